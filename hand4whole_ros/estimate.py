@@ -1,0 +1,79 @@
+"""The one datum that travels from estimators to everything else: a person, as seen in one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace  # noqa: F401 (replace is how a changed copy is made)
+
+import torch
+from torch import Tensor
+
+from . import skeleton
+
+
+@dataclass(frozen=True)
+class HandEstimate:
+    """One hand. Camera optical frame, metres and radians; every tensor float32 on the CPU.
+
+    Where `state` is LOST nothing here was observed: the keypoints are those of a relaxed hand on the
+    estimated arm and must not be taken for a measurement.
+    """
+
+    side: str                   # 'left' or 'right': the person's own
+    state: int                  # skeleton.OK, HELD or LOST
+    confidence: float           # 0 to 1
+    keypoints_3d: Tensor        # (21, 3) m
+    keypoints_2d: Tensor        # (21, 2) px in the full image
+    betas: Tensor               # (10,) hand shape; zeros where the body's own shape is used
+    bbox_xyxy: Tensor           # (4,) px; zeros where no box is known
+
+    @property
+    def visible(self) -> bool:
+        """The hand was seen in this very image."""
+        return self.state == skeleton.OK
+
+
+@dataclass(frozen=True)
+class WholeBodyEstimate:
+    """One person in one image, in SMPL-X's parameters.
+
+    Camera optical frame (x right, y down, z forward), metres, radians. Rotations are axis-angle
+    relative to the parent joint, zero in the T-pose with flat hands, in SMPL-X joint order.
+    Every tensor is float32 on the CPU.
+    """
+
+    global_orient: Tensor       # (3,) of the pelvis, in the camera frame
+    body_pose: Tensor           # (21, 3)
+    jaw_pose: Tensor            # (3,)
+    leye_pose: Tensor           # (3,)
+    reye_pose: Tensor           # (3,)
+    left_hand_pose: Tensor      # (15, 3)
+    right_hand_pose: Tensor     # (15, 3)
+    betas: Tensor               # (10,)
+    expression: Tensor          # (10,)
+    transl: Tensor              # (3,) m, SMPL-X's `transl`: added to the posed model
+    joints: Tensor              # (55, 3) m
+    joint_rotations: Tensor     # (55, 3, 3) in the camera frame
+    left_hand: HandEstimate
+    right_hand: HandEstimate
+    bbox_xyxy: Tensor           # (4,) px in the full image
+    confidence: float           # 0 to 1
+    track_id: int = 0
+    vertices: Tensor | None = None   # (V, 3) m; None until somebody wants the mesh
+    stage_times: dict[str, float] = field(default_factory=dict)  # stage -> seconds
+
+    def hand(self, side: str) -> HandEstimate:
+        """The hand of `side`, 'left' or 'right'."""
+        return self.left_hand if side == 'left' else self.right_hand
+
+    @property
+    def hands(self) -> tuple[HandEstimate, HandEstimate]:
+        """Left, right."""
+        return self.left_hand, self.right_hand
+
+    def is_finite(self) -> bool:
+        """No NaN and no infinity anywhere."""
+        own = [value for value in vars(self).values() if isinstance(value, Tensor)]
+        hands = [value for hand in self.hands for value in vars(hand).values()
+                 if isinstance(value, Tensor)]
+        scalars = torch.tensor([self.confidence] + [hand.confidence for hand in self.hands])
+        return all(bool(torch.isfinite(t).all()) for t in own + hands + [scalars])
