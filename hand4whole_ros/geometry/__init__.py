@@ -1,0 +1,1 @@
+"""Rotations, cameras, rigid alignment and meshes: maths on arrays that knows nothing else."""

@@ -1,0 +1,101 @@
+"""A calibrated camera: intrinsics, lens distortion, projection and its inverse.
+
+Pixel centres are at integer coordinates, as in ROS and OpenCV. Lens models are those of
+sensor_msgs/CameraInfo, computed by OpenCV.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+#: What a camera is taken for when nobody says: the horizontal field of view of a common webcam.
+DEFAULT_FOV_DEGREES = 60.0
+
+#: Names of lens models in CameraInfo.distortion_model, with the numbers of coefficients they admit.
+DISTORTION_MODELS = {'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8, 12, 14), 'equidistant': (0, 4),
+                     '': (0,)}
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """Pinhole camera with optional lens distortion. All in pixels of a width x height image."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
+    distortion: tuple[float, ...] = ()
+    distortion_model: str = 'plumb_bob'
+    #: False where the numbers were guessed from a field of view.
+    calibrated: bool = True
+
+    def __post_init__(self):
+        values = (self.fx, self.fy, self.cx, self.cy, *self.distortion)
+        if not all(math.isfinite(v) for v in values):
+            raise ValueError(f'intrinsics are not finite: fx fy cx cy D = {values}')
+        if self.fx <= 0 or self.fy <= 0:
+            raise ValueError(f'focal lengths must be positive, found fx = {self.fx}, fy = {self.fy}')
+        if self.width <= 0 or self.height <= 0:
+            raise ValueError(f'image size must be positive, found {self.width} x {self.height}')
+        lengths = DISTORTION_MODELS.get(self.distortion_model)
+        if lengths is None:
+            known = ', '.join(name for name in DISTORTION_MODELS if name)
+            raise ValueError(f'unknown distortion model {self.distortion_model!r}; known are {known}')
+        if len(self.distortion) not in lengths:
+            raise ValueError(f'distortion model {self.distortion_model!r} takes {lengths} coefficients, '
+                             f'found {len(self.distortion)}')
+
+    @classmethod
+    def from_fov(cls, width: int, height: int, degrees: float = DEFAULT_FOV_DEGREES) -> Intrinsics:
+        """Square pixels and a centred principal point; `degrees` is the longer side's field of view."""
+        focal = max(width, height) / (2 * math.tan(math.radians(degrees) / 2))
+        return cls.from_focal(width, height, focal, calibrated=False)
+
+    @classmethod
+    def from_focal(cls, width: int, height: int, focal: float, calibrated: bool = True) -> Intrinsics:
+        """Square pixels, a centred principal point and a focal length in pixels."""
+        return cls(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height, calibrated=calibrated)
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """K, (3, 3) float64."""
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """(..., 3) metres in the optical frame -> (..., 2) pixels, lens distortion applied.
+
+        Points at or behind the camera come out as NaN.
+        """
+        points = np.asarray(points, np.float64)
+        flat = points.reshape(-1, 3)
+        pixels = np.full((len(flat), 2), np.nan)
+        front = flat[:, 2] > 1e-6
+        if front.any():
+            rays = flat[front] / flat[front, 2:]
+            pixels[front] = self._distort(rays)
+        return pixels.reshape(points.shape[:-1] + (2,))
+
+    def _distort(self, rays):
+        if not any(self.distortion):
+            return rays[:, :2] * (self.fx, self.fy) + (self.cx, self.cy)
+        zero = np.zeros(3)
+        coefficients = np.array(self.distortion)
+        if self.distortion_model == 'equidistant':
+            return cv2.fisheye.projectPoints(rays[:, None], zero, zero, self.matrix, coefficients)[0][:, 0]
+        return cv2.projectPoints(rays, zero, zero, self.matrix, coefficients)[0][:, 0]
+
+    def normalize(self, pixels: np.ndarray) -> np.ndarray:
+        """(..., 2) pixels -> (..., 2) rays x/z, y/z in the optical frame, lens distortion removed."""
+        pixels = np.asarray(pixels, np.float64)
+        if not any(self.distortion):
+            return (pixels - (self.cx, self.cy)) / (self.fx, self.fy)
+        flat = pixels.reshape(-1, 1, 2)
+        coefficients = np.array(self.distortion)
+        undistort = cv2.fisheye.undistortPoints if self.distortion_model == 'equidistant' else cv2.undistortPoints
+        return undistort(flat, self.matrix, coefficients).reshape(pixels.shape)
