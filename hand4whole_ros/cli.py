@@ -1,0 +1,192 @@
+"""The command `hand4whole`: parsing, one-line errors and exit codes. The work is done elsewhere.
+
+Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import __version__
+
+DONE, FAILED, WRONG_INPUT = 0, 1, 2
+
+
+class UsageError(Exception):
+    """The arguments or inputs are wrong; the message is the one line to show."""
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, and keeps the examples' line breaks."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line. Importing torch or ROS waits until a command needs it."""
+    root = argparse.ArgumentParser(
+        prog='hand4whole', formatter_class=_Help,
+        description='A person in front of a camera becomes a whole-body SMPL-X pose with real hands.',
+        epilog='start here:\n'
+               '  hand4whole doctor                             what is installed, what is missing\n'
+               '  hand4whole demo                               see it work, without a camera\n'
+               '  hand4whole estimate photo.jpg --overlay out   draw the pose over a picture\n'
+               '  hand4whole run                                the ROS 2 node, where ros2 launch is not installed')
+    root.add_argument('--debug', action='store_true', help='show the whole traceback of an error')
+    root.add_argument('--version', action='version', version=f'hand4whole {__version__}')
+    commands = root.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    for add in (_add_demo, _add_estimate, _add_run, _add_evaluate, _add_doctor):
+        add(commands)
+    return root
+
+
+def _command(commands, name, function, summary, examples):
+    command = commands.add_parser(name, help=summary, description=summary, formatter_class=_Help,
+                                  epilog='examples:\n' + '\n'.join('  ' + line for line in examples))
+    command.set_defaults(function=function)
+    return command
+
+
+def _add_estimator_options(command):
+    command.add_argument('--estimator', default='auto',
+                         help="'auto' takes the best one whose parts are installed; or a name, such as mediapipe")
+    command.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
+    command.add_argument('--body-model', type=Path, default=None, metavar='FILE',
+                         help='SMPL-X .npz to use instead of the open body')
+
+
+def _create(args, static_images):
+    """The estimator that was asked for, ready to use."""
+    from . import estimators
+    if args.estimator not in ('auto', *estimators.NAMES):
+        raise UsageError(f"--estimator {args.estimator}: unknown; known are auto, {', '.join(estimators.NAMES)}")
+    if args.body_model is not None and not args.body_model.is_file():
+        raise UsageError(f'--body-model {args.body_model}: no such file')
+    return estimators.create(estimators.EstimatorConfig(
+        estimator=args.estimator, device=args.device, body_model=args.body_model, static_images=static_images))
+
+
+def _add_demo(commands):
+    command = _command(
+        commands, 'demo', _demo, 'Start the node, play a camera into it, and leave pictures, a bag and figures.',
+        ['hand4whole demo', 'hand4whole demo --output demo_output --seconds 20'])
+    command.add_argument('--output', type=Path, default=Path('demo_output'), help='folder to write to')
+    command.add_argument('--seconds', type=float, default=12.0, help='how long the camera plays')
+
+
+def _demo(args):
+    from .ros import demo
+    if args.seconds <= 0:
+        raise UsageError(f'--seconds must be positive, found {args.seconds}')
+    return DONE if demo.run(args.output, args.seconds) else FAILED
+
+
+def _add_estimate(commands):
+    command = _command(
+        commands, 'estimate', _estimate, 'Poses from pictures, folders of pictures or videos; no ROS needed.',
+        ['hand4whole estimate photo.jpg --overlay out/', 'hand4whole estimate FOLDER --focal 936 --json out.json',
+         'hand4whole estimate clip.mp4 --json out.json --overlay out/'])
+    command.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='picture, folder or video')
+    command.add_argument('--json', type=Path, metavar='OUT', help='write the poses here: metres, camera optical frame')
+    command.add_argument('--overlay', type=Path, metavar='OUT',
+                         help='folder for the pictures with the mesh and skeleton drawn over them')
+    command.add_argument('--focal', type=float, metavar='PX',
+                         help='focal length in pixels; without it a field of view of 60 degrees is assumed, '
+                              'and distances are only as good as that guess')
+    _add_estimator_options(command)
+
+
+def _estimate(args):
+    from .replay import estimate, sources
+    if args.focal is not None and not 0 < args.focal < float('inf'):
+        raise UsageError(f'--focal must be a positive number of pixels, found {args.focal}')
+    if not (args.json or args.overlay):
+        raise UsageError('nothing to write: give --json OUT, --overlay OUT or both')
+    try:
+        found = sources.find(args.inputs)
+    except (FileNotFoundError, ValueError) as error:
+        raise UsageError(error) from None
+    unreadable = estimate.run(
+        found, lambda static: _create(args, static_images=static), args.focal, args.json, args.overlay)
+    return WRONG_INPUT if unreadable else DONE
+
+
+def _add_run(commands):
+    command = _command(
+        commands, 'run', _run, 'The ROS 2 node with the arguments of estimate.launch.py, where ros2 launch is missing.',
+        ['hand4whole run', 'hand4whole run image_topic:=/camera/image_raw estimator:=mediapipe',
+         'hand4whole run --show-args'])
+    command.add_argument('arguments', nargs='*', metavar='NAME:=VALUE', help='as for ros2 launch; see --show-args')
+    command.add_argument('-s', '--show-args', action='store_true', help='list the arguments and leave')
+
+
+def _run(args):
+    from .ros import run
+    return run.main(args.arguments, show_args=args.show_args)
+
+
+def _add_evaluate(commands):
+    command = commands.add_parser('evaluate', help='Measure accuracy against exact truth.',
+                                  description='Measure accuracy against exact truth.', formatter_class=_Help)
+    kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
+    synthetic = _command(
+        kinds, 'synthetic', _evaluate_synthetic, 'On rendered people, beside MediaPipe\'s own 3D landmarks.',
+        ['hand4whole evaluate synthetic', 'hand4whole evaluate synthetic --count 200 --seed 7 --json table.json'])
+    synthetic.add_argument('--count', type=int, default=60, help='how many people to render')
+    synthetic.add_argument('--seed', type=int, default=1, help='which people')
+    synthetic.add_argument('--json', type=Path, metavar='OUT', help='write the figures here as well')
+    _add_estimator_options(synthetic)
+
+
+def _evaluate_synthetic(args):
+    import json
+
+    from .evaluation import synthetic
+    if args.count < 1:
+        raise UsageError(f'--count must be at least 1, found {args.count}')
+    estimator = _create(args, static_images=True)
+    try:
+        table = synthetic.run(estimator, args.count, args.seed)
+    finally:
+        estimator.close()
+    print(synthetic.format_table(table))
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(table, indent=1))
+    return DONE
+
+
+def _add_doctor(commands):
+    _command(commands, 'doctor', _doctor, 'What is installed, what is missing, and what to run to get it.',
+             ['hand4whole doctor'])
+
+
+def _doctor(args):
+    from . import doctor
+    return DONE if doctor.report() else FAILED
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code; errors become one line on stderr."""
+    import logging
+    logging.basicConfig(level=logging.INFO, format='%(message)s', stream=sys.stderr)
+    args = parser().parse_args(argv)
+    try:
+        return args.function(args)
+    except KeyboardInterrupt:
+        return _fail('interrupted', FAILED)
+    except UsageError as error:
+        return _fail(error, WRONG_INPUT)
+    except Exception as error:  # The last resort: people get a line, and --debug the rest.
+        if args.debug:
+            raise
+        return _fail(' '.join(f'{type(error).__name__}: {error}'.split()), FAILED)
+
+
+def _fail(message, code):
+    print(f'hand4whole: {message}', file=sys.stderr)
+    return code
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Pictures, folders and videos, offline: every frame, in order."""

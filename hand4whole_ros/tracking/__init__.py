@@ -1,0 +1,5 @@
+"""People over time: who is who, steadier hands, and what is known when a hand or a person is not seen."""
+
+from .tracker import Tracker, TrackerConfig
+
+__all__ = ['Tracker', 'TrackerConfig']

@@ -1,0 +1,65 @@
+"""The 1 euro filter for vectors and for rotations.
+
+Source: Casiez, Roussel and Vogel, "1 euro filter", CHI 2012: a first-order low-pass whose cut-off
+rises with speed, so that a still hand does not tremble and a fast one does not lag.
+"""
+
+from __future__ import annotations
+
+import math
+
+import roma
+import torch
+from torch import Tensor
+
+#: Cut-off of the low-pass on the speed itself, Hz; the paper's own value.
+SPEED_CUTOFF = 1.0
+
+
+def smoothing_factor(cutoff: Tensor | float, dt: float) -> Tensor | float:
+    """Share of the new value in a first-order low-pass of `cutoff` Hz over `dt` seconds."""
+    r = 2 * math.pi * cutoff * dt
+    return r / (r + 1)
+
+
+class OneEuroVector:
+    """Filters points (N, 3) in metres; each point has a speed of its own."""
+
+    def __init__(self, min_cutoff: float, beta: float):
+        """`min_cutoff` in Hz at rest; `beta` in Hz per (m/s)."""
+        self.min_cutoff, self.beta = min_cutoff, beta
+        self._value = self._velocity = None
+
+    def __call__(self, value: Tensor, dt: float) -> Tensor:
+        """The filtered (N, 3) points `dt` seconds after the last call."""
+        if self._value is None or dt <= 0:
+            self._value, self._velocity = value, torch.zeros_like(value)
+            return value
+        velocity = (value - self._value) / dt
+        self._velocity = torch.lerp(self._velocity, velocity, smoothing_factor(SPEED_CUTOFF, dt))
+        cutoff = self.min_cutoff + self.beta * self._velocity.norm(dim=-1, keepdim=True)
+        self._value = torch.lerp(self._value, value, smoothing_factor(cutoff, dt))
+        return self._value
+
+
+class OneEuroRotation:
+    """Filters rotation vectors (N, 3) along geodesics; each rotation has a speed of its own."""
+
+    def __init__(self, min_cutoff: float, beta: float):
+        """`min_cutoff` in Hz at rest; `beta` in Hz per (rad/s)."""
+        self.min_cutoff, self.beta = min_cutoff, beta
+        self._value = self._speed = None
+
+    def __call__(self, value: Tensor, dt: float) -> Tensor:
+        """The filtered (N, 3) rotation vectors `dt` seconds after the last call."""
+        quat = roma.rotvec_to_unitquat(value)
+        if self._value is None or dt <= 0:
+            self._value, self._speed = quat, torch.zeros(len(value), 1)
+            return value
+        step = roma.unitquat_to_rotvec(roma.quat_product(roma.quat_conjugation(self._value), quat))
+        speed = step.norm(dim=-1, keepdim=True) / dt
+        self._speed = torch.lerp(self._speed, speed, smoothing_factor(SPEED_CUTOFF, dt))
+        factor = smoothing_factor(self.min_cutoff + self.beta * self._speed, dt)
+        self._value = roma.quat_normalize(
+            roma.quat_product(self._value, roma.rotvec_to_unitquat(factor * step)))
+        return roma.unitquat_to_rotvec(self._value)
