@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..body.model import BodyModel
 from ..estimate import WholeBodyEstimate
 from ..geometry.camera import Intrinsics
+
+if TYPE_CHECKING:
+    from ..body.model import BodyModel
 
 
 class EstimatorUnavailable(RuntimeError):

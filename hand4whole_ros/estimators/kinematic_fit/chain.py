@@ -1,0 +1,163 @@
+"""A kinematic tree with its analytic Jacobian, for a batch of poses at once.
+
+Points ride on joints: point m = position of its joint + rotation of its joint @ offset. Turning joint
+a about one of its own axes moves a point behind it by axis x (point - a), which is the whole Jacobian.
+Everything is numpy float64; B is the number of poses (hypotheses, hands) worked on together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+
+def exp_so3(rotvecs: np.ndarray) -> np.ndarray:
+    """(..., 3) axis-angle -> (..., 3, 3)."""
+    return Rotation.from_rotvec(rotvecs.reshape(-1, 3)).as_matrix().reshape(rotvecs.shape + (3,))
+
+
+def log_so3(matrices: np.ndarray) -> np.ndarray:
+    """(..., 3, 3) -> (..., 3) axis-angle of at most pi."""
+    return Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_rotvec().reshape(matrices.shape[:-1])
+
+
+def right_jacobian_inverse(rotvecs: np.ndarray) -> np.ndarray:
+    """d log(exp(r) exp(d)) / d d at d = 0 for rotation vectors r, (..., 3) -> (..., 3, 3).
+
+    Chirikjian, Stochastic Models, Information Theory, and Lie Groups, vol. 2, eq. 10.86.
+    """
+    angle2 = np.minimum((rotvecs ** 2).sum(-1), (np.pi - 0.05) ** 2)
+    angle = np.sqrt(np.maximum(angle2, 1e-8))
+    factor = 1 / angle ** 2 - (1 + np.cos(angle)) / (2 * angle * np.sin(angle))
+    skew = cross_matrix(rotvecs)
+    return np.eye(3) + 0.5 * skew + factor[..., None, None] * (skew @ skew)
+
+
+def cross_matrix(vectors: np.ndarray) -> np.ndarray:
+    """(..., 3) v -> (..., 3, 3) such that cross_matrix(v) @ w = v x w."""
+    out = np.zeros(vectors.shape + (3,))
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    out[..., 0, 1], out[..., 0, 2], out[..., 1, 2] = -z, y, -x
+    out[..., 1, 0], out[..., 2, 0], out[..., 2, 1] = z, -y, x
+    return out
+
+
+@dataclass
+class Pose:
+    """B poses of one chain: root position (B, 3) m, local rotations (B, J, 3, 3), shape (B, S)."""
+
+    root: np.ndarray
+    rotations: np.ndarray
+    betas: np.ndarray
+
+    def where(self, mask: np.ndarray, other: Pose) -> Pose:
+        """Rows of self where `mask` (B,) is true, of `other` elsewhere."""
+        return Pose(np.where(mask[:, None], self.root, other.root),
+                    np.where(mask[:, None, None, None], self.rotations, other.rotations),
+                    np.where(mask[:, None], self.betas, other.betas))
+
+    def take(self, rows) -> Pose:
+        """The poses of `rows`, still a batch."""
+        return Pose(self.root[rows], self.rotations[rows], self.betas[rows])
+
+    def repeat(self, count: int) -> Pose:
+        """One pose -> `count` copies of it."""
+        return Pose(*(np.repeat(a, count, axis=0) for a in (self.root, self.rotations, self.betas)))
+
+
+@dataclass
+class Placed:
+    """A posed chain, in the frame of its root's parent (the camera)."""
+
+    rotations: np.ndarray   # (B, J, 3, 3)
+    joints: np.ndarray      # (B, J, 3)
+    points: np.ndarray      # (B, M, 3)
+    bones: np.ndarray       # (B, J, 3) rest offset of each joint from its parent, shaped
+    offsets: np.ndarray     # (B, M, 3) of each point in its joint's frame, shaped
+
+
+class Chain:
+    """Topology, bone lengths and degrees of freedom of a kinematic tree.
+
+    parents: J indices, -1 for the root (joint 0); bones (J, 3) m and bone_betas (J, 3, S) give each
+    joint's rest offset from its parent; point_joints (M,), point_offsets (M, 3) and point_betas
+    (M, 3, S) the points; axes (J, 3, 3) has the joint's own axes in its columns; dofs (K, 2) lists the
+    (joint, axis) pairs that may turn.
+    """
+
+    def __init__(self, parents, bones, bone_betas, point_joints, point_offsets, point_betas, axes, dofs):
+        self.parents = np.asarray(parents)
+        self.bones, self.bone_betas = np.asarray(bones, float), np.asarray(bone_betas, float)
+        self.point_joints = np.asarray(point_joints)
+        self.point_offsets = np.asarray(point_offsets, float)
+        self.point_betas = np.asarray(point_betas, float)
+        self.axes = np.asarray(axes, float)
+        self.dofs = np.asarray(dofs)
+        self.num_joints, self.num_betas = len(self.parents), self.bone_betas.shape[-1]
+        depth = np.zeros(self.num_joints, int)
+        ancestors = np.eye(self.num_joints, dtype=bool)     # [j, a]: a is j or above j
+        for joint in range(1, self.num_joints):
+            depth[joint] = depth[self.parents[joint]] + 1
+            ancestors[joint] |= ancestors[self.parents[joint]]
+        self.levels = []
+        for level in range(1, depth.max() + 1):
+            members = np.flatnonzero(depth == level)
+            self.levels.append((members, self.parents[members]))
+        self.ancestors = ancestors
+        #: (M, K): does this degree of freedom move this point.
+        self.moved = ancestors[self.point_joints][:, self.dofs[:, 0]].astype(float)
+        #: (M, J) without the root, whose offset is the root position itself.
+        self.below = ancestors[self.point_joints].astype(float)
+        self.below[:, 0] = 0
+
+    def place(self, pose: Pose) -> Placed:
+        """Forward kinematics."""
+        batch = len(pose.root)
+        bones = self.bones + np.tensordot(pose.betas, self.bone_betas, (1, 2))
+        offsets = self.point_offsets + np.tensordot(pose.betas, self.point_betas, (1, 2))
+        rotations = np.empty((batch, self.num_joints, 3, 3))
+        joints = np.empty((batch, self.num_joints, 3))
+        rotations[:, 0], joints[:, 0] = pose.rotations[:, 0], pose.root
+        for members, parents in self.levels:
+            above = rotations[:, parents]
+            rotations[:, members] = above @ pose.rotations[:, members]
+            joints[:, members] = joints[:, parents] + (above @ bones[:, members, :, None])[..., 0]
+        carried = (rotations[:, self.point_joints] @ offsets[..., None])[..., 0]
+        return Placed(rotations, joints, joints[:, self.point_joints] + carried, bones, offsets)
+
+    def jacobian(self, placed: Placed) -> np.ndarray:
+        """d points / d (root 3, dofs K, betas S), (B, M, 3, 3 + K + S).
+
+        A degree of freedom's unit is one radian about the joint's own axis, applied on the right of
+        its rotation.
+        """
+        batch, num_points = placed.points.shape[:2]
+        joint, axis = self.dofs.T
+        count = len(joint)
+        out = np.zeros((batch, num_points, 3, 3 + count + self.num_betas))
+        out[:, :, (0, 1, 2), (0, 1, 2)] = 1
+        axes = (placed.rotations @ self.axes)[:, joint, :, axis].transpose(1, 0, 2)     # (B, K, 3)
+        arms = placed.points[:, :, None] - placed.joints[:, None, joint]                # (B, M, K, 3)
+        columns = out[..., 3:3 + count]
+        for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+            columns[:, :, i] = (axes[:, None, :, j] * arms[..., k] - axes[:, None, :, k] * arms[..., j]) * self.moved
+        if self.num_betas:
+            above = placed.rotations[:, self.parents]
+            per_joint = above @ self.bone_betas                                         # (B, J, 3, S)
+            carried = np.tensordot(per_joint, self.below, (1, 1)).transpose(0, 3, 1, 2)
+            out[..., 3 + count:] = carried + placed.rotations[:, self.point_joints] @ self.point_betas
+        return out
+
+    def angles(self, rotations: np.ndarray) -> np.ndarray:
+        """Local rotations (B, J, 3, 3) -> axis-angle in each joint's own axes, (B, J, 3)."""
+        return np.einsum('jab,nja->njb', self.axes, log_so3(rotations))
+
+    def turned(self, pose: Pose, step: np.ndarray) -> Pose:
+        """The pose after a step (B, 3 + K + S) in root, degrees of freedom and betas."""
+        batch, count = len(step), len(self.dofs)
+        delta = np.zeros((batch, self.num_joints, 3))
+        delta[:, self.dofs[:, 0], self.dofs[:, 1]] = step[:, 3:3 + count]
+        delta = np.einsum('jab,njb->nja', self.axes, delta)
+        return Pose(pose.root + step[:, :3], pose.rotations @ exp_so3(delta), pose.betas + step[:, 3 + count:])
