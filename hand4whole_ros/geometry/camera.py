@@ -7,7 +7,7 @@ sensor_msgs/CameraInfo, computed by OpenCV.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -61,6 +61,16 @@ class Intrinsics:
     def from_focal(cls, width: int, height: int, focal: float, calibrated: bool = True) -> Intrinsics:
         """Square pixels, a centred principal point and a focal length in pixels."""
         return cls(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height, calibrated=calibrated)
+
+    def cropped(self, x: int, y: int, width: int, height: int) -> Intrinsics:
+        """Of the part of the image whose top left pixel is (x, y)."""
+        return replace(self, cx=self.cx - x, cy=self.cy - y, width=width, height=height)
+
+    def resized(self, width: int, height: int) -> Intrinsics:
+        """Of the image scaled to width x height; pixel edges, not centres, stay in place."""
+        sx, sy = width / self.width, height / self.height
+        return replace(self, fx=self.fx * sx, fy=self.fy * sy, cx=(self.cx + 0.5) * sx - 0.5,
+                       cy=(self.cy + 0.5) * sy - 0.5, width=width, height=height)
 
     @property
     def matrix(self) -> np.ndarray:

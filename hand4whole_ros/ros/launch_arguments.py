@@ -1,0 +1,130 @@
+"""The launch arguments: one table for the launch files and for `hand4whole run`.
+
+Imports neither `launch` nor rclpy, so that it works, and is tested, where launch is not installed.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class LaunchArgument:
+    """One `name:=value` of a launch file."""
+
+    name: str
+    default: str
+    description: str
+
+
+_FILE_DECIDES = 'Empty: as in params_file.'
+
+ARGUMENTS = (
+    LaunchArgument('namespace', '', 'Namespace of the node, and with it of all relative topic names.'),
+    LaunchArgument('image_topic', 'image', 'The camera to look through: sensor_msgs/Image, or CompressedImage '
+                   'where the parameter image_transport is compressed.'),
+    LaunchArgument('camera_info_topic', '', 'Its calibration, sensor_msgs/CameraInfo. '
+                   'Empty: camera_info beside the image topic.'),
+    LaunchArgument('params_file', '', 'YAML file with the parameters of the node. '
+                   "Empty: the package's own config/estimate.yaml."),
+    LaunchArgument('estimator', '', "Which estimator: 'auto' takes the best one whose parts are installed, "
+                   f'or a name, such as mediapipe. {_FILE_DECIDES}'),
+    LaunchArgument('device', '', f"Where it computes: 'auto', 'cpu', 'cuda' or 'cuda:N'. {_FILE_DECIDES}"),
+    LaunchArgument('use_sim_time', '', "Take the time from /clock: 'true' with a bag or a simulator, else "
+                   f"'false'. {_FILE_DECIDES}"),
+    LaunchArgument('autostart', 'true', "Configure and activate the lifecycle node at once: 'true' or 'false'."),
+    LaunchArgument('log_level', 'info', "What the node logs: 'debug', 'info', 'warn', 'error' or 'fatal'."),
+    LaunchArgument('rviz', 'false', "Open RViz with the package's configuration: 'true' or 'false'."),
+    LaunchArgument('publish_tf', '', f"Publish the joints on /tf: 'true' or 'false'. {_FILE_DECIDES}"),
+)
+
+LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
+
+
+@dataclass(frozen=True)
+class Startup:
+    """How to start the node, as ROS itself puts it."""
+
+    namespace: str
+    #: (from, to) names of topics.
+    remappings: tuple[tuple[str, str], ...]
+    params_file: Path
+    #: Parameters that win over the file's.
+    parameters: dict[str, str | bool]
+    log_level: str
+    rviz: bool
+
+    def ros_arguments(self) -> list[str]:
+        """The same as command line arguments of the node."""
+        arguments = ['--ros-args', '--params-file', str(self.params_file), '--log-level', self.log_level]
+        if self.namespace:
+            arguments += ['-r', f'__ns:=/{self.namespace.strip("/")}']
+        for name, target in self.remappings:
+            arguments += ['-r', f'{name}:={target}']
+        for name, value in self.parameters.items():
+            arguments += ['-p', f'{name}:={str(value).lower() if isinstance(value, bool) else value}']
+        return arguments
+
+
+def defaults() -> dict[str, str]:
+    """Name of every argument and its default."""
+    return {argument.name: argument.default for argument in ARGUMENTS}
+
+
+def parse(assignments: list[str]) -> dict[str, str]:
+    """Values of all arguments from `name:=value` words; ValueError names a word that is wrong."""
+    values = defaults()
+    for word in assignments:
+        name, separator, value = word.partition(':=')
+        if not separator:
+            raise ValueError(f'{word!r} is not of the form name:=value')
+        if name not in values:
+            raise ValueError(f'{name}: unknown argument; known are {", ".join(values)}')
+        values[name] = value
+    return values
+
+
+def startup(values: dict[str, str], share: Path) -> Startup:
+    """Check the values of all arguments and say what they mean.
+
+    `share` is the package's share directory. ValueError names the argument that is wrong, what was
+    expected and what was found.
+    """
+    image_topic = values['image_topic'].strip()
+    if not image_topic:
+        raise ValueError('image_topic: expected the name of a topic, found an empty one')
+    remappings = [('image', image_topic)] if image_topic != 'image' else []
+    if values['camera_info_topic']:
+        remappings.append(('camera_info', values['camera_info_topic']))
+
+    params_file = Path(os.path.expanduser(values['params_file'] or share / 'config' / 'estimate.yaml'))
+    if not params_file.is_file():
+        raise ValueError(f'params_file: expected a YAML file, found nothing at {params_file}')
+
+    if values['log_level'].lower() not in LOG_LEVELS:
+        raise ValueError(f'log_level: expected one of {", ".join(LOG_LEVELS)}, found {values["log_level"]!r}')
+
+    parameters = {name: values[name] for name in ('estimator', 'device') if values[name]}
+    parameters.update({name: _boolean(name, values) for name in ('use_sim_time', 'autostart', 'publish_tf')
+                       if values[name]})
+    return Startup(values['namespace'], tuple(remappings), params_file, parameters,
+                   values['log_level'].lower(), _boolean('rviz', values))
+
+
+def rviz_remappings(plan: Startup) -> list[tuple[str, str]]:
+    """(from, to) that point the topics of config/hand4whole.rviz at this very node."""
+    namespace = f'/{plan.namespace.strip("/")}' if plan.namespace.strip('/') else ''
+    image = dict(plan.remappings).get('image', 'image')
+    remappings = [('/image', image if image.startswith('/') else f'{namespace}/{image}')]
+    remappings += [(f'/hand4whole/{topic}', f'{namespace}/hand4whole/{topic}')
+                   for topic in ('markers', 'overlay')]
+    return [(name, target) for name, target in remappings if name != target]
+
+
+def _boolean(name, values):
+    text = values[name].strip().lower()
+    if text not in ('true', 'false'):
+        raise ValueError(f"{name}: expected 'true' or 'false', found {values[name]!r}")
+    return text == 'true'

@@ -1,0 +1,164 @@
+"""The node's parameters: one table of names, defaults, ranges and meanings.
+
+The table is the dataclass `NodeParameters` itself. Declaration, checking, docs/ros_api.md and
+config/estimate.yaml all follow it. A value of the wrong type or range and a name that is not in the
+table are refused with one line that names the parameter.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class ParameterError(ValueError):
+    """A parameter is wrong; the message is the one line to show."""
+
+
+def _parameter(default, description, *, low=None, high=None, choices=(), dynamic=True):
+    return field(default=default, metadata={
+        'description': description, 'low': low, 'high': high, 'choices': choices, 'dynamic': dynamic})
+
+
+@dataclass(frozen=True)
+class NodeParameters:
+    """Everything that can be set, with its default. Static ones are read at configure."""
+
+    estimator: str = _parameter(
+        'auto', "Estimator to use. 'auto' takes the best one whose parts are installed.", dynamic=False)
+    device: str = _parameter(
+        'auto', "Where networks run: 'auto', 'cpu', 'cuda' or 'cuda:N'.", dynamic=False)
+    body_model: str = _parameter(
+        '', 'SMPL-X .npz file to use instead of the open body; empty for the open body.', dynamic=False)
+    image_transport: str = _parameter(
+        'raw', "'compressed' subscribes to CompressedImage on the image topic with /compressed appended, or on "
+               'the image topic itself where that carries CompressedImage.', choices=('raw', 'compressed'), dynamic=False)
+    image_reliability: str = _parameter(
+        'auto', "Reliability of the image subscription. 'auto' is best effort, which matches every publisher; "
+                "'reliable' asks for lost pieces again, for large images over a poor network.",
+        choices=('auto', 'best_effort', 'reliable'), dynamic=False)
+    autostart: bool = _parameter(
+        True, 'Configure and activate by itself. false leaves both to a lifecycle manager.', dynamic=False)
+    fallback_fov_deg: float = _parameter(
+        60.0, "Field of view of the image's longer side, taken where camera_info is missing or unusable. "
+              'Distances are only as good as this guess.', low=10.0, high=170.0)
+    camera_info_timeout: float = _parameter(
+        1.0, 'Seconds to wait for the first camera_info before the field of view is used instead.',
+        low=0.0, high=3600.0)
+    max_rate: float = _parameter(
+        0.0, 'Images per second to work on at most; 0 for as many as the machine can.', low=0.0, high=1000.0)
+    min_confidence: float = _parameter(
+        0.3, 'People less certain than this are not reported.', low=0.0, high=1.0)
+    hold_time: float = _parameter(
+        0.4, 'Seconds for which a hand or a person that is not seen keeps its last pose, marked HELD.',
+        low=0.0, high=10.0)
+    smoothing: bool = _parameter(True, 'Filter poses over time with the 1 euro filter.')
+    smoothing_min_cutoff: float = _parameter(
+        1.5, 'Cut-off at rest, Hz: lower is steadier and slower.', low=0.01, high=100.0)
+    smoothing_beta: float = _parameter(
+        4.0, 'How fast the cut-off rises with speed, Hz per m/s or rad/s: higher lags less.', low=0.0, high=1000.0)
+    operator: str = _parameter(
+        'nearest', 'Who becomes the operator when there is none; the operator then stays the operator while '
+                   "followed. 'first' is the person followed for the longest time.",
+        choices=('nearest', 'largest', 'first'))
+    publish_tf: bool = _parameter(True, 'Broadcast every joint on /tf.')
+    diagnostics_period: float = _parameter(
+        1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0)
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> NodeParameters:
+        """Defaults with `values` over them. Raises ParameterError at the first wrong one."""
+        return cls().changed(values)
+
+    def changed(self, values: dict[str, Any], *, running: bool = False) -> NodeParameters:
+        """A copy with `values`, each checked. `running`: static parameters may not change any more."""
+        checked = {name: check(name, value) for name, value in values.items()}
+        for name, value in checked.items():
+            if running and not RULES[name].metadata['dynamic'] and value != getattr(self, name):
+                raise ParameterError(
+                    f'parameter {name} is read at configure: deactivate and clean up the node first, or '
+                    f'restart it with {name}:={value}')
+        return dataclasses.replace(self, **checked)
+
+
+#: Name -> dataclass field, in the order of the table.
+RULES = {rule.name: rule for rule in dataclasses.fields(NodeParameters)}
+
+_TYPES = {'str': (str, "a string such as '{}'"), 'float': (float, 'a number such as {}'),
+          'bool': (bool, 'true or false')}
+
+#: Parameters that ROS itself sets on every node.
+_OF_ROS = ('use_sim_time', 'start_type_description_service')
+_OF_ROS_PREFIX = 'qos_overrides.'
+
+
+def belongs_to_ros(name: str) -> bool:
+    """Declared and checked by rclpy, not by this table."""
+    return name in _OF_ROS or name.startswith(_OF_ROS_PREFIX)
+
+
+def check(name: str, value: Any) -> Any:
+    """`value` as the parameter's own type (an integer is welcome as a float), or ParameterError."""
+    rule = RULES.get(name)
+    if rule is None:
+        near = difflib.get_close_matches(name, RULES, n=1)
+        hint = f'did you mean {near[0]}?' if near else f"known are {', '.join(RULES)}"
+        raise ParameterError(f'unknown parameter {name}: {hint}')
+    kind, wanted = _TYPES[rule.type]
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise ParameterError(f'parameter {name}: expected {wanted.format(rule.default)}, '
+                             f'found {value!r} ({type(value).__name__})')
+    choices = rule.metadata['choices']
+    if choices and value not in choices:
+        raise ParameterError(f"parameter {name}: expected one of {', '.join(choices)}, found {value!r}")
+    if kind is float and not (math.isfinite(value) and rule.metadata['low'] <= value <= rule.metadata['high']):
+        raise ParameterError(f"parameter {name}: expected {rule.metadata['low']:g} to "
+                             f"{rule.metadata['high']:g}, found {value:g}")
+    return value
+
+
+def declare(node) -> NodeParameters:
+    """Declare the table on a node made with automatically_declare_parameters_from_overrides=True.
+
+    Raises ParameterError where a given value is wrong or a given name is not in the table.
+    """
+    given = {name: parameter.value for name, parameter in node.get_parameters_by_prefix('').items()
+             if not belongs_to_ros(name)}
+    parameters = NodeParameters.from_values(given)
+    for name in given:
+        node.undeclare_parameter(name)
+    for name, rule in RULES.items():
+        node.declare_parameter(name, getattr(parameters, name), _descriptor(rule), ignore_override=True)
+    return parameters
+
+
+def _descriptor(rule):
+    from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+    choices = rule.metadata['choices']
+    # Types are checked by check(): rclpy's own message does not name the parameter.
+    descriptor = ParameterDescriptor(
+        description=rule.metadata['description'], dynamic_typing=True,
+        additional_constraints=f"one of {', '.join(choices)}" if choices else '')
+    if rule.type == 'float':
+        descriptor.floating_point_range = [FloatingPointRange(
+            from_value=rule.metadata['low'], to_value=rule.metadata['high'], step=0.0)]
+    return descriptor
+
+
+def table() -> str:
+    """The table in Markdown, as docs/ros_api.md shows it."""
+    lines = ['| parameter | default | range | may change while running | meaning |', '|---|---|---|---|---|']
+    for name, rule in RULES.items():
+        about = rule.metadata
+        default = {'str': f'`"{rule.default}"`', 'bool': f'`{str(rule.default).lower()}`'}.get(
+            rule.type, f'`{rule.default}`')
+        choices = ', '.join(about['choices']) or {'str': 'text', 'bool': 'true, false'}.get(
+            rule.type, f"{about['low'] or 0:g} to {about['high'] or 0:g}")
+        lines.append(f"| `{name}` | {default} | {choices} | {'yes' if about['dynamic'] else 'no'} | "
+                     f"{about['description']} |")
+    return '\n'.join(lines) + '\n'

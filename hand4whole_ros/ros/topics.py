@@ -1,0 +1,25 @@
+"""Names of the node's topics: one table. '~' is the node, 'hand4whole' unless it is renamed."""
+
+NODE_NAME = 'hand4whole'
+
+# In. camera_info is taken beside the image topic unless it is itself remapped; see camera_info_topic().
+IMAGE = 'image'
+CAMERA_INFO = 'camera_info'
+
+# Out.
+POSES = '~/poses'
+MARKERS = '~/markers'
+OVERLAY = '~/overlay'
+SKELETON = '~/skeleton'
+WRIST = {'left': '~/operator/left_wrist', 'right': '~/operator/right_wrist'}
+HAND = {'left': '~/operator/left_hand', 'right': '~/operator/right_hand'}
+TF = '/tf'
+DIAGNOSTICS = '/diagnostics'
+
+#: Suffix that image_transport gives to compressed images.
+COMPRESSED = '/compressed'
+
+
+def sibling_camera_info(image_topic: str) -> str:
+    """'/cam/image_raw' -> '/cam/camera_info', as image_transport's camera subscriber has it."""
+    return image_topic.removesuffix(COMPRESSED).rpartition('/')[0] + '/' + CAMERA_INFO
