@@ -58,8 +58,14 @@ class WholeBodyEstimate:
     bbox_xyxy: Tensor           # (4,) px in the full image
     confidence: float           # 0 to 1
     track_id: int = 0
+    held: bool = False               # not found in this image: the last pose is repeated
     vertices: Tensor | None = None   # (V, 3) m; None until somebody wants the mesh
     stage_times: dict[str, float] = field(default_factory=dict)  # stage -> seconds
+
+    @property
+    def local_rotations(self) -> Tensor:
+        """(55, 3) axis-angle of every joint relative to its parent, in the order of the joints."""
+        return torch.cat([getattr(self, name).reshape(-1, 3) for name in skeleton.POSE_SLICES])
 
     def hand(self, side: str) -> HandEstimate:
         """The hand of `side`, 'left' or 'right'."""

@@ -1,0 +1,152 @@
+"""Identity over frames, hands and people that vanish for a moment, and steadier poses."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+
+import torch
+
+from .. import skeleton
+from ..body.model import BodyModel
+from ..body.posing import posed
+from ..estimate import WholeBodyEstimate
+from .one_euro import OneEuroRotation, OneEuroVector, smoothing_factor
+
+#: Body shape does not change; what is measured of it is averaged over about this long, s.
+_SHAPE_CUTOFF = 0.15
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """How people are followed."""
+
+    #: A hand or a person not seen keeps its last pose this long, s; then it is LOST, or gone.
+    hold_time: float = 0.5
+    #: The farthest a pelvis can be from where it was one image ago and be the same person's, m.
+    max_jump: float = 0.8
+    #: Estimates below this confidence are nobody.
+    min_confidence: float = 0.3
+    #: Whether poses are filtered (1 euro filter).
+    smoothing: bool = True
+    #: Cut-off of a still person, Hz: lower is steadier.
+    min_cutoff: float = 2.0
+    #: What motion adds to the cut-off, Hz per (rad/s) or (m/s): higher lags less.
+    beta: float = 1.0
+
+
+@dataclass
+class _Track:
+    """One person being followed."""
+
+    track_id: int
+    filters: tuple[OneEuroRotation, OneEuroVector]
+    last: WholeBodyEstimate | None = None       # as it was given out
+    last_stamp: float = 0.0                     # of the last update of any kind
+    seen_stamp: float = 0.0                     # when the person was last found
+    hand_seen: dict[str, float] | None = None   # side -> when that hand was last OK
+    hand_memory: dict[str, tuple] | None = None  # side -> (wrist (3,), fingers (15, 3), confidence)
+
+
+class Tracker:
+    """Follows people from image to image. Not thread-safe."""
+
+    def __init__(self, body: BodyModel, config: TrackerConfig = TrackerConfig()):
+        self._body = body
+        self.config = config
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody: the next image comes from elsewhere, or from another time."""
+        self._tracks: list[_Track] = []
+        self._ids = itertools.count()
+        self._stamp = None
+
+    def update(self, estimates: list[WholeBodyEstimate], stamp: float) -> list[WholeBodyEstimate]:
+        """The people in the image taken at `stamp` (s), with track ids, the longest known first.
+
+        Somebody not found is repeated with `held` set for `hold_time`, as are hands (state HELD).
+        Estimates that are not finite or not confident are left out. A stamp before the last one means
+        that time has jumped back: everybody is forgotten first.
+        """
+        if self._stamp is not None and stamp < self._stamp:
+            self.reset()
+        self._stamp = stamp
+        estimates = [e for e in estimates if e.is_finite() and e.confidence >= self.config.min_confidence]
+        found = self._associate(estimates)
+        people, kept = [], []
+        for track in self._tracks:
+            estimate = found.get(track.track_id)
+            if estimate is not None:
+                people.append(self._follow(track, estimate, stamp))
+            elif stamp - track.seen_stamp <= self.config.hold_time:
+                people.append(self._hold(track, stamp))
+            else:
+                continue
+            kept.append(track)
+        self._tracks = kept
+        return people
+
+    def _associate(self, estimates):
+        """Nearest pelvis first; whoever is left over is new. Returns track id -> estimate."""
+        distances = sorted(
+            (float((track.last.joints[0] - estimate.joints[0]).norm()), t, e)
+            for t, track in enumerate(self._tracks) for e, estimate in enumerate(estimates))
+        tracks_left, estimates_left, found = set(range(len(self._tracks))), set(range(len(estimates))), {}
+        for distance, t, e in distances:
+            if distance <= self.config.max_jump and t in tracks_left and e in estimates_left:
+                found[self._tracks[t].track_id] = estimates[e]
+                tracks_left.remove(t)
+                estimates_left.remove(e)
+        for e in sorted(estimates_left):
+            track = _Track(next(self._ids), (OneEuroRotation(self.config.min_cutoff, self.config.beta),
+                                             OneEuroVector(self.config.min_cutoff, self.config.beta)),
+                           hand_seen={}, hand_memory={})
+            self._tracks.append(track)
+            found[track.track_id] = estimates[e]
+        return found
+
+    def _follow(self, track, estimate, stamp):
+        """The found person, hands held where they are not seen, filtered."""
+        dt = stamp - track.last_stamp
+        local, betas, transl = estimate.local_rotations, estimate.betas, estimate.transl
+        hands = {hand.side: hand for hand in estimate.hands}
+        for side, hand in hands.items():
+            rows = [skeleton.WRIST[side], *range(*skeleton.HAND_SLICE[side].indices(skeleton.NUM_JOINTS))]
+            if hand.state == skeleton.OK:
+                track.hand_seen[side] = stamp
+                track.hand_memory[side] = local[rows].clone(), hand.confidence
+            elif side in track.hand_seen and stamp - track.hand_seen[side] <= self.config.hold_time:
+                local[rows], confidence = track.hand_memory[side]
+                hands[side] = replace(hand, state=skeleton.HELD,
+                                      confidence=self._faded(confidence, stamp - track.hand_seen[side]))
+        if track.last is not None and self.config.smoothing:
+            share = smoothing_factor(_SHAPE_CUTOFF, dt) if dt > 0 else 0.0
+            betas = torch.lerp(track.last.betas, betas, share)
+        if self.config.smoothing:
+            rotations, points = track.filters
+            # The root's place in space, not SMPL-X's transl, which also moves with the shape.
+            pelvis = points(estimate.joints[:1], dt)[0]
+            local = rotations(local, dt)
+            transl = pelvis - self._body.rest_pelvis(betas)
+        result = posed(self._body, replace(
+            estimate, left_hand=hands['left'], right_hand=hands['right'], track_id=track.track_id, held=False),
+            local, betas, transl)
+        track.last, track.last_stamp, track.seen_stamp = result, stamp, stamp
+        return result
+
+    def _hold(self, track, stamp):
+        """The person as last seen, both hands HELD or LOST, fading."""
+        age = stamp - track.seen_stamp
+        hands = []
+        for hand in track.last.hands:
+            state = skeleton.LOST if hand.state == skeleton.LOST else skeleton.HELD
+            hands.append(replace(hand, state=state, confidence=self._faded(hand.confidence, age)))
+        held = replace(track.last, held=True, confidence=self._faded(track.last.confidence, age),
+                       left_hand=hands[0], right_hand=hands[1], stage_times={})
+        return held
+
+    def _faded(self, confidence, age):
+        """Confidence falls linearly to zero over the hold time."""
+        left = 1 - age / self.config.hold_time if self.config.hold_time > 0 else 0.0
+        return confidence * min(max(left, 0.0), 1.0)
