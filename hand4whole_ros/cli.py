@@ -122,7 +122,13 @@ def _add_run(commands):
 
 def _run(args):
     from .ros import run
-    return run.main(args.arguments, show_args=args.show_args)
+    if args.show_args:
+        print(run.show_arguments())
+        return DONE
+    try:
+        return run.main(args.arguments)
+    except ValueError as error:
+        raise UsageError(error) from None
 
 
 def _add_evaluate(commands):

@@ -109,7 +109,7 @@ class Tracker:
     def _follow(self, track, estimate, stamp):
         """The found person, hands held where they are not seen, filtered."""
         dt = stamp - track.last_stamp
-        local, betas, transl = estimate.local_rotations, estimate.betas, estimate.transl
+        local, betas, pelvis = estimate.local_rotations, estimate.betas, estimate.joints[0]
         hands = {hand.side: hand for hand in estimate.hands}
         for side, hand in hands.items():
             rows = [skeleton.WRIST[side], *range(*skeleton.HAND_SLICE[side].indices(skeleton.NUM_JOINTS))]
@@ -125,13 +125,9 @@ class Tracker:
             betas = torch.lerp(track.last.betas, betas, share)
         if self.config.smoothing:
             rotations, points = track.filters
-            # The root's place in space, not SMPL-X's transl, which also moves with the shape.
-            pelvis = points(estimate.joints[:1], dt)[0]
-            local = rotations(local, dt)
-            transl = pelvis - self._body.rest_pelvis(betas)
-        result = posed(self._body, replace(
-            estimate, left_hand=hands['left'], right_hand=hands['right'], track_id=track.track_id, held=False),
-            local, betas, transl)
+            local, pelvis = rotations(local, dt), points(pelvis[None], dt)[0]
+        named = replace(estimate, left_hand=hands['left'], right_hand=hands['right'], track_id=track.track_id)
+        result = posed(self._body, named, local, betas, pelvis)
         track.last, track.last_stamp, track.seen_stamp = result, stamp, stamp
         return result
 

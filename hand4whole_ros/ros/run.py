@@ -1,0 +1,48 @@
+"""`hand4whole run`: estimate.launch.py's work where `ros2 launch` is not installed."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import launch_arguments, node
+from .launch_arguments import ARGUMENTS
+
+log = logging.getLogger(__name__)
+
+
+def show_arguments() -> str:
+    """The arguments with their defaults and meanings, for people."""
+    lines = ["Arguments (pass them as NAME:=VALUE):", '']
+    for argument in ARGUMENTS:
+        lines += [f"  {argument.name}  (default: '{argument.default}')", f'      {argument.description}']
+    return '\n'.join(lines)
+
+
+def share_directory() -> Path:
+    """Where launch/ and config/ were installed."""
+    from ament_index_python.packages import get_package_share_directory
+    return Path(get_package_share_directory('hand4whole_ros'))
+
+
+def main(assignments: list[str]) -> int:
+    """Run the node until it is told to stop; its exit code. ValueError names a wrong argument."""
+    values = launch_arguments.parse(assignments)
+    plan = launch_arguments.startup(values, share_directory())
+    rviz = _open_rviz(plan) if plan.rviz else None
+    try:
+        return node.main(plan.ros_arguments())
+    finally:
+        if rviz is not None:
+            rviz.terminate()
+
+
+def _open_rviz(plan):
+    if shutil.which('rviz2') is None:
+        log.warning('rviz2 is not installed here: the node runs without it')
+        return None
+    remappings = [word for pair in launch_arguments.rviz_remappings(plan) for word in ('-r', ':='.join(pair))]
+    config = share_directory() / 'config' / 'hand4whole.rviz'
+    return subprocess.Popen(['rviz2', '-d', str(config), *(['--ros-args', *remappings] if remappings else [])])
