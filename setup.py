@@ -72,12 +72,13 @@ class BuildInterfaces(build_ext):
         shutil.rmtree(work, ignore_errors=True)
         generator = ['-G', 'Ninja'] if shutil.which('ninja') else []
         environment = dict(os.environ)
-        version = f'python{sys.version_info.major}.{sys.version_info.minor}'
-        # An isolated build has lost the PYTHONPATH of the sourced ROS.
-        modules = [str(prefix / 'lib' / version / folder) for prefix in self.prefixes
-                   for folder in ('site-packages', 'dist-packages')]
-        environment['PYTHONPATH'] = os.pathsep.join(
-            [p for p in [environment.get('PYTHONPATH', '')] + modules if p])
+        if sourced_prefixes():
+            # An isolated build has lost the PYTHONPATH of the sourced ROS.
+            version = f'python{sys.version_info.major}.{sys.version_info.minor}'
+            folders = [str(prefix / 'lib' / version / folder) for prefix in self.prefixes
+                       for folder in ('site-packages', 'dist-packages')]
+            environment['PYTHONPATH'] = os.pathsep.join(
+                [p for p in [environment.get('PYTHONPATH', '')] + folders if p])
         for command in (
                 ['cmake', '-S', str(source), '-B', str(work), *generator,
                  '-DCMAKE_BUILD_TYPE=Release', '-DBUILD_TESTING=OFF',

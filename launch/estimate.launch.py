@@ -1,0 +1,38 @@
+"""Start the whole-body pose node; it configures and activates itself unless autostart:=false."""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+
+from hand4whole_ros.ros.launch_arguments import ARGUMENTS, rviz_remappings, startup
+
+SHARE = Path(get_package_share_directory('hand4whole_ros'))
+
+
+def start(context):
+    """The node, and RViz where it is wanted."""
+    values = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
+    plan = startup(values, SHARE)
+    actions = [LifecycleNode(
+        package='hand4whole_ros', executable='hand4whole_node', name='hand4whole',
+        namespace=plan.namespace, output='screen', remappings=plan.remappings,
+        parameters=[str(plan.params_file), plan.parameters],
+        ros_arguments=['--log-level', plan.log_level])]
+    if plan.rviz:
+        parameters = {k: v for k, v in plan.parameters.items() if k == 'use_sim_time'}
+        actions.append(Node(
+            package='rviz2', executable='rviz2', name='rviz2', output='screen',
+            arguments=['-d', str(SHARE / 'config' / 'hand4whole.rviz')],
+            remappings=rviz_remappings(plan), parameters=[parameters]))
+    return actions
+
+
+def generate_launch_description():
+    """Arguments are those of hand4whole_ros.ros.launch_arguments."""
+    return LaunchDescription(
+        [DeclareLaunchArgument(a.name, default_value=a.default, description=a.description) for a in ARGUMENTS]
+        + [OpaqueFunction(function=start)])
