@@ -1,0 +1,1 @@
+"""Pictures: a triangle rasteriser, the overlay on a camera picture, sheets and videos."""

@@ -1,0 +1,319 @@
+"""Triangles to pixels: a z-buffer rasteriser and its shading, as warp kernels.
+
+Runs on the CPU without OpenGL, and on CUDA by the `device` argument. Pixel centres are at integer
+coordinates; a pixel belongs to a triangle if its centre lies in it, edges included. Depth and attributes
+are interpolated with perspective. Where two triangles are equally near, the first one in the list is seen,
+so that a picture depends on its inputs alone.
+
+Annotations are not postponed in this file: warp reads them.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import warp as wp
+
+from ..geometry.camera import Intrinsics
+
+# No banner on the standard output of whoever draws a picture, no warning about a GPU nobody asked for.
+if hasattr(wp.config, 'log_level'):
+    wp.config.log_level = wp.LOG_ERROR
+else:
+    wp.config.quiet = True  # warp before 1.13
+
+#: Nearest distance drawn, metres; triangles with a vertex nearer than this are left out.
+NEAR = 0.05
+
+#: Most samples a picture is drawn with; supersampling is lowered to stay below.
+MAX_SAMPLES = 16_000_000
+
+_EMPTY = wp.constant(wp.uint64(0xFFFFFFFFFFFFFFFF))
+_UINT8 = wp.constant(255.0)
+
+
+@dataclass(frozen=True)
+class Lighting:
+    """Lights fixed to the camera; colours are linear, 1 is full, directions point towards the light.
+
+    All in the camera optical frame (x right, y down, z forward).
+    """
+
+    key_direction: tuple[float, float, float] = (-0.5, -0.75, -0.65)
+    key: tuple[float, float, float] = (0.86, 0.82, 0.76)
+    up: tuple[float, float, float] = (0.0, -1.0, 0.0)
+    sky: tuple[float, float, float] = (0.46, 0.49, 0.54)      # hemisphere light from above
+    ground: tuple[float, float, float] = (0.16, 0.14, 0.13)   # and from below
+    specular: float = 0.10
+    shininess: float = 24.0
+    rim: float = 0.16          # brightening of edges seen at a grazing angle
+
+
+class Rendering(NamedTuple):
+    """One picture of a mesh."""
+
+    rgb: np.ndarray        # (H, W, 3) uint8, black where empty; not multiplied by alpha
+    alpha: np.ndarray      # (H, W) float32, the fraction of the pixel that is covered
+    depth: np.ndarray      # (H, W) float32 m along z, of the nearest sample; inf where empty
+
+
+class Rasterizer:
+    """Draws meshes of one set of triangles.
+
+    faces: (F, 3) vertex indices, counter-clockwise seen from outside.
+    cull: leave out triangles seen from behind; without it their normals are turned to the viewer.
+    """
+
+    def __init__(self, faces, device: str = 'cpu', cull: bool = True):
+        faces = np.ascontiguousarray(faces, dtype=np.int32)
+        if faces.ndim != 2 or faces.shape[1] != 3:
+            raise ValueError(f'faces must be (F, 3) vertex indices, found shape {faces.shape}')
+        if faces.size and faces.min() < 0:
+            raise ValueError(f'faces must not hold negative vertex indices, found {faces.min()}')
+        self.device = device
+        self.cull = cull
+        self.num_faces = len(faces)
+        self._needs_vertices = int(faces.max()) + 1 if faces.size else 0
+        self._faces = wp.array(faces, dtype=wp.int32, ndim=2, device=device)
+        self._keys = None
+
+    def render(self, vertices, intrinsics: Intrinsics, colors, lighting: Lighting = Lighting(),
+               supersample: int = 2) -> Rendering:
+        """Shaded picture, intrinsics.height x intrinsics.width.
+
+        vertices: (V, 3) or, for several bodies in one z-buffer, (N, V, 3); metres, camera optical frame.
+        colors: (V, 3) or (N, V, 3), sRGB from 0 to 1.
+        supersample: samples a pixel along each side.
+        """
+        vertices = self._checked(vertices)
+        colors = np.broadcast_to(np.asarray(colors, np.float32), vertices.shape).reshape(-1, 3)
+        height, width = intrinsics.height, intrinsics.width
+        factor = max(1, min(int(supersample), int((MAX_SAMPLES / (height * width)) ** 0.5)))
+        points, screen, keys = self._rasterize(vertices, intrinsics, factor)
+        normals = wp.zeros(len(points), dtype=wp.vec3, device=self.device)
+        wp.launch(_add_face_normals, dim=(len(vertices), self.num_faces), device=self.device,
+                  inputs=[points, self._faces, vertices.shape[1], normals])
+        wp.launch(_normalize, dim=len(points), inputs=[normals], device=self.device)
+        rgb = wp.empty((height, width, 3), dtype=wp.uint8, device=self.device)
+        alpha = wp.empty((height, width), dtype=wp.float32, device=self.device)
+        depth = wp.empty((height, width), dtype=wp.float32, device=self.device)
+        wp.launch(_shade, dim=(height, width), device=self.device, inputs=[
+            keys, screen, self._faces, self.num_faces, vertices.shape[1], points, normals,
+            wp.array(np.ascontiguousarray(colors), dtype=wp.vec3, device=self.device), factor,
+            wp.normalize(wp.vec3(*lighting.key_direction)), wp.vec3(*lighting.key),
+            wp.normalize(wp.vec3(*lighting.up)), wp.vec3(*lighting.sky), wp.vec3(*lighting.ground),
+            lighting.specular, lighting.shininess, lighting.rim, rgb, alpha, depth])
+        return Rendering(rgb.numpy(), alpha.numpy(), depth.numpy())
+
+    def face_ids(self, vertices, intrinsics: Intrinsics) -> np.ndarray:
+        """(H, W) int32: the triangle seen at each pixel's centre, -1 where empty.
+
+        With (N, V, 3) vertices the triangles of body n are numbered from n * F.
+        """
+        return self.ids_and_depth(vertices, intrinsics)[0]
+
+    def ids_and_depth(self, vertices, intrinsics: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
+        """face_ids, and (H, W) float32 metres along z at the same pixel centres, inf where empty."""
+        _, _, keys = self._rasterize(self._checked(vertices), intrinsics, 1)
+        shape = (intrinsics.height, intrinsics.width)
+        ids = wp.empty(shape, dtype=wp.int32, device=self.device)
+        depth = wp.empty(shape, dtype=wp.float32, device=self.device)
+        wp.launch(_unpack, dim=shape, inputs=[keys, ids, depth], device=self.device)
+        return ids.numpy(), depth.numpy()
+
+    def visible_vertices(self, vertices, intrinsics: Intrinsics, tolerance: float = 0.01) -> np.ndarray:
+        """(V,) or (N, V) bool: inside the picture and not more than `tolerance` metres behind what is seen
+        there."""
+        _, depth = self.ids_and_depth(vertices, intrinsics)
+        return visible_points(vertices, depth, intrinsics, tolerance)
+
+    def _checked(self, vertices):
+        vertices = np.asarray(vertices, np.float32)
+        if vertices.ndim == 2:
+            vertices = vertices[None]
+        if vertices.ndim != 3 or vertices.shape[2] != 3 or vertices.shape[1] < self._needs_vertices:
+            raise ValueError(f'vertices must be (V, 3) or (N, V, 3) with V >= {self._needs_vertices} for these '
+                             f'faces, found shape {vertices.shape}')
+        return vertices
+
+    def _rasterize(self, vertices, intrinsics, factor):
+        """Vertices in the camera, on the screen (x, y, 1/z; 0 where not to be drawn), and packed samples."""
+        height, width = intrinsics.height * factor, intrinsics.width * factor
+        flat = vertices.reshape(-1, 3)
+        points = wp.array(np.ascontiguousarray(flat), dtype=wp.vec3, device=self.device)
+        screen = wp.array(_to_screen(flat, intrinsics, factor), dtype=wp.vec3, device=self.device)
+        if self._keys is None or self._keys.shape != (height, width):
+            self._keys = wp.empty((height, width), dtype=wp.uint64, device=self.device)
+        self._keys.fill_(_EMPTY)
+        wp.launch(_draw, dim=(len(vertices), self.num_faces), device=self.device,
+                  inputs=[screen, self._faces, vertices.shape[1], self.cull, self._keys])
+        return points, screen, self._keys
+
+
+def visible_points(points, depth: np.ndarray, intrinsics: Intrinsics, tolerance: float = 0.01) -> np.ndarray:
+    """(..., 3) metres, camera frame -> (...) bool: in the picture, at most `tolerance` behind `depth` (H, W)."""
+    points = np.asarray(points, np.float64)
+    pixels = np.nan_to_num(intrinsics.project(points), nan=-1e6, posinf=-1e6, neginf=-1e6)
+    pixels = np.rint(np.clip(pixels, -1e6, 1e6)).astype(int)
+    x, y = pixels[..., 0], pixels[..., 1]
+    inside = (x >= 0) & (y >= 0) & (x < intrinsics.width) & (y < intrinsics.height)
+    seen = depth[np.where(inside, y, 0), np.where(inside, x, 0)]
+    return inside & (points[..., 2] <= seen + tolerance)
+
+
+def _to_screen(points, intrinsics, factor):
+    """(V, 3) float32 m -> (V, 3) float32: x, y in samples, 1/z; 1/z is 0 for what cannot be drawn."""
+    screen = np.zeros((len(points), 3), np.float32)
+    with np.errstate(invalid='ignore', over='ignore', divide='ignore'):
+        if any(intrinsics.distortion):
+            pixels = intrinsics.project(points)
+            rays = points[:, :2] / points[:, 2:]
+            good = np.hypot(rays[:, 0], rays[:, 1]) < _widest_ray(intrinsics)
+        else:
+            inverse = 1 / points[:, 2:]
+            pixels = points[:, :2] * inverse * np.float32((intrinsics.fx, intrinsics.fy)) + np.float32(
+                (intrinsics.cx, intrinsics.cy))
+            good = True
+        screen[:, :2] = (pixels + 0.5) * factor - 0.5
+        good &= (points[:, 2] > NEAR) & (points[:, 2] < np.inf) & (np.abs(screen[:, :2]) < 1e7).all(1)
+        screen[:, 2] = np.where(good, 1 / points[:, 2], 0)
+    return screen
+
+
+def _widest_ray(intrinsics):
+    """How far from the axis the lens model is trusted: polynomials fold back far outside the picture."""
+    w, h = intrinsics.width - 1, intrinsics.height - 1
+    border = np.array([(x, y) for x in (0, w / 2, w) for y in (0, h / 2, h)])
+    radius = np.linalg.norm(intrinsics.normalize(border), axis=1).max()
+    return max(1.3 * radius, radius + 0.2) if np.isfinite(radius) else np.inf
+
+
+@wp.func
+def _edge(a: wp.vec3, b: wp.vec3, x: float, y: float):
+    return (a[0] - x) * (b[1] - y) - (a[1] - y) * (b[0] - x)
+
+
+@wp.kernel(enable_backward=False)
+def _draw(screen: wp.array(dtype=wp.vec3), faces: wp.array2d(dtype=wp.int32), num_vertices: int, cull: bool,
+          keys: wp.array2d(dtype=wp.uint64)):
+    body, face = wp.tid()
+    offset = body * num_vertices
+    a = screen[offset + faces[face, 0]]
+    b = screen[offset + faces[face, 1]]
+    c = screen[offset + faces[face, 2]]
+    if a[2] <= 0.0 or b[2] <= 0.0 or c[2] <= 0.0:
+        return
+    area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+    if area == 0.0 or (cull and area > 0.0):  # y points down: outsides are clockwise on the screen
+        return
+    x0 = int(wp.ceil(wp.max(wp.min(a[0], wp.min(b[0], c[0])), 0.0)))
+    x1 = int(wp.floor(wp.min(wp.max(a[0], wp.max(b[0], c[0])), float(keys.shape[1] - 1))))
+    y0 = int(wp.ceil(wp.max(wp.min(a[1], wp.min(b[1], c[1])), 0.0)))
+    y1 = int(wp.floor(wp.min(wp.max(a[1], wp.max(b[1], c[1])), float(keys.shape[0] - 1))))
+    index = wp.uint64(body * faces.shape[0] + face)
+    for y in range(y0, y1 + 1):
+        for x in range(x0, x1 + 1):
+            u = _edge(b, c, float(x), float(y)) / area
+            v = _edge(c, a, float(x), float(y)) / area
+            w = _edge(a, b, float(x), float(y)) / area
+            if u >= 0.0 and v >= 0.0 and w >= 0.0:
+                z = (u + v + w) / (u * a[2] + v * b[2] + w * c[2])
+                # The bits of a positive float are ordered as the float is: nearest first, then by index.
+                wp.atomic_min(keys, y, x, (wp.uint64(wp.cast(z, wp.uint32)) << wp.uint64(32)) | index)
+
+
+@wp.kernel(enable_backward=False)
+def _unpack(keys: wp.array2d(dtype=wp.uint64), ids: wp.array2d(dtype=wp.int32),
+            depth: wp.array2d(dtype=wp.float32)):
+    y, x = wp.tid()
+    key = keys[y, x]
+    if key == _EMPTY:
+        ids[y, x] = -1
+        depth[y, x] = wp.inf
+    else:
+        ids[y, x] = int(key & wp.uint64(0xFFFFFFFF))
+        depth[y, x] = wp.cast(wp.uint32(key >> wp.uint64(32)), wp.float32)
+
+
+@wp.kernel(enable_backward=False)
+def _add_face_normals(points: wp.array(dtype=wp.vec3), faces: wp.array2d(dtype=wp.int32), num_vertices: int,
+                      normals: wp.array(dtype=wp.vec3)):
+    body, face = wp.tid()
+    offset = body * num_vertices
+    i = offset + faces[face, 0]
+    j = offset + faces[face, 1]
+    k = offset + faces[face, 2]
+    normal = wp.cross(points[j] - points[i], points[k] - points[i])
+    wp.atomic_add(normals, i, normal)
+    wp.atomic_add(normals, j, normal)
+    wp.atomic_add(normals, k, normal)
+
+
+@wp.kernel(enable_backward=False)
+def _normalize(vectors: wp.array(dtype=wp.vec3)):
+    i = wp.tid()
+    vectors[i] = wp.normalize(vectors[i])
+
+
+@wp.kernel(enable_backward=False)
+def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
+           faces: wp.array2d(dtype=wp.int32), num_faces: int, num_vertices: int,
+           points: wp.array(dtype=wp.vec3), normals: wp.array(dtype=wp.vec3),
+           colors: wp.array(dtype=wp.vec3), factor: int, key_direction: wp.vec3, key_color: wp.vec3,
+           up: wp.vec3, sky: wp.vec3, ground: wp.vec3, specular: float, shininess: float, rim: float,
+           rgb: wp.array3d(dtype=wp.uint8), alpha: wp.array2d(dtype=wp.float32),
+           depth: wp.array2d(dtype=wp.float32)):
+    y, x = wp.tid()
+    total = wp.vec3(0.0, 0.0, 0.0)
+    covered = float(0.0)
+    nearest = float(wp.inf)
+    for sy in range(y * factor, (y + 1) * factor):
+        for sx in range(x * factor, (x + 1) * factor):
+            sample = keys[sy, sx]
+            if sample != _EMPTY:
+                covered += 1.0
+                nearest = wp.min(nearest, wp.cast(wp.uint32(sample >> wp.uint64(32)), wp.float32))
+                index = int(sample & wp.uint64(0xFFFFFFFF))
+                face = index % num_faces
+                offset = (index / num_faces) * num_vertices
+                i = offset + faces[face, 0]
+                j = offset + faces[face, 1]
+                k = offset + faces[face, 2]
+                a = screen[i]
+                b = screen[j]
+                c = screen[k]
+                # The area's sign and size fall away in the perspective-correct weights.
+                u = _edge(b, c, float(sx), float(sy)) * a[2]
+                v = _edge(c, a, float(sx), float(sy)) * b[2]
+                w = _edge(a, b, float(sx), float(sy)) * c[2]
+                scale = 1.0 / (u + v + w)
+                u = u * scale
+                v = v * scale
+                w = w * scale
+                albedo = u * colors[i] + v * colors[j] + w * colors[k]
+                albedo = wp.cw_mul(albedo, albedo)  # gamma 2 for sRGB: cheap and close
+                view = wp.normalize(-(u * points[i] + v * points[j] + w * points[k]))
+                normal = wp.normalize(u * normals[i] + v * normals[j] + w * normals[k])
+                facing = wp.dot(normal, view)
+                if scale > 0.0:  # seen from behind
+                    normal = -normal
+                    facing = -facing
+                lit = wp.max(wp.dot(normal, key_direction), 0.0)
+                blend = 0.5 + 0.5 * wp.dot(normal, up)
+                light = blend * sky + (1.0 - blend) * ground + lit * key_color
+                glint = float(0.0)
+                half = wp.dot(normal, wp.normalize(view + key_direction))
+                if lit > 0.0 and half > 0.6:
+                    glint = wp.pow(half, shininess)
+                grazing = 1.0 - wp.max(facing, 0.0)
+                total += (wp.cw_mul(albedo, light) + (specular * glint * lit) * key_color
+                          + (rim * grazing * grazing * grazing) * sky)
+    depth[y, x] = nearest
+    alpha[y, x] = covered / float(factor * factor)
+    if covered > 0.0:
+        for channel in range(3):
+            value = wp.sqrt(wp.clamp(total[channel] / covered, 0.0, 1.0))
+            rgb[y, x, channel] = wp.uint8(int(_UINT8 * value + 0.5))
+    else:
+        for channel in range(3):
+            rgb[y, x, channel] = wp.uint8(0)
