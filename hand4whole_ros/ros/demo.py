@@ -1,0 +1,213 @@
+"""`hand4whole demo`: the real node in one process, a camera in another, and what came of it in a folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseArray, PoseStamped
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_msgs.msg import TFMessage
+from tqdm import tqdm
+from visualization_msgs.msg import MarkerArray
+
+from hand4whole_ros.msg import HandPose, Skeleton, WholeBodyPoseArray
+
+from .. import pictures
+from ..evaluation import metrics
+from ..view import sheet
+from .recorder import Recorder, spin_until, write_bag
+
+log = logging.getLogger(__name__)
+
+RATE = 20.0
+PHOTO_SECONDS = 2.0
+
+IMAGE, OVERLAY = '/demo_camera/image', '/hand4whole/overlay'
+SKELETON, MARKERS, DIAGNOSTICS = '/hand4whole/skeleton', '/hand4whole/markers', '/diagnostics'
+POSES, TRUTH = '/hand4whole/poses', '/demo_camera/truth'
+TOPICS = {
+    IMAGE: Image, '/demo_camera/camera_info': CameraInfo, TRUTH: PoseArray, POSES: WholeBodyPoseArray,
+    '/hand4whole/operator/left_wrist': PoseStamped, '/hand4whole/operator/right_wrist': PoseStamped,
+    '/hand4whole/operator/left_hand': HandPose, '/hand4whole/operator/right_hand': HandPose,
+    MARKERS: MarkerArray, OVERLAY: Image, SKELETON: Skeleton, '/tf': TFMessage, DIAGNOSTICS: DiagnosticArray}
+LATCHED = (SKELETON,)
+BEST_EFFORT = (IMAGE, '/demo_camera/camera_info')
+
+#: Topics of raw pictures become JPEG in the bag, under the names image_transport would give them.
+PICTURES = (IMAGE, OVERLAY)
+#: A mesh weighs two megabytes: of every so many, one is kept in the bag.
+MARKERS_KEPT = 10
+
+
+def run(output: Path, seconds: float) -> bool:
+    """Play the demo camera into the node and write overlay.mp4, overlay.gif, sheet.png, bag/ and
+    summary.json to `output`; False, with a line that says why, where no pose came."""
+    _prepare_body()
+    output.mkdir(parents=True, exist_ok=True)
+    # Nobody else's robot hears the demo.
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    rclpy.init()
+    recorder = Recorder(TOPICS, LATCHED, BEST_EFFORT)
+    children = []
+    try:
+        children = [_start('node', '-r', f'image:={IMAGE}'),
+                    _start('demo_camera', '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}', '-p', f'seconds:={seconds}',
+                           '-p', f'photo_seconds:={PHOTO_SECONDS}', '-p', 'rounds:=1', '-p', 'wait_for:=2')]
+        _record(recorder, children, seconds)
+    finally:
+        _stop(children)
+        rclpy.try_shutdown()
+    if not any(pose.poses for pose in recorder.of(POSES)):
+        log.error('no pose came from the node: its own lines above say why')
+        return False
+    summary = _summary(recorder)
+    _write_pictures(recorder, output)
+    _write_bag(recorder, output / 'bag')
+    (output / 'summary.json').write_text(json.dumps(summary, indent=1) + '\n')
+    log.info('%s', json.dumps(summary, indent=1))
+    log.info('in %s: overlay.mp4 overlay.gif sheet.png bag/ summary.json', output)
+    return True
+
+
+def _prepare_body():
+    """Build the open body once, here, where its progress is seen."""
+    from ..body.model import BodyModel
+    BodyModel.load()
+
+
+def _start(module, *arguments):
+    return subprocess.Popen([sys.executable, '-m', f'hand4whole_ros.ros.{module}', '--ros-args', *arguments])
+
+
+def _stop(children):
+    for child in children:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+    for child in children:
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+
+def _record(recorder, children, seconds):
+    """Until the camera has played to its end, with a bar of the images that have gone by."""
+    node, camera = children
+    total = int(seconds * RATE) + int(PHOTO_SECONDS * RATE)
+    with tqdm(total=total, desc='camera playing', unit='image') as bar:
+        seen, deadline = 0, time.monotonic() + 120 + 3 * seconds
+        while camera.poll() is None and node.poll() is None and time.monotonic() < deadline:
+            rclpy.spin_once(recorder, timeout_sec=0.05)
+            now = sum(m.topic == IMAGE for m in recorder.messages[seen:])
+            seen = len(recorder.messages)
+            bar.update(now)
+    # The last image is still being worked on, and a last diagnostics message counts it.
+    spin_until(recorder, lambda: False, 2.5)
+
+
+def _stamp(header):
+    return header.stamp.sec * 10**9 + header.stamp.nanosec
+
+
+def _summary(recorder):
+    """Counts, rates and errors against the rendered truth."""
+    poses = recorder.of(POSES)
+    with_people = [p for p in poses if p.poses]
+    times = [m.received for m in recorder.messages if m.topic == POSES]
+    span = (times[-1] - times[0]) / 1e9 if len(times) > 1 else float('nan')
+    counts = _diagnostics(recorder)
+    received = {_stamp(p.header): p for p in with_people}
+    latency = [(t - _stamp(p.header)) / 1e6 for t, p in zip(times, poses)]
+    return {
+        'images_published': sum(m.topic == IMAGE for m in recorder.messages),
+        'frames_in': counts.get('frames in'), 'frames_done': counts.get('frames done'),
+        'frames_dropped': counts.get('frames dropped'),
+        'pose_messages': len(poses), 'poses_published': sum(len(p.poses) for p in poses),
+        'pose_rate_hz': round((len(times) - 1) / span, 2),
+        'image_to_pose_ms_median': round(float(np.median(latency)), 1),
+        'errors_against_truth': _errors(recorder, received)}
+
+
+def _diagnostics(recorder):
+    """The numbers of the last diagnostics message."""
+    values = {}
+    for array in recorder.of(DIAGNOSTICS):
+        for status in array.status:
+            values.update({pair.key: pair.value for pair in status.values})
+    return {key: int(value) for key, value in values.items() if value.lstrip('-').isdigit()}
+
+
+def _points(poses):
+    return np.array([(p.x, p.y, p.z) for p in poses])
+
+
+def _errors(recorder, received):
+    """Medians over every pose whose image has a truth, in the units the names say."""
+    rows = []
+    for truth in recorder.of(TRUTH):
+        message = received.get(_stamp(truth.header))
+        if message is None:
+            continue
+        points = _points([p.position for p in truth.poses])
+        joints, hands = points[:55], {'left': points[55:76], 'right': points[76:97]}
+        person = message.poses[0]
+        rows.append(metrics.person_errors(
+            _points([p.position for p in person.joints]), joints,
+            {side: _points(getattr(person, f'{side}_hand').keypoints) for side in hands
+             if getattr(person, f'{side}_hand').state == HandPose.OK}, hands))
+    names = sorted({name for row in rows for name in row})
+    return {'poses_compared': len(rows),
+            **{name: round(float(np.nanmedian([row[name] for row in rows if name in row])), 4) for name in names}}
+
+
+def _picture(message):
+    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
+
+
+def _write_pictures(recorder, output):
+    """overlay.mp4, overlay.gif and sheet.png."""
+    overlays = [_picture(m) for m in recorder.of(OVERLAY)]
+    if not overlays:
+        log.warning('no overlay came from the node')
+        return
+    moving = [image for image in overlays if image.shape == overlays[0].shape]
+    sheet.write_video(output / 'overlay.mp4', moving, 10)
+    sheet.write_gif(output / 'overlay.gif', moving[:60], 10)
+    chosen = [overlays[i] for i in np.linspace(0, len(moving) - 1, 11).astype(int)] + overlays[-1:]
+    pictures.write(output / 'sheet.png', sheet.contact_sheet(chosen))
+
+
+def _write_bag(recorder, folder):
+    """Every topic: raw pictures as JPEG, one mesh in MARKERS_KEPT."""
+    import cv2
+    from rclpy.serialization import deserialize_message
+    shutil.rmtree(folder, ignore_errors=True)
+    topics, kept, markers = {}, [], 0
+    for topic, kind in TOPICS.items():
+        topics[topic + '/compressed' if topic in PICTURES else topic] = CompressedImage if topic in PICTURES else kind
+    for message in tqdm(recorder.messages, desc='writing the bag', unit='message'):
+        if message.topic in PICTURES:
+            raw = deserialize_message(message.data, Image)
+            good, jpeg = cv2.imencode('.jpg', _picture(raw)[..., ::-1])
+            small = CompressedImage(header=raw.header, format='rgb8; jpeg compressed bgr8', data=jpeg.tobytes())
+            kept.append(replace(message, topic=message.topic + '/compressed', data=bytes(serialize_message(small))))
+            continue
+        if message.topic == MARKERS:
+            markers += 1
+            if markers % MARKERS_KEPT != 1:
+                continue
+        kept.append(message)
+    write_bag(folder, kept, topics, LATCHED)

@@ -1,0 +1,90 @@
+"""Records topics as they come over the wire, and writes them as an mcap bag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import rclpy
+from ament_index_python.packages import get_package_share_directory
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One message: its topic, the time it arrived (ns) and its serialised bytes."""
+
+    topic: str
+    received: int
+    data: bytes
+
+
+class Recorder(Node):
+    """Keeps every message of the topics it is told of, in memory and undecoded."""
+
+    def __init__(self, topics: dict[str, type], latched: tuple[str, ...] = (), best_effort: tuple[str, ...] = ()):
+        """topics: name -> message class; `latched` ones are subscribed transient local."""
+        super().__init__('recorder')
+        self.topics = topics
+        self.messages: list[Recorded] = []
+        for topic, kind in topics.items():
+            profile = QoSProfile(
+                depth=50, reliability=ReliabilityPolicy.BEST_EFFORT if topic in best_effort else ReliabilityPolicy.RELIABLE,
+                durability=DurabilityPolicy.TRANSIENT_LOCAL if topic in latched else DurabilityPolicy.VOLATILE)
+            self.create_subscription(kind, topic, self._keeper(topic), profile, raw=True)
+
+    def _keeper(self, topic):
+        def keep(data):
+            self.messages.append(Recorded(topic, self.get_clock().now().nanoseconds, bytes(data)))
+        return keep
+
+    def of(self, topic: str) -> list:
+        """The decoded messages of one topic, in order."""
+        from rclpy.serialization import deserialize_message
+        return [deserialize_message(m.data, self.topics[topic]) for m in self.messages if m.topic == topic]
+
+
+def ros_type(kind: type) -> str:
+    """'sensor_msgs/msg/Image' of its class."""
+    package, folder, _ = kind.__module__.split('.')
+    return f'{package}/{folder}/{kind.__name__}'
+
+
+def type_store():
+    """rosbags' types of ROS 2 with those of this package added, read from the installed .msg files."""
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+    store = get_typestore(Stores.ROS2_KILTED)
+    folder = Path(get_package_share_directory('hand4whole_ros'), 'msg')
+    added = {}
+    for path in sorted(folder.glob('*.msg')):
+        added.update(get_types_from_msg(path.read_text(), f'hand4whole_ros/msg/{path.stem}'))
+    store.register(added)
+    return store
+
+
+def write_bag(folder: Path, messages: list[Recorded], topics: dict[str, type], latched: tuple[str, ...] = ()) -> None:
+    """Write messages, in the order they arrived, as a compressed mcap bag into a new folder."""
+    from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
+    from rosbags.rosbag2 import StoragePlugin, Writer
+    store = type_store()
+    forever = QosTime(2147483647, 4294967295)
+    once = Qos(QosHistory.KEEP_LAST, 1, QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, forever, forever,
+               QosLiveliness.AUTOMATIC, forever, False)
+    with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connections = {
+            topic: writer.add_connection(topic, ros_type(kind), typestore=store,
+                                         offered_qos_profiles=[once] if topic in latched else ())
+            for topic, kind in topics.items()}
+        for message in sorted(messages, key=lambda m: m.received):
+            writer.write(connections[message.topic], message.received, message.data)
+
+
+def spin_until(node: Node, done, timeout: float) -> bool:
+    """Spin `node` until `done()` or for `timeout` seconds; whether it was done."""
+    end = node.get_clock().now().nanoseconds + int(timeout * 1e9)
+    while not done():
+        if node.get_clock().now().nanoseconds > end or not rclpy.ok():
+            return False
+        rclpy.spin_once(node, timeout_sec=0.05)
+    return True
