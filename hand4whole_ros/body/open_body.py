@@ -1,0 +1,285 @@
+"""The open body: anny's people written once as a model file in SMPL-X's own format.
+
+The file holds what an SMPL-X .npz holds, under the same keys, so that the `smplx` library reads it as it
+reads a licensed one: 55 joints, 10 shape components, linear blend skinning from a T-pose. Beyond those
+keys it carries `hand4whole_tips`, the ten finger tip vertices. It lives in the user's cache and is made
+again where it is missing or damaged.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+import tempfile
+import time
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from .. import skeleton
+from . import anny_rig
+
+logger = logging.getLogger(__name__)
+
+#: Counts up when what is written changes, so that an older file is left alone.
+FORMAT = 1
+NUM_BETAS = NUM_EXPRESSION = 10
+
+#: Key of the finger tip vertices: (10,), left thumb to pinky, right thumb to pinky.
+TIPS_KEY = 'hand4whole_tips'
+
+_ADULTS = 2000            # people the shape components are learnt from
+_JOINT_WEIGHT = 40.0      # a joint's say in the shape components, in vertices
+_REGRESSOR_VERTICES = 400
+_MIRROR = np.array([-1.0, 1.0, 1.0])
+
+
+class OpenBodyUnavailable(RuntimeError):
+    """The open body can neither be read nor made here. The message says what to install."""
+
+
+def cache_path() -> Path:
+    """Where the open body is kept: $XDG_CACHE_HOME or ~/.cache, one file per format and anny version."""
+    try:
+        version = importlib.metadata.version('anny')
+    except importlib.metadata.PackageNotFoundError:
+        raise OpenBodyUnavailable(
+            "the open body needs the anny library: pip install 'hand4whole_ros[open]', or name a licensed "
+            'SMPL-X .npz file') from None
+    base = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
+    return base / 'hand4whole_ros' / f'open_body_f{FORMAT}_anny{version}.npz'
+
+
+def load_or_build() -> tuple[dict[str, np.ndarray], Path | None]:
+    """The open body's arrays, from the cache or freshly made, and the file they are in.
+
+    Making it takes some ten seconds the first time on a machine. The file is None where the cache cannot be
+    written. Raises OpenBodyUnavailable without anny.
+    """
+    path = cache_path()
+    if path.exists():
+        try:
+            return read_arrays(path), path
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            logger.warning('the cached body %s is damaged (%s); making it again', path, error)
+    else:
+        logger.info('making the open body (once, some ten seconds) in %s', path)
+    start = time.perf_counter()
+    arrays = build()
+    try:
+        write_arrays(path, arrays)
+    except OSError as error:
+        logger.warning('the open body cannot be kept in %s (%s); it is made again at every start', path, error)
+        return arrays, None
+    logger.info('the open body is ready after %.1f s', time.perf_counter() - start)
+    return arrays, path
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Every array of an .npz file. Never unpickles; whatever is wrong with the file raises."""
+    with np.load(path, allow_pickle=False) as data:
+        arrays = {key: data[key] for key in data.files}
+    missing = {'v_template', 'f', 'weights', TIPS_KEY} - set(arrays)
+    if missing:
+        raise KeyError(f'without {", ".join(sorted(missing))}')
+    return arrays
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write an .npz so that a reader sees the old file or the whole new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix='.part')
+    try:
+        with os.fdopen(handle, 'wb') as stream:
+            np.savez_compressed(stream, **arrays)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def build() -> dict[str, np.ndarray]:
+    """Make the open body's arrays from anny. Deterministic."""
+    model = anny_rig.create_anny()
+    shape = _ShapeSpace(model)
+    weights = _joint_weights(model)
+    turns = anny_rig.t_pose_rotations(model)
+    mirror = _mirrored_vertices(shape.vertices[0])
+
+    joints = _t_pose_heads(model, shape.heads, turns)
+    corner = joints - np.einsum('jab,kjb->kja', turns, _of_joints(model, shape.heads))
+    vertices = _rebase(shape.vertices, weights, turns, corner)
+    vertices = (vertices + vertices[:, mirror] * _MIRROR) / 2
+    joints = (joints + joints[:, skeleton.MIRROR] * _MIRROR) / 2
+    tips = np.einsum('jab,kjb->kja', turns[list(anny_rig.TIP_JOINTS)], shape.tails) + corner[
+        :, list(anny_rig.TIP_JOINTS)]
+    faces = model.get_triangular_faces().numpy().astype(np.int32)
+
+    count = len(vertices[0])
+    shapedirs = np.zeros((count, 3, NUM_BETAS + NUM_EXPRESSION), np.float32)
+    shapedirs[..., :NUM_BETAS] = np.moveaxis(vertices[1:], 0, -1)
+    parents = np.array(skeleton.PARENTS, np.int64)
+    return {
+        'v_template': vertices[0].astype(np.float32), 'f': faces, 'shapedirs': shapedirs,
+        'posedirs': np.zeros((count, 3, 9 * (skeleton.NUM_JOINTS - 1)), np.float32),
+        'J_regressor': _joint_regressor(vertices, joints, mirror).astype(np.float32),
+        'weights': weights.astype(np.float32),
+        'kintree_table': np.stack([parents, np.arange(skeleton.NUM_JOINTS)]),
+        **{f'hands_components{s}': np.eye(45, dtype=np.float32) for s in 'lr'},
+        **{f'hands_mean{s}': np.zeros(45, np.float32) for s in 'lr'},
+        TIPS_KEY: _tip_vertices(vertices[0], tips[0], mirror), **_landmarks()}
+
+
+class _ShapeSpace:
+    """The mean adult of anny's rest pose and ten directions of unit variance, in SMPL-X's axes.
+
+    vertices (11, V, 3), heads and tails of bones; index 0 is the mean, 1 to 10 the components.
+    """
+
+    def __init__(self, model):
+        phenotypes = anny_rig.sample_adults(_ADULTS, seed=0)
+        values = torch.stack([phenotypes[name] for name in model.phenotype_labels], dim=1)
+        none = values.new_zeros(1, 0)
+        coefficients = model._get_phenotype_blendshape_coefficients(values, none, none).numpy()
+        mean = coefficients.mean(axis=0)
+        # Principal components of the adults, found in the small space of anny's own blend shapes.
+        heads = anny_rig.to_smplx(model.bone_heads_blendshapes).numpy()
+        basis = np.concatenate([model.blendshapes.numpy().reshape(len(heads), -1),
+                                np.sqrt(_JOINT_WEIGHT) * _of_joints(model, heads).reshape(len(heads), -1)], axis=1)
+        centred = (coefficients - mean) / np.sqrt(len(coefficients))
+        values, vectors = np.linalg.eigh(centred @ (basis @ basis.T) @ centred.T)
+        top = np.argsort(values)[::-1][:NUM_BETAS]
+        self._directions = vectors[:, top].T @ centred
+        self._directions *= np.sqrt(values[top])[:, None] / np.sqrt(
+            np.sum((self._directions @ basis) ** 2, axis=1, keepdims=True))
+        self._mean = mean
+
+        self.vertices = self._span(model.template_vertices, model.blendshapes)
+        self._fix_signs()
+        self.vertices = self._span(model.template_vertices, model.blendshapes)
+        self.heads = self._span(model.template_bone_heads, model.bone_heads_blendshapes)
+        tips = [model.bone_labels.index(bone) for bone in anny_rig.TIP_BONES]
+        self.tails = self._span(model.template_bone_tails[tips], model.bone_tails_blendshapes[:, tips])
+
+    def _span(self, template, blendshapes):
+        flat = blendshapes.numpy().reshape(len(blendshapes), -1)
+        rows = np.concatenate([template.numpy().reshape(1, -1) + self._mean @ flat, self._directions @ flat])
+        return rows.reshape(-1, *template.shape) @ anny_rig.SMPLX_FROM_ANNY.T
+
+    def _fix_signs(self):
+        for k, direction in enumerate(self.vertices[1:]):
+            upright = direction[:, 1:].ravel()  # x would tie between left and right
+            self._directions[k] *= np.sign(upright[np.abs(upright).argmax()])
+
+
+def _of_joints(model, heads):
+    """(K, 163, 3) bone heads -> (K, 55, 3) joints."""
+    return heads[:, [model.bone_labels.index(anny_rig.JOINT_HEADS[name]) for name in skeleton.JOINT_NAMES]]
+
+
+def _joint_weights(model):
+    """(V, 55) skinning weights: every bone's weight goes to the joint it turns with."""
+    weights = np.zeros((model.template_vertices.shape[0], skeleton.NUM_JOINTS))
+    np.add.at(weights.T, anny_rig.bone_joints(model), model.dense_vertex_bone_weights.numpy().T)
+    return weights
+
+
+def _t_pose_heads(model, heads, turns):
+    """(K, 163, 3) bone heads at rest -> (K, 55, 3) joints in the T-pose, from anny's root at the origin."""
+    bones = anny_rig.bone_joints(model)
+    placed = np.zeros_like(heads)
+    for bone, parent in enumerate(model.bone_parents):
+        if bone:
+            placed[:, bone] = placed[:, parent] + (heads[:, bone] - heads[:, parent]) @ turns[bones[parent]].T
+    return _of_joints(model, placed)
+
+
+def _rebase(vertices, weights, turns, corner):
+    """(K, V, 3) vertices of anny's rest pose -> the vertices SMPL-X's skinning starts from.
+
+    Turned by joint j alone, a vertex would lie at u_j in the T-pose. anny skins by sum_j w_j G_j u_j, with G
+    the joints' global motion; SMPL-X's format has one x for all joints. The x taken is the one of least
+    square error over everyday poses: x = (sum_ij w_i w_j K_ij)^-1 sum_ij w_i w_j K_ij u_j, K_ij = E[G_i' G_j].
+    Where one joint holds the whole weight that is u_j itself, exactly.
+    """
+    correlation = _rotation_correlation()
+    mixed = (weights @ correlation.reshape(skeleton.NUM_JOINTS, -1)).reshape(-1, skeleton.NUM_JOINTS, 3, 3)
+    mixed *= weights[:, :, None, None]
+    inverse = np.linalg.inv(mixed.sum(axis=1))
+    turned = inverse @ np.einsum('vjab,jbc->vac', mixed, turns, optimize=True)
+    shifted = np.einsum('vjab,kjb->kva', mixed, corner, optimize=True)
+    return np.einsum('vab,kvb->kva', turned, vertices) + np.einsum('vab,kvb->kva', inverse, shifted)
+
+
+def _rotation_correlation():
+    """(55, 55, 3, 3) E[G_i' G_j] over everyday poses, the pelvis' own turn left out."""
+    local = Rotation.from_rotvec(_everyday_poses(400).reshape(-1, 3)).as_matrix().reshape(-1, 55, 3, 3)
+    turns = [np.broadcast_to(np.eye(3), local[:, 0].shape)]
+    for joint in range(1, skeleton.NUM_JOINTS):
+        turns.append(turns[skeleton.PARENTS[joint]] @ local[:, joint])
+    turns = np.stack(turns, axis=1)
+    return np.einsum('nica,njcb->ijab', turns, turns, optimize=True) / len(turns)
+
+
+def _everyday_poses(count):
+    """(count, 55, 3) axis-angle: half about the T-pose, half with hanging, bent arms and curled fingers."""
+    rng = np.random.default_rng(0)
+    poses = rng.normal(0, 0.3, (count, skeleton.NUM_JOINTS, 3))
+    usual = {'left_shoulder': (0, -0.2, -1.0), 'left_elbow': (0, -0.7, 0), 'left_hip': (-0.3, 0, 0),
+             'left_knee': (0.4, 0, 0), 'left_collar': (0, 0, -0.05)}
+    usual.update({f'left_{finger}{k}': (0, 0, -0.5) for finger in ('index', 'middle', 'ring', 'pinky')
+                  for k in (1, 2, 3)})
+    for name, turn in usual.items():
+        poses[::2, skeleton.JOINT[name]] += turn
+        poses[::2, skeleton.JOINT[skeleton.mirrored(name)]] += np.array(turn) * (1, -1, -1)
+    for name in ('spine1', 'spine2', 'spine3', 'left_collar', 'right_collar'):
+        poses[:, skeleton.JOINT[name]] *= 0.5
+    mirrored = poses[:, skeleton.MIRROR] * (1, -1, -1)
+    return np.concatenate([poses, mirrored])
+
+
+def _mirrored_vertices(vertices):
+    """(V,) index of every vertex's mirror image."""
+    _, mirror = cKDTree(vertices).query(vertices * _MIRROR)
+    if not np.array_equal(mirror[mirror], np.arange(len(mirror))):
+        raise OpenBodyUnavailable('the installed anny has a body that is not left-right symmetric; '
+                                  'this version of hand4whole_ros was made for anny 0.6')
+    return mirror
+
+
+def _joint_regressor(vertices, joints, mirror):
+    """(55, V) weights, summing to one, that give every joint from nearby vertices for all shapes at once.
+
+    Eleven shapes times three coordinates are met exactly by the smallest such weights.
+    """
+    mean, tree = vertices[0], cKDTree(vertices[0])
+    regressor = np.zeros((skeleton.NUM_JOINTS, len(mean)))
+    for joint in range(skeleton.NUM_JOINTS):
+        _, near = tree.query(joints[0, joint], k=_REGRESSOR_VERTICES)
+        near = np.union1d(near, mirror[near]) if skeleton.MIRROR[joint] == joint else np.sort(near)
+        offsets = vertices[:, near].copy()
+        offsets[0] -= joints[0, joint]
+        target = joints[:, joint].copy()
+        target[0] = 0.0
+        system = np.concatenate([np.ones((1, len(near))), np.moveaxis(offsets, 1, 2).reshape(-1, len(near))])
+        regressor[joint, near] = np.linalg.lstsq(system, np.append(1.0, target), rcond=1e-10)[0]
+    return (regressor + regressor[list(skeleton.MIRROR)][:, mirror]) / 2
+
+
+def _tip_vertices(vertices, tips, mirror):
+    """(10,) the skin's nearest vertex to the end of each finger bone, the same on both hands."""
+    _, left = cKDTree(vertices).query(tips[:5])
+    return np.concatenate([left, mirror[left]]).astype(np.int64)
+
+
+def _landmarks():
+    """SMPL-X's face landmarks, which its format requires. The open body defines none: all are one corner."""
+    return {'lmk_faces_idx': np.zeros(51, np.int64), 'lmk_bary_coords': np.tile(np.float32([1, 0, 0]), (51, 1)),
+            'dynamic_lmk_faces_idx': np.zeros((79, 17), np.int64),
+            'dynamic_lmk_bary_coords': np.tile(np.float32([1, 0, 0]), (79, 17, 1))}

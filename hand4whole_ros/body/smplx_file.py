@@ -1,0 +1,116 @@
+"""Reading SMPL-X model files safely and handing them to the `smplx` library."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import smplx
+import torch
+from smplx.vertex_ids import vertex_ids
+
+from .. import skeleton
+
+NUM_BETAS = NUM_EXPRESSION = 10
+
+#: Where expression components begin: after 300 shape components in full files, after 10 in short ones.
+_FULL_SHAPE_SPACE = 300
+
+_KEYS = ('v_template', 'f', 'shapedirs', 'posedirs', 'J_regressor', 'weights', 'kintree_table',
+         'hands_componentsl', 'hands_componentsr', 'hands_meanl', 'hands_meanr', 'lmk_faces_idx',
+         'lmk_bary_coords')
+
+
+class BodyModelError(ValueError):
+    """A body model file cannot be used. One line says which, what is wrong with it and what to do."""
+
+
+def read_smplx_npz(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a licensed SMPL-X .npz that posing needs, checked. Nothing is ever unpickled.
+
+    SMPL-X's own files also carry pickled dictionaries (`joint2num`, `part2num`); they are not touched.
+    """
+    path = Path(path).expanduser()
+    if path.suffix.lower() == '.pkl':
+        raise BodyModelError(f'{path} is a pickle, which can run code when opened; make an .npz of it with '
+                             f'`hand4whole weights convert {path}`, or use the .npz that SMPL-X also offers')
+    if not path.is_file():
+        what = 'is a folder, not a file' if path.is_dir() else 'does not exist'
+        raise BodyModelError(f'body model {path} {what}; name an SMPL-X file such as SMPLX_NEUTRAL.npz')
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            missing = [key for key in _KEYS if key not in data.files]
+            if missing:
+                raise BodyModelError(f'{path} is not an SMPL-X model: it lacks {", ".join(missing)}; '
+                                     f'found {", ".join(sorted(data.files)[:8]) or "nothing"}')
+            arrays = {key: data[key] for key in _KEYS}
+    except BodyModelError:
+        raise
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise BodyModelError(f'{path} cannot be read as an SMPL-X .npz ({error}); is the download complete?') from None
+    check_arrays(arrays, path)
+    return arrays
+
+
+def check_arrays(arrays: dict[str, np.ndarray], path: Path | str) -> None:
+    """BodyModelError unless every array has the type and shape that SMPL-X prescribes."""
+    vertices, joints = len(arrays['v_template']), skeleton.NUM_JOINTS
+    expected = {'v_template': (vertices, 3), 'posedirs': (vertices, 3, 9 * (joints - 1)),
+                'J_regressor': (joints, vertices), 'weights': (vertices, joints), 'kintree_table': (2, joints)}
+    for key, shape in expected.items():
+        if arrays[key].shape != shape:
+            raise BodyModelError(f'{path} is not an SMPL-X model: {key} should have shape {shape}, '
+                                 f'found {arrays[key].shape}')
+        if not np.isfinite(arrays[key]).all():
+            raise BodyModelError(f'{path}: {key} holds numbers that are not finite; is the file damaged?')
+    shapedirs = arrays['shapedirs']
+    if shapedirs.shape[:2] != (vertices, 3) or shapedirs.shape[-1] < NUM_BETAS + NUM_EXPRESSION:
+        raise BodyModelError(f'{path} is not an SMPL-X model: shapedirs should have shape ({vertices}, 3, 20 or '
+                             f'more), found {shapedirs.shape}')
+    if tuple(arrays['kintree_table'][0, 1:].astype(np.int64)) != skeleton.PARENTS[1:]:
+        raise BodyModelError(f'{path} is not an SMPL-X model: its 55 joints have other parents')
+    faces = arrays['f']
+    if faces.ndim != 2 or faces.shape[1] != 3 or faces.min() < 0 or faces.max() >= vertices:
+        raise BodyModelError(f'{path}: f should hold triangles of vertices 0 to {vertices - 1}')
+
+
+def fingertip_vertices(arrays: dict[str, np.ndarray], path: Path | str) -> dict[str, np.ndarray]:
+    """side -> (5,) vertex ids, thumb to pinky, of SMPL-X's own mesh."""
+    if len(arrays['v_template']) != 10475:
+        raise BodyModelError(f'{path}: SMPL-X has 10475 vertices, found {len(arrays["v_template"])}')
+    ids = vertex_ids['smplx']
+    return {side: np.array([ids[side[0] + finger] for finger in ('thumb', 'index', 'middle', 'ring', 'pinky')])
+            for side in skeleton.SIDES}
+
+
+class SmplxModel(smplx.SMPLX):
+    """smplx.SMPLX made from arrays already in memory.
+
+    The library's own constructor takes a path only, and unpickles whatever the file holds; this one runs the
+    same constructors from SMPL-H upwards and adds what SMPL-X adds. Ten shape and ten expression components,
+    finger poses as plain rotations about the flat hand, no pose kept inside the module.
+    """
+
+    SHAPE_SPACE_DIM = NUM_BETAS
+
+    def __init__(self, arrays: dict[str, np.ndarray]):
+        shapedirs = arrays['shapedirs']
+        full = shapedirs.shape[-1] >= _FULL_SHAPE_SPACE + NUM_EXPRESSION
+        start = _FULL_SHAPE_SPACE if full else NUM_BETAS
+        data = SimpleNamespace(**{**arrays, 'shapedirs': shapedirs[..., :NUM_BETAS]})
+        super(smplx.SMPLX, self).__init__(
+            model_path='', data_struct=data, num_betas=NUM_BETAS, use_pca=False, flat_hand_mean=True,
+            vertex_ids=vertex_ids['smplx'], create_betas=False, create_global_orient=False,
+            create_body_pose=False, create_transl=False, create_left_hand_pose=False,
+            create_right_hand_pose=False)
+        self.use_face_contour = False
+        self._num_expression_coeffs = NUM_EXPRESSION
+        for name, values, dtype in (
+                ('expr_dirs', shapedirs[..., start:start + NUM_EXPRESSION], torch.float32),
+                ('lmk_faces_idx', arrays['lmk_faces_idx'], torch.long),
+                ('lmk_bary_coords', arrays['lmk_bary_coords'], torch.float32)):
+            self.register_buffer(name, torch.as_tensor(np.asarray(values).astype(
+                np.int64 if dtype == torch.long else np.float32)))
