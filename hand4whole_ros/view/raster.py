@@ -29,7 +29,6 @@ NEAR = 0.05
 MAX_SAMPLES = 16_000_000
 
 _EMPTY = wp.constant(wp.uint64(0xFFFFFFFFFFFFFFFF))
-_UINT8 = wp.constant(255.0)
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Rasterizer:
         self.num_faces = len(faces)
         self._needs_vertices = int(faces.max()) + 1 if faces.size else 0
         self._faces = wp.array(faces, dtype=wp.int32, ndim=2, device=device)
-        self._keys = None
+        self._buffer = None
 
     def render(self, vertices, intrinsics: Intrinsics, colors, lighting: Lighting = Lighting(),
                supersample: int = 2) -> Rendering:
@@ -85,25 +84,41 @@ class Rasterizer:
         colors: (V, 3) or (N, V, 3), sRGB from 0 to 1.
         supersample: samples a pixel along each side.
         """
+        height, width = intrinsics.height, intrinsics.width
+        (x, y), part = self.render_part(vertices, intrinsics, colors, lighting, supersample)
+        if part.alpha.shape == (height, width):
+            return part
+        inside = np.s_[y:y + part.alpha.shape[0], x:x + part.alpha.shape[1]]
+        whole = Rendering(np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.float32),
+                          np.full((height, width), np.inf, np.float32))
+        for picture, piece in zip(whole, part):
+            picture[inside] = piece
+        return whole
+
+    def render_part(self, vertices, intrinsics: Intrinsics, colors, lighting: Lighting = Lighting(),
+                    supersample: int = 2) -> tuple[tuple[int, int], Rendering]:
+        """As render, only the box that holds everything drawn: its top left pixel (x, y), and the picture.
+
+        The box may be empty, 0 x 0.
+        """
         vertices = self._checked(vertices)
         colors = np.broadcast_to(np.asarray(colors, np.float32), vertices.shape).reshape(-1, 3)
-        height, width = intrinsics.height, intrinsics.width
-        factor = max(1, min(int(supersample), int((MAX_SAMPLES / (height * width)) ** 0.5)))
-        points, screen, keys = self._rasterize(vertices, intrinsics, factor)
-        normals = wp.zeros(len(points), dtype=wp.vec3, device=self.device)
+        view = self._rasterize(vertices, intrinsics, max(1, int(supersample)))
+        shape = (view.keys.shape[0] // view.factor, view.keys.shape[1] // view.factor)
+        part = Rendering(np.zeros(shape + (3,), np.uint8), np.zeros(shape, np.float32),
+                         np.full(shape, np.inf, np.float32))
+        outputs = [wp.array(array, device=self.device, copy=False) for array in part]
+        normals = wp.zeros(len(view.points), dtype=wp.vec3, device=self.device)
         wp.launch(_add_face_normals, dim=(len(vertices), self.num_faces), device=self.device,
-                  inputs=[points, self._faces, vertices.shape[1], normals])
-        wp.launch(_normalize, dim=len(points), inputs=[normals], device=self.device)
-        rgb = wp.empty((height, width, 3), dtype=wp.uint8, device=self.device)
-        alpha = wp.empty((height, width), dtype=wp.float32, device=self.device)
-        depth = wp.empty((height, width), dtype=wp.float32, device=self.device)
-        wp.launch(_shade, dim=(height, width), device=self.device, inputs=[
-            keys, screen, self._faces, self.num_faces, vertices.shape[1], points, normals,
-            wp.array(np.ascontiguousarray(colors), dtype=wp.vec3, device=self.device), factor,
+                  inputs=[view.points, self._faces, vertices.shape[1], normals])
+        wp.launch(_normalize, dim=len(normals), inputs=[normals], device=self.device)
+        wp.launch(_shade, dim=shape, device=self.device, inputs=[
+            view.keys, view.screen, self._faces, self.num_faces, vertices.shape[1], view.points, normals,
+            wp.array(np.ascontiguousarray(colors), dtype=wp.vec3, device=self.device), view.factor,
             wp.normalize(wp.vec3(*lighting.key_direction)), wp.vec3(*lighting.key),
             wp.normalize(wp.vec3(*lighting.up)), wp.vec3(*lighting.sky), wp.vec3(*lighting.ground),
-            lighting.specular, lighting.shininess, lighting.rim, rgb, alpha, depth])
-        return Rendering(rgb.numpy(), alpha.numpy(), depth.numpy())
+            lighting.specular, lighting.shininess, lighting.rim, *outputs])
+        return view.corner, Rendering(*(array.numpy() for array in outputs))
 
     def face_ids(self, vertices, intrinsics: Intrinsics) -> np.ndarray:
         """(H, W) int32: the triangle seen at each pixel's centre, -1 where empty.
@@ -114,12 +129,16 @@ class Rasterizer:
 
     def ids_and_depth(self, vertices, intrinsics: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
         """face_ids, and (H, W) float32 metres along z at the same pixel centres, inf where empty."""
-        _, _, keys = self._rasterize(self._checked(vertices), intrinsics, 1)
-        shape = (intrinsics.height, intrinsics.width)
-        ids = wp.empty(shape, dtype=wp.int32, device=self.device)
-        depth = wp.empty(shape, dtype=wp.float32, device=self.device)
-        wp.launch(_unpack, dim=shape, inputs=[keys, ids, depth], device=self.device)
-        return ids.numpy(), depth.numpy()
+        view = self._rasterize(self._checked(vertices), intrinsics, 1)
+        ids = np.full((intrinsics.height, intrinsics.width), -1, np.int32)
+        depth = np.full(ids.shape, np.inf, np.float32)
+        part_ids = wp.empty(view.keys.shape, dtype=wp.int32, device=self.device)
+        part_depth = wp.empty(view.keys.shape, dtype=wp.float32, device=self.device)
+        wp.launch(_unpack, dim=view.keys.shape, inputs=[view.keys, part_ids, part_depth], device=self.device)
+        (x, y), (height, width) = view.corner, view.keys.shape
+        ids[y:y + height, x:x + width] = part_ids.numpy()
+        depth[y:y + height, x:x + width] = part_depth.numpy()
+        return ids, depth
 
     def visible_vertices(self, vertices, intrinsics: Intrinsics, tolerance: float = 0.01) -> np.ndarray:
         """(V,) or (N, V) bool: inside the picture and not more than `tolerance` metres behind what is seen
@@ -137,17 +156,30 @@ class Rasterizer:
         return vertices
 
     def _rasterize(self, vertices, intrinsics, factor):
-        """Vertices in the camera, on the screen (x, y, 1/z; 0 where not to be drawn), and packed samples."""
-        height, width = intrinsics.height * factor, intrinsics.width * factor
-        flat = vertices.reshape(-1, 3)
-        points = wp.array(np.ascontiguousarray(flat), dtype=wp.vec3, device=self.device)
-        screen = wp.array(_to_screen(flat, intrinsics, factor), dtype=wp.vec3, device=self.device)
-        if self._keys is None or self._keys.shape != (height, width):
-            self._keys = wp.empty((height, width), dtype=wp.uint64, device=self.device)
-        self._keys.fill_(_EMPTY)
+        points = vertices.reshape(-1, 3)
+        screen = _to_screen(points, intrinsics)
+        x0, y0, x1, y1 = _box(screen, intrinsics)
+        height, width = y1 - y0, x1 - x0
+        factor = max(1, min(factor, int((MAX_SAMPLES / max(height * width, 1)) ** 0.5)))
+        screen[:, :2] = (screen[:, :2] - (x0 - 0.5, y0 - 0.5)) * factor - 0.5
+        samples = height * width * factor * factor
+        if self._buffer is None or self._buffer.size < samples:
+            self._buffer = wp.empty(samples, dtype=wp.uint64, device=self.device)
+        keys = self._buffer[:samples].reshape((height * factor, width * factor))
+        keys.fill_(_EMPTY)
+        view = _View((x0, y0), factor, wp.array(np.ascontiguousarray(points), dtype=wp.vec3, device=self.device),
+                     wp.array(screen, dtype=wp.vec3, device=self.device), keys)
         wp.launch(_draw, dim=(len(vertices), self.num_faces), device=self.device,
-                  inputs=[screen, self._faces, vertices.shape[1], self.cull, self._keys])
-        return points, screen, self._keys
+                  inputs=[view.screen, self._faces, vertices.shape[1], self.cull, keys])
+        return view
+
+
+class _View(NamedTuple):
+    corner: tuple[int, int]   # pixel where the box begins that everything drawn lies in
+    factor: int               # samples a pixel along each side
+    points: wp.array          # m, camera frame
+    screen: wp.array          # x, y in samples of the box, 1/z; 1/z is 0 for what cannot be drawn
+    keys: wp.array            # nearest depth and triangle of every sample
 
 
 def visible_points(points, depth: np.ndarray, intrinsics: Intrinsics, tolerance: float = 0.01) -> np.ndarray:
@@ -161,23 +193,33 @@ def visible_points(points, depth: np.ndarray, intrinsics: Intrinsics, tolerance:
     return inside & (points[..., 2] <= seen + tolerance)
 
 
-def _to_screen(points, intrinsics, factor):
-    """(V, 3) float32 m -> (V, 3) float32: x, y in samples, 1/z; 1/z is 0 for what cannot be drawn."""
+def _to_screen(points, intrinsics):
+    """(V, 3) float32 m -> (V, 3) float32: x, y in pixels, 1/z; 1/z is 0 for what cannot be drawn."""
     screen = np.zeros((len(points), 3), np.float32)
     with np.errstate(invalid='ignore', over='ignore', divide='ignore'):
+        inverse = 1 / points[:, 2:]
+        good = (points[:, 2] > NEAR) & (points[:, 2] < np.inf)
         if any(intrinsics.distortion):
-            pixels = intrinsics.project(points)
-            rays = points[:, :2] / points[:, 2:]
-            good = np.hypot(rays[:, 0], rays[:, 1]) < _widest_ray(intrinsics)
+            screen[:, :2] = intrinsics.project(points)
+            good &= np.hypot(*(points[:, :2] * inverse).T) < _widest_ray(intrinsics)
         else:
-            inverse = 1 / points[:, 2:]
-            pixels = points[:, :2] * inverse * np.float32((intrinsics.fx, intrinsics.fy)) + np.float32(
+            screen[:, :2] = points[:, :2] * inverse * np.float32((intrinsics.fx, intrinsics.fy)) + np.float32(
                 (intrinsics.cx, intrinsics.cy))
-            good = True
-        screen[:, :2] = (pixels + 0.5) * factor - 0.5
-        good &= (points[:, 2] > NEAR) & (points[:, 2] < np.inf) & (np.abs(screen[:, :2]) < 1e7).all(1)
-        screen[:, 2] = np.where(good, 1 / points[:, 2], 0)
+        good &= (np.abs(screen[:, :2]) < 1e6).all(1)
+    screen[~good] = 0
+    screen[good, 2] = inverse[good, 0]
     return screen
+
+
+def _box(screen, intrinsics):
+    """x0, y0, x1, y1 in whole pixels, ends exclusive: all that may be covered, within the picture."""
+    drawn = screen[screen[:, 2] > 0, :2]
+    if not len(drawn):
+        return 0, 0, 0, 0
+    size = (intrinsics.width, intrinsics.height)
+    low = np.clip(np.floor(drawn.min(0)), 0, size).astype(int)
+    high = np.clip(np.ceil(drawn.max(0)) + 1, 0, size).astype(int)
+    return (*low.tolist(), *high.tolist()) if (low < high).all() else (0, 0, 0, 0)
 
 
 def _widest_ray(intrinsics):
@@ -308,12 +350,9 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
                 grazing = 1.0 - wp.max(facing, 0.0)
                 total += (wp.cw_mul(albedo, light) + (specular * glint * lit) * key_color
                           + (rim * grazing * grazing * grazing) * sky)
-    depth[y, x] = nearest
-    alpha[y, x] = covered / float(factor * factor)
     if covered > 0.0:
+        depth[y, x] = nearest
+        alpha[y, x] = covered / float(factor * factor)
         for channel in range(3):
             value = wp.sqrt(wp.clamp(total[channel] / covered, 0.0, 1.0))
-            rgb[y, x, channel] = wp.uint8(int(_UINT8 * value + 0.5))
-    else:
-        for channel in range(3):
-            rgb[y, x, channel] = wp.uint8(0)
+            rgb[y, x, channel] = wp.uint8(int(255.0 * value + 0.5))
