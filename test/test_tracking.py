@@ -1,0 +1,119 @@
+"""Identity, held hands and people, and the 1 euro filter."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import roma
+import torch
+
+from hand4whole_ros import skeleton
+from hand4whole_ros.body.posing import posed, rest_joints
+from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
+from hand4whole_ros.tracking import Tracker, TrackerConfig
+from hand4whole_ros.tracking.one_euro import OneEuroRotation, OneEuroVector
+
+EXACT = TrackerConfig(smoothing=False)
+
+
+def person(body, x=0.0, states=(skeleton.OK, skeleton.OK), bend=0.0, confidence=0.9):
+    """Somebody 2 m away, upright, `x` m to the right, fingers bent by `bend` radians."""
+    local = torch.zeros(55, 3)
+    local[0, 0] = math.pi
+    local[skeleton.HAND_SLICE['left'], 2] = -bend
+    local[skeleton.HAND_SLICE['right'], 2] = bend
+    hands = [HandEstimate(side, state, 0.8 if state == skeleton.OK else 0.0, torch.zeros(21, 3), torch.zeros(21, 2),
+                          torch.zeros(10), torch.zeros(4)) for side, state in zip(skeleton.SIDES, states)]
+    blank = WholeBodyEstimate(
+        **{name: torch.zeros(s.stop - s.start, 3).squeeze(0) for name, s in skeleton.POSE_SLICES.items()},
+        betas=torch.zeros(10), expression=torch.zeros(10), transl=torch.zeros(3), joints=torch.zeros(55, 3),
+        joint_rotations=torch.eye(3).expand(55, 3, 3), left_hand=hands[0], right_hand=hands[1],
+        bbox_xyxy=torch.tensor([0.0, 0, 100, 200]), confidence=confidence)
+    return posed(body, blank, local, torch.zeros(10), torch.tensor([x, 0.0, 2.0]))
+
+
+def test_posed_agrees_with_the_body_model(body):
+    torch.manual_seed(0)
+    local, betas, pelvis = 0.4 * torch.randn(55, 3), torch.randn(10), torch.tensor([0.3, -0.2, 2.5])
+    estimate = posed(body, person(body), local, betas, pelvis)
+    output = body(**{name: getattr(estimate, name)[None] for name in skeleton.POSE_SLICES},
+                  betas=betas[None], transl=estimate.transl[None])
+    assert torch.allclose(output.joints[0], estimate.joints, atol=1e-4)
+    assert torch.allclose(output.joint_rotations[0], estimate.joint_rotations, atol=1e-4)
+    assert torch.allclose(estimate.joints[0], pelvis, atol=1e-5)
+    assert torch.allclose(rest_joints(body, betas)[0] + estimate.transl, pelvis, atol=1e-5)
+
+
+def test_ids_stay_with_people_who_cross_in_the_list(body):
+    tracker = Tracker(body, EXACT)
+    first = tracker.update([person(body, 0.0), person(body, 1.5)], 0.0)
+    ids = {round(float(p.joints[0, 0]), 1): p.track_id for p in first}
+    second = tracker.update([person(body, 1.4), person(body, 0.1)], 0.1)
+    assert {round(float(p.joints[0, 0]), 1): p.track_id for p in second} == {0.1: ids[0.0], 1.4: ids[1.5]}
+
+
+def test_a_person_is_held_then_gone_and_a_newcomer_gets_a_new_id(body):
+    tracker = Tracker(body, replace(EXACT, hold_time=0.5))
+    (seen,) = tracker.update([person(body)], 0.0)
+    (held,) = tracker.update([], 0.4)
+    assert held.held and held.track_id == seen.track_id and 0 < held.confidence < seen.confidence
+    assert {hand.state for hand in held.hands} == {skeleton.HELD}
+    assert tracker.update([], 0.6) == []
+    (newcomer,) = tracker.update([person(body)], 0.7)
+    assert newcomer.track_id != seen.track_id and not newcomer.held
+
+
+def test_a_hand_not_seen_keeps_its_fingers_on_the_moving_arm_then_is_lost(body):
+    tracker = Tracker(body, replace(EXACT, hold_time=0.5))
+    tracker.update([person(body, bend=0.7)], 0.0)
+    (held,) = tracker.update([person(body, x=0.2, states=(skeleton.LOST, skeleton.OK))], 0.3)
+    assert [hand.state for hand in held.hands] == [skeleton.HELD, skeleton.OK]
+    assert torch.allclose(held.left_hand_pose[:, 2], torch.full((15,), -0.7)) and held.right_hand_pose.abs().max() == 0
+    assert 0 < held.left_hand.confidence < 0.8
+    wrist = held.joints[skeleton.WRIST['left']]
+    assert torch.allclose(held.left_hand.keypoints_3d[0], wrist, atol=1e-5)
+    (lost,) = tracker.update([person(body, states=(skeleton.LOST, skeleton.OK))], 0.6)
+    assert lost.left_hand.state == skeleton.LOST and lost.left_hand_pose.abs().max() == 0
+
+
+def test_time_jumping_back_forgets_everybody(body):
+    tracker = Tracker(body, EXACT)
+    tracker.update([person(body)], 100.0)
+    assert tracker.update([], 5.0) == []
+    (again,) = tracker.update([person(body)], 5.1)
+    assert again.track_id == 0
+
+
+@pytest.mark.parametrize('change', [{'confidence': 0.1}, {'confidence': float('nan')},
+                                    {'transl': torch.tensor([float('inf'), 0, 0])}])
+def test_uncertain_and_broken_estimates_are_nobody(body, change):
+    assert Tracker(body).update([replace(person(body), **change)], 0.0) == []
+
+
+def test_filter_calms_trembling_and_keeps_up_with_motion():
+    torch.manual_seed(0)
+    steady, moving = OneEuroVector(2.0, 1.0), OneEuroVector(2.0, 1.0)
+    dt, noise = 1 / 30, 0.005 * torch.randn(300, 1, 3)
+    out = torch.stack([steady(n, dt) for n in noise])
+    assert out[30:].std() < 0.5 * noise[30:].std()
+    for k in range(60):
+        last = moving(torch.tensor([[2.0 * k * dt, 0.0, 0.0]]), dt)
+    lag = (2.0 * 59 * dt - float(last[0, 0])) / 2.0
+    assert 0 <= lag < 0.06
+
+
+def test_rotation_filter_stays_on_the_short_way_round():
+    smooth = OneEuroRotation(2.0, 1.0)
+    smooth(torch.tensor([[0.0, 0.0, math.pi - 0.01]]), 1 / 30)
+    out = smooth(torch.tensor([[0.0, 0.0, -math.pi + 0.01]]), 1 / 30)
+    away = roma.rotvec_geodesic_distance(out, torch.tensor([[0.0, 0.0, math.pi]]))
+    assert float(away) < 0.02
+    assert torch.isfinite(out).all()
+
+
+def test_smoothed_person_keeps_consistent_joints(body):
+    tracker = Tracker(body)
+    for k in range(5):
+        (out,) = tracker.update([person(body, x=0.05 * k, bend=0.1 * k)], k / 30)
+    again = posed(body, out, out.local_rotations, out.betas, out.joints[0])
+    assert torch.allclose(again.joints, out.joints, atol=1e-5) and out.is_finite()
