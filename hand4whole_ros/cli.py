@@ -75,9 +75,9 @@ def _add_demo(commands):
 
 
 def _demo(args):
-    from .ros import demo
-    if args.seconds <= 0:
+    if not args.seconds > 0:
         raise UsageError(f'--seconds must be positive, found {args.seconds}')
+    from .ros import demo
     return DONE if demo.run(args.output, args.seconds) else FAILED
 
 
@@ -97,15 +97,16 @@ def _add_estimate(commands):
 
 
 def _estimate(args):
-    from .replay import estimate, sources
     if args.focal is not None and not 0 < args.focal < float('inf'):
         raise UsageError(f'--focal must be a positive number of pixels, found {args.focal}')
     if not (args.json or args.overlay):
         raise UsageError('nothing to write: give --json OUT, --overlay OUT or both')
+    from .replay import sources
     try:
         found = sources.find(args.inputs)
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(error) from None
+    from .replay import estimate
     unreadable = estimate.run(
         found, lambda static: _create(args, static_images=static), args.focal, args.json, args.overlay)
     return WRONG_INPUT if unreadable else DONE
@@ -145,11 +146,11 @@ def _add_evaluate(commands):
 
 
 def _evaluate_synthetic(args):
+    if args.count < 1:
+        raise UsageError(f'--count must be at least 1, found {args.count}')
     import json
 
     from .evaluation import synthetic
-    if args.count < 1:
-        raise UsageError(f'--count must be at least 1, found {args.count}')
     estimator = _create(args, static_images=True)
     try:
         table = synthetic.run(estimator, args.count, args.seed)
@@ -183,6 +184,10 @@ def main(argv: list[str] | None = None) -> int:
         return _fail('interrupted', FAILED)
     except UsageError as error:
         return _fail(error, WRONG_INPUT)
+    except ModuleNotFoundError as error:
+        if args.debug:
+            raise
+        return _fail(f'{error.name} is not installed; hand4whole doctor says what to run', FAILED)
     except Exception as error:  # The last resort: people get a line, and --debug the rest.
         if args.debug:
             raise
