@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
-from pathlib import Path
 
 from . import launch_arguments, node
+from .compat import share_directory
 from .launch_arguments import ARGUMENTS
 
 log = logging.getLogger(__name__)
@@ -19,12 +19,6 @@ def show_arguments() -> str:
     for argument in ARGUMENTS:
         lines += [f"  {argument.name}  (default: '{argument.default}')", f'      {argument.description}']
     return '\n'.join(lines)
-
-
-def share_directory() -> Path:
-    """Where launch/ and config/ were installed."""
-    from ament_index_python.packages import get_package_share_directory
-    return Path(get_package_share_directory('hand4whole_ros'))
 
 
 def main(assignments: list[str]) -> int:
