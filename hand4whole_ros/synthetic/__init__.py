@@ -1,0 +1,1 @@
+"""Posed, lit, rendered people of whom everything is known: for measuring, and for a camera without one."""

@@ -1,0 +1,32 @@
+"""A folder of rendered people: pictures and one truth.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+from tqdm import tqdm
+
+from . import people
+
+
+def write(folder: Path | str, count: int, seed: int, progress: bool = True) -> None:
+    """Write person_0000.png ... and truth.json: {"<file name>": Truth.as_dict()}.
+
+    Person i is people.sample(people_seed(seed, i)). The folder is made if it is not there.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    truths = {}
+    for i in tqdm(range(count), 'rendering people', unit='person', disable=not progress):
+        image, truth = people.render(people.sample(people_seed(seed, i)))
+        name = f'person_{i:04d}.png'
+        cv2.imwrite(str(folder / name), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        truths[name] = truth.as_dict()
+    (folder / 'truth.json').write_text(json.dumps(truths))
+
+
+def people_seed(seed: int, index: int) -> int:
+    """Seed of person `index` of the set `seed`: sets of different seeds share nobody."""
+    return seed * 1_000_000 + index

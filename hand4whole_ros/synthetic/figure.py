@@ -1,0 +1,120 @@
+"""One anny body, ready to be posed quickly: its T-pose, and how each vertex follows the 55 joints.
+
+anny's bones move rigidly with the SMPL-X joint they belong to, and anny skins linearly, so the T-pose of
+one phenotype and the summed weights reproduce anny's own output exactly, at the price of two small
+matrix products.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from .. import skeleton
+from ..body import anny_rig
+
+#: Hand keypoint -> row of `tips` (left thumb to pinky, right thumb to pinky).
+_TIP_ROW = {'left': dict(zip(skeleton.FINGERTIP_KEYPOINTS, range(5))),
+            'right': dict(zip(skeleton.FINGERTIP_KEYPOINTS, range(5, 10)))}
+
+
+@lru_cache(maxsize=1)
+def anny_model():
+    """The anny body shared by everything here."""
+    return anny_rig.create_anny()
+
+
+@lru_cache(maxsize=1)
+def reference_t_pose() -> tuple[np.ndarray, np.ndarray]:
+    """The reference adult in the T-pose: vertices (V, 3) and joints (55, 3), SMPL-X axes, metres."""
+    phenotype = {name: torch.tensor([value], dtype=torch.float64)
+                 for name, value in anny_rig.REFERENCE_ADULT.items()}
+    vertices, joints, _ = _posed_by_anny(np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1)), np.zeros(3), phenotype)
+    return vertices, joints
+
+
+@lru_cache(maxsize=1)
+def joint_weights() -> np.ndarray:
+    """(V, 55) float32: how much each vertex follows each joint; rows sum to one."""
+    model = anny_model()
+    weights = np.zeros((len(model.template_vertices), skeleton.NUM_JOINTS))
+    np.add.at(weights.T, anny_rig.bone_joints(model), model.dense_vertex_bone_weights.numpy().T)
+    return weights.astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def faces() -> np.ndarray:
+    """(F, 3) int64 triangles of anny's body."""
+    return np.asarray(anny_model().faces)
+
+
+@lru_cache(maxsize=1)
+def vertex_joints() -> np.ndarray:
+    """(V,) the joint each vertex follows most."""
+    return joint_weights().argmax(axis=1)
+
+
+def _posed_by_anny(local_rotations, pelvis, phenotype):
+    model = anny_model()
+    with torch.no_grad():
+        pose = anny_rig.pose_to_anny(model, torch.from_numpy(np.asarray(local_rotations, np.float64))[None],
+                                     torch.from_numpy(np.asarray(pelvis, np.float64))[None], phenotype)
+        output = model(pose, phenotype, return_bone_ends=True)
+        return (anny_rig.to_smplx(output['vertices'])[0].numpy(),
+                anny_rig.joint_positions(model, output)[0].numpy(),
+                anny_rig.tip_positions(model, output)[0].numpy())
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A body in one pose, in whatever frame its global orientation leads to. Metres."""
+
+    vertices: np.ndarray    # (V, 3) float32
+    joints: np.ndarray      # (55, 3)
+    rotations: np.ndarray   # (55, 3, 3) out of the T-pose
+    tips: np.ndarray        # (10, 3) left thumb to pinky, right thumb to pinky
+    transforms: np.ndarray  # (V, 3, 3) float32: how the skin around each vertex has turned
+
+    def hand_keypoints(self, side: str) -> np.ndarray:
+        """(21, 3) keypoints of the hand of `side`, 'left' or 'right'."""
+        tips = _TIP_ROW[side]
+        return np.stack([self.tips[tips[k]] if joint is None else self.joints[joint]
+                         for k, joint in enumerate(skeleton.HAND_KEYPOINT_JOINTS[side])])
+
+
+class Figure:
+    """The body of one phenotype: dict of (1,) float64 tensors, as anny takes them."""
+
+    def __init__(self, phenotype: dict[str, torch.Tensor]):
+        self.phenotype = phenotype
+        identity = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
+        vertices, self.joints, self.tips = _posed_by_anny(identity, np.zeros(3), phenotype)
+        self.vertices = vertices.astype(np.float32)
+
+    def pose(self, local_rotations: np.ndarray, pelvis: np.ndarray) -> Posed:
+        """local_rotations (55, 3, 3) against the parent, identity in the T-pose; pelvis (3,) m."""
+        rotations, joints = place(local_rotations, self.joints, pelvis)
+        offsets = joints - np.einsum('jab,jb->ja', rotations, self.joints)
+        moves = np.concatenate([rotations.reshape(-1, 9), offsets], axis=1).astype(np.float32)
+        blended = joint_weights() @ moves
+        turned = blended[:, :9].reshape(-1, 3, 3)
+        vertices = (turned @ self.vertices[..., None])[..., 0] + blended[:, 9:]
+        bases = np.array(anny_rig.TIP_JOINTS)
+        tips = np.einsum('jab,jb->ja', rotations[bases], self.tips) + offsets[bases]
+        return Posed(vertices, joints, rotations, tips, turned)
+
+
+def place(local_rotations: np.ndarray, rest_joints: np.ndarray,
+          pelvis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Global rotations (55, 3, 3) and places (55, 3) of the joints of a chain whose pelvis is at `pelvis`."""
+    rotations = np.empty((skeleton.NUM_JOINTS, 3, 3))
+    joints = np.empty((skeleton.NUM_JOINTS, 3))
+    rotations[0], joints[0] = local_rotations[0], pelvis
+    for joint in range(1, skeleton.NUM_JOINTS):
+        parent = skeleton.PARENTS[joint]
+        rotations[joint] = rotations[parent] @ local_rotations[joint]
+        joints[joint] = joints[parent] + rotations[parent] @ (rest_joints[joint] - rest_joints[parent])
+    return rotations, joints
