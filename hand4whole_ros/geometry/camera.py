@@ -54,6 +54,8 @@ class Intrinsics:
     @classmethod
     def from_fov(cls, width: int, height: int, degrees: float = DEFAULT_FOV_DEGREES) -> Intrinsics:
         """Square pixels and a centred principal point; `degrees` is the longer side's field of view."""
+        if not 0 < degrees < 180:
+            raise ValueError(f'a field of view lies between 0 and 180 degrees, found {degrees}')
         focal = max(width, height) / (2 * math.tan(math.radians(degrees) / 2))
         return cls.from_focal(width, height, focal, calibrated=False)
 
@@ -91,8 +93,13 @@ class Intrinsics:
             pixels[front] = self._distort(rays)
         return pixels.reshape(points.shape[:-1] + (2,))
 
+    @property
+    def _is_pinhole(self):
+        # Equidistant lenses bend even with all coefficients at zero: the angle, not its tangent, is linear.
+        return not self.distortion or (self.distortion_model != 'equidistant' and not any(self.distortion))
+
     def _distort(self, rays):
-        if not any(self.distortion):
+        if self._is_pinhole:
             return rays[:, :2] * (self.fx, self.fy) + (self.cx, self.cy)
         zero = np.zeros(3)
         coefficients = np.array(self.distortion)
@@ -103,9 +110,13 @@ class Intrinsics:
     def normalize(self, pixels: np.ndarray) -> np.ndarray:
         """(..., 2) pixels -> (..., 2) rays x/z, y/z in the optical frame, lens distortion removed."""
         pixels = np.asarray(pixels, np.float64)
-        if not any(self.distortion):
+        if self._is_pinhole or not pixels.size:
             return (pixels - (self.cx, self.cy)) / (self.fx, self.fy)
         flat = pixels.reshape(-1, 1, 2)
         coefficients = np.array(self.distortion)
-        undistort = cv2.fisheye.undistortPoints if self.distortion_model == 'equidistant' else cv2.undistortPoints
-        return undistort(flat, self.matrix, coefficients).reshape(pixels.shape)
+        until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-10)
+        if self.distortion_model == 'equidistant':
+            rays = cv2.fisheye.undistortPoints(flat, self.matrix, coefficients, criteria=until)
+        else:
+            rays = cv2.undistortPointsIter(flat, self.matrix, coefficients, None, None, until)
+        return rays.reshape(pixels.shape)

@@ -1,0 +1,135 @@
+"""Meshes, kinematic chains and alignment."""
+
+import numpy as np
+import pytest
+import roma
+import torch
+
+from hand4whole_ros import skeleton
+from hand4whole_ros.geometry.alignment import (apply_alignment, procrustes_aligned, rigid_alignment,
+                                               similarity_alignment)
+from hand4whole_ros.geometry.kinematics import forward_kinematics, local_from_global, relative_transforms
+from hand4whole_ros.geometry.mesh import boundary_ring, submesh_faces, vertex_normals
+
+
+def _grid(n):
+    """A flat n x n grid of vertices in the xy plane, wound to face +z."""
+    y, x = np.mgrid[:n, :n]
+    vertices = np.stack([x.ravel(), y.ravel(), np.zeros(n * n)], 1).astype(np.float32)
+    corner = (y[:-1, :-1] * n + x[:-1, :-1]).ravel()
+    faces = np.concatenate([np.stack([corner, corner + 1, corner + n + 1], 1),
+                            np.stack([corner, corner + n + 1, corner + n], 1)])
+    return vertices, faces
+
+
+def _sphere():
+    import trimesh
+    ball = trimesh.creation.icosphere(subdivisions=3)
+    return np.asarray(ball.vertices), np.asarray(ball.faces)
+
+
+def test_normals_of_a_sphere_point_outward():
+    vertices, faces = _sphere()
+    normals = vertex_normals(vertices, faces)
+    assert np.abs(normals - vertices).max() < 0.02
+
+
+def test_normals_keep_the_type_and_leave_unused_vertices_at_zero():
+    vertices, faces = _grid(3)
+    normals = vertex_normals(np.concatenate([vertices, [[9, 9, 9]]]).astype(np.float32), faces)
+    assert normals.dtype == np.float32
+    np.testing.assert_allclose(normals[:-1], np.tile([0, 0, 1], (9, 1)))
+    assert not normals[-1].any()
+
+
+def test_the_ring_of_a_grid_is_its_border_in_order():
+    _, faces = _grid(4)
+    assert boundary_ring(faces).tolist() == [0, 1, 2, 3, 7, 11, 15, 14, 13, 12, 8, 4]
+
+
+def test_a_mesh_without_one_ring_is_refused():
+    _, closed = _sphere()
+    with pytest.raises(ValueError, match='closed'):
+        boundary_ring(closed)
+    _, grid = _grid(3)
+    with pytest.raises(ValueError, match='several'):
+        boundary_ring(np.concatenate([grid, grid + 9]))
+    _, wide = _grid(5)
+    hole = ~np.isin(np.arange(25), 12)
+    with pytest.raises(ValueError, match='several'):
+        boundary_ring(wide[submesh_faces(wide, hole)])
+
+
+def test_a_submesh_keeps_only_whole_faces():
+    _, faces = _grid(3)
+    kept = faces[submesh_faces(faces, np.arange(9) < 6)]
+    assert len(kept) == 4 and kept.max() == 5
+
+
+def _pose(batch):
+    torch.manual_seed(0)
+    local = roma.random_rotmat((batch, skeleton.NUM_JOINTS), dtype=torch.float64)
+    return local, torch.randn(batch, skeleton.NUM_JOINTS, 3, dtype=torch.float64)
+
+
+def test_a_chain_keeps_bone_lengths_and_its_root():
+    local, rest = _pose(3)
+    transl = torch.randn(3, 3, dtype=torch.float64)
+    places, turns = forward_kinematics(local, rest, transl)
+    torch.testing.assert_close(places[:, 0], rest[:, 0] + transl)
+    parents = list(skeleton.PARENTS[1:])
+    torch.testing.assert_close((places[:, 1:] - places[:, parents]).norm(dim=-1),
+                               (rest[:, 1:] - rest[:, parents]).norm(dim=-1))
+    torch.testing.assert_close(turns[:, 20], turns[:, 18] @ local[:, 20])
+    torch.testing.assert_close(local_from_global(turns), local)
+
+
+def test_a_chain_broadcasts_and_has_gradients():
+    local, rest = _pose(3)
+    local.requires_grad_()
+    places, turns = forward_kinematics(local, rest[0])
+    assert places.shape == (3, 55, 3) and turns.shape == (3, 55, 3, 3)
+    places.square().sum().backward()
+    assert local.grad.isfinite().all() and local.grad[:, 0].abs().sum() > 0
+
+
+def test_relative_transforms_lead_back_to_the_joints():
+    local, rest = _pose(1)
+    places, turns = (t[0].numpy() for t in forward_kinematics(local, rest))
+    translations, quaternions = relative_transforms(places, turns)
+    assert (quaternions[:, 3] >= 0).all()
+    chain = []
+    for joint, parent in enumerate(skeleton.PARENTS):
+        here = np.eye(4)
+        here[:3, :3] = roma.unitquat_to_rotmat(torch.from_numpy(quaternions[joint])).numpy()
+        here[:3, 3] = translations[joint]
+        chain.append(here if parent < 0 else chain[parent] @ here)
+    np.testing.assert_allclose(np.stack(chain)[:, :3, 3], places, atol=1e-12)
+    np.testing.assert_allclose(np.stack(chain)[:, :3, :3], turns, atol=1e-12)
+
+
+def test_alignment_recovers_what_was_done():
+    torch.manual_seed(1)
+    source = torch.randn(5, 12, 3, dtype=torch.float64)
+    rotation = roma.random_rotmat(5, dtype=torch.float64)
+    translation, scale = torch.randn(5, 3, dtype=torch.float64), torch.rand(5, dtype=torch.float64) + 0.5
+    moved = apply_alignment(source, rotation, translation)
+    found = rigid_alignment(source, moved)
+    torch.testing.assert_close(found, (rotation, translation))
+    scaled = apply_alignment(source, rotation, translation, scale)
+    torch.testing.assert_close(tuple(similarity_alignment(source, scaled)), (rotation, translation, scale))
+    torch.testing.assert_close(procrustes_aligned(source, scaled), scaled)
+
+
+def test_alignment_never_reflects_and_heeds_weights():
+    torch.manual_seed(2)
+    source = torch.randn(8, 3, dtype=torch.float64)
+    rotation, _ = rigid_alignment(source, source * torch.tensor([-1.0, 1, 1], dtype=torch.float64))
+    assert torch.linalg.det(rotation) == pytest.approx(1)
+    target = source.clone()
+    target[0] += 10
+    weights = torch.ones(8, dtype=torch.float64)
+    weights[0] = 0
+    rotation, translation = rigid_alignment(source, target, weights)
+    torch.testing.assert_close(rotation, torch.eye(3, dtype=torch.float64))
+    torch.testing.assert_close(translation, torch.zeros(3, dtype=torch.float64), atol=1e-12, rtol=0)
