@@ -56,6 +56,15 @@ class Tracker:
         self.config = config
         self.reset()
 
+    def configure(self, config: TrackerConfig) -> None:
+        """Follow the same people by other rules from now on."""
+        if config == self.config:
+            return
+        self.config = config
+        for track in self._tracks:
+            for filtering in track.filters:
+                filtering.min_cutoff, filtering.beta = config.min_cutoff, config.beta
+
     def reset(self) -> None:
         """Forget everybody: the next image comes from elsewhere, or from another time."""
         self._tracks: list[_Track] = []
