@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -49,7 +47,7 @@ def read_smplx_npz(path: Path) -> dict[str, np.ndarray]:
             arrays = {key: data[key] for key in _KEYS}
     except BodyModelError:
         raise
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes
         raise BodyModelError(f'{path} cannot be read as an SMPL-X .npz ({error}); is the download complete?') from None
     check_arrays(arrays, path)
     return arrays
