@@ -27,6 +27,7 @@ MAX_PIXELS = 2_500_000
 
 _OUTLINE_METRES = 0.04    # a step in depth that is drawn as an edge
 _OUTLINE_STRENGTH = 0.5
+_BONES_OPACITY = 0.7       # over a mesh
 
 
 class Overlay:
@@ -61,8 +62,11 @@ class Overlay:
         if self.mesh and people:
             self._draw_meshes(picture, people, intrinsics)
         if self.bones:
+            layer = picture.copy() if self.mesh else picture
             for person in people:
-                draw_skeleton(picture, person, intrinsics)
+                draw_skeleton(layer, person, intrinsics)
+            if self.mesh:
+                cv2.addWeighted(layer, _BONES_OPACITY, picture, 1 - _BONES_OPACITY, 0, dst=picture)
         if self.labels:
             for person in people:
                 draw_label(picture, person, intrinsics)

@@ -38,14 +38,14 @@ class Lighting:
     All in the camera optical frame (x right, y down, z forward).
     """
 
-    key_direction: tuple[float, float, float] = (-0.5, -0.75, -0.65)
-    key: tuple[float, float, float] = (0.86, 0.82, 0.76)
+    key_direction: tuple[float, float, float] = (-0.55, -0.6, -0.7)
+    key: tuple[float, float, float] = (1.05, 1.00, 0.93)
     up: tuple[float, float, float] = (0.0, -1.0, 0.0)
-    sky: tuple[float, float, float] = (0.46, 0.49, 0.54)      # hemisphere light from above
-    ground: tuple[float, float, float] = (0.16, 0.14, 0.13)   # and from below
+    sky: tuple[float, float, float] = (0.36, 0.39, 0.44)      # hemisphere light from above
+    ground: tuple[float, float, float] = (0.12, 0.10, 0.09)   # and from below
     specular: float = 0.10
     shininess: float = 24.0
-    rim: float = 0.16          # brightening of edges seen at a grazing angle
+    rim: float = 0.25          # brightening of edges seen at a grazing angle
 
 
 class Rendering(NamedTuple):

@@ -28,8 +28,8 @@ def draw_skeleton(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: In
     scale = pixels_per_metre(person, intrinsics)
     if scale <= 0:
         return
-    thickness = int(np.clip(round(scale * 0.011), 1, 8))
-    radius = float(np.clip(scale * 0.013, 1.6, 10))
+    thickness = int(np.clip(round(scale * 0.008), 1, 6))
+    radius = float(np.clip(scale * 0.010, 2.4, 7))
     sides = [name.partition('_')[0] if '_' in name else '' for name in skeleton.JOINT_NAMES[:22]]
     _bones(picture, joints, _BODY_BONES, [BONE_COLORS[sides[j]] for j, _ in _BODY_BONES], thickness)
     _dots(picture, joints, [BONE_COLORS[side] for side in sides], radius)
@@ -44,8 +44,8 @@ def _draw_hand(picture, keypoints, scale, dimmed):
     fingers = [FINGER_COLORS[(k - 1) // 4] for k, _ in bones]
     if dimmed:
         fingers = [tuple(int(0.5 * (value + 150)) for value in color) for color in fingers]
-    thickness = int(np.clip(round(scale * 0.005), 1, 5))
-    radius = float(np.clip(scale * 0.0045, 1.1, 6))
+    thickness = int(np.clip(round(scale * 0.0035), 1, 4))
+    radius = float(np.clip(scale * 0.0035, 1.0, 5))
     _bones(picture, keypoints, bones, fingers, thickness)
     _dots(picture, keypoints, [BONE_COLORS['']] + fingers, radius)
 
