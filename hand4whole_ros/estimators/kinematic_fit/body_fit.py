@@ -1,0 +1,192 @@
+"""A whole body fitted to image landmarks: body first, then each hand, then both together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...detection.mediapipe_holistic import HolisticLandmarks
+from ...geometry.camera import Intrinsics
+from ...skeleton import HAND_SLICE, JOINT, PARENTS, SIDES, WRIST
+from .chain import Chain, Placed, Pose, exp_so3, log_so3
+from .hand_fit import HandFit, HandFitter, HandStart
+from .initial import body_rotations, facing, root_translation
+from .landmarks import (DEPTH_LANDMARKS, DEPTH_ROWS, DEPTH_SIGMA, HAND_DEPTH_SIGMA, HAND_OFFSETS, HAND_POINTS,
+                        HAND_SIGMA, POSE_INDEX, POSE_JOINTS, POSE_MARKS, POSE_OFFSETS, POSE_SIGMA)
+from .priors import body_prior, degrees_of_freedom, joint_axes
+from .solver import AnglePrior, Evidence, fit
+
+NUM_BODY = 22
+
+#: Below this visibility MediaPipe's guess of a landmark is no measurement.
+LEAST_VISIBLE = 0.3
+
+#: Of the forearm's twist, the part that lies in the elbow; the wrist has the rest.
+_TWIST_IN_ELBOW = 0.75
+
+_STAGE_ITERATIONS = {'body': 6, 'hands': 6, 'whole': 5}
+
+
+@dataclass
+class Fitted:
+    """A fitted person in the camera optical frame."""
+
+    pose: Pose                      # a batch of one, of the whole chain
+    placed: Placed
+    hands: dict[str, HandFit]       # the sides that were seen
+    hand_error: dict[str, float] = field(default_factory=dict)  # root mean square reprojection error, m
+
+
+class BodyFitter:
+    """Fits one skeleton (`BodyModel.kinematics`) to landmarks. Keeps nothing between calls."""
+
+    def __init__(self, kinematics):
+        rest, rest_betas = np.asarray(kinematics.rest_joints, float), np.asarray(kinematics.rest_joints_betas, float)
+        tips, tips_betas = np.asarray(kinematics.rest_tips, float), np.asarray(kinematics.rest_tips_betas, float)
+        parents = np.array(PARENTS)
+        self.rest = rest
+        bones, bone_betas = rest - rest[parents], rest_betas - rest_betas[parents]
+        bones[0], bone_betas[0] = 0, 0
+        last = np.array([JOINT[f'{side}_{finger}3'] for side in SIDES
+                         for finger in ('thumb', 'index', 'middle', 'ring', 'pinky')])
+        self._tips, self._tips_betas = tips - rest[last], tips_betas - rest_betas[last]
+        axes = joint_axes(rest, tips)
+        self.prior = body_prior()
+        names = {name for name in JOINT if JOINT[name] < NUM_BODY} - {'left_wrist', 'right_wrist'}
+        pose_offsets = POSE_OFFSETS + rest[POSE_MARKS] - rest[POSE_JOINTS]
+        pose_betas = rest_betas[POSE_MARKS] - rest_betas[POSE_JOINTS]
+        self._body = Chain(parents[:NUM_BODY], bones[:NUM_BODY], bone_betas[:NUM_BODY], POSE_JOINTS, pose_offsets,
+                           pose_betas, axes[:NUM_BODY], degrees_of_freedom(names))
+        self._body_prior = AnglePrior(*(getattr(self.prior, n)[:, :NUM_BODY] for n in ('mean', 'sigma', 'low', 'high')))
+        joints, offsets, betas = [POSE_JOINTS], [pose_offsets], [pose_betas]
+        for number, side in enumerate(SIDES):
+            point_joints, tip = HAND_POINTS[side]
+            at_tip = tip >= 0
+            offset, offset_betas = np.zeros((21, 3)), np.zeros((21, 3, rest_betas.shape[-1]))
+            offset[at_tip] = self._tips[5 * number + tip[at_tip]]
+            offset += HAND_OFFSETS[side]
+            offset_betas[at_tip] = self._tips_betas[5 * number + tip[at_tip]]
+            joints.append(point_joints)
+            offsets.append(offset)
+            betas.append(offset_betas)
+        self.chain = Chain(parents, bones, bone_betas, np.concatenate(joints), np.concatenate(offsets),
+                           np.concatenate(betas), axes, degrees_of_freedom())
+        self._hand = HandFitter(bones, self._tips, axes, self.prior)
+        relaxed = exp_so3(np.einsum('jab,jb->ja', axes, self.prior.mean[0]))
+        self._relaxed = relaxed
+        start = len(POSE_INDEX)
+        self._hand_rows = {side: slice(start + 21 * k, start + 21 * (k + 1)) for k, side in enumerate(SIDES)}
+
+    def fit(self, landmarks: HolisticLandmarks, intrinsics: Intrinsics, hands: dict[str, np.ndarray],
+            previous: Fitted | None = None) -> Fitted | None:
+        """The person whose landmarks these are, or None where no fit could be made of them.
+
+        hands: (21, 3) px of each side that was seen. previous: the same person in the last image.
+        """
+        seen, rays = self._seen(landmarks, intrinsics)
+        if seen.sum() < 4:
+            return None
+        view = facing(rays[seen].mean(0))
+        world = landmarks.world @ view.T
+        body = self._fit_body(rays, seen, world, view[:, 2], previous)
+        if body is None:
+            return None
+        pose, placed = body
+        rotations = self._relaxed.copy()
+        rotations[:NUM_BODY] = pose.rotations[0]
+        for side in SIDES:
+            rotations[WRIST[side]] = np.eye(3)
+        starts = []
+        for side, points in hands.items():
+            wrist = placed.joints[0, WRIST[side]]
+            depths = points[:, 2] / intrinsics.fx * wrist[2]
+            starts.append(HandStart(side, intrinsics.normalize(points[:, :2]), depths,
+                                    placed.rotations[0, JOINT[f'{side}_elbow']], wrist))
+        fitted = {}
+        if starts:
+            bones = self.chain.bones + np.tensordot(pose.betas[0], self.chain.bone_betas, (0, 2))
+            tips = self._tips + np.tensordot(pose.betas[0], self._tips_betas, (0, 2))
+            self._hand.shape(bones, tips)
+            for start, hand in zip(starts, self._hand.fit(starts, _STAGE_ITERATIONS['hands'])):
+                fitted[start.side] = hand
+                self._attach(rotations, start.side, hand)
+        pose = Pose(pose.root, rotations[None], pose.betas)
+        pose, placed = self._fit_whole(pose, rays, seen, world, view[:, 2], {s.side: s for s in starts})
+        return Fitted(pose, placed, fitted, self._hand_errors(placed, starts))
+
+    def _seen(self, landmarks, intrinsics):
+        pixels = landmarks.pose[POSE_INDEX]
+        size = np.array([intrinsics.width, intrinsics.height])
+        inside = ((pixels > -0.05 * size) & (pixels < 1.05 * size)).all(1)
+        seen = inside & (landmarks.visibility[POSE_INDEX] > LEAST_VISIBLE)
+        return seen, np.nan_to_num(intrinsics.normalize(pixels))
+
+    def _body_evidence(self, rays, seen, world, toward, distance):
+        """Rows on the pose landmarks alone, as keyword arguments of Evidence."""
+        sigma = np.where(seen, POSE_SIGMA / distance, np.inf)
+        depth = (world[DEPTH_LANDMARKS[:, 0]] - world[DEPTH_LANDMARKS[:, 1]]) @ toward
+        return {'rays': rays[None], 'ray_sigma': sigma[None], 'pairs': DEPTH_ROWS, 'depths': depth[None],
+                'depth_sigma': np.where(seen[DEPTH_ROWS].all(1), DEPTH_SIGMA, 1e3)[None], 'toward': toward[None]}
+
+    def _fit_body(self, rays, seen, world, toward, previous):
+        legs = bool(seen[np.isin(POSE_INDEX, (25, 26))].all())
+        local = body_rotations(self.rest, world, legs)[:NUM_BODY]
+        pose = Pose(np.zeros((1, 3)), local[None], np.zeros((1, self.chain.num_betas)))
+        points = self._body.place(pose).points[0]
+        pose.root[0] = root_translation(points[seen], rays[seen], 1 / POSE_SIGMA[seen])
+        if not (np.isfinite(pose.root).all() and pose.root[0, 2] > 0.1):
+            return None
+        distance = pose.root[0, 2]
+        evidence = Evidence(angles=self._body_prior, **self._body_evidence(rays, seen, world, toward, distance))
+        pose, placed, cost = fit(self._body, pose, evidence, _STAGE_ITERATIONS['body'])
+        return (pose, placed) if np.isfinite(cost[0]) else None
+
+    def _fit_whole(self, pose, rays, seen, world, toward, starts):
+        distance = pose.root[0, 2]
+        body = self._body_evidence(rays, seen, world, toward, distance)
+        all_rays, sigma = [body['rays'][0]], [body['ray_sigma'][0]]
+        pairs, depths, depth_sigma = [body['pairs']], [body['depths'][0]], [body['depth_sigma'][0]]
+        for side in SIDES:
+            start = starts.get(side)
+            all_rays.append(start.rays if start else np.zeros((21, 2)))
+            sigma.append(np.full(21, HAND_SIGMA / start.wrist[2] if start else np.inf))
+            if start:
+                first = self._hand_rows[side].start
+                pairs.append(np.stack([np.arange(first + 1, first + 21), np.full(20, first)], 1))
+                depths.append((start.depths - start.depths[0])[1:])
+                depth_sigma.append(np.full(20, HAND_DEPTH_SIGMA))
+        evidence = Evidence(
+            rays=np.concatenate(all_rays)[None], ray_sigma=np.concatenate(sigma)[None], angles=self.prior,
+            pairs=np.concatenate(pairs), depths=np.concatenate(depths)[None],
+            depth_sigma=np.concatenate(depth_sigma)[None], toward=toward[None])
+        pose, placed, _ = fit(self.chain, pose, evidence, _STAGE_ITERATIONS['whole'])
+        return pose, placed
+
+    @staticmethod
+    def _attach(rotations, side, hand):
+        """Write a fitted hand into local rotations (55, 3, 3), sharing forearm twist with the elbow."""
+        elbow, wrist = JOINT[f'{side}_elbow'], WRIST[side]
+        twist = np.array([log_so3(hand.wrist_rotation)[0] * _TWIST_IN_ELBOW, 0, 0])
+        turn = exp_so3(twist)
+        rotations[elbow] = rotations[elbow] @ turn
+        rotations[wrist] = turn.T @ hand.wrist_rotation
+        rotations[HAND_SLICE[side]] = hand.finger_rotations
+
+    def _hand_errors(self, placed, starts):
+        errors = {}
+        for start in starts:
+            points = placed.points[0, self._hand_rows[start.side]]
+            miss = points[:, :2] / points[:, 2:] - start.rays
+            errors[start.side] = float(np.sqrt((miss ** 2).sum(1).mean()) * points[0, 2])
+        return errors
+
+    def hand_keypoints(self, fitted: Fitted, side: str) -> np.ndarray:
+        """(21, 3) m: the joints of a hand and the tips of its fingers."""
+        joints, tip = HAND_POINTS[side]
+        at_tip = tip >= 0
+        tips = self._tips + np.tensordot(self._tips_betas, fitted.pose.betas[0], 1)
+        offsets = np.zeros((21, 3))
+        offsets[at_tip] = tips[5 * SIDES.index(side) + tip[at_tip]]
+        placed = fitted.placed
+        return placed.joints[0, joints] + (placed.rotations[0, joints] @ offsets[..., None])[..., 0]
