@@ -45,7 +45,8 @@ def intrinsics(info, width: int, height: int, rectified: bool = False) -> tuple[
 def _distortion(info):
     """Coefficients, model and a remark; no lens rather than a wrong one."""
     values, model = tuple(info.d), info.distortion_model
-    if not any(values):
+    # An equidistant lens bends even with all coefficients at zero.
+    if not any(values) and model != 'equidistant':
         return (), 'plumb_bob', None
     if not all(math.isfinite(v) for v in values):
         problem = 'are not finite'

@@ -126,7 +126,7 @@ def decode_compressed(msg) -> np.ndarray:
     if size is None:
         raise BadImage(f'compressed image of format {msg.format!r} and {len(data)} bytes is neither JPEG nor PNG')
     _check_size(*size, 'compressed image')
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if bgr is None:
         raise BadImage(f'compressed image of format {msg.format!r} and {len(data)} bytes cannot be decoded: '
                        'it is cut short or damaged')

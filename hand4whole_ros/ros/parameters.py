@@ -53,13 +53,13 @@ class NodeParameters:
     min_confidence: float = _parameter(
         0.3, 'People less certain than this are not reported.', low=0.0, high=1.0)
     hold_time: float = _parameter(
-        0.4, 'Seconds for which a hand or a person that is not seen keeps its last pose, marked HELD.',
+        0.5, 'Seconds for which a hand or a person that is not seen keeps its last pose, marked HELD.',
         low=0.0, high=10.0)
     smoothing: bool = _parameter(True, 'Filter poses over time with the 1 euro filter.')
     smoothing_min_cutoff: float = _parameter(
-        1.5, 'Cut-off at rest, Hz: lower is steadier and slower.', low=0.01, high=100.0)
+        2.0, 'Cut-off at rest, Hz: lower is steadier and slower.', low=0.01, high=100.0)
     smoothing_beta: float = _parameter(
-        4.0, 'How fast the cut-off rises with speed, Hz per m/s or rad/s: higher lags less.', low=0.0, high=1000.0)
+        1.0, 'How fast the cut-off rises with speed, Hz per m/s or rad/s: higher lags less.', low=0.0, high=1000.0)
     operator: str = _parameter(
         'nearest', 'Who becomes the operator when there is none; the operator then stays the operator while '
                    "followed. 'first' is the person followed for the longest time.",

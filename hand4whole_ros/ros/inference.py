@@ -1,0 +1,73 @@
+"""One thread that works on the newest item only: under overload items are dropped and latency stays flat."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+class LatestWorker:
+    """A slot of one and the thread that empties it."""
+
+    def __init__(self, work: Callable[[Any], None], on_error: Callable[[Exception], None]):
+        """`work` gets each item taken; what it raises goes to `on_error`, and the thread lives."""
+        self._work, self._on_error = work, on_error
+        self._filled = threading.Condition()
+        self._slot = None
+        self._stopping = False
+        self._thread = None
+        #: Seconds between items at least; may be set at any time.
+        self.min_period = 0.0
+        self._dropped = 0
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._stopping, self._slot = False, None
+        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
+        self._thread.start()
+
+    def submit(self, item: Any) -> None:
+        """Put an item into the slot; whatever waits there is dropped."""
+        with self._filled:
+            self._dropped += self._slot is not None
+            self._slot = item
+            self._filled.notify()
+
+    def take_dropped(self) -> int:
+        """How many items newer ones have replaced since the last call."""
+        dropped, self._dropped = self._dropped, 0
+        return dropped
+
+    def stop(self, timeout: float) -> bool:
+        """Finish the item in hand and end the thread. False where it did not end within `timeout` seconds."""
+        if self._thread is None:
+            return True
+        with self._filled:
+            self._stopping, self._slot = True, None
+            self._filled.notify()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self):
+        due = 0.0
+        while True:
+            with self._filled:
+                self._filled.wait_for(lambda: self._stopping or (
+                    self._slot is not None and time.monotonic() >= due), timeout=self._patience(due))
+                if self._stopping:
+                    return
+                if self._slot is None or time.monotonic() < due:
+                    continue
+                item, self._slot = self._slot, None
+            due = time.monotonic() + self.min_period
+            try:
+                self._work(item)
+            except Exception as error:  # One bad image must not end the node; the error is said and counted.
+                self._on_error(error)
+
+    def _patience(self, due):
+        """Seconds until the next look: at once when due, else whenever something is submitted."""
+        wait = due - time.monotonic()
+        return wait if wait > 0 else None

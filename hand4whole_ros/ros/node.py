@@ -1,0 +1,276 @@
+"""The lifecycle node `hand4whole`: one camera in, people out."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import rclpy
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from diagnostic_msgs.msg import DiagnosticArray
+
+from .. import estimators
+from ..estimators.base import EstimatorConfig
+from . import parameters as parameter_table
+from . import qos, topics
+from .diagnostics import Health, Reporter
+from .inference import LatestWorker
+from .inputs import CameraInputs
+from .outputs import Outputs
+from .parameters import NodeParameters, ParameterError
+from .pipeline import Pipeline, one_line
+
+#: Seconds that the image in hand is given to finish when the node stops.
+PATIENCE = 1.0
+
+SUCCESS, FAILURE, ERROR = (TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE,
+                           TransitionCallbackReturn.ERROR)
+
+
+def _said(transition):
+    """Say what a transition raises: rclpy itself turns it into an error without a word."""
+    @functools.wraps(transition)
+    def wrapper(self, state):
+        try:
+            return transition(self, state)
+        except Exception as error:
+            self.get_logger().error(f'{transition.__name__} failed: {one_line(error)}')
+            return ERROR
+    return wrapper
+
+
+class Hand4WholeNode(LifecycleNode):
+    """Weights load in configure, subscriptions open in activate; with `autostart` both happen by themselves.
+
+    Raises ParameterError where a parameter is wrong.
+    """
+
+    def __init__(self, *, create_estimator=None, **node_arguments):
+        """`create_estimator` makes the estimator from an EstimatorConfig; estimators.create by default."""
+        super().__init__(topics.NODE_NAME, automatically_declare_parameters_from_overrides=True, **node_arguments)
+        self._create_estimator = create_estimator or estimators.create
+        self._parameters_now = parameter_table.declare(self)
+        self.add_on_set_parameters_callback(self._parameters_wanted)
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._estimator = self._outputs = self._pipeline = self._worker = self._inputs = self._jump_handle = None
+        self._health = Health(image_topic=self.resolve_topic_name(topics.IMAGE))
+        self._reporter = Reporter(self.get_name())
+        self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, qos.DIAGNOSTICS)
+        self._diagnostics_timer = self._timer(self._parameters_now.diagnostics_period, self._report)
+        self._autostart = self._timer(0.0, self._start_itself) if self._parameters_now.autostart else None
+
+    def _timer(self, period, callback):
+        # Simulated time stands still until somebody publishes it; these timers must not.
+        return self.create_timer(period, callback, clock=self._steady)
+
+    # Lifecycle
+
+    def _start_itself(self):
+        self.destroy_timer(self._autostart)
+        if self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+
+    @_said
+    def on_configure(self, state):
+        """Load the estimator and its weights."""
+        wanted = self._parameters_now
+        self.get_logger().info(f'loading estimator {wanted.estimator}')
+        started = time.monotonic()
+        self._health.problem = ''
+        try:
+            self._estimator = self._create_estimator(EstimatorConfig(
+                estimator=wanted.estimator, device=wanted.device,
+                body_model=Path(wanted.body_model).expanduser() if wanted.body_model else None))
+        except Exception as error:  # Missing parts, unreadable files: whatever it is, the node lives.
+            self._health.problem = f'estimator {wanted.estimator} cannot be loaded: {one_line(error)}'
+            self.get_logger().error(self._health.problem)
+            return FAILURE
+        body = self._estimator.body
+        self._health.estimator, self._health.device = self._estimator.name, self._estimator.device
+        self._health.body = body.name
+        self._outputs = Outputs(self, body, self._estimator.name, self._health)
+        self._pipeline = Pipeline(self._estimator, self._outputs, self._health, self.get_clock(),
+                                  self.get_logger(), wanted)
+        self.get_logger().info(f'estimator {self._estimator.name} on {self._estimator.device}, body '
+                               f'{body.name}: loaded in {time.monotonic() - started:.1f} s')
+        self._health.state = 'inactive'
+        return super().on_configure(state)
+
+    @_said
+    def on_activate(self, state):
+        """Open the subscriptions and begin to work."""
+        result = super().on_activate(state)
+        self._outputs.announce()
+        self._pipeline.forget()
+        self._worker = LatestWorker(self._pipeline.process, self._pipeline.failed)
+        self._apply_rate()
+        self._inputs = CameraInputs(self, self._parameters_now, self._image_arrived, self._pipeline.set_camera_info)
+        self._pipeline.rectified = self._inputs.rectified
+        self._jump_handle = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True),
+            post_callback=lambda jump: self._pipeline.forget())
+        self._worker.start()
+        self._inputs.open()
+        self._health.state, self._health.image_topic = 'active', self._inputs.image_topic
+        self._health.last_received = None
+        self.get_logger().info(f'waiting for images on {self._inputs.image_topic} and camera_info on '
+                               f'{self._inputs.camera_info_topic}')
+        return result
+
+    @_said
+    def on_deactivate(self, state):
+        """Close the subscriptions; the weights stay loaded."""
+        self._stop()
+        self._health.state = 'inactive'
+        return super().on_deactivate(state)
+
+    @_said
+    def on_cleanup(self, state):
+        """Free the estimator and its weights."""
+        self._release()
+        self._health.state = 'unconfigured'
+        return super().on_cleanup(state)
+
+    @_said
+    def on_shutdown(self, state):
+        """Stop for good."""
+        self._release()
+        self._health.state = 'finalized'
+        return super().on_shutdown(state)
+
+    def on_error(self, state):
+        """After a transition that failed half way: free everything; configure may be tried again."""
+        self._release()
+        self._health.state = 'unconfigured'
+        return SUCCESS
+
+    def _stop(self):
+        """Close the inputs and end the thread. True where nothing runs any more."""
+        if self._inputs is not None:
+            self._inputs.close()
+            self._jump_handle.unregister()
+            self._inputs = self._jump_handle = None
+        idle = self._worker is None or self._worker.stop(PATIENCE)
+        if not idle:
+            self.get_logger().warning(f'the estimator is still busy after {PATIENCE} s; it is left behind')
+        self._worker = None
+        return idle
+
+    def _release(self):
+        idle = self._stop()
+        if self._outputs is not None:
+            self._outputs.destroy()
+        if self._estimator is not None and idle:
+            self._estimator.close()
+        self._estimator = self._outputs = self._pipeline = None
+        return idle
+
+    def stop(self) -> bool:
+        """End the work before the process ends. False where the estimator would not stop."""
+        return self._release()
+
+    # Work
+
+    def _image_arrived(self, item):
+        self._health.counters.received += 1
+        self._health.last_received = time.monotonic()
+        self._worker.submit(item)
+        self._health.overload += self._worker.take_dropped()
+
+    def _report(self):
+        self._diagnostics.publish(self._reporter.report(self._health, self.get_clock().now().to_msg()))
+
+    # Parameters
+
+    def _parameters_wanted(self, changes):
+        values = {p.name: p.value for p in changes if not parameter_table.belongs_to_ros(p.name)}
+        try:
+            wanted = self._parameters_now.changed(values, running=self._estimator is not None)
+        except ParameterError as error:
+            self.get_logger().warning(str(error))
+            return SetParametersResult(successful=False, reason=str(error))
+        before, self._parameters_now = self._parameters_now, wanted
+        if wanted.diagnostics_period != before.diagnostics_period:
+            self._diagnostics_timer.timer_period_ns = int(wanted.diagnostics_period * 1e9)
+            self._diagnostics_timer.reset()
+        if self._pipeline is not None:
+            self._pipeline.set_parameters(wanted)
+        self._apply_rate()
+        return SetParametersResult(successful=True)
+
+    def _apply_rate(self):
+        if self._worker is not None:
+            self._worker.min_period = 1 / self._parameters_now.max_rate if self._parameters_now.max_rate else 0.0
+
+    @property
+    def parameters_now(self) -> NodeParameters:
+        """The parameters in force."""
+        return self._parameters_now
+
+
+class _RosLog(logging.Handler):
+    """Hands what the library logs (loading, building the body) to the node's own log."""
+
+    def __init__(self, logger):
+        super().__init__(logging.INFO)
+        self._logger = logger
+
+    def emit(self, record):
+        # rclpy remembers the level of each line of code that logs, so each level has a line of its own.
+        if record.levelno >= logging.ERROR:
+            self._logger.error(record.getMessage())
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(record.getMessage())
+        else:
+            self._logger.info(record.getMessage())
+
+
+def main(args: list[str] | None = None, *, create_estimator=None) -> int:
+    """Run the node until SIGINT, SIGTERM or the end of its context; the exit code. 2: wrong parameters."""
+    # rclpy wakes the executor on both signals; while weights load, only an exception interrupts Python.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    rclpy.init(args=args)
+    idle = True
+    try:
+        node = Hand4WholeNode(create_estimator=create_estimator)
+    except ParameterError as error:
+        rclpy.logging.get_logger(topics.NODE_NAME).fatal(str(error))
+        rclpy.try_shutdown()
+        return 2
+    library = logging.getLogger(__package__.partition('.')[0])
+    handler = _RosLog(node.get_logger())
+    library.addHandler(handler)
+    library.setLevel(logging.INFO)
+    library.propagate = False
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        # A second signal must not interrupt the tidying up.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        library.removeHandler(handler)
+        idle = node.stop()
+        rclpy.try_shutdown()
+    if not idle:
+        # A thread inside native code would crash the interpreter on its way out.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""The node's publishers, and the order in which one image's results go out: poses first, pictures last."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from .. import skeleton
+from ..estimate import WholeBodyEstimate
+from ..geometry.camera import Intrinsics
+from ..msg import HandPose, Skeleton, WholeBodyPoseArray
+from . import images, messages, qos, topics
+from .diagnostics import Health
+from .frames import tf_message
+from .markers import MarkerBuilder
+
+
+class Result(NamedTuple):
+    """What is known of one image."""
+
+    header: Header
+    image: np.ndarray                       # (H, W, 3) uint8 RGB
+    intrinsics: Intrinsics
+    people: list[WholeBodyEstimate]
+    operator: WholeBodyEstimate | None
+    timing: messages.Timing
+
+
+class Outputs:
+    """Publishers that speak while the node is active. All but the constructor run on the inference thread."""
+
+    def __init__(self, node, body, estimator_name: str, health: Health):
+        self._node, self._body, self._estimator_name, self._health = node, body, estimator_name, health
+        self._publishers = []
+        self._poses = self._create(WholeBodyPoseArray, topics.POSES, qos.POSES)
+        self._tf = self._create(TFMessage, topics.TF, qos.TF)
+        self._wrists = {side: self._create(PoseStamped, topics.WRIST[side], qos.POSES) for side in skeleton.SIDES}
+        self._hands = {side: self._create(HandPose, topics.HAND[side], qos.POSES) for side in skeleton.SIDES}
+        self._markers = self._create(MarkerArray, topics.MARKERS, qos.PICTURES)
+        self._overlay = self._create(Image, topics.OVERLAY, qos.PICTURES)
+        self._skeleton = self._create(Skeleton, topics.SKELETON, qos.SKELETON)
+        self._marker_builder = MarkerBuilder(body)
+        self._painter = None
+        self._last_hands: dict[str, HandPose] = {}
+
+    def _create(self, message_type, topic, profile):
+        publisher = self._node.create_lifecycle_publisher(
+            message_type, topic, profile,
+            event_callbacks=qos.publisher_events(topic, self._node.get_logger().warning))
+        self._publishers.append(publisher)
+        return publisher
+
+    def destroy(self) -> None:
+        """Remove the publishers."""
+        for publisher in self._publishers:
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._publishers = []
+
+    def announce(self) -> None:
+        """Publish what does not change, latched; called when the node becomes active."""
+        self._skeleton.publish(messages.skeleton_message(
+            self._body.name, np.asarray(self._body.faces), self._body.num_vertices))
+
+    def reset(self) -> None:
+        """A new run: nothing shown so far holds any more."""
+        self._marker_builder.reset()
+        self._last_hands.clear()
+
+    def publish_poses(self, result: Result, publish_tf: bool) -> None:
+        """Poses, operator and TF of one image."""
+        operator_id = None if result.operator is None else result.operator.track_id
+        self._poses.publish(messages.pose_array(
+            result.people, result.header, self._estimator_name, operator_id, result.timing))
+        if result.operator is not None:
+            self._publish_operator(result.operator, result.header)
+        else:
+            for side, last in self._last_hands.items():
+                self._hands[side].publish(messages.lost_hand(last, result.header))
+        if publish_tf and result.people:
+            self._tf.publish(tf_message(result.people, result.header))
+
+    def _publish_operator(self, operator, header):
+        for side in skeleton.SIDES:
+            wrist = messages.wrist_stamped(operator, side, header)
+            if wrist is not None:
+                self._wrists[side].publish(wrist)
+            self._last_hands[side] = messages.hand_pose(operator, side, header)
+            self._hands[side].publish(self._last_hands[side])
+
+    def publish_pictures(self, result: Result) -> None:
+        """Markers and overlay, each only while somebody listens; the mesh is computed once for both."""
+        markers = self._markers.get_subscription_count() > 0
+        overlay = self._overlay.get_subscription_count() > 0
+        if not markers:
+            self._marker_builder.reset()
+        if not (markers or overlay):
+            return
+        with self._health.stage('mesh'):
+            people = [dataclasses.replace(p, vertices=self._body.vertices(p)) for p in result.people]
+        if markers:
+            with self._health.stage('markers'):
+                self._markers.publish(self._marker_builder.build(
+                    people, result.header.frame_id, messages.nanoseconds(result.header.stamp)))
+        if overlay:
+            with self._health.stage('overlay'):
+                if self._painter is None:
+                    from ..view.overlay import Overlay  # it brings warp, which takes a second to load
+                    self._painter = Overlay(self._body)
+                picture = self._painter.draw(result.image, people, result.intrinsics)
+                self._overlay.publish(images.image_message(picture, result.header))

@@ -1,0 +1,155 @@
+"""What happens to one image, from its bytes to the last topic. Runs on the inference thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CompressedImage, Image
+
+from ..estimators.base import Estimator
+from ..tracking import Tracker, TrackerConfig
+from . import images, messages
+from .camera import CameraState
+from .diagnostics import Health
+from .inputs import ReceivedImage
+from .operator_choice import OperatorChoice
+from .outputs import Outputs, Result
+from .parameters import NodeParameters
+from .stamps import StampGuard
+
+#: Frame of images that name none: TF needs a name.
+NAMELESS_FRAME = 'camera_optical_frame'
+
+#: Seconds between two lines in the log about the same kind of trouble.
+THROTTLE = 5.0
+
+
+def tracker_config(parameters: NodeParameters) -> TrackerConfig:
+    """The tracker's share of the parameters."""
+    return TrackerConfig(hold_time=parameters.hold_time, min_confidence=parameters.min_confidence,
+                         smoothing=parameters.smoothing, min_cutoff=parameters.smoothing_min_cutoff,
+                         beta=parameters.smoothing_beta)
+
+
+class Pipeline:
+    """Image bytes in, messages out. `process` is called by one thread, everything else by any."""
+
+    def __init__(self, estimator: Estimator, outputs: Outputs, health: Health, clock, logger,
+                 parameters: NodeParameters):
+        self._estimator, self._outputs, self._health = estimator, outputs, health
+        self._clock, self._logger = clock, logger
+        self._parameters = parameters
+        self._tracker = Tracker(estimator.body, tracker_config(parameters))
+        self._operator = OperatorChoice()
+        self._stamps = StampGuard()
+        self._camera = CameraState(logger.warning)
+        self._forget = threading.Event()
+        self._said = set()
+        #: Whether images are rectified already; set when the topic is known.
+        self.rectified = False
+
+    def set_parameters(self, parameters: NodeParameters) -> None:
+        """Take over dynamic parameters from the next image on."""
+        self._parameters = parameters
+
+    def set_camera_info(self, info) -> None:
+        """A camera_info has arrived."""
+        self._camera.update(info)
+
+    def forget(self) -> None:
+        """The next image begins a new run: another time, or another camera."""
+        self._forget.set()
+
+    def failed(self, error: Exception) -> None:
+        """Say what `process` raised; the node goes on with the next image."""
+        if isinstance(error, images.BadImage):
+            self._health.counters.bad += 1
+            self._logger.error(f'image dropped: {error}', throttle_duration_sec=THROTTLE)
+        else:
+            self._health.counters.failed += 1
+            self._logger.error(f'image dropped: {one_line(error)}', throttle_duration_sec=THROTTLE)
+
+    def process(self, item: ReceivedImage) -> None:
+        """Work on one image. Raises BadImage, or whatever the estimator raises."""
+        started = time.perf_counter()
+        health, parameters = self._health, self._parameters
+        if self._forget.is_set():
+            self._forget.clear()
+            self._begin_run()
+        with health.stage('decode'):
+            header, image = self._decode(item)
+        if not self._in_order(header):
+            return
+        height, width = image.shape[:2]
+        intrinsics = self._camera.for_image(width, height, self.rectified, parameters.fallback_fov_deg,
+                                            time.monotonic(), parameters.camera_info_timeout)
+        health.camera = self._camera.state
+        if intrinsics is None:
+            health.counters.waiting += 1
+            return
+        with health.stage('estimate'):
+            people = self._estimator.estimate(image, intrinsics)
+        for name, seconds in (people[0].stage_times if people else {}).items():
+            health.add_time(f'estimate: {name}', seconds)
+        with health.stage('track'):
+            self._tracker.configure(tracker_config(parameters))
+            people = self._tracker.update(people, messages.nanoseconds(header.stamp) * 1e-9)
+        operator = self._operator.update(people, parameters.operator)
+        timing = messages.Timing(messages.time(item.received), self._clock.now().to_msg(),
+                                 time.perf_counter() - started)
+        result = Result(header, image, intrinsics, people, operator, timing)
+        with health.stage('publish'):
+            self._outputs.publish_poses(result, parameters.publish_tf)
+        health.counters.done += 1
+        health.counters.people = len(people)
+        health.image_age = (self._clock.now().nanoseconds - messages.nanoseconds(header.stamp)) * 1e-9
+        self._outputs.publish_pictures(result)
+        health.add_time('all', time.perf_counter() - started)
+
+    def _decode(self, item):
+        kind, decode = ((CompressedImage, images.decode_compressed) if item.compressed
+                        else (Image, images.decode))
+        msg = deserialize_message(item.data, kind)
+        image = decode(msg)
+        stamp, frame = msg.header.stamp, msg.header.frame_id.lstrip('/')
+        if messages.nanoseconds(stamp) == 0:
+            self._say_once('images carry no stamp: the time of arrival is used instead')
+            stamp = messages.time(item.received)
+        if not frame:
+            self._say_once(f'images carry no frame_id: {NAMELESS_FRAME} is used instead')
+            frame = NAMELESS_FRAME
+        return messages.header(stamp, frame), image
+
+    def _in_order(self, header):
+        """False for an image that came too late; a jump back begins a new run."""
+        verdict = self._stamps.judge(messages.nanoseconds(header.stamp))
+        if verdict == 'late':
+            self._health.counters.late += 1
+            return False
+        if verdict == 'jump':
+            self._logger.info('time has jumped back: everything starts anew')
+            self._health.counters.jumps += 1
+            self._begin_run(header)
+        return True
+
+    def _begin_run(self, header=None):
+        self._stamps.reset()
+        if header is not None:
+            self._stamps.judge(messages.nanoseconds(header.stamp))
+        self._tracker.reset()
+        self._estimator.reset()
+        self._operator.reset()
+        self._outputs.reset()
+
+    def _say_once(self, remark):
+        if remark not in self._said:
+            self._said.add(remark)
+            self._logger.warning(remark)
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as one line."""
+    text = ' '.join(str(error).split())
+    return text if type(error) is RuntimeError and text else f'{type(error).__name__}: {text}'

@@ -1,0 +1,81 @@
+"""The real node with an estimator that does as the image says, to test the node and not the estimator.
+
+The first pixel's red is ten times the number of people; its green chooses what else happens.
+"""
+
+import sys
+import time
+
+import numpy as np
+import torch
+
+from hand4whole_ros import skeleton
+from hand4whole_ros.body.model import BodyModel
+from hand4whole_ros.body.posing import posed
+from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate, replace
+from hand4whole_ros.estimators.base import Estimator, EstimatorUnavailable
+
+PEOPLE = 10                                         # red of one person
+NORMAL, RAISE, NOT_FINITE, SLOW, LEFT_LOST = 0, 50, 100, 150, 200     # green
+SLOW_SECONDS = 0.3
+
+
+def person(body, intrinsics, place=(0.0, 0.3, 3.0), left_state=skeleton.OK, confidence=0.9):
+    """Somebody standing upright before the camera, facing it, both arms half lowered, fingers bent."""
+    local = torch.zeros(skeleton.NUM_JOINTS, 3)
+    local[0, 0] = torch.pi
+    local[skeleton.JOINT['left_shoulder'], 2] = -0.8
+    local[skeleton.JOINT['right_shoulder'], 2] = 0.8
+    for side, sign in (('left', -1), ('right', 1)):
+        local[skeleton.HAND_SLICE[side], 2] = 0.3 * sign
+    hands = [HandEstimate(side, skeleton.OK, 0.8, torch.zeros(21, 3), torch.zeros(21, 2), torch.zeros(10),
+                          torch.tensor([10.0, 20.0, 60.0, 80.0])) for side in skeleton.SIDES]
+    blank = WholeBodyEstimate(
+        **{name: torch.zeros(rows.stop - rows.start, 3).squeeze(0) for name, rows in skeleton.POSE_SLICES.items()},
+        betas=torch.zeros(10), expression=torch.zeros(10), transl=torch.zeros(3), joints=torch.zeros(55, 3),
+        joint_rotations=torch.zeros(55, 3, 3), left_hand=hands[0], right_hand=hands[1],
+        bbox_xyxy=torch.tensor([100.0, 50.0, 300.0, 400.0]), confidence=confidence,
+        stage_times={'script': 0.001})
+    found = posed(body, blank, local, torch.zeros(10), torch.tensor(place))
+    hands = [replace(hand, keypoints_2d=torch.from_numpy(intrinsics.project(hand.keypoints_3d.numpy())).float())
+             for hand in found.hands]
+    if left_state == skeleton.LOST:
+        hands[0] = replace(hands[0], state=left_state, confidence=0.0)
+    return replace(found, left_hand=hands[0], right_hand=hands[1])
+
+
+class ScriptedEstimator(Estimator):
+    """Does what the first pixel says."""
+
+    name = 'scripted'
+
+    def __init__(self, config):
+        if config.device == 'cuda':
+            raise EstimatorUnavailable('the scripted estimator has no cuda: set device to cpu')
+        self.body = BodyModel.load(config.body_model)
+
+    def estimate(self, image, intrinsics):
+        """People side by side, a metre apart."""
+        red, green, _ = image[0, 0].astype(int)
+        behaviour = min((NORMAL, RAISE, NOT_FINITE, SLOW, LEFT_LOST), key=lambda code: abs(code - green))
+        if behaviour == RAISE:
+            raise RuntimeError('the script says so')
+        if behaviour == SLOW:
+            time.sleep(SLOW_SECONDS)
+        state = skeleton.LOST if behaviour == LEFT_LOST else skeleton.OK
+        people = [person(self.body, intrinsics, (k - 0.5, 0.3, 3.0 + k), state) for k in range(round(red / PEOPLE))]
+        if behaviour == NOT_FINITE:
+            people = [replace(p, transl=p.transl * float('nan')) for p in people]
+        return people
+
+
+def picture(people=1, behaviour=NORMAL, width=320, height=240):
+    """(H, W, 3) uint8 RGB that makes the scripted estimator do this."""
+    image = np.full((height, width, 3), 90, np.uint8)
+    image[:16, :16] = (people * PEOPLE, behaviour, 0)
+    return image
+
+
+if __name__ == '__main__':
+    from hand4whole_ros.ros import node
+    sys.exit(node.main(create_estimator=ScriptedEstimator))
