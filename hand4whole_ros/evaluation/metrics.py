@@ -1,0 +1,79 @@
+"""The field's error measures, on points in metres; leading dimensions are batched, nothing is averaged over them.
+
+MPJPE and its variants: Ionescu et al., Human3.6M, 2014; PA- after a similarity (Procrustes) alignment: Zhou et
+al., 2018; MRRPE: Moon et al., InterHand2.6M, 2020, here between the wrists.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..geometry.alignment import procrustes_aligned
+
+#: Wrist, index MCP, pinky MCP among the 21 hand keypoints.
+_PALM = (0, 5, 17)
+
+
+def mpjpe(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """(..., N, 3) twice -> (...) mean distance of corresponding points."""
+    return np.linalg.norm(np.asarray(predicted, float) - np.asarray(true, float), axis=-1).mean(-1)
+
+
+def root_relative_mpjpe(predicted: np.ndarray, true: np.ndarray, predicted_root: np.ndarray,
+                        true_root: np.ndarray) -> np.ndarray:
+    """MPJPE after both sets are moved so that their roots (..., 3) lie at the origin."""
+    return mpjpe(np.asarray(predicted) - np.asarray(predicted_root)[..., None, :],
+                 np.asarray(true) - np.asarray(true_root)[..., None, :])
+
+
+def pa_mpjpe(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """MPJPE after the rotation, translation and scale that lay the prediction best onto the truth."""
+    aligned = procrustes_aligned(torch.as_tensor(np.asarray(predicted, float)),
+                                 torch.as_tensor(np.asarray(true, float)))
+    return mpjpe(aligned.numpy(), true)
+
+
+def palm_frame(keypoints: np.ndarray) -> np.ndarray:
+    """(..., 21, 3) hand keypoints -> (..., 3, 3) axes of the palm, as columns.
+
+    x from the wrist to the middle between index and pinky MCP; z at right angles to the plane of wrist, index
+    MCP and pinky MCP; y completes a right-handed frame.
+    """
+    wrist, index, pinky = (np.asarray(keypoints, float)[..., k, :] for k in _PALM)
+    x = _unit((index + pinky) / 2 - wrist)
+    z = _unit(np.cross(index - wrist, pinky - wrist))
+    return np.stack([x, np.cross(z, x), z], axis=-1)
+
+
+def palm_angle(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """(..., 21, 3) twice -> (...) degrees of the turn between the two palms."""
+    return rotation_angle(palm_frame(predicted), palm_frame(true))
+
+
+def rotation_angle(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """(..., 3, 3) twice -> (...) geodesic distance in degrees, 0 to 180."""
+    between = np.swapaxes(np.asarray(predicted, float), -1, -2) @ np.asarray(true, float)
+    # The arc tangent of both sine and cosine: an arc cosine alone loses small angles.
+    sine = np.linalg.norm(np.stack([between[..., 2, 1] - between[..., 1, 2],
+                                    between[..., 0, 2] - between[..., 2, 0],
+                                    between[..., 1, 0] - between[..., 0, 1]], -1), axis=-1)
+    return np.degrees(np.arctan2(sine, np.trace(between, axis1=-2, axis2=-1) - 1))
+
+
+def mrrpe(predicted_left: np.ndarray, predicted_right: np.ndarray, true_left: np.ndarray,
+          true_right: np.ndarray) -> np.ndarray:
+    """(..., 3) four times -> (...) error of the vector from the left wrist to the right one."""
+    predicted = np.asarray(predicted_right, float) - np.asarray(predicted_left, float)
+    true = np.asarray(true_right, float) - np.asarray(true_left, float)
+    return np.linalg.norm(predicted - true, axis=-1)
+
+
+def relative_depth_error(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """(..., 3) twice, camera optical frame -> (...) |z - z_true| / z_true."""
+    predicted_z, true_z = np.asarray(predicted, float)[..., 2], np.asarray(true, float)[..., 2]
+    return np.abs(predicted_z - true_z) / true_z
+
+
+def _unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
