@@ -1,0 +1,44 @@
+# `make` lists what there is. Everything is installed into .venv/, nothing into the system's Python;
+# only the two shared libraries that OpenCV needs come from Debian.
+
+PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
+VENV := .venv
+PIP := $(VENV)/bin/pip --disable-pip-version-check -q
+SOURCES := setup.py setup.cfg pyproject.toml CMakeLists.txt package.xml constraints.txt \
+           $(shell find build_support scripts msg launch config hand4whole_ros -type f \
+                   ! -path '*__pycache__*' ! -path 'hand4whole_ros/msg/*' ! -name '*.so')
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+install: $(VENV)/installed  ## Make .venv/ and install everything into it
+
+demo: $(VENV)/installed  ## See it work: node, played camera, pictures and a bag in demo_output/
+	@$(VENV)/bin/hand4whole demo --output demo_output
+
+test: $(VENV)/installed $(VENV)/tools  ## Run all tests
+	@$(VENV)/bin/python -m pytest test -q -rs --timeout 300 && echo 'make test: all tests passed' \
+	    || { echo 'make test: some tests failed, see above'; exit 1; }
+
+clean:  ## Remove .venv/, demo_output/ and everything that was built
+	rm -rf $(VENV) build install log dist demo_output *.egg-info hand4whole_ros/msg hand4whole_ros/*.so
+
+# Dependencies change seldom and take minutes, the package itself often and seconds: two stamps.
+$(VENV)/dependencies: setup.cfg constraints.txt build_support/prepare_machine.sh
+	@build_support/prepare_machine.sh $(PYTHON)
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo 'installing the dependencies into $(VENV)/ (some minutes the first time)'
+	@$(PIP) install -c constraints.txt $$($(VENV)/bin/python build_support/requirements.py ros open)
+	@touch $@
+
+$(VENV)/tools: $(VENV)/dependencies
+	@$(PIP) install -c constraints.txt $$($(VENV)/bin/python build_support/requirements.py dev)
+	@touch $@
+
+$(VENV)/installed: $(VENV)/dependencies $(SOURCES)
+	@echo 'building and installing hand4whole_ros (half a minute)'
+	@$(PIP) install --no-deps .
+	@touch $@

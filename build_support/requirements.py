@@ -1,0 +1,12 @@
+"""Print the requirements of the package and of the extras that are named, one a line."""
+
+import configparser
+import sys
+from pathlib import Path
+
+config = configparser.ConfigParser()
+config.read(Path(__file__).resolve().parent.parent / 'setup.cfg')
+lines = config['options']['install_requires'].splitlines()
+for extra in sys.argv[1:]:
+    lines += config['options.extras_require'][extra].splitlines()
+print('\n'.join(line.replace(' ', '') for line in lines if line and not line.startswith('#')))
