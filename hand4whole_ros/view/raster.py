@@ -166,7 +166,8 @@ class Rasterizer:
         samples = height * width * factor * factor
         if self._buffer is None or self._buffer.size < samples:
             self._buffer = wp.empty(samples, dtype=wp.uint64, device=self.device)
-        keys = self._buffer[:samples].reshape((height * factor, width * factor))
+        keys = wp.array(ptr=self._buffer.ptr, shape=(height * factor, width * factor), dtype=wp.uint64,
+                        device=self.device)
         keys.fill_(_EMPTY)
         view = _View((x0, y0), factor, wp.array(np.ascontiguousarray(points), dtype=wp.vec3, device=self.device),
                      wp.array(screen, dtype=wp.vec3, device=self.device), keys)
@@ -334,7 +335,7 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
                 shaded += 1
                 index = int(sample & wp.uint64(0xFFFFFFFF))
                 face = index % num_faces
-                offset = (index / num_faces) * num_vertices
+                offset = (index // num_faces) * num_vertices
                 i = offset + faces[face, 0]
                 j = offset + faces[face, 1]
                 k = offset + faces[face, 2]
