@@ -23,7 +23,8 @@ def test_tiles_stand_in_reading_order_with_their_colours():
 
 def test_captions_lie_below_their_tiles():
     images = [plain(80, 60, (90, 90, 90))] * 2
-    bare, written = (sheet.contact_sheet(images, captions, columns=2) for captions in (['', ''], ['a caption', '']))
+    bare, written = (sheet.contact_sheet(images, captions, columns=2)
+                     for captions in (['', ''], ['a caption', '']))
     rows, columns = np.nonzero((bare != written).any(2))
     assert rows.min() >= 310 and columns.max() < 410
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,6 +13,9 @@ from ..estimate import WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from .raster import Lighting, Rasterizer
 from .skeleton_drawing import draw_label, draw_skeleton
+
+if TYPE_CHECKING:
+    from ..body.model import BodyModel
 
 #: sRGB of the skin; people with successive track ids take turns.
 BODY_COLORS = ((0.66, 0.74, 0.84), (0.76, 0.82, 0.68), (0.84, 0.75, 0.68), (0.78, 0.71, 0.84))
@@ -33,10 +37,12 @@ _BONES_OPACITY = 0.7       # over a mesh
 class Overlay:
     """Draws people of one body model. `opacity` is the mesh's, 0 to 1.
 
-    The parts can be switched off one by one: mesh, joints and bones, labels.
+    The parts can be switched off one by one: mesh, joints and bones, labels. The first one on a machine
+    takes some seconds to compile its kernels. One thread at a time may draw.
     """
 
-    def __init__(self, body, opacity: float = 0.85, mesh: bool = True, bones: bool = True, labels: bool = True):
+    def __init__(self, body: BodyModel, opacity: float = 0.85, mesh: bool = True, bones: bool = True,
+                 labels: bool = True):
         if not 0 <= opacity <= 1:
             raise ValueError(f'opacity must be between 0 and 1, found {opacity}')
         self.body, self.opacity = body, opacity
@@ -45,7 +51,8 @@ class Overlay:
         self._rasterizer = Rasterizer(body.faces) if mesh else None
         self._palettes = {}
 
-    def draw(self, image: np.ndarray, estimates: list[WholeBodyEstimate], intrinsics: Intrinsics) -> np.ndarray:
+    def draw(self, image: np.ndarray, estimates: list[WholeBodyEstimate],
+             intrinsics: Intrinsics) -> np.ndarray:
         """A new picture: `image`, (H, W, 3) uint8 RGB, with the estimates over it, the nearest in front.
 
         intrinsics: the camera of that very picture. An estimate with NaN, infinity or a body behind the
@@ -77,10 +84,11 @@ class Overlay:
         vertices = np.stack([self._vertices(person) for person in people])
         colors = np.stack([self._colors(person) for person in people])
         shrink = int(np.ceil((intrinsics.width * intrinsics.height / MAX_PIXELS) ** 0.5))
-        (x, y), part = self._rasterizer.render_part(vertices, _shrunk(intrinsics, shrink), colors, self.lighting)
+        (x, y), part = self._rasterizer.render_part(vertices, _shrunk(intrinsics, shrink), colors,
+                                                    self.lighting)
         if not part.alpha.size:
             return
-        # One pixel of margin, so that the outline has room around the body.
+        # A margin, so that the outline has room around the body.
         rgb, alpha, depth = (
             cv2.copyMakeBorder(plane, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=empty)
             for plane, empty in zip(part, ((0, 0, 0), 0, np.inf)))
@@ -94,7 +102,6 @@ class Overlay:
         inside = np.s_[y0 - y:picture.shape[0] - y, x0 - x:picture.shape[1] - x]
         rgb, alpha, edges = rgb[inside], alpha[inside], edges[inside]
         target = picture[y0:y0 + alpha.shape[0], x0:x0 + alpha.shape[1]]
-        # The rasteriser leaves empty pixels black; at the rim that must not darken the skin's colour.
         weight = np.ascontiguousarray(alpha * np.float32(self.opacity))
         blended = cv2.blendLinear(np.ascontiguousarray(rgb), np.ascontiguousarray(target), weight, 1 - weight)
         shade = 1 - np.float32(_OUTLINE_STRENGTH) * edges

@@ -61,6 +61,7 @@ class Rasterizer:
 
     faces: (F, 3) vertex indices, counter-clockwise seen from outside.
     cull: leave out triangles seen from behind; without it their normals are turned to the viewer.
+    The first one on a machine compiles the kernels, some seconds. One thread at a time may draw.
     """
 
     def __init__(self, faces, device: str = 'cpu', cull: bool = True):
@@ -69,6 +70,7 @@ class Rasterizer:
             raise ValueError(f'faces must be (F, 3) vertex indices, found shape {faces.shape}')
         if faces.size and faces.min() < 0:
             raise ValueError(f'faces must not hold negative vertex indices, found {faces.min()}')
+        wp.load_module(__name__, device=device)
         self.device = device
         self.cull = cull
         self.num_faces = len(faces)
@@ -114,7 +116,7 @@ class Rasterizer:
         wp.launch(_normalize, dim=len(normals), inputs=[normals], device=self.device)
         wp.launch(_shade, dim=shape, device=self.device, inputs=[
             view.keys, view.screen, self._faces, self.num_faces, vertices.shape[1], view.points, normals,
-            wp.array(np.ascontiguousarray(colors), dtype=wp.vec3, device=self.device), view.factor,
+            self._vectors(colors), view.factor,
             2.0 / intrinsics.fx,
             wp.normalize(wp.vec3(*lighting.key_direction)), wp.vec3(*lighting.key),
             wp.normalize(wp.vec3(*lighting.up)), wp.vec3(*lighting.sky), wp.vec3(*lighting.ground),
@@ -152,9 +154,12 @@ class Rasterizer:
         if vertices.ndim == 2:
             vertices = vertices[None]
         if vertices.ndim != 3 or vertices.shape[2] != 3 or vertices.shape[1] < self._needs_vertices:
-            raise ValueError(f'vertices must be (V, 3) or (N, V, 3) with V >= {self._needs_vertices} for these '
-                             f'faces, found shape {vertices.shape}')
+            raise ValueError(f'vertices must be (V, 3) or (N, V, 3) with V >= {self._needs_vertices} for '
+                             f'these faces, found shape {vertices.shape}')
         return vertices
+
+    def _vectors(self, rows):
+        return wp.array(np.ascontiguousarray(rows), dtype=wp.vec3, device=self.device)
 
     def _rasterize(self, vertices, intrinsics, factor):
         points = vertices.reshape(-1, 3)
@@ -169,8 +174,7 @@ class Rasterizer:
         keys = wp.array(ptr=self._buffer.ptr, shape=(height * factor, width * factor), dtype=wp.uint64,
                         device=self.device)
         keys.fill_(_EMPTY)
-        view = _View((x0, y0), factor, wp.array(np.ascontiguousarray(points), dtype=wp.vec3, device=self.device),
-                     wp.array(screen, dtype=wp.vec3, device=self.device), keys)
+        view = _View((x0, y0), factor, self._vectors(points), self._vectors(screen), keys)
         wp.launch(_draw, dim=(len(vertices), self.num_faces), device=self.device,
                   inputs=[view.screen, self._faces, vertices.shape[1], self.cull, keys])
         return view
@@ -185,7 +189,10 @@ class _View(NamedTuple):
 
 
 def visible_points(points, depth: np.ndarray, intrinsics: Intrinsics, tolerance: float = 0.01) -> np.ndarray:
-    """(..., 3) metres, camera frame -> (...) bool: in the picture, at most `tolerance` behind `depth` (H, W)."""
+    """Which points of the camera frame are in the picture and at most `tolerance` behind `depth`.
+
+    points (..., 3) m, depth (H, W) m as ids_and_depth gives it -> (...) bool.
+    """
     points = np.asarray(points, np.float64)
     pixels = np.nan_to_num(intrinsics.project(points), nan=-1e6, posinf=-1e6, neginf=-1e6)
     pixels = np.rint(np.clip(pixels, -1e6, 1e6)).astype(int)
@@ -304,8 +311,8 @@ def _normalize(vectors: wp.array(dtype=wp.vec3)):
 def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
            faces: wp.array2d(dtype=wp.int32), num_faces: int, num_vertices: int,
            points: wp.array(dtype=wp.vec3), normals: wp.array(dtype=wp.vec3),
-           colors: wp.array(dtype=wp.vec3), factor: int, smooth: float, key_direction: wp.vec3, key_color: wp.vec3,
-           up: wp.vec3, sky: wp.vec3, ground: wp.vec3, specular: float, shininess: float, rim: float,
+           colors: wp.array(dtype=wp.vec3), factor: int, smooth: float,
+           key_direction: wp.vec3, key_color: wp.vec3, up: wp.vec3, sky: wp.vec3, ground: wp.vec3, specular: float, shininess: float, rim: float,
            rgb: wp.array3d(dtype=wp.uint8), alpha: wp.array2d(dtype=wp.float32),
            depth: wp.array2d(dtype=wp.float32)):
     y, x = wp.tid()

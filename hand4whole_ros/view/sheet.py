@@ -13,8 +13,8 @@ _BACKGROUND = (250, 250, 248)
 _INK = (40, 44, 52)
 
 
-def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str] | None = None, columns: int | None = None,
-                  tile_width: int = 400, gap: int = 10) -> np.ndarray:
+def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str] | None = None,
+                  columns: int | None = None, tile_width: int = 400, gap: int = 10) -> np.ndarray:
     """One picture of many: (H, W, 3) tiles in reading order, each with its caption below.
 
     Tiles are scaled to `tile_width` and keep their proportions. `columns` None makes the sheet about 3:2.
@@ -55,8 +55,8 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float):
                 if not writer.isOpened():
                     raise OSError(f'{path}: cannot write a video there')
             elif frame.shape != size:
-                raise ValueError(f'the frames of a video must be of one size: {size[1]} x {size[0]} first, then '
-                                 f'{frame.shape[1]} x {frame.shape[0]}')
+                raise ValueError(f'the frames of a video must be of one size: {size[1]} x {size[0]} first, '
+                                 f'then {frame.shape[1]} x {frame.shape[0]}')
             writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     finally:
         if writer is not None:
