@@ -12,8 +12,8 @@ from ...skeleton import HAND_SLICE, JOINT, PARENTS, SIDES, WRIST
 from .chain import Chain, Placed, Pose, exp_so3, log_so3
 from .hand_fit import HandFit, HandFitter, HandStart
 from .initial import body_rotations, facing, root_translation
-from .landmarks import (DEPTH_LANDMARKS, DEPTH_ROWS, DEPTH_SIGMA, HAND_DEPTH_SIGMA, HAND_OFFSETS, HAND_POINTS,
-                        HAND_SIGMA, POSE_INDEX, POSE_JOINTS, POSE_MARKS, POSE_OFFSETS, POSE_SIGMA)
+from .landmarks import (DEPTH_GAIN, DEPTH_LANDMARKS, DEPTH_OFFSET, DEPTH_ROWS, DEPTH_SIGMA, HAND_DEPTH_SIGMA,
+                        HAND_OFFSETS, HAND_POINTS, HAND_SIGMA, POSE_INDEX, POSE_JOINTS, POSE_MARKS, POSE_OFFSETS, POSE_SIGMA)
 from .priors import body_prior, degrees_of_freedom, joint_axes
 from .solver import AnglePrior, Evidence, fit
 
@@ -126,6 +126,7 @@ class BodyFitter:
         """Rows on the pose landmarks alone, as keyword arguments of Evidence."""
         sigma = np.where(seen, POSE_SIGMA / distance, np.inf)
         depth = (world[DEPTH_LANDMARKS[:, 0]] - world[DEPTH_LANDMARKS[:, 1]]) @ toward
+        depth = DEPTH_GAIN * depth + DEPTH_OFFSET
         return {'rays': rays[None], 'ray_sigma': sigma[None], 'pairs': DEPTH_ROWS, 'depths': depth[None],
                 'depth_sigma': np.where(seen[DEPTH_ROWS].all(1), DEPTH_SIGMA, 1e3)[None], 'toward': toward[None]}
 

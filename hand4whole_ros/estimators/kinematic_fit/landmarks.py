@@ -14,17 +14,17 @@ from ...skeleton import HAND_KEYPOINT_JOINTS, JOINT, SIDES
 #: Landmark index -> (joint, offset in that joint's frame in m, standard deviation across the view in m),
 #: for the person's left and middle; x to the person's left, y up, z forward.
 _LEFT = {
-    0: ('head', (0.000, 0.008, 0.103), 0.012),
-    2: ('head', (0.027, 0.037, 0.080), 0.012),
-    7: ('head', (0.053, 0.027, 0.034), 0.015),
-    9: ('head', (0.020, -0.024, 0.089), 0.014),
-    11: ('left_collar', (-0.022, 0.026, 0.008), 0.015),
-    13: ('left_elbow', (-0.014, 0.002, 0.000), 0.018),
-    15: ('left_wrist', (0.009, -0.002, 0.002), 0.015),
-    23: ('pelvis', (-0.022, 0.020, 0.032), 0.018),
-    25: ('left_knee', (-0.007, -0.011, 0.005), 0.025),
-    27: ('left_ankle', (0.000, 0.015, 0.005), 0.025),
-    31: ('left_foot', (-0.020, 0.007, 0.035), 0.035),
+    0: ('head', (0.000, 0.008, 0.103), 0.018),
+    2: ('head', (0.027, 0.037, 0.080), 0.018),
+    7: ('head', (0.053, 0.027, 0.034), 0.022),
+    9: ('head', (0.020, -0.024, 0.089), 0.020),
+    11: ('left_collar', (-0.022, 0.026, 0.008), 0.022),
+    13: ('left_elbow', (-0.014, 0.002, 0.000), 0.027),
+    15: ('left_wrist', (0.009, -0.002, 0.002), 0.022),
+    23: ('pelvis', (-0.022, 0.020, 0.032), 0.027),
+    25: ('left_knee', (-0.007, -0.011, 0.005), 0.037),
+    27: ('left_ankle', (0.000, 0.015, 0.005), 0.037),
+    31: ('left_foot', (-0.020, 0.007, 0.035), 0.050),
 }
 
 #: Landmarks that mark one joint but ride, with their offset, on another.
@@ -40,13 +40,15 @@ _LEFT_HAND = np.array((
 
 HAND_OFFSETS = {'left': _LEFT_HAND, 'right': _LEFT_HAND * (-1, 1, 1)}
 
-#: Pairs of landmarks whose difference of depth MediaPipe's world landmarks tell, with its standard
-#: deviation in m.
+#: Pairs of landmarks -> (gain, offset m, standard deviation m): their true difference of depth is about
+#: gain * MediaPipe's + offset. Same rendered people, regression of the truth.
 _PAIRS = {
-    (13, 11): 0.09, (15, 13): 0.09, (11, 12): 0.07, (23, 24): 0.07, (11, 23): 0.10, (12, 24): 0.10,
-    (25, 23): 0.10, (27, 25): 0.10, (0, 11): 0.07, (0, 12): 0.07}
+    (13, 11): (0.88, -0.026, 0.09), (15, 13): (0.54, -0.070, 0.09), (11, 12): (1.30, 0.0, 0.07),
+    (23, 24): (1.40, 0.0, 0.07), (11, 23): (0.50, -0.005, 0.10), (25, 23): (0.62, -0.005, 0.10),
+    (27, 25): (0.62, -0.039, 0.10), (0, 11): (0.79, 0.080, 0.07)}
 
-MIRRORED_LANDMARK = {0: 0} | {a: b for a, b in ((2, 5), (7, 8), (9, 10))} | {i: i + 1 for i in range(11, 33, 2)}
+#: The same landmark on the other side of the body, of those named above.
+MIRRORED_LANDMARK = {0: 0, 2: 5, 7: 8, 9: 10} | {k: k + 1 for k in range(11, 33, 2)} | {k + 1: k for k in range(11, 33, 2)}
 
 
 def _table():
@@ -70,21 +72,21 @@ _ROW = {int(index): row for row, index in enumerate(POSE_INDEX)}
 
 def _depth_pairs():
     pairs = {}
-    for (first, second), sigma in _PAIRS.items():
-        pairs[first, second] = sigma
-        other = MIRRORED_LANDMARK.get(first), MIRRORED_LANDMARK.get(second)
-        if None not in other and set(other) != {first, second}:
-            pairs[other] = sigma
+    for landmarks, values in _PAIRS.items():
+        other = tuple(MIRRORED_LANDMARK[landmark] for landmark in landmarks)
+        pairs[landmarks] = values
+        if set(other) != set(landmarks):
+            pairs[other] = values
     landmarks = np.array(list(pairs))
-    return landmarks, np.vectorize(_ROW.get)(landmarks), np.array(list(pairs.values()))
+    return landmarks, np.vectorize(_ROW.get)(landmarks), *np.array(list(pairs.values())).T
 
 
-#: Depth pairs as landmark indices (D, 2), as rows of POSE_INDEX (D, 2), and their sigma (D,) m.
-DEPTH_LANDMARKS, DEPTH_ROWS, DEPTH_SIGMA = _depth_pairs()
+#: Depth pairs as landmark indices (D, 2), as rows of POSE_INDEX (D, 2), and their gain, offset and sigma (D,).
+DEPTH_LANDMARKS, DEPTH_ROWS, DEPTH_GAIN, DEPTH_OFFSET, DEPTH_SIGMA = _depth_pairs()
 
 #: Standard deviation of a hand landmark across the view and, relative to the wrist, in depth, m.
-HAND_SIGMA = 0.006
-HAND_DEPTH_SIGMA = 0.02
+HAND_SIGMA = 0.005
+HAND_DEPTH_SIGMA = 0.06
 
 
 def hand_points(side: str) -> tuple[np.ndarray, np.ndarray]:
