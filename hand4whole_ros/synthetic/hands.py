@@ -20,8 +20,11 @@ HAND_SHAPES = {
     'three': (0.85, 0.04, 0.05, 0.08, 0.9), 'four': (0.85, 0.04, 0.04, 0.05, 0.08),
     'thumb_up': (0.0, 0.93, 0.95, 0.95, 0.95), 'hook': (0.2, 0.45, 0.45, 0.48, 0.5)}
 
-_SHAPE_ODDS = {'open': 0.22, 'relaxed': 0.26, 'half': 0.12, 'grasp': 0.08, 'fist': 0.06, 'point': 0.06,
-               'pinch': 0.06, 'two': 0.03, 'three': 0.03, 'four': 0.02, 'thumb_up': 0.03, 'hook': 0.03}
+_SHAPE_ODDS = {'open': 0.15, 'relaxed': 0.18, 'half': 0.14, 'grasp': 0.12, 'fist': 0.09, 'point': 0.08,
+               'pinch': 0.08, 'two': 0.03, 'three': 0.03, 'four': 0.02, 'thumb_up': 0.03, 'hook': 0.05}
+
+#: Part of the hands whose fingers are bent at random about a common mean, in none of the shapes above.
+_FREE = 0.4
 
 #: Flexion of a closed finger's three joints, radians; and of the thumb's.
 _CLOSED = np.array([1.35, 1.70, 1.05])
@@ -33,9 +36,12 @@ _SPLAY = {'index': 1.0, 'middle': 0.15, 'ring': -0.6, 'pinky': -1.5}
 
 def sample_shape(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """A hand shape: how far each finger is closed (5,), and the spread in radians."""
-    name = rng.choice(list(_SHAPE_ODDS), p=list(_SHAPE_ODDS.values()))
-    closed = np.array(HAND_SHAPES[name]) + rng.normal(0, 0.05) + rng.normal(0, 0.04, 5)
-    return np.clip(closed, 0.0, 1.0), rng.uniform(0.0, 0.2)
+    if rng.random() < _FREE:
+        closed = rng.uniform(0, 1) + rng.normal(0, 0.3, 5)
+    else:
+        name = rng.choice(list(_SHAPE_ODDS), p=list(_SHAPE_ODDS.values()))
+        closed = np.array(HAND_SHAPES[name]) + rng.normal(0, 0.08) + rng.normal(0, 0.08, 5)
+    return np.clip(closed, 0.0, 1.0), rng.uniform(0.0, 0.22)
 
 
 def finger_rotations(side: str, closed: np.ndarray, spread: float, rest_joints: np.ndarray,

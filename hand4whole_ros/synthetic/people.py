@@ -69,7 +69,7 @@ def sample(seed: int) -> Person:
     look = appearance.Appearance.sample(rng)
     whole_body = bool(rng.random() < 0.3)
     for _ in range(_ATTEMPTS):
-        turn = np.clip(rng.normal(0, np.radians(20)), -np.radians(40), np.radians(40))
+        turn = np.radians(rng.uniform(-40, 40))
         local = poses.sample(figure, rng, turn)
         view = Rotation.from_euler('zx', (rng.normal(0, 2), rng.normal(0, 5)), degrees=True).as_matrix() @ _FACING
         local[0] = view @ Rotation.from_rotvec((0, turn, 0)).as_matrix() @ local[0]

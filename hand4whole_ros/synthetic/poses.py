@@ -52,7 +52,6 @@ def sample(figure: Figure, rng: np.random.Generator, turn: float) -> np.ndarray:
     nod, tilt = rng.normal(0.02, 0.08), rng.normal(0, 0.06)
     for name in ('neck', 'head'):
         put(name, nod / 2, look / 2, tilt / 2)
-    put('jaw', max(0.0, rng.normal(0.02, 0.04)), 0, 0)
     _sample_legs(put, rng)
     first = rng.choice(list(_ODDS), p=list(_ODDS.values()))
     second = first if rng.random() < 0.45 else rng.choice(list(_ODDS), p=list(_ODDS.values()))
@@ -62,11 +61,11 @@ def sample(figure: Figure, rng: np.random.Generator, turn: float) -> np.ndarray:
         roll = np.clip(rng.normal(roll, 0.5), *ROLL_RANGE)
         pole = np.array([0.6, -1.0, -0.4]) + rng.normal(0, 0.25, 3)
         set_arm(local, figure, side, place, roll, pole,
-                flexion=np.clip(rng.normal(0.0, 0.3), *WRIST_FLEXION_RANGE),
+                flexion=np.clip(rng.normal(0.0, 0.4), *WRIST_FLEXION_RANGE),
                 deviation=np.clip(rng.normal(0.05, 0.15), *WRIST_DEVIATION_RANGE))
         closed, spread = hands.sample_shape(rng)
         local[skeleton.HAND_SLICE[side]] = hands.finger_rotations(
-            side, closed, spread, figure.joints, figure.tips, bend=rng.normal(1.0, 0.06, (5, 3)))
+            side, closed, spread, figure.joints, figure.tips, bend=rng.normal(1.0, 0.12, (5, 3)))
     return local
 
 
