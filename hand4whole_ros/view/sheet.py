@@ -65,7 +65,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float):
         raise ValueError('a video needs at least one frame, found none')
 
 
-def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, width: int = 480, colors: int = 128):
+def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, width: int = 480, colors: int = 256):
     """Write an endless animated GIF, small enough for a README.
 
     Frames wider than `width` are scaled down; all share one palette of `colors`, so that nothing flickers.
@@ -78,10 +78,21 @@ def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, width: int =
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures = [Image.fromarray(_fitted(_checked(f), min(width, f.shape[1]))) for f in frames]
-    samples = [np.asarray(pictures[k]) for k in np.linspace(0, len(pictures) - 1, 6).astype(int)]
-    palette = Image.fromarray(np.concatenate([s.reshape(1, -1, 3) for s in samples], axis=1)).quantize(colors)
+    palette = Image.fromarray(_palette_samples(pictures)[None]).quantize(colors)
     indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     indexed[0].save(path, save_all=True, append_images=indexed[1:], duration=round(1000 / fps), loop=0)
+
+
+def _palette_samples(pictures):
+    """(N, 3) colours to choose a palette from: some whole frames, their vivid pixels a third as often as all.
+
+    Bones and hands are few pixels; without that weight they would fade into the background's colours.
+    """
+    chosen = [pictures[k] for k in np.linspace(0, len(pictures) - 1, 6).astype(int)]
+    samples = np.concatenate([np.asarray(picture).reshape(-1, 3) for picture in chosen])
+    vivid = samples[np.ptp(samples, axis=1) > 70]
+    repeats = len(samples) // (3 * max(len(vivid), 1))
+    return np.concatenate([samples, np.tile(vivid, (repeats, 1))])
 
 
 def _checked(image):
