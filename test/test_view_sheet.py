@@ -63,15 +63,14 @@ def test_a_gif_is_scaled_down_and_keeps_its_frames(tmp_path):
 
 def test_a_gif_keeps_the_colours_of_thin_lines(tmp_path):
     frame = np.random.default_rng(0).integers(90, 140, (240, 320, 3), dtype=np.uint8)
-    frame[..., 1:] = frame[..., :1]
     lines = {40: (255, 176, 92), 80: (92, 222, 190), 120: (255, 92, 92), 160: (204, 124, 255)}
     for row, color in lines.items():
-        frame[row, 100:140] = color
+        frame[row, 100:130] = color
     sheet.write_gif(tmp_path / 'clip.gif', [frame], 10)
     with Image.open(tmp_path / 'clip.gif') as gif:
         seen = np.asarray(gif.convert('RGB'))
     for row, color in lines.items():
-        np.testing.assert_allclose(seen[row, 120], color, atol=12)
+        np.testing.assert_allclose(seen[row, 120], color, atol=15)
 
 
 def test_what_cannot_be_written_is_named(tmp_path):
