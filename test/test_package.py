@@ -1,0 +1,159 @@
+"""The package as it is installed: interfaces, share/, entry points, and metadata that agree."""
+
+import configparser
+import xml.etree.ElementTree as ElementTree
+from importlib.metadata import entry_points, version
+from pathlib import Path
+
+import pytest
+
+import hand4whole_ros
+from hand4whole_ros import skeleton
+from hand4whole_ros.ros.compat import share_directory
+from hand4whole_ros.ros.parameters import RULES
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope='module')
+def manifest():
+    return ElementTree.parse(ROOT / 'package.xml').getroot()
+
+
+@pytest.fixture(scope='module')
+def setup_cfg():
+    config = configparser.ConfigParser()
+    config.read(ROOT / 'setup.cfg')
+    return config
+
+
+# Interfaces
+
+def test_sizes_of_message_fields_follow_the_tables():
+    from hand4whole_ros.msg import HandPose, Skeleton, WholeBodyPose
+    pose, hand, table = WholeBodyPose(), HandPose(), Skeleton()
+    assert len(pose.joints) == len(table.names) == len(table.parents) == skeleton.NUM_JOINTS
+    assert len(hand.keypoints) == len(table.hand_keypoints) == skeleton.NUM_HAND_KEYPOINTS
+    assert len(hand.keypoints_2d) == 2 * skeleton.NUM_HAND_KEYPOINTS
+    for name, joints in skeleton.POSE_SLICES.items():
+        assert len(getattr(pose, name)) == 3 * (joints.stop - joints.start), name
+    assert len(hand.finger_pose) == len(pose.left_hand_pose) == len(pose.right_hand_pose)
+    assert (len(pose.betas), len(pose.expression), len(pose.transl), len(hand.betas)) == (10, 10, 3, 10)
+
+
+def test_fixed_size_fields_refuse_another_size():
+    from hand4whole_ros.msg import WholeBodyPose
+    with pytest.raises(AssertionError, match='betas'):
+        WholeBodyPose(betas=[0.0] * 11, check_fields=True)
+
+
+def test_states_of_a_hand_are_those_of_the_tables():
+    from hand4whole_ros.msg import HandPose, WholeBodyPose
+    assert (HandPose.LOST, HandPose.HELD, HandPose.OK) == (skeleton.LOST, skeleton.HELD, skeleton.OK)
+    assert (WholeBodyPose.HELD, WholeBodyPose.OK) == (skeleton.HELD, skeleton.OK)
+    assert (HandPose.LEFT, HandPose.RIGHT) == skeleton.SIDES
+
+
+@pytest.mark.parametrize('name', ['HandPose', 'Skeleton', 'WholeBodyPose', 'WholeBodyPoseArray'])
+def test_messages_survive_serialisation(name):
+    import hand4whole_ros.msg
+    from rclpy.serialization import deserialize_message, serialize_message
+    message_type = getattr(hand4whole_ros.msg, name)
+    message = message_type()
+    assert deserialize_message(serialize_message(message), message_type) == message
+
+
+def test_tf_message_has_the_real_name_and_layout():
+    from tf2_msgs.msg import TFMessage
+    assert TFMessage.get_fields_and_field_types() == {'transforms': 'sequence<geometry_msgs/TransformStamped>'}
+    assert TFMessage.__module__.startswith('tf2_msgs.msg')
+
+
+# What is installed
+
+@pytest.mark.parametrize('file', [
+    'package.xml', 'config/estimate.yaml', 'launch/estimate.launch.py', 'launch/demo.launch.py',
+    'msg/WholeBodyPose.msg', 'cmake/hand4whole_rosConfig.cmake'])
+def test_share_holds(file):
+    assert (share_directory() / file).is_file()
+
+
+def test_the_ament_index_lists_the_package():
+    index = share_directory().parent / 'ament_index' / 'resource_index'
+    assert (index / 'packages' / 'hand4whole_ros').is_file()
+    assert 'msg/HandPose.msg' in (index / 'rosidl_interfaces' / 'hand4whole_ros').read_text()
+
+
+@pytest.mark.parametrize('name', ['hand4whole_node', 'hand4whole_demo_camera'])
+def test_ros2_run_finds(name):
+    program = share_directory().parent.parent / 'lib' / 'hand4whole_ros' / name
+    assert program.is_file() and program.stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize('name', ['hand4whole', 'hand4whole_node', 'hand4whole_demo_camera'])
+def test_console_script_leads_to_a_function(name):
+    found = [script for script in entry_points(group='console_scripts') if script.name == name]
+    if not found:
+        pytest.skip('installed by colcon, which makes no console scripts')
+    assert callable(found[0].load())
+
+
+def test_every_folder_of_modules_is_a_package():
+    """A folder without __init__.py works from the source tree and is missing from an installation."""
+    folders = {file.parent for file in (ROOT / 'hand4whole_ros').rglob('*.py')}
+    assert [str(folder) for folder in sorted(folders) if not (folder / '__init__.py').is_file()] == []
+
+
+# Metadata
+
+def test_versions_agree(manifest, setup_cfg):
+    assert manifest.findtext('version') == setup_cfg['metadata']['version'] == hand4whole_ros.__version__
+    try:
+        assert version('hand4whole_ros') == hand4whole_ros.__version__
+    except ModuleNotFoundError:
+        pytest.skip('installed by colcon, which leaves no Python metadata')
+
+
+def test_constraints_satisfy_what_setup_cfg_asks_for(setup_cfg):
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+    pins = [Requirement(line) for line in (ROOT / 'constraints.txt').read_text().splitlines()
+            if line and not line.startswith('#')]
+    pinned = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
+    asked = setup_cfg['options']['install_requires'].splitlines()
+    for extra in ('ros', 'open', 'dev'):
+        asked += setup_cfg['options.extras_require'][extra].splitlines()
+    for requirement in (Requirement(line) for line in asked if line and not line.startswith('#')):
+        name = canonicalize_name(requirement.name)
+        assert name in pinned, f'{name} is not pinned in constraints.txt'
+        assert requirement.specifier.contains(pinned[name]), f'constraints.txt pins {name} to {pinned[name]}'
+
+
+def test_cmake_and_manifest_name_the_same_interface_packages(manifest):
+    depends = {element.text for element in manifest.iter('depend')}
+    listed = (ROOT / 'CMakeLists.txt').read_text().partition('DEPENDENCIES')[2].partition(')')[0].split()
+    assert set(listed) == depends
+
+
+def test_manifest_names_every_ros_package_that_is_imported(manifest):
+    import ast
+    known = {'builtin_interfaces', 'geometry_msgs', 'sensor_msgs', 'std_msgs', 'diagnostic_msgs', 'lifecycle_msgs',
+             'rcl_interfaces', 'rclpy', 'tf2_msgs', 'tf2_ros', 'visualization_msgs', 'cv_bridge', 'std_srvs',
+             'ament_index_python', 'launch', 'launch_ros', 'tf_transformations'}
+    named = {element.text for element in manifest if element.tag.endswith('depend')}
+    imported = set()
+    for file in [*(ROOT / 'hand4whole_ros').rglob('*.py'), *(ROOT / 'launch').glob('*.py')]:
+        if file.parent.name == 'msg':
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                imported.add(node.module.partition('.')[0])
+            elif isinstance(node, ast.Import):
+                imported |= {alias.name.partition('.')[0] for alias in node.names}
+    assert imported & known <= named
+
+
+def test_parameter_file_holds_the_table():
+    import yaml
+    content = yaml.safe_load((ROOT / 'config' / 'estimate.yaml').read_text())
+    assert content == {'/**': {'ros__parameters': {name: rule.default for name, rule in RULES.items()}}}
