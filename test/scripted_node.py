@@ -3,7 +3,6 @@
 The first pixel's red is ten times the number of people; its green chooses what else happens.
 """
 
-import sys
 import time
 
 import numpy as np
@@ -78,4 +77,4 @@ def picture(people=1, behaviour=NORMAL, width=320, height=240):
 
 if __name__ == '__main__':
     from hand4whole_ros.ros import node
-    sys.exit(node.main(create_estimator=ScriptedEstimator))
+    node.main(create_estimator=ScriptedEstimator)

@@ -69,13 +69,13 @@ def whole_body_pose(estimate: WholeBodyEstimate, head: Header, is_operator: bool
     return msg
 
 
-def hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wrist: Pose | None = None) -> HandPose:
-    """One hand, whatever its state."""
+def hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wrist: Pose) -> HandPose:
+    """One hand, whatever its state; `wrist` is the pose of its wrist joint."""
     hand = estimate.hand(side)
     return HandPose(
         header=head, side=side, state=_STATES[hand.state],
         confidence=0.0 if hand.state == skeleton.LOST else float(hand.confidence),
-        wrist=wrist or wrist_pose(estimate, side),
+        wrist=wrist,
         keypoints=[Point(x=x, y=y, z=z) for x, y, z in hand.keypoints_3d.tolist()],
         keypoints_2d=hand.keypoints_2d.reshape(-1).numpy(),
         finger_pose=getattr(estimate, f'{side}_hand_pose').reshape(-1).numpy(),
@@ -89,17 +89,9 @@ def lost_hand(last: HandPose, head: Header) -> HandPose:
                     betas=last.betas, box=last.box)
 
 
-def wrist_pose(estimate: WholeBodyEstimate, side: str) -> Pose:
-    """Pose of the wrist joint in the camera's optical frame."""
-    joint = slice(skeleton.WRIST[side], skeleton.WRIST[side] + 1)
-    return _poses(estimate.joints[joint], estimate.joint_rotations[joint])[0]
-
-
-def wrist_stamped(estimate: WholeBodyEstimate, side: str, head: Header) -> PoseStamped | None:
+def wrist_stamped(hand: HandPose) -> PoseStamped | None:
     """The wrist where it is known; None where the hand is LOST."""
-    if estimate.hand(side).state == skeleton.LOST:
-        return None
-    return PoseStamped(header=head, pose=wrist_pose(estimate, side))
+    return None if hand.state == HandPose.LOST else PoseStamped(header=hand.header, pose=hand.wrist)
 
 
 def skeleton_message(model: str, faces: np.ndarray, num_vertices: int) -> Skeleton:

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
@@ -172,11 +173,10 @@ class Hand4WholeNode(LifecycleNode):
         if self._estimator is not None and idle:
             self._estimator.close()
         self._estimator = self._outputs = self._pipeline = None
-        return idle
 
-    def stop(self) -> bool:
-        """End the work before the process ends. False where the estimator would not stop."""
-        return self._release()
+    def stop(self) -> None:
+        """End the work before the process ends."""
+        self._release()
 
     # Work
 
@@ -234,12 +234,11 @@ class _RosLog(logging.Handler):
             self._logger.info(record.getMessage())
 
 
-def main(args: list[str] | None = None, *, create_estimator=None) -> int:
+def run(args: list[str] | None = None, *, create_estimator=None) -> int:
     """Run the node until SIGINT, SIGTERM or the end of its context; the exit code. 2: wrong parameters."""
     # rclpy wakes the executor on both signals; while weights load, only an exception interrupts Python.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init(args=args)
-    idle = True
     try:
         node = Hand4WholeNode(create_estimator=create_estimator)
     except ParameterError as error:
@@ -262,15 +261,22 @@ def main(args: list[str] | None = None, *, create_estimator=None) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         library.removeHandler(handler)
-        idle = node.stop()
+        node.stop()
+        executor.remove_node(node)
+        node.destroy_node()
         rclpy.try_shutdown()
-    if not idle:
-        # A thread inside native code would crash the interpreter on its way out.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
     return 0
 
 
+def main(*, create_estimator=None) -> NoReturn:
+    """The node as a program."""
+    code = run(create_estimator=create_estimator)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is closed. What is left is a second of dismantling libraries, in which a thread that is
+    # still inside one of them would crash.
+    os._exit(code)
+
+
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

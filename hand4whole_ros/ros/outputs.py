@@ -76,23 +76,23 @@ class Outputs:
     def publish_poses(self, result: Result, publish_tf: bool) -> None:
         """Poses, operator and TF of one image."""
         operator_id = None if result.operator is None else result.operator.track_id
-        self._poses.publish(messages.pose_array(
-            result.people, result.header, self._estimator_name, operator_id, result.timing))
-        if result.operator is not None:
-            self._publish_operator(result.operator, result.header)
-        else:
-            for side, last in self._last_hands.items():
-                self._hands[side].publish(messages.lost_hand(last, result.header))
+        poses = messages.pose_array(result.people, result.header, self._estimator_name, operator_id, result.timing)
+        self._poses.publish(poses)
+        self._publish_operator(next((pose for pose in poses.poses if pose.is_operator), None), result.header)
         if publish_tf and result.people:
             self._tf.publish(tf_message(result.people, result.header))
 
     def _publish_operator(self, operator, header):
-        for side in skeleton.SIDES:
-            wrist = messages.wrist_stamped(operator, side, header)
+        """Hands always with their state, wrists only while known; without an operator the hands are LOST."""
+        if operator is not None:
+            self._last_hands = {'left': operator.left_hand, 'right': operator.right_hand}
+        else:
+            self._last_hands = {side: messages.lost_hand(last, header) for side, last in self._last_hands.items()}
+        for side, hand in self._last_hands.items():
+            wrist = messages.wrist_stamped(hand)
             if wrist is not None:
                 self._wrists[side].publish(wrist)
-            self._last_hands[side] = messages.hand_pose(operator, side, header)
-            self._hands[side].publish(self._last_hands[side])
+            self._hands[side].publish(hand)
 
     def publish_pictures(self, result: Result) -> None:
         """Markers and overlay, each only while somebody listens; the mesh is computed once for both."""

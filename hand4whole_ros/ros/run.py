@@ -27,7 +27,7 @@ def main(assignments: list[str]) -> int:
     plan = launch_arguments.startup(values, share_directory())
     rviz = _open_rviz(plan) if plan.rviz else None
     try:
-        return node.main(plan.ros_arguments())
+        return node.run(plan.ros_arguments())
     finally:
         if rviz is not None:
             rviz.terminate()

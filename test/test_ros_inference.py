@@ -1,0 +1,88 @@
+"""The worker: the newest item only, the rest counted; errors do not end it."""
+
+import threading
+import time
+
+from hand4whole_ros.ros.inference import LatestWorker
+
+
+def wait(condition, timeout=5.0):
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, 'waited in vain'
+        time.sleep(0.002)
+
+
+def test_under_overload_the_newest_is_taken_and_the_rest_is_counted():
+    gate, done = threading.Event(), []
+
+    def work(item):
+        gate.wait(5)
+        done.append(item)
+
+    worker = LatestWorker(work, done.append)
+    worker.start()
+    worker.submit(0)
+    wait(lambda: worker._slot is None)
+    for k in range(1, 100):
+        worker.submit(k)
+    gate.set()
+    wait(lambda: len(done) == 2)
+    assert done == [0, 99] and worker.take_dropped() == 98 and worker.take_dropped() == 0
+    assert worker.stop(1.0)
+
+
+def test_an_error_is_handed_on_and_the_thread_lives():
+    done, errors = [], []
+
+    def work(item):
+        if item == 0:
+            raise ValueError('no')
+        done.append(item)
+
+    worker = LatestWorker(work, errors.append)
+    worker.start()
+    worker.submit(0)
+    wait(lambda: errors)
+    worker.submit(1)
+    wait(lambda: done)
+    assert str(errors[0]) == 'no' and worker.stop(1.0)
+
+
+def test_the_rate_is_limited_and_the_newest_is_still_taken():
+    done = []
+    worker = LatestWorker(lambda item: done.append((time.monotonic(), item)), done.append)
+    worker.min_period = 0.1
+    worker.start()
+    started = time.monotonic()
+    k = 0
+    while time.monotonic() - started < 0.55:
+        worker.submit(k)
+        k += 1
+        time.sleep(0.005)
+    assert worker.stop(1.0)
+    assert 4 <= len(done) <= 6
+    gaps = [b[0] - a[0] for a, b in zip(done, done[1:])]
+    assert min(gaps) > 0.09
+
+
+def test_stop_says_when_the_work_does_not_end():
+    release = threading.Event()
+    worker = LatestWorker(lambda item: release.wait(5), print)
+    worker.start()
+    worker.submit(1)
+    wait(lambda: worker._slot is None)
+    assert not worker.stop(0.05)
+    release.set()
+    assert worker.stop(2.0)
+
+
+def test_it_can_be_started_again():
+    done = []
+    for k in range(2):
+        worker = LatestWorker(done.append, print)
+        worker.start()
+        worker.submit(k)
+        wait(lambda: len(done) == k + 1)
+        assert worker.stop(1.0)
+    assert LatestWorker(print, print).stop(0.0)
