@@ -71,7 +71,7 @@ def _add_demo(commands):
         commands, 'demo', _demo, 'Start the node, play a camera into it, and leave pictures, a bag and figures.',
         ['hand4whole demo', 'hand4whole demo --output demo_output --seconds 20'])
     command.add_argument('--output', type=Path, default=Path('demo_output'), help='folder to write to')
-    command.add_argument('--seconds', type=float, default=12.0, help='how long the camera plays')
+    command.add_argument('--seconds', type=float, default=16.0, help='how long the rendered person moves')
 
 
 def _demo(args):

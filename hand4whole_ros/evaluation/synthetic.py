@@ -12,13 +12,8 @@ from .. import skeleton
 from ..estimators.base import Estimator
 from ..synthetic import dataset, people
 from . import metrics
+from .errors import BODY_JOINTS, body_errors, depth_error, hand_errors
 from .mediapipe_baseline import MediaPipeBaseline, assigned
-
-#: Both shoulders, elbows, wrists, hips: the body joints compared.
-BODY_JOINTS = tuple(skeleton.JOINT[f'{side}_{name}'] for name in ('shoulder', 'elbow', 'wrist', 'hip')
-                    for side in skeleton.SIDES)
-_HIPS = slice(6, 8)     # among BODY_JOINTS
-_WRISTS = (4, 5)
 
 #: The table: key -> what it is, unit, goal. Goals on counts are for 120 hands and scale with them.
 ROWS = {
@@ -83,8 +78,7 @@ def _measure_estimator(estimator, image, truth, out):
         out['fit_ms'].append(1e3 * sum(t for stage, t in estimate.stage_times.items() if stage != 'detector'))
     body = estimate.joints.numpy()[list(BODY_JOINTS)]
     _measure_body(body, truth, out)
-    hips = (body[_HIPS].mean(0), truth.joints[list(BODY_JOINTS)][_HIPS].mean(0))
-    out['depth_percent'].append(100 * metrics.relative_depth_error(*hips))
+    out['depth_percent'].append(depth_error(body, truth.joints[list(BODY_JOINTS)]))
     for hand in estimate.hands:
         out['hands_missed'].append(not hand.visible)
         if hand.visible:
@@ -117,17 +111,13 @@ def _hand_pixels(truth, side):
 
 
 def _measure_body(body, truth, out):
-    true = truth.joints[list(BODY_JOINTS)]
-    out['body_pa_mm'].append(1e3 * metrics.pa_mpjpe(body, true))
-    out['body_root_mm'].append(1e3 * metrics.root_relative_mpjpe(
-        body, true, body[_HIPS].mean(0), true[_HIPS].mean(0)))
-    left, right = _WRISTS
-    out['mrrpe_mm'].append(1e3 * metrics.mrrpe(body[left], body[right], true[left], true[right]))
+    for key, value in body_errors(body, truth.joints[list(BODY_JOINTS)]).items():
+        out[key].append(value)
 
 
 def _measure_hand(keypoints, true, out):
-    out['hand_pa_mm'].append(1e3 * metrics.pa_mpjpe(keypoints, true))
-    out['palm_deg'].append(metrics.palm_angle(keypoints, true))
+    for key, value in hand_errors(keypoints, true).items():
+        out[key].append(value)
 
 
 def format_table(result: dict) -> str:

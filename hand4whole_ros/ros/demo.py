@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from visualization_msgs.msg import MarkerArray
 from hand4whole_ros.msg import HandPose, Skeleton, WholeBodyPoseArray
 
 from .. import pictures
-from ..evaluation import metrics
+from ..evaluation.errors import BODY_JOINTS, body_errors, depth_error, hand_errors
 from ..view import sheet
 from .recorder import Recorder, spin_until, write_bag
 
@@ -156,21 +157,27 @@ def _points(poses):
 
 def _errors(recorder, received):
     """Medians over every pose whose image has a truth, in the units the names say."""
-    rows = []
+    values, compared = defaultdict(list), 0
     for truth in recorder.of(TRUTH):
         message = received.get(_stamp(truth.header))
         if message is None:
             continue
-        points = _points([p.position for p in truth.poses])
-        joints, hands = points[:55], {'left': points[55:76], 'right': points[76:97]}
+        compared += 1
+        true = _points([p.position for p in truth.poses])
         person = message.poses[0]
-        rows.append(metrics.person_errors(
-            _points([p.position for p in person.joints]), joints,
-            {side: _points(getattr(person, f'{side}_hand').keypoints) for side in hands
-             if getattr(person, f'{side}_hand').state == HandPose.OK}, hands))
-    names = sorted({name for row in rows for name in row})
-    return {'poses_compared': len(rows),
-            **{name: round(float(np.nanmedian([row[name] for row in rows if name in row])), 4) for name in names}}
+        chosen = list(BODY_JOINTS)
+        body = _points([p.position for p in person.joints])[chosen]
+        rows = [body_errors(body, true[chosen]), {'depth_percent': depth_error(body, true[chosen])}]
+        for hand, start in ((person.left_hand, 55), (person.right_hand, 76)):
+            values['hands_missed'].append(hand.state != HandPose.OK)
+            if hand.state == HandPose.OK:
+                rows.append(hand_errors(_points(hand.keypoints), true[start:start + 21]))
+        for row in rows:
+            for name, value in row.items():
+                values[name].append(value)
+    missed = int(sum(values.pop('hands_missed', [])))
+    return {'poses_compared': compared, 'hands_missed': missed, 'hands_compared': 2 * compared,
+            **{f'{name}_median': round(float(np.median(column)), 1) for name, column in values.items()}}
 
 
 def _picture(message):

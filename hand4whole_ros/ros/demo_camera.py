@@ -73,7 +73,8 @@ class DemoCamera(Node):
         for index in range(count):
             t = index / self.rate
             truth = motion.truth(t)
-            points = np.concatenate([truth.joints, truth.hand_keypoints['left'], truth.hand_keypoints['right']])
+            points = np.concatenate([truth.joints, truth.left_hand.keypoints_3d,
+                                     truth.right_hand.keypoints_3d])
             yield motion.frame(t), motion.intrinsics, points
 
     def _photographs(self):
