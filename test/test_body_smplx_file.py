@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import smplx
 import torch
+from smplx.vertex_ids import vertex_ids
 from test_body import _as_batch, _estimate, _random_poses
 
 from hand4whole_ros import skeleton
@@ -43,7 +44,8 @@ def arrays():
         'J_regressor': regressor / regressor.sum(1, keepdims=True),
         'weights': weights / weights.sum(1, keepdims=True),
         'kintree_table': np.stack([parents, np.arange(skeleton.NUM_JOINTS, dtype=np.uint32)]),
-        **{f'hands_components{s}': np.eye(45) for s in 'lr'}, **{f'hands_mean{s}': rng.normal(size=45) for s in 'lr'},
+        **{f'hands_components{s}': np.eye(45) for s in 'lr'},
+        **{f'hands_mean{s}': rng.normal(size=45) for s in 'lr'},
         'lmk_faces_idx': np.zeros(51, np.int64), 'lmk_bary_coords': np.full((51, 3), 1 / 3)}
 
 
@@ -65,13 +67,12 @@ def test_a_licensed_file_takes_the_same_path(licensed, arrays):
     assert (model.vertices(estimate) - output.vertices[0]).abs().max() < 1e-5
 
     np.savez(licensed.with_name('plain.npz'), **arrays)
-    theirs = smplx.SMPLX(str(licensed.with_name('plain.npz')), use_pca=False, flat_hand_mean=True, num_betas=10,
-                         num_expression_coeffs=10)
+    theirs = smplx.SMPLX(str(licensed.with_name('plain.npz')), use_pca=False, flat_hand_mean=True,
+                         num_betas=10, num_expression_coeffs=10)
     reference = theirs(**{name: value.reshape(1, -1) for name, value in batch.items()})
     torch.testing.assert_close(output.vertices, reference.vertices, atol=1e-6, rtol=0)
     torch.testing.assert_close(output.joints, reference.joints[:, :55], atol=1e-6, rtol=0)
     for k, finger in enumerate(('thumb', 'index', 'middle', 'ring', 'pinky')):
-        from smplx.vertex_ids import vertex_ids
         assert model.fingertips['right'][k] == vertex_ids['smplx']['r' + finger]
 
 

@@ -65,8 +65,8 @@ def test_field_of_view_spans_the_longer_side():
 
 
 @pytest.mark.parametrize('values, word', [
-    (dict(fx=0.0), 'fx'), (dict(fy=-3.0), 'positive'), (dict(fx=math.nan), 'finite'), (dict(cy=math.inf), 'finite'),
-    (dict(width=0), 'size'), (dict(distortion=(0.1,)), 'coefficients'),
+    (dict(fx=0.0), 'fx'), (dict(fy=-3.0), 'positive'), (dict(fx=math.nan), 'finite'),
+    (dict(cy=math.inf), 'finite'), (dict(width=0), 'size'), (dict(distortion=(0.1,)), 'coefficients'),
     (dict(distortion=(math.nan,) * 5), 'finite'), (dict(distortion_model='fish'), 'fish')])
 def test_bad_numbers_are_refused_by_name(values, word):
     good = dict(fx=500.0, fy=500.0, cx=320.0, cy=240.0, width=640, height=480)

@@ -97,7 +97,8 @@ def _fast_targets():
 
     def load_blend_shape(filename, vertices_count, world_transformation, dtype):
         with gzip.open(filename, 'rt') as archive:
-            rows = torch.from_numpy(np.fromstring(archive.read(), np.float64, sep=' ').reshape(-1, 4)).to(dtype)
+            rows = np.fromstring(archive.read(), np.float64, sep=' ').reshape(-1, 4)
+        rows = torch.from_numpy(rows).to(dtype)
         shape = torch.zeros((vertices_count, 3), dtype=dtype)
         shape[rows[:, 0].long()] = world_transformation.apply(rows[:, 1:])
         return shape

@@ -71,8 +71,7 @@ class BodyModel:
         self.num_vertices = len(arrays['v_template'])
         self.fingertips = fingertips
         self.smplx = SmplxModel(arrays).to(self.device).requires_grad_(False)
-        self._shapedirs = np.concatenate([self.smplx.shapedirs.cpu().numpy(), self.smplx.expr_dirs.cpu().numpy()],
-                                         axis=-1)
+        self._shapedirs = torch.cat([self.smplx.shapedirs, self.smplx.expr_dirs], dim=-1).cpu().numpy()
         self._weights = np.asarray(arrays['weights'], np.float32)
         self._v_template = np.asarray(arrays['v_template'], np.float32)
         self._has_pose_blendshapes = bool(np.any(arrays['posedirs']))
@@ -103,8 +102,8 @@ class BodyModel:
                  expression: Tensor | None = None, transl: Tensor | None = None) -> BodyOutput:
         """Pose a batch of bodies. Differentiable.
 
-        Axis-angle poses (B, n, 3) or (B, 3 n), betas and expression (B, 10), transl (B, 3) m; what is left out
-        is zero, and a batch of one serves all. global_orient turns the body about its pelvis.
+        Axis-angle poses (B, n, 3) or (B, 3 n), betas and expression (B, 10), transl (B, 3) m; what is left
+        out is zero, and a batch of one serves all. global_orient turns the body about its pelvis.
         """
         poses = dict(zip(_POSE_NAMES, (global_orient, body_pose, jaw_pose, leye_pose, reye_pose,
                                        left_hand_pose, right_hand_pose)))
@@ -113,9 +112,8 @@ class BodyModel:
         sizes.update(betas=NUM_BETAS, expression=NUM_BETAS, transl=3)
         batch = max([len(value) for value in given.values() if value is not None], default=1)
         zero = torch.zeros(1, device=self.device)
-        full = {name: (zero.expand(batch, size) if given[name] is None
-                       else given[name].reshape(len(given[name]), size).to(self.device, torch.float32)
-                       .expand(batch, size)) for name, size in sizes.items()}
+        full = {name: (zero if given[name] is None else given[name].reshape(len(given[name]), size)
+                       .to(self.device, torch.float32)).expand(batch, size) for name, size in sizes.items()}
         output = self.smplx(**full, return_shaped=False)
         joints = output.joints[:, :skeleton.NUM_JOINTS]
         axis_angles = torch.cat([full[name] for name in _POSE_NAMES], dim=1).reshape(batch, -1, 3)
@@ -138,7 +136,8 @@ class BodyModel:
         if self._has_pose_blendshapes:
             features = torch.from_numpy((local[1:] - np.eye(3)).ravel()).to(self.device, torch.float32)
             shaped += (features @ self.smplx.posedirs).cpu().numpy().reshape(-1, 3)
-        blend = (self._weights @ transforms.reshape(skeleton.NUM_JOINTS, 12).astype(np.float32)).reshape(-1, 3, 4)
+        flat = transforms.reshape(skeleton.NUM_JOINTS, 12).astype(np.float32)
+        blend = (self._weights @ flat).reshape(-1, 3, 4)
         posed = np.einsum('vab,vb->va', blend[..., :3], shaped) + blend[..., 3]
         return torch.from_numpy(posed)
 
@@ -171,8 +170,8 @@ class BodyModel:
     def _find_hands(self):
         vertices, faces = {}, {}
         for side in skeleton.SIDES:
-            joints = [skeleton.WRIST[side], *range(skeleton.HAND_SLICE[side].start, skeleton.HAND_SLICE[side].stop)]
-            keep = self._weights[:, joints].sum(axis=1) > 0.5
+            fingers = self._weights[:, skeleton.HAND_SLICE[side]].sum(axis=1)
+            keep = fingers + self._weights[:, skeleton.WRIST[side]] > 0.5
             faces[side] = submesh_faces(self.faces, keep)
             vertices[side] = np.unique(self.faces[faces[side]]).astype(np.int64)
         _, mirror = cKDTree(self._v_template[vertices['right']]).query(

@@ -34,7 +34,7 @@ TIPS_KEY = 'hand4whole_tips'
 
 _ADULTS = 2000            # people the shape components are learnt from
 _JOINT_WEIGHT = 40.0      # a joint's say in the shape components, in vertices
-_REGRESSOR_VERTICES = 400
+_REGRESSOR_VERTICES = 1000
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
@@ -73,7 +73,7 @@ def load_or_build() -> tuple[dict[str, np.ndarray], Path | None]:
     try:
         write_arrays(path, arrays)
     except OSError as error:
-        logger.warning('the open body cannot be kept in %s (%s); it is made again at every start', path, error)
+        logger.warning('the open body cannot be kept in %s (%s); every start makes it anew', path, error)
         return arrays, None
     logger.info('the open body is ready after %.1f s', time.perf_counter() - start)
     return arrays, path
@@ -209,7 +209,8 @@ def _rebase(vertices, weights, turns, corner):
 
     Turned by joint j alone, a vertex would lie at u_j in the T-pose. anny skins by sum_j w_j G_j u_j, with G
     the joints' global motion; SMPL-X's format has one x for all joints. The x taken is the one of least
-    square error over everyday poses: x = (sum_ij w_i w_j K_ij)^-1 sum_ij w_i w_j K_ij u_j, K_ij = E[G_i' G_j].
+    square error over everyday poses: x = (sum_ij w_i w_j K_ij)^-1 sum_ij w_i w_j K_ij u_j with
+    K_ij = E[G_i' G_j].
     Where one joint holds the whole weight that is u_j itself, exactly.
     """
     correlation = _rotation_correlation()
@@ -284,6 +285,7 @@ def _tip_vertices(vertices, tips, mirror):
 
 def _landmarks():
     """SMPL-X's face landmarks, which its format requires. The open body defines none: all are one corner."""
-    return {'lmk_faces_idx': np.zeros(51, np.int64), 'lmk_bary_coords': np.tile(np.float32([1, 0, 0]), (51, 1)),
+    return {'lmk_faces_idx': np.zeros(51, np.int64),
+            'lmk_bary_coords': np.tile(np.float32([1, 0, 0]), (51, 1)),
             'dynamic_lmk_faces_idx': np.zeros((79, 17), np.int64),
             'dynamic_lmk_bary_coords': np.tile(np.float32([1, 0, 0]), (79, 17, 1))}

@@ -48,7 +48,8 @@ def read_smplx_npz(path: Path) -> dict[str, np.ndarray]:
     except BodyModelError:
         raise
     except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes
-        raise BodyModelError(f'{path} cannot be read as an SMPL-X .npz ({error}); is the download complete?') from None
+        raise BodyModelError(
+            f'{path} cannot be read as an SMPL-X .npz ({error}); is the download complete?') from None
     check_arrays(arrays, path)
     return arrays
 
@@ -57,7 +58,8 @@ def check_arrays(arrays: dict[str, np.ndarray], path: Path | str) -> None:
     """BodyModelError unless every array has the type and shape that SMPL-X prescribes."""
     vertices, joints = len(arrays['v_template']), skeleton.NUM_JOINTS
     expected = {'v_template': (vertices, 3), 'posedirs': (vertices, 3, 9 * (joints - 1)),
-                'J_regressor': (joints, vertices), 'weights': (vertices, joints), 'kintree_table': (2, joints)}
+                'J_regressor': (joints, vertices), 'weights': (vertices, joints),
+                'kintree_table': (2, joints)}
     for key, shape in expected.items():
         if arrays[key].shape != shape:
             raise BodyModelError(f'{path} is not an SMPL-X model: {key} should have shape {shape}, '
@@ -66,8 +68,8 @@ def check_arrays(arrays: dict[str, np.ndarray], path: Path | str) -> None:
             raise BodyModelError(f'{path}: {key} holds numbers that are not finite; is the file damaged?')
     shapedirs = arrays['shapedirs']
     if shapedirs.shape[:2] != (vertices, 3) or shapedirs.shape[-1] < NUM_BETAS + NUM_EXPRESSION:
-        raise BodyModelError(f'{path} is not an SMPL-X model: shapedirs should have shape ({vertices}, 3, 20 or '
-                             f'more), found {shapedirs.shape}')
+        raise BodyModelError(f'{path} is not an SMPL-X model: shapedirs should have shape '
+                             f'({vertices}, 3, 20 or more), found {shapedirs.shape}')
     if tuple(arrays['kintree_table'][0, 1:].astype(np.int64)) != skeleton.PARENTS[1:]:
         raise BodyModelError(f'{path} is not an SMPL-X model: its 55 joints have other parents')
     faces = arrays['f']
@@ -80,8 +82,8 @@ def fingertip_vertices(arrays: dict[str, np.ndarray], path: Path | str) -> dict[
     if len(arrays['v_template']) != 10475:
         raise BodyModelError(f'{path}: SMPL-X has 10475 vertices, found {len(arrays["v_template"])}')
     ids = vertex_ids['smplx']
-    return {side: np.array([ids[side[0] + finger] for finger in ('thumb', 'index', 'middle', 'ring', 'pinky')])
-            for side in skeleton.SIDES}
+    fingers = ('thumb', 'index', 'middle', 'ring', 'pinky')
+    return {side: np.array([ids[side[0] + finger] for finger in fingers]) for side in skeleton.SIDES}
 
 
 class SmplxModel(smplx.SMPLX):

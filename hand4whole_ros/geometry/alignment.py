@@ -22,7 +22,8 @@ def similarity_alignment(source: Tensor, target: Tensor,
     return roma.rigid_points_registration(source, target, weights=weights, compute_scaling=True)
 
 
-def apply_alignment(points: Tensor, rotation: Tensor, translation: Tensor, scale: Tensor | None = None) -> Tensor:
+def apply_alignment(points: Tensor, rotation: Tensor, translation: Tensor,
+                    scale: Tensor | None = None) -> Tensor:
     """s * R @ p + t for every point of (..., N, 3)."""
     moved = points @ rotation.transpose(-1, -2)
     if scale is not None:
