@@ -1,0 +1,208 @@
+"""The launch arguments everywhere, and the launch files for real where `launch` is installed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from hand4whole_ros.ros import launch_arguments
+from hand4whole_ros.ros.compat import share_directory
+from hand4whole_ros.ros.launch_arguments import ARGUMENTS, defaults, parse, rviz_remappings, startup
+
+SHARE = share_directory()
+
+#: The contract: what people type after `ros2 launch`.
+NAMES = {'namespace', 'image_topic', 'camera_info_topic', 'params_file', 'estimator', 'device', 'use_sim_time',
+         'autostart', 'log_level', 'rviz', 'publish_tf'}
+
+
+# The table
+
+def test_the_table_holds_the_arguments_that_were_promised():
+    assert {argument.name for argument in ARGUMENTS} == NAMES
+    assert all(argument.description.endswith('.') for argument in ARGUMENTS)
+
+
+def test_defaults_leave_everything_to_the_parameter_file():
+    plan = startup(defaults(), SHARE)
+    assert plan.parameters == {'autostart': True}
+    assert plan.remappings == () and plan.namespace == '' and not plan.rviz
+    assert plan.params_file == SHARE / 'config' / 'estimate.yaml'
+
+
+def test_arguments_become_ros_arguments():
+    plan = startup(parse(['namespace:=robot', 'image_topic:=/cam/image', 'camera_info_topic:=/cam/info',
+                          'use_sim_time:=True', 'estimator:=mediapipe', 'log_level:=debug']), SHARE)
+    words = plan.ros_arguments()
+    assert words[:1] == ['--ros-args']
+    for pair in (['-r', '__ns:=/robot'], ['-r', 'image:=/cam/image'], ['-r', 'camera_info:=/cam/info'],
+                 ['-p', 'use_sim_time:=true'], ['-p', 'estimator:=mediapipe'], ['--log-level', 'debug']):
+        at = words.index(pair[1])
+        assert words[at - 1:at + 1] == pair
+
+
+@pytest.mark.parametrize('word, message', [
+    ('rviz:=perhaps', "rviz: expected 'true' or 'false', found 'perhaps'"),
+    ('publish_tf:=1', 'publish_tf: expected'),
+    ('log_level:=loud', 'log_level: expected one of debug, info'),
+    ('image_topic:=', 'image_topic: expected the name of a topic'),
+    ('params_file:=/nowhere.yaml', 'found nothing at /nowhere.yaml'),
+    ('images:=x', 'images: unknown argument; known are namespace'),
+    ('image_topic=x', 'is not of the form name:=value')])
+def test_a_wrong_argument_is_named(word, message):
+    with pytest.raises(ValueError, match=message):
+        startup(parse([word]), SHARE)
+
+
+def test_rviz_follows_the_node_into_its_namespace():
+    plan = startup(parse(['namespace:=robot', 'image_topic:=cam/image']), SHARE)
+    assert dict(rviz_remappings(plan)) == {
+        '/image': '/robot/cam/image', '/hand4whole/markers': '/robot/hand4whole/markers',
+        '/hand4whole/overlay': '/robot/hand4whole/overlay'}
+
+
+# The launch files. Everything below needs `launch` and the command `ros2`.
+
+def _launch_is_here():
+    try:
+        import launch  # noqa: F401
+        import launch_ros  # noqa: F401
+    except ImportError:
+        return False
+    return shutil.which('ros2') is not None and bool(os.environ.get('AMENT_PREFIX_PATH'))
+
+
+needs_launch = pytest.mark.skipif(
+    not _launch_is_here(), reason='ros2 launch is not installed (PyPI has none); `hand4whole run` is tested instead')
+
+
+@pytest.fixture
+def launched(tmp_path):
+    """Function that starts a launch file and returns its process; all are ended afterwards."""
+    started = []
+
+    def start(*words):
+        log = (tmp_path / f'{len(started)}.log').open('w+')
+        process = subprocess.Popen(['ros2', 'launch', 'hand4whole_ros', *words], stdout=log,
+                                   stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        process.log = log
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.log.close()
+
+
+@pytest.fixture
+def watcher():
+    """A node that looks at the graph."""
+    import rclpy
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node('watcher', context=context)
+    yield node
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def _output(process):
+    process.log.flush()
+    process.log.seek(0)
+    return process.log.read()
+
+
+def _wait(condition, process, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, _output(process)
+        assert time.monotonic() < end, _output(process)
+        time.sleep(0.2)
+
+
+def _lifecycle_state(node, name):
+    """Label of the state of lifecycle node `name`, asked through its service."""
+    import rclpy
+    from lifecycle_msgs.srv import GetState
+    from rclpy.executors import SingleThreadedExecutor
+    client = node.create_client(GetState, f'{name}/get_state')
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    try:
+        if not client.wait_for_service(timeout_sec=60.0):
+            return None
+        future = client.call_async(GetState.Request())
+        rclpy.spin_until_future_complete(node, future, executor, timeout_sec=20.0)
+        return future.result().current_state.label if future.done() else None
+    finally:
+        executor.remove_node(node)
+        node.destroy_client(client)
+
+
+@needs_launch
+@pytest.mark.parametrize('file, missing', [
+    ('estimate.launch.py', set()), ('demo.launch.py', {'image_topic', 'camera_info_topic', 'use_sim_time'})])
+def test_launch_file_declares_the_table(file, missing):
+    import importlib.util
+    spec = importlib.util.spec_from_file_location('launch_file', SHARE / 'launch' / file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    description = module.generate_launch_description()
+    declared = [entity for entity in description.entities if type(entity).__name__ == 'DeclareLaunchArgument']
+    table = {argument.name: argument for argument in launch_arguments.ARGUMENTS}
+    assert {argument.name for argument in declared} == NAMES - missing
+    assert all(argument.description == table[argument.name].description for argument in declared)
+
+
+@needs_launch
+def test_a_wrong_launch_argument_is_named(launched):
+    process = launched('estimate.launch.py', 'rviz:=perhaps')
+    assert process.wait(timeout=60) != 0
+    assert "rviz: expected 'true' or 'false', found 'perhaps'" in _output(process)
+
+
+@needs_launch
+def test_launch_brings_the_node_up_and_stops_it(launched, watcher):
+    pytest.importorskip('mediapipe')
+    pytest.importorskip('anny')
+    process = launched('estimate.launch.py', 'namespace:=robot', 'image_topic:=/cam/image_raw')
+    _wait(lambda: watcher.count_subscribers('/cam/image_raw') == 1, process, 120)
+    _wait(lambda: watcher.count_subscribers('/cam/camera_info') == 1, process)
+    assert _lifecycle_state(watcher, '/robot/hand4whole') == 'active'
+    assert watcher.count_publishers('/robot/hand4whole/poses') == 1
+    os.kill(process.pid, signal.SIGINT)
+    process.wait(timeout=30)
+    assert 'Traceback' not in _output(process)
+
+
+@needs_launch
+def test_without_autostart_the_node_waits(launched, watcher):
+    process = launched('estimate.launch.py', 'autostart:=false', 'image_topic:=/cam/image_raw')
+    assert _lifecycle_state(watcher, '/hand4whole') == 'unconfigured', _output(process)
+    assert watcher.count_subscribers('/cam/image_raw') == 0
+
+
+@needs_launch
+def test_the_demo_plays_into_the_node(launched, watcher):
+    pytest.importorskip('mediapipe')
+    pytest.importorskip('anny')
+    from hand4whole_ros.msg import WholeBodyPoseArray
+    from rclpy.executors import SingleThreadedExecutor
+    seen = []
+    watcher.create_subscription(WholeBodyPoseArray, '/hand4whole/poses', lambda m: seen.append(len(m.poses)), 10)
+    executor = SingleThreadedExecutor(context=watcher.context)
+    executor.add_node(watcher)
+    process = launched('demo.launch.py')
+
+    def somebody():
+        executor.spin_once(timeout_sec=0.1)
+        return any(seen)
+    try:
+        _wait(somebody, process, 180)
+    finally:
+        executor.remove_node(watcher)
