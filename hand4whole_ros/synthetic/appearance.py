@@ -57,7 +57,7 @@ class Appearance:
     def colors(self) -> np.ndarray:
         """(V, 3) float32 colours of anny's vertices."""
         parts = regions()
-        colors = np.tile(np.float32(self.skin), (len(parts['arm']), 1))
+        colors = np.tile(np.float32(self.skin), (len(parts['eyes']), 1))
         grain = np.random.default_rng(self.grain_seed)
         colors *= 1 + grain.normal(0, 0.015, (len(colors), 1)).astype(np.float32)
         skin = np.array(self.skin)
@@ -66,9 +66,11 @@ class Appearance:
         colors[parts['nails']] = 0.55 * skin + 0.45 * np.array((0.95, 0.75, 0.72))
         colors[parts['lips']] = skin * (0.82, 0.58, 0.58)
         colors[parts['mouth']] = skin * 0.3
-        colors[parts['shirt'] & (parts['arm'] < self.sleeve)] = self.shirt
-        colors[parts['trousers']] = self.trousers
-        colors[parts['shoes']] = self.shoes
+        neck, above_waist, above_ankle, arm = _seams()
+        # A forearm and an upper arm are some 0.26 m long.
+        for distance, colour in ((np.minimum(neck, 0.26 * (self.sleeve - arm)), self.shirt),
+                                 (-above_waist, self.trousers), (-above_ankle, self.shoes)):
+            colors += _soft(distance) * (np.array(colour) - colors)
         colors[parts['scalp']] = self.hair
         if self.beard:
             colors[parts['beard']] = 0.35 * skin + 0.65 * np.array(self.hair)
@@ -86,7 +88,7 @@ def _cloth(rng, low, high):
 
 @lru_cache(maxsize=1)
 def regions() -> dict[str, np.ndarray]:
-    """Masks (V,) of the parts that have their own colour; 'arm' is how far along the arm, else -1."""
+    """Masks (V,) of the parts of head and hands that have their own colour."""
     vertices, joints = reference_t_pose()
     names = np.array(skeleton.JOINT_NAMES)[vertex_joints()]
     at = {name: joints[index] for name, index in skeleton.JOINT.items()}
@@ -106,36 +108,40 @@ def regions() -> dict[str, np.ndarray]:
     face = head & ~eyes & (z > -0.01)
     mouth_line = -0.0705
     lips = face & (x < 0.024) & (np.abs(y - mouth_line) < 0.0095 - 0.22 * x) & (z > 0.0)
-    shoulder, elbow, wrist = (abs(at[f'left_{name}'][0]) for name in ('shoulder', 'elbow', 'wrist'))
-    arm = np.interp(x, (shoulder, elbow, wrist), (0.0, 1.0, 2.0))
-    in_arm = np.char.endswith(names, ('shoulder')) | np.char.endswith(names, ('elbow')) | np.char.endswith(
-        names, ('wrist'))
-    arm = np.where(in_arm, arm, -1.0)
-    torso = np.isin(names, ('spine1', 'spine2', 'spine3', 'left_collar', 'right_collar'))
-    waist = at['pelvis'][1] + 0.02
-    neckline = at['neck'][1] - 0.02 + 0.0 * x
-    torso |= np.isin(names, ('pelvis',)) & (vertices[:, 1] > waist)
-    ankle = at['left_ankle'][1]
-    legs = np.isin(names, ('pelvis', 'left_hip', 'right_hip', 'left_knee', 'right_knee')) & (
-        vertices[:, 1] <= waist)
-    feet = np.isin(names, ('left_ankle', 'right_ankle', 'left_foot', 'right_foot'))
     fingers = np.array([name[-1].isdigit() and 'spine' not in name for name in names])
     hand = fingers | np.char.endswith(names, 'wrist')
-    hand_y = at['left_wrist'][1]
-    nails = np.char.endswith(names, '3') & fingers & (vertices[:, 1] > hand_y + 0.003) & ~np.isin(
-        names, ('left_thumb3', 'right_thumb3')) & (x > np.array([
-            abs(at[n][0]) if n[-1:] == '3' and n in at and 'spine' not in n else np.inf for n in names]) + 0.012)
+    last = np.array([skeleton.JOINT[name] if name[-1] == '3' and name != 'spine3' else -1 for name in names])
+    beyond = np.where(last >= 0, x - np.abs(joints[last, 0]), -1.0)
+    back = vertices[:, 1] > at['left_wrist'][1] + 0.003
     return {
-        'arm': arm, 'eyes': eyes, 'iris': eyes & (gaze > 0.88), 'pupil': eyes & (gaze > 0.975),
+        'eyes': eyes, 'iris': eyes & (gaze > 0.88), 'pupil': eyes & (gaze > 0.975),
         'brows': face & (np.abs(y - brow_line) < 0.0042) & (np.abs(x - half - 0.001) < 0.019),
         'lashes': face & (np.abs(y - 0.0055) < 0.0022) & (np.abs(x - half) < 0.014) & (z > 0.005),
         'lips': lips, 'mouth': head & (x < 0.025) & (z > -0.06) & _tongue(),
         'cheeks': face & (np.abs(x - 0.038) < 0.018) & (np.abs(y + 0.04) < 0.018),
         'beard': head & (y < -0.052) & (z > -0.05) & ~lips & ~((y > -0.066) & (x < 0.012)),
-        'scalp': scalp, 'nails': nails,
-        'palm': hand & (vertices[:, 1] < hand_y - 0.004),
-        'shirt': (torso & (vertices[:, 1] < neckline)) | in_arm,
-        'trousers': legs & (vertices[:, 1] > ankle + 0.02), 'shoes': feet | (legs & (vertices[:, 1] <= ankle + 0.02))}
+        'scalp': scalp, 'nails': (beyond > 0.012) & back & ~np.char.endswith(names, 'thumb3'),
+        'palm': hand & (vertices[:, 1] < at['left_wrist'][1] - 0.004)}
+
+
+@lru_cache(maxsize=1)
+def _seams():
+    """Signed distances (V,) in metres that clothes are cut by: from the neck, above the waist and the ankle;
+    and how far along the arm each vertex lies, 0 at the shoulder, 1 at the elbow, 2 at the wrist."""
+    vertices, joints = reference_t_pose()
+    at = {name: joints[index] for name, index in skeleton.JOINT.items()}
+    names = np.array(skeleton.JOINT_NAMES)[vertex_joints()]
+    neck = np.linalg.norm(vertices - (at['neck'] + (0, 0.03, 0.01)), axis=1) - 0.085
+    neck[np.isin(names, ('head', 'jaw', 'left_eye', 'right_eye'))] = -1.0
+    places = [abs(at[f'left_{name}'][0]) for name in ('shoulder', 'elbow', 'wrist')]
+    x = np.abs(vertices[:, 0])
+    arm = np.where(x < places[0], (x - places[0]) / (places[1] - places[0]), np.interp(x, places, (0.0, 1.0, 2.0)))
+    return neck, vertices[:, 1] - at['pelvis'][1] - 0.02, vertices[:, 1] - at['left_ankle'][1] - 0.02, arm
+
+
+def _soft(distance):
+    """Signed distance -> 0 outside to 1 inside, over the size of a triangle: hems come out straight."""
+    return np.clip(0.5 + distance / 0.022, 0.0, 1.0)[:, None]
 
 
 @lru_cache(maxsize=1)

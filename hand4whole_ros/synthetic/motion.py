@@ -1,0 +1,120 @@
+"""One person who moves arms and fingers before a background: a camera for demonstrations, with its truth."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+from scipy.spatial.transform import Rotation
+
+from .. import skeleton
+from ..geometry.camera import Intrinsics
+from . import appearance, backgrounds, hands, people, poses
+from .figure import Figure
+from .truth import Truth
+
+#: Seconds after which the motion repeats.
+PERIOD = 24.0
+
+#: An arm: the wrist's place (see poses), roll, flexion and deviation of the wrist.
+_ARMS = {
+    'low': (0.22, -0.62, 0.50, -1.1, 0.0, 0.05), 'front': (0.12, -0.30, 0.60, -0.7, -0.25, 0.0),
+    'raised': (0.40, 0.10, 0.45, -0.25, -0.1, 0.0), 'reach': (0.05, -0.12, 0.88, -0.5, -0.2, 0.0),
+    'show': (0.15, -0.12, 0.52, -0.2, -0.15, 0.0), 'palm_up': (0.25, -0.42, 0.58, -2.3, 0.1, 0.0),
+    'palm_down': (0.25, -0.42, 0.58, -0.1, 0.0, 0.0), 'side': (0.78, -0.22, 0.38, -0.9, 0.0, 0.0),
+    'high': (0.45, 0.62, 0.30, -0.3, -0.1, 0.0)}
+
+#: Seconds, left arm and hand shape, right arm and hand shape. Between them everything glides.
+_SCORE = (
+    (0.0, 'low', 'relaxed', 'low', 'relaxed'), (1.0, 'low', 'relaxed', 'raised', 'open'),
+    (3.2, 'low', 'relaxed', 'raised', 'open'),
+    (4.2, 'front', 'relaxed', 'front', 'relaxed'), (5.4, 'reach', 'open', 'front', 'half'),
+    (6.2, 'reach', 'grasp', 'front', 'half'), (7.2, 'front', 'half', 'reach', 'open'),
+    (8.0, 'front', 'half', 'reach', 'grasp'),
+    (9.0, 'show', 'open', 'show', 'open'), (9.7, 'show', 'fist', 'show', 'fist'),
+    (10.4, 'show', 'open', 'show', 'open'), (11.1, 'show', 'fist', 'show', 'fist'),
+    (11.8, 'show', 'open', 'show', 'fist'), (12.6, 'low', 'relaxed', 'show', 'point'),
+    (13.0, 'low', 'relaxed', 'show', 'point'), (13.4, 'low', 'relaxed', 'show', 'two'),
+    (13.9, 'low', 'relaxed', 'show', 'two'), (14.3, 'low', 'relaxed', 'show', 'three'),
+    (14.8, 'low', 'relaxed', 'show', 'three'), (15.2, 'low', 'relaxed', 'show', 'four'),
+    (15.7, 'low', 'relaxed', 'show', 'four'), (16.1, 'low', 'relaxed', 'show', 'open'),
+    (17.0, 'palm_down', 'open', 'palm_down', 'open'), (17.9, 'palm_up', 'open', 'palm_up', 'open'),
+    (18.6, 'palm_up', 'relaxed', 'palm_up', 'relaxed'), (19.5, 'palm_down', 'open', 'palm_down', 'open'),
+    (20.6, 'side', 'open', 'side', 'open'), (21.2, 'side', 'open', 'side', 'open'),
+    (22.3, 'high', 'open', 'high', 'open'), (22.8, 'high', 'open', 'high', 'open'))
+
+_WAVING = (1.2, 3.1)    # seconds in which the raised right hand waves
+_POLE = np.array([0.6, -1.0, -0.4])
+_DISTANCE = 1.5         # m from the camera to the chest
+_SPREAD = 0.12
+
+
+class Motion:
+    """A person in front of a textured background, as a function of time. Equal seeds, equal pictures."""
+
+    def __init__(self, seed: int = 0, width: int = 640, height: int = 480):
+        rng = np.random.default_rng((seed, 2))
+        self.intrinsics = Intrinsics.from_fov(width, height, 60.0)
+        #: The camera is calibrated: its focal length is the one pictures are drawn with.
+        self.intrinsics = Intrinsics.from_focal(width, height, self.intrinsics.fx)
+        self.figure = Figure(people.phenotype(seed))
+        look = appearance.Appearance.sample(rng)
+        self._colors = look.colors()
+        self._background = backgrounds.draw(rng, width, height).astype(np.float32)
+        self._phase = rng.uniform(0, 2 * np.pi, 6)
+        self._track = _track()
+        chest = self.figure.joints[skeleton.JOINT['spine3']]
+        self._pelvis = np.array([0.0, 0.12 + chest[1], _DISTANCE])
+
+    def frame(self, t: float) -> np.ndarray:
+        """The picture at `t` seconds: (height, width, 3) uint8 RGB."""
+        posed = self.figure.pose(self._local_rotations(t), self._pelvis)
+        (x, y), part = people.rasterizer().render_part(posed.vertices, self.intrinsics, self._colors, supersample=2)
+        image = self._background.astype(np.uint8)
+        inside = np.s_[y:y + part.alpha.shape[0], x:x + part.alpha.shape[1]]
+        image[inside] = people.composed(part, self._background[inside])
+        return image
+
+    def truth(self, t: float) -> Truth:
+        """Where everything is at `t` seconds."""
+        local = self._local_rotations(t)
+        posed = self.figure.pose(local, self._pelvis)
+        phenotype = {name: float(value) for name, value in self.figure.phenotype.items()}
+        return Truth.of(posed, local, phenotype, self.intrinsics, people.hand_visibility(posed, self.intrinsics))
+
+    def _local_rotations(self, t):
+        local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
+        t = t % PERIOD
+        sway = np.sin(2 * np.pi * np.arange(1, 7) * t / PERIOD + self._phase)
+
+        def put(name, x, y, z):
+            local[skeleton.JOINT[name]] = Rotation.from_rotvec((x, y, z)).as_matrix()
+
+        turn = 0.12 * sway[0] + 0.05 * sway[2]
+        local[0] = np.diag([1.0, -1.0, -1.0]) @ Rotation.from_rotvec((0.02, turn, 0.01 * sway[1])).as_matrix()
+        for name in ('spine1', 'spine2', 'spine3'):
+            put(name, 0.02 + 0.008 * sway[3], 0.02 * sway[1], 0.01 * sway[2])
+        put('neck', 0.02 * sway[4], -0.3 * turn, 0.02 * sway[3])
+        put('head', 0.03 * sway[5], -0.3 * turn, 0.02 * sway[2])
+        for side, row in zip(skeleton.SIDES, self._track(t).reshape(2, -1)):
+            place, roll, flexion, deviation, closed = row[:3], row[3], row[4], row[5], row[6:]
+            if side == 'right' and _WAVING[0] < t < _WAVING[1]:
+                beat = 2 * np.pi * 3 * (t - _WAVING[0]) / (_WAVING[1] - _WAVING[0])
+                place = place + (0.10 * np.sin(beat), 0, 0)
+                deviation = deviation + 0.2 * np.sin(beat)
+            poses.set_arm(local, self.figure, side, place, roll, _POLE, flexion, deviation)
+            local[skeleton.HAND_SLICE[side]] = hands.finger_rotations(
+                side, np.clip(closed, 0, 1), _SPREAD, self.figure.joints, self.figure.tips)
+        return local
+
+
+@lru_cache(maxsize=1)
+def _track():
+    """The score as a smooth function of time, over one period and its ends: (22,), left arm first."""
+    rows = [np.r_[_ARMS[left], hands.HAND_SHAPES[left_hand], _ARMS[right], hands.HAND_SHAPES[right_hand]]
+            for _, left, left_hand, right, right_hand in _SCORE]
+    times = [row[0] for row in _SCORE]
+    # One key before and one after the period make the repetition smooth.
+    times = [times[-1] - PERIOD, *times, PERIOD, PERIOD + times[1]]
+    return PchipInterpolator(times, np.stack([rows[-1], *rows, rows[0], rows[1]]))
