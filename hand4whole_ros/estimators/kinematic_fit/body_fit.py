@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,10 +22,13 @@ NUM_BODY = 22
 #: Below this visibility MediaPipe's guess of a landmark is no measurement.
 LEAST_VISIBLE = 0.3
 
+#: A hand that fits its landmarks worse than this (root mean square, m across the view) was none.
+MOST_HAND_ERROR = 0.02
+
 #: Of the forearm's twist, the part that lies in the elbow; the wrist has the rest.
 _TWIST_IN_ELBOW = 0.75
 
-_STAGE_ITERATIONS = {'body': 6, 'hands': 6, 'whole': 5}
+_STAGE_ITERATIONS = {'body': 5, 'hands': 5, 'whole': 4}
 
 
 @dataclass
@@ -35,7 +38,6 @@ class Fitted:
     pose: Pose                      # a batch of one, of the whole chain
     placed: Placed
     hands: dict[str, HandFit]       # the sides that were seen
-    hand_error: dict[str, float] = field(default_factory=dict)  # root mean square reprojection error, m
 
 
 class BodyFitter:
@@ -70,13 +72,17 @@ class BodyFitter:
             joints.append(point_joints)
             offsets.append(offset)
             betas.append(offset_betas)
-        self.chain = Chain(parents, bones, bone_betas, np.concatenate(joints), np.concatenate(offsets),
-                           np.concatenate(betas), axes, degrees_of_freedom())
+        self._whole = {}    # sides seen -> chain with those hands
+        for seen in ((), ('left',), ('right',), SIDES):
+            pick = [0] + [1 + SIDES.index(side) for side in seen]
+            left_out = {name for name in JOINT for side in SIDES
+                        if side not in seen and (name == f'{side}_wrist' or name.startswith(f'{side}_') and name[-1] in '123')}
+            self._whole[seen] = Chain(parents, bones, bone_betas, *(np.concatenate([a[k] for k in pick]) for a in (
+                joints, offsets, betas)), axes, degrees_of_freedom(set(JOINT) - left_out))
+        self._bones, self._bone_betas = bones, bone_betas
         self._hand = HandFitter(bones, self._tips, axes, self.prior)
         relaxed = exp_so3(np.einsum('jab,jb->ja', axes, self.prior.mean[0]))
         self._relaxed = relaxed
-        start = len(POSE_INDEX)
-        self._hand_rows = {side: slice(start + 21 * k, start + 21 * (k + 1)) for k, side in enumerate(SIDES)}
 
     def fit(self, landmarks: HolisticLandmarks, intrinsics: Intrinsics, hands: dict[str, np.ndarray],
             previous: Fitted | None = None) -> Fitted | None:
@@ -105,15 +111,17 @@ class BodyFitter:
                                     placed.rotations[0, JOINT[f'{side}_elbow']], wrist))
         fitted = {}
         if starts:
-            bones = self.chain.bones + np.tensordot(pose.betas[0], self.chain.bone_betas, (0, 2))
+            bones = self._bones + np.tensordot(pose.betas[0], self._bone_betas, (0, 2))
             tips = self._tips + np.tensordot(pose.betas[0], self._tips_betas, (0, 2))
             self._hand.shape(bones, tips)
             for start, hand in zip(starts, self._hand.fit(starts, _STAGE_ITERATIONS['hands'])):
-                fitted[start.side] = hand
-                self._attach(rotations, start.side, hand)
+                if hand.error < MOST_HAND_ERROR:
+                    fitted[start.side] = hand
+                    self._attach(rotations, start.side, hand)
         pose = Pose(pose.root, rotations[None], pose.betas)
-        pose, placed = self._fit_whole(pose, rays, seen, world, view[:, 2], {s.side: s for s in starts})
-        return Fitted(pose, placed, fitted, self._hand_errors(placed, starts))
+        starts = {start.side: start for start in starts if start.side in fitted}
+        pose, placed = self._fit_whole(pose, rays, seen, world, view[:, 2], starts)
+        return Fitted(pose, placed, fitted) if np.isfinite(placed.joints).all() else None
 
     def _seen(self, landmarks, intrinsics):
         pixels = landmarks.pose[POSE_INDEX]
@@ -133,7 +141,7 @@ class BodyFitter:
     def _fit_body(self, rays, seen, world, toward, previous):
         legs = bool(seen[np.isin(POSE_INDEX, (25, 26))].all())
         local = body_rotations(self.rest, world, legs)[:NUM_BODY]
-        pose = Pose(np.zeros((1, 3)), local[None], np.zeros((1, self.chain.num_betas)))
+        pose = Pose(np.zeros((1, 3)), local[None], np.zeros((1, self._body.num_betas)))
         points = self._body.place(pose).points[0]
         pose.root[0] = root_translation(points[seen], rays[seen], 1 / POSE_SIGMA[seen])
         if not (np.isfinite(pose.root).all() and pose.root[0, 2] > 0.1):
@@ -148,20 +156,23 @@ class BodyFitter:
         body = self._body_evidence(rays, seen, world, toward, distance)
         all_rays, sigma = [body['rays'][0]], [body['ray_sigma'][0]]
         pairs, depths, depth_sigma = [body['pairs']], [body['depths'][0]], [body['depth_sigma'][0]]
-        for side in SIDES:
-            start = starts.get(side)
-            all_rays.append(start.rays if start else np.zeros((21, 2)))
-            sigma.append(np.full(21, HAND_SIGMA / start.wrist[2] if start else np.inf))
-            if start:
-                first = self._hand_rows[side].start
-                pairs.append(np.stack([np.arange(first + 1, first + 21), np.full(20, first)], 1))
-                depths.append((start.depths - start.depths[0])[1:])
-                depth_sigma.append(np.full(20, HAND_DEPTH_SIGMA))
+        sides = tuple(side for side in SIDES if side in starts)
+        for number, side in enumerate(sides):
+            start = starts[side]
+            all_rays.append(start.rays)
+            sigma.append(np.full(21, HAND_SIGMA / start.wrist[2]))
+            wrist = len(POSE_INDEX) + 21 * number
+            pairs.append(np.stack([np.arange(wrist + 1, wrist + 21), np.full(20, wrist)], 1))
+            depths.append((start.depths - start.depths[0])[1:])
+            depth_sigma.append(np.full(20, HAND_DEPTH_SIGMA))
         evidence = Evidence(
             rays=np.concatenate(all_rays)[None], ray_sigma=np.concatenate(sigma)[None], angles=self.prior,
             pairs=np.concatenate(pairs), depths=np.concatenate(depths)[None],
             depth_sigma=np.concatenate(depth_sigma)[None], toward=toward[None])
-        pose, placed, _ = fit(self.chain, pose, evidence, _STAGE_ITERATIONS['whole'])
+        chain = self._whole[sides]
+        if not sides:           # the body fit has used all there is
+            return pose, chain.place(pose)
+        pose, placed, _ = fit(chain, pose, evidence, _STAGE_ITERATIONS['whole'])
         return pose, placed
 
     @staticmethod
@@ -173,14 +184,6 @@ class BodyFitter:
         rotations[elbow] = rotations[elbow] @ turn
         rotations[wrist] = turn.T @ hand.wrist_rotation
         rotations[HAND_SLICE[side]] = hand.finger_rotations
-
-    def _hand_errors(self, placed, starts):
-        errors = {}
-        for start in starts:
-            points = placed.points[0, self._hand_rows[start.side]]
-            miss = points[:, :2] / points[:, 2:] - start.rays
-            errors[start.side] = float(np.sqrt((miss ** 2).sum(1).mean()) * points[0, 2])
-        return errors
 
     def hand_keypoints(self, fitted: Fitted, side: str) -> np.ndarray:
         """(21, 3) m: the joints of a hand and the tips of its fingers."""

@@ -12,15 +12,28 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+_IDENTITY = np.eye(3)
+
 
 def exp_so3(rotvecs: np.ndarray) -> np.ndarray:
-    """(..., 3) axis-angle -> (..., 3, 3)."""
-    return Rotation.from_rotvec(rotvecs.reshape(-1, 3)).as_matrix().reshape(rotvecs.shape + (3,))
+    """(..., 3) axis-angle -> (..., 3, 3), by Rodrigues' formula."""
+    angle = np.sqrt((rotvecs * rotvecs).sum(-1))
+    first, half = np.sinc(angle / np.pi), np.sinc(angle / (2 * np.pi))
+    skew = cross_matrix(rotvecs)
+    return _IDENTITY + first[..., None, None] * skew + (0.5 * half * half)[..., None, None] * (skew @ skew)
 
 
 def log_so3(matrices: np.ndarray) -> np.ndarray:
     """(..., 3, 3) -> (..., 3) axis-angle of at most pi."""
-    return Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_rotvec().reshape(matrices.shape[:-1])
+    cosine = (matrices[..., 0, 0] + matrices[..., 1, 1] + matrices[..., 2, 2] - 1) / 2
+    if cosine.min() < -0.9:     # near half a turn the axis no longer shows in the antisymmetric part
+        return Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_rotvec().reshape(matrices.shape[:-1])
+    axis = np.empty(matrices.shape[:-1])
+    axis[..., 0] = matrices[..., 2, 1] - matrices[..., 1, 2]
+    axis[..., 1] = matrices[..., 0, 2] - matrices[..., 2, 0]
+    axis[..., 2] = matrices[..., 1, 0] - matrices[..., 0, 1]
+    angle = np.arctan2(np.sqrt((axis * axis).sum(-1)) / 2, cosine)
+    return axis * (0.5 / np.sinc(angle / np.pi))[..., None]
 
 
 def right_jacobian_inverse(rotvecs: np.ndarray) -> np.ndarray:
@@ -32,7 +45,7 @@ def right_jacobian_inverse(rotvecs: np.ndarray) -> np.ndarray:
     angle = np.sqrt(np.maximum(angle2, 1e-8))
     factor = 1 / angle ** 2 - (1 + np.cos(angle)) / (2 * angle * np.sin(angle))
     skew = cross_matrix(rotvecs)
-    return np.eye(3) + 0.5 * skew + factor[..., None, None] * (skew @ skew)
+    return _IDENTITY + 0.5 * skew + factor[..., None, None] * (skew @ skew)
 
 
 def cross_matrix(vectors: np.ndarray) -> np.ndarray:
@@ -74,8 +87,6 @@ class Placed:
     rotations: np.ndarray   # (B, J, 3, 3)
     joints: np.ndarray      # (B, J, 3)
     points: np.ndarray      # (B, M, 3)
-    bones: np.ndarray       # (B, J, 3) rest offset of each joint from its parent, shaped
-    offsets: np.ndarray     # (B, M, 3) of each point in its joint's frame, shaped
 
 
 class Chain:
@@ -105,27 +116,29 @@ class Chain:
         for level in range(1, depth.max() + 1):
             members = np.flatnonzero(depth == level)
             self.levels.append((members, self.parents[members]))
-        self.ancestors = ancestors
         #: (M, K): does this degree of freedom move this point.
         self.moved = ancestors[self.point_joints][:, self.dofs[:, 0]].astype(float)
-        #: (M, J) without the root, whose offset is the root position itself.
-        self.below = ancestors[self.point_joints].astype(float)
-        self.below[:, 0] = 0
+        self._sums = ancestors.astype(float)    # a joint's position is the sum of the bones above it
+        self._sums[:, 0] = 0
+        self._below = self._sums[self.point_joints]
+        self._bone_rows = self.bone_betas.reshape(3 * self.num_joints, -1).T
+        self._point_rows = self.point_betas.reshape(3 * len(self.point_joints), -1).T
+        self._turns = self.axes[self.dofs[:, 0], :, self.dofs[:, 1]]    # (K, 3) in the joint's frame
 
     def place(self, pose: Pose) -> Placed:
         """Forward kinematics."""
-        batch = len(pose.root)
-        bones = self.bones + np.tensordot(pose.betas, self.bone_betas, (1, 2))
-        offsets = self.point_offsets + np.tensordot(pose.betas, self.point_betas, (1, 2))
-        rotations = np.empty((batch, self.num_joints, 3, 3))
-        joints = np.empty((batch, self.num_joints, 3))
-        rotations[:, 0], joints[:, 0] = pose.rotations[:, 0], pose.root
+        bones, offsets = self.bones, self.point_offsets
+        if self.num_betas:
+            bones = bones + (pose.betas @ self._bone_rows).reshape(-1, *bones.shape)
+            offsets = offsets + (pose.betas @ self._point_rows).reshape(-1, *offsets.shape)
+        rotations = np.empty_like(pose.rotations)
+        rotations[:, 0] = pose.rotations[:, 0]
         for members, parents in self.levels:
-            above = rotations[:, parents]
-            rotations[:, members] = above @ pose.rotations[:, members]
-            joints[:, members] = joints[:, parents] + (above @ bones[:, members, :, None])[..., 0]
+            rotations[:, members] = rotations[:, parents] @ pose.rotations[:, members]
+        carried = (rotations[:, self.parents] @ bones[..., None])[..., 0]
+        joints = pose.root[:, None] + self._sums @ carried
         carried = (rotations[:, self.point_joints] @ offsets[..., None])[..., 0]
-        return Placed(rotations, joints, joints[:, self.point_joints] + carried, bones, offsets)
+        return Placed(rotations, joints, joints[:, self.point_joints] + carried)
 
     def jacobian(self, placed: Placed) -> np.ndarray:
         """d points / d (root 3, dofs K, betas S), (B, M, 3, 3 + K + S).
@@ -134,11 +147,11 @@ class Chain:
         its rotation.
         """
         batch, num_points = placed.points.shape[:2]
-        joint, axis = self.dofs.T
+        joint = self.dofs[:, 0]
         count = len(joint)
         out = np.zeros((batch, num_points, 3, 3 + count + self.num_betas))
         out[:, :, (0, 1, 2), (0, 1, 2)] = 1
-        axes = (placed.rotations @ self.axes)[:, joint, :, axis].transpose(1, 0, 2)     # (B, K, 3)
+        axes = (placed.rotations[:, joint] @ self._turns[..., None])[..., 0]            # (B, K, 3)
         arms = placed.points[:, :, None] - placed.joints[:, None, joint]                # (B, M, K, 3)
         columns = out[..., 3:3 + count]
         for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
@@ -146,18 +159,23 @@ class Chain:
         if self.num_betas:
             above = placed.rotations[:, self.parents]
             per_joint = above @ self.bone_betas                                         # (B, J, 3, S)
-            carried = np.tensordot(per_joint, self.below, (1, 1)).transpose(0, 3, 1, 2)
+            carried = (self._below @ per_joint.reshape(batch, self.num_joints, -1)).reshape(batch, num_points, 3, -1)
             out[..., 3 + count:] = carried + placed.rotations[:, self.point_joints] @ self.point_betas
         return out
 
     def angles(self, rotations: np.ndarray) -> np.ndarray:
-        """Local rotations (B, J, 3, 3) -> axis-angle in each joint's own axes, (B, J, 3)."""
-        return np.einsum('jab,nja->njb', self.axes, log_so3(rotations))
+        """Local rotations (B, J, 3, 3) -> axis-angle in each joint's own axes, (B, J, 3).
+
+        Zeros for the root, which faces anywhere.
+        """
+        angles = np.zeros(rotations.shape[:-1])
+        angles[:, 1:] = (log_so3(rotations[:, 1:])[..., None, :] @ self.axes[1:])[..., 0, :]
+        return angles
 
     def turned(self, pose: Pose, step: np.ndarray) -> Pose:
         """The pose after a step (B, 3 + K + S) in root, degrees of freedom and betas."""
         batch, count = len(step), len(self.dofs)
         delta = np.zeros((batch, self.num_joints, 3))
         delta[:, self.dofs[:, 0], self.dofs[:, 1]] = step[:, 3:3 + count]
-        delta = np.einsum('jab,njb->nja', self.axes, delta)
+        delta = (self.axes @ delta[..., None])[..., 0]
         return Pose(pose.root + step[:, :3], pose.rotations @ exp_so3(delta), pose.betas + step[:, 3 + count:])

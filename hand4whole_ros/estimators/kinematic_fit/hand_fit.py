@@ -43,12 +43,11 @@ class HandStart:
 
 @dataclass
 class HandFit:
-    """A fitted hand: wrist rotation against the forearm (3, 3), fingers (15, 3, 3), position, cost."""
+    """A fitted hand: wrist rotation against the forearm (3, 3), fingers (15, 3, 3) and how well it fits."""
 
     wrist_rotation: np.ndarray
     finger_rotations: np.ndarray
-    wrist: np.ndarray
-    cost: float
+    error: float        # root mean square distance to the landmarks, m across the view at the hand
 
 
 class HandFitter:
@@ -115,14 +114,17 @@ class HandFitter:
             toward=anchors / np.linalg.norm(anchors, axis=1, keepdims=True), root=anchors,
             root_sigma=np.tile(_WRIST_SIGMA, (len(owner), 1)))
         pose = Pose(anchors.copy(), np.array(poses), np.zeros((len(owner), 0)))
-        pose, _, cost = fit(self.chain, pose, evidence, iterations)
+        pose, placed, cost = fit(self.chain, pose, evidence, iterations)
         out = []
         for number, start in enumerate(starts):
             rows = np.flatnonzero(np.array(owner) == number)
             best = rows[np.argmin(cost[rows])]
             mirror = MIRROR_X if start.side == 'left' else np.eye(3)
             rotations = mirror @ pose.rotations[best] @ mirror
-            out.append(HandFit(rotations[1], rotations[2:], mirror @ pose.root[best], float(cost[best])))
+            points = placed.points[best]
+            miss = (points[:, :2] / points[:, 2:] - evidence.rays[best]) * points[:, 2:]
+            error = float(np.sqrt((miss ** 2).sum(1).mean()))
+            out.append(HandFit(rotations[1], rotations[2:], error if np.isfinite(cost[best]) else np.inf))
         return out
 
     def _relaxed(self):

@@ -1,0 +1,1 @@
+"""A kinematic body fitted to image landmarks by damped least squares, in numpy."""
