@@ -7,17 +7,23 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
-from hand4whole_ros.msg import HandPose, Skeleton, WholeBodyPoseArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
+
+from hand4whole_ros.msg import HandPose, Skeleton, WholeBodyPoseArray
 
 TYPES = {'poses': WholeBodyPoseArray, 'markers': MarkerArray, 'overlay': Image, 'skeleton': Skeleton,
          'operator/left_wrist': PoseStamped, 'operator/right_wrist': PoseStamped,
@@ -37,11 +43,13 @@ class Peer:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.got, self._stamp = {}, time.time_ns()
+        self.frame = f'{namespace}_optical'
         self.publishers = {}
         for topic in topics:
             self.listen(topic)
         if tf:
-            self._collect(TFMessage, '/tf', 'tf', 100)
+            self.got['tf'] = []
+            self.node.create_subscription(TFMessage, '/tf', self._keep_own, 100)
         if diagnostics:
             self._collect(DiagnosticArray, '/diagnostics', 'diagnostics', 10)
 
@@ -52,6 +60,18 @@ class Peer:
     def _collect(self, kind, topic, key, qos):
         self.got.setdefault(key, [])
         return self.node.create_subscription(kind, topic, self.got[key].append, qos)
+
+    def _keep_own(self, msg):
+        """Everybody shares /tf; our camera's frame is our own."""
+        if msg.transforms[0].header.frame_id == self.frame:
+            self.got['tf'].append(msg)
+
+    def tf_of(self, stamp, timeout=5.0):
+        """The TFMessage with this stamp."""
+        found = []
+        assert self.until(lambda: found.extend(m for m in self.got['tf'] if m.transforms[0].header.stamp == stamp)
+                          or found, timeout), 'no TF with that stamp'
+        return found[0]
 
     def publisher(self, kind, topic, qos=2):
         """A publisher, made once."""
@@ -81,9 +101,9 @@ class Peer:
         self._stamp = max(self._stamp + 1_000_000, time.time_ns())
         return divmod(self._stamp, 1_000_000_000)
 
-    def show(self, rgb, topic='image', frame='camera', stamp=None, **changes):
+    def show(self, rgb, topic='image', frame=None, stamp=None, **changes):
         """Publish one picture; keywords replace fields of the message. Returns the message."""
-        msg = image_message(rgb, stamp or self.stamp(), frame)
+        msg = image_message(rgb, stamp or self.stamp(), self.frame if frame is None else frame)
         for name, value in changes.items():
             setattr(msg, name, value)
         self.publisher(Image, topic).publish(msg)
@@ -98,12 +118,42 @@ class Peer:
                 return self.got[key][-1]
         raise AssertionError(f'nothing arrived on {key} within {timeout} s')
 
+    def call(self, kind, service, request, timeout=20.0):
+        """The response of one of the node's services."""
+        client = self.node.create_client(kind, f'hand4whole/{service}')
+        assert self.until(client.service_is_ready, timeout), f'no service {service}'
+        future = client.call_async(request)
+        assert self.until(future.done, timeout), f'{service} does not answer'
+        self.node.destroy_client(client)
+        return future.result()
+
+    def set_parameter(self, name, value):
+        """(successful, reason) of setting one parameter."""
+        request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
+        result = self.call(SetParameters, 'set_parameters', request).results[0]
+        return result.successful, result.reason
+
+    def transition(self, number):
+        """Ask for a lifecycle transition; whether it succeeded."""
+        request = ChangeState.Request(transition=Transition(id=number))
+        return self.call(ChangeState, 'change_state', request).success
+
+    def state(self):
+        """Label of the node's lifecycle state."""
+        return self.call(GetState, 'get_state', GetState.Request()).current_state.label
+
+    def fresh_value(self, name):
+        """A value of a diagnostics message that is yet to come."""
+        self.got['diagnostics'].clear()
+        assert self.until(lambda: self.value(name) is not None), f'no diagnostics with {name}'
+        return self.value(name)
+
     def value(self, name):
         """A value of the newest diagnostics message of this namespace's node."""
         for msg in reversed(self.got['diagnostics']):
             for status in msg.status:
                 if status.hardware_id.startswith(self.node.get_namespace()):
-                    return next(v.value for v in status.values if v.key == name)
+                    return next((v.value for v in status.values if v.key == name), None)
         return None
 
     def close(self):
@@ -113,7 +163,7 @@ class Peer:
         rclpy.shutdown(context=self.context)
 
 
-def image_message(rgb, stamp, frame='camera'):
+def image_message(rgb, stamp, frame):
     """(H, W, 3) RGB as rgb8."""
     msg = Image(height=rgb.shape[0], width=rgb.shape[1], encoding='rgb8', step=rgb.shape[1] * 3)
     msg.header.stamp.sec, msg.header.stamp.nanosec = stamp
@@ -122,11 +172,11 @@ def image_message(rgb, stamp, frame='camera'):
     return msg
 
 
-def compressed_message(data, stamp, format='jpeg'):
+def compressed_message(data, stamp, frame='camera', format='jpeg'):
     """Bytes as CompressedImage."""
     msg = CompressedImage(format=format)
     msg.header.stamp.sec, msg.header.stamp.nanosec = stamp
-    msg.header.frame_id = 'camera'
+    msg.header.frame_id = frame
     msg.data = array.array('B', data)
     return msg
 
@@ -139,10 +189,16 @@ def camera_info(width=320, height=240, focal=300.0):
     return msg
 
 
+def namespace():
+    """A namespace that nobody else uses, not even the same test running elsewhere."""
+    return f'test_{uuid.uuid4().hex[:8]}'
+
+
 class NodeProcess:
     """The node in a process of its own; `log()` is what it said."""
 
     def __init__(self, folder, namespace, *arguments, command=SCRIPTED, **parameters):
+        self.namespace = namespace
         self._path = Path(folder, f'{namespace}.log')
         words = [*command, '--ros-args', '-r', f'__ns:=/{namespace}', *arguments]
         for name, value in parameters.items():
