@@ -1,11 +1,15 @@
 # What a build against the ROS packages from PyPI needs beyond one against a ROS installation.
 # On a ROS installation neither of these changes anything.
 
-# With no workspace sourced, look for the type supports where ament_cmake is.
+# With no ROS sourced, look for the type supports where ament_cmake is. Workspaces that are sourced
+# stay in front.
 function(use_prefix_of_ament_cmake)
-  if("$ENV{AMENT_PREFIX_PATH}" STREQUAL "")
-    get_filename_component(_prefix "${ament_cmake_DIR}/../../.." ABSOLUTE)
-    set(ENV{AMENT_PREFIX_PATH} "${_prefix}")
+  get_filename_component(_prefix "${ament_cmake_DIR}/../../.." ABSOLUTE)
+  string(REPLACE ":" ";" _prefixes "$ENV{AMENT_PREFIX_PATH}")
+  if(NOT _prefix IN_LIST _prefixes)
+    list(APPEND _prefixes "${_prefix}")
+    string(REPLACE ";" ":" _prefixes "${_prefixes}")
+    set(ENV{AMENT_PREFIX_PATH} "${_prefixes}")
   endif()
 endfunction()
 
