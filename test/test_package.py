@@ -72,7 +72,7 @@ def test_tf_message_has_the_real_name_and_layout():
 # What is installed
 
 @pytest.mark.parametrize('file', [
-    'package.xml', 'config/estimate.yaml', 'launch/estimate.launch.py', 'launch/demo.launch.py',
+    'package.xml', 'config/estimate.yaml', 'config/hand4whole.rviz', 'launch/estimate.launch.py', 'launch/demo.launch.py',
     'msg/WholeBodyPose.msg', 'cmake/hand4whole_rosConfig.cmake'])
 def test_share_holds(file):
     assert (share_directory() / file).is_file()
@@ -157,3 +157,14 @@ def test_parameter_file_holds_the_table():
     import yaml
     content = yaml.safe_load((ROOT / 'config' / 'estimate.yaml').read_text())
     assert content == {'/**': {'ros__parameters': {name: rule.default for name, rule in RULES.items()}}}
+
+
+def test_rviz_shows_the_topics_of_the_node():
+    """RViz itself is not on every machine: its topics are checked against the node's."""
+    import yaml
+
+    from hand4whole_ros.ros import topics
+    content = yaml.safe_load((ROOT / 'config' / 'hand4whole.rviz').read_text())
+    shown = {display['Topic']['Value'] for display in content['Visualization Manager']['Displays'] if 'Topic' in display}
+    assert shown == {f'/{topics.IMAGE}'} | {
+        topic.replace('~', f'/{topics.NODE_NAME}') for topic in (topics.MARKERS, topics.OVERLAY)}
