@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from rclpy.clock import Clock, ClockType
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from . import qos, topics
@@ -18,7 +17,7 @@ WATCH_PERIOD = 0.5
 #: Seconds between reminders that nobody publishes.
 REMIND = 10.0
 
-_COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
+_TYPE_NAMES = {Image: 'sensor_msgs/msg/Image', CompressedImage: 'sensor_msgs/msg/CompressedImage'}
 
 
 class ReceivedImage(NamedTuple):
@@ -35,82 +34,91 @@ class CameraInputs:
     def __init__(self, node, parameters: NodeParameters, on_image: Callable[[ReceivedImage], None],
                  on_camera_info: Callable[[CameraInfo], None]):
         self._node, self._on_image, self._on_camera_info = node, on_image, on_camera_info
-        self._compressed = parameters.image_transport == 'compressed'
+        self._image_type = CompressedImage if parameters.image_transport == 'compressed' else Image
         self._reliability = parameters.image_reliability
         base = node.resolve_topic_name(topics.IMAGE)
         self._base_topic = base.removesuffix(topics.COMPRESSED)
         self.image_topic = base
-        if self._compressed and not base.endswith(topics.COMPRESSED):
-            self.image_topic = base + topics.COMPRESSED
+        if self._image_type is CompressedImage:
+            self.image_topic = self._base_topic + topics.COMPRESSED
         self.camera_info_topic = _camera_info_topic(node, base)
         #: The lens is undone already: by image_pipeline's convention such topics are called image_rect.
         self.rectified = self._base_topic.rpartition('/')[2].startswith('image_rect')
-        self._images = []
-        self._image_topics = set()
-        self._camera_info = self._camera_info_qos = None
+        #: topic -> subscription and the profile it was made with
+        self._subscriptions: dict[str, tuple] = {}
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._watch = None
         self._remind_at = self._steady.now().nanoseconds + int(2 * WATCH_PERIOD * 1e9)
 
     def open(self) -> None:
         """Subscribe, and keep watching who publishes."""
-        self._subscribe_image(self.image_topic)
-        self._subscribe_camera_info(qos.camera_info([]))
+        self._follow()
         # Not on the node's own clock: simulated time stands still until somebody publishes it.
         self._watch = self._node.create_timer(WATCH_PERIOD, self._look, clock=self._steady)
-        self._look()
 
     def close(self) -> None:
         """Unsubscribe."""
         self._node.destroy_timer(self._watch)
-        for subscription in (*self._images, self._camera_info):
+        for subscription, _ in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
-        self._images, self._camera_info = [], None
-
-    def _subscribe_image(self, topic):
-        self._image_topics.add(topic)
-        self._images.append(self._node.create_subscription(
-            CompressedImage if self._compressed else Image, topic, self._image_arrived,
-            qos.image(self._reliability), raw=True, event_callbacks=qos.subscription_events(
-                topic, self._node.get_logger().warning, 'set image_reliability to auto')))
-
-    def _image_arrived(self, data):
-        self._on_image(ReceivedImage(data, self._compressed, self._node.get_clock().now().nanoseconds))
-
-    def _subscribe_camera_info(self, profile: QoSProfile):
-        if self._camera_info is not None:
-            self._node.destroy_subscription(self._camera_info)
-        self._camera_info_qos = profile
-        self._camera_info = self._node.create_subscription(
-            CameraInfo, self.camera_info_topic, self._on_camera_info, profile,
-            event_callbacks=qos.subscription_events(
-                self.camera_info_topic, self._node.get_logger().warning, 'its publisher has just changed'))
+        self._subscriptions.clear()
 
     def _look(self):
-        """Follow the publishers that are there now."""
-        found = self._node.get_publishers_info_by_topic(self.camera_info_topic)
-        wanted = qos.camera_info([info.qos_profile for info in found])
-        if found and wanted != self._camera_info_qos:
-            self._subscribe_camera_info(wanted)
-        if self._compressed and self._base_topic not in self._image_topics and any(
-                info.topic_type == _COMPRESSED_TYPE
-                for info in self._node.get_publishers_info_by_topic(self._base_topic)):
-            self._subscribe_image(self._base_topic)
+        self._follow()
         self._remind()
+
+    def _follow(self):
+        """Subscribe as the publishers that are there now can be received best."""
+        self._subscribe(self.camera_info_topic, qos.camera_info(self._offers(self.camera_info_topic)), CameraInfo,
+                        self._on_camera_info)
+        for topic in self._image_topics():
+            self._subscribe(topic, qos.image(self._reliability, self._offers(topic)), self._image_type,
+                            self._image_arrived, raw=True)
+
+    def _image_topics(self):
+        wanted = [self.image_topic]
+        if self._base_topic != self.image_topic and any(
+                info.topic_type == _TYPE_NAMES[self._image_type]
+                for info in self._node.get_publishers_info_by_topic(self._base_topic)):
+            wanted.append(self._base_topic)
+        return wanted
+
+    def _offers(self, topic):
+        return [info.qos_profile for info in self._node.get_publishers_info_by_topic(topic)]
+
+    def _subscribe(self, topic, profile, kind, callback, raw=False):
+        subscription, current = self._subscriptions.get(topic, (None, None))
+        if profile == current:
+            return
+        if subscription is not None:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions[topic] = self._node.create_subscription(
+            kind, topic, callback, profile, raw=raw,
+            event_callbacks=qos.subscription_events(lambda policy: self._mismatch(topic, policy))), profile
+
+    def _mismatch(self, topic, policy):
+        if topic != self.camera_info_topic and self._reliability == 'reliable':
+            self._node.get_logger().warning(f'a publisher on {topic} offers an incompatible {policy} and nothing is '
+                                            'received from it: set image_reliability to auto')
+        self._follow()
+
+    def _image_arrived(self, data):
+        self._on_image(ReceivedImage(data, self._image_type is CompressedImage,
+                                     self._node.get_clock().now().nanoseconds))
 
     def _remind(self):
         now = self._steady.now().nanoseconds
         if now < self._remind_at:
             return
         self._remind_at = now + int(REMIND * 1e9)
-        kind = _COMPRESSED_TYPE if self._compressed else 'sensor_msgs/msg/Image'
-        if not any(info.topic_type == kind for topic in self._image_topics
-                   for info in self._node.get_publishers_info_by_topic(topic)):
-            others = [name for name, types in self._node.get_topic_names_and_types()
-                      if kind in types and name not in self._image_topics
-                      and self._node.count_publishers(name) and not name.endswith('/overlay')]
-            hint = f"; there is {', '.join(sorted(others))}: remap image:={sorted(others)[0]}" if others else ''
-            self._node.get_logger().warning(f'nobody publishes {kind} on {self.image_topic} yet{hint}')
+        kind = _TYPE_NAMES[self._image_type]
+        if any(info.topic_type == kind for topic in self._image_topics()
+               for info in self._node.get_publishers_info_by_topic(topic)):
+            return
+        others = sorted(name for name, types in self._node.get_topic_names_and_types()
+                        if kind in types and self._node.count_publishers(name) and not name.endswith('/overlay'))
+        hint = f"; there is {', '.join(others)}: remap image:={others[0]}" if others else ''
+        self._node.get_logger().warning(f'nobody publishes {kind} on {self.image_topic}{hint}')
 
 
 def _camera_info_topic(node, image_topic):

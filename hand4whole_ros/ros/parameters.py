@@ -37,8 +37,8 @@ class NodeParameters:
         'raw', "'compressed' subscribes to CompressedImage on the image topic with /compressed appended, or on "
                'the image topic itself where that carries CompressedImage.', choices=('raw', 'compressed'), dynamic=False)
     image_reliability: str = _parameter(
-        'auto', "Reliability of the image subscription. 'auto' is best effort, which matches every publisher; "
-                "'reliable' asks for lost pieces again, for large images over a poor network.",
+        'auto', "Reliability of the image subscription. 'auto' is reliable where all publishers are, so that no "
+                "piece of an image is lost, else best effort. 'best_effort' spares a poor network.",
         choices=('auto', 'best_effort', 'reliable'), dynamic=False)
     autostart: bool = _parameter(
         True, 'Configure and activate by itself. false leaves both to a lifecycle manager.', dynamic=False)

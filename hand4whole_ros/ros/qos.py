@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 
-_RELIABILITY = {'auto': ReliabilityPolicy.BEST_EFFORT, 'best_effort': ReliabilityPolicy.BEST_EFFORT,
-                'reliable': ReliabilityPolicy.RELIABLE}
+_RELIABILITY = {'best_effort': ReliabilityPolicy.BEST_EFFORT, 'reliable': ReliabilityPolicy.RELIABLE}
 
 
 def _profile(reliability, durability=DurabilityPolicy.VOLATILE, depth=1):
@@ -24,8 +25,14 @@ TF = _profile(ReliabilityPolicy.RELIABLE, depth=100)
 DIAGNOSTICS = _profile(ReliabilityPolicy.RELIABLE, depth=10)
 
 
-def image(reliability: str) -> QoSProfile:
-    """The image subscription, for the parameter image_reliability. Only the newest image is kept."""
+def image(reliability: str, publishers: list[QoSProfile]) -> QoSProfile:
+    """The image subscription, for the parameter image_reliability. Only the newest image is kept.
+
+    'auto' is best effort, which matches everybody, until all publishers found are reliable: an image
+    travels in many pieces, and one lost piece loses a best effort image.
+    """
+    if reliability == 'auto':
+        return _profile(_common_reliability(publishers))
     return _profile(_RELIABILITY[reliability])
 
 
@@ -35,18 +42,21 @@ def camera_info(publishers: list[QoSProfile]) -> QoSProfile:
     A latched camera_info, sent once, is received only by a transient local subscription, and a
     volatile publisher does not match one: so it follows what is found.
     """
-    reliable = publishers and all(p.reliability == ReliabilityPolicy.RELIABLE for p in publishers)
     latched = publishers and all(p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in publishers)
-    return _profile(ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+    return _profile(_common_reliability(publishers),
                     DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE)
 
 
-def subscription_events(topic: str, warn, remedy: str) -> SubscriptionEventCallbacks:
-    """Warn by name when a publisher offers less than this subscription asks for."""
-    def incompatible(event):
-        policy = qos_policy_name_from_kind(event.last_policy_kind)
-        warn(f'a publisher on {topic} offers an incompatible {policy} and nothing is received from it: {remedy}')
-    return SubscriptionEventCallbacks(incompatible_qos=incompatible, use_default_callbacks=False)
+def _common_reliability(publishers):
+    reliable = publishers and all(p.reliability == ReliabilityPolicy.RELIABLE for p in publishers)
+    return ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+
+
+def subscription_events(incompatible: Callable[[str], None]) -> SubscriptionEventCallbacks:
+    """Call `incompatible` with the policy's name when a publisher offers less than this subscription asks for."""
+    return SubscriptionEventCallbacks(
+        incompatible_qos=lambda event: incompatible(qos_policy_name_from_kind(event.last_policy_kind)),
+        use_default_callbacks=False)
 
 
 def publisher_events(topic: str, warn) -> PublisherEventCallbacks:
