@@ -1,6 +1,6 @@
-"""One anny body, ready to be posed quickly: its T-pose, and how each vertex follows the 55 joints.
+"""One anny body, ready to be posed quickly: its rest shape, and how each vertex follows the 55 joints.
 
-anny's bones move rigidly with the SMPL-X joint they belong to, and anny skins linearly, so the T-pose of
+anny's bones move rigidly with the SMPL-X joint they belong to, and anny skins linearly, so the rest shape of
 one phenotype and the summed weights reproduce anny's own output exactly, at the price of two small
 matrix products.
 """
@@ -34,6 +34,12 @@ def reference_t_pose() -> tuple[np.ndarray, np.ndarray]:
                  for name, value in anny_rig.REFERENCE_ADULT.items()}
     vertices, joints, _ = _posed_by_anny(np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1)), np.zeros(3), phenotype)
     return vertices, joints
+
+
+@lru_cache(maxsize=1)
+def _to_t_pose():
+    """(55, 3, 3): how far each joint turns from anny's rest pose to the T-pose."""
+    return anny_rig.t_pose_rotations(anny_model())
 
 
 @lru_cache(maxsize=1)
@@ -76,7 +82,6 @@ class Posed:
     joints: np.ndarray      # (55, 3)
     rotations: np.ndarray   # (55, 3, 3) out of the T-pose
     tips: np.ndarray        # (10, 3) left thumb to pinky, right thumb to pinky
-    transforms: np.ndarray  # (V, 3, 3) float32: how the skin around each vertex has turned
 
     def hand_keypoints(self, side: str) -> np.ndarray:
         """(21, 3) keypoints of the hand of `side`, 'left' or 'right'."""
@@ -91,20 +96,22 @@ class Figure:
     def __init__(self, phenotype: dict[str, torch.Tensor]):
         self.phenotype = phenotype
         identity = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
-        vertices, self.joints, self.tips = _posed_by_anny(identity, np.zeros(3), phenotype)
-        self.vertices = vertices.astype(np.float32)
+        _, self.joints, self.tips = _posed_by_anny(identity, np.zeros(3), phenotype)    # in the T-pose
+        with torch.no_grad():
+            rest = anny_model()(None, phenotype)
+        self._rest_vertices = anny_rig.to_smplx(rest['vertices'])[0].numpy().astype(np.float32)
+        self._rest_joints = anny_rig.joint_positions(anny_model(), rest)[0].numpy()
 
     def pose(self, local_rotations: np.ndarray, pelvis: np.ndarray) -> Posed:
         """local_rotations (55, 3, 3) against the parent, identity in the T-pose; pelvis (3,) m."""
         rotations, joints = place(local_rotations, self.joints, pelvis)
-        offsets = joints - np.einsum('jab,jb->ja', rotations, self.joints)
-        moves = np.concatenate([rotations.reshape(-1, 9), offsets], axis=1).astype(np.float32)
-        blended = joint_weights() @ moves
-        turned = blended[:, :9].reshape(-1, 3, 3)
-        vertices = (turned @ self.vertices[..., None])[..., 0] + blended[:, 9:]
+        turns = rotations @ _to_t_pose()        # skinning starts from anny's rest pose, as anny's own does
+        offsets = joints - np.einsum('jab,jb->ja', turns, self._rest_joints)
+        blended = joint_weights() @ np.concatenate([turns.reshape(-1, 9), offsets], axis=1).astype(np.float32)
+        vertices = (blended[:, :9].reshape(-1, 3, 3) @ self._rest_vertices[..., None])[..., 0] + blended[:, 9:]
         bases = np.array(anny_rig.TIP_JOINTS)
-        tips = np.einsum('jab,jb->ja', rotations[bases], self.tips) + offsets[bases]
-        return Posed(vertices, joints, rotations, tips, turned)
+        tips = joints[bases] + np.einsum('jab,jb->ja', rotations[bases], self.tips - self.joints[bases])
+        return Posed(vertices, joints, rotations, tips)
 
 
 def place(local_rotations: np.ndarray, rest_joints: np.ndarray,

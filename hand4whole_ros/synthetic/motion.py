@@ -19,11 +19,11 @@ PERIOD = 24.0
 
 #: An arm: the wrist's place (see poses), roll, flexion and deviation of the wrist.
 _ARMS = {
-    'low': (0.22, -0.62, 0.50, -1.1, 0.0, 0.05), 'front': (0.12, -0.30, 0.60, -0.7, -0.25, 0.0),
-    'raised': (0.40, 0.10, 0.45, -0.25, -0.1, 0.0), 'reach': (0.05, -0.12, 0.88, -0.5, -0.2, 0.0),
-    'show': (0.15, -0.12, 0.52, -0.2, -0.15, 0.0), 'palm_up': (0.25, -0.42, 0.58, -2.3, 0.1, 0.0),
-    'palm_down': (0.25, -0.42, 0.58, -0.1, 0.0, 0.0), 'side': (0.78, -0.22, 0.38, -0.9, 0.0, 0.0),
-    'high': (0.45, 0.62, 0.30, -0.3, -0.1, 0.0)}
+    'low': (0.30, -0.66, 0.40, -0.9, 0.0, 0.05), 'front': (0.22, -0.10, 0.50, 0.1, -0.35, 0.0),
+    'raised': (0.42, 0.10, 0.45, 0.15, -0.25, 0.0), 'reach': (0.25, 0.0, 0.80, 0.15, -0.75, 0.0),
+    'show': (0.28, 0.02, 0.48, 0.2, -0.4, 0.0), 'palm': (0.30, 0.08, 0.48, 0.2, -0.35, 0.0),
+    'back': (0.30, 0.08, 0.48, -1.9, 0.0, 0.0), 'side': (0.50, -0.08, 0.50, -0.4, -0.1, 0.0),
+    'high': (0.55, 0.38, 0.32, 0.0, -0.2, 0.0)}
 
 #: Seconds, left arm and hand shape, right arm and hand shape. Between them everything glides.
 _SCORE = (
@@ -39,33 +39,33 @@ _SCORE = (
     (13.9, 'low', 'relaxed', 'show', 'two'), (14.3, 'low', 'relaxed', 'show', 'three'),
     (14.8, 'low', 'relaxed', 'show', 'three'), (15.2, 'low', 'relaxed', 'show', 'four'),
     (15.7, 'low', 'relaxed', 'show', 'four'), (16.1, 'low', 'relaxed', 'show', 'open'),
-    (17.0, 'palm_down', 'open', 'palm_down', 'open'), (17.9, 'palm_up', 'open', 'palm_up', 'open'),
-    (18.6, 'palm_up', 'relaxed', 'palm_up', 'relaxed'), (19.5, 'palm_down', 'open', 'palm_down', 'open'),
+    (17.0, 'palm', 'open', 'palm', 'open'), (18.0, 'back', 'open', 'back', 'open'),
+    (18.6, 'back', 'relaxed', 'back', 'relaxed'), (19.5, 'palm', 'open', 'palm', 'open'),
     (20.6, 'side', 'open', 'side', 'open'), (21.2, 'side', 'open', 'side', 'open'),
     (22.3, 'high', 'open', 'high', 'open'), (22.8, 'high', 'open', 'high', 'open'))
 
 _WAVING = (1.2, 3.1)    # seconds in which the raised right hand waves
 _POLE = np.array([0.6, -1.0, -0.4])
-_DISTANCE = 1.5         # m from the camera to the chest
+_DISTANCE = 2.75        # from the camera to the pelvis, in lengths of the stretched arm
 _SPREAD = 0.12
 
 
 class Motion:
     """A person in front of a textured background, as a function of time. Equal seeds, equal pictures."""
 
-    def __init__(self, seed: int = 0, width: int = 640, height: int = 480):
+    def __init__(self, seed: int = 10, width: int = 640, height: int = 480):
         rng = np.random.default_rng((seed, 2))
-        self.intrinsics = Intrinsics.from_fov(width, height, 60.0)
-        #: The camera is calibrated: its focal length is the one pictures are drawn with.
-        self.intrinsics = Intrinsics.from_focal(width, height, self.intrinsics.fx)
+        # A field of view fixes the focal length; the camera is then known exactly.
+        self.intrinsics = Intrinsics.from_focal(width, height, Intrinsics.from_fov(width, height, 60.0).fx)
         self.figure = Figure(people.phenotype(seed))
         look = appearance.Appearance.sample(rng)
         self._colors = look.colors()
         self._background = backgrounds.draw(rng, width, height).astype(np.float32)
         self._phase = rng.uniform(0, 2 * np.pi, 6)
         self._track = _track()
-        chest = self.figure.joints[skeleton.JOINT['spine3']]
-        self._pelvis = np.array([0.0, 0.12 + chest[1], _DISTANCE])
+        at = {name: self.figure.joints[index] for name, index in skeleton.JOINT.items()}
+        arm = at['left_wrist'][0] - at['left_shoulder'][0]
+        self._pelvis = np.array([0.0, at['spine3'][1] + 0.1 * arm, _DISTANCE * arm])
 
     def frame(self, t: float) -> np.ndarray:
         """The picture at `t` seconds: (height, width, 3) uint8 RGB."""

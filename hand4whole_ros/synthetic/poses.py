@@ -89,7 +89,7 @@ def set_arm(local: np.ndarray, figure: Figure, side: str, place: np.ndarray, rol
     """Bend the arm of `side` in `local` (55, 3, 3), in place, so that its wrist comes to `place`.
 
     place, pole (3,): the wrist's place and the way the elbow points, in the axes named at the module's head;
-    a place out of reach is approached as far as the arm goes. roll of the forearm, flexion and deviation
+    a place out of reach is approached as far as the arm goes, others are met within some millimetres. roll of the forearm, flexion and deviation
     (towards the thumb) of the wrist in radians; half of the roll is in the elbow, half in the wrist.
     """
     mirror = _MIRROR if side == 'right' else np.eye(3)

@@ -1,0 +1,182 @@
+"""The error measures on cases worked out by hand and against scipy; the table on estimators whose errors are known."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import procrustes
+from scipy.spatial.transform import Rotation
+
+from hand4whole_ros import skeleton
+from hand4whole_ros.evaluation import metrics
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+def test_mpjpe_is_the_mean_distance():
+    true = np.zeros((2, 3))
+    predicted = np.array([[3.0, 4.0, 0.0], [0.0, 0.0, 1.0]])
+    assert metrics.mpjpe(predicted, true) == pytest.approx((5 + 1) / 2)
+
+
+def test_root_relative_mpjpe_ignores_a_shift_and_nothing_else():
+    true = np.array([[0.0, 0, 0], [1.0, 0, 0]])
+    predicted = true + (5.0, -2.0, 1.0)
+    assert metrics.root_relative_mpjpe(predicted, true, predicted[0], true[0]) == pytest.approx(0)
+    predicted[1] += (0, 0, 0.2)
+    assert metrics.root_relative_mpjpe(predicted, true, predicted[0], true[0]) == pytest.approx(0.1)
+
+
+def test_pa_mpjpe_ignores_similarity_but_not_mirroring(rng):
+    true = rng.normal(size=(21, 3))
+    turn = Rotation.random(random_state=1).as_matrix()
+    assert metrics.pa_mpjpe(0.4 * true @ turn.T + (1, 2, 3), true) == pytest.approx(0, abs=1e-9)
+    assert metrics.pa_mpjpe(true * (-1, 1, 1), true) > 0.1
+
+
+def test_pa_mpjpe_agrees_with_scipy(rng):
+    for _ in range(5):
+        true = rng.normal(size=(21, 3))
+        predicted = true + rng.normal(0, 0.1, (21, 3))
+        standard, fitted, _ = procrustes(true, predicted)       # centred, and scaled to norm one
+        scale = np.linalg.norm(true - true.mean(0))
+        expected = np.linalg.norm(standard - fitted, axis=1).mean() * scale
+        assert metrics.pa_mpjpe(predicted, true) == pytest.approx(expected, rel=1e-6)
+
+
+def test_measures_are_batched(rng):
+    predicted, true = rng.normal(size=(2, 4, 21, 3))
+    together = metrics.pa_mpjpe(predicted, true)
+    assert together.shape == (4,)
+    assert np.allclose(together, [metrics.pa_mpjpe(p, t) for p, t in zip(predicted, true)])
+    assert metrics.palm_angle(predicted, true).shape == (4,)
+
+
+def test_palm_angle_is_the_angle_the_hand_was_turned_by(rng):
+    hand = rng.normal(size=(21, 3))
+    for degrees in (0.001, 13.0, 90.0, 179.0):
+        turn = Rotation.from_rotvec(np.radians(degrees) * np.array([0.0, 0.6, 0.8]))
+        assert metrics.palm_angle(turn.apply(hand) * 2 + 1, hand) == pytest.approx(degrees, rel=1e-6)
+
+
+def test_palm_frame_of_a_flat_hand():
+    hand = np.zeros((21, 3))
+    hand[5], hand[17] = (0.1, 0.03, 0), (0.1, -0.03, 0)     # index and pinky MCP beside x
+    assert np.allclose(metrics.palm_frame(hand), np.diag([1.0, -1.0, -1.0]))
+
+
+def test_rotation_angle_agrees_with_scipy():
+    a, b = Rotation.random(20, random_state=2), Rotation.random(20, random_state=3)
+    expected = np.degrees((a.inv() * b).magnitude())
+    assert np.allclose(metrics.rotation_angle(a.as_matrix(), b.as_matrix()), expected)
+
+
+def test_mrrpe_and_depth():
+    zero = np.zeros(3)
+    assert metrics.mrrpe(zero, (1, 0, 0), (5, 5, 5), (6, 5, 5.3)) == pytest.approx(0.3)
+    assert metrics.relative_depth_error((9, 9, 2.2), (0, 0, 2.0)) == pytest.approx(0.1)
+
+
+# -- the whole table ---------------------------------------------------------------------------------------
+
+class Oracle:
+    """Gives the truth back, moved `away` metres from the camera; every third hand is withheld."""
+
+    name = 'oracle'
+
+    def __init__(self, truths, away=0.0):
+        self.truths, self.away, self.count = truths, away, 0
+
+    def estimate(self, image, intrinsics):
+        from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
+        truth = self.truths[self.count]
+        shift = np.array([0, 0, self.away])
+        hands = {}
+        for k, side in enumerate(skeleton.SIDES):
+            state = skeleton.LOST if (2 * self.count + k) % 3 == 2 else skeleton.OK
+            keypoints = torch.from_numpy(truth.hand(side).keypoints_3d + shift).float()
+            hands[side] = HandEstimate(side, state, 1.0, keypoints, torch.zeros(21, 2), torch.zeros(10),
+                                       torch.zeros(4))
+        self.count += 1
+        zero = torch.zeros
+        return [WholeBodyEstimate(
+            zero(3), zero(21, 3), zero(3), zero(3), zero(3), zero(15, 3), zero(15, 3), zero(10), zero(10), zero(3),
+            torch.from_numpy(truth.joints + shift).float(), torch.from_numpy(truth.joint_rotations).float(),
+            hands['left'], hands['right'], zero(4), 1.0, stage_times={'detector': 0.02, 'fit': 0.007, 'mesh': 0.001})]
+
+
+@pytest.fixture(scope='module')
+def tables():
+    pytest.importorskip('anny')
+    pytest.importorskip('mediapipe')
+    from hand4whole_ros.evaluation import synthetic
+    from hand4whole_ros.synthetic import dataset, people
+    truths = [people.render(people.sample(dataset.people_seed(2, i)))[1] for i in range(3)]
+    middle = truths[0].joints[[1, 2], 2].mean()
+    return {away: synthetic.run(Oracle(truths, away), count=3, seed=2, progress=False)
+            for away in (0.0, 0.1 * middle)}, truths
+
+
+def test_the_truth_itself_has_no_error(tables):
+    table = tables[0][0.0]
+    rows = {key: row['estimator'] for key, row in table['rows'].items()}
+    for key in ('body_pa_mm', 'body_root_mm', 'hand_pa_mm', 'mrrpe_mm', 'depth_percent'):
+        assert rows[key] == pytest.approx(0, abs=1e-2), key
+    assert rows['palm_deg'] < 0.01 and rows['wrist_deg'] < 0.05
+    assert rows['hands_missed'] == 2 and rows['people_missed'] == 0
+    assert rows['fit_ms'] == pytest.approx(8.0)
+
+
+def test_a_wrong_distance_shows_in_its_row_alone(tables):
+    results, truths = tables
+    away = max(results)
+    rows = {key: row['estimator'] for key, row in results[away]['rows'].items()}
+    expected = np.median([100 * away / truth.joints[[1, 2], 2].mean() for truth in truths])
+    assert rows['depth_percent'] == pytest.approx(expected, rel=1e-4)
+    assert rows['body_root_mm'] == pytest.approx(0, abs=1e-2)
+
+
+def test_the_baseline_is_measured_beside_it(tables):
+    table = tables[0][0.0]
+    rows = {key: row['mediapipe'] for key, row in table['rows'].items()}
+    assert 10 < rows['body_pa_mm'] < 150 and rows['body_pa_mm'] < rows['body_root_mm']
+    assert 4 < rows['hand_pa_mm'] < 60 and 0 < rows['palm_deg'] < 120
+    assert rows['depth_percent'] is None and rows['time_ms'] > 0
+    assert table['rows']['fit_ms']['goal'] == pytest.approx(rows['time_ms'] / 2)
+
+
+def test_the_table_reads_well_and_goes_into_json(tables):
+    import json
+    from hand4whole_ros.evaluation import synthetic
+    table = tables[0][0.0]
+    text = synthetic.format_table(json.loads(json.dumps(table)))
+    assert '| | unit | oracle | MediaPipe 3D | goal |' in text
+    assert '| hands missed | of 6 | 2 |' in text
+    assert len({line.count('|') for line in text.splitlines()[2:]}) == 1
+
+
+def test_an_estimator_that_finds_nobody_misses_every_hand():
+    pytest.importorskip('anny')
+    pytest.importorskip('mediapipe')
+    from hand4whole_ros.evaluation import synthetic
+
+    class Nobody:
+        name = 'nobody'
+
+        def estimate(self, image, intrinsics):
+            return []
+
+    table = synthetic.run(Nobody(), count=1, seed=2, progress=False)
+    rows = {key: row['estimator'] for key, row in table['rows'].items()}
+    assert rows['people_missed'] == 1 and rows['hands_missed'] == 2 and rows['hand_pa_mm'] is None
+
+
+def test_found_hands_go_to_the_hand_they_lie_on():
+    from hand4whole_ros.evaluation.mediapipe_baseline import assigned
+    left, right = np.full((21, 2), 100.0), np.full((21, 2), 300.0)
+    true = {'left': (left, 50.0), 'right': (right, 50.0)}
+    world = [np.full((21, 3), float(k)) for k in range(4)]
+    found = assigned([(right + 5, world[0]), (right + 2, world[1]), (left - 60, world[2])], true)
+    assert set(found) == {'right'} and found['right'][0, 0] == 1.0

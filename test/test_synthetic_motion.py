@@ -1,0 +1,54 @@
+"""The moving person: smooth, repeating, inside the picture, and where its truth says."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('anny')
+
+from hand4whole_ros import skeleton  # noqa: E402
+from hand4whole_ros.synthetic import people  # noqa: E402
+from hand4whole_ros.synthetic.motion import PERIOD, Motion  # noqa: E402
+
+
+@pytest.fixture(scope='module')
+def motion():
+    return Motion(10)
+
+
+def test_frames_show_the_person_the_truth_describes(motion):
+    for t in (0.5, 9.2, 22.5):
+        image, truth = motion.frame(t), motion.truth(t)
+        assert image.shape == (480, 640, 3) and image.dtype == np.uint8
+        ids = people.rasterizer().face_ids(truth.vertices, truth.intrinsics)
+        changed = np.abs(image.astype(int) - motion.frame((t + 5.3) % PERIOD)).sum(2) > 30
+        assert changed[ids < 0].mean() < changed[ids >= 0].mean()
+        for side in skeleton.SIDES:
+            assert truth.hand(side).visibility > 0.6
+
+
+def test_hands_stay_in_the_picture_and_clear_of_the_body(motion):
+    for t in np.arange(0, PERIOD, 0.5):
+        truth = motion.truth(t)
+        pixels = np.concatenate([truth.left_hand.keypoints_2d, truth.right_hand.keypoints_2d])
+        assert (pixels > 0).all() and (pixels < (639, 479)).all(), f'a hand leaves the picture at {t} s'
+        assert not people.collides(motion.figure.pose(truth.local_rotations, truth.joints[0])), t
+
+
+def test_motion_is_smooth_and_repeats(motion):
+    step = 1 / 30
+    tracks = np.stack([motion.truth(t).joints for t in np.arange(PERIOD - 0.5, PERIOD + 0.5, step)])
+    assert np.linalg.norm(np.diff(tracks, axis=0), axis=-1).max() < 3.0 * step      # 3 m/s
+    assert np.allclose(motion.truth(1.7).joints, motion.truth(1.7 + PERIOD).joints, atol=1e-9)
+    fastest = max(np.linalg.norm(motion.truth(t + step).joints - motion.truth(t).joints, axis=-1).max()
+                  for t in np.arange(0, PERIOD, 0.4))
+    assert 0.3 * step < fastest < 3.0 * step
+
+
+def test_equal_seeds_equal_frames():
+    assert np.array_equal(Motion(4).frame(3.0), Motion(4).frame(3.0))
+
+
+def test_other_sizes_keep_the_field_of_view():
+    small = Motion(10, 320, 240)
+    assert small.frame(1.0).shape == (240, 320, 3)
+    assert small.intrinsics.fx == pytest.approx(Motion(10).intrinsics.fx / 2, rel=1e-9)
