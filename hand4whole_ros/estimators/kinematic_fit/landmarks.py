@@ -14,17 +14,17 @@ from ...skeleton import HAND_KEYPOINT_JOINTS, JOINT, SIDES
 #: Landmark index -> (joint, offset in that joint's frame in m, standard deviation across the view in m),
 #: for the person's left and middle; x to the person's left, y up, z forward.
 _LEFT = {
-    0: ('head', (0.000, 0.008, 0.103), 0.018),
-    2: ('head', (0.027, 0.037, 0.080), 0.018),
-    7: ('head', (0.053, 0.027, 0.034), 0.022),
-    9: ('head', (0.020, -0.024, 0.089), 0.020),
-    11: ('left_collar', (-0.022, 0.026, 0.008), 0.022),
-    13: ('left_elbow', (-0.014, 0.002, 0.000), 0.027),
-    15: ('left_wrist', (0.009, -0.002, 0.002), 0.022),
-    23: ('pelvis', (-0.022, 0.020, 0.032), 0.027),
-    25: ('left_knee', (-0.007, -0.011, 0.005), 0.037),
-    27: ('left_ankle', (0.000, 0.015, 0.005), 0.037),
-    31: ('left_foot', (-0.020, 0.007, 0.035), 0.050),
+    0: ('head', (0.000, 0.009, 0.106), 0.018),
+    2: ('head', (0.028, 0.039, 0.081), 0.018),
+    7: ('head', (0.055, 0.027, 0.036), 0.022),
+    9: ('head', (0.021, -0.024, 0.090), 0.020),
+    11: ('left_collar', (-0.017, 0.020, 0.008), 0.022),
+    13: ('left_elbow', (-0.010, -0.001, 0.013), 0.027),
+    15: ('left_wrist', (0.010, -0.004, 0.002), 0.022),
+    23: ('pelvis', (-0.018, 0.010, 0.033), 0.027),
+    25: ('left_knee', (-0.006, -0.015, 0.003), 0.037),
+    27: ('left_ankle', (0.000, 0.022, 0.003), 0.037),
+    31: ('left_foot', (-0.023, 0.001, 0.030), 0.050),
 }
 
 #: Landmarks that mark one joint but ride, with their offset, on another.
@@ -32,23 +32,26 @@ _MARKS = {11: 'left_shoulder', 23: 'left_hip'}
 
 #: The same for the 21 hand landmarks, in the frames of the left hand's joints, m.
 _LEFT_HAND = np.array((
-    (11, 2, -1), (-4, -11, 3), (2, -4, 2), (0, 2, -5), (-5, 5, -5),
-    (-8, -6, -3), (3, -5, 0), (3, -3, 0), (-7, -1, -1),
-    (-6, -7, 2), (1, -4, 2), (-1, -3, 2), (-9, 0, 3),
-    (-5, -8, 2), (2, -5, 0), (0, -3, 1), (-8, 0, 4),
-    (-5, -5, 5), (0, -4, 0), (1, -3, 0), (-5, -1, 2))) / 1000
+    (11, 0, -1), (-5, -12, 3), (1, -4, 2), (0, 2, -6), (-5, 5, -4),
+    (-6, -7, -3), (3, -5, 0), (3, -4, 0), (-7, 0, -1),
+    (-4, -9, 2), (1, -4, 2), (-1, -4, 2), (-9, 0, 3),
+    (-4, -9, 2), (2, -5, 1), (1, -4, 1), (-8, -1, 4),
+    (-5, -7, 3), (1, -4, 1), (1, -3, 0), (-5, -1, 3))) / 1000
 
 HAND_OFFSETS = {'left': _LEFT_HAND, 'right': _LEFT_HAND * (-1, 1, 1)}
 
 #: Pairs of landmarks -> (gain, offset m, standard deviation m): their true difference of depth is about
 #: gain * MediaPipe's + offset. Same rendered people, regression of the truth.
 _PAIRS = {
-    (13, 11): (0.88, -0.026, 0.09), (15, 13): (0.54, -0.070, 0.09), (11, 12): (1.30, 0.0, 0.07),
-    (23, 24): (1.40, 0.0, 0.07), (11, 23): (0.50, -0.005, 0.10), (25, 23): (0.62, -0.005, 0.10),
-    (27, 25): (0.62, -0.039, 0.10), (0, 11): (0.79, 0.080, 0.07)}
+    (13, 11): (0.98, -0.007, 0.09), (15, 13): (0.66, -0.079, 0.06), (11, 12): (1.22, 0.0, 0.09),
+    (23, 24): (1.20, 0.0, 0.06), (11, 23): (0.50, -0.008, 0.15), (25, 23): (0.48, 0.028, 0.11),
+    (27, 25): (0.57, -0.021, 0.10), (0, 11): (0.93, 0.020, 0.12), (7, 8): (0.83, 0.0, 0.03),
+    (7, 0): (0.59, -0.004, 0.025)}
 
 #: The same landmark on the other side of the body, of those named above.
-MIRRORED_LANDMARK = {0: 0, 2: 5, 7: 8, 9: 10} | {k: k + 1 for k in range(11, 33, 2)} | {k + 1: k for k in range(11, 33, 2)}
+MIRRORED_LANDMARK = {0: 0}
+for _left, _right in ((2, 5), (7, 8), (9, 10), *((k, k + 1) for k in range(11, 33, 2))):
+    MIRRORED_LANDMARK[_left], MIRRORED_LANDMARK[_right] = _right, _left
 
 
 def _table():
