@@ -72,8 +72,8 @@ def test_tf_message_has_the_real_name_and_layout():
 # What is installed
 
 @pytest.mark.parametrize('file', [
-    'package.xml', 'config/estimate.yaml', 'config/hand4whole.rviz', 'launch/estimate.launch.py', 'launch/demo.launch.py',
-    'msg/WholeBodyPose.msg', 'cmake/hand4whole_rosConfig.cmake'])
+    'package.xml', 'config/estimate.yaml', 'config/hand4whole.rviz',
+    'launch/estimate.launch.py', 'launch/demo.launch.py', 'msg/WholeBodyPose.msg', 'cmake/hand4whole_rosConfig.cmake'])
 def test_share_holds(file):
     assert (share_directory() / file).is_file()
 
@@ -137,9 +137,9 @@ def test_cmake_and_manifest_name_the_same_interface_packages(manifest):
 
 def test_manifest_names_every_ros_package_that_is_imported(manifest):
     import ast
-    known = {'builtin_interfaces', 'geometry_msgs', 'sensor_msgs', 'std_msgs', 'diagnostic_msgs', 'lifecycle_msgs',
-             'rcl_interfaces', 'rclpy', 'tf2_msgs', 'tf2_ros', 'visualization_msgs', 'cv_bridge', 'std_srvs',
-             'ament_index_python', 'launch', 'launch_ros', 'tf_transformations'}
+    known = {'ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'geometry_msgs',
+             'launch', 'launch_ros', 'lifecycle_msgs', 'rcl_interfaces', 'rclpy', 'sensor_msgs', 'std_msgs',
+             'std_srvs', 'tf2_msgs', 'tf2_ros', 'tf_transformations', 'visualization_msgs'}
     named = {element.text for element in manifest if element.tag.endswith('depend')}
     imported = set()
     for file in [*(ROOT / 'hand4whole_ros').rglob('*.py'), *(ROOT / 'launch').glob('*.py')]:
@@ -165,6 +165,7 @@ def test_rviz_shows_the_topics_of_the_node():
 
     from hand4whole_ros.ros import topics
     content = yaml.safe_load((ROOT / 'config' / 'hand4whole.rviz').read_text())
-    shown = {display['Topic']['Value'] for display in content['Visualization Manager']['Displays'] if 'Topic' in display}
+    displays = content['Visualization Manager']['Displays']
+    shown = {display['Topic']['Value'] for display in displays if 'Topic' in display}
     assert shown == {f'/{topics.IMAGE}'} | {
         topic.replace('~', f'/{topics.NODE_NAME}') for topic in (topics.MARKERS, topics.OVERLAY)}
