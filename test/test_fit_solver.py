@@ -1,0 +1,124 @@
+"""The least-squares fit: exact where the picture is exact, within joint limits, never worse than its start."""
+
+import numpy as np
+import pytest
+
+from hand4whole_ros.detection.mediapipe_holistic import HolisticLandmarks
+from hand4whole_ros.estimators.kinematic_fit.body_fit import BodyFitter
+from hand4whole_ros.estimators.kinematic_fit.chain import Pose, exp_so3
+from hand4whole_ros.estimators.kinematic_fit.landmarks import POSE_INDEX
+from hand4whole_ros.estimators.kinematic_fit.solver import LIMIT_SIGMA, Evidence, fit
+from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.skeleton import JOINT, SIDES
+
+CAMERA = Intrinsics.from_focal(720, 720, 936.0)
+FACING = np.diag((1.0, -1.0, -1.0))     # a person upright before the camera, facing it
+
+
+@pytest.fixture(scope='module')
+def fitter(body):
+    return BodyFitter(body.kinematics)
+
+
+def natural(fitter, seed):
+    """A person 2 m away whose joints are somewhere within the angle prior."""
+    rng = np.random.default_rng(seed)
+    chain, prior = fitter._whole[SIDES], fitter.prior
+    angles = np.zeros((55, 3))
+    joint, axis = chain.dofs.T
+    drawn = prior.mean[0] + 0.6 * np.minimum(prior.sigma[0], 1) * rng.normal(size=(55, 3))
+    angles[joint, axis] = np.clip(drawn, prior.low[0], prior.high[0])[joint, axis]
+    rotations = exp_so3((chain.axes @ angles[..., None])[..., 0])
+    rotations[0] = FACING @ exp_so3(np.array([0.05, 0.3, 0.02]))
+    return Pose(np.array([[0.1, 0.2, 2.1]]), rotations[None], np.zeros((1, 10)))
+
+
+def picture(fitter, pose):
+    """Landmarks as MediaPipe would give them if it made no error; both hands."""
+    points = fitter._whole[SIDES].place(pose).points[0]
+    pixels = CAMERA.project(points)
+    body, world = np.zeros((33, 2)), np.zeros((33, 3))
+    rows = len(POSE_INDEX)
+    body[POSE_INDEX], world[POSE_INDEX] = pixels[:rows], points[:rows]
+    hands = {}
+    for k, side in enumerate(SIDES):
+        part = slice(rows + 21 * k, rows + 21 * (k + 1))
+        depth = (points[part, 2] - points[part, 2][0]) * CAMERA.fx / points[part, 2][0]
+        hands[side] = np.concatenate([pixels[part], depth[:, None]], 1)
+    return HolisticLandmarks(body, np.ones(33), world, hands['left'], hands['right'], True), hands
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_a_pose_is_found_again_from_exact_evidence(fitter, seed):
+    chain = fitter._whole[SIDES]
+    truth = natural(fitter, seed)
+    points = chain.place(truth).points
+    rng = np.random.default_rng(seed)
+    step = np.concatenate([rng.normal(0, 0.05, 3), rng.normal(0, 0.15, len(chain.dofs)), np.zeros(10)])
+    pairs = np.stack([np.arange(1, points.shape[1]), np.zeros(points.shape[1] - 1, int)], 1)
+    toward = np.array([[0, 0, 1.0]])
+    evidence = Evidence(
+        rays=points[..., :2] / points[..., 2:], ray_sigma=np.full(points.shape[:2], 1e-5), angles=fitter.prior,
+        pairs=pairs, depths=points[:, 1:, 2] - points[:, :1, 2], depth_sigma=np.full((1, len(pairs)), 1e-4),
+        toward=toward, robust=1e6)
+    pose, placed, cost = fit(chain, chain.turned(truth, step[None]), evidence, 30)
+    assert np.abs(placed.points - points).max() < 2e-3
+    assert np.isfinite(cost).all()
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_a_person_is_found_from_a_perfect_picture(fitter, seed):
+    truth = natural(fitter, seed)
+    landmarks, hands = picture(fitter, truth)
+    found = fitter.fit(landmarks, CAMERA, hands)
+    true = fitter._whole[SIDES].place(truth)
+    pixels, seen = CAMERA.project(found.placed.points[0]), CAMERA.project(true.points[0])
+    assert np.median(np.linalg.norm(pixels - seen, axis=1)) < 4
+    upper = [JOINT[f'{side}_{name}'] for side in SIDES for name in ('shoulder', 'elbow', 'wrist', 'hip')]
+    error = (found.placed.joints[0] - found.placed.joints[0, 0]) - (true.joints[0] - true.joints[0, 0])
+    assert np.median(np.linalg.norm(error[upper], axis=1)) < 0.06
+    assert abs(found.pose.root[0, 2] / 2.1 - 1) < 0.05
+
+
+def test_joint_limits_hold_against_the_picture(fitter):
+    truth = natural(fitter, 0)
+    rotations = truth.rotations.copy()
+    rotations[0, JOINT['left_elbow']] = exp_so3(np.array([0, 0.9, 0]))     # bent backwards
+    landmarks, hands = picture(fitter, Pose(truth.root, rotations, truth.betas))
+    found = fitter.fit(landmarks, CAMERA, hands)
+    angles = fitter._whole[SIDES].angles(found.pose.rotations)
+    prior = fitter.prior
+    joint, axis = fitter._whole[SIDES].dofs[3:].T
+    beyond = np.maximum(angles - prior.high, 0) + np.maximum(prior.low - angles, 0)
+    assert beyond[0, joint, axis].max() < 3 * LIMIT_SIGMA
+
+
+def test_a_hand_that_is_not_given_stays_relaxed(fitter):
+    landmarks, hands = picture(fitter, natural(fitter, 1))
+    found = fitter.fit(landmarks, CAMERA, {'left': hands['left']})
+    assert set(found.hands) == {'left'}
+    right = slice(40, 55)
+    assert np.allclose(found.pose.rotations[0, right], fitter._relaxed[right])
+
+
+def test_landmarks_that_show_nobody_give_nobody_or_finite_numbers(fitter):
+    rng = np.random.default_rng(0)
+    for scale in (0.0, 1.0, 1e5):
+        junk = HolisticLandmarks(rng.normal(0, scale, (33, 2)), np.ones(33), rng.normal(0, scale, (33, 3)),
+                                 None, None, False)
+        hand = rng.normal(0, scale, (21, 3))
+        found = fitter.fit(junk, CAMERA, {'left': hand, 'right': hand})
+        assert found is None or np.isfinite(found.placed.joints).all()
+
+
+def test_a_step_never_raises_the_cost(fitter):
+    chain = fitter._whole[SIDES]
+    truth = natural(fitter, 2)
+    points = chain.place(truth).points
+    evidence = Evidence(rays=points[..., :2] / points[..., 2:], ray_sigma=np.full(points.shape[:2], 0.005),
+                        angles=fitter.prior)
+    start = Pose(truth.root + 0.3, np.tile(np.eye(3), (1, 55, 1, 1)), truth.betas)
+    start.rotations[0, 0] = FACING
+    costs = [fit(chain, start, evidence, n)[2][0] for n in range(6)]
+    assert all(after <= before for before, after in zip(costs, costs[1:]))
+    assert costs[-1] < 0.5 * costs[0]
