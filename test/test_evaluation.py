@@ -1,4 +1,4 @@
-"""The error measures on cases worked out by hand and against scipy; the table on estimators whose errors are known."""
+"""The error measures on cases worked out by hand and against scipy; the table on known errors."""
 
 import numpy as np
 import pytest
@@ -102,9 +102,10 @@ class Oracle:
         self.count += 1
         zero = torch.zeros
         return [WholeBodyEstimate(
-            zero(3), zero(21, 3), zero(3), zero(3), zero(3), zero(15, 3), zero(15, 3), zero(10), zero(10), zero(3),
-            torch.from_numpy(truth.joints + shift).float(), torch.from_numpy(truth.joint_rotations).float(),
-            hands['left'], hands['right'], zero(4), 1.0, stage_times={'detector': 0.02, 'fit': 0.007, 'mesh': 0.001})]
+            zero(3), zero(21, 3), zero(3), zero(3), zero(3), zero(15, 3), zero(15, 3), zero(10), zero(10),
+            zero(3), torch.from_numpy(truth.joints + shift).float(),
+            torch.from_numpy(truth.joint_rotations).float(), hands['left'], hands['right'], zero(4), 1.0,
+            stage_times={'detector': 0.02, 'fit': 0.007, 'mesh': 0.001})]
 
 
 @pytest.fixture(scope='module')

@@ -13,7 +13,7 @@ from hand4whole_ros import skeleton  # noqa: E402
 from hand4whole_ros.body import anny_rig  # noqa: E402
 from hand4whole_ros.synthetic import dataset, figure, hands, people, poses  # noqa: E402
 
-SEEDS = (3, 4, 5, 6)
+SEEDS = (3, 4, 5)
 
 
 @pytest.fixture(scope='module')
@@ -71,7 +71,7 @@ def test_left_is_the_persons_left(crowd):
 
 
 def test_hands_are_drawn_where_the_truth_says(crowd):
-    """With the rest of the body taken away, the pixels under each hand change; elsewhere they do not."""
+    """The pixels of each hand's triangles lie under its keypoints, around their middle."""
     for person, _, truth in crowd:
         ids = people.rasterizer().face_ids(person.posed().vertices, person.intrinsics)
         for side in skeleton.SIDES:
@@ -89,7 +89,8 @@ def test_a_hand_has_the_skins_colour_and_the_background_another(crowd):
     """The picture itself, not only the geometry: where a finger bone is seen there is skin."""
     for person, image, truth in crowd:
         ids = people.rasterizer().face_ids(person.posed().vertices, person.intrinsics)
-        shown = (ids >= 0) & np.isin(ids, np.flatnonzero(people.hand_faces('left') | people.hand_faces('right')))
+        hands_only = people.hand_faces('left') | people.hand_faces('right')
+        shown = np.isin(ids, np.flatnonzero(hands_only))
         inner = cv2.erode(shown.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         colour = image[inner].astype(float).mean(0)
         assert colour[0] > colour[1] > colour[2]    # skin is redder than green, greener than blue
@@ -107,7 +108,7 @@ def test_people_do_not_run_into_themselves():
     person = people.sample(21)
     assert not people.collides(person.posed())
     into_the_belly = person.local_rotations.copy()
-    poses.set_arm(into_the_belly, person.figure, 'left', (-0.35, -0.6, 0.05), -0.5, np.array([1.0, -0.2, 0.0]))
+    poses.set_arm(into_the_belly, person.figure, 'left', (-0.35, -0.6, 0.05), -0.5, np.array([1.0, -0.2, 0]))
     assert people.collides(person.figure.pose(into_the_belly, person.pelvis))
 
 
@@ -148,9 +149,9 @@ def test_dataset_writes_pictures_and_truth(tmp_path):
     image = cv2.cvtColor(cv2.imread(str(tmp_path / 'set' / 'person_0001.png')), cv2.COLOR_BGR2RGB)
     drawn, known = people.render(people.sample(dataset.people_seed(9, 1)))
     assert np.array_equal(image, drawn)
-    assert np.allclose(truth['person_0001.png']['hands']['left']['keypoints_3d'], known.left_hand.keypoints_3d)
-    assert np.allclose(truth['person_0001.png']['joints_3d']['right_elbow'],
-                       known.joints[skeleton.JOINT['right_elbow']])
+    written = truth['person_0001.png']
+    assert np.allclose(written['hands']['left']['keypoints_3d'], known.left_hand.keypoints_3d)
+    assert np.allclose(written['joints_3d']['right_elbow'], known.joints[skeleton.JOINT['right_elbow']])
 
 
 def test_mediapipe_sees_the_people_and_their_hands(crowd):

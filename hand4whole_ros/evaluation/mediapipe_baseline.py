@@ -65,8 +65,8 @@ def assigned(hands: list[tuple[np.ndarray, np.ndarray]],
              true: dict[str, tuple[np.ndarray, float]]) -> dict[str, np.ndarray]:
     """Give each found hand to the true hand it lies on: side -> (21, 3) world landmarks.
 
-    true: side -> (21, 2) px and the hand's size in px. A find whose mean distance from every true hand exceeds
-    that size is nobody's; where two lie on one hand, the nearer one counts.
+    true: side -> (21, 2) px and the hand's size in px. A find whose mean distance from every true hand
+    exceeds that size is nobody's; where two lie on one hand, the nearer one counts.
     """
     best = {}
     for pixels, world in hands:

@@ -1,7 +1,7 @@
-"""The field's error measures, on points in metres; leading dimensions are batched, nothing is averaged over them.
+"""The field's error measures, on points in metres; leading dimensions are a batch and stay.
 
-MPJPE and its variants: Ionescu et al., Human3.6M, 2014; PA- after a similarity (Procrustes) alignment: Zhou et
-al., 2018; MRRPE: Moon et al., InterHand2.6M, 2020, here between the wrists.
+MPJPE and its variants: Ionescu et al., Human3.6M, 2014, PA- being after a similarity (Procrustes)
+alignment; MRRPE: Moon et al., InterHand2.6M, 2020, here between the wrists.
 """
 
 from __future__ import annotations

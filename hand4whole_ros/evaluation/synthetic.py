@@ -36,10 +36,10 @@ _COUNTS = ('people_missed', 'hands_missed', 'hands_missed_holistic')
 def run(estimator: Estimator, count: int = 60, seed: int = 1, progress: bool = True) -> dict:
     """Measure on `count` freshly rendered people; the dict holds plain numbers and goes into JSON.
 
-    {'estimator': name, 'count', 'seed', 'rows': {key of ROWS: {'estimator', 'mediapipe', 'goal'}}}. Errors are
-    medians over what was found, misses are counts; None stands where there is nothing to say. `mediapipe` is
-    Holistic's pose_world_landmarks for the body and the Hands solution's multi_hand_world_landmarks for the
-    hands; its time is Holistic's.
+    {'estimator': name, 'count', 'seed', 'rows': {key of ROWS: {'estimator', 'mediapipe', 'goal'}}}. Errors
+    are medians over what was found, misses are counts; None stands where there is nothing to say.
+    `mediapipe` is Holistic's pose_world_landmarks for the body and the Hands solution's
+    multi_hand_world_landmarks for the hands; its time is Holistic's.
     """
     ours, theirs = defaultdict(list), defaultdict(list)
     baseline = MediaPipeBaseline()
@@ -61,8 +61,8 @@ def run(estimator: Estimator, count: int = 60, seed: int = 1, progress: bool = T
 
 def _summary(values):
     """Counts are summed, errors become medians; what was never measured is left out."""
-    return {key: float(np.sum(column) if key in _COUNTS else np.median(column)) for key, column in values.items()
-            if len(column)}
+    return {key: float(np.sum(column) if key in _COUNTS else np.median(column))
+            for key, column in values.items() if column}
 
 
 def _measure_estimator(estimator, image, truth, out):

@@ -135,7 +135,8 @@ def _seams():
     neck[np.isin(names, ('head', 'jaw', 'left_eye', 'right_eye'))] = -1.0
     places = [abs(at[f'left_{name}'][0]) for name in ('shoulder', 'elbow', 'wrist')]
     x = np.abs(vertices[:, 0])
-    arm = np.where(x < places[0], (x - places[0]) / (places[1] - places[0]), np.interp(x, places, (0.0, 1.0, 2.0)))
+    inside = (x - places[0]) / (places[1] - places[0])
+    arm = np.where(x < places[0], inside, np.interp(x, places, (0.0, 1.0, 2.0)))
     return neck, vertices[:, 1] - at['pelvis'][1] - 0.02, vertices[:, 1] - at['left_ankle'][1] - 0.02, arm
 
 

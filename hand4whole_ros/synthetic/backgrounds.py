@@ -58,7 +58,8 @@ def _shapes(rng, image, count):
         elif kind == 2:
             cv2.ellipse(image, (x, y), (w // 2, h // 2), float(rng.uniform(0, 180)), 0, 360, colour, -1)
         else:
-            cv2.line(image, (x, y), (x + w, y + int(rng.normal(0, 0.3) * height)), colour, int(rng.integers(2, 14)))
+            end = x + w, y + int(rng.normal(0, 0.3) * height)
+            cv2.line(image, (x, y), end, colour, int(rng.integers(2, 14)))
     return image
 
 

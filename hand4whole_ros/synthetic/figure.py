@@ -32,7 +32,7 @@ def reference_t_pose() -> tuple[np.ndarray, np.ndarray]:
     """The reference adult in the T-pose: vertices (V, 3) and joints (55, 3), SMPL-X axes, metres."""
     phenotype = {name: torch.tensor([value], dtype=torch.float64)
                  for name, value in anny_rig.REFERENCE_ADULT.items()}
-    vertices, joints, _ = _posed_by_anny(np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1)), np.zeros(3), phenotype)
+    vertices, joints, _ = _posed_by_anny(_zero_pose(), np.zeros(3), phenotype)
     return vertices, joints
 
 
@@ -61,6 +61,10 @@ def faces() -> np.ndarray:
 def vertex_joints() -> np.ndarray:
     """(V,) the joint each vertex follows most."""
     return joint_weights().argmax(axis=1)
+
+
+def _zero_pose():
+    return np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
 
 
 def _posed_by_anny(local_rotations, pelvis, phenotype):
@@ -95,8 +99,7 @@ class Figure:
 
     def __init__(self, phenotype: dict[str, torch.Tensor]):
         self.phenotype = phenotype
-        identity = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
-        _, self.joints, self.tips = _posed_by_anny(identity, np.zeros(3), phenotype)    # in the T-pose
+        _, self.joints, self.tips = _posed_by_anny(_zero_pose(), np.zeros(3), phenotype)    # in the T-pose
         with torch.no_grad():
             rest = anny_model()(None, phenotype)
         self._rest_vertices = anny_rig.to_smplx(rest['vertices'])[0].numpy().astype(np.float32)
@@ -108,10 +111,10 @@ class Figure:
         turns = rotations @ _to_t_pose()        # skinning starts from anny's rest pose, as anny's own does
         offsets = joints - np.einsum('jab,jb->ja', turns, self._rest_joints)
         blended = joint_weights() @ np.concatenate([turns.reshape(-1, 9), offsets], axis=1).astype(np.float32)
-        vertices = (blended[:, :9].reshape(-1, 3, 3) @ self._rest_vertices[..., None])[..., 0] + blended[:, 9:]
+        turned = (blended[:, :9].reshape(-1, 3, 3) @ self._rest_vertices[..., None])[..., 0]
         bases = np.array(anny_rig.TIP_JOINTS)
         tips = joints[bases] + np.einsum('jab,jb->ja', rotations[bases], self.tips - self.joints[bases])
-        return Posed(vertices, joints, rotations, tips)
+        return Posed(turned + blended[:, 9:], joints, rotations, tips)
 
 
 def place(local_rotations: np.ndarray, rest_joints: np.ndarray,

@@ -70,7 +70,7 @@ class Motion:
     def frame(self, t: float) -> np.ndarray:
         """The picture at `t` seconds: (height, width, 3) uint8 RGB."""
         posed = self.figure.pose(self._local_rotations(t), self._pelvis)
-        (x, y), part = people.rasterizer().render_part(posed.vertices, self.intrinsics, self._colors, supersample=2)
+        (x, y), part = people.rasterizer().render_part(posed.vertices, self.intrinsics, self._colors)
         image = self._background.astype(np.uint8)
         inside = np.s_[y:y + part.alpha.shape[0], x:x + part.alpha.shape[1]]
         image[inside] = people.composed(part, self._background[inside])
@@ -81,7 +81,8 @@ class Motion:
         local = self._local_rotations(t)
         posed = self.figure.pose(local, self._pelvis)
         phenotype = {name: float(value) for name, value in self.figure.phenotype.items()}
-        return Truth.of(posed, local, phenotype, self.intrinsics, people.hand_visibility(posed, self.intrinsics))
+        return Truth.of(posed, local, phenotype, self.intrinsics,
+                        people.hand_visibility(posed, self.intrinsics))
 
     def _local_rotations(self, t):
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))

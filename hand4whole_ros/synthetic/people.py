@@ -71,8 +71,8 @@ def sample(seed: int) -> Person:
     for _ in range(_ATTEMPTS):
         turn = np.radians(rng.uniform(-40, 40))
         local = poses.sample(figure, rng, turn)
-        view = Rotation.from_euler('zx', (rng.normal(0, 2), rng.normal(0, 5)), degrees=True).as_matrix() @ _FACING
-        local[0] = view @ Rotation.from_rotvec((0, turn, 0)).as_matrix() @ local[0]
+        view = Rotation.from_euler('zx', (rng.normal(0, 2), rng.normal(0, 5)), degrees=True).as_matrix()
+        local[0] = view @ _FACING @ Rotation.from_rotvec((0, turn, 0)).as_matrix() @ local[0]
         pelvis = _placed(figure, local, intrinsics, whole_body, rng)
         if pelvis is None:
             continue
@@ -136,15 +136,16 @@ def hand_visibility(posed: Posed, intrinsics: Intrinsics) -> dict[str, float]:
 
 
 def _placed(figure, local, intrinsics, whole_body, rng):
-    """Where the pelvis must be for the person to fill the picture, or None if the hands come out too small."""
+    """Where the pelvis must be for the person to fill the picture; None if the hands come out too small."""
     posed = figure.pose(local, np.zeros(3))
     names = vertex_joints()
     shown = [posed.vertices[names == skeleton.JOINT['head']][::10], posed.hand_keypoints('left'),
              posed.hand_keypoints('right'), posed.joints[[0, 1, 2, 16, 17]]]
     if whole_body:
-        shown.append(posed.vertices[np.isin(names, [skeleton.JOINT[f'{s}_foot'] for s in skeleton.SIDES])][::10])
+        feet = [skeleton.JOINT[f'{side}_foot'] for side in skeleton.SIDES]
+        shown.append(posed.vertices[np.isin(names, feet)][::10])
     points = np.concatenate(shown)
-    palm = np.linalg.norm(figure.joints[skeleton.JOINT['left_middle1']] - figure.joints[skeleton.WRIST['left']])
+    palm = np.linalg.norm(posed.joints[skeleton.JOINT['left_middle1']] - posed.joints[skeleton.WRIST['left']])
     room = (intrinsics.width - 2 * _MARGIN) / intrinsics.fx
     depth = intrinsics.fx * palm / rng.uniform(*((LEAST_PALM, 36) if whole_body else (36, 60)))
     for _ in range(6):      # the box grows as its nearest point comes nearer: step back until it fits
@@ -168,8 +169,8 @@ def _placed(figure, local, intrinsics, whole_body, rng):
 @lru_cache(maxsize=2)
 def _rest_of_body(side):
     """Ids of vertices that the arm of `side` must stay clear of: all but its own, thinned."""
-    joints = [skeleton.JOINT[f'{side}_{name}'] for name in ('collar', 'shoulder', 'elbow', 'wrist')]
-    own = np.isin(vertex_joints(), joints + list(range(*skeleton.HAND_SLICE[side].indices(skeleton.NUM_JOINTS))))
+    arm = [skeleton.JOINT[f'{side}_{name}'] for name in ('collar', 'shoulder', 'elbow', 'wrist')]
+    own = np.isin(vertex_joints(), np.r_[arm, np.r_[skeleton.HAND_SLICE[side]]])
     return np.flatnonzero(~own)[::2]
 
 

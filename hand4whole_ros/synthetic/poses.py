@@ -89,8 +89,9 @@ def set_arm(local: np.ndarray, figure: Figure, side: str, place: np.ndarray, rol
     """Bend the arm of `side` in `local` (55, 3, 3), in place, so that its wrist comes to `place`.
 
     place, pole (3,): the wrist's place and the way the elbow points, in the axes named at the module's head;
-    a place out of reach is approached as far as the arm goes, others are met within some millimetres. roll of the forearm, flexion and deviation
-    (towards the thumb) of the wrist in radians; half of the roll is in the elbow, half in the wrist.
+    a place out of reach is approached as far as the arm goes, others are met within some millimetres. roll of
+    the forearm, flexion and deviation (towards the thumb) of the wrist in radians; half of the roll is in the
+    elbow, half in the wrist.
     """
     mirror = _MIRROR if side == 'right' else np.eye(3)
     joints = {name: mirror @ figure.joints[skeleton.JOINT[f'{side}_{name}']]
@@ -123,6 +124,7 @@ def set_arm(local: np.ndarray, figure: Figure, side: str, place: np.ndarray, rol
     half = Rotation.from_rotvec((roll / 2, 0, 0))
     wrist = half * Rotation.from_rotvec((0, -deviation, 0)) * Rotation.from_rotvec((0, 0, -flexion))
     rotations = {'collar': collar, 'shoulder': collar.T @ arm,
-                 'elbow': (Rotation.from_rotvec((0, -bend, 0)) * half).as_matrix(), 'wrist': wrist.as_matrix()}
+                 'elbow': (Rotation.from_rotvec((0, -bend, 0)) * half).as_matrix(),
+                 'wrist': wrist.as_matrix()}
     for name, rotation in rotations.items():
         local[skeleton.JOINT[f'{side}_{name}']] = mirror @ rotation @ mirror

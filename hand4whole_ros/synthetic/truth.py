@@ -40,8 +40,8 @@ class Truth:
         return self.left_hand if side == 'left' else self.right_hand
 
     @classmethod
-    def of(cls, posed: Posed, local_rotations: np.ndarray, phenotype: dict[str, float], intrinsics: Intrinsics,
-           visibility: dict[str, float]) -> Truth:
+    def of(cls, posed: Posed, local_rotations: np.ndarray, phenotype: dict[str, float],
+           intrinsics: Intrinsics, visibility: dict[str, float]) -> Truth:
         """Gather the truth of a posed body that is already in the camera frame."""
         hands = {}
         for side in skeleton.SIDES:
@@ -59,7 +59,9 @@ class Truth:
             'phenotype': self.phenotype,
             'joints_3d': dict(zip(skeleton.JOINT_NAMES, self.joints.tolist())),
             'joints_2d': dict(zip(skeleton.JOINT_NAMES, self.joints_2d.tolist())),
-            'joint_rotations': self.joint_rotations.tolist(), 'local_rotations': self.local_rotations.tolist(),
-            'hands': {side: {'keypoints_3d': hand.keypoints_3d.tolist(), 'keypoints_2d': hand.keypoints_2d.tolist(),
+            'joint_rotations': self.joint_rotations.tolist(),
+            'local_rotations': self.local_rotations.tolist(),
+            'hands': {side: {'keypoints_3d': hand.keypoints_3d.tolist(),
+                             'keypoints_2d': hand.keypoints_2d.tolist(),
                              'wrist_rotation': hand.wrist_rotation.tolist(), 'visibility': hand.visibility}
                       for side, hand in (('left', self.left_hand), ('right', self.right_hand))}}
