@@ -1,0 +1,151 @@
+"""The open estimator on rendered people: accuracy that can fail, lost hands, every kind of image."""
+
+import numpy as np
+import pytest
+import torch
+
+from hand4whole_ros import estimators
+from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
+from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.skeleton import LOST, OK, PARENTS, POSE_SLICES, SIDES
+
+pytest.importorskip('mediapipe')
+
+
+@pytest.fixture(scope='module')
+def estimator():
+    made = estimators.create(EstimatorConfig('mediapipe', static_images=True))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope='module')
+def people_seen():
+    """Eight rendered people and the truth."""
+    from hand4whole_ros.synthetic import dataset, people
+    return [people.render(people.sample(dataset.people_seed(3, i))) for i in range(8)]
+
+
+@pytest.fixture(scope='module')
+def estimates(estimator, people_seen):
+    return [estimator.estimate(image, truth.intrinsics) for image, truth in people_seen]
+
+
+def test_people_are_found_and_every_number_is_finite(estimates):
+    assert all(len(found) == 1 for found in estimates)
+    assert all(found[0].is_finite() for found in estimates)
+    assert all(set(found[0].stage_times) >= {'detector', 'fit'} for found in estimates)
+
+
+def test_joints_and_hands_are_near_the_truth(estimates, people_seen):
+    upper = [16, 17, 18, 19, 20, 21, 1, 2]
+    body, distance, hands = [], [], []
+    for (found,), (_, truth) in zip(estimates, people_seen):
+        here, true = found.joints.numpy(), np.asarray(truth.joints)
+        error = (here - here[1:3].mean(0)) - (true - true[1:3].mean(0))
+        body.append(np.linalg.norm(error[upper], axis=1).mean())
+        distance.append(abs(np.linalg.norm(here[0]) / np.linalg.norm(true[0]) - 1))
+        for hand in found.hands:
+            if hand.visible:
+                true = truth.hand(hand.side)
+                hands.append(np.linalg.norm(hand.keypoints_2d.numpy() - true.keypoints_2d, axis=1).mean())
+    assert np.median(body) < 0.08
+    assert np.median(distance) < 0.08
+    assert len(hands) >= 13 and np.median(hands) < 8
+
+
+def test_parameters_and_joints_are_one_pose(estimator, estimates):
+    for (found,) in estimates[:3]:
+        parts = {name: getattr(found, name).reshape(1, -1) for name in POSE_SLICES}
+        out = estimator.body(**parts, betas=found.betas[None], transl=found.transl[None])
+        assert (out.joints[0] - found.joints).abs().max() < 1e-3
+        assert (out.joint_rotations[0] - found.joint_rotations).abs().max() < 1e-3
+        for side in SIDES:
+            keypoints = estimator.body.hand_keypoints(side, found.joints, found.joint_rotations, found.betas)
+            assert (keypoints - found.hand(side).keypoints_3d).abs().max() < 2e-3
+
+
+def test_a_hand_out_of_the_picture_is_lost_and_relaxed(estimator, people_seen):
+    image, truth = people_seen[0]
+    wrists = [truth.joints_2d[20], truth.joints_2d[21]]
+    lowest = min(int(w[1]) for w in wrists)
+    cut = image.copy()
+    cut[max(lowest - 60, 1):] = 127
+    for found in estimator.estimate(cut, truth.intrinsics):
+        for hand in found.hands:
+            assert hand.state == LOST and hand.confidence == 0
+            fingers = found.left_hand_pose if hand.side == 'left' else found.right_hand_pose
+            assert fingers.norm(dim=1).max() < 0.8
+            assert torch.isfinite(hand.keypoints_3d).all()
+
+
+def test_a_seen_hand_carries_a_box_and_confidence(estimates):
+    for (found,) in estimates:
+        for hand in found.hands:
+            if hand.state == OK:
+                x0, y0, x1, y1 = hand.bbox_xyxy.tolist()
+                assert x0 < x1 and y0 < y1 and 0 < hand.confidence <= 1
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (7, 500), (120, 160), (4320, 7680)])
+def test_images_without_people_of_any_size_give_nobody(estimator, shape):
+    image = np.full((*shape, 3), 90, np.uint8)
+    assert estimator.estimate(image, Intrinsics.from_fov(shape[1], shape[0])) == []
+
+
+def test_a_large_and_a_small_picture_of_one_person_agree(estimator, people_seen):
+    import cv2
+    image, truth = people_seen[0]
+    reference = estimator.estimate(image, truth.intrinsics)[0].joints
+    for factor in (0.5, 4.0):
+        size = round(720 * factor)
+        resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+        camera = Intrinsics.from_focal(size, size, truth.intrinsics.fx * factor)
+        found = estimator.estimate(resized, camera)[0].joints
+        assert (found - reference).norm(dim=1).median() < 0.12
+
+
+def test_the_focal_length_sets_the_distance(estimator, people_seen):
+    image, truth = people_seen[1]
+    near = estimator.estimate(image, Intrinsics.from_focal(720, 720, 600.0))[0].joints[0, 2]
+    far = estimator.estimate(image, Intrinsics.from_focal(720, 720, 1200.0))[0].joints[0, 2]
+    assert 1.7 < far / near < 2.3
+
+
+def test_bad_images_are_refused_by_name(estimator):
+    camera = Intrinsics.from_fov(64, 48)
+    with pytest.raises(ValueError, match='uint8'):
+        estimator.estimate(np.zeros((48, 64, 3), np.float32), camera)
+    with pytest.raises(ValueError, match='64 x 48'):
+        estimator.estimate(np.zeros((50, 64, 3), np.uint8), camera)
+
+
+def test_a_video_is_followed_and_reset(people_seen):
+    tracked = estimators.create(EstimatorConfig('auto', static_images=False))
+    image, truth = people_seen[2]
+    found = [tracked.estimate(image, truth.intrinsics) for _ in range(3)]
+    assert all(found)
+    tracked.reset()
+    assert tracked.estimate(np.zeros_like(image), truth.intrinsics) == []
+    tracked.close()
+
+
+def test_an_unknown_estimator_is_refused_by_name():
+    with pytest.raises(ValueError, match="'magic'.*mediapipe"):
+        estimators.create(EstimatorConfig('magic'))
+
+
+def test_a_missing_mediapipe_is_one_line_with_the_command(monkeypatch):
+    import sys
+    monkeypatch.setitem(sys.modules, 'mediapipe.python.solutions', None)
+    with pytest.raises(EstimatorUnavailable, match='pip install') as caught:
+        estimators.create(EstimatorConfig('mediapipe'))
+    assert '\n' not in str(caught.value)
+
+
+def test_rotations_of_a_tree_are_consistent(estimates):
+    found = estimates[0][0]
+    rotations = found.joint_rotations.double()
+    for joint, parent in enumerate(PARENTS):
+        local = rotations[joint] if parent < 0 else rotations[parent].T @ rotations[joint]
+        assert torch.allclose(local @ local.T, torch.eye(3, dtype=torch.float64), atol=1e-4)
