@@ -4,9 +4,9 @@
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check -q
-SOURCES := setup.py setup.cfg pyproject.toml CMakeLists.txt package.xml constraints.txt \
-           $(shell find build_support scripts msg launch config hand4whole_ros -type f \
-                   ! -path '*__pycache__*' ! -path 'hand4whole_ros/msg/*' ! -name '*.so')
+# Modules are used from where they are; what is generated, compiled or copied is installed anew when it changes.
+SOURCES := setup.py setup.cfg pyproject.toml CMakeLists.txt package.xml \
+           $(shell find build_support scripts msg launch config -type f ! -path '*__pycache__*')
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test clean
@@ -39,6 +39,6 @@ $(VENV)/tools: $(VENV)/dependencies
 	@touch $@
 
 $(VENV)/installed: $(VENV)/dependencies $(SOURCES)
-	@echo 'building and installing hand4whole_ros (half a minute)'
-	@$(PIP) install --no-deps .
+	@echo 'building the ROS interfaces (half a minute)'
+	@$(PIP) install --no-deps -e .
 	@touch $@

@@ -1,7 +1,11 @@
 """The package as it is installed: interfaces, share/, entry points, and metadata that agree."""
 
 import configparser
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
+import zipfile
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
@@ -102,6 +106,22 @@ def test_every_folder_of_modules_is_a_package():
     """A folder without __init__.py works from the source tree and is missing from an installation."""
     folders = {file.parent for file in (ROOT / 'hand4whole_ros').rglob('*.py')}
     assert [str(folder) for folder in sorted(folders) if not (folder / '__init__.py').is_file()] == []
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not os.environ.get('HAND4WHOLE_TEST_WHEEL'), reason='half a minute; set HAND4WHOLE_TEST_WHEEL=1')
+def test_a_wheel_holds_modules_interfaces_and_share(tmp_path):
+    subprocess.run([sys.executable, '-m', 'pip', '-q', 'wheel', '--no-deps', '-w', tmp_path, ROOT], check=True,
+                   capture_output=True)
+    names = zipfile.ZipFile(next(tmp_path.glob('*.whl'))).namelist()
+    wanted = {str(file.relative_to(ROOT)) for file in (ROOT / 'hand4whole_ros').rglob('*.py')}
+    wanted |= {f'hand4whole_ros/msg/{name}.py' for name in ('__init__', '_hand_pose', '_skeleton')}
+    assert wanted - set(names) == set()
+    data = {name.partition('.data/data/')[2] for name in names}
+    for folder in ('launch', 'config'):
+        assert {f'share/hand4whole_ros/{folder}/{file.name}' for file in (ROOT / folder).glob('*.*')} <= data
+    assert {'lib/hand4whole_ros/hand4whole_node', 'share/hand4whole_ros/msg/HandPose.msg',
+            'lib/libhand4whole_ros__rosidl_typesupport_c.so'} <= data
 
 
 # Metadata
