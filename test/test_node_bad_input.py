@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
-from ros_peer import NodeProcess, Peer, camera_info, compressed_message, namespace
+from ros_peer import BEST_EFFORT, NodeProcess, Peer, camera_info, compressed_message, namespace
 from rosgraph_msgs.msg import Clock
 from scripted_node import NOT_FINITE, RAISE, picture
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -145,13 +145,12 @@ def test_time_that_jumps_back_begins_anew(node, camera):
     assert camera.until(lambda: int(camera.value('frames dropped: late') or 0) == late + 1)
 
 
-def test_no_publisher_then_a_new_one(node, camera):
+def test_no_publisher_then_a_new_one(camera):
     camera.answer(picture(1))
     camera.node.destroy_publisher(camera.publishers.pop(('image', Image)))
     camera.got['diagnostics'].clear()
     assert camera.until(lambda: any('no image for' in s.message for d in camera.got['diagnostics'] for s in d.status
                                     if s.hardware_id.startswith(camera.node.get_namespace())))
-    assert node.says('nobody publishes sensor_msgs/msg/Image', timeout=15)
     assert len(camera.answer(picture(1), timeout=20).poses) == 1
 
 
@@ -196,12 +195,15 @@ def test_compressed_images_and_simulated_time(tmp_path):
     assert code == 0 and 'Traceback' not in process.log(), process.log()
 
 
-def test_a_best_effort_camera_and_a_reliable_wish_are_named(tmp_path):
+def test_no_camera_and_one_that_does_not_match_are_named(tmp_path):
     name = namespace()
     process = NodeProcess(tmp_path, name, image_reliability='reliable')
     peer = Peer(name)
     try:
-        from ros_peer import BEST_EFFORT
+        other = peer.node.resolve_topic_name('other/image')
+        peer.publisher(Image, other)
+        assert process.says(f'nobody publishes sensor_msgs/msg/Image on /{name}/image'), process.log()
+        assert other in process.log()
         peer.publisher(Image, 'image', BEST_EFFORT)
         assert process.says('offers an incompatible RELIABILITY'), process.log()
         assert 'set image_reliability to auto' in process.log()

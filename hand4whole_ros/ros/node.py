@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -238,11 +239,13 @@ def run(args: list[str] | None = None, *, create_estimator=None) -> int:
     """Run the node until SIGINT, SIGTERM or the end of its context; the exit code. 2: wrong parameters."""
     # rclpy wakes the executor on both signals; while weights load, only an exception interrupts Python.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rclpy.init(args=args)
     try:
+        rclpy.init(args=args)
         node = Hand4WholeNode(create_estimator=create_estimator)
-    except ParameterError as error:
-        rclpy.logging.get_logger(topics.NODE_NAME).fatal(str(error))
+    except KeyboardInterrupt:
+        return 0
+    except Exception as error:  # Nothing happens here yet but reading arguments, files and parameters.
+        rclpy.logging.get_logger(topics.NODE_NAME).fatal(_about_arguments(error))
         rclpy.try_shutdown()
         return 2
     library = logging.getLogger(__package__.partition('.')[0])
@@ -266,6 +269,12 @@ def run(args: list[str] | None = None, *, create_estimator=None) -> int:
         node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _about_arguments(error):
+    """One line, without the places in rcl's own source that it names."""
+    text = re.sub(r',? at /\S+:\d+', '', one_line(error))
+    return text if isinstance(error, ParameterError) else f'wrong arguments: {text}'
 
 
 def main(*, create_estimator=None) -> NoReturn:

@@ -150,6 +150,6 @@ class Pipeline:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception as one line."""
+    """An exception as one line; the kinds that are raised with a sentence for people without their name."""
     text = ' '.join(str(error).split())
-    return text if type(error) is RuntimeError and text else f'{type(error).__name__}: {text}'
+    return text if text and isinstance(error, (RuntimeError, ValueError)) else f'{type(error).__name__}: {text}'
