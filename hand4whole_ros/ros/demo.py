@@ -14,11 +14,12 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseArray, PoseStamped
-from rclpy.serialization import serialize_message
+from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 from tqdm import tqdm
@@ -45,7 +46,6 @@ TOPICS = {
     '/hand4whole/operator/left_hand': HandPose, '/hand4whole/operator/right_hand': HandPose,
     MARKERS: MarkerArray, OVERLAY: Image, SKELETON: Skeleton, '/tf': TFMessage, DIAGNOSTICS: DiagnosticArray}
 LATCHED = (SKELETON,)
-BEST_EFFORT = (IMAGE, '/demo_camera/camera_info')
 
 #: Topics of raw pictures become JPEG in the bag, under the names image_transport would give them.
 PICTURES = (IMAGE, OVERLAY)
@@ -61,7 +61,7 @@ def run(output: Path, seconds: float) -> bool:
     # Nobody else's robot hears the demo.
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     rclpy.init()
-    recorder = Recorder(TOPICS, LATCHED, BEST_EFFORT)
+    recorder = Recorder(TOPICS, LATCHED)
     children = []
     try:
         children = [_start('node', '-r', f'image:={IMAGE}'),
@@ -119,6 +119,12 @@ def _record(recorder, children, seconds):
     spin_until(recorder, lambda: False, 2.5)
 
 
+def _rate(recorder, topic):
+    """Messages of a topic per second, from the first to the last; 1 where there are not two."""
+    times = [m.received for m in recorder.messages if m.topic == topic]
+    return (len(times) - 1) * 1e9 / (times[-1] - times[0]) if len(times) > 1 else 1.0
+
+
 def _stamp(header):
     return header.stamp.sec * 10**9 + header.stamp.nanosec
 
@@ -128,7 +134,6 @@ def _summary(recorder):
     poses = recorder.of(POSES)
     with_people = [p for p in poses if p.poses]
     times = [m.received for m in recorder.messages if m.topic == POSES]
-    span = (times[-1] - times[0]) / 1e9 if len(times) > 1 else float('nan')
     counts = _diagnostics(recorder)
     received = {_stamp(p.header): p for p in with_people}
     latency = [(t - _stamp(p.header)) / 1e6 for t, p in zip(times, poses)]
@@ -137,7 +142,7 @@ def _summary(recorder):
         'frames_in': counts.get('frames in'), 'frames_done': counts.get('frames done'),
         'frames_dropped': counts.get('frames dropped'),
         'pose_messages': len(poses), 'poses_published': sum(len(p.poses) for p in poses),
-        'pose_rate_hz': round((len(times) - 1) / span, 2),
+        'pose_rate_hz': round(_rate(recorder, POSES), 2),
         'image_to_pose_ms_median': round(float(np.median(latency)), 1),
         'errors_against_truth': _errors(recorder, received)}
 
@@ -191,16 +196,28 @@ def _write_pictures(recorder, output):
         log.warning('no overlay came from the node')
         return
     moving = [image for image in overlays if image.shape == overlays[0].shape]
-    sheet.write_video(output / 'overlay.mp4', moving, 10)
-    sheet.write_gif(output / 'overlay.gif', moving[:60], 10)
+    rate = _rate(recorder, OVERLAY)
+    sheet.write_video(output / 'overlay.mp4', [*moving, *(_letterboxed(i, moving[0]) for i in overlays[len(moving):])],
+                      rate)
+    sheet.write_gif(output / 'overlay.gif', moving[:60], rate)
     chosen = [overlays[i] for i in np.linspace(0, len(moving) - 1, 11).astype(int)] + overlays[-1:]
-    pictures.write(output / 'sheet.png', sheet.contact_sheet(chosen))
+    pictures.write(output / 'sheet.png', sheet.contact_sheet(
+        [_letterboxed(image, moving[0]) for image in chosen], columns=4))
+
+
+def _letterboxed(image, like):
+    """`image` as large as fits into a grey picture of the size of `like`."""
+    height, width = like.shape[:2]
+    scale = min(height / image.shape[0], width / image.shape[1])
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    out = np.full_like(like, 60)
+    y, x = (height - small.shape[0]) // 2, (width - small.shape[1]) // 2
+    out[y:y + small.shape[0], x:x + small.shape[1]] = small
+    return out
 
 
 def _write_bag(recorder, folder):
     """Every topic: raw pictures as JPEG, one mesh in MARKERS_KEPT."""
-    import cv2
-    from rclpy.serialization import deserialize_message
     shutil.rmtree(folder, ignore_errors=True)
     topics, kept, markers = {}, [], 0
     for topic, kind in TOPICS.items():

@@ -16,7 +16,6 @@ import rclpy
 from geometry_msgs.msg import Point, Pose, PoseArray
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
 from ..geometry.camera import Intrinsics
@@ -47,8 +46,8 @@ class DemoCamera(Node):
         self.rounds = self.declare_parameter('rounds', 0).value
         #: Subscriptions on `image` to wait for before playing.
         self.wait_for = self.declare_parameter('wait_for', 0).value
-        self._image = self.create_publisher(Image, 'image', qos_profile_sensor_data)
-        self._info = self.create_publisher(CameraInfo, 'camera_info', qos_profile_sensor_data)
+        self._image = self.create_publisher(Image, 'image', 5)
+        self._info = self.create_publisher(CameraInfo, 'camera_info', 5)
         self._truth = self.create_publisher(PoseArray, 'truth', 10)
 
     def play(self) -> None:

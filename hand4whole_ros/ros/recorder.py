@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rclpy
-from ament_index_python.packages import get_package_share_directory
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from .compat import share_directory
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,14 @@ class Recorded:
 class Recorder(Node):
     """Keeps every message of the topics it is told of, in memory and undecoded."""
 
-    def __init__(self, topics: dict[str, type], latched: tuple[str, ...] = (), best_effort: tuple[str, ...] = ()):
+    def __init__(self, topics: dict[str, type], latched: tuple[str, ...] = ()):
         """topics: name -> message class; `latched` ones are subscribed transient local."""
         super().__init__('recorder')
         self.topics = topics
         self.messages: list[Recorded] = []
         for topic, kind in topics.items():
             profile = QoSProfile(
-                depth=50, reliability=ReliabilityPolicy.BEST_EFFORT if topic in best_effort else ReliabilityPolicy.RELIABLE,
+                depth=50, reliability=ReliabilityPolicy.RELIABLE,
                 durability=DurabilityPolicy.TRANSIENT_LOCAL if topic in latched else DurabilityPolicy.VOLATILE)
             self.create_subscription(kind, topic, self._keeper(topic), profile, raw=True)
 
@@ -55,7 +56,7 @@ def type_store():
     """rosbags' types of ROS 2 with those of this package added, read from the installed .msg files."""
     from rosbags.typesys import Stores, get_types_from_msg, get_typestore
     store = get_typestore(Stores.ROS2_KILTED)
-    folder = Path(get_package_share_directory('hand4whole_ros'), 'msg')
+    folder = share_directory() / 'msg'
     added = {}
     for path in sorted(folder.glob('*.msg')):
         added.update(get_types_from_msg(path.read_text(), f'hand4whole_ros/msg/{path.stem}'))
