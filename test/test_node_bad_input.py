@@ -197,11 +197,11 @@ def test_compressed_images_and_simulated_time(tmp_path):
 
 def test_no_camera_and_one_that_does_not_match_are_named(tmp_path):
     name = namespace()
-    process = NodeProcess(tmp_path, name, image_reliability='reliable')
     peer = Peer(name)
+    other = peer.node.resolve_topic_name('other/image')
+    peer.publisher(Image, other)
+    process = NodeProcess(tmp_path, name, image_reliability='reliable')
     try:
-        other = peer.node.resolve_topic_name('other/image')
-        peer.publisher(Image, other)
         assert process.says(f'nobody publishes sensor_msgs/msg/Image on /{name}/image'), process.log()
         assert other in process.log()
         peer.publisher(Image, 'image', BEST_EFFORT)

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hand4whole_ros.ros import topics
 from hand4whole_ros.ros.images import ENCODINGS
 from hand4whole_ros.ros.parameters import RULES, NodeParameters, ParameterError, check, table
+from hand4whole_ros.ros.pipeline import NAMELESS_FRAME
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,3 +66,11 @@ def test_static_parameters_do_not_change_while_running():
         now.changed({'device': 'cpu'}, running=True)
     assert now.changed({'device': 'cpu'}).device == 'cpu'
     assert now.changed({'device': 'auto', 'hold_time': 1.0}, running=True).hold_time == 1.0
+
+
+def test_rviz_shows_the_topics_the_node_publishes():
+    config = yaml.safe_load((ROOT / 'config' / 'hand4whole.rviz').read_text())
+    shown = {d['Topic']['Value'] for d in config['Visualization Manager']['Displays'] if 'Topic' in d}
+    node = f'/{topics.NODE_NAME}'
+    assert shown == {f'/{topics.IMAGE}', topics.MARKERS.replace('~', node), topics.OVERLAY.replace('~', node)}
+    assert config['Visualization Manager']['Global Options']['Fixed Frame'] == NAMELESS_FRAME
