@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController
 
 from ..body.model import BodyModel, BodyModelError, OpenBodyUnavailable
 from ..detection import DetectorUnavailable
@@ -41,6 +42,7 @@ class MediaPipeEstimator(Estimator):
         except (DetectorUnavailable, OpenBodyUnavailable, BodyModelError) as error:
             raise EstimatorUnavailable(str(error)) from error
         self._fitter = BodyFitter(self.body.kinematics)
+        self._threads = ThreadpoolController()
 
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
         """The person in an RGB image (H, W, 3) uint8, or []."""
@@ -59,7 +61,9 @@ class MediaPipeEstimator(Estimator):
         if confidence < LEAST_CONFIDENCE:
             return []
         hands = real_hands(landmarks, width, height)
-        fitted = self._fitter.fit(landmarks, intrinsics, {side: points for side, (points, _) in hands.items()})
+        # The matrices are small: a second BLAS thread costs more than it gives, here twice the time.
+        with self._threads.limit(limits=1, user_api='blas'):
+            fitted = self._fitter.fit(landmarks, intrinsics, {side: points for side, (points, _) in hands.items()})
         if fitted is None:
             return []
         times = {'detector': detected - start, 'fit': time.perf_counter() - detected}

@@ -84,18 +84,17 @@ class BodyFitter:
         relaxed = exp_so3(np.einsum('jab,jb->ja', axes, self.prior.mean[0]))
         self._relaxed = relaxed
 
-    def fit(self, landmarks: HolisticLandmarks, intrinsics: Intrinsics, hands: dict[str, np.ndarray],
-            previous: Fitted | None = None) -> Fitted | None:
+    def fit(self, landmarks: HolisticLandmarks, intrinsics: Intrinsics, hands: dict[str, np.ndarray]) -> Fitted | None:
         """The person whose landmarks these are, or None where no fit could be made of them.
 
-        hands: (21, 3) px of each side that was seen. previous: the same person in the last image.
+        hands: (21, 3) px of each side that was seen, as HolisticLandmarks has them.
         """
         seen, rays = self._seen(landmarks, intrinsics)
         if seen.sum() < 4:
             return None
         view = facing(rays[seen].mean(0))
         world = landmarks.world @ view.T
-        body = self._fit_body(rays, seen, world, view[:, 2], previous)
+        body = self._fit_body(rays, seen, world, view[:, 2])
         if body is None:
             return None
         pose, placed = body
@@ -138,7 +137,7 @@ class BodyFitter:
         return {'rays': rays[None], 'ray_sigma': sigma[None], 'pairs': DEPTH_ROWS, 'depths': depth[None],
                 'depth_sigma': np.where(seen[DEPTH_ROWS].all(1), DEPTH_SIGMA, 1e3)[None], 'toward': toward[None]}
 
-    def _fit_body(self, rays, seen, world, toward, previous):
+    def _fit_body(self, rays, seen, world, toward):
         legs = bool(seen[np.isin(POSE_INDEX, (25, 26))].all())
         local = body_rotations(self.rest, world, legs)[:NUM_BODY]
         pose = Pose(np.zeros((1, 3)), local[None], np.zeros((1, self._body.num_betas)))

@@ -38,7 +38,6 @@ class HandStart:
     depths: np.ndarray          # (21,) m, relative to the wrist, away from the camera
     forearm: np.ndarray         # (3, 3) the elbow joint's rotation in the camera
     wrist: np.ndarray           # (3,) m where the body fit puts the wrist
-    previous: Pose | None = None    # of this hand chain, from the last image
 
 
 @dataclass
@@ -97,8 +96,6 @@ class HandFitter:
             wrists = forearm.T @ align(self._rest_palm, palms)
             natural = self._relaxed()
             options = [self._with(natural, forearm, w) for w in (*wrists, np.eye(3))]
-            if start.previous is not None:
-                options.append(start.previous)
             for rotations in options:
                 poses.append(rotations)
                 rays.append(ray)
