@@ -106,7 +106,8 @@ def nan_info():
 
 
 @pytest.mark.parametrize('info, said', [
-    (nan_info(), 'camera_info has a K that is not finite'), (CameraInfo(width=320, height=240), 'camera_info is uncalibrated'),
+    (nan_info(), 'camera_info has a K that is not finite'),
+    (CameraInfo(width=320, height=240), 'camera_info is uncalibrated'),
     (camera_info(480, 480), 'camera_info is for 480 x 480 images, but the image is 320 x 240'),
     (camera_info(640, 480), 'camera_info is for 640 x 480 images and is scaled to 320 x 240')])
 def test_unusable_camera_info_is_said_once_and_in_diagnostics(node, camera, info, said):

@@ -13,7 +13,8 @@ from scripted_node import SLOW, picture
 def managed(tmp_path):
     """A node that waits to be told, and a peer."""
     name = namespace()
-    process = NodeProcess(tmp_path, name, autostart=False, device='cuda', camera_info_timeout=0.0, diagnostics_period=0.2)
+    process = NodeProcess(tmp_path, name, autostart=False, device='cuda', camera_info_timeout=0.0,
+                          diagnostics_period=0.2)
     peer = Peer(name, diagnostics=True)
     yield process, peer
     peer.close()

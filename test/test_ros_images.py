@@ -99,7 +99,8 @@ def _yuv422(order):
     return np.stack([y, colours] if order == 'yuyv' else [colours, y], axis=-1).round().astype(np.uint8)
 
 
-@pytest.mark.parametrize('encoding, order', [('yuv422_yuy2', 'yuyv'), ('yuyv', 'yuyv'), ('yuv422', 'uyvy'), ('uyvy', 'uyvy')])
+@pytest.mark.parametrize('encoding, order', [
+    ('yuv422_yuy2', 'yuyv'), ('yuyv', 'yuyv'), ('yuv422', 'uyvy'), ('uyvy', 'uyvy')])
 def test_yuv422(encoding, order):
     out = images.decode(message(_yuv422(order), encoding, 8))
     assert np.abs(out.astype(int) - SMOOTH).mean() < 6
@@ -189,7 +190,8 @@ def test_a_header_that_announces_gigabytes_costs_nothing(kind):
 
 
 @pytest.mark.parametrize('data, expected', [
-    (b'', 'neither JPEG nor PNG'), (b'this is a text', 'neither JPEG nor PNG'), (b'\xff\xd8\xff', 'neither JPEG nor PNG'),
+    (b'', 'neither JPEG nor PNG'), (b'this is a text', 'neither JPEG nor PNG'),
+    (b'\xff\xd8\xff', 'neither JPEG nor PNG'),
     (b'\xff\xd8' + b'\xff' * 40, 'neither JPEG nor PNG'),
     (cv2.imencode('.png', SMOOTH)[1].tobytes()[:60], 'cannot be decoded')])
 def test_no_picture(data, expected):

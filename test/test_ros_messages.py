@@ -111,8 +111,9 @@ def naive_markers(body, estimate, frame, fresh):
              body.faces[hands['right']].reshape(-1)]
     out = []
     if fresh:
-        out.append(Marker(header=Header(stamp=Time(sec=5, nanosec=7), frame_id=frame), ns='body', action=Marker.DELETEALL,
-                          type=Marker.TRIANGLE_LIST, scale=Vector3(x=1.0, y=1.0, z=1.0), lifetime=Duration(sec=1)))
+        out.append(Marker(header=Header(stamp=Time(sec=5, nanosec=7), frame_id=frame), ns='body',
+                          action=Marker.DELETEALL, type=Marker.TRIANGLE_LIST, scale=Vector3(x=1.0, y=1.0, z=1.0),
+                          lifetime=Duration(sec=1)))
     for kind, corners, source in zip(markers._KINDS, [*parts, bones, range(55)], [vertices] * 3 + [joints] * 2):
         out.append(marker(kind, list(corners), source, (*kind.colour, 1.0)))
     return MarkerArray(markers=out)

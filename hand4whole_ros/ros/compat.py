@@ -8,6 +8,7 @@ a well-known part is missing, this module says what happens instead:
   `from tf2_msgs.msg import TFMessage` works in both worlds, and /tf is published without tf2_ros;
 - quaternions come from scipy, which both worlds have: neither tf_transformations nor transforms3d is needed;
 - `ros2 launch` is replaced by `hand4whole run`;
+- event callbacks have another home in Humble's rclpy;
 - AMENT_PREFIX_PATH is not set: the environment's own prefix holds share/hand4whole_ros.
 """
 
@@ -17,6 +18,11 @@ import functools
 import site
 import sysconfig
 from pathlib import Path
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks  # noqa: F401
+except ImportError:  # ROS 2 Humble
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks  # noqa: F401
 
 _PACKAGE = 'hand4whole_ros'
 

@@ -21,6 +21,7 @@ class LatestWorker:
         #: Seconds between items at least; may be set at any time.
         self.min_period = 0.0
         self._dropped = 0
+        self._due = 0.0
 
     def start(self) -> None:
         """Begin to work."""
@@ -51,23 +52,19 @@ class LatestWorker:
         return not self._thread.is_alive()
 
     def _run(self):
-        due = 0.0
         while True:
             with self._filled:
-                self._filled.wait_for(lambda: self._stopping or (
-                    self._slot is not None and time.monotonic() >= due), timeout=self._patience(due))
+                while not self._stopping and (self._slot is None or self._wait() > 0):
+                    self._filled.wait(self._wait() or None)
                 if self._stopping:
                     return
-                if self._slot is None or time.monotonic() < due:
-                    continue
                 item, self._slot = self._slot, None
-            due = time.monotonic() + self.min_period
+            self._due = time.monotonic() + self.min_period
             try:
                 self._work(item)
             except Exception as error:  # One bad image must not end the node; the error is said and counted.
                 self._on_error(error)
 
-    def _patience(self, due):
-        """Seconds until the next look: at once when due, else whenever something is submitted."""
-        wait = due - time.monotonic()
-        return wait if wait > 0 else None
+    def _wait(self):
+        """Seconds until the next item may be taken; 0 when it may be now."""
+        return max(self._due - time.monotonic(), 0.0)

@@ -35,7 +35,8 @@ class NodeParameters:
         '', 'SMPL-X .npz file to use instead of the open body; empty for the open body.', dynamic=False)
     image_transport: str = _parameter(
         'raw', "'compressed' subscribes to CompressedImage on the image topic with /compressed appended, or on "
-               'the image topic itself where that carries CompressedImage.', choices=('raw', 'compressed'), dynamic=False)
+               'the image topic itself where that carries CompressedImage.',
+        choices=('raw', 'compressed'), dynamic=False)
     image_reliability: str = _parameter(
         'auto', "Reliability of the image subscription. 'auto' is reliable where all publishers are, so that no "
                 "piece of an image is lost, else best effort. 'best_effort' spares a poor network.",
