@@ -1,5 +1,7 @@
 """The open estimator on rendered people: accuracy that can fail, lost hands, every kind of image."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from hand4whole_ros import estimators
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.skeleton import LOST, OK, PARENTS, POSE_SLICES, SIDES
+from hand4whole_ros.skeleton import JOINT, LOST, OK, PARENTS, POSE_SLICES, SIDES
 
 pytest.importorskip('mediapipe')
 
@@ -79,6 +81,24 @@ def test_a_hand_out_of_the_picture_is_lost_and_relaxed(estimator, people_seen):
             assert torch.isfinite(hand.keypoints_3d).all()
 
 
+def test_hands_behind_the_back_are_lost(estimator):
+    from hand4whole_ros.estimators.kinematic_fit.chain import exp_so3
+    from hand4whole_ros.synthetic import dataset, people
+    for number in (0, 2):
+        person = people.sample(dataset.people_seed(3, number))
+        rotations = person.local_rotations.copy()
+        for side, mirror in (('left', (1, 1, 1)), ('right', (1, -1, -1))):
+            turns = {'collar': (0, 0, 0), 'shoulder': (1.83, -1.66, -0.70), 'elbow': (0, -1.71, 0),
+                     'wrist': (0, 0, 0)}
+            for name, turn in turns.items():
+                rotations[JOINT[f'{side}_{name}']] = exp_so3(np.multiply(turn, mirror).astype(float))
+        image, truth = people.render(replace(person, local_rotations=rotations))
+        assert max(truth.hand(side).visibility for side in SIDES) < 0.2
+        (found,) = estimator.estimate(image, truth.intrinsics)
+        assert [hand.state for hand in found.hands] == [LOST, LOST]
+        assert [hand.confidence for hand in found.hands] == [0, 0]
+
+
 def test_a_seen_hand_carries_a_box_and_confidence(estimates):
     for (found,) in estimates:
         for hand in found.hands:
@@ -99,7 +119,8 @@ def test_a_large_and_a_small_picture_of_one_person_agree(estimator, people_seen)
     reference = estimator.estimate(image, truth.intrinsics)[0].joints
     for factor in (0.5, 4.0):
         size = round(720 * factor)
-        resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+        smooth = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        resized = cv2.resize(image, (size, size), interpolation=smooth)
         camera = Intrinsics.from_focal(size, size, truth.intrinsics.fx * factor)
         found = estimator.estimate(resized, camera)[0].joints
         assert (found - reference).norm(dim=1).median() < 0.12

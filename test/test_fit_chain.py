@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from hand4whole_ros.estimators.kinematic_fit.body_fit import BodyFitter
 from hand4whole_ros.estimators.kinematic_fit.chain import Pose, exp_so3, log_so3, right_jacobian_inverse
+from hand4whole_ros.estimators.kinematic_fit.person import Person
 from hand4whole_ros.skeleton import POSE_SLICES, SIDES
 
 
 @pytest.fixture(scope='module')
 def chain(body):
-    return BodyFitter(body.kinematics)._whole[SIDES]
+    return Person(body.kinematics).whole[SIDES]
 
 
 def random_pose(seed=0, batch=2, angle=0.5):
@@ -34,7 +34,8 @@ def test_right_jacobian_inverse_is_the_derivative_of_the_logarithm():
     rng = np.random.default_rng(2)
     r = rng.normal(0, 0.8, 3)
     step = 1e-6
-    numeric = np.stack([(log_so3((exp_so3(r) @ exp_so3(step * e))[None])[0] - r) / step for e in np.eye(3)], 1)
+    moved = [log_so3((exp_so3(r) @ exp_so3(step * axis))[None])[0] for axis in np.eye(3)]
+    numeric = (np.stack(moved, 1) - r[:, None]) / step
     assert np.allclose(right_jacobian_inverse(r), numeric, atol=1e-4)
 
 

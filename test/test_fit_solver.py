@@ -1,4 +1,4 @@
-"""The least-squares fit: exact where the picture is exact, within joint limits, never worse than its start."""
+"""The least-squares fit: exact where the picture is, within joint limits, never worse than its start."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def fitter(body):
 def natural(fitter, seed):
     """A person 2 m away whose joints are somewhere within the angle prior."""
     rng = np.random.default_rng(seed)
-    chain, prior = fitter._whole[SIDES], fitter.prior
+    chain, prior = fitter.person.whole[SIDES], fitter.person.prior
     angles = np.zeros((55, 3))
     joint, axis = chain.dofs.T
     drawn = prior.mean[0] + 0.6 * np.minimum(prior.sigma[0], 1) * rng.normal(size=(55, 3))
@@ -35,7 +35,7 @@ def natural(fitter, seed):
 
 def picture(fitter, pose):
     """Landmarks as MediaPipe would give them if it made no error; both hands."""
-    points = fitter._whole[SIDES].place(pose).points[0]
+    points = fitter.person.whole[SIDES].place(pose).points[0]
     pixels = CAMERA.project(points)
     body, world = np.zeros((33, 2)), np.zeros((33, 3))
     rows = len(POSE_INDEX)
@@ -50,7 +50,7 @@ def picture(fitter, pose):
 
 @pytest.mark.parametrize('seed', range(4))
 def test_a_pose_is_found_again_from_exact_evidence(fitter, seed):
-    chain = fitter._whole[SIDES]
+    chain = fitter.person.whole[SIDES]
     truth = natural(fitter, seed)
     points = chain.place(truth).points
     rng = np.random.default_rng(seed)
@@ -58,9 +58,9 @@ def test_a_pose_is_found_again_from_exact_evidence(fitter, seed):
     pairs = np.stack([np.arange(1, points.shape[1]), np.zeros(points.shape[1] - 1, int)], 1)
     toward = np.array([[0, 0, 1.0]])
     evidence = Evidence(
-        rays=points[..., :2] / points[..., 2:], ray_sigma=np.full(points.shape[:2], 1e-5), angles=fitter.prior,
-        pairs=pairs, depths=points[:, 1:, 2] - points[:, :1, 2], depth_sigma=np.full((1, len(pairs)), 1e-4),
-        toward=toward, robust=1e6)
+        rays=points[..., :2] / points[..., 2:], ray_sigma=np.full(points.shape[:2], 1e-5),
+        angles=fitter.person.prior, pairs=pairs, depths=points[:, 1:, 2] - points[:, :1, 2],
+        depth_sigma=np.full((1, len(pairs)), 1e-4), toward=toward, robust=1e6)
     pose, placed, cost = fit(chain, chain.turned(truth, step[None]), evidence, 30)
     assert np.abs(placed.points - points).max() < 2e-3
     assert np.isfinite(cost).all()
@@ -71,7 +71,7 @@ def test_a_person_is_found_from_a_perfect_picture(fitter, seed):
     truth = natural(fitter, seed)
     landmarks, hands = picture(fitter, truth)
     found = fitter.fit(landmarks, CAMERA, hands)
-    true = fitter._whole[SIDES].place(truth)
+    true = fitter.person.whole[SIDES].place(truth)
     pixels, seen = CAMERA.project(found.placed.points[0]), CAMERA.project(true.points[0])
     assert np.median(np.linalg.norm(pixels - seen, axis=1)) < 4
     upper = [JOINT[f'{side}_{name}'] for side in SIDES for name in ('shoulder', 'elbow', 'wrist', 'hip')]
@@ -86,9 +86,9 @@ def test_joint_limits_hold_against_the_picture(fitter):
     rotations[0, JOINT['left_elbow']] = exp_so3(np.array([0, 0.9, 0]))     # bent backwards
     landmarks, hands = picture(fitter, Pose(truth.root, rotations, truth.betas))
     found = fitter.fit(landmarks, CAMERA, hands)
-    angles = fitter._whole[SIDES].angles(found.pose.rotations)
-    prior = fitter.prior
-    joint, axis = fitter._whole[SIDES].dofs[3:].T
+    angles = fitter.person.whole[SIDES].angles(found.pose.rotations)
+    prior = fitter.person.prior
+    joint, axis = fitter.person.whole[SIDES].dofs[3:].T
     beyond = np.maximum(angles - prior.high, 0) + np.maximum(prior.low - angles, 0)
     assert beyond[0, joint, axis].max() < 3 * LIMIT_SIGMA
 
@@ -98,7 +98,7 @@ def test_a_hand_that_is_not_given_stays_relaxed(fitter):
     found = fitter.fit(landmarks, CAMERA, {'left': hands['left']})
     assert set(found.hands) == {'left'}
     right = slice(40, 55)
-    assert np.allclose(found.pose.rotations[0, right], fitter._relaxed[right])
+    assert np.allclose(found.pose.rotations[0, right], fitter.person.relaxed[right])
 
 
 def test_landmarks_that_show_nobody_give_nobody_or_finite_numbers(fitter):
@@ -112,11 +112,11 @@ def test_landmarks_that_show_nobody_give_nobody_or_finite_numbers(fitter):
 
 
 def test_a_step_never_raises_the_cost(fitter):
-    chain = fitter._whole[SIDES]
+    chain = fitter.person.whole[SIDES]
     truth = natural(fitter, 2)
     points = chain.place(truth).points
     evidence = Evidence(rays=points[..., :2] / points[..., 2:], ray_sigma=np.full(points.shape[:2], 0.005),
-                        angles=fitter.prior)
+                        angles=fitter.person.prior)
     start = Pose(truth.root + 0.3, np.tile(np.eye(3), (1, 55, 1, 1)), truth.betas)
     start.rotations[0, 0] = FACING
     costs = [fit(chain, start, evidence, n)[2][0] for n in range(6)]

@@ -47,7 +47,8 @@ class MediaPipeEstimator(Estimator):
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
         """The person in an RGB image (H, W, 3) uint8, or []."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f'an RGB image (H, W, 3) of uint8 is expected, found {image.shape} of {image.dtype}')
+            raise ValueError(f'an RGB image (H, W, 3) of uint8 is expected, '
+                             f'found {image.shape} of {image.dtype}')
         height, width = image.shape[:2]
         if (intrinsics.width, intrinsics.height) != (width, height):
             raise ValueError(f'the intrinsics are of a {intrinsics.width} x {intrinsics.height} image, '
@@ -63,7 +64,8 @@ class MediaPipeEstimator(Estimator):
         hands = real_hands(landmarks, width, height)
         # The matrices are small: a second BLAS thread costs more than it gives, here twice the time.
         with self._threads.limit(limits=1, user_api='blas'):
-            fitted = self._fitter.fit(landmarks, intrinsics, {side: points for side, (points, _) in hands.items()})
+            fitted = self._fitter.fit(landmarks, intrinsics,
+                                      {side: points for side, (points, _) in hands.items()})
         if fitted is None:
             return []
         times = {'detector': detected - start, 'fit': time.perf_counter() - detected}
@@ -95,10 +97,10 @@ class MediaPipeEstimator(Estimator):
         size = np.array([intrinsics.width, intrinsics.height])
         box = np.concatenate([np.clip(corners.min(0), 0, size), np.clip(corners.max(0), 0, size)])
         return WholeBodyEstimate(
-            **parts, betas=_float32(betas), expression=torch.zeros(10), transl=_float32(pose.root[0] - pelvis),
-            joints=_float32(placed.joints[0]), joint_rotations=_float32(placed.rotations[0]),
-            left_hand=hands['left'], right_hand=hands['right'], bbox_xyxy=_float32(box), confidence=confidence,
-            stage_times=times)
+            **parts, betas=_float32(betas), expression=torch.zeros(10),
+            transl=_float32(pose.root[0] - pelvis), joints=_float32(placed.joints[0]),
+            joint_rotations=_float32(placed.rotations[0]), left_hand=hands['left'], right_hand=hands['right'],
+            bbox_xyxy=_float32(box), confidence=confidence, stage_times=times)
 
     def _hand(self, fitted, landmarks, side, confidence, intrinsics):
         keypoints = self._fitter.hand_keypoints(fitted, side)

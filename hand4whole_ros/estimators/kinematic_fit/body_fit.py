@@ -8,16 +8,14 @@ import numpy as np
 
 from ...detection.mediapipe_holistic import HolisticLandmarks
 from ...geometry.camera import Intrinsics
-from ...skeleton import HAND_SLICE, JOINT, PARENTS, SIDES, WRIST
-from .chain import Chain, Placed, Pose, exp_so3, log_so3
+from ...skeleton import HAND_SLICE, JOINT, SIDES, WRIST
+from .chain import Placed, Pose, exp_so3, log_so3
 from .hand_fit import HandFit, HandFitter, HandStart
 from .initial import body_rotations, facing, root_translation
 from .landmarks import (DEPTH_GAIN, DEPTH_LANDMARKS, DEPTH_OFFSET, DEPTH_ROWS, DEPTH_SIGMA, HAND_DEPTH_SIGMA,
-                        HAND_OFFSETS, HAND_POINTS, HAND_SIGMA, POSE_INDEX, POSE_JOINTS, POSE_MARKS, POSE_OFFSETS, POSE_SIGMA)
-from .priors import body_prior, degrees_of_freedom, joint_axes
-from .solver import AnglePrior, Evidence, fit
-
-NUM_BODY = 22
+                        HAND_POINTS, HAND_SIGMA, POSE_INDEX, POSE_SIGMA)
+from .person import NUM_BODY, Person
+from .solver import Evidence, fit
 
 #: Below this visibility MediaPipe's guess of a landmark is no measurement.
 LEAST_VISIBLE = 0.3
@@ -44,47 +42,12 @@ class BodyFitter:
     """Fits one skeleton (`BodyModel.kinematics`) to landmarks. Keeps nothing between calls."""
 
     def __init__(self, kinematics):
-        rest, rest_betas = np.asarray(kinematics.rest_joints, float), np.asarray(kinematics.rest_joints_betas, float)
-        tips, tips_betas = np.asarray(kinematics.rest_tips, float), np.asarray(kinematics.rest_tips_betas, float)
-        parents = np.array(PARENTS)
-        self.rest = rest
-        bones, bone_betas = rest - rest[parents], rest_betas - rest_betas[parents]
-        bones[0], bone_betas[0] = 0, 0
-        last = np.array([JOINT[f'{side}_{finger}3'] for side in SIDES
-                         for finger in ('thumb', 'index', 'middle', 'ring', 'pinky')])
-        self._tips, self._tips_betas = tips - rest[last], tips_betas - rest_betas[last]
-        axes = joint_axes(rest, tips)
-        self.prior = body_prior()
-        names = {name for name in JOINT if JOINT[name] < NUM_BODY} - {'left_wrist', 'right_wrist'}
-        pose_offsets = POSE_OFFSETS + rest[POSE_MARKS] - rest[POSE_JOINTS]
-        pose_betas = rest_betas[POSE_MARKS] - rest_betas[POSE_JOINTS]
-        self._body = Chain(parents[:NUM_BODY], bones[:NUM_BODY], bone_betas[:NUM_BODY], POSE_JOINTS, pose_offsets,
-                           pose_betas, axes[:NUM_BODY], degrees_of_freedom(names))
-        self._body_prior = AnglePrior(*(getattr(self.prior, n)[:, :NUM_BODY] for n in ('mean', 'sigma', 'low', 'high')))
-        joints, offsets, betas = [POSE_JOINTS], [pose_offsets], [pose_betas]
-        for number, side in enumerate(SIDES):
-            point_joints, tip = HAND_POINTS[side]
-            at_tip = tip >= 0
-            offset, offset_betas = np.zeros((21, 3)), np.zeros((21, 3, rest_betas.shape[-1]))
-            offset[at_tip] = self._tips[5 * number + tip[at_tip]]
-            offset += HAND_OFFSETS[side]
-            offset_betas[at_tip] = self._tips_betas[5 * number + tip[at_tip]]
-            joints.append(point_joints)
-            offsets.append(offset)
-            betas.append(offset_betas)
-        self._whole = {}    # sides seen -> chain with those hands
-        for seen in ((), ('left',), ('right',), SIDES):
-            pick = [0] + [1 + SIDES.index(side) for side in seen]
-            left_out = {name for name in JOINT for side in SIDES
-                        if side not in seen and (name == f'{side}_wrist' or name.startswith(f'{side}_') and name[-1] in '123')}
-            self._whole[seen] = Chain(parents, bones, bone_betas, *(np.concatenate([a[k] for k in pick]) for a in (
-                joints, offsets, betas)), axes, degrees_of_freedom(set(JOINT) - left_out))
-        self._bones, self._bone_betas = bones, bone_betas
-        self._hand = HandFitter(bones, self._tips, axes, self.prior)
-        relaxed = exp_so3(np.einsum('jab,jb->ja', axes, self.prior.mean[0]))
-        self._relaxed = relaxed
+        self.person = Person(kinematics)
+        self._body_prior = self.person.prior.take(slice(NUM_BODY))
+        self._hand = HandFitter(self.person)
 
-    def fit(self, landmarks: HolisticLandmarks, intrinsics: Intrinsics, hands: dict[str, np.ndarray]) -> Fitted | None:
+    def fit(self, landmarks: HolisticLandmarks, intrinsics: Intrinsics,
+            hands: dict[str, np.ndarray]) -> Fitted | None:
         """The person whose landmarks these are, or None where no fit could be made of them.
 
         hands: (21, 3) px of each side that was seen, as HolisticLandmarks has them.
@@ -98,7 +61,7 @@ class BodyFitter:
         if body is None:
             return None
         pose, placed = body
-        rotations = self._relaxed.copy()
+        rotations = self.person.relaxed.copy()
         rotations[:NUM_BODY] = pose.rotations[0]
         for side in SIDES:
             rotations[WRIST[side]] = np.eye(3)
@@ -110,9 +73,7 @@ class BodyFitter:
                                     placed.rotations[0, JOINT[f'{side}_elbow']], wrist))
         fitted = {}
         if starts:
-            bones = self._bones + np.tensordot(pose.betas[0], self._bone_betas, (0, 2))
-            tips = self._tips + np.tensordot(pose.betas[0], self._tips_betas, (0, 2))
-            self._hand.shape(bones, tips)
+            self._hand.shape(*self.person.shaped(pose.betas[0]))
             for start, hand in zip(starts, self._hand.fit(starts, _STAGE_ITERATIONS['hands'])):
                 if hand.error < MOST_HAND_ERROR:
                     fitted[start.side] = hand
@@ -135,19 +96,21 @@ class BodyFitter:
         depth = (world[DEPTH_LANDMARKS[:, 0]] - world[DEPTH_LANDMARKS[:, 1]]) @ toward
         depth = DEPTH_GAIN * depth + DEPTH_OFFSET
         return {'rays': rays[None], 'ray_sigma': sigma[None], 'pairs': DEPTH_ROWS, 'depths': depth[None],
-                'depth_sigma': np.where(seen[DEPTH_ROWS].all(1), DEPTH_SIGMA, 1e3)[None], 'toward': toward[None]}
+                'depth_sigma': np.where(seen[DEPTH_ROWS].all(1), DEPTH_SIGMA, 1e3)[None],
+                'toward': toward[None]}
 
     def _fit_body(self, rays, seen, world, toward):
         legs = bool(seen[np.isin(POSE_INDEX, (25, 26))].all())
-        local = body_rotations(self.rest, world, legs)[:NUM_BODY]
-        pose = Pose(np.zeros((1, 3)), local[None], np.zeros((1, self._body.num_betas)))
-        points = self._body.place(pose).points[0]
+        local = body_rotations(self.person.rest, world, legs)[:NUM_BODY]
+        pose = Pose(np.zeros((1, 3)), local[None], np.zeros((1, self.person.body.num_betas)))
+        points = self.person.body.place(pose).points[0]
         pose.root[0] = root_translation(points[seen], rays[seen], 1 / POSE_SIGMA[seen])
         if not (np.isfinite(pose.root).all() and pose.root[0, 2] > 0.1):
             return None
         distance = pose.root[0, 2]
-        evidence = Evidence(angles=self._body_prior, **self._body_evidence(rays, seen, world, toward, distance))
-        pose, placed, cost = fit(self._body, pose, evidence, _STAGE_ITERATIONS['body'])
+        evidence = Evidence(angles=self._body_prior,
+                            **self._body_evidence(rays, seen, world, toward, distance))
+        pose, placed, cost = fit(self.person.body, pose, evidence, _STAGE_ITERATIONS['body'])
         return (pose, placed) if np.isfinite(cost[0]) else None
 
     def _fit_whole(self, pose, rays, seen, world, toward, starts):
@@ -165,10 +128,10 @@ class BodyFitter:
             depths.append((start.depths - start.depths[0])[1:])
             depth_sigma.append(np.full(20, HAND_DEPTH_SIGMA))
         evidence = Evidence(
-            rays=np.concatenate(all_rays)[None], ray_sigma=np.concatenate(sigma)[None], angles=self.prior,
-            pairs=np.concatenate(pairs), depths=np.concatenate(depths)[None],
+            rays=np.concatenate(all_rays)[None], ray_sigma=np.concatenate(sigma)[None],
+            angles=self.person.prior, pairs=np.concatenate(pairs), depths=np.concatenate(depths)[None],
             depth_sigma=np.concatenate(depth_sigma)[None], toward=toward[None])
-        chain = self._whole[sides]
+        chain = self.person.whole[sides]
         if not sides:           # the body fit has used all there is
             return pose, chain.place(pose)
         pose, placed, _ = fit(chain, pose, evidence, _STAGE_ITERATIONS['whole'])
@@ -188,7 +151,7 @@ class BodyFitter:
         """(21, 3) m: the joints of a hand and the tips of its fingers."""
         joints, tip = HAND_POINTS[side]
         at_tip = tip >= 0
-        tips = self._tips + np.tensordot(self._tips_betas, fitted.pose.betas[0], 1)
+        _, tips = self.person.shaped(fitted.pose.betas[0])
         offsets = np.zeros((21, 3))
         offsets[at_tip] = tips[5 * SIDES.index(side) + tip[at_tip]]
         placed = fitted.placed

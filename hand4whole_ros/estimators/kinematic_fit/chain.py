@@ -155,12 +155,14 @@ class Chain:
         arms = placed.points[:, :, None] - placed.joints[:, None, joint]                # (B, M, K, 3)
         columns = out[..., 3:3 + count]
         for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-            columns[:, :, i] = (axes[:, None, :, j] * arms[..., k] - axes[:, None, :, k] * arms[..., j]) * self.moved
+            turned = axes[:, None, :, j] * arms[..., k] - axes[:, None, :, k] * arms[..., j]
+            columns[:, :, i] = turned * self.moved
         if self.num_betas:
             above = placed.rotations[:, self.parents]
             per_joint = above @ self.bone_betas                                         # (B, J, 3, S)
-            carried = (self._below @ per_joint.reshape(batch, self.num_joints, -1)).reshape(batch, num_points, 3, -1)
-            out[..., 3 + count:] = carried + placed.rotations[:, self.point_joints] @ self.point_betas
+            carried = self._below @ per_joint.reshape(batch, self.num_joints, -1)
+            own = placed.rotations[:, self.point_joints] @ self.point_betas
+            out[..., 3 + count:] = carried.reshape(own.shape) + own
         return out
 
     def angles(self, rotations: np.ndarray) -> np.ndarray:
@@ -178,4 +180,5 @@ class Chain:
         delta = np.zeros((batch, self.num_joints, 3))
         delta[:, self.dofs[:, 0], self.dofs[:, 1]] = step[:, 3:3 + count]
         delta = (self.axes @ delta[..., None])[..., 0]
-        return Pose(pose.root + step[:, :3], pose.rotations @ exp_so3(delta), pose.betas + step[:, 3 + count:])
+        return Pose(pose.root + step[:, :3], pose.rotations @ exp_so3(delta),
+                    pose.betas + step[:, 3 + count:])

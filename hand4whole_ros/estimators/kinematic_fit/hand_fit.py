@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...skeleton import HAND_SLICE, JOINT, PALM_KEYPOINTS, WRIST
+from ...skeleton import HAND_SLICE, JOINT, JOINT_NAMES, PALM_KEYPOINTS, WRIST
 from .chain import Chain, Pose, exp_so3
 from .initial import align
 from .landmarks import HAND_DEPTH_SIGMA, HAND_OFFSETS, HAND_POINTS, HAND_SIGMA
+from .person import Person
 from .priors import degrees_of_freedom
-from .solver import AnglePrior, Evidence, fit
+from .solver import Evidence, fit
 
 #: A mirror across the camera's (and the body's) x.
 MIRROR_X = np.diag((-1.0, 1.0, 1.0))
@@ -50,10 +51,9 @@ class HandFit:
 
 
 class HandFitter:
-    """Fits hands of a skeleton given by (55, ...) rest joints, tips, axes and angle prior."""
+    """Fits the hands of one person."""
 
-    def __init__(self, bones, tip_offsets, axes, prior: AnglePrior):
-        """bones (55, 3) shaped rest offsets; tip_offsets (10, 3) of the tips from their last joints."""
+    def __init__(self, person: Person):
         wrist, hand = WRIST['right'], HAND_SLICE['right']
         members = [JOINT['right_elbow'], wrist, *range(hand.start, hand.stop)]
         local = {joint: k for k, joint in enumerate(members)}
@@ -61,19 +61,19 @@ class HandFitter:
         self._members = members
         joints, tips = HAND_POINTS['right']
         self._tips = tips
-        names = {f'right_{finger}{k}' for finger in ('thumb', 'index', 'middle', 'ring', 'pinky') for k in (1, 2, 3)}
+        names = {JOINT_NAMES[joint] for joint in members[2:]}
         dofs = np.concatenate([[(wrist, 0), (wrist, 1), (wrist, 2)], degrees_of_freedom(names)])
         dofs = np.stack([[local[j] for j in dofs[:, 0]], dofs[:, 1]], 1)
         self.chain = Chain(parents, np.zeros((17, 3)), np.zeros((17, 3, 0)), [local[j] for j in joints],
-                           np.zeros((21, 3)), np.zeros((21, 3, 0)), axes[members], dofs)
-        table = AnglePrior(*(getattr(prior, name)[:, members].copy() for name in ('mean', 'sigma', 'low', 'high')))
+                           np.zeros((21, 3)), np.zeros((21, 3, 0)), person.axes[members], dofs)
+        table = person.prior.take(members)
         table.mean[:, 1, 0], table.sigma[:, 1, 0] = 0, _TWIST_SIGMA
         table.low[:, 1, 0], table.high[:, 1, 0] = -_TWIST_LIMIT, _TWIST_LIMIT
         self._prior = table
-        self.shape(bones, tip_offsets)
+        self.shape(person.bones, person.tips)
 
     def shape(self, bones, tip_offsets) -> None:
-        """Use these bone lengths (55, 3) and tips (10, 3) from now on."""
+        """Use these bones (55, 3) and tips (10, 3), as Person.shaped gives them, from now on."""
         self.chain.bones = bones[self._members].copy()
         self.chain.bones[1] = 0         # the chain's root is the wrist, turned as the forearm is
         offsets = HAND_OFFSETS['right'].copy()
@@ -106,8 +106,9 @@ class HandFitter:
         distance = anchors[:, 2]
         pairs = np.stack([np.arange(1, 21), np.zeros(20, int)], 1)
         evidence = Evidence(
-            rays=np.array(rays), ray_sigma=np.tile((HAND_SIGMA / distance)[:, None], (1, 21)), angles=self._prior,
-            pairs=pairs, depths=np.array(depths), depth_sigma=np.full((len(owner), 20), HAND_DEPTH_SIGMA),
+            rays=np.array(rays), ray_sigma=np.tile((HAND_SIGMA / distance)[:, None], (1, 21)),
+            angles=self._prior, pairs=pairs, depths=np.array(depths),
+            depth_sigma=np.full((len(owner), 20), HAND_DEPTH_SIGMA),
             toward=anchors / np.linalg.norm(anchors, axis=1, keepdims=True), root=anchors,
             root_sigma=np.tile(_WRIST_SIGMA, (len(owner), 1)))
         pose = Pose(anchors.copy(), np.array(poses), np.zeros((len(owner), 0)))

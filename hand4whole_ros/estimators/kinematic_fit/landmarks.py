@@ -84,7 +84,7 @@ def _depth_pairs():
     return landmarks, np.vectorize(_ROW.get)(landmarks), *np.array(list(pairs.values())).T
 
 
-#: Depth pairs as landmark indices (D, 2), as rows of POSE_INDEX (D, 2), and their gain, offset and sigma (D,).
+#: Depth pairs as landmark indices (D, 2), as rows of POSE_INDEX (D, 2), their gain, offset and sigma (D,).
 DEPTH_LANDMARKS, DEPTH_ROWS, DEPTH_GAIN, DEPTH_OFFSET, DEPTH_SIGMA = _depth_pairs()
 
 #: Standard deviation of a hand landmark across the view and, relative to the wrist, in depth, m.

@@ -32,6 +32,10 @@ class AnglePrior:
     low: np.ndarray
     high: np.ndarray
 
+    def take(self, joints) -> AnglePrior:
+        """A copy for these joints alone."""
+        return AnglePrior(*(part[:, joints].copy() for part in (self.mean, self.sigma, self.low, self.high)))
+
 
 @dataclass
 class Evidence:
@@ -126,7 +130,8 @@ class _Normal:
         blocks = turn.swapaxes(-1, -2) @ (weight[..., None] * turn)
         slope = parts['natural'] / prior.sigma + parts['beyond'] / LIMIT_SIGMA
         slope = (turn.swapaxes(-1, -2) @ slope[..., None])[..., 0]
-        hessian[:, 3 + self.pair_rows, 3 + self.pair_cols] += blocks[:, self.pair_joint, self.pair_axes[0], self.pair_axes[1]]
+        rows, columns = 3 + self.pair_rows, 3 + self.pair_cols
+        hessian[:, rows, columns] += blocks[:, self.pair_joint, self.pair_axes[0], self.pair_axes[1]]
         joint, axis = chain.dofs.T
         count = len(joint)
         gradient[:, 3:3 + count] += slope[:, joint, axis]
