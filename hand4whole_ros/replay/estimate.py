@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _run_one(source, estimator, focal, people, overlay_folder, progress):
     for frame in source.frames():
         progress.update(1)
         if frame.error is not None:
-            progress.write(frame.error)
+            progress.write(frame.error, file=sys.stderr)
             unreadable += 1
             continue
         height, width = frame.image.shape[:2]
