@@ -33,17 +33,17 @@ def natural(fitter, seed):
     return Pose(np.array([[0.1, 0.2, 2.1]]), rotations[None], np.zeros((1, 10)))
 
 
-def picture(fitter, pose):
+def picture(fitter, pose, camera=CAMERA):
     """Landmarks as MediaPipe would give them if it made no error; both hands."""
     points = fitter.person.whole[SIDES].place(pose).points[0]
-    pixels = CAMERA.project(points)
+    pixels = camera.project(points)
     body, world = np.zeros((33, 2)), np.zeros((33, 3))
     rows = len(POSE_INDEX)
     body[POSE_INDEX], world[POSE_INDEX] = pixels[:rows], points[:rows]
     hands = {}
     for k, side in enumerate(SIDES):
         part = slice(rows + 21 * k, rows + 21 * (k + 1))
-        depth = (points[part, 2] - points[part, 2][0]) * CAMERA.fx / points[part, 2][0]
+        depth = (points[part, 2] - points[part, 2][0]) * camera.fx / points[part, 2][0]
         hands[side] = np.concatenate([pixels[part], depth[:, None]], 1)
     return HolisticLandmarks(body, np.ones(33), world, hands['left'], hands['right'], True), hands
 
@@ -78,6 +78,15 @@ def test_a_person_is_found_from_a_perfect_picture(fitter, seed):
     error = (found.placed.joints[0] - found.placed.joints[0, 0]) - (true.joints[0] - true.joints[0, 0])
     assert np.median(np.linalg.norm(error[upper], axis=1)) < 0.06
     assert abs(found.pose.root[0, 2] / 2.1 - 1) < 0.05
+
+
+def test_lens_distortion_is_removed(fitter):
+    truth = natural(fitter, 1)
+    barrel = Intrinsics(936.0, 936.0, 359.5, 359.5, 720, 720, (-0.25, 0.08, 0.001, 0.0))
+    straight = fitter.fit(picture(fitter, truth)[0], CAMERA, picture(fitter, truth)[1])
+    landmarks, hands = picture(fitter, truth, barrel)
+    bent = fitter.fit(landmarks, barrel, hands)
+    assert np.abs(bent.placed.joints - straight.placed.joints).max() < 2e-3
 
 
 def test_joint_limits_hold_against_the_picture(fitter):
