@@ -2,7 +2,8 @@
 
 MediaPipe (Apache-2.0) ships its networks in the package; nothing is downloaded. Holistic leaves out a
 hand now and then, so a hand it did not give is looked for once more by MediaPipe Hands in an enlarged
-crop around the wrist.
+crop around the wrist. A picture that stands alone is also looked at in a mirror, and the two looks are
+averaged: their errors are in part independent.
 """
 
 from __future__ import annotations
@@ -48,6 +49,32 @@ class HolisticLandmarks:
     def hand(self, side: str) -> np.ndarray | None:
         """(21, 3) of `side`, 'left' or 'right', or None where it was not seen."""
         return self.left_hand if side == 'left' else self.right_hand
+
+
+#: The pose landmark that each of the 33 becomes in a mirror.
+_MIRRORED_POSE = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(k + 1 if k % 2 else k - 1 for k in range(11, 33)))
+
+
+def mirrored(landmarks: HolisticLandmarks, width: int) -> HolisticLandmarks:
+    """The landmarks of an image `width` px wide -> those of its mirror image; left and right change places."""
+    def hand(points):
+        return None if points is None else points * (-1, 1, 1) + (width - 1, 0, 0)
+    order = list(_MIRRORED_POSE)
+    return HolisticLandmarks(
+        landmarks.pose[order] * (-1, 1) + (width - 1, 0), landmarks.visibility[order],
+        landmarks.world[order] * (-1, 1, 1), hand(landmarks.right_hand), hand(landmarks.left_hand), landmarks.face)
+
+
+def averaged(one: HolisticLandmarks | None, other: HolisticLandmarks | None) -> HolisticLandmarks | None:
+    """The mean of two looks at one image; what only one of them saw is taken from that one."""
+    if one is None or other is None:
+        return other if one is None else one
+
+    def mean(a, b):
+        return (b if a is None else a) if a is None or b is None else (a + b) / 2
+    return HolisticLandmarks(
+        mean(one.pose, other.pose), mean(one.visibility, other.visibility), mean(one.world, other.world),
+        mean(one.left_hand, other.left_hand), mean(one.right_hand, other.right_hand), one.face or other.face)
 
 
 @contextmanager
@@ -105,6 +132,15 @@ class MediaPipeHolistic:
         height, width = image.shape[:2]
         if min(height, width) < SHORTEST_SIDE:
             return None
+        found = self._look(image)
+        if self.static_images:
+            in_mirror = self._look(np.ascontiguousarray(image[:, ::-1]))
+            found = averaged(found, None if in_mirror is None else mirrored(in_mirror, width))
+        return found
+
+    def _look(self, image):
+        """One look at one image: HolisticLandmarks or None."""
+        height, width = image.shape[:2]
         shrink = min(1.0, LONGEST_SIDE / max(height, width))
         small = image
         if shrink < 1:

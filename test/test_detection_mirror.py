@@ -1,0 +1,44 @@
+"""A picture and its mirror image are the same person, sides exchanged."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hand4whole_ros.detection.mediapipe_holistic import HolisticLandmarks, MediaPipeHolistic, averaged, mirrored
+from hand4whole_ros.synthetic import dataset, people
+
+
+def some_landmarks():
+    rng = np.random.default_rng(0)
+    return HolisticLandmarks(rng.uniform(0, 640, (33, 2)), rng.uniform(0, 1, 33), rng.normal(size=(33, 3)),
+                             rng.uniform(0, 640, (21, 3)), None, True)
+
+
+def test_two_mirrors_undo_each_other_and_one_exchanges_the_sides():
+    landmarks = some_landmarks()
+    once, twice = mirrored(landmarks, 640), mirrored(mirrored(landmarks, 640), 640)
+    assert once.left_hand is None and np.allclose(once.right_hand[:, 0], 639 - landmarks.left_hand[:, 0])
+    assert np.allclose(once.pose[12], (639 - landmarks.pose[11, 0], landmarks.pose[11, 1]))
+    for name in ('pose', 'visibility', 'world', 'left_hand'):
+        assert np.allclose(getattr(twice, name), getattr(landmarks, name))
+
+
+def test_what_one_look_missed_is_taken_from_the_other():
+    landmarks = some_landmarks()
+    other = replace(landmarks, left_hand=None, pose=landmarks.pose + 2)
+    assert averaged(None, landmarks) is landmarks and averaged(landmarks, None) is landmarks
+    both = averaged(landmarks, other)
+    assert np.allclose(both.pose, landmarks.pose + 1)
+    assert np.array_equal(both.left_hand, landmarks.left_hand) and both.right_hand is None
+
+
+def test_a_picture_and_its_mirror_image_give_the_same_person():
+    image, _ = people.render(people.sample(dataset.people_seed(3, 0)))
+    detector = MediaPipeHolistic(static_images=True)
+    try:
+        plain, turned = detector.detect(image), detector.detect(np.ascontiguousarray(image[:, ::-1]))
+    finally:
+        detector.close()
+    back = mirrored(turned, image.shape[1])
+    assert back.pose == pytest.approx(plain.pose, abs=0.01) and back.world == pytest.approx(plain.world, abs=1e-4)
