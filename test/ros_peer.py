@@ -109,7 +109,7 @@ class Peer:
         self.publisher(Image, topic).publish(msg)
         return msg
 
-    def answer(self, rgb, key='poses', timeout=10.0, again=0.25, **keywords):
+    def answer(self, rgb, key='poses', timeout=20.0, again=0.25, **keywords):
         """Show a picture, again if need be, until something new arrives under `key`; that message."""
         before, end = len(self.got[key]), time.monotonic() + timeout
         while time.monotonic() < end:
