@@ -30,6 +30,7 @@ from hand4whole_ros.msg import HandPose, Skeleton, WholeBodyPoseArray
 from .. import pictures
 from ..evaluation.errors import BODY_JOINTS, body_errors, depth_error, hand_errors
 from ..view import sheet
+from .compat import share_directory
 from .recorder import Recorder, spin_until, write_bag
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ def run(output: Path, seconds: float) -> bool:
     output.mkdir(parents=True, exist_ok=True)
     # Nobody else's robot hears the demo.
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    # Pictures and meshes of a megabyte and more go through shared memory.
+    os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(share_directory() / 'config' / 'fastdds_large_images.xml'))
     rclpy.init()
     recorder = Recorder(TOPICS, LATCHED)
     children = []
