@@ -111,7 +111,7 @@ class Hand4WholeNode(LifecycleNode):
     def on_activate(self, state):
         """Open the subscriptions and begin to work."""
         result = super().on_activate(state)
-        self._outputs.announce()
+        self._outputs.start()
         self._pipeline.forget()
         self._worker = LatestWorker(self._pipeline.process, self._pipeline.failed)
         self._apply_rate()
@@ -165,6 +165,8 @@ class Hand4WholeNode(LifecycleNode):
         if not idle:
             self.get_logger().warning(f'the estimator is still busy after {PATIENCE} s; it is left behind')
         self._worker = None
+        if self._outputs is not None and not self._outputs.stop(PATIENCE):
+            self.get_logger().warning(f'a picture is still being drawn after {PATIENCE} s; it is left behind')
         return idle
 
     def _release(self):

@@ -1,8 +1,13 @@
-"""The node's publishers, and the order in which one image's results go out: poses first, pictures last."""
+"""The node's publishers. Poses go out at once; mesh and overlay are drawn on a thread of their own.
+
+Drawing costs as much as finding the pose. On its own thread it never delays the next pose: where the
+machine is too slow for both, pictures are left out.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +24,7 @@ from ..msg import HandPose, Skeleton, WholeBodyPoseArray
 from . import images, messages, qos, topics
 from .diagnostics import Health
 from .frames import tf_message
+from .inference import LatestWorker
 from .markers import MarkerBuilder
 
 
@@ -34,7 +40,7 @@ class Result(NamedTuple):
 
 
 class Outputs:
-    """Publishers that speak while the node is active. All but the constructor run on the inference thread."""
+    """Publishers that speak while the node is active."""
 
     def __init__(self, node, body, estimator_name: str, health: Health):
         self._node, self._body, self._estimator_name, self._health = node, body, estimator_name, health
@@ -47,7 +53,9 @@ class Outputs:
         self._overlay = self._create(Image, topics.OVERLAY, qos.PICTURES)
         self._skeleton = self._create(Skeleton, topics.SKELETON, qos.SKELETON)
         self._marker_builder = MarkerBuilder(body)
+        self._markers_anew = threading.Event()
         self._painter = None
+        self._pictures = LatestWorker(self._draw, self._drawing_failed)
         self._last_hands: dict[str, HandPose] = {}
 
     def _create(self, message_type, topic, profile):
@@ -63,14 +71,19 @@ class Outputs:
             self._node.destroy_lifecycle_publisher(publisher)
         self._publishers = []
 
-    def announce(self) -> None:
-        """Publish what does not change, latched; called when the node becomes active."""
+    def start(self) -> None:
+        """The node becomes active: publish what does not change, latched, and be ready to draw."""
         self._skeleton.publish(messages.skeleton_message(
             self._body.name, np.asarray(self._body.faces), self._body.num_vertices))
+        self._pictures.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Draw no more. False where the picture in hand was not finished within `timeout` seconds."""
+        return self._pictures.stop(timeout)
 
     def reset(self) -> None:
         """A new run: nothing shown so far holds any more."""
-        self._marker_builder.reset()
+        self._markers_anew.set()
         self._last_hands.clear()
 
     def publish_poses(self, result: Result, publish_tf: bool) -> None:
@@ -95,17 +108,26 @@ class Outputs:
             self._hands[side].publish(hand)
 
     def publish_pictures(self, result: Result) -> None:
-        """Markers and overlay, each only while somebody listens; the mesh is computed once for both."""
-        markers = self._markers.get_subscription_count() > 0
-        overlay = self._overlay.get_subscription_count() > 0
+        """Have markers and overlay drawn and published, each only while somebody listens."""
+        markers, overlay = self._wanted()
         if not markers:
-            self._marker_builder.reset()
-        if not (markers or overlay):
-            return
+            self._markers_anew.set()
+        if markers or overlay:
+            self._pictures.submit(result)
+
+    def _wanted(self):
+        return self._markers.get_subscription_count() > 0, self._overlay.get_subscription_count() > 0
+
+    def _draw(self, result):
+        """On the drawing thread; the mesh is computed once for both."""
+        markers, overlay = self._wanted()
         with self._health.stage('mesh'):
             people = [dataclasses.replace(p, vertices=self._body.vertices(p)) for p in result.people]
         if markers:
             with self._health.stage('markers'):
+                if self._markers_anew.is_set():
+                    self._markers_anew.clear()
+                    self._marker_builder.reset()
                 self._markers.publish(self._marker_builder.build(
                     people, result.header.frame_id, messages.nanoseconds(result.header.stamp)))
         if overlay:
@@ -115,3 +137,6 @@ class Outputs:
                     self._painter = Overlay(self._body)
                 picture = self._painter.draw(result.image, people, result.intrinsics)
                 self._overlay.publish(images.image_message(picture, result.header))
+
+    def _drawing_failed(self, error):
+        self._node.get_logger().error(f'nothing drawn: {type(error).__name__}: {error}', throttle_duration_sec=5.0)
