@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-#: The largest picture that is decoded: a little above 8k x 8k.
-MAX_PIXELS = 9000 * 9000
+#: The longest side and the number of pixels that are worked on: 16k video has both.
+MAX_SIDE = 16384
+MAX_PIXELS = 16384 * 8640
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 
@@ -18,32 +20,47 @@ class PictureError(ValueError):
     """Something is no picture that can be used; the message says why, in one line."""
 
 
-def decode(data: bytes, name: str = 'picture') -> np.ndarray:
-    """Encoded bytes -> (H, W, 3) uint8 RGB, orientation tags applied, grey and alpha converted.
+def check_size(width: int, height: int, name: str) -> None:
+    """Raises PictureError for a picture that is empty or larger than is worked on."""
+    if width == 0 or height == 0:
+        raise PictureError(f'{name} is empty: {width} x {height} pixels')
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise PictureError(f'{name} is too large: {width} x {height} pixels, at most {MAX_SIDE} a side and '
+                           f'{MAX_PIXELS / 1e6:.0f} million in all')
 
-    The size is read from the header first, so that a header announcing an enormous picture costs
-    nothing. Raises PictureError.
+
+def decode(data: bytes, name: str = 'picture', upright: bool = True) -> np.ndarray:
+    """Encoded bytes -> (H, W, 3) uint8 RGB, grey and alpha converted.
+
+    `upright` turns the picture as its orientation tag says. The size is read from the header first, so
+    that a header announcing an enormous picture costs nothing. Raises PictureError.
     """
-    from PIL import Image
-
+    check_size(*_announced_size(data, name), name)
+    flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
     try:
-        with Image.open(io.BytesIO(data)) as header:
-            width, height = header.size
-    except Image.DecompressionBombError as error:
-        raise PictureError(f'{name}: {error}') from None
-    except Exception:  # Pillow raises anything from OSError to struct.error on hostile bytes.
-        raise PictureError(f'{name}: not a picture ({len(data)} bytes); expected PNG, JPEG, BMP, WebP '
-                           'or TIFF') from None
-    if width * height > MAX_PIXELS:
-        raise PictureError(f'{name}: {width} x {height} pixels; at most {MAX_PIXELS} are decoded')
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         image = None
     if image is None:
-        raise PictureError(f'{name}: damaged picture: its header says {width} x {height}, its data end '
-                           'or break before that')
+        raise PictureError(f'{name}: a damaged picture: its data end or break before the size they promise')
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _announced_size(data, name):
+    """Width and height as the header says; nothing is decoded."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of pictures that check_size() admits or refuses by itself.
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as header:
+                return header.size
+    except Image.DecompressionBombError:
+        raise PictureError(f'{name} is too large: more than {MAX_PIXELS / 1e6:.0f} million pixels') from None
+    except Exception:  # Pillow raises anything from OSError to struct.error on hostile bytes.
+        raise PictureError(f'{name}: not a picture ({len(data)} bytes); expected PNG, JPEG, BMP, WebP '
+                           'or TIFF') from None
 
 
 def read(path: Path) -> np.ndarray:

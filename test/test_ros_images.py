@@ -2,6 +2,7 @@
 
 import struct
 import time
+import zlib
 
 import cv2
 import numpy as np
@@ -176,7 +177,8 @@ def _announced(kind):
     _, data = cv2.imencode(kind, np.zeros((8, 8, 3), np.uint8))
     data = data.tobytes()
     if kind == '.png':
-        return data[:16] + struct.pack('>II', 100_000, 100_000) + data[24:]
+        header = data[12:16] + struct.pack('>II', 100_000, 100_000) + data[24:29]
+        return data[:12] + header + struct.pack('>I', zlib.crc32(header)) + data[33:]
     at = data.index(b'\xff\xc0') + 5
     return data[:at] + struct.pack('>HH', 65_535, 65_535) + data[at + 4:]
 
@@ -190,10 +192,10 @@ def test_a_header_that_announces_gigabytes_costs_nothing(kind):
 
 
 @pytest.mark.parametrize('data, expected', [
-    (b'', 'neither JPEG nor PNG'), (b'this is a text', 'neither JPEG nor PNG'),
-    (b'\xff\xd8\xff', 'neither JPEG nor PNG'),
-    (b'\xff\xd8' + b'\xff' * 40, 'neither JPEG nor PNG'),
-    (cv2.imencode('.png', SMOOTH)[1].tobytes()[:60], 'cannot be decoded')])
+    (b'', 'not a picture'), (b'this is a text', 'not a picture'),
+    (b'\xff\xd8\xff', 'not a picture'),
+    (b'\xff\xd8' + b'\xff' * 40, 'not a picture'),
+    (cv2.imencode('.png', SMOOTH)[1].tobytes()[:60], 'a damaged picture')])
 def test_no_picture(data, expected):
     with pytest.raises(images.BadImage, match=expected):
         images.decode_compressed(CompressedImage(data=data))

@@ -7,22 +7,18 @@ message costs one clear line.
 from __future__ import annotations
 
 import array
-import struct
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from .. import pictures
+from ..pictures import PictureError
 from . import compat
 
 
 class BadImage(ValueError):
     """An image message cannot be used; the message is the one line to show."""
-
-
-#: The longest side and the number of pixels that are worked on: 16k video has both.
-MAX_SIDE = 16384
-MAX_PIXELS = 16384 * 8640
 
 
 @dataclass(frozen=True)
@@ -65,7 +61,10 @@ ENCODINGS = {
 
 def decode(msg) -> np.ndarray:
     """sensor_msgs/Image -> (H, W, 3) uint8 RGB, contiguous. Raises BadImage."""
-    _check_size(msg.width, msg.height, f'image of encoding {msg.encoding!r}')
+    try:
+        pictures.check_size(msg.width, msg.height, f'image of encoding {msg.encoding!r}')
+    except PictureError as error:
+        raise BadImage(str(error)) from None
     encoding = ENCODINGS.get(msg.encoding)
     if encoding is None:
         return _decode_elsewhere(msg)
@@ -118,54 +117,12 @@ def _decode_elsewhere(msg):
 
 
 def decode_compressed(msg) -> np.ndarray:
-    """sensor_msgs/CompressedImage (JPEG, PNG) -> (H, W, 3) uint8 RGB. Raises BadImage.
-
-    The size that the picture's own header announces is checked before it is decoded: a header may
-    announce gigabytes.
-    """
-    data = bytes(msg.data)
-    size = _jpeg_size(data) or _png_size(data)
-    if size is None:
-        raise BadImage(f'compressed image of format {msg.format!r} and {len(data)} bytes is neither JPEG nor PNG')
-    _check_size(*size, 'compressed image')
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if bgr is None:
-        raise BadImage(f'compressed image of format {msg.format!r} and {len(data)} bytes cannot be decoded: '
-                       'it is cut short or damaged')
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-
-
-def _check_size(width, height, what):
-    if width == 0 or height == 0:
-        raise BadImage(f'{what} is empty: {width} x {height} pixels')
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise BadImage(f'{what} is too large: {width} x {height} pixels, at most {MAX_SIDE} a side and '
-                       f'{MAX_PIXELS / 1e6:.0f} million in all')
-
-
-def _png_size(data):
-    if data[:8] != b'\x89PNG\r\n\x1a\n' or len(data) < 24:
-        return None
-    return struct.unpack('>II', data[16:24])
-
-
-def _jpeg_size(data):
-    """Width and height from the start-of-frame segment (ITU-T T.81, B.2.2), or None."""
-    if data[:2] != b'\xff\xd8':
-        return None
-    at = 2
-    while at + 9 <= len(data):
-        if data[at] != 0xFF:
-            return None
-        marker = data[at + 1]
-        if marker == 0xFF:      # fill byte
-            at += 1
-            continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack('>HH', data[at + 5:at + 9])
-            return width, height
-        at += 2 + struct.unpack('>H', data[at + 2:at + 4])[0]
-    return None
+    """sensor_msgs/CompressedImage (JPEG, PNG) -> (H, W, 3) uint8 RGB. Raises BadImage."""
+    try:
+        # A camera_info describes the pixels as they are stored, whatever an orientation tag says.
+        return pictures.decode(bytes(msg.data), f'compressed image of format {msg.format!r}', upright=False)
+    except PictureError as error:
+        raise BadImage(str(error)) from None
 
 
 def image_message(rgb: np.ndarray, header):
