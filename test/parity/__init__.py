@@ -1,0 +1,1 @@
+"""Parity with the authors' implementation: deterministic weights by name, and fixtures measured on their code."""
