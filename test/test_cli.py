@@ -26,7 +26,8 @@ def test_help_teaches_with_examples(words, capsys):
 
 
 def test_help_answers_without_importing_torch():
-    code = 'import sys; from hand4whole_ros import cli; cli.parser(); print([m for m in ("torch", "cv2", "rclpy") if m in sys.modules])'
+    code = ('import sys; from hand4whole_ros import cli; cli.parser(); '
+            'print([m for m in ("torch", "cv2", "rclpy") if m in sys.modules])')
     answer = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert answer.stdout.strip() == '[]', answer.stdout + answer.stderr
 

@@ -87,7 +87,7 @@ def test_hands_are_drawn_where_the_truth_says(crowd):
 
 def test_a_hand_has_the_skins_colour_and_the_background_another(crowd):
     """The picture itself, not only the geometry: where a finger bone is seen there is skin."""
-    for person, image, truth in crowd:
+    for person, image, _ in crowd:
         ids = people.rasterizer().face_ids(person.posed().vertices, person.intrinsics)
         hands_only = people.hand_faces('left') | people.hand_faces('right')
         shown = np.isin(ids, np.flatnonzero(hands_only))

@@ -62,14 +62,16 @@ def run(output: Path, seconds: float) -> bool:
     # Nobody else's robot hears the demo.
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     # Pictures and meshes of a megabyte and more go through shared memory.
-    os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(share_directory() / 'config' / 'fastdds_large_images.xml'))
+    profiles = share_directory() / 'config' / 'fastdds_large_images.xml'
+    os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(profiles))
     rclpy.init()
     recorder = Recorder(TOPICS, LATCHED)
     children = []
     try:
         children = [_start('node', '-r', f'image:={IMAGE}'),
-                    _start('demo_camera', '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}', '-p', f'seconds:={seconds}',
-                           '-p', f'photo_seconds:={PHOTO_SECONDS}', '-p', 'rounds:=1', '-p', 'wait_for:=2')]
+                    _start('demo_camera', '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}',
+                           '-p', f'seconds:={float(seconds)}', '-p', f'photo_seconds:={PHOTO_SECONDS}',
+                           '-p', 'rounds:=1', '-p', 'wait_for:=2')]
         _record(recorder, children, seconds)
     finally:
         _stop(children)

@@ -312,7 +312,8 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
            faces: wp.array2d(dtype=wp.int32), num_faces: int, num_vertices: int,
            points: wp.array(dtype=wp.vec3), normals: wp.array(dtype=wp.vec3),
            colors: wp.array(dtype=wp.vec3), factor: int, smooth: float,
-           key_direction: wp.vec3, key_color: wp.vec3, up: wp.vec3, sky: wp.vec3, ground: wp.vec3, specular: float, shininess: float, rim: float,
+           key_direction: wp.vec3, key_color: wp.vec3, up: wp.vec3, sky: wp.vec3,
+           ground: wp.vec3, specular: float, shininess: float, rim: float,
            rgb: wp.array3d(dtype=wp.uint8), alpha: wp.array2d(dtype=wp.float32),
            depth: wp.array2d(dtype=wp.float32)):
     y, x = wp.tid()
