@@ -79,10 +79,10 @@ def _run_one(source, estimator, focal, people, overlay_folder, progress):
             continue
         drawn = overlay.draw(frame.image, estimates, intrinsics)
         if source.is_video:
-            video = video or _video_writer(overlay_folder / f'{source.path.stem}_overlay.mp4', source, drawn)
+            video = video or _video_writer(overlay_folder / f'{source.stem}_overlay.mp4', source, drawn)
             video.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
         else:
-            pictures.write(overlay_folder / f'{source.path.stem}.png', drawn)
+            pictures.write(overlay_folder / f'{source.stem}.png', drawn)
     if video is not None:
         video.release()
     return unreadable

@@ -30,7 +30,8 @@ class Source:
     """One file to read from."""
 
     path: Path
-    name: str
+    name: str       # what its results are called: the file name, or the path where that would clash
+    stem: str       # the same for files made from it, without suffix and slashes
 
     @property
     def is_video(self) -> bool:
@@ -88,5 +89,10 @@ def find(inputs: list[Path]) -> list[Source]:
             paths.append(entry)
         else:
             raise FileNotFoundError(f'{entry}: no such file or folder')
-    names = [path.name for path in paths]
-    return [Source(path, path.name if names.count(path.name) == 1 else str(path)) for path in paths]
+    names, stems = [path.name for path in paths], [path.stem for path in paths]
+    sources = []
+    for path in paths:
+        name = path.name if names.count(path.name) == 1 else str(path)
+        stem = path.stem if stems.count(path.stem) == 1 else name.strip('/').replace('/', '_').replace('.', '_')
+        sources.append(Source(path, name, stem))
+    return sources
