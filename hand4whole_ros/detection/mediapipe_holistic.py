@@ -9,8 +9,9 @@ averaged: their errors are in part independent.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import cv2
@@ -77,20 +78,27 @@ def averaged(one: HolisticLandmarks | None, other: HolisticLandmarks | None) -> 
         mean(one.left_hand, other.left_hand), mean(one.right_hand, other.right_hand), one.face or other.face)
 
 
+#: What MediaPipe's C++ libraries say to stderr of their own accord: nothing a user could act on.
+_CHATTER = re.compile(rb'^([IW]\d{4} |INFO: |WARNING: All log messages before absl).*\n?', re.MULTILINE)
+
+
 @contextmanager
 def _quiet_stderr():
-    """Hold back what C++ libraries write to stderr; it is shown if the body raises."""
+    """Hold stderr back, and let what is not chatter out at the end; all of it if the body raises."""
     with tempfile.TemporaryFile() as held:
         saved = os.dup(2)
         os.dup2(held.fileno(), 2)
+        chatter = _CHATTER
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(saved, held.read())
+            chatter = None
             raise
         finally:
             os.dup2(saved, 2)
+            held.seek(0)
+            said = held.read()
+            os.write(saved, said if chatter is None else chatter.sub(b'', said))
             os.close(saved)
 
 
@@ -126,6 +134,8 @@ class MediaPipeHolistic:
             if self._hands:
                 self._hands.process(blank)
         self._wait = {'left': 0, 'right': 0}
+        #: The networks for hands load, and chatter, with the first hand.
+        self._hand_seen = False
 
     def detect(self, image: np.ndarray) -> HolisticLandmarks | None:
         """The most prominent person in an RGB image (H, W, 3) uint8, or None."""
@@ -146,7 +156,9 @@ class MediaPipeHolistic:
         if shrink < 1:
             size = max(SHORTEST_SIDE, round(width * shrink)), max(SHORTEST_SIDE, round(height * shrink))
             small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        result = self._holistic.process(np.ascontiguousarray(small))
+        with nullcontext() if self._hand_seen else _quiet_stderr():
+            result = self._holistic.process(np.ascontiguousarray(small))
+        self._hand_seen |= bool(result.left_hand_landmarks or result.right_hand_landmarks)
         if result.pose_landmarks is None or result.pose_world_landmarks is None:
             return None
         pose = _pixels(result.pose_landmarks, width, height)
