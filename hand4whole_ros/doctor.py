@@ -29,16 +29,15 @@ _PARTS = (
 )
 
 
-def _state(module):
-    """(found, version) of a module, without importing it unless that is the only way to know."""
+def _state(module, distributions):
+    """(found, version) of a module, without importing it; `distributions` as packages_distributions() has them."""
     try:
         found = importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         found = False
-    version = ''
-    for name in metadata.packages_distributions().get(module, ()) if found else ():
-        version = metadata.version(name)
-    return found, version
+    names = distributions.get(module, []) if found else []
+    name = module if module in names else next(iter(names), None)
+    return found, metadata.version(name) if name else ''
 
 
 def report() -> bool:
@@ -46,15 +45,15 @@ def report() -> bool:
     print(f'hand4whole_ros {__version__}, Python {platform.python_version()} on {platform.platform()}')
     if not (3, 10) <= sys.version_info[:2] <= (3, 12):
         print(f'{MISSING} Python 3.10 to 3.12 is supported; this is {platform.python_version()}')
-    able = True
+    able, distributions = True, metadata.packages_distributions()
     for module, purpose, remedy, needed in _PARTS:
-        found, version = _state(module)
+        found, version = _state(module, distributions)
         if found:
             print(f'{OK} {module:20} {version:12} {purpose}')
         else:
             print(f'{MISSING if needed else OPTIONAL} {module:20} {"":12} {purpose}: {remedy}')
             able = able and not needed
-    if _state('torch')[0]:
+    if 'torch' in distributions:
         torch = importlib.import_module('torch')
         print(f'{OK} device               {"cuda" if torch.cuda.is_available() else "cpu"}')
     print('the open estimator can run here: hand4whole demo' if able
