@@ -1,0 +1,251 @@
+"""CHAM, the Conditional Hands Modulator: features of the hand expert become conditions for the body expert.
+
+Hand4Whole++ (CVPR 2026). Two frozen experts, and this between them: hand features get to know where in the body
+picture they are, the two hands of a person attend to each other, and for every block of the body expert a
+zero-initialised 1x1 convolution (ControlNet; Zhang et al., ICCV 2023) turns them into what is added there.
+Module names are those of the published checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..geometry.crops import BODY_SIZE
+from .vit import VIT_H, VIT_L, VIT_TINY, to_map, to_tokens
+
+#: Side of the square grid a hand's box is cut into. The hand expert keeps its middle columns.
+BOX_GRID = 16
+FIRST_COLUMN = 2
+#: Body-picture pixels per cell of the body expert's grid.
+BODY_STRIDE = 16
+
+
+@dataclass(frozen=True)
+class CHAMConfig:
+    """Dimensions of CHAM."""
+
+    hand_dim: int
+    body_dim: int
+    #: Blocks of the body expert, each with a condition of its own.
+    body_depth: int
+    num_layers: int = 3
+    num_heads: int = 4
+    #: Rows and columns of either expert's feature.
+    grid: tuple[int, int] = (16, 12)
+
+
+CHAM_HAND4WHOLE_PP = CHAMConfig(VIT_H.embed_dim, VIT_L.embed_dim, VIT_L.depth)
+CHAM_TINY = CHAMConfig(hand_dim=64, body_dim=32, body_depth=VIT_TINY.depth)
+
+
+class HandFeatures(NamedTuple):
+    """What the hand expert saw of one side. Only hands that exist have rows; N of B people have this hand."""
+
+    feature: Tensor  #: (N, C, 16, 12), of left hands mirrored back
+    boxes: Tensor    #: (N, 4) square boxes xyxy, body-picture pixels
+    exists: Tensor   #: (B,) bool; its true entries are the N people, in order
+
+
+class FeedForward(nn.Module):
+    """Pre-norm MLP with its residual, (B, N, C) -> (B, N, C)."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.layer_norm = nn.LayerNorm(dim, eps=1e-6)
+        self.fc1 = nn.Linear(dim, dim)
+        self.fc2 = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.fc2(F.relu(self.fc1(self.layer_norm(x))))
+
+
+class Attention(nn.Module):
+    """Multi-head attention of (B, N, C) on a context (B, M, C)."""
+
+    def __init__(self, dim: int, num_heads: int):
+        super().__init__()
+        self.num_heads = num_heads
+        self.w_qs = nn.Linear(dim, dim)
+        self.w_ks = nn.Linear(dim, dim)
+        self.w_vs = nn.Linear(dim, dim)
+        self.fc = nn.Linear(dim, dim)
+
+    def attend(self, x: Tensor, context: Tensor) -> Tensor:
+        query, key, value = (layer(tokens).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+                             for layer, tokens in ((self.w_qs, x), (self.w_ks, context), (self.w_vs, context)))
+        return self.fc(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
+
+
+class SelfAttentionLayer(Attention):
+    """Pre-norm transformer block, (B, N, C) -> (B, N, C)."""
+
+    def __init__(self, dim: int, num_heads: int):
+        super().__init__(dim, num_heads)
+        self.layer_norm = nn.LayerNorm(dim, eps=1e-6)
+        self.ff = FeedForward(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normal = self.layer_norm(x)
+        return self.ff(x + self.attend(normal, normal))
+
+
+class CrossAttentionLayer(Attention):
+    """Each hand attends to itself, then to the other; both ways share the weights of the second attention.
+
+    The published weights were trained with the right hand in the branch named L and the left one in R.
+    """
+
+    def __init__(self, dim: int, num_heads: int):
+        super().__init__(dim, num_heads)
+        self.L_self_attn_layer = SelfAttentionLayer(dim, num_heads)
+        self.R_self_attn_layer = SelfAttentionLayer(dim, num_heads)
+        self.layer_norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.layer_norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.ffL = FeedForward(dim)
+        self.ffR = FeedForward(dim)
+
+    def forward(self, right: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens of both hands, (B, N, C) each."""
+        right, left = self.L_self_attn_layer(right), self.R_self_attn_layer(left)
+        normal_right, normal_left = self.layer_norm1(right), self.layer_norm2(left)
+        return (self.ffL(right + self.attend(normal_right, normal_left)),
+                self.ffR(left + self.attend(normal_left, normal_right)))
+
+
+class CHAM(nn.Module):
+    """Hand features -> one condition for each block of the body expert.
+
+    Freshly built it leaves the body expert as it is: every condition is exactly zero.
+    """
+
+    def __init__(self, config: CHAMConfig = CHAM_HAND4WHOLE_PP):
+        super().__init__()
+        self.config = config
+        self.cross_attn = nn.ModuleList(
+            CrossAttentionLayer(config.hand_dim, config.num_heads) for _ in range(config.num_layers))
+        self.zero_convs_rhand = nn.ModuleList(_zero_conv(config) for _ in range(config.body_depth))
+        self.zero_convs_lhand = nn.ModuleList(_zero_conv(config) for _ in range(config.body_depth))
+
+    def forward(self, right: HandFeatures, left: HandFeatures) -> list[Tensor] | None:
+        """Conditions (B, body_dim, 16, 12), one a block; None where nobody has a hand.
+
+        At every place the larger of the two hands' values counts. A hand that does not exist gives zero, and
+        so does an existing one outside its box: a lone hand can only add.
+        """
+        if not len(right.feature) and not len(left.feature):
+            return None
+        right_tokens, left_tokens = to_tokens(right.feature), to_tokens(left.feature)
+        both = right.exists & left.exists
+        right_rows, left_rows = both[right.exists].nonzero()[:, 0], both[left.exists].nonzero()[:, 0]
+        if len(right_rows):
+            related = self.relate(
+                right_tokens[right_rows] + to_tokens(self.embed(right.boxes[right_rows], right.feature.dtype)),
+                left_tokens[left_rows] + to_tokens(self.embed(left.boxes[left_rows], left.feature.dtype)))
+            # A lone hand keeps its feature as it came, without the embedding: trained that way.
+            right_tokens = right_tokens.index_copy(0, right_rows, related[0])
+            left_tokens = left_tokens.index_copy(0, left_rows, related[1])
+        conditions = map(torch.maximum,
+                         self._conditions(self.zero_convs_rhand, right_tokens, right),
+                         self._conditions(self.zero_convs_lhand, left_tokens, left))
+        return [to_map(condition, self.config.grid) for condition in conditions]
+
+    def embed(self, boxes: Tensor, dtype: torch.dtype) -> Tensor:
+        """Position embedding (N, C, 16, 12) of boxes xyxy (N, 4)."""
+        return box_embedding(boxes, self.config.hand_dim, self.config.grid).to(dtype)
+
+    def relate(self, right: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (N, 192, C) of hands that exist both, with the embedding -> the same after all layers."""
+        for layer in self.cross_attn:
+            right, left = layer(right, left)
+        return right, left
+
+    def _conditions(self, convs: Sequence[nn.Conv2d], tokens: Tensor, hand: HandFeatures):
+        """One side's conditions (B, 192, body_dim), block after block.
+
+        A 1x1 convolution commutes with placing, except for its bias, which fades where the placed map does. So
+        the tokens are placed once for all blocks, and only cells that a hand covers are multiplied.
+        """
+        weights = placement(hand.boxes, self.config.grid)
+        coverage = weights.sum(-1)
+        people = hand.exists.nonzero()[:, 0]
+        row, cell = coverage.nonzero(as_tuple=True)
+        placed = (weights.to(tokens.dtype) @ tokens)[row, cell]
+        share = coverage[row, cell, None].to(tokens.dtype)
+        where = people[row] * coverage.shape[1] + cell
+        for conv in convs:
+            values = F.linear(placed, conv.weight.flatten(1)) + share * conv.bias
+            empty = values.new_zeros(len(hand.exists) * coverage.shape[1], values.shape[1])
+            yield empty.index_copy(0, where, values).unflatten(0, (len(hand.exists), -1))
+
+
+def _zero_conv(config):
+    conv = nn.Conv2d(config.hand_dim, config.body_dim, 1)
+    nn.init.zeros_(conv.weight)
+    nn.init.zeros_(conv.bias)
+    return conv
+
+
+def axis_embedding(position: Tensor, channels: int) -> Tensor:
+    """Position in pixels (...) along an axis -> (..., channels): cosines and sines in turn, period rising."""
+    exponent = torch.arange(0, channels, 2, device=position.device, dtype=torch.float32) / channels
+    angle = position.float().unsqueeze(-1) * 10000.0 ** -exponent
+    return torch.stack([angle.cos(), angle.sin()], dim=-1).flatten(-2)
+
+
+def box_embedding(boxes: Tensor, channels: int, grid: tuple[int, int] = (16, 12)) -> Tensor:
+    """The body picture's position embedding, cut to boxes xyxy (N, 4) -> (N, channels, rows, columns).
+
+    The first half of the channels tells the column, the second the row. Cell 8 of 16 lies on the box's centre;
+    bilinear between pixels, zero outside the picture. It is a product of one factor along each axis, hence
+    never made as a picture.
+    """
+    boxes = boxes.float()
+    x = _box_positions(boxes[:, 0], boxes[:, 2], FIRST_COLUMN, grid[1])
+    y = _box_positions(boxes[:, 1], boxes[:, 3], 0, grid[0])
+    across, x_inside = _sampled_embedding(x, BODY_SIZE[1], channels // 2)
+    down, y_inside = _sampled_embedding(y, BODY_SIZE[0], channels // 2)
+    columns = torch.einsum('nuc,nv->ncvu', across, y_inside)
+    rows = torch.einsum('nvc,nu->ncvu', down, x_inside)
+    return torch.cat([columns, rows], dim=1)
+
+
+def _box_positions(start, end, first, count):
+    step = torch.arange(first, first + count, device=start.device) - BOX_GRID // 2
+    return (start + end)[:, None] / 2 + step * (end - start)[:, None] / BOX_GRID
+
+
+def _sampled_embedding(position, length, channels):
+    """(N, K) pixels -> (N, K, channels) linear between pixels, zero outside; and how far inside, (N, K)."""
+    low = position.floor()
+    sampled = inside = 0
+    for pixel, share in ((low, low + 1 - position), (low + 1, position - low)):
+        share = share * ((pixel >= 0) & (pixel <= length - 1))
+        sampled = sampled + share.unsqueeze(-1) * axis_embedding(pixel, channels)
+        inside = inside + share
+    return sampled, inside
+
+
+def placement(boxes: Tensor, grid: tuple[int, int] = (16, 12)) -> Tensor:
+    """How hand features go back to where the hands are: (N, body cells, hand cells) for boxes xyxy (N, 4).
+
+    Every row of the result holds the bilinear weights with which one cell of the body grid samples the hand
+    grid; they sum to 1 inside the hand's feature and fade to 0 over one cell around it.
+    """
+    boxes = boxes.float()
+    across = _axis_placement(boxes[:, 0], boxes[:, 2], grid[1], FIRST_COLUMN)
+    down = _axis_placement(boxes[:, 1], boxes[:, 3], grid[0], 0)
+    return torch.einsum('nvy,nux->nvuyx', down, across).flatten(3).flatten(1, 2)
+
+
+def _axis_placement(start, end, count, first):
+    cell = torch.arange(count, device=start.device)
+    offset = BODY_STRIDE * cell - (start + end)[:, None] / 2
+    at = BOX_GRID // 2 - first + offset * BOX_GRID / (end - start)[:, None]
+    # Linear interpolation with zeros outside is a hat around every cell.
+    return (1 - (at.unsqueeze(-1) - cell).abs()).clamp(min=0)
