@@ -1,6 +1,6 @@
 """The plain vision transformer under both experts: ViT-L of SMPLer-X, ViT-H of WiLoR.
 
-Dosovitskiy et al., "An Image is Worth 16x16 Words" (ICLR 2021), in the form of ViTPose (Xu et al., NeurIPS 2022).
+Dosovitskiy et al., "An Image is Worth 16x16 Words" (ICLR 2021), as in ViTPose (Xu et al., NeurIPS 2022).
 Module names are those of the published checkpoints, so that their tensors load without renaming.
 """
 

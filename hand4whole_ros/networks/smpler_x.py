@@ -1,0 +1,130 @@
+"""SMPLer-X-L32, the body expert: its encoder, and the heads that turn tokens into SMPL-X parameters.
+
+Cai et al., "SMPLer-X: Scaling Up Expressive Human Pose and Shape Estimation" (NeurIPS 2023). The encoder
+takes features from the hand expert before each of its blocks (Hand4Whole++). Module names are those of the
+published checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..geometry.crops import BODY_SIZE, VIRTUAL_FOCAL
+from ..geometry.rotations import rotation_from_6d_rows
+from .vit import VIT_L, VIT_TINY, ViT, ViTConfig
+
+#: Metres: the cube the camera's depth is regressed in.
+CAMERA_CUBE = 2.5
+#: Of the depth axis of the heat map; its other axes are the image tokens' rows and columns.
+DEPTH_BINS = 16
+
+
+@dataclass(frozen=True)
+class SMPLerXConfig:
+    """Dimensions of the body expert."""
+
+    vit: ViTConfig
+    #: Token 0 is the shape's, 1 the camera's, 2 to 5 serve SMPLer-X alone, from 6 on there is one a keypoint.
+    num_task_tokens: int = 31
+    num_keypoints: int = 25
+    num_joints: int = 21
+    num_betas: int = 10
+    token_dim: int = 512
+
+
+SMPLER_X_L = SMPLerXConfig(VIT_L)
+SMPLER_X_TINY = SMPLerXConfig(VIT_TINY)
+
+
+class BodyEncoder(ViT):
+    """Body picture -> task tokens and image feature."""
+
+    def __init__(self, config: SMPLerXConfig):
+        super().__init__(config.vit)
+        self.task_tokens = nn.Parameter(torch.zeros(1, config.num_task_tokens, config.vit.embed_dim))
+
+    def forward(self, image: Tensor,
+                cond: Sequence[Tensor | None] | Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Picture (B, 3, 256, 192), RGB in [0, 1] -> image feature (B, C, 16, 12), task tokens (B, 31, C).
+
+        cond: see ViT.encode.
+        """
+        tokens, feature = self.encode(image, self.task_tokens.expand(len(image), -1, -1), cond)
+        return feature, tokens
+
+
+class BodyPositionNet(nn.Module):
+    """Where the keypoints are, from a heat map over columns, rows and depth."""
+
+    def __init__(self, config: SMPLerXConfig):
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv2d(config.vit.embed_dim, config.num_keypoints * DEPTH_BINS, 1))
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Image feature (B, C, 16, 12) -> keypoints (B, 25, 3): x, y, z in heat-map pixels."""
+        return soft_argmax(self.conv(feature).unflatten(1, (-1, DEPTH_BINS)))
+
+
+class BodyPose(NamedTuple):
+    """What the body expert says of a person."""
+
+    global_orient: Tensor  #: (B, 3, 3), to the camera frame
+    body_pose: Tensor      #: (B, 21, 3, 3), each relative to its parent
+    betas: Tensor          #: (B, 10)
+    transl: Tensor         #: (B, 3) metres, in front of the virtual camera
+
+
+class BodyRegressor(nn.Module):
+    """Rotations, shape and camera from the task tokens."""
+
+    def __init__(self, config: SMPLerXConfig):
+        super().__init__()
+        dim, num_keypoints = config.vit.embed_dim, config.num_keypoints
+        self.first_keypoint = config.num_task_tokens - num_keypoints
+        joined = num_keypoints * (config.token_dim + 3)
+        self.body_conv = nn.Sequential(nn.Linear(dim, config.token_dim))
+        self.root_pose_out = nn.Sequential(nn.Linear(joined, 6))
+        self.body_pose_out = nn.Sequential(nn.Linear(joined, config.num_joints * 6))
+        self.shape_out = nn.Sequential(nn.Linear(dim, config.num_betas))
+        self.cam_out = nn.Sequential(nn.Linear(dim, 3))
+
+    def forward(self, task_tokens: Tensor, keypoints: Tensor) -> BodyPose:
+        """Task tokens (B, 31, C) and keypoints (B, 25, 3) in heat-map pixels -> BodyPose."""
+        tokens = self.body_conv(task_tokens[:, self.first_keypoint:])
+        joined = torch.cat([tokens, keypoints.to(tokens.dtype)], dim=-1).flatten(1)
+        return BodyPose(
+            global_orient=rotation_from_6d_rows(self.root_pose_out(joined)),
+            body_pose=rotation_from_6d_rows(self.body_pose_out(joined).unflatten(1, (-1, 6))),
+            betas=self.shape_out(task_tokens[:, 0]),
+            transl=translation_from_camera(self.cam_out(task_tokens[:, 1])))
+
+
+def soft_argmax(heatmap: Tensor) -> Tensor:
+    """Heat maps (..., D, H, W) before softmax -> expected x, y, z (..., 3) in pixels of W, H, D."""
+    # Half precision would round positions to a hundredth of a pixel.
+    heatmap = heatmap.to(torch.promote_types(heatmap.dtype, torch.float32))
+    volume = heatmap.flatten(-3).softmax(-1).view_as(heatmap)
+    expected = []
+    for axis in (-1, -2, -3):
+        others = tuple(a for a in (-1, -2, -3) if a != axis)
+        line = volume.sum(others)
+        expected.append(line @ torch.arange(line.shape[-1], dtype=line.dtype, device=line.device))
+    return torch.stack(expected, dim=-1)
+
+
+def translation_from_camera(camera: Tensor) -> Tensor:
+    """Regressed camera (..., 3) -> translation (..., 3) metres in front of the virtual camera."""
+    farthest = VIRTUAL_FOCAL * CAMERA_CUBE / (BODY_SIZE[0] * BODY_SIZE[1]) ** 0.5
+    return torch.cat([camera[..., :2], camera[..., 2:].sigmoid() * farthest], dim=-1)
+
+
+def project_to_heatmap(points: Tensor, stride: int = 16) -> Tensor:
+    """Points (..., 3) in front of the virtual camera, metres -> (..., 2) heat-map pixels."""
+    centre = torch.tensor([BODY_SIZE[1] / 2, BODY_SIZE[0] / 2], dtype=points.dtype, device=points.device)
+    # The small number keeps a point at the camera finite; training had it.
+    return (points[..., :2] / (points[..., 2:] + 1e-4) * VIRTUAL_FOCAL + centre) / stride
