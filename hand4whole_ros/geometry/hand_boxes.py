@@ -1,0 +1,34 @@
+"""From keypoints of a hand to the square box its picture is cut from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .crops import box_around
+
+#: A keypoint counts above this score, and a hand exists with more keypoints than that.
+MIN_SCORE = 0.3
+MIN_KEYPOINTS = 3
+#: Around the keypoints, twice: to hold the flesh, then to leave room.
+FLESH = 1.2
+ROOM = 2.0
+
+
+def hand_boxes(keypoints: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Square boxes xyxy (..., 4), in the keypoints' pixels, and whether each hand exists (...), bool.
+
+    keypoints (..., N, 2) and scores (..., N) of one hand with its wrist. A hand that does not exist gets a box
+    of two pixels around (0.5, 0.5), which nothing should be cut from.
+    """
+    seen = scores > MIN_SCORE
+    exists = seen.sum(-1) > MIN_KEYPOINTS
+    low = keypoints.masked_fill(~seen[..., None], torch.inf).amin(-2)
+    high = keypoints.masked_fill(~seen[..., None], -torch.inf).amax(-2)
+    low = torch.where(exists[..., None], low, torch.zeros_like(low))
+    high = torch.where(exists[..., None], high, torch.full_like(high, 1 / FLESH))
+    centre = torch.where(exists[..., None], (low + high) / 2, torch.full_like(low, 0.5))
+    size = (high - low) * FLESH
+    # Keypoints in one line make a thin box rather than none.
+    size = torch.where(size > 0, size, torch.full_like(size, 1e-4))
+    return box_around(centre, size, extension=ROOM), exists
