@@ -21,6 +21,12 @@ _KEYS = ('v_template', 'f', 'shapedirs', 'posedirs', 'J_regressor', 'weights', '
          'hands_componentsl', 'hands_componentsr', 'hands_meanl', 'hands_meanr', 'lmk_faces_idx',
          'lmk_bary_coords')
 
+#: The outline of the face, which moves over the skin as the head turns. Only the networks' keypoints need it.
+_CONTOUR_KEYS = ('dynamic_lmk_faces_idx', 'dynamic_lmk_bary_coords')
+
+#: The joint the turn of the head is measured at, from the pelvis up.
+_NECK = skeleton.JOINT['neck']
+
 
 class BodyModelError(ValueError):
     """A body model file cannot be used. One line says which, what is wrong with it and what to do."""
@@ -44,7 +50,7 @@ def read_smplx_npz(path: Path) -> dict[str, np.ndarray]:
             if missing:
                 raise BodyModelError(f'{path} is not an SMPL-X model: it lacks {", ".join(missing)}; '
                                      f'found {", ".join(sorted(data.files)[:8]) or "nothing"}')
-            arrays = {key: data[key] for key in _KEYS}
+            arrays = {key: data[key] for key in _KEYS + _CONTOUR_KEYS if key in data.files}
     except BodyModelError:
         raise
     except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes
@@ -91,26 +97,39 @@ class SmplxModel(smplx.SMPLX):
 
     The library's own constructor takes a path only, and unpickles whatever the file holds; this one runs the
     same constructors from SMPL-H upwards and adds what SMPL-X adds. Ten shape and ten expression components,
-    finger poses as plain rotations about the flat hand, no pose kept inside the module.
+    finger poses as plain rotations, no pose kept inside the module.
+
+    flat_hand_mean: a finger pose of zero is the flat hand; else the mean hand of the file, as published
+    networks regress it. use_face_contour: 17 points more, the outline of the face, hence 144 joints.
     """
 
     SHAPE_SPACE_DIM = NUM_BETAS
 
-    def __init__(self, arrays: dict[str, np.ndarray]):
+    def __init__(self, arrays: dict[str, np.ndarray], flat_hand_mean: bool = True,
+                 use_face_contour: bool = False):
+        missing = [key for key in _CONTOUR_KEYS if key not in arrays]
+        if use_face_contour and missing:
+            raise BodyModelError(f'the outline of the face needs {" and ".join(missing)}, which this body model '
+                                 f'lacks; use the SMPL-X file as published (SMPLX_NEUTRAL.npz)')
         shapedirs = arrays['shapedirs']
         full = shapedirs.shape[-1] >= _FULL_SHAPE_SPACE + NUM_EXPRESSION
         start = _FULL_SHAPE_SPACE if full else NUM_BETAS
         data = SimpleNamespace(**{**arrays, 'shapedirs': shapedirs[..., :NUM_BETAS]})
         super(smplx.SMPLX, self).__init__(
-            model_path='', data_struct=data, num_betas=NUM_BETAS, use_pca=False, flat_hand_mean=True,
-            vertex_ids=vertex_ids['smplx'], create_betas=False, create_global_orient=False,
-            create_body_pose=False, create_transl=False, create_left_hand_pose=False,
-            create_right_hand_pose=False)
-        self.use_face_contour = False
+            model_path='', data_struct=data, num_betas=NUM_BETAS, use_pca=False,
+            flat_hand_mean=flat_hand_mean, vertex_ids=vertex_ids['smplx'], create_betas=False,
+            create_global_orient=False, create_body_pose=False, create_transl=False,
+            create_left_hand_pose=False, create_right_hand_pose=False)
+        self.use_face_contour = use_face_contour
         self._num_expression_coeffs = NUM_EXPRESSION
-        for name, values, dtype in (
-                ('expr_dirs', shapedirs[..., start:start + NUM_EXPRESSION], torch.float32),
-                ('lmk_faces_idx', arrays['lmk_faces_idx'], torch.long),
-                ('lmk_bary_coords', arrays['lmk_bary_coords'], torch.float32)):
+        buffers = {'expr_dirs': shapedirs[..., start:start + NUM_EXPRESSION],
+                   'lmk_faces_idx': arrays['lmk_faces_idx'], 'lmk_bary_coords': arrays['lmk_bary_coords']}
+        if use_face_contour:
+            chain = [_NECK]
+            while chain[-1]:
+                chain.append(skeleton.PARENTS[chain[-1]])
+            buffers.update({key: arrays[key] for key in _CONTOUR_KEYS}, neck_kin_chain=chain)
+        for name, values in buffers.items():
+            index = name.endswith(('_idx', '_chain'))
             self.register_buffer(name, torch.as_tensor(np.asarray(values).astype(
-                np.int64 if dtype == torch.long else np.float32)))
+                np.int64 if index else np.float32)))
