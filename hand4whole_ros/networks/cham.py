@@ -45,7 +45,7 @@ CHAM_TINY = CHAMConfig(hand_dim=64, body_dim=32, body_depth=VIT_TINY.depth)
 
 
 class HandFeatures(NamedTuple):
-    """What the hand expert saw of one side. Only hands that exist have rows; N of B people have this hand."""
+    """What the hand expert saw of one side, on one device. Only hands that exist have rows: N of B people."""
 
     feature: Tensor  #: (N, C, 16, 12), of left hands mirrored back
     boxes: Tensor    #: (N, 4) square boxes xyxy, body-picture pixels
