@@ -20,8 +20,9 @@ from .. import skeleton
 from ..estimate import WholeBodyEstimate
 from ..geometry.kinematics import forward_kinematics
 from ..geometry.mesh import boundary_ring, submesh_faces
+from .npz_file import BodyModelError
 from .open_body import TIPS_KEY, OpenBodyUnavailable, load_or_build
-from .smplx_file import NUM_BETAS, BodyModelError, SmplxModel, fingertip_vertices, read_smplx_npz
+from .smplx_file import NUM_BETAS, SmplxModel, fingertip_vertices, read_smplx_npz
 
 __all__ = ['BodyKinematics', 'BodyModel', 'BodyModelError', 'BodyOutput', 'OpenBodyUnavailable']
 

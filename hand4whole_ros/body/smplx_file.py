@@ -11,6 +11,7 @@ import torch
 from smplx.vertex_ids import vertex_ids
 
 from .. import skeleton
+from .npz_file import BodyModelError, read_npz
 
 NUM_BETAS = NUM_EXPRESSION = 10
 
@@ -28,34 +29,12 @@ _CONTOUR_KEYS = ('dynamic_lmk_faces_idx', 'dynamic_lmk_bary_coords')
 _NECK = skeleton.JOINT['neck']
 
 
-class BodyModelError(ValueError):
-    """A body model file cannot be used. One line says which, what is wrong with it and what to do."""
-
-
 def read_smplx_npz(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a licensed SMPL-X .npz that posing needs, checked. Nothing is ever unpickled.
 
     SMPL-X's own files also carry pickled dictionaries (`joint2num`, `part2num`); they are not touched.
     """
-    path = Path(path).expanduser()
-    if path.suffix.lower() == '.pkl':
-        raise BodyModelError(f'{path} is a pickle, which can run code when opened; make an .npz of it with '
-                             f'`hand4whole weights convert {path}`, or use the .npz that SMPL-X also offers')
-    if not path.is_file():
-        what = 'is a folder, not a file' if path.is_dir() else 'does not exist'
-        raise BodyModelError(f'body model {path} {what}; name an SMPL-X file such as SMPLX_NEUTRAL.npz')
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            missing = [key for key in _KEYS if key not in data.files]
-            if missing:
-                raise BodyModelError(f'{path} is not an SMPL-X model: it lacks {", ".join(missing)}; '
-                                     f'found {", ".join(sorted(data.files)[:8]) or "nothing"}')
-            arrays = {key: data[key] for key in _KEYS + _CONTOUR_KEYS if key in data.files}
-    except BodyModelError:
-        raise
-    except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes
-        raise BodyModelError(
-            f'{path} cannot be read as an SMPL-X .npz ({error}); is the download complete?') from None
+    arrays = read_npz(path, _KEYS, 'SMPL-X', 'SMPLX_NEUTRAL.npz')
     check_arrays(arrays, path)
     return arrays
 

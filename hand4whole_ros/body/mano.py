@@ -1,0 +1,111 @@
+"""MANO (Romero et al., SIGGRAPH Asia 2017): hand pose and shape in, mesh, joints and keypoints out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from smplx.lbs import lbs
+from smplx.vertex_ids import vertex_ids
+from torch import Tensor, nn
+
+from .. import skeleton
+from .npz_file import BodyModelError, read_npz
+
+NUM_VERTICES, NUM_JOINTS, NUM_BETAS = 778, 16, 10
+
+_SHAPES = {'v_template': (NUM_VERTICES, 3), 'shapedirs': (NUM_VERTICES, 3, NUM_BETAS),
+           'posedirs': (NUM_VERTICES, 3, 9 * (NUM_JOINTS - 1)), 'J_regressor': (NUM_JOINTS, NUM_VERTICES),
+           'weights': (NUM_VERTICES, NUM_JOINTS), 'kintree_table': (2, NUM_JOINTS),
+           'hands_mean': (3 * (NUM_JOINTS - 1),), 'f': (1538, 3)}
+
+_FINGERS = ('thumb', 'index', 'middle', 'ring', 'pinky')
+
+#: Finger tips by WiLoR's choice of vertices, which is the smplx library's, ...
+_TIPS = tuple(vertex_ids['mano'][finger] for finger in _FINGERS)
+#: ... and by that of the hand-object data sets, which Hand4Whole++ regresses keypoints with.
+_REGRESSED_TIPS = (745, 317, 445, 556, 673)
+
+# MANO's joints are the wrist and then the fingers in SMPL-X's order; a hand keypoint that is no joint is a tip.
+_KEYPOINT_SOURCE = tuple(
+    NUM_JOINTS + (k - 4) // 4 if joint is None else max(0, joint - skeleton.HAND_SLICE['right'].start + 1)
+    for k, joint in enumerate(skeleton.HAND_KEYPOINT_JOINTS['right']))
+
+
+@dataclass(frozen=True)
+class ManoOutput:
+    """A batch of posed hands in the model's own frame, metres."""
+
+    vertices: Tensor   # (B, 778, 3)
+    joints: Tensor     # (B, 16, 3) wrist, then index, middle, pinky, ring, thumb
+    keypoints: Tensor  # (B, 21, 3) in skeleton.HAND_KEYPOINT_NAMES order
+
+
+class Mano(nn.Module):
+    """The MANO layer of one hand; flat-hand zero, differentiable, nothing of it in a state dict.
+
+    hands_mean (15, 3): the mean pose, axis-angle, that MANO and SMPL-X files measure their poses from.
+    faces (1538, 3) int32 numpy.
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray]):
+        super().__init__()
+        floats = {key: torch.as_tensor(np.asarray(arrays[key], np.float32))
+                  for key in ('v_template', 'shapedirs', 'posedirs', 'J_regressor', 'weights', 'hands_mean')}
+        floats['posedirs'] = floats['posedirs'].flatten(0, 1).t().contiguous()
+        floats['hands_mean'] = floats['hands_mean'].view(-1, 3)
+        for key, values in floats.items():
+            self.register_buffer(key, values, persistent=False)
+        parents = torch.as_tensor(np.asarray(arrays['kintree_table'])[0].astype(np.int64))
+        parents[0] = -1
+        self.register_buffer('parents', parents, persistent=False)
+        self.faces = np.asarray(arrays['f'], np.int32)
+
+    @classmethod
+    def load(cls, path: Path) -> Mano:
+        """From a MANO .npz. Raises BodyModelError for a file that cannot be used."""
+        return cls(read_mano_npz(path))
+
+    def forward(self, global_orient: Tensor, hand_pose: Tensor, betas: Tensor) -> ManoOutput:
+        """Pose a batch: rotation matrices (B, 1, 3, 3) and (B, 15, 3, 3), betas (B, 10)."""
+        pose = torch.cat([global_orient, hand_pose], dim=1).to(self.v_template.dtype)
+        if not len(pose):  # the library cannot pose nobody
+            vertices, joints = pose.new_zeros(0, NUM_VERTICES, 3), pose.new_zeros(0, NUM_JOINTS, 3)
+            return ManoOutput(vertices, joints, _keypoints(joints, vertices[:, _TIPS]))
+        vertices, joints = lbs(betas.to(self.v_template.dtype), pose, self.v_template, self.shapedirs,
+                               self.posedirs, self.J_regressor, self.parents, self.weights, pose2rot=False)
+        return ManoOutput(vertices, joints, _keypoints(joints, vertices[:, _TIPS]))
+
+    def regress_keypoints(self, vertices: Tensor) -> Tensor:
+        """Keypoints (B, 21, 3) of any mesh (B, 778, 3) in MANO's topology, for either hand."""
+        return _keypoints(self.J_regressor @ vertices, vertices[:, _REGRESSED_TIPS])
+
+
+def load_pair(right: Path, left: Path) -> dict[str, Mano]:
+    """side -> Mano, with the known error of the published left file put right.
+
+    The x row of its shape directions carries the right hand's sign.
+    """
+    arrays = {'right': read_mano_npz(right), 'left': read_mano_npz(left)}
+    shapedirs = np.asarray(arrays['left']['shapedirs'], np.float32)
+    if np.abs(shapedirs[:, 0] - arrays['right']['shapedirs'][:, 0]).sum() < 1:
+        arrays['left']['shapedirs'] = shapedirs * np.float32([-1, 1, 1])[:, None]
+    return {side: Mano(values) for side, values in arrays.items()}
+
+
+def read_mano_npz(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a MANO .npz that posing needs, checked. Nothing is ever unpickled."""
+    arrays = read_npz(path, tuple(_SHAPES), 'MANO', 'MANO_RIGHT.npz')
+    for key, shape in _SHAPES.items():
+        if arrays[key].shape != shape:
+            raise BodyModelError(f'{path} is not an MANO model: {key} should have shape {shape}, '
+                                 f'found {arrays[key].shape}')
+        if not np.isfinite(arrays[key]).all():
+            raise BodyModelError(f'{path}: {key} holds numbers that are not finite; is the file damaged?')
+    return arrays
+
+
+def _keypoints(joints: Tensor, tips: Tensor) -> Tensor:
+    return torch.cat([joints, tips], dim=1)[:, _KEYPOINT_SOURCE]

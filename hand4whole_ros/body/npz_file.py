@@ -1,0 +1,38 @@
+"""Reading the arrays of a body model file. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+
+class BodyModelError(ValueError):
+    """A body model file cannot be used. One line says which, what is wrong with it and what to do."""
+
+
+def read_npz(path: Path, keys: Sequence[str], kind: str, example: str) -> dict[str, np.ndarray]:
+    """The named arrays of an .npz. `kind` ('SMPL-X') and `example` ('SMPLX_NEUTRAL.npz') serve the messages.
+
+    Raises BodyModelError. Other members of the file, such as pickled dictionaries, are not touched.
+    """
+    path = Path(path).expanduser()
+    if path.suffix.lower() == '.pkl':
+        raise BodyModelError(f'{path} is a pickle, which can run code when opened; make an .npz of it with '
+                             f'`hand4whole weights convert {path}`, or use an .npz where {kind} offers one')
+    if not path.is_file():
+        what = 'is a folder, not a file' if path.is_dir() else 'does not exist'
+        raise BodyModelError(f'body model {path} {what}; name an {kind} file such as {example}')
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            missing = [key for key in keys if key not in data.files]
+            if missing:
+                raise BodyModelError(f'{path} is not an {kind} model: it lacks {", ".join(missing)}; '
+                                     f'found {", ".join(sorted(data.files)[:8]) or "nothing"}')
+            return {key: data[key] for key in keys}
+    except BodyModelError:
+        raise
+    except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes
+        raise BodyModelError(
+            f'{path} cannot be read as an {kind} .npz ({error}); is the download complete?') from None
