@@ -12,10 +12,12 @@ class BodyModelError(ValueError):
     """A body model file cannot be used. One line says which, what is wrong with it and what to do."""
 
 
-def read_npz(path: Path, keys: Sequence[str], kind: str, example: str) -> dict[str, np.ndarray]:
+def read_npz(path: Path, keys: Sequence[str], kind: str, example: str,
+             optional: Sequence[str] = ()) -> dict[str, np.ndarray]:
     """The named arrays of an .npz. `kind` ('SMPL-X') and `example` ('SMPLX_NEUTRAL.npz') serve the messages.
 
-    Raises BodyModelError. Other members of the file, such as pickled dictionaries, are not touched.
+    Those of `optional` come along where the file has them. Raises BodyModelError. Other members of the
+    file, such as pickled dictionaries, are not touched.
     """
     path = Path(path).expanduser()
     if path.suffix.lower() == '.pkl':
@@ -30,7 +32,7 @@ def read_npz(path: Path, keys: Sequence[str], kind: str, example: str) -> dict[s
             if missing:
                 raise BodyModelError(f'{path} is not an {kind} model: it lacks {", ".join(missing)}; '
                                      f'found {", ".join(sorted(data.files)[:8]) or "nothing"}')
-            return {key: data[key] for key in keys}
+            return {key: data[key] for key in (*keys, *optional) if key in data.files}
     except BodyModelError:
         raise
     except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes

@@ -34,7 +34,7 @@ def read_smplx_npz(path: Path) -> dict[str, np.ndarray]:
 
     SMPL-X's own files also carry pickled dictionaries (`joint2num`, `part2num`); they are not touched.
     """
-    arrays = read_npz(path, _KEYS, 'SMPL-X', 'SMPLX_NEUTRAL.npz')
+    arrays = read_npz(path, _KEYS, 'SMPL-X', 'SMPLX_NEUTRAL.npz', optional=_CONTOUR_KEYS)
     check_arrays(arrays, path)
     return arrays
 

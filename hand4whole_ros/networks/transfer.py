@@ -19,16 +19,10 @@ from ..geometry.alignment import apply_alignment, rigid_alignment
 from ..geometry.mesh import boundary_ring
 from ..keypoints import HAND_KEYPOINTS
 
-#: Of the MANO mesh, thumb to pinky: where the transferred keypoints have their finger tips, on both hands.
-TRANSFER_FINGERTIPS = (745, 317, 445, 556, 673)
 #: The seam: this many steps out from the wrist ring, to at most this many neighbours of a vertex.
 SEAM_GROWTH = 3
 MAX_NEIGHBOURS = 10
 SMOOTHING_ROUNDS = 5
-
-#: MANO's joints are the wrist and the fingers in SMPL-X's order.
-_MANO_JOINT = {name: k for k, name in enumerate(
-    ('wrist',) + tuple(name[len('left_'):] for name in skeleton.JOINT_NAMES[skeleton.HAND_SLICE['left']]))}
 
 
 class PosedHands(NamedTuple):
@@ -123,21 +117,3 @@ def seam_operator(neighbours: list[np.ndarray], ring: np.ndarray) -> tuple[np.nd
         one_round[row, np.searchsorted(around, neighbours[vertex])] += 0.5 / len(neighbours[vertex])
     rounds = np.linalg.matrix_power(one_round, SMOOTHING_ROUNDS)
     return band, around, rounds[rows].astype(np.float32)
-
-
-def keypoint_regressor(joint_regressor: Tensor) -> Tensor:
-    """MANO's joint regressor (16, 778) -> the keypoints' (21, 778), in skeleton.HAND_KEYPOINT_NAMES order.
-
-    The published weights were trained with the right hand's regressor for both hands.
-    """
-    tips = joint_regressor.new_zeros(len(TRANSFER_FINGERTIPS), joint_regressor.shape[1])
-    tips[range(len(TRANSFER_FINGERTIPS)), TRANSFER_FINGERTIPS] = 1
-    sources = torch.cat([joint_regressor, tips])
-    order, tip = [], len(joint_regressor)
-    for name in skeleton.HAND_KEYPOINT_NAMES:
-        if name.endswith('_tip'):
-            order.append(tip)
-            tip += 1
-        else:
-            order.append(_MANO_JOINT[name])
-    return sources[order]
