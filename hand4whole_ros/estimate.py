@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace  # noqa: F401 (replace is how a changed copy is made)
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor

@@ -4,6 +4,7 @@ The first pixel's red is ten times the number of people; its green chooses what 
 """
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.model import BodyModel
 from hand4whole_ros.body.posing import posed
-from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate, replace
+from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
 from hand4whole_ros.estimators.base import Estimator, EstimatorUnavailable
 
 PEOPLE = 10                                         # red of one person

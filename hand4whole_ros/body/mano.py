@@ -12,7 +12,7 @@ from smplx.vertex_ids import vertex_ids
 from torch import Tensor, nn
 
 from .. import skeleton
-from .npz_file import BodyModelError, read_npz
+from .npz_file import check_shapes, read_npz
 
 NUM_VERTICES, NUM_JOINTS, NUM_BETAS = 778, 16, 10
 
@@ -98,12 +98,7 @@ def load_pair(right: Path, left: Path) -> dict[str, Mano]:
 def read_mano_npz(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a MANO .npz that posing needs, checked. Nothing is ever unpickled."""
     arrays = read_npz(path, tuple(_SHAPES), 'MANO', 'MANO_RIGHT.npz')
-    for key, shape in _SHAPES.items():
-        if arrays[key].shape != shape:
-            raise BodyModelError(f'{path} is not an MANO model: {key} should have shape {shape}, '
-                                 f'found {arrays[key].shape}')
-        if not np.isfinite(arrays[key]).all():
-            raise BodyModelError(f'{path}: {key} holds numbers that are not finite; is the file damaged?')
+    check_shapes(arrays, _SHAPES, path, 'MANO')
     return arrays
 
 

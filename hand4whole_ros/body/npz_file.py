@@ -38,3 +38,14 @@ def read_npz(path: Path, keys: Sequence[str], kind: str, example: str,
     except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes
         raise BodyModelError(
             f'{path} cannot be read as an {kind} .npz ({error}); is the download complete?') from None
+
+
+def check_shapes(arrays: dict[str, np.ndarray], shapes: dict[str, tuple[int, ...]], path: Path | str,
+                 kind: str) -> None:
+    """BodyModelError unless each array named in `shapes` has that shape and finite numbers."""
+    for key, shape in shapes.items():
+        if arrays[key].shape != shape:
+            raise BodyModelError(f'{path} is not an {kind} model: {key} should have shape {shape}, '
+                                 f'found {arrays[key].shape}')
+        if not np.isfinite(arrays[key]).all():
+            raise BodyModelError(f'{path}: {key} holds numbers that are not finite; is the file damaged?')

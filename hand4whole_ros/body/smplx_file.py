@@ -11,7 +11,7 @@ import torch
 from smplx.vertex_ids import vertex_ids
 
 from .. import skeleton
-from .npz_file import BodyModelError, read_npz
+from .npz_file import BodyModelError, check_shapes, read_npz
 
 NUM_BETAS = NUM_EXPRESSION = 10
 
@@ -45,12 +45,7 @@ def check_arrays(arrays: dict[str, np.ndarray], path: Path | str) -> None:
     expected = {'v_template': (vertices, 3), 'posedirs': (vertices, 3, 9 * (joints - 1)),
                 'J_regressor': (joints, vertices), 'weights': (vertices, joints),
                 'kintree_table': (2, joints)}
-    for key, shape in expected.items():
-        if arrays[key].shape != shape:
-            raise BodyModelError(f'{path} is not an SMPL-X model: {key} should have shape {shape}, '
-                                 f'found {arrays[key].shape}')
-        if not np.isfinite(arrays[key]).all():
-            raise BodyModelError(f'{path}: {key} holds numbers that are not finite; is the file damaged?')
+    check_shapes(arrays, expected, path, 'SMPL-X')
     shapedirs = arrays['shapedirs']
     if shapedirs.shape[:2] != (vertices, 3) or shapedirs.shape[-1] < NUM_BETAS + NUM_EXPRESSION:
         raise BodyModelError(f'{path} is not an SMPL-X model: shapedirs should have shape '
