@@ -1,0 +1,57 @@
+"""The licensed body files as one: SMPL-X, both MANO hands, and which vertices of the one are the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import skeleton
+from .hand_transfer import HandTransfer
+from .mano import NUM_VERTICES, Mano, load_pair
+from .npz_file import BodyModelError, read_npz
+from .smplx_file import SmplxModel, fingertip_vertices, read_smplx_npz
+
+
+@dataclass(frozen=True)
+class PublishedBody:
+    """SMPL-X and MANO as read from their files; makes the layers that pose them."""
+
+    #: Of the SMPL-X file, see smplx_file.read_smplx_npz.
+    arrays: dict[str, np.ndarray]
+    #: side -> (5,) vertex ids of SMPL-X, thumb to pinky.
+    fingertips: dict[str, np.ndarray]
+    #: side -> the MANO layer, on the CPU.
+    mano: dict[str, Mano]
+    #: side -> (778,) SMPL-X vertex of every MANO vertex.
+    hand_vertices: dict[str, np.ndarray]
+
+    @classmethod
+    def load(cls, smplx: Path, mano_right: Path, mano_left: Path, vertex_ids: Path) -> PublishedBody:
+        """From .npz files: SMPLX_*, MANO_RIGHT, MANO_LEFT, MANO_SMPLX_vertex_ids. Raises BodyModelError."""
+        arrays = read_smplx_npz(smplx)
+        return cls(arrays, fingertip_vertices(arrays, smplx), load_pair(mano_right, mano_left),
+                   read_vertex_ids(vertex_ids, len(arrays['v_template'])))
+
+    def smplx(self, **options) -> SmplxModel:
+        """A new SMPL-X layer; options as SmplxModel takes them."""
+        return SmplxModel(self.arrays, **options)
+
+    def transfer(self) -> HandTransfer:
+        """A new layer that puts MANO's hands onto SMPL-X."""
+        return HandTransfer(self.arrays['f'], len(self.arrays['v_template']), self.hand_vertices,
+                            {side: layer.faces for side, layer in self.mano.items()})
+
+
+def read_vertex_ids(path: Path, num_vertices: int) -> dict[str, np.ndarray]:
+    """side -> (778,) int64 from MANO_SMPLX_vertex_ids.npz. Raises BodyModelError."""
+    keys = {side: f'{side}_hand' for side in skeleton.SIDES}
+    found = read_npz(path, tuple(keys.values()), 'MANO-to-SMPL-X', 'MANO_SMPLX_vertex_ids.npz')
+    ids = {side: np.asarray(found[key]) for side, key in keys.items()}
+    for side, values in ids.items():
+        fits = values.shape == (NUM_VERTICES,) and np.issubdtype(values.dtype, np.integer)
+        if not fits or len(np.unique(values)) != NUM_VERTICES or values.min() < 0 or values.max() >= num_vertices:
+            raise BodyModelError(f'{path}: {keys[side]} should number {NUM_VERTICES} different vertices '
+                                 f'of {num_vertices}')
+    return {side: values.astype(np.int64) for side, values in ids.items()}
