@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import roma
 import torch
 from smplx.lbs import lbs
 from smplx.vertex_ids import vertex_ids
@@ -93,6 +94,19 @@ def load_pair(right: Path, left: Path) -> dict[str, Mano]:
     if np.abs(shapedirs[:, 0] - arrays['right']['shapedirs'][:, 0]).sum() < 1:
         arrays['left']['shapedirs'] = shapedirs * np.float32([-1, 1, 1])[:, None]
     return {side: Mano(values) for side, values in arrays.items()}
+
+
+def pose_as_right(right: Mano, hand_pose: Tensor, betas: Tensor, side: str) -> Tensor:
+    """Meshes (N, 778, 3) of hands whose wrists are not turned, in the right hand's topology.
+
+    hand_pose (N, 15, 3) axis-angle, flat-hand zero; betas (N, 10). A left hand is the mirror image in x of a
+    right one, as it is to a network that sees every hand as a right one.
+    """
+    left = side == 'left'
+    turn, mirror = (hand_pose.new_tensor(sign if left else (1, 1, 1)) for sign in ((1, -1, -1), (-1, 1, 1)))
+    rotations = roma.rotvec_to_rotmat(hand_pose * turn)
+    wrist = torch.eye(3, dtype=rotations.dtype, device=rotations.device).expand(len(rotations), 1, 3, 3)
+    return right(wrist, rotations, betas).vertices * mirror
 
 
 def read_mano_npz(path: Path) -> dict[str, np.ndarray]:

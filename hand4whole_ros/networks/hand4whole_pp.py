@@ -1,0 +1,203 @@
+"""Hand4Whole++ (Moon, CVPR 2026): a body expert that is told what a hand expert sees. The whole forward.
+
+Both experts are frozen; CHAM between them is what was trained. Wrists come from the body expert, fingers and the
+hands' shape from the hand expert, whose meshes are laid onto the body. Names of modules are those of the published
+checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import roma
+import torch
+from torch import Tensor, nn
+
+from .. import keypoints, skeleton
+from ..body.hand_transfer import PosedHands
+from ..body.mano import pose_as_right
+from ..body.published import PublishedBody
+from ..geometry.crops import body_picture, roi_align
+from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAM_TINY, CHAMConfig, HandFeatures
+from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
+from .smpler_x import (
+    SMPLER_X_L, SMPLER_X_TINY, BodyEncoder, BodyPose, BodyPositionNet, BodyRegressor, SMPLerXConfig)
+from .wilor import WILOR, WILOR_TINY, PlacedHands, WiLoR, WiLoRConfig, place_hands, prepare_crops
+
+#: Right hands come first in the hand expert's batch.
+SIDES = ('right', 'left')
+
+
+@dataclass(frozen=True)
+class Hand4WholePPConfig:
+    """Dimensions of the parts."""
+
+    body: SMPLerXConfig
+    hand: WiLoRConfig
+    cham: CHAMConfig
+
+
+HAND4WHOLE_PP = Hand4WholePPConfig(SMPLER_X_L, WILOR, CHAM_HAND4WHOLE_PP)
+#: Small enough for a test to run in milliseconds.
+HAND4WHOLE_PP_TINY = Hand4WholePPConfig(SMPLER_X_TINY, WILOR_TINY, CHAM_TINY)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Which expert has the last word on what; the defaults are the published method.
+
+    wrist: 'cham' is the body expert's, told by CHAM what the hands look like; 'body' the body expert's alone;
+    'copy' the hand expert's, put in place of the body expert's (Table 2 of the paper).
+    fingers: 'hand' is the hand expert's; 'body' SMPL-X's mean hand, for the body expert regresses no fingers.
+    hand_shape: 'hand' lays MANO meshes of the hand expert's shape onto the body; 'body' keeps SMPL-X's own hands
+    (Table 3).
+    """
+
+    wrist: str = 'cham'
+    fingers: str = 'hand'
+    hand_shape: str = 'hand'
+
+    #: Field -> what it may be.
+    CHOICES = {'wrist': ('cham', 'body', 'copy'), 'fingers': ('hand', 'body'), 'hand_shape': ('hand', 'body')}
+
+    def __post_init__(self):
+        for name, choices in self.CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f'{name}: expected one of {", ".join(choices)}, found {getattr(self, name)!r}')
+
+
+class HandBoxes(NamedTuple):
+    """Where the hands of one side are, for B people."""
+
+    boxes: Tensor   #: (B, 4) square boxes xyxy, pixels of the body picture (256 rows, 192 columns)
+    exists: Tensor  #: (B,) bool; the boxes of other hands are not looked at
+
+
+@dataclass(frozen=True)
+class WholeBody:
+    """B people. Frame of the virtual camera that sees the body picture (geometry.crops.virtual_camera), metres."""
+
+    body: BodyPose                  #: rotations, betas, transl
+    face: FacePose                  #: expression, jaw
+    hand_pose: dict[str, Tensor]    #: side -> (B, 15, 3) axis-angle, flat-hand zero; SMPL-X's mean where not seen
+    hands: dict[str, PlacedHands]   #: side -> what the hand expert says, of hands that exist
+    heatmap_keypoints: Tensor       #: (B, 25, 3) body keypoints in heat-map pixels
+    joints: Tensor                  #: (B, 144, 3) SMPL-X's, before hands are laid on
+    vertices: Tensor                #: (B, V, 3)
+    keypoints: Tensor               #: (B, 137, 3) in keypoints.KEYPOINT_NAMES order
+    laid: dict[str, Tensor]         #: side -> (N, 3, 3): turns the hand expert's hands to where they were laid
+
+
+class Hand4WholePP(nn.Module):
+    """The experts, CHAM between them, and the bodies they pose. One pass serves all people and all their hands."""
+
+    def __init__(self, config: Hand4WholePPConfig, body: PublishedBody):
+        super().__init__()
+        self.config = config
+        self.encoder = BodyEncoder(config.body)
+        self.body_position_net = BodyPositionNet(config.body)
+        self.body_regressor = BodyRegressor(config.body)
+        self.face_roi_net = FaceRoI()
+        self.face_regressor = FaceRegressor()
+        self.hand_control_net = CHAM(config.cham)
+        self.wilor = WiLoR(config.hand, body.mano['right'])
+        self.smplx_layer = body.smplx(flat_hand_mean=True, use_face_contour=True)
+        self.transfer = body.transfer()
+        for side in SIDES:
+            self.register_buffer(f'{side}_mean_pose', body.mano[side].hands_mean, persistent=False)
+
+    def forward(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: Strategy = Strategy()) -> WholeBody:
+        """Patches (B, 3, 512, 384) of people, RGB in [0, 1], and where their hands are: side -> HandBoxes."""
+        hands = self.look_at_hands(patches, boxes)
+        cond = self.condition(hands, boxes) if strategy.wrist == 'cham' else None
+        feature, tokens = self.encoder(body_picture(patches).to(_dtype(self.encoder)), cond)
+        # Where half precision is used, it ends here: rotations want more.
+        feature, tokens = feature.to(_dtype(self.body_regressor)), tokens.to(_dtype(self.body_regressor))
+        where = self.body_position_net(feature)
+        body = self.body_regressor(tokens, where)
+        face_feature = self.face_roi_net(patches.to(_dtype(self.face_roi_net)), face_box(where))
+        face = self.face_regressor(face_feature.to(_dtype(self.face_regressor)))
+        if strategy.wrist == 'copy':
+            body = copy_wrists(body, hands, boxes)
+        return self.assemble(body, face, where, hands, boxes, strategy)
+
+    def look_at_hands(self, patches: Tensor, boxes: Mapping[str, HandBoxes]) -> dict[str, PlacedHands]:
+        """What the hand expert says: side -> PlacedHands of those that exist."""
+        people = {side: boxes[side].exists.nonzero()[:, 0] for side in SIDES}
+        where = torch.cat([boxes[side].boxes[people[side]] for side in SIDES])
+        left = torch.arange(len(where), device=where.device) >= len(people['right'])
+        crops = roi_align(patches[torch.cat(list(people.values()))], where * PATCH_SCALE)
+        placed = place_hands(self.wilor(prepare_crops(crops, left)), left, where)
+        return {side: PlacedHands(*(values[left == (side == 'left')] for values in vars(placed).values()))
+                for side in SIDES}
+
+    def condition(self, hands: Mapping[str, PlacedHands], boxes: Mapping[str, HandBoxes]) -> list[Tensor] | None:
+        """What CHAM adds before every block of the body expert: (B, C, 16, 12) each; None without hands."""
+        seen = (HandFeatures(hands[side].feature.to(_dtype(self.hand_control_net)),
+                             boxes[side].boxes[boxes[side].exists], boxes[side].exists) for side in SIDES)
+        return self.hand_control_net(*seen)
+
+    def assemble(self, body: BodyPose, face: FacePose, where: Tensor, hands: Mapping[str, PlacedHands],
+                 boxes: Mapping[str, HandBoxes], strategy: Strategy = Strategy()) -> WholeBody:
+        """Pose SMPL-X with what all experts said, and lay the hands onto it."""
+        people = len(where)
+        pose = {side: self._finger_pose(side, hands[side], boxes[side].exists, strategy) for side in SIDES}
+        eyes = where.new_zeros(people, 3)
+        mesh = self.smplx_layer(
+            global_orient=roma.rotmat_to_rotvec(body.global_orient), body_pose=_axis_angles(body.body_pose),
+            jaw_pose=roma.rotmat_to_rotvec(face.jaw_pose), leye_pose=eyes, reye_pose=eyes,
+            left_hand_pose=pose['left'].flatten(1), right_hand_pose=pose['right'].flatten(1),
+            betas=body.betas, expression=face.expression, transl=body.transl)
+        vertices, points, laid = mesh.vertices, mesh.joints[:, list(keypoints.KEYPOINT_JOINTS)], {}
+        if strategy.hand_shape == 'hand':
+            meshes = {side: self._hand_mesh(side, hands[side], pose[side], boxes[side].exists, strategy)
+                      for side in SIDES}
+            vertices, points, laid = self.transfer(vertices, points, meshes)
+            vertices = self.transfer.smooth(vertices, {side: boxes[side].exists for side in SIDES})
+        return WholeBody(body, face, pose, dict(hands), where, mesh.joints, vertices, points, laid)
+
+    def in_precision(self, dtype: torch.dtype) -> Hand4WholePP:
+        """Take the transformers, CHAM and the face to `dtype`; heads, rotations and meshes stay in float32."""
+        for part in (self.encoder, self.hand_control_net, self.wilor.backbone, self.wilor.refine_net,
+                     self.face_roi_net):
+            part.to(dtype)
+        return self
+
+    def _finger_pose(self, side, hands, exists, strategy):
+        """(B, 15, 3): the hand expert's where it saw the hand and has the say, else the mean hand."""
+        mean = getattr(self, f'{side}_mean_pose').expand(len(exists), -1, -1)
+        if strategy.fingers == 'body':
+            return mean
+        return mean.index_put((exists.nonzero()[:, 0],), hands.hand_pose)
+
+    def _hand_mesh(self, side, hands, pose, exists, strategy):
+        """PosedHands of one side, of the hand expert's shape."""
+        vertices = hands.vertices
+        if strategy.fingers == 'body':
+            vertices = pose_as_right(self.wilor.mano, pose[exists], hands.betas, side)
+        return PosedHands(vertices, self.wilor.mano.regress_keypoints(vertices), exists)
+
+
+def copy_wrists(body: BodyPose, hands: Mapping[str, PlacedHands], boxes: Mapping[str, HandBoxes]) -> BodyPose:
+    """The body with the hand expert's orientation of every hand that exists in place of its own."""
+    local = torch.cat([body.global_orient[:, None], body.body_pose], dim=1)
+    for side in SIDES:
+        people = boxes[side].exists.nonzero()[:, 0]
+        joint = skeleton.PARENTS[skeleton.WRIST[side]]
+        forearm = local[people, joint]
+        while joint:
+            joint = skeleton.PARENTS[joint]
+            forearm = local[people, joint] @ forearm
+        wrist = forearm.transpose(-1, -2) @ roma.rotvec_to_rotmat(hands[side].global_orient)
+        local = local.index_put((people, people.new_tensor(skeleton.WRIST[side])), wrist)
+    return body._replace(body_pose=local[:, 1:])
+
+
+def _axis_angles(rotations):
+    return roma.rotmat_to_rotvec(rotations).flatten(1)
+
+
+def _dtype(module):
+    return next(module.parameters()).dtype
