@@ -37,8 +37,8 @@ def filled(config, body, std=D.STD):
     return network
 
 
-def close(fixture, key, value, metres, spared=None):
-    """Within so many metres of the fixture, and within 5 mm at the places that `spared` (shape of value) tells."""
+def close(fixture, key, value, tolerance, spared=None, spare=5e-3):
+    """Within a tolerance of the fixture, and within `spare` at the places that `spared` (shape of value) tells."""
     reference, found = fixture.get(key), value.detach().numpy()
     if reference is None:
         stride = int(fixture[f'{key}@info'][0])
@@ -46,9 +46,9 @@ def close(fixture, key, value, metres, spared=None):
         spared = spared.reshape(-1)[::stride] if spared is not None else None
     difference = np.abs(found.astype(np.float64) - reference)
     if spared is not None:
-        assert difference[spared].max(initial=0) < 5e-3, key
+        assert difference[spared].max(initial=0) < spare, key
         difference = difference[~spared]
-    assert difference.max() < metres, key
+    assert difference.max() < tolerance, key
 
 
 @pytest.mark.parity_full
@@ -100,7 +100,8 @@ def test_end_to_end(body):
     spared[1, list(HAND_KEYPOINTS['left'])] = True
     close(f, 'smplx_kpt_cam', full.keypoints - full.keypoints[:, :1], 1e-4, spared.numpy())
     fixtures.check(f, 'kpt_proj_orig', project_to_heatmap(full.joints), 1e-5)
-    close(f, 'smplx_kpt_proj', project_to_heatmap(full.keypoints), 1e-4, spared[..., :2].numpy())
+    # 5 mm there are 0.05 heat-map pixels.
+    close(f, 'smplx_kpt_proj', project_to_heatmap(full.keypoints), 1e-4, spared[..., :2].numpy(), 0.05)
 
     # What the forward itself gave is the same, but for the hand that does not exist.
     spared = torch.zeros(found.vertices.shape, dtype=torch.bool)

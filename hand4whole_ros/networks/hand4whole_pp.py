@@ -20,7 +20,7 @@ from ..body.hand_transfer import PosedHands
 from ..body.mano import pose_as_right
 from ..body.published import PublishedBody
 from ..geometry.crops import body_picture, roi_align
-from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAM_TINY, CHAMConfig, HandFeatures
+from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAMConfig, HandFeatures
 from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
 from .smpler_x import (
     SMPLER_X_L, SMPLER_X_TINY, BodyEncoder, BodyPose, BodyPositionNet, BodyRegressor, SMPLerXConfig)
@@ -41,7 +41,8 @@ class Hand4WholePPConfig:
 
 HAND4WHOLE_PP = Hand4WholePPConfig(SMPLER_X_L, WILOR, CHAM_HAND4WHOLE_PP)
 #: Small enough for a test to run in milliseconds.
-HAND4WHOLE_PP_TINY = Hand4WholePPConfig(SMPLER_X_TINY, WILOR_TINY, CHAM_TINY)
+HAND4WHOLE_PP_TINY = Hand4WholePPConfig(
+    SMPLER_X_TINY, WILOR_TINY, CHAMConfig(VIT_TINY.embed_dim, VIT_TINY.embed_dim, VIT_TINY.depth))
 
 
 @dataclass(frozen=True)
