@@ -28,11 +28,12 @@ def body(tmp_path_factory):
                               root / 'mano/MANO_LEFT.npz', root / 'smplx/MANO_SMPLX_vertex_ids.npz')
 
 
-def filled(config, body, std=D.STD):
-    """The network with weights that anyone can generate from names."""
+def filled(config, body):
+    """The network with weights that anyone can generate from names; small transformers want larger ones."""
     network = Hand4WholePP(config, body).eval()
+    std = D.STD if config is HAND4WHOLE_PP else 0.12
     for name in COMPONENTS:
-        D.fill(getattr(network, name), std=std, prefix=f'{name}.')
+        D.fill(getattr(network, name), std=std if name in ('encoder', 'hand_control_net') else D.STD, prefix=f'{name}.')
     D.fill(network.wilor, std=std)
     return network
 
@@ -124,7 +125,7 @@ def only(boxes, rows):
 
 @pytest.fixture(scope='module')
 def tiny(body):
-    return filled(HAND4WHOLE_PP_TINY, body, std=0.12).requires_grad_(False)
+    return filled(HAND4WHOLE_PP_TINY, body).requires_grad_(False)
 
 
 def test_people_are_what_they_are_alone(tiny):
@@ -154,7 +155,7 @@ def test_hands_that_do_not_exist_are_not_looked_at(tiny):
 
 
 def test_a_fresh_cham_leaves_the_body_expert_as_it_is_to_the_last_bit(body):
-    network = filled(HAND4WHOLE_PP_TINY, body, std=0.12).requires_grad_(False)
+    network = filled(HAND4WHOLE_PP_TINY, body).requires_grad_(False)
     network.hand_control_net = CHAM(HAND4WHOLE_PP_TINY.cham).eval().requires_grad_(False)
     patches, boxes = scene()
     told, alone = network(patches, boxes), network(patches, boxes, Strategy(wrist='body'))
@@ -164,7 +165,7 @@ def test_a_fresh_cham_leaves_the_body_expert_as_it_is_to_the_last_bit(body):
 
 
 def test_a_loss_on_the_hands_reaches_every_parameter_of_cham(body):
-    network = filled(HAND4WHOLE_PP_TINY, body, std=0.12).requires_grad_(False)
+    network = filled(HAND4WHOLE_PP_TINY, body).requires_grad_(False)
     network.hand_control_net.requires_grad_(True)
     patches, boxes = scene()
     found = network(patches, boxes)
@@ -228,7 +229,7 @@ def as_smplx(found):
 def test_half_precision(body, tiny, dtype, metres):
     patches, boxes = scene()
     exact = tiny(patches, boxes)
-    found = filled(HAND4WHOLE_PP_TINY, body, std=0.12).requires_grad_(False).in_precision(dtype)(patches, boxes)
+    found = filled(HAND4WHOLE_PP_TINY, body).requires_grad_(False).in_precision(dtype)(patches, boxes)
     assert found.vertices.dtype == torch.float32
     there, here = (value.vertices - value.joints[:, :1] for value in (exact, found))
     assert (there - here).norm(dim=-1).mean() < metres

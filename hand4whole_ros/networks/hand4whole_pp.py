@@ -24,6 +24,7 @@ from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAMConfig, HandFeatures
 from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
 from .smpler_x import (
     SMPLER_X_L, SMPLER_X_TINY, BodyEncoder, BodyPose, BodyPositionNet, BodyRegressor, SMPLerXConfig)
+from .vit import VIT_TINY
 from .wilor import WILOR, WILOR_TINY, PlacedHands, WiLoR, WiLoRConfig, place_hands, prepare_crops
 
 #: Right hands come first in the hand expert's batch.
