@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from .. import skeleton
 from .hand_transfer import HandTransfer
@@ -35,13 +36,15 @@ class PublishedBody:
                    read_vertex_ids(vertex_ids, len(arrays['v_template'])))
 
     def smplx(self, **options) -> SmplxModel:
-        """A new SMPL-X layer; options as SmplxModel takes them."""
-        return SmplxModel(self.arrays, **options)
+        """A new SMPL-X layer on the CPU; options as SmplxModel takes them."""
+        with torch.device('cpu'):  # also within a network that is made on the meta device, to be filled later
+            return SmplxModel(self.arrays, **options)
 
     def transfer(self) -> HandTransfer:
-        """A new layer that puts MANO's hands onto SMPL-X."""
-        return HandTransfer(self.arrays['f'], len(self.arrays['v_template']), self.hand_vertices,
-                            {side: layer.faces for side, layer in self.mano.items()})
+        """A new layer on the CPU that puts MANO's hands onto SMPL-X."""
+        with torch.device('cpu'):
+            return HandTransfer(self.arrays['f'], len(self.arrays['v_template']), self.hand_vertices,
+                                {side: layer.faces for side, layer in self.mano.items()})
 
 
 def read_vertex_ids(path: Path, num_vertices: int) -> dict[str, np.ndarray]:
