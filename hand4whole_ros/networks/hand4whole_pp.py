@@ -119,8 +119,7 @@ class Hand4WholePP(nn.Module):
         feature, tokens = feature.to(_dtype(self.body_regressor)), tokens.to(_dtype(self.body_regressor))
         where = self.body_position_net(feature)
         body = self.body_regressor(tokens, where)
-        face_feature = self.face_roi_net(patches.to(_dtype(self.face_roi_net)), face_box(where))
-        face = self.face_regressor(face_feature.to(_dtype(self.face_regressor)))
+        face = self.face_regressor(self.face_roi_net(patches, face_box(where)))
         if strategy.wrist == 'copy':
             body = copy_wrists(body, hands, boxes)
         return self.assemble(body, face, where, hands, boxes, strategy)
@@ -161,9 +160,8 @@ class Hand4WholePP(nn.Module):
         return WholeBody(body, face, pose, dict(hands), where, mesh.joints, vertices, points, laid)
 
     def in_precision(self, dtype: torch.dtype) -> Hand4WholePP:
-        """Take the transformers, CHAM and the face to `dtype`; heads, rotations and meshes stay in float32."""
-        for part in (self.encoder, self.hand_control_net, self.wilor.backbone, self.wilor.refine_net,
-                     self.face_roi_net):
+        """Take the transformers and CHAM to `dtype`; the small face, heads, rotations and meshes stay in float32."""
+        for part in (self.encoder, self.hand_control_net, self.wilor.backbone, self.wilor.refine_net):
             part.to(dtype)
         return self
 
