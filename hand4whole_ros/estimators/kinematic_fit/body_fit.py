@@ -8,10 +8,11 @@ import numpy as np
 
 from ...detection.mediapipe_holistic import HolisticLandmarks
 from ...geometry.camera import Intrinsics
+from ...geometry.placement import facing, root_translation
 from ...skeleton import HAND_SLICE, JOINT, SIDES, WRIST
 from .chain import Placed, Pose, exp_so3, log_so3
 from .hand_fit import HandFit, HandFitter, HandStart
-from .initial import body_rotations, facing, root_translation
+from .initial import body_rotations
 from .landmarks import (DEPTH_GAIN, DEPTH_LANDMARKS, DEPTH_OFFSET, DEPTH_ROWS, DEPTH_SIGMA, HAND_DEPTH_SIGMA,
                         HAND_POINTS, HAND_SIGMA, POSE_INDEX, POSE_SIGMA)
 from .person import NUM_BODY, Person

@@ -1,17 +1,12 @@
-"""Closed forms a fit starts from: a body along measured bone directions, and where it stands."""
+"""Closed forms a fit starts from: a body along measured bone directions."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ...geometry.placement import swing, unit
 from ...skeleton import JOINT, NUM_JOINTS
 from .chain import exp_so3
-
-
-def unit(vector: np.ndarray) -> np.ndarray:
-    """(..., 3) scaled to length one; x where it has no length."""
-    length = np.linalg.norm(vector, axis=-1, keepdims=True)
-    return np.where(length > 1e-9, vector / np.maximum(length, 1e-9), (1.0, 0.0, 0.0))
 
 
 def frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -22,15 +17,6 @@ def frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         second = np.roll(first, 1) - first * (first @ np.roll(first, 1))
     second = unit(second)
     return np.stack([first, second, np.cross(first, second)], -1)
-
-
-def swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """The smallest rotation that takes one unit vector to the other, (3, 3)."""
-    axis = np.cross(start, end)
-    sine, cosine = np.linalg.norm(axis), float(start @ end)
-    if sine < 1e-9:
-        return np.eye(3) if cosine > 0 else exp_so3(np.pi * unit(np.cross(start, np.roll(start, 1))))
-    return exp_so3(axis / sine * np.arctan2(sine, cosine))
 
 
 def align(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -75,24 +61,3 @@ def body_rotations(rest_joints: np.ndarray, world: np.ndarray, legs_seen: bool) 
             local[JOINT[f'{side}_hip']] = swing(rest, thigh)
             local[JOINT[f'{side}_knee']] = exp_so3(np.array([np.arccos(np.clip(thigh @ shin, -1, 1)), 0, 0]))
     return local
-
-
-def root_translation(points: np.ndarray, rays: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Where to put points (M, 3) so that they project onto rays (M, 2); weights (M,). -> (3,) m.
-
-    Linear least squares of x + tx - u (z + tz) = 0 and of the same for y.
-    """
-    rows = np.zeros((len(points), 2, 3))
-    rows[:, 0, 0] = rows[:, 1, 1] = 1
-    rows[:, :, 2] = -rays
-    right = rays * points[:, 2:] - points[:, :2]
-    rows, right = rows * weight[:, None, None], right * weight[:, None]
-    return np.linalg.lstsq(rows.reshape(-1, 3), right.reshape(-1), rcond=None)[0]
-
-
-def facing(ray: np.ndarray) -> np.ndarray:
-    """Rotation from a camera that looks along the ray (x/z, y/z) to the camera itself, (3, 3)."""
-    return swing(np.array([0, 0, 1.0]), unit(np.append(ray, 1.0)))
-
-
-__all__ = ['align', 'body_rotations', 'facing', 'frame', 'root_translation', 'swing', 'unit']

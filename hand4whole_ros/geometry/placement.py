@@ -1,0 +1,71 @@
+"""Where in front of a real camera a person stands whom a network saw in a crop.
+
+A crop shows people as a camera would that looks straight at them from afar: what the network calls its optical
+axis is the ray through the middle of the crop. All numpy float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from .camera import Intrinsics
+
+#: Rounds of reweighting, from errors in metres to errors in pixels.
+_ROUNDS = 4
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """(..., 3) scaled to length one; x where it has no length."""
+    length = np.linalg.norm(vector, axis=-1, keepdims=True)
+    return np.where(length > 1e-9, vector / np.maximum(length, 1e-9), (1.0, 0.0, 0.0))
+
+
+def swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """The smallest rotation that takes one unit vector to the other, (3, 3)."""
+    axis = np.cross(start, end)
+    sine, cosine = np.linalg.norm(axis), float(start @ end)
+    if sine < 1e-9:
+        if cosine > 0:
+            return np.eye(3)
+        return Rotation.from_rotvec(np.pi * unit(np.cross(start, np.roll(start, 1)))).as_matrix()
+    return Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine)).as_matrix()
+
+
+def facing(ray: np.ndarray) -> np.ndarray:
+    """Rotation from a camera that looks along the ray (x/z, y/z) to the camera itself, (3, 3)."""
+    return swing(np.array([0, 0, 1.0]), unit(np.append(ray, 1.0)))
+
+
+def root_translation(points: np.ndarray, rays: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Where to put points (M, 3) so that they project onto rays (M, 2); weights (M,). -> (3,) m.
+
+    Linear least squares of x + tx - u (z + tz) = 0 and of the same for y.
+    """
+    rows = np.zeros((len(points), 2, 3))
+    rows[:, 0, 0] = rows[:, 1, 1] = 1
+    rows[:, :, 2] = -rays
+    right = rays * points[:, 2:] - points[:, :2]
+    rows, right = rows * weight[:, None, None], right * weight[:, None]
+    return np.linalg.lstsq(rows.reshape(-1, 3), right.reshape(-1), rcond=None)[0]
+
+
+def place_in_camera(points: np.ndarray, pixels: np.ndarray, box_centre: np.ndarray,
+                    intrinsics: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
+    """The rigid motion that takes a person from a crop's virtual camera to the real one.
+
+    points (M, 3) m, turned as the virtual camera sees them, from any origin; pixels (M, 2) where that camera saw
+    them, in the whole picture; box_centre (2,) px of the crop. Returns R (3, 3) and t (3,): R @ p + t is the point
+    in the real camera's optical frame. R turns the virtual camera's axis into the ray through the crop's middle;
+    t is the translation for which all points together come nearest to their pixels through the real lens. A
+    person near the camera shows more perspective than the virtual camera knows, so single points stay some
+    pixels away; from afar they coincide.
+    """
+    turn = facing(intrinsics.normalize(np.asarray(box_centre, np.float64)))
+    turned = np.asarray(points, np.float64) @ turn.T
+    rays = intrinsics.normalize(np.asarray(pixels, np.float64))
+    weight = np.ones(len(turned))
+    for _ in range(_ROUNDS):
+        moved = root_translation(turned, rays, weight)
+        weight = 1 / np.maximum(turned[:, 2] + moved[2], 0.1)
+    return turn, moved
