@@ -30,12 +30,13 @@ def parser() -> argparse.ArgumentParser:
         epilog='start here:\n'
                '  hand4whole doctor                             what is installed, what is missing\n'
                '  hand4whole demo                               see it work, without a camera\n'
+               '  hand4whole weights list                       what the full pipeline needs, and how to get it\n'
                '  hand4whole estimate photo.jpg --overlay out   draw the pose over a picture\n'
                '  hand4whole run                                the ROS 2 node, where ros2 launch is not installed')
     root.add_argument('--debug', action='store_true', help='show the whole traceback of an error')
     root.add_argument('--version', action='version', version=f'hand4whole {__version__}')
     commands = root.add_subparsers(dest='command', metavar='COMMAND', required=True)
-    for add in (_add_demo, _add_estimate, _add_run, _add_evaluate, _add_doctor):
+    for add in (_add_demo, _add_estimate, _add_run, _add_evaluate, _add_weights, _add_doctor):
         add(commands)
     return root
 
@@ -160,6 +161,109 @@ def _evaluate_synthetic(args):
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(table, indent=1))
+    return DONE
+
+
+def _add_weights(commands):
+    summary = 'Published weights and body models: what is there, how to get the rest, does it fit.'
+    command = commands.add_parser(
+        'weights', help=summary, description=summary, formatter_class=_Help,
+        epilog='in this order:\n'
+               '  hand4whole weights list       what the full pipeline needs, from where, under which licence\n'
+               '  hand4whole weights fetch      download what needs no login, and say how to get the rest\n'
+               '  hand4whole weights convert    make .npz files of body models that come as .pkl\n'
+               '  hand4whole weights verify     read everything, run the network once')
+    kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
+    for add in (_add_weights_list, _add_weights_fetch, _add_weights_verify, _add_weights_convert):
+        add(kinds).add_argument(
+            '--folder', type=Path, default=None, metavar='FOLDER',
+            help='where the files are, in any sub-folders; else $HAND4WHOLE_WEIGHTS, else '
+                 '$XDG_DATA_HOME/hand4whole_ros or ~/.local/share/hand4whole_ros')
+
+
+def _add_weights_list(kinds):
+    return _command(kinds, 'list', _weights_list, 'Every file: what for, from where, licence, size, whether it is there.',
+                    ['hand4whole weights list', 'hand4whole weights list --folder ~/models'])
+
+
+def _add_weights_fetch(kinds):
+    command = _command(
+        kinds, 'fetch', _weights_fetch,
+        'Download files, going on where an earlier try broke off; for those behind a login, say how to get them.',
+        ['hand4whole weights fetch', 'hand4whole weights fetch wilor_final.ckpt'])
+    command.add_argument('names', nargs='*', metavar='NAME',
+                         help='as hand4whole weights list shows them; without any, all that the full pipeline needs')
+    return command
+
+
+def _add_weights_verify(kinds):
+    command = _command(
+        kinds, 'verify', _weights_verify,
+        'Read everything that is there, name for name, and run the network once on a picture.',
+        ['hand4whole weights verify', 'hand4whole weights verify --renew'])
+    command.add_argument('--renew', action='store_true',
+                         help='files were replaced on purpose: record their checksums anew')
+    return command
+
+
+def _add_weights_convert(kinds):
+    command = _command(
+        kinds, 'convert', _weights_convert,
+        'Make an .npz of a pickled body model, without running anything that is in the pickle.',
+        ['hand4whole weights convert', 'hand4whole weights convert MANO_RIGHT.pkl',
+         'hand4whole weights convert MANO_LEFT.pkl --output models/MANO_LEFT.npz'])
+    command.add_argument('files', nargs='*', type=Path, metavar='FILE.pkl',
+                         help='without any, all body models in the folder that have no .npz yet')
+    command.add_argument('--output', type=Path, metavar='FILE.npz', help='else beside the pickle')
+    return command
+
+
+def _store(args, exists=True):
+    from .checkpoints import CheckpointError
+    from .checkpoints.store import Store
+    if exists and args.folder is not None and not args.folder.is_dir():
+        raise UsageError(f'--folder {args.folder}: no such folder')
+    try:
+        return Store(args.folder)
+    except CheckpointError as error:
+        raise UsageError(error) from None
+
+
+def _weights_list(args):
+    from .checkpoints import CheckpointError, command
+    try:
+        command.list_files(_store(args))
+    except CheckpointError as error:
+        return _fail(error, FAILED)
+    return DONE
+
+
+def _weights_fetch(args):
+    from .checkpoints import CheckpointError, command
+    try:
+        return DONE if command.fetch(_store(args, exists=False), args.names) else FAILED
+    except CheckpointError as error:
+        return _fail(error, FAILED)
+    except ValueError as error:
+        raise UsageError(error) from None
+
+
+def _weights_verify(args):
+    from .checkpoints import CheckpointError, command
+    try:
+        return DONE if command.verify(_store(args), args.renew) else FAILED
+    except CheckpointError as error:
+        return _fail(error, FAILED)
+
+
+def _weights_convert(args):
+    from .checkpoints import CheckpointError, command
+    if args.output is not None and len(args.files) != 1:
+        raise UsageError('--output takes exactly one FILE.pkl')
+    try:
+        command.convert(_store(args), args.files, args.output)
+    except CheckpointError as error:
+        raise UsageError(error) from None
     return DONE
 
 

@@ -1,0 +1,25 @@
+"""The licensed body model files of a store: how each is read, and all of them as one body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..body.mano import read_mano_npz
+from ..body.published import PublishedBody, read_vertex_ids
+from ..body.smplx_file import read_smplx_npz
+from .files import BODY_FILES, MANO_LEFT, MANO_RIGHT, SMPLX, VERTEX_IDS, PublishedFile
+from .store import Store
+
+#: Vertices of SMPL-X, which the vertex ids of MANO's hands number.
+_SMPLX_VERTICES = 10475
+
+#: File -> what reads its .npz and raises BodyModelError for one that posing cannot use.
+READERS: dict[PublishedFile, Callable[[Path], object]] = {
+    SMPLX: read_smplx_npz, MANO_RIGHT: read_mano_npz, MANO_LEFT: read_mano_npz,
+    VERTEX_IDS: lambda path: read_vertex_ids(path, _SMPLX_VERTICES)}
+
+
+def load_body(store: Store) -> PublishedBody:
+    """SMPL-X and MANO from a store. Raises MissingFile, CheckpointError or BodyModelError."""
+    return PublishedBody.load(*(store.require(file) for file in BODY_FILES))

@@ -1,0 +1,159 @@
+"""What `hand4whole weights list|fetch|verify|convert` do and say. Parsing and exit codes are the command's own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import CheckpointError
+from .files import BODY_FILES, ESTIMATOR, FILES, TRAINING, named
+from .store import VARIABLE, Store
+
+_USES = {ESTIMATOR: 'to run the estimator hand4whole_pp',
+         TRAINING: 'besides these, to train CHAM from where its authors started'}
+
+
+def list_files(store: Store) -> None:
+    """Print the table: every file, what it is for, where it comes from, and whether it is there."""
+    print(f'looked for in {store.folder} and its sub-folders; choose with --folder or {VARIABLE}')
+    found = store.find_all()
+    for use, purpose in _USES.items():
+        missing = store.missing(use)
+        files = [file for file in FILES if file.use == use]
+        print(f'\n{purpose}: ' + (f'{len(missing)} of {len(files)} missing' if missing else 'all there'))
+        for file in files:
+            print(f'  {file.file_names[0]}\n'
+                  f'    what     {file.purpose}\n'
+                  f'    origin   {file.page}\n'
+                  f'    licence  {file.licence}\n'
+                  f'    size     {file.size}\n'
+                  f'    state    {_state(store, file, found)}')
+
+
+def _state(store, file, found):
+    path = next((found[name] for name in file.file_names if name in found), None)
+    if path is None:
+        return f'missing: hand4whole weights fetch {file.name}' + ('' if file.address else ' says how to get it')
+    if path.name != file.file_names[0]:
+        return f'{path}, a pickle: hand4whole weights convert {path}'
+    try:
+        checksum = store.check(path)
+    except CheckpointError as error:
+        return str(error)
+    return f'{path}, checksum ' + (f'ok ({checksum[:12]}...)' if checksum
+                                   else 'not recorded: hand4whole weights verify')
+
+
+def fetch(store: Store, names: Sequence[str]) -> bool:
+    """Get the files of these names, or all that the estimator needs. True when all of them are there afterwards.
+
+    What takes a login is not fetched: where to register and which file to put where is said instead. ValueError for
+    an unknown name, CheckpointError for downloads that failed, once all were tried.
+    """
+    wanted = [named(name) for name in names] or [file for file in FILES if file.use == ESTIMATOR]
+    complete, failures = True, []
+    for file in wanted:
+        path = store.find(file)
+        if path is not None:
+            print(f'{file.name}: is there, {path}')
+        elif file.address is None:
+            complete = False
+            print(_how_to_get(store, file))
+        else:
+            try:
+                _download(store, file)
+            except CheckpointError as error:
+                failures.append(str(error))
+    if failures:
+        raise CheckpointError('; '.join(failures))
+    return complete
+
+
+def _download(store, file):
+    from .fetch import download
+    path = store.folder / file.file_names[0]
+    print(f'{file.name}: {file.purpose}, {file.size}, from {file.address}\n'
+          f'  licence: {file.licence}; by going on you accept it (Ctrl-C stops)')
+    checksum = download(file.address, path, file.sha256)
+    store.record(path, checksum)
+    print(f'  {path}, SHA-256 {checksum}' + (', as published' if file.sha256 else ''))
+
+
+def _how_to_get(store, file):
+    names = ' or '.join(file.file_names)
+    return (f'{file.name}: {file.purpose}, cannot be fetched without you\n'
+            f'  licence: {file.licence}\n'
+            f'  1. {file.page} : {file.how}\n'
+            f'  2. put {names} into {store.folder}'
+            + ('; of a .pkl, hand4whole weights convert makes the .npz' if file in BODY_FILES else ''))
+
+
+def verify(store: Store, renew: bool = False, config=None) -> bool:
+    """Read everything that is there, name for name, and run the network once; a line for each file.
+
+    True when nothing that is there is wrong. renew: record the checksums that the files have now. config: dimensions
+    of the network; those of the published one, unless told otherwise.
+    """
+    from ..body.npz_file import BodyModelError
+    from ..networks.hand4whole_pp import HAND4WHOLE_PP
+    from .verify import verify_file
+    config = config or HAND4WHOLE_PP
+    found, good, seen = store.find_all(), True, False
+    for file in FILES:
+        path = next((found[name] for name in file.file_names if name in found), None)
+        if path is None:
+            print(f'{"-":8}{file.name}: not there')
+            continue
+        seen = True
+        if path.name != file.file_names[0]:
+            print(f'{"PICKLE":8}{path}: hand4whole weights convert {path}')
+            good = False
+            continue
+        try:
+            print(f'{"ok":8}{path}: {verify_file(store, file, path, config, renew)}')
+        except (CheckpointError, BodyModelError) as error:
+            print(f'{"WRONG":8}{error}')
+            good = False
+    if not seen:
+        print(f'no published file is in {store.folder}: hand4whole weights list')
+        return False
+    missing = store.missing(ESTIMATOR)
+    if missing:
+        print(f'{"-":8}the network was not run: {", ".join(file.name for file in missing)} missing')
+    elif good:
+        try:
+            good = _run_network(store, config)
+        except (CheckpointError, BodyModelError) as error:
+            print(f'{"WRONG":8}{error}')
+            good = False
+    return good
+
+
+def _run_network(store, config):
+    from .hand4whole_pp import load_hand4whole_pp
+    from .verify import run_once
+    start = time.perf_counter()
+    network = load_hand4whole_pp(store, config)
+    loaded = time.perf_counter()
+    wrong = [name for name, value in run_once(network).items() if not value.isfinite().all()]
+    if wrong:
+        print(f'{"WRONG":8}the network runs, but these are not finite: {", ".join(wrong)}')
+    else:
+        print(f'{"ok":8}the network runs, all it says is finite (loaded in {loaded - start:.1f} s, '
+              f'one pass in {time.perf_counter() - loaded:.1f} s)')
+    return not wrong
+
+
+def convert(store: Store, sources: Sequence[Path], output: Path | None = None) -> None:
+    """Make an .npz of each pickle, or of all in the store that have none yet. Raises CheckpointError."""
+    from .convert import convert as convert_one
+    found = store.find_all()
+    sources = sources or [found[file.file_names[1]] for file in BODY_FILES
+                          if file.file_names[1] in found and file.file_names[0] not in found]
+    if not sources:
+        print(f'nothing to convert: no .pkl without its .npz in {store.folder}')
+    for source in sources:
+        path, left_out = convert_one(source, output)
+        print(f'{path}: written and read back' + (f'; left out, as posing needs none of it: {", ".join(left_out)}'
+                                                  if left_out else ''))

@@ -1,0 +1,94 @@
+"""The one table of published files: what each is for, where it comes from, under which licence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: What files are needed for: to run the estimator of that name, or to train CHAM from where its authors started.
+ESTIMATOR, TRAINING = 'hand4whole_pp', 'training'
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """One file that its authors publish, under any of its file names."""
+
+    #: As it is called on the command line: its file name; without suffix where it exists as .npz and as .pkl.
+    name: str
+    purpose: str
+    #: The page it is published on, and what to do there.
+    page: str
+    how: str
+    licence: str
+    #: Rounded, as listings of the file say; 'unknown' where none was found.
+    size: str
+    #: What it is needed for: ESTIMATOR or TRAINING.
+    use: str
+    #: File names, the preferred one first.
+    file_names: tuple[str, ...]
+    #: Where it can be downloaded without a login; None where it takes a browser.
+    address: str | None = None
+    #: SHA-256 that the publisher's page states, where it states one.
+    sha256: str | None = None
+
+
+_SMPLX_LICENCE = 'SMPL-X model licence: non-commercial scientific research'
+_MANO_LICENCE = 'MANO licence: non-commercial scientific research'
+_MANO_HOW = 'register, download "Models & Code" (mano_v1_2.zip), take it from the folder models'
+
+
+def _model(name, purpose, page, how, licence, size):
+    return PublishedFile(name, purpose, page, how, licence, size, ESTIMATOR, (f'{name}.npz', f'{name}.pkl'))
+
+
+SNAPSHOT = PublishedFile(
+    'snapshot_6.pth', 'Hand4Whole++: the body expert, CHAM and the face',
+    'https://drive.google.com/drive/folders/1sDWjihPLcjJNTzQbGUedJ3zaK0AyalBt', 'download snapshot_6.pth in a browser',
+    'MIT for the code, none stated for the weights; they contain those of SMPLer-X (non-commercial)', 'unknown',
+    ESTIMATOR, ('snapshot_6.pth',))
+
+WILOR = PublishedFile(
+    'wilor_final.ckpt', 'WiLoR: the hand expert',
+    'https://huggingface.co/spaces/rolpotamias/WiLoR/tree/main/pretrained_models', 'fetched without a login',
+    'CC BY-NC-ND: non-commercial, no derivatives', '2.56 GB', ESTIMATOR, ('wilor_final.ckpt',),
+    'https://huggingface.co/spaces/rolpotamias/WiLoR/resolve/main/pretrained_models/wilor_final.ckpt',
+    '3e97aafc7dd08d883a4cc5a027df61fdb6fda6136dbd1319405413862ada6bb2')
+
+SMPLX = _model(
+    'SMPLX_NEUTRAL', 'SMPL-X: the body model', 'https://smpl-x.is.tue.mpg.de/',
+    'register, download SMPL-X v1.1 (models_smplx_v1_1.zip), take SMPLX_NEUTRAL.npz from the folder models/smplx',
+    _SMPLX_LICENCE, '109 MB')
+MANO_RIGHT = _model('MANO_RIGHT', 'MANO: the right hand', 'https://mano.is.tue.mpg.de/', _MANO_HOW, _MANO_LICENCE,
+                    '3.82 MB')
+MANO_LEFT = _model('MANO_LEFT', 'MANO: the left hand', 'https://mano.is.tue.mpg.de/', _MANO_HOW, _MANO_LICENCE,
+                   '3.82 MB')
+VERTEX_IDS = _model(
+    'MANO_SMPLX_vertex_ids', 'which vertices of SMPL-X are those of MANO', 'https://smpl-x.is.tue.mpg.de/',
+    'register, download the MANO and FLAME vertex indices (smplx_mano_flame_correspondences.zip)', _SMPLX_LICENCE,
+    '13.5 kB')
+
+SMPLER_X = PublishedFile(
+    'smpler_x_l32.pth.tar', 'SMPLer-X-L32: the body expert that CHAM is trained on',
+    'https://huggingface.co/caizhongang/SMPLer-X', 'fetched without a login',
+    'S-Lab License 1.0: non-commercial', '3.92 GB', TRAINING, ('smpler_x_l32.pth.tar',),
+    'https://huggingface.co/caizhongang/SMPLer-X/resolve/main/smpler_x_l32.pth.tar')
+
+HAND4WHOLE = PublishedFile(
+    'snapshot_6.pth.tar', 'Hand4Whole: the face that CHAM is trained with (not the snapshot_6.pth above)',
+    'https://drive.google.com/file/d/1r0LfI_ATI8NmhOj4y8eqLlEDdNQj5SCV/view',
+    'download it in a browser; call it snapshot_6.pth.tar',
+    'MIT for the code, none stated for the weights', 'unknown', TRAINING, ('snapshot_6.pth.tar',))
+
+#: All of them, in the order they are shown.
+FILES = (SNAPSHOT, WILOR, SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS, SMPLER_X, HAND4WHOLE)
+
+#: The body model files, in the order PublishedBody.load takes them.
+BODY_FILES = (SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS)
+
+
+def named(name: str) -> PublishedFile:
+    """The file of that name or file name. ValueError for a name that is not in the table."""
+    for file in FILES:
+        if name == file.name or name in file.file_names:
+            return file
+    raise ValueError(f'{name}: not a published file this package uses; known are '
+                     f'{", ".join(file.name for file in FILES)}')

@@ -1,0 +1,69 @@
+"""Weights that anyone can make from names: to measure speed and to test without any published file.
+
+A tensor's numbers depend on its name and shape alone, and are the same to the last bit on every machine: uniform
+draws of numpy's PCG64, and nothing but sums and products after them. The people a network sees with such weights are
+no people, but every number stays in the range it has with trained ones, so that nothing overflows or goes flat.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..body.published import PublishedBody
+from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig
+from .hand4whole_pp import assemble, expected_state
+
+#: Of ordinary weights; what transformers are initialised with.
+STD = 0.02
+
+#: Gains of the last layers: small where a rotation, shape or camera is regressed around its mean; large where a heat
+#: map is, which otherwise would be flat.
+_GAINS = ((re.compile(r'\b(dec_?(pose|shape|cam)|(root|body|jaw)_pose_out)\b.*\.weight$'), 0.1),
+          (re.compile(r'\bbody_position_net\b.*\.weight$'), 10.0))
+
+#: Codes of no rotation at all: a 3x2 matrix row by row, as the body's and the jaw's, and column by column.
+_BY_ROWS, _BY_COLUMNS = np.float32([1, 0, 0, 1, 0, 0]), np.float32([1, 0, 0, 0, 1, 0])
+
+#: What a tensor is centred on, by name: repeated to its length.
+_CENTRES = ((re.compile(r'\b(root|body|jaw)_pose_out\b.*\.bias$'), _BY_ROWS),
+            (re.compile(r'\binit_hand_pose$'), _BY_COLUMNS),
+            (re.compile(r'\binit_cam$'), np.float32([0.9, 0, 0])))  # a hand that fills most of its crop
+
+
+def load_random(body: PublishedBody, config: Hand4WholePPConfig = HAND4WHOLE_PP, device: torch.device | str = 'cpu',
+                precision: torch.dtype = torch.float32, seed: int = 0) -> Hand4WholePP:
+    """As checkpoints.hand4whole_pp.load_hand4whole_pp, with weights from names; seed chooses among them."""
+    expected = expected_state(config)
+
+    def fill(part, name, wanted):
+        if wanted.is_floating_point():
+            return tensor(f'{part}.{name}', tuple(wanted.shape), seed)
+        return torch.zeros(wanted.shape, dtype=wanted.dtype)
+
+    with ThreadPoolExecutor() as pool:  # a thousand million draws; numpy makes them side by side
+        waiting = {part: {name: pool.submit(fill, part, name, wanted) for name, wanted in state.items()}
+                   for part, state in expected.items()}
+        weights = {part: {name: one.result() for name, one in state.items()} for part, state in waiting.items()}
+    network = assemble(config, body, weights).eval().requires_grad_(False)
+    return network.in_precision(precision).to(device)
+
+
+def tensor(name: str, shape: tuple[int, ...], seed: int = 0) -> Tensor:
+    """The float32 tensor of that name and shape, on the CPU."""
+    draws = np.random.Generator(np.random.PCG64([zlib.crc32(name.encode()), seed])).random(shape, dtype=np.float32)
+    if name.endswith(('running_var', '.weight')) and len(shape) == 1:  # of a normalisation: around 1, positive
+        draws *= np.float32(0.2)
+        draws += np.float32(0.9)
+        return torch.from_numpy(draws)
+    draws -= np.float32(0.5)
+    draws *= np.float32(STD * 12 ** 0.5 * next((gain for pattern, gain in _GAINS if pattern.search(name)), 1.0))
+    for pattern, centre in _CENTRES:
+        if pattern.search(name):
+            draws += np.resize(centre, shape)
+    return torch.from_numpy(draws)

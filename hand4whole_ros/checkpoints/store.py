@@ -1,0 +1,173 @@
+"""The folder that published files are looked for in, and the checksums of what was found there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import CheckpointError, MissingFile
+from .files import FILES, PublishedFile
+
+logger = logging.getLogger(__name__)
+
+#: Environment variable that names the folder.
+VARIABLE = 'HAND4WHOLE_WEIGHTS'
+#: Beside the files: relative path -> SHA-256, size and time of change when that was taken.
+CHECKSUMS = 'checksums.json'
+
+#: The authors' folders may be dropped in as they are: MANO's file lies this deep in Hand4Whole++'s own layout.
+_MAX_DEPTH = 6
+#: A folder that is no folder of weights (a home, a data set) is not searched to its end.
+_MAX_ENTRIES = 50_000
+
+
+def default_folder() -> Path:
+    """$HAND4WHOLE_WEIGHTS, or hand4whole_ros in the user's data folder ($XDG_DATA_HOME or ~/.local/share)."""
+    if os.environ.get(VARIABLE):
+        return Path(os.environ[VARIABLE]).expanduser()
+    return Path(os.environ.get('XDG_DATA_HOME') or Path.home() / '.local/share') / 'hand4whole_ros'
+
+
+class Store:
+    """A folder of published files, in any arrangement of sub-folders. It need not exist yet."""
+
+    def __init__(self, folder: Path | str | None = None):
+        self.folder = Path(folder).expanduser() if folder else default_folder()
+        if self.folder.exists() and not self.folder.is_dir():
+            raise CheckpointError(f'{self.folder} is a file; name the folder that holds the weights')
+
+    def find_all(self) -> dict[str, Path]:
+        """File name -> path, for every published file name that is there; the nearest where there are several."""
+        wanted = {name for file in FILES for name in file.file_names}
+        found: dict[str, Path] = {}
+        for path in _files_below(self.folder):
+            if path.name in wanted:
+                found.setdefault(path.name, path)
+        return found
+
+    def find(self, file: PublishedFile) -> Path | None:
+        """Where the file is; under its preferred name when there are both."""
+        found = self.find_all()
+        return next((found[name] for name in file.file_names if name in found), None)
+
+    def missing(self, use: str) -> list[PublishedFile]:
+        """What `use` (files.ESTIMATOR, files.TRAINING) needs and is not there in a form that can be used."""
+        found = self.find_all()
+        return [file for file in FILES if file.use == use and file.file_names[0] not in found]
+
+    def require(self, file: PublishedFile) -> Path:
+        """Path of the file in the form that is used, unchanged since its checksum was recorded.
+
+        Raises MissingFile, or CheckpointError where it has changed.
+        """
+        path = self.find(file)
+        if path is None:
+            raise MissingFile(f'{file.file_names[0]} is not in {self.folder}; '
+                              f'hand4whole weights fetch {file.name} gets it or says how')
+        if path.name != file.file_names[0]:
+            raise MissingFile(f'{path} is a pickle, which could run code when opened; '
+                              f'hand4whole weights convert {path} makes the {file.file_names[0]} that is needed')
+        self.check(path)
+        return path
+
+    def check(self, path: Path, thorough: bool = False) -> str | None:
+        """SHA-256 of a file as recorded; None where none was. Raises CheckpointError when the file has changed.
+
+        The file is read only when its size or time differs from the record, or when `thorough`.
+        """
+        recorded = self._checksums().get(self._key(path))
+        if recorded is None:
+            return None
+        if thorough or recorded['stat'] != _stat(path):
+            found = sha256(path)
+            if found != recorded['sha256']:
+                raise CheckpointError(
+                    f'{path} has changed: its SHA-256 is {found[:12]}..., and was {recorded["sha256"][:12]}... when it '
+                    f'was recorded; fetch it anew, or, if the new one is meant, hand4whole weights verify --renew')
+            self.record(path, found)
+        return recorded['sha256']
+
+    def record(self, path: Path, checksum: str) -> bool:
+        """Keep the checksum for later loads. False where the folder cannot be written, and nothing is kept."""
+        checksums = {**self._checksums(), self._key(path): {'sha256': checksum, 'stat': _stat(path)}}
+        try:
+            write_atomically(self.folder / CHECKSUMS, json.dumps(checksums, indent=1).encode())
+        except OSError as error:
+            logger.debug('the checksum of %s is not kept: %s', path.name, error)
+            return False
+        return True
+
+    def _key(self, path):
+        return os.path.relpath(path, self.folder)
+
+    def _checksums(self):
+        try:
+            found = json.loads((self.folder / CHECKSUMS).read_text())
+            return {key: entry for key, entry in found.items()
+                    if isinstance(entry['sha256'], str) and isinstance(entry['stat'], list)}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+            raise CheckpointError(f'{self.folder / CHECKSUMS} is damaged ({error}); delete it, and '
+                                  f'hand4whole weights verify makes it anew') from None
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing: what was there before stays until the new bytes are complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    try:
+        with os.fdopen(handle, 'wb') as stream:
+            stream.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _stat(path):
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Files in a folder and its sub-folders, nearest first, names in order; links are followed, each folder once."""
+    level, seen, entries = [folder], set(), 0
+    for _ in range(_MAX_DEPTH + 1):
+        below = []
+        for place in level:
+            real = os.path.realpath(place)
+            if real in seen:
+                continue
+            seen.add(real)
+            try:
+                names = sorted(os.listdir(place))
+            except OSError:  # not there, or not ours to read
+                continue
+            for name in names:
+                entries += 1
+                if entries > _MAX_ENTRIES:
+                    logger.warning('%s holds more than %d files: only these were looked at; name the folder of the '
+                                   'weights itself', folder, _MAX_ENTRIES)
+                    return
+                path = place / name
+                if os.path.isfile(path):
+                    yield path
+                elif os.path.isdir(path) and not name.startswith('.'):
+                    below.append(path)
+        level = below

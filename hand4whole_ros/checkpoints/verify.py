@@ -1,0 +1,65 @@
+"""Does every file fit that is there, and does the network run with them?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..geometry.crops import BODY_SIZE
+from ..networks.face import PATCH_SCALE
+from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig, HandBoxes, WholeBody
+from . import selection
+from .body_files import READERS
+from .files import PublishedFile
+from .hand4whole_pp import expected_state
+from .store import Store, sha256
+
+_CONTENTS = {contents.file: contents for contents in (
+    selection.HAND4WHOLE_PP_CONTENTS, selection.WILOR_CONTENTS, selection.SMPLER_X_CONTENTS,
+    selection.HAND4WHOLE_CONTENTS)}
+
+
+def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4WholePPConfig = HAND4WHOLE_PP,
+                renew: bool = False) -> str:
+    """What there is to say of a file that is fine. Raises CheckpointError or BodyModelError for one that is not.
+
+    Reads all of it. Its checksum must be the recorded one; where none is recorded, or `renew`, it is recorded.
+    """
+    if file in READERS:
+        READERS[file](path)
+        said = 'fits'
+    else:
+        parts = selection.read(_CONTENTS[file], path, expected_state(config))
+        said = f'fits, {sum(map(len, parts.values()))} tensors'
+    checksum = None if renew else store.check(path, thorough=True)
+    if checksum is None:
+        checksum = sha256(path)
+        kept = 'recorded' if store.record(path, checksum) else 'not recorded, the folder cannot be written'
+        said += f'; SHA-256 {checksum[:12]}... {kept}'
+    else:
+        said += f'; SHA-256 {checksum[:12]}... as recorded'
+    if file.sha256 and checksum != file.sha256:
+        said += f', though {file.sha256[:12]}... was the published one when this package was written'
+    return said
+
+
+def run_once(network: Hand4WholePP) -> dict[str, Tensor]:
+    """Outputs by name for a picture that is always the same, of one person with two hands. None of them is checked."""
+    height, width = (PATCH_SCALE * side for side in BODY_SIZE)
+    down, across = torch.meshgrid(torch.linspace(0, 1, height), torch.linspace(0, 1, width), indexing='ij')
+    waves = [torch.sin(turns * (down + shift * across)) for turns, shift in ((20, 0.5), (33, -1.0), (47, 2.0))]
+    device = next(network.parameters()).device
+    patches = (0.5 + 0.5 * torch.stack(waves))[None].to(device)
+    there = torch.tensor([True], device=device)
+    boxes = {side: HandBoxes(torch.tensor([[left, 90.0, left + 64.0, 154.0]], device=device), there)
+             for side, left in (('right', 20.0), ('left', 110.0))}
+    with torch.inference_mode():
+        return _outputs(network(patches, boxes))
+
+
+def _outputs(person: WholeBody):
+    hands = {f'{side} hand {name}': value for side, hand in person.hands.items() for name, value in vars(hand).items()}
+    return {**person.body._asdict(), **person.face._asdict(), **hands, 'joints': person.joints,
+            'vertices': person.vertices, 'keypoints': person.keypoints}
