@@ -1,39 +1,23 @@
 """Landmarks of one person from MediaPipe Holistic, in pixels of the image given.
 
-MediaPipe (Apache-2.0) ships its networks in the package; nothing is downloaded. Holistic leaves out a
-hand now and then, so a hand it did not give is looked for once more by MediaPipe Hands in an enlarged
-crop around the wrist. A picture that stands alone is also looked at in a mirror, and the two looks are
-averaged: their errors are in part independent.
+Holistic leaves out a hand now and then, so a hand it did not give is looked for once more by MediaPipe
+Hands in an enlarged crop around the wrist. A picture that stands alone is also looked at in a mirror,
+and the two looks are averaged: their errors are in part independent.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from . import DetectorUnavailable
+from . import mediapipe_library
+from .mediapipe_library import SHORTEST_SIDE, pixels, quiet_stderr
+from .second_look import SecondLook
 
-#: Pose landmarks that say where a hand is: wrist, pinky, index, thumb; and the elbow.
-_HAND_IN_POSE = {'left': (15, 17, 19, 21), 'right': (16, 18, 20, 22)}
-_ELBOW_IN_POSE = {'left': 13, 'right': 14}
-
-#: Larger images are reduced to this before the networks see them: their own inputs are 256 px.
-LONGEST_SIDE = 1920
-
-#: Smaller images hold nobody the networks could find.
-SHORTEST_SIDE = 16
-
-#: After a second look for a hand failed in a video, images until the next one.
+#: In a video, images between a second look for a hand that found nothing and the next one.
 _LOOK_AGAIN_AFTER = 5
-
-#: Side of the enlarged crop handed to MediaPipe Hands, px.
-_CROP_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -78,41 +62,6 @@ def averaged(one: HolisticLandmarks | None, other: HolisticLandmarks | None) -> 
         mean(one.left_hand, other.left_hand), mean(one.right_hand, other.right_hand), one.face or other.face)
 
 
-#: What MediaPipe's C++ libraries say to stderr of their own accord: nothing a user could act on.
-_CHATTER = re.compile(rb'^([IW]\d{4} |INFO: |WARNING: All log messages before absl).*\n?', re.MULTILINE)
-
-
-@contextmanager
-def _quiet_stderr():
-    """Hold stderr back, and let what is not chatter out at the end; all of it if the body raises."""
-    with tempfile.TemporaryFile() as held:
-        saved = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        chatter = _CHATTER
-        try:
-            yield
-        except BaseException:
-            chatter = None
-            raise
-        finally:
-            os.dup2(saved, 2)
-            held.seek(0)
-            said = held.read()
-            os.write(saved, said if chatter is None else chatter.sub(b'', said))
-            os.close(saved)
-
-
-def _load_solutions():
-    try:
-        os.environ.setdefault('GLOG_minloglevel', '2')
-        from mediapipe.python.solutions import hands, holistic
-    except ImportError as error:
-        raise DetectorUnavailable(
-            f"the mediapipe estimator needs the mediapipe library ({error}); "
-            f"run: pip install 'numpy<2' mediapipe==0.10.21") from None
-    return holistic, hands
-
-
 class MediaPipeHolistic:
     """MediaPipe Holistic with a second look for hands it left out.
 
@@ -122,18 +71,13 @@ class MediaPipeHolistic:
 
     def __init__(self, static_images: bool = False, second_look: bool = True):
         self.static_images = static_images
-        with _quiet_stderr():
-            holistic, hands = _load_solutions()
-            self._make_holistic = lambda: holistic.Holistic(
+        with quiet_stderr():
+            mediapipe = mediapipe_library.load()
+            self._make_holistic = lambda: mediapipe.Holistic(
                 static_image_mode=static_images, model_complexity=1, smooth_landmarks=not static_images)
             self._holistic = self._make_holistic()
-            self._hands = hands.Hands(static_image_mode=True, max_num_hands=1, model_complexity=1,
-                                      min_detection_confidence=0.3) if second_look else None
-            blank = np.zeros((_CROP_SIZE, _CROP_SIZE, 3), np.uint8)
-            self._holistic.process(blank)
-            if self._hands:
-                self._hands.process(blank)
-        self._wait = {'left': 0, 'right': 0}
+            self._second_look = SecondLook(0 if static_images else _LOOK_AGAIN_AFTER) if second_look else None
+            self._holistic.process(np.zeros((256, 256, 3), np.uint8))
         #: The networks for hands load, and chatter, with the first hand.
         self._hand_seen = False
 
@@ -151,78 +95,35 @@ class MediaPipeHolistic:
     def _look(self, image):
         """One look at one image: HolisticLandmarks or None."""
         height, width = image.shape[:2]
-        shrink = min(1.0, LONGEST_SIDE / max(height, width))
-        small = image
-        if shrink < 1:
-            size = max(SHORTEST_SIDE, round(width * shrink)), max(SHORTEST_SIDE, round(height * shrink))
-            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        with nullcontext() if self._hand_seen else _quiet_stderr():
-            result = self._holistic.process(np.ascontiguousarray(small))
+        with nullcontext() if self._hand_seen else quiet_stderr():
+            result = self._holistic.process(mediapipe_library.reduced(image))
         self._hand_seen |= bool(result.left_hand_landmarks or result.right_hand_landmarks)
         if result.pose_landmarks is None or result.pose_world_landmarks is None:
             return None
-        pose = _pixels(result.pose_landmarks, width, height)
+        pose = pixels(result.pose_landmarks, width, height)
         visibility = np.array([p.visibility for p in result.pose_landmarks.landmark])
         world = np.array([(p.x, p.y, p.z) for p in result.pose_world_landmarks.landmark])
         if not (np.isfinite(pose).all() and np.isfinite(world).all()):
             return None
         found = {}
         for side, landmarks in (('left', result.left_hand_landmarks), ('right', result.right_hand_landmarks)):
-            found[side] = None if landmarks is None else _pixels(landmarks, width, height)
-            if found[side] is None:
-                found[side] = self._look_again(image, pose[:, :2], visibility, side)
+            found[side] = None if landmarks is None else pixels(landmarks, width, height)
+            if found[side] is None and self._second_look:
+                found[side] = self._second_look.find(image, pose[:, :2], visibility, side)
         return HolisticLandmarks(pose[:, :2], visibility, world, found['left'], found['right'],
                                  result.face_landmarks is not None)
-
-    def _look_again(self, image, pose, visibility, side):
-        """MediaPipe Hands in a crop around the wrist: (21, 3) px, or None."""
-        if self._hands is None:
-            return None
-        if self._wait[side] > 0:
-            self._wait[side] -= 1
-            return None
-        points = pose[list(_HAND_IN_POSE[side])]
-        wrist = points[0]
-        height, width = image.shape[:2]
-        inside = 0 <= wrist[0] < width and 0 <= wrist[1] < height
-        if not inside or visibility[_HAND_IN_POSE[side][0]] < 0.3:
-            return None
-        forearm = np.linalg.norm(wrist - pose[_ELBOW_IN_POSE[side]])
-        reach = max(np.linalg.norm(points[1:] - wrist, axis=1).max(), 0.35 * forearm, 8.0)
-        centre = wrist + 0.6 * (points[1:].mean(0) - wrist)
-        half = 1.9 * reach
-        zoom = _CROP_SIZE / (2 * half)
-        to_crop = np.array([[zoom, 0, (half - centre[0]) * zoom], [0, zoom, (half - centre[1]) * zoom]])
-        crop = cv2.warpAffine(image, to_crop, (_CROP_SIZE, _CROP_SIZE),
-                              flags=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
-        result = self._hands.process(crop)
-        if not result.multi_hand_landmarks:
-            self._wait[side] = 0 if self.static_images else _LOOK_AGAIN_AFTER
-            return None
-        # MediaPipe names hands as a mirror would: for an image that is not mirrored, sides are swapped.
-        label = result.multi_handedness[0].classification[0].label.lower()
-        if label == side and result.multi_handedness[0].classification[0].score > 0.9:
-            return None
-        hand = _pixels(result.multi_hand_landmarks[0], _CROP_SIZE, _CROP_SIZE) / zoom
-        hand[:, :2] += centre - half
-        return hand
 
     def reset(self) -> None:
         """Forget the tracked person."""
         if not self.static_images:
-            with _quiet_stderr():
+            with quiet_stderr():
                 self._holistic.close()
                 self._holistic = self._make_holistic()
-        self._wait = {'left': 0, 'right': 0}
+        if self._second_look:
+            self._second_look.reset()
 
     def close(self) -> None:
         """Free the networks."""
         self._holistic.close()
-        if self._hands:
-            self._hands.close()
-
-
-def _pixels(landmarks, width, height):
-    """MediaPipe's normalized landmarks -> (N, 3) px; depth is scaled as x is."""
-    points = np.array([(p.x, p.y, p.z) for p in landmarks.landmark])
-    return points * (width, height, width) - (0.5, 0.5, 0)
+        if self._second_look:
+            self._second_look.close()

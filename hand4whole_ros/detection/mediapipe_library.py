@@ -1,0 +1,80 @@
+"""What every use of MediaPipe here shares: loading it, holding its chatter back, pixels for its landmarks.
+
+MediaPipe (Apache-2.0) ships its networks in the package; nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+
+from . import DetectorUnavailable
+
+#: Larger images are reduced to this before the networks see them: their own inputs are 256 px.
+LONGEST_SIDE = 1920
+
+#: Smaller images hold nobody the networks could find.
+SHORTEST_SIDE = 16
+
+#: What MediaPipe's C++ libraries say to stderr of their own accord: nothing a user could act on.
+_CHATTER = re.compile(rb'^([IW]\d{4} |INFO: |WARNING: All log messages before absl).*\n?', re.MULTILINE)
+
+
+@contextmanager
+def quiet_stderr():
+    """Hold stderr back, and let what is not chatter out at the end; all of it if the body raises."""
+    with tempfile.TemporaryFile() as held:
+        saved = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        chatter = _CHATTER
+        try:
+            yield
+        except BaseException:
+            chatter = None
+            raise
+        finally:
+            os.dup2(saved, 2)
+            held.seek(0)
+            said = held.read()
+            os.write(saved, said if chatter is None else chatter.sub(b'', said))
+            os.close(saved)
+
+
+def load() -> SimpleNamespace:
+    """MediaPipe's own `Holistic`, `Hands`, `SolutionBase` (a graph to run) and `NormalizedRect`.
+
+    Raises DetectorUnavailable where mediapipe is not installed.
+    """
+    try:
+        os.environ.setdefault('GLOG_minloglevel', '2')
+        from mediapipe.framework.formats.rect_pb2 import NormalizedRect
+        from mediapipe.python.solution_base import SolutionBase
+        from mediapipe.python.solutions import hands, holistic
+    except ImportError as error:
+        raise DetectorUnavailable(
+            f"people and hands are found by the mediapipe library, which is not here ({error}); "
+            f"run: pip install 'numpy<2' mediapipe==0.10.21") from None
+    return SimpleNamespace(Holistic=holistic.Holistic, Hands=hands.Hands, SolutionBase=SolutionBase,
+                           NormalizedRect=NormalizedRect)
+
+
+def reduced(image: np.ndarray) -> np.ndarray:
+    """The image, or a smaller one whose longer side is LONGEST_SIDE."""
+    height, width = image.shape[:2]
+    shrink = min(1.0, LONGEST_SIDE / max(height, width))
+    if shrink < 1:
+        size = max(SHORTEST_SIDE, round(width * shrink)), max(SHORTEST_SIDE, round(height * shrink))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(image)
+
+
+def pixels(landmarks, width: float, height: float) -> np.ndarray:
+    """MediaPipe's normalized landmarks -> (N, 3) px; depth is scaled as x is."""
+    points = np.array([(p.x, p.y, p.z) for p in landmarks.landmark])
+    return points * (width, height, width) - (0.5, 0.5, 0)

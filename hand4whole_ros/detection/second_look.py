@@ -1,0 +1,71 @@
+"""A second look for a hand that was left out: MediaPipe Hands in an enlarged crop around the wrist."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from . import mediapipe_library
+
+#: Pose landmarks that say where a hand is: wrist, pinky, index, thumb; and the elbow.
+HAND_IN_POSE = {'left': (15, 17, 19, 21), 'right': (16, 18, 20, 22)}
+_ELBOW_IN_POSE = {'left': 13, 'right': 14}
+
+#: Side of the enlarged crop handed to MediaPipe Hands, px.
+_CROP_SIZE = 256
+
+
+class SecondLook:
+    """wait_after_failure: for how many images a hand is not looked for after nothing was found; 0 for pictures
+    that stand alone. Raises DetectorUnavailable where mediapipe is not installed.
+    """
+
+    def __init__(self, wait_after_failure: int = 0):
+        self._hands = mediapipe_library.load().Hands(
+            static_image_mode=True, max_num_hands=1, model_complexity=1, min_detection_confidence=0.3)
+        self._hands.process(np.zeros((_CROP_SIZE, _CROP_SIZE, 3), np.uint8))
+        self._wait_after_failure = wait_after_failure
+        self.reset()
+
+    def find(self, image: np.ndarray, pose: np.ndarray, visibility: np.ndarray, side: str) -> np.ndarray | None:
+        """(21, 3) px of the hand of `side` in an RGB image, as in HolisticLandmarks, or None.
+
+        pose (33, 2) px and visibility (33,) as in HolisticLandmarks. Nothing is looked for where the arm's wrist
+        is out of the picture or hidden.
+        """
+        if self._wait[side] > 0:
+            self._wait[side] -= 1
+            return None
+        points = pose[list(HAND_IN_POSE[side])]
+        wrist = points[0]
+        height, width = image.shape[:2]
+        inside = 0 <= wrist[0] < width and 0 <= wrist[1] < height
+        if not inside or visibility[HAND_IN_POSE[side][0]] < 0.3:
+            return None
+        forearm = np.linalg.norm(wrist - pose[_ELBOW_IN_POSE[side]])
+        reach = max(np.linalg.norm(points[1:] - wrist, axis=1).max(), 0.35 * forearm, 8.0)
+        centre = wrist + 0.6 * (points[1:].mean(0) - wrist)
+        half = 1.9 * reach
+        zoom = _CROP_SIZE / (2 * half)
+        to_crop = np.array([[zoom, 0, (half - centre[0]) * zoom], [0, zoom, (half - centre[1]) * zoom]])
+        crop = cv2.warpAffine(image, to_crop, (_CROP_SIZE, _CROP_SIZE),
+                              flags=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
+        result = self._hands.process(crop)
+        if not result.multi_hand_landmarks:
+            self._wait[side] = self._wait_after_failure
+            return None
+        # MediaPipe names hands as a mirror would: for an image that is not mirrored, sides are swapped.
+        label = result.multi_handedness[0].classification[0].label.lower()
+        if label == side and result.multi_handedness[0].classification[0].score > 0.9:
+            return None
+        hand = mediapipe_library.pixels(result.multi_hand_landmarks[0], _CROP_SIZE, _CROP_SIZE) / zoom
+        hand[:, :2] += centre - half
+        return hand
+
+    def reset(self) -> None:
+        """Forget earlier failures."""
+        self._wait = {'left': 0, 'right': 0}
+
+    def close(self) -> None:
+        """Free the network."""
+        self._hands.close()
