@@ -9,13 +9,13 @@ from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 __all__ = ['NAMES', 'Estimator', 'EstimatorConfig', 'EstimatorUnavailable', 'create']
 
 #: What EstimatorConfig.estimator may be, besides 'auto'.
-NAMES = ('mediapipe',)
+NAMES = ('hand4whole_pp', 'mediapipe')
 
 _logger = logging.getLogger(__name__)
 
 
 def create(config: EstimatorConfig | None = None) -> Estimator:
-    """The estimator a configuration names; 'auto' takes the best one whose parts are there.
+    """The estimator a configuration names; 'auto' takes the full pipeline where its files are, else the open one.
 
     Raises ValueError for an unknown name and EstimatorUnavailable, saying what to run, where parts of it
     are missing.
@@ -23,10 +23,29 @@ def create(config: EstimatorConfig | None = None) -> Estimator:
     config = config or EstimatorConfig()
     if config.estimator not in ('auto', *NAMES):
         raise ValueError(f'unknown estimator {config.estimator!r}; known are auto, {", ".join(NAMES)}')
+    name = config.estimator
+    if name == 'auto':
+        name = _best(config)
+    # Each is imported when it is wanted: their libraries are large, and not all of them are everywhere.
+    if name == 'hand4whole_pp':
+        from .hand4whole_pp import Hand4WholePPEstimator
+        return Hand4WholePPEstimator(config)
     from .mediapipe import MediaPipeEstimator
+    return MediaPipeEstimator(config)
 
-    estimator = MediaPipeEstimator(config)
-    if config.estimator == 'auto':
-        _logger.info('estimator auto: mediapipe on the open body, which needs no licensed files; '
-                     'a licensed SMPL-X file is used with body_model: PATH')
-    return estimator
+
+def _best(config):
+    """The name 'auto' stands for, said in one line of the log."""
+    from ..checkpoints import CheckpointError, files
+    from ..checkpoints.store import Store
+    try:
+        store = Store(config.weights_folder)
+        missing = [file.file_names[0] for file in store.missing(files.ESTIMATOR)]
+    except CheckpointError as error:
+        raise EstimatorUnavailable(str(error)) from error
+    if not missing:
+        _logger.info('estimator auto: hand4whole_pp, with the files in %s', store.folder)
+        return 'hand4whole_pp'
+    _logger.info('estimator auto: mediapipe on the open body, which needs no licensed files; hand4whole_pp lacks %s in '
+                 '%s: hand4whole weights list says where they come from', ', '.join(missing), store.folder)
+    return 'mediapipe'

@@ -32,6 +32,22 @@ class EstimatorConfig:
     body_model: Path | None = None
     #: True for unrelated pictures, False for a camera or a video, where each image follows the last.
     static_images: bool = False
+    #: Folder of the published weights and body models; None for the usual one (checkpoints.store).
+    weights_folder: Path | None = None
+    #: 'published', or 'random' and 'random-tiny' for weights made up from names: to measure speed and to test.
+    weights: str = 'published'
+    #: 'auto', 'fp32', 'bf16' or 'fp16'.
+    precision: str = 'auto'
+    #: Who finds people and hands: a name from detection.NAMES.
+    detector: str = 'mediapipe'
+    #: Weights file of a detector that needs one, or None.
+    detector_weights: Path | None = None
+    #: People looked at in one image, the most certain ones.
+    max_people: int = 4
+    #: Which expert has the last word on what: networks.hand4whole_pp.Strategy.
+    wrist: str = 'cham'
+    fingers: str = 'hand'
+    hand_shape: str = 'hand'
 
 
 class Estimator(ABC):
@@ -51,6 +67,17 @@ class Estimator(ABC):
         `vertices` is left None; call `body.vertices(estimate)` for the mesh. Every pose in the result
         is finite. `stage_times` says how long each stage took, in seconds.
         """
+
+    @staticmethod
+    def check_input(image: np.ndarray, intrinsics: Intrinsics) -> None:
+        """ValueError unless the image is RGB (H, W, 3) uint8 and the intrinsics are of its size."""
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f'an RGB image (H, W, 3) of uint8 is expected, '
+                             f'found {image.shape} of {image.dtype}')
+        height, width = image.shape[:2]
+        if (intrinsics.width, intrinsics.height) != (width, height):
+            raise ValueError(f'the intrinsics are of a {intrinsics.width} x {intrinsics.height} image, '
+                             f'the image is {width} x {height}')
 
     def reset(self) -> None:
         """Forget what was learnt from earlier images: the next one comes from elsewhere."""

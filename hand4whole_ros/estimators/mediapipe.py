@@ -46,13 +46,8 @@ class MediaPipeEstimator(Estimator):
 
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
         """The person in an RGB image (H, W, 3) uint8, or []."""
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f'an RGB image (H, W, 3) of uint8 is expected, '
-                             f'found {image.shape} of {image.dtype}')
+        self.check_input(image, intrinsics)
         height, width = image.shape[:2]
-        if (intrinsics.width, intrinsics.height) != (width, height):
-            raise ValueError(f'the intrinsics are of a {intrinsics.width} x {intrinsics.height} image, '
-                             f'the image is {width} x {height}')
         start = time.perf_counter()
         landmarks = self._detector.detect(image)
         detected = time.perf_counter()

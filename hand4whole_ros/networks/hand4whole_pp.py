@@ -90,6 +90,9 @@ class WholeBody:
     vertices: Tensor                #: (B, V, 3)
     keypoints: Tensor               #: (B, 137, 3) in keypoints.KEYPOINT_NAMES order
     laid: dict[str, Tensor]         #: side -> (N, 3, 3): turns the hand expert's hands to where they were laid
+    #: side -> (N, 21, 3) where the hand expert itself sees the keypoints of hands that exist, in
+    #: skeleton.HAND_KEYPOINT_NAMES order
+    seen_keypoints: dict[str, Tensor]
 
 
 class Hand4WholePP(nn.Module):
@@ -157,7 +160,8 @@ class Hand4WholePP(nn.Module):
                       for side in SIDES}
             vertices, points, laid = self.transfer(vertices, points, meshes)
             vertices = self.transfer.smooth(vertices, {side: boxes[side].exists for side in SIDES})
-        return WholeBody(body, face, pose, dict(hands), where, mesh.joints, vertices, points, laid)
+        seen = {side: self.wilor.mano.regress_keypoints(hands[side].vertices) for side in SIDES}
+        return WholeBody(body, face, pose, dict(hands), where, mesh.joints, vertices, points, laid, seen)
 
     def in_precision(self, dtype: torch.dtype) -> Hand4WholePP:
         """Take the transformers and CHAM to `dtype`; the small face, heads, rotations and meshes stay in float32."""

@@ -29,9 +29,12 @@ ARGUMENTS = (
                    'Empty: camera_info beside the image topic.'),
     LaunchArgument('params_file', '', 'YAML file with the parameters of the node. '
                    "Empty: the package's own config/estimate.yaml."),
-    LaunchArgument('estimator', '', "Which estimator: 'auto' takes the best one whose parts are installed, "
-                   f'or a name, such as mediapipe. {_FILE_DECIDES}'),
+    LaunchArgument('estimator', '', "Which estimator: 'auto' takes the best one whose parts are here, "
+                   f'or a name: hand4whole_pp, mediapipe. {_FILE_DECIDES}'),
     LaunchArgument('device', '', f"Where it computes: 'auto', 'cpu', 'cuda' or 'cuda:N'. {_FILE_DECIDES}"),
+    LaunchArgument('weights', '', "Weights of estimator hand4whole_pp: 'published', or 'random' to measure and to try "
+                   f'things out. {_FILE_DECIDES}'),
+    LaunchArgument('weights_folder', '', f'Folder of the published weights and body models. {_FILE_DECIDES}'),
     LaunchArgument('use_sim_time', '', "Take the time from /clock: 'true' with a bag or a simulator, else "
                    f"'false'. {_FILE_DECIDES}"),
     LaunchArgument('autostart', 'true', "Configure and activate the lifecycle node at once: 'true' or 'false'."),
@@ -106,7 +109,8 @@ def startup(values: dict[str, str], share: Path) -> Startup:
     if values['log_level'].lower() not in LOG_LEVELS:
         raise ValueError(f'log_level: expected one of {", ".join(LOG_LEVELS)}, found {values["log_level"]!r}')
 
-    parameters = {name: values[name] for name in ('estimator', 'device') if values[name]}
+    parameters = {name: values[name] for name in ('estimator', 'device', 'weights', 'weights_folder')
+                  if values[name]}
     parameters.update({name: _boolean(name, values) for name in ('use_sim_time', 'autostart', 'publish_tf')
                        if values[name]})
     return Startup(values['namespace'], tuple(remappings), params_file, parameters,

@@ -9,7 +9,6 @@ import re
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import NoReturn
 
 import rclpy
@@ -21,7 +20,6 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from diagnostic_msgs.msg import DiagnosticArray
 
 from .. import estimators
-from ..estimators.base import EstimatorConfig
 from . import parameters as parameter_table
 from . import qos, topics
 from .diagnostics import Health, Reporter
@@ -29,7 +27,7 @@ from .inference import LatestWorker
 from .inputs import CameraInputs
 from .outputs import Outputs
 from .parameters import NodeParameters, ParameterError
-from .pipeline import Pipeline, one_line
+from .pipeline import Pipeline, estimator_config, one_line
 
 #: Seconds that the image in hand is given to finish when the node stops.
 PATIENCE = 1.0
@@ -89,9 +87,7 @@ class Hand4WholeNode(LifecycleNode):
         started = time.monotonic()
         self._health.problem = ''
         try:
-            self._estimator = self._create_estimator(EstimatorConfig(
-                estimator=wanted.estimator, device=wanted.device,
-                body_model=Path(wanted.body_model).expanduser() if wanted.body_model else None))
+            self._estimator = self._create_estimator(estimator_config(wanted))
         except Exception as error:  # Missing parts, unreadable files: whatever it is, the node lives.
             self._health.problem = f'estimator {wanted.estimator} cannot be loaded: {one_line(error)}'
             self.get_logger().error(self._health.problem)

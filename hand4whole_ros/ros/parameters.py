@@ -32,7 +32,35 @@ class NodeParameters:
     device: str = _parameter(
         'auto', "Where networks run: 'auto', 'cpu', 'cuda' or 'cuda:N'.", dynamic=False)
     body_model: str = _parameter(
-        '', 'SMPL-X .npz file to use instead of the open body; empty for the open body.', dynamic=False)
+        '', 'SMPL-X .npz file to use instead of the open body; empty for the open body, and for the one in '
+            'weights_folder where the estimator is hand4whole_pp.', dynamic=False)
+    weights: str = _parameter(
+        'published', "Of estimator hand4whole_pp: 'published', or 'random' and 'random-tiny' for weights made up from "
+                     'names, to measure speed and to try things out.',
+        choices=('published', 'random', 'random-tiny'), dynamic=False)
+    weights_folder: str = _parameter(
+        '', 'Folder of the published weights and body models; empty for the one that `hand4whole weights list` '
+            'names.', dynamic=False)
+    precision: str = _parameter(
+        'auto', "What the transformers compute in. 'auto' is the fastest that the device has instructions for.",
+        choices=('auto', 'fp32', 'bf16', 'fp16'), dynamic=False)
+    detector: str = _parameter(
+        'mediapipe', "Who finds people and hands for estimator hand4whole_pp. 'ultralytics' is AGPL and has to be "
+                     'installed.', choices=('mediapipe', 'ultralytics'), dynamic=False)
+    detector_weights: str = _parameter(
+        '', 'Weights file of detector ultralytics.', dynamic=False)
+    max_people: int = _parameter(
+        4, 'People that estimator hand4whole_pp looks at in one image, the most certain ones.',
+        low=1, high=64, dynamic=False)
+    wrist: str = _parameter(
+        'cham', "Where wrists come from: 'cham' is the published method, 'body' the body expert alone, 'copy' the "
+                'hand expert alone.', choices=('cham', 'body', 'copy'), dynamic=False)
+    fingers: str = _parameter(
+        'hand', "Where fingers come from: 'hand' is the published method, 'body' a resting hand.",
+        choices=('hand', 'body'), dynamic=False)
+    hand_shape: str = _parameter(
+        'hand', "Whose shape hands have: 'hand' is the published method, 'body' SMPL-X's own hands.",
+        choices=('hand', 'body'), dynamic=False)
     image_transport: str = _parameter(
         'raw', "'compressed' subscribes to CompressedImage on the image topic with /compressed appended, or on "
                'the image topic itself where that carries CompressedImage.',
@@ -89,7 +117,7 @@ class NodeParameters:
 RULES = {rule.name: rule for rule in dataclasses.fields(NodeParameters)}
 
 _TYPES = {'str': (str, "a string such as '{}'"), 'float': (float, 'a number such as {}'),
-          'bool': (bool, 'true or false')}
+          'int': (int, 'a whole number such as {}'), 'bool': (bool, 'true or false')}
 
 #: Parameters that ROS itself sets on every node.
 _OF_ROS = ('use_sim_time', 'start_type_description_service')
@@ -117,7 +145,7 @@ def check(name: str, value: Any) -> Any:
     choices = rule.metadata['choices']
     if choices and value not in choices:
         raise ParameterError(f"parameter {name}: expected one of {', '.join(choices)}, found {value!r}")
-    if kind is float and not (math.isfinite(value) and rule.metadata['low'] <= value <= rule.metadata['high']):
+    if kind in (int, float) and not (math.isfinite(value) and rule.metadata['low'] <= value <= rule.metadata['high']):
         raise ParameterError(f"parameter {name}: expected {rule.metadata['low']:g} to "
                              f"{rule.metadata['high']:g}, found {value:g}")
     return value
@@ -139,7 +167,7 @@ def declare(node) -> NodeParameters:
 
 
 def _descriptor(rule):
-    from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
     choices = rule.metadata['choices']
     # Types are checked by check(): rclpy's own message does not name the parameter.
     descriptor = ParameterDescriptor(
@@ -148,6 +176,9 @@ def _descriptor(rule):
     if rule.type == 'float':
         descriptor.floating_point_range = [FloatingPointRange(
             from_value=rule.metadata['low'], to_value=rule.metadata['high'], step=0.0)]
+    if rule.type == 'int':
+        descriptor.integer_range = [IntegerRange(
+            from_value=rule.metadata['low'], to_value=rule.metadata['high'], step=1)]
     return descriptor
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
+from pathlib import Path
 
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
-from ..estimators.base import Estimator
+from ..estimators.base import Estimator, EstimatorConfig
 from ..tracking import Tracker, TrackerConfig
 from . import images, messages
 from .camera import CameraState
@@ -31,6 +33,16 @@ def tracker_config(parameters: NodeParameters) -> TrackerConfig:
     return TrackerConfig(hold_time=parameters.hold_time, min_confidence=parameters.min_confidence,
                          smoothing=parameters.smoothing, min_cutoff=parameters.smoothing_min_cutoff,
                          beta=parameters.smoothing_beta)
+
+
+def estimator_config(parameters: NodeParameters) -> EstimatorConfig:
+    """The estimator's share of the parameters: those that bear its names."""
+    def value(field):
+        given = getattr(parameters, field.name)
+        # Paths are optional: an empty text names none.
+        return (Path(given).expanduser() if given else None) if 'Path' in field.type else given
+    return EstimatorConfig(**{field.name: value(field) for field in dataclasses.fields(EstimatorConfig)
+                              if hasattr(parameters, field.name)})
 
 
 class Pipeline:

@@ -1,0 +1,54 @@
+"""Where networks run, and in which precision."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from .base import EstimatorUnavailable
+
+log = logging.getLogger(__name__)
+
+#: What may be asked for -> kind of number. 'auto' takes the fastest that the device multiplies by itself.
+PRECISIONS = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+
+
+def pick_device(name: str) -> torch.device:
+    """'auto', 'cpu', 'cuda' or 'cuda:N' -> the device. Raises EstimatorUnavailable where there is no such."""
+    if name == 'auto':
+        name = 'cuda' if torch.cuda.is_available() else 'cpu'
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ('cpu', 'cuda'):
+        raise EstimatorUnavailable(f'device {name!r}: expected auto, cpu, cuda or cuda:N')
+    if device.type == 'cuda':
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise EstimatorUnavailable(f'device {name}: torch {torch.__version__} finds {count} CUDA devices here; '
+                                       f'use device cpu, or install a CUDA build of torch')
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """'auto' or a name from PRECISIONS -> what to compute in on that device.
+
+    fp16 on a GPU, as the hand expert's authors run it; bf16 on a processor that multiplies it; else fp32.
+    """
+    if name in PRECISIONS:
+        return PRECISIONS[name]
+    if name != 'auto':
+        raise EstimatorUnavailable(f'precision {name!r}: expected one of auto, {", ".join(PRECISIONS)}')
+    if device.type == 'cuda':
+        return torch.float16
+    if multiplies_bf16():
+        log.info('precision auto: bf16, which this processor multiplies by itself; precision fp32 is exact')
+        return torch.bfloat16
+    return torch.float32
+
+
+def multiplies_bf16() -> bool:
+    """Whether this processor has instructions for bf16 matrices (AVX-512 BF16 or AMX)."""
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()

@@ -1,0 +1,194 @@
+"""The full pipeline: Hand4Whole++ on boxes from a detector, in front of a real camera.
+
+Every number of the network is that of the authors' implementation; what is added here is where the person stands
+before the real camera, and boxes that follow people so that the detector runs only now and then.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+
+import numpy as np
+import roma
+import torch
+from torch import Tensor
+
+from .. import detection, skeleton
+from ..body.handed import HandedBody
+from ..body.npz_file import BodyModelError
+from ..body.posing import SeenHand, described
+from ..checkpoints import CheckpointError
+from ..checkpoints.hand4whole_pp import load_body, load_hand4whole_pp
+from ..checkpoints.random_weights import load_random
+from ..checkpoints.store import Store
+from ..detection import DetectorUnavailable
+from ..detection.tracked_boxes import FoundHand, FoundPerson, TrackedBoxes
+from ..estimate import WholeBodyEstimate
+from ..geometry.camera import Intrinsics
+from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box, virtual_camera
+from ..geometry.hand_boxes import hand_boxes
+from ..geometry.placement import place_in_camera
+from ..keypoints import HAND_KEYPOINTS
+from ..networks.hand4whole_pp import (
+    HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes, Strategy, WholeBody)
+from .base import Estimator, EstimatorConfig, EstimatorUnavailable
+from .devices import pick_device, pick_precision
+
+log = logging.getLogger(__name__)
+
+#: EstimatorConfig.weights that are made up -> dimensions of the network.
+_RANDOM = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
+
+_NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
+
+
+class Hand4WholePPEstimator(Estimator):
+    """See the module. Raises EstimatorUnavailable, saying what to run, where files or libraries are missing."""
+
+    name = 'hand4whole_pp'
+
+    def __init__(self, config: EstimatorConfig):
+        try:
+            self._strategy = Strategy(config.wrist, config.fingers, config.hand_shape)
+            self._device = pick_device(config.device)
+            precision = pick_precision(config.precision, self._device)
+            store = Store(config.weights_folder)
+            published = load_body(store, config.body_model)
+            self._network = self._load(config, store, published, precision)
+            self.body = HandedBody(published)
+            detector = detection.create(config.detector, static_images=config.static_images,
+                                        weights=config.detector_weights, max_people=config.max_people)
+        except (CheckpointError, BodyModelError, DetectorUnavailable, ValueError) as error:
+            raise EstimatorUnavailable(str(error)) from error
+        # Unrelated pictures have nothing to be followed.
+        self._boxes = TrackedBoxes(detector, every=1 if config.static_images else 15)
+        self.device = f'{self._device} {str(precision).removeprefix("torch.")}'
+
+    def _load(self, config, store, published, precision):
+        if config.weights in _RANDOM:
+            log.warning('weights %s: made up from names; the people this finds are no people', config.weights)
+            return load_random(published, _RANDOM[config.weights], self._device, precision)
+        if config.weights != 'published':
+            raise EstimatorUnavailable(f'weights {config.weights!r}: expected one of published, {", ".join(_RANDOM)}')
+        return load_hand4whole_pp(store, body=published, device=self._device, precision=precision)
+
+    @torch.inference_mode()
+    def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
+        """People in an RGB image (H, W, 3) uint8, all in one pass of the network."""
+        self.check_input(image, intrinsics)
+        started = time.perf_counter()
+        people = self._boxes.find(image)
+        found = time.perf_counter()
+        if not people:
+            return []
+        boxes = person_box(torch.from_numpy(np.stack([person.bbox_xywh for person in people])).double())
+        hands = {side: self._hand_boxes(people, boxes, side) for side in SIDES}
+        picture = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1).float() / 255
+        result = self._network(cut_patches(picture, boxes), {
+            side: HandBoxes(*(values.to(self._device) for values in box)) for side, box in hands.items()}, self._strategy)
+        seen = _download(result, hands)
+        looked = time.perf_counter()
+        estimates, followed = [], []
+        for k, person in enumerate(people):
+            row = {name: values[k] for name, values in seen.items()}
+            view = _View(virtual_camera(boxes[k]).numpy())
+            estimate = self._describe(row, view, person, {side: bool(hands[side].exists[k]) for side in SIDES},
+                                      intrinsics)
+            followed.append(self._follow(row, view, person, estimate))
+            if estimate.is_finite():
+                estimates.append(estimate)
+        self._boxes.update(followed)
+        times = {'boxes': found - started, 'network': looked - found, 'describe': time.perf_counter() - looked}
+        return [replace(estimate, stage_times=times) for estimate in estimates]
+
+    def reset(self) -> None:
+        """Forget who was followed."""
+        self._boxes.reset()
+
+    def close(self) -> None:
+        """Free the detector and the network."""
+        self._boxes.close()
+        self._network = None
+
+    @staticmethod
+    def _hand_boxes(people, boxes, side):
+        """HandBoxes of one side, on the CPU, in pixels of every person's body picture."""
+        points = np.zeros((len(people), skeleton.NUM_HAND_KEYPOINTS, 2))
+        scores = np.zeros(points.shape[:2])
+        for k, person in enumerate(people):
+            if side in person.hands:
+                points[k], scores[k] = person.hands[side].keypoints, person.hands[side].scores
+        affine = patch_affine(boxes, BODY_SIZE)
+        there = torch.from_numpy(points) @ affine[..., :2].mT + affine[:, None, :, 2]
+        square, exists = hand_boxes(there.float(), torch.from_numpy(scores))
+        return HandBoxes(square, exists)
+
+    def _describe(self, row, view, person, exists, intrinsics):
+        """One person's row of numbers -> the estimate, in the real camera's frame."""
+        local = row['local_rotations'].reshape(skeleton.NUM_JOINTS, 3)
+        joints = row['joints'].reshape(_NUM_BODY, 3)
+        turn, transl = place_in_camera(joints, view.pixels(joints), view.centre, intrinsics)
+        local[0] = roma.rotmat_to_rotvec(torch.from_numpy(turn) @ roma.rotvec_to_rotmat(torch.from_numpy(local[0])))
+        hands = {}
+        for side in SIDES:
+            if exists[side]:
+                pixels = view.pixels(row[f'{side}_keypoints'].reshape(-1, 3))
+                hands[side] = SeenHand(
+                    skeleton.OK, float(person.hands[side].scores.mean()),
+                    row[f'{side}_betas'] if self._strategy.hand_shape == 'hand' else None, pixels,
+                    np.concatenate([pixels.min(0), pixels.max(0)]))
+        size = np.array([intrinsics.width, intrinsics.height] * 2)
+        box = np.concatenate([person.bbox_xywh[:2], person.bbox_xywh[:2] + person.bbox_xywh[2:]])
+        return described(self.body, local, row['betas'], row['expression'], intrinsics, bbox_xyxy=np.clip(box, 0, size),
+                         confidence=person.confidence, hands=hands, pelvis=turn @ joints[0] + transl)
+
+    def _follow(self, row, view, person, estimate):
+        """What the next image's boxes are made from."""
+        hands = {}
+        for side in SIDES:
+            if estimate.hand(side).visible:
+                palm = list(skeleton.PALM_KEYPOINTS)
+                own = view.pixels(row[f'{side}_seen_keypoints'].reshape(-1, 3))
+                laid = estimate.hand(side).keypoints_2d.numpy()
+                size = max(np.ptp(laid, axis=0).max(), 1.0)
+                hands[side] = FoundHand(laid, float(np.linalg.norm(own[palm] - laid[palm], axis=1).mean() / size))
+        return FoundPerson(view.pixels(row['joints'].reshape(_NUM_BODY, 3)), hands)
+
+
+class _View:
+    """A crop's virtual camera, in pixels of the whole picture."""
+
+    def __init__(self, camera: np.ndarray):
+        self._focal, self.centre = camera[:2], camera[2:]
+
+    def pixels(self, points: np.ndarray) -> np.ndarray:
+        """(..., 3) m in its frame -> (..., 2) px."""
+        return points[..., :2] / points[..., 2:] * self._focal + self.centre
+
+
+def _download(result: WholeBody, hands: dict[str, HandBoxes]) -> dict[str, np.ndarray]:
+    """What is needed of B people, each (B, n) float64, by one copy from the device."""
+    people = len(result.joints)
+    eyes = result.joints.new_zeros(people, 6)
+    parts = {
+        'local_rotations': torch.cat([
+            roma.rotmat_to_rotvec(result.body.global_orient), roma.rotmat_to_rotvec(result.body.body_pose).flatten(1),
+            roma.rotmat_to_rotvec(result.face.jaw_pose), eyes, result.hand_pose['left'].flatten(1),
+            result.hand_pose['right'].flatten(1)], dim=1),
+        'betas': result.body.betas, 'expression': result.face.expression,
+        'joints': result.joints[:, :_NUM_BODY].flatten(1)}
+    for side in SIDES:
+        parts[f'{side}_keypoints'] = result.keypoints[:, list(HAND_KEYPOINTS[side])].flatten(1)
+        parts[f'{side}_betas'] = _rows(result.hands[side].betas, hands[side].exists)
+        parts[f'{side}_seen_keypoints'] = _rows(result.seen_keypoints[side].flatten(1), hands[side].exists)
+    together = torch.cat([values.float() for values in parts.values()], dim=1).cpu().double().numpy()
+    ends = np.cumsum([values.shape[1] for values in parts.values()])
+    return dict(zip(parts, np.split(together, ends[:-1], axis=1)))
+
+
+def _rows(values: Tensor, exists: Tensor) -> Tensor:
+    """(N, n) of hands that exist -> (B, n), zeros for the others."""
+    return values.new_zeros(len(exists), values.shape[1]).index_copy(
+        0, exists.nonzero()[:, 0].to(values.device), values)
