@@ -50,21 +50,43 @@ def _command(commands, name, function, summary, examples):
 
 def _add_estimator_options(command):
     command.add_argument('--estimator', default='auto',
-                         help="'auto' takes the best one whose parts are installed; or a name, such as mediapipe")
+                         help="'auto' takes the best one whose parts are here; or a name: hand4whole_pp, mediapipe")
     command.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
     command.add_argument('--body-model', type=Path, default=None, metavar='FILE',
                          help='SMPL-X .npz to use instead of the open body')
+    full = command.add_argument_group('estimator hand4whole_pp', 'see hand4whole weights list for the files it needs')
+    full.add_argument('--weights-folder', type=Path, default=None, metavar='FOLDER',
+                      help='where those files are; without it, where hand4whole weights list says')
+    full.add_argument('--weights', default='published', choices=('published', 'random', 'random-tiny'),
+                      help='random: made up from names, to measure speed and to try things out')
+    full.add_argument('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'),
+                      help='what the transformers compute in')
+    full.add_argument('--detector', default='mediapipe', choices=('mediapipe', 'ultralytics'),
+                      help='who finds people and hands')
+    full.add_argument('--detector-weights', type=Path, default=None, metavar='FILE', help='of detector ultralytics')
+    full.add_argument('--max-people', type=int, default=4, metavar='N', help='the most certain ones of an image')
+    full.add_argument('--wrist', default='cham', choices=('cham', 'body', 'copy'),
+                      help="cham: the published method; body: the body expert alone; copy: the hand expert's")
+    full.add_argument('--fingers', default='hand', choices=('hand', 'body'),
+                      help='hand: the published method; body: a resting hand')
+    full.add_argument('--hand-shape', default='hand', choices=('hand', 'body'),
+                      help="hand: the published method; body: SMPL-X's own hands")
 
 
 def _create(args, static_images):
     """The estimator that was asked for, ready to use."""
+    import dataclasses
+
     from . import estimators
     if args.estimator not in ('auto', *estimators.NAMES):
         raise UsageError(f"--estimator {args.estimator}: unknown; known are auto, {', '.join(estimators.NAMES)}")
     if args.body_model is not None and not args.body_model.is_file():
         raise UsageError(f'--body-model {args.body_model}: no such file')
-    return estimators.create(estimators.EstimatorConfig(
-        estimator=args.estimator, device=args.device, body_model=args.body_model, static_images=static_images))
+    if args.max_people < 1:
+        raise UsageError(f'--max-people must be at least 1, found {args.max_people}')
+    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(estimators.EstimatorConfig)
+             if hasattr(args, field.name)}
+    return estimators.create(estimators.EstimatorConfig(**{**given, 'static_images': static_images}))
 
 
 def _add_demo(commands):
@@ -182,7 +204,8 @@ def _add_weights(commands):
 
 
 def _add_weights_list(kinds):
-    return _command(kinds, 'list', _weights_list, 'Every file: what for, from where, licence, size, whether it is there.',
+    return _command(kinds, 'list', _weights_list,
+                    'Every file: what for, from where, licence, size, whether it is there.',
                     ['hand4whole weights list', 'hand4whole weights list --folder ~/models'])
 
 
