@@ -240,6 +240,15 @@ def test_code_in_a_checkpoint_never_runs(folder, network, monkeypatch, zipped, f
         assert trace.exists()
 
 
+def test_another_smplx_file_can_take_the_place_of_the_stores(models, tmp_path, body):
+    for name in ('mano', 'smplx/MANO_SMPLX_vertex_ids.npz'):
+        (tmp_path / Path(name).name).symlink_to(models / name)
+    with pytest.raises(CheckpointError, match='SMPLX_NEUTRAL.npz is not in'):
+        load_body(Store(tmp_path))
+    found = load_body(Store(tmp_path), smplx=models / 'smplx/SMPLX_NEUTRAL.npz')
+    assert np.array_equal(found.arrays['v_template'], body.arrays['v_template'])
+
+
 def test_verify_reads_all_and_runs_the_network(folder, network, capsys):
     write(folder, network)
     assert command.verify(Store(folder), config=TINY)

@@ -20,6 +20,9 @@ READERS: dict[PublishedFile, Callable[[Path], object]] = {
     VERTEX_IDS: lambda path: read_vertex_ids(path, _SMPLX_VERTICES)}
 
 
-def load_body(store: Store) -> PublishedBody:
-    """SMPL-X and MANO from a store. Raises MissingFile, CheckpointError or BodyModelError."""
-    return PublishedBody.load(*(store.require(file) for file in BODY_FILES))
+def load_body(store: Store, smplx: Path | None = None) -> PublishedBody:
+    """SMPL-X and MANO from a store; smplx: another SMPL-X .npz than the store's.
+
+    Raises MissingFile, CheckpointError or BodyModelError.
+    """
+    return PublishedBody.load(*(smplx if smplx and file is SMPLX else store.require(file) for file in BODY_FILES))
