@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from . import qos, topics
 from .parameters import NodeParameters
+from .received import ReceivedImage
 
 #: Seconds between looks at who publishes.
 WATCH_PERIOD = 0.5
@@ -18,14 +18,6 @@ WATCH_PERIOD = 0.5
 REMIND = 10.0
 
 _TYPE_NAMES = {Image: 'sensor_msgs/msg/Image', CompressedImage: 'sensor_msgs/msg/CompressedImage'}
-
-
-class ReceivedImage(NamedTuple):
-    """An image as it arrived, not yet turned into a message: most of the dropped ones never are."""
-
-    data: bytes
-    compressed: bool
-    received: int       # ns on the node's clock
 
 
 class CameraInputs:

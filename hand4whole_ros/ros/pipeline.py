@@ -7,32 +7,18 @@ import threading
 import time
 from pathlib import Path
 
-from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import CompressedImage, Image
-
 from ..estimators.base import Estimator, EstimatorConfig
-from ..tracking import Tracker, TrackerConfig
 from . import images, messages
 from .camera import CameraState
 from .diagnostics import Health
-from .inputs import ReceivedImage
-from .operator_choice import OperatorChoice
-from .outputs import Outputs, Result
+from .following import Following
+from .outputs import Outputs
 from .parameters import NodeParameters
-from .stamps import StampGuard
-
-#: Frame of images that name none: TF needs a name.
-NAMELESS_FRAME = 'camera_optical_frame'
+from .received import ReceivedImage, opened
+from .result_messages import Result
 
 #: Seconds between two lines in the log about the same kind of trouble.
 THROTTLE = 5.0
-
-
-def tracker_config(parameters: NodeParameters) -> TrackerConfig:
-    """The tracker's share of the parameters."""
-    return TrackerConfig(hold_time=parameters.hold_time, min_confidence=parameters.min_confidence,
-                         smoothing=parameters.smoothing, min_cutoff=parameters.smoothing_min_cutoff,
-                         beta=parameters.smoothing_beta)
 
 
 def estimator_config(parameters: NodeParameters) -> EstimatorConfig:
@@ -53,9 +39,7 @@ class Pipeline:
         self._estimator, self._outputs, self._health = estimator, outputs, health
         self._clock, self._logger = clock, logger
         self._parameters = parameters
-        self._tracker = Tracker(estimator.body, tracker_config(parameters))
-        self._operator = OperatorChoice()
-        self._stamps = StampGuard()
+        self._following = Following(estimator.body, parameters)
         self._camera = CameraState(logger.warning)
         self._forget = threading.Event()
         self._said = set()
@@ -87,11 +71,16 @@ class Pipeline:
         """Work on one image. Raises BadImage, or whatever the estimator raises."""
         started = time.perf_counter()
         health, parameters = self._health, self._parameters
+        if item.received > self._clock.now().nanoseconds:
+            # It came before the clock jumped back. Its TF would lie in the future and hide all that follows.
+            health.counters.late += 1
+            return
         if self._forget.is_set():
             self._forget.clear()
+            self._following.reset()
             self._begin_run()
         with health.stage('decode'):
-            header, image = self._decode(item)
+            header, image = opened(item, self._say_once)
         if not self._in_order(header):
             return
         height, width = image.shape[:2]
@@ -105,10 +94,11 @@ class Pipeline:
             people = self._estimator.estimate(image, intrinsics)
         for name, seconds in (people[0].stage_times if people else {}).items():
             health.add_time(f'estimate: {name}', seconds)
+        if self._forget.is_set():
+            health.counters.late += 1   # the clock has jumped meanwhile
+            return
         with health.stage('track'):
-            self._tracker.configure(tracker_config(parameters))
-            people = self._tracker.update(people, messages.nanoseconds(header.stamp) * 1e-9)
-        operator = self._operator.update(people, parameters.operator)
+            people, operator = self._following.update(people, messages.nanoseconds(header.stamp), parameters)
         timing = messages.Timing(messages.time(item.received), self._clock.now().to_msg(),
                                  time.perf_counter() - started)
         result = Result(header, image, intrinsics, people, operator, timing)
@@ -120,39 +110,20 @@ class Pipeline:
         self._outputs.publish_pictures(result)
         health.add_time('all', time.perf_counter() - started)
 
-    def _decode(self, item):
-        kind, decode = ((CompressedImage, images.decode_compressed) if item.compressed
-                        else (Image, images.decode))
-        msg = deserialize_message(item.data, kind)
-        image = decode(msg)
-        stamp, frame = msg.header.stamp, msg.header.frame_id.lstrip('/')
-        if messages.nanoseconds(stamp) == 0:
-            self._say_once('images carry no stamp: the time of arrival is used instead')
-            stamp = messages.time(item.received)
-        if not frame:
-            self._say_once(f'images carry no frame_id: {NAMELESS_FRAME} is used instead')
-            frame = NAMELESS_FRAME
-        return messages.header(stamp, frame), image
-
     def _in_order(self, header):
         """False for an image that came too late; a jump back begins a new run."""
-        verdict = self._stamps.judge(messages.nanoseconds(header.stamp))
+        verdict = self._following.judge(messages.nanoseconds(header.stamp))
         if verdict == 'late':
             self._health.counters.late += 1
             return False
         if verdict == 'jump':
             self._logger.info('time has jumped back: everything starts anew')
             self._health.counters.jumps += 1
-            self._begin_run(header)
+            self._begin_run()
         return True
 
-    def _begin_run(self, header=None):
-        self._stamps.reset()
-        if header is not None:
-            self._stamps.judge(messages.nanoseconds(header.stamp))
-        self._tracker.reset()
+    def _begin_run(self):
         self._estimator.reset()
-        self._operator.reset()
         self._outputs.reset()
 
     def _say_once(self, remark):
