@@ -14,3 +14,20 @@ def body():
     """The open body, built on the first use on this machine."""
     from hand4whole_ros.body.model import BodyModel
     return BodyModel.load()
+
+
+@pytest.fixture(scope='session')
+def published_folder(tmp_path_factory):
+    """A folder of files in the form of SMPL-X's and MANO's, of a body that is nobody's."""
+    from parity import fake_models
+    root = tmp_path_factory.mktemp('published')
+    fake_models.write_all(str(root))
+    return root
+
+
+@pytest.fixture(scope='session')
+def published_body(published_folder):
+    """The same, read."""
+    from hand4whole_ros.checkpoints.hand4whole_pp import load_body
+    from hand4whole_ros.checkpoints.store import Store
+    return load_body(Store(published_folder))

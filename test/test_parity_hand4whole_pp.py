@@ -5,10 +5,9 @@ import pytest
 import roma
 import torch
 from parity import deterministic as D
-from parity import fake_models, fixtures
+from parity import fixtures
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.body.published import PublishedBody
 from hand4whole_ros.geometry.kinematics import forward_kinematics
 from hand4whole_ros.keypoints import HAND_KEYPOINTS
 from hand4whole_ros.networks.cham import CHAM
@@ -20,12 +19,9 @@ COMPONENTS = ('encoder', 'body_position_net', 'body_regressor', 'face_roi_net', 
 
 
 @pytest.fixture(scope='module')
-def body(tmp_path_factory):
+def body(published_body):
     """SMPL-X and MANO stand-ins."""
-    root = tmp_path_factory.mktemp('fake_models')
-    fake_models.write_all(str(root))
-    return PublishedBody.load(root / 'smplx/SMPLX_NEUTRAL.npz', root / 'mano/MANO_RIGHT.npz',
-                              root / 'mano/MANO_LEFT.npz', root / 'smplx/MANO_SMPLX_vertex_ids.npz')
+    return published_body
 
 
 def filled(config, body):

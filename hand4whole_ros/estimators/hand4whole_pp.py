@@ -87,7 +87,8 @@ class Hand4WholePPEstimator(Estimator):
         hands = {side: self._hand_boxes(people, boxes, side) for side in SIDES}
         picture = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1).float() / 255
         result = self._network(cut_patches(picture, boxes), {
-            side: HandBoxes(*(values.to(self._device) for values in box)) for side, box in hands.items()}, self._strategy)
+            side: HandBoxes(*(values.to(self._device) for values in box)) for side, box in hands.items()},
+            self._strategy)
         seen = _download(result, hands)
         looked = time.perf_counter()
         estimates, followed = [], []
@@ -118,8 +119,9 @@ class Hand4WholePPEstimator(Estimator):
         points = np.zeros((len(people), skeleton.NUM_HAND_KEYPOINTS, 2))
         scores = np.zeros(points.shape[:2])
         for k, person in enumerate(people):
-            if side in person.hands:
-                points[k], scores[k] = person.hands[side].keypoints, person.hands[side].scores
+            hand = person.hand(side)
+            if hand is not None:
+                points[k], scores[k] = hand.keypoints, hand.scores
         affine = patch_affine(boxes, BODY_SIZE)
         there = torch.from_numpy(points) @ affine[..., :2].mT + affine[:, None, :, 2]
         square, exists = hand_boxes(there.float(), torch.from_numpy(scores))
@@ -136,7 +138,7 @@ class Hand4WholePPEstimator(Estimator):
             if exists[side]:
                 pixels = view.pixels(row[f'{side}_keypoints'].reshape(-1, 3))
                 hands[side] = SeenHand(
-                    skeleton.OK, float(person.hands[side].scores.mean()),
+                    skeleton.OK, float(person.hand(side).scores.mean()),
                     row[f'{side}_betas'] if self._strategy.hand_shape == 'hand' else None, pixels,
                     np.concatenate([pixels.min(0), pixels.max(0)]))
         size = np.array([intrinsics.width, intrinsics.height] * 2)
