@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -23,13 +24,23 @@ class HandEstimate:
     confidence: float           # 0 to 1
     keypoints_3d: Tensor        # (21, 3) m
     keypoints_2d: Tensor        # (21, 2) px in the full image
-    betas: Tensor               # (10,) hand shape; zeros where the body's own shape is used
+    betas: Tensor | None        # (10,) MANO shape of this very hand; None: the shape that the body's betas give it
     bbox_xyxy: Tensor           # (4,) px; zeros where no box is known
 
     @property
     def visible(self) -> bool:
         """The hand was seen in this very image."""
         return self.state == skeleton.OK
+
+    @property
+    def has_own_shape(self) -> bool:
+        """The hand is `betas`' and not the body's own; never one that is LOST."""
+        return self.betas is not None and self.state != skeleton.LOST
+
+
+def own_shapes(hands: Iterable[HandEstimate]) -> dict[str, Tensor]:
+    """side -> MANO betas (10,) of the hands that have a shape of their own."""
+    return {hand.side: hand.betas for hand in hands if hand.has_own_shape}
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class WholeBodyEstimate:
     betas: Tensor               # (10,)
     expression: Tensor          # (10,)
     transl: Tensor              # (3,) m, SMPL-X's `transl`: added to the posed model
-    joints: Tensor              # (55, 3) m
+    joints: Tensor              # (55, 3) m; the fingers' are the hand's own where it has a shape of its own
     joint_rotations: Tensor     # (55, 3, 3) in the camera frame
     left_hand: HandEstimate
     right_hand: HandEstimate
@@ -75,6 +86,11 @@ class WholeBodyEstimate:
     def hands(self) -> tuple[HandEstimate, HandEstimate]:
         """Left, right."""
         return self.left_hand, self.right_hand
+
+    @property
+    def hand_betas(self) -> dict[str, Tensor]:
+        """side -> MANO betas (10,) of the hands that have a shape of their own."""
+        return own_shapes(self.hands)
 
     def is_finite(self) -> bool:
         """No NaN and no infinity anywhere."""

@@ -1,10 +1,12 @@
 """The body model everything else uses: parameters in, joints and mesh out.
 
-One class for the open body and for licensed SMPL-X files; both are posed by the `smplx` library.
+One class for the open body and for licensed SMPL-X files; both are posed by the `smplx` library, and by the same
+sums in numpy where one person is wanted fast. `handed.py` has the body whose hands have a shape of their own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,13 +24,21 @@ from ..geometry.kinematics import forward_kinematics
 from ..geometry.mesh import boundary_ring, submesh_faces
 from .npz_file import BodyModelError
 from .open_body import TIPS_KEY, OpenBodyUnavailable, load_or_build
-from .smplx_file import NUM_BETAS, SmplxModel, fingertip_vertices, read_smplx_npz
+from .skinning import Chain, Skin
+from .smplx_file import NUM_BETAS, NUM_EXPRESSION, SmplxModel, fingertip_vertices, read_smplx_npz
 
-__all__ = ['BodyKinematics', 'BodyModel', 'BodyModelError', 'BodyOutput', 'OpenBodyUnavailable']
+__all__ = ['BodyKinematics', 'BodyModel', 'BodyModelError', 'BodyOutput', 'BodySkeleton', 'OpenBodyUnavailable']
 
 _POSE_NAMES = tuple(skeleton.POSE_SLICES)
 _TIP_JOINTS = {side: [skeleton.HAND_KEYPOINT_JOINTS[side][k - 1] for k in skeleton.FINGERTIP_KEYPOINTS]
                for side in skeleton.SIDES}
+_ALL_TIP_JOINTS = _TIP_JOINTS['left'] + _TIP_JOINTS['right']
+
+#: side -> for each keypoint of the hand, its row among the joints with the ten finger tips after them.
+_KEYPOINT_ROWS = {
+    side: [skeleton.NUM_JOINTS + 5 * k + (point - 4) // 4 if joint is None else joint
+           for point, joint in enumerate(skeleton.HAND_KEYPOINT_JOINTS[side])]
+    for k, side in enumerate(skeleton.SIDES)}
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,16 @@ class BodyOutput:
     joints: Tensor           # (B, 55, 3) m
     vertices: Tensor         # (B, V, 3) m
     joint_rotations: Tensor  # (B, 55, 3, 3) global
+
+
+@dataclass(frozen=True)
+class BodySkeleton:
+    """One posed person without the skin, float64 numpy, in the frame that the root's rotation and transl lead to."""
+
+    transl: np.ndarray                     # (3,) m
+    joints: np.ndarray                     # (55, 3) m
+    joint_rotations: np.ndarray            # (55, 3, 3) global
+    hand_keypoints: dict[str, np.ndarray]  # side -> (21, 3) m
 
 
 @dataclass(frozen=True)
@@ -72,15 +92,15 @@ class BodyModel:
         self.num_vertices = len(arrays['v_template'])
         self.fingertips = fingertips
         self.smplx = SmplxModel(arrays).to(self.device).requires_grad_(False)
-        self._shapedirs = torch.cat([self.smplx.shapedirs, self.smplx.expr_dirs], dim=-1).cpu().numpy()
-        self._weights = np.asarray(arrays['weights'], np.float32)
-        self._v_template = np.asarray(arrays['v_template'], np.float32)
-        self._has_pose_blendshapes = bool(np.any(arrays['posedirs']))
-        regressor = np.asarray(arrays['J_regressor'], np.float64)
-        self._rest_joints = regressor @ arrays['v_template']
-        self._rest_joints_dirs = np.tensordot(regressor, self._shapedirs, 1)
+        shapedirs = torch.cat([self.smplx.shapedirs, self.smplx.expr_dirs], dim=-1).cpu().numpy()
+        self._skin = Skin(arrays['v_template'], shapedirs,
+                          self.smplx.posedirs if np.any(arrays['posedirs']) else None,
+                          arrays['J_regressor'], arrays['weights'], skeleton.PARENTS)
         self.hand_vertices, self.hand_faces = self._find_hands()
         self.kinematics = self._make_kinematics()
+        k = self.kinematics
+        self._tip_bones = k.rest_tips - k.rest_joints[_ALL_TIP_JOINTS]
+        self._tip_bones_betas = k.rest_tips_betas - k.rest_joints_betas[_ALL_TIP_JOINTS]
 
     @classmethod
     def load(cls, path: Path | None = None, device: str | torch.device = 'cpu') -> BodyModel:
@@ -110,7 +130,7 @@ class BodyModel:
                                        left_hand_pose, right_hand_pose)))
         sizes = {name: 3 * (span.stop - span.start) for name, span in skeleton.POSE_SLICES.items()}
         given = {**poses, 'betas': betas, 'expression': expression, 'transl': transl}
-        sizes.update(betas=NUM_BETAS, expression=NUM_BETAS, transl=3)
+        sizes.update(betas=NUM_BETAS, expression=NUM_EXPRESSION, transl=3)
         batch = max([len(value) for value in given.values() if value is not None], default=1)
         zero = torch.zeros(1, device=self.device)
         full = {name: (zero if given[name] is None else given[name].reshape(len(given[name]), size)
@@ -123,42 +143,45 @@ class BodyModel:
 
     def vertices(self, estimate: WholeBodyEstimate) -> Tensor:
         """(V, 3) float32 mesh of one estimate, in its camera frame: what calling the model gives, faster."""
-        axis_angles = torch.cat([getattr(estimate, name).reshape(-1, 3) for name in _POSE_NAMES]).double()
-        local = Rotation.from_rotvec(axis_angles.numpy()).as_matrix()
-        coefficients = torch.cat([estimate.betas, estimate.expression]).numpy()
-        rest = self._rest_joints + self._rest_joints_dirs @ coefficients
-        placed, turned = _chain(local, rest)
-        transforms = np.empty((skeleton.NUM_JOINTS, 3, 4))
-        transforms[..., :3] = turned
-        transforms[..., 3] = placed - np.einsum('jab,jb->ja', turned, rest) + estimate.transl.numpy()
+        return torch.from_numpy(self._skin.vertices(self._chain_of(estimate))[0])
 
-        shaped = self._v_template + (self._shapedirs.reshape(-1, len(coefficients))
-                                     @ coefficients).reshape(-1, 3)
-        if self._has_pose_blendshapes:
-            features = torch.from_numpy((local[1:] - np.eye(3)).ravel()).to(self.device, torch.float32)
-            shaped += (features @ self.smplx.posedirs).cpu().numpy().reshape(-1, 3)
-        flat = transforms.reshape(skeleton.NUM_JOINTS, 12).astype(np.float32)
-        blend = (self._weights @ flat).reshape(-1, 3, 4)
-        posed = np.einsum('vab,vb->va', blend[..., :3], shaped) + blend[..., 3]
-        return torch.from_numpy(posed)
+    def rest_joints(self, betas: Tensor, expression: Tensor | None = None) -> np.ndarray:
+        """(55, 3) float64 m, the joints in the T-pose, of betas (10,) and expression (10,), by default none."""
+        return self._skin.rest_joints + self._skin.rest_joints_dirs @ _coefficients(betas, expression)
+
+    def skeleton(self, local_rotations: Tensor, betas: Tensor, expression: Tensor | None = None, *,
+                 pelvis: Tensor | None = None, transl: Tensor | None = None,
+                 hand_betas: Mapping[str, Tensor] | None = None) -> BodySkeleton:
+        """One person's joints and hand keypoints, a fraction of a millisecond. Not differentiable.
+
+        local_rotations (55, 3) axis-angle, betas (10,), expression (10,) or None for none; pelvis (3,) m says
+        where the pelvis is, transl (3,) m where SMPL-X's origin; one of them at most. hand_betas: side -> (10,)
+        of hands with a shape of their own, which matters to a HandedBody only.
+        """
+        if pelvis is not None:
+            transl = _float64(pelvis) - self.rest_joints(betas, expression)[0]
+        transl = np.zeros(3) if transl is None else _float64(transl)
+        chain = self._pose(local_rotations, betas, expression, transl)
+        joints, rotations = chain.joints[0], chain.rotations[0]
+        bones = self._tip_bones + self._tip_bones_betas @ _float64(betas)
+        tips = joints[_ALL_TIP_JOINTS] + (rotations[_ALL_TIP_JOINTS] @ bones[..., None])[..., 0]
+        points = np.concatenate([joints, tips])
+        keypoints = {side: points[_KEYPOINT_ROWS[side]] for side in skeleton.SIDES}
+        return BodySkeleton(transl, joints, rotations, keypoints)
 
     def hand_keypoints(self, side: str, joints: Tensor, joint_rotations: Tensor,
                        betas: Tensor | None = None) -> Tensor:
-        """(..., 21, 3) keypoints of one hand, in skeleton.HAND_KEYPOINT_NAMES order.
+        """(..., 21, 3) keypoints of one hand of the body's own shape, in skeleton.HAND_KEYPOINT_NAMES order.
 
         joints (..., 55, 3) and joint_rotations (..., 55, 3, 3) as in WholeBodyEstimate, betas (..., 10). The
-        finger tips move rigidly with the last joint of their finger.
+        finger tips move rigidly with the last joint of their finger. Differentiable.
         """
-        half = slice(0, 5) if side == 'left' else slice(5, 10)
-        last = _TIP_JOINTS[side]
-        bones = joints.new_tensor(self.kinematics.rest_tips[half] - self.kinematics.rest_joints[last])
+        last, bones = _ALL_TIP_JOINTS, joints.new_tensor(self._tip_bones)
         if betas is not None:
-            directions = self.kinematics.rest_tips_betas[half] - self.kinematics.rest_joints_betas[last]
-            bones = bones + torch.einsum('jak,...k->...ja', joints.new_tensor(directions), betas.to(joints))
+            directions = joints.new_tensor(self._tip_bones_betas)
+            bones = bones + torch.einsum('jak,...k->...ja', directions, betas.to(joints))
         tips = joints[..., last, :] + (joint_rotations[..., last, :, :] @ bones[..., None])[..., 0]
-        sources = [joints[..., index, :] if index is not None else tips[..., (k - 4) // 4, :]
-                   for k, index in enumerate(skeleton.HAND_KEYPOINT_JOINTS[side])]
-        return torch.stack(sources, dim=-2)
+        return torch.cat([joints, tips], dim=-2)[..., _KEYPOINT_ROWS[side], :]
 
     @cached_property
     def wrist_rings(self) -> dict[str, np.ndarray]:
@@ -168,33 +191,41 @@ class BodyModel:
         order = [position[vertex] for vertex in left.tolist()]
         return {'left': left, 'right': self.hand_vertices['right'][order]}
 
+    def _pose(self, local_rotations, betas, expression, transl) -> Chain:
+        local = Rotation.from_rotvec(_float64(local_rotations)).as_matrix()
+        return self._skin.pose(local[None], _coefficients(betas, expression)[None], transl)
+
+    def _chain_of(self, estimate: WholeBodyEstimate) -> Chain:
+        rotations = torch.cat([getattr(estimate, name).reshape(-1, 3) for name in _POSE_NAMES])
+        return self._pose(rotations, estimate.betas, estimate.expression, _float64(estimate.transl))
+
     def _find_hands(self):
+        weights, template = self._skin.weights, self._skin.v_template
         vertices, faces = {}, {}
         for side in skeleton.SIDES:
-            fingers = self._weights[:, skeleton.HAND_SLICE[side]].sum(axis=1)
-            keep = fingers + self._weights[:, skeleton.WRIST[side]] > 0.5
+            fingers = weights[:, skeleton.HAND_SLICE[side]].sum(axis=1)
+            keep = fingers + weights[:, skeleton.WRIST[side]] > 0.5
             faces[side] = submesh_faces(self.faces, keep)
             vertices[side] = np.unique(self.faces[faces[side]]).astype(np.int64)
-        _, mirror = cKDTree(self._v_template[vertices['right']]).query(
-            self._v_template[vertices['left']] * np.float32([-1, 1, 1]))
+        _, mirror = cKDTree(template[vertices['right']]).query(
+            template[vertices['left']] * np.float32([-1, 1, 1]))
         if len(vertices['left']) == len(vertices['right']) == len(np.unique(mirror)):
             vertices['right'] = vertices['right'][mirror]
         return vertices, faces
 
     def _make_kinematics(self):
-        tips = np.concatenate([self.fingertips[side] for side in skeleton.SIDES])
+        tips, skin = np.concatenate([self.fingertips[side] for side in skeleton.SIDES]), self._skin
         return BodyKinematics(
-            rest_joints=self._rest_joints, rest_joints_betas=self._rest_joints_dirs[..., :NUM_BETAS],
-            rest_tips=self._v_template[tips].astype(np.float64),
-            rest_tips_betas=self._shapedirs[tips, :, :NUM_BETAS].astype(np.float64),
-            parents=skeleton.PARENTS, tip_joints=tuple(_TIP_JOINTS['left'] + _TIP_JOINTS['right']))
+            rest_joints=skin.rest_joints, rest_joints_betas=skin.rest_joints_dirs[..., :NUM_BETAS],
+            rest_tips=skin.v_template[tips].astype(np.float64),
+            rest_tips_betas=skin.shapedirs[tips, :, :NUM_BETAS].astype(np.float64),
+            parents=skeleton.PARENTS, tip_joints=tuple(_ALL_TIP_JOINTS))
 
 
-def _chain(local, rest):
-    """forward_kinematics for one person in numpy: (55, 3, 3), (55, 3) -> places, global rotations."""
-    turned, placed = local.copy(), rest.copy()
-    for joint, parent in enumerate(skeleton.PARENTS):
-        if parent >= 0:
-            turned[joint] = turned[parent] @ local[joint]
-            placed[joint] = placed[parent] + turned[parent] @ (rest[joint] - rest[parent])
-    return placed, turned
+def _coefficients(betas, expression):
+    """(20,) float64."""
+    return np.concatenate([_float64(betas), np.zeros(NUM_EXPRESSION) if expression is None else _float64(expression)])
+
+
+def _float64(values):
+    return np.asarray(values, np.float64)

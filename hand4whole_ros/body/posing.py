@@ -1,23 +1,41 @@
-"""Change the parameters of an estimate and let everything that follows from them follow."""
+"""Estimates from parameters: everything that follows from pose and shape is worked out here, for every estimator.
+
+Change the parameters of an estimate, or describe a person for the first time; joints, their rotations and the hands'
+keypoints follow by the body model.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-import roma
+import numpy as np
 import torch
 from torch import Tensor
 
 from .. import skeleton
-from ..estimate import WholeBodyEstimate
-from ..geometry.kinematics import forward_kinematics
+from ..estimate import HandEstimate, WholeBodyEstimate, own_shapes
+from ..geometry.camera import Intrinsics
 from .model import BodyModel
 
+#: Numbers as a network or numpy gives them.
+Values = Tensor | np.ndarray
 
-def rest_joints(body: BodyModel, betas: Tensor) -> Tensor:
-    """(55, 3) m, the joints of a body of shape `betas` (10,) in the T-pose."""
-    k = body.kinematics
-    return torch.from_numpy(k.rest_joints + k.rest_joints_betas @ betas.double().numpy()).float()
+
+@dataclass(frozen=True)
+class SeenHand:
+    """What an estimator says of one hand besides the pose of its fingers. By default it was not seen."""
+
+    state: int = skeleton.LOST            #: skeleton.OK, HELD or LOST
+    confidence: float = 0.0               #: 0 to 1
+    betas: Values | None = None           #: (10,) MANO shape; None: the body's own hand
+    keypoints_2d: Values | None = None    #: (21, 2) px where they were measured; None: where the 3D ones are seen
+    bbox_xyxy: Values | None = None       #: (4,) px; None: no box is known
+
+
+def rest_joints(body: BodyModel, betas: Tensor, expression: Tensor | None = None) -> Tensor:
+    """(55, 3) m, the joints in the T-pose of a body of shape `betas` (10,) and `expression` (10,)."""
+    return _float32(body.rest_joints(betas, expression))
 
 
 def posed(body: BodyModel, estimate: WholeBodyEstimate, local_rotations: Tensor, betas: Tensor,
@@ -25,15 +43,59 @@ def posed(body: BodyModel, estimate: WholeBodyEstimate, local_rotations: Tensor,
     """`estimate` with these joint rotations, this shape and its pelvis here.
 
     local_rotations (55, 3) axis-angle, betas (10,), pelvis (3,) m in the camera frame. Joints, their
-    rotations, transl and the hands' 3D keypoints are computed anew; what was measured in the picture
-    (boxes, 2D keypoints, confidences) stays, and the mesh is dropped.
+    rotations, transl and the hands' 3D keypoints are computed anew, the hands in the shape that `estimate` says;
+    what was measured in the picture (boxes, 2D keypoints, confidences) stays, and the mesh is dropped.
     """
-    rest = rest_joints(body, betas)
-    transl = pelvis - rest[0]
-    joints, rotations = forward_kinematics(roma.rotvec_to_rotmat(local_rotations), rest, transl)
-    hands = {f'{hand.side}_hand': replace(
-        hand, keypoints_3d=body.hand_keypoints(hand.side, joints, rotations, betas)) for hand in estimate.hands}
-    parameters = {name: local_rotations[rows].reshape(getattr(estimate, name).shape)
+    parameters, keypoints = _follow(body, local_rotations, betas, estimate.expression, estimate.hand_betas,
+                                    pelvis=pelvis)
+    hands = {f'{hand.side}_hand': replace(hand, keypoints_3d=keypoints[hand.side]) for hand in estimate.hands}
+    return replace(estimate, **parameters, **hands, vertices=None)
+
+
+def described(body: BodyModel, local_rotations: Values, betas: Values, expression: Values,
+              intrinsics: Intrinsics, *, bbox_xyxy: Values, confidence: float,
+              hands: Mapping[str, SeenHand] | None = None, pelvis: Values | None = None,
+              transl: Values | None = None, stage_times: Mapping[str, float] | None = None) -> WholeBodyEstimate:
+    """The estimate of a person with these parameters, everything that follows from them filled in.
+
+    local_rotations (55, 3) axis-angle in the order of the joints, betas (10,), expression (10,); pelvis (3,) m
+    in the camera frame, or SMPL-X's transl (3,), one of the two. intrinsics: of the image, where the hands' 3D
+    keypoints are seen unless measured; zero behind the camera. bbox_xyxy (4,) px. A hand left out of `hands` was
+    not seen. All may be tensors on any device or numpy, of any floating type.
+    """
+    if (pelvis is None) == (transl is None):
+        raise ValueError('a person needs a place: either pelvis or transl')
+    seen = [(hands or {}).get(side, SeenHand()) for side in skeleton.SIDES]
+    made = [_not_placed(side, hand) for side, hand in zip(skeleton.SIDES, seen)]
+    place = {name: _float32(value) for name, value in (('pelvis', pelvis), ('transl', transl)) if value is not None}
+    parameters, keypoints = _follow(body, _float32(local_rotations), _float32(betas), _float32(expression),
+                                    own_shapes(made), **place)
+    for k, (hand, known) in enumerate(zip(made, seen)):
+        points, pixels = keypoints[hand.side], known.keypoints_2d
+        if pixels is None:
+            pixels = np.nan_to_num(intrinsics.project(points.numpy()), nan=0.0)
+        made[k] = replace(hand, keypoints_3d=points, keypoints_2d=_float32(pixels))
+    return WholeBodyEstimate(
+        **parameters, left_hand=made[0], right_hand=made[1], bbox_xyxy=_float32(bbox_xyxy),
+        confidence=float(confidence), stage_times=dict(stage_times or {}))
+
+
+def _follow(body, local_rotations, betas, expression, hand_betas, **place):
+    """Every field of an estimate that pose and shape decide, and side -> keypoints (21, 3)."""
+    found = body.skeleton(local_rotations, betas, expression, hand_betas=hand_betas, **place)
+    parameters = {name: local_rotations[rows] if rows.stop - rows.start > 1 else local_rotations[rows.start]
                   for name, rows in skeleton.POSE_SLICES.items()}
-    return replace(estimate, **parameters, **hands, betas=betas, transl=transl, joints=joints,
-                   joint_rotations=rotations, vertices=None)
+    parameters.update(betas=betas, expression=expression, transl=_float32(found.transl),
+                      joints=_float32(found.joints), joint_rotations=_float32(found.joint_rotations))
+    return parameters, {side: _float32(points) for side, points in found.hand_keypoints.items()}
+
+
+def _not_placed(side, seen):
+    """A hand whose keypoints are not known yet."""
+    box = torch.zeros(4) if seen.bbox_xyxy is None else _float32(seen.bbox_xyxy)
+    betas = None if seen.betas is None else _float32(seen.betas)
+    return HandEstimate(side, seen.state, float(seen.confidence), torch.zeros(21, 3), torch.zeros(21, 2), betas, box)
+
+
+def _float32(values):
+    return torch.as_tensor(values).detach().to('cpu', torch.float32)

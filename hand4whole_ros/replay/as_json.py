@@ -23,7 +23,7 @@ def _hand(estimate: WholeBodyEstimate, hand: HandEstimate) -> dict:
         'keypoints_3d': _numbers(hand.keypoints_3d),
         'keypoints_2d': _numbers(hand.keypoints_2d),
         'wrist_quaternion_xyzw': _numbers(roma.rotmat_to_unitquat(wrist)),
-        'betas': _numbers(hand.betas),
+        'betas': _numbers(hand.betas) if hand.has_own_shape else None,
         'bbox_xyxy': _numbers(hand.bbox_xyxy)}
 
 

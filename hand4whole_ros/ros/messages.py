@@ -19,6 +19,7 @@ from ..msg import HandPose, Skeleton, WholeBodyPose, WholeBodyPoseArray
 _STATES = {skeleton.LOST: HandPose.LOST, skeleton.HELD: HandPose.HELD, skeleton.OK: HandPose.OK}
 _POSES = ('global_orient', 'body_pose', 'jaw_pose', 'leye_pose', 'reye_pose', 'left_hand_pose',
           'right_hand_pose', 'betas', 'expression', 'transl')
+_NO_BETAS = np.zeros(10, np.float32)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wrist: Pose)
         keypoints=[Point(x=x, y=y, z=z) for x, y, z in hand.keypoints_3d.tolist()],
         keypoints_2d=hand.keypoints_2d.reshape(-1).numpy(),
         finger_pose=getattr(estimate, f'{side}_hand_pose').reshape(-1).numpy(),
-        betas=hand.betas.numpy(), box=_region(hand.bbox_xyxy))
+        betas=hand.betas.numpy() if hand.has_own_shape else _NO_BETAS, box=_region(hand.bbox_xyxy))
 
 
 def lost_hand(last: HandPose, head: Header) -> HandPose:

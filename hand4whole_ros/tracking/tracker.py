@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from .. import skeleton
 from ..body.model import BodyModel
@@ -13,7 +15,7 @@ from ..body.posing import posed
 from ..estimate import WholeBodyEstimate
 from .one_euro import OneEuroRotation, OneEuroVector, smoothing_factor
 
-#: Body shape does not change; what is measured of it is averaged over about this long, s.
+#: The shape of a body or a hand does not change; what is measured of it is averaged, by a low-pass of this cut-off, Hz.
 _SHAPE_CUTOFF = 0.15
 
 
@@ -35,6 +37,15 @@ class TrackerConfig:
     beta: float = 1.0
 
 
+class _SeenHand(NamedTuple):
+    """A hand as it was when it was last OK."""
+
+    stamp: float
+    rotations: Tensor      # (16, 3) axis-angle: wrist and fingers
+    confidence: float
+    betas: Tensor | None   # (10,) averaged; None: the body's own shape
+
+
 @dataclass
 class _Track:
     """One person being followed."""
@@ -44,8 +55,7 @@ class _Track:
     last: WholeBodyEstimate | None = None       # as it was given out
     last_stamp: float = 0.0                     # of the last update of any kind
     seen_stamp: float = 0.0                     # when the person was last found
-    hand_seen: dict[str, float] | None = None   # side -> when that hand was last OK
-    hand_memory: dict[str, tuple] | None = None  # side -> (wrist (3,), fingers (15, 3), confidence)
+    hands: dict[str, _SeenHand] = field(default_factory=dict)
 
 
 class Tracker:
@@ -109,8 +119,7 @@ class Tracker:
                 estimates_left.remove(e)
         for e in sorted(estimates_left):
             track = _Track(next(self._ids), (OneEuroRotation(self.config.min_cutoff, self.config.beta),
-                                             OneEuroVector(self.config.min_cutoff, self.config.beta)),
-                           hand_seen={}, hand_memory={})
+                                             OneEuroVector(self.config.min_cutoff, self.config.beta)))
             self._tracks.append(track)
             found[track.track_id] = estimates[e]
         return found
@@ -119,19 +128,11 @@ class Tracker:
         """The found person, hands held where they are not seen, filtered."""
         dt = stamp - track.last_stamp
         local, betas, pelvis = estimate.local_rotations, estimate.betas, estimate.joints[0]
-        hands = {hand.side: hand for hand in estimate.hands}
-        for side, hand in hands.items():
-            rows = [skeleton.WRIST[side], *range(*skeleton.HAND_SLICE[side].indices(skeleton.NUM_JOINTS))]
-            if hand.state == skeleton.OK:
-                track.hand_seen[side] = stamp
-                track.hand_memory[side] = local[rows].clone(), hand.confidence
-            elif side in track.hand_seen and stamp - track.hand_seen[side] <= self.config.hold_time:
-                local[rows], confidence = track.hand_memory[side]
-                hands[side] = replace(hand, state=skeleton.HELD,
-                                      confidence=self._faded(confidence, stamp - track.hand_seen[side]))
+        share = 1.0     # of what is measured now in the shapes
         if track.last is not None and self.config.smoothing:
             share = smoothing_factor(_SHAPE_CUTOFF, dt) if dt > 0 else 0.0
             betas = torch.lerp(track.last.betas, betas, share)
+        hands = {hand.side: self._remember(track, hand, local, stamp, share) for hand in estimate.hands}
         if self.config.smoothing:
             rotations, points = track.filters
             local, pelvis = rotations(local, dt), points(pelvis[None], dt)[0]
@@ -139,6 +140,20 @@ class Tracker:
         result = posed(self._body, named, local, betas, pelvis)
         track.last, track.last_stamp, track.seen_stamp = result, stamp, stamp
         return result
+
+    def _remember(self, track, hand, local, stamp, share):
+        """The hand, its shape averaged; where it is not seen, as it was, and its rows of `local` are overwritten."""
+        rows = [skeleton.WRIST[hand.side], *range(*skeleton.HAND_SLICE[hand.side].indices(skeleton.NUM_JOINTS))]
+        known = track.hands.get(hand.side)
+        if hand.state == skeleton.OK:
+            if known is not None and known.betas is not None and hand.betas is not None:
+                hand = replace(hand, betas=torch.lerp(known.betas, hand.betas, share))
+            track.hands[hand.side] = _SeenHand(stamp, local[rows].clone(), hand.confidence, hand.betas)
+        elif known is not None and stamp - known.stamp <= self.config.hold_time:
+            local[rows] = known.rotations
+            hand = replace(hand, state=skeleton.HELD, betas=known.betas,
+                           confidence=self._faded(known.confidence, stamp - known.stamp))
+        return hand
 
     def _hold(self, track, stamp):
         """The person as last seen, both hands HELD or LOST, fading."""

@@ -1,0 +1,125 @@
+"""Linear blend skinning of one person or two hands: what `smplx.lbs` computes, several times as fast for so few.
+
+In numpy, because products this small are not worth the threads that torch wakes for them: where other work keeps both
+cores busy, waiting for a thread costs many times the sum itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Chain:
+    """N posed skeletons, float64: what skins and points on skins follow."""
+
+    coefficients: np.ndarray  # (N, C) shape and expression
+    local: np.ndarray         # (N, J, 3, 3) relative to the parent
+    rest: np.ndarray          # (N, J, 3) m, the joints at rest
+    joints: np.ndarray        # (N, J, 3) m, where they went
+    rotations: np.ndarray     # (N, J, 3, 3) global
+
+    @property
+    def features(self) -> np.ndarray:
+        """(N, 9 (J - 1)) what pose blend shapes are linear in."""
+        return (self.local[:, 1:] - np.eye(3)).reshape(len(self.local), -1)
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """(N, J, 3) joint j takes x at rest to rotations[j] @ x + offsets[j]."""
+        return self.joints - (self.rotations @ self.rest[..., None])[..., 0]
+
+
+class Skin:
+    """A mesh that follows joints.
+
+    v_template (V, 3) m; shapedirs (V, 3, C); posedirs (9 (J - 1), 3 V) torch on any device, or None where a pose
+    bends nothing; J_regressor (J, V); weights (V, J); parents (J,), the root first, its own parent not looked at.
+    """
+
+    def __init__(self, v_template: np.ndarray, shapedirs: np.ndarray, posedirs: Tensor | None,
+                 J_regressor: np.ndarray, weights: np.ndarray, parents: Sequence[int]):
+        self.v_template = np.asarray(v_template, np.float32)
+        self.shapedirs = np.asarray(shapedirs, np.float32)
+        self.posedirs = posedirs
+        self.weights = np.asarray(weights, np.float32)
+        regressor = np.asarray(J_regressor, np.float64)
+        self.rest_joints = regressor @ v_template                              # (J, 3) at zero coefficients
+        self.rest_joints_dirs = np.tensordot(regressor, self.shapedirs, 1)     # (J, 3, C)
+        self._parents = np.array([0, *parents[1:]])
+        self._levels = _levels(parents)
+        self._directions = np.ascontiguousarray(self.shapedirs.reshape(self.v_template.size, -1).T)
+
+    def pose(self, local: np.ndarray, coefficients: np.ndarray, transl: np.ndarray | None = None) -> Chain:
+        """Place the joints: local rotations (N, J, 3, 3), coefficients (N, C), transl (3,) m added to everything.
+
+        The root turns about its own place at rest.
+        """
+        rest = self.rest_joints + np.moveaxis(self.rest_joints_dirs @ coefficients.T, -1, 0)
+        bones = (rest - rest[:, self._parents])[..., None]
+        joints, rotations = rest.copy(), local.copy()
+        if transl is not None:
+            joints[:, 0] += transl
+        for children, parents in self._levels:
+            turned = rotations[:, parents]
+            rotations[:, children] = turned @ local[:, children]
+            joints[:, children] = joints[:, parents] + (turned @ bones[:, children])[..., 0]
+        return Chain(coefficients, local, rest, joints, rotations)
+
+    def vertices(self, chain: Chain) -> np.ndarray:
+        """(N, V, 3) float32 m."""
+        count = len(chain.joints)
+        shaped = np.einsum('nc,cv->nv', chain.coefficients.astype(np.float32), self._directions)
+        shaped = shaped.reshape(count, -1, 3) + self.v_template
+        if self.posedirs is not None:
+            shaped += self._bends(chain.features.astype(np.float32)).reshape(shaped.shape)
+        transforms = np.concatenate([chain.rotations, chain.offsets[..., None]], axis=-1).astype(np.float32)
+        blend = (self.weights @ transforms.reshape(count, -1, 12)).reshape(count, -1, 3, 4)
+        return np.einsum('nvab,nvb->nva', blend[..., :3], shaped) + blend[..., 3]
+
+    def _bends(self, features):
+        """(N, 3 V) what the pose adds to the shape."""
+        if self.posedirs.device.type != 'cpu':
+            return (torch.from_numpy(features).to(self.posedirs) @ self.posedirs).cpu().numpy()
+        return features @ self.posedirs.numpy()
+
+
+class PointsOnSkin:
+    """Fixed mixtures (K, V) of the vertices of a skin, such as regressed keypoints, had without the mesh.
+
+    Before the joints move them, vertices are linear in coefficients and pose features; so is what each joint
+    contributes to a mixture, and the matrix of that is made once. Exact, for a skin of some hundred vertices.
+    """
+
+    def __init__(self, skin: Skin, mixtures: np.ndarray):
+        size = len(skin.v_template)
+        columns = [skin.v_template[..., None], skin.shapedirs]
+        if skin.posedirs is not None:
+            columns.append(skin.posedirs.cpu().numpy().T.reshape(size, 3, -1))
+        shared = np.asarray(mixtures, np.float64)[:, None] * skin.weights.T      # (K, J, V)
+        self._share = shared.sum(axis=-1)
+        table = np.tensordot(shared, np.concatenate(columns, axis=-1), 1)        # (K, J, 3, 1 + C + 9 (J - 1))
+        self._table = np.ascontiguousarray(table.reshape(-1, table.shape[-1]).T)
+        self._bends = skin.posedirs is not None
+
+    def __call__(self, chain: Chain) -> np.ndarray:
+        """(N, K, 3) float64 m."""
+        count, (points, joints) = len(chain.joints), self._share.shape
+        factors = [np.ones((count, 1)), chain.coefficients] + ([chain.features] if self._bends else [])
+        parts = np.einsum('np,pq->nq', np.concatenate(factors, axis=1), self._table)
+        turns = np.swapaxes(chain.rotations, -1, -2).reshape(count, 3 * joints, 3)
+        return parts.reshape(count, points, 3 * joints) @ turns + self._share @ chain.offsets
+
+
+def _levels(parents):
+    """[(joints, their parents)] of each generation after the root's."""
+    depth = [0]
+    for parent in parents[1:]:
+        depth.append(depth[parent] + 1)
+    generations = (np.flatnonzero(np.array(depth) == level) for level in range(1, max(depth) + 1))
+    return [(joints, np.array(parents)[joints]) for joints in generations]
