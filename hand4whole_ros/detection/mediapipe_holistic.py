@@ -73,7 +73,8 @@ class MediaPipeHolistic:
         self.static_images = static_images
         with quiet_stderr():
             mediapipe = mediapipe_library.load()
-            self._make_holistic = lambda: mediapipe.Holistic(
+            solution = mediapipe_library.afresh(mediapipe.Holistic) if static_images else mediapipe.Holistic
+            self._make_holistic = lambda: solution(
                 static_image_mode=static_images, model_complexity=1, smooth_landmarks=not static_images)
             self._holistic = self._make_holistic()
             self._second_look = SecondLook(0 if static_images else _LOOK_AGAIN_AFTER) if second_look else None

@@ -64,6 +64,26 @@ def load() -> SimpleNamespace:
                            NormalizedRect=NormalizedRect)
 
 
+def afresh(solution: type) -> type:
+    """A solution of `load`, or SolutionBase, whose graph looks at each image as if it were the first.
+
+    static_image_mode does not do that alone: it forgets where the body was, but a hand is still looked for
+    first where one was in the image before.
+    """
+    from mediapipe.modules.holistic_landmark.calculators.roi_tracking_calculator_pb2 import RoiTrackingCalculatorOptions
+
+    class Afresh(solution):
+        def _initialize_graph_interface(self, *arguments, **keywords):
+            graph = super()._initialize_graph_interface(*arguments, **keywords)
+            for node in graph.node:
+                if node.calculator == 'RoiTrackingCalculator':
+                    # No region of the image before is ever like that of this one.
+                    options = node.options.Extensions[RoiTrackingCalculatorOptions.ext]
+                    options.rect_requirements.rotation_degrees = -1
+            return graph
+    return Afresh
+
+
 def reduced(image: np.ndarray) -> np.ndarray:
     """The image, or a smaller one whose longer side is LONGEST_SIDE."""
     height, width = image.shape[:2]
