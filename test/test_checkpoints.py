@@ -233,8 +233,9 @@ def test_code_in_a_checkpoint_never_runs(folder, network, monkeypatch, zipped, f
     write(folder, network)
     saved = {**saved_by_trainer(network), 'hook': Trap(function, argument)}
     torch.save(saved, folder / 'snapshot_6.pth', _use_new_zipfile_serialization=zipped)
+    before = torch.serialization.get_safe_globals()
     says(folder, 'snapshot_6.pth asks for', 'refused')
-    assert not trace.exists()
+    assert not trace.exists() and torch.serialization.get_safe_globals() == before
     if function is not Path.touch:  # the trap is one: without the guard it snaps
         torch.load(folder / 'snapshot_6.pth', weights_only=False)
         assert trace.exists()
@@ -247,6 +248,12 @@ def test_another_smplx_file_can_take_the_place_of_the_stores(models, tmp_path, b
         load_body(Store(tmp_path))
     found = load_body(Store(tmp_path), smplx=models / 'smplx/SMPLX_NEUTRAL.npz')
     assert np.array_equal(found.arrays['v_template'], body.arrays['v_template'])
+
+
+def test_an_old_torch_that_could_be_tricked_reads_nothing(folder, network, monkeypatch):
+    write(folder, network)
+    monkeypatch.setattr(torch, '__version__', torch.torch_version.TorchVersion('2.5.1+cu121'))
+    says(folder, 'torch 2.5.1+cu121 cannot read checkpoints safely; install 2.6 or newer')
 
 
 def test_verify_reads_all_and_runs_the_network(folder, network, capsys):

@@ -44,6 +44,15 @@ def test_files_are_found_in_the_authors_own_folders(tmp_path):
     assert store.find(WILOR) == near
 
 
+def test_a_folder_that_is_no_folder_of_weights_is_not_searched_to_its_end(tmp_path, monkeypatch, caplog):
+    for k in range(20):
+        put(tmp_path / f'{k:02}.jpg')
+    put(tmp_path / 'wilor_final.ckpt')
+    monkeypatch.setattr('hand4whole_ros.checkpoints.store._MAX_ENTRIES', 10)
+    assert Store(tmp_path).find(WILOR) is None
+    assert 'holds more than 10 files' in caplog.text
+
+
 def test_what_is_missing_is_said_with_what_to_do(tmp_path):
     store = Store(tmp_path / 'not/yet/there')
     assert len(store.missing(ESTIMATOR)) == 6 and len(store.missing(TRAINING)) == 2

@@ -31,7 +31,10 @@ def load_hand4whole_pp(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP,
     """
     weights = _gather(store, PUBLISHED, config)
     network = assemble(config, body or load_body(store), weights).eval().requires_grad_(False)
-    return network.in_precision(precision).to(device)
+    network.in_precision(precision)
+    if precision != torch.float32:
+        _let_go_of_files(network, precision)
+    return network.to(device)
 
 
 def load_training_start(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP, body: PublishedBody | None = None
@@ -80,6 +83,13 @@ def assemble(config: Hand4WholePPConfig, body: PublishedBody, weights: Mapping[s
         module.load_state_dict({name: value.to(wanted[name].dtype) for name, value in state.items()}, assign=True)
     _check_complete(network)
     return network
+
+
+def _let_go_of_files(network, precision):
+    """Copy what was not converted: a single tensor that is left keeps its whole file mapped."""
+    for value in (*network.parameters(), *network.buffers()):
+        if value.dtype != precision:
+            value.data = value.data.clone()
 
 
 def _check_complete(network: nn.Module):

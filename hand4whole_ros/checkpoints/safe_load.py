@@ -20,6 +20,9 @@ from . import CheckpointError
 
 logger = logging.getLogger(__name__)
 
+#: Before this, torch's restricted reader could be made to run code (CVE-2025-32434), and knew no stand-ins.
+_SAFE_SINCE = (2, 6)
+
 #: What torch writes at the beginning of a file since 1.6; older files cannot be mapped into memory.
 _ZIP_MAGIC = b'PK\x03\x04'
 
@@ -79,6 +82,8 @@ def load(path: Path) -> dict:
     nothing. Replace such a file, never write into it, while it is in use. Raises CheckpointError for a file that is
     missing, damaged, no checkpoint, or asks for anything that could run code; no such thing is run.
     """
+    if torch.__version__ < _SAFE_SINCE:
+        raise CheckpointError(f'torch {torch.__version__} cannot read checkpoints safely; install 2.6 or newer')
     try:
         with open(path, 'rb') as stream:
             mappable = stream.read(4) == _ZIP_MAGIC
