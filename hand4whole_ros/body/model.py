@@ -7,7 +7,7 @@ sums in numpy where one person is wanted fast. `handed.py` has the body whose ha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -158,11 +158,11 @@ class BodyModel:
         where the pelvis is, transl (3,) m where SMPL-X's origin; one of them at most. hand_betas: side -> (10,)
         of hands with a shape of their own, which matters to a HandedBody only.
         """
+        chain = self._pose(local_rotations, betas, expression)
         if pelvis is not None:
-            transl = _float64(pelvis) - self.rest_joints(betas, expression)[0]
+            transl = _float64(pelvis) - chain.rest[0, 0]
         transl = np.zeros(3) if transl is None else _float64(transl)
-        chain = self._pose(local_rotations, betas, expression, transl)
-        joints, rotations = chain.joints[0], chain.rotations[0]
+        joints, rotations = chain.joints[0] + transl, chain.rotations[0]
         bones = self._tip_bones + self._tip_bones_betas @ _float64(betas)
         tips = joints[_ALL_TIP_JOINTS] + (rotations[_ALL_TIP_JOINTS] @ bones[..., None])[..., 0]
         points = np.concatenate([joints, tips])
@@ -191,13 +191,14 @@ class BodyModel:
         order = [position[vertex] for vertex in left.tolist()]
         return {'left': left, 'right': self.hand_vertices['right'][order]}
 
-    def _pose(self, local_rotations, betas, expression, transl) -> Chain:
+    def _pose(self, local_rotations, betas, expression) -> Chain:
         local = Rotation.from_rotvec(_float64(local_rotations)).as_matrix()
-        return self._skin.pose(local[None], _coefficients(betas, expression)[None], transl)
+        return self._skin.pose(local[None], _coefficients(betas, expression)[None])
 
     def _chain_of(self, estimate: WholeBodyEstimate) -> Chain:
         rotations = torch.cat([getattr(estimate, name).reshape(-1, 3) for name in _POSE_NAMES])
-        return self._pose(rotations, estimate.betas, estimate.expression, _float64(estimate.transl))
+        chain = self._pose(rotations, estimate.betas, estimate.expression)
+        return replace(chain, joints=chain.joints + _float64(estimate.transl))
 
     def _find_hands(self):
         weights, template = self._skin.weights, self._skin.v_template

@@ -51,20 +51,16 @@ class Skin:
         regressor = np.asarray(J_regressor, np.float64)
         self.rest_joints = regressor @ v_template                              # (J, 3) at zero coefficients
         self.rest_joints_dirs = np.tensordot(regressor, self.shapedirs, 1)     # (J, 3, C)
+        self._rest_rows = np.ascontiguousarray(self.rest_joints_dirs.reshape(self.rest_joints.size, -1).T)
         self._parents = np.array([0, *parents[1:]])
         self._levels = _levels(parents)
         self._directions = np.ascontiguousarray(self.shapedirs.reshape(self.v_template.size, -1).T)
 
-    def pose(self, local: np.ndarray, coefficients: np.ndarray, transl: np.ndarray | None = None) -> Chain:
-        """Place the joints: local rotations (N, J, 3, 3), coefficients (N, C), transl (3,) m added to everything.
-
-        The root turns about its own place at rest.
-        """
-        rest = self.rest_joints + np.moveaxis(self.rest_joints_dirs @ coefficients.T, -1, 0)
+    def pose(self, local: np.ndarray, coefficients: np.ndarray) -> Chain:
+        """Place the joints: local rotations (N, J, 3, 3), coefficients (N, C). The root stays where it is at rest."""
+        rest = self.rest_joints + (coefficients @ self._rest_rows).reshape(-1, *self.rest_joints.shape)
         bones = (rest - rest[:, self._parents])[..., None]
         joints, rotations = rest.copy(), local.copy()
-        if transl is not None:
-            joints[:, 0] += transl
         for children, parents in self._levels:
             turned = rotations[:, parents]
             rotations[:, children] = turned @ local[:, children]

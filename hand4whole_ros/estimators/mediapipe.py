@@ -9,16 +9,17 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import torch
 from threadpoolctl import ThreadpoolController
 
 from ..body.model import BodyModel, BodyModelError, OpenBodyUnavailable
+from ..body.posing import SeenHand, described
+from ..body.smplx_file import NUM_EXPRESSION
 from ..detection import DetectorUnavailable
 from ..detection.hand_gate import real_hands
 from ..detection.mediapipe_holistic import HolisticLandmarks, MediaPipeHolistic
-from ..estimate import HandEstimate, WholeBodyEstimate
+from ..estimate import WholeBodyEstimate
 from ..geometry.camera import Intrinsics
-from ..skeleton import LOST, OK, POSE_SLICES, SIDES
+from ..skeleton import OK
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 from .kinematic_fit.body_fit import BodyFitter, Fitted
 from .kinematic_fit.chain import log_so3
@@ -78,35 +79,14 @@ class MediaPipeEstimator(Estimator):
 
     def _describe(self, fitted: Fitted, landmarks: HolisticLandmarks, sure: dict[str, float],
                   intrinsics: Intrinsics, confidence: float, times: dict[str, float]) -> WholeBodyEstimate:
-        pose, placed = fitted.pose, fitted.placed
-        kinematics = self.body.kinematics
-        betas = pose.betas[0]
-        pelvis = kinematics.rest_joints[0] + kinematics.rest_joints_betas[0] @ betas
-        local = _float32(log_so3(pose.rotations[0]))
-        parts = {name: local[span] for name, span in POSE_SLICES.items()}
-        for name in ('global_orient', 'jaw_pose', 'leye_pose', 'reye_pose'):
-            parts[name] = parts[name][0]
-        hands = {side: self._hand(fitted, landmarks, side, sure.get(side), intrinsics) for side in SIDES}
+        pose = fitted.pose
+        hands = {}
+        for side, confidence_of_hand in sure.items():
+            pixels = landmarks.hand(side)[:, :2]
+            hands[side] = SeenHand(OK, confidence_of_hand, bbox_xyxy=np.concatenate([pixels.min(0), pixels.max(0)]))
         seen = landmarks.visibility > 0.5
         corners = landmarks.pose[seen] if seen.any() else landmarks.pose
         size = np.array([intrinsics.width, intrinsics.height])
         box = np.concatenate([np.clip(corners.min(0), 0, size), np.clip(corners.max(0), 0, size)])
-        return WholeBodyEstimate(
-            **parts, betas=_float32(betas), expression=torch.zeros(10),
-            transl=_float32(pose.root[0] - pelvis), joints=_float32(placed.joints[0]),
-            joint_rotations=_float32(placed.rotations[0]), left_hand=hands['left'], right_hand=hands['right'],
-            bbox_xyxy=_float32(box), confidence=confidence, stage_times=times)
-
-    def _hand(self, fitted, landmarks, side, confidence, intrinsics):
-        keypoints = self._fitter.hand_keypoints(fitted, side)
-        box = np.zeros(4)
-        if confidence is not None:
-            pixels = landmarks.hand(side)[:, :2]
-            box = np.concatenate([pixels.min(0), pixels.max(0)])
-        in_image = np.nan_to_num(intrinsics.project(keypoints), nan=0.0)
-        return HandEstimate(side, LOST if confidence is None else OK, confidence or 0.0, _float32(keypoints),
-                            _float32(in_image), torch.zeros(10), _float32(box))
-
-
-def _float32(array) -> torch.Tensor:
-    return torch.from_numpy(np.array(array, np.float32))
+        return described(self.body, log_so3(pose.rotations[0]), pose.betas[0], np.zeros(NUM_EXPRESSION), intrinsics,
+                         bbox_xyxy=box, confidence=confidence, hands=hands, pelvis=pose.root[0], stage_times=times)

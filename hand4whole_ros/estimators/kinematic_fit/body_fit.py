@@ -14,7 +14,7 @@ from .chain import Placed, Pose, exp_so3, log_so3
 from .hand_fit import HandFit, HandFitter, HandStart
 from .initial import body_rotations
 from .landmarks import (DEPTH_GAIN, DEPTH_LANDMARKS, DEPTH_OFFSET, DEPTH_ROWS, DEPTH_SIGMA, HAND_DEPTH_SIGMA,
-                        HAND_POINTS, HAND_SIGMA, POSE_INDEX, POSE_SIGMA)
+                        HAND_SIGMA, POSE_INDEX, POSE_SIGMA)
 from .person import NUM_BODY, Person
 from .solver import Evidence, fit
 
@@ -147,13 +147,3 @@ class BodyFitter:
         rotations[elbow] = rotations[elbow] @ turn
         rotations[wrist] = turn.T @ hand.wrist_rotation
         rotations[HAND_SLICE[side]] = hand.finger_rotations
-
-    def hand_keypoints(self, fitted: Fitted, side: str) -> np.ndarray:
-        """(21, 3) m: the joints of a hand and the tips of its fingers."""
-        joints, tip = HAND_POINTS[side]
-        at_tip = tip >= 0
-        _, tips = self.person.shaped(fitted.pose.betas[0])
-        offsets = np.zeros((21, 3))
-        offsets[at_tip] = tips[5 * SIDES.index(side) + tip[at_tip]]
-        placed = fitted.placed
-        return placed.joints[0, joints] + (placed.rotations[0, joints] @ offsets[..., None])[..., 0]
