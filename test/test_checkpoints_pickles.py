@@ -8,7 +8,6 @@ import types
 import numpy as np
 import pytest
 import scipy.sparse
-from parity import fake_models
 
 from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.convert import convert
@@ -16,17 +15,8 @@ from hand4whole_ros.checkpoints.pickles import read_pickle
 
 
 @pytest.fixture(scope='module')
-def models(tmp_path_factory):
-    root = tmp_path_factory.mktemp('models')
-    fake_models.write_all(str(root))
-    with np.load(root / 'smplx/SMPLX_NEUTRAL.npz') as arrays:
-        (root / 'smplx/SMPLX_NEUTRAL.pkl').write_bytes(pickle.dumps(dict(arrays), protocol=2))
-    return root
-
-
-@pytest.fixture(scope='module')
-def mano(models):
-    with np.load(models / 'mano/MANO_RIGHT.npz') as arrays:
+def mano(published_folder):
+    with np.load(published_folder / 'mano/MANO_RIGHT.npz') as arrays:
         return dict(arrays)
 
 
@@ -68,11 +58,14 @@ def says(path, *words):
 
 @pytest.mark.parametrize('name', ['mano/MANO_RIGHT', 'mano/MANO_LEFT', 'smplx/MANO_SMPLX_vertex_ids',
                                   'smplx/SMPLX_NEUTRAL'])
-def test_every_kind_of_file_becomes_the_same_arrays(models, tmp_path, name):
-    output, left_out = convert(models / f'{name}.pkl', tmp_path / 'out/model.npz')
+def test_every_kind_of_file_becomes_the_same_arrays(published_folder, tmp_path, name):
+    with np.load(published_folder / f'{name}.npz') as arrays:
+        expected = dict(arrays)
+    (tmp_path / 'model.pkl').write_bytes(pickle.dumps(expected, protocol=2))
+    output, left_out = convert(tmp_path / 'model.pkl', tmp_path / 'out/model.npz')
     assert output == tmp_path / 'out/model.npz' and not left_out
-    with np.load(output, allow_pickle=False) as found, np.load(models / f'{name}.npz') as expected:
-        assert set(found.files) == set(expected.files)
+    with np.load(output, allow_pickle=False) as found:
+        assert set(found.files) == set(expected)
         for key in found.files:
             assert found[key].dtype == expected[key].dtype and np.array_equal(found[key], expected[key]), key
 
@@ -149,9 +142,9 @@ def test_sizes_that_lie_are_noticed(tmp_path, mano, chumpy):
     says(path, 'the wrong number of bytes')
 
 
-def test_damaged_and_other_files_are_one_line(models, tmp_path, mano):
+def test_damaged_and_other_files_are_one_line(published_folder, tmp_path, mano):
     path = tmp_path / 'MANO_RIGHT.pkl'
-    content = (models / 'mano/MANO_RIGHT.pkl').read_bytes()
+    content = (published_folder / 'mano/MANO_RIGHT.pkl').read_bytes()
     for length in (0, 1, 100, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:length])
         says(path, 'MANO_RIGHT.pkl', 'is the download complete?')
@@ -169,9 +162,9 @@ def test_damaged_and_other_files_are_one_line(models, tmp_path, mano):
         convert(tmp_path / 'none.pkl')
 
 
-def test_what_is_there_already_is_kept(models, tmp_path):
+def test_what_is_there_already_is_kept(published_folder, tmp_path):
     path = tmp_path / 'MANO_RIGHT.pkl'
-    path.write_bytes((models / 'mano/MANO_RIGHT.pkl').read_bytes())
+    path.write_bytes((published_folder / 'mano/MANO_RIGHT.pkl').read_bytes())
     path.with_suffix('.npz').write_bytes(b'mine')
     with pytest.raises(CheckpointError, match='is there already'):
         convert(path)

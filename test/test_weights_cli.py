@@ -7,17 +7,9 @@ import threading
 from functools import partial
 
 import pytest
-from parity import fake_models
 
 from hand4whole_ros import cli
 from hand4whole_ros.checkpoints import command, fetch, files
-
-
-@pytest.fixture(scope='module')
-def models(tmp_path_factory):
-    root = tmp_path_factory.mktemp('models')
-    fake_models.write_all(str(root))
-    return root
 
 
 def run(capfd, *words):
@@ -37,12 +29,12 @@ def test_help_teaches_with_examples(kind, capsys):
         assert f'hand4whole weights {kind}' in capsys.readouterr().out.rsplit(':\n', 1)[1]
 
 
-def test_the_list_says_what_is_where(models, capfd):
-    code, out, _ = run(capfd, 'list', '--folder', models)
+def test_the_list_says_what_is_where(published_folder, capfd):
+    code, out, _ = run(capfd, 'list', '--folder', published_folder)
     assert code == cli.DONE and '2 of 6 missing' in out
     for file in files.FILES:
         assert file.page in out and file.licence in out and file.purpose in out
-    assert f'{models}/mano/MANO_LEFT.npz, checksum not recorded: hand4whole weights verify' in out
+    assert f'{published_folder}/mano/MANO_LEFT.npz, checksum not recorded: hand4whole weights verify' in out
     assert 'missing: hand4whole weights fetch wilor_final.ckpt\n' in out
     assert 'missing: hand4whole weights fetch snapshot_6.pth says how to get it' in out
 
@@ -97,8 +89,8 @@ def test_a_file_is_fetched_once_with_its_licence_said(published, tmp_path, capfd
     assert code == cli.FAILED and error.startswith('hand4whole: http://127.0.0.1') and '404' in error
 
 
-def test_models_are_verified_and_a_damaged_one_is_named(models, tmp_path, capfd):
-    for path in models.rglob('*.npz'):
+def test_models_are_verified_and_a_damaged_one_is_named(published_folder, tmp_path, capfd):
+    for path in published_folder.rglob('*.npz'):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     code, out, _ = run(capfd, 'verify', '--folder', tmp_path)
     assert code == cli.DONE and out.count('ok ') == 4 and 'was not run: snapshot_6.pth, wilor_final.ckpt' in out
@@ -112,8 +104,8 @@ def test_models_are_verified_and_a_damaged_one_is_named(models, tmp_path, capfd)
     assert code == cli.FAILED and f'WRONG   {path} cannot be read' in out
 
 
-def test_pickles_of_a_folder_are_converted_and_then_fit(models, tmp_path, capfd):
-    for path in models.rglob('*.pkl'):
+def test_pickles_of_a_folder_are_converted_and_then_fit(published_folder, tmp_path, capfd):
+    for path in published_folder.rglob('*.pkl'):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     code, out, _ = run(capfd, 'verify', '--folder', tmp_path)
     assert code == cli.FAILED and f'hand4whole weights convert {tmp_path}/MANO_RIGHT.pkl' in out
@@ -125,7 +117,7 @@ def test_pickles_of_a_folder_are_converted_and_then_fit(models, tmp_path, capfd)
     assert code == cli.DONE and 'nothing to convert' in out
 
 
-def test_wrong_arguments_are_one_line_and_exit_2(models, tmp_path, capfd):
+def test_wrong_arguments_are_one_line_and_exit_2(published_folder, tmp_path, capfd):
     hostile = tmp_path / 'MANO_RIGHT.pkl'
     hostile.write_bytes(pickle.dumps({'hands_mean': print}))
     for words, says in ((['fetch', 'nope'], 'nope: not a published file'),
