@@ -28,7 +28,7 @@ def person(body, intrinsics, place=(0.0, 0.3, 3.0), left_state=skeleton.OK, conf
     local[skeleton.JOINT['right_shoulder'], 2] = 0.8
     for side, sign in (('left', -1), ('right', 1)):
         local[skeleton.HAND_SLICE[side], 2] = 0.3 * sign
-    hands = [HandEstimate(side, skeleton.OK, 0.8, torch.zeros(21, 3), torch.zeros(21, 2), torch.zeros(10),
+    hands = [HandEstimate(side, skeleton.OK, 0.8, torch.zeros(21, 3), torch.zeros(21, 2), None,
                           torch.tensor([10.0, 20.0, 60.0, 80.0])) for side in skeleton.SIDES]
     blank = WholeBodyEstimate(
         **{name: torch.zeros(rows.stop - rows.start, 3).squeeze(0) for name, rows in skeleton.POSE_SLICES.items()},

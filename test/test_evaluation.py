@@ -97,7 +97,7 @@ class Oracle:
         for k, side in enumerate(skeleton.SIDES):
             state = skeleton.LOST if (2 * self.count + k) % 3 == 2 else skeleton.OK
             keypoints = torch.from_numpy(truth.hand(side).keypoints_3d + shift).float()
-            hands[side] = HandEstimate(side, state, 1.0, keypoints, torch.zeros(21, 2), torch.zeros(10),
+            hands[side] = HandEstimate(side, state, 1.0, keypoints, torch.zeros(21, 2), None,
                                        torch.zeros(4))
         self.count += 1
         zero = torch.zeros

@@ -23,7 +23,7 @@ def person(body, x=0.0, states=(skeleton.OK, skeleton.OK), bend=0.0, confidence=
     local[skeleton.HAND_SLICE['left'], 2] = -bend
     local[skeleton.HAND_SLICE['right'], 2] = bend
     hands = [HandEstimate(side, state, 0.8 if state == skeleton.OK else 0.0, torch.zeros(21, 3), torch.zeros(21, 2),
-                          torch.zeros(10), torch.zeros(4)) for side, state in zip(skeleton.SIDES, states)]
+                          None, torch.zeros(4)) for side, state in zip(skeleton.SIDES, states)]
     blank = WholeBodyEstimate(
         **{name: torch.zeros(s.stop - s.start, 3).squeeze(0) for name, s in skeleton.POSE_SLICES.items()},
         betas=torch.zeros(10), expression=torch.zeros(10), transl=torch.zeros(3), joints=torch.zeros(55, 3),

@@ -31,7 +31,7 @@ def person(body, pelvis=(0.0, 0.1, 2.6), states=(skeleton.OK, skeleton.OK), trac
     for side, state in zip(skeleton.SIDES, states):
         keypoints = body.hand_keypoints(side, joints, rotations)
         pixels = torch.from_numpy(camera.project(keypoints.numpy())).float()
-        hands.append(HandEstimate(side, state, 0.9, keypoints, pixels, zero(10), zero(4)))
+        hands.append(HandEstimate(side, state, 0.9, keypoints, pixels, None, zero(4)))
     return WholeBodyEstimate(
         pose[0], pose[1:22], zero(3), zero(3), zero(3), zero(15, 3), zero(15, 3), zero(10), zero(10), transl,
         joints, rotations, *hands, bbox_xyxy=zero(4), confidence=0.9, track_id=track_id)

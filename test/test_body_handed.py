@@ -1,0 +1,259 @@
+"""Hands of their own shape on the body: parameters lead to what the network gives, whoever changed them meanwhile."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import roma
+import smplx
+import torch
+from test_parity_hand4whole_pp import filled, scene
+
+from hand4whole_ros import skeleton
+from hand4whole_ros.body.hand_transfer import PosedHands
+from hand4whole_ros.body.handed import HandedBody
+from hand4whole_ros.body.mano import pose_as_right
+from hand4whole_ros.body.model import BodyModel
+from hand4whole_ros.body.posing import SeenHand, described, posed, rest_joints
+from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.keypoints import HAND_KEYPOINTS, KEYPOINT_JOINTS
+from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY
+from hand4whole_ros.replay import as_json
+from hand4whole_ros.skeleton import HELD, LOST, OK, SIDES
+from hand4whole_ros.tracking import Tracker, TrackerConfig
+
+CAMERA = Intrinsics.from_fov(640, 480)
+NOWHERE = torch.zeros(4)
+
+
+@pytest.fixture(scope='module')
+def handed(published_body):
+    return HandedBody(published_body)
+
+
+def somebody(body, seed=0, sides=SIDES, **changes):
+    """Somebody 3 m away in a random pose, with a face and hands of some other shape."""
+    rng = torch.Generator().manual_seed(seed)
+    local = 0.35 * torch.randn(55, 3, generator=rng)
+    local[0, 0] += math.pi
+    betas, expression, left, right = torch.randn(4, 10, generator=rng)
+    hands = {side: SeenHand(OK, 0.8, shape, bbox_xyxy=torch.tensor([10.0, 20, 60, 80]))
+             for side, shape in (('left', left), ('right', right)) if side in sides}
+    given = {'pelvis': torch.tensor([0.2, 0.1, 3.0]), 'hands': hands, 'bbox_xyxy': NOWHERE, 'confidence': 0.9}
+    return described(body, local, betas, expression, CAMERA, **{**given, **changes})
+
+
+@pytest.fixture(scope='module')
+def layers(published_body):
+    """What the network is made of."""
+    return (published_body.smplx(flat_hand_mean=True, use_face_contour=True), published_body.mano['right'],
+            published_body.transfer())
+
+
+def as_the_network_does(layers, estimate):
+    """Mesh (V, 3), 55 joints and side -> keypoints (21, 3), by the network's layers: SMPL-X, MANO and transfer."""
+    smplx_layer, right, transfer = layers
+    rows = {name: getattr(estimate, name).reshape(1, -1) for name in (
+        *skeleton.POSE_SLICES, 'betas', 'expression', 'transl')}
+    with torch.no_grad():
+        body = smplx_layer(**rows)
+        hands = {}
+        for hand in estimate.hands:
+            exists = torch.tensor([hand.has_own_shape])
+            fingers = getattr(estimate, f'{hand.side}_hand_pose')[None][exists]
+            shape = hand.betas[None] if hand.betas is not None else torch.zeros(1, 10)
+            mesh = pose_as_right(right, fingers, shape[exists], hand.side)
+            hands[hand.side] = PosedHands(mesh, right.regress_keypoints(mesh), exists)
+        laid = transfer(body.vertices, body.joints[:, list(KEYPOINT_JOINTS)], hands)
+        vertices = transfer.smooth(laid.vertices, {side: hand.exists for side, hand in hands.items()})
+    return vertices[0], body.joints[0, :55], {side: laid.keypoints[0, list(HAND_KEYPOINTS[side])] for side in SIDES}
+
+
+def check(layers, body, estimate):
+    """Everything about `estimate` is what its parameters lead to."""
+    vertices, joints, keypoints = as_the_network_does(layers, estimate)
+    assert (body.vertices(estimate) - vertices).norm(dim=-1).max() < 1e-5
+    joints = joints.clone()
+    for hand in estimate.hands:
+        if hand.has_own_shape:
+            assert (hand.keypoints_3d - keypoints[hand.side]).norm(dim=-1).max() < 1e-5
+            for point, joint in zip(keypoints[hand.side][1:], skeleton.HAND_KEYPOINT_JOINTS[hand.side][1:]):
+                if joint is not None:
+                    joints[joint] = point
+    assert (estimate.joints - joints).norm(dim=-1).max() < 1e-5
+    assert estimate.is_finite()
+
+
+@pytest.mark.parametrize('sides', [SIDES, ('left',), ('right',), ()], ids=lambda sides: '-'.join(sides) or 'none')
+def test_hands_of_their_own_shape_are_the_networks(published_body, layers, handed, sides):
+    for seed in range(3):
+        estimate = somebody(handed, seed, sides)
+        assert set(estimate.hand_betas) == set(sides)
+        check(layers, handed, estimate)
+        moved = (handed.vertices(estimate) - BodyModel.vertices(handed, estimate)).norm(dim=-1)
+        for side in SIDES:   # such a hand is quite another than SMPL-X's own
+            assert (moved[published_body.hand_vertices[side]].max() > 5e-3) == (side in sides)
+
+
+def test_the_network_itself(published_body, handed):
+    """Estimates of what the whole forward says have its meshes and keypoints; the third person has no hands."""
+    network = filled(HAND4WHOLE_PP_TINY, published_body).requires_grad_(False)
+    patches, boxes = scene()
+    said = network(patches, boxes)
+    for k in range(3):
+        rotations = torch.cat([said.body.global_orient[k, None], said.body.body_pose[k], said.face.jaw_pose[k, None]])
+        local = torch.cat([roma.rotmat_to_rotvec(rotations), torch.zeros(2, 3), said.hand_pose['left'][k],
+                           said.hand_pose['right'][k]])
+        hands = {side: SeenHand(OK, 1.0, said.hands[side].betas[int(boxes[side].exists[:k].sum())])
+                 for side in SIDES if boxes[side].exists[k]}
+        estimate = described(handed, local, said.body.betas[k], said.face.expression[k], CAMERA,
+                             transl=said.body.transl[k], hands=hands, bbox_xyxy=NOWHERE, confidence=1.0)
+        assert (handed.vertices(estimate) - said.vertices[k]).norm(dim=-1).max() < 1e-4
+        for hand in estimate.hands:
+            assert hand.state == (OK if hand.side in hands else LOST)
+            if hand.visible:
+                theirs = said.keypoints[k, list(HAND_KEYPOINTS[hand.side])]
+                assert (hand.keypoints_3d - theirs).norm(dim=-1).max() < 1e-4
+
+
+def test_what_is_described_is_one_pose(handed):
+    """The wrist, all rotations and the body are SMPL-X's; 2D keypoints are where the 3D ones are seen."""
+    estimate = somebody(handed)
+    output = handed(**{name: getattr(estimate, name)[None] for name in (
+        *skeleton.POSE_SLICES, 'betas', 'expression', 'transl')})
+    body = slice(0, skeleton.HAND_SLICE['left'].start)
+    torch.testing.assert_close(estimate.joints[body], output.joints[0, body], atol=1e-5, rtol=0)
+    torch.testing.assert_close(estimate.joint_rotations, output.joint_rotations[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(estimate.joints[0], torch.tensor([0.2, 0.1, 3.0]), atol=1e-6, rtol=0)
+    for hand in estimate.hands:
+        np.testing.assert_allclose(hand.keypoints_2d, CAMERA.project(hand.keypoints_3d.numpy()), atol=1e-3)
+        assert hand.bbox_xyxy.tolist() == [10, 20, 60, 80]
+    placed = somebody(handed, pelvis=None, transl=estimate.transl)
+    torch.testing.assert_close(placed.joints, estimate.joints, atol=1e-6, rtol=0)
+    again = posed(handed, estimate, estimate.local_rotations, estimate.betas, estimate.joints[0])
+    torch.testing.assert_close(again.joints, estimate.joints, atol=1e-6, rtol=0)
+    torch.testing.assert_close(again.right_hand.keypoints_3d, estimate.right_hand.keypoints_3d, atol=1e-6, rtol=0)
+    for place in ({}, {'transl': estimate.transl, 'pelvis': estimate.transl}):
+        with pytest.raises(ValueError, match='either pelvis or transl'):
+            somebody(handed, **{'pelvis': None, **place})
+
+
+def test_measured_keypoints_stay_and_a_hand_not_seen_is_lost(handed):
+    measured = 100 * torch.rand(21, 2, dtype=torch.float64).numpy()
+    estimate = somebody(handed, hands={'left': SeenHand(OK, 0.7, np.ones(10), measured)})
+    np.testing.assert_allclose(estimate.left_hand.keypoints_2d, measured, rtol=1e-6)
+    right = estimate.right_hand
+    assert (right.state, right.confidence, right.betas, right.has_own_shape) == (LOST, 0.0, None, False)
+    assert right.keypoints_2d.abs().max() > 0 and right.bbox_xyxy.tolist() == [0, 0, 0, 0]
+    lost = somebody(handed, hands={'left': SeenHand(LOST, 0.0, np.ones(10))})   # nothing was seen: no shape either
+    assert not lost.hand_betas
+    torch.testing.assert_close(lost.left_hand.keypoints_3d, somebody(handed, hands={}).left_hand.keypoints_3d)
+
+
+def test_joints_move_with_the_expression_as_the_smplx_library_says(published_folder, published_body):
+    """Of a lone SMPL-X file, too; jaw, eyes and head move by millimetres."""
+    path = published_folder / 'smplx/SMPLX_NEUTRAL.npz'
+    body = BodyModel.load(path)
+    theirs = smplx.SMPLX(str(path), use_pca=False, flat_hand_mean=True, num_betas=10, num_expression_coeffs=10)
+    estimate = somebody(body, seed=4)
+    rows = {name: getattr(estimate, name).reshape(1, -1) for name in (*skeleton.POSE_SLICES, 'betas', 'expression')}
+    reference = theirs(**rows, transl=estimate.transl[None]).joints[0, :55].detach()
+    torch.testing.assert_close(estimate.joints, reference, atol=1e-5, rtol=0)
+    calm = posed(body, replace(estimate, expression=torch.zeros(10)), estimate.local_rotations, estimate.betas,
+                 estimate.joints[0])
+    assert 1e-3 < (calm.joints - estimate.joints)[skeleton.JOINT['jaw']].norm() < 0.05
+    at_rest = theirs(betas=estimate.betas[None], expression=estimate.expression[None]).joints[0, :55].detach()
+    torch.testing.assert_close(rest_joints(body, estimate.betas, estimate.expression), at_rest, atol=1e-5, rtol=0)
+    # It has no MANO: hands are its own, whatever shape the estimate says they have.
+    expected = published_body.smplx(flat_hand_mean=True)(**rows, transl=estimate.transl[None]).vertices[0]
+    assert (body.vertices(estimate) - expected).norm(dim=-1).max() < 1e-5
+
+
+@pytest.mark.parametrize('smoothing', [True, False])
+def test_tracked_hands_keep_their_shape_and_stay_one_with_the_mesh(layers, handed, smoothing):
+    tracker = Tracker(handed, TrackerConfig(smoothing=smoothing, hold_time=0.5))
+    rng = torch.Generator().manual_seed(0)
+    shapes = {side: torch.randn(10, generator=rng) for side in SIDES}
+
+    for k in range(60):
+        measured = somebody(handed, hands={
+            side: SeenHand(OK, 0.8, shape + torch.randn(10, generator=rng)) for side, shape in shapes.items()})
+        (found,) = tracker.update([measured], k / 30)
+        if k in (0, 59):
+            check(layers, handed, found)
+        if k == 0:
+            assert torch.equal(found.left_hand.betas, measured.left_hand.betas)
+    for side in SIDES:
+        off = (found.hand(side).betas - shapes[side]).norm()
+        assert off < 1.5 if smoothing else torch.equal(found.hand(side).betas, measured.hand(side).betas)
+
+    left, right = (hand.betas for hand in found.hands)
+    (one,) = tracker.update([somebody(handed, hands={'right': SeenHand(OK, 0.8, right)})], 2.1)
+    assert [hand.state for hand in one.hands] == [HELD, OK] and torch.equal(one.left_hand.betas, left)
+    check(layers, handed, one)
+    (gone,) = tracker.update([], 2.3)                                   # the person is not found
+    assert [hand.state for hand in gone.hands] == [HELD, HELD] and torch.equal(gone.left_hand.betas, left)
+    check(layers, handed, gone)
+    (lost,) = tracker.update([somebody(handed, hands={'right': SeenHand(OK, 0.8, right)})], 2.6)
+    assert lost.left_hand.state == LOST and set(lost.hand_betas) == {'right'}
+    check(layers, handed, lost)
+    (back,) = tracker.update([somebody(handed, hands={'left': SeenHand(OK, 0.8, left + 1)})], 2.63)
+    moved = (back.left_hand.betas - left).mean()
+    assert moved < 0.2 if smoothing else torch.isclose(moved, torch.tensor(1.0), atol=1e-5)
+
+
+def test_a_hand_that_turns_out_to_have_no_shape_of_its_own_has_none(handed):
+    tracker = Tracker(handed)
+    tracker.update([somebody(handed)], 0.0)
+    (found,) = tracker.update([somebody(handed, hands={side: SeenHand(OK, 0.8) for side in SIDES})], 0.03)
+    assert not found.hand_betas
+    (held,) = tracker.update([somebody(handed, hands={})], 0.06)
+    assert held.left_hand.state == HELD and held.left_hand.betas is None
+
+
+@pytest.mark.parametrize('name', ['betas', 'pose', 'left hand', 'pelvis'])
+def test_what_is_not_finite_makes_an_estimate_that_is_not(handed, name):
+    local, betas, shape, pelvis = torch.zeros(55, 3), torch.zeros(10), torch.zeros(10), torch.tensor([0.0, 0, 2])
+    {'betas': betas, 'pose': local[30], 'left hand': shape, 'pelvis': pelvis}[name][0] = float('nan')
+    estimate = described(handed, local, betas, torch.zeros(10), CAMERA, pelvis=pelvis, bbox_xyxy=NOWHERE,
+                         confidence=1.0, hands={'left': SeenHand(OK, 1.0, shape)})
+    assert not estimate.is_finite()
+
+
+def test_numbers_of_any_kind(handed):
+    """float64 numpy gives what float32 tensors give."""
+    estimate = somebody(handed)
+    hands = {hand.side: SeenHand(OK, hand.confidence, hand.betas.double().numpy(), None, hand.bbox_xyxy.numpy())
+             for hand in estimate.hands}
+    again = described(handed, estimate.local_rotations.double().numpy(), estimate.betas.double(),
+                      estimate.expression.half().float(), CAMERA, transl=estimate.transl.numpy(), hands=hands,
+                      bbox_xyxy=np.zeros(4), confidence=np.float64(0.9))
+    values = [value for one in (again, *again.hands) for value in vars(one).values()]
+    assert {value.dtype for value in values if isinstance(value, torch.Tensor)} == {torch.float32}
+    assert isinstance(again.confidence, float)
+    torch.testing.assert_close(again.right_hand.keypoints_3d, estimate.right_hand.keypoints_3d, atol=1e-6, rtol=0)
+
+
+def test_json_says_whose_shape_a_hand_has(handed):
+    written = json.loads(json.dumps(as_json.person(somebody(handed, sides=('left',)))))
+    assert written['hands']['right']['betas'] is None
+    np.testing.assert_allclose(written['hands']['left']['betas'], somebody(handed).left_hand.betas, rtol=1e-6)
+
+
+def test_messages_carry_the_shape_of_hands(handed):
+    messages = pytest.importorskip('hand4whole_ros.ros.messages')
+    from builtin_interfaces.msg import Time
+    from rclpy.serialization import deserialize_message
+    from std_msgs.msg import Header
+
+    from hand4whole_ros.msg import WholeBodyPoseArray
+    estimate = somebody(handed, sides=('left',))
+    timing = messages.Timing(Time(), Time(), 0.1)
+    written = messages.pose_array([estimate], Header(), 'x', None, timing)
+    sent = deserialize_message(written, WholeBodyPoseArray).poses[0]
+    np.testing.assert_allclose(sent.left_hand.betas, estimate.left_hand.betas, rtol=1e-6)
+    assert not np.any(sent.right_hand.betas)
+    keypoints = [(point.x, point.y, point.z) for point in sent.left_hand.keypoints]
+    np.testing.assert_allclose(keypoints, estimate.left_hand.keypoints_3d, rtol=1e-6)
