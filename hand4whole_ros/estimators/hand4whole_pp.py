@@ -24,7 +24,7 @@ from ..checkpoints.hand4whole_pp import load_body, load_hand4whole_pp
 from ..checkpoints.random_weights import load_random
 from ..checkpoints.store import Store
 from ..detection import DetectorUnavailable
-from ..detection.tracked_boxes import FoundHand, FoundPerson, TrackedBoxes
+from ..detection.tracked_boxes import EVERY, FoundHand, FoundPerson, TrackedBoxes
 from ..estimate import WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box, virtual_camera
@@ -58,12 +58,12 @@ class Hand4WholePPEstimator(Estimator):
             published = load_body(store, config.body_model)
             self._network = self._load(config, store, published, precision)
             self.body = HandedBody(published)
-            detector = detection.create(config.detector, static_images=config.static_images,
-                                        weights=config.detector_weights, max_people=config.max_people)
+            detector = detection.create(config.detector, max_people=config.max_people,
+                                        weights=config.detector_weights)
         except (CheckpointError, BodyModelError, DetectorUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
         # Unrelated pictures have nothing to be followed.
-        self._boxes = TrackedBoxes(detector, every=1 if config.static_images else 15)
+        self._boxes = TrackedBoxes(detector, every=1 if config.static_images else EVERY)
         self.device = f'{self._device} {str(precision).removeprefix("torch.")}'
 
     def _load(self, config, store, published, precision):
