@@ -86,3 +86,46 @@ def test_it_can_be_started_again():
         wait(lambda: done[-1:] == [k])  # noqa: B023
         assert worker.stop(1.0)
     assert LatestWorker(print, print).stop(0.0)
+
+
+def test_one_that_did_not_end_in_time_is_waited_for_and_two_never_work_at_once():
+    release, working, done = threading.Event(), [], []
+
+    def work(item):
+        working.append(item)
+        assert len(working) == 1, 'two at once'
+        if item == 'slow':
+            release.wait(5)
+        working.remove(item)
+        done.append(item)
+
+    errors = []
+    worker = LatestWorker(work, errors.append)
+    worker.start()
+    worker.submit('slow')
+    wait(lambda: working)
+    before = threading.active_count()
+    for _ in range(3):
+        assert not worker.stop(0.01)
+        worker.start()
+    worker.submit('next')
+    time.sleep(0.05)
+    assert done == [] and working == ['slow']
+    release.set()
+    wait(lambda: done == ['slow', 'next'])
+    assert worker.stop(2.0) and not errors
+    wait(lambda: threading.active_count() == before - 1)
+
+
+def test_what_is_to_be_done_when_idle_waits_for_the_item_in_hand():
+    release, closed = threading.Event(), []
+    worker = LatestWorker(lambda item: release.wait(5), print)
+    worker.start()
+    worker.submit(1)
+    wait(lambda: worker._slot is None)
+    assert not worker.stop(0.01)
+    worker.when_idle(lambda: closed.append(True))
+    time.sleep(0.05)
+    assert not closed
+    release.set()
+    wait(lambda: closed)

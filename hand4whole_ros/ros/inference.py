@@ -9,15 +9,16 @@ from typing import Any
 
 
 class LatestWorker:
-    """A slot of one and the thread that empties it."""
+    """A slot of one and the thread that empties it. It may be started and stopped any number of times."""
 
     def __init__(self, work: Callable[[Any], None], on_error: Callable[[Exception], None]):
         """`work` gets each item taken; what it raises goes to `on_error`, and the thread lives."""
         self._work, self._on_error = work, on_error
         self._filled = threading.Condition()
         self._slot = None
-        self._stopping = False
-        self._thread = None
+        self._thread = self._stopping = None
+        # A thread that did not end in time still holds this: the next one waits for it, so that two never work at once.
+        self._working = threading.Lock()
         #: Seconds between items at least; may be set at any time.
         self.min_period = 0.0
         self._dropped = 0
@@ -25,8 +26,9 @@ class LatestWorker:
 
     def start(self) -> None:
         """Begin to work."""
-        self._stopping, self._slot = False, None
-        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
+        self._slot = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(self._stopping,), name='inference', daemon=True)
         self._thread.start()
 
     def submit(self, item: Any) -> None:
@@ -46,24 +48,33 @@ class LatestWorker:
         if self._thread is None:
             return True
         with self._filled:
-            self._stopping, self._slot = True, None
-            self._filled.notify()
+            self._slot = None
+            self._stopping.set()
+            self._filled.notify_all()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _run(self):
-        while True:
-            with self._filled:
-                while not self._stopping and (self._slot is None or self._wait() > 0):
-                    self._filled.wait(self._wait() or None)
-                if self._stopping:
-                    return
-                item, self._slot = self._slot, None
-            self._due = time.monotonic() + self.min_period
-            try:
-                self._work(item)
-            except Exception as error:  # One bad image must not end the node; the error is said and counted.
-                self._on_error(error)
+    def when_idle(self, task: Callable[[], None]) -> None:
+        """After `stop`: have `task` done once the item in hand is finished, without waiting for it."""
+        def wait():
+            with self._working:
+                task()
+        threading.Thread(target=wait, name='tidying', daemon=True).start()
+
+    def _run(self, stopping):
+        with self._working:
+            while True:
+                with self._filled:
+                    while not stopping.is_set() and (self._slot is None or self._wait() > 0):
+                        self._filled.wait(self._wait() or None)
+                    if stopping.is_set():
+                        return
+                    item, self._slot = self._slot, None
+                self._due = time.monotonic() + self.min_period
+                try:
+                    self._work(item)
+                except Exception as error:  # One bad image must not end the node; the error is said and counted.
+                    self._on_error(error)
 
     def _wait(self):
         """Seconds until the next item may be taken; 0 when it may be now."""

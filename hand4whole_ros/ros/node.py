@@ -25,11 +25,12 @@ from . import qos, topics
 from .diagnostics import Health, Reporter
 from .inference import LatestWorker
 from .inputs import CameraInputs
+from .memory import keep_freed_pictures
 from .outputs import Outputs
 from .parameters import NodeParameters, ParameterError
-from .pipeline import Pipeline, estimator_config, one_line
+from .pipeline import THROTTLE, Pipeline, estimator_config, one_line
 
-#: Seconds that the image in hand is given to finish when the node stops.
+#: Seconds that the image in hand and the picture being drawn are given to finish when the node stops.
 PATIENCE = 1.0
 
 SUCCESS, FAILURE, ERROR = (TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE,
@@ -98,6 +99,8 @@ class Hand4WholeNode(LifecycleNode):
         self._outputs = Outputs(self, body, self._estimator.name, self._health)
         self._pipeline = Pipeline(self._estimator, self._outputs, self._health, self.get_clock(),
                                   self.get_logger(), wanted)
+        self._worker = LatestWorker(self._pipeline.process, self._pipeline.failed)
+        self._apply_rate()
         self.get_logger().info(f'estimator {self._estimator.name} on {self._estimator.device}, body '
                                f'{body.name}: loaded in {time.monotonic() - started:.1f} s')
         self._health.state = 'inactive'
@@ -109,8 +112,6 @@ class Hand4WholeNode(LifecycleNode):
         result = super().on_activate(state)
         self._outputs.start()
         self._pipeline.forget()
-        self._worker = LatestWorker(self._pipeline.process, self._pipeline.failed)
-        self._apply_rate()
         self._inputs = CameraInputs(self, self._parameters_now, self._image_arrived, self._pipeline.set_camera_info)
         self._pipeline.rectified = self._inputs.rectified
         self._jump_handle = self.get_clock().create_jump_callback(
@@ -152,26 +153,30 @@ class Hand4WholeNode(LifecycleNode):
         return SUCCESS
 
     def _stop(self):
-        """Close the inputs and end the thread. True where nothing runs any more."""
+        """Close the inputs and end the threads. True where the estimator is idle."""
+        patient_until = time.monotonic() + PATIENCE
         if self._inputs is not None:
             self._inputs.close()
+        if self._jump_handle is not None:
             self._jump_handle.unregister()
-            self._inputs = self._jump_handle = None
+        self._inputs = self._jump_handle = None
         idle = self._worker is None or self._worker.stop(PATIENCE)
         if not idle:
-            self.get_logger().warning(f'the estimator is still busy after {PATIENCE} s; it is left behind')
-        self._worker = None
-        if self._outputs is not None and not self._outputs.stop(PATIENCE):
-            self.get_logger().warning(f'a picture is still being drawn after {PATIENCE} s; it is left behind')
+            self.get_logger().warning(f'the estimator is still busy after {PATIENCE} s: it is left to finish its image')
+        if self._outputs is not None and not self._outputs.stop(max(patient_until - time.monotonic(), 0.0)):
+            self.get_logger().warning(f'a picture is still being drawn after {PATIENCE} s: it is left to finish')
         return idle
 
     def _release(self):
         idle = self._stop()
         if self._outputs is not None:
             self._outputs.destroy()
-        if self._estimator is not None and idle:
-            self._estimator.close()
-        self._estimator = self._outputs = self._pipeline = None
+        if self._estimator is not None:
+            if idle:
+                self._estimator.close()
+            else:
+                self._worker.when_idle(self._estimator.close)
+        self._estimator = self._outputs = self._pipeline = self._worker = None
 
     def stop(self) -> None:
         """End the work before the process ends."""
@@ -237,6 +242,7 @@ def run(args: list[str] | None = None, *, create_estimator=None) -> int:
     """Run the node until SIGINT, SIGTERM or the end of its context; the exit code. 2: wrong parameters."""
     # rclpy wakes the executor on both signals; while weights load, only an exception interrupts Python.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    keep_freed_pictures()
     try:
         rclpy.init(args=args)
         node = Hand4WholeNode(create_estimator=create_estimator)
@@ -254,7 +260,7 @@ def run(args: list[str] | None = None, *, create_estimator=None) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        executor.spin()
+        _spin(executor, node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
@@ -267,6 +273,19 @@ def run(args: list[str] | None = None, *, create_estimator=None) -> int:
         node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _spin(executor, node):
+    """Until the context ends. What one callback raises is said, and the node lives."""
+    while node.context.ok():
+        try:
+            executor.spin()
+        except (KeyboardInterrupt, ExternalShutdownException):
+            raise
+        except Exception as error:
+            # A signal ends the context at any moment, also in the middle of a callback that publishes.
+            if node.context.ok():
+                node.get_logger().error(f'a callback failed: {one_line(error)}', throttle_duration_sec=THROTTLE)
 
 
 def _about_arguments(error):
