@@ -102,7 +102,7 @@ class Hand4WholePPEstimator(Estimator):
                 estimates.append(estimate)
         self._boxes.update(followed)
         times = {'boxes': found - started, 'network': looked - found, 'describe': time.perf_counter() - looked}
-        return [replace(estimate, stage_times=times) for estimate in estimates]
+        return [replace(estimate, track_id=k, stage_times=times) for k, estimate in enumerate(estimates)]
 
     def reset(self) -> None:
         """Forget who was followed."""
