@@ -8,7 +8,7 @@ a well-known part is missing, this module says what happens instead:
   `from tf2_msgs.msg import TFMessage` works in both worlds, and /tf is published without tf2_ros;
 - quaternions come from scipy, which both worlds have: neither tf_transformations nor transforms3d is needed;
 - `ros2 launch` is replaced by `hand4whole run`;
-- event callbacks have another home in Humble's rclpy;
+- event callbacks have another home in Humble's rclpy, which also does not say when a message arrived;
 - AMENT_PREFIX_PATH is not set: the environment's own prefix holds share/hand4whole_ros.
 """
 
@@ -17,7 +17,12 @@ from __future__ import annotations
 import functools
 import site
 import sysconfig
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from rclpy.subscription import Subscription
 
 try:
     from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks  # noqa: F401
@@ -40,6 +45,18 @@ def share_directory() -> Path:
             return share
     raise FileNotFoundError(f'{_PACKAGE} is not installed: no share/{_PACKAGE} in {" or ".join(prefixes)}; '
                             'run pip install . in its source folder')
+
+
+def told_when(callback: Callable[[Any, int], None]) -> Callable:
+    """A subscription's callback that calls `callback(message, waited)`.
+
+    waited: ns since the message reached this process, during which it lay in the middleware; 0 where rclpy
+    (Humble) or the middleware do not say.
+    """
+    def tell(message, info):
+        arrived = info['received_timestamp']
+        callback(message, max(time.time_ns() - arrived, 0) if arrived else 0)
+    return tell if hasattr(Subscription, 'CallbackType') else lambda message: callback(message, 0)
 
 
 @functools.cache

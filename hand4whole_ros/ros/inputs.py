@@ -8,6 +8,7 @@ from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from . import qos, topics
+from .compat import told_when
 from .parameters import NodeParameters
 from .received import ReceivedImage
 
@@ -65,7 +66,7 @@ class CameraInputs:
                         self._on_camera_info)
         for topic in self._image_topics():
             self._subscribe(topic, qos.image(self._reliability, self._offers(topic)), self._image_type,
-                            self._image_arrived, raw=True)
+                            told_when(self._image_arrived), raw=True)
 
     def _image_topics(self):
         wanted = [self.image_topic]
@@ -94,9 +95,9 @@ class CameraInputs:
                                             'received from it: set image_reliability to auto')
         self._follow()
 
-    def _image_arrived(self, data):
+    def _image_arrived(self, data, waited):
         self._on_image(ReceivedImage(data, self._image_type is CompressedImage,
-                                     self._node.get_clock().now().nanoseconds))
+                                     self._node.get_clock().now().nanoseconds - waited))
 
     def _remind(self):
         now = self._steady.now().nanoseconds

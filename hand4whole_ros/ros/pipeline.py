@@ -71,10 +71,12 @@ class Pipeline:
         """Work on one image. Raises BadImage, or whatever the estimator raises."""
         started = time.perf_counter()
         health, parameters = self._health, self._parameters
-        if item.received > self._clock.now().nanoseconds:
+        waited = self._clock.now().nanoseconds - item.received
+        if waited < 0:
             # It came before the clock jumped back. Its TF would lie in the future and hide all that follows.
             health.counters.late += 1
             return
+        health.add_time('wait', waited * 1e-9)
         if self._forget.is_set():
             self._forget.clear()
             self._following.reset()

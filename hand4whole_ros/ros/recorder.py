@@ -9,7 +9,7 @@ import rclpy
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from .compat import share_directory
+from .compat import share_directory, told_when
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Recorder(Node):
             self.create_subscription(kind, topic, self._keeper(topic), profile, raw=True)
 
     def _keeper(self, topic):
-        def keep(data):
-            self.messages.append(Recorded(topic, self.get_clock().now().nanoseconds, bytes(data)))
-        return keep
+        def keep(data, waited):
+            self.messages.append(Recorded(topic, self.get_clock().now().nanoseconds - waited, bytes(data)))
+        return told_when(keep)
 
     def of(self, topic: str) -> list:
         """The decoded messages of one topic, in order."""
