@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import roma
 import torch
+from scipy.spatial.transform import Rotation
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.geometry.alignment import (apply_alignment, procrustes_aligned, rigid_alignment,
                                                similarity_alignment)
-from hand4whole_ros.geometry.kinematics import forward_kinematics, local_from_global, relative_transforms
+from hand4whole_ros.geometry.kinematics import forward_kinematics, local_from_global, relative_poses
 from hand4whole_ros.geometry.mesh import boundary_ring, submesh_faces, vertex_normals
 
 
@@ -93,10 +94,11 @@ def test_a_chain_broadcasts_and_has_gradients():
     assert local.grad.isfinite().all() and local.grad[:, 0].abs().sum() > 0
 
 
-def test_relative_transforms_lead_back_to_the_joints():
+def test_relative_poses_lead_back_to_the_joints():
     local, rest = _pose(1)
     places, turns = (t[0].numpy() for t in forward_kinematics(local, rest))
-    translations, quaternions = relative_transforms(places, turns)
+    translations, quaternions = np.split(relative_poses(np.concatenate(
+        [places, Rotation.from_matrix(turns).as_quat()], axis=1)), [3], axis=1)
     assert (quaternions[:, 3] >= 0).all()
     chain = []
     for joint, parent in enumerate(skeleton.PARENTS):

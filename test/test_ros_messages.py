@@ -12,17 +12,33 @@ from rclpy.serialization import deserialize_message, serialize_message
 from scripted_node import person
 from scipy.spatial.transform import Rotation
 from std_msgs.msg import ColorRGBA, Header
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.msg import HandPose, WholeBodyPose, WholeBodyPoseArray
-from hand4whole_ros.ros import frames, markers, messages
+from hand4whole_ros.ros import frames, markers, messages, topics
 from hand4whole_ros.ros.operator_choice import OperatorChoice
+from hand4whole_ros.ros.result_messages import TYPES, PoseMessages, Result
 from hand4whole_ros.ros.stamps import StampGuard
 
 HEAD = Header(stamp=Time(sec=5, nanosec=7), frame_id='cam')
 TIMING = messages.Timing(Time(sec=6), Time(sec=7), 0.25)
+
+
+def poses(people):
+    return {person.track_id: messages.joint_poses(person) for person in people}
+
+
+def poses_of(people, operator_id=None, estimator='mediapipe'):
+    """What a subscriber receives."""
+    data = messages.pose_array(people, poses(people), HEAD, estimator, operator_id, TIMING)
+    return deserialize_message(data, WholeBodyPoseArray)
+
+
+def transforms_of(people):
+    return deserialize_message(frames.tf_message(people, poses(people), HEAD), TFMessage).transforms
 
 
 @pytest.fixture(scope='module')
@@ -31,8 +47,7 @@ def one(body):
 
 
 def test_everything_survives_the_wire(one):
-    sent = messages.pose_array([replace(one, track_id=4)], HEAD, 'mediapipe', 4, TIMING)
-    got = deserialize_message(serialize_message(sent), WholeBodyPoseArray)
+    got = poses_of([replace(one, track_id=4)], 4)
     assert got.header == HEAD and got.estimator == 'mediapipe'
     pose = got.poses[0]
     assert (pose.track_id, pose.is_operator, pose.state) == (4, True, WholeBodyPose.OK)
@@ -56,26 +71,46 @@ def test_everything_survives_the_wire(one):
 
 
 def test_nobody_is_an_empty_array():
-    assert messages.pose_array([], HEAD, 'x', None, TIMING).poses == []
+    assert poses_of([]).poses == []
 
 
 def test_a_lost_hand_has_no_wrist_topic_and_no_confidence(one, body):
     lost = person(body, Intrinsics.from_fov(320, 240), left_state=skeleton.LOST)
-    pose = messages.whole_body_pose(lost, HEAD, True, TIMING)
+    pose = poses_of([lost], lost.track_id).poses[0]
     assert pose.left_hand.state == HandPose.LOST and pose.left_hand.confidence == 0.0
     assert any(p.z != 0 for p in pose.left_hand.keypoints)
-    assert messages.wrist_stamped(pose.left_hand) is None
-    assert messages.wrist_stamped(pose.right_hand).pose == pose.right_hand.wrist
+    said = dict(said_about(lost))
+    assert topics.WRIST['left'] not in said
+    assert said[topics.WRIST['right']].pose == pose.right_hand.wrist
+    assert said[topics.HAND['right']] == pose.right_hand and said[topics.HAND['left']] == pose.left_hand
+
+
+def test_hands_of_an_operator_who_is_gone_are_lost_where_they_were(one):
+    said = PoseMessages('mediapipe')
+    assert topics.HAND['left'] in dict(said_about(one, said))
+    gone = dict(said_about(None, said))
+    assert set(gone) == {topics.POSES, *topics.HAND.values()}
+    for side, topic in topics.HAND.items():
+        assert (gone[topic].state, gone[topic].confidence) == (HandPose.LOST, 0.0)
+        np.testing.assert_allclose([(p.x, p.y, p.z) for p in gone[topic].keypoints], one.hand(side).keypoints_3d)
+    said.reset()
+    assert set(dict(said_about(None, said))) == {topics.POSES}
+
+
+def said_about(operator, said=None):
+    """(topic, message) of everything said about an image with this person, or nobody, in it."""
+    result = Result(HEAD, None, None, [] if operator is None else [operator], operator, TIMING)
+    for topic, data in (said or PoseMessages('mediapipe')).of(result, True):
+        yield topic, deserialize_message(data, TYPES[topic])
 
 
 def test_a_held_person_says_so(one):
-    assert messages.whole_body_pose(replace(one, held=True), HEAD, False, TIMING).state == WholeBodyPose.HELD
+    assert poses_of([replace(one, held=True)]).poses[0].state == WholeBodyPose.HELD
 
 
 def test_tf_leads_from_the_image_to_every_joint(one):
-    msg = frames.tf_message([replace(one, track_id=3)], HEAD)
     placed = {'cam': np.eye(4)}
-    for transform in msg.transforms:
+    for transform in transforms_of([replace(one, track_id=2), replace(one, track_id=3)]):
         assert transform.header.stamp == HEAD.stamp
         q, t = transform.transform.rotation, transform.transform.translation
         assert np.linalg.norm((q.x, q.y, q.z, q.w)) == pytest.approx(1, abs=1e-9)
@@ -91,7 +126,7 @@ def test_tf_leads_from_the_image_to_every_joint(one):
 
 def test_tf_leaves_out_the_fingers_nobody_saw(body):
     lost = person(body, Intrinsics.from_fov(320, 240), left_state=skeleton.LOST)
-    children = [t.child_frame_id for t in frames.tf_message([lost], HEAD).transforms]
+    children = [t.child_frame_id for t in transforms_of([lost])]
     assert len(children) == 40 and 'l_wrist_0' in children and 'r_thumb_3_0' in children
     assert not any(name.startswith(('l_index', 'l_thumb')) for name in children)
 

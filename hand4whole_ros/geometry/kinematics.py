@@ -40,19 +40,15 @@ def local_from_global(rotations: Tensor, parents: Sequence[int] = PARENTS) -> Te
     return torch.cat([rotations[..., :1, :, :], local], dim=-3)
 
 
-def relative_transforms(positions: np.ndarray, rotations: np.ndarray,
-                        parents: Sequence[int] = PARENTS) -> tuple[np.ndarray, np.ndarray]:
+def relative_poses(poses: np.ndarray, parents: Sequence[int] = PARENTS) -> np.ndarray:
     """Joints in one frame -> each joint in its parent's frame; the root stays in that one frame.
 
-    positions (J, 3) m, rotations (J, 3, 3). Returns translations (J, 3) m and quaternions (J, 4) xyzw with
-    w >= 0.
+    poses (J, 7): x, y, z in metres and a unit quaternion x, y, z, w. Returns the same, with w >= 0.
     """
-    parents = np.asarray(parents)
-    translations = np.array(positions, np.float64)
-    local = np.array(rotations, np.float64)
-    children = np.flatnonzero(parents >= 0)
-    inverse = np.swapaxes(local[parents[children]], -1, -2)
-    translations[children] = np.einsum('jab,jb->ja', inverse,
-                                       translations[children] - translations[parents[children]])
-    local[children] = inverse @ local[children]
-    return translations, Rotation.from_matrix(local).as_quat(canonical=True)
+    children = np.flatnonzero(np.asarray(parents) >= 0)
+    parent_poses = poses[np.asarray(parents)[children]]
+    back = Rotation.from_quat(parent_poses[:, 3:]).inv()
+    relative = np.array(poses, np.float64)
+    relative[children, :3] = back.apply(poses[children, :3] - parent_poses[:, :3])
+    relative[children, 3:] = (back * Rotation.from_quat(poses[children, 3:])).as_quat(canonical=True)
+    return relative

@@ -1,4 +1,4 @@
-"""A writer of CDR, the bytes of DDS messages, for messages too large to be built from Python objects.
+"""A writer of CDR, the bytes of DDS messages: building thousands of Python objects for each image takes too long.
 
 Plain CDR (XCDR version 1, little endian) as in the DDSI-RTPS specification 10.2: a header of four bytes,
 then every number aligned to its own size, counted from after the header. `Publisher.publish` takes the
@@ -41,13 +41,22 @@ class Writer:
         self.numbers('I', len(data))
         self._append(data)
 
-    def sequence(self, values: np.ndarray) -> None:
-        """(N, k) array: a sequence of N structures of k numbers of one type, e.g. points as float64."""
-        values = np.ascontiguousarray(values)
-        self.numbers('I', len(values))
-        if len(values):
+    def array(self, values: np.ndarray) -> None:
+        """Any array: its numbers, all of one type, as fields of fixed number, e.g. Point[21] as (21, 3) float64."""
+        if values.size:
+            values = np.ascontiguousarray(values)
             self._align(values.dtype.itemsize)
             self._append(values.astype(values.dtype.newbyteorder('<'), copy=False).data.cast('B'))
+
+    def sequence(self, values: np.ndarray) -> None:
+        """(N, k) array: a sequence of N structures of k numbers of one type, e.g. points as float64."""
+        self.numbers('I', len(values))
+        self.array(values)
+
+    @property
+    def position(self) -> int:
+        """Bytes written, counted as alignment counts them: from after the header of four."""
+        return self._size
 
     def getvalue(self) -> bytes:
         """The whole message."""

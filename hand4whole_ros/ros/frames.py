@@ -3,42 +3,66 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from geometry_msgs.msg import TransformStamped
+import numpy as np
 from std_msgs.msg import Header
-from tf2_msgs.msg import TFMessage
 
 from .. import skeleton
 from ..estimate import WholeBodyEstimate
-from ..geometry.kinematics import relative_transforms
+from ..geometry.kinematics import relative_poses
+from .cdr import Writer
+
+
+class _Form(NamedTuple):
+    """A serialised TFMessage with blanks: who is in view changes seldom, and names are most of the message."""
+
+    data: bytes             # without the header of CDR
+    stamps: np.ndarray      # (N, 2) where the stamps are, in words of 4 bytes
+    transforms: np.ndarray  # (N, 7) where the numbers are, in words of 8 bytes
+
+
+def tf_message(estimates: list[WholeBodyEstimate], poses: Mapping[int, np.ndarray], head: Header) -> bytes:
+    """A serialised TFMessage of everybody's joints, one person at least, stamped with the image's time.
+
+    poses: track id -> messages.joint_poses. The fingers of a LOST hand are left out: nobody has seen them.
+    """
+    seen = [tuple(side for side in skeleton.SIDES if estimate.hand(side).state != skeleton.LOST)
+            for estimate in estimates]
+    form = _form(head.frame_id, tuple((estimate.track_id, sides) for estimate, sides in zip(estimates, seen)))
+    values = [relative_poses(poses[estimate.track_id])[list(_joints(sides))]
+              for estimate, sides in zip(estimates, seen)]
+    data = np.frombuffer(form.data, np.uint8).copy()
+    data.view('<u4')[form.stamps] = head.stamp.sec, head.stamp.nanosec
+    data.view('<f8')[form.transforms] = np.concatenate(values)
+    return _HEADER + data.tobytes()
 
 
 @functools.lru_cache(maxsize=64)
-def _names(track_id):
-    """(parent frame, child frame) of every joint; the pelvis has the image's frame as its parent."""
-    names = [skeleton.frame_name(joint, track_id) for joint in skeleton.JOINT_NAMES]
-    return [(None if parent < 0 else names[parent], name) for parent, name in zip(skeleton.PARENTS, names)]
+def _form(frame_id, people):
+    """people: (track id, sides whose hands are seen) of each."""
+    out, stamps, transforms = Writer(), [], []
+    out.numbers('I', sum(len(_joints(sides)) for _, sides in people))
+    for track_id, sides in people:
+        names = [skeleton.frame_name(joint, track_id) for joint in skeleton.JOINT_NAMES]
+        for joint in _joints(sides):
+            out.numbers('I', 0, 0)
+            stamps.append(out.position - 8)
+            out.string(frame_id if joint == 0 else names[skeleton.PARENTS[joint]])
+            out.string(names[joint])
+            out.numbers('d', *[0.0] * 7)
+            transforms.append(out.position - 56)
+    return _Form(out.getvalue()[len(_HEADER):], np.array(stamps)[:, None] // 4 + np.arange(2),
+                 np.array(transforms)[:, None] // 8 + np.arange(7))
 
 
-def tf_message(estimates: list[WholeBodyEstimate], head: Header) -> TFMessage:
-    """Transforms of everybody's joints, stamped with the image's time.
-
-    The fingers of a LOST hand are left out: nobody has seen them.
-    """
-    return TFMessage(transforms=[t for estimate in estimates for t in _transforms(estimate, head)])
+_HEADER = Writer().getvalue()
 
 
-def _transforms(estimate, head):
-    translations, quaternions = relative_transforms(estimate.joints.numpy(), estimate.joint_rotations.numpy())
-    unseen = {joint for side in skeleton.SIDES if estimate.hand(side).state == skeleton.LOST
+@functools.lru_cache(maxsize=4)
+def _joints(sides):
+    """Joints of somebody whose hands on these sides are seen."""
+    unseen = {joint for side in skeleton.SIDES if side not in sides
               for joint in range(skeleton.HAND_SLICE[side].start, skeleton.HAND_SLICE[side].stop)}
-    rows = zip(_names(estimate.track_id), translations.tolist(), quaternions.tolist())
-    for joint, ((parent, child), (x, y, z), (qx, qy, qz, qw)) in enumerate(rows):
-        if joint in unseen:
-            continue
-        transform = TransformStamped(header=head if parent is None else Header(stamp=head.stamp, frame_id=parent),
-                                     child_frame_id=child)
-        at, turn = transform.transform.translation, transform.transform.rotation
-        at.x, at.y, at.z = x, y, z
-        turn.x, turn.y, turn.z, turn.w = qx, qy, qz, qw
-        yield transform
+    return tuple(joint for joint in range(skeleton.NUM_JOINTS) if joint not in unseen)

@@ -1,24 +1,27 @@
-"""Estimates to messages: pure builders without node, clock or publisher."""
+"""Estimates to messages: pure builders without node, clock or publisher.
+
+What is said about every image is written straight to CDR. One person is some 250 Python objects otherwise, and
+making and converting them takes longer than everything else between an image and its poses.
+"""
 
 from __future__ import annotations
 
 import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Point, Pose, PoseStamped
-from sensor_msgs.msg import RegionOfInterest
 from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 
 from .. import skeleton
-from ..estimate import WholeBodyEstimate
-from ..msg import HandPose, Skeleton, WholeBodyPose, WholeBodyPoseArray
+from ..estimate import HandEstimate, WholeBodyEstimate
+from ..msg import HandPose, Skeleton, WholeBodyPose
+from .cdr import Writer
 
 _STATES = {skeleton.LOST: HandPose.LOST, skeleton.HELD: HandPose.HELD, skeleton.OK: HandPose.OK}
-_POSES = ('global_orient', 'body_pose', 'jaw_pose', 'leye_pose', 'reye_pose', 'left_hand_pose',
-          'right_hand_pose', 'betas', 'expression', 'transl')
+_PARAMETERS = (*skeleton.POSE_SLICES, 'betas', 'expression', 'transl')
 _NO_BETAS = np.zeros(10, np.float32)
 
 
@@ -47,52 +50,40 @@ def nanoseconds(stamp: Time) -> int:
     return stamp.sec * 1_000_000_000 + stamp.nanosec
 
 
-def pose_array(estimates: list[WholeBodyEstimate], head: Header, estimator: str, operator_id: int | None,
-               timing: Timing) -> WholeBodyPoseArray:
-    """Everybody in one image; empty where nobody is."""
-    return WholeBodyPoseArray(header=head, estimator=estimator, poses=[
-        whole_body_pose(e, head, e.track_id == operator_id, timing) for e in estimates])
+def joint_poses(estimate: WholeBodyEstimate) -> np.ndarray:
+    """(55, 7) float64: x, y, z and the unit quaternion x, y, z, w with w >= 0 of every joint, as Pose holds them."""
+    quaternions = Rotation.from_matrix(estimate.joint_rotations.numpy()).as_quat(canonical=True)
+    return np.concatenate([estimate.joints.double().numpy(), quaternions], axis=1)
 
 
-def whole_body_pose(estimate: WholeBodyEstimate, head: Header, is_operator: bool, timing: Timing) -> WholeBodyPose:
-    """One person."""
-    joints = _poses(estimate.joints, estimate.joint_rotations)
-    msg = WholeBodyPose(
-        header=head, track_id=estimate.track_id,
-        state=WholeBodyPose.HELD if estimate.held else WholeBodyPose.OK,
-        confidence=float(estimate.confidence), is_operator=is_operator, joints=joints,
-        left_hand=hand_pose(estimate, 'left', head, joints[skeleton.WRIST['left']]),
-        right_hand=hand_pose(estimate, 'right', head, joints[skeleton.WRIST['right']]),
-        region_of_interest=_region(estimate.bbox_xyxy), received=timing.received, published=timing.published,
-        estimation_time=timing.estimation_time)
-    for name in _POSES:
-        setattr(msg, name, getattr(estimate, name).reshape(-1).numpy())
-    return msg
+def pose_array(estimates: list[WholeBodyEstimate], poses: Mapping[int, np.ndarray], head: Header, estimator: str,
+               operator_id: int | None, timing: Timing) -> bytes:
+    """A serialised WholeBodyPoseArray of everybody in one image; empty where nobody is.
+
+    poses: track id -> joint_poses.
+    """
+    out = Writer()
+    _write_header(out, head)
+    out.string(estimator)
+    out.numbers('I', len(estimates))
+    for estimate in estimates:
+        _write_person(out, estimate, poses[estimate.track_id], head, estimate.track_id == operator_id, timing)
+    return out.getvalue()
 
 
-def hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wrist: Pose) -> HandPose:
-    """One hand, whatever its state; `wrist` is the pose of its wrist joint."""
-    hand = estimate.hand(side)
-    return HandPose(
-        header=head, side=side, state=_STATES[hand.state],
-        confidence=0.0 if hand.state == skeleton.LOST else float(hand.confidence),
-        wrist=wrist,
-        keypoints=[Point(x=x, y=y, z=z) for x, y, z in hand.keypoints_3d.tolist()],
-        keypoints_2d=hand.keypoints_2d.reshape(-1).numpy(),
-        finger_pose=getattr(estimate, f'{side}_hand_pose').reshape(-1).numpy(),
-        betas=hand.betas.numpy() if hand.has_own_shape else _NO_BETAS, box=_region(hand.bbox_xyxy))
+def hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wrist: np.ndarray) -> bytes:
+    """A serialised HandPose, whatever the hand's state; `wrist` is its row of joint_poses."""
+    out = Writer()
+    _write_hand(out, estimate, side, head, wrist)
+    return out.getvalue()
 
 
-def lost_hand(last: HandPose, head: Header) -> HandPose:
-    """The hand of an operator who is gone: where it was last, marked LOST."""
-    return HandPose(header=head, side=last.side, state=HandPose.LOST, confidence=0.0, wrist=last.wrist,
-                    keypoints=last.keypoints, keypoints_2d=last.keypoints_2d, finger_pose=last.finger_pose,
-                    betas=last.betas, box=last.box)
-
-
-def wrist_stamped(hand: HandPose) -> PoseStamped | None:
-    """The wrist where it is known; None where the hand is LOST."""
-    return None if hand.state == HandPose.LOST else PoseStamped(header=hand.header, pose=hand.wrist)
+def wrist_stamped(head: Header, wrist: np.ndarray) -> bytes:
+    """A serialised PoseStamped; `wrist` is a row of joint_poses."""
+    out = Writer()
+    _write_header(out, head)
+    out.array(wrist)
+    return out.getvalue()
 
 
 def skeleton_message(model: str, faces: np.ndarray, num_vertices: int) -> Skeleton:
@@ -103,19 +94,52 @@ def skeleton_message(model: str, faces: np.ndarray, num_vertices: int) -> Skelet
         faces=array.array('I', np.ascontiguousarray(faces, np.uint32).tobytes()))
 
 
-def _poses(positions, rotations):
-    """(N, 3) and (N, 3, 3) -> N Pose messages with unit quaternions."""
-    quaternions = Rotation.from_matrix(rotations.numpy()).as_quat(canonical=True)
-    poses = []
-    for (x, y, z), (qx, qy, qz, qw) in zip(positions.tolist(), quaternions.tolist()):
-        pose = Pose()   # Filling the parts is half again as fast as passing new ones.
-        pose.position.x, pose.position.y, pose.position.z = x, y, z
-        pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w = qx, qy, qz, qw
-        poses.append(pose)
-    return poses
+# Field by field, in the order of the message definitions. Fields of one type that follow each other are one array.
+
+def _write_header(out, head):
+    _write_time(out, head.stamp)
+    out.string(head.frame_id)
 
 
-def _region(box):
+def _write_time(out, stamp):
+    out.numbers('i', stamp.sec)
+    out.numbers('I', stamp.nanosec)
+
+
+def _write_person(out, estimate, poses, head, is_operator, timing):
+    """WholeBodyPose."""
+    _write_header(out, head)
+    out.numbers('i', estimate.track_id)
+    out.numbers('B', WholeBodyPose.HELD if estimate.held else WholeBodyPose.OK)
+    out.numbers('f', estimate.confidence)
+    out.numbers('?', is_operator)
+    out.array(np.concatenate([getattr(estimate, name).numpy().ravel() for name in _PARAMETERS]))
+    out.array(poses)
+    for side in skeleton.SIDES:
+        _write_hand(out, estimate, side, head, poses[skeleton.WRIST[side]])
+    _write_region(out, estimate.bbox_xyxy)
+    _write_time(out, timing.received)
+    _write_time(out, timing.published)
+    out.numbers('f', timing.estimation_time)
+
+
+def _write_hand(out, estimate, side, head, wrist):
+    """HandPose."""
+    hand: HandEstimate = estimate.hand(side)
+    _write_header(out, head)
+    out.string(side)
+    out.numbers('B', _STATES[hand.state])
+    out.numbers('f', 0.0 if hand.state == skeleton.LOST else hand.confidence)
+    out.array(wrist)
+    out.array(hand.keypoints_3d.double().numpy())
+    betas = hand.betas.numpy() if hand.has_own_shape else _NO_BETAS
+    out.array(np.concatenate([hand.keypoints_2d.numpy().ravel(), getattr(estimate, f'{side}_hand_pose').numpy().ravel(),
+                              betas]))
+    _write_region(out, hand.bbox_xyxy)
+
+
+def _write_region(out, box):
     """x0 y0 x1 y1 in pixels -> RegionOfInterest; the part left of or above the image is cut off."""
     x0, y0, x1, y1 = (max(int(round(v)), 0) for v in box.tolist())
-    return RegionOfInterest(x_offset=x0, y_offset=y0, width=max(x1 - x0, 0), height=max(y1 - y0, 0))
+    out.numbers('I', x0, y0, max(y1 - y0, 0), max(x1 - x0, 0))
+    out.numbers('?', False)     # do_rectify

@@ -1,10 +1,10 @@
-"""What is said about one image, as (topic, message) pairs, whoever takes them: publishers or a bag."""
+"""What is said about one image, as (topic, serialised message) pairs, whoever takes them: publishers or a bag."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
@@ -47,36 +47,45 @@ def skeleton_message(body: BodyModel) -> Skeleton:
 
 
 class PoseMessages:
-    """Poses, operator and TF; remembers the operator's hands, to call them LOST when the operator is gone."""
+    """Poses, operator and TF; remembers the operator, to call both hands LOST when the operator is gone."""
 
     def __init__(self, estimator_name: str):
         self._estimator_name = estimator_name
-        self._last_hands: dict[str, HandPose] = {}
+        self._operator: tuple[WholeBodyEstimate, np.ndarray] | None = None  # as last seen, and joint_poses
 
     def reset(self) -> None:
         """A new run: nothing said so far holds any more."""
-        self._last_hands.clear()
+        self._operator = None
 
-    def of(self, result: Result, publish_tf: bool) -> Iterator[tuple[str, Any]]:
-        """Everything but pictures of one image, the poses first."""
+    def of(self, result: Result, publish_tf: bool) -> Iterator[tuple[str, bytes]]:
+        """Everything but pictures of one image, serialised, the poses first."""
+        poses = {person.track_id: messages.joint_poses(person) for person in result.people}
         operator_id = None if result.operator is None else result.operator.track_id
-        poses = messages.pose_array(result.people, result.header, self._estimator_name, operator_id, result.timing)
-        yield topics.POSES, poses
-        yield from self._operator(next((pose for pose in poses.poses if pose.is_operator), None), result.header)
+        yield topics.POSES, messages.pose_array(result.people, poses, result.header, self._estimator_name, operator_id,
+                                                result.timing)
+        if result.operator is not None:
+            self._operator = result.operator, poses[operator_id]
+        elif self._operator is not None:
+            self._operator = _without_hands(self._operator[0]), self._operator[1]
+        if self._operator is not None:
+            yield from _about_operator(*self._operator, result.header)
         if publish_tf and result.people:
-            yield topics.TF, tf_message(result.people, result.header)
+            yield topics.TF, tf_message(result.people, poses, result.header)
 
-    def _operator(self, operator, header):
-        """Hands always with their state, wrists only while known; without an operator the hands are LOST."""
-        if operator is not None:
-            self._last_hands = {'left': operator.left_hand, 'right': operator.right_hand}
-        else:
-            self._last_hands = {side: messages.lost_hand(last, header) for side, last in self._last_hands.items()}
-        for side, hand in self._last_hands.items():
-            wrist = messages.wrist_stamped(hand)
-            if wrist is not None:
-                yield topics.WRIST[side], wrist
-            yield topics.HAND[side], hand
+
+def _about_operator(operator, poses, header):
+    """Hands always with their state, wrists only while known."""
+    for hand in operator.hands:
+        wrist = poses[skeleton.WRIST[hand.side]]
+        if hand.state != skeleton.LOST:
+            yield topics.WRIST[hand.side], messages.wrist_stamped(header, wrist)
+        yield topics.HAND[hand.side], messages.hand_pose(operator, hand.side, header, wrist)
+
+
+def _without_hands(operator):
+    """The same, both hands LOST."""
+    return dataclasses.replace(operator, **{
+        f'{hand.side}_hand': dataclasses.replace(hand, state=skeleton.LOST) for hand in operator.hands})
 
 
 class PictureMessages:
