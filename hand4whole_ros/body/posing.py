@@ -21,6 +21,9 @@ from .model import BodyModel
 #: Numbers as a network or numpy gives them.
 Values = Tensor | np.ndarray
 
+#: Where points are put that are seen farther than this from the image, px.
+FAR_OUTSIDE = 1e6
+
 
 @dataclass(frozen=True)
 class SeenHand:
@@ -60,8 +63,8 @@ def described(body: BodyModel, local_rotations: Values, betas: Values, expressio
 
     local_rotations (55, 3) axis-angle in the order of the joints, betas (10,), expression (10,); pelvis (3,) m
     in the camera frame, or SMPL-X's transl (3,), one of the two. intrinsics: of the image, where the hands' 3D
-    keypoints are seen unless measured; zero behind the camera. bbox_xyxy (4,) px. A hand left out of `hands` was
-    not seen. All may be tensors on any device or numpy, of any floating type.
+    keypoints are seen unless measured, at most FAR_OUTSIDE away; zero behind the camera. bbox_xyxy (4,) px. A hand
+    left out of `hands` was not seen. All may be tensors on any device or numpy, of any floating type.
     """
     if (pelvis is None) == (transl is None):
         raise ValueError('a person needs a place: either pelvis or transl')
@@ -73,7 +76,8 @@ def described(body: BodyModel, local_rotations: Values, betas: Values, expressio
     for k, (hand, known) in enumerate(zip(made, seen)):
         points, pixels = keypoints[hand.side], known.keypoints_2d
         if pixels is None:
-            pixels = np.nan_to_num(intrinsics.project(points.numpy()), nan=0.0)
+            # A point beside the camera is seen at infinity.
+            pixels = np.clip(np.nan_to_num(intrinsics.project(points.numpy()), nan=0.0), -FAR_OUTSIDE, FAR_OUTSIDE)
         made[k] = replace(hand, keypoints_3d=points, keypoints_2d=_float32(pixels))
     return WholeBodyEstimate(
         **parameters, left_hand=made[0], right_hand=made[1], bbox_xyxy=_float32(bbox_xyxy),

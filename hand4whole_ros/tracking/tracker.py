@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import time
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -14,9 +16,15 @@ from ..body.model import BodyModel
 from ..body.posing import posed
 from ..estimate import WholeBodyEstimate
 from .one_euro import OneEuroRotation, OneEuroVector, smoothing_factor
+from .plausible import objection
+
+_logger = logging.getLogger(__name__)
 
 #: The shape of a body or a hand does not change; what is measured of it is averaged, by a low-pass of this cut-off, Hz.
 _SHAPE_CUTOFF = 0.15
+
+#: Seconds between two lines in the log about people who cannot be.
+_THROTTLE = 60.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ class Tracker:
     def __init__(self, body: BodyModel, config: TrackerConfig = TrackerConfig()):
         self._body = body
         self.config = config
+        self._quiet_until = 0.0     # time.monotonic()
         self.reset()
 
     def configure(self, config: TrackerConfig) -> None:
@@ -85,19 +94,22 @@ class Tracker:
         """The people in the image taken at `stamp` (s), with track ids, the longest known first.
 
         Somebody not found is repeated with `held` set for `hold_time`, as are hands (state HELD).
-        Estimates that are not finite or not confident are left out. A stamp before the last one means
-        that time has jumped back: everybody is forgotten first.
+        Estimates that are impossible (plausible.objection) or not confident are left out. A stamp before the last
+        one means that time has jumped back: everybody is forgotten first.
         """
         if self._stamp is not None and stamp < self._stamp:
             self.reset()
         self._stamp = stamp
-        estimates = [e for e in estimates if e.is_finite() and e.confidence >= self.config.min_confidence]
+        estimates = [e for e in estimates if self._possible(e) and e.confidence >= self.config.min_confidence]
         found = self._associate(estimates)
         people, kept = [], []
         for track in self._tracks:
             estimate = found.get(track.track_id)
             if estimate is not None:
-                people.append(self._follow(track, estimate, stamp))
+                person = self._follow(track, estimate, stamp)
+                if not self._possible(person):
+                    continue    # and its filters are forgotten with it
+                people.append(person)
             elif stamp - track.seen_stamp <= self.config.hold_time:
                 people.append(self._hold(track, stamp))
             else:
@@ -105,6 +117,14 @@ class Tracker:
             kept.append(track)
         self._tracks = kept
         return people
+
+    def _possible(self, estimate):
+        """False for what cannot be a person, said now and then."""
+        wrong = objection(estimate)
+        if wrong and time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + _THROTTLE
+            _logger.warning('somebody is left out who cannot be: %s', wrong)
+        return not wrong
 
     def _associate(self, estimates):
         """Nearest pelvis first; whoever is left over is new. Returns track id -> estimate."""
