@@ -1,5 +1,8 @@
 """Meshes, kinematic chains and alignment."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import roma
@@ -121,6 +124,15 @@ def test_alignment_recovers_what_was_done():
     scaled = apply_alignment(source, rotation, translation, scale)
     torch.testing.assert_close(tuple(similarity_alignment(source, scaled)), (rotation, translation, scale))
     torch.testing.assert_close(procrustes_aligned(source, scaled), scaled)
+
+
+def test_alignment_for_inference_leaves_gradients_possible():
+    program = ('import torch; from hand4whole_ros.geometry.alignment import rigid_alignment as align\n'
+               'with torch.inference_mode(): align(torch.rand(5, 3), torch.rand(5, 3))\n'
+               'source = torch.rand(5, 3, requires_grad=True)\n'
+               'align(source, torch.rand(5, 3))[0].sum().backward(); assert source.grad.isfinite().all()')
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_alignment_never_reflects_and_heeds_weights():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 import roma
+import torch
 from torch import Tensor
 
 
@@ -12,6 +15,7 @@ def rigid_alignment(source: Tensor, target: Tensor, weights: Tensor | None = Non
     source and target (..., N, 3); weights (..., N), not negative, or None for equal ones. Least squares;
     R is always a proper rotation (Kabsch, Umeyama 1991).
     """
+    _prepare(source.device)
     rotation, translation = roma.rigid_points_registration(source, target, weights=weights)
     return rotation, translation
 
@@ -19,6 +23,7 @@ def rigid_alignment(source: Tensor, target: Tensor, weights: Tensor | None = Non
 def similarity_alignment(source: Tensor, target: Tensor,
                          weights: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """As rigid_alignment, with a scale s (...): R, t, s make s * R @ source + t nearest to target."""
+    _prepare(source.device)
     return roma.rigid_points_registration(source, target, weights=weights, compute_scaling=True)
 
 
@@ -37,3 +42,10 @@ def procrustes_aligned(source: Tensor, target: Tensor) -> Tensor:
     What is left between the result and the target is the error after Procrustes (PA-MPJPE, PA-MPVPE).
     """
     return apply_alignment(source, *similarity_alignment(source, target))
+
+
+@functools.cache
+def _prepare(device):
+    # roma keeps a constant from its first call on a device; made in inference mode, it would refuse gradients for good.
+    with torch.inference_mode(False):
+        roma.special_procrustes(torch.eye(3, device=device))
