@@ -12,6 +12,11 @@ import numpy as np
 #: The longest side and the number of pixels that are worked on: 16k video has both.
 MAX_SIDE = 16384
 MAX_PIXELS = 16384 * 8640
+#: Of a picture file; the largest picture that is worked on has less, whatever its format.
+MAX_FILE_BYTES = 1 << 30
+
+#: Formats by the names Pillow has for them. Its other readers, some of which start programs, are never tried.
+FORMATS = ('PNG', 'JPEG', 'BMP', 'WEBP', 'TIFF')
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 
@@ -29,13 +34,15 @@ def check_size(width: int, height: int, name: str) -> None:
                            f'{MAX_PIXELS / 1e6:.0f} million in all')
 
 
-def decode(data: bytes, name: str = 'picture', upright: bool = True) -> np.ndarray:
+def decode(data: bytes, name: str = 'picture', upright: bool = True,
+           formats: tuple[str, ...] = FORMATS) -> np.ndarray:
     """Encoded bytes -> (H, W, 3) uint8 RGB, grey and alpha converted.
 
-    `upright` turns the picture as its orientation tag says. The size is read from the header first, so
-    that a header announcing an enormous picture costs nothing. Raises PictureError.
+    `upright` turns the picture as its orientation tag says; `formats` are those of FORMATS to accept. The size
+    is read from the header first, so that a header announcing an enormous picture costs nothing. Raises
+    PictureError.
     """
-    check_size(*_announced_size(data, name), name)
+    check_size(*_announced_size(data, name, formats), name)
     flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -46,7 +53,7 @@ def decode(data: bytes, name: str = 'picture', upright: bool = True) -> np.ndarr
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def _announced_size(data, name):
+def _announced_size(data, name, formats):
     """Width and height as the header says; nothing is decoded."""
     from PIL import Image
 
@@ -54,19 +61,24 @@ def _announced_size(data, name):
         with warnings.catch_warnings():
             # Pillow warns of pictures that check_size() admits or refuses by itself.
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as header:
+            with Image.open(io.BytesIO(data), formats=formats) as header:
                 return header.size
     except Image.DecompressionBombError:
         raise PictureError(f'{name} is too large: more than {MAX_PIXELS / 1e6:.0f} million pixels') from None
     except Exception:  # Pillow raises anything from OSError to struct.error on hostile bytes.
-        raise PictureError(f'{name}: not a picture ({len(data)} bytes); expected PNG, JPEG, BMP, WebP '
-                           'or TIFF') from None
+        raise PictureError(f'{name}: not a picture ({len(data)} bytes); expected {", ".join(formats[:-1])} or '
+                           f'{formats[-1]}') from None
 
 
 def read(path: Path) -> np.ndarray:
     """A picture file -> (H, W, 3) uint8 RGB. Raises PictureError."""
+    path = Path(path)
     try:
-        data = Path(path).read_bytes()
+        if path.exists() and not path.is_file():
+            raise PictureError(f'{path}: no file, but a folder or a device')
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise PictureError(f'{path}: too large: {path.stat().st_size} bytes, at most {MAX_FILE_BYTES}')
+        data = path.read_bytes()
     except OSError as error:
         raise PictureError(f'{path}: cannot be read: {error.strerror}') from None
     return decode(data, str(path))

@@ -5,9 +5,20 @@ from __future__ import annotations
 import math
 
 from ..geometry.camera import DISTORTION_MODELS, Intrinsics
+from .images import quoted
 
 #: How far two aspect ratios may differ and still be one camera's picture at another size.
 ASPECT_TOLERANCE = 0.01
+
+#: Focal lengths there are, in longer sides of the image, and how far outside the image its centre may be (a small
+#: region of a large sensor). Fisheye lenses have a third, telescopes some hundred.
+FOCAL_RANGE, FARTHEST_CENTRE = (0.01, 1000.0), 1000.0
+
+#: Distortion coefficients are at most some hundred.
+LARGEST_COEFFICIENT = 1e6
+
+#: Lines in the log about one camera at most: one that says something else with every image is not worth a full disk.
+MOST_REMARKS = 20
 
 
 class BadCameraInfo(ValueError):
@@ -33,6 +44,7 @@ def intrinsics(info, width: int, height: int, rectified: bool = False) -> tuple[
     coefficients, model, remark = ((), 'plumb_bob', None) if rectified else _distortion(info)
     full = Intrinsics(fx, fy, cx, cy, info.width or width, info.height or height, coefficients, model)
     taken = _taken(full, info)
+    _check_plausible(taken)
     if (taken.width, taken.height) == (width, height):
         return taken, remark
     if abs(taken.width * height / (taken.height * width) - 1) > ASPECT_TOLERANCE:
@@ -40,6 +52,16 @@ def intrinsics(info, width: int, height: int, rectified: bool = False) -> tuple[
                             f'{width} x {height}: another shape, so another camera')
     scaled = f'camera_info is for {taken.width} x {taken.height} images and is scaled to {width} x {height}'
     return taken.resized(width, height), f'{remark}; {scaled}' if remark else scaled
+
+
+def _check_plausible(camera):
+    side = max(camera.width, camera.height)
+    if not all(FOCAL_RANGE[0] * side <= focal <= FOCAL_RANGE[1] * side for focal in (camera.fx, camera.fy)):
+        raise BadCameraInfo(f'camera_info has focal lengths that no camera has: fx, fy = {camera.fx:g}, {camera.fy:g} '
+                            f'for an image of {camera.width} x {camera.height}')
+    if max(abs(camera.cx), abs(camera.cy)) > FARTHEST_CENTRE * side:
+        raise BadCameraInfo(f'camera_info has its centre far outside the image: cx, cy = {camera.cx:g}, {camera.cy:g} '
+                            f'for an image of {camera.width} x {camera.height}')
 
 
 def _distortion(info):
@@ -50,8 +72,10 @@ def _distortion(info):
         return (), 'plumb_bob', None
     if not all(math.isfinite(v) for v in values):
         problem = 'are not finite'
+    elif max(abs(v) for v in values) > LARGEST_COEFFICIENT:
+        problem = f'are as large as {max(abs(v) for v in values):g}'
     elif model not in DISTORTION_MODELS:
-        problem = f'belong to the unknown model {model!r}'
+        problem = f'belong to the unknown model {quoted(model)}'
     elif len(values) not in DISTORTION_MODELS[model]:
         problem = f'are {len(values)}, but model {model!r} takes {DISTORTION_MODELS[model]}'
     else:
@@ -125,6 +149,6 @@ class CameraState:
         return Intrinsics.from_fov(width, height, fov)
 
     def _say(self, remark):
-        if remark not in self._said:
+        if remark not in self._said and len(self._said) < MOST_REMARKS:
             self._said.add(remark)
             self._describe(remark)

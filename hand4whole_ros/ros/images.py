@@ -58,11 +58,19 @@ ENCODINGS = {
     **{f'bayer_{pattern}16': _Encoding(np.uint16, 1, code) for pattern, code in _BAYER.items()},
 }
 
+#: What CompressedImage may hold; image_transport sends nothing else of eight bits.
+COMPRESSED_FORMATS = ('JPEG', 'PNG')
+
+
+def quoted(text: str) -> str:
+    """Text of a stranger's as part of a line in the log, short and without control characters."""
+    return repr(text if len(text) <= 40 else text[:40] + '...')
+
 
 def decode(msg) -> np.ndarray:
     """sensor_msgs/Image -> (H, W, 3) uint8 RGB, contiguous. Raises BadImage."""
     try:
-        pictures.check_size(msg.width, msg.height, f'image of encoding {msg.encoding!r}')
+        pictures.check_size(msg.width, msg.height, f'image of encoding {quoted(msg.encoding)}')
     except PictureError as error:
         raise BadImage(str(error)) from None
     encoding = ENCODINGS.get(msg.encoding)
@@ -112,7 +120,7 @@ def _stretched(pixels):
 def _decode_elsewhere(msg):
     rgb = compat.cv_bridge_rgb(msg)
     if rgb is None:
-        raise BadImage(f"unknown image encoding {msg.encoding!r}: known are {', '.join(ENCODINGS)}")
+        raise BadImage(f"unknown image encoding {quoted(msg.encoding)}: known are {', '.join(ENCODINGS)}")
     return np.ascontiguousarray(rgb)
 
 
@@ -120,7 +128,8 @@ def decode_compressed(msg) -> np.ndarray:
     """sensor_msgs/CompressedImage (JPEG, PNG) -> (H, W, 3) uint8 RGB. Raises BadImage."""
     try:
         # A camera_info describes the pixels as they are stored, whatever an orientation tag says.
-        return pictures.decode(bytes(msg.data), f'compressed image of format {msg.format!r}', upright=False)
+        return pictures.decode(bytes(msg.data), f'compressed image of format {quoted(msg.format)}', upright=False,
+                               formats=COMPRESSED_FORMATS)
     except PictureError as error:
         raise BadImage(str(error)) from None
 
@@ -132,3 +141,10 @@ def image_message(rgb: np.ndarray, header):
     # An array.array is taken over as it is; numpy arrays are copied number by number.
     msg.data = array.array('B', np.ascontiguousarray(rgb).tobytes())
     return msg
+
+
+def jpeg_message(rgb: np.ndarray, header, quality: int = 90):
+    """(H, W, 3) uint8 RGB -> sensor_msgs/CompressedImage with this header."""
+    from sensor_msgs.msg import CompressedImage
+    _, jpeg = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return CompressedImage(header=header, format='rgb8; jpeg compressed bgr8', data=array.array('B', jpeg.tobytes()))

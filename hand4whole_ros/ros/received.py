@@ -15,6 +15,9 @@ from . import images, messages
 #: Frame of images that name none: TF needs a name.
 NAMELESS_FRAME = 'camera_optical_frame'
 
+#: Characters in a frame's name at most: it is repeated in every message about the image, several times for each person.
+MAX_FRAME_NAME = 255
+
 
 class ReceivedImage(NamedTuple):
     """An image as it arrived, not yet turned into a message: most of the dropped ones never are."""
@@ -31,9 +34,18 @@ def opened(item: ReceivedImage, remark: Callable[[str], None]) -> tuple[Header, 
     called with a line that says so.
     """
     kind, decode = (CompressedImage, images.decode_compressed) if item.compressed else (Image, images.decode)
-    msg = deserialize_message(item.data, kind)
-    image = decode(msg)
+    try:
+        msg = deserialize_message(item.data, kind)
+    except Exception as error:  # RMWError, and MemoryError for a length that lies
+        raise images.BadImage(f'{len(item.data)} bytes that are no {kind.__name__} message '
+                              f'({type(error).__name__})') from None
     stamp, frame = msg.header.stamp, msg.header.frame_id.lstrip('/')
+    if not (stamp.sec >= 0 and stamp.nanosec < 1_000_000_000):
+        raise images.BadImage(f'an impossible stamp: {stamp.sec} s and {stamp.nanosec} ns')
+    if len(frame) > MAX_FRAME_NAME:
+        raise images.BadImage(f'a frame_id of {len(frame)} characters, at most {MAX_FRAME_NAME}: '
+                              f'{images.quoted(frame)}')
+    image = decode(msg)
     if messages.nanoseconds(stamp) == 0:
         remark('images carry no stamp: the time of arrival is used instead')
         stamp = messages.time(item.received)
