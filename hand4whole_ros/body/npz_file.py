@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 
 
+#: Of one array as it is in memory; the largest of SMPL-X, its pose correctives, has 122 MB.
+MAX_ARRAY_BYTES = 1 << 30
+
+
 class BodyModelError(ValueError):
     """A body model file cannot be used. One line says which, what is wrong with it and what to do."""
 
@@ -32,7 +36,12 @@ def read_npz(path: Path, keys: Sequence[str], kind: str, example: str,
             if missing:
                 raise BodyModelError(f'{path} is not an {kind} model: it lacks {", ".join(missing)}; '
                                      f'found {", ".join(sorted(data.files)[:8]) or "nothing"}')
-            return {key: data[key] for key in (*keys, *optional) if key in data.files}
+            wanted = [key for key in (*keys, *optional) if key in data.files]
+            for key in wanted:  # a small file may hold a large array of zeros
+                size = data.zip.getinfo(f'{key}.npy').file_size
+                if size > MAX_ARRAY_BYTES:
+                    raise BodyModelError(f'{path}: {key} has {size} bytes, at most {MAX_ARRAY_BYTES}: no {kind} model')
+            return {key: data[key] for key in wanted}
     except BodyModelError:
         raise
     except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes

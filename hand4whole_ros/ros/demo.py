@@ -56,7 +56,7 @@ MARKERS_KEPT = 10
 
 def run(output: Path, seconds: float) -> bool:
     """Play the demo camera into the node and write overlay.mp4, overlay.gif, sheet.png, bag/ and
-    summary.json to `output`; False, with a line that says why, where no pose came."""
+    summary.json to `output`; False, with a line that says why, where no pose came or the disk is full."""
     _prepare_body()
     output.mkdir(parents=True, exist_ok=True)
     # Nobody else's robot hears the demo.
@@ -80,9 +80,13 @@ def run(output: Path, seconds: float) -> bool:
         log.error('no pose came from the node: its own lines above say why')
         return False
     summary = _summary(recorder)
-    _write_pictures(recorder, output)
-    _write_bag(recorder, output / 'bag')
-    (output / 'summary.json').write_text(json.dumps(summary, indent=1) + '\n')
+    try:
+        _write_pictures(recorder, output)
+        _write_bag(recorder, output / 'bag')
+        (output / 'summary.json').write_text(json.dumps(summary, indent=1) + '\n')
+    except OSError as error:
+        log.error('%s cannot be filled: %s', output, error.strerror or error)
+        return False
     log.info('%s', json.dumps(summary, indent=1))
     log.info('in %s: overlay.mp4 overlay.gif sheet.png bag/ summary.json', output)
     return True

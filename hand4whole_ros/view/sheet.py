@@ -63,6 +63,16 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float):
             writer.release()
     if writer is None:
         raise ValueError('a video needs at least one frame, found none')
+    check_video(path)
+
+
+def check_video(path: Path):
+    """OSError where a video that was just written cannot be opened: OpenCV says nothing of a full disk."""
+    capture = cv2.VideoCapture(str(path))
+    complete = capture.isOpened()
+    capture.release()
+    if not complete:
+        raise OSError(f'{path}: the video could not be written to its end; is the disk full?')
 
 
 def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, width: int = 480, colors: int = 256):
