@@ -77,7 +77,8 @@ class MediaPipeHolistic:
             self._make_holistic = lambda: solution(
                 static_image_mode=static_images, model_complexity=1, smooth_landmarks=not static_images)
             self._holistic = self._make_holistic()
-            self._second_look = SecondLook(0 if static_images else _LOOK_AGAIN_AFTER) if second_look else None
+            self._second_look = (
+                SecondLook(wait_after_failure=0 if static_images else _LOOK_AGAIN_AFTER) if second_look else None)
             self._holistic.process(np.zeros((256, 256, 3), np.uint8))
         #: The networks for hands load, and chatter, with the first hand.
         self._hand_seen = False

@@ -1,0 +1,56 @@
+"""What a detector of people says: a box around each person, and where the hands are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class HandPoints:
+    """One hand in the picture, enough to box it."""
+
+    keypoints: np.ndarray   # (21, 2) px in skeleton.HAND_KEYPOINT_NAMES order
+    scores: np.ndarray      # (21,) 0 to 1: how surely each point is there, in the picture
+
+
+@dataclass(frozen=True)
+class PersonBoxes:
+    """One person. Pixel centres are at integer coordinates; left and right are the person's own."""
+
+    bbox_xywh: np.ndarray   # (4,) px, tight around what is seen of the person; within the picture
+    confidence: float       # 0 to 1
+    left_hand: HandPoints | None = None     # None: not seen
+    right_hand: HandPoints | None = None
+
+    def hand(self, side: str) -> HandPoints | None:
+        """The hand of `side`, 'left' or 'right'."""
+        return self.left_hand if side == 'left' else self.right_hand
+
+
+class Detector(Protocol):
+    """Finds people. Not thread-safe: one thread calls one detector."""
+
+    def detect(self, image: np.ndarray) -> list[PersonBoxes]:
+        """People in an RGB image (H, W, 3) uint8, the most certain first; [] when nobody is seen."""
+
+    def close(self) -> None:
+        """Free threads and memory. The detector cannot be used afterwards."""
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two boxes xywh (4,); 0 where one has no area or is not finite."""
+    low = np.maximum(one[:2], other[:2])
+    high = np.minimum(one[:2] + one[2:], other[:2] + other[2:])
+    shared = np.prod(np.maximum(high - low, 0))
+    both = np.prod(one[2:]) + np.prod(other[2:]) - shared
+    return float(shared / both) if both > 0 and np.isfinite(both) else 0.0
+
+
+def checked(image: np.ndarray) -> np.ndarray:
+    """The image; ValueError, saying what was expected and found, where it is no RGB picture."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f'an RGB image (H, W, 3) of uint8 is expected, found {image.shape} of {image.dtype}')
+    return image
