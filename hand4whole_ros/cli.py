@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument('--debug', action='store_true', help='show the whole traceback of an error')
     root.add_argument('--version', action='version', version=f'hand4whole {__version__}')
     commands = root.add_subparsers(dest='command', metavar='COMMAND', required=True)
-    for add in (_add_demo, _add_estimate, _add_run, _add_evaluate, _add_weights, _add_doctor):
+    for add in (_add_demo, _add_estimate, _add_replay, _add_play, _add_run, _add_evaluate, _add_weights, _add_doctor):
         add(commands)
     return root
 
@@ -75,6 +75,12 @@ def _add_estimator_options(command):
 
 def _create(args, static_images):
     """The estimator that was asked for, ready to use."""
+    from . import estimators
+    return estimators.create(_config(args, static_images))
+
+
+def _config(args, static_images):
+    """The EstimatorConfig that was asked for."""
     import dataclasses
 
     from . import estimators
@@ -86,7 +92,7 @@ def _create(args, static_images):
         raise UsageError(f'--max-people must be at least 1, found {args.max_people}')
     given = {field.name: getattr(args, field.name) for field in dataclasses.fields(estimators.EstimatorConfig)
              if hasattr(args, field.name)}
-    return estimators.create(estimators.EstimatorConfig(**{**given, 'static_images': static_images}))
+    return estimators.EstimatorConfig(**{**given, 'static_images': static_images})
 
 
 def _add_demo(commands):
@@ -133,6 +139,73 @@ def _estimate(args):
     unreadable = estimate.run(
         found, lambda static: _create(args, static_images=static), args.focal, args.json, args.overlay)
     return WRONG_INPUT if unreadable else DONE
+
+
+def _add_replay(commands):
+    command = _command(
+        commands, 'replay', _replay, 'Every image of a bag or video through the estimator, into a new bag.',
+        ['hand4whole replay BAG --output BAG_WITH_POSES',
+         'hand4whole replay clip.mp4 --focal 936 --output clip --overlay',
+         'hand4whole replay FOLDER_OF_BAGS --output OTHER_FOLDER --workers 4'])
+    command.add_argument('input', type=Path, metavar='BAG',
+                         help='rosbag2 folder, .mcap, .db3, video, or a folder of them')
+    command.add_argument('--output', type=Path, required=True, metavar='OUT',
+                         help='the new bag, or the folder of new bags; OUT.partial holds unfinished work, and the same '
+                              'command goes on with it')
+    command.add_argument('--image-topic', metavar='TOPIC', help='the camera; without it, the only one in the bag')
+    command.add_argument('--camera-info-topic', metavar='TOPIC', help='without it, camera_info beside the image topic')
+    command.add_argument('--focal', type=float, metavar='PX', help='focal length in pixels, instead of camera_info')
+    command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
+    command.add_argument('--duration', type=float, metavar='S', help='end this long after the start')
+    command.add_argument('--markers', action='store_true', help='write the meshes as well, megabytes for each image')
+    command.add_argument('--overlay', action='store_true', help='write the images with the people drawn over them')
+    command.add_argument('--storage', default='mcap', choices=('mcap', 'sqlite3'), help='how the new bag is stored')
+    command.add_argument('--workers', type=int, default=1, metavar='N', help='processes on this machine')
+    command.add_argument('--ray', metavar='ADDRESS', help="spread over a Ray cluster: 'auto', 'local' or its address")
+    command.add_argument('--force', action='store_true', help='replace OUT, and unfinished work of other arguments')
+    _add_estimator_options(command)
+
+
+def _replay(args):
+    for name in ('focal', 'duration'):
+        value = getattr(args, name)
+        if value is not None and not 0 < value < float('inf'):
+            raise UsageError(f'--{name} must be a positive number, found {value}')
+    if not 0 <= args.start < float('inf'):
+        raise UsageError(f'--start must be a number of seconds from 0 on, found {args.start}')
+    if args.workers < 1:
+        raise UsageError(f'--workers must be at least 1, found {args.workers}')
+    config = _config(args, static_images=True)
+    from .ros import replay_command
+    try:
+        return replay_command.run(args, config)
+    except ValueError as error:     # What is wrong with the input or the output, in one line.
+        raise UsageError(error) from None
+
+
+def _add_play(commands):
+    command = _command(
+        commands, 'play', _play, 'Publish what is in a bag, with its time on /clock, where ros2 bag play is missing.',
+        ['hand4whole play BAG', 'hand4whole play BAG --rate 0.5 --loop   # and beside it: '
+         'hand4whole run image_topic:=/camera/image_raw use_sim_time:=true'])
+    command.add_argument('bag', type=Path, metavar='BAG', help='rosbag2 folder, .mcap or .db3')
+    command.add_argument('--rate', type=float, default=1.0, metavar='R', help='times as fast as it was recorded')
+    command.add_argument('--loop', action='store_true', help='begin anew at the end, until interrupted')
+    command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
+    command.add_argument('--paused', action='store_true', help='wait for the space bar before the first message')
+
+
+def _play(args):
+    if not 0 < args.rate < float('inf'):
+        raise UsageError(f'--rate must be a positive number, found {args.rate}')
+    if not 0 <= args.start < float('inf'):
+        raise UsageError(f'--start must be a number of seconds from 0 on, found {args.start}')
+    from .ros import play
+    try:
+        play.run(args.bag, args.rate, args.loop, args.start, args.paused)
+    except ValueError as error:
+        raise UsageError(error) from None
+    return DONE
 
 
 def _add_run(commands):

@@ -9,7 +9,7 @@ import cv2
 import pytest
 
 from hand4whole_ros.ros import demo
-from hand4whole_ros.ros.recorder import ros_type, type_store
+from hand4whole_ros.ros.bag_types import ros_type, type_store
 
 
 @pytest.fixture(scope='module')

@@ -35,8 +35,7 @@ class CameraInputs:
         if self._image_type is CompressedImage:
             self.image_topic = self._base_topic + topics.COMPRESSED
         self.camera_info_topic = _camera_info_topic(node, base)
-        #: The lens is undone already: by image_pipeline's convention such topics are called image_rect.
-        self.rectified = self._base_topic.rpartition('/')[2].startswith('image_rect')
+        self.rectified = topics.is_rectified(self._base_topic)
         #: topic -> subscription and the profile it was made with
         self._subscriptions: dict[str, tuple] = {}
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)

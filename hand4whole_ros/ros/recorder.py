@@ -9,7 +9,8 @@ import rclpy
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from .compat import share_directory, told_when
+from .bag_types import latched_profile, ros_type, type_store
+from .compat import told_when
 
 
 @dataclass(frozen=True)
@@ -46,36 +47,14 @@ class Recorder(Node):
         return [deserialize_message(m.data, self.topics[topic]) for m in self.messages if m.topic == topic]
 
 
-def ros_type(kind: type) -> str:
-    """'sensor_msgs/msg/Image' of its class."""
-    package, folder, _ = kind.__module__.split('.')
-    return f'{package}/{folder}/{kind.__name__}'
-
-
-def type_store():
-    """rosbags' types of ROS 2 with those of this package added, read from the installed .msg files."""
-    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-    store = get_typestore(Stores.ROS2_KILTED)
-    folder = share_directory() / 'msg'
-    added = {}
-    for path in sorted(folder.glob('*.msg')):
-        added.update(get_types_from_msg(path.read_text(), f'hand4whole_ros/msg/{path.stem}'))
-    store.register(added)
-    return store
-
-
 def write_bag(folder: Path, messages: list[Recorded], topics: dict[str, type], latched: tuple[str, ...] = ()) -> None:
     """Write messages, in the order they arrived, as a compressed mcap bag into a new folder."""
-    from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
     from rosbags.rosbag2 import StoragePlugin, Writer
     store = type_store()
-    forever = QosTime(2147483647, 4294967295)
-    once = Qos(QosHistory.KEEP_LAST, 1, QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, forever, forever,
-               QosLiveliness.AUTOMATIC, forever, False)
     with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         connections = {
             topic: writer.add_connection(topic, ros_type(kind), typestore=store,
-                                         offered_qos_profiles=[once] if topic in latched else ())
+                                         offered_qos_profiles=[latched_profile()] if topic in latched else ())
             for topic, kind in topics.items()}
         for message in sorted(messages, key=lambda m: m.received):
             writer.write(connections[message.topic], message.received, message.data)

@@ -20,6 +20,16 @@ DIAGNOSTICS = '/diagnostics'
 COMPRESSED = '/compressed'
 
 
+def absolute(topic: str) -> str:
+    """'~/poses' -> '/hand4whole/poses': as the node calls it where it is neither renamed nor in a namespace."""
+    return f'/{NODE_NAME}{topic[1:]}' if topic.startswith('~') else topic
+
+
 def sibling_camera_info(image_topic: str) -> str:
     """'/cam/image_raw' -> '/cam/camera_info', as image_transport's camera subscriber has it."""
     return image_topic.removesuffix(COMPRESSED).rpartition('/')[0] + '/' + CAMERA_INFO
+
+
+def is_rectified(image_topic: str) -> bool:
+    """Whether the lens is undone already: by image_pipeline's convention such topics are called image_rect."""
+    return image_topic.removesuffix(COMPRESSED).rpartition('/')[2].startswith('image_rect')

@@ -1,0 +1,157 @@
+"""`hand4whole play`: what is in a bag on its topics again, and its time on /clock."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import time
+from pathlib import Path
+
+import rclpy
+from builtin_interfaces.msg import Time
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
+from tqdm import tqdm
+
+from .bag_input import Bag, BagError, Entry
+from .bag_types import is_latched
+from .compat import share_directory
+from .play_keys import Keys, Tempo
+
+log = logging.getLogger(__name__)
+
+CLOCK = '/clock'
+
+#: Seconds between messages on /clock, and between looks at the keyboard.
+TICK = 0.01
+
+#: Seconds to wait for somebody to listen before the first message, and for messages to arrive before time jumps back.
+DISCOVERY, DELIVERY = 2.0, 1.0
+
+_DEPTH = 20
+
+
+def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, paused: bool = False) -> None:
+    """Play until the end, or, in a loop, until interrupted. Raises BagError."""
+    with Bag(path) as bag:
+        if start * 1e9 >= max(bag.end - bag.start, 1):
+            raise BagError(f'{path}: it ends after {(bag.end - bag.start) * 1e-9:.1f} s, before --start {start:g}')
+        # Images larger than the middleware's own shared memory would be lost or late.
+        profiles = share_directory() / 'config' / 'fastdds_large_images.xml'
+        os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(profiles))
+        rclpy.init()
+        try:
+            with Keys() as keys:
+                Player(bag, Tempo(rate, paused), keys).play(bag.start + int(start * 1e9), loop)
+        except (KeyboardInterrupt, ExternalShutdownException):
+            pass
+        finally:
+            rclpy.try_shutdown()
+
+
+class Player(Node):
+    """Publishers for everything in a bag."""
+
+    def __init__(self, bag: Bag, tempo: Tempo, keys: Keys):
+        super().__init__('hand4whole_player')
+        self._bag, self._tempo, self._keys = bag, tempo, keys
+        self._clock = self.create_publisher(Clock, CLOCK, QoSProfile(depth=10))
+        self._of_topic = {}
+        for connection in bag.connections:
+            kind = _message_class(connection.msgtype)
+            if connection.topic == CLOCK or connection.topic in self._of_topic:
+                continue
+            if kind is None:
+                log.warning('%s is left out: its type %s is not installed here', connection.topic, connection.msgtype)
+                continue
+            self._of_topic[connection.topic] = self.create_publisher(kind, connection.topic, _profile(connection))
+        self._connections = [c for c in bag.connections if c.topic in self._of_topic]
+        if not self._connections:
+            raise BagError(f'{bag.path}: nothing in it can be played')
+
+    def play(self, start: int, loop: bool) -> None:
+        """From `start` (ns) to the end, again and again with `loop`."""
+        self._wait(lambda: any(p.get_subscription_count() for p in self._of_topic.values()), DISCOVERY)
+        with tqdm(total=round((self._bag.end - start) * 1e-9, 1), unit='s', desc='playing',
+                  bar_format='{desc}: {n:.1f} of {total:.1f} s |{bar}|{postfix}') as bar:
+            while rclpy.ok():
+                self._once(start, bar)
+                self._arrived()
+                if not loop:
+                    return
+
+    def _once(self, start, bar):
+        self._tempo.begin(start)
+        self._tell(start)
+        for entry in self._latched(start):
+            self._publish(entry)
+        for entry in self._bag.messages(self._connections, start):
+            if not self._until(entry.time, start, bar):
+                return
+            self._publish(entry)
+        self._show(bar, self._bag.end - start)
+
+    def _latched(self, start) -> list[Entry]:
+        """The last message of each latched topic before the start: who comes late still gets those."""
+        last = {}
+        chosen = [c for c in self._connections if is_latched(c)]
+        if start > self._bag.start:
+            for entry in self._bag.messages(chosen, stop=start):
+                last[entry.connection.topic] = entry
+        return list(last.values())
+
+    def _until(self, when, start, bar):
+        """Tell the time until it is `when`; False where ROS has been shut down."""
+        while rclpy.ok():
+            for key in self._keys.pressed():
+                self._tempo.key(key)
+            left = self._tempo.seconds_until(when)
+            if left <= 0:
+                self._tell(when)
+                return True
+            self._tell(self._tempo.now())
+            self._show(bar, self._tempo.now() - start)
+            rclpy.spin_once(self, timeout_sec=0)
+            time.sleep(min(left, TICK))
+        return False
+
+    def _show(self, bar, played):
+        bar.n = min(round(played * 1e-9, 1), bar.total)
+        bar.set_postfix_str(self._tempo.describe(), refresh=False)
+        bar.update(0)
+
+    def _tell(self, nanoseconds):
+        self._clock.publish(Clock(clock=Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)))
+
+    def _publish(self, entry):
+        self._of_topic[entry.connection.topic].publish(entry.data)
+
+    def _arrived(self):
+        """Whoever listens has everything: what came after time has jumped back would be taken for new."""
+        for publisher in self._of_topic.values():
+            if publisher.get_subscription_count():
+                publisher.wait_for_all_acked(Duration(seconds=DELIVERY))
+
+    def _wait(self, condition, seconds):
+        end = time.monotonic() + seconds
+        while rclpy.ok() and not condition() and time.monotonic() < end:
+            rclpy.spin_once(self, timeout_sec=TICK)
+
+
+def _message_class(name):
+    """The class of 'sensor_msgs/msg/Image', or None where it is not installed."""
+    try:
+        package, folder, kind = name.split('/')
+        return getattr(importlib.import_module(f'{package}.{folder}'), kind)
+    except (ImportError, AttributeError, ValueError):
+        return None
+
+
+def _profile(connection):
+    """Reliable, which every subscription matches; latched where it was."""
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched(connection) else DurabilityPolicy.VOLATILE
+    return QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=durability)

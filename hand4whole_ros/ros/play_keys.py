@@ -1,0 +1,72 @@
+"""How fast a bag is played, and the keys that change it."""
+
+from __future__ import annotations
+
+import select
+import sys
+import time
+
+#: Of a key: by how much the rate is multiplied.
+_RATES = {'+': 1.25, '=': 1.25, '-': 0.8}
+
+PAUSE = ' '
+
+
+class Tempo:
+    """Bag time that goes on at some rate, or stands still."""
+
+    def __init__(self, rate: float = 1.0, paused: bool = False):
+        self.rate, self.paused = rate, paused
+        self.begin(0)
+
+    def begin(self, nanoseconds: int) -> None:
+        """It is this time now."""
+        self._then, self._since = nanoseconds, time.monotonic_ns()
+
+    def now(self) -> int:
+        """The time in the bag, ns."""
+        return self._then if self.paused else self._then + int((time.monotonic_ns() - self._since) * self.rate)
+
+    def seconds_until(self, nanoseconds: int) -> float:
+        """Real seconds until it is that time; negative where it has passed. Infinite while paused."""
+        left = nanoseconds - self.now()
+        return float('inf') if self.paused and left > 0 else left * 1e-9 / self.rate
+
+    def key(self, key: str) -> None:
+        """A key was pressed: space stops and goes on, + and - change the rate."""
+        self.begin(self.now())
+        if key == PAUSE:
+            self.paused = not self.paused
+        elif key in _RATES:
+            self.rate *= _RATES[key]
+
+    def describe(self) -> str:
+        """For people."""
+        return f' {self.rate:.2f} x' + (', paused: space goes on' if self.paused else '')
+
+
+class Keys:
+    """Keys pressed in the terminal; none where there is no terminal. A context manager, which restores it."""
+
+    def __init__(self):
+        self._terminal = None
+
+    def __enter__(self) -> Keys:
+        if sys.stdin is not None and sys.stdin.isatty():
+            import termios
+            import tty
+            self._terminal = termios.tcgetattr(sys.stdin)
+            tty.setcbreak(sys.stdin)
+        return self
+
+    def __exit__(self, *error) -> None:
+        if self._terminal is not None:
+            import termios
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._terminal)
+
+    def pressed(self) -> str:
+        """The keys pressed since the last call."""
+        if self._terminal is None or not select.select([sys.stdin], [], [], 0)[0]:
+            return ''
+        import os
+        return os.read(sys.stdin.fileno(), 64).decode(errors='ignore')

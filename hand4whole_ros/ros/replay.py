@@ -1,0 +1,270 @@
+"""`hand4whole replay`: every image of a bag or video, in order, through the estimator and the tracker, into a new bag.
+
+What depends on one image alone, its people, is found by workers and kept in a journal, each image once. What
+depends on the images before, identities, filters and the operator, is done here in order, on its way from the
+journal into the new bag, and again from the beginning where a replay was interrupted: that is quick, and so the
+result is the same however the work was interrupted or spread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .. import __version__
+from ..replay import sources
+from ..replay.journal import Journal
+from ..replay.packing import unpack
+from ..replay.work_folder import WorkFolder
+from ..replay.workers import Here, Workers
+from . import topics
+from .bag_input import BagError, Entry, fingerprint, is_bag
+from .bag_output import BagOutput, disk_full
+from .replay_estimation import CALIBRATED, FrameWork, FrameWorkMaker, Job
+from .replay_input import BagInput, Input, InputOptions, Picture
+from .replay_order import StampOrder
+from .replay_sayings import Sayings
+from .replay_video import VideoInput
+
+log = logging.getLogger(__name__)
+
+
+#: An estimator that fails this many times in a row is broken, and not the images.
+MOST_FAILURES = 10
+
+
+class ReplayFailed(RuntimeError):
+    """A replay could not go on; the message is the one line to show."""
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What the new bag holds besides poses, operator and TF, and how it is stored."""
+
+    markers: bool = False
+    overlay: bool = False
+    storage: str = 'mcap'
+
+
+@dataclass
+class Report:
+    """What became of the images of one input."""
+
+    images: int = 0
+    with_people: int = 0
+    late: int = 0
+    #: Images that were left out, and why the first of each kind was.
+    bad: int = 0
+    failed: int = 0
+    reasons: dict[str, str] = field(default_factory=dict)
+    remarks: Counter = field(default_factory=Counter)
+
+    def leave_out(self, kind: str, number: int, reason: str) -> None:
+        """Count an image that is 'bad' or has 'failed'."""
+        setattr(self, kind, getattr(self, kind) + 1)
+        self.reasons.setdefault(kind, f'image {number}: {reason}')
+
+
+def find_inputs(path: Path) -> list[Path]:
+    """The bag or video itself, or those in a folder. Raises BagError."""
+    path = Path(path)
+    if not path.exists():
+        raise BagError(f'{path}: no such bag, video or folder')
+    if is_bag(path) or _is_video(path):
+        return [path]
+    inside = sorted(p for p in path.iterdir() if is_bag(p) or _is_video(p)) if path.is_dir() else []
+    if not inside:
+        raise BagError(f'{path}: neither a rosbag2 bag (a folder with metadata.yaml, .mcap, .db3) nor a video '
+                       f'({" ".join(sources.VIDEO_SUFFIXES)}), nor a folder of them')
+    return inside
+
+
+def _is_video(path):
+    return path.is_file() and path.suffix.lower() in sources.VIDEO_SUFFIXES
+
+
+class Replay:
+    """One estimator for as many inputs as there are. To be closed."""
+
+    def __init__(self, make: FrameWorkMaker, inputs: InputOptions, outputs: OutputOptions,
+                 spread: Callable[[FrameWorkMaker], Workers] | None = None):
+        """spread: gives the workers; None: the work is done in this process."""
+        self._make, self._inputs, self._outputs = make, inputs, outputs
+        self._estimator = make.create(make.config)
+        if spread is None:
+            self._workers: Workers = Here(FrameWork(self._estimator))
+        else:
+            # Only its body and name are needed here.
+            self._estimator.close()
+            self._workers = spread(make)
+        self._closed = spread is not None
+
+    def close(self) -> None:
+        """Free the estimator and end the workers."""
+        self._workers.close()
+        if not self._closed:
+            self._estimator.close()
+            self._closed = True
+
+    def run(self, path: Path, output: Path, force: bool = False) -> Report:
+        """Replay one input into a new bag, or go on where it was interrupted.
+
+        Raises BagError, WorkFolderError, ReplayFailed, WorkersDied.
+        """
+        source = VideoInput(path, self._inputs) if _is_video(Path(path)) else BagInput(path, self._inputs)
+        try:
+            folder = WorkFolder(output, {**self._about(path), 'files': fingerprint(source.files)}, force)
+            try:
+                journal = Journal(folder.path / 'estimates')
+                try:
+                    report = self._one_pass(path, source, folder, journal)
+                except BaseException as error:
+                    if len(journal):
+                        log.info('%d images are done and kept in %s: the same command goes on from there',
+                                 len(journal), folder.path)
+                    if disk_full(error):
+                        raise ReplayFailed(f'no space left for {output}: free some and repeat the command') from None
+                    raise
+                finally:
+                    journal.close()
+                folder.finish()
+                return report
+            finally:
+                folder.close()
+        finally:
+            source.close()
+
+    def _about(self, path):
+        """What the result depends on."""
+        return {'input': Path(path).name, 'version': __version__, 'estimator': self._estimator.name,
+                'device': self._estimator.device, 'body': self._estimator.body.name,
+                **{name: str(value) if isinstance(value, Path) else value for name, value in
+                   {**dataclasses.asdict(self._make.config), **dataclasses.asdict(self._inputs),
+                    **dataclasses.asdict(self._outputs)}.items()}}
+
+    def _one_pass(self, path: Path, source: Input, folder: WorkFolder, journal: Journal) -> Report:
+        if folder.resumed:
+            log.info('going on with %s: %d images are done', folder.path, len(journal))
+        if source.left_out:
+            log.info('left out, as the new bag has its own: %s', ', '.join(source.left_out))
+        sayings = Sayings(self._estimator.body, self._estimator.name, self._outputs.markers, self._outputs.overlay)
+        with BagOutput(folder.new, self._outputs.storage, source.connections, sayings.types,
+                       (topics.absolute(topics.SKELETON),), json.dumps(self._about(path))) as bag:
+            work = _Pass(source, journal, self._workers, sayings, bag, self._inputs.focal)
+            with tqdm(total=max(source.images, len(journal)), initial=len(journal), unit='image',
+                      desc=Path(path).name) as progress:
+                work.run(progress)
+        return work.report
+
+
+class _Image:
+    """An image on its way: number in the input, picture, and what is said about it once that is known."""
+
+    def __init__(self, number: int, picture: Picture):
+        self.number, self.picture = number, picture
+        self.handle = None
+        self.said: list[tuple[str, bytes]] | None = None
+
+
+class _Pass:
+    """From the beginning of the input to its end."""
+
+    def __init__(self, source: Input, journal: Journal, workers: Workers, sayings: Sayings, bag: BagOutput,
+                 focal: float | None):
+        self._source, self._journal, self._workers = source, journal, workers
+        self._sayings, self._bag, self._focal = sayings, bag, focal
+        #: As they are in the input, written from the left: an image waits for what is said about it.
+        self._entries: deque[tuple[Entry, _Image | None]] = deque()
+        #: In the order of their stamps, the work on them begun.
+        self._begun: deque[_Image] = deque()
+        self._failures = 0      # in a row
+        self.report = Report()
+
+    def run(self, progress: tqdm) -> None:
+        """All of it."""
+        order = StampOrder()
+        for entry, picture in self._source.entries():
+            image = None
+            if picture is not None:
+                image = _Image(self.report.images, picture)
+                self.report.images += 1
+                if image.number == 0:
+                    self._say_first(entry.time)
+                for ready in order.put(picture.stamp, image):
+                    self._begin(ready, progress)
+            self._entries.append((entry, image))
+            self._write()
+        for ready in order.rest():
+            self._begin(ready, progress)
+        while self._begun:
+            self._finish(progress)
+        self._write()
+        if not self.report.images:
+            raise BagError('there is no image in what was chosen of the input')
+        if self.report.failed == self.report.images:
+            self._give_up()
+
+    def _say_first(self, time):
+        for topic, data in self._sayings.at_first():
+            self._bag.say(topic, time, data)
+
+    def _begin(self, image, progress):
+        if image.number not in self._journal:
+            item, _, camera_info = image.picture
+            image.handle = self._workers.submit(Job(item, camera_info, self._source.rectified, self._focal))
+        self._begun.append(image)
+        while len(self._begun) >= self._workers.width:
+            self._finish(progress)
+
+    def _finish(self, progress):
+        """The oldest of those begun."""
+        image = self._begun.popleft()
+        data = self._journal.get(image.number)
+        if data is None:
+            data = self._workers.result(image.handle)
+            progress.update()
+        seen = unpack(data)
+        if 'failed' not in seen:
+            # What failed may go well another time; what is bad stays bad.
+            if image.number not in self._journal:
+                self._journal.put(image.number, data)
+        image.said = self._said_about(image, seen)
+
+    def _said_about(self, image, seen):
+        for kind in ('bad', 'failed'):
+            if kind in seen:
+                self.report.leave_out(kind, image.number, seen[kind])
+                self._failures = self._failures + 1 if kind == 'failed' else 0
+                if self._failures >= MOST_FAILURES:
+                    self._give_up()
+                return []
+        self._failures = 0
+        self._remark(seen)
+        self.report.with_people += bool(seen['people'])
+        said = self._sayings.about(image.picture.item, seen)
+        self.report.late += said is None
+        return said or []
+
+    def _give_up(self):
+        raise ReplayFailed(f'the estimator fails on every image: {self.report.reasons["failed"]}')
+
+    def _remark(self, seen):
+        camera = [] if seen['camera'] == CALIBRATED else [seen['camera']]
+        for remark in seen['remarks'] + camera:
+            if not self.report.remarks[remark]:
+                log.warning(remark)
+            self.report.remarks[remark] += 1
+
+    def _write(self):
+        while self._entries and (self._entries[0][1] is None or self._entries[0][1].said is not None):
+            entry, image = self._entries.popleft()
+            self._bag.copy(entry)
+            for topic, data in image.said if image is not None else ():
+                self._bag.say(topic, entry.time, data)

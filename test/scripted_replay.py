@@ -1,0 +1,34 @@
+"""`hand4whole replay` with the scripted estimator: does as the images say. For processes that get killed."""
+
+import functools
+import logging
+import sys
+
+from scripted_node import ScriptedEstimator
+
+from hand4whole_ros import cli
+from hand4whole_ros.body.model import BodyModel
+from hand4whole_ros.ros import replay_command
+
+
+class QuickEstimator(ScriptedEstimator):
+    """Reads the body once in each process."""
+
+    def __init__(self, config):
+        self.body = _body()
+
+
+@functools.cache
+def _body():
+    return BodyModel.load()
+
+
+def replay(*words):
+    """The exit code of `hand4whole replay WORDS`."""
+    args = cli.parser().parse_args(['replay', *map(str, words)])
+    return replay_command.run(args, cli._config(args, static_images=True), create=QuickEstimator)
+
+
+if __name__ == '__main__':
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    sys.exit(replay(*sys.argv[1:]))

@@ -1,0 +1,229 @@
+"""A bag goes in, a bag with everything in it and the poses of every image comes out."""
+
+import cv2
+import numpy as np
+import pytest
+from bag_maker import CHATTER, FRAME, IMAGE, INFO, ODD, PERIOD, START, decoded, files, messages, read, write
+from ros_peer import image_message
+from rclpy.serialization import serialize_message
+from scripted_node import LEFT_LOST, NOT_FINITE, RAISE, picture
+from scripted_replay import replay
+
+from hand4whole_ros.msg import WholeBodyPose
+from hand4whole_ros.ros.bag_input import Bag
+from hand4whole_ros.ros.replay_order import LOOK_AHEAD
+
+POSES, TF, SKELETON = '/hand4whole/poses', '/tf', '/hand4whole/skeleton'
+HAND, WRIST = '/hand4whole/operator/left_hand', '/hand4whole/operator/left_wrist'
+TIMES = [START + k * PERIOD for k in range(6)]
+
+
+@pytest.fixture(autouse=True)
+def every_line(caplog):
+    caplog.set_level('INFO')
+
+
+def stamp(header):
+    return header.stamp.sec * 10**9 + header.stamp.nanosec
+
+
+@pytest.fixture(scope='module')
+def replayed(tmp_path_factory):
+    """A bag of six images, the third without anybody, the fifth without the left hand, and what came of it."""
+    folder = tmp_path_factory.mktemp('replay')
+    people = [picture(2), picture(1), picture(0), picture(1), picture(1, LEFT_LOST), picture(1)]
+    source = write(folder / 'in', messages(people))
+    assert replay(source, '--output', folder / 'out') == 0
+    return source, folder / 'out'
+
+
+def test_everything_that_was_in_the_bag_is_in_the_new_one(replayed):
+    source, output = map(read, replayed)
+    for topic in (IMAGE, INFO, CHATTER, ODD):
+        assert output[topic] == source[topic]
+    with Bag(replayed[0]) as one, Bag(replayed[1]) as other:
+        kinds = [{c.topic: (c.msgtype, c.msgdef) for c in bag.connections} for bag in (one, other)]
+    assert all(kinds[1][topic] == kind for topic, kind in kinds[0].items())
+
+
+def test_every_image_has_its_poses_at_its_own_time(replayed):
+    _, output = replayed
+    assert [time for time, _ in read(output)[POSES]] == TIMES
+    poses = decoded(output, POSES)
+    assert [stamp(message.header) for message in poses] == [time - 5_000_000 for time in TIMES]
+    assert {message.header.frame_id for message in poses} == {FRAME}
+    # Who is not seen any more is HELD for half a second.
+    seen = [sum(pose.state == WholeBodyPose.OK for pose in message.poses) for message in poses]
+    assert seen == [2, 1, 0, 1, 1, 1] and len(poses[2].poses) == 2
+    for time, message in zip(TIMES, poses):
+        for pose in message.poses:
+            assert (pose.received.sec * 10**9 + pose.received.nanosec, pose.estimation_time) == (time, 0.0)
+
+
+def test_the_camera_of_the_bag_is_used(replayed):
+    hand = decoded(replayed[1], POSES)[0].poses[0].left_hand
+    point = hand.keypoints[0]
+    projected = (300 * point.x / point.z + 159.5, 300 * point.y / point.z + 119.5)
+    np.testing.assert_allclose(hand.keypoints_2d[:2], projected, atol=0.01)
+
+
+def test_tf_and_the_operator_follow(replayed):
+    _, output = replayed
+    frames = {t.child_frame_id: t for t in decoded(output, TF)[0].transforms}
+    assert frames['body_0'].header.frame_id == FRAME and stamp(frames['l_wrist_1'].header) == TIMES[0] - 5_000_000
+    hands = decoded(output, HAND)
+    assert len(hands) == 6 and len(decoded(output, WRIST)) == 6
+    (skeleton,) = decoded(output, SKELETON)
+    assert len(skeleton.names) == 55 and len(skeleton.faces) > 10_000
+    assert read(output)[SKELETON][0][0] == TIMES[0]
+
+
+@pytest.mark.parametrize('storage, compression', [
+    ('sqlite3', 'plain'), ('sqlite3', 'file'), ('sqlite3', 'message'), ('mcap', 'file'), ('mcap', 'message'),
+    ('mcap', 'storage')])
+def test_every_kind_of_bag_gives_the_same(tmp_path, storage, compression):
+    rows, results = list(messages([picture(1)] * 2)), []
+    for kind in (('mcap', 'plain'), (storage, compression)):
+        source = write(tmp_path / '-'.join(kind), rows, *kind)
+        out = tmp_path / f'{source.name}.out'
+        assert replay(source, '--output', out, '--storage', storage) == 0
+        results.append(read(out))
+    assert results[0] == results[1]
+
+
+def test_compressed_images_and_a_file_alone(tmp_path):
+    jpeg = cv2.imencode('.png', picture(1)[..., ::-1])[1].tobytes()
+    source = write(tmp_path / 'in', messages([jpeg] * 2), image_type='sensor_msgs/msg/CompressedImage')
+    assert replay(source / 'in.mcap', '--output', tmp_path / 'out') == 0
+    assert [len(message.poses) for message in decoded(tmp_path / 'out', POSES)] == [1, 1]
+
+
+def test_a_recording_without_metadata(tmp_path):
+    source = write(tmp_path / 'in')
+    (source / 'metadata.yaml').unlink()
+    assert replay(source, '--output', tmp_path / 'out') == 0
+    assert len(read(tmp_path / 'out')[POSES]) == 3
+
+
+def test_camera_info_that_comes_seconds_later_holds_for_the_images_before_it(tmp_path, caplog):
+    source = write(tmp_path / 'in', messages([picture(1)] * 2, info_delay=3_000_000_000))
+    assert replay(source, '--output', tmp_path / 'out') == 0
+    assert 'field of view' not in caplog.text
+    first = decoded(tmp_path / 'out', POSES)[0].poses[0].left_hand
+    assert first.keypoints_2d[0] == pytest.approx(300 * first.keypoints[0].x / first.keypoints[0].z + 159.5, abs=0.01)
+
+
+def test_without_camera_info_the_guess_is_said_and_focal_takes_its_place(tmp_path, caplog):
+    source = write(tmp_path / 'in', messages([picture(1)] * 2, infos=False))
+    assert replay(source, '--output', tmp_path / 'out') == 0
+    assert caplog.text.count('no camera_info: a field of view of 60 degrees is assumed') == 1
+    caplog.clear()
+    assert replay(source, '--output', tmp_path / 'other', '--focal', 500) == 0
+    assert 'field of view' not in caplog.text
+    hand = decoded(tmp_path / 'other', POSES)[0].poses[0].left_hand
+    assert hand.keypoints_2d[0] == pytest.approx(500 * hand.keypoints[0].x / hand.keypoints[0].z + 159.5, abs=0.01)
+
+
+def test_a_part_of_the_bag_with_what_is_latched(tmp_path):
+    rows = [(INFO, *row[1:]) if row[0] == INFO else row for row in messages([picture(1)] * 6)]
+    infos = [row for row in rows if row[0] == INFO]
+    source = write(tmp_path / 'in', [row for row in rows if row not in infos[1:]], latched=(INFO,))
+    assert replay(source, '--output', tmp_path / 'out', '--start', 0.15, '--duration', 0.3) == 0
+    found = read(tmp_path / 'out')
+    assert [time for time, _ in found[POSES]] == TIMES[2:5] == [time for time, _ in found[IMAGE]]
+    assert found[INFO] == [(START + 150_000_000, infos[0][2])]
+
+
+def test_images_that_overtook_each_other_are_put_in_order(tmp_path):
+    stamps = [START + k * PERIOD for k in (0, 2, 1, 3)]
+    source = write(tmp_path / 'in', messages([picture(1)] * 4, stamps=stamps))
+    assert replay(source, '--output', tmp_path / 'out') == 0
+    poses = decoded(tmp_path / 'out', POSES)
+    assert [stamp(message.header) for message in poses] == stamps
+    assert all(len(message.poses) == 1 and message.poses[0].track_id == 0 for message in poses)
+
+
+def test_one_overtaken_by_too_many_is_left_alone_and_counted(tmp_path, caplog):
+    step = 10_000_000
+    stamps = [START + step, *[START + k * step for k in range(2, LOOK_AHEAD + 4)], START]
+    source = write(tmp_path / 'in', messages([picture(1)] * len(stamps), stamps=stamps))
+    assert replay(source, '--output', tmp_path / 'out') == 0
+    assert '1 images came too late' in caplog.text
+    assert [stamp(m.header) for m in decoded(tmp_path / 'out', POSES)] == stamps[:-1]
+
+
+def test_time_that_jumps_back_begins_a_new_run(tmp_path):
+    stamps = [START, START + PERIOD, START - 10**10, START - 10**10 + PERIOD]
+    source = write(tmp_path / 'in', messages([picture(2), picture(2), picture(1), picture(1)], stamps=stamps))
+    assert replay(source, '--output', tmp_path / 'out') == 0
+    poses = decoded(tmp_path / 'out', POSES)
+    assert [stamp(message.header) for message in poses] == stamps
+    assert [[pose.track_id for pose in message.poses] for message in poses] == [[0, 1], [0, 1], [0], [0]]
+
+
+def test_markers_and_overlay_on_request(tmp_path):
+    source = write(tmp_path / 'in', messages([picture(1)] * 2))
+    outputs = []
+    for name in ('a', 'b'):
+        (tmp_path / name).mkdir()
+        outputs.append(tmp_path / name / 'out')
+        assert replay(source, '--output', outputs[-1], '--markers', '--overlay') == 0
+    assert files(outputs[0]) == files(outputs[1])
+    overlay = decoded(outputs[0], '/hand4whole/overlay/compressed')[0]
+    drawn = cv2.imdecode(np.asarray(overlay.data), cv2.IMREAD_COLOR)[..., ::-1]
+    assert drawn.shape == (240, 320, 3) and (np.abs(drawn.astype(int) - picture(1)).sum(axis=2) > 40).mean() > 0.02
+    marker = decoded(outputs[0], '/hand4whole/markers')[1].markers[0]
+    assert marker.ns == 'body' and len(marker.points) > 10_000 and stamp(marker.header) == TIMES[1] - 5_000_000
+
+
+def test_what_an_earlier_run_has_said_is_replaced(tmp_path, caplog):
+    first = write(tmp_path / 'in', messages([picture(1)] * 3))
+    assert replay(first, '--output', tmp_path / 'once') == 0
+    assert replay(tmp_path / 'once', '--output', tmp_path / 'twice', '--markers') == 0
+    assert 'left out, as the new bag has its own: /hand4whole/operator/left_hand' in caplog.text
+    once, twice = read(tmp_path / 'once'), read(tmp_path / 'twice')
+    assert len(twice.pop('/hand4whole/markers')) == 3
+    assert twice == once
+
+
+def test_a_video(tmp_path):
+    path = tmp_path / 'clip.avi'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 25, (320, 240))
+    for people in (1, 1, 1):
+        writer.write(np.ascontiguousarray(picture(people)[..., ::-1]))
+    writer.release()
+    assert replay(path, '--output', tmp_path / 'out', '--focal', 300) == 0
+    poses = decoded(tmp_path / 'out', POSES)
+    assert [stamp(message.header) - stamp(poses[0].header) for message in poses] == [0, 40_000_000, 80_000_000]
+    assert all(len(message.poses) == 1 for message in poses)
+    assert len(read(tmp_path / 'out')['/video/image/compressed']) == 3
+    # What came out is a bag like any other.
+    assert replay(tmp_path / 'out', '--output', tmp_path / 'again') == 0
+    assert [len(message.poses) for message in decoded(tmp_path / 'again', POSES)] == [1, 1, 1]
+
+
+def test_bad_images_are_left_out_and_said(tmp_path, caplog):
+    rows = list(messages([picture(1), picture(1), picture(1, RAISE), picture(1, NOT_FINITE)]))
+    bad = image_message(picture(1), divmod(START + PERIOD, 10**9), FRAME)
+    bad.step = 100
+    second = IMAGE, START + PERIOD
+    rows = [row for row in rows if row[:2] != second] + [(*second, bytes(serialize_message(bad)))]
+    source = write(tmp_path / 'in', rows)
+    assert replay(source, '--output', tmp_path / 'out') == 1
+    assert 'could not be used; image 1: 320 x 240 rgb8: step is 100 bytes' in caplog.text
+    assert 'the estimator failed; image 2: RuntimeError: the script says so' in caplog.text
+    assert [time for time, _ in read(tmp_path / 'out')[POSES]] == [TIMES[0], TIMES[3]]
+    assert len(read(tmp_path / 'out')[IMAGE]) == 4
+
+
+def test_a_folder_of_bags(tmp_path, caplog):
+    for name in ('one', 'two'):
+        write(tmp_path / 'bags' / name)
+    (tmp_path / 'bags' / 'notes.txt').write_text('no bag')
+    assert replay(tmp_path / 'bags', '--output', tmp_path / 'out') == 0
+    before = {name: files(tmp_path / 'out' / name) for name in ('one', 'two')}
+    assert all(len(read(tmp_path / 'out' / name)[POSES]) == 3 for name in before)
+    caplog.clear()
+    assert replay(tmp_path / 'bags', '--output', tmp_path / 'out') == 0
+    assert caplog.text.count('is there already') == 2
+    assert before == {name: files(tmp_path / 'out' / name) for name in ('one', 'two')}
