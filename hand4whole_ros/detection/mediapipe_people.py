@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import skeleton
 from . import body_box, mediapipe_library
 from .hand_gate import real_hands
 from .mediapipe_holistic import HolisticLandmarks
@@ -56,12 +55,13 @@ class MediaPipePeople:
             landmarks = self._landmarks.find(small, sighting.region)
             if landmarks is None or any(_same_person(landmarks, other) for other, _ in found):
                 continue
-            person = person_boxes(landmarks, image.shape, small.shape)
+            person = person_boxes(landmarks, small.shape[1], small.shape[0])
             needed = LEAST_VISIBLE if sighting.score >= SURE_SCORE else LEAST_VISIBLE_UNSURE
             if person is not None and person.confidence >= needed:
                 found.append((landmarks, person))
         people = sorted((person for _, person in found), key=lambda person: -person.confidence)
-        return people[:self.max_people]
+        zoom = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
+        return [person.enlarged(zoom) for person in people[:self.max_people]]
 
     def _sightings(self, image) -> list[Sighting]:
         """Everybody once, the most certain first."""
@@ -81,25 +81,28 @@ class MediaPipePeople:
         self._landmarks.close()
 
 
-def person_boxes(landmarks: HolisticLandmarks, shape: tuple[int, ...], seen_shape: tuple[int, ...]) -> PersonBoxes | None:
-    """Boxes in an image of `shape` (height, width, ...) of landmarks seen in a copy of it of `seen_shape`.
+def person_boxes(landmarks: HolisticLandmarks, width: int, height: int) -> PersonBoxes | None:
+    """Boxes of a person with these landmarks in a picture; None where nothing of the person is in it.
 
-    None where nothing of the person is in the picture. The confidence is the mean visibility of shoulders, elbows,
-    wrists and hips. Hands are those that hand_gate believes; a hand that only the pose network saw is not one.
+    The confidence is the mean visibility of shoulders, elbows, wrists and hips. Hands are those that hand_gate
+    believes; a hand that only the pose network saw is not one.
     """
-    confidence = float(np.clip(landmarks.visibility[list(_UPPER_BODY)].mean(), 0, 1))
-    height, width = seen_shape[:2]
-    hands = {side: points[:, :2] for side, (points, _) in real_hands(landmarks, width, height).items()}
-    box = body_box.of_landmarks(landmarks, list(hands.values()), width, height)
+    hands = hand_points(landmarks, width, height)
+    box = body_box.of_landmarks(landmarks, [hand.keypoints for hand in hands.values()], width, height)
     if box is None:
         return None
-    zoom = np.array([shape[1] / width, shape[0] / height])
-    points = {}
-    for side in skeleton.SIDES:
-        if side in hands:
-            inside = ((hands[side] >= 0) & (hands[side] <= (width - 1, height - 1))).all(1)
-            points[side] = HandPoints((hands[side] + 0.5) * zoom - 0.5, inside.astype(float))
-    return PersonBoxes(box * np.tile(zoom, 2), confidence, points.get('left'), points.get('right'))
+    confidence = float(np.clip(landmarks.visibility[list(_UPPER_BODY)].mean(), 0, 1))
+    return PersonBoxes(box, confidence, hands.get('left'), hands.get('right'))
+
+
+def hand_points(landmarks: HolisticLandmarks, width: int, height: int) -> dict[str, HandPoints]:
+    """Side -> points of the hands to believe; points out of the picture have score 0, the others 1."""
+    hands = {}
+    for side, (points, _) in real_hands(landmarks, width, height).items():
+        keypoints = points[:, :2]
+        inside = ((keypoints >= 0) & (keypoints <= (width - 1, height - 1))).all(1)
+        hands[side] = HandPoints(keypoints, inside.astype(float))
+    return hands
 
 
 def _same_person(one, other):
