@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from pathlib import Path
 
@@ -17,6 +18,10 @@ MAX_FILE_BYTES = 1 << 30
 
 #: Formats by the names Pillow has for them. Its other readers, some of which start programs, are never tried.
 FORMATS = ('PNG', 'JPEG', 'BMP', 'WEBP', 'TIFF')
+
+_PNG = b'\x89PNG\r\n\x1a\n'
+#: Chunks of a PNG that make its pixels. The others (colour profiles, texts, animations) are not even looked at.
+_PNG_CHUNKS = (b'IHDR', b'PLTE', b'tRNS', b'eXIf', b'IDAT', b'IEND')
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 
@@ -43,14 +48,33 @@ def decode(data: bytes, name: str = 'picture', upright: bool = True,
     PictureError.
     """
     check_size(*_announced_size(data, name, formats), name)
+    if data.startswith(_PNG):
+        data = _only_pixels(data, name)
     flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         image = None
     if image is None:
-        raise PictureError(f'{name}: a damaged picture: its data end or break before the size they promise')
+        raise PictureError(name + _DAMAGED)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+_DAMAGED = ': a damaged picture: its data end or break before the size they promise'
+
+
+def _only_pixels(png, name):
+    """The PNG without chunks that pixels do not need. OpenCV 4.11 takes a length of 4 GB at its word."""
+    parts, at, kind = [_PNG], len(_PNG), b''
+    while at + 8 <= len(png) and kind != b'IEND':
+        length, kind = struct.unpack_from('>I4s', png, at)
+        end = at + 12 + length  # length, kind and checksum besides the data
+        if end > len(png):
+            raise PictureError(name + _DAMAGED)
+        if kind in _PNG_CHUNKS:
+            parts.append(memoryview(png)[at:end])
+        at = end
+    return b''.join(parts)
 
 
 def _announced_size(data, name, formats):
