@@ -86,8 +86,8 @@ def test_nothing_but_finite_numbers_leaves_whatever_the_estimator_says(body, see
     seconds = time.perf_counter() - started
     assert shown > PEOPLE / 3 and TYPES.keys() >= {topics.POSES, topics.TF}
     note('the estimator says nonsense', f'NaN, infinity, 3e38, zeros, missing and misshapen parts, in '
-         f'{PEOPLE * 2 // 3} of {PEOPLE} people (seed {seed})', PEOPLE, f'{checked:,} published numbers, all finite; good people are '
-         f'shown in the very next image; {seconds:.0f} s in all')
+         f'{PEOPLE * 2 // 3} of {PEOPLE} people (seed {seed})', PEOPLE, f'{checked:,} published numbers, '
+         f'all finite; good people are shown in the very next image; {seconds:.0f} s in all')
 
 
 def test_who_cannot_be_is_named_once(body, caplog):
