@@ -59,13 +59,14 @@ class Skin:
     def pose(self, local: np.ndarray, coefficients: np.ndarray) -> Chain:
         """Place the joints: local rotations (N, J, 3, 3), coefficients (N, C). The root stays where it is at rest."""
         rest = self.rest_joints + (coefficients @ self._rest_rows).reshape(-1, *self.rest_joints.shape)
-        bones = (rest - rest[:, self._parents])[..., None]
-        joints, rotations = rest.copy(), local.copy()
+        # Homogeneous, so that each generation is one product.
+        placed = np.zeros((*local.shape[:2], 4, 4))
+        placed[..., :3, :3], placed[..., 3, 3] = local, 1
+        placed[..., :3, 3] = rest - rest[:, self._parents]
+        placed[:, 0, :3, 3] = rest[:, 0]
         for children, parents in self._levels:
-            turned = rotations[:, parents]
-            rotations[:, children] = turned @ local[:, children]
-            joints[:, children] = joints[:, parents] + (turned @ bones[:, children])[..., 0]
-        return Chain(coefficients, local, rest, joints, rotations)
+            placed[:, children] = placed[:, parents] @ placed[:, children]
+        return Chain(coefficients, local, rest, placed[..., :3, 3], placed[..., :3, :3])
 
     def vertices(self, chain: Chain) -> np.ndarray:
         """(N, V, 3) float32 m."""
