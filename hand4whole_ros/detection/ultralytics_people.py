@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import DetectorUnavailable, mediapipe_library
+from . import DetectorUnavailable, mediapipe_library, pickled_network
 from .mediapipe_people import hand_points
 from .people import PersonBoxes, checked
 from .person_landmarks import PersonLandmarks, Region
@@ -39,6 +39,7 @@ class UltralyticsPeople:
         # A name without a file would make the library download it.
         if not Path(weights).is_file():
             raise DetectorUnavailable(f'there is no file {weights} with YOLO weights for the ultralytics detector')
+        _check(Path(weights))
         try:
             from ultralytics import YOLO
         except ImportError as error:
@@ -84,6 +85,16 @@ class UltralyticsPeople:
         """Free the networks."""
         self._landmarks.close()
         self._model = None
+
+
+def _check(weights):
+    """The library unpickles freely and evaluates what is written in .yaml files: neither before a look at it."""
+    if weights.suffix == '.onnx':
+        return
+    wrong = pickled_network.objection(weights) if weights.suffix == '.pt' else 'it is neither .pt nor .onnx'
+    if wrong:
+        raise DetectorUnavailable(f'{weights} is not handed to ultralytics: {wrong}; take the file from its makers, or '
+                                  f'where you trust it, export it to .onnx')
 
 
 def _within(point, edges):
