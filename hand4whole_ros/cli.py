@@ -36,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument('--debug', action='store_true', help='show the whole traceback of an error')
     root.add_argument('--version', action='version', version=f'hand4whole {__version__}')
     commands = root.add_subparsers(dest='command', metavar='COMMAND', required=True)
-    for add in (_add_demo, _add_estimate, _add_replay, _add_play, _add_run, _add_evaluate, _add_weights, _add_doctor):
+    for add in (_add_demo, _add_estimate, _add_replay, _add_play, _add_run, _add_evaluate, _add_weights, _add_bench,
+                _add_doctor):
         add(commands)
     return root
 
@@ -361,6 +362,44 @@ def _weights_convert(args):
     except CheckpointError as error:
         raise UsageError(error) from None
     return DONE
+
+
+def _add_bench(commands):
+    command = _command(
+        commands, 'bench', _bench,
+        'How long every stage takes on this machine; docs/performance.md says what the figures mean.',
+        ['hand4whole bench --json figures.json', 'hand4whole bench --only node markers',
+         'hand4whole bench --only overload --seconds 300'])
+    command.add_argument('--json', type=Path, metavar='OUT', help='write the same figures here')
+    command.add_argument('--only', nargs='+', metavar='STAGE', default=None,
+                         help='network, mediapipe, node, markers, overload, first_pose; without it, all of them')
+    command.add_argument('--seconds', type=float, default=20.0,
+                         help='how long the camera is too fast in stage overload')
+    command.add_argument('--size', choices=('full', 'tiny'), default='full', help='of the networks; tiny is for tests')
+    command.add_argument('--device', default='auto', help="of the networks: 'auto', 'cpu', 'cuda' or 'cuda:N'")
+    command.add_argument('--body-files', type=Path, metavar='FOLDER', default=None,
+                         help='where the licensed files are, in any sub-folders; else as for hand4whole weights. '
+                              'Without them a stand-in of the same size is posed')
+
+
+def _bench(args):
+    from .bench import rows, run
+    from .estimators import EstimatorUnavailable
+    unknown = [stage for stage in args.only or () if stage not in rows.STAGES]
+    if unknown:
+        raise UsageError(f"--only {unknown[0]}: unknown; known are {', '.join(rows.STAGES)}")
+    if not 1 <= args.seconds <= 86400:
+        raise UsageError(f'--seconds must be from 1 to 86400, found {args.seconds}')
+    if args.body_files is not None and not args.body_files.is_dir():
+        raise UsageError(f'--body-files {args.body_files}: no such folder')
+    try:
+        result = run.run(args.only or rows.STAGES, args.seconds, args.size, args.device, args.body_files)
+    except EstimatorUnavailable as error:
+        raise UsageError(error) from None
+    print(rows.format_table(result))
+    if args.json:
+        run.write(result, args.json)
+    return FAILED if result['failed'] else DONE
 
 
 def _add_doctor(commands):

@@ -1,0 +1,74 @@
+"""`hand4whole bench`: measure stage by stage, show a table, write the same figures as JSON."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..body.npz_file import BodyModelError
+from ..checkpoints import CheckpointError
+from ..estimators.devices import pick_device
+from . import machine
+from .rows import ROWS, STAGES, Unmeasured, keys_of
+
+logger = logging.getLogger(__name__)
+
+
+def run(stages: Sequence[str] = STAGES, seconds: float = 20.0, size: str = 'full', device: str = 'auto',
+        body_files: Path | None = None) -> dict:
+    """Everything that rows.ROWS names: key -> figure or None, 'why_null': key -> reason, and what it was measured on.
+
+    stages: from rows.STAGES. seconds: of the overload run. size: 'full' or 'tiny' networks. body_files: folder of the
+    licensed files, None for the usual one. 'failed' lists stages that broke instead of saying why they cannot be
+    measured. Raises EstimatorUnavailable for a device that is not there.
+    """
+    device = str(pick_device(device))
+    result = {**dict.fromkeys(ROWS), **machine.describe(device), 'size': size, 'stages': list(stages),
+              'why_null': {key: 'not asked for' for key in ROWS}, 'remarks': {}, 'failed': []}
+    with tqdm(stages, unit='stage') as bar:
+        for stage in bar:
+            bar.set_description(stage)
+            found = _measure(stage, seconds, size, device, body_files, result['failed'])
+            result.update(found['figures'])
+            result['remarks'].update(found.get('remarks', {}))
+            result['why_null'].update({key: found.get('why_null', {}).get(key, '') for key in keys_of(stage)})
+    result['why_null'] = {key: why for key, why in result['why_null'].items() if result[key] is None}
+    return result
+
+
+def _measure(stage, seconds, size, device, folder, failed):
+    try:
+        return _stage(stage, seconds, size, device, folder)
+    except (Unmeasured, CheckpointError, BodyModelError) as error:
+        why = str(error)
+    except ModuleNotFoundError as error:
+        why = f'{error.name} is not installed; hand4whole doctor says what to run'
+    except Exception as error:  # One stage that breaks must not cost the others' figures.
+        logger.debug('stage %s', stage, exc_info=True)
+        failed.append(stage)
+        why = ' '.join(f'failed: {type(error).__name__}: {error}'.split())
+    return {'figures': {}, 'why_null': dict.fromkeys(keys_of(stage), why)}
+
+
+def _stage(stage, seconds, size, device, folder):
+    # Each brings large libraries, and none is needed for the others.
+    if stage == 'network':
+        from . import network
+        return network.measure(device, size, folder)
+    if stage == 'mediapipe':
+        from . import open_estimator
+        return open_estimator.measure()
+    ros = importlib.import_module('..ros.bench_stages', __package__)
+    return {'node': ros.node_overhead, 'markers': ros.markers, 'overload': lambda: ros.overload(seconds),
+            'first_pose': lambda: ros.first_pose(folder)}[stage]()
+
+
+def write(result: dict, path: Path) -> None:
+    """The result as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + '\n')

@@ -1,0 +1,37 @@
+"""Repeating work and noting how long it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+#: Rounds at least, and at most; in between, as many as fit into SECONDS.
+LEAST, MOST = 3, 50
+SECONDS = 20.0
+
+
+def interleaved(work: Mapping[str, Callable[[], object]], synchronise: Callable[[], None] = lambda: None,
+                seconds: float = SECONDS, step: Callable[[str], None] = lambda name: None) -> dict[str, float]:
+    """Milliseconds of each piece of work, the median over rounds in which each is done once, after one to warm up.
+
+    Whatever else the machine does meets all of them alike, so that their ratios hold where their sizes do not.
+    `synchronise` waits for the device; `step` is called with a name before that work is done.
+    """
+    spent = {name: [] for name in work}
+    begun = None
+    for number in range(-1, MOST):
+        if number >= LEAST and time.perf_counter() - begun > seconds:
+            break
+        if number == 0:
+            begun = time.perf_counter()
+        for name, do in work.items():
+            step(name)
+            synchronise()
+            start = time.perf_counter()
+            do()
+            synchronise()
+            if number >= 0:
+                spent[name].append(time.perf_counter() - start)
+    return {name: 1e3 * float(np.median(times)) for name, times in spent.items()}
