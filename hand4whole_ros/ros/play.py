@@ -49,6 +49,9 @@ def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, p
                 Player(bag, Tempo(rate, paused), keys).play(bag.start + int(start * 1e9), loop)
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
+        except RuntimeError:        # RCLError: interrupted in the middle of publishing
+            if rclpy.ok():
+                raise
         finally:
             rclpy.try_shutdown()
 

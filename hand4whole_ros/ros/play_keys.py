@@ -29,8 +29,7 @@ class Tempo:
 
     def seconds_until(self, nanoseconds: int) -> float:
         """Real seconds until it is that time; negative where it has passed. Infinite while paused."""
-        left = nanoseconds - self.now()
-        return float('inf') if self.paused and left > 0 else left * 1e-9 / self.rate
+        return float('inf') if self.paused else (nanoseconds - self.now()) * 1e-9 / self.rate
 
     def key(self, key: str) -> None:
         """A key was pressed: space stops and goes on, + and - change the rate."""

@@ -143,11 +143,11 @@ class Replay:
 
     def _about(self, path):
         """What the result depends on."""
-        return {'input': Path(path).name, 'version': __version__, 'estimator': self._estimator.name,
-                'device': self._estimator.device, 'body': self._estimator.body.name,
-                **{name: str(value) if isinstance(value, Path) else value for name, value in
-                   {**dataclasses.asdict(self._make.config), **dataclasses.asdict(self._inputs),
-                    **dataclasses.asdict(self._outputs)}.items()}}
+        asked = {**dataclasses.asdict(self._make.config), **dataclasses.asdict(self._inputs),
+                 **dataclasses.asdict(self._outputs)}
+        return {**{name: str(value) if isinstance(value, Path) else value for name, value in asked.items()},
+                'input': Path(path).name, 'version': __version__, 'estimator': self._estimator.name,
+                'device': self._estimator.device, 'body': self._estimator.body.name}
 
     def _one_pass(self, path: Path, source: Input, folder: WorkFolder, journal: Journal) -> Report:
         if folder.resumed:

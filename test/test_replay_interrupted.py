@@ -1,0 +1,188 @@
+"""A replay that is killed, goes on and ends as if nothing had been; whoever does the work, the bytes are the same."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from bag_maker import files, messages, write
+from scripted_node import SLOW, picture
+from scripted_replay import replay
+
+from hand4whole_ros import cli
+
+SCRIPT = [sys.executable, str(Path(__file__).with_name('scripted_replay.py'))]
+COUNT = 10
+
+
+@pytest.fixture(scope='module')
+def slow(tmp_path_factory):
+    """A bag whose images take 0.3 s each, and the new bag that comes of it without an interruption."""
+    folder = tmp_path_factory.mktemp('slow')
+    pictures = [picture(1 + k % 2, SLOW) for k in range(COUNT)]
+    source = write(folder / 'in', messages(pictures))
+    (folder / 'whole').mkdir()
+    assert replay(source, '--output', folder / 'whole' / 'out') == 0
+    return source, files(folder / 'whole' / 'out')
+
+
+def start(source, output, *words):
+    """The command in a process of its own; it has done some images when this returns."""
+    journal = output.with_name(output.name + '.partial') / 'estimates'
+    before = journal.stat().st_size if journal.exists() else 0
+    process = subprocess.Popen([*SCRIPT, str(source), '--output', str(output), *words], stderr=subprocess.PIPE,
+                               start_new_session=True)
+    grown(process, journal, before)
+    return process
+
+
+def grown(process, journal, before):
+    """Wait until another image is in the journal."""
+    end = time.monotonic() + 60
+    while not (journal.exists() and journal.stat().st_size > before + 1000):
+        assert process.poll() is None and time.monotonic() < end, process.stderr.read().decode()
+        time.sleep(0.02)
+
+
+def test_interrupted_again_and_again_and_the_same_in_the_end(slow, tmp_path, caplog):
+    caplog.set_level('INFO')
+    source, whole = slow
+    output, partial = tmp_path / 'out', tmp_path / 'out.partial'
+    process = start(source, output)
+    with pytest.raises(ValueError, match='another process is working on'):
+        replay(source, '--output', output)
+    os.kill(process.pid, signal.SIGINT)
+    code = process.wait(60)
+    assert code != 0 and 'the same command goes on from there' in process.stderr.read().decode()
+
+    process = start(source, output)
+    process.kill()
+    process.wait()
+    assert not output.exists()
+    for words in ((source, '--focal', 300), (write(tmp_path / 'other'),)):
+        with pytest.raises(ValueError, match='unfinished work of another input or other arguments'):
+            replay(*words, '--output', output)
+
+    journal = partial / 'estimates'
+    with journal.open('r+b') as file:       # as if it had been killed within a record
+        file.truncate(journal.stat().st_size - 7)
+    assert replay(source, '--output', output) == 0
+    assert 'going on with' in caplog.text
+    assert files(output) == whole and not partial.exists()
+
+
+def test_processes_that_are_killed(slow, tmp_path):
+    source, whole = slow
+    output = tmp_path / 'out'
+    process = start(source, output, '--workers', '2')
+    journal = tmp_path / 'out.partial' / 'estimates'
+    workers = [pid for pid in children(process.pid) if 'spawn_main' in command(pid)]
+    assert len(workers) == 2
+    done = journal.stat().st_size
+    os.kill(workers[0], signal.SIGKILL)
+    # Those in the pipe may have been done already: wait for more than could have been.
+    for _ in range(3):
+        grown(process, journal, done)
+        done = journal.stat().st_size
+    workers = children(process.pid)
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 10
+    while any('spawn_main' in command(pid) for pid in workers):
+        assert time.monotonic() < end, 'workers outlive the one they work for'
+        time.sleep(0.05)
+    assert replay(source, '--output', output) == 0
+    assert files(output) == whole
+
+
+def children(pid):
+    return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+
+
+def command(pid):
+    try:
+        return Path(f'/proc/{pid}/cmdline').read_text()
+    except FileNotFoundError:
+        return ''
+
+
+def test_a_full_disk_is_one_line_and_costs_nothing(slow, tmp_path):
+    source, whole = slow
+    output = tmp_path / 'out'
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+    try:
+        with pytest.raises(RuntimeError) as error:
+            replay(source, '--output', output)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(error.value) == f'no space left for {output}: free some and repeat the command'
+    assert not output.exists() and (tmp_path / 'out.partial' / 'estimates').stat().st_size > 20_000
+    assert replay(source, '--output', output) == 0
+    assert files(output) == whole
+
+
+def test_force_takes_the_place_of_an_output_and_of_other_work(tmp_path):
+    source, output = write(tmp_path / 'in'), tmp_path / 'out'
+    assert replay(source, '--output', output) == 0
+    before = files(output)
+    with pytest.raises(ValueError, match='exists already: choose another output, or give --force'):
+        replay(source, '--output', output)
+    (tmp_path / 'out.partial').mkdir()
+    (tmp_path / 'out.partial' / 'plan.json').write_text('{"input": "another"}')
+    assert replay(source, '--output', output, '--force') == 0
+    assert files(output) == before
+
+
+@pytest.mark.parametrize('kind, says', [
+    ('text', 'neither a rosbag2 bag'), ('nothing', 'no such bag, video or folder'),
+    ('empty folder', 'neither a rosbag2'),
+    ('cut mcap', 'damaged or cut off while it was recorded'), ('cut sqlite3', 'damaged or cut off'),
+    ('no images', 'it holds no images (sensor_msgs/Image or CompressedImage)'),
+    ('two cameras', 'it holds images on /cam/image_raw, /other; choose one with --image-topic'),
+    ('wrong topic', 'no images on /nowhere; it holds images on /cam/image_raw'),
+    ('late start', 'it ends after 0.2 s, before --start 5'), ('no video', 'no video that can be decoded')])
+def test_what_cannot_be_replayed_is_named(tmp_path, kind, says):
+    source, words = tmp_path / 'in', []
+    rows = list(messages([picture(1)] * 3))
+    if kind == 'text':
+        source.write_text('no bag')
+    elif kind == 'empty folder':
+        source.mkdir()
+    elif kind.startswith('cut'):
+        write(source, rows, kind.split()[1])
+        (file,) = [path for path in source.iterdir() if path.suffix != '.yaml']
+        file.write_bytes(file.read_bytes()[:-200_000])
+    elif kind == 'no images':
+        write(source, [row for row in rows if row[0] == '/chatter'])
+    elif kind == 'two cameras':
+        write(source, rows + [('/other', *row[1:]) for row in rows if row[0] == '/cam/image_raw'])
+    elif kind == 'no video':
+        source = tmp_path / 'in.mp4'
+        source.write_bytes(b'this is no video')
+    elif kind != 'nothing':
+        write(source, rows)
+        words = ['--image-topic', '/nowhere'] if kind == 'wrong topic' else ['--start', 5]
+    with pytest.raises(ValueError) as error:
+        replay(source, '--output', tmp_path / 'out', *words)
+    assert says in str(error.value) and '\n' not in str(error.value)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_the_command_tells_errors_in_one_line(tmp_path, capfd):
+    (tmp_path / 'in').write_text('no bag')
+    assert cli.main(['replay', str(tmp_path / 'in'), '--output', str(tmp_path / 'out')]) == cli.WRONG_INPUT
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f'hand4whole: {tmp_path}/in: neither a rosbag2 bag')
+
+
+def test_the_bag_says_what_made_it(slow):
+    metadata = yaml.safe_load(slow[1]['metadata.yaml'])['rosbag2_bagfile_information']
+    about = json.loads(metadata['custom_data']['hand4whole replay'])
+    assert (about['estimator'], about['input'], about['static_images']) == ('scripted', 'in', True)
