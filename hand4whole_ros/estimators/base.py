@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from ..estimate import WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 
 if TYPE_CHECKING:
     from ..body.model import BodyModel
+
+
+#: What is raised where memory runs out, the GPU's or the machine's.
+OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
 
 
 class EstimatorUnavailable(RuntimeError):
@@ -81,6 +86,10 @@ class Estimator(ABC):
 
     def reset(self) -> None:
         """Forget what was learnt from earlier images: the next one comes from elsewhere."""
+
+    def spare_memory(self) -> bool:
+        """Memory ran out: use less from now on. False where nothing more can be saved."""
+        return False
 
     def close(self) -> None:
         """Free threads and memory. The estimator cannot be used afterwards."""

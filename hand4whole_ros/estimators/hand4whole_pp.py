@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 #: EstimatorConfig.weights that are made up -> dimensions of the network.
 _RANDOM = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
 
+#: Said of somebody of whom the network's numbers are not finite: the detector is asked again.
+_NOT_FOUND = FoundPerson(np.full((1, 2), np.nan))
+
 _NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
 
 
@@ -64,6 +67,8 @@ class Hand4WholePPEstimator(Estimator):
             raise EstimatorUnavailable(str(error)) from error
         # Unrelated pictures have nothing to be followed.
         self._boxes = TrackedBoxes(detector, every=1 if config.static_images else EVERY)
+        #: People in one pass of the network.
+        self._at_once = config.max_people
         self.device = f'{self._device} {str(precision).removeprefix("torch.")}'
 
     def _load(self, config, store, published, precision):
@@ -86,14 +91,14 @@ class Hand4WholePPEstimator(Estimator):
         boxes = person_box(torch.from_numpy(np.stack([person.bbox_xywh for person in people])).double())
         hands = {side: self._hand_boxes(people, boxes, side) for side in SIDES}
         picture = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1).float() / 255
-        result = self._network(cut_patches(picture, boxes), {
-            side: HandBoxes(*(values.to(self._device) for values in box)) for side, box in hands.items()},
-            self._strategy)
-        seen = _download(result, hands)
+        seen = self._look(picture, boxes, hands)
         looked = time.perf_counter()
         estimates, followed = [], []
         for k, person in enumerate(people):
             row = {name: values[k] for name, values in seen.items()}
+            if not all(np.isfinite(values).all() for values in row.values()):
+                followed.append(_NOT_FOUND)
+                continue
             view = _View(virtual_camera(boxes[k]).numpy())
             estimate = self._describe(row, view, person, {side: bool(hands[side].exists[k]) for side in SIDES},
                                       intrinsics)
@@ -103,6 +108,26 @@ class Hand4WholePPEstimator(Estimator):
         self._boxes.update(followed)
         times = {'boxes': found - started, 'network': looked - found, 'describe': time.perf_counter() - looked}
         return [replace(estimate, track_id=k, stage_times=times) for k, estimate in enumerate(estimates)]
+
+    def _look(self, picture, boxes, hands):
+        """What the network finds, a row for each person; in one pass, or in several where memory is short."""
+        passes = []
+        for start in range(0, len(boxes), self._at_once):
+            some = slice(start, start + self._at_once)
+            part = {side: HandBoxes(*(values[some] for values in box)) for side, box in hands.items()}
+            result = self._network(cut_patches(picture, boxes[some]), {
+                side: HandBoxes(*(values.to(self._device) for values in box)) for side, box in part.items()},
+                self._strategy)
+            passes.append(_download(result, part))
+        return {name: np.concatenate([one[name] for one in passes]) for name in passes[0]}
+
+    def spare_memory(self) -> bool:
+        """Half as many people in one pass of the network."""
+        if self._device.type == 'cuda':
+            torch.cuda.empty_cache()
+        could = self._at_once > 1
+        self._at_once = max(self._at_once // 2, 1)
+        return could
 
     def reset(self) -> None:
         """Forget who was followed."""

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from ..estimators.base import Estimator, EstimatorConfig
+from ..estimators.base import OUT_OF_MEMORY, Estimator, EstimatorConfig
 from . import images, messages
 from .camera import CameraState
 from .diagnostics import Health
@@ -19,6 +19,9 @@ from .result_messages import Result
 
 #: Seconds between two lines in the log about the same kind of trouble.
 THROTTLE = 5.0
+
+#: The same, of memory that runs out, which seldom mends itself.
+THROTTLE_MEMORY = 60.0
 
 
 def estimator_config(parameters: NodeParameters) -> EstimatorConfig:
@@ -63,8 +66,14 @@ class Pipeline:
         if isinstance(error, images.BadImage):
             self._health.counters.bad += 1
             self._logger.error(f'image dropped: {error}', throttle_duration_sec=THROTTLE)
+            return
+        self._health.counters.failed += 1
+        if isinstance(error, OUT_OF_MEMORY):
+            advice = ('from now on fewer people are looked at in one pass' if self._estimator.spare_memory() else
+                      'choose another precision or device, or end what else uses the memory')
+            self._logger.error(f'image dropped, out of memory: {one_line(error)[:200]}: {advice}',
+                               throttle_duration_sec=THROTTLE_MEMORY)
         else:
-            self._health.counters.failed += 1
             self._logger.error(f'image dropped: {one_line(error)}', throttle_duration_sec=THROTTLE)
 
     def process(self, item: ReceivedImage) -> None:
