@@ -53,7 +53,7 @@ def test_out_of_memory_costs_the_image_and_is_said_once_a_minute(node, camera, f
     log = node.log()
     assert log.count('image dropped, out of memory') == 1
     assert 'CUDA out of memory. Tried to allocate 2.00 GiB.: from now on fewer people are looked at in one pass' in log
-    note(name, f'the estimator raises {error}', 5, 'each costs its image; the estimator looks at half as many people in '
+    note(name, f'the estimator raises {error}', 5, 'each costs its image; half as many people are looked at in '
          'one pass from then on; one line in the log in all; the next good image gives its pose')
 
 

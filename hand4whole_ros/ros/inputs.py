@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rclpy.clock import Clock, ClockType
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from . import qos, topics
@@ -50,7 +51,8 @@ class CameraInputs:
 
     def close(self) -> None:
         """Unsubscribe."""
-        self._node.destroy_timer(self._watch)
+        if self._watch is not None:
+            self._node.destroy_timer(self._watch)
         for subscription, _ in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
@@ -62,7 +64,7 @@ class CameraInputs:
     def _follow(self):
         """Subscribe as the publishers that are there now can be received best."""
         self._subscribe(self.camera_info_topic, qos.camera_info(self._offers(self.camera_info_topic)), CameraInfo,
-                        self._on_camera_info)
+                        self._camera_info_arrived, raw=True)
         for topic in self._image_topics():
             self._subscribe(topic, qos.image(self._reliability, self._offers(topic)), self._image_type,
                             told_when(self._image_arrived), raw=True)
@@ -97,6 +99,16 @@ class CameraInputs:
     def _image_arrived(self, data, waited):
         self._on_image(ReceivedImage(data, self._image_type is CompressedImage,
                                      self._node.get_clock().now().nanoseconds - waited))
+
+    def _camera_info_arrived(self, data):
+        # Opened here: what is no message at all would leave rclpy with half a page about its own state.
+        try:
+            info = deserialize_message(data, CameraInfo)
+        except Exception as error:
+            self._node.get_logger().warning(f'{len(data)} bytes on {self.camera_info_topic} that are no CameraInfo '
+                                            f'({type(error).__name__})', throttle_duration_sec=REMIND)
+        else:
+            self._on_camera_info(info)
 
     def _remind(self):
         now = self._steady.now().nanoseconds

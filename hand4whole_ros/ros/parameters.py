@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import reprlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,7 +110,7 @@ class NodeParameters:
             if running and not RULES[name].metadata['dynamic'] and value != getattr(self, name):
                 raise ParameterError(
                     f'parameter {name} is read at configure: deactivate and clean up the node first, or '
-                    f'restart it with {name}:={value}')
+                    f'restart it with {name}:={str(value)[:60]}')
         return dataclasses.replace(self, **checked)
 
 
@@ -135,16 +136,16 @@ def check(name: str, value: Any) -> Any:
     if rule is None:
         near = difflib.get_close_matches(name, RULES, n=1)
         hint = f'did you mean {near[0]}?' if near else f"known are {', '.join(RULES)}"
-        raise ParameterError(f'unknown parameter {name}: {hint}')
+        raise ParameterError(f'unknown parameter {name[:60]}: {hint}')
     kind, wanted = _TYPES[rule.type]
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
         raise ParameterError(f'parameter {name}: expected {wanted.format(rule.default)}, '
-                             f'found {value!r} ({type(value).__name__})')
+                             f'found {reprlib.repr(value)} ({type(value).__name__})')
     choices = rule.metadata['choices']
     if choices and value not in choices:
-        raise ParameterError(f"parameter {name}: expected one of {', '.join(choices)}, found {value!r}")
+        raise ParameterError(f"parameter {name}: expected one of {', '.join(choices)}, found {reprlib.repr(value)}")
     if kind in (int, float) and not (math.isfinite(value) and rule.metadata['low'] <= value <= rule.metadata['high']):
         raise ParameterError(f"parameter {name}: expected {rule.metadata['low']:g} to "
                              f"{rule.metadata['high']:g}, found {value:g}")
