@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import os
 import re
@@ -136,6 +137,8 @@ class Hand4WholeNode(LifecycleNode):
     def on_cleanup(self, state):
         """Free the estimator and its weights."""
         self._release()
+        # Publishers, threads and networks refer to each other; without this, the next weights come on top of the old.
+        gc.collect()
         self._health.state = 'unconfigured'
         return super().on_cleanup(state)
 
