@@ -8,9 +8,9 @@ import ctypes
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 #: Bytes. Freed memory is kept up to this much, ...
-_KEPT = 128 * 2**20
-#: ... and blocks up to this size come from there; glibc takes no larger number.
-_LARGEST = 32 * 2**20
+_KEPT = 64 * 2**20
+#: ... and blocks up to this size come from there: pictures of 1920 x 1080, but not the weights of a network.
+_LARGEST = 8 * 2**20
 
 
 def keep_freed_pictures() -> None:
