@@ -163,6 +163,8 @@ def _add_replay(commands):
     command.add_argument('--storage', default='mcap', choices=('mcap', 'sqlite3'), help='how the new bag is stored')
     command.add_argument('--workers', type=int, default=1, metavar='N', help='processes on this machine')
     command.add_argument('--ray', metavar='ADDRESS', help="spread over a Ray cluster: 'auto', 'local' or its address")
+    command.add_argument('--params-file', type=Path, metavar='FILE',
+                         help="the node's YAML file: what it says of smoothing, hold time, operator and field of view")
     command.add_argument('--force', action='store_true', help='replace OUT, and unfinished work of other arguments')
     _add_estimator_options(command)
 
@@ -194,6 +196,7 @@ def _add_play(commands):
     command.add_argument('--loop', action='store_true', help='begin anew at the end, until interrupted')
     command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
     command.add_argument('--paused', action='store_true', help='wait for the space bar before the first message')
+    command.add_argument('--wait-for', metavar='TOPIC', help='begin when somebody listens to this topic')
 
 
 def _play(args):
@@ -203,7 +206,7 @@ def _play(args):
         raise UsageError(f'--start must be a number of seconds from 0 on, found {args.start}')
     from .ros import play
     try:
-        play.run(args.bag, args.rate, args.loop, args.start, args.paused)
+        play.run(args.bag, args.rate, args.loop, args.start, args.paused, args.wait_for)
     except ValueError as error:
         raise UsageError(error) from None
     return DONE

@@ -15,8 +15,8 @@ from hand4whole_ros.ros.launch_arguments import ARGUMENTS, defaults, parse, rviz
 SHARE = share_directory()
 
 #: The contract: what people type after `ros2 launch`.
-NAMES = {'namespace', 'image_topic', 'camera_info_topic', 'params_file', 'estimator', 'device', 'use_sim_time',
-         'autostart', 'log_level', 'rviz', 'publish_tf'}
+NAMES = {'namespace', 'image_topic', 'image_transport', 'camera_info_topic', 'params_file', 'estimator', 'device',
+         'weights', 'weights_folder', 'use_sim_time', 'autostart', 'log_level', 'rviz', 'publish_tf'}
 
 
 # The table

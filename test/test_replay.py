@@ -216,6 +216,18 @@ def test_bad_images_are_left_out_and_said(tmp_path, caplog):
     assert len(read(tmp_path / 'out')[IMAGE]) == 4
 
 
+def test_the_parameters_of_a_node(tmp_path):
+    source = write(tmp_path / 'in', messages([picture(1), picture(0)]))
+    yaml = tmp_path / 'node.yaml'
+    yaml.write_text('/**:\n  ros__parameters: {hold_time: 0.0, publish_tf: false, use_sim_time: true}\n')
+    assert replay(source, '--output', tmp_path / 'out', '--params-file', yaml) == 0
+    assert [len(message.poses) for message in decoded(tmp_path / 'out', POSES)] == [1, 0]
+    assert read(tmp_path / 'out')[TF] == []
+    yaml.write_text('hand4whole:\n  ros__parameters: {smoothing: 3}\n')
+    with pytest.raises(ValueError, match='parameter smoothing: expected true or false'):
+        replay(source, '--output', tmp_path / 'other', '--params-file', yaml)
+
+
 def test_a_folder_of_bags(tmp_path, caplog):
     for name in ('one', 'two'):
         write(tmp_path / 'bags' / name)

@@ -1,16 +1,19 @@
 """`hand4whole play` in one process and the node in another, in simulated time."""
 
+import functools
 import os
 import pty
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
-from bag_maker import FRAME, IMAGE, START, messages, write
+from bag_maker import FRAME, IMAGE, START, decoded, messages, write
 from ros_peer import NodeProcess, Peer, namespace
 from rosgraph_msgs.msg import Clock
 from scripted_node import SLOW, picture
+from scripted_replay import replay
 
 from hand4whole_ros import cli
 
@@ -29,7 +32,7 @@ def own_domain():
 @pytest.fixture(scope='module')
 def node(own_domain, tmp_path_factory):
     process = NodeProcess(tmp_path_factory.mktemp('node'), namespace(), '-r', f'image:={IMAGE}', use_sim_time=True,
-                          camera_info_timeout=30.0, hold_time=0.0)
+                          camera_info_timeout=30.0)
     assert process.says('waiting for images', 60), process.log()
     yield process
     assert process.stop()[0] == 0, process.log()
@@ -72,10 +75,14 @@ def steps_back(values):
     return sum(later < earlier for earlier, later in zip(values, values[1:]))
 
 
+def ended(player):
+    return player.poll() is not None
+
+
 def test_camera_info_seconds_after_the_images_and_a_type_that_is_unknown(tmp_path, node, listener, play):
     source = write(tmp_path / 'in', messages([picture(1)] * 25, info_delay=2_000_000_000))
     player = play(source, '--rate', 2)
-    assert listener.until(lambda: player.poll() is not None, 60)
+    assert listener.until(functools.partial(ended, player), 60)
     assert player.returncode == 0
     assert '/odd is left out: its type odd_msgs/msg/Odd is not installed here' in player.stderr.read().decode()
     poses = listener.got['poses']
@@ -85,9 +92,28 @@ def test_camera_info_seconds_after_the_images_and_a_type_that_is_unknown(tmp_pat
     assert 'field of view' not in node.log()
 
 
+def test_the_node_says_what_a_replay_writes(tmp_path, listener, play):
+    source = write(tmp_path / 'in', messages([picture(1 + k % 2) for k in range(6)]))
+    assert replay(source, '--output', tmp_path / 'out') == 0
+    written = decoded(tmp_path / 'out', '/hand4whole/poses')
+    for _ in range(3):      # Where the machine is busy an image may be dropped.
+        listener.got['poses'].clear()
+        assert listener.until(functools.partial(ended, play(source, '--rate', 0.5)), 60)
+        listener.until(lambda: len(listener.got['poses']) == 6, 1)
+        if len(listener.got['poses']) == 6:
+            break
+    assert len(listener.got['poses']) == len(written) == 6
+    for live, offline in zip(listener.got['poses'], written):
+        assert len(live.poses) == len(offline.poses)
+        for one, other in zip(live.poses, offline.poses):
+            assert (one.track_id, one.state, one.is_operator) == (other.track_id, other.state, other.is_operator)
+            for name in ('global_orient', 'body_pose', 'left_hand_pose', 'transl'):
+                np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
 def test_a_loop_begins_anew_and_tf_goes_back_once_each_time(tmp_path, listener, play):
     """In the end of the bag a third person is there, for whom the first two are not taken when it starts over."""
-    people = [picture(2, SLOW)] * 4 + [picture(0)] * 4 + [picture(1)] * 5 + [picture(1, SLOW)]
+    people = [picture(2, SLOW)] * 4 + [picture(0)] * 9 + [picture(1)] * 4 + [picture(1, SLOW)]
     player = play(write(tmp_path / 'in', messages(people)), '--loop')
     assert listener.until(lambda: steps_back(times(listener)) >= 3, 60), player.stderr.read()
     player.terminate()
@@ -125,7 +151,7 @@ def test_space_stops_time_and_goes_on(tmp_path, listener, play):
         listener.got['clock'].clear()
         os.write(ours, b' ')
         began = time.monotonic()
-        assert listener.until(lambda: player.poll() is not None, 20) and player.returncode == 0
+        assert listener.until(functools.partial(ended, player), 20) and player.returncode == 0
         assert steps_back(times(listener)) == 0 and times(listener)[-1] == pytest.approx(1.4, abs=0.01)
         assert stopped + 1.3 * (time.monotonic() - began) > 1.4    # 1.5625 times as fast
     finally:

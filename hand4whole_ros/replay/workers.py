@@ -22,6 +22,10 @@ PATIENCE = 3
 Maker = Callable[[], Callable[[Any], Any]]
 
 
+class NoCluster(ValueError):
+    """There is no Ray, or no cluster, to work on; the message is the one line to show."""
+
+
 class WorkersDied(RuntimeError):
     """Workers die again and again; the message is the one line to show."""
 
@@ -136,19 +140,22 @@ class Cluster:
     def __init__(self, make: Maker, address: str, gpus_per_worker: float = 0.0):
         """address: 'auto' finds the cluster of this machine, 'local' starts one that ends with this process.
 
-        Raises ModuleNotFoundError without ray, ConnectionError where there is no cluster.
+        Raises NoCluster.
         """
-        import ray
+        try:
+            import ray
+        except ImportError:
+            raise NoCluster("Ray is not installed here: pip install 'hand4whole_ros[cluster]'") from None
         self._ray = ray
         try:
             ray.init(address=address, log_to_driver=False, logging_level='error')
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ConnectionError(f'no Ray cluster at {address}: {" ".join(str(error).split())}') from None
+            raise NoCluster(f'no Ray cluster at {address}: {" ".join(str(error).split())}') from None
         resources = ray.cluster_resources()
         kind = 'GPU' if gpus_per_worker else 'CPU'
         count = int(resources.get(kind, 0) / (gpus_per_worker or 1))
         if count < 1:
-            raise ConnectionError(f'the Ray cluster at {address} has no {kind} to work on')
+            raise NoCluster(f'the Ray cluster at {address} has no {kind} to work on')
         self.width = 2 * count
         self._make = ray.put(make)
         # Ray does a task again elsewhere when its worker dies.

@@ -24,7 +24,8 @@ _FILE_DECIDES = 'Empty: as in params_file.'
 ARGUMENTS = (
     LaunchArgument('namespace', '', 'Namespace of the node, and with it of all relative topic names.'),
     LaunchArgument('image_topic', 'image', 'The camera to look through: sensor_msgs/Image, or CompressedImage '
-                   'where the parameter image_transport is compressed.'),
+                   'where image_transport is compressed.'),
+    LaunchArgument('image_transport', '', f"'raw' or 'compressed'. {_FILE_DECIDES}"),
     LaunchArgument('camera_info_topic', '', 'Its calibration, sensor_msgs/CameraInfo. '
                    'Empty: camera_info beside the image topic.'),
     LaunchArgument('params_file', '', 'YAML file with the parameters of the node. '
@@ -42,6 +43,9 @@ ARGUMENTS = (
     LaunchArgument('rviz', 'false', "Open RViz with the package's configuration: 'true' or 'false'."),
     LaunchArgument('publish_tf', '', f"Publish the joints on /tf: 'true' or 'false'. {_FILE_DECIDES}"),
 )
+
+#: Those that are parameters of the node as they are.
+_TEXTS = ('image_transport', 'estimator', 'device', 'weights', 'weights_folder')
 
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
@@ -109,8 +113,7 @@ def startup(values: dict[str, str], share: Path) -> Startup:
     if values['log_level'].lower() not in LOG_LEVELS:
         raise ValueError(f'log_level: expected one of {", ".join(LOG_LEVELS)}, found {values["log_level"]!r}')
 
-    parameters = {name: values[name] for name in ('estimator', 'device', 'weights', 'weights_folder')
-                  if values[name]}
+    parameters = {name: values[name] for name in _TEXTS if values[name]}
     parameters.update({name: _boolean(name, values) for name in ('use_sim_time', 'autostart', 'publish_tf')
                        if values[name]})
     return Startup(values['namespace'], tuple(remappings), params_file, parameters,

@@ -35,8 +35,12 @@ DISCOVERY, DELIVERY = 2.0, 1.0
 _DEPTH = 20
 
 
-def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, paused: bool = False) -> None:
-    """Play until the end, or, in a loop, until interrupted. Raises BagError."""
+def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, paused: bool = False,
+        wait_for: str | None = None) -> None:
+    """Play until the end, or, in a loop, until interrupted; begin when somebody listens to `wait_for`.
+
+    Raises BagError.
+    """
     with Bag(path) as bag:
         if start * 1e9 >= max(bag.end - bag.start, 1):
             raise BagError(f'{path}: it ends after {(bag.end - bag.start) * 1e-9:.1f} s, before --start {start:g}')
@@ -46,7 +50,9 @@ def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, p
         rclpy.init()
         try:
             with Keys() as keys:
-                Player(bag, Tempo(rate, paused), keys).play(bag.start + int(start * 1e9), loop)
+                player = Player(bag, Tempo(rate, paused), keys)
+                player.wait(wait_for)
+                player.play(bag.start + int(start * 1e9), loop)
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
         except RuntimeError:        # RCLError: interrupted in the middle of publishing
@@ -76,10 +82,21 @@ class Player(Node):
         if not self._connections:
             raise BagError(f'{bag.path}: nothing in it can be played')
 
+    def wait(self, topic: str | None) -> None:
+        """Until somebody listens to this topic; None: to any topic, but not for long."""
+        chosen = self._of_topic if topic is None else {topic: self._of_topic.get(topic)}
+        if None in chosen.values():
+            raise BagError(f'{self._bag.path}: there is nothing on {topic} to wait for')
+        end = time.monotonic() + (DISCOVERY if topic is None else float('inf'))
+        while rclpy.ok() and time.monotonic() < end:
+            if any(publisher.get_subscription_count() for publisher in chosen.values()):
+                return
+            rclpy.spin_once(self, timeout_sec=TICK)
+            time.sleep(TICK)
+
     def play(self, start: int, loop: bool) -> None:
         """From `start` (ns) to the end, again and again with `loop`."""
-        self._wait(lambda: any(p.get_subscription_count() for p in self._of_topic.values()), DISCOVERY)
-        with tqdm(total=round((self._bag.end - start) * 1e-9, 1), unit='s', desc='playing',
+        with tqdm(total=round((self._bag.end - start) * 1e-9, 1), unit='s', desc='playing', disable=None,
                   bar_format='{desc}: {n:.1f} of {total:.1f} s |{bar}|{postfix}') as bar:
             while rclpy.ok():
                 self._once(start, bar)
@@ -138,11 +155,6 @@ class Player(Node):
         for publisher in self._of_topic.values():
             if publisher.get_subscription_count():
                 publisher.wait_for_all_acked(Duration(seconds=DELIVERY))
-
-    def _wait(self, condition, seconds):
-        end = time.monotonic() + seconds
-        while rclpy.ok() and not condition() and time.monotonic() < end:
-            rclpy.spin_once(self, timeout_sec=TICK)
 
 
 def _message_class(name):

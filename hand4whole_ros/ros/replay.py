@@ -27,6 +27,7 @@ from ..replay.workers import Here, Workers
 from . import topics
 from .bag_input import BagError, Entry, fingerprint, is_bag
 from .bag_output import BagOutput, disk_full
+from .parameters import NodeParameters
 from .replay_estimation import CALIBRATED, FrameWork, FrameWorkMaker, Job
 from .replay_input import BagInput, Input, InputOptions, Picture
 from .replay_order import StampOrder
@@ -94,9 +95,13 @@ class Replay:
     """One estimator for as many inputs as there are. To be closed."""
 
     def __init__(self, make: FrameWorkMaker, inputs: InputOptions, outputs: OutputOptions,
+                 parameters: NodeParameters | None = None,
                  spread: Callable[[FrameWorkMaker], Workers] | None = None):
-        """spread: gives the workers; None: the work is done in this process."""
+        """parameters: of those of the node, the ones about people, operator, TF and the camera's field of view.
+        spread: gives the workers; None: the work is done in this process.
+        """
         self._make, self._inputs, self._outputs = make, inputs, outputs
+        self._parameters = parameters or NodeParameters()
         self._estimator = make.create(make.config)
         if spread is None:
             self._workers: Workers = Here(FrameWork(self._estimator))
@@ -143,21 +148,26 @@ class Replay:
 
     def _about(self, path):
         """What the result depends on."""
-        asked = {**dataclasses.asdict(self._make.config), **dataclasses.asdict(self._inputs),
-                 **dataclasses.asdict(self._outputs)}
+        asked = {}
+        for options in (self._parameters, self._make.config, self._inputs, self._outputs):
+            asked.update(dataclasses.asdict(options))
         return {**{name: str(value) if isinstance(value, Path) else value for name, value in asked.items()},
                 'input': Path(path).name, 'version': __version__, 'estimator': self._estimator.name,
                 'device': self._estimator.device, 'body': self._estimator.body.name}
+
+    def _job(self, picture: Picture, rectified: bool) -> Job:
+        return Job(picture.item, picture.camera_info, rectified, self._inputs.focal, self._parameters.fallback_fov_deg)
 
     def _one_pass(self, path: Path, source: Input, folder: WorkFolder, journal: Journal) -> Report:
         if folder.resumed:
             log.info('going on with %s: %d images are done', folder.path, len(journal))
         if source.left_out:
             log.info('left out, as the new bag has its own: %s', ', '.join(source.left_out))
-        sayings = Sayings(self._estimator.body, self._estimator.name, self._outputs.markers, self._outputs.overlay)
+        sayings = Sayings(self._estimator.body, self._estimator.name, self._parameters, self._outputs.markers,
+                          self._outputs.overlay)
         with BagOutput(folder.new, self._outputs.storage, source.connections, sayings.types,
                        (topics.absolute(topics.SKELETON),), json.dumps(self._about(path))) as bag:
-            work = _Pass(source, journal, self._workers, sayings, bag, self._inputs.focal)
+            work = _Pass(source, journal, self._workers, sayings, bag, self._job)
             with tqdm(total=max(source.images, len(journal)), initial=len(journal), unit='image',
                       desc=Path(path).name) as progress:
                 work.run(progress)
@@ -177,9 +187,9 @@ class _Pass:
     """From the beginning of the input to its end."""
 
     def __init__(self, source: Input, journal: Journal, workers: Workers, sayings: Sayings, bag: BagOutput,
-                 focal: float | None):
+                 job: Callable[[Picture, bool], Job]):
         self._source, self._journal, self._workers = source, journal, workers
-        self._sayings, self._bag, self._focal = sayings, bag, focal
+        self._sayings, self._bag, self._job = sayings, bag, job
         #: As they are in the input, written from the left: an image waits for what is said about it.
         self._entries: deque[tuple[Entry, _Image | None]] = deque()
         #: In the order of their stamps, the work on them begun.
@@ -217,8 +227,7 @@ class _Pass:
 
     def _begin(self, image, progress):
         if image.number not in self._journal:
-            item, _, camera_info = image.picture
-            image.handle = self._workers.submit(Job(item, camera_info, self._source.rectified, self._focal))
+            image.handle = self._workers.submit(self._job(image.picture, self._source.rectified))
         self._begun.append(image)
         while len(self._begun) >= self._workers.width:
             self._finish(progress)

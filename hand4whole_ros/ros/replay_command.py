@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+import yaml
 
 from .. import estimators
 from ..estimators.base import Estimator, EstimatorConfig
 from ..replay.workers import Cluster, Processes
-from . import replay
+from . import replay, topics
 from .bag_input import BagError
+from .parameters import NodeParameters, belongs_to_ros
 from .replay_estimation import FrameWorkMaker
 from .replay_input import InputOptions
 
@@ -34,13 +36,26 @@ def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorCon
     if not several and args.output.exists() and not args.force:
         # Before the estimator is loaded.
         raise BagError(f'{args.output} exists already: choose another output, or give --force to replace it')
-    work = replay.Replay(make, inputs, outputs, _spread(args))
+    work = replay.Replay(make, inputs, outputs, _parameters(args.params_file), _spread(args))
     try:
         codes = [_one(work, path, args.output / path.stem if several else args.output, several, args.force)
                  for path in found]
     finally:
         work.close()
     return max(codes, key=(0, 2, 1).index)
+
+
+def _parameters(path):
+    """The node's parameters with those of a YAML file over them, as ROS has them: node, ros__parameters, name."""
+    values: dict = {}
+    if path is not None:
+        try:
+            nodes = yaml.safe_load(Path(path).read_text()) or {}
+            for name in ('/**', f'/{topics.NODE_NAME}', topics.NODE_NAME):
+                values.update(nodes.get(name, {}).get('ros__parameters', {}))
+        except (OSError, yaml.YAMLError, AttributeError, TypeError) as error:
+            raise BagError(f'--params-file {path}: no parameters of a node: {" ".join(str(error).split())}') from None
+    return NodeParameters.from_values({name: value for name, value in values.items() if not belongs_to_ros(name)})
 
 
 def _spread(args):

@@ -16,7 +16,6 @@ from ..replay.packing import pack
 from . import messages
 from .camera import CameraState
 from .images import BadImage
-from .parameters import NodeParameters
 from .received import ReceivedImage, opened
 
 #: What a camera is called in an answer that was calibrated as it should be.
@@ -30,6 +29,7 @@ class Job(NamedTuple):
     camera_info: bytes | None       # serialised sensor_msgs/CameraInfo
     rectified: bool
     focal: float | None             # px; instead of camera_info
+    fallback_fov: float             # degrees; where there is neither
 
 
 @dataclass(frozen=True)
@@ -84,5 +84,5 @@ class FrameWork:
             if job.camera_info is not None:
                 self._camera.update(deserialize_message(job.camera_info, CameraInfo))
         # Nothing is awaited: whatever camera_info the bag holds is known.
-        intrinsics = self._camera.for_image(width, height, job.rectified, NodeParameters().fallback_fov_deg, 0.0, 0.0)
+        intrinsics = self._camera.for_image(width, height, job.rectified, job.fallback_fov, 0.0, 0.0)
         return intrinsics, self._camera.state

@@ -22,10 +22,9 @@ _OVERLAY = topics.OVERLAY + topics.COMPRESSED
 class Sayings:
     """What the node would say. The image's own time stands where the node has that of its work."""
 
-    def __init__(self, body: BodyModel, estimator_name: str, markers: bool, overlay: bool):
-        self._body = body
-        self._parameters = NodeParameters()
-        self._following = Following(body, self._parameters)
+    def __init__(self, body: BodyModel, estimator_name: str, parameters: NodeParameters, markers: bool, overlay: bool):
+        self._body, self._parameters = body, parameters
+        self._following = Following(body, parameters)
         self._poses = PoseMessages(estimator_name)
         self._pictures = PictureMessages(body)
         self._markers, self._overlay = markers, overlay
@@ -57,7 +56,7 @@ class Sayings:
         received = messages.time(item.received)
         result = Result(messages.header(messages.time(seen['stamp']), seen['frame_id']), np.zeros((0, 0, 3), np.uint8),
                         seen['intrinsics'], people, operator, messages.Timing(received, received, 0.0))
-        said = list(self._poses.of(result, publish_tf=True))
+        said = list(self._poses.of(result, self._parameters.publish_tf))
         if self._markers or self._overlay:
             said += self._drawn(item, self._pictures.meshes(result))
         return [(topics.absolute(topic), data) for topic, data in said]

@@ -1,0 +1,39 @@
+"""Play a bag, estimate the people in it, and look at them in RViz."""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from hand4whole_ros.ros.launch_arguments import rviz_remappings, startup
+from hand4whole_ros.ros.replay_launch import ARGUMENTS, plan
+
+SHARE = Path(get_package_share_directory('hand4whole_ros'))
+
+
+def start(context):
+    """The node as estimate.launch.py starts it, the player, and RViz in the frame of the bag's images."""
+    values = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
+    wanted = plan(values)
+    node = startup(wanted.node, SHARE)
+    actions = [
+        IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / 'launch' / 'estimate.launch.py')),
+                                 launch_arguments={**wanted.node, 'rviz': 'false'}.items()),
+        ExecuteProcess(cmd=wanted.player, name='player', output='screen')]
+    if node.rviz:
+        actions.append(Node(
+            package='rviz2', executable='rviz2', name='rviz2', output='screen',
+            arguments=['-d', str(SHARE / 'config' / 'hand4whole.rviz'), '-f', wanted.frame],
+            remappings=rviz_remappings(node), parameters=[{'use_sim_time': True}]))
+    return actions
+
+
+def generate_launch_description():
+    """Arguments are those of hand4whole_ros.ros.replay_launch."""
+    return LaunchDescription(
+        [DeclareLaunchArgument(a.name, default_value=a.default, description=a.description) for a in ARGUMENTS]
+        + [OpaqueFunction(function=start)])

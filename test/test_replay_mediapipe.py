@@ -1,0 +1,41 @@
+"""The open estimator, which has memory in its libraries: a replay is the same every time and by whom it may be done."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from bag_maker import decoded, files, messages, write
+
+pytest.importorskip('mediapipe')
+
+from hand4whole_ros import estimators
+from hand4whole_ros.estimators.base import EstimatorConfig
+from hand4whole_ros.replay.workers import Processes
+from hand4whole_ros.ros.replay import OutputOptions, Replay
+from hand4whole_ros.ros.replay_estimation import FrameWorkMaker
+from hand4whole_ros.ros.replay_input import InputOptions
+from hand4whole_ros.synthetic.motion import Motion
+
+
+def test_one_process_and_another_write_the_same_bytes(tmp_path):
+    motion = Motion(width=320, height=240)
+    pictures = [motion.frame(0.1 * k) for k in range(4)]
+    source = write(tmp_path / 'in', messages(pictures))
+    make = FrameWorkMaker(estimators.create, EstimatorConfig('mediapipe', static_images=True), torch.get_num_threads())
+    inputs = InputOptions(focal=float(motion.intrinsics.fx))
+    results = []
+    here = Replay(make, inputs, OutputOptions())
+    elsewhere = Replay(make, inputs, OutputOptions(), spread=functools.partial(Processes, count=1))
+    # The last one's MediaPipe has seen all these pictures already.
+    for name, work in (('here', here), ('elsewhere', elsewhere), ('again', here)):
+        (tmp_path / name).mkdir()
+        assert work.run(source, tmp_path / name / 'out').with_people == 4
+        results.append(files(tmp_path / name / 'out'))
+    here.close()
+    elsewhere.close()
+    assert results[0] == results[1] == results[2]
+    poses = decoded(tmp_path / 'here' / 'out', '/hand4whole/poses')
+    wrists = [message.poses[0].joints[20].position for message in poses]
+    truth = [motion.truth(0.1 * k).joints[20] for k in range(4)]
+    assert np.linalg.norm([(p.x, p.y, p.z) for p in wrists] - np.array(truth), axis=1).max() < 0.5
