@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..skeleton import JOINT, SIDES
+from ..skeleton import BODY_JOINT_NAMES, JOINT, SIDES
 from .mediapipe_holistic import HolisticLandmarks
 
 #: Real people's clothes and hair, around all but hands, m: on some photographs boxes drawn by hand were 1 to 5 cm
@@ -36,6 +36,10 @@ _JOINT_FLESH = {'shoulder': 0.051, 'elbow': 0.035, 'wrist': 0.022, 'hip': 0.1, '
 _SMPLX_HEAD_RADIUS, _BEYOND_HEAD = 0.115, 0.375
 _TOES, _BEYOND_FOOT = 0.007, 0.35
 _SMPLX_HAND_FLESH = 0.004
+
+#: Lengths of bones, m: the mean of rendered adults.
+_BONES = {('pelvis', 'neck'): 0.54, ('left_shoulder', 'right_shoulder'): 0.35, ('left_hip', 'left_knee'): 0.38,
+          ('right_hip', 'right_knee'): 0.38, ('left_knee', 'left_ankle'): 0.43, ('right_knee', 'right_ankle'): 0.43}
 
 
 def around(points: np.ndarray, radii: np.ndarray, width: int, height: int) -> np.ndarray | None:
@@ -77,15 +81,17 @@ def of_landmarks(landmarks: HolisticLandmarks, hands: list[np.ndarray], width: i
     return around(np.concatenate(points), np.concatenate(radii) * scale, width, height)
 
 
-def of_joints(joints: np.ndarray, joints_2d: np.ndarray, hands: list[np.ndarray], width: int,
-              height: int) -> np.ndarray | None:
-    """The box xywh (4,) px of a body with SMPL-X's joints (55, 3) m that are seen at (55, 2) px, hidden or not.
+def of_joints(joints: np.ndarray, hands: list[np.ndarray], width: int, height: int) -> np.ndarray | None:
+    """The box xywh (4,) px of a body whose SMPL-X joints are seen at (22, 2) px, hidden or not.
 
-    hands: (21, 2) px of each hand. None where no part of it is in the picture or numbers are not finite.
+    joints: in skeleton.BODY_JOINT_NAMES order, others may follow; hands: (21, 2) px each. None where no part of the
+    body is in the picture, where numbers are not finite or joints are fewer.
     """
-    if not all(np.isfinite(part).all() for part in (joints, joints_2d, *hands)):
+    if len(joints) < len(BODY_JOINT_NAMES) or not all(np.isfinite(part).all() for part in (joints, *hands)):
         return None
-    at = {name: joints_2d[index] for name, index in JOINT.items()}
+    at = {name: joints[JOINT[name]] for name in BODY_JOINT_NAMES}
+    # Seen at an angle bones only look shorter: the one that looks longest tells the scale, within a tenth.
+    scale = max(np.linalg.norm(at[one] - at[other]) / length for (one, other), length in _BONES.items())
     discs = [(at['head'] + _BEYOND_HEAD * (at['head'] - at['neck']), _SMPLX_HEAD_RADIUS + _CLOTHES)]
     for side in SIDES:
         discs += [(at[f'{side}_{name}'], flesh + _CLOTHES) for name, flesh in _JOINT_FLESH.items()]
@@ -93,4 +99,4 @@ def of_joints(joints: np.ndarray, joints_2d: np.ndarray, hands: list[np.ndarray]
         discs.append((foot + _BEYOND_FOOT * (foot - ankle), _TOES + _CLOTHES))
     discs += [(point, _SMPLX_HAND_FLESH) for hand in hands for point in hand]
     points, radii = (np.array(column) for column in zip(*discs))
-    return around(points, radii * pixels_per_metre(joints, joints_2d), width, height)
+    return around(points, radii * scale, width, height)

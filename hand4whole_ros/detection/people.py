@@ -40,6 +40,9 @@ class PersonBoxes:
 class Detector(Protocol):
     """Finds people. Not thread-safe: one thread calls one detector."""
 
+    #: How many it gives at most.
+    max_people: int
+
     def detect(self, image: np.ndarray) -> list[PersonBoxes]:
         """People in an RGB image (H, W, 3) uint8, the most certain first; [] when nobody is seen."""
 

@@ -1,0 +1,60 @@
+"""Pictures of several rendered people with exact truth: each is rendered alone and laid over the others."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hand4whole_ros.synthetic import appearance, backgrounds, people
+
+OPPOSITE = {'left': 'right', 'right': 'left'}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One person of a picture."""
+
+    box: np.ndarray             # xywh px around every pixel of the person that is seen
+    hands: dict                 # side -> (21, 2) px
+    visible: dict               # side -> whether most of the hand is in the picture and nobody stands before it
+    share: float                # of the person's own pixels, those seen
+
+
+def side_by_side(seeds, step, size=720):
+    """(picture RGB uint8, [Seen]): people `step` px apart, from left to right and from front to back."""
+    width = size + step * (len(seeds) - 1)
+    picture = backgrounds.draw(np.random.default_rng(seeds[0]), width, size).astype(np.float32)
+    seen = []
+    covered = np.zeros((size, width), bool)
+    for number, seed in reversed(list(enumerate(seeds))):
+        picture[:, number * step:number * step + size] = people.composed(
+            _rendered(seed)[0], picture[:, number * step:number * step + size])
+    for number, seed in enumerate(seeds):
+        drawn, truth = _rendered(seed)
+        mask = np.zeros_like(covered)
+        mask[:, number * step:number * step + size] = drawn.alpha > 0.5
+        alone = mask.sum()
+        mask &= ~covered
+        covered |= mask
+        rows, columns = np.nonzero(mask)
+        low, high = np.array([columns.min(), rows.min()]), np.array([columns.max(), rows.max()]) + 1
+        hands = {side: truth[side] + (number * step, 0) for side in OPPOSITE}
+        visible = {}
+        for side, keypoints in hands.items():
+            x, y = np.clip(keypoints.round().astype(int), 0, (width - 1, size - 1)).T
+            visible[side] = bool(mask[y, x].mean() > 0.7)
+        seen.append(Seen(np.concatenate([low, high - low]).astype(float), hands, visible, mask.sum() / alone))
+    return np.clip(picture, 0, 255).astype(np.uint8), seen
+
+
+_kept = {}
+
+
+def _rendered(seed):
+    """What people.render draws, before its background, and the hands' keypoints in the picture."""
+    if seed not in _kept:
+        person = people.sample(seed)
+        posed = person.posed()
+        light = appearance.sample_lighting(np.random.default_rng((seed, 1)))
+        drawn = people.rasterizer().render(posed.vertices, person.intrinsics, person.look.colors(), lighting=light)
+        _kept[seed] = drawn, {side: person.intrinsics.project(posed.hand_keypoints(side)) for side in OPPOSITE}
+    return _kept[seed]
