@@ -23,10 +23,10 @@ def _body():
     return BodyModel.load()
 
 
-def replay(*words):
+def replay(*words, create=QuickEstimator):
     """The exit code of `hand4whole replay WORDS`."""
     args = cli.parser().parse_args(['replay', *map(str, words)])
-    return replay_command.run(args, cli._config(args, static_images=True), create=QuickEstimator)
+    return replay_command.run(args, cli._config(args, static_images=True), create)
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from bag_maker import files, messages, write
 from scripted_node import SLOW, picture
-from scripted_replay import replay
+from scripted_replay import QuickEstimator, replay
 
 from hand4whole_ros import cli
 
@@ -50,18 +50,13 @@ def grown(process, journal, before):
         time.sleep(0.02)
 
 
-def test_interrupted_again_and_again_and_the_same_in_the_end(slow, tmp_path, caplog):
+def test_killed_and_the_same_in_the_end(slow, tmp_path, caplog):
     caplog.set_level('INFO')
     source, whole = slow
     output, partial = tmp_path / 'out', tmp_path / 'out.partial'
     process = start(source, output)
     with pytest.raises(ValueError, match='another process is working on'):
         replay(source, '--output', output)
-    os.kill(process.pid, signal.SIGINT)
-    code = process.wait(60)
-    assert code != 0 and 'the same command goes on from there' in process.stderr.read().decode()
-
-    process = start(source, output)
     process.kill()
     process.wait()
     assert not output.exists()
@@ -110,6 +105,36 @@ def command(pid):
         return Path(f'/proc/{pid}/cmdline').read_text()
     except FileNotFoundError:
         return ''
+
+
+class Interrupted(QuickEstimator):
+    """Ctrl-C at the third image."""
+
+    left = 2
+
+    def estimate(self, image, intrinsics):
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return super().estimate(image, intrinsics)
+
+
+def test_ctrl_c_says_how_to_go_on_and_pictures_that_are_drawn_are_kept_too(tmp_path, caplog):
+    caplog.set_level('INFO')
+    source = write(tmp_path / 'in', messages([picture(1)] * 4))
+    words = '--overlay', '--markers'
+    results = []
+    for name in ('whole', 'broken'):
+        (tmp_path / name).mkdir()
+        output = tmp_path / name / 'out'
+        if name == 'broken':
+            with pytest.raises(KeyboardInterrupt):
+                replay(source, '--output', output, *words, create=Interrupted)
+            assert '2 images are done and kept in' in caplog.text
+            assert (tmp_path / name / 'out.partial' / 'overlays').stat().st_size > 10_000
+        assert replay(source, '--output', output, *words) == 0
+        results.append(files(output))
+    assert results[0] == results[1]
 
 
 def test_a_full_disk_is_one_line_and_costs_nothing(slow, tmp_path):

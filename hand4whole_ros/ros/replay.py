@@ -13,6 +13,7 @@ import json
 import logging
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,28 +124,24 @@ class Replay:
 
         Raises BagError, WorkFolderError, ReplayFailed, WorkersDied.
         """
-        source = VideoInput(path, self._inputs) if _is_video(Path(path)) else BagInput(path, self._inputs)
-        try:
-            folder = WorkFolder(output, {**self._about(path), 'files': fingerprint(source.files)}, force)
+        with ExitStack() as open_now:
+            def opened(what):
+                return open_now.enter_context(closing(what))
+            source = opened((VideoInput if _is_video(Path(path)) else BagInput)(path, self._inputs))
+            folder = opened(WorkFolder(output, {**self._about(path), 'files': fingerprint(source.files)}, force))
+            journal = opened(Journal(folder.path / 'estimates'))
+            overlays = opened(Journal(folder.path / 'overlays')) if self._outputs.overlay else None
             try:
-                journal = Journal(folder.path / 'estimates')
-                try:
-                    report = self._one_pass(path, source, folder, journal)
-                except BaseException as error:
-                    if len(journal):
-                        log.info('%d images are done and kept in %s: the same command goes on from there',
-                                 len(journal), folder.path)
-                    if disk_full(error):
-                        raise ReplayFailed(f'no space left for {output}: free some and repeat the command') from None
-                    raise
-                finally:
-                    journal.close()
+                report = self._one_pass(path, source, folder, journal, overlays)
                 folder.finish()
-                return report
-            finally:
-                folder.close()
-        finally:
-            source.close()
+            except BaseException as error:
+                if len(journal):
+                    log.info('%d images are done and kept in %s: the same command goes on from there',
+                             len(journal), folder.path)
+                if disk_full(error):
+                    raise ReplayFailed(f'no space left for {output}: free some and repeat the command') from None
+                raise
+        return report
 
     def _about(self, path):
         """What the result depends on."""
@@ -153,18 +150,19 @@ class Replay:
             asked.update(dataclasses.asdict(options))
         return {**{name: str(value) if isinstance(value, Path) else value for name, value in asked.items()},
                 'input': Path(path).name, 'version': __version__, 'estimator': self._estimator.name,
-                'device': self._estimator.device, 'body': self._estimator.body.name}
+                'device': self._estimator.device, 'body': self._estimator.body.name, 'threads': self._make.threads}
 
     def _job(self, picture: Picture, rectified: bool) -> Job:
         return Job(picture.item, picture.camera_info, rectified, self._inputs.focal, self._parameters.fallback_fov_deg)
 
-    def _one_pass(self, path: Path, source: Input, folder: WorkFolder, journal: Journal) -> Report:
+    def _one_pass(self, path: Path, source: Input, folder: WorkFolder, journal: Journal,
+                  overlays: Journal | None) -> Report:
         if folder.resumed:
             log.info('going on with %s: %d images are done', folder.path, len(journal))
         if source.left_out:
             log.info('left out, as the new bag has its own: %s', ', '.join(source.left_out))
         sayings = Sayings(self._estimator.body, self._estimator.name, self._parameters, self._outputs.markers,
-                          self._outputs.overlay)
+                          overlays)
         with BagOutput(folder.new, self._outputs.storage, source.connections, sayings.types,
                        (topics.absolute(topics.SKELETON),), json.dumps(self._about(path))) as bag:
             work = _Pass(source, journal, self._workers, sayings, bag, self._job)
@@ -257,7 +255,7 @@ class _Pass:
         self._failures = 0
         self._remark(seen)
         self.report.with_people += bool(seen['people'])
-        said = self._sayings.about(image.picture.item, seen)
+        said = self._sayings.about(image.number, image.picture.item, seen)
         self.report.late += said is None
         return said or []
 

@@ -9,6 +9,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage
 
 from ..body.model import BodyModel
+from ..replay.journal import Journal
 from . import images, messages, topics
 from .bag_types import normalised
 from .following import Following
@@ -22,12 +23,14 @@ _OVERLAY = topics.OVERLAY + topics.COMPRESSED
 class Sayings:
     """What the node would say. The image's own time stands where the node has that of its work."""
 
-    def __init__(self, body: BodyModel, estimator_name: str, parameters: NodeParameters, markers: bool, overlay: bool):
+    def __init__(self, body: BodyModel, estimator_name: str, parameters: NodeParameters, markers: bool = False,
+                 overlays: Journal | None = None):
+        """overlays: keeps the pictures drawn, each some tenths of a second of work; None: none are wanted."""
         self._body, self._parameters = body, parameters
         self._following = Following(body, parameters)
         self._poses = PoseMessages(estimator_name)
         self._pictures = PictureMessages(body)
-        self._markers, self._overlay = markers, overlay
+        self._markers, self._overlays = markers, overlays
 
     @property
     def types(self) -> dict[str, type]:
@@ -35,7 +38,7 @@ class Sayings:
         kinds = {name: kind for name, kind in TYPES.items() if name not in (topics.MARKERS, topics.OVERLAY)}
         if self._markers:
             kinds[topics.MARKERS] = TYPES[topics.MARKERS]
-        if self._overlay:
+        if self._overlays is not None:
             kinds[_OVERLAY] = CompressedImage
         return {topics.absolute(name): kind for name, kind in kinds.items()}
 
@@ -44,8 +47,11 @@ class Sayings:
         skeleton = skeleton_message(self._body)
         return [(topics.absolute(topics.SKELETON), normalised(serialize_message(skeleton), type(skeleton)))]
 
-    def about(self, item: ReceivedImage, seen: dict[str, Any]) -> list[tuple[str, bytes]] | None:
-        """The same about one image; `seen` as FrameWork has it. None: it came too late to be put in order."""
+    def about(self, number: int, item: ReceivedImage, seen: dict[str, Any]) -> list[tuple[str, bytes]] | None:
+        """The same about one image; `number` is its own, `seen` as FrameWork has it.
+
+        None: it came too late to be put in order.
+        """
         verdict = self._following.judge(seen['stamp'])
         if verdict == 'late':
             return None
@@ -57,15 +63,25 @@ class Sayings:
         result = Result(messages.header(messages.time(seen['stamp']), seen['frame_id']), np.zeros((0, 0, 3), np.uint8),
                         seen['intrinsics'], people, operator, messages.Timing(received, received, 0.0))
         said = list(self._poses.of(result, self._parameters.publish_tf))
-        if self._markers or self._overlay:
-            said += self._drawn(item, self._pictures.meshes(result))
+        said += self._drawn(number, item, result)
         return [(topics.absolute(topic), data) for topic, data in said]
 
-    def _drawn(self, item, result):
+    def _drawn(self, number, item, result):
+        overlay = None if self._overlays is None else self._overlays.get(number)
+        to_draw = self._overlays is not None and overlay is None
+        if self._markers or to_draw:
+            result = self._pictures.meshes(result)
         if self._markers:
             yield topics.MARKERS, self._pictures.markers(result)
-        if self._overlay:
-            _, image = opened(item, lambda remark: None)
-            picture = self._pictures.overlay(result._replace(image=image))
-            message = images.jpeg_message(picture, result.header)
-            yield _OVERLAY, normalised(serialize_message(message), CompressedImage)
+        if to_draw:
+            overlay = self._draw(item, result)
+            self._overlays.put(number, overlay)
+        if overlay is not None:
+            yield _OVERLAY, overlay
+
+    def _draw(self, item, result):
+        """A serialised CompressedImage."""
+        _, image = opened(item, lambda remark: None)
+        picture = self._pictures.overlay(result._replace(image=image))
+        message = images.jpeg_message(picture, result.header)
+        return normalised(serialize_message(message), type(message))
