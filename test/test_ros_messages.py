@@ -38,7 +38,7 @@ def poses_of(people, operator_id=None, estimator='mediapipe'):
 
 
 def transforms_of(people):
-    return deserialize_message(frames.tf_message(people, poses(people), HEAD), TFMessage).transforms
+    return deserialize_message(frames.tf_message(people, HEAD), TFMessage).transforms
 
 
 @pytest.fixture(scope='module')

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from ..skeleton import PARENTS
 
+#: What follows from axis-angles is a rotation; newer scipy leaves out making one of it if told so, half a millisecond.
+_TRUSTED = {'assume_valid': True} if 'assume_valid' in (Rotation.from_matrix.__doc__ or '') else {}
+
 
 def forward_kinematics(local_rotations: Tensor, rest_joints: Tensor, transl: Tensor | None = None,
                        parents: Sequence[int] = PARENTS) -> tuple[Tensor, Tensor]:
@@ -40,15 +43,21 @@ def local_from_global(rotations: Tensor, parents: Sequence[int] = PARENTS) -> Te
     return torch.cat([rotations[..., :1, :, :], local], dim=-3)
 
 
-def relative_poses(poses: np.ndarray, parents: Sequence[int] = PARENTS) -> np.ndarray:
-    """Joints in one frame -> each joint in its parent's frame; the root stays in that one frame.
+def joint_poses(positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
+    """positions (J, 3) m, rotations (J, 3, 3) -> (J, 7) float64: x, y, z and unit quaternion x, y, z, w, w >= 0."""
+    turned = Rotation.from_matrix(rotations, **_TRUSTED)
+    return np.concatenate([positions, turned.as_quat(canonical=True)], axis=1, dtype=np.float64)
 
-    poses (J, 7): x, y, z in metres and a unit quaternion x, y, z, w. Returns the same, with w >= 0.
+
+def relative_poses(positions: np.ndarray, rotations: np.ndarray, local_rotations: np.ndarray,
+                   parents: Sequence[int] = PARENTS) -> np.ndarray:
+    """Joints in one frame -> each joint in its parent's frame, as joint_poses; the root stays in that one frame.
+
+    local_rotations (J, 3) axis-angle relative to the parent, from which the rotations follow.
     """
-    children = np.flatnonzero(np.asarray(parents) >= 0)
-    parent_poses = poses[np.asarray(parents)[children]]
-    back = Rotation.from_quat(parent_poses[:, 3:]).inv()
-    relative = np.array(poses, np.float64)
-    relative[children, :3] = back.apply(poses[children, :3] - parent_poses[:, :3])
-    relative[children, 3:] = (back * Rotation.from_quat(poses[children, 3:])).as_quat(canonical=True)
-    return relative
+    parents = np.array(parents)
+    places = np.array(positions, np.float64)
+    children = np.flatnonzero(parents >= 0)
+    steps = places[children] - places[parents[children]]
+    places[children] = (steps[:, None] @ rotations[parents[children]])[:, 0]
+    return np.concatenate([places, Rotation.from_rotvec(local_rotations).as_quat(canonical=True)], axis=1)

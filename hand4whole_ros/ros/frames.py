@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -23,16 +22,17 @@ class _Form(NamedTuple):
     transforms: np.ndarray  # (N, 7) where the numbers are, in words of 8 bytes
 
 
-def tf_message(estimates: list[WholeBodyEstimate], poses: Mapping[int, np.ndarray], head: Header) -> bytes:
+def tf_message(estimates: list[WholeBodyEstimate], head: Header) -> bytes:
     """A serialised TFMessage of everybody's joints, one person at least, stamped with the image's time.
 
-    poses: track id -> messages.joint_poses. The fingers of a LOST hand are left out: nobody has seen them.
+    The fingers of a LOST hand are left out: nobody has seen them.
     """
     seen = [tuple(side for side in skeleton.SIDES if estimate.hand(side).state != skeleton.LOST)
             for estimate in estimates]
     form = _form(head.frame_id, tuple((estimate.track_id, sides) for estimate, sides in zip(estimates, seen)))
-    values = [relative_poses(poses[estimate.track_id])[list(_joints(sides))]
-              for estimate, sides in zip(estimates, seen)]
+    values = [
+        relative_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy(), estimate.local_rotations.numpy())[
+            list(_joints(sides))] for estimate, sides in zip(estimates, seen)]
     data = np.frombuffer(form.data, np.uint8).copy()
     data.view('<u4')[form.stamps] = head.stamp.sec, head.stamp.nanosec
     data.view('<f8')[form.transforms] = np.concatenate(values)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 
 from .. import skeleton
 from ..estimate import HandEstimate, WholeBodyEstimate
+from ..geometry import kinematics
 from ..msg import HandPose, Skeleton, WholeBodyPose
 from .cdr import Writer
 
@@ -51,9 +51,8 @@ def nanoseconds(stamp: Time) -> int:
 
 
 def joint_poses(estimate: WholeBodyEstimate) -> np.ndarray:
-    """(55, 7) float64: x, y, z and the unit quaternion x, y, z, w with w >= 0 of every joint, as Pose holds them."""
-    quaternions = Rotation.from_matrix(estimate.joint_rotations.numpy()).as_quat(canonical=True)
-    return np.concatenate([estimate.joints.double().numpy(), quaternions], axis=1)
+    """(55, 7) float64: x, y, z and a unit quaternion x, y, z, w of every joint, as Pose holds them."""
+    return kinematics.joint_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy())
 
 
 def pose_array(estimates: list[WholeBodyEstimate], poses: Mapping[int, np.ndarray], head: Header, estimator: str,

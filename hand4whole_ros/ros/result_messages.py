@@ -70,7 +70,7 @@ class PoseMessages:
         if self._operator is not None:
             yield from _about_operator(*self._operator, result.header)
         if publish_tf and result.people:
-            yield topics.TF, tf_message(result.people, poses, result.header)
+            yield topics.TF, tf_message(result.people, result.header)
 
 
 def _about_operator(operator, poses, header):
