@@ -17,7 +17,7 @@ from torch import Tensor
 SPEED_CUTOFF = 1.0
 
 
-def smoothing_factor(cutoff: Tensor | np.ndarray | float, dt: float) -> Tensor | np.ndarray | float:
+def smoothing_factor(cutoff: np.ndarray | float, dt: float) -> np.ndarray | float:
     """Share of the new value in a first-order low-pass of `cutoff` Hz over `dt` seconds."""
     r = 2 * math.pi * cutoff * dt
     return r / (r + 1)
@@ -33,14 +33,16 @@ class OneEuroVector:
 
     def __call__(self, value: Tensor, dt: float) -> Tensor:
         """The filtered (N, 3) points `dt` seconds after the last call."""
+        # Not torch, here and below: for a few numbers its calls take many times as long as numpy's.
+        point = value.numpy().astype(np.float64)
         if self._value is None or dt <= 0:
-            self._value, self._velocity = value, torch.zeros_like(value)
+            self._value, self._velocity = point, np.zeros_like(point)
             return value
-        velocity = (value - self._value) / dt
-        self._velocity = torch.lerp(self._velocity, velocity, smoothing_factor(SPEED_CUTOFF, dt))
-        cutoff = self.min_cutoff + self.beta * self._velocity.norm(dim=-1, keepdim=True)
-        self._value = torch.lerp(self._value, value, smoothing_factor(cutoff, dt))
-        return self._value
+        velocity = (point - self._value) / dt
+        self._velocity += smoothing_factor(SPEED_CUTOFF, dt) * (velocity - self._velocity)
+        cutoff = self.min_cutoff + self.beta * np.linalg.norm(self._velocity, axis=-1, keepdims=True)
+        self._value = self._value + smoothing_factor(cutoff, dt) * (point - self._value)
+        return torch.from_numpy(self._value).to(value.dtype)
 
 
 class OneEuroRotation:
@@ -53,7 +55,6 @@ class OneEuroRotation:
 
     def __call__(self, value: Tensor, dt: float) -> Tensor:
         """The filtered (N, 3) rotation vectors `dt` seconds after the last call."""
-        # Not torch: for some dozen rotations, its calls take ten times as long as scipy's.
         rotation = Rotation.from_rotvec(value.numpy())
         if self._value is None or dt <= 0:
             self._value, self._speed = rotation, np.zeros((len(value), 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import logging
 import time
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,10 @@ _SHAPE_CUTOFF = 0.15
 
 #: Seconds between two lines in the log about people who cannot be.
 _THROTTLE = 60.0
+
+#: side -> wrist and fingers among the joints.
+_HAND_ROWS = {side: torch.tensor([skeleton.WRIST[side], *range(rows.start, rows.stop)])
+              for side, rows in skeleton.HAND_SLICE.items()}
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ class Tracker:
     def _associate(self, estimates):
         """Nearest pelvis first; whoever is left over is new. Returns track id -> estimate."""
         distances = sorted(
-            (float((track.last.joints[0] - estimate.joints[0]).norm()), t, e)
+            (math.dist(track.last.joints[0].tolist(), estimate.joints[0].tolist()), t, e)
             for t, track in enumerate(self._tracks) for e, estimate in enumerate(estimates))
         tracks_left, estimates_left, found = set(range(len(self._tracks))), set(range(len(estimates))), {}
         for distance, t, e in distances:
@@ -163,12 +168,12 @@ class Tracker:
 
     def _remember(self, track, hand, local, stamp, share):
         """The hand, its shape averaged; where it is not seen, as it was, and its rows of `local` are overwritten."""
-        rows = [skeleton.WRIST[hand.side], *range(*skeleton.HAND_SLICE[hand.side].indices(skeleton.NUM_JOINTS))]
+        rows = _HAND_ROWS[hand.side]
         known = track.hands.get(hand.side)
         if hand.state == skeleton.OK:
             if known is not None and known.betas is not None and hand.betas is not None:
                 hand = replace(hand, betas=torch.lerp(known.betas, hand.betas, share))
-            track.hands[hand.side] = _SeenHand(stamp, local[rows].clone(), hand.confidence, hand.betas)
+            track.hands[hand.side] = _SeenHand(stamp, local[rows], hand.confidence, hand.betas)
         elif known is not None and stamp - known.stamp <= self.config.hold_time:
             local[rows] = known.rotations
             hand = replace(hand, state=skeleton.HELD, betas=known.betas,
