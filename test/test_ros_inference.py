@@ -129,3 +129,20 @@ def test_what_is_to_be_done_when_idle_waits_for_the_item_in_hand():
     assert not closed
     release.set()
     wait(lambda: closed)
+
+
+def test_who_hands_over_an_item_gives_way_until_it_is_done_but_not_for_long():
+    release = threading.Event()
+    worker = LatestWorker(lambda item: item == 'slow' and release.wait(5), print)
+    worker.start()
+
+    def waited(item, seconds):
+        started = time.monotonic()
+        worker.submit(item)
+        worker.give_way(seconds)
+        return time.monotonic() - started
+
+    assert waited('quick', 4.0) < 2.0
+    assert 0.05 <= waited('slow', 0.05) < 2.0
+    release.set()
+    assert worker.stop(1.0)

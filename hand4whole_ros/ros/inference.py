@@ -16,6 +16,7 @@ class LatestWorker:
         self._work, self._on_error = work, on_error
         self._filled = threading.Condition()
         self._slot = None
+        self._done = threading.Event()
         self._thread = self._stopping = None
         # A thread that did not end in time still holds this: the next one waits for it, so that two never work at once.
         self._working = threading.Lock()
@@ -36,7 +37,16 @@ class LatestWorker:
         with self._filled:
             self._dropped += self._slot is not None
             self._slot = item
+            self._done.clear()
             self._filled.notify()
+
+    def give_way(self, seconds: float) -> None:
+        """Do nothing until the item in hand is finished, `seconds` at most.
+
+        Python runs one thread at a time. The one that hands over an image would go on at once with things that can
+        wait, and the image would wait for them.
+        """
+        self._done.wait(seconds)
 
     def take_dropped(self) -> int:
         """How many items newer ones have replaced since the last call."""
@@ -75,6 +85,7 @@ class LatestWorker:
                     self._work(item)
                 except Exception as error:  # One bad image must not end the node; the error is said and counted.
                     self._on_error(error)
+                self._done.set()
 
     def _wait(self):
         """Seconds until the next item may be taken; 0 when it may be now."""
