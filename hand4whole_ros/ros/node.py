@@ -31,6 +31,9 @@ from .outputs import Outputs
 from .parameters import NodeParameters, ParameterError
 from .pipeline import THROTTLE, Pipeline, estimator_config, one_line
 
+#: Seconds that a new image is given before anything else of the node's goes on.
+HEAD_START = 0.005
+
 #: Seconds that the image in hand and the picture being drawn are given to finish when the node stops.
 PATIENCE = 1.0
 
@@ -191,6 +194,7 @@ class Hand4WholeNode(LifecycleNode):
         self._health.counters.received += 1
         self._health.last_received = time.monotonic()
         self._worker.submit(item)
+        self._worker.give_way(HEAD_START)
         self._health.overload += self._worker.take_dropped()
 
     def _report(self):
