@@ -5,7 +5,7 @@ import pytest
 import roma
 import torch
 from parity import deterministic as D
-from parity import fake_models, fixtures
+from parity import fixtures
 
 from hand4whole_ros import keypoints as tables
 from hand4whole_ros import skeleton
@@ -20,10 +20,8 @@ INPUTS = {'global_orient': ('root', 3), 'body_pose': ('body', 63), 'left_hand_po
 
 
 @pytest.fixture(scope='module')
-def files(tmp_path_factory):
-    root = tmp_path_factory.mktemp('fake_models')
-    fake_models.write_all(str(root))
-    return root
+def files(published_folder):
+    return published_folder
 
 
 @pytest.fixture(scope='module')
