@@ -34,7 +34,7 @@ def messages(pictures, infos=True, info_delay=0, stamps=None):
             info.header = image.header
             yield INFO, time + info_delay + 1, bytes(serialize_message(info))
         yield CHATTER, time + 2, bytes(serialize_message(String(data=f'word {k}')))
-        yield ODD, time + 3, b'\x00\x01\x00\x00' + bytes([k] * 7)
+        yield ODD, time + 3, b'\x00\x01\x00\x00' + bytes([k % 256] * 7)
 
 
 def write(path, rows=None, storage='mcap', compression='plain', image_type='sensor_msgs/msg/Image', latched=()):
