@@ -1,6 +1,10 @@
-"""The real node with a scripted estimator that also fails in worse ways, as blue of the first pixel says."""
+"""The real node with a scripted estimator that also fails in worse ways, as blue of the first pixel says.
+
+With the argument 'deaf', making it takes half a minute in which Python is not heard.
+"""
 
 import dataclasses
+import hashlib
 import sys
 
 import numpy as np
@@ -58,6 +62,9 @@ class FaultyEstimator(ScriptedEstimator):
     def __init__(self, config):
         super().__init__(config)
         self._at_once = AT_ONCE
+        if 'deaf' in sys.argv:
+            print('deaf from now on', flush=True)
+            hashlib.pbkdf2_hmac('sha256', b'', b'', 50_000_000)
 
     def estimate(self, image, intrinsics):
         """People as the script says, or what the fault makes of them."""

@@ -7,7 +7,6 @@ import gc
 import logging
 import os
 import re
-import signal
 import sys
 import time
 from typing import NoReturn
@@ -24,6 +23,7 @@ from .. import estimators
 from . import parameters as parameter_table
 from . import qos, topics
 from .diagnostics import Health, Reporter
+from .ending import EndInTime
 from .inference import LatestWorker
 from .inputs import CameraInputs
 from .memory import keep_freed_pictures
@@ -95,7 +95,8 @@ class Hand4WholeNode(LifecycleNode):
             self._estimator = self._create_estimator(estimator_config(wanted))
         except Exception as error:  # Missing parts, unreadable files: whatever it is, the node lives.
             self._health.problem = f'estimator {wanted.estimator} cannot be loaded: {one_line(error)}'
-            self.get_logger().error(self._health.problem)
+            if self.context.ok():   # else a signal broke off the loading of some library
+                self.get_logger().error(self._health.problem)
             return FAILURE
         body = self._estimator.body
         self._health.estimator, self._health.device = self._estimator.name, self._estimator.device
@@ -103,7 +104,7 @@ class Hand4WholeNode(LifecycleNode):
         self._outputs = Outputs(self, body, self._estimator.name, self._health)
         self._pipeline = Pipeline(self._estimator, self._outputs, self._health, self.get_clock(),
                                   self.get_logger(), wanted)
-        self._worker = LatestWorker(self._pipeline.process, self._pipeline.failed)
+        self._worker = LatestWorker(self._pipeline.process, self._image_failed)
         self._apply_rate()
         self.get_logger().info(f'estimator {self._estimator.name} on {self._estimator.device}, body '
                                f'{body.name}: loaded in {time.monotonic() - started:.1f} s')
@@ -197,6 +198,10 @@ class Hand4WholeNode(LifecycleNode):
         self._worker.give_way(HEAD_START)
         self._health.overload += self._worker.take_dropped()
 
+    def _image_failed(self, error):
+        if self.context.ok():   # else a signal ended it while the image's poses were being published
+            self._pipeline.failed(error)
+
     def _report(self):
         self._diagnostics.publish(self._reporter.report(self._health, self.get_clock().now().to_msg()))
 
@@ -248,7 +253,7 @@ class _RosLog(logging.Handler):
 def run(args: list[str] | None = None, *, create_estimator=None) -> int:
     """Run the node until SIGINT, SIGTERM or the end of its context; the exit code. 2: wrong parameters."""
     # rclpy wakes the executor on both signals; while weights load, only an exception interrupts Python.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end = EndInTime()
     keep_freed_pictures()
     try:
         rclpy.init(args=args)
@@ -271,14 +276,12 @@ def run(args: list[str] | None = None, *, create_estimator=None) -> int:
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
-        # A second signal must not interrupt the tidying up.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         library.removeHandler(handler)
         node.stop()
         executor.remove_node(node)
         node.destroy_node()
         rclpy.try_shutdown()
+        end.done()
     return 0
 
 

@@ -88,4 +88,5 @@ class Outputs:
                 self._publishers[topics.OVERLAY].publish(self._drawn.overlay_message(result))
 
     def _drawing_failed(self, error):
-        self._node.get_logger().error(f'nothing drawn: {type(error).__name__}: {error}', throttle_duration_sec=5.0)
+        if self._node.context.ok():     # else a signal ended it while a picture was being published
+            self._node.get_logger().error(f'nothing drawn: {type(error).__name__}: {error}', throttle_duration_sec=5.0)
