@@ -1,8 +1,11 @@
 """A bag goes in, a bag with everything in it and the poses of every image comes out."""
 
+import sqlite3
+
 import cv2
 import numpy as np
 import pytest
+import yaml
 from bag_maker import CHATTER, FRAME, IMAGE, INFO, ODD, PERIOD, START, decoded, files, messages, read, write
 from ros_peer import image_message
 from rclpy.serialization import serialize_message
@@ -89,6 +92,38 @@ def test_every_kind_of_bag_gives_the_same(tmp_path, storage, compression):
         assert replay(source, '--output', out, '--storage', storage) == 0
         results.append(read(out))
     assert results[0] == results[1]
+
+
+def test_a_bag_of_an_older_ros_without_definitions_of_its_types(tmp_path):
+    rows = list(messages([picture(1)] * 2))
+    kinds = {IMAGE: 'sensor_msgs/msg/Image', INFO: 'sensor_msgs/msg/CameraInfo', CHATTER: 'std_msgs/msg/String',
+             ODD: 'odd_msgs/msg/Odd'}
+    source = tmp_path / 'in'
+    source.mkdir()
+    database = sqlite3.connect(source / 'in_0.db3')
+    database.executescript(
+        'CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT, type TEXT, serialization_format TEXT, '
+        'offered_qos_profiles TEXT); '
+        'CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER, timestamp INTEGER, data BLOB);')
+    names = list(kinds)
+    database.executemany('INSERT INTO topics VALUES(?, ?, ?, ?, ?)',
+                         [(k, name, kinds[name], 'cdr', '') for k, name in enumerate(names)])
+    database.executemany('INSERT INTO messages(topic_id, timestamp, data) VALUES(?, ?, ?)',
+                         [(names.index(topic), time, data) for topic, time, data in rows])
+    database.commit()
+    database.close()
+    common = {'serialization_format': 'cdr', 'offered_qos_profiles': ''}
+    topics = [{'topic_metadata': {'name': name, 'type': kind, **common}, 'message_count': 2}
+              for name, kind in kinds.items()]
+    (source / 'metadata.yaml').write_text(yaml.safe_dump({'rosbag2_bagfile_information': {
+        'version': 4, 'storage_identifier': 'sqlite3', 'relative_file_paths': ['in_0.db3'],
+        'duration': {'nanoseconds': PERIOD}, 'starting_time': {'nanoseconds_since_epoch': START}, 'message_count': 8,
+        'topics_with_message_count': topics, 'compression_format': '', 'compression_mode': ''}}))
+    assert replay(source, '--output', tmp_path / 'out') == 0
+    found = read(tmp_path / 'out')
+    assert {topic: found[topic] for topic in kinds} == {
+        topic: [row[1:] for row in rows if row[0] == topic] for topic in kinds}
+    assert decoded(tmp_path / 'out', CHATTER)[1].data == 'word 1' and len(decoded(tmp_path / 'out', POSES)) == 2
 
 
 def test_compressed_images_and_a_file_alone(tmp_path):
@@ -218,14 +253,14 @@ def test_bad_images_are_left_out_and_said(tmp_path, caplog):
 
 def test_the_parameters_of_a_node(tmp_path):
     source = write(tmp_path / 'in', messages([picture(1), picture(0)]))
-    yaml = tmp_path / 'node.yaml'
-    yaml.write_text('/**:\n  ros__parameters: {hold_time: 0.0, publish_tf: false, use_sim_time: true}\n')
-    assert replay(source, '--output', tmp_path / 'out', '--params-file', yaml) == 0
+    file = tmp_path / 'node.yaml'
+    file.write_text('/**:\n  ros__parameters: {hold_time: 0.0, publish_tf: false, use_sim_time: true}\n')
+    assert replay(source, '--output', tmp_path / 'out', '--params-file', file) == 0
     assert [len(message.poses) for message in decoded(tmp_path / 'out', POSES)] == [1, 0]
     assert read(tmp_path / 'out')[TF] == []
-    yaml.write_text('hand4whole:\n  ros__parameters: {smoothing: 3}\n')
+    file.write_text('hand4whole:\n  ros__parameters: {smoothing: 3}\n')
     with pytest.raises(ValueError, match='parameter smoothing: expected true or false'):
-        replay(source, '--output', tmp_path / 'other', '--params-file', yaml)
+        replay(source, '--output', tmp_path / 'other', '--params-file', file)
 
 
 def test_a_folder_of_bags(tmp_path, caplog):

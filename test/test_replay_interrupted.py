@@ -200,6 +200,14 @@ def test_what_cannot_be_replayed_is_named(tmp_path, kind, says):
     assert not (tmp_path / 'out').exists()
 
 
+def test_a_bag_is_not_replaced_by_what_is_made_of_it(tmp_path):
+    source = write(tmp_path / 'in')
+    before = files(source)
+    with pytest.raises(ValueError, match='the output cannot be the input'):
+        replay(source, '--output', tmp_path / 'x' / '..' / 'in', '--force')
+    assert files(source) == before
+
+
 def test_the_command_tells_errors_in_one_line(tmp_path, capfd):
     (tmp_path / 'in').write_text('no bag')
     assert cli.main(['replay', str(tmp_path / 'in'), '--output', str(tmp_path / 'out')]) == cli.WRONG_INPUT

@@ -81,11 +81,12 @@ class WorkFolder:
             self._lock = None
 
     def _belongs_to(self, plan):
+        if not self._plan_file.exists():
+            return True     # Killed before the plan was written: nothing is there yet.
         try:
             self.resumed = json.loads(self._plan_file.read_text()) == plan
-        except (OSError, ValueError):
-            # Killed before the plan was written: nothing is there yet.
-            return True
+        except ValueError:
+            return False
         return self.resumed
 
     def _locked(self):

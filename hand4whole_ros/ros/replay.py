@@ -124,6 +124,8 @@ class Replay:
 
         Raises BagError, WorkFolderError, ReplayFailed, WorkersDied.
         """
+        if Path(output).resolve() == Path(path).resolve():
+            raise BagError(f'{output}: the output cannot be the input')
         with ExitStack() as open_now:
             def opened(what):
                 return open_now.enter_context(closing(what))

@@ -1,0 +1,56 @@
+"""Estimates as bytes, and the file they are kept in."""
+
+from dataclasses import fields, replace
+
+import pytest
+import torch
+from scripted_node import person
+
+from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.replay.journal import Journal
+from hand4whole_ros.replay.packing import pack, unpack
+
+CAMERA = Intrinsics(300.0, 301.0, 159.5, 119.5, 320, 240, (0.1, 0.0, 0.0, 0.01), 'plumb_bob')
+
+
+def test_an_estimate_comes_back_as_it_was_but_for_the_times_it_took(body):
+    someone = person(body, CAMERA)
+    right = replace(someone.right_hand, betas=torch.linspace(-1, 1, 10))
+    someone = replace(someone, left_hand=replace(someone.left_hand, betas=None), right_hand=right, confidence=1 / 3)
+    data = pack({'people': [someone, someone], 'intrinsics': CAMERA, 'stamp': 2**60 + 1})
+    back = unpack(data)
+    assert back['intrinsics'] == CAMERA and back['stamp'] == 2**60 + 1
+    for one in back['people']:
+        assert one.stage_times == {} and one.vertices is None and one.confidence == 1 / 3
+        assert one.left_hand.betas is None and torch.equal(one.right_hand.betas, right.betas)
+        for field in fields(someone):
+            if isinstance(getattr(someone, field.name), torch.Tensor):
+                assert torch.equal(getattr(one, field.name), getattr(someone, field.name)), field.name
+    assert pack(back) == data == pack(unpack(data))
+
+
+@pytest.mark.parametrize('data', [
+    b'', b'\xff\xff\xff\xff', b'\x02\x00\x00\x00{}', b'\x02\x00\x00\x00[]\x00\x00\x00\x00'])
+def test_other_bytes_are_refused(data):
+    with pytest.raises(ValueError):
+        unpack(data)
+
+
+def test_what_is_whole_in_a_journal_is_kept(tmp_path):
+    path = tmp_path / 'journal'
+    journal = Journal(path)
+    for number, data in ((3, b'three'), (1, b''), (2, b'two' * 1000)):
+        journal.put(number, data)
+    journal.close()
+    size = path.stat().st_size
+    for cut, kept in ((0, {3, 1, 2}), (1, {3, 1}), (3100, {3})):
+        path.write_bytes(path.read_bytes()[:size - cut])
+        journal = Journal(path)
+        assert {number for number in range(5) if number in journal} == kept and journal.get(3) == b'three'
+        journal.close()
+    path.write_bytes(path.read_bytes().replace(b'three', b'tree?'))
+    journal = Journal(path)
+    assert len(journal) == 0
+    journal.put(0, b'anew')
+    assert journal.get(0) == b'anew'
+    journal.close()
