@@ -59,6 +59,14 @@ class Source:
     def _video_frames(self):
         capture = cv2.VideoCapture(str(self.path))
         rate = capture.get(cv2.CAP_PROP_FPS) or 30.0
+        size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        if min(size) > 0:   # else FFmpeg refuses it by itself
+            try:
+                pictures.check_size(*size, str(self.path))
+            except PictureError as error:
+                capture.release()
+                yield Frame(self.name, error=str(error))
+                return
         index = 0
         while True:
             good, image = capture.read()
