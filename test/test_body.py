@@ -349,3 +349,21 @@ def test_no_anny_is_one_clear_line(monkeypatch):
     monkeypatch.setattr(metadata, 'version', absent)
     with pytest.raises(open_body.OpenBodyUnavailable, match=r'hand4whole_ros\[open\]'):
         BodyModel.load()
+
+
+def test_skin_points_lie_where_their_names_say(body):
+    arrays, _ = open_body.load_or_build()
+    at = dict(zip(open_body.SKIN_NAMES, arrays[open_body.SKIN_KEY]))
+    where = {name: arrays['v_template'][vertex] for name, vertex in at.items()}
+    joints = body.kinematics.rest_joints
+    for side, sign in (('left', 1), ('right', -1)):
+        eye, ankle = joints[skeleton.JOINT[f'{side}_eye']], joints[skeleton.JOINT[f'{side}_ankle']]
+        assert np.linalg.norm(where[f'{side}_eye'] - eye) < 0.03
+        ear, heel = where[f'{side}_ear'], where[f'{side}_heel']
+        assert 0.07 < sign * ear[0] < 0.1 and abs(ear[1] - eye[1]) < 0.05
+        assert heel[2] < ankle[2] < where[f'{side}_small_toe'][2] < where[f'{side}_big_toe'][2]
+        assert sign * where[f'{side}_small_toe'][0] > sign * where[f'{side}_big_toe'][0]
+        assert heel[1] < ankle[1]
+    assert where['nose'][2] > where['left_eye'][2] and where['nose'][1] < where['left_eye'][1]
+    mirrored = [at[skeleton.mirrored(name)] for name in open_body.SKIN_NAMES]
+    np.testing.assert_allclose(arrays['v_template'][mirrored] * (-1, 1, 1), list(where.values()), atol=1e-6)

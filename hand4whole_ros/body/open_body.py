@@ -2,8 +2,8 @@
 
 The file holds what an SMPL-X .npz holds, under the same keys, so that the `smplx` library reads it as it
 reads a licensed one: 55 joints, 10 shape components, linear blend skinning from a T-pose. Beyond those
-keys it carries `hand4whole_tips`, the ten finger tip vertices. It lives in the user's cache and is made
-again where it is missing or damaged.
+keys it carries `hand4whole_tips`, the ten finger tip vertices, and `hand4whole_skin`, eleven of face and feet.
+It lives in the user's cache and is made again where it is missing or damaged.
 """
 
 from __future__ import annotations
@@ -26,11 +26,16 @@ from . import anny_rig
 logger = logging.getLogger(__name__)
 
 #: Counts up when what is written changes, so that an older file is left alone.
-FORMAT = 1
+FORMAT = 2
 NUM_BETAS = NUM_EXPRESSION = 10
 
 #: Key of the finger tip vertices: (10,), left thumb to pinky, right thumb to pinky.
 TIPS_KEY = 'hand4whole_tips'
+
+#: Key of the points on the skin that are body keypoints: (11,), in SKIN_NAMES order.
+SKIN_KEY = 'hand4whole_skin'
+SKIN_NAMES = ('nose', 'right_eye', 'left_eye', 'right_ear', 'left_ear', 'left_big_toe', 'left_small_toe', 'left_heel',
+              'right_big_toe', 'right_small_toe', 'right_heel')
 
 _ADULTS = 2000            # people the shape components are learnt from
 _JOINT_WEIGHT = 40.0      # a joint's say in the shape components, in vertices
@@ -83,7 +88,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Every array of an .npz file. Never unpickles; whatever is wrong with the file raises."""
     with np.load(path, allow_pickle=False) as data:
         arrays = {key: data[key] for key in data.files}
-    missing = {'v_template', 'f', 'weights', TIPS_KEY} - set(arrays)
+    missing = {'v_template', 'f', 'weights', TIPS_KEY, SKIN_KEY} - set(arrays)
     if missing:
         raise KeyError(f'without {", ".join(sorted(missing))}')
     return arrays
@@ -131,7 +136,8 @@ def build() -> dict[str, np.ndarray]:
         'kintree_table': np.stack([parents, np.arange(skeleton.NUM_JOINTS)]),
         **{f'hands_components{s}': np.eye(45, dtype=np.float32) for s in 'lr'},
         **{f'hands_mean{s}': np.zeros(45, np.float32) for s in 'lr'},
-        TIPS_KEY: _tip_vertices(vertices[0], tips[0], mirror), **_landmarks()}
+        TIPS_KEY: _tip_vertices(vertices[0], tips[0], mirror),
+        SKIN_KEY: _skin_vertices(vertices[0], joints[0], weights, mirror), **_landmarks()}
 
 
 class _ShapeSpace:
@@ -281,6 +287,28 @@ def _tip_vertices(vertices, tips, mirror):
     """(10,) the skin's nearest vertex to the end of each finger bone, the same on both hands."""
     _, left = cKDTree(vertices).query(tips[:5])
     return np.concatenate([left, mirror[left]]).astype(np.int64)
+
+
+def _skin_vertices(vertices, joints, weights, mirror):
+    """(11,) in SKIN_NAMES order, each where its part of the body reaches farthest, the same on both sides."""
+    follows = weights.argmax(axis=1)
+
+    def farthest(parts, reach, among=True):
+        part = np.isin(follows, [skeleton.JOINT[name] for name in parts]) & among
+        return int(np.flatnonzero(part)[reach[part].argmax()])
+
+    x, y, z = vertices.T
+    eye, foot = joints[skeleton.JOINT['left_eye']], joints[skeleton.JOINT['left_foot']]
+    left_foot = ('left_ankle', 'left_foot')
+    left = {'eye': farthest(['left_eye'], z),
+            'ear': farthest(['head'], x, np.abs(y - eye[1]) < 0.05),
+            'big_toe': farthest(['left_foot'], z, x < foot[0]),
+            'small_toe': farthest(['left_foot'], 2 * x + z),
+            'heel': farthest(left_foot, -z, y < foot[1] + 0.03)}
+    found = {'nose': farthest(['head'], z, np.abs(x) < 0.006)}
+    for name, vertex in left.items():
+        found[f'left_{name}'], found[f'right_{name}'] = vertex, int(mirror[vertex])
+    return np.array([found[name] for name in SKIN_NAMES], np.int64)
 
 
 def _landmarks():
