@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .. import skeleton
 from ..estimate import WholeBodyEstimate
-from .mano import NUM_VERTICES, Mano
+from .mano import Mano
 from .model import BodyModel, BodySkeleton
 from .published import PublishedBody
 from .skinning import Chain, PointsOnSkin, Skin
@@ -44,13 +44,13 @@ class HandedBody(BodyModel):
     """
 
     def __init__(self, published: PublishedBody, device: str | torch.device = 'cpu'):
-        super().__init__('smplx', published.arrays, published.fingertips, device)
+        super().__init__(published.name, published.arrays, published.fingertips, device)
         right = published.mano['right']
         transfer = published.transfer()
         self._places = {side: _Place(*(getattr(transfer, f'{side}_{name}').numpy() for name in _Place._fields))
                         for side in skeleton.SIDES}
         self._hand = _skin_of(right)
-        each_vertex = torch.eye(NUM_VERTICES, device=right.J_regressor.device)[None]
+        each_vertex = torch.eye(right.num_vertices, device=right.J_regressor.device)[None]
         self._hand_points = PointsOnSkin(self._hand, right.regress_keypoints(each_vertex)[0].cpu().numpy())
 
     def skeleton(self, local_rotations: Tensor, betas: Tensor, expression: Tensor | None = None, *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +48,14 @@ class ManoOutput:
 class Mano(nn.Module):
     """The MANO layer of one hand; flat-hand zero, differentiable, nothing of it in a state dict.
 
-    hands_mean (15, 3): the mean pose, axis-angle, that MANO and SMPL-X files measure their poses from.
-    faces (1538, 3) int32 numpy.
+    arrays: of a MANO file, or of another hand in its form (open_hands), whose finger tips, thumb to pinky, are the
+    vertices `tips`. hands_mean (15, 3): the mean pose, axis-angle, that MANO and SMPL-X files measure their poses
+    from. faces (F, 3) int32 numpy; num_vertices is 778 for MANO's own.
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray]):
+    def __init__(self, arrays: dict[str, np.ndarray], tips: Sequence[int] | None = None):
         super().__init__()
+        self._tips, self._regressed_tips = (_TIPS, _REGRESSED_TIPS) if tips is None else (list(tips), list(tips))
         floats = {key: torch.as_tensor(np.asarray(arrays[key], np.float32))
                   for key in ('v_template', 'shapedirs', 'posedirs', 'J_regressor', 'weights', 'hands_mean')}
         floats['posedirs'] = floats['posedirs'].flatten(0, 1).t().contiguous()
@@ -63,6 +66,7 @@ class Mano(nn.Module):
         parents[0] = -1
         self.register_buffer('parents', parents, persistent=False)
         self.faces = np.asarray(arrays['f'], np.int32)
+        self.num_vertices = len(self.v_template)
 
     @classmethod
     def load(cls, path: Path) -> Mano:
@@ -73,15 +77,15 @@ class Mano(nn.Module):
         """Pose a batch: rotation matrices (B, 1, 3, 3) and (B, 15, 3, 3), betas (B, 10)."""
         pose = torch.cat([global_orient, hand_pose], dim=1).to(self.v_template.dtype)
         if not len(pose):  # the library cannot pose nobody
-            vertices, joints = pose.new_zeros(0, NUM_VERTICES, 3), pose.new_zeros(0, NUM_JOINTS, 3)
-            return ManoOutput(vertices, joints, _keypoints(joints, vertices[:, _TIPS]))
+            vertices, joints = pose.new_zeros(0, self.num_vertices, 3), pose.new_zeros(0, NUM_JOINTS, 3)
+            return ManoOutput(vertices, joints, _keypoints(joints, vertices[:, self._tips]))
         vertices, joints = lbs(betas.to(self.v_template.dtype), pose, self.v_template, self.shapedirs,
                                self.posedirs, self.J_regressor, self.parents, self.weights, pose2rot=False)
-        return ManoOutput(vertices, joints, _keypoints(joints, vertices[:, _TIPS]))
+        return ManoOutput(vertices, joints, _keypoints(joints, vertices[:, self._tips]))
 
     def regress_keypoints(self, vertices: Tensor) -> Tensor:
-        """Keypoints (B, 21, 3) of any mesh (B, 778, 3) in MANO's topology, for either hand."""
-        return _keypoints(self.J_regressor @ vertices, vertices[:, _REGRESSED_TIPS])
+        """Keypoints (B, 21, 3) of any mesh (B, 778, 3) in this hand's topology, for either hand."""
+        return _keypoints(self.J_regressor @ vertices, vertices[:, self._regressed_tips])
 
 
 def load_pair(right: Path, left: Path) -> dict[str, Mano]:

@@ -17,7 +17,7 @@ from .smplx_file import SmplxModel, fingertip_vertices, read_smplx_npz
 
 @dataclass(frozen=True)
 class PublishedBody:
-    """SMPL-X and MANO as read from their files; makes the layers that pose them."""
+    """SMPL-X and MANO as read from their files, or bodies in their form; makes the layers that pose them."""
 
     #: Of the SMPL-X file, see smplx_file.read_smplx_npz.
     arrays: dict[str, np.ndarray]
@@ -27,6 +27,10 @@ class PublishedBody:
     mano: dict[str, Mano]
     #: side -> (778,) SMPL-X vertex of every MANO vertex.
     hand_vertices: dict[str, np.ndarray]
+    #: Points on the skin -> vertex, by the names of smplx.vertex_ids; None for SMPL-X's own mesh.
+    skin_points: dict[str, int] | None = None
+    #: What BodyModel.name says of it.
+    name: str = 'smplx'
 
     @classmethod
     def load(cls, smplx: Path, mano_right: Path, mano_left: Path, vertex_ids: Path) -> PublishedBody:
@@ -38,7 +42,7 @@ class PublishedBody:
     def smplx(self, **options) -> SmplxModel:
         """A new SMPL-X layer on the CPU; options as SmplxModel takes them."""
         with torch.device('cpu'):  # also within a network that is made on the meta device, to be filled later
-            return SmplxModel(self.arrays, **options)
+            return SmplxModel(self.arrays, skin_points=self.skin_points, **options)
 
     def transfer(self) -> HandTransfer:
         """A new layer on the CPU that puts MANO's hands onto SMPL-X."""

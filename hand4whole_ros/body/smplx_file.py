@@ -74,13 +74,14 @@ class SmplxModel(smplx.SMPLX):
     finger poses as plain rotations, no pose kept inside the module.
 
     flat_hand_mean: a finger pose of zero is the flat hand; else the mean hand of the file, as published
-    networks regress it. use_face_contour: 17 points more, the outline of the face, hence 144 joints.
+    networks regress it. use_face_contour: 17 points more, the outline of the face, hence 144 joints. skin_points:
+    see PublishedBody.
     """
 
     SHAPE_SPACE_DIM = NUM_BETAS
 
     def __init__(self, arrays: dict[str, np.ndarray], flat_hand_mean: bool = True,
-                 use_face_contour: bool = False):
+                 use_face_contour: bool = False, skin_points: dict[str, int] | None = None):
         missing = [key for key in _CONTOUR_KEYS if key not in arrays]
         if use_face_contour and missing:
             raise BodyModelError(f'the outline of the face needs {" and ".join(missing)}, which this body model '
@@ -91,7 +92,7 @@ class SmplxModel(smplx.SMPLX):
         data = SimpleNamespace(**{**arrays, 'shapedirs': shapedirs[..., :NUM_BETAS]})
         super(smplx.SMPLX, self).__init__(
             model_path='', data_struct=data, num_betas=NUM_BETAS, use_pca=False,
-            flat_hand_mean=flat_hand_mean, vertex_ids=vertex_ids['smplx'], create_betas=False,
+            flat_hand_mean=flat_hand_mean, vertex_ids=skin_points or vertex_ids['smplx'], create_betas=False,
             create_global_orient=False, create_body_pose=False, create_transl=False,
             create_left_hand_pose=False, create_right_hand_pose=False)
         self.use_face_contour = use_face_contour
