@@ -62,8 +62,9 @@ def expected_state(config: Hand4WholePPConfig) -> dict[str, dict[str, Tensor]]:
     """Part of Hand4WholePP -> its state dict on the meta device: names, shapes and kinds, no numbers."""
     with torch.device('meta'):
         parts = {'encoder': BodyEncoder(config.body), 'body_position_net': BodyPositionNet(config.body),
-                 'body_regressor': BodyRegressor(config.body), 'face_roi_net': FaceRoI(),
-                 'face_regressor': FaceRegressor(), 'hand_control_net': CHAM(config.cham)}
+                 'body_regressor': BodyRegressor(config.body), 'hand_control_net': CHAM(config.cham)}
+        if config.face:
+            parts.update({'face_roi_net': FaceRoI(), 'face_regressor': FaceRegressor()})
         hand = WiLoR(config.hand, mano=None)
     parts.update({'wilor.backbone': hand.backbone, 'wilor.refine_net': hand.refine_net})
     return {name: part.state_dict() for name, part in parts.items()}

@@ -19,11 +19,28 @@ from torch import Tensor, nn
 from ..geometry.crops import BODY_SIZE
 from .vit import VIT_H, VIT_L, VIT_TINY, to_map, to_tokens
 
-#: Side of the square grid a hand's box is cut into. The hand expert keeps its middle columns.
-BOX_GRID = 16
-FIRST_COLUMN = 2
-#: Body-picture pixels per cell of the body expert's grid.
-BODY_STRIDE = 16
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells that either expert cuts its picture into.
+
+    A hand's box is a square of rows x rows cells, of which the hand expert keeps the middle columns.
+    """
+
+    rows: int = 16
+    columns: int = 12
+    #: Where in a cell the point lies that places are compared by. The published weights were trained with the corner.
+    point: float = 0.0
+
+    @property
+    def first_column(self) -> int:
+        """Of the columns that the hand expert keeps."""
+        return (self.rows - self.columns) // 2
+
+    @property
+    def stride(self) -> int:
+        """Body-picture pixels a cell."""
+        return BODY_SIZE[0] // self.rows
 
 
 @dataclass(frozen=True)
@@ -36,8 +53,8 @@ class CHAMConfig:
     body_depth: int
     num_layers: int = 3
     num_heads: int = 4
-    #: Rows and columns of either expert's feature.
-    grid: tuple[int, int] = (16, 12)
+    #: Of either expert's feature.
+    grid: Grid = Grid()
 
 
 CHAM_HAND4WHOLE_PP = CHAMConfig(VIT_H.embed_dim, VIT_L.embed_dim, VIT_L.depth)
@@ -153,7 +170,7 @@ class CHAM(nn.Module):
         conditions = map(torch.maximum,
                          self._conditions(self.zero_convs_rhand, right_tokens, right),
                          self._conditions(self.zero_convs_lhand, left_tokens, left))
-        return [to_map(condition, self.config.grid) for condition in conditions]
+        return [to_map(condition, (self.config.grid.rows, self.config.grid.columns)) for condition in conditions]
 
     def embed(self, boxes: Tensor, dtype: torch.dtype) -> Tensor:
         """Position embedding (N, C, 16, 12) of boxes xyxy (N, 4)."""
@@ -198,16 +215,16 @@ def axis_embedding(position: Tensor, channels: int) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], dim=-1).flatten(-2)
 
 
-def box_embedding(boxes: Tensor, channels: int, grid: tuple[int, int] = (16, 12)) -> Tensor:
+def box_embedding(boxes: Tensor, channels: int, grid: Grid = Grid()) -> Tensor:
     """The body picture's position embedding, cut to boxes xyxy (N, 4) -> (N, channels, rows, columns).
 
-    The first half of the channels tells the column, the second the row. Cell 8 of 16 lies on the box's centre;
-    bilinear between pixels, zero outside the picture. It is a product of one factor along each axis, hence
-    never made as a picture.
+    The first half of the channels tells the column, the second the row. As published, cell 8 of 16 lies on the
+    box's centre; bilinear between pixels, zero outside the picture. It is a product of one factor along each axis,
+    hence never made as a picture.
     """
     boxes = boxes.float()
-    x = _box_positions(boxes[:, 0], boxes[:, 2], FIRST_COLUMN, grid[1])
-    y = _box_positions(boxes[:, 1], boxes[:, 3], 0, grid[0])
+    x = _box_positions(boxes[:, 0], boxes[:, 2], grid, grid.first_column, grid.columns)
+    y = _box_positions(boxes[:, 1], boxes[:, 3], grid, 0, grid.rows)
     across, x_inside = _sampled_embedding(x, BODY_SIZE[1], channels // 2)
     down, y_inside = _sampled_embedding(y, BODY_SIZE[0], channels // 2)
     columns = torch.einsum('nuc,nv->ncvu', across, y_inside)
@@ -215,9 +232,9 @@ def box_embedding(boxes: Tensor, channels: int, grid: tuple[int, int] = (16, 12)
     return torch.cat([columns, rows], dim=1)
 
 
-def _box_positions(start, end, first, count):
-    step = torch.arange(first, first + count, device=start.device) - BOX_GRID // 2
-    return (start + end)[:, None] / 2 + step * (end - start)[:, None] / BOX_GRID
+def _box_positions(start, end, grid, first, count):
+    step = torch.arange(first, first + count, device=start.device) + grid.point - grid.rows / 2
+    return (start + end)[:, None] / 2 + step * (end - start)[:, None] / grid.rows
 
 
 def _sampled_embedding(position, length, channels):
@@ -231,21 +248,21 @@ def _sampled_embedding(position, length, channels):
     return sampled, inside
 
 
-def placement(boxes: Tensor, grid: tuple[int, int] = (16, 12)) -> Tensor:
+def placement(boxes: Tensor, grid: Grid = Grid()) -> Tensor:
     """How hand features go back to where the hands are: (N, body cells, hand cells) for boxes xyxy (N, 4).
 
     Every row of the result holds the bilinear weights with which one cell of the body grid samples the hand
     grid; they sum to 1 inside the hand's feature and fade to 0 over one cell around it.
     """
     boxes = boxes.float()
-    across = _axis_placement(boxes[:, 0], boxes[:, 2], grid[1], FIRST_COLUMN)
-    down = _axis_placement(boxes[:, 1], boxes[:, 3], grid[0], 0)
+    across = _axis_placement(boxes[:, 0], boxes[:, 2], grid, grid.first_column, grid.columns)
+    down = _axis_placement(boxes[:, 1], boxes[:, 3], grid, 0, grid.rows)
     return torch.einsum('nvy,nux->nvuyx', down, across).flatten(3).flatten(1, 2)
 
 
-def _axis_placement(start, end, count, first):
+def _axis_placement(start, end, grid, first, count):
     cell = torch.arange(count, device=start.device)
-    offset = BODY_STRIDE * cell - (start + end)[:, None] / 2
-    at = BOX_GRID // 2 - first + offset * BOX_GRID / (end - start)[:, None]
+    offset = grid.stride * (cell + grid.point) - (start + end)[:, None] / 2
+    at = grid.rows / 2 - grid.point - first + offset * grid.rows / (end - start)[:, None]
     # Linear interpolation with zeros outside is a hat around every cell.
     return (1 - (at.unsqueeze(-1) - cell).abs()).clamp(min=0)

@@ -22,6 +22,7 @@ from ..body.published import PublishedBody
 from ..geometry.crops import body_picture, roi_align
 from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAMConfig, HandFeatures
 from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
+from .prompts import Prompt, Prompts
 from .smpler_x import (
     SMPLER_X_L, SMPLER_X_TINY, BodyEncoder, BodyPose, BodyPositionNet, BodyRegressor, SMPLerXConfig)
 from .vit import VIT_TINY
@@ -38,6 +39,8 @@ class Hand4WholePPConfig:
     body: SMPLerXConfig
     hand: WiLoRConfig
     cham: CHAMConfig
+    #: Whether expression and jaw are looked at; else the face is at rest.
+    face: bool = True
 
 
 HAND4WHOLE_PP = Hand4WholePPConfig(SMPLER_X_L, WILOR, CHAM_HAND4WHOLE_PP)
@@ -104,8 +107,9 @@ class Hand4WholePP(nn.Module):
         self.encoder = BodyEncoder(config.body)
         self.body_position_net = BodyPositionNet(config.body)
         self.body_regressor = BodyRegressor(config.body)
-        self.face_roi_net = FaceRoI()
-        self.face_regressor = FaceRegressor()
+        if config.face:
+            self.face_roi_net = FaceRoI()
+            self.face_regressor = FaceRegressor()
         self.hand_control_net = CHAM(config.cham)
         self.wilor = WiLoR(config.hand, body.mano['right'])
         self.smplx_layer = body.smplx(flat_hand_mean=True, use_face_contour=True)
@@ -113,29 +117,41 @@ class Hand4WholePP(nn.Module):
         for side in SIDES:
             self.register_buffer(f'{side}_mean_pose', body.mano[side].hands_mean, persistent=False)
 
-    def forward(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: Strategy = Strategy()) -> WholeBody:
-        """Patches (B, 3, 512, 384) of people, RGB in [0, 1], and where their hands are: side -> HandBoxes."""
-        hands = self.look_at_hands(patches, boxes)
+    def forward(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: Strategy = Strategy(),
+                prompts: Prompts | None = None) -> WholeBody:
+        """Patches (B, 3, 512, 384) of people, RGB in [0, 1], and where their hands are: side -> HandBoxes.
+
+        prompts: what a detector saw, for a network that takes it.
+        """
+        hands = self.look_at_hands(patches, boxes, prompts)
         cond = self.condition(hands, boxes) if strategy.wrist == 'cham' else None
-        feature, tokens = self.encoder(body_picture(patches).to(_dtype(self.encoder)), cond)
+        feature, tokens = self.encoder(body_picture(patches).to(_dtype(self.encoder)), cond, prompts and prompts.body)
         # Where half precision is used, it ends here: rotations want more.
         feature, tokens = feature.to(_dtype(self.body_regressor)), tokens.to(_dtype(self.body_regressor))
         where = self.body_position_net(feature)
         body = self.body_regressor(tokens, where)
-        face = self.face_regressor(self.face_roi_net(patches, face_box(where)))
+        face = self.look_at_face(patches, where)
         if strategy.wrist == 'copy':
             body = copy_wrists(body, hands, boxes)
         return self.assemble(body, face, where, hands, boxes, strategy)
 
-    def look_at_hands(self, patches: Tensor, boxes: Mapping[str, HandBoxes]) -> dict[str, PlacedHands]:
+    def look_at_hands(self, patches: Tensor, boxes: Mapping[str, HandBoxes], prompts: Prompts | None = None
+                      ) -> dict[str, PlacedHands]:
         """What the hand expert says: side -> PlacedHands of those that exist."""
         people = {side: boxes[side].exists.nonzero()[:, 0] for side in SIDES}
         where = torch.cat([boxes[side].boxes[people[side]] for side in SIDES])
         left = torch.arange(len(where), device=where.device) >= len(people['right'])
         crops = roi_align(patches[torch.cat(list(people.values()))], where * PATCH_SCALE)
-        placed = place_hands(self.wilor(prepare_crops(crops, left)), left, where)
+        prompt = None if prompts is None else as_right_hands(prompts.hands, people)
+        placed = place_hands(self.wilor(prepare_crops(crops, left), prompt), left, where)
         return {side: PlacedHands(*(values[left == (side == 'left')] for values in vars(placed).values()))
                 for side in SIDES}
+
+    def look_at_face(self, patches: Tensor, where: Tensor) -> FacePose:
+        """Expression and jaw of B people whose body keypoints are there (B, 25, 3), in heat-map pixels."""
+        if self.config.face:
+            return self.face_regressor(self.face_roi_net(patches, face_box(where)))
+        return FacePose(where.new_zeros(len(where), 10), torch.eye(3).to(where).expand(len(where), 3, 3))
 
     def condition(self, hands: Mapping[str, PlacedHands], boxes: Mapping[str, HandBoxes]) -> list[Tensor] | None:
         """What CHAM adds before every block of the body expert: (B, C, 16, 12) each; None without hands."""
@@ -182,6 +198,14 @@ class Hand4WholePP(nn.Module):
         if strategy.fingers == 'body':
             vertices = pose_as_right(self.wilor.mano, pose[exists], hands.betas, side)
         return PosedHands(vertices, self.wilor.mano.regress_keypoints(vertices), exists)
+
+
+def as_right_hands(prompts: Mapping[str, Prompt], people: Mapping[str, Tensor]) -> Prompt:
+    """Prompts of the hands of `people` (side -> indices), right ones first, left ones mirrored."""
+    mirror = {'right': (1, 1), 'left': (-1, 1)}
+    points = [prompts[side].points[people[side]] for side in SIDES]
+    return Prompt(torch.cat([some * some.new_tensor(mirror[side]) for side, some in zip(SIDES, points)]),
+                  torch.cat([prompts[side].scores[people[side]] for side in SIDES]))
 
 
 def copy_wrists(body: BodyPose, hands: Mapping[str, PlacedHands], boxes: Mapping[str, HandBoxes]) -> BodyPose:

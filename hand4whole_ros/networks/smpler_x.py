@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..geometry.crops import BODY_SIZE, VIRTUAL_FOCAL
 from ..geometry.rotations import rotation_from_6d_rows
+from .prompts import Prompt, PromptConfig, PromptEncoder
 from .vit import VIT_L, VIT_TINY, ViT, ViTConfig
 
 #: Metres: the cube the camera's depth is regressed in.
@@ -35,6 +36,8 @@ class SMPLerXConfig:
     num_joints: int = 21
     num_betas: int = 10
     token_dim: int = 512
+    #: What a detector's keypoints are told it by; None as published.
+    prompt: PromptConfig | None = None
 
 
 SMPLER_X_L = SMPLerXConfig(VIT_L)
@@ -47,15 +50,20 @@ class BodyEncoder(ViT):
     def __init__(self, config: SMPLerXConfig):
         super().__init__(config.vit)
         self.task_tokens = nn.Parameter(torch.zeros(1, config.num_task_tokens, config.vit.embed_dim))
+        self.prompts = None if config.prompt is None else PromptEncoder(config.prompt, config.vit.embed_dim)
 
-    def forward(self, image: Tensor,
-                cond: Sequence[Tensor | None] | Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, cond: Sequence[Tensor | None] | Tensor | None = None,
+                prompt: Prompt | None = None) -> tuple[Tensor, Tensor]:
         """Picture (B, 3, 256, 192), RGB in [0, 1] -> image feature (B, C, 16, 12), task tokens (B, 31, C).
 
-        cond: see ViT.encode.
+        cond: see ViT.encode. prompt: of a network that takes one.
         """
-        tokens, feature = self.encode(image, self.task_tokens.expand(len(image), -1, -1), cond)
-        return feature, tokens
+        leading = self.task_tokens.expand(len(image), -1, -1)
+        count = leading.shape[1]
+        if self.prompts is not None:
+            leading = torch.cat([leading, self.prompts(prompt, len(image))], dim=1)
+        tokens, feature = self.encode(image, leading, cond)
+        return feature, tokens[:, :count]
 
 
 class BodyPositionNet(nn.Module):

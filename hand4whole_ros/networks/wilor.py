@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..geometry.rotations import rotation_from_6d_columns
+from .prompts import Prompt, PromptConfig, PromptEncoder
 from .vit import VIT_H, VIT_TINY, ViT, ViTConfig
 
 #: Side of the square crop in pixels, and of the virtual camera's focal length in them.
@@ -33,6 +34,10 @@ class WiLoRConfig:
     """Dimensions of one WiLoR; RefineNet's follow from the transformer's."""
 
     vit: ViTConfig
+    #: RefineNet looks its maps up where the mesh is seen, not near their corner as published.
+    looks_at_mesh: bool = False
+    #: What a detector's keypoints are told it by; None as published.
+    prompt: PromptConfig | None = None
 
 
 WILOR = WiLoRConfig(VIT_H)
@@ -82,9 +87,9 @@ class PlacedHands:
 class Backbone(ViT):
     """The transformer; 18 tokens (16 rotations, shape, camera) made from a mean hand lead the image's."""
 
-    def __init__(self, config: ViTConfig):
-        super().__init__(config)
-        dim = config.embed_dim
+    def __init__(self, config: WiLoRConfig):
+        super().__init__(config.vit)
+        dim = config.vit.embed_dim
         self.register_buffer('init_hand_pose', torch.zeros(1, 6 * _NUM_ROTATIONS))
         self.register_buffer('init_betas', torch.zeros(1, 10))
         self.register_buffer('init_cam', torch.zeros(1, 3))
@@ -94,13 +99,16 @@ class Backbone(ViT):
         self.decpose = nn.Linear(dim, 6)
         self.decshape = nn.Linear(dim, 10)
         self.deccam = nn.Linear(dim, 3)
+        self.prompts = None if config.prompt is None else PromptEncoder(config.prompt, dim)
 
-    def forward(self, image: Tensor) -> tuple[HandCode, Tensor]:
+    def forward(self, image: Tensor, prompt: Prompt | None = None) -> tuple[HandCode, Tensor]:
         """Normalised picture (N, 3, 256, 192) -> the coarse hand and the image feature (N, C, 16, 12)."""
         leading = torch.cat([self.pose_emb(self.init_hand_pose.view(1, _NUM_ROTATIONS, 6)),
                              self.shape_emb(self.init_betas)[:, None],
-                             self.cam_emb(self.init_cam)[:, None]], dim=1)
-        tokens, feature = self.encode(image, leading.expand(len(image), -1, -1))
+                             self.cam_emb(self.init_cam)[:, None]], dim=1).expand(len(image), -1, -1)
+        if self.prompts is not None:
+            leading = torch.cat([leading, self.prompts(prompt, len(image))], dim=1)
+        tokens, feature = self.encode(image, leading)
         code = HandCode(self.init_hand_pose + self.decpose(tokens[:, :_NUM_ROTATIONS]).flatten(1),
                         self.init_betas + self.decshape(tokens[:, _NUM_ROTATIONS]),
                         self.init_cam + self.deccam(tokens[:, _NUM_ROTATIONS + 1]))
@@ -124,8 +132,10 @@ class FeatureMaps(nn.Module):
 class RefineNet(nn.Module):
     """Looks the coarse mesh up in the feature maps and corrects the hand."""
 
-    def __init__(self, dim: int):
+    def __init__(self, config: WiLoRConfig):
         super().__init__()
+        dim = config.vit.embed_dim
+        self._looks_at_mesh = config.looks_at_mesh
         sampled = dim // 8 + dim // 4 + dim // 2
         self.deconv = FeatureMaps(dim)
         self.dec_pose = nn.Linear(sampled, 6 * _NUM_ROTATIONS)
@@ -134,7 +144,7 @@ class RefineNet(nn.Module):
 
     def sample(self, feature: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
         """(N, 7C/8): for each channel of each map, finest first, the largest value over the vertices."""
-        return torch.cat([_sample_at_vertices(level, vertices, camera).amax(dim=-1)
+        return torch.cat([_sample_at_vertices(level, vertices, camera, self._looks_at_mesh).amax(dim=-1)
                           for level in self.deconv(feature)], dim=1)
 
     def forward(self, feature: Tensor, vertices: Tensor, coarse: HandCode) -> HandCode:
@@ -153,15 +163,18 @@ class WiLoR(nn.Module):
 
     def __init__(self, config: WiLoRConfig, mano: Callable):
         super().__init__()
-        self.backbone = Backbone(config.vit)
-        self.refine_net = RefineNet(config.vit.embed_dim)
+        self.backbone = Backbone(config)
+        self.refine_net = RefineNet(config)
         self.mano = mano
 
-    def forward(self, crops: Tensor) -> HandPrediction:
-        """Crops (N, 3, 256, 256) from `prepare_crops`, one for each hand that exists -> N right hands."""
-        crops = crops.to(self.backbone.patch_embed.proj.weight.dtype)
+    def forward(self, crops: Tensor, prompt: Prompt | None = None) -> HandPrediction:
+        """Crops (N, 3, 256, 256) from `prepare_crops`, one for each hand that exists -> N right hands.
+
+        prompt: of a network that takes one, mirrored as the crops are.
+        """
+        crops = crops.to(self.backbone.pos_embed.dtype)
         margin = (crops.shape[-1] - self.backbone.config.image_size[1]) // 2
-        coarse, feature = self.backbone(crops[..., margin:-margin])
+        coarse, feature = self.backbone(crops[..., margin:-margin], prompt)
         coarse_mesh = self.mano(*coarse.rotations(), coarse.betas)
         refined = self.refine_net(feature, coarse_mesh.vertices.to(feature.dtype), coarse)
         global_orient, hand_pose = refined.rotations()
@@ -224,11 +237,13 @@ def _project(points: Tensor, camera: Tensor, size: float) -> Tensor:
     return seen[..., :2] / seen[..., 2:] * (FOCAL / size)
 
 
-def _sample_at_vertices(level: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
+def _sample_at_vertices(level: Tensor, vertices: Tensor, camera: Tensor, at_mesh: bool = False) -> Tensor:
     """Map (N, C, h, w), vertices (N, V, 3) -> values (N, C, V), bilinear, zero outside."""
     height, width = level.shape[-2:]
     # The projection lacks the map's principal point and counts the map's height as 1, so every vertex falls
     # within a pixel of the map's corner. The published weights were trained that way.
     pixels = _project(vertices, camera, height)
+    if at_mesh:
+        pixels = pixels * height + pixels.new_tensor([(width - 1) / 2, (height - 1) / 2])
     grid = 2 * pixels / pixels.new_tensor([width - 1, height - 1]) - 1
     return F.grid_sample(level, grid[:, None].to(level.dtype), align_corners=True)[:, :, 0]
