@@ -1,7 +1,10 @@
 """The field's error measures, on points in metres; leading dimensions are a batch and stay.
 
 MPJPE and its variants: Ionescu et al., Human3.6M, 2014, PA- being after a similarity (Procrustes)
-alignment; MRRPE: Moon et al., InterHand2.6M, 2020, here between the wrists.
+alignment; on vertices of a mesh the same functions give MPVPE and PA-MPVPE. Which point is laid onto which before
+(`root_relative_mpjpe`) is each data set's own rule: the pelvis for whole bodies, the wrist for hands, the neck for
+faces (Hand4Whole, CVPR workshops 2022, section 5.1); protocols.py has the table. MRRPE: Moon et al., InterHand2.6M,
+2020, here between the wrists. Shares of near points are in nearness.py, measures of motion in motion.py.
 """
 
 from __future__ import annotations
@@ -27,11 +30,29 @@ def root_relative_mpjpe(predicted: np.ndarray, true: np.ndarray, predicted_root:
                  np.asarray(true) - np.asarray(true_root)[..., None, :])
 
 
+def bone_scaled_mpjpe(predicted: np.ndarray, true: np.ndarray, predicted_bone: np.ndarray,
+                      true_bone: np.ndarray) -> np.ndarray:
+    """MPJPE with one bone laid onto the true one by its first end, and the prediction scaled to the true bone's length.
+
+    (..., N, 3) twice; bones (..., 2, 3), the first end is the root. InterHand2.6M is measured so since IntagHand (Li et
+    al., CVPR 2022), from the middle MCP to the wrist: it leaves out the size of the hand.
+    """
+    predicted, true = np.asarray(predicted, float), np.asarray(true, float)
+    predicted_bone, true_bone = np.asarray(predicted_bone, float), np.asarray(true_bone, float)
+    length, true_length = (np.linalg.norm(np.diff(bone, axis=-2), axis=-1) for bone in (predicted_bone, true_bone))
+    scaled = (predicted - predicted_bone[..., :1, :]) * (true_length / length)[..., None]
+    return mpjpe(scaled, true - true_bone[..., :1, :])
+
+
 def pa_mpjpe(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     """MPJPE after the rotation, translation and scale that lay the prediction best onto the truth."""
-    aligned = procrustes_aligned(torch.as_tensor(np.asarray(predicted, float)),
-                                 torch.as_tensor(np.asarray(true, float)))
-    return mpjpe(aligned.numpy(), true)
+    return mpjpe(pa_aligned(predicted, true), true)
+
+
+def pa_aligned(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """(..., N, 3) twice -> the prediction by the rotation, translation and scale that lay it best onto the truth."""
+    return procrustes_aligned(torch.as_tensor(np.asarray(predicted, float)),
+                              torch.as_tensor(np.asarray(true, float))).numpy()
 
 
 def palm_frame(keypoints: np.ndarray) -> np.ndarray:
@@ -67,6 +88,15 @@ def mrrpe(predicted_left: np.ndarray, predicted_right: np.ndarray, true_left: np
     predicted = np.asarray(predicted_right, float) - np.asarray(predicted_left, float)
     true = np.asarray(true_right, float) - np.asarray(true_left, float)
     return np.linalg.norm(predicted - true, axis=-1)
+
+
+def rrve(predicted: dict[str, np.ndarray], true: dict[str, np.ndarray], predicted_root: np.ndarray,
+         true_root: np.ndarray) -> np.ndarray:
+    """Mean distance over the vertices of both hands (side -> (..., V, 3)) after the right wrists (..., 3) are laid
+    onto each other: shape, pose and relation of the two in one figure (Moon, InterWild, CVPR 2023)."""
+    together = (np.concatenate([np.asarray(hands[side]) for side in ('left', 'right')], axis=-2)
+                for hands in (predicted, true))
+    return root_relative_mpjpe(*together, predicted_root, true_root)
 
 
 def relative_depth_error(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
