@@ -62,3 +62,15 @@ def read_vertex_ids(path: Path, num_vertices: int) -> dict[str, np.ndarray]:
             raise BodyModelError(f'{path}: {keys[side]} should number {NUM_VERTICES} different vertices '
                                  f'of {num_vertices}')
     return {side: values.astype(np.int64) for side, values in ids.items()}
+
+
+def read_face_vertex_ids(path: Path, num_vertices: int) -> np.ndarray:
+    """(N,) int64 from SMPL-X__FLAME_vertex_ids.npy: which vertices of SMPL-X are the head's. Raises BodyModelError."""
+    try:
+        ids = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BodyModelError(f'{path} cannot be read as an array ({error}); is the download complete?') from None
+    if not isinstance(ids, np.ndarray) or ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer) or not ids.size \
+            or ids.min() < 0 or ids.max() >= num_vertices or len(np.unique(ids)) != len(ids):
+        raise BodyModelError(f'{path} should number different vertices of {num_vertices}')
+    return ids.astype(np.int64)

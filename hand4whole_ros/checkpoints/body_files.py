@@ -6,18 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..body.mano import read_mano_npz
-from ..body.published import PublishedBody, read_vertex_ids
+from ..body.published import PublishedBody, read_face_vertex_ids, read_vertex_ids
 from ..body.smplx_file import read_smplx_npz
-from .files import BODY_FILES, MANO_LEFT, MANO_RIGHT, SMPLX, VERTEX_IDS, PublishedFile
+from .files import (
+    BODY_FILES, FACE_VERTEX_IDS, MANO_LEFT, MANO_RIGHT, SMPLX, SMPLX_FEMALE, SMPLX_MALE, VERTEX_IDS, PublishedFile)
 from .store import Store
 
 #: Vertices of SMPL-X, which the vertex ids of MANO's hands number.
 _SMPLX_VERTICES = 10475
 
-#: File -> what reads its .npz and raises BodyModelError for one that posing cannot use.
+#: File -> what reads it, in its preferred form, and raises BodyModelError for one that cannot be used.
 READERS: dict[PublishedFile, Callable[[Path], object]] = {
     SMPLX: read_smplx_npz, MANO_RIGHT: read_mano_npz, MANO_LEFT: read_mano_npz,
-    VERTEX_IDS: lambda path: read_vertex_ids(path, _SMPLX_VERTICES)}
+    VERTEX_IDS: lambda path: read_vertex_ids(path, _SMPLX_VERTICES),
+    SMPLX_MALE: read_smplx_npz, SMPLX_FEMALE: read_smplx_npz,
+    FACE_VERTEX_IDS: lambda path: read_face_vertex_ids(path, _SMPLX_VERTICES)}
 
 
 def load_body(store: Store, smplx: Path | None = None) -> PublishedBody:

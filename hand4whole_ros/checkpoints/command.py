@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import CheckpointError
-from .files import BODY_FILES, ESTIMATOR, FILES, TRAINING, named
+from .files import DATASETS, ESTIMATOR, FILES, TRAINING, named
 from .store import VARIABLE, Store
 
 _USES = {ESTIMATOR: 'to run the estimator hand4whole_pp',
-         TRAINING: 'besides these, to train CHAM from where its authors started'}
+         TRAINING: 'besides these, to train CHAM from where its authors started',
+         DATASETS: 'besides these, to measure on some data sets (hand4whole evaluate --help) and to train on them'}
 
 
 def list_files(store: Store) -> None:
@@ -86,7 +87,7 @@ def _how_to_get(store, file):
             f'  licence: {file.licence}\n'
             f'  1. {file.page} : {file.how}\n'
             f'  2. put {names} into {store.folder}'
-            + ('; of a .pkl, hand4whole weights convert makes the .npz' if file in BODY_FILES else ''))
+            + ('; of a .pkl, hand4whole weights convert makes the .npz' if len(file.file_names) > 1 else ''))
 
 
 def verify(store: Store, renew: bool = False, config=None) -> bool:
@@ -149,8 +150,8 @@ def convert(store: Store, sources: Sequence[Path], output: Path | None = None) -
     """Make an .npz of each pickle, or of all in the store that have none yet. Raises CheckpointError."""
     from .convert import convert as convert_one
     found = store.find_all()
-    sources = sources or [found[file.file_names[1]] for file in BODY_FILES
-                          if file.file_names[1] in found and file.file_names[0] not in found]
+    sources = sources or [found[file.file_names[1]] for file in FILES if len(file.file_names) > 1
+                          and file.file_names[1] in found and file.file_names[0] not in found]
     if not sources:
         print(f'nothing to convert: no .pkl without its .npz in {store.folder}')
     for source in sources:

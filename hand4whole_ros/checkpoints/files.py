@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: What files are needed for: to run the estimator of that name, or to train CHAM from where its authors started.
-ESTIMATOR, TRAINING = 'hand4whole_pp', 'training'
+#: What files are needed for: to run the estimator of that name, to train CHAM from where its authors started, or to
+#: work out the truth of data sets.
+ESTIMATOR, TRAINING, DATASETS = 'hand4whole_pp', 'training', 'datasets'
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class PublishedFile:
     licence: str
     #: Rounded, as listings of the file say; 'unknown' where none was found.
     size: str
-    #: What it is needed for: ESTIMATOR or TRAINING.
+    #: What it is needed for: ESTIMATOR, TRAINING or DATASETS.
     use: str
     #: File names, the preferred one first.
     file_names: tuple[str, ...]
@@ -36,8 +37,15 @@ _MANO_LICENCE = 'MANO licence: non-commercial scientific research'
 _MANO_HOW = 'register, download "Models & Code" (mano_v1_2.zip), take it from the folder models'
 
 
-def _model(name, purpose, page, how, licence, size):
-    return PublishedFile(name, purpose, page, how, licence, size, ESTIMATOR, (f'{name}.npz', f'{name}.pkl'))
+def _model(name, purpose, page, how, licence, size, use=ESTIMATOR):
+    return PublishedFile(name, purpose, page, how, licence, size, use, (f'{name}.npz', f'{name}.pkl'))
+
+
+def _smplx(name, whose, use):
+    return _model(name, f'SMPL-X: the body model{whose}', 'https://smpl-x.is.tue.mpg.de/',
+                  'register, download SMPL-X v1.1 (models_smplx_v1_1.zip), '
+                  f'take {name}.npz from the folder models/smplx',
+                  _SMPLX_LICENCE, '109 MB', use)
 
 
 SNAPSHOT = PublishedFile(
@@ -53,10 +61,7 @@ WILOR = PublishedFile(
     'https://huggingface.co/spaces/rolpotamias/WiLoR/resolve/main/pretrained_models/wilor_final.ckpt',
     '3e97aafc7dd08d883a4cc5a027df61fdb6fda6136dbd1319405413862ada6bb2')
 
-SMPLX = _model(
-    'SMPLX_NEUTRAL', 'SMPL-X: the body model', 'https://smpl-x.is.tue.mpg.de/',
-    'register, download SMPL-X v1.1 (models_smplx_v1_1.zip), take SMPLX_NEUTRAL.npz from the folder models/smplx',
-    _SMPLX_LICENCE, '109 MB')
+SMPLX = _smplx('SMPLX_NEUTRAL', '', ESTIMATOR)
 MANO_RIGHT = _model('MANO_RIGHT', 'MANO: the right hand', 'https://mano.is.tue.mpg.de/', _MANO_HOW, _MANO_LICENCE,
                     '3.82 MB')
 MANO_LEFT = _model('MANO_LEFT', 'MANO: the left hand', 'https://mano.is.tue.mpg.de/', _MANO_HOW, _MANO_LICENCE,
@@ -78,8 +83,17 @@ HAND4WHOLE = PublishedFile(
     'download it in a browser; call it snapshot_6.pth.tar',
     'MIT for the code, none stated for the weights', 'unknown', TRAINING, ('snapshot_6.pth.tar',))
 
+SMPLX_MALE = _smplx('SMPLX_MALE', ' of men, in which AGORA and ARCTIC are fitted', DATASETS)
+SMPLX_FEMALE = _smplx('SMPLX_FEMALE', ' of women, in which AGORA and ARCTIC are fitted', DATASETS)
+FACE_VERTEX_IDS = PublishedFile(
+    'SMPL-X__FLAME_vertex_ids.npy', 'which vertices of SMPL-X are the head: errors of faces',
+    'https://smpl-x.is.tue.mpg.de/',
+    'register, download the MANO and FLAME vertex indices (smplx_mano_flame_correspondences.zip)', _SMPLX_LICENCE,
+    '40 kB', DATASETS, ('SMPL-X__FLAME_vertex_ids.npy',))
+
 #: All of them, in the order they are shown.
-FILES = (SNAPSHOT, WILOR, SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS, SMPLER_X, HAND4WHOLE)
+FILES = (SNAPSHOT, WILOR, SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS, SMPLER_X, HAND4WHOLE, SMPLX_MALE, SMPLX_FEMALE,
+         FACE_VERTEX_IDS)
 
 #: The body model files, in the order PublishedBody.load takes them.
 BODY_FILES = (SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS)

@@ -1,4 +1,4 @@
-"""Reading the arrays of a pickled body model file without running anything that is in it.
+"""Reading pickled data without running anything that is in them: body models, annotations of data sets.
 
 SMPL-X and MANO come as pickles of Python 2: dictionaries of numpy arrays, scipy's sparse matrices and chumpy's
 arrays. A pickle names what is to be called while it is read. Here every such name leads to a stand-in of this file or
@@ -12,7 +12,9 @@ import math
 import pickle
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -30,8 +32,8 @@ class _Refused(Exception):
     """The pickle names something that is not admitted."""
 
 
-class _StandIn:
-    """Keeps its state; made without arguments."""
+class StandIn:
+    """Keeps its state; made without arguments. One that has a `value(depth)` says by it what it stands for."""
 
     state: object = None
 
@@ -44,7 +46,7 @@ class _StandIn:
         return next((state[name] for name in names if name in state), None)
 
 
-class _Dtype(_StandIn):
+class _Dtype(StandIn):
     """numpy.dtype. Its state tells the byte order."""
 
     def __init__(self, code='', *flags):
@@ -58,7 +60,7 @@ class _Dtype(_StandIn):
         return np.dtype(self.code).newbyteorder(order if order in ('<', '>') else '=')
 
 
-class _Array(_StandIn):
+class _Array(StandIn):
     """numpy.ndarray. The arguments make an empty one; the state says the rest."""
 
     def __init__(self, *placeholder):
@@ -68,8 +70,18 @@ class _Array(_StandIn):
         _, shape, dtype, fortran, raw = self.state
         return _from_bytes(raw, dtype, shape, fortran)
 
+    def objects(self, depth):
+        """(...) of what its entries stand for, where they are objects; None where they are not."""
+        _, shape, dtype, fortran, entries = self.state
+        if not isinstance(dtype, _Dtype) or dtype.code not in ('O', 'O8') or not isinstance(entries, list):
+            return None
+        found = np.empty(len(entries), object)
+        for k, entry in enumerate(entries):
+            found[k] = plain(entry, depth)
+        return found.reshape(_sizes(shape), order='F' if fortran else 'C')
 
-class _Buffer(_StandIn):
+
+class _Buffer(StandIn):
     """numpy's function that makes an array of protocol 5 from bytes."""
 
     def __init__(self, raw, dtype, shape, order):
@@ -79,7 +91,7 @@ class _Buffer(_StandIn):
         return _from_bytes(*self.arguments)
 
 
-class _Scalar(_StandIn):
+class _Scalar(StandIn):
     """A numpy number."""
 
     def __init__(self, dtype, raw=b''):
@@ -89,7 +101,7 @@ class _Scalar(_StandIn):
         return _from_bytes(*self.arguments)
 
 
-class _Compressed(_StandIn):
+class _Compressed(StandIn):
     """scipy.sparse.csc_matrix, and csr_matrix with rows and columns exchanged."""
 
     by_rows = False
@@ -105,7 +117,7 @@ class _CompressedRows(_Compressed):
     by_rows = True
 
 
-class _Coordinates(_StandIn):
+class _Coordinates(StandIn):
     """scipy.sparse.coo_matrix."""
 
     def value(self, depth):
@@ -114,14 +126,14 @@ class _Coordinates(_StandIn):
                       _resolve(self.entry('data'), depth))
 
 
-class _Ch(_StandIn):
+class _Ch(StandIn):
     """chumpy.ch.Ch: an array under the name x."""
 
     def value(self, depth):
         return _resolve(self.entry('x'), depth)
 
 
-class _Select(_StandIn):
+class _Select(StandIn):
     """chumpy.reordering.Select: entries idxs of the flattened array a, in preferred_shape where there is one."""
 
     def value(self, depth):
@@ -130,7 +142,7 @@ class _Select(_StandIn):
         return chosen if shape is None else chosen.reshape(_sizes(shape))
 
 
-class _Bytes(_StandIn):
+class _Bytes(StandIn):
     """How Python 3 writes bytes for Python 2: as text to encode, or as nothing at all."""
 
     def __new__(cls, text='', encoding='latin1'):
@@ -139,11 +151,11 @@ class _Bytes(_StandIn):
         return text.encode('latin1')
 
 
-class _Reconstructor(_StandIn):
+class _Reconstructor(StandIn):
     """How Python 2 makes objects of old protocols."""
 
     def __new__(cls, kind, base=object, state=None):
-        if not (isinstance(kind, type) and issubclass(kind, _StandIn)):
+        if not (isinstance(kind, type) and issubclass(kind, StandIn)):
             raise _Refused(f'an object of {kind}')
         return kind()
 
@@ -169,9 +181,13 @@ _ADMITTED = _admitted()
 
 
 class _Unpickler(pickle.Unpickler):
+    def __init__(self, stream, more):
+        super().__init__(stream, encoding='latin1')
+        self._admitted = {**_ADMITTED, **more}
+
     def find_class(self, module, name):
         try:
-            return _ADMITTED[f'{module}.{name}']
+            return self._admitted[f'{module}.{name}']
         except KeyError:
             raise _Refused(f'{module}.{name}') from None
 
@@ -187,21 +203,55 @@ def read_pickle(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         if size > MAX_FILE_BYTES:
             raise CheckpointError(f'{path} has {size >> 20} MB: no body model file is that large')
         with open(path, 'rb') as stream:
-            found = _Unpickler(stream, encoding='latin1').load()
-        if not isinstance(found, dict):
-            raise CheckpointError(f'{path} is not a body model file: it holds no dictionary of arrays')
-        return _numeric(found)
-    except CheckpointError:
-        raise
-    except _Refused as error:
-        raise CheckpointError(f'{path} asks for {error}, which is nothing a body model file needs and could run code: '
-                              f'refused, and nothing of the file was run') from None
+            return read_stream(stream, path, 'body model file', _numeric_entries)
     except OSError as error:
         raise CheckpointError(f'{path} cannot be read: {error.strerror or error}') from None
+
+
+def read_stream(stream: BinaryIO, name: Path | str, kind: str, make=None, more: Mapping[str, type] | None = None):
+    """What `make` makes of the object that is pickled in a stream; `plain` by default.
+
+    name: of the file, and kind: what it should be ('body model file'), both for messages. more: further names that are
+    admitted -> a StandIn or a plain container. Raises CheckpointError.
+    """
+    try:
+        return (make or plain)(_Unpickler(stream, more or {}).load())
+    except (CheckpointError, OSError):
+        raise
+    except _Refused as error:
+        raise CheckpointError(f'{name} asks for {error}, which is nothing a {kind} needs and could run code: '
+                              f'refused, and nothing of the file was run') from None
     except Exception as error:  # damaged bytes raise a dozen kinds
-        raise CheckpointError(f'{path} cannot be read as a pickled body model '
+        raise CheckpointError(f'{name} cannot be read as a pickled {kind.removesuffix(" file")} '
                               f'({type(error).__name__}: {" ".join(str(error).split())[:100]}); '
                               f'is the download complete?') from None
+
+
+def plain(value, depth: int = 0):
+    """What a pickled object stands for, as dictionaries, lists, texts, numbers and arrays; arrays of objects stay such.
+
+    None for arrays of texts and of records. ValueError for any other stand-in that says nothing of itself.
+    """
+    if depth > _MAX_DEPTH:
+        raise ValueError('containers within containers without end')
+    if isinstance(value, Mapping):
+        return {plain(key, depth + 1): plain(entry, depth + 1) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry, depth + 1) for entry in value]
+    if not isinstance(value, StandIn):
+        return value
+    found = value.value(depth + 1) if hasattr(value, 'value') else None
+    if found is None and isinstance(value, _Array):
+        return value.objects(depth + 1)
+    if found is None:
+        raise ValueError(f'an entry that is no {type(value).__name__.strip("_").lower()} of numbers')
+    return found.item() if isinstance(found, np.ndarray) and isinstance(value, _Scalar) else found
+
+
+def _numeric_entries(found):
+    if not isinstance(found, dict):
+        raise ValueError('it holds no dictionary of arrays')
+    return _numeric(found)
 
 
 def _numeric(found):
@@ -219,7 +269,7 @@ def _resolve(value, depth):
     """The array that a value stands for; None where it is no array of numbers."""
     if depth > _MAX_DEPTH:
         raise ValueError('arrays within arrays without end')
-    if isinstance(value, _StandIn):
+    if isinstance(value, StandIn):
         return value.value(depth + 1) if hasattr(value, 'value') else None
     if isinstance(value, (list, tuple, bool, int, float)) and value != []:
         array = np.array(value)

@@ -1,0 +1,157 @@
+"""AGORA (Patel et al., CVPR 2021): rendered scans of several people, with SMPL-X fitted to them.
+
+Files, anywhere below the folder: the camera data frames (validation_0_withjv.pkl or validation_0.pkl and so on, and the
+same with train), pictures (NAME.png of 3840 x 2160 or NAME_1280x720.png), and smplx_gt with the fits. Frames `withjv`
+hold joints and meshes in the camera's frame; with other frames, and to train, the fits are posed by SMPL-X of their
+gender.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from .. import skeleton
+from ..body.smplx_file import NUM_BETAS
+from ..checkpoints import CheckpointError
+from ..checkpoints.pickles import read_pickle
+from . import DatasetError
+from .agora_camera import WIDTH, camera_of, fit_to_camera
+from .data_frames import read_frame
+from .files import base_folder, form_of, missing, numbers, picture_size
+from .reader import Reader, box_around
+from .sample import Sample
+from .truth_bodies import NUM_SMPLX_POINTS, NUM_VERTICES, TruthBodies, body_of_points
+
+_logger = logging.getLogger(__name__)
+
+_SMALL = '_1280x720'
+_WITH = '_withjv'
+_POINTS, _MESHES = 'gt_joints_3d', 'gt_verts'
+_OF_A_PERSON = ('X', 'Y', 'Z', 'Yaw', 'gender', 'gt_path_smplx', _POINTS, _MESHES)
+
+
+class AGORA(Reader):
+    """See the module. People that the data set calls valid, and of whose pictures one size is there.
+
+    Children are left out where their bodies would have to be posed: that takes a template of their own.
+    """
+
+    name = 'agora'
+
+    def __init__(self, root: Path | str, split: str | None = None, bodies: TruthBodies | None = None):
+        super().__init__(root, split, bodies)
+        folder = base_folder(self.root, '*', self.info)
+        self._tables, self._pictures, self._fits = self._find(folder)
+        if not self._tables:
+            raise missing(folder / f'{self.split}_0_withjv.pkl', self.info)
+        self._people, children = [], 0
+        self._read_table = lru_cache(maxsize=1)(self._read_table)
+        for number, path in enumerate(self._tables):
+            table = self._read_table(number)
+            posed = _POINTS not in table
+            if posed and self._fits is None:
+                raise missing(folder / 'smplx_gt', self.info)
+            with form_of(path, self.info):
+                for row, name in enumerate(table['imgPath']):
+                    for person, valid in enumerate(table['isValid'][row]):
+                        child = posed and bool(table['kid'][row][person])
+                        children += child
+                        if valid and not child and Path(str(name)).stem in self._pictures:
+                            self._people.append((number, row, person))
+        if children:
+            _logger.warning('%s: %d children are left out; data frames with joints and vertices have them',
+                            self.info.title, children)
+        if not self._people:
+            name = str(table['imgPath'][0])
+            raise DatasetError(f'{folder}: no picture of the data frames, such as {name} or '
+                               f'{Path(name).stem}{_SMALL}.png; {self.info.title}: {self.info.page}')
+
+    def _find(self, folder):
+        """The data frames in order; name -> path of pictures, the larger where there are both; where smplx_gt is."""
+        tables, pictures, fits = {}, {}, None
+        for place, folders, names in os.walk(folder):
+            if 'smplx_gt' in folders:
+                fits = Path(place)
+                folders.remove('smplx_gt')
+            for name in names:
+                stem, suffix = os.path.splitext(name)
+                if suffix == '.png':
+                    key = stem.removesuffix(_SMALL)
+                    if key not in pictures or key == stem:
+                        pictures[key] = Path(place, name)
+                elif suffix == '.pkl' and (number := self._number(stem)) is not None:
+                    # Training takes the small frames: those with meshes have gigabytes.
+                    if number not in tables or stem.endswith(_WITH) != (self.split == 'train'):
+                        tables[number] = Path(place, name)
+        return [tables[number] for number in sorted(tables)], pictures, fits
+
+    def _number(self, stem):
+        """3 of 'validation_3_withjv'; None of names that are no data frame's."""
+        start, _, number = stem.removesuffix(_WITH).rpartition('_')
+        return int(number) if start == self.split and number.isdigit() else None
+
+    def _read_table(self, number):
+        return read_frame(self._tables[number])
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def __getitem__(self, index: int) -> Sample:
+        number, row, person = self._people[index]
+        table = self._read_table(number)
+        with form_of(self._tables[number], self.info):
+            entry = {name: values[row] for name, values in table.items()}
+            name = Path(str(entry['imgPath'])).stem
+            intrinsics, camera = camera_of(name, entry)
+            one = {key: entry[key][person] for key in _OF_A_PERSON if key in entry}
+            motion = fit_to_camera(camera, [float(one[axis]) for axis in 'XYZ'], float(one['Yaw']))
+            body = self._body(one, motion)
+        picture = self._pictures[name]
+        width, height = picture_size(picture, self.info)
+        if width != WIDTH:
+            scale = width / WIDTH
+            intrinsics = replace(intrinsics, fx=intrinsics.fx * scale, fy=intrinsics.fy * scale, cx=width / 2,
+                                 cy=height / 2, width=width, height=height)
+        hands = self.bodies.hands_of_body(body)
+        box = box_around(body.keypoints_3d[body.known], intrinsics)
+        return Sample(f'{name}/{person}', picture, intrinsics, box, body, hands['left'], hands['right'])
+
+    def _body(self, one, motion):
+        path = str(one['gt_path_smplx'])
+        if _POINTS not in one:
+            local, betas, expression, transl = self._read_fit(path, str(one['gender']))
+            return self.bodies.body(local, betas[:NUM_BETAS], expression, transl, motion, str(one['gender']))
+        mesh = numbers(one[_MESHES], NUM_VERTICES, 3) if _MESHES in one else None
+        body = body_of_points(numbers(one[_POINTS], NUM_SMPLX_POINTS, 3), mesh)
+        if self._fits is None:
+            return body
+        local, _, expression, _ = self._read_fit(path, 'neutral')
+        local[0] = motion.turn(local[0])
+        return replace(body, local_rotations=local, expression=expression)
+
+    def _read_fit(self, path, gender):
+        """Local rotations (55, 3), flat-hand zero, betas, expression (10,), transl (3,) m of one fit.
+
+        gender: of the model file whose resting hand is taken; they all have the same.
+        """
+        path = (self._fits / path).with_suffix('.pkl')
+        if not path.is_file():
+            raise missing(path, self.info)
+        try:
+            found, _ = read_pickle(path)
+        except CheckpointError as error:
+            raise DatasetError(str(error)) from None
+        with form_of(path, self.info):
+            local = np.concatenate([numbers(found[name], rows.stop - rows.start, 3)
+                                    for name, rows in skeleton.POSE_SLICES.items()])
+            betas = found['betas'].astype(np.float64).reshape(-1)
+            parts = numbers(found['expression'], 10), numbers(found['transl'], 3)
+        for side, mean in self.bodies.hand_means(gender).items():
+            local[skeleton.HAND_SLICE[side]] += mean
+        return local, betas, *parts

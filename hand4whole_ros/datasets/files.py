@@ -1,0 +1,98 @@
+"""Finding and reading the files of a data set; whatever is wrong becomes one line that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..pictures import FORMATS, PictureError, check_size
+from . import DatasetError
+from .catalogue import DatasetInfo
+
+#: A data set may lie this deep in the folder that is named: archives bring folders of their own.
+_MAX_DEPTH = 3
+
+
+def base_folder(root: Path, marker: str, info: DatasetInfo) -> Path:
+    """The folder, `root` or one below it, in which `marker` ('meta/misc.json', may hold *) is found.
+
+    Raises DatasetError that names it, and where the data set comes from.
+    """
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise DatasetError(f'{root}: no such folder; name the one that holds {info.title} with --root')
+    level = [root]
+    for _ in range(_MAX_DEPTH + 1):
+        for folder in level:
+            if next(folder.glob(marker), None):
+                return folder
+        level = [Path(entry) for folder in level for entry in _folders(folder)]
+    raise missing(root / marker, info)
+
+
+def _folders(folder):
+    try:
+        return sorted(entry.path for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith('.'))
+    except OSError:
+        return []
+
+
+def missing(path: Path, info: DatasetInfo) -> DatasetError:
+    """The error that says a file of a data set is not there."""
+    return DatasetError(f'{path}: not found; {info.title} has it: {info.page} ({info.how})')
+
+
+def require(path: Path, info: DatasetInfo) -> Path:
+    """The path, if there is a file. Raises DatasetError."""
+    if not path.is_file():
+        raise missing(path, info)
+    return path
+
+
+def read_json(path: Path, info: DatasetInfo):
+    """The contents of a JSON file. Raises DatasetError."""
+    require(path, info)
+    try:
+        with open(path, encoding='utf-8') as stream:
+            return json.load(stream)
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f'{path}: cannot be read as JSON ({error}); is the download complete?') from None
+
+
+@contextlib.contextmanager
+def form_of(path: Path, info: DatasetInfo) -> Iterator[None]:
+    """Within it, entries that are missing or have another shape become a DatasetError that names the file."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        what = f'it lacks {error}' if isinstance(error, KeyError) else f'{type(error).__name__}: {error}'
+        raise DatasetError(f'{path}: not in the form of {info.title} ({what})') from None
+
+
+def numbers(values, *shape: int) -> np.ndarray:
+    """float64 of a shape. ValueError where there are more or fewer numbers, or some are not finite."""
+    array = np.asarray(values, np.float64)
+    if array.size != np.prod(shape) or not np.isfinite(array).all():
+        raise ValueError(f'{np.prod(shape)} finite numbers expected, found {array.size}')
+    return array.reshape(shape)
+
+
+def picture_size(path: Path, info: DatasetInfo) -> tuple[int, int]:
+    """Width and height of a picture, from its header alone. Raises DatasetError."""
+    require(path, info)
+    try:
+        with Image.open(path, formats=FORMATS) as header:
+            check_size(*header.size, str(path))
+            return header.size
+    except PictureError as error:
+        raise DatasetError(str(error)) from None
+    except Exception:  # Pillow raises anything from OSError to struct.error on damaged bytes
+        raise DatasetError(f'{path}: not a picture; is the download complete?') from None

@@ -1,0 +1,47 @@
+"""FreiHAND (Zimmermann et al., ICCV 2019): pictures of one right hand, with keypoints and MANO's mesh.
+
+Files, S being the split: S_K.json, S_xyz.json, S_verts.json, S/rgb/00000000.jpg and so on. The truth of the evaluation
+split is a download of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..geometry.camera import Intrinsics
+from .files import base_folder, form_of, numbers, picture_size, read_json
+from .reader import Reader, whole_picture
+from .sample import Sample, TrueHand
+from .truth_bodies import TruthBodies
+
+
+class FreiHAND(Reader):
+    """See the module. Of the training pictures, those before the green screen."""
+
+    name = 'freihand'
+
+    def __init__(self, root: Path | str, split: str | None = None, bodies: TruthBodies | None = None):
+        super().__init__(root, split, bodies)
+        self._folder = base_folder(self.root, f'{self.split}_K.json', self.info)
+        self._cameras, self._keypoints, self._vertices = (
+            self._table(part, *shape) for part, shape in (('K', (3, 3)), ('xyz', (21, 3)), ('verts', (778, 3))))
+
+    def _table(self, part, *shape):
+        path = self._folder / f'{self.split}_{part}.json'
+        with form_of(path, self.info):
+            rows = read_json(path, self.info)
+            return numbers(rows, len(rows), *shape).astype(np.float32)
+
+    def __len__(self) -> int:
+        return min(len(self._cameras), len(self._keypoints), len(self._vertices))
+
+    def __getitem__(self, index: int) -> Sample:
+        key = f'{range(len(self))[index]:08d}'
+        picture = self._folder / self.split / 'rgb' / f'{key}.jpg'
+        camera = self._cameras[index].astype(np.float64)
+        intrinsics = Intrinsics(camera[0, 0], camera[1, 1], camera[0, 2], camera[1, 2],
+                                *picture_size(picture, self.info))
+        hand = TrueHand(self._keypoints[index].astype(np.float64), self._vertices[index].astype(np.float64))
+        return Sample(key, picture, intrinsics, whole_picture(intrinsics), right_hand=hand)

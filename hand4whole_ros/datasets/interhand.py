@@ -1,0 +1,111 @@
+"""InterHand2.6M (Moon et al., ECCV 2020): two hands before many cameras, with MANO fitted to them.
+
+Files, S being the split: annotations/S/InterHand2.6M_S_data.json, _camera.json and _MANO_NeuralAnnot.json, and the
+pictures under images/S. Cameras are in millimetres, hands in metres.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import skeleton
+from ..geometry.camera import Intrinsics
+from . import DatasetError
+from .files import base_folder, form_of, numbers, read_json, require
+from .reader import Reader, whole_picture
+from .sample import Sample
+from .truth_bodies import Motion, TruthBodies
+
+#: The world's upward direction.
+_UP = np.array([0, -1.0, 0])
+
+
+class _Picture(NamedTuple):
+    name: str
+    width: int
+    height: int
+    capture: int
+    camera: str
+    frame: int
+
+
+class InterHand(Reader):
+    """See the module. Pictures of both hands, to both of which MANO was fitted.
+
+    Where annotations/aid_ih_S.txt is there, the list of annotation ids that the authors of Hand4Whole++ publish, it
+    says which pictures, and in which order.
+    """
+
+    name = 'interhand'
+
+    def __init__(self, root: Path | str, split: str | None = None, bodies: TruthBodies | None = None):
+        super().__init__(root, split, bodies)
+        marker = f'annotations/{self.split}/InterHand2.6M_{self.split}_data.json'
+        self._folder = base_folder(self.root, marker, self.info)
+        self._fits_path = self._path('MANO_NeuralAnnot')
+        self._fits = read_json(self._fits_path, self.info)
+        self._cameras = read_json(self._path('camera'), self.info)
+        chosen = self._chosen()
+        with form_of(self._folder / marker, self.info):
+            rows = self._pictures(read_json(self._folder / marker, self.info))
+            order = rows if chosen is None else [one for one in chosen if one in rows]
+            rows = [rows[one] for one in order if self._fitted(rows[one])]
+        if not rows:
+            raise DatasetError(f'{self._folder / marker}: no picture of both hands that {self._fits_path.name} has '
+                               f'fits of')
+        # Hundreds of thousands: as arrays they stay shared between the processes of a loader.
+        self._names = np.array([row.name.encode() for row in rows])
+        self._camera_names = sorted({row.camera for row in rows})
+        places = {name: k for k, name in enumerate(self._camera_names)}
+        self._numbers = np.array([(row.width, row.height, row.capture, places[row.camera], row.frame) for row in rows],
+                                 np.int32)
+
+    @staticmethod
+    def _pictures(table):
+        """Annotation id -> its picture, of those of both hands."""
+        pictures = {image['id']: _Picture(image['file_name'], int(image['width']), int(image['height']),
+                                          int(image['capture']), str(image['camera']), int(image['frame_idx']))
+                    for image in table['images']}
+        return {one['id']: pictures[one['image_id']] for one in table['annotations']
+                if one['hand_type'] == 'interacting'}
+
+    def _path(self, part):
+        return self._folder / 'annotations' / self.split / f'InterHand2.6M_{self.split}_{part}.json'
+
+    def _chosen(self):
+        path = self._folder / 'annotations' / f'aid_ih_{self.split}.txt'
+        if not path.is_file():
+            return None
+        with form_of(path, self.info):
+            return [int(line) for line in path.read_text().split()]
+
+    def _fitted(self, picture):
+        fits = self._fits.get(str(picture.capture), {}).get(str(picture.frame), {})
+        return all(fits.get(side) for side in skeleton.SIDES)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: int) -> Sample:
+        name = self._names[index].decode()
+        width, height, capture, place, frame = self._numbers[index].tolist()
+        camera = self._camera_names[place]
+        picture = require(self._folder / 'images' / self.split / name, self.info)
+        with form_of(self._path('camera'), self.info):
+            cameras = self._cameras[str(capture)]
+            rotation = numbers(cameras['camrot'][camera], 3, 3)
+            motion = Motion(rotation, -rotation @ numbers(cameras['campos'][camera], 3) / 1000)
+            intrinsics = Intrinsics(*numbers(cameras['focal'][camera], 2), *numbers(cameras['princpt'][camera], 2),
+                                    width, height)
+        fits = self._fits[str(capture)][str(frame)]
+        hands = {side: self._hand(side, fits[side], motion) for side in skeleton.SIDES}
+        return Sample(f'{self.split}/{name}', picture, intrinsics, whole_picture(intrinsics), None, hands['left'],
+                      hands['right'], True, motion.rotation @ _UP)
+
+    def _hand(self, side, fit, motion):
+        with form_of(self._fits_path, self.info):
+            parameters = numbers(fit['pose'], 48), numbers(fit['shape'], 10), numbers(fit['trans'], 3)
+        return self.bodies.hand(side, *parameters, motion)

@@ -1,0 +1,65 @@
+"""The one datum that readers of data sets make: a person or a pair of hands in a picture, and what is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..geometry.camera import Intrinsics
+
+
+@dataclass(frozen=True)
+class TrueHand:
+    """One hand. Camera optical frame, metres, axis-angle. None: the data set does not say."""
+
+    keypoints_3d: np.ndarray                    # (21, 3) in skeleton.HAND_KEYPOINT_NAMES order
+    vertices: np.ndarray | None = None          # (778, 3) in MANO's topology
+    global_orient: np.ndarray | None = None     # (3,) of MANO's root, which is SMPL-X's wrist, in the camera frame
+    hand_pose: np.ndarray | None = None         # (15, 3) flat-hand zero, SMPL-X's order of fingers
+    betas: np.ndarray | None = None             # (10,) of MANO
+
+
+@dataclass(frozen=True)
+class TrueBody:
+    """A whole body in SMPL-X's parameters. Camera optical frame, metres, axis-angle. None: the data set does not say.
+
+    Where `known` is false the numbers of a keypoint mean nothing. Where `expression` is None nobody looked at the face:
+    jaw and eyes are not known either.
+    """
+
+    joints: np.ndarray                          # (55, 3)
+    keypoints_3d: np.ndarray                    # (137, 3) in keypoints.KEYPOINT_NAMES order
+    known: np.ndarray                           # (137,) bool
+    vertices: np.ndarray | None = None          # (10475, 3) SMPL-X's
+    local_rotations: np.ndarray | None = None   # (55, 3) relative to the parent, flat-hand zero; pelvis in the camera
+    betas: np.ndarray | None = None             # (10,) of the neutral body
+    expression: np.ndarray | None = None        # (10,)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One person, or the hands of one, in one picture. Left and right are the person's own.
+
+    A body set knows `body` and, as parts of it, both hands; a hand set knows hands alone.
+    """
+
+    key: str                                    # unique within the data set, for people to read
+    picture: Path
+    intrinsics: Intrinsics
+    bbox_xywh: np.ndarray                       # (4,) px around the person; the whole picture in hand sets
+    body: TrueBody | None = None
+    left_hand: TrueHand | None = None
+    right_hand: TrueHand | None = None
+    related: bool = False                       # the hands are near each other: their relation is worth learning
+    up: np.ndarray | None = None                # (3,) unit vector against gravity, camera frame; None: not known
+
+    def hand(self, side: str) -> TrueHand | None:
+        """The hand of `side`, 'left' or 'right'."""
+        return self.left_hand if side == 'left' else self.right_hand
+
+    @property
+    def hands_only(self) -> bool:
+        """Nothing is known of the body: what a network says of it can only be kept plausible."""
+        return self.body is None

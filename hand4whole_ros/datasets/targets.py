@@ -1,0 +1,101 @@
+"""What a network may be told about a sample: arrays of fixed shapes, and masks that say which of them are known.
+
+The supervision gap of Hand4Whole++ is in the masks. Body sets know every rotation, the shape and all keypoints. Hand
+sets know fingers, where the wrists point and the relation of the two hands; nothing of the arms that lead there, so the
+wrists' turns relative to the forearm are not known, and of the body only that it stands upright.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from .. import keypoints, skeleton
+from ..body.smplx_file import NUM_BETAS, NUM_EXPRESSION
+from .sample import Sample
+
+_FACE_JOINTS = slice(skeleton.JOINT['jaw'], skeleton.JOINT['right_eye'] + 1)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Of one sample, float32 and bool; camera optical frame, metres, pixels of the whole picture, axis-angle.
+
+    Sides are in the order of skeleton.SIDES. Where a mask is false the numbers are zeros.
+    """
+
+    rotations: np.ndarray           # (55, 3) relative to the parent, flat-hand zero
+    rotations_known: np.ndarray     # (55,)
+    wrists: np.ndarray              # (2, 3) of the wrists, in the camera frame: for hands without arms
+    wrists_known: np.ndarray        # (2,)
+    betas: np.ndarray               # (10,) of the neutral body; where unknown, kept small
+    betas_known: np.ndarray         # ()
+    expression: np.ndarray          # (10,)
+    expression_known: np.ndarray    # ()
+    hand_betas: np.ndarray          # (2, 10) of MANO
+    hand_betas_known: np.ndarray    # (2,)
+    keypoints_3d: np.ndarray        # (137, 3) m
+    keypoints_2d: np.ndarray        # (137, 2) px, through the lens
+    keypoints_known: np.ndarray     # (137,)
+    pixels_known: np.ndarray        # (137,) and before the camera, though perhaps outside of the picture
+    related: np.ndarray             # () the vectors between the hands are to be learnt
+    up: np.ndarray                  # (3,) unit vector against gravity, for bodies that nothing else is known of
+    upright: np.ndarray             # () the body is to stand along `up`
+
+    def as_dict(self) -> dict[str, np.ndarray]:
+        """Name -> array: what a batch is stacked from."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def targets(sample: Sample) -> Targets:
+    """All that the sample knows."""
+    made = {'rotations': np.zeros((skeleton.NUM_JOINTS, 3)), 'rotations_known': np.zeros(skeleton.NUM_JOINTS, bool),
+            'wrists': np.zeros((2, 3)), 'wrists_known': np.zeros(2, bool),
+            'betas': np.zeros(NUM_BETAS), 'betas_known': np.zeros((), bool),
+            'expression': np.zeros(NUM_EXPRESSION), 'expression_known': np.zeros((), bool),
+            'hand_betas': np.zeros((2, NUM_BETAS)), 'hand_betas_known': np.zeros(2, bool),
+            'keypoints_3d': np.zeros((keypoints.NUM_KEYPOINTS, 3)),
+            'keypoints_known': np.zeros(keypoints.NUM_KEYPOINTS, bool),
+            'related': np.array(sample.related), 'up': np.zeros(3) if sample.up is None else sample.up,
+            'upright': np.array(sample.hands_only and sample.up is not None)}
+    if sample.body is not None:
+        _tell_body(sample.body, made)
+    for k, side in enumerate(skeleton.SIDES):
+        hand = sample.hand(side)
+        if hand is None:
+            continue
+        if sample.hands_only:
+            _tell_hand(hand, k, side, made)
+        _tell(made, 'hand_betas', hand.betas, k)
+    made['keypoints_3d'][~made['keypoints_known']] = 0
+    pixels = sample.intrinsics.project(made['keypoints_3d'])
+    made['pixels_known'] = made['keypoints_known'] & np.isfinite(pixels).all(axis=1)
+    made['keypoints_2d'] = np.where(made['pixels_known'][:, None], pixels, 0)
+    return Targets(**{name: np.asarray(value, None if value.dtype == bool else np.float32)
+                      for name, value in made.items()})
+
+
+def _tell_body(body, made):
+    _tell(made, 'rotations', body.local_rotations)
+    _tell(made, 'betas', body.betas)
+    _tell(made, 'expression', body.expression)
+    if body.expression is None:
+        made['rotations_known'][_FACE_JOINTS] = False
+        made['rotations'][_FACE_JOINTS] = 0
+    made['keypoints_3d'][:], made['keypoints_known'][:] = body.keypoints_3d, body.known
+
+
+def _tell_hand(hand, k, side, made):
+    rows = skeleton.HAND_SLICE[side]
+    _tell(made, 'rotations', hand.hand_pose, rows)
+    _tell(made, 'wrists', hand.global_orient, k)
+    places = list(keypoints.HAND_KEYPOINTS[side])
+    made['keypoints_3d'][places], made['keypoints_known'][places] = hand.keypoints_3d, True
+
+
+def _tell(made, name, value, where=...):
+    """Write a value and mark it known, where there is one."""
+    if value is not None:
+        made[name][where] = value
+        made[f'{name}_known'][where] = True

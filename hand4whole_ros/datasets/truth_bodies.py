@@ -1,0 +1,214 @@
+"""Truths that data sets give as parameters of licensed body models, posed into meshes, joints and keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from smplx.lbs import vertices2landmarks
+
+from .. import keypoints, skeleton
+from ..body.mano import Mano, load_pair
+from ..body.npz_file import BodyModelError
+from ..body.published import read_vertex_ids
+from ..body.smplx_file import NUM_BETAS, NUM_EXPRESSION, SmplxModel, read_smplx_npz
+from ..checkpoints import CheckpointError
+from ..checkpoints.files import MANO_LEFT, MANO_RIGHT, SMPLX, SMPLX_FEMALE, SMPLX_MALE, VERTEX_IDS
+from ..checkpoints.store import Store
+from . import DatasetError
+from .sample import TrueBody, TrueHand
+
+NUM_VERTICES = 10475
+#: SMPL-X's 55 joints, points on the skin and landmarks, without the outline of the face.
+NUM_SMPLX_POINTS = 127
+
+_FILES = {'neutral': SMPLX, 'male': SMPLX_MALE, 'female': SMPLX_FEMALE}
+_KEYPOINT_JOINTS = np.array(keypoints.KEYPOINT_JOINTS)
+_FACE = [k for k, name in enumerate(keypoints.KEYPOINT_NAMES) if name.startswith('face')]
+_WITHOUT_OUTLINE = _KEYPOINT_JOINTS < NUM_SMPLX_POINTS
+
+
+@dataclass(frozen=True)
+class Motion:
+    """x -> rotation @ x + translation, from the world, or wherever a truth is given, to the camera. Metres."""
+
+    rotation: np.ndarray        # (3, 3)
+    translation: np.ndarray     # (3,)
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """(..., 3) m -> (..., 3) m."""
+        return points @ self.rotation.T + self.translation
+
+    def turn(self, axis_angle: np.ndarray) -> np.ndarray:
+        """Axis-angle (3,) of something in the world -> in the camera."""
+        return (Rotation.from_matrix(self.rotation) * Rotation.from_rotvec(axis_angle)).as_rotvec()
+
+
+class TruthBodies:
+    """SMPL-X and MANO from a store, each file read when it is first needed.
+
+    Methods raise DatasetError, saying what to run, where a file is missing.
+    """
+
+    def __init__(self, store: Store | None = None):
+        self._store = store or Store()
+        self._smplx: dict[str, SmplxModel] = {}
+        self._hand_means: dict[str, dict[str, np.ndarray]] = {}
+
+    def smplx(self, gender: str = 'neutral') -> SmplxModel:
+        """The layer of 'neutral', 'male' or 'female'; flat-hand zero, with the outline of the face."""
+        if gender not in _FILES:
+            raise DatasetError(f'a body is neutral, male or female, found {gender!r}')
+        if gender not in self._smplx:
+            arrays = self._read(read_smplx_npz, _FILES[gender])
+            self._smplx[gender] = SmplxModel(arrays, flat_hand_mean=True, use_face_contour=True).requires_grad_(False)
+            self._hand_means[gender] = {side: np.asarray(arrays[f'hands_mean{side[0]}'], np.float64).reshape(15, 3)
+                                        for side in skeleton.SIDES}
+        return self._smplx[gender]
+
+    def hand_means(self, gender: str = 'neutral') -> dict[str, np.ndarray]:
+        """side -> (15, 3) axis-angle, the resting hand that published finger poses may be measured from."""
+        self.smplx(gender)
+        return self._hand_means[gender]
+
+    @cached_property
+    def mano(self) -> dict[str, Mano]:
+        """side -> the layer."""
+        return self._read(load_pair, MANO_RIGHT, MANO_LEFT)
+
+    @cached_property
+    def hand_vertices(self) -> dict[str, np.ndarray]:
+        """side -> (778,) SMPL-X vertex of every MANO vertex."""
+        return self._read(lambda path: read_vertex_ids(path, NUM_VERTICES), VERTEX_IDS)
+
+    def has(self, *genders: str) -> bool:
+        """The SMPL-X files of these genders are there."""
+        found = self._store.find_all()
+        return all(_FILES[gender].file_names[0] in found for gender in genders)
+
+    def _read(self, reader, *files):
+        try:
+            return reader(*(self._store.require(file) for file in files))
+        except (CheckpointError, BodyModelError) as error:
+            raise DatasetError(f'the truth of this data set needs a licensed file: {error}') from None
+
+    @torch.inference_mode()
+    def body(self, local_rotations: np.ndarray, betas: np.ndarray, expression: np.ndarray | None, transl: np.ndarray,
+             motion: Motion, gender: str = 'neutral', template: np.ndarray | None = None) -> TrueBody:
+        """Pose SMPL-X and see it from the camera.
+
+        local_rotations (55, 3) axis-angle, flat-hand zero; betas (10,); expression (10,), None where nobody looked at
+        the face; transl (3,) m, SMPL-X's; motion: to the camera. template (10475, 3): the shape of one person in place
+        of the model's mean. The betas of the result are the neutral body's, None where that is not there.
+        """
+        layer = self.smplx(gender)
+        pose = {name: _tensor(local_rotations[rows]).reshape(1, -1) for name, rows in skeleton.POSE_SLICES.items()}
+        face = np.zeros(NUM_EXPRESSION) if expression is None else expression
+        given = {**pose, 'betas': _tensor(betas)[None], 'expression': _tensor(face)[None],
+                 'transl': _tensor(transl)[None], 'return_shaped': False}
+        buffers = {} if template is None else {'v_template': _tensor(template)}
+        found = torch.func.functional_call(layer, buffers, (), given)
+        points = motion.points(found.joints[0].double().numpy())
+        local = np.array(local_rotations, np.float64)
+        local[0] = motion.turn(local[0])
+        if gender != 'neutral' or template is not None:
+            betas = self.neutral_betas(gender, betas, template)
+        known = np.ones(keypoints.NUM_KEYPOINTS, bool)
+        known[_FACE] = expression is not None
+        return TrueBody(points[:skeleton.NUM_JOINTS], points[_KEYPOINT_JOINTS], known,
+                        motion.points(found.vertices[0].double().numpy()), local, betas, expression)
+
+    @torch.inference_mode()
+    def body_of_mesh(self, vertices: np.ndarray) -> TrueBody:
+        """The body of a posed mesh (10475, 3) m in the camera frame, of whose parameters nothing is known.
+
+        Joints are regressed from the posed mesh, as the papers' errors do it.
+        """
+        layer, mesh = self.smplx(), _tensor(vertices)[None]
+        skin = mesh[:, layer.vertex_joint_selector.extra_joints_idxs]
+        landmarks = vertices2landmarks(mesh, layer.faces_tensor, layer.lmk_faces_idx[None], layer.lmk_bary_coords[None])
+        joints = (layer.J_regressor @ mesh)[:, :skeleton.NUM_JOINTS]
+        return body_of_points(torch.cat([joints, skin, landmarks], dim=1)[0].double().numpy(), vertices)
+
+    def neutral_betas(self, gender: str, betas: np.ndarray, template: np.ndarray | None = None) -> np.ndarray | None:
+        """(10,) of the neutral body whose T-pose comes nearest to that of a body of another gender or template.
+
+        By least squares over all vertices; None where the neutral file is not there.
+        """
+        if not self.has('neutral'):
+            return None
+        layer = self.smplx(gender)
+        mean = layer.v_template.double().numpy() if template is None else template
+        mesh = mean + layer.shapedirs[..., :NUM_BETAS].double().numpy() @ np.asarray(betas, np.float64)
+        centre, directions = self._neutral_shape
+        return directions @ (mesh - mesh.mean(0) - centre).reshape(-1)
+
+    @cached_property
+    def _neutral_shape(self):
+        """The neutral T-pose around its middle (V, 3), and what takes differences from it (3 V,) to betas."""
+        layer = self.smplx()
+        template, shapes = layer.v_template.double().numpy(), layer.shapedirs[..., :NUM_BETAS].double().numpy()
+        shapes = shapes - shapes.mean(0)    # where the body stands is no part of its shape
+        return template - template.mean(0), np.linalg.pinv(shapes.reshape(-1, NUM_BETAS))
+
+    def hands_of_body(self, body: TrueBody) -> dict[str, TrueHand]:
+        """side -> the hand of a body: what is known of the one is known of the other, but for MANO's betas."""
+        hands = {}
+        turns = None if body.local_rotations is None else _global_rotations(body.local_rotations)
+        for side in skeleton.SIDES:
+            vertices = None if body.vertices is None else body.vertices[self.hand_vertices[side]]
+            rows = skeleton.HAND_SLICE[side]
+            hands[side] = TrueHand(
+                body.keypoints_3d[list(keypoints.HAND_KEYPOINTS[side])], vertices,
+                None if turns is None else turns[skeleton.WRIST[side]].as_rotvec(),
+                None if body.local_rotations is None else body.local_rotations[rows])
+        return hands
+
+    @torch.inference_mode()
+    def hand(self, side: str, pose: np.ndarray, betas: np.ndarray, transl: np.ndarray, motion: Motion) -> TrueHand:
+        """Pose MANO as its files are published and see it from the camera.
+
+        pose (48,) axis-angle, the root's first, the fingers' around MANO's mean; betas (10,); transl (3,) m.
+        """
+        layer = self.mano[side]
+        fingers = pose[3:].reshape(15, 3) + layer.hands_mean.double().numpy()
+        rotations = _tensor(Rotation.from_rotvec(np.concatenate([pose[None, :3], fingers])).as_matrix())[None]
+        mesh = layer(rotations[:, :1], rotations[:, 1:], _tensor(betas)[None]).vertices
+        points = motion.points(layer.regress_keypoints(mesh)[0].double().numpy() + transl)
+        vertices = motion.points(mesh[0].double().numpy() + transl)
+        return TrueHand(points, vertices, motion.turn(pose[:3]), fingers, np.asarray(betas, np.float64))
+
+    @torch.inference_mode()
+    def hand_of_mesh(self, side: str, vertices: np.ndarray) -> TrueHand:
+        """The hand of a posed MANO mesh (778, 3) m in the camera frame."""
+        points = self.mano[side].regress_keypoints(_tensor(vertices)[None])[0].double().numpy()
+        return TrueHand(points, vertices)
+
+
+def body_of_points(points: np.ndarray, vertices: np.ndarray | None = None) -> TrueBody:
+    """The body of SMPL-X's 127 points (127, 3) m in the camera frame; the outline of the face is not known."""
+    spread = points[np.where(_WITHOUT_OUTLINE, _KEYPOINT_JOINTS, 0)]
+    return TrueBody(points[:skeleton.NUM_JOINTS], spread, _WITHOUT_OUTLINE.copy(), vertices)
+
+
+def related(hands: Mapping[str, TrueHand | None], within: float = 0.2) -> bool:
+    """Both hands are there, the middles of their keypoints at most `within` metres apart (Hand4Whole++'s rule)."""
+    if any(hands.get(side) is None for side in skeleton.SIDES):
+        return False
+    left, right = (hands[side].keypoints_3d.mean(0) for side in skeleton.SIDES)
+    return bool(np.linalg.norm(left - right) < within)
+
+
+def _global_rotations(local):
+    turns = list(Rotation.from_rotvec(local))
+    for joint in range(1, len(turns)):
+        turns[joint] = turns[skeleton.PARENTS[joint]] * turns[joint]
+    return turns
+
+
+def _tensor(values):
+    return torch.tensor(np.asarray(values), dtype=torch.float32)
