@@ -9,23 +9,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import __version__
-
-DONE, FAILED, WRONG_INPUT = 0, 1, 2
-
-
-class UsageError(Exception):
-    """The arguments or inputs are wrong; the message is the one line to show."""
-
-
-class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and keeps the examples' line breaks."""
+from . import __version__, cli_evaluate
+from .command_line import (
+    DONE, FAILED, WRONG_INPUT, Help, UsageError, add_command, add_estimator_options, create_estimator, estimator_config)
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line. Importing torch or ROS waits until a command needs it."""
     root = argparse.ArgumentParser(
-        prog='hand4whole', formatter_class=_Help,
+        prog='hand4whole', formatter_class=Help,
         description='A person in front of a camera becomes a whole-body SMPL-X pose with real hands.',
         epilog='start here:\n'
                '  hand4whole doctor                             what is installed, what is missing\n'
@@ -36,68 +28,14 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument('--debug', action='store_true', help='show the whole traceback of an error')
     root.add_argument('--version', action='version', version=f'hand4whole {__version__}')
     commands = root.add_subparsers(dest='command', metavar='COMMAND', required=True)
-    for add in (_add_demo, _add_estimate, _add_replay, _add_play, _add_run, _add_evaluate, _add_weights, _add_bench,
+    for add in (_add_demo, _add_estimate, _add_replay, _add_play, _add_run, cli_evaluate.add, _add_weights, _add_bench,
                 _add_doctor):
         add(commands)
     return root
 
 
-def _command(commands, name, function, summary, examples):
-    command = commands.add_parser(name, help=summary, description=summary, formatter_class=_Help,
-                                  epilog='examples:\n' + '\n'.join('  ' + line for line in examples))
-    command.set_defaults(function=function)
-    return command
-
-
-def _add_estimator_options(command):
-    command.add_argument('--estimator', default='auto',
-                         help="'auto' takes the best one whose parts are here; or a name: hand4whole_pp, mediapipe")
-    command.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
-    command.add_argument('--body-model', type=Path, default=None, metavar='FILE',
-                         help='SMPL-X .npz to use instead of the open body')
-    full = command.add_argument_group('estimator hand4whole_pp', 'see hand4whole weights list for the files it needs')
-    full.add_argument('--weights-folder', type=Path, default=None, metavar='FOLDER',
-                      help='where those files are; without it, where hand4whole weights list says')
-    full.add_argument('--weights', default='published', choices=('published', 'random', 'random-tiny'),
-                      help='random: made up from names, to measure speed and to try things out')
-    full.add_argument('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'),
-                      help='what the transformers compute in')
-    full.add_argument('--detector', default='mediapipe', choices=('mediapipe', 'ultralytics'),
-                      help='who finds people and hands')
-    full.add_argument('--detector-weights', type=Path, default=None, metavar='FILE', help='of detector ultralytics')
-    full.add_argument('--max-people', type=int, default=4, metavar='N', help='the most certain ones of an image')
-    full.add_argument('--wrist', default='cham', choices=('cham', 'body', 'copy'),
-                      help="cham: the published method; body: the body expert alone; copy: the hand expert's")
-    full.add_argument('--fingers', default='hand', choices=('hand', 'body'),
-                      help='hand: the published method; body: a resting hand')
-    full.add_argument('--hand-shape', default='hand', choices=('hand', 'body'),
-                      help="hand: the published method; body: SMPL-X's own hands")
-
-
-def _create(args, static_images):
-    """The estimator that was asked for, ready to use."""
-    from . import estimators
-    return estimators.create(_config(args, static_images))
-
-
-def _config(args, static_images):
-    """The EstimatorConfig that was asked for."""
-    import dataclasses
-
-    from . import estimators
-    if args.estimator not in ('auto', *estimators.NAMES):
-        raise UsageError(f"--estimator {args.estimator}: unknown; known are auto, {', '.join(estimators.NAMES)}")
-    if args.body_model is not None and not args.body_model.is_file():
-        raise UsageError(f'--body-model {args.body_model}: no such file')
-    if args.max_people < 1:
-        raise UsageError(f'--max-people must be at least 1, found {args.max_people}')
-    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(estimators.EstimatorConfig)
-             if hasattr(args, field.name)}
-    return estimators.EstimatorConfig(**{**given, 'static_images': static_images})
-
-
 def _add_demo(commands):
-    command = _command(
+    command = add_command(
         commands, 'demo', _demo, 'Start the node, play a camera into it, and leave pictures, a bag and figures.',
         ['hand4whole demo', 'hand4whole demo --output demo_output --seconds 20'])
     command.add_argument('--output', type=Path, default=Path('demo_output'), help='folder to write to')
@@ -112,7 +50,7 @@ def _demo(args):
 
 
 def _add_estimate(commands):
-    command = _command(
+    command = add_command(
         commands, 'estimate', _estimate, 'Poses from pictures, folders of pictures or videos; no ROS needed.',
         ['hand4whole estimate photo.jpg --overlay out/', 'hand4whole estimate FOLDER --focal 936 --json out.json',
          'hand4whole estimate clip.mp4 --json out.json --overlay out/'])
@@ -123,7 +61,7 @@ def _add_estimate(commands):
     command.add_argument('--focal', type=float, metavar='PX',
                          help='focal length in pixels; without it a field of view of 60 degrees is assumed, '
                               'and distances are only as good as that guess')
-    _add_estimator_options(command)
+    add_estimator_options(command)
 
 
 def _estimate(args):
@@ -138,12 +76,12 @@ def _estimate(args):
         raise UsageError(error) from None
     from .replay import estimate
     unreadable = estimate.run(
-        found, lambda static: _create(args, static_images=static), args.focal, args.json, args.overlay)
+        found, lambda static: create_estimator(args, static_images=static), args.focal, args.json, args.overlay)
     return WRONG_INPUT if unreadable else DONE
 
 
 def _add_replay(commands):
-    command = _command(
+    command = add_command(
         commands, 'replay', _replay, 'Every image of a bag or video through the estimator, into a new bag.',
         ['hand4whole replay BAG --output BAG_WITH_POSES',
          'hand4whole replay clip.mp4 --focal 936 --output clip --overlay',
@@ -166,7 +104,7 @@ def _add_replay(commands):
     command.add_argument('--params-file', type=Path, metavar='FILE',
                          help="the node's YAML file: what it says of smoothing, hold time, operator and field of view")
     command.add_argument('--force', action='store_true', help='replace OUT, and unfinished work of other arguments')
-    _add_estimator_options(command)
+    add_estimator_options(command)
 
 
 def _replay(args):
@@ -178,7 +116,7 @@ def _replay(args):
         raise UsageError(f'--start must be a number of seconds from 0 on, found {args.start}')
     if args.workers < 1:
         raise UsageError(f'--workers must be at least 1, found {args.workers}')
-    config = _config(args, static_images=True)
+    config = estimator_config(args, static_images=True)
     from .ros import replay_command
     try:
         return replay_command.run(args, config)
@@ -187,7 +125,7 @@ def _replay(args):
 
 
 def _add_play(commands):
-    command = _command(
+    command = add_command(
         commands, 'play', _play, 'Publish what is in a bag, with its time on /clock, where ros2 bag play is missing.',
         ['hand4whole play BAG', 'hand4whole play BAG --rate 0.5 --loop   # and beside it: '
          'hand4whole run image_topic:=/camera/image_raw use_sim_time:=true'])
@@ -213,7 +151,7 @@ def _play(args):
 
 
 def _add_run(commands):
-    command = _command(
+    command = add_command(
         commands, 'run', _run, 'The ROS 2 node with the arguments of estimate.launch.py, where ros2 launch is missing.',
         ['hand4whole run', 'hand4whole run image_topic:=/camera/image_raw estimator:=mediapipe',
          'hand4whole run --show-args'])
@@ -232,41 +170,10 @@ def _run(args):
         raise UsageError(error) from None
 
 
-def _add_evaluate(commands):
-    command = commands.add_parser('evaluate', help='Measure accuracy against exact truth.',
-                                  description='Measure accuracy against exact truth.', formatter_class=_Help)
-    kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
-    synthetic = _command(
-        kinds, 'synthetic', _evaluate_synthetic, 'On rendered people, beside MediaPipe\'s own 3D landmarks.',
-        ['hand4whole evaluate synthetic', 'hand4whole evaluate synthetic --count 200 --seed 7 --json table.json'])
-    synthetic.add_argument('--count', type=int, default=60, help='how many people to render')
-    synthetic.add_argument('--seed', type=int, default=1, help='which people')
-    synthetic.add_argument('--json', type=Path, metavar='OUT', help='write the figures here as well')
-    _add_estimator_options(synthetic)
-
-
-def _evaluate_synthetic(args):
-    if args.count < 1:
-        raise UsageError(f'--count must be at least 1, found {args.count}')
-    import json
-
-    from .evaluation import synthetic
-    estimator = _create(args, static_images=True)
-    try:
-        table = synthetic.run(estimator, args.count, args.seed)
-    finally:
-        estimator.close()
-    print(synthetic.format_table(table))
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(table, indent=1))
-    return DONE
-
-
 def _add_weights(commands):
     summary = 'Published weights and body models: what is there, how to get the rest, does it fit.'
     command = commands.add_parser(
-        'weights', help=summary, description=summary, formatter_class=_Help,
+        'weights', help=summary, description=summary, formatter_class=Help,
         epilog='in this order:\n'
                '  hand4whole weights list       what the full pipeline needs, from where, under which licence\n'
                '  hand4whole weights fetch      download what needs no login, and say how to get the rest\n'
@@ -281,13 +188,13 @@ def _add_weights(commands):
 
 
 def _add_weights_list(kinds):
-    return _command(kinds, 'list', _weights_list,
+    return add_command(kinds, 'list', _weights_list,
                     'Every file: what for, from where, licence, size, whether it is there.',
                     ['hand4whole weights list', 'hand4whole weights list --folder ~/models'])
 
 
 def _add_weights_fetch(kinds):
-    command = _command(
+    command = add_command(
         kinds, 'fetch', _weights_fetch,
         'Download files, going on where an earlier try broke off; for those behind a login, say how to get them.',
         ['hand4whole weights fetch', 'hand4whole weights fetch wilor_final.ckpt'])
@@ -297,7 +204,7 @@ def _add_weights_fetch(kinds):
 
 
 def _add_weights_verify(kinds):
-    command = _command(
+    command = add_command(
         kinds, 'verify', _weights_verify,
         'Read everything that is there, name for name, and run the network once on a picture.',
         ['hand4whole weights verify', 'hand4whole weights verify --renew'])
@@ -307,7 +214,7 @@ def _add_weights_verify(kinds):
 
 
 def _add_weights_convert(kinds):
-    command = _command(
+    command = add_command(
         kinds, 'convert', _weights_convert,
         'Make an .npz of a pickled body model, without running anything that is in the pickle.',
         ['hand4whole weights convert', 'hand4whole weights convert MANO_RIGHT.pkl',
@@ -368,7 +275,7 @@ def _weights_convert(args):
 
 
 def _add_bench(commands):
-    command = _command(
+    command = add_command(
         commands, 'bench', _bench,
         'How long every stage takes on this machine; docs/performance.md says what the figures mean.',
         ['hand4whole bench --json figures.json', 'hand4whole bench --only node markers',
@@ -406,7 +313,7 @@ def _bench(args):
 
 
 def _add_doctor(commands):
-    _command(commands, 'doctor', _doctor, 'What is installed, what is missing, and what to run to get it.',
+    add_command(commands, 'doctor', _doctor, 'What is installed, what is missing, and what to run to get it.',
              ['hand4whole doctor'])
 
 

@@ -31,3 +31,13 @@ def published_body(published_folder):
     from hand4whole_ros.checkpoints.hand4whole_pp import load_body
     from hand4whole_ros.checkpoints.store import Store
     return load_body(Store(published_folder))
+
+
+@pytest.fixture(scope='module')
+def one_thread():
+    """torch on one thread: what is very small waits longer for a second one, on a busy machine, than it computes."""
+    import torch
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

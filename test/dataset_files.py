@@ -145,7 +145,7 @@ def write_ehf(root, bodies, rng):
     for k in (1, 2):
         _, body = posed_body(bodies, rng)
         write_ply(root / f'0{k}_align.ply', body.vertices, text=k == 2)
-        write_picture(root / f'0{k}_img.{"png" if k == 1 else "jpg"}', 160, 120)
+        write_picture(root / f'0{k}_img.{"png" if k == 1 else "jpg"}', 1600, 1200)
         seen.append(body.vertices @ turn.T + (-0.03609917, 0.43416458, 2.37101226))
     return seen
 

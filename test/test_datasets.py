@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from dataset_files import (
-    write_agora, write_arctic, write_ehf, write_frame, write_freihand, write_hic, write_interhand, write_json,
+    STILL, write_agora, write_arctic, write_ehf, write_frame, write_freihand, write_hic, write_interhand, write_json,
     write_ply, write_reinterhand)
 from scipy.spatial.transform import Rotation
 
@@ -20,9 +20,9 @@ from hand4whole_ros.datasets.npy_files import read_npy_dict
 from hand4whole_ros.datasets.opening import open_dataset
 from hand4whole_ros.datasets.reinterhand import TEST_CAPTURES
 from hand4whole_ros.datasets.targets import targets
-from hand4whole_ros.datasets.truth_bodies import Motion, TruthBodies
+from hand4whole_ros.datasets.truth_bodies import TruthBodies
 
-STILL = Motion(np.eye(3), np.zeros(3))
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.fixture(scope='module')

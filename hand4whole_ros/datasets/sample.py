@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import pictures
 from ..geometry.camera import Intrinsics
 
 
@@ -46,7 +47,7 @@ class Sample:
     """
 
     key: str                                    # unique within the data set, for people to read
-    picture: Path
+    picture: Path | np.ndarray                  # a file, or RGB (H, W, 3) uint8
     intrinsics: Intrinsics
     bbox_xywh: np.ndarray                       # (4,) px around the person; the whole picture in hand sets
     body: TrueBody | None = None
@@ -54,6 +55,10 @@ class Sample:
     right_hand: TrueHand | None = None
     related: bool = False                       # the hands are near each other: their relation is worth learning
     up: np.ndarray | None = None                # (3,) unit vector against gravity, camera frame; None: not known
+
+    def image(self) -> np.ndarray:
+        """The picture, RGB (H, W, 3) uint8. Raises PictureError for a file that is none."""
+        return self.picture if isinstance(self.picture, np.ndarray) else pictures.read(self.picture)
 
     def hand(self, side: str) -> TrueHand | None:
         """The hand of `side`, 'left' or 'right'."""

@@ -1,0 +1,226 @@
+"""What `hand4whole evaluate` understands, and what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .command_line import (
+    DONE, Help, UsageError, add_command, add_estimator_options, create_estimator, estimator_config)
+from .datasets import catalogue
+
+#: What the ablation may be measured on: rendered people, and data sets of bodies or of two hands.
+_SYNTHETIC = 'synthetic'
+_ABLATED = (_SYNTHETIC, *(name for name in catalogue.NAMES if name != 'freihand'))
+
+
+def add(commands) -> None:
+    """Add the command and its kinds."""
+    summary = 'Measure accuracy against exact truth: on rendered people, and on the data sets of the papers.'
+    command = commands.add_parser(
+        'evaluate', help=summary, description=summary, formatter_class=Help,
+        epilog='examples:\n'
+               '  hand4whole evaluate synthetic             rendered people, beside MediaPipe: needs no data set\n'
+               '  hand4whole evaluate ehf --root DIR        a data set, beside the figures that the papers print\n'
+               '  hand4whole evaluate ablation synthetic    which expert has the last word on what: Tables 1 to 3\n'
+               'docs/evaluation.md says how the files of each data set are laid out, and what every figure means.')
+    kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
+    _add_synthetic(kinds)
+    for info in catalogue.DATASETS:
+        _add_dataset(kinds, info)
+    _add_ablation(kinds)
+
+
+def _add_synthetic(kinds):
+    command = add_command(
+        kinds, _SYNTHETIC, _synthetic, "On rendered people, beside MediaPipe's own 3D landmarks.",
+        ['hand4whole evaluate synthetic', 'hand4whole evaluate synthetic --count 200 --seed 7 --json table.json'])
+    _add_people(command)
+    _add_json(command)
+    add_estimator_options(command)
+
+
+def _add_people(command):
+    command.add_argument('--count', type=int, default=60, help='how many people to render')
+    command.add_argument('--seed', type=int, default=1, help='which people')
+
+
+def _add_json(command):
+    command.add_argument('--json', type=Path, metavar='OUT', help='write the figures here as well')
+
+
+def _add_dataset(kinds, info):
+    command = add_command(
+        kinds, info.name, _dataset, f'On {info.title}, beside the figures that the papers print.',
+        [f'hand4whole evaluate {info.name} --root DIR --limit 50          # a first look',
+         f'hand4whole evaluate {info.name} --root DIR --json {info.name}.json'])
+    command.description += (
+        f'\n\n{info.title} ({info.paper}), {info.licence}.\n{info.page} : {info.how}.\n'
+        f'Licensed body models its truth needs: {info.needs} (hand4whole weights list).')
+    command.add_argument('--root', type=Path, required=True, metavar='DIR', help=f'the folder that holds {info.title}')
+    command.add_argument('--split', default=info.splits[0], choices=info.splits, help='which part of it')
+    command.add_argument('--limit', type=int, metavar='N', help='only so many pictures, evenly spread over all')
+    command.add_argument('--boxes', default='auto', choices=('auto', 'given', 'found'),
+                         help='given: the network is told where person and hands are, as in the papers, and compared '
+                              'in the frame of its crop; found: the estimator finds them, and is compared in the '
+                              'frame of the camera; auto: given, where the estimator is a network of experts')
+    _add_json(command)
+    add_estimator_options(command)
+    command.set_defaults(dataset=info.name)
+
+
+def _add_ablation(kinds):
+    command = add_command(
+        kinds, 'ablation', _ablation, 'Tables 1 to 3 of Hand4Whole++: which expert has the last word on what.',
+        ['hand4whole evaluate ablation synthetic --count 100 --json ablation.json',
+         'hand4whole evaluate ablation agora --root DIR --limit 500'])
+    command.add_argument('dataset', choices=_ABLATED, metavar='DATASET', help=f'one of {", ".join(_ABLATED)}')
+    command.add_argument('--root', type=Path, metavar='DIR', help='the folder that holds the data set')
+    command.add_argument('--split', metavar='SPLIT', help='which part of it; that of the papers by default')
+    command.add_argument('--limit', type=int, metavar='N', help='only so many pictures, evenly spread over all')
+    _add_people(command)
+    _add_json(command)
+    add_estimator_options(command)
+
+
+def _synthetic(args):
+    _check_count(args)
+    from .evaluation import synthetic
+    estimator = create_estimator(args, static_images=True)
+    try:
+        table = synthetic.run(estimator, args.count, args.seed)
+    finally:
+        estimator.close()
+    print(synthetic.format_table(table))
+    _write(args.json, table)
+    return DONE
+
+
+def _check_count(args):
+    if args.count < 1:
+        raise UsageError(f'--count must be at least 1, found {args.count}')
+
+
+def _dataset(args):
+    reader = _open(args)
+    from .evaluation import on_dataset
+    from .evaluation.comparison import compare
+    from .evaluation.given_boxes import NetworkPredictor, network_of
+    from .evaluation.parts import Parts
+    from .evaluation.prediction import EstimatorPredictor
+    from .evaluation.protocols import PROTOCOLS
+    from .networks.hand4whole_pp import Strategy
+    estimator = _estimator(args)
+    try:
+        network = network_of(estimator)
+        if args.boxes == 'given' and network is None:
+            raise UsageError(f'--boxes given: {estimator.name} finds people by itself and cannot be told; use found')
+        boxes = 'found' if network is None or args.boxes == 'found' else 'given'
+        parts = Parts.of_store(_store(args))
+        if boxes == 'given':
+            strategy = Strategy(args.wrist, args.fingers, args.hand_shape)
+            predictor = NetworkPredictor(network, strategy, turned=_speaks_of_crops(estimator))
+        else:
+            predictor = EstimatorPredictor(estimator, parts)
+        samples, total = _some(reader, args.limit)
+        measured = _measured(compare, samples, {estimator.name: predictor}, PROTOCOLS[args.dataset], parts, total)
+        table = on_dataset.result(args.dataset, reader.split, estimator.name, boxes, measured[estimator.name])
+    finally:
+        estimator.close()
+    print(on_dataset.format_table(table))
+    _write(args.json, table)
+    return DONE
+
+
+def _ablation(args):
+    reader = None
+    if args.dataset == _SYNTHETIC:
+        _check_count(args)
+    elif args.root is None:
+        raise UsageError(f'--root DIR: name the folder that holds {catalogue.named(args.dataset).title}')
+    else:
+        reader = _open(args)
+    from .evaluation import ablation
+    from .evaluation.comparison import compare
+    from .evaluation.given_boxes import network_of
+    from .evaluation.parts import Parts, face_vertices
+    from .evaluation.protocols import PROTOCOLS
+    estimator = _estimator(args)
+    try:
+        network = network_of(estimator)
+        if network is None:
+            raise UsageError(f'--estimator {estimator.name}: it has no experts that could be told apart; '
+                             f'use hand4whole_pp')
+        if reader is None:
+            from .evaluation.synthetic_samples import samples as drawn
+            samples, total = drawn(args.count, args.seed), args.count
+        else:
+            samples, total = _some(reader, args.limit)
+        rows = ablation.predictors(network, turned=_speaks_of_crops(estimator))
+        kept, names = ablation.distinct(rows)
+        protocol = PROTOCOLS[args.dataset]
+        parts = Parts.of_network(network, face_vertices(_store(args)))
+        measured = _measured(compare, samples, kept, protocol, parts, total)
+    finally:
+        estimator.close()
+    found = ablation.tables(args.dataset, protocol, {name: measured[kept_as] for name, kept_as in names.items()})
+    people = next(iter(measured.values())).people
+    print(ablation.format_tables(args.dataset, found, people))
+    _write(args.json, {'dataset': args.dataset, 'estimator': estimator.name, 'people': people, 'tables': found})
+    return DONE
+
+
+def _open(args):
+    """The reader of the data set that was asked for."""
+    if args.limit is not None and args.limit < 1:
+        raise UsageError(f'--limit must be at least 1, found {args.limit}')
+    from .datasets import DatasetError
+    from .datasets.opening import open_dataset
+    from .datasets.truth_bodies import TruthBodies
+    try:
+        return open_dataset(args.dataset, args.root, args.split, TruthBodies(_store(args)))
+    except (DatasetError, ValueError) as error:
+        raise UsageError(error) from None
+
+
+def _store(args):
+    from .checkpoints import CheckpointError
+    from .checkpoints.store import Store
+    try:
+        return Store(args.weights_folder)
+    except CheckpointError as error:
+        raise UsageError(error) from None
+
+
+def _estimator(args):
+    from . import estimators
+    try:
+        return estimators.create(estimator_config(args, static_images=True))
+    except estimators.EstimatorUnavailable as error:
+        raise UsageError(error) from None
+
+
+def _speaks_of_crops(estimator):
+    """The network was trained on poses along the axes of the crop's camera; the published one was not."""
+    return estimator.name != 'hand4whole_pp'
+
+
+def _some(reader, limit):
+    """Samples, and how many: all, or `limit` of them evenly spread."""
+    count = len(reader) if limit is None else min(limit, len(reader))
+    return (reader[k * len(reader) // count] for k in range(count)), count
+
+
+def _measured(compare, samples, predictors, protocol, parts, total):
+    from .datasets import DatasetError
+    from .pictures import PictureError
+    try:
+        return compare(samples, predictors, protocol, parts, total)
+    except (DatasetError, PictureError) as error:
+        raise UsageError(error) from None
+
+
+def _write(path, found):
+    if path:
+        import json
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=1))

@@ -1,0 +1,99 @@
+"""Tables 1 to 3 of Hand4Whole++: which expert has the last word on what, one network, the same pictures.
+
+Table 1: each expert alone, and both with CHAM. Table 2: whose wrists. Table 3: whose fingers, whose shape of the hands.
+A row is a strategy of the network; tables are worked out for whatever gives a prediction under a row's name, so that
+other methods can be put beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..networks.hand4whole_pp import Hand4WholePP, Strategy
+from . import paper
+from .comparison import Measured
+from .given_boxes import NetworkPredictor, Tell, tell_boxes
+from .prediction import Predictor
+from .protocols import FIGURES, Protocol
+
+_BODY = Strategy('body', 'body', 'body')
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its rows, each a strategy of the network; None is the hand expert alone."""
+
+    number: int
+    title: str
+    rows: dict[str, Strategy | None]
+
+
+TABLES = (
+    Table(1, 'each expert alone, and both', {
+        'body expert alone': _BODY, 'hand expert alone': None, 'both, with CHAM': Strategy()}),
+    Table(2, 'whose wrists', {
+        "body expert's wrists and hands": _BODY, "body expert's wrists": Strategy('body'),
+        "hand expert's wrists copied": Strategy('copy'), 'wrists by CHAM': Strategy()}),
+    Table(3, 'whose fingers and whose shape of the hands', {
+        'neither fingers nor shape': Strategy('cham', 'body', 'body'),
+        "hand expert's fingers": Strategy('cham', 'hand', 'body'),
+        "hand expert's fingers and shape": Strategy()}))
+
+#: What the tables show of each kind of data set, as far as it was measured.
+_COLUMNS = ('mpvpe_all', 'mpvpe_hands', 'mpjpe_body', 'mpvpe', 'mpjpe', 'mpjpe_hands', 'mrrpe', 'wrist_deg')
+
+
+def predictors(network: Hand4WholePP, tell: Tell = tell_boxes, turned: bool = False) -> dict[str, Predictor]:
+    """Name of every row of the tables -> the network with that row's strategy; the same strategy is the same object.
+
+    tell, turned: as NetworkPredictor takes them.
+    """
+    made = {}
+    return {name: made.setdefault(strategy, NetworkPredictor(network, strategy, tell, turned))
+            for table in TABLES for name, strategy in table.rows.items()}
+
+
+def distinct(rows: Mapping[str, Predictor]) -> tuple[dict[str, Predictor], dict[str, str]]:
+    """The rows without repetitions, and each row's name -> the name under which it was kept."""
+    kept, names = {}, {}
+    for name, predictor in rows.items():
+        names[name] = next((other for other, one in kept.items() if one is predictor), name)
+        kept.setdefault(names[name], predictor)
+    return kept, names
+
+
+def tables(dataset: str, protocol: Protocol, measured: Mapping[str, Measured]) -> list[dict]:
+    """Plain numbers, for JSON: of each table, and of each row that was measured, its figures and the paper's."""
+    found = []
+    for table in TABLES:
+        rows = {}
+        for name in table.rows:
+            if name in measured:
+                figures = measured[name].figures
+                printed = paper.ABLATION[table.number].get(name, {}).get(dataset, {})
+                rows[name] = {key: {'value': figures.get(key), 'paper': printed.get(key)} for key in _COLUMNS
+                              if key in protocol.figures and (key in figures or key in printed)}
+        found.append({'table': table.number, 'title': table.title, 'rows': rows})
+    return found
+
+
+def format_tables(dataset: str, found: list[dict], people: int) -> str:
+    """Markdown; a cell is what was measured, and the paper's figure in brackets where it has one."""
+    lines = [f'{dataset}: {people} pictures; means; in brackets what Hand4Whole++ prints']
+    for table in found:
+        columns = [key for key in _COLUMNS if any(key in row for row in table['rows'].values())]
+        heads = [' '.join(part for part in (FIGURES[key][0], FIGURES[key][1]) if part) for key in columns]
+        lines += ['', f'Table {table["table"]}: {table["title"]}', '',
+                  '| | ' + ' | '.join(heads) + ' |', '|---|' + '---:|' * len(columns)]
+        lines += [f'| {name} | ' + ' | '.join(_cell(row.get(key), key) for key in columns) + ' |'
+                  for name, row in table['rows'].items()]
+    return '\n'.join(lines)
+
+
+def _cell(entry, key):
+    if entry is None:
+        return '-'
+    decimals = FIGURES[key][2]
+    value = '-' if entry['value'] is None else f'{entry["value"]:.{decimals}f}'
+    return value if entry['paper'] is None else f'{value} ({entry["paper"]:.2f})'

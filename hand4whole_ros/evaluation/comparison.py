@@ -1,0 +1,55 @@
+"""Several predictors measured on the same samples: the means that tables show, and who was missed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import skeleton
+from ..datasets.sample import Sample
+from .parts import Parts
+from .prediction import Predictor
+from .protocols import Protocol
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One predictor on all samples. Errors are means over what was found, as in the papers."""
+
+    figures: dict[str, float]       # key of protocols.FIGURES -> mean; what was never measured is left out
+    people: int                     # samples
+    people_missed: int
+    hands: int                      # hands that are known
+    hands_missed: int
+
+
+def compare(samples: Iterable[Sample], predictors: Mapping[str, Predictor], protocol: Protocol, parts: Parts | None,
+            total: int | None = None, progress: bool = True) -> dict[str, Measured]:
+    """Name of each predictor -> what was measured.
+
+    Each picture is read once. total: of samples, for the progress bar. Samples whose box has no area, because nothing
+    of the person is in the picture, are passed over.
+    """
+    found = {name: defaultdict(list) for name in predictors}
+    counts = {name: defaultdict(int) for name in predictors}
+    for sample in tqdm(samples, 'estimating', total, unit='picture', disable=not progress):
+        if not (np.asarray(sample.bbox_xywh[2:]) > 0).all():
+            continue
+        image = sample.image()
+        known = [side for side in skeleton.SIDES if sample.hand(side) is not None]
+        for name, predictor in predictors.items():
+            said, count = predictor(image, sample), counts[name]
+            count['people'] += 1
+            count['hands'] += len(known)
+            count['people_missed'] += said is None
+            count['hands_missed'] += len(known) if said is None else sum(side not in said.hands for side in known)
+            if said is not None:
+                for key, values in protocol.measure(said, sample, parts).items():
+                    found[name][key].extend(values)
+    return {name: Measured({key: float(np.mean(values)) for key, values in found[name].items() if values},
+                           *(counts[name][key] for key in ('people', 'people_missed', 'hands', 'hands_missed')))
+            for name in predictors}

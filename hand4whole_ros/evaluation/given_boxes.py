@@ -1,0 +1,128 @@
+"""Hand4Whole++ as the papers measure it: told where person and hands are, and compared in its crop's own frame.
+
+Boxes come from the sample, not from a detector. The papers compare what the network says as it is, along the axes of
+the crop's virtual camera, with a truth along those of the real one; the turn between them, which the estimator adds, is
+made only if asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import roma
+import torch
+from torch import Tensor
+
+from .. import keypoints, skeleton
+from ..datasets.sample import Sample
+from ..estimators.base import Estimator
+from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box
+from ..geometry.hand_boxes import hand_boxes
+from ..geometry.kinematics import forward_kinematics
+from ..geometry.placement import facing
+from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes, Strategy, WholeBody
+from ..networks.prompts import Prompts
+from ..networks.wilor import PlacedHands
+from .prediction import PredictedHand, Prediction
+
+
+class Told(NamedTuple):
+    """What a network is told of one person besides the picture."""
+
+    boxes: Mapping[str, HandBoxes]          #: in pixels of the body picture
+    prompts: Prompts | None = None          #: for a network that takes them
+
+
+#: Image, sample, the box that is cut, xywh (1, 4) px -> what the network is told.
+Tell = Callable[[np.ndarray, Sample, Tensor], Told]
+
+
+def tell_boxes(image: np.ndarray, sample: Sample, box: Tensor) -> Told:
+    """Boxes around the true keypoints that the picture shows."""
+    affine = patch_affine(box, BODY_SIZE)[0]
+    size = np.array([sample.intrinsics.width, sample.intrinsics.height])
+    boxes = {}
+    for side in skeleton.SIDES:
+        hand, points, scores = sample.hand(side), np.zeros((21, 2)), np.zeros(21)
+        if hand is not None:
+            pixels = sample.intrinsics.project(hand.keypoints_3d)
+            with np.errstate(invalid='ignore'):
+                seen = ((pixels >= -0.5) & (pixels <= size - 0.5)).all(axis=1)
+            points[seen], scores[seen] = pixels[seen], 1
+        there = torch.from_numpy(points) @ affine[:, :2].mT + affine[:, 2]
+        square, exists = hand_boxes(there.float()[None], torch.from_numpy(scores)[None])
+        boxes[side] = HandBoxes(square, exists)
+    return Told(boxes)
+
+
+class NetworkPredictor:
+    """A network with one strategy.
+
+    strategy: which expert has the last word on what; None for the hand expert alone, which knows nothing of the body
+    and places each hand by itself. tell: what the network is told. turned: compare along the axes of the real camera,
+    for a network that was trained to speak of the virtual one's.
+    """
+
+    def __init__(self, network: Hand4WholePP, strategy: Strategy | None, tell: Tell = tell_boxes,
+                 turned: bool = False):
+        self._network, self._strategy, self._tell, self._turned = network, strategy, tell, turned
+        self._device = next(network.parameters()).device
+
+    @torch.inference_mode()
+    def __call__(self, image: np.ndarray, sample: Sample) -> Prediction | None:
+        box = person_box(torch.from_numpy(np.asarray(sample.bbox_xywh, np.float64))[None])
+        if not (box[0, 2:] > 0).all():
+            return None     # nobody is in the picture
+        told = self._tell(image, sample, box)
+        boxes = {side: HandBoxes(*(values.to(self._device) for values in told.boxes[side])) for side in skeleton.SIDES}
+        picture = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1).float() / 255
+        patches = cut_patches(picture, box)
+        if self._strategy is None:
+            said = self._of_hands(self._network.look_at_hands(patches, boxes, told.prompts))
+        else:
+            said = self._of_body(self._network(patches, boxes, self._strategy, told.prompts))
+        if said is None or not self._turned:
+            return said
+        middle = box[0, :2] + box[0, 2:] / 2
+        return _turn(said, facing(sample.intrinsics.normalize(middle.numpy())))
+
+    def _of_body(self, said: WholeBody) -> Prediction:
+        vertices, points = _numpy(said.vertices[0]), _numpy(said.keypoints[0])
+        joints = _numpy(said.joints[0, :skeleton.NUM_JOINTS])
+        local = torch.cat([said.body.global_orient.reshape(-1, 3, 3), said.body.body_pose.reshape(-1, 3, 3)]).double()
+        _, turns = forward_kinematics(local, local.new_zeros(len(local), 3), parents=skeleton.PARENTS[:len(local)])
+        hands = {}
+        for side in skeleton.SIDES:
+            ids = getattr(self._network.transfer, f'{side}_vertices').cpu().numpy()
+            hands[side] = PredictedHand(points[list(keypoints.HAND_KEYPOINTS[side])],
+                                        _numpy(turns[skeleton.WRIST[side]]), vertices[ids])
+        return Prediction(hands, joints, vertices)
+
+    def _of_hands(self, placed: Mapping[str, PlacedHands]) -> Prediction | None:
+        hands = {}
+        for side, hand in placed.items():
+            if len(hand.vertices):
+                points = self._network.wilor.mano.regress_keypoints(hand.vertices)
+                hands[side] = PredictedHand(_numpy(points[0]), _numpy(roma.rotvec_to_rotmat(hand.global_orient[0])),
+                                            _numpy(hand.vertices[0]))
+        return Prediction(hands) if hands else None
+
+
+def _turn(said, rotation):
+    def points(values):
+        return None if values is None else values @ rotation.T
+    hands = {side: PredictedHand(points(hand.keypoints_3d), rotation @ hand.wrist_rotation, points(hand.vertices))
+             for side, hand in said.hands.items()}
+    return Prediction(hands, points(said.joints), points(said.vertices))
+
+
+def network_of(estimator: Estimator) -> Hand4WholePP | None:
+    """The network of an estimator that has one."""
+    network = getattr(estimator, '_network', None)
+    return network if isinstance(network, Hand4WholePP) else None
+
+
+def _numpy(values):
+    return values.double().cpu().numpy()

@@ -1,0 +1,70 @@
+"""Which vertices are hands and face, and what joints are regressed from: what errors of meshes need besides meshes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .. import skeleton
+from ..body.mano import Mano
+from ..body.npz_file import BodyModelError
+from ..body.published import PublishedBody, read_face_vertex_ids
+from ..checkpoints import CheckpointError
+from ..checkpoints.body_files import load_body
+from ..checkpoints.files import FACE_VERTEX_IDS
+from ..checkpoints.store import Store
+from ..networks.hand4whole_pp import Hand4WholePP
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Of one body's mesh of V vertices."""
+
+    joint_regressor: np.ndarray             # (55, V)
+    hand_vertices: dict[str, np.ndarray]    # side -> (H,), 778 of SMPL-X
+    hand: Mano                              # of either side: its keypoints are regressed in the same way
+    face_vertices: np.ndarray | None = None     # (F,); None where the file that says so is missing
+
+    @classmethod
+    def of_body(cls, body: PublishedBody, face_vertices: np.ndarray | None = None) -> Parts:
+        """Of SMPL-X and MANO, or of bodies in their form."""
+        return cls(np.asarray(body.arrays['J_regressor'], np.float64), body.hand_vertices, body.mano['right'],
+                   face_vertices)
+
+    @classmethod
+    def of_network(cls, network: Hand4WholePP, face_vertices: np.ndarray | None = None) -> Parts:
+        """Of the bodies that a network poses."""
+        vertices = {side: getattr(network.transfer, f'{side}_vertices').cpu().numpy() for side in skeleton.SIDES}
+        return cls(network.smplx_layer.J_regressor.double().cpu().numpy(), vertices, network.wilor.mano, face_vertices)
+
+    @classmethod
+    def of_store(cls, store: Store) -> Parts | None:
+        """Of the licensed files; None where they are not there."""
+        try:
+            return cls.of_body(load_body(store), face_vertices(store))
+        except (CheckpointError, BodyModelError):
+            return None
+
+    def fits(self, num_vertices: int) -> bool:
+        """A mesh of so many vertices is this body's."""
+        return num_vertices == self.joint_regressor.shape[1]
+
+    def joints(self, vertices: np.ndarray) -> np.ndarray:
+        """(V, 3) posed -> (55, 3), as the papers' errors have them: regressed from the posed mesh."""
+        return self.joint_regressor @ vertices
+
+    def hand_keypoints(self, vertices: np.ndarray) -> np.ndarray:
+        """(H, 3) -> (21, 3)."""
+        mesh = torch.tensor(vertices, dtype=torch.float32, device=self.hand.J_regressor.device)
+        return self.hand.regress_keypoints(mesh[None])[0].double().cpu().numpy()
+
+
+def face_vertices(store: Store) -> np.ndarray | None:
+    """(F,) vertices of SMPL-X that are the head; None where the file is not there."""
+    path = store.find(FACE_VERTEX_IDS)
+    try:
+        return None if path is None else read_face_vertex_ids(path, 10475)
+    except BodyModelError:
+        return None

@@ -1,0 +1,73 @@
+"""What an estimator says of the person of a sample, in one form, whoever says it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .. import skeleton
+from ..datasets.sample import Sample
+from ..detection.people import overlap
+from ..estimators.base import Estimator
+from .parts import Parts
+
+#: A found person is the sample's where their boxes share this much (intersection over union), as AGORA has it.
+_SAME_PERSON = 0.1
+
+
+@dataclass(frozen=True)
+class PredictedHand:
+    """Metres, along the axes of the camera. None: not said."""
+
+    keypoints_3d: np.ndarray                # (21, 3)
+    wrist_rotation: np.ndarray | None       # (3, 3) of SMPL-X's wrist, from the T-pose
+    vertices: np.ndarray | None = None      # (778, 3) MANO's topology
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One person. Metres, along the axes of the camera; where it stands is not compared."""
+
+    hands: dict[str, PredictedHand] = field(default_factory=dict)   # side -> the hands that are given
+    joints: np.ndarray | None = None                                # (55, 3)
+    vertices: np.ndarray | None = None                              # (V, 3)
+
+
+#: RGB image (H, W, 3) uint8 and its sample, of which the truth is not looked at -> what is said; None: nobody is seen.
+Predictor = Callable[[np.ndarray, Sample], Prediction | None]
+
+
+class EstimatorPredictor:
+    """An estimator as it runs before a camera: it finds people and hands by itself.
+
+    parts: of SMPL-X and MANO, where meshes are to be compared; only bodies in SMPL-X's own mesh can be.
+    """
+
+    def __init__(self, estimator: Estimator, parts: Parts | None = None):
+        self._estimator, self._parts = estimator, parts
+
+    def __call__(self, image: np.ndarray, sample: Sample) -> Prediction | None:
+        people = self._estimator.estimate(image, sample.intrinsics)
+        if not people:
+            return None
+        if sample.hands_only:       # the picture shows one person's hands
+            found = people[0]
+        else:
+            def shared(person):
+                low, high = np.split(person.bbox_xyxy.numpy().astype(np.float64), 2)
+                return overlap(np.concatenate([low, high - low]), sample.bbox_xywh)
+            found = max(people, key=shared)
+            if shared(found) < _SAME_PERSON:
+                return None
+        parts, body = self._parts, self._estimator.body
+        mesh = body.vertices(found).double().numpy() if parts and parts.fits(body.num_vertices) else None
+        hands = {}
+        for hand in found.hands:
+            if hand.visible:
+                hands[hand.side] = PredictedHand(
+                    hand.keypoints_3d.double().numpy(),
+                    found.joint_rotations[skeleton.WRIST[hand.side]].double().numpy(),
+                    None if mesh is None else mesh[parts.hand_vertices[hand.side]])
+        return Prediction(hands, found.joints.double().numpy(), mesh)

@@ -1,0 +1,189 @@
+"""How each data set is measured: what is laid onto what, and which figures come of it. Millimetres, degrees, shares.
+
+The rules are those of the papers' code: whole bodies from the pelvis, hands from the wrist, faces from the neck, these
+joints being regressed from the posed mesh; InterHand2.6M's hands from the middle MCP, scaled to the length of the palm;
+FreiHAND after Procrustes alone. Both hands of a body count as one figure, their mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from .. import skeleton
+from ..datasets.sample import Sample
+from . import metrics, nearness
+from .parts import Parts
+from .prediction import PredictedHand, Prediction
+
+#: Wrist and middle MCP among the keypoints of a hand.
+_WRIST, _MIDDLE = 0, 9
+_PELVIS, _NECK = skeleton.JOINT['pelvis'], skeleton.JOINT['neck']
+_BODY = slice(0, len(skeleton.BODY_JOINT_NAMES))
+
+#: Key of a figure -> what it is, its unit, decimals. Every table reads this one.
+FIGURES = {
+    'mpvpe_all': ('MPVPE, whole body', 'mm', 2),
+    'mpvpe_hands': ('MPVPE, hands', 'mm', 2),
+    'mpvpe_face': ('MPVPE, face', 'mm', 2),
+    'pa_mpvpe_all': ('PA-MPVPE, whole body', 'mm', 2),
+    'pa_mpvpe_hands': ('PA-MPVPE, hands', 'mm', 2),
+    'pa_mpvpe_face': ('PA-MPVPE, face', 'mm', 2),
+    'mpjpe_body': ('MPJPE, 22 joints of the body', 'mm', 2),
+    'pa_mpjpe_body': ('PA-MPJPE, 22 joints of the body', 'mm', 2),
+    'mpvpe': ('MPVPE', 'mm', 2),
+    'mpjpe': ('MPJPE', 'mm', 2),
+    'mpjpe_hands': ('MPJPE, 21 keypoints of a hand', 'mm', 2),
+    'pa_mpvpe': ('PA-MPVPE', 'mm', 2),
+    'pa_mpjpe': ('PA-MPJPE', 'mm', 2),
+    'pa_mpjpe_hands': ('PA-MPJPE, 21 keypoints of a hand', 'mm', 2),
+    'f5': ('F@5 mm, aligned', '', 3),
+    'f15': ('F@15 mm, aligned', '', 3),
+    'auc': ('AUC of PCK, 0 to 50 mm, aligned', '', 3),
+    'mrrpe': ('MRRPE, wrist to wrist', 'mm', 2),
+    'rrve': ('RRVE, both hands from the right wrist', 'mm', 2),
+    'wrist_deg': ('orientation of the wrist', 'deg', 1)}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way to measure: its figures in order, and what works them out for one person."""
+
+    figures: tuple[str, ...]
+    measure: Callable[[Prediction, Sample, Parts | None], dict[str, list[float]]]
+
+
+def measure_body(said: Prediction, sample: Sample, parts: Parts | None) -> dict[str, list[float]]:
+    """Key -> the figures of one person of whom the whole body is known; what cannot be compared is left out."""
+    true, found = sample.body, {}
+    if said.joints is not None:
+        found['mpjpe_body'] = [_mm(metrics.root_relative_mpjpe(
+            said.joints[_BODY], true.joints[_BODY], said.joints[_PELVIS], true.joints[_PELVIS]))]
+        found['pa_mpjpe_body'] = [_mm(metrics.pa_mpjpe(said.joints[_BODY], true.joints[_BODY]))]
+    wrists = _wrists(said)
+    if wrists is not None:
+        found['mrrpe'] = [_mm(metrics.mrrpe(*wrists, *(true.joints[skeleton.WRIST[side]] for side in skeleton.SIDES)))]
+    found.update(_hand_points(said, sample, 'mpjpe_hands', 'pa_mpjpe_hands'))
+    if parts is None or true.vertices is None or not parts.fits(len(true.vertices)):
+        return found
+    joints, whole = parts.joints(true.vertices), said.vertices is not None and parts.fits(len(said.vertices))
+    said_joints = parts.joints(said.vertices) if whole else None
+    if whole:
+        _measure_part(found, 'all', said.vertices, true.vertices, said_joints[_PELVIS], joints[_PELVIS])
+        if parts.face_vertices is not None:
+            _measure_part(found, 'face', said.vertices[parts.face_vertices], true.vertices[parts.face_vertices],
+                          said_joints[_NECK], joints[_NECK])
+    hands: dict[str, list[float]] = {}
+    for side, hand, _ in _pairs(said, sample):
+        mesh, wrist = true.vertices[parts.hand_vertices[side]], skeleton.WRIST[side]
+        if hand.vertices is not None and len(hand.vertices) == len(mesh):
+            # Hands without a body have a wrist of their own.
+            root = said_joints[wrist] if whole else parts.hand_keypoints(hand.vertices)[_WRIST]
+            _measure_part(hands, 'hands', hand.vertices, mesh, root, joints[wrist])
+    found.update({key: [float(np.mean(values))] for key, values in hands.items()})
+    return found
+
+
+def _wrists(said):
+    """Left and right, of the body, or of hands that are given without one."""
+    if said.joints is not None:
+        return [said.joints[skeleton.WRIST[side]] for side in skeleton.SIDES]
+    if all(side in said.hands for side in skeleton.SIDES):
+        return [said.hands[side].keypoints_3d[_WRIST] for side in skeleton.SIDES]
+    return None
+
+
+def _measure_part(found, name, mesh, true, root, true_root):
+    found.setdefault(f'mpvpe_{name}', []).append(_mm(metrics.root_relative_mpjpe(mesh, true, root, true_root)))
+    found.setdefault(f'pa_mpvpe_{name}', []).append(_mm(metrics.pa_mpjpe(mesh, true)))
+
+
+def measure_hands(said: Prediction, sample: Sample, parts: Parts | None, scaled: bool = False
+                  ) -> dict[str, list[float]]:
+    """Key -> the figures of the hands that are known and given. scaled: as InterHand2.6M's are."""
+    found: dict[str, list[float]] = {}
+    roots, meshes = {}, {}
+    for side, hand, true in _pairs(said, sample):
+        points, true_points = _keypoints(hand, parts), true.keypoints_3d
+        roots[side] = points[_WRIST], true_points[_WRIST]
+        comparisons = {'mpjpe': (points, true_points)}
+        if hand.vertices is not None and true.vertices is not None and len(hand.vertices) == len(true.vertices):
+            meshes[side] = comparisons['mpvpe'] = hand.vertices, true.vertices
+        for key, (one, other) in comparisons.items():
+            bones = [whose[[_MIDDLE, _WRIST]] for whose in (points, true_points)]
+            error = metrics.bone_scaled_mpjpe(one, other, *bones) if scaled \
+                else metrics.root_relative_mpjpe(one, other, *roots[side])
+            found.setdefault(key, []).append(_mm(error))
+            found.setdefault(f'pa_{key}', []).append(_mm(metrics.pa_mpjpe(one, other)))
+        _add_wrist(found, hand, true)
+    if len(roots) == 2:
+        found['mrrpe'] = [_mm(metrics.mrrpe(*(roots[side][k] for k in (0, 1) for side in skeleton.SIDES)))]
+    if len(meshes) == 2:
+        said_meshes, true_meshes = ({side: pair[k] for side, pair in meshes.items()} for k in (0, 1))
+        found['rrve'] = [_mm(metrics.rrve(said_meshes, true_meshes, *roots['right']))]
+    return found
+
+
+def measure_aligned_hand(said: Prediction, sample: Sample, parts: Parts | None) -> dict[str, list[float]]:
+    """Key -> the figures of one hand after Procrustes, as FreiHAND's are."""
+    found: dict[str, list[float]] = {}
+    for _, hand, true in _pairs(said, sample):
+        points = metrics.pa_aligned(_keypoints(hand, parts), true.keypoints_3d)
+        found['pa_mpjpe'] = [_mm(metrics.mpjpe(points, true.keypoints_3d))]
+        found['auc'] = [nearness.auc(np.linalg.norm(points - true.keypoints_3d, axis=-1))]
+        if hand.vertices is not None and true.vertices is not None and len(hand.vertices) == len(true.vertices):
+            mesh = metrics.pa_aligned(hand.vertices, true.vertices)
+            found['pa_mpvpe'] = [_mm(metrics.mpjpe(mesh, true.vertices))]
+            found.update({f'f{k}': [nearness.f_score(mesh, true.vertices, k / 1000)] for k in (5, 15)})
+    return found
+
+
+def _measure_scaled(said, sample, parts):
+    return measure_hands(said, sample, parts, scaled=True)
+
+
+def _pairs(said, sample):
+    """(side, predicted, true) of hands that are both given and known."""
+    for side in skeleton.SIDES:
+        if side in said.hands and sample.hand(side) is not None:
+            yield side, said.hands[side], sample.hand(side)
+
+
+def _keypoints(hand: PredictedHand, parts):
+    return hand.keypoints_3d if hand.vertices is None or parts is None else parts.hand_keypoints(hand.vertices)
+
+
+def _hand_points(said, sample, key, aligned):
+    found: dict[str, list[float]] = {}
+    for _, hand, true in _pairs(said, sample):
+        points = hand.keypoints_3d, true.keypoints_3d
+        found.setdefault(key, []).append(_mm(metrics.root_relative_mpjpe(*points, *(one[_WRIST] for one in points))))
+        found.setdefault(aligned, []).append(_mm(metrics.pa_mpjpe(*points)))
+        _add_wrist(found, hand, true)
+    return found
+
+
+def _add_wrist(found, hand, true):
+    if hand.wrist_rotation is not None and true.global_orient is not None:
+        turn = Rotation.from_rotvec(true.global_orient).as_matrix()
+        found.setdefault('wrist_deg', []).append(float(metrics.rotation_angle(hand.wrist_rotation, turn)))
+
+
+def _mm(metres):
+    return 1e3 * float(metres)
+
+
+_WHOLE_BODY = Protocol(
+    ('mpvpe_all', 'mpvpe_hands', 'mpvpe_face', 'pa_mpvpe_all', 'pa_mpvpe_hands', 'pa_mpvpe_face', 'mpjpe_body',
+     'pa_mpjpe_body', 'mpjpe_hands', 'pa_mpjpe_hands', 'mrrpe', 'wrist_deg'), measure_body)
+_TWO_HANDS = ('mpvpe', 'mpjpe', 'pa_mpvpe', 'pa_mpjpe', 'mrrpe', 'rrve', 'wrist_deg')
+
+#: Data set -> how it is measured; 'synthetic' are people that this package draws.
+PROTOCOLS = {
+    'agora': _WHOLE_BODY, 'arctic': _WHOLE_BODY, 'ehf': _WHOLE_BODY, 'synthetic': _WHOLE_BODY,
+    'interhand': Protocol(_TWO_HANDS, _measure_scaled),
+    'reinterhand': Protocol(_TWO_HANDS, measure_hands), 'hic': Protocol(_TWO_HANDS, measure_hands),
+    'freihand': Protocol(('pa_mpvpe', 'pa_mpjpe', 'f5', 'f15', 'auc'), measure_aligned_hand)}
