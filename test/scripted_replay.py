@@ -8,6 +8,7 @@ from scripted_node import ScriptedEstimator
 
 from hand4whole_ros import cli
 from hand4whole_ros.body.model import BodyModel
+from hand4whole_ros.command_line import estimator_config
 from hand4whole_ros.ros import replay_command
 
 
@@ -26,7 +27,7 @@ def _body():
 def replay(*words, create=QuickEstimator):
     """The exit code of `hand4whole replay WORDS`."""
     args = cli.parser().parse_args(['replay', *map(str, words)])
-    return replay_command.run(args, cli._config(args, static_images=True), create)
+    return replay_command.run(args, estimator_config(args, static_images=True), create)
 
 
 if __name__ == '__main__':
