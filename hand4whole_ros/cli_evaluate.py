@@ -105,7 +105,6 @@ def _dataset(args):
     from .evaluation import on_dataset
     from .evaluation.comparison import compare
     from .evaluation.given_boxes import NetworkPredictor, network_of
-    from .evaluation.parts import Parts
     from .evaluation.prediction import EstimatorPredictor
     from .evaluation.protocols import PROTOCOLS
     from .networks.hand4whole_pp import Strategy
@@ -115,7 +114,7 @@ def _dataset(args):
         if args.boxes == 'given' and network is None:
             raise UsageError(f'--boxes given: {estimator.name} finds people by itself and cannot be told; use found')
         boxes = 'found' if network is None or args.boxes == 'found' else 'given'
-        parts = Parts.of_store(_store(args))
+        parts = _parts(args)
         if boxes == 'given':
             strategy = Strategy(args.wrist, args.fingers, args.hand_shape)
             predictor = NetworkPredictor(network, strategy, turned=_speaks_of_crops(estimator))
@@ -189,6 +188,25 @@ def _store(args):
         return Store(args.weights_folder)
     except CheckpointError as error:
         raise UsageError(error) from None
+
+
+def _parts(args):
+    """What errors of meshes need; None, and a line that says so, where it is not there."""
+    import logging
+
+    from .body.npz_file import BodyModelError
+    from .checkpoints import CheckpointError
+    from .checkpoints.files import FACE_VERTEX_IDS
+    from .evaluation.parts import Parts
+    try:
+        parts = Parts.of_store(_store(args))
+    except (CheckpointError, BodyModelError) as error:
+        logging.getLogger(__name__).warning('errors of meshes are left out: %s', error)
+        return None
+    if parts.face_vertices is None and catalogue.named(args.dataset).whole_body:
+        logging.getLogger(__name__).warning('errors of faces are left out: hand4whole weights fetch %s says how to get '
+                                            'the file', FACE_VERTEX_IDS.name)
+    return parts
 
 
 def _estimator(args):

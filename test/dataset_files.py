@@ -220,7 +220,8 @@ def write_reinterhand(root, rng, capture):
 
 
 def write_arctic(root, bodies, rng):
-    """One sequence of 21 frames that begins at picture 3, seen by camera 1 and from the head."""
+    """One sequence of 21 frames that begins at picture 3, seen by camera 1 and by that on the head, which looks aside
+    in picture 20."""
     parts = {name: rng.normal(0, 0.2, (21, 3 * (rows.stop - rows.start)))
              for name, rows in skeleton.POSE_SLICES.items()}
     parts['transl'] = rng.normal(0, 0.1, (21, 3))
@@ -233,7 +234,9 @@ def write_arctic(root, bodies, rng):
     turn = Rotation.from_rotvec([np.pi - 0.1, 0, 0.1]).as_matrix()
     world = np.eye(4)
     world[:3, :3], world[:3, 3] = turn, (0.1, 0, 2.5)
-    head = {'R_k_cam_np': np.stack([turn] * 21), 'T_k_cam_np': np.tile([[0.0], [0.3], [0.6]], (21, 1, 1)),
+    places = np.tile([[0.1], [0.0], [2.5]], (21, 1, 1))
+    places[17, 0] = 9
+    head = {'R_k_cam_np': np.stack([turn] * 21), 'T_k_cam_np': places,
             'intrinsics': np.array([[60.0, 0, 40], [0, 60, 30], [0, 0, 1]]), 'dist8': np.linspace(0.01, 0.05, 8),
             'ego_markers.label': ['a', 'b'], 'ego_markers.ref': np.zeros((2, 3))}
     (root / 'raw_seqs/s05').mkdir(parents=True)

@@ -114,15 +114,15 @@ def test_arctic(arctic, bodies):
 
 def test_arctic_from_the_head(arctic, bodies):
     root, _ = arctic
-    sample = open_dataset('arctic', root, bodies=bodies)[0]
+    sample, aside, *_ = open_dataset('arctic', root, bodies=bodies)
     check(sample, bodies)
-    before = sample.body.joints[sample.body.joints[:, 2] > 0.2]
-    pixels, _ = cv2.projectPoints(before, np.zeros(3), np.zeros(3), np.array([[60.0, 0, 40], [0, 60, 30], [0, 0, 1]]),
-                                  np.linspace(0.01, 0.05, 8))
-    assert len(before) > 20
-    same(sample.intrinsics.project(before), pixels[:, 0], 1e-6)
+    lens = np.linspace(0.01, 0.05, 8)
+    pixels, _ = cv2.projectPoints(sample.body.joints, np.zeros(3), np.zeros(3),
+                                  np.array([[60.0, 0, 40], [0, 60, 30], [0, 0, 1]]), lens)
+    same(sample.intrinsics.project(sample.body.joints), pixels[:, 0], 1e-6)
     left, top, width, height = sample.bbox_xywh
     assert left > -0.2 * 80 and left + width < 1.2 * 80 and top > -0.2 * 60 and top + height < 1.2 * 60
+    assert (aside.bbox_xywh == 0).all()     # it shows neither hand
 
 
 @pytest.mark.parametrize('with_points', [True, False])
@@ -142,11 +142,22 @@ def test_agora(tmp_path, bodies, rng, with_points):
         assert (sample.body.betas is None) == with_points
         posed = bodies.body(sample.body.local_rotations, parts['betas'], parts['expression'], np.zeros(3), STILL)
         same(posed.vertices - posed.joints[0], mesh - points[0], 1e-4)
+    if not with_points:     # to train, the small frames are taken, and nobody opens the others
+        os.link(tmp_path / 'Cam/validation_0.pkl', tmp_path / 'Cam/train_0.pkl')
+        (tmp_path / 'Cam/train_0_withjv.pkl').write_bytes(b'gigabytes')
+        assert len(open_dataset('agora', tmp_path, 'train', bodies)) == 3
     # In the picture: the camera of 50 mm stands at 1.7 m, five metres away, and looks straight ahead.
     hdri = reader[0]
     pelvis = hdri.body.joints[0]
     assert 3 < pelvis[2] < 7
     same(hdri.intrinsics.project(pelvis), pelvis[:2] / pelvis[2] * 50 / 36 * 384 + (192, 108), 1e-6)
+
+
+def test_readers_go_to_the_processes_of_a_loader(arctic, bodies):
+    root, _ = arctic
+    reader = open_dataset('arctic', root, bodies=bodies)
+    there = pickle.loads(pickle.dumps(reader))
+    same(there[2].body.vertices, reader[2].body.vertices, 1e-9)
 
 
 # -- hand sets ---------------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from . import DatasetError
 from .agora_camera import WIDTH, camera_of, fit_to_camera
 from .data_frames import read_frame
 from .files import base_folder, form_of, missing, numbers, picture_size
-from .reader import Reader, box_around
+from .reader import Reader, Recent, box_around
 from .sample import Sample
 from .truth_bodies import NUM_SMPLX_POINTS, NUM_VERTICES, TruthBodies, body_of_points
 
@@ -50,8 +49,8 @@ class AGORA(Reader):
         self._tables, self._pictures, self._fits = self._find(folder)
         if not self._tables:
             raise missing(folder / f'{self.split}_0_withjv.pkl', self.info)
-        self._people, children = [], 0
-        self._read_table = lru_cache(maxsize=1)(self._read_table)
+        self._people, self._small, children = [], {}, 0
+        self._read_large = Recent(read_frame, 1)
         for number, path in enumerate(self._tables):
             table = self._read_table(number)
             posed = _POINTS not in table
@@ -97,7 +96,13 @@ class AGORA(Reader):
         return int(number) if start == self.split and number.isdigit() else None
 
     def _read_table(self, number):
-        return read_frame(self._tables[number])
+        """A data frame; those with meshes take too much memory to keep more than one."""
+        if number in self._small:
+            return self._small[number]
+        table = self._read_large(self._tables[number])
+        if _MESHES not in table:
+            self._small[number] = table
+        return table
 
     def __len__(self) -> int:
         return len(self._people)

@@ -8,7 +8,6 @@ size (images_1k, too, is looked for). Metres. Camera 0 is the one on the head.
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from . import DatasetError
 from .files import base_folder, form_of, numbers, picture_size, read_json
 from .mesh_files import read_vertices
 from .npy_files import read_npy_dict
-from .reader import Reader, box_around
+from .reader import Reader, Recent, box_around
 from .sample import Sample
 from .truth_bodies import NUM_VERTICES, Motion, TruthBodies, related
 
@@ -30,7 +29,7 @@ EVERY = {'train': 6, 'val': 10}
 
 
 class ARCTIC(Reader):
-    """See the module. Nobody looked at the faces."""
+    """See the module. Nobody looked at the faces. The box of a picture that shows neither hand has no size."""
 
     name = 'arctic'
 
@@ -40,8 +39,7 @@ class ARCTIC(Reader):
         self._misc = read_json(self._folder / 'meta/misc.json', self.info)
         with form_of(self._folder / _SPLITS, self.info):
             self._sequences = [str(name) for name in read_json(self._folder / _SPLITS, self.info)[self.split]]
-        self._read_sequence = lru_cache(maxsize=32)(self._read_sequence)
-        self._template = lru_cache(maxsize=None)(self._template)
+        self._sequence, self._template = Recent(self._read_sequence, 32), Recent(self._read_template, 16)
         self._pictures = {}
         rows = [(number, camera, frame) for number, sequence in enumerate(self._sequences)
                 for camera, frame in self._frames(sequence)]
@@ -60,7 +58,7 @@ class ARCTIC(Reader):
         self._pictures[sequence] = folder
         with form_of(self._folder / 'meta/misc.json', self.info):
             offset = int(self._misc[sequence.split('/')[0]]['ioi_offset'])
-        length = len(self._read_sequence(sequence)['global_orient'])
+        length = len(self._sequence(sequence)['global_orient'])
         for camera in range(9):
             names = os.listdir(folder / str(camera)) if (folder / str(camera)).is_dir() else []
             frames = sorted(int(name[:-4]) for name in names if name.endswith('.jpg') and name[:-4].isdigit())
@@ -82,7 +80,7 @@ class ARCTIC(Reader):
                     'ego_translation': numbers(ego['T_k_cam_np'], len(ego['R_k_cam_np']), 3),
                     'ego_intrinsics': numbers(ego['intrinsics'], 3, 3), 'ego_distortion': numbers(ego['dist8'], 8)}
 
-    def _template(self, subject):
+    def _read_template(self, subject):
         return read_vertices(self._folder / 'meta/subject_vtemplates' / f'{subject}.obj', NUM_VERTICES, self.info)
 
     def __len__(self) -> int:
@@ -96,7 +94,7 @@ class ARCTIC(Reader):
         with form_of(path, self.info):
             about = self._misc[subject]
             moment = frame - int(about['ioi_offset'])
-            sequence_parts = self._read_sequence(sequence)
+            sequence_parts = self._sequence(sequence)
             intrinsics, motion = self._camera(about, camera, sequence_parts, moment)
             gender = str(about['gender'])
         picture = self._pictures[sequence] / str(camera) / f'{frame:05d}.jpg'
@@ -105,7 +103,8 @@ class ARCTIC(Reader):
         body = self.bodies.body(local, np.zeros(10), None, sequence_parts['transl'][moment], motion, gender,
                                 self._template(subject))
         hands = self.bodies.hands_of_body(body)
-        box = box_around(body.keypoints_3d, intrinsics, within=True)
+        seen = any(_is_seen(hand, intrinsics) for hand in hands.values())
+        box = box_around(body.keypoints_3d, intrinsics, within=True) if seen else np.zeros(4)
         return Sample(f'{sequence}/{camera}/{frame:05d}', picture, intrinsics, box, body, hands['left'], hands['right'],
                       related(hands))
 
@@ -122,3 +121,11 @@ class ARCTIC(Reader):
         intrinsics = Intrinsics(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], width, height, distortion,
                                 'rational_polynomial' if distortion else 'plumb_bob')
         return intrinsics, motion
+
+
+def _is_seen(hand, intrinsics):
+    """ARCTIC's own rule: the picture shows the wrist and at least three of a hand's keypoints."""
+    pixels = intrinsics.project(hand.keypoints_3d)
+    with np.errstate(invalid='ignore'):
+        inside = ((pixels >= 0) & (pixels <= (intrinsics.width - 1, intrinsics.height - 1))).all(axis=1)
+    return inside[0] and inside.sum() >= 3

@@ -45,23 +45,32 @@ class InterHand(Reader):
         super().__init__(root, split, bodies)
         marker = f'annotations/{self.split}/InterHand2.6M_{self.split}_data.json'
         self._folder = base_folder(self.root, marker, self.info)
-        self._fits_path = self._path('MANO_NeuralAnnot')
-        self._fits = read_json(self._fits_path, self.info)
         self._cameras = read_json(self._path('camera'), self.info)
         chosen = self._chosen()
+        fits = self._read_fits()
         with form_of(self._folder / marker, self.info):
             rows = self._pictures(read_json(self._folder / marker, self.info))
             order = rows if chosen is None else [one for one in chosen if one in rows]
-            rows = [rows[one] for one in order if self._fitted(rows[one])]
+            rows = [rows[one] for one in order if (rows[one].capture, rows[one].frame) in fits]
         if not rows:
-            raise DatasetError(f'{self._folder / marker}: no picture of both hands that {self._fits_path.name} has '
-                               f'fits of')
+            raise DatasetError(f'{self._folder / marker}: no picture of both hands that '
+                               f'{self._path("MANO_NeuralAnnot").name} has fits of')
         # Hundreds of thousands: as arrays they stay shared between the processes of a loader.
         self._names = np.array([row.name.encode() for row in rows])
         self._camera_names = sorted({row.camera for row in rows})
-        places = {name: k for k, name in enumerate(self._camera_names)}
-        self._numbers = np.array([(row.width, row.height, row.capture, places[row.camera], row.frame) for row in rows],
-                                 np.int32)
+        cameras = {name: k for k, name in enumerate(self._camera_names)}
+        moments = {moment: k for k, moment in enumerate(dict.fromkeys((row.capture, row.frame) for row in rows))}
+        self._fits = np.stack([fits[moment] for moment in moments])
+        self._numbers = np.array([(row.width, row.height, row.capture, cameras[row.camera],
+                                   moments[row.capture, row.frame]) for row in rows], np.int32)
+
+    def _read_fits(self):
+        """(capture, frame) -> (2, 61) pose, shape and translation of both hands, where both were fitted."""
+        path = self._path('MANO_NeuralAnnot')
+        with form_of(path, self.info):
+            return {(int(capture), int(frame)): np.stack([_parameters(hands[side]) for side in skeleton.SIDES])
+                    for capture, frames in read_json(path, self.info).items() for frame, hands in frames.items()
+                    if all(hands.get(side) for side in skeleton.SIDES)}
 
     @staticmethod
     def _pictures(table):
@@ -82,16 +91,12 @@ class InterHand(Reader):
         with form_of(path, self.info):
             return [int(line) for line in path.read_text().split()]
 
-    def _fitted(self, picture):
-        fits = self._fits.get(str(picture.capture), {}).get(str(picture.frame), {})
-        return all(fits.get(side) for side in skeleton.SIDES)
-
     def __len__(self) -> int:
         return len(self._names)
 
     def __getitem__(self, index: int) -> Sample:
         name = self._names[index].decode()
-        width, height, capture, place, frame = self._numbers[index].tolist()
+        width, height, capture, place, moment = self._numbers[index].tolist()
         camera = self._camera_names[place]
         picture = require(self._folder / 'images' / self.split / name, self.info)
         with form_of(self._path('camera'), self.info):
@@ -100,12 +105,11 @@ class InterHand(Reader):
             motion = Motion(rotation, -rotation @ numbers(cameras['campos'][camera], 3) / 1000)
             intrinsics = Intrinsics(*numbers(cameras['focal'][camera], 2), *numbers(cameras['princpt'][camera], 2),
                                     width, height)
-        fits = self._fits[str(capture)][str(frame)]
-        hands = {side: self._hand(side, fits[side], motion) for side in skeleton.SIDES}
+        hands = {side: self.bodies.hand(side, *np.split(fit, (48, 58)), motion)
+                 for side, fit in zip(skeleton.SIDES, self._fits[moment])}
         return Sample(f'{self.split}/{name}', picture, intrinsics, whole_picture(intrinsics), None, hands['left'],
                       hands['right'], True, motion.rotation @ _UP)
 
-    def _hand(self, side, fit, motion):
-        with form_of(self._fits_path, self.info):
-            parameters = numbers(fit['pose'], 48), numbers(fit['shape'], 10), numbers(fit['trans'], 3)
-        return self.bodies.hand(side, *parameters, motion)
+
+def _parameters(fit):
+    return np.concatenate([numbers(fit['pose'], 48), numbers(fit['shape'], 10), numbers(fit['trans'], 3)])

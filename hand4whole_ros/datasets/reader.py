@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ _ROOM = 1.2
 class Reader(ABC):
     """One split of one data set: a sequence of samples.
 
-    Making one reads tables only; a sample's truth is posed when it is asked for. Raises DatasetError for whatever is
-    missing or misshapen.
+    Making one reads tables only; a sample's truth is posed when it is asked for. It can be pickled, and so sent to the
+    processes of a loader. Raises DatasetError for whatever is missing or misshapen.
     """
 
     #: Of catalogue.DATASETS.
@@ -45,6 +46,21 @@ class Reader(ABC):
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
+
+
+class Recent:
+    """The last few results of a function of one argument, such as files read. It can be pickled if the function can."""
+
+    def __init__(self, function: Callable, size: int):
+        self._function, self._size, self._kept = function, size, OrderedDict()
+
+    def __call__(self, argument):
+        if argument not in self._kept:
+            while len(self._kept) >= self._size:    # first, so that two large ones are never there at once
+                self._kept.popitem(last=False)
+            self._kept[argument] = self._function(argument)
+        self._kept.move_to_end(argument)
+        return self._kept[argument]
 
 
 def box_around(points: np.ndarray, intrinsics: Intrinsics, within: bool = False) -> np.ndarray:

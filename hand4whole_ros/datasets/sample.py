@@ -49,7 +49,8 @@ class Sample:
     key: str                                    # unique within the data set, for people to read
     picture: Path | np.ndarray                  # a file, or RGB (H, W, 3) uint8
     intrinsics: Intrinsics
-    bbox_xywh: np.ndarray                       # (4,) px around the person; the whole picture in hand sets
+    bbox_xywh: np.ndarray                       # (4,) px around the person; the whole picture in hand sets. Of no size
+                                                # where the picture shows nothing that counts: not to be used
     body: TrueBody | None = None
     left_hand: TrueHand | None = None
     right_hand: TrueHand | None = None

@@ -9,9 +9,7 @@ import torch
 
 from .. import skeleton
 from ..body.mano import Mano
-from ..body.npz_file import BodyModelError
 from ..body.published import PublishedBody, read_face_vertex_ids
-from ..checkpoints import CheckpointError
 from ..checkpoints.body_files import load_body
 from ..checkpoints.files import FACE_VERTEX_IDS
 from ..checkpoints.store import Store
@@ -40,12 +38,9 @@ class Parts:
         return cls(network.smplx_layer.J_regressor.double().cpu().numpy(), vertices, network.wilor.mano, face_vertices)
 
     @classmethod
-    def of_store(cls, store: Store) -> Parts | None:
-        """Of the licensed files; None where they are not there."""
-        try:
-            return cls.of_body(load_body(store), face_vertices(store))
-        except (CheckpointError, BodyModelError):
-            return None
+    def of_store(cls, store: Store) -> Parts:
+        """Of the licensed files. Raises CheckpointError or BodyModelError."""
+        return cls.of_body(load_body(store), face_vertices(store))
 
     def fits(self, num_vertices: int) -> bool:
         """A mesh of so many vertices is this body's."""
@@ -62,9 +57,6 @@ class Parts:
 
 
 def face_vertices(store: Store) -> np.ndarray | None:
-    """(F,) vertices of SMPL-X that are the head; None where the file is not there."""
+    """(F,) vertices of SMPL-X that are the head; None where the file is not there. Raises BodyModelError."""
     path = store.find(FACE_VERTEX_IDS)
-    try:
-        return None if path is None else read_face_vertex_ids(path, 10475)
-    except BodyModelError:
-        return None
+    return None if path is None else read_face_vertex_ids(path, 10475)
