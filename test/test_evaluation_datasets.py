@@ -247,10 +247,37 @@ def test_the_ablation_is_the_network_with_each_strategy(ehf, network, parts):
     assert '(61.24)' in text and text.count('\nTable ') == 3
 
 
-def test_rendered_people_are_samples():
+@pytest.fixture(scope='module')
+def rendered():
     pytest.importorskip('anny')
     from hand4whole_ros.evaluation.synthetic_samples import samples
-    sample = next(samples(1, 3))
+    return next(samples(1, 3))
+
+
+def test_a_network_on_the_open_body_is_told_more_and_compared_by_its_mesh(rendered):
+    """The same path for the open model's dimensions: prompts beside the boxes, the open body's own mesh."""
+    from hand4whole_ros.body.open_hands import load_open_body
+    from hand4whole_ros.networks.open_model import OPEN_MODEL
+    from hand4whole_ros.networks.prompts import Prompt, Prompts
+    network = load_random(load_open_body(), OPEN_MODEL)
+
+    def prompt(config):
+        return Prompt(torch.zeros(1, config.num_keypoints, 2), torch.ones(1, config.num_keypoints),
+                      torch.zeros(1, config.num_keypoints, config.num_extra), torch.zeros(1, config.num_whole))
+
+    def tell(image, sample, box):
+        hand = prompt(OPEN_MODEL.hand.prompt)
+        return tell_boxes(image, sample, box)._replace(
+            prompts=Prompts(prompt(OPEN_MODEL.body.prompt), {side: hand for side in skeleton.SIDES}))
+    rows = {'told': NetworkPredictor(network, Strategy(), tell, turned=True),
+            'boxes alone': NetworkPredictor(network, Strategy(), turned=True)}
+    measured = compare([rendered], rows, PROTOCOLS['synthetic'], Parts.of_network(network), progress=False)
+    assert all({'mpvpe_all', 'mpvpe_hands', 'mpjpe_body', 'wrist_deg'} <= set(one.figures) for one in measured.values())
+    assert measured['told'].figures != measured['boxes alone'].figures
+
+
+def test_rendered_people_are_samples(rendered):
+    sample = rendered
     found = figures('synthetic', truth(sample), sample, None)
     assert set(found) == {'mpjpe_body', 'pa_mpjpe_body', 'mrrpe', 'mpjpe_hands', 'pa_mpjpe_hands', 'wrist_deg'}
     assert max(found.values()) < 1e-2 and sample.body.known.sum() == 54
