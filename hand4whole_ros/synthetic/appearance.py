@@ -16,11 +16,11 @@ from .. import skeleton
 from .figure import faces, reference_t_pose, vertex_joints
 
 #: Skin from light to dark.
-_SKINS = np.array([(0.96, 0.80, 0.69), (0.91, 0.72, 0.58), (0.85, 0.62, 0.47), (0.72, 0.50, 0.36),
+SKINS = np.array([(0.96, 0.80, 0.69), (0.91, 0.72, 0.58), (0.85, 0.62, 0.47), (0.72, 0.50, 0.36),
                    (0.55, 0.37, 0.26), (0.42, 0.28, 0.20)])
-_HAIRS = np.array([(0.07, 0.05, 0.04), (0.16, 0.10, 0.06), (0.30, 0.19, 0.10), (0.45, 0.31, 0.16),
+HAIRS = np.array([(0.07, 0.05, 0.04), (0.16, 0.10, 0.06), (0.30, 0.19, 0.10), (0.45, 0.31, 0.16),
                    (0.55, 0.53, 0.50), (0.72, 0.58, 0.34)])
-_IRISES = np.array([(0.25, 0.14, 0.07), (0.20, 0.30, 0.20), (0.22, 0.32, 0.45)])
+IRISES = np.array([(0.25, 0.14, 0.07), (0.20, 0.30, 0.20), (0.22, 0.32, 0.45)])
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ class Appearance:
     @classmethod
     def sample(cls, rng: np.random.Generator) -> Appearance:
         """A random look whose clothes stand out from the skin."""
-        position = rng.uniform(0, len(_SKINS) - 1.001)
+        position = rng.uniform(0, len(SKINS) - 1.001)
         low = int(position)
-        skin = _SKINS[low] + (position - low) * (_SKINS[low + 1] - _SKINS[low])
+        skin = SKINS[low] + (position - low) * (SKINS[low + 1] - SKINS[low])
         darker_half = position > 2.5
-        hair = _HAIRS[rng.integers(0, 3 if darker_half else len(_HAIRS))]
+        hair = HAIRS[rng.integers(0, 3 if darker_half else len(HAIRS))]
         shirt = _cloth(rng, 0.25, 0.95)
         while np.abs(shirt - skin).sum() < 0.5:
             shirt = _cloth(rng, 0.25, 0.95)
         trousers = _cloth(rng, 0.1, 0.5)
         return cls(*(tuple(float(c) for c in colour) for colour in (
-            skin, hair, _IRISES[0 if darker_half else rng.integers(3)], shirt, trousers,
+            skin, hair, IRISES[0 if darker_half else rng.integers(3)], shirt, trousers,
             _cloth(rng, 0.08, 0.4))), sleeve=float(rng.choice([0.55, 0.7, 1.2, 1.85])),
             beard=bool(rng.random() < 0.2), grain_seed=int(rng.integers(1 << 31)))
 
@@ -66,7 +66,7 @@ class Appearance:
         colors[parts['nails']] = 0.55 * skin + 0.45 * np.array((0.95, 0.75, 0.72))
         colors[parts['lips']] = skin * (0.82, 0.58, 0.58)
         colors[parts['mouth']] = skin * 0.3
-        neck, above_waist, above_ankle, arm = _seams()
+        neck, above_waist, above_ankle, arm = seams()
         # A forearm and an upper arm are some 0.26 m long.
         for distance, colour in ((np.minimum(neck, 0.26 * (self.sleeve - arm)), self.shirt),
                                  (-above_waist, self.trousers), (-above_ankle, self.shoes)):
@@ -125,7 +125,7 @@ def regions() -> dict[str, np.ndarray]:
 
 
 @lru_cache(maxsize=1)
-def _seams():
+def seams():
     """Signed distances (V,) in metres that clothes are cut by: from the neck, above the waist and the ankle;
     and how far along the arm each vertex lies, 0 at the shoulder, 1 at the elbow, 2 at the wrist."""
     vertices, joints = reference_t_pose()

@@ -37,7 +37,7 @@ def reference_t_pose() -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=1)
-def _to_t_pose():
+def to_t_pose():
     """(55, 3, 3): how far each joint turns from anny's rest pose to the T-pose."""
     return anny_rig.t_pose_rotations(anny_model())
 
@@ -95,26 +95,49 @@ class Posed:
 
 
 class Figure:
-    """The body of one phenotype: dict of (1,) float64 tensors, as anny takes them."""
+    """The body of one phenotype: dict of (1,) float64 tensors, as anny takes them.
+
+    joints (55, 3), tips (10, 3): of the T-pose, metres; rest_vertices (V, 3) float32, rest_joints (55, 3): of
+    anny's rest pose, in SMPL-X's axes.
+    """
 
     def __init__(self, phenotype: dict[str, torch.Tensor]):
         self.phenotype = phenotype
         _, self.joints, self.tips = _posed_by_anny(_zero_pose(), np.zeros(3), phenotype)    # in the T-pose
         with torch.no_grad():
             rest = anny_model()(None, phenotype)
-        self._rest_vertices = anny_rig.to_smplx(rest['vertices'])[0].numpy().astype(np.float32)
-        self._rest_joints = anny_rig.joint_positions(anny_model(), rest)[0].numpy()
+        self.rest_vertices = anny_rig.to_smplx(rest['vertices'])[0].numpy().astype(np.float32)
+        self.rest_joints = anny_rig.joint_positions(anny_model(), rest)[0].numpy()
+
+    @classmethod
+    def made_of(cls, phenotype: dict[str, torch.Tensor], joints: np.ndarray, tips: np.ndarray,
+                rest_vertices: np.ndarray, rest_joints: np.ndarray) -> Figure:
+        """From what is known already: joints and tips of the T-pose, vertices (V, 3) float32 and joints of anny's
+        rest pose."""
+        figure = cls.__new__(cls)
+        figure.phenotype, figure.joints, figure.tips = phenotype, joints, tips
+        figure.rest_vertices, figure.rest_joints = rest_vertices, rest_joints
+        return figure
 
     def pose(self, local_rotations: np.ndarray, pelvis: np.ndarray) -> Posed:
         """local_rotations (55, 3, 3) against the parent, identity in the T-pose; pelvis (3,) m."""
         rotations, joints = place(local_rotations, self.joints, pelvis)
-        turns = rotations @ _to_t_pose()        # skinning starts from anny's rest pose, as anny's own does
-        offsets = joints - np.einsum('jab,jb->ja', turns, self._rest_joints)
-        blended = joint_weights() @ np.concatenate([turns.reshape(-1, 9), offsets], axis=1).astype(np.float32)
-        turned = (blended[:, :9].reshape(-1, 3, 3) @ self._rest_vertices[..., None])[..., 0]
         bases = np.array(anny_rig.TIP_JOINTS)
         tips = joints[bases] + np.einsum('jab,jb->ja', rotations[bases], self.tips - self.joints[bases])
-        return Posed(turned + blended[:, 9:], joints, rotations, tips)
+        return Posed(self.skin(rotations, joints), joints, rotations, tips)
+
+    def skin(self, rotations: np.ndarray, joints: np.ndarray, puffed: np.ndarray | None = None,
+             ids: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """(V, 3) float32 vertices around joints with these global rotations (55, 3, 3) and places (55, 3).
+
+        puffed (V, 3) m: how far cloth and hair stand off the skin, in anny's rest pose. ids: of these vertices alone.
+        """
+        rest = (self.rest_vertices if puffed is None else self.rest_vertices + puffed)[ids]
+        turns = rotations @ to_t_pose()        # skinning starts from anny's rest pose, as anny's own does
+        offsets = joints - np.einsum('jab,jb->ja', turns, self.rest_joints)
+        blended = joint_weights()[ids] @ np.concatenate([turns.reshape(-1, 9), offsets], axis=1).astype(np.float32)
+        turned = (blended[:, :9].reshape(-1, 3, 3) @ rest[..., None])[..., 0]
+        return turned + blended[:, 9:]
 
 
 def place(local_rotations: np.ndarray, rest_joints: np.ndarray,

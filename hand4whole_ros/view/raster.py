@@ -54,6 +54,7 @@ class Rendering(NamedTuple):
     rgb: np.ndarray        # (H, W, 3) uint8, black where empty; not multiplied by alpha
     alpha: np.ndarray      # (H, W) float32, the fraction of the pixel that is covered
     depth: np.ndarray      # (H, W) float32 m along z, of the nearest sample; inf where empty
+    ids: np.ndarray        # (H, W) int32, the triangle of the nearest sample, numbered as in face_ids; -1 where empty
 
 
 class Rasterizer:
@@ -91,8 +92,7 @@ class Rasterizer:
         if part.alpha.shape == (height, width):
             return part
         inside = np.s_[y:y + part.alpha.shape[0], x:x + part.alpha.shape[1]]
-        whole = Rendering(np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.float32),
-                          np.full((height, width), np.inf, np.float32))
+        whole = _empty((height, width))
         for picture, piece in zip(whole, part):
             picture[inside] = piece
         return whole
@@ -107,8 +107,7 @@ class Rasterizer:
         colors = np.broadcast_to(np.asarray(colors, np.float32), vertices.shape).reshape(-1, 3)
         view = self._rasterize(vertices, intrinsics, max(1, int(supersample)))
         shape = (view.keys.shape[0] // view.factor, view.keys.shape[1] // view.factor)
-        part = Rendering(np.zeros(shape + (3,), np.uint8), np.zeros(shape, np.float32),
-                         np.full(shape, np.inf, np.float32))
+        part = _empty(shape)
         outputs = [wp.array(array, device=self.device, copy=False) for array in part]
         normals = wp.zeros(len(view.points), dtype=wp.vec3, device=self.device)
         wp.launch(_add_face_normals, dim=(len(vertices), self.num_faces), device=self.device,
@@ -178,6 +177,11 @@ class Rasterizer:
         wp.launch(_draw, dim=(len(vertices), self.num_faces), device=self.device,
                   inputs=[view.screen, self._faces, vertices.shape[1], self.cull, keys])
         return view
+
+
+def _empty(shape):
+    return Rendering(np.zeros(shape + (3,), np.uint8), np.zeros(shape, np.float32), np.full(shape, np.inf, np.float32),
+                     np.full(shape, -1, np.int32))
 
 
 class _View(NamedTuple):
@@ -315,9 +319,10 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
            key_direction: wp.vec3, key_color: wp.vec3, up: wp.vec3, sky: wp.vec3,
            ground: wp.vec3, specular: float, shininess: float, rim: float,
            rgb: wp.array3d(dtype=wp.uint8), alpha: wp.array2d(dtype=wp.float32),
-           depth: wp.array2d(dtype=wp.float32)):
+           depth: wp.array2d(dtype=wp.float32), ids: wp.array2d(dtype=wp.int32)):
     y, x = wp.tid()
     covered = int(0)
+    first = _EMPTY
     nearest = float(wp.inf)
     farthest = float(0.0)
     for sy in range(y * factor, (y + 1) * factor):
@@ -325,6 +330,7 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
             sample = keys[sy, sx]
             if sample != _EMPTY:
                 covered += 1
+                first = wp.min(first, sample)
                 z = wp.cast(wp.uint32(sample >> wp.uint64(32)), wp.float32)
                 nearest = wp.min(nearest, z)
                 farthest = wp.max(farthest, z)
@@ -377,6 +383,7 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
                 total += (wp.cw_mul(albedo, light) + (specular * glint * lit) * key_color
                           + (rim * grazing * grazing * grazing) * sky)
     depth[y, x] = nearest
+    ids[y, x] = int(first & wp.uint64(0xFFFFFFFF))
     alpha[y, x] = float(covered) / float(factor * factor)
     for channel in range(3):
         value = wp.sqrt(wp.clamp(total[channel] / float(shaded), 0.0, 1.0))

@@ -1,0 +1,145 @@
+"""Which poses run into themselves: points within arms and fingers against a few hundred points of the skin.
+
+Works on joints alone, many poses at once; the mesh is never posed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from .. import skeleton
+from ..body import anny_rig
+from ..geometry.mesh import vertex_normals
+from .figure import Figure, faces, reference_t_pose, to_t_pose, vertex_joints
+
+_SPACING = 0.055        # m between skin points
+_FORE, _WRIST, _FINGER = 0.032, 0.024, 0.011    # m that centres of forearm, wrist and finger bones stay off the skin
+_HANDS_APART = 0.020        # m between bones of two hands
+_FORES_APART, _FORE_HAND_APART = 0.07, 0.05     # m between the two forearms; between a forearm and the other hand
+_BESIDE = 0.045             # m
+
+#: Hand keypoints of thumb and fingers beyond the knuckles.
+BEYOND = np.array([(2, 3, 4), (6, 7, 8), (10, 11, 12), (14, 15, 16), (18, 19, 20)])
+_ARM = {side: [skeleton.JOINT[f'{side}_{name}'] for name in ('collar', 'shoulder', 'elbow', 'wrist')]
+        + list(range(*skeleton.HAND_SLICE[side].indices(55))) for side in skeleton.SIDES}
+_TIP_JOINTS = np.array(anny_rig.TIP_JOINTS)
+
+
+def chain(local: np.ndarray, rest_joints: np.ndarray, rest_tips: np.ndarray):
+    """Poses (N, 55, 3, 3) -> global rotations (N, 55, 3, 3), joints (N, 55, 3) and finger tips (N, 10, 3).
+
+    rest_joints (55, 3), rest_tips (10, 3) of the T-pose; the pelvis is at the origin.
+    """
+    placed = np.zeros((len(local), skeleton.NUM_JOINTS, 4, 4))
+    placed[..., :3, :3], placed[..., 3, 3] = local, 1
+    parents = np.array(skeleton.PARENTS)
+    placed[:, 1:, :3, 3] = (rest_joints - rest_joints[parents])[1:]
+    for children in _generations():
+        placed[:, children] = placed[:, parents[children]] @ placed[:, children]
+    rotations, joints = placed[..., :3, :3], placed[..., :3, 3]
+    bones = rest_tips - rest_joints[_TIP_JOINTS]
+    tips = joints[:, _TIP_JOINTS] + (rotations[:, _TIP_JOINTS] @ bones[..., None])[..., 0]
+    return rotations, joints, tips
+
+
+def hand_keypoints(joints: np.ndarray, tips: np.ndarray) -> np.ndarray:
+    """(N, 55, 3), (N, 10, 3) -> (N, 2, 21, 3), left and right."""
+    return np.concatenate([joints, tips], axis=1)[:, _keypoint_rows()]
+
+
+@lru_cache(maxsize=1)
+def _keypoint_rows():
+    rows = np.zeros((2, skeleton.NUM_HAND_KEYPOINTS), int)
+    for k, side in enumerate(skeleton.SIDES):
+        tips = iter(range(55 + 5 * k, 60 + 5 * k))
+        rows[k] = [next(tips) if joint is None else joint for joint in skeleton.HAND_KEYPOINT_JOINTS[side]]
+    return rows
+
+
+def first_clear(figure: Figure, rotations: np.ndarray, joints: np.ndarray, tips: np.ndarray) -> int | None:
+    """Index of the first of N poses that does not run into itself, None if all do. Arguments as `chain` gives them."""
+    hands = hand_keypoints(joints, tips)
+    middles = (hands[:, :, BEYOND[:, 1:]] + hands[:, :, BEYOND[:, :-1]]) / 2
+    hand = np.concatenate([hands, middles.reshape(len(hands), 2, -1, 3)], axis=2)   # (N, 2, 31, 3)
+    elbows, wrists = (joints[:, [skeleton.JOINT[f'{side}_{name}'] for side in skeleton.SIDES]]
+                      for name in ('elbow', 'wrist'))
+    along = np.linspace(0.15, 0.95, 6)[:, None]
+    fore = elbows[:, :, None] + along * (wrists - elbows)[:, :, None]       # (N, 2, 6, 3)
+    clear = _nearest(hand[:, 0], hand[:, 1]) > _HANDS_APART
+    clear &= _nearest(fore[:, 0], fore[:, 1]) > _FORES_APART
+    clear &= (_nearest(fore[:, 0], hand[:, 1]) > _FORE_HAND_APART) & (_nearest(fore[:, 1], hand[:, 0]) > _FORE_HAND_APART)
+    for k in np.flatnonzero(clear):
+        if not _into_skin(figure, rotations[k], joints[k], np.concatenate([fore[k], hand[k]], axis=1)):
+            return int(k)
+    return None
+
+
+def skin(figure: Figure, rotations: np.ndarray, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the skin (P, 3) and their normals, around joints (55, 3) of global rotations (55, 3, 3)."""
+    ids, normals, follows = skin_points()
+    rest = figure.rest_vertices[ids] - figure.rest_joints[follows]
+    turned, offsets = (rotations @ to_t_pose()).astype(np.float32), joints.astype(np.float32)
+    points = np.einsum('pab,pb->pa', turned[follows], rest.astype(np.float32)) + offsets[follows]
+    return points, np.einsum('pab,pb->pa', rotations.astype(np.float32)[follows], normals)
+
+
+def _into_skin(figure, rotations, joints, parts):
+    """Whether one of parts (2, K, 3), forearms and hands, lies within the skin or too near above it."""
+    points, normals = skin(figure, rotations, joints)
+    parts = parts.astype(np.float32)
+    lengths = (points ** 2).sum(-1)
+    clear = np.r_[np.full(6, _FORE), _WRIST, np.full(parts.shape[1] - 7, _FINGER)]
+    for k in range(2):
+        others = _others()[k]
+        nearest = others[(lengths[others] - 2 * parts[k] @ points[others].T).argmin(-1)]
+        away = parts[k] - points[nearest]
+        outside = (away * normals[nearest]).sum(-1)
+        # Beside a point, farther than the next one is, its tangent says nothing.
+        beside = (away ** 2).sum(-1) - outside ** 2
+        if ((outside < clear) & (beside < _BESIDE ** 2)).any():
+            return True
+    return False
+
+
+def _nearest(a, b):
+    """(N, A, 3), (N, B, 3) -> (N,) the least distance."""
+    squared = (a ** 2).sum(-1)[:, :, None] + (b ** 2).sum(-1)[:, None] - 2 * a @ np.swapaxes(b, 1, 2)
+    return np.sqrt(np.maximum(squared.min((1, 2)), 0))
+
+
+@lru_cache(maxsize=1)
+def _generations():
+    depth = [0]
+    for parent in skeleton.PARENTS[1:]:
+        depth.append(depth[parent] + 1)
+    return [np.flatnonzero(np.array(depth) == level) for level in range(1, max(depth) + 1)]
+
+
+@lru_cache(maxsize=1)
+def skin_points():
+    """Vertex ids (P,), normals in the T-pose (P, 3) and joints (P,) of points spread over head, trunk, arms and legs."""
+    vertices, _ = reference_t_pose()
+    follows = vertex_joints()
+    names = np.array(skeleton.JOINT_NAMES)
+    wanted = ~np.isin(names[follows], ('jaw', 'left_eye', 'right_eye', 'left_foot', 'right_foot'))
+    wanted &= ~np.isin(follows, [joint for side in skeleton.SIDES for joint in _ARM[side][3:]])
+    normals = vertex_normals(vertices, faces())
+    # Of each little cube the outermost vertex: those within the mouth drop out.
+    cubes = np.floor(vertices / _SPACING).astype(int)
+    centre = vertices.copy()
+    centre[:, 1] = 0
+    reach = np.linalg.norm(centre, axis=1)
+    order = np.lexsort((-reach, *cubes.T))
+    order = order[wanted[order]]
+    first = np.r_[True, (np.diff(cubes[order], axis=0) != 0).any(1)]
+    ids = order[first]
+    return ids, normals[ids].astype(np.float32), follows[ids]
+
+
+@lru_cache(maxsize=1)
+def _others():
+    """For each arm the skin points that it must stay clear of: all but its own."""
+    follows = skin_points()[2]
+    return [np.flatnonzero(~np.isin(follows, _ARM[side])) for side in skeleton.SIDES]

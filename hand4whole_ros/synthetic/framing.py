@@ -1,0 +1,111 @@
+"""Where the camera stands: how much of a person the picture shows, from where, with which lens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from .. import skeleton
+from ..geometry.camera import Intrinsics
+
+#: What a picture of the whole person shows, and how often. Below is the lowest joint that has to be in the picture.
+BODY_FRAMES = {'full': 0.32, 'knees': 0.14, 'hips': 0.26, 'chest': 0.18, 'sitting': 0.10}
+_LOWEST = {'full': ('left_foot', 'right_foot'), 'knees': ('left_knee', 'right_knee'), 'hips': ('pelvis',),
+           'chest': ('spine2',), 'sitting': ('left_hip', 'right_hip')}
+
+#: From the SMPL-X axes of a person who faces the camera to the camera optical frame.
+FACING = np.diag([1.0, -1.0, -1.0])
+
+FIELDS_OF_VIEW = (35.0, 90.0)
+_CLOSE_UP_FIELDS = (18.0, 60.0)
+_VIEWS = 12             # directions tried for a close-up
+_NEAREST = 0.18         # m from the camera to whatever is nearest
+
+
+@dataclass(frozen=True)
+class Direction:
+    """How a person is seen: turned about the vertical by `turn`, the camera pitched down and rolled, radians."""
+
+    turn: float
+    pitch: float
+    roll: float
+
+    @classmethod
+    def sample(cls, rng: np.random.Generator) -> Direction:
+        """Mostly from the front, within 70 degrees, at eye level to a little above."""
+        turn = rng.normal(0, 25) if rng.random() < 0.8 else rng.uniform(-70, 70)
+        pitch = rng.normal(6, 9) if rng.random() < 0.85 else rng.uniform(-20, 40)
+        return cls(*np.radians((np.clip(turn, -70, 70), np.clip(pitch, -25, 45), rng.normal(0, 3.0))))
+
+    @classmethod
+    def sample_close(cls, rng: np.random.Generator) -> Direction:
+        """Of hands: from far more sides."""
+        turn, pitch = rng.normal(0, 45), rng.normal(12, 25)
+        roll = rng.uniform(-180, 180) if rng.random() < 0.1 else rng.normal(0, 15)
+        return cls(*np.radians((np.clip(turn, -110, 110), np.clip(pitch, -55, 75), roll)))
+
+    def matrix(self) -> np.ndarray:
+        """(3, 3) from the person's axes to the camera optical frame."""
+        view = Rotation.from_euler('zx', (self.roll, self.pitch)).as_matrix()
+        return view @ FACING @ Rotation.from_rotvec((0, self.turn, 0)).as_matrix()
+
+
+def sample_intrinsics(rng: np.random.Generator, width: int, height: int, close_up: bool) -> Intrinsics:
+    """A pinhole camera of some field of view, its centre a little off the middle at times."""
+    low, high = _CLOSE_UP_FIELDS if close_up else FIELDS_OF_VIEW
+    camera = Intrinsics.from_fov(width, height, rng.uniform(low, high))
+    shift = rng.normal(0, 0.01, 2) * (rng.random() < 0.5) * camera.width
+    return Intrinsics(camera.fx, camera.fy, camera.cx + shift[0], camera.cy + shift[1], width, height)
+
+
+def body_points(frame: str, rng: np.random.Generator, joints: np.ndarray, hands: np.ndarray, head: np.ndarray,
+                feet: np.ndarray) -> np.ndarray:
+    """(N, 3) what has to be in the picture; hands (2, 21, 3), and points of the skin of head and feet."""
+    shown = [head, joints[[16, 17]], joints[[skeleton.JOINT[name] for name in _LOWEST[frame]]]]
+    if frame == 'full':
+        shown.append(feet)
+    for hand in hands:
+        # Both hands are mostly in the picture, hanging ones too.
+        if rng.random() < (0.85 if frame in ('full', 'knees', 'hips') else 0.75):
+            shown.append(hand)
+    return np.concatenate(shown)
+
+
+def placed(points: np.ndarray, everything: np.ndarray, intrinsics: Intrinsics, fill: float,
+           shift: np.ndarray) -> np.ndarray:
+    """(3,) where the origin of points (N, 3) goes so that their box fills this part of the picture.
+
+    everything (M, 3) stays in front of the camera. shift (2,), -1 to 1: where in the room that is left.
+    """
+    size = np.array([intrinsics.width, intrinsics.height]) / intrinsics.fx
+    room = fill * size
+    depth = 1.5
+    for _ in range(8):      # the box grows as its nearest point comes nearer: step until it fits
+        centre = (points.min(0) + points.max(0)) / 2
+        rays = (points[:, :2] - centre[:2]) / np.maximum(points[:, 2:] + depth, 0.1)
+        depth *= (np.ptp(rays, axis=0) / room).max()
+        depth = max(depth, _NEAREST - everything[:, 2].min())
+    rays = (points[:, :2] - centre[:2]) / np.maximum(points[:, 2:] + depth, 0.1)
+    slack = np.maximum(size - np.ptp(rays, axis=0), 0)
+    off = np.array([intrinsics.cx, intrinsics.cy]) / intrinsics.fx - size / 2       # of the principal point
+    target = shift * slack / 2 - off - (rays.min(0) + rays.max(0)) / 2
+    return np.append(-centre[:2] + target * depth, depth)
+
+
+def close_up(rng: np.random.Generator, hand: np.ndarray, everything: np.ndarray) -> Direction:
+    """From where hand keypoints (K, 3) are best seen past points of the skin (M, 3), of some directions tried."""
+    best, least = None, np.inf
+    for _ in range(_VIEWS):
+        direction = Direction.sample_close(rng)
+        seen, others = (points @ direction.matrix().T for points in (hand, everything))
+        low, high = seen.min(0), seen.max(0)
+        margin = 0.04
+        before = ((others[:, :2] > low[:2] - margin) & (others[:, :2] < high[:2] + margin)).all(1)
+        blocked = (before & (others[:, 2] < (low[2] + high[2]) / 2)).mean()
+        if blocked < least:
+            best, least = direction, blocked
+        if least == 0:
+            break
+    return best

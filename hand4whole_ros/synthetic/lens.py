@@ -1,0 +1,72 @@
+"""What lens, sensor and transmission do to a picture: blur, exposure, noise, JPEG."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+_TILE = 512
+
+
+def expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 RGB -> the same, as a camera of some quality would deliver it."""
+    longest = max(image.shape[:2])
+    kind = rng.random()
+    if kind < 0.12:
+        image = _moved(rng, image, longest)
+    elif kind < 0.40:
+        sigma = rng.uniform(0.3, 1.0) * longest / 400 + 0.25
+        image = cv2.GaussianBlur(image, (0, 0), sigma)
+    if rng.random() < 0.7:
+        image = cv2.LUT(image, _tone(rng)[None])
+    if rng.random() < 0.08:
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if rng.random() < 0.75:
+        image = _noisy(rng, image)
+    if rng.random() < 0.4:
+        quality = int(rng.uniform(25, 95))
+        image = cv2.imdecode(cv2.imencode('.jpg', image, (cv2.IMWRITE_JPEG_QUALITY, quality))[1], cv2.IMREAD_COLOR)
+    return image
+
+
+def _moved(rng, image, longest):
+    """Blurred along a line."""
+    length = rng.uniform(0.008, 0.025) * longest
+    size = int(length) | 1
+    if size < 3:
+        return image
+    kernel = np.zeros((size, size), np.float32)
+    angle, middle = rng.uniform(0, np.pi), size // 2
+    step = np.array([np.cos(angle), np.sin(angle)]) * middle
+    ends = [tuple(int(round(middle + sign * v)) for v in step) for sign in (-1, 1)]
+    cv2.line(kernel, *ends, 1.0, 1, cv2.LINE_AA)
+    return cv2.filter2D(image, -1, kernel / kernel.sum())
+
+
+def _tone(rng):
+    """(256, 3) uint8: gamma, contrast, brightness and white balance."""
+    x = (np.arange(256) / 255.0)[:, None] ** np.exp(rng.normal(0, 0.25))
+    warmth = rng.normal(0, 0.06)
+    x = x * np.exp(rng.normal(0, 0.12)) * np.array((1 + warmth, 1 + rng.normal(0, 0.02), 1 - warmth))
+    contrast = np.exp(rng.normal(0, 0.12))
+    return np.clip(255 * ((x - 0.5) * contrast + 0.5 + rng.normal(0, 0.03)), 0, 255).astype(np.uint8)
+
+
+def _noisy(rng, image):
+    height, width = image.shape[:2]
+    level = rng.uniform(1, 9) if rng.random() < 0.85 else rng.uniform(9, 22)
+    tiles = _noise()
+    x, y = rng.integers(_TILE, size=2)
+    noise = np.take(np.take(tiles, np.arange(y, y + height) % _TILE, axis=0), np.arange(x, x + width) % _TILE, axis=1)
+    if rng.random() < 0.5:
+        noise = noise[..., :1].repeat(3, axis=2)
+    return cv2.addWeighted(image, 1.0, np.ascontiguousarray(noise), level / 32.0, -128 * level / 32.0)
+
+
+@lru_cache(maxsize=1)
+def _noise():
+    """(512, 512, 3) uint8: mean 128, deviation 32."""
+    rng = np.random.default_rng(0)
+    return np.clip(rng.normal(128, 32, (_TILE, _TILE, 3)), 0, 255).astype(np.uint8)

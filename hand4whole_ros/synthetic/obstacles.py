@@ -1,0 +1,69 @@
+"""Things between the camera and the person: tables, bars, boxes and blobs, drawn over the picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ..geometry.camera import Intrinsics
+from . import backdrops
+
+SHARE = 0.35        # of the pictures that have any
+
+
+def draw(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, points: np.ndarray,
+         hands: np.ndarray) -> np.ndarray | None:
+    """Draw them into image (H, W, 3) uint8, in place; -> (H, W) bool, what they cover, or None.
+
+    points (N, 2) px of `view`: the person's joints, hands (2, 21, 2) px the hands'.
+    """
+    if rng.random() >= SHARE:
+        return None
+    mask = np.zeros(image.shape[:2], np.uint8)
+    low, high = points.min(0), points.max(0)
+    size = float(np.clip(np.linalg.norm(high - low), 20, 3 * max(view.width, view.height)))
+    for _ in range(rng.integers(1, 3)):
+        kind = rng.random()
+        if kind < 0.3:      # at a hand
+            hand = hands[rng.integers(2)]
+            centre, reach = hand[rng.integers(21)], np.ptp(hand, axis=0).max() * rng.uniform(0.1, 0.45)
+        elif kind < 0.5:    # a table, a sofa's back, the edge of a screen: all below some line
+            line = low[1] + (high[1] - low[1]) * rng.uniform(0.5, 0.95)
+            tilt = rng.normal(0, 0.03) * view.width
+            edge = np.array([(-9, line - tilt), (view.width + 9, line + tilt), (view.width + 9, view.height + 9 + abs(line)),
+                             (-9, view.height + 9 + abs(line))])
+            _fill(mask, edge)
+            continue
+        else:
+            centre, reach = rng.uniform(low, high), size * rng.uniform(0.02, 0.12)
+        _fill(mask, _shape(rng, centre, reach, size))
+    covered = mask > 0
+    if not covered.any():
+        return None
+    h, w = mask.shape
+    if rng.random() < 0.5:
+        np.copyto(image, backdrops.texture(rng, w, h), where=covered[..., None])
+    else:
+        image[covered] = rng.integers(0, 256, 3).astype(np.uint8)
+    return covered
+
+
+def _shape(rng, centre, reach, size):
+    """Corners of a long bar, a box or a blob."""
+    kind = rng.random()
+    if kind < 0.25:
+        half = np.array([size, max(2.0, size * rng.uniform(0.008, 0.03))])
+    elif kind < 0.6:
+        half = reach * rng.uniform(0.4, 1.3, 2)
+    else:
+        angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+        radii = reach * rng.uniform(0.6, 1.2, 12)
+        return centre + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    angle = rng.uniform(0, np.pi)
+    turn = np.array([(np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))])
+    return centre + (np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * half) @ turn.T
+
+
+def _fill(mask, corners):
+    corners = np.clip(np.nan_to_num(corners), -20000, 20000)
+    cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], 255, shift=4)

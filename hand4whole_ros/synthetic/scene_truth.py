@@ -1,0 +1,114 @@
+"""All that is known about a drawn scene, and what of it can be seen. Camera optical frame, metres and pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from .. import keypoints, skeleton
+from ..body.open_body import SKIN_KEY, SKIN_NAMES, load_or_build
+from ..geometry.camera import Intrinsics
+from .figure import reference_t_pose
+from .scene import Scene
+
+#: The keypoints of body, feet and head, of keypoints.KEYPOINT_NAMES.
+NUM_BODY_KEYPOINTS = 25
+
+#: How far behind what is seen a point may lie and still be seen, m: under cloth, hair or the skin of a finger.
+_SKIN_TOLERANCE, _FINGER_TOLERANCE = 0.04, 0.02
+
+
+@dataclass(frozen=True)
+class SceneTruth:
+    """One person in one picture. Left and right are the person's own; pixels are the drawn picture's."""
+
+    seed: int
+    kind: str                               # 'body' or 'hands'
+    intrinsics: Intrinsics                  # of the drawn picture
+    phenotype: dict[str, float]
+    betas: np.ndarray                       # (10,) of the open body that comes nearest
+    local_rotations: np.ndarray             # (55, 3, 3) against the parent; the pelvis in the camera frame
+    joint_rotations: np.ndarray             # (55, 3, 3) out of SMPL-X's T-pose, in the camera frame
+    joints: np.ndarray                      # (55, 3) m
+    joints_2d: np.ndarray                   # (55, 2) px, NaN behind the camera
+    joints_visible: np.ndarray              # (55,) bool: in the picture, and nothing but the body's own skin before it
+    hand_keypoints_3d: np.ndarray           # (2, 21, 3) m, left and right; a tip is the end of the last finger bone
+    hand_keypoints_2d: np.ndarray           # (2, 21, 2) px
+    hand_keypoints_visible: np.ndarray      # (2, 21) bool
+    hand_visibility: np.ndarray             # (2,) 0 to 1: how much of what the hand alone would show is in the picture
+    body_keypoints_3d: np.ndarray           # (25, 3) m, in keypoints.KEYPOINT_NAMES order
+    body_keypoints_2d: np.ndarray           # (25, 2) px
+    body_keypoints_visible: np.ndarray      # (25,) bool
+    box_xywh: np.ndarray                    # (4,) px, tight around what is seen of the person; zeros if nothing is
+    vertices: np.ndarray | None             # (V, 3) m, anny's topology, the skin under the clothes; on request
+
+    @classmethod
+    def of(cls, scene: Scene, view: Intrinsics, depth: np.ndarray, covered: np.ndarray, seen: np.ndarray,
+           hand_visibility: np.ndarray, with_vertices: bool) -> SceneTruth:
+        """Gather what is known.
+
+        depth (H, W) m of the person, inf where empty; covered (H, W) bool, where something else is before it; seen
+        (H, W) bool, the pixels of the person.
+        """
+        vertices = scene.vertices if with_vertices else None
+        body = body_keypoints(scene)
+        depth = np.where(covered, 0.0, depth)
+
+        def visible(points, pixels, tolerance):
+            x, y = np.clip(np.nan_to_num(np.rint(pixels), nan=-1), -1, max(depth.shape)).astype(int).T
+            inside = (x >= 0) & (y >= 0) & (x < view.width) & (y < view.height)
+            return inside & (points[:, 2] <= depth[np.where(inside, y, 0), np.where(inside, x, 0)] + tolerance)
+
+        joints_2d, body_2d = view.project(scene.joints), view.project(body)
+        hands = scene.hand_keypoints
+        hands_2d = view.project(hands)
+        return cls(
+            scene.seed, scene.kind, view, scene.phenotype, scene.betas, scene.local_rotations, scene.joint_rotations,
+            scene.joints, joints_2d, visible(scene.joints, joints_2d, _joint_tolerance()),
+            hands, hands_2d, np.stack([visible(*pair, _FINGER_TOLERANCE) for pair in zip(hands, hands_2d)]),
+            hand_visibility, body, body_2d, visible(body, body_2d, _body_tolerance()), _box(seen), vertices)
+
+
+def body_keypoints(scene: Scene) -> np.ndarray:
+    """(25, 3) m, in keypoints.KEYPOINT_NAMES order."""
+    skin = scene.figure.skin(scene.joint_rotations, scene.joints, ids=_skin_ids())
+    points = np.concatenate([scene.joints, skin])
+    return points[_body_rows()]
+
+
+@lru_cache(maxsize=1)
+def _skin_ids():
+    return load_or_build()[0][SKIN_KEY]
+
+
+@lru_cache(maxsize=1)
+def _body_rows():
+    """(25,) rows among the 55 joints and the skin points after them. Eyes are those of the skin, not the joints."""
+    rows = {**skeleton.JOINT, **{name: skeleton.NUM_JOINTS + k for k, name in enumerate(SKIN_NAMES)}}
+    return np.array([rows[name] for name in keypoints.KEYPOINT_NAMES[:NUM_BODY_KEYPOINTS]])
+
+
+@lru_cache(maxsize=1)
+def _joint_tolerance():
+    """(55,) m: how deep a joint lies beneath the skin, cloth included."""
+    vertices, joints = reference_t_pose()
+    tolerance = 1.5 * cKDTree(vertices).query(joints)[0] + _SKIN_TOLERANCE
+    tolerance[np.r_[25:55]] = _FINGER_TOLERANCE
+    return tolerance
+
+
+@lru_cache(maxsize=1)
+def _body_tolerance():
+    rows = _body_rows()
+    joints = rows < skeleton.NUM_JOINTS
+    return np.where(joints, _joint_tolerance()[np.where(joints, rows, 0)], _SKIN_TOLERANCE)
+
+
+def _box(seen):
+    x, y, width, height = cv2.boundingRect(seen.astype(np.uint8))
+    # From the outer edges of the outermost pixels, whose centres are at integers.
+    return np.array([x - 0.5, y - 0.5, width, height]) if width else np.zeros(4)
