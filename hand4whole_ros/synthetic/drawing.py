@@ -120,8 +120,9 @@ def _hand(side):
 def _hand_share(side, skin, ids, view):
     """How much of a hand is seen: its pixels over those of the hand alone, the part outside the picture included."""
     alone, vertices, own = _hand(side)
+    seen = own[ids].sum()
     points = skin[vertices]
-    if points[:, 2].min() < 0.06:
+    if not seen or points[:, 2].min() < 0.06:
         return 0.0
     pixels = points[:, :2] / points[:, 2:] * np.float32((view.fx, view.fy)) + np.float32((view.cx, view.cy))
     low = np.floor(np.maximum(pixels.min(0), -np.array([view.width, view.height])))
@@ -131,4 +132,4 @@ def _hand_share(side, skin, ids, view):
         return 0.0
     window = view.cropped(int(low[0]), int(low[1]), int(size[0]), int(size[1]))
     total = int((alone.face_ids(points, window) >= 0).sum())
-    return float(min(own[ids].sum() / total, 1.0)) if total else 0.0
+    return float(min(seen / total, 1.0)) if total else 0.0

@@ -87,11 +87,15 @@ def placed(points: np.ndarray, everything: np.ndarray, intrinsics: Intrinsics, f
         rays = (points[:, :2] - centre[:2]) / np.maximum(points[:, 2:] + depth, 0.1)
         depth *= (np.ptp(rays, axis=0) / room).max()
         depth = max(depth, _NEAREST - everything[:, 2].min())
-    rays = (points[:, :2] - centre[:2]) / np.maximum(points[:, 2:] + depth, 0.1)
-    slack = np.maximum(size - np.ptp(rays, axis=0), 0)
+    place = np.append(-centre[:2], depth)
     off = np.array([intrinsics.cx, intrinsics.cy]) / intrinsics.fx - size / 2       # of the principal point
-    target = shift * slack / 2 - off - (rays.min(0) + rays.max(0)) / 2
-    return np.append(-centre[:2] + target * depth, depth)
+    for _ in range(3):      # near points move farther across the picture than far ones
+        moved = points + place
+        rays = moved[:, :2] / np.maximum(moved[:, 2:], 0.1)
+        low, high = rays.min(0), rays.max(0)
+        target = shift * np.maximum(size - (high - low), 0) / 2 - off
+        place[:2] += (target - (low + high) / 2) * moved[:, 2].mean()
+    return place
 
 
 def close_up(rng: np.random.Generator, hand: np.ndarray, everything: np.ndarray) -> Direction:

@@ -9,6 +9,7 @@ from ..geometry.camera import Intrinsics
 from . import backdrops
 
 SHARE = 0.35        # of the pictures that have any
+_MOST = 0.6         # of a picture; whoever hides more is left out
 
 
 def draw(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, points: np.ndarray,
@@ -20,6 +21,7 @@ def draw(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, points: 
     if rng.random() >= SHARE:
         return None
     mask = np.zeros(image.shape[:2], np.uint8)
+    points = np.clip(points, 0, (view.width, view.height))
     low, high = points.min(0), points.max(0)
     size = float(np.clip(np.linalg.norm(high - low), 20, 3 * max(view.width, view.height)))
     for _ in range(rng.integers(1, 3)):
@@ -38,7 +40,7 @@ def draw(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, points: 
             centre, reach = rng.uniform(low, high), size * rng.uniform(0.02, 0.12)
         _fill(mask, _shape(rng, centre, reach, size))
     covered = mask > 0
-    if not covered.any():
+    if not 0 < covered.mean() < _MOST:
         return None
     h, w = mask.shape
     if rng.random() < 0.5:
