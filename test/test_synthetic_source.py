@@ -48,7 +48,7 @@ def test_nobody_of_the_evaluation_is_trained_on():
 
 
 def test_2d_is_the_projection_of_3d_and_rotations_are_rotations(drawn):
-    for scene, image, truth in drawn:
+    for _, image, truth in drawn:
         assert image.shape == (240, 320, 3) and image.dtype == np.uint8
         k = truth.intrinsics
         for points, pixels in ((truth.joints, truth.joints_2d), (truth.hand_keypoints_3d, truth.hand_keypoints_2d),
@@ -64,7 +64,7 @@ def test_2d_is_the_projection_of_3d_and_rotations_are_rotations(drawn):
 
 def test_the_truth_is_what_the_figure_does(drawn):
     """Joints, hand keypoints and mesh against the slow way that evaluation goes, and anny's own body."""
-    for scene, _, truth in drawn[:3]:
+    for _, _, truth in drawn[:3]:
         body = figure.Figure({name: torch.tensor([value], dtype=torch.float64)
                               for name, value in truth.phenotype.items()})
         posed = body.pose(truth.local_rotations, truth.joints[0])

@@ -78,5 +78,6 @@ def _limbs(rng, image):
         skin = np.array((0.85, 0.65, 0.5)) * rng.uniform(80, 250) * rng.uniform(0.9, 1.1, 3)
         centre = tuple(int(v) for v in rng.integers(0, _SIZE, 2))
         axes = tuple(int(v) for v in rng.uniform(4, 60, 2))
-        cv2.ellipse(image, centre, axes, float(rng.uniform(0, 180)), 0, 360, np.clip(skin, 0, 255).tolist(), -1, cv2.LINE_AA)
+        angle, colour = float(rng.uniform(0, 180)), np.clip(skin, 0, 255).tolist()
+        cv2.ellipse(image, centre, axes, angle, 0, 360, colour, -1, cv2.LINE_AA)
     return image

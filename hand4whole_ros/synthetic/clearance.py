@@ -69,7 +69,8 @@ def first_clear(figure: Figure, rotations: np.ndarray, joints: np.ndarray, tips:
     fore = elbows[:, :, None] + along * (wrists - elbows)[:, :, None]       # (N, 2, 6, 3)
     clear = _nearest(hand[:, 0], hand[:, 1]) > _HANDS_APART
     clear &= _nearest(fore[:, 0], fore[:, 1]) > _FORES_APART
-    clear &= (_nearest(fore[:, 0], hand[:, 1]) > _FORE_HAND_APART) & (_nearest(fore[:, 1], hand[:, 0]) > _FORE_HAND_APART)
+    for k in range(2):
+        clear &= _nearest(fore[:, k], hand[:, 1 - k]) > _FORE_HAND_APART
     for k in np.flatnonzero(clear):
         if not _into_skin(figure, rotations[k], joints[k], np.concatenate([fore[k], hand[k]], axis=1)):
             return int(k)
@@ -119,7 +120,7 @@ def _generations():
 
 @lru_cache(maxsize=1)
 def skin_points():
-    """Vertex ids (P,), normals in the T-pose (P, 3) and joints (P,) of points spread over head, trunk, arms and legs."""
+    """Points spread over head, trunk, arms and legs: vertex ids (P,), normals in the T-pose (P, 3), joints (P,)."""
     vertices, _ = reference_t_pose()
     follows = vertex_joints()
     names = np.array(skeleton.JOINT_NAMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -62,9 +63,9 @@ def draw(scene: Scene, view: Intrinsics | None = None, vertices: bool = False) -
 def _light(rng):
     light = appearance.sample_lighting(rng)
     if rng.random() < 0.3:      # hard light from one side, or flat light from everywhere
-        from dataclasses import replace
         strength = rng.choice([0.25, 1.6])
-        light = replace(light, sky=tuple(strength * c for c in light.sky), ground=tuple(strength * c for c in light.ground))
+        sky, ground = (tuple(strength * c for c in colour) for colour in (light.sky, light.ground))
+        light = replace(light, sky=sky, ground=ground)
     return light
 
 

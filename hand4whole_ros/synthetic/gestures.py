@@ -20,12 +20,18 @@ _MIRROR = np.diag([-1.0, 1.0, 1.0])
 #: Box of the wrist's place, lowest and highest corner, and mean roll of the forearm (radians, 0 palm down with the
 #: arm sideways, negative turns the thumb up); how often it is chosen.
 ARMS = {
-    'reach': ((-0.35, -0.50, 0.55), (0.45, 0.35, 0.95), -0.8, 12), 'chest': ((-0.45, -0.75, 0.32), (0.10, -0.10, 0.70), -0.9, 13),
-    'talk': ((-0.10, -0.65, 0.30), (0.50, -0.05, 0.75), -1.3, 14), 'wave': ((0.05, -0.10, 0.15), (0.65, 0.55, 0.65), -0.3, 11),
-    'face': ((-0.45, 0.05, 0.25), (0.05, 0.50, 0.60), -1.0, 7), 'crossed': ((-0.75, -0.65, 0.35), (-0.40, -0.10, 0.65), -0.7, 4),
-    'hips': ((-0.05, -0.95, -0.05), (0.28, -0.72, 0.28), -0.6, 4), 'up': ((-0.15, 0.55, -0.05), (0.60, 0.95, 0.50), -0.4, 6),
-    'side': ((0.55, -0.60, -0.10), (0.98, 0.35, 0.60), -0.8, 9), 'down': ((0.08, -0.99, -0.10), (0.42, -0.80, 0.30), -1.2, 8),
-    'lap': ((-0.30, -0.90, 0.25), (0.25, -0.55, 0.60), -0.7, 5), 'behind': ((-0.15, -0.95, -0.45), (0.20, -0.65, -0.15), -0.8, 2),
+    'reach': ((-0.35, -0.50, 0.55), (0.45, 0.35, 0.95), -0.8, 12),
+    'chest': ((-0.45, -0.75, 0.32), (0.10, -0.10, 0.70), -0.9, 13),
+    'talk': ((-0.10, -0.65, 0.30), (0.50, -0.05, 0.75), -1.3, 14),
+    'wave': ((0.05, -0.10, 0.15), (0.65, 0.55, 0.65), -0.3, 11),
+    'face': ((-0.45, 0.05, 0.25), (0.05, 0.50, 0.60), -1.0, 7),
+    'crossed': ((-0.75, -0.65, 0.35), (-0.40, -0.10, 0.65), -0.7, 4),
+    'hips': ((-0.05, -0.95, -0.05), (0.28, -0.72, 0.28), -0.6, 4),
+    'up': ((-0.15, 0.55, -0.05), (0.60, 0.95, 0.50), -0.4, 6),
+    'side': ((0.55, -0.60, -0.10), (0.98, 0.35, 0.60), -0.8, 9),
+    'down': ((0.08, -0.99, -0.10), (0.42, -0.80, 0.30), -1.2, 8),
+    'lap': ((-0.30, -0.90, 0.25), (0.25, -0.55, 0.60), -0.7, 5),
+    'behind': ((-0.15, -0.95, -0.45), (0.20, -0.65, -0.15), -0.8, 2),
     'anywhere': ((-0.60, -0.90, -0.10), (0.90, 0.85, 0.95), -1.0, 14)}
 _NAMES, _ODDS = list(ARMS), np.array([row[3] for row in ARMS.values()], float)
 _ODDS /= _ODDS.sum()
@@ -100,7 +106,8 @@ def _sample_torso(vectors, rng, count, turn):
     for name in ('spine1', 'spine2', 'spine3'):
         vectors[:, at[name]] = spine / 3 + rng.normal(0, 0.02, (count, 3))
     look = -np.clip(turn + twist, -1.1, 1.1) * rng.uniform(0.1, 1.0, count) + rng.normal(0, 0.2, count)
-    head = np.stack([rng.normal(0.04, 0.2, count) - 0.5 * bend, np.clip(look, -1.2, 1.2), rng.normal(0, 0.11, count)], axis=1)
+    nod, tilt = rng.normal(0.04, 0.2, count) - 0.5 * bend, rng.normal(0, 0.11, count)
+    head = np.stack([nod, np.clip(look, -1.2, 1.2), tilt], axis=1)
     vectors[:, at['neck']] = 0.45 * head
     vectors[:, at['head']] = 0.55 * head
     vectors[:, at['jaw'], 0] = np.clip(rng.normal(-0.1, 0.15, count), 0, 0.35)
@@ -129,7 +136,8 @@ def _sample_legs(vectors, rng, count, legs):
             spread = np.abs(rng.normal(0.25 if legs == 'apart' else 0.06, 0.06, count))
         vectors[:, at[f'{side}_hip']] = np.stack([-raised, sign * out, sign * spread], axis=1)
         vectors[:, at[f'{side}_knee'], 0] = knee
-        vectors[:, at[f'{side}_ankle'], 0] = np.clip(raised - knee if legs != 'sit' else rng.normal(0, 0.2, count), -0.6, 0.5)
+        level = rng.normal(0, 0.2, count) if legs == 'sit' else raised - knee
+        vectors[:, at[f'{side}_ankle'], 0] = np.clip(level, -0.6, 0.5)
         vectors[:, at[f'{side}_ankle'], 2] = -sign * spread
 
 

@@ -77,7 +77,7 @@ def _crossing(made, joints, tips):
 
 
 def _shapes(rng, count):
-    """flexion (count, 5, 3), thumb to pinky; splay (count, 4); thumb (count, 3), the turn of its root beyond flexion."""
+    """flexion (count, 5, 3), thumb to pinky; splay (count, 4); thumb (count, 3), its root's turn beyond flexion."""
     shapes = _SHAPES[rng.integers(len(_SHAPES), size=count)] + rng.normal(0, 0.08, (count, 1))
     free = rng.uniform(0, 1, (count, 1)) + rng.normal(0, 0.25, (count, 5))
     waves = rng.uniform(0, 1, (count, 1)) + rng.uniform(-0.25, 0.25, (count, 1)) * np.arange(-2, 3)

@@ -32,8 +32,8 @@ def draw(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, points: 
         elif kind < 0.5:    # a table, a sofa's back, the edge of a screen: all below some line
             line = low[1] + (high[1] - low[1]) * rng.uniform(0.5, 0.95)
             tilt = rng.normal(0, 0.03) * view.width
-            edge = np.array([(-9, line - tilt), (view.width + 9, line + tilt), (view.width + 9, view.height + 9 + abs(line)),
-                             (-9, view.height + 9 + abs(line))])
+            left, right, bottom = -9, view.width + 9, view.height + 9 + abs(line)
+            edge = np.array([(left, line - tilt), (right, line + tilt), (right, bottom), (left, bottom)])
             _fill(mask, edge)
             continue
         else:

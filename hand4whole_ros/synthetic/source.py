@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
+import cv2
 import numpy as np
+
+from ..view.sheet import contact_sheet
 
 from .drawing import draw
 from .scene import CLOSE_UPS, Scene, scene
@@ -35,3 +40,33 @@ class Source:
         while True:
             yield self[index]
             index += 1
+
+
+def sheet(count: int = 24, seed: int = 0, columns: int = 6, close_ups: float = CLOSE_UPS) -> np.ndarray:
+    """A picture of the first `count` pictures of a source."""
+    source = Source(seed, close_ups=close_ups)
+    return contact_sheet([source[k][0] for k in range(count)], columns=columns, tile_width=280, gap=4)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write a contact sheet."""
+    parser = argparse.ArgumentParser(prog='python -m hand4whole_ros.synthetic.source',
+                                     description='Write a contact sheet of the people that networks are trained on.')
+    parser.add_argument('output', type=Path, help='a .jpg or .png file')
+    parser.add_argument('--count', type=int, default=24, help='how many pictures (24)')
+    parser.add_argument('--seed', type=int, default=0, help='of the source (0)')
+    parser.add_argument('--close-ups', type=float, default=CLOSE_UPS, metavar='SHARE',
+                        help=f'how many show hands only, 0 to 1 ({CLOSE_UPS})')
+    options = parser.parse_args(arguments)
+    picture = sheet(options.count, options.seed, close_ups=options.close_ups)
+    try:
+        written = cv2.imwrite(str(options.output), picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 80))
+    except cv2.error:
+        written = False
+    if not written:
+        parser.exit(1, f'{options.output}: cannot be written; name a .jpg or .png file in a folder that exists\n')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
 
 from .. import skeleton
+from ..body import anny_rig
 from ..geometry.mesh import vertex_normals
 from . import appearance
-from .figure import Figure, anny_model, faces, reference_t_pose, to_t_pose, vertex_joints
+from .figure import Figure, faces, reference_t_pose, vertex_joints
 
 PLAIN = 0.12        # part of the bodies that are of one colour
 _FIELDS = 96
@@ -154,15 +156,9 @@ def _fields():
 @lru_cache(maxsize=1)
 def _rest_normals():
     """(V, 3) float32 normals of the mean adult in anny's rest pose, SMPL-X's axes."""
-    reference = Figure({name: anny_model().template_vertices.new_tensor([value]) for name, value in
-                        appearance_reference().items()})
+    reference = Figure({name: torch.tensor([value], dtype=torch.float64)
+                        for name, value in anny_rig.REFERENCE_ADULT.items()})
     return vertex_normals(reference.rest_vertices, faces()).astype(np.float32)
-
-
-def appearance_reference():
-    """Phenotype of the adult on whom the regions were found."""
-    from ..body.anny_rig import REFERENCE_ADULT
-    return REFERENCE_ADULT
 
 
 @lru_cache(maxsize=1)
