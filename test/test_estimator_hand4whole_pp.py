@@ -71,7 +71,7 @@ def test_the_mesh_is_the_networks_moved_as_one_piece(results, estimator):
 
 def test_hands_are_marked_where_the_network_sees_them(results, people_seen):
     """2D keypoints lie in the person's crop, inside of the picture's neighbourhood."""
-    for (_, (found,)), (_, truth) in zip(results, people_seen):
+    for (_, (found,)), _ in zip(results, people_seen):
         for hand in found.hands:
             if hand.visible:
                 assert np.isfinite(hand.keypoints_2d.numpy()).all()

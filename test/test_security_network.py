@@ -77,8 +77,8 @@ def test_the_policy_is_the_nodes_own_graph(policy, graph):
     assert policy['topics subscribe'] - graph['topics subscribe'] == {'/image'}     # image_transport: raw
     # Older ROS versions lack these two.
     assert policy['services reply'] - graph['services reply'] <= {'/hand4whole/get_type_description'}
-    note('the policy of SROS 2 against the running node', 'names of publishers, subscriptions, services and clients, as '
-         'rclpy reports them', 1, f'{len(graph["topics publish"])} publishers, {len(graph["topics subscribe"])} '
+    note('the policy of SROS 2 against the running node', 'names of publishers, subscriptions, services and clients, '
+         'as rclpy reports them', 1, f'{len(graph["topics publish"])} publishers, {len(graph["topics subscribe"])} '
          f'subscriptions, {len(graph["services reply"])} services, no client: all allowed, nothing else is')
 
 

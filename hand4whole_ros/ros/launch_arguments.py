@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .params_file import check as check_params_file
+
 
 @dataclass(frozen=True)
 class LaunchArgument:
@@ -109,6 +111,7 @@ def startup(values: dict[str, str], share: Path) -> Startup:
     params_file = Path(os.path.expanduser(values['params_file'] or share / 'config' / 'estimate.yaml'))
     if not params_file.is_file():
         raise ValueError(f'params_file: expected a YAML file, found nothing at {params_file}')
+    check_params_file(params_file)
 
     if values['log_level'].lower() not in LOG_LEVELS:
         raise ValueError(f'log_level: expected one of {", ".join(LOG_LEVELS)}, found {values["log_level"]!r}')

@@ -21,7 +21,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 
 from .. import estimators
 from . import parameters as parameter_table
-from . import qos, topics
+from . import params_file, qos, topics
 from .diagnostics import Health, Reporter
 from .ending import EndInTime
 from .inference import LatestWorker
@@ -256,7 +256,11 @@ def run(args: list[str] | None = None, *, create_estimator=None) -> int:
     end = EndInTime()
     keep_freed_pictures()
     try:
+        params_file.check_arguments(sys.argv if args is None else args)
+        # What rcl says of arguments comes back as an exception; one line is enough.
+        rclpy.logging.set_logger_level('rcl', rclpy.logging.LoggingSeverity.FATAL)
         rclpy.init(args=args)
+        rclpy.logging.set_logger_level('rcl', rclpy.logging.LoggingSeverity.UNSET)
         node = Hand4WholeNode(create_estimator=create_estimator)
     except KeyboardInterrupt:
         return 0

@@ -117,6 +117,9 @@ class NodeParameters:
 #: Name -> dataclass field, in the order of the table.
 RULES = {rule.name: rule for rule in dataclasses.fields(NodeParameters)}
 
+#: Characters of a text: the longest path that Linux takes. It is repeated in the log.
+MAX_TEXT = 4096
+
 _TYPES = {'str': (str, "a string such as '{}'"), 'float': (float, 'a number such as {}'),
           'int': (int, 'a whole number such as {}'), 'bool': (bool, 'true or false')}
 
@@ -143,6 +146,9 @@ def check(name: str, value: Any) -> Any:
     if type(value) is not kind:
         raise ParameterError(f'parameter {name}: expected {wanted.format(rule.default)}, '
                              f'found {reprlib.repr(value)} ({type(value).__name__})')
+    if kind is str and (len(value) > MAX_TEXT or not value.isprintable()):
+        raise ParameterError(f'parameter {name}: expected at most {MAX_TEXT} printable characters, found '
+                             f'{reprlib.repr(value)} ({len(value)} characters)')
     choices = rule.metadata['choices']
     if choices and value not in choices:
         raise ParameterError(f"parameter {name}: expected one of {', '.join(choices)}, found {reprlib.repr(value)}")

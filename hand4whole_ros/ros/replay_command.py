@@ -9,12 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import yaml
 
 from .. import estimators
 from ..estimators.base import Estimator, EstimatorConfig
 from ..replay.workers import Cluster, Processes
-from . import replay, topics
+from . import params_file, replay, topics
 from .bag_input import BagError
 from .parameters import NodeParameters, belongs_to_ros
 from .replay_estimation import FrameWorkMaker
@@ -49,13 +48,11 @@ def _parameters(path):
     """The node's parameters with those of a YAML file over them, as ROS has them: node, ros__parameters, name."""
     values: dict = {}
     if path is not None:
-        try:
-            nodes = yaml.safe_load(Path(path).read_text()) or {}
-            for name in ('/**', f'/{topics.NODE_NAME}', topics.NODE_NAME):
-                values.update(nodes.get(name, {}).get('ros__parameters', {}))
-        except (OSError, yaml.YAMLError, AttributeError, TypeError) as error:
-            raise BagError(f'--params-file {path}: no parameters of a node: {" ".join(str(error).split())}') from None
-    return NodeParameters.from_values({name: value for name, value in values.items() if not belongs_to_ros(name)})
+        nodes = params_file.read(path)
+        for name in ('/**', f'/{topics.NODE_NAME}', topics.NODE_NAME):
+            values.update(nodes.get(name, {}).get('ros__parameters', {}))
+    return NodeParameters.from_values({str(name): value for name, value in values.items()
+                                       if not belongs_to_ros(str(name))})
 
 
 def _spread(args):

@@ -1,0 +1,97 @@
+"""Parameter files: what may be handed to ROS's own parser, and what replay reads of them itself.
+
+The time that rcl's parser takes grows with the square of what a file holds: three megabytes of parameters, or half
+a megabyte of nested braces, keep a node from starting for minutes, without a word. So every file is looked at
+first. The look itself ends where a limit is passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from .parameters import ParameterError
+
+#: Of one file. The parameters of a whole robot have some ten thousand bytes and five hundred values.
+MAX_BYTES = 1_000_000
+MAX_VALUES = 10_000
+#: Namespaces, node, ros__parameters, groups of parameters and an array in them.
+MAX_DEPTH = 20
+
+_FORM = "'/**:' or the name of a node, below it 'ros__parameters:', below that the parameters"
+_SECTION = 'ros__parameters'
+
+
+def check_arguments(arguments: Sequence[str]) -> None:
+    """Every file that ROS arguments name. Raises ParameterError, in one line."""
+    for word, following in zip(arguments, arguments[1:]):
+        if word == '--params-file':
+            check(Path(following))
+
+
+def check(path: Path) -> None:
+    """A file that holds parameters, within the limits. Raises ParameterError, in one line."""
+    try:
+        _check_form(yaml.load(_within_limits(path), Loader=yaml.BaseLoader), path)
+    except yaml.YAMLError as error:
+        raise ParameterError(f'parameter file {path}: no YAML: {_where(error)}') from None
+
+
+def read(path: Path) -> dict:
+    """What a file says, as nested dictionaries. Raises ParameterError, in one line."""
+    check(path)
+    try:
+        return yaml.safe_load(path.read_bytes()) or {}
+    except (OSError, ValueError, yaml.YAMLError) as error:     # ValueError: a number of a thousand digits
+        raise ParameterError(f'parameter file {path}: {_where(error)}') from None
+
+
+def _within_limits(path):
+    """The bytes of the file."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ParameterError(f'parameter file {path}: no file, but a folder or a device')
+        with path.open('rb') as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ParameterError(f'parameter file {path}: cannot be read: {error.strerror}') from None
+    if len(data) > MAX_BYTES:
+        raise ParameterError(f'parameter file {path}: larger than {MAX_BYTES / 1e6:g} MB')
+    values = depth = 0
+    for event in yaml.parse(data, Loader=yaml.BaseLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ParameterError(f'parameter file {path}: line {event.start_mark.line + 1} repeats another part '
+                                 f'(*{event.anchor[:60]}), which ROS does not know: write it out')
+        values += isinstance(event, yaml.ScalarEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ParameterError(f'parameter file {path}: line {event.start_mark.line + 1} is nested deeper than '
+                                 f'{MAX_DEPTH} levels')
+        if values > MAX_VALUES:
+            raise ParameterError(f'parameter file {path}: more than {MAX_VALUES} names and values')
+    return data
+
+
+def _check_form(found, path, section=''):
+    """Everything has to lie in the ros__parameters of some node; a file of comments alone is welcome."""
+    if found is None and not section:
+        return
+    if not isinstance(found, dict):
+        kind = 'a list' if isinstance(found, list) else repr(found[:60])
+        raise ParameterError(f'parameter file {path}: {f"{section[:60]} holds " if section else ""}{kind}, expected '
+                             f'{_FORM}')
+    for name, inner in found.items():
+        if name != _SECTION:
+            _check_form(inner, path, name)
+        elif not isinstance(inner, dict):
+            raise ParameterError(f'parameter file {path}: {_SECTION} of {section[:60]} holds no parameters')
+
+
+def _where(error):
+    """One line, without an excerpt of the file."""
+    mark, problem = getattr(error, 'problem_mark', None), getattr(error, 'problem', None)
+    if mark is not None and problem:
+        return f'line {mark.line + 1}, column {mark.column + 1}: {problem}'
+    return ' '.join(str(error).split())[:200]
