@@ -160,14 +160,21 @@ def _add_run(commands):
 
 
 def _run(args):
-    from .ros import run
-    if args.show_args:
-        print(run.show_arguments())
-        return DONE
+    from .ros.ending import EndInTime, leave
+    end = EndInTime()   # What follows takes seconds to import.
     try:
-        return run.main(args.arguments)
+        from .ros import run
+        if args.show_args:
+            print(run.show_arguments())
+        else:
+            leave(run.main(args.arguments, end))
+    except KeyboardInterrupt:
+        leave(DONE)
     except ValueError as error:
         raise UsageError(error) from None
+    finally:
+        end.undo()
+    return DONE
 
 
 def _add_weights(commands):

@@ -6,8 +6,9 @@ import logging
 import shutil
 import subprocess
 
-from . import launch_arguments, node
+from . import launch_arguments, managed_node
 from .compat import share_directory
+from .ending import EndInTime
 from .launch_arguments import ARGUMENTS
 
 log = logging.getLogger(__name__)
@@ -21,14 +22,20 @@ def show_arguments() -> str:
     return '\n'.join(lines)
 
 
-def main(assignments: list[str]) -> int:
-    """Run the node until it is told to stop; its exit code. ValueError names a wrong argument."""
+def main(assignments: list[str], end: EndInTime | None = None) -> int:
+    """Run the node until it is told to stop; its exit code. ValueError names a wrong argument.
+
+    `end`: as for node.run.
+    """
+    end = end or EndInTime()
+    end.raise_from_now_on()     # RViz, once it is open, must not be left behind
     values = launch_arguments.parse(assignments)
     plan = launch_arguments.startup(values, share_directory())
     rviz = _open_rviz(plan) if plan.rviz else None
     try:
-        return node.run(plan.ros_arguments())
+        return managed_node.run(plan.ros_arguments(), None, end)
     finally:
+        end.done()
         if rviz is not None:
             rviz.terminate()
 
