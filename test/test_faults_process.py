@@ -53,6 +53,52 @@ def ended(node, number):
     return seconds
 
 
+@pytest.mark.parametrize('program', [('hand4whole_ros.ros.node',), ('hand4whole_ros.cli', 'run')], ids=['node', 'run'])
+def test_a_signal_while_libraries_are_imported(tmp_path, program):
+    """From the first import of one's own on; the moments are those at which the system maps a library."""
+    times = []
+    for library, number in (('numpy', signal.SIGTERM), ('libtorch_cpu', signal.SIGINT), ('_rclpy', signal.SIGTERM)):
+        with (tmp_path / library).open('w+') as said:
+            process = subprocess.Popen([sys.executable, '-m', *program], stdout=said, stderr=said)
+            try:
+                maps = Path(f'/proc/{process.pid}/maps')
+                assert until(lambda maps=maps, library=library: library in maps.read_text(), 60)
+                process.send_signal(number)
+                started = time.monotonic()
+                assert process.wait(10) == 0, Path(said.name).read_text()
+                times.append(time.monotonic() - started)
+            finally:
+                process.kill()
+        assert Path(said.name).read_text() == ''
+    assert max(times) < SOON
+    note(f'SIGINT or SIGTERM while libraries are imported, {program[0].rpartition(".")[2]}',
+         'as numpy, torch and rclpy are mapped into memory', len(times),
+         f'exit code 0 after {max(times):.2f} s at most, not a word')
+
+
+def test_a_signal_while_the_node_is_being_made():
+    """rclpy turns the exception into one of its own; and it comes at the worst moment."""
+    code = ('import os, signal; from hand4whole_ros.ros import managed_node, node; made = managed_node.Hand4WholeNode\n'
+            'def make(**keywords):\n'
+            '    try: os.kill(os.getpid(), signal.SIGTERM)\n'
+            '    except KeyboardInterrupt: pass\n'
+            '    return made(**keywords)\n'
+            'managed_node.Hand4WholeNode = make; node.main()')
+    done = subprocess.run([sys.executable, '-c', code], text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr     # rclpy warns of a publisher
+    assert 'Traceback' not in done.stderr and 'wrong arguments' not in done.stderr, done.stderr
+
+
+def until(condition, timeout):
+    """Look again and again; whether it came true."""
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
+
+
 def test_a_signal_while_it_loads(nodes):
     times = []
     for number, pause in ((signal.SIGINT, 0.0), (signal.SIGTERM, 0.15)):
