@@ -39,7 +39,7 @@ def add_estimator_options(command):
                       help='where those files are; without it, where hand4whole weights list says')
     full.add_argument('--weights', default='published', choices=('published', 'random', 'random-tiny'),
                       help='random: made up from names, to measure speed and to try things out')
-    full.add_argument('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16'),
+    full.add_argument('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16', 'int8'),
                       help='what the transformers compute in')
     full.add_argument('--detector', default='mediapipe', choices=('mediapipe', 'ultralytics'),
                       help='who finds people and hands')

@@ -11,11 +11,13 @@ import pytest
 import torch
 
 from hand4whole_ros.checkpoints import CheckpointError, command, random_weights, selection
+from hand4whole_ros.checkpoints import hand4whole_pp as loading
 from hand4whole_ros.checkpoints.body_files import load_body
 from hand4whole_ros.checkpoints.hand4whole_pp import expected_state, load_hand4whole_pp, load_training_start
 from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.checkpoints.verify import run_once
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, Hand4WholePP
+from hand4whole_ros.networks.packed import PackedBlock, can_pack
 
 TINY = HAND4WHOLE_PP_TINY
 KEYS = json.loads((Path(__file__).parent / 'data/parity/keys.json').read_text())
@@ -102,10 +104,17 @@ def test_a_network_in_the_official_layout_comes_back(folder, network, outputs, z
         assert torch.equal(outputs[name], value), name
 
 
-def test_lower_precision_where_the_network_bears_it(folder, network, published_body, outputs):
+@pytest.mark.parametrize('packs', [True, False])
+def test_lower_precision_where_the_network_bears_it(folder, network, published_body, outputs, packs, monkeypatch):
     write(folder, network)
+    if not packs:
+        monkeypatch.setattr(loading, 'can_pack', lambda precision: False)
+    elif not can_pack(torch.bfloat16):
+        pytest.skip('no bf16 on this processor')
     found = load_hand4whole_pp(Store(folder), TINY, published_body, precision=torch.bfloat16)
-    assert found.encoder.pos_embed.dtype == found.wilor.backbone.pos_embed.dtype == torch.bfloat16
+    kind = torch.float32 if packs else torch.bfloat16
+    assert found.encoder.pos_embed.dtype == found.wilor.backbone.pos_embed.dtype == kind
+    assert isinstance(found.encoder.blocks[0], PackedBlock) == packs
     assert found.body_regressor.cam_out[0].weight.dtype == torch.float32
     halves, whole = run_once(found)['vertices'], outputs['vertices']
     assert halves.dtype == torch.float32 and 0 < (halves - whole).abs().max() < 0.5

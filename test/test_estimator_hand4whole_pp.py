@@ -148,7 +148,7 @@ def test_a_hand_that_is_not_seen_is_lost(estimator, people_seen, results):
     assert found.hand(side).state == LOST and found.is_finite()
 
 
-def test_what_is_missing_is_said(tmp_path, config):
+def test_what_is_missing_is_said(tmp_path, config, monkeypatch):
     with pytest.raises(EstimatorUnavailable, match='SMPLX_NEUTRAL.npz is not in .*hand4whole weights fetch'):
         estimators.create(replace(config, weights_folder=tmp_path))
     with pytest.raises(EstimatorUnavailable, match='snapshot_6.pth is not in'):
@@ -159,6 +159,9 @@ def test_what_is_missing_is_said(tmp_path, config):
         estimators.create(replace(config, device='tpu'))
     with pytest.raises(EstimatorUnavailable, match='precision .*expected one of auto, fp32'):
         estimators.create(replace(config, precision='fp8'))
+    monkeypatch.setattr('hand4whole_ros.checkpoints.hand4whole_pp.can_pack', lambda precision: False)
+    with pytest.raises(EstimatorUnavailable, match='int8 is for processors with'):
+        estimators.create(replace(config, precision='int8'))
 
 
 def test_auto_takes_what_is_there_and_says_what_is_not(tmp_path, caplog):

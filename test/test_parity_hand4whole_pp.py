@@ -8,6 +8,7 @@ from parity import deterministic as D
 from parity import fixtures
 
 from hand4whole_ros import skeleton
+from hand4whole_ros.checkpoints.hand4whole_pp import made_ready
 from hand4whole_ros.geometry.kinematics import forward_kinematics
 from hand4whole_ros.keypoints import HAND_KEYPOINTS
 from hand4whole_ros.networks.cham import CHAM
@@ -49,9 +50,12 @@ def close(fixture, key, value, tolerance, spared=None, spare=5e-3):
 
 
 @pytest.mark.parity_full
-def test_end_to_end(body):
+@pytest.mark.parametrize('packs', [False, True], ids=['plain', 'packed'])
+def test_end_to_end(body, packs):
     f = fixtures.load('end_to_end')
     network = filled(HAND4WHOLE_PP, body).requires_grad_(False)
+    if packs:
+        made_ready(network, 'cpu', torch.float32)
     patches = D.image('e2e.img', 512, 384, batch=2)
     boxes = {side: HandBoxes(torch.from_numpy(f[f'{side[0]}hand_bbox']),
                              torch.from_numpy(f[f'{side[0]}hand_exist']) > 0) for side in SIDES}

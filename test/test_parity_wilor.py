@@ -13,7 +13,8 @@ from parity import fake_models, fixtures
 from hand4whole_ros.body.mano import Mano, load_pair
 from hand4whole_ros.body.npz_file import BodyModelError
 from hand4whole_ros.networks.wilor import (
-    WILOR, WILOR_TINY, HandPrediction, WiLoR, crop_translation, place_hands, prepare_crops, project_to_crop)
+    WILOR, WILOR_TINY, HandPrediction, RefineNet, WiLoR, _sampled, _seen_at, crop_translation, place_hands,
+    prepare_crops, project_to_crop)
 
 
 @pytest.fixture(scope='module')
@@ -123,6 +124,24 @@ def test_gradients_reach_both_stages(mano):
     network(D.image('wilor.img', 256, 256)).vertices.square().sum().backward()
     assert network.backbone.decpose.weight.grad.abs().sum() > 0
     assert network.refine_net.dec_pose.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize('pixels', [0.1, 0.8, 1.2, 4.7, 30.0, float('nan')])
+def test_refinement_makes_no_more_of_its_maps_than_is_looked_at(pixels):
+    refine = RefineNet(WILOR_TINY).eval()
+    D.fill(refine, std=0.12)
+    feature = D.tensor('feature', (2, WILOR_TINY.vit.embed_dim, 16, 12))
+    vertices, camera = D.tensor('vertices', (2, 30, 3), scale=0.1), torch.tensor([[1.0, 0, 0], [2.0, 0, -pixels]])
+    made = []
+    refine.deconv.register_forward_pre_hook(lambda module, given: made.append(given[0].shape[-2:]))
+    with torch.no_grad():
+        found = refine.sample(feature, vertices, camera)
+        whole = refine.deconv(feature)
+        wanted = torch.cat([_sampled(level, _seen_at(vertices, camera, *level.shape[-2:], False)).amax(-1)
+                            for level in whole], dim=1)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=2e-6, equal_nan=True)
+    size = {0.1: 2, 0.8: 2, 1.2: 3, 4.7: 6}.get(pixels, 16)
+    assert made[0] == (size, min(size, 12))
 
 
 def test_a_file_that_is_no_mano(tmp_path):

@@ -11,10 +11,12 @@ from ..body.published import PublishedBody
 from ..networks.cham import CHAM
 from ..networks.face import FaceRegressor, FaceRoI
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig
+from ..networks.packed import can_pack, pack
 from ..networks.smpler_x import BodyEncoder, BodyPositionNet, BodyRegressor
 from ..networks.wilor import WiLoR
 from . import selection
 from .body_files import load_body
+from .mapped import let_go
 from .store import Store
 
 #: What the network is put together from, to run it and to train it.
@@ -23,17 +25,42 @@ TRAINING_START = (selection.SMPLER_X_CONTENTS, selection.HAND4WHOLE_CONTENTS, se
 
 
 def load_hand4whole_pp(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP, body: PublishedBody | None = None,
-                       device: torch.device | str = 'cpu', precision: torch.dtype = torch.float32) -> Hand4WholePP:
+                       device: torch.device | str = 'cpu', precision: torch.dtype | None = None) -> Hand4WholePP:
     """The published network, in evaluation mode and without gradients.
 
-    precision is that of the parts that bear less than float32, as Hand4WholePP.in_precision names them. In float32
-    on the CPU the weights stay mapped from their files. Raises MissingFile, CheckpointError or BodyModelError.
+    precision: None for float32 with every parameter under its name; on the CPU the weights stay mapped from their
+    files. Else see made_ready. Raises MissingFile, CheckpointError, BodyModelError, or ValueError for a precision.
     """
     weights = _gather(store, PUBLISHED, config)
     network = assemble(config, body or load_body(store), weights).eval().requires_grad_(False)
-    network.in_precision(precision)
-    if precision != torch.float32:
-        _let_go_of_files(network, precision)
+    del weights
+    if precision is not None:
+        made_ready(network, device, precision)
+    return network.to(device)
+
+
+def made_ready(network: Hand4WholePP, device: torch.device | str, precision: torch.dtype) -> Hand4WholePP:
+    """The network, to do nothing any more but run on that device in that precision; the same object.
+
+    What bears less than float32 gets it: on a GPU as Hand4WholePP.in_precision names it, on a processor products
+    alone (networks.packed). int8 is the hand expert's: that is most of the work, and the body's rotations would be
+    twice as far off as in bf16. In memory there is one copy of the weights, and nothing mapped from a file any more.
+    Raises ValueError for a precision that this device does not compute in.
+    """
+    on_cpu = torch.device(device).type == 'cpu'
+    if precision == torch.int8 and not (on_cpu and can_pack(torch.int8)):
+        raise ValueError('int8 is for processors with AVX-512 VNNI instructions; choose another precision')
+    if on_cpu and can_pack(precision):
+        if precision == torch.int8:
+            pack(network.wilor.backbone, precision, let_go)
+            precision = torch.bfloat16 if can_pack(torch.bfloat16) else torch.float32
+        pack(network, precision, let_go)
+    else:
+        network.in_precision(precision)
+    if on_cpu:
+        for value in (*network.parameters(), *network.buffers()):
+            mapped, value.data = value.data, value.data.clone()  # a single one that is left keeps its whole file
+            let_go(mapped)
     return network.to(device)
 
 
@@ -84,13 +111,6 @@ def assemble(config: Hand4WholePPConfig, body: PublishedBody, weights: Mapping[s
         module.load_state_dict({name: value.to(wanted[name].dtype) for name, value in state.items()}, assign=True)
     _check_complete(network)
     return network
-
-
-def _let_go_of_files(network, precision):
-    """Copy what was not converted: a single tensor that is left keeps its whole file mapped."""
-    for value in (*network.parameters(), *network.buffers()):
-        if value.dtype != precision:
-            value.data = value.data.clone()
 
 
 def _check_complete(network: nn.Module):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..body.published import PublishedBody
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig
-from .hand4whole_pp import assemble, expected_state
+from .hand4whole_pp import assemble, expected_state, made_ready
 
 #: Of ordinary weights; what transformers are initialised with.
 STD = 0.02
@@ -37,7 +37,7 @@ _CENTRES = ((re.compile(r'\b(root|body|jaw)_pose_out\b.*\.bias$'), _BY_ROWS),
 
 
 def load_random(body: PublishedBody, config: Hand4WholePPConfig = HAND4WHOLE_PP, device: torch.device | str = 'cpu',
-                precision: torch.dtype = torch.float32, seed: int = 0) -> Hand4WholePP:
+                precision: torch.dtype | None = None, seed: int = 0) -> Hand4WholePP:
     """As checkpoints.hand4whole_pp.load_hand4whole_pp, with weights from names; seed chooses among them."""
     expected = expected_state(config)
 
@@ -51,7 +51,10 @@ def load_random(body: PublishedBody, config: Hand4WholePPConfig = HAND4WHOLE_PP,
                    for part, state in expected.items()}
         weights = {part: {name: one.result() for name, one in state.items()} for part, state in waiting.items()}
     network = assemble(config, body, weights).eval().requires_grad_(False)
-    return network.in_precision(precision).to(device)
+    del waiting, weights
+    if precision is not None:
+        made_ready(network, device, precision)
+    return network.to(device)
 
 
 def tensor(name: str, shape: tuple[int, ...], seed: int = 0) -> Tensor:

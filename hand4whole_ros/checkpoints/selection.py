@@ -16,6 +16,7 @@ from torch import Tensor
 
 from . import CheckpointError, safe_load
 from .files import HAND4WHOLE, SMPLER_X, SNAPSHOT, WILOR, PublishedFile
+from .mapped import let_go
 
 #: Names shown of each kind of problem.
 _SHOWN = 3
@@ -142,4 +143,6 @@ def _is_finite(tensor):
     if not tensor.is_floating_point() or not tensor.numel():
         return True
     # Both ends at once, without a copy of the tensor; NaN comes through to either.
-    return bool(torch.stack(tensor.aminmax()).isfinite().all())
+    ends = torch.stack(tensor.aminmax())
+    let_go(tensor)
+    return bool(ends.isfinite().all())

@@ -41,7 +41,7 @@ class EstimatorConfig:
     weights_folder: Path | None = None
     #: 'published', or 'random' and 'random-tiny' for weights made up from names: to measure speed and to test.
     weights: str = 'published'
-    #: 'auto', 'fp32', 'bf16' or 'fp16'.
+    #: 'auto', 'fp32', 'bf16', 'fp16' or 'int8'.
     precision: str = 'auto'
     #: Who finds people and hands: a name from detection.NAMES.
     detector: str = 'mediapipe'

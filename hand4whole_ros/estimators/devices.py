@@ -10,8 +10,8 @@ from .base import EstimatorUnavailable
 
 log = logging.getLogger(__name__)
 
-#: What may be asked for -> kind of number. 'auto' takes the fastest that the device multiplies by itself.
-PRECISIONS = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+#: What may be asked for -> kind of number of the large products.
+PRECISIONS = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16, 'int8': torch.int8}
 
 
 def pick_device(name: str) -> torch.device:
@@ -35,7 +35,8 @@ def pick_device(name: str) -> torch.device:
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
     """'auto' or a name from PRECISIONS -> what to compute in on that device.
 
-    fp16 on a GPU, as the hand expert's authors run it; bf16 on a processor that multiplies it; else fp32.
+    fp16 on a GPU, as the hand expert's authors run it; bf16 on a processor that multiplies it; else fp32. int8, the
+    least exact, is only taken where it is asked for.
     """
     if name in PRECISIONS:
         return PRECISIONS[name]
@@ -44,7 +45,8 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     if device.type == 'cuda':
         return torch.float16
     if multiplies_bf16():
-        log.info('precision auto: bf16, which this processor multiplies by itself; precision fp32 is exact')
+        log.info('precision auto: bf16, which this processor multiplies by itself; fp32 is exact and takes twice as '
+                 'long, int8 is faster still and less exact')
         return torch.bfloat16
     return torch.float32
 

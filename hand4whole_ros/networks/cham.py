@@ -135,6 +135,19 @@ class CrossAttentionLayer(Attention):
                 self.ffR(left + self.attend(normal_left, normal_right)))
 
 
+class ZeroConv(nn.Conv2d):
+    """A 1x1 convolution that begins as zero, on tokens of which only a share is there."""
+
+    def __init__(self, config: CHAMConfig):
+        super().__init__(config.hand_dim, config.body_dim, 1)
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, tokens: Tensor, share: Tensor) -> Tensor:
+        """Tokens (N, hand_dim), each times its share (N, 1) -> (N, body_dim)."""
+        return F.linear(tokens, self.weight.flatten(1)) + share * self.bias
+
+
 class CHAM(nn.Module):
     """Hand features -> one condition for each block of the body expert.
 
@@ -146,8 +159,8 @@ class CHAM(nn.Module):
         self.config = config
         self.cross_attn = nn.ModuleList(
             CrossAttentionLayer(config.hand_dim, config.num_heads) for _ in range(config.num_layers))
-        self.zero_convs_rhand = nn.ModuleList(_zero_conv(config) for _ in range(config.body_depth))
-        self.zero_convs_lhand = nn.ModuleList(_zero_conv(config) for _ in range(config.body_depth))
+        self.zero_convs_rhand = nn.ModuleList(ZeroConv(config) for _ in range(config.body_depth))
+        self.zero_convs_lhand = nn.ModuleList(ZeroConv(config) for _ in range(config.body_depth))
 
     def forward(self, right: HandFeatures, left: HandFeatures) -> list[Tensor] | None:
         """Conditions (B, body_dim, 16, 12), one a block; None where nobody has a hand.
@@ -196,16 +209,9 @@ class CHAM(nn.Module):
         share = coverage[row, cell, None].to(tokens.dtype)
         where = people[row] * coverage.shape[1] + cell
         for conv in convs:
-            values = F.linear(placed, conv.weight.flatten(1)) + share * conv.bias
+            values = conv(placed, share)
             empty = values.new_zeros(len(hand.exists) * coverage.shape[1], values.shape[1])
             yield empty.index_copy(0, where, values).unflatten(0, (len(hand.exists), -1))
-
-
-def _zero_conv(config):
-    conv = nn.Conv2d(config.hand_dim, config.body_dim, 1)
-    nn.init.zeros_(conv.weight)
-    nn.init.zeros_(conv.bias)
-    return conv
 
 
 def axis_embedding(position: Tensor, channels: int) -> Tensor:

@@ -144,8 +144,14 @@ class RefineNet(nn.Module):
 
     def sample(self, feature: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
         """(N, 7C/8): for each channel of each map, finest first, the largest value over the vertices."""
-        return torch.cat([_sample_at_vertices(level, vertices, camera, self._looks_at_mesh).amax(dim=-1)
-                          for level in self.deconv(feature)], dim=1)
+        rows, columns = feature.shape[-2:]
+        if not self._looks_at_mesh:
+            feature = _corner(feature, vertices, camera)
+        found = []
+        for level, times in zip(self.deconv(feature), (4, 2, 1)):
+            pixels = _seen_at(vertices, camera, times * rows, times * columns, self._looks_at_mesh)
+            found.append(_sampled(level, pixels).amax(dim=-1))
+        return torch.cat(found, dim=1)
 
     def forward(self, feature: Tensor, vertices: Tensor, coarse: HandCode) -> HandCode:
         """Image feature (N, C, 16, 12), coarse mesh (N, 778, 3) and parameters -> refined parameters."""
@@ -237,13 +243,31 @@ def _project(points: Tensor, camera: Tensor, size: float) -> Tensor:
     return seen[..., :2] / seen[..., 2:] * (FOCAL / size)
 
 
-def _sample_at_vertices(level: Tensor, vertices: Tensor, camera: Tensor, at_mesh: bool = False) -> Tensor:
-    """Map (N, C, h, w), vertices (N, V, 3) -> values (N, C, V), bilinear, zero outside."""
-    height, width = level.shape[-2:]
+def _seen_at(vertices: Tensor, camera: Tensor, height: int, width: int, at_mesh: bool) -> Tensor:
+    """Vertices (N, V, 3) -> pixels (N, V, 2) of a map of that size where RefineNet looks them up."""
     # The projection lacks the map's principal point and counts the map's height as 1, so every vertex falls
     # within a pixel of the map's corner. The published weights were trained that way.
     pixels = _project(vertices, camera, height)
     if at_mesh:
         pixels = pixels * height + pixels.new_tensor([(width - 1) / 2, (height - 1) / 2])
+    return pixels
+
+
+def _corner(feature: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
+    """As much of the feature (N, C, rows, columns) as is looked at where that is near the corner, at least 2x2.
+
+    Where no vertex is seen further than r pixels from pixel 0, nothing beyond pixel r + 1 is read, on maps of any
+    size; and the first n pixels of a map are made of no more than the first n of the map before it.
+    """
+    rows, columns = feature.shape[-2:]
+    seen = _seen_at(vertices, camera, rows, columns, False).abs().nan_to_num(nan=torch.inf).flatten()
+    farthest = torch.cat([seen, seen.new_zeros(1)]).max().clamp(max=max(rows, columns))
+    size = int(farthest) + 2
+    return feature[..., :size, :size]
+
+
+def _sampled(level: Tensor, pixels: Tensor) -> Tensor:
+    """Map (N, C, h, w), pixels (N, V, 2) -> values (N, C, V), bilinear, zero outside."""
+    height, width = level.shape[-2:]
     grid = 2 * pixels / pixels.new_tensor([width - 1, height - 1]) - 1
     return F.grid_sample(level, grid[:, None].to(level.dtype), align_corners=True)[:, :, 0]

@@ -1,0 +1,170 @@
+"""Transformers laid out for a processor: every large weight packed once, products in float32, bf16 or int8.
+
+torch keeps a weight row by row. oneDNN, which multiplies, wants it in blocks that fit its registers, and turns it at
+every call: a tenth of the time in bf16, a quarter in float32. Here each weight is turned once and takes the place of
+the original, so that it is in memory once. `pack` does it to a network that is whole; networks know nothing of it.
+
+Only products are taken to a lower precision. What runs between them stays in float32: it costs next to nothing, and
+errors are a third of what they are in bf16 throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from . import cham, vit
+
+#: What products may be computed in.
+PRECISIONS = (torch.float32, torch.bfloat16, torch.int8)
+
+#: What a weight's memory is worth once it has been copied; called with every one.
+Taken = Callable[[Tensor], None]
+
+
+def can_pack(precision: torch.dtype) -> bool:
+    """Whether this build of torch and this processor do it, and do it fast."""
+    if precision not in PRECISIONS or not torch.backends.mkldnn.is_available():
+        return False
+    try:
+        # These operators are the ones that torch.compile writes calls of. A build may lack them all the same.
+        if precision == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            return False
+        if precision == torch.int8 and not torch.cpu._is_vnni_supported():
+            return False
+        with torch.no_grad():
+            linear, x = nn.Linear(32, 16), torch.rand(4, 32)
+            return torch.allclose(packed(linear, precision)(x).float(), linear(x), atol=0.1)
+    except (AttributeError, NotImplementedError, RuntimeError):
+        return False
+
+
+@torch.no_grad()
+def pack(network: nn.Module, precision: torch.dtype, taken: Taken = lambda weight: None) -> None:
+    """Replace the transformers' layers, wherever in the network they are, for inference on the CPU only.
+
+    The network, in float32, computes them in that precision from then on, and lacks their parameters' names.
+    """
+    for name, child in network.named_children():
+        if isinstance(child, vit.Block):
+            setattr(network, name, PackedBlock(child, precision, taken))
+        elif isinstance(child, cham.ZeroConv):
+            setattr(network, name, PackedZeroConv(child, precision, taken))
+        elif isinstance(child, nn.Linear) and isinstance(network, (cham.Attention, cham.FeedForward)):
+            setattr(network, name, packed(child, precision, taken))
+        else:
+            pack(child, precision, taken)
+
+
+def packed(linear: nn.Linear, precision: torch.dtype, taken: Taken = lambda weight: None, **options) -> nn.Module:
+    """The layer in that precision; options as QuantizedLinear takes them."""
+    if precision == torch.int8:
+        layer = QuantizedLinear(linear, **options)
+    else:
+        layer = PackedLinear(linear, precision, options.get('activation', 'none'))
+    taken(linear.weight)
+    return layer
+
+
+class PackedLinear(nn.Module):
+    """A linear layer, then 'gelu' or nothing: (..., K) of any floating point -> (..., N) in its precision."""
+
+    def __init__(self, linear: nn.Linear, precision: torch.dtype, activation: str = 'none'):
+        super().__init__()
+        self.precision, self.activation = precision, activation
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().to(precision), None)
+        self.bias = None if linear.bias is None else linear.bias.detach().to(precision, copy=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise(
+            x.to(self.precision), self.weight, self.bias, self.activation, [], 'none')
+
+
+class QuantizedLinear(nn.Module):
+    """The same in integers: (..., K) of any floating point -> (..., N) float32.
+
+    A weight has one scale for each of its rows, the input one for each token, found anew every time, for tokens
+    differ. lowest: the smallest number that the inputs take, if it is near 0: they get twice as many steps then.
+    """
+
+    def __init__(self, linear: nn.Linear, activation: str = 'none', lowest: float | None = None):
+        super().__init__()
+        self.activation, self.lowest = activation, lowest
+        weight = linear.weight.detach().float()
+        self.scale = _not_zero(weight.abs().amax(1)) / 127
+        rows = (weight / self.scale[:, None]).round_().to(torch.int8)
+        self.bias = torch.zeros(len(rows)) if linear.bias is None else linear.bias.detach().float().clone()
+        if lowest is not None:
+            self.bias += lowest * self.scale * rows.sum(1, dtype=torch.int32)
+        self.weight = torch.ops.onednn.qlinear_prepack(rows, None)
+        self._zeros = torch.zeros(len(rows), dtype=torch.int64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens, scale, zero = self._quantized(x.reshape(-1, x.shape[-1]))
+        product = torch.ops.onednn.qlinear_pointwise(
+            tokens, 1.0, zero, self.weight, self.scale, self._zeros, None, 1.0, 0, torch.float32, 'none', [], '')
+        y = torch.addcmul(self.bias, product, scale).view(*x.shape[:-1], len(self.bias))
+        return F.gelu(y) if self.activation == 'gelu' else y
+
+    def _quantized(self, x):
+        """(N, K) -> uint8 (N, K), the scale of every token (N, 1), and which of the 256 steps stands for zero."""
+        if self.lowest is None:
+            scale, zero = _not_zero(x.abs().amax(1, keepdim=True).float()) / 127, 128
+            steps = x / scale
+        else:
+            scale, zero = (x.amax(1, keepdim=True).float() - self.lowest) / 255, 0
+            steps = ((x - self.lowest) / scale).sub_(128)
+        # From int8 to uint8 by its highest bit: torch rounds to signed bytes several times as fast.
+        return steps.round_().to(torch.int8).view(torch.uint8).bitwise_xor_(128), scale, zero
+
+
+def _not_zero(largest):
+    return largest.clamp(min=1e-30)
+
+
+class PackedBlock(nn.Module):
+    """vit.Block, (B, N, C) float32 -> (B, N, C) float32."""
+
+    def __init__(self, block: vit.Block, precision: torch.dtype, taken: Taken):
+        super().__init__()
+        self.norm1, self.norm2, self.num_heads = block.norm1, block.norm2, block.attn.num_heads
+        self.qkv = packed(block.attn.qkv, precision, taken)
+        self.proj = packed(block.attn.proj, precision, taken)
+        self.fc1 = packed(block.mlp.fc1, precision, taken, activation='gelu')
+        self.fc2 = packed(block.mlp.fc2, precision, taken, lowest=LOWEST_GELU)
+        self.precision = torch.float32 if precision == torch.float32 else torch.bfloat16
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.proj(self.attend(self.qkv(self.norm1(x)).to(self.precision)))
+        return x + self.fc2(self.fc1(self.norm2(x)))
+
+    def attend(self, qkv: Tensor) -> Tensor:
+        batch, count, dim = len(qkv), qkv.shape[1], qkv.shape[2] // 3
+        query, key, value = qkv.view(batch, count, 3, self.num_heads, dim // self.num_heads).permute(2, 0, 3, 1, 4)
+        if self.precision == torch.float32:
+            x = F.scaled_dot_product_attention(query, key, value)
+        else:
+            # For some two hundred tokens in bf16 torch's fused kernel takes half as long again as plain products.
+            x = (query @ key.mT).mul_(query.shape[-1] ** -0.5).softmax(-1) @ value
+        return x.transpose(1, 2).reshape(batch, count, dim)
+
+
+#: The smallest value of GELU, -0.16997, from below.
+LOWEST_GELU = -0.17
+
+
+class PackedZeroConv(nn.Module):
+    """cham.ZeroConv."""
+
+    def __init__(self, conv: cham.ZeroConv, precision: torch.dtype, taken: Taken):
+        super().__init__()
+        linear = nn.Linear(conv.in_channels, conv.out_channels, bias=False, device='meta')
+        linear.weight = nn.Parameter(conv.weight.detach().flatten(1), requires_grad=False)
+        self.product = packed(linear, precision, taken)
+        self.bias = conv.bias.detach().clone()
+
+    def forward(self, tokens: Tensor, share: Tensor) -> Tensor:
+        return self.product(tokens) + share * self.bias
