@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import torch
 from test_checkpoints import saved_by_lightning, saved_by_trainer
 

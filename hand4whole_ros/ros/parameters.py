@@ -43,8 +43,8 @@ class NodeParameters:
         '', 'Folder of the published weights and body models; empty for the one that `hand4whole weights list` '
             'names.', dynamic=False)
     precision: str = _parameter(
-        'auto', "What the transformers' products are computed in. 'auto' is fp16 on a GPU, bf16 on a processor that has "
-                "instructions for it, else fp32. 'int8' is for processors, faster and less exact.",
+        'auto', "What the transformers' products are computed in. 'auto' is fp16 on a GPU, bf16 on a processor that "
+                "has instructions for it, else fp32. 'int8' is for processors, faster and less exact.",
         choices=('auto', 'fp32', 'bf16', 'fp16', 'int8'), dynamic=False)
     detector: str = _parameter(
         'mediapipe', "Who finds people and hands for estimator hand4whole_pp. 'ultralytics' is AGPL and has to be "
