@@ -285,11 +285,12 @@ def _add_bench(commands):
     command = add_command(
         commands, 'bench', _bench,
         'How long every stage takes on this machine; docs/performance.md says what the figures mean.',
-        ['hand4whole bench --json figures.json', 'hand4whole bench --only node markers',
+        ['hand4whole bench --json figures.json --picture profile.svg', 'hand4whole bench --only node markers',
          'hand4whole bench --only overload --seconds 300'])
     command.add_argument('--json', type=Path, metavar='OUT', help='write the same figures here')
+    command.add_argument('--picture', type=Path, metavar='OUT.svg', help='draw here where the time of a frame goes')
     command.add_argument('--only', nargs='+', metavar='STAGE', default=None,
-                         help='network, mediapipe, node, markers, overload, first_pose; without it, all of them')
+                         help='network, frame, mediapipe, node, markers, overload, first_pose; without it, all of them')
     command.add_argument('--seconds', type=float, default=20.0,
                          help='how long the camera is too fast in stage overload')
     command.add_argument('--size', choices=('full', 'tiny'), default='full', help='of the networks; tiny is for tests')
@@ -300,7 +301,7 @@ def _add_bench(commands):
 
 
 def _bench(args):
-    from .bench import rows, run
+    from .bench import picture, rows, run
     from .estimators import EstimatorUnavailable
     unknown = [stage for stage in args.only or () if stage not in rows.STAGES]
     if unknown:
@@ -309,6 +310,8 @@ def _bench(args):
         raise UsageError(f'--seconds must be from 1 to 86400, found {args.seconds}')
     if args.body_files is not None and not args.body_files.is_dir():
         raise UsageError(f'--body-files {args.body_files}: no such folder')
+    if args.picture and args.only and not {'network', 'frame'} & set(args.only):
+        raise UsageError('--picture draws what stages frame and network measure; name them in --only')
     try:
         result = run.run(args.only or rows.STAGES, args.seconds, args.size, args.device, args.body_files)
     except EstimatorUnavailable as error:
@@ -316,6 +319,12 @@ def _bench(args):
     print(rows.format_table(result))
     if args.json:
         run.write(result, args.json)
+    if args.picture:
+        try:
+            picture.write(result, args.picture)
+        except rows.Unmeasured as error:
+            print(f'hand4whole: {error}; see above for why', file=sys.stderr)
+            return FAILED
     return FAILED if result['failed'] else DONE
 
 

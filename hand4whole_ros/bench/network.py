@@ -1,151 +1,114 @@
-"""Stage 'network': the parts of Hand4Whole++ and its whole forward, in a process of its own.
-
-A process of its own tells how much memory loading and running takes, and one that the system ends for want of memory
-takes nothing else with it.
-"""
+"""Stage 'network': the parts of Hand4Whole++ and its whole forward, one precision a process."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from ..body.npz_file import BodyModelError
-from ..body.published import PublishedBody
-from ..checkpoints import CheckpointError, MissingFile, files
-from ..checkpoints.hand4whole_pp import load_body, load_hand4whole_pp
-from ..checkpoints.random_weights import load_random
+from ..checkpoints.hand4whole_pp import load_hand4whole_pp
 from ..checkpoints.store import Store
-from ..estimators.devices import multiplies_bf16
-from ..geometry.crops import body_picture, roi_align
+from ..estimators.devices import PRECISIONS
+from ..geometry.crops import roi_align
+from ..networks import packed
 from ..networks.face import PATCH_SCALE
-from ..networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, HandBoxes
+from ..networks.hand4whole_pp import HandBoxes
 from ..networks.wilor import prepare_crops
-from .rows import Unmeasured
-from .stand_in_body import stand_in_body
+from . import child
+from .files_at_hand import SIZES, FilesAtHand
+from .rows import SUFFIXES, keys_of_precision
+from .stages import StageClock, gflop
 from .timing import SECONDS, interleaved
-
-SIZES = {'full': HAND4WHOLE_PP, 'tiny': HAND4WHOLE_PP_TINY}
 
 #: Hands of one person, in pixels of the body picture.
 _BOXES = {'right': (20.0, 90.0, 80.0, 150.0), 'left': (110.0, 100.0, 180.0, 170.0)}
 
-_HALVES = {'forward_bf16_ms': torch.bfloat16, 'forward_fp16_ms': torch.float16}
+#: Stage -> begin of the key of its time.
+_KEYS = {'hand expert': 'wilor_two_hands', 'CHAM': 'cham', 'body expert': 'encoder'}
 
 
-def measure(device: str = 'cpu', size: str = 'full', folder: Path | None = None) -> dict:
-    """{'figures', 'why_null', 'remarks'} from a child process. Raises Unmeasured, CheckpointError or BodyModelError.
-
-    folder: where the published files are, None for the usual place; the body models that are there are used, and the
-    weights where all of them are.
-    """
-    if folder is not None:
-        load_body(Store(folder))  # what is wrong with it is said here, in one line
-    with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch, 'figures.json')
-        words = ['--device', device, '--size', size, '--out', out] + (['--folder', folder] if folder else [])
-        code = subprocess.run([sys.executable, '-m', __name__, *map(str, words)]).returncode
-        if code == -9:
-            raise Unmeasured('the system ended the process, most likely for want of memory: 8 GB should be free')
-        if code:
-            raise RuntimeError(f'the process that measures the network ended with code {code}; see above')
-        return json.loads(out.read_text())
+def measure(files: FilesAtHand, device: str = 'cpu', size: str = 'full') -> dict:
+    """{'figures', 'why_null', 'remarks', 'profile'}. Raises Unmeasured, CheckpointError or BodyModelError."""
+    result = {'figures': {}, 'why_null': {}, 'profile': {}}
+    for precision in SUFFIXES:
+        why_not = _why_not(precision, device.startswith('cuda'))
+        if why_not:
+            result['why_null'].update(dict.fromkeys(keys_of_precision(precision), why_not))
+            continue
+        found = child.measured_by(__name__, device=device, size=size, precision=precision, folder=str(files.path))
+        for part, values in found.items():
+            result[part].update(values)
+    return {**result, 'remarks': {'network': files.remark}}
 
 
-def measure_here(device: str, size: str, folder: Path | None = None) -> dict:
-    """The same in this process."""
-    store, target = Store(folder), torch.device(device)
-    with tqdm(desc='loading the network', unit='step', leave=False) as bar:
-        body, which_body = _body(store)
-        network, which_weights = _network(store, body, size, target)
-        cuda = target.type == 'cuda'
-        synchronise = (lambda: torch.cuda.synchronize(target)) if cuda else (lambda: None)
-
-        def step(name):
-            bar.set_description(name)
-            bar.update()
-
-        seconds = SECONDS if size == 'full' else 0.5
-        with torch.inference_mode():
-            figures = interleaved(_work(network, target), synchronise, seconds, step)
-            figures['peak_memory_mb'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            figures['peak_gpu_memory_mb'] = torch.cuda.max_memory_allocated(target) / 2**20 if cuda else None
-            why = {} if cuda else {'peak_gpu_memory_mb': 'no GPU was used; --device cuda on a machine with one'}
-            for key, dtype in _HALVES.items():
-                figures[key] = None
-                why_not = _no_half(key, cuda)
-                if why_not:
-                    why[key] = why_not
-                else:
-                    _, whole = _work(network.in_precision(dtype), target).popitem()
-                    figures.update(interleaved({key: whole}, synchronise, seconds, step))
-    return {'figures': figures, 'why_null': why, 'remarks': {'network': f'{which_weights}; {which_body}'}}
-
-
-def _body(store):
-    try:
-        return load_body(store), 'the licensed body models'
-    except MissingFile:
-        return stand_in_body(), 'a stand-in body of the same size, for the licensed files are not here'
-
-
-def _network(store, body: PublishedBody, size, device):
-    if size == 'full' and not store.missing(files.ESTIMATOR):
-        return load_hand4whole_pp(store, body=body, device=device), 'published weights'
-    weights = 'weights made up from names (they cost the same)'
-    return load_random(body, SIZES[size], device), weights if size == 'full' else f'a tiny network; {weights}'
-
-
-def _work(network, device):
-    """Key -> what to do; the whole forward last."""
-    patches = torch.rand(1, 3, 512, 384, generator=torch.Generator().manual_seed(0)).to(device)
-    seen = torch.tensor([True], device=device)
-    boxes = {side: HandBoxes(torch.tensor([box], device=device), seen) for side, box in _BOXES.items()}
-    where = torch.cat([box.boxes for box in boxes.values()]) * PATCH_SCALE
-    crops = prepare_crops(roi_align(patches.expand(2, -1, -1, -1), where), torch.tensor([False, True], device=device))
-    hands = network.look_at_hands(patches, boxes)
-    picture = body_picture(patches).to(next(network.encoder.parameters()).dtype)
-    return {'encoder_ms': lambda: network.encoder(picture, None),
-            'cham_ms': lambda: network.condition(hands, boxes),
-            'wilor_two_hands_ms': lambda: network.wilor(crops),
-            'wilor_one_hand_ms': lambda: network.wilor(crops[:1]),
-            'forward_fp32_ms': lambda: network(patches, boxes)}
-
-
-def _no_half(key, cuda):
-    """Why the forward is not measured in that precision here; None where it is."""
+def _why_not(precision, cuda):
+    """Why the forward is not measured in that precision on that device; None where it is."""
     if cuda:
-        return None
-    if key == 'forward_fp16_ms':
+        return 'products in int8 are for processors' if precision == 'int8' else None
+    if precision == 'fp16':
         return 'no processor gains by float16; --device cuda on a machine with a GPU'
-    if not multiplies_bf16():
-        return 'this processor does not multiply bfloat16 by itself; run on one with AVX-512 BF16 or AMX, or a GPU'
+    if precision != 'fp32' and not packed.can_pack(PRECISIONS[precision]):
+        wanted = {'bf16': 'AVX-512 BF16 or AMX', 'int8': 'AVX-512 VNNI'}[precision]
+        return f'this processor does not multiply {precision} by itself; run on one with {wanted}, or a GPU'
     return None
 
 
-def main() -> int:
-    """The child process."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--device', required=True)
-    parser.add_argument('--size', required=True, choices=SIZES)
-    parser.add_argument('--folder', type=Path)
-    parser.add_argument('--out', type=Path, required=True)
-    args = parser.parse_args()
-    try:
-        found = measure_here(args.device, args.size, args.folder)
-    except (CheckpointError, BodyModelError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    args.out.write_text(json.dumps(found))
-    return 0
+def measure_here(device: str, size: str, precision: str, folder: str) -> dict:
+    """The same in this process, of one precision."""
+    target, kind, suffix = torch.device(device), PRECISIONS[precision], SUFFIXES[precision]
+    cuda = target.type == 'cuda'
+    synchronise = (lambda: torch.cuda.synchronize(target)) if cuda else (lambda: None)
+    with tqdm(desc=f'loading the network in {precision}', unit='step', leave=False) as bar, torch.inference_mode():
+        network = load_hand4whole_pp(Store(folder), SIZES[size], device=target, precision=kind)
+        forward, one_hand = _work(network, target)
+        product, product_gflop = _product(network, target, kind)
+
+        def step(name):
+            bar.set_description(f'{name} in {precision}')
+            bar.update()
+
+        with StageClock(network, synchronise) as clock:
+            times = interleaved({'whole forward': forward, 'one hand': one_hand, 'products': product}, synchronise,
+                                SECONDS if size == 'full' else 0.5, step)
+        stages = clock.medians()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        work = gflop(network, forward)
+    figures = {f'{key}{suffix}_ms': stages[stage] for stage, key in _KEYS.items()}
+    figures.update({
+        f'wilor_one_hand{suffix}_ms': times['one hand'], f'forward_{precision}_ms': times['whole forward'],
+        f'products_{precision}_gflops': 1e3 * product_gflop / times['products'],
+        f'peak_memory{suffix}_mb': peak,
+        f'peak_memory{suffix}_per_weights': None if cuda else peak / (packed.weight_bytes(network) / 2**20),
+        f'peak_gpu_memory{suffix}_mb': torch.cuda.max_memory_allocated(target) / 2**20 if cuda else None})
+    why = {key: 'weights are on the GPU' if cuda else 'no GPU was used; --device cuda on a machine with one'
+           for key, value in figures.items() if value is None}
+    profile = {name: {'ms': ms, 'gflop': work[name]} for name, ms in stages.items()}
+    return {'figures': figures, 'why_null': why, 'profile': {precision: profile}}
+
+
+def _work(network, device):
+    """The whole forward with two hands, and the hand expert's with one."""
+    patches = torch.rand(1, 3, 512, 384, generator=torch.Generator().manual_seed(0)).to(device)
+    seen = torch.tensor([True], device=device)
+    boxes = {side: HandBoxes(torch.tensor([box], device=device), seen) for side, box in _BOXES.items()}
+    crops = prepare_crops(roi_align(patches, boxes['right'].boxes * PATCH_SCALE), torch.tensor([False], device=device))
+    return lambda: network(patches, boxes), lambda: network.wilor(crops)
+
+
+def _product(network, device, kind):
+    """One product of the hand expert's size with two hands, as it runs there; and its GFLOP. What more could be had."""
+    vit = network.config.hand.vit
+    rows, dim = 2 * (vit.num_patches + 18), vit.embed_dim
+    linear = torch.nn.Linear(dim, vit.mlp_ratio * dim, device=device)
+    if device.type == 'cpu' and packed.can_pack(kind):
+        linear = packed.packed(linear, kind)
+        x = torch.rand(rows, dim)
+    else:
+        linear = linear.to(kind)
+        x = torch.rand(rows, dim, device=device).to(kind)
+    return lambda: [linear(x) for _ in range(8)], 8 * 2 * rows * dim * vit.mlp_ratio * dim / 1e9
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    child.main(measure_here)

@@ -14,17 +14,35 @@ class Row(NamedTuple):
     goal: float | None = None   # on two cores without a GPU, where one was set
 
 
+#: Precision of the network -> what its keys have in their middle; float32 came first.
+SUFFIXES = {'fp32': '', 'bf16': '_bf16', 'fp16': '_fp16', 'int8': '_int8'}
+
+_GOALS = {'cham_ms': 150, 'forward_fp32_ms': 4100, 'forward_bf16_ms': 1200,
+          'peak_memory_per_weights': 1.2, 'peak_memory_bf16_per_weights': 1.2}
+
+
+def _network_rows(precision):
+    suffix = SUFFIXES[precision]
+    rows = {
+        f'forward_{precision}_ms': ('whole forward, two hands', 'ms'),
+        f'wilor_two_hands{suffix}_ms': ('of which the hand expert (ViT-H), two hands', 'ms'),
+        f'encoder{suffix}_ms': ('of which the body expert (ViT-L)', 'ms'),
+        f'cham{suffix}_ms': ('of which CHAM, two hands', 'ms'),
+        f'wilor_one_hand{suffix}_ms': ('hand expert, one hand', 'ms'),
+        f'products_{precision}_gflops': ('a product of the hand expert\'s size, over and over', 'GFLOP/s'),
+        f'peak_memory{suffix}_mb': ('peak memory of the process that loads and runs it', 'MB'),
+        f'peak_memory{suffix}_per_weights': ('the same over the weights in their precision', ''),
+        f'peak_gpu_memory{suffix}_mb': ('peak memory on the GPU', 'MB')}
+    return {key: Row(f'{precision}: {what}', unit, 'network', _GOALS.get(key)) for key, (what, unit) in rows.items()}
+
+
 #: Key in the JSON -> row, in the order shown.
 ROWS = {
-    'encoder_ms': Row('body expert (ViT-L), one person', 'ms', 'network'),
-    'cham_ms': Row('CHAM, two hands', 'ms', 'network'),
-    'wilor_two_hands_ms': Row('hand expert (ViT-H), two hands', 'ms', 'network'),
-    'wilor_one_hand_ms': Row('hand expert (ViT-H), one hand', 'ms', 'network'),
-    'forward_fp32_ms': Row('whole forward, two hands, float32', 'ms', 'network'),
-    'forward_bf16_ms': Row('whole forward, two hands, bfloat16', 'ms', 'network'),
-    'forward_fp16_ms': Row('whole forward, two hands, float16', 'ms', 'network'),
-    'peak_memory_mb': Row('peak memory of the process that does it in float32', 'MB', 'network'),
-    'peak_gpu_memory_mb': Row('of which on the GPU', 'MB', 'network'),
+    **{key: row for precision in SUFFIXES for key, row in _network_rows(precision).items()},
+    'frame_ms': Row('picture to poses, full pipeline, precision auto', 'ms', 'frame'),
+    'frame_boxes_ms': Row('of which the detector, which in a video looks at some images only', 'ms', 'frame'),
+    'frame_network_ms': Row('of which the networks', 'ms', 'frame'),
+    'frame_describe_ms': Row('of which standing people before the camera', 'ms', 'frame'),
     'detector_ms': Row('MediaPipe on a rendered person, 640 x 480', 'ms', 'mediapipe'),
     'fit_ms': Row('kinematic fit to its landmarks', 'ms', 'mediapipe'),
     'node_overhead_ms_p50': Row('image received to all published, without the estimator, median', 'ms', 'node', 4),
@@ -35,8 +53,8 @@ ROWS = {
     'markers_naive_ms': Row('the same from one Point object a corner', 'ms', 'markers', 90),
     'overload_age_ms_p99': Row('age of poses, camera 60 Hz, estimator 100 ms, 99th percentile', 'ms', 'overload', 250),
     'overload_rss_mb_per_minute': Row('growth of the node\'s memory meanwhile', 'MB/min', 'overload'),
-    'first_pose_s': Row('start of the node to its first pose, mediapipe', 's', 'first_pose'),
-    'first_pose_hand4whole_pp_s': Row('the same, hand4whole_pp', 's', 'first_pose'),
+    'first_pose_s': Row('start of the node to its first pose, mediapipe', 's', 'first_pose', 15),
+    'first_pose_hand4whole_pp_s': Row('the same, hand4whole_pp', 's', 'first_pose', 15),
 }
 
 #: Names for --only.
@@ -52,8 +70,13 @@ def keys_of(stage: str) -> list[str]:
     return [key for key, row in ROWS.items() if row.stage == stage]
 
 
+def keys_of_precision(precision: str) -> list[str]:
+    """The keys that stage 'network' measures in that precision."""
+    return list(_network_rows(precision))
+
+
 def format_table(result: dict) -> str:
-    """The result of run.run as Markdown; rows that were not asked for are left out."""
+    """The result of run.run as Markdown: every figure that was asked for, and why some are missing."""
     machine, versions = result['machine'], result['versions']
     lines = [f"{machine['processor']}, {machine['cores']} cores, {machine['vector_instructions']}, device "
              f"{result['device']}, {machine['threads']} threads, load {machine['load_before']} before",
@@ -61,7 +84,8 @@ def format_table(result: dict) -> str:
              '| | unit | measured | goal |', '|---|---|---:|---:|']
     asked = {key: row for key, row in ROWS.items() if row.stage in result['stages']}
     for key, row in asked.items():
-        lines.append(f'| {row.what} | {row.unit} | {_cell(result[key])} | {_cell(row.goal)} |')
+        if result[key] is not None:
+            lines.append(f'| {row.what} | {row.unit} | {_cell(result[key])} | {_cell(row.goal)} |')
     lines += [''] + [f'{key}: {remark}' for key, remark in result['remarks'].items()]
     missing = {}
     for key in asked:

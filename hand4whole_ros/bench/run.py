@@ -14,6 +14,7 @@ from ..body.npz_file import BodyModelError
 from ..checkpoints import CheckpointError
 from ..estimators.devices import pick_device
 from . import machine
+from .files_at_hand import FilesAtHand
 from .rows import ROWS, STAGES, Unmeasured, keys_of
 
 logger = logging.getLogger(__name__)
@@ -23,27 +24,32 @@ def run(stages: Sequence[str] = STAGES, seconds: float = 20.0, size: str = 'full
         body_files: Path | None = None) -> dict:
     """Everything that rows.ROWS names: key -> figure or None, 'why_null': key -> reason, and what it was measured on.
 
+    'profile': precision, or 'frame' -> part of a forward or of a frame -> 'ms' and, of products, 'gflop'.
+
     stages: from rows.STAGES. seconds: of the overload run. size: 'full' or 'tiny' networks. body_files: folder of the
     licensed files, None for the usual one. 'failed' lists stages that broke instead of saying why they cannot be
     measured. Raises EstimatorUnavailable for a device that is not there.
     """
     device = str(pick_device(device))
     result = {**dict.fromkeys(ROWS), **machine.describe(device), 'size': size, 'stages': list(stages),
-              'why_null': {key: 'not asked for' for key in ROWS}, 'remarks': {}, 'failed': []}
-    with tqdm(stages, unit='stage') as bar:
+              'why_null': {key: 'not asked for' for key in ROWS}, 'remarks': {}, 'failed': [], 'profile': {},
+              'frame_precision': None}
+    with FilesAtHand(body_files, size) as files, tqdm(stages, unit='stage') as bar:
         for stage in bar:
             bar.set_description(stage)
-            found = _measure(stage, seconds, size, device, body_files, result['failed'])
+            found = _measure(stage, seconds, size, device, files, result['failed'])
             result.update(found['figures'])
-            result['remarks'].update(found.get('remarks', {}))
+            result['frame_precision'] = found.get('frame_precision', result['frame_precision'])
+            for part in ('remarks', 'profile'):
+                result[part].update(found.get(part, {}))
             result['why_null'].update({key: found.get('why_null', {}).get(key, '') for key in keys_of(stage)})
     result['why_null'] = {key: why for key, why in result['why_null'].items() if result[key] is None}
     return result
 
 
-def _measure(stage, seconds, size, device, folder, failed):
+def _measure(stage, seconds, size, device, files, failed):
     try:
-        return _stage(stage, seconds, size, device, folder)
+        return _stage(stage, seconds, size, device, files)
     except (Unmeasured, CheckpointError, BodyModelError) as error:
         why = str(error)
     except ModuleNotFoundError as error:
@@ -55,17 +61,20 @@ def _measure(stage, seconds, size, device, folder, failed):
     return {'figures': {}, 'why_null': dict.fromkeys(keys_of(stage), why)}
 
 
-def _stage(stage, seconds, size, device, folder):
+def _stage(stage, seconds, size, device, files):
     # Each brings large libraries, and none is needed for the others.
     if stage == 'network':
         from . import network
-        return network.measure(device, size, folder)
+        return network.measure(files, device, size)
+    if stage == 'frame':
+        from . import frame
+        return frame.measure(files, device, size)
     if stage == 'mediapipe':
         from . import open_estimator
         return open_estimator.measure()
     ros = importlib.import_module('..ros.bench_stages', __package__)
     return {'node': ros.node_overhead, 'markers': ros.markers, 'overload': lambda: ros.overload(seconds),
-            'first_pose': lambda: ros.first_pose(folder)}[stage]()
+            'first_pose': lambda: ros.first_pose(files, size)}[stage]()
 
 
 def write(result: dict, path: Path) -> None:

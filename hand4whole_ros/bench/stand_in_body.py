@@ -7,6 +7,8 @@ nobody.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from scipy.spatial import Delaunay
 
@@ -14,6 +16,7 @@ from .. import skeleton
 from ..body.mano import NUM_BETAS, NUM_VERTICES, Mano
 from ..body.published import PublishedBody
 from ..body.smplx_file import NUM_EXPRESSION, fingertip_vertices
+from ..checkpoints.files import MANO_LEFT, MANO_RIGHT, SMPLX, VERTEX_IDS
 
 _SMPLX_VERTICES = 10475
 #: Vertices on the rims of the sheets. A sheet of V vertices and a rim of R has 2 V - 2 - R triangles: with these, 1538
@@ -29,6 +32,22 @@ _LANDMARKS, _CONTOUR = 51, (79, 17)
 
 def stand_in_body(seed: int = 0) -> PublishedBody:
     """Equal seeds, equal numbers."""
+    arrays, hands, vertices = _arrays(seed)
+    mano = {side: Mano(values) for side, values in hands.items()}
+    return PublishedBody(arrays, fingertip_vertices(arrays, 'the stand-in body'), mano, vertices)
+
+
+def write_stand_in(folder: Path, seed: int = 0) -> None:
+    """The same as files in a folder, under the published files' names."""
+    arrays, hands, vertices = _arrays(seed)
+    np.savez(folder / SMPLX.file_names[0], **arrays)
+    for file, side in ((MANO_RIGHT, 'right'), (MANO_LEFT, 'left')):
+        np.savez(folder / file.file_names[0], **hands[side])
+    np.savez(folder / VERTEX_IDS.file_names[0], **{f'{side}_hand': ids for side, ids in vertices.items()})
+
+
+def _arrays(seed):
+    """SMPL-X's, side -> MANO's, and side -> which vertices of the one are the other's."""
     rng = np.random.default_rng(seed)
     hand = _disk(NUM_VERTICES, _WRIST_RIM)
     parts = [centre + _HAND_RADIUS * hand for centre in map(np.array, _HAND_CENTRES.values())]
@@ -42,9 +61,9 @@ def stand_in_body(seed: int = 0) -> PublishedBody:
     arrays.update(
         lmk_faces_idx=np.arange(_LANDMARKS), lmk_bary_coords=np.full((_LANDMARKS, 3), 1 / 3),
         dynamic_lmk_faces_idx=np.zeros(_CONTOUR, np.int64), dynamic_lmk_bary_coords=np.full((*_CONTOUR, 3), 1 / 3))
-    mano = {side: Mano({**_model(rng, _HAND_RADIUS * hand, _HAND_PARENTS, NUM_BETAS),
-                        'hands_mean': arrays[f'hands_mean{side[0]}']}) for side in skeleton.SIDES}
-    return PublishedBody(arrays, fingertip_vertices(arrays, 'the stand-in body'), mano, vertices)
+    hands = {side: {**_model(rng, _HAND_RADIUS * hand, _HAND_PARENTS, NUM_BETAS),
+                    'hands_mean': arrays[f'hands_mean{side[0]}']} for side in skeleton.SIDES}
+    return arrays, hands, vertices
 
 
 def _disk(count, rim, holes=()):

@@ -32,9 +32,9 @@ from ..geometry.hand_boxes import hand_boxes
 from ..geometry.placement import place_in_camera
 from ..keypoints import HAND_KEYPOINTS
 from ..networks.hand4whole_pp import (
-    HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes, Strategy, WholeBody)
+    HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, Hand4WholePP, HandBoxes, Strategy, WholeBody)
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
-from .devices import pick_device, pick_precision
+from .devices import PRECISIONS, pick_device, pick_precision
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,14 @@ class Hand4WholePPEstimator(Estimator):
         self._boxes = TrackedBoxes(detector, every=1 if config.static_images else EVERY)
         #: People in one pass of the network.
         self._at_once = config.max_people
-        self.device = f'{self._device} {str(precision).removeprefix("torch.")}'
+        #: What products are computed in, by the names of devices.PRECISIONS.
+        self.precision = next(name for name, kind in PRECISIONS.items() if kind == precision)
+        self.device = f'{self._device} {self.precision}'
+
+    @property
+    def network(self) -> Hand4WholePP:
+        """The network itself, to look into."""
+        return self._network
 
     def _load(self, config, store, published, precision):
         if config.weights in _RANDOM:

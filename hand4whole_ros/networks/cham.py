@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..geometry.crops import BODY_SIZE
-from .vit import VIT_H, VIT_L, VIT_TINY, to_map, to_tokens
+from .vit import VIT_H, VIT_L, VIT_TINY, attention, to_map, to_tokens
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Attention(nn.Module):
     def attend(self, x: Tensor, context: Tensor) -> Tensor:
         query, key, value = (layer(tokens).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
                              for layer, tokens in ((self.w_qs, x), (self.w_ks, context), (self.w_vs, context)))
-        return self.fc(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
+        return self.fc(attention(query, key, value).transpose(1, 2).flatten(2))
 
 
 class SelfAttentionLayer(Attention):

@@ -59,6 +59,13 @@ def pack(network: nn.Module, precision: torch.dtype, taken: Taken = lambda weigh
             pack(child, precision, taken)
 
 
+def weight_bytes(network: nn.Module) -> int:
+    """Of all parameters and buffers, packed ones included."""
+    plain = sum(value.nbytes for value in (*network.parameters(), *network.buffers()))
+    return plain + sum(layer.weight.numel() * layer.precision.itemsize for layer in network.modules()
+                       if isinstance(layer, (PackedLinear, QuantizedLinear)))
+
+
 def packed(linear: nn.Linear, precision: torch.dtype, taken: Taken = lambda weight: None, **options) -> nn.Module:
     """The layer in that precision; options as QuantizedLinear takes them."""
     if precision == torch.int8:
@@ -89,6 +96,8 @@ class QuantizedLinear(nn.Module):
     A weight has one scale for each of its rows, the input one for each token, found anew every time, for tokens
     differ. lowest: the smallest number that the inputs take, if it is near 0: they get twice as many steps then.
     """
+
+    precision = torch.int8
 
     def __init__(self, linear: nn.Linear, activation: str = 'none', lowest: float | None = None):
         super().__init__()
@@ -144,11 +153,7 @@ class PackedBlock(nn.Module):
     def attend(self, qkv: Tensor) -> Tensor:
         batch, count, dim = len(qkv), qkv.shape[1], qkv.shape[2] // 3
         query, key, value = qkv.view(batch, count, 3, self.num_heads, dim // self.num_heads).permute(2, 0, 3, 1, 4)
-        if self.precision == torch.float32:
-            x = F.scaled_dot_product_attention(query, key, value)
-        else:
-            # For some two hundred tokens in bf16 torch's fused kernel takes half as long again as plain products.
-            x = (query @ key.mT).mul_(query.shape[-1] ** -0.5).softmax(-1) @ value
+        x = vit.attention(query, key, value)
         return x.transpose(1, 2).reshape(batch, count, dim)
 
 

@@ -17,9 +17,10 @@ from tqdm import tqdm
 from visualization_msgs.msg import MarkerArray
 
 from .. import estimators, skeleton
+from ..bench.files_at_hand import FilesAtHand
 from ..bench.rows import Unmeasured
-from ..checkpoints import files
-from ..checkpoints.store import Store
+from ..body.npz_file import BodyModelError
+from ..checkpoints import CheckpointError
 from ..geometry.camera import Intrinsics
 from ..msg import HandPose, WholeBodyPoseArray
 from .bench_peer import Peer
@@ -108,29 +109,31 @@ def markers() -> dict:
         return {'figures': json.loads(out.read_text())}
 
 
-def first_pose(folder: Path | None = None) -> dict:
+def first_pose(at_hand: FilesAtHand, size: str = 'full') -> dict:
     """From the start of the node's process to the arrival of its first pose, the camera running."""
     from ..synthetic.motion import Motion
     motion = Motion()
     pictures = [motion.frame(k / 15) for k in tqdm(range(30), 'rendering', unit='image', leave=False)]
-    figures, why = {}, {}
-    for key, estimator in (('first_pose_s', 'mediapipe'), ('first_pose_hand4whole_pp_s', 'hand4whole_pp')):
-        figures[key] = None
-        try:
-            _check_parts(estimator, folder)
-            figures[key] = _first_pose(motion.intrinsics, pictures, estimator, folder)
-        except Unmeasured as error:
-            why[key] = str(error)
-    return {'figures': figures, 'why_null': why}
+    try:
+        estimators.create(estimators.EstimatorConfig('mediapipe')).close()  # the open body is built here, once
+    except estimators.EstimatorUnavailable as error:
+        raise Unmeasured(str(error)) from error
+    figures, why, key = {'first_pose_s': _first_pose(motion, pictures, 'mediapipe')}, {}, 'first_pose_hand4whole_pp_s'
+    try:
+        weights = 'published' if size == 'full' else 'random-tiny'
+        figures[key] = _first_pose(motion, pictures, 'hand4whole_pp', f'weights_folder:={at_hand.path}',
+                                   f'weights:={weights}')
+    except (Unmeasured, CheckpointError, BodyModelError) as error:
+        figures[key], why[key] = None, str(error)
+    return {'figures': figures, 'why_null': why, 'remarks': {'first_pose': at_hand.remark}}
 
 
-def _first_pose(intrinsics, pictures, estimator, folder):
-    parameters = [f'estimator:={estimator}'] + ([f'weights_folder:={folder}'] if folder else [])
+def _first_pose(motion, pictures, estimator, *parameters):
     with Peer({POSES: WholeBodyPoseArray}) as peer, tqdm(desc=f'first pose of {estimator}', unit='image',
                                                          leave=False) as bar:
-        peer.calibrate(intrinsics)
+        peer.calibrate(motion.intrinsics)
         begun = time.time_ns()
-        peer.start('node', parameters=parameters)
+        peer.start('node', parameters=[f'estimator:={estimator}', *parameters])
         found = []
 
         def seen():
@@ -141,18 +144,6 @@ def _first_pose(intrinsics, pictures, estimator, folder):
         if not peer.play(pictures, 15.0, _PATIENCE, seen, bar.update):
             raise RuntimeError(f'no pose from estimator {estimator} within {_PATIENCE:.0f} s')
         return (found[0].received - begun) / 1e9
-
-
-def _check_parts(estimator, folder):
-    if estimator == 'hand4whole_pp':
-        missing = [file.file_names[0] for file in Store(folder).missing(files.ESTIMATOR)]
-        if missing:
-            raise Unmeasured(f'{", ".join(missing)} are not here: hand4whole weights list says where they come from')
-    else:
-        try:
-            estimators.create(estimators.EstimatorConfig(estimator)).close()  # the open body is built here, once
-        except estimators.EstimatorUnavailable as error:
-            raise Unmeasured(str(error)) from error
 
 
 def _picture():
