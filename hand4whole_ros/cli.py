@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import __version__, cli_evaluate
+from . import __version__, cli_evaluate, threads
 from .command_line import (
     DONE, FAILED, WRONG_INPUT, Help, UsageError, add_command, add_estimator_options, create_estimator, estimator_config)
 
@@ -342,6 +342,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one line on stderr."""
     import logging
     logging.basicConfig(level=logging.INFO, format='%(message)s', stream=sys.stderr)
+    threads.sleep_while_waiting()
     args = parser().parse_args(argv)
     try:
         return args.function(args)

@@ -4,6 +4,10 @@ import os
 
 import pytest
 
+from hand4whole_ros.threads import sleep_while_waiting
+
+sleep_while_waiting()  # as every program of the package does, before torch is there
+
 # Tests talk to each other, not to the robot next door.
 os.environ.setdefault('ROS_DOMAIN_ID', '87')
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
