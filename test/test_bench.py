@@ -1,17 +1,25 @@
 """`hand4whole bench`: what it measures is what it says, and what cannot be measured says why."""
 
 import json
+from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
 
 from hand4whole_ros import cli
-from hand4whole_ros.bench import rows, run
+from hand4whole_ros.bench import child, frame, network, rows, run
+from hand4whole_ros.bench.files_at_hand import FilesAtHand
 from hand4whole_ros.bench.stand_in_body import stand_in_body
 from hand4whole_ros.bench.timing import LEAST, interleaved
 from hand4whole_ros.body.smplx_file import check_arrays
+from hand4whole_ros.checkpoints import CheckpointError
+from hand4whole_ros.checkpoints.hand4whole_pp import load_hand4whole_pp
+from hand4whole_ros.checkpoints.store import Store
+from hand4whole_ros.checkpoints.verify import run_once
 from hand4whole_ros.geometry.mesh import boundary_ring
+from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY
 
 
 def test_rounds_do_everything_equally_often_and_the_device_is_waited_for():
@@ -66,24 +74,79 @@ def test_one_stage_that_breaks_costs_no_other_figure(monkeypatch):
 
 
 @pytest.mark.parametrize('words, says', [
-    (['--only', 'everything'], 'everything: unknown; known are network, mediapipe'),
+    (['--only', 'everything'], 'everything: unknown; known are network, frame, mediapipe'),
     (['--seconds', '0'], '--seconds must be from 1'), (['--body-files', 'no/such'], 'no/such: no such folder'),
-    (['--device', 'cuda:99'], 'device cuda:99')])
+    (['--device', 'cuda:99'], 'device cuda:99'), (['--only', 'node', '--picture', 'p.svg'], 'name them in --only')])
 def test_wrong_arguments_are_one_line_and_exit_2(words, says, capfd):
     assert cli.main(['bench', *words]) == cli.WRONG_INPUT
     error = capfd.readouterr().err.strip().splitlines()[-1]
     assert error.startswith('hand4whole: ') and says in error
 
 
-def test_the_network_stage_at_the_size_of_tests(tmp_path, capfd):
-    out = tmp_path / 'made' / 'figures.json'
-    assert cli.main(['bench', '--only', 'network', '--size', 'tiny', '--device', 'cpu', '--json', str(out)]) == cli.DONE
+def test_the_network_stage_at_the_size_of_tests(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr('hand4whole_ros.bench.network.SUFFIXES', {'fp32': ''})  # a process each
+    out, drawn = tmp_path / 'made' / 'figures.json', tmp_path / 'drawn' / 'profile.svg'
+    assert cli.main(['bench', '--only', 'network', '--size', 'tiny', '--device', 'cpu', '--json', str(out),
+                     '--picture', str(drawn)]) == cli.DONE
     found = json.loads(out.read_text())
-    for key in ('encoder_ms', 'cham_ms', 'wilor_two_hands_ms', 'wilor_one_hand_ms', 'forward_fp32_ms'):
+    for key in ('encoder_ms', 'cham_ms', 'wilor_two_hands_ms', 'wilor_one_hand_ms', 'forward_fp32_ms',
+                'products_fp32_gflops'):
         assert 0 < found[key] < 10_000, key
-    assert found['forward_fp32_ms'] > found['encoder_ms']
+    parts = found['profile']['fp32']
+    assert parts['body expert']['ms'] == found['encoder_ms']
+    assert 0.3 < sum(part['ms'] for part in parts.values()) / found['forward_fp32_ms'] < 3
     assert 100 < found['peak_memory_mb'] < 10_000 and found['device'] == 'cpu'
     assert found['machine']['cores'] >= 1 and found['versions']['torch'] == torch.__version__
-    assert found['forward_fp16_ms'] is None and 'GPU' in found['why_null']['forward_fp16_ms']
     table = capfd.readouterr().out
-    assert 'whole forward, two hands, float32' in table and 'tiny network' in table
+    assert 'fp32: whole forward, two hands' in table and 'a tiny network' in table
+    assert 'whole forward' not in table.partition('| fp32')[0]
+    assert ElementTree.parse(drawn).getroot().tag.endswith('svg') and 'The networks alone' in drawn.read_text()
+
+
+def test_what_is_not_multiplied_here_says_why(monkeypatch):
+    monkeypatch.setattr(network.packed, 'can_pack', lambda precision: False)
+    monkeypatch.setattr(network.child, 'measured_by', lambda module, **words: {'figures': {'did': words['precision']}})
+    found = network.measure(SimpleNamespace(folder=lambda: 'here', remark='made up'))
+    assert found['figures'] == {'did': 'fp32'}
+    why = found['why_null']
+    for key, word in {'forward_bf16_ms': 'AVX-512 BF16', 'cham_int8_ms': 'VNNI', 'forward_fp16_ms': 'GPU'}.items():
+        assert word in why[key]
+    assert set(why) == {key for name in ('bf16', 'fp16', 'int8') for key in rows.keys_of_precision(name)}
+
+
+def test_files_of_the_form_of_the_published_ones_are_made_and_go(tmp_path, monkeypatch):
+    with FilesAtHand(size='tiny') as files:
+        folder = files.folder()
+        assert files.folder() is folder and 'stand-in' in files.remark
+        found = load_hand4whole_pp(Store(folder), HAND4WHOLE_PP_TINY)
+        assert torch.isfinite(run_once(found)['vertices']).all()
+    assert not folder.exists()
+    monkeypatch.setattr('hand4whole_ros.bench.files_at_hand.shutil.disk_usage', lambda _: SimpleNamespace(free=1000))
+    with FilesAtHand(tmp_path / 'no weights here') as files, pytest.raises(CheckpointError, match='SMPLX_NEUTRAL'):
+        files.folder()
+    monkeypatch.setenv('HAND4WHOLE_WEIGHTS', str(tmp_path))
+    with FilesAtHand() as files, pytest.raises(rows.Unmeasured, match='lacks 5 GB; set TMPDIR'):
+        files.folder()
+
+
+def test_a_process_says_why_it_measured_nothing(tmp_path, monkeypatch):
+    def unwilling(**words):
+        raise rows.Unmeasured(f'not on a {words["day"]}')
+    monkeypatch.setattr('sys.argv', ['child', str(tmp_path / 'out'), 'day=Sunday'])
+    child.main(unwilling)
+    assert json.loads((tmp_path / 'out').read_text()) == {'unmeasured': 'not on a Sunday'}
+    monkeypatch.setattr(child.subprocess, 'run', lambda words: SimpleNamespace(returncode=-9))
+    with pytest.raises(rows.Unmeasured, match='want of memory'):
+        child.measured_by('no.module', device='cpu')
+
+
+def test_a_frame_at_the_size_of_tests(published_folder, monkeypatch):
+    pytest.importorskip('mediapipe')
+    monkeypatch.setattr(frame, '_IMAGES', 5)
+    monkeypatch.setattr(frame, '_WARM_UP', 2)
+    found = frame.measure_here('cpu', 'tiny', str(published_folder))
+    figures, parts = found['figures'], found['profile']['frame']
+    assert set(figures) == set(rows.keys_of('frame')) and all(ms > 0 for ms in figures.values())
+    assert figures['frame_ms'] > figures['frame_network_ms'] > parts['body expert']['ms']
+    assert parts['hand expert']['gflop'] > 0 and 'gflop' not in parts['detector']
+    assert found['remarks']['frame'].startswith('3 images, 2.0 hands each')

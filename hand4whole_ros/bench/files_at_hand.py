@@ -35,7 +35,7 @@ class FilesAtHand:
     """
 
     def __init__(self, folder: Path | None = None, size: str = 'full'):
-        self._folder, self._size = folder, size
+        self._given, self._size = folder, size
         self._scratch = None
         self._path = None
         #: What was found and what was made up, for people.
@@ -48,16 +48,15 @@ class FilesAtHand:
         if self._scratch is not None:
             self._scratch.cleanup()
 
-    @property
-    def path(self) -> Path:
+    def folder(self) -> Path:
         """The folder; made on the first call. Raises Unmeasured, CheckpointError or BodyModelError."""
         if self._path is None:
             self._path = self._complete()
         return self._path
 
     def _complete(self):
-        store = Store(self._folder)
-        if self._folder is not None:
+        store = Store(self._given)
+        if self._given is not None:
             load_body(store)  # what is wrong with it is said here, in one line
         if self._size == 'full' and not store.missing(files.ESTIMATOR):
             self.remark = 'published weights; the licensed body models'

@@ -23,7 +23,7 @@ _RATE, _IMAGES, _WARM_UP = 15.0, 24, 4
 
 def measure(files: FilesAtHand, device: str = 'cpu', size: str = 'full') -> dict:
     """{'figures', 'remarks', 'profile'} from a child process. Raises Unmeasured, CheckpointError or BodyModelError."""
-    found = child.measured_by(__name__, device=device, size=size, folder=str(files.path))
+    found = child.measured_by(__name__, device=device, size=size, folder=str(files.folder()))
     found['remarks']['frame'] += f'; {files.remark}'
     return found
 

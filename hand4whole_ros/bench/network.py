@@ -36,7 +36,7 @@ def measure(files: FilesAtHand, device: str = 'cpu', size: str = 'full') -> dict
         if why_not:
             result['why_null'].update(dict.fromkeys(keys_of_precision(precision), why_not))
             continue
-        found = child.measured_by(__name__, device=device, size=size, precision=precision, folder=str(files.path))
+        found = child.measured_by(__name__, device=device, size=size, precision=precision, folder=str(files.folder()))
         for part, values in found.items():
             result[part].update(values)
     return {**result, 'remarks': {'network': files.remark}}

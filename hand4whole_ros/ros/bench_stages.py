@@ -121,7 +121,7 @@ def first_pose(at_hand: FilesAtHand, size: str = 'full') -> dict:
     figures, why, key = {'first_pose_s': _first_pose(motion, pictures, 'mediapipe')}, {}, 'first_pose_hand4whole_pp_s'
     try:
         weights = 'published' if size == 'full' else 'random-tiny'
-        figures[key] = _first_pose(motion, pictures, 'hand4whole_pp', f'weights_folder:={at_hand.path}',
+        figures[key] = _first_pose(motion, pictures, 'hand4whole_pp', f'weights_folder:={at_hand.folder()}',
                                    f'weights:={weights}')
     except (Unmeasured, CheckpointError, BodyModelError) as error:
         figures[key], why[key] = None, str(error)
