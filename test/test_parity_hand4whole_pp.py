@@ -107,7 +107,8 @@ def test_end_to_end(body, packs):
     # What the forward itself gave is the same, but for the hand that does not exist.
     spared = torch.zeros(found.vertices.shape, dtype=torch.bool)
     spared[1, network.transfer.left_vertices] = spared[1, network.transfer.left_band] = True
-    torch.testing.assert_close(found.vertices[~spared], full.vertices[~spared], rtol=0, atol=1e-5)
+    # At 35 m a step of float32 is 4e-6 m.
+    torch.testing.assert_close(found.vertices[~spared], full.vertices[~spared], rtol=0, atol=5e-5)
 
 
 def scene(people=3):
