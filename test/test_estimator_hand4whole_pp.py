@@ -39,7 +39,7 @@ def people_seen():
 def results(estimator, people_seen):
     """What the network said and what became of it, for every picture."""
     said, found = [], []
-    handle = estimator._network.register_forward_hook(lambda module, given, result: said.append((given, result)))
+    handle = estimator.network.register_forward_hook(lambda module, given, result: said.append((given, result)))
     for image, truth in people_seen:
         found.append(estimator.estimate(image, truth.intrinsics))
     handle.remove()
@@ -91,7 +91,7 @@ def test_crops_show_the_hands(results, people_seen):
 def test_two_people_are_one_batch(estimator, people_seen):
     pair = np.concatenate([people_seen[0][0], people_seen[1][0]], axis=1)
     batches = []
-    handle = estimator._network.register_forward_hook(lambda module, given, result: batches.append(len(given[0])))
+    handle = estimator.network.register_forward_hook(lambda module, given, result: batches.append(len(given[0])))
     height, width = pair.shape[:2]
     found = estimator.estimate(pair, Intrinsics.from_fov(width, height))
     handle.remove()

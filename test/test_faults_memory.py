@@ -98,7 +98,7 @@ def looked_at(made, image):
     """The people found, and how many the network looked at in each pass."""
     from hand4whole_ros.geometry.camera import Intrinsics
     passes = []
-    handle = made._network.register_forward_hook(lambda module, given, result: passes.append(len(given[0])))
+    handle = made.network.register_forward_hook(lambda module, given, result: passes.append(len(given[0])))
     found = made.estimate(image, Intrinsics.from_fov(image.shape[1], image.shape[0]))
     handle.remove()
     return found, passes
@@ -121,7 +121,7 @@ def test_one_person_without_numbers_does_not_cost_the_other(pipeline):
         return dataclasses.replace(result, joints=torch.cat([result.joints[:1] * torch.nan, result.joints[1:]]))
     made._at_once = AT_ONCE
     whole, _ = looked_at(made, image)
-    handle = made._network.register_forward_hook(broken)
+    handle = made.network.register_forward_hook(broken)
     found, _ = looked_at(made, image)
     handle.remove()
     assert len(found) == 1 and torch.allclose(found[0].joints, whole[1].joints, atol=1e-4)

@@ -32,7 +32,7 @@ from ..geometry.hand_boxes import hand_boxes
 from ..geometry.placement import place_in_camera
 from ..keypoints import HAND_KEYPOINTS
 from ..networks.hand4whole_pp import (
-    HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, Hand4WholePP, HandBoxes, Strategy, WholeBody)
+    HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes, Strategy, WholeBody)
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 from .devices import PRECISIONS, pick_device, pick_precision
 
@@ -59,7 +59,7 @@ class Hand4WholePPEstimator(Estimator):
             precision = pick_precision(config.precision, self._device)
             store = Store(config.weights_folder)
             published = load_body(store, config.body_model)
-            self._network = self._load(config, store, published, precision)
+            self.network = self._load(config, store, published, precision)
             self.body = HandedBody(published)
             detector = detection.create(config.detector, max_people=config.max_people,
                                         weights=config.detector_weights)
@@ -72,11 +72,6 @@ class Hand4WholePPEstimator(Estimator):
         #: What products are computed in, by the names of devices.PRECISIONS.
         self.precision = next(name for name, kind in PRECISIONS.items() if kind == precision)
         self.device = f'{self._device} {self.precision}'
-
-    @property
-    def network(self) -> Hand4WholePP:
-        """The network itself, to look into."""
-        return self._network
 
     def _load(self, config, store, published, precision):
         if config.weights in _RANDOM:
@@ -122,7 +117,7 @@ class Hand4WholePPEstimator(Estimator):
         for start in range(0, len(boxes), self._at_once):
             some = slice(start, start + self._at_once)
             part = {side: HandBoxes(*(values[some] for values in box)) for side, box in hands.items()}
-            result = self._network(cut_patches(picture, boxes[some]), {
+            result = self.network(cut_patches(picture, boxes[some]), {
                 side: HandBoxes(*(values.to(self._device) for values in box)) for side, box in part.items()},
                 self._strategy)
             passes.append(_download(result, part))
@@ -143,7 +138,7 @@ class Hand4WholePPEstimator(Estimator):
     def close(self) -> None:
         """Free the detector and the network."""
         self._boxes.close()
-        self._network = None
+        self.network = None
 
     @staticmethod
     def _hand_boxes(people, boxes, side):

@@ -120,7 +120,7 @@ def _turn(said, rotation):
 
 def network_of(estimator: Estimator) -> Hand4WholePP | None:
     """The network of an estimator that has one."""
-    network = getattr(estimator, '_network', None)
+    network = getattr(estimator, 'network', None)
     return network if isinstance(network, Hand4WholePP) else None
 
 

@@ -81,8 +81,9 @@ def convolutional_stem(config: ViTConfig) -> nn.Sequential:
 
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Scaled dot product attention, (B, heads, N, D) on (B, heads, M, D)."""
-    if query.dtype == torch.bfloat16 and query.device.type == 'cpu':
-        # For some two hundred tokens torch's fused kernel takes half as long again there as plain products.
+    if query.device.type == 'cpu' and (query.dtype == torch.bfloat16 or query.requires_grad):
+        # For some two hundred tokens in bf16 torch's fused kernel takes half as long again there as plain products,
+        # and its gradients five times as long.
         return (query @ key.mT).mul_(query.shape[-1] ** -0.5).softmax(-1) @ value
     return F.scaled_dot_product_attention(query, key, value)
 

@@ -145,7 +145,7 @@ class RefineNet(nn.Module):
     def sample(self, feature: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
         """(N, 7C/8): for each channel of each map, finest first, the largest value over the vertices."""
         rows, columns = feature.shape[-2:]
-        if not self._looks_at_mesh:
+        if not self._looks_at_mesh and feature.device.type == 'cpu':  # a GPU would be waited for
             feature = _corner(feature, vertices, camera)
         found = []
         for level, times in zip(self.deconv(feature), (4, 2, 1)):
