@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import __version__, cli_evaluate, threads
+from . import __version__, cli_evaluate, cli_train, threads
 from .command_line import (
     DONE, FAILED, WRONG_INPUT, Help, UsageError, add_command, add_estimator_options, create_estimator, estimator_config)
 
@@ -28,8 +28,8 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument('--debug', action='store_true', help='show the whole traceback of an error')
     root.add_argument('--version', action='version', version=f'hand4whole {__version__}')
     commands = root.add_subparsers(dest='command', metavar='COMMAND', required=True)
-    for add in (_add_demo, _add_estimate, _add_replay, _add_play, _add_run, cli_evaluate.add, _add_weights, _add_bench,
-                _add_doctor):
+    for add in (_add_demo, _add_estimate, _add_replay, _add_play, _add_run, cli_evaluate.add, cli_train.add,
+                _add_weights, _add_bench, _add_doctor):
         add(commands)
     return root
 

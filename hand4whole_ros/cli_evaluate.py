@@ -104,20 +104,21 @@ def _dataset(args):
     reader = _open(args)
     from .evaluation import on_dataset
     from .evaluation.comparison import compare
-    from .evaluation.given_boxes import NetworkPredictor, network_of
+    from .evaluation.given_boxes import NetworkPredictor, experts_of
     from .evaluation.prediction import EstimatorPredictor
     from .evaluation.protocols import PROTOCOLS
     from .networks.hand4whole_pp import Strategy
     estimator = _estimator(args)
     try:
-        network = network_of(estimator)
-        if args.boxes == 'given' and network is None:
+        experts = experts_of(estimator)
+        told = experts is not None and experts.given
+        if args.boxes == 'given' and not told:
             raise UsageError(f'--boxes given: {estimator.name} finds people by itself and cannot be told; use found')
-        boxes = 'found' if network is None or args.boxes == 'found' else 'given'
+        boxes = 'given' if told and args.boxes != 'found' else 'found'
         parts = _parts(args)
         if boxes == 'given':
             strategy = Strategy(args.wrist, args.fingers, args.hand_shape)
-            predictor = NetworkPredictor(network, strategy, turned=_speaks_of_crops(estimator))
+            predictor = NetworkPredictor(experts.network, strategy, experts.tell, experts.turned)
         else:
             predictor = EstimatorPredictor(estimator, parts)
         samples, total = _some(reader, args.limit)
@@ -140,24 +141,24 @@ def _ablation(args):
         reader = _open(args)
     from .evaluation import ablation
     from .evaluation.comparison import compare
-    from .evaluation.given_boxes import network_of
+    from .evaluation.given_boxes import experts_of
     from .evaluation.parts import Parts, face_vertices
     from .evaluation.protocols import PROTOCOLS
     estimator = _estimator(args)
     try:
-        network = network_of(estimator)
-        if network is None:
+        experts = experts_of(estimator)
+        if experts is None:
             raise UsageError(f'--estimator {estimator.name}: it has no experts that could be told apart; '
-                             f'use hand4whole_pp')
+                             f'use hand4whole_pp or open')
         if reader is None:
             from .evaluation.synthetic_samples import samples as drawn
             samples, total = drawn(args.count, args.seed), args.count
         else:
             samples, total = _some(reader, args.limit)
-        rows = ablation.predictors(network, turned=_speaks_of_crops(estimator))
+        rows = ablation.predictors(experts.network, experts.tell, experts.turned)
         kept, names = ablation.distinct(rows)
         protocol = PROTOCOLS[args.dataset]
-        parts = Parts.of_network(network, face_vertices(_store(args)))
+        parts = Parts.of_network(experts.network, face_vertices(_store(args)))
         measured = _measured(compare, samples, kept, protocol, parts, total)
     finally:
         estimator.close()
@@ -215,11 +216,6 @@ def _estimator(args):
         return estimators.create(estimator_config(args, static_images=True))
     except estimators.EstimatorUnavailable as error:
         raise UsageError(error) from None
-
-
-def _speaks_of_crops(estimator):
-    """The network was trained on poses along the axes of the crop's camera; the published one was not."""
-    return estimator.name != 'hand4whole_pp'
 
 
 def _some(reader, limit):

@@ -30,10 +30,13 @@ def add_command(commands, name, function, summary, examples):
 def add_estimator_options(command):
     """The fields of EstimatorConfig as options."""
     command.add_argument('--estimator', default='auto',
-                         help="'auto' takes the best one whose parts are here; or a name: hand4whole_pp, mediapipe")
+                         help="'auto' takes the best one whose parts are here; or a name: hand4whole_pp, open, "
+                              "mediapipe")
     command.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
     command.add_argument('--body-model', type=Path, default=None, metavar='FILE',
                          help='SMPL-X .npz to use instead of the open body')
+    command.add_argument('--open-model', type=Path, default=None, metavar='FILE',
+                         help='weights for estimator open, of hand4whole train, instead of those shipped')
     full = command.add_argument_group('estimator hand4whole_pp', 'see hand4whole weights list for the files it needs')
     full.add_argument('--weights-folder', type=Path, default=None, metavar='FOLDER',
                       help='where those files are; without it, where hand4whole weights list says')

@@ -170,15 +170,14 @@ def test_a_network_is_told_boxes_and_taken_at_its_word(ehf, network):
 
 def test_boxes_hold_the_hands_that_the_picture_shows(interhand):
     sample = interhand[0]
-    box = torch.tensor([[0.0, 0, 64, 48]]).double()
-    told = tell_boxes(None, sample, box)
+    told = tell_boxes(None, replace(sample, bbox_xywh=np.array([0, 0, 64, 48]) / 1.25))
     for side in skeleton.SIDES:
         pixels = sample.intrinsics.project(sample.hand(side).keypoints_3d)
         inside = ((pixels >= -0.5) & (pixels <= (63.5, 47.5))).all(1)
         assert bool(told.boxes[side].exists) == (inside.sum() > 3)
         if told.boxes[side].exists:
             low, high = told.boxes[side].boxes[0].reshape(2, 2).numpy()
-            scaled = pixels[inside] * (192 / 64, 256 / 48)
+            scaled = (pixels[inside] - told.box[0, :2].numpy()) * (192, 256) / told.box[0, 2:].numpy()
             assert (scaled >= low).all() and (scaled <= high).all()
 
 
@@ -261,19 +260,20 @@ def test_a_network_on_the_open_body_is_told_more_and_compared_by_its_mesh(render
     from hand4whole_ros.networks.prompts import Prompt, Prompts
     network = load_random(load_open_body(), OPEN_MODEL)
 
-    def prompt(config):
+    def prompt(config, value):
         return Prompt(torch.zeros(1, config.num_keypoints, 2), torch.ones(1, config.num_keypoints),
-                      torch.zeros(1, config.num_keypoints, config.num_extra), torch.zeros(1, config.num_whole))
+                      torch.zeros(1, config.num_keypoints, config.num_extra),
+                      torch.full((1, config.num_whole), value))
 
-    def tell(image, sample, box):
-        hand = prompt(OPEN_MODEL.hand.prompt)
-        return tell_boxes(image, sample, box)._replace(
-            prompts=Prompts(prompt(OPEN_MODEL.body.prompt), {side: hand for side in skeleton.SIDES}))
-    rows = {'told': NetworkPredictor(network, Strategy(), tell, turned=True),
-            'boxes alone': NetworkPredictor(network, Strategy(), turned=True)}
+    def telling(value):
+        hand = prompt(OPEN_MODEL.hand.prompt, value)
+        return lambda image, sample: tell_boxes(image, sample)._replace(
+            prompts=Prompts(prompt(OPEN_MODEL.body.prompt, value), {side: hand for side in skeleton.SIDES}))
+    rows = {'told': NetworkPredictor(network, Strategy(), telling(0.1), turned=True),
+            'told otherwise': NetworkPredictor(network, Strategy(), telling(0.3), turned=True)}
     measured = compare([rendered], rows, PROTOCOLS['synthetic'], Parts.of_network(network), progress=False)
     assert all({'mpvpe_all', 'mpvpe_hands', 'mpjpe_body', 'wrist_deg'} <= set(one.figures) for one in measured.values())
-    assert measured['told'].figures != measured['boxes alone'].figures
+    assert measured['told'].figures != measured['told otherwise'].figures
 
 
 def test_rendered_people_are_samples(rendered):

@@ -1,6 +1,5 @@
 """The endless source: pictures follow from seeds, and everything that is said of them agrees."""
 
-import hashlib
 
 import numpy as np
 import pytest
@@ -36,7 +35,10 @@ def test_equal_seeds_equal_pictures_other_seeds_others(drawn):
 
 def test_pictures_of_the_evaluation_are_what_they_were():
     image, _ = people.render(people.sample(3))
-    assert hashlib.sha256(image.tobytes()).hexdigest().startswith('9453c2324243525a')
+    # To the byte only on one kind of processor: others round the last bits of a product another way.
+    means = image.reshape(4, 180, 4, 180, 3).mean((1, 3, 4))
+    assert np.allclose(means, [[135.5, 162.9, 154.9, 149.8], [153.2, 146.1, 133.4, 137.3],
+                               [155.9, 155.5, 92.7, 138.9], [165.4, 157.3, 87.4, 138.0]], atol=0.1)
 
 
 def test_nobody_of_the_evaluation_is_trained_on():

@@ -37,14 +37,14 @@ class HolisticLandmarks:
 
 
 #: The pose landmark that each of the 33 becomes in a mirror.
-_MIRRORED_POSE = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(k + 1 if k % 2 else k - 1 for k in range(11, 33)))
+MIRRORED_POSE = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(k + 1 if k % 2 else k - 1 for k in range(11, 33)))
 
 
 def mirrored(landmarks: HolisticLandmarks, width: int) -> HolisticLandmarks:
     """The landmarks of an image `width` px wide -> those of its mirror image; left and right change places."""
     def hand(points):
         return None if points is None else points * (-1, 1, 1) + (width - 1, 0, 0)
-    order = list(_MIRRORED_POSE)
+    order = list(MIRRORED_POSE)
     return HolisticLandmarks(
         landmarks.pose[order] * (-1, 1) + (width - 1, 0), landmarks.visibility[order],
         landmarks.world[order] * (-1, 1, 1), hand(landmarks.right_hand), hand(landmarks.left_hand), landmarks.face)
@@ -65,12 +65,13 @@ def averaged(one: HolisticLandmarks | None, other: HolisticLandmarks | None) -> 
 class MediaPipeHolistic:
     """MediaPipe Holistic with a second look for hands it left out.
 
-    static_images: every image stands alone; otherwise landmarks are tracked from image to image.
-    Raises DetectorUnavailable where mediapipe is not installed.
+    static_images: every image stands alone; otherwise landmarks are tracked from image to image. mirror: images that
+    stand alone are also looked at in a mirror. Raises DetectorUnavailable where mediapipe is not installed.
     """
 
-    def __init__(self, static_images: bool = False, second_look: bool = True):
+    def __init__(self, static_images: bool = False, second_look: bool = True, mirror: bool = True):
         self.static_images = static_images
+        self._mirror = mirror and static_images
         with quiet_stderr():
             mediapipe = mediapipe_library.load()
             solution = mediapipe_library.afresh(mediapipe.Holistic) if static_images else mediapipe.Holistic
@@ -89,7 +90,7 @@ class MediaPipeHolistic:
         if min(height, width) < SHORTEST_SIDE:
             return None
         found = self._look(image)
-        if self.static_images:
+        if self._mirror:
             in_mirror = self._look(np.ascontiguousarray(image[:, ::-1]))
             found = averaged(found, None if in_mirror is None else mirrored(in_mirror, width))
         return found

@@ -9,7 +9,7 @@ from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 __all__ = ['NAMES', 'Estimator', 'EstimatorConfig', 'EstimatorUnavailable', 'create']
 
 #: What EstimatorConfig.estimator may be, besides 'auto'.
-NAMES = ('hand4whole_pp', 'mediapipe')
+NAMES = ('hand4whole_pp', 'open', 'mediapipe')
 
 _logger = logging.getLogger(__name__)
 
@@ -30,6 +30,9 @@ def create(config: EstimatorConfig | None = None) -> Estimator:
     if name == 'hand4whole_pp':
         from .hand4whole_pp import Hand4WholePPEstimator
         return Hand4WholePPEstimator(config)
+    if name == 'open':
+        from .open import OpenEstimator
+        return OpenEstimator(config)
     from .mediapipe import MediaPipeEstimator
     return MediaPipeEstimator(config)
 

@@ -31,7 +31,7 @@ class EstimatorConfig:
 
     #: 'auto' takes the best one whose parts are there; else a name from estimators.NAMES.
     estimator: str = 'auto'
-    #: 'auto', 'cpu', 'cuda' or 'cuda:N'. The mediapipe estimator runs on the CPU whatever is asked.
+    #: 'auto', 'cpu', 'cuda' or 'cuda:N'. Estimators mediapipe and open run on the CPU whatever is asked.
     device: str = 'auto'
     #: Licensed SMPL-X file to use instead of the open body, or None.
     body_model: Path | None = None
@@ -41,6 +41,8 @@ class EstimatorConfig:
     weights_folder: Path | None = None
     #: 'published', or 'random' and 'random-tiny' for weights made up from names: to measure speed and to test.
     weights: str = 'published'
+    #: Weights of the open model (.npz) to use instead of those shipped, or None.
+    open_model: Path | None = None
     #: 'auto', 'fp32', 'bf16', 'fp16' or 'int8'.
     precision: str = 'auto'
     #: Who finds people and hands: a name from detection.NAMES.

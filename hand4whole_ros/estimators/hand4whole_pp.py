@@ -13,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 import roma
 import torch
-from torch import Tensor
 
 from .. import detection, skeleton
 from ..body.handed import HandedBody
@@ -30,11 +29,11 @@ from ..geometry.camera import Intrinsics
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box, virtual_camera
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.placement import place_in_camera
-from ..keypoints import HAND_KEYPOINTS
 from ..networks.hand4whole_pp import (
-    HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes, Strategy, WholeBody)
+    HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes, Strategy)
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 from .devices import PRECISIONS, pick_device, pick_precision
+from .network_rows import NUM_BODY, download
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +43,6 @@ _RANDOM = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
 #: Said of somebody of whom the network's numbers are not finite: the detector is asked again.
 _NOT_FOUND = FoundPerson(np.full((1, 2), np.nan))
 
-_NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
 
 
 class Hand4WholePPEstimator(Estimator):
@@ -120,7 +118,7 @@ class Hand4WholePPEstimator(Estimator):
             result = self.network(cut_patches(picture, boxes[some]), {
                 side: HandBoxes(*(values.to(self._device) for values in box)) for side, box in part.items()},
                 self._strategy)
-            passes.append(_download(result, part))
+            passes.append(download(result, part))
         return {name: np.concatenate([one[name] for one in passes]) for name in passes[0]}
 
     def spare_memory(self) -> bool:
@@ -157,7 +155,7 @@ class Hand4WholePPEstimator(Estimator):
     def _describe(self, row, view, person, exists, intrinsics):
         """One person's row of numbers -> the estimate, in the real camera's frame."""
         local = row['local_rotations'].reshape(skeleton.NUM_JOINTS, 3)
-        joints = row['joints'].reshape(_NUM_BODY, 3)
+        joints = row['joints'].reshape(NUM_BODY, 3)
         turn, transl = place_in_camera(joints, view.pixels(joints), view.centre, intrinsics)
         local[0] = roma.rotmat_to_rotvec(torch.from_numpy(turn) @ roma.rotvec_to_rotmat(torch.from_numpy(local[0])))
         hands = {}
@@ -183,7 +181,7 @@ class Hand4WholePPEstimator(Estimator):
                 laid = estimate.hand(side).keypoints_2d.numpy()
                 size = max(np.ptp(laid, axis=0).max(), 1.0)
                 hands[side] = FoundHand(laid, float(np.linalg.norm(own[palm] - laid[palm], axis=1).mean() / size))
-        return FoundPerson(view.pixels(row['joints'].reshape(_NUM_BODY, 3)), hands)
+        return FoundPerson(view.pixels(row['joints'].reshape(NUM_BODY, 3)), hands)
 
 
 class _View:
@@ -195,29 +193,3 @@ class _View:
     def pixels(self, points: np.ndarray) -> np.ndarray:
         """(..., 3) m in its frame -> (..., 2) px."""
         return points[..., :2] / points[..., 2:] * self._focal + self.centre
-
-
-def _download(result: WholeBody, hands: dict[str, HandBoxes]) -> dict[str, np.ndarray]:
-    """What is needed of B people, each (B, n) float64, by one copy from the device."""
-    people = len(result.joints)
-    eyes = result.joints.new_zeros(people, 6)
-    parts = {
-        'local_rotations': torch.cat([
-            roma.rotmat_to_rotvec(result.body.global_orient), roma.rotmat_to_rotvec(result.body.body_pose).flatten(1),
-            roma.rotmat_to_rotvec(result.face.jaw_pose), eyes, result.hand_pose['left'].flatten(1),
-            result.hand_pose['right'].flatten(1)], dim=1),
-        'betas': result.body.betas, 'expression': result.face.expression,
-        'joints': result.joints[:, :_NUM_BODY].flatten(1)}
-    for side in SIDES:
-        parts[f'{side}_keypoints'] = result.keypoints[:, list(HAND_KEYPOINTS[side])].flatten(1)
-        parts[f'{side}_betas'] = _rows(result.hands[side].betas, hands[side].exists)
-        parts[f'{side}_seen_keypoints'] = _rows(result.seen_keypoints[side].flatten(1), hands[side].exists)
-    together = torch.cat([values.float() for values in parts.values()], dim=1).cpu().double().numpy()
-    ends = np.cumsum([values.shape[1] for values in parts.values()])
-    return dict(zip(parts, np.split(together, ends[:-1], axis=1)))
-
-
-def _rows(values: Tensor, exists: Tensor) -> Tensor:
-    """(N, n) of hands that exist -> (B, n), zeros for the others."""
-    return values.new_zeros(len(exists), values.shape[1]).index_copy(
-        0, exists.nonzero()[:, 0].to(values.device), values)

@@ -1,8 +1,9 @@
 """Hand4Whole++ as the papers measure it: told where person and hands are, and compared in its crop's own frame.
 
-Boxes come from the sample, not from a detector. The papers compare what the network says as it is, along the axes of
-the crop's virtual camera, with a truth along those of the real one; the turn between them, which the estimator adds, is
-made only if asked for.
+Boxes come from the sample, not from a detector; the open model, which begins with a detector's landmarks, is told what
+its own first look finds. The papers compare what the network says as it is, along the axes of the crop's virtual
+camera, with a truth along those of the real one; the turn between them, which the estimator adds, is made only if asked
+for.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 from .. import keypoints, skeleton
 from ..datasets.sample import Sample
 from ..estimators.base import Estimator
+from ..estimators.open import OpenEstimator
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.kinematics import forward_kinematics
@@ -31,16 +33,20 @@ from .prediction import PredictedHand, Prediction
 class Told(NamedTuple):
     """What a network is told of one person besides the picture."""
 
+    box: Tensor                             #: (1, 4) xywh px, what is cut out
     boxes: Mapping[str, HandBoxes]          #: in pixels of the body picture
     prompts: Prompts | None = None          #: for a network that takes them
 
 
-#: Image, sample, the box that is cut, xywh (1, 4) px -> what the network is told.
-Tell = Callable[[np.ndarray, Sample, Tensor], Told]
+#: Image and sample -> what the network is told; None where nobody is in the picture.
+Tell = Callable[[np.ndarray, Sample], Told | None]
 
 
-def tell_boxes(image: np.ndarray, sample: Sample, box: Tensor) -> Told:
-    """Boxes around the true keypoints that the picture shows."""
+def tell_boxes(image: np.ndarray, sample: Sample) -> Told | None:
+    """The sample's box, and boxes around the true keypoints that the picture shows."""
+    box = person_box(torch.from_numpy(np.asarray(sample.bbox_xywh, np.float64))[None])
+    if not (box[0, 2:] > 0).all():
+        return None
     affine = patch_affine(box, BODY_SIZE)[0]
     size = np.array([sample.intrinsics.width, sample.intrinsics.height])
     boxes = {}
@@ -54,7 +60,20 @@ def tell_boxes(image: np.ndarray, sample: Sample, box: Tensor) -> Told:
         there = torch.from_numpy(points) @ affine[:, :2].mT + affine[:, 2]
         square, exists = hand_boxes(there.float()[None], torch.from_numpy(scores)[None])
         boxes[side] = HandBoxes(square, exists)
-    return Told(boxes)
+    return Told(box, boxes)
+
+
+def tell_first_look(estimator: OpenEstimator) -> Tell:
+    """What the open model's own first look finds, person and hands too. An image is looked at once for all rows."""
+    last: list = [None, None]
+
+    def tell(image: np.ndarray, sample: Sample) -> Told | None:
+        if last[0] is not image:
+            seen = estimator.tell(image, sample.intrinsics)
+            told = seen and Told(torch.from_numpy(seen.evidence.box), seen.boxes, seen.prompts)
+            last[:] = image, told
+        return last[1]
+    return tell
 
 
 class NetworkPredictor:
@@ -72,20 +91,19 @@ class NetworkPredictor:
 
     @torch.inference_mode()
     def __call__(self, image: np.ndarray, sample: Sample) -> Prediction | None:
-        box = person_box(torch.from_numpy(np.asarray(sample.bbox_xywh, np.float64))[None])
-        if not (box[0, 2:] > 0).all():
-            return None     # nobody is in the picture
-        told = self._tell(image, sample, box)
+        told = self._tell(image, sample)
+        if told is None:
+            return None
         boxes = {side: HandBoxes(*(values.to(self._device) for values in told.boxes[side])) for side in skeleton.SIDES}
         picture = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1).float() / 255
-        patches = cut_patches(picture, box)
+        patches = cut_patches(picture, told.box)
         if self._strategy is None:
             said = self._of_hands(self._network.look_at_hands(patches, boxes, told.prompts))
         else:
             said = self._of_body(self._network(patches, boxes, self._strategy, told.prompts))
         if said is None or not self._turned:
             return said
-        middle = box[0, :2] + box[0, 2:] / 2
+        middle = told.box[0, :2] + told.box[0, 2:] / 2
         return _turn(said, facing(sample.intrinsics.normalize(middle.numpy())))
 
     def _of_body(self, said: WholeBody) -> Prediction:
@@ -118,10 +136,21 @@ def _turn(said, rotation):
     return Prediction(hands, points(said.joints), points(said.vertices))
 
 
-def network_of(estimator: Estimator) -> Hand4WholePP | None:
-    """The network of an estimator that has one."""
+class Experts(NamedTuple):
+    """The network of an estimator, and how it is measured."""
+
+    network: Hand4WholePP
+    tell: Tell
+    turned: bool        #: trained to speak along the axes of the crop's camera; the published weights were not
+    given: bool         #: it can be told where person and hands are
+
+
+def experts_of(estimator: Estimator) -> Experts | None:
+    """Of an estimator that consists of experts."""
+    if isinstance(estimator, OpenEstimator):
+        return Experts(estimator.network, tell_first_look(estimator), True, False)
     network = getattr(estimator, 'network', None)
-    return network if isinstance(network, Hand4WholePP) else None
+    return Experts(network, tell_boxes, False, True) if isinstance(network, Hand4WholePP) else None
 
 
 def _numpy(values):

@@ -15,7 +15,7 @@ FLESH = 1.2
 ROOM = 2.0
 
 
-def hand_boxes(keypoints: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+def hand_boxes(keypoints: Tensor, scores: Tensor, room: float = ROOM) -> tuple[Tensor, Tensor]:
     """Square boxes xyxy (..., 4), in the keypoints' pixels, and whether each hand exists (...), bool.
 
     keypoints (..., N, 2) and scores (..., N) of one hand with its wrist. A hand that does not exist gets a box
@@ -31,4 +31,4 @@ def hand_boxes(keypoints: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
     size = (high - low) * FLESH
     # Keypoints in one line make a thin box rather than none.
     size = torch.where(size > 0, size, torch.full_like(size, 1e-4))
-    return box_around(centre, size, extension=ROOM), exists
+    return box_around(centre, size, extension=room), exists

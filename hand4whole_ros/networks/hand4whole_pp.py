@@ -20,6 +20,7 @@ from ..body.hand_transfer import PosedHands
 from ..body.mano import pose_as_right
 from ..body.published import PublishedBody
 from ..geometry.crops import body_picture, roi_align
+from ..geometry.hand_boxes import ROOM
 from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAMConfig, HandFeatures
 from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
 from .prompts import Prompt, Prompts
@@ -41,6 +42,8 @@ class Hand4WholePPConfig:
     cham: CHAMConfig
     #: Whether expression and jaw are looked at; else the face is at rest.
     face: bool = True
+    #: Room around a hand's keypoints in its picture, see geometry.hand_boxes.
+    hand_room: float = ROOM
 
 
 HAND4WHOLE_PP = Hand4WholePPConfig(SMPLER_X_L, WILOR, CHAM_HAND4WHOLE_PP)
@@ -129,7 +132,7 @@ class Hand4WholePP(nn.Module):
         # Where half precision is used, it ends here: rotations want more.
         feature, tokens = feature.to(_dtype(self.body_regressor)), tokens.to(_dtype(self.body_regressor))
         where = self.body_position_net(feature)
-        body = self.body_regressor(tokens, where)
+        body = self.body_regressor(tokens, where, prompts and prompts.body)
         face = self.look_at_face(patches, where)
         if strategy.wrist == 'copy':
             body = copy_wrists(body, hands, boxes)
@@ -142,7 +145,7 @@ class Hand4WholePP(nn.Module):
         where = torch.cat([boxes[side].boxes[people[side]] for side in SIDES])
         left = torch.arange(len(where), device=where.device) >= len(people['right'])
         crops = roi_align(patches[torch.cat(list(people.values()))], where * PATCH_SCALE)
-        prompt = None if prompts is None else as_right_hands(prompts.hands, people)
+        prompt = None if prompts is None else of_hands(prompts.hands, people)
         placed = place_hands(self.wilor(prepare_crops(crops, left), prompt), left, where)
         return {side: PlacedHands(*(values[left == (side == 'left')] for values in vars(placed).values()))
                 for side in SIDES}
@@ -200,12 +203,10 @@ class Hand4WholePP(nn.Module):
         return PosedHands(vertices, self.wilor.mano.regress_keypoints(vertices), exists)
 
 
-def as_right_hands(prompts: Mapping[str, Prompt], people: Mapping[str, Tensor]) -> Prompt:
-    """Prompts of the hands of `people` (side -> indices), right ones first, left ones mirrored."""
-    mirror = {'right': (1, 1), 'left': (-1, 1)}
-    points = [prompts[side].points[people[side]] for side in SIDES]
-    return Prompt(torch.cat([some * some.new_tensor(mirror[side]) for side, some in zip(SIDES, points)]),
-                  torch.cat([prompts[side].scores[people[side]] for side in SIDES]))
+def of_hands(prompts: Mapping[str, Prompt], people: Mapping[str, Tensor]) -> Prompt:
+    """Prompts of the hands of `people` (side -> indices), right ones first."""
+    chosen = [[None if part is None else part[people[side]] for part in prompts[side]] for side in SIDES]
+    return Prompt(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*chosen)))
 
 
 def copy_wrists(body: BodyPose, hands: Mapping[str, PlacedHands], boxes: Mapping[str, HandBoxes]) -> BodyPose:

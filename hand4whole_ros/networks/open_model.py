@@ -4,11 +4,12 @@ What differs from the published network, and why:
 
 - The transformers are small, see patches of 32 px, and have a convolutional stem, without which so small ones learn
   slowly from few pictures.
-- Both experts are told where the detector sees the keypoints (prompts.py).
+- Both experts are told where the detector sees the keypoints and what body was fitted to them (prompts.py), begin
+  with that, and correct it.
 - Cells of both experts are compared by their centres, and RefineNet looks where the mesh is: the published weights
   were trained with neither, and there is no reason to repeat that.
 - There is no face: the open body has no expression.
-- Boxes of hands are tighter, for the detector's keypoints are told as well.
+- Boxes of hands are tighter: more pixels of the small picture are hand.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ from .smpler_x import SMPLerXConfig
 from .vit import ViTConfig
 from .wilor import WiLoRConfig
 
-VIT_OPEN = ViTConfig(embed_dim=192, depth=8, num_heads=6, patch_size=32, patch_padding=0, stem=(24, 48, 96, 192))
+VIT_OPEN = ViTConfig(embed_dim=192, depth=8, num_heads=3, patch_size=32, patch_padding=0, stem=(16, 32, 64, 128))
 
-#: Of a body: the 25 body keypoints with the detector's depths; the camera.
-BODY_PROMPT = PromptConfig(num_keypoints=25, num_extra=1, num_whole=4)
-#: Of a hand: its 21 keypoints.
-HAND_PROMPT = PromptConfig(num_keypoints=21)
+#: Of a body: the 25 body keypoints with the detector's places in space; 22 rotations and 10 betas that were fitted,
+#: which is the guess, the fitted joints, the camera, and the landmarks of both hands.
+BODY_PROMPT = PromptConfig(num_keypoints=25, num_extra=3, num_whole=142 + 66 + 4 + 2 * 64, num_guess=142)
+#: Of a hand: its 21 keypoints with the detector's depths; 16 rotations, 10 betas and the camera that were fitted,
+#: which is the guess, and where in the view the hand is.
+HAND_PROMPT = PromptConfig(num_keypoints=21, num_extra=1, num_whole=109 + 2, num_guess=109)
 
 OPEN_MODEL = Hand4WholePPConfig(
     body=SMPLerXConfig(VIT_OPEN, num_task_tokens=27, token_dim=128, prompt=BODY_PROMPT),
     hand=WiLoRConfig(VIT_OPEN, looks_at_mesh=True, prompt=HAND_PROMPT),
     cham=CHAMConfig(VIT_OPEN.embed_dim, VIT_OPEN.embed_dim, VIT_OPEN.depth, num_layers=2,
                     grid=Grid(rows=8, columns=6, point=0.5)),
-    face=False)
+    face=False, hand_room=1.3)

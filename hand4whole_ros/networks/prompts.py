@@ -1,8 +1,8 @@
-"""Keypoints that a detector has found, as tokens in front of a transformer.
+"""What is known of people before a network looks at them: as tokens in front of a transformer, and as a first guess.
 
 The published experts see pictures alone. A small expert that learns from drawn people does better if it is told
-where a detector trained on photographs sees the keypoints: what is left to it is depth, rotations and shape, and
-what it says on a photograph rests on what it knows there.
+where a detector trained on photographs sees the keypoints, and what body was fitted to them: what is left to it is to
+correct that, and what it says on a photograph rests on what is known there.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class PromptConfig:
     num_extra: int = 0
     #: Numbers about the picture as a whole, such as the camera's; one token more if there are any.
     num_whole: int = 0
+    #: The first of the numbers about the whole that are somebody else's answer, which the expert begins with.
+    num_guess: int = 0
     #: Octaves of the sines and cosines of a place.
     num_octaves: int = 4
 
@@ -42,7 +44,37 @@ class Prompts(NamedTuple):
     """What both experts are told of B people; hands that do not exist are not looked at."""
 
     body: Prompt
-    hands: Mapping[str, Prompt]     #: side -> B prompts, in the hand's own box, not mirrored
+    hands: Mapping[str, Prompt]     #: side -> B prompts, in the hand's own box; left hands mirrored, as right ones
+
+
+class FirstGuess(nn.Module):
+    """Prompt -> (B, num_guess): the answer that came with it, and what an MLP adds: nothing, when freshly made."""
+
+    def __init__(self, config: PromptConfig, width: int = 768, depth: int = 3):
+        super().__init__()
+        self.num_guess = config.num_guess
+        told = config.num_keypoints * (3 + config.num_extra) + config.num_whole
+        #: What the numbers were in training; they are made comparable by it.
+        self.register_buffer('mean', torch.zeros(told))
+        self.register_buffer('deviation', torch.ones(told))
+        widths = (told, *[width] * depth)
+        self.hidden = nn.Sequential(*(layer for before, after in zip(widths, widths[1:])
+                                      for layer in (nn.Linear(before, after), nn.GELU(), nn.LayerNorm(after),
+                                                    nn.Dropout(0.1))))
+        self.out = nn.Linear(width, config.num_guess)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, prompt: Prompt) -> Tensor:
+        told = ((flat(prompt) - self.mean) / self.deviation).clamp(-8, 8)
+        return prompt.whole[:, :self.num_guess] + self.out(self.hidden(told))
+
+
+def flat(prompt: Prompt) -> Tensor:
+    """All that a prompt says, (B, n); places of keypoints that are not known are zero."""
+    known = (prompt.scores > 0)[..., None]
+    parts = (prompt.points.clamp(-2, 2) * known, prompt.scores[..., None], prompt.extra)
+    return torch.cat([part.flatten(1) for part in (*parts, prompt.whole) if part is not None], dim=1)
 
 
 class PromptEncoder(nn.Module):

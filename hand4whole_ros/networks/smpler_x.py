@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..geometry.crops import BODY_SIZE, VIRTUAL_FOCAL
 from ..geometry.rotations import rotation_from_6d_rows
-from .prompts import Prompt, PromptConfig, PromptEncoder
+from .prompts import FirstGuess, Prompt, PromptConfig, PromptEncoder
 from .vit import VIT_L, VIT_TINY, ViT, ViTConfig
 
 #: Metres: the cube the camera's depth is regressed in.
@@ -100,16 +100,29 @@ class BodyRegressor(nn.Module):
         self.body_pose_out = nn.Sequential(nn.Linear(joined, config.num_joints * 6))
         self.shape_out = nn.Sequential(nn.Linear(dim, config.num_betas))
         self.cam_out = nn.Sequential(nn.Linear(dim, 3))
+        self.guess = None if config.prompt is None or not config.prompt.num_guess else FirstGuess(config.prompt)
+        if self.guess is not None:  # what tokens say is added to the guess, at first nothing
+            for layer in (self.root_pose_out, self.body_pose_out, self.shape_out):
+                nn.init.zeros_(layer[0].weight)
+                nn.init.zeros_(layer[0].bias)
 
-    def forward(self, task_tokens: Tensor, keypoints: Tensor) -> BodyPose:
-        """Task tokens (B, 31, C) and keypoints (B, 25, 3) in heat-map pixels -> BodyPose."""
+    def forward(self, task_tokens: Tensor, keypoints: Tensor, prompt: Prompt | None = None) -> BodyPose:
+        """Task tokens (B, 31, C) and keypoints (B, 25, 3) in heat-map pixels -> BodyPose.
+
+        prompt: of a network that begins with a guess, which needs it.
+        """
         tokens = self.body_conv(task_tokens[:, self.first_keypoint:])
         joined = torch.cat([tokens, keypoints.to(tokens.dtype)], dim=-1).flatten(1)
-        return BodyPose(
-            global_orient=rotation_from_6d_rows(self.root_pose_out(joined)),
-            body_pose=rotation_from_6d_rows(self.body_pose_out(joined).unflatten(1, (-1, 6))),
-            betas=self.shape_out(task_tokens[:, 0]),
-            transl=translation_from_camera(self.cam_out(task_tokens[:, 1])))
+        said = torch.cat([self.root_pose_out(joined), self.body_pose_out(joined), self.shape_out(task_tokens[:, 0])],
+                         dim=1)
+        return self.pose(said if self.guess is None else said + self.guess(prompt),
+                         translation_from_camera(self.cam_out(task_tokens[:, 1])))
+
+    def pose(self, said: Tensor, transl: Tensor) -> BodyPose:
+        """The 6D codes of all rotations, the root's first, and the betas, (B, 6 + 126 + 10) -> BodyPose."""
+        count = self.shape_out[0].out_features
+        rotations = rotation_from_6d_rows(said[:, :-count].unflatten(1, (-1, 6)))
+        return BodyPose(rotations[:, 0], rotations[:, 1:], said[:, -count:], transl)
 
 
 def soft_argmax(heatmap: Tensor) -> Tensor:

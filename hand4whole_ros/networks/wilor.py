@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..geometry.rotations import rotation_from_6d_columns
-from .prompts import Prompt, PromptConfig, PromptEncoder
+from .prompts import FirstGuess, Prompt, PromptConfig, PromptEncoder
 from .vit import VIT_H, VIT_TINY, ViT, ViTConfig
 
 #: Side of the square crop in pixels, and of the virtual camera's focal length in them.
@@ -100,19 +100,31 @@ class Backbone(ViT):
         self.decshape = nn.Linear(dim, 10)
         self.deccam = nn.Linear(dim, 3)
         self.prompts = None if config.prompt is None else PromptEncoder(config.prompt, dim)
+        self.guess = None if config.prompt is None or not config.prompt.num_guess else FirstGuess(config.prompt)
+        if self.guess is not None:  # what is seen is added to the guess, at first nothing
+            _zero(self.decpose, self.decshape, self.deccam)
 
     def forward(self, image: Tensor, prompt: Prompt | None = None) -> tuple[HandCode, Tensor]:
         """Normalised picture (N, 3, 256, 192) -> the coarse hand and the image feature (N, C, 16, 12)."""
-        leading = torch.cat([self.pose_emb(self.init_hand_pose.view(1, _NUM_ROTATIONS, 6)),
-                             self.shape_emb(self.init_betas)[:, None],
-                             self.cam_emb(self.init_cam)[:, None]], dim=1).expand(len(image), -1, -1)
+        start = self.start(prompt)
+        dtype = self.pos_embed.dtype
+        leading = torch.cat([self.pose_emb(start.pose_6d.unflatten(-1, (_NUM_ROTATIONS, 6)).to(dtype)),
+                             self.shape_emb(start.betas.to(dtype))[:, None],
+                             self.cam_emb(start.camera.to(dtype))[:, None]], dim=1).expand(len(image), -1, -1)
         if self.prompts is not None:
             leading = torch.cat([leading, self.prompts(prompt, len(image))], dim=1)
         tokens, feature = self.encode(image, leading)
-        code = HandCode(self.init_hand_pose + self.decpose(tokens[:, :_NUM_ROTATIONS]).flatten(1),
-                        self.init_betas + self.decshape(tokens[:, _NUM_ROTATIONS]),
-                        self.init_cam + self.deccam(tokens[:, _NUM_ROTATIONS + 1]))
+        code = HandCode(start.pose_6d + self.decpose(tokens[:, :_NUM_ROTATIONS]).flatten(1),
+                        start.betas + self.decshape(tokens[:, _NUM_ROTATIONS]),
+                        start.camera + self.deccam(tokens[:, _NUM_ROTATIONS + 1]))
         return code, feature
+
+    def start(self, prompt: Prompt | None = None) -> HandCode:
+        """The hand that the tokens are made from: the mean one, (1, ...), or one a prompt, (N, ...)."""
+        if self.guess is None:
+            return HandCode(self.init_hand_pose, self.init_betas, self.init_cam)
+        return HandCode(*self.guess(prompt).split([v.shape[1] for v in (
+            self.init_hand_pose, self.init_betas, self.init_cam)], dim=1))
 
 
 class FeatureMaps(nn.Module):
@@ -141,6 +153,8 @@ class RefineNet(nn.Module):
         self.dec_pose = nn.Linear(sampled, 6 * _NUM_ROTATIONS)
         self.dec_shape = nn.Linear(sampled, 10)
         self.dec_cam = nn.Linear(sampled, 3)
+        if config.prompt is not None and config.prompt.num_guess:  # as in Backbone
+            _zero(self.dec_pose, self.dec_shape, self.dec_cam)
 
     def sample(self, feature: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
         """(N, 7C/8): for each channel of each map, finest first, the largest value over the vertices."""
@@ -230,6 +244,12 @@ def place_hands(hands: HandPrediction, left: Tensor, boxes_xyxy: Tensor) -> Plac
     feature = torch.where(left[:, None, None, None], hands.feature.flip(-1), hands.feature)
     return PlacedHands(axis_angles[:, 0], axis_angles[:, 1:], hands.betas.to(dtype), transl,
                        hands.vertices.to(dtype) * mirror + transl[:, None], feature)
+
+
+def _zero(*layers: nn.Linear) -> None:
+    for layer in layers:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
 
 
 def _upsample(channels: int) -> list[nn.Module]:

@@ -40,6 +40,11 @@ class Direction:
         return cls(*np.radians((np.clip(turn, -70, 70), np.clip(pitch, -25, 45), rng.normal(0, 3.0))))
 
     @classmethod
+    def sample_at_ease(cls, rng: np.random.Generator) -> Direction:
+        """Of somebody who stands before the camera and knows it."""
+        return cls(*np.radians((rng.uniform(-40, 40), rng.normal(0, 5), rng.normal(0, 2))))
+
+    @classmethod
     def sample_close(cls, rng: np.random.Generator) -> Direction:
         """Of hands: from far more sides."""
         turn, pitch = rng.normal(0, 45), rng.normal(12, 25)

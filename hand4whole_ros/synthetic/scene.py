@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import skeleton
 from ..geometry.camera import Intrinsics
-from . import adults, clearance, framing
+from . import adults, clearance, framing, poses
 from .figure import Figure
 from .gestures import Gesture, sample as sample_poses
 
@@ -91,20 +91,30 @@ class Scene:
         return Intrinsics(k.fx * sx, k.fy * sy, (k.cx - x + 0.5) * sx - 0.5, (k.cy - y + 0.5) * sy - 0.5, width, height)
 
 
-def scene(seed: int, width: int = 640, height: int = 480, close_ups: float = CLOSE_UPS) -> Scene:
-    """Scene `seed` before a camera of width x height pixels; close_ups: how often only hands are shown."""
+def scene(seed: int, width: int = 640, height: int = 480, close_ups: float = CLOSE_UPS, at_ease: float = 0.0) -> Scene:
+    """Scene `seed` before a camera of width x height pixels.
+
+    close_ups: how often only hands are shown. at_ease: of the others, how often somebody stands before the camera and
+    does what people do there (poses.sample), not anything that a body can.
+    """
     rng = stream(seed, 0)
     who = adults.adult(int(rng.integers(adults.COUNT)))
     if rng.random() < close_ups:
         return _hands_scene(seed, rng, who, width, height)
-    return _body_scene(seed, rng, who, width, height)
+    return _body_scene(seed, rng, who, width, height, at_ease > 0 and rng.random() < at_ease)
 
 
-def _body_scene(seed, rng, who, width, height):
-    frame = list(framing.BODY_FRAMES)[rng.choice(len(framing.BODY_FRAMES), p=list(framing.BODY_FRAMES.values()))]
-    direction = framing.Direction.sample(rng)
-    gesture = Gesture.sample(rng, legs='sit' if frame == 'sitting' else None)
-    local, rotations, joints, tips = _posed(rng, who.figure, gesture, direction.turn)
+def _body_scene(seed, rng, who, width, height, at_ease):
+    if at_ease:
+        frame = 'full' if rng.random() < 0.3 else 'hips'
+        direction = framing.Direction.sample_at_ease(rng)
+        posed = _stood(rng, who.figure, direction.turn)
+    else:
+        frame = list(framing.BODY_FRAMES)[rng.choice(len(framing.BODY_FRAMES), p=list(framing.BODY_FRAMES.values()))]
+        direction = framing.Direction.sample(rng)
+        gesture = Gesture.sample(rng, legs='sit' if frame == 'sitting' else None)
+        posed = _posed(rng, who.figure, gesture, direction.turn)
+    local, rotations, joints, tips = posed
     intrinsics = framing.sample_intrinsics(rng, width, height, False)
     matrix = direction.matrix()
     joints, rotations, hands = joints @ matrix.T, matrix @ rotations, _hands(joints, tips) @ matrix.T
@@ -141,13 +151,27 @@ def _hands(joints, tips):
 def _posed(rng, figure, gesture, turn):
     """A pose that does not run into itself: local and global rotations, joints and tips, in the person's axes."""
     for _ in range(_ROUNDS):
-        local = sample_poses(gesture, rng, _CANDIDATES, figure.joints, figure.tips, turn)
-        rotations, joints, tips = clearance.chain(local, figure.joints, figure.tips)
-        chosen = clearance.first_clear(figure, rotations, joints, tips)
-        if chosen is not None:
-            return local[chosen], rotations[chosen], joints[chosen], tips[chosen]
+        found = _first_clear(figure, sample_poses(gesture, rng, _CANDIDATES, figure.joints, figure.tips, turn))
+        if found is not None:
+            return found
     # No pose of this gesture suits the figure: another one will.
     return _posed(rng, figure, Gesture.sample(rng), turn)
+
+
+def _stood(rng, figure, turn):
+    """The same of somebody at ease."""
+    for _ in range(_CANDIDATES * _ROUNDS):
+        found = _first_clear(figure, poses.sample(figure, rng, turn)[None])
+        if found is not None:
+            return found
+    return _posed(rng, figure, Gesture.sample(rng), turn)
+
+
+def _first_clear(figure, local):
+    """The first of the poses (N, 55, 3, 3) that does not run into itself, placed; None where all do."""
+    rotations, joints, tips = clearance.chain(local, figure.joints, figure.tips)
+    chosen = clearance.first_clear(figure, rotations, joints, tips)
+    return None if chosen is None else (local[chosen], rotations[chosen], joints[chosen], tips[chosen])
 
 
 def _made(seed, kind, frame, who, local, rotations, joints, hands, intrinsics):

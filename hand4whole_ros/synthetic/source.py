@@ -19,16 +19,17 @@ from .scene_truth import SceneTruth
 class Source:
     """Pictures of width x height pixels. Item k of equal sources is the same picture, to the byte.
 
-    seed: of the source; sources of different seeds share no scene. close_ups: how often only hands are shown.
+    seed: of the source; sources of different seeds share no scene. close_ups, at_ease: shares of scene.scene.
     Several processes share a source by taking different items of it.
     """
 
-    def __init__(self, seed: int = 0, width: int = 640, height: int = 480, close_ups: float = CLOSE_UPS):
-        self.seed, self.width, self.height, self.close_ups = seed, width, height, close_ups
+    def __init__(self, seed: int = 0, width: int = 640, height: int = 480, close_ups: float = CLOSE_UPS,
+                 at_ease: float = 0.0):
+        self.seed, self.width, self.height, self.close_ups, self.at_ease = seed, width, height, close_ups, at_ease
 
     def scene(self, index: int) -> Scene:
         """Scene `index`, not yet drawn."""
-        return scene((self.seed << 40) + index, self.width, self.height, self.close_ups)
+        return scene((self.seed << 40) + index, self.width, self.height, self.close_ups, self.at_ease)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, SceneTruth]:
         """The picture (height, width, 3) uint8 RGB and its truth."""

@@ -1,0 +1,78 @@
+"""The weights of the open model: one .npz without pickles, half precision where that is exact enough."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..body.published import PublishedBody
+from ..networks.hand4whole_pp import Hand4WholePP
+from ..networks.open_model import OPEN_MODEL
+from .hand4whole_pp import assemble, expected_state
+from .safe_load import CheckpointError
+
+#: What is shipped with the package.
+SHIPPED = Path(__file__).parents[1] / 'weights' / 'open_model.npz'
+
+#: Largest file that is looked into.
+_MOST_BYTES = 200_000_000
+
+
+def save_open_model(network: Hand4WholePP, path: Path) -> None:
+    """Write the weights; a reader sees the old file or the whole new one.
+
+    Matrices go in half precision, single rows (biases, scales, what numbers were in training) in single.
+    """
+    arrays = {}
+    for part in expected_state(OPEN_MODEL):
+        for name, value in network.get_submodule(part).state_dict().items():
+            half = value.dtype == torch.float32 and value.dim() > 1
+            arrays[f'{part}/{name}'] = value.detach().cpu().to(torch.float16 if half else value.dtype).numpy()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix('.part')
+    with open(part, 'wb') as stream:
+        np.savez(stream, **arrays)
+    os.replace(part, path)
+
+
+def load_open_model(body: PublishedBody, path: Path | None = None) -> Hand4WholePP:
+    """The open model on the CPU in float32, ready to run, without gradients.
+
+    body: of body.open_hands.load_open_body, which the model speaks of. path: other weights than those shipped. Raises
+    CheckpointError, which names what is wrong with the file.
+    """
+    path = SHIPPED if path is None else path
+    network = assemble(OPEN_MODEL, body, _read(path))
+    return network.eval().requires_grad_(False)
+
+
+def _read(path):
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise CheckpointError(f'{path} has {path.stat().st_size / 1e6:.0f} MB; the open model has some 30')
+        with np.load(path, allow_pickle=False) as stored:
+            found = {key: stored[key] for key in stored.files}
+    except FileNotFoundError:
+        raise CheckpointError(f'{path}: no such file; hand4whole train pack writes one') from None
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise CheckpointError(f'{path} cannot be read as weights of the open model ({error})') from None
+    except Exception as error:  # zipfile raises kinds of its own for damaged bytes
+        raise CheckpointError(f'{path} is damaged ({error}); is it complete?') from None
+    weights: dict[str, dict] = {}
+    for part, state in expected_state(OPEN_MODEL).items():
+        weights[part] = {}
+        for name, wanted in state.items():
+            value = found.pop(f'{part}/{name}', None)
+            if value is None or value.shape != tuple(wanted.shape):
+                there = 'nothing' if value is None else value.shape
+                raise CheckpointError(f'{path}: {part}/{name} should be {tuple(wanted.shape)}, found {there}; '
+                                      f'of another version of the model?')
+            if not np.isfinite(value).all():
+                raise CheckpointError(f'{path}: {part}/{name} holds numbers that are not finite')
+            weights[part][name] = torch.from_numpy(value)
+    if found:
+        raise CheckpointError(f'{path}: {len(found)} arrays are not of the open model, the first {next(iter(found))}')
+    return weights

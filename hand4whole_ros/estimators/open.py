@@ -1,0 +1,114 @@
+"""The open model as an estimator: Hand4Whole++ at a small size, trained on people that this package draws.
+
+It begins with what the first look knows, a body fitted to MediaPipe's landmarks, and corrects it. Nothing here needs a
+licence form. One person per image, the most prominent. Runs on the CPU.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import roma
+import torch
+
+from .. import skeleton
+from ..body.handed import HandedBody
+from ..body.model import OpenBodyUnavailable
+from ..body.open_hands import load_open_body
+from ..body.posing import SeenHand, described
+from ..checkpoints import CheckpointError
+from ..checkpoints.open_model import load_open_model
+from ..detection import DetectorUnavailable
+from ..estimate import WholeBodyEstimate
+from ..geometry.camera import Intrinsics
+from ..geometry.crops import cut_patches
+from ..geometry.placement import place_in_camera
+from ..networks.hand4whole_pp import HandBoxes, Strategy
+from ..networks.prompts import Prompts
+from .base import Estimator, EstimatorConfig, EstimatorUnavailable
+from .evidence import Evidence, evidence_of
+from .first_look import FirstLook, Looker
+from .network_rows import NUM_BODY, download
+from .prompting import Prompter
+
+
+class Told(NamedTuple):
+    """What the network is told of one person in one image."""
+
+    look: FirstLook
+    evidence: Evidence
+    boxes: dict[str, HandBoxes]     #: in pixels of the body picture
+    prompts: Prompts
+
+
+class OpenEstimator(Estimator):
+    """See the module. Raises EstimatorUnavailable, saying what to do, where something is missing."""
+
+    name = 'open'
+
+    def __init__(self, config: EstimatorConfig):
+        if config.body_model is not None:
+            raise EstimatorUnavailable('estimator open speaks of the open body alone: leave the body model out, or use '
+                                       'estimator mediapipe, which can be fitted to it')
+        try:
+            self._strategy = Strategy(config.wrist, config.fingers, config.hand_shape)
+            published = load_open_body()
+            self.network = load_open_model(published, config.open_model)
+            self.body = HandedBody(published)
+            self._looker = Looker(self.body.kinematics, config.static_images)
+        except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, ValueError) as error:
+            raise EstimatorUnavailable(str(error)) from error
+        self._prompter = Prompter()
+
+    @torch.inference_mode()
+    def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
+        """The person in an RGB image (H, W, 3) uint8, or []."""
+        self.check_input(image, intrinsics)
+        told = self.tell(image, intrinsics)
+        if told is None:
+            return []
+        started = time.perf_counter()
+        picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
+        patches = cut_patches(picture, torch.from_numpy(told.evidence.box))
+        rows = download(self.network(patches, told.boxes, self._strategy, told.prompts), told.boxes)
+        row = {name: values[0] for name, values in rows.items()}
+        if not all(np.isfinite(values).all() for values in row.values()):
+            return []
+        times = {**told.look.stage_times, 'network': time.perf_counter() - started}
+        estimate = self._describe(row, told, intrinsics, times)
+        return [estimate] if estimate.is_finite() else []
+
+    def tell(self, image: np.ndarray, intrinsics: Intrinsics) -> Told | None:
+        """What the network is told of the person in an image; None where nobody is seen."""
+        look = self._looker.look(image, intrinsics)
+        evidence = None if look is None else evidence_of(look, intrinsics)
+        return None if evidence is None else Told(look, evidence, *self._prompter(evidence))
+
+    def reset(self) -> None:
+        """Forget the tracked person."""
+        self._looker.reset()
+
+    def close(self) -> None:
+        """Free MediaPipe's threads and the network."""
+        self._looker.close()
+        self.network = None
+
+    def _describe(self, row, told, intrinsics, times) -> WholeBodyEstimate:
+        """One person's numbers -> the estimate, standing where the fitted body is seen."""
+        local = row['local_rotations'].reshape(skeleton.NUM_JOINTS, 3)
+        joints = row['joints'].reshape(NUM_BODY, 3)
+        look, box = told.look, told.evidence.box[0]
+        seen = intrinsics.project(told.evidence.joints[0, :NUM_BODY].astype(np.float64))
+        turn, transl = place_in_camera(joints, seen, box[:2] + box[2:] / 2, intrinsics)
+        local[0] = roma.rotmat_to_rotvec(torch.from_numpy(turn) @ roma.rotvec_to_rotmat(torch.from_numpy(local[0])))
+        hands = {}
+        for side, confidence in look.hand_confidence.items():
+            own_shape = self._strategy.hand_shape == 'hand' and bool(told.boxes[side].exists[0])
+            hands[side] = SeenHand(skeleton.OK, confidence, row[f'{side}_betas'] if own_shape else None,
+                                   bbox_xyxy=look.hand_box(side))
+        return described(self.body, local, row['betas'], row['expression'], intrinsics,
+                         bbox_xyxy=look.body_box(intrinsics.width, intrinsics.height), confidence=look.confidence,
+                         hands=hands, pelvis=turn @ joints[0] + transl, stage_times=times)
+

@@ -1,0 +1,147 @@
+"""The two experts, each by itself: what the picture adds to the first guess. The guess stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .. import skeleton
+from ..networks.hand4whole_pp import Hand4WholePP
+from ..networks.smpler_x import BodyPose
+from ..networks.wilor import HandCode, WiLoR, project_to_crop
+from .bones import Bones
+from .guesses import body_figures, hand_figures
+from .lessons import Lessons
+from .loop import Schedule, draw, train
+from .looks import Look, hand_pictures, look
+from .losses import body_losses, hand_losses, places_loss
+from .targets import BodyTargets, HandTargets, joined_targets
+
+BATCH = 32
+
+#: The first keypoints of the body expert are joints, of which the truth is known: skeleton joints in their order.
+KEYPOINT_JOINTS = [skeleton.JOINT[name] for name in (
+    'pelvis', 'left_hip', 'right_hip', 'left_knee', 'right_knee', 'left_ankle', 'right_ankle', 'neck', 'left_shoulder',
+    'right_shoulder', 'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist')]
+
+#: People of the held-out ones that are looked at when a training is measured.
+MEASURED = 384
+
+
+class BodyExpert(nn.Module):
+    """The parts of the network that make it up."""
+
+    def __init__(self, network: Hand4WholePP):
+        super().__init__()
+        self.encoder, self.position = network.encoder, network.body_position_net
+        self.regressor = network.body_regressor
+
+    def forward(self, pictures: Tensor, prompt, cond=None) -> tuple[BodyPose, Tensor]:
+        """What it says, and where keypoints are: (B, 25, 3) in heat-map pixels."""
+        with in_bf16():
+            feature, tokens = self.encoder(pictures, cond, prompt)
+        where = self.position(feature.float())
+        return self.regressor(tokens.float(), where, prompt), where
+
+
+def train_body(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
+               seed: int = 0, rate: float = 5e-4) -> None:
+    """Train the body expert in place."""
+    expert = BodyExpert(network)
+    expert.regressor.guess.requires_grad_(False)
+    cells = torch.tensor(network.config.body.vit.grid[::-1])
+
+    def losses(step):
+        expert.regressor.guess.eval()
+        seen = look(learnt, draw(len(learnt), BATCH, step, seed), accidents(seed, step))
+        said, where = expert(seen.body_pictures(), seen.prompts.body)
+        target = learnt.body.take(seen.rows)
+        places = ((where[:, :len(KEYPOINT_JOINTS), :2] + 0.5) / cells) * 2 - 1
+        return {**body_losses(said, target, bones), 'places': places_loss(places, target.places[:, KEYPOINT_JOINTS])}
+
+    def figures(expert):
+        said = [expert(seen.body_pictures(), seen.prompts.body)[0] for seen in some(measured)]
+        return body_figures(BodyPose(*(torch.cat(part) for part in zip(*said))), bodies_of_some(measured), bones)
+    best = train(expert, losses, schedule(steps, rate), folder, 'body', torch.no_grad()(figures))
+    expert.load_state_dict(best.state_dict())
+
+
+def train_hand(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
+               seed: int = 0, rate: float = 5e-4) -> None:
+    """Train the hand expert in place: the coarse hand and the refined one."""
+    expert = network.wilor
+    expert.backbone.guess.requires_grad_(False)
+
+    def losses(step):
+        expert.backbone.guess.eval()
+        seen = look(learnt, draw(len(learnt), BATCH, step, seed), accidents(seed, step))
+        coarse, refined, target = see_hands(expert, seen, learnt)
+        found = {}
+        for name, code in (('coarse', coarse), ('refined', refined)):
+            rotations = _rotations(code)
+            parts = hand_losses(rotations, code.betas, target, bones)
+            # A crop is some 0.15 m wide: what is wrong across the view counts for itself.
+            parts['places'] = 0.3 * places_loss(project_to_crop(
+                bones.right_hand(rotations, code.betas), code.camera), target.places)
+            found[name] = sum(parts.values())
+        return found
+
+    def figures(expert):
+        seen = [see_hands(expert, part, measured)[1:] for part in some(measured)]
+        codes = [code for code, _ in seen]
+        rotations, betas = torch.cat([_rotations(code) for code in codes]), torch.cat([code.betas for code in codes])
+        return hand_figures(rotations, betas, joined_targets([target for _, target in seen]), bones)
+    best = train(expert, losses, schedule(steps, rate), folder, 'hand', torch.no_grad()(figures))
+    expert.load_state_dict(best.state_dict())
+
+
+def see_hands(expert: WiLoR, seen: Look, lessons: Lessons) -> tuple[HandCode, HandCode, HandTargets]:
+    """Coarse and refined codes of the hands that count, and their targets: left ones first."""
+    crops, prompts, targets = [], [], []
+    for side in skeleton.SIDES:
+        people = lessons.hands[side].counts[seen.rows].nonzero()[:, 0]
+        picture, prompt = hand_pictures(seen, lessons, side, people)
+        crops.append(picture)
+        prompts.append(prompt)
+        targets.append(lessons.hands[side].take(seen.rows[people]))
+    crops, prompt = torch.cat(crops), type(prompts[0])(*(torch.cat(part) for part in zip(*prompts)))
+    with in_bf16():
+        coarse, feature = expert.backbone(crops[..., 32:-32], prompt)
+    coarse = HandCode(*(value.float() for value in vars(coarse).values()))
+    with torch.no_grad():
+        mesh = expert.mano(*coarse.rotations(), coarse.betas).vertices
+    with in_bf16():
+        refined = expert.refine_net(feature, mesh, coarse)
+    refined = HandCode(*(value.float() for value in vars(refined).values()))
+    return coarse, refined, joined_targets(targets)
+
+
+def in_bf16():
+    """Products of the transformers in bf16."""
+    return torch.autocast('cpu', dtype=torch.bfloat16)
+
+
+def _rotations(code):
+    return torch.cat(code.rotations(), dim=1)
+
+
+def some(measured: Lessons) -> Iterator[Look]:
+    """Looks at people to measure on."""
+    for rows in torch.arange(min(MEASURED, len(measured))).split(BATCH):
+        yield look(measured, rows)
+
+
+def bodies_of_some(measured: Lessons) -> BodyTargets:
+    """What should be said of them."""
+    return measured.body.take(torch.arange(min(MEASURED, len(measured))))
+
+
+def schedule(steps, rate):
+    return Schedule(steps, rate, decay=0.05, measure_every=max(min(200, steps), 1))
+
+
+def accidents(seed, step):
+    return torch.Generator().manual_seed(seed * 1_000_003 + step)

@@ -1,0 +1,97 @@
+"""The first guess of either expert: what corrects the fitted body without looking at the picture. Minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .. import skeleton
+from ..evaluation import metrics
+from ..evaluation.errors import BODY_JOINTS
+from ..geometry.rotations import rotation_from_6d_columns
+from ..networks.hand4whole_pp import Hand4WholePP
+from ..networks.prompts import FirstGuess, Prompt, flat
+from ..networks.smpler_x import BodyPose
+from .bones import Bones
+from .lessons import Lessons, take
+from .loop import Schedule, draw, train
+from .losses import body_losses, hand_losses
+from .targets import BodyTargets, HandTargets
+
+BATCH = 1024
+
+
+def train_guesses(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
+                  seed: int = 0, rate: float = 1e-3) -> None:
+    """Train both, in place."""
+    schedule = Schedule(steps, rate, decay=0.05, measure_every=max(min(250, steps), 1))
+    regressor = network.body_regressor
+    guess = _prepared(regressor.guess, learnt.prompts.body)
+
+    def say(module, prompt):
+        transl = prompt.whole.new_zeros(len(prompt.whole), 3)
+        return regressor.pose(module(prompt), transl)
+
+    def of_bodies(step):
+        rows = draw(len(learnt), BATCH, step, seed)
+        return body_losses(say(guess, take(learnt.prompts.body, rows)), learnt.body.take(rows), bones)
+
+    @torch.no_grad()
+    def figures_of_bodies(module):
+        return body_figures(say(module, measured.prompts.body), measured.body, bones)
+    regressor.guess.load_state_dict(
+        train(guess, of_bodies, schedule, folder, 'body_guess', figures_of_bodies).state_dict())
+
+    hand = network.wilor.backbone
+    told, true = learnt.right_hands
+    guess_hand = _prepared(hand.guess, told)
+
+    def of_hands(step):
+        rows = draw(len(true.betas), BATCH, step, seed)
+        return hand_losses(*_hand(guess_hand(take(told, rows))), true.take(rows), bones)
+
+    @torch.no_grad()
+    def figures_of_hands(module):
+        prompt, target = measured.right_hands
+        return hand_figures(*_hand(module(prompt)), target, bones)
+    hand.guess.load_state_dict(
+        train(guess_hand, of_hands, schedule, folder, 'hand_guess', figures_of_hands).state_dict())
+
+
+def body_figures(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str, float]:
+    """Medians over B people: mm from the hips, mm from wrist to wrist, degrees of the wrists, mm after Procrustes."""
+    joints, turns = bones.body(torch.cat([said.global_orient[:, None], said.body_pose], dim=1), said.betas)
+    left, right = (skeleton.WRIST[side] for side in skeleton.SIDES)
+    hips = [skeleton.JOINT[f'{side}_hip'] for side in skeleton.SIDES]
+    chosen = list(BODY_JOINTS)
+    ours, true = ((points - points[:, hips].mean(1, keepdim=True))[:, chosen] for points in (joints, target.joints))
+    wrists = (points[:, joint] for points in (joints, target.joints) for joint in (left, right))
+    return {'root_mm': _median(1e3 * metrics.mpjpe(ours, true)), 'mrrpe_mm': _median(1e3 * metrics.mrrpe(*wrists)),
+            'pa_mm': _median(1e3 * metrics.pa_mpjpe(ours, true)),
+            'wrist_deg': _median(metrics.rotation_angle(turns[:, [left, right]], target.wrists))}
+
+
+def hand_figures(rotations: torch.Tensor, betas: torch.Tensor, target: HandTargets, bones: Bones) -> dict[str, float]:
+    """Medians over N hands: mm after Procrustes, degrees of the wrist."""
+    keypoints = bones.right_hand(rotations, betas)
+    return {'hand_pa_mm': _median(1e3 * metrics.pa_mpjpe(keypoints, target.keypoints)),
+            'hand_wrist_deg': _median(metrics.rotation_angle(rotations[:, 0], target.rotations[:, 0]))}
+
+
+def _hand(guess):
+    """(N, 109) -> rotations (N, 16, 3, 3) and betas (N, 10)."""
+    return rotation_from_6d_columns(guess[:, :96].unflatten(1, (16, 6))), guess[:, 96:106]
+
+
+def _prepared(guess: FirstGuess, told: Prompt) -> FirstGuess:
+    """The guess, knowing how what it will be told is spread."""
+    numbers = flat(told)
+    guess.mean.copy_(numbers.mean(0))
+    guess.deviation.copy_(numbers.std(0).clamp(min=1e-3))
+    return guess
+
+
+def _median(values):
+    return float(np.median(values))

@@ -1,0 +1,72 @@
+"""Everything that is learnt from a folder of people, ready in memory: what is told, what should be said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .. import skeleton
+from ..body.model import BodyModel
+from ..body.open_body import load_or_build
+from ..body.open_hands import shape_components
+from ..estimators.prompting import Prompter
+from ..networks.hand4whole_pp import HandBoxes
+from ..networks.prompts import Prompt, Prompts
+from . import records
+from .bones import Bones
+from .records import Records
+from .targets import BodyTargets, HandTargets, body_targets, hand_targets, joined_targets
+
+#: Of the people of a folder, the last ones are not learnt from but measured on.
+HELD_OUT = 0.05
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """N people and then the same N in a mirror: 2 N rows each."""
+
+    records: Records                    # of the N
+    boxes: dict[str, HandBoxes]
+    prompts: Prompts
+    body: BodyTargets
+    hands: dict[str, HandTargets]
+
+    @classmethod
+    def of(cls, people: Records, components: np.ndarray) -> Lessons:
+        """components (10, 10): of open_hands.shape_components."""
+        evidence, truth = records.with_mirrored(people.evidence, people.truth)
+        boxes, prompts = Prompter(components)(evidence)
+        return cls(people, boxes, prompts, body_targets(evidence, truth),
+                   hand_targets(evidence, truth, boxes, components))
+
+    def __len__(self) -> int:
+        return 2 * len(self.records)
+
+    @cached_property
+    def right_hands(self) -> tuple[Prompt, HandTargets]:
+        """Every hand that counts, once as itself: what it is told and what it should be."""
+        prompts, targets = [], []
+        for side in skeleton.SIDES:     # the other half is the other side's mirror image
+            rows = self.hands[side].counts[:len(self.records)].nonzero()[:, 0]
+            prompts.append(take(self.prompts.hands[side], rows))
+            targets.append(self.hands[side].take(rows))
+        return (Prompt(*(torch.cat(part) for part in zip(*prompts))),
+                joined_targets(targets))
+
+
+def take(prompt: Prompt, rows) -> Prompt:
+    """A prompt of these rows."""
+    return Prompt(*(None if part is None else part[rows] for part in prompt))
+
+
+def load(folders: list[Path]) -> tuple[Lessons, Lessons, Bones]:
+    """To learn from, and to measure on: the last people of every folder; and the skeleton of losses."""
+    model = BodyModel.load()
+    components = shape_components(model, load_or_build()[0])
+    split = [records.read(folder).split(HELD_OUT) for folder in folders]
+    learnt, measured = (records.joined(part) for part in zip(*split))
+    return Lessons.of(learnt, components), Lessons.of(measured, components), Bones(model.kinematics, components)

@@ -1,0 +1,68 @@
+"""What is wrong with what the open model says, in metres: distances of points, and turns times an arm's length.
+
+Distances themselves, not their squares: the people of whom nothing can be known should not lead.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .. import skeleton
+from ..evaluation.errors import BODY_JOINTS
+from ..networks.smpler_x import BodyPose
+from .bones import Bones
+from .targets import NUM_BODY, BodyTargets, HandTargets
+
+#: Metres that a turn of one radian costs, of a body's joint, of a wrist in the frame, and of a finger; and a beta.
+_TURN, _WRIST_TURN, _FINGER_TURN, _BETA = 0.02, 0.05, 0.004, 0.003
+
+#: What joints count that robots are driven by, against the others.
+_ARMS = 3.0
+
+
+def body_losses(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str, Tensor]:
+    """Each (): their sum is the loss of B bodies."""
+    local = torch.cat([said.global_orient[:, None], said.body_pose], dim=1)
+    joints, turns = bones.body(local, said.betas)
+    weight = joints.new_ones(NUM_BODY)
+    weight[list(BODY_JOINTS)] = _ARMS
+    left, right = (skeleton.WRIST[side] for side in skeleton.SIDES)
+    hips = [skeleton.JOINT[f'{side}_hip'] for side in skeleton.SIDES]
+    from_hips = (points - points[:, hips].mean(1, keepdim=True) for points in (joints, target.joints))
+    return {
+        'joints': (_apart(*from_hips) * weight).sum(1).mean() / weight.sum(),
+        'between': _apart(joints[:, left] - joints[:, right], target.joints[:, left] - target.joints[:, right]).mean(),
+        'wrists': _WRIST_TURN * _turned(turns[:, [left, right]], target.wrists).mean(),
+        'turns': _TURN * _turned(local, target.rotations).mean(),
+        'betas': _BETA * (said.betas - target.betas).square().mean()}
+
+
+def hand_losses(rotations: Tensor, betas: Tensor, target: HandTargets, bones: Bones) -> dict[str, Tensor]:
+    """rotations (N, 16, 3, 3), betas (N, 10) of right hands -> each (): their sum is the loss."""
+    keypoints = bones.right_hand(rotations, betas)
+    # As seen from the wrist, and with wrong wrists forgiven: the shape of the fingers counts for itself.
+    straight, true = (turn.transpose(-1, -2)[:, None] @ points[..., None] for turn, points in (
+        (rotations[:, 0], keypoints), (target.rotations[:, 0], target.keypoints)))
+    return {
+        'keypoints': _apart(keypoints, target.keypoints).mean(),
+        'fingers': _apart(straight[..., 0], true[..., 0]).mean(),
+        'wrist': _WRIST_TURN * _turned(rotations[:, 0], target.rotations[:, 0]).mean(),
+        'turns': _FINGER_TURN * _turned(rotations[:, 1:], target.rotations[:, 1:]).mean(),
+        'betas': _BETA * (betas - target.betas).square().mean()}
+
+
+def _apart(one, other):
+    return (one - other).square().sum(-1).add(1e-8).sqrt()
+
+
+def _turned(one, other):
+    """Roughly the angle between rotations, radians, with a gradient everywhere."""
+    return ((one - other).square().sum((-1, -2)) / 2).add(1e-8).sqrt()
+
+
+def places_loss(places: Tensor, target: Tensor) -> Tensor:
+    """Places (B, P, 2) in the picture against the truth, at most a picture apart; NaN in the truth does not count."""
+    known = target.isfinite().all(-1)
+    true = torch.where(known[..., None], target, 0).clamp(-1.5, 1.5)
+    return 0.1 * ((places - true).abs().sum(-1).clamp(max=2) * known).sum() / known.sum().clamp(min=1)

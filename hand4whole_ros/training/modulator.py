@@ -1,0 +1,53 @@
+"""CHAM between the two experts, which stay as they are: zero at first, so that it begins with the body expert alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from ..geometry.crops import PATCH_SIZE
+from ..networks.cham import CHAM
+from ..networks.hand4whole_pp import Hand4WholePP
+from ..networks.smpler_x import BodyPose
+from .bones import Bones
+from .experts import BATCH, BodyExpert, accidents, bodies_of_some, in_bf16, schedule, some
+from .guesses import body_figures
+from .lessons import Lessons
+from .loop import draw, train
+from .looks import Look, boxes_of, look
+from .losses import body_losses
+
+
+def train_cham(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
+               seed: int = 0, rate: float = 5e-4) -> None:
+    """Train CHAM in place: the body that is told of its hands should come out right, its wrists above all."""
+    network.eval()
+    for name, part in network.named_children():
+        part.requires_grad_(name == 'hand_control_net')
+    expert = BodyExpert(network)
+
+    def say(cham: CHAM, seen: Look, lessons: Lessons) -> BodyPose:
+        network.hand_control_net = cham
+        boxes = boxes_of(seen, lessons)
+        patches = F.interpolate(seen.patches, PATCH_SIZE, mode='bilinear', align_corners=False)
+        with torch.no_grad(), in_bf16():
+            hands = network.look_at_hands(patches, boxes, seen.prompts)
+        with in_bf16():
+            cond = network.condition(hands, boxes)
+        return expert(seen.body_pictures(), seen.prompts.body, cond)[0]
+
+    def losses(step):
+        seen = look(learnt, draw(len(learnt), BATCH, step, seed), accidents(seed, step))
+        return body_losses(say(cham, seen, learnt), learnt.body.take(seen.rows), bones)
+
+    def figures(average):
+        said = [say(average, seen, measured) for seen in some(measured)]
+        network.hand_control_net = cham
+        found = body_figures(BodyPose(*(torch.cat(part) for part in zip(*said))), bodies_of_some(measured), bones)
+        return {'wrist_deg': found.pop('wrist_deg'), **found}
+    cham = network.hand_control_net
+    best = train(cham, losses, schedule(steps, rate), folder, 'cham', torch.no_grad()(figures))
+    network.hand_control_net = cham
+    cham.load_state_dict(best.state_dict())

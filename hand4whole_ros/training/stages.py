@@ -1,0 +1,54 @@
+"""A training in stages, each of which keeps its parts in the run's folder and begins with those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from ..body.open_hands import load_open_body
+from ..checkpoints.open_model import save_open_model
+from ..networks.hand4whole_pp import Hand4WholePP
+from ..networks.open_model import OPEN_MODEL
+from .experts import train_body, train_hand
+from .guesses import train_guesses
+from .modulator import train_cham
+
+#: Stage -> what trains it, and the parts of the network that it trains.
+STAGES: dict[str, tuple[Callable, tuple[str, ...]]] = {
+    'guess': (train_guesses, ('body_regressor.guess', 'wilor.backbone.guess')),
+    'body': (train_body, ('encoder', 'body_position_net', 'body_regressor')),
+    'hand': (train_hand, ('wilor',)),
+    'cham': (train_cham, ('hand_control_net',))}
+
+
+def network_of(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int = 0) -> Hand4WholePP:
+    """The open model as far as it was trained in a run's folder: what those of `stages` that are done have left."""
+    torch.manual_seed(seed)
+    network = Hand4WholePP(OPEN_MODEL, load_open_body())
+    for stage in stages:
+        path = _weights(run, stage)
+        if path.exists():
+            for part, state in torch.load(path, weights_only=True).items():
+                network.get_submodule(part).load_state_dict(state)
+    return network
+
+
+def train_stage(stage: str, run: Path, lessons: tuple, steps: int, seed: int = 0) -> None:
+    """Train one stage and keep its parts. lessons: as lessons.load gives them."""
+    train, parts = STAGES[stage]
+    before = tuple(STAGES)[:tuple(STAGES).index(stage)]
+    network = network_of(run, before, seed)
+    train(network, *lessons, run, steps, seed)
+    torch.save({part: network.get_submodule(part).state_dict() for part in parts}, _weights(run, stage))
+
+
+def pack(run: Path, output: Path) -> list[str]:
+    """Write the model of a run as the estimator takes it; the stages that it consists of."""
+    save_open_model(network_of(run), output)
+    return [stage for stage in STAGES if _weights(run, stage).exists()]
+
+
+def _weights(run, stage):
+    return Path(run) / f'weights_{stage}.pt'
