@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from rclpy.clock import Clock, ClockType
@@ -98,7 +99,8 @@ class CameraInputs:
 
     def _image_arrived(self, data, waited):
         self._on_image(ReceivedImage(data, self._image_type is CompressedImage,
-                                     self._node.get_clock().now().nanoseconds - waited))
+                                     self._node.get_clock().now().nanoseconds - waited,
+                                     time.monotonic_ns() - waited))
 
     def _camera_info_arrived(self, data):
         # Opened here: what is no message at all would leave rclpy with half a page about its own state.

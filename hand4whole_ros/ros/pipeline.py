@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 import time
 from pathlib import Path
 
@@ -44,7 +43,8 @@ class Pipeline:
         self._parameters = parameters
         self._following = Following(estimator.body, parameters)
         self._camera = CameraState(logger.warning)
-        self._forget = threading.Event()
+        # As time.monotonic_ns(): when a run was asked for last, and for which of those the last one was begun.
+        self._asked_at = self._begun_for = 0
         self._said = set()
         #: Whether images are rectified already; set when the topic is known.
         self.rectified = False
@@ -58,8 +58,8 @@ class Pipeline:
         self._camera.update(info)
 
     def forget(self) -> None:
-        """The next image begins a new run: another time, or another camera."""
-        self._forget.set()
+        """The next image that arrives begins a new run: another time, or another camera. Earlier ones are late."""
+        self._asked_at = time.monotonic_ns()
 
     def failed(self, error: Exception) -> None:
         """Say what `process` raised; the node goes on with the next image."""
@@ -81,13 +81,12 @@ class Pipeline:
         started = time.perf_counter()
         health, parameters = self._health, self._parameters
         waited = self._clock.now().nanoseconds - item.received
-        if waited < 0:
-            # It came before the clock jumped back. Its TF would lie in the future and hide all that follows.
+        if self._outdated(item):
             health.counters.late += 1
             return
         health.add_time('wait', waited * 1e-9)
-        if self._forget.is_set():
-            self._forget.clear()
+        if self._begun_for != self._asked_at:
+            self._begun_for = self._asked_at
             self._following.reset()
             self._begin_run()
         with health.stage('decode'):
@@ -105,11 +104,11 @@ class Pipeline:
             people = self._estimator.estimate(image, intrinsics)
         for name, seconds in (people[0].stage_times if people else {}).items():
             health.add_time(f'estimate: {name}', seconds)
-        if self._forget.is_set():
-            health.counters.late += 1   # the clock has jumped meanwhile
-            return
         with health.stage('track'):
             people, operator = self._following.update(people, messages.nanoseconds(header.stamp), parameters)
+        if self._outdated(item):
+            health.counters.late += 1   # the clock has jumped meanwhile, and the next image begins a new run
+            return
         timing = messages.Timing(messages.time(item.received), self._clock.now().to_msg(),
                                  time.perf_counter() - started)
         result = Result(header, image, intrinsics, people, operator, timing)
@@ -120,6 +119,14 @@ class Pipeline:
         health.image_age = (self._clock.now().nanoseconds - messages.nanoseconds(header.stamp)) * 1e-9
         self._outputs.publish_pictures(result)
         health.add_time('all', time.perf_counter() - started)
+
+    def _outdated(self, item):
+        """Whether it came before the clock jumped back. Its TF would lie in the future and hide all that follows.
+
+        Also where it lay in the middleware while the jump was told: topics overtake each other. The clock jumps a
+        moment before that is told.
+        """
+        return item.arrived < self._asked_at or self._clock.now().nanoseconds < item.received
 
     def _in_order(self, header):
         """False for an image that came too late; a jump back begins a new run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ class ReceivedImage(NamedTuple):
     data: bytes
     compressed: bool
     received: int       # ns on the node's clock, or the bag's time
+    #: The same as time.monotonic_ns(), which never jumps; where nothing can jump it does not matter.
+    arrived: float = math.inf
 
 
 def opened(item: ReceivedImage, remark: Callable[[str], None]) -> tuple[Header, np.ndarray]:
