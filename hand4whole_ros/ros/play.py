@@ -29,8 +29,16 @@ CLOCK = '/clock'
 #: Seconds between messages on /clock, and between looks at the keyboard.
 TICK = 0.01
 
-#: Seconds to wait for somebody to listen before the first message, and for messages to arrive before time jumps back.
-DISCOVERY, DELIVERY = 2.0, 1.0
+#: Seconds to wait for somebody to listen before the first message. Somebody whose first announcements were lost says
+#: again after 3 s that he is there.
+DISCOVERY = 5.0
+
+#: Seconds without a new or a lost subscription after which whoever listens is ready: a node may subscribe anew to suit
+#: the publishers it finds (this package's looks every half second), and what is sent in between it does not get.
+SETTLED = 1.0
+
+#: Seconds to wait for the last messages to arrive, before time jumps back or the player ends.
+DELIVERY = 5.0
 
 _DEPTH = 20
 
@@ -83,16 +91,38 @@ class Player(Node):
             raise BagError(f'{bag.path}: nothing in it can be played')
 
     def wait(self, topic: str | None) -> None:
-        """Until somebody listens to this topic; None: to any topic, but not for long."""
+        """Until somebody listens to this topic, and is ready; None: to any topic, but not for long."""
         chosen = self._of_topic if topic is None else {topic: self._of_topic.get(topic)}
         if None in chosen.values():
             raise BagError(f'{self._bag.path}: there is nothing on {topic} to wait for')
         end = time.monotonic() + (DISCOVERY if topic is None else float('inf'))
-        while rclpy.ok() and time.monotonic() < end:
-            if any(publisher.get_subscription_count() for publisher in chosen.values()):
+        while not any(publisher.get_subscription_count() for publisher in chosen.values()):
+            if not self._waited_until(end):
+                if rclpy.ok():
+                    log.warning('nobody listens to anything in it so far: --wait-for TOPIC waits for somebody')
                 return
-            rclpy.spin_once(self, timeout_sec=TICK)
-            time.sleep(TICK)
+        self._settle()
+
+    def _settle(self):
+        """Until subscriptions have neither come nor gone for a while, but not for long."""
+        end, known, since = time.monotonic() + DISCOVERY, None, 0.0
+        while (found := self._listeners()) != known or time.monotonic() < since + SETTLED:
+            if found != known:
+                known, since = found, time.monotonic()
+            if not self._waited_until(end):
+                return
+
+    def _listeners(self):
+        """Who subscribes, and how many of them the middleware has matched."""
+        return {topic: (publisher.get_subscription_count(),
+                        {bytes(info.endpoint_gid) for info in self.get_subscriptions_info_by_topic(topic)})
+                for topic, publisher in self._of_topic.items()}
+
+    def _waited_until(self, end):
+        """A moment later; False where it is the end or ROS has been shut down."""
+        rclpy.spin_once(self, timeout_sec=TICK)
+        time.sleep(TICK)
+        return rclpy.ok() and time.monotonic() < end
 
     def play(self, start: int, loop: bool) -> None:
         """From `start` (ns) to the end, again and again with `loop`."""
@@ -152,9 +182,12 @@ class Player(Node):
 
     def _arrived(self):
         """Whoever listens has everything: what came after time has jumped back would be taken for new."""
+        end = time.monotonic() + DELIVERY
         for publisher in self._of_topic.values():
-            if publisher.get_subscription_count():
-                publisher.wait_for_all_acked(Duration(seconds=DELIVERY))
+            # In short steps: an interrupt is not heard while it waits.
+            while (rclpy.ok() and publisher.get_subscription_count() and time.monotonic() < end
+                   and not publisher.wait_for_all_acked(Duration(seconds=10 * TICK))):
+                pass
 
 
 def _message_class(name):
