@@ -12,6 +12,9 @@ from . import topics
 IMAGE, COMPRESSED_IMAGE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 
+#: Bytes of a bag's metadata.yaml at most; those of thousands of files have one megabyte.
+MOST_METADATA = 10 << 20
+
 #: Files that hold messages.
 STORAGE_SUFFIXES = ('.mcap', '.db3')
 
@@ -44,6 +47,8 @@ class Bag:
 
     def __init__(self, path: Path):
         from rosbags.rosbag2 import Reader
+
+        from .bag_unpacking import limit_rosbags
         self.path = Path(path)
         if not self.path.exists():
             raise BagError(f'{path}: no such bag')
@@ -56,6 +61,10 @@ class Bag:
             if len(inside) > 1:
                 raise BagError(f'{path}: no metadata.yaml beside {len(inside)} files; `ros2 bag reindex` makes it')
             found = inside[0]
+        metadata = found / 'metadata.yaml'
+        if found.is_dir() and metadata.stat().st_size > MOST_METADATA:
+            raise BagError(f'{path}: metadata.yaml has {metadata.stat().st_size:,} bytes, at most {MOST_METADATA:,}')
+        limit_rosbags()
         try:
             self._reader = Reader(found)
             self._reader.open()
@@ -92,14 +101,16 @@ class Bag:
                 connection, time, data = next(messages)
             except StopIteration:
                 return
-            except MemoryError:
-                raise
             except Exception as error:  # As above; the bag may be damaged anywhere.
                 raise BagError(f'{self.path}: {_trouble(error)}') from None
             yield Entry(connection, time, bytes(data))
 
 
 def _trouble(error):
+    if isinstance(error, BagError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return 'a part of it has, or claims to have, more bytes than there is memory'
     text = ' '.join(str(error).split()) or type(error).__name__
     if isinstance(error, OSError) and error.errno is not None:
         return f'cannot be read: {error.strerror}'
