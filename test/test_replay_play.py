@@ -1,11 +1,13 @@
 """`hand4whole play` in one process and the node in another, in simulated time."""
 
 import functools
+import itertools
 import os
 import pty
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from std_msgs.msg import String
 
 from hand4whole_ros import cli
 from hand4whole_ros.ros import play as play_command
+from hand4whole_ros.ros import play_keys
 
 #: The players speak on /clock, /tf and the camera's own topics, which belong to everybody: not among the other tests,
 #: nor among those of another run on this machine. Up to 101 the ports of DDS are free on Linux.
@@ -199,6 +202,19 @@ def test_space_stops_time_and_goes_on(tmp_path, node, listener, play):
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+def test_the_time_that_is_told_never_goes_back(monkeypatch):
+    """On a machine so busy that 7 ms pass between any two looks at its clock."""
+    monkeypatch.setattr(play_keys, 'time', SimpleNamespace(monotonic_ns=itertools.count(0, 7_000_000).__next__))
+    monkeypatch.setattr(play_command, 'time', SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr(play_command, 'rclpy', SimpleNamespace(ok=lambda: True, spin_once=lambda *a, **k: None))
+    told, times_of_messages = [], range(0, 2_000_000_000, 33_333_333)
+    player = SimpleNamespace(_tempo=play_keys.Tempo(), _keys=SimpleNamespace(pressed=lambda: ''), _tell=told.append,
+                             _show=lambda *progress: None)
+    for when in times_of_messages:
+        assert play_command.Player._until(player, when, 0, None) and told[-1] == when
+    assert told == sorted(told) and len(told) > 2 * len(times_of_messages)
 
 
 def test_where_nobody_listens_it_is_said_and_played(tmp_path, own_domain, monkeypatch, caplog):

@@ -159,12 +159,13 @@ class Player(Node):
         while rclpy.ok():
             for key in self._keys.pressed():
                 self._tempo.key(key)
-            left = self._tempo.seconds_until(when)
-            if left <= 0:
+            now, left = self._tempo.look(when)
+            if left == 0:
                 self._tell(when)
                 return True
-            self._tell(self._tempo.now())
-            self._show(bar, self._tempo.now() - start)
+            # Never more than `when`, which is told next: time would go back.
+            self._tell(min(now, when))
+            self._show(bar, now - start)
             rclpy.spin_once(self, timeout_sec=0)
             time.sleep(min(left, TICK))
         return False

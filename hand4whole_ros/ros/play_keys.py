@@ -27,9 +27,13 @@ class Tempo:
         """The time in the bag, ns."""
         return self._then if self.paused else self._then + int((time.monotonic_ns() - self._since) * self.rate)
 
-    def seconds_until(self, nanoseconds: int) -> float:
-        """Real seconds until it is that time; negative where it has passed. Infinite while paused."""
-        return float('inf') if self.paused else (nanoseconds - self.now()) * 1e-9 / self.rate
+    def look(self, nanoseconds: int) -> tuple[int, float]:
+        """The time in the bag, ns, and real seconds until it is that time: 0 where it has come, infinite while paused.
+
+        Both from one reading of the clock: as long as there are seconds left, the time is earlier than that.
+        """
+        now = self.now()
+        return now, float('inf') if self.paused else max(nanoseconds - now, 0) * 1e-9 / self.rate
 
     def key(self, key: str) -> None:
         """A key was pressed: space stops and goes on, + and - change the rate."""
