@@ -107,7 +107,6 @@ def _dataset(args):
     from .evaluation.given_boxes import NetworkPredictor, experts_of
     from .evaluation.prediction import EstimatorPredictor
     from .evaluation.protocols import PROTOCOLS
-    from .networks.hand4whole_pp import Strategy
     estimator = _estimator(args)
     try:
         experts = experts_of(estimator)
@@ -117,7 +116,7 @@ def _dataset(args):
         boxes = 'given' if told and args.boxes != 'found' else 'found'
         parts = _parts(args)
         if boxes == 'given':
-            strategy = Strategy(args.wrist, args.fingers, args.hand_shape)
+            strategy = estimator_config(args, static_images=True).strategy('cham')
             predictor = NetworkPredictor(experts.network, strategy, experts.tell, experts.turned)
         else:
             predictor = EstimatorPredictor(estimator, parts)

@@ -37,7 +37,8 @@ def add_estimator_options(command):
                          help='SMPL-X .npz to use instead of the open body')
     command.add_argument('--open-model', type=Path, default=None, metavar='FILE',
                          help='weights for estimator open, of hand4whole train, instead of those shipped')
-    full = command.add_argument_group('estimator hand4whole_pp', 'see hand4whole weights list for the files it needs')
+    full = command.add_argument_group('estimator hand4whole_pp (the last three: open, too)',
+                                      'see hand4whole weights list for the files it needs')
     full.add_argument('--weights-folder', type=Path, default=None, metavar='FOLDER',
                       help='where those files are; without it, where hand4whole weights list says')
     full.add_argument('--weights', default='published', choices=('published', 'random', 'random-tiny'),
@@ -48,8 +49,9 @@ def add_estimator_options(command):
                       help='who finds people and hands')
     full.add_argument('--detector-weights', type=Path, default=None, metavar='FILE', help='of detector ultralytics')
     full.add_argument('--max-people', type=int, default=4, metavar='N', help='the most certain ones of an image')
-    full.add_argument('--wrist', default='cham', choices=('cham', 'body', 'copy'),
-                      help="cham: the published method; body: the body expert alone; copy: the hand expert's")
+    full.add_argument('--wrist', default='auto', choices=('auto', 'cham', 'body', 'copy'),
+                      help="cham: the published method; body: the body expert alone; copy: the hand expert's; auto: "
+                           'cham for hand4whole_pp, copy for open')
     full.add_argument('--fingers', default='hand', choices=('hand', 'body'),
                       help='hand: the published method; body: a resting hand')
     full.add_argument('--hand-shape', default='hand', choices=('hand', 'body'),

@@ -22,7 +22,8 @@ from hand4whole_ros.evaluation.given_boxes import NetworkPredictor, tell_boxes
 from hand4whole_ros.evaluation.parts import Parts
 from hand4whole_ros.evaluation.prediction import EstimatorPredictor, PredictedHand, Prediction
 from hand4whole_ros.evaluation.protocols import FIGURES, PROTOCOLS
-from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY, Strategy
+from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY
+from hand4whole_ros.networks.strategy import Strategy
 
 
 pytestmark = pytest.mark.usefixtures('one_thread')

@@ -12,6 +12,7 @@ import torch
 
 from ..estimate import WholeBodyEstimate
 from ..geometry.camera import Intrinsics
+from ..networks.strategy import Strategy
 
 if TYPE_CHECKING:
     from ..body.model import BodyModel
@@ -52,9 +53,14 @@ class EstimatorConfig:
     #: People looked at in one image, the most certain ones.
     max_people: int = 4
     #: Which expert has the last word on what: networks.hand4whole_pp.Strategy.
-    wrist: str = 'cham'
+    #: 'auto' is what the estimator finds best.
+    wrist: str = 'auto'
     fingers: str = 'hand'
     hand_shape: str = 'hand'
+
+    def strategy(self, best_wrist: str) -> Strategy:
+        """Who has the last word; best_wrist: what 'auto' stands for. Raises ValueError for an unknown one."""
+        return Strategy(best_wrist if self.wrist == 'auto' else self.wrist, self.fingers, self.hand_shape)
 
 
 class Estimator(ABC):

@@ -30,7 +30,7 @@ from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box, v
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.placement import place_in_camera
 from ..networks.hand4whole_pp import (
-    HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes, Strategy)
+    HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes)
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 from .devices import PRECISIONS, pick_device, pick_precision
 from .network_rows import NUM_BODY, download
@@ -52,7 +52,7 @@ class Hand4WholePPEstimator(Estimator):
 
     def __init__(self, config: EstimatorConfig):
         try:
-            self._strategy = Strategy(config.wrist, config.fingers, config.hand_shape)
+            self._strategy = config.strategy('cham')
             self._device = pick_device(config.device)
             precision = pick_precision(config.precision, self._device)
             store = Store(config.weights_folder)

@@ -18,6 +18,7 @@ from ..body.handed import HandedBody
 from ..body.model import OpenBodyUnavailable
 from ..body.open_hands import load_open_body
 from ..body.posing import SeenHand, described
+from ..body.smplx_file import NUM_EXPRESSION
 from ..checkpoints import CheckpointError
 from ..checkpoints.open_model import load_open_model
 from ..detection import DetectorUnavailable
@@ -25,13 +26,18 @@ from ..estimate import WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..geometry.placement import place_in_camera
-from ..networks.hand4whole_pp import HandBoxes, Strategy
+from ..networks.hand4whole_pp import HandBoxes, Said
 from ..networks.prompts import Prompts
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 from .evidence import Evidence, evidence_of
 from .first_look import FirstLook, Looker
-from .network_rows import NUM_BODY, download
 from .prompting import Prompter
+
+NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
+
+
+#: Measured best, see docs/accuracy.md.
+BEST_WRIST = 'copy'
 
 
 class Told(NamedTuple):
@@ -53,7 +59,7 @@ class OpenEstimator(Estimator):
             raise EstimatorUnavailable('estimator open speaks of the open body alone: leave the body model out, or use '
                                        'estimator mediapipe, which can be fitted to it')
         try:
-            self._strategy = Strategy(config.wrist, config.fingers, config.hand_shape)
+            self._strategy = config.strategy(BEST_WRIST)
             published = load_open_body()
             self.network = load_open_model(published, config.open_model)
             self.body = HandedBody(published)
@@ -72,12 +78,9 @@ class OpenEstimator(Estimator):
         started = time.perf_counter()
         picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
         patches = cut_patches(picture, torch.from_numpy(told.evidence.box))
-        rows = download(self.network(patches, told.boxes, self._strategy, told.prompts), told.boxes)
-        row = {name: values[0] for name, values in rows.items()}
-        if not all(np.isfinite(values).all() for values in row.values()):
-            return []
+        said = self.network.say(patches, told.boxes, self._strategy, told.prompts)
         times = {**told.look.stage_times, 'network': time.perf_counter() - started}
-        estimate = self._describe(row, told, intrinsics, times)
+        estimate = self._describe(said, told, intrinsics, times)
         return [estimate] if estimate.is_finite() else []
 
     def tell(self, image: np.ndarray, intrinsics: Intrinsics) -> Told | None:
@@ -95,20 +98,30 @@ class OpenEstimator(Estimator):
         self._looker.close()
         self.network = None
 
-    def _describe(self, row, told, intrinsics, times) -> WholeBodyEstimate:
-        """One person's numbers -> the estimate, standing where the fitted body is seen."""
-        local = row['local_rotations'].reshape(skeleton.NUM_JOINTS, 3)
-        joints = row['joints'].reshape(NUM_BODY, 3)
+    def _describe(self, said: Said, told: Told, intrinsics, times) -> WholeBodyEstimate:
+        """What was said of one person -> the estimate, standing where the fitted body is seen."""
         look, box = told.look, told.evidence.box[0]
+        local = np.zeros((skeleton.NUM_JOINTS, 3))
+        local[0] = _rotvec(said.body.global_orient[0])
+        local[1:NUM_BODY] = _rotvec(said.body.body_pose[0])
+        hands = {}
+        for side in skeleton.SIDES:
+            exists = told.boxes[side].exists
+            local[skeleton.HAND_SLICE[side]] = self.network.finger_pose(side, said.hands[side], exists,
+                                                                        self._strategy)[0]
+            if side in look.hands:
+                own_shape = self._strategy.hand_shape == 'hand' and bool(exists[0])
+                hands[side] = SeenHand(skeleton.OK, look.hand_confidence[side],
+                                       said.hands[side].betas[0] if own_shape else None, bbox_xyxy=look.hand_box(side))
+        betas = said.body.betas[0].double()
+        joints = self.body.skeleton(torch.from_numpy(local), betas, pelvis=torch.zeros(3)).joints[:NUM_BODY]
         seen = intrinsics.project(told.evidence.joints[0, :NUM_BODY].astype(np.float64))
         turn, transl = place_in_camera(joints, seen, box[:2] + box[2:] / 2, intrinsics)
-        local[0] = roma.rotmat_to_rotvec(torch.from_numpy(turn) @ roma.rotvec_to_rotmat(torch.from_numpy(local[0])))
-        hands = {}
-        for side, confidence in look.hand_confidence.items():
-            own_shape = self._strategy.hand_shape == 'hand' and bool(told.boxes[side].exists[0])
-            hands[side] = SeenHand(skeleton.OK, confidence, row[f'{side}_betas'] if own_shape else None,
-                                   bbox_xyxy=look.hand_box(side))
-        return described(self.body, local, row['betas'], row['expression'], intrinsics,
+        local[0] = _rotvec(torch.from_numpy(turn) @ said.body.global_orient[0].double())
+        return described(self.body, local, betas, np.zeros(NUM_EXPRESSION), intrinsics,
                          bbox_xyxy=look.body_box(intrinsics.width, intrinsics.height), confidence=look.confidence,
                          hands=hands, pelvis=turn @ joints[0] + transl, stage_times=times)
 
+
+def _rotvec(rotations):
+    return roma.rotmat_to_rotvec(rotations.double()).numpy()

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..networks.hand4whole_pp import Hand4WholePP, Strategy
+from ..networks.hand4whole_pp import Hand4WholePP
+from ..networks.strategy import Strategy
 from . import paper
 from .comparison import Measured
 from .given_boxes import NetworkPredictor, Tell, tell_boxes

@@ -24,8 +24,9 @@ from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.kinematics import forward_kinematics
 from ..geometry.placement import facing
-from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes, Strategy, WholeBody
+from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes, WholeBody
 from ..networks.prompts import Prompts
+from ..networks.strategy import Strategy
 from ..networks.wilor import PlacedHands
 from .prediction import PredictedHand, Prediction
 

@@ -26,6 +26,7 @@ from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
 from .prompts import Prompt, Prompts
 from .smpler_x import (
     SMPLER_X_L, SMPLER_X_TINY, BodyEncoder, BodyPose, BodyPositionNet, BodyRegressor, SMPLerXConfig)
+from .strategy import PUBLISHED, Strategy
 from .vit import VIT_TINY
 from .wilor import WILOR, WILOR_TINY, PlacedHands, WiLoR, WiLoRConfig, place_hands, prepare_crops
 
@@ -50,30 +51,6 @@ HAND4WHOLE_PP = Hand4WholePPConfig(SMPLER_X_L, WILOR, CHAM_HAND4WHOLE_PP)
 #: Small enough for a test to run in milliseconds.
 HAND4WHOLE_PP_TINY = Hand4WholePPConfig(
     SMPLER_X_TINY, WILOR_TINY, CHAMConfig(VIT_TINY.embed_dim, VIT_TINY.embed_dim, VIT_TINY.depth))
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """Which expert has the last word on what; the defaults are the published method.
-
-    wrist: 'cham' is the body expert's, told by CHAM what the hands look like; 'body' the body expert's alone;
-    'copy' the hand expert's, put in place of the body expert's (Table 2 of the paper).
-    fingers: 'hand' is the hand expert's; 'body' SMPL-X's mean hand, for the body expert regresses no fingers.
-    hand_shape: 'hand' lays MANO meshes of the hand expert's shape onto the body; 'body' keeps SMPL-X's own hands
-    (Table 3).
-    """
-
-    wrist: str = 'cham'
-    fingers: str = 'hand'
-    hand_shape: str = 'hand'
-
-    #: Field -> what it may be.
-    CHOICES = {'wrist': ('cham', 'body', 'copy'), 'fingers': ('hand', 'body'), 'hand_shape': ('hand', 'body')}
-
-    def __post_init__(self):
-        for name, choices in self.CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f'{name}: expected one of {", ".join(choices)}, found {getattr(self, name)!r}')
 
 
 class HandBoxes(NamedTuple):
@@ -101,6 +78,15 @@ class WholeBody:
     seen_keypoints: dict[str, Tensor]
 
 
+class Said(NamedTuple):
+    """What the experts say of B people, see WholeBody."""
+
+    body: BodyPose
+    face: FacePose
+    heatmap_keypoints: Tensor
+    hands: dict[str, PlacedHands]
+
+
 class Hand4WholePP(nn.Module):
     """The experts, CHAM between them, and the bodies they pose. One pass serves all people and all their hands."""
 
@@ -120,12 +106,17 @@ class Hand4WholePP(nn.Module):
         for side in SIDES:
             self.register_buffer(f'{side}_mean_pose', body.mano[side].hands_mean, persistent=False)
 
-    def forward(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: Strategy = Strategy(),
+    def forward(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: Strategy = PUBLISHED,
                 prompts: Prompts | None = None) -> WholeBody:
         """Patches (B, 3, 512, 384) of people, RGB in [0, 1], and where their hands are: side -> HandBoxes.
 
-        prompts: what a detector saw, for a network that takes it.
+        prompts: what is known of the people, for a network that takes it.
         """
+        return self.assemble(*self.say(patches, boxes, strategy, prompts), boxes, strategy)
+
+    def say(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: Strategy = PUBLISHED,
+            prompts: Prompts | None = None) -> Said:
+        """What the experts say, as forward takes it, before any body is posed."""
         hands = self.look_at_hands(patches, boxes, prompts)
         cond = self.condition(hands, boxes) if strategy.wrist == 'cham' else None
         feature, tokens = self.encoder(body_picture(patches).to(_dtype(self.encoder)), cond, prompts and prompts.body)
@@ -136,7 +127,7 @@ class Hand4WholePP(nn.Module):
         face = self.look_at_face(patches, where)
         if strategy.wrist == 'copy':
             body = copy_wrists(body, hands, boxes)
-        return self.assemble(body, face, where, hands, boxes, strategy)
+        return Said(body, face, where, hands)
 
     def look_at_hands(self, patches: Tensor, boxes: Mapping[str, HandBoxes], prompts: Prompts | None = None
                       ) -> dict[str, PlacedHands]:
@@ -163,10 +154,10 @@ class Hand4WholePP(nn.Module):
         return self.hand_control_net(*seen)
 
     def assemble(self, body: BodyPose, face: FacePose, where: Tensor, hands: Mapping[str, PlacedHands],
-                 boxes: Mapping[str, HandBoxes], strategy: Strategy = Strategy()) -> WholeBody:
+                 boxes: Mapping[str, HandBoxes], strategy: Strategy = PUBLISHED) -> WholeBody:
         """Pose SMPL-X with what all experts said, and lay the hands onto it."""
         people = len(where)
-        pose = {side: self._finger_pose(side, hands[side], boxes[side].exists, strategy) for side in SIDES}
+        pose = {side: self.finger_pose(side, hands[side], boxes[side].exists, strategy) for side in SIDES}
         eyes = where.new_zeros(people, 3)
         mesh = self.smplx_layer(
             global_orient=roma.rotmat_to_rotvec(body.global_orient), body_pose=_axis_angles(body.body_pose),
@@ -188,7 +179,7 @@ class Hand4WholePP(nn.Module):
             part.to(dtype)
         return self
 
-    def _finger_pose(self, side, hands, exists, strategy):
+    def finger_pose(self, side: str, hands: PlacedHands, exists: Tensor, strategy: Strategy = PUBLISHED) -> Tensor:
         """(B, 15, 3): the hand expert's where it saw the hand and has the say, else the mean hand."""
         mean = getattr(self, f'{side}_mean_pose').expand(len(exists), -1, -1)
         if strategy.fingers == 'body':

@@ -33,7 +33,7 @@ ARGUMENTS = (
     LaunchArgument('params_file', '', 'YAML file with the parameters of the node. '
                    "Empty: the package's own config/estimate.yaml."),
     LaunchArgument('estimator', '', "Which estimator: 'auto' takes the best one whose parts are here, "
-                   f'or a name: hand4whole_pp, mediapipe. {_FILE_DECIDES}'),
+                   f'or a name: hand4whole_pp, open, mediapipe. {_FILE_DECIDES}'),
     LaunchArgument('device', '', f"Where it computes: 'auto', 'cpu', 'cuda' or 'cuda:N'. {_FILE_DECIDES}"),
     LaunchArgument('weights', '', "Weights of estimator hand4whole_pp: 'published', or 'random' to measure and to try "
                    f'things out. {_FILE_DECIDES}'),

@@ -29,12 +29,13 @@ class NodeParameters:
     """Everything that can be set, with its default. Static ones are read at configure."""
 
     estimator: str = _parameter(
-        'auto', "Estimator to use. 'auto' takes the best one whose parts are installed.", dynamic=False)
+        'auto', "Estimator to use: hand4whole_pp, open or mediapipe. 'auto' takes the best one whose parts are "
+                'installed.', dynamic=False)
     device: str = _parameter(
         'auto', "Where networks run: 'auto', 'cpu', 'cuda' or 'cuda:N'.", dynamic=False)
     body_model: str = _parameter(
         '', 'SMPL-X .npz file to use instead of the open body; empty for the open body, and for the one in '
-            'weights_folder where the estimator is hand4whole_pp.', dynamic=False)
+            'weights_folder where the estimator is hand4whole_pp. Estimator open takes none.', dynamic=False)
     weights: str = _parameter(
         'published', "Of estimator hand4whole_pp: 'published', or 'random' and 'random-tiny' for weights made up from "
                      'names, to measure speed and to try things out.',
@@ -55,8 +56,9 @@ class NodeParameters:
         4, 'People that estimator hand4whole_pp looks at in one image, the most certain ones.',
         low=1, high=64, dynamic=False)
     wrist: str = _parameter(
-        'cham', "Where wrists come from: 'cham' is the published method, 'body' the body expert alone, 'copy' the "
-                'hand expert alone.', choices=('cham', 'body', 'copy'), dynamic=False)
+        'auto', "Where wrists come from: 'cham' is the published method, 'body' the body expert alone, 'copy' the "
+                "hand expert alone; 'auto' is what is best for the estimator: cham for hand4whole_pp, copy for open.",
+        choices=('auto', 'cham', 'body', 'copy'), dynamic=False)
     fingers: str = _parameter(
         'hand', "Where fingers come from: 'hand' is the published method, 'body' a resting hand.",
         choices=('hand', 'body'), dynamic=False)

@@ -46,8 +46,8 @@ class Records:
         return cv2.imdecode(np.frombuffer(self.jpegs[row], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
     def split(self, part: float) -> tuple[Records, Records]:
-        """The first people, and this part of all, the last ones."""
-        first = len(self) - int(round(part * len(self)))
+        """The first people, and this part of all, at least one: the last ones."""
+        first = len(self) - max(int(round(part * len(self))), 1)
         return self.take(slice(None, first)), self.take(slice(first, None))
 
     def take(self, rows) -> Records:

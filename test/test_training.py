@@ -1,0 +1,213 @@
+"""Training of the open model: frames and mirrors are exact, a stopped training goes on, and every stage runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+pytest.importorskip('mediapipe')
+
+from hand4whole_ros import cli, skeleton
+from hand4whole_ros.body.model import BodyModel
+from hand4whole_ros.body.open_body import load_or_build
+from hand4whole_ros.body.open_hands import load_open_body, shape_components
+from hand4whole_ros.checkpoints import CheckpointError
+from hand4whole_ros.checkpoints.open_model import load_open_model, save_open_model
+from hand4whole_ros.estimators.evidence import mirrored
+from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
+from hand4whole_ros.networks.open_model import OPEN_MODEL
+from hand4whole_ros.training import lessons, people, records
+from hand4whole_ros.training.bones import Bones
+from hand4whole_ros.training.guesses import body_figures, hand_figures, train_guesses
+from hand4whole_ros.training.loop import Schedule, draw, train
+from hand4whole_ros.training.losses import body_losses, hand_losses
+from hand4whole_ros.training.records import Records, Truth
+
+#: So many are drawn, of which nearly all are found.
+DRAWN = 10
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """People to learn from, made by this very process."""
+    where = tmp_path_factory.mktemp('people')
+    people._start()
+    shard, people.SHARD = people.SHARD, DRAWN
+    try:
+        people._make_shard((where / 'people_3_00000.npz', 3, 0))
+    finally:
+        people.SHARD = shard
+        people._looker.close()
+    return where
+
+
+@pytest.fixture(scope='module')
+def found(folder):
+    return records.read(folder)
+
+
+@pytest.fixture(scope='module')
+def components():
+    return shape_components(BodyModel.load(), load_or_build()[0])
+
+
+@pytest.fixture(scope='module')
+def bones(components):
+    return Bones(BodyModel.load().kinematics, components)
+
+
+@pytest.fixture(scope='module')
+def network():
+    torch.manual_seed(0)
+    return Hand4WholePP(OPEN_MODEL, load_open_body()).eval()
+
+
+def fitted_as_truth(found: Records) -> Records:
+    """The same people, as if they were what was fitted to them."""
+    e = found.evidence
+    return replace(found, truth=Truth(e.rotations, e.betas, e.joints, found.truth.hands, np.ones((len(found), 2))))
+
+
+def say(network, told):
+    regressor = network.body_regressor
+    return regressor.pose(regressor.guess(told.prompts.body), torch.zeros(len(told), 3))
+
+
+def test_people_are_found_and_kept_with_their_picture_and_truth(folder, found):
+    assert 0.7 * DRAWN <= len(found) <= DRAWN and found.picture(0).shape == (*records.PICTURE_SIZE, 3)
+    assert all(np.isfinite(values).all() for values in (*found.evidence, *found.truth))
+    # The first look is about right: that is what a training begins with.
+    e, t = found.evidence, found.truth
+    apart = np.linalg.norm((e.joints - e.joints[:, :1]) - (t.joints - t.joints[:, :1]), axis=-1)[:, :22].mean(1)
+    assert 0.01 < np.median(apart) < 0.25
+    before = (folder / 'people_3_00000.npz').stat().st_mtime_ns
+    people.make(folder, people.SHARD, 3, 1, progress=False)     # nothing is left to do
+    assert (folder / 'people_3_00000.npz').stat().st_mtime_ns == before
+
+
+def test_a_mirror_of_a_mirror_is_no_mirror(found):
+    again = mirrored(mirrored(found.evidence))
+    assert all(np.allclose(one, other, atol=1e-6) for one, other in zip(again, found.evidence))
+    truth = records.mirrored_truth(records.mirrored_truth(found.truth))
+    assert all(np.array_equal(one, other) for one, other in zip(truth, found.truth))
+
+
+def test_an_untrained_model_says_what_was_fitted_and_means_it_in_the_frame_of_its_lessons(
+        found, components, bones, network):
+    told = lessons.Lessons.of(fitted_as_truth(found), components)
+    with torch.no_grad():
+        figures = body_figures(say(network, told), told.body, bones)
+        prompt, target = told.right_hands
+        guess = network.wilor.backbone.start(prompt)
+        turns = torch.cat(guess.rotations(), dim=1)
+        assert len(target.betas) and hand_figures(turns, guess.betas, target, bones)['hand_wrist_deg'] < 0.1
+        assert hand_losses(turns, guess.betas, target, bones)['turns'] < 1e-5
+        # The camera of a hand is the one that sees its wrist where the landmark is.
+        wrist = torch.stack([guess.camera[:, 1], guess.camera[:, 2]], dim=1) * guess.camera[:, :1]
+        assert torch.allclose(wrist, prompt.points[:, 0], atol=1e-4)
+    assert max(figures.values()) < 0.1
+    assert sum(body_losses(say(network, told), told.body, bones).values()) < 1e-3
+
+
+def test_a_person_in_a_mirror_is_told_as_the_mirror_image(found, components, bones, network):
+    told = lessons.Lessons.of(found, components)
+    count = len(found)
+    with torch.no_grad():
+        said = say(network, told)
+        joints, _ = bones.body(torch.cat([said.global_orient[:, None], said.body_pose], dim=1), said.betas)
+    order = [skeleton.MIRROR[joint] for joint in range(22)]
+    # The open body itself is symmetrical to some hundredths of a millimetre.
+    assert torch.allclose(joints[count:], joints[:count, order] * torch.tensor([-1.0, 1, 1]), atol=2e-4)
+    for side, other in (('left', 'right'), ('right', 'left')):
+        seen = told.boxes[side].exists[:count]
+        for one, two in zip(told.prompts.hands[side], told.prompts.hands[other]):
+            assert torch.allclose(one[:count][seen], two[count:][seen], atol=1e-4)
+
+
+def test_a_guess_learns(found, components, bones, network, tmp_path):
+    told = lessons.Lessons.of(found, components)
+    train_guesses(network, told, told, bones, tmp_path, 60, rate=2e-3)
+    with torch.no_grad():
+        network.eval()
+        after = body_figures(say(network, told), told.body, bones)
+        before = body_figures(say(Hand4WholePP(OPEN_MODEL, load_open_body()).eval(), told), told.body, bones)
+    assert after['root_mm'] < 0.8 * before['root_mm'] and after['mrrpe_mm'] < 0.8 * before['mrrpe_mm']
+
+
+def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(tmp_path):
+    rows, true = torch.randn(64, 4), torch.randn(64, 1)
+
+    def module():
+        torch.manual_seed(0)
+        return nn.Linear(4, 1)
+
+    def training(where, stop=None):
+        trained = module()
+
+        def losses(step):
+            if step == stop:
+                raise KeyboardInterrupt
+            some = draw(64, 16, step, seed=1)
+            return {'fit': (trained(rows[some]) - true[some]).square().mean()}
+        return train(trained, losses, Schedule(30, 1e-2, measure_every=10), where, 'it',
+                     lambda m: {'error': float((m(rows) - true).square().mean().detach())}, progress=False)
+    whole = training(tmp_path / 'whole')
+    with pytest.raises(KeyboardInterrupt):
+        training(tmp_path / 'parts', stop=23)
+    resumed = training(tmp_path / 'parts')
+    assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), resumed.parameters()))
+    logs = [(tmp_path / name / 'it.jsonl').read_text() for name in ('whole', 'parts')]
+    assert logs[0] == logs[1] and logs[0].count('\n') == 3
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
+    with pytest.raises(FloatingPointError, match='the loss of step 0 is nan'):
+        one = nn.Linear(1, 1)
+        train(one, lambda step: {'x': one(torch.full((1, 1), torch.nan)).sum()}, Schedule(2, 1e-3), tmp_path, 'it',
+              progress=False)
+
+
+def test_every_stage_from_people_to_a_file_that_estimates(folder, tmp_path, capsys):
+    run, packed = tmp_path / 'run', tmp_path / 'model.npz'
+    for stage in ('guess', 'body', 'hand', 'cham'):
+        assert cli.main(['train', stage, '--people', str(folder), '--run', str(run), '--steps', '2']) == cli.DONE
+    assert cli.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == cli.DONE
+    assert 'with guess, body, hand, cham' in capsys.readouterr().out
+    assert packed.stat().st_size < 30e6
+    network = load_open_model(load_open_body(), packed)
+    assert any(value.abs().max() > 0 for value in network.hand_control_net.zero_convs_rhand.parameters())
+    assert network.body_regressor.root_pose_out[0].weight.abs().max() > 0
+    assert network.wilor.refine_net.dec_pose.weight.abs().max() > 0
+
+
+def test_weights_that_are_not_the_models_are_refused_by_name(network, tmp_path):
+    path = tmp_path / 'model.npz'
+    save_open_model(network, path)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    body = load_open_body()
+    key = 'encoder/task_tokens'
+    for change, said in (({key: arrays[key][:, :3]}, 'should be .1, 27, 192., found .1, 3, 192.'),
+                         ({key: np.full_like(arrays[key], np.nan)}, 'not finite'),
+                         ({key: np.array([object()])}, 'cannot be read|damaged'),
+                         ({'other/thing': arrays[key]}, '1 arrays are not of the open model, the first other/thing')):
+        np.savez(path, **{**arrays, **change})
+        with pytest.raises(CheckpointError, match=said):
+            load_open_model(body, path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match='model.npz'):
+        load_open_model(body, path)
+    with pytest.raises(CheckpointError, match='no such file'):
+        load_open_model(body, tmp_path / 'none.npz')
+
+
+def test_wrong_arguments_get_one_line(tmp_path, capsys):
+    assert cli.main(['train', 'guess', '--people', str(tmp_path), '--run', str(tmp_path)]) == cli.WRONG_INPUT
+    assert 'holds no people to learn from: hand4whole train people' in capsys.readouterr().err
+    assert cli.main(['train', 'pack', '--run', str(tmp_path), '--output', str(tmp_path / 'x.npz')]) == cli.WRONG_INPUT
+    assert 'no stage of a training is done there' in capsys.readouterr().err
+    assert not (tmp_path / 'x.npz').exists()
