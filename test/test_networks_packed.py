@@ -1,5 +1,7 @@
 """Transformers packed for a processor: the same numbers in float32, near ones in bf16 and int8."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import roma
@@ -54,7 +56,7 @@ def test_inputs_that_are_never_far_below_zero_have_finer_steps():
     x = torch.nn.functional.gelu(D.tensor('x', (50, 256), scale=2))
     with torch.no_grad():
         wanted = linear(x)
-        error = {lowest: (packed.QuantizedLinear(linear, lowest=lowest)(x) - wanted).norm()
+        error = {lowest: (packed.packed(linear, torch.int8, lowest=lowest)(x) - wanted).norm()
                  for lowest in (None, packed.LOWEST_GELU)}
     assert x.min() > packed.LOWEST_GELU
     assert error[packed.LOWEST_GELU] < 0.8 * error[None] < 0.02 * wanted.norm()
@@ -121,7 +123,7 @@ def test_a_build_without_the_operators_is_told_apart(monkeypatch):
 def test_any_number_of_pictures(precision):
     block = Block(ViTConfig(embed_dim=32, depth=1, num_heads=4))
     D.fill(block, std=0.12)
-    small = packed.PackedBlock(block, precision, lambda weight: None)
+    small = packed.PackedBlock(block, partial(packed.packed, precision=precision))
     x = D.tensor('x', (5, 9, 32))
     with torch.no_grad():
         together = small(x)

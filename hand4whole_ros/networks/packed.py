@@ -11,6 +11,7 @@ errors are a third of what they are in bf16 throughout.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -48,15 +49,19 @@ def pack(network: nn.Module, precision: torch.dtype, taken: Taken = lambda weigh
 
     The network, in float32, computes them in that precision from then on, and lacks their parameters' names.
     """
+    _pack(network, partial(packed, precision=precision, taken=taken, scratch=Scratch()))
+
+
+def _pack(network, layer):
     for name, child in network.named_children():
         if isinstance(child, vit.Block):
-            setattr(network, name, PackedBlock(child, precision, taken))
+            setattr(network, name, PackedBlock(child, layer))
         elif isinstance(child, cham.ZeroConv):
-            setattr(network, name, PackedZeroConv(child, precision, taken))
+            setattr(network, name, PackedZeroConv(child, layer))
         elif isinstance(child, nn.Linear) and isinstance(network, (cham.Attention, cham.FeedForward)):
-            setattr(network, name, packed(child, precision, taken))
+            setattr(network, name, layer(child))
         else:
-            pack(child, precision, taken)
+            _pack(child, layer)
 
 
 def weight_bytes(network: nn.Module) -> int:
@@ -66,12 +71,31 @@ def weight_bytes(network: nn.Module) -> int:
                        if isinstance(layer, (PackedLinear, QuantizedLinear)))
 
 
-def packed(linear: nn.Linear, precision: torch.dtype, taken: Taken = lambda weight: None, **options) -> nn.Module:
+class Scratch:
+    """Memory for what a weight is on its way, used again for the next one.
+
+    Blocks that come and go between those that stay leave holes, a fifth of all the weights in the end.
+    """
+
+    def __init__(self):
+        self._memory: dict[torch.dtype, Tensor] = {}
+
+    def like(self, weight: Tensor, kind: torch.dtype) -> Tensor:
+        """A tensor of the weight's shape and that kind, not filled; until the next of that kind is asked for."""
+        memory = self._memory.get(kind)
+        if memory is None or memory.numel() < weight.numel():
+            memory = self._memory[kind] = torch.empty(weight.numel(), dtype=kind)
+        return memory[:weight.numel()].view(weight.shape)
+
+
+def packed(linear: nn.Linear, precision: torch.dtype, taken: Taken = lambda weight: None,
+           scratch: Scratch | None = None, **options) -> nn.Module:
     """The layer in that precision; options as QuantizedLinear takes them."""
+    scratch = scratch or Scratch()
     if precision == torch.int8:
-        layer = QuantizedLinear(linear, **options)
+        layer = QuantizedLinear(linear, scratch, **options)
     else:
-        layer = PackedLinear(linear, precision, options.get('activation', 'none'))
+        layer = PackedLinear(linear, precision, scratch, options.get('activation', 'none'))
     taken(linear.weight)
     return layer
 
@@ -79,10 +103,13 @@ def packed(linear: nn.Linear, precision: torch.dtype, taken: Taken = lambda weig
 class PackedLinear(nn.Module):
     """A linear layer, then 'gelu' or nothing: (..., K) of any floating point -> (..., N) in its precision."""
 
-    def __init__(self, linear: nn.Linear, precision: torch.dtype, activation: str = 'none'):
+    def __init__(self, linear: nn.Linear, precision: torch.dtype, scratch: Scratch, activation: str = 'none'):
         super().__init__()
         self.precision, self.activation = precision, activation
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().to(precision), None)
+        weight = linear.weight.detach()
+        if weight.dtype != precision:
+            weight = scratch.like(weight, precision).copy_(weight)
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, None)
         self.bias = None if linear.bias is None else linear.bias.detach().to(precision, copy=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -99,12 +126,13 @@ class QuantizedLinear(nn.Module):
 
     precision = torch.int8
 
-    def __init__(self, linear: nn.Linear, activation: str = 'none', lowest: float | None = None):
+    def __init__(self, linear: nn.Linear, scratch: Scratch, activation: str = 'none', lowest: float | None = None):
         super().__init__()
         self.activation, self.lowest = activation, lowest
-        weight = linear.weight.detach().float()
-        self.scale = _not_zero(weight.abs().amax(1)) / 127
-        rows = (weight / self.scale[:, None]).round_().to(torch.int8)
+        weight = linear.weight.detach()
+        steps = scratch.like(weight, torch.float32)
+        self.scale = _not_zero(torch.abs(weight, out=steps).amax(1)) / 127
+        rows = scratch.like(weight, torch.int8).copy_(torch.div(weight, self.scale[:, None], out=steps).round_())
         self.bias = torch.zeros(len(rows)) if linear.bias is None else linear.bias.detach().float().clone()
         if lowest is not None:
             self.bias += lowest * self.scale * rows.sum(1, dtype=torch.int32)
@@ -137,14 +165,15 @@ def _not_zero(largest):
 class PackedBlock(nn.Module):
     """vit.Block, (B, N, C) float32 -> (B, N, C) float32."""
 
-    def __init__(self, block: vit.Block, precision: torch.dtype, taken: Taken):
+    def __init__(self, block: vit.Block, layer: Callable[..., nn.Module]):
+        """layer: `packed`, but for the layer and its options."""
         super().__init__()
         self.norm1, self.norm2, self.num_heads = block.norm1, block.norm2, block.attn.num_heads
-        self.qkv = packed(block.attn.qkv, precision, taken)
-        self.proj = packed(block.attn.proj, precision, taken)
-        self.fc1 = packed(block.mlp.fc1, precision, taken, activation='gelu')
-        self.fc2 = packed(block.mlp.fc2, precision, taken, lowest=LOWEST_GELU)
-        self.precision = torch.float32 if precision == torch.float32 else torch.bfloat16
+        self.qkv = layer(block.attn.qkv)
+        self.proj = layer(block.attn.proj)
+        self.fc1 = layer(block.mlp.fc1, activation='gelu')
+        self.fc2 = layer(block.mlp.fc2, lowest=LOWEST_GELU)
+        self.precision = torch.float32 if self.qkv.precision == torch.float32 else torch.bfloat16
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.proj(self.attend(self.qkv(self.norm1(x)).to(self.precision)))
@@ -164,11 +193,11 @@ LOWEST_GELU = -0.17
 class PackedZeroConv(nn.Module):
     """cham.ZeroConv."""
 
-    def __init__(self, conv: cham.ZeroConv, precision: torch.dtype, taken: Taken):
+    def __init__(self, conv: cham.ZeroConv, layer: Callable[..., nn.Module]):
         super().__init__()
         linear = nn.Linear(conv.in_channels, conv.out_channels, bias=False, device='meta')
         linear.weight = nn.Parameter(conv.weight.detach().flatten(1), requires_grad=False)
-        self.product = packed(linear, precision, taken)
+        self.product = layer(linear)
         self.bias = conv.bias.detach().clone()
 
     def forward(self, tokens: Tensor, share: Tensor) -> Tensor:
