@@ -16,7 +16,7 @@ from ..networks.smpler_x import BodyEncoder, BodyPositionNet, BodyRegressor
 from ..networks.wilor import WiLoR
 from . import selection
 from .body_files import load_body
-from .mapped import let_go
+from .mapped import let_go, read_ahead
 from .store import Store
 
 #: What the network is put together from, to run it and to train it.
@@ -50,6 +50,8 @@ def made_ready(network: Hand4WholePP, device: torch.device | str, precision: tor
     on_cpu = torch.device(device).type == 'cpu'
     if precision == torch.int8 and not (on_cpu and can_pack(torch.int8)):
         raise ValueError('int8 is for processors with AVX-512 VNNI instructions; choose another precision')
+    if on_cpu:
+        _keep(network.buffers())  # first: a body's tables are large, and nothing else is in memory yet
     if on_cpu and can_pack(precision):
         if precision == torch.int8:
             pack(network.wilor.backbone, precision, let_go)
@@ -58,10 +60,15 @@ def made_ready(network: Hand4WholePP, device: torch.device | str, precision: tor
     else:
         network.in_precision(precision)
     if on_cpu:
-        for value in (*network.parameters(), *network.buffers()):
-            mapped, value.data = value.data, value.data.clone()  # a single one that is left keeps its whole file
-            let_go(mapped)
+        _keep(network.parameters())
     return network.to(device)
+
+
+def _keep(values):
+    """Have them in memory of their own: a single one that is left keeps its whole file."""
+    for value in values:
+        mapped, value.data = value.data, value.data.clone()
+        let_go(mapped)
 
 
 def load_training_start(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP, body: PublishedBody | None = None
@@ -79,6 +86,7 @@ def load_training_start(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP
 def _gather(store, files, config):
     """Part -> its state dict, from all the files."""
     paths = [store.require(contents.file) for contents in files]  # say what is missing before reading gigabytes
+    read_ahead(paths)
     expected, weights = expected_state(config), {}
     for contents, path in zip(files, paths):
         weights.update(selection.read(contents, path, expected))

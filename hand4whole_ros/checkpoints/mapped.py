@@ -1,14 +1,62 @@
-"""Memory of tensors that are mapped from their file, as safe_load maps them."""
+"""Files that are mapped into memory, as safe_load maps them: read before they are needed, let go when they were."""
 
 from __future__ import annotations
 
 import ctypes
 import mmap
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
 
 from torch import Tensor
 
 #: Smaller tensors are not worth a question to the system.
 _LEAST_BYTES = 1 << 20
+
+#: Bytes that the system is asked to read at once.
+_AHEAD_BYTES = 8 << 20
+
+
+def read_ahead(paths: Iterable[Path]) -> threading.Thread | None:
+    """Have the system read the files, one after the other, while the caller goes on.
+
+    A file that is mapped comes from the disk piece by piece otherwise, each when it is asked for. They are only read
+    into memory that is to spare; what does not fit there, or cannot be read, is left for whoever asks for it. Returns
+    what does it, None where the system takes no such wishes.
+    """
+    if not hasattr(os, 'posix_fadvise'):
+        return None
+    reader = threading.Thread(target=_read_ahead, args=(list(paths), _spare_bytes() // 2), daemon=True)
+    reader.start()
+    return reader
+
+
+def _read_ahead(paths, most):
+    for path in paths:
+        try:
+            file = os.open(path, os.O_RDONLY)
+        except OSError:
+            continue
+        try:
+            size = min(os.fstat(file).st_size, most)
+            for start in range(0, size, _AHEAD_BYTES):
+                os.posix_fadvise(file, start, _AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
+            most -= size
+        except OSError:
+            pass
+        finally:
+            os.close(file)
+
+
+def _spare_bytes():
+    """Memory that could be had without taking any from a program."""
+    try:
+        with open('/proc/meminfo') as lines:
+            found = dict(line.split(':') for line in lines)
+        return 1024 * int(found['MemAvailable'].split()[0])
+    except (OSError, KeyError, ValueError):
+        return 0
 
 
 def let_go(tensor: Tensor) -> None:
