@@ -45,6 +45,10 @@ def add(commands) -> None:
                        ['hand4whole train pack --run run --output open_model.npz'])
     pack.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
     pack.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .npz to write')
+    curves = add_command(kinds, 'curves', _curves, 'Draw the learning curves of a training.',
+                         ['hand4whole train curves --run run --output curves.svg'])
+    curves.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
+    curves.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .svg to write')
 
 
 def _people(args):
@@ -77,4 +81,11 @@ def _pack(args):
         args.output.unlink()
         raise UsageError(f'--run {args.run}: no stage of a training is done there')
     print(f'{args.output}: {args.output.stat().st_size / 1e6:.1f} MB, with {", ".join(done)}')
+    return DONE
+
+
+def _curves(args):
+    from .training import curves
+    if not args.run.is_dir() or not curves.write(args.run, args.output):
+        raise UsageError(f'--run {args.run}: no training is there')
     return DONE

@@ -168,5 +168,6 @@ def test_auto_takes_what_is_there_and_says_what_is_not(tmp_path, caplog):
     caplog.set_level('INFO')
     made = estimators.create(EstimatorConfig(weights_folder=tmp_path))
     made.close()
-    assert made.name == 'mediapipe'
+    assert made.name == 'open'
+    assert 'estimator auto: open, which needs no licensed weights' in caplog.text
     assert 'hand4whole_pp lacks snapshot_6.pth' in caplog.text and 'hand4whole weights list' in caplog.text

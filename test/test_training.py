@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -178,6 +179,9 @@ def test_every_stage_from_people_to_a_file_that_estimates(folder, tmp_path, caps
     assert cli.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == cli.DONE
     assert 'with guess, body, hand, cham' in capsys.readouterr().out
     assert packed.stat().st_size < 30e6
+    assert cli.main(['train', 'curves', '--run', str(run), '--output', str(tmp_path / 'curves.svg')]) == cli.DONE
+    drawing = ElementTree.parse(tmp_path / 'curves.svg').getroot()
+    assert len(drawing.findall('{http://www.w3.org/2000/svg}polyline')) == 13
     network = load_open_model(load_open_body(), packed)
     assert any(value.abs().max() > 0 for value in network.hand_control_net.zero_convs_rhand.parameters())
     assert network.body_regressor.root_pose_out[0].weight.abs().max() > 0

@@ -15,7 +15,8 @@ _logger = logging.getLogger(__name__)
 
 
 def create(config: EstimatorConfig | None = None) -> Estimator:
-    """The estimator a configuration names; 'auto' takes the full pipeline where its files are, else the open one.
+    """The estimator a configuration names; 'auto' takes the full pipeline where its files are, else the open
+    model, else, where another body was asked for, the kinematic fit.
 
     Raises ValueError for an unknown name and EstimatorUnavailable, saying what to run, where parts of it
     are missing.
@@ -49,6 +50,8 @@ def _best(config):
     if not missing:
         _logger.info('estimator auto: hand4whole_pp, with the files in %s', store.folder)
         return 'hand4whole_pp'
-    _logger.info('estimator auto: mediapipe on the open body, which needs no licensed files; hand4whole_pp lacks %s in '
-                 '%s: hand4whole weights list says where they come from', ', '.join(missing), store.folder)
-    return 'mediapipe'
+    # The open model is the more accurate of the other two on every row of docs/accuracy.md; it speaks of one body only.
+    name = 'open' if config.body_model is None else 'mediapipe'
+    _logger.info('estimator auto: %s, which needs no licensed weights; hand4whole_pp lacks %s in %s: hand4whole '
+                 'weights list says where they come from', name, ', '.join(missing), store.folder)
+    return name

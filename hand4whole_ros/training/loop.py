@@ -68,7 +68,7 @@ def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor]], schedul
         parts = losses(step)
         loss = sum(parts.values())
         if not torch.isfinite(loss):
-            raise FloatingPointError(f'{name}: the loss of step {step} is {float(loss)}; take a smaller rate')
+            raise FloatingPointError(f'{name}: the loss of step {step} is {float(loss.detach())}; take a smaller rate')
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(trained, schedule.clip)
