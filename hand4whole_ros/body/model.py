@@ -112,7 +112,11 @@ class BodyModel:
         if path is not None:
             arrays = read_smplx_npz(path)
             return cls('smplx', arrays, fingertip_vertices(arrays, path), device)
-        arrays, _ = load_or_build()
+        return cls.of_open_body(load_or_build()[0], device)
+
+    @classmethod
+    def of_open_body(cls, arrays: dict[str, np.ndarray], device: str | torch.device = 'cpu') -> BodyModel:
+        """The open body, of arrays that were read before (open_body.load_or_build)."""
         tips = arrays[TIPS_KEY]
         return cls('anny', arrays, {'left': tips[:5], 'right': tips[5:]}, device)
 

@@ -33,7 +33,7 @@ _EXAMPLES, _SPREAD, _RIDGE = 200, 0.35, 0.001
 def load_open_body() -> PublishedBody:
     """The open body with its hands, as SMPL-X with MANO's. Raises OpenBodyUnavailable."""
     arrays, _ = load_or_build()
-    model = BodyModel.load()
+    model = BodyModel.of_open_body(arrays)
     layers = {side: Mano(*hand_arrays(model, arrays, side)) for side in skeleton.SIDES}
     tips = dict(zip((f'{side[0]}{finger}' for side in skeleton.SIDES for finger in _LIBRARY_FINGERS), arrays[TIPS_KEY]))
     points = dict(zip(_LIBRARY_SKIN, arrays[SKIN_KEY])) | tips

@@ -16,7 +16,7 @@ import torch
 from .. import skeleton
 from ..body.handed import HandedBody
 from ..body.model import OpenBodyUnavailable
-from ..body.open_hands import load_open_body
+from ..body.open_hands import load_open_body, shape_components
 from ..body.posing import SeenHand, described
 from ..body.smplx_file import NUM_EXPRESSION
 from ..checkpoints import CheckpointError
@@ -66,7 +66,7 @@ class OpenEstimator(Estimator):
             self._looker = Looker(self.body.kinematics, config.static_images)
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
-        self._prompter = Prompter()
+        self._prompter = Prompter(shape_components(self.body, published.arrays))
 
     @torch.inference_mode()
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:

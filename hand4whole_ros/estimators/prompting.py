@@ -11,9 +11,6 @@ import torch
 from torch import Tensor
 
 from .. import skeleton
-from ..body.model import BodyModel
-from ..body.open_body import load_or_build
-from ..body.open_hands import shape_components
 from ..geometry.crops import BODY_SIZE
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.placement import facing
@@ -49,9 +46,7 @@ _SHARES = _landmarks()
 class Prompter:
     """Tells the open model of people. components (10, 10): of body.open_hands.shape_components."""
 
-    def __init__(self, components: np.ndarray | None = None):
-        if components is None:
-            components = shape_components(BodyModel.load(), load_or_build()[0])
+    def __init__(self, components: np.ndarray):
         self._components = components.astype(np.float32)
 
     def __call__(self, evidence: Evidence) -> tuple[dict[str, HandBoxes], Prompts]:

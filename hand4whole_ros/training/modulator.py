@@ -46,7 +46,7 @@ def train_cham(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
         said = [say(average, seen, measured) for seen in some(measured)]
         network.hand_control_net = cham
         found = body_figures(BodyPose(*(torch.cat(part) for part in zip(*said))), bodies_of_some(measured), bones)
-        return {'wrist_deg': found.pop('wrist_deg'), **found}
+        return {'wrist_deg': found.pop('wrist_deg'), **found}   # kept by its wrists: they are what CHAM is for
     cham = network.hand_control_net
     best = train(cham, losses, schedule(steps, rate), folder, 'cham', torch.no_grad()(figures))
     network.hand_control_net = cham
