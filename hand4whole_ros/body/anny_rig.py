@@ -14,11 +14,11 @@ import gzip
 import warnings
 
 import numpy as np
-import roma
 import torch
 from torch import Tensor
 
 from .. import skeleton
+from ..light_roma import roma
 
 _ANNY_FINGER = {'thumb': 1, 'index': 2, 'middle': 3, 'ring': 4, 'pinky': 5}
 _SUFFIX = {'left': 'L', 'right': 'R'}

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import roma
 import torch
 from smplx.lbs import lbs
 from smplx.vertex_ids import vertex_ids
 from torch import Tensor, nn
 
 from .. import skeleton
+from ..light_roma import roma
 from .npz_file import check_shapes, read_npz
 
 NUM_VERTICES, NUM_JOINTS, NUM_BETAS = 778, 16, 10

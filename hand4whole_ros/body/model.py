@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import roma
 import torch
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
@@ -22,6 +21,7 @@ from .. import skeleton
 from ..estimate import WholeBodyEstimate
 from ..geometry.kinematics import forward_kinematics
 from ..geometry.mesh import boundary_ring, submesh_faces
+from ..light_roma import roma
 from .npz_file import BodyModelError
 from .open_body import TIPS_KEY, OpenBodyUnavailable, load_or_build
 from .skinning import Chain, Skin

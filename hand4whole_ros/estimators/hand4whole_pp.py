@@ -11,7 +11,6 @@ import time
 from dataclasses import replace
 
 import numpy as np
-import roma
 import torch
 
 from .. import detection, skeleton
@@ -29,6 +28,7 @@ from ..geometry.camera import Intrinsics
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box, virtual_camera
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.placement import place_in_camera
+from ..light_roma import roma
 from ..networks.hand4whole_pp import (
     HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes)
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable

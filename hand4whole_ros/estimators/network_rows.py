@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import roma
 import torch
 from torch import Tensor
 
 from .. import skeleton
 from ..keypoints import HAND_KEYPOINTS
+from ..light_roma import roma
 from ..networks.hand4whole_pp import SIDES, HandBoxes, WholeBody
 
 #: Joints that a row holds: those of the body.

@@ -10,7 +10,6 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-import roma
 import torch
 
 from .. import skeleton
@@ -26,6 +25,7 @@ from ..estimate import WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..geometry.placement import place_in_camera
+from ..light_roma import roma
 from ..networks.hand4whole_pp import HandBoxes, Said
 from ..networks.prompts import Prompts
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-import roma
 import torch
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.kinematics import forward_kinematics
 from ..geometry.placement import facing
+from ..light_roma import roma
 from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes, WholeBody
 from ..networks.prompts import Prompts
 from ..networks.strategy import Strategy

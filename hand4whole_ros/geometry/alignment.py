@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 
-import roma
 import torch
 from torch import Tensor
+
+from ..light_roma import roma
 
 
 def rigid_alignment(source: Tensor, target: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import roma
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +20,7 @@ from ..body.mano import pose_as_right
 from ..body.published import PublishedBody
 from ..geometry.crops import body_picture, roi_align
 from ..geometry.hand_boxes import ROOM
+from ..light_roma import roma
 from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAMConfig, HandFeatures
 from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
 from .prompts import Prompt, Prompts

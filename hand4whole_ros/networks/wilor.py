@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import roma
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..geometry.rotations import rotation_from_6d_columns
+from ..light_roma import roma
 from .prompts import FirstGuess, Prompt, PromptConfig, PromptEncoder
 from .vit import VIT_H, VIT_TINY, ViT, ViTConfig
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import roma
-
 from .. import skeleton
 from ..estimate import HandEstimate, WholeBodyEstimate
+from ..light_roma import roma
 
 _PARAMETERS = tuple(skeleton.POSE_SLICES) + ('betas', 'expression', 'transl', 'bbox_xyxy')
 
