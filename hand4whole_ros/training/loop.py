@@ -40,27 +40,19 @@ class Schedule:
 
 def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor]], schedule: Schedule, folder: Path, name: str,
           measure: Callable[[nn.Module], dict[str, float]] | None = None, progress: bool = True) -> nn.Module:
-    """Train the parameters of `module` that want gradients; returns its average, with the best measurement last.
+    """Train the parameters of `module` that want gradients; returns the average of its weights that measured best.
 
     losses: of a step, whose numbers must follow from the step alone, so that a training that was stopped goes on as if
-    it had not been. measure: figures of the averaged module; the first one, small where good, decides which average is
-    kept. In the folder: NAME.pt to go on from, NAME.jsonl with a line of figures every so many steps, events for
-    TensorBoard where that is installed. Raises FloatingPointError where a loss is no number.
+    it had not been. measure: figures of the averaged module, before the first step, too; the first one, small where
+    good, decides which average is kept: what it began with, if nothing was better. In the folder: NAME.pt to go on
+    from, NAME.jsonl with a line of figures each time, events for TensorBoard where that is installed. Raises
+    FloatingPointError where a loss is no number.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    state, log = folder / f'{name}.pt', folder / f'{name}.jsonl'
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=schedule.rate, weight_decay=schedule.decay, betas=(0.9, 0.98))
-    average = copy.deepcopy(module)
-    best, first, sums = (math.inf, None), 0, {}
-    if state.exists():
-        saved = torch.load(state, weights_only=True)
-        module.load_state_dict(saved['module'])
-        average.load_state_dict(saved['average'])
-        optimizer.load_state_dict(saved['optimizer'])
-        first, best = saved['step'], (saved['best_figure'], saved['best'])
-    writer = _events(folder, name)
-    for step in tqdm(range(first, schedule.steps), name, schedule.steps, initial=first, unit='step',
+    kept = _Kept(module, optimizer, folder, name, measure)
+    for step in tqdm(range(kept.step, schedule.steps), name, schedule.steps, initial=kept.step, unit='step',
                      disable=not progress, mininterval=5):
         for group in optimizer.param_groups:
             group['lr'] = schedule.rate_at(step)
@@ -73,31 +65,71 @@ def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor]], schedul
         loss.backward()
         nn.utils.clip_grad_norm_(trained, schedule.clip)
         optimizer.step()
-        _follow(average, module, min(schedule.average, (step + 1) / (step + 10)))
-        for key, value in {'loss': loss, **parts}.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        done = step + 1
-        if done % schedule.measure_every == 0 or done == schedule.steps:
-            count = schedule.measure_every if done % schedule.measure_every == 0 else done % schedule.measure_every
-            average.eval()
-            figures = {} if measure is None else measure(average)
-            line = {'step': done, **{key: value / count for key, value in sums.items()}, **figures}
-            sums = {}
-            if figures and next(iter(figures.values())) < best[0]:
-                best = next(iter(figures.values())), copy.deepcopy(average.state_dict())
-            with open(log, 'a') as stream:
-                stream.write(json.dumps({key: round(value, 6) for key, value in line.items()}) + '\n')
-            if writer is not None:
-                for key, value in line.items():
-                    writer.add_scalar(key, value, done)
-            part = state.with_suffix('.part')
-            torch.save({'module': module.state_dict(), 'average': average.state_dict(),
-                        'optimizer': optimizer.state_dict(), 'step': done, 'best_figure': best[0], 'best': best[1]},
-                       part)
-            os.replace(part, state)
-    if best[1] is not None:
-        average.load_state_dict(best[1])
-    return average.eval()
+        kept.follow({'loss': loss, **parts}, min(schedule.average, (step + 1) / (step + 10)))
+        if kept.step % schedule.measure_every == 0 or kept.step == schedule.steps:
+            kept.look()
+            kept.save()
+    return kept.best()
+
+
+class _Kept:
+    """What is kept of a training: averaged weights, the best of them, the log, and where to go on."""
+
+    def __init__(self, module, optimizer, folder, name, measure):
+        self.step, self.average = 0, copy.deepcopy(module)
+        self._module, self._optimizer, self._measure = module, optimizer, measure
+        self._state, self._log = folder / f'{name}.pt', folder / f'{name}.jsonl'
+        self._best_figure, self._best = math.inf, None
+        self._sums, self._count = {}, 0
+        self._writer = _events(folder, name)
+        if self._state.exists():
+            self._go_on()
+        else:
+            self._log.unlink(missing_ok=True)
+            self.look()
+
+    def follow(self, losses, keep):
+        """Take the module's weights after a step into the average, and count what it cost."""
+        self.step += 1
+        _follow(self.average, self._module, keep)
+        self._count += 1
+        for key, value in losses.items():
+            self._sums[key] = self._sums.get(key, 0.0) + float(value.detach())
+
+    def look(self):
+        """Measure the average; keep it where it is the best so far; a line for the log."""
+        figures = {} if self._measure is None else self._measure(self.average.eval())
+        means = {key: value / self._count for key, value in self._sums.items()}
+        self._sums, self._count = {}, 0
+        if figures and next(iter(figures.values())) < self._best_figure:
+            self._best_figure, self._best = next(iter(figures.values())), copy.deepcopy(self.average.state_dict())
+        line = {'step': self.step, **means, **figures}
+        with open(self._log, 'a') as stream:
+            stream.write(json.dumps({key: round(value, 6) for key, value in line.items()}) + '\n')
+        if self._writer is not None:
+            for key, value in line.items():
+                self._writer.add_scalar(key, value, self.step)
+
+    def save(self):
+        """All that is needed to go on; a reader sees the old file or the whole new one."""
+        part = self._state.with_suffix('.part')
+        torch.save({'module': self._module.state_dict(), 'average': self.average.state_dict(),
+                    'optimizer': self._optimizer.state_dict(), 'step': self.step, 'best_figure': self._best_figure,
+                    'best': self._best}, part)
+        os.replace(part, self._state)
+
+    def best(self):
+        """The average that measured best; the last one where nothing was measured."""
+        if self._best is not None:
+            self.average.load_state_dict(self._best)
+        return self.average.eval()
+
+    def _go_on(self):
+        saved = torch.load(self._state, weights_only=True)
+        self._module.load_state_dict(saved['module'])
+        self.average.load_state_dict(saved['average'])
+        self._optimizer.load_state_dict(saved['optimizer'])
+        self.step, self._best_figure, self._best = saved['step'], saved['best_figure'], saved['best']
 
 
 def _follow(average, module, keep):
