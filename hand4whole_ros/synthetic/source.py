@@ -43,9 +43,10 @@ class Source:
             index += 1
 
 
-def sheet(count: int = 24, seed: int = 0, columns: int = 6, close_ups: float = CLOSE_UPS) -> np.ndarray:
+def sheet(count: int = 24, seed: int = 0, columns: int = 6, close_ups: float = CLOSE_UPS, at_ease: float = 0.0
+          ) -> np.ndarray:
     """A picture of the first `count` pictures of a source."""
-    source = Source(seed, close_ups=close_ups)
+    source = Source(seed, close_ups=close_ups, at_ease=at_ease)
     return contact_sheet([source[k][0] for k in range(count)], columns=columns, tile_width=280, gap=4)
 
 
@@ -58,8 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--seed', type=int, default=0, help='of the source (0)')
     parser.add_argument('--close-ups', type=float, default=CLOSE_UPS, metavar='SHARE',
                         help=f'how many show hands only, 0 to 1 ({CLOSE_UPS})')
+    parser.add_argument('--at-ease', type=float, default=0.0, metavar='SHARE',
+                        help='of the others, how many stand at ease before the camera, 0 to 1 (0)')
     options = parser.parse_args(arguments)
-    picture = sheet(options.count, options.seed, close_ups=options.close_ups)
+    picture = sheet(options.count, options.seed, close_ups=options.close_ups, at_ease=options.at_ease)
     try:
         written = cv2.imwrite(str(options.output), picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 80))
     except cv2.error:
