@@ -24,7 +24,9 @@ from ..detection import DetectorUnavailable
 from ..estimate import WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
+from ..geometry.kinematics import local_from_global
 from ..geometry.placement import place_in_camera
+from ..geometry.reaching import reach
 from ..light_roma import roma
 from ..networks.hand4whole_pp import HandBoxes, Said
 from ..networks.prompts import Prompts
@@ -38,6 +40,10 @@ NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
 
 #: Measured best, see docs/accuracy.md.
 BEST_WRIST = 'copy'
+
+#: How far arms are turned from where the network has them to where they are seen. In space it makes no difference, on
+#: the whole; in the picture wrists come nearer to where they are.
+TRUST_IN_SEEN = 0.5
 
 
 class Told(NamedTuple):
@@ -111,16 +117,21 @@ class OpenEstimator(Estimator):
                                                                         self._strategy)[0]
             if side in look.hands:
                 own_shape = self._strategy.hand_shape == 'hand' and bool(exists[0])
-                hands[side] = SeenHand(skeleton.OK, look.hand_confidence[side],
-                                       said.hands[side].betas[0] if own_shape else None, bbox_xyxy=look.hand_box(side))
+                hands[side] = SeenHand(
+                    skeleton.OK, look.hand_confidence[side], said.hands[side].betas[0] if own_shape else None,
+                    look.hands[side][:, :2], look.hand_box(side))
         betas = said.body.betas[0].double()
-        joints = self.body.skeleton(torch.from_numpy(local), betas, pelvis=torch.zeros(3)).joints[:NUM_BODY]
-        seen = intrinsics.project(told.evidence.joints[0, :NUM_BODY].astype(np.float64))
-        turn, transl = place_in_camera(joints, seen, box[:2] + box[2:] / 2, intrinsics)
-        local[0] = _rotvec(torch.from_numpy(turn) @ said.body.global_orient[0].double())
+        posed = self.body.skeleton(torch.from_numpy(local), betas, pelvis=torch.zeros(3))
+        joints, rotations = posed.joints[:NUM_BODY], posed.joint_rotations[:NUM_BODY]
+        fitted = told.evidence.joints[0, :NUM_BODY].astype(np.float64)
+        turn, transl = place_in_camera(joints, intrinsics.project(fitted), box[:2] + box[2:] / 2, intrinsics)
+        joints = joints @ turn.T + transl
+        seen = fitted / fitted[:, 2:] * joints[:, 2:]      # as far away as the network says, where it is seen
+        rotations = reach(turn @ rotations, joints, joints + TRUST_IN_SEEN * (seen - joints))
+        local[:NUM_BODY] = _rotvec(local_from_global(torch.from_numpy(rotations), skeleton.PARENTS[:NUM_BODY]))
         return described(self.body, local, betas, np.zeros(NUM_EXPRESSION), intrinsics,
                          bbox_xyxy=look.body_box(intrinsics.width, intrinsics.height), confidence=look.confidence,
-                         hands=hands, pelvis=turn @ joints[0] + transl, stage_times=times)
+                         hands=hands, pelvis=joints[0], stage_times=times)
 
 
 def _rotvec(rotations):
