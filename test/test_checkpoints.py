@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fault_figures import note
 
 from hand4whole_ros.checkpoints import CheckpointError, command, random_weights, selection
 from hand4whole_ros.checkpoints import hand4whole_pp as loading
@@ -102,6 +103,29 @@ def test_a_network_in_the_official_layout_comes_back(folder, network, outputs, z
         assert torch.equal(found.state_dict()[name], value), name
     for name, value in run_once(found).items():
         assert torch.equal(outputs[name], value), name
+
+
+def test_weights_that_vanish_after_the_start(folder, network, outputs):
+    """They are mapped from their files, whose bytes stay for as long as somebody has them open."""
+    files = [folder / 'snapshot_6.pth', folder / 'wilor_final.ckpt']
+    write(folder, network)
+    for removed in (True, False):
+        found = load_hand4whole_pp(Store(folder), TINY)
+        for path in files:
+            if removed:
+                path.unlink()
+            else:       # as a download does that is finished
+                path.with_suffix('.part').write_bytes(b'something else')
+                path.with_suffix('.part').replace(path)
+        for name, value in run_once(found).items():
+            assert torch.equal(outputs[name], value), name
+        if removed:
+            says(folder, 'snapshot_6.pth is not in')
+            write(folder, network)
+        else:
+            says(folder, 'cannot be read as a torch checkpoint')
+    note('weights vanish after the start', 'both checkpoints are deleted, or replaced by other bytes, once they are '
+         'loaded', 2, 'the same numbers as before from the loaded network; loading anew is one line')
 
 
 @pytest.mark.parametrize('packs', [True, False])

@@ -35,7 +35,7 @@ def node(tmp_path_factory):
 @pytest.fixture(scope='module')
 def camera(node):
     peer = Peer(node.namespace, diagnostics=True)
-    assert peer.until(lambda: peer.value('state') == 'active', 30), node.log()
+    assert peer.until(lambda: peer.value('state') == 'active', 120), node.log()
     peer.answer(picture())
     yield peer
     peer.close()
@@ -61,7 +61,7 @@ def test_a_camera_unplugged_and_back(camera):
     for _ in range(6):
         plugged_in(camera, RELIABLE)
         waited.append(seconds_to_a_pose(camera))
-    assert max(waited) < 5
+    assert max(waited) < 15
     note('the camera is unplugged and comes back', 'its publisher is destroyed and made again', len(waited),
          f'a pose {np.median(waited):.2f} s after the first image, {max(waited):.2f} s at most')
 
@@ -72,7 +72,7 @@ def test_a_camera_back_with_other_quality_of_service_and_size(camera):
         plugged_in(camera, qos)
         waited.append(seconds_to_a_pose(camera, picture(1, width=width, height=height)))
     plugged_in(camera, RELIABLE)
-    assert max(waited) < 8
+    assert max(waited) < 15
     note('the camera comes back otherwise', 'best effort, reliable and latched publishers in turn, 64 x 48 to '
          '1280 x 720', len(waited), f'a pose {np.median(waited):.2f} s after the first image, {max(waited):.2f} s at '
          'most')

@@ -28,7 +28,7 @@ def node(tmp_path_factory):
 def camera(node):
     peer = Peer(node.namespace, topics=[name for name in TYPES if name not in ('markers', 'overlay', 'skeleton')],
                 tf=True, diagnostics=True)
-    assert peer.until(lambda: peer.value('state') == 'active', 30), node.log()
+    assert peer.until(lambda: peer.value('state') == 'active', 120), node.log()
     peer.answer(picture())
     yield peer
     peer.close()
@@ -76,7 +76,7 @@ def test_no_number_on_the_wire_is_other_than_finite(camera):
     assert len(camera.answer(picture(2)).poses) == 2
     checked = sum(check(message) for key, got in camera.got.items() if key != 'diagnostics' for message in got)
     assert checked > 1000 and camera.got['poses']
-    note('the same over the wire', 'impossible people of 40 seeds, two in each image', images,
+    note('the estimator says nonsense, over the wire', 'impossible people of 40 seeds, two in each image', images,
          f'{checked:,} numbers received on poses, operator topics and /tf, all finite')
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -21,6 +22,9 @@ from hand4whole_ros.view import sheet
 
 #: Seconds in which a node has to end.
 SOON = 2.0
+
+#: How many nodes get a signal at a random moment.
+MOMENTS = 10
 
 
 @pytest.fixture
@@ -87,6 +91,29 @@ def test_a_signal_while_the_node_is_being_made():
     done = subprocess.run([sys.executable, '-c', code], text=True, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr     # rclpy warns of a publisher
     assert 'Traceback' not in done.stderr and 'wrong arguments' not in done.stderr, done.stderr
+
+
+def test_a_signal_at_any_moment():
+    """Moments from a seed, over all of a start and what comes after it."""
+    moments, times = random.Random(7), []
+    for k in range(MOMENTS):
+        node = subprocess.Popen([sys.executable, '-m', 'hand4whole_ros.ros.node'], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+        try:
+            maps = Path(f'/proc/{node.pid}/maps')
+            assert until(lambda maps=maps: 'numpy' in maps.read_text(), 60)
+            time.sleep(moments.uniform(0, 5))
+            started = time.monotonic()
+            node.send_signal((signal.SIGINT, signal.SIGTERM)[k % 2])
+            _, said = node.communicate(timeout=10)
+            times.append(time.monotonic() - started)
+            assert node.returncode == 0 and b'Traceback' not in said, said.decode()
+        finally:
+            node.kill()
+    assert max(times) < SOON, times
+    note('SIGINT or SIGTERM at any moment', 'at random moments within 5 s after its first library is there: while it '
+         'imports, loads, waits for images', len(times),
+         f'exit code 0 after {np.median(times):.2f} s, {max(times):.2f} s at most')
 
 
 def until(condition, timeout):
@@ -212,7 +239,8 @@ def test_a_full_disk_is_one_line(tmp_path):
     said = dict(line.split(': ', 1) for line in done.stdout.splitlines())
     assert set(said) == {'picture', 'video', 'animation', 'bag'}
     for what, line in said.items():
-        note(f'the disk is full while a {what} is written', 'no file may grow beyond 40 kB', 1, line)
+        article = 'an' if what == 'animation' else 'a'
+        note(f'the disk is full while {article} {what} is written', 'no file may grow beyond 40 kB', 1, line)
 
 
 def write_all(folder):

@@ -197,8 +197,8 @@ def test_the_node_lives_through_all_of_it(tmp_path, transport):
         assert refused > SENT / 4 and node.process.poll() is None
         assert 'Traceback' not in node.log() and 'a callback failed' not in node.log(), node.log()
         lines = len(node.log().splitlines())
-        note(f'the same into a running node, {transport}', f'serialised bytes published as image and camera_info over '
-             f'Fast DDS, 300 a second (seed {SEEDS[0]})', SENT + SENT // 2,
+        note(f'random bytes into a running node, {transport}', 'serialised bytes published as image and camera_info '
+             f'over Fast DDS, 300 a second (seed {SEEDS[0]})', SENT + SENT // 2,
              f'{refused} images refused, the rest overtaken by newer ones; {lines} lines in the log; a good image '
              'afterwards gives its pose')
     finally:

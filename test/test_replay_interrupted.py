@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 import yaml
 from bag_maker import files, messages, write
+from fault_figures import note
 from scripted_node import SLOW, picture
 from scripted_replay import QuickEstimator, replay
 
 from hand4whole_ros import cli
+from hand4whole_ros.replay.journal import Journal
 
 SCRIPT = [sys.executable, str(Path(__file__).with_name('scripted_replay.py'))]
-COUNT = 10
+COUNT = 16
 
 
 @pytest.fixture(scope='module')
@@ -55,8 +57,12 @@ def test_killed_and_the_same_in_the_end(slow, tmp_path, caplog):
     source, whole = slow
     output, partial = tmp_path / 'out', tmp_path / 'out.partial'
     process = start(source, output)
+    process.send_signal(signal.SIGSTOP)     # or it would be done before this process comes to ask
     with pytest.raises(ValueError, match='another process is working on'):
         replay(source, '--output', output)
+    process.send_signal(signal.SIGCONT)
+    for _ in range(3):
+        grown(process, partial / 'estimates', (partial / 'estimates').stat().st_size)
     process.kill()
     process.wait()
     assert not output.exists()
@@ -67,9 +73,12 @@ def test_killed_and_the_same_in_the_end(slow, tmp_path, caplog):
     journal = partial / 'estimates'
     with journal.open('r+b') as file:       # as if it had been killed within a record
         file.truncate(journal.stat().st_size - 7)
+    done = len(Journal(journal))
     assert replay(source, '--output', output) == 0
     assert 'going on with' in caplog.text
     assert files(output) == whole and not partial.exists()
+    note('a replay is killed', 'SIGKILL, and the last record of its journal cut off', 1,
+         f'{done} of {COUNT} images were kept; the same command ends with the bytes of a replay that was not killed')
 
 
 def test_processes_that_are_killed(slow, tmp_path):
@@ -88,12 +97,14 @@ def test_processes_that_are_killed(slow, tmp_path):
     workers = children(process.pid)
     process.kill()
     process.wait()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while any('spawn_main' in command(pid) for pid in workers):
         assert time.monotonic() < end, 'workers outlive the one they work for'
         time.sleep(0.05)
     assert replay(source, '--output', output) == 0
     assert files(output) == whole
+    note('a worker of a replay is killed, then all of it', 'SIGKILL to one of two processes, then to the one they '
+         'work for', 2, 'others do its images again; no process stays behind; the same bytes in the end')
 
 
 def children(pid):
@@ -135,6 +146,8 @@ def test_ctrl_c_says_how_to_go_on_and_pictures_that_are_drawn_are_kept_too(tmp_p
         assert replay(source, '--output', output, *words) == 0
         results.append(files(output))
     assert results[0] == results[1]
+    note('Ctrl-C during a replay', 'at the third image, overlays and markers asked for', 1,
+         'two images are kept, and said; the same bytes in the end')
 
 
 def test_a_full_disk_is_one_line_and_costs_nothing(slow, tmp_path):
@@ -151,6 +164,8 @@ def test_a_full_disk_is_one_line_and_costs_nothing(slow, tmp_path):
     assert not output.exists() and (tmp_path / 'out.partial' / 'estimates').stat().st_size > 20_000
     assert replay(source, '--output', output) == 0
     assert files(output) == whole
+    note('the disk is full during a replay', 'no file may grow beyond 30 kB', 1,
+         'one line, no output; once there is room the same command ends with the same bytes')
 
 
 def test_force_takes_the_place_of_an_output_and_of_other_work(tmp_path):

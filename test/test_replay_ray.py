@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from bag_maker import files, messages, write
+from fault_figures import note
 from scripted_node import SLOW, picture
 from scripted_replay import replay
 
@@ -41,11 +42,11 @@ def test_a_cluster_gives_the_same_though_a_worker_is_killed(tmp_path):
     for name in ('one', 'many'):
         (tmp_path / name).mkdir()
     assert replay(source, '--output', tmp_path / 'one' / 'out') == 0
-    journal, killed = tmp_path / 'many' / 'out.partial' / 'estimates', []
+    journal, killed, ended = tmp_path / 'many' / 'out.partial' / 'estimates', [], threading.Event()
 
     def kill_one():
-        end = time.monotonic() + 120
-        while not killed and time.monotonic() < end:
+        # Ray's workers give way to everything else: on a busy machine it takes minutes until they begin.
+        while not killed and not ended.is_set():
             if journal.exists() and journal.stat().st_size > 10_000:
                 for pid in busy_workers()[:1]:
                     os.kill(pid, signal.SIGKILL)
@@ -53,10 +54,15 @@ def test_a_cluster_gives_the_same_though_a_worker_is_killed(tmp_path):
             time.sleep(0.05)
     killer = threading.Thread(target=kill_one)
     killer.start()
-    assert replay(source, '--output', tmp_path / 'many' / 'out', '--ray', 'local') == 0
-    killer.join()
+    try:
+        assert replay(source, '--output', tmp_path / 'many' / 'out', '--ray', 'local') == 0
+    finally:
+        ended.set()
+        killer.join()
     assert killed
     assert files(tmp_path / 'many' / 'out') == files(tmp_path / 'one' / 'out')
+    note('a worker of a Ray cluster is killed', 'SIGKILL to one that has an image in hand, on a cluster of one machine',
+         1, 'the new bag is that of one process, byte for byte')
 
 
 def test_no_cluster_is_one_line(tmp_path):

