@@ -196,3 +196,15 @@ def test_the_open_model_says_what_it_lacks(tmp_path):
         estimators.create(EstimatorConfig('open', body_model=tmp_path / 'SMPLX_NEUTRAL.npz'))
     with pytest.raises(EstimatorUnavailable, match='none.npz: no such file; hand4whole train pack'):
         estimators.create(EstimatorConfig('open', open_model=tmp_path / 'none.npz'))
+
+
+def test_the_open_model_says_the_same_in_half_precision(people_seen):
+    said = {}
+    for precision in ('fp32', 'bf16'):
+        made = estimators.create(EstimatorConfig('open', static_images=True, precision=precision))
+        assert made.device == f'cpu {precision}'
+        said[precision] = [made.estimate(image, truth.intrinsics)[0] for image, truth in people_seen[:3]]
+        made.close()
+    for exact, half in zip(*said.values()):
+        assert (exact.joints - half.joints).norm(dim=1).max() < 0.003
+        assert not torch.equal(exact.joints, half.joints)

@@ -51,6 +51,11 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def precision_name(kind: torch.dtype) -> str:
+    """The name in PRECISIONS."""
+    return next(name for name, one in PRECISIONS.items() if one == kind)
+
+
 def multiplies_bf16() -> bool:
     """Whether this processor has instructions for bf16 matrices (AVX-512 BF16 or AMX)."""
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()

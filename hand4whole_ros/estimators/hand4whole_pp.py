@@ -32,7 +32,7 @@ from ..light_roma import roma
 from ..networks.hand4whole_pp import (
     HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes)
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
-from .devices import PRECISIONS, pick_device, pick_precision
+from .devices import pick_device, pick_precision, precision_name
 from .network_rows import NUM_BODY, download
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Hand4WholePPEstimator(Estimator):
         #: People in one pass of the network.
         self._at_once = config.max_people
         #: What products are computed in, by the names of devices.PRECISIONS.
-        self.precision = next(name for name, kind in PRECISIONS.items() if kind == precision)
+        self.precision = precision_name(precision)
         self.device = f'{self._device} {self.precision}'
 
     def _load(self, config, store, published, precision):

@@ -19,6 +19,7 @@ from ..body.open_hands import load_open_body, shape_components
 from ..body.posing import SeenHand, described
 from ..body.smplx_file import NUM_EXPRESSION
 from ..checkpoints import CheckpointError
+from ..checkpoints.hand4whole_pp import made_ready
 from ..checkpoints.open_model import load_open_model
 from ..detection import DetectorUnavailable
 from ..estimate import WholeBodyEstimate
@@ -31,11 +32,14 @@ from ..light_roma import roma
 from ..networks.hand4whole_pp import HandBoxes, Said
 from ..networks.prompts import Prompts
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
+from .devices import pick_precision, precision_name
 from .evidence import Evidence, evidence_of
 from .first_look import FirstLook, Looker
 from .prompting import Prompter
 
 NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
+
+_DEVICE = torch.device('cpu')
 
 
 #: Measured best, see docs/accuracy.md.
@@ -67,11 +71,14 @@ class OpenEstimator(Estimator):
         try:
             self._strategy = config.strategy(BEST_WRIST)
             published = load_open_body()
-            self.network = load_open_model(published, config.open_model)
+            precision = pick_precision(config.precision, _DEVICE)
+            self.network = made_ready(load_open_model(published, config.open_model), _DEVICE, precision)
             self.body = HandedBody(published)
             self._looker = Looker(self.body.kinematics, config.static_images)
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
+        self.precision = precision_name(precision)
+        self.device = f'{_DEVICE} {self.precision}'
         self._prompter = Prompter(shape_components(self.body, published.arrays))
 
     @torch.inference_mode()

@@ -94,7 +94,20 @@ def roi_align(pictures: Tensor, boxes_xyxy: Tensor, size: tuple[int, int] = (256
     box = boxes_xyxy.to(pictures.device, torch.float32)
     across = _roi_weights(box[:, 0], box[:, 2], size[1], width).to(pictures.dtype)
     down = _roi_weights(box[:, 1], box[:, 3], size[0], height).to(pictures.dtype)
+    if pictures.device.type == 'cpu' and len(pictures):    # a GPU would be waited for
+        return torch.stack([_within(*one) for one in zip(down, pictures, across)])
     return down[:, None] @ pictures @ across[:, None].transpose(-1, -2)
+
+
+def _within(down, picture, across):
+    """The same for one picture (C, H, W), without the rows and columns that give nothing."""
+    rows, columns = (_used(weights) for weights in (down, across))
+    return down[:, rows] @ picture[:, rows, columns] @ across[:, columns].mT
+
+
+def _used(weights):
+    used = weights.any(dim=0).nonzero()[:, 0]
+    return slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
 
 
 def _roi_weights(start: Tensor, end: Tensor, bins: int, length: int) -> Tensor:

@@ -177,6 +177,8 @@ class Hand4WholePP(nn.Module):
         """Take the transformers and CHAM to `dtype`; the small face, heads, rotations and meshes stay in float32."""
         for part in (self.encoder, self.hand_control_net, self.wilor.backbone, self.wilor.refine_net):
             part.to(dtype)
+        if self.wilor.backbone.guess is not None:
+            self.wilor.backbone.guess.float()   # it speaks of rotations
         return self
 
     def finger_pose(self, side: str, hands: PlacedHands, exists: Tensor, strategy: Strategy = PUBLISHED) -> Tensor:

@@ -51,7 +51,7 @@ class FirstGuess(nn.Module):
     """Prompt -> (B, num_guess): the answer that came with it, and what an MLP adds: nothing, when freshly made."""
 
     #: Added in training to what is told, in its standard deviations.
-    NOISE = 0.15
+    NOISE = 0.1
 
     def __init__(self, config: PromptConfig, width: int = 768, depth: int = 3):
         super().__init__()
@@ -63,7 +63,7 @@ class FirstGuess(nn.Module):
         widths = (told, *[width] * depth)
         self.hidden = nn.Sequential(*(layer for before, after in zip(widths, widths[1:])
                                       for layer in (nn.Linear(before, after), nn.GELU(), nn.LayerNorm(after),
-                                                    nn.Dropout(0.3))))
+                                                    nn.Dropout(0.2))))
         self.out = nn.Linear(width, config.num_guess)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
