@@ -26,7 +26,13 @@ BATCH = 1024
 def train_guesses(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
                   seed: int = 0, rate: float = 1e-3) -> None:
     """Train both, in place."""
-    schedule = Schedule(steps, rate, decay=0.05, measure_every=max(min(250, steps), 1))
+    train_body_guess(network, learnt, measured, bones, folder, steps, seed, rate)
+    train_hand_guess(network, learnt, measured, bones, folder, steps, seed, rate)
+
+
+def train_body_guess(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
+                     seed: int = 0, rate: float = 1e-3) -> None:
+    """Train the body expert's, in place."""
     regressor = network.body_regressor
     guess = _prepared(regressor.guess, learnt.prompts.body)
 
@@ -34,30 +40,31 @@ def train_guesses(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bon
         transl = prompt.whole.new_zeros(len(prompt.whole), 3)
         return regressor.pose(module(prompt), transl)
 
-    def of_bodies(step):
+    def losses(step):
         rows = draw(len(learnt), BATCH, step, seed)
         return body_losses(say(guess, take(learnt.prompts.body, rows)), learnt.body.take(rows), bones)
 
     @torch.no_grad()
-    def figures_of_bodies(module):
+    def figures(module):
         return body_figures(say(module, measured.prompts.body), measured.body, bones)
-    regressor.guess.load_state_dict(
-        train(guess, of_bodies, schedule, folder, 'body_guess', figures_of_bodies).state_dict())
+    guess.load_state_dict(train(guess, losses, _schedule(steps, rate), folder, 'body_guess', figures).state_dict())
 
-    hand = network.wilor.backbone
+
+def train_hand_guess(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
+                     seed: int = 0, rate: float = 1e-3) -> None:
+    """Train the hand expert's, in place."""
     told, true = learnt.right_hands
-    guess_hand = _prepared(hand.guess, told)
+    guess = _prepared(network.wilor.backbone.guess, told)
 
-    def of_hands(step):
+    def losses(step):
         rows = draw(len(true.betas), BATCH, step, seed)
-        return hand_losses(*_hand(guess_hand(take(told, rows))), true.take(rows), bones)
+        return hand_losses(*_hand(guess(take(told, rows))), true.take(rows), bones)
 
     @torch.no_grad()
-    def figures_of_hands(module):
+    def figures(module):
         prompt, target = measured.right_hands
         return hand_figures(*_hand(module(prompt)), target, bones)
-    hand.guess.load_state_dict(
-        train(guess_hand, of_hands, schedule, folder, 'hand_guess', figures_of_hands).state_dict())
+    guess.load_state_dict(train(guess, losses, _schedule(steps, rate), folder, 'hand_guess', figures).state_dict())
 
 
 def body_figures(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str, float]:
@@ -82,6 +89,10 @@ def hand_figures(rotations: torch.Tensor, betas: torch.Tensor, target: HandTarge
     keypoints = bones.right_hand(rotations, betas)
     return {'hand_pa_mm': _median(1e3 * metrics.pa_mpjpe(keypoints, target.keypoints)),
             'hand_wrist_deg': _median(metrics.rotation_angle(rotations[:, 0], target.rotations[:, 0]))}
+
+
+def _schedule(steps, rate):
+    return Schedule(steps, rate, decay=0.05, measure_every=max(min(250, steps), 1))
 
 
 def _hand(guess):
