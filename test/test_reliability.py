@@ -34,7 +34,8 @@ WANTED = {
     'a replay that is killed': 'a replay is killed',
     'time that jumps back': 'a bag starts over',
     'bags that unpack to more than there is room for': 'a message in a bag that unpacks to 4 GB',
-    'a camera for a while': '20 s of a camera'}
+    'a camera for a while': '20 s of a camera',
+    'half an hour of a camera': '30 minutes of a camera'}
 
 
 def rows_of_the_page():
