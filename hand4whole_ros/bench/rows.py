@@ -54,6 +54,7 @@ ROWS = {
     'overload_age_ms_p99': Row('age of poses, camera 60 Hz, estimator 100 ms, 99th percentile', 'ms', 'overload', 250),
     'overload_rss_mb_per_minute': Row('growth of the node\'s memory meanwhile', 'MB/min', 'overload'),
     'first_pose_s': Row('start of the node to its first pose, mediapipe', 's', 'first_pose', 15),
+    'first_pose_open_s': Row('the same, open', 's', 'first_pose', 15),
     'first_pose_hand4whole_pp_s': Row('the same, hand4whole_pp', 's', 'first_pose', 15),
 }
 

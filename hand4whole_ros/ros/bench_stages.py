@@ -118,7 +118,9 @@ def first_pose(at_hand: FilesAtHand, size: str = 'full') -> dict:
         estimators.create(estimators.EstimatorConfig('mediapipe')).close()  # the open body is built here, once
     except estimators.EstimatorUnavailable as error:
         raise Unmeasured(str(error)) from error
-    figures, why, key = {'first_pose_s': _first_pose(motion, pictures, 'mediapipe')}, {}, 'first_pose_hand4whole_pp_s'
+    figures = {'first_pose_s': _first_pose(motion, pictures, 'mediapipe'),
+               'first_pose_open_s': _first_pose(motion, pictures, 'open')}
+    why, key = {}, 'first_pose_hand4whole_pp_s'
     try:
         weights = 'published' if size == 'full' else 'random-tiny'
         figures[key] = _first_pose(motion, pictures, 'hand4whole_pp', f'weights_folder:={at_hand.folder()}',
