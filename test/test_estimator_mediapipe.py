@@ -86,6 +86,21 @@ def test_a_hand_out_of_the_picture_is_lost_and_relaxed(estimator, people_seen):
             assert torch.isfinite(hand.keypoints_3d).all()
 
 
+def test_a_person_of_whom_little_is_shown_stands_where_that_is_seen(estimator, people_seen):
+    shoulders, apart = [16, 17], []
+    for image, truth in people_seen[:5]:
+        lowest = int(truth.joints_2d[shoulders, 1].max()) + 60
+        middle, half = int(truth.joints_2d[15, 0]), 130
+        left = max(middle - half, 0)
+        part = np.ascontiguousarray(image[:lowest, left:middle + half])
+        camera = truth.intrinsics.cropped(left, 0, part.shape[1], part.shape[0])
+        for found in estimator.estimate(part, camera):
+            seen = camera.project(found.joints[shoulders].double().numpy())
+            width = np.linalg.norm(np.diff(truth.joints_2d[shoulders], axis=0))
+            apart.append(np.linalg.norm(seen - truth.joints_2d[shoulders] + (left, 0), axis=1).mean() / width)
+    assert len(apart) >= 3 and np.median(apart) < 0.075 and max(apart) < 0.11, apart
+
+
 def test_hands_behind_the_back_are_lost(estimator):
     from hand4whole_ros.estimators.kinematic_fit.chain import exp_so3
     from hand4whole_ros.synthetic import dataset, people

@@ -41,6 +41,9 @@ NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
 
 _DEVICE = torch.device('cpu')
 
+#: Joints in the picture that are enough to say where a person stands.
+_ENOUGH = 4
+
 
 #: Measured best, see docs/accuracy.md.
 BEST_WRIST = 'copy'
@@ -131,10 +134,17 @@ class OpenEstimator(Estimator):
         posed = self.body.skeleton(torch.from_numpy(local), betas, pelvis=torch.zeros(3))
         joints, rotations = posed.joints[:NUM_BODY], posed.joint_rotations[:NUM_BODY]
         fitted = told.evidence.joints[0, :NUM_BODY].astype(np.float64)
-        turn, transl = place_in_camera(joints, intrinsics.project(fitted), box[:2] + box[2:] / 2, intrinsics)
+        pixels = intrinsics.project(fitted)
+        size = np.array([intrinsics.width, intrinsics.height])
+        # What is beyond the picture was made up by the fit, and says nothing of where the person stands.
+        shown = ((pixels >= 0) & (pixels < size)).all(axis=1)
+        if shown.sum() < _ENOUGH:
+            shown[:] = True
+        turn, transl = place_in_camera(joints[shown], pixels[shown], box[:2] + box[2:] / 2, intrinsics)
         joints = joints @ turn.T + transl
         seen = fitted / fitted[:, 2:] * joints[:, 2:]      # as far away as the network says, where it is seen
-        rotations = reach(turn @ rotations, joints, joints + TRUST_IN_SEEN * (seen - joints))
+        trust = TRUST_IN_SEEN * shown[:, None]
+        rotations = reach(turn @ rotations, joints, joints + trust * (seen - joints))
         local[:NUM_BODY] = _rotvec(local_from_global(torch.from_numpy(rotations), skeleton.PARENTS[:NUM_BODY]))
         return described(self.body, local, betas, np.zeros(NUM_EXPRESSION), intrinsics,
                          bbox_xyxy=look.body_box(intrinsics.width, intrinsics.height), confidence=look.confidence,
