@@ -43,6 +43,8 @@ class NodeParameters:
     weights_folder: str = _parameter(
         '', 'Folder of the published weights and body models; empty for the one that `hand4whole weights list` '
             'names.', dynamic=False)
+    open_model: str = _parameter(
+        '', 'Weights for estimator open, of `hand4whole train`; empty for those shipped.', dynamic=False)
     precision: str = _parameter(
         'auto', "What the transformers' products are computed in. 'auto' is fp16 on a GPU, bf16 on a processor that "
                 "has instructions for it, else fp32. 'int8' is for processors, faster and less exact.",
