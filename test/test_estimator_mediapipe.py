@@ -146,6 +146,23 @@ def test_a_large_and_a_small_picture_of_one_person_agree(estimator, people_seen)
         assert (found - reference).norm(dim=1).median() < 0.12
 
 
+def test_any_part_of_a_picture_before_any_camera_gives_finite_numbers_or_nobody(estimator, people_seen):
+    rng, found = np.random.default_rng(0), 0
+    for k in range(24):
+        image, _ = people_seen[k % len(people_seen)]
+        height, width = rng.integers(60, 720, 2)
+        top, left = rng.integers(0, 721 - height), rng.integers(0, 721 - width)
+        focal = float(np.exp(rng.uniform(np.log(40), np.log(20000))))
+        camera = Intrinsics(focal, focal * rng.uniform(0.5, 2), rng.uniform(-width, 2 * width),
+                            rng.uniform(-height, 2 * height), int(width), int(height),
+                            tuple(rng.normal(0, 0.1, 5)) if k % 3 == 0 else ())
+        part = np.ascontiguousarray(image[top:top + height, left:left + width])
+        for person in estimator.estimate(part, camera):
+            found += 1
+            assert person.is_finite()
+    assert found >= 5
+
+
 def test_the_focal_length_sets_the_distance(estimator, people_seen):
     image, truth = people_seen[1]
     near = estimator.estimate(image, Intrinsics.from_focal(720, 720, 600.0))[0].joints[0, 2]

@@ -41,8 +41,8 @@ NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
 
 _DEVICE = torch.device('cpu')
 
-#: Joints in the picture that are enough to say where a person stands.
-_ENOUGH = 4
+#: Joints in the picture that are enough to say where a person stands, and how near they may be, m.
+_ENOUGH, _NEAREST = 4, 0.05
 
 
 #: Measured best, see docs/accuracy.md.
@@ -97,7 +97,7 @@ class OpenEstimator(Estimator):
         said = self.network.say(patches, told.boxes, self._strategy, told.prompts)
         times = {**told.look.stage_times, 'network': time.perf_counter() - started}
         estimate = self._describe(said, told, intrinsics, times)
-        return [estimate] if estimate.is_finite() else []
+        return [estimate] if estimate is not None and estimate.is_finite() else []
 
     def tell(self, image: np.ndarray, intrinsics: Intrinsics) -> Told | None:
         """What the network is told of the person in an image; None where nobody is seen."""
@@ -114,8 +114,8 @@ class OpenEstimator(Estimator):
         self._looker.close()
         self.network = None
 
-    def _describe(self, said: Said, told: Told, intrinsics, times) -> WholeBodyEstimate:
-        """What was said of one person -> the estimate, standing where the fitted body is seen."""
+    def _describe(self, said: Said, told: Told, intrinsics, times) -> WholeBodyEstimate | None:
+        """What was said of one person -> the estimate, standing where the fitted body is seen; None where it is not."""
         look, box = told.look, told.evidence.box[0]
         local = np.zeros((skeleton.NUM_JOINTS, 3))
         local[0] = _rotvec(said.body.global_orient[0])
@@ -136,13 +136,18 @@ class OpenEstimator(Estimator):
         fitted = told.evidence.joints[0, :NUM_BODY].astype(np.float64)
         pixels = intrinsics.project(fitted)
         size = np.array([intrinsics.width, intrinsics.height])
+        ahead = fitted[:, 2] > _NEAREST
         # What is beyond the picture was made up by the fit, and says nothing of where the person stands.
-        shown = ((pixels >= 0) & (pixels < size)).all(axis=1)
+        with np.errstate(invalid='ignore'):     # behind the camera there are no pixels
+            shown = ahead & ((pixels >= 0) & (pixels < size)).all(axis=1)
         if shown.sum() < _ENOUGH:
-            shown[:] = True
+            shown = ahead
+        if shown.sum() < _ENOUGH:
+            return None
         turn, transl = place_in_camera(joints[shown], pixels[shown], box[:2] + box[2:] / 2, intrinsics)
         joints = joints @ turn.T + transl
-        seen = fitted / fitted[:, 2:] * joints[:, 2:]      # as far away as the network says, where it is seen
+        # As far away as the network says, where it is seen.
+        seen = fitted / np.maximum(fitted[:, 2:], _NEAREST) * joints[:, 2:]
         trust = TRUST_IN_SEEN * shown[:, None]
         rotations = reach(turn @ rotations, joints, joints + trust * (seen - joints))
         local[:NUM_BODY] = _rotvec(local_from_global(torch.from_numpy(rotations), skeleton.PARENTS[:NUM_BODY]))
