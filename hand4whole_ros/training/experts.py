@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from .. import skeleton
+from .. import keypoints, skeleton
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.smpler_x import BodyPose
 from ..networks.wilor import HandCode, WiLoR, project_to_crop
@@ -18,14 +19,12 @@ from .lessons import Lessons
 from .loop import Schedule, draw, train
 from .looks import Look, hand_pictures, look
 from .losses import body_losses, hand_losses, places_loss
-from .targets import BodyTargets, HandTargets, joined_targets
+from .targets import NUM_BODY, BodyTargets, HandTargets, joined_targets
 
 BATCH = 32
 
-#: The first keypoints of the body expert are joints, of which the truth is known: skeleton joints in their order.
-KEYPOINT_JOINTS = [skeleton.JOINT[name] for name in (
-    'pelvis', 'left_hip', 'right_hip', 'left_knee', 'right_knee', 'left_ankle', 'right_ankle', 'neck', 'left_shoulder',
-    'right_shoulder', 'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist')]
+#: The first keypoints of the body expert are joints, of which the truth is known; the others lie on the skin.
+_JOINTS = list(itertools.takewhile(lambda joint: joint < NUM_BODY, keypoints.KEYPOINT_JOINTS))
 
 #: People of the held-out ones that are looked at when a training is measured.
 MEASURED = 384
@@ -59,8 +58,8 @@ def train_body(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
         seen = look(learnt, draw(len(learnt), BATCH, step, seed), accidents(seed, step))
         said, where = expert(seen.body_pictures(), seen.prompts.body)
         target = learnt.body.take(seen.rows)
-        places = ((where[:, :len(KEYPOINT_JOINTS), :2] + 0.5) / cells) * 2 - 1
-        return {**body_losses(said, target, bones), 'places': places_loss(places, target.places[:, KEYPOINT_JOINTS])}
+        places = ((where[:, :len(_JOINTS), :2] + 0.5) / cells) * 2 - 1
+        return {**body_losses(said, target, bones), 'places': places_loss(places, target.places[:, _JOINTS])}
 
     def figures(expert):
         said = [expert(seen.body_pictures(), seen.prompts.body)[0] for seen in some(measured)]
