@@ -17,6 +17,8 @@ BODY_JOINT_NAMES = (
     'right_ankle', 'spine3', 'left_foot', 'right_foot', 'neck', 'left_collar', 'right_collar', 'head',
     'left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist')
 
+NUM_BODY_JOINTS = len(BODY_JOINT_NAMES)
+
 #: The 55 joints of SMPL-X: 22 of the body, jaw and eyes, 15 of the left hand, 15 of the right.
 JOINT_NAMES = (
     BODY_JOINT_NAMES + ('jaw', 'left_eye', 'right_eye')

@@ -50,7 +50,7 @@ def _best(config):
     if not missing:
         _logger.info('estimator auto: hand4whole_pp, with the files in %s', store.folder)
         return 'hand4whole_pp'
-    # The open model is the more accurate of the other two on every row of docs/accuracy.md; it speaks of one body only.
+    # By docs/accuracy.md the open model is the more accurate of the other two; it speaks of one body only.
     name = 'open' if config.body_model is None else 'mediapipe'
     _logger.info('estimator auto: %s, which needs no licensed weights; hand4whole_pp lacks %s in %s: hand4whole '
                  'weights list says where they come from', name, ', '.join(missing), store.folder)

@@ -33,7 +33,7 @@ from ..networks.hand4whole_pp import (
     HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes)
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 from .devices import pick_device, pick_precision, precision_name
-from .network_rows import NUM_BODY, download
+from .network_rows import download
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ class Hand4WholePPEstimator(Estimator):
     def _describe(self, row, view, person, exists, intrinsics):
         """One person's row of numbers -> the estimate, in the real camera's frame."""
         local = row['local_rotations'].reshape(skeleton.NUM_JOINTS, 3)
-        joints = row['joints'].reshape(NUM_BODY, 3)
+        joints = row['joints'].reshape(skeleton.NUM_BODY_JOINTS, 3)
         turn, transl = place_in_camera(joints, view.pixels(joints), view.centre, intrinsics)
         local[0] = roma.rotmat_to_rotvec(torch.from_numpy(turn) @ roma.rotvec_to_rotmat(torch.from_numpy(local[0])))
         hands = {}
@@ -181,7 +181,7 @@ class Hand4WholePPEstimator(Estimator):
                 laid = estimate.hand(side).keypoints_2d.numpy()
                 size = max(np.ptp(laid, axis=0).max(), 1.0)
                 hands[side] = FoundHand(laid, float(np.linalg.norm(own[palm] - laid[palm], axis=1).mean() / size))
-        return FoundPerson(view.pixels(row['joints'].reshape(NUM_BODY, 3)), hands)
+        return FoundPerson(view.pixels(row['joints'].reshape(skeleton.NUM_BODY_JOINTS, 3)), hands)
 
 
 class _View:

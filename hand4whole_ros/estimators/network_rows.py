@@ -11,9 +11,6 @@ from ..keypoints import HAND_KEYPOINTS
 from ..light_roma import roma
 from ..networks.hand4whole_pp import SIDES, HandBoxes, WholeBody
 
-#: Joints that a row holds: those of the body.
-NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
-
 
 def download(result: WholeBody, hands: dict[str, HandBoxes]) -> dict[str, np.ndarray]:
     """What is needed of B people, each (B, n) float64, by one copy from the device."""
@@ -25,7 +22,7 @@ def download(result: WholeBody, hands: dict[str, HandBoxes]) -> dict[str, np.nda
             roma.rotmat_to_rotvec(result.face.jaw_pose), eyes, result.hand_pose['left'].flatten(1),
             result.hand_pose['right'].flatten(1)], dim=1),
         'betas': result.body.betas, 'expression': result.face.expression,
-        'joints': result.joints[:, :NUM_BODY].flatten(1)}
+        'joints': result.joints[:, :skeleton.NUM_BODY_JOINTS].flatten(1)}
     for side in SIDES:
         parts[f'{side}_keypoints'] = result.keypoints[:, list(HAND_KEYPOINTS[side])].flatten(1)
         parts[f'{side}_betas'] = _rows(result.hands[side].betas, hands[side].exists)

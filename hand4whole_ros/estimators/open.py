@@ -37,7 +37,7 @@ from .evidence import Evidence, evidence_of
 from .first_look import FirstLook, Looker
 from .prompting import Prompter
 
-NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
+NUM_BODY = skeleton.NUM_BODY_JOINTS
 
 _DEVICE = torch.device('cpu')
 

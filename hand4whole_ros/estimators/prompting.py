@@ -27,7 +27,7 @@ _LEFT = {'hip': 23, 'knee': 25, 'ankle': 27, 'shoulder': 11, 'elbow': 13, 'wrist
 _MIDDLE = {'pelvis': (23, 24), 'neck': (11, 12), 'left_eye': (2,), 'right_eye': (5,), 'nose': (0,)}
 
 _MIRROR = np.array([-1, 1, 1], np.float32)
-_NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
+_NUM_BODY = skeleton.NUM_BODY_JOINTS
 
 
 def _landmarks():

@@ -14,7 +14,7 @@ from ..estimators.prompting import turns_of, wrist_rotations
 from ..geometry.crops import BODY_SIZE
 from .records import Truth
 
-NUM_BODY = len(skeleton.BODY_JOINT_NAMES)
+NUM_BODY = skeleton.NUM_BODY_JOINTS
 
 #: Hands of which less can be seen teach nothing.
 LEAST_VISIBLE = 0.25
