@@ -23,7 +23,7 @@ from ..geometry.hand_boxes import ROOM
 from ..light_roma import roma
 from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAMConfig, HandFeatures
 from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
-from .prompts import Prompt, Prompts
+from .prompts import Prompt, Prompts, joined
 from .smpler_x import (
     SMPLER_X_L, SMPLER_X_TINY, BodyEncoder, BodyPose, BodyPositionNet, BodyRegressor, SMPLerXConfig)
 from .strategy import PUBLISHED, Strategy
@@ -198,8 +198,7 @@ class Hand4WholePP(nn.Module):
 
 def of_hands(prompts: Mapping[str, Prompt], people: Mapping[str, Tensor]) -> Prompt:
     """Prompts of the hands of `people` (side -> indices), right ones first."""
-    chosen = [[None if part is None else part[people[side]] for part in prompts[side]] for side in SIDES]
-    return Prompt(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*chosen)))
+    return joined(Prompt(*(None if part is None else part[people[side]] for part in prompts[side])) for side in SIDES)
 
 
 def copy_wrists(body: BodyPose, hands: Mapping[str, PlacedHands], boxes: Mapping[str, HandBoxes]) -> BodyPose:

@@ -8,7 +8,7 @@ correct that, and what it says on a photograph rests on what is known there.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,6 +38,12 @@ class Prompt(NamedTuple):
     scores: Tensor       #: (B, K) 0 to 1; 0 where a keypoint is not known
     extra: Tensor | None = None   #: (B, K, E)
     whole: Tensor | None = None   #: (B, W)
+    guess: Tensor | None = None   #: (B, num_guess) a first guess that somebody else has made already
+
+
+def joined(prompts: Iterable[Prompt]) -> Prompt:
+    """The pictures of several, one after the other; each knows the same things."""
+    return Prompt(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*prompts)))
 
 
 class Prompts(NamedTuple):
@@ -69,6 +75,8 @@ class FirstGuess(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, prompt: Prompt) -> Tensor:
+        if prompt.guess is not None:
+            return prompt.guess
         told = ((flat(prompt) - self.mean) / self.deviation).clamp(-8, 8)
         if self.training:   # no single number is leant on
             told = told + self.NOISE * torch.randn_like(told)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .. import keypoints, skeleton
 from ..networks.hand4whole_pp import Hand4WholePP
+from ..networks.prompts import joined
 from ..networks.smpler_x import BodyPose
 from ..networks.wilor import HandCode, WiLoR, project_to_crop
 from .bones import Bones
@@ -106,9 +107,8 @@ def see_hands(expert: WiLoR, seen: Look, lessons: Lessons) -> tuple[HandCode, Ha
         crops.append(picture)
         prompts.append(prompt)
         targets.append(lessons.hands[side].take(seen.rows[people]))
-    crops, prompt = torch.cat(crops), type(prompts[0])(*(torch.cat(part) for part in zip(*prompts)))
     with in_bf16():
-        coarse, feature = expert.backbone(crops[..., 32:-32], prompt)
+        coarse, feature = expert.backbone(torch.cat(crops)[..., 32:-32], joined(prompts))
     coarse = HandCode(*(value.float() for value in vars(coarse).values()))
     with torch.no_grad():
         mesh = expert.mano(*coarse.rotations(), coarse.betas).vertices

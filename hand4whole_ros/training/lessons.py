@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from ..body.model import BodyModel
 from ..body.open_body import load_or_build
 from ..body.open_hands import shape_components
 from ..estimators.prompting import Prompter
-from ..networks.hand4whole_pp import HandBoxes
-from ..networks.prompts import Prompt, Prompts
+from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes
+from ..networks.prompts import Prompt, Prompts, joined
 from . import records
 from .bones import Bones
 from .records import Records
@@ -23,6 +23,9 @@ from .targets import BodyTargets, HandTargets, body_targets, hand_targets, joine
 
 #: Of the people of a folder, the last ones are not learnt from but measured on.
 HELD_OUT = 0.05
+
+#: Into so many parts the people are dealt, for guesses of people whom the guesser has not seen.
+FOLDS = 2
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,31 @@ class Lessons:
     def __len__(self) -> int:
         return 2 * len(self.records)
 
+    def without(self, fold: int) -> Lessons:
+        """Of the people who are not in one of the FOLDS."""
+        people = torch.arange(len(self.records))
+        people = people[people % FOLDS != fold]
+        rows = torch.cat([people, people + len(self.records)])
+        return Lessons(
+            self.records.take(people.numpy()),
+            {side: HandBoxes(*(values[rows] for values in boxes)) for side, boxes in self.boxes.items()},
+            Prompts(take(self.prompts.body, rows),
+                    {side: take(prompt, rows) for side, prompt in self.prompts.hands.items()}),
+            self.body.take(rows), {side: hands.take(rows) for side, hands in self.hands.items()})
+
+    @torch.no_grad()
+    def guessed_by(self, networks: list[Hand4WholePP]) -> Lessons:
+        """With the first guesses of FOLDS networks, each of the people of its own fold, whom it has not learnt from."""
+        fold = torch.arange(len(self)) % len(self.records) % FOLDS
+
+        def guessed(prompt, guesses):
+            answers = torch.stack([guess.eval()(prompt) for guess in guesses])
+            return prompt._replace(guess=answers[fold, torch.arange(len(fold))])
+        return replace(self, prompts=Prompts(
+            guessed(self.prompts.body, [network.body_regressor.guess for network in networks]),
+            {side: guessed(prompt, [network.wilor.backbone.guess for network in networks])
+             for side, prompt in self.prompts.hands.items()}))
+
     @cached_property
     def right_hands(self) -> tuple[Prompt, HandTargets]:
         """Every hand that counts, once as itself: what it is told and what it should be."""
@@ -54,8 +82,7 @@ class Lessons:
             rows = self.hands[side].counts[:len(self.records)].nonzero()[:, 0]
             prompts.append(take(self.prompts.hands[side], rows))
             targets.append(self.hands[side].take(rows))
-        return (Prompt(*(torch.cat(part) for part in zip(*prompts))),
-                joined_targets(targets))
+        return joined(prompts), joined_targets(targets)
 
 
 def take(prompt: Prompt, rows) -> Prompt:

@@ -33,9 +33,8 @@ class Look(NamedTuple):
 def look(lessons: Lessons, rows: Tensor, generator: torch.Generator | None = None) -> Look:
     """Rows (B,) of the lessons; generator: of accidents, None for none."""
     count = len(lessons.records)
-    pictures = np.stack([lessons.records.picture(int(row) % count) for row in rows])
-    patches = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
-    patches = torch.where((rows >= count)[:, None, None, None], patches.flip(-1), patches)
+    pictures = [lessons.records.picture(row % count)[:, ::-1 if row >= count else 1] for row in rows.tolist()]
+    patches = torch.from_numpy(np.stack([picture.transpose(2, 0, 1) for picture in pictures])).float().div_(255)
     if generator is not None:
         patches = _lit(patches, generator)
     return Look(rows, patches, Prompts(take(lessons.prompts.body, rows),
@@ -60,8 +59,8 @@ def _lit(patches, generator):
         return torch.rand(*size, generator=generator) * 2 - 1
     count = len(patches)
     gain = torch.exp(0.25 * drawn(count, 1, 1, 1) + 0.08 * drawn(count, 3, 1, 1))
-    middle = patches.mean((1, 2, 3), keepdim=True)
-    patches = (patches - middle) * torch.exp(0.25 * drawn(count, 1, 1, 1)) + middle
-    grey = patches.mean(1, keepdim=True).expand_as(patches)
-    patches = torch.where(drawn(count, 1, 1, 1) > 0.8, grey, patches)
-    return (patches * gain + 0.08 * drawn(count, 1, 1, 1)).clamp(0, 1)
+    contrast = torch.exp(0.25 * drawn(count, 1, 1, 1))
+    level = (1 - contrast) * patches.mean((1, 2, 3), keepdim=True) * gain + 0.08 * drawn(count, 1, 1, 1)
+    grey = drawn(count) > 0.8
+    patches[grey] = patches[grey].mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    return patches.mul_(contrast * gain).add_(level).clamp_(0, 1)

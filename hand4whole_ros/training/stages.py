@@ -13,6 +13,7 @@ from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.open_model import OPEN_MODEL
 from .experts import train_body, train_hand
 from .guesses import train_guesses
+from .lessons import FOLDS
 from .modulator import train_cham
 
 #: Stage -> what trains it, and the parts of the network that it trains.
@@ -36,7 +37,23 @@ def network_of(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int = 0
 
 
 def train_stage(stage: str, run: Path, lessons: tuple, steps: int, seed: int = 0) -> None:
-    """Train one stage and keep its parts. lessons: as lessons.load gives them."""
+    """Train one stage and keep its parts. lessons: as lessons.load gives them.
+
+    The transformers begin with the first guess, which is much better on people whom it has learnt from: on those they
+    would learn to leave it alone. So there are more guesses, each without a part of the people, and what the
+    transformers are told in training of a person is the guess of one that has not seen that person.
+    """
+    learnt, measured, bones = lessons
+    apart = [Path(run) / f'without_{fold}' for fold in range(FOLDS)]
+    if stage == 'guess':
+        for fold, folder in enumerate(apart):
+            _train(stage, folder, (learnt.without(fold), measured, bones), steps, seed)
+    else:
+        learnt = learnt.guessed_by([network_of(folder, ('guess',)) for folder in apart])
+    _train(stage, Path(run), (learnt, measured, bones), steps, seed)
+
+
+def _train(stage, run, lessons, steps, seed):
     train, parts = STAGES[stage]
     before = tuple(STAGES)[:tuple(STAGES).index(stage)]
     network = network_of(run, before, seed)
