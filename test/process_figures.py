@@ -14,6 +14,15 @@ def memory(pid):
     return _status(pid, 'VmRSS') / 1024
 
 
+def own_memory(pid):
+    """What it has made itself, MB: resident memory without the pages of libraries and other files.
+
+    Those the kernel takes away when it wants room, and brings back when they are used: tens of megabytes come and go
+    that have nothing to do with what the process does.
+    """
+    return (_status(pid, 'RssAnon') + _status(pid, 'RssShmem')) / 1024
+
+
 class Peak:
     """Megabytes by which this process grew at most beyond what it held in the beginning: a context manager."""
 

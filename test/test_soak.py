@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from fault_figures import note
-from process_figures import handles, memory, threads
+from process_figures import handles, own_memory, threads
 from ros_peer import NodeProcess, Peer, namespace
 from scripted_node import LEFT_LOST, NORMAL, RAISE, SLOW, picture
 from sensor_msgs.msg import Image
@@ -31,7 +31,7 @@ class Watched:
     """What was seen of a node over time."""
 
     seconds: np.ndarray     # (N,) from the start, s
-    memory: np.ndarray      # (N,) MB
+    memory: np.ndarray      # (N,) MB, see process_figures.own_memory
     threads: np.ndarray     # (N,)
     handles: np.ndarray     # (N,)
     arrived: np.ndarray     # (M,) s from the start, of every poses message
@@ -80,7 +80,7 @@ def soak(node, peer, seconds, every):
         peer.got['poses'].clear()
         if now >= looked:
             looked += every
-            samples.append((now - started, memory(pid), threads(pid), len(handles(pid))))
+            samples.append((now - started, own_memory(pid), threads(pid), len(handles(pid))))
     assert publisher.get_subscription_count() == 1
     return Watched(*np.array(samples).T, *np.array(arrived).T, shown)
 
@@ -118,7 +118,7 @@ def report(watched, done, name, slope=''):
     early, late = (1e3 * value for value in watched.halves(watched.arrived, watched.latency))
     note(name, f'{RATE:.0f} images a second, none to three people, lost hands, slow, failing and unusable images, '
          'viewers of markers and overlay half of the time', f'{watched.shown:,} images',
-         f'{done:,} poses messages; memory {before:.0f} MB, later {after:.0f} MB{slope}; '
+         f'{done:,} poses messages; memory of its own {before:.1f} MB, later {after:.1f} MB{slope}; '
          f'latency median {early:.1f} ms, later {late:.1f} ms; threads {int(watched.threads[-1])}, handles '
          f'{int(watched.handles[-1])}, as before')
     return before, after, early, late

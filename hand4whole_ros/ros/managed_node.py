@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import logging
 import re
 import sys
@@ -24,7 +23,7 @@ from .diagnostics import Health, Reporter
 from .ending import EndInTime
 from .inference import LatestWorker
 from .inputs import CameraInputs
-from .memory import keep_freed_pictures
+from .memory import collect_everything, keep_freed_pictures, set_aside_what_is_loaded
 from .outputs import Outputs
 from .parameters import NodeParameters, ParameterError
 from .pipeline import THROTTLE, Pipeline, estimator_config, one_line
@@ -107,6 +106,7 @@ class Hand4WholeNode(LifecycleNode):
         self.get_logger().info(f'estimator {self._estimator.name} on {self._estimator.device}, body '
                                f'{body.name}: loaded in {time.monotonic() - started:.1f} s')
         self._health.state = 'inactive'
+        set_aside_what_is_loaded()
         return super().on_configure(state)
 
     @_said
@@ -140,7 +140,7 @@ class Hand4WholeNode(LifecycleNode):
         """Free the estimator and its weights."""
         self._release()
         # Publishers, threads and networks refer to each other; without this, the next weights come on top of the old.
-        gc.collect()
+        collect_everything()
         self._health.state = 'unconfigured'
         return super().on_cleanup(state)
 

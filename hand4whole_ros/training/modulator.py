@@ -20,6 +20,10 @@ from .looks import Look, boxes_of, look
 from .losses import body_losses
 
 
+#: What wrists count here, against what they count for the body expert: hands know little of the rest of a body.
+_WRISTS = 5.0
+
+
 def train_cham(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
                seed: int = 0, rate: float = 5e-4) -> None:
     """Train CHAM in place: the body that is told of its hands should come out right, its wrists above all."""
@@ -40,7 +44,8 @@ def train_cham(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
 
     def losses(step):
         seen = look(learnt, draw(len(learnt), BATCH, step, seed), accidents(seed, step))
-        return body_losses(say(cham, seen, learnt), learnt.body.take(seen.rows), bones)
+        found = body_losses(say(cham, seen, learnt), learnt.body.take(seen.rows), bones)
+        return {**found, 'wrists': _WRISTS * found['wrists']}
 
     def figures(average):
         said = [say(average, seen, measured) for seen in some(measured)]
