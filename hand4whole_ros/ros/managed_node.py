@@ -23,13 +23,16 @@ from .diagnostics import Health, Reporter
 from .ending import EndInTime
 from .inference import LatestWorker
 from .inputs import CameraInputs
-from .memory import collect_everything, keep_freed_pictures, set_aside_what_is_loaded
+from .memory import collect_everything, give_back, keep_freed_pictures, set_aside_what_is_loaded
 from .outputs import Outputs
 from .parameters import NodeParameters, ParameterError
 from .pipeline import THROTTLE, Pipeline, estimator_config, one_line
 
 #: Seconds that a new image is given before anything else of the node's goes on.
 HEAD_START = 0.005
+
+#: Seconds between two times that memory which is free goes back to the system.
+GIVE_BACK_PERIOD = 60.0
 
 #: Seconds that the image in hand and the picture being drawn are given to finish when the node stops.
 PATIENCE = 1.0
@@ -67,6 +70,7 @@ class Hand4WholeNode(LifecycleNode):
         self._health = Health(image_topic=self.resolve_topic_name(topics.IMAGE))
         self._reporter = Reporter(self.get_name())
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, qos.DIAGNOSTICS)
+        self._timer(GIVE_BACK_PERIOD, give_back)
         self._diagnostics_timer = self._timer(self._parameters_now.diagnostics_period, self._report)
         self._autostart = self._timer(0.0, self._start_itself) if self._parameters_now.autostart else None
 
