@@ -48,20 +48,26 @@ def tell_boxes(image: np.ndarray, sample: Sample) -> Told | None:
     box = person_box(torch.from_numpy(np.asarray(sample.bbox_xywh, np.float64))[None])
     if not (box[0, 2:] > 0).all():
         return None
+    return Told(box, {side: boxes_around(box, *shown_keypoints(sample, side)) for side in skeleton.SIDES})
+
+
+def shown_keypoints(sample: Sample, side: str) -> tuple[np.ndarray, np.ndarray]:
+    """A hand's keypoints (21, 2) px, and scores (21,): 1 of those that the picture shows, 0 of others."""
+    hand, points, scores = sample.hand(side), np.zeros((21, 2)), np.zeros(21)
+    if hand is not None:
+        pixels = sample.intrinsics.project(hand.keypoints_3d)
+        size = np.array([sample.intrinsics.width, sample.intrinsics.height])
+        with np.errstate(invalid='ignore'):
+            seen = ((pixels >= -0.5) & (pixels <= size - 0.5)).all(axis=1)
+        points[seen], scores[seen] = pixels[seen], 1
+    return points, scores
+
+
+def boxes_around(box: Tensor, points: np.ndarray, scores: np.ndarray) -> HandBoxes:
+    """The box of one hand whose keypoints (21, 2) px have these scores (21,), in a person's box (1, 4) xywh px."""
     affine = patch_affine(box, BODY_SIZE)[0]
-    size = np.array([sample.intrinsics.width, sample.intrinsics.height])
-    boxes = {}
-    for side in skeleton.SIDES:
-        hand, points, scores = sample.hand(side), np.zeros((21, 2)), np.zeros(21)
-        if hand is not None:
-            pixels = sample.intrinsics.project(hand.keypoints_3d)
-            with np.errstate(invalid='ignore'):
-                seen = ((pixels >= -0.5) & (pixels <= size - 0.5)).all(axis=1)
-            points[seen], scores[seen] = pixels[seen], 1
-        there = torch.from_numpy(points) @ affine[:, :2].mT + affine[:, 2]
-        square, exists = hand_boxes(there.float()[None], torch.from_numpy(scores)[None])
-        boxes[side] = HandBoxes(square, exists)
-    return Told(box, boxes)
+    there = torch.from_numpy(points) @ affine[:, :2].mT + affine[:, 2]
+    return HandBoxes(*hand_boxes(there.float()[None], torch.from_numpy(scores)[None]))
 
 
 def tell_first_look(estimator: OpenEstimator) -> Tell:

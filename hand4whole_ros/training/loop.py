@@ -6,13 +6,15 @@ import copy
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
+
+from .together import ALONE, Together
 
 
 @dataclass(frozen=True)
@@ -38,54 +40,77 @@ class Schedule:
                                                         / max(self.steps - self.warm_up, 1))) / 2)
 
 
-def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor]], schedule: Schedule, folder: Path, name: str,
-          measure: Callable[[nn.Module], dict[str, float]] | None = None, progress: bool = True) -> nn.Module:
+def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterable[dict[str, Tensor]]],
+          schedule: Schedule, folder: Path, name: str,
+          measure: Callable[[nn.Module], dict[str, float]] | None = None, progress: bool = True,
+          together: Together = ALONE) -> nn.Module:
     """Train the parameters of `module` that want gradients; returns the average of its weights that measured best.
 
     losses: of a step, whose numbers must follow from the step alone, so that a training that was stopped goes on as if
-    it had not been. measure: figures of the averaged module, before the first step, too; the first one, small where
+    it had not been; all at once, or one share of the step after another, where the step does not fit into memory: the
+    shares are added up. measure: figures of the averaged module, before the first step, too; the first one, small where
     good, decides which average is kept: what it began with, if nothing was better. In the folder: NAME.pt to go on
-    from, NAME.jsonl with a line of figures each time, events for TensorBoard where that is installed. Raises
-    FloatingPointError where a loss is no number.
+    from, NAME.jsonl with a line of figures each time, events for TensorBoard where that is installed. The module may
+    be on any device.
+
+    together: with other processes, whose shares are added up as well. The leading one measures and writes; the others
+    read NAME.pt, so that all of them have to see the folder, and return the last average. Raises FloatingPointError
+    where a loss or a gradient is no number.
     """
     folder.mkdir(parents=True, exist_ok=True)
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=schedule.rate, weight_decay=schedule.decay, betas=(0.9, 0.98))
-    kept = _Kept(module, optimizer, folder, name, measure)
+    kept = _Kept(module, optimizer, folder, name, measure, together)
     for step in tqdm(range(kept.step, schedule.steps), name, schedule.steps, initial=kept.step, unit='step',
-                     disable=not progress, mininterval=5):
+                     disable=not (progress and together.leads), mininterval=5):
         for group in optimizer.param_groups:
             group['lr'] = schedule.rate_at(step)
         module.train()
-        parts = losses(step)
-        loss = sum(parts.values())
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f'{name}: the loss of step {step} is {float(loss.detach())}; take a smaller rate')
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(trained, schedule.clip)
+        cost = together.add_up(trained, _cost(losses(step), f'{name}: the loss of step {step}'))
+        norm = nn.utils.clip_grad_norm_(trained, schedule.clip)
+        if not torch.isfinite(norm):
+            raise FloatingPointError(f'{name}: a gradient of step {step} is no number; take a smaller rate')
         optimizer.step()
-        kept.follow({'loss': loss, **parts}, min(schedule.average, (step + 1) / (step + 10)))
+        kept.follow(cost, min(schedule.average, (step + 1) / (step + 10)))
         if kept.step % schedule.measure_every == 0 or kept.step == schedule.steps:
             kept.look()
             kept.save()
     return kept.best()
 
 
+def _cost(shares, what):
+    """Send every share of a step back to the parameters; what it cost in all, part by part."""
+    cost = {}
+    for parts in [shares] if isinstance(shares, dict) else shares:
+        loss = sum(parts.values())
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f'{what} is {float(loss.detach())}; take a smaller rate')
+        loss.backward()
+        for key, value in {'loss': loss, **parts}.items():
+            cost[key] = cost[key] + value.detach() if key in cost else value.detach()
+    return cost
+
+
 class _Kept:
     """What is kept of a training: averaged weights, the best of them, the log, and where to go on."""
 
-    def __init__(self, module, optimizer, folder, name, measure):
+    def __init__(self, module, optimizer, folder, name, measure, together):
         self.step, self.average = 0, copy.deepcopy(module)
-        self._module, self._optimizer, self._measure = module, optimizer, measure
+        self._module, self._optimizer, self._measure, self._leads = module, optimizer, measure, together.leads
         self._state, self._log = folder / f'{name}.pt', folder / f'{name}.jsonl'
         self._best_figure, self._best = math.inf, None
         self._sums, self._count = {}, 0
-        self._writer = _events(folder, name)
+        self._writer = _events(folder, name) if self._leads else None
         if self._state.exists():
             self._go_on()
-        else:
-            self._log.unlink(missing_ok=True)
+        if not together.agree(self.step, next(module.parameters()).device):
+            raise ValueError(f'{folder}: the processes of this training do not all see the same folder')
+        if not self.step:
+            together.share(module)
+            self.average.load_state_dict(module.state_dict())
+            if self._leads:
+                self._log.unlink(missing_ok=True)
             self.look()
 
     def follow(self, losses, keep):
@@ -94,10 +119,12 @@ class _Kept:
         _follow(self.average, self._module, keep)
         self._count += 1
         for key, value in losses.items():
-            self._sums[key] = self._sums.get(key, 0.0) + float(value.detach())
+            self._sums[key] = self._sums.get(key, 0.0) + float(value)
 
     def look(self):
         """Measure the average; keep it where it is the best so far; a line for the log."""
+        if not self._leads:
+            return
         figures = {} if self._measure is None else self._measure(self.average.eval())
         means = {key: value / self._count for key, value in self._sums.items()}
         self._sums, self._count = {}, 0
@@ -112,6 +139,8 @@ class _Kept:
 
     def save(self):
         """All that is needed to go on; a reader sees the old file or the whole new one."""
+        if not self._leads:
+            return
         part = self._state.with_suffix('.part')
         torch.save({'module': self._module.state_dict(), 'average': self.average.state_dict(),
                     'optimizer': self._optimizer.state_dict(), 'step': self.step, 'best_figure': self._best_figure,
@@ -125,7 +154,7 @@ class _Kept:
         return self.average.eval()
 
     def _go_on(self):
-        saved = torch.load(self._state, weights_only=True)
+        saved = torch.load(self._state, map_location='cpu', weights_only=True)
         self._module.load_state_dict(saved['module'])
         self.average.load_state_dict(saved['average'])
         self._optimizer.load_state_dict(saved['optimizer'])

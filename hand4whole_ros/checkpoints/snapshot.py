@@ -1,0 +1,26 @@
+"""Writing a trained Hand4Whole++ in the form of its authors' snapshot_6.pth, so that all that reads theirs reads it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from ..networks.hand4whole_pp import Hand4WholePP
+from .selection import HAND4WHOLE_PP_CONTENTS
+
+
+def save_snapshot(network: Hand4WholePP, path: Path, steps: int) -> None:
+    """Body expert, face and CHAM under the published names, float32 as trained; whole or not at all.
+
+    The hand expert, the body model and an optimiser are not in it, the first two as in the authors' own. steps: how
+    long CHAM was trained, for people to read. The file contains published weights, and their licences with them.
+    """
+    contents = HAND4WHOLE_PP_CONTENTS
+    tensors = {f'{contents.prefix}{start}{name}': value.detach().cpu().clone()
+               for part, start in contents.parts.items()
+               for name, value in network.get_submodule(part).state_dict().items()}
+    part = path.with_name(f'{path.name}.part')
+    torch.save({'epoch': 0, 'steps': steps, contents.section: tensors}, part)
+    os.replace(part, path)

@@ -1,0 +1,107 @@
+"""The whole training of full-size CHAM: from folders of data sets and weights to a snapshot that the estimator loads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ...checkpoints.files import SNAPSHOT
+from ...checkpoints.hand4whole_pp import load_body, load_training_start
+from ...checkpoints.random_weights import load_random
+from ...checkpoints.snapshot import save_snapshot
+from ...checkpoints.store import Store
+from ...datasets.truth_bodies import TruthBodies
+from ...estimators.devices import multiplies_bf16
+from ...networks.cham import CHAM
+from ...networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, Hand4WholePP
+from ..together import joined
+from .batches import Feed, measured_batches
+from .modulator import prepare, train_cham
+from .sources import open_sources
+
+#: Weights that are made up, to try a training out -> dimensions of the network.
+_RANDOM = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
+_SETTINGS = 'settings.json'
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is trained, on what, and how."""
+
+    data: Mapping[str, Path]                #: data set -> its folder
+    run: Path                               #: folder of the training
+    weights_folder: Path | None = None      #: None: where Store looks
+    weights: str = 'published'              #: or 'random', 'random-tiny': made up from names
+    steps: int = 40000
+    batch: int = 32                         #: views of a step, of all processes together
+    at_once: int | None = None              #: of them in one pass; None: all of a process
+    rate: float = 1e-4
+    seed: int = 0
+    device: str = 'auto'
+    precision: str = 'auto'                 #: 'fp32', 'bf16': see modulator.look
+    workers: int = 0
+    in_crop_frame: bool = False             #: see views.view
+
+    def decisive(self) -> dict:
+        """What must not change while a training goes on."""
+        return {'data': sorted(self.data), 'weights': self.weights, 'batch': self.batch, 'rate': self.rate,
+                'seed': self.seed, 'in_crop_frame': self.in_crop_frame}
+
+
+def run(settings: Settings, progress: bool = True) -> Path | None:
+    """Train, or go on where it was stopped, and write the snapshot; its path, None in processes that do not lead.
+
+    Raises CheckpointError, BodyModelError, DatasetError, PictureError, EstimatorUnavailable (for the device) or
+    ValueError, in one line each.
+    """
+    with joined(settings.device) as (together, device):
+        if settings.precision not in ('auto', 'fp32', 'bf16'):
+            raise ValueError(f'precision {settings.precision!r}: expected auto, fp32 or bf16')
+        mixed = settings.precision == 'bf16' or settings.precision == 'auto' and (
+            device.type == 'cuda' or multiplies_bf16())
+        store = Store(settings.weights_folder)
+        sources = open_sources(settings.data, TruthBodies(store))
+        feed = Feed(sources, settings.batch, device, at_once=settings.at_once, seed=settings.seed,
+                    workers=settings.workers, in_crop_frame=settings.in_crop_frame, together=together)
+        if together.leads:
+            _keep(settings)
+        network = prepare(_network(settings, store), device, mixed)
+        at_once = min(settings.at_once or settings.batch, settings.batch // together.size)
+        measured = measured_batches(sources, device, at_once, settings.in_crop_frame) if together.leads else []
+        train_cham(network, feed, settings.batch, measured, settings.run, settings.steps, rate=settings.rate,
+                   mixed=mixed, together=together, progress=progress)
+        if not together.leads:
+            return None
+        path = settings.run / SNAPSHOT.file_names[0]
+        save_snapshot(network, path, settings.steps)
+        return path
+
+
+def _network(settings, store) -> Hand4WholePP:
+    """As the training starts: experts as they are, CHAM fresh and the same for every seed."""
+    torch.manual_seed(settings.seed)
+    if settings.weights == 'published':
+        return load_training_start(store)
+    if settings.weights not in _RANDOM:
+        raise ValueError(f'weights {settings.weights!r}: expected one of published, {", ".join(_RANDOM)}')
+    network = load_random(load_body(store), _RANDOM[settings.weights])
+    network.hand_control_net = CHAM(network.config.cham)
+    return network
+
+
+def _keep(settings):
+    """Note what the run is, or see that it is the same run."""
+    path, now = settings.run / _SETTINGS, settings.decisive()
+    if path.exists():
+        then = json.loads(path.read_text())
+        other = [f'{name} {then.get(name)}, now {value}' for name, value in now.items() if then.get(name) != value]
+        if other:
+            raise ValueError(f'{settings.run} holds a training of other settings ({"; ".join(other)}); '
+                             f'name another folder, or the same settings')
+        return
+    settings.run.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(now, indent=1))

@@ -1,0 +1,56 @@
+"""The data sets that are learnt from, and which of their rows comes when."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...datasets import DatasetError, catalogue
+from ...datasets.opening import open_dataset
+from ...datasets.reader import Reader
+from ...datasets.truth_bodies import TruthBodies
+
+#: Those that the paper's CHAM was trained on.
+NAMES = tuple(info.name for info in catalogue.DATASETS if info.trains)
+
+#: Rows of a data set that are measured on at most, and one of how many at most.
+MEASURED, ONE_OF = 16, 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """One data set: rows to learn from, and a few, evenly spread, to see how it goes."""
+
+    name: str
+    reader: Reader
+    learnt: np.ndarray      # (N,) int64 rows of the reader
+    measured: np.ndarray    # (M,)
+
+    @classmethod
+    def of(cls, reader: Reader) -> Source:
+        """Raises DatasetError for a data set of a single row."""
+        count = len(reader)
+        if count < 2:
+            raise DatasetError(f'{reader.root}: {count} samples of {reader.info.title}; at least 2 are needed, one of '
+                               f'which is measured on')
+        measured = np.arange(0, count, max(ONE_OF, -(-count // MEASURED)))
+        return cls(reader.name, reader, np.setdiff1d(np.arange(count), measured), measured)
+
+    def row(self, position: int, seed: int) -> int:
+        """Of the position-th sample that is drawn: every round through the data set has all rows, in another order."""
+        turn, place = divmod(position, len(self.learnt))
+        return int(self.learnt[_order(len(self.learnt), seed, turn)[place]])
+
+
+@functools.lru_cache(maxsize=8)
+def _order(count, seed, turn):
+    return np.random.default_rng([seed, turn, count]).permutation(count)
+
+
+def open_sources(folders: Mapping[str, Path], bodies: TruthBodies) -> list[Source]:
+    """Data sets, name -> folder, in the order of NAMES. Raises DatasetError."""
+    return [Source.of(open_dataset(name, folders[name], 'train', bodies)) for name in NAMES if name in folders]
