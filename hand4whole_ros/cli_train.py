@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from .command_line import DONE, Help, UsageError, add_command
+from .datasets import catalogue
+
+#: Data sets that full-size CHAM is trained on.
+_TRAINED_ON = tuple(info.name for info in catalogue.DATASETS if info.trains)
 
 #: Stage -> steps by default, and what it is.
 _STAGES = {
@@ -16,7 +20,7 @@ _STAGES = {
 
 def add(commands) -> None:
     """Add the command and its kinds."""
-    summary = 'Train the open model on people that this package draws.'
+    summary = 'Train the open model on people that this package draws, or full-size CHAM on published data sets.'
     command = commands.add_parser(
         'train', help=summary, description=summary, formatter_class=Help,
         epilog='from nothing to a model, in this order (body and hand may run side by side):\n'
@@ -25,6 +29,8 @@ def add(commands) -> None:
                          for stage, (_, what) in _STAGES.items())
                + '  hand4whole train pack --run run --output open_model.npz\n'
                '  hand4whole evaluate synthetic --estimator open --open-model open_model.npz\n'
+               'full-size CHAM, with the published experts and data sets (hand4whole weights list):\n'
+               '  hand4whole train published --data arctic=DIR interhand=DIR --run run\n'
                'Every one of them goes on where it was stopped. docs/training.md has the whole story.')
     kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
     people = add_command(kinds, 'people', _people, 'Draw people and have the first look at them.',
@@ -49,6 +55,43 @@ def add(commands) -> None:
                          ['hand4whole train curves --run run --output curves.svg'])
     curves.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
     curves.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .svg to write')
+    _add_published(kinds)
+
+
+def _add_published(kinds):
+    command = add_command(
+        kinds, 'published', _published,
+        'Train full-size CHAM between the published experts, on the data sets of the paper.',
+        ['hand4whole train published --data agora=DIR arctic=DIR interhand=DIR reinterhand=DIR --run run',
+         'hand4whole train published --data arctic=DIR --run run --at-once 8     # a smaller GPU',
+         'torchrun --nproc-per-node 4 --no-python hand4whole train published --data ... --run run',
+         'hand4whole estimate photo.jpg --weights-folder FOLDER --overlay out    # with run/snapshot_6.pth in FOLDER'])
+    command.add_argument('--data', nargs='+', required=True, metavar='NAME=DIR',
+                         help=f'data sets and where they are, of {", ".join(_TRAINED_ON)}; each gets the same share of '
+                              f'every batch')
+    command.add_argument('--run', type=Path, required=True, metavar='DIR',
+                         help='the folder of this training; at its end snapshot_6.pth is there, in the form of the '
+                              'published one')
+    command.add_argument('--steps', type=int, default=40000, help='how long')
+    command.add_argument('--batch', type=int, default=32, help='people of a step, of all processes together')
+    command.add_argument('--at-once', type=int, metavar='N',
+                         help='people in one pass of the network, where memory is short; the others follow before the '
+                              'step is taken')
+    command.add_argument('--rate', type=float, default=1e-4, help='of learning, at its largest')
+    command.add_argument('--seed', type=int, default=0, help='of first weights, order and accidents')
+    command.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
+    command.add_argument('--precision', default='auto', choices=('auto', 'fp32', 'bf16'),
+                         help='what the transformers compute in')
+    command.add_argument('--workers', type=int, default=4, metavar='N',
+                         help='processes, for each GPU, that read and cut pictures')
+    command.add_argument('--frame', default='camera', choices=('camera', 'crop'),
+                         help='whose axes people are told along: camera, as in the papers; crop: those of the virtual '
+                              'camera that looks at the middle of the crop, as the open model is trained')
+    command.add_argument('--weights-folder', type=Path, default=None, metavar='FOLDER',
+                         help='of the published experts and body models; without it, where hand4whole weights list '
+                              'says')
+    command.add_argument('--weights', default='published', choices=('published', 'random', 'random-tiny'),
+                         help='random: made up from names, to try things out')
 
 
 def _people(args):
@@ -89,3 +132,39 @@ def _curves(args):
     if not args.run.is_dir() or not curves.write(args.run, args.output):
         raise UsageError(f'--run {args.run}: no training is there')
     return DONE
+
+
+def _published(args):
+    for name in ('steps', 'batch', 'at_once'):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise UsageError(f'--{name.replace("_", "-")} must be at least 1, found {getattr(args, name)}')
+    if args.workers < 0:
+        raise UsageError(f'--workers must not be negative, found {args.workers}')
+    if not 0 < args.rate < float('inf'):
+        raise UsageError(f'--rate must be a positive number, found {args.rate}')
+    data = _folders(args.data)
+    from .estimators import EstimatorUnavailable
+    from .training.published.run import Settings, run
+    try:
+        snapshot = run(Settings(
+            data, args.run, args.weights_folder, args.weights, args.steps, args.batch, args.at_once, args.rate,
+            args.seed, args.device, args.precision, args.workers, args.frame == 'crop'))
+    except (ValueError, EstimatorUnavailable) as error:     # of files, data sets, pictures and settings
+        raise UsageError(error) from None
+    if snapshot:
+        print(f'{snapshot}: {snapshot.stat().st_size / 1e6:.0f} MB; put it into a folder of weights in place of the '
+              f'published one, then hand4whole weights verify --renew')
+    return DONE
+
+
+def _folders(given):
+    """Data set -> folder, of NAME=DIR."""
+    folders = {}
+    for one in given:
+        name, _, folder = one.partition('=')
+        if name not in _TRAINED_ON or not folder:
+            raise UsageError(f'--data {one}: expected NAME=DIR, the name one of {", ".join(_TRAINED_ON)}')
+        if name in folders:
+            raise UsageError(f'--data names {name} twice')
+        folders[name] = Path(folder)
+    return folders

@@ -48,3 +48,6 @@ class Accidents:
         centre = (box_xyxy[:2] + box_xyxy[2:]) / 2 + size * np.array(self.hand_shift[side])
         half = size * self.hand_scale[side] / 2
         return np.concatenate([centre - half, centre + half])
+
+
+NONE = Accidents()

@@ -66,7 +66,8 @@ class Slots(Dataset):
             found = view(source.reader[source.row(position + further, self._seed)], accidents, self._in_crop_frame)
             if found is not None:
                 return found
-        raise DatasetError(f'{source.reader.root}: {tries} pictures of {source.reader.info.title} in a row show no hand')
+        raise DatasetError(f'{source.reader.root}: {tries} pictures of {source.reader.info.title} in a row show no '
+                           f'hand')
 
 
 class Feed:

@@ -1,9 +1,9 @@
 """What is wrong with what Hand4Whole++ says of people of whom all, or only hands, is known.
 
-The losses that the paper names (section "Loss & Training"): rotations, shape, keypoints in 2D and 3D from the pelvis and
-from the wrists, the vector between related hands, and, for data sets of hands, a body that stands upright. Each is a
-mean over what is known of one person, 0 where nothing is: what is not known has no part in it, and how many people share
-a batch changes nothing but the mean over them. All but the shape of unknown bodies are L1.
+The losses that the paper names (section "Loss & Training"): rotations, shape, keypoints in 2D and 3D from the pelvis
+and from the wrists, the vector between related hands, and, for data sets of hands, a body that stands upright. Each is
+a mean over what is known of one person, 0 where nothing is: what is not known has no part in it, and who else is in a
+batch does not matter. All but the shape of unknown bodies are L1.
 """
 
 from __future__ import annotations

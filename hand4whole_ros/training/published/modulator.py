@@ -57,7 +57,8 @@ def train_cham(network: Hand4WholePP, feed: Feed, batch: int, measured: list[Bat
     """Train CHAM of a network that is prepared, in place.
 
     feed: a step's share of this process; batch: how many views a step has, of all processes together. measured: what
-    the leading process measures on, by which the best average is kept. Folder: see loop.train.
+    the leading process measures on, by which the best average is kept; nothing, and the last one is kept. Folder: see
+    loop.train.
     """
     def step_losses(step):
         for part in feed(step):
@@ -72,7 +73,7 @@ def train_cham(network: Hand4WholePP, feed: Feed, batch: int, measured: list[Bat
             network.hand_control_net = cham
     cham: CHAM = network.hand_control_net
     schedule = Schedule(steps, rate, warm_up=min(500, steps // 10), measure_every=min(MEASURE_EVERY, steps))
-    best = train(cham, step_losses, schedule, folder, 'cham', figures, progress, together)
+    best = train(cham, step_losses, schedule, folder, 'cham', figures if measured else None, progress, together)
     cham.load_state_dict(best.state_dict())
     cham.eval()
 

@@ -1,4 +1,4 @@
-"""The whole training of full-size CHAM: from folders of data sets and weights to a snapshot that the estimator loads."""
+"""The whole training of full-size CHAM: from folders of data sets and of weights to a snapshot to estimate with."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from ...datasets.targets import Targets, targets
 from ...evaluation.given_boxes import boxes_around, shown_keypoints
 from ...geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box
 from ...geometry.placement import facing
-from .accidents import Accidents
+from .accidents import NONE, Accidents
 
 #: A keypoint that lies further outside the body picture than this share of it is not learnt from in 2D: through a wide
 #: lens and near its plane, pixels are anywhere.
@@ -33,7 +33,7 @@ class View(NamedTuple):
     truth: Targets
 
 
-def view(sample: Sample, accidents: Accidents = Accidents(), in_crop_frame: bool = False) -> View | None:
+def view(sample: Sample, accidents: Accidents = NONE, in_crop_frame: bool = False) -> View | None:
     """None where the picture shows neither hand, for then there is nothing that CHAM could learn.
 
     in_crop_frame: say what is true along the axes of the crop's virtual camera, which looks at the middle of the crop,
