@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from hand4whole_ros.datasets.truth_bodies import TruthBodies
 from hand4whole_ros.evaluation.given_boxes import tell_boxes
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.crops import PATCH_SIZE, cut_patches
+from hand4whole_ros.light_roma import roma
 from hand4whole_ros.networks.cham import CHAM
 from hand4whole_ros.networks.face import FacePose
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY, WholeBody
@@ -35,6 +37,7 @@ from hand4whole_ros.training.published.losses import WEIGHTS, global_wrists, loc
 from hand4whole_ros.training.published.modulator import look, prepare, train_cham
 from hand4whole_ros.training.published.sources import NAMES, open_sources
 from hand4whole_ros.training.published.views import view
+from hand4whole_ros.training.together import Together
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -140,7 +143,7 @@ def test_what_is_true_turns_and_moves_with_the_picture(samples):
     rows, columns = np.mgrid[:PATCH_SIZE[0], :PATCH_SIZE[1]]
     spot = np.array([(columns * bright).sum(), (rows * bright).sum()]) / bright.sum()
     assert np.abs(spot - 2 * seen.truth.keypoints_2d[tip]).max() < 2    # the patch has twice the body picture's pixels
-    assert np.abs(seen.truth.keypoints_2d[tip] - plain.truth.keypoints_2d[tip]).max() > 5
+    assert np.abs(seen.truth.keypoints_2d[tip] - plain.truth.keypoints_2d[tip]).max() > 3
     known, turn = seen.truth.keypoints_known, Rotation.from_euler('z', 0.4)
     assert np.allclose(seen.truth.keypoints_3d[known], turn.apply(plain.truth.keypoints_3d[known]), atol=1e-5)
     assert np.allclose(seen.truth.up, turn.apply(plain.truth.up), atol=1e-6)
@@ -185,20 +188,16 @@ def test_batches_follow_from_the_step_alone_and_can_be_read_by_others(sources):
     again = list(Feed(sources, 4, CPU, workers=1)(2))[0]
     assert torch.equal(torch.cat([part.patches for part in steps[2]]), again.patches)
     assert not torch.equal(again.patches, list(Feed(sources, 4, CPU, seed=1)(2))[0].patches)
+    halves = [list(Feed(sources, 4, CPU, together=Together(rank, 2))(2))[0] for rank in range(2)]
+    assert torch.equal(torch.cat([half.truth.keypoints_3d for half in halves]), again.truth.keypoints_3d)
     with pytest.raises(ValueError, match='a batch of 4 cannot be shared by 3 processes'):
-        Feed(sources, 4, CPU, together=replace(once_of_three(), rank=1))
-
-
-def once_of_three():
-    from hand4whole_ros.training.together import Together
-    return Together(0, 3)
+        Feed(sources, 4, CPU, together=Together(1, 3))
 
 
 # -- losses ------------------------------------------------------------------------------------------------------------
 
 def said_of(truth, shift=0.0):
     """What is true, as if a network had said it; numbers that want gradients."""
-    from hand4whole_ros.light_roma import roma
     local = roma.rotvec_to_rotmat(truth.rotations[:, :skeleton.NUM_BODY_JOINTS])
     leaves = [local[:, 0], local[:, 1:], truth.betas, truth.keypoints_3d + torch.tensor([shift, 0, 40.0])]
     orient, pose, betas, points = (leaf.clone().requires_grad_() for leaf in leaves)
@@ -256,13 +255,16 @@ def test_of_hands_alone_nothing_else_is_pulled(batch):
 
 def test_cham_learns_and_nothing_else_changes(network, batch, tmp_path, monkeypatch):
     monkeypatch.setattr(modulator, 'MEASURE_EVERY', 8)
+    with torch.no_grad():       # weights from names turn hardly anything, whatever CHAM may say
+        for layer in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
+            layer[0].weight.mul_(30)
     before = copy.deepcopy(network.state_dict())
     with torch.no_grad():
         alone = network.encoder(torch.nn.functional.interpolate(batch.patches, (256, 192)))[1]
     train_cham(network, lambda step: [batch], len(batch.patches), [batch], tmp_path, 16, rate=3e-3, progress=False)
     lines = [json.loads(line) for line in (tmp_path / 'cham.jsonl').read_text().splitlines()]
     assert [line['step'] for line in lines] == [0, 8, 16]
-    assert lines[2]['loss'] < 0.8 * lines[0]['measured'] and lines[2]['measured'] < 0.9 * lines[0]['measured']
+    assert lines[2]['loss'] < 0.8 * lines[0]['measured'] and lines[2]['measured'] < 0.8 * lines[0]['measured']
     assert {'body_mm', 'hands_mm', 'between_mm', *WEIGHTS} <= set(lines[2])
     after = network.state_dict()
     moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
@@ -399,7 +401,6 @@ def test_a_run_of_other_settings_is_not_gone_on_with(alone, folders, weights, ca
     (['--weights', 'published'], 'is not in .*; hand4whole weights fetch smpler_x_l32.pth.tar gets it or says how')])
 def test_wrong_arguments_get_one_line(change, says, folders, weights, tmp_path, capsys):
     assert cli.main(arguments(folders, weights, tmp_path / 'run', *change)) == cli.WRONG_INPUT
-    import re
     error = capsys.readouterr().err
     assert error.count('\n') == 1 and re.search(says, error), error
     assert 'cuda' in says or not (tmp_path / 'run/cham.pt').exists()
