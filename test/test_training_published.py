@@ -254,16 +254,16 @@ def test_of_hands_alone_nothing_else_is_pulled(batch):
 # -- training ----------------------------------------------------------------------------------------------------------
 
 def test_cham_learns_and_nothing_else_changes(network, batch, tmp_path, monkeypatch):
-    monkeypatch.setattr(modulator, 'MEASURE_EVERY', 8)
+    monkeypatch.setattr(modulator, 'MEASURE_EVERY', 6)
     with torch.no_grad():       # weights from names turn hardly anything, whatever CHAM may say
         for layer in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
             layer[0].weight.mul_(30)
     before = copy.deepcopy(network.state_dict())
     with torch.no_grad():
         alone = network.encoder(torch.nn.functional.interpolate(batch.patches, (256, 192)))[1]
-    train_cham(network, lambda step: [batch], len(batch.patches), [batch], tmp_path, 16, rate=3e-3, progress=False)
+    train_cham(network, lambda step: [batch], len(batch.patches), [batch], tmp_path, 12, rate=3e-3, progress=False)
     lines = [json.loads(line) for line in (tmp_path / 'cham.jsonl').read_text().splitlines()]
-    assert [line['step'] for line in lines] == [0, 8, 16]
+    assert [line['step'] for line in lines] == [0, 6, 12]
     assert lines[2]['loss'] < 0.8 * lines[0]['measured'] and lines[2]['measured'] < 0.8 * lines[0]['measured']
     assert {'body_mm', 'hands_mm', 'between_mm', *WEIGHTS} <= set(lines[2])
     after = network.state_dict()
@@ -320,11 +320,11 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(network, sources, 
 
 
 def same(one, other, start):
-    """As far as they have moved, up to rounding."""
-    for name, value in one.items():
-        moved = (value - start[name]).norm()
-        assert (value - other[name]).norm() <= 2e-3 * moved + 1e-7, name
-    assert any(not torch.equal(value, start[name]) for name, value in one.items())
+    """As far as all of them together have moved, up to rounding; which, where it is all of a gradient (of keys' biases,
+    which attention does not notice), AdamW makes as large as any."""
+    moved, apart = (torch.cat([(values[name] - start_of[name]).flatten() for name in one]).norm()
+                    for values, start_of in ((one, start), (other, one)))
+    assert 0 < moved and apart < 2e-3 * moved
 
 
 def test_a_step_in_parts_is_the_same_step(network, sources, tmp_path):

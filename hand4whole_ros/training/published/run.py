@@ -63,15 +63,18 @@ def run(settings: Settings, progress: bool = True) -> Path | None:
             raise ValueError(f'precision {settings.precision!r}: expected auto, fp32 or bf16')
         mixed = settings.precision == 'bf16' or settings.precision == 'auto' and (
             device.type == 'cuda' or multiplies_bf16())
+        _check_same(settings)
         store = Store(settings.weights_folder)
+        network = _network(settings, store)     # maps its files: the data sets take longer
         sources = open_sources(settings.data, TruthBodies(store))
         feed = Feed(sources, settings.batch, device, at_once=settings.at_once, seed=settings.seed,
                     workers=settings.workers, in_crop_frame=settings.in_crop_frame, together=together)
-        if together.leads:
-            _keep(settings)
-        network = prepare(_network(settings, store), device, mixed)
+        network = prepare(network, device, mixed)
         at_once = min(settings.at_once or settings.batch, settings.batch // together.size)
         measured = measured_batches(sources, device, at_once, settings.in_crop_frame) if together.leads else []
+        if together.leads:
+            settings.run.mkdir(parents=True, exist_ok=True)
+            (settings.run / _SETTINGS).write_text(json.dumps(settings.decisive(), indent=1))
         train_cham(network, feed, settings.batch, measured, settings.run, settings.steps, rate=settings.rate,
                    mixed=mixed, together=together, progress=progress)
         if not together.leads:
@@ -93,15 +96,11 @@ def _network(settings, store) -> Hand4WholePP:
     return network
 
 
-def _keep(settings):
-    """Note what the run is, or see that it is the same run."""
+def _check_same(settings):
+    """ValueError where the folder holds a training of other settings."""
     path, now = settings.run / _SETTINGS, settings.decisive()
-    if path.exists():
-        then = json.loads(path.read_text())
-        other = [f'{name} {then.get(name)}, now {value}' for name, value in now.items() if then.get(name) != value]
-        if other:
-            raise ValueError(f'{settings.run} holds a training of other settings ({"; ".join(other)}); '
-                             f'name another folder, or the same settings')
-        return
-    settings.run.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(now, indent=1))
+    then = json.loads(path.read_text()) if path.exists() else now
+    other = [f'{name} {then.get(name)}, now {value}' for name, value in now.items() if then.get(name) != value]
+    if other:
+        raise ValueError(f'{settings.run} holds a training of other settings ({"; ".join(other)}); name another folder, '
+                         f'or the same settings')
