@@ -262,7 +262,7 @@ def test_cham_learns_and_nothing_else_changes(network, batch, tmp_path, monkeypa
     with torch.no_grad():
         alone = network.encoder(torch.nn.functional.interpolate(batch.patches, (256, 192)))[1]
     train_cham(network, lambda step: [batch], len(batch.patches), [batch], tmp_path, 12, rate=3e-3, progress=False)
-    lines = [json.loads(line) for line in (tmp_path / 'cham.jsonl').read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / 'published_cham.jsonl').read_text().splitlines()]
     assert [line['step'] for line in lines] == [0, 6, 12]
     assert lines[2]['loss'] < 0.8 * lines[0]['measured'] and lines[2]['measured'] < 0.8 * lines[0]['measured']
     assert {'body_mm', 'hands_mm', 'between_mm', *WEIGHTS} <= set(lines[2])
@@ -316,7 +316,7 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(network, sources, 
             trained(network, sources, tmp_path / 'parts')
     resumed = trained(network, sources, tmp_path / 'parts')
     assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), resumed.parameters()))
-    assert (tmp_path / 'whole/cham.jsonl').read_text() == (tmp_path / 'parts/cham.jsonl').read_text()
+    assert (tmp_path / 'whole/published_cham.jsonl').read_text() == (tmp_path / 'parts/published_cham.jsonl').read_text()
 
 
 def same(one, other, start):
@@ -355,8 +355,10 @@ def test_what_was_trained_loads_as_the_published_weights_do(alone, weights, tmp_
         os.symlink(path, tmp_path / path.name)
     tiny = load_random(published_body, HAND4WHOLE_PP_TINY)
     torch.save({'state_dict': tiny.wilor.state_dict()}, tmp_path / 'wilor_final.ckpt')
+    assert cli.main(['train', 'curves', '--run', str(alone), '--output', str(tmp_path / 'curves.svg')]) == cli.DONE
+    assert (tmp_path / 'curves.svg').read_text().count('<polyline') == 2    # of hands alone: no body
     network = load_hand4whole_pp(Store(tmp_path), HAND4WHOLE_PP_TINY)
-    kept = torch.load(alone / 'cham.pt', weights_only=True)
+    kept = torch.load(alone / 'published_cham.pt', weights_only=True)
     for name, value in network.hand_control_net.state_dict().items():
         assert torch.equal(value, kept['best'][name]), name
     assert any(value.any() for name, value in kept['best'].items() if name.startswith('zero_convs'))
@@ -377,10 +379,10 @@ def test_two_processes_train_what_one_trains(alone, folders, weights, tmp_path):
     said = [process.communicate(timeout=300) for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert 'snapshot_6.pth' in said[0][0] and not said[1][0]
-    states = [torch.load(folder / 'cham.pt', weights_only=True) for folder in (alone, tmp_path)]
+    states = [torch.load(folder / 'published_cham.pt', weights_only=True) for folder in (alone, tmp_path)]
     torch.manual_seed(0)
     same(*(state['module'] for state in states), CHAM(HAND4WHOLE_PP_TINY.cham).state_dict())
-    logs = [[json.loads(line) for line in (folder / 'cham.jsonl').read_text().splitlines()]
+    logs = [[json.loads(line) for line in (folder / 'published_cham.jsonl').read_text().splitlines()]
             for folder in (alone, tmp_path)]
     for one, other in zip(*logs):
         assert one == pytest.approx(other, rel=1e-4, abs=1e-5)
@@ -403,4 +405,4 @@ def test_wrong_arguments_get_one_line(change, says, folders, weights, tmp_path, 
     assert cli.main(arguments(folders, weights, tmp_path / 'run', *change)) == cli.WRONG_INPUT
     error = capsys.readouterr().err
     assert error.count('\n') == 1 and re.search(says, error), error
-    assert 'cuda' in says or not (tmp_path / 'run/cham.pt').exists()
+    assert 'cuda' in says or not (tmp_path / 'run/published_cham.pt').exists()

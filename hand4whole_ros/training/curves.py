@@ -9,10 +9,13 @@ from pathlib import Path
 #: Trainings in their order, and the figures of the held-out people that each is drawn with.
 CURVES = {'body_guess': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand_guess': ('hand_pa_mm', 'hand_wrist_deg'),
           'body': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand': ('hand_pa_mm', 'hand_wrist_deg'),
-          'cham': ('wrist_deg', 'root_mm', 'mrrpe_mm')}
+          'cham': ('wrist_deg', 'root_mm', 'mrrpe_mm'),
+          'published_cham': ('body_mm', 'hands_mm', 'between_mm')}
 
 _NAMES = {'root_mm': 'body from the hips, mm', 'mrrpe_mm': 'wrist to wrist, mm', 'wrist_deg': 'wrists, degrees',
-          'hand_pa_mm': 'hand after Procrustes, mm', 'hand_wrist_deg': 'wrist of hands, degrees'}
+          'hand_pa_mm': 'hand after Procrustes, mm', 'hand_wrist_deg': 'wrist of hands, degrees',
+          'body_mm': 'body from the pelvis, mm', 'hands_mm': 'hands from the wrist, mm',
+          'between_mm': 'wrist to wrist, mm'}
 _WIDTH, _HEIGHT, _LEFT, _TOP = 280, 130, 12, 34
 
 
@@ -24,7 +27,8 @@ def write(run: Path, path: Path) -> list[str]:
     for row, name in enumerate(drawn):
         for column, key in enumerate(CURVES[name]):
             points = [(line['step'], line[key]) for line in logs[name] if key in line]
-            panels.append(_panel(column * _WIDTH, row * _HEIGHT, name, key, points))
+            if points:  # of full-size CHAM, what is measured on need not know all of them
+                panels.append(_panel(column * _WIDTH, row * _HEIGHT, name, key, points))
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{3 * _WIDTH}" height="{len(drawn) * _HEIGHT}" '
         f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>\n'

@@ -15,6 +15,8 @@ from ..together import ALONE, Together
 from .batches import Batch, Feed
 from .losses import WEIGHTS, between_wrists, hand_differences, losses, pelvis_differences
 
+#: Of the training's files in its folder.
+NAME = 'published_cham'
 #: Steps between two measurements and two checkpoints.
 MEASURE_EVERY = 500
 
@@ -73,7 +75,7 @@ def train_cham(network: Hand4WholePP, feed: Feed, batch: int, measured: list[Bat
             network.hand_control_net = cham
     cham: CHAM = network.hand_control_net
     schedule = Schedule(steps, rate, warm_up=min(500, steps // 10), measure_every=min(MEASURE_EVERY, steps))
-    best = train(cham, step_losses, schedule, folder, 'cham', figures if measured else None, progress, together)
+    best = train(cham, step_losses, schedule, folder, NAME, figures if measured else None, progress, together)
     cham.load_state_dict(best.state_dict())
     cham.eval()
 

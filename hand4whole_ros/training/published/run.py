@@ -102,5 +102,5 @@ def _check_same(settings):
     then = json.loads(path.read_text()) if path.exists() else now
     other = [f'{name} {then.get(name)}, now {value}' for name, value in now.items() if then.get(name) != value]
     if other:
-        raise ValueError(f'{settings.run} holds a training of other settings ({"; ".join(other)}); name another folder, '
-                         f'or the same settings')
+        raise ValueError(f'{settings.run} holds a training of other settings ({"; ".join(other)}); name another '
+                         f'folder, or the same settings')
