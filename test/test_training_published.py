@@ -316,7 +316,8 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(network, sources, 
             trained(network, sources, tmp_path / 'parts')
     resumed = trained(network, sources, tmp_path / 'parts')
     assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), resumed.parameters()))
-    assert (tmp_path / 'whole/published_cham.jsonl').read_text() == (tmp_path / 'parts/published_cham.jsonl').read_text()
+    logs = [(tmp_path / name / 'published_cham.jsonl').read_text() for name in ('whole', 'parts')]
+    assert logs[0] == logs[1] and logs[0].count('\n') == 3
 
 
 def same(one, other, start):
@@ -405,4 +406,4 @@ def test_wrong_arguments_get_one_line(change, says, folders, weights, tmp_path, 
     assert cli.main(arguments(folders, weights, tmp_path / 'run', *change)) == cli.WRONG_INPUT
     error = capsys.readouterr().err
     assert error.count('\n') == 1 and re.search(says, error), error
-    assert 'cuda' in says or not (tmp_path / 'run/published_cham.pt').exists()
+    assert not (tmp_path / 'run').exists()
