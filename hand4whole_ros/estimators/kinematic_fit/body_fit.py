@@ -27,7 +27,11 @@ MOST_HAND_ERROR = 0.02
 #: Of the forearm's twist, the part that lies in the elbow; the wrist has the rest.
 _TWIST_IN_ELBOW = 0.75
 
-_STAGE_ITERATIONS = {'body': 5, 'hands': 5, 'whole': 4}
+_STAGE_ITERATIONS = {'body': 5, 'hands': 5, 'hands again': 10, 'whole': 4}
+
+#: Begun far from how it is held, a hand's landmarks all lie so far off that a robust fit disbelieves those that would
+#: lead it there. Such a hand is fitted once more with this as Evidence.robust.
+_BELIEVE_FAR_POINTS = 30.0
 
 
 @dataclass
@@ -75,14 +79,23 @@ class BodyFitter:
         fitted = {}
         if starts:
             self._hand.shape(*self.person.shaped(pose.betas[0]))
-            for start, hand in zip(starts, self._hand.fit(starts, _STAGE_ITERATIONS['hands'])):
-                if hand.error < MOST_HAND_ERROR:
-                    fitted[start.side] = hand
-                    self._attach(rotations, start.side, hand)
+            for start, hand in self._fit_hands(starts):
+                fitted[start.side] = hand
+                self._attach(rotations, start.side, hand)
         pose = Pose(pose.root, rotations[None], pose.betas)
         starts = {start.side: start for start in starts if start.side in fitted}
         pose, placed = self._fit_whole(pose, rays, seen, world, view[:, 2], starts)
         return Fitted(pose, placed, fitted) if np.isfinite(placed.joints).all() else None
+
+    def _fit_hands(self, starts):
+        """Those hands that fit their landmarks: pairs of start and fit."""
+        found = self._hand.fit(starts, _STAGE_ITERATIONS['hands'])
+        astray = [k for k, hand in enumerate(found) if not hand.error < MOST_HAND_ERROR]
+        if astray:
+            again = self._hand.fit([starts[k] for k in astray], _STAGE_ITERATIONS['hands again'], _BELIEVE_FAR_POINTS)
+            for k, hand in zip(astray, again):
+                found[k] = hand
+        return [(start, hand) for start, hand in zip(starts, found) if hand.error < MOST_HAND_ERROR]
 
     def _seen(self, landmarks, intrinsics):
         pixels = landmarks.pose[POSE_INDEX]

@@ -82,8 +82,8 @@ class HandFitter:
         rest = self.chain.place(Pose(np.zeros((1, 3)), np.tile(np.eye(3), (1, 17, 1, 1)), np.zeros((1, 0))))
         self._rest_palm = rest.points[0, list(PALM_KEYPOINTS)]
 
-    def fit(self, starts: list[HandStart], iterations: int) -> list[HandFit]:
-        """The best fit of each hand."""
+    def fit(self, starts: list[HandStart], iterations: int, robust: float = Evidence.robust) -> list[HandFit]:
+        """The best fit of each hand. robust: as Evidence has it."""
         poses, rays, depths, anchors, owner = [], [], [], [], []
         for number, start in enumerate(starts):
             mirror = MIRROR_X if start.side == 'left' else np.eye(3)
@@ -110,7 +110,7 @@ class HandFitter:
             angles=self._prior, pairs=pairs, depths=np.array(depths),
             depth_sigma=np.full((len(owner), 20), HAND_DEPTH_SIGMA),
             toward=anchors / np.linalg.norm(anchors, axis=1, keepdims=True), root=anchors,
-            root_sigma=np.tile(_WRIST_SIGMA, (len(owner), 1)))
+            root_sigma=np.tile(_WRIST_SIGMA, (len(owner), 1)), robust=robust)
         pose = Pose(anchors.copy(), np.array(poses), np.zeros((len(owner), 0)))
         pose, placed, cost = fit(self.chain, pose, evidence, iterations)
         out = []
