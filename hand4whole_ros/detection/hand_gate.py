@@ -6,12 +6,17 @@ are made up, and a made-up hand is worse than none.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..skeleton import SIDES
-from .mediapipe_holistic import HolisticLandmarks
 
-_POSE_WRIST = {'left': 15, 'right': 16}
+if TYPE_CHECKING:
+    from .mediapipe_holistic import HolisticLandmarks
+
+#: MediaPipe's pose landmarks of the wrists.
+WRIST_IN_POSE = {'left': 15, 'right': 16}
 
 #: Least visibility of the arm's own wrist landmark. On rendered people 99 % of good hands have 0.78 or more.
 LEAST_WRIST_VISIBLE = 0.6
@@ -31,16 +36,15 @@ _SAME_HAND = 0.35
 def real_hands(landmarks: HolisticLandmarks, width: int, height: int) -> dict[str, tuple[np.ndarray, float]]:
     """The hands to believe: side -> ((21, 3) px as in HolisticLandmarks, confidence 0 to 1)."""
     pose = landmarks.pose
-    torso = max(np.linalg.norm(pose[[11, 12]].mean(0) - pose[[23, 24]].mean(0)),
-                np.linalg.norm(pose[11] - pose[12]), 1.0)
+    torso = torso_length(pose)
     found = {}
     for side in SIDES:
         points = landmarks.hand(side)
         if points is None or not np.isfinite(points).all():
             continue
         pixels = points[:, :2]
-        visible = float(landmarks.visibility[_POSE_WRIST[side]])
-        gap = np.linalg.norm(pixels[0] - pose[_POSE_WRIST[side]]) / torso
+        visible = float(landmarks.visibility[WRIST_IN_POSE[side]])
+        gap = np.linalg.norm(pixels[0] - pose[WRIST_IN_POSE[side]]) / torso
         palm = palm_length(pixels) / torso
         inside = ((pixels >= 0) & (pixels < (width, height))).all(1).sum()
         if (visible >= LEAST_WRIST_VISIBLE and gap <= MOST_WRIST_GAP
@@ -53,6 +57,12 @@ def real_hands(landmarks: HolisticLandmarks, width: int, height: int) -> dict[st
         if apart < _SAME_HAND * max(palm_length(left[:, :2]), palm_length(right[:, :2])):
             del found['left' if left_gap > right_gap else 'right']
     return {side: (points, confidence) for side, (points, confidence, _) in found.items()}
+
+
+def torso_length(pose: np.ndarray) -> float:
+    """From shoulders to hips, or across the shoulders where that is longer, of a pose (33, 2) px; 1 px at least."""
+    return max(float(np.linalg.norm(pose[[11, 12]].mean(0) - pose[[23, 24]].mean(0))),
+               float(np.linalg.norm(pose[11] - pose[12])), 1.0)
 
 
 def palm_length(pixels: np.ndarray) -> float:

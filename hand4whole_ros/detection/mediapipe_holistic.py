@@ -2,17 +2,20 @@
 
 Holistic leaves out a hand now and then, so a hand it did not give is looked for once more by MediaPipe
 Hands in an enlarged crop around the wrist. A picture that stands alone is also looked at in a mirror,
-and the two looks are averaged: their errors are in part independent.
+and the two looks are averaged: their errors are in part independent. A hand that nothing has found is
+looked for a last time in wider crops.
 """
 
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..skeleton import SIDES
 from . import mediapipe_library
+from .hand_gate import real_hands
 from .mediapipe_library import SHORTEST_SIDE, pixels, quiet_stderr
 from .second_look import SecondLook
 
@@ -93,7 +96,19 @@ class MediaPipeHolistic:
         if self._mirror:
             in_mirror = self._look(np.ascontiguousarray(image[:, ::-1]))
             found = averaged(found, None if in_mirror is None else mirrored(in_mirror, width))
-        return found
+        return found if found is None or self._second_look is None else self._last_look(image, found)
+
+    def _last_look(self, image, found):
+        """The same landmarks, with hands that were missing or not to be believed, where a last look finds them."""
+        height, width = image.shape[:2]
+        believed = real_hands(found, width, height)
+        hands = {}
+        for side in SIDES:
+            if side not in believed:
+                hand = self._second_look.find_wide(image, found.pose, found.visibility, side)
+                if hand is not None:
+                    hands[f'{side}_hand'] = hand
+        return replace(found, **hands)
 
     def _look(self, image):
         """One look at one image: HolisticLandmarks or None."""
