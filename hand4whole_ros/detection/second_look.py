@@ -83,8 +83,10 @@ class SecondLook:
         if not _inside(points[0], image) or visibility[WRIST_IN_POSE[side]] < LEAST_WRIST_VISIBLE:
             return None
         torso = torso_length(pose)
-        for torsos in _WIDE:
-            result = self._look(image, _middle(points), torsos * torso, in_mirror=side == 'right', upside_down=True)
+        for half in np.array(_WIDE) * torso:
+            # Half a pixel of the crop on, it lies evenly about the middle: the same crop in the mirror image.
+            centre = _middle(points) + half / _CROP_SIZE
+            result = self._look(image, centre, half, in_mirror=side == 'right', upside_down=True)
             # The other hand may be in the square, too.
             if (result is not None and result[1] == side
                     and np.linalg.norm(result[0][0, :2] - points[0]) <= MOST_WRIST_GAP * torso):
