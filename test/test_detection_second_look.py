@@ -1,4 +1,4 @@
-"""The last look: it finds a hand that points at the camera, leaves all else as it was, and takes no other hand for it."""
+"""The last look: it finds a hand that points at the camera, takes no other hand for it, leaves all else as it was."""
 
 from dataclasses import replace
 
@@ -94,3 +94,17 @@ def test_hands_that_are_believed_stay_and_those_that_are_not_are_looked_for(poin
         detector.close()
     for hand in (found.left_hand, again.left_hand):
         assert np.linalg.norm(hand[:, :2] - truth.left_hand.keypoints_2d, axis=1).mean() < 5
+
+
+def test_a_find_that_lies_on_the_other_hand_is_refused(pointing, monkeypatch):
+    image, _, seen = pointing
+    detector = MediaPipeHolistic(static_images=True)
+    monkeypatch.setattr(detector._second_look, 'find_wide', lambda *_: seen.right_hand)
+    # Both arms end near the one hand.
+    pose = seen.pose.copy()
+    pose[15] = pose[16] = seen.right_hand[0, :2]
+    pose[16] += 3
+    try:
+        assert detector._last_look(image, replace(seen, pose=pose)).left_hand is None
+    finally:
+        detector.close()

@@ -102,13 +102,16 @@ class MediaPipeHolistic:
         """The same landmarks, with hands that were missing or not to be believed, where a last look finds them."""
         height, width = image.shape[:2]
         believed = real_hands(found, width, height)
-        hands = {}
         for side in SIDES:
-            if side not in believed:
-                hand = self._second_look.find_wide(image, found.pose, found.visibility, side)
-                if hand is not None:
-                    hands[f'{side}_hand'] = hand
-        return replace(found, **hands)
+            hand = (None if side in believed else
+                    self._second_look.find_wide(image, found.pose, found.visibility, side))
+            if hand is None:
+                continue
+            more = replace(found, **{f'{side}_hand': hand})
+            # One that costs the other hand its place lies on that hand.
+            if len(real_hands(more, width, height)) > len(believed):
+                found, believed = more, real_hands(more, width, height)
+        return found
 
     def _look(self, image):
         """One look at one image: HolisticLandmarks or None."""
