@@ -10,7 +10,7 @@ import torch
 
 from ..body.published import PublishedBody
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..networks.open_model import OPEN_MODEL
+from ..networks.open_model import OPEN_MODEL, PICTURES_ALONE
 from .hand4whole_pp import assemble, expected_state
 from .safe_load import CheckpointError
 
@@ -27,7 +27,7 @@ def save_open_model(network: Hand4WholePP, path: Path) -> None:
     Matrices go in half precision, single rows (biases, scales, what numbers were in training) in single.
     """
     arrays = {}
-    for part in expected_state(OPEN_MODEL):
+    for part in expected_state(network.config):
         for name, value in network.get_submodule(part).state_dict().items():
             half = value.dtype == torch.float32 and value.dim() > 1
             arrays[f'{part}/{name}'] = value.detach().cpu().to(torch.float16 if half else value.dtype).numpy()
@@ -41,11 +41,13 @@ def save_open_model(network: Hand4WholePP, path: Path) -> None:
 def load_open_model(body: PublishedBody, path: Path | None = None) -> Hand4WholePP:
     """The open model on the CPU in float32, ready to run, without gradients.
 
-    body: of body.open_hands.load_open_body, which the model speaks of. path: other weights than those shipped. Raises
-    CheckpointError, which names what is wrong with the file.
+    body: of body.open_hands.load_open_body, which the model speaks of. path: other weights than those shipped; those of a
+    network that is told nothing are known by their names. Raises CheckpointError, which names what is wrong with the file.
     """
     path = SHIPPED if path is None else path
-    network = assemble(OPEN_MODEL, body, _read(path))
+    found = _read(path)
+    config = OPEN_MODEL if any('/prompts.' in key for key in found) else PICTURES_ALONE
+    network = assemble(config, body, _parts(found, config, path))
     return network.eval().requires_grad_(False)
 
 
@@ -61,8 +63,13 @@ def _read(path):
         raise CheckpointError(f'{path} cannot be read as weights of the open model ({error})') from None
     except Exception as error:  # zipfile raises kinds of its own for damaged bytes
         raise CheckpointError(f'{path} is damaged ({error}); is it complete?') from None
+    return found
+
+
+def _parts(found, config, path):
+    """Part -> its state dict, of arrays by their names in the file."""
     weights: dict[str, dict] = {}
-    for part, state in expected_state(OPEN_MODEL).items():
+    for part, state in expected_state(config).items():
         weights[part] = {}
         for name, wanted in state.items():
             value = found.pop(f'{part}/{name}', None)

@@ -14,6 +14,8 @@ What differs from the published network, and why:
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .cham import CHAMConfig, Grid
 from .hand4whole_pp import Hand4WholePPConfig
 from .prompts import PromptConfig
@@ -36,3 +38,7 @@ OPEN_MODEL = Hand4WholePPConfig(
     cham=CHAMConfig(VIT_OPEN.embed_dim, VIT_OPEN.embed_dim, VIT_OPEN.depth, num_layers=2,
                     grid=Grid(rows=8, columns=6, point=0.5)),
     face=False, hand_room=1.3)
+
+#: The same, told nothing before it looks, as the published network is: for the ablation, not for use.
+PICTURES_ALONE = replace(OPEN_MODEL, body=replace(OPEN_MODEL.body, prompt=None),
+                         hand=replace(OPEN_MODEL.hand, prompt=None))

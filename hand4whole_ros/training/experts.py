@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .. import keypoints, skeleton
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..networks.prompts import joined
+from ..networks.prompts import FirstGuess, joined
 from ..networks.smpler_x import BodyPose
 from ..networks.wilor import HandCode, WiLoR, project_to_crop
 from .bones import Bones
@@ -51,11 +51,12 @@ def train_body(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
                seed: int = 0, rate: float = 5e-4) -> None:
     """Train the body expert in place."""
     expert = BodyExpert(network)
-    expert.regressor.guess.requires_grad_(False)
+    guess = expert.regressor.guess
+    leave(guess)
     cells = torch.tensor(network.config.body.vit.grid[::-1])
 
     def losses(step):
-        expert.regressor.guess.eval()
+        leave(guess)
         seen = look(learnt, draw(len(learnt), BATCH, step, seed), accidents(seed, step))
         said, where = expert(seen.body_pictures(), seen.prompts.body)
         target = learnt.body.take(seen.rows)
@@ -73,10 +74,11 @@ def train_hand(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
                seed: int = 0, rate: float = 5e-4) -> None:
     """Train the hand expert in place: the coarse hand and the refined one."""
     expert = network.wilor
-    expert.backbone.guess.requires_grad_(False)
+    guess = expert.backbone.guess
+    leave(guess)
 
     def losses(step):
-        expert.backbone.guess.eval()
+        leave(guess)
         seen = look(learnt, draw(len(learnt), BATCH, step, seed), accidents(seed, step))
         coarse, refined, target = see_hands(expert, seen, learnt)
         found = {}
@@ -96,6 +98,12 @@ def train_hand(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
         return hand_figures(rotations, betas, joined_targets([target for _, target in seen]), bones)
     best = train(expert, losses, schedule(steps, rate), folder, 'hand', torch.no_grad()(figures))
     expert.load_state_dict(best.state_dict())
+
+
+def leave(guess: FirstGuess | None) -> None:
+    """Leave a guess as it is, where there is one."""
+    if guess is not None:
+        guess.requires_grad_(False).eval()
 
 
 def see_hands(expert: WiLoR, seen: Look, lessons: Lessons) -> tuple[HandCode, HandCode, HandTargets]:
