@@ -86,11 +86,13 @@ class Intrinsics:
         """
         points = np.asarray(points, np.float64)
         flat = points.reshape(-1, 3)
-        pixels = np.full((len(flat), 2), np.nan)
         front = flat[:, 2] > 1e-6
-        if front.any():
-            rays = flat[front] / flat[front, 2:]
-            pixels[front] = self._distort(rays)
+        if len(flat) and front.all():
+            pixels = self._distort(flat / flat[:, 2:])
+        else:
+            pixels = np.full((len(flat), 2), np.nan)
+            if front.any():
+                pixels[front] = self._distort(flat[front] / flat[front, 2:])
         return pixels.reshape(points.shape[:-1] + (2,))
 
     @property

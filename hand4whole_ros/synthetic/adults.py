@@ -69,12 +69,13 @@ class _Space:
         self._betas, self._mean_betas = self._fit_betas(model, vertices, joints, t_joints, mean)
         # The points of rest and T-pose lie side by side, so that a figure is two products.
         self._points = np.concatenate([joints, t_joints, t_tips], axis=1).reshape(len(joints), -1)
-        self._vertices = vertices.astype(np.float32).reshape(len(vertices), -1)
+        # By columns, which skinning wants.
+        self._vertices = np.swapaxes(vertices, 1, 2).astype(np.float32).reshape(len(vertices), -1)
 
     def adult(self, index):
         scores = self._scores[index]
         rows = np.append(1.0, scores)
-        vertices = (rows.astype(np.float32) @ self._vertices).reshape(-1, 3)
+        vertices = (rows.astype(np.float32) @ self._vertices).reshape(3, -1).T
         joints, t_joints, t_tips = np.split((rows @ self._points).reshape(-1, 3), (55, 110))
         phenotype = {name: values[index:index + 1] for name, values in self._phenotypes.items()}
         figure = Figure.made_of(phenotype, t_joints, t_tips, vertices, joints)

@@ -45,8 +45,7 @@ def draw(scene: Scene, view: Intrinsics | None = None, vertices: bool = False) -
     if part.alpha.size:
         image[inside] = cv2.blendLinear(part.rgb, np.ascontiguousarray(image[inside]), part.alpha, 1 - part.alpha)
     outside = _outside(scene.intrinsics, view)
-    covered = obstacles.draw(stream(scene.seed, 4), image, view, _finite(view, scene.joints),
-                             _finite(view, scene.hand_keypoints))
+    covered = obstacles.draw(stream(scene.seed, 4), image, view, scene.joints, scene.hand_keypoints)
     covered = np.zeros(image.shape[:2], bool) if covered is None else covered
     image = lens.expose(stream(scene.seed, 5), image)
     if outside is not None:
@@ -93,10 +92,6 @@ def _lit(rng, vertices, light):
     return (1 - rng.uniform(0.12, 0.4) * ~visible).astype(np.float32)
 
 
-def _finite(view, points):
-    return np.clip(np.nan_to_num(view.project(points), nan=-1e4), -1e4, 1e4)
-
-
 def _outside(whole, view):
     """(H, W) bool: pixels of a crop that lie beyond the picture; None if none do."""
     if view is whole:
@@ -132,5 +127,5 @@ def _hand_share(side, skin, ids, view):
     if (size < 1).any():
         return 0.0
     window = view.cropped(int(low[0]), int(low[1]), int(size[0]), int(size[1]))
-    total = int((alone.face_ids(points, window) >= 0).sum())
+    total = alone.coverage(points, window)
     return float(min(seen / total, 1.0)) if total else 0.0

@@ -135,19 +135,20 @@ class Figure:
         return Posed(turned + blended[:, 9:], joints, rotations, tips)
 
     def skin(self, rotations: np.ndarray, joints: np.ndarray, puffed: np.ndarray | None = None,
-             ids: np.ndarray | slice = slice(None)) -> np.ndarray:
+             ids: np.ndarray | None = None) -> np.ndarray:
         """(V, 3) float32 vertices around joints that are placed already, several times faster than `pose`.
 
         rotations (55, 3, 3) out of the T-pose, joints (55, 3) m. puffed (V, 3) m: how far cloth and hair stand off
-        the skin, in anny's rest pose. ids: of these vertices alone.
+        the skin, in anny's rest pose. ids: of these vertices alone, a few.
         """
-        rest = (self.rest_vertices if puffed is None else self.rest_vertices + puffed)[ids]
-        blended = np.ascontiguousarray((_sparse_weights()[ids] @ self._transforms(rotations, joints)).T)
+        rest = self.rest_vertices if puffed is None else self.rest_vertices + puffed
+        weights = _sparse_weights()
+        if ids is not None:
+            rest, weights = rest[ids], joint_weights()[ids]
+        blended = np.ascontiguousarray((weights @ self._transforms(rotations, joints)).T)
         x, y, z = np.ascontiguousarray(rest.T)      # columns are worked on far faster than rows of three
-        vertices = np.empty_like(rest)
-        for k in range(3):
-            vertices[:, k] = blended[3 * k] * x + blended[3 * k + 1] * y + blended[3 * k + 2] * z + blended[9 + k]
-        return vertices
+        return np.stack([blended[3 * k] * x + blended[3 * k + 1] * y + blended[3 * k + 2] * z + blended[9 + k]
+                         for k in range(3)]).T
 
     def _transforms(self, rotations, joints):
         """(55, 12) float32: the rotation and the offset by which each joint takes its part of the rest pose along."""

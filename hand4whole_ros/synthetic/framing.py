@@ -108,7 +108,8 @@ def close_up(rng: np.random.Generator, hand: np.ndarray, everything: np.ndarray)
     best, least = None, np.inf
     for _ in range(_VIEWS):
         direction = Direction.sample_close(rng)
-        seen, others = (points @ direction.matrix().T for points in (hand, everything))
+        matrix = direction.matrix()
+        seen, others = hand @ matrix.T, everything @ matrix.T
         low, high = seen.min(0), seen.max(0)
         margin = 0.04
         before = ((others[:, :2] > low[:2] - margin) & (others[:, :2] < high[:2] + margin)).all(1)

@@ -57,16 +57,16 @@ def _tone(rng):
 def _noisy(rng, image):
     height, width = image.shape[:2]
     level = rng.uniform(1, 9) if rng.random() < 0.85 else rng.uniform(9, 22)
-    tiles = _noise()
     x, y = rng.integers(_TILE, size=2)
-    noise = np.take(np.take(tiles, np.arange(y, y + height) % _TILE, axis=0), np.arange(x, x + width) % _TILE, axis=1)
+    noise = _noise(height, width)[y:y + height, x:x + width]
     if rng.random() < 0.5:
-        noise = noise[..., :1].repeat(3, axis=2)
-    return cv2.addWeighted(image, 1.0, np.ascontiguousarray(noise), level / 32.0, -128 * level / 32.0)
+        noise = cv2.cvtColor(noise[..., 0], cv2.COLOR_GRAY2RGB)
+    return cv2.addWeighted(image, 1.0, noise, level / 32.0, -128 * level / 32.0)
 
 
-@lru_cache(maxsize=1)
-def _noise():
-    """(512, 512, 3) uint8: mean 128, deviation 32."""
+@lru_cache(maxsize=4)
+def _noise(height, width):
+    """(512 + height, 512 + width, 3) uint8: mean 128, deviation 32, repeated after 512 pixels."""
     rng = np.random.default_rng(0)
-    return np.clip(rng.normal(128, 32, (_TILE, _TILE, 3)), 0, 255).astype(np.uint8)
+    tile = np.clip(rng.normal(128, 32, (_TILE, _TILE, 3)), 0, 255).astype(np.uint8)
+    return np.pad(tile, ((0, height), (0, width), (0, 0)), mode='wrap')

@@ -12,15 +12,16 @@ SHARE = 0.35        # of the pictures that have any
 _MOST = 0.6         # of a picture; whoever hides more is left out
 
 
-def draw(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, points: np.ndarray,
+def draw(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, joints: np.ndarray,
          hands: np.ndarray) -> np.ndarray | None:
     """Draw them into image (H, W, 3) uint8, in place; -> (H, W) bool, what they cover, or None.
 
-    points (N, 2) px of `view`: the person's joints, hands (2, 21, 2) px the hands'.
+    joints (N, 3) m of the person and keypoints of the hands (2, 21, 3) m: in the frame of `view`.
     """
     if rng.random() >= SHARE:
         return None
     mask = np.zeros(image.shape[:2], np.uint8)
+    points, hands = (np.clip(np.nan_to_num(view.project(part), nan=-1e4), -1e4, 1e4) for part in (joints, hands))
     points = np.clip(points, 0, (view.width, view.height))
     low, high = points.min(0), points.max(0)
     size = float(np.clip(np.linalg.norm(high - low), 20, 3 * max(view.width, view.height)))

@@ -18,6 +18,9 @@ from .scene import Scene
 #: The keypoints of body, feet and head, of keypoints.KEYPOINT_NAMES.
 NUM_BODY_KEYPOINTS = 25
 
+#: Where the hands' keypoints begin and end among joints, hands and body.
+_PARTS = (skeleton.NUM_JOINTS, skeleton.NUM_JOINTS + 2 * skeleton.NUM_HAND_KEYPOINTS)
+
 #: How far behind what is seen a point may lie and still be seen, m: under cloth, hair or the skin of a finger.
 _SKIN_TOLERANCE, _FINGER_TOLERANCE = 0.04, 0.02
 
@@ -58,19 +61,19 @@ class SceneTruth:
         body = body_keypoints(scene)
         depth = np.where(covered, 0.0, depth)
 
-        def visible(points, pixels, tolerance):
-            x, y = np.clip(np.nan_to_num(np.rint(pixels), nan=-1), -1, max(depth.shape)).astype(int).T
-            inside = (x >= 0) & (y >= 0) & (x < view.width) & (y < view.height)
-            return inside & (points[:, 2] <= depth[np.where(inside, y, 0), np.where(inside, x, 0)] + tolerance)
-
-        joints_2d, body_2d = view.project(scene.joints), view.project(body)
-        hands = scene.hand_keypoints
-        hands_2d = view.project(hands)
+        points = np.concatenate([scene.joints, scene.hand_keypoints.reshape(-1, 3), body])
+        pixels = view.project(points)
+        x, y = np.clip(np.nan_to_num(np.rint(pixels), nan=-1), -1, max(depth.shape)).astype(int).T
+        inside = (x >= 0) & (y >= 0) & (x < view.width) & (y < view.height)
+        before = depth[np.where(inside, y, 0), np.where(inside, x, 0)]
+        visible = inside & (points[:, 2] <= before + _tolerances())
+        joints_2d, hands_2d, body_2d = np.split(pixels, _PARTS)
+        joints_visible, hands_visible, body_visible = np.split(visible, _PARTS)
         return cls(
             scene.seed, scene.kind, view, scene.phenotype, scene.betas, scene.local_rotations, scene.joint_rotations,
-            scene.joints, joints_2d, visible(scene.joints, joints_2d, _joint_tolerance()),
-            hands, hands_2d, np.stack([visible(*pair, _FINGER_TOLERANCE) for pair in zip(hands, hands_2d)]),
-            hand_visibility, body, body_2d, visible(body, body_2d, _body_tolerance()), _box(seen), vertices)
+            scene.joints, joints_2d, joints_visible,
+            scene.hand_keypoints, hands_2d.reshape(2, -1, 2), hands_visible.reshape(2, -1), hand_visibility,
+            body, body_2d, body_visible, _box(seen), vertices)
 
 
 def body_keypoints(scene: Scene) -> np.ndarray:
@@ -92,7 +95,6 @@ def _body_rows():
     return np.array([rows[name] for name in keypoints.KEYPOINT_NAMES[:NUM_BODY_KEYPOINTS]])
 
 
-@lru_cache(maxsize=1)
 def _joint_tolerance():
     """(55,) m: how deep a joint lies beneath the skin, cloth included."""
     vertices, joints = reference_t_pose()
@@ -102,10 +104,11 @@ def _joint_tolerance():
 
 
 @lru_cache(maxsize=1)
-def _body_tolerance():
-    rows = _body_rows()
-    joints = rows < skeleton.NUM_JOINTS
-    return np.where(joints, _joint_tolerance()[np.where(joints, rows, 0)], _SKIN_TOLERANCE)
+def _tolerances():
+    """(122,) m of joints, both hands' keypoints and the body's."""
+    hands = np.full(2 * skeleton.NUM_HAND_KEYPOINTS, _FINGER_TOLERANCE)
+    body = np.concatenate([_joint_tolerance(), np.full(len(SKIN_NAMES), _SKIN_TOLERANCE)])[_body_rows()]
+    return np.concatenate([_joint_tolerance(), hands, body])
 
 
 def _box(seen):

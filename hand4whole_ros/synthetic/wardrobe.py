@@ -35,14 +35,15 @@ def sample(rng: np.random.Generator) -> Outfit:
         return Outfit(_plain(rng), None, True)
     skin, hair = _skin(rng), _hair_colour(rng)
     parts, cuts = _parts(), _cuts()
-    colors = np.empty((len(vertex_joints()), 3), np.float32)
-    colors[:] = skin
-    colors[parts['palm']] *= np.float32((1.05, 1.0, 0.98))
-    colors[parts['cheeks']] *= np.float32((1.04, 0.95, 0.95))
-    colors *= (1 + rng.uniform(0.01, 0.06) * _field(rng))[:, None]
-    colors[parts['nails']] = 0.6 * skin + 0.4 * (np.array((0.95, 0.75, 0.72)) if rng.random() < 0.8 else rng.random(3))
-    colors[parts['lips']] = skin * (0.82, 0.58, 0.58)
-    off = np.zeros(len(colors), np.float32)
+    colors = np.empty((3, len(vertex_joints())), np.float32)    # columns are worked on far faster than rows of three
+    colors[:] = _column(skin)
+    colors[:, parts['palm']] *= _column((1.05, 1.0, 0.98))
+    colors[:, parts['cheeks']] *= _column((1.04, 0.95, 0.95))
+    colors *= 1 + rng.uniform(0.01, 0.06) * _field(rng)
+    varnish = np.array((0.95, 0.75, 0.72)) if rng.random() < 0.8 else rng.random(3)
+    colors[:, parts['nails']] = _column(0.6 * skin + 0.4 * varnish)
+    colors[:, parts['lips']] = _column(skin * (0.82, 0.58, 0.58))
+    off = np.zeros(colors.shape[1], np.float32)
 
     sleeve = rng.choice([0.15, 0.55, 0.75, 1.2, 1.7, 1.93], p=[0.08, 0.2, 0.2, 0.12, 0.2, 0.2])
     leg = rng.choice([0.5, 0.9, 1.6, 2.0], p=[0.12, 0.13, 0.1, 0.65])
@@ -59,7 +60,7 @@ def sample(rng: np.random.Generator) -> Outfit:
     for distance, loose in layers:
         inside = np.clip(0.5 + distance / 0.022, 0, 1).astype(np.float32)
         cloth = _cloth(rng, skin)
-        colors += inside[:, None] * (cloth - colors)
+        colors += inside * (cloth - colors)
         if loose:
             folds = loose * (1 + 0.6 * _field(rng))
             off = np.maximum(off, inside * np.clip(distance / 0.05 + 0.4, 0.3, 1) * folds)
@@ -67,18 +68,22 @@ def sample(rng: np.random.Generator) -> Outfit:
     if not bald:
         high = rng.choice([0.004, 0.012, 0.025, 0.045], p=[0.3, 0.35, 0.25, 0.1])
         scalp = parts['scalp'] if rng.random() < 0.6 else parts['long']
-        colors[scalp] = hair * (1 + 0.12 * _field(rng)[scalp, None])
+        colors[:, scalp] = hair[:, None] * (1 + 0.12 * _field(rng)[scalp])
         off[scalp] = np.maximum(high * (1 + 0.5 * _field(rng)[scalp]), 0.002)
     if rng.random() < 0.2:
-        colors[parts['beard']] = 0.35 * skin + 0.65 * hair
-    colors[parts['brows']] = 0.25 * skin + 0.75 * hair
-    colors[parts['lashes']] = 0.35 * skin
-    colors[parts['mouth']] = skin * 0.3
-    colors[parts['eyes']] = (0.93, 0.92, 0.90)
-    colors[parts['iris']] = appearance.IRISES[rng.integers(3)]
-    colors[parts['pupil']] = (0.03, 0.03, 0.03)
+        colors[:, parts['beard']] = _column(0.35 * skin + 0.65 * hair)
+    colors[:, parts['brows']] = _column(0.25 * skin + 0.75 * hair)
+    colors[:, parts['lashes']] = _column(0.35 * skin)
+    colors[:, parts['mouth']] = _column(skin * 0.3)
+    colors[:, parts['eyes']] = _column((0.93, 0.92, 0.90))
+    colors[:, parts['iris']] = _column(appearance.IRISES[rng.integers(3)])
+    colors[:, parts['pupil']] = _column((0.03, 0.03, 0.03))
     np.clip(colors, 0.01, 1, out=colors)
-    return Outfit(colors, off[:, None] * _rest_normals(), False)
+    return Outfit(colors.T, (off * _rest_normals()).T, False)
+
+
+def _column(colour):
+    return np.asarray(colour, np.float32)[:, None]
 
 
 def _plain(rng):
@@ -109,14 +114,14 @@ def _hair_colour(rng):
 
 
 def _cloth(rng, skin):
-    """(3,) or (V, 3): one colour, stripes, checks, a gradient, blotches, or a print on the chest."""
+    """(3, 1) or (3, V): one colour, stripes, checks, a gradient, blotches, or a print on the chest."""
     colour, other = (np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0, 0.9), rng.uniform(0.06, 0.97)),
                               np.float32) for _ in range(2))
     if rng.random() < 0.06:
         colour = (skin * rng.uniform(0.85, 1.1)).astype(np.float32)     # of the skin's colour: not so rare in life
     kind = rng.random()
     if kind < 0.5:
-        return colour
+        return colour[:, None]
     vertices, _ = reference_t_pose()
     if kind < 0.78:
         axis = vertices[:, 1] if rng.random() < 0.65 else vertices[:, 0]
@@ -131,7 +136,7 @@ def _cloth(rng, skin):
         chest = vertices - (rng.uniform(-0.06, 0.06), rng.uniform(0.05, 0.25), 0)
         mix = ((np.abs(chest[:, 0]) < rng.uniform(0.03, 0.12)) & (np.abs(chest[:, 1]) < rng.uniform(0.02, 0.1))
                & (chest[:, 2] > 0)).astype(float)
-    return colour + mix.astype(np.float32)[:, None] * (other - colour)
+    return colour[:, None] + mix.astype(np.float32) * (other - colour)[:, None]
 
 
 def _wave(along, rng):
@@ -155,10 +160,10 @@ def _fields():
 
 @lru_cache(maxsize=1)
 def _rest_normals():
-    """(V, 3) float32 normals of the mean adult in anny's rest pose, SMPL-X's axes."""
+    """(3, V) float32 normals of the mean adult in anny's rest pose, SMPL-X's axes."""
     reference = Figure({name: torch.tensor([value], dtype=torch.float64)
                         for name, value in anny_rig.REFERENCE_ADULT.items()})
-    return vertex_normals(reference.rest_vertices, faces()).astype(np.float32)
+    return np.ascontiguousarray(vertex_normals(reference.rest_vertices, faces()).T.astype(np.float32))
 
 
 @lru_cache(maxsize=1)

@@ -109,12 +109,13 @@ class Rasterizer:
         shape = (view.keys.shape[0] // view.factor, view.keys.shape[1] // view.factor)
         part = _empty(shape)
         outputs = [wp.array(array, device=self.device, copy=False) for array in part]
-        normals = wp.zeros(len(view.points), dtype=wp.vec3, device=self.device)
+        points = self._vectors(view.points)
+        normals = wp.zeros(len(points), dtype=wp.vec3, device=self.device)
         wp.launch(_add_face_normals, dim=(len(vertices), self.num_faces), device=self.device,
-                  inputs=[view.points, self._faces, vertices.shape[1], normals])
+                  inputs=[points, self._faces, vertices.shape[1], normals])
         wp.launch(_normalize, dim=len(normals), inputs=[normals], device=self.device)
         wp.launch(_shade, dim=shape, device=self.device, inputs=[
-            view.keys, view.screen, self._faces, self.num_faces, vertices.shape[1], view.points, normals,
+            view.keys, view.screen, self._faces, self.num_faces, vertices.shape[1], points, normals,
             self._vectors(colors), view.factor,
             2.0 / intrinsics.fx,
             wp.normalize(wp.vec3(*lighting.key_direction)), wp.vec3(*lighting.key),
@@ -142,6 +143,11 @@ class Rasterizer:
         depth[y:y + height, x:x + width] = part_depth.numpy()
         return ids, depth
 
+    def coverage(self, vertices, intrinsics: Intrinsics) -> int:
+        """How many pixels are covered: those of face_ids that are not empty, without making a picture of them."""
+        keys = self._rasterize(self._checked(vertices), intrinsics, 1).keys.numpy()
+        return int(np.count_nonzero(keys != np.uint64(_EMPTY)))
+
     def visible_vertices(self, vertices, intrinsics: Intrinsics, tolerance: float = 0.01) -> np.ndarray:
         """(V,) or (N, V) bool: inside the picture and not more than `tolerance` metres behind what is seen
         there."""
@@ -158,7 +164,7 @@ class Rasterizer:
         return vertices
 
     def _vectors(self, rows):
-        return wp.array(np.ascontiguousarray(rows), dtype=wp.vec3, device=self.device)
+        return wp.array(np.ascontiguousarray(rows), dtype=wp.vec3, device=self.device, copy=False)
 
     def _rasterize(self, vertices, intrinsics, factor):
         points = vertices.reshape(-1, 3)
@@ -166,14 +172,15 @@ class Rasterizer:
         x0, y0, x1, y1 = _box(screen, intrinsics)
         height, width = y1 - y0, x1 - x0
         factor = max(1, min(factor, int((MAX_SAMPLES / max(height * width, 1)) ** 0.5)))
-        screen[:, :2] = (screen[:, :2] - (x0 - 0.5, y0 - 0.5)) * factor - 0.5
+        for column, start in ((screen[0], x0), (screen[1], y0)):
+            column[:] = (column.astype(np.float64) - (start - 0.5)) * factor - 0.5
         samples = height * width * factor * factor
         if self._buffer is None or self._buffer.size < samples:
             self._buffer = wp.empty(samples, dtype=wp.uint64, device=self.device)
         keys = wp.array(ptr=self._buffer.ptr, shape=(height * factor, width * factor), dtype=wp.uint64,
                         device=self.device)
         keys.fill_(_EMPTY)
-        view = _View((x0, y0), factor, self._vectors(points), self._vectors(screen), keys)
+        view = _View((x0, y0), factor, points, self._vectors(screen.T), keys)
         wp.launch(_draw, dim=(len(vertices), self.num_faces), device=self.device,
                   inputs=[view.screen, self._faces, vertices.shape[1], self.cull, keys])
         return view
@@ -187,7 +194,7 @@ def _empty(shape):
 class _View(NamedTuple):
     corner: tuple[int, int]   # pixel where the box begins that everything drawn lies in
     factor: int               # samples a pixel along each side
-    points: wp.array          # m, camera frame
+    points: np.ndarray        # (N * V, 3) float32 m, camera frame
     screen: wp.array          # x, y in samples of the box, 1/z; 1/z is 0 for what cannot be drawn
     keys: wp.array            # nearest depth and triangle of every sample
 
@@ -207,10 +214,12 @@ def visible_points(points, depth: np.ndarray, intrinsics: Intrinsics, tolerance:
 
 
 def _to_screen(points, intrinsics):
-    """(V, 3) float32 m -> (V, 3) float32: x, y in pixels, 1/z; 1/z is 0 for what cannot be drawn."""
-    screen = np.zeros((len(points), 3), np.float32)
+    """(V, 3) float32 m -> (3, V) float32: x, y in pixels, 1/z; 1/z is 0 for what cannot be drawn.
+
+    Columns, here and in _box, because they are worked on far faster than rows of three.
+    """
     with np.errstate(invalid='ignore', over='ignore', divide='ignore'):
-        x, y, z = np.ascontiguousarray(points.T)    # columns are worked on far faster than rows of three
+        x, y, z = np.ascontiguousarray(points.T)
         inverse = 1 / z
         good = (z > NEAR) & (z < np.inf)
         if any(intrinsics.distortion):
@@ -220,16 +229,16 @@ def _to_screen(points, intrinsics):
             x = x * inverse * np.float32(intrinsics.fx) + np.float32(intrinsics.cx)
             y = y * inverse * np.float32(intrinsics.fy) + np.float32(intrinsics.cy)
         good &= (np.abs(x) < 1e6) & (np.abs(y) < 1e6)
-    for column, values in enumerate((x, y, inverse)):
-        screen[:, column] = values if good.all() else np.where(good, values, 0)
+    screen = np.stack([x, y, inverse])
+    if not good.all():
+        screen[:, ~good] = 0
     return screen
 
 
 def _box(screen, intrinsics):
     """x0, y0, x1, y1 in whole pixels, ends exclusive: all that may be covered, within the picture."""
-    columns = np.ascontiguousarray(screen.T)  # reduced far faster than rows of three
-    drawn = columns[2] > 0
-    columns = columns[:2] if drawn.all() else columns[:2, drawn]
+    drawn = screen[2] > 0
+    columns = screen[:2] if drawn.all() else screen[:2, drawn]
     if not columns.size:
         return 0, 0, 0, 0
     size = (intrinsics.width, intrinsics.height)
@@ -270,17 +279,21 @@ def _draw(screen: wp.array(dtype=wp.vec3), faces: wp.array2d(dtype=wp.int32), nu
     y1 = int(wp.floor(wp.min(wp.max(a[1], wp.max(b[1], c[1])), float(keys.shape[0] - 1))))
     index = wp.uint64(body * faces.shape[0] + face)
     for y in range(y0, y1 + 1):
+        entered = bool(False)
         for x in range(x0, x1 + 1):
             u = _edge(b, c, float(x), float(y))
             v = _edge(c, a, float(x), float(y))
             w = _edge(a, b, float(x), float(y))
             if u * area >= 0.0 and v * area >= 0.0 and w * area >= 0.0:
+                entered = True
                 u = u / area
                 v = v / area
                 w = w / area
                 z = (u + v + w) / (u * a[2] + v * b[2] + w * c[2])
                 # The bits of a positive float are ordered as the float is: nearest first, then by index.
                 wp.atomic_min(keys, y, x, (wp.uint64(wp.cast(z, wp.uint32)) << wp.uint64(32)) | index)
+            elif entered:   # a triangle is convex: it does not come back in this row
+                break
 
 
 @wp.kernel(enable_backward=False)
