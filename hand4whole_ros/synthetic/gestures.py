@@ -184,7 +184,8 @@ def arm_rotations(joints: np.ndarray, place: np.ndarray, roll: np.ndarray, pole:
     zero = np.zeros(place.shape[:-1])
     lift = 0.18 * np.clip(place[..., 1] / (upper + fore) + 0.2, 0, 1.2)
     protract = -0.15 * np.clip(place[..., 2] / (upper + fore) - 0.4, 0, 1)
-    collar = _matrices(np.stack([zero, protract, lift], axis=-1))
+    collar, half, sideways, bent = _matrices([(zero, protract, lift), (roll / 2, zero, zero), (zero, -deviation, zero),
+                                              (zero, zero, -flexion)])
     shoulder = collar0 + collar @ (shoulder0 - collar0)
     to_wrist = shoulder0 + place - shoulder
     length = np.linalg.norm(to_wrist, axis=-1)
@@ -201,14 +202,14 @@ def arm_rotations(joints: np.ndarray, place: np.ndarray, roll: np.ndarray, pole:
     normal = _unit(crossed)
     arm = np.stack([u, -normal, np.cross(u, -normal)], axis=-1)
     bend = np.arctan2(np.linalg.norm(crossed, axis=-1), (u * f).sum(-1))
-    half = _matrices(np.stack([roll / 2, zero, zero], axis=-1))
-    elbow = _matrices(np.stack([zero, -bend, zero], axis=-1)) @ half
-    wrist = (half @ _matrices(np.stack([zero, -deviation, zero], axis=-1))
-             @ _matrices(np.stack([zero, zero, -flexion], axis=-1)))
+    elbow = _matrices([(zero, -bend, zero)])[0] @ half
+    wrist = half @ sideways @ bent
     return np.stack([collar, np.swapaxes(collar, -1, -2) @ arm, elbow, wrist], axis=-3)
 
 
 def _matrices(vectors):
+    """x, y and z (...) of N rotation vectors -> (N, ..., 3, 3)."""
+    vectors = np.moveaxis(np.array(vectors), 1, -1)
     return Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(*vectors.shape, 3)
 
 

@@ -27,6 +27,8 @@ _SHARES = np.array([(1.0, 1.0, 1.0), (0.1, 0.9, 0.9), (1.0, 0.15, 0.1)])
 _APART = 0.0125     # m between the bones of two fingers
 _TRIES = 3          # shapes drawn for each hand, of which the first whose fingers do not cross is taken
 
+#: The three joints of each finger of a left hand, thumb to pinky; and their rows in SMPL-X's order of the hand.
+_FINGER_JOINTS = np.array([[skeleton.JOINT[f'left_{finger}{k}'] for k in (1, 2, 3)] for finger in FINGERS])
 _ORDER = [FINGERS.index(name.split('_')[1][:-1]) * 3 + int(name[-1]) - 1
           for name in skeleton.JOINT_NAMES[skeleton.HAND_SLICE['left']]]
 
@@ -42,33 +44,26 @@ def sample(rng: np.random.Generator, count: int, joints: np.ndarray, tips: np.nd
     for values in shapes.values():
         half = len(values) // 2
         values[half:] += alike * (values[:half] - values[half:])
-    made = _rotations(shapes, joints, tips).reshape(2, _TRIES, count, 15, 3, 3)
-    crossing = _crossing(made.reshape(-1, 15, 3, 3), joints, tips).reshape(2, _TRIES, count)
+    made = _rotations(shapes, joints, tips)
+    crossing = _crossing(made, joints, tips).reshape(2, _TRIES, count)
+    made = made.reshape(2, _TRIES, count, 15, 3, 3)
     if alike:
         crossing[:] = crossing.max(axis=0)
     best = crossing.argmin(axis=1)
-    return np.take_along_axis(made, best[:, None, :, None, None, None], axis=1)[:, 0]
+    return np.take_along_axis(made, best[:, None, :, None, None, None], axis=1)[:, 0][:, :, _ORDER]
 
 
 def _crossing(made, joints, tips):
-    """(M,) 0 where all fingers of a hand (M, 15, 3, 3) keep apart, else how much too near, metres."""
-    first = skeleton.HAND_SLICE['left'].start
-    placed, turned = {}, {}
-    for k in range(15):
-        joint, parent = first + k, skeleton.PARENTS[first + k]
-        bone = joints[joint] - joints[parent]
-        if parent < first:
-            placed[joint], turned[joint] = np.broadcast_to(bone, (len(made), 3)), made[:, k]
-        else:
-            placed[joint] = placed[parent] + turned[parent] @ bone
-            turned[joint] = turned[parent] @ made[:, k]
-    points = []
-    for finger, tip in zip(FINGERS, tips[:5]):
-        second, third = (skeleton.JOINT[f'left_{finger}{k}'] for k in (2, 3))
-        end = placed[third] + turned[third] @ (tip - joints[third])
-        points.append(np.stack([placed[second], (placed[second] + placed[third]) / 2, placed[third],
-                                (placed[third] + end) / 2, end], axis=1))
-    flat = np.concatenate(points, axis=1).astype(np.float32)
+    """(M,) 0 where all fingers of a hand (M, 5, 3, 3, 3), thumb to pinky, keep apart, else how much too near, metres."""
+    chain = np.concatenate([joints[_FINGER_JOINTS], tips[:5, None]], axis=1)
+    bones = np.diff(chain, axis=1)
+    place, turn, points = chain[:, 0] - joints[skeleton.WRIST['left']], np.eye(3), []
+    for k in range(3):
+        turn = turn @ made[:, :, k]
+        end = place + (turn @ bones[:, k, :, None])[..., 0]
+        points += [(place + end) / 2, end] if k else [end]
+        place = end
+    flat = np.stack(points, axis=2).reshape(len(made), -1, 3).astype(np.float32)
     lengths = (flat ** 2).sum(-1)
     squared = lengths[:, :, None] + lengths[:, None] - 2 * flat @ np.swapaxes(flat, 1, 2)
     owner = np.repeat(np.arange(5), 5)
@@ -98,9 +93,8 @@ def _shapes(rng, count):
 
 
 def _rotations(shape, joints, tips):
-    """(count, 15, 3, 3) rotations of the joints of left hands."""
-    roots = joints[[skeleton.JOINT[f'left_{finger}1'] for finger in FINGERS]]
-    along = tips[:5] - roots
+    """(count, 5, 3, 3, 3) rotations of the joints of left hands, thumb to pinky, from the knuckle on."""
+    along = tips[:5] - joints[_FINGER_JOINTS[:, 0]]
     axes = np.cross(along, (0.0, -1.0, 0.0))
     # The thumb closes over the palm, towards the root of the ring finger.
     goal = joints[skeleton.JOINT['left_ring1']] + (-0.015, -0.035, 0.0)
@@ -113,4 +107,4 @@ def _rotations(shape, joints, tips):
     roots[:, 1:, 1] = -shape['splay']
     sideways = Rotation.from_rotvec(roots.reshape(-1, 3)).as_matrix().reshape(-1, 5, 3, 3)
     matrices[:, :, 0] = sideways @ matrices[:, :, 0]
-    return matrices.reshape(-1, 15, 3, 3)[:, _ORDER]
+    return matrices
