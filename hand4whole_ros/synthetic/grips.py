@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
-from .hands import FINGERS, HAND_SHAPES
+from .hands import FINGERS, HAND_SHAPES, SMPLX_ORDER
 
 _SHAPES = np.array(list(HAND_SHAPES.values()))
 
@@ -27,10 +27,8 @@ _SHARES = np.array([(1.0, 1.0, 1.0), (0.1, 0.9, 0.9), (1.0, 0.15, 0.1)])
 _APART = 0.0125     # m between the bones of two fingers
 _TRIES = 3          # shapes drawn for each hand, of which the first whose fingers do not cross is taken
 
-#: The three joints of each finger of a left hand, thumb to pinky; and their rows in SMPL-X's order of the hand.
+#: The three joints of each finger of a left hand, thumb to pinky.
 _FINGER_JOINTS = np.array([[skeleton.JOINT[f'left_{finger}{k}'] for k in (1, 2, 3)] for finger in FINGERS])
-_ORDER = [FINGERS.index(name.split('_')[1][:-1]) * 3 + int(name[-1]) - 1
-          for name in skeleton.JOINT_NAMES[skeleton.HAND_SLICE['left']]]
 
 
 def sample(rng: np.random.Generator, count: int, joints: np.ndarray, tips: np.ndarray,
@@ -50,7 +48,7 @@ def sample(rng: np.random.Generator, count: int, joints: np.ndarray, tips: np.nd
     if alike:
         crossing[:] = crossing.max(axis=0)
     best = crossing.argmin(axis=1)
-    return np.take_along_axis(made, best[:, None, :, None, None, None], axis=1)[:, 0][:, :, _ORDER]
+    return np.take_along_axis(made, best[:, None, :, None, None, None], axis=1)[:, 0][:, :, SMPLX_ORDER]
 
 
 def _crossing(made, joints, tips):

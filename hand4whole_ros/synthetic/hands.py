@@ -30,6 +30,10 @@ _FREE = 0.4
 _CLOSED = np.array([1.35, 1.70, 1.05])
 _CLOSED_THUMB = np.array([0.45, 0.75, 0.95])
 
+#: Rows of thumb to pinky, each from the knuckle on, in SMPL-X's order of a hand's joints.
+SMPLX_ORDER = [FINGERS.index(name.split('_')[1][:-1]) * 3 + int(name[-1]) - 1
+               for name in skeleton.JOINT_NAMES[skeleton.HAND_SLICE['left']]]
+
 #: Spreading of the fingers from the middle one, in units of the spread: towards the thumb is positive.
 _SPLAY = {'index': 1.0, 'middle': 0.15, 'ring': -0.6, 'pinky': -1.5}
 
@@ -57,7 +61,7 @@ def finger_rotations(side: str, closed: np.ndarray, spread: float, rest_joints: 
     at = {f'{finger}{k}': mirror @ rest_joints[skeleton.JOINT[f'{side}_{finger}{k}']]
           for finger in FINGERS for k in (1, 2, 3)}
     tips = rest_tips[:5] if side == 'left' else rest_tips[5:]
-    rotations = {}
+    bends, sideways = np.zeros((5, 3, 3)), np.zeros((5, 3))     # rotation vectors
     for i, finger in enumerate(FINGERS):
         along = _unit(mirror @ tips[i] - at[f'{finger}1'])
         flexion = (_CLOSED_THUMB if finger == 'thumb' else _CLOSED) * closed[i]
@@ -69,13 +73,13 @@ def finger_rotations(side: str, closed: np.ndarray, spread: float, rest_joints: 
             axis = _unit(np.cross(along, goal - at['thumb2']))
         else:
             axis = _unit(np.cross(along, (0.0, -1.0, 0.0)))
-        for k in (1, 2, 3):
-            rotations[f'{finger}{k}'] = Rotation.from_rotvec(axis * flexion[k - 1])
+        bends[i] = axis * flexion[:, None]
         if finger != 'thumb':
-            splay = spread * _SPLAY[finger] * (1 - 0.8 * closed[i])
-            rotations[f'{finger}1'] = Rotation.from_rotvec((0, -splay, 0)) * rotations[f'{finger}1']
-    names = [name.split('_', 1)[1] for name in skeleton.JOINT_NAMES[skeleton.HAND_SLICE[side]]]
-    return np.stack([mirror @ rotations[name].as_matrix() @ mirror for name in names])
+            sideways[i, 1] = -spread * _SPLAY[finger] * (1 - 0.8 * closed[i])
+    rotations = Rotation.from_rotvec(bends.reshape(-1, 3)).as_matrix().reshape(5, 3, 3, 3)
+    knuckles = Rotation.from_rotvec(sideways) * Rotation.from_rotvec(bends[:, 0])
+    rotations[1:, 0] = knuckles.as_matrix()[1:]
+    return mirror @ rotations.reshape(-1, 3, 3)[SMPLX_ORDER] @ mirror
 
 
 def _unit(vector):

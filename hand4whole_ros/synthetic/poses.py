@@ -42,8 +42,8 @@ def sample(figure: Figure, rng: np.random.Generator, turn: float) -> np.ndarray:
 
     turn: how far the whole person stands turned away from the camera, radians about y; the head turns back.
     """
-    local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
-    put = _setter(local)
+    vectors = np.zeros((skeleton.NUM_JOINTS, 3))
+    put = _setter(vectors)
     put('pelvis', rng.normal(0.0, 0.05), 0, rng.normal(0, 0.03))
     bend, twist, lean = rng.normal(0.05, 0.07), rng.normal(0, 0.12), rng.normal(0, 0.05)
     for name in ('spine1', 'spine2', 'spine3'):
@@ -53,6 +53,7 @@ def sample(figure: Figure, rng: np.random.Generator, turn: float) -> np.ndarray:
     for name in ('neck', 'head'):
         put(name, nod / 2, look / 2, tilt / 2)
     _sample_legs(put, rng)
+    local = Rotation.from_rotvec(vectors).as_matrix()
     first = rng.choice(list(_ODDS), p=list(_ODDS.values()))
     second = first if rng.random() < 0.45 else rng.choice(list(_ODDS), p=list(_ODDS.values()))
     for side, gesture in zip(rng.permutation(skeleton.SIDES), (first, second)):
@@ -69,9 +70,9 @@ def sample(figure: Figure, rng: np.random.Generator, turn: float) -> np.ndarray:
     return local
 
 
-def _setter(local):
+def _setter(vectors):
     def put(name, x, y, z):
-        local[skeleton.JOINT[name]] = Rotation.from_rotvec((x, y, z)).as_matrix()
+        vectors[skeleton.JOINT[name]] = x, y, z
     return put
 
 
