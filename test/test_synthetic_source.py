@@ -41,6 +41,28 @@ def test_pictures_of_the_evaluation_are_what_they_were():
                                [155.9, 155.5, 92.7, 138.9], [165.4, 157.3, 87.4, 138.0]], atol=0.1)
 
 
+def test_people_of_the_evaluation_are_who_they_were():
+    _, truth = people.render(people.sample(3))
+    expected = [(626.74, 246.34), (345.42, 231.88), (498.62, 249.02)]
+    assert np.allclose(truth.joints_2d[[20, 21, 15]], expected, atol=0.01)
+
+
+#: Of the first scenes of `drawn`: means of the picture's halves of halves, wrists in px, shares of the hands seen.
+KNOWN = [([(141.0, 125.7), (149.7, 171.3)], [(134.07, 91.93), (161.31, 77.59)], (0.592, 0.967)),
+         ([(166.6, 125.7), (168.5, 138.7)], [(159.10, 184.41), (84.57, 186.43)], (1.0, 1.0)),
+         ([(108.1, 120.6), (113.9, 124.7)], [(105.75, 74.68), (113.21, 92.73)], (0.424, 1.0)),
+         ([(153.0, 148.4), (140.1, 117.2)], [(99.67, 123.04), (75.39, 71.63)], (0.881, 1.0))]
+
+
+@pytest.mark.parametrize('k', range(len(KNOWN)))
+def test_pictures_for_training_are_what_they_were(drawn, k):
+    _, image, truth = drawn[k]
+    means, wrists, shares = KNOWN[k]
+    assert np.allclose(image.reshape(2, 120, 2, 160, 3).mean((1, 3, 4)), means, atol=0.1)
+    assert np.allclose(truth.hand_keypoints_2d[:, 0], wrists, atol=0.02)
+    assert np.allclose(truth.hand_visibility, shares, atol=0.002)
+
+
 def test_nobody_of_the_evaluation_is_trained_on():
     known = {tuple(np.round([float(v) for v in people.phenotype(people_seed(seed, k)).values()], 6))
              for seed in (0, 1, 9) for k in range(30)}

@@ -27,6 +27,12 @@ def covered(a, b, c, height=30, width=40):
     return (sides >= 0).all(0) | (sides <= 0).all(0)
 
 
+def strictly(a, b, c, height=30, width=40):
+    """Pixels whose centre lies on none of the lines through the triangle's sides."""
+    y, x = np.mgrid[:height, :width]
+    return np.all([(p[0] - x) * (q[1] - y) != (p[1] - y) * (q[0] - x) for p, q in ((a, b), (b, c), (c, a))], axis=0)
+
+
 def test_covers_exactly_the_pixel_centres_inside_and_interpolates_depth_with_perspective():
     a, b, c = (3, 4, 2.0), (9, 27, 4.0), (35, 10, 1.0)
     ids, depth = Rasterizer([[0, 1, 2]]).ids_and_depth(on_pixels([a, b, c]), PIXELS)
@@ -37,6 +43,19 @@ def test_covers_exactly_the_pixel_centres_inside_and_interpolates_depth_with_per
     plane = np.linalg.solve([[p[0], p[1], 1] for p in (a, b, c)], [1 / p[2] for p in (a, b, c)])
     exact = 1 / (np.column_stack([x, y, np.ones_like(x)]) @ plane)
     np.testing.assert_allclose(depth[expected], exact, rtol=1e-5)
+
+
+def test_slivers_and_large_triangles_are_covered_to_the_last_pixel():
+    rng = np.random.default_rng(0)
+    for a, b, c in rng.integers((-20, -20), (60, 50), (200, 3, 2)).tolist():
+        if (b[0] - a[0]) * (c[1] - a[1]) == (b[1] - a[1]) * (c[0] - a[0]):
+            continue
+        rasterizer = Rasterizer([[0, 1, 2]], cull=False)
+        corners = on_pixels([(*a, 1.0), (*b, 1.5), (*c, 2.0)])
+        ids = rasterizer.face_ids(corners, PIXELS)
+        # Corners go through metres: a centre on an edge may fall on either side of it.
+        assert ((ids == 0) == covered(a, b, c))[strictly(a, b, c)].all()
+        assert rasterizer.coverage(corners, PIXELS) == (ids == 0).sum()
 
 
 def test_triangles_that_share_an_edge_leave_no_gap_and_the_first_owns_it():

@@ -52,7 +52,7 @@ def sample(rng: np.random.Generator, count: int, joints: np.ndarray, tips: np.nd
 
 
 def _crossing(made, joints, tips):
-    """(M,) 0 where all fingers of a hand (M, 5, 3, 3, 3), thumb to pinky, keep apart, else how much too near, metres."""
+    """(M,) 0 where all fingers of a hand (M, 5, 3, 3, 3), thumb to pinky, keep apart, else how much too near, m."""
     chain = np.concatenate([joints[_FINGER_JOINTS], tips[:5, None]], axis=1)
     bones = np.diff(chain, axis=1)
     place, turn, points = chain[:, 0] - joints[skeleton.WRIST['left']], np.eye(3), []
