@@ -83,7 +83,8 @@ def _lit(rng, vertices, light):
     side = np.cross(direction, (0.3, 1.0, 0.2))
     side /= np.linalg.norm(side)
     axes = np.stack([side, np.cross(-direction, side), -direction])
-    seen = (vertices - vertices.mean(0)) @ axes.T.astype(np.float32)
+    rows = np.ascontiguousarray(vertices)   # the mean's last bits, and with them a shadow's rim, hang on the order
+    seen = (rows - rows.mean(0)) @ axes.T.astype(np.float32)
     reach = float(np.abs(seen[:, :2]).max()) * 1.02
     far = 40 * reach
     camera = Intrinsics.from_focal(_SHADOW_MAP, _SHADOW_MAP, _SHADOW_MAP * far / (2 * reach))

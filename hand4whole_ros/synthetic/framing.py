@@ -86,20 +86,21 @@ def placed(points: np.ndarray, everything: np.ndarray, intrinsics: Intrinsics, f
     """
     size = np.array([intrinsics.width, intrinsics.height]) / intrinsics.fx
     room = fill * size
-    depth = 1.5
+    depth, nearest = 1.5, _NEAREST - everything[:, 2].min()
+    columns = np.ascontiguousarray(points.T)
+    centre = (columns.min(1) + columns.max(1))[:2] / 2
+    across, ahead = columns[:2] - centre[:, None], columns[2]
     for _ in range(8):      # the box grows as its nearest point comes nearer: step until it fits
-        centre = (points.min(0) + points.max(0)) / 2
-        rays = (points[:, :2] - centre[:2]) / np.maximum(points[:, 2:] + depth, 0.1)
-        depth *= (np.ptp(rays, axis=0) / room).max()
-        depth = max(depth, _NEAREST - everything[:, 2].min())
-    place = np.append(-centre[:2], depth)
+        rays = across / np.maximum(ahead + depth, 0.1)
+        depth = max(depth * (np.ptp(rays, axis=1) / room).max(), nearest)
+    place = np.append(-centre, depth)
     off = np.array([intrinsics.cx, intrinsics.cy]) / intrinsics.fx - size / 2       # of the principal point
     for _ in range(3):      # near points move farther across the picture than far ones
-        moved = points + place
-        rays = moved[:, :2] / np.maximum(moved[:, 2:], 0.1)
-        low, high = rays.min(0), rays.max(0)
+        moved = columns + place[:, None]
+        rays = moved[:2] / np.maximum(moved[2], 0.1)
+        low, high = rays.min(1), rays.max(1)
         target = shift * np.maximum(size - (high - low), 0) / 2 - off
-        place[:2] += (target - (low + high) / 2) * moved[:, 2].mean()
+        place[:2] += (target - (low + high) / 2) * moved[2].mean()
     return place
 
 

@@ -1,7 +1,7 @@
 """People without end: `scene(seed)` chooses an adult, a pose, a camera and the light of a picture for training.
 
 Where `people` makes a small set for measuring, with both hands in sight and in one frame, this makes all that a
-camera may see, some seventy crops a second and core. Everything follows from the seed alone; no seed gives a person of the evaluation.
+camera may see, dozens a second. Everything follows from the seed alone; no seed gives a person of the evaluation.
 """
 
 from __future__ import annotations

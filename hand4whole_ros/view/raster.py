@@ -341,19 +341,18 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
     y, x = wp.tid()
     covered = int(0)
     first = _EMPTY
-    nearest = float(wp.inf)
-    farthest = float(0.0)
+    last = wp.uint64(0)
     for sy in range(y * factor, (y + 1) * factor):
         for sx in range(x * factor, (x + 1) * factor):
             sample = keys[sy, sx]
             if sample != _EMPTY:
                 covered += 1
                 first = wp.min(first, sample)
-                z = wp.cast(wp.uint32(sample >> wp.uint64(32)), wp.float32)
-                nearest = wp.min(nearest, z)
-                farthest = wp.max(farthest, z)
+                last = wp.max(last, sample)
     if covered == 0:
         return
+    nearest = wp.cast(wp.uint32(first >> wp.uint64(32)), wp.float32)
+    farthest = wp.cast(wp.uint32(last >> wp.uint64(32)), wp.float32)
     # A pixel full of one smooth surface is shaded once, others at every sample.
     wanted = covered
     if covered == factor * factor and farthest - nearest < smooth * nearest:
