@@ -41,8 +41,9 @@ def save_open_model(network: Hand4WholePP, path: Path) -> None:
 def load_open_model(body: PublishedBody, path: Path | None = None) -> Hand4WholePP:
     """The open model on the CPU in float32, ready to run, without gradients.
 
-    body: of body.open_hands.load_open_body, which the model speaks of. path: other weights than those shipped; those of a
-    network that is told nothing are known by their names. Raises CheckpointError, which names what is wrong with the file.
+    body: of body.open_hands.load_open_body, which the model speaks of. path: other weights than those shipped; those of
+    a network that is told nothing are known by their names. Raises CheckpointError, which names what is wrong with the
+    file.
     """
     path = SHIPPED if path is None else path
     found = _read(path)

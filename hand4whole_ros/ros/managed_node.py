@@ -31,8 +31,8 @@ from .pipeline import THROTTLE, Pipeline, estimator_config, one_line
 #: Seconds that a new image is given before anything else of the node's goes on.
 HEAD_START = 0.005
 
-#: Seconds between two times that memory which is free goes back to the system.
-GIVE_BACK_PERIOD = 60.0
+#: Seconds without an image after which memory that is free goes back to the system; and while images come.
+RESTING, GIVE_BACK_PERIOD = 1.0, 60.0
 
 #: Seconds that the image in hand and the picture being drawn are given to finish when the node stops.
 PATIENCE = 1.0
@@ -70,7 +70,8 @@ class Hand4WholeNode(LifecycleNode):
         self._health = Health(image_topic=self.resolve_topic_name(topics.IMAGE))
         self._reporter = Reporter(self.get_name())
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, qos.DIAGNOSTICS)
-        self._timer(GIVE_BACK_PERIOD, give_back)
+        self._timer(RESTING, self._give_back)
+        self._gave_back = time.monotonic()
         self._diagnostics_timer = self._timer(self._parameters_now.diagnostics_period, self._report)
         self._autostart = self._timer(0.0, self._start_itself) if self._parameters_now.autostart else None
 
@@ -206,6 +207,13 @@ class Hand4WholeNode(LifecycleNode):
 
     def _report(self):
         self._diagnostics.publish(self._reporter.report(self._health, self.get_clock().now().to_msg()))
+
+    def _give_back(self):
+        now, last = time.monotonic(), self._health.last_received
+        rests = last is not None and self._gave_back < last < now - RESTING
+        if rests or now - self._gave_back > GIVE_BACK_PERIOD:
+            give_back()
+            self._gave_back = now
 
     # Parameters
 
