@@ -41,11 +41,14 @@ def add(commands) -> None:
     people.add_argument('--workers', type=int, default=2, help='processes that draw')
     for stage, (steps, what) in _STAGES.items():
         one = add_command(kinds, stage, _stage, f'Train {what}.',
-                          [f'hand4whole train {stage} --people people --run run'])
+                          [f'hand4whole train {stage} --people people --run run',
+                           f'torchrun --nproc-per-node 4 --no-python hand4whole train {stage} --people people '
+                           f'--run run     # four GPUs'])
         one.add_argument('--people', type=Path, nargs='+', required=True, metavar='DIR', help='of train people')
         one.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of this training')
         one.add_argument('--steps', type=int, default=steps, help='how long')
         one.add_argument('--seed', type=int, default=0, help='of weights and of the order of people')
+        one.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
         one.set_defaults(stage=stage)
     pack = add_command(kinds, 'pack', _pack, 'Write what was trained as one file for the estimator.',
                        ['hand4whole train pack --run run --output open_model.npz'])
@@ -106,12 +109,14 @@ def _people(args):
 def _stage(args):
     if args.steps < 1:
         raise UsageError(f'--steps must be at least 1, found {args.steps}')
+    from .estimators import EstimatorUnavailable
+    from .estimators.devices import pick_device
     from .training import lessons, stages
     try:
-        learnt = lessons.load(args.people)
-    except ValueError as error:
+        pick_device(args.device)    # before people are read, which takes a while
+        stages.train_stage(args.stage, args.run, lessons.load(args.people), args.steps, args.seed, args.device)
+    except (ValueError, EstimatorUnavailable) as error:
         raise UsageError(error) from None
-    stages.train_stage(args.stage, args.run, learnt, args.steps, args.seed)
     return DONE
 
 

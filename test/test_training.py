@@ -1,8 +1,13 @@
-"""Training of the open model: frames and mirrors are exact, a stopped training goes on, and every stage runs."""
+"""Training of the open model: frames and mirrors are exact, a stopped training goes on, several processes train what
+one would, and every stage runs."""
 
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -22,15 +27,29 @@ from hand4whole_ros.checkpoints.open_model import load_open_model, save_open_mod
 from hand4whole_ros.estimators.evidence import mirrored
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
 from hand4whole_ros.networks.open_model import OPEN_MODEL
-from hand4whole_ros.training import lessons, people, records
+from hand4whole_ros.networks.prompts import FirstGuess
+from hand4whole_ros.training import experts, lessons, modulator, people, records
 from hand4whole_ros.training.bones import Bones
 from hand4whole_ros.training.guesses import body_figures, hand_figures, train_guesses
 from hand4whole_ros.training.loop import Schedule, draw, train
+from hand4whole_ros.training.looks import look
 from hand4whole_ros.training.losses import body_losses, hand_losses
 from hand4whole_ros.training.records import Records, Truth
+from hand4whole_ros.training.stages import network_of
+from hand4whole_ros.training.together import ALONE, Together
 
 #: So many are drawn, of which nearly all are found.
 DRAWN = 10
+
+#: The command line without the noise that every process draws for itself.
+STILL = '''
+import sys
+from torch import nn
+from hand4whole_ros import cli
+from hand4whole_ros.networks.prompts import FirstGuess
+FirstGuess.NOISE, nn.Dropout.forward = 0, lambda self, x: x
+sys.exit(cli.main(sys.argv[1:]))
+'''
 
 
 @pytest.fixture(scope='module')
@@ -80,7 +99,7 @@ def say(network, told):
 
 
 def test_people_are_found_and_kept_with_their_picture_and_truth(folder, found):
-    assert 0.7 * DRAWN <= len(found) <= DRAWN and found.picture(0).shape == (*records.PICTURE_SIZE, 3)
+    assert 0.7 * DRAWN <= len(found) <= DRAWN and found.pictures.picture(0).shape == (*records.PICTURE_SIZE, 3)
     assert all(np.isfinite(values).all() for values in (*found.evidence, *found.truth))
     # The first look is about right: that is what a training begins with.
     e, t = found.evidence, found.truth
@@ -160,8 +179,8 @@ def test_people_are_guessed_by_who_has_not_seen_them(found, components):
         assert len(others) == 2 * sum(k % lessons.FOLDS != fold for k in range(people))
         first = 1 - fold    # of those that are left, the first person; and the same in a mirror
         assert torch.equal(others.body.joints[0], told.body.joints[first])
-        assert torch.equal(others.body.joints[len(others.records)], told.body.joints[people + first])
-        assert np.array_equal(others.records.picture(0), told.records.picture(first))
+        assert torch.equal(others.body.joints[len(others.pictures)], told.body.joints[people + first])
+        assert np.array_equal(others.pictures.picture(0), told.pictures.picture(first))
 
 
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(tmp_path):
@@ -218,6 +237,70 @@ def test_every_stage_from_people_to_a_file_that_estimates(folder, tmp_path, caps
         assert torch.allclose(value, kept[key], rtol=1e-3, atol=1e-6), key
 
 
+def test_two_processes_train_the_guess_that_one_trains(folder, tmp_path, monkeypatch):
+    def words(run):
+        return ['train', 'guess', '--people', str(folder), '--run', str(run), '--steps', '3', '--device', 'cpu']
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    given = {**os.environ, 'WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port),
+             'GLOO_SOCKET_IFNAME': 'lo', 'OMP_NUM_THREADS': '1'}     # as torchrun gives them
+    started = [subprocess.Popen([sys.executable, '-c', STILL, *words(tmp_path / 'two')], stderr=subprocess.PIPE,
+                                env={**given, 'RANK': str(rank), 'LOCAL_RANK': str(rank)}, text=True)
+               for rank in range(2)]
+    monkeypatch.setattr(FirstGuess, 'NOISE', 0)
+    monkeypatch.setattr(nn.Dropout, 'forward', lambda self, x: x)
+    assert cli.main(words(tmp_path / 'one')) == cli.DONE
+    said = [process.communicate(timeout=300)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], said
+    assert 'body_guess' in said[0] and 'body_guess' not in said[1]      # the bar of the one that leads
+    network = network_of(tmp_path / 'none', ())
+    for name, start in (('body_guess', network.body_regressor.guess), ('hand_guess', network.wilor.backbone.guess)):
+        for part in ('', 'without_0', 'without_1'):
+            files = [tmp_path / run / part / f'{name}.pt' for run in ('one', 'two')]
+            states = *(torch.load(path, weights_only=True)['module'] for path in files), start.state_dict()
+            one, two, before = (torch.cat([state[key].flatten() for key, _ in start.named_parameters()])
+                                for state in states)
+            assert 0 < (one - before).norm() and (one - two).norm() < 0.01 * (one - before).norm()
+            one, two = ([json.loads(line) for line in path.with_suffix('.jsonl').read_text().splitlines()]
+                        for path in files)
+            assert [line['step'] for line in two] == [0, 3]
+            for line, other in zip(one, two):
+                assert line == pytest.approx(other, rel=1e-3, abs=1e-4)
+
+
+def test_processes_see_of_people_what_one_would(found, components):
+    told, rows = lessons.Lessons.of(found, components), torch.randperm(2 * len(found))
+    whole, bare = look(told, rows, torch.Generator().manual_seed(1)), look(told, rows)
+    assert (whole.patches - bare.patches).abs().mean((1, 2, 3)).min() > 1e-3
+    for rank in range(3):
+        part = look(told, rows, torch.Generator().manual_seed(1), Together(rank, 3))
+        assert torch.equal(part.rows, rows[rank::3])
+        assert torch.equal(part.prompts.body.whole, whole.prompts.body.whole[rank::3])
+        assert torch.allclose(part.patches, whole.patches[rank::3], atol=1e-5)
+    with pytest.raises(ValueError, match=f'a step of {len(rows)} rows is too short for 99 processes; start fewer'):
+        look(told, rows, None, Together(98, 99))
+
+
+@pytest.mark.parametrize('train_it', [experts.train_body, experts.train_hand, modulator.train_cham])
+def test_the_losses_of_processes_add_up_to_those_of_one(train_it, found, components, bones, monkeypatch, tmp_path):
+    told, network = lessons.Lessons.of(found, components), network_of(tmp_path / 'none', ()).eval()
+    for side in skeleton.SIDES:     # what the last process draws has no hand that counts
+        told.hands[side].counts[draw(len(told), experts.BATCH, 0, 0)[2::3]] = False
+
+    def cost(together):
+        costs = []
+        with monkeypatch.context() as patched, torch.no_grad():
+            patched.setattr(sys.modules[train_it.__module__], 'train',
+                            lambda module, losses, *_, **__: costs.append(losses(0)) or module)
+            train_it(network, told, told, bones, tmp_path, 1, together=together)
+        return costs[0]
+    whole, parts = cost(ALONE), [cost(Together(rank, 3)) for rank in range(3)]
+    assert all(value > 0 for value in whole.values())
+    for name, value in whole.items():
+        assert float(sum(part[name] for part in parts)) == pytest.approx(float(value), rel=2e-3), name
+
+
 def test_weights_that_are_not_the_models_are_refused_by_name(network, tmp_path):
     path = tmp_path / 'model.npz'
     save_open_model(network, path)
@@ -245,3 +328,10 @@ def test_wrong_arguments_get_one_line(tmp_path, capsys):
     assert cli.main(['train', 'pack', '--run', str(tmp_path), '--output', str(tmp_path / 'x.npz')]) == cli.WRONG_INPUT
     assert 'no stage of a training is done there' in capsys.readouterr().err
     assert not (tmp_path / 'x.npz').exists()
+    run = tmp_path / 'run'
+    for stage in ('guess', 'body', 'hand', 'cham'):     # before any people are read
+        words = ['train', stage, '--people', 'none', '--run', str(run), '--device', 'cuda:7']
+        assert cli.main(words) == cli.WRONG_INPUT
+        error = capsys.readouterr().err
+        assert error.count('\n') == 1 and 'use device cpu, or install a CUDA build of torch' in error
+    assert not run.exists()

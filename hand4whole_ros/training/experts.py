@@ -1,4 +1,8 @@
-"""The two experts, each by itself: what the picture adds to the first guess. The guess stays as it is."""
+"""The two experts, each by itself: what the picture adds to the first guess. The guess stays as it is.
+
+Several processes train nearly what one would: batch normalisation sees the pictures of one process, and keeps the
+statistics of the leading one.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,13 @@ from ..networks.prompts import FirstGuess, joined
 from ..networks.smpler_x import BodyPose
 from ..networks.wilor import HandCode, WiLoR, project_to_crop
 from .bones import Bones
-from .guesses import body_figures, hand_figures
+from .guesses import body_figures, hand_figures, weighted
 from .lessons import Lessons
 from .loop import Schedule, draw, train
 from .looks import Look, hand_pictures, look
 from .losses import body_losses, hand_losses, places_loss
 from .targets import NUM_BODY, BodyTargets, HandTargets, joined_targets
+from .together import ALONE, Together
 
 BATCH = 32
 
@@ -41,45 +46,59 @@ class BodyExpert(nn.Module):
 
     def forward(self, pictures: Tensor, prompt, cond=None) -> tuple[BodyPose, Tensor]:
         """What it says, and where keypoints are: (B, 25, 3) in heat-map pixels."""
-        with in_bf16():
+        with in_bf16(pictures.device):
             feature, tokens = self.encoder(pictures, cond, prompt)
         where = self.position(feature.float())
         return self.regressor(tokens.float(), where, prompt), where
 
 
 def train_body(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
-               seed: int = 0, rate: float = 5e-4) -> None:
-    """Train the body expert in place."""
+               seed: int = 0, rate: float = 5e-4, together: Together = ALONE) -> None:
+    """Train the body expert in place; network, lessons and bones on one device.
+
+    together: the places of joints are a mean over those before the camera, of one process.
+    """
     expert = BodyExpert(network)
     guess = expert.regressor.guess
     leave(guess)
-    cells = torch.tensor(network.config.body.vit.grid[::-1])
+    cells = torch.tensor(network.config.body.vit.grid[::-1], device=learnt.body.betas.device)
 
     def losses(step):
         leave(guess)
-        seen = look(learnt, draw(len(learnt), BATCH, step, seed), accidents(seed, step))
+        rows = draw(len(learnt), BATCH, step, seed)
+        seen = look(learnt, rows, accidents(seed, step), together)
         said, where = expert(seen.body_pictures(), seen.prompts.body)
         target = learnt.body.take(seen.rows)
         places = ((where[:, :len(_JOINTS), :2] + 0.5) / cells) * 2 - 1
-        return {**body_losses(said, target, bones), 'places': places_loss(places, target.places[:, _JOINTS])}
+        found = {**body_losses(said, target, bones), 'places': places_loss(places, target.places[:, _JOINTS])}
+        return weighted(found, len(seen.rows) / len(rows))
 
     def figures(expert):
         said = [expert(seen.body_pictures(), seen.prompts.body)[0] for seen in some(measured)]
         return body_figures(BodyPose(*(torch.cat(part) for part in zip(*said))), bodies_of_some(measured), bones)
-    best = train(expert, losses, schedule(steps, rate), folder, 'body', torch.no_grad()(figures))
+    best = train(expert, losses, schedule(steps, rate), folder, 'body', torch.no_grad()(figures), together=together)
     expert.load_state_dict(best.state_dict())
 
 
 def train_hand(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
-               seed: int = 0, rate: float = 5e-4) -> None:
-    """Train the hand expert in place: the coarse hand and the refined one."""
+               seed: int = 0, rate: float = 5e-4, together: Together = ALONE) -> None:
+    """Train the hand expert in place: the coarse hand and the refined one; network, lessons and bones on one device.
+
+    together: every process counts by the hands that it has of the step's; their places are a mean over those before
+    the camera, of one process.
+    """
     expert = network.wilor
     guess = expert.backbone.guess
     leave(guess)
 
     def losses(step):
         leave(guess)
-        seen = look(learnt, draw(len(learnt), BATCH, step, seed), accidents(seed, step))
+        rows = draw(len(learnt), BATCH, step, seed)
+        seen = look(learnt, rows, accidents(seed, step), together)
+        hands, own = (sum(int(learnt.hands[side].counts[some].sum()) for side in skeleton.SIDES)
+                      for some in (rows, seen.rows))
+        if not own:
+            return {name: seen.patches.new_zeros(()) for name in ('coarse', 'refined')}
         coarse, refined, target = see_hands(expert, seen, learnt)
         found = {}
         for name, code in (('coarse', coarse), ('refined', refined)):
@@ -89,14 +108,14 @@ def train_hand(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
             parts['places'] = 0.3 * places_loss(project_to_crop(
                 bones.right_hand(rotations, code.betas), code.camera), target.places)
             found[name] = sum(parts.values())
-        return found
+        return weighted(found, own / hands)
 
     def figures(expert):
         seen = [see_hands(expert, part, measured)[1:] for part in some(measured)]
         codes = [code for code, _ in seen]
         rotations, betas = torch.cat([_rotations(code) for code in codes]), torch.cat([code.betas for code in codes])
         return hand_figures(rotations, betas, joined_targets([target for _, target in seen]), bones)
-    best = train(expert, losses, schedule(steps, rate), folder, 'hand', torch.no_grad()(figures))
+    best = train(expert, losses, schedule(steps, rate), folder, 'hand', torch.no_grad()(figures), together=together)
     expert.load_state_dict(best.state_dict())
 
 
@@ -115,20 +134,20 @@ def see_hands(expert: WiLoR, seen: Look, lessons: Lessons) -> tuple[HandCode, Ha
         crops.append(picture)
         prompts.append(prompt)
         targets.append(lessons.hands[side].take(seen.rows[people]))
-    with in_bf16():
+    with in_bf16(seen.patches.device):
         coarse, feature = expert.backbone(torch.cat(crops)[..., 32:-32], joined(prompts))
     coarse = HandCode(*(value.float() for value in vars(coarse).values()))
     with torch.no_grad():
         mesh = expert.mano(*coarse.rotations(), coarse.betas).vertices
-    with in_bf16():
+    with in_bf16(seen.patches.device):
         refined = expert.refine_net(feature, mesh, coarse)
     refined = HandCode(*(value.float() for value in vars(refined).values()))
     return coarse, refined, joined_targets(targets)
 
 
-def in_bf16():
-    """Products of the transformers in bf16."""
-    return torch.autocast('cpu', dtype=torch.bfloat16)
+def in_bf16(device: torch.device) -> torch.autocast:
+    """Products of the transformers in bf16, on that device."""
+    return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def _rotations(code):

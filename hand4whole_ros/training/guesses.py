@@ -19,19 +19,24 @@ from .lessons import Lessons, take
 from .loop import Schedule, draw, train
 from .losses import body_losses, hand_losses
 from .targets import BodyTargets, HandTargets
+from .together import ALONE, Together
 
 BATCH = 1024
 
 
 def train_guesses(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
-                  seed: int = 0, rate: float = 1e-3) -> None:
-    """Train both, in place."""
-    train_body_guess(network, learnt, measured, bones, folder, steps, seed, rate)
-    train_hand_guess(network, learnt, measured, bones, folder, steps, seed, rate)
+                  seed: int = 0, rate: float = 1e-3, together: Together = ALONE) -> None:
+    """Train both, in place; network, lessons and bones on one device.
+
+    together: several processes train what one would, but for the noise and the dropout, which every process draws from
+    its own global generator. Those that do not lead are left with the last average instead of the best one.
+    """
+    train_body_guess(network, learnt, measured, bones, folder, steps, seed, rate, together)
+    train_hand_guess(network, learnt, measured, bones, folder, steps, seed, rate, together)
 
 
 def train_body_guess(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
-                     seed: int = 0, rate: float = 1e-3) -> None:
+                     seed: int = 0, rate: float = 1e-3, together: Together = ALONE) -> None:
     """Train the body expert's, in place."""
     regressor = network.body_regressor
     guess = _prepared(regressor.guess, learnt.prompts.body)
@@ -42,29 +47,40 @@ def train_body_guess(network: Hand4WholePP, learnt: Lessons, measured: Lessons, 
 
     def losses(step):
         rows = draw(len(learnt), BATCH, step, seed)
-        return body_losses(say(guess, take(learnt.prompts.body, rows)), learnt.body.take(rows), bones)
+        own = together.part(rows)
+        found = body_losses(say(guess, take(learnt.prompts.body, own)), learnt.body.take(own), bones)
+        return weighted(found, len(own) / len(rows))
 
     @torch.no_grad()
     def figures(module):
         return body_figures(say(module, measured.prompts.body), measured.body, bones)
-    guess.load_state_dict(train(guess, losses, _schedule(steps, rate), folder, 'body_guess', figures).state_dict())
+    best = train(guess, losses, _schedule(steps, rate), folder, 'body_guess', figures, together=together)
+    guess.load_state_dict(best.state_dict())
 
 
 def train_hand_guess(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
-                     seed: int = 0, rate: float = 1e-3) -> None:
+                     seed: int = 0, rate: float = 1e-3, together: Together = ALONE) -> None:
     """Train the hand expert's, in place."""
     told, true = learnt.right_hands
     guess = _prepared(network.wilor.backbone.guess, told)
 
     def losses(step):
         rows = draw(len(true.betas), BATCH, step, seed)
-        return hand_losses(*_hand(guess(take(told, rows))), true.take(rows), bones)
+        own = together.part(rows)
+        found = hand_losses(*_hand(guess(take(told, own))), true.take(own), bones)
+        return weighted(found, len(own) / len(rows))
 
     @torch.no_grad()
     def figures(module):
         prompt, target = measured.right_hands
         return hand_figures(*_hand(module(prompt)), target, bones)
-    guess.load_state_dict(train(guess, losses, _schedule(steps, rate), folder, 'hand_guess', figures).state_dict())
+    best = train(guess, losses, _schedule(steps, rate), folder, 'hand_guess', figures, together=together)
+    guess.load_state_dict(best.state_dict())
+
+
+def weighted(losses: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
+    """Means over a part of what a step has, by how much of it that is: those of all processes add up to the step's."""
+    return {name: share * value for name, value in losses.items()}
 
 
 def body_figures(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str, float]:
@@ -76,19 +92,21 @@ def body_figures(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str,
     left, right = (skeleton.WRIST[side] for side in skeleton.SIDES)
     hips = [skeleton.JOINT[f'{side}_hip'] for side in skeleton.SIDES]
     chosen = list(BODY_JOINTS)
-    ours, true = ((points - points[:, hips].mean(1, keepdim=True))[:, chosen] for points in (joints, target.joints))
-    wrists = (points[:, joint] for points in (joints, target.joints) for joint in (left, right))
+    joints, turns, true_joints, true_wrists = (v.cpu() for v in (joints, turns, target.joints, target.wrists))
+    ours, true = ((points - points[:, hips].mean(1, keepdim=True))[:, chosen] for points in (joints, true_joints))
+    wrists = (points[:, joint] for points in (joints, true_joints) for joint in (left, right))
     root, between = _median(1e3 * metrics.mpjpe(ours, true)), _median(1e3 * metrics.mrrpe(*wrists))
     return {'score_mm': root + between / 2, 'root_mm': root, 'mrrpe_mm': between,
             'pa_mm': _median(1e3 * metrics.pa_mpjpe(ours, true)),
-            'wrist_deg': _median(metrics.rotation_angle(turns[:, [left, right]], target.wrists))}
+            'wrist_deg': _median(metrics.rotation_angle(turns[:, [left, right]], true_wrists))}
 
 
 def hand_figures(rotations: torch.Tensor, betas: torch.Tensor, target: HandTargets, bones: Bones) -> dict[str, float]:
     """Medians over N hands: mm after Procrustes, degrees of the wrist."""
-    keypoints = bones.right_hand(rotations, betas)
-    return {'hand_pa_mm': _median(1e3 * metrics.pa_mpjpe(keypoints, target.keypoints)),
-            'hand_wrist_deg': _median(metrics.rotation_angle(rotations[:, 0], target.rotations[:, 0]))}
+    keypoints, wrists, true_keypoints, true_wrists = (values.cpu() for values in (
+        bones.right_hand(rotations, betas), rotations[:, 0], target.keypoints, target.rotations[:, 0]))
+    return {'hand_pa_mm': _median(1e3 * metrics.pa_mpjpe(keypoints, true_keypoints)),
+            'hand_wrist_deg': _median(metrics.rotation_angle(wrists, true_wrists))}
 
 
 def _schedule(steps, rate):

@@ -18,7 +18,7 @@ from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes
 from ..networks.prompts import Prompt, Prompts, joined
 from . import records
 from .bones import Bones
-from .records import Records
+from .records import Pictures, Records
 from .targets import BodyTargets, HandTargets, body_targets, hand_targets, joined_targets
 
 #: Of the people of a folder, the last ones are not learnt from but measured on.
@@ -27,12 +27,15 @@ HELD_OUT = 0.05
 #: Into so many parts the people are dealt, for guesses of people whom the guesser has not seen.
 FOLDS = 2
 
+#: So many rows are guessed at a time: what an MLP keeps between its layers is larger than what it is told.
+_GUESSED_AT_ONCE = 4096
+
 
 @dataclass(frozen=True)
 class Lessons:
-    """N people and then the same N in a mirror: 2 N rows each."""
+    """N people and then the same N in a mirror: 2 N rows each. All but the pictures may be on any device."""
 
-    records: Records                    # of the N
+    pictures: Pictures                  # of the N
     boxes: dict[str, HandBoxes]
     prompts: Prompts
     body: BodyTargets
@@ -43,19 +46,28 @@ class Lessons:
         """components (10, 10): of open_hands.shape_components."""
         evidence, truth = records.with_mirrored(people.evidence, people.truth)
         boxes, prompts = Prompter(components)(evidence)
-        return cls(people, boxes, prompts, body_targets(evidence, truth),
+        return cls(people.pictures, boxes, prompts, body_targets(evidence, truth),
                    hand_targets(evidence, truth, boxes, components))
 
     def __len__(self) -> int:
-        return 2 * len(self.records)
+        return 2 * len(self.pictures)
+
+    def to(self, device: torch.device) -> Lessons:
+        """With everything but the pictures on a device: some 7 kB a row."""
+        def moved(parts):
+            return type(parts)(*(None if part is None else part.to(device) for part in parts))
+        return Lessons(self.pictures, {side: moved(boxes) for side, boxes in self.boxes.items()},
+                       Prompts(moved(self.prompts.body),
+                               {side: moved(prompt) for side, prompt in self.prompts.hands.items()}),
+                       moved(self.body), {side: moved(hands) for side, hands in self.hands.items()})
 
     def without(self, fold: int) -> Lessons:
         """Of the people who are not in one of the FOLDS."""
-        people = torch.arange(len(self.records))
+        people = torch.arange(len(self.pictures))
         people = people[people % FOLDS != fold]
-        rows = torch.cat([people, people + len(self.records)])
+        rows = torch.cat([people, people + len(self.pictures)])
         return Lessons(
-            self.records.take(people.numpy()),
+            self.pictures.take(people.numpy()),
             {side: HandBoxes(*(values[rows] for values in boxes)) for side, boxes in self.boxes.items()},
             Prompts(take(self.prompts.body, rows),
                     {side: take(prompt, rows) for side, prompt in self.prompts.hands.items()}),
@@ -64,11 +76,14 @@ class Lessons:
     @torch.no_grad()
     def guessed_by(self, networks: list[Hand4WholePP]) -> Lessons:
         """With the first guesses of FOLDS networks, each of the people of its own fold, whom it has not learnt from."""
-        fold = torch.arange(len(self)) % len(self.records) % FOLDS
+        fold = torch.arange(len(self)) % len(self.pictures) % FOLDS
 
         def guessed(prompt, guesses):
-            answers = torch.stack([guess.eval()(prompt) for guess in guesses])
-            return prompt._replace(guess=answers[fold, torch.arange(len(fold))])
+            answers = prompt.whole.new_empty(len(self), guesses[0].num_guess)
+            for k, guess in enumerate(guesses):
+                for rows in (fold == k).nonzero()[:, 0].split(_GUESSED_AT_ONCE):
+                    answers[rows] = guess.eval()(take(prompt, rows))
+            return prompt._replace(guess=answers)
         return replace(self, prompts=Prompts(
             guessed(self.prompts.body, [network.body_regressor.guess for network in networks]),
             {side: guessed(prompt, [network.wilor.backbone.guess for network in networks])
@@ -79,7 +94,7 @@ class Lessons:
         """Every hand that counts, once as itself: what it is told and what it should be."""
         prompts, targets = [], []
         for side in skeleton.SIDES:     # the other half is the other side's mirror image
-            rows = self.hands[side].counts[:len(self.records)].nonzero()[:, 0]
+            rows = self.hands[side].counts[:len(self.pictures)].nonzero()[:, 0]
             prompts.append(take(self.prompts.hands[side], rows))
             targets.append(self.hands[side].take(rows))
         return joined(prompts), joined_targets(targets)

@@ -16,10 +16,11 @@ from ..networks.prompts import Prompt, Prompts
 from ..networks.wilor import prepare_crops
 from .lessons import Lessons, take
 from .records import PICTURE_SIZE
+from .together import ALONE, Together
 
 
 class Look(NamedTuple):
-    """B people."""
+    """B people, on the device of the lessons."""
 
     rows: Tensor                        #: (B,) of the lessons
     patches: Tensor                     #: (B, 3, 384, 288) RGB, 0 to 1
@@ -30,13 +31,22 @@ class Look(NamedTuple):
         return F.interpolate(self.patches, BODY_SIZE, mode='bilinear', align_corners=False, antialias=True)
 
 
-def look(lessons: Lessons, rows: Tensor, generator: torch.Generator | None = None) -> Look:
-    """Rows (B,) of the lessons; generator: of accidents, None for none."""
-    count = len(lessons.records)
-    pictures = [lessons.records.picture(row % count)[:, ::-1 if row >= count else 1] for row in rows.tolist()]
+def look(lessons: Lessons, rows: Tensor, generator: torch.Generator | None = None, together: Together = ALONE) -> Look:
+    """This process' part of the rows (n,) of a step, or all of them.
+
+    generator: of accidents, on the CPU and in the same state in every process; None for none. What happens to a person
+    does not depend on who looks.
+    """
+    count = len(lessons.pictures)
+    step, rows = len(rows), together.part(rows)
+    pictures = [lessons.pictures.picture(row % count)[:, ::-1 if row >= count else 1] for row in rows.tolist()]
     patches = torch.from_numpy(np.stack([picture.transpose(2, 0, 1) for picture in pictures])).float().div_(255)
     if generator is not None:
-        patches = _lit(patches, generator)
+        def drawn(*size):
+            return together.part(torch.rand(step, *size, generator=generator) * 2 - 1)
+        patches = _lit(patches, drawn)
+    device = lessons.body.betas.device
+    rows, patches = rows.to(device), patches.to(device)
     return Look(rows, patches, Prompts(take(lessons.prompts.body, rows),
                                        {side: take(lessons.prompts.hands[side], rows) for side in skeleton.SIDES}))
 
@@ -45,7 +55,8 @@ def hand_pictures(seen: Look, lessons: Lessons, side: str, people: Tensor) -> tu
     """Of the people (n,) of the look: crops (n, 3, 256, 256) as right hands, ready for the hand expert, and prompts."""
     boxes = lessons.boxes[side].boxes[seen.rows[people]] * (PICTURE_SIZE[0] / BODY_SIZE[0])
     crops = roi_align(seen.patches[people], boxes)
-    return prepare_crops(crops, torch.full((len(people),), side == 'left')), take(seen.prompts.hands[side], people)
+    left = torch.full((len(people),), side == 'left', device=crops.device)
+    return prepare_crops(crops, left), take(seen.prompts.hands[side], people)
 
 
 def boxes_of(seen: Look, lessons: Lessons) -> dict[str, HandBoxes]:
@@ -53,14 +64,11 @@ def boxes_of(seen: Look, lessons: Lessons) -> dict[str, HandBoxes]:
     return {side: HandBoxes(*(values[seen.rows] for values in lessons.boxes[side])) for side in skeleton.SIDES}
 
 
-def _lit(patches, generator):
-    """Exposure, contrast, tint, and at times no colour at all."""
-    def drawn(*size):
-        return torch.rand(*size, generator=generator) * 2 - 1
-    count = len(patches)
-    gain = torch.exp(0.25 * drawn(count, 1, 1, 1) + 0.08 * drawn(count, 3, 1, 1))
-    contrast = torch.exp(0.25 * drawn(count, 1, 1, 1))
-    level = (1 - contrast) * patches.mean((1, 2, 3), keepdim=True) * gain + 0.08 * drawn(count, 1, 1, 1)
-    grey = drawn(count) > 0.8
+def _lit(patches, drawn):
+    """Exposure, contrast, tint, and at times no colour at all. drawn: numbers -1 to 1 of every patch, by their size."""
+    gain = torch.exp(0.25 * drawn(1, 1, 1) + 0.08 * drawn(3, 1, 1))
+    contrast = torch.exp(0.25 * drawn(1, 1, 1))
+    level = (1 - contrast) * patches.mean((1, 2, 3), keepdim=True) * gain + 0.08 * drawn(1, 1, 1)
+    grey = drawn() > 0.8
     patches[grey] = patches[grey].mean(1, keepdim=True).expand(-1, 3, -1, -1)
     return patches.mul_(contrast * gain).add_(level).clamp_(0, 1)

@@ -86,7 +86,8 @@ def _cost(shares, what):
         loss = sum(parts.values())
         if not torch.isfinite(loss):
             raise FloatingPointError(f'{what} is {float(loss.detach())}; take a smaller rate')
-        loss.backward()
+        if loss.requires_grad:  # a share may show nothing of what is trained, such as a hand
+            loss.backward()
         for key, value in {'loss': loss, **parts}.items():
             cost[key] = cost[key] + value.detach() if key in cost else value.detach()
     return cost

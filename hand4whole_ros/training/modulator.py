@@ -13,11 +13,12 @@ from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.smpler_x import BodyPose
 from .bones import Bones
 from .experts import BATCH, BodyExpert, accidents, bodies_of_some, in_bf16, schedule, some
-from .guesses import body_figures
+from .guesses import body_figures, weighted
 from .lessons import Lessons
 from .loop import draw, train
 from .looks import Look, boxes_of, look
 from .losses import body_losses
+from .together import ALONE, Together
 
 
 #: What wrists count here, against what they count for the body expert: hands know little of the rest of a body.
@@ -25,8 +26,11 @@ _WRISTS = 5.0
 
 
 def train_cham(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
-               seed: int = 0, rate: float = 5e-4) -> None:
-    """Train CHAM in place: the body that is told of its hands should come out right, its wrists above all."""
+               seed: int = 0, rate: float = 5e-4, together: Together = ALONE) -> None:
+    """Train CHAM in place: the body that is told of its hands should come out right, its wrists above all.
+
+    Network, lessons and bones on one device. together: several processes train what one would.
+    """
     network.eval()
     for name, part in network.named_children():
         part.requires_grad_(name == 'hand_control_net')
@@ -36,16 +40,17 @@ def train_cham(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
         network.hand_control_net = cham
         boxes = boxes_of(seen, lessons)
         patches = F.interpolate(seen.patches, PATCH_SIZE, mode='bilinear', align_corners=False)
-        with torch.no_grad(), in_bf16():
+        with torch.no_grad(), in_bf16(patches.device):
             hands = network.look_at_hands(patches, boxes, seen.prompts)
-        with in_bf16():
+        with in_bf16(patches.device):
             cond = network.condition(hands, boxes)
         return expert(seen.body_pictures(), seen.prompts.body, cond)[0]
 
     def losses(step):
-        seen = look(learnt, draw(len(learnt), BATCH, step, seed), accidents(seed, step))
+        rows = draw(len(learnt), BATCH, step, seed)
+        seen = look(learnt, rows, accidents(seed, step), together)
         found = body_losses(say(cham, seen, learnt), learnt.body.take(seen.rows), bones)
-        return {**found, 'wrists': _WRISTS * found['wrists']}
+        return weighted({**found, 'wrists': _WRISTS * found['wrists']}, len(seen.rows) / len(rows))
 
     def figures(average):
         said = [say(average, seen, measured) for seen in some(measured)]
@@ -53,6 +58,6 @@ def train_cham(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
         found = body_figures(BodyPose(*(torch.cat(part) for part in zip(*said))), bodies_of_some(measured), bones)
         return {'wrist_deg': found.pop('wrist_deg'), **found}   # kept by its wrists: they are what CHAM is for
     cham = network.hand_control_net
-    best = train(cham, losses, schedule(steps, rate), folder, 'cham', torch.no_grad()(figures))
+    best = train(cham, losses, schedule(steps, rate), folder, 'cham', torch.no_grad()(figures), together=together)
     network.hand_control_net = cham
     cham.load_state_dict(best.state_dict())

@@ -31,6 +31,24 @@ class Truth(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Of N people, what is cut out around each."""
+
+    jpegs: np.ndarray           # (N,) object: bytes
+
+    def __len__(self) -> int:
+        return len(self.jpegs)
+
+    def picture(self, row: int) -> np.ndarray:
+        """(*PICTURE_SIZE, 3) uint8 RGB."""
+        return cv2.imdecode(np.frombuffer(self.jpegs[row], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+    def take(self, rows) -> Pictures:
+        """Those of these rows."""
+        return Pictures(self.jpegs[rows])
+
+
+@dataclass(frozen=True)
 class Records:
     """N people."""
 
@@ -41,9 +59,9 @@ class Records:
     def __len__(self) -> int:
         return len(self.jpegs)
 
-    def picture(self, row: int) -> np.ndarray:
-        """What is cut out around a person, (*PICTURE_SIZE, 3) uint8 RGB."""
-        return cv2.imdecode(np.frombuffer(self.jpegs[row], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    @property
+    def pictures(self) -> Pictures:
+        return Pictures(self.jpegs)
 
     def split(self, part: float) -> tuple[Records, Records]:
         """The first people, and this part of all, at least one: the last ones."""

@@ -15,6 +15,7 @@ from .experts import train_body, train_hand
 from .guesses import train_guesses
 from .lessons import FOLDS
 from .modulator import train_cham
+from .together import joined
 
 #: Stage -> what trains it, and the parts of the network that it trains.
 STAGES: dict[str, tuple[Callable, tuple[str, ...]]] = {
@@ -25,40 +26,50 @@ STAGES: dict[str, tuple[Callable, tuple[str, ...]]] = {
 
 
 def network_of(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int = 0) -> Hand4WholePP:
-    """The open model as far as it was trained in a run's folder: what those of `stages` that are done have left."""
+    """The open model as far as it was trained in a run's folder: what those of `stages` that are done have left.
+
+    On the CPU, wherever it was trained.
+    """
     torch.manual_seed(seed)
     network = Hand4WholePP(OPEN_MODEL, load_open_body())
     for stage in stages:
         path = _weights(run, stage)
         if path.exists():
-            for part, state in torch.load(path, weights_only=True).items():
+            for part, state in torch.load(path, map_location='cpu', weights_only=True).items():
                 network.get_submodule(part).load_state_dict(state)
     return network
 
 
-def train_stage(stage: str, run: Path, lessons: tuple, steps: int, seed: int = 0) -> None:
+def train_stage(stage: str, run: Path, lessons: tuple, steps: int, seed: int = 0, device: str = 'auto') -> None:
     """Train one stage and keep its parts. lessons: as lessons.load gives them.
+
+    device: see together.joined, which raises EstimatorUnavailable. The processes that torchrun started train together,
+    and the leading one writes. Raises ValueError where they see different folders, or are too many.
 
     The transformers begin with the first guess, which is much better on people whom it has learnt from: on those they
     would learn to leave it alone. So there are more guesses, each without a part of the people, and what the
     transformers are told in training of a person is the guess of one that has not seen that person.
     """
-    learnt, measured, bones = lessons
-    apart = [Path(run) / f'without_{fold}' for fold in range(FOLDS)]
-    if stage == 'guess':
-        for fold, folder in enumerate(apart):
-            _train(stage, folder, (learnt.without(fold), measured, bones), steps, seed)
-    else:
-        learnt = learnt.guessed_by([network_of(folder, ('guess',)) for folder in apart])
-    _train(stage, Path(run), (learnt, measured, bones), steps, seed)
+    with joined(device) as (together, where):
+        learnt, measured, bones = lessons = tuple(part.to(where) for part in lessons)
+        apart = [Path(run) / f'without_{fold}' for fold in range(FOLDS)]
+        if stage == 'guess':
+            for fold, folder in enumerate(apart):
+                _train(stage, folder, (learnt.without(fold), measured, bones), steps, seed, together, where)
+        else:
+            learnt = learnt.guessed_by([network_of(folder, ('guess',)).to(where) for folder in apart])
+        _train(stage, Path(run), (learnt, measured, bones), steps, seed, together, where)
 
 
-def _train(stage, run, lessons, steps, seed):
+def _train(stage, run, lessons, steps, seed, together, device):
     train, parts = STAGES[stage]
     before = tuple(STAGES)[:tuple(STAGES).index(stage)]
-    network = network_of(run, before, seed)
-    train(network, *lessons, run, steps, seed)
-    torch.save({part: network.get_submodule(part).state_dict() for part in parts}, _weights(run, stage))
+    network = network_of(run, before, seed).to(device)
+    if together.rank:   # noise of its own
+        torch.manual_seed(seed + 1_000_003 * together.rank)
+    train(network, *lessons, run, steps, seed, together=together)
+    if together.leads:
+        torch.save({part: network.get_submodule(part).cpu().state_dict() for part in parts}, _weights(run, stage))
 
 
 def pack(run: Path, output: Path) -> list[str]:

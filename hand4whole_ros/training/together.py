@@ -26,6 +26,15 @@ class Together:
         """The one that writes, measures and talks."""
         return self.rank == 0
 
+    def part(self, rows: Tensor) -> Tensor:
+        """This process' own of a step's rows (n, ...): every row is somebody's, nearly as many everybody's.
+
+        Raises ValueError, in every process alike, where there are not enough for all.
+        """
+        if len(rows) < self.size:
+            raise ValueError(f'a step of {len(rows)} rows is too short for {self.size} processes; start fewer')
+        return rows[self.rank::self.size]
+
     def share(self, module: nn.Module) -> None:
         """Everybody begins with the leading process' parameters and buffers."""
         if self.size > 1:
