@@ -42,7 +42,7 @@ def add(commands) -> None:
     for stage, (steps, what) in _STAGES.items():
         one = add_command(kinds, stage, _stage, f'Train {what}.',
                           [f'hand4whole train {stage} --people people --run run',
-                           f'torchrun --nproc-per-node 4 --no-python hand4whole train {stage} --people people '
+                           f'torchrun --nproc-per-node 4 --no-python -- hand4whole train {stage} --people people '
                            f'--run run     # four GPUs'])
         one.add_argument('--people', type=Path, nargs='+', required=True, metavar='DIR', help='of train people')
         one.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of this training')
@@ -67,7 +67,7 @@ def _add_published(kinds):
         'Train full-size CHAM between the published experts, on the data sets of the paper.',
         ['hand4whole train published --data agora=DIR arctic=DIR interhand=DIR reinterhand=DIR --run run',
          'hand4whole train published --data arctic=DIR --run run --at-once 8     # a smaller GPU',
-         'torchrun --nproc-per-node 4 --no-python hand4whole train published --data ... --run run',
+         'torchrun --nproc-per-node 4 --no-python -- hand4whole train published --data ... --run run',
          'hand4whole estimate photo.jpg --weights-folder FOLDER --overlay out    # with run/snapshot_6.pth in FOLDER'])
     command.add_argument('--data', nargs='+', required=True, metavar='NAME=DIR',
                          help=f'data sets and where they are, of {", ".join(_TRAINED_ON)}; each gets the same share of '

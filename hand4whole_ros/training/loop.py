@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import json
 import math
 import os
@@ -15,6 +16,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .together import ALONE, Together
+
+#: What this process uses for one, and the steps after which it is told to give back what is free.
+_C, _GIVEN_BACK_EVERY = ctypes.CDLL(None), 20
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,16 @@ def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterabl
         if kept.step % schedule.measure_every == 0 or kept.step == schedule.steps:
             kept.look()
             kept.save()
+        if kept.step % _GIVEN_BACK_EVERY == 0:
+            _give_back()
     return kept.best()
+
+
+def _give_back():
+    """Hand back to the system the holes that steps of different sizes leave in memory: 1.4 GB in 60 steps on hands."""
+    malloc_trim = getattr(_C, 'malloc_trim', None)  # of glibc
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
 def _cost(shares, what):
