@@ -12,10 +12,10 @@ _TRAINED_ON = tuple(info.name for info in catalogue.DATASETS if info.trains)
 
 #: Stage -> steps by default, and what it is.
 _STAGES = {
-    'guess': (6000, 'the first guess of both experts, without pictures: a quarter of an hour'),
-    'body': (2500, 'the body expert, on pictures: an hour on one core'),
-    'hand': (2500, 'the hand expert, on pictures: an hour on one core'),
-    'cham': (1200, 'CHAM between the experts, which stay as they are: half an hour on two cores')}
+    'guess': (2000, 'the first guesses of both experts, without pictures: 40 minutes on one core'),
+    'body': (2500, 'the body expert, on pictures: 25 minutes on one core'),
+    'hand': (2500, 'the hand expert, on pictures: 40 minutes on one core'),
+    'cham': (1200, 'CHAM between the experts, which stay as they are: 20 minutes on two cores')}
 
 
 def add(commands) -> None:
