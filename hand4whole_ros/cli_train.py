@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .command_line import DONE, Help, UsageError, add_command
-from .datasets import catalogue
-
-#: Data sets that full-size CHAM is trained on.
-_TRAINED_ON = tuple(info.name for info in catalogue.DATASETS if info.trains)
+from .datasets.catalogue import TRAINED_ON
 
 #: Stage -> steps by default, and what it is.
 _STAGES = {
@@ -70,7 +67,7 @@ def _add_published(kinds):
          'torchrun --nproc-per-node 4 --no-python -- hand4whole train published --data ... --run run',
          'hand4whole estimate photo.jpg --weights-folder FOLDER --overlay out    # with run/snapshot_6.pth in FOLDER'])
     command.add_argument('--data', nargs='+', required=True, metavar='NAME=DIR',
-                         help=f'data sets and where they are, of {", ".join(_TRAINED_ON)}; each gets the same share of '
+                         help=f'data sets and where they are, of {", ".join(TRAINED_ON)}; each gets the same share of '
                               f'every batch')
     command.add_argument('--run', type=Path, required=True, metavar='DIR',
                          help='the folder of this training; at its end snapshot_6.pth is there, in the form of the '
@@ -167,8 +164,8 @@ def _folders(given):
     folders = {}
     for one in given:
         name, _, folder = one.partition('=')
-        if name not in _TRAINED_ON or not folder:
-            raise UsageError(f'--data {one}: expected NAME=DIR, the name one of {", ".join(_TRAINED_ON)}')
+        if name not in TRAINED_ON or not folder:
+            raise UsageError(f'--data {one}: expected NAME=DIR, the name one of {", ".join(TRAINED_ON)}')
         if name in folders:
             raise UsageError(f'--data names {name} twice')
         folders[name] = Path(folder)

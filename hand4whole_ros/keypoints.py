@@ -26,6 +26,9 @@ KEYPOINT = {name: index for index, name in enumerate(KEYPOINT_NAMES)}
 HAND_KEYPOINTS = {side: tuple(KEYPOINT[f'{side}_{name}'] for name in skeleton.HAND_KEYPOINT_NAMES)
                   for side in skeleton.SIDES}
 
+#: Those of the face, among the 137.
+FACE_KEYPOINTS = [index for name, index in KEYPOINT.items() if name.startswith('face')]
+
 #: What SMPL-X of the `smplx` library appends to its 55 joints: points on the skin, then 68 of the face.
 _SKIN = (('nose', 'right_eye', 'left_eye', 'right_ear', 'left_ear') + _FEET
          + tuple(name for name in _HAND_POINTS if name.endswith('_tip')))

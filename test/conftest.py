@@ -30,6 +30,17 @@ def published_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
+def genders(published_folder, tmp_path_factory):
+    """The same files in one folder, and the neutral one again as those of men and women."""
+    folder = tmp_path_factory.mktemp('genders')
+    for path in published_folder.glob('*/*.npz'):
+        os.symlink(path, folder / path.name)
+    for gender in ('MALE', 'FEMALE'):
+        os.symlink(published_folder / 'smplx/SMPLX_NEUTRAL.npz', folder / f'SMPLX_{gender}.npz')
+    return folder
+
+
+@pytest.fixture(scope='session')
 def published_body(published_folder):
     """The same, read."""
     from hand4whole_ros.checkpoints.hand4whole_pp import load_body

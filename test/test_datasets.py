@@ -26,14 +26,8 @@ pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.fixture(scope='module')
-def bodies(published_folder, tmp_path_factory):
-    """The fake body files, and the neutral one again as those of men and women."""
-    folder = tmp_path_factory.mktemp('genders')
-    for path in published_folder.glob('*/*.npz'):
-        os.symlink(path, folder / path.name)
-    for gender in ('MALE', 'FEMALE'):
-        os.symlink(published_folder / 'smplx/SMPLX_NEUTRAL.npz', folder / f'SMPLX_{gender}.npz')
-    return TruthBodies(Store(folder))
+def bodies(genders):
+    return TruthBodies(Store(genders))
 
 
 @pytest.fixture

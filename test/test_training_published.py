@@ -21,6 +21,7 @@ from hand4whole_ros import cli, keypoints, skeleton
 from hand4whole_ros.checkpoints.hand4whole_pp import load_hand4whole_pp
 from hand4whole_ros.checkpoints.random_weights import load_random
 from hand4whole_ros.checkpoints.store import Store
+from hand4whole_ros.datasets.catalogue import TRAINED_ON
 from hand4whole_ros.datasets.truth_bodies import TruthBodies
 from hand4whole_ros.evaluation.given_boxes import tell_boxes
 from hand4whole_ros.geometry.camera import Intrinsics
@@ -33,9 +34,9 @@ from hand4whole_ros.networks.smpler_x import BodyPose
 from hand4whole_ros.training.published import modulator
 from hand4whole_ros.training.published.accidents import Accidents
 from hand4whole_ros.training.published.batches import Batch, Feed, Slots, measured_batches
-from hand4whole_ros.training.published.losses import WEIGHTS, global_wrists, local_rotations, losses
+from hand4whole_ros.training.published.losses import WEIGHTS, global_wrists, losses
 from hand4whole_ros.training.published.modulator import look, prepare, train_cham
-from hand4whole_ros.training.published.sources import NAMES, open_sources
+from hand4whole_ros.training.published.sources import open_sources
 from hand4whole_ros.training.published.views import view
 from hand4whole_ros.training.together import Together
 
@@ -47,21 +48,10 @@ WIDE = '[70, 71]'
 
 
 @pytest.fixture(scope='module')
-def weights(published_folder, tmp_path_factory):
-    """The fake body files, and the neutral one again as those of men and women."""
-    folder = tmp_path_factory.mktemp('weights')
-    for path in published_folder.glob('*/*.npz'):
-        os.symlink(path, folder / path.name)
-    for gender in ('MALE', 'FEMALE'):
-        os.symlink(published_folder / 'smplx/SMPLX_NEUTRAL.npz', folder / f'SMPLX_{gender}.npz')
-    return folder
-
-
-@pytest.fixture(scope='module')
-def folders(weights, tmp_path_factory):
+def folders(genders, tmp_path_factory):
     """Data set -> folder, all four of the paper, as their parts for training."""
-    root, rng, bodies = tmp_path_factory.mktemp('data'), np.random.default_rng(7), TruthBodies(Store(weights))
-    found = {name: root / name for name in NAMES}
+    root, rng, bodies = tmp_path_factory.mktemp('data'), np.random.default_rng(7), TruthBodies(Store(genders))
+    found = {name: root / name for name in TRAINED_ON}
     write_interhand(found['interhand'], rng, 'train')
     write_reinterhand(found['reinterhand'], rng, 'a_capture')
     for path in (found['interhand'] / 'annotations/train/InterHand2.6M_train_camera.json',
@@ -77,8 +67,8 @@ def folders(weights, tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def sources(folders, weights):
-    return open_sources(folders, TruthBodies(Store(weights)))
+def sources(folders, genders):
+    return open_sources(folders, TruthBodies(Store(genders)))
 
 
 @pytest.fixture(scope='module')
@@ -115,7 +105,7 @@ def one_by_one(batch, rows):
 
 # -- what is told ------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', TRAINED_ON)
 def test_people_are_cut_out_as_the_estimator_cuts_them(name, samples):
     sample = samples[name]
     seen, told = view(sample), tell_boxes(sample.image(), sample)
@@ -178,7 +168,8 @@ def test_every_data_set_has_its_share_and_every_row_its_turn(sources):
         assert sorted(drawn[:count]) == sorted(drawn[count:]) == source.learnt.tolist()
     slots = Slots(sources, 0, False)
     hands_only = [bool(slots[k].truth.upright) for k in range(8)]
-    assert hands_only == [False, False, True, True] * 2 and NAMES == ('agora', 'arctic', 'interhand', 'reinterhand')
+    assert hands_only == [False, False, True, True] * 2
+    assert TRAINED_ON == ('agora', 'arctic', 'interhand', 'reinterhand')
 
 
 def test_batches_follow_from_the_step_alone_and_can_be_read_by_others(sources):
@@ -216,7 +207,7 @@ def test_the_truth_costs_nothing_wherever_it_stands(batch):
 
 def test_wrists_of_hands_alone_are_those_at_the_end_of_the_arms(batch):
     said = said_of(batch.truth)
-    turns = global_wrists(local_rotations(said.body))
+    turns = global_wrists(said.body.local_rotations)
     rows = batch.truth.upright
     true = torch.from_numpy(Rotation.from_rotvec(batch.truth.wrists[rows].flatten(0, 1).numpy()).as_matrix())
     expected = (turns[rows] - true.unflatten(0, (-1, 2))).abs().mean((1, 2, 3))
@@ -337,22 +328,22 @@ def test_a_step_in_parts_is_the_same_step(network, sources, tmp_path):
 
 # -- the command -------------------------------------------------------------------------------------------------------
 
-def arguments(folders, weights, run, *more):
+def arguments(folders, genders, run, *more):
     return ['train', 'published', '--data', *(f'{name}={folders[name]}' for name in ('interhand', 'reinterhand')),
-            '--run', str(run), '--weights-folder', str(weights), '--weights', 'random-tiny', '--device', 'cpu',
+            '--run', str(run), '--weights-folder', str(genders), '--weights', 'random-tiny', '--device', 'cpu',
             '--precision', 'fp32', '--workers', '0', '--batch', '4', '--steps', '2', *more]
 
 
 @pytest.fixture(scope='module')
-def alone(folders, weights, tmp_path_factory):
+def alone(folders, genders, tmp_path_factory):
     """The folder of a training by one process."""
     run = tmp_path_factory.mktemp('alone')
-    assert cli.main(arguments(folders, weights, run)) == cli.DONE
+    assert cli.main(arguments(folders, genders, run)) == cli.DONE
     return run
 
 
-def test_what_was_trained_loads_as_the_published_weights_do(alone, weights, tmp_path, published_body):
-    for path in (*weights.iterdir(), alone / 'snapshot_6.pth'):
+def test_what_was_trained_loads_as_the_published_weights_do(alone, genders, tmp_path, published_body):
+    for path in (*genders.iterdir(), alone / 'snapshot_6.pth'):
         os.symlink(path, tmp_path / path.name)
     tiny = load_random(published_body, HAND4WHOLE_PP_TINY)
     torch.save({'state_dict': tiny.wilor.state_dict()}, tmp_path / 'wilor_final.ckpt')
@@ -368,13 +359,13 @@ def test_what_was_trained_loads_as_the_published_weights_do(alone, weights, tmp_
             assert torch.equal(value, tiny.get_submodule(part).state_dict()[name]), name
 
 
-def test_two_processes_train_what_one_trains(alone, folders, weights, tmp_path):
+def test_two_processes_train_what_one_trains(alone, folders, genders, tmp_path):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     given = {**os.environ, 'WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port),
              'GLOO_SOCKET_IFNAME': 'lo', 'OMP_NUM_THREADS': '1'}
-    started = [subprocess.Popen([sys.executable, '-m', 'hand4whole_ros.cli', *arguments(folders, weights, tmp_path)],
+    started = [subprocess.Popen([sys.executable, '-m', 'hand4whole_ros.cli', *arguments(folders, genders, tmp_path)],
                                 env={**given, 'RANK': str(rank), 'LOCAL_RANK': str(rank)}, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True) for rank in range(2)]
     said = [process.communicate(timeout=300) for process in started]
@@ -389,8 +380,8 @@ def test_two_processes_train_what_one_trains(alone, folders, weights, tmp_path):
         assert one == pytest.approx(other, rel=1e-4, abs=1e-5)
 
 
-def test_a_run_of_other_settings_is_not_gone_on_with(alone, folders, weights, capsys):
-    assert cli.main(arguments(folders, weights, alone, '--seed', '1')) == cli.WRONG_INPUT
+def test_a_run_of_other_settings_is_not_gone_on_with(alone, folders, genders, capsys):
+    assert cli.main(arguments(folders, genders, alone, '--seed', '1')) == cli.WRONG_INPUT
     assert 'holds a training of other settings (seed 0, now 1); name another folder' in capsys.readouterr().err
 
 
@@ -402,8 +393,8 @@ def test_a_run_of_other_settings_is_not_gone_on_with(alone, folders, weights, ca
     (['--batch', '0'], '--batch must be at least 1, found 0'),
     (['--device', 'cuda:7'], 'use device cpu, or install a CUDA build of torch'),
     (['--weights', 'published'], 'is not in .*; hand4whole weights fetch smpler_x_l32.pth.tar gets it or says how')])
-def test_wrong_arguments_get_one_line(change, says, folders, weights, tmp_path, capsys):
-    assert cli.main(arguments(folders, weights, tmp_path / 'run', *change)) == cli.WRONG_INPUT
+def test_wrong_arguments_get_one_line(change, says, folders, genders, tmp_path, capsys):
+    assert cli.main(arguments(folders, genders, tmp_path / 'run', *change)) == cli.WRONG_INPUT
     error = capsys.readouterr().err
     assert error.count('\n') == 1 and re.search(says, error), error
     assert not (tmp_path / 'run').exists()

@@ -56,6 +56,9 @@ DATASETS = (
 
 NAMES = tuple(info.name for info in DATASETS)
 
+#: Those that the paper's CHAM was trained on.
+TRAINED_ON = tuple(info.name for info in DATASETS if info.trains)
+
 
 def named(name: str) -> DatasetInfo:
     """The data set of that name. ValueError for another name."""

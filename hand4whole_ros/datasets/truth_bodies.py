@@ -28,7 +28,6 @@ NUM_SMPLX_POINTS = 127
 
 _FILES = {'neutral': SMPLX, 'male': SMPLX_MALE, 'female': SMPLX_FEMALE}
 _KEYPOINT_JOINTS = np.array(keypoints.KEYPOINT_JOINTS)
-_FACE = [k for k, name in enumerate(keypoints.KEYPOINT_NAMES) if name.startswith('face')]
 _WITHOUT_OUTLINE = _KEYPOINT_JOINTS < NUM_SMPLX_POINTS
 
 
@@ -118,7 +117,7 @@ class TruthBodies:
         if gender != 'neutral' or template is not None:
             betas = self.neutral_betas(gender, betas, template)
         known = np.ones(keypoints.NUM_KEYPOINTS, bool)
-        known[_FACE] = expression is not None
+        known[keypoints.FACE_KEYPOINTS] = expression is not None
         return TrueBody(points[:skeleton.NUM_JOINTS], points[_KEYPOINT_JOINTS], known,
                         motion.points(found.vertices[0].double().numpy()), local, betas, expression)
 

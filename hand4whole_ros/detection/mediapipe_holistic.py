@@ -108,9 +108,9 @@ class MediaPipeHolistic:
             if hand is None:
                 continue
             more = replace(found, **{f'{side}_hand': hand})
-            # One that costs the other hand its place lies on that hand.
-            if len(real_hands(more, width, height)) > len(believed):
-                found, believed = more, real_hands(more, width, height)
+            real = real_hands(more, width, height)
+            if len(real) > len(believed):   # one that costs the other hand its place lies on that hand
+                found, believed = more, real
         return found
 
     def _look(self, image):

@@ -114,7 +114,7 @@ class Hand4WholePPEstimator(Estimator):
         passes = []
         for start in range(0, len(boxes), self._at_once):
             some = slice(start, start + self._at_once)
-            part = {side: HandBoxes(*(values[some] for values in box)) for side, box in hands.items()}
+            part = {side: box.take(some) for side, box in hands.items()}
             result = self.network(cut_patches(picture, boxes[some]), {
                 side: HandBoxes(*(values.to(self._device) for values in box)) for side, box in part.items()},
                 self._strategy)

@@ -59,6 +59,10 @@ class HandBoxes(NamedTuple):
     boxes: Tensor   #: (B, 4) square boxes xyxy, pixels of the body picture (256 rows, 192 columns)
     exists: Tensor  #: (B,) bool; the boxes of other hands are not looked at
 
+    def take(self, rows) -> HandBoxes:
+        """Those of these people."""
+        return HandBoxes(*(values[rows] for values in self))
+
 
 @dataclass(frozen=True)
 class WholeBody:
@@ -105,6 +109,12 @@ class Hand4WholePP(nn.Module):
         self.transfer = body.transfer()
         for side in SIDES:
             self.register_buffer(f'{side}_mean_pose', body.mano[side].hands_mean, persistent=False)
+
+    def leave_experts(self) -> None:
+        """Have CHAM alone be trained: no other part wants gradients, and all are as in use."""
+        self.eval()
+        for name, part in self.named_children():
+            part.requires_grad_(name == 'hand_control_net')
 
     def forward(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: Strategy = PUBLISHED,
                 prompts: Prompts | None = None) -> WholeBody:
@@ -198,12 +208,12 @@ class Hand4WholePP(nn.Module):
 
 def of_hands(prompts: Mapping[str, Prompt], people: Mapping[str, Tensor]) -> Prompt:
     """Prompts of the hands of `people` (side -> indices), right ones first."""
-    return joined(Prompt(*(None if part is None else part[people[side]] for part in prompts[side])) for side in SIDES)
+    return joined(prompts[side].take(people[side]) for side in SIDES)
 
 
 def copy_wrists(body: BodyPose, hands: Mapping[str, PlacedHands], boxes: Mapping[str, HandBoxes]) -> BodyPose:
     """The body with the hand expert's orientation of every hand that exists in place of its own."""
-    local = torch.cat([body.global_orient[:, None], body.body_pose], dim=1)
+    local = body.local_rotations
     for side in SIDES:
         people = boxes[side].exists.nonzero()[:, 0]
         joint = skeleton.PARENTS[skeleton.WRIST[side]]

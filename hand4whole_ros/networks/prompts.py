@@ -40,6 +40,10 @@ class Prompt(NamedTuple):
     whole: Tensor | None = None   #: (B, W)
     guess: Tensor | None = None   #: (B, num_guess) a first guess that somebody else has made already
 
+    def take(self, rows) -> Prompt:
+        """That of these pictures."""
+        return Prompt(*(None if part is None else part[rows] for part in self))
+
 
 def joined(prompts: Iterable[Prompt]) -> Prompt:
     """The pictures of several, one after the other; each knows the same things."""
@@ -51,6 +55,10 @@ class Prompts(NamedTuple):
 
     body: Prompt
     hands: Mapping[str, Prompt]     #: side -> B prompts, in the hand's own box; left hands mirrored, as right ones
+
+    def take(self, rows) -> Prompts:
+        """Those of these people."""
+        return Prompts(self.body.take(rows), {side: prompt.take(rows) for side, prompt in self.hands.items()})
 
 
 class FirstGuess(nn.Module):

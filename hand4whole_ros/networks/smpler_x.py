@@ -86,6 +86,11 @@ class BodyPose(NamedTuple):
     betas: Tensor          #: (B, 10)
     transl: Tensor         #: (B, 3) metres, in front of the virtual camera
 
+    @property
+    def local_rotations(self) -> Tensor:
+        """(B, 22, 3, 3): global_orient, then body_pose."""
+        return torch.cat([self.global_orient[:, None], self.body_pose], dim=1)
+
 
 class BodyRegressor(nn.Module):
     """Rotations, shape and camera from the task tokens."""

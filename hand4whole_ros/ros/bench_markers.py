@@ -21,9 +21,9 @@ from ..bench.estimator import PreparedEstimator
 from ..bench.timing import interleaved
 from ..estimators.base import EstimatorConfig
 from ..geometry.camera import Intrinsics
+from ..memory import keep_freed_pictures
 from . import qos
 from .markers import MarkerBuilder
-from .memory import keep_freed_pictures
 
 _TOPIC = 'hand4whole/markers'
 _BONES = [(parent, joint) for joint, parent in enumerate(skeleton.PARENTS) if parent >= 0]

@@ -17,13 +17,13 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from diagnostic_msgs.msg import DiagnosticArray
 
 from .. import estimators
+from ..memory import collect_everything, give_back, keep_freed_pictures, set_aside_what_is_loaded
 from . import parameters as parameter_table
 from . import params_file, qos, topics
 from .diagnostics import Health, Reporter
 from .ending import EndInTime
 from .inference import LatestWorker
 from .inputs import CameraInputs
-from .memory import collect_everything, give_back, keep_freed_pictures, set_aside_what_is_loaded
 from .outputs import Outputs
 from .parameters import NodeParameters, ParameterError
 from .pipeline import THROTTLE, Pipeline, estimator_config, one_line

@@ -15,7 +15,7 @@ from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.prompts import FirstGuess, Prompt, flat
 from ..networks.smpler_x import BodyPose
 from .bones import Bones
-from .lessons import Lessons, take
+from .lessons import Lessons
 from .loop import Schedule, draw, train
 from .losses import body_losses, hand_losses
 from .targets import BodyTargets, HandTargets
@@ -48,7 +48,7 @@ def train_body_guess(network: Hand4WholePP, learnt: Lessons, measured: Lessons, 
     def losses(step):
         rows = draw(len(learnt), BATCH, step, seed)
         own = together.part(rows)
-        found = body_losses(say(guess, take(learnt.prompts.body, own)), learnt.body.take(own), bones)
+        found = body_losses(say(guess, learnt.prompts.body.take(own)), learnt.body.take(own), bones)
         return weighted(found, len(own) / len(rows))
 
     @torch.no_grad()
@@ -67,7 +67,7 @@ def train_hand_guess(network: Hand4WholePP, learnt: Lessons, measured: Lessons, 
     def losses(step):
         rows = draw(len(true.betas), BATCH, step, seed)
         own = together.part(rows)
-        found = hand_losses(*_hand(guess(take(told, own))), true.take(own), bones)
+        found = hand_losses(*_hand(guess(told.take(own))), true.take(own), bones)
         return weighted(found, len(own) / len(rows))
 
     @torch.no_grad()
@@ -88,7 +88,7 @@ def body_figures(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str,
 
     The first figure, by which a training's best is kept, counts the first and half of the second.
     """
-    joints, turns = bones.body(torch.cat([said.global_orient[:, None], said.body_pose], dim=1), said.betas)
+    joints, turns = bones.body(said.local_rotations, said.betas)
     left, right = (skeleton.WRIST[side] for side in skeleton.SIDES)
     hips = [skeleton.JOINT[f'{side}_hip'] for side in skeleton.SIDES]
     chosen = list(BODY_JOINTS)

@@ -68,9 +68,7 @@ class Lessons:
         rows = torch.cat([people, people + len(self.pictures)])
         return Lessons(
             self.pictures.take(people.numpy()),
-            {side: HandBoxes(*(values[rows] for values in boxes)) for side, boxes in self.boxes.items()},
-            Prompts(take(self.prompts.body, rows),
-                    {side: take(prompt, rows) for side, prompt in self.prompts.hands.items()}),
+            {side: boxes.take(rows) for side, boxes in self.boxes.items()}, self.prompts.take(rows),
             self.body.take(rows), {side: hands.take(rows) for side, hands in self.hands.items()})
 
     @torch.no_grad()
@@ -82,7 +80,7 @@ class Lessons:
             answers = prompt.whole.new_empty(len(self), guesses[0].num_guess)
             for k, guess in enumerate(guesses):
                 for rows in (fold == k).nonzero()[:, 0].split(_GUESSED_AT_ONCE):
-                    answers[rows] = guess.eval()(take(prompt, rows))
+                    answers[rows] = guess.eval()(prompt.take(rows))
             return prompt._replace(guess=answers)
         return replace(self, prompts=Prompts(
             guessed(self.prompts.body, [network.body_regressor.guess for network in networks]),
@@ -95,14 +93,9 @@ class Lessons:
         prompts, targets = [], []
         for side in skeleton.SIDES:     # the other half is the other side's mirror image
             rows = self.hands[side].counts[:len(self.pictures)].nonzero()[:, 0]
-            prompts.append(take(self.prompts.hands[side], rows))
+            prompts.append(self.prompts.hands[side].take(rows))
             targets.append(self.hands[side].take(rows))
         return joined(prompts), joined_targets(targets)
-
-
-def take(prompt: Prompt, rows) -> Prompt:
-    """A prompt of these rows."""
-    return Prompt(*(None if part is None else part[rows] for part in prompt))
 
 
 def load(folders: list[Path]) -> tuple[Lessons, Lessons, Bones]:

@@ -14,7 +14,7 @@ from ..geometry.crops import BODY_SIZE, roi_align
 from ..networks.hand4whole_pp import HandBoxes
 from ..networks.prompts import Prompt, Prompts
 from ..networks.wilor import prepare_crops
-from .lessons import Lessons, take
+from .lessons import Lessons
 from .records import PICTURE_SIZE
 from .together import ALONE, Together
 
@@ -47,8 +47,7 @@ def look(lessons: Lessons, rows: Tensor, generator: torch.Generator | None = Non
         patches = _lit(patches, drawn)
     device = lessons.body.betas.device
     rows, patches = rows.to(device), patches.to(device)
-    return Look(rows, patches, Prompts(take(lessons.prompts.body, rows),
-                                       {side: take(lessons.prompts.hands[side], rows) for side in skeleton.SIDES}))
+    return Look(rows, patches, lessons.prompts.take(rows))
 
 
 def hand_pictures(seen: Look, lessons: Lessons, side: str, people: Tensor) -> tuple[Tensor, Prompt]:
@@ -56,12 +55,12 @@ def hand_pictures(seen: Look, lessons: Lessons, side: str, people: Tensor) -> tu
     boxes = lessons.boxes[side].boxes[seen.rows[people]] * (PICTURE_SIZE[0] / BODY_SIZE[0])
     crops = roi_align(seen.patches[people], boxes)
     left = torch.full((len(people),), side == 'left', device=crops.device)
-    return prepare_crops(crops, left), take(seen.prompts.hands[side], people)
+    return prepare_crops(crops, left), seen.prompts.hands[side].take(people)
 
 
 def boxes_of(seen: Look, lessons: Lessons) -> dict[str, HandBoxes]:
     """side -> boxes of the look's people, in pixels of the body picture."""
-    return {side: HandBoxes(*(values[seen.rows] for values in lessons.boxes[side])) for side in skeleton.SIDES}
+    return {side: lessons.boxes[side].take(seen.rows) for side in skeleton.SIDES}
 
 
 def _lit(patches, drawn):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import ctypes
 import json
 import math
 import os
@@ -15,10 +14,12 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ..memory import give_back
 from .together import ALONE, Together
 
-#: What this process uses for one, and the steps after which it is told to give back what is free.
-_C, _GIVEN_BACK_EVERY = ctypes.CDLL(None), 20
+#: Steps after which memory that is free goes back to the system: steps of different sizes leave holes in it, 1.4 GB in
+#: 60 steps on hands.
+_GIVEN_BACK_EVERY = 20
 
 
 @dataclass(frozen=True)
@@ -81,15 +82,8 @@ def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterabl
             kept.look()
             kept.save()
         if kept.step % _GIVEN_BACK_EVERY == 0:
-            _give_back()
+            give_back()
     return kept.best()
-
-
-def _give_back():
-    """Hand back to the system the holes that steps of different sizes leave in memory: 1.4 GB in 60 steps on hands."""
-    malloc_trim = getattr(_C, 'malloc_trim', None)  # of glibc
-    if malloc_trim is not None:
-        malloc_trim(0)
 
 
 def _cost(shares, what):

@@ -23,7 +23,7 @@ _ARMS = 3.0
 
 def body_losses(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str, Tensor]:
     """Each (): their sum is the loss of B bodies."""
-    local = torch.cat([said.global_orient[:, None], said.body_pose], dim=1)
+    local = said.local_rotations
     joints, turns = bones.body(local, said.betas)
     weight = joints.new_ones(NUM_BODY)
     weight[list(BODY_JOINTS)] = _ARMS

@@ -31,9 +31,7 @@ def train_cham(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
 
     Network, lessons and bones on one device. together: several processes train what one would.
     """
-    network.eval()
-    for name, part in network.named_children():
-        part.requires_grad_(name == 'hand_control_net')
+    network.leave_experts()
     expert = BodyExpert(network)
 
     def say(cham: CHAM, seen: Look, lessons: Lessons) -> BodyPose:

@@ -17,7 +17,7 @@ from ...geometry.kinematics import forward_kinematics
 from ...light_roma import roma
 from ...networks.face import HEATMAP_STRIDE
 from ...networks.hand4whole_pp import WholeBody
-from ...networks.smpler_x import BodyPose, project_to_heatmap
+from ...networks.smpler_x import project_to_heatmap
 from .batches import Batch
 
 #: Loss -> its share, by which they come out about alike; the paper does not name its own.
@@ -35,13 +35,12 @@ WEIGHTS = {
 _NUM_BODY = skeleton.NUM_BODY_JOINTS
 _WRISTS = [skeleton.WRIST[side] for side in skeleton.SIDES]
 _PELVIS = keypoints.KEYPOINT['pelvis']
-_FACE = [k for k, name in enumerate(keypoints.KEYPOINT_NAMES) if name.startswith('face')]
 
 
 def losses(said: WholeBody, batch: Batch) -> dict[str, Tensor]:
     """Loss -> (B,), not weighted: all that WEIGHTS names."""
     truth = batch.truth
-    local = local_rotations(said.body)
+    local = said.body.local_rotations
     true_local = roma.rotvec_to_rotmat(truth.rotations[:, :_NUM_BODY])
     wrists = global_wrists(local)
     counted = truth.keypoints_known & _sayable(batch)
@@ -60,11 +59,6 @@ def losses(said: WholeBody, batch: Batch) -> dict[str, Tensor]:
         'between': _mean(between[:, None], (both & truth.related)[:, None]),
         'points_2d': _mean(cells, truth.pixels_known & counted),
         'upright': _mean((up - truth.up)[:, None], truth.upright[:, None])}
-
-
-def local_rotations(body: BodyPose) -> Tensor:
-    """(B, 22, 3, 3), the pelvis' first."""
-    return torch.cat([body.global_orient[:, None], body.body_pose], dim=1)
 
 
 def global_wrists(local: Tensor) -> Tensor:
@@ -103,7 +97,7 @@ def _sayable(batch):
     can = torch.ones_like(batch.truth.keypoints_known)
     for side in skeleton.SIDES:
         can[:, list(keypoints.HAND_KEYPOINTS[side][1:])] = batch.boxes[side].exists[:, None]
-    can[:, _FACE] = batch.truth.expression_known[:, None]
+    can[:, keypoints.FACE_KEYPOINTS] = batch.truth.expression_known[:, None]
     return can
 
 

@@ -26,9 +26,7 @@ def prepare(network: Hand4WholePP, device: torch.device, mixed: bool) -> Hand4Wh
 
     mixed: the hand expert in half precision on a GPU, as its authors run it.
     """
-    network.eval()
-    for name, part in network.named_children():
-        part.requires_grad_(name == 'hand_control_net')
+    network.leave_experts()
     if mixed and device.type == 'cuda':
         network.wilor.backbone.half()
         network.wilor.refine_net.half()

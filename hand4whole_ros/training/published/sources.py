@@ -9,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...datasets import DatasetError, catalogue
+from ...datasets import DatasetError
+from ...datasets.catalogue import TRAINED_ON
 from ...datasets.opening import open_dataset
 from ...datasets.reader import Reader
 from ...datasets.truth_bodies import TruthBodies
-
-#: Those that the paper's CHAM was trained on.
-NAMES = tuple(info.name for info in catalogue.DATASETS if info.trains)
 
 #: Rows of a data set that are measured on at most, and one of how many at most.
 MEASURED, ONE_OF = 16, 20
@@ -52,5 +50,5 @@ def _order(count, seed, turn):
 
 
 def open_sources(folders: Mapping[str, Path], bodies: TruthBodies) -> list[Source]:
-    """Data sets, name -> folder, in the order of NAMES. Raises DatasetError."""
-    return [Source.of(open_dataset(name, folders[name], 'train', bodies)) for name in NAMES if name in folders]
+    """Data sets, name -> folder, in the order of TRAINED_ON. Raises DatasetError."""
+    return [Source.of(open_dataset(name, folders[name], 'train', bodies)) for name in TRAINED_ON if name in folders]

@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from hand4whole_ros.ros.memory import collect_everything, set_aside_what_is_loaded
+from hand4whole_ros.memory import collect_everything, set_aside_what_is_loaded
 
 
 class Loop:
