@@ -143,9 +143,7 @@ class Hand4WholeNode(LifecycleNode):
     @_said
     def on_cleanup(self, state):
         """Free the estimator and its weights."""
-        self._release()
-        # Publishers, threads and networks refer to each other; without this, the next weights come on top of the old.
-        collect_everything()
+        self._free()
         self._health.state = 'unconfigured'
         return super().on_cleanup(state)
 
@@ -158,7 +156,7 @@ class Hand4WholeNode(LifecycleNode):
 
     def on_error(self, state):
         """After a transition that failed half way: free everything; configure may be tried again."""
-        self._release()
+        self._free()
         self._health.state = 'unconfigured'
         return SUCCESS
 
@@ -187,6 +185,11 @@ class Hand4WholeNode(LifecycleNode):
             else:
                 self._worker.when_idle(self._estimator.close)
         self._estimator = self._outputs = self._pipeline = self._worker = None
+
+    def _free(self):
+        self._release()
+        # Publishers, threads and networks refer to each other; without this, the next weights come on top of the old.
+        collect_everything()
 
     def stop(self) -> None:
         """End the work before the process ends."""
