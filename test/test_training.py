@@ -26,7 +26,7 @@ from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.open_model import load_open_model, save_open_model
 from hand4whole_ros.estimators.evidence import mirrored
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
-from hand4whole_ros.networks.open_model import OPEN_MODEL
+from hand4whole_ros.networks.open_model import OPEN_MODEL, PICTURES_ALONE
 from hand4whole_ros.networks.prompts import FirstGuess
 from hand4whole_ros.training import experts, lessons, modulator, people, records
 from hand4whole_ros.training.bones import Bones
@@ -299,6 +299,16 @@ def test_the_losses_of_processes_add_up_to_those_of_one(train_it, found, compone
     assert all(value > 0 for value in whole.values())
     for name, value in whole.items():
         assert float(sum(part[name] for part in parts)) == pytest.approx(float(value), rel=2e-3), name
+
+
+def test_a_network_that_is_told_nothing_is_known_by_its_weights(tmp_path):
+    path, body = tmp_path / 'alone.npz', load_open_body()
+    network = Hand4WholePP(PICTURES_ALONE, body)
+    save_open_model(network, path)
+    loaded = load_open_model(body, path)
+    assert loaded.config == PICTURES_ALONE
+    for one, other in zip(network.wilor.backbone.parameters(), loaded.wilor.backbone.parameters(), strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-6)
 
 
 def test_weights_that_are_not_the_models_are_refused_by_name(network, tmp_path):
