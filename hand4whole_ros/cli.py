@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import __version__, cli_evaluate, cli_train, threads
+from . import __version__, cli_evaluate, cli_train, memory, threads
 from .command_line import (
     DONE, FAILED, WRONG_INPUT, Help, UsageError, add_command, add_estimator_options, create_estimator, estimator_config)
 
@@ -162,6 +162,7 @@ def _add_run(commands):
 def _run(args):
     from .ros.ending import EndInTime, leave
     end = EndInTime()   # What follows takes seconds to import.
+    memory.keep_freed_pictures()
     try:
         from .ros import run
         if args.show_args:

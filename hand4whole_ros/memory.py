@@ -23,7 +23,7 @@ def keep_freed_pictures() -> None:
     By itself glibc hands a block of the size of a picture back to the system at once, and the system clears the
     next one page by page: five times as long as copying the picture. All threads keep it in one place: each in its
     own, two dozen of them would keep the most that each has ever needed, and memory would grow for hours, ever more
-    slowly. Other C libraries are left as they are.
+    slowly. So this comes before the libraries that start threads. Other C libraries are left as they are.
     """
     mallopt = getattr(_C, 'mallopt', None)
     if mallopt is not None:
@@ -45,7 +45,11 @@ def set_aside_what_is_loaded() -> None:
 
 
 def give_back() -> None:
-    """Hand back to the system what the C library keeps for later; some milliseconds, and as much for the next image."""
+    """Free what refers to itself, and hand back to the system what the C library keeps for later.
+
+    Some 10 ms where what is loaded is set aside, and some milliseconds for the next image.
+    """
+    gc.collect()
     malloc_trim = getattr(_C, 'malloc_trim', None)
     if malloc_trim is not None:
         malloc_trim(0)

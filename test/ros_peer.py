@@ -30,7 +30,7 @@ TYPES = {'poses': WholeBodyPoseArray, 'markers': MarkerArray, 'overlay': Image, 
          'operator/left_hand': HandPose, 'operator/right_hand': HandPose}
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-SCRIPTED = [sys.executable, str(Path(__file__).with_name('scripted_node.py'))]
+SCRIPTED = [sys.executable, str(Path(__file__).with_name('scripted_process.py'))]
 
 
 class Peer:

@@ -74,8 +74,3 @@ def picture(people=1, behaviour=NORMAL, width=320, height=240):
     image = np.full((height, width, 3), 90, np.uint8)
     image[:16, :16] = (people * PEOPLE, behaviour, 0)
     return image
-
-
-if __name__ == '__main__':
-    from hand4whole_ros.ros import node
-    node.main(create_estimator=ScriptedEstimator)

@@ -65,7 +65,11 @@ def soak(node, peer, seconds, every):
     while (now := time.monotonic()) - started < seconds:
         second = int(now - started)
         if (now - started) % 60 > 60 - PAUSE:
-            peer.spin(PAUSE)
+            for _ in range(3):      # what is kept of the last image must be the same in every pause
+                peer.show(pictures[3, NORMAL])
+                peer.spin(0.2)
+                shown += 1
+            peer.spin(PAUSE - 0.6)
             peer.got['poses'].clear()
             due = time.monotonic()
             resting.append((due - started, own_memory(pid)))

@@ -17,7 +17,7 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from diagnostic_msgs.msg import DiagnosticArray
 
 from .. import estimators
-from ..memory import collect_everything, give_back, keep_freed_pictures, set_aside_what_is_loaded
+from ..memory import collect_everything, give_back, set_aside_what_is_loaded
 from . import parameters as parameter_table
 from . import params_file, qos, topics
 from .diagnostics import Health, Reporter
@@ -265,7 +265,6 @@ class _RosLog(logging.Handler):
 
 def run(args: list[str] | None, create_estimator, end: EndInTime) -> int:
     """Run the node until `end` interrupts it or its context ends; the exit code. 2: wrong parameters."""
-    keep_freed_pictures()
     try:
         params_file.check_arguments(sys.argv if args is None else args)
         # What rcl says of arguments comes back as an exception; one line is enough.

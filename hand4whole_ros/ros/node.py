@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from ..memory import keep_freed_pictures
 from ..threads import sleep_while_waiting
 from .ending import EndInTime, leave
 
@@ -16,6 +17,7 @@ def run(args: list[str] | None = None, *, create_estimator=None, end: EndInTime 
     # rclpy wakes the executor on both signals; while weights load, only an exception interrupts Python.
     end = end or EndInTime()
     sleep_while_waiting()
+    keep_freed_pictures()
     from . import managed_node  # seconds
     end.raise_from_now_on()
     try:
