@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -28,12 +29,12 @@ from hand4whole_ros.estimators.evidence import mirrored
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
 from hand4whole_ros.networks.open_model import OPEN_MODEL, PICTURES_ALONE
 from hand4whole_ros.networks.prompts import FirstGuess
-from hand4whole_ros.training import experts, lessons, modulator, people, records
+from hand4whole_ros.training import experts, lessons, modulator, people, records, stems
 from hand4whole_ros.training.bones import Bones
 from hand4whole_ros.training.guesses import body_figures, hand_figures, train_guesses
 from hand4whole_ros.training.loop import Schedule, draw, train
 from hand4whole_ros.training.looks import look
-from hand4whole_ros.training.losses import body_losses, hand_losses
+from hand4whole_ros.training.losses import body_losses, hand_losses, heat_loss
 from hand4whole_ros.training.records import Records, Truth
 from hand4whole_ros.training.stages import network_of
 from hand4whole_ros.training.together import ALONE, Together
@@ -235,6 +236,67 @@ def test_every_stage_from_people_to_a_file_that_estimates(folder, tmp_path, caps
     kept = torch.load(run / 'weights_hand.pt', weights_only=True)['wilor']
     for key, value in network.wilor.state_dict().items():
         assert torch.allclose(value, kept[key], rtol=1e-3, atol=1e-6), key
+
+
+def test_a_model_that_is_told_nothing_begins_with_its_stems(folder, tmp_path, capsys):
+    run, packed = tmp_path / 'run', tmp_path / 'model.npz'
+
+    def words(stage, run=run):
+        return ['train', stage, '--people', str(folder), '--run', str(run), '--steps', '2', '--device', 'cpu']
+    for stage in ('stem', 'body', 'hand', 'cham'):
+        assert cli.main(words(stage)) == cli.DONE
+    assert cli.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == cli.DONE
+    assert 'with stem, body, hand, cham' in capsys.readouterr().out
+    assert load_open_model(load_open_body(), packed).config == PICTURES_ALONE
+    # Of what the stems have learnt, the experts begin with all.
+    stem = torch.load(run / 'body_stem.pt', weights_only=True)['best']['patch_embed.proj.0.weight']
+    begun = network_of(run, ('stem',))
+    assert torch.equal(begun.encoder.patch_embed.proj[0].weight, stem)
+    assert not torch.equal(network_of(run).encoder.patch_embed.proj[0].weight, stem)
+    assert cli.main(words('guess')) == cli.WRONG_INPUT
+    assert 'has begun with train stem, which is another model: take another folder' in capsys.readouterr().err
+    assert cli.main(words('guess', tmp_path / 'other')) == cli.DONE
+    assert cli.main(words('stem', tmp_path / 'other')) == cli.WRONG_INPUT
+    assert 'has begun with train guess' in capsys.readouterr().err
+
+
+def test_blocks_add_nothing_to_what_stems_see_at_first(monkeypatch):
+    monkeypatch.setattr(stems, 'in_bf16', lambda device: nullcontext())
+    torch.manual_seed(0)
+    network = Hand4WholePP(PICTURES_ALONE, load_open_body()).eval()
+    stems.begin_with_stems(network)
+    pictures = torch.rand(2, 3, 256, 192)
+    with torch.no_grad():
+        network.encoder.pos_embed.zero_()
+        stem = stems.Stem(network.encoder, network.body_position_net.conv)
+        feature, _ = network.encoder(pictures)
+        seen = network.body_position_net.heat(feature)
+        assert torch.allclose(stem(pictures), seen, rtol=1e-3)
+        hand, _ = network.wilor.backbone(pictures)
+    turns = torch.cat(hand.rotations(), dim=1)
+    angles = ((turns.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2).clamp(-1, 1).acos()
+    codes = hand.pose_6d[0].view(16, 6)
+    assert angles.max() < 1 and torch.cdist(codes, codes).fill_diagonal_(9).min() > 0.01
+
+
+def test_a_heat_map_is_as_wrong_as_it_is_far_from_certain_of_the_truth():
+    places = torch.tensor([[[-1 + 2 / 6 * 2.5, -1 + 2 / 8 * 0.5, -1 + 2 / 16 * 8.5], [0.5, 0.0, 0.2],
+                            [torch.nan, 0, 0]]])
+    heat = torch.full((1, 3, 16, 8, 6), 1 / (16 * 8 * 6))
+    even = heat_loss(heat, places)
+    heat[0, 0] = 0
+    heat[0, 0, 8, 0, 2] = 1     # the cell whose middle it is
+    first = heat_loss(heat[:, :1], places[:, :1])
+    assert first.abs() < 1e-5
+    one, other = np.log(16 * 8 * 6), float(heat_loss(heat[:, 1:2], places[:, 1:2]))
+    assert float(even) == pytest.approx((one + other) / 2, rel=1e-4)
+    heat[0, 0] = 0
+    heat[0, 0, 8, 1, 2] = 1     # the one beside it
+    assert heat_loss(heat[:, :1], places[:, :1]) > 10
+    outside = torch.tensor([[[5.0, 0.0, 0.0]]])     # at the picture's edge
+    edge = torch.zeros(1, 1, 16, 8, 6)
+    edge[..., 7:9, 3:5, 5] = 0.25
+    assert heat_loss(edge, outside).abs() < 1e-5
 
 
 def test_two_processes_train_the_guess_that_one_trains(folder, tmp_path, monkeypatch):

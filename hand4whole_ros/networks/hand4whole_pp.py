@@ -25,7 +25,8 @@ from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAMConfig, HandFeatures
 from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
 from .prompts import Prompt, Prompts, joined
 from .smpler_x import (
-    SMPLER_X_L, SMPLER_X_TINY, BodyEncoder, BodyPose, BodyPositionNet, BodyRegressor, SMPLerXConfig)
+    SMPLER_X_L, SMPLER_X_TINY, BodyEncoder, BodyPose, BodyPositionNet, BodyRegressor, SMPLerXConfig,
+    read_body)
 from .strategy import PUBLISHED, Strategy
 from .vit import VIT_TINY
 from .wilor import WILOR, WILOR_TINY, PlacedHands, WiLoR, WiLoRConfig, place_hands, prepare_crops
@@ -132,8 +133,8 @@ class Hand4WholePP(nn.Module):
         feature, tokens = self.encoder(body_picture(patches).to(_dtype(self.encoder)), cond, prompts and prompts.body)
         # Where half precision is used, it ends here: rotations want more.
         feature, tokens = feature.to(_dtype(self.body_regressor)), tokens.to(_dtype(self.body_regressor))
-        where = self.body_position_net(feature)
-        body = self.body_regressor(tokens, where, prompts and prompts.body)
+        body, where, _ = read_body(self.body_position_net, self.body_regressor, feature, tokens,
+                                   prompts and prompts.body)
         face = self.look_at_face(patches, where)
         if strategy.wrist == 'copy':
             body = copy_wrists(body, hands, boxes)

@@ -36,6 +36,9 @@ class SMPLerXConfig:
     num_joints: int = 21
     num_betas: int = 10
     token_dim: int = 512
+    #: Each keypoint's token is joined by the image's feature where its heat map sees it, as in Pose2Pose
+    #: (Hand4Whole); the published weights have tokens alone.
+    gathers: bool = False
     #: What a detector's keypoints are told it by; None as published.
     prompt: PromptConfig | None = None
 
@@ -75,7 +78,11 @@ class BodyPositionNet(nn.Module):
 
     def forward(self, feature: Tensor) -> Tensor:
         """Image feature (B, C, 16, 12) -> keypoints (B, 25, 3): x, y, z in heat-map pixels."""
-        return soft_argmax(self.conv(feature).unflatten(1, (-1, DEPTH_BINS)))
+        return expected_place(self.heat(feature))
+
+    def heat(self, feature: Tensor) -> Tensor:
+        """Image feature (B, C, 16, 12) -> (B, 25, depth, 16, 12): how likely each keypoint is where."""
+        return likelihood(self.conv(feature).unflatten(1, (-1, DEPTH_BINS)))
 
 
 class BodyPose(NamedTuple):
@@ -99,6 +106,7 @@ class BodyRegressor(nn.Module):
         super().__init__()
         dim, num_keypoints = config.vit.embed_dim, config.num_keypoints
         self.first_keypoint = config.num_task_tokens - num_keypoints
+        self.gathers = config.gathers
         joined = num_keypoints * (config.token_dim + 3)
         self.body_conv = nn.Sequential(nn.Linear(dim, config.token_dim))
         self.root_pose_out = nn.Sequential(nn.Linear(joined, 6))
@@ -111,11 +119,18 @@ class BodyRegressor(nn.Module):
                 nn.init.zeros_(layer[0].weight)
                 nn.init.zeros_(layer[0].bias)
 
-    def forward(self, task_tokens: Tensor, keypoints: Tensor, prompt: Prompt | None = None) -> BodyPose:
+    def forward(self, task_tokens: Tensor, keypoints: Tensor, prompt: Prompt | None = None,
+                gathered: Tensor | None = None) -> BodyPose:
         """Task tokens (B, 31, C) and keypoints (B, 25, 3) in heat-map pixels -> BodyPose.
 
-        prompt: of a network that begins with a guess, which needs it.
+        prompt: of a network that begins with a guess, which needs it. gathered: (B, 25, C) what the image says where
+        the keypoints are, for a network that gathers.
         """
+        if gathered is not None:
+            # The shape has no place of its own: it is told what all keypoints are.
+            task_tokens = torch.cat([task_tokens[:, :1] + gathered.mean(1, keepdim=True),
+                                     task_tokens[:, 1:self.first_keypoint],
+                                     task_tokens[:, self.first_keypoint:] + gathered], dim=1)
         tokens = self.body_conv(task_tokens[:, self.first_keypoint:])
         joined = torch.cat([tokens, keypoints.to(tokens.dtype)], dim=-1).flatten(1)
         said = torch.cat([self.root_pose_out(joined), self.body_pose_out(joined), self.shape_out(task_tokens[:, 0])],
@@ -130,17 +145,39 @@ class BodyRegressor(nn.Module):
         return BodyPose(rotations[:, 0], rotations[:, 1:], said[:, -count:], transl)
 
 
+def read_body(position: BodyPositionNet, regressor: BodyRegressor, feature: Tensor, task_tokens: Tensor,
+              prompt: Prompt | None = None) -> tuple[BodyPose, Tensor, Tensor]:
+    """What both heads make of the encoder's output: the body, keypoints (B, 25, 3) in heat-map pixels, heat maps."""
+    heat = position.heat(feature)
+    where = expected_place(heat)
+    gathered = None
+    if regressor.gathers:
+        gathered = heat.sum(2).flatten(2).to(feature.dtype) @ feature.flatten(2).transpose(1, 2)
+    return regressor(task_tokens, where, prompt, gathered), where, heat
+
+
 def soft_argmax(heatmap: Tensor) -> Tensor:
     """Heat maps (..., D, H, W) before softmax -> expected x, y, z (..., 3) in pixels of W, H, D."""
+    return expected_place(likelihood(heatmap))
+
+
+def likelihood(heatmap: Tensor) -> Tensor:
+    """Heat maps (..., D, H, W) before softmax -> after it, at least float32."""
     # Half precision would round positions to a hundredth of a pixel.
     heatmap = heatmap.to(torch.promote_types(heatmap.dtype, torch.float32))
-    volume = heatmap.flatten(-3).softmax(-1).view_as(heatmap)
-    expected = []
-    for axis in (-1, -2, -3):
-        others = tuple(a for a in (-1, -2, -3) if a != axis)
-        line = volume.sum(others)
-        expected.append(line @ torch.arange(line.shape[-1], dtype=line.dtype, device=line.device))
-    return torch.stack(expected, dim=-1)
+    return heatmap.flatten(-3).softmax(-1).view_as(heatmap)
+
+
+def along(heat: Tensor, axis: int) -> Tensor:
+    """Heat maps (..., D, H, W) -> (..., n) along one of their last three axes: -1 for x, -2 for y, -3 for z."""
+    return heat.sum(tuple(a for a in (-1, -2, -3) if a != axis))
+
+
+def expected_place(heat: Tensor) -> Tensor:
+    """Heat maps (..., D, H, W) after softmax -> expected x, y, z (..., 3) in pixels of W, H, D."""
+    lines = [along(heat, axis) for axis in (-1, -2, -3)]
+    return torch.stack([line @ torch.arange(line.shape[-1], dtype=line.dtype, device=line.device) for line in lines],
+                       dim=-1)
 
 
 def translation_from_camera(camera: Tensor) -> Tensor:

@@ -31,6 +31,9 @@ class ViTConfig:
     #: Channels of a convolutional stem that halves the picture as often as it takes to reach patches; empty for one
     #: linear layer a patch, as published. Small transformers learn faster with one (Xiao et al., NeurIPS 2021).
     stem: tuple[int, ...] = ()
+    #: Residual blocks of the stem after each halving; empty for none. A stem that sees by itself where things are
+    #: is what a small transformer learns from soon (the hybrid of Dosovitskiy et al.).
+    stem_blocks: tuple[int, ...] = ()
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -74,9 +77,22 @@ def convolutional_stem(config: ViTConfig) -> nn.Sequential:
         raise ValueError(f'a stem of {len(config.stem)} channels leads to patches of {2 ** (len(channels) - 1)} px '
                          f'without padding, found {config.patch_size} px with {config.patch_padding}')
     layers: list[nn.Module] = []
-    for before, after in zip(channels, channels[1:]):
+    for before, after, blocks in zip(channels, channels[1:], config.stem_blocks or (0,) * len(channels)):
         layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.GELU()]
+        layers += [Residual(after) for _ in range(blocks)]
     return nn.Sequential(*layers)
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions beside what they correct, (B, C, H, W) -> (B, C, H, W)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1, self.conv2 = (nn.Conv2d(channels, channels, 3, 1, 1, bias=False) for _ in range(2))
+        self.norm1, self.norm2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x))))))
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

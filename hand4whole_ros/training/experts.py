@@ -15,22 +15,25 @@ from torch import Tensor, nn
 
 from .. import keypoints, skeleton
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..networks.prompts import FirstGuess, joined
-from ..networks.smpler_x import BodyPose
+from ..networks.prompts import FirstGuess, Prompt, joined
+from ..networks.smpler_x import BodyPose, read_body
 from ..networks.wilor import HandCode, WiLoR, project_to_crop
 from .bones import Bones
 from .guesses import body_figures, hand_figures, weighted
 from .lessons import Lessons
 from .loop import Schedule, draw, train
 from .looks import Look, hand_pictures, look
-from .losses import body_losses, hand_losses, places_loss
+from .losses import body_losses, hand_losses, heat_loss, places_loss
 from .targets import NUM_BODY, BodyTargets, HandTargets, joined_targets
 from .together import ALONE, Together
 
 BATCH = 32
 
 #: The first keypoints of the body expert are joints, of which the truth is known; the others lie on the skin.
-_JOINTS = list(itertools.takewhile(lambda joint: joint < NUM_BODY, keypoints.KEYPOINT_JOINTS))
+JOINTS = list(itertools.takewhile(lambda joint: joint < NUM_BODY, keypoints.KEYPOINT_JOINTS))
+
+#: What a nat of the heat maps counts, in metres.
+_PLACES = 0.3
 
 #: People of the held-out ones that are looked at when a training is measured.
 MEASURED = 384
@@ -45,15 +48,15 @@ class BodyExpert(nn.Module):
         self.regressor = network.body_regressor
 
     def forward(self, pictures: Tensor, prompt, cond=None) -> tuple[BodyPose, Tensor]:
-        """What it says, and where keypoints are: (B, 25, 3) in heat-map pixels."""
+        """What it says, and how likely keypoints are where: heat maps (B, 25, depth, rows, columns)."""
         with in_bf16(pictures.device):
             feature, tokens = self.encoder(pictures, cond, prompt)
-        where = self.position(feature.float())
-        return self.regressor(tokens.float(), where, prompt), where
+        said, _, heat = read_body(self.position, self.regressor, feature.float(), tokens.float(), prompt)
+        return said, heat
 
 
 def train_body(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
-               seed: int = 0, rate: float = 5e-4, together: Together = ALONE) -> None:
+               seed: int = 0, rate: float = 1e-3, together: Together = ALONE) -> None:
     """Train the body expert in place; network, lessons and bones on one device.
 
     together: the places of joints are a mean over those before the camera, of one process.
@@ -61,16 +64,14 @@ def train_body(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
     expert = BodyExpert(network)
     guess = expert.regressor.guess
     leave(guess)
-    cells = torch.tensor(network.config.body.vit.grid[::-1], device=learnt.body.betas.device)
 
     def losses(step):
         leave(guess)
         rows = draw(len(learnt), BATCH, step, seed)
         seen = look(learnt, rows, accidents(seed, step), together)
-        said, where = expert(seen.body_pictures(), seen.prompts.body)
+        said, heat = expert(seen.body_pictures(), seen.prompts.body)
         target = learnt.body.take(seen.rows)
-        places = ((where[:, :len(_JOINTS), :2] + 0.5) / cells) * 2 - 1
-        found = {**body_losses(said, target, bones), 'places': places_loss(places, target.places[:, _JOINTS])}
+        found = {**body_losses(said, target, bones), 'places': _PLACES * joint_heat_loss(heat, target)}
         return weighted(found, len(seen.rows) / len(rows))
 
     def figures(expert):
@@ -119,6 +120,12 @@ def train_hand(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
     expert.load_state_dict(best.state_dict())
 
 
+def joint_heat_loss(heat: Tensor, target: BodyTargets) -> Tensor:
+    """Of heat maps of body keypoints (B, 25, depth, rows, columns), where the truth of them is known."""
+    places = torch.cat([target.places, target.joints[..., 2:]], dim=-1)[:, JOINTS]
+    return heat_loss(heat[:, :len(JOINTS)], places)
+
+
 def leave(guess: FirstGuess | None) -> None:
     """Leave a guess as it is, where there is one."""
     if guess is not None:
@@ -127,22 +134,28 @@ def leave(guess: FirstGuess | None) -> None:
 
 def see_hands(expert: WiLoR, seen: Look, lessons: Lessons) -> tuple[HandCode, HandCode, HandTargets]:
     """Coarse and refined codes of the hands that count, and their targets: left ones first."""
-    crops, prompts, targets = [], [], []
-    for side in skeleton.SIDES:
-        people = lessons.hands[side].counts[seen.rows].nonzero()[:, 0]
-        picture, prompt = hand_pictures(seen, lessons, side, people)
-        crops.append(picture)
-        prompts.append(prompt)
-        targets.append(lessons.hands[side].take(seen.rows[people]))
+    crops, prompt, target = crops_of(seen, lessons)
     with in_bf16(seen.patches.device):
-        coarse, feature = expert.backbone(torch.cat(crops)[..., 32:-32], joined(prompts))
+        coarse, feature = expert.backbone(crops, prompt)
     coarse = HandCode(*(value.float() for value in vars(coarse).values()))
     with torch.no_grad():
         mesh = expert.mano(*coarse.rotations(), coarse.betas).vertices
     with in_bf16(seen.patches.device):
         refined = expert.refine_net(feature, mesh, coarse)
     refined = HandCode(*(value.float() for value in vars(refined).values()))
-    return coarse, refined, joined_targets(targets)
+    return coarse, refined, target
+
+
+def crops_of(seen: Look, lessons: Lessons) -> tuple[Tensor, Prompt, HandTargets]:
+    """Of the hands that count, left ones first: pictures (N, 3, 256, 192) as right hands, prompts and targets."""
+    crops, prompts, targets = [], [], []
+    for side in skeleton.SIDES:
+        people = lessons.hands[side].counts[seen.rows].nonzero()[:, 0]
+        picture, prompt = hand_pictures(seen, lessons, side, people)
+        crops.append(picture[..., 32:-32])
+        prompts.append(prompt)
+        targets.append(lessons.hands[side].take(seen.rows[people]))
+    return torch.cat(crops), joined(prompts), joined_targets(targets)
 
 
 def in_bf16(device: torch.device) -> torch.autocast:

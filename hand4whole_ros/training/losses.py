@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .. import skeleton
 from ..evaluation.errors import BODY_JOINTS
-from ..networks.smpler_x import BodyPose
+from ..networks.smpler_x import BodyPose, along
 from .bones import Bones
 from .targets import NUM_BODY, BodyTargets, HandTargets
 
@@ -66,3 +66,23 @@ def places_loss(places: Tensor, target: Tensor) -> Tensor:
     known = target.isfinite().all(-1)
     true = torch.where(known[..., None], target, 0).clamp(-1.5, 1.5)
     return 0.1 * ((places - true).abs().sum(-1).clamp(max=2) * known).sum() / known.sum().clamp(min=1)
+
+
+def heat_loss(heat: Tensor, places: Tensor) -> Tensor:
+    """How far heat maps (B, P, D, H, W) are from certainty about the truth: relative entropy, nats a point.
+
+    places: (B, P, 3) across the picture, -1 to 1, and in depth from the root, metres, of which the map has two; NaN
+    does not count. Unlike distances of what the maps say on average, this pulls from the first step on.
+    """
+    known = places.isfinite().all(-1)
+    true, cost = torch.where(known[..., None], places, 0), 0
+    for part, axis in enumerate((-1, -2, -3)):
+        wanted = _between_cells(true[..., part], heat.shape[axis])
+        cost = cost + (wanted * (wanted.clamp(min=1e-6) / along(heat, axis).clamp(min=1e-6)).log()).sum(-1)
+    return (cost * known).sum() / known.sum().clamp(min=1)
+
+
+def _between_cells(place, count):
+    """Places (...) from -1 to 1 -> (..., count): shares of the two cells whose centres are next to them."""
+    cells = ((place + 1) / 2 * count - 0.5).clamp(0, count - 1)
+    return (1 - (cells[..., None] - torch.arange(count, device=place.device)).abs()).clamp(min=0)

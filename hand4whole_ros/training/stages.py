@@ -10,19 +10,28 @@ import torch
 from ..body.open_hands import load_open_body
 from ..checkpoints.open_model import save_open_model
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..networks.open_model import OPEN_MODEL
+from ..networks.open_model import OPEN_MODEL, PICTURES_ALONE
 from .experts import train_body, train_hand
 from .guesses import train_guesses
 from .lessons import FOLDS
 from .modulator import train_cham
+from .stems import train_stems
 from .together import joined
 
-#: Stage -> what trains it, and the parts of the network that it trains.
+#: Stage -> what trains it, and the parts of the network that it trains. A run begins with a guess, or with stems: that
+#: is a model that is told nothing but pictures.
 STAGES: dict[str, tuple[Callable, tuple[str, ...]]] = {
     'guess': (train_guesses, ('body_regressor.guess', 'wilor.backbone.guess')),
+    'stem': (train_stems, ('encoder', 'body_position_net', 'body_regressor', 'wilor')),
     'body': (train_body, ('encoder', 'body_position_net', 'body_regressor')),
     'hand': (train_hand, ('wilor',)),
     'cham': (train_cham, ('hand_control_net',))}
+
+#: Stages that a run may begin with.
+_FIRST = ('guess', 'stem')
+
+#: A file in the folder of a run whose model is told nothing but pictures.
+_TOLD_NOTHING = 'told_nothing'
 
 
 def network_of(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int = 0) -> Hand4WholePP:
@@ -31,7 +40,7 @@ def network_of(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int = 0
     On the CPU, wherever it was trained.
     """
     torch.manual_seed(seed)
-    network = Hand4WholePP(OPEN_MODEL, load_open_body())
+    network = Hand4WholePP(PICTURES_ALONE if _told_nothing(run) else OPEN_MODEL, load_open_body())
     for stage in stages:
         path = _weights(run, stage)
         if path.exists():
@@ -50,15 +59,32 @@ def train_stage(stage: str, run: Path, lessons: tuple, steps: int, seed: int = 0
     would learn to leave it alone. So there are more guesses, each without a part of the people, and what the
     transformers are told in training of a person is the guess of one that has not seen that person.
     """
+    run = Path(run)
     with joined(device) as (together, where):
+        if stage in _FIRST:
+            _begin(stage, run)
         learnt, measured, bones = lessons = tuple(part.to(where) for part in lessons)
-        apart = [Path(run) / f'without_{fold}' for fold in range(FOLDS)]
+        apart = [run / f'without_{fold}' for fold in range(FOLDS)]
         if stage == 'guess':
             for fold, folder in enumerate(apart):
                 _train(stage, folder, (learnt.without(fold), measured, bones), steps, seed, together, where)
-        else:
+        elif not _told_nothing(run):
             learnt = learnt.guessed_by([network_of(folder, ('guess',)).to(where) for folder in apart])
-        _train(stage, Path(run), (learnt, measured, bones), steps, seed, together, where)
+        _train(stage, run, (learnt, measured, bones), steps, seed, together, where)
+
+
+def _begin(stage, run):
+    """Have a run be of the model that begins with this stage."""
+    other = next(first for first in _FIRST if first != stage)
+    if (_told_nothing(run) if other == 'stem' else (run / 'without_0').exists() or _weights(run, other).exists()):
+        raise ValueError(f'--run {run} has begun with train {other}, which is another model: take another folder')
+    if stage == 'stem':
+        run.mkdir(parents=True, exist_ok=True)
+        (run / _TOLD_NOTHING).touch()
+
+
+def _told_nothing(run):
+    return (Path(run) / _TOLD_NOTHING).exists()
 
 
 def _train(stage, run, lessons, steps, seed, together, device):

@@ -10,6 +10,7 @@ import torch
 from ...geometry.crops import body_picture
 from ...networks.cham import CHAM
 from ...networks.hand4whole_pp import Hand4WholePP, WholeBody
+from ...networks.smpler_x import read_body
 from ..loop import Schedule, train
 from ..together import ALONE, Together
 from .batches import Batch, Feed
@@ -45,8 +46,7 @@ def look(network: Hand4WholePP, batch: Batch, mixed: bool = False) -> WholeBody:
     with products():
         cond = network.condition(hands, batch.boxes)
         feature, tokens = network.encoder(body_picture(batch.patches), cond)
-    where = network.body_position_net(feature.float())
-    body = network.body_regressor(tokens.float(), where)
+    body, where, _ = read_body(network.body_position_net, network.body_regressor, feature.float(), tokens.float())
     with torch.no_grad():   # the face has no part in what CHAM learns
         face = network.look_at_face(batch.patches, where)
     return network.assemble(body, face, where, hands, batch.boxes)
