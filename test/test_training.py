@@ -34,7 +34,7 @@ from hand4whole_ros.training.bones import Bones
 from hand4whole_ros.training.guesses import body_figures, hand_figures, train_guesses
 from hand4whole_ros.training.loop import Schedule, draw, train
 from hand4whole_ros.training.looks import look
-from hand4whole_ros.training.losses import body_losses, hand_losses, heat_loss
+from hand4whole_ros.training.losses import body_losses, hand_losses, hands_alone_losses, heat_loss
 from hand4whole_ros.training.records import Records, Truth
 from hand4whole_ros.training.stages import network_of
 from hand4whole_ros.training.together import ALONE, Together
@@ -297,6 +297,25 @@ def test_a_heat_map_is_as_wrong_as_it_is_far_from_certain_of_the_truth():
     edge = torch.zeros(1, 1, 16, 8, 6)
     edge[..., 7:9, 3:5, 5] = 0.25
     assert heat_loss(edge, outside).abs() < 1e-5
+
+
+def test_of_hands_alone_the_wrists_count_and_that_the_body_stands(found, components, bones, network):
+    told = lessons.Lessons.of(fitted_as_truth(found), components)
+    with torch.no_grad():
+        said, target = say(network, told), told.body
+        right = hands_alone_losses(said, target, bones)
+        assert right['between'] < 1e-3 and right['wrists'] < 1e-3 and 0 < right['upright'] < 0.02
+        # What is not known does not matter, ...
+        other = target._replace(rotations=target.rotations.flip(0), betas=target.betas + 1)
+        assert hands_alone_losses(said, other, bones) == right
+        elbows = target.joints.clone()
+        elbows[:, [skeleton.JOINT['left_elbow'], skeleton.JOINT['head']]] += 0.3
+        assert hands_alone_losses(said, target._replace(joints=elbows), bones) == right
+        # ... a body on its head does, and one of unusual shape.
+        over = said._replace(global_orient=said.global_orient @ torch.diag(torch.tensor([1.0, -1, -1])))
+        assert hands_alone_losses(over, target, bones)['upright'] > 0.035
+        large = hands_alone_losses(said._replace(betas=said.betas * 3), target, bones)
+        assert float(large['small_betas']) == pytest.approx(9 * float(right['small_betas']), rel=1e-4)
 
 
 def test_two_processes_train_the_guess_that_one_trains(folder, tmp_path, monkeypatch):

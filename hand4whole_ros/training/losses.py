@@ -17,6 +17,9 @@ from .targets import NUM_BODY, BodyTargets, HandTargets
 #: Metres that a turn of one radian costs, of a body's joint, of a wrist in the frame, and of a finger; and a beta.
 _TURN, _WRIST_TURN, _FINGER_TURN, _BETA = 0.02, 0.05, 0.004, 0.003
 
+#: Metres that a body costs which lies down, where only hands are known.
+_UPRIGHT = 0.02
+
 #: What joints count that robots are driven by, against the others.
 _ARMS = 3.0
 
@@ -36,6 +39,18 @@ def body_losses(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str, 
         'wrists': _WRIST_TURN * _turned(turns[:, [left, right]], target.wrists).mean(),
         'turns': _TURN * _turned(local, target.rotations).mean(),
         'betas': _BETA * (said.betas - target.betas).square().mean()}
+
+
+def hands_alone_losses(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str, Tensor]:
+    """Each (): of B people of whom nothing is known but wrists, in the frame and from one another.
+
+    The body that leads to them should stand upright and be of usual shape, or hands would turn it as they like.
+    """
+    found = body_losses(said, target, bones)
+    down = said.global_orient.new_tensor([0.0, -1, 0])   # the body's own y points up, the frame's down
+    return {'between': found['between'], 'wrists': found['wrists'],
+            'upright': _UPRIGHT * _apart(said.global_orient[..., 1], down).mean(),
+            'small_betas': _BETA * said.betas.square().mean()}
 
 
 def hand_losses(rotations: Tensor, betas: Tensor, target: HandTargets, bones: Bones) -> dict[str, Tensor]:

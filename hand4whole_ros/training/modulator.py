@@ -17,19 +17,23 @@ from .guesses import body_figures, weighted
 from .lessons import Lessons
 from .loop import draw, train
 from .looks import Look, boxes_of, look
-from .losses import body_losses
+from .losses import body_losses, hands_alone_losses
 from .together import ALONE, Together
 
 
 #: What wrists count here, against what they count for the body expert: hands know little of the rest of a body.
 _WRISTS = 5.0
 
+#: One person in so many is as one of a data set of hands: nothing else of it is taken as known.
+_OF_HANDS = 2
+
 
 def train_cham(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones: Bones, folder: Path, steps: int,
                seed: int = 0, rate: float = 5e-4, together: Together = ALONE) -> None:
     """Train CHAM in place: the body that is told of its hands should come out right, its wrists above all.
 
-    Network, lessons and bones on one device. together: several processes train what one would.
+    Half of the people are whole-body data; of the others only hands are known, and the body that leads to them should
+    stand upright: the paper's gap of supervision. Network, lessons and bones on one device. together: several processes train what one would.
     """
     network.leave_experts()
     expert = BodyExpert(network)
@@ -47,8 +51,15 @@ def train_cham(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
     def losses(step):
         rows = draw(len(learnt), BATCH, step, seed)
         seen = look(learnt, rows, accidents(seed, step), together)
-        found = body_losses(say(cham, seen, learnt), learnt.body.take(seen.rows), bones)
-        return weighted({**found, 'wrists': _WRISTS * found['wrists']}, len(seen.rows) / len(rows))
+        said, target, found = say(cham, seen, learnt), learnt.body.take(seen.rows), {}
+        alone = seen.rows % len(learnt.pictures) % _OF_HANDS == 0
+        for kind, chosen in ((body_losses, ~alone), (hands_alone_losses, alone)):
+            if not chosen.any():
+                continue
+            of_kind = kind(BodyPose(*(values[chosen] for values in said)), target.take(chosen), bones)
+            for name, value in weighted(of_kind, int(chosen.sum()) / len(rows)).items():
+                found[name] = found.get(name, 0) + value
+        return {**found, 'wrists': _WRISTS * found['wrists']}
 
     def figures(average):
         said = [say(average, seen, measured) for seen in some(measured)]
