@@ -33,7 +33,8 @@ def train_cham(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
     """Train CHAM in place: the body that is told of its hands should come out right, its wrists above all.
 
     Half of the people are whole-body data; of the others only hands are known, and the body that leads to them should
-    stand upright: the paper's gap of supervision. Network, lessons and bones on one device. together: several processes train what one would.
+    stand upright: the paper's gap of supervision. Network, lessons and bones on one device. together: several processes
+    train what one would.
     """
     network.leave_experts()
     expert = BodyExpert(network)
