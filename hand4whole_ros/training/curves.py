@@ -13,7 +13,8 @@ CURVES = {'body_guess': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand_guess': ('ha
           'cham': ('wrist_deg', 'root_mm', 'mrrpe_mm'),
           'published_cham': ('body_mm', 'hands_mm', 'between_mm')}
 
-_NAMES = {'heat_nats': 'heat maps, nats from the truth', 'root_mm': 'body from the hips, mm', 'mrrpe_mm': 'wrist to wrist, mm', 'wrist_deg': 'wrists, degrees',
+_NAMES = {'heat_nats': 'heat maps, nats from the truth',
+          'root_mm': 'body from the hips, mm', 'mrrpe_mm': 'wrist to wrist, mm', 'wrist_deg': 'wrists, degrees',
           'hand_pa_mm': 'hand after Procrustes, mm', 'hand_wrist_deg': 'wrist of hands, degrees',
           'body_mm': 'body from the pelvis, mm', 'hands_mm': 'hands from the wrist, mm',
           'between_mm': 'wrist to wrist, mm'}
