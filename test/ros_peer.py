@@ -110,12 +110,16 @@ class Peer:
         return msg
 
     def answer(self, rgb, key='poses', timeout=20.0, again=0.25, **keywords):
-        """Show a picture, again if need be, until something new arrives under `key`; that message."""
-        before, end = len(self.got[key]), time.monotonic() + timeout
+        """Show a picture, again if need be, until what it leads to arrives under `key`; that message."""
+        before, end, shown = len(self.got[key]), time.monotonic() + timeout, []
+
+        def answers():
+            # A picture that was shown again for an earlier call may be answered only now.
+            return [m for m in self.got[key][before:] if not hasattr(m, 'header') or m.header.stamp in shown]
         while time.monotonic() < end:
-            self.show(rgb, **keywords)
-            if self.until(lambda: len(self.got[key]) > before, again):
-                return self.got[key][-1]
+            shown.append(self.show(rgb, **keywords).header.stamp)
+            if self.until(answers, again):
+                return answers()[-1]
         raise AssertionError(f'nothing arrived on {key} within {timeout} s')
 
     def call(self, kind, service, request, timeout=20.0):

@@ -126,6 +126,7 @@ def test_the_operator_topics_tell_the_truth(node, camera):
             got.clear()
         for _ in range(3):
             answer(camera, 1, LEFT_LOST)
+            robot.spin(0.05)        # only the newest of a topic is kept
         assert robot.until(lambda: len(robot.got['operator/left_hand']) >= 3 and robot.got['operator/right_wrist'])
         assert not robot.got['operator/left_wrist']
         lost = robot.got['operator/left_hand'][-1]

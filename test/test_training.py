@@ -299,7 +299,8 @@ def test_a_heat_map_is_as_wrong_as_it_is_far_from_certain_of_the_truth():
     assert heat_loss(edge, outside).abs() < 1e-5
 
 
-def test_of_hands_alone_the_wrists_count_and_that_the_body_stands(found, components, bones, network):
+def test_of_hands_alone_the_wrists_count_and_that_the_body_stands(found, components, bones):
+    network = Hand4WholePP(OPEN_MODEL, load_open_body()).eval()     # says what was fitted
     told = lessons.Lessons.of(fitted_as_truth(found), components)
     with torch.no_grad():
         said, target = say(network, told), told.body
