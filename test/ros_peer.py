@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 import rclpy
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.msg import Transition
@@ -114,8 +115,10 @@ class Peer:
         before, end, shown = len(self.got[key]), time.monotonic() + timeout, []
 
         def answers():
-            # A picture that was shown again for an earlier call may be answered only now.
-            return [m for m in self.got[key][before:] if not hasattr(m, 'header') or m.header.stamp in shown]
+            # A picture that was shown again for an earlier call may be answered only now. The node makes up a stamp
+            # for one that has none.
+            return [m for m in self.got[key][before:]
+                    if not hasattr(m, 'header') or m.header.stamp in shown or Time() in shown]
         while time.monotonic() < end:
             shown.append(self.show(rgb, **keywords).header.stamp)
             if self.until(answers, again):
