@@ -39,8 +39,9 @@ OPEN_MODEL = Hand4WholePPConfig(
                     grid=Grid(rows=8, columns=6, point=0.5)),
     face=False, hand_room=1.3)
 
-#: The same, told nothing before it looks, as the published network is: for the ablation, not for use. Its stems see by
-#: themselves, or the transformers would not look at the picture at all in the time that two cores have.
-VIT_ALONE = replace(VIT_OPEN, stem=(16, 32, 64, 128), stem_blocks=(0, 1, 1, 2, 2))
+#: With a stem that sees by itself: without, a transformer that is told nothing would not look at the picture at all in
+#: the time that two cores have.
+VIT_ALONE = replace(VIT_OPEN, stem_blocks=(0, 1, 1, 2, 2))
+#: The same model, told nothing before it looks, as the published network is: for the ablation, not for use.
 PICTURES_ALONE = replace(OPEN_MODEL, body=replace(OPEN_MODEL.body, vit=VIT_ALONE, prompt=None, gathers=True),
                          hand=replace(OPEN_MODEL.hand, vit=VIT_ALONE, prompt=None))

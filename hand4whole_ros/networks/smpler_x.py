@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..geometry.crops import BODY_SIZE, VIRTUAL_FOCAL
 from ..geometry.rotations import rotation_from_6d_rows
 from .prompts import FirstGuess, Prompt, PromptConfig, PromptEncoder
-from .vit import VIT_L, VIT_TINY, ViT, ViTConfig
+from .vit import VIT_L, VIT_TINY, ViT, ViTConfig, zero
 
 #: Metres: the cube the camera's depth is regressed in.
 CAMERA_CUBE = 2.5
@@ -115,9 +115,7 @@ class BodyRegressor(nn.Module):
         self.cam_out = nn.Sequential(nn.Linear(dim, 3))
         self.guess = None if config.prompt is None or not config.prompt.num_guess else FirstGuess(config.prompt)
         if self.guess is not None:  # what tokens say is added to the guess, at first nothing
-            for layer in (self.root_pose_out, self.body_pose_out, self.shape_out):
-                nn.init.zeros_(layer[0].weight)
-                nn.init.zeros_(layer[0].bias)
+            zero(self.root_pose_out[0], self.body_pose_out[0], self.shape_out[0])
 
     def forward(self, task_tokens: Tensor, keypoints: Tensor, prompt: Prompt | None = None,
                 gathered: Tensor | None = None) -> BodyPose:

@@ -189,6 +189,13 @@ class ViT(nn.Module):
         return x[:, :count], to_map(x[:, count:], self.config.grid)
 
 
+def zero(*layers: nn.Linear) -> None:
+    """Have layers say nothing, until they learn to."""
+    for layer in layers:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+
+
 def to_tokens(feature: Tensor) -> Tensor:
     """Feature map (B, C, rows, columns) -> tokens (B, rows * columns, C), row by row."""
     return feature.flatten(2).transpose(1, 2)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..geometry.rotations import rotation_from_6d_columns
 from ..light_roma import roma
 from .prompts import FirstGuess, Prompt, PromptConfig, PromptEncoder
-from .vit import VIT_H, VIT_TINY, ViT, ViTConfig
+from .vit import VIT_H, VIT_TINY, ViT, ViTConfig, zero
 
 #: Side of the square crop in pixels, and of the virtual camera's focal length in them.
 CROP_SIZE = 256
@@ -102,7 +102,7 @@ class Backbone(ViT):
         self.prompts = None if config.prompt is None else PromptEncoder(config.prompt, dim)
         self.guess = None if config.prompt is None or not config.prompt.num_guess else FirstGuess(config.prompt)
         if self.guess is not None:  # what is seen is added to the guess, at first nothing
-            _zero(self.decpose, self.decshape, self.deccam)
+            zero(self.decpose, self.decshape, self.deccam)
 
     def forward(self, image: Tensor, prompt: Prompt | None = None) -> tuple[HandCode, Tensor]:
         """Normalised picture (N, 3, 256, 192) -> the coarse hand and the image feature (N, C, 16, 12)."""
@@ -154,7 +154,7 @@ class RefineNet(nn.Module):
         self.dec_shape = nn.Linear(sampled, 10)
         self.dec_cam = nn.Linear(sampled, 3)
         if config.prompt is not None and config.prompt.num_guess:  # as in Backbone
-            _zero(self.dec_pose, self.dec_shape, self.dec_cam)
+            zero(self.dec_pose, self.dec_shape, self.dec_cam)
 
     def sample(self, feature: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
         """(N, 7C/8): for each channel of each map, finest first, the largest value over the vertices."""
@@ -244,12 +244,6 @@ def place_hands(hands: HandPrediction, left: Tensor, boxes_xyxy: Tensor) -> Plac
     feature = torch.where(left[:, None, None, None], hands.feature.flip(-1), hands.feature)
     return PlacedHands(axis_angles[:, 0], axis_angles[:, 1:], hands.betas.to(dtype), transl,
                        hands.vertices.to(dtype) * mirror + transl[:, None], feature)
-
-
-def _zero(*layers: nn.Linear) -> None:
-    for layer in layers:
-        nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)
 
 
 def _upsample(channels: int) -> list[nn.Module]:

@@ -30,7 +30,7 @@ from .together import ALONE, Together
 BATCH = 32
 
 #: The first keypoints of the body expert are joints, of which the truth is known; the others lie on the skin.
-JOINTS = list(itertools.takewhile(lambda joint: joint < NUM_BODY, keypoints.KEYPOINT_JOINTS))
+_JOINTS = list(itertools.takewhile(lambda joint: joint < NUM_BODY, keypoints.KEYPOINT_JOINTS))
 
 #: What a nat of the heat maps counts, in metres.
 _PLACES = 0.3
@@ -122,8 +122,8 @@ def train_hand(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
 
 def joint_heat_loss(heat: Tensor, target: BodyTargets) -> Tensor:
     """Of heat maps of body keypoints (B, 25, depth, rows, columns), where the truth of them is known."""
-    places = torch.cat([target.places, target.joints[..., 2:]], dim=-1)[:, JOINTS]
-    return heat_loss(heat[:, :len(JOINTS)], places)
+    places = torch.cat([target.places, target.joints[..., 2:]], dim=-1)[:, _JOINTS]
+    return heat_loss(heat[:, :len(_JOINTS)], places)
 
 
 def leave(guess: FirstGuess | None) -> None:

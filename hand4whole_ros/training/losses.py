@@ -47,9 +47,9 @@ def hands_alone_losses(said: BodyPose, target: BodyTargets, bones: Bones) -> dic
     The body that leads to them should stand upright and be of usual shape, or hands would turn it as they like.
     """
     found = body_losses(said, target, bones)
-    down = said.global_orient.new_tensor([0.0, -1, 0])   # the body's own y points up, the frame's down
+    up = said.global_orient.new_tensor([0.0, -1, 0])   # the body's own y points up, the frame's down
     return {'between': found['between'], 'wrists': found['wrists'],
-            'upright': _UPRIGHT * _apart(said.global_orient[..., 1], down).mean(),
+            'upright': _UPRIGHT * _apart(said.global_orient[..., 1], up).mean(),
             'small_betas': _BETA * said.betas.square().mean()}
 
 

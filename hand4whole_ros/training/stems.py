@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .. import skeleton
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.smpler_x import DEPTH_BINS, likelihood
-from ..networks.vit import ViT, to_map
+from ..networks.vit import ViT, to_map, zero
 from .bones import Bones
 from .experts import BATCH, accidents, crops_of, in_bf16, joint_heat_loss, schedule, some
 from .guesses import weighted
@@ -62,9 +62,7 @@ def begin_with_stems(network: Hand4WholePP) -> None:
     with torch.no_grad():
         for vit in (network.encoder, network.wilor.backbone):
             for block in vit.blocks:
-                for layer in (block.attn.proj, block.mlp.fc2):
-                    layer.weight.zero_()
-                    layer.bias.zero_()
+                zero(block.attn.proj, block.mlp.fc2)
             nn.init.trunc_normal_(vit.pos_embed, std=0.02)
         nn.init.trunc_normal_(network.encoder.task_tokens, std=0.2)
         for head in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
@@ -74,9 +72,7 @@ def begin_with_stems(network: Hand4WholePP) -> None:
         flat = hand.init_hand_pose.new_tensor([1, 0, 0, 0, 1, 0]).repeat(hand.init_hand_pose.shape[1] // 6)
         hand.init_hand_pose.copy_(flat + _APART * torch.randn_like(flat))
         hand.init_cam[:, 0] = 1
-        for layer in (hand.decpose, hand.decshape, hand.deccam, refine.dec_pose, refine.dec_shape, refine.dec_cam):
-            layer.weight.zero_()
-            layer.bias.zero_()
+        zero(hand.decpose, hand.decshape, hand.deccam, refine.dec_pose, refine.dec_shape, refine.dec_cam)
 
 
 def _train_one(stem, name, loss_of, learnt, measured, folder, steps, seed, rate, together):
