@@ -179,6 +179,12 @@ def test_compressed_images_and_simulated_time(tmp_path):
     try:
         jpeg = cv2.imencode('.jpg', picture(1)[..., ::-1])[1].tobytes()
         assert process.says('waiting for images'), process.log()
+
+        def heard():    # a node whose clock has not been heard yet is at 0, however soon an image comes
+            clock.publish(Clock(clock=Time(sec=100)))
+            return any(m.header.stamp.sec == 100 for m in peer.got['diagnostics']
+                       if m.status[0].hardware_id.startswith(peer.node.get_namespace()))
+        assert peer.until(heard), process.log()
         got = answer(jpeg, 100)
         assert len(got.poses) == 1 and got.poses[0].published.sec == 100
         show(b'this is a letter, not a picture', 101)
