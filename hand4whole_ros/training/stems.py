@@ -65,9 +65,10 @@ def begin_with_stems(network: Hand4WholePP) -> None:
                 zero(block.attn.proj, block.mlp.fc2)
             nn.init.trunc_normal_(vit.pos_embed, std=0.02)
         nn.init.trunc_normal_(network.encoder.task_tokens, std=0.2)
-        for head in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
-            head[0].weight.mul_(0.1)
-            head[0].bias.copy_(head[0].bias.new_tensor([1, 0, 0, 1, 0, 0]).repeat(len(head[0].bias) // 6))
+        if network.body_regressor.guess is None:    # else the heads add nothing to it as they are
+            for head in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
+                head[0].weight.mul_(0.1)
+                head[0].bias.copy_(head[0].bias.new_tensor([1, 0, 0, 1, 0, 0]).repeat(len(head[0].bias) // 6))
         hand, refine = network.wilor.backbone, network.wilor.refine_net
         flat = hand.init_hand_pose.new_tensor([1, 0, 0, 0, 1, 0]).repeat(hand.init_hand_pose.shape[1] // 6)
         hand.init_hand_pose.copy_(flat + _APART * torch.randn_like(flat))
