@@ -378,7 +378,8 @@ def test_processes_see_of_people_what_one_would(found, components):
         look(told, rows, None, Together(98, 99))
 
 
-@pytest.mark.parametrize('train_it', [experts.train_body, experts.train_hand, modulator.train_cham])
+@pytest.mark.parametrize('train_it', [stems.train_stems, experts.train_body, experts.train_hand,
+                                      modulator.train_cham])
 def test_the_losses_of_processes_add_up_to_those_of_one(train_it, found, components, bones, monkeypatch, tmp_path):
     told, network = lessons.Lessons.of(found, components), network_of(tmp_path / 'none', ()).eval()
     for side in skeleton.SIDES:     # what the last process draws has no hand that counts
@@ -390,11 +391,11 @@ def test_the_losses_of_processes_add_up_to_those_of_one(train_it, found, compone
             patched.setattr(sys.modules[train_it.__module__], 'train',
                             lambda module, losses, *_, **__: costs.append(losses(0)) or module)
             train_it(network, told, told, bones, tmp_path, 1, together=together)
-        return costs[0]
+        return {(k, name): value for k, part in enumerate(costs) for name, value in part.items()}
     whole, parts = cost(ALONE), [cost(Together(rank, 3)) for rank in range(3)]
     assert all(value > 0 for value in whole.values())
     for name, value in whole.items():
-        assert float(sum(part[name] for part in parts)) == pytest.approx(float(value), rel=2e-3), name
+        assert float(sum(part[name] for part in parts)) == pytest.approx(float(value), rel=5e-3), name
 
 
 def test_a_network_that_is_told_nothing_is_known_by_its_weights(tmp_path):
