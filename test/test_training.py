@@ -29,7 +29,7 @@ from hand4whole_ros.estimators.evidence import mirrored
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
 from hand4whole_ros.networks.open_model import OPEN_MODEL, PICTURES_ALONE
 from hand4whole_ros.networks.prompts import FirstGuess
-from hand4whole_ros.training import experts, lessons, looks, modulator, people, records, stems
+from hand4whole_ros.training import experts, lessons, modulator, people, records, stems
 from hand4whole_ros.training.bones import Bones
 from hand4whole_ros.training.guesses import body_figures, hand_figures, train_guesses
 from hand4whole_ros.training.loop import Schedule, draw, train
@@ -331,18 +331,6 @@ def test_of_hands_alone_the_wrists_count_and_that_the_body_stands(found, compone
         assert hands_alone_losses(over, target, bones)['upright'] > 0.035
         large = hands_alone_losses(said._replace(betas=said.betas * 3), target, bones)
         assert float(large['small_betas']) == pytest.approx(9 * float(right['small_betas']), rel=1e-4)
-
-
-def test_some_pictures_are_shown_as_nobody_draws_them():
-    whole = torch.rand(400, 3, 96, 72, generator=torch.Generator().manual_seed(0)) * 0.5
-    generator = torch.Generator().manual_seed(1)
-    shown = looks._estranged(whole.clone(), lambda *size: torch.rand(len(whole), *size, generator=generator) * 2 - 1)
-    same = (shown == whole).flatten(1).all(1)
-    assert 0.68 < same.float().mean() < 0.82
-    blank = shown.flatten(2).std(-1).amax(1) < 1e-4
-    inverted = (shown - (1 - whole)).abs().flatten(1).amax(1) < 1e-6
-    few = torch.tensor([len(picture.unique()) < 4 for picture in shown]) & ~blank
-    assert all(8 < kind.sum() < 35 for kind in (blank, inverted, few))
 
 
 def test_two_processes_train_the_guess_that_one_trains(folder, tmp_path, monkeypatch):

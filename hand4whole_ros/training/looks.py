@@ -44,7 +44,7 @@ def look(lessons: Lessons, rows: Tensor, generator: torch.Generator | None = Non
     if generator is not None:
         def drawn(*size):
             return together.part(torch.rand(step, *size, generator=generator) * 2 - 1)
-        patches = _lit(_estranged(patches, drawn), drawn)
+        patches = _lit(patches, drawn)
     device = lessons.body.betas.device
     rows, patches = rows.to(device), patches.to(device)
     return Look(rows, patches, lessons.prompts.take(rows))
@@ -71,19 +71,3 @@ def _lit(patches, drawn):
     grey = drawn() > 0.8
     patches[grey] = patches[grey].mean(1, keepdim=True).expand(-1, 3, -1, -1)
     return patches.mul_(contrast * gain).add_(level).clamp_(0, 1)
-
-
-def _estranged(patches, drawn):
-    """A quarter of them as nobody here draws: what is learnt from pictures should not hang on how they are drawn.
-
-    Twentieths are inverted, have few colours left, or edges alone, or blotches; and a twentieth show nothing at all, of
-    which only what is told can be said. drawn: as for _lit.
-    """
-    kind, blotches = drawn(), drawn(3, 8, 6)
-    inverted, few, edges, blotched, blank = ((kind > low) & (kind <= low + 0.1) for low in (0.9, 0.8, 0.7, 0.6, 0.5))
-    patches[inverted] = 1 - patches[inverted]
-    patches[few] = (patches[few] * 2.99).floor() / 2
-    patches[edges] = 0.5 + 2 * (patches[edges] - F.avg_pool2d(patches[edges], 9, 1, 4, count_include_pad=False))
-    patches[blotched] += 0.6 * F.interpolate(blotches[blotched], patches.shape[2:], mode='bilinear')
-    patches[blank] = (0.5 + 3 * blotches[blank].mean((2, 3), keepdim=True)).expand_as(patches[blank])
-    return patches
