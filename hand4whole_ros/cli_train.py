@@ -10,10 +10,10 @@ from .datasets.catalogue import TRAINED_ON
 #: Stage -> steps by default, and what it is.
 _STAGES = {
     'guess': (2000, 'the first guesses of both experts, without pictures: 40 minutes on one core'),
-    'stem': (1000, 'the stems of both experts, in place of a guess: begins a model that is told nothing but pictures'),
-    'body': (2500, 'the body expert, on pictures: 25 minutes on one core'),
-    'hand': (2500, 'the hand expert, on pictures: 40 minutes on one core'),
-    'cham': (1200, 'CHAM between the experts, which stay as they are: 20 minutes on two cores')}
+    'stem': (1000, 'the stems of both experts, on pictures: 9 minutes on two cores'),
+    'body': (11000, 'the body expert, on pictures: 110 minutes on one core'),
+    'hand': (3200, 'the hand expert, on pictures: 55 minutes on one core'),
+    'cham': (400, 'CHAM between the experts, which stay as they are: 4 minutes on two cores')}
 
 
 def add(commands) -> None:
@@ -21,7 +21,8 @@ def add(commands) -> None:
     summary = 'Train the open model on people that this package draws, or full-size CHAM on published data sets.'
     command = commands.add_parser(
         'train', help=summary, description=summary, formatter_class=Help,
-        epilog='from nothing to a model, in this order (body and hand may run side by side; either guess or stem):\n'
+        epilog='from nothing to a model, in this order (body and hand may run side by side;\n'
+               'without guess it is a model that is told nothing but pictures):\n'
                '  hand4whole train people --output people --count 24000\n'
                + ''.join(f'  hand4whole train {stage:6} --people people --run run     # {what}\n'
                          for stage, (_, what) in _STAGES.items())

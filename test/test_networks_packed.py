@@ -15,7 +15,7 @@ from hand4whole_ros.checkpoints.verify import run_once
 from hand4whole_ros.networks import packed
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES
 from hand4whole_ros.networks.packed import can_pack
-from hand4whole_ros.networks.vit import Block, ViTConfig
+from hand4whole_ros.networks.vit import Block, ViT, ViTConfig
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -47,6 +47,27 @@ def test_a_layer_is_the_layer(precision, tolerance, activation):
         # Every token has its own scale: a loud one does not drown a quiet one.
         size = wanted.norm(dim=-1)
         assert ((found.float() - wanted).norm(dim=-1) <= tolerance * size).all()
+
+
+@pytest.mark.parametrize('precision, tolerance', [
+    pytest.param(torch.float32, 1e-5, marks=needs[torch.float32]),
+    pytest.param(torch.bfloat16, 2e-2, marks=needs[torch.bfloat16])])
+def test_a_stem_is_the_stem(precision, tolerance):
+    config = ViTConfig(48, 1, 2, image_size=(64, 32), patch_size=8, patch_padding=0, stem=(16, 32),
+                       stem_blocks=(0, 1, 2))
+    whole = ViT(config)
+    D.fill(whole, std=0.1)
+    for norm in (part for part in whole.modules() if isinstance(part, torch.nn.BatchNorm2d)):
+        norm.running_mean.normal_(generator=torch.Generator().manual_seed(1))
+        norm.running_var.uniform_(0.5, 2, generator=torch.Generator().manual_seed(2))
+    whole.eval().requires_grad_(False)
+    picture = D.tensor('picture', (2, 3, 64, 32))
+    wanted = whole.patch_embed(picture)
+    packed.pack(whole, precision)
+    found = whole.patch_embed(picture)
+    assert isinstance(whole.patch_embed, packed.PackedStem) and found.dtype == torch.float32
+    assert (wanted[0] - wanted[1]).norm() > 0.1 * wanted.norm()     # else it could not be wrong
+    assert (found - wanted).norm() <= tolerance * wanted.norm()
 
 
 @needs[torch.int8]

@@ -219,15 +219,15 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
 
 def test_every_stage_from_people_to_a_file_that_estimates(folder, tmp_path, capsys):
     run, packed = tmp_path / 'run', tmp_path / 'model.npz'
-    for stage in ('guess', 'body', 'hand', 'cham'):
+    for stage in ('guess', 'stem', 'body', 'hand', 'cham'):
         assert cli.main(['train', stage, '--people', str(folder), '--run', str(run), '--steps', '2']) == cli.DONE
     assert cli.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == cli.DONE
-    assert 'with guess, body, hand, cham' in capsys.readouterr().out
+    assert 'with guess, stem, body, hand, cham' in capsys.readouterr().out
     assert packed.stat().st_size < 30e6
     assert cli.main(['train', 'curves', '--run', str(run), '--output', str(tmp_path / 'curves.svg')]) == cli.DONE
     drawing = ElementTree.parse(tmp_path / 'curves.svg').getroot()
-    assert len(drawing.findall('{http://www.w3.org/2000/svg}polyline')) == 13
-    for name in ('body_guess', 'hand_guess', 'body', 'hand', 'cham'):
+    assert len(drawing.findall('{http://www.w3.org/2000/svg}polyline')) == 15
+    for name in ('body_guess', 'hand_guess', 'body_stem', 'hand_stem', 'body', 'hand', 'cham'):
         lines = [json.loads(line) for line in (run / f'{name}.jsonl').read_text().splitlines()]
         assert [line['step'] for line in lines] == [0, 2] and lines[1]['loss'] > 0
         moved = torch.load(run / f'{name}.pt', weights_only=True)
@@ -254,10 +254,24 @@ def test_a_model_that_is_told_nothing_begins_with_its_stems(folder, tmp_path, ca
     assert torch.equal(begun.encoder.patch_embed.proj[0].weight, stem)
     assert not torch.equal(network_of(run).encoder.patch_embed.proj[0].weight, stem)
     assert cli.main(words('guess')) == cli.WRONG_INPUT
-    assert 'has begun with train stem, which is another model: take another folder' in capsys.readouterr().err
-    assert cli.main(words('guess', tmp_path / 'other')) == cli.DONE
-    assert cli.main(words('stem', tmp_path / 'other')) == cli.WRONG_INPUT
-    assert 'has begun with train guess' in capsys.readouterr().err
+    assert 'has begun with train stem, which is a model without a guess' in capsys.readouterr().err
+
+
+def test_stems_do_not_begin_a_run_whose_guess_is_not_done(folder, tmp_path, capsys):
+    (tmp_path / 'without_0').mkdir()
+    assert cli.main(['train', 'stem', '--people', str(folder), '--run', str(tmp_path), '--steps', '2']
+                    ) == cli.WRONG_INPUT
+    assert 'has begun with train guess, which is not done: run it again to its end' in capsys.readouterr().err
+
+
+def test_with_stems_alone_a_model_says_its_guess(found, components, bones):
+    torch.manual_seed(0)
+    network = Hand4WholePP(OPEN_MODEL, load_open_body()).eval()
+    stems.begin_with_stems(network)
+    told = lessons.Lessons.of(fitted_as_truth(found), components)
+    with torch.no_grad():
+        said = say(network, told)
+    assert body_figures(said, told.body, bones)['root_mm'] < 0.1
 
 
 def test_blocks_add_nothing_to_what_stems_see_at_first(monkeypatch):
@@ -364,7 +378,8 @@ def test_processes_see_of_people_what_one_would(found, components):
         look(told, rows, None, Together(98, 99))
 
 
-@pytest.mark.parametrize('train_it', [experts.train_body, experts.train_hand, modulator.train_cham])
+@pytest.mark.parametrize('train_it', [stems.train_stems, experts.train_body, experts.train_hand,
+                                      modulator.train_cham])
 def test_the_losses_of_processes_add_up_to_those_of_one(train_it, found, components, bones, monkeypatch, tmp_path):
     told, network = lessons.Lessons.of(found, components), network_of(tmp_path / 'none', ()).eval()
     for side in skeleton.SIDES:     # what the last process draws has no hand that counts
@@ -376,11 +391,11 @@ def test_the_losses_of_processes_add_up_to_those_of_one(train_it, found, compone
             patched.setattr(sys.modules[train_it.__module__], 'train',
                             lambda module, losses, *_, **__: costs.append(losses(0)) or module)
             train_it(network, told, told, bones, tmp_path, 1, together=together)
-        return costs[0]
+        return {(k, name): value for k, part in enumerate(costs) for name, value in part.items()}
     whole, parts = cost(ALONE), [cost(Together(rank, 3)) for rank in range(3)]
     assert all(value > 0 for value in whole.values())
     for name, value in whole.items():
-        assert float(sum(part[name] for part in parts)) == pytest.approx(float(value), rel=2e-3), name
+        assert float(sum(part[name] for part in parts)) == pytest.approx(float(value), rel=5e-3), name
 
 
 def test_a_network_that_is_told_nothing_is_known_by_its_weights(tmp_path):

@@ -16,6 +16,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_eval
 
 from . import cham, vit
 
@@ -49,19 +50,22 @@ def pack(network: nn.Module, precision: torch.dtype, taken: Taken = lambda weigh
 
     The network, in float32, computes them in that precision from then on, and lacks their parameters' names.
     """
-    _pack(network, partial(packed, precision=precision, taken=taken, scratch=Scratch()))
+    _pack(network, partial(packed, precision=precision, taken=taken, scratch=Scratch()),
+          partial(PackedStem, precision=precision, taken=taken))
 
 
-def _pack(network, layer):
+def _pack(network, layer, stem):
     for name, child in network.named_children():
         if isinstance(child, vit.Block):
             setattr(network, name, PackedBlock(child, layer))
+        elif isinstance(child, vit.PatchEmbed) and isinstance(child.proj, nn.Sequential):
+            setattr(network, name, stem(child))
         elif isinstance(child, cham.ZeroConv):
             setattr(network, name, PackedZeroConv(child, layer))
         elif isinstance(child, nn.Linear) and isinstance(network, (cham.Attention, cham.FeedForward)):
             setattr(network, name, layer(child))
         else:
-            _pack(child, layer)
+            _pack(child, layer, stem)
 
 
 def weight_bytes(network: nn.Module) -> int:
@@ -188,6 +192,45 @@ class PackedBlock(nn.Module):
 
 #: The smallest value of GELU, -0.16997, from below.
 LOWEST_GELU = -0.17
+
+
+class PackedStem(nn.Module):
+    """vit.PatchEmbed with a convolutional stem, whose normalisations become part of its convolutions.
+
+    In bf16, or else in float32, from the picture to the tokens, which are float32: (B, 3, H, W) -> (B, rows * columns,
+    C).
+    """
+
+    def __init__(self, embed: vit.PatchEmbed, precision: torch.dtype, taken: Taken = lambda weight: None):
+        super().__init__()
+        self.precision = precision if precision == torch.bfloat16 else torch.float32
+        layers: list[nn.Module] = []
+        for layer in embed.proj:
+            if isinstance(layer, nn.BatchNorm2d):
+                layers[-1] = fuse_conv_bn_eval(conv := layers[-1], layer)
+                taken(conv.weight)
+            elif isinstance(layer, vit.Residual):
+                layers.append(_PackedResidual(layer, taken))
+            else:
+                layers.append(layer)
+        self.proj = nn.Sequential(*layers).to(self.precision, memory_format=torch.channels_last)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return vit.to_tokens(self.proj(image.to(self.precision, memory_format=torch.channels_last))).float()
+
+
+class _PackedResidual(nn.Module):
+    """vit.Residual."""
+
+    def __init__(self, residual: vit.Residual, taken: Taken):
+        super().__init__()
+        self.conv1 = fuse_conv_bn_eval(residual.conv1, residual.norm1)
+        self.conv2 = fuse_conv_bn_eval(residual.conv2, residual.norm2)
+        for conv in (residual.conv1, residual.conv2):
+            taken(conv.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.conv2(F.relu(self.conv1(x))))
 
 
 class PackedZeroConv(nn.Module):

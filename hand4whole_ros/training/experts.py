@@ -96,9 +96,8 @@ def train_hand(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
         leave(guess)
         rows = draw(len(learnt), BATCH, step, seed)
         seen = look(learnt, rows, accidents(seed, step), together)
-        hands, own = (sum(int(learnt.hands[side].counts[some].sum()) for side in skeleton.SIDES)
-                      for some in (rows, seen.rows))
-        if not own:
+        share = share_of_hands(learnt, rows, seen.rows)
+        if not share:
             return {name: seen.patches.new_zeros(()) for name in ('coarse', 'refined')}
         coarse, refined, target = see_hands(expert, seen, learnt)
         found = {}
@@ -109,7 +108,7 @@ def train_hand(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones:
             parts['places'] = 0.3 * places_loss(project_to_crop(
                 bones.right_hand(rotations, code.betas), code.camera), target.places)
             found[name] = sum(parts.values())
-        return weighted(found, own / hands)
+        return weighted(found, share)
 
     def figures(expert):
         seen = [see_hands(expert, part, measured)[1:] for part in some(measured)]
@@ -130,6 +129,12 @@ def leave(guess: FirstGuess | None) -> None:
     """Leave a guess as it is, where there is one."""
     if guess is not None:
         guess.requires_grad_(False).eval()
+
+
+def share_of_hands(lessons: Lessons, rows: Tensor, own: Tensor) -> float:
+    """What part of the hands of a step's rows its own rows have; 0 where there is none."""
+    hands, here = (sum(int(lessons.hands[side].counts[some].sum()) for side in skeleton.SIDES) for some in (rows, own))
+    return here / max(hands, 1)
 
 
 def see_hands(expert: WiLoR, seen: Look, lessons: Lessons) -> tuple[HandCode, HandCode, HandTargets]:

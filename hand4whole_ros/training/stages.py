@@ -75,10 +75,12 @@ def train_stage(stage: str, run: Path, lessons: tuple, steps: int, seed: int = 0
 
 def _begin(stage, run):
     """Have a run be of the model that begins with this stage."""
-    other = next(first for first in _FIRST if first != stage)
-    if (_told_nothing(run) if other == 'stem' else (run / 'without_0').exists() or _weights(run, other).exists()):
-        raise ValueError(f'--run {run} has begun with train {other}, which is another model: take another folder')
-    if stage == 'stem':
+    if stage == 'guess' and _told_nothing(run):
+        raise ValueError(f'--run {run} has begun with train stem, which is a model without a guess: '
+                         'take another folder')
+    if stage == 'stem' and not _weights(run, 'guess').exists():
+        if (run / 'without_0').exists():
+            raise ValueError(f'--run {run} has begun with train guess, which is not done: run it again to its end')
         run.mkdir(parents=True, exist_ok=True)
         (run / _TOLD_NOTHING).touch()
 

@@ -16,7 +16,7 @@ from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.smpler_x import DEPTH_BINS, likelihood
 from ..networks.vit import ViT, to_map, zero
 from .bones import Bones
-from .experts import BATCH, accidents, crops_of, in_bf16, joint_heat_loss, schedule, some
+from .experts import BATCH, accidents, crops_of, in_bf16, joint_heat_loss, schedule, share_of_hands, some
 from .guesses import weighted
 from .lessons import Lessons
 from .loop import draw, train
@@ -52,9 +52,10 @@ def train_stems(network: Hand4WholePP, learnt: Lessons, measured: Lessons, bones
     begin_with_stems(network)
     body, hand = network.encoder, network.wilor.backbone
     head = nn.Conv2d(hand.config.embed_dim, skeleton.NUM_HAND_KEYPOINTS * DEPTH_BINS, 1).to(hand.pos_embed.device)
-    _train_one(Stem(body, network.body_position_net.conv), 'body_stem', _body_loss, learnt, measured, folder, steps,
-               seed, rate, together)
-    _train_one(Stem(hand, head), 'hand_stem', _hand_loss, learnt, measured, folder, steps, seed, rate, together)
+    _train_one(Stem(body, network.body_position_net.conv), 'body_stem', _body_loss, _share_of_people, learnt, measured,
+               folder, steps, seed, rate, together)
+    _train_one(Stem(hand, head), 'hand_stem', _hand_loss, share_of_hands, learnt, measured, folder, steps, seed, rate,
+               together)
 
 
 def begin_with_stems(network: Hand4WholePP) -> None:
@@ -65,9 +66,10 @@ def begin_with_stems(network: Hand4WholePP) -> None:
                 zero(block.attn.proj, block.mlp.fc2)
             nn.init.trunc_normal_(vit.pos_embed, std=0.02)
         nn.init.trunc_normal_(network.encoder.task_tokens, std=0.2)
-        for head in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
-            head[0].weight.mul_(0.1)
-            head[0].bias.copy_(head[0].bias.new_tensor([1, 0, 0, 1, 0, 0]).repeat(len(head[0].bias) // 6))
+        if network.body_regressor.guess is None:    # else the heads add nothing to it as they are
+            for head in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
+                head[0].weight.mul_(0.1)
+                head[0].bias.copy_(head[0].bias.new_tensor([1, 0, 0, 1, 0, 0]).repeat(len(head[0].bias) // 6))
         hand, refine = network.wilor.backbone, network.wilor.refine_net
         flat = hand.init_hand_pose.new_tensor([1, 0, 0, 0, 1, 0]).repeat(hand.init_hand_pose.shape[1] // 6)
         hand.init_hand_pose.copy_(flat + _APART * torch.randn_like(flat))
@@ -75,11 +77,11 @@ def begin_with_stems(network: Hand4WholePP) -> None:
         zero(hand.decpose, hand.decshape, hand.deccam, refine.dec_pose, refine.dec_shape, refine.dec_cam)
 
 
-def _train_one(stem, name, loss_of, learnt, measured, folder, steps, seed, rate, together):
+def _train_one(stem, name, loss_of, share_of, learnt, measured, folder, steps, seed, rate, together):
     def losses(step):
         rows = draw(len(learnt), BATCH, step, seed)
         seen = look(learnt, rows, accidents(seed, step), together)
-        return weighted({'heat': loss_of(stem, seen, learnt)}, len(seen.rows) / len(rows))
+        return weighted({'heat': loss_of(stem, seen, learnt)}, share_of(learnt, rows, seen.rows))
 
     @torch.no_grad()
     def figures(average):
@@ -87,6 +89,10 @@ def _train_one(stem, name, loss_of, learnt, measured, folder, steps, seed, rate,
         return {'heat_nats': sum(found) / len(found)}
     best = train(stem, losses, schedule(steps, rate), folder, name, figures, together=together)
     stem.load_state_dict(best.state_dict())
+
+
+def _share_of_people(lessons, rows, own):
+    return len(own) / len(rows)
 
 
 def _body_loss(stem, seen, lessons):
