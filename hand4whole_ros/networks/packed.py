@@ -46,7 +46,7 @@ def can_pack(precision: torch.dtype) -> bool:
 
 @torch.no_grad()
 def pack(network: nn.Module, precision: torch.dtype, taken: Taken = lambda weight: None) -> None:
-    """Replace the transformers' layers, wherever in the network they are, for inference on the CPU only.
+    """Replace the transformers' layers and stems, wherever in the network they are, for inference on the CPU only.
 
     The network, in float32, computes them in that precision from then on, and lacks their parameters' names.
     """
