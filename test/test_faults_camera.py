@@ -95,10 +95,10 @@ def test_another_camera_info_in_mid_stream(camera):
     late, changes = 0, 20
     for k in range(changes):
         focal = (300.0, 450.0, float('nan'), 600.0)[k % 4]
-        publisher.publish(camera_info(focal=focal))
         # Not calibrated any more: a field of view of 60 degrees over 320 pixels.
         wanted = focal if focal == focal else 160 / np.tan(np.radians(30))
         for _ in range(20):
+            publisher.publish(camera_info(focal=focal))     # as cameras do: with every image
             hand = camera.answer(picture(1), again=1.0).poses[0].left_hand
             point = hand.keypoints[0]
             if abs(wanted * point.x / point.z + 159.5 - hand.keypoints_2d[0]) < 0.01:

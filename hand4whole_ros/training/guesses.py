@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def hand_figures(rotations: torch.Tensor, betas: torch.Tensor, target: HandTarge
         bones.right_hand(rotations, betas), rotations[:, 0], target.keypoints, target.rotations[:, 0]))
     aligned = _median(1e3 * metrics.pa_mpjpe(keypoints, true_keypoints))
     turned = _median(metrics.rotation_angle(wrists, true_wrists))
-    return {'hand_score_mm': aligned + 1e3 * _HAND * np.radians(turned), 'hand_pa_mm': aligned,
+    return {'hand_score_mm': aligned + 1e3 * _HAND * math.radians(turned), 'hand_pa_mm': aligned,
             'hand_wrist_deg': turned}
 
 
