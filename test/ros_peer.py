@@ -157,11 +157,13 @@ class Peer:
 
     def value(self, name):
         """A value of the newest diagnostics message of this namespace's node."""
-        for msg in reversed(self.got['diagnostics']):
-            for status in msg.status:
-                if status.hardware_id.startswith(self.node.get_namespace()):
-                    return next((v.value for v in status.values if v.key == name), None)
-        return None
+        newest = [status for _, status in self.reports()[:1]]
+        return next((v.value for status in newest for v in status.values if v.key == name), None)
+
+    def reports(self):
+        """(stamp, status) of the diagnostics of this namespace's node, newest first; everybody shares /diagnostics."""
+        return [(msg.header.stamp, status) for msg in reversed(self.got['diagnostics']) for status in msg.status
+                if status.hardware_id.startswith(self.node.get_namespace())]
 
     def close(self):
         """Leave."""

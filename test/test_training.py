@@ -378,9 +378,10 @@ def test_processes_see_of_people_what_one_would(found, components):
         look(told, rows, None, Together(98, 99))
 
 
-@pytest.mark.parametrize('train_it', [stems.train_stems, experts.train_body, experts.train_hand,
-                                      modulator.train_cham])
-def test_the_losses_of_processes_add_up_to_those_of_one(train_it, found, components, bones, monkeypatch, tmp_path):
+@pytest.mark.parametrize('train_it, near', [    # heat maps of hands: a mean over the keypoints that one process knows
+    (stems.train_stems, 5e-3), (experts.train_body, 2e-3), (experts.train_hand, 2e-3), (modulator.train_cham, 2e-3)])
+def test_the_losses_of_processes_add_up_to_those_of_one(train_it, near, found, components, bones, monkeypatch,
+                                                        tmp_path):
     told, network = lessons.Lessons.of(found, components), network_of(tmp_path / 'none', ()).eval()
     for side in skeleton.SIDES:     # what the last process draws has no hand that counts
         told.hands[side].counts[draw(len(told), experts.BATCH, 0, 0)[2::3]] = False
@@ -395,7 +396,7 @@ def test_the_losses_of_processes_add_up_to_those_of_one(train_it, found, compone
     whole, parts = cost(ALONE), [cost(Together(rank, 3)) for rank in range(3)]
     assert all(value > 0 for value in whole.values())
     for name, value in whole.items():
-        assert float(sum(part[name] for part in parts)) == pytest.approx(float(value), rel=5e-3), name
+        assert float(sum(part[name] for part in parts)) == pytest.approx(float(value), rel=near), name
 
 
 def test_a_network_that_is_told_nothing_is_known_by_its_weights(tmp_path):

@@ -207,30 +207,22 @@ class PackedStem(nn.Module):
         layers: list[nn.Module] = []
         for layer in embed.proj:
             if isinstance(layer, nn.BatchNorm2d):
-                layers[-1] = fuse_conv_bn_eval(conv := layers[-1], layer)
-                taken(conv.weight)
-            elif isinstance(layer, vit.Residual):
-                layers.append(_PackedResidual(layer, taken))
-            else:
-                layers.append(layer)
+                layers[-1] = _folded(layers[-1], layer, taken)
+                continue
+            if isinstance(layer, vit.Residual):
+                layer.conv1, layer.norm1 = _folded(layer.conv1, layer.norm1, taken), nn.Identity()
+                layer.conv2, layer.norm2 = _folded(layer.conv2, layer.norm2, taken), nn.Identity()
+            layers.append(layer)
         self.proj = nn.Sequential(*layers).to(self.precision, memory_format=torch.channels_last)
 
     def forward(self, image: Tensor) -> Tensor:
         return vit.to_tokens(self.proj(image.to(self.precision, memory_format=torch.channels_last))).float()
 
 
-class _PackedResidual(nn.Module):
-    """vit.Residual."""
-
-    def __init__(self, residual: vit.Residual, taken: Taken):
-        super().__init__()
-        self.conv1 = fuse_conv_bn_eval(residual.conv1, residual.norm1)
-        self.conv2 = fuse_conv_bn_eval(residual.conv2, residual.norm2)
-        for conv in (residual.conv1, residual.conv2):
-            taken(conv.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.conv2(F.relu(self.conv1(x))))
+def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, taken: Taken) -> nn.Conv2d:
+    fused = fuse_conv_bn_eval(conv, norm)
+    taken(conv.weight)
+    return fused
 
 
 class PackedZeroConv(nn.Module):

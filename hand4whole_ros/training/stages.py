@@ -27,9 +27,6 @@ STAGES: dict[str, tuple[Callable, tuple[str, ...]]] = {
     'hand': (train_hand, ('wilor',)),
     'cham': (train_cham, ('hand_control_net',))}
 
-#: Stages that a run may begin with.
-_FIRST = ('guess', 'stem')
-
 #: A file in the folder of a run whose model is told nothing but pictures.
 _TOLD_NOTHING = 'told_nothing'
 
@@ -61,8 +58,7 @@ def train_stage(stage: str, run: Path, lessons: tuple, steps: int, seed: int = 0
     """
     run = Path(run)
     with joined(device) as (together, where):
-        if stage in _FIRST:
-            _begin(stage, run)
+        _begin(stage, run)
         learnt, measured, bones = lessons = tuple(part.to(where) for part in lessons)
         apart = [run / f'without_{fold}' for fold in range(FOLDS)]
         if stage == 'guess':
