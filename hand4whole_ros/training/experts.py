@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import keypoints, skeleton
+from ..estimators.devices import multiplies_bf16
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.prompts import FirstGuess, Prompt, joined
 from ..networks.smpler_x import BodyPose, read_body
@@ -164,8 +165,11 @@ def crops_of(seen: Look, lessons: Lessons) -> tuple[Tensor, Prompt, HandTargets]
 
 
 def in_bf16(device: torch.device) -> torch.autocast:
-    """Products of the transformers in bf16, on that device."""
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    """Products of the transformers in bf16 where that device multiplies it, else in float32.
+
+    A processor without such instructions emulates them and takes several times as long.
+    """
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == 'cuda' or multiplies_bf16())
 
 
 def _rotations(code):
