@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from lenses import CORNERS_FOLD, GOOD, WRONG
 
 from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.geometry.lens_check import check_lens
 
 LENSES = {
     'none': ('plumb_bob', ()),
@@ -78,3 +80,58 @@ def test_bad_numbers_are_refused_by_name(values, word):
 def test_impossible_fields_of_view_are_refused(degrees):
     with pytest.raises(ValueError, match='field of view'):
         Intrinsics.from_fov(640, 480, degrees)
+
+
+def camera_of(model, coefficients, *rest):
+    return Intrinsics(*rest, tuple(map(float, coefficients)), model)
+
+
+def pixels_in_and_around(camera, margin=0.0):
+    """(31, 41, 2) px over the image and `margin` images around it, edges and corners included."""
+    w, h = camera.width - 1, camera.height - 1
+    return np.stack(np.meshgrid(np.linspace(-margin * w, (1 + margin) * w, 41),
+                                np.linspace(-margin * h, (1 + margin) * h, 31)), -1)
+
+
+def there_and_back(camera, pixels):
+    """How far each pixel comes back beside itself, and its rays."""
+    rays = camera.normalize(pixels)
+    again = camera.project(np.concatenate([rays, np.ones_like(rays[..., :1])], -1))
+    return np.linalg.norm(again - pixels, axis=-1), rays
+
+
+@pytest.mark.parametrize('name', [*GOOD, *CORNERS_FOLD])
+def test_a_lens_of_a_camera_is_taken_and_closes_in_and_around_the_image(name):
+    camera = camera_of(*{**GOOD, **CORNERS_FOLD}[name])
+    usable, remark = check_lens(camera)
+    assert usable and (remark is None) == (name in GOOD)
+    error, rays = there_and_back(camera, pixels_in_and_around(camera, 0.5))
+    assert error.max() < 1e-3
+    # Further out is further out, along every line from the centre: no fold, inside the image or beyond it.
+    turns = np.arange(0, 2 * np.pi, 0.1)[:, None, None]
+    far = np.linspace(1, 2 * camera.width, 200)[None, :, None]
+    lines = np.concatenate([np.cos(turns) * far, np.sin(turns) * far], -1) + (camera.cx, camera.cy)
+    assert (np.diff(np.linalg.norm(camera.normalize(lines), axis=-1), axis=1) > 0).all()
+
+
+@pytest.mark.parametrize('name', WRONG)
+def test_a_lens_that_cannot_be_that_of_the_image_is_not_taken(name):
+    usable, remark = check_lens(camera_of(*WRONG[name]))
+    assert not usable and 'are they in the order k1, k2' in remark
+
+
+def test_beyond_its_fold_a_lens_goes_on_as_at_its_edge():
+    camera = camera_of(*GOOD['k1 alone, extreme corners fold'])
+    ideal = Intrinsics(500.0, 500.0, 320.0, 240.0, 640, 480)
+    corners = [[639.0, 479.0], [1200.0, 900.0]]
+    folded, straight = (np.linalg.norm(c.normalize(corners), axis=-1) for c in (camera, ideal))
+    assert (folded > straight).all() and (folded < 1.6 * straight).all()
+    # A point far to the side is seen far to the side, not folded into the image.
+    assert camera.project([2.0, 0, 1.0])[0] > 900
+
+
+def test_a_fisheye_sees_no_further_than_a_plane_can():
+    camera = camera_of(*GOOD['T265, 170 degrees, corners dark'])
+    error, rays = there_and_back(camera, pixels_in_and_around(camera))
+    assert np.isfinite(rays).all() and error.max() < 1e-3
+    assert camera.normalize([847.0, 399.0])[0] > 8      # 83 degrees and more

@@ -1,7 +1,7 @@
 """A calibrated camera: intrinsics, lens distortion, projection and its inverse.
 
 Pixel centres are at integer coordinates, as in ROS and OpenCV. Lens models are those of
-sensor_msgs/CameraInfo, computed by OpenCV.
+sensor_msgs/CameraInfo; see lens.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
+
+from .lens import DISTORTION_MODELS, Lens
+from .lens import lens as lens_of
 
 #: What a camera is taken for when nobody says: the horizontal field of view of a common webcam.
 DEFAULT_FOV_DEGREES = 60.0
-
-#: Names of lens models in CameraInfo.distortion_model, with the numbers of coefficients they admit.
-DISTORTION_MODELS = {'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8, 12, 14), 'equidistant': (0, 4),
-                     '': (0,)}
 
 
 @dataclass(frozen=True)
@@ -96,29 +94,15 @@ class Intrinsics:
         return pixels.reshape(points.shape[:-1] + (2,))
 
     @property
-    def _is_pinhole(self):
-        # Equidistant lenses bend even with all coefficients at zero: the angle, not its tangent, is linear.
-        return not self.distortion or (self.distortion_model != 'equidistant' and not any(self.distortion))
+    def lens(self) -> Lens:
+        """What bends rays on their way to the image plane."""
+        return lens_of(self.distortion_model, tuple(self.distortion))
 
     def _distort(self, rays):
-        if self._is_pinhole:
-            return rays[:, :2] * (self.fx, self.fy) + (self.cx, self.cy)
-        zero = np.zeros(3)
-        coefficients = np.array(self.distortion)
-        if self.distortion_model == 'equidistant':
-            return cv2.fisheye.projectPoints(rays[:, None], zero, zero, self.matrix, coefficients)[0][:, 0]
-        return cv2.projectPoints(rays, zero, zero, self.matrix, coefficients)[0][:, 0]
+        return self.lens.distort(rays[:, :2]) * (self.fx, self.fy) + (self.cx, self.cy)
 
     def normalize(self, pixels: np.ndarray) -> np.ndarray:
         """(..., 2) pixels -> (..., 2) rays x/z, y/z in the optical frame, lens distortion removed."""
         pixels = np.asarray(pixels, np.float64)
-        if self._is_pinhole or not pixels.size:
-            return (pixels - (self.cx, self.cy)) / (self.fx, self.fy)
-        flat = pixels.reshape(-1, 1, 2)
-        coefficients = np.array(self.distortion)
-        until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-10)
-        if self.distortion_model == 'equidistant':
-            rays = cv2.fisheye.undistortPoints(flat, self.matrix, coefficients, criteria=until)
-        else:
-            rays = cv2.undistortPointsIter(flat, self.matrix, coefficients, None, None, until)
-        return rays.reshape(pixels.shape)
+        places = (pixels - (self.cx, self.cy)) / (self.fx, self.fy)
+        return self.lens.undistort(places.reshape(-1, 2)).reshape(pixels.shape)

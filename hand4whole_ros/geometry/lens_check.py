@@ -1,0 +1,61 @@
+"""Whether a lens can be the one that an image was taken with: what a calibration in the wrong order betrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .camera import Intrinsics
+
+#: Pixels that are tried, columns and rows, from edge to edge.
+_GRID = (41, 31)
+
+#: How far from itself a pixel may come back, in pixels.
+MAX_ERROR = 0.5
+
+#: The share of the image that may lie where the model folds back. The polynomials of wide lenses are fitted where the
+#: calibration board was, which is rarely the corners; most of these lenses fold there, and are right everywhere else.
+#: Up to the first share nothing is worth a word; beyond the second it is no calibration of this image.
+COMMON_FOLD, MAX_FOLD = 0.08, 0.15
+
+#: How much further from the centre one pixel may be than the one that sees the opposite ray, in distances from it.
+#: Lenses are decentred by some hundredths at most; radial coefficients read as tangential ones are by far more.
+MAX_LOPSIDED = 0.1
+
+_ORDER = {'equidistant': 'k1, k2, k3, k4', 'plumb_bob': 'k1, k2, p1, p2, k3',
+          'rational_polynomial': 'k1, k2, p1, p2, k3, k4, k5, k6'}
+
+
+def check_lens(camera: Intrinsics) -> tuple[bool, str | None]:
+    """Whether the lens may be used for this image, and what there is to be said about it.
+
+    Every pixel has to come back to its place from its ray; the model has to reach most of the image without folding
+    back; and opposite rays have to be seen about equally far from the centre.
+    """
+    lens = camera.lens
+    if lens.is_ideal:
+        return True, None
+    pixels = np.stack(np.meshgrid(np.linspace(0, camera.width - 1, _GRID[0]),
+                                  np.linspace(0, camera.height - 1, _GRID[1])), -1).reshape(-1, 2)
+    with np.errstate(all='ignore'):
+        rays = camera.normalize(pixels)
+        error = np.linalg.norm(camera.project(np.concatenate([rays, np.ones((len(rays), 1))], 1)) - pixels, axis=1)
+        places = (pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
+        fold = 1 - lens.covered(places).mean() if lens.folds else 0.0
+        lopsided = _lopsided(lens, rays, places)
+    order = f'are they in the order {_ORDER[camera.distortion_model]}?'
+    if fold > MAX_FOLD:
+        return False, f'fold back within the image, {fold:.0%} of which has no ray: {order}'
+    if not lopsided < MAX_LOPSIDED:
+        return False, f'are lopsided, by {lopsided:.0%} of the distance from the centre: {order}'
+    if not error.max() < MAX_ERROR:
+        return False, f'lead from a pixel to its ray and back {error.max():.3g} pixels beside it: {order}'
+    if fold > COMMON_FOLD:
+        return True, (f'fold back in the corners, {fold:.0%} of the image: there the lens is continued as at its edge; '
+                      f'calibrate with the board in the corners, too')
+    return True, None
+
+
+def _lopsided(lens, rays, places):
+    distance = np.linalg.norm(places, axis=1)
+    far = distance > 0.1 * distance.max()
+    return (np.linalg.norm(places + lens.distort(-rays), axis=1)[far] / 2 / distance[far]).max()
