@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from lifecycle_msgs.msg import Transition
+from rcl_interfaces.srv import GetParameters
 from ros_peer import SCRIPTED, NodeProcess, Peer, namespace
 from scripted_node import SLOW, picture
 
@@ -83,3 +84,62 @@ def test_a_wrong_parameter_ends_it_with_one_line(assignment, line):
     assert done.returncode == 2
     lines = [text for text in done.stdout.splitlines() if '[rcl]' not in text]
     assert len(lines) == 1 and line in lines[0]
+
+
+def written(folder, text):
+    path = folder / 'parameters.yaml'
+    path.write_text(text)
+    return str(path)
+
+
+WHOLE_ROBOT = '''/**:
+  ros__parameters:
+    use_sim_time: false
+    hold_time: 1
+    robot_description: <robot/>
+    exposures: []
+    limits: {speed: 1.0, joints: [1.0, 2.0]}
+    max_rat: 5.0
+camera:
+  ros__parameters: {device: [], exposure: 3}
+'''
+
+
+def test_the_parameter_file_of_a_whole_robot_starts_the_node(tmp_path):
+    process = NodeProcess(tmp_path, namespace(), '--params-file', written(tmp_path, WHOLE_ROBOT), autostart=False)
+    peer = Peer(process.namespace)
+    try:
+        request = GetParameters.Request(names=['hold_time', 'max_rate', 'device'])
+        hold_time, max_rate, device = peer.call(GetParameters, 'get_parameters', request, 60).values
+        assert (hold_time.double_value, max_rate.double_value, device.string_value) == (1.0, 0.0, 'auto')
+        (line,) = [line for line in process.log().splitlines() if 'parameter file' in line]
+        assert 'WARN' in line and line.endswith(
+            'under /** are parameters that this node does not have and leaves alone: max_rat (did you mean max_rate?), '
+            'robot_description, exposures, limits.speed, limits.joints')
+    finally:
+        peer.close()
+        assert process.stop()[0] == 0, process.log()
+
+
+def test_a_parameter_file_for_another_name_or_namespace_is_said(tmp_path):
+    path = written(tmp_path, 'hand4whole:\n  ros__parameters: {hold_time: 1.0}\n'
+                             '/robot/camera:\n  ros__parameters: {exposure: 3}\n')
+    process = NodeProcess(tmp_path, 'arm', '--params-file', path, autostart=False)
+    try:
+        assert process.says(f'parameter file {path}: nothing in it is for this node, /arm/hand4whole, but for '
+                            '/hand4whole, /robot/camera: write arm/hand4whole: or /**: there', 60), process.log()
+    finally:
+        assert process.stop()[0] == 0, process.log()
+
+
+@pytest.mark.parametrize('text, line', [
+    ('NS:\n  hand4whole:\n    ros__parameters: {holdtime: 1}\n', 'unknown parameter holdtime: did you mean hold_time?'),
+    ('/**:\n  ros__parameters: {hold_time: true}\n', 'parameter hold_time: expected a number such as 0.5, found True'),
+    ('/**:\n  ros__parameters: {operator: []}\n', "operator: expected a string such as 'nearest', found None"),
+    ('hold_time: 1.0\n', "hold_time holds '1.0', expected '/**:' or the name of a node")])
+def test_a_wrong_parameter_file_ends_it_with_one_line(tmp_path, text, line):
+    name = namespace()
+    done = subprocess.run([*SCRIPTED, '--ros-args', '-r', f'__ns:=/{name}', '--params-file',
+                           written(tmp_path, text.replace('NS', name))], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    assert done.returncode == 2 and len(done.stdout.splitlines()) == 1 and line in done.stdout, done.stdout

@@ -17,6 +17,7 @@ from hand4whole_ros.ros import params_file
 from hand4whole_ros.ros.parameters import MAX_TEXT, ParameterError, check
 
 HEAD = '/**:\n  ros__parameters:\n'
+OWN = 'parameter_files:\n  hand4whole:\n   ros__parameters:\n'
 LAUGHS = 'a: &a [x, x, x, x, x, x, x, x, x]\n' + ''.join(
     f'{name}: &{name} [{", ".join(["*" + before] * 9)}]\n' for before, name in zip('abcdefgh', 'bcdefghi'))
 
@@ -38,10 +39,12 @@ HOSTILE = {
     'every byte': (bytes(range(256)) * 100, 'no YAML: .*invalid'),
     'a picture': (b'\x89PNG\r\n\x1a\n' + bytes(range(1, 255)), 'no YAML'),
     'a word': ('hello', "'hello', expected '/\\*\\*:' or the name of a node"),
+    'ros__parameters of no node': ('ros__parameters:\n  hold_time: 0.5\n', "ros__parameters of no node, expected '/"),
     'a list': ('- 1\n- 2\n', 'a list, expected'),
     'parameters of no node': ('hold_time: 0.5\n', "hold_time holds '0.5', expected"),
     'no ros__parameters': ('/**:\n  hold_time: 0.5\n', "hold_time holds '0.5', expected"),
     'empty ros__parameters': ('/**:\n  ros__parameters:\n', r'ros__parameters of /\*\* holds no parameters'),
+    'a star': ('*:\n  ros__parameters:\n    hold_time: 0.5\n', r'line 1, column 2: .*that of every node is /\*\*'),
     'a tab': (HEAD + '\thold_time: 0.5\n', 'line 3, column 1: .*token'),
     'an open bracket': (HEAD + '    a: [1, 2\n', 'line 4, column 1: '),
 }
@@ -95,7 +98,7 @@ FOR_THE_NODE = {
     'call': (HEAD + '    device: !!python/object/apply:os.mkdir [PROOF]\n', 'parameter device: expected a string'),
     'digits': (HEAD + '    hold_time: 1' + '0' * 100_000 + '\n', 'parameter hold_time: expected a number'),
     'escapes': (HEAD + '    device: "\\e[2J"\n', 'parameter device: expected at most'),
-    'many': (HEAD + ''.join(f'    p{k}: {k}\n' for k in range(4990)), 'unknown parameter p0'),
+    'many': (OWN + ''.join(f'    p{k}: {k}\n' for k in range(4990)), 'unknown parameter p0'),
     'long': (HEAD + f'    device: "{"x" * 990_000}"\n', 'parameter device: expected at most'),
     'array': (HEAD + f'    device: [{", ".join("1" * 9990)}]\n', r'parameter device: expected .* found \[1, 1'),
 }
@@ -141,7 +144,7 @@ def test_run_and_replay_refuse_it_too(tmp_path, capfd):
     source = write(tmp_path / 'in')
     for content, said in ((LAUGHS, 'line 2 repeats'), (HEAD + '    hold_time: 1' + '0' * 5000, 'Exceeds the limit'),
                           (HEAD + '    device: !!python/object/apply:os.mkdir [x]\n', 'not determine a constructor'),
-                          (HEAD + '    1: 2\n', 'unknown parameter 1')):
+                          ('hand4whole:\n  ros__parameters:\n    1: 2\n', 'unknown parameter 1')):
         with pytest.raises(ValueError, match=said) as error:
             replay(source, '--output', tmp_path / 'out', '--params-file', written(path, content))
         assert '\n' not in str(error.value)

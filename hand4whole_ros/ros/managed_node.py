@@ -19,7 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from .. import estimators
 from ..memory import collect_everything, give_back, set_aside_what_is_loaded
 from . import parameters as parameter_table
-from . import params_file, qos, topics
+from . import given_parameters, params_file, qos, topics
 from .diagnostics import Health, Reporter
 from .ending import EndInTime
 from .inference import LatestWorker
@@ -59,11 +59,19 @@ class Hand4WholeNode(LifecycleNode):
     Raises ParameterError where a parameter is wrong.
     """
 
-    def __init__(self, *, create_estimator=None, **node_arguments):
-        """`create_estimator` makes the estimator from an EstimatorConfig; estimators.create by default."""
-        super().__init__(topics.NODE_NAME, automatically_declare_parameters_from_overrides=True, **node_arguments)
+    def __init__(self, *, create_estimator=None, arguments=None, **node_arguments):
+        """`create_estimator` makes the estimator from an EstimatorConfig; estimators.create by default.
+
+        arguments: what rclpy.init was given, to name parameters that the node does not have; sys.argv by default.
+        """
+        super().__init__(topics.NODE_NAME, **node_arguments)
         self._create_estimator = create_estimator or estimators.create
+        given = given_parameters.in_arguments(sys.argv if arguments is None else arguments,
+                                              self.get_fully_qualified_name())
+        parameter_table.check_known(given.named)
         self._parameters_now = parameter_table.declare(self)
+        for remark in given.remarks:
+            self.get_logger().warning(remark)
         self.add_on_set_parameters_callback(self._parameters_wanted)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._estimator = self._outputs = self._pipeline = self._worker = self._inputs = self._jump_handle = None
@@ -266,12 +274,13 @@ class _RosLog(logging.Handler):
 def run(args: list[str] | None, create_estimator, end: EndInTime) -> int:
     """Run the node until `end` interrupts it or its context ends; the exit code. 2: wrong parameters."""
     try:
-        params_file.check_arguments(sys.argv if args is None else args)
+        for path in params_file.of_arguments(sys.argv if args is None else args):
+            params_file.check(path)
         # What rcl says of arguments comes back as an exception; one line is enough.
         rclpy.logging.set_logger_level('rcl', rclpy.logging.LoggingSeverity.FATAL)
         rclpy.init(args=args)
         rclpy.logging.set_logger_level('rcl', rclpy.logging.LoggingSeverity.UNSET)
-        node = Hand4WholeNode(create_estimator=create_estimator)
+        node = Hand4WholeNode(create_estimator=create_estimator, arguments=args)
     except KeyboardInterrupt:
         return 0
     except Exception as error:  # Nothing happens here yet but reading arguments, files and parameters.

@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import math
 import reprlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,13 +139,30 @@ def belongs_to_ros(name: str) -> bool:
     return name in _OF_ROS or name.startswith(_OF_ROS_PREFIX)
 
 
+def is_known(name: str) -> bool:
+    """Whether the node has this parameter, of this table or as every node of ROS."""
+    return name in RULES or belongs_to_ros(name)
+
+
+def nearest(name: str) -> str | None:
+    """The parameter whose name this may have been meant to be."""
+    return next(iter(difflib.get_close_matches(name[:100], RULES, n=1)), None)
+
+
+def check_known(names: Iterable[str]) -> None:
+    """Raises ParameterError at the first name that the node has no parameter of."""
+    for name in names:
+        if not is_known(name):
+            near = nearest(name)
+            hint = f'did you mean {near}?' if near else f"known are {', '.join(RULES)}"
+            raise ParameterError(f'unknown parameter {name[:60]}: {hint}')
+
+
 def check(name: str, value: Any) -> Any:
     """`value` as the parameter's own type (an integer is welcome as a float), or ParameterError."""
-    rule = RULES.get(name)
-    if rule is None:
-        near = difflib.get_close_matches(name, RULES, n=1)
-        hint = f'did you mean {near[0]}?' if near else f"known are {', '.join(RULES)}"
-        raise ParameterError(f'unknown parameter {name[:60]}: {hint}')
+    if name not in RULES:
+        check_known([name])
+    rule = RULES[name]
     kind, wanted = _TYPES[rule.type]
     if kind is float and type(value) is int:
         value = float(value)
@@ -164,15 +182,13 @@ def check(name: str, value: Any) -> Any:
 
 
 def declare(node) -> NodeParameters:
-    """Declare the table on a node made with automatically_declare_parameters_from_overrides=True.
-
-    Raises ParameterError where a given value is wrong or a given name is not in the table.
-    """
-    given = {name: parameter.value for name, parameter in node.get_parameters_by_prefix('').items()
-             if not belongs_to_ros(name)}
-    parameters = NodeParameters.from_values(given)
-    for name in given:
+    """Declare the table on a node, with the values that ROS was given. Raises ParameterError where one is wrong."""
+    from rcl_interfaces.msg import ParameterDescriptor
+    given = {}
+    for name, rule in RULES.items():
+        given[name] = node.declare_parameter(name, rule.default, ParameterDescriptor(dynamic_typing=True)).value
         node.undeclare_parameter(name)
+    parameters = NodeParameters.from_values(given)
     for name, rule in RULES.items():
         node.declare_parameter(name, getattr(parameters, name), _descriptor(rule), ignore_override=True)
     return parameters

@@ -1,4 +1,4 @@
-"""Parameter files: what may be handed to ROS's own parser, and what replay reads of them itself.
+"""Parameter files: what may be handed to ROS's own parser.
 
 The time that rcl's parser takes grows with the square of what a file holds: three megabytes of parameters, or half
 a megabyte of nested braces, keep a node from starting for minutes, without a word. So every file is looked at
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -24,26 +25,34 @@ _FORM = "'/**:' or the name of a node, below it 'ros__parameters:', below that t
 _SECTION = 'ros__parameters'
 
 
-def check_arguments(arguments: Sequence[str]) -> None:
-    """Every file that ROS arguments name. Raises ParameterError, in one line."""
-    for word, following in zip(arguments, arguments[1:]):
-        if word == '--params-file':
-            check(Path(following))
+def of_arguments(arguments: Sequence[str]) -> list[Path]:
+    """The files that ROS arguments name, in the order in which they are read."""
+    return [Path(following) for word, following in zip(arguments, arguments[1:]) if word == '--params-file']
 
 
 def check(path: Path) -> None:
     """A file that holds parameters, within the limits. Raises ParameterError, in one line."""
+    sections(path)
+
+
+def sections(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Names of nodes, absolute and maybe with wildcards, and their parameters, in the file's order; values are text.
+
+    Raises ParameterError, in one line.
+    """
     try:
-        _check_form(yaml.load(_within_limits(path), Loader=yaml.BaseLoader), path)
+        found = yaml.load(_within_limits(path), Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
         raise ParameterError(f'parameter file {path}: no YAML: {_where(error)}') from None
+    _check_form(found, path)
+    return _sections(found or {})
 
 
-def read(path: Path) -> dict:
-    """What a file says, as nested dictionaries. Raises ParameterError, in one line."""
+def read(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The same with values of their own types, for those who do not get them from ROS."""
     check(path)
     try:
-        return yaml.safe_load(path.read_bytes()) or {}
+        return _sections(yaml.safe_load(path.read_bytes()) or {})
     except (OSError, ValueError, yaml.YAMLError) as error:     # ValueError: a number of a thousand digits
         raise ParameterError(f'parameter file {path}: {_where(error)}') from None
 
@@ -74,6 +83,25 @@ def _within_limits(path):
     return data
 
 
+def _sections(found, name=''):
+    """Namespaces may be nested: {'robot': {'hand4whole': ...}} is '/robot/hand4whole'."""
+    result = []
+    for key, inner in found.items():
+        if key == _SECTION:
+            result.append((name, _flat(inner)))
+        else:
+            result += _sections(inner, f'{name}/{str(key).strip("/")}')
+    return result
+
+
+def _flat(values, prefix=''):
+    """Groups of parameters as ROS names them: {'a': {'b': 1}} is {'a.b': 1}."""
+    flat = {}
+    for name, value in values.items():
+        flat.update(_flat(value, f'{prefix}{name}.') if isinstance(value, dict) else {f'{prefix}{name}': value})
+    return flat
+
+
 def _check_form(found, path, section=''):
     """Everything has to lie in the ros__parameters of some node; a file of comments alone is welcome."""
     if found is None and not section:
@@ -85,6 +113,8 @@ def _check_form(found, path, section=''):
     for name, inner in found.items():
         if name != _SECTION:
             _check_form(inner, path, name)
+        elif not section:
+            raise ParameterError(f'parameter file {path}: {_SECTION} of no node, expected {_FORM}')
         elif not isinstance(inner, dict):
             raise ParameterError(f'parameter file {path}: {_SECTION} of {section[:60]} holds no parameters')
 
@@ -93,5 +123,7 @@ def _where(error):
     """One line, without an excerpt of the file."""
     mark, problem = getattr(error, 'problem_mark', None), getattr(error, 'problem', None)
     if mark is not None and problem:
-        return f'line {mark.line + 1}, column {mark.column + 1}: {problem}'
+        hint = '; a name with * at its beginning needs quotes, and that of every node is /**'
+        return (f'line {mark.line + 1}, column {mark.column + 1}: {problem}'
+                + hint * (getattr(error, 'context', None) == 'while scanning an alias'))
     return ' '.join(str(error).split())[:200]

@@ -13,9 +13,9 @@ import torch
 from .. import estimators
 from ..estimators.base import Estimator, EstimatorConfig
 from ..replay.workers import Cluster, Processes
-from . import params_file, replay, topics
+from . import given_parameters, replay, topics
 from .bag_input import BagError
-from .parameters import NodeParameters, belongs_to_ros
+from .parameters import RULES, NodeParameters, check_known
 from .replay_estimation import FrameWorkMaker
 from .replay_input import InputOptions
 
@@ -46,13 +46,14 @@ def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorCon
 
 def _parameters(path):
     """The node's parameters with those of a YAML file over them, as ROS has them: node, ros__parameters, name."""
-    values: dict = {}
-    if path is not None:
-        nodes = params_file.read(path)
-        for name in ('/**', f'/{topics.NODE_NAME}', topics.NODE_NAME):
-            values.update(nodes.get(name, {}).get('ros__parameters', {}))
-    return NodeParameters.from_values({str(name): value for name, value in values.items()
-                                       if not belongs_to_ros(str(name))})
+    if path is None:
+        return NodeParameters()
+    given = given_parameters.in_files([path], f'/{topics.NODE_NAME}')
+    check_known(given.named)
+    parameters = NodeParameters.from_values({name: value for name, value in given.values.items() if name in RULES})
+    for remark in given.remarks:
+        log.warning('%s', remark)
+    return parameters
 
 
 def _spread(args):

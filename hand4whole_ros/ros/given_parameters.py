@@ -1,0 +1,88 @@
+"""Which of the given parameters are meant for this very node, and what there is to be said about the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import params_file
+from .parameters import is_known, nearest
+
+#: Names in a line at most.
+_MOST_NAMES = 5
+
+#: `-p name:=value` and `-p node:name:=value`.
+_ASSIGNMENT = re.compile(r'(?:(?P<node>[^:]+):)?(?P<name>[^:]+):=')
+
+
+@dataclass
+class GivenParameters:
+    """What parameter files and arguments hold for one node."""
+
+    #: Name -> value, of files: what is said later counts, as it does for ROS.
+    values: dict[str, Any] = field(default_factory=dict)
+    #: Names that are given to this node alone. Others stand under wildcards, and may have been meant for other nodes.
+    named: list[str] = field(default_factory=list)
+    #: Lines for the user.
+    remarks: list[str] = field(default_factory=list)
+
+
+def in_files(paths: Iterable[Path], node: str, read=params_file.read) -> GivenParameters:
+    """For the node of this full name, such as '/robot/hand4whole'. Raises ParameterError for a bad file."""
+    given = GivenParameters()
+    for path in paths:
+        sections = read(path)
+        matching = [(name, values) for name, values in sections if matches(name, node)]
+        for name, values in matching:
+            given.values.update(values)
+            if '*' not in name:
+                given.named += values
+            elif unknown := [parameter for parameter in values if not is_known(parameter)]:
+                given.remarks.append(f'parameter file {path}: under {name} are parameters that this node does not have '
+                                     f'and leaves alone: {_listed(unknown)}')
+        if sections and not matching:
+            others = list(dict.fromkeys(_printable(name) for name, _ in sections))
+            given.remarks.append(f'parameter file {path}: nothing in it is for this node, {node}, but for '
+                                 f'{_shortened(others)}: write {node[1:]}: or /**: there')
+    return given
+
+
+def in_arguments(arguments: Sequence[str], node: str) -> GivenParameters:
+    """The same of the words that ROS has been given, those of `-p` among them; values are left to ROS, as text."""
+    given = in_files(params_file.of_arguments(arguments), node, params_file.sections)
+    for word, following in zip(arguments, arguments[1:]):
+        found = _ASSIGNMENT.match(following) if word in ('-p', '--param') else None
+        if found and (found['node'] is None or f'/{found["node"]}' == node):
+            given.named.append(found['name'])
+    return given
+
+
+def matches(section: str, node: str) -> bool:
+    """Whether a section of a file is meant for a node, as rcl has it: * is one name, ** any number of them."""
+    names, reached = node.split('/')[1:], {0}       # of the node's names, how many may have been used up
+    for part in section.split('/')[1:]:
+        if part == '**':
+            reached = set(range(min(reached), len(names) + 1))
+        else:
+            reached = {k + 1 for k in reached if k < len(names) and part in ('*', names[k])}
+        if not reached:
+            return False
+    return len(names) in reached
+
+
+def _listed(names: Sequence[str]):
+    """Those that look like a slip first, with what they may have been meant to be."""
+    hints = {name: f'{_printable(name)} (did you mean {near}?)' for name in names[:1000] if (near := nearest(name))}
+    return _shortened([*hints.values(), *(_printable(name) for name in names if name not in hints)])
+
+
+def _shortened(texts):
+    more = len(texts) - _MOST_NAMES
+    return ', '.join(texts[:_MOST_NAMES]) + (f' and {more} more' if more > 0 else '')
+
+
+def _printable(name):
+    return name[:60] if name.isprintable() else repr(name[:60])
