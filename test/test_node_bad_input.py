@@ -216,3 +216,24 @@ def test_no_camera_and_one_that_does_not_match_are_named(tmp_path):
     finally:
         peer.close()
         assert process.stop()[0] == 0
+
+
+def test_a_topic_of_another_form_is_never_offered_as_the_one_that_is_missing(tmp_path):
+    """What somebody subscribes to is not there for that; a form of the image that the node can take is named."""
+    name = namespace()
+    packed, peer = Peer(name), Peer(name)   # one participant cannot publish two types on a topic
+    packed.publisher(CompressedImage, 'image')
+    peer.publisher(CameraInfo, 'other/camera_info')
+    process = NodeProcess(tmp_path, name)
+    try:
+        assert process.says(f'nobody publishes sensor_msgs/msg/Image on /{name}/image, but sensor_msgs/msg/'
+                            f'CompressedImage on /{name}/image: set image_transport:=compressed', 30), process.log()
+        assert f'there is /{name}/image:' not in process.log()
+        peer.publisher(Image, 'image')      # and now a calibration that nobody finds
+        other = f'/{name}/other/camera_info'
+        assert process.says(f'nobody publishes sensor_msgs/msg/CameraInfo on /{name}/camera_info; there is {other}: '
+                            f'remap camera_info:={other}', 30), process.log()
+    finally:
+        packed.close()
+        peer.close()
+        assert process.stop()[0] == 0

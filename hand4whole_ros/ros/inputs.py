@@ -9,7 +9,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from . import qos, topics
+from . import qos, topic_advice, topics
 from .compat import told_when
 from .parameters import NodeParameters
 from .received import ReceivedImage
@@ -20,7 +20,7 @@ WATCH_PERIOD = 0.5
 #: Seconds between reminders that nobody publishes.
 REMIND = 10.0
 
-_TYPE_NAMES = {Image: 'sensor_msgs/msg/Image', CompressedImage: 'sensor_msgs/msg/CompressedImage'}
+_TYPE_NAMES = {Image: topic_advice.IMAGE, CompressedImage: topic_advice.COMPRESSED_IMAGE}
 
 
 class CameraInputs:
@@ -42,6 +42,7 @@ class CameraInputs:
         self._subscriptions: dict[str, tuple] = {}
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._watch = None
+        self._advised_on_camera_info = False
         self._remind_at = self._steady.now().nanoseconds + int(2 * WATCH_PERIOD * 1e9)
 
     def open(self) -> None:
@@ -117,14 +118,22 @@ class CameraInputs:
         if now < self._remind_at:
             return
         self._remind_at = now + int(REMIND * 1e9)
-        kind = _TYPE_NAMES[self._image_type]
-        if any(info.topic_type == kind for topic in self._image_topics()
-               for info in self._node.get_publishers_info_by_topic(topic)):
-            return
-        others = sorted(name for name, types in self._node.get_topic_names_and_types()
-                        if kind in types and self._node.count_publishers(name) and not name.endswith('/overlay'))
-        hint = f"; there is {', '.join(others)}: remap image:={others[0]}" if others else ''
-        self._node.get_logger().warning(f'nobody publishes {kind} on {self.image_topic}{hint}')
+        kind, advice = _TYPE_NAMES[self._image_type], None
+        if not any(info.topic_type == kind for topic in self._image_topics()
+                   for info in self._node.get_publishers_info_by_topic(topic)):
+            advice = topic_advice.for_image(kind, self.image_topic, self._published())
+        elif not self._advised_on_camera_info:
+            advice = topic_advice.for_camera_info(self.camera_info_topic, self._published())
+            self._advised_on_camera_info = advice is not None
+        if advice:
+            self._node.get_logger().warning(advice)
+
+    def _published(self):
+        """Topic -> types that others publish on it. Subscriptions, the node's own among them, say nothing of that."""
+        own = self._node.get_name(), self._node.get_namespace()
+        return {name: types for name, _ in self._node.get_topic_names_and_types()
+                if (types := {info.topic_type for info in self._node.get_publishers_info_by_topic(name)
+                              if (info.node_name, info.node_namespace) != own})}
 
 
 def _camera_info_topic(node, image_topic):
