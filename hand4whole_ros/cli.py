@@ -1,6 +1,6 @@
 """The command `hand4whole`: parsing, one-line errors and exit codes. The work is done elsewhere.
 
-Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong.
+Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import __version__, cli_evaluate, cli_train, memory, threads
+from . import __version__, cli_evaluate, cli_train, memory, standard_streams, threads
 from .command_line import (
-    DONE, FAILED, WRONG_INPUT, Help, UsageError, add_command, add_estimator_options, create_estimator, estimator_config)
+    DONE, FAILED, WRONG_INPUT, Help, UsageError, add_command, add_estimator_options, create_estimator,
+    estimator_config, require_ros)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,6 +46,7 @@ def _add_demo(commands):
 def _demo(args):
     if not args.seconds > 0:
         raise UsageError(f'--seconds must be positive, found {args.seconds}')
+    require_ros()
     from .ros import demo
     return DONE if demo.run(args.output, args.seconds) else FAILED
 
@@ -117,6 +119,7 @@ def _replay(args):
     if args.workers < 1:
         raise UsageError(f'--workers must be at least 1, found {args.workers}')
     config = estimator_config(args, static_images=True)
+    require_ros()
     from .ros import replay_command
     try:
         return replay_command.run(args, config)
@@ -142,6 +145,7 @@ def _play(args):
         raise UsageError(f'--rate must be a positive number, found {args.rate}')
     if not 0 <= args.start < float('inf'):
         raise UsageError(f'--start must be a number of seconds from 0 on, found {args.start}')
+    require_ros()
     from .ros import play
     try:
         play.run(args.bag, args.rate, args.loop, args.start, args.paused, args.wait_for)
@@ -160,6 +164,7 @@ def _add_run(commands):
 
 
 def _run(args):
+    require_ros()
     from .ros.ending import EndInTime, leave
     end = EndInTime()   # What follows takes seconds to import.
     memory.keep_freed_pictures()
@@ -317,15 +322,18 @@ def _bench(args):
         result = run.run(args.only or rows.STAGES, args.seconds, args.size, args.device, args.body_files)
     except EstimatorUnavailable as error:
         raise UsageError(error) from None
-    print(rows.format_table(result))
+    # Files first: nobody may read the table to its end.
     if args.json:
         run.write(result, args.json)
+    undrawn = None
     if args.picture:
         try:
             picture.write(result, args.picture)
         except rows.Unmeasured as error:
-            print(f'hand4whole: {error}; see above for why', file=sys.stderr)
-            return FAILED
+            undrawn = error
+    print(rows.format_table(result))
+    if undrawn is not None:
+        return _fail(f'{undrawn}; see above for why', FAILED)
     return FAILED if result['failed'] else DONE
 
 
@@ -341,6 +349,21 @@ def _doctor(args):
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one line on stderr."""
+    try:
+        try:
+            return _run_command(argv)
+        finally:
+            standard_streams.flush()
+    except standard_streams.OutputLost as lost:
+        return standard_streams.READER_GONE if lost.reader_gone else _fail(lost, FAILED)
+    except BrokenPipeError:
+        if not standard_streams.reader_gone():
+            raise
+        standard_streams.discard_unread()
+        return standard_streams.READER_GONE
+
+
+def _run_command(argv):
     import logging
     logging.basicConfig(level=logging.INFO, format='%(message)s', stream=sys.stderr)
     threads.sleep_while_waiting()
@@ -356,7 +379,7 @@ def main(argv: list[str] | None = None) -> int:
             raise
         return _fail(f'{error.name} is not installed; hand4whole doctor says what to run', FAILED)
     except Exception as error:  # The last resort: people get a line, and --debug the rest.
-        if args.debug:
+        if args.debug or (isinstance(error, BrokenPipeError) and standard_streams.reader_gone()):
             raise
         return _fail(' '.join(f'{type(error).__name__}: {error}'.split()), FAILED)
 

@@ -90,8 +90,8 @@ def _synthetic(args):
         table = synthetic.run(estimator, args.count, args.seed)
     finally:
         estimator.close()
-    print(synthetic.format_table(table))
     _write(args.json, table)
+    print(synthetic.format_table(table))
     return DONE
 
 
@@ -125,8 +125,8 @@ def _dataset(args):
         table = on_dataset.result(args.dataset, reader.split, estimator.name, boxes, measured[estimator.name])
     finally:
         estimator.close()
-    print(on_dataset.format_table(table))
     _write(args.json, table)
+    print(on_dataset.format_table(table))
     return DONE
 
 
@@ -163,8 +163,8 @@ def _ablation(args):
         estimator.close()
     found = ablation.tables(args.dataset, protocol, {name: measured[kept_as] for name, kept_as in names.items()})
     people = next(iter(measured.values())).people
-    print(ablation.format_tables(args.dataset, found, people))
     _write(args.json, {'dataset': args.dataset, 'estimator': estimator.name, 'people': people, 'tables': found})
+    print(ablation.format_tables(args.dataset, found, people))
     return DONE
 
 
@@ -233,6 +233,7 @@ def _measured(compare, samples, predictors, protocol, parts, total):
 
 
 def _write(path, found):
+    """Before anything is printed: nobody may read the table to its end."""
     if path:
         import json
         path.parent.mkdir(parents=True, exist_ok=True)

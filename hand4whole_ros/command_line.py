@@ -58,6 +58,14 @@ def add_estimator_options(command):
                       help="hand: the published method; body: SMPL-X's own hands")
 
 
+def require_ros():
+    """UsageError where the environment lets no ROS node run, which rclpy would end the process over."""
+    from .ros_environment import fatal_line
+    problem = fatal_line()
+    if problem:
+        raise UsageError(problem)
+
+
 def create_estimator(args, static_images):
     """The estimator that was asked for, ready to use."""
     from . import estimators

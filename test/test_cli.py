@@ -1,6 +1,7 @@
 """The command as a user meets it: help, one-line errors, exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from hand4whole_ros import cli
+from hand4whole_ros.standard_streams import READER_GONE
 
 
 def hand4whole(*words, timeout=120):
@@ -63,6 +65,40 @@ def test_a_folder_with_one_broken_picture_does_the_rest_and_exits_2(tmp_path):
     assert json.loads((tmp_path / 'out' / 'poses.json').read_text()) == {'a.png': []}
 
 
+@pytest.mark.parametrize('unbuffered', ['', '1'])
+@pytest.mark.parametrize('words', [
+    [], ['--help'], ['weights', 'list'], ['weights', '--help'], ['run', '--show-args'], ['train', 'cham', '--help'],
+    ['evaluate', 'ehf', '--help'], ['bench', '--help'], ['doctor'], ['estimate', 'NONE', '--json', 'x']])
+def test_output_that_nobody_reads_ends_it_quietly(words, unbuffered):
+    """As before `| head` and `| true`: no traceback, and the exit code of those that SIGPIPE ends, if any."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run([sys.executable, '-m', 'hand4whole_ros.cli', *words], stdout=writing,
+                              stderr=subprocess.PIPE, text=True, timeout=300,
+                              env={**os.environ, 'PYTHONUNBUFFERED': unbuffered})
+    finally:
+        os.close(writing)
+    usage_is_wrong = not words or words[0] == 'estimate'
+    assert done.returncode in ((2,) if usage_is_wrong else (0, READER_GONE)), done.stderr
+    assert 'Traceback' not in done.stderr and 'BrokenPipe' not in done.stderr
+    assert usage_is_wrong or done.stderr == ''
+
+
+def test_both_streams_may_be_read_by_nobody():
+    shell = f'{sys.executable} -m hand4whole_ros.cli weights list 2>&1 | head -1; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(['bash', '-c', shell], capture_output=True, text=True, timeout=120)
+    assert done.returncode in (0, READER_GONE) and len(done.stdout.splitlines()) == 1 and done.stderr == ''
+
+
+def test_a_full_disk_under_stdout_is_one_line_and_exit_1():
+    with open('/dev/full', 'w') as full:
+        done = subprocess.run([sys.executable, '-m', 'hand4whole_ros.cli', 'weights', 'list'], stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == cli.FAILED and len(done.stderr.splitlines()) == 1 and 'No space left' in done.stderr
+
+
 def test_doctor_names_what_is_there():
     answer = hand4whole('doctor')
     assert answer.returncode == 0 and 'mediapipe' in answer.stdout and 'open estimator can run here' in answer.stdout
+    assert 'BROKEN' not in answer.stdout and 'hand4whole demo' in answer.stdout

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from ..body.npz_file import BodyModelError
 from ..checkpoints import CheckpointError
 from ..estimators.devices import pick_device
+from ..ros_environment import fatal_line
 from . import machine
 from .files_at_hand import FilesAtHand
 from .rows import ROWS, STAGES, Unmeasured, keys_of
@@ -63,6 +64,8 @@ def _measure(stage, seconds, size, device, files, failed):
 
 def _stage(stage, seconds, size, device, files):
     # Each brings large libraries, and none is needed for the others.
+    if stage not in ('network', 'frame', 'mediapipe') and (problem := fatal_line()):
+        raise Unmeasured(problem)   # rclpy would end the process while it is imported
     if stage == 'network':
         from . import network
         return network.measure(files, device, size)

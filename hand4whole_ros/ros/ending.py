@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -20,8 +21,9 @@ def leave(code: int) -> NoReturn:
     Everything is closed. What is left is a second of dismantling libraries, in which a thread that is still inside
     one of them would crash.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):   # read by nobody, closed, or not there
+            stream.flush()
     os._exit(code)
 
 

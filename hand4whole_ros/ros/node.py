@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NoReturn
 
 from ..memory import keep_freed_pictures
+from ..ros_environment import fatal_line
 from ..threads import sleep_while_waiting
 from .ending import EndInTime, leave
 
@@ -14,6 +16,10 @@ def run(args: list[str] | None = None, *, create_estimator=None, end: EndInTime 
 
     `end`: made earlier, where the program has done something before.
     """
+    problem = fatal_line()
+    if problem:     # rclpy would end the process while it is imported
+        print(f'hand4whole: {problem}', file=sys.stderr)
+        return 2
     # rclpy wakes the executor on both signals; while weights load, only an exception interrupts Python.
     end = end or EndInTime()
     sleep_while_waiting()
