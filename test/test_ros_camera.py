@@ -1,5 +1,6 @@
 """camera_info to intrinsics: calibrated, cropped, binned, scaled, and wrong in every way."""
 
+import copy
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from lenses import CORNERS_FOLD, GOOD, WRONG
 from ros_peer import camera_info
 
+from hand4whole_ros.geometry.lens_check import check_lens
 from hand4whole_ros.ros.camera import BadCameraInfo, CameraState, intrinsics
 
 
@@ -112,6 +114,19 @@ def test_an_impossible_lens_is_left_out_and_the_focal_length_stays(name):
     (line,) = said
     assert line.startswith('camera_info: the distortion coefficients ') and 'the lens is taken as ideal' in line
     assert 'in the order k1, k2' in line and camera.state == line
+
+
+def test_the_lens_is_looked_at_once_however_often_it_comes():
+    """Each camera_info has another stamp."""
+    check_lens.cache_clear()
+    info = info_of(*GOOD['webcam'])
+    camera = CameraState(lambda remark: None)
+    for k in range(5):
+        info = copy.deepcopy(info)
+        info.header.stamp.nanosec = k
+        camera.update(info)
+        camera.for_image(640, 480, False, 60.0, now=0.0, timeout=0.0)
+    assert check_lens.cache_info().misses == 1
 
 
 @pytest.mark.parametrize('d, model, expected', [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from .camera import Intrinsics
@@ -25,6 +27,7 @@ _ORDER = {'equidistant': 'k1, k2, k3, k4', 'plumb_bob': 'k1, k2, p1, p2, k3',
           'rational_polynomial': 'k1, k2, p1, p2, k3, k4, k5, k6'}
 
 
+@functools.lru_cache(maxsize=64)    # it takes some ten milliseconds, and camera_info comes anew with every image
 def check_lens(camera: Intrinsics) -> tuple[bool, str | None]:
     """Whether the lens may be used for this image, and what there is to be said about it.
 
