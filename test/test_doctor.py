@@ -1,5 +1,6 @@
 """What keeps a node from running is said before it is started, and by doctor with exit code 1."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from ros_peer import SCRIPTED
 
 from hand4whole_ros import probes
 from hand4whole_ros.ros_environment import MAX_DOMAIN, fatal_line, findings, installed_middlewares, writable
+from hand4whole_ros.standard_streams import READER_GONE
 
 HOME = {'HOME': os.environ.get('HOME', '/tmp')}
 
@@ -126,3 +128,17 @@ def test_a_folder_that_is_not_there_yet_is_not_made(tmp_path):
     assert writable(tmp_path / 'a' / 'b') and list(tmp_path.iterdir()) == []
     (tmp_path / 'file').touch()
     assert not writable(tmp_path / 'file') and not writable(tmp_path / 'file' / 'a')
+
+
+def test_bench_says_it_too_and_writes_its_figures_though_nobody_reads_the_table(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run([sys.executable, '-m', 'hand4whole_ros.cli', 'bench', '--only', 'markers', '--json',
+                               str(tmp_path / 'figures.json')], stdout=writing, stderr=subprocess.PIPE, text=True,
+                              timeout=200, env=environment(RMW_IMPLEMENTATION='rmw_nobody_cpp'))
+    finally:
+        os.close(writing)
+    assert done.returncode == READER_GONE and 'Traceback' not in done.stderr, done.stderr
+    why = json.loads((tmp_path / 'figures.json').read_text())['why_null']
+    assert any('rmw_nobody_cpp is not installed' in reason for reason in why.values()), why

@@ -1,5 +1,6 @@
 """The managed node: transitions, failures that can be mended, wrong parameters, and a quick end."""
 
+import os
 import signal
 import subprocess
 
@@ -143,3 +144,10 @@ def test_a_wrong_parameter_file_ends_it_with_one_line(tmp_path, text, line):
                            written(tmp_path, text.replace('NS', name))], text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     assert done.returncode == 2 and len(done.stdout.splitlines()) == 1 and line in done.stdout, done.stdout
+
+
+def test_logs_that_cannot_be_written_are_no_wrong_argument():
+    done = subprocess.run([*SCRIPTED, '--ros-args', '-r', f'__ns:=/{namespace()}'], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=60, env={**os.environ, 'ROS_LOG_DIR': '/proc/logs'})
+    assert done.returncode == 2 and len(done.stdout.splitlines()) == 1, done.stdout
+    assert '/proc/logs' in done.stdout and 'export ROS_LOG_DIR=' in done.stdout and 'wrong arg' not in done.stdout

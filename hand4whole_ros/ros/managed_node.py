@@ -325,4 +325,6 @@ def _spin(executor, node):
 def _about_arguments(error):
     """One line, without the places in rcl's own source that it names."""
     text = re.sub(r',? at /\S+:\d+', '', one_line(error))
+    if 'initialize logging' in text:
+        return f'{text}: export ROS_LOG_DIR=/tmp/ros_log, or a folder that can be written'
     return text if isinstance(error, ParameterError) else f'wrong arguments: {text}'

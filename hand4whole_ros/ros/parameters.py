@@ -153,16 +153,20 @@ def check_known(names: Iterable[str]) -> None:
     """Raises ParameterError at the first name that the node has no parameter of."""
     for name in names:
         if not is_known(name):
-            near = nearest(name)
-            hint = f'did you mean {near}?' if near else f"known are {', '.join(RULES)}"
-            raise ParameterError(f'unknown parameter {name[:60]}: {hint}')
+            raise _unknown(name)
+
+
+def _unknown(name):
+    near = nearest(name)
+    hint = f'did you mean {near}?' if near else f"known are {', '.join(RULES)}"
+    return ParameterError(f'unknown parameter {name[:60]}: {hint}')
 
 
 def check(name: str, value: Any) -> Any:
     """`value` as the parameter's own type (an integer is welcome as a float), or ParameterError."""
-    if name not in RULES:
-        check_known([name])
-    rule = RULES[name]
+    rule = RULES.get(name)
+    if rule is None:
+        raise _unknown(name)
     kind, wanted = _TYPES[rule.type]
     if kind is float and type(value) is int:
         value = float(value)
