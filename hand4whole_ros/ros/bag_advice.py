@@ -5,72 +5,74 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..file_kind import (
-    ARCHIVE, EMPTY, HTML, LFS, METADATA, PICTURE, ROS1, SQLITE_WAL, VIDEO, ZEROS, recognise)
+    ARCHIVE, EMPTY, HTML, LFS, METADATA, PICTURE, ROS1, SQLITE_WAL, VIDEO, ZEROS, FileKind, recognise)
 from .bag_error import quoted
 
-EXPECTED = 'expected a rosbag2 folder with metadata.yaml, or a file .mcap or .db3'
+EXPECTED = 'expected a folder with metadata.yaml, or a file .mcap or .db3'
 
 #: What unpacks an archive, by the last suffix of its name.
 _UNPACKERS = {'.zip': 'unzip', '.gz': 'gunzip -k', '.bz2': 'bunzip2 -k', '.xz': 'unxz -k', '.lz4': 'lz4 -d',
-              '.tgz': 'tar xf', '.tar': 'tar xf', '.7z': '7z x', '.rar': 'unrar x'}
+              '.7z': '7z x', '.rar': 'unrar x'}
+
+_VIDEO_SUFFIXES = {'MP4': '.mp4', 'QuickTime': '.mov', 'AVI': '.avi', 'Matroska': '.mkv'}
 
 #: Files of a folder that are looked at to say what it holds.
 _MOST_LOOKED_AT = 200
 
 
-def file_advice(path: Path) -> str:
-    """What a file is that is no bag, and what to do; to stand behind its path. Raises OSError."""
-    kind = recognise(path)
+def not_a_bag(path: Path) -> str:
+    """The line about something that is no bag. Raises OSError."""
+    what, step = describe(path)
+    return f'{path}: {what}, not a rosbag2 bag: {step or EXPECTED}'
+
+
+def describe(path: Path) -> tuple[str, str]:
+    """What a file or folder is that is no bag, and what to do with it; '' where nobody can say. Raises OSError."""
+    return _folder(path) if path.is_dir() else _file(path, recognise(path))
+
+
+def _file(path, kind: FileKind):
     name = quoted(path)
-    advice = {
+    return kind.words, {
         ROS1: f'convert it with `rosbags-convert --src {name} --dst {quoted(path.with_suffix(""))}`',
         ARCHIVE: f'unpack it with `{_unpacker(path)} {name}`',
         LFS: f'fetch it with `git lfs pull --include {quoted(path.name)}`',
         HTML: 'the download went wrong; download it again',
         EMPTY: 'nothing was recorded or copied; record or copy it again',
-        ZEROS: 'it was reserved on the disk and never written; copy it again from where it was recorded',
-        METADATA: f'give the folder, {quoted(path.parent)}',
-        SQLITE_WAL: f'give the .db3 file beside it, {quoted(path.with_name(path.name.removesuffix("-wal")))}',
+        ZEROS: 'room was reserved on the disk and never written; copy it again from where it was recorded',
+        METADATA: f'give its folder, {quoted(path.parent)}',
+        SQLITE_WAL: f'give the database beside it, {quoted(path.with_name(path.name.removesuffix("-wal")))}',
         PICTURE: f'`hand4whole estimate {name} --overlay OUT` takes pictures',
-        VIDEO: f'`hand4whole replay VIDEO --output OUT` takes videos{_renamed(path, kind.words)}'}
-    return f'{kind.words}, not a bag: {advice.get(kind.family, EXPECTED)}'
+        VIDEO: f'`hand4whole replay VIDEO --output OUT` takes videos{_renamed(path, kind)}'}.get(kind.family, '')
 
 
 def _unpacker(path):
-    if path.name.endswith(('.tar.gz', '.tar.bz2', '.tar.xz')):
-        return 'tar xf'
-    return _UNPACKERS.get(path.suffix, 'tar xf')
+    return 'tar xf' if '.tar' in path.suffixes else _UNPACKERS.get(path.suffix, 'tar xf')
 
 
-def _renamed(path, words):
+def _renamed(path, kind):
     """A video is known by its suffix."""
-    for word, suffix in (('MP4', '.mp4'), ('QuickTime', '.mov'), ('AVI', '.avi'), ('Matroska', '.mkv')):
-        if word in words and path.suffix.lower() not in ('.mp4', '.m4v', '.mov', '.avi', '.mkv', '.webm'):
+    for word, suffix in _VIDEO_SUFFIXES.items():
+        if word in kind.words and path.suffix.lower() not in ('.m4v', '.webm', *_VIDEO_SUFFIXES.values()):
             return f'; rename this one to {quoted(path.with_suffix(suffix).name)}'
     return ''
 
 
-def folder_advice(path: Path) -> str:
-    """The same of a folder that is no bag. Raises OSError."""
+def _folder(path):
     inside = sorted(path.iterdir())
     if not inside:
-        return f'an empty folder, not a bag: {EXPECTED}'
-    name = quoted(path)
+        return 'an empty folder', ''
     bags = [file.name for file in inside if (file / 'metadata.yaml').exists()]
     if bags:
-        return f'a folder of {len(bags)} bags, not a bag: give one of them, {bags[0]} for example'
-    by_family: dict[str, list[Path]] = {}
-    for file in inside[:_MOST_LOOKED_AT]:
-        kind = recognise(file)
-        by_family.setdefault(kind.family, []).append(file)
-    advice = {
-        ROS1: 'convert each with `rosbags-convert --src BAG --dst FOLDER`',
-        PICTURE: f'`hand4whole estimate {name} --overlay OUT` takes pictures',
-        VIDEO: f'`hand4whole replay {name} --output OUT` takes videos',
-        ARCHIVE: 'unpack them first', LFS: 'fetch them with `git lfs pull`',
-        SQLITE_WAL: 'copy the .db3 file itself as well'}
-    for family, what in advice.items():
-        if family in by_family:
-            first = by_family[family][0]
-            return f'a folder, not a bag; it holds {first.name}, {recognise(first).words}: {what}'
-    return f'a folder without metadata.yaml and without files .mcap or .db3, not a bag: {EXPECTED}'
+        return f'a folder of {len(bags)} bags', f'give one of them, {quoted(path / bags[0])} for example'
+    steps = {
+        ROS1: 'convert each with `rosbags-convert --src BAG --dst FOLDER`', ARCHIVE: 'unpack them first',
+        LFS: 'fetch its files with `git lfs pull`', SQLITE_WAL: 'copy the .db3 file itself as well',
+        PICTURE: f'`hand4whole estimate {quoted(path)} --overlay OUT` takes pictures',
+        VIDEO: f'`hand4whole replay {quoted(path)} --output OUT` takes videos'}
+    files = [(file.name, recognise(file)) for file in inside[:_MOST_LOOKED_AT] if file.is_file()]
+    for family, step in steps.items():
+        for name, kind in files:
+            if kind.family == family:
+                return f'a folder with {name}, {kind.words}', step
+    return 'a folder without metadata.yaml and without files .mcap or .db3', ''

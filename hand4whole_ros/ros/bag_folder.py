@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..file_kind import MCAP, SQLITE, VIDEO, FileKind, recognise
 from . import bag_metadata
-from .bag_advice import folder_advice
+from .bag_advice import not_a_bag
 from .bag_error import BagError, some_of, unreadable
 from .bag_metadata import Metadata, read_metadata
 
@@ -59,7 +59,7 @@ def _of_folder(folder):
     stored = _stored(folder)
     if not (folder / bag_metadata.NAME).exists():
         if not stored:
-            raise BagError(f'{folder}: {folder_advice(folder)}')
+            raise BagError(not_a_bag(folder))
         return _without_metadata(folder, stored, [])
     try:
         metadata = read_metadata(folder)

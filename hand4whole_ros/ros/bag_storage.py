@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..file_kind import MCAP, SQLITE, ZSTD, recognise
-from .bag_advice import file_advice
+from .bag_advice import not_a_bag
 from .bag_error import BagError, unreadable
 from .bag_mcap import McapFile
 from .bag_sqlite import SqliteFile
@@ -27,7 +27,7 @@ def open_storage(path: Path, opened: ExitStack) -> McapFile | SqliteFile:
             unpack_file(path, found)
         kind = recognise(found).family
         if kind not in (MCAP, SQLITE):
-            raise BagError(file_advice(path if found is path else found))
+            raise BagError(not_a_bag(found))
         limit_rosbags()
         storage = McapFile(found) if kind == MCAP else SqliteFile(found)
         storage.open()

@@ -26,6 +26,7 @@ from ..replay.packing import unpack
 from ..replay.work_folder import WorkFolder
 from ..replay.workers import Here, Workers
 from . import topics
+from .bag_advice import describe, not_a_bag
 from .bag_input import BagError, Entry, fingerprint, is_bag
 from .bag_output import BagOutput, disk_full
 from .parameters import NodeParameters
@@ -67,6 +68,8 @@ class Report:
     failed: int = 0
     reasons: dict[str, str] = field(default_factory=dict)
     remarks: Counter = field(default_factory=Counter)
+    #: Whether messages are missing that should be in the input.
+    incomplete: bool = False
 
     def leave_out(self, kind: str, number: int, reason: str) -> None:
         """Count an image that is 'bad' or has 'failed'."""
@@ -83,13 +86,16 @@ def find_inputs(path: Path) -> list[Path]:
         return [path]
     inside = sorted(p for p in path.iterdir() if is_bag(p) or _is_video(p)) if path.is_dir() else []
     if not inside:
+        what, step = describe(path)
+        if step:
+            raise BagError(not_a_bag(path))
         raise BagError(f'{path}: neither a rosbag2 bag (a folder with metadata.yaml, .mcap, .db3) nor a video '
-                       f'({" ".join(sources.VIDEO_SUFFIXES)}), nor a folder of them')
+                       f'({" ".join(sources.VIDEO_SUFFIXES)}), nor a folder of them, but {what}')
     return inside
 
 
 def _is_video(path):
-    return path.is_file() and path.suffix.lower() in sources.VIDEO_SUFFIXES
+    return path.is_file() and path.suffix.lower() in sources.VIDEO_SUFFIXES and not is_bag(path)
 
 
 class Replay:
@@ -195,7 +201,7 @@ class _Pass:
         #: In the order of their stamps, the work on them begun.
         self._begun: deque[_Image] = deque()
         self._failures = 0      # in a row
-        self.report = Report()
+        self.report = Report(incomplete=source.incomplete)
 
     def run(self, progress: tqdm) -> None:
         """All of it."""
@@ -207,8 +213,12 @@ class _Pass:
                 self.report.images += 1
                 if image.number == 0:
                     self._say_first(entry.time)
-                for ready in order.put(picture.stamp, image):
-                    self._begin(ready, progress)
+                if picture.rejection is not None:
+                    image.said = []
+                    self.report.leave_out('bad', image.number, picture.rejection)
+                else:
+                    for ready in order.put(picture.stamp, image):
+                        self._begin(ready, progress)
             self._entries.append((entry, image))
             self._write()
         for ready in order.rest():
