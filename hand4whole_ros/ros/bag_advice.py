@@ -34,7 +34,7 @@ def describe(path: Path) -> tuple[str, str]:
 def _file(path, kind: FileKind):
     name = quoted(path)
     return kind.words, {
-        ROS1: f'convert it with `rosbags-convert --src {name} --dst {quoted(path.with_suffix(""))}`',
+        ROS1: f'convert it with `{_conversion(path)}`',
         ARCHIVE: f'unpack it with `{_unpacker(path)} {name}`',
         LFS: f'fetch it with `git lfs pull --include {quoted(path.name)}`',
         HTML: 'the download went wrong; download it again',
@@ -44,6 +44,15 @@ def _file(path, kind: FileKind):
         SQLITE_WAL: f'give the database beside it, {quoted(path.with_name(path.name.removesuffix("-wal")))}',
         PICTURE: f'`hand4whole estimate {name} --overlay OUT` takes pictures',
         VIDEO: f'`hand4whole replay VIDEO --output OUT` takes videos{_renamed(path, kind)}'}.get(kind.family, '')
+
+
+def _conversion(path):
+    """rosbags-convert knows ROS 1 by the suffix .bag, and writes to what does not exist yet."""
+    source, target = path.with_suffix('.bag'), path.with_suffix('')
+    rename = '' if source == path else f'mv {quoted(path)} {quoted(source)} && '
+    if target.exists() or target == path:
+        target = path.with_name(f'{path.stem}_ros2')
+    return f'{rename}rosbags-convert --src {quoted(source)} --dst {quoted(target)}'
 
 
 def _unpacker(path):

@@ -58,7 +58,7 @@ class Bag:
 
     def __init__(self, path: Path):
         self.path = Path(path)
-        self.incomplete = False
+        self._lacking = False
         self._opened = ExitStack()
         self._parts: list[_Part] = []
         try:
@@ -76,7 +76,7 @@ class Bag:
         self._parts = [_Part(file, storage, ids) for (file, storage), ids in zip(storages, belongs)]
         for remark in found.remarks:
             log.warning('%s', remark)
-        self.incomplete |= found.missing
+        self._lacking |= found.missing
         if found.metadata is not None:
             self._compare(promised)
         spans = [(s.metadata.start_time, s.metadata.end_time) for _, s in storages if s.metadata.message_count]
@@ -98,15 +98,13 @@ class Bag:
         if not storages:
             raise errors[0]
         for error in errors:
-            self._lack(f'{error}; its other files are read')
+            log.warning('%s; the other files of the bag are read', error)
+            self._lacking = True
         for file, storage in storages:
-            if storage.lost:
-                self._lack(f'{file}: {storage.lost}: the rest is read')
+            said = '; '.join(filter(None, [storage.remark, storage.lost]))
+            if said:
+                log.warning('%s: %s: %s is read', file, said, 'the rest' if storage.lost else 'all that is there')
         return storages
-
-    def _lack(self, line):
-        log.warning('%s', line)
-        self.incomplete = True
 
     def _compare(self, promised):
         found: dict[tuple[str, str], int] = {}
@@ -118,7 +116,7 @@ class Bag:
         if said:
             log.warning('%s: metadata.yaml and the files differ%s; the files are right: %s', self.path,
                         f', {missing:,} messages are missing' if missing else '', said)
-        self.incomplete |= missing > 0
+        self._lacking |= missing > 0
 
     def __enter__(self) -> Bag:
         return self
@@ -129,6 +127,11 @@ class Bag:
     def close(self) -> None:
         """Close it."""
         self._opened.close()
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether messages are missing that should be in it, as far as it has been read."""
+        return self._lacking or any(part.storage.lost for part in self._parts)
 
     @property
     def files(self) -> list[Path]:

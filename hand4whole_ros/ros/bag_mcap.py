@@ -7,6 +7,7 @@ that are not ROS 2's. So the other records are read here, as https://mcap.dev/sp
 from __future__ import annotations
 
 import heapq
+import logging
 import re
 import struct
 from collections import Counter
@@ -18,10 +19,13 @@ from pathlib import Path
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinition, MessageDefinitionFormat
 from rosbags.rosbag2.errors import ReaderError
 from rosbags.rosbag2.metadata import ReaderMetadata
-from rosbags.rosbag2.storage_mcap import ChunkInfo, McapReader, decompress, read_bytes, read_sized, read_string
+from rosbags.rosbag2.storage_mcap import (
+    DECOMPRESSORS, ChunkInfo, McapReader, decompress, msgsrc, read_bytes, read_sized, read_string)
 
-from .bag_error import BagError
+from .bag_error import BagError, repair
 from .bag_types import offered_qos
+
+log = logging.getLogger(__name__)
 
 _MAGIC = b'\x89MCAP0\r\n'
 
@@ -45,8 +49,11 @@ class McapFile(McapReader):
     def __init__(self, path: Path):
         super().__init__(path)
         self.profile = ''
-        #: What of the file cannot be read, in words; empty where all of it can.
+        #: What of the file cannot be read, in words; empty where all of it can. More may be found while it is read.
         self.lost = ''
+        #: What is to be said although all can be read.
+        self.remark = ''
+        self._damaged: set[int] = set()     # where chunks begin
         self._forget()
 
     def _forget(self):
@@ -66,14 +73,15 @@ class McapFile(McapReader):
         end = self._footer(size)
         if end is None:
             self._scan(size)
-            unfinished = 'its end is missing, as of a recording or a copy that was cut off'
-            self.lost = f'{unfinished}; {self.lost}' if self.lost else unfinished
+            self.remark = 'it has no end, as a recording that was killed or a copy that was cut off'
         elif not self._read_summary(end, size - _FILE_END):
             self._forget()
             self._scan(end or size - _FILE_END)
         count = sum(self._counts.values())
         if not count and self.lost:
-            raise ReaderError(f'{self.lost}, and there is no message before that')
+            raise ReaderError(f'{self.lost}, and there is no other message')
+        if strange := {chunk.compression for chunk in self.chunks} - DECOMPRESSORS.keys():
+            raise ReaderError(f'compressed with {", ".join(sorted(strange))}, which is not known here')
         self.connections = [c._replace(msgcount=self._counts[c.id]) for c in self.connections]
         self.metadata = ReaderMetadata(self._last + 1 - self._first if count else 0, self._first,
                                        self._last + 1 if count else 0, count, None, None, None, None)
@@ -152,7 +160,7 @@ class McapFile(McapReader):
                 damaged += 1
             at = content + length
         if damaged:
-            self.lost = '; '.join(filter(None, [f'{damaged} damaged parts of it are left out', self.lost]))
+            self.lost = '; '.join(filter(None, [f'{damaged} damaged parts of it cannot be read', self.lost]))
         self._loose.sort(key=itemgetter(0))
 
     def _scan_chunk(self, at, record):
@@ -202,19 +210,40 @@ class McapFile(McapReader):
     def messages(self, connections: Collection[Connection], start: int | None = None,
                  stop: int | None = None) -> Iterator[tuple[Connection, int, bytes]]:
         """In the order of their times; see McapReader."""
-        parts = []
-        if self.chunks:
-            parts.append(super().messages(connections, start, stop))
-        if self._loose:
-            parts.append(self._loose_messages(connections, start, stop))
-        yield from heapq.merge(*parts, key=itemgetter(1))
-
-    def _loose_messages(self, connections, start, stop):
         wanted = {connection.id: connection for connection in connections}
+        start, stop = 0 if start is None else start, 2**64 if stop is None else stop
+        parts = [self._chunk_messages(chunk, wanted, start, stop) for chunk in self.chunks
+                 if start <= chunk.message_end_time and chunk.message_start_time < stop
+                 and wanted.keys() & chunk.channel_count.keys()]
+        for time, connection, data in heapq.merge(*parts, self._loose_messages(wanted, start, stop), key=itemgetter(0)):
+            if connection is not None:
+                yield connection, time, data
+
+    def _chunk_messages(self, chunk, wanted, start, stop):
+        """(time, connection, data), sorted; a damaged chunk costs its own messages."""
+        if chunk.chunk_start_offset in self._damaged:
+            return
+        try:
+            for message in msgsrc(chunk, wanted, start, stop, self.bio):
+                yield message.timestamp, message.connection, message.data
+        except BagError:
+            raise       # It unpacks to more than it may.
+        except Exception as error:      # Whatever zstd, LZ4 or a broken record raises.
+            self._damaged.add(chunk.chunk_start_offset)
+            self.lost = (f'{len(self._damaged)} damaged chunks cannot be read, with '
+                         f'{self._messages_in_damaged_chunks():,} messages')
+            log.warning('%s: a damaged chunk with %d messages is left out (%s); %s', self.path,
+                        sum(chunk.channel_count.values()), ' '.join(str(error).split()), repair(self.path))
+
+    def _messages_in_damaged_chunks(self):
+        return sum(sum(chunk.channel_count.values()) for chunk in self.chunks
+                   if chunk.chunk_start_offset in self._damaged)
+
+    def _loose_messages(self, wanted, start, stop):
         for time, channel, where, size in self._loose:
-            if channel in wanted and (start is None or time >= start) and (stop is None or time < stop):
+            if channel in wanted and start <= time < stop:
                 self.bio.seek(where)
-                yield wanted[channel], time, self.bio.read(size)
+                yield time, wanted[channel], self.bio.read(size)
 
 
 def _records(data: bytes) -> Iterator[tuple[int, int, int]]:

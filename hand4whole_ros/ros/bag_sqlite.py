@@ -36,7 +36,7 @@ class SqliteFile(Sqlite3Reader):
     def __init__(self, path: Path):
         super().__init__(path)
         #: As McapFile has it.
-        self.lost = ''
+        self.lost = self.remark = ''
         self._copies = ExitStack()
 
     def open(self) -> None:

@@ -27,6 +27,7 @@ from ..replay.work_folder import WorkFolder
 from ..replay.workers import Here, Workers
 from . import topics
 from .bag_advice import describe, not_a_bag
+from .bag_folder import check_file
 from .bag_input import BagError, Entry, fingerprint, is_bag
 from .bag_output import BagOutput, disk_full
 from .parameters import NodeParameters
@@ -82,7 +83,10 @@ def find_inputs(path: Path) -> list[Path]:
     path = Path(path)
     if not path.exists():
         raise BagError(f'{path}: no such bag, video or folder')
-    if is_bag(path) or _is_video(path):
+    if is_bag(path):
+        check_file(path)
+        return [path]
+    if _is_video(path):
         return [path]
     inside = sorted(p for p in path.iterdir() if is_bag(p) or _is_video(p)) if path.is_dir() else []
     if not inside:
@@ -201,7 +205,7 @@ class _Pass:
         #: In the order of their stamps, the work on them begun.
         self._begun: deque[_Image] = deque()
         self._failures = 0      # in a row
-        self.report = Report(incomplete=source.incomplete)
+        self.report = Report()
 
     def run(self, progress: tqdm) -> None:
         """All of it."""
@@ -226,6 +230,7 @@ class _Pass:
         while self._begun:
             self._finish(progress)
         self._write()
+        self.report.incomplete = self._source.incomplete
         if not self.report.images:
             raise BagError('there is no image in what was chosen of the input')
         if self.report.failed == self.report.images:

@@ -51,7 +51,7 @@ class Input(Protocol):
     image_topic: str
     rectified: bool
     images: int                     # about how many there will be
-    incomplete: bool                # whether messages are missing that should be in it
+    incomplete: bool                # whether messages are missing that should be in it; known when all is read
 
     def entries(self) -> Iterator[tuple[Entry, Picture | None]]:
         """Every message that is kept, and which of them are images to look at. Raises BagError."""
@@ -66,7 +66,6 @@ class BagInput:
     def __init__(self, path: Path, options: InputOptions):
         self._bag = Bag(path)
         self.files = self._bag.files
-        self.incomplete = self._bag.incomplete
         chosen = choose_images(self._bag, options.image_topic)
         self._image_type = chosen.msgtype
         self.image_topic = chosen.topic
@@ -91,6 +90,11 @@ class BagInput:
         self._own = OwnResults(self._bag.connections, (self._survey.frame,), keep=(chosen.topic,))
         self.left_out = sorted(self._own.topics)
         self.connections = [c for c in self._bag.connections if c.topic not in self._own.topics]
+
+    @property
+    def incomplete(self) -> bool:
+        """See Input."""
+        return self._bag.incomplete
 
     def entries(self) -> Iterator[tuple[Entry, Picture | None]]:
         """See Input. What is latched and was said before the start is said at the start."""
