@@ -66,6 +66,15 @@ def test_images_without_a_name_before_the_driver_knew_it(tmp_path, caplog):
     assert "1 images could not be used; image 0: its frame_id is '', not 'a'" in caplog.text
 
 
+def test_a_damaged_image_is_not_taken_for_another_camera(tmp_path, caplog):
+    rows = [*camera('aa'), (IMAGE, START + 5 * PERIOD, b'\0\1\0\0'),
+            (IMAGE, START + 6 * PERIOD, b'\0\1' + b'\xee' * 60)]
+    source = write(tmp_path / 'in', rows)
+    assert replay(source, '--output', tmp_path / 'out', '--focal', 300) == 2
+    assert len(decoded(tmp_path / 'out', POSES)) == 2 and 'frame_id' not in caplog.text
+    assert '2 images could not be used; image 2: 4 bytes that are no Image message' in caplog.text
+
+
 def test_calibration_in_another_frame_than_the_images_is_used_all_the_same(tmp_path):
     rows = [row for row in camera('aaa', {'a': 400.0})]
     rows = [(topic, time, data.replace(b'\2\0\0\0a\0', b'\2\0\0\0z\0') if topic == INFO else data)

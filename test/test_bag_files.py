@@ -16,7 +16,7 @@ import mcap_maker as mcap
 import numpy as np
 import pytest
 from backports import zstd
-from bag_maker import IMAGE, PERIOD, START, files, messages, read, write
+from bag_maker import IMAGE, PERIOD, START, decoded, files, messages, read, write
 from rosbags.rosbag1 import Writer as Ros1Writer
 from rosbags.rosbag2.storage_mcap import McapReader
 from rosbags.typesys import Stores, get_typestore
@@ -72,6 +72,18 @@ def test_mcap_with_other_names_and_definitions_of_types(tmp_path, kind, schema_e
     with Bag(source) as bag:
         assert [c.msgtype for c in bag.connections] == ['std_msgs/msg/String']
     assert read_words(source) == (expected(*range(6)), False)
+
+
+def test_images_of_an_mcap_without_definitions_are_looked_at(tmp_path):
+    """Their type is known by its name, and the new bag defines it."""
+    data = mcap.definitions(IMAGE, 'sensor_msgs/Image', schema_encoding='', data=b'')
+    for topic, time, bytes_ in messages([picture(1)] * 2):
+        if topic == IMAGE:
+            data += mcap.message(1, time, bytes_)
+    source = written(tmp_path / 'in.mcap', data, profile='')
+    assert replay(source, '--output', tmp_path / 'out', '--focal', 300) == 0
+    assert [m.height for m in decoded(tmp_path / 'out', IMAGE)] == [240, 240]
+    assert len(decoded(tmp_path / 'out', '/hand4whole/poses')) == 2
 
 
 @pytest.mark.parametrize('encoding, profile, says', [
@@ -238,6 +250,16 @@ def test_nothing_stays_in_the_folder_of_temporary_files(tmp_path, monkeypatch):
         with Bag(source):
             assert list((tmp_path / 'tmp').iterdir())
         assert not list((tmp_path / 'tmp').iterdir())
+
+
+def test_a_database_in_the_manner_of_a_log_without_one(tmp_path):
+    """Its recorder ended well."""
+    Recorder(tmp_path / 'in.db3')
+    with sqlite3.connect(tmp_path / 'in.db3') as database:
+        database.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+    database.close()
+    assert (tmp_path / 'in.db3').read_bytes()[18] == 2 and not (tmp_path / 'in.db3-wal').exists()
+    assert read_words(tmp_path / 'in.db3') == (expected(*range(6)), False)
 
 
 def test_a_type_that_the_recorder_did_not_know(tmp_path):

@@ -91,6 +91,12 @@ def test_a_replay_of_a_part_keeps_every_latched_message(tmp_path):
     assert profile.durability.name == 'TRANSIENT_LOCAL' and profile.depth == 5
 
 
+def test_images_of_before_are_not_sent_with_what_is_latched(tmp_path):
+    source = write(tmp_path / 'in', messages([picture(1)] * 6), latched=(IMAGE,))
+    assert replay(source, '--output', tmp_path / 'out', '--start', 0.25) == 0
+    assert len(read(tmp_path / 'out')[IMAGE]) == len(read(tmp_path / 'out')['/hand4whole/poses']) == 3
+
+
 def test_without_results_of_an_earlier_run(tmp_path, peer, play):
     rows = [*messages([picture(1)] * 3),
             ('/tf', START + PERIOD, tf(*person(0, frame=FRAME), transform('odom', 'base'))),

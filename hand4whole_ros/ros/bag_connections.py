@@ -13,7 +13,7 @@ from .bag_error import BagError, some_of
 from .bag_mcap import McapFile
 from .bag_metadata import Promise, TopicAndType
 from .bag_sqlite import SqliteFile
-from .bag_types import is_latched_name, latched_profile
+from .bag_types import is_always_latched, latched_profile
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def _joined(number, key, parts, promise):
     for profile in [profile for part in parts for profile in part.ext.offered_qos_profiles] or promise.qos:
         if profile not in profiles:
             profiles.append(profile)
-    if is_latched_name(topic) and not any(p.durability == QosDurability.TRANSIENT_LOCAL for p in profiles):
+    if is_always_latched(topic, kind) and not any(p.durability == QosDurability.TRANSIENT_LOCAL for p in profiles):
         profiles = [latched_profile(max(count, 1))]
     definition = next((part.msgdef for part in parts if part.msgdef.data),
                       MessageDefinition(MessageDefinitionFormat.NONE, ''))

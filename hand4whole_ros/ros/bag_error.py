@@ -42,5 +42,5 @@ def quoted(path: Path | str) -> str:
 
 def some_of(names: Iterable[str], most: int = 5) -> str:
     """A list of names, the first ones of many."""
-    names = list(names)
+    names = [''.join(letter if letter.isprintable() else '?' for letter in name[:200]) for name in names]
     return ', '.join(names[:most]) + (f' and {len(names) - most} more' if len(names) > most else '')

@@ -147,6 +147,15 @@ class Bag:
             if entry is not None:
                 yield entry
 
+    def latched_before(self, start: int, connections) -> Iterator[Entry]:
+        """What whoever comes at `start` still gets: all that was said on latched topics before, as each of several
+        publishers may have said something of its own; but no images, of which only new ones are of use.
+        """
+        from .bag_types import is_latched
+        if start > self.start:
+            yield from self.messages([c for c in connections if is_latched(c)
+                                      and c.msgtype not in (IMAGE, COMPRESSED_IMAGE)], stop=start)
+
     def _rows(self, part, wanted, start, stop):
         """(time, Entry) of one file; before them (its start, None), so that it is read when its turn comes."""
         chosen = [c for c in part.storage.connections
@@ -223,11 +232,13 @@ def stamp_of(data: bytes) -> int:
     return seconds * 1_000_000_000 + nanoseconds
 
 
-def frame_of(data: bytes) -> str:
-    """The frame_id of such a message, without a slash before it; empty where it has none."""
+def frame_of(data: bytes) -> str | None:
+    """The frame_id of such a message, without a slash before it; None where it is damaged."""
     if len(data) < 16:
-        return ''
+        return None
     (length,) = struct.unpack_from('<I' if data[1] & 1 else '>I', data, 12)
+    if length > len(data) - 16:
+        return None
     return data[16:16 + min(length, _MOST_FRAME)].rstrip(b'\0').decode(errors='replace').lstrip('/')
 
 

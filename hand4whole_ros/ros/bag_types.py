@@ -7,9 +7,12 @@ import functools
 from .bag_yaml import load_yaml
 from .compat import share_directory
 
-#: Last parts of topics that are latched whatever a bag says of them, or does not: their messages are sent once, for
-#: everybody who comes later.
-LATCHED_NAMES = ('tf_static', 'robot_description', 'robot_description_semantic', 'map', 'map_metadata')
+#: Last parts of topics, and their types, that are latched whatever a bag says of them, or does not: their messages are
+#: sent once, for everybody who comes later.
+_ALWAYS_LATCHED = {
+    'tf_static': 'tf2_msgs/msg/TFMessage', 'robot_description': 'std_msgs/msg/String',
+    'robot_description_semantic': 'std_msgs/msg/String', 'map': 'nav_msgs/msg/OccupancyGrid',
+    'map_metadata': 'nav_msgs/msg/MapMetaData'}
 
 #: Characters that the quality of service of one topic may have.
 _MOST_QOS = 100_000
@@ -82,13 +85,13 @@ def latched_profile(depth: int = 1):
 def is_latched(connection) -> bool:
     """Whether late subscribers get the last messages of this topic; of rosbags' Connection."""
     from rosbags.interfaces import QosDurability
-    return is_latched_name(connection.topic) or any(
+    return is_always_latched(connection.topic, connection.msgtype) or any(
         profile.durability == QosDurability.TRANSIENT_LOCAL for profile in connection.ext.offered_qos_profiles)
 
 
-def is_latched_name(topic: str) -> bool:
-    """Whether topics of this name are latched everywhere."""
-    return topic.rpartition('/')[2] in LATCHED_NAMES
+def is_always_latched(topic: str, kind: str) -> bool:
+    """Whether topics of this name and type are latched everywhere."""
+    return _ALWAYS_LATCHED.get(topic.rpartition('/')[2]) == kind
 
 
 def normalised(data: bytes, kind: type) -> bytes:

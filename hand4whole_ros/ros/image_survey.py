@@ -9,6 +9,7 @@ from typing import Any
 
 from .bag_error import quoted, some_of
 from .bag_input import Bag, BagError, frame_of, stamp_of
+from .received import MAX_FRAME_NAME
 
 #: Images that are looked at.
 _FIRST = 30
@@ -28,7 +29,7 @@ class ImageSurvey:
         self._topic = connection.topic
         first = list(itertools.islice(bag.messages([connection], start), _FIRST))
         #: frame_id -> how many of the first images have it.
-        self.frames = Counter(frame_of(entry.data) for entry in first)
+        self.frames = Counter(frame for entry in first if (frame := frame_of(entry.data)) is not None)
         self.frame = max(self.frames, key=self.frames.__getitem__, default='')
         if wanted_frame is not None:
             self.frame = wanted_frame.lstrip('/')
@@ -41,10 +42,11 @@ class ImageSurvey:
         if abs(self.apart) <= TWO_CLOCKS:
             self.apart = 0.0
 
-    def rejection(self, frame: str) -> str | None:
-        """Why an image in this frame is not one of the camera's; None where it is."""
-        if frame == self.frame:
+    def rejection(self, frame: str | None) -> str | None:
+        """Why an image in this frame is not one of the camera's; None where it is, or says nothing of a frame."""
+        if frame is None or frame == self.frame:
             return None
+        frame = frame[:MAX_FRAME_NAME]
         return (f'its frame_id is {frame!r}, not {self.frame!r}: another camera on the same topic? `--frame-id '
                 f'{quoted(frame)}` looks at those instead')
 

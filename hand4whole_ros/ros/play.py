@@ -151,11 +151,8 @@ class Player(Node):
     def _once(self, start, bar):
         self._tempo.begin(start)
         self._tell(start)
-        if start > self._bag.start:
-            # Each of several publishers may have said something of its own: all of it, in order.
-            latched = [connection for connection in self._connections if is_latched(connection)]
-            for entry in self._bag.messages(latched, stop=start):
-                self._publish(entry)
+        for entry in self._bag.latched_before(start, self._connections):
+            self._publish(entry)
         for entry in self._bag.messages(self._connections, start):
             if not self._until(entry.time, start, bar):
                 return
@@ -226,9 +223,16 @@ def _message_class(name):
         return None
 
 
+def _latched_depth(connection):
+    """Messages that whoever comes late still gets: all, but of images no more than of other cameras."""
+    if connection.msgtype in (IMAGE, COMPRESSED_IMAGE):
+        return _DEPTH
+    return min(max(connection.msgcount, _DEPTH), _MOST_LATCHED)
+
+
 def _profile(connection):
     """Reliable, which every subscription matches; latched where it was, with room for all that it holds."""
     if not is_latched(connection):
         return QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
-    return QoSProfile(depth=min(max(connection.msgcount, _DEPTH), _MOST_LATCHED),
+    return QoSProfile(depth=_latched_depth(connection),
                       reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)

@@ -27,6 +27,7 @@ from ..replay.work_folder import WorkFolder
 from ..replay.workers import Here, Workers
 from . import topics
 from .bag_advice import describe, not_a_bag
+from .bag_error import unreadable
 from .bag_folder import check_file
 from .bag_input import BagError, Entry, fingerprint, is_bag
 from .bag_output import BagOutput, disk_full
@@ -80,7 +81,13 @@ class Report:
 
 def find_inputs(path: Path) -> list[Path]:
     """The bag or video itself, or those in a folder. Raises BagError."""
-    path = Path(path)
+    try:
+        return _inputs_at(Path(path))
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def _inputs_at(path):
     if not path.exists():
         raise BagError(f'{path}: no such bag, video or folder')
     if is_bag(path):

@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 
 from . import topics
 from .bag_input import COMPRESSED_IMAGE, Bag, BagError, Entry, camera_info_of, choose_images, frame_of, stamp_of
-from .bag_types import is_latched
 from .image_survey import ImageSurvey
 from .own_results import OwnResults
 from .received import ReceivedImage
@@ -118,10 +117,8 @@ class BagInput:
                        infos.of(frame), self._survey.rejection(frame))
 
     def _all(self):
-        if self._start > self._bag.start:
-            latched = [c for c in self.connections if is_latched(c)]
-            for entry in self._bag.messages(latched, stop=self._start):
-                yield entry._replace(time=self._start)
+        for entry in self._bag.latched_before(self._start, self.connections):
+            yield entry._replace(time=self._start)
         yield from self._bag.messages(self.connections, self._start, self._stop)
 
     def _first_camera_infos(self):
@@ -146,7 +143,7 @@ class _CameraInfos:
     """The newest camera_info, and of each frame its own: two cameras may share a topic."""
 
     def __init__(self):
-        self.frames: dict[str, bytes] = {}
+        self.frames: dict[str | None, bytes] = {}
         self._newest: bytes | None = None
 
     def __bool__(self):
@@ -156,6 +153,6 @@ class _CameraInfos:
         """Take one more, serialised."""
         self._newest = self.frames[frame_of(data)] = data
 
-    def of(self, frame: str) -> bytes | None:
+    def of(self, frame: str | None) -> bytes | None:
         """The one that holds for an image in this frame."""
         return self.frames.get(frame, self._newest)
