@@ -8,6 +8,7 @@ from ros_peer import camera_info, image_message
 from scripted_node import picture
 from scripted_replay import replay
 
+from hand4whole_ros.ros import image_survey
 from hand4whole_ros.ros.bag_input import Bag, frame_of
 from hand4whole_ros.ros.image_survey import TWO_CLOCKS, ImageSurvey
 
@@ -47,6 +48,16 @@ def test_images_of_another_frame_get_no_poses_and_are_counted(tmp_path, caplog, 
     assert line.startswith(f'{frames.count(other)} images could not be used') and f'--frame-id {other}' in line
     # Each camera has its own calibration, though they share a topic for that as well.
     assert [focal_of(message) for message in found] == pytest.approx([300.0] * len(found), rel=1e-3)
+
+
+def test_a_camera_that_has_another_name_from_some_image_on_is_followed(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(image_survey, '_SILENT', 3)
+    source = write(tmp_path / 'in', camera('aaaaaaaabbabbbbbb', {'a': 300.0, 'b': 700.0}))
+    assert replay(source, '--output', tmp_path / 'out') == 2
+    found = decoded(tmp_path / 'out', POSES)
+    assert ''.join(message.header.frame_id for message in found) == 'aaaaaaaaabbb'
+    assert caplog.text.count("the camera's frame_id is 'b' from here on, and no longer 'a'") == 1
+    assert "5 images could not be used; image 8: its frame_id is 'b'" in caplog.text
 
 
 def test_the_other_camera_can_be_chosen(tmp_path, capfd):

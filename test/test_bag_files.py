@@ -293,6 +293,19 @@ def test_a_bag_in_which_nothing_was_recorded(tmp_path, capfd, storage):
     assert 'nothing in it can be played: it holds no messages at all' in capfd.readouterr().err
 
 
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_path_of_any_bytes(tmp_path, capfd, caplog, storage):
+    """Names of other systems, and of nobody's: no line is broken by them, and files are found."""
+    name = os.fsdecode(b'caf\xe9 #1 100%\n?x=1')
+    source = write(tmp_path / 'in', words(), storage).rename(tmp_path / name)
+    assert read_words(source) == (expected(*range(6)), False)
+    (file,) = (path for path in source.iterdir() if path.suffix != '.yaml')
+    file.write_bytes(b'no bag')
+    assert cli.main(['play', str(source)]) == cli.WRONG_INPUT
+    (line,) = capfd.readouterr().err.splitlines()
+    assert 'a text file, not a rosbag2 bag' in line and line.isprintable()
+
+
 # Compressed
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rosbags.interfaces import (
     Connection, ConnectionExtRosbag2, MessageDefinition, MessageDefinitionFormat, QosDurability)
 
-from .bag_error import BagError, some_of
+from .bag_error import BagError, one_line, some_of
 from .bag_mcap import McapFile
 from .bag_metadata import Promise, TopicAndType
 from .bag_sqlite import SqliteFile
@@ -53,7 +53,7 @@ def connect(path: Path, storages: Sequence[McapFile | SqliteFile],
 def _refuse(path, foreign, others):
     said = '; '.join(f'{form} on {some_of(sorted(names))}' for form, names in sorted(foreign.items()))
     if others:
-        log.warning('%s: left out, as ROS 2 writes messages otherwise (CDR): %s', path, said)
+        log.warning('%s', one_line(f'{path}: left out, as ROS 2 writes messages otherwise (CDR): {said}'))
         return
     advice = 'record the topics of ROS 2 with `ros2 bag record`'
     if 'ros1' in foreign:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import errno
 import shlex
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 
 class BagError(ValueError):
-    """A bag cannot be used; the message is the one line to show."""
+    """A bag cannot be used; the message is the one line to show, whatever was in paths and names."""
+
+    def __init__(self, text: str):
+        super().__init__(one_line(text))
+
+
+def one_line(text: str) -> str:
+    """Text that every terminal takes: what ends a line, rings a bell or is no UTF-8 is replaced."""
+    text = text.encode('utf-8', 'backslashreplace').decode()
+    return ''.join('?' if unicodedata.category(letter) in ('Cc', 'Zl', 'Zp') else letter for letter in text)
 
 
 def unreadable(path: Path, error: Exception) -> BagError:
@@ -42,5 +52,5 @@ def quoted(path: Path | str) -> str:
 
 def some_of(names: Iterable[str], most: int = 5) -> str:
     """A list of names, the first ones of many."""
-    names = [''.join(letter if letter.isprintable() else '?' for letter in name[:200]) for name in names]
+    names = [name[:200] for name in names]
     return ', '.join(names[:most]) + (f' and {len(names) - most} more' if len(names) > most else '')

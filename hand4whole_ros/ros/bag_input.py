@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import topics
-from .bag_error import BagError, some_of, unreadable
+from .bag_error import BagError, one_line, some_of, unreadable
 from .bag_folder import contents, is_bag
 from .bag_metadata import MOST_METADATA, differences
 
@@ -75,7 +75,7 @@ class Bag:
         self.connections, belongs = connect(self.path, [storage for _, storage in storages], promised)
         self._parts = [_Part(file, storage, ids) for (file, storage), ids in zip(storages, belongs)]
         for remark in found.remarks:
-            log.warning('%s', remark)
+            log.warning('%s', one_line(remark))
         self._lacking |= found.missing
         if found.metadata is not None:
             self._compare(promised)
@@ -103,7 +103,8 @@ class Bag:
         for file, storage in storages:
             said = '; '.join(filter(None, [storage.remark, storage.lost]))
             if said:
-                log.warning('%s: %s: %s is read', file, said, 'the rest' if storage.lost else 'all that is there')
+                rest = 'the rest' if storage.lost else 'all that is there'
+                log.warning('%s', one_line(f'{file}: {said}: {rest} is read'))
         return storages
 
     def _compare(self, promised):
@@ -114,8 +115,9 @@ class Bag:
                 found[key] = found.get(key, 0) + connection.msgcount
         said, missing = differences(promised, found)
         if said:
-            log.warning('%s: metadata.yaml and the files differ%s; the files are right: %s', self.path,
-                        f', {missing:,} messages are missing' if missing else '', said)
+            lack = f', {missing:,} messages are missing' if missing else ''
+            log.warning('%s', one_line(f'{self.path}: metadata.yaml and the files differ{lack}; the files are right: '
+                                       f'{said}'))
         self._lacking |= missing > 0
 
     def __enter__(self) -> Bag:

@@ -22,7 +22,7 @@ from rosbags.rosbag2.metadata import ReaderMetadata
 from rosbags.rosbag2.storage_mcap import (
     DECOMPRESSORS, ChunkInfo, McapReader, decompress, msgsrc, read_bytes, read_sized, read_string)
 
-from .bag_error import BagError, repair
+from .bag_error import BagError, one_line, repair
 from .bag_types import offered_qos
 
 log = logging.getLogger(__name__)
@@ -232,8 +232,9 @@ class McapFile(McapReader):
             self._damaged.add(chunk.chunk_start_offset)
             self.lost = (f'{len(self._damaged)} damaged chunks cannot be read, with '
                          f'{self._messages_in_damaged_chunks():,} messages')
-            log.warning('%s: a damaged chunk with %d messages is left out (%s); %s', self.path,
-                        sum(chunk.channel_count.values()), ' '.join(str(error).split()), repair(self.path))
+            log.warning('%s', one_line(
+                f'{self.path}: a damaged chunk with {sum(chunk.channel_count.values()):,} messages is left out '
+                f'({" ".join(str(error).split())}); {repair(self.path)}'))
 
     def _messages_in_damaged_chunks(self):
         return sum(sum(chunk.channel_count.values()) for chunk in self.chunks

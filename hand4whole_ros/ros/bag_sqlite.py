@@ -6,6 +6,7 @@ address, and stops at types whose definition the recorder did not know.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -43,7 +44,7 @@ class SqliteFile(Sqlite3Reader):
         """Open it. Raises BagError, ReaderError, apsw.Error."""
         try:
             database = self._with_journal()
-            self.dbconn = apsw.Connection(f'file:{quote(str(database))}?immutable=1',
+            self.dbconn = apsw.Connection(f'file:{quote(os.fsencode(database))}?immutable=1',
                                           flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
             self._read_tables()
         except BaseException:
@@ -67,9 +68,9 @@ class SqliteFile(Sqlite3Reader):
             raise BagError(
                 f'its recorder was killed and left {found[0].name}, which has to be applied to a copy, and '
                 f'{folder.parent} has no room for {size >> 20:,} MB: set TMPDIR to another folder')
+        copy = folder / 'bag.db3'
         for path in (self.path, *found):
-            shutil.copyfile(path, folder / path.name)
-        copy = folder / self.path.name
+            shutil.copyfile(path, folder / (copy.name + path.name.removeprefix(self.path.name)))
         connection = apsw.Connection(str(copy))
         try:
             # Moves a write-ahead log into the database, and undoes what a rollback journal holds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import Counter
 from statistics import median_low
 from typing import Any
@@ -11,8 +12,13 @@ from .bag_error import quoted, some_of
 from .bag_input import Bag, BagError, frame_of, stamp_of
 from .received import MAX_FRAME_NAME
 
+log = logging.getLogger(__name__)
+
 #: Images that are looked at.
 _FIRST = 30
+
+#: Images of other frames in a row after which the camera is taken to have another name.
+_SILENT = 30
 
 #: Seconds between stamp and recording beyond which they come from two clocks; listeners of TF remember ten.
 TWO_CLOCKS = 10.0
@@ -26,7 +32,7 @@ class ImageSurvey:
 
         Raises BagError where none of them has it.
         """
-        self._topic = connection.topic
+        self._topic, self._wanted, self._silent = connection.topic, wanted_frame is not None, 0
         first = list(itertools.islice(bag.messages([connection], start), _FIRST))
         #: frame_id -> how many of the first images have it.
         self.frames = Counter(frame for entry in first if (frame := frame_of(entry.data)) is not None)
@@ -43,8 +49,18 @@ class ImageSurvey:
             self.apart = 0.0
 
     def rejection(self, frame: str | None) -> str | None:
-        """Why an image in this frame is not one of the camera's; None where it is, or says nothing of a frame."""
-        if frame is None or frame == self.frame:
+        """Why the next image is not one of the camera's; None where it is, or says nothing of a frame.
+
+        A camera of which nothing came for a while has another name now, unless a certain one is wanted.
+        """
+        if frame is None:
+            return None
+        self._silent = 0 if frame == self.frame else self._silent + 1
+        if self._silent > _SILENT and not self._wanted:
+            log.warning("%s: the camera's frame_id is %r from here on, and no longer %r", self._topic,
+                        frame[:MAX_FRAME_NAME], self.frame)
+            self.frame, self._silent = frame, 0
+        if frame == self.frame:
             return None
         frame = frame[:MAX_FRAME_NAME]
         return (f'its frame_id is {frame!r}, not {self.frame!r}: another camera on the same topic? `--frame-id '

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import skeleton
 from . import result_messages, topics
+from .bag_error import one_line
 from .bag_input import Entry
 from .bag_types import ros_type, type_store
 from .received import NAMELESS_FRAME
@@ -67,7 +68,7 @@ class OwnResults:
             return entry
         if connection.topic not in self._said:
             self._said.add(connection.topic)
-            log.info('left out of %s: the people of an earlier run', connection.topic)
+            log.info('left out of %s: the people of an earlier run', one_line(connection.topic))
         if not kept:
             return None
         message.transforms = kept

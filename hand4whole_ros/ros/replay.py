@@ -65,13 +65,13 @@ class Report:
     images: int = 0
     with_people: int = 0
     late: int = 0
+    #: About images that the input should hold and does not.
+    missing: str | None = None
     #: Images that were left out, and why the first of each kind was.
     bad: int = 0
     failed: int = 0
     reasons: dict[str, str] = field(default_factory=dict)
     remarks: Counter = field(default_factory=Counter)
-    #: Whether messages are missing that should be in the input.
-    incomplete: bool = False
 
     def leave_out(self, kind: str, number: int, reason: str) -> None:
         """Count an image that is 'bad' or has 'failed'."""
@@ -181,7 +181,7 @@ class Replay:
         if source.left_out:
             log.info('left out, as the new bag has its own: %s', ', '.join(source.left_out))
         sayings = Sayings(self._estimator.body, self._estimator.name, self._parameters, self._outputs.markers,
-                          overlays)
+                          overlays, source.two_clocks)
         with BagOutput(folder.new, self._outputs.storage, source.connections, sayings.types,
                        (topics.absolute(topics.SKELETON),), json.dumps(self._about(path))) as bag:
             work = _Pass(source, journal, self._workers, sayings, bag, self._job)
@@ -237,7 +237,7 @@ class _Pass:
         while self._begun:
             self._finish(progress)
         self._write()
-        self.report.incomplete = self._source.incomplete
+        self.report.missing = self._source.missing
         if not self.report.images:
             raise BagError('there is no image in what was chosen of the input')
         if self.report.failed == self.report.images:

@@ -50,7 +50,8 @@ class Input(Protocol):
     image_topic: str
     rectified: bool
     images: int                     # about how many there will be
-    incomplete: bool                # whether messages are missing that should be in it; known when all is read
+    missing: str | None             # once all entries are read: a line about images that are damaged or cut off
+    two_clocks: bool                # whether stamps and times of arrival come from different clocks
 
     def entries(self) -> Iterator[tuple[Entry, Picture | None]]:
         """Every message that is kept, and which of them are images to look at. Raises BagError."""
@@ -83,7 +84,8 @@ class BagInput:
         stop = min(self._stop or self._bag.end, self._bag.end)
         self.images = round(chosen.msgcount * (stop - self._start) / max(self._bag.end - self._bag.start, 1))
         self._survey = ImageSurvey(self._bag, chosen, self._start, options.frame_id)
-        if self._survey.apart:
+        self.two_clocks = bool(self._survey.apart)
+        if self.two_clocks:
             log.warning('%s; poses and TF have the stamps, `received` and `published` are left 0, and TF of the other '
                         'clock does not fit', self._survey.clocks())
         self._own = OwnResults(self._bag.connections, (self._survey.frame,), keep=(chosen.topic,))
@@ -91,9 +93,9 @@ class BagInput:
         self.connections = [c for c in self._bag.connections if c.topic not in self._own.topics]
 
     @property
-    def incomplete(self) -> bool:
+    def missing(self) -> str | None:
         """See Input."""
-        return self._bag.incomplete
+        return 'the new bag lacks what is missing in the old one, as said above' if self._bag.incomplete else None
 
     def entries(self) -> Iterator[tuple[Entry, Picture | None]]:
         """See Input. What is latched and was said before the start is said at the start."""
@@ -110,11 +112,9 @@ class BagInput:
             yield entry, picture
 
     def _picture(self, entry, infos):
-        stamp, frame = stamp_of(entry.data), frame_of(entry.data)
-        # On another clock than the stamp it would only seem to say how old the image was when it came.
-        received = 0 if stamp and self._survey.apart else entry.time
-        return Picture(ReceivedImage(entry.data, self._image_type == COMPRESSED_IMAGE, received), stamp or entry.time,
-                       infos.of(frame), self._survey.rejection(frame))
+        frame = frame_of(entry.data)
+        item = ReceivedImage(entry.data, self._image_type == COMPRESSED_IMAGE, entry.time)
+        return Picture(item, stamp_of(entry.data) or entry.time, infos.of(frame), self._survey.rejection(frame))
 
     def _all(self):
         for entry in self._bag.latched_before(self._start, self.connections):
