@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from backports import zstd
 from bag_maker import IMAGE, PERIOD, START, decoded, files, messages, read, write
+from fault_figures import note
 from rosbags.rosbag1 import Writer as Ros1Writer
 from rosbags.rosbag2.storage_mcap import McapReader
 from rosbags.typesys import Stores, get_typestore
@@ -150,6 +151,8 @@ def test_a_damaged_chunk_costs_its_own_messages(tmp_path, caplog):
         assert first == again and 40 < first < 80 and bag.incomplete
     (line,) = caplog.messages
     assert 'a damaged chunk with' in line and 'mcap recover' in line
+    note('a bag is damaged in the middle', 'bytes of one chunk overwritten', 1,
+         f'{first} of 80 messages are read, one line says how many are not')
 
 
 def test_a_killed_recording_is_replayed_up_to_its_end(tmp_path, caplog):
@@ -161,6 +164,8 @@ def test_a_killed_recording_is_replayed_up_to_its_end(tmp_path, caplog):
     found = read(tmp_path / 'out')
     assert 5 < len(found[IMAGE]) == len(found['/hand4whole/poses']) < 20
     assert 'it has no end' in caplog.text
+    note('the recorder of a bag is killed', 'MCAP cut off at 3,000,000 bytes, without metadata.yaml', 1,
+         f'{len(found[IMAGE])} of 20 images are read, and each has its poses; what cannot be read is said; exit code 2')
 
 
 def test_chunks_that_nobody_can_unpack(tmp_path):
@@ -214,6 +219,9 @@ def test_what_a_killed_recorder_left_in_its_log_is_read(tmp_path, checkpoint_aft
         file.chmod(0o444)
     assert read_words(bag if folder else bag / 'in.db3') == (expected(*range(6)), False)
     assert files(bag) == before
+    if folder and checkpoint_after is None:
+        note('the recorder of a bag is killed before its log is in the database', 'SQLite with a write-ahead log', 1,
+             'all 6 messages are read from a copy; no file of the bag is touched')
 
 
 def test_a_transaction_that_was_not_finished_is_undone(tmp_path):
