@@ -86,13 +86,12 @@ class Bag:
     def _open_files(self, files):
         """Those that can be read; BagError where none can."""
         from .bag_storage import open_storage
-        from .bag_unpacking import UnpackingError
         storages, errors = [], []
         for file in files:
             try:
                 storages.append((file, open_storage(file, self._opened)))
             except BagError as error:
-                if len(files) == 1 or isinstance(error, UnpackingError):
+                if len(files) == 1:
                     raise
                 errors.append(error)
         if not storages:
