@@ -95,6 +95,8 @@ def _add_replay(commands):
                               'command goes on with it')
     command.add_argument('--image-topic', metavar='TOPIC', help='the camera; without it, the only one in the bag')
     command.add_argument('--camera-info-topic', metavar='TOPIC', help='without it, camera_info beside the image topic')
+    command.add_argument('--frame-id', metavar='FRAME',
+                         help='look at images of this frame_id alone; without it, the one that most of the first have')
     command.add_argument('--focal', type=float, metavar='PX', help='focal length in pixels, instead of camera_info')
     command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
     command.add_argument('--duration', type=float, metavar='S', help='end this long after the start')
@@ -132,12 +134,14 @@ def _add_play(commands):
         commands, 'play', _play, 'Publish what is in a bag, with its time on /clock, where ros2 bag play is missing.',
         ['hand4whole play BAG', 'hand4whole play BAG --rate 0.5 --loop   # and beside it: '
          'hand4whole run image_topic:=/camera/image_raw use_sim_time:=true'])
-    command.add_argument('bag', type=Path, metavar='BAG', help='rosbag2 folder, .mcap or .db3')
+    command.add_argument('bag', type=Path, metavar='BAG', help='rosbag2 folder, .mcap or .db3, also compressed')
     command.add_argument('--rate', type=float, default=1.0, metavar='R', help='times as fast as it was recorded')
     command.add_argument('--loop', action='store_true', help='begin anew at the end, until interrupted')
     command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
     command.add_argument('--paused', action='store_true', help='wait for the space bar before the first message')
     command.add_argument('--wait-for', metavar='TOPIC', help='begin when somebody listens to this topic')
+    command.add_argument('--without-results', action='store_true',
+                         help='leave out what an earlier run of the node or of replay found: its topics and its TF')
 
 
 def _play(args):
@@ -148,10 +152,11 @@ def _play(args):
     require_ros()
     from .ros import play
     try:
-        play.run(args.bag, args.rate, args.loop, args.start, args.paused, args.wait_for)
+        complete = play.run(args.bag, args.rate, args.loop, args.start, args.paused, args.wait_for,
+                            args.without_results)
     except ValueError as error:
         raise UsageError(error) from None
-    return DONE
+    return DONE if complete else WRONG_INPUT
 
 
 def _add_run(commands):

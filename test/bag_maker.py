@@ -37,10 +37,16 @@ def messages(pictures, infos=True, info_delay=0, stamps=None):
         yield ODD, time + 3, b'\x00\x01\x00\x00' + bytes([k % 256] * 7)
 
 
-def write(path, rows=None, storage='mcap', compression='plain', image_type='sensor_msgs/msg/Image', latched=()):
-    """A bag at `path` of (topic, time, bytes); by default three images with one person. Returns the path."""
+def write(path, rows=None, storage='mcap', compression='plain', image_type='sensor_msgs/msg/Image', latched=(),
+          kinds=(), profile=None):
+    """A bag at `path` of (topic, time, bytes); by default three images with one person. Returns the path.
+
+    kinds: topic -> type of topics besides those of `messages`; all others are images. profile: instead of a latched
+    one.
+    """
     rows = list(messages([picture(1)] * 3) if rows is None else rows)
-    types = {INFO: 'sensor_msgs/msg/CameraInfo', CHATTER: 'std_msgs/msg/String', ODD: 'odd_msgs/msg/Odd'}
+    types = {INFO: 'sensor_msgs/msg/CameraInfo', CHATTER: 'std_msgs/msg/String', ODD: 'odd_msgs/msg/Odd',
+             **dict(kinds)}
     writer = Writer(path, version=9, storage_plugin=StoragePlugin[storage.upper()])
     if COMPRESSIONS[compression] is not None:
         writer.set_compression(COMPRESSIONS[compression], CompressionFormat.ZSTD)
@@ -51,7 +57,7 @@ def write(path, rows=None, storage='mcap', compression='plain', image_type='sens
             known = {'typestore': type_store()} if topic != ODD else {
                 'msgdef': 'uint8[7] numbers\n', 'rihs01': 'RIHS01_' + '7' * 64}
             connections[topic] = writer.add_connection(
-                topic, kind, offered_qos_profiles=[latched_profile()] if topic in latched else (), **known)
+                topic, kind, offered_qos_profiles=[profile or latched_profile()] if topic in latched else (), **known)
         for topic, time, data in sorted(rows, key=lambda row: row[1]):
             writer.write(connections[topic], time, data)
     return path

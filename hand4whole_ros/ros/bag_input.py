@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import heapq
+import logging
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from . import topics
+from .bag_error import BagError, one_line, some_of, unreadable
+from .bag_folder import contents, is_bag
+from .bag_metadata import MOST_METADATA, differences
+
+__all__ = ['MOST_METADATA', 'Bag', 'BagError', 'Entry', 'camera_info_of', 'choose_images', 'fingerprint', 'frame_of',
+           'is_bag', 'stamp_of']
+
+log = logging.getLogger(__name__)
 
 IMAGE, COMPRESSED_IMAGE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 
-#: Bytes of a bag's metadata.yaml at most; those of thousands of files have one megabyte.
-MOST_METADATA = 10 << 20
+#: Types of video streams: their packets depend on each other, and nothing here decodes them.
+VIDEO_PACKETS = (
+    'ffmpeg_image_transport_msgs/msg/FFMPEGPacket', 'theora_image_transport/msg/Packet',
+    'foxglove_msgs/msg/CompressedVideo', 'sensor_msgs/msg/CompressedVideo')
 
-#: Files that hold messages.
-STORAGE_SUFFIXES = ('.mcap', '.db3')
-
-
-class BagError(ValueError):
-    """A bag cannot be used; the message is the one line to show."""
+#: Bytes of a frame_id that are read.
+_MOST_FRAME = 1024
 
 
 class Entry(NamedTuple):
@@ -31,49 +41,83 @@ class Entry(NamedTuple):
     data: bytes
 
 
-def is_bag(path: Path) -> bool:
-    """Whether this looks like one: a folder with metadata or message files, or a message file."""
-    if path.is_dir():
-        return (path / 'metadata.yaml').exists() or any(_storages(path))
-    return path.suffix in STORAGE_SUFFIXES
+class _Part(NamedTuple):
+    """One file of a bag."""
 
-
-def _storages(folder):
-    return sorted(path for path in folder.iterdir() if path.suffix in STORAGE_SUFFIXES)
+    path: Path
+    storage: object             # McapFile or SqliteFile
+    connections: dict[int, object]      # of the file, by number -> of the bag
 
 
 class Bag:
-    """An open bag. Raises BagError, in one line, where there is none or it is damaged."""
+    """An open bag. Raises BagError, in one line, where there is none or nothing of it can be read.
+
+    What its files hold counts, and not what metadata.yaml says of them; where the two differ, or a part cannot be
+    read, that is logged, and `incomplete` is true if messages are missing.
+    """
 
     def __init__(self, path: Path):
-        from rosbags.rosbag2 import Reader
-
-        from .bag_unpacking import limit_rosbags
         self.path = Path(path)
-        if not self.path.exists():
-            raise BagError(f'{path}: no such bag')
-        if not is_bag(self.path):
-            raise BagError(f'{path}: not a bag: expected a folder with metadata.yaml, or a file '
-                           f'{" or ".join(STORAGE_SUFFIXES)}')
-        found = self.path
-        if found.is_dir() and not (found / 'metadata.yaml').exists():
-            inside = _storages(found)
-            if len(inside) > 1:
-                raise BagError(f'{path}: no metadata.yaml beside {len(inside)} files; `ros2 bag reindex` makes it')
-            found = inside[0]
-        metadata = found / 'metadata.yaml'
-        if found.is_dir() and metadata.stat().st_size > MOST_METADATA:
-            raise BagError(f'{path}: metadata.yaml has {metadata.stat().st_size:,} bytes, at most {MOST_METADATA:,}')
-        limit_rosbags()
+        self._lacking = False
+        self._opened = ExitStack()
+        self._parts: list[_Part] = []
         try:
-            self._reader = Reader(found)
-            self._reader.open()
-        except Exception as error:  # Whatever a parser of YAML, SQLite, MCAP or zstd raises on broken bytes.
-            raise BagError(f'{path}: {_trouble(error)}') from None
-        self.connections = list(self._reader.connections)
-        empty = self._reader.message_count == 0
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self):
+        from .bag_connections import connect
+        found = contents(self.path)
+        storages = self._open_files(found.files)
+        promised = {} if found.metadata is None else found.metadata.topics
+        self.connections, belongs = connect(self.path, [storage for _, storage in storages], promised)
+        self._parts = [_Part(file, storage, ids) for (file, storage), ids in zip(storages, belongs)]
+        for remark in found.remarks:
+            log.warning('%s', one_line(remark))
+        self._lacking |= found.missing
+        if found.metadata is not None:
+            self._compare(promised)
+        spans = [(s.metadata.start_time, s.metadata.end_time) for _, s in storages if s.metadata.message_count]
         #: Time of the first message and after the last one, ns; 0 and 0 where there are none.
-        self.start, self.end = (0, 0) if empty else (self._reader.start_time, self._reader.end_time)
+        self.start, self.end = (min(spans)[0], max(end for _, end in spans)) if spans else (0, 0)
+
+    def _open_files(self, files):
+        """Those that can be read; BagError where none can."""
+        from .bag_storage import open_storage
+        storages, errors = [], []
+        for file in files:
+            try:
+                storages.append((file, open_storage(file, self._opened)))
+            except BagError as error:
+                if len(files) == 1:
+                    raise
+                errors.append(error)
+        if not storages:
+            raise errors[0]
+        for error in errors:
+            log.warning('%s; the other files of the bag are read', error)
+            self._lacking = True
+        for file, storage in storages:
+            said = '; '.join(filter(None, [storage.remark, storage.lost]))
+            if said:
+                rest = 'the rest' if storage.lost else 'all that is there'
+                log.warning('%s', one_line(f'{file}: {said}: {rest} is read'))
+        return storages
+
+    def _compare(self, promised):
+        found: dict[tuple[str, str], int] = {}
+        for part in self._parts:
+            for connection in part.storage.connections:
+                key = connection.topic, connection.msgtype
+                found[key] = found.get(key, 0) + connection.msgcount
+        said, missing = differences(promised, found)
+        if said:
+            lack = f', {missing:,} messages are missing' if missing else ''
+            log.warning('%s', one_line(f'{self.path}: metadata.yaml and the files differ{lack}; the files are right: '
+                                       f'{said}'))
+        self._lacking |= missing > 0
 
     def __enter__(self) -> Bag:
         return self
@@ -83,38 +127,55 @@ class Bag:
 
     def close(self) -> None:
         """Close it."""
-        self._reader.close()
+        self._opened.close()
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether messages are missing that should be in it, as far as it has been read."""
+        return self._lacking or any(part.storage.lost for part in self._parts)
 
     @property
     def files(self) -> list[Path]:
         """Everything it consists of."""
-        return sorted(self.path.iterdir()) if self.path.is_dir() else [self.path]
+        from .bag_sqlite import journals
+        return sorted(self.path.iterdir()) if self.path.is_dir() else [self.path, *journals(self.path)]
 
     def messages(self, connections=None, start: int | None = None, stop: int | None = None) -> Iterator[Entry]:
         """Messages of these connections (all of them by default) from `start` to before `stop`, ns."""
-        chosen = self.connections if connections is None else connections
-        if not chosen:
+        wanted = {connection.id for connection in (self.connections if connections is None else connections)}
+        rows = [self._rows(part, wanted, start, stop) for part in self._parts]
+        for _, entry in heapq.merge(*rows, key=itemgetter(0)):
+            if entry is not None:
+                yield entry
+
+    def latched_before(self, start: int, connections) -> Iterator[Entry]:
+        """What whoever comes at `start` still gets: all that was said on latched topics before, as each of several
+        publishers may have said something of its own; but no images, of which only new ones are of use.
+        """
+        from .bag_types import is_latched
+        if start > self.start:
+            yield from self.messages([c for c in connections if is_latched(c)
+                                      and c.msgtype not in (IMAGE, COMPRESSED_IMAGE)], stop=start)
+
+    def _rows(self, part, wanted, start, stop):
+        """(time, Entry) of one file; before them (its start, None), so that it is read when its turn comes."""
+        chosen = [c for c in part.storage.connections
+                  if c.id in part.connections and part.connections[c.id].id in wanted and c.msgcount]
+        about = part.storage.metadata
+        if not chosen or start is not None and about.end_time <= start or stop is not None and about.start_time >= stop:
             return
-        messages = self._reader.messages(chosen, start, stop)
+        yield about.start_time, None
+        from .bag_storage import message_bytes
+        messages = part.storage.messages(chosen, start, stop)
         while True:
             try:
                 connection, time, data = next(messages)
+                data = message_bytes(data)
             except StopIteration:
                 return
-            except Exception as error:  # As above; the bag may be damaged anywhere.
-                raise BagError(f'{self.path}: {_trouble(error)}') from None
-            yield Entry(connection, time, bytes(data))
-
-
-def _trouble(error):
-    if isinstance(error, BagError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return 'a part of it has, or claims to have, more bytes than there is memory'
-    text = ' '.join(str(error).split()) or type(error).__name__
-    if isinstance(error, OSError) and error.errno is not None:
-        return f'cannot be read: {error.strerror}'
-    return f'damaged or cut off while it was recorded: {text}'
+            except Exception as error:  # Whatever SQLite, MCAP, LZ4 or zstd raises; it may be damaged anywhere.
+                raise unreadable(part.path, error) from None
+            yield time, Entry(part.connections[connection.id], time, data)
 
 
 def choose_images(bag: Bag, wanted: str | None):
@@ -125,21 +186,29 @@ def choose_images(bag: Bag, wanted: str | None):
         for name in (wanted, '/' + wanted, wanted + topics.COMPRESSED, '/' + wanted + topics.COMPRESSED):
             if name in pictures:
                 return pictures[name]
-        raise BagError(f'{bag.path}: no images on {wanted}; {_list(pictures)}')
+        raise BagError(f'{bag.path}: no images on {wanted}; {_list(bag, pictures)}')
     # What a node has drawn is no camera, and of one camera's raw and compressed images the raw ones are better.
     cameras = {name: connection for name, connection in pictures.items()
                if not name.removesuffix(topics.COMPRESSED).endswith(topics.OVERLAY.removeprefix('~'))
                and not (name.endswith(topics.COMPRESSED) and name.removesuffix(topics.COMPRESSED) in pictures)}
     cameras = cameras or pictures
     if len(cameras) != 1:
-        raise BagError(f'{bag.path}: {_list(cameras)}' + ('; choose one with --image-topic' if cameras else ''))
+        raise BagError(f'{bag.path}: {_list(bag, cameras)}' + ('; choose one with --image-topic' if cameras else ''))
     return next(iter(cameras.values()))
 
 
-def _list(pictures):
-    if not pictures:
-        return 'it holds no images (sensor_msgs/Image or CompressedImage)'
-    return 'it holds images on ' + ', '.join(sorted(pictures))
+def _list(bag, pictures):
+    if pictures:
+        return 'it holds images on ' + ', '.join(sorted(pictures))
+    if not any(connection.msgcount for connection in bag.connections):
+        return 'it holds no messages at all: nothing was published, or heard, while it was recorded'
+    streams = sorted(c.topic for c in bag.connections if c.msgtype in VIDEO_PACKETS and c.msgcount)
+    if streams:
+        return (f'it holds no images, but a video stream on {some_of(streams)}: play it, and record what '
+                '`ros2 run image_transport republish` makes of it')
+    empty = sorted(c.topic for c in bag.connections if c.msgtype in (IMAGE, COMPRESSED_IMAGE))
+    return ('it holds no images (sensor_msgs/Image or CompressedImage)'
+            + (f'; none was recorded on {some_of(empty)}' if empty else ''))
 
 
 def camera_info_of(bag: Bag, image_topic: str, wanted: str | None):
@@ -162,6 +231,16 @@ def stamp_of(data: bytes) -> int:
         return 0
     seconds, nanoseconds = struct.unpack_from('<iI' if data[1] & 1 else '>iI', data, 4)
     return seconds * 1_000_000_000 + nanoseconds
+
+
+def frame_of(data: bytes) -> str | None:
+    """The frame_id of such a message, without a slash before it; None where it is damaged."""
+    if len(data) < 16:
+        return None
+    (length,) = struct.unpack_from('<I' if data[1] & 1 else '>I', data, 12)
+    if length > len(data) - 16:
+        return None
+    return data[16:16 + min(length, _MOST_FRAME)].rstrip(b'\0').decode(errors='replace').lstrip('/')
 
 
 def fingerprint(paths: list[Path]) -> list:

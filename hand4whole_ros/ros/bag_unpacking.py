@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import lz4.frame
 from backports import zstd
-from rosbags.rosbag2 import reader, storage_mcap
+from rosbags.rosbag2 import storage_mcap
 
-from .bag_input import BagError
+from .bag_error import BagError
 
 #: Bytes that a message, or a chunk of them, may unpack to, and how many more for each byte that is packed. Large
 #: pictures have hundreds of megabytes but do not pack that well; what has nothing in it packs a thousandfold.
@@ -18,6 +19,9 @@ MOST_OF_A_PIECE, MORE_OF_A_PIECE = 128 << 20, 20
 
 #: The same of a file, which is unpacked on the disk, and the share of the room there that it may take.
 MOST_OF_A_FILE, MORE_OF_A_FILE, MOST_OF_THE_ROOM = 1 << 30, 200, 0.9
+
+#: Bytes that are written at once.
+_PART = 1 << 20
 
 
 class UnpackingError(BagError):
@@ -64,45 +68,21 @@ def _too_much(what, most):
     return UnpackingError(f'{what} data of a bag that unpacks to more than {most:,} bytes: left alone')
 
 
-class _LimitedFile:
-    """An open zstd file that ends with an error where it holds too much."""
-
-    def __init__(self, packed):
-        self._stream = zstd.open(packed, 'rb')
-        allowed = MOST_OF_A_FILE + MORE_OF_A_FILE * os.fstat(packed.fileno()).st_size
-        room = int(MOST_OF_THE_ROOM * shutil.disk_usage(tempfile.gettempdir()).free)
-        self._left = self._most = min(allowed, room)
-        self._advice = 'unpack it yourself (unzstd)' if allowed < room else (
-            f'{tempfile.gettempdir()} has no room for more: set TMPDIR')
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self._stream.close()
-
-    def read(self, size):
-        """Some of it."""
-        data = self._stream.read(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise UnpackingError(f'a file that unpacks to more than {self._most >> 20:,} MB: {self._advice}')
-        return data
-
-
-class _Limited:
-    """Stands for the module zstd where rosbags reads bags."""
-
-    decompress = staticmethod(zstd_unpacked)
-
-    @staticmethod
-    def open(packed, mode):
-        """As zstd.open."""
-        assert mode == 'rb', mode
-        return _LimitedFile(packed)
+def unpack_file(packed: Path, unpacked: Path) -> None:
+    """Write what a zstd file holds. Raises UnpackingError, ZstdError, EOFError, OSError."""
+    with packed.open('rb') as stream, zstd.open(stream, 'rb') as source, unpacked.open('wb') as target:
+        allowed = MOST_OF_A_FILE + MORE_OF_A_FILE * os.fstat(stream.fileno()).st_size
+        room = int(MOST_OF_THE_ROOM * shutil.disk_usage(unpacked.parent).free)
+        left = most = min(allowed, room)
+        while data := source.read(_PART):
+            left -= len(data)
+            if left < 0:
+                advice = 'unpack it yourself (unzstd)' if allowed < room else (
+                    f'{tempfile.gettempdir()} has no room for more: set TMPDIR')
+                raise UnpackingError(f'a file that unpacks to more than {most >> 20:,} MB: {advice}')
+            target.write(data)
 
 
 def limit_rosbags() -> None:
-    """Make rosbags unpack within these limits; it has none of its own, and no option for them."""
-    reader.zstd = _Limited
+    """Make rosbags unpack the chunks of MCAP within these limits; it has none of its own, and no option for them."""
     storage_mcap.DECOMPRESSORS.update(zstd=zstd_unpacked, lz4=lz4_unpacked)

@@ -17,9 +17,11 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
 
-from .bag_input import Bag, BagError, Entry
+from .bag_input import COMPRESSED_IMAGE, IMAGE, Bag, BagError
 from .bag_types import is_latched
 from .compat import share_directory
+from .image_survey import ImageSurvey
+from .own_results import OwnResults
 from .play_keys import Keys, Tempo
 
 log = logging.getLogger(__name__)
@@ -42,12 +44,16 @@ DELIVERY = 5.0
 
 _DEPTH = 20
 
+#: Messages of a latched topic at most that are kept for whoever comes late.
+_MOST_LATCHED = 1000
+
 
 def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, paused: bool = False,
-        wait_for: str | None = None) -> None:
+        wait_for: str | None = None, without_results: bool = False) -> bool:
     """Play until the end, or, in a loop, until interrupted; begin when somebody listens to `wait_for`.
 
-    Raises BagError.
+    without_results: leave out what an earlier run of this package found. False where messages are missing that
+    should be in the bag. Raises BagError.
     """
     with Bag(path) as bag:
         if start * 1e9 >= max(bag.end - bag.start, 1):
@@ -58,7 +64,7 @@ def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, p
         rclpy.init()
         try:
             with Keys() as keys:
-                player = Player(bag, Tempo(rate, paused), keys)
+                player = Player(bag, Tempo(rate, paused), keys, without_results)
                 player.wait(wait_for)
                 player.play(bag.start + int(start * 1e9), loop)
         except (KeyboardInterrupt, ExternalShutdownException):
@@ -68,27 +74,35 @@ def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, p
                 raise
         finally:
             rclpy.try_shutdown()
+        return not bag.incomplete
 
 
 class Player(Node):
     """Publishers for everything in a bag."""
 
-    def __init__(self, bag: Bag, tempo: Tempo, keys: Keys):
+    def __init__(self, bag: Bag, tempo: Tempo, keys: Keys, without_results: bool = False):
         super().__init__('hand4whole_player')
         self._bag, self._tempo, self._keys = bag, tempo, keys
         self._clock = self.create_publisher(Clock, CLOCK, QoSProfile(depth=10))
-        self._of_topic = {}
+        frames = _survey_cameras(bag)
+        self._own = OwnResults(bag.connections, frames) if without_results else None
+        self._of_topic, self._connections = {}, []
         for connection in bag.connections:
-            kind = _message_class(connection.msgtype)
-            if connection.topic == CLOCK or connection.topic in self._of_topic:
+            if connection.topic == CLOCK or self._own is not None and connection.topic in self._own.topics:
                 continue
+            kind = _message_class(connection.msgtype)
             if kind is None:
                 log.warning('%s is left out: its type %s is not installed here', connection.topic, connection.msgtype)
                 continue
+            if connection.topic in self._of_topic:
+                log.warning('%s is played as one type: its messages of type %s are left out', connection.topic,
+                            connection.msgtype)
+                continue
             self._of_topic[connection.topic] = self.create_publisher(kind, connection.topic, _profile(connection))
-        self._connections = [c for c in bag.connections if c.topic in self._of_topic]
-        if not self._connections:
-            raise BagError(f'{bag.path}: nothing in it can be played')
+            self._connections.append(connection)
+        if not any(connection.msgcount for connection in self._connections):
+            raise BagError(f'{bag.path}: nothing in it can be played'
+                           + ('' if any(c.msgcount for c in bag.connections) else ': it holds no messages at all'))
 
     def wait(self, topic: str | None) -> None:
         """Until somebody listens to this topic, and is ready; None: to any topic, but not for long."""
@@ -137,22 +151,13 @@ class Player(Node):
     def _once(self, start, bar):
         self._tempo.begin(start)
         self._tell(start)
-        for entry in self._latched(start):
+        for entry in self._bag.latched_before(start, self._connections):
             self._publish(entry)
         for entry in self._bag.messages(self._connections, start):
             if not self._until(entry.time, start, bar):
                 return
             self._publish(entry)
         self._show(bar, self._bag.end - start)
-
-    def _latched(self, start) -> list[Entry]:
-        """The last message of each latched topic before the start: who comes late still gets those."""
-        last = {}
-        chosen = [c for c in self._connections if is_latched(c)]
-        if start > self._bag.start:
-            for entry in self._bag.messages(chosen, stop=start):
-                last[entry.connection.topic] = entry
-        return list(last.values())
 
     def _until(self, when, start, bar):
         """Tell the time until it is `when`; False where ROS has been shut down."""
@@ -179,7 +184,10 @@ class Player(Node):
         self._clock.publish(Clock(clock=Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)))
 
     def _publish(self, entry):
-        self._of_topic[entry.connection.topic].publish(entry.data)
+        if self._own is not None:
+            entry = self._own.without(entry)
+        if entry is not None:
+            self._of_topic[entry.connection.topic].publish(entry.data)
 
     def _arrived(self):
         """Whoever listens has everything: what came after time has jumped back would be taken for new."""
@@ -191,6 +199,21 @@ class Player(Node):
                 pass
 
 
+def _survey_cameras(bag):
+    """Say of the cameras in a bag what makes their images hard to use; the frame_id of each."""
+    frames = []
+    for connection in bag.connections:
+        if connection.msgtype in (IMAGE, COMPRESSED_IMAGE) and connection.msgcount:
+            survey = ImageSurvey(bag, connection)
+            frames.append(survey.frame)
+            if survey.apart:
+                log.warning("%s; /clock tells the recorder's, so that to a node with use_sim_time they are not of now",
+                            survey.clocks())
+            if survey.cameras():
+                log.warning('%s: they are played as they are', survey.cameras())
+    return frames
+
+
 def _message_class(name):
     """The class of 'sensor_msgs/msg/Image', or None where it is not installed."""
     try:
@@ -200,7 +223,16 @@ def _message_class(name):
         return None
 
 
+def _latched_depth(connection):
+    """Messages that whoever comes late still gets: all, but of images no more than of other cameras."""
+    if connection.msgtype in (IMAGE, COMPRESSED_IMAGE):
+        return _DEPTH
+    return min(max(connection.msgcount, _DEPTH), _MOST_LATCHED)
+
+
 def _profile(connection):
-    """Reliable, which every subscription matches; latched where it was."""
-    durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched(connection) else DurabilityPolicy.VOLATILE
-    return QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
+    """Reliable, which every subscription matches; latched where it was, with room for all that it holds."""
+    if not is_latched(connection):
+        return QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+    return QoSProfile(depth=_latched_depth(connection),
+                      reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)

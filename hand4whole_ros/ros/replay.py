@@ -26,6 +26,9 @@ from ..replay.packing import unpack
 from ..replay.work_folder import WorkFolder
 from ..replay.workers import Here, Workers
 from . import topics
+from .bag_advice import describe, not_a_bag
+from .bag_error import unreadable
+from .bag_folder import check_file
 from .bag_input import BagError, Entry, fingerprint, is_bag
 from .bag_output import BagOutput, disk_full
 from .parameters import NodeParameters
@@ -62,6 +65,8 @@ class Report:
     images: int = 0
     with_people: int = 0
     late: int = 0
+    #: About images that the input should hold and does not.
+    missing: str | None = None
     #: Images that were left out, and why the first of each kind was.
     bad: int = 0
     failed: int = 0
@@ -76,20 +81,32 @@ class Report:
 
 def find_inputs(path: Path) -> list[Path]:
     """The bag or video itself, or those in a folder. Raises BagError."""
-    path = Path(path)
+    try:
+        return _inputs_at(Path(path))
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def _inputs_at(path):
     if not path.exists():
         raise BagError(f'{path}: no such bag, video or folder')
-    if is_bag(path) or _is_video(path):
+    if is_bag(path):
+        check_file(path)
+        return [path]
+    if _is_video(path):
         return [path]
     inside = sorted(p for p in path.iterdir() if is_bag(p) or _is_video(p)) if path.is_dir() else []
     if not inside:
+        what, step = describe(path)
+        if step:
+            raise BagError(not_a_bag(path))
         raise BagError(f'{path}: neither a rosbag2 bag (a folder with metadata.yaml, .mcap, .db3) nor a video '
-                       f'({" ".join(sources.VIDEO_SUFFIXES)}), nor a folder of them')
+                       f'({" ".join(sources.VIDEO_SUFFIXES)}), nor a folder of them, but {what}')
     return inside
 
 
 def _is_video(path):
-    return path.is_file() and path.suffix.lower() in sources.VIDEO_SUFFIXES
+    return path.is_file() and path.suffix.lower() in sources.VIDEO_SUFFIXES and not is_bag(path)
 
 
 class Replay:
@@ -164,7 +181,7 @@ class Replay:
         if source.left_out:
             log.info('left out, as the new bag has its own: %s', ', '.join(source.left_out))
         sayings = Sayings(self._estimator.body, self._estimator.name, self._parameters, self._outputs.markers,
-                          overlays)
+                          overlays, source.two_clocks)
         with BagOutput(folder.new, self._outputs.storage, source.connections, sayings.types,
                        (topics.absolute(topics.SKELETON),), json.dumps(self._about(path))) as bag:
             work = _Pass(source, journal, self._workers, sayings, bag, self._job)
@@ -207,8 +224,12 @@ class _Pass:
                 self.report.images += 1
                 if image.number == 0:
                     self._say_first(entry.time)
-                for ready in order.put(picture.stamp, image):
-                    self._begin(ready, progress)
+                if picture.rejection is not None:
+                    image.said = []
+                    self.report.leave_out('bad', image.number, picture.rejection)
+                else:
+                    for ready in order.put(picture.stamp, image):
+                        self._begin(ready, progress)
             self._entries.append((entry, image))
             self._write()
         for ready in order.rest():
@@ -216,6 +237,7 @@ class _Pass:
         while self._begun:
             self._finish(progress)
         self._write()
+        self.report.missing = self._source.missing
         if not self.report.images:
             raise BagError('there is no image in what was chosen of the input')
         if self.report.failed == self.report.images:

@@ -23,14 +23,15 @@ log = logging.getLogger(__name__)
 
 
 def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorConfig], Estimator] | None = None) -> int:
-    """The exit code: 0 all is done, 1 the estimator failed on images, 2 images could not be used.
+    """The exit code: 0 all is done, 1 the estimator failed on images, 2 images are missing or could not be used.
 
     Raises BagError and WorkFolderError, which are ValueError, for what is wrong with input and output.
     """
     found = replay.find_inputs(args.input)
     several = found != [args.input]
     make = FrameWorkMaker(create or estimators.create, config, torch.get_num_threads())
-    inputs = InputOptions(args.image_topic, args.camera_info_topic, args.focal, args.start, args.duration)
+    inputs = InputOptions(args.image_topic, args.camera_info_topic, args.frame_id, args.focal, args.start,
+                          args.duration)
     outputs = replay.OutputOptions(args.markers, args.overlay, args.storage)
     if not several and args.output.exists() and not args.force:
         # Before the estimator is loaded.
@@ -82,4 +83,6 @@ def _one(work: replay.Replay, path: Path, output: Path, several: bool, force: bo
         count = getattr(report, kind)
         if count:
             log.warning('%d images %s%s', count, said, f'; {report.reasons[kind]}' if kind in report.reasons else '')
-    return 1 if report.failed else 2 if report.bad else 0
+    if report.missing:
+        log.warning('%s', report.missing)
+    return 1 if report.failed else 2 if report.bad or report.missing else 0

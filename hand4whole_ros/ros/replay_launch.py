@@ -13,7 +13,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
 from . import topics
-from .bag_input import COMPRESSED_IMAGE, Bag, camera_info_of, choose_images
+from .bag_input import COMPRESSED_IMAGE, Bag, BagError, camera_info_of, choose_images
 from .launch_arguments import ARGUMENTS as OF_THE_NODE
 from .launch_arguments import LaunchArgument
 from .received import NAMELESS_FRAME
@@ -63,7 +63,9 @@ def plan(values: dict[str, str]) -> ReplayPlan:
     with Bag(path) as bag:
         images = choose_images(bag, values['image_topic'] or None)
         info = camera_info_of(bag, images.topic, values['camera_info_topic'] or None)
-        first = next(bag.messages([images]))
+        first = next(bag.messages([images]), None)
+    if first is None:
+        raise BagError(f'{path}: no image on {images.topic} can be read')
     compressed = images.msgtype == COMPRESSED_IMAGE
     header = deserialize_message(first.data, CompressedImage if compressed else Image).header
     node = {argument.name: values[argument.name] for argument in OF_THE_NODE if argument.name not in _DECIDED}

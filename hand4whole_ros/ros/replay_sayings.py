@@ -24,8 +24,13 @@ class Sayings:
     """What the node would say. The image's own time stands where the node has that of its work."""
 
     def __init__(self, body: BodyModel, estimator_name: str, parameters: NodeParameters, markers: bool = False,
-                 overlays: Journal | None = None):
-        """overlays: keeps the pictures drawn, each some tenths of a second of work; None: none are wanted."""
+                 overlays: Journal | None = None, two_clocks: bool = False):
+        """overlays: keeps the pictures drawn, each some tenths of a second of work; None: none are wanted.
+
+        two_clocks: the times of arrival are not of the clock that stamps the images, and are not published: they would
+        only seem to say how old an image was.
+        """
+        self._two_clocks = two_clocks
         self._body, self._parameters = body, parameters
         self._following = Following(body, parameters)
         self._poses = PoseMessages(estimator_name)
@@ -59,7 +64,7 @@ class Sayings:
             self._poses.reset()
             self._pictures.reset_markers()
         people, operator = self._following.update(seen['people'], seen['stamp'], self._parameters)
-        received = messages.time(item.received)
+        received = messages.time(0 if self._two_clocks else item.received)
         result = Result(messages.header(messages.time(seen['stamp']), seen['frame_id']), np.zeros((0, 0, 3), np.uint8),
                         seen['intrinsics'], people, operator, messages.Timing(received, received, 0.0))
         said = list(self._poses.of(result, self._parameters.publish_tf))

@@ -32,6 +32,7 @@ class VideoInput:
 
     image_topic, rectified = IMAGE, False
     left_out: list[str] = []
+    missing, two_clocks = None, False
 
     def __init__(self, path: Path, options: InputOptions):
         (self._source,) = sources.find([path])

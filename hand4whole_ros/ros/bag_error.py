@@ -1,0 +1,56 @@
+"""The one exception of bags, and the line it shows."""
+
+from __future__ import annotations
+
+import errno
+import shlex
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class BagError(ValueError):
+    """A bag cannot be used; the message is the one line to show, whatever was in paths and names."""
+
+    def __init__(self, text: str):
+        super().__init__(one_line(text))
+
+
+def one_line(text: str) -> str:
+    """Text that every terminal takes: what ends a line, rings a bell or is no UTF-8 is replaced."""
+    text = text.encode('utf-8', 'backslashreplace').decode()
+    return ''.join('?' if unicodedata.category(letter) in ('Cc', 'Zl', 'Zp') else letter for letter in text)
+
+
+def unreadable(path: Path, error: Exception) -> BagError:
+    """What any library of bags raises while it reads a file, as the line that names file, reason and next command."""
+    if isinstance(error, BagError):
+        text = str(error)
+        return error if text.startswith(f'{path}: ') else BagError(f'{path}: {text}')
+    if isinstance(error, MemoryError):
+        return BagError(f'{path}: a part of it has, or claims to have, more bytes than there is memory')
+    text = ' '.join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None:
+        room = '; TMPDIR names another place to unpack to' if error.errno == errno.ENOSPC else ''
+        return BagError(f'{path}: cannot be read: {error.strerror}{room}')
+    return BagError(f'{path}: damaged or cut off while it was recorded: {text[:300]}; {repair(path)}')
+
+
+def repair(path: Path) -> str:
+    """The command that saves what can be saved of a damaged file."""
+    if path.suffix == '.db3':
+        return f'try `sqlite3 {quoted(path)} .recover | sqlite3 {quoted(path.stem)}_recovered.db3`'
+    if path.suffix == '.mcap':
+        return f'try `mcap recover {quoted(path)} -o {quoted(path.stem)}_recovered.mcap`'
+    return 'copy it again from where it was recorded'
+
+
+def quoted(path: Path | str) -> str:
+    """A path as a shell takes it."""
+    return shlex.quote(str(path))
+
+
+def some_of(names: Iterable[str], most: int = 5) -> str:
+    """A list of names, the first ones of many."""
+    names = [name[:200] for name in names]
+    return ', '.join(names[:most]) + (f' and {len(names) - most} more' if len(names) > most else '')
