@@ -87,12 +87,6 @@ def test_ten_and_twelve_bits_in_sixteen_with_a_hot_pixel(encoding, pixels, depth
     assert np.abs(out.astype(int) - expected).mean() < 6
 
 
-@pytest.mark.parametrize('encoding, pixels', [('32FC3', bgr(SMOOTH)), ('32FC4', with_alpha(bgr(SMOOTH)))])
-def test_floats_of_several_channels(encoding, pixels):
-    out = images.decode(message((pixels / 255).astype(np.float32), encoding))
-    assert np.abs(out.astype(int) - SMOOTH).mean() < 6
-
-
 def test_the_stretch_takes_milliseconds():
     """A machine five times as slow has them, too."""
     msg = message(RNG.integers(0, 4096, (720, 1280), dtype=np.uint16), 'mono16')
