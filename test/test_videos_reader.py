@@ -2,6 +2,7 @@
 
 import io
 import os
+import random
 
 import numpy as np
 import pytest
@@ -263,3 +264,25 @@ def test_a_disk_that_fails_in_the_middle(tmp_path, caplog, monkeypatch):
     images, _, video = read(path)
     assert 10 < len(images) < 40 and abs(video.losses.missing - (50 - len(images))) <= 1
     assert caplog.text.count('cannot be read any further: Input/output error') == 1
+
+
+@pytest.mark.parametrize('name, options', KINDS)
+def test_random_damage_is_frames_or_one_line(tmp_path, name, options, capfd):
+    chance = random.Random(name)
+    whole = maker.write(tmp_path / name, maker.numbered(12), **options).read_bytes()
+    path = tmp_path / f'broken{name[-5:]}'
+    for _ in range(25):
+        data = bytearray(whole)
+        if chance.random() < 0.3:
+            del data[chance.randrange(len(data)):]
+        for _ in range(chance.randrange(1, 20) if data else 0):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        path.write_bytes(data)
+        try:
+            images, stamps, video = read(path)
+        except VideoError as error:
+            assert str(path) in str(error) and '\n' not in str(error)
+        else:
+            assert all(later > earlier for earlier, later in zip(stamps, stamps[1:])) and video.losses.missing >= 0
+            assert all(image.dtype == np.uint8 and image.shape[2] == 3 for image in images)
+    assert capfd.readouterr().err == ''

@@ -5,6 +5,9 @@ from __future__ import annotations
 import av
 import av.logging
 
+if int(av.__version__.partition('.')[0]) < 17:    # as Debian and Ubuntu have it
+    raise ImportError(f"PyAV {av.__version__} is too old for videos: pip install 'av>=17'")
+
 # FFmpeg's chatter stays away from stderr, while errors that it logs are counted: see reader.
 av.logging.set_level(av.logging.PANIC)
 

@@ -10,6 +10,8 @@ from av.video.stream import VideoStream
 _ONE_PICTURE_EACH = ('h264', 'hevc', 'vp8', 'vp9', 'av1', 'libdav1d', 'mjpeg', 'ffv1', 'prores', 'png')
 #: A shorter gap between two frames is none, intervals.
 _GAP = 1.5
+#: A header that announces more than this after the last frame is nonsense, s.
+_LONGEST = 7 * 86_400
 #: An end that comes by less too early is rounding, intervals.
 _EARLY = 2.0
 
@@ -110,7 +112,8 @@ class Losses:
                      if entry.size > 0 and not entry.is_discard]
             missing = max(len(times) - self._delivered, 0)
             if self._is_avi:    # Its table is at its end and may be missing; its header has the number of frames.
-                self._cut = max(missing, self._stream.frames - self._last_decoded - 1)
+                announced = self._stream.frames - self._last_decoded - 1
+                self._cut = max(missing, announced if announced * self._interval < _LONGEST else 0)
             else:
                 self._cut = min(missing, sum(time > self._last_decoded for time in times))
                 self._gaps = missing - self._cut

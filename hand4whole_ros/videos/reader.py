@@ -219,6 +219,8 @@ class VideoReader:
                     yield packet
                     self._complains()
                 break
+            except IndexError:      # PyAV at the end of a file in which streams appeared on the way
+                break
             except (av.FFmpegError, OSError) as error:
                 failures += 1
                 trouble = error
