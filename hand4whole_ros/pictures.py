@@ -53,9 +53,9 @@ def decode(data: bytes, name: str = 'picture', upright: bool = True,
     The size is read from the header first, so that a header announcing an enormous picture costs nothing. Raises
     PictureError.
     """
-    pixels, turn = _decode(data, name, formats)
+    pixels, tag = _decode(data, name, formats)
     image = to_rgb(pixels)
-    return turn.apply(image) if upright else image
+    return tag.apply(image) if upright else image
 
 
 def decode_stored(data: bytes, name: str = 'picture', formats: tuple[str, ...] = FORMATS) -> np.ndarray:
@@ -71,13 +71,13 @@ def to_rgb(pixels: np.ndarray) -> np.ndarray:
 
 def _decode(data, name, formats):
     """Pixels as they are stored, and how to turn them."""
-    size, turn = _header(data, name, formats)
+    size, tag = _header(data, name, formats)
     check_size(*size, name)
     if data.startswith(_PNG):
         data, exif = _only_pixels(data, name)
-        turn = _exif_orientation(exif)
+        tag = _exif_orientation(exif)
     elif data.startswith(_TIFF):
-        data = _unturned(data)
+        data = _without_orientation(data)
     # OpenCV knows the tags of some formats only, and has its own mind about those of TIFF.
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
@@ -86,7 +86,7 @@ def _decode(data, name, formats):
         pixels = None
     if pixels is None:
         raise PictureError(name + _DAMAGED)
-    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), turn
+    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), tag
 
 
 _DAMAGED = ': a damaged picture: its data end or break before the size they promise'
@@ -111,7 +111,7 @@ def _only_pixels(png, name):
     return b''.join(parts), exif
 
 
-def _unturned(tiff):
+def _without_orientation(tiff):
     """The TIFF with its orientation tag, where it has one, set to upright."""
     order, big = ('<' if tiff[:2] == b'II' else '>'), tiff[2:4] in (b'+\0', b'\0+')    # 43: BigTIFF
     first, count, entry = ('Q', 'Q', 20) if big else ('I', 'H', 12)

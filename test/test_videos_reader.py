@@ -35,7 +35,7 @@ STORED = {(1, 0, 0, 1): UPRIGHT, (0, 1, -1, 0): np.rot90(UPRIGHT), (-1, 0, 0, -1
 
 @pytest.mark.parametrize('matrix', STORED)
 def test_phones_are_held_in_eight_ways(tmp_path, matrix):
-    path = maker.turn(maker.write(tmp_path / 'phone.mp4', [STORED[matrix]] * 3), *matrix)
+    path = maker.set_display_matrix(maker.write(tmp_path / 'phone.mp4', [STORED[matrix]] * 3), *matrix)
     images, _, _ = read(path)
     assert len(images) == 3
     for image in images:
@@ -43,7 +43,7 @@ def test_phones_are_held_in_eight_ways(tmp_path, matrix):
 
 
 def test_a_phone_that_is_held_askew_is_taken_for_the_nearest_quarter(tmp_path):
-    path = maker.turn(maker.write(tmp_path / 'phone.mp4', [np.rot90(UPRIGHT)]), 0, 1, -1, 0)
+    path = maker.set_display_matrix(maker.write(tmp_path / 'phone.mp4', [np.rot90(UPRIGHT)]), 0, 1, -1, 0)
     data = path.read_bytes()
     one = (1 << 16).to_bytes(4, 'big')
     path.write_bytes(data.replace(bytes(4) + one + bytes(4) + (-(1 << 16)).to_bytes(4, 'big', signed=True),
@@ -60,7 +60,7 @@ def test_pixels_that_are_not_square(tmp_path, aspect, width):
 
 def test_pixels_that_are_not_square_of_a_phone_on_its_side(tmp_path):
     path = maker.write(tmp_path / 'dv.mp4', [np.rot90(UPRIGHT)], aspect='2')
-    images, _, _ = read(maker.turn(path, 0, 1, -1, 0))
+    images, _, _ = read(maker.set_display_matrix(path, 0, 1, -1, 0))
     assert images[0].shape == (320 - 80, 160, 3)
 
 

@@ -95,7 +95,7 @@ def without_end(data):
     return Sink()
 
 
-def turn(path, a, b, c, d):
+def set_display_matrix(path, a, b, c, d):
     """Sets the display matrix in an .mp4: where a stored pixel (x, y) goes is (a x + c y, b x + d y), in units."""
     data = bytearray(path.read_bytes())
     at = data.index(b'tkhd') + 4

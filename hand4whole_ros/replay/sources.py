@@ -68,8 +68,8 @@ class Source:
             return
         count = 0
         with video:
-            for count, picture in enumerate(video.frames(), 1):
-                yield Frame(f'{self.name}#{count - 1:06d}', picture.image, picture.stamp, picture.duration)
+            for count, frame in enumerate(video.frames(), 1):
+                yield Frame(f'{self.name}#{count - 1:06d}', frame.image, frame.stamp, frame.duration)
         missing, reason = video.losses.missing, video.losses.reason
         if not count:
             yield Frame(self.name, error=f'{self.path}: no video that can be decoded'

@@ -7,7 +7,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 #: Codecs of which every packet is a picture. Others have packets that only say "the same once more".
-_ONE_PICTURE_EACH = ('h264', 'hevc', 'vp8', 'vp9', 'av1', 'libdav1d', 'mjpeg', 'ffv1', 'prores', 'png')
+_ONE_FRAME_EACH = ('h264', 'hevc', 'vp8', 'vp9', 'av1', 'libdav1d', 'mjpeg', 'ffv1', 'prores', 'png')
 #: A shorter gap between two frames is none, intervals.
 _GAP = 1.5
 #: A header that announces more than this after the last frame is nonsense, s.
@@ -31,7 +31,7 @@ class Losses:
         self._stream, self._interval = stream, interval
         self._codec = stream.codec_context.name
         #: Whether every packet should become a picture.
-        self.one_picture_each = self._codec in _ONE_PICTURE_EACH
+        self.one_frame_each = self._codec in _ONE_FRAME_EACH
         self._is_avi = stream.container.format.name == 'avi'
         #: Whether the container has a table of all frames.
         self._listed = self._is_avi or 'mp4' in stream.container.format.name
@@ -39,7 +39,7 @@ class Losses:
         self._last_decoded = -1     # time of the last one, ticks
         self._expected = 0          # pictures that those packets should become
         self._early: list[int] = []     # when packets before the first picture are shown
-        self._pictures = 0          # that they became
+        self._decoded = 0          # that they became
         self._refused = 0           # packets that the decoder does not take, pictures that it calls damaged
         self._gaps = self._cut = 0  # frames
         self._last: float | None = None     # latest of a packet, s
@@ -49,8 +49,8 @@ class Losses:
     def missing(self) -> int:
         """Frames that are missing until now."""
         lost = self._refused
-        if self.one_picture_each:
-            lost = max(lost, self._expected - self._pictures)
+        if self.one_frame_each:
+            lost = max(lost, self._expected - self._decoded)
         return lost + self._gaps + self._cut
 
     @property
@@ -87,22 +87,22 @@ class Losses:
         if self._codec == 'vp8' and not memoryview(packet)[0] & 0x10:    # never shown, others refer to it
             return
         self._expected += 1
-        if not self._pictures and packet.pts is not None:
+        if not self._decoded and packet.pts is not None:
             self._early.append(packet.pts)
 
     def refused(self) -> None:
         """The decoder takes a packet for damaged, or what became of it."""
         self._refused += 1
 
-    def picture(self, frame: VideoFrame) -> None:
+    def decoded(self, frame: VideoFrame) -> None:
         """A good one."""
-        if not self._pictures and not self._refused and frame.pts is not None:
+        if not self._decoded and not self._refused and frame.pts is not None:
             # A recording that begins between key frames: what refers to those before them was never in it.
             self._expected -= sum(time < frame.pts for time in self._early)
         self._early.clear()
-        self._pictures += 1
+        self._decoded += 1
         if frame.interlaced_frame:      # its two halves may have come in packets of their own
-            self.one_picture_each = False
+            self.one_frame_each = False
 
     def end(self, after_damage: bool) -> None:
         """Nothing follows. after_damage: the container ends where it should not."""

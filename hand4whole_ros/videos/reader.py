@@ -30,18 +30,18 @@ log = logging.getLogger(__name__)
 _CONTAINERS = ('mov', 'matroska', 'avi', 'mpegts', 'mpeg', 'h264', 'hevc', 'm4v', 'mjpeg', 'ivf', 'flv', 'asf', 'ogg',
                'mxf')
 #: Failures in a row after which reading is given up.
-_MOST_FAILURES = 20
+_MAX_FAILURES = 20
 #: Codecs of which every packet is a picture of its own, which is there at once.
-_ALONE = ('mjpeg', 'ffv1', 'png', 'prores')
-#: Pixels are not stretched further than this; a video that asks for more is wrong about it.
-_MOST_STRETCH = 8
+_INTRA_ONLY = ('mjpeg', 'ffv1', 'png', 'prores')
+#: Width of a pixel over its height at most, or the other way round; a video that claims more is wrong about it.
+_MAX_ASPECT = 8
 #: Pixel formats of FFmpeg with 16 bits that say nothing of what is white -> the one to take them as.
-_WIDE = {**dict.fromkeys(('gray16le', 'gray16be', 'ya16le', 'ya16be'), 'gray16le'),
+_SIXTEEN_BITS = {**dict.fromkeys(('gray16le', 'gray16be', 'ya16le', 'ya16be'), 'gray16le'),
          **dict.fromkeys(('rgb48le', 'rgb48be', 'bgr48le', 'bgr48be', 'rgba64le', 'rgba64be', 'bgra64le', 'bgra64be',
                           'gbrp16le', 'gbrp16be', 'gbrap16le', 'gbrap16be'), 'rgb48le')}
 
 
-class TimedPicture(NamedTuple):
+class TimedFrame(NamedTuple):
     """A frame."""
 
     image: np.ndarray       # (H, W, 3) uint8 RGB
@@ -91,8 +91,8 @@ class VideoReader:
             raise VideoError(f'{path}: cannot be read: {error.strerror}') from None
         try:
             self._container = self._open()
-            self._stream = self._choose()
-            self._prepare()
+            self._stream = self._select_stream()
+            self._configure_decoder()
         except BaseException:
             self._file.close()
             raise
@@ -105,10 +105,10 @@ class VideoReader:
         self._ticks: int | None = None              # time of the last picture
         self._decoding: deque[int | None] = deque()     # those of packets that are no pictures yet
         self._errors = 0        # that FFmpeg has logged
-        self._doubtful = 0      # packets with which the decoder had trouble
+        self._error_packets = 0      # packets with which the decoder had trouble
         #: Whether such a packet is a damaged picture, and not another one. Some cameras write packets that a decoder
         #: complains of, every time.
-        self._trouble_is_damage = stream.codec_context.name in _ALONE
+        self._error_means_damage = stream.codec_context.name in _INTRA_ONLY
 
     def __enter__(self) -> VideoReader:
         return self
@@ -130,25 +130,28 @@ class VideoReader:
         seconds = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) * 1e-6
         return max(round(seconds * self.rate), 1)
 
-    def frames(self) -> Iterator[TimedPicture]:
+    def frames(self) -> Iterator[TimedFrame]:
         """Every frame that can be decoded, in the order of display; once. `losses` counts the others."""
-        if self._stretch is None:
+        if self._pixel_aspect is None:
             log.warning('%s: its pixels claim to be %s times as wide as they are high: taken for squares', self._path,
                         self._stream.sample_aspect_ratio)
+        unusable = ''
         for packet in self._packets():
             for frame, time in self._decoded(packet):
                 try:
-                    image = self._picture(frame)
+                    image = self._to_image(frame)
                 except (av.FFmpegError, ValueError) as error:   # Its size or format has changed on the way.
-                    log.warning('%s: a frame is left out: %s', self._path, error)
+                    unusable = unusable or str(error)
                     self.losses.refused()
                     continue
-                self.losses.picture(frame)
+                self.losses.decoded(frame)
                 duration = max(float((frame.duration or 0) * (self._stream.time_base or 0)), 0.0)
-                yield TimedPicture(image, self._times.stamp(time), duration)
-        if self._doubtful:
+                yield TimedFrame(image, self._times.stamp(time), duration)
+        if unusable:
+            log.warning('%s: frames are left out, the first because: %s', self._path, unusable)
+        if self._error_packets:
             log.warning('%s: the decoder had trouble with %d packets: pictures there may be wrong', self._path,
-                        self._doubtful)
+                        self._error_packets)
         if self._times.untimed:
             log.warning('%s: %d frames have no time: they are taken for 1/%g s apart', self._path,
                         self._times.untimed, round(self.rate, 3))
@@ -164,19 +167,19 @@ class VideoReader:
         try:
             return av.open(self._file, options=options)
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise VideoError(f'{self._path}: no video that can be decoded{_why(error)}') from None
+            raise VideoError(f'{self._path}: no video that can be decoded{_open_hint(error)}') from None
 
-    def _choose(self):
+    def _select_stream(self):
         """The best of its video streams; the picture of an album, or thumbnails, are none."""
-        no_film = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-        films = [stream for stream in self._container.streams.video if not stream.disposition & no_film]
-        if not films:
+        not_video = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+        candidates = [stream for stream in self._container.streams.video if not stream.disposition & not_video]
+        if not candidates:
             kinds = sorted({stream.type for stream in self._container.streams})
             raise VideoError(f'{self._path}: no video in it' + (f", only {', '.join(kinds)}" if kinds else ''))
         best = self._container.streams.best('video')
-        return best if best in films else films[0]
+        return best if best in candidates else candidates[0]
 
-    def _prepare(self):
+    def _configure_decoder(self):
         """The decoder, and how its pictures are to be shown."""
         stream, name = self._stream, str(self._path)
         context = stream.codec_context
@@ -185,29 +188,29 @@ class VideoReader:
         if not (context.width and context.height):
             raise VideoError(f'{name}: no video that can be decoded: its pictures have no size, or one beyond '
                              f'{pictures.MAX_PIXELS / 1e6:.0f} million pixels')
-        self._stretch = _stretch(stream.sample_aspect_ratio)
+        self._pixel_aspect = _pixel_aspect(stream.sample_aspect_ratio)
         try:
             pictures.check_size(context.width, context.height, name)
-            pictures.check_size(self._shown_width(context.width), context.height, name)
+            pictures.check_size(self._display_width(context.width), context.height, name)
         except PictureError as error:
             raise VideoError(str(error)) from None
         context.options = {**context.options, 'max_pixels': str(pictures.MAX_PIXELS)}
         context.thread_count = 1
 
-    def _shown_width(self, width):
-        return max(round(width * (self._stretch or 1)), 1)
+    def _display_width(self, width):
+        return max(round(width * (self._pixel_aspect or 1)), 1)
 
     # Reading
 
     def _packets(self) -> Iterator[Packet | None]:
         """Those of the video, and None at the end."""
         failures, damage, kind = 0, False, self._container.format.name
-        while failures < _MOST_FAILURES:
+        while failures < _MAX_FAILURES:
             try:
-                self._complains()
+                self._new_errors()
                 for packet in self._container.demux():
                     failures = 0
-                    damage |= packet.is_corrupt or self._complains(kind)
+                    damage |= packet.is_corrupt or self._new_errors(kind)
                     if not packet.size:     # the end, or a frame that is the one before once more
                         continue
                     if packet.stream is not self._stream:
@@ -217,7 +220,7 @@ class VideoReader:
                     damage = False
                     self._decoding.append(packet.dts)
                     yield packet
-                    self._complains()
+                    self._new_errors()
                 break
             except IndexError:      # PyAV at the end of a file in which streams appeared on the way
                 break
@@ -228,17 +231,17 @@ class VideoReader:
             log.warning('%s: cannot be read any further: %s', self._path, trouble)
         if self._file.trouble is not None:
             log.warning('%s: cannot be read any further: %s', self._path, self._file.trouble.strerror)
-        self.losses.end(damage or self._complains(kind) or self._file.trouble is not None)
+        self.losses.end(damage or self._new_errors(kind) or self._file.trouble is not None)
         yield None
 
-    def _complains(self, who: str | None = None) -> bool:
+    def _new_errors(self, who: str | None = None) -> bool:
         """Whether FFmpeg, or that part of it, has logged an error since the last time that this was asked."""
         before, (self._errors, last) = self._errors, av.logging.get_last_error()
         return self._errors != before and (who is None or last[1] == who)
 
     def _decoded(self, packet):
         """Good frames that a packet leads to, and their times; None: those that are still in the decoder."""
-        self._complains()
+        self._new_errors()
         try:
             frames = self._stream.codec_context.decode(packet)
         except av.EOFError:
@@ -248,12 +251,13 @@ class VideoReader:
             if self._decoding:
                 self._decoding.pop()
             return
-        trouble = self._complains()
-        self._trouble_is_damage &= not (trouble and self._has_times is None)
-        self._doubtful += trouble and not self._trouble_is_damage and not any(frame.is_corrupt for frame in frames)
-        for frame in frames:
+        trouble = self._new_errors()
+        self._error_means_damage &= not (trouble and self._has_times is None)
+        damaged = [frame.is_corrupt or trouble and self._error_means_damage for frame in frames]
+        self._error_packets += trouble and not self._error_means_damage and not any(damaged)
+        for frame, is_damaged in zip(frames, damaged):
             time = self._time(frame)
-            if frame.is_corrupt or trouble and self._trouble_is_damage:
+            if is_damaged:
                 self.losses.refused()
             else:
                 yield frame, time
@@ -267,19 +271,18 @@ class VideoReader:
         earliest = self._decoding.popleft() if self._decoding else None
         if self._has_times:
             ticks = frame.pts
-        elif self.losses.one_picture_each:
+        elif self.losses.one_frame_each:
             ticks = earliest
         else:   # The time of the packet that pushed it out of the decoder; nothing has pushed the last ones.
             ticks = self._ticks + 1 if frame.dts is None and self._ticks is not None else frame.dts
         self._ticks = ticks
         return None if ticks is None or not self._stream.time_base else float(ticks * self._stream.time_base)
 
-    def _picture(self, frame) -> np.ndarray:
+    def _to_image(self, frame) -> np.ndarray:
         """(H, W, 3) uint8 RGB as it is to be shown."""
-        name = str(self._path)
-        width = self._shown_width(frame.width)
-        pictures.check_size(width, frame.height, name)
-        wide = _WIDE.get(frame.format.name)
+        width = self._display_width(frame.width)
+        pictures.check_size(width, frame.height, 'it')
+        wide = _SIXTEEN_BITS.get(frame.format.name)
         pixels = frame.to_ndarray(format=wide or 'rgb24', threads=1)
         image = pictures.to_rgb(pixels) if wide else pixels
         if width != frame.width:
@@ -287,19 +290,19 @@ class VideoReader:
         return _orientation(frame).apply(image)
 
 
-def _why(error):
+def _open_hint(error):
     """The end of a line about a file that cannot be opened."""
     if 'moov atom not found' in str(getattr(error, 'log', '')):
         return ': its table of frames (moov) is missing: it was cut off, or its recording was not ended properly'
     return ''
 
 
-def _stretch(ratio):
+def _pixel_aspect(ratio):
     """How much wider than stored pixels are shown; None where it cannot be."""
     if not ratio:
         return 1.0
-    stretch = float(ratio)
-    return stretch if 1 / _MOST_STRETCH <= stretch <= _MOST_STRETCH else None
+    aspect = float(ratio)
+    return aspect if 1 / _MAX_ASPECT <= aspect <= _MAX_ASPECT else None
 
 
 def _orientation(frame: VideoFrame) -> Orientation:

@@ -48,7 +48,7 @@ class FrameTimes:
             self.untimed += 1
             self._stamp = following
         elif self._time is None:
-            self._begin(time, following)
+            self._restart(time, following)
         elif self._time < time <= self._time + _LONGEST_GAP:
             self._time = time
             # Rounded, for 3.3 s less 3 s is less than 0.3 s to a machine.
@@ -58,8 +58,8 @@ class FrameTimes:
             if self._time - 3 * self._interval <= time <= self._time:
                 self._stamp = following
             else:
-                self._begin(time, following)
+                self._restart(time, following)
         return self._stamp
 
-    def _begin(self, time, stamp):
+    def _restart(self, time, stamp):
         self._time, self._stamp, self._offset = time, stamp, stamp - time

@@ -65,7 +65,7 @@ class VideoWriter:
         if self._waiting is not None:
             self._encode_waiting()
         if self._container is not None:
-            with self._last_failure():
+            with self._aborting_on_error():
                 self._mux(self._stream.encode(None))
                 self._container.close()
         if self._file is not None:
@@ -75,9 +75,9 @@ class VideoWriter:
     def _encode_waiting(self):
         """Now that it is known for how long it is shown."""
         (image, time), self._waiting = self._waiting, None
-        with self._last_failure():
+        with self._aborting_on_error():
             if self._stream is None:
-                self._begin(image)
+                self._open_output(image)
             width, height = self._size
             if image.shape[0] - height in (0, 1) and image.shape[1] - width in (0, 1):
                 image = image[:height, :width]
@@ -88,7 +88,7 @@ class VideoWriter:
             self._durations[time] = self._step
             self._mux(self._stream.encode(frame))
 
-    def _begin(self, image: np.ndarray) -> None:
+    def _open_output(self, image: np.ndarray) -> None:
         """Of the first picture's size, in pairs of rows and columns, which share their colours."""
         self._size = tuple(max(side - side % 2, 2) for side in image.shape[1::-1])
         self._file = open(self._path, 'wb', buffering=0)
@@ -115,7 +115,7 @@ class VideoWriter:
             self._container.mux(packet)
 
     @contextmanager
-    def _last_failure(self) -> Iterator[None]:
+    def _aborting_on_error(self) -> Iterator[None]:
         """What fails within is the end: nothing is written after it."""
         try:
             yield
