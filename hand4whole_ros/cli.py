@@ -77,9 +77,9 @@ def _estimate(args):
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(error) from None
     from .replay import estimate
-    unreadable = estimate.run(
+    report = estimate.run(
         found, lambda static: create_estimator(args, static_images=static), args.focal, args.json, args.overlay)
-    return WRONG_INPUT if unreadable else DONE
+    return FAILED if report.missing else WRONG_INPUT if report.unreadable else DONE
 
 
 def _add_replay(commands):

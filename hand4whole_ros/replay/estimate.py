@@ -6,9 +6,9 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 from tqdm import tqdm
 
 from .. import pictures
@@ -22,9 +22,17 @@ from .sources import Source
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class Report:
+    """What could not be estimated."""
+
+    unreadable: int = 0     # pictures and videos
+    missing: int = 0        # frames of videos that are damaged or cut
+
+
 def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float | None,
-        json_path: Path | None, overlay_folder: Path | None) -> int:
-    """Estimate every frame of `sources`, in order; returns how many could not be read.
+        json_path: Path | None, overlay_folder: Path | None) -> Report:
+    """Estimate every frame of `sources`, in order.
 
     `create(static_images)` makes the estimator: one for the pictures, which have nothing to do with
     each other, and one for the videos, whose frames follow one another. `focal` in pixels; None
@@ -32,7 +40,7 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
     """
     if focal is None:
         log.info('no --focal: a field of view of 60 degrees is assumed')
-    people, unreadable = {}, 0
+    people, report = {}, Report()
     total = sum(len(source) for source in sources)
     with tqdm(total=total, unit='frame', desc='estimating') as progress:
         for static in (True, False):
@@ -42,7 +50,7 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
             estimator = create(static)
             try:
                 for source in chosen:
-                    unreadable += _run_one(source, estimator, focal, people, overlay_folder, progress)
+                    _run_one(source, estimator, focal, people, overlay_folder, progress, report)
             finally:
                 estimator.close()
     if json_path is not None:
@@ -51,47 +59,44 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
         part.write_text(json.dumps(people))
         part.replace(json_path)
     found = sum(len(row) for row in people.values())
-    log.info('%d people in %d frames%s', found, len(people),
-             f'; {unreadable} could not be read' if unreadable else '')
-    return unreadable
+    log.info('%d people in %d frames%s%s', found, len(people),
+             f'; {report.unreadable} could not be read' if report.unreadable else '',
+             f'; {report.missing} are missing' if report.missing else '')
+    return report
 
 
-def _run_one(source, estimator, focal, people, overlay_folder, progress):
-    """All frames of one source into `people` and `overlay_folder`; returns how many were unreadable."""
-    unreadable, video = 0, None
+def _run_one(source, estimator, focal, people, overlay_folder, progress, report):
+    """All frames of one source into `people` and `overlay_folder`."""
+    video = None
     overlay = Overlay(estimator.body) if overlay_folder is not None else None
     tracker = Tracker(estimator.body) if source.is_video else None
     estimator.reset()
-    for frame in source.frames():
-        progress.update(1)
-        if frame.error is not None:
-            progress.write(frame.error, file=sys.stderr)
-            unreadable += 1
-            continue
-        height, width = frame.image.shape[:2]
-        intrinsics = (Intrinsics.from_fov(width, height) if focal is None
-                      else Intrinsics.from_focal(width, height, focal))
-        estimates = estimator.estimate(frame.image, intrinsics)
-        if tracker is not None:
-            estimates = tracker.update(estimates, frame.stamp)
-        people[frame.name] = [as_json.person(estimate) for estimate in estimates]
-        if overlay is None:
-            continue
-        drawn = overlay.draw(frame.image, estimates, intrinsics)
-        if source.is_video:
-            video = video or _video_writer(overlay_folder / f'{source.stem}_overlay.mp4', source, drawn)
-            video.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-        else:
-            pictures.write(overlay_folder / f'{source.stem}.png', drawn)
-    if video is not None:
-        video.release()
-    return unreadable
-
-
-def _video_writer(path, source, image):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    capture = cv2.VideoCapture(str(source.path))
-    rate = capture.get(cv2.CAP_PROP_FPS) or 30.0
-    capture.release()
-    height, width = image.shape[:2]
-    return cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), rate, (width, height))
+    try:
+        for frame in source.frames():
+            progress.update(1)
+            if frame.error is not None:
+                progress.write(frame.error, file=sys.stderr)
+                report.missing += frame.missing
+                report.unreadable += not frame.missing
+                continue
+            height, width = frame.image.shape[:2]
+            intrinsics = (Intrinsics.from_fov(width, height) if focal is None
+                          else Intrinsics.from_focal(width, height, focal))
+            estimates = estimator.estimate(frame.image, intrinsics)
+            if tracker is not None:
+                estimates = tracker.update(estimates, frame.stamp)
+            people[frame.name] = [as_json.person(estimate) for estimate in estimates]
+            if overlay is None:
+                continue
+            drawn = overlay.draw(frame.image, estimates, intrinsics)
+            if source.is_video:
+                if video is None:
+                    from ..videos.writer import VideoWriter     # FFmpeg's libraries
+                    overlay_folder.mkdir(parents=True, exist_ok=True)
+                    video = VideoWriter(overlay_folder / f'{source.stem}_overlay.mp4')
+                video.write(drawn, frame.stamp, frame.duration)
+            else:
+                pictures.write(overlay_folder / f'{source.stem}.png', drawn)
+    finally:
+        if video is not None:
+            video.close()
