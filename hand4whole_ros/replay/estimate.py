@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import cv2
 from tqdm import tqdm
 
 from .. import pictures
+from ..estimate import reasons
 from ..estimators.base import Estimator
 from ..geometry.camera import Intrinsics
 from ..tracking import Tracker
@@ -32,7 +34,7 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
     """
     if focal is None:
         log.info('no --focal: a field of view of 60 degrees is assumed')
-    people, unreadable = {}, 0
+    people, refused, unreadable = {}, Counter(), 0
     total = sum(len(source) for source in sources)
     with tqdm(total=total, unit='frame', desc='estimating') as progress:
         for static in (True, False):
@@ -44,6 +46,7 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
                 for source in chosen:
                     unreadable += _run_one(source, estimator, focal, people, overlay_folder, progress)
             finally:
+                refused.update(estimator.refused)
                 estimator.close()
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +56,8 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
     found = sum(len(row) for row in people.values())
     log.info('%d people in %d frames%s', found, len(people),
              f'; {unreadable} could not be read' if unreadable else '')
+    if refused:
+        log.warning('people refused: %s', reasons(refused))
     return unreadable
 
 
