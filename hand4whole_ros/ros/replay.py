@@ -61,7 +61,9 @@ class Report:
 
     images: int = 0
     with_people: int = 0
-    late: int = 0
+    #: Images that nothing is said about, by Following's verdict; people who were refused, by the reason.
+    left_alone: Counter = field(default_factory=Counter)
+    refused: Counter = field(default_factory=Counter)
     #: Images that were left out, and why the first of each kind was.
     bad: int = 0
     failed: int = 0
@@ -216,6 +218,8 @@ class _Pass:
         while self._begun:
             self._finish(progress)
         self._write()
+        self.report.left_alone = self._sayings.left_alone
+        self.report.refused += self._sayings.refused
         if not self.report.images:
             raise BagError('there is no image in what was chosen of the input')
         if self.report.failed == self.report.images:
@@ -257,9 +261,8 @@ class _Pass:
         self._failures = 0
         self._remark(seen)
         self.report.with_people += bool(seen['people'])
-        said = self._sayings.about(image.number, image.picture.item, seen)
-        self.report.late += said is None
-        return said or []
+        self.report.refused.update(seen.get('refused', {}))
+        return self._sayings.about(image.number, image.picture.item, seen) or []
 
     def _give_up(self):
         raise ReplayFailed(f'the estimator fails on every image: {self.report.reasons["failed"]}')

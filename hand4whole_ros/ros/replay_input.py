@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ class InputOptions:
     focal: float | None = None              # px; instead of camera_info
     start: float = 0.0                      # s after the beginning
     duration: float | None = None           # s; None: to the end
+
+
+#: Images of a bag that show whether its camera stamps them.
+_FIRST_IMAGES = 10
 
 
 class Picture(NamedTuple):
@@ -68,6 +73,8 @@ class BagInput:
         self._image_type = chosen.msgtype
         self.image_topic = chosen.topic
         self.rectified = topics.is_rectified(chosen.topic)
+        first = itertools.islice(self._bag.messages([chosen]), _FIRST_IMAGES)
+        self._stamped = any(stamp_of(entry.data) for entry in first)
         self._info = None
         if options.focal is None:
             self._info = camera_info_of(self._bag, chosen.topic, options.camera_info_topic)
@@ -95,7 +102,8 @@ class BagInput:
                 continue
             picture = None
             if topic == self.image_topic and entry.connection.msgtype == self._image_type:
-                item = ReceivedImage(entry.data, self._image_type == COMPRESSED_IMAGE, entry.time)
+                item = ReceivedImage(entry.data, self._image_type == COMPRESSED_IMAGE, entry.time,
+                                     stamped=self._stamped)
                 picture = Picture(item, stamp_of(entry.data) or entry.time, info)
             yield entry, picture
 

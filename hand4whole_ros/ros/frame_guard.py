@@ -1,0 +1,35 @@
+"""One camera at a time: images of another frame on the same topic are left alone while the first camera lives."""
+
+from __future__ import annotations
+
+#: Another camera is followed once the one followed has been silent for so many seconds, and so many images.
+_SILENT_SECONDS, _SILENT_IMAGES = 2.0, 3
+
+
+class FrameGuard:
+    """People are followed in one frame. Two cameras on one topic would be mixed up, and TF would have two roots."""
+
+    def __init__(self):
+        #: The frame that is followed; None before the first image.
+        self.frame: str | None = None
+        self._heard = 0.0
+        self._others = 0
+
+    def reset(self) -> None:
+        """The next image may be of any camera."""
+        self.frame = None
+
+    def judge(self, frame: str, arrival: float) -> str:
+        """'same', 'other' for an image to be left alone, or 'changed' where the camera followed so far is silent.
+
+        arrival: s, by any clock that goes on.
+        """
+        if self.frame is None or frame == self.frame:
+            verdict = 'same'
+        else:
+            self._others += 1
+            if self._others < _SILENT_IMAGES or 0 <= arrival - self._heard < _SILENT_SECONDS:
+                return 'other'
+            verdict = 'changed'
+        self.frame, self._heard, self._others = frame, arrival, 0
+        return verdict
