@@ -30,8 +30,8 @@ def add_command(commands, name, function, summary, examples):
 def add_estimator_options(command):
     """The fields of EstimatorConfig as options."""
     command.add_argument('--estimator', default='auto',
-                         help="'auto' takes the best one whose parts are here; or a name: hand4whole_pp, open, "
-                              "mediapipe")
+                         help="'auto' takes hand4whole_pp where its files are, else mediapipe; or a name: "
+                              "hand4whole_pp, open, mediapipe")
     command.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
     command.add_argument('--body-model', type=Path, default=None, metavar='FILE',
                          help='SMPL-X .npz to use instead of the open body')

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from . import skeleton
+from .geometry.placement import NEAREST
+
+#: Why somebody whom an estimator describes is nobody that a camera saw; diagnostics count them by these names.
+NOT_FINITE, BEHIND, IMPOSSIBLE, NO_FIT = 'not finite', 'behind the camera', 'impossible numbers', 'no body fits'
+
+
+def reasons(refused: Mapping[str, int]) -> str:
+    """Counts of refused people as words: '3 behind the camera, 1 not finite'."""
+    return ', '.join(f'{count} {why}' for why, count in sorted(refused.items()))
 
 
 @dataclass(frozen=True)
@@ -99,3 +108,14 @@ class WholeBodyEstimate:
         numbers.append(torch.tensor([self.confidence] + [hand.confidence for hand in self.hands]))
         # Together: each call of torch costs more than looking at some hundred numbers.
         return bool(torch.isfinite(torch.cat(numbers)).all())
+
+    def nearest_depth(self) -> float:
+        """Least z of the joints and of both hands' keypoints, m: negative behind the camera."""
+        points = torch.cat([self.joints, *(hand.keypoints_3d for hand in self.hands)])
+        return float(points[:, 2].min())
+
+    def rejection_reason(self) -> str:
+        """BEHIND where a joint or keypoint is behind the camera or nearer than NEAREST, NOT_FINITE, or ''."""
+        if self.nearest_depth() < NEAREST:
+            return BEHIND
+        return '' if self.is_finite() else NOT_FINITE

@@ -24,7 +24,7 @@ CHAPTERS = {
     'Life cycle and weights': ('test_faults_lifecycle', 'test_checkpoints'),
     'Bags and time': ('test_replay_interrupted', 'test_replay_ray', 'test_replay_play', 'test_ros_pipeline',
                       'test_bag_metadata', 'test_bag_files', 'test_own_results', 'test_play_latched',
-                      'test_bag_cameras'),
+                      'test_bag_cameras', 'test_faults_time'),
     'Random messages': ('test_fuzz_messages',),
     'Hostile files and parameters': ('test_security_sizes', 'test_security_bags', 'test_security_pickles',
                                      'test_security_parameter_files', 'test_security_code'),

@@ -16,7 +16,7 @@ from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
 from hand4whole_ros.estimators.base import Estimator, EstimatorUnavailable
 
 PEOPLE = 10                                         # red of one person
-NORMAL, RAISE, NOT_FINITE, SLOW, LEFT_LOST = 0, 50, 100, 150, 200     # green
+NORMAL, RAISE, NOT_FINITE, SLOW, LEFT_LOST, BEHIND = 0, 50, 100, 150, 200, 250    # green
 SLOW_SECONDS = 0.3
 
 
@@ -57,7 +57,7 @@ class ScriptedEstimator(Estimator):
     def estimate(self, image, intrinsics):
         """People side by side, a metre apart."""
         red, green, _ = image[0, 0].astype(int)
-        behaviour = min((NORMAL, RAISE, NOT_FINITE, SLOW, LEFT_LOST), key=lambda code: abs(code - green))
+        behaviour = min((NORMAL, RAISE, NOT_FINITE, SLOW, LEFT_LOST, BEHIND), key=lambda code: abs(code - green))
         if behaviour == RAISE:
             raise RuntimeError('the script says so')
         if behaviour == SLOW:
@@ -66,6 +66,8 @@ class ScriptedEstimator(Estimator):
         people = [person(self.body, intrinsics, (k - 0.5, 0.3, 3.0 + k), state) for k in range(round(red / PEOPLE))]
         if behaviour == NOT_FINITE:
             people = [replace(p, transl=p.transl * float('nan')) for p in people]
+        if behaviour == BEHIND:
+            people = self.accepted(person(self.body, intrinsics, (0.0, 0.3, -3.0)) for _ in people)
         return people
 
 

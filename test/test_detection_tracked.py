@@ -57,6 +57,11 @@ class Detector:
         self.people = None
 
 
+def quick(detector, every=EVERY):
+    """Images that come at once, however slow the machine is."""
+    return TrackedBoxes(detector, every, clock=lambda: 0.0)
+
+
 def follow(boxes, *found):
     """One image, for which the network finds this."""
     given = boxes.find(IMAGE)
@@ -72,7 +77,7 @@ def still(motion):
 def followed(truth, images=2, **options):
     """A person who is followed for some images, and the detector."""
     detector = Detector(truth.detected())
-    boxes = TrackedBoxes(detector, **options)
+    boxes = quick(detector, **options)
     for _ in range(images):
         follow(boxes, truth.found())
     assert detector.looks == 1
@@ -82,7 +87,7 @@ def followed(truth, images=2, **options):
 @pytest.mark.parametrize('rate, images', [(30, 90), (10, 60)])
 def test_a_moving_person_is_detected_once_in_every_so_many_images(motion, rate, images):
     detector = Detector()
-    boxes = TrackedBoxes(detector)
+    boxes = quick(detector)
     overlaps = []
     for k in range(images):
         truth = Truth(motion, 5.0 + k / rate)
@@ -99,6 +104,17 @@ def test_a_moving_person_is_detected_once_in_every_so_many_images(motion, rate, 
     assert min(overlaps) > 0.85         # measured: 0.91 at 10 images a second
 
 
+@pytest.mark.parametrize('rate, looks', [(30, 2), (3, 2), (2, 20), (1, 20)])
+def test_of_slow_images_each_is_looked_at(still, rate, looks):
+    """At one a second people walk out of their boxes, and a newcomer would wait for a quarter of a minute."""
+    now, detector = [0.0], Detector(still.detected())
+    boxes = TrackedBoxes(detector, clock=lambda: now[0])
+    for _ in range(20):
+        follow(boxes, still.found())
+        now[0] += 1 / rate
+    assert detector.looks == looks
+
+
 def test_a_newcomer_is_met_within_so_many_images(motion, still):
     boxes, detector = followed(still, images=1, every=6)
     other = Truth(motion, 9.0, (260, 0))
@@ -112,7 +128,7 @@ def test_a_newcomer_is_met_within_so_many_images(motion, still):
 
 def test_nobody_is_looked_for_in_every_image():
     detector = Detector()
-    boxes = TrackedBoxes(detector)
+    boxes = quick(detector)
     assert [follow(boxes) for _ in range(4)] == [[]] * 4 and detector.looks == 4
 
 
@@ -134,7 +150,7 @@ def test_where_the_network_finds_nobody_the_detector_is_asked_at_once(still):
 def test_the_detector_looks_for_one_who_is_lost_while_another_is_followed(motion, still):
     other = Truth(motion, 9.0, (200, 0))
     detector = Detector(still.detected(), other.detected())
-    boxes = TrackedBoxes(detector)
+    boxes = quick(detector)
     follow(boxes, still.found(), other.found())
     follow(boxes, still.found(), NOBODY)
     assert len(boxes.find(IMAGE)) == 2 and detector.looks == 2
@@ -196,7 +212,7 @@ def test_a_hand_that_is_doubted_at_once_is_not_looked_for_in_every_image(still, 
 
 def test_a_missing_hand_is_looked_for_more_often_unless_its_wrist_is_out_of_the_picture(still):
     detector = Detector(still.detected(sides=('left',)))
-    boxes = TrackedBoxes(detector)
+    boxes = quick(detector)
     for _ in range(EVERY):
         follow(boxes, still.found(sides=('left',)))
     assert detector.looks == EVERY // EVERY_WITHOUT_HAND
@@ -249,7 +265,7 @@ def test_the_detectors_box_corrects_the_one_around_the_joints(still):
     whole = body_box.of_joints(still.joints, list(still.hands.values()), *SIZE)
     above = whole * (1, 1, 1, 0.65)
     detector = Detector(still.detected(box=above))
-    boxes = TrackedBoxes(detector)
+    boxes = quick(detector)
     for _ in range(EVERY):
         (person,) = follow(boxes, still.found())
         assert np.allclose(person.bbox_xywh, above, atol=0.5)
@@ -259,7 +275,7 @@ def test_the_detectors_box_corrects_the_one_around_the_joints(still):
 def test_two_boxes_that_came_to_lie_on_one_person_become_one(motion, still):
     other = Truth(motion, 9.0, (150, 0))
     detector = Detector(still.detected(), other.detected())
-    boxes = TrackedBoxes(detector)
+    boxes = quick(detector)
     follow(boxes, still.found(), other.found())
     for k in range(1, 11):      # the network's second person walks over to the first
         on_the_way = Truth(motion, 9.0, (150 - 15 * k, 0))
@@ -274,12 +290,12 @@ def test_two_boxes_that_came_to_lie_on_one_person_become_one(motion, still):
 def test_no_more_people_than_the_detector_may_give(motion):
     crowd = [Truth(motion, 9.0, (shift, 0)) for shift in (-200, -70, 70, 200)]
     detector = Detector(*(truth.detected() for truth in crowd))
-    assert len(TrackedBoxes(detector).find(IMAGE)) == Detector.max_people
+    assert len(quick(detector).find(IMAGE)) == Detector.max_people
 
 
 def test_pictures_that_stand_alone_leave_nothing_behind(still):
     detector = Detector(still.detected())
-    boxes = TrackedBoxes(detector, every=1)
+    boxes = quick(detector, every=1)
     follow(boxes, still.found())
     detector.people = [still.detected(sides=('left',))]
     (person,) = follow(boxes, still.found(sides=('left',)))
@@ -325,7 +341,7 @@ def test_with_mediapipe_a_moving_person_is_followed(motion):
     detector = detection.create('mediapipe')
     looks, detect = [], detector.detect
     detector.detect = lambda image: looks.append(1) or detect(image)
-    boxes = TrackedBoxes(detector)
+    boxes = quick(detector)
     overlaps, hands = [], 0
     try:
         for k in range(20):

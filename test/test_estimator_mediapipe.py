@@ -1,15 +1,19 @@
 """The estimators that need no licence, on rendered people: accuracy that can fail, lost hands, every kind of image."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from scripted_node import person as somebody
 
-from hand4whole_ros import estimators
+from hand4whole_ros import estimators, pictures
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
 from hand4whole_ros.evaluation import errors as errors_of
 from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.geometry.placement import NEAREST
+from hand4whole_ros.replay import estimate, sources
 from hand4whole_ros.skeleton import JOINT, LOST, OK, PARENTS, POSE_SLICES, SIDES
 
 pytest.importorskip('mediapipe')
@@ -186,6 +190,57 @@ def test_a_video_is_followed_and_reset(people_seen):
     tracked.reset()
     assert tracked.estimate(np.zeros_like(image), truth.intrinsics) == []
     tracked.close()
+
+
+def test_who_contradicts_the_picture_is_in_front_of_the_camera_all_the_same(people_seen):
+    """The networks stand everybody on their head: the pixels they are placed by say otherwise."""
+    made, before = estimators.create(EstimatorConfig('open', static_images=True)), []
+    answer = made.network.say
+    for turn in (0.0, np.pi):
+        flip = torch.tensor([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
+
+        def turned(*arguments, flip=flip):
+            said = answer(*arguments)
+            orient = said.body.global_orient
+            return said._replace(body=said.body._replace(global_orient=flip.to(orient) @ orient))
+        made.network.say = turned
+        found = [one for image, truth in people_seen for one in made.estimate(image, truth.intrinsics)]
+        assert all(one.nearest_depth() >= NEAREST for one in found)
+        before.append([float(one.joints[0, 2]) for one in found])
+    made.close()
+    assert len(before[1]) == len(before[0])
+    assert 0.5 < np.median(np.divide(before[1], before[0])) < 2
+
+
+class Anybody(estimators.Estimator):
+    """Says that somebody stands at these depths, m."""
+
+    name = 'anybody'
+
+    def __init__(self, body, depths):
+        self.body, self._depths = body, depths
+
+    def estimate(self, image, intrinsics):
+        """See Estimator."""
+        people = [somebody(self.body, intrinsics, (0.0, 0.3, depth)) for depth in self._depths]
+        return self.accepted([replace(people[0], betas=people[0].betas * float('nan')), *people])
+
+
+def test_nobody_behind_the_camera_leaves_an_estimator_and_all_are_counted(body):
+    made = Anybody(body, (3.0, -3.0, 0.1, -0.1, 1.0))
+    for images in (1, 2):
+        found = made.estimate(np.zeros((240, 320, 3), np.uint8), Intrinsics.from_fov(320, 240))
+        assert [round(float(p.joints[0, 2]), 1) for p in found] == [3.0, 1.0]
+        assert made.refused == {'behind the camera': 3 * images, 'not finite': images}
+
+
+def test_estimate_says_who_is_refused(body, tmp_path, caplog):
+    for name in 'ab':
+        pictures.write(tmp_path / f'{name}.png', np.zeros((240, 320, 3), np.uint8))
+    estimate.run(sources.find([tmp_path]), lambda static: Anybody(body, (3.0, -3.0)), None, tmp_path / 'out.json', None)
+    assert [record.getMessage() for record in caplog.records if record.levelname == 'WARNING'] == [
+        'people refused: 2 behind the camera, 2 not finite']
+    assert [len(people) for people in json.loads((tmp_path / 'out.json').read_text()).values()] == [1, 1]
 
 
 def test_an_unknown_estimator_is_refused_by_name():

@@ -9,7 +9,8 @@ from hand4whole_ros.estimators.kinematic_fit.chain import Pose, exp_so3
 from hand4whole_ros.estimators.kinematic_fit.landmarks import POSE_INDEX
 from hand4whole_ros.estimators.kinematic_fit.solver import LIMIT_SIGMA, Evidence, fit
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.skeleton import JOINT, SIDES
+from hand4whole_ros.geometry.placement import NEAREST
+from hand4whole_ros.skeleton import HAND_SLICE, JOINT, SIDES, WRIST
 
 CAMERA = Intrinsics.from_focal(720, 720, 936.0)
 FACING = np.diag((1.0, -1.0, -1.0))     # a person upright before the camera, facing it
@@ -64,6 +65,29 @@ def test_a_pose_is_found_again_from_exact_evidence(fitter, seed):
     pose, placed, cost = fit(chain, chain.turned(truth, step[None]), evidence, 30)
     assert np.abs(placed.points - points).max() < 2e-3
     assert np.isfinite(cost).all()
+
+
+@pytest.mark.parametrize('distance', [0.3, 0.4, 0.5])
+def test_arms_that_nobody_saw_are_not_behind_the_camera(fitter, distance):
+    """A portrait: the face fills the picture, and arms and legs are made up."""
+    truth = natural(fitter, 0)
+    truth.rotations[:, 1:] = fitter.person.relaxed[1:]
+    truth.rotations[0, 0] = FACING @ exp_so3(np.array([0.2, 0.0, 0.0]))
+    for side, sign in (('left', -1), ('right', 1)):     # forearms towards the camera, as MediaPipe would guess them
+        truth.rotations[0, JOINT[f'{side}_elbow']] = exp_so3(np.array([0, sign * 1.6, 0]))
+    truth.root[0] = 0.0, 0.0, 0.0
+    head = fitter.person.whole[SIDES].place(truth).joints[0, JOINT['head']]
+    truth.root[0] = np.array([0.0, 0.0, distance]) - head
+    camera = Intrinsics.from_fov(600, 600, 60.0)
+    landmarks, _ = picture(fitter, truth, camera)
+    landmarks.visibility[13:] = 0.0
+    found = fitter.fit(landmarks, camera, {})
+    assert found is not None and found.placed.joints[0, :, 2].min() > NEAREST
+    hands = [*WRIST.values(), *(k for rows in HAND_SLICE.values() for k in range(rows.start, rows.stop))]
+    assert found.placed.joints[0, hands, 2].min() > NEAREST
+    seen = np.flatnonzero(landmarks.visibility[POSE_INDEX] > 0.5)
+    error = camera.project(found.placed.points[0, seen]) - landmarks.pose[POSE_INDEX[seen]]
+    assert np.linalg.norm(error, axis=1).max() < 30
 
 
 @pytest.mark.parametrize('seed', range(4))

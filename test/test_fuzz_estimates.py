@@ -70,8 +70,8 @@ def test_nothing_but_finite_numbers_leaves_whatever_the_estimator_says(body, see
         # Every third image is as it should be: what was wrong before must not linger in filters or in what is held.
         people = good if k % 3 == 0 else [adversarial(one, rng) for one in good]
         stamp = 100 * SECOND + k * SECOND // 30
-        assert following.judge(stamp) == 'next'
-        people, operator = following.update(people, stamp, parameters)
+        assert following.judge(stamp, 'camera', stamp * 1e-9) == 'next'
+        people, operator = following.update(people, stamp, stamp * 1e-9, parameters)
         assert k % 3 or len(people) >= 2, f'seed {seed}, image {k}: good people are lost'
         result = Result(messages.header(messages.time(stamp), 'camera'), IMAGE, CAMERA, people, operator,
                         messages.Timing(messages.time(stamp), messages.time(stamp), 0.01))

@@ -74,7 +74,7 @@ def test_an_estimator_that_raises_costs_one_image(node, camera):
     before = int(camera.fresh_value('frames dropped: estimator failed'))
     camera.show(picture(1, RAISE))
     assert node.says('image dropped: the script says so')
-    assert int(camera.fresh_value('frames dropped: estimator failed')) == before + 1
+    assert camera.until(lambda: int(camera.fresh_value('frames dropped: estimator failed')) == before + 1)
     assert len(camera.answer(picture(1)).poses) == 1
 
 
@@ -102,17 +102,17 @@ def test_images_without_stamp_and_frame(node, camera):
 
 def test_images_that_show_nothing_are_said_once_and_no_success(node, camera):
     """The lens is covered, or 12 bits of 16 are taken for 16."""
-    def verdict():
+    def warned():
         camera.fresh_value('state')
         status = camera.reports()[0][1]
-        return status.level, status.message
+        return status.level == DiagnosticStatus.WARN and line in status.message
     line = 'images show nothing: all pixels have nearly the same value'
     dark = picture(0) * 0
     camera.answer(dark)
-    assert camera.until(lambda: (camera.show(dark), verdict())[1] == (DiagnosticStatus.WARN, line))
+    assert camera.until(lambda: (camera.show(dark), warned())[1])
     camera.answer(dark)
     assert node.says(line) and node.log().count(line) == 1
-    assert camera.until(lambda: (camera.show(picture(0)), line not in verdict()[1])[1])
+    assert camera.until(lambda: (camera.show(picture(0)), not warned())[1])
 
 
 def nan_info():
@@ -247,8 +247,10 @@ def test_a_topic_of_another_form_is_never_offered_as_the_one_that_is_missing(tmp
         assert f'there is /{name}/image:' not in process.log()
         peer.publisher(Image, 'image')      # and now a calibration that nobody finds
         other = f'/{name}/other/camera_info'
-        assert process.says(f'nobody publishes sensor_msgs/msg/CameraInfo on /{name}/camera_info; there is {other}: '
-                            f'remap camera_info:={other}', 30), process.log()
+        # Cameras of other tests may be named beside it.
+        assert process.says(f'nobody publishes sensor_msgs/msg/CameraInfo on /{name}/camera_info; there is {other}',
+                            30), process.log()
+        assert f'remap camera_info:={other}' in process.log()
     finally:
         packed.close()
         peer.close()

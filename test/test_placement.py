@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from hand4whole_ros.geometry import crops
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.geometry.placement import place_in_camera
+from hand4whole_ros.geometry.placement import NEAREST, place_in_camera, root_translation
 
 
 def random_person(body, generator):
@@ -65,6 +65,32 @@ def test_where_perspective_agrees_every_joint_coincides_with_the_networks_projec
         turn, transl = place_in_camera(joints, pixels, centre, intrinsics)
         assert np.linalg.norm(transl) == pytest.approx(distance, rel=0.01)
         assert np.abs(intrinsics.project(joints @ turn.T + transl) - pixels).max() < 0.1
+
+
+@pytest.mark.parametrize('turn', [(0, 0, np.pi), (0, np.pi, 0), (0, 0, 2.0), (0, 0, np.pi / 2)],
+                         ids=['upside down', 'mirrored', 'turned far', 'lying'])
+@pytest.mark.parametrize('camera', CAMERAS)
+def test_people_who_contradict_their_pixels_are_put_in_front_about_as_large_as_they_are_seen(body, camera, turn):
+    """Least squares puts an upside down person behind the camera, where the picture is upside down as well."""
+    intrinsics, generator = CAMERAS[camera], np.random.default_rng(4)
+    for _ in range(5):
+        place = generator.uniform((-0.3, -0.2, 3), (0.3, 0.2, 5))
+        joints = random_person(body, generator)
+        pixels = intrinsics.project(joints + place)
+        view, transl = place_in_camera(joints @ Rotation.from_rotvec(turn).as_matrix().T, pixels,
+                                       intrinsics.project(place), intrinsics)
+        found = joints @ Rotation.from_rotvec(turn).as_matrix().T @ view.T + transl
+        assert found[:, 2].min() >= NEAREST
+        assert 0.48 < found[:, 2].mean() / (joints + place)[:, 2].mean() < 1.6
+        assert np.linalg.norm(intrinsics.project(found).mean(0) - pixels.mean(0)) < 0.2 * np.ptp(pixels, axis=0).max()
+
+
+def test_no_point_is_put_behind_the_camera_however_large_it_is_seen():
+    generator = np.random.default_rng(5)
+    for _ in range(200):
+        points, rays = generator.normal(size=(8, 3)), generator.normal(size=(8, 2)) * 10 ** generator.uniform(-2, 2)
+        found = root_translation(points, rays, generator.uniform(0.1, 2, 8))
+        assert (points[:, 2] + found[2]).min() >= NEAREST - 1e-9
 
 
 def missed(transl, joints, pixels, intrinsics):

@@ -33,6 +33,10 @@ WANTED = {
     'no NaN ever published': 'the estimator says nonsense',
     'a replay that is killed': 'a replay is killed',
     'time that jumps back': 'a bag starts over',
+    'time that stands still': 'a driver whose stamp stands still',
+    'time of another clock': 'stamps of another clock',
+    'simulated time that does not come': 'use_sim_time without /clock',
+    'two cameras on one topic': 'two cameras on one topic',
     'bags that unpack to more than there is room for': 'a message in a bag that unpacks to 4 GB',
     'a camera for a while': '20 s of a camera',
     'half an hour of a camera': '30 minutes of a camera'}

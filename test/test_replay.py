@@ -10,7 +10,7 @@ import yaml
 from bag_maker import CHATTER, FRAME, IMAGE, INFO, ODD, PERIOD, START, decoded, files, messages, read, write
 from ros_peer import image_message
 from rclpy.serialization import serialize_message
-from scripted_node import LEFT_LOST, NOT_FINITE, RAISE, picture
+from scripted_node import BEHIND, LEFT_LOST, NOT_FINITE, RAISE, picture
 from scripted_replay import replay
 
 from hand4whole_ros.msg import WholeBodyPose
@@ -186,6 +186,45 @@ def test_one_overtaken_by_too_many_is_left_alone_and_counted(tmp_path, caplog):
     assert replay(source, '--output', tmp_path / 'out') == 0
     assert '1 images came too late' in caplog.text
     assert [stamp(m.header) for m in decoded(tmp_path / 'out', POSES)] == stamps[:-1]
+
+
+def test_images_of_one_stamp_are_left_alone_and_counted(tmp_path, caplog):
+    stamps = [START + k // 2 * PERIOD for k in range(6)]
+    source = write(tmp_path / 'in', messages([picture(1)] * 6, stamps=stamps))
+    assert replay(source, '--output', tmp_path / 'out') == 0
+    assert '3 images bear the stamp of the one before and were left alone' in caplog.text
+    assert [stamp(message.header) for message in decoded(tmp_path / 'out', POSES)] == stamps[::2]
+    assert len({stamp(t.header) for m in decoded(tmp_path / 'out', TF) for t in m.transforms}) == 3
+
+
+def test_stamps_that_crawl_do_not_hold_anybody_for_ever(tmp_path):
+    stamps = [START + k for k in range(12)]     # a nanosecond an image, which come ten a second
+    source = write(tmp_path / 'in', messages([picture(1)] * 4 + [picture(0)] * 8, stamps=stamps))
+    assert replay(source, '--output', tmp_path / 'out') == 0
+    assert [len(message.poses) for message in decoded(tmp_path / 'out', POSES)] == [1] * 9 + [0] * 3
+
+
+@pytest.mark.parametrize('missing', [0, 2])
+def test_one_image_without_a_stamp_in_a_bag_that_has_them_is_left_out_and_said(tmp_path, caplog, missing):
+    stamps = [0 if k == missing else TIMES[k] - 5_000_000 for k in range(4)]
+    source = write(tmp_path / 'in', messages([picture(1)] * 4, stamps=stamps))
+    assert replay(source, '--output', tmp_path / 'out') == 2
+    assert f"1 images could not be used; image {missing}: no stamp, where the camera's other images" in caplog.text
+    assert [stamp(m.header) for m in decoded(tmp_path / 'out', POSES)] == [s for s in stamps if s]
+
+
+def test_a_bag_without_stamps_goes_by_the_times_of_the_bag(tmp_path, caplog):
+    source = write(tmp_path / 'in', messages([picture(1)] * 4, stamps=[0] * 4))
+    assert replay(source, '--output', tmp_path / 'out') == 0
+    assert caplog.text.count('images carry no stamp') == 1
+    assert [stamp(m.header) for m in decoded(tmp_path / 'out', POSES)] == TIMES[:4]
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_people_who_are_refused_are_said(tmp_path, caplog, workers):
+    source = write(tmp_path / 'in', messages([picture(1), picture(2, BEHIND), picture(1)]))
+    assert replay(source, '--output', tmp_path / 'out', '--workers', workers) == 0
+    assert caplog.text.count('people refused: 2 behind the camera') == 1
 
 
 def test_time_that_jumps_back_begins_a_new_run(tmp_path):

@@ -237,6 +237,6 @@ def test_stamps_never_go_back_within_a_run():
     guard = StampGuard()
     second = 1_000_000_000
     assert [guard.judge(t) for t in (10 * second, 11 * second, 11 * second, 10.9 * second)] == [
-        'next', 'next', 'next', 'late']
+        'next', 'next', 'duplicate', 'late']
     assert guard.judge(3 * second) == 'jump'
     assert guard.judge(4 * second) == 'next'

@@ -10,7 +10,9 @@ import torch
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.posing import posed, rest_joints
 from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
+from hand4whole_ros.ros.operator_choice import OperatorChoice
 from hand4whole_ros.tracking import Tracker, TrackerConfig
+from hand4whole_ros.tracking.tracker import MAX_EXTENDED_HOLD
 from hand4whole_ros.tracking.one_euro import OneEuroRotation, OneEuroVector
 
 EXACT = TrackerConfig(smoothing=False)
@@ -76,6 +78,123 @@ def test_a_hand_not_seen_keeps_its_fingers_on_the_moving_arm_then_is_lost(body):
     assert lost.left_hand.state == skeleton.LOST and lost.left_hand_pose.abs().max() == 0
 
 
+@pytest.mark.parametrize('step', [0.0, 1e-9, 0.5 / 30], ids=['standing', 'crawling', 'half as fast'])
+def test_holding_ends_by_arrival_where_stamps_do_not_keep_time(body, step):
+    tracker = Tracker(body, replace(EXACT, hold_time=0.5))
+    held = []
+    for k in range(60):
+        people = tracker.update([person(body)] if k < 10 else [], 7.0 + k * step, k / 30)
+        held += [(k - 9) / 30] * len([p for p in people if p.held])
+    assert 0.45 <= max(held) <= 0.5 and len(held) == 15
+
+
+@pytest.mark.parametrize('step', [0.0, 1e-9, 0.5 / 30], ids=['standing', 'crawling', 'half as fast'])
+def test_a_held_hand_is_lost_by_arrival_too(body, step):
+    tracker = Tracker(body, replace(EXACT, hold_time=0.5))
+    states = []
+    for k in range(40):
+        seen = skeleton.OK if k < 10 else skeleton.LOST
+        (found,) = tracker.update([person(body, states=(seen, skeleton.OK))], 7.0 + k * step, k / 30)
+        states.append(found.left_hand.state)
+    assert states[10:24] == [skeleton.HELD] * 14 and set(states[26:]) == {skeleton.LOST}
+
+
+def test_stamps_that_crawl_do_not_freeze_the_filters(body):
+    tracker = Tracker(body)
+    for k in range(60):
+        (found,) = tracker.update([person(body, x=0.01 * k)], 7.0 + 1e-9 * k, k / 30)
+    assert float(found.joints[0, 0]) > 0.55
+
+
+def test_what_was_seen_before_stamps_stood_still_is_not_held_after(body):
+    tracker = Tracker(body, replace(EXACT, hold_time=0.5))
+    for k in range(10):
+        tracker.update([person(body)], k / 30, k / 30)
+    # Three seconds of duplicates, which never come here; then stamps go on from where they stood.
+    (found,) = tracker.update([person(body, states=(skeleton.LOST, skeleton.OK))], 10 / 30, 3 + 10 / 30)
+    assert found.left_hand.state == skeleton.LOST
+    assert tracker.update([], 11 / 30, 6 + 11 / 30) == []
+
+
+@pytest.mark.parametrize('rate', [30, 5, 1, 0.5, 0.1])
+def test_at_any_rate_one_missed_image_loses_nobody(body, rate):
+    """Hand4Whole++ on a processor gives one image a second."""
+    tracker, ids, held = Tracker(body, EXACT), set(), []
+    for k in range(12):
+        people = tracker.update([] if k % 4 == 3 else [person(body)], k / rate)
+        ids |= {p.track_id for p in people}
+        held += [p.held for p in people if k % 4 == 3]
+    assert ids == {0}
+    assert held == [True] * 3 if rate >= 0.5 else held == []      # a pose of ten seconds ago is not repeated
+
+
+@pytest.mark.parametrize('rate', [1, 0.5, 0.2])
+def test_at_any_rate_somebody_who_walks_stays_the_same(body, rate):
+    tracker = Tracker(body, EXACT)
+    (first,) = tracker.update([person(body)], 0.0)
+    (second,) = tracker.update([person(body, x=min(1.5 / rate, 2.4))], 1 / rate)
+    assert second.track_id == first.track_id
+    others = tracker.update([person(body, x=6.0)], 2 / rate)
+    assert {p.track_id for p in others if not p.held} == {first.track_id + 1}
+
+
+def test_a_hand_is_held_over_one_image_at_one_a_second(body):
+    tracker = Tracker(body, EXACT)
+    states = []
+    for k, seen in enumerate([1, 1, 1, 0, 1, 0, 0, 0]):
+        state = skeleton.OK if seen else skeleton.LOST
+        (found,) = tracker.update([person(body, states=(state, skeleton.OK))], float(k))
+        states.append(found.left_hand.state)
+    assert states == [skeleton.OK] * 3 + [skeleton.HELD, skeleton.OK, skeleton.HELD] + [skeleton.LOST] * 2
+
+
+def test_nothing_is_held_longer_than_asked_for_but_for_slow_images_and_never_for_more_than_three_seconds(body):
+    quick = Tracker(body, EXACT)
+    for k in range(30):
+        quick.update([person(body)], k / 30)
+    assert quick.hold_time == 0.5
+    assert quick.update([], 29 / 30 + 0.6) == [], 'one long gap is no slow camera'
+    slow = Tracker(body, EXACT)
+    for k in range(5):
+        slow.update([person(body)], 2.9 * k)
+    assert slow.hold_time == MAX_EXTENDED_HOLD == 3.0
+    assert len(slow.update([], 4 * 2.9 + 2.9)) == 1 and slow.update([], 4 * 2.9 + 3.1) == []
+    patient = Tracker(body, replace(EXACT, hold_time=8.0))
+    patient.update([person(body)], 0.0)
+    assert len(patient.update([], 7.9)) == 1 and patient.update([], 8.1) == []
+    never = Tracker(body, replace(EXACT, hold_time=0.0))
+    for k in range(3):
+        never.update([person(body)], float(k))
+    assert never.update([], 3.0) == []
+
+
+def test_nobody_is_recognised_after_a_long_pause(body):
+    tracker = Tracker(body, EXACT)
+    for k in range(10):
+        tracker.update([person(body)], k / 30)
+    (again,) = tracker.update([person(body)], 60.0)
+    assert again.track_id == 1
+
+
+def test_the_operator_who_was_missed_at_a_slow_rate_is_the_operator_again(body):
+    tracker, operator = Tracker(body, EXACT), OperatorChoice()
+    chosen = []
+    for k, people in enumerate([[person(body)], [person(body)], [], [person(body), person(body, x=1.2)]]):
+        found = tracker.update(people, 5.0 * k)
+        chosen.append(operator.update(found, 'nearest'))
+    assert chosen[2] is None and chosen[3].track_id == chosen[0].track_id
+
+
+def test_somebody_behind_the_camera_is_nobody_and_counted(body):
+    tracker = Tracker(body)
+    ahead = person(body)
+    behind = posed(body, ahead, ahead.local_rotations, ahead.betas, torch.tensor([0.0, 0.0, -2.0]))
+    reaching = posed(body, ahead, ahead.local_rotations, ahead.betas, torch.tensor([0.0, 0.0, 0.1]))
+    assert tracker.update([behind, reaching], 0.0) == [] and tracker.refused == {'behind the camera': 2}
+    assert len(tracker.update([ahead, replace(ahead, betas=torch.full((10,), float('nan')))], 0.1)) == 1
+    assert tracker.refused == {'behind the camera': 2, 'impossible numbers': 1}
+
+
 def test_time_jumping_back_forgets_everybody(body):
     tracker = Tracker(body, EXACT)
     tracker.update([person(body)], 100.0)
@@ -100,6 +219,14 @@ def test_filter_calms_trembling_and_keeps_up_with_motion():
         last = moving(torch.tensor([[2.0 * k * dt, 0.0, 0.0]]), dt)
     lag = (2.0 * 59 * dt - float(last[0, 0])) / 2.0
     assert 0 <= lag < 0.06
+
+
+@pytest.mark.parametrize('rate', [2, 1, 0.2])
+def test_the_filter_does_not_lag_at_low_rates(rate):
+    point, turn = OneEuroVector(2.0, 1.0), OneEuroRotation(2.0, 1.0)
+    for step in (torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 0.0]])):
+        moved, turned = point(step, 1 / rate), turn(step, 1 / rate)
+    assert float(moved[0, 0]) > 0.85 and float(turned[0, 0]) > 0.85
 
 
 def test_rotation_filter_stays_on_the_short_way_round():

@@ -7,6 +7,9 @@ for newcomers, and whenever what was found casts doubt on the box it was found i
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +21,9 @@ from .people import Detector, HandPoints, PersonBoxes, checked, overlap
 
 #: Images until the detector looks for newcomers, and sooner while a hand is not seen whose wrist is in the picture.
 EVERY, EVERY_WITHOUT_HAND = 15, 5
+
+#: Seconds between two images beyond which people may have walked out of the boxes of the first.
+MAX_INTERVAL = 0.4
 
 #: Least overlap of a person's new box with the one that was looked at.
 LEAST_OVERLAP = 0.5
@@ -83,10 +89,13 @@ class TrackedBoxes:
     """Call `find` with every image, then `update` with what was found there, person by person.
 
     detector: looks at a whole image. every: images from one look to the next at most; 1 looks at every image and
-    follows nobody, for pictures that have nothing to do with each other.
+    follows nobody, for pictures that have nothing to do with each other. Where images come more slowly than one in
+    MAX_INTERVAL the detector looks at each of them. clock: seconds.
     """
 
-    def __init__(self, detector: Detector, every: int = EVERY):
+    def __init__(self, detector: Detector, every: int = EVERY, clock: Callable[[], float] = time.monotonic):
+        self.clock = clock
+        self._last = -math.inf      # when the last image came
         if every < 1:
             raise ValueError(f'every must be 1 or more, found {every}')
         self.detector = detector
@@ -104,8 +113,10 @@ class TrackedBoxes:
             self.reset()
         self._size = size
         self._age += 1
+        now = self.clock()
+        slow, self._last = now - self._last > MAX_INTERVAL, now
         wait = EVERY_WITHOUT_HAND if any(person.lacks_hand for person in self._people) else self._every
-        if not self._people or self._unsure or self._age >= min(wait, self._every):
+        if not self._people or self._unsure or slow or self._age >= min(wait, self._every):
             self._meet(self.detector.detect(image))
             self._age, self._unsure = 0, any(person.missed for person in self._people)
         self._waiting = len(self._people)

@@ -15,8 +15,8 @@ _logger = logging.getLogger(__name__)
 
 
 def create(config: EstimatorConfig | None = None) -> Estimator:
-    """The estimator a configuration names; 'auto' takes the full pipeline where its files are, else the open
-    model, else, where another body was asked for, the kinematic fit.
+    """The estimator a configuration names; 'auto' takes the full pipeline where its files are, else the fit to
+    landmarks, or the open model where weights of it were asked for.
 
     Raises ValueError for an unknown name and EstimatorUnavailable, saying what to run, where parts of it
     are missing.
@@ -50,8 +50,9 @@ def _best(config):
     if not missing:
         _logger.info('estimator auto: hand4whole_pp, with the files in %s', store.folder)
         return 'hand4whole_pp'
-    # By docs/accuracy.md the open model is the more accurate of the other two; it speaks of one body only.
-    name = 'open' if config.body_model is None else 'mediapipe'
+    # By docs/accuracy.md the open model is the more accurate of the other two on drawn people, of whom it has learnt,
+    # and the less accurate one on photographs.
+    name = 'mediapipe' if config.open_model is None else 'open'
     _logger.info('estimator auto: %s, which needs no licensed weights; hand4whole_pp lacks %s in %s: hand4whole '
                  'weights list says where they come from', name, ', '.join(missing), store.folder)
     return name

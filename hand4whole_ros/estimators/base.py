@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +33,7 @@ class EstimatorUnavailable(RuntimeError):
 class EstimatorConfig:
     """How to make an estimator."""
 
-    #: 'auto' takes the best one whose parts are there; else a name from estimators.NAMES.
+    #: 'auto' takes hand4whole_pp where its files are, else mediapipe; or a name from estimators.NAMES.
     estimator: str = 'auto'
     #: 'auto', 'cpu', 'cuda' or 'cuda:N'. Estimators mediapipe and open run on the CPU whatever is asked.
     device: str = 'auto'
@@ -77,9 +80,26 @@ class Estimator(ABC):
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
         """People in an RGB image (H, W, 3) uint8, the most certain first; [] when nobody is seen.
 
-        `vertices` is left None; call `body.vertices(estimate)` for the mesh. Every pose in the result
-        is finite. `stage_times` says how long each stage took, in seconds.
+        `vertices` is left None; call `body.vertices(estimate)` for the mesh. Every number in the result is finite,
+        and every joint and keypoint geometry.placement.NEAREST or more in front of the camera: see accepted.
+        `stage_times` says how long each stage took, in seconds.
         """
+
+    @functools.cached_property
+    def refused(self) -> Counter:
+        """Why -> how many people were refused so far: found in an image, but not a result (estimate.BEHIND ...)."""
+        return Counter()
+
+    def accepted(self, estimates: Iterable[WholeBodyEstimate]) -> list[WholeBodyEstimate]:
+        """Those whom a camera can have seen; the others are counted in `refused`. Every result goes through here."""
+        kept = []
+        for estimate in estimates:
+            reason = estimate.rejection_reason()
+            if reason:
+                self.refused[reason] += 1
+            else:
+                kept.append(estimate)
+        return kept
 
     @staticmethod
     def check_input(image: np.ndarray, intrinsics: Intrinsics) -> None:

@@ -7,6 +7,7 @@ prominent. Runs on the CPU.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from ..detection.hand_gate import real_hands
 from ..detection.mediapipe_holistic import HolisticLandmarks, MediaPipeHolistic
+from ..estimate import NO_FIT
 from ..geometry.camera import Intrinsics
 from .kinematic_fit.body_fit import BodyFitter, Fitted
 
@@ -51,9 +53,11 @@ class Looker:
     """Looks at image after image. Raises DetectorUnavailable where MediaPipe is not installed.
 
     kinematics: of the body that is fitted (BodyModel.kinematics). static_images, mirror: as MediaPipeHolistic.
+    refused: counts people who have landmarks that no body fits, as Estimator.refused.
     """
 
-    def __init__(self, kinematics, static_images: bool, mirror: bool = True):
+    def __init__(self, kinematics, static_images: bool, mirror: bool = True, refused: Counter | None = None):
+        self._refused = Counter() if refused is None else refused
         self._detector = MediaPipeHolistic(static_images, mirror=mirror)
         self._fitter = BodyFitter(kinematics)
         self._threads = ThreadpoolController()
@@ -73,6 +77,7 @@ class Looker:
         with self._threads.limit(limits=1, user_api='blas'):
             fitted = self._fitter.fit(landmarks, intrinsics, {side: points for side, (points, _) in hands.items()})
         if fitted is None:
+            self._refused[NO_FIT] += 1
             return None
         return FirstLook(
             landmarks, {side: hands[side][0] for side in fitted.hands}, {side: hands[side][1] for side in fitted.hands},

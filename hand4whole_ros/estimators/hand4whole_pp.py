@@ -23,7 +23,7 @@ from ..checkpoints.random_weights import load_random
 from ..checkpoints.store import Store
 from ..detection import DetectorUnavailable
 from ..detection.tracked_boxes import EVERY, FoundHand, FoundPerson, TrackedBoxes
-from ..estimate import WholeBodyEstimate
+from ..estimate import NOT_FINITE, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box, virtual_camera
 from ..geometry.hand_boxes import hand_boxes
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 #: EstimatorConfig.weights that are made up -> dimensions of the network.
 _RANDOM = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
 
-#: Said of somebody of whom the network's numbers are not finite: the detector is asked again.
+#: Said of somebody whom no camera can have seen as the network describes them: the detector is asked again.
 _NOT_FOUND = FoundPerson(np.full((1, 2), np.nan))
 
 
@@ -97,14 +97,15 @@ class Hand4WholePPEstimator(Estimator):
         for k, person in enumerate(people):
             row = {name: values[k] for name, values in seen.items()}
             if not all(np.isfinite(values).all() for values in row.values()):
+                self.refused[NOT_FINITE] += 1
                 followed.append(_NOT_FOUND)
                 continue
             view = _View(virtual_camera(boxes[k]).numpy())
             estimate = self._describe(row, view, person, {side: bool(hands[side].exists[k]) for side in SIDES},
                                       intrinsics)
-            followed.append(self._follow(row, view, person, estimate))
-            if estimate.is_finite():
-                estimates.append(estimate)
+            kept = self.accepted([estimate])
+            followed.append(self._follow(row, view, person, estimate) if kept else _NOT_FOUND)
+            estimates += kept
         self._boxes.update(followed)
         times = {'boxes': found - started, 'network': looked - found, 'describe': time.perf_counter() - looked}
         return [replace(estimate, track_id=k, stage_times=times) for k, estimate in enumerate(estimates)]

@@ -24,7 +24,7 @@ class MediaPipeEstimator(Estimator):
     def __init__(self, config: EstimatorConfig):
         try:
             self.body = BodyModel.load(config.body_model)
-            self._looker = Looker(self.body.kinematics, config.static_images)
+            self._looker = Looker(self.body.kinematics, config.static_images, refused=self.refused)
         except (DetectorUnavailable, OpenBodyUnavailable, BodyModelError) as error:
             raise EstimatorUnavailable(str(error)) from error
 
@@ -34,8 +34,7 @@ class MediaPipeEstimator(Estimator):
         look = self._looker.look(image, intrinsics)
         if look is None:
             return []
-        estimate = self._describe(look, intrinsics)
-        return [estimate] if estimate.is_finite() else []
+        return self.accepted([self._describe(look, intrinsics)])
 
     def reset(self) -> None:
         """Forget the tracked person."""

@@ -22,11 +22,11 @@ from ..checkpoints import CheckpointError
 from ..checkpoints.hand4whole_pp import made_ready
 from ..checkpoints.open_model import load_open_model
 from ..detection import DetectorUnavailable
-from ..estimate import WholeBodyEstimate
+from ..estimate import BEHIND, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..geometry.kinematics import local_from_global
-from ..geometry.placement import place_in_camera
+from ..geometry.placement import NEAREST, place_in_camera
 from ..geometry.reaching import reach
 from ..light_roma import roma
 from ..networks.hand4whole_pp import HandBoxes, Said
@@ -41,8 +41,11 @@ NUM_BODY = skeleton.NUM_BODY_JOINTS
 
 _DEVICE = torch.device('cpu')
 
-#: Joints in the picture that are enough to say where a person stands, and how near they may be, m.
-_ENOUGH, _NEAREST = 4, 0.05
+#: Joints in the picture that are enough to say where a person stands.
+_ENOUGH = 4
+
+#: Least depth that arms are turned to, m: a hand's length and some more behind the nearest that anything may be.
+_ROOM_FOR_HANDS = NEAREST + 0.25
 
 
 #: Measured best, see docs/accuracy.md.
@@ -77,7 +80,7 @@ class OpenEstimator(Estimator):
             precision = pick_precision(config.precision, _DEVICE)
             self.network = made_ready(load_open_model(published, config.open_model), _DEVICE, precision)
             self.body = HandedBody(published)
-            self._looker = Looker(self.body.kinematics, config.static_images)
+            self._looker = Looker(self.body.kinematics, config.static_images, refused=self.refused)
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
         self.precision = precision_name(precision)
@@ -97,7 +100,10 @@ class OpenEstimator(Estimator):
         said = self.network.say(patches, told.boxes, self._strategy, told.prompts)
         times = {**told.look.stage_times, 'network': time.perf_counter() - started}
         estimate = self._describe(said, told, intrinsics, times)
-        return [estimate] if estimate is not None and estimate.is_finite() else []
+        if estimate is None:
+            self.refused[BEHIND] += 1
+            return []
+        return self.accepted([estimate])
 
     def tell(self, image: np.ndarray, intrinsics: Intrinsics) -> Told | None:
         """What the network is told of the person in an image; None where nobody is seen."""
@@ -136,7 +142,7 @@ class OpenEstimator(Estimator):
         fitted = told.evidence.joints[0, :NUM_BODY].astype(np.float64)
         pixels = intrinsics.project(fitted)
         size = np.array([intrinsics.width, intrinsics.height])
-        ahead = fitted[:, 2] > _NEAREST
+        ahead = fitted[:, 2] > NEAREST
         # What is beyond the picture was made up by the fit, and says nothing of where the person stands.
         with np.errstate(invalid='ignore'):     # behind the camera there are no pixels
             shown = ahead & ((pixels >= 0) & (pixels < size)).all(axis=1)
@@ -147,9 +153,12 @@ class OpenEstimator(Estimator):
         turn, transl = place_in_camera(joints[shown], pixels[shown], box[:2] + box[2:] / 2, intrinsics)
         joints = joints @ turn.T + transl
         # As far away as the network says, where it is seen.
-        seen = fitted / np.maximum(fitted[:, 2:], _NEAREST) * joints[:, 2:]
+        seen = fitted / np.maximum(fitted[:, 2:], NEAREST) * joints[:, 2:]
         trust = TRUST_IN_SEEN * shown[:, None]
-        rotations = reach(turn @ rotations, joints, joints + trust * (seen - joints))
+        targets = joints + trust * (seen - joints)
+        # The network does not know where the camera is: an arm it guessed may reach behind it.
+        targets[:, 2] = np.where(shown, targets[:, 2], np.maximum(targets[:, 2], _ROOM_FOR_HANDS))
+        rotations = reach(turn @ rotations, joints, targets)
         local[:NUM_BODY] = _rotvec(local_from_global(torch.from_numpy(rotations), skeleton.PARENTS[:NUM_BODY]))
         return described(self.body, local, betas, np.zeros(NUM_EXPRESSION), intrinsics,
                          bbox_xyxy=look.body_box(intrinsics.width, intrinsics.height), confidence=look.confidence,

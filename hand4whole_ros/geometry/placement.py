@@ -11,8 +11,17 @@ from scipy.spatial.transform import Rotation
 
 from .camera import Intrinsics
 
+#: Nearest that any point of a person may be to the camera, m of depth. What is nearer no lens shows sharply, and
+#: what is behind the camera it does not see.
+NEAREST = 0.05
+
 #: Rounds of reweighting, from errors in metres to errors in pixels.
 _ROUNDS = 4
+
+#: Depth from least squares over depth from size alone, below which the former is a mistake. Least squares shrinks the
+#: depth as points and their pixels agree less, through zero to behind the camera; people in photographs have 0.74 to
+#: 1.07, hands alone that were taken for people 0.11 and less.
+_LEAST_AGREEMENT = 0.5
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
@@ -38,16 +47,31 @@ def facing(ray: np.ndarray) -> np.ndarray:
 
 
 def root_translation(points: np.ndarray, rays: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Where to put points (M, 3) so that they project onto rays (M, 2); weights (M,). -> (3,) m.
+    """Where to put points (M, 3) so that they project onto rays (M, 2); weights (M,) > 0. -> (3,) m.
 
-    Linear least squares of x + tx - u (z + tz) = 0 and of the same for y.
+    Linear least squares of x + tx - u (z + tz) = 0 and of the same for y, with every point NEAREST or more in front of
+    the camera. Where the solution is not, because points and rays contradict each other, the middles of both are laid
+    onto each other, at the depth from which the points look as large as the rays are spread.
     """
     rows = np.zeros((len(points), 2, 3))
     rows[:, 0, 0] = rows[:, 1, 1] = 1
     rows[:, :, 2] = -rays
     right = rays * points[:, 2:] - points[:, :2]
     rows, right = rows * weight[:, None, None], right * weight[:, None]
-    return np.linalg.lstsq(rows.reshape(-1, 3), right.reshape(-1), rcond=None)[0]
+    found = np.linalg.lstsq(rows.reshape(-1, 3), right.reshape(-1), rcond=None)[0]
+    middle, ray, depth = _by_size(points, rays, weight)
+    nearest = NEAREST - (points[:, 2] - middle[2]).min()
+    if middle[2] + found[2] >= max(nearest, _LEAST_AGREEMENT * depth):
+        return found
+    return max(depth, nearest) * np.append(ray, 1.0) - middle
+
+
+def _by_size(points, rays, weight):
+    """Weighted middles (3,) and (2,) of points and rays, and the depth (m) where the points spread as the rays do."""
+    share = (weight ** 2 / (weight ** 2).sum())[:, None]
+    middle, ray = (share * points).sum(0), (share * rays).sum(0)
+    across = (share * (points - middle)[:, :2] ** 2).sum()
+    return middle, ray, float(np.sqrt(across / max((share * (rays - ray) ** 2).sum(), 1e-12)))
 
 
 def place_in_camera(points: np.ndarray, pixels: np.ndarray, box_centre: np.ndarray,
@@ -57,9 +81,9 @@ def place_in_camera(points: np.ndarray, pixels: np.ndarray, box_centre: np.ndarr
     points (M, 3) m, turned as the virtual camera sees them, from any origin; pixels (M, 2) where that camera saw
     them, in the whole picture; box_centre (2,) px of the crop. Returns R (3, 3) and t (3,): R @ p + t is the point
     in the real camera's optical frame. R turns the virtual camera's axis into the ray through the crop's middle;
-    t is the translation for which all points together come nearest to their pixels through the real lens. A
-    person near the camera shows more perspective than the virtual camera knows, so single points stay some
-    pixels away; from afar they coincide.
+    t is the translation for which all points together come nearest to their pixels through the real lens, every one
+    of them in front of it (root_translation). A person near the camera shows more perspective than the virtual camera
+    knows, so single points stay some pixels away; from afar they coincide.
     """
     turn = facing(intrinsics.normalize(np.asarray(box_centre, np.float64)))
     turned = np.asarray(points, np.float64) @ turn.T

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .. import pictures
+from ..estimate import reasons
 from ..estimators.base import Estimator
 from ..geometry.camera import Intrinsics
 from ..tracking import Tracker
@@ -41,6 +43,7 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
     if focal is None:
         log.info('no --focal: a field of view of 60 degrees is assumed')
     people, report = {}, Report()
+    refused: Counter = Counter()
     total = sum(len(source) for source in sources)
     with tqdm(total=total, unit='frame', desc='estimating') as progress:
         for static in (True, False):
@@ -52,6 +55,7 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
                 for source in chosen:
                     _run_one(source, estimator, focal, people, overlay_folder, progress, report)
             finally:
+                refused.update(estimator.refused)
                 estimator.close()
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +66,8 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
     log.info('%d people in %d frames%s%s', found, len(people),
              f'; {report.unreadable} could not be read' if report.unreadable else '',
              f'; {report.missing} are missing' if report.missing else '')
+    if refused:
+        log.warning('people refused: %s', reasons(refused))
     return report
 
 

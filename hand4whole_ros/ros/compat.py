@@ -31,6 +31,9 @@ except ImportError:  # ROS 2 Humble
 
 _PACKAGE = 'hand4whole_ros'
 
+#: Nanoseconds that a message may lie in the middleware; more is another clock, or one that was set meanwhile.
+LONGEST_WAIT = 60 * 10**9
+
 
 def share_directory() -> Path:
     """Where launch/ and config/ of this package were installed."""
@@ -51,11 +54,11 @@ def told_when(callback: Callable[[Any, int], None]) -> Callable:
     """A subscription's callback that calls `callback(message, waited)`.
 
     waited: ns since the message reached this process, during which it lay in the middleware; 0 where rclpy
-    (Humble) or the middleware do not say.
+    (Humble) or the middleware do not say, or say a time of another clock.
     """
     def tell(message, info):
-        arrived = info['received_timestamp']
-        callback(message, max(time.time_ns() - arrived, 0) if arrived else 0)
+        waited = time.time_ns() - info['received_timestamp']
+        callback(message, waited if 0 <= waited <= LONGEST_WAIT else 0)
     return tell if hasattr(Subscription, 'CallbackType') else lambda message: callback(message, 0)
 
 

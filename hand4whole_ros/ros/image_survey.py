@@ -42,6 +42,8 @@ class ImageSurvey:
             if self.frame not in self.frames:
                 raise BagError(f'{bag.path}: no image on {self._topic} has frame_id {self.frame!r}; the first have '
                                + some_of(sorted(map(repr, self.frames))))
+        #: Whether any of the first images has a stamp: one without is then unusable.
+        self.stamped = any(stamp_of(entry.data) for entry in first)
         late = [entry.time - stamp for entry in first if (stamp := stamp_of(entry.data))]
         #: Seconds from stamp to recording, where they come from two clocks; else 0.
         self.apart = median_low(late) * 1e-9 if late else 0.0

@@ -99,8 +99,9 @@ class CameraInputs:
         self._follow()
 
     def _image_arrived(self, data, waited):
-        self._on_image(ReceivedImage(data, self._image_type is CompressedImage,
-                                     self._node.get_clock().now().nanoseconds - waited,
+        # Simulated time is zero until somebody publishes it, and nothing arrived before that.
+        received = max(self._node.get_clock().now().nanoseconds - waited, 0)
+        self._on_image(ReceivedImage(data, self._image_type is CompressedImage, received,
                                      time.monotonic_ns() - waited))
 
     def _camera_info_arrived(self, data):

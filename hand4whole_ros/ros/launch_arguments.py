@@ -32,7 +32,7 @@ ARGUMENTS = (
                    'Empty: camera_info beside the image topic.'),
     LaunchArgument('params_file', '', 'YAML file with the parameters of the node. '
                    "Empty: the package's own config/estimate.yaml."),
-    LaunchArgument('estimator', '', "Which estimator: 'auto' takes the best one whose parts are here, "
+    LaunchArgument('estimator', '', "Which estimator: 'auto' takes hand4whole_pp where its files are, else mediapipe; "
                    f'or a name: hand4whole_pp, open, mediapipe. {_FILE_DECIDES}'),
     LaunchArgument('device', '', f"Where it computes: 'auto', 'cpu', 'cuda' or 'cuda:N'. {_FILE_DECIDES}"),
     LaunchArgument('weights', '', "Weights of estimator hand4whole_pp: 'published', or 'random' to measure and to try "

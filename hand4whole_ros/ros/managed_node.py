@@ -217,6 +217,9 @@ class Hand4WholeNode(LifecycleNode):
             self._pipeline.failed(error)
 
     def _report(self):
+        clock, health = self.get_clock(), self._health
+        health.use_sim_time = clock.ros_time_is_active
+        health.clock_silent = health.use_sim_time and clock.now().nanoseconds == 0
         self._diagnostics.publish(self._reporter.report(self._health, self.get_clock().now().to_msg()))
 
     def _give_back(self):

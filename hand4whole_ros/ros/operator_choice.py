@@ -31,9 +31,8 @@ class OperatorChoice:
         self.track_id = None
 
     def update(self, estimates: list[WholeBodyEstimate], preference: str) -> WholeBodyEstimate | None:
-        """The operator among these people; None where there are none."""
+        """The operator among these people; None where there are none, who may come back as the operator."""
         if not estimates:
-            self.track_id = None
             return None
         for estimate in estimates:
             if estimate.track_id == self.track_id:

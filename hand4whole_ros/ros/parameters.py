@@ -30,8 +30,9 @@ class NodeParameters:
     """Everything that can be set, with its default. Static ones are read at configure."""
 
     estimator: str = _parameter(
-        'auto', "Estimator to use: hand4whole_pp, open or mediapipe. 'auto' takes the best one whose parts are "
-                'installed.', dynamic=False)
+        'auto', "Estimator to use: hand4whole_pp, open or mediapipe. 'auto' takes hand4whole_pp where its files are, "
+                'else mediapipe, which is more accurate on photographs than open (docs/accuracy.md), or open where '
+                'open_model is set.', dynamic=False)
     device: str = _parameter(
         'auto', "Where networks run: 'auto', 'cpu', 'cuda' or 'cuda:N'.", dynamic=False)
     body_model: str = _parameter(
@@ -89,7 +90,9 @@ class NodeParameters:
     min_confidence: float = _parameter(
         0.3, 'People less certain than this are not reported.', low=0.0, high=1.0)
     hold_time: float = _parameter(
-        0.5, 'Seconds for which a hand or a person that is not seen keeps its last pose, marked HELD.',
+        0.5, 'Seconds for which a hand or a person that is not seen keeps its last pose, marked HELD, by the stamps '
+             'and by the arrival of images. Where images come slowly, 1.5 intervals between them if that is longer, so '
+             'that one missed image loses nobody, but at most 3 s. 0 for not at all.',
         low=0.0, high=10.0)
     smoothing: bool = _parameter(True, 'Filter poses over time with the 1 euro filter.')
     smoothing_min_cutoff: float = _parameter(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from pathlib import Path
 
+from ..estimate import reasons
 from ..estimators.base import OUT_OF_MEMORY, Estimator, EstimatorConfig
-from . import images, messages
+from . import diagnostics, images, messages, stamps
+from .bag_input import stamp_of
 from .camera import CameraState
 from .diagnostics import Health
-from .following import Following
+from .following import LEFT_ALONE, Following
 from .outputs import Outputs
 from .parameters import NodeParameters
 from .received import BLANK, ReceivedImage, opened
@@ -21,6 +24,12 @@ THROTTLE = 5.0
 
 #: The same, of memory that runs out, which seldom mends itself.
 THROTTLE_MEMORY = 60.0
+
+#: The same, of clocks, stamps, cameras and people that are wrong in every image; diagnostics say it all the time.
+THROTTLE_ALWAYS = 60.0
+
+#: Counter of what is left alone.
+_COUNTERS = dict(zip(LEFT_ALONE, ('late', 'duplicates', 'other_frame')))
 
 
 def estimator_config(parameters: NodeParameters) -> EstimatorConfig:
@@ -45,7 +54,10 @@ class Pipeline:
         self._camera = CameraState(logger.warning)
         # As time.monotonic_ns(): when a run was asked for last, and for which of those the last one was begun.
         self._asked_at = self._begun_for = 0
-        self._said = set()
+        self._logged_at: dict[str, float] = {}  # kind of remark -> time.monotonic() of the last one
+        self._refused = 0                       # people whom the estimator has refused
+        self._stamps = stamps.StampPresence()
+        self._clock_runs = False                # whether simulated time is used, and has begun
         #: Whether images are rectified already; set when the topic is known.
         self.rectified = False
 
@@ -85,17 +97,21 @@ class Pipeline:
             health.counters.late += 1
             return
         health.add_time('wait', waited * 1e-9)
+        arrival = self._arrival(item)
         if self._begun_for != self._asked_at:
             self._begun_for = self._asked_at
             self._following.reset()
+            self._stamps = stamps.StampPresence()
             self._begin_run()
         remarks: list[str] = []
         with health.stage('decode'):
-            header, image = opened(item, remarks.append)
+            expected = self._stamps.note(stamp_of(item.data) != 0)
+            header, image = opened(item._replace(stamped=expected), remarks.append)
         health.blank = BLANK in remarks
         for remark in remarks:
-            self._say_once(remark)
-        if not self._in_order(header):
+            self._warn(remark, remark, math.inf)
+        self._check_age(item, header)
+        if not self._in_order(header, arrival):
             return
         height, width = image.shape[:2]
         intrinsics = self._camera.for_image(width, height, self.rectified, parameters.fallback_fov_deg,
@@ -109,7 +125,8 @@ class Pipeline:
         for name, seconds in (people[0].stage_times if people else {}).items():
             health.add_time(f'estimate: {name}', seconds)
         with health.stage('track'):
-            people, operator = self._following.update(people, messages.nanoseconds(header.stamp), parameters)
+            people, operator = self._following.update(people, messages.nanoseconds(header.stamp), arrival, parameters)
+        self._note_following()
         if self._outdated(item):
             health.counters.late += 1   # the clock has jumped meanwhile, and the next image begins a new run
             return
@@ -120,7 +137,8 @@ class Pipeline:
             self._outputs.publish_poses(result, parameters.publish_tf)
         health.counters.done += 1
         health.counters.people = len(people)
-        health.image_age = (self._clock.now().nanoseconds - messages.nanoseconds(header.stamp)) * 1e-9
+        now = self._clock.now().nanoseconds
+        health.image_age = (now - messages.nanoseconds(header.stamp)) * 1e-9 if now > 0 else None
         self._outputs.publish_pictures(result)
         health.add_time('all', time.perf_counter() - started)
 
@@ -132,26 +150,79 @@ class Pipeline:
         """
         return item.arrived < self._asked_at or self._clock.now().nanoseconds < item.received
 
-    def _in_order(self, header):
-        """False for an image that came too late; a jump back begins a new run."""
-        verdict = self._following.judge(messages.nanoseconds(header.stamp))
-        if verdict == 'late':
-            self._health.counters.late += 1
+    def _arrival(self, item):
+        """When the image arrived, s: by simulated time where that runs, else by a clock that never jumps."""
+        runs = item.received > 0 and self._clock.ros_time_is_active
+        if runs != self._clock_runs:
+            self._clock_runs, self._begun_for = runs, None      # another clock is another run
+        if not runs and self._clock.ros_time_is_active:
+            self._warn('clock', diagnostics.SILENT_CLOCK)
+        return (item.received if runs else item.arrived) * 1e-9
+
+    def _check_age(self, item, header):
+        """Note how long before its arrival the image was taken."""
+        if item.received <= 0:
+            return      # simulated time has not begun
+        stamp = messages.nanoseconds(header.stamp)
+        age = (item.received - stamp) * 1e-9
+        self._health.stamp_ages.append((age, stamp * 1e-9))
+        wrong = stamps.wrong_age(age, stamp * 1e-9, self._clock.ros_time_is_active)
+        if wrong:
+            self._warn('age', wrong)
+
+    def _in_order(self, header, arrival):
+        """False for an image to be left alone; a jump back, or another camera, begins a new run."""
+        health, stamp = self._health, messages.nanoseconds(header.stamp)
+        verdict = self._following.judge(stamp, header.frame_id, arrival)
+        health.last_stamp, health.frame = stamp * 1e-9, self._following.frame
+        if verdict in LEFT_ALONE:
+            counter = _COUNTERS[verdict]
+            setattr(health.counters, counter, getattr(health.counters, counter) + 1)
+            if verdict == 'duplicate':
+                self._warn('duplicate', f'an image bears the stamp of the one before, {health.last_stamp:.3f} s, and '
+                           'is left out')
+            elif verdict == 'other frame':
+                health.other_frame = header.frame_id
+                self._warn('frame', diagnostics.other_frame(health.frame, header.frame_id))
             return False
         if verdict == 'jump':
-            self._logger.info('time has jumped back: everything starts anew')
-            self._health.counters.jumps += 1
+            health.counters.jumps += 1
+            if self._due('jump'):
+                self._logger.info('time has jumped back: everything starts anew')
+        elif verdict == 'changed' and self._due('changed'):
+            self._logger.info(f'images of frame {images.quoted(header.frame_id)} now: everything starts anew')
+        if verdict in ('jump', 'changed'):
             self._begin_run()
         return True
+
+    def _note_following(self):
+        """What the last image has added to what diagnostics tell of people and stamps."""
+        self._health.pace = self._following.pace
+        refused = self._estimator.refused
+        if refused.total() > self._refused and self._due('refused'):
+            self._logger.warning(f'people refused so far: {reasons(refused)}')
+        self._refused = refused.total()
+        self._health.refused = refused + self._following.refused    # the tracker logs its own
+        slow = stamps.wrong_pace(self._health.pace)
+        if slow:
+            self._warn('pace', slow)
 
     def _begin_run(self):
         self._estimator.reset()
         self._outputs.reset()
 
-    def _say_once(self, remark):
-        if remark not in self._said:
-            self._said.add(remark)
+    def _warn(self, kind, remark, period=THROTTLE_ALWAYS):
+        """Of each kind of trouble once in `period` seconds."""
+        if self._due(kind, period):
             self._logger.warning(remark)
+
+    def _due(self, kind, period=THROTTLE_ALWAYS):
+        """Whether it is time for another line of this kind."""
+        now = time.monotonic()
+        due = now - self._logged_at.get(kind, -math.inf) >= period
+        if due:
+            self._logged_at[kind] = now
+        return due
 
 
 def one_line(error: BaseException) -> str:

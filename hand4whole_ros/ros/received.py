@@ -34,9 +34,11 @@ class ReceivedImage(NamedTuple):
 
     data: bytes
     compressed: bool
-    received: int       # ns on the node's clock, or the bag's time
+    received: int       # ns on the node's clock, or the bag's time; 0 while simulated time has not begun
     #: The same as time.monotonic_ns(), which never jumps; where nothing can jump it does not matter.
     arrived: float = math.inf
+    #: The camera's other images bear stamps: one without is bad, as its arrival is not the time that the others bear.
+    stamped: bool = False
 
 
 def opened(item: ReceivedImage, remark: Callable[[str], None]) -> tuple[Header, np.ndarray]:
@@ -59,6 +61,11 @@ def opened(item: ReceivedImage, remark: Callable[[str], None]) -> tuple[Header, 
     if len(frame) > MAX_FRAME_NAME:
         raise images.BadImage(f'a frame_id of {len(frame)} characters, at most {MAX_FRAME_NAME}: '
                               f'{images.quoted(frame)}')
+    if messages.nanoseconds(stamp) == 0:
+        if item.stamped:
+            raise images.BadImage('no stamp, where the camera\'s other images bear one')
+        if item.received <= 0:
+            raise images.BadImage('no stamp, and no time of arrival either: use_sim_time is set and there is no /clock')
     image = decode(msg)
     if messages.nanoseconds(stamp) == 0:
         remark('images carry no stamp: the time of arrival is used instead')

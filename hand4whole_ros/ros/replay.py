@@ -64,9 +64,11 @@ class Report:
 
     images: int = 0
     with_people: int = 0
-    late: int = 0
     #: About images that the input should hold and does not.
     missing: str | None = None
+    #: Images that nothing is said about, by Following's verdict; people who were refused, by the reason.
+    left_alone: Counter = field(default_factory=Counter)
+    refused: Counter = field(default_factory=Counter)
     #: Images that were left out, and why the first of each kind was.
     bad: int = 0
     failed: int = 0
@@ -238,6 +240,8 @@ class _Pass:
             self._finish(progress)
         self._write()
         self.report.missing = self._source.missing
+        self.report.left_alone = self._sayings.left_alone
+        self.report.refused += self._sayings.refused
         if not self.report.images:
             raise BagError('there is no image in what was chosen of the input')
         if self.report.failed == self.report.images:
@@ -279,9 +283,8 @@ class _Pass:
         self._failures = 0
         self._remark(seen)
         self.report.with_people += bool(seen['people'])
-        said = self._sayings.about(image.number, image.picture.item, seen)
-        self.report.late += said is None
-        return said or []
+        self.report.refused.update(seen.get('refused', {}))
+        return self._sayings.about(image.number, image.picture.item, seen) or []
 
     def _give_up(self):
         raise ReplayFailed(f'the estimator fails on every image: {self.report.reasons["failed"]}')

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from .. import estimators
+from ..estimate import reasons
 from ..estimators.base import Estimator, EstimatorConfig
 from ..replay.workers import Cluster, Processes
 from . import given_parameters, replay, topics
@@ -20,6 +21,12 @@ from .replay_estimation import FrameWorkMaker
 from .replay_input import InputOptions
 
 log = logging.getLogger(__name__)
+
+#: Following's verdict -> what became of such images.
+_LEFT_ALONE = {
+    'late': 'came too late to be put in order and were left alone',
+    'duplicate': 'bear the stamp of the one before and were left alone: a driver must stamp each image by itself',
+    'other frame': 'are of another frame than the first and were left alone: two cameras on one topic?'}
 
 
 def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorConfig], Estimator] | None = None) -> int:
@@ -78,8 +85,11 @@ def _one(work: replay.Replay, path: Path, output: Path, several: bool, force: bo
         log.error('%s', error)      # The others are done all the same.
         return 2
     log.info('%s: %d images, people in %d of them', output, report.images, report.with_people)
-    for kind, said in (('late', 'came too late to be put in order and were left alone'),
-                       ('bad', 'could not be used'), ('failed', 'were left out because the estimator failed')):
+    for verdict, count in report.left_alone.items():
+        log.warning('%d images %s', count, _LEFT_ALONE[verdict])
+    if report.refused:
+        log.warning('people refused: %s', reasons(report.refused))
+    for kind, said in (('bad', 'could not be used'), ('failed', 'were left out because the estimator failed')):
         count = getattr(report, kind)
         if count:
             log.warning('%d images %s%s', count, said, f'; {report.reasons[kind]}' if kind in report.reasons else '')

@@ -57,8 +57,9 @@ class FrameWork:
     def __call__(self, job: Job) -> bytes:
         """A packed dict, see replay.packing.
 
-        'stamp' ns and 'frame_id' of the image, its 'people' and its 'intrinsics', how the 'camera' is known and
-        'remarks' for the user; or 'bad': why the image cannot be used, or 'failed': what the estimator raised.
+        'stamp' ns and 'frame_id' of the image, its 'people' and its 'intrinsics', how the 'camera' is known, 'remarks'
+        for the user, and who was 'refused', as in Estimator.refused; or 'bad': why the image cannot be used, or
+        'failed': what the estimator raised.
         """
         remarks: list[str] = []
         try:
@@ -67,12 +68,14 @@ class FrameWork:
             return pack({'bad': str(error)})
         height, width = image.shape[:2]
         intrinsics, camera = self._intrinsics(job, width, height)
+        refused = self._estimator.refused.copy()
         try:
             people = self._estimator.estimate(image, intrinsics)
         except Exception as error:  # One image must not end a work of hours; the error is said and counted.
             return pack({'failed': f'{type(error).__name__}: {" ".join(str(error).split())}'})
         return pack({'stamp': messages.nanoseconds(header.stamp), 'frame_id': header.frame_id, 'people': people,
-                     'intrinsics': intrinsics, 'camera': camera, 'remarks': remarks})
+                     'intrinsics': intrinsics, 'camera': camera, 'remarks': remarks,
+                     'refused': dict(self._estimator.refused - refused)})
 
     def _intrinsics(self, job, width, height):
         """Intrinsics of the image, and how they are known."""

@@ -113,7 +113,7 @@ class BagInput:
 
     def _picture(self, entry, infos):
         frame = frame_of(entry.data)
-        item = ReceivedImage(entry.data, self._image_type == COMPRESSED_IMAGE, entry.time)
+        item = ReceivedImage(entry.data, self._image_type == COMPRESSED_IMAGE, entry.time, stamped=self._survey.stamped)
         return Picture(item, stamp_of(entry.data) or entry.time, infos.of(frame), self._survey.rejection(frame))
 
     def _all(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from ..body.model import BodyModel
 from ..replay.journal import Journal
 from . import images, messages, topics
 from .bag_types import normalised
-from .following import Following
+from .frame_guard import FrameGuard
+from .following import LEFT_ALONE, Following
 from .parameters import NodeParameters
 from .received import ReceivedImage, opened
 from .result_messages import TYPES, PictureMessages, PoseMessages, Result, skeleton_message
@@ -32,10 +34,17 @@ class Sayings:
         """
         self._two_clocks = two_clocks
         self._body, self._parameters = body, parameters
-        self._following = Following(body, parameters)
+        self._following = Following(body, parameters, FrameGuard(0.0, 1))    # the input chooses between cameras
         self._poses = PoseMessages(estimator_name)
         self._pictures = PictureMessages(body)
         self._markers, self._overlays = markers, overlays
+        #: One of LEFT_ALONE -> how many images nothing is said about.
+        self.left_alone: Counter = Counter()
+
+    @property
+    def refused(self) -> Counter:
+        """Why -> people refused by the tracker; those refused by the estimator are in `seen`."""
+        return self._following.refused
 
     @property
     def types(self) -> dict[str, type]:
@@ -55,15 +64,17 @@ class Sayings:
     def about(self, number: int, item: ReceivedImage, seen: dict[str, Any]) -> list[tuple[str, bytes]] | None:
         """The same about one image; `number` is its own, `seen` as FrameWork has it.
 
-        None: it came too late to be put in order.
+        None: it is left alone, and `left_alone` says why.
         """
-        verdict = self._following.judge(seen['stamp'])
-        if verdict == 'late':
+        arrival = item.received * 1e-9
+        verdict = self._following.judge(seen['stamp'], seen['frame_id'], arrival)
+        if verdict in LEFT_ALONE:
+            self.left_alone[verdict] += 1
             return None
-        if verdict == 'jump':
+        if verdict in ('jump', 'changed'):
             self._poses.reset()
             self._pictures.reset_markers()
-        people, operator = self._following.update(seen['people'], seen['stamp'], self._parameters)
+        people, operator = self._following.update(seen['people'], seen['stamp'], arrival, self._parameters)
         received = messages.time(0 if self._two_clocks else item.received)
         result = Result(messages.header(messages.time(seen['stamp']), seen['frame_id']), np.zeros((0, 0, 3), np.uint8),
                         seen['intrinsics'], people, operator, messages.Timing(received, received, 0.0))

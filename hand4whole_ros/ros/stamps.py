@@ -1,16 +1,30 @@
-"""Stamps of images: never backwards within a run, and a jump back begins a new run."""
+"""Stamps of images: they only grow within a run, a jump back begins a new run, and what is wrong with them in words."""
 
 from __future__ import annotations
 
 #: Seconds backwards beyond which an image begins a new run (a bag that starts over) instead of being late.
 JUMP_BACK = 0.5
 
+#: Seconds that a stamp may lie before the image's arrival, and after it, without being called wrong.
+MAX_AGE, MAX_AHEAD = 2.0, 0.5
+
+#: Below this a stamp counts from the start of a machine or a simulation, s: ten years after 1970.
+_EPOCH = 10 * 365 * 86400.0
+
+#: Seconds of stamps in a second of arrival below which stamps are called slow.
+MIN_PACE = 0.7
+
+#: Images without a stamp in a row after which it is another camera, one that does not stamp.
+MAX_MISSING = 5
+
+_SYNCHRONISE = 'synchronise the clocks of the machine with the camera and of this one (chrony, PTP)'
+
 
 class StampGuard:
     """Tells a jump of time from disorder on the way.
 
     An image a little older than the last one has been overtaken and is late; one much older begins a
-    new run.
+    new run. One with the same stamp shows nothing new, or its camera tells no time: a duplicate.
     """
 
     def __init__(self):
@@ -21,9 +35,61 @@ class StampGuard:
         self._last = None
 
     def judge(self, nanoseconds: int) -> str:
-        """'next', 'late' or 'jump'. What is late should be left alone."""
+        """'next', 'late', 'duplicate' or 'jump'. What is late or a duplicate should be left alone."""
         step = 0.0 if self._last is None else (nanoseconds - self._last) * 1e-9
+        if nanoseconds == self._last:
+            return 'duplicate'
         if -JUMP_BACK <= step < 0:
             return 'late'
         self._last = nanoseconds
         return 'jump' if step < 0 else 'next'
+
+
+class StampPresence:
+    """Whether a camera stamps its images: one without a stamp among others that bear one is a fault of that image."""
+
+    def __init__(self):
+        self._expected, self._missing = False, 0
+
+    def note(self, present: bool) -> bool:
+        """Note one more image, with a stamp or without; whether this camera's images are expected to bear one."""
+        self._missing = 0 if present else self._missing + 1
+        self._expected = present or (self._expected and self._missing <= MAX_MISSING)
+        return self._expected
+
+
+def wrong_age(age: float, stamp: float, simulated: bool) -> str:
+    """What is wrong with images that arrive `age` s after their `stamp` (s), with the likely cause; '' for nothing.
+
+    simulated: `age` is by the time of /clock (use_sim_time).
+    """
+    if -MAX_AHEAD <= age <= MAX_AGE:
+        return ''
+    said = f'images are stamped {duration(abs(age))} {"before" if age > 0 else "after"} they arrive'
+    small = stamp < _EPOCH
+    if simulated and not small and age < 0:
+        return f'{said}: they bear real time, and this node goes by /clock: set use_sim_time to false'
+    if simulated:
+        return f'{said}: the camera and /clock are not of one simulation or bag'
+    if small:
+        return (f'{said}: the stamps count from the start of the camera or of a simulation: have the driver stamp with '
+                'ROS time, or set use_sim_time where /clock gives that time')
+    if age > 0:
+        return f'{said}: {_SYNCHRONISE}; for a bag set use_sim_time and play it with its clock'
+    return f'{said}: {_SYNCHRONISE}'
+
+
+def wrong_pace(pace: float | None) -> str:
+    """What is wrong where stamps go `pace` s in a second of arrival; '' for nothing."""
+    if pace is None or pace >= MIN_PACE:
+        return ''
+    return (f'stamps go {pace:.2f} s while images arrive for 1 s: the driver does not stamp images when they are taken,'
+            ' or a bag is played slowly without use_sim_time')
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 3.2 s, 40 min, 1.0 h, 12 days, 54.1 years."""
+    for name, size, least in (('years', 365.25 * 86400, 2), ('days', 86400, 2), ('h', 3600, 0.95), ('min', 60, 2)):
+        if seconds >= least * size:
+            return f'{seconds / size:.1f} {name}'
+    return f'{seconds:.1f} s'

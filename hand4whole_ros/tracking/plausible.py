@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from .. import skeleton
-from ..estimate import HandEstimate, WholeBodyEstimate
+from ..estimate import BEHIND, HandEstimate, WholeBodyEstimate
+from ..geometry.placement import NEAREST
 
 #: The farthest a joint can be from the camera, m.
 FARTHEST = 1000.0
@@ -28,7 +29,8 @@ _OF_HAND = {'keypoints_3d': (skeleton.NUM_HAND_KEYPOINTS, 3), 'keypoints_2d': (s
 
 
 def objection(estimate: WholeBodyEstimate) -> str:
-    """What makes this nobody, in words: a part that is missing or misshapen, a number that is not finite or too large.
+    """What makes this nobody, in words: a part that is missing or misshapen, a number that is not finite or too large,
+    a joint or keypoint that no camera can see because it is nearer than NEAREST or behind it (begins with BEHIND).
 
     '' where there is nothing to object to. Whatever passes can be filtered, published and drawn.
     """
@@ -49,7 +51,9 @@ def objection(estimate: WholeBodyEstimate) -> str:
             return f'{prefix}confidence is {part.confidence}, expected 0 to 1'
     # Together: each call costs more than looking at some hundred numbers.
     if np.abs(np.concatenate(list(values.values()))).max() <= LARGEST and np.abs(values['joints']).max() <= FARTHEST:
-        return ''
+        nearest = min(float(numbers[2::3].min()) for name, numbers in values.items()
+                      if name.endswith(('joints', 'keypoints_3d')))
+        return '' if nearest >= NEAREST else f'{BEHIND}: a joint at z = {nearest:.2f} m, expected {NEAREST} or more'
     for name, numbers in values.items():
         largest, most = float(np.abs(numbers).max()), FARTHEST if name == 'joints' else LARGEST
         if not largest <= most:

@@ -6,6 +6,7 @@ import itertools
 import math
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ from torch import Tensor
 from .. import skeleton
 from ..body.model import BodyModel
 from ..body.posing import posed
-from ..estimate import WholeBodyEstimate
+from ..estimate import BEHIND, IMPOSSIBLE, WholeBodyEstimate
+from .image_clock import ImageClock, Moment
 from .one_euro import OneEuroRotation, OneEuroVector, smoothing_factor
 from .plausible import objection
 
@@ -27,6 +29,20 @@ _SHAPE_CUTOFF = 0.15
 #: Seconds between two lines in the log about people who cannot be.
 _THROTTLE = 60.0
 
+#: Image intervals for which somebody not seen is remembered at least: one image may miss anybody.
+_MISSED_IMAGES = 1.5
+
+#: Longest that slow images alone, and not hold_time, have a last pose repeated, s: a robot that follows a hand must not
+#: be told for longer that it is where it was.
+MAX_EXTENDED_HOLD = 3.0
+
+#: Nobody is recognised after this many seconds, however near, unless images come even more slowly.
+_FORGET = 10.0
+
+#: How fast a pelvis may go, m/s: max_jump is for images that come in quick succession. And the farthest it may have
+#: gone since it was seen, however long ago that was, m.
+_MAX_SPEED, _MAX_DISTANCE = 2.5, 2.5
+
 #: side -> wrist and fingers among the joints.
 _HAND_ROWS = {side: torch.tensor([skeleton.WRIST[side], *range(rows.start, rows.stop)])
               for side, rows in skeleton.HAND_SLICE.items()}
@@ -36,9 +52,12 @@ _HAND_ROWS = {side: torch.tensor([skeleton.WRIST[side], *range(rows.start, rows.
 class TrackerConfig:
     """How people are followed."""
 
-    #: A hand or a person not seen keeps its last pose this long, s; then it is LOST, or gone.
+    #: A hand or a person not seen keeps its last pose this long, s; then it is LOST, or gone. Where images come so
+    #: slowly that this is less than 1.5 intervals between them, those 1.5 intervals, at most MAX_EXTENDED_HOLD. 0: not
+    #: at all, at no rate.
     hold_time: float = 0.5
-    #: The farthest a pelvis can be from where it was one image ago and be the same person's, m.
+    #: The farthest a pelvis can be from where it was last seen and be the same person's, m; where that is longer ago,
+    #: as far as somebody who runs a little gets in that time.
     max_jump: float = 0.8
     #: Estimates below this confidence are nobody.
     min_confidence: float = 0.3
@@ -53,7 +72,7 @@ class TrackerConfig:
 class _SeenHand(NamedTuple):
     """A hand as it was when it was last OK."""
 
-    stamp: float
+    seen: Moment
     rotations: Tensor      # (16, 3) axis-angle: wrist and fingers
     confidence: float
     betas: Tensor | None   # (10,) averaged; None: the body's own shape
@@ -66,8 +85,7 @@ class _Track:
     track_id: int
     filters: tuple[OneEuroRotation, OneEuroVector]
     last: WholeBodyEstimate | None = None       # as it was given out
-    last_stamp: float = 0.0                     # of the last update of any kind
-    seen_stamp: float = 0.0                     # when the person was last found
+    seen: Moment = Moment(0.0, 0.0)             # when the person was last found
     hands: dict[str, _SeenHand] = field(default_factory=dict)
 
 
@@ -78,6 +96,8 @@ class Tracker:
         self._body = body
         self.config = config
         self._quiet_until = 0.0     # time.monotonic()
+        #: Why -> how many people an estimator described who cannot be (estimate.BEHIND, IMPOSSIBLE).
+        self.refused: Counter = Counter()
         self.reset()
 
     def configure(self, config: TrackerConfig) -> None:
@@ -93,31 +113,51 @@ class Tracker:
         """Forget everybody: the next image comes from elsewhere, or from another time."""
         self._tracks: list[_Track] = []
         self._ids = itertools.count()
-        self._stamp = None
+        self._clock = ImageClock()
 
-    def update(self, estimates: list[WholeBodyEstimate], stamp: float) -> list[WholeBodyEstimate]:
+    @property
+    def pace(self) -> float | None:
+        """Seconds of stamps in a second of arrival, over the last images; None while that is not known."""
+        return self._clock.pace
+
+    @property
+    def interval(self) -> float:
+        """Seconds between images, the median of the last ones; 0 before the second."""
+        return self._clock.interval
+
+    @property
+    def hold_time(self) -> float:
+        """Seconds for which a last pose is repeated at the rate at which images come now."""
+        least = self.config.hold_time
+        return max(least, min(_MISSED_IMAGES * self._clock.interval, MAX_EXTENDED_HOLD)) if least > 0 else 0.0
+
+    def update(self, estimates: list[WholeBodyEstimate], stamp: float,
+               arrival: float | None = None) -> list[WholeBodyEstimate]:
         """The people in the image taken at `stamp` (s), with track ids, the longest known first.
 
-        Somebody not found is repeated with `held` set for `hold_time`, as are hands (state HELD).
+        arrival (s): when it arrived, by a clock that goes on whatever stamps do; None: at its stamp. Somebody not found
+        is repeated with `held` set for `hold_time` by both, as are hands (state HELD).
         Estimates that are impossible (plausible.objection) or not confident are left out. A stamp before the last
         one means that time has jumped back: everybody is forgotten first.
         """
-        if self._stamp is not None and stamp < self._stamp:
+        moment = Moment(stamp, stamp if arrival is None else arrival)
+        if self._clock.now is not None and stamp < self._clock.now.stamp:
             self.reset()
-        self._stamp = stamp
+        self._clock.tick(moment)
+        self._tracks = [track for track in self._tracks if self._clock.age(track.seen) <= self._memory]
         estimates = [e for e in estimates if self._possible(e) and e.confidence >= self.config.min_confidence]
         found = self._associate(estimates)
         people, kept = [], []
         for track in self._tracks:
             estimate = found.get(track.track_id)
             if estimate is not None:
-                person = self._follow(track, estimate, stamp)
+                person = self._follow(track, estimate, moment)
                 if not self._possible(person):
                     continue    # and its filters are forgotten with it
                 people.append(person)
-            elif stamp - track.seen_stamp <= self.config.hold_time:
-                people.append(self._hold(track, stamp))
-            else:
+            elif (age := self._clock.age(track.seen)) <= self.hold_time:
+                people.append(self._hold(track, age))
+            elif self.config.hold_time == 0 or age > _MISSED_IMAGES * self._clock.interval:
                 continue
             kept.append(track)
         self._tracks = kept
@@ -126,6 +166,8 @@ class Tracker:
     def _possible(self, estimate):
         """False for what cannot be a person, said now and then."""
         wrong = objection(estimate)
+        if wrong:
+            self.refused[BEHIND if wrong.startswith(BEHIND) else IMPOSSIBLE] += 1
         if wrong and time.monotonic() >= self._quiet_until:
             self._quiet_until = time.monotonic() + _THROTTLE
             _logger.warning('somebody is left out who cannot be: %s', wrong)
@@ -138,7 +180,7 @@ class Tracker:
             for t, track in enumerate(self._tracks) for e, estimate in enumerate(estimates))
         tracks_left, estimates_left, found = set(range(len(self._tracks))), set(range(len(estimates))), {}
         for distance, t, e in distances:
-            if distance <= self.config.max_jump and t in tracks_left and e in estimates_left:
+            if distance <= self._reach(self._tracks[t]) and t in tracks_left and e in estimates_left:
                 found[self._tracks[t].track_id] = estimates[e]
                 tracks_left.remove(t)
                 estimates_left.remove(e)
@@ -149,40 +191,48 @@ class Tracker:
             found[track.track_id] = estimates[e]
         return found
 
-    def _follow(self, track, estimate, stamp):
+    @property
+    def _memory(self):
+        """Seconds after which nobody is recognised."""
+        return max(_FORGET, self.hold_time, (1 + _MISSED_IMAGES) * self._clock.interval)
+
+    def _reach(self, track):
+        """How far the person can be from where they were seen last, m."""
+        return max(self.config.max_jump, min(_MAX_SPEED * self._clock.age(track.seen), _MAX_DISTANCE))
+
+    def _follow(self, track, estimate, moment):
         """The found person, hands held where they are not seen, filtered."""
-        dt = stamp - track.last_stamp
+        dt = self._clock.step(track.seen)
         local, betas, pelvis = estimate.local_rotations, estimate.betas, estimate.joints[0]
         share = 1.0     # of what is measured now in the shapes
         if track.last is not None and self.config.smoothing:
             share = smoothing_factor(_SHAPE_CUTOFF, dt) if dt > 0 else 0.0
             betas = torch.lerp(track.last.betas, betas, share)
-        hands = {hand.side: self._remember(track, hand, local, stamp, share) for hand in estimate.hands}
+        hands = {hand.side: self._remember(track, hand, local, moment, share) for hand in estimate.hands}
         if self.config.smoothing:
             rotations, points = track.filters
             local, pelvis = rotations(local, dt), points(pelvis[None], dt)[0]
         named = replace(estimate, left_hand=hands['left'], right_hand=hands['right'], track_id=track.track_id)
         result = posed(self._body, named, local, betas, pelvis)
-        track.last, track.last_stamp, track.seen_stamp = result, stamp, stamp
+        track.last, track.seen = result, moment
         return result
 
-    def _remember(self, track, hand, local, stamp, share):
+    def _remember(self, track, hand, local, moment, share):
         """The hand, its shape averaged; where it is not seen, as it was, and its rows of `local` are overwritten."""
         rows = _HAND_ROWS[hand.side]
         known = track.hands.get(hand.side)
         if hand.state == skeleton.OK:
             if known is not None and known.betas is not None and hand.betas is not None:
                 hand = replace(hand, betas=torch.lerp(known.betas, hand.betas, share))
-            track.hands[hand.side] = _SeenHand(stamp, local[rows], hand.confidence, hand.betas)
-        elif known is not None and stamp - known.stamp <= self.config.hold_time:
+            track.hands[hand.side] = _SeenHand(moment, local[rows], hand.confidence, hand.betas)
+        elif known is not None and (age := self._clock.age(known.seen)) <= self.hold_time:
             local[rows] = known.rotations
             hand = replace(hand, state=skeleton.HELD, betas=known.betas,
-                           confidence=self._faded(known.confidence, stamp - known.stamp))
+                           confidence=self._faded(known.confidence, age))
         return hand
 
-    def _hold(self, track, stamp):
-        """The person as last seen, both hands HELD or LOST, fading."""
-        age = stamp - track.seen_stamp
+    def _hold(self, track, age):
+        """The person as seen `age` seconds ago, both hands HELD or LOST, fading."""
         hands = []
         for hand in track.last.hands:
             state = skeleton.LOST if hand.state == skeleton.LOST else skeleton.HELD
@@ -193,5 +243,5 @@ class Tracker:
 
     def _faded(self, confidence, age):
         """Confidence falls linearly to zero over the hold time."""
-        left = 1 - age / self.config.hold_time if self.config.hold_time > 0 else 0.0
+        left = 1 - age / self.hold_time if self.hold_time > 0 else 0.0
         return confidence * min(max(left, 0.0), 1.0)

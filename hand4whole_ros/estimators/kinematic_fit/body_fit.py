@@ -8,7 +8,7 @@ import numpy as np
 
 from ...detection.mediapipe_holistic import HolisticLandmarks
 from ...geometry.camera import Intrinsics
-from ...geometry.placement import facing, root_translation
+from ...geometry.placement import NEAREST, facing, root_translation
 from ...skeleton import HAND_SLICE, JOINT, SIDES, WRIST
 from .chain import Placed, Pose, exp_so3, log_so3
 from .hand_fit import HandFit, HandFitter, HandStart
@@ -119,7 +119,7 @@ class BodyFitter:
         pose = Pose(np.zeros((1, 3)), local[None], np.zeros((1, self.person.body.num_betas)))
         points = self.person.body.place(pose).points[0]
         pose.root[0] = root_translation(points[seen], rays[seen], 1 / POSE_SIGMA[seen])
-        if not (np.isfinite(pose.root).all() and pose.root[0, 2] > 0.1):
+        if not (np.isfinite(pose.root).all() and pose.root[0, 2] > NEAREST):
             return None
         distance = pose.root[0, 2]
         evidence = Evidence(angles=self._body_prior,

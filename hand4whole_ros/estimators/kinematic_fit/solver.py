@@ -2,6 +2,7 @@
 
 The unknowns are root position, joint rotations (updated multiplicatively) and shape. The rows are
   * reprojection: points against rays through the calibrated camera, robust (Geman-McClure);
+  * room: points that were not seen, softly, against coming too near the camera or behind it;
   * depth: differences of depth between pairs of points against a weak measurement of them;
   * angles: each joint's axis-angle against a natural mean, and soft one-sided limits;
   * shape: betas ~ N(0, 1); root: an optional anchor; direction: optional orientation of some joints.
@@ -14,13 +15,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...geometry.placement import NEAREST
 from .chain import Chain, Placed, Pose, right_jacobian_inverse
 
 #: Standard deviation, in radians, of going beyond a joint's limit.
 LIMIT_SIGMA = 0.12
 
-#: Nearest a point may come to the camera before a step is refused, m.
-NEAREST = 0.05
+#: Depth below which a point that was not seen is held off the camera, and the standard deviation of that, m. Hands
+#: and feet, a fifth of a metre long, ride on such points. A step that takes a point that was seen nearer than NEAREST
+#: is refused.
+ROOM, ROOM_SIGMA = NEAREST + 0.2, 0.05
 
 
 @dataclass
@@ -92,6 +96,10 @@ class _Normal:
         cost = (ray_cost.sum(1) + (natural ** 2 + beyond ** 2).sum((1, 2)) + (shape ** 2).sum(1))
         parts = {'z': z, 'uv': uv, 'ray': ray, 'ray_weight': ray_weight, 'q': q, 'natural': natural,
                  'beyond': beyond, 'shape': shape}
+        near = np.where(self.seen, 0, np.minimum(depth - ROOM, 0) / ROOM_SIGMA)
+        if near.any():
+            parts['near'] = near
+            cost = cost + (near ** 2).sum(1)
         if evidence.pairs is not None:
             first, second = evidence.pairs.T
             along = (points[:, first] - points[:, second]) @ evidence.toward[:, :, None]
@@ -113,6 +121,9 @@ class _Normal:
         rows = ((motion[:, :, :2] - parts['uv'][..., None] * motion[:, :, 2:3])
                 * (scale / parts['z'])[..., None, None]).reshape(batch, points * 2, size)
         values = (parts['ray'] * np.sqrt(parts['ray_weight'])[..., None]).reshape(batch, -1)
+        if 'near' in parts:
+            rows = np.concatenate([rows, motion[:, :, 2] * ((parts['near'] != 0) / ROOM_SIGMA)[..., None]], 1)
+            values = np.concatenate([values, parts['near']], 1)
         if 'depth' in parts:
             first, second = evidence.pairs.T
             weight = np.sqrt(parts['depth_weight'])

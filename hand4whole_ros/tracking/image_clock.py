@@ -1,0 +1,58 @@
+"""How fast images come: by their stamps, and by their arrival, which bounds what wrong stamps can do."""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+from typing import NamedTuple
+
+#: Images that the pace is measured over, and the last intervals whose median is the image interval.
+_WINDOW, _INTERVALS = 12, 5
+
+#: Images, and seconds of arrival, that say what the pace is.
+_ENOUGH_IMAGES, _ENOUGH_SECONDS = 5, 0.1
+
+#: Seconds of stamps in a second of arrival below which the stamps do not tell the time between two images.
+_STANDING = 0.25
+
+
+class Moment(NamedTuple):
+    """When an image was taken, by its stamp, and when it arrived; two clocks, s."""
+
+    stamp: float
+    arrival: float
+
+
+class ImageClock:
+    """Knows the last images of one camera. Not thread-safe."""
+
+    def __init__(self):
+        self._moments: deque[Moment] = deque(maxlen=_WINDOW)
+        #: The last image's; None before the first one.
+        self.now: Moment | None = None
+        #: Median of the last intervals between images, s, by whichever clock says more; 0 before the second image.
+        self.interval = 0.0
+        #: Seconds of stamps in a second of arrival, over the last images; None while there are too few.
+        self.pace: float | None = None
+
+    def tick(self, moment: Moment) -> None:
+        """One more image."""
+        self._moments.append(moment)
+        self.now = moment
+        if len(self._moments) < 2:
+            return
+        last = list(self._moments)[-_INTERVALS - 1:]
+        self.interval = max(median(later[k] - earlier[k] for earlier, later in zip(last, last[1:])) for k in (0, 1))
+        first = self._moments[0]
+        span = moment.arrival - first.arrival
+        if len(self._moments) >= _ENOUGH_IMAGES and span >= _ENOUGH_SECONDS:
+            self.pace = (moment.stamp - first.stamp) / span
+
+    def age(self, moment: Moment) -> float:
+        """Seconds from `moment` to the last image, by whichever clock says more: stamps may stand still, or crawl."""
+        return max(self.now.stamp - moment.stamp, self.now.arrival - moment.arrival)
+
+    def step(self, moment: Moment) -> float:
+        """Seconds from `moment` to the last image by the stamps; by the arrival where stamps tell no time."""
+        by_stamp, by_arrival = self.now.stamp - moment.stamp, self.now.arrival - moment.arrival
+        return by_arrival if by_stamp <= 0 or (self.pace is not None and self.pace < _STANDING) else by_stamp
