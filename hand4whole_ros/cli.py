@@ -6,12 +6,16 @@ Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
-from . import __version__, cli_evaluate, cli_train, memory, threads
+from . import __version__, cli_evaluate, cli_train, interruption, memory, threads
 from .command_line import (
-    DONE, FAILED, WRONG_INPUT, Help, UsageError, add_command, add_estimator_options, create_estimator, estimator_config)
+    DONE, FAILED, WRONG_INPUT, Help, UsageError, WorkFailed, add_command, add_estimator_options, create_estimator,
+    estimator_config)
+from .output_files import OutputError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,9 +79,9 @@ def _estimate(args):
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(error) from None
     from .replay import estimate
-    unreadable = estimate.run(
+    report = estimate.run(
         found, lambda static: create_estimator(args, static_images=static), args.focal, args.json, args.overlay)
-    return WRONG_INPUT if unreadable else DONE
+    return FAILED if report.failed else WRONG_INPUT if report.unreadable else DONE
 
 
 def _add_replay(commands):
@@ -341,16 +345,27 @@ def _doctor(args):
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one line on stderr."""
-    import logging
-    logging.basicConfig(level=logging.INFO, format='%(message)s', stream=sys.stderr)
+    from .progress import LogHandler
+    logging.basicConfig(level=logging.INFO, format='%(message)s', handlers=[LogHandler()])
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, 'reconfigure'):  # File names may hold what the terminal's encoding does not.
+            stream.reconfigure(errors='backslashreplace')
     threads.sleep_while_waiting()
     args = parser().parse_args(argv)
+    # These two end by themselves when they are interrupted: that is how they are meant to end.
+    with nullcontext() if args.command in ('run', 'play') else interruption.as_exceptions():
+        return _run_command(args)
+
+
+def _run_command(args):
     try:
         return args.function(args)
-    except KeyboardInterrupt:
-        return _fail('interrupted', FAILED)
-    except UsageError as error:
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or 'interrupted', FAILED)
+    except (UsageError, OutputError) as error:
         return _fail(error, WRONG_INPUT)
+    except WorkFailed as error:
+        return _fail(error, FAILED)
     except ModuleNotFoundError as error:
         if args.debug:
             raise

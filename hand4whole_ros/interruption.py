@@ -1,0 +1,70 @@
+"""Ctrl-C, SIGTERM and a closed terminal end a command with KeyboardInterrupt, once what is being written is whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _State:
+    """Of this process: signals are the process's own."""
+
+    came = False        # and was perhaps lost: some libraries swallow exceptions
+    held = 0            # depth of `held`
+    waiting = False     # came while held
+
+
+@contextmanager
+def as_exceptions() -> Iterator[None]:
+    """Within the block all three raise KeyboardInterrupt in the main thread; one that is ignored stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    owner = os.getpid()
+
+    def interrupt(number, frame):
+        if os.getpid() != owner:    # a child of fork
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        elif _State.held:
+            _State.waiting = True
+        else:
+            _State.came = True
+            raise KeyboardInterrupt
+    _State.came = _State.waiting = False
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        # None: something other than Python has set it, and may rely on it.
+        if handler not in (signal.SIG_IGN, None):
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Within the block signals wait for its end."""
+    _State.held += 1
+    try:
+        yield
+    finally:
+        _State.held -= 1
+    if _State.waiting and not _State.held:
+        _State.waiting, _State.came = False, True
+        raise KeyboardInterrupt
+
+
+def check() -> None:
+    """Raises KeyboardInterrupt where a signal came and a library swallowed the exception."""
+    if _State.came:
+        _State.came = False
+        raise KeyboardInterrupt

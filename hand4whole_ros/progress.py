@@ -1,0 +1,76 @@
+"""Progress of long work: bars on terminals alone; elsewhere, a log file say, a line for each stage and one a minute."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two lines of one stage.
+PERIOD = 60.0
+
+
+class Bar(tqdm):
+    """tqdm's bar on a terminal; elsewhere a line when a stage begins, and one every PERIOD."""
+
+    def __init__(self, what: Iterable | None = None, desc: str = '', total: float | None = None, shown: bool = True,
+                 **options):
+        """shown: False for neither bar nor lines. `options` as tqdm has them."""
+        super().__init__(what, desc, total, file=sys.stderr, disable=None if shown else True, **options)
+        self._lines = shown and self.disable
+        self._done, self._unit, self._whole = options.get('initial', 0), options.get('unit', 'it'), total
+        if self._whole is None:
+            self._whole = getattr(what, '__len__', lambda: None)()
+        self._title, self._last = desc, time.monotonic()
+        if self._lines and desc:
+            log.info('%s', desc if not self._whole else f'{desc}: {self._amount(self._whole)}')
+
+    def __iter__(self) -> Iterator:
+        if not self._lines:
+            yield from super().__iter__()
+            return
+        for one in self.iterable:
+            yield one
+            self.update()
+
+    def update(self, n: float = 1) -> bool | None:
+        """`n` more are done."""
+        if not self._lines:
+            return super().update(n)
+        self._done += n
+        if time.monotonic() - self._last >= PERIOD:
+            self._last = time.monotonic()
+            log.info('%s: %s', self._title, f'{self._done:g} of {self._amount(self._whole)}' if self._whole
+                     else self._amount(self._done))
+        return None
+
+    def set_description(self, desc: str | None = None, refresh: bool = True) -> None:
+        """Another stage."""
+        if not self._lines:
+            super().set_description(desc, refresh)
+        elif desc and desc != self._title:
+            self._title = desc
+            log.info('%s', desc)
+
+    def _amount(self, count):
+        return f'{count:g} {self._unit}' + ('' if count == 1 else 's')
+
+
+class LogHandler(logging.StreamHandler):
+    """Lines of the log on stderr, above whatever bar is there."""
+
+    def __init__(self):
+        super().__init__(sys.stderr)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        try:
+            tqdm.write(self.format(record), file=self.stream)
+            self.flush()
+        except Exception:   # As logging has it: a log that cannot be written must not end the work.
+            self.handleError(record)
