@@ -74,10 +74,11 @@ def is_stream(path: Path) -> bool:
 
 def identity(path: Path) -> tuple[int, int] | str:
     """The same for all paths that lead to one file or folder: links, hard links and letters' case considered."""
+    real = os.path.realpath(path)   # also where a folder that is gone is left again by '..'
     try:
-        about = os.stat(path)
+        about = os.stat(real)
     except OSError:
-        return os.path.realpath(path)
+        return real
     return about.st_dev, about.st_ino
 
 

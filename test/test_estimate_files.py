@@ -319,7 +319,8 @@ def test_the_file_is_complete_at_every_moment_and_is_not_written_too_often(tmp_p
 @pytest.mark.parametrize('text, ours', [
     ('{}', True), ('{\n}\n', True), ('{"a.png": []}', True), ('{"clip.mp4#000000": [], "clip.mp4#000001": []}', True),
     ('{"a": [{"track_id": -1, "confidence": 0.5}]}', True), ('{"a.png": [], "b.png": [{"track_id": 0}]}', True),
-    ('{\n"photo": [],\n"photo2": []\n}\n', True), ('{\n' + ',\n'.join(f'"{k}": []' for k in range(20000)) + '\n}', True),
+    ('{\n"photo": [],\n"photo2": []\n}\n', True),
+    ('{\n' + ',\n'.join(f'"{k}": []' for k in range(20000)) + '\n}', True),
     ('', False), ('[]', False), ('{"items": []}', False), ('{"a.png": [1]}', False), ('{"a.png": [{"id": 1}]}', False),
     ('{"a.png": []} and more', False), ('{"a.png": {}}', False), ('{"a.png": [', False), ('\x89PNG\r\n', False),
     ('{"images": [], "annotations": []}', False), ('{' + ' ' * 100_000 + '}', False)])

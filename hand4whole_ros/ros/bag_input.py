@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ..output_files import printable
 from . import topics
 
 IMAGE, COMPRESSED_IMAGE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
@@ -69,7 +70,7 @@ class Bag:
             self._reader = Reader(found)
             self._reader.open()
         except Exception as error:  # Whatever a parser of YAML, SQLite, MCAP or zstd raises on broken bytes.
-            raise BagError(f'{path}: {_trouble(error)}') from None
+            raise BagError(f'{printable(path)}: {_trouble(error)}') from None
         self.connections = list(self._reader.connections)
         empty = self._reader.message_count == 0
         #: Time of the first message and after the last one, ns; 0 and 0 where there are none.
@@ -102,7 +103,7 @@ class Bag:
             except StopIteration:
                 return
             except Exception as error:  # As above; the bag may be damaged anywhere.
-                raise BagError(f'{self.path}: {_trouble(error)}') from None
+                raise BagError(f'{printable(self.path)}: {_trouble(error)}') from None
             yield Entry(connection, time, bytes(data))
 
 
@@ -111,6 +112,8 @@ def _trouble(error):
         return str(error)
     if isinstance(error, MemoryError):
         return 'a part of it has, or claims to have, more bytes than there is memory'
+    if isinstance(error, UnicodeEncodeError):
+        return 'SQLite opens no file whose path is not UTF-8: rename it'
     text = ' '.join(str(error).split()) or type(error).__name__
     if isinstance(error, OSError) and error.errno is not None:
         return f'cannot be read: {error.strerror}'
