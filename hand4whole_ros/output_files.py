@@ -20,6 +20,9 @@ from typing import BinaryIO
 #: In every file that has a place for it, near its beginning or its end.
 MARK = b'written by hand4whole_ros'
 
+#: The same in JSON, for the beginning of an object.
+ORIGIN = {'origin': MARK.decode()}
+
 #: Where a file's beginning and end are searched for MARK, bytes.
 _SEARCHED = 4096
 

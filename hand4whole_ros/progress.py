@@ -22,16 +22,15 @@ class Bar(tqdm):
                  **options):
         """shown: False for neither bar nor lines. `options` as tqdm has them."""
         super().__init__(what, desc, total, file=sys.stderr, disable=None if shown else True, **options)
-        self._lines = shown and self.disable
-        self._done, self._unit, self._whole = options.get('initial', 0), options.get('unit', 'it'), total
-        if self._whole is None:
-            self._whole = getattr(what, '__len__', lambda: None)()
+        self._lines, self._unit = shown and self.disable, options.get('unit', 'it')
+        if self.total is None:
+            self.total = getattr(what, '__len__', lambda: None)()
         self._title, self._last = desc, time.monotonic()
         if self._lines and desc:
-            log.info('%s', desc if not self._whole else f'{desc}: {self._amount(self._whole)}')
+            log.info('%s', f'{desc}: {self._amount(self.total)}' if self.total else desc)
 
     def __iter__(self) -> Iterator:
-        if not self._lines:
+        if not self.disable:
             yield from super().__iter__()
             return
         for one in self.iterable:
@@ -39,26 +38,27 @@ class Bar(tqdm):
             self.update()
 
     def update(self, n: float = 1) -> bool | None:
-        """`n` more are done."""
-        if not self._lines:
+        """`n` more are done; `self.n` are in all."""
+        if not self.disable:
             return super().update(n)
-        self._done += n
-        if time.monotonic() - self._last >= PERIOD:
+        self.n += n
+        if self._lines and time.monotonic() - self._last >= PERIOD:
             self._last = time.monotonic()
-            log.info('%s: %s', self._title, f'{self._done:g} of {self._amount(self._whole)}' if self._whole
-                     else self._amount(self._done))
+            log.info('%s: %s', self._title, f'{self.n:g} of {self._amount(self.total)}' if self.total
+                     else self._amount(self.n))
         return None
 
     def set_description(self, desc: str | None = None, refresh: bool = True) -> None:
         """Another stage."""
-        if not self._lines:
+        if not self.disable:
             super().set_description(desc, refresh)
-        elif desc and desc != self._title:
+        elif self._lines and desc and desc != self._title:
             self._title = desc
             log.info('%s', desc)
 
     def _amount(self, count):
-        return f'{count:g} {self._unit}' + ('' if count == 1 else 's')
+        plural = {'person': 'people', 'B': 'B'}.get(self._unit, f'{self._unit}s')
+        return f'{count:g} {self._unit if count == 1 else plural}'
 
 
 class LogHandler(logging.StreamHandler):

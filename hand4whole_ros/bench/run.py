@@ -8,11 +8,11 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
 
 from ..body.npz_file import BodyModelError
 from ..checkpoints import CheckpointError
 from ..estimators.devices import pick_device
+from ..progress import Bar
 from . import machine
 from .files_at_hand import FilesAtHand
 from .rows import ROWS, STAGES, Unmeasured, keys_of
@@ -34,7 +34,7 @@ def run(stages: Sequence[str] = STAGES, seconds: float = 20.0, size: str = 'full
     result = {**dict.fromkeys(ROWS), **machine.describe(device), 'size': size, 'stages': list(stages),
               'why_null': {key: 'not asked for' for key in ROWS}, 'remarks': {}, 'failed': [], 'profile': {},
               'frame_precision': None}
-    with FilesAtHand(body_files, size) as files, tqdm(stages, unit='stage') as bar:
+    with FilesAtHand(body_files, size) as files, Bar(stages, unit='stage') as bar:
         for stage in bar:
             bar.set_description(stage)
             found = _measure(stage, seconds, size, device, files, result['failed'])

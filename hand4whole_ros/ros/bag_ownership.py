@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from ..output_files import printable
+from ..output_files import OutputError, new_part, printable
 
 #: Begins the key of the custom data in metadata.yaml of every bag that this package writes.
 CUSTOM_DATA = 'hand4whole '
@@ -35,6 +36,20 @@ def rejection_reason(path: Path) -> str:
     names |= {name + suffix for name in names for suffix in _BESIDE}
     other = sorted(name for name, entry in inside.items() if name not in names or not entry.is_file())
     return f'it holds {printable(other[0])}, which is not of the bag' if other else ''
+
+
+def replace(new: Path, path: Path) -> None:
+    """The bag at `new`, on the same disk, becomes `path`. Raises OutputError where something else is there."""
+    if not path.exists():
+        new.rename(path)
+        return
+    reason = rejection_reason(path)
+    if reason:
+        raise OutputError(f'{printable(path)} is not replaced: {reason}')
+    old = new_part(path)
+    path.rename(old)
+    new.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _metadata(path):

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import cv2
-from tqdm import tqdm
 
+from ..progress import Bar
 from . import people
 
 
@@ -19,7 +19,7 @@ def write(folder: Path | str, count: int, seed: int, progress: bool = True) -> N
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     truths = {}
-    for i in tqdm(range(count), 'rendering people', unit='person', disable=not progress):
+    for i in Bar(range(count), 'rendering people', unit='person', shown=progress):
         image, truth = people.render(people.sample(people_seed(seed, i)))
         name = f'person_{i:04d}.png'
         cv2.imwrite(str(folder / name), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ..memory import give_back
+from ..progress import Bar
 from .together import ALONE, Together
 
 #: Steps after which memory that is free goes back to the system: steps of different sizes leave holes in it, 1.4 GB in
@@ -66,8 +66,8 @@ def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterabl
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=schedule.rate, weight_decay=schedule.decay, betas=(0.9, 0.98))
     kept = _Kept(module, optimizer, folder, name, measure, together)
-    for step in tqdm(range(kept.step, schedule.steps), name, schedule.steps, initial=kept.step, unit='step',
-                     disable=not (progress and together.leads), mininterval=5):
+    for step in Bar(range(kept.step, schedule.steps), name, schedule.steps, initial=kept.step, unit='step',
+                    shown=progress and together.leads, mininterval=5):
         for group in optimizer.param_groups:
             group['lr'] = schedule.rate_at(step)
         module.train()
