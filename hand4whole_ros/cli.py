@@ -15,7 +15,7 @@ from . import __version__, cli_evaluate, cli_train, interruption, memory, thread
 from .command_line import (
     DONE, FAILED, WRONG_INPUT, Help, UsageError, WorkFailed, add_command, add_estimator_options, create_estimator,
     estimator_config)
-from .output_files import OutputError
+from .output_files import OutputError, check_file, failure, is_same, write_json
 
 
 def parser() -> argparse.ArgumentParser:
@@ -317,19 +317,27 @@ def _bench(args):
         raise UsageError(f'--body-files {args.body_files}: no such folder')
     if args.picture and args.only and not {'network', 'frame'} & set(args.only):
         raise UsageError('--picture draws what stages frame and network measure; name them in --only')
+    for path, option in ((args.json, '--json'), (args.picture, '--picture')):
+        if path:
+            check_file(path, option=option)
+    if args.json and args.picture and is_same(args.json, args.picture):
+        raise UsageError(f'--json and --picture are one file, {args.json}; name another for one of them')
     try:
         result = run.run(args.only or rows.STAGES, args.seconds, args.size, args.device, args.body_files)
     except EstimatorUnavailable as error:
         raise UsageError(error) from None
     print(rows.format_table(result))
-    if args.json:
-        run.write(result, args.json)
-    if args.picture:
-        try:
+    try:
+        if args.json:
+            write_json(args.json, result)
+        if args.picture:
             picture.write(result, args.picture)
-        except rows.Unmeasured as error:
-            print(f'hand4whole: {error}; see above for why', file=sys.stderr)
-            return FAILED
+    except OSError as error:
+        raise WorkFailed(failure(error.filename or args.json or args.picture, error)) from None
+    except rows.Unmeasured as error:
+        return _fail(f'{error}; see above for why', FAILED)
+    if 'interrupted' in result:
+        raise KeyboardInterrupt(f'interrupted: without {", ".join(result["interrupted"])}; the other stages are above')
     return FAILED if result['failed'] else DONE
 
 

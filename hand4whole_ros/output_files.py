@@ -7,6 +7,7 @@ has no place for it is recognised by its own reader (`is_own` of check_file).
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
 import stat
@@ -22,6 +23,9 @@ MARK = b'written by hand4whole_ros'
 
 #: The same in JSON, for the beginning of an object.
 ORIGIN = {'origin': MARK.decode()}
+
+#: And in SVG.
+MARK_IN_XML = f'<!-- {MARK.decode()} -->'
 
 #: Where a file's beginning and end are searched for MARK, bytes.
 _SEARCHED = 4096
@@ -194,6 +198,11 @@ def write(path: Path, data: bytes, durable: bool = True) -> None:
     """A whole file, or none: see `replacing`."""
     with replacing(path, durable) as stream:
         stream.write(data)
+
+
+def write_json(path: Path, value: dict) -> None:
+    """A dict as JSON that says where it comes from. Raises OSError."""
+    write(path, (json.dumps({**ORIGIN, **value}, indent=1) + '\n').encode())
 
 
 def marked(data: bytes) -> bytes:

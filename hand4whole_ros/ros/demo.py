@@ -28,10 +28,10 @@ from visualization_msgs.msg import MarkerArray
 
 from hand4whole_ros.msg import HandPose, Skeleton, WholeBodyPoseArray
 
-from .. import interruption, output_files, pictures
+from .. import interruption, pictures
 from ..evaluation.errors import BODY_JOINTS, body_errors, depth_error, hand_errors
 from ..output_files import (
-    ORIGIN, OutputError, check_file, check_folder, mark_video, new_part, part_of, printable)
+    OutputError, check_file, check_folder, mark_video, new_part, part_of, printable, write_json)
 from ..pictures import PictureError
 from ..progress import Bar
 from ..view import sheet
@@ -125,12 +125,12 @@ def _write(recorder, output, interrupted):
         if not interrupted:
             log.error('no pose came from the node: its own lines above say why')
         return False
-    summary = {**ORIGIN, **_summary(recorder)}
+    summary = _summary(recorder)
     try:
         log.info('writing pictures, video and bag')
         _write_pictures(recorder, output)
         _write_bag(recorder, output / _BAG)
-        output_files.write(output / _SUMMARY, (json.dumps(summary, indent=1) + '\n').encode())
+        write_json(output / _SUMMARY, summary)
     except (OSError, OutputError, PictureError) as error:
         log.error('%s cannot be filled: %s', printable(output), getattr(error, 'strerror', None) or error)
         return False

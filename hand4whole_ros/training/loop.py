@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..memory import give_back
+from ..output_files import part_of
 from ..progress import Bar
 from .together import ALONE, Together
 
@@ -149,11 +149,10 @@ class _Kept:
         """All that is needed to go on; a reader sees the old file or the whole new one."""
         if not self._leads:
             return
-        part = self._state.with_suffix('.part')
-        torch.save({'module': self._module.state_dict(), 'average': self.average.state_dict(),
-                    'optimizer': self._optimizer.state_dict(), 'step': self.step, 'best_figure': self._best_figure,
-                    'best': self._best}, part)
-        os.replace(part, self._state)
+        with part_of(self._state) as path:
+            torch.save({'module': self._module.state_dict(), 'average': self.average.state_dict(),
+                        'optimizer': self._optimizer.state_dict(), 'step': self.step,
+                        'best_figure': self._best_figure, 'best': self._best}, path)
 
     def best(self):
         """The average that measured best; the last one where nothing was measured."""
