@@ -327,3 +327,21 @@ def test_the_file_is_complete_at_every_moment_and_is_not_written_too_often(tmp_p
 def test_what_is_known_as_its_own(tmp_path, text, ours):
     (tmp_path / 'x.json').write_text(text)
     assert is_results(tmp_path / 'x.json') == ours
+
+
+def test_a_disk_that_is_full_indeed(tmp_path):
+    """No file may grow beyond 40 kB; three of these people have more than that."""
+    from test_faults_process import limited
+    for k in range(8):
+        write_picture(tmp_path / 'in' / f'{k}.png')
+    result = tmp_path / 'x.json'
+    done = subprocess.run([*SCRIPT, str(tmp_path / 'in'), '--json', str(result)], capture_output=True, text=True,
+                          preexec_fn=limited(), timeout=120)
+    assert done.returncode == cli.FAILED, done.stderr
+    line = done.stderr.strip().splitlines()[-1]
+    found = json.loads(result.read_text())
+    assert 1 <= len(found) < 8 and sorted(path.name for path in tmp_path.iterdir()) == ['in', 'x.json']
+    assert line == (f'hand4whole: no space left for {result}: free some and repeat the command; {len(found)} of 8 '
+                    f'frames are done, {len(found)} are in {result}')
+    note('the disk is full while hand4whole estimate writes', 'no file may grow beyond 40 kB', 1,
+         'one line with what is done and where; the JSON is complete and holds it')

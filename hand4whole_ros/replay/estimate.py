@@ -138,7 +138,7 @@ class _Work:
                 if found is not None and overlay is not None:
                     drawn = overlay.draw(frame.image, *found)
                     if drawn_video is not None:
-                        drawn_video.write(drawn)
+                        drawn_video.write(drawn, frame)
                     else:
                         path = self._outputs.overlay_of(source)
                         with _writing(path):
@@ -235,8 +235,8 @@ class _DrawnVideo:
     def __init__(self, path, source):
         self._path, self._source, self._writer, self._part = path, source, None, None
 
-    def write(self, image):
-        """One more frame."""
+    def write(self, image, frame):
+        """One more frame, drawn over that of the video."""
         with _writing(self._path):
             if self._writer is None:
                 self._part = output_files.new_part(self._path)

@@ -48,6 +48,7 @@ def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorCon
         raise BagError(f'{printable(args.output)} is a file; name the folder of the new bags')
     else:
         check_folder(args.output)
+    log.info('loading the estimator')
     work = replay.Replay(make, inputs, outputs, _parameters(args.params_file), _spread(args))
     try:
         codes = [_one(work, path, output, several, args.force) for path, output in zip(found, outputs_of)]
