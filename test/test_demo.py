@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from fault_figures import note
 from ros_peer import Peer
 
 from hand4whole_ros.output_files import OutputError
@@ -129,5 +130,7 @@ def test_a_signal_while_the_camera_plays_keeps_what_was_recorded(tmp_path):
     summary = json.loads((out / 'summary.json').read_text())
     assert summary['poses_published'] >= 3 and f' {summary["images_published"]} of' in said
     assert rejection_reason(out / 'bag') == ''
+    note('SIGTERM during hand4whole demo', 'while the camera plays', 1,
+         'video, sheet, bag and summary of what was recorded; one line, exit code 1')
     assert sorted(path.name for path in out.iterdir()) == ['bag', 'overlay.gif', 'overlay.mp4', 'sheet.png',
                                                            'summary.json']

@@ -159,7 +159,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, capfd):
     out = tmp_path / 'out'
     assert estimate(tmp_path / 'in', '--json', out / 'x.json', '--overlay', out, create=Interrupted) == cli.FAILED
     assert last_line(capfd) == (f'hand4whole: interrupted: 2 of 5 frames are done, 2 are in {out}/x.json, '
-                                f'overlays are in {out}')
+                                f'2 are drawn in {out}')
     assert list(json.loads((out / 'x.json').read_text())) == ['0.png', '1.png']
     assert sorted(contents(out)) == ['0.png', '1.png', 'x.json']
     # The video that was being drawn is one, as far as it goes.
@@ -209,8 +209,10 @@ def test_a_signal_at_any_moment_leaves_complete_json(tmp_path, number):
     if number == signal.SIGKILL:
         assert process.returncode == -number
         note('hand4whole estimate is killed', 'SIGKILL after the third picture', 1,
-             'the JSON is complete and holds what was done; nothing else is left')
+             'the JSON is complete; nothing else is left')
     else:
+        note(f'{number.name} during hand4whole estimate', 'after the third picture', 1,
+             'one line with what is done and where, exit code 1; the JSON holds it')
         assert process.returncode == cli.FAILED
         assert said[-1] == (f'hand4whole: interrupted: {len(found)} of {total} frames are done, '
                             f'{len(found)} are in {result}')
@@ -290,6 +292,8 @@ def test_names_of_any_bytes(tmp_path, caplog, capfd):
     found = json.loads(result.read_bytes().decode('utf-8'))
     assert {name: len(people) for name, people in found.items()} == {'caf\\xe9.png': 2, 'good.png': 1}
     assert {os.fsencode(path.name) for path in out.iterdir()} == {b'caf\xe9.png', b'good.png'}
+    note('file names of any bytes', 'pictures, a broken picture, folders and outputs whose names are no UTF-8', 6,
+         'read, drawn and written under their own bytes; in JSON and in the log such a byte is \\xe9')
     assert pictures.read(out / odd.name).shape == pictures.read(good).shape == (240, 320, 3)
     named = tmp_path / os.fsdecode(b'\xe9.json')
     assert estimate(good, '--json', named) == cli.DONE and is_results(named)

@@ -103,7 +103,7 @@ class _Work:
     def __init__(self, create, focal, outputs):
         self._create, self._focal, self._outputs = create, focal, outputs
         self._failures = 0      # in a row
-        self._total = 0
+        self._total = self._drawn = 0
         self.report = Report()
         self._results = None
         if outputs.json is not None:
@@ -143,6 +143,7 @@ class _Work:
                         path = self._outputs.overlay_of(source)
                         with _writing(path):
                             pictures.write(path, drawn)
+                    self._drawn += 1
                 progress.update()
         finally:
             if drawn_video is not None:
@@ -206,8 +207,8 @@ class _Work:
                     raise
             if self._results.written:
                 places.append(f'{self._results.written} are in {printable(self._outputs.json)}')
-        if report.frames and self._outputs.overlay is not None:
-            places.append(f'overlays are in {printable(self._outputs.overlay)}')
+        if self._drawn:
+            places.append(f'{self._drawn} are drawn in {printable(self._outputs.overlay)}')
         return f'{report.frames} of {self._total} frames are done' + ''.join(f', {place}' for place in places)
 
 
