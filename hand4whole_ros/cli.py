@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong.
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -353,15 +352,15 @@ def _doctor(args):
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one line on stderr."""
-    from .progress import LogHandler
-    logging.basicConfig(level=logging.INFO, format='%(message)s', handlers=[LogHandler()])
+    from .progress import log_to_stderr
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, 'reconfigure'):  # File names may hold what the terminal's encoding does not.
             stream.reconfigure(errors='backslashreplace')
     threads.sleep_while_waiting()
     args = parser().parse_args(argv)
     # These two end by themselves when they are interrupted: that is how they are meant to end.
-    with nullcontext() if args.command in ('run', 'play') else interruption.as_exceptions():
+    signals = nullcontext() if args.command in ('run', 'play') else interruption.as_exceptions()
+    with log_to_stderr(), signals:
         return _run_command(args)
 
 

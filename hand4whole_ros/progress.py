@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
@@ -61,16 +62,26 @@ class Bar(tqdm):
         return f'{count:g} {self._unit if count == 1 else plural}'
 
 
-class LogHandler(logging.StreamHandler):
+class LogHandler(logging.Handler):
     """Lines of the log on stderr, above whatever bar is there."""
-
-    def __init__(self):
-        super().__init__(sys.stderr)
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
         try:
-            tqdm.write(self.format(record), file=self.stream)
-            self.flush()
+            tqdm.write(self.format(record), file=sys.stderr)
+            sys.stderr.flush()
         except Exception:   # As logging has it: a log that cannot be written must not end the work.
             self.handleError(record)
+
+
+@contextmanager
+def log_to_stderr() -> Iterator[None]:
+    """Within the block the log is seen: from INFO on where nobody else has set it up, else what the others see."""
+    root, handler = logging.getLogger(), LogHandler()
+    if not root.handlers:
+        root.setLevel(logging.INFO)
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
