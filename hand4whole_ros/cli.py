@@ -80,7 +80,7 @@ def _estimate(args):
     from .replay import estimate
     report = estimate.run(
         found, lambda static: create_estimator(args, static_images=static), args.focal, args.json, args.overlay)
-    return FAILED if report.failed else WRONG_INPUT if report.unreadable else DONE
+    return FAILED if report.failed or report.missing else WRONG_INPUT if report.unreadable else DONE
 
 
 def _add_replay(commands):

@@ -17,6 +17,7 @@ _PARTS = (
     ('torch', 'networks and body models', "pip install 'hand4whole_ros'", True),
     ('smplx', 'body models in SMPL-X form', "pip install 'hand4whole_ros'", True),
     ('cv2', 'pictures', "pip install 'hand4whole_ros'", True),
+    ('av', 'videos', "pip install 'hand4whole_ros'", False),
     ('warp', 'drawing', "pip install 'hand4whole_ros'", True),
     ('anny', 'the open body', "pip install 'hand4whole_ros[open]'", True),
     ('mediapipe', 'the open estimator', "pip install 'hand4whole_ros[open]'", True),

@@ -11,7 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from . import output_files, picture_formats
+from . import orientation, output_files, picture_formats, tones
+from .orientation import Orientation
 from .output_files import printable
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,11 @@ MAX_FILE_BYTES = 1 << 30
 FORMATS = ('PNG', 'JPEG', 'BMP', 'WEBP', 'TIFF')
 
 _PNG = b'\x89PNG\r\n\x1a\n'
+_TIFF = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 #: Chunks of a PNG that make its pixels. The others (colour profiles, texts, animations) are not even looked at.
-_PNG_CHUNKS = (b'IHDR', b'PLTE', b'tRNS', b'eXIf', b'IDAT', b'IEND')
+_PNG_CHUNKS = (b'IHDR', b'PLTE', b'tRNS', b'IDAT', b'IEND')
+#: Tag of TIFF and of EXIF, which is a TIFF.
+_ORIENTATION = 274
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 
@@ -47,23 +51,46 @@ def check_size(width: int, height: int, name: str) -> None:
 
 def decode(data: bytes, name: str = 'picture', upright: bool = True,
            formats: tuple[str, ...] = FORMATS) -> np.ndarray:
-    """Encoded bytes -> (H, W, 3) uint8 RGB, grey and alpha converted.
+    """Encoded bytes -> (H, W, 3) uint8 RGB: grey and alpha converted, more than 8 bits stretched as tones says.
 
-    `upright` turns the picture as its orientation tag says; `formats` are those of FORMATS to accept. The size
-    is read from the header first, so that a header announcing an enormous picture costs nothing. Raises
+    `upright` turns and mirrors the picture as its orientation tag says; `formats` are those of FORMATS to accept.
+    The size is read from the header first, so that a header announcing an enormous picture costs nothing. Raises
     PictureError.
     """
-    check_size(*_announced_size(data, name, formats), name)
+    pixels, tag = _decode(data, name, formats)
+    image = to_rgb(pixels)
+    return tag.apply(image) if upright else image
+
+
+def decode_stored(data: bytes, name: str = 'picture', formats: tuple[str, ...] = FORMATS) -> np.ndarray:
+    """The same as it is stored: (H, W) or (H, W, 3) RGB, uint8, uint16 or floats, not turned."""
+    return _decode(data, name, formats)[0]
+
+
+def to_rgb(pixels: np.ndarray) -> np.ndarray:
+    """(H, W) or (H, W, 3) RGB of any number of bits -> (H, W, 3) uint8 RGB."""
+    pixels = tones.to_8_bits(pixels)
+    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB) if pixels.ndim == 2 else pixels
+
+
+def _decode(data, name, formats):
+    """Pixels as they are stored, and how to turn them."""
+    size, tag = _header(data, name, formats)
+    check_size(*size, name)
     if data.startswith(_PNG):
-        data = _only_pixels(data, name)
-    flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
+        data, exif = _only_pixels(data, name)
+        tag = _exif_orientation(exif)
+    elif data.startswith(_TIFF):
+        data = _without_orientation(data)
+    # OpenCV knows the tags of some formats only, and has its own mind about those of TIFF.
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
-        image = None
-    if image is None:
+        pixels = None
+    if pixels is None:
         raise PictureError(name + _DAMAGED)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), tag
 
 
 _ENORMOUS = f' is too large: more than {MAX_PIXELS / 1e6:.0f} million pixels'
@@ -71,8 +98,11 @@ _DAMAGED = ': a damaged picture: its data end or break before the size they prom
 
 
 def _only_pixels(png, name):
-    """The PNG without chunks that pixels do not need. OpenCV 4.11 takes a length of 4 GB at its word."""
-    parts, at, kind = [_PNG], len(_PNG), b''
+    """The PNG without chunks that pixels do not need, and what is in its eXIf.
+
+    OpenCV 4.11 takes a length of 4 GB at its word.
+    """
+    parts, at, kind, exif = [_PNG], len(_PNG), b'', b''
     while at + 8 <= len(png) and kind != b'IEND':
         length, kind = struct.unpack_from('>I4s', png, at)
         end = at + 12 + length  # length, kind and checksum besides the data
@@ -80,25 +110,61 @@ def _only_pixels(png, name):
             raise PictureError(name + _DAMAGED)
         if kind in _PNG_CHUNKS:
             parts.append(memoryview(png)[at:end])
+        elif kind == b'eXIf':
+            exif = png[at + 8:end - 4]
         at = end
-    return b''.join(parts)
+    return b''.join(parts), exif
 
 
-def _announced_size(data, name, formats):
-    """Width and height as the header says; nothing is decoded."""
+def _without_orientation(tiff):
+    """The TIFF with its orientation tag, where it has one, set to upright."""
+    order, big = ('<' if tiff[:2] == b'II' else '>'), tiff[2:4] in (b'+\0', b'\0+')    # 43: BigTIFF
+    first, count, entry = ('Q', 'Q', 20) if big else ('I', 'H', 12)
+    try:
+        table, = struct.unpack_from(order + first, tiff, 8 if big else 4)
+        entries, = struct.unpack_from(order + count, tiff, table)
+        table += struct.calcsize(order + count)
+        for at in range(table, min(table + entry * entries, len(tiff)), entry):
+            if struct.unpack_from(order + 'H', tiff, at)[0] == _ORIENTATION:
+                upright = struct.pack(order + 'HH' + first + 'H', _ORIENTATION, 3, 1, 1)     # one short
+                return tiff[:at] + upright + tiff[at + len(upright):]
+    except struct.error:    # A table beyond the end: the decoder will say so.
+        pass
+    return tiff
+
+
+def _header(data, name, formats):
+    """Width and height as the header says, and Orientation; nothing is decoded."""
     from PIL import Image
 
     try:
         with warnings.catch_warnings():
-            # Pillow warns of pictures that check_size() admits or refuses by itself.
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            # Pillow warns of pictures that check_size() admits or refuses by itself, and of odd tags.
+            warnings.simplefilter('ignore')
             with Image.open(io.BytesIO(data), formats=formats) as header:
-                return header.size
+                if header.format == 'TIFF':
+                    # Pillow swaps the sides of a picture that lies on one.
+                    return header.size, orientation.from_exif(header.tag_v2.get(_ORIENTATION))
+                return header.size, _exif_orientation(header.info.get('exif', b''))
     except Image.DecompressionBombError:
         raise PictureError(name + _ENORMOUS) from None
     except Exception:  # Pillow raises anything from OSError to struct.error on hostile bytes.
         raise PictureError(f'{name}: not a picture ({len(data)} bytes); expected {", ".join(formats[:-1])} or '
                            f'{formats[-1]}') from None
+
+
+def _exif_orientation(exif):
+    """Of a block of EXIF, which may be empty or broken."""
+    from PIL import Image
+
+    if not exif:
+        return Orientation()
+    tags = Image.Exif()
+    try:
+        tags.load(exif)
+        return orientation.from_exif(tags.get(_ORIENTATION))
+    except Exception:  # As above; the picture itself may be a good one.
+        return Orientation()
 
 
 def suffixes() -> tuple[str, ...]:

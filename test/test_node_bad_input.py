@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus
 from ros_peer import BEST_EFFORT, NodeProcess, Peer, camera_info, compressed_message, namespace
 from rosgraph_msgs.msg import Clock
 from scripted_node import NOT_FINITE, RAISE, picture
@@ -97,6 +98,21 @@ def test_images_without_stamp_and_frame(node, camera):
     assert abs(got.header.stamp.sec - time.time()) < 60 and got.header.frame_id == 'camera_optical_frame'
     assert node.says('images carry no stamp') and node.says('images carry no frame_id')
     assert node.log().count('images carry no stamp') == 1
+
+
+def test_images_that_show_nothing_are_said_once_and_no_success(node, camera):
+    """The lens is covered, or 12 bits of 16 are taken for 16."""
+    def verdict():
+        camera.fresh_value('state')
+        status = camera.reports()[0][1]
+        return status.level, status.message
+    line = 'images show nothing: all pixels have nearly the same value'
+    dark = picture(0) * 0
+    camera.answer(dark)
+    assert camera.until(lambda: (camera.show(dark), verdict())[1] == (DiagnosticStatus.WARN, line))
+    camera.answer(dark)
+    assert node.says(line) and node.log().count(line) == 1
+    assert camera.until(lambda: (camera.show(picture(0)), line not in verdict()[1])[1])
 
 
 def nan_info():

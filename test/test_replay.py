@@ -5,6 +5,7 @@ import sqlite3
 import cv2
 import numpy as np
 import pytest
+import video_maker as maker
 import yaml
 from bag_maker import CHATTER, FRAME, IMAGE, INFO, ODD, PERIOD, START, decoded, files, messages, read, write
 from ros_peer import image_message
@@ -235,6 +236,36 @@ def test_a_video(tmp_path):
     # What came out is a bag like any other.
     assert replay(tmp_path / 'out', '--output', tmp_path / 'again') == 0
     assert [len(message.poses) for message in decoded(tmp_path / 'again', POSES)] == [1, 1, 1]
+
+
+def people_on_film(count):
+    """Pictures of one person, each with a number."""
+    pictures = maker.numbered(count)
+    for image in pictures:
+        image[:16, :16] = picture(1)[0, 0]
+    return pictures
+
+
+def test_a_videos_own_times_are_the_stamps(tmp_path):
+    times = [0.0, 0.04, 0.3, 1.0, 1.04, 2.5]
+    clip = maker.write(tmp_path / 'clip.mkv', people_on_film(6), times=times, first=3.0)
+    assert replay(clip, '--output', tmp_path / 'out') == 0
+    stamps = [stamp(message.header) for message in decoded(tmp_path / 'out', POSES)]
+    assert stamps == [10**9 + round(time * 1000) * 1_000_000 for time in times]
+    assert [time for time, _ in read(tmp_path / 'out')['/video/image/compressed']] == stamps
+    assert replay(clip, '--output', tmp_path / 'part', '--start', 0.3, '--duration', 1) == 0
+    assert [stamp(m.header) for m in decoded(tmp_path / 'part', POSES)] == stamps[2:5]
+
+
+def test_frames_that_a_video_misses_are_counted_and_the_rest_is_done(tmp_path, caplog):
+    clip = maker.write(tmp_path / 'clip.mp4', people_on_film(50), container=maker.FAST)
+    clip.write_bytes(maker.damaged(clip.read_bytes(), 'zeros'))
+    assert replay(clip, '--output', tmp_path / 'out') == 2
+    done = len(decoded(tmp_path / 'out', POSES))
+    assert 0 < done < 50 and f'clip.mp4: {50 - done} of 50 frames are missing: it is damaged' in caplog.text
+    (tmp_path / 'clip.mp4').write_bytes(b'this is no video')
+    with pytest.raises(ValueError, match='no video that can be decoded'):
+        replay(clip, '--output', tmp_path / 'other')
 
 
 def test_bad_images_are_left_out_and_said(tmp_path, caplog):

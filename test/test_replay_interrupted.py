@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import video_maker as maker
 import yaml
 from bag_maker import files, messages, write
 from fault_figures import note
@@ -128,6 +129,26 @@ class Interrupted(QuickEstimator):
             raise KeyboardInterrupt
         self.left -= 1
         return super().estimate(image, intrinsics)
+
+
+def test_a_damaged_video_that_is_killed_and_the_same_in_the_end(tmp_path, caplog):
+    pictures = maker.numbered(24)
+    for image in pictures:
+        image[:16, :16] = picture(1, SLOW)[0, 0]
+    times = [0.04 * k + 0.01 * (k % 3) for k in range(24)]
+    clip = maker.write(tmp_path / 'clip.mp4', pictures, times=times, container=maker.FAST)
+    clip.write_bytes(maker.damaged(clip.read_bytes(), 'zeros'))
+    results = []
+    for folder in ('whole', 'killed'):
+        output = tmp_path / folder / 'out'
+        output.parent.mkdir()
+        if folder == 'killed':
+            process = start(clip, output)
+            process.kill()
+            process.wait()
+        assert replay(clip, '--output', output) == 2
+        results.append(files(output))
+    assert results[0] == results[1] and caplog.text.count('frames are missing: it is damaged') == 2
 
 
 def test_ctrl_c_says_how_to_go_on_and_pictures_that_are_drawn_are_kept_too(tmp_path, caplog):

@@ -171,6 +171,20 @@ def test_videos(tmp_path, size, capfd):
          f'refused in {cost.seconds * 1e3:.0f} ms, {cost.megabytes:.0f} MB')
 
 
+def test_a_video_that_grows_on_the_way(tmp_path, capfd):
+    path = tmp_path / 'grows.avi'
+    avi(path, 64, 48)
+    data = bytearray(path.read_bytes())
+    second = data.index(b'\xff\xc0\x00\x11\x08', data.index(b'\xff\xc0\x00\x11\x08') + 1)
+    data[second + 5:second + 9] = struct.pack('>HH', 65_500, 65_500)
+    path.write_bytes(bytes(data))
+    source, = sources.find([path])
+    with Cost() as cost:
+        frames = list(source.frames())
+    assert [frame.image is not None for frame in frames] == [True, True, False] and frames[-1].missing == 1
+    assert cost.seconds < 1.0 and cost.megabytes < 50 and capfd.readouterr().err == ''
+
+
 def test_a_list_of_addresses_called_a_video_reaches_nobody(tmp_path, capfd):
     """FFmpeg knows playlists; a file must not make this machine call others."""
     called = []

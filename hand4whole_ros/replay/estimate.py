@@ -8,8 +8,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-
 from .. import interruption, output_files, pictures
 from ..command_line import WorkFailed
 from ..estimators.base import OUT_OF_MEMORY, Estimator
@@ -37,13 +35,15 @@ class Report:
 
     frames: int = 0         # that were estimated
     people: int = 0
-    unreadable: int = 0     # frames or files
+    unreadable: int = 0     # pictures and videos
+    missing: int = 0        # frames of videos that are damaged or cut
     failed: int = 0         # frames on which the estimator raised
     impossible: int = 0     # people who were left out: see tracking.plausible
 
     def __str__(self) -> str:
         text = f'{self.people} people in {self.frames} frames'
-        for count, what in ((self.unreadable, 'could not be read'), (self.failed, 'left out: the estimator failed'),
+        for count, what in ((self.unreadable, 'could not be read'), (self.missing, 'are missing'),
+                            (self.failed, 'left out: the estimator failed'),
                             (self.impossible, 'people left out: they are impossible')):
             text += f'; {count} {what}' if count else ''
         return text
@@ -129,7 +129,7 @@ class _Work:
         """All frames of one source."""
         overlay = Overlay(estimator.body) if self._outputs.overlay is not None else None
         tracker = Tracker(estimator.body) if source.is_video else None
-        drawn_video = _DrawnVideo(self._outputs.overlay_of(source), source) if overlay and source.is_video else None
+        drawn_video = _DrawnVideo(self._outputs.overlay_of(source)) if overlay and source.is_video else None
         estimator.reset()
         try:
             for frame in source.frames():
@@ -154,7 +154,8 @@ class _Work:
         """People of one frame and its intrinsics, once they are in the results; None where there are none to draw."""
         if frame.error is not None:
             log.error('%s', frame.error)
-            self.report.unreadable += 1
+            self.report.missing += frame.missing
+            self.report.unreadable += not frame.missing
             return None
         height, width = frame.image.shape[:2]
         intrinsics = (Intrinsics.from_fov(width, height) if self._focal is None
@@ -233,16 +234,17 @@ class _LateBar:
 class _DrawnVideo:
     """The overlay of a video: under its name once it is closed, with the frames that were drawn until then."""
 
-    def __init__(self, path, source):
-        self._path, self._source, self._writer, self._part = path, source, None, None
+    def __init__(self, path):
+        self._path, self._writer, self._part = path, None, None
 
     def write(self, image, frame):
         """One more frame, drawn over that of the video."""
         with _writing(self._path):
             if self._writer is None:
                 self._part = output_files.new_part(self._path)
-                self._writer = _video_writer(self._part, self._source, image)
-            self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+                from ..videos.writer import VideoWriter     # FFmpeg's libraries
+                self._writer = VideoWriter(self._part)
+            self._writer.write(image, frame.stamp, frame.duration)
 
     def close(self):
         """The end of it."""
@@ -250,17 +252,8 @@ class _DrawnVideo:
             return
         with _writing(self._path):
             try:
-                self._writer.release()
+                self._writer.close()
                 output_files.mark_video(self._part)
                 output_files.place(self._part, self._path)
             finally:
                 self._part.unlink(missing_ok=True)
-
-
-def _video_writer(path, source, image):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    capture = cv2.VideoCapture(str(source.path))
-    rate = capture.get(cv2.CAP_PROP_FPS) or 30.0
-    capture.release()
-    height, width = image.shape[:2]
-    return cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), rate, (width, height))

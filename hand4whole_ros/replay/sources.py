@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from .. import pictures
@@ -25,8 +24,10 @@ class Frame:
 
     name: str                           # file name; videos add '#' and the number of the frame
     image: np.ndarray | None = None     # (H, W, 3) uint8 RGB
-    stamp: float = 0.0                  # seconds from the start of a video; 0 for pictures
+    stamp: float = 0.0                  # seconds from a video's first frame, by its own times; 0 for pictures
+    duration: float = 0.0               # for which a video shows it, s; 0 where that is not known
     error: str | None = None
+    missing: int = 0                    # how many frames the error is about, of a video that is damaged or cut
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,15 @@ class Source:
         return self.path.suffix.lower() in VIDEO_SUFFIXES
 
     def __len__(self) -> int:
-        """Frames in it; what a video's header says of itself, at least 1."""
+        """About how many frames are in it, by what a video's header says of itself; at least 1."""
         if not self.is_video:
             return 1
-        capture = cv2.VideoCapture(str(self.path))
-        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        capture.release()
-        return max(count, 1)
+        from ..videos.reader import VideoError, VideoReader     # FFmpeg's libraries
+        try:
+            with VideoReader(self.path) as video:
+                return video.expected
+        except VideoError:
+            return 1
 
     def frames(self) -> Iterator[Frame]:
         """Every frame, in order. What cannot be read comes as a Frame with an error."""
@@ -62,26 +65,23 @@ class Source:
             yield Frame(self.name, error=str(error))
 
     def _video_frames(self):
-        capture = cv2.VideoCapture(str(self.path))
-        rate = capture.get(cv2.CAP_PROP_FPS) or 30.0
-        size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        if min(size) > 0:   # else FFmpeg refuses it by itself
-            try:
-                pictures.check_size(*size, str(self.path))
-            except PictureError as error:
-                capture.release()
-                yield Frame(self.name, error=str(error))
-                return
-        index = 0
-        while True:
-            good, image = capture.read()
-            if not good:
-                break
-            yield Frame(f'{self.name}#{index:06d}', cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index / rate)
-            index += 1
-        capture.release()
-        if index == 0:
-            yield Frame(self.name, error=f'{self.path}: no video that can be decoded')
+        from ..videos.reader import VideoError, VideoReader
+        try:
+            video = VideoReader(self.path)
+        except VideoError as error:
+            yield Frame(self.name, error=str(error))
+            return
+        count = 0
+        with video:
+            for count, frame in enumerate(video.frames(), 1):
+                yield Frame(f'{self.name}#{count - 1:06d}', frame.image, frame.stamp, frame.duration)
+        missing, reason = video.losses.missing, video.losses.reason
+        if not count:
+            yield Frame(self.name, error=f'{self.path}: no video that can be decoded'
+                        + (f': {reason}, and none of its frames is left' if missing else ': there is no frame in it'))
+        elif missing:
+            yield Frame(self.name, error=f'{self.path}: {missing} of {count + missing} frames are missing: {reason}',
+                        missing=missing)
 
 
 def find(inputs: list[Path]) -> list[Source]:

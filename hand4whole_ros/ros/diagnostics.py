@@ -41,6 +41,7 @@ class Health:
     body: str = '-'
     image_topic: str = ''
     camera: str = 'none yet'
+    blank: bool = False                     # the last image shows nothing
     state: str = 'unconfigured'
     problem: str = ''                       # why the node could not be configured
     overload: int = 0                       # images replaced by a newer one before their turn
@@ -99,6 +100,8 @@ def _verdict(health, counts, before, rate, now):
         return warn, f'{counts.bad - before.bad} unusable images: see the log'
     if counts.failed > before.failed:
         return warn, f'the estimator failed on {counts.failed - before.failed} images: see the log'
+    if health.blank:
+        return warn, 'images show nothing: all pixels have nearly the same value'
     if health.camera not in ('calibrated', 'none yet'):
         return warn, health.camera
     return DiagnosticStatus.OK, f'{rate:.1f} images a second, {counts.people} in view'

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .. import pictures
+from .. import pictures, tones
 from ..pictures import PictureError
-from . import compat
+from . import compat, compressed_formats
 
 
 class BadImage(ValueError):
@@ -30,13 +30,13 @@ class _Encoding:
     conversion: int | None = None   # cv2.COLOR_..., None where the pixels are RGB already
     # Rows of the buffer per row of the picture, as a fraction: 3/2 for NV12, which appends the colours.
     rows: tuple[int, int] = (1, 1)
-    stretch: bool = False           # no fixed meaning of white: the brightest pixel becomes white
 
 
 _BAYER = {'rggb': cv2.COLOR_BayerBG2RGB, 'bggr': cv2.COLOR_BayerRG2RGB,
           'gbrg': cv2.COLOR_BayerGR2RGB, 'grbg': cv2.COLOR_BayerGB2RGB}
 
-#: Encodings of sensor_msgs/image_encodings.hpp. 8UC3 and 8UC4 carry no meaning; OpenCV's order is BGR.
+#: Encodings of sensor_msgs/image_encodings.hpp. 8UC3, 16UC4 and the like carry no meaning; OpenCV's order is BGR.
+#: What has more than 8 bits is stretched as `tones` says.
 ENCODINGS = {
     'rgb8': _Encoding(np.uint8, 3), 'bgr8': _Encoding(np.uint8, 3, cv2.COLOR_BGR2RGB),
     '8UC3': _Encoding(np.uint8, 3, cv2.COLOR_BGR2RGB),
@@ -45,9 +45,9 @@ ENCODINGS = {
     'mono8': _Encoding(np.uint8, 1, cv2.COLOR_GRAY2RGB), '8UC1': _Encoding(np.uint8, 1, cv2.COLOR_GRAY2RGB),
     'rgb16': _Encoding(np.uint16, 3), 'bgr16': _Encoding(np.uint16, 3, cv2.COLOR_BGR2RGB),
     'rgba16': _Encoding(np.uint16, 4, cv2.COLOR_RGBA2RGB), 'bgra16': _Encoding(np.uint16, 4, cv2.COLOR_BGRA2RGB),
-    'mono16': _Encoding(np.uint16, 1, cv2.COLOR_GRAY2RGB, stretch=True),
-    '16UC1': _Encoding(np.uint16, 1, cv2.COLOR_GRAY2RGB, stretch=True),
-    '32FC1': _Encoding(np.float32, 1, cv2.COLOR_GRAY2RGB, stretch=True),
+    '16UC3': _Encoding(np.uint16, 3, cv2.COLOR_BGR2RGB), '16UC4': _Encoding(np.uint16, 4, cv2.COLOR_BGRA2RGB),
+    'mono16': _Encoding(np.uint16, 1, cv2.COLOR_GRAY2RGB), '16UC1': _Encoding(np.uint16, 1, cv2.COLOR_GRAY2RGB),
+    '32FC1': _Encoding(np.float32, 1, cv2.COLOR_GRAY2RGB),
     'yuv422': _Encoding(np.uint8, 2, cv2.COLOR_YUV2RGB_UYVY),
     'uyvy': _Encoding(np.uint8, 2, cv2.COLOR_YUV2RGB_UYVY),
     'yuv422_yuy2': _Encoding(np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
@@ -76,17 +76,18 @@ def decode(msg) -> np.ndarray:
     encoding = ENCODINGS.get(msg.encoding)
     if encoding is None:
         return _decode_elsewhere(msg)
-    pixels = _view(msg, encoding)
-    if encoding.stretch:
-        pixels = _stretched(pixels)
+    return _to_rgb(_view(msg, encoding), encoding.conversion, f'{msg.width} x {msg.height}', msg.encoding)
+
+
+def _to_rgb(pixels, conversion, size, encoding):
+    """(H, W) or (H, W, C) -> (H, W, 3) uint8 RGB, contiguous and a copy."""
+    if pixels.ndim == 2:    # a third of the work, before it becomes colours; where there is alpha, after that is gone
+        pixels = tones.to_8_bits(pixels)
     try:
-        rgb = np.array(pixels) if encoding.conversion is None else cv2.cvtColor(pixels, encoding.conversion)
-    except cv2.error as error:  # An odd width of yuyv, or an odd height of nv12.
-        raise BadImage(f'{msg.width} x {msg.height} is no size for encoding {msg.encoding}: '
-                       f'{error.err or "conversion failed"}') from None
-    if rgb.dtype == np.uint16:
-        rgb = (rgb >> 8).astype(np.uint8)
-    return np.ascontiguousarray(rgb)
+        rgb = np.array(pixels) if conversion is None else cv2.cvtColor(pixels, conversion)
+    except cv2.error as error:  # An odd width of yuyv, an odd height of nv12, a Bayer mosaic of two pixels.
+        raise BadImage(f'{size} is no size for encoding {encoding}: {error.err or "conversion failed"}') from None
+    return np.ascontiguousarray(tones.to_8_bits(rgb))
 
 
 def _view(msg, encoding):
@@ -110,13 +111,6 @@ def _view(msg, encoding):
     return pixels[..., 0] if encoding.channels == 1 else pixels
 
 
-def _stretched(pixels):
-    """One channel of any range -> uint8, the brightest finite pixel white. Not-a-number is black."""
-    pixels = np.nan_to_num(pixels.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    top = float(pixels.max())
-    return np.clip(pixels * (255.0 / top if top > 0 else 0.0), 0, 255).astype(np.uint8)
-
-
 def _decode_elsewhere(msg):
     rgb = compat.cv_bridge_rgb(msg)
     if rgb is None:
@@ -125,13 +119,26 @@ def _decode_elsewhere(msg):
 
 
 def decode_compressed(msg) -> np.ndarray:
-    """sensor_msgs/CompressedImage (JPEG, PNG) -> (H, W, 3) uint8 RGB. Raises BadImage."""
+    """sensor_msgs/CompressedImage (JPEG, PNG) -> (H, W, 3) uint8 RGB. Raises BadImage.
+
+    Its `format` tells a Bayer mosaic from a grey picture; what the bytes are is seen by themselves.
+    """
+    name = f'compressed image of format {quoted(msg.format)}'
     try:
         # A camera_info describes the pixels as they are stored, whatever an orientation tag says.
-        return pictures.decode(bytes(msg.data), f'compressed image of format {quoted(msg.format)}', upright=False,
-                               formats=COMPRESSED_FORMATS)
+        pixels = pictures.decode_stored(bytes(msg.data), name, COMPRESSED_FORMATS)
     except PictureError as error:
-        raise BadImage(str(error)) from None
+        remedy = compressed_formats.remedy(msg.format)
+        raise BadImage(f'{error}; this format {remedy}' if remedy else str(error)) from None
+    about = compressed_formats.parse(msg.format)
+    if about.has_16_bits and pixels.dtype == np.uint8:
+        pixels = pixels.astype(np.uint16) * 257     # 12 bits have left 4 of the 8
+    if pixels.ndim == 3:
+        return pictures.to_rgb(np.ascontiguousarray(pixels[..., ::-1]) if about.is_swapped else pixels)
+    conversion = cv2.COLOR_GRAY2RGB
+    if about.encoding.startswith('bayer_') and about.encoding in ENCODINGS:
+        conversion = ENCODINGS[about.encoding].conversion
+    return _to_rgb(pixels, conversion, f'{pixels.shape[1]} x {pixels.shape[0]}', about.encoding)
 
 
 def image_message(rgb: np.ndarray, header):

@@ -13,7 +13,7 @@ from .diagnostics import Health
 from .following import Following
 from .outputs import Outputs
 from .parameters import NodeParameters
-from .received import ReceivedImage, opened
+from .received import BLANK, ReceivedImage, opened
 from .result_messages import Result
 
 #: Seconds between two lines in the log about the same kind of trouble.
@@ -89,8 +89,12 @@ class Pipeline:
             self._begun_for = self._asked_at
             self._following.reset()
             self._begin_run()
+        remarks: list[str] = []
         with health.stage('decode'):
-            header, image = opened(item, self._say_once)
+            header, image = opened(item, remarks.append)
+        health.blank = BLANK in remarks
+        for remark in remarks:
+            self._say_once(remark)
         if not self._in_order(header):
             return
         height, width = image.shape[:2]

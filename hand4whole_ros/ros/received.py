@@ -11,13 +11,22 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from .. import tones
 from . import images, messages
 
 #: Frame of images that name none: TF needs a name.
 NAMELESS_FRAME = 'camera_optical_frame'
 
+#: Bytes of a serialised message at least: what it begins with, a stamp, and the lengths of two texts. Fast CDR reads
+#: beyond the end of one that is shorter, and the process is gone.
+_SHORTEST = 4 + 8 + 2 * 4
+
 #: Characters in a frame's name at most: it is repeated in every message about the image, several times for each person.
 MAX_FRAME_NAME = 255
+
+
+#: Remark about an image without anything in it. Not having found anybody in such images would say nothing.
+BLANK = 'images show nothing: all pixels have nearly the same value; is the lens covered, or the exposure wrong?'
 
 
 class ReceivedImage(NamedTuple):
@@ -34,14 +43,16 @@ def opened(item: ReceivedImage, remark: Callable[[str], None]) -> tuple[Header, 
     """Stamp and frame, and the picture (H, W, 3) uint8 RGB. Raises images.BadImage.
 
     An image without a stamp gets the time of its arrival, one without a frame NAMELESS_FRAME; `remark` is
-    called with a line that says so.
+    called with a line that says so, and with BLANK for an image that shows nothing.
     """
     kind, decode = (CompressedImage, images.decode_compressed) if item.compressed else (Image, images.decode)
+    no_message = f'{len(item.data)} bytes that are no {kind.__name__} message'
+    if len(item.data) < _SHORTEST:
+        raise images.BadImage(f'{no_message} (too short)')
     try:
         msg = deserialize_message(item.data, kind)
     except Exception as error:  # RMWError, and MemoryError for a length that lies
-        raise images.BadImage(f'{len(item.data)} bytes that are no {kind.__name__} message '
-                              f'({type(error).__name__})') from None
+        raise images.BadImage(f'{no_message} ({type(error).__name__})') from None
     stamp, frame = msg.header.stamp, msg.header.frame_id.lstrip('/')
     if not (stamp.sec >= 0 and stamp.nanosec < 1_000_000_000):
         raise images.BadImage(f'an impossible stamp: {stamp.sec} s and {stamp.nanosec} ns')
@@ -55,4 +66,6 @@ def opened(item: ReceivedImage, remark: Callable[[str], None]) -> tuple[Header, 
     if not frame:
         remark(f'images carry no frame_id: {NAMELESS_FRAME} is used instead')
         frame = NAMELESS_FRAME
+    if tones.is_uniform(image):
+        remark(BLANK)
     return messages.header(stamp, frame), image

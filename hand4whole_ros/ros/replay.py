@@ -68,6 +68,8 @@ class Report:
     images: int = 0
     with_people: int = 0
     late: int = 0
+    #: About images that the input should hold and does not.
+    missing: str | None = None
     #: Images that were left out, and why the first of each kind was.
     bad: int = 0
     failed: int = 0
@@ -241,6 +243,7 @@ class _Pass:
         while self._begun:
             self._finish(progress)
         self._write()
+        self.report.missing = self._source.missing
         if not self.report.images:
             raise BagError('there is no image in what was chosen of the input')
         if self.report.failed == self.report.images:

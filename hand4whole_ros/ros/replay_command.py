@@ -112,4 +112,6 @@ def _one(work: replay.Replay, path: Path, output: Path, several: bool, force: bo
         count = getattr(report, kind)
         if count:
             log.warning('%d images %s%s', count, said, f'; {report.reasons[kind]}' if kind in report.reasons else '')
-    return 1 if report.failed else 2 if report.bad else 0
+    if report.missing:
+        log.warning('%s', report.missing)
+    return 1 if report.failed else 2 if report.bad or report.missing else 0

@@ -42,6 +42,7 @@ class Input(Protocol):
     image_topic: str
     rectified: bool
     images: int                     # about how many there will be
+    missing: str | None             # once all entries are read: a line about images that are damaged or cut off
 
     def entries(self) -> Iterator[tuple[Entry, Picture | None]]:
         """Every message that is kept, and which of them are images to look at. Raises BagError."""
@@ -60,6 +61,8 @@ _OWN_FRAMES = {skeleton.frame_name(joint, 0).removesuffix('_0') for joint in ske
 
 class BagInput:
     """See Input."""
+
+    missing: str | None = None      # whatever a bag misses is an error
 
     def __init__(self, path: Path, options: InputOptions):
         self._bag = Bag(path)

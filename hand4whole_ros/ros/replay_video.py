@@ -1,4 +1,4 @@
-"""A video as input of `hand4whole replay`: its frames as messages."""
+"""A video as input of `hand4whole replay`: its frames as messages, at the container's own times."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class VideoInput:
         self._options = options
         self.files = [Path(path)]
         self.images = len(self._source)
+        self.missing: str | None = None
         self.connections = [_connection(1, IMAGE, CompressedImage)]
         if options.focal is not None:
             self.connections.append(_connection(2, CAMERA_INFO, CameraInfo))
@@ -46,6 +47,9 @@ class VideoInput:
         """See Input."""
         options, wanted = self._options, 0
         for frame in self._source.frames():
+            if frame.missing:
+                self.missing = frame.error
+                continue
             if frame.error is not None:
                 raise BagError(frame.error)
             if frame.stamp < options.start:

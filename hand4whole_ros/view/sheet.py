@@ -44,37 +44,25 @@ def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str] | None =
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float):
-    """Write an .mp4 (MPEG-4 part 2) of frames of one size. OSError where it cannot be written."""
+    """Write an .mp4 of frames of one size. OSError where it cannot be written."""
+    from ..videos.writer import VideoWriter
+
     _check_fps(fps)
-    path, writer, size = Path(path), None, None
+    path, size = Path(path), None
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        for frame in frames:
-            frame = _checked(frame)
-            if writer is None:
-                size = frame.shape
-                writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, (size[1], size[0]))
-                if not writer.isOpened():
-                    raise OSError(f'{path}: cannot write a video there')
-            elif frame.shape != size:
-                raise ValueError(f'the frames of a video must be of one size: {size[1]} x {size[0]} first, '
-                                 f'then {frame.shape[1]} x {frame.shape[0]}')
-            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-    finally:
-        if writer is not None:
-            writer.release()
-    if writer is None:
+        with VideoWriter(path, fps) as video:
+            for number, frame in enumerate(frames):
+                frame = _checked(frame)
+                size = size or frame.shape
+                if frame.shape != size:
+                    raise ValueError(f'the frames of a video must be of one size: {size[1]} x {size[0]} first, '
+                                     f'then {frame.shape[1]} x {frame.shape[0]}')
+                video.write(frame, number / fps)
+    except OSError as error:
+        raise OSError(f'{path}: the video cannot be written: {error.strerror or error}') from None
+    if size is None:
         raise ValueError('a video needs at least one frame, found none')
-    check_video(path)
-
-
-def check_video(path: Path):
-    """OSError where a video that was just written cannot be opened: OpenCV says nothing of a full disk."""
-    capture = cv2.VideoCapture(str(path))
-    complete = capture.isOpened()
-    capture.release()
-    if not complete:
-        raise OSError(f'{path}: the video could not be written to its end; is the disk full?')
 
 
 def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, width: int = 480, colors: int = 256):

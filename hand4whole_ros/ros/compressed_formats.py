@@ -1,0 +1,60 @@
+"""What the text `format` of a CompressedImage says of its pixels, as compressed_image_transport writes it.
+
+`ENCODING; CODEC compressed TARGET`: the camera's encoding, the codec, and what the pixels were turned into before they
+went to it. TARGET is `bgr8` or `bgr16` for colours. For anything else it is empty and the pixels are the camera's own,
+so that a Bayer image stays a mosaic; newer versions write `mono8` for a JPEG. The oldest, and many other publishers,
+write the codec alone: `jpeg`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_VIDEO = ('is a video stream, which cannot be decoded image by image: publish it as JPEG or PNG, for example with '
+          '`ros2 run image_transport republish`')
+_DEPTH = "is depth in a format of its own: choose the camera's colour images"
+_STILL = 'is not decoded from messages: publish JPEG or PNG'
+
+#: Codecs that people publish and that are not decoded, in small letters without spaces, and what to do.
+_REMEDIES = {**dict.fromkeys(('h264', 'h265', 'hevc', 'vp8', 'vp9', 'av1', 'mpeg4', 'theora'), _VIDEO),
+             **dict.fromkeys(('compresseddepth', 'rvl'), _DEPTH),
+             **dict.fromkeys(('webp', 'tiff', 'tif', 'bmp', 'gif', 'avif', 'heic', 'heif', 'jp2', 'jpeg2000', 'jxl',
+                              'jpegxl', 'jpeg-xl', 'qoi', 'exr', 'zlib', 'zstd'), _STILL)}
+
+_COLOURS = tuple(order + bits for order in ('rgb', 'bgr', 'rgba', 'bgra') for bits in ('8', '16'))
+
+
+class CompressedFormat(NamedTuple):
+    """The parts of the text, '' where it does not have them; whatever a stranger has written is one."""
+
+    encoding: str       # of the camera's image
+    codec: str
+    target: str         # what went into the codec
+
+    @property
+    def is_swapped(self) -> bool:
+        """Whether red and blue are in each other's place: RGB pixels went to an encoder that takes BGR."""
+        return self.encoding in _COLOURS and self.target.startswith('rgb')
+
+    @property
+    def has_16_bits(self) -> bool:
+        """Whether the camera's pixels have 16 bits; those in a JPEG are their upper 8."""
+        return self.encoding.endswith('16') or self.encoding.startswith('16')
+
+
+def parse(text: str) -> CompressedFormat:
+    """The parts of `format`; never fails."""
+    encoding, semicolon, rest = text.partition(';')
+    if not semicolon:
+        encoding, rest = '', text
+    codec, _, target = rest.partition('compressed ')
+    return CompressedFormat(encoding.strip(), codec.removesuffix('compressed').strip().lower(), target.strip())
+
+
+def remedy(text: str) -> str:
+    """What to do about images of this format, which begins after its name; '' where they should be decodable."""
+    codec = parse(text).codec
+    for name in (codec.replace(' ', ''), *codec.split()):
+        if name in _REMEDIES:
+            return _REMEDIES[name]
+    return ''

@@ -1,0 +1,96 @@
+"""Pictures of more than 8 bits to the 8 bits that estimators take: one stretch, whatever file or message they come in.
+
+Nothing in a picture of 16 bits says what is white: cameras put 10, 12 or 14 bits there, thermal cameras a narrow band
+far from zero, and programs 8 bits. So the picture itself decides:
+
+- black and white are its percentiles LOW and HIGH, over all channels alike, so that neither hot nor dead pixels
+  decide and colours keep their balance;
+- where these percentiles meet, as in a night picture with one small light, those of the pixels that differ take
+  their place, 1 and 99;
+- whoever spans half of the 16 bits or more uses them as they are meant: 0 is black, 65535 is white;
+- fewer than MIN_SPAN steps are not stretched any further: the noise of a covered lens stays dark.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+LOW, HIGH = 0.1, 99.9
+#: Steps of a 16-bit picture that black and white lie apart at least.
+MIN_SPAN = 64
+#: Numbers that percentiles are taken of, about.
+_SAMPLES = 1 << 15
+
+_FULL = 65535
+
+
+def to_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """(H, W) or (H, W, C) uint16 or floats -> the same shape in uint8, stretched; uint8 stays as it is.
+
+    Floats have no largest value that would be white, and no smallest step: they are always stretched, and where all
+    have one value, that is white unless it is 0 or less. What is not finite is black. Other integers are taken as
+    floats.
+    """
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.uint16:
+        black, white = _range_of_16_bits(pixels)
+        rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)    # OpenCV's numbers are for one channel
+        if black:
+            rows = cv2.subtract(rows, float(black))     # not below 0
+        return cv2.convertScaleAbs(rows, alpha=255.0 / (white - black)).reshape(pixels.shape)    # not above 255
+    with np.errstate(all='ignore'):     # whatever the numbers are
+        pixels = pixels.astype(np.float32, copy=False)
+        finite = np.isfinite(pixels)
+        black, white = _range_of_floats(pixels if finite.all() else pixels[finite])
+        # Differences of numbers of 1e38 overflow, those of their halves do not.
+        unit = (pixels * 0.5 - black * 0.5) / max(white * 0.5 - black * 0.5, float(np.finfo(np.float32).tiny))
+        unit[~finite] = 0
+        return (np.clip(unit, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def is_uniform(image: np.ndarray, tolerance: int = 2) -> bool:
+    """Whether an (H, W, 3) uint8 picture shows nothing: all but one in 1000 pixels are within `tolerance` levels."""
+    sample = image[::9, ::9]
+    middle = np.median(sample.reshape(-1, image.shape[2]), axis=0)
+    # The sample alone answers nearly always.
+    return _near(np.ascontiguousarray(sample), middle, tolerance) and _near(image, middle, tolerance)
+
+
+def _near(image, middle, tolerance):
+    inside = cv2.countNonZero(cv2.inRange(image, middle - tolerance, middle + tolerance))
+    return inside > 0.999 * image.shape[0] * image.shape[1]
+
+
+def _range_of_16_bits(pixels):
+    black, white = _percentiles(pixels)
+    if white == black:
+        others = pixels[pixels != black]
+        if others.size:
+            dark, bright = np.percentile(others, (1, 99), method='nearest').tolist()
+            black, white = min(black, dark), max(white, bright)
+    if white == black or white - black > _FULL // 2:
+        return 0, _FULL
+    return black, max(white, black + MIN_SPAN)
+
+
+def _range_of_floats(finite):
+    if not finite.size:
+        return 0.0, 1.0
+    black, white = _percentiles(finite)
+    if white == black:
+        black, white = float(finite.min()), float(finite.max())
+    if white == black:
+        return min(white, 0.0), max(white, 0.0)
+    return black, white
+
+
+def _percentiles(pixels):
+    """Of some of them. Odd steps, so that all colours of a Bayer pattern are among them."""
+    if pixels.ndim > 1:
+        step = int((pixels.size / _SAMPLES) ** 0.5) | 1
+        pixels = pixels[::step, ::step]
+    else:
+        pixels = pixels[::max(pixels.size // _SAMPLES, 1)]
+    return np.percentile(pixels, (LOW, HIGH), method='nearest').tolist()

@@ -1,0 +1,16 @@
+"""Video files, through FFmpeg's libraries (PyAV): frames with the container's own times in, and out again."""
+
+from __future__ import annotations
+
+import av
+import av.logging
+
+if int(av.__version__.partition('.')[0]) < 17:    # as Debian and Ubuntu have it
+    raise ImportError(f"PyAV {av.__version__} is too old for videos: pip install 'av>=17'")
+
+# FFmpeg's chatter stays away from stderr, while errors that it logs are counted: see reader.
+av.logging.set_level(av.logging.PANIC)
+
+
+class VideoError(ValueError):
+    """A file is no video that can be used; the message says why, in one line."""

@@ -1,0 +1,65 @@
+"""When each frame is shown: the container's times, made to increase where they do not."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+#: Seconds that two frames lie apart at least.
+MIN_STEP = 0.001
+#: Longer gaps are no gaps, but times that are wrong, s.
+_LONGEST_GAP = 86_400.0
+#: Assumed where a container says nothing credible, frames a second.
+_DEFAULT_RATE = 30.0
+#: Some containers call the number of their clock's ticks in a second a rate.
+_HIGHEST_RATE = 500.0
+
+
+def frame_rate(*claims: Fraction | None) -> float:
+    """The first of the rates that a container claims that can be one, frames a second."""
+    return next((float(rate) for rate in claims if rate is not None and 0 < rate <= _HIGHEST_RATE), _DEFAULT_RATE)
+
+
+class FrameTimes:
+    """Times of frames in the order in which they are shown, to seconds from the first one."""
+
+    def __init__(self, rate: float):
+        """rate: frames a second, where there are no times."""
+        self._interval = 1 / rate
+        self._stamp: float | None = None        # of the last frame
+        self._time: float | None = None         # the latest that the container gave
+        self._offset = 0.0                      # stamp less time
+        #: Frames that have no time in the container, and those whose times do not increase.
+        self.untimed = self.unordered = 0
+
+    def stamp(self, time: float | None) -> float:
+        """Of the next frame, larger than the last one; `time` is the container's, s.
+
+        Without a time a frame comes one interval after the last; so does one whose time stands still or goes back.
+        Where times go back further than frames are exchanged, or leap ahead by more than a day, the recording was
+        begun anew: what follows is counted from there.
+        """
+        if self._stamp is None:
+            self._stamp, self._time = 0.0, time
+            self._offset = -(time or 0.0)
+            self.untimed += time is None
+            return 0.0
+        following = self._stamp + self._interval
+        if time is None:
+            self.untimed += 1
+            self._stamp = following
+        elif self._time is None:
+            self._restart(time, following)
+        elif self._time < time <= self._time + _LONGEST_GAP:
+            self._time = time
+            # Rounded, for 3.3 s less 3 s is less than 0.3 s to a machine.
+            self._stamp = max(round(time + self._offset, 9), self._stamp + MIN_STEP)
+        else:
+            self.unordered += 1
+            if self._time - 3 * self._interval <= time <= self._time:
+                self._stamp = following
+            else:
+                self._restart(time, following)
+        return self._stamp
+
+    def _restart(self, time, stamp):
+        self._time, self._stamp, self._offset = time, stamp, stamp - time

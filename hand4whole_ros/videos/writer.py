@@ -1,0 +1,126 @@
+"""RGB pictures and their times to an .mp4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import cv2
+import numpy as np
+from av.codec.codec import UnknownCodecError
+from av.packet import Packet
+
+#: Of the times in the file, s. MPEG-4 part 2 knows none below 1/65535.
+_TICK = Fraction(1, 60_000)
+#: Encoders by preference, and their options. Browsers show H.264 alone; the second one is in every FFmpeg. Without
+#: pictures that refer to later ones the order of packets is that of their times.
+_ENCODERS = (('libx264', {'crf': '20', 'preset': 'veryfast', 'bf': '0'}), ('mpeg4', {'qmin': '2', 'qmax': '6'}))
+
+
+class VideoWriter:
+    """An .mp4 that is being written, with a time for every picture. To be closed, or used in a with statement.
+
+    The file is made with the first picture. Raises OSError where it cannot be written.
+    """
+
+    def __init__(self, path: Path, rate: float = 30.0):
+        """rate: frames a second, about; that of the file follows from the pictures' times."""
+        self._path, self._rate = Path(path), rate
+        self._file = self._container = self._stream = None
+        self._size: tuple[int, int] | None = None
+        self._waiting: tuple[np.ndarray, int] | None = None     # the last picture, and its time in ticks
+        self._step = max(round(1 / rate / _TICK), 1)            # for how long it is shown
+        self._durations: dict[int, int] = {}                    # the same of all that are in the encoder
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self.close()
+        except (OSError, av.FFmpegError):
+            if kind is None:
+                raise   # else what went wrong first is the reason
+
+    def write(self, image: np.ndarray, stamp: float, duration: float = 0.0) -> None:
+        """One more (H, W, 3) uint8 RGB picture, shown from `stamp` on: seconds, later than the last one's.
+
+        duration: s, for which it is shown where it is the last one; 0: as long as the one before it. A picture of
+        another size than the first is scaled to that. An odd last row or column is left out.
+        """
+        time = round(stamp / _TICK)
+        if self._waiting is not None:
+            time = max(time, self._waiting[1] + 1)
+            self._step = time - self._waiting[1]
+            self._encode_waiting()
+        self._waiting = image, time
+        self._step = round(duration / _TICK) or self._step
+
+    def close(self) -> None:
+        """Write the rest. A second call does nothing."""
+        if self._waiting is not None:
+            self._encode_waiting()
+        if self._container is not None:
+            with self._aborting_on_error():
+                self._mux(self._stream.encode(None))
+                self._container.close()
+        if self._file is not None:
+            self._file.close()
+        self._container = self._file = None
+
+    def _encode_waiting(self):
+        """Now that it is known for how long it is shown."""
+        (image, time), self._waiting = self._waiting, None
+        with self._aborting_on_error():
+            if self._stream is None:
+                self._open_output(image)
+            width, height = self._size
+            if image.shape[0] - height in (0, 1) and image.shape[1] - width in (0, 1):
+                image = image[:height, :width]
+            else:
+                image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format='rgb24')
+            frame.pts, frame.time_base = time, _TICK
+            self._durations[time] = self._step
+            self._mux(self._stream.encode(frame))
+
+    def _open_output(self, image: np.ndarray) -> None:
+        """Of the first picture's size, in pairs of rows and columns, which share their colours."""
+        self._size = tuple(max(side - side % 2, 2) for side in image.shape[1::-1])
+        self._file = open(self._path, 'wb', buffering=0)
+        self._container = av.open(self._file, 'w', format='mp4')
+        self._stream = self._new_stream()
+        self._stream.width, self._stream.height = self._size
+        self._stream.pix_fmt = 'yuv420p'
+        self._stream.codec_context.time_base = _TICK
+
+    def _new_stream(self):
+        rate = Fraction(self._rate).limit_denominator(1001)
+        *preferred, (last, options) = _ENCODERS
+        for name, wishes in preferred:
+            try:
+                return self._container.add_stream(name, rate=rate, options=wishes)
+            except UnknownCodecError:
+                continue
+        return self._container.add_stream(last, rate=rate, options=options)
+
+    def _mux(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            # Without it the last picture would be shown for no time at all.
+            packet.duration = self._durations.pop(packet.pts, self._step)
+            self._container.mux(packet)
+
+    @contextmanager
+    def _aborting_on_error(self) -> Iterator[None]:
+        """What fails within is the end: nothing is written after it."""
+        try:
+            yield
+        except BaseException:
+            if self._file is not None:
+                self._file.close()
+            self._file = self._container = self._waiting = None
+            raise
