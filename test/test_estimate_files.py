@@ -301,6 +301,14 @@ def test_names_of_any_bytes(tmp_path, caplog, capfd):
     assert 'caf\\xe9.png is read as an input' in last_line(capfd)
 
 
+def test_videos_of_any_name(tmp_path):
+    pytest.importorskip('hand4whole_ros.videos.reader', reason='OpenCV opens no such path')
+    odd = write_video(tmp_path / 'x.avi').rename(tmp_path / os.fsdecode(b'caf\xe9.avi'))
+    assert estimate(odd, '--overlay', tmp_path / 'out', '--json', tmp_path / 'x.json') == cli.DONE
+    assert list(json.loads((tmp_path / 'x.json').read_text())) == [f'caf\\xe9.avi#{k:06}' for k in range(3)]
+    assert [os.fsencode(path.name) for path in (tmp_path / 'out').iterdir()] == [b'caf\xe9_overlay.mp4']
+
+
 # The file itself.
 
 def test_the_file_is_complete_at_every_moment_and_is_not_written_too_often(tmp_path, monkeypatch):
