@@ -15,8 +15,8 @@ class _State:
     """Of this process: signals are the process's own."""
 
     came = False        # and was perhaps lost: some libraries swallow exceptions
-    held = 0            # depth of `held`
-    waiting = False     # came while held
+    deferrals = 0       # depth of `deferred`
+    waiting = False     # came while deferred
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def as_exceptions() -> Iterator[None]:
         if os.getpid() != owner:    # a child of fork
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        elif _State.held:
+        elif _State.deferrals:
             _State.waiting = True
         else:
             _State.came = True
@@ -51,14 +51,15 @@ def as_exceptions() -> Iterator[None]:
 
 
 @contextmanager
-def held() -> Iterator[None]:
-    """Within the block signals wait for its end."""
-    _State.held += 1
+def deferred(ending: bool = False) -> Iterator[None]:
+    """Within the block signals wait for its end. ending: the command ends in any case, and they are dropped."""
+    _State.deferrals += 1
     try:
         yield
     finally:
-        _State.held -= 1
-    if _State.waiting and not _State.held:
+        _State.deferrals -= 1
+        _State.waiting = _State.waiting and not ending
+    if _State.waiting and not _State.deferrals:
         _State.waiting, _State.came = False, True
         raise KeyboardInterrupt
 
