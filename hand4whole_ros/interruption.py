@@ -20,8 +20,12 @@ class _State:
 
 
 @contextmanager
-def as_exceptions() -> Iterator[None]:
-    """Within the block all three raise KeyboardInterrupt in the main thread; one that is ignored stays ignored."""
+def as_exceptions(program: bool = False) -> Iterator[None]:
+    """Within the block all three raise KeyboardInterrupt in the main thread; one that is ignored stays ignored.
+
+    program: the process ends with the block. After a signal further ones are then ignored: libraries take a second to
+    be dismantled, and a second Ctrl-C would change the exit code.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -32,10 +36,11 @@ def as_exceptions() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         elif _State.deferrals:
-            _State.waiting = True
+            _State.waiting = interrupted[0] = True
         else:
-            _State.came = True
+            _State.came = interrupted[0] = True
             raise KeyboardInterrupt
+    interrupted = [False]
     _State.came = _State.waiting = False
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number, handler in before.items():
@@ -47,7 +52,7 @@ def as_exceptions() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             if handler is not None:
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if program and interrupted[0] else handler)
 
 
 @contextmanager
