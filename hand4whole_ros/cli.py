@@ -359,7 +359,8 @@ def main(argv: list[str] | None = None) -> int:
     threads.sleep_while_waiting()
     args = parser().parse_args(argv)
     # These two end by themselves when they are interrupted: that is how they are meant to end.
-    signals = nullcontext() if args.command in ('run', 'play') else interruption.as_exceptions()
+    itself = args.command in ('run', 'play')
+    signals = nullcontext() if itself else interruption.as_exceptions(program=argv is None)
     with log_to_stderr(), signals:
         return _run_command(args)
 

@@ -15,13 +15,17 @@ class _State:
     """Of this process: signals are the process's own."""
 
     came = False        # and was perhaps lost: some libraries swallow exceptions
-    held = 0            # depth of `held`
-    waiting = False     # came while held
+    deferrals = 0       # depth of `deferred`
+    waiting = False     # came while deferred
 
 
 @contextmanager
-def as_exceptions() -> Iterator[None]:
-    """Within the block all three raise KeyboardInterrupt in the main thread; one that is ignored stays ignored."""
+def as_exceptions(program: bool = False) -> Iterator[None]:
+    """Within the block all three raise KeyboardInterrupt in the main thread; one that is ignored stays ignored.
+
+    program: the process ends with the block. After a signal further ones are then ignored: libraries take a second to
+    be dismantled, and a second Ctrl-C would change the exit code.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -31,11 +35,12 @@ def as_exceptions() -> Iterator[None]:
         if os.getpid() != owner:    # a child of fork
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        elif _State.held:
-            _State.waiting = True
+        elif _State.deferrals:
+            _State.waiting = interrupted[0] = True
         else:
-            _State.came = True
+            _State.came = interrupted[0] = True
             raise KeyboardInterrupt
+    interrupted = [False]
     _State.came = _State.waiting = False
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number, handler in before.items():
@@ -47,18 +52,19 @@ def as_exceptions() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             if handler is not None:
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if program and interrupted[0] else handler)
 
 
 @contextmanager
-def held() -> Iterator[None]:
-    """Within the block signals wait for its end."""
-    _State.held += 1
+def deferred(ending: bool = False) -> Iterator[None]:
+    """Within the block signals wait for its end. ending: the command ends in any case, and they are dropped."""
+    _State.deferrals += 1
     try:
         yield
     finally:
-        _State.held -= 1
-    if _State.waiting and not _State.held:
+        _State.deferrals -= 1
+        _State.waiting = _State.waiting and not ending
+    if _State.waiting and not _State.deferrals:
         _State.waiting, _State.came = False, True
         raise KeyboardInterrupt
 

@@ -94,7 +94,7 @@ def is_same(one: Path, other: Path) -> bool:
     return identity(one) == identity(other)
 
 
-def lies_in(path: Path, folder: Path) -> bool:
+def is_inside(path: Path, folder: Path) -> bool:
     """Whether `path` is the folder or lies in it, at any depth."""
     real = target(path)
     return any(is_same(each, folder) for each in (path, real, *real.parents))

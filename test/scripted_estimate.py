@@ -41,4 +41,6 @@ def write_video(path, frames=3, people=1, behaviour=0):
 
 
 if __name__ == '__main__':
-    sys.exit(estimate(*sys.argv[1:]))
+    cli.create_estimator = lambda args, static_images: QuickEstimator(SimpleNamespace(device='cpu', body_model=None))
+    sys.argv.insert(1, 'estimate')
+    sys.exit(cli.main())

@@ -11,7 +11,7 @@ import pytest
 
 from hand4whole_ros import cli, output_files, pictures
 from hand4whole_ros.checkpoints.open_model import SHIPPED, is_open_model
-from hand4whole_ros.output_files import OutputError, check_file, check_folder, identity, is_marked, lies_in
+from hand4whole_ros.output_files import OutputError, check_file, check_folder, identity, is_marked, is_inside
 from hand4whole_ros.view import sheet
 
 PICTURE = np.full((24, 32, 3), (200, 40, 90), np.uint8)
@@ -57,8 +57,8 @@ def test_where_a_path_leads(tmp_path):
     folder.mkdir(parents=True)
     (tmp_path / 'link').symlink_to('a')
     assert identity(tmp_path / 'link' / 'b') == identity(folder) == identity(tmp_path / 'gone' / '..' / 'a' / 'b')
-    assert lies_in(tmp_path / 'link' / 'b' / 'new' / 'x', tmp_path / 'a') and lies_in(folder, folder)
-    assert not lies_in(tmp_path / 'ab', tmp_path / 'a') and not lies_in(tmp_path / 'a', folder)
+    assert is_inside(tmp_path / 'link' / 'b' / 'new' / 'x', tmp_path / 'a') and is_inside(folder, folder)
+    assert not is_inside(tmp_path / 'ab', tmp_path / 'a') and not is_inside(tmp_path / 'a', folder)
     (tmp_path / 'round').symlink_to('round')
     with pytest.raises(OutputError, match='round cannot be written: Too many levels of symbolic links'):
         check_file(tmp_path / 'round')

@@ -66,10 +66,10 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
     work = _Work(create, focal, outputs)
     try:
         work.run(sources)
-        with interruption.held():
+        with interruption.deferred():
             work.close(finished=True)
     except BaseException as error:
-        with interruption.held():
+        with interruption.deferred(ending=True):
             kept = work.close(finished=False)
         if isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt(f'interrupted: {kept}') from None
@@ -147,7 +147,7 @@ class _Work:
                 progress.update()
         finally:
             if drawn_video is not None:
-                with interruption.held():
+                with interruption.deferred():
                     drawn_video.close()
 
     def _estimate(self, frame: Frame, estimator, tracker):
@@ -171,7 +171,7 @@ class _Work:
             self._failed(frame.name, error)
             return None
         self._failures = 0
-        with interruption.held(), _writing(self._outputs.json):
+        with interruption.deferred(), _writing(self._outputs.json):
             if self._results is not None:
                 self._results.add(frame.name, rows)
             self.report.frames += 1

@@ -34,7 +34,7 @@ class Outputs:
         option = f'--overlay {printable(self.overlay)}'
         if os.path.isfile(self.overlay):
             raise OutputError(f'{option} is a file; name a folder')
-        if self.json is not None and output_files.lies_in(self.overlay, self.json):
+        if self.json is not None and output_files.is_inside(self.overlay, self.json):
             raise OutputError(f'--json {printable(self.json)} cannot be a file: --overlay makes it a folder')
         for folder in {source.folder for source in sources} - {None}:
             if output_files.is_same(self.overlay, folder):

@@ -92,11 +92,11 @@ def run(output: Path, seconds: float) -> bool:
     except (KeyboardInterrupt, ExternalShutdownException):
         interrupted = True
     finally:
-        with interruption.held():
+        with interruption.deferred(ending=interrupted):
             _stop(children)
             rclpy.try_shutdown()
     # A second signal must not cost what was recorded.
-    with interruption.held():
+    with interruption.deferred(ending=interrupted):
         good = _write(recorder, output, interrupted)
     if interrupted:
         played = sum(m.topic == IMAGE for m in recorder.messages)

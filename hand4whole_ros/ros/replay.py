@@ -17,9 +17,9 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import __version__
+from .. import __version__, interruption
 from ..command_line import WorkFailed
-from ..output_files import failure, is_same, lies_in, printable
+from ..output_files import failure, is_same, is_inside, printable
 from ..progress import Bar
 from ..replay import listing, sources
 from ..replay.journal import Journal
@@ -105,9 +105,9 @@ def check_apart(output: Path, source: Path) -> None:
     for made in (Path(output), partial(Path(output))):
         if is_same(made, source):
             raise BagError(f'{printable(made)}: the output cannot be the input')
-        if lies_in(source, made):
+        if is_inside(source, made):
             raise BagError(f'{printable(made)} holds the input {printable(source)}: choose another output')
-        if lies_in(made, source):
+        if is_inside(made, source):
             raise BagError(f'{printable(made)} lies in the input {printable(source)}: choose an output beside it')
 
 
@@ -262,6 +262,7 @@ class _Pass:
 
     def _finish(self, progress):
         """The oldest of those begun."""
+        interruption.check()
         image = self._begun.popleft()
         data = self._journal.get(image.number)
         if data is None:
@@ -271,7 +272,8 @@ class _Pass:
         if 'failed' not in seen:
             # What failed may go well another time; what is bad stays bad.
             if image.number not in self._journal:
-                self._journal.put(image.number, data)
+                with interruption.deferred():
+                    self._journal.put(image.number, data)
         image.said = self._said_about(image, seen)
 
     def _said_about(self, image, seen):
