@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
-from . import __version__, cli_evaluate, cli_train, memory, standard_streams, threads
+from . import __version__, cli_evaluate, cli_train, interruption, memory, standard_streams, threads
 from .command_line import (
-    DONE, FAILED, WRONG_INPUT, Help, UsageError, add_command, add_estimator_options, create_estimator,
+    DONE, FAILED, WRONG_INPUT, Help, UsageError, WorkFailed, add_command, add_estimator_options, create_estimator,
     estimator_config, require_ros)
+from .output_files import OutputError, check_file, failure, is_same, write_json
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,7 +81,7 @@ def _estimate(args):
     from .replay import estimate
     report = estimate.run(
         found, lambda static: create_estimator(args, static_images=static), args.focal, args.json, args.overlay)
-    return FAILED if report.missing else WRONG_INPUT if report.unreadable else DONE
+    return FAILED if report.failed or report.missing else WRONG_INPUT if report.unreadable else DONE
 
 
 def _add_replay(commands):
@@ -323,22 +325,31 @@ def _bench(args):
         raise UsageError(f'--body-files {args.body_files}: no such folder')
     if args.picture and args.only and not {'network', 'frame'} & set(args.only):
         raise UsageError('--picture draws what stages frame and network measure; name them in --only')
+    for path, option in ((args.json, '--json'), (args.picture, '--picture')):
+        if path:
+            check_file(path, option=option)
+    if args.json and args.picture and is_same(args.json, args.picture):
+        raise UsageError(f'--json and --picture are one file, {args.json}; name another for one of them')
     try:
         result = run.run(args.only or rows.STAGES, args.seconds, args.size, args.device, args.body_files)
     except EstimatorUnavailable as error:
         raise UsageError(error) from None
     # Files first: nobody may read the table to its end.
-    if args.json:
-        run.write(result, args.json)
     undrawn = None
-    if args.picture:
-        try:
+    try:
+        if args.json:
+            write_json(args.json, result)
+        if args.picture:
             picture.write(result, args.picture)
-        except rows.Unmeasured as error:
-            undrawn = error
+    except OSError as error:
+        raise WorkFailed(failure(error.filename or args.json or args.picture, error)) from None
+    except rows.Unmeasured as error:
+        undrawn = error
     print(rows.format_table(result))
     if undrawn is not None:
         return _fail(f'{undrawn}; see above for why', FAILED)
+    if 'interrupted' in result:
+        raise KeyboardInterrupt(f'interrupted: without {", ".join(result["interrupted"])}; the other stages are above')
     return FAILED if result['failed'] else DONE
 
 
@@ -356,7 +367,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one line on stderr."""
     try:
         try:
-            return _run_command(argv)
+            return _parse_and_run(argv)
         finally:
             standard_streams.flush()
     except standard_streams.OutputLost as lost:
@@ -368,17 +379,29 @@ def main(argv: list[str] | None = None) -> int:
         return standard_streams.READER_GONE
 
 
-def _run_command(argv):
-    import logging
-    logging.basicConfig(level=logging.INFO, format='%(message)s', stream=sys.stderr)
+def _parse_and_run(argv):
+    from .progress import log_to_stderr
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, 'reconfigure'):  # File names may hold what the terminal's encoding does not.
+            stream.reconfigure(errors='backslashreplace')
     threads.sleep_while_waiting()
     args = parser().parse_args(argv)
+    # These two end by themselves when they are interrupted: that is how they are meant to end.
+    itself = args.command in ('run', 'play')
+    signals = nullcontext() if itself else interruption.as_exceptions(program=argv is None)
+    with log_to_stderr(), signals:
+        return _run_command(args)
+
+
+def _run_command(args):
     try:
         return args.function(args)
-    except KeyboardInterrupt:
-        return _fail('interrupted', FAILED)
-    except UsageError as error:
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or 'interrupted', FAILED)
+    except (UsageError, OutputError) as error:
         return _fail(error, WRONG_INPUT)
+    except WorkFailed as error:
+        return _fail(error, FAILED)
     except ModuleNotFoundError as error:
         if args.debug:
             raise

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from .command_line import (
-    DONE, Help, UsageError, add_command, add_estimator_options, create_estimator, estimator_config)
+    DONE, Help, UsageError, WorkFailed, add_command, add_estimator_options, create_estimator, estimator_config)
 from .datasets import catalogue
+from .output_files import check_file, failure, write_json
 
 #: What the ablation may be measured on: rendered people, and data sets of bodies or of two hands.
 _SYNTHETIC = 'synthetic'
@@ -84,6 +85,7 @@ def _add_ablation(kinds):
 
 def _synthetic(args):
     _check_count(args)
+    _check_json(args)
     from .evaluation import synthetic
     estimator = create_estimator(args, static_images=True)
     try:
@@ -101,6 +103,7 @@ def _check_count(args):
 
 
 def _dataset(args):
+    _check_json(args)
     reader = _open(args)
     from .evaluation import on_dataset
     from .evaluation.comparison import compare
@@ -132,6 +135,7 @@ def _dataset(args):
 
 def _ablation(args):
     reader = None
+    _check_json(args)
     if args.dataset == _SYNTHETIC:
         _check_count(args)
     elif args.root is None:
@@ -232,9 +236,16 @@ def _measured(compare, samples, predictors, protocol, parts, total):
         raise UsageError(error) from None
 
 
+def _check_json(args):
+    """Before the work: hours of it are not lost for a folder that cannot be written."""
+    if args.json:
+        check_file(args.json, option='--json')
+
+
 def _write(path, found):
     """Before anything is printed: nobody may read the table to its end."""
     if path:
-        import json
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(found, indent=1))
+        try:
+            write_json(path, found)
+        except OSError as error:
+            raise WorkFailed(failure(path, error)) from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 
-from .command_line import DONE, Help, UsageError, add_command
+from .command_line import DONE, Help, UsageError, WorkFailed, add_command
 from .datasets.catalogue import TRAINED_ON
+from .output_files import check_file, check_folder, failure
 
 #: Stage -> steps by default, and what it is.
 _STAGES = {
@@ -96,12 +98,23 @@ def _add_published(kinds):
                          help='random: made up from names, to try things out')
 
 
+@contextmanager
+def _written(path):
+    """Errors of the system as one line about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise WorkFailed(failure(path, error)) from None
+
+
 def _people(args):
     for name in ('count', 'workers'):
         if getattr(args, name) < 1:
             raise UsageError(f'--{name} must be at least 1, found {getattr(args, name)}')
+    check_folder(args.output, f'--output {args.output}')
     from .training import people
-    people.make(args.output, args.count, args.seed, args.workers)
+    with _written(args.output):
+        people.make(args.output, args.count, args.seed, args.workers)
     return DONE
 
 
@@ -110,7 +123,8 @@ def _stage(args):
         raise UsageError(f'--steps must be at least 1, found {args.steps}')
     from .estimators import EstimatorUnavailable
     from .estimators.devices import pick_device
-    from .training import lessons, stages
+    from .training import lessons, run_folder, stages
+    run_folder.check(args.run)
     try:
         pick_device(args.device)    # before people are read, which takes a while
         stages.train_stage(args.stage, args.run, lessons.load(args.people), args.steps, args.seed, args.device)
@@ -122,18 +136,23 @@ def _stage(args):
 def _pack(args):
     if not args.run.is_dir():
         raise UsageError(f'--run {args.run}: no such folder')
+    from .checkpoints.open_model import is_open_model
     from .training import stages
-    done = stages.pack(args.run, args.output)
-    if not done:
-        args.output.unlink()
+    if not stages.done(args.run):
         raise UsageError(f'--run {args.run}: no stage of a training is done there')
+    check_file(args.output, is_own=is_open_model, option='--output')
+    with _written(args.output):
+        done = stages.pack(args.run, args.output)
     print(f'{args.output}: {args.output.stat().st_size / 1e6:.1f} MB, with {", ".join(done)}')
     return DONE
 
 
 def _curves(args):
     from .training import curves
-    if not args.run.is_dir() or not curves.write(args.run, args.output):
+    check_file(args.output, option='--output')
+    with _written(args.output):
+        drawn = args.run.is_dir() and curves.write(args.run, args.output)
+    if not drawn:
         raise UsageError(f'--run {args.run}: no training is there')
     return DONE
 
@@ -148,7 +167,9 @@ def _published(args):
         raise UsageError(f'--rate must be a positive number, found {args.rate}')
     data = _folders(args.data)
     from .estimators import EstimatorUnavailable
+    from .training import run_folder
     from .training.published.run import Settings, run
+    run_folder.check(args.run)
     try:
         snapshot = run(Settings(
             data, args.run, args.weights_folder, args.weights, args.steps, args.batch, args.at_once, args.rate,

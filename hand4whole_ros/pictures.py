@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import warnings
 from pathlib import Path
@@ -10,8 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from . import orientation, tones
+from . import orientation, output_files, picture_formats, tones
 from .orientation import Orientation
+from .output_files import printable
+
+log = logging.getLogger(__name__)
 
 #: The longest side and the number of pixels that are worked on: 16k video has both.
 MAX_SIDE = 16384
@@ -89,6 +93,7 @@ def _decode(data, name, formats):
     return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), tag
 
 
+_ENORMOUS = f' is too large: more than {MAX_PIXELS / 1e6:.0f} million pixels'
 _DAMAGED = ': a damaged picture: its data end or break before the size they promise'
 
 
@@ -142,7 +147,7 @@ def _header(data, name, formats):
                     return header.size, orientation.from_exif(header.tag_v2.get(_ORIENTATION))
                 return header.size, _exif_orientation(header.info.get('exif', b''))
     except Image.DecompressionBombError:
-        raise PictureError(f'{name} is too large: more than {MAX_PIXELS / 1e6:.0f} million pixels') from None
+        raise PictureError(name + _ENORMOUS) from None
     except Exception:  # Pillow raises anything from OSError to struct.error on hostile bytes.
         raise PictureError(f'{name}: not a picture ({len(data)} bytes); expected {", ".join(formats[:-1])} or '
                            f'{formats[-1]}') from None
@@ -162,23 +167,64 @@ def _exif_orientation(exif):
         return Orientation()
 
 
+def suffixes() -> tuple[str, ...]:
+    """Of the files that `read` reads here: SUFFIXES, and what further libraries add."""
+    return SUFFIXES + picture_formats.suffixes()
+
+
 def read(path: Path) -> np.ndarray:
-    """A picture file -> (H, W, 3) uint8 RGB. Raises PictureError."""
-    path = Path(path)
+    """A picture file -> (H, W, 3) uint8 RGB; of an animation the first picture. Raises PictureError."""
+    path, name = Path(path), printable(path)
     try:
         if path.exists() and not path.is_file():
-            raise PictureError(f'{path}: no file, but a folder or a device')
+            raise PictureError(f'{name}: no file, but a folder or a device')
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise PictureError(f'{path}: too large: {path.stat().st_size} bytes, at most {MAX_FILE_BYTES}')
+            raise PictureError(f'{name}: too large: {path.stat().st_size} bytes, at most {MAX_FILE_BYTES}')
         data = path.read_bytes()
     except OSError as error:
-        raise PictureError(f'{path}: cannot be read: {error.strerror}') from None
-    return decode(data, str(path))
+        raise PictureError(f'{name}: cannot be read: {error.strerror}') from None
+    further = picture_formats.format_of(data)
+    return decode(data, name) if further is None else _decode_further(data, name, further)
 
 
-def write(path: Path, image: np.ndarray) -> None:
-    """(H, W, 3) uint8 RGB -> a picture file, its format by suffix. Raises PictureError."""
+def _decode_further(data, name, kind):
+    """A format of picture_formats."""
+    from PIL import Image
+    try:
+        image, more = picture_formats.decode(data, kind, lambda width, height: check_size(width, height, name))
+    except PictureError:
+        raise
+    except picture_formats.NoReader as error:
+        raise PictureError(f'{name}: {error}') from None
+    except Image.DecompressionBombError:
+        raise PictureError(name + _ENORMOUS) from None
+    except Exception:  # As in _announced_size().
+        raise PictureError(name + _DAMAGED) from None
+    if more:
+        log.warning('%s: it holds several pictures; the first alone is read', name)
+    return image
+
+
+def encode(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
+    """(H, W, 3) uint8 RGB -> the bytes of a file of this suffix, which say that this package made it.
+
+    quality: of a JPEG. Raises PictureError where nothing writes such files.
+    """
+    options = (cv2.IMWRITE_JPEG_QUALITY, quality) if suffix.lower() in ('.jpg', '.jpeg') else ()
+    try:
+        good, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    except cv2.error:
+        good = False
+    if not good:
+        raise PictureError(f'{suffix or "no suffix"}: no picture format that can be written; use .png or .jpg')
+    return output_files.marked(data.tobytes())
+
+
+def write(path: Path, image: np.ndarray, quality: int = 95) -> None:
+    """(H, W, 3) uint8 RGB -> a picture file, its format by suffix, whole or not at all. Raises PictureError."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
-        raise PictureError(f'{path}: cannot be written')
+    data = encode(image, path.suffix, quality)
+    try:
+        output_files.write(path, data, durable=False)
+    except OSError as error:
+        raise PictureError(output_files.failure(path, error)) from None

@@ -20,7 +20,7 @@ _BEGIN, _END = '<!-- measured -->\n', '<!-- /measured -->'
 CHAPTERS = {
     'The camera': ('test_faults_camera',),
     'The estimator, memory, and what is published': ('test_faults_memory', 'test_fuzz_estimates'),
-    'Signals, kills, names, disks': ('test_faults_process',),
+    'Signals, kills, names, disks': ('test_faults_process', 'test_estimate_files', 'test_demo'),
     'Life cycle and weights': ('test_faults_lifecycle', 'test_checkpoints'),
     'Bags and time': ('test_replay_interrupted', 'test_replay_ray', 'test_replay_play', 'test_ros_pipeline',
                       'test_bag_metadata', 'test_bag_files', 'test_own_results', 'test_play_latched',

@@ -150,3 +150,18 @@ def test_a_frame_at_the_size_of_tests(published_folder, monkeypatch):
     assert figures['frame_ms'] > figures['frame_network_ms'] > parts['body expert']['ms']
     assert parts['hand expert']['gflop'] > 0 and 'gflop' not in parts['detector']
     assert found['remarks']['frame'].startswith('3 images, 2.0 hands each')
+
+
+def test_an_interruption_keeps_the_stages_that_are_measured(tmp_path, monkeypatch, capfd):
+    def measure(stage, *_):
+        if stage == 'mediapipe':
+            raise KeyboardInterrupt
+        return {'figures': {'encoder_ms': 12.0}}
+    monkeypatch.setattr(run, '_measure', measure)
+    out = tmp_path / 'figures.json'
+    assert cli.main(['bench', '--only', 'network', 'mediapipe', 'node', '--json', str(out)]) == cli.FAILED
+    found = json.loads(out.read_text())
+    assert found['encoder_ms'] == 12.0 and found['interrupted'] == ['mediapipe', 'node']
+    assert {found['why_null'][key] for key in rows.keys_of('mediapipe')} == {'interrupted'}
+    assert capfd.readouterr().err.strip().splitlines()[-1] == (
+        'hand4whole: interrupted: without mediapipe, node; the other stages are above')

@@ -2,25 +2,43 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import pytest
+from fault_figures import note
+from ros_peer import Peer
 
+from hand4whole_ros.output_files import OutputError
 from hand4whole_ros.ros import demo
+from hand4whole_ros.ros.bag_ownership import rejection_reason
 from hand4whole_ros.ros.bag_types import ros_type, type_store
 
 
 @pytest.fixture(scope='module')
-def output(tmp_path_factory):
+def output(demonstrated):
+    return demonstrated[0]
+
+
+@pytest.fixture(scope='module')
+def said(demonstrated):
+    """Lines of the log, which is no terminal."""
+    return demonstrated[1].splitlines()
+
+
+@pytest.fixture(scope='module')
+def demonstrated(tmp_path_factory):
     folder = tmp_path_factory.mktemp('demo') / 'out'
     environment = dict(os.environ, ROS_DOMAIN_ID='86')
     answer = subprocess.run(
         [sys.executable, '-m', 'hand4whole_ros.cli', 'demo', '--seconds', '3', '--output', str(folder)],
         capture_output=True, text=True, timeout=240, env=environment)
     assert answer.returncode == 0, answer.stderr[-3000:]
-    return folder
+    return folder, answer.stderr
 
 
 def test_summary_counts_every_frame_and_errors_are_small(output):
@@ -58,3 +76,61 @@ def test_pictures_can_be_looked_at(output):
     good, frame = video.read()
     assert good and frame.shape == (480, 640, 3)
     assert 1e4 < (output / 'overlay.gif').stat().st_size < 3e6
+
+
+def test_a_log_file_gets_a_line_for_each_stage_and_no_bars(said):
+    stages = ['preparing the body', 'starting the node and the camera', 'camera playing: 100 images',
+              'writing pictures, video and bag', 'writing the bag: ']
+    found = [next(k for k, line in enumerate(said) if line.startswith(stage)) for stage in stages]
+    assert found == sorted(found) and len(said) < 60
+    assert not any('\r' in line or '%|' in line for line in said)
+    # The camera plays once the node is there.
+    assert any('waiting for images' in line for line in said[:found[2]])
+
+
+def test_what_is_there_of_an_earlier_demo_is_replaced_and_nothing_else_is(output, tmp_path):
+    folder = tmp_path / 'demo'
+    shutil.copytree(output, folder)
+    (folder / 'mine.txt').write_text('do not lose me')
+    demo.check_output(folder)
+    demo.check_output(tmp_path / 'new' / 'folder')
+    for name in ('overlay.mp4', 'overlay.gif', 'sheet.png', 'summary.json', 'bag/metadata.yaml'):
+        before = (folder / name).read_bytes()
+        (folder / name).write_bytes(b'{"something": "of somebody else"}')
+        with pytest.raises(OutputError, match=f'{name.split("/")[0]} .*; name another'):
+            demo.check_output(folder)
+        (folder / name).write_bytes(before)
+    (folder / 'bag' / 'notes.txt').write_text('do not lose me')
+    with pytest.raises(OutputError, match='bag is not replaced: it holds notes.txt, which is not of the bag'):
+        demo.check_output(folder)
+    (tmp_path / 'file').write_text('x')
+    for path, says in ((tmp_path / 'file', 'is a file; name a folder'), (tmp_path / 'file' / 'x', 'is no folder'),
+                       (Path('/proc/x'), 'cannot be written')):
+        with pytest.raises(OutputError, match=says):
+            demo.check_output(path)
+
+
+def test_a_signal_while_the_camera_plays_keeps_what_was_recorded(tmp_path):
+    out, log = tmp_path / 'out', tmp_path / 'log'
+    with log.open('w') as stream:
+        process = subprocess.Popen([sys.executable, '-m', 'hand4whole_ros.cli', 'demo', '--seconds', '20', '--output',
+                                    str(out)], stderr=stream)
+    peer = Peer('', topics=('poses', 'overlay'))
+    try:
+        # Pictures are drawn after poses, and the demo's own recorder may hear both later than this test.
+        assert peer.until(lambda: len(peer.got['overlay']) >= 5 or process.poll() is not None, 200)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(90) == 1, log.read_text()
+    finally:
+        process.kill()
+        peer.close()
+    said = log.read_text().splitlines()[-1]
+    assert said.startswith('hand4whole: interrupted: ') and said.endswith(
+        f' of 440 images were played, and what came of them is in {out}')
+    summary = json.loads((out / 'summary.json').read_text())
+    assert summary['poses_published'] >= 1 and f' {summary["images_published"]} of' in said
+    assert rejection_reason(out / 'bag') == ''
+    note('SIGTERM during hand4whole demo', 'while the camera plays', 1,
+         'video, sheet, bag and summary of what was recorded; one line, exit code 1')
+    assert sorted(path.name for path in out.iterdir()) == ['bag', 'overlay.gif', 'overlay.mp4', 'sheet.png',
+                                                           'summary.json']

@@ -171,6 +171,25 @@ def test_ctrl_c_says_how_to_go_on_and_pictures_that_are_drawn_are_kept_too(tmp_p
          'two images are kept, and said; the same bytes in the end')
 
 
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_end_the_command_with_a_line_that_says_how_much_is_kept(slow, tmp_path, number):
+    source, whole = slow
+    output, journal = tmp_path / 'out', tmp_path / 'out.partial' / 'estimates'
+    code = ('import sys, scripted_replay\nfrom hand4whole_ros import cli, estimators\n'
+            'estimators.create = scripted_replay.QuickEstimator\nsys.exit(cli.main(sys.argv[1:]))')
+    process = subprocess.Popen([sys.executable, '-c', code, 'replay', str(source), '--output', str(output)],
+                               cwd=Path(__file__).parent, stderr=subprocess.PIPE, start_new_session=True)
+    grown(process, journal, 0)
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1].decode().splitlines()
+    assert process.returncode == cli.FAILED and said[-1] == 'hand4whole: interrupted'
+    assert said[-2] == (f'{len(Journal(journal))} images are done and kept in {output}.partial: the same command goes '
+                        'on from there')
+    assert not output.exists() and not any('Traceback' in line for line in said)
+    assert replay(source, '--output', output) == 0
+    assert files(output) == whole
+
+
 def test_a_full_disk_is_one_line_and_costs_nothing(slow, tmp_path):
     source, whole = slow
     output = tmp_path / 'out'

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from ..estimators.base import EstimatorConfig, EstimatorUnavailable
 from ..estimators.hand4whole_pp import Hand4WholePPEstimator
+from ..progress import Bar
 from ..synthetic.motion import Motion
 from . import child
 from .files_at_hand import FilesAtHand
@@ -31,7 +31,7 @@ def measure(files: FilesAtHand, device: str = 'cpu', size: str = 'full') -> dict
 def measure_here(device: str, size: str, folder: str) -> dict:
     """The same in this process."""
     weights = 'published' if size == 'full' else 'random-tiny'
-    with tqdm(desc='loading the full pipeline', total=_IMAGES, unit='image', leave=False) as bar:
+    with Bar(desc='loading the full pipeline', total=_IMAGES, unit='image', leave=False) as bar:
         try:
             # With weights that are made up there is nobody to be followed: the detector looks at every image.
             estimator = Hand4WholePPEstimator(EstimatorConfig(

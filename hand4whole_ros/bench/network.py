@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 
 import torch
-from tqdm import tqdm
 
 from ..checkpoints.hand4whole_pp import load_hand4whole_pp
 from ..checkpoints.store import Store
@@ -15,6 +14,7 @@ from ..networks import packed
 from ..networks.face import PATCH_SCALE
 from ..networks.hand4whole_pp import HandBoxes
 from ..networks.wilor import prepare_crops
+from ..progress import Bar
 from . import child
 from .files_at_hand import SIZES, FilesAtHand
 from .rows import SUFFIXES, keys_of_precision
@@ -59,7 +59,7 @@ def measure_here(device: str, size: str, precision: str, folder: str) -> dict:
     target, kind, suffix = torch.device(device), PRECISIONS[precision], SUFFIXES[precision]
     cuda = target.type == 'cuda'
     synchronise = (lambda: torch.cuda.synchronize(target)) if cuda else (lambda: None)
-    with tqdm(desc=f'loading the network in {precision}', unit='step', leave=False) as bar, torch.inference_mode():
+    with Bar(desc=f'loading the network in {precision}', unit='step', leave=False) as bar, torch.inference_mode():
         network = load_hand4whole_pp(Store(folder), SIZES[size], device=target, precision=kind)
         forward, one_hand = _work(network, target)
         product, product_gflop = _product(network, target, kind)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from tqdm import tqdm
 
 from ..estimators.base import EstimatorConfig, EstimatorUnavailable
 from ..estimators.mediapipe import MediaPipeEstimator
+from ..progress import Bar
 from ..synthetic.motion import Motion
 from .rows import Unmeasured
 
@@ -23,7 +23,7 @@ def measure(images: int = IMAGES) -> dict:
     times = []
     try:
         motion = Motion()
-        for k in tqdm(range(images), 'rendering and estimating', unit='image', leave=False):
+        for k in Bar(range(images), 'rendering and estimating', unit='image', leave=False):
             times += [person.stage_times for person in estimator.estimate(motion.frame(k / RATE), motion.intrinsics)]
     finally:
         estimator.close()

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from .. import output_files
 from .rows import SUFFIXES, Unmeasured
 
 _WIDTH, _ROW, _LEFT, _RIGHT = 860, 24, 170, 300
@@ -37,8 +38,7 @@ def write(result: Mapping, path: Path) -> None:
     charts = list(_charts(result))
     if not charts:
         raise Unmeasured('there is nothing to draw: stages frame and network were not measured')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_svg(charts, _machine(result)))
+    output_files.write(path, _svg(charts, _machine(result)).encode())
 
 
 def _charts(result) -> Iterator[tuple[str, list[_Bar]]]:
@@ -77,7 +77,7 @@ def _svg(charts, machine):
     parts.append(_text(10, y - 10, machine, size=12, colour=_FAINT))
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" width="{_WIDTH}" height="{y}" '
             f'font-family="sans-serif">\n<rect width="{_WIDTH}" height="{y}" fill="#ffffff"/>\n'
-            + '\n'.join(parts) + '\n</svg>\n')
+            + '\n'.join(parts) + f'\n{output_files.MARK_IN_XML}\n</svg>\n')
 
 
 def _box(y, width, colour):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
 
 from ..body.npz_file import BodyModelError
 from ..checkpoints import CheckpointError
 from ..estimators.devices import pick_device
+from ..progress import Bar
 from ..ros_environment import fatal_line
 from . import machine
 from .files_at_hand import FilesAtHand
@@ -29,16 +28,24 @@ def run(stages: Sequence[str] = STAGES, seconds: float = 20.0, size: str = 'full
 
     stages: from rows.STAGES. seconds: of the overload run. size: 'full' or 'tiny' networks. body_files: folder of the
     licensed files, None for the usual one. 'failed' lists stages that broke instead of saying why they cannot be
-    measured. Raises EstimatorUnavailable for a device that is not there.
+    measured, 'interrupted', if it is there, those that an interruption left out. Raises EstimatorUnavailable for a
+    device that is not there.
     """
     device = str(pick_device(device))
     result = {**dict.fromkeys(ROWS), **machine.describe(device), 'size': size, 'stages': list(stages),
               'why_null': {key: 'not asked for' for key in ROWS}, 'remarks': {}, 'failed': [], 'profile': {},
               'frame_precision': None}
-    with FilesAtHand(body_files, size) as files, tqdm(stages, unit='stage') as bar:
+    with FilesAtHand(body_files, size) as files, Bar(stages, unit='stage') as bar:
         for stage in bar:
             bar.set_description(stage)
-            found = _measure(stage, seconds, size, device, files, result['failed'])
+            try:
+                found = _measure(stage, seconds, size, device, files, result['failed'])
+            except KeyboardInterrupt:
+                # What is measured takes minutes, and is kept.
+                left = stages[stages.index(stage):]
+                result['interrupted'] = list(left)
+                result['why_null'].update({key: 'interrupted' for name in left for key in keys_of(name)})
+                break
             result.update(found['figures'])
             result['frame_precision'] = found.get('frame_precision', result['frame_precision'])
             for part in ('remarks', 'profile'):
@@ -80,7 +87,3 @@ def _stage(stage, seconds, size, device, files):
             'first_pose': lambda: ros.first_pose(files, size)}[stage]()
 
 
-def write(result: dict, path: Path) -> None:
-    """The result as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + '\n')

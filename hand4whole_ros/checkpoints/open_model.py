@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from ..body.published import PublishedBody
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.open_model import OPEN_MODEL, PICTURES_ALONE
+from ..output_files import replacing
 from .hand4whole_pp import assemble, expected_state
 from .safe_load import CheckpointError
 
@@ -31,11 +32,19 @@ def save_open_model(network: Hand4WholePP, path: Path) -> None:
         for name, value in network.get_submodule(part).state_dict().items():
             half = value.dtype == torch.float32 and value.dim() > 1
             arrays[f'{part}/{name}'] = value.detach().cpu().to(torch.float16 if half else value.dtype).numpy()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix('.part')
-    with open(part, 'wb') as stream:
+    with replacing(path) as stream:
         np.savez(stream, **arrays)
-    os.replace(part, path)
+
+
+def is_open_model(path: Path) -> bool:
+    """Whether a file holds weights of the open model, by the names in it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return False
+    parts = expected_state(OPEN_MODEL)
+    return bool(names) and all(name.partition('/')[0] in parts for name in names)
 
 
 def load_open_model(body: PublishedBody, path: Path | None = None) -> Hand4WholePP:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
 
 from ..networks.hand4whole_pp import Hand4WholePP
+from ..output_files import part_of
 from .selection import HAND4WHOLE_PP_CONTENTS
 
 
@@ -21,6 +21,5 @@ def save_snapshot(network: Hand4WholePP, path: Path, steps: int) -> None:
     tensors = {f'{contents.prefix}{start}{name}': value.detach().cpu().clone()
                for part, start in contents.parts.items()
                for name, value in network.get_submodule(part).state_dict().items()}
-    part = path.with_name(f'{path.name}.part')
-    torch.save({'epoch': 0, 'steps': steps, contents.section: tensors}, part)
-    os.replace(part, path)
+    with part_of(path) as part:
+        torch.save({'epoch': 0, 'steps': steps, contents.section: tensors}, part)

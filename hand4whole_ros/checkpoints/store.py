@@ -6,10 +6,10 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from .. import output_files
 from . import CheckpointError, MissingFile
 from .files import FILES, PublishedFile
 
@@ -96,7 +96,7 @@ class Store:
         """Keep the checksum for later loads. False where the folder cannot be written, and nothing is kept."""
         checksums = {**self._checksums(), self._key(path): {'sha256': checksum, 'stat': _stat(path)}}
         try:
-            write_atomically(self.folder / CHECKSUMS, json.dumps(checksums, indent=1).encode())
+            output_files.write(self.folder / CHECKSUMS, json.dumps(checksums, indent=1).encode())
         except OSError as error:
             logger.debug('the checksum of %s is not kept: %s', path.name, error)
             return False
@@ -124,20 +124,6 @@ def sha256(path: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing: what was there before stays until the new bytes are complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(handle, 'wb') as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _stat(path):

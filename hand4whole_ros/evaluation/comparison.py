@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import skeleton
 from ..datasets.sample import Sample
+from ..progress import Bar
 from .parts import Parts
 from .prediction import Predictor
 from .protocols import Protocol
@@ -36,7 +36,7 @@ def compare(samples: Iterable[Sample], predictors: Mapping[str, Predictor], prot
     """
     found = {name: defaultdict(list) for name in predictors}
     counts = {name: defaultdict(int) for name in predictors}
-    for sample in tqdm(samples, 'estimating', total, unit='picture', disable=not progress):
+    for sample in Bar(samples, 'estimating', total, unit='picture', shown=progress):
         if not (np.asarray(sample.bbox_xywh[2:]) > 0).all():
             continue
         image = sample.image()

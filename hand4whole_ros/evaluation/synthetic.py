@@ -6,10 +6,10 @@ import time
 from collections import defaultdict
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import skeleton
 from ..estimators.base import Estimator
+from ..progress import Bar
 from ..synthetic import dataset, people
 from . import metrics
 from .errors import BODY_JOINTS, body_errors, depth_error, hand_errors
@@ -44,7 +44,7 @@ def run(estimator: Estimator, count: int = 60, seed: int = 1, progress: bool = T
     ours, theirs = defaultdict(list), defaultdict(list)
     baseline = MediaPipeBaseline()
     try:
-        for i in tqdm(range(count), 'rendering and estimating', unit='person', disable=not progress):
+        for i in Bar(range(count), 'rendering and estimating', unit='person', shown=progress):
             image, truth = people.render(people.sample(dataset.people_seed(seed, i)))
             _measure_estimator(estimator, image, truth, ours)
             _measure_baseline(baseline, image, truth, theirs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from .. import pictures
+from ..output_files import printable
 from ..pictures import PictureError
+from . import listing
 
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 
@@ -33,6 +37,7 @@ class Source:
     path: Path
     name: str       # what its results are called: the file name, or the path where that would clash
     stem: str       # the same for files made from it, without suffix and slashes
+    folder: Path | None = None      # that was listed to find it; None where the file itself was named
 
     @property
     def is_video(self) -> bool:
@@ -82,25 +87,24 @@ class Source:
 def find(inputs: list[Path]) -> list[Source]:
     """Files and folders -> sources in order. Names are file names, or paths where those would clash.
 
-    Raises FileNotFoundError or ValueError with one line that says what is wrong.
+    What in a folder is neither picture nor video is counted in one line of the log. Raises FileNotFoundError or
+    ValueError with one line that says what is wrong.
     """
-    paths = []
-    for entry in map(Path, inputs):
-        if entry.is_dir():
-            known = pictures.SUFFIXES + VIDEO_SUFFIXES
-            inside = sorted(p for p in entry.iterdir() if p.is_file() and p.suffix.lower() in known)
-            if not inside:
-                raise ValueError(f'{entry}: no pictures or videos in this folder; looked for '
-                                 + ' '.join(known))
-            paths += inside
-        elif entry.exists():
-            paths.append(entry)
-        else:
-            raise FileNotFoundError(f'{entry}: no such file or folder')
-    names, stems = [path.name for path in paths], [path.stem for path in paths]
-    sources = []
-    for path in paths:
-        name = path.name if names.count(path.name) == 1 else str(path)
-        stem = path.stem if stems.count(path.stem) == 1 else name.strip('/').replace('/', '_').replace('.', '_')
-        sources.append(Source(path, name, stem))
-    return sources
+    known = pictures.suffixes() + VIDEO_SUFFIXES
+    paths = listing.files(inputs, lambda path: path.suffix.lower() in known, 'pictures or videos')
+    names = Counter(path.name for path in paths)
+    called = [printable(path.name if names[path.name] == 1 else path) for path in paths]
+    stems = listing.distinct([path.stem for path in paths], [_flat(path, names[path.name] == 1) for path in paths])
+    folders = {Path(entry) for entry in inputs}
+    return [Source(path, name, stem, path.parent if path not in folders and path.parent in folders else None)
+            for path, name, stem in zip(paths, called, stems)]
+
+
+#: Bytes of a name that is made of a path; file systems have 255 in all.
+_MOST_BYTES = 200
+
+
+def _flat(path, alone):
+    """A path as one name, without suffixes; `alone`: the file's name is enough."""
+    name = (path.name if alone else str(path)).strip('/').replace('/', '_').replace('.', '_')
+    return name if len(os.fsencode(name)) <= _MOST_BYTES else path.stem

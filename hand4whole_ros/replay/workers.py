@@ -15,6 +15,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
+from ..command_line import WorkFailed
+
 #: Times in a row that workers may die without one answer between before the job is given up.
 PATIENCE = 3
 
@@ -26,7 +28,7 @@ class NoCluster(ValueError):
     """There is no Ray, or no cluster, to work on; the message is the one line to show."""
 
 
-class WorkersDied(RuntimeError):
+class WorkersDied(WorkFailed):
     """Workers die again and again; the message is the one line to show."""
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ..output_files import NO_ROOM
 from .bag_input import Entry
+from .bag_ownership import CUSTOM_DATA
 from .bag_types import latched_profile, ros_type, type_store
 
 #: Kinds of bag that can be written.
@@ -18,16 +19,10 @@ _VERSION = 8
 
 _UNKNOWN_HASH = 'RIHS01_' + '0' * 64
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-class DiskFull(OSError):
-    """The output does not fit; the message is the one line to show."""
-
 
 def disk_full(error: BaseException) -> bool:
     """Whether this is why writing failed."""
-    return (isinstance(error, OSError) and error.errno in _DISK_FULL
+    return (isinstance(error, OSError) and error.errno in NO_ROOM
             or isinstance(error, sqlite3.OperationalError) and 'full' in str(error))
 
 
@@ -46,7 +41,7 @@ class BagOutput:
         self._writer = Writer(path, version=_VERSION, storage_plugin=StoragePlugin[storage.upper()])
         if storage == 'mcap':
             self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-        self._writer.set_custom_data('hand4whole replay', about)
+        self._writer.set_custom_data(CUSTOM_DATA + 'replay', about)
         self._writer.open()
         self._types = type_store()
         #: By the input's connection id, and by topic.

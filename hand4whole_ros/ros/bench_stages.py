@@ -13,7 +13,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.serialization import deserialize_message
 from tf2_msgs.msg import TFMessage
-from tqdm import tqdm
 from visualization_msgs.msg import MarkerArray
 
 from .. import estimators, skeleton
@@ -23,6 +22,7 @@ from ..body.npz_file import BodyModelError
 from ..checkpoints import CheckpointError
 from ..geometry.camera import Intrinsics
 from ..msg import HandPose, WholeBodyPoseArray
+from ..progress import Bar
 from .bench_peer import Peer
 
 POSES, TF, MARKERS, DIAGNOSTICS = 'hand4whole/poses', 'tf', 'hand4whole/markers', 'diagnostics'
@@ -54,8 +54,8 @@ def node_overhead(images: int = _IMAGES) -> dict:
 
 
 def _node_overhead(images, words, title):
-    with Peer({**_SAID, DIAGNOSTICS: DiagnosticArray}) as peer, tqdm(total=images, desc=title, unit='image',
-                                                                     leave=False) as bar:
+    with Peer({**_SAID, DIAGNOSTICS: DiagnosticArray}) as peer, Bar(total=images, desc=title, unit='image',
+                                                                    leave=False) as bar:
         peer.start('bench_node', *words, parameters=['diagnostics_period:=0.5'])
         _show(peer, _WARM_UP / _RATE)
         peer.recorder.messages.clear()
@@ -69,8 +69,8 @@ def _node_overhead(images, words, title):
 
 def overload(seconds: float) -> dict:
     """A camera six times as fast as the estimator: age of every pose when it arrives here, growth of memory."""
-    with Peer({POSES: WholeBodyPoseArray}) as peer, tqdm(total=round(seconds * OVERLOAD_RATE), leave=False,
-                                                         desc='overload', unit='image') as bar:
+    with Peer({POSES: WholeBodyPoseArray}) as peer, Bar(total=round(seconds * OVERLOAD_RATE), leave=False,
+                                                        desc='overload', unit='image') as bar:
         node = peer.start('bench_node', '--seconds', str(OVERLOAD_SECONDS))
         _show(peer, 2.0)
         peer.recorder.messages.clear()
@@ -113,7 +113,7 @@ def first_pose(at_hand: FilesAtHand, size: str = 'full') -> dict:
     """From the start of the node's process to the arrival of its first pose, the camera running."""
     from ..synthetic.motion import Motion
     motion = Motion()
-    pictures = [motion.frame(k / 15) for k in tqdm(range(30), 'rendering', unit='image', leave=False)]
+    pictures = [motion.frame(k / 15) for k in Bar(range(30), 'rendering', unit='image', leave=False)]
     try:
         estimators.create(estimators.EstimatorConfig('mediapipe')).close()  # the open body is built here, once
     except estimators.EstimatorUnavailable as error:
@@ -131,8 +131,8 @@ def first_pose(at_hand: FilesAtHand, size: str = 'full') -> dict:
 
 
 def _first_pose(motion, pictures, estimator, *parameters):
-    with Peer({POSES: WholeBodyPoseArray}) as peer, tqdm(desc=f'first pose of {estimator}', unit='image',
-                                                         leave=False) as bar:
+    with Peer({POSES: WholeBodyPoseArray}) as peer, Bar(desc=f'first pose of {estimator}', unit='image',
+                                                        leave=False) as bar:
         peer.calibrate(motion.intrinsics)
         begun = time.time_ns()
         peer.start('node', parameters=[f'estimator:={estimator}', *parameters])

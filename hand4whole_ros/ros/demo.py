@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,17 +20,22 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseArray, PoseStamped
+from rclpy.executors import ExternalShutdownException
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
-from tqdm import tqdm
 from visualization_msgs.msg import MarkerArray
 
 from hand4whole_ros.msg import HandPose, Skeleton, WholeBodyPoseArray
 
-from .. import pictures
+from .. import interruption, pictures
 from ..evaluation.errors import BODY_JOINTS, body_errors, depth_error, hand_errors
+from ..output_files import (
+    OutputError, check_file, check_folder, mark_video, new_part, part_of, printable, write_json)
+from ..pictures import PictureError
+from ..progress import Bar
 from ..view import sheet
+from .bag_ownership import rejection_reason, replace as replace_bag
 from .compat import share_directory
 from .recorder import Recorder, spin_until, write_bag
 
@@ -54,11 +60,20 @@ PICTURES = (IMAGE, OVERLAY)
 MARKERS_KEPT = 10
 
 
+#: Files of the output, and its bag.
+_VIDEO, _ANIMATION, _SHEET, _SUMMARY, _BAG = 'overlay.mp4', 'overlay.gif', 'sheet.png', 'summary.json', 'bag'
+
+
 def run(output: Path, seconds: float) -> bool:
     """Play the demo camera into the node and write overlay.mp4, overlay.gif, sheet.png, bag/ and
-    summary.json to `output`; False, with a line that says why, where no pose came or the disk is full."""
+    summary.json to `output`; False, with a line that says why, where no pose came or the disk is full.
+
+    Raises OutputError before anything else where one of them is somebody else's, or the folder cannot be written. What
+    was recorded until an interruption is written, and KeyboardInterrupt raised with a line for the user.
+    """
+    check_output(output)
+    log.info('preparing the body')
     _prepare_body()
-    output.mkdir(parents=True, exist_ok=True)
     # Nobody else's robot hears the demo.
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     # Pictures and meshes of a megabyte and more go through shared memory.
@@ -66,29 +81,61 @@ def run(output: Path, seconds: float) -> bool:
     os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(profiles))
     rclpy.init()
     recorder = Recorder(TOPICS, LATCHED)
-    children = []
+    children, interrupted = [], False
     try:
-        children = [_start('node', '-r', f'image:={IMAGE}'),
-                    _start('demo_camera', '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}',
-                           '-p', f'seconds:={float(seconds)}', '-p', f'photo_seconds:={PHOTO_SECONDS}',
-                           '-p', 'rounds:=1', '-p', 'wait_for:=2')]
+        log.info('starting the node and the camera: both load for some ten seconds before the first image')
+        children += [_start('node', '-r', f'image:={IMAGE}'),
+                     _start('demo_camera', '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}',
+                            '-p', f'seconds:={float(seconds)}', '-p', f'photo_seconds:={PHOTO_SECONDS}',
+                            '-p', 'rounds:=1', '-p', 'wait_for:=2')]
         _record(recorder, children, seconds)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        interrupted = True
     finally:
-        _stop(children)
-        rclpy.try_shutdown()
+        with interruption.deferred(ending=interrupted):
+            _stop(children)
+            rclpy.try_shutdown()
+    # A second signal must not cost what was recorded.
+    with interruption.deferred(ending=interrupted):
+        good = _write(recorder, output, interrupted)
+    if interrupted:
+        played = sum(m.topic == IMAGE for m in recorder.messages)
+        raise KeyboardInterrupt(f'interrupted: {played} of {_images(seconds)} images were played'
+                                + (f', and what came of them is in {printable(output)}' if good else ''))
+    return good
+
+
+def check_output(output: Path) -> None:
+    """Raises OutputError unless what the demo writes can be written to a folder without a loss to anybody."""
+    option = f'--output {printable(output)}'
+    if os.path.lexists(output) and not output.is_dir():
+        raise OutputError(f'{option} is a file; name a folder')
+    check_folder(output, option)
+    for name in (_VIDEO, _ANIMATION, _SHEET, _SUMMARY):
+        check_file(output / name, option='--output:')
+    bag = output / _BAG
+    reason = rejection_reason(bag) if os.path.lexists(bag) else ''
+    if reason:
+        raise OutputError(f'--output: {printable(bag)} is not replaced: {reason}; name another folder, or move it away')
+
+
+def _write(recorder, output, interrupted):
+    """Everything to the output folder; False where there is nothing, or no room."""
     if not any(pose.poses for pose in recorder.of(POSES)):
-        log.error('no pose came from the node: its own lines above say why')
+        if not interrupted:
+            log.error('no pose came from the node: its own lines above say why')
         return False
     summary = _summary(recorder)
     try:
+        log.info('writing pictures, video and bag')
         _write_pictures(recorder, output)
-        _write_bag(recorder, output / 'bag')
-        (output / 'summary.json').write_text(json.dumps(summary, indent=1) + '\n')
-    except OSError as error:
-        log.error('%s cannot be filled: %s', output, error.strerror or error)
+        _write_bag(recorder, output / _BAG)
+        write_json(output / _SUMMARY, summary)
+    except (OSError, OutputError, PictureError) as error:
+        log.error('%s cannot be filled: %s', printable(output), getattr(error, 'strerror', None) or error)
         return False
     log.info('%s', json.dumps(summary, indent=1))
-    log.info('in %s: overlay.mp4 overlay.gif sheet.png bag/ summary.json', output)
+    log.info('in %s: %s', printable(output), f'{_VIDEO} {_ANIMATION} {_SHEET} {_BAG}/ {_SUMMARY}')
     return True
 
 
@@ -96,6 +143,11 @@ def _prepare_body():
     """Build the open body once, here, where its progress is seen."""
     from ..body.model import BodyModel
     BodyModel.load()
+
+
+def _images(seconds):
+    """How many the camera plays."""
+    return int(seconds * RATE) + int(PHOTO_SECONDS * RATE)
 
 
 def _start(module, *arguments):
@@ -114,16 +166,20 @@ def _stop(children):
 
 
 def _record(recorder, children, seconds):
-    """Until the camera has played to its end, with a bar of the images that have gone by."""
+    """Until the camera has played to its end, with a bar of the images that have gone by, from the first one on."""
     node, camera = children
-    total = int(seconds * RATE) + int(PHOTO_SECONDS * RATE)
-    with tqdm(total=total, desc='camera playing', unit='image') as bar:
-        seen, deadline = 0, time.monotonic() + 120 + 3 * seconds
+    seen, deadline = 0, time.monotonic() + 120 + 3 * seconds
+    with ExitStack() as shown:
+        bar = None
         while camera.poll() is None and node.poll() is None and time.monotonic() < deadline:
+            interruption.check()
             rclpy.spin_once(recorder, timeout_sec=0.05)
             now = sum(m.topic == IMAGE for m in recorder.messages[seen:])
             seen = len(recorder.messages)
-            bar.update(now)
+            if now and bar is None:
+                bar = shown.enter_context(Bar(total=_images(seconds), desc='camera playing', unit='image'))
+            if bar is not None:
+                bar.update(now)
     # The last image is still being worked on, and a last diagnostics message counts it.
     spin_until(recorder, lambda: False, 2.5)
 
@@ -206,11 +262,13 @@ def _write_pictures(recorder, output):
         return
     moving = [image for image in overlays if image.shape == overlays[0].shape]
     rate = _rate(recorder, OVERLAY)
-    sheet.write_video(output / 'overlay.mp4', [*moving, *(_letterboxed(i, moving[0]) for i in overlays[len(moving):])],
-                      rate)
-    sheet.write_gif(output / 'overlay.gif', moving[:60], rate)
+    with part_of(output / _VIDEO) as part:
+        sheet.write_video(part, [*moving, *(_letterboxed(i, moving[0]) for i in overlays[len(moving):])], rate)
+        mark_video(part)
+    with part_of(output / _ANIMATION) as part:
+        sheet.write_gif(part, moving[:60], rate)
     chosen = [overlays[i] for i in np.linspace(0, len(moving) - 1, 11).astype(int)] + overlays[-1:]
-    pictures.write(output / 'sheet.png', sheet.contact_sheet(
+    pictures.write(output / _SHEET, sheet.contact_sheet(
         [_letterboxed(image, moving[0]) for image in chosen], columns=4))
 
 
@@ -227,11 +285,10 @@ def _letterboxed(image, like):
 
 def _write_bag(recorder, folder):
     """Every topic: raw pictures as JPEG, one mesh in MARKERS_KEPT."""
-    shutil.rmtree(folder, ignore_errors=True)
     topics, kept, markers = {}, [], 0
     for topic, kind in TOPICS.items():
         topics[topic + '/compressed' if topic in PICTURES else topic] = CompressedImage if topic in PICTURES else kind
-    for message in tqdm(recorder.messages, desc='writing the bag', unit='message'):
+    for message in Bar(recorder.messages, desc='writing the bag', unit='message'):
         if message.topic in PICTURES:
             raw = deserialize_message(message.data, Image)
             good, jpeg = cv2.imencode('.jpg', _picture(raw)[..., ::-1])
@@ -243,4 +300,10 @@ def _write_bag(recorder, folder):
             if markers % MARKERS_KEPT != 1:
                 continue
         kept.append(message)
-    write_bag(folder, kept, topics, LATCHED)
+    part = new_part(folder)
+    try:
+        part.mkdir()
+        write_bag(part / folder.name, kept, topics, LATCHED)     # whose files bear the folder's name
+        replace_bag(part / folder.name, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

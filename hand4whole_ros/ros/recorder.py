@@ -9,6 +9,7 @@ import rclpy
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
+from .bag_ownership import CUSTOM_DATA
 from .bag_types import latched_profile, ros_type, type_store
 from .compat import told_when
 
@@ -52,6 +53,7 @@ def write_bag(folder: Path, messages: list[Recorded], topics: dict[str, type], l
     from rosbags.rosbag2 import StoragePlugin, Writer
     store = type_store()
     with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        writer.set_custom_data(CUSTOM_DATA + 'demo', '')
         connections = {
             topic: writer.add_connection(topic, ros_type(kind), typestore=store,
                                          offered_qos_profiles=[latched_profile()] if topic in latched else ())

@@ -17,13 +17,14 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
-from .. import __version__
-from ..replay import sources
+from .. import __version__, interruption
+from ..command_line import WorkFailed
+from ..output_files import failure, is_same, is_inside, printable
+from ..progress import Bar
+from ..replay import listing, sources
 from ..replay.journal import Journal
 from ..replay.packing import unpack
-from ..replay.work_folder import WorkFolder
+from ..replay.work_folder import WorkFolder, partial
 from ..replay.workers import Here, Workers
 from . import topics
 from .bag_advice import describe, not_a_bag
@@ -31,6 +32,7 @@ from .bag_error import unreadable
 from .bag_folder import check_file
 from .bag_input import BagError, Entry, fingerprint, is_bag
 from .bag_output import BagOutput, disk_full
+from .bag_ownership import rejection_reason
 from .parameters import NodeParameters
 from .replay_estimation import CALIBRATED, FrameWork, FrameWorkMaker, Job
 from .replay_input import BagInput, Input, InputOptions, Picture
@@ -45,7 +47,11 @@ log = logging.getLogger(__name__)
 MOST_FAILURES = 10
 
 
-class ReplayFailed(RuntimeError):
+#: Files of a work folder: the people of every image, and the images that are drawn.
+_JOURNALS = ('estimates', 'overlays')
+
+
+class ReplayFailed(WorkFailed):
     """A replay could not go on; the message is the one line to show."""
 
 
@@ -82,7 +88,7 @@ class Report:
 
 
 def find_inputs(path: Path) -> list[Path]:
-    """The bag or video itself, or those in a folder. Raises BagError."""
+    """The bag or video itself, or those in a folder; what else is there is a line in the log. Raises BagError."""
     try:
         return _inputs_at(Path(path))
     except OSError as error:
@@ -97,14 +103,29 @@ def _inputs_at(path):
         return [path]
     if _is_video(path):
         return [path]
-    inside = sorted(p for p in path.iterdir() if is_bag(p) or _is_video(p)) if path.is_dir() else []
+    entries = listing.entries(path) if path.is_dir() else []
+    inside = [entry for entry in entries if is_bag(entry) or _is_video(entry)]
     if not inside:
         what, step = describe(path)
         if step:
             raise BagError(not_a_bag(path))
         raise BagError(f'{path}: neither a rosbag2 bag (a folder with metadata.yaml, .mcap, .db3) nor a video '
                        f'({" ".join(sources.VIDEO_SUFFIXES)}), nor a folder of them, but {what}')
+    rest = [entry for entry in entries if entry not in inside]
+    if rest:
+        log.warning('%s: left out: %s', printable(path), listing.left_out(rest))
     return inside
+
+
+def check_apart(output: Path, source: Path) -> None:
+    """Raises BagError where an output, or its work folder, contains an input, lies in it or is it."""
+    for made in (Path(output), partial(Path(output))):
+        if is_same(made, source):
+            raise BagError(f'{printable(made)}: the output cannot be the input')
+        if is_inside(source, made):
+            raise BagError(f'{printable(made)} holds the input {printable(source)}: choose another output')
+        if is_inside(made, source):
+            raise BagError(f'{printable(made)} lies in the input {printable(source)}: choose an output beside it')
 
 
 def _is_video(path):
@@ -143,15 +164,16 @@ class Replay:
 
         Raises BagError, WorkFolderError, ReplayFailed, WorkersDied.
         """
-        if Path(output).resolve() == Path(path).resolve():
-            raise BagError(f'{output}: the output cannot be the input')
+        check_apart(output, path)
         with ExitStack() as open_now:
             def opened(what):
                 return open_now.enter_context(closing(what))
             source = opened((VideoInput if _is_video(Path(path)) else BagInput)(path, self._inputs))
-            folder = opened(WorkFolder(output, {**self._about(path), 'files': fingerprint(source.files)}, force))
-            journal = opened(Journal(folder.path / 'estimates'))
-            overlays = opened(Journal(folder.path / 'overlays')) if self._outputs.overlay else None
+            folder = opened(WorkFolder(output, {**self._about(path), 'files': fingerprint(source.files)}, force,
+                                       _JOURNALS, rejection_reason))
+            estimates, drawn = (folder.path / name for name in _JOURNALS)
+            journal = opened(Journal(estimates))
+            overlays = opened(Journal(drawn)) if self._outputs.overlay else None
             try:
                 report = self._one_pass(path, source, folder, journal, overlays)
                 folder.finish()
@@ -160,7 +182,10 @@ class Replay:
                     log.info('%d images are done and kept in %s: the same command goes on from there',
                              len(journal), folder.path)
                 if disk_full(error):
-                    raise ReplayFailed(f'no space left for {output}: free some and repeat the command') from None
+                    raise ReplayFailed(f'no space left for {printable(output)}: free some and repeat the command'
+                                       ) from None
+                if isinstance(error, OSError):
+                    raise ReplayFailed(failure(output, error)) from None
                 raise
         return report
 
@@ -187,8 +212,8 @@ class Replay:
         with BagOutput(folder.new, self._outputs.storage, source.connections, sayings.types,
                        (topics.absolute(topics.SKELETON),), json.dumps(self._about(path))) as bag:
             work = _Pass(source, journal, self._workers, sayings, bag, self._job)
-            with tqdm(total=max(source.images, len(journal)), initial=len(journal), unit='image',
-                      desc=Path(path).name) as progress:
+            with Bar(total=max(source.images, len(journal)), initial=len(journal), unit='image',
+                     desc=printable(Path(path).name)) as progress:
                 work.run(progress)
         return work.report
 
@@ -216,7 +241,7 @@ class _Pass:
         self._failures = 0      # in a row
         self.report = Report()
 
-    def run(self, progress: tqdm) -> None:
+    def run(self, progress: Bar) -> None:
         """All of it."""
         order = StampOrder()
         for entry, picture in self._source.entries():
@@ -260,6 +285,7 @@ class _Pass:
 
     def _finish(self, progress):
         """The oldest of those begun."""
+        interruption.check()
         image = self._begun.popleft()
         data = self._journal.get(image.number)
         if data is None:
@@ -269,7 +295,8 @@ class _Pass:
         if 'failed' not in seen:
             # What failed may go well another time; what is bad stays bad.
             if image.number not in self._journal:
-                self._journal.put(image.number, data)
+                with interruption.deferred():
+                    self._journal.put(image.number, data)
         image.said = self._said_about(image, seen)
 
     def _said_about(self, image, seen):

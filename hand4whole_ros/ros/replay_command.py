@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,13 @@ import torch
 from .. import estimators
 from ..estimate import reasons
 from ..estimators.base import Estimator, EstimatorConfig
+from ..output_files import check_folder, printable
+from ..replay.listing import distinct
+from ..replay.work_folder import WorkFolderError, check_output
 from ..replay.workers import Cluster, Processes
 from . import given_parameters, replay, topics
 from .bag_input import BagError
+from .bag_ownership import rejection_reason
 from .parameters import RULES, NodeParameters, check_known
 from .replay_estimation import FrameWorkMaker
 from .replay_input import InputOptions
@@ -36,20 +41,42 @@ def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorCon
     """
     found = replay.find_inputs(args.input)
     several = found != [args.input]
+    outputs_of = _outputs(found, args.output, several)
+    for path in dict.fromkeys([args.input, *found]):
+        for output in dict.fromkeys([args.output, *outputs_of]):
+            replay.check_apart(output, path)
     make = FrameWorkMaker(create or estimators.create, config, torch.get_num_threads())
     inputs = InputOptions(args.image_topic, args.camera_info_topic, args.frame_id, args.focal, args.start,
                           args.duration)
     outputs = replay.OutputOptions(args.markers, args.overlay, args.storage)
-    if not several and args.output.exists() and not args.force:
-        # Before the estimator is loaded.
-        raise BagError(f'{args.output} exists already: choose another output, or give --force to replace it')
+    # Before the estimator is loaded.
+    if not several:
+        check_output(args.output, rejection_reason, args.force)
+    elif os.path.lexists(args.output) and not args.output.is_dir():
+        raise BagError(f'{printable(args.output)} is a file; name the folder of the new bags')
+    else:
+        check_folder(args.output)
+    log.info('loading the estimator')
     work = replay.Replay(make, inputs, outputs, _parameters(args.params_file), _spread(args))
     try:
-        codes = [_one(work, path, args.output / path.stem if several else args.output, several, args.force)
-                 for path in found]
+        codes = [_one(work, path, output, several, args.force) for path, output in zip(found, outputs_of)]
     finally:
         work.close()
     return max(codes, key=(0, 2, 1).index)
+
+
+def _outputs(found, output, several):
+    """Where the new bag of each input goes. Raises BagError."""
+    try:
+        str(output).encode()
+    except UnicodeEncodeError:
+        # Bags name their files in metadata.yaml, and SQLite opens no other path.
+        raise BagError(f'{printable(output)}: the path of a bag has to be UTF-8; choose another output') from None
+    if not several:
+        return [output]
+    # Two inputs may differ in their suffixes alone.
+    return [output / name for name in distinct([printable(path.stem) for path in found],
+                                               [printable(path.name).replace('.', '_') for path in found])]
 
 
 def _parameters(path):
@@ -75,16 +102,20 @@ def _spread(args):
 
 def _one(work: replay.Replay, path: Path, output: Path, several: bool, force: bool) -> int:
     if several and output.exists() and not force:
-        log.info('%s: %s is there already', path, output)
+        reason = rejection_reason(output) or ('' if any(output.iterdir()) else 'it is an empty folder')
+        if reason:
+            log.error('%s: %s is in the way: %s', printable(path), printable(output), reason)
+            return 2
+        log.info('%s: %s is there already', printable(path), printable(output))
         return 0
     try:
         report = work.run(path, output, force)
-    except BagError as error:
+    except (BagError, WorkFolderError) as error:
         if not several:
             raise
         log.error('%s', error)      # The others are done all the same.
         return 2
-    log.info('%s: %d images, people in %d of them', output, report.images, report.with_people)
+    log.info('%s: %d images, people in %d of them', printable(output), report.images, report.with_people)
     for verdict, count in report.left_alone.items():
         log.warning('%d images %s', count, _LEFT_ALONE[verdict])
     if report.refused:

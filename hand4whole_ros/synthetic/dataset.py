@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
-from tqdm import tqdm
+from .. import output_files, pictures
 
+from ..progress import Bar
 from . import people
 
 
@@ -19,12 +19,12 @@ def write(folder: Path | str, count: int, seed: int, progress: bool = True) -> N
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     truths = {}
-    for i in tqdm(range(count), 'rendering people', unit='person', disable=not progress):
+    for i in Bar(range(count), 'rendering people', unit='person', shown=progress):
         image, truth = people.render(people.sample(people_seed(seed, i)))
         name = f'person_{i:04d}.png'
-        cv2.imwrite(str(folder / name), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        pictures.write(folder / name, image)
         truths[name] = truth.as_dict()
-    (folder / 'truth.json').write_text(json.dumps(truths))
+    output_files.write(folder / 'truth.json', json.dumps(truths).encode())
 
 
 def people_seed(seed: int, index: int) -> int:

@@ -6,11 +6,10 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from .. import output_files, pictures
 from ..view.sheet import contact_sheet
-
 from .drawing import draw
 from .scene import CLOSE_UPS, Scene, scene
 from .scene_truth import SceneTruth
@@ -62,13 +61,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--at-ease', type=float, default=0.0, metavar='SHARE',
                         help='of the others, how many stand at ease before the camera, 0 to 1 (0)')
     options = parser.parse_args(arguments)
+    try:
+        output_files.check_file(options.output)
+    except output_files.OutputError as error:
+        parser.exit(2, f'{error}\n')
     picture = sheet(options.count, options.seed, close_ups=options.close_ups, at_ease=options.at_ease)
     try:
-        written = cv2.imwrite(str(options.output), picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 80))
-    except cv2.error:
-        written = False
-    if not written:
-        parser.exit(1, f'{options.output}: cannot be written; name a .jpg or .png file in a folder that exists\n')
+        pictures.write(options.output, picture, quality=80)
+    except pictures.PictureError as error:
+        parser.exit(1, f'{error}\n')
     return 0
 
 

@@ -6,6 +6,8 @@ import json
 from html import escape
 from pathlib import Path
 
+from .. import output_files
+
 #: Trainings in their order, and the figures of the held-out people that each is drawn with.
 CURVES = {'body_guess': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand_guess': ('hand_pa_mm', 'hand_wrist_deg'),
           'body_stem': ('heat_nats',), 'hand_stem': ('heat_nats',),
@@ -22,7 +24,9 @@ _WIDTH, _HEIGHT, _LEFT, _TOP = 280, 130, 12, 34
 
 
 def write(run: Path, path: Path) -> list[str]:
-    """The drawing: a row a training, a panel a figure, medians of held-out people over steps. The trainings drawn."""
+    """The drawing: a row a training, a panel a figure, medians of held-out people over steps. The trainings drawn;
+    without any there is no drawing.
+    """
     logs = {name: _read(run / f'{name}.jsonl') for name in CURVES}
     drawn = [name for name, lines in logs.items() if lines]
     panels = []
@@ -31,10 +35,12 @@ def write(run: Path, path: Path) -> list[str]:
             points = [(line['step'], line[key]) for line in logs[name] if key in line]
             if points:  # of full-size CHAM, what is measured on need not know all of them
                 panels.append(_panel(column * _WIDTH, row * _HEIGHT, name, key, points))
-    path.write_text(
+    if not drawn:
+        return []
+    output_files.write(path, (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{3 * _WIDTH}" height="{len(drawn) * _HEIGHT}" '
         f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>\n'
-        + '\n'.join(panels) + '\n</svg>\n')
+        + '\n'.join(panels) + f'\n{output_files.MARK_IN_XML}\n</svg>\n').encode())
     return drawn
 
 

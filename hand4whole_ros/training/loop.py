@@ -5,16 +5,16 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ..memory import give_back
+from ..output_files import part_of
+from ..progress import Bar
 from .together import ALONE, Together
 
 #: Steps after which memory that is free goes back to the system: steps of different sizes leave holes in it, 1.4 GB in
@@ -66,8 +66,8 @@ def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterabl
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=schedule.rate, weight_decay=schedule.decay, betas=(0.9, 0.98))
     kept = _Kept(module, optimizer, folder, name, measure, together)
-    for step in tqdm(range(kept.step, schedule.steps), name, schedule.steps, initial=kept.step, unit='step',
-                     disable=not (progress and together.leads), mininterval=5):
+    for step in Bar(range(kept.step, schedule.steps), name, schedule.steps, initial=kept.step, unit='step',
+                    shown=progress and together.leads, mininterval=5):
         for group in optimizer.param_groups:
             group['lr'] = schedule.rate_at(step)
         module.train()
@@ -149,11 +149,10 @@ class _Kept:
         """All that is needed to go on; a reader sees the old file or the whole new one."""
         if not self._leads:
             return
-        part = self._state.with_suffix('.part')
-        torch.save({'module': self._module.state_dict(), 'average': self.average.state_dict(),
-                    'optimizer': self._optimizer.state_dict(), 'step': self.step, 'best_figure': self._best_figure,
-                    'best': self._best}, part)
-        os.replace(part, self._state)
+        with part_of(self._state) as path:
+            torch.save({'module': self._module.state_dict(), 'average': self.average.state_dict(),
+                        'optimizer': self._optimizer.state_dict(), 'step': self.step,
+                        'best_figure': self._best_figure, 'best': self._best}, path)
 
     def best(self):
         """The average that measured best; the last one where nothing was measured."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from ..body.model import BodyModel
 from ..estimators.evidence import evidence_of, joined
 from ..estimators.first_look import Looker
 from ..geometry.crops import PATCH_SIZE
+from ..progress import Bar
 from ..synthetic.source import Source
 from . import records
 from .records import PICTURE_SIZE, Records, Truth
@@ -37,8 +37,8 @@ def make(folder: Path, count: int, seed: int, workers: int, progress: bool = Tru
     paths = [folder / f'people_{seed}_{k:05d}.npz' for k in range(-(-count // SHARD))]
     wanted = [(path, seed, k) for k, path in enumerate(paths) if not path.exists()]
     with multiprocessing.get_context('spawn').Pool(workers, _start) as pool:
-        for _ in tqdm(pool.imap_unordered(_make_shard, wanted), 'shards of people', len(wanted), unit='shard',
-                      disable=not progress):
+        for _ in Bar(pool.imap_unordered(_make_shard, wanted), 'shards of people', len(wanted), unit='shard',
+                      shown=progress):
             pass
 
 

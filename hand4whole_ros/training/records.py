@@ -5,7 +5,6 @@ A folder holds shards, one .npz each: `Evidence` and `Truth` under their field n
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 
 from .. import skeleton
 from ..estimators.evidence import Evidence, joined as joined_evidence, mirrored
+from ..output_files import replacing
 
 #: Rows and columns of the pictures: three quarters of the patches that the estimator cuts.
 PICTURE_SIZE = (384, 288)
@@ -90,11 +90,9 @@ def with_mirrored(evidence: Evidence, truth: Truth) -> tuple[Evidence, Truth]:
 def write(path: Path, records: Records) -> None:
     """One shard; a reader sees all of it or nothing."""
     ends = np.cumsum([len(jpeg) for jpeg in records.jpegs])
-    part = path.with_suffix('.part')
-    with open(part, 'wb') as stream:
+    with replacing(path) as stream:
         np.savez(stream, **_named('evidence', records.evidence), **_named('truth', records.truth),
                  jpegs=np.frombuffer(b''.join(records.jpegs), np.uint8), ends=ends)
-    os.replace(part, path)
 
 
 def read(folder: Path) -> Records:

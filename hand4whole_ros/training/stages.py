@@ -11,6 +11,7 @@ from ..body.open_hands import load_open_body
 from ..checkpoints.open_model import save_open_model
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.open_model import OPEN_MODEL, PICTURES_ALONE
+from ..output_files import part_of
 from .experts import train_body, train_hand
 from .guesses import train_guesses
 from .lessons import FOLDS
@@ -93,13 +94,19 @@ def _train(stage, run, lessons, steps, seed, together, device):
         torch.manual_seed(seed + 1_000_003 * together.rank)
     train(network, *lessons, run, steps, seed, together=together)
     if together.leads:
-        torch.save({part: network.get_submodule(part).cpu().state_dict() for part in parts}, _weights(run, stage))
+        with part_of(_weights(run, stage)) as path:
+            torch.save({part: network.get_submodule(part).cpu().state_dict() for part in parts}, path)
+
+
+def done(run: Path) -> list[str]:
+    """The stages of a run that are done."""
+    return [stage for stage in STAGES if _weights(run, stage).exists()]
 
 
 def pack(run: Path, output: Path) -> list[str]:
     """Write the model of a run as the estimator takes it; the stages that it consists of."""
     save_open_model(network_of(run), output)
-    return [stage for stage in STAGES if _weights(run, stage).exists()]
+    return done(run)
 
 
 def _weights(run, stage):

@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..output_files import MARK
+
 _BACKGROUND = (250, 250, 248)
 _INK = (40, 44, 52)
 
@@ -78,7 +80,8 @@ def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, width: int =
     pictures = [Image.fromarray(_fitted(_checked(f), min(width, f.shape[1]))) for f in frames]
     palette = Image.fromarray(_palette_samples(pictures)[None]).quantize(colors)
     indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    indexed[0].save(path, save_all=True, append_images=indexed[1:], duration=round(1000 / fps), loop=0)
+    indexed[0].save(path, save_all=True, append_images=indexed[1:], duration=round(1000 / fps), loop=0,
+                    comment=MARK)
 
 
 def _palette_samples(pictures):

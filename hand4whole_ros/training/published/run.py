@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from ... import output_files
 from ...checkpoints.files import SNAPSHOT
 from ...checkpoints.hand4whole_pp import load_body, load_training_start
 from ...checkpoints.random_weights import load_random
@@ -18,6 +19,7 @@ from ...datasets.truth_bodies import TruthBodies
 from ...estimators.devices import multiplies_bf16
 from ...networks.cham import CHAM
 from ...networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, Hand4WholePP
+from .. import run_folder
 from ..together import joined
 from .batches import Feed, measured_batches
 from .modulator import prepare, train_cham
@@ -25,7 +27,6 @@ from .sources import open_sources
 
 #: Weights that are made up, to try a training out -> dimensions of the network.
 _RANDOM = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
-_SETTINGS = 'settings.json'
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,7 @@ def run(settings: Settings, progress: bool = True) -> Path | None:
         at_once = min(settings.at_once or settings.batch, settings.batch // together.size)
         measured = measured_batches(sources, device, at_once, settings.in_crop_frame) if together.leads else []
         if together.leads:
-            settings.run.mkdir(parents=True, exist_ok=True)
-            (settings.run / _SETTINGS).write_text(json.dumps(settings.decisive(), indent=1))
+            output_files.write(settings.run / run_folder.SETTINGS, json.dumps(settings.decisive(), indent=1).encode())
         train_cham(network, feed, settings.batch, measured, settings.run, settings.steps, rate=settings.rate,
                    mixed=mixed, together=together, progress=progress)
         if not together.leads:
@@ -98,8 +98,10 @@ def _network(settings, store) -> Hand4WholePP:
 
 def _check_same(settings):
     """ValueError where the folder holds a training of other settings."""
-    path, now = settings.run / _SETTINGS, settings.decisive()
-    then = json.loads(path.read_text()) if path.exists() else now
+    path, now = settings.run / run_folder.SETTINGS, settings.decisive()
+    then = run_folder.settings(settings.run) if path.exists() else now
+    if then is None:
+        raise ValueError(f'{path} is not of a training: name another folder')
     other = [f'{name} {then.get(name)}, now {value}' for name, value in now.items() if then.get(name) != value]
     if other:
         raise ValueError(f'{settings.run} holds a training of other settings ({"; ".join(other)}); name another '

@@ -1,0 +1,76 @@
+"""Ctrl-C, SIGTERM and a closed terminal end a command with KeyboardInterrupt, once what is being written is whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _State:
+    """Of this process: signals are the process's own."""
+
+    came = False        # and was perhaps lost: some libraries swallow exceptions
+    deferrals = 0       # depth of `deferred`
+    waiting = False     # came while deferred
+
+
+@contextmanager
+def as_exceptions(program: bool = False) -> Iterator[None]:
+    """Within the block all three raise KeyboardInterrupt in the main thread; one that is ignored stays ignored.
+
+    program: the process ends with the block. After a signal further ones are then ignored: libraries take a second to
+    be dismantled, and a second Ctrl-C would change the exit code.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    owner = os.getpid()
+
+    def interrupt(number, frame):
+        if os.getpid() != owner:    # a child of fork
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        elif _State.deferrals:
+            _State.waiting = interrupted[0] = True
+        else:
+            _State.came = interrupted[0] = True
+            raise KeyboardInterrupt
+    interrupted = [False]
+    _State.came = _State.waiting = False
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        # None: something other than Python has set it, and may rely on it.
+        if handler not in (signal.SIG_IGN, None):
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, signal.SIG_IGN if program and interrupted[0] else handler)
+
+
+@contextmanager
+def deferred(ending: bool = False) -> Iterator[None]:
+    """Within the block signals wait for its end. ending: the command ends in any case, and they are dropped."""
+    _State.deferrals += 1
+    try:
+        yield
+    finally:
+        _State.deferrals -= 1
+        _State.waiting = _State.waiting and not ending
+    if _State.waiting and not _State.deferrals:
+        _State.waiting, _State.came = False, True
+        raise KeyboardInterrupt
+
+
+def check() -> None:
+    """Raises KeyboardInterrupt where a signal came and a library swallowed the exception."""
+    if _State.came:
+        _State.came = False
+        raise KeyboardInterrupt

@@ -1,0 +1,227 @@
+"""Outputs of commands: whether a path may be written, asked before the work, and writing it whole or not at all.
+
+A file is replaced only where this package wrote the one that is there. Pictures, videos and drawings carry MARK; what
+has no place for it is recognised by its own reader (`is_own` of check_file).
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import stat
+import struct
+import tempfile
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+#: In every file that has a place for it, near its beginning or its end.
+MARK = b'written by hand4whole_ros'
+
+#: The same in JSON, for the beginning of an object.
+ORIGIN = {'origin': MARK.decode()}
+
+#: And in SVG.
+MARK_IN_XML = f'<!-- {MARK.decode()} -->'
+
+#: Where a file's beginning and end are searched for MARK, bytes.
+_SEARCHED = 4096
+
+#: Begins the name of every file that is being written; what bears it and is left belongs to a process that was killed.
+PART_PREFIX = '.hand4whole-'
+
+#: Errors that say that there is no room.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+#: What else an error of the system is called, in a user's words.
+_ANOTHER = {errno.ENOTDIR: 'a part of the path is a file, not a folder'}
+
+
+class OutputError(ValueError):
+    """An output may not, or cannot, be written; the message is the one line to show."""
+
+
+def printable(path: Path | str) -> str:
+    """A path as text that every encoding and every reader of JSON takes: bytes that are no UTF-8 become `\\xe9`."""
+    return os.fsencode(path).decode('utf-8', 'backslashreplace')
+
+
+def failure(path: Path | str, error: OSError) -> str:
+    """Why writing failed, in one line."""
+    if error.errno in NO_ROOM:
+        return f'no space left for {printable(path)}: free some and repeat the command'
+    return f'{printable(path)} cannot be written: {_ANOTHER.get(error.errno) or error.strerror or error}'
+
+
+def is_marked(path: Path) -> bool:
+    """Whether this package wrote the file."""
+    with open(path, 'rb') as stream:
+        found = stream.read(_SEARCHED)
+        size = os.fstat(stream.fileno()).st_size
+        stream.seek(max(size - _SEARCHED, 0))
+        return MARK in found or MARK in stream.read(_SEARCHED)
+
+
+def target(path: Path) -> Path:
+    """What is written when `path` is: where links lead."""
+    return Path(os.path.realpath(path))
+
+
+def is_stream(path: Path) -> bool:
+    """Whether writing there replaces nothing: a terminal, a pipe, /dev/null."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
+def identity(path: Path) -> tuple[int, int] | str:
+    """The same for all paths that lead to one file or folder: links, hard links and letters' case considered."""
+    real = os.path.realpath(path)   # also where a folder that is gone is left again by '..'
+    try:
+        about = os.stat(real)
+    except OSError:
+        return real
+    return about.st_dev, about.st_ino
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file or folder."""
+    return identity(one) == identity(other)
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether `path` is the folder or lies in it, at any depth."""
+    real = target(path)
+    return any(is_same(each, folder) for each in (path, real, *real.parents))
+
+
+def check_file(path: Path, inputs: Container = (), is_own: Callable[[Path], bool] = is_marked,
+               option: str = '') -> None:
+    """Raises OutputError unless a file can be written to `path` without a loss to anybody.
+
+    inputs: identities of files that are read. is_own: whether a file that is there was written by this package.
+    option: names the path in the message.
+    """
+    name = f'{option} {printable(path)}'.lstrip()
+    if identity(path) in inputs:
+        raise OutputError(f'{name} is read as an input, and inputs are never written on; name another file')
+    try:
+        about = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        check_folder(target(path).parent, name)
+        return
+    except OSError as error:
+        raise OutputError(f'{option} {failure(path, error)}'.lstrip()) from None
+    if stat.S_ISDIR(about.st_mode):
+        raise OutputError(f'{name} is a folder; name a file')
+    if is_stream(path):
+        return
+    if not stat.S_ISREG(about.st_mode):
+        raise OutputError(f'{name} is a device; name a file')
+    try:
+        own = not about.st_size or is_own(path)
+    except OSError as error:
+        raise OutputError(f'{name} cannot be read: {error.strerror}') from None
+    if not own:
+        raise OutputError(f'{name} is there already, and hand4whole did not write it: it is not replaced; name another '
+                          'file, or move that one away')
+    if not os.access(path, os.W_OK):
+        raise OutputError(f'{name} may not be written: it is read-only')
+    check_folder(target(path).parent, name)
+
+
+def check_folder(folder: Path, name: str = '') -> None:
+    """Raises OutputError unless files can be written to `folder`, which need not exist yet. Leaves nothing there."""
+    folder = Path(folder)
+    name = name or printable(folder)
+    try:
+        nearest = folder
+        while not os.path.lexists(nearest) and nearest.parent != nearest:
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            raise OutputError(f'{name}: {printable(nearest)} is no folder')
+        tempfile.TemporaryFile(dir=nearest).close()
+    except OSError as error:
+        raise OutputError(f'{name} cannot be written: {printable(nearest)}: {error.strerror or error}') from None
+
+
+@contextmanager
+def replacing(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
+    """A stream whose bytes are at `path` when the block has ended well; else what was there is there still.
+
+    Folders that are missing are made. Links are followed, permissions stay. durable: wait until the disk has it.
+    """
+    if is_stream(path):
+        with open(path, 'wb') as stream:
+            yield stream
+        return
+    with part_of(path) as part:
+        with open(part, 'xb') as stream:
+            yield stream
+            stream.flush()
+            if durable:
+                os.fsync(stream.fileno())
+
+
+@contextmanager
+def part_of(path: Path) -> Iterator[Path]:
+    """As `replacing`, for what opens its file itself: where to write."""
+    part = new_part(path)
+    try:
+        yield part
+        place(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def new_part(path: Path) -> Path:
+    """A file name that nobody uses, in the folder of `path`, which is made: ASCII, with the suffix of `path`."""
+    folder, suffix = target(path).parent, path.suffix
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f'{PART_PREFIX}{secrets.token_hex(6)}.part{suffix if suffix.isascii() else ""}'
+
+
+def place(part: Path, path: Path) -> None:
+    """What was written to a part becomes `path`. Permissions of a file that it replaces stay."""
+    end = target(path)
+    if end.exists():
+        part.chmod(stat.S_IMODE(end.stat().st_mode))
+    os.replace(part, end)
+
+
+def write(path: Path, data: bytes, durable: bool = True) -> None:
+    """A whole file, or none: see `replacing`."""
+    with replacing(path, durable) as stream:
+        stream.write(data)
+
+
+def write_json(path: Path, value: dict) -> None:
+    """A dict as JSON that says where it comes from. Raises OSError."""
+    write(path, (json.dumps({**ORIGIN, **value}, indent=1) + '\n').encode())
+
+
+def marked(data: bytes) -> bytes:
+    """A PNG or JPEG with MARK in it, where readers pass over it; other data as they are."""
+    if data.startswith(b'\x89PNG\r\n\x1a\n'):
+        at = 8 + 12 + 13    # after the signature and IHDR
+        return data[:at] + _png_chunk(b'tEXt', b'Software\0' + MARK) + data[at:]
+    if data.startswith(b'\xff\xd8\xff\xe0'):
+        at = 4 + struct.unpack_from('>H', data, 4)[0]   # after JFIF's own segment, which has to come first
+        return data[:at] + b'\xff\xfe' + struct.pack('>H', 2 + len(MARK)) + MARK + data[at:]
+    return data
+
+
+def _png_chunk(kind, data):
+    import zlib
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+
+def mark_video(path: Path) -> None:
+    """Add MARK to an MP4, in a box that readers pass over."""
+    with open(path, 'ab') as stream:
+        stream.write(struct.pack('>I', 8 + len(MARK)) + b'free' + MARK)

@@ -1,0 +1,99 @@
+"""Picture files that OpenCV does not read: what each needs, and reading it with Pillow."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import io
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+#: What reads HEIC, the first that is installed, and how to get one.
+_HEIF_READERS = ('pillow_heif', 'pi_heif')
+_GET_HEIF = "pip install 'hand4whole_ros[heif]' reads it"
+_GET_AVIF = "pip install 'pillow>=11.3' reads it"
+
+#: Pillow's name of a format -> suffixes of its files, and what to do where it cannot be read.
+_FORMATS = {'GIF': (('.gif',), ''), 'AVIF': (('.avif',), _GET_AVIF), 'HEIF': (('.heic', '.heif', '.hif'), _GET_HEIF)}
+
+#: Brands of the first box of an ISO media file -> Pillow's name of the format.
+_BRANDS = {b'avif': 'AVIF', b'avis': 'AVIF',
+           **dict.fromkeys((b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1'), 'HEIF')}
+
+
+class NoReader(ValueError):
+    """A format that nothing which is installed reads; the message says what to do."""
+
+
+@functools.cache
+def readable() -> tuple[str, ...]:
+    """Pillow's names of the formats that can be read here."""
+    from PIL import Image
+    found = ['GIF']
+    try:
+        from PIL import AvifImagePlugin
+        if AvifImagePlugin.SUPPORTED:
+            found.append('AVIF')
+    except ImportError:     # Pillow before 11.3
+        pass
+    for name in _HEIF_READERS:
+        try:
+            importlib.import_module(name).register_heif_opener()
+        except ImportError:
+            continue
+        if 'HEIF' in Image.OPEN:
+            found.append('HEIF')
+            break
+    return tuple(found)
+
+
+def suffixes() -> tuple[str, ...]:
+    """Of the files that can be read here."""
+    return tuple(suffix for name in readable() for suffix in _FORMATS[name][0])
+
+
+def remedy(suffix: str) -> str:
+    """How to have files of this suffix read, or ''."""
+    return next((what for suffixes, what in _FORMATS.values() if suffix in suffixes), '')
+
+
+def format_of(data: bytes) -> str | None:
+    """Pillow's name of the format, by the first bytes; None where it is none of those here."""
+    if data[:6] in (b'GIF87a', b'GIF89a'):
+        return 'GIF'
+    if data[4:8] == b'ftyp':
+        # The first brand may be a general one; what follows says what else it conforms to.
+        length = min(int.from_bytes(data[:4], 'big'), 256)
+        brands = [data[8:12], *(data[k:k + 4] for k in range(16, length, 4))]
+        return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
+    return None
+
+
+def decode(data: bytes, name: str, check_size: Callable[[int, int], None]) -> tuple[np.ndarray, bool]:
+    """Encoded bytes -> the first picture, (H, W, 3) uint8 RGB and upright, and whether there are more.
+
+    name: of format_of. check_size: of width and height, before pixels are made; raises. Raises NoReader, and whatever
+    Pillow raises on damaged bytes.
+    """
+    from PIL import Image, ImageOps
+    if name not in readable():
+        raise NoReader(f'{name} cannot be read here' + (f'; {_FORMATS[name][1]}' if _FORMATS[name][1] else ''))
+    with warnings.catch_warnings():
+        # Pillow warns of pictures that check_size admits or refuses by itself.
+        warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        with Image.open(io.BytesIO(data), formats=(name,)) as picture:
+            check_size(*picture.size)
+            picture.load()
+            check_size(*picture.size)   # what a GIF's first picture adds to the canvas
+            pixels = np.asarray(ImageOps.exif_transpose(picture).convert('RGB'))
+            return np.ascontiguousarray(pixels), _has_more(picture)
+
+
+def _has_more(picture):
+    """A file of which only the rest is damaged is a picture all the same."""
+    try:
+        return bool(getattr(picture, 'is_animated', False))
+    except Exception:  # Pillow raises anything on damaged bytes.
+        return False

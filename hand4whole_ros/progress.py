@@ -1,0 +1,87 @@
+"""Progress of long work: bars on terminals alone; elsewhere, a log file say, a line for each stage and one a minute."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two lines of one stage.
+PERIOD = 60.0
+
+
+class Bar(tqdm):
+    """tqdm's bar on a terminal; elsewhere a line when a stage begins, and one every PERIOD."""
+
+    def __init__(self, what: Iterable | None = None, desc: str = '', total: float | None = None, shown: bool = True,
+                 **options):
+        """shown: False for neither bar nor lines. `options` as tqdm has them."""
+        super().__init__(what, desc, total, file=sys.stderr, disable=None if shown else True, **options)
+        self._lines, self._unit = shown and self.disable, options.get('unit', 'it')
+        if self.total is None:
+            self.total = getattr(what, '__len__', lambda: None)()
+        self._title, self._last = desc, time.monotonic()
+        if self._lines and desc:
+            log.info('%s', f'{desc}: {self._amount(self.total)}' if self.total else desc)
+
+    def __iter__(self) -> Iterator:
+        if not self.disable:
+            yield from super().__iter__()
+            return
+        for one in self.iterable:
+            yield one
+            self.update()
+
+    def update(self, n: float = 1) -> bool | None:
+        """`n` more are done; `self.n` are in all."""
+        if not self.disable:
+            return super().update(n)
+        self.n += n
+        if self._lines and time.monotonic() - self._last >= PERIOD:
+            self._last = time.monotonic()
+            log.info('%s: %s', self._title, f'{self.n:g} of {self._amount(self.total)}' if self.total
+                     else self._amount(self.n))
+        return None
+
+    def set_description(self, desc: str | None = None, refresh: bool = True) -> None:
+        """Another stage."""
+        if not self.disable:
+            super().set_description(desc, refresh)
+        elif self._lines and desc and desc != self._title:
+            self._title = desc
+            log.info('%s', desc)
+
+    def _amount(self, count):
+        plural = {'person': 'people', 'B': 'B'}.get(self._unit, f'{self._unit}s')
+        return f'{count:g} {self._unit if count == 1 else plural}'
+
+
+class LogHandler(logging.Handler):
+    """Lines of the log on stderr, above whatever bar is there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        try:
+            tqdm.write(self.format(record), file=sys.stderr)
+            sys.stderr.flush()
+        except Exception:   # As logging has it: a log that cannot be written must not end the work.
+            self.handleError(record)
+
+
+@contextmanager
+def log_to_stderr() -> Iterator[None]:
+    """Within the block the log is seen: from INFO on where nobody else has set it up, else what the others see."""
+    root, handler = logging.getLogger(), LogHandler()
+    if not root.handlers:
+        root.setLevel(logging.INFO)
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)

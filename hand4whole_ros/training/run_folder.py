@@ -1,0 +1,38 @@
+"""The folder of a training: new, empty, or of an earlier training; nobody else's files lie among what it writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..output_files import OutputError, check_folder, printable
+from .curves import CURVES
+
+#: Of full-size CHAM: what must not change while a training goes on.
+SETTINGS = 'settings.json'
+
+#: Files and folders, one of which is in the folder of every training that has begun.
+_OWN = {'told_nothing', 'without_0', *(f'{name}{suffix}' for name in CURVES for suffix in ('.pt', '.jsonl'))}
+
+
+def check(run: Path) -> None:
+    """Raises OutputError where the folder is somebody else's, or cannot be written."""
+    option = f'--run {printable(run)}'
+    check_folder(run, option)
+    if not run.exists():
+        return
+    if not run.is_dir():
+        raise OutputError(f'{option} is a file; name a folder')
+    names = {path.name for path in run.iterdir()}
+    weights = any(name.startswith('weights_') and name.endswith('.pt') for name in names)
+    if names and not names & _OWN and not weights and settings(run) is None:
+        raise OutputError(f'{option} holds {printable(min(names))} and no training: name a new folder, or an empty one')
+
+
+def settings(run: Path) -> dict | None:
+    """Those of a training of full-size CHAM; None where there are none, or the file is another's."""
+    try:
+        found = json.loads((run / SETTINGS).read_text())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and {'data', 'weights', 'batch'} <= found.keys() else None
