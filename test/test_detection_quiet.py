@@ -1,10 +1,10 @@
-"""MediaPipe's chatter is held back, everybody else's lines are not."""
+"""The chatter of C++ libraries is held back, everybody else's lines are not."""
 
 import os
 
 import pytest
 
-from hand4whole_ros.detection.mediapipe_library import quiet_stderr
+from hand4whole_ros.native_stderr import quiet_stderr
 
 CHATTER = b'W0000 00:00:1795250748.217066   21449 inference_feedback_manager.cc:114] Feedback manager requires\n'
 
