@@ -150,3 +150,11 @@ def test_a_frame_at_the_size_of_tests(published_folder, monkeypatch):
     assert figures['frame_ms'] > figures['frame_network_ms'] > parts['body expert']['ms']
     assert parts['hand expert']['gflop'] > 0 and 'gflop' not in parts['detector']
     assert found['remarks']['frame'].startswith('3 images, 2.0 hands each')
+
+
+def test_the_networks_for_landmarks():
+    pytest.importorskip('ai_edge_litert')
+    from hand4whole_ros.bench import landmarks
+    found = landmarks.measure(seconds=0)
+    assert {*found['figures'], *found['why_null']} == set(rows.keys_of('landmarks'))
+    assert all(0 < figure < 1e5 for figure in found['figures'].values())
