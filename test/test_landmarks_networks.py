@@ -105,6 +105,22 @@ def test_a_mirror_image_gives_mirrored_landmarks_and_the_other_side(seen, landma
     assert np.median(errors) < 3
 
 
+def test_exact_crops_have_less_of_an_offset_that_mirrors_show(seen):
+    """What is in one direction in the image and in its mirror image is the crop's, not the person's."""
+    offsets = {}
+    for exact in (False, True):
+        landmarker, found = hands.HandLandmarker(runtime=Runtime(exact_crops=exact)), []
+        for image, _, landmarks in seen:
+            width = image.shape[1]
+            for hand in filter(None, (landmarks.left_hand, landmarks.right_hand)):
+                plain, mirror = (landmarker.landmarks(picture, region).landmarks[:, 0] for picture, region in (
+                    (image, hand.region), (image[:, ::-1], hand.region.mirrored(width))))
+                found.append((plain - (width - 1 - mirror)).mean() / 2 / hand.region.side * 224)
+        offsets[exact] = np.mean(found)
+    print(f'offset of hands: {offsets[False]:.2f} px of 224, with exact crops {offsets[True]:.2f} px')
+    assert abs(offsets[True]) < abs(offsets[False])
+
+
 @pytest.mark.parametrize('quarters', [1, 2, 3])
 def test_a_turned_image_with_a_turned_region_gives_turned_landmarks(seen, landmarker, quarters):
     image, _, landmarks = seen[0]

@@ -41,15 +41,17 @@ def _landmark_rows():
                 'palm_detection': 'detection of hands', 'hand': 'landmarks of a hand',
                 'hand_lite': 'the same with the smaller network', 'hand_recrop': 'region of a hand from a pose',
                 'face_detection': 'detection of a face from a pose', 'face': 'landmarks of a face',
-                'eyes': 'landmarks of both eyes',
-                'person_located': 'a person with hands and face in a video, two workers',
-                'person_located_one_worker': 'the same, one worker',
-                'person_tracked': 'with all regions from the last image, two workers',
-                'person_tracked_one_worker': 'the same, one worker',
-                'person_tracked_two_threads': 'the same, one worker, networks with two threads',
-                'person_tracked_lite': 'the same, two workers, smaller network for hands',
-                'holistic': 'the same video with MediaPipe Holistic'}
-    return {f'landmarks_{key}_ms': Row(what, 'ms', 'landmarks') for key, what in networks.items()}
+                'eyes': 'landmarks of both eyes'}
+    people = {'person_located': 'a person with hands and face in a video, two workers',
+              'person_located_one_worker': 'the same, one worker',
+              'person_tracked': 'with all regions from the last image, two workers',
+              'person_tracked_one_worker': 'the same, one worker',
+              'person_tracked_two_threads': 'the same, one worker, networks with two threads',
+              'person_tracked_lite': 'the same, two workers, smaller network for hands',
+              'holistic': 'the same video with MediaPipe Holistic'}
+    rows = {key: f'{what}, processor time' for key, what in networks.items()} | people
+    rows |= {f'{key}_processor': f'{what}, processor time' for key, what in people.items()}
+    return {f'landmarks_{key}_ms': Row(what, 'ms', 'landmarks') for key, what in rows.items()}
 
 
 #: Key in the JSON -> row, in the order shown.
