@@ -104,6 +104,13 @@ def test_operators_that_only_the_unused_output_needs_are_gone(interpreter):
 
 # Running
 
+@pytest.mark.parametrize('model', MODEL_FILES, ids=lambda model: model.file_name)
+def test_xnnpack_runs_all_operators_of_a_network(model, interpreter):
+    made = interpreter(read(model))
+    delegated, = (operator for operator in made._get_ops_details() if operator['op_name'] == 'DELEGATE')
+    assert set(delegated['outputs']) == {output['index'] for output in made.get_output_details()}
+
+
 def test_a_network_gives_what_its_file_says(interpreter):
     picture = noise(HAND_RECROP.input_size)
     given = Network(HAND_RECROP, Runtime()).run(picture, Region.of_image(picture))
