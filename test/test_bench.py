@@ -165,3 +165,11 @@ def test_an_interruption_keeps_the_stages_that_are_measured(tmp_path, monkeypatc
     assert {found['why_null'][key] for key in rows.keys_of('mediapipe')} == {'interrupted'}
     assert capfd.readouterr().err.strip().splitlines()[-1] == (
         'hand4whole: interrupted: without mediapipe, node; the other stages are above')
+
+
+def test_the_networks_for_landmarks():
+    pytest.importorskip('ai_edge_litert')
+    from hand4whole_ros.bench import landmarks
+    found = landmarks.measure(seconds=0)
+    assert {*found['figures'], *found['why_null']} == set(rows.keys_of('landmarks'))
+    assert all(0 < figure < 1e5 for figure in found['figures'].values())

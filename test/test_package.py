@@ -116,7 +116,8 @@ def test_a_wheel_holds_modules_interfaces_and_share(tmp_path):
     names = zipfile.ZipFile(next(tmp_path.glob('*.whl'))).namelist()
     wanted = {str(file.relative_to(ROOT)) for file in (ROOT / 'hand4whole_ros').rglob('*.py')}
     wanted |= {f'hand4whole_ros/msg/{name}.py' for name in ('__init__', '_hand_pose', '_skeleton')}
-    wanted |= {str(file.relative_to(ROOT)) for file in (ROOT / 'hand4whole_ros' / 'weights').iterdir()}
+    for folder in ('weights', 'landmarks/models'):
+        wanted |= {str(file.relative_to(ROOT)) for file in (ROOT / 'hand4whole_ros' / folder).iterdir()}
     assert wanted - set(names) == set()
     data = {name.partition('.data/data/')[2] for name in names}
     for folder in ('launch', 'config'):

@@ -21,7 +21,7 @@ def describe(device: str) -> dict:
                     'vector_instructions': torch.backends.cpu.get_cpu_capability(),
                     'load_before': round(os.getloadavg()[0], 2), 'system': platform.system()},
         'versions': {'hand4whole_ros': __version__, 'python': platform.python_version(), 'torch': torch.__version__,
-                     **{name: _version(name) for name in ('numpy', 'mediapipe', 'rclpy')}}}
+                     **{name: _version(name) for name in ('numpy', 'mediapipe', 'ai-edge-litert', 'rclpy')}}}
 
 
 def _processor():

@@ -36,6 +36,24 @@ def _network_rows(precision):
     return {key: Row(f'{precision}: {what}', unit, 'network', _GOALS.get(key)) for key, (what, unit) in rows.items()}
 
 
+def _landmark_rows():
+    networks = {'pose_detection': 'detection of people', 'pose': 'landmarks of a person',
+                'palm_detection': 'detection of hands', 'hand': 'landmarks of a hand',
+                'hand_lite': 'the same with the smaller network', 'hand_recrop': 'region of a hand from a pose',
+                'face_detection': 'detection of a face from a pose', 'face': 'landmarks of a face',
+                'eyes': 'landmarks of both eyes'}
+    people = {'person_located': 'a person with hands and face in a video, two workers',
+              'person_located_one_worker': 'the same, one worker',
+              'person_tracked': 'with all regions from the last image, two workers',
+              'person_tracked_one_worker': 'the same, one worker',
+              'person_tracked_two_threads': 'the same, one worker, networks with two threads',
+              'person_tracked_lite': 'the same, two workers, smaller network for hands',
+              'holistic': 'the same video with MediaPipe Holistic'}
+    rows = {key: f'{what}, processor time' for key, what in networks.items()} | people
+    rows |= {f'{key}_processor': f'{what}, processor time' for key, what in people.items()}
+    return {f'landmarks_{key}_ms': Row(what, 'ms', 'landmarks') for key, what in rows.items()}
+
+
 #: Key in the JSON -> row, in the order shown.
 ROWS = {
     **{key: row for precision in SUFFIXES for key, row in _network_rows(precision).items()},
@@ -45,6 +63,7 @@ ROWS = {
     'frame_describe_ms': Row('of which standing people before the camera', 'ms', 'frame'),
     'detector_ms': Row('MediaPipe on a rendered person, 640 x 480', 'ms', 'mediapipe'),
     'fit_ms': Row('kinematic fit to its landmarks', 'ms', 'mediapipe'),
+    **_landmark_rows(),
     'node_overhead_ms_p50': Row('image received to all published, without the estimator, median', 'ms', 'node', 4),
     'node_overhead_ms_p95': Row('the same, 95th percentile', 'ms', 'node', 8),
     'node_overhead_own_hands_ms_p50': Row('with hands of their own shape (as hand4whole_pp), median', 'ms', 'node'),

@@ -82,6 +82,9 @@ def _stage(stage, seconds, size, device, files):
     if stage == 'mediapipe':
         from . import open_estimator
         return open_estimator.measure()
+    if stage == 'landmarks':
+        from . import landmarks
+        return landmarks.measure()
     ros = importlib.import_module('..ros.bench_stages', __package__)
     return {'node': ros.node_overhead, 'markers': ros.markers, 'overload': lambda: ros.overload(seconds),
             'first_pose': lambda: ros.first_pose(files, size)}[stage]()

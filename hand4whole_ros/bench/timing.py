@@ -13,12 +13,15 @@ SECONDS = 20.0
 
 
 def interleaved(work: Mapping[str, Callable[[], object]], synchronise: Callable[[], None] = lambda: None,
-                seconds: float = SECONDS, step: Callable[[str], None] = lambda name: None) -> dict[str, float]:
+                seconds: float = SECONDS, step: Callable[[str], None] = lambda name: None,
+                clock: Callable[[], float] | None = None) -> dict[str, float]:
     """Milliseconds of each piece of work, the median over rounds in which each is done once, after one to warm up.
 
     Whatever else the machine does meets all of them alike, so that their ratios hold where their sizes do not.
-    `synchronise` waits for the device; `step` is called with a name before that work is done.
+    `synchronise` waits for the device; `step` is called with a name before that work is done. clock: the seconds on
+    it, time.perf_counter by default; time.process_time is the processor's, which other programs change less.
     """
+    clock = clock or time.perf_counter
     spent = {name: [] for name in work}
     begun = None
     for number in range(-1, MOST):
@@ -29,9 +32,9 @@ def interleaved(work: Mapping[str, Callable[[], object]], synchronise: Callable[
         for name, do in work.items():
             step(name)
             synchronise()
-            start = time.perf_counter()
+            start = clock()
             do()
             synchronise()
             if number >= 0:
-                spent[name].append(time.perf_counter() - start)
+                spent[name].append(clock() - start)
     return {name: 1e3 * float(np.median(times)) for name, times in spent.items()}

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..native_stderr import quiet_stderr
 from ..skeleton import SIDES
 from . import mediapipe_library
 from .hand_gate import real_hands
-from .mediapipe_library import SHORTEST_SIDE, pixels, quiet_stderr
+from .mediapipe_library import SHORTEST_SIDE, pixels
 from .second_look import SecondLook
 
 #: In a video, images between a second look for a hand that found nothing and the next one.

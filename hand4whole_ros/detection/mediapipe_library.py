@@ -1,4 +1,4 @@
-"""What every use of MediaPipe here shares: loading it, holding its chatter back, pixels for its landmarks.
+"""What every use of MediaPipe here shares: loading it, pixels for its landmarks.
 
 MediaPipe (Apache-2.0) ships its networks in the package; nothing is downloaded.
 """
@@ -6,9 +6,6 @@ MediaPipe (Apache-2.0) ships its networks in the package; nothing is downloaded.
 from __future__ import annotations
 
 import os
-import re
-import tempfile
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import cv2
@@ -21,29 +18,6 @@ LONGEST_SIDE = 1920
 
 #: Smaller images hold nobody the networks could find.
 SHORTEST_SIDE = 16
-
-#: What MediaPipe's C++ libraries say to stderr of their own accord: nothing a user could act on.
-_CHATTER = re.compile(rb'^([IW]\d{4} |INFO: |WARNING: All log messages before absl).*\n?', re.MULTILINE)
-
-
-@contextmanager
-def quiet_stderr():
-    """Hold stderr back, and let what is not chatter out at the end; all of it if the body raises."""
-    with tempfile.TemporaryFile() as held:
-        saved = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        chatter = _CHATTER
-        try:
-            yield
-        except BaseException:
-            chatter = None
-            raise
-        finally:
-            os.dup2(saved, 2)
-            held.seek(0)
-            said = held.read()
-            os.write(saved, said if chatter is None else chatter.sub(b'', said))
-            os.close(saved)
 
 
 def load() -> SimpleNamespace:

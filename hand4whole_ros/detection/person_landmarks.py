@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..native_stderr import quiet_stderr
 from . import mediapipe_library
 from .mediapipe_holistic import HolisticLandmarks
-from .mediapipe_library import pixels, quiet_stderr
+from .mediapipe_library import pixels
 from .second_look import THREE_LOOKS, SecondLook
 
 _FINDER_GRAPH = '''

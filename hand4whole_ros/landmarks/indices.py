@@ -1,0 +1,142 @@
+"""The numbers of landmarks: which row of a result is which point of the body. The names are MediaPipe's."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class PoseLandmark(IntEnum):
+    """The 33 rows of a pose. Left and right are the person's own; FOOT_INDEX is the tip of the big toe."""
+
+    NOSE = 0
+    LEFT_EYE_INNER = 1
+    LEFT_EYE = 2
+    LEFT_EYE_OUTER = 3
+    RIGHT_EYE_INNER = 4
+    RIGHT_EYE = 5
+    RIGHT_EYE_OUTER = 6
+    LEFT_EAR = 7
+    RIGHT_EAR = 8
+    MOUTH_LEFT = 9
+    MOUTH_RIGHT = 10
+    LEFT_SHOULDER = 11
+    RIGHT_SHOULDER = 12
+    LEFT_ELBOW = 13
+    RIGHT_ELBOW = 14
+    LEFT_WRIST = 15
+    RIGHT_WRIST = 16
+    LEFT_PINKY = 17
+    RIGHT_PINKY = 18
+    LEFT_INDEX = 19
+    RIGHT_INDEX = 20
+    LEFT_THUMB = 21
+    RIGHT_THUMB = 22
+    LEFT_HIP = 23
+    RIGHT_HIP = 24
+    LEFT_KNEE = 25
+    RIGHT_KNEE = 26
+    LEFT_ANKLE = 27
+    RIGHT_ANKLE = 28
+    LEFT_HEEL = 29
+    RIGHT_HEEL = 30
+    LEFT_FOOT_INDEX = 31
+    RIGHT_FOOT_INDEX = 32
+
+
+class AuxiliaryPoseLandmark(IntEnum):
+    """The two further points of a pose, of which its next region is made."""
+
+    HIP_CENTRE = 0
+    BODY_CIRCLE = 1         # on the circle around the whole body, in the direction of the head
+
+
+class HandLandmark(IntEnum):
+    """The 21 rows of a hand, in the order of skeleton.HAND_KEYPOINT_NAMES."""
+
+    WRIST = 0
+    THUMB_CMC = 1
+    THUMB_MCP = 2
+    THUMB_IP = 3
+    THUMB_TIP = 4
+    INDEX_FINGER_MCP = 5
+    INDEX_FINGER_PIP = 6
+    INDEX_FINGER_DIP = 7
+    INDEX_FINGER_TIP = 8
+    MIDDLE_FINGER_MCP = 9
+    MIDDLE_FINGER_PIP = 10
+    MIDDLE_FINGER_DIP = 11
+    MIDDLE_FINGER_TIP = 12
+    RING_FINGER_MCP = 13
+    RING_FINGER_PIP = 14
+    RING_FINGER_DIP = 15
+    RING_FINGER_TIP = 16
+    PINKY_MCP = 17
+    PINKY_PIP = 18
+    PINKY_DIP = 19
+    PINKY_TIP = 20
+
+
+class PoseKeypoint(IntEnum):
+    """The keypoints of a detected person."""
+
+    HIP_CENTRE = 0
+    BODY_CIRCLE = 1         # on the circle around the whole body, in the direction of the head
+    SHOULDER_CENTRE = 2
+    UPPER_BODY_CIRCLE = 3
+
+
+class PalmKeypoint(IntEnum):
+    """The keypoints of a detected palm."""
+
+    WRIST = 0
+    INDEX_FINGER_MCP = 1
+    MIDDLE_FINGER_MCP = 2
+    RING_FINGER_MCP = 3
+    PINKY_MCP = 4
+    THUMB_CMC = 5
+    THUMB_MCP = 6
+
+
+class FaceKeypoint(IntEnum):
+    """The keypoints of a detected face; left and right are the person's own."""
+
+    RIGHT_EYE = 0
+    LEFT_EYE = 1
+    NOSE_TIP = 2
+    MOUTH_CENTRE = 3
+    RIGHT_EAR_TRAGION = 4
+    LEFT_EAR_TRAGION = 5
+
+
+class FaceLandmark(IntEnum):
+    """Those of the 468 rows of a face that this package uses; left and right are the person's own."""
+
+    RIGHT_EYE_OUTER = 33
+    RIGHT_EYE_INNER = 133
+    LEFT_EYE_OUTER = 263
+    LEFT_EYE_INNER = 362
+
+
+NUM_POSE_LANDMARKS = len(PoseLandmark)
+NUM_HAND_LANDMARKS = len(HandLandmark)
+NUM_FACE_LANDMARKS = 468
+
+#: The pose landmarks of the face.
+POSE_FACE = tuple(range(PoseLandmark.NOSE, PoseLandmark.MOUTH_RIGHT + 1))
+
+
+def _mirrored_name(name: str) -> str:
+    swap = {'LEFT': 'RIGHT', 'RIGHT': 'LEFT'}
+    return '_'.join(swap.get(word, word) for word in name.split('_'))
+
+
+#: The pose landmark that each of the 33 is in a mirror image.
+MIRRORED_POSE = tuple(int(PoseLandmark[_mirrored_name(landmark.name)]) for landmark in PoseLandmark)
+
+#: Side -> the corners of that eye among the landmarks of a face, from left to right in the image of an upright face.
+EYE_CORNERS = {'right': (FaceLandmark.RIGHT_EYE_OUTER, FaceLandmark.RIGHT_EYE_INNER),
+               'left': (FaceLandmark.LEFT_EYE_INNER, FaceLandmark.LEFT_EYE_OUTER)}
+
+#: Side -> the pose landmarks of that hand: wrist, little finger and index finger.
+POSE_HAND = {side: tuple(int(PoseLandmark[f'{side.upper()}_{name}']) for name in ('WRIST', 'PINKY', 'INDEX'))
+             for side in ('left', 'right')}

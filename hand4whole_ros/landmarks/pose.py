@@ -1,0 +1,109 @@
+"""People: detection, and the 33 landmarks of one person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .detection import Detection, Detector
+from .indices import NUM_POSE_LANDMARKS, AuxiliaryPoseLandmark, PoseKeypoint
+from .landmark_values import image_landmarks, sigmoid, world_landmarks
+from .model_files import POSE_DETECTION, POSE_LANDMARK_FULL
+from .network import Network
+from .regions import UP, Region, around_circle
+from .runtime import Runtime
+
+#: px, of the detector's layers.
+_STRIDES = (8, 16, 32, 32, 32)
+
+#: The side of a person's region, in diameters of the circle around the body.
+_SCALE = 1.25
+
+#: A pose with a lower presence is not a person.
+MIN_PRESENCE = 0.5
+
+#: Landmarks are refined on the cells of the heat maps within this distance, if one of them has this probability.
+#: MediaPipe's graph asks for a distance of 3; its library, at 0.10.21, computes with 4.
+_REACH, _MIN_CONFIDENCE = 4, 0.5
+
+
+class PoseDetector(Detector):
+    """Detects people. Keypoints: indices.PoseKeypoint."""
+
+    def __init__(self, min_score: float = 0.5, runtime: Runtime | None = None):
+        super().__init__(POSE_DETECTION, _STRIDES, min_score, runtime)
+
+
+def person_region(person: Detection) -> Region:
+    """The region of a detected person for PoseLandmarker."""
+    points = person.keypoints
+    return around_circle(points[PoseKeypoint.HIP_CENTRE], points[PoseKeypoint.BODY_CIRCLE], UP, _SCALE)
+
+
+@dataclass(frozen=True, eq=False)
+class PoseLandmarks:
+    """One person. Rows: indices.PoseLandmark."""
+
+    landmarks: np.ndarray           # (33, 3) px, px, depth in px from the middle of the hips (smaller is nearer)
+    world_landmarks: np.ndarray     # (33, 3) m from the middle of the hips; x right, y down, z away from the camera
+    visibility: np.ndarray          # (33,) probability: in the image and not hidden
+    landmark_presence: np.ndarray   # (33,) probability: in the image
+    auxiliary: np.ndarray           # (2, 2) px; rows: indices.AuxiliaryPoseLandmark
+    presence: float                 # probability: the region shows a person; see MIN_PRESENCE
+    region: Region                  # of which these are the landmarks
+
+    @property
+    def next_region(self) -> Region:
+        """The region of the same person for the next image."""
+        points = self.auxiliary
+        return around_circle(points[AuxiliaryPoseLandmark.HIP_CENTRE], points[AuxiliaryPoseLandmark.BODY_CIRCLE], UP,
+                             _SCALE)
+
+
+class PoseLandmarker:
+    """Gives the landmarks of the person in a region."""
+
+    def __init__(self, runtime: Runtime | None = None):
+        self._runtime = runtime or Runtime()
+        self._network = Network(POSE_LANDMARK_FULL, self._runtime)
+
+    def landmarks(self, image: np.ndarray, region: Region) -> PoseLandmarks:
+        """Of an RGB image (H, W, 3) uint8. There is always a result; `presence` says whether it is a person.
+
+        Raises ValueError if `image` is no image.
+        """
+        values, presence, heat_maps, world = self._network.run(image, region)
+        values, count = values.reshape(-1, 5).astype(float), NUM_POSE_LANDMARKS
+        points = values[:, :3] / self._network.model.input_size
+        points[:, :2] = refine(points[:, :2], heat_maps[0])
+        points = image_landmarks(points, region)
+        probabilities = sigmoid(values[:count, 3:])
+        return PoseLandmarks(
+            points[:count], world_landmarks(world.reshape(-1, 3)[:count].astype(float), region), probabilities[:, 0],
+            probabilities[:, 1], points[count:count + len(AuxiliaryPoseLandmark), :2], float(presence[0, 0]), region)
+
+    def landmarks_batch(self, image: np.ndarray, regions: Sequence[Region]) -> list[PoseLandmarks]:
+        """The landmarks of several regions of one image."""
+        return self._runtime.map(lambda region: self.landmarks(image, region), regions)
+
+
+def refine(points: np.ndarray, heat_maps: np.ndarray) -> np.ndarray:
+    """Points (N, 2), 0 and 1 at the edges of the heat maps (H, W, N) of logits, moved towards the nearest maxima.
+
+    A point becomes the mean of the cells within _REACH of its own, weighted with their probabilities; it stays if none
+    of them reaches _MIN_CONFIDENCE or if it is outside.
+    """
+    rows, columns, count = heat_maps.shape
+    cell = np.trunc(points * (columns, rows)).astype(int)
+    steps = np.arange(-_REACH, _REACH + 1)
+    x, y = cell[:, 0, None] + steps, cell[:, 1, None] + steps
+    in_map = ((y >= 0) & (y < rows))[:, :, None] & ((x >= 0) & (x < columns))[:, None, :]
+    logits = heat_maps[np.clip(y, 0, rows - 1)[:, :, None], np.clip(x, 0, columns - 1)[:, None, :],
+                       np.arange(count)[:, None, None]]
+    weights = np.where(in_map, sigmoid(logits), 0)
+    total = weights.sum((1, 2))
+    means = np.stack([(weights.sum(1) * x).sum(1) / columns, (weights.sum(2) * y).sum(1) / rows], axis=1)
+    moved = (weights.max((1, 2)) >= _MIN_CONFIDENCE) & ((cell >= 0) & (cell < (columns, rows))).all(1)
+    return np.where(moved[:, None], means / np.where(moved, total, 1)[:, None], points)

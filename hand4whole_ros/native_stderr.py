@@ -1,0 +1,58 @@
+"""What C++ libraries write to stderr by themselves: held back where it is nothing a user could act on."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import threading
+from contextlib import contextmanager
+
+#: Lines of MediaPipe, of LiteRT and of the logging library in both.
+_CHATTER = re.compile(rb'^([IW]\d{4} |INFO: |WARNING: All log messages before absl).*\n?', re.MULTILINE)
+
+
+class _Holder:
+    """Stderr while anybody holds it back: threads that do so at the same time share one file."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._count, self._failed = 0, False
+
+    def take(self):
+        with self._lock:
+            if self._count == 0:
+                self._file, self._saved, self._failed = tempfile.TemporaryFile(), os.dup(2), False
+                os.dup2(self._file.fileno(), 2)
+            self._count += 1
+
+    def release(self, failed):
+        with self._lock:
+            self._count -= 1
+            self._failed |= failed
+            if self._count:
+                return
+            os.dup2(self._saved, 2)
+            self._file.seek(0)
+            written = self._file.read()
+            os.write(self._saved, written if self._failed else _CHATTER.sub(b'', written))
+            os.close(self._saved)
+            self._file.close()
+
+
+_HOLDER = _Holder()
+
+
+@contextmanager
+def quiet_stderr():
+    """Hold stderr back, and let what is not chatter out at the end; all of it if the body raises.
+
+    Several threads may do so at once; the text comes out when the last of them is done.
+    """
+    _HOLDER.take()
+    try:
+        yield
+    except BaseException:
+        _HOLDER.release(failed=True)
+        raise
+    _HOLDER.release(failed=False)
