@@ -21,7 +21,8 @@ demo: $(VENV)/installed  ## See it work: node, played camera, pictures and a bag
 
 test: $(VENV)/installed $(VENV)/tools  ## Run all tests
 	@$(VENV)/bin/python -m pytest test -q -rs --timeout 300 && echo 'make test: all tests passed' \
-	    || { echo 'make test: some tests failed, see above'; exit 1; }
+	    || { echo 'make test: some tests failed, see above; $(VENV)/bin/python -m pytest --last-failed runs them again'; \
+	         exit 1; }
 
 clean:  ## Remove .venv/, demo_output/ and everything that was built
 	rm -rf $(VENV) build install log dist demo_output *.egg-info hand4whole_ros/msg hand4whole_ros/*.so

@@ -45,7 +45,7 @@ class Peer:
         self.executor.add_node(self.node)
         self.got, self._stamp = {}, time.time_ns()
         self.frame = f'{namespace}_optical'
-        self.publishers = {}
+        self.publishers, self.clients = {}, {}
         for topic in topics:
             self.listen(topic)
         if tf:
@@ -125,14 +125,26 @@ class Peer:
                 return answers()[-1]
         raise AssertionError(f'nothing arrived on {key} within {timeout} s')
 
-    def call(self, kind, service, request, timeout=20.0):
-        """The response of one of the node's services."""
-        client = self.node.create_client(kind, f'hand4whole/{service}')
-        assert self.until(client.service_is_ready, timeout), f'no service {service}'
-        future = client.call_async(request)
-        assert self.until(future.done, timeout), f'{service} does not answer'
-        self.node.destroy_client(client)
-        return future.result()
+    def client(self, kind, service, timeout=60.0):
+        """A client of one of the node's services, made once.
+
+        It is ready when it has found the node. Whether the node has found it too, DDS does not say, and an answer to
+        somebody it has not found yet is lost: hence the pause.
+        """
+        if service not in self.clients:
+            client = self.clients[service] = self.node.create_client(kind, f'hand4whole/{service}')
+            assert self.until(client.service_is_ready, timeout), f'no service {service}'
+            self.spin(0.5)
+        return self.clients[service]
+
+    def call(self, kind, service, request, timeout=60.0, again=5.0):
+        """The response of one of the node's services; silence is asked `again` after so many seconds."""
+        client, end, asked = self.client(kind, service, timeout), time.monotonic() + timeout, []
+        while time.monotonic() < end:
+            asked.append(client.call_async(request))
+            if self.until(lambda: any(future.done() for future in asked), again):
+                return next(future.result() for future in asked if future.done())
+        raise AssertionError(f'{service} does not answer')
 
     def set_parameter(self, name, value):
         """(successful, reason) of setting one parameter."""
@@ -143,7 +155,7 @@ class Peer:
     def transition(self, number):
         """Ask for a lifecycle transition; whether it succeeded."""
         request = ChangeState.Request(transition=Transition(id=number))
-        return self.call(ChangeState, 'change_state', request).success
+        return self.call(ChangeState, 'change_state', request, again=60.0).success
 
     def state(self):
         """Label of the node's lifecycle state."""

@@ -29,8 +29,7 @@ def managed(tmp_path):
 
 def test_transitions_in_any_order_leave_nothing_behind(managed):
     node, peer = managed
-    client = peer.node.create_client(ChangeState, 'hand4whole/change_state')
-    assert peer.until(client.service_is_ready, 60), node.log()
+    client = peer.client(ChangeState, 'change_state')
 
     def ask(number):
         future = client.call_async(ChangeState.Request(transition=Transition(id=number)))

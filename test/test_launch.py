@@ -136,9 +136,12 @@ def _lifecycle_state(node, name):
     try:
         if not client.wait_for_service(timeout_sec=60.0):
             return None
-        future = client.call_async(GetState.Request())
-        rclpy.spin_until_future_complete(node, future, executor, timeout_sec=20.0)
-        return future.result().current_state.label if future.done() else None
+        for _ in range(10):     # An answer to somebody the node has not found yet is lost.
+            future = client.call_async(GetState.Request())
+            rclpy.spin_until_future_complete(node, future, executor, timeout_sec=3.0)
+            if future.done():
+                return future.result().current_state.label
+        return None
     finally:
         executor.remove_node(node)
         node.destroy_client(client)
