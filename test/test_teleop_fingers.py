@@ -155,6 +155,14 @@ def test_the_joints_of_the_robot_are_where_the_motion_begins():
     assert np.abs(commands[-1].positions - (-0.8, 1.4)).max() < 0.3
 
 
+@pytest.mark.parametrize('bad', [math.nan, math.inf])
+def test_joints_of_the_robot_that_are_not_finite_are_not_believed(bad):
+    limiter = JointLimiter(LIMITS, start=np.array([0.5, bad]))
+    assert limiter.positions.tolist() == [0.5, 0.2]
+    limiter.restart(np.array([bad, 1.0]))
+    assert limiter.positions.tolist() == [0.5, 1.0]
+
+
 def test_after_a_loss_nothing_is_left_of_what_was_measured_before():
     teleop = follower(smoothing=True, min_cutoff=0.01, beta=0.0)
     run(teleop, [0.2] * 30)

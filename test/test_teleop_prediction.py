@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from hand4whole_ros.teleop.prediction import MAX_SHIFT, MAX_TURN, PointPrediction, RotationPrediction
+from hand4whole_ros.teleop.prediction import MAX_SHIFT, MAX_ROTATION, PointPrediction, RotationPrediction
 
 DT, DELAY = 1 / 30, 0.1
 
@@ -62,7 +62,7 @@ def test_predictions_are_bounded():
     turn(np.eye(3), DT)
     assert np.linalg.norm(predict(np.full((1, 3), 5.0), DT) - 5.0) <= MAX_SHIFT + 1e-9
     step = Rotation.from_rotvec((3.0, 0, 0))
-    assert (Rotation.from_matrix(turn(step.as_matrix(), DT)) * step.inv()).magnitude() <= MAX_TURN + 1e-9
+    assert (Rotation.from_matrix(turn(step.as_matrix(), DT)) * step.inv()).magnitude() <= MAX_ROTATION + 1e-9
 
 
 @pytest.mark.parametrize('delay', [-0.1, 2.0, math.nan])

@@ -67,8 +67,8 @@ def test_a_wrong_field_is_named(tmp_path, fields, words):
     assert words in str(error.value) and '\n' not in str(error.value)
 
 
-@pytest.mark.parametrize('text, words', [('{', 'no YAML'), ('- 1', 'no mapping'), ('scale: 1', 'urdf is missing'),
-                                         ('\x00', 'no YAML')])
+@pytest.mark.parametrize('text, words', [('{', 'not valid YAML'), ('- 1', 'no mapping'), ('scale: 1', 'urdf is missing'),
+                                         ('\x00', 'not valid YAML')])
 def test_a_file_that_is_no_description_is_named(tmp_path, text, words):
     with pytest.raises(RobotDescriptionError, match=words) as error:
         load_robot_hand(write_hand(tmp_path, text), 'right')
@@ -83,7 +83,7 @@ def test_a_hand_that_is_not_there_is_named(name, side, words):
 
 
 @pytest.mark.parametrize('content, words', [
-    ('<mujoco/>', 'no URDF'), ('<robot', 'no XML'), ('<robot/>', 'no joint is driven'),
+    ('<mujoco/>', 'not a URDF'), ('<robot', 'not valid XML'), ('<robot/>', 'no joint is driven'),
     ('<robot><joint name="a" type="revolute"/></robot>', 'joint a has no limits'),
     ('<robot><joint name="a" type="revolute"><limit lower="1" upper="0"/></joint></robot>', 'limits 1 to 0'),
     ('<robot><joint name="a" type="revolute"><limit lower="x"/></joint></robot>', 'joint a')])

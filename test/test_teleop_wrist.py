@@ -154,6 +154,16 @@ def test_somebody_elses_hand_takes_no_robot_over():
     assert engagement.update(gate(OK), 0.3, person=4).engaged
 
 
+def test_only_the_same_persons_hand_engages_again_by_itself():
+    engagement = Engagement(EngagementConfig(explicit_return=False))
+    for now, state, person in ((0.0, OK, 3), (0.1, LOST, 3), (0.2, OK, 4)):
+        engagement.press(now)
+        result = engagement.update(gate(state), now, person)
+    assert not result.engaged and 'person 4, not 3' in result.reason
+    engagement.press(0.3)
+    assert engagement.update(gate(OK), 0.3, person=3).started
+
+
 def test_a_chosen_operator_is_the_only_one():
     engagement = Engagement()
     engagement.press(0.0)
@@ -282,6 +292,11 @@ def test_a_broken_source_stops_the_robot(fields):
         command = operator.image(position=(0.3, 0, 0.9), **fields)
         assert np.array_equal(command.pose.position, before.position) and command.pose.is_valid()
     assert command.state == LOST
+
+
+def test_a_side_that_is_none_is_named():
+    with pytest.raises(ValueError, match="side is 'both', expected one of left, right"):
+        WristTeleop(CAMERA, START, 'both')
 
 
 @pytest.mark.parametrize('pose', ['base_from_camera', 'start'])

@@ -1,7 +1,7 @@
 """DexPilot retargeting by the library dexi-rs.
 
 Handa et al., "DexPilot: Vision-Based Teleoperation of Dexterous Robotic Hand-Arm System" (ICRA 2020): the vectors
-between fingertips and from the wrist to each tip are kept, and tips that a human brings together are made to touch.
+between fingertips and from the wrist to each tip are preserved, and tips that are close together are made to touch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TIP_KEYPOINT = dict(zip(FINGERS, skeleton.FINGERTIP_KEYPOINTS))
 
 
 class DexPilotRetargeter(HandRetargeter):
-    """DexPilot for one hand. RetargetingUnavailable where dexi-rs is missing or refuses the hand."""
+    """DexPilot for one hand. RetargetingUnavailable if dexi-rs is missing or rejects the hand."""
 
     def __init__(self, hand: RobotHand):
         dexi_rs = _import_library()
@@ -36,20 +36,20 @@ class DexPilotRetargeter(HandRetargeter):
                 'dexpilot', str(hand.urdf), wrist_link_name=hand.wrist_link,
                 finger_tip_link_names=list(hand.tip_links.values()), target_joint_names=list(hand.joint_names),
                 scaling_factor=hand.scale, project_dist=hand.project_distance, escape_dist=hand.escape_distance,
-                # Smoothing is done where its delay is known; see hand_teleop.
+                # hand_teleop does the smoothing, with a known delay.
                 low_pass_alpha=1.0).build()
             self._names = tuple(self._solver.joint_names)
-            # Joints of the library that are not driven stay at zero.
+            # Joints that are not driven stay at zero.
             self._fixed = [0.0] * self._solver.fixed_dof
             reordered(self._names, np.zeros(len(self._names)), hand.joint_names)
-        except Exception as error:      # RuntimeError, ValueError and others: it is refused, whatever it is called.
-            raise RetargetingUnavailable(f'dexi-rs refuses hand {hand.name}: {" ".join(str(error).split())}') from None
+        except Exception as error:      # RuntimeError and ValueError for the same causes.
+            raise RetargetingUnavailable(f'dexi-rs rejects hand {hand.name}: {" ".join(str(error).split())}') from None
 
     def retarget(self, keypoints: np.ndarray) -> np.ndarray:
         """See HandRetargeter."""
         vectors = keypoints[self._to] - keypoints[self._from]
         solution = self._solver.retarget(vectors.ravel().tolist(), self._fixed)
-        # The library passes limits by up to 0.001 rad.
+        # The library exceeds limits by up to 0.001 rad.
         return self.limits.clip(reordered(self._names, solution, self.limits.names))
 
     def tip_positions(self, positions: np.ndarray) -> np.ndarray:

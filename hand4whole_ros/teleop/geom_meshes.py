@@ -1,18 +1,18 @@
-"""The solids of a MuJoCo model as triangles, so that this package's own rasteriser draws them without OpenGL."""
+"""The geoms of a MuJoCo model as triangles, for the rasterizer of this package, which needs no OpenGL."""
 
 from __future__ import annotations
 
 import numpy as np
 
-#: Corners around a solid, and rings from the pole of a ball to its equator.
+#: Vertices around a solid, and rings from the pole of a sphere to its equator.
 _AROUND, _RINGS = 20, 6
 
-#: Geoms of this group and above are there for contacts and are not drawn, as in MuJoCo's own viewer.
+#: Geoms of this group and above are not drawn, as in MuJoCo's own viewer: they exist for contacts.
 _FIRST_HIDDEN_GROUP = 3
 
 
 class GeomMeshes:
-    """All visible geoms of one model as one mesh that follows the model's state."""
+    """All visible geoms of a model as one mesh, posed by the state of the model."""
 
     def __init__(self, model):
         """model: mujoco.MjModel."""
@@ -31,19 +31,19 @@ class GeomMeshes:
             colors.append(np.tile(rgba[:3], (len(mesh[0]), 1)))
             count += len(mesh[0])
         if not vertices:
-            raise ValueError('the model has no solid that could be drawn')
+            raise ValueError('the model has no visible geom')
         self._vertices, self._owners = np.concatenate(vertices), np.concatenate(owners)
         self.faces = np.concatenate(faces)          #: (F, 3) int, counter-clockwise seen from outside
         self.colors = np.concatenate(colors)        #: (V, 3) sRGB, 0 to 1
 
     def vertices(self, data) -> np.ndarray:
         """(V, 3) m in the world. data: mujoco.MjData."""
-        turns = data.geom_xmat.reshape(-1, 3, 3)[self._owners]
-        return np.einsum('vab,vb->va', turns, self._vertices) + data.geom_xpos[self._owners]
+        rotations = data.geom_xmat.reshape(-1, 3, 3)[self._owners]
+        return np.einsum('vab,vb->va', rotations, self._vertices) + data.geom_xpos[self._owners]
 
 
 def _solid(model, geom):
-    """Vertices (V, 3) and faces (F, 3) in the frame of the geom; None for planes and the like."""
+    """Vertices (V, 3) and faces (F, 3) in the frame of the geom; None for types that are not drawn."""
     import mujoco
     kinds, size = mujoco.mjtGeom, model.geom_size[geom]
     kind = model.geom_type[geom]
@@ -67,21 +67,21 @@ def _solid(model, geom):
 
 
 def round_solid(radius: float, half_length: float) -> tuple[np.ndarray, np.ndarray]:
-    """A capsule along z, m; with half_length 0 a ball. Vertices (V, 3) and faces (F, 3)."""
+    """A capsule along z, m; with half_length 0 a sphere. Vertices (V, 3) and faces (F, 3)."""
     upper = np.linspace(0, np.pi / 2, _RINGS + 1)
     heights = [(radius * np.cos(a) + half_length, radius * np.sin(a)) for a in upper]
     heights += [(-h, r) for h, r in reversed(heights)]
-    return _turned(heights)
+    return _revolved(heights)
 
 
 def cylinder(radius: float, half_length: float) -> tuple[np.ndarray, np.ndarray]:
     """A cylinder along z, m, with sharp edges. Vertices (V, 3) and faces (F, 3)."""
-    # The rings of the edges are there twice, so that shading does not round them.
-    return _turned([(half_length, 0.0), (half_length, radius), (half_length, radius), (-half_length, radius),
+    # Edges have two rings each, so that shading keeps them sharp.
+    return _revolved([(half_length, 0.0), (half_length, radius), (half_length, radius), (-half_length, radius),
                     (-half_length, radius), (-half_length, 0.0)])
 
 
-def _turned(profile):
+def _revolved(profile):
     """The surface of revolution about z of (height, radius), from the top down."""
     angles = 2 * np.pi * np.arange(_AROUND) / _AROUND
     vertices = np.array([(r * np.cos(a), r * np.sin(a), h) for h, r in profile for a in angles])

@@ -1,11 +1,12 @@
 """The frame of a hand that retargeting libraries expect, made from 21 keypoints.
 
 Origin at the wrist; z from the wrist to the middle finger's knuckle; x out of the palm; y = z x x, which on a right
-hand points to the thumb's side and on a left hand away from it. Flexed fingers come to positive x on either hand, and
-the left hand is the mirror image of the right one with y negated: one table of robot hands serves both sides.
+hand points to the thumb's side and on a left hand away from it. Fingers of either hand flex towards positive x, and
+the left hand is the mirror image of the right one with y negated, so that one description of a robot hand serves both
+sides.
 
-The palm is the plane of keypoints 0, 5 and 9 (wrist, knuckles of index and middle finger), which neither fingers nor
-thumb can bend: the frame does not turn when the hand closes.
+The palm is the plane of keypoints 0, 5 and 9 (wrist, knuckles of index and middle finger). Neither fingers nor thumb
+move them, so that the frame stays where it is when the hand closes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from .. import skeleton
 #: Wrist, knuckles of the index and the middle finger.
 _WRIST, _INDEX, _MIDDLE = 0, 5, 9
 
-#: From the wrist to the middle finger's knuckle, m: 95 mm in adults. Half of it is a small child's; twice is nobody's.
+#: Limits of the distance from the wrist to the middle finger's knuckle, m: 95 mm in adults, half of that in small
+#: children, and twice that in nobody.
 MIN_PALM_LENGTH, MAX_PALM_LENGTH = 0.045, 0.19
 
 #: The farthest a keypoint can be from its own wrist, in palm lengths: a stretched middle finger is at 1.9.
@@ -32,7 +34,7 @@ MIRROR_Y = np.array([1.0, -1.0, 1.0])
 
 
 def rejection_reason(keypoints: np.ndarray) -> str:
-    """Why these keypoints, (21, 3) m in any frame, cannot be a hand; '' where they can."""
+    """Why keypoints (21, 3), m in any frame, are not those of a hand; '' if they are plausible."""
     keypoints = np.asarray(keypoints)
     expected = (skeleton.NUM_HAND_KEYPOINTS, 3)
     if keypoints.shape != expected:
@@ -57,14 +59,14 @@ def rejection_reason(keypoints: np.ndarray) -> str:
 def hand_rotation(keypoints: np.ndarray, side: str) -> np.ndarray:
     """(3, 3): columns are the hand's x, y and z axes in the frame of `keypoints` (21, 3).
 
-    side: 'left' or 'right', the person's own. ValueError where rejection_reason has one.
+    side: 'left' or 'right', the person's own. ValueError if the keypoints are not those of a hand.
     """
     reason = rejection_reason(keypoints)
     if reason:
         raise ValueError(reason)
     wrist, index, middle = (np.asarray(keypoints[k], np.float64) for k in (_WRIST, _INDEX, _MIDDLE))
     z = _unit(middle - wrist)
-    # The plane of three points needs no decomposition, and the index finger knows on which side the thumb is.
+    # Three points define the plane exactly, and the index finger is on the thumb's side of the middle one.
     to_thumb = _unit((index - wrist) - ((index - wrist) @ z) * z)
     y = to_thumb if side == 'right' else -to_thumb
     return np.stack([np.cross(y, z), y, z], axis=1)
@@ -77,13 +79,8 @@ def to_hand_frame(keypoints: np.ndarray, side: str) -> np.ndarray:
 
 
 def mirrored(points: np.ndarray) -> np.ndarray:
-    """(..., 3) in the frame of one hand -> the same on the other hand, in its frame."""
+    """(..., 3) in the frame of one hand -> the mirror image, in the frame of the other hand."""
     return points * MIRROR_Y
-
-
-def palm_length(keypoints: np.ndarray) -> float:
-    """From the wrist to the middle finger's knuckle, in the unit of `keypoints` (21, 3)."""
-    return float(np.linalg.norm(keypoints[_MIDDLE] - keypoints[_WRIST]))
 
 
 def _unit(vector):

@@ -1,7 +1,7 @@
 """Whether a hand may drive a robot now: OK, HELD with its age, or LOST.
 
-What is not OK moves nothing: a robot stays where it was commanded last, and nothing returns to rest by itself. Ages are
-counted by the time of arrival, on a clock that only this process sets: no stamp, however wrong, keeps a hand alive.
+A hand that is not OK moves nothing: the robot keeps its last command, and nothing returns to rest by itself. Ages count
+from the time of arrival on this process's steady clock, so that no wrong stamp keeps a hand alive.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from .hand_frame import rejection_reason
 
 OK, HELD, LOST = skeleton.OK, skeleton.HELD, skeleton.LOST
 
-#: Seconds that count at most when it is asked how far a wrist can have moved since it was trusted.
+#: The longest time, s, for which a wrist is assumed to move at max_wrist_speed when it is checked for a jump.
 _MAX_JUMP_TIME = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class HandObservation:
-    """One hand in one image, as it was measured: neither held over from an earlier image nor inferred from an arm."""
+    """One hand measured in one image: neither held from an earlier image nor inferred from an arm."""
 
     stamp: float                                # s, of the image
     keypoints: np.ndarray                       # (21, 3) m, camera optical frame
     confidence: float = 1.0                     # 0 to 1, the estimator's own
-    keypoints_seen: np.ndarray | None = None        # (21, 2) px, and
-    keypoints_projected: np.ndarray | None = None   # (21, 2) px where the 3D ones project to; None: not known
+    keypoints_seen: np.ndarray | None = None        # (21, 2) px, detected in the image; None: not known
+    keypoints_projected: np.ndarray | None = None   # (21, 2) px, of the 3D keypoints; None: not known
     wrist_rotation: np.ndarray | None = None    # (3, 3) any axes fixed to the wrist, in the camera optical frame
-    person: int | None = None                   # track id of whose hand it is; None: not known
+    person: int | None = None                   # track id of the person; None: not known
 
     @property
     def agreement(self) -> float:
-        """Of the keypoints seen and projected, -1 to 1; 1 where they are not both known."""
+        """Of the keypoints seen and projected, -1 to 1; 1 unless both are known."""
         if self.keypoints_seen is None or self.keypoints_projected is None:
             return 1.0
         return agreement(self.keypoints_seen, self.keypoints_projected)
@@ -43,8 +43,7 @@ class HandObservation:
 
 @dataclass(frozen=True)
 class HandGateConfig:
-    """When a hand is trusted. Of the thresholds in pairs, `hold` counts while the hand is OK, `trust` while it is
-    not."""
+    """When a hand is trusted. Of each pair of thresholds, `hold` applies while the hand is OK, `trust` otherwise."""
 
     #: Agreement of keypoints seen and projected (confidence.agreement).
     hold_agreement: float = 0.75
@@ -52,13 +51,13 @@ class HandGateConfig:
     #: The estimator's own confidence.
     hold_confidence: float = 0.2
     trust_confidence: float = 0.3
-    #: Images in a row that have to be trusted after LOST, before the hand drives anything.
+    #: Consecutive images that have to be trusted after LOST before the hand drives anything.
     confirm_images: int = 3
     #: Seconds without a trusted image after which the hand is HELD, even if no image at all arrives.
     max_silence: float = 0.2
     #: Seconds without a trusted image after which the hand is LOST.
     hold_time: float = 0.5
-    #: m/s. A wrist that is farther from where it was trusted last belongs to another hand.
+    #: m/s. A wrist that has moved faster since it was trusted belongs to another hand.
     max_wrist_speed: float = 4.0
 
     def __post_init__(self):
@@ -71,13 +70,13 @@ class HandGateConfig:
 
 @dataclass(frozen=True)
 class GateResult:
-    """What the gate says at one moment."""
+    """State of the gate at one moment."""
 
     state: int          # OK, HELD or LOST
-    age: float          # s since the arrival of the last image that was trusted; inf where there was none
+    age: float          # s since the last trusted image arrived; inf before the first
     confidence: float   # 0 to 1, of the last image; 0 when LOST
-    reason: str         # why the hand is not OK; '' where it is
-    fresh: bool         # this very call brought an image that is OK
+    reason: str         # why the hand is not OK; '' if it is
+    fresh: bool         # this call brought a trusted image of a hand that is OK
 
 
 class HandGate:
@@ -99,7 +98,7 @@ class HandGate:
         self._trusted, self._confirmed = None, 0    # the last observation that was trusted, and how many in a row
 
     def update(self, observation: HandObservation | None, now: float) -> GateResult:
-        """An image has arrived at `now`, seconds on a steady clock. None: an image without this hand."""
+        """Process an image that arrived at `now`, s on a steady clock. None: an image without this hand."""
         self.check(now)
         if observation is not None and self._stamp is not None and observation.stamp < self._stamp:
             self._lose('the stamp went back')
@@ -117,8 +116,8 @@ class HandGate:
         return self._result(fresh=True)
 
     def check(self, now: float) -> GateResult:
-        """The state at `now` without a new image; to be asked before every command."""
-        if not now >= self._now:    # nor where it is not a number
+        """The state at `now` without a new image; call it before every command."""
+        if not now >= self._now:    # true for NaN as well
             self.reset('the clock went back')
         self._now = now
         age = now - self._trusted_at
@@ -133,7 +132,7 @@ class HandGate:
                           self._reason, fresh)
 
     def _judge(self, observation, now):
-        """Why the observation is not trusted; '' where it is."""
+        """Why the observation is not trusted; '' if it is."""
         self._confidence = 0.0
         if observation is None:
             return 'the hand is not in the image'
@@ -144,7 +143,7 @@ class HandGate:
             return 'the stamp is not finite'
         repeated, self._stamp = observation.stamp == self._stamp, observation.stamp
         if repeated:
-            return 'the same image again'
+            return 'the image is the same as the last one'
         agreed, confidence = observation.agreement, float(observation.confidence)
         if math.isfinite(confidence):
             self._confidence = min(max(min(agreed, confidence), 0.0), 1.0)
@@ -152,18 +151,18 @@ class HandGate:
         for found, limit, name in (
                 (agreed, self.config.hold_agreement if steady else self.config.trust_agreement, 'agreement'),
                 (confidence, self.config.hold_confidence if steady else self.config.trust_confidence, 'confidence')):
-            if not found >= limit:      # nor where it is not a number
+            if not found >= limit:      # true for NaN as well
                 return f'{name} {found:.2f} is below {limit:g}'
         return self._other_hand(observation, now)
 
     def _other_hand(self, observation, now):
-        """Why this cannot be the hand that was trusted last; '' where it can."""
+        """Why this cannot be the hand that was trusted last; '' if it can."""
         if self._trusted is None:
             return ''
         if observation.person != self._trusted.person:
             return f'this is the hand of person {observation.person}, not {self._trusted.person}'
         distance = float(np.linalg.norm(observation.keypoints[0] - self._trusted.keypoints[0]))
-        # Images may arrive in bursts, and stamps may be anything: whichever is longer, up to a bound.
+        # Images may arrive in bursts, and stamps may be wrong: the longer of the two times, up to a limit.
         elapsed = max(now - self._trusted_at, observation.stamp - self._trusted.stamp)
         if distance > self.config.max_wrist_speed * min(elapsed, _MAX_JUMP_TIME):
             return f'the wrist jumped by {distance:.2f} m'

@@ -1,4 +1,4 @@
-"""A robot hand's fingers follow an operator's: gate, filter, prediction, retargeting, limits; one hand, one object."""
+"""A robot hand's fingers follow an operator's: gate, filter, prediction, retargeting and limits of one hand."""
 
 from __future__ import annotations
 
@@ -16,42 +16,43 @@ from .retargeting import HandRetargeter
 
 @dataclass(frozen=True)
 class HandTeleopConfig:
-    """How fingers follow."""
+    """Settings of finger teleoperation."""
 
     gate: HandGateConfig = field(default_factory=HandGateConfig)
     limiter: JointLimiterConfig = field(default_factory=JointLimiterConfig)
-    #: Whether keypoints are filtered (1 euro filter), in the frame of the hand; cut-off at rest, Hz, and what motion
-    #: adds to it, Hz per m/s.
+    #: Whether keypoints are filtered in the frame of the hand (1 euro filter); its cut-off at rest, Hz, and the
+    #: increase of the cut-off with speed, Hz per m/s.
     smoothing: bool = True
     min_cutoff: float = 1.5
     beta: float = 30.0
-    #: Seconds that keypoints are predicted ahead; 0: not at all.
+    #: Time by which keypoints are predicted ahead, s; 0: no prediction.
     prediction: float = 0.0
 
 
 @dataclass(frozen=True)
 class HandCommand:
-    """What the robot hand's joints shall be, and why."""
+    """Commanded joint positions of the robot hand, and the state they result from."""
 
     names: tuple[str, ...]
     positions: np.ndarray       # (J,) rad; always inside the limits
     state: int                  # of the operator's hand: OK, HELD or LOST
-    age: float                  # s since the last image that was trusted arrived; inf where there was none
+    age: float                  # s since the last trusted image arrived; inf before the first
     confidence: float           # 0 to 1
-    reason: str                 # why the fingers stand still; '' while they follow
+    reason: str                 # why the fingers hold; '' while they follow
     stamp: float | None         # s, of the image that the positions come from; None before the first
 
 
 class HandTeleop:
     """Fingers of one robot hand. Not thread-safe.
 
-    Whatever happens to the operator's hand, there is a command, and it is the last one: positions are held, never zero
-    and never the hand's rest, and after a gap they move no faster than joints may. Times are seconds on a steady clock.
+    If the operator's hand is not OK, the command is the last one: never zeros, never a return to rest. After a gap,
+    joints move no faster than their limits. Times are seconds on a steady clock.
     """
 
     def __init__(self, retargeter: HandRetargeter, config: HandTeleopConfig = HandTeleopConfig(),
                  start: np.ndarray | None = None):
-        """start: (J,) rad, where the robot's joints are, in the order of retargeter.limits; None: at rest."""
+        """start: (J,) rad, the present joint positions of the robot, in the order of retargeter.limits; None: at rest.
+        """
         self.config, self.retargeter = config, retargeter
         self.gate = HandGate(config.gate)
         self.limiter = JointLimiter(retargeter.limits, config.limiter, start)
@@ -61,13 +62,13 @@ class HandTeleop:
         self._commanded_at = None           # when the last command was made
 
     def reset(self, start: np.ndarray | None = None) -> None:
-        """Begin anew: with another operator, or with joints that something else has moved to `start` (J,) rad."""
+        """Start over. start: (J,) rad, the present joint positions of the robot; None: the last command."""
         self.gate.reset()
         self._forget()
         self.limiter.restart(start)
 
     def _forget(self):
-        """What was measured so far says nothing about what comes."""
+        """Discard the target and the memory of all filters."""
         self._smoothing.reset()
         self._prediction.reset()
         self.retargeter.reset()
@@ -76,7 +77,7 @@ class HandTeleop:
     def update(self, observation: HandObservation | None, now: float, engaged: bool = True) -> HandCommand:
         """The command after an image that arrived at `now`. None: an image without this hand.
 
-        engaged: whether the operator wants to be followed.
+        engaged: whether the robot shall follow; False holds it.
         """
         result = self.gate.update(observation, now)
         if result.fresh and engaged:
@@ -84,11 +85,11 @@ class HandTeleop:
         return self._command(result, now, engaged)
 
     def check(self, now: float, engaged: bool = True) -> HandCommand:
-        """The command at `now`, between two images: it goes on to where the last one leads, or stays."""
+        """The command at `now`, between two images: it continues towards the last target, or holds."""
         return self._command(self.gate.check(now), now, engaged)
 
     def _follow(self, observation):
-        """Where this image wants the joints to be."""
+        """Compute the target of this image."""
         if self._target is None:
             self.limiter.restart()
             dt = 0.0

@@ -1,4 +1,4 @@
-"""The last thing before a robot hand: limits of joints, of their speed, and a slow beginning."""
+"""The last stage before a robot hand: joint limits, speed limits, and a slow start."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .joints import JointLimits
 class JointLimiterConfig:
     """How fast joints may be commanded to move."""
 
-    #: rad/s. Below about 5, pinches that the operator makes quickly are not closed in time.
+    #: rad/s. Below about 5, quick pinches do not close in time.
     max_speed: float = 10.0
-    #: rad/s, with which a motion begins after restart(), and seconds in which max_speed is reached from there.
+    #: Speed limit right after restart(), rad/s, and the time, s, in which it rises to max_speed.
     start_speed: float = 2.0
     start_time: float = 0.5
-    #: The longest time between two commands that counts, s: after a gap a joint moves no farther than in this time.
+    #: Time steps count up to this many seconds: after a gap, a joint moves no farther than in this time.
     max_dt: float = 0.05
 
     def __post_init__(self):
@@ -32,26 +32,28 @@ class JointLimiter:
 
     def __init__(self, limits: JointLimits, config: JointLimiterConfig = JointLimiterConfig(),
                  start: np.ndarray | None = None):
-        """start: (J,) rad, where the robot's joints are; None: at rest (JointLimits.rest)."""
+        """start: (J,) rad, the present joint positions of the robot; None: JointLimits.rest."""
         self.limits, self.config = limits, config
         self.positions = limits.rest()      #: (J,) rad, the last command
         self.restart(start)
 
     def restart(self, positions: np.ndarray | None = None) -> None:
-        """The next motion begins slowly. positions: (J,) rad, where the robot's joints are, if that is not the last
-        command."""
+        """Start the next motion slowly. positions: (J,) rad, the present joint positions of the robot; None, or
+        not finite: the last command."""
         if positions is not None:
-            self.positions = self.limits.clip(np.asarray(positions, np.float64))
+            positions = np.asarray(positions, np.float64)
+            self.positions = self.limits.clip(np.where(np.isfinite(positions), positions, self.positions))
         self._moving_for = 0.0
 
     def step(self, target: np.ndarray, dt: float) -> np.ndarray:
-        """(J,) rad: the command `dt` seconds after the last one; (J,) target. Anything not finite stays where it is."""
+        """The command (J,) rad, `dt` seconds after the last one, towards target (J,). Joints whose target is not finite
+        keep their position."""
         dt = min(max(dt, 0.0), self.config.max_dt) if np.isfinite(dt) else 0.0
         self._moving_for += dt
         share = min(self._moving_for / self.config.start_time, 1.0) if self.config.start_time > 0 else 1.0
         farthest = (self.config.start_speed + share * (self.config.max_speed - self.config.start_speed)) * dt
         target = np.where(np.isfinite(target), target, self.positions)
         step = np.clip(self.limits.clip(target) - self.positions, -farthest, farthest)
-        # Clipped once more: the sum of the two may be a rounding error outside.
+        # Clipped again, because the sum may exceed a limit by a rounding error.
         self.positions = self.limits.clip(self.positions + step)
         return self.positions

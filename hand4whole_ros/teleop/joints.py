@@ -1,4 +1,4 @@
-"""The joints of a robot hand: names, limits, and their order, which is never taken for granted."""
+"""The joints of a robot hand: names, limits, and reordering by name."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ import numpy as np
 
 
 class RobotDescriptionError(ValueError):
-    """A URDF, or a description of a robot hand, cannot be used; one line says what is wrong with which file."""
+    """A URDF or a description of a robot hand is invalid; the message is one line that names the file and the fault."""
 
 
 @dataclass(frozen=True, eq=False)
 class JointLimits:
-    """Names of joints and their range, rad or m; lower and upper are (J,) in the order of the names."""
+    """Names of joints and their ranges; lower and upper are (J,), rad or m, in the order of the names."""
 
     names: tuple[str, ...]
     lower: np.ndarray
     upper: np.ndarray
 
     def clip(self, positions: np.ndarray) -> np.ndarray:
-        """(J,) positions inside the limits."""
+        """Positions (J,) clipped to the limits."""
         return np.clip(positions, self.lower, self.upper)
 
     def rest(self) -> np.ndarray:
-        """(J,) zero, or the limit nearest to it."""
+        """(J,) zero, or the limit nearest to zero."""
         return self.clip(np.zeros(len(self.names)))
 
     def excess(self, positions: np.ndarray) -> float:
-        """How far the worst of (..., J) positions is outside its limits; 0 where none is."""
+        """The largest distance of positions (..., J) beyond their limits; 0 if all are inside."""
         return float(np.maximum(np.maximum(self.lower - positions, positions - self.upper), 0).max())
 
 
 def actuated_joints(urdf: Path, leave_out: Sequence[str] = ()) -> JointLimits:
-    """Every joint of the file that is driven: neither fixed nor a mimic of another, in the file's order.
+    """The driven joints of a URDF, in the order of the file: all but fixed ones and mimics.
 
-    leave_out: joints that stay where they are. RobotDescriptionError where the file cannot be read, a joint has no
-    limits, or a joint to leave out is not there.
+    leave_out: joints that are not driven either. RobotDescriptionError if the file cannot be read, a joint has no
+    limits, or a joint of leave_out does not exist.
     """
     root = parse_urdf(urdf)
     found = {}
@@ -70,26 +70,25 @@ def _limits(urdf, name, element):
 
 
 def parse_urdf(urdf: Path) -> ElementTree.Element:
-    """The root of the file. RobotDescriptionError where it cannot be read or is no URDF."""
+    """The root element. RobotDescriptionError if the file cannot be read or is not a URDF."""
     try:
         root = ElementTree.parse(urdf).getroot()
     except OSError as error:
         raise RobotDescriptionError(f'{urdf}: {error.strerror or error}') from None
     except ElementTree.ParseError as error:
-        raise RobotDescriptionError(f'{urdf}: this is no XML: {error}') from None
+        raise RobotDescriptionError(f'{urdf}: not valid XML: {error}') from None
     if root.tag != 'robot':
-        raise RobotDescriptionError(f'{urdf}: this is no URDF: its root is <{root.tag}>, expected <robot>')
+        raise RobotDescriptionError(f'{urdf}: not a URDF: its root is <{root.tag}>, expected <robot>')
     return root
 
 
 def link_names(urdf: Path) -> tuple[str, ...]:
-    """Every link of the file. Errors as parse_urdf."""
+    """Names of all links. Errors as parse_urdf."""
     return tuple(link.get('name') for link in parse_urdf(urdf).iterfind('link'))
 
 
 def reordered(names: Sequence[str], positions: np.ndarray, wanted: Sequence[str]) -> np.ndarray:
-    """(J,) positions of `names` in the order of `wanted`, which a controller gives. ValueError names what is
-    missing."""
+    """Positions (J,) of `names`, in the order of `wanted`. ValueError names the joints that are missing."""
     index = {name: k for k, name in enumerate(names)}
     missing = [name for name in wanted if name not in index]
     if missing:

@@ -1,12 +1,12 @@
 """Hands as OpenXR has them (XR_EXT_hand_tracking), under the names of NVIDIA Isaac Teleop: 25 poses a hand.
 
 A joint's -Z points along its bone away from the wrist, +Y out of the back of the hand, and X completes a right-handed
-frame. A tip has the orientation of the last bone; the wrist's -Z points to the middle finger's knuckle. Of the 21
-keypoints, four bones are missing: the metacarpals of the fingers, and with them OpenXR's palm, which Isaac Teleop
-leaves out. They are made up from the wrist and the knuckles and flagged invalid.
+frame. A tip has the orientation of the last bone; the wrist's -Z points to the middle finger's knuckle. The
+roots of the fingers' metacarpals are not among the 21 keypoints: they are placed between wrist and knuckles and flagged
+invalid. OpenXR's palm, which Isaac Teleop leaves out, is left out here as well.
 
-Which side of a finger is its back is taken from the palm and handed on from bone to bone by the least rotation, which
-is what a hinge does: a straight finger has a back, too, and none flips when it passes through straight.
+The rotation about a bone comes from the palm, and from there on from the bone before it by the smallest rotation, which
+is that of a hinge. It is therefore defined for straight fingers as well, and continuous.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ JOINT_NAMES = ('WRIST', *(f'THUMB_{joint}' for joint in ('METACARPAL', 'PROXIMAL
 #: The 50 names of two hands, left first.
 BOTH_HANDS = tuple(f'{side}_{name}' for side in skeleton.SIDES for name in JOINT_NAMES)
 
-#: Joint -> keypoint; the metacarpals of the fingers have none.
+#: Joint -> keypoint; the fingers' metacarpals have none.
 _KEYPOINT = {'WRIST': 0,
              **{f'THUMB_{joint}': k for k, joint in enumerate(('METACARPAL', 'PROXIMAL', 'DISTAL', 'TIP'), 1)},
              **{f'{finger}_{joint}': 5 + 4 * f + j for f, finger in enumerate(('INDEX', 'MIDDLE', 'RING', 'LITTLE'))
@@ -37,7 +37,7 @@ _KEYPOINT = {'WRIST': 0,
 #: Which of the joints are measured.
 IS_MEASURED = np.array([name in _KEYPOINT for name in JOINT_NAMES])
 
-#: How far a metacarpal begins from the wrist on the way to its knuckle.
+#: Where a metacarpal begins between the wrist (0) and its knuckle (1).
 _METACARPAL_START = 0.2
 
 #: Axes that fingers and thumb bend about, towards the palm, in a right hand's frame (hand_frame); a left hand's is the
@@ -74,8 +74,7 @@ def to_openxr(keypoints: np.ndarray, side: str) -> OpenXrHand:
             positions[k] = keypoints[_KEYPOINT[name]]
     for k in np.flatnonzero(~IS_MEASURED):
         positions[k] = keypoints[0] + _METACARPAL_START * (positions[k + 1] - keypoints[0])
-    # An axis of rotation is mirrored like what it turns: its component along the mirror's normal stays, the others
-    # change.
+    # An axis of rotation is a pseudovector: mirroring in y negates its x and z.
     to_side = np.array([1.0, 1.0, 1.0]) if side == 'right' else np.array([-1.0, 1.0, -1.0])
     rotations, is_valid = np.empty((len(JOINT_NAMES), 3, 3)), IS_MEASURED.copy()
     for k, name in enumerate(JOINT_NAMES):
@@ -89,14 +88,14 @@ def to_openxr(keypoints: np.ndarray, side: str) -> OpenXrHand:
         else:
             rotation = _next_rotation(rotations[k - 1], bone)
         if rotation is None:
-            # No bone, no direction: that of the bone before it, and no claim.
+            # A bone without a direction takes that of the one before it and is not valid.
             rotation, is_valid[k] = rotations[k - 1], False
         rotations[k] = rotation
     return OpenXrHand(positions, rotations, is_valid)
 
 
 def no_hand() -> OpenXrHand:
-    """What is sent where there is no hand: nothing in it is valid."""
+    """A hand of which no joint is valid, to be sent while no hand is known."""
     count = len(JOINT_NAMES)
     return OpenXrHand(np.zeros((count, 3)), np.tile(np.eye(3), (count, 1, 1)), np.zeros(count, bool))
 
@@ -104,7 +103,7 @@ def no_hand() -> OpenXrHand:
 def _root_rotation(bone, bend):
     """The axes of a bone that bends towards the palm about `bend`; None where it has no length, or lies along
     `bend`."""
-    back = np.cross(bone, bend)     # away from where the bone bends to
+    back = np.cross(bone, bend)     # opposite to the direction of bending
     length, lever = np.linalg.norm(bone), np.linalg.norm(back)
     if lever < _MIN_LENGTH:
         return None

@@ -1,4 +1,4 @@
-"""The last thing before a robot arm: workspace, speed and acceleration of a pose that is commanded."""
+"""The last stage before a robot arm: workspace, speed and acceleration limits of the commanded pose."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from scipy.spatial.transform import Rotation
 from .poses import Pose
 
 
-#: s. Between two commands that are nearer to each other nothing moves.
+#: Shortest time step, s; within a shorter one nothing moves.
 _MIN_DT = 1e-6
 
 
 @dataclass(frozen=True)
 class PoseLimiterConfig:
-    """Where and how fast the wrist may be commanded to move."""
+    """Workspace and limits of motion."""
 
     max_speed: float = 0.4                  # m/s
     max_acceleration: float = 4.0           # m/s^2
     max_angular_speed: float = 1.5          # rad/s
     max_angular_acceleration: float = 15.0  # rad/s^2
-    #: Lowest and highest corner of the box that the wrist stays in, m; infinite where there is no wall.
+    #: Lowest and highest corner of the workspace, m; infinite coordinates are unlimited.
     workspace_low: tuple[float, float, float] = (-math.inf,) * 3
     workspace_high: tuple[float, float, float] = (math.inf,) * 3
-    #: The longest time between two commands that counts, s: after a gap nothing moves farther than in this time.
+    #: Time steps count up to this many seconds: after a gap, the pose moves no farther than in this time.
     max_dt: float = 0.035
 
     def __post_init__(self):
@@ -38,7 +38,7 @@ class PoseLimiterConfig:
             raise ValueError(f'the workspace has no inside: from {self.workspace_low} to {self.workspace_high}')
 
     def inside(self, position: np.ndarray) -> np.ndarray:
-        """(3,) the place of the workspace that is nearest."""
+        """The point of the workspace nearest to `position` (3,)."""
         return np.clip(position, self.workspace_low, self.workspace_high)
 
 
@@ -50,16 +50,16 @@ class PoseLimiter:
         self.restart(start)
 
     def restart(self, pose: Pose) -> None:
-        """At rest at `pose`, which may be outside the workspace: from there it moves in at its limited speed."""
+        """Rest at `pose`. If that is outside the workspace, motion into it is speed-limited like any other."""
         self.pose = pose
         self.stop()
 
     def stop(self) -> None:
-        """At rest where it is."""
+        """Rest at the present pose."""
         self.velocity, self.angular_velocity = np.zeros(3), np.zeros(3)     # m/s, rad/s, in the frame of the pose
 
     def step(self, target: Pose, dt: float) -> Pose:
-        """The command `dt` seconds after the last one. A target that is no pose leaves it where it is."""
+        """The command `dt` seconds after the last one. An invalid target holds the present pose."""
         config = self.config
         dt = min(max(dt, 0.0), config.max_dt) if math.isfinite(dt) else 0.0
         if not target.is_valid():
@@ -69,11 +69,11 @@ class PoseLimiter:
             return self.pose
         gap = config.inside(target.position) - self.pose.position
         self.velocity = _approach(gap, self.velocity, dt, config.max_speed, config.max_acceleration)
-        turn = (Rotation.from_matrix(target.rotation) * Rotation.from_matrix(self.pose.rotation).inv()).as_rotvec()
-        self.angular_velocity = _approach(turn, self.angular_velocity, dt, config.max_angular_speed,
+        gap = (Rotation.from_matrix(target.rotation) * Rotation.from_matrix(self.pose.rotation).inv()).as_rotvec()
+        self.angular_velocity = _approach(gap, self.angular_velocity, dt, config.max_angular_speed,
                                           config.max_angular_acceleration)
         position = self.pose.position + dt * self.velocity
-        # From outside the workspace it may only come nearer.
+        # Outside the workspace, only motion towards it is allowed.
         beyond = np.maximum(np.abs(self.pose.position - config.inside(self.pose.position)), 0)
         position = np.clip(position, np.array(config.workspace_low) - beyond, np.array(config.workspace_high) + beyond)
         self.velocity = (position - self.pose.position) / dt
@@ -83,9 +83,9 @@ class PoseLimiter:
 
 
 def _approach(gap, velocity, dt, max_speed, max_acceleration):
-    """(3,) velocity for the next dt seconds, by which a gap (3,) is closed as fast as it can be stopped at its end."""
+    """The velocity (3,) of the next dt seconds that closes a gap (3,) fastest and can still stop at its end."""
     distance = float(np.linalg.norm(gap))
-    # The fastest from which steps of dt, each slower by max_acceleration dt, come to rest within the distance.
+    # The highest speed from which steps of dt, decelerating at max_acceleration, come to rest within the distance.
     step = max_acceleration * dt * dt
     stoppable = (math.sqrt(0.25 + 2 * distance / step) - 0.5) * max_acceleration * dt
     wanted = gap * (min(stoppable, max_speed, distance / dt) / distance) if distance > 0 else np.zeros(3)

@@ -1,4 +1,4 @@
-"""Rigid transforms and poses, as a robot's frames are given."""
+"""Poses of frames, and rigid transforms between them."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-#: Columns of a rotation may be off from orthonormal by this much.
+#: Tolerance of the orthonormality of a rotation.
 _ORTHONORMAL = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """Where a frame is in another: position (3,) m and rotation (3, 3), whose columns are its axes."""
+    """A frame in another one: position (3,) m and rotation (3, 3), whose columns are the frame's axes."""
 
     position: np.ndarray
     rotation: np.ndarray
 
     @classmethod
     def identity(cls) -> Pose:
-        """The frame itself."""
+        """The pose of a frame in itself."""
         return cls(np.zeros(3), np.eye(3))
 
     @classmethod
     def from_xyz_rpy(cls, xyz: Sequence[float], rpy: Sequence[float]) -> Pose:
         """xyz in m; rpy roll, pitch and yaw in radians about the fixed axes x, y and z, one after the other, as in URDF
-        and static_transform_publisher. ValueError where a number is not finite."""
+        and static_transform_publisher. ValueError if a number is not finite."""
         xyz, rpy = np.asarray(xyz, np.float64), np.asarray(rpy, np.float64)
         if xyz.shape != (3,) or rpy.shape != (3,) or not (np.isfinite(xyz).all() and np.isfinite(rpy).all()):
             raise ValueError(f'expected three finite numbers each for xyz and rpy, found {xyz.tolist()} and '
@@ -36,10 +36,10 @@ class Pose:
 
     @classmethod
     def from_quaternion(cls, position: Sequence[float], xyzw: Sequence[float]) -> Pose:
-        """A geometry_msgs/Pose. ValueError where a number is not finite or the quaternion is far from length 1."""
+        """A geometry_msgs/Pose. ValueError if a number is not finite or the quaternion is not of unit length."""
         xyzw = np.asarray(xyzw, np.float64)
         position = np.asarray(position, np.float64)
-        if not (np.isfinite(position).all() and abs(np.linalg.norm(xyzw) - 1) < 0.01):     # nor where that is NaN
+        if not (np.isfinite(position).all() and abs(np.linalg.norm(xyzw) - 1) < 0.01):     # false for NaN as well
             raise ValueError(f'expected a position and a unit quaternion, found {position.tolist()} and '
                              f'{xyzw.tolist()}')
         return cls(position, Rotation.from_quat(xyzw).as_matrix())
@@ -54,7 +54,7 @@ class Pose:
         return Rotation.from_matrix(self.rotation).as_quat()
 
     def is_valid(self) -> bool:
-        """Finite, and a rotation that is one."""
+        """Finite, with a proper rotation."""
         return bool(np.isfinite(self.position).all() and np.isfinite(self.rotation).all()
                     and np.abs(self.rotation.T @ self.rotation - np.eye(3)).max() < _ORTHONORMAL
                     and np.linalg.det(self.rotation) > 0)

@@ -1,9 +1,8 @@
-"""Where a hand will be after a known delay, if it goes on as it does: constant velocity, on points and on rotations.
+"""Prediction over a known delay at constant velocity, of points and of rotations.
 
-A camera, a network and a middleware take time, and what they give is where the hand was. Prediction pays for timeliness
-with noise, which it amplifies, and overshoots for as long as the delay when a motion turns round. Velocities are
-therefore low-passed, and count the less the slower they are: of a hand at rest they are noise.
-docs/guides/teleoperation.md has what was measured.
+Camera, network and middleware take time; a prediction compensates for it. It amplifies noise, and overshoots for the
+length of the delay when a motion reverses. Velocities are therefore low-passed, and slow ones are reduced, since those
+of a hand at rest are noise. docs/guides/teleoperation.md has measured errors.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from ..geometry.one_euro import smoothing_factor
 #: Cut-off of the low-pass on velocities, Hz.
 VELOCITY_CUTOFF = 3.0
 
-#: Velocities of which half counts, m/s and rad/s: what noise makes of a hand that rests.
-STEADY_SPEED, STEADY_TURN_RATE = 0.1, 0.5
+#: Velocities that are halved, m/s and rad/s, slower ones more, faster ones less: about the noise of a hand at rest.
+STEADY_SPEED, STEADY_ANGULAR_SPEED = 0.1, 0.5
 
-#: The farthest a point is moved, m, and a rotation turned, rad, whatever velocity was measured.
-MAX_SHIFT, MAX_TURN = 0.15, 0.6
+#: Limits of the predicted displacement, m, and rotation, rad.
+MAX_SHIFT, MAX_ROTATION = 0.15, 0.6
 
-#: Two images farther apart than this, s, say nothing about velocity now.
+#: Longest time between two images, s, from which a velocity is computed.
 _MAX_DT = 0.2
 
 
 class _Extrapolation:
-    """Vectors (N, 3) to add for `delay` seconds, from the steps between what was measured."""
+    """Displacements (N, 3) over `delay` seconds, from the steps between measurements."""
 
     def __init__(self, delay, steady, longest):
         if not 0 <= delay <= 1:
@@ -55,7 +54,7 @@ class PointPrediction:
         self._last = None
 
     def reset(self) -> None:
-        """Forget the velocity."""
+        """Discard the velocity."""
         self._last = None
         self._ahead.reset()
 
@@ -72,11 +71,11 @@ class RotationPrediction:
     """One rotation (3, 3), `delay` seconds ahead."""
 
     def __init__(self, delay: float):
-        self._ahead = _Extrapolation(delay, STEADY_TURN_RATE, MAX_TURN)
+        self._ahead = _Extrapolation(delay, STEADY_ANGULAR_SPEED, MAX_ROTATION)
         self._last = None
 
     def reset(self) -> None:
-        """Forget the velocity."""
+        """Discard the velocity."""
         self._last = None
         self._ahead.reset()
 
@@ -86,6 +85,6 @@ class RotationPrediction:
         if last is None or not 0 < dt <= _MAX_DT:
             self._ahead.reset()
             return self._last.as_matrix()
-        # In the frame of the camera, in which a steady turn has a steady velocity.
+        # In the frame of the camera, in which a steady rotation has a constant velocity.
         step = (self._last * last.inv()).as_rotvec()[None]
         return (Rotation.from_rotvec(self._ahead(step, dt)[0]) * self._last).as_matrix()

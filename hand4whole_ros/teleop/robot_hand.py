@@ -1,14 +1,14 @@
-"""What is to be known of a robot hand before anybody's fingers can drive it: read from hands/*.yaml, or a file like it.
+"""Description of a robot hand for retargeting, read from hands/*.yaml or from a file of the same form.
 
     urdf: dexi_rs:allegro_hand/allegro_hand_{side}.urdf   # or a path; a relative one is relative to the YAML file
-    wrist_link: wrist             # where the human wrist is
+    wrist_link: wrist             # the link at the human wrist
     tip_links:                    # thumb first; as many fingers as the hand has
       thumb: link_15.0_tip
       index: link_3.0_tip
-    scale: 1.6                    # size of the robot hand in human hands
-    fixed_joints: []              # joints that are not driven, such as those of a wrist
-    project_distance: 0.03        # m; human fingertips nearer than this are made to touch
-    escape_distance: 0.05         # m; and are let go of beyond this
+    scale: 1.6                    # size of the robot hand relative to a human one
+    fixed_joints: []              # joints that stay at zero, such as those of a wrist
+    project_distance: 0.03        # m; robot fingertips touch if the human ones are nearer than this
+    escape_distance: 0.05         # m; and stop touching if they are farther than this
 
 The root link of the URDF has the axes of hand_frame: x out of the palm, z to the fingers.
 `{side}` stands for left or right wherever it is written, and `{left: A, right: B}` for what differs between the sides.
@@ -38,12 +38,12 @@ _DEFAULTS = {'scale': 1.0, 'fixed_joints': [], 'project_distance': 0.03, 'escape
 
 
 class HandFilesMissing(RuntimeError):
-    """The library that brings this hand's URDF is not installed; one line says what to run."""
+    """The library that contains this hand's URDF is not installed; the message is one line that says what to run."""
 
 
 @dataclass(frozen=True)
 class RobotHand:
-    """One robot hand of one side."""
+    """A robot hand of one side."""
 
     name: str
     side: str
@@ -54,23 +54,23 @@ class RobotHand:
     fixed_joints: tuple[str, ...]
     project_distance: float         # m
     escape_distance: float          # m
-    limits: JointLimits             # of the joints that are driven
+    limits: JointLimits             # of the driven joints
 
     @property
     def joint_names(self) -> tuple[str, ...]:
-        """The joints that are driven."""
+        """Names of the driven joints."""
         return self.limits.names
 
 
 def names() -> tuple[str, ...]:
-    """The hands that come with this package."""
+    """Names of the hands that come with this package."""
     return tuple(sorted(path.stem for path in FOLDER.glob('*.yaml')))
 
 
 def load_robot_hand(hand: str, side: str) -> RobotHand:
     """hand: one of names(), or the path of a YAML file; side: 'left' or 'right'.
 
-    RobotDescriptionError where the file or its URDF is wrong, HandFilesMissing where the URDF's library is missing.
+    RobotDescriptionError if the file or its URDF is invalid, HandFilesMissing if the library of the URDF is missing.
     """
     if side not in skeleton.SIDES:
         raise RobotDescriptionError(f'side is {side!r}, expected one of {", ".join(skeleton.SIDES)}')
@@ -92,13 +92,13 @@ def load_robot_hand(hand: str, side: str) -> RobotHand:
 
 
 def _read(path, side):
-    """The fields of a file for one side, all of them, each of its type."""
+    """All fields of a file for one side, defaults filled in and types checked."""
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
     except OSError as error:
         raise RobotDescriptionError(f'{path}: {error.strerror or error}') from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RobotDescriptionError(f'{path}: this is no YAML: {" ".join(str(error).split())}') from None
+        raise RobotDescriptionError(f'{path}: not valid YAML: {" ".join(str(error).split())}') from None
     if not isinstance(content, dict):
         raise RobotDescriptionError(f'{path}: expected the fields {", ".join(_REQUIRED)}, found no mapping')
     for key in _REQUIRED:

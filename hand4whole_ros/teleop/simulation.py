@@ -1,4 +1,5 @@
-"""A robot hand in MuJoCo: takes joint commands, gives joints, fingertips and a picture. Needs no OpenGL."""
+"""A simulated robot hand (MuJoCo): takes joint commands; gives joint positions, fingertips and images without
+OpenGL."""
 
 from __future__ import annotations
 
@@ -15,32 +16,31 @@ from .poses import Pose
 from .retargeting import pinch_distance
 from .robot_hand import RobotHand
 
-#: Where a picture is taken from, in the frame of the wrist, for a right hand: towards the palm, a little from the side
-#: of the thumb and from above. Distance in lengths of the hand, focal length in sides of the picture.
+#: Camera of rendered images, in the frame of the wrist of a right hand: in front of the palm, a little from the side of
+#: the thumb and from above. Distance in lengths of the hand, focal length in sides of the image.
 _EYE_DIRECTION, _EYE_DISTANCE, _FOCAL = (1.0, 0.45, 0.25), 2.4, 1.7
 
 _BACKGROUND = (246, 246, 244)
 
-#: Of hands that come as URDF: the radius at a fingertip that does not give way, and of the sticks that stand for links
-#: without a mesh, m.
+#: For hands from a URDF: radius of the contact sphere at a fingertip, and of the sticks that replace missing meshes, m.
 _CORE_RADIUS, _STICK_RADIUS = 0.001, 0.007
 
-#: Mesh files that MuJoCo reads.
+#: Suffixes of the mesh files that MuJoCo reads.
 _MESH_SUFFIXES = ('.obj', '.stl', '.msh')
 
 
 class SimulationUnavailable(RuntimeError):
-    """MuJoCo is missing or cannot read a hand; one line says what to do."""
+    """MuJoCo is missing or cannot read a hand; the message is one line that says what to do."""
 
 
 class SimulatedHand:
-    """One robot hand whose wrist is carried by nothing and stays where it is put. Not thread-safe.
+    """A robot hand with a fixed wrist. Not thread-safe.
 
-    Joints are driven by position servos and obey their limits and masses; contacts are between fingertips alone.
+    Position servos drive the joints within their limits; contacts are between fingertips only.
     """
 
     def __init__(self, hand: RobotHand):
-        """SimulationUnavailable where MuJoCo is missing or cannot read the hand's files."""
+        """SimulationUnavailable if MuJoCo is missing or cannot read the hand's files."""
         self._mujoco = mujoco = _import_mujoco()
         self.hand = hand
         own = hand.urdf == urdf_path(hand.side)
@@ -54,7 +54,7 @@ class SimulatedHand:
         self._servos = np.array([self._id('ACTUATOR', name) for name in hand.joint_names])
         self._tips = np.array([self._id('SITE', link) for link in hand.tip_links.values()])
         self._wrist = self._id('BODY', hand.wrist_link)
-        # Whose axes are those of hand_frame: the root of the file, which MuJoCo makes one with the world in a URDF.
+        # Its axes are those of hand_frame. MuJoCo merges the root link of a URDF with the world.
         self._root = self._wrist if own else 0
         self._rasterizer = self._meshes = None
         self.reset()
@@ -65,7 +65,7 @@ class SimulatedHand:
 
     @property
     def joint_names(self) -> tuple[str, ...]:
-        """The joints that are driven, in the order of joint_positions."""
+        """Names of the driven joints, in the order of joint_positions."""
         return self.hand.joint_names
 
     @property
@@ -85,29 +85,30 @@ class SimulatedHand:
 
     @property
     def tip_positions(self) -> np.ndarray:
-        """(F, 3) m from the wrist link, in the axes of the hand's root link, in the order of hand.tip_links."""
+        """(F, 3) m relative to the wrist link, in the axes of the root link and in the order of hand.tip_links."""
         return self._from_wrist(self.data.site_xpos[self._tips])
 
     def _from_wrist(self, points):
         return (points - self.data.xpos[self._wrist]) @ self.data.xmat[self._root].reshape(3, 3)
 
     def pinch_distance(self, finger: str = 'index') -> float:
-        """From the thumb's tip to that of `finger`, m."""
+        """Distance between the tips of thumb and `finger`, m."""
         return pinch_distance(self.tip_positions, tuple(self.hand.tip_links), finger)
 
     def reset(self, positions: np.ndarray | None = None) -> None:
-        """At rest with the joints at `positions` (J,) rad, or at JointLimits.rest."""
+        """Rest with the joints at `positions` (J,) rad, or at JointLimits.rest."""
         self._mujoco.mj_resetData(self.model, self.data)
         start = self.hand.limits.rest() if positions is None else self.hand.limits.clip(positions)
         self.data.qpos[self._joints], self.data.ctrl[self._servos] = start, start
         self._mujoco.mj_forward(self.model, self.data)
 
     def command(self, names: Sequence[str], positions: Sequence[float]) -> None:
-        """Where these joints shall go, rad, by name; the others keep their command. Positions outside the limits are
-        clipped. ValueError, and nothing is taken, where a name is unknown or a number not finite."""
+        """Command these joints to `positions`, rad; the others keep their command. Positions are clipped to the limits.
+
+        ValueError, and no change, if a name is unknown or a position not finite."""
         positions = np.asarray(positions, np.float64)
         if positions.shape != (len(names),):
-            raise ValueError(f'{len(names)} joints are named and {positions.size} positions are given')
+            raise ValueError(f'expected {len(names)} positions, one for each name; found {positions.size}')
         unknown = [name for name in names if name not in self.joint_names]
         if unknown:
             raise ValueError(f'hand {self.hand.name} has no joint {", ".join(unknown)}')
@@ -118,25 +119,25 @@ class SimulatedHand:
         self.data.ctrl[self._servos[index]] = np.clip(positions, limits.lower[index], limits.upper[index])
 
     def step(self, seconds: float) -> None:
-        """Let time pass, to the nearest step of the simulation."""
+        """Simulate `seconds`, rounded to steps of the simulation."""
         until = self.data.time + seconds
         while self.data.time < until - self.model.opt.timestep / 2:
             self._mujoco.mj_step(self.model, self.data)
 
     def set_wrist(self, pose: Pose) -> None:
-        """Put the wrist here in the world; the fingers come along. The hand of this package alone: others are fixed.
+        """Move the wrist, with the fingers, to `pose` in the world. Only the capsule hand can be moved.
 
-        ValueError for those, or where the pose is none.
+        ValueError for other hands, or if the pose is invalid.
         """
         mocap = self.model.body_mocapid[self._wrist]
         if mocap < 0 or not pose.is_valid():
-            raise ValueError('this hand is fixed to the world' if mocap < 0 else 'this is no pose')
+            raise ValueError(f'hand {self.hand.name} is fixed to the world' if mocap < 0 else 'the pose is invalid')
         self.data.mocap_pos[mocap] = pose.position
         self.data.mocap_quat[mocap] = np.roll(pose.quaternion, 1)
         self._mujoco.mj_forward(self.model, self.data)
 
     def render(self, width: int = 480, height: int = 480, supersample: int = 2) -> np.ndarray:
-        """A picture of the palm's side, (height, width, 3) uint8 RGB. The first one on a machine takes some seconds."""
+        """An image of the palm's side, (height, width, 3) uint8 RGB. The first one on a machine takes some seconds."""
         from ..geometry.camera import Intrinsics
         if self._rasterizer is None:
             from ..view.raster import Rasterizer
@@ -145,7 +146,7 @@ class SimulatedHand:
             self._rasterizer = Rasterizer(self._meshes.faces, cull=False)
         points = self._from_wrist(self._meshes.vertices(self.data))
         camera = self._camera()
-        # The hand fills the shorter side.
+        # The hand fills the shorter side of the image.
         intrinsics = Intrinsics.from_focal(width, height, min(width, height) * _FOCAL)
         drawn = self._rasterizer.render((points - camera.position) @ camera.rotation, intrinsics, self._meshes.colors,
                                         supersample=supersample)
@@ -153,7 +154,7 @@ class SimulatedHand:
         return np.rint(drawn.rgb * alpha + np.array(_BACKGROUND) * (1 - alpha)).astype(np.uint8)
 
     def _camera(self):
-        """The optical frame of the picture in the frame of the wrist."""
+        """The optical frame of the image, in the frame of the wrist."""
         size = self._size
         middle = np.array([0.1 * size, 0.0, 0.45 * size])
         to_eye = np.array(_EYE_DIRECTION) * (1.0, 1.0 if self.hand.side == 'right' else -1.0, 1.0)
@@ -165,7 +166,7 @@ class SimulatedHand:
 
 
 def _from_urdf(mujoco, hand):
-    """A model of the file: sticks where its meshes are not there, servos on its joints, contacts of its fingertips."""
+    """The model of a URDF: sticks for missing meshes, servos on driven joints, contacts between fingertips."""
     root = parse_urdf(hand.urdf)
     _drop_missing_meshes(root, hand.urdf.parent)
     options = ElementTree.SubElement(root, 'mujoco')
@@ -188,7 +189,7 @@ def _from_urdf(mujoco, hand):
         body.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[_CORE_RADIUS, 0, 0], mass=0, group=3, contype=1,
                       conaffinity=1)
     for name in hand.fixed_joints:
-        spec.delete(spec.joint(name))       # it stays at zero, as retargeting takes it to
+        spec.delete(spec.joint(name))       # it stays at zero, as retargeting assumes
     for joint in spec.joints:
         joint.armature = mjcf.ARMATURE
     for name in hand.joint_names:
@@ -198,7 +199,7 @@ def _from_urdf(mujoco, hand):
 
 
 def _drop_missing_meshes(root: ElementTree.Element, folder: Path):
-    """Take out what is drawn or collides by a mesh that is not there, or that MuJoCo cannot read."""
+    """Remove meshes that do not exist or that MuJoCo cannot read, and all that only collide."""
     for link in root.iterfind('link'):
         for element in [*link.iterfind('visual'), *link.iterfind('collision')]:
             mesh = element.find('geometry/mesh')

@@ -1,8 +1,8 @@
-"""A robot's wrist follows an operator's: gate, button, clutch, scale, workspace and speed limits; one hand, one object.
+"""A robot's wrist follows an operator's: gate, deadman switch, clutch, scale, workspace and speed limits.
 
-The clutch makes motion relative. When the operator engages, the operator's wrist and the robot's are latched where they
-are; from then on the robot's wrist moves and turns as the operator's has since, times a scale. Whatever the operator
-does while disengaged moves nothing, and engaging again does not jump.
+The clutch makes motion relative. When the operator engages, the poses of both wrists are latched; from then on the
+robot's wrist translates and rotates as the operator's has since, times a scale. Motion while disengaged has no effect,
+and engaging again causes no jump.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .. import skeleton
 from .engagement import Engagement, EngagementConfig
 from .hand_frame import hand_rotation
 from .hand_gate import OK, HandGate, HandGateConfig, HandObservation
@@ -22,16 +23,16 @@ from .prediction import PointPrediction, RotationPrediction
 
 @dataclass(frozen=True)
 class WristTeleopConfig:
-    """How a wrist follows."""
+    """Settings of wrist teleoperation."""
 
     gate: HandGateConfig = field(default_factory=HandGateConfig)
     engagement: EngagementConfig = field(default_factory=EngagementConfig)
     limiter: PoseLimiterConfig = field(default_factory=PoseLimiterConfig)
-    #: Metres that the robot moves for one of the operator's.
+    #: Metres of the robot's motion for one metre of the operator's.
     scale: float = 1.0
-    #: Whether the robot's wrist turns with the operator's.
+    #: Whether the robot's wrist rotates with the operator's.
     orientation: bool = True
-    #: Seconds that the operator's wrist is predicted ahead; 0: not at all.
+    #: Time by which the operator's wrist is predicted ahead, s; 0: no prediction.
     prediction: float = 0.0
 
     def __post_init__(self):
@@ -41,45 +42,48 @@ class WristTeleopConfig:
 
 @dataclass(frozen=True, eq=False)
 class WristCommand:
-    """Where the robot's wrist shall be, and why."""
+    """The commanded pose of the robot's wrist, and the state it results from."""
 
     pose: Pose                  # in the robot's base frame
-    velocity: np.ndarray        # (3,) m/s, in the base frame; zero while it stands
+    velocity: np.ndarray        # (3,) m/s, in the base frame; zero while it holds
     angular_velocity: np.ndarray    # (3,) rad/s, in the base frame
-    engaged: bool               # the operator has the robot
+    engaged: bool               # the robot follows the operator
     state: int                  # of the operator's hand: OK, HELD or LOST
-    age: float                  # s since the last image that was trusted arrived; inf where there was none
+    age: float                  # s since the last trusted image arrived; inf before the first
     confidence: float           # 0 to 1
-    reason: str                 # why the wrist stands still; '' while it follows
+    reason: str                 # why the wrist holds; '' while it follows
     stamp: float | None         # s, of the image that the target comes from; None before the first
 
 
 class WristTeleop:
     """The wrist of one robot arm. Not thread-safe. Times are seconds on a steady clock.
 
-    The button is engagement.press, to be called again and again while it is pressed, and engagement.release.
+    The deadman switch is engagement.press, called repeatedly while pressed, and engagement.release.
     """
 
     def __init__(self, base_from_camera: Pose, start: Pose, side: str, config: WristTeleopConfig = WristTeleopConfig()):
         """base_from_camera: the camera's optical frame in the robot's base frame. start: the robot's wrist in the base
-        frame. side: of the operator's hand, 'left' or 'right'. ValueError where a pose is none."""
+        frame. side: of the operator's hand, 'left' or 'right'. ValueError if a pose or the side is invalid."""
+        if side not in skeleton.SIDES:
+            raise ValueError(f'side is {side!r}, expected one of {", ".join(skeleton.SIDES)}')
         for name, pose in (('base_from_camera', base_from_camera), ('start', start)):
             if not pose.is_valid():
-                raise ValueError(f'{name} is no pose: {pose.position.tolist()}, {pose.rotation.tolist()}')
+                raise ValueError(f'{name} is not a valid pose: {pose.position.tolist()}, {pose.rotation.tolist()}')
         self.config, self.side = config, side
         self.gate, self.engagement = HandGate(config.gate), Engagement(config.engagement)
         self.limiter = PoseLimiter(config.limiter, start)
         self._base_from_camera = base_from_camera
-        self._place, self._turn = PointPrediction(config.prediction), RotationPrediction(config.prediction)
-        self._last = None                       # the last observation that was trusted
-        self._wrist = None                      # its wrist in the base frame
-        self._latch = None                      # the operator's and the robot's wrist when engaged
+        self._predict_position = PointPrediction(config.prediction)
+        self._predict_rotation = RotationPrediction(config.prediction)
+        self._last = None       # the last trusted observation
+        self._wrist = None      # the operator's wrist in it, in the base frame
+        self._latch = None      # poses of the operator's and the robot's wrist at engagement; None: not engaged
         self._commanded_at = None
 
     def set_robot_pose(self, pose: Pose) -> bool:
-        """Where the robot's wrist really is, in the base frame: taken while disengaged, so that engaging begins there.
+        """Set the measured pose of the robot's wrist in the base frame, from which the next engagement starts.
 
-        Returns whether it was taken.
+        Ignored while engaged or if the pose is invalid. Returns whether it was accepted.
         """
         if self._latch is not None or not pose.is_valid():
             return False
@@ -95,24 +99,25 @@ class WristTeleop:
         return self._command(result, now)
 
     def check(self, now: float) -> WristCommand:
-        """The command at `now`, between two images: it goes on to where the last one leads, or stays."""
+        """The command at `now`, between two images: it continues towards the last target, or holds."""
         return self._command(self.gate.check(now), now)
 
     def _with_rotation(self, observation):
-        """None where the wrist's own rotation is no rotation."""
+        """The observation; None if its wrist rotation is given and invalid."""
         if observation is None or observation.wrist_rotation is None:
             return observation
         return observation if Pose(np.zeros(3), observation.wrist_rotation).is_valid() else None
 
     def _observe(self, observation):
-        """The operator's wrist in the base frame."""
+        """Keep the operator's wrist, in the base frame."""
         dt = observation.stamp - self._last.stamp if self._last is not None else 0.0
         rotation = observation.wrist_rotation
         if rotation is None:
             rotation = hand_rotation(observation.keypoints, self.side)
         position = np.asarray(observation.keypoints[0], np.float64)
         if self.config.prediction > 0:
-            position, rotation = self._place(position[None], dt)[0], self._turn(rotation, dt)
+            position = self._predict_position(position[None], dt)[0]
+            rotation = self._predict_rotation(rotation, dt)
         self._last, self._wrist = observation, self._base_from_camera @ Pose(position, np.asarray(rotation, np.float64))
 
     def _command(self, result, now):
@@ -133,7 +138,7 @@ class WristTeleop:
                             engagement.reason or result.reason, last)
 
     def _target(self):
-        """The robot's wrist, moved and turned as the operator's since both were latched."""
+        """The latched pose of the robot's wrist, moved as the operator's wrist since."""
         operator, robot = self._latch
         position = robot.position + self.config.scale * (self._wrist.position - operator.position)
         rotation = robot.rotation

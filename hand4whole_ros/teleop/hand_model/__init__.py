@@ -1,5 +1,4 @@
-"""A robot hand of this package's own, as URDF and as MJCF, so that nobody else's licence is needed to try
-teleoperation.
+"""The capsule hand as URDF and MJCF: a robot hand of this package, without any third-party licence.
 
 The files are made from one table, capsule_hand.py, and are shipped because robot_state_publisher, MoveIt and MuJoCo
 read files.
@@ -28,7 +27,7 @@ def mjcf_path(side: str) -> Path:
 
 
 def file_texts() -> dict[Path, str]:
-    """Every shipped file and what it holds."""
+    """Path -> content of every shipped file."""
     texts = {}
     for side in skeleton.SIDES:
         hand = capsule_hand(side)
@@ -37,7 +36,7 @@ def file_texts() -> dict[Path, str]:
 
 
 def write_files() -> list[Path]:
-    """Write the shipped files again; after a change of the table."""
+    """Write the shipped files, after a change of the table."""
     texts = file_texts()
     for path, text in texts.items():
         path.write_text(text)

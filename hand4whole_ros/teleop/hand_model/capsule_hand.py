@@ -1,11 +1,11 @@
-"""A robot hand made of capsules, of this package's own: the one table of its joints, bones and limits.
+"""The capsule hand, a robot hand of this package: the table of its joints, bones and limits.
 
-Twenty revolute joints in the proportions of an adult's hand, larger by SIZE. In the zero pose all fingers are
-stretched along z and every link has the axes of the hand's frame (see hand_frame): x out of the palm, z from the wrist
-to the fingers. The left hand is the mirror image of the right one: equal joint angles, mirrored pose.
+Twenty revolute joints in the proportions of an adult's hand, scaled by SIZE. In the zero pose all fingers are straight
+along z, and every link has the axes of the hand's frame (see hand_frame): x out of the palm, z from the wrist to the
+fingers. The left hand is the mirror image of the right one: equal joint angles, mirrored pose.
 
-Joints are called `<side>_<finger>_<joint>`, and each moves the link of the same name. Fingers have abduction (positive
-to the thumb's side), mcp, pip and dip (positive closes). The thumb has rotation (positive takes it in front of the
+Joints are called `<side>_<finger>_<joint>`; each moves the link of the same name. Fingers have abduction (positive
+to the thumb's side), mcp, pip and dip (positive closes). The thumb has rotation (positive moves it in front of the
 palm), abduction (positive away from the fingers), mcp and ip (positive bends it back to the palm).
 `<side>_<finger>_tip` is a frame on the pad of the finger, where it touches.
 """
@@ -29,7 +29,7 @@ EFFORT, VELOCITY = 1.0, 12.0
 #: kg/m^3, of every capsule.
 DENSITY = 1000.0
 
-#: Times an adult's hand, as most robot hands are.
+#: Size relative to an adult's hand; most robot hands are larger.
 SIZE = 1.25
 
 #: Radius of all fingers at their ends, m.
@@ -39,14 +39,14 @@ _PALMAR, _AWAY_FROM_THUMB = np.array([1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]
 
 #: Axes of a right hand's joints. Flexion takes z to x; abduction takes z to y, the thumb's side.
 _FLEXION, _ABDUCTION = (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0)
-#: The thumb turns about the hand's long axis, from the thumb's side to the front of the palm, and bends in its own
+#: The thumb rotates about the hand's long axis, from the thumb's side to the front of the palm, and bends in its own
 #: plane.
 _ROTATION, _THUMB_FLEXION = (0.0, 0.0, -1.0), (1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Capsule:
-    """A rounded stick between two points of a link's frame, m."""
+    """A cylinder with round ends between two points of a link's frame, m."""
 
     start: tuple[float, float, float]
     end: tuple[float, float, float]
@@ -63,13 +63,13 @@ class Bone:
     axis: tuple[float, float, float]
     lower: float
     upper: float
-    length: float                           # of the bone along z; 0 where the next joint is at the same place
+    length: float                           # of the bone along z; 0 if the next joint is at the same point
     radius: float
 
 
 @dataclass(frozen=True)
 class Tip:
-    """The frame on the pad at the end of a finger."""
+    """The frame on the pad of a fingertip."""
 
     name: str
     parent: str
@@ -78,7 +78,7 @@ class Tip:
 
 @dataclass(frozen=True)
 class CapsuleHand:
-    """All of one hand."""
+    """A hand of one side."""
 
     side: str
     base: str
@@ -87,7 +87,7 @@ class CapsuleHand:
     tips: tuple[Tip, ...]           # thumb to pinky
 
 
-#: Where the knuckles are, lengths of the three bones and radius at the knuckle, m, of an adult.
+#: Positions of the knuckles, lengths of the three bones and radius at the knuckle, m, of an adult.
 _FINGER_TABLE = {
     'index': ((0.000, 0.026, 0.095), (0.040, 0.025, 0.022), 0.0090),
     'middle': ((0.000, 0.003, 0.098), (0.044, 0.028, 0.023), 0.0090),
@@ -113,7 +113,7 @@ def capsule_hand(side: str) -> CapsuleHand:
         radii = np.linspace(radius, TIP_RADIUS, 3)
         parent, origin = base, knuckle
         for k, (joint, (lower, upper)) in enumerate(limits.items()):
-            # The first joint turns the root, at the same place as the second.
+            # The first two joints of a finger are at the same point.
             length, thickness = (0.0, radius) if k == 0 else (float(lengths[k - 1]), float(radii[k - 1]))
             name = f'{side}_{finger}_{joint}'
             bones.append(Bone(name, parent, _mirrored_point(origin, side), _mirrored_axis(_axis(finger, joint), side),
@@ -147,6 +147,6 @@ def _mirrored_point(point, side):
 
 
 def _mirrored_axis(axis, side):
-    """An axis is no direction: what mirrors the motion about it negates the other two components."""
+    """An axis of rotation is a pseudovector: mirroring in y negates its x and z."""
     x, y, z = axis
     return (x, y, z) if side == 'right' else (-x + 0.0, y, -z + 0.0)

@@ -1,4 +1,4 @@
-"""The capsule hand as MJCF, for MuJoCo: position servos on every joint, contacts between fingertips alone."""
+"""The capsule hand as MJCF (MuJoCo): position servos on every joint, contacts between fingertips only."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import xml.etree.ElementTree as ElementTree
 from .capsule_hand import DENSITY, EFFORT, Capsule, CapsuleHand
 from .urdf import NOTE, number, numbers
 
-#: Seconds of one step.
+#: Time step, s.
 TIMESTEP = 0.002
 
 #: Of the servos, N m/rad. With the inertia of the drive, kg m^2, a joint follows its command as a critically damped
 #: low-pass of 28 Hz.
 STIFFNESS, ARMATURE = 6.0, 2e-4
 
-#: Radius of the part of a fingertip that does not give way, m: pads are soft for the rest of it.
+#: Radius of the hard core of a fingertip, m; the pad around it is soft and has no contacts.
 CORE_RADIUS = 0.005
 
 _PALM, _FINGER, _PAD = (0.55, 0.58, 0.62, 1.0), (0.82, 0.84, 0.86, 1.0), (0.90, 0.55, 0.25, 1.0)
@@ -25,7 +25,7 @@ def to_mjcf(hand: CapsuleHand) -> str:
     root = ElementTree.Element('mujoco', model=f'capsule_hand_{hand.side}')
     root.append(ElementTree.Comment(NOTE))
     ElementTree.SubElement(root, 'compiler', angle='radian', autolimits='true')
-    # No gravity: what carries the hand is not modelled, and real drives hold against it.
+    # No gravity: the arm is not modelled, and real drives hold against it.
     ElementTree.SubElement(root, 'option', timestep=number(TIMESTEP), gravity='0 0 0', integrator='implicitfast')
     default = ElementTree.SubElement(root, 'default')
     ElementTree.SubElement(default, 'joint', armature=number(ARMATURE), damping='0.01')

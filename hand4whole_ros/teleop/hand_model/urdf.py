@@ -1,4 +1,4 @@
-"""The capsule hand as URDF, which knows no capsules: each is a cylinder with a ball at either end."""
+"""The capsule hand as URDF, which has no capsules: each is a cylinder with a sphere at either end."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _add_link(robot, name, capsules, material):
 
 
 def _pieces(capsule):
-    """Place, roll-pitch-yaw, element and sizes of what a capsule is made of."""
+    """Origin, roll-pitch-yaw, element and sizes of the parts of a capsule."""
     start, end = np.array(capsule.start), np.array(capsule.end)
     length, radius = float(np.linalg.norm(end - start)), number(capsule.radius)
     yield end, (0.0, 0.0, 0.0), 'sphere', {'radius': radius}
@@ -89,10 +89,10 @@ def mass_properties(capsules: tuple[Capsule, ...]) -> tuple[float, np.ndarray, n
         across = (cylinder * (r ** 2 / 4 + length ** 2 / 12)
                   + balls * (2 / 5 * r ** 2 + length ** 2 / 4 + 3 / 8 * length * r))
         axis = (end - start) / length if length > 0 else np.array([0.0, 0.0, 1.0])
-        turn = Rotation.align_vectors([axis], [[0.0, 0.0, 1.0]])[0].as_matrix()
+        rotation = Rotation.align_vectors([axis], [[0.0, 0.0, 1.0]])[0].as_matrix()
         masses.append(cylinder + balls)
         centers.append((start + end) / 2)
-        inertias.append(turn @ np.diag([across, across, along]) @ turn.T)
+        inertias.append(rotation @ np.diag([across, across, along]) @ rotation.T)
     mass = sum(masses)
     center = sum(m * c for m, c in zip(masses, centers)) / mass
     offsets = [c - center for c in centers]
@@ -101,10 +101,10 @@ def mass_properties(capsules: tuple[Capsule, ...]) -> tuple[float, np.ndarray, n
 
 
 def number(value: float) -> str:
-    """As short as six digits allow, and never '-0'."""
+    """A number with at most six digits, never '-0'."""
     return f'{float(value) + 0.0:.6g}'
 
 
 def numbers(values) -> str:
-    """Several of them, with blanks between."""
+    """Numbers separated by blanks."""
     return ' '.join(number(value) for value in values)
