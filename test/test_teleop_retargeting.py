@@ -67,8 +67,8 @@ def test_a_wrong_field_is_named(tmp_path, fields, words):
     assert words in str(error.value) and '\n' not in str(error.value)
 
 
-@pytest.mark.parametrize('text, words', [('{', 'not valid YAML'), ('- 1', 'no mapping'), ('scale: 1', 'urdf is missing'),
-                                         ('\x00', 'not valid YAML')])
+@pytest.mark.parametrize('text, words', [('{', 'not valid YAML'), ('\x00', 'not valid YAML'), ('- 1', 'no mapping'),
+                                         ('scale: 1', 'urdf is missing')])
 def test_a_file_that_is_no_description_is_named(tmp_path, text, words):
     with pytest.raises(RobotDescriptionError, match=words) as error:
         load_robot_hand(write_hand(tmp_path, text), 'right')
