@@ -194,6 +194,13 @@ def test_a_clock_that_jumps_lets_go_until_the_button_is_released(jump):
     assert engagement.update(gate(OK), now + 3.1).engaged
 
 
+def test_a_press_from_the_future_counts_no_longer_than_any_other():
+    engagement = Engagement(EngagementConfig(timeout=0.5))
+    engagement.press(1000.0)
+    assert engagement.update(gate(OK), 1.0).engaged
+    assert not engagement.update(gate(OK), 1.6).engaged
+
+
 @pytest.mark.parametrize('timeout', [0, -1, math.inf, math.nan])
 def test_a_timeout_that_never_ends_is_refused(timeout):
     with pytest.raises(ValueError, match='timeout'):
@@ -253,6 +260,7 @@ def test_where_the_robot_really_is_counts_while_disengaged():
     assert np.allclose(command.pose.position, elsewhere.position)
     assert not operator.teleop.set_robot_pose(START)        # not while the operator has it
     operator.release().images(1)
+    assert operator.teleop.set_robot_pose(START)
     assert not operator.teleop.set_robot_pose(Pose(np.full(3, np.nan), np.eye(3)))
 
 
@@ -270,6 +278,18 @@ def test_a_lost_hand_stops_the_robot_and_has_to_engage_again():
     operator.release().images(1, position=(0.4, 0.2, 1.0))
     command = operator.press().images(3, position=(0.4, 0.2, 1.0))
     assert command.engaged and np.allclose(command.pose.position, before.pose.position, atol=1e-12)
+
+
+def test_a_hand_that_is_held_stops_the_robot_on_its_way():
+    operator = Operator(WristTeleopConfig()).press()
+    operator.images(5)
+    moving = operator.images(5, position=(0.1, 0.0, 0.9))
+    assert np.linalg.norm(moving.velocity) > 0.3
+    for _ in range(5):
+        held = operator.image(hidden=True)
+        assert held.state == HELD and held.engaged and held.velocity.tolist() == [0, 0, 0]
+        assert np.array_equal(held.pose.position, moving.pose.position)
+    assert operator.images(30, position=(0.1, 0.0, 0.9)).pose.position[1] == pytest.approx(START.position[1] + 0.1)
 
 
 def test_without_a_rotation_the_palm_is_what_turns():
@@ -329,6 +349,17 @@ def test_a_robot_outside_the_workspace_comes_in_at_its_limited_speed():
     places = np.array([limiter.step(target, DT).position for _ in range(120)])
     assert np.linalg.norm(np.diff(places, axis=0), axis=1).max() <= 0.4 * DT + 1e-9
     assert (np.diff(places[:, 0]) <= 1e-12).all() and np.allclose(places[-1], target.position, atol=1e-4)
+
+
+def test_the_wrist_brakes_before_the_wall_of_its_workspace():
+    config = PoseLimiterConfig(workspace_low=(-1, -1, -1), workspace_high=(0.3, 1, 1))
+    limiter, target = PoseLimiter(config, Pose.identity()), Pose.from_xyz_rpy((2, 0, 0), (0, 0, 0))
+    speeds = [limiter.velocity[0]]
+    for _ in range(150):
+        limiter.step(target, 0.01)
+        speeds.append(limiter.velocity[0])
+    assert max(speeds) == pytest.approx(0.4) and limiter.pose.position[0] == pytest.approx(0.3, abs=1e-6)
+    assert np.abs(np.diff(speeds)).max() <= config.max_acceleration * 0.01 + 1e-9
 
 
 @settings(max_examples=40, deadline=None, derandomize=True, database=None)
