@@ -97,6 +97,7 @@ def _add_teleop(kinds):
     command.add_argument('--seed', type=int, default=10, help='which operator')
     command.add_argument('--noise', type=float, default=0.0, metavar='MM', help='error of every coordinate, mm')
     command.add_argument('--recording', type=Path, metavar='FILE', help='a recorded hand in place of the drawn one')
+    command.add_argument('--max-speed', type=float, default=10.0, metavar='RAD_S', help='of the joints, rad/s')
     command.add_argument('--no-simulation', action='store_true', help='leave out what needs MuJoCo')
     _add_json(command)
 
@@ -106,17 +107,24 @@ def _teleop(args):
 
     from .evaluation import teleop, teleop_table
     from .teleop import robot_hand
+    from .teleop.hand_teleop import HandTeleopConfig
+    from .teleop.joint_limiter import JointLimiterConfig
     from .teleop.joints import RobotDescriptionError
     from .teleop.retargeting import RetargetingUnavailable
     from .teleop.simulation import SimulationUnavailable
     if not 0 <= args.noise < math.inf:
         raise UsageError(f'--noise must be 0 mm or more, found {args.noise:g}')
+    if not 0 < args.max_speed < math.inf:
+        raise UsageError(f'--max-speed must be above 0 rad/s, found {args.max_speed:g}')
+    limits = JointLimiterConfig(max_speed=args.max_speed, start_speed=min(2.0, args.max_speed))
     try:
         recording = teleop.drawn_operator(args.side, args.seed) if args.recording is None \
             else teleop.load_recording(args.recording)
         if args.noise:
             recording = recording.with_noise(args.noise / 1000)
-        result = teleop_table.run(args.hand or robot_hand.names(), recording, not args.no_simulation)
+        moving = teleop.moving_person(args.side, args.seed) if args.recording is None else None
+        result = teleop_table.run(args.hand or robot_hand.names(), recording, not args.no_simulation,
+                                  HandTeleopConfig(limiter=limits), moving)
     except (ValueError, RobotDescriptionError, robot_hand.HandFilesMissing, RetargetingUnavailable,
             SimulationUnavailable) as error:
         raise UsageError(error) from None

@@ -4,6 +4,8 @@ docs/guides/teleoperation.md.
 `hand4whole evaluate teleop` prints all of it. Times are printed there and not tested: machines differ.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ pytest.importorskip('mujoco', reason="mujoco is not installed: pip install 'hand
 from hand4whole_ros.cli import main  # noqa: E402
 from hand4whole_ros.evaluation import teleop, teleop_safety, teleop_table  # noqa: E402
 from hand4whole_ros.teleop import robot_hand  # noqa: E402
+from hand4whole_ros.teleop.joint_limiter import JointLimiterConfig  # noqa: E402
 
 
 @pytest.fixture(scope='module')
@@ -74,10 +77,18 @@ def test_the_gate_tells_good_hands_from_wrong_ones():
         assert figures[f'{wrong}: become OK'] < 0.03, wrong
 
 
-def test_prediction_brings_the_wrist_nearer_to_where_it_is(recordings):
-    figures = teleop_safety.prediction_figures(recordings['right'])
-    for delay in ('67 ms', '100 ms'):
-        assert figures[f'{delay}, predicted, mm'] < 0.85 * figures[f'{delay}, as seen, mm']
+def test_prediction_brings_wrist_and_fingertips_nearer_to_where_they_are(recordings):
+    for recording, wrist, tips in ((recordings['right'], 0.85, 0.95), (teleop.moving_person('right'), 0.65, 0.85)):
+        figures = teleop_safety.prediction_figures(recording)
+        for name, share in (('wrist', wrist), ('fingertips', tips)):
+            for delay in ('67 ms', '100 ms'):
+                assert figures[f'{name}, {delay}, predicted, mm'] < share * figures[f'{name}, {delay}, as measured, mm']
+
+
+def test_a_slow_hand_leaves_quick_pinches_open(recordings):
+    config = teleop.HandTeleopConfig(limiter=JointLimiterConfig(max_speed=3.0))
+    figures = teleop.finger_figures(recordings['right'], 'leap', simulate=False, config=config)
+    assert figures['touching, mm at most'] > 20 and figures['speed, rad/s at most'] <= 3 * (1 + 1e-6)
 
 
 def test_delays_are_measured():
@@ -110,7 +121,7 @@ def test_the_table_of_a_recording(recordings, tmp_path, capsys):
 
 @pytest.mark.parametrize('arguments, words', [
     (['--hand', 'robotiq'], 'no hand'), (['--recording', 'nothing.npz'], 'nothing.npz'), (['--noise', '-1'], '--noise'),
-    (['--noise', 'nan'], '--noise')])
+    (['--noise', 'nan'], '--noise'), (['--max-speed', '0'], '--max-speed')])
 def test_wrong_arguments_get_one_line(arguments, words, capsys):
     assert main(['evaluate', 'teleop', *arguments]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
@@ -128,3 +139,20 @@ def test_a_recording_that_is_none_gets_one_line(change, tmp_path):
     np.savez(path, **content)
     with pytest.raises(ValueError, match='hand.npz: expected'):
         teleop.load_recording(path)
+
+
+# The guide
+
+def test_the_code_of_the_guide_runs():
+    guide = Path(__file__).resolve().parent.parent / 'docs' / 'guides' / 'teleoperation.md'
+    code = guide.read_text().split('```python\n')[1].split('```')[0]
+    names = {}
+    exec(code, names)
+    assert names['image'].shape == (480, 480, 3) and names['command'].reason == ''
+
+
+def test_the_description_of_a_hand_in_the_guide_has_all_fields():
+    import yaml
+    guide = Path(__file__).resolve().parent.parent / 'docs' / 'guides' / 'teleoperation.md'
+    content = yaml.safe_load(guide.read_text().split('```yaml\n')[1].split('```')[0])
+    assert set(content) == {*robot_hand._REQUIRED, *robot_hand._DEFAULTS}

@@ -60,8 +60,17 @@ def drawn_operator(side: str, seed: int = 10) -> HandRecording:
     """The hand of a drawn operator while it is in the picture, exactly. Needs anny."""
     from ..synthetic.motion import Motion
     from ..synthetic.operator import AWAY, OPERATOR
-    motion = Motion(seed, score=OPERATOR)
-    stamps = np.arange(0, AWAY[0] - 0.5, 1 / RATE)
+    return _drawn(Motion(seed, score=OPERATOR), side, AWAY[0] - 0.5)
+
+
+def moving_person(side: str, seed: int = 10) -> HandRecording:
+    """The hand of a drawn person whose arms move faster and farther than those of drawn_operator. Needs anny."""
+    from ..synthetic.motion import PERIOD, Motion
+    return _drawn(Motion(seed), side, PERIOD)
+
+
+def _drawn(motion, side, seconds):
+    stamps = np.arange(0, seconds, 1 / RATE)
     return HandRecording(side, stamps, np.stack([motion.hand_keypoints(t)[side] for t in stamps]))
 
 
@@ -146,7 +155,8 @@ def bare_positions(recording: HandRecording, retargeter: HandRetargeter) -> np.n
                      for keypoints in recording.keypoints])
 
 
-def finger_figures(recording: HandRecording, hand_name: str, simulate: bool = True) -> dict[str, float]:
+def finger_figures(recording: HandRecording, hand_name: str, simulate: bool = True,
+                   config: HandTeleopConfig | None = None) -> dict[str, float]:
     """Everything measured of one robot hand: name -> figure, in mm, rad, rad/s, ms or images."""
     hand = load_robot_hand(hand_name, recording.side)
     retargeter = create(hand)
@@ -154,7 +164,7 @@ def finger_figures(recording: HandRecording, hand_name: str, simulate: bool = Tr
     if simulate:
         from ..teleop.simulation import SimulatedHand
         simulated = SimulatedHand(hand)
-    following = follow(recording, retargeter, simulated=simulated)
+    following = follow(recording, retargeter, config, simulated=simulated)
     gaps, human = 1000 * following.gaps(hand), recording.gaps
     touching = settled(recording.stamps, human < TOUCHING)
     steps = np.diff(recording.stamps)

@@ -9,8 +9,11 @@ from scipy.spatial.transform import Rotation
 
 from .. import skeleton
 from ..geometry.camera import Intrinsics
+from ..geometry.one_euro import OneEuroPoints
 from ..teleop.confidence import agreement, box_of
+from ..teleop.hand_frame import to_hand_frame
 from ..teleop.hand_gate import HandGateConfig, HandObservation
+from ..teleop.hand_teleop import HandTeleopConfig
 from ..teleop.pose_limiter import PoseLimiterConfig
 from ..teleop.poses import Pose
 from ..teleop.prediction import PointPrediction
@@ -132,19 +135,28 @@ def clutch_figures(hand: np.ndarray, steps: int = 3000, seed: int = 0, dropouts:
 
 
 def prediction_figures(recording: HandRecording, noise: float = 0.0, seed: int = 0) -> dict[str, float]:
-    """mm, root mean square: how far the wrist is from where it was seen `delay` ago, and from where it was predicted.
+    """mm, root mean square: how far wrist and fingertips are from where they were measured `delay` ago, and from where
+    they were predicted.
 
-    noise: m, of every coordinate.
+    The wrist is in the camera's frame, fingertips are in the frame of the hand and filtered as in HandTeleop. noise: m,
+    of every coordinate.
     """
     rate = 1 / float(np.median(np.diff(recording.stamps)))
-    true = recording.keypoints[:, :1]
-    measured = recording.with_noise(noise, seed).keypoints[:, :1]
+    noisy, config = recording.with_noise(noise, seed), HandTeleopConfig()
+    smooth, tips = OneEuroPoints(config.min_cutoff, config.beta), list(skeleton.FINGERTIP_KEYPOINTS)
+    true_tips, noisy_tips = (
+        np.stack([to_hand_frame(keypoints, recording.side) for keypoints in one.keypoints])[:, tips]
+        for one in (recording, noisy))
+    filtered_tips = np.stack([smooth(points, 1 / rate) for points in noisy_tips])
     figures = {}
-    for delay in DELAYS:
-        shift = round(delay * rate)
-        predict = PointPrediction(shift / rate)
-        predicted = np.stack([predict(points, 1 / rate) for points in measured])
-        for name, given in (('as seen', measured), ('predicted', predicted)):
-            error = np.linalg.norm(given[:-shift] - true[shift:], axis=-1)
-            figures[f'{1000 * shift / rate:.0f} ms, {name}, mm'] = float(1000 * np.sqrt(np.square(error).mean()))
+    for name, measured, true in (('wrist', noisy.keypoints[:, :1], recording.keypoints[:, :1]),
+                                 ('fingertips', filtered_tips, true_tips)):
+        for delay in DELAYS:
+            shift = round(delay * rate)
+            predict = PointPrediction(shift / rate)
+            predicted = np.stack([predict(points, 1 / rate) for points in measured])
+            for how, points in (('as measured', measured), ('predicted', predicted)):
+                error = np.linalg.norm(points[:-shift] - true[shift:], axis=-1)
+                figures[f'{name}, {1000 * shift / rate:.0f} ms, {how}, mm'] = float(
+                    1000 * np.sqrt(np.square(error).mean()))
     return figures

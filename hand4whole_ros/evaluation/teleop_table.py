@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..teleop.hand_teleop import HandTeleopConfig
 from . import teleop, teleop_safety
 
 
@@ -52,18 +53,23 @@ COMMON_ROWS = {
     'half a box aside: become OK': Row('gate: half a box aside trusted', 'share', None, digits=3)}
 
 
-def run(hands: Sequence[str], recording: teleop.HandRecording, simulate: bool = True) -> dict:
-    """Everything measured: {'hands': {name: {key: figure}}, 'common': {key: figure}}; keys as in the tables above."""
+def run(hands: Sequence[str], recording: teleop.HandRecording, simulate: bool = True,
+        config: HandTeleopConfig | None = None, moving: teleop.HandRecording | None = None) -> dict:
+    """Everything measured: {'hands': {name: {key: figure}}, 'common': {key: figure}}; keys as in the tables above.
+
+    config: of the fingers. moving: another motion on which prediction is measured, too.
+    """
     found = {}
     for name in hands:
-        found[name] = teleop.finger_figures(recording, name, simulate)
+        found[name] = teleop.finger_figures(recording, name, simulate, config)
         found[name]['mirror, mm'] = teleop.mirror_figure(recording, name)
         found[name].update(teleop.loss_figures(recording, name))
     common = {**teleop_safety.clutch_figures(recording.keypoints[0]), **teleop.openxr_figures(recording),
               **teleop_safety.gate_figures()}
-    for noise in (0.0, 0.003):
-        common.update({f'wrist off, noise {1000 * noise:.0f} mm, {key}': value for key, value in
-                       teleop_safety.prediction_figures(recording, noise).items()})
+    for name, motion in (('this hand', recording), ('moving person', moving)):
+        for noise in (0.0, 0.003) if motion is not None else ():
+            common.update({f'prediction, {name}, noise {1000 * noise:.0f} mm: {key}': value for key, value in
+                           teleop_safety.prediction_figures(motion, noise).items()})
     return {'side': recording.side, 'images': len(recording.stamps), 'hands': found, 'common': common}
 
 
@@ -88,8 +94,8 @@ def format_table(result: dict) -> str:
     for key, row in COMMON_ROWS.items():
         lines.append(f"| {row.title} | {row.unit} | {_cell(row, result['common'][key])} | {_goal(row)} |")
     for key, value in result['common'].items():
-        if key.startswith('wrist off'):
-            lines.append(f"| prediction: {key.removesuffix(', mm')} | mm | {value:.1f} | - |")
+        if key.startswith('prediction'):
+            lines.append(f"| {key.removesuffix(', mm')} | mm | {value:.1f} | - |")
     return '\n'.join(lines)
 
 

@@ -10,8 +10,8 @@ from .urdf import NOTE, number, numbers
 #: Time step, s.
 TIMESTEP = 0.002
 
-#: Of the servos, N m/rad. With the inertia of the drive, kg m^2, a joint follows its command as a critically damped
-#: low-pass of 28 Hz.
+#: Of the servos, N m/rad, and inertia of the drives, kg m^2: critically damped, with a natural frequency of 28 Hz
+#: without load.
 STIFFNESS, ARMATURE = 6.0, 2e-4
 
 #: Radius of the hard core of a fingertip, m; the pad around it is soft and has no contacts.
