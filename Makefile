@@ -32,7 +32,7 @@ $(VENV)/dependencies: setup.cfg constraints.txt build_support/prepare_machine.sh
 	@build_support/prepare_machine.sh $(PYTHON)
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo 'installing the dependencies into $(VENV)/ (some minutes the first time)'
-	@$(PIP) install -c constraints.txt $$($(VENV)/bin/python build_support/requirements.py ros open)
+	@$(PIP) install -c constraints.txt $$($(VENV)/bin/python build_support/requirements.py ros open teleop)
 	@touch $@
 
 $(VENV)/tools: $(VENV)/dependencies

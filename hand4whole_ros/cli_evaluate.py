@@ -29,6 +29,7 @@ def add(commands) -> None:
     for info in catalogue.DATASETS:
         _add_dataset(kinds, info)
     _add_ablation(kinds)
+    _add_teleop(kinds)
 
 
 def _add_synthetic(kinds):
@@ -81,6 +82,56 @@ def _add_ablation(kinds):
     _add_people(command)
     _add_json(command)
     add_estimator_options(command)
+
+
+def _add_teleop(kinds):
+    command = add_command(
+        kinds, 'teleop', _teleop, 'Robot hands that follow a hand: pinches, limits, lag, what happens when it is lost.',
+        ['hand4whole evaluate teleop', 'hand4whole evaluate teleop --hand capsule --side left --noise 3',
+         'hand4whole evaluate teleop --recording hand.npz --json figures.json'])
+    command.description += ('\n\nThe hand is that of a drawn operator, exactly, or a recording: an .npz file with '
+                            'keypoints_3d (T, 21, 3) in metres, stamps (T,) in seconds and side.')
+    command.add_argument('--hand', action='append', metavar='NAME',
+                         help='robot hand: capsule, allegro, leap, shadow, or a .yaml file; may be given several '
+                              'times; all without it')
+    command.add_argument('--side', default='right', choices=('left', 'right'), help='of the drawn operator')
+    command.add_argument('--seed', type=int, default=10, help='which operator')
+    command.add_argument('--noise', type=float, default=0.0, metavar='MM', help='error of every coordinate, mm')
+    command.add_argument('--recording', type=Path, metavar='FILE', help='a recorded hand in place of the drawn one')
+    command.add_argument('--max-speed', type=float, default=10.0, metavar='RAD_S', help='of the joints, rad/s')
+    command.add_argument('--no-simulation', action='store_true', help='leave out what needs MuJoCo')
+    _add_json(command)
+
+
+def _teleop(args):
+    import math
+
+    from .evaluation import teleop, teleop_table
+    from .teleop import robot_hand
+    from .teleop.hand_teleop import HandTeleopConfig
+    from .teleop.joint_limiter import JointLimiterConfig
+    from .teleop.joints import RobotDescriptionError
+    from .teleop.retargeting import RetargetingUnavailable
+    from .teleop.simulation import SimulationUnavailable
+    if not 0 <= args.noise < math.inf:
+        raise UsageError(f'--noise must be 0 mm or more, found {args.noise:g}')
+    if not 0 < args.max_speed < math.inf:
+        raise UsageError(f'--max-speed must be above 0 rad/s, found {args.max_speed:g}')
+    limits = JointLimiterConfig(max_speed=args.max_speed, start_speed=min(2.0, args.max_speed))
+    try:
+        recording = teleop.drawn_operator(args.side, args.seed) if args.recording is None \
+            else teleop.load_recording(args.recording)
+        if args.noise:
+            recording = recording.with_noise(args.noise / 1000)
+        moving = teleop.moving_person(args.side, args.seed) if args.recording is None else None
+        result = teleop_table.run(args.hand or robot_hand.names(), recording, not args.no_simulation,
+                                  HandTeleopConfig(limiter=limits), moving)
+    except (ValueError, RobotDescriptionError, robot_hand.HandFilesMissing, RetargetingUnavailable,
+            SimulationUnavailable) as error:
+        raise UsageError(error) from None
+    _write(args.json, result)
+    print(teleop_table.format_table(result))
+    return DONE
 
 
 def _synthetic(args):

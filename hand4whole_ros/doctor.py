@@ -25,6 +25,8 @@ _PARTS = (
     ('tf2_msgs', '/tf', 'it comes with ROS, or with pip install .', False),
     ('rosbags', 'bags', "pip install 'hand4whole_ros[ros]'", False),
     ('pillow_heif', 'HEIC pictures', "pip install 'hand4whole_ros[heif]'", False),
+    ('dexi_rs', 'robot hands that follow', "pip install 'hand4whole_ros[teleop]'", False),
+    ('mujoco', 'a simulated robot hand', "pip install 'hand4whole_ros[teleop]'", False),
     ('launch_ros', 'ros2 launch', 'comes with a ROS installation; without it: hand4whole run', False),
     ('cv_bridge', 'cv_bridge', 'comes with a ROS installation; without it our own conversion is used', False),
 )

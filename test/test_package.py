@@ -119,6 +119,9 @@ def test_a_wheel_holds_modules_interfaces_and_share(tmp_path):
     for folder in ('weights', 'landmarks/models'):
         wanted |= {str(file.relative_to(ROOT)) for file in (ROOT / 'hand4whole_ros' / folder).iterdir()}
     assert wanted - set(names) == set()
+    wanted = {str(file.relative_to(ROOT)) for folder in ('hands', 'hand_model')
+              for file in (ROOT / 'hand4whole_ros' / 'teleop' / folder).glob('*.*') if file.suffix != '.pyc'}
+    assert len(wanted) > 8 and wanted - set(names) == set()
     data = {name.partition('.data/data/')[2] for name in names}
     for folder in ('launch', 'config'):
         assert {f'share/hand4whole_ros/{folder}/{file.name}' for file in (ROOT / folder).glob('*.*')} <= data
@@ -143,7 +146,7 @@ def test_constraints_satisfy_what_setup_cfg_asks_for(setup_cfg):
             if line and not line.startswith('#')]
     pinned = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
     asked = setup_cfg['options']['install_requires'].splitlines()
-    for extra in ('ros', 'open', 'dev'):
+    for extra in ('ros', 'open', 'teleop', 'dev'):
         asked += setup_cfg['options.extras_require'][extra].splitlines()
     for requirement in (Requirement(line) for line in asked if line and not line.startswith('#')):
         name = canonicalize_name(requirement.name)

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip('anny')
 
 from hand4whole_ros import skeleton  # noqa: E402
-from hand4whole_ros.synthetic import people  # noqa: E402
+from hand4whole_ros.synthetic import operator, people  # noqa: E402
 from hand4whole_ros.synthetic.motion import PERIOD, Motion  # noqa: E402
 
 
@@ -56,3 +56,45 @@ def test_other_sizes_keep_the_field_of_view():
     small = Motion(10, 320, 240)
     assert small.frame(1.0).shape == (240, 320, 3)
     assert small.intrinsics.fx == pytest.approx(Motion(10).intrinsics.fx / 2, rel=1e-9)
+
+
+# Who drives a robot hand
+
+@pytest.fixture(scope='module')
+def driving():
+    return Motion(10, score=operator.OPERATOR)
+
+
+def test_keypoints_alone_are_those_of_the_truth(driving):
+    for t in (0.4, 2.4, 7.3):
+        truth, keypoints = driving.truth(t), driving.hand_keypoints(t)
+        for side in skeleton.SIDES:
+            assert np.array_equal(keypoints[side], truth.hand(side).keypoints_3d)
+
+
+@pytest.mark.parametrize('seed', [10, 2, 5])
+def test_the_operators_fingertips_touch_and_part(seed):
+    driving = Motion(seed, score=operator.OPERATOR)
+    for begin, end in operator.PINCHED:
+        for t in (begin, (begin + end) / 2, end):
+            for hand in driving.hand_keypoints(t).values():
+                assert 0.008 < np.linalg.norm(hand[4] - hand[8]) < 0.015    # skin on skin
+    for t in (0.5, 1.5, 5.0, 12.0):
+        for hand in driving.hand_keypoints(t).values():
+            assert np.linalg.norm(hand[4] - hand[8]) > 0.06
+
+
+def test_the_operator_leaves_the_picture_and_comes_back(driving):
+    for t in np.arange(0, driving.score.period, 0.25):
+        pixels = driving.intrinsics.project(np.concatenate(list(driving.hand_keypoints(t).values())))
+        inside = ((pixels > 0) & (pixels < (639, 479))).all(axis=1)
+        if operator.AWAY[0] <= t <= operator.AWAY[1]:
+            assert not inside.any(), t
+        elif not 8.0 < t < 11.0:
+            assert inside.all(), t
+
+
+def test_the_operator_does_not_run_into_the_body(driving):
+    for t in np.arange(0.0, driving.score.period, 1.1):
+        truth = driving.truth(t)
+        assert not people.collides(driving.figure.pose(truth.local_rotations, truth.joints[0])), t

@@ -95,9 +95,14 @@ class Posed:
 
     def hand_keypoints(self, side: str) -> np.ndarray:
         """(21, 3) keypoints of the hand of `side`, 'left' or 'right'."""
-        tips = _TIP_ROW[side]
-        return np.stack([self.tips[tips[k]] if joint is None else self.joints[joint]
-                         for k, joint in enumerate(skeleton.HAND_KEYPOINT_JOINTS[side])])
+        return hand_keypoints(self.joints, self.tips, side)
+
+
+def hand_keypoints(joints: np.ndarray, tips: np.ndarray, side: str) -> np.ndarray:
+    """(21, 3) keypoints of the hand of `side`, of placed joints (55, 3) and tips (10, 3)."""
+    rows = _TIP_ROW[side]
+    return np.stack([tips[rows[k]] if joint is None else joints[joint]
+                     for k, joint in enumerate(skeleton.HAND_KEYPOINT_JOINTS[side])])
 
 
 class Figure:
@@ -130,9 +135,7 @@ class Figure:
         rotations, joints = place(local_rotations, self.joints, pelvis)
         blended = joint_weights() @ self._transforms(rotations, joints)
         turned = (blended[:, :9].reshape(-1, 3, 3) @ self.rest_vertices[..., None])[..., 0]
-        bases = np.array(anny_rig.TIP_JOINTS)
-        tips = joints[bases] + np.einsum('jab,jb->ja', rotations[bases], self.tips - self.joints[bases])
-        return Posed(turned + blended[:, 9:], joints, rotations, tips)
+        return Posed(turned + blended[:, 9:], joints, rotations, place_tips(rotations, joints, self))
 
     def skin(self, rotations: np.ndarray, joints: np.ndarray, puffed: np.ndarray | None = None,
              ids: np.ndarray | None = None) -> np.ndarray:
@@ -168,3 +171,9 @@ def place(local_rotations: np.ndarray, rest_joints: np.ndarray,
         rotations[joint] = rotations[parent] @ local_rotations[joint]
         joints[joint] = joints[parent] + rotations[parent] @ (rest_joints[joint] - rest_joints[parent])
     return rotations, joints
+
+
+def place_tips(rotations: np.ndarray, joints: np.ndarray, figure: Figure) -> np.ndarray:
+    """(10, 3) tips of the fingers of `figure` around joints that are placed already; see place."""
+    bases = np.array(anny_rig.TIP_JOINTS)
+    return joints[bases] + np.einsum('jab,jb->ja', rotations[bases], figure.tips - figure.joints[bases])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -11,19 +12,20 @@ from scipy.spatial.transform import Rotation
 from .. import skeleton
 from ..geometry.camera import Intrinsics
 from . import appearance, backgrounds, hands, people, poses
-from .figure import Figure
+from .figure import Figure, hand_keypoints, place, place_tips
 from .truth import Truth
 
 #: Seconds after which the motion repeats.
 PERIOD = 24.0
 
 #: An arm: the wrist's place (see poses), roll, flexion and deviation of the wrist.
-_ARMS = {
+ARMS = {
     'low': (0.30, -0.66, 0.40, -0.9, 0.0, 0.05), 'front': (0.22, -0.10, 0.50, 0.1, -0.35, 0.0),
     'raised': (0.42, 0.10, 0.45, 0.15, -0.25, 0.0), 'reach': (0.25, 0.0, 0.80, 0.15, -0.75, 0.0),
     'show': (0.28, 0.02, 0.48, 0.2, -0.4, 0.0), 'palm': (0.30, 0.08, 0.48, 0.2, -0.35, 0.0),
     'back': (0.30, 0.08, 0.48, -1.9, 0.0, 0.0), 'side': (0.50, -0.08, 0.50, -0.4, -0.1, 0.0),
-    'high': (0.55, 0.38, 0.32, 0.0, -0.2, 0.0)}
+    'high': (0.55, 0.38, 0.32, 0.0, -0.2, 0.0), 'away': (0.24, -0.96, 0.10, -1.2, 0.0, 0.0),
+    'drive': (0.10, -0.02, 0.46, 0.2, -0.4, 0.0), 'drive_aside': (0.20, -0.14, 0.50, 0.1, -0.3, 0.0)}
 
 #: Seconds, left arm and hand shape, right arm and hand shape. Between them everything glides.
 _SCORE = (
@@ -44,16 +46,34 @@ _SCORE = (
     (20.6, 'side', 'open', 'side', 'open'), (21.2, 'side', 'open', 'side', 'open'),
     (22.3, 'high', 'open', 'high', 'open'), (22.8, 'high', 'open', 'high', 'open'))
 
-_WAVING = (1.2, 3.1)    # seconds in which the raised right hand waves
 _POLE = np.array([0.6, -1.0, -0.4])
-_DISTANCE = 2.75        # from the camera to the pelvis, in lengths of the stretched arm
 _SPREAD = 0.12
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a person does, over and over."""
+
+    #: Seconds, left arm and hand shape, right arm and hand shape. An arm is one of ARMS; a hand shape one of
+    #: hands.HAND_SHAPES, or five numbers as there.
+    keys: tuple[tuple, ...]
+    #: Seconds after which it repeats.
+    period: float
+    #: From the camera to the pelvis, in lengths of the stretched arm.
+    distance: float
+    #: Seconds from and to which the right hand waves.
+    waving: tuple[float, float] = (0.0, 0.0)
+
+
+#: Shows all that arms and hands can do, in the picture all the time.
+DEMONSTRATION = Score(_SCORE, PERIOD, 2.75, (1.2, 3.1))
 
 
 class Motion:
     """A person in front of a textured background, as a function of time. Equal seeds, equal pictures."""
 
-    def __init__(self, seed: int = 10, width: int = 640, height: int = 480):
+    def __init__(self, seed: int = 10, width: int = 640, height: int = 480, score: Score = DEMONSTRATION):
+        self.score = score
         rng = np.random.default_rng((seed, 2))
         # A field of view fixes the focal length; the camera is then known exactly.
         self.intrinsics = Intrinsics.from_focal(width, height, Intrinsics.from_fov(width, height, 60.0).fx)
@@ -62,10 +82,10 @@ class Motion:
         self._colors = look.colors()
         self._background = backgrounds.draw(rng, width, height).astype(np.float32)
         self._phase = rng.uniform(0, 2 * np.pi, 6)
-        self._track = _track()
+        self._track = _track(score)
         at = {name: self.figure.joints[index] for name, index in skeleton.JOINT.items()}
         arm = at['left_wrist'][0] - at['left_shoulder'][0]
-        self._pelvis = np.array([0.0, at['spine3'][1] + 0.1 * arm, _DISTANCE * arm])
+        self._pelvis = np.array([0.0, at['spine3'][1] + 0.1 * arm, score.distance * arm])
 
     def frame(self, t: float) -> np.ndarray:
         """The picture at `t` seconds: (height, width, 3) uint8 RGB."""
@@ -84,10 +104,16 @@ class Motion:
         return Truth.of(posed, local, phenotype, self.intrinsics,
                         people.hand_visibility(posed, self.intrinsics))
 
+    def hand_keypoints(self, t: float) -> dict[str, np.ndarray]:
+        """side -> (21, 3) m at `t` seconds, the same as truth's, without the mesh."""
+        rotations, joints = place(self._local_rotations(t), self.figure.joints, self._pelvis)
+        tips = place_tips(rotations, joints, self.figure)
+        return {side: hand_keypoints(joints, tips, side) for side in skeleton.SIDES}
+
     def _local_rotations(self, t):
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
-        t = t % PERIOD
-        sway = np.sin(2 * np.pi * np.arange(1, 7) * t / PERIOD + self._phase)
+        t = t % self.score.period
+        sway = np.sin(2 * np.pi * np.arange(1, 7) * t / self.score.period + self._phase)
 
         def put(name, x, y, z):
             local[skeleton.JOINT[name]] = Rotation.from_rotvec((x, y, z)).as_matrix()
@@ -100,8 +126,9 @@ class Motion:
         put('head', 0.03 * sway[5], -0.3 * turn, 0.02 * sway[2])
         for side, row in zip(skeleton.SIDES, self._track(t).reshape(2, -1)):
             place, roll, flexion, deviation, closed = row[:3], row[3], row[4], row[5], row[6:]
-            if side == 'right' and _WAVING[0] < t < _WAVING[1]:
-                beat = 2 * np.pi * 3 * (t - _WAVING[0]) / (_WAVING[1] - _WAVING[0])
+            begin, end = self.score.waving
+            if side == 'right' and begin < t < end:
+                beat = 2 * np.pi * 3 * (t - begin) / (end - begin)
                 place = place + (0.10 * np.sin(beat), 0, 0)
                 deviation = deviation + 0.2 * np.sin(beat)
             poses.set_arm(local, self.figure, side, place, roll, _POLE, flexion, deviation)
@@ -110,12 +137,16 @@ class Motion:
         return local
 
 
-@lru_cache(maxsize=1)
-def _track():
+@lru_cache(maxsize=4)
+def _track(score):
     """The score as a smooth function of time, over one period and its ends: (22,), left arm first."""
-    rows = [np.r_[_ARMS[left], hands.HAND_SHAPES[left_hand], _ARMS[right], hands.HAND_SHAPES[right_hand]]
-            for _, left, left_hand, right, right_hand in _SCORE]
-    times = [row[0] for row in _SCORE]
+    rows = [np.r_[ARMS[left], _shape(left_hand), ARMS[right], _shape(right_hand)]
+            for _, left, left_hand, right, right_hand in score.keys]
+    times = [row[0] for row in score.keys]
     # One key before and one after the period make the repetition smooth.
-    times = [times[-1] - PERIOD, *times, PERIOD, PERIOD + times[1]]
+    times = [times[-1] - score.period, *times, score.period, score.period + times[1]]
     return PchipInterpolator(times, np.stack([rows[-1], *rows, rows[0], rows[1]]))
+
+
+def _shape(shape):
+    return hands.HAND_SHAPES[shape] if isinstance(shape, str) else shape

@@ -1,67 +1,33 @@
-"""The 1 euro filter for vectors and for rotations.
-
-Source: Casiez, Roussel and Vogel, "1 euro filter", CHI 2012: a first-order low-pass whose cut-off
-rises with speed, so that a still hand does not tremble and a fast one does not lag.
-"""
+"""The 1 euro filter on the tensors of estimates; see geometry.one_euro."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-#: Cut-off of the low-pass on the speed itself, Hz; the paper's own value.
-SPEED_CUTOFF = 1.0
+from ..geometry.one_euro import SPEED_CUTOFF, OneEuroPoints, OneEuroRotations, smoothing_factor
+
+__all__ = ['SPEED_CUTOFF', 'OneEuroRotation', 'OneEuroVector', 'smoothing_factor']
 
 
-def smoothing_factor(cutoff: np.ndarray | float, dt: float) -> np.ndarray | float:
-    """Share of the new value in a first-order low-pass of `cutoff` Hz over `dt` seconds."""
-    r = 2 * math.pi * cutoff * dt
-    return r / (r + 1)
-
-
-class OneEuroVector:
+class OneEuroVector(OneEuroPoints):
     """Filters points (N, 3) in metres; each point has a speed of its own."""
 
-    def __init__(self, min_cutoff: float, beta: float):
-        """`min_cutoff` in Hz at rest; `beta` in Hz per (m/s)."""
-        self.min_cutoff, self.beta = min_cutoff, beta
-        self._value = self._velocity = None
-
+    # Not torch, here and below: for a few numbers its calls take many times as long as numpy's.
     def __call__(self, value: Tensor, dt: float) -> Tensor:
         """The filtered (N, 3) points `dt` seconds after the last call."""
-        # Not torch, here and below: for a few numbers its calls take many times as long as numpy's.
-        point = value.numpy().astype(np.float64)
-        if self._value is None or dt <= 0:
-            self._value, self._velocity = point, np.zeros_like(point)
-            return value
-        velocity = (point - self._value) / dt
-        self._velocity += smoothing_factor(SPEED_CUTOFF, dt) * (velocity - self._velocity)
-        cutoff = self.min_cutoff + self.beta * np.linalg.norm(self._velocity, axis=-1, keepdims=True)
-        self._value = self._value + smoothing_factor(cutoff, dt) * (point - self._value)
-        return torch.from_numpy(self._value).to(value.dtype)
+        return _tensor(super().__call__(value.numpy(), dt), value)
 
 
-class OneEuroRotation:
+class OneEuroRotation(OneEuroRotations):
     """Filters rotation vectors (N, 3) along geodesics; each rotation has a speed of its own."""
-
-    def __init__(self, min_cutoff: float, beta: float):
-        """`min_cutoff` in Hz at rest; `beta` in Hz per (rad/s)."""
-        self.min_cutoff, self.beta = min_cutoff, beta
-        self._value = self._speed = None
 
     def __call__(self, value: Tensor, dt: float) -> Tensor:
         """The filtered (N, 3) rotation vectors `dt` seconds after the last call."""
-        rotation = Rotation.from_rotvec(value.numpy())
-        if self._value is None or dt <= 0:
-            self._value, self._speed = rotation, np.zeros((len(value), 1))
-            return value
-        step = (self._value.inv() * rotation).as_rotvec()
-        speed = np.linalg.norm(step, axis=-1, keepdims=True) / dt
-        self._speed += smoothing_factor(SPEED_CUTOFF, dt) * (speed - self._speed)
-        factor = smoothing_factor(self.min_cutoff + self.beta * self._speed, dt)
-        self._value = self._value * Rotation.from_rotvec(factor * step)
-        return torch.from_numpy(self._value.as_rotvec()).to(value.dtype)
+        return _tensor(super().__call__(value.numpy(), dt), value)
+
+
+def _tensor(array: np.ndarray, like: Tensor) -> Tensor:
+    # A copy: neither a filter's own memory nor its input may be what the caller writes into.
+    return torch.tensor(array, dtype=like.dtype)

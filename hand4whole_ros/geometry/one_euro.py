@@ -1,0 +1,72 @@
+"""The 1 euro filter for points and for rotations, on numpy arrays.
+
+Source: Casiez, Roussel and Vogel, "1 euro filter", CHI 2012: a first-order low-pass whose cut-off
+rises with speed, so that a still hand does not tremble and a fast one does not lag.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+#: Cut-off of the low-pass on the speed itself, Hz; the paper's own value.
+SPEED_CUTOFF = 1.0
+
+
+def smoothing_factor(cutoff: np.ndarray | float, dt: float) -> np.ndarray | float:
+    """Share of the new value in a first-order low-pass of `cutoff` Hz over `dt` seconds."""
+    r = 2 * math.pi * cutoff * dt
+    return r / (r + 1)
+
+
+class OneEuroPoints:
+    """Filters points (N, 3) in metres; each point has a speed of its own."""
+
+    def __init__(self, min_cutoff: float, beta: float):
+        """`min_cutoff` in Hz at rest; `beta` in Hz per (m/s)."""
+        self.min_cutoff, self.beta = min_cutoff, beta
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: the next points come out as they are."""
+        self._value = self._velocity = None
+
+    def __call__(self, points: np.ndarray, dt: float) -> np.ndarray:
+        """The filtered (N, 3) points `dt` seconds after the last call."""
+        points = np.array(points, np.float64)
+        if self._value is None or dt <= 0:
+            self._value, self._velocity = points, np.zeros_like(points)
+            return points.copy()
+        velocity = (points - self._value) / dt
+        self._velocity = self._velocity + smoothing_factor(SPEED_CUTOFF, dt) * (velocity - self._velocity)
+        cutoff = self.min_cutoff + self.beta * np.linalg.norm(self._velocity, axis=-1, keepdims=True)
+        self._value = self._value + smoothing_factor(cutoff, dt) * (points - self._value)
+        return self._value.copy()
+
+
+class OneEuroRotations:
+    """Filters rotation vectors (N, 3) along geodesics; each rotation has a speed of its own."""
+
+    def __init__(self, min_cutoff: float, beta: float):
+        """`min_cutoff` in Hz at rest; `beta` in Hz per (rad/s)."""
+        self.min_cutoff, self.beta = min_cutoff, beta
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: the next rotations come out as they are."""
+        self._value = self._speed = None
+
+    def __call__(self, vectors: np.ndarray, dt: float) -> np.ndarray:
+        """The filtered (N, 3) rotation vectors `dt` seconds after the last call."""
+        rotation = Rotation.from_rotvec(vectors)
+        if self._value is None or dt <= 0:
+            self._value, self._speed = rotation, np.zeros((len(vectors), 1))
+            return vectors
+        step = (self._value.inv() * rotation).as_rotvec()
+        speed = np.linalg.norm(step, axis=-1, keepdims=True) / dt
+        self._speed = self._speed + smoothing_factor(SPEED_CUTOFF, dt) * (speed - self._speed)
+        factor = smoothing_factor(self.min_cutoff + self.beta * self._speed, dt)
+        self._value = self._value * Rotation.from_rotvec(factor * step)
+        return self._value.as_rotvec()
