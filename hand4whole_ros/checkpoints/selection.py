@@ -64,6 +64,12 @@ SMPLER_X_CONTENTS = Contents(
 HAND4WHOLE_CONTENTS = Contents(
     HAND4WHOLE, 'network', 'module.', _own('face_roi_net', 'face_regressor'), r'(?!face_roi_net\.|face_regressor\.)')
 
+#: All of it.
+POSE2POSE_CONTENTS = Contents(
+    HAND4WHOLE, 'network', 'module.',
+    _own('backbone', 'body_position_net', 'body_rotation_net', 'box_net', 'hand_roi_net', 'hand_position_net',
+         'hand_rotation_net', 'face_roi_net', 'face_regressor'), r'smplx_layer\.')
+
 
 @dataclass
 class Misfits:
