@@ -86,6 +86,12 @@ HAND4WHOLE = PublishedFile(
     'MIT for the code, none stated for the weights', 'unknown', (POSE2POSE_ESTIMATOR, TRAINING),
     ('snapshot_6.pth.tar',))
 
+UNIHOPE = PublishedFile(
+    'unihope_dexycb.pth', 'UniHOPE, trained on DexYCB: a hand and the object in it',
+    'https://github.com/JoyboyWang/UniHOPE_Pytorch',
+    'download a DexYCB checkpoint that is linked there (S3 is the one of the paper); call it unihope_dexycb.pth',
+    'none stated, neither for the code nor for the weights', 'unknown', (UNIHOPE_ESTIMATOR,), ('unihope_dexycb.pth',))
+
 SMPLX_MALE = _smplx('SMPLX_MALE', ' of men, in which AGORA and ARCTIC are fitted', DATASETS)
 SMPLX_FEMALE = _smplx('SMPLX_FEMALE', ' of women, in which AGORA and ARCTIC are fitted', DATASETS)
 FACE_VERTEX_IDS = PublishedFile(
@@ -95,8 +101,8 @@ FACE_VERTEX_IDS = PublishedFile(
     '40 kB', (DATASETS,), ('SMPL-X__FLAME_vertex_ids.npy',))
 
 #: All of them, in the order they are shown.
-FILES = (SNAPSHOT, WILOR, SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS, SMPLER_X, HAND4WHOLE, SMPLX_MALE, SMPLX_FEMALE,
-         FACE_VERTEX_IDS)
+FILES = (SNAPSHOT, WILOR, SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS, SMPLER_X, HAND4WHOLE, UNIHOPE, SMPLX_MALE,
+         SMPLX_FEMALE, FACE_VERTEX_IDS)
 
 #: The body model files, in the order PublishedBody.load takes them.
 BODY_FILES = (SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS)

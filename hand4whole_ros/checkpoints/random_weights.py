@@ -31,14 +31,16 @@ _GAINS = ((re.compile(r'\b(dec_?(pose|shape|cam)|(root|body|jaw)_pose_out)\b.*\.
           (re.compile(r'\bbody_position_net\b.*\.weight$'), 10.0))
 
 #: Further ones of deep convolutional networks.
-_DEEP_GAINS = ((re.compile(r'\b(hand_pose_out|(shape|cam|expr)_out)\b'), 0.02),)
+_DEEP_GAINS = ((re.compile(r'\b(hand_pose_out|(shape|cam|expr)_out|(pose|shape)_reg)\b'), 0.02),
+               (re.compile(r'\b(smooth3_[ho]|obj_head\.out_conv)\b'), 0.1))
 
 #: Codes of no rotation at all: a 3x2 matrix row by row, as the body's and the jaw's, and column by column.
 _BY_ROWS, _BY_COLUMNS = np.float32([1, 0, 0, 1, 0, 0]), np.float32([1, 0, 0, 0, 1, 0])
 
 #: What a tensor is centred on, by name: repeated to its length.
 _CENTRES = ((re.compile(r'\b(root|body|jaw|hand)_pose_out\b.*\.bias$'), _BY_ROWS),
-            (re.compile(r'\binit_hand_pose$'), _BY_COLUMNS),
+            (re.compile(r'\b(init_hand_pose|mano_branch\.pose_reg\.bias)$'), _BY_COLUMNS),
+            (re.compile(r'\bhand_head\.betas$'), np.float32([1])),
             (re.compile(r'\binit_cam$'), np.float32([0.9, 0, 0])))  # a hand that fills most of its crop
 
 

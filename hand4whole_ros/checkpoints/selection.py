@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from . import CheckpointError, safe_load
-from .files import HAND4WHOLE, SMPLER_X, SNAPSHOT, WILOR, PublishedFile
+from .files import HAND4WHOLE, SMPLER_X, SNAPSHOT, UNIHOPE, WILOR, PublishedFile
 from .mapped import let_go
 
 #: Names shown of each kind of problem.
@@ -69,6 +69,13 @@ POSE2POSE_CONTENTS = Contents(
     HAND4WHOLE, 'network', 'module.',
     _own('backbone', 'body_position_net', 'body_rotation_net', 'box_net', 'hand_roi_net', 'hand_position_net',
          'hand_rotation_net', 'face_roi_net', 'face_regressor'), r'smplx_layer\.')
+
+#: What serves its training alone, the hand model and the grids of its heat maps are not used.
+UNIHOPE_CONTENTS = Contents(
+    UNIHOPE, 'state_dict', 'module.',
+    _own('base_net', 'obj_conf_layer', 'occ_cls_layer', 'transformer_hand', 'transformer_obj', 'hand_head',
+         'hand_encoder', 'mano_branch', 'obj_head'),
+    r'(fpn|hand|mano)_feature_mapper\.|mano_branch\.mano_layer\.|hand_head\.(uu|vv)$')
 
 
 @dataclass

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..geometry.crops import BODY_SIZE
 from ..networks.face import PATCH_SCALE
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig, HandBoxes, WholeBody
-from . import files, pose2pose, selection
+from . import files, pose2pose, selection, unihope
 from .body_files import READERS
 from .files import PublishedFile
 from .hand4whole_pp import expected_state
@@ -20,6 +20,7 @@ from .store import Store, sha256
 _CONTENTS = {contents.file: (contents, expected_state) for contents in (
     selection.HAND4WHOLE_PP_CONTENTS, selection.WILOR_CONTENTS, selection.SMPLER_X_CONTENTS)}
 _CONTENTS[files.HAND4WHOLE] = selection.POSE2POSE_CONTENTS, lambda config: pose2pose.expected_state()
+_CONTENTS[files.UNIHOPE] = selection.UNIHOPE_CONTENTS, lambda config: unihope.expected_state()
 
 
 def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4WholePPConfig = HAND4WHOLE_PP,
