@@ -63,6 +63,11 @@ WILOR = PublishedFile(
     'https://huggingface.co/spaces/rolpotamias/WiLoR/resolve/main/pretrained_models/wilor_final.ckpt',
     '3e97aafc7dd08d883a4cc5a027df61fdb6fda6136dbd1319405413862ada6bb2')
 
+WILOR_DETECTOR = PublishedFile(
+    'detector.pt', "WiLoR's hand detector", WILOR.page, 'fetched without a login',
+    'CC BY-NC-ND: non-commercial, no derivatives; its makers used ultralytics, which is AGPL-3.0', 'unknown',
+    (WILOR_ESTIMATOR,), ('detector.pt',), WILOR.address.replace('wilor_final.ckpt', 'detector.pt'))
+
 SMPLX = _smplx('SMPLX_NEUTRAL', '', ESTIMATOR, POSE2POSE_ESTIMATOR)
 MANO_RIGHT = _model('MANO_RIGHT', 'MANO: the right hand', 'https://mano.is.tue.mpg.de/', _MANO_HOW, _MANO_LICENCE,
                     '3.82 MB', ESTIMATOR, WILOR_ESTIMATOR, UNIHOPE_ESTIMATOR)
@@ -101,8 +106,8 @@ FACE_VERTEX_IDS = PublishedFile(
     '40 kB', (DATASETS,), ('SMPL-X__FLAME_vertex_ids.npy',))
 
 #: All of them, in the order they are shown.
-FILES = (SNAPSHOT, WILOR, SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS, SMPLER_X, HAND4WHOLE, UNIHOPE, SMPLX_MALE,
-         SMPLX_FEMALE, FACE_VERTEX_IDS)
+FILES = (SNAPSHOT, WILOR, SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS, WILOR_DETECTOR, SMPLER_X, HAND4WHOLE, UNIHOPE,
+         SMPLX_MALE, SMPLX_FEMALE, FACE_VERTEX_IDS)
 
 #: The body model files, in the order PublishedBody.load takes them.
 BODY_FILES = (SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..geometry.crops import BODY_SIZE
 from ..networks.face import PATCH_SCALE
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig, HandBoxes, WholeBody
-from . import files, pose2pose, selection, unihope
+from . import files, pose2pose, selection, unihope, wilor_detector
 from .body_files import READERS
 from .files import PublishedFile
 from .hand4whole_pp import expected_state
@@ -32,6 +32,9 @@ def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4Whol
     if file in READERS:
         READERS[file](path)
         said = 'fits'
+    elif file is files.WILOR_DETECTOR:
+        network, sides = wilor_detector.read_wilor_detector(path)
+        said = f'fits, {len(network.state_dict())} tensors; its classes are {" and ".join(sides)}'
     else:
         contents, expected = _CONTENTS[file]
         parts = selection.read(contents, path, expected(config))
