@@ -79,7 +79,7 @@ class DaHyFConfig:
 
 #: As in the paper, with the backbone of its ablation; and small enough to be trained on a processor.
 DAHYF = DaHyFConfig()
-DAHYF_SMALL = DaHyFConfig(width=12, patch_size=96, dim=128, keypoint_dim=48)
+DAHYF_SMALL = DaHyFConfig(width=12, patch_size=64, dim=128, keypoint_dim=48)
 #: Small enough for a test to run in milliseconds.
 DAHYF_TINY = DaHyFConfig(width=2, patch_size=64, dim=16, keypoint_dim=8)
 
