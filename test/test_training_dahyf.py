@@ -116,7 +116,7 @@ def test_hands_are_to_agree_and_other_patches_to_disagree(drawn):
 
 
 def test_training_learns_and_is_kept(drawn, tmp_path):
-    """On the few hands that it sees again and again the error falls; a training that is done is read, not done again."""
+    """On the few hands that it sees again and again the error falls; what is done is read, not done again."""
     data, held_out = draw_patches(48, 8, SIZE, without_hand=0.25), drawn
     before = measure(DaHyF(DAHYF_TINY, hand_layer()), data)['mpjpe_mm']
     config, arguments = DAHYF_TINY, dict(batch=16, rate=3e-3)
