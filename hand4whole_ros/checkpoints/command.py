@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import CheckpointError
-from .files import DATASETS, ESTIMATOR, FILES, TRAINING, named
+from .files import (
+    DATASETS, ESTIMATOR, FILES, POSE2POSE_ESTIMATOR, TRAINING, UNIHOPE_ESTIMATOR, WILOR_ESTIMATOR, named)
 from .store import VARIABLE, Store
 
 _USES = {ESTIMATOR: 'to run the estimator hand4whole_pp',
+         POSE2POSE_ESTIMATOR: 'for Hand4Whole alone (Pose2Pose on ResNet-50)',
+         WILOR_ESTIMATOR: 'for WiLoR alone, with its own detector',
+         UNIHOPE_ESTIMATOR: 'for UniHOPE: a hand and the object in it',
          TRAINING: 'besides these, to train CHAM from where its authors started',
          DATASETS: 'besides these, to measure on some data sets (hand4whole evaluate --help) and to train on them'}
 
@@ -21,9 +25,12 @@ def list_files(store: Store) -> None:
     found = store.find_all()
     for use, purpose in _USES.items():
         missing = store.missing(use)
-        files = [file for file in FILES if file.use == use]
+        files = [file for file in FILES if use in file.uses]
         print(f'\n{purpose}: ' + (f'{len(missing)} of {len(files)} missing' if missing else 'all there'))
         for file in files:
+            if use != file.uses[0]:
+                print(f'  {file.file_names[0]}, see above')
+                continue
             print(f'  {file.file_names[0]}\n'
                   f'    what     {file.purpose}\n'
                   f'    origin   {file.page}\n'
@@ -52,7 +59,7 @@ def fetch(store: Store, names: Sequence[str]) -> bool:
     What takes a login is not fetched: where to register and which file to put where is said instead. ValueError for
     an unknown name, CheckpointError for downloads that failed, once all were tried.
     """
-    wanted = [named(name) for name in names] or [file for file in FILES if file.use == ESTIMATOR]
+    wanted = [named(name) for name in names] or [file for file in FILES if ESTIMATOR in file.uses]
     complete, failures = True, []
     for file in wanted:
         path = store.find(file)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 #: What files are needed for: to run the estimator of that name, to train CHAM from where its authors started, or to
 #: work out the truth of data sets.
 ESTIMATOR, TRAINING, DATASETS = 'hand4whole_pp', 'training', 'datasets'
+POSE2POSE_ESTIMATOR, WILOR_ESTIMATOR, UNIHOPE_ESTIMATOR = 'hand4whole', 'wilor', 'unihope'
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class PublishedFile:
     licence: str
     #: Rounded, as listings of the file say; 'unknown' where none was found.
     size: str
-    #: What it is needed for: ESTIMATOR, TRAINING or DATASETS.
-    use: str
+    #: What it is needed for, see above; it is described under the first.
+    uses: tuple[str, ...]
     #: File names, the preferred one first.
     file_names: tuple[str, ...]
     #: Where it can be downloaded without a login; None where it takes a browser.
@@ -37,33 +38,39 @@ _MANO_LICENCE = 'MANO licence: non-commercial scientific research'
 _MANO_HOW = 'register, download "Models & Code" (mano_v1_2.zip), take it from the folder models'
 
 
-def _model(name, purpose, page, how, licence, size, use=ESTIMATOR):
-    return PublishedFile(name, purpose, page, how, licence, size, use, (f'{name}.npz', f'{name}.pkl'))
+def _model(name, purpose, page, how, licence, size, *uses):
+    return PublishedFile(name, purpose, page, how, licence, size, uses or (ESTIMATOR,), (f'{name}.npz', f'{name}.pkl'))
 
 
-def _smplx(name, whose, use):
+def _smplx(name, whose, *uses):
     return _model(name, f'SMPL-X: the body model{whose}', 'https://smpl-x.is.tue.mpg.de/',
                   'register, download SMPL-X v1.1 (models_smplx_v1_1.zip), '
                   f'take {name}.npz from the folder models/smplx',
-                  _SMPLX_LICENCE, '109 MB', use)
+                  _SMPLX_LICENCE, '109 MB', *uses)
 
 
 SNAPSHOT = PublishedFile(
     'snapshot_6.pth', 'Hand4Whole++: the body expert, CHAM and the face',
     'https://drive.google.com/drive/folders/1sDWjihPLcjJNTzQbGUedJ3zaK0AyalBt', 'download snapshot_6.pth in a browser',
     'MIT for the code, none stated for the weights; they contain those of SMPLer-X (non-commercial)', 'unknown',
-    ESTIMATOR, ('snapshot_6.pth',))
+    (ESTIMATOR,), ('snapshot_6.pth',))
 
 WILOR = PublishedFile(
     'wilor_final.ckpt', 'WiLoR: the hand expert',
     'https://huggingface.co/spaces/rolpotamias/WiLoR/tree/main/pretrained_models', 'fetched without a login',
-    'CC BY-NC-ND: non-commercial, no derivatives', '2.56 GB', ESTIMATOR, ('wilor_final.ckpt',),
+    'CC BY-NC-ND: non-commercial, no derivatives', '2.56 GB',
+    (ESTIMATOR, WILOR_ESTIMATOR), ('wilor_final.ckpt',),
     'https://huggingface.co/spaces/rolpotamias/WiLoR/resolve/main/pretrained_models/wilor_final.ckpt',
     '3e97aafc7dd08d883a4cc5a027df61fdb6fda6136dbd1319405413862ada6bb2')
 
-SMPLX = _smplx('SMPLX_NEUTRAL', '', ESTIMATOR)
+WILOR_DETECTOR = PublishedFile(
+    'detector.pt', "WiLoR's hand detector", WILOR.page, 'fetched without a login',
+    'CC BY-NC-ND: non-commercial, no derivatives; its makers used ultralytics, which is AGPL-3.0', 'unknown',
+    (WILOR_ESTIMATOR,), ('detector.pt',), WILOR.address.replace('wilor_final.ckpt', 'detector.pt'))
+
+SMPLX = _smplx('SMPLX_NEUTRAL', '', ESTIMATOR, POSE2POSE_ESTIMATOR)
 MANO_RIGHT = _model('MANO_RIGHT', 'MANO: the right hand', 'https://mano.is.tue.mpg.de/', _MANO_HOW, _MANO_LICENCE,
-                    '3.82 MB')
+                    '3.82 MB', ESTIMATOR, WILOR_ESTIMATOR, UNIHOPE_ESTIMATOR)
 MANO_LEFT = _model('MANO_LEFT', 'MANO: the left hand', 'https://mano.is.tue.mpg.de/', _MANO_HOW, _MANO_LICENCE,
                    '3.82 MB')
 VERTEX_IDS = _model(
@@ -74,14 +81,21 @@ VERTEX_IDS = _model(
 SMPLER_X = PublishedFile(
     'smpler_x_l32.pth.tar', 'SMPLer-X-L32: the body expert that CHAM is trained on',
     'https://huggingface.co/caizhongang/SMPLer-X', 'fetched without a login',
-    'S-Lab License 1.0: non-commercial', '3.92 GB', TRAINING, ('smpler_x_l32.pth.tar',),
+    'S-Lab License 1.0: non-commercial', '3.92 GB', (TRAINING,), ('smpler_x_l32.pth.tar',),
     'https://huggingface.co/caizhongang/SMPLer-X/resolve/main/smpler_x_l32.pth.tar')
 
 HAND4WHOLE = PublishedFile(
-    'snapshot_6.pth.tar', 'Hand4Whole: the face that CHAM is trained with (not the snapshot_6.pth above)',
+    'snapshot_6.pth.tar', 'Hand4Whole (not the snapshot_6.pth above); CHAM is trained with its face',
     'https://drive.google.com/file/d/1r0LfI_ATI8NmhOj4y8eqLlEDdNQj5SCV/view',
     'download it in a browser; call it snapshot_6.pth.tar',
-    'MIT for the code, none stated for the weights', 'unknown', TRAINING, ('snapshot_6.pth.tar',))
+    'MIT for the code, none stated for the weights', 'unknown', (POSE2POSE_ESTIMATOR, TRAINING),
+    ('snapshot_6.pth.tar',))
+
+UNIHOPE = PublishedFile(
+    'unihope_dexycb.pth', 'UniHOPE, trained on DexYCB: a hand and the object in it',
+    'https://github.com/JoyboyWang/UniHOPE_Pytorch',
+    'download a DexYCB checkpoint that is linked there (S3 is the one of the paper); call it unihope_dexycb.pth',
+    'none stated, neither for the code nor for the weights', 'unknown', (UNIHOPE_ESTIMATOR,), ('unihope_dexycb.pth',))
 
 SMPLX_MALE = _smplx('SMPLX_MALE', ' of men, in which AGORA and ARCTIC are fitted', DATASETS)
 SMPLX_FEMALE = _smplx('SMPLX_FEMALE', ' of women, in which AGORA and ARCTIC are fitted', DATASETS)
@@ -89,11 +103,11 @@ FACE_VERTEX_IDS = PublishedFile(
     'SMPL-X__FLAME_vertex_ids.npy', 'which vertices of SMPL-X are the head: errors of faces',
     'https://smpl-x.is.tue.mpg.de/',
     'register, download the MANO and FLAME vertex indices (smplx_mano_flame_correspondences.zip)', _SMPLX_LICENCE,
-    '40 kB', DATASETS, ('SMPL-X__FLAME_vertex_ids.npy',))
+    '40 kB', (DATASETS,), ('SMPL-X__FLAME_vertex_ids.npy',))
 
 #: All of them, in the order they are shown.
-FILES = (SNAPSHOT, WILOR, SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS, SMPLER_X, HAND4WHOLE, SMPLX_MALE, SMPLX_FEMALE,
-         FACE_VERTEX_IDS)
+FILES = (SNAPSHOT, WILOR, SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS, WILOR_DETECTOR, SMPLER_X, HAND4WHOLE, UNIHOPE,
+         SMPLX_MALE, SMPLX_FEMALE, FACE_VERTEX_IDS)
 
 #: The body model files, in the order PublishedBody.load takes them.
 BODY_FILES = (SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..body.published import PublishedBody
 from ..networks.cham import CHAM
@@ -17,6 +17,7 @@ from ..networks.wilor import WiLoR
 from . import selection
 from .body_files import load_body
 from .mapped import let_go, read_ahead
+from .parts import fill
 from .store import Store
 
 #: What the network is put together from, to run it and to train it.
@@ -113,16 +114,4 @@ def assemble(config: Hand4WholePPConfig, body: PublishedBody, weights: Mapping[s
     """
     with torch.device('meta'):
         network = Hand4WholePP(config, body)
-    for part, state in weights.items():
-        module = network.get_submodule(part)
-        wanted = module.state_dict()
-        module.load_state_dict({name: value.to(wanted[name].dtype) for name, value in state.items()}, assign=True)
-    _check_complete(network)
-    return network
-
-
-def _check_complete(network: nn.Module):
-    empty = [name for tensors in (network.named_parameters(), network.named_buffers())
-             for name, value in tensors if value.is_meta]
-    if empty:
-        raise RuntimeError(f'{len(empty)} tensors of the network were never filled, the first: {empty[0]}')
+    return fill(network, weights)

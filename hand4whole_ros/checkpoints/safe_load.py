@@ -72,7 +72,7 @@ _STAND_INS = [(type(name, (base,), {}), name)
               for base, names in ((_Held, _HELD), (_Dictionary, _DICTIONARIES)) for name in names]
 
 #: torch keeps its list of admitted names for the whole process.
-_ADMITTING = threading.Lock()
+ADMITTING = threading.Lock()
 
 
 def load(path: Path) -> dict:
@@ -82,24 +82,30 @@ def load(path: Path) -> dict:
     nothing. Replace such a file, never write into it, while it is in use. Raises CheckpointError for a file that is
     missing, damaged, no checkpoint, or asks for anything that could run code; no such thing is run.
     """
-    if torch.__version__ < _SAFE_SINCE:
-        raise CheckpointError(f'torch {torch.__version__} cannot read checkpoints safely; install 2.6 or newer')
+    require_safe_torch()
     try:
         with open(path, 'rb') as stream:
             mappable = stream.read(4) == _ZIP_MAGIC
-        with _ADMITTING, torch.serialization.safe_globals(_STAND_INS), warnings.catch_warnings():
+        with ADMITTING, torch.serialization.safe_globals(_STAND_INS), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of protocols and storages, nothing a user could act on
             found = torch.load(path, map_location='cpu', weights_only=True, mmap=mappable)
     except OSError as error:
         raise CheckpointError(f'{path} cannot be read: {error.strerror or error}') from None
     except Exception as error:  # damaged bytes raise a dozen kinds
-        raise CheckpointError(_explain(path, error)) from None
+        raise CheckpointError(explain(path, error)) from None
     if not isinstance(found, dict):
         raise CheckpointError(f'{path} is not a checkpoint: it holds a {type(found).__name__}, not a dictionary')
     return found
 
 
-def _explain(path, error):
+def require_safe_torch() -> None:
+    """Raises CheckpointError where torch's restricted reader could be tricked."""
+    if torch.__version__ < _SAFE_SINCE:
+        raise CheckpointError(f'torch {torch.__version__} cannot read checkpoints safely; install 2.6 or newer')
+
+
+def explain(path: Path, error: Exception) -> str:
+    """One line of what torch's reader raised on a file."""
     refused = re.search(r'GLOBAL (\S+) ', str(error))
     if refused:
         return (f'{path} asks for {refused[1]}, which could run code: refused, and nothing of the file was run; '

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from . import CheckpointError, safe_load
-from .files import HAND4WHOLE, SMPLER_X, SNAPSHOT, WILOR, PublishedFile
+from .files import HAND4WHOLE, SMPLER_X, SNAPSHOT, UNIHOPE, WILOR, WILOR_DETECTOR, PublishedFile
 from .mapped import let_go
 
 #: Names shown of each kind of problem.
@@ -64,6 +64,22 @@ SMPLER_X_CONTENTS = Contents(
 HAND4WHOLE_CONTENTS = Contents(
     HAND4WHOLE, 'network', 'module.', _own('face_roi_net', 'face_regressor'), r'(?!face_roi_net\.|face_regressor\.)')
 
+#: All of it.
+POSE2POSE_CONTENTS = Contents(
+    HAND4WHOLE, 'network', 'module.',
+    _own('backbone', 'body_position_net', 'body_rotation_net', 'box_net', 'hand_roi_net', 'hand_position_net',
+         'hand_rotation_net', 'face_roi_net', 'face_regressor'), r'smplx_layer\.')
+
+#: A whole network in a pickle (pickled_model), whose layers all lie in one dictionary.
+WILOR_DETECTOR_CONTENTS = Contents(WILOR_DETECTOR, 'model', '', _own('model'), r'(?!)')
+
+#: What serves its training alone, the hand model and the grids of its heat maps are not used.
+UNIHOPE_CONTENTS = Contents(
+    UNIHOPE, 'state_dict', 'module.',
+    _own('base_net', 'obj_conf_layer', 'occ_cls_layer', 'transformer_hand', 'transformer_obj', 'hand_head',
+         'hand_encoder', 'mano_branch', 'obj_head'),
+    r'(fpn|hand|mano)_feature_mapper\.|mano_branch\.mano_layer\.|hand_head\.(uu|vv)$')
+
 
 @dataclass
 class Misfits:
@@ -94,6 +110,12 @@ def read(contents: Contents, path: Path, expected: Mapping[str, Mapping[str, Ten
     if not isinstance(tensors, dict) or not all(isinstance(name, str) for name in tensors):
         raise CheckpointError(f"{path} is not {contents.file.purpose}: it lacks '{contents.section}'; "
                               f'found {", ".join(map(str, list(file)[:8])) or "nothing"}')
+    return fit(contents, path, tensors, expected)
+
+
+def fit(contents: Contents, path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Mapping[str, Tensor]]
+        ) -> dict[str, dict[str, Tensor]]:
+    """As read, of tensors that were read from `path` already. Raises CheckpointError."""
     selected, misfits = select(contents, tensors, expected)
     for part, state in selected.items():
         misfits.not_finite += [contents.parts[part] + name for name, value in state.items() if not _is_finite(value)]

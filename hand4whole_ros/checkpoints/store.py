@@ -56,9 +56,9 @@ class Store:
         return next((found[name] for name in file.file_names if name in found), None)
 
     def missing(self, use: str) -> list[PublishedFile]:
-        """What `use` (files.ESTIMATOR, files.TRAINING) needs and is not there in a form that can be used."""
+        """What a use (files.ESTIMATOR or another there) needs and is not there in a form that can be used."""
         found = self.find_all()
-        return [file for file in FILES if file.use == use and file.file_names[0] not in found]
+        return [file for file in FILES if use in file.uses and file.file_names[0] not in found]
 
     def require(self, file: PublishedFile) -> Path:
         """Path of the file in the form that is used, unchanged since its checksum was recorded.

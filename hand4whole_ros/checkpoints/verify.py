@@ -10,15 +10,17 @@ from torch import Tensor
 from ..geometry.crops import BODY_SIZE
 from ..networks.face import PATCH_SCALE
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig, HandBoxes, WholeBody
-from . import selection
+from . import files, pose2pose, selection, unihope, wilor_detector
 from .body_files import READERS
 from .files import PublishedFile
 from .hand4whole_pp import expected_state
 from .store import Store, sha256
 
-_CONTENTS = {contents.file: contents for contents in (
-    selection.HAND4WHOLE_PP_CONTENTS, selection.WILOR_CONTENTS, selection.SMPLER_X_CONTENTS,
-    selection.HAND4WHOLE_CONTENTS)}
+#: File -> its contents, and what each part should hold, by the dimensions of Hand4Whole++.
+_CONTENTS = {contents.file: (contents, expected_state) for contents in (
+    selection.HAND4WHOLE_PP_CONTENTS, selection.WILOR_CONTENTS, selection.SMPLER_X_CONTENTS)}
+_CONTENTS[files.HAND4WHOLE] = selection.POSE2POSE_CONTENTS, lambda config: pose2pose.expected_state()
+_CONTENTS[files.UNIHOPE] = selection.UNIHOPE_CONTENTS, lambda config: unihope.expected_state()
 
 
 def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4WholePPConfig = HAND4WHOLE_PP,
@@ -30,8 +32,12 @@ def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4Whol
     if file in READERS:
         READERS[file](path)
         said = 'fits'
+    elif file is files.WILOR_DETECTOR:
+        network, sides = wilor_detector.read_wilor_detector(path)
+        said = f'fits, {len(network.state_dict())} tensors; its classes are {" and ".join(sides)}'
     else:
-        parts = selection.read(_CONTENTS[file], path, expected_state(config))
+        contents, expected = _CONTENTS[file]
+        parts = selection.read(contents, path, expected(config))
         said = f'fits, {sum(map(len, parts.values()))} tensors'
     checksum = None if renew else store.check(path, thorough=True)
     if checksum is None:

@@ -17,14 +17,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..geometry.crops import BODY_SIZE
-from .vit import VIT_H, VIT_L, VIT_TINY, attention, to_map, to_tokens
+from .vit import VIT_H, VIT_L, VIT_TINY, ViTConfig, attention, to_map, to_tokens
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells that either expert cuts its picture into.
+    """The cells that an expert cuts its picture into.
 
-    A hand's box is a square of rows x rows cells, of which the hand expert keeps the middle columns.
+    A hand's box is rows x rows cells, of which the hand expert keeps the middle columns.
     """
 
     rows: int = 16
@@ -53,8 +53,25 @@ class CHAMConfig:
     body_depth: int
     num_layers: int = 3
     num_heads: int = 4
-    #: Of either expert's feature.
+    #: Of the body expert's feature.
     grid: Grid = Grid()
+    #: Of the hand expert's; None where it is the same.
+    hand_grid: Grid | None = None
+
+    @classmethod
+    def between(cls, hand_dim: int, hand_grid: Grid, body: ViTConfig, **options) -> CHAMConfig:
+        """For any hand expert's feature and any transformer that sees the body picture, at whatever resolution."""
+        rows, columns = body.grid
+        grid = Grid(rows, columns, hand_grid.point)
+        if rows * BODY_SIZE[1] != columns * BODY_SIZE[0]:
+            raise ValueError(f'a body picture of {BODY_SIZE} pixels has square cells, found {rows} rows of {columns}')
+        return cls(hand_dim, body.embed_dim, body.depth, grid=grid, hand_grid=None if hand_grid == grid else hand_grid,
+                   **options)
+
+    @property
+    def hand_cells(self) -> Grid:
+        """The cells of the hand expert's feature."""
+        return self.hand_grid or self.grid
 
 
 CHAM_HAND4WHOLE_PP = CHAMConfig(VIT_H.embed_dim, VIT_L.embed_dim, VIT_L.depth)
@@ -64,8 +81,8 @@ CHAM_TINY = CHAMConfig(hand_dim=64, body_dim=32, body_depth=VIT_TINY.depth)
 class HandFeatures(NamedTuple):
     """What the hand expert saw of one side, on one device. Only hands that exist have rows: N of B people."""
 
-    feature: Tensor  #: (N, C, 16, 12), of left hands mirrored back
-    boxes: Tensor    #: (N, 4) square boxes xyxy, body-picture pixels
+    feature: Tensor  #: (N, C, 16, 12) or of another hand grid, of left hands mirrored back
+    boxes: Tensor    #: (N, 4) boxes xyxy that the feature shows, square as published, body-picture pixels
     exists: Tensor   #: (B,) bool; its true entries are the N people, in order
 
 
@@ -187,7 +204,7 @@ class CHAM(nn.Module):
 
     def embed(self, boxes: Tensor, dtype: torch.dtype) -> Tensor:
         """Position embedding (N, C, 16, 12) of boxes xyxy (N, 4)."""
-        return box_embedding(boxes, self.config.hand_dim, self.config.grid).to(dtype)
+        return box_embedding(boxes, self.config.hand_dim, self.config.hand_cells).to(dtype)
 
     def relate(self, right: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (N, 192, C) of hands that exist both, with the embedding -> the same after all layers."""
@@ -201,7 +218,7 @@ class CHAM(nn.Module):
         A 1x1 convolution commutes with placing, except for its bias, which fades where the placed map does. So
         the tokens are placed once for all blocks, and only cells that a hand covers are multiplied.
         """
-        weights = placement(hand.boxes, self.config.grid)
+        weights = placement(hand.boxes, self.config.grid, self.config.hand_cells)
         coverage = weights.sum(-1)
         people = hand.exists.nonzero()[:, 0]
         row, cell = coverage.nonzero(as_tuple=True)
@@ -254,21 +271,22 @@ def _sampled_embedding(position, length, channels):
     return sampled, inside
 
 
-def placement(boxes: Tensor, grid: Grid = Grid()) -> Tensor:
+def placement(boxes: Tensor, grid: Grid = Grid(), hand_grid: Grid | None = None) -> Tensor:
     """How hand features go back to where the hands are: (N, body cells, hand cells) for boxes xyxy (N, 4).
 
     Every row of the result holds the bilinear weights with which one cell of the body grid samples the hand
-    grid; they sum to 1 inside the hand's feature and fade to 0 over one cell around it.
+    grid; they sum to 1 inside the hand's feature and fade to 0 over one cell around it. hand_grid: None for one as the
+    body's.
     """
-    boxes = boxes.float()
-    across = _axis_placement(boxes[:, 0], boxes[:, 2], grid, grid.first_column, grid.columns)
-    down = _axis_placement(boxes[:, 1], boxes[:, 3], grid, 0, grid.rows)
+    boxes, hand = boxes.float(), hand_grid or grid
+    across = _axis_placement(boxes[:, 0], boxes[:, 2], grid, grid.columns, hand, hand.first_column, hand.columns)
+    down = _axis_placement(boxes[:, 1], boxes[:, 3], grid, grid.rows, hand, 0, hand.rows)
     return torch.einsum('nvy,nux->nvuyx', down, across).flatten(3).flatten(1, 2)
 
 
-def _axis_placement(start, end, grid, first, count):
+def _axis_placement(start, end, grid, count, hand, first, hand_count):
     cell = torch.arange(count, device=start.device)
     offset = grid.stride * (cell + grid.point) - (start + end)[:, None] / 2
-    at = grid.rows / 2 - grid.point - first + offset * grid.rows / (end - start)[:, None]
+    at = hand.rows / 2 - hand.point - first + offset * hand.rows / (end - start)[:, None]
     # Linear interpolation with zeros outside is a hat around every cell.
-    return (1 - (at.unsqueeze(-1) - cell).abs()).clamp(min=0)
+    return (1 - (at.unsqueeze(-1) - torch.arange(hand_count, device=start.device)).abs()).clamp(min=0)

@@ -1,0 +1,107 @@
+"""An object's pose from votes for the points of its box (Perspective-n-Point)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+#: Most confident votes for each point, and the confidence that a vote needs.
+VOTES, MIN_CONFIDENCE = 10, 0.5
+#: Fewer votes make no pose.
+MIN_POINTS = 6
+
+#: A box's points in units of its sides: 8 corners, 12 middles of edges, the centre; x changes fastest.
+BOX_POINTS = np.array([
+    (0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 1),
+    (0, .5, 0), (1, .5, 0), (.5, 1, 0), (.5, 0, 0), (0, .5, 1), (1, .5, 1), (.5, 1, 1), (.5, 0, 1),
+    (0, 1, .5), (0, 0, .5), (1, 1, .5), (1, 0, .5), (.5, .5, .5)])
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Votes for points of a box."""
+
+    pixels: np.ndarray  #: (N, 2) where
+    points: np.ndarray  #: (N,) for which of BOX_POINTS
+    confidence: np.ndarray  #: (N,)
+
+
+@dataclass(frozen=True)
+class ObjectPose:
+    """Where an object is: R @ point + t, from its own frame to the camera's, metres."""
+
+    rotation: np.ndarray     #: (3, 3)
+    translation: np.ndarray  #: (3,)
+
+
+def box_points(vertices: np.ndarray) -> np.ndarray:
+    """The 21 points (21, 3) of the axis-aligned box around an object's vertices (V, 3)."""
+    low, high = vertices.min(0), vertices.max(0)
+    return low + BOX_POINTS * (high - low)
+
+
+def choose_votes(x: np.ndarray, y: np.ndarray, confidence: np.ndarray, count: int = VOTES,
+                 min_confidence: float = MIN_CONFIDENCE) -> Votes:
+    """For each point its most confident votes, best first, then point by point.
+
+    x, y and confidence (cells..., 21), of any unit; those of networks.unihope.ObjectVotes are the object box's.
+    """
+    x, y, confidence = (values.reshape(-1, values.shape[-1]) for values in (x, y, confidence))
+    order = np.argsort(-confidence, axis=0, kind='stable')[:count]
+    chosen = [np.take_along_axis(values, order, axis=0) for values in (x, y, confidence)]
+    kept = chosen[2] > min_confidence
+    points = np.broadcast_to(np.arange(x.shape[1]), kept.shape)[kept]
+    return Votes(np.stack([chosen[0][kept], chosen[1][kept]], axis=-1), points, chosen[2][kept])
+
+
+def in_picture(votes: Votes, box: np.ndarray, affine: np.ndarray, mirrored_width: int | None = None) -> Votes:
+    """Votes in units of an object's box xyxy (4,) in a crop -> in pixels of the whole picture.
+
+    affine (3, 3): to the crop. mirrored_width: of the picture, where its mirror image was cut.
+    """
+    pixels = votes.pixels * (box[2:] - box[:2]) + box[:2]
+    pixels = np.stack([(pixels[:, axis] - affine[axis, 2]) / affine[axis, axis] for axis in (0, 1)], axis=-1)
+    if mirrored_width is not None:
+        pixels[:, 0] = mirrored_width - 1 - pixels[:, 0]
+    return Votes(pixels, votes.points, votes.confidence)
+
+
+def solve_pose(points: np.ndarray, votes: Votes, camera_matrix: np.ndarray, published: bool = False
+               ) -> ObjectPose | None:
+    """The pose of a box with these 21 points (21, 3) m, whose votes are in pixels. None for too few votes, or no pose.
+
+    published: as the authors solve it, RANSAC over EPnP, which differs by degrees for a hundredth of a pixel. By
+    default all votes count, by SQPnP (Terzakis and Lourakis, ECCV 2020), then by least squares on the votes that it
+    fits.
+    """
+    if len(votes.points) < MIN_POINTS:
+        return None
+    model, pixels = points[votes.points].astype(np.float64), votes.pixels.astype(np.float64)
+    camera_matrix = np.asarray(camera_matrix, np.float64)
+    if published:
+        found, turn, shift, _ = cv2.solvePnPRansac(model, pixels, camera_matrix, None, flags=cv2.SOLVEPNP_EPNP)
+    else:
+        found, turn, shift = _robust(model, pixels, camera_matrix)
+    if not found or not (np.isfinite(turn).all() and np.isfinite(shift).all()):
+        return None
+    return ObjectPose(cv2.Rodrigues(turn)[0], shift[:, 0])
+
+
+#: Votes count that are this near to where the pose has them, as multiples of the median distance.
+_NEAR = 2.5
+
+
+def _robust(model, pixels, camera_matrix):
+    try:
+        found, turn, shift = cv2.solvePnP(model, pixels, camera_matrix, None, flags=cv2.SOLVEPNP_SQPNP)
+        for _ in range(2 if found else 0):
+            projected, _ = cv2.projectPoints(model, turn, shift, camera_matrix, None)
+            distance = np.linalg.norm(projected[:, 0] - pixels, axis=1)
+            near = distance <= max(_NEAR * np.median(distance), 1e-6)
+            if near.sum() >= MIN_POINTS:
+                turn, shift = cv2.solvePnPRefineLM(model[near], pixels[near], camera_matrix, None, turn, shift)
+    except cv2.error:
+        return False, None, None
+    return found, turn, shift

@@ -1,0 +1,30 @@
+"""Convolutional networks for inference: normalisations folded into the convolutions before them, channels last."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils import fuse_conv_bn_eval
+
+
+@torch.no_grad()
+def prepare_for_inference(network: nn.Module) -> nn.Module:
+    """The network, in evaluation mode, to do nothing any more but run; the same object, without its batch norms' names.
+
+    Every nn.BatchNorm2d that is registered directly after an nn.Conv2d is taken to be applied directly after it, as in
+    the networks of this package.
+    """
+    fold_batch_norms(network)
+    return network.to(memory_format=torch.channels_last)
+
+
+def fold_batch_norms(network: nn.Module) -> None:
+    """Make every pair of convolution and batch norm one convolution, in place."""
+    previous = None
+    for name, child in list(network.named_children()):
+        if isinstance(child, nn.BatchNorm2d) and previous is not None:
+            setattr(network, previous, fuse_conv_bn_eval(getattr(network, previous), child))
+            setattr(network, name, nn.Identity())
+        else:
+            fold_batch_norms(child)
+        previous = name if isinstance(child, nn.Conv2d) else None

@@ -1,0 +1,90 @@
+"""Hand experts that CHAM can take features from: what their features are like, and how each gives them.
+
+Hand4Whole++ takes WiLoR's. Whatever sees a box of the body picture and has a feature map of it can take its place; CHAM
+is then to be trained for the pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .cham import CHAMConfig, Grid, HandFeatures
+from .dahyf import DaHyFConfig
+from .pose2pose import HAND_CROP, HandsOutput, PartBoxes, Pose2PoseConfig
+from .pose2pose import SIDES as POSE2POSE_SIDES
+from .unihope import ROI_SIZE, UniHOPEConfig
+from .vit import ViTConfig
+from .wilor import PlacedHands, WiLoRConfig
+
+
+@dataclass(frozen=True)
+class FeatureShape:
+    """Of one hand expert's feature."""
+
+    channels: int
+    grid: Grid
+
+    def cham(self, body: ViTConfig, **options) -> CHAMConfig:
+        """CHAM's dimensions between this expert and a body expert's transformer; options as CHAMConfig takes them."""
+        return CHAMConfig.between(self.channels, self.grid, body, **options)
+
+
+def wilor_feature(config: WiLoRConfig) -> FeatureShape:
+    """The transformer's: the box is cut into squares, of which the middle columns are kept."""
+    rows, columns = config.vit.grid
+    return FeatureShape(config.vit.embed_dim, Grid(rows, columns))
+
+
+def pose2pose_feature(config: Pose2PoseConfig) -> FeatureShape:
+    """Of Hand4Whole's hand network: the whole box."""
+    rows, columns = (side // 32 for side in HAND_CROP)
+    return FeatureShape(config.feature_dim, Grid(rows, columns, point=0.5))
+
+
+def unihope_feature(config: UniHOPEConfig) -> FeatureShape:
+    """Of UniHOPE's pyramid within the hand's box."""
+    return FeatureShape(config.dim, Grid(ROI_SIZE, ROI_SIZE, point=0.5))
+
+
+def dahyf_feature(config: DaHyFConfig) -> FeatureShape:
+    """Of DaHyF, joined with the direction map."""
+    cells = -(-config.patch_size // 32)
+    return FeatureShape(config.dim, Grid(cells, cells, point=0.5))
+
+
+def of_wilor(hands: Mapping[str, PlacedHands], boxes: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, HandFeatures]:
+    """Side -> HandFeatures. boxes: side -> boxes (B, 4), and whether the hands exist (B,)."""
+    return {side: HandFeatures(hands[side].feature, where[exists], exists) for side, (where, exists) in boxes.items()}
+
+
+def of_pose2pose(hands: HandsOutput, boxes: PartBoxes, exists: Mapping[str, Tensor] | None = None
+                 ) -> dict[str, HandFeatures]:
+    """Side -> HandFeatures of Hand4Whole's hands.
+
+    exists: side -> (B,) bool, from whoever knows; Hand4Whole does not, and takes every hand for visible.
+    """
+    found = {}
+    for side, feature, where in zip(POSE2POSE_SIDES, hands.feature, (boxes.left_hand, boxes.right_hand)):
+        there = torch.ones(len(where), dtype=torch.bool, device=where.device) if exists is None else exists[side]
+        upright = feature.flip(-1) if side == 'left' else feature
+        found[side] = HandFeatures(upright[there], where[there], there)
+    return found
+
+
+def of_crops(feature: Tensor, boxes: Tensor, left: Tensor, people: Tensor, count: int) -> dict[str, HandFeatures]:
+    """Side -> HandFeatures of hands that were seen one by one, as by UniHOPE and DaHyF, left ones mirrored.
+
+    feature (N, C, h, w); boxes xyxy (N, 4) in body-picture pixels, that the feature shows; left (N,) bool; people (N,)
+    which of `count` people each belongs to, rising within a side, at most one of a side to a person.
+    """
+    found = {}
+    for side, chosen in (('right', ~left), ('left', left)):
+        exists = torch.zeros(count, dtype=torch.bool, device=feature.device)
+        exists[people[chosen]] = True
+        upright = feature[chosen].flip(-1) if side == 'left' else feature[chosen]
+        found[side] = HandFeatures(upright, boxes[chosen], exists)
+    return found

@@ -1,0 +1,228 @@
+"""Hands alone, drawn as patches of frames: picture, where the patch lies, and the hand's exact parameters.
+
+The open body's right hand in MANO's form, at any place of a frame, in front of a drawn background, at times behind
+something; and patches without any hand. Every sample follows from its seed alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+
+from ..body.model import BodyModel
+from ..body.open_body import load_or_build
+from ..body.open_hands import load_open_body
+from ..geometry.camera import Intrinsics
+from ..geometry.placement import facing
+from . import appearance, backdrops, hands, lens
+
+#: Of every frame, (width, height) px, and what focal lengths are drawn from, px: 60 to 78 degrees across.
+FRAME, FOCAL = (640, 480), (400.0, 560.0)
+#: Of the wrist from the camera, metres.
+DISTANCE = (0.3, 0.8)
+#: Side of a patch, in the greatest extent of the keypoints; and how far its middle is off, in its side.
+ROOM, OFF_CENTRE = (1.25, 1.7), 0.06
+#: Part of the hands that something is in front of.
+COVERED = 0.35
+#: Turns of a hand as its ray sees it: about the ray, uniform to either side; about the axes across it, the deviation.
+_IN_PLANE, _TILT = np.radians(110.0), 0.55
+#: A right hand at rest points along -x, its palm along -y; turned by this, it points up, its palm to the camera.
+_UPRIGHT = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
+
+
+@dataclass(frozen=True)
+class HandPatches:
+    """N patches, a row each. Camera frame, metres; frame pixels of edges, from 0 to the frame's width."""
+
+    images: np.ndarray        #: (N, S, S, 3) uint8 RGB
+    corner: np.ndarray        #: (N, 2) float32 px
+    size: np.ndarray          #: (N,) float32 px
+    focal: np.ndarray         #: (N,) float32 px
+    rotations: np.ndarray     #: (N, 16, 3, 3) float32, the wrist's to the camera frame, the fingers' from the flat hand
+    betas: np.ndarray         #: (N, 10) float32
+    keypoints: np.ndarray     #: (N, 21, 3) float32, with the hand's place
+    keypoints_2d: np.ndarray  #: (N, 21, 2) float32 px
+    visible: np.ndarray       #: (N,) float32 share of the hand that nothing is in front of
+    hand: np.ndarray          #: (N,) bool; of patches without a hand all else but images and the patch is zero
+
+    def __len__(self):
+        return len(self.size)
+
+    def take(self, rows) -> HandPatches:
+        """Those rows."""
+        return HandPatches(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def save(self, path: Path) -> None:
+        """To an .npz."""
+        np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> HandPatches:
+        """From an .npz that save has written."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls(*(stored[field.name] for field in fields(cls)))
+
+
+def draw_patches(count: int, seed: int, size: int, without_hand: float = 0.0) -> HandPatches:
+    """`count` patches of size x size px, that share of them without a hand."""
+    scenes = [_scene(rng, rng.random() < without_hand) for rng in (
+        np.random.default_rng((0xDA1F, seed, k)) for k in range(count))]
+    layer, _, _ = _hand()
+    with torch.no_grad():
+        rotations = torch.from_numpy(np.stack([scene.rotations for scene in scenes]))
+        mesh = layer(rotations[:, :1], rotations[:, 1:], torch.from_numpy(np.stack([scene.betas for scene in scenes])))
+    keypoints, vertices = mesh.keypoints.numpy(), mesh.vertices.numpy()
+    return _stacked([_patch(*row, size) for row in zip(scenes, keypoints, vertices)])
+
+
+def draw_sequence(count: int, seed: int, size: int, hidden: slice) -> HandPatches:
+    """`count` frames of one hand that moves and bends smoothly; from hidden.start to hidden.stop something covers it.
+
+    The patch follows the hand, as a tracker's box would.
+    """
+    rng = np.random.default_rng((0x5E9, seed))
+    start, end = (_scene(rng, False) for _ in range(2))
+    phase = 0.5 - 0.5 * np.cos(np.linspace(0, np.pi, count))
+    between = [Rotation.from_matrix(one).inv() * Rotation.from_matrix(other) for one, other in zip(
+        start.rotations, _near(rng, start.rotations, end.rotations))]
+    layer, _, _ = _hand()
+    look, focal, betas = start.look, start.focal, start.betas
+    ray = start.ray + (end.ray - start.ray) * 0.5 * phase[:, None]
+    distance = start.distance + (end.distance - start.distance) * 0.5 * phase
+    room, off = rng.uniform(*ROOM), rng.normal(0, OFF_CENTRE / 3, 2)
+    found = []
+    for k in range(count):
+        rotations = np.stack([one @ (Rotation.from_rotvec(phase[k] * turn.as_rotvec())).as_matrix()
+                              for one, turn in zip(start.rotations, between)]).astype(np.float32)
+        with torch.no_grad():
+            given = torch.from_numpy(rotations)[None]
+            mesh = layer(given[:, :1], given[:, 1:], torch.from_numpy(betas)[None])
+        cover = 1.0 if hidden.start <= k < hidden.stop else 0.0
+        scene = _Scene(False, rotations, betas, ray[k], distance[k], focal, look, room, off, cover)
+        found.append(_patch(scene, mesh.keypoints[0].numpy(), mesh.vertices[0].numpy(), size))
+    return _stacked(found)
+
+
+@dataclass(frozen=True)
+class _Scene:
+    empty: bool
+    rotations: np.ndarray
+    betas: np.ndarray
+    ray: np.ndarray         # x/z, y/z of the wrist
+    distance: float
+    focal: float
+    look: int               # seed of colours, light, background and what is in front
+    room: float
+    off_centre: np.ndarray  # of the patch, in its side
+    cover: float            # how much of the patch's side what is in front of the hand takes; 0 for nothing
+
+
+def _scene(rng, empty):
+    _, rest_joints, rest_tips = _hand()
+    closed, spread = hands.sample_shape(rng)
+    fingers = hands.finger_rotations('right', closed, spread, rest_joints, rest_tips,
+                                     np.exp(rng.normal(0, 0.12, (5, 3))))
+    focal = rng.uniform(*FOCAL)
+    ray = (rng.uniform(0.1, 0.9, 2) - 0.5) * FRAME / focal
+    back = Rotation.from_rotvec([0, np.pi * rng.integers(2), 0])
+    tilt = Rotation.from_rotvec([*rng.normal(0, _TILT, 2), 0])
+    turn = Rotation.from_rotvec([0, 0, rng.uniform(-_IN_PLANE, _IN_PLANE)])
+    seen = (turn * tilt * back).as_matrix() @ _UPRIGHT
+    # A picture shows a hand as it is turned towards its ray, wherever in the frame it is.
+    rotations = np.concatenate([(facing(ray) @ seen)[None], fingers]).astype(np.float32)
+    cover = rng.uniform(0.25, 0.7) if rng.random() < COVERED else 0.0
+    return _Scene(empty, rotations, rng.normal(0, 0.8, 10).clip(-2, 2).astype(np.float32), ray,
+                  rng.uniform(*DISTANCE), focal, int(rng.integers(1 << 31)), rng.uniform(*ROOM),
+                  rng.normal(0, OFF_CENTRE, 2), cover)
+
+
+def _near(rng, start, end):
+    """`end` with a wrist that is turned from the start's by less than a right angle."""
+    turn = Rotation.from_rotvec(rng.normal(0, 0.5, 3).clip(-0.8, 0.8))
+    return np.concatenate([(turn.as_matrix() @ start[0])[None], end[1:]])
+
+
+def _patch(scene, keypoints, vertices, size):
+    """One row of HandPatches."""
+    rng = np.random.default_rng(scene.look)
+    transl = np.append(scene.ray, 1.0) * scene.distance
+    points, skin = keypoints + transl, (vertices + transl).astype(np.float32)
+    middle = np.array(FRAME) / 2
+    pixels = points[:, :2] / points[:, 2:] * scene.focal + middle
+    low, high = pixels.min(0), pixels.max(0)
+    side = max(float((high - low).max()) * scene.room, 8.0)
+    corner = (low + high) / 2 + scene.off_centre * side - side / 2
+    zoom = size / side
+    cx, cy = (middle - corner) * zoom - 0.5
+    view = Intrinsics(scene.focal * zoom, scene.focal * zoom, cx, cy, size, size)
+    image, covered = backdrops.sample(rng, size, size), np.zeros((size, size), np.float32)
+    colors, light = _colors(rng, len(skin)), appearance.sample_lighting(rng)
+    visible = 0.0
+    if not scene.empty:
+        drawn = _rasterizer().render(skin, view, colors, light, 2)
+        image = cv2.blendLinear(drawn.rgb, image, drawn.alpha, 1 - drawn.alpha)
+        visible = drawn.alpha.sum()
+    if scene.cover or (scene.empty and rng.random() < 0.5):
+        covered = _cover(rng, image, (pixels.mean(0) - corner) * zoom, scene.cover or rng.uniform(0.25, 0.7))
+    if visible:
+        visible = float((drawn.alpha * (1 - covered)).sum() / visible)
+    hand = not scene.empty
+    return HandPatches(
+        lens.expose(rng, image), corner.astype(np.float32), np.float32(side), np.float32(scene.focal),
+        scene.rotations * hand, scene.betas * hand, points.astype(np.float32) * hand, pixels.astype(np.float32) * hand,
+        np.float32(visible), np.bool_(hand))
+
+
+def _cover(rng, image, centre, share):
+    """Draw something in front, as large as that share of the patch; where it is, (S, S) 0 to 1."""
+    size = len(image)
+    mask = np.zeros((size, size), np.uint8)
+    middle = centre + rng.normal(0, 0.12 * size, 2) * (share < 1)
+    extent = share * size * np.exp(rng.normal(0, 0.15, 2)) * (1.6 if share >= 1 else 1)
+    if rng.random() < 0.5:
+        cv2.ellipse(mask, (tuple(map(float, middle)), tuple(map(float, extent)), float(rng.uniform(0, 180))), 255, -1)
+    else:
+        corners = cv2.boxPoints((tuple(map(float, middle)), tuple(map(float, extent)), float(rng.uniform(0, 180))))
+        cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 255)
+    mask = cv2.GaussianBlur(mask, (3, 3), 0).astype(np.float32) / 255
+    front = backdrops.sample(rng, size, size)
+    image[:] = cv2.blendLinear(front, image, mask, 1 - mask)
+    return mask
+
+
+def _colors(rng, count):
+    """(V, 3) float32 sRGB: a skin with soft spots."""
+    skins = appearance.SKINS
+    place = rng.uniform(0, len(skins) - 1.001)
+    skin = skins[int(place)] * (1 - place % 1) + skins[int(place) + 1] * (place % 1)
+    layer, _, _ = _hand()
+    waves = np.sin(layer.v_template.numpy()[:count] @ rng.normal(0, 60, (3, 4)) + rng.uniform(0, 2 * np.pi, 4))
+    return np.clip(skin * (1 + 0.05 * waves.mean(1, keepdims=True)), 0, 1).astype(np.float32)
+
+
+def _stacked(rows):
+    return HandPatches(*(np.stack([getattr(row, field.name) for row in rows]) for field in fields(HandPatches)))
+
+
+@lru_cache(maxsize=1)
+def _hand():
+    """The right hand's layer, and the body's joints (55, 3) and finger tips (10, 3) in the T-pose."""
+    kinematics = BodyModel.of_open_body(load_or_build()[0]).kinematics
+    return load_open_body().mano['right'], kinematics.rest_joints, kinematics.rest_tips
+
+
+def hand_layer():
+    """The layer that the parameters are of."""
+    return _hand()[0]
+
+
+@lru_cache(maxsize=1)
+def _rasterizer():
+    from ..view.raster import Rasterizer
+    return Rasterizer(_hand()[0].faces)

@@ -1,0 +1,99 @@
+"""Crops of hand and object, votes and the poses solved from them: the authors' numbers, and what is promised beyond."""
+
+import numpy as np
+import pytest
+from parity import deterministic as D
+from parity import fixtures
+from scipy.spatial.transform import Rotation
+
+from hand4whole_ros.geometry.hand_object_crop import cut_crop, hand_object_crop, mirrored_box
+from hand4whole_ros.geometry.object_pose import BOX_POINTS, Votes, box_points, choose_votes, in_picture, solve_pose
+
+
+def tight(points):
+    return np.concatenate([points.min(0), points.max(0)])
+
+
+@pytest.mark.parametrize('around_both', [True, False], ids=['fuse', 'hand'])
+@pytest.mark.parametrize('mirrored', [False, True], ids=['plain', 'flip'])
+@pytest.mark.parametrize('scene', ['a', 'b'])
+def test_crops(scene, mirrored, around_both):
+    f = fixtures.load('uni_preprocess')
+    picture = (255 * D.image('unihope.picture', 480, 640)[0]).round().numpy().transpose(1, 2, 0).astype(np.uint8)
+    hand, object_ = tight(f[f'{scene}.joints_uv']), tight(f[f'{scene}.obj_p2d'])
+    if mirrored:
+        picture, hand, object_ = picture[:, ::-1], mirrored_box(hand, 640), mirrored_box(object_, 640)
+    crop = hand_object_crop(hand, object_, around_both, (480, 640))
+    key = f'{scene}.{"flip" if mirrored else "plain"}.{"fuse" if around_both else "hand"}'
+    fixtures.check(f, f'{key}.affine', crop.affine, 1e-6)
+    fixtures.check(f, f'{key}.K', crop.intrinsics(f['K']), 1e-6)
+    for name, box in (('bbox_hand', crop.hand_box), ('bbox_obj', crop.object_box)):
+        assert fixtures.diff(f, f'{key}.{name}', box)[0] < 1e-4     # pixels
+    cut = cut_crop(picture, crop.affine).astype(np.float32).transpose(2, 0, 1) / 255
+    assert fixtures.diff(f, f'{key}.img', cut)[0] == 0
+
+
+def test_a_hand_outside_the_picture_is_named():
+    with pytest.raises(ValueError, match=r'the hand .* lies outside the picture of 640 x 480 pixels'):
+        hand_object_crop(np.array([700., 10, 760, 60]), np.array([0., 0, 10, 10]), False, (480, 640))
+
+
+def test_the_points_of_a_box():
+    f = fixtures.load('uni_preprocess')
+    cloud = D.tensor('unihope.cloud', (500, 3)).numpy() * np.float32([.03, .05, .02])
+    np.testing.assert_allclose(box_points(cloud), f['box21'], atol=1e-7)
+
+
+PNP = fixtures.load('uni_pnp')
+
+
+def votes_of(key):
+    case = PNP.meta['cases'][key]
+    confidence = D.tensor(f'pnp.conf.{key}', (32, 32, 21), 'uniform', .02, .98).numpy().copy()
+    confidence[..., case['low']] *= np.float32(.4)
+    noise = np.float32(case['sigma']) * (np.float32(1.02) - confidence)
+    x, y = (PNP[f'{key}.target'][:, axis] + noise * D.tensor(f'pnp.n{name}.{key}', (32, 32, 21)).numpy()
+            for axis, name in enumerate('xy'))
+    return in_picture(choose_votes(x, y, confidence), PNP[f'{key}.bbox_obj'], PNP[f'{key}.affine'],
+                      640 if case['flip'] else None)
+
+
+@pytest.mark.parametrize('key', list(PNP.meta['cases']))
+def test_votes_and_poses(key):
+    votes, published = votes_of(key), PNP[f'{key}.rt']
+    assert votes.pixels.shape == PNP[f'{key}.p2d'].shape
+    if not len(votes.pixels):
+        # The authors report a made-up pose there; here there is none.
+        np.testing.assert_array_equal(published, np.eye(3, 4) + [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
+        assert solve_pose(PNP['box21'], votes, PNP['K']) is None
+        return
+    assert np.abs(votes.pixels - PNP[f'{key}.p2d']).max() < 5e-4     # pixels
+    stored = Votes(PNP[f'{key}.p2d'], votes.points, votes.confidence)
+    same = solve_pose(PNP['box21'], stored, PNP['K'], published=True)
+    np.testing.assert_allclose(np.column_stack([same.rotation, same.translation]), published, atol=1e-5)
+    # All votes together come nearer to the truth than the published way.
+    ours, truth = solve_pose(PNP['box21'], votes, PNP['K']), PNP[f'{key}.rt_true']
+    errors = [(Rotation.from_matrix(rotation.T @ truth[:, :3]).magnitude(), np.linalg.norm(shift - truth[:, 3]))
+              for rotation, shift in ((ours.rotation, ours.translation), (published[:, :3], published[:, 3]))]
+    assert errors[0][0] < errors[1][0] and errors[0][1] < errors[1][1]
+    assert errors[0][0] < np.radians(1) and errors[0][1] < 0.005
+
+
+def test_votes_for_a_wrong_place_are_left_out():
+    rng = np.random.default_rng(3)
+    rotation, shift = Rotation.from_rotvec([0.4, -0.7, 0.2]).as_matrix(), np.array([0.05, -0.02, 0.6])
+    points = box_points(BOX_POINTS[:8] * [.1, .06, .04] - [.05, .03, .02])
+    camera = np.array([[600., 0, 320], [0, 600, 240], [0, 0, 1]])
+    seen = (points @ rotation.T + shift) @ camera.T
+    pixels = np.repeat(seen[:, :2] / seen[:, 2:], 5, axis=0) + rng.normal(0, 0.2, (105, 2))
+    wrong = rng.choice(105, 20, replace=False)
+    pixels[wrong] += rng.uniform(40, 80, (20, 2))
+    pose = solve_pose(points, Votes(pixels, np.repeat(np.arange(21), 5), np.ones(105)), camera)
+    assert Rotation.from_matrix(pose.rotation.T @ rotation).magnitude() < np.radians(0.5)
+    assert np.linalg.norm(pose.translation - shift) < 0.003
+
+
+@pytest.mark.parametrize('pixels', [np.zeros((12, 2)), np.full((12, 2), 1e30)])
+def test_votes_that_make_no_pose(pixels):
+    pose = solve_pose(box_points(BOX_POINTS[:8] * .1), Votes(pixels, np.arange(12), np.ones(12)), np.eye(3))
+    assert pose is None or (np.isfinite(pose.rotation).all() and np.isfinite(pose.translation).all())
