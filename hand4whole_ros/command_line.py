@@ -49,9 +49,8 @@ def add_estimator_options(command):
                       help='random: made up from names, to measure speed and to try things out')
     full.add_argument('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16', 'int8'),
                       help='what the transformers compute in')
-    full.add_argument('--detector', default='mediapipe', choices=('mediapipe', 'ultralytics'),
+    full.add_argument('--detector', default='mediapipe', choices=('mediapipe',),
                       help='who finds people and hands')
-    full.add_argument('--detector-weights', type=Path, default=None, metavar='FILE', help='of detector ultralytics')
     full.add_argument('--max-people', type=int, default=4, metavar='N', help='the most certain ones of an image')
     full.add_argument('--wrist', default='auto', choices=('auto', 'cham', 'body', 'copy'),
                       help="cham: the published method; body: the body expert alone; copy: the hand expert's; auto: "

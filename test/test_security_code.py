@@ -11,8 +11,6 @@ FILES = sorted(path for path in PACKAGE.rglob('*.py') if path.parent.name != 'ms
 
 #: These read pickles by themselves, with every name in them replaced; see their own tests.
 PICKLE_READERS = {'checkpoints/pickles.py': {'pickle.Unpickler'}}
-#: ultralytics unpickles: only files that detection.pickled_network has looked into get there.
-LOOKED_INTO = {'detection/ultralytics_people.py': {'YOLO'}}
 
 
 def dotted(node):
@@ -64,29 +62,27 @@ def objections(tree):
             yield node.lineno, f'{name} with shell'
         elif name.startswith('subprocess.') and node.args and isinstance(node.args[0], (ast.Constant, ast.JoinedStr)):
             yield node.lineno, f'{name} of a text instead of a list'
-        elif last == 'YOLO':
-            yield node.lineno, 'YOLO'
 
 
 def test_no_file_of_the_package_runs_what_it_reads():
     found = {}
     for path in FILES:
         place = str(path.relative_to(PACKAGE))
-        known = PICKLE_READERS.get(place, set()) | LOOKED_INTO.get(place, set())
+        known = PICKLE_READERS.get(place, set())
         for line, what in objections(ast.parse(path.read_text())):
             if what not in known:
                 found[f'{place}:{line}'] = what
     assert not found
     note('code that would run what it reads', 'eval, exec, pickle, torch.load, np.load, yaml.load, shells, commands '
          'from text: every call in the package', f'{len(FILES)} files',
-         f'none but {sorted(PICKLE_READERS)[0]} and {sorted(LOOKED_INTO)[0]}, which have tests of their own')
+         f'none but {sorted(PICKLE_READERS)[0]}, which has tests of its own')
 
 
 @pytest.mark.parametrize('code', [
     'eval(text)', 'exec(text)', 'pickle.load(f)', 'import torch\ntorch.load(p)', 'torch.load(p, weights_only=False)',
     'torch.load(p, weights_only=safe)', 'np.load(p)', 'np.load(p, allow_pickle=True)', 'yaml.load(f)',
     'yaml.load(f, Loader=yaml.FullLoader)', 'os.system(c)', 'subprocess.run(c, shell=True)',
-    'subprocess.run(f"ls {x}")', 'from pickle import loads', 'class U(pickle.Unpickler): pass', 'YOLO(path)',
+    'subprocess.run(f"ls {x}")', 'from pickle import loads', 'class U(pickle.Unpickler): pass',
     'joblib.load(p)'])
 def test_the_search_finds(code):
     assert list(objections(ast.parse(code)))

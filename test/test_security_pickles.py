@@ -1,7 +1,6 @@
 """No file runs code: weights of the detector, and body models that grow when they are opened."""
 
 import os
-import pickle
 import zipfile
 
 import numpy as np
@@ -12,8 +11,6 @@ from fault_figures import note
 from hand4whole_ros.body import npz_file
 from hand4whole_ros.body.npz_file import BodyModelError
 from hand4whole_ros.checkpoints import CheckpointError, safe_load
-from hand4whole_ros.detection import DetectorUnavailable, pickled_network
-from hand4whole_ros.detection.ultralytics_people import UltralyticsPeople
 
 
 class Evil:
@@ -39,56 +36,10 @@ def saved(path, what):
     return path
 
 
-def rewritten(path, to, change):
-    """The archive with its pickle changed."""
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(to, 'w') as target:
-        for entry in source.infolist():
-            data = source.read(entry)
-            target.writestr(entry, change(data) if entry.filename.endswith('.pkl') else data)
-    return to
-
-
-def test_layers_and_tensors_are_admitted(tmp_path):
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.SiLU()).half()
-    assert pickled_network.objection(saved(tmp_path / 'good.pt', {'model': network, 'epoch': 3, 'date': 'now'})) == ''
-
-
-@pytest.mark.parametrize('content, said', [
-    ('direct', r"it would call 'posix.mkdir'"), ('buried', r"it would call 'posix.mkdir'"),
-    ('hidden', 'it hides what it would call'), ('old', 'it cannot be read'), ('text', 'it cannot be read'),
-    ('second', 'it is not one network')])
-def test_a_detector_that_would_run_something_is_not_opened(tmp_path, proof, content, said):
-    path = tmp_path / 'yolo.pt'
-    if content == 'direct':
-        saved(path, Evil(proof))
-    elif content == 'buried':
-        saved(path, {'model': torch.nn.Linear(2, 2), 'train_args': [{'x': Evil(proof)}]})
-    elif content == 'hidden':
-        rewritten(saved(tmp_path / 'a.pt', {}), path, lambda data: pickle.dumps(Evil(proof), protocol=4))
-    elif content == 'old':
-        path.write_bytes(pickle.dumps(Evil(proof)))
-    elif content == 'text':
-        path.write_text('nc: __import__("os").mkdir("x")')
-    else:
-        saved(path, {})
-        with zipfile.ZipFile(path, 'a') as archive:
-            archive.writestr('other/data.pkl', pickle.dumps(Evil(proof)))
-    with pytest.raises(DetectorUnavailable, match=f'is not handed to ultralytics: {said}'):
-        UltralyticsPeople(path)
-
-
-def test_a_detector_described_in_yaml_is_not_evaluated(tmp_path):
-    path = tmp_path / 'yolo.yaml'
-    path.write_text('nc: 1')
-    with pytest.raises(DetectorUnavailable, match='neither .pt nor .onnx'):
-        UltralyticsPeople(path)
-
-
 def test_a_checkpoint_that_would_run_something_is_refused(tmp_path, proof):
     with pytest.raises(CheckpointError, match='mkdir, which could run code: refused'):
         safe_load.load(saved(tmp_path / 'evil.ckpt', {'state_dict': Evil(proof)}))
-    note('a checkpoint or a detector that would run a command', 'torch.save of an object that makes a folder when '
-         'unpickled; also hidden in an inner list, behind a second pickle, in the old format', 6,
+    note('a checkpoint that would run a command', 'torch.save of an object that makes a folder when unpickled', 1,
          'refused with one line that names the call; the folder never appears')
 
 

@@ -51,8 +51,6 @@ class EstimatorConfig:
     precision: str = 'auto'
     #: Who finds people and hands: a name from detection.NAMES.
     detector: str = 'mediapipe'
-    #: Weights file of a detector that needs one, or None.
-    detector_weights: Path | None = None
     #: People looked at in one image, the most certain ones.
     max_people: int = 4
     #: Which expert has the last word on what: networks.hand4whole_pp.Strategy.

@@ -59,8 +59,7 @@ class Hand4WholePPEstimator(Estimator):
             published = load_body(store, config.body_model)
             self.network = self._load(config, store, published, precision)
             self.body = HandedBody(published)
-            detector = detection.create(config.detector, max_people=config.max_people,
-                                        weights=config.detector_weights)
+            detector = detection.create(config.detector, max_people=config.max_people)
         except (CheckpointError, BodyModelError, DetectorUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
         # Unrelated pictures have nothing to be followed.

@@ -52,10 +52,7 @@ class NodeParameters:
                 "has instructions for it, else fp32. 'int8' is for processors, faster and less exact.",
         choices=('auto', 'fp32', 'bf16', 'fp16', 'int8'), dynamic=False)
     detector: str = _parameter(
-        'mediapipe', "Who finds people and hands for estimator hand4whole_pp. 'ultralytics' is AGPL and has to be "
-                     'installed.', choices=('mediapipe', 'ultralytics'), dynamic=False)
-    detector_weights: str = _parameter(
-        '', 'Weights file of detector ultralytics.', dynamic=False)
+        'mediapipe', 'Who finds people and hands for estimator hand4whole_pp.', choices=('mediapipe',), dynamic=False)
     max_people: int = _parameter(
         4, 'People that estimator hand4whole_pp looks at in one image, the most certain ones.',
         low=1, high=64, dynamic=False)
