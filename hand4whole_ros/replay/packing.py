@@ -1,4 +1,4 @@
-"""Estimates as bytes, and back, without pickle: a JSON head that names the parts, then all their numbers.
+"""Estimates as bytes, and back, without pickle: safetensors, and in it a JSON text that names the parts.
 
 What the same estimate was is the same bytes, so that results can be kept in a file, or come from another
 process, and make no difference.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import struct
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from ..estimate import HandEstimate, WholeBodyEstimate
@@ -25,66 +26,63 @@ _KINDS = {kind.__name__: kind for kind in (WholeBodyEstimate, HandEstimate, Intr
 _LEFT_OUT = ('stage_times', 'vertices')
 
 
+#: The JSON text among the tensors; the others are numbered.
+_TEXT = 'value'
+
+
 def pack(value: Any) -> bytes:
-    """A value made of dicts, lists, texts, numbers, None, float32 tensors and estimates."""
-    numbers: list[np.ndarray] = []
-    head = json.dumps(_plain(value, numbers), separators=(',', ':')).encode()
-    return struct.pack('<I', len(head)) + head + b''.join(array.tobytes() for array in numbers)
+    """A value made of dicts, lists, texts, numbers, None, tensors and estimates."""
+    tensors: dict[str, Tensor] = {}
+    text = json.dumps(_plain(value, tensors), separators=(',', ':')).encode()
+    return save({**tensors, _TEXT: torch.frombuffer(bytearray(text), dtype=torch.uint8)})
 
 
 def unpack(data: bytes) -> Any:
     """The value again; tuples come back as lists. ValueError where the bytes are no packed value."""
     try:
-        (size,) = struct.unpack_from('<I', data)
-        head = json.loads(data[4:4 + size])
-        numbers = np.frombuffer(data, '<f4', offset=4 + size).astype(np.float32)
-        value, used = _restored(head, numbers, 0)
-    except (struct.error, UnicodeDecodeError, KeyError, TypeError) as error:
+        tensors = load(data)
+        text = json.loads(tensors.pop(_TEXT).numpy().tobytes())
+        value = _restored(text, tensors)
+    except (SafetensorError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f'not a packed estimate: {error}') from None
-    if used != len(numbers):
-        raise ValueError(f'not a packed estimate: {len(numbers)} numbers, {used} of them named')
+    if tensors:
+        raise ValueError(f'not a packed estimate: {len(tensors)} tensors too many')
     return value
 
 
-def _plain(value, numbers):
+def _plain(value, tensors):
     if isinstance(value, Tensor):
-        numbers.append(np.ascontiguousarray(value.numpy(), '<f4'))
-        return {'is': 'tensor', 'shape': list(value.shape)}
+        name = f'{len(tensors):06d}'
+        tensors[name] = value.clone().contiguous()     # safetensors takes no two of one memory
+        return {'is': 'tensor', 'name': name}
     if dataclasses.is_dataclass(value):
         kind = type(value).__name__
         if kind not in _KINDS:
             raise TypeError(f'{kind} cannot be packed')
-        return {'is': kind, **{field.name: _plain(getattr(value, field.name), numbers)
+        return {'is': kind, **{field.name: _plain(getattr(value, field.name), tensors)
                                for field in dataclasses.fields(value) if field.name not in _LEFT_OUT}}
     if isinstance(value, dict):
-        return {'is': 'dict', 'of': {key: _plain(part, numbers) for key, part in value.items()}}
+        return {'is': 'dict', 'of': {key: _plain(part, tensors) for key, part in value.items()}}
     if isinstance(value, (list, tuple)):
-        return [_plain(part, numbers) for part in value]
+        return [_plain(part, tensors) for part in value]
     if isinstance(value, np.generic):
         return value.item()
     return value
 
 
-def _restored(head, numbers, at):
-    """The value, and how many numbers have been used."""
-    if isinstance(head, list):
-        parts = []
-        for part in head:
-            value, at = _restored(part, numbers, at)
-            parts.append(value)
-        return parts, at
-    if not isinstance(head, dict):
-        return head, at
-    kind = head['is']
+def _restored(plain, tensors):
+    """The value, whose tensors are taken out of `tensors`."""
+    if isinstance(plain, list):
+        return [_restored(part, tensors) for part in plain]
+    if not isinstance(plain, dict):
+        return plain
+    kind = plain['is']
     if kind == 'tensor':
-        size = int(np.prod(head['shape'], dtype=np.int64))
-        return torch.from_numpy(numbers[at:at + size].reshape(head['shape']).copy()), at + size
-    fields = head['of'] if kind == 'dict' else {name: part for name, part in head.items() if name != 'is'}
-    values = {}
-    for name, part in fields.items():
-        values[name], at = _restored(part, numbers, at)
+        return tensors.pop(plain['name'])
+    fields = plain['of'] if kind == 'dict' else {name: part for name, part in plain.items() if name != 'is'}
+    values = {name: _restored(part, tensors) for name, part in fields.items()}
     if kind == 'dict':
-        return values, at
+        return values
     if kind == 'Intrinsics':
         values['distortion'] = tuple(values['distortion'])
-    return _KINDS[kind](**values), at
+    return _KINDS[kind](**values)

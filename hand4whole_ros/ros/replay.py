@@ -22,7 +22,7 @@ from ..command_line import WorkFailed
 from ..output_files import failure, is_same, is_inside, printable
 from ..progress import Bar
 from ..replay import listing, sources
-from ..replay.journal import Journal
+from ..replay.journal import Journal, file_names
 from ..replay.packing import unpack
 from ..replay.work_folder import WorkFolder, partial
 from ..replay.workers import Here, Workers
@@ -170,7 +170,8 @@ class Replay:
                 return open_now.enter_context(closing(what))
             source = opened((VideoInput if _is_video(Path(path)) else BagInput)(path, self._inputs))
             folder = opened(WorkFolder(output, {**self._about(path), 'files': fingerprint(source.files)}, force,
-                                       _JOURNALS, rejection_reason))
+                                       [name for journal in _JOURNALS for name in file_names(journal)],
+                                       rejection_reason))
             estimates, drawn = (folder.path / name for name in _JOURNALS)
             journal = opened(Journal(estimates))
             overlays = opened(Journal(drawn)) if self._outputs.overlay else None
