@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from ..memory import give_back
 from ..output_files import part_of
@@ -44,6 +45,11 @@ class Schedule:
         return self.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * (step - self.warm_up)
                                                         / max(self.steps - self.warm_up, 1))) / 2)
 
+    def averaged(self, average: Tensor, value: Tensor, count: Tensor) -> Tensor:
+        """A weight's average after one more value, the first of which it begins with."""
+        keep = min(self.average, (int(count) + 1) / (int(count) + 10))
+        return average.lerp(value, 1 - keep)
+
 
 def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterable[dict[str, Tensor]]],
           schedule: Schedule, folder: Path, name: str,
@@ -65,7 +71,7 @@ def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterabl
     folder.mkdir(parents=True, exist_ok=True)
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=schedule.rate, weight_decay=schedule.decay, betas=(0.9, 0.98))
-    kept = _Kept(module, optimizer, folder, name, measure, together)
+    kept = _Kept(module, optimizer, schedule, folder, name, measure, together)
     for step in Bar(range(kept.step, schedule.steps), name, schedule.steps, initial=kept.step, unit='step',
                     shown=progress and together.leads, mininterval=5):
         for group in optimizer.param_groups:
@@ -77,7 +83,7 @@ def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterabl
         if not torch.isfinite(norm):
             raise FloatingPointError(f'{name}: a gradient of step {step} is no number; take a smaller rate')
         optimizer.step()
-        kept.follow(cost, min(schedule.average, (step + 1) / (step + 10)))
+        kept.follow(cost)
         if kept.step % schedule.measure_every == 0 or kept.step == schedule.steps:
             kept.look()
             kept.save()
@@ -103,8 +109,9 @@ def _cost(shares, what):
 class _Kept:
     """What is kept of a training: averaged weights, the best of them, the log, and where to go on."""
 
-    def __init__(self, module, optimizer, folder, name, measure, together):
-        self.step, self.average = 0, copy.deepcopy(module)
+    def __init__(self, module, optimizer, schedule, folder, name, measure, together):
+        self.step = 0
+        self.average = AveragedModel(module, avg_fn=schedule.averaged)
         self._module, self._optimizer, self._measure, self._leads = module, optimizer, measure, together.leads
         self._state, self._log = folder / f'{name}.pt', folder / f'{name}.jsonl'
         self._best_figure, self._best = math.inf, None
@@ -116,15 +123,15 @@ class _Kept:
             raise ValueError(f'{folder}: the processes of this training do not all see the same folder')
         if not self.step:
             together.share(module)
-            self.average.load_state_dict(module.state_dict())
+            self.average.module.load_state_dict(module.state_dict())
             if self._leads:
                 self._log.unlink(missing_ok=True)
             self.look()
 
-    def follow(self, losses, keep):
+    def follow(self, losses):
         """Take the module's weights after a step into the average, and count what it cost."""
         self.step += 1
-        _follow(self.average, self._module, keep)
+        self.average.update_parameters(self._module)
         self._count += 1
         for key, value in losses.items():
             self._sums[key] = self._sums.get(key, 0.0) + float(value)
@@ -133,11 +140,11 @@ class _Kept:
         """Measure the average; keep it where it is the best so far; a line for the log."""
         if not self._leads:
             return
-        figures = {} if self._measure is None else self._measure(self.average.eval())
+        figures = {} if self._measure is None else self._measure(self.average.module.eval())
         means = {key: value / self._count for key, value in self._sums.items()}
         self._sums, self._count = {}, 0
         if figures and next(iter(figures.values())) < self._best_figure:
-            self._best_figure, self._best = next(iter(figures.values())), copy.deepcopy(self.average.state_dict())
+            self._best_figure, self._best = next(iter(figures.values())), copy.deepcopy(self.average.module.state_dict())
         line = {'step': self.step, **means, **figures}
         with open(self._log, 'a') as stream:
             stream.write(json.dumps({key: round(value, 6) for key, value in line.items()}) + '\n')
@@ -157,8 +164,8 @@ class _Kept:
     def best(self):
         """The average that measured best; the last one where nothing was measured."""
         if self._best is not None:
-            self.average.load_state_dict(self._best)
-        return self.average.eval()
+            self.average.module.load_state_dict(self._best)
+        return self.average.module.eval()
 
     def _go_on(self):
         saved = torch.load(self._state, map_location='cpu', weights_only=True)
@@ -166,17 +173,6 @@ class _Kept:
         self.average.load_state_dict(saved['average'])
         self._optimizer.load_state_dict(saved['optimizer'])
         self.step, self._best_figure, self._best = saved['step'], saved['best_figure'], saved['best']
-
-
-def _follow(average, module, keep):
-    """Move the average towards the module; counters and running statistics are copied."""
-    with torch.no_grad():
-        now = module.state_dict()
-        for key, value in average.state_dict().items():
-            if value.dtype.is_floating_point:
-                value.lerp_(now[key], 1 - keep)
-            else:
-                value.copy_(now[key])
 
 
 def _events(folder, name):
