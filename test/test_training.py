@@ -226,7 +226,8 @@ def test_every_stage_from_people_to_a_file_that_estimates(folder, tmp_path, caps
     assert packed.stat().st_size < 30e6
     assert cli.main(['train', 'curves', '--run', str(run), '--output', str(tmp_path / 'curves.svg')]) == cli.DONE
     drawing = ElementTree.parse(tmp_path / 'curves.svg').getroot()
-    assert len(drawing.findall('{http://www.w3.org/2000/svg}polyline')) == 15
+    lines = {group.get('id') for group in drawing.iter('{http://www.w3.org/2000/svg}g') if ':' in group.get('id', '')}
+    assert len(lines) == 15 and 'body_guess:root_mm' in lines
     for name in ('body_guess', 'hand_guess', 'body_stem', 'hand_stem', 'body', 'hand', 'cham'):
         lines = [json.loads(line) for line in (run / f'{name}.jsonl').read_text().splitlines()]
         assert [line['step'] for line in lines] == [0, 2] and lines[1]['loss'] > 0

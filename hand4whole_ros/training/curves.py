@@ -1,9 +1,9 @@
-"""The learning curves of a run as a picture: SVG, written by hand, for it is a few lines."""
+"""The learning curves of a run as a picture, drawn by matplotlib."""
 
 from __future__ import annotations
 
+import io
 import json
-from html import escape
 from pathlib import Path
 
 from .. import output_files
@@ -20,27 +20,37 @@ _NAMES = {'heat_nats': 'heat maps, nats from the truth',
           'hand_pa_mm': 'hand after Procrustes, mm', 'hand_wrist_deg': 'wrist of hands, degrees',
           'body_mm': 'body from the pelvis, mm', 'hands_mm': 'hands from the wrist, mm',
           'between_mm': 'wrist to wrist, mm'}
-_WIDTH, _HEIGHT, _LEFT, _TOP = 280, 130, 12, 34
+#: Inches of one panel.
+_PANEL = 3.2, 1.9
+
+
+class CurvesUnavailable(RuntimeError):
+    """matplotlib is not installed. The message says what to run."""
 
 
 def write(run: Path, path: Path) -> list[str]:
-    """The drawing: a row a training, a panel a figure, medians of held-out people over steps. The trainings drawn;
-    without any there is no drawing.
+    """The drawing, an SVG: a row a training, a panel a figure, medians of held-out people over steps. The trainings
+    drawn; without any there is no drawing. Raises CurvesUnavailable, and OSError where the file cannot be written.
     """
     logs = {name: _read(run / f'{name}.jsonl') for name in CURVES}
     drawn = [name for name, lines in logs.items() if lines]
-    panels = []
+    if not drawn:
+        return []
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise CurvesUnavailable('curves are drawn by matplotlib, which is not installed; run: pip install matplotlib'
+                                ) from None
+    columns = max(len(CURVES[name]) for name in drawn)
+    figure = Figure(figsize=(columns * _PANEL[0], len(drawn) * _PANEL[1]), layout='constrained')
     for row, name in enumerate(drawn):
         for column, key in enumerate(CURVES[name]):
             points = [(line['step'], line[key]) for line in logs[name] if key in line]
             if points:  # of full-size CHAM, what is measured on need not know all of them
-                panels.append(_panel(column * _WIDTH, row * _HEIGHT, name, key, points))
-    if not drawn:
-        return []
-    output_files.write(path, (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{3 * _WIDTH}" height="{len(drawn) * _HEIGHT}" '
-        f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>\n'
-        + '\n'.join(panels) + f'\n{output_files.MARK_IN_XML}\n</svg>\n').encode())
+                _panel(figure.add_subplot(len(drawn), columns, row * columns + column + 1), name, key, points)
+    stream = io.StringIO()
+    figure.savefig(stream, format='svg', metadata={'Date': None})
+    output_files.write(path, stream.getvalue().replace('</svg>', f'{output_files.MARK_IN_XML}\n</svg>').encode())
     return drawn
 
 
@@ -48,17 +58,10 @@ def _read(path):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def _panel(x, y, name, key, points):
-    steps, values = zip(*points)
-    low, high = min(values), max(values)
-    across, down = _WIDTH - 2 * _LEFT - 46, _HEIGHT - _TOP - 22
-    places = [(x + _LEFT + across * step / max(steps), y + _TOP + down * (high - value) / max(high - low, 1e-9))
-              for step, value in points]
-    line = ' '.join(f'{px:.1f},{py:.1f}' for px, py in places)
-    last = places[-1]
-    return (f'<text x="{x + _LEFT}" y="{y + 16}" fill="#222">{escape(name)}: {_NAMES[key]}</text>'
-            f'<polyline points="{line}" fill="none" stroke="#2d5f94" stroke-width="1.5"/>'
-            + ''.join(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="2" fill="#2d5f94"/>' for px, py in places)
-            + f'<text x="{last[0] + 6:.1f}" y="{last[1] + 4:.1f}" fill="#222">{values[-1]:.1f}</text>'
-            f'<text x="{x + _LEFT}" y="{y + _HEIGHT - 6}" fill="#777">{values[0]:.1f} after {steps[0]} steps, '
-            f'{max(steps)} in all</text>')
+def _panel(axes, name, key, points):
+    steps, values = zip(*points, strict=True)
+    axes.plot(steps, values, marker='.', gid=f'{name}:{key}')
+    axes.set_title(f'{name}: {_NAMES[key]}', fontsize=8)
+    axes.annotate(f'{values[-1]:.1f}', (steps[-1], values[-1]), fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.set_xlabel('steps', fontsize=7)

@@ -144,7 +144,8 @@ class _Kept:
         means = {key: value / self._count for key, value in self._sums.items()}
         self._sums, self._count = {}, 0
         if figures and next(iter(figures.values())) < self._best_figure:
-            self._best_figure, self._best = next(iter(figures.values())), copy.deepcopy(self.average.module.state_dict())
+            self._best_figure = next(iter(figures.values()))
+            self._best = copy.deepcopy(self.average.module.state_dict())
         line = {'step': self.step, **means, **figures}
         with open(self._log, 'a') as stream:
             stream.write(json.dumps({key: round(value, 6) for key, value in line.items()}) + '\n')
