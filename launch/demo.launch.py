@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from hand4whole_ros.ros.launch_arguments import ARGUMENTS
+from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS
+from launch import LaunchDescription
 
 #: The camera is here itself, and plays in wall time.
 PROVIDED = {'image_topic': '/demo_camera/image', 'camera_info_topic': '', 'use_sim_time': ''}

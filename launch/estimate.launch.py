@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
-from hand4whole_ros.ros.launch_arguments import ARGUMENTS, rviz_remappings, startup
+from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS, rviz_remappings, startup
+from launch import LaunchDescription
 
 SHARE = Path(get_package_share_directory('hand4whole_ros'))
 
@@ -32,7 +32,7 @@ def start(context):
 
 
 def generate_launch_description():
-    """Arguments are those of hand4whole_ros.ros.launch_arguments."""
+    """Arguments are those of hand4whole_ros.ros.node.launch_arguments."""
     return LaunchDescription(
         [DeclareLaunchArgument(a.name, default_value=a.default, description=a.description) for a in ARGUMENTS]
         + [OpaqueFunction(function=start)])

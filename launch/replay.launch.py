@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from hand4whole_ros.ros.launch_arguments import rviz_remappings, startup
-from hand4whole_ros.ros.replay_launch import ARGUMENTS, plan
+from hand4whole_ros.ros.node.launch_arguments import rviz_remappings, startup
+from hand4whole_ros.ros.play.launch_plan import ARGUMENTS, plan
+from launch import LaunchDescription
 
 SHARE = Path(get_package_share_directory('hand4whole_ros'))
 
@@ -33,7 +33,7 @@ def start(context):
 
 
 def generate_launch_description():
-    """Arguments are those of hand4whole_ros.ros.replay_launch."""
+    """Arguments are those of hand4whole_ros.ros.play.launch_plan."""
     return LaunchDescription(
         [DeclareLaunchArgument(a.name, default_value=a.default, description=a.description) for a in ARGUMENTS]
         + [OpaqueFunction(function=start)])

@@ -1,13 +1,13 @@
 """Bags to replay: a camera, its calibration, some chatter and a type that nobody knows."""
 
 from rclpy.serialization import serialize_message
+from ros_peer import camera_info, compressed_message, image_message
 from rosbags.interfaces import MessageDefinitionFormat
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
-from ros_peer import camera_info, compressed_message, image_message
 from scripted_node import picture
 from std_msgs.msg import String
 
-from hand4whole_ros.ros.bag_types import latched_profile, type_store
+from hand4whole_ros.ros.bag.types import latched_profile, type_store
 
 START = 1_700_000_000_000_000_000
 PERIOD = 100_000_000

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from hand4whole_ros.threads import sleep_while_waiting
+from hand4whole_ros.system.threads import sleep_while_waiting
 
 sleep_while_waiting()  # as every program of the package does, before torch is there
 

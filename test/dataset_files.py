@@ -11,7 +11,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.datasets.truth_bodies import Motion
+from hand4whole_ros.datasets.annotated_bodies import Motion
 
 STILL = Motion(np.eye(3), np.zeros(3))
 

@@ -48,7 +48,7 @@ def note(fault, injected, times, result):
 
 
 def _machine():
-    from hand4whole_ros.bench.machine import describe
+    from hand4whole_ros.benchmarks.machine import describe
     machine = describe('cpu')['machine']
     return f'{machine["cores"]} cores of {machine["processor"]}, {machine["memory_mb"] / 1024:.0f} GB'
 

@@ -9,8 +9,7 @@ pytest.importorskip('mediapipe')
 os.environ.setdefault('GLOG_minloglevel', '2')
 
 from mediapipe.framework.formats.rect_pb2 import NormalizedRect  # noqa: E402
-from mediapipe.modules.holistic_landmark.calculators.roi_tracking_calculator_pb2 import (  # noqa: E402
-    RoiTrackingCalculatorOptions)
+from mediapipe.modules.holistic_landmark.calculators.roi_tracking_calculator_pb2 import RoiTrackingCalculatorOptions  # noqa: E402
 from mediapipe.python.solution_base import SolutionBase  # noqa: E402
 from mediapipe.python.solutions import hands, holistic  # noqa: E402
 

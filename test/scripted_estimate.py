@@ -8,17 +8,17 @@ import numpy as np
 from scripted_node import picture
 from scripted_replay import QuickEstimator
 
-from hand4whole_ros import cli
+from hand4whole_ros.cli.main import main
 
 
 def estimate(*words, create=QuickEstimator):
     """The exit code of `hand4whole estimate WORDS`."""
-    before = cli.create_estimator
-    cli.create_estimator = lambda args, static_images: create(SimpleNamespace(device='cpu', body_model=None))
+    before = main.create_estimator
+    main.create_estimator = lambda args, static_images: create(SimpleNamespace(device='cpu', body_model=None))
     try:
-        return cli.main(['estimate', *map(str, words)])
+        return main.main(['estimate', *map(str, words)])
     finally:
-        cli.create_estimator = before
+        main.create_estimator = before
 
 
 def write_picture(path, people=1, behaviour=0):
@@ -41,6 +41,6 @@ def write_video(path, frames=3, people=1, behaviour=0):
 
 
 if __name__ == '__main__':
-    cli.create_estimator = lambda args, static_images: QuickEstimator(SimpleNamespace(device='cpu', body_model=None))
+    main.create_estimator = lambda args, static_images: QuickEstimator(SimpleNamespace(device='cpu', body_model=None))
     sys.argv.insert(1, 'estimate')
-    sys.exit(cli.main())
+    sys.exit(main.main())

@@ -1,6 +1,6 @@
 """The node as a program of its own, with the scripted estimator; numpy and torch come as late as they do for users."""
 
-from hand4whole_ros.ros import node
+from hand4whole_ros.ros.node.main import main
 
 
 def create(config):
@@ -10,4 +10,4 @@ def create(config):
 
 
 if __name__ == '__main__':
-    node.main(create_estimator=create)
+    main.main(create_estimator=create)

@@ -6,10 +6,10 @@ import sys
 
 from scripted_node import ScriptedEstimator
 
-from hand4whole_ros import cli
 from hand4whole_ros.body.model import BodyModel
-from hand4whole_ros.command_line import estimator_config
-from hand4whole_ros.ros import replay_command
+from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli.options import estimator_config
+from hand4whole_ros.ros.replay.replay import command
 
 
 class QuickEstimator(ScriptedEstimator):
@@ -26,8 +26,8 @@ def _body():
 
 def replay(*words, create=QuickEstimator):
     """The exit code of `hand4whole replay WORDS`."""
-    args = cli.parser().parse_args(['replay', *map(str, words)])
-    return replay_command.run(args, estimator_config(args, static_images=True), create)
+    args = main.parser().parse_args(['replay', *map(str, words)])
+    return command.run(args, estimator_config(args, static_images=True), create)
 
 
 if __name__ == '__main__':

@@ -9,9 +9,9 @@ from ros_peer import camera_info, image_message
 from scripted_node import picture
 from scripted_replay import replay
 
-from hand4whole_ros.ros import image_survey
-from hand4whole_ros.ros.bag_input import Bag, frame_of
-from hand4whole_ros.ros.image_survey import TWO_CLOCKS, ImageSurvey
+from hand4whole_ros.ros.bag import image_survey
+from hand4whole_ros.ros.bag.image_survey import TWO_CLOCKS, ImageSurvey
+from hand4whole_ros.ros.bag.reader import Bag, frame_of
 
 POSES = '/hand4whole/poses'
 DAY = 86400 * 10**9

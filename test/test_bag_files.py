@@ -25,8 +25,9 @@ from scripted_node import picture
 from scripted_replay import replay
 from test_bag_metadata import expected, read_words, split, word, words
 
-from hand4whole_ros import cli, file_kind
-from hand4whole_ros.ros.bag_input import Bag, BagError, is_bag
+from hand4whole_ros.cli.main import main
+from hand4whole_ros.media import file_kind
+from hand4whole_ros.ros.bag.reader import Bag, BagError, is_bag
 
 
 def line_of(path):
@@ -297,7 +298,7 @@ def test_a_bag_in_which_nothing_was_recorded(tmp_path, capfd, storage):
     source = write(tmp_path / 'in', [], storage)
     with pytest.raises(ValueError, match='it holds no messages at all'):
         replay(source, '--output', tmp_path / 'out')
-    assert cli.main(['play', str(source)]) == cli.WRONG_INPUT
+    assert main.main(['play', str(source)]) == main.WRONG_INPUT
     assert 'nothing in it can be played: it holds no messages at all' in capfd.readouterr().err
 
 
@@ -309,7 +310,7 @@ def test_a_path_of_any_bytes(tmp_path, capfd, caplog, storage):
     assert read_words(source) == (expected(*range(6)), False)
     (file,) = (path for path in source.iterdir() if path.suffix != '.yaml')
     file.write_bytes(b'no bag')
-    assert cli.main(['play', str(source)]) == cli.WRONG_INPUT
+    assert main.main(['play', str(source)]) == main.WRONG_INPUT
     (line,) = capfd.readouterr().err.splitlines()
     assert 'a text file, not a rosbag2 bag' in line and line.isprintable()
 
@@ -408,7 +409,7 @@ def test_what_somebody_gives_for_a_bag_is_named_with_the_next_command(tmp_path, 
     make(path)
     assert says in line_of(path)
     for command in (['play', str(path)], ['replay', str(path), '--output', str(tmp_path / 'out')]):
-        assert cli.main(command) == cli.WRONG_INPUT
+        assert main.main(command) == main.WRONG_INPUT
         (line,) = capfd.readouterr().err.splitlines()
         assert line.startswith(f'hand4whole: {path}: ')
         assert says in line or 'neither a rosbag2 bag' in line and says.partition(',')[0] in line

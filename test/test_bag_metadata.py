@@ -11,8 +11,8 @@ from scripted_node import picture
 from scripted_replay import replay
 from std_msgs.msg import String
 
-from hand4whole_ros.ros.bag_input import Bag, BagError
-from hand4whole_ros.ros.bag_types import is_latched
+from hand4whole_ros.ros.bag.reader import Bag, BagError
+from hand4whole_ros.ros.bag.types import is_latched
 
 QOS_OF_JAZZY = [{
     'history': 'keep_last', 'depth': 5, 'reliability': 'best_effort', 'durability': 'volatile',

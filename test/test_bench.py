@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from hand4whole_ros import cli
-from hand4whole_ros.bench import child, frame, network, rows, run
-from hand4whole_ros.bench.files_at_hand import FilesAtHand
-from hand4whole_ros.bench.stand_in_body import stand_in_body
-from hand4whole_ros.bench.timing import LEAST, interleaved
+from hand4whole_ros.benchmarks import frame_stages, network, result_rows, run, subprocess_measurement
+from hand4whole_ros.benchmarks.benchmark_files import BenchmarkFiles
+from hand4whole_ros.benchmarks.dummy_body import dummy_body
+from hand4whole_ros.benchmarks.timing import LEAST, interleaved
 from hand4whole_ros.body.smplx_file import check_arrays
 from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.hand4whole_pp import load_hand4whole_pp
 from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.checkpoints.verify import run_once
+from hand4whole_ros.cli.main import main
 from hand4whole_ros.geometry.mesh import boundary_ring
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY
 
@@ -36,12 +36,12 @@ def test_the_median_without_the_first_round(monkeypatch):
 
     def work():
         now[0] += next(lasts)
-    monkeypatch.setattr('hand4whole_ros.bench.timing.time.perf_counter', lambda: now[0])
+    monkeypatch.setattr('hand4whole_ros.benchmarks.timing.time.perf_counter', lambda: now[0])
     assert interleaved({'a': work}, seconds=0.0)['a'] == pytest.approx(2.0)
 
 
 def test_the_stand_in_has_the_numbers_of_the_licensed_files():
-    body = stand_in_body()
+    body = dummy_body()
     check_arrays(body.arrays, 'the stand-in')
     assert body.arrays['v_template'].shape == (10475, 3) and body.arrays['f'].shape == (20908, 3)
     assert len(np.unique(body.arrays['f'])) == 10475
@@ -49,7 +49,7 @@ def test_the_stand_in_has_the_numbers_of_the_licensed_files():
         assert layer.v_template.shape == (778, 3) and layer.faces.shape == (1538, 3)
         assert len(boundary_ring(layer.faces.astype(np.int64))) == 16
         assert len(np.unique(body.hand_vertices[side])) == 778
-    again = stand_in_body()
+    again = dummy_body()
     assert all(np.array_equal(values, again.arrays[name]) for name, values in body.arrays.items())
 
 
@@ -58,18 +58,18 @@ def test_one_stage_that_breaks_costs_no_other_figure(monkeypatch):
         if name == 'node':
             raise ZeroDivisionError('by chance')
         if name == 'markers':
-            raise rows.Unmeasured('no feathers here: fly to a machine with some')
+            raise result_rows.BenchmarkSkipped('no feathers here: fly to a machine with some')
         return {'figures': {'detector_ms': 12.0, 'fit_ms': None}, 'why_null': {'fit_ms': 'nobody was there'}}
     monkeypatch.setattr(run, '_stage', stage)
     result = run.run(('node', 'markers', 'mediapipe'), device='cpu')
     assert result['failed'] == ['node'] and result['detector_ms'] == 12.0
-    assert set(rows.ROWS) <= set(result)
+    assert set(result_rows.ROWS) <= set(result)
     assert result['why_null']['node_overhead_ms_p50'] == 'failed: ZeroDivisionError: by chance'
     assert result['why_null']['forward_fp32_ms'] == 'not asked for' and 'detector_ms' not in result['why_null']
-    table = rows.format_table(result)
+    table = result_rows.format_table(result)
     assert '| MediaPipe on a rendered person, 640 x 480 | ms | 12 | - |' in table
     assert 'fly to a machine' in table and 'nobody was there' in table and 'not asked for' not in table
-    assert all(result['why_null'][key] for key in rows.ROWS if result[key] is None)
+    assert all(result['why_null'][key] for key in result_rows.ROWS if result[key] is None)
     json.dumps(result)
 
 
@@ -78,16 +78,16 @@ def test_one_stage_that_breaks_costs_no_other_figure(monkeypatch):
     (['--seconds', '0'], '--seconds must be from 1'), (['--body-files', 'no/such'], 'no/such: no such folder'),
     (['--device', 'cuda:99'], 'device cuda:99'), (['--only', 'node', '--picture', 'p.svg'], 'name them in --only')])
 def test_wrong_arguments_are_one_line_and_exit_2(words, says, capfd):
-    assert cli.main(['bench', *words]) == cli.WRONG_INPUT
+    assert main.main(['bench', *words]) == main.WRONG_INPUT
     error = capfd.readouterr().err.strip().splitlines()[-1]
     assert error.startswith('hand4whole: ') and says in error
 
 
 def test_the_network_stage_at_the_size_of_tests(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr('hand4whole_ros.bench.network.SUFFIXES', {'fp32': ''})  # a process each
+    monkeypatch.setattr('hand4whole_ros.benchmarks.network.SUFFIXES', {'fp32': ''})  # a process each
     out, drawn = tmp_path / 'made' / 'figures.json', tmp_path / 'drawn' / 'profile.svg'
-    assert cli.main(['bench', '--only', 'network', '--size', 'tiny', '--device', 'cpu', '--json', str(out),
-                     '--picture', str(drawn)]) == cli.DONE
+    assert main.main(['bench', '--only', 'network', '--size', 'tiny', '--device', 'cpu', '--json', str(out),
+                     '--picture', str(drawn)]) == main.DONE
     found = json.loads(out.read_text())
     for key in ('encoder_ms', 'cham_ms', 'wilor_two_hands_ms', 'wilor_one_hand_ms', 'forward_fp32_ms',
                 'products_fp32_gflops'):
@@ -111,42 +111,44 @@ def test_what_is_not_multiplied_here_says_why(monkeypatch):
     why = found['why_null']
     for key, word in {'forward_bf16_ms': 'AVX-512 BF16', 'cham_int8_ms': 'VNNI', 'forward_fp16_ms': 'GPU'}.items():
         assert word in why[key]
-    assert set(why) == {key for name in ('bf16', 'fp16', 'int8') for key in rows.keys_of_precision(name)}
+    assert set(why) == {key for name in ('bf16', 'fp16', 'int8') for key in result_rows.keys_of_precision(name)}
 
 
 def test_files_of_the_form_of_the_published_ones_are_made_and_go(tmp_path, monkeypatch):
-    with FilesAtHand(size='tiny') as files:
+    with BenchmarkFiles(size='tiny') as files:
         folder = files.folder()
         assert files.folder() is folder and 'stand-in' in files.remark
         found = load_hand4whole_pp(Store(folder), HAND4WHOLE_PP_TINY)
         assert torch.isfinite(run_once(found)['vertices']).all()
     assert not folder.exists()
-    monkeypatch.setattr('hand4whole_ros.bench.files_at_hand.shutil.disk_usage', lambda _: SimpleNamespace(free=1000))
-    with FilesAtHand(tmp_path / 'no weights here') as files, pytest.raises(CheckpointError, match='SMPLX_NEUTRAL'):
+    monkeypatch.setattr(
+        'hand4whole_ros.benchmarks.benchmark_files.shutil.disk_usage', lambda _: SimpleNamespace(free=1000)
+    )
+    with BenchmarkFiles(tmp_path / 'no weights here') as files, pytest.raises(CheckpointError, match='SMPLX_NEUTRAL'):
         files.folder()
     monkeypatch.setenv('HAND4WHOLE_WEIGHTS', str(tmp_path))
-    with FilesAtHand() as files, pytest.raises(rows.Unmeasured, match='lacks 5 GB; set TMPDIR'):
+    with BenchmarkFiles() as files, pytest.raises(result_rows.BenchmarkSkipped, match='lacks 5 GB; set TMPDIR'):
         files.folder()
 
 
 def test_a_process_says_why_it_measured_nothing(tmp_path, monkeypatch):
     def unwilling(**words):
-        raise rows.Unmeasured(f'not on a {words["day"]}')
+        raise result_rows.BenchmarkSkipped(f'not on a {words["day"]}')
     monkeypatch.setattr('sys.argv', ['child', str(tmp_path / 'out'), 'day=Sunday'])
-    child.main(unwilling)
+    subprocess_measurement.main(unwilling)
     assert json.loads((tmp_path / 'out').read_text()) == {'unmeasured': 'not on a Sunday'}
-    monkeypatch.setattr(child.subprocess, 'run', lambda words: SimpleNamespace(returncode=-9))
-    with pytest.raises(rows.Unmeasured, match='want of memory'):
-        child.measured_by('no.module', device='cpu')
+    monkeypatch.setattr(subprocess_measurement.subprocess, 'run', lambda words: SimpleNamespace(returncode=-9))
+    with pytest.raises(result_rows.BenchmarkSkipped, match='want of memory'):
+        subprocess_measurement.measured_by('no.module', device='cpu')
 
 
 def test_a_frame_at_the_size_of_tests(published_folder, monkeypatch):
     pytest.importorskip('mediapipe')
-    monkeypatch.setattr(frame, '_IMAGES', 5)
-    monkeypatch.setattr(frame, '_WARM_UP', 2)
-    found = frame.measure_here('cpu', 'tiny', str(published_folder))
+    monkeypatch.setattr(frame_stages, '_IMAGES', 5)
+    monkeypatch.setattr(frame_stages, '_WARM_UP', 2)
+    found = frame_stages.measure_here('cpu', 'tiny', str(published_folder))
     figures, parts = found['figures'], found['profile']['frame']
-    assert set(figures) == set(rows.keys_of('frame')) and all(ms > 0 for ms in figures.values())
+    assert set(figures) == set(result_rows.keys_of('frame')) and all(ms > 0 for ms in figures.values())
     assert figures['frame_ms'] > figures['frame_network_ms'] > parts['body expert']['ms']
     assert parts['hand expert']['gflop'] > 0 and 'gflop' not in parts['detector']
     assert found['remarks']['frame'].startswith('3 images, 2.0 hands each')
@@ -159,17 +161,17 @@ def test_an_interruption_keeps_the_stages_that_are_measured(tmp_path, monkeypatc
         return {'figures': {'encoder_ms': 12.0}}
     monkeypatch.setattr(run, '_measure', measure)
     out = tmp_path / 'figures.json'
-    assert cli.main(['bench', '--only', 'network', 'mediapipe', 'node', '--json', str(out)]) == cli.FAILED
+    assert main.main(['bench', '--only', 'network', 'mediapipe', 'node', '--json', str(out)]) == main.FAILED
     found = json.loads(out.read_text())
     assert found['encoder_ms'] == 12.0 and found['interrupted'] == ['mediapipe', 'node']
-    assert {found['why_null'][key] for key in rows.keys_of('mediapipe')} == {'interrupted'}
+    assert {found['why_null'][key] for key in result_rows.keys_of('mediapipe')} == {'interrupted'}
     assert capfd.readouterr().err.strip().splitlines()[-1] == (
         'hand4whole: interrupted: without mediapipe, node; the other stages are above')
 
 
 def test_the_networks_for_landmarks():
     pytest.importorskip('ai_edge_litert')
-    from hand4whole_ros.bench import landmarks
+    from hand4whole_ros.benchmarks import landmarks
     found = landmarks.measure(seconds=0)
-    assert {*found['figures'], *found['why_null']} == set(rows.keys_of('landmarks'))
+    assert {*found['figures'], *found['why_null']} == set(result_rows.keys_of('landmarks'))
     assert all(0 < figure < 1e5 for figure in found['figures'].values())

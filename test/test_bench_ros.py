@@ -5,10 +5,10 @@ import pytest
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 
-from hand4whole_ros.bench.estimator import PreparedEstimator
+from hand4whole_ros.benchmarks.prepared_estimator import PreparedEstimator
+from hand4whole_ros.benchmarks.ros import camera_peer, node_stages
 from hand4whole_ros.estimators.base import EstimatorConfig
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.ros import bench_peer, bench_stages
 
 
 @pytest.mark.parametrize('own_hands', [False, True])
@@ -23,28 +23,28 @@ def test_the_prepared_person_is_a_person_who_moves(own_hands):
 
 def test_only_the_stamp_of_a_picture_changes():
     picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-    message = deserialize_message(bench_peer._Picture(picture).stamped(5_000_000_007), Image)
+    message = deserialize_message(camera_peer._Picture(picture).stamped(5_000_000_007), Image)
     assert (message.header.stamp.sec, message.header.stamp.nanosec) == (5, 7)
     np.testing.assert_array_equal(np.frombuffer(message.data, np.uint8).reshape(4, 6, 3), picture)
 
 
 def test_overhead_is_what_the_node_adds(monkeypatch):
-    monkeypatch.setattr(bench_stages, '_WARM_UP', 15)
-    spent, remark = bench_stages._node_overhead(30, (), 'test')
+    monkeypatch.setattr(node_stages, '_WARM_UP', 15)
+    spent, remark = node_stages._node_overhead(30, (), 'test')
     assert 8 <= len(spent) <= 31 and 0 < np.median(spent) < 200
     assert 'decode' in remark and 'publish' in remark
     # An estimator's time is no overhead of the node's: it is said, and has to be taken off.
-    slow, _ = bench_stages._node_overhead(30, ('--seconds', '0.02'), 'test')
+    slow, _ = node_stages._node_overhead(30, ('--seconds', '0.02'), 'test')
     assert np.median(slow) - np.median(spent) > 10
 
 
 def test_overload_ages_are_of_the_images(monkeypatch):
-    found = bench_stages.overload(4.0)
+    found = node_stages.overload(4.0)
     # 100 ms of estimator, and at most the wait for it before: nothing queues.
     assert 100 < found['figures']['overload_age_ms_p99'] < 1000
     assert np.isfinite(found['figures']['overload_rss_mb_per_minute'])
 
 
 def test_markers_as_bytes_are_faster_than_as_objects():
-    figures = bench_stages.markers()['figures']
+    figures = node_stages.markers()['figures']
     assert 0 < figures['markers_ms'] < figures['markers_naive_ms'] / 5

@@ -5,12 +5,12 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from hand4whole_ros.bench import picture, rows
-from hand4whole_ros.bench.network import _work
-from hand4whole_ros.bench.stages import REST, STAGES, StageClock, gflop
+from hand4whole_ros.benchmarks import profile_chart, result_rows
+from hand4whole_ros.benchmarks.network import _work
+from hand4whole_ros.benchmarks.stages import REST, STAGES, StageClock, gflop
 from hand4whole_ros.checkpoints.random_weights import load_random
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY
-from hand4whole_ros.networks.packed import PRECISIONS, can_pack
+from hand4whole_ros.networks.packed_layers import PRECISIONS, can_pack
 from hand4whole_ros.networks.vit import VIT_TINY
 
 pytestmark = pytest.mark.usefixtures('one_thread')
@@ -56,14 +56,14 @@ RESULT = {
 
 
 def test_the_drawing_shows_what_was_measured(tmp_path):
-    picture.write(RESULT, tmp_path / 'drawn' / 'profile.svg')
+    profile_chart.write(RESULT, tmp_path / 'drawn' / 'profile.svg')
     texts = [text.text for text in ElementTree.parse(tmp_path / 'drawn/profile.svg').iter() if text.text]
     assert 'One frame in bf16, from the picture to the poses: 134 ms' in texts
     assert '100.0 ms, 30.0 GFLOP, 0.30 TFLOP/s, 75 %' in texts and '4.2 ms' in texts
     assert any(text.startswith('An <abacus> & more, 2 cores') for text in texts)
     only = {**RESULT, 'profile': {'bf16': RESULT['profile']['bf16']}}
-    picture.write(only, tmp_path / 'profile.svg')
+    profile_chart.write(only, tmp_path / 'profile.svg')
     assert 'One frame' not in (tmp_path / 'profile.svg').read_text()
-    with pytest.raises(rows.Unmeasured, match='nothing to draw'):
-        picture.write({**RESULT, 'profile': {}}, tmp_path / 'none.svg')
+    with pytest.raises(result_rows.BenchmarkSkipped, match='nothing to draw'):
+        profile_chart.write({**RESULT, 'profile': {}}, tmp_path / 'none.svg')
     assert not (tmp_path / 'none.svg').exists()

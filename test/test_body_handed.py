@@ -12,15 +12,15 @@ import torch
 from test_parity_hand4whole_pp import filled, scene
 
 from hand4whole_ros import skeleton
+from hand4whole_ros.apps.estimate import estimate_json
 from hand4whole_ros.body.hand_transfer import PosedHands
-from hand4whole_ros.body.handed import HandedBody
 from hand4whole_ros.body.mano import pose_as_right
 from hand4whole_ros.body.model import BodyModel
-from hand4whole_ros.body.posing import SeenHand, described, posed, rest_joints
+from hand4whole_ros.body.posing import SeenHand, estimate_from_parameters, posed, rest_joints
+from hand4whole_ros.body.smplx_mano_body import SmplxManoBody
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.keypoints import HAND_KEYPOINTS, KEYPOINT_JOINTS
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY
-from hand4whole_ros.replay import as_json
 from hand4whole_ros.skeleton import HELD, LOST, OK, SIDES
 from hand4whole_ros.tracking import Tracker, TrackerConfig
 
@@ -30,7 +30,7 @@ NOWHERE = torch.zeros(4)
 
 @pytest.fixture(scope='module')
 def handed(published_body):
-    return HandedBody(published_body)
+    return SmplxManoBody(published_body)
 
 
 def somebody(body, seed=0, sides=SIDES, **changes):
@@ -42,7 +42,7 @@ def somebody(body, seed=0, sides=SIDES, **changes):
     hands = {side: SeenHand(OK, 0.8, shape, bbox_xyxy=torch.tensor([10.0, 20, 60, 80]))
              for side, shape in (('left', left), ('right', right)) if side in sides}
     given = {'pelvis': torch.tensor([0.2, 0.1, 3.0]), 'hands': hands, 'bbox_xyxy': NOWHERE, 'confidence': 0.9}
-    return described(body, local, betas, expression, CAMERA, **{**given, **changes})
+    return estimate_from_parameters(body, local, betas, expression, CAMERA, **{**given, **changes})
 
 
 @pytest.fixture(scope='module')
@@ -108,7 +108,7 @@ def test_the_network_itself(published_body, handed):
                            said.hand_pose['right'][k]])
         hands = {side: SeenHand(OK, 1.0, said.hands[side].betas[int(boxes[side].exists[:k].sum())])
                  for side in SIDES if boxes[side].exists[k]}
-        estimate = described(handed, local, said.body.betas[k], said.face.expression[k], CAMERA,
+        estimate = estimate_from_parameters(handed, local, said.body.betas[k], said.face.expression[k], CAMERA,
                              transl=said.body.transl[k], hands=hands, bbox_xyxy=NOWHERE, confidence=1.0)
         assert (handed.vertices(estimate) - said.vertices[k]).norm(dim=-1).max() < 1e-4
         for hand in estimate.hands:
@@ -217,7 +217,7 @@ def test_a_hand_that_turns_out_to_have_no_shape_of_its_own_has_none(handed):
 def test_what_is_not_finite_makes_an_estimate_that_is_not(handed, name):
     local, betas, shape, pelvis = torch.zeros(55, 3), torch.zeros(10), torch.zeros(10), torch.tensor([0.0, 0, 2])
     {'betas': betas, 'pose': local[30], 'left hand': shape, 'pelvis': pelvis}[name][0] = float('nan')
-    estimate = described(handed, local, betas, torch.zeros(10), CAMERA, pelvis=pelvis, bbox_xyxy=NOWHERE,
+    estimate = estimate_from_parameters(handed, local, betas, torch.zeros(10), CAMERA, pelvis=pelvis, bbox_xyxy=NOWHERE,
                          confidence=1.0, hands={'left': SeenHand(OK, 1.0, shape)})
     assert not estimate.is_finite()
 
@@ -227,7 +227,7 @@ def test_numbers_of_any_kind(handed):
     estimate = somebody(handed)
     hands = {hand.side: SeenHand(OK, hand.confidence, hand.betas.double().numpy(), None, hand.bbox_xyxy.numpy())
              for hand in estimate.hands}
-    again = described(handed, estimate.local_rotations.double().numpy(), estimate.betas.double(),
+    again = estimate_from_parameters(handed, estimate.local_rotations.double().numpy(), estimate.betas.double(),
                       estimate.expression.half().float(), CAMERA, transl=estimate.transl.numpy(), hands=hands,
                       bbox_xyxy=np.zeros(4), confidence=np.float64(0.9))
     values = [value for one in (again, *again.hands) for value in vars(one).values()]
@@ -237,13 +237,13 @@ def test_numbers_of_any_kind(handed):
 
 
 def test_json_says_whose_shape_a_hand_has(handed):
-    written = json.loads(json.dumps(as_json.person(somebody(handed, sides=('left',)))))
+    written = json.loads(json.dumps(estimate_json.person(somebody(handed, sides=('left',)))))
     assert written['hands']['right']['betas'] is None
     np.testing.assert_allclose(written['hands']['left']['betas'], somebody(handed).left_hand.betas, rtol=1e-6)
 
 
 def test_messages_carry_the_shape_of_hands(handed):
-    messages = pytest.importorskip('hand4whole_ros.ros.messages')
+    messages = pytest.importorskip('hand4whole_ros.ros.conversions.messages')
     from builtin_interfaces.msg import Time
     from rclpy.serialization import deserialize_message
     from std_msgs.msg import Header

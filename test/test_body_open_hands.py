@@ -7,10 +7,10 @@ import torch
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.body import open_hands
-from hand4whole_ros.body.handed import HandedBody
 from hand4whole_ros.body.mano import pose_as_right
 from hand4whole_ros.body.open_body import load_or_build
-from hand4whole_ros.body.posing import SeenHand, described
+from hand4whole_ros.body.posing import SeenHand, estimate_from_parameters
+from hand4whole_ros.body.smplx_mano_body import SmplxManoBody
 from hand4whole_ros.geometry.camera import Intrinsics
 
 COUNT = 16
@@ -63,15 +63,24 @@ def test_shapes_have_unit_variance_and_the_first_is_length(body, published, peop
 
 def test_hands_laid_onto_their_own_body_change_nothing(body, published, people):
     betas, pose, hand_betas = people
-    handed = HandedBody(published)
+    handed = SmplxManoBody(published)
     camera = Intrinsics.from_fov(640, 480)
     rotations = torch.zeros(55, 3)
     rotations[skeleton.HAND_SLICE['left']] = pose[0]
     hands = {'left': SeenHand(skeleton.OK, 1.0, betas=hand_betas[0])}
     box = np.array([0, 0, 10, 10])
-    estimate = described(handed, rotations, betas[0], torch.zeros(10), camera, bbox_xyxy=box, confidence=1, hands=hands,
-                         pelvis=np.array([0, 0, 3.0]))
-    plain = described(body, rotations, betas[0], torch.zeros(10), camera, bbox_xyxy=box, confidence=1,
+    estimate = estimate_from_parameters(
+        handed,
+        rotations,
+        betas[0],
+        torch.zeros(10),
+        camera,
+        bbox_xyxy=box,
+        confidence=1,
+        hands=hands,
+        pelvis=np.array([0, 0, 3.0]),
+    )
+    plain = estimate_from_parameters(body, rotations, betas[0], torch.zeros(10), camera, bbox_xyxy=box, confidence=1,
                       pelvis=np.array([0, 0, 3.0]))
     assert handed.name == body.name
     moved = (handed.vertices(estimate) - body.vertices(plain)).norm(dim=1)

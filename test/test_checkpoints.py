@@ -18,7 +18,7 @@ from hand4whole_ros.checkpoints.hand4whole_pp import expected_state, load_hand4w
 from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.checkpoints.verify import run_once
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, Hand4WholePP
-from hand4whole_ros.networks.packed import PackedBlock, can_pack
+from hand4whole_ros.networks.packed_layers import PackedBlock, can_pack
 
 TINY = HAND4WHOLE_PP_TINY
 KEYS = json.loads((Path(__file__).parent / 'data/parity/keys.json').read_text())

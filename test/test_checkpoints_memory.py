@@ -10,11 +10,12 @@ import pytest
 import torch
 from test_checkpoints import saved_by_lightning, saved_by_trainer
 
-from hand4whole_ros.checkpoints import mapped, random_weights, safe_load
-from hand4whole_ros.checkpoints.mapped import let_go, read_ahead
+from hand4whole_ros.checkpoints import mapped_weights, random_weights
+from hand4whole_ros.checkpoints.mapped_weights import read_ahead, release_pages
+from hand4whole_ros.checkpoints.safe_pickle import torch_files
 from hand4whole_ros.networks.cham import CHAMConfig
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePPConfig
-from hand4whole_ros.networks.packed import can_pack
+from hand4whole_ros.networks.packed_layers import can_pack
 from hand4whole_ros.networks.smpler_x import SMPLerXConfig
 from hand4whole_ros.networks.vit import ViTConfig
 from hand4whole_ros.networks.wilor import WiLoRConfig
@@ -58,16 +59,16 @@ def test_weights_are_in_memory_once(tmp_path, published_folder, published_body):
 
 def test_pages_of_a_file_are_let_go_and_read_again(tmp_path):
     torch.save({'state_dict': torch.arange(8 << 20)}, tmp_path / 'numbers.pt')
-    tensor = safe_load.load(tmp_path / 'numbers.pt')['state_dict']
+    tensor = torch_files.load(tmp_path / 'numbers.pt')['state_dict']
     total = tensor.sum()
     before = mapped_mb()
-    let_go(tensor)
+    release_pages(tensor)
     assert mapped_mb() < before - 50
     assert tensor.sum() == total and torch.equal(tensor, torch.arange(8 << 20))
     own = torch.ones(8 << 20)
-    let_go(own)
-    let_go(tensor[:0])
-    let_go(tensor[::2])
+    release_pages(own)
+    release_pages(tensor[:0])
+    release_pages(tensor[::2])
     assert own.sum() == 8 << 20
 
 
@@ -92,8 +93,8 @@ def test_what_does_not_fit_into_memory_is_not_read_ahead(tmp_path, monkeypatch):
     (tmp_path / 'a').write_bytes(bytes(12 << 20))
     (tmp_path / 'b').write_bytes(bytes(12 << 20))
     asked = []
-    monkeypatch.setattr(mapped.os, 'posix_fadvise', lambda file, start, size, wish: asked.append(start >> 20))
-    monkeypatch.setattr(mapped, '_spare_bytes', lambda: 40 << 20)
+    monkeypatch.setattr(mapped_weights.os, 'posix_fadvise', lambda file, start, size, wish: asked.append(start >> 20))
+    monkeypatch.setattr(mapped_weights, '_spare_bytes', lambda: 40 << 20)
     read_ahead([tmp_path / 'a', tmp_path / 'b']).join()
     assert asked == [0, 8, 0]
 

@@ -11,7 +11,7 @@ import scipy.sparse
 
 from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.convert import convert
-from hand4whole_ros.checkpoints.pickles import read_pickle
+from hand4whole_ros.checkpoints.safe_pickle.array_pickles import read_pickle
 
 
 @pytest.fixture(scope='module')

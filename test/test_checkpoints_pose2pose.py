@@ -8,8 +8,7 @@ import torch
 from parity import deterministic as D
 
 from hand4whole_ros.checkpoints import CheckpointError, command, selection
-from hand4whole_ros.checkpoints.pose2pose import (
-    expected_state, load_pose2pose, load_random_pose2pose, load_smplx_layer)
+from hand4whole_ros.checkpoints.pose2pose import expected_state, load_pose2pose, load_random_pose2pose, load_smplx_layer
 from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.networks.pose2pose import POSE2POSE_TINY
 

@@ -7,20 +7,31 @@ import cv2
 import numpy as np
 import pytest
 from dataset_files import (
-    STILL, write_agora, write_arctic, write_ehf, write_frame, write_freihand, write_hic, write_interhand, write_json,
-    write_ply, write_reinterhand)
+    STILL,
+    write_agora,
+    write_arctic,
+    write_ehf,
+    write_frame,
+    write_freihand,
+    write_hic,
+    write_interhand,
+    write_json,
+    write_ply,
+    write_reinterhand,
+)
 from scipy.spatial.transform import Rotation
 
-from hand4whole_ros import keypoints, pictures, skeleton
+from hand4whole_ros import keypoints, skeleton
 from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.datasets import DatasetError, catalogue
-from hand4whole_ros.datasets.data_frames import read_frame
+from hand4whole_ros.datasets.annotated_bodies import TruthBodies
 from hand4whole_ros.datasets.mesh_files import read_vertices
 from hand4whole_ros.datasets.npy_files import read_npy_dict
-from hand4whole_ros.datasets.opening import open_dataset
+from hand4whole_ros.datasets.pandas_pickles import read_frame
+from hand4whole_ros.datasets.registry import open_dataset
 from hand4whole_ros.datasets.reinterhand import TEST_CAPTURES
 from hand4whole_ros.datasets.targets import targets
-from hand4whole_ros.datasets.truth_bodies import TruthBodies
+from hand4whole_ros.media import image_files
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -41,7 +52,7 @@ def same(points, expected, tolerance=2e-5):
 
 def check(sample, bodies):
     """What holds of every sample: its parameters pose its own mesh, its box is around it, its picture can be read."""
-    assert pictures.read(sample.picture).shape[:2] == (sample.intrinsics.height, sample.intrinsics.width)
+    assert image_files.read(sample.picture).shape[:2] == (sample.intrinsics.height, sample.intrinsics.width)
     assert sample.bbox_xywh.shape == (4,) and (sample.bbox_xywh[2:] > 0).all()
     told = targets(sample)
     shapes = {name: (array.shape, array.dtype) for name, array in told.as_dict().items()}

@@ -13,10 +13,10 @@ import pytest
 from fault_figures import note
 from ros_peer import Peer
 
-from hand4whole_ros.output_files import OutputError
-from hand4whole_ros.ros import demo
-from hand4whole_ros.ros.bag_ownership import rejection_reason
-from hand4whole_ros.ros.bag_types import ros_type, type_store
+from hand4whole_ros.ros.bag.ownership import rejection_reason
+from hand4whole_ros.ros.bag.types import ros_type, type_store
+from hand4whole_ros.ros.demo.demo import demo
+from hand4whole_ros.system.output_files import OutputError
 
 
 @pytest.fixture(scope='module')
@@ -35,7 +35,7 @@ def demonstrated(tmp_path_factory):
     folder = tmp_path_factory.mktemp('demo') / 'out'
     environment = dict(os.environ, ROS_DOMAIN_ID='86')
     answer = subprocess.run(
-        [sys.executable, '-m', 'hand4whole_ros.cli', 'demo', '--seconds', '3', '--output', str(folder)],
+        [sys.executable, '-m', 'hand4whole_ros.cli.main', 'demo', '--seconds', '3', '--output', str(folder)],
         capture_output=True, text=True, timeout=240, env=environment)
     assert answer.returncode == 0, answer.stderr[-3000:]
     return folder, answer.stderr
@@ -113,8 +113,10 @@ def test_what_is_there_of_an_earlier_demo_is_replaced_and_nothing_else_is(output
 def test_a_signal_while_the_camera_plays_keeps_what_was_recorded(tmp_path):
     out, log = tmp_path / 'out', tmp_path / 'log'
     with log.open('w') as stream:
-        process = subprocess.Popen([sys.executable, '-m', 'hand4whole_ros.cli', 'demo', '--seconds', '20', '--output',
-                                    str(out)], stderr=stream)
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'hand4whole_ros.cli.main', 'demo', '--seconds', '20', '--output', str(out)],
+            stderr=stream,
+        )
     peer = Peer('', topics=('poses', 'overlay'))
     try:
         # Pictures are drawn after poses, and the demo's own recorder may hear both later than this test.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hand4whole_ros.detection.hand_gate import real_hands
+from hand4whole_ros.detection.hand_filter import filter_hands
 from hand4whole_ros.detection.mediapipe_holistic import HolisticLandmarks
 
 SIZE = (640, 480)
@@ -28,36 +28,36 @@ def person(left=None, right=None, wrist_visibility=0.95):
 
 
 def test_hands_on_their_arms_are_believed():
-    found = real_hands(person(hand_at((420, 300)), hand_at((222, 298))), *SIZE)
+    found = filter_hands(person(hand_at((420, 300)), hand_at((222, 298))), *SIZE)
     assert set(found) == {'left', 'right'}
     assert all(0.5 < confidence <= 1 for _, confidence in found.values())
 
 
 def test_a_hand_far_from_its_arm_is_refused():
-    assert set(real_hands(person(hand_at((520, 200)), hand_at((220, 300))), *SIZE)) == {'right'}
+    assert set(filter_hands(person(hand_at((520, 200)), hand_at((220, 300))), *SIZE)) == {'right'}
 
 
 def test_a_hand_whose_wrist_is_hidden_is_refused():
-    assert real_hands(person(hand_at((420, 300)), wrist_visibility=0.3), *SIZE) == {}
+    assert filter_hands(person(hand_at((420, 300)), wrist_visibility=0.3), *SIZE) == {}
 
 
 def test_a_hand_out_of_the_picture_is_refused():
     landmarks = person(hand_at((420, 300)))
     landmarks.pose[15] = (420, 5)
     landmarks.left_hand[:, 1] -= 298
-    assert real_hands(landmarks, *SIZE) == {}
+    assert filter_hands(landmarks, *SIZE) == {}
 
 
 def test_a_hand_of_impossible_size_is_refused():
-    assert real_hands(person(hand_at((420, 300), 4)), *SIZE) == {}
-    assert real_hands(person(hand_at((420, 300), 200)), *SIZE) == {}
+    assert filter_hands(person(hand_at((420, 300), 4)), *SIZE) == {}
+    assert filter_hands(person(hand_at((420, 300), 200)), *SIZE) == {}
 
 
 def test_one_hand_seen_as_both_is_kept_on_the_nearer_arm():
     landmarks = person(hand_at((424, 300)), hand_at((425, 301)))
     landmarks.pose[16] = (440, 300)
-    assert set(real_hands(landmarks, *SIZE)) == {'left'}
+    assert set(filter_hands(landmarks, *SIZE)) == {'left'}
 
 
 def test_points_that_are_not_finite_are_refused():
-    assert real_hands(person(hand_at((420, 300)) * np.nan), *SIZE) == {}
+    assert filter_hands(person(hand_at((420, 300)) * np.nan), *SIZE) == {}

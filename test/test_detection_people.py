@@ -10,7 +10,7 @@ from detection_scenes import OPPOSITE, side_by_side  # noqa: E402
 
 from hand4whole_ros import detection  # noqa: E402
 from hand4whole_ros.detection import DetectorUnavailable, body_box  # noqa: E402
-from hand4whole_ros.detection.people import overlap  # noqa: E402
+from hand4whole_ros.detection.person_boxes import overlap  # noqa: E402
 from hand4whole_ros.synthetic import backgrounds, dataset, people  # noqa: E402
 
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from hand4whole_ros.native_stderr import quiet_stderr
+from hand4whole_ros.system.native_stderr import quiet_stderr
 
 CHATTER = b'W0000 00:00:1795250748.217066   21449 inference_feedback_manager.cc:114] Feedback manager requires\n'
 

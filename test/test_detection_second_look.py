@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip('mediapipe')
 
+from hand4whole_ros.detection.hand_redetection import HandRedetector  # noqa: E402
 from hand4whole_ros.detection.mediapipe_holistic import MediaPipeHolistic, mirrored  # noqa: E402
-from hand4whole_ros.detection.second_look import SecondLook  # noqa: E402
 from hand4whole_ros.synthetic import dataset, people  # noqa: E402
 
 
@@ -27,7 +27,7 @@ def pointing():
 
 @pytest.fixture(scope='module')
 def second_look():
-    made = SecondLook()
+    made = HandRedetector()
     yield made
     made.close()
 
@@ -70,7 +70,7 @@ def test_a_hidden_wrist_and_one_out_of_the_picture_are_not_looked_for(second_loo
 
 def test_in_a_video_a_last_look_that_found_nothing_is_not_repeated_at_once(pointing, monkeypatch):
     image, _, seen = pointing
-    second_look, looks = SecondLook(wait_after_failure=2), []
+    second_look, looks = HandRedetector(wait_after_failure=2), []
     monkeypatch.setattr(second_look, '_look', lambda *_, **__: looks.append(1))
     try:
         asked = []

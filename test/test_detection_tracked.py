@@ -7,9 +7,15 @@ pytest.importorskip('anny')
 
 from hand4whole_ros import skeleton  # noqa: E402
 from hand4whole_ros.detection import body_box  # noqa: E402
-from hand4whole_ros.detection.people import HandPoints, PersonBoxes, overlap  # noqa: E402
-from hand4whole_ros.detection.tracked_boxes import (  # noqa: E402
-    EVERY, EVERY_WITHOUT_HAND, PATIENCE, FoundHand, FoundPerson, TrackedBoxes)
+from hand4whole_ros.detection.box_tracker import (  # noqa: E402
+    EVERY,
+    EVERY_WITHOUT_HAND,
+    PATIENCE,
+    FoundHand,
+    FoundPerson,
+    TrackedBoxes,
+)
+from hand4whole_ros.detection.person_boxes import HandPoints, PersonBoxes, overlap  # noqa: E402
 from hand4whole_ros.skeleton import SIDES  # noqa: E402
 from hand4whole_ros.synthetic.motion import Motion  # noqa: E402
 

@@ -8,9 +8,9 @@ import sys
 import pytest
 from ros_peer import SCRIPTED
 
-from hand4whole_ros import probes
-from hand4whole_ros.ros_environment import MAX_DOMAIN, fatal_line, findings, installed_middlewares, writable
-from hand4whole_ros.standard_streams import READER_GONE
+from hand4whole_ros.apps.doctor import probes
+from hand4whole_ros.apps.doctor.ros_environment import MAX_DOMAIN, fatal_line, findings, installed_middlewares, writable
+from hand4whole_ros.system.standard_streams import READER_GONE
 
 HOME = {'HOME': os.environ.get('HOME', '/tmp')}
 
@@ -22,7 +22,7 @@ def environment(**changes):
 
 
 def doctor(**changes):
-    return subprocess.run([sys.executable, '-m', 'hand4whole_ros.cli', 'doctor'], text=True, capture_output=True,
+    return subprocess.run([sys.executable, '-m', 'hand4whole_ros.cli.main', 'doctor'], text=True, capture_output=True,
                           timeout=300, env=environment(**changes))
 
 
@@ -98,9 +98,9 @@ def test_domains_are_read_as_ros_reads_them():
     ({'RMW_IMPLEMENTATION': 'rmw_nobody_cpp'}, 'RMW_IMPLEMENTATION=rmw_nobody_cpp is not installed'),
     ({'ROS_DOMAIN_ID': '300'}, 'ROS_DOMAIN_ID=300 is no domain')])
 @pytest.mark.parametrize('words', [
-    SCRIPTED, [sys.executable, '-m', 'hand4whole_ros.cli', 'run'],
-    [sys.executable, '-m', 'hand4whole_ros.cli', 'play', 'BAG'],
-    [sys.executable, '-m', 'hand4whole_ros.cli', 'replay', 'BAG', '--output', 'OUT']])
+    SCRIPTED, [sys.executable, '-m', 'hand4whole_ros.cli.main', 'run'],
+    [sys.executable, '-m', 'hand4whole_ros.cli.main', 'play', 'BAG'],
+    [sys.executable, '-m', 'hand4whole_ros.cli.main', 'replay', 'BAG', '--output', 'OUT']])
 def test_what_needs_ros_ends_with_that_line_instead_of_inside_a_library(words, environ, line):
     done = subprocess.run(words, text=True, capture_output=True, timeout=60, env=environment(**environ))
     assert done.returncode == 2, (done.returncode, done.stderr)
@@ -134,7 +134,7 @@ def test_bench_says_it_too_and_writes_its_figures_though_nobody_reads_the_table(
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        done = subprocess.run([sys.executable, '-m', 'hand4whole_ros.cli', 'bench', '--only', 'markers', '--json',
+        done = subprocess.run([sys.executable, '-m', 'hand4whole_ros.cli.main', 'bench', '--only', 'markers', '--json',
                                str(tmp_path / 'figures.json')], stdout=writing, stderr=subprocess.PIPE, text=True,
                               timeout=200, env=environment(RMW_IMPLEMENTATION='rmw_nobody_cpp'))
     finally:

@@ -8,12 +8,13 @@ import pytest
 import torch
 from scripted_node import person as somebody
 
-from hand4whole_ros import estimators, pictures
+from hand4whole_ros import estimators
+from hand4whole_ros.apps.estimate import estimate, image_sources
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
-from hand4whole_ros.evaluation import errors as errors_of
+from hand4whole_ros.evaluation import pose_errors as errors_of
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.placement import NEAREST
-from hand4whole_ros.replay import estimate, sources
+from hand4whole_ros.media import image_files
 from hand4whole_ros.skeleton import JOINT, LOST, OK, PARENTS, POSE_SLICES, SIDES
 
 pytest.importorskip('mediapipe')
@@ -106,7 +107,7 @@ def test_a_person_of_whom_little_is_shown_stands_where_that_is_seen(estimator, p
 
 
 def test_hands_behind_the_back_are_lost(estimator):
-    from hand4whole_ros.estimators.kinematic_fit.chain import exp_so3
+    from hand4whole_ros.fitting.kinematic_chain import exp_so3
     from hand4whole_ros.synthetic import dataset, people
     for number in (0, 2):
         person = people.sample(dataset.people_seed(3, number))
@@ -237,8 +238,10 @@ def test_nobody_behind_the_camera_leaves_an_estimator_and_all_are_counted(body):
 def test_estimate_says_who_is_refused(body, tmp_path, caplog):
     caplog.set_level('INFO')
     for name in 'ab':
-        pictures.write(tmp_path / f'{name}.png', np.zeros((240, 320, 3), np.uint8))
-    estimate.run(sources.find([tmp_path]), lambda static: Anybody(body, (3.0, -3.0)), None, tmp_path / 'out.json', None)
+        image_files.write(tmp_path / f'{name}.png', np.zeros((240, 320, 3), np.uint8))
+    estimate.run(
+        image_sources.find([tmp_path]), lambda static: Anybody(body, (3.0, -3.0)), None, tmp_path / 'out.json', None
+    )
     assert '2 people in 2 frames; people refused: 2 behind the camera, 2 not finite' in caplog.text
     assert [len(people) for people in json.loads((tmp_path / 'out.json').read_text()).values()] == [1, 1]
 

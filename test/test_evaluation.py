@@ -112,11 +112,11 @@ class Oracle:
 def tables():
     pytest.importorskip('anny')
     pytest.importorskip('mediapipe')
-    from hand4whole_ros.evaluation import synthetic
+    from hand4whole_ros.evaluation import synthetic_evaluation
     from hand4whole_ros.synthetic import dataset, people
     truths = [people.render(people.sample(dataset.people_seed(2, i)))[1] for i in range(3)]
     middle = truths[0].joints[[1, 2], 2].mean()
-    return {away: synthetic.run(Oracle(truths, away), count=3, seed=2, progress=False)
+    return {away: synthetic_evaluation.run(Oracle(truths, away), count=3, seed=2, progress=False)
             for away in (0.0, 0.1 * middle)}, truths
 
 
@@ -150,9 +150,10 @@ def test_the_baseline_is_measured_beside_it(tables):
 
 def test_the_table_reads_well_and_goes_into_json(tables):
     import json
-    from hand4whole_ros.evaluation import synthetic
+
+    from hand4whole_ros.evaluation import synthetic_evaluation
     table = tables[0][0.0]
-    text = synthetic.format_table(json.loads(json.dumps(table)))
+    text = synthetic_evaluation.format_table(json.loads(json.dumps(table)))
     assert '| | unit | oracle | MediaPipe 3D | goal |' in text
     assert '| hands missed | of 6 | 2 |' in text
     assert len({line.count('|') for line in text.splitlines()[2:]}) == 1
@@ -161,7 +162,7 @@ def test_the_table_reads_well_and_goes_into_json(tables):
 def test_an_estimator_that_finds_nobody_misses_every_hand():
     pytest.importorskip('anny')
     pytest.importorskip('mediapipe')
-    from hand4whole_ros.evaluation import synthetic
+    from hand4whole_ros.evaluation import synthetic_evaluation
 
     class Nobody:
         name = 'nobody'
@@ -169,7 +170,7 @@ def test_an_estimator_that_finds_nobody_misses_every_hand():
         def estimate(self, image, intrinsics):
             return []
 
-    table = synthetic.run(Nobody(), count=1, seed=2, progress=False)
+    table = synthetic_evaluation.run(Nobody(), count=1, seed=2, progress=False)
     rows = {key: row['estimator'] for key, row in table['rows'].items()}
     assert rows['people_missed'] == 1 and rows['hands_missed'] == 2 and rows['hand_pa_mm'] is None
 

@@ -9,22 +9,22 @@ import torch
 from dataset_files import write_ehf, write_freihand, write_hic, write_interhand
 from scipy.spatial.transform import Rotation
 
-from hand4whole_ros import cli, skeleton
-from hand4whole_ros.body.handed import HandedBody
-from hand4whole_ros.body.posing import SeenHand, described
+from hand4whole_ros import skeleton
+from hand4whole_ros.body.posing import SeenHand, estimate_from_parameters
+from hand4whole_ros.body.smplx_mano_body import SmplxManoBody
 from hand4whole_ros.checkpoints.random_weights import load_random
 from hand4whole_ros.checkpoints.store import Store
-from hand4whole_ros.datasets.opening import open_dataset
-from hand4whole_ros.datasets.truth_bodies import TruthBodies
-from hand4whole_ros.evaluation import ablation, paper
+from hand4whole_ros.cli.main import main
+from hand4whole_ros.datasets.annotated_bodies import TruthBodies
+from hand4whole_ros.datasets.registry import open_dataset
+from hand4whole_ros.evaluation import ablation, published_figures
+from hand4whole_ros.evaluation.body_parts import Parts
 from hand4whole_ros.evaluation.comparison import compare
-from hand4whole_ros.evaluation.given_boxes import NetworkPredictor, tell_boxes
-from hand4whole_ros.evaluation.parts import Parts
+from hand4whole_ros.evaluation.network_predictor import NetworkPredictor, inputs_from_boxes
 from hand4whole_ros.evaluation.prediction import EstimatorPredictor, PredictedHand, Prediction
 from hand4whole_ros.evaluation.protocols import FIGURES, PROTOCOLS
+from hand4whole_ros.networks.fusion_policy import FusionPolicy
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY
-from hand4whole_ros.networks.strategy import Strategy
-
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -152,8 +152,8 @@ def test_a_network_is_told_boxes_and_taken_at_its_word(ehf, network):
     said = []
     handle = network.register_forward_hook(lambda module, given, result: said.append((given, result)))
     image = sample.image()
-    plain = NetworkPredictor(network, Strategy())(image, sample)
-    turned = NetworkPredictor(network, Strategy(), turned=True)(image, sample)
+    plain = NetworkPredictor(network, FusionPolicy())(image, sample)
+    turned = NetworkPredictor(network, FusionPolicy(), turned=True)(image, sample)
     handle.remove()
     (_, boxes, *_), result = said[0]
     assert np.allclose(plain.vertices, result.vertices[0].numpy()) and set(plain.hands) == set(skeleton.SIDES)
@@ -171,7 +171,7 @@ def test_a_network_is_told_boxes_and_taken_at_its_word(ehf, network):
 
 def test_boxes_hold_the_hands_that_the_picture_shows(interhand):
     sample = interhand[0]
-    told = tell_boxes(None, replace(sample, bbox_xywh=np.array([0, 0, 64, 48]) / 1.25))
+    told = inputs_from_boxes(None, replace(sample, bbox_xywh=np.array([0, 0, 64, 48]) / 1.25))
     for side in skeleton.SIDES:
         pixels = sample.intrinsics.project(sample.hand(side).keypoints_3d)
         inside = ((pixels >= -0.5) & (pixels <= (63.5, 47.5))).all(1)
@@ -190,14 +190,25 @@ class _Finder:
 
     def estimate(self, image, intrinsics):
         zeros = np.zeros((55, 3))
-        return [described(self.body, zeros, np.zeros(10), np.zeros(10), intrinsics, bbox_xyxy=box, confidence=1,
-                          pelvis=np.array([k, 0, 3.0]), hands={'left': SeenHand(skeleton.OK, 1.0)})
-                for k, box in enumerate(self._boxes)]
+        return [
+            estimate_from_parameters(
+                self.body,
+                zeros,
+                np.zeros(10),
+                np.zeros(10),
+                intrinsics,
+                bbox_xyxy=box,
+                confidence=1,
+                pelvis=np.array([k, 0, 3.0]),
+                hands={'left': SeenHand(skeleton.OK, 1.0)},
+            )
+            for k, box in enumerate(self._boxes)
+        ]
 
 
 def test_of_several_people_the_samples_own_is_taken(ehf, interhand, parts, published_body):
     _, (sample, _) = ehf
-    body = HandedBody(published_body)
+    body = SmplxManoBody(published_body)
     left, top, width, height = sample.bbox_xywh
     here, elsewhere = (left, top, left + width, top + height), (left + 3 * width, top, left + 4 * width, top + height)
     said = EstimatorPredictor(_Finder(body, [elsewhere, here]), parts)(None, sample)
@@ -220,10 +231,10 @@ def test_who_is_missed_is_counted_and_no_error(interhand, parts):
 
 def test_rows_of_the_paper_are_rows_of_the_tables():
     for table in ablation.TABLES:
-        assert set(paper.ABLATION[table.number]) <= set(table.rows)
-        for rows in paper.ABLATION[table.number].values():
+        assert set(published_figures.ABLATION[table.number]) <= set(table.rows)
+        for rows in published_figures.ABLATION[table.number].values():
             assert all(set(row) <= set(PROTOCOLS[dataset].figures) for dataset, row in rows.items())
-    assert all(set(rows) <= set(PROTOCOLS[dataset].figures) for dataset, rows in paper.FIGURES.items())
+    assert all(set(rows) <= set(PROTOCOLS[dataset].figures) for dataset, rows in published_figures.FIGURES.items())
 
 
 def test_the_ablation_is_the_network_with_each_strategy(ehf, network, parts):
@@ -268,10 +279,10 @@ def test_a_network_on_the_open_body_is_told_more_and_compared_by_its_mesh(render
 
     def telling(value):
         hand = prompt(OPEN_MODEL.hand.prompt, value)
-        return lambda image, sample: tell_boxes(image, sample)._replace(
+        return lambda image, sample: inputs_from_boxes(image, sample)._replace(
             prompts=Prompts(prompt(OPEN_MODEL.body.prompt, value), {side: hand for side in skeleton.SIDES}))
-    rows = {'told': NetworkPredictor(network, Strategy(), telling(0.1), turned=True),
-            'told otherwise': NetworkPredictor(network, Strategy(), telling(0.3), turned=True)}
+    rows = {'told': NetworkPredictor(network, FusionPolicy(), telling(0.1), turned=True),
+            'told otherwise': NetworkPredictor(network, FusionPolicy(), telling(0.3), turned=True)}
     measured = compare([rendered], rows, PROTOCOLS['synthetic'], Parts.of_network(network), progress=False)
     assert all({'mpvpe_all', 'mpvpe_hands', 'mpjpe_body', 'wrist_deg'} <= set(one.figures) for one in measured.values())
     assert measured['told'].figures != measured['told otherwise'].figures
@@ -293,9 +304,29 @@ def test_a_data_set_is_one_command(ehf, published_folder, tmp_path, capsys):
     pytest.importorskip('mediapipe')
     root, _ = ehf
     out = tmp_path / 'deep/ehf.json'
-    assert cli.main(['evaluate', 'ehf', '--root', str(root), '--estimator', 'hand4whole_pp', '--weights', 'random-tiny',
-                     '--weights-folder', str(published_folder), '--device', 'cpu', '--limit', '1', '--json',
-                     str(out)]) == cli.DONE
+    assert (
+        main.main(
+            [
+                'evaluate',
+                'ehf',
+                '--root',
+                str(root),
+                '--estimator',
+                'hand4whole_pp',
+                '--weights',
+                'random-tiny',
+                '--weights-folder',
+                str(published_folder),
+                '--device',
+                'cpu',
+                '--limit',
+                '1',
+                '--json',
+                str(out),
+            ]
+        )
+        == main.DONE
+    )
     text, table = capsys.readouterr().out, json.loads(out.read_text())
     assert '| MPVPE, whole body | mm | ' in text and '| 61.24 | Hand4Whole++, Table 1 |' in text
     assert table['people'] == 1 and table['rows']['mpvpe_all']['value'] > 0
@@ -306,9 +337,9 @@ def test_a_data_set_is_one_command(ehf, published_folder, tmp_path, capsys):
 def test_the_ablation_is_one_command(tmp_path, published_folder, capsys, bodies):
     pytest.importorskip('mediapipe')
     write_hic(tmp_path, np.random.default_rng(6))
-    assert cli.main(['evaluate', 'ablation', 'hic', '--root', str(tmp_path), '--estimator', 'hand4whole_pp',
+    assert main.main(['evaluate', 'ablation', 'hic', '--root', str(tmp_path), '--estimator', 'hand4whole_pp',
                      '--weights', 'random-tiny', '--weights-folder', str(published_folder), '--device', 'cpu',
-                     '--limit', '1', '--json', str(tmp_path / 'x.json')]) == cli.DONE
+                     '--limit', '1', '--json', str(tmp_path / 'x.json')]) == main.DONE
     assert '(17.72)' in capsys.readouterr().out
     assert json.loads((tmp_path / 'x.json').read_text())['people'] == 1
 
@@ -324,6 +355,6 @@ def test_the_ablation_is_one_command(tmp_path, published_folder, capsys, bodies)
 def test_wrong_arguments_are_one_line(words, says, ehf, tmp_path, capfd):
     places = {'EMPTY': str(tmp_path), 'EHF': str(ehf[0])}
     folder = ['--weights-folder', str(tmp_path / 'nothing')]
-    assert cli.main(['evaluate', *(places.get(word, word) for word in words), *folder]) == cli.WRONG_INPUT
+    assert main.main(['evaluate', *(places.get(word, word) for word in words), *folder]) == main.WRONG_INPUT
     error = capfd.readouterr().err.strip().splitlines()[-1]
     assert error.startswith('hand4whole: ') and says in error

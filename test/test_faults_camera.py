@@ -17,7 +17,7 @@ from ros_peer import BEST_EFFORT, LATCHED, NodeProcess, Peer, camera_info, image
 from scripted_node import picture
 from sensor_msgs.msg import CameraInfo, Image
 
-from hand4whole_ros.ros.parameters import RULES
+from hand4whole_ros.ros.node.parameters import RULES
 
 RELIABLE = QoSProfile(depth=1)
 

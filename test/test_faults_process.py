@@ -17,8 +17,8 @@ from faulty_node import COMMAND
 from ros_peer import SCRIPTED, NodeProcess, Peer, namespace
 from scripted_node import SLOW, picture
 
-from hand4whole_ros import pictures
-from hand4whole_ros.view import sheet
+from hand4whole_ros.media import image_files
+from hand4whole_ros.rendering import contact_sheet
 
 #: Seconds in which a node has to end.
 SOON = 2.0
@@ -57,7 +57,9 @@ def ended(node, number):
     return seconds
 
 
-@pytest.mark.parametrize('program', [('hand4whole_ros.ros.node',), ('hand4whole_ros.cli', 'run')], ids=['node', 'run'])
+@pytest.mark.parametrize(
+    'program', [('hand4whole_ros.ros.node.main',), ('hand4whole_ros.cli.main', 'run')], ids=['node', 'run']
+)
 def test_a_signal_while_libraries_are_imported(tmp_path, program):
     """From the first import of one's own on; the moments are those at which the system maps a library."""
     times = []
@@ -97,7 +99,7 @@ def test_a_signal_at_any_moment():
     """Moments from a seed, over all of a start and what comes after it."""
     moments, times = random.Random(7), []
     for k in range(MOMENTS):
-        node = subprocess.Popen([sys.executable, '-m', 'hand4whole_ros.ros.node'], stdout=subprocess.DEVNULL,
+        node = subprocess.Popen([sys.executable, '-m', 'hand4whole_ros.ros.node.main'], stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, env={**os.environ, 'OMP_NUM_THREADS': '1'})
         try:
             maps = Path(f'/proc/{node.pid}/maps')
@@ -246,13 +248,13 @@ def test_a_full_disk_is_one_line(tmp_path):
 def write_all(folder):
     """Write more than there is room for; prints the error that each kind has to end with."""
     noise = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
-    for what, attempt in (('picture', lambda: pictures.write(folder / 'a.png', noise)),
-                          ('video', lambda: sheet.write_video(folder / 'a.mp4', [noise] * 20, 30)),
-                          ('animation', lambda: sheet.write_gif(folder / 'a.gif', [noise] * 3, 30)),
+    for what, attempt in (('picture', lambda: image_files.write(folder / 'a.png', noise)),
+                          ('video', lambda: contact_sheet.write_video(folder / 'a.mp4', [noise] * 20, 30)),
+                          ('animation', lambda: contact_sheet.write_gif(folder / 'a.gif', [noise] * 3, 30)),
                           ('bag', lambda: _write_bag(folder / 'bag', noise))):
         try:
             attempt()
-        except (OSError, pictures.PictureError) as error:
+        except (OSError, image_files.ImageFileError) as error:
             print(f'{what}: {type(error).__name__}: {error}'.replace(str(folder), 'FOLDER'), flush=True)
 
 
@@ -262,6 +264,6 @@ def _write_bag(folder, noise):
     from rclpy.serialization import serialize_message
     from sensor_msgs.msg import Image
 
-    from hand4whole_ros.ros.recorder import Recorded, write_bag
+    from hand4whole_ros.ros.bag.recorder import Recorded, write_bag
     data = bytes(serialize_message(Image(width=640, height=480, data=array.array('B', noise.tobytes()))))
     write_bag(folder, [Recorded('/image', k * 10**9, data) for k in range(5)], {'/image': Image})

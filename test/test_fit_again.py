@@ -5,10 +5,10 @@ import pytest
 
 pytest.importorskip('mediapipe')
 
-from hand4whole_ros.detection.hand_gate import real_hands  # noqa: E402
+from hand4whole_ros.detection.hand_filter import filter_hands  # noqa: E402
 from hand4whole_ros.detection.mediapipe_holistic import MediaPipeHolistic  # noqa: E402
-from hand4whole_ros.estimators.kinematic_fit import body_fit  # noqa: E402
 from hand4whole_ros.evaluation.metrics import pa_mpjpe  # noqa: E402
+from hand4whole_ros.fitting import prior_body_fitter  # noqa: E402
 from hand4whole_ros.synthetic import dataset, people  # noqa: E402
 
 
@@ -21,18 +21,18 @@ def astray(body):
         landmarks = detector.detect(image)
     finally:
         detector.close()
-    hands = {side: points for side, (points, _) in real_hands(landmarks, *image.shape[1::-1]).items()}
-    return body_fit.BodyFitter(body.kinematics), landmarks, hands, truth
+    hands = {side: points for side, (points, _) in filter_hands(landmarks, *image.shape[1::-1]).items()}
+    return prior_body_fitter.BodyFitter(body.kinematics), landmarks, hands, truth
 
 
 def test_a_hand_that_goes_astray_is_found_at_the_second_attempt(astray, monkeypatch):
     fitter, landmarks, hands, truth = astray
     found = fitter.fit(landmarks, truth.intrinsics, hands)
     assert set(found.hands) == {'left', 'right'} and found.hands['left'].error < 0.01
-    left = found.placed.points[0, len(body_fit.POSE_INDEX):][:21]
+    left = found.placed.points[0, len(prior_body_fitter.POSE_INDEX):][:21]
     assert pa_mpjpe(left, truth.left_hand.keypoints_3d) < 0.015
     # Without the second attempt the first one's result stands.
-    monkeypatch.setitem(body_fit._STAGE_ITERATIONS, 'hands again', 0)
+    monkeypatch.setitem(prior_body_fitter._STAGE_ITERATIONS, 'hands again', 0)
     assert set(fitter.fit(landmarks, truth.intrinsics, hands).hands) == {'right'}
 
 

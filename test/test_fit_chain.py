@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from hand4whole_ros.estimators.kinematic_fit.chain import Pose, exp_so3, log_so3, right_jacobian_inverse
-from hand4whole_ros.estimators.kinematic_fit.person import Person
+from hand4whole_ros.fitting.body_chains import Person
+from hand4whole_ros.fitting.kinematic_chain import Pose, exp_so3, log_so3, right_jacobian_inverse
 from hand4whole_ros.skeleton import POSE_SLICES, SIDES
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from hand4whole_ros.detection.mediapipe_holistic import HolisticLandmarks
-from hand4whole_ros.estimators.kinematic_fit.body_fit import BodyFitter
-from hand4whole_ros.estimators.kinematic_fit.chain import Pose, exp_so3
-from hand4whole_ros.estimators.kinematic_fit.landmarks import POSE_INDEX
-from hand4whole_ros.estimators.kinematic_fit.solver import LIMIT_SIGMA, Evidence, fit
+from hand4whole_ros.fitting.kinematic_chain import Pose, exp_so3
+from hand4whole_ros.fitting.landmark_offsets import POSE_INDEX
+from hand4whole_ros.fitting.prior_body_fitter import BodyFitter
+from hand4whole_ros.fitting.solver import LIMIT_SIGMA, Observations, fit
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.placement import NEAREST
 from hand4whole_ros.skeleton import HAND_SLICE, JOINT, SIDES, WRIST
@@ -58,7 +58,7 @@ def test_a_pose_is_found_again_from_exact_evidence(fitter, seed):
     step = np.concatenate([rng.normal(0, 0.05, 3), rng.normal(0, 0.15, len(chain.dofs)), np.zeros(10)])
     pairs = np.stack([np.arange(1, points.shape[1]), np.zeros(points.shape[1] - 1, int)], 1)
     toward = np.array([[0, 0, 1.0]])
-    evidence = Evidence(
+    evidence = Observations(
         rays=points[..., :2] / points[..., 2:], ray_sigma=np.full(points.shape[:2], 1e-5),
         angles=fitter.person.prior, pairs=pairs, depths=points[:, 1:, 2] - points[:, :1, 2],
         depth_sigma=np.full((1, len(pairs)), 1e-4), toward=toward, robust=1e6)
@@ -148,7 +148,7 @@ def test_a_step_never_raises_the_cost(fitter):
     chain = fitter.person.whole[SIDES]
     truth = natural(fitter, 2)
     points = chain.place(truth).points
-    evidence = Evidence(rays=points[..., :2] / points[..., 2:], ray_sigma=np.full(points.shape[:2], 0.005),
+    evidence = Observations(rays=points[..., :2] / points[..., 2:], ray_sigma=np.full(points.shape[:2], 0.005),
                         angles=fitter.person.prior)
     start = Pose(truth.root + 0.3, np.tile(np.eye(3), (1, 55, 1, 1)), truth.betas)
     start.rotations[0, 0] = FACING

@@ -13,12 +13,13 @@ from scripted_node import person
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.ros import messages, topics
-from hand4whole_ros.ros.following import Following
-from hand4whole_ros.ros.parameters import NodeParameters
-from hand4whole_ros.ros.result_messages import TYPES, PictureMessages, PoseMessages, Result
+from hand4whole_ros.ros import topics
+from hand4whole_ros.ros.conversions import messages
+from hand4whole_ros.ros.conversions.result_messages import TYPES, PictureMessages, PoseMessages, Result
+from hand4whole_ros.ros.node.parameters import NodeParameters
+from hand4whole_ros.ros.node.person_tracking import PersonTracking
 from hand4whole_ros.tracking import Tracker
-from hand4whole_ros.tracking.plausible import objection
+from hand4whole_ros.tracking.validation import rejection_reason
 
 CAMERA = Intrinsics.from_fov(320, 240)
 IMAGE = np.full((240, 320, 3), 90, np.uint8)
@@ -63,7 +64,7 @@ def markers_are_finite(data):
 def test_nothing_but_finite_numbers_leaves_whatever_the_estimator_says(body, seed):
     rng = np.random.default_rng(seed)
     parameters = NodeParameters()
-    following, poses, pictures = Following(body, parameters), PoseMessages('fuzz'), PictureMessages(body)
+    following, poses, pictures = PersonTracking(body, parameters), PoseMessages('fuzz'), PictureMessages(body)
     good = [person(body, CAMERA, (x, 0.3, 3.0)) for x in (-0.5, 0.5)]
     checked, shown, started = 0, 0, time.perf_counter()
     for k in range(PEOPLE // 2):
@@ -107,9 +108,9 @@ def test_who_cannot_be_is_named_once(body, caplog):
     ({'confidence': float('nan')}, 'confidence is nan')])
 def test_what_is_wrong_is_said(body, change, said):
     good = person(body, CAMERA)
-    assert objection(good) == '' and objection(dataclasses.replace(good, **change)).startswith(said)
+    assert rejection_reason(good) == '' and rejection_reason(dataclasses.replace(good, **change)).startswith(said)
 
 
 def test_a_hand_of_the_bodys_own_shape_is_no_objection(body):
     good = person(body, CAMERA, left_state=skeleton.LOST)
-    assert objection(dataclasses.replace(good, left_hand=dataclasses.replace(good.left_hand, betas=None))) == ''
+    assert rejection_reason(dataclasses.replace(good, left_hand=dataclasses.replace(good.left_hand, betas=None))) == ''

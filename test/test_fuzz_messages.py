@@ -18,9 +18,9 @@ from scripted_node import picture
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from hand4whole_ros.ros.camera import MOST_REMARKS, CameraState
-from hand4whole_ros.ros.images import ENCODINGS, BadImage
-from hand4whole_ros.ros.received import ReceivedImage, opened
+from hand4whole_ros.ros.conversions.camera_state import MOST_REMARKS, CameraState
+from hand4whole_ros.ros.conversions.images import ENCODINGS, BadImage
+from hand4whole_ros.ros.conversions.raw_image import RawImage, decode_image_message
 
 SEEDS = (1, 2)
 IMAGES, CAMERAS, SENT = 5000, 2000, 300
@@ -113,14 +113,16 @@ def test_an_image_is_a_picture_or_one_line(seed, capfd):
     for message in (CompressedImage(data=array.array('B', _PICTURES[0])),
                     Image(width=1, height=1, step=3, encoding='rgb8', data=array.array('B', bytes(3)))):
         # The first of each kind loads libraries.
-        opened(ReceivedImage(bytes(serialize_message(message)), isinstance(message, CompressedImage), 1), print)
+        decode_image_message(
+            RawImage(bytes(serialize_message(message)), isinstance(message, CompressedImage), 1), print
+        )
     memory, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     for k in range(IMAGES):
         compressed = k % 2 == 1
         data = fuzz.wire(fuzz.compressed() if compressed else fuzz.image())
         before = time.perf_counter()
         try:
-            header, image = opened(ReceivedImage(data, compressed, 1), lambda remark: None)
+            header, image = decode_image_message(RawImage(data, compressed, 1), lambda remark: None)
         except BadImage as error:
             assert len(str(error)) < 700 and str(error).isprintable(), f'seed {seed}, message {k}: {error!r}'
         else:

@@ -10,8 +10,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.geometry.alignment import (apply_alignment, procrustes_aligned, rigid_alignment,
-                                               similarity_alignment)
+from hand4whole_ros.geometry.alignment import apply_alignment, procrustes_aligned, rigid_alignment, similarity_alignment
 from hand4whole_ros.geometry.kinematics import forward_kinematics, local_from_global, relative_poses
 from hand4whole_ros.geometry.mesh import boundary_ring, submesh_faces, vertex_normals
 

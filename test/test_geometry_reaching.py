@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from hand4whole_ros.body.model import BodyModel
+from hand4whole_ros.geometry.arm_aiming import aim_arms
 from hand4whole_ros.geometry.kinematics import forward_kinematics, local_from_global
-from hand4whole_ros.geometry.reaching import reach
 from hand4whole_ros.skeleton import JOINT, PARENTS
 
 BODY = PARENTS[:22]
@@ -21,7 +21,7 @@ def test_arms_reach_for_their_targets_and_hands_keep_their_orientation():
     arms = [JOINT[f'{side}_{name}'] for side in ('left', 'right') for name in ('elbow', 'wrist')]
     targets = joints.copy()
     targets[arms] += rng.normal(0, 0.02, (4, 3))
-    turned = reach(rotations, joints, targets)
+    turned = aim_arms(rotations, joints, targets)
     rest = torch.from_numpy(body.kinematics.rest_joints[:22])
     local = local_from_global(torch.from_numpy(turned), BODY)
     moved, _ = forward_kinematics(local, rest - rest[0] + torch.from_numpy(joints[0]), parents=BODY)
@@ -31,4 +31,4 @@ def test_arms_reach_for_their_targets_and_hands_keep_their_orientation():
     assert np.allclose(moved.numpy()[others], joints[others], atol=1e-6)
     wrists = [JOINT['left_wrist'], JOINT['right_wrist']]
     assert np.allclose(turned[wrists], rotations[wrists])
-    assert np.allclose(reach(rotations, joints, joints), rotations, atol=1e-6)
+    assert np.allclose(aim_arms(rotations, joints, joints), rotations, atol=1e-6)

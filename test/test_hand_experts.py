@@ -9,7 +9,15 @@ from parity import deterministic as D
 from hand4whole_ros.body.mano import Mano
 from hand4whole_ros.networks import hand_experts, pose2pose
 from hand4whole_ros.networks.cham import (
-    CHAM, CHAM_HAND4WHOLE_PP, CHAM_TINY, CHAMConfig, Grid, axis_embedding, box_embedding, placement)
+    CHAM,
+    CHAM_HAND4WHOLE_PP,
+    CHAM_TINY,
+    CHAMConfig,
+    Grid,
+    axis_embedding,
+    box_embedding,
+    placement,
+)
 from hand4whole_ros.networks.dahyf import DAHYF, DAHYF_TINY, DaHyF, Patches
 from hand4whole_ros.networks.open_model import OPEN_MODEL
 from hand4whole_ros.networks.pose2pose import POSE2POSE, POSE2POSE_TINY, Pose2Pose

@@ -235,8 +235,8 @@ def test_images_of_any_size_and_layout(seen, landmarker):
 
 def test_the_eyes_are_on_their_sides_of_the_face():
     cbook = pytest.importorskip('matplotlib.cbook')
-    from hand4whole_ros import pictures
-    image = pictures.read(cbook.get_sample_data('grace_hopper.jpg', asfileobj=False))
+    from hand4whole_ros.media import image_files
+    image = image_files.read(cbook.get_sample_data('grace_hopper.jpg', asfileobj=False))
     detection, = face.FaceDetector().detect(image)
     found = face.FaceLandmarker().landmarks(image, face.face_region(detection))
     assert found.presence > face.MIN_PRESENCE

@@ -16,8 +16,8 @@ pytest.importorskip('ai_edge_litert')
 import mediapipe_parts  # noqa: E402
 from mediapipe_parts import metres, pixels, region_of  # noqa: E402
 
-from hand4whole_ros import pictures  # noqa: E402
 from hand4whole_ros.landmarks import face, hands, pose, whole_body  # noqa: E402
+from hand4whole_ros.media import image_files  # noqa: E402
 from hand4whole_ros.synthetic import dataset, people  # noqa: E402
 from hand4whole_ros.synthetic.source import Source  # noqa: E402
 
@@ -36,7 +36,7 @@ def images():
     if os.environ.get('HAND4WHOLE_TEST_PICTURES'):
         photographs += sorted(path for path in Path(os.environ['HAND4WHOLE_TEST_PICTURES']).iterdir()
                               if path.suffix.lower() in ('.jpg', '.jpeg', '.png'))
-    return drawn + [pictures.read(path) for path in photographs]
+    return drawn + [image_files.read(path) for path in photographs]
 
 
 @pytest.fixture(scope='module')

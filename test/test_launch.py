@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from hand4whole_ros.ros import launch_arguments
 from hand4whole_ros.ros.compat import share_directory
-from hand4whole_ros.ros.launch_arguments import ARGUMENTS, defaults, parse, rviz_remappings, startup
+from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS, defaults, parse, rviz_remappings, startup
+from hand4whole_ros.ros.node.main import launch_arguments
 
 SHARE = share_directory()
 
@@ -68,8 +68,9 @@ def test_rviz_follows_the_node_into_its_namespace():
 
 def _launch_is_here():
     try:
-        import launch  # noqa: F401
         import launch_ros  # noqa: F401
+
+        import launch  # noqa: F401
     except ImportError:
         return False
     return shutil.which('ros2') is not None and bool(os.environ.get('AMENT_PREFIX_PATH'))
@@ -194,8 +195,9 @@ def test_without_autostart_the_node_waits(launched, watcher):
 def test_the_demo_plays_into_the_node(launched, watcher):
     pytest.importorskip('mediapipe')
     pytest.importorskip('anny')
-    from hand4whole_ros.msg import WholeBodyPoseArray
     from rclpy.executors import SingleThreadedExecutor
+
+    from hand4whole_ros.msg import WholeBodyPoseArray
     seen = []
     watcher.create_subscription(WholeBodyPoseArray, '/hand4whole/poses', lambda m: seen.append(len(m.poses)), 10)
     executor = SingleThreadedExecutor(context=watcher.context)

@@ -22,7 +22,7 @@ import hand4whole_ros.{module}
 assert 'roma' in sys.modules and 'torch._dynamo' not in sys.modules
 import roma, torch, torch._dynamo
 assert torch._dynamo is sys.modules['torch._dynamo'] and torch._dynamo.optimize
-from hand4whole_ros.light_roma import roma as ours
+from hand4whole_ros._vendor_patches.roma_import import roma as ours
 assert ours is roma
 turns = roma.random_rotmat(5).requires_grad_()
 roma.special_procrustes(turns + 0.01).sum().backward()
@@ -35,7 +35,7 @@ def test_a_version_that_wants_more_of_the_compiler_gets_it(tmp_path):
     (tmp_path / 'roma/__init__.py').write_text('import torch\nwanted = torch._dynamo.disable, torch._dynamo.reset\n')
     in_a_new_process("""
 import sys
-from hand4whole_ros.light_roma import roma
+from hand4whole_ros._vendor_patches.roma_import import roma
 import torch._dynamo
 assert roma.wanted == (torch._dynamo.disable, torch._dynamo.reset)
 """, tmp_path)
@@ -45,6 +45,6 @@ def test_a_compiler_that_is_there_is_left_alone():
     in_a_new_process("""
 import torch._dynamo
 before = torch._dynamo
-from hand4whole_ros.light_roma import roma
+from hand4whole_ros._vendor_patches.roma_import import roma
 assert torch._dynamo is before and roma.rotvec_to_rotmat
 """)

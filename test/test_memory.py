@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from hand4whole_ros.memory import collect_everything, give_back, set_aside_what_is_loaded
+from hand4whole_ros.system.memory import collect_everything, set_aside_what_is_loaded, trim_memory
 
 
 class Loop:
@@ -24,7 +24,7 @@ def test_what_was_set_aside_is_left_alone_and_then_freed():
         gc.collect()
         assert gone() is not None, 'the collector still goes through what is loaded'
         later = weakref.ref(Loop())
-        give_back()
+        trim_memory()
         assert later() is None, 'what was made later is not collected'
     finally:
         collect_everything()

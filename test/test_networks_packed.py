@@ -12,15 +12,15 @@ from hand4whole_ros.body.open_hands import load_open_body
 from hand4whole_ros.checkpoints import hand4whole_pp as loading
 from hand4whole_ros.checkpoints.random_weights import load_random
 from hand4whole_ros.checkpoints.verify import run_once
-from hand4whole_ros.networks import packed
+from hand4whole_ros.networks import packed_layers
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES
-from hand4whole_ros.networks.packed import can_pack
+from hand4whole_ros.networks.packed_layers import can_pack
 from hand4whole_ros.networks.vit import Block, ViT, ViTConfig
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
 needs = {precision: pytest.mark.skipif(not can_pack(precision), reason=f'no {precision} on this processor')
-         for precision in packed.PRECISIONS}
+         for precision in packed_layers.PRECISIONS}
 
 
 @pytest.fixture(scope='module')
@@ -41,7 +41,7 @@ def test_a_layer_is_the_layer(precision, tolerance, activation):
     x[0, 0] = 0
     with torch.no_grad():
         wanted = linear(x) if activation == 'none' else torch.nn.functional.gelu(linear(x))
-        layer = packed.packed(linear, precision, activation=activation)
+        layer = packed_layers.packed(linear, precision, activation=activation)
         found = layer(x)
         assert found.shape == wanted.shape and layer(x[:0]).shape == (0, 7, 80) and layer(x[0]).shape == (7, 80)
         # Every token has its own scale: a loud one does not drown a quiet one.
@@ -63,9 +63,9 @@ def test_a_stem_is_the_stem(precision, tolerance):
     whole.eval().requires_grad_(False)
     picture = D.tensor('picture', (2, 3, 64, 32))
     wanted = whole.patch_embed(picture)
-    packed.pack(whole, precision)
+    packed_layers.pack(whole, precision)
     found = whole.patch_embed(picture)
-    assert isinstance(whole.patch_embed, packed.PackedStem) and found.dtype == torch.float32
+    assert isinstance(whole.patch_embed, packed_layers.PackedStem) and found.dtype == torch.float32
     assert (wanted[0] - wanted[1]).norm() > 0.1 * wanted.norm()     # else it could not be wrong
     assert (found - wanted).norm() <= tolerance * wanted.norm()
 
@@ -77,10 +77,10 @@ def test_inputs_that_are_never_far_below_zero_have_finer_steps():
     x = torch.nn.functional.gelu(D.tensor('x', (50, 256), scale=2))
     with torch.no_grad():
         wanted = linear(x)
-        error = {lowest: (packed.packed(linear, torch.int8, lowest=lowest)(x) - wanted).norm()
-                 for lowest in (None, packed.LOWEST_GELU)}
-    assert x.min() > packed.LOWEST_GELU
-    assert error[packed.LOWEST_GELU] < 0.8 * error[None] < 0.02 * wanted.norm()
+        error = {lowest: (packed_layers.packed(linear, torch.int8, lowest=lowest)(x) - wanted).norm()
+                 for lowest in (None, packed_layers.LOWEST_GELU)}
+    assert x.min() > packed_layers.LOWEST_GELU
+    assert error[packed_layers.LOWEST_GELU] < 0.8 * error[None] < 0.02 * wanted.norm()
 
 
 def compared(exact, found):
@@ -119,7 +119,7 @@ def test_the_whole_forward_at_the_size_of_tests(published_body, precision, metre
 def test_the_whole_forward_at_full_size(open_body, precision, millimetres):
     network = load_random(open_body, HAND4WHOLE_PP)
     exact = run_once(network)
-    distance, *turns = compared(exact, run_once(loading.made_ready(network, 'cpu', precision)))
+    distance, *turns = compared(exact, run_once(loading.prepare_for_inference(network, 'cpu', precision)))
     print(f'{precision}: vertices {distance:.2f} mm, body {turns[0]:.2f}, hands {turns[1]:.2f} degrees')
     assert distance < millimetres and max(turns) < 0.5
 
@@ -135,16 +135,16 @@ def test_where_nothing_can_be_packed_the_network_runs_as_it_is(published_body, m
 
 def test_a_build_without_the_operators_is_told_apart(monkeypatch):
     assert not can_pack(torch.float16)
-    monkeypatch.setattr(packed, 'packed', lambda *_: torch.ops.mkldnn.no_such_operator)
-    assert not any(map(can_pack, packed.PRECISIONS))
+    monkeypatch.setattr(packed_layers, 'packed', lambda *_: torch.ops.mkldnn.no_such_operator)
+    assert not any(map(can_pack, packed_layers.PRECISIONS))
 
 
 @pytest.mark.parametrize('precision', [
-    pytest.param(precision, marks=needs[precision]) for precision in packed.PRECISIONS])
+    pytest.param(precision, marks=needs[precision]) for precision in packed_layers.PRECISIONS])
 def test_any_number_of_pictures(precision):
     block = Block(ViTConfig(embed_dim=32, depth=1, num_heads=4))
     D.fill(block, std=0.12)
-    small = packed.PackedBlock(block, partial(packed.packed, precision=precision))
+    small = packed_layers.PackedBlock(block, partial(packed_layers.packed, precision=precision))
     x = D.tensor('x', (5, 9, 32))
     with torch.no_grad():
         together = small(x)

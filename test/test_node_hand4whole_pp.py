@@ -18,7 +18,7 @@ def test_finite_poses_from_a_live_camera(tmp_path, published_folder):
     name = namespace()
     node = NodeProcess(tmp_path, name, '-r', 'image:=cam/image_raw', estimator='hand4whole_pp', weights='random-tiny',
                        weights_folder=str(published_folder), device='cpu', diagnostics_period=0.5,
-                       command=[sys.executable, '-m', 'hand4whole_ros.ros.node'])
+                       command=[sys.executable, '-m', 'hand4whole_ros.ros.node.main'])
     peer = Peer(name, topics=('poses', 'markers', 'skeleton', 'operator/left_wrist', 'operator/right_wrist',
                               'operator/left_hand', 'operator/right_hand'), tf=True, diagnostics=True)
     motion = Motion()

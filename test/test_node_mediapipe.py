@@ -21,7 +21,7 @@ def seen(tmp_path_factory):
     """What a robot receives while a rendered person moves before a camera for some seconds."""
     name = namespace()
     node = NodeProcess(tmp_path_factory.mktemp('node'), name, '-r', 'image:=cam/image_raw', estimator='mediapipe',
-                       diagnostics_period=0.5, command=[sys.executable, '-m', 'hand4whole_ros.ros.node'])
+                       diagnostics_period=0.5, command=[sys.executable, '-m', 'hand4whole_ros.ros.node.main'])
     peer = Peer(name, topics=tuple(TYPES), tf=True, diagnostics=True)
     motion = Motion()
     k = motion.intrinsics

@@ -9,28 +9,30 @@ import cv2
 import numpy as np
 import pytest
 
-from hand4whole_ros import cli, output_files, pictures
 from hand4whole_ros.checkpoints.open_model import SHIPPED, is_open_model
-from hand4whole_ros.output_files import OutputError, check_file, check_folder, identity, is_marked, is_inside
-from hand4whole_ros.view import sheet
+from hand4whole_ros.cli.main import main
+from hand4whole_ros.media import image_files
+from hand4whole_ros.rendering import contact_sheet
+from hand4whole_ros.system import output_files
+from hand4whole_ros.system.output_files import OutputError, check_file, check_folder, identity, is_inside, is_marked
 
 PICTURE = np.full((24, 32, 3), (200, 40, 90), np.uint8)
 
 
 def test_pictures_and_animations_bear_a_mark_and_are_what_they_were(tmp_path):
     for suffix in ('.png', '.jpg'):
-        pictures.write(tmp_path / f'a{suffix}', PICTURE)
+        image_files.write(tmp_path / f'a{suffix}', PICTURE)
         assert is_marked(tmp_path / f'a{suffix}')
-        np.testing.assert_allclose(pictures.read(tmp_path / f'a{suffix}').astype(int), PICTURE, atol=4)
+        np.testing.assert_allclose(image_files.read(tmp_path / f'a{suffix}').astype(int), PICTURE, atol=4)
         cv2.imwrite(str(tmp_path / f'b{suffix}'), PICTURE)
         assert not is_marked(tmp_path / f'b{suffix}')
         check_file(tmp_path / f'a{suffix}')
         with pytest.raises(OutputError, match='hand4whole did not write it'):
             check_file(tmp_path / f'b{suffix}')
-    sheet.write_gif(tmp_path / 'a.gif', [PICTURE] * 2, 10)
+    contact_sheet.write_gif(tmp_path / 'a.gif', [PICTURE] * 2, 10)
     assert is_marked(tmp_path / 'a.gif')
-    with pytest.raises(pictures.PictureError, match='no picture format that can be written'):
-        pictures.write(tmp_path / 'a.xyz', PICTURE)
+    with pytest.raises(image_files.ImageFileError, match='no picture format that can be written'):
+        image_files.write(tmp_path / 'a.xyz', PICTURE)
 
 
 def test_what_breaks_off_leaves_what_was_there(tmp_path):
@@ -48,8 +50,8 @@ def test_what_breaks_off_leaves_what_was_there(tmp_path):
 
 def test_a_name_of_255_bytes_can_be_written(tmp_path):
     path = tmp_path / ('x' * 251 + '.png')
-    pictures.write(path, PICTURE)
-    assert pictures.read(path).shape == PICTURE.shape
+    image_files.write(path, PICTURE)
+    assert image_files.read(path).shape == PICTURE.shape
 
 
 def test_where_a_path_leads(tmp_path):
@@ -74,7 +76,7 @@ def test_folders_that_may_not_be_written_and_files_that_are_read_only(tmp_path):
     (tmp_path / 'closed').mkdir(mode=0o555)
     (tmp_path / 'open').mkdir(mode=0o777)
     (tmp_path / 'open').chmod(0o777)
-    (tmp_path / 'open' / 'mine.png').write_bytes(pictures.encode(PICTURE, '.png'))
+    (tmp_path / 'open' / 'mine.png').write_bytes(image_files.encode(PICTURE, '.png'))
     (tmp_path / 'open' / 'mine.png').chmod(0o444)
     for folder in tmp_path.parents:
         if folder.stat().st_uid == os.geteuid() and str(folder).startswith('/tmp/'):
@@ -141,7 +143,7 @@ def theirs(tmp_path):
 def test_every_command_refuses_before_its_work(theirs, monkeypatch, capfd, words, says):
     monkeypatch.chdir(theirs)
     before = {path: path.read_bytes() for path in theirs.rglob('*') if path.is_file()}
-    assert cli.main(words) == cli.WRONG_INPUT
+    assert main.main(words) == main.WRONG_INPUT
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith('hand4whole: ')]
     assert says in line
     assert {path: path.read_bytes() for path in theirs.rglob('*') if path.is_file()} == before

@@ -11,7 +11,7 @@ from scripted_replay import replay
 from tf2_msgs.msg import TFMessage
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.ros.bag_input import Bag
+from hand4whole_ros.ros.bag.reader import Bag
 
 TF, TF_STATIC = '/tf', '/tf_static'
 TF_TYPES = {TF: 'tf2_msgs/msg/TFMessage', TF_STATIC: 'tf2_msgs/msg/TFMessage',

@@ -14,7 +14,7 @@ import pytest
 import hand4whole_ros
 from hand4whole_ros import skeleton
 from hand4whole_ros.ros.compat import share_directory
-from hand4whole_ros.ros.parameters import RULES
+from hand4whole_ros.ros.node.parameters import RULES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,8 +60,9 @@ def test_states_of_a_hand_are_those_of_the_tables():
 
 @pytest.mark.parametrize('name', ['HandPose', 'Skeleton', 'WholeBodyPose', 'WholeBodyPoseArray'])
 def test_messages_survive_serialisation(name):
-    import hand4whole_ros.msg
     from rclpy.serialization import deserialize_message, serialize_message
+
+    import hand4whole_ros.msg
     message_type = getattr(hand4whole_ros.msg, name)
     message = message_type()
     assert deserialize_message(serialize_message(message), message_type) == message

@@ -8,8 +8,14 @@ import torch
 from parity import deterministic as D
 from parity import fixtures
 
-from hand4whole_ros.networks.cham import (CHAM, CHAM_HAND4WHOLE_PP, CHAM_TINY, HandFeatures, axis_embedding,
-                                          box_embedding)
+from hand4whole_ros.networks.cham import (
+    CHAM,
+    CHAM_HAND4WHOLE_PP,
+    CHAM_TINY,
+    HandFeatures,
+    axis_embedding,
+    box_embedding,
+)
 from hand4whole_ros.networks.vit import to_tokens
 
 POS_EMBED_TOL, FEATURE_TOL = 2e-4, 5e-5

@@ -8,12 +8,18 @@ from parity import deterministic as D
 from parity import fixtures
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.checkpoints.hand4whole_pp import made_ready
+from hand4whole_ros.checkpoints.hand4whole_pp import prepare_for_inference
 from hand4whole_ros.geometry.kinematics import forward_kinematics
 from hand4whole_ros.keypoints import HAND_KEYPOINTS
 from hand4whole_ros.networks.cham import CHAM
 from hand4whole_ros.networks.hand4whole_pp import (
-    HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, Hand4WholePP, HandBoxes, Strategy)
+    HAND4WHOLE_PP,
+    HAND4WHOLE_PP_TINY,
+    SIDES,
+    Hand4WholePP,
+    HandBoxes,
+    Strategy,
+)
 from hand4whole_ros.networks.smpler_x import project_to_heatmap
 
 COMPONENTS = ('encoder', 'body_position_net', 'body_regressor', 'face_roi_net', 'face_regressor', 'hand_control_net')
@@ -55,7 +61,7 @@ def test_end_to_end(body, packs):
     f = fixtures.load('end_to_end')
     network = filled(HAND4WHOLE_PP, body).requires_grad_(False)
     if packs:
-        made_ready(network, 'cpu', torch.float32)
+        prepare_for_inference(network, 'cpu', torch.float32)
     patches = D.image('e2e.img', 512, 384, batch=2)
     boxes = {side: HandBoxes(torch.from_numpy(f[f'{side[0]}hand_bbox']),
                              torch.from_numpy(f[f'{side[0]}hand_exist']) > 0) for side in SIDES}

@@ -9,9 +9,9 @@ from parity import fixtures
 
 from hand4whole_ros import keypoints as tables
 from hand4whole_ros import skeleton
+from hand4whole_ros.body.hand_transfer import HandTransfer, PosedHands
 from hand4whole_ros.body.mano import Mano
 from hand4whole_ros.body.smplx_file import BodyModelError, SmplxModel, read_smplx_npz
-from hand4whole_ros.body.hand_transfer import HandTransfer, PosedHands
 
 #: Our parameter -> the fixtures' short name and number of values.
 INPUTS = {'global_orient': ('root', 3), 'body_pose': ('body', 63), 'left_hand_pose': ('lh', 45),

@@ -13,8 +13,18 @@ from parity import fake_models, fixtures
 from hand4whole_ros.body.mano import Mano, load_pair
 from hand4whole_ros.body.npz_file import BodyModelError
 from hand4whole_ros.networks.wilor import (
-    WILOR, WILOR_TINY, HandPrediction, RefineNet, WiLoR, _sampled, _seen_at, crop_translation, place_hands,
-    prepare_crops, project_to_crop)
+    WILOR,
+    WILOR_TINY,
+    HandPrediction,
+    RefineNet,
+    WiLoR,
+    _sampled,
+    _seen_at,
+    crop_translation,
+    place_hands,
+    prepare_crops,
+    project_to_crop,
+)
 
 
 @pytest.fixture(scope='module')

@@ -19,8 +19,8 @@ from std_msgs.msg import String
 from test_own_results import FRAME, TF_STATIC, TF_TYPES, person, tf, transform
 from tf2_msgs.msg import TFMessage
 
-from hand4whole_ros.ros.bag_input import Bag
-from hand4whole_ros.ros.bag_types import is_latched, latched_profile
+from hand4whole_ros.ros.bag.reader import Bag
+from hand4whole_ros.ros.bag.types import is_latched, latched_profile
 
 #: As in test_replay_play: what is played is everybody's.
 DOMAIN = str(60 + os.getpid() % 14)
@@ -43,7 +43,7 @@ def play(peer):
     started = []
 
     def start(bag, *words):
-        command = [sys.executable, '-m', 'hand4whole_ros.cli', 'play', str(bag), *map(str, words)]
+        command = [sys.executable, '-m', 'hand4whole_ros.cli.main', 'play', str(bag), *map(str, words)]
         started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
         return started[-1]
     yield start

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import hand4whole_ros
-from hand4whole_ros import progress
-from hand4whole_ros.progress import Bar, LogHandler
+from hand4whole_ros.system import progress
+from hand4whole_ros.system.progress import Bar, LogHandler
 
 PACKAGE = Path(hand4whole_ros.__file__).parent
 

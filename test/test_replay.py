@@ -8,14 +8,14 @@ import pytest
 import video_maker as maker
 import yaml
 from bag_maker import CHATTER, FRAME, IMAGE, INFO, ODD, PERIOD, START, decoded, files, messages, read, write
-from ros_peer import image_message
 from rclpy.serialization import serialize_message
+from ros_peer import image_message
 from scripted_node import BEHIND, LEFT_LOST, NOT_FINITE, RAISE, picture
 from scripted_replay import replay
 
 from hand4whole_ros.msg import WholeBodyPose
-from hand4whole_ros.ros.bag_input import Bag
-from hand4whole_ros.ros.replay_order import LOOK_AHEAD
+from hand4whole_ros.ros.bag.reader import Bag
+from hand4whole_ros.ros.replay.stamp_order import LOOK_AHEAD
 
 POSES, TF, SKELETON = '/hand4whole/poses', '/tf', '/hand4whole/skeleton'
 HAND, WRIST = '/hand4whole/operator/left_hand', '/hand4whole/operator/left_wrist'

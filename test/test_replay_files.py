@@ -9,7 +9,7 @@ from scripted_estimate import write_video
 from scripted_node import picture
 from scripted_replay import QuickEstimator, replay
 
-from hand4whole_ros.ros.bag_ownership import rejection_reason
+from hand4whole_ros.ros.bag.ownership import rejection_reason
 
 POSES = '/hand4whole/poses'
 

@@ -18,9 +18,9 @@ from fault_figures import note
 from scripted_node import SLOW, picture
 from scripted_replay import QuickEstimator, replay
 
-from hand4whole_ros import cli
-from hand4whole_ros.replay import journal as journals
-from hand4whole_ros.replay.journal import Journal
+from hand4whole_ros.apps.replay import journal as journals
+from hand4whole_ros.apps.replay.journal import Journal
+from hand4whole_ros.cli.main import main
 
 SCRIPT = [sys.executable, str(Path(__file__).with_name('scripted_replay.py'))]
 COUNT = 16
@@ -196,7 +196,7 @@ def test_signals_end_the_command_with_a_line_that_says_how_much_is_kept(slow, tm
     grown(process, journal, 0)
     process.send_signal(number)
     said = process.communicate(timeout=60)[1].decode().splitlines()
-    assert process.returncode == cli.FAILED and said[-1] == 'hand4whole: interrupted'
+    assert process.returncode == main.FAILED and said[-1] == 'hand4whole: interrupted'
     assert said[-2] == (f'{len(Journal(journal))} images are done and kept in {output}.partial: the same command goes '
                         'on from there')
     assert not output.exists() and not any('Traceback' in line for line in said)
@@ -280,7 +280,7 @@ def test_a_bag_is_not_replaced_by_what_is_made_of_it(tmp_path):
 
 def test_the_command_tells_errors_in_one_line(tmp_path, capfd):
     (tmp_path / 'in').write_text('no bag')
-    assert cli.main(['replay', str(tmp_path / 'in'), '--output', str(tmp_path / 'out')]) == cli.WRONG_INPUT
+    assert main.main(['replay', str(tmp_path / 'in'), '--output', str(tmp_path / 'out')]) == main.WRONG_INPUT
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f'hand4whole: {tmp_path}/in: neither a rosbag2 bag')
 

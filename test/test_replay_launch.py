@@ -9,8 +9,8 @@ from bag_maker import FRAME, messages, write
 from scripted_node import picture
 
 from hand4whole_ros.ros.compat import share_directory
-from hand4whole_ros.ros.launch_arguments import startup
-from hand4whole_ros.ros.replay_launch import ARGUMENTS, plan
+from hand4whole_ros.ros.node.launch_arguments import startup
+from hand4whole_ros.ros.play.launch_plan import ARGUMENTS, plan
 
 ROOT = Path(__file__).parents[1]
 DEFAULTS = {argument.name: argument.default for argument in ARGUMENTS}
@@ -20,7 +20,7 @@ def test_the_only_camera_of_the_bag_is_looked_through_in_simulated_time(tmp_path
     source = write(tmp_path / 'in')
     wanted = plan({**DEFAULTS, 'bag': str(source), 'rate': '0.5', 'loop': 'true', 'estimator': 'mediapipe'})
     assert wanted.frame == FRAME
-    assert wanted.player == [sys.executable, '-m', 'hand4whole_ros.cli', 'play', str(source), '--rate', '0.5',
+    assert wanted.player == [sys.executable, '-m', 'hand4whole_ros.cli.main', 'play', str(source), '--rate', '0.5',
                              '--start', '0', '--wait-for', '/cam/image_raw', '--loop']
     node = startup(wanted.node, share_directory())
     assert node.remappings == (('image', '/cam/image_raw'), ('camera_info', '/cam/camera_info'))

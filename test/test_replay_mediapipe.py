@@ -10,11 +10,11 @@ from bag_maker import decoded, files, messages, write
 pytest.importorskip('mediapipe')
 
 from hand4whole_ros import estimators
+from hand4whole_ros.apps.replay.executors import ProcessExecutor
 from hand4whole_ros.estimators.base import EstimatorConfig
-from hand4whole_ros.replay.workers import Processes
-from hand4whole_ros.ros.replay import OutputOptions, Replay
-from hand4whole_ros.ros.replay_estimation import FrameWorkMaker
-from hand4whole_ros.ros.replay_input import InputOptions
+from hand4whole_ros.ros.replay.bag_source import InputOptions
+from hand4whole_ros.ros.replay.frame_estimator import FrameEstimatorFactory
+from hand4whole_ros.ros.replay.replay import OutputOptions, Replay
 from hand4whole_ros.synthetic.motion import Motion
 
 
@@ -22,11 +22,13 @@ def test_one_process_and_another_write_the_same_bytes(tmp_path):
     motion = Motion(width=320, height=240)
     pictures = [motion.frame(0.1 * k) for k in range(4)]
     source = write(tmp_path / 'in', messages(pictures))
-    make = FrameWorkMaker(estimators.create, EstimatorConfig('mediapipe', static_images=True), torch.get_num_threads())
+    make = FrameEstimatorFactory(
+        estimators.create, EstimatorConfig('mediapipe', static_images=True), torch.get_num_threads()
+    )
     inputs = InputOptions(focal=float(motion.intrinsics.fx))
     results = []
     here = Replay(make, inputs, OutputOptions())
-    elsewhere = Replay(make, inputs, OutputOptions(), spread=functools.partial(Processes, count=1))
+    elsewhere = Replay(make, inputs, OutputOptions(), spread=functools.partial(ProcessExecutor, count=1))
     # The last one's MediaPipe has seen all these pictures already.
     for name, work in (('here', here), ('elsewhere', elsewhere), ('again', here)):
         (tmp_path / name).mkdir()

@@ -6,9 +6,9 @@ import pytest
 import torch
 from scripted_node import person
 
+from hand4whole_ros.apps.replay.journal import Journal
+from hand4whole_ros.apps.replay.packed_estimates import pack, unpack
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.replay.journal import Journal
-from hand4whole_ros.replay.packing import pack, unpack
 
 CAMERA = Intrinsics(300.0, 301.0, 159.5, 119.5, 320, 240, (0.1, 0.0, 0.0, 0.01), 'plumb_bob')
 

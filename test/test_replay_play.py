@@ -19,9 +19,9 @@ from scripted_node import SLOW, picture
 from scripted_replay import replay
 from std_msgs.msg import String
 
-from hand4whole_ros import cli
-from hand4whole_ros.ros import play as play_command
-from hand4whole_ros.ros import play_keys
+from hand4whole_ros.cli.main import main
+from hand4whole_ros.ros.play.player import keys
+from hand4whole_ros.ros.play.player import player as play_command
 
 #: The players speak on /clock, /tf and the camera's own topics, which belong to everybody: not among the other tests,
 #: nor among those of another run on this machine. Up to 101 the ports of DDS are free on Linux.
@@ -67,7 +67,7 @@ def play():
     started = []
 
     def start(bag, *words, stdin=subprocess.DEVNULL):
-        command = [sys.executable, '-m', 'hand4whole_ros.cli', 'play', str(bag), *map(str, words)]
+        command = [sys.executable, '-m', 'hand4whole_ros.cli.main', 'play', str(bag), *map(str, words)]
         started.append(subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
         return started[-1]
     yield start
@@ -208,11 +208,11 @@ def test_space_stops_time_and_goes_on(tmp_path, node, listener, play):
 
 def test_the_time_that_is_told_never_goes_back(monkeypatch):
     """On a machine so busy that 7 ms pass between any two looks at its clock."""
-    monkeypatch.setattr(play_keys, 'time', SimpleNamespace(monotonic_ns=itertools.count(0, 7_000_000).__next__))
+    monkeypatch.setattr(keys, 'time', SimpleNamespace(monotonic_ns=itertools.count(0, 7_000_000).__next__))
     monkeypatch.setattr(play_command, 'time', SimpleNamespace(sleep=lambda seconds: None))
     monkeypatch.setattr(play_command, 'rclpy', SimpleNamespace(ok=lambda: True, spin_once=lambda *a, **k: None))
     told, times_of_messages = [], range(0, 2_000_000_000, 33_333_333)
-    player = SimpleNamespace(_tempo=play_keys.Tempo(), _keys=SimpleNamespace(pressed=lambda: ''), _tell=told.append,
+    player = SimpleNamespace(_tempo=keys.Tempo(), _keys=SimpleNamespace(pressed=lambda: ''), _tell=told.append,
                              _show=lambda *progress: None)
     for when in times_of_messages:
         assert play_command.Player._until(player, when, 0, None) and told[-1] == when
@@ -222,7 +222,7 @@ def test_the_time_that_is_told_never_goes_back(monkeypatch):
 def test_where_nobody_listens_it_is_said_and_played(tmp_path, own_domain, monkeypatch, caplog):
     monkeypatch.setattr(play_command, 'DISCOVERY', 0.2)
     rows = [('/nobody_listens', START + k * 1000, b'\x00\x01\x00\x00') for k in range(3)]
-    assert cli.main(['play', str(write(tmp_path / 'in', rows))]) == cli.DONE
+    assert main.main(['play', str(write(tmp_path / 'in', rows))]) == main.DONE
     assert [record.getMessage() for record in caplog.records if record.levelname == 'WARNING'] == [
         'nobody listens to anything in it so far: --wait-for TOPIC waits for somebody']
 
@@ -232,6 +232,6 @@ def test_where_nobody_listens_it_is_said_and_played(tmp_path, own_domain, monkey
     (['BAG', '--start', '9'], 'it ends after 0.2 s, before --start 9')])
 def test_what_cannot_be_played_is_one_line(tmp_path, capfd, words, says):
     source = str(write(tmp_path / 'in'))
-    assert cli.main(['play', *(source if word == 'BAG' else word for word in words)]) == cli.WRONG_INPUT
+    assert main.main(['play', *(source if word == 'BAG' else word for word in words)]) == main.WRONG_INPUT
     (line,) = capfd.readouterr().err.splitlines()
     assert says in line

@@ -9,7 +9,7 @@ from lenses import CORNERS_FOLD, GOOD, WRONG
 from ros_peer import camera_info
 
 from hand4whole_ros.geometry.lens_check import check_lens
-from hand4whole_ros.ros.camera import BadCameraInfo, CameraState, intrinsics
+from hand4whole_ros.ros.conversions.camera_state import BadCameraInfo, CameraState, intrinsics
 
 
 def test_calibrated():

@@ -7,8 +7,8 @@ import rclpy
 from bag_maker import write
 from scripted_replay import replay
 
-from hand4whole_ros.ros.given_parameters import in_arguments, in_files, matches
-from hand4whole_ros.ros.params_file import sections
+from hand4whole_ros.ros.node.given_parameters import in_arguments, in_files, matches
+from hand4whole_ros.ros.node.params_file import sections
 
 NAMES = ['/**', '"**"', '/*', '/robot/hand4whole', 'robot/hand4whole', '/robot/*', '/*/*', '/**/hand4whole',
          '/*/hand4whole', '/robot/**', '/robot/hand4whole/**', '/**/**', 'hand4whole', '/hand4whole', '/robot/camera',

@@ -12,8 +12,8 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from hand4whole_ros.ros import images
-from hand4whole_ros.ros.received import BLANK, ReceivedImage, opened
+from hand4whole_ros.ros.conversions import images
+from hand4whole_ros.ros.conversions.raw_image import BLANK, RawImage, decode_image_message
 
 RNG = np.random.default_rng(3)
 SMOOTH = cv2.resize(RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8), (64, 48), interpolation=cv2.INTER_CUBIC)
@@ -333,7 +333,7 @@ def test_bytes_that_are_too_short_for_any_message(kind, data):
     """Fast CDR reads beyond the end of some of them."""
     for _ in range(50):
         with pytest.raises(images.BadImage, match=f'{len(data)} bytes that are no'):
-            opened(ReceivedImage(data, kind is CompressedImage, 1), print)
+            decode_image_message(RawImage(data, kind is CompressedImage, 1), print)
 
 
 @pytest.mark.parametrize('value, hot', [(0, 0), (0, 255), (90, 90), (255, 0)])
@@ -344,7 +344,7 @@ def test_an_image_that_shows_nothing_is_remarked_on(value, hot):
     header = Header(frame_id='cam', stamp=Time(sec=1))
     for each in (pixels, SMOOTH):
         msg = images.image_message(each, header)
-        opened(ReceivedImage(bytes(serialize_message(msg)), False, 1), remarks.append)
+        decode_image_message(RawImage(bytes(serialize_message(msg)), False, 1), remarks.append)
     assert remarks == [BLANK]
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from hand4whole_ros.ros.inference import LatestWorker
+from hand4whole_ros.ros.node.latest_worker import LatestWorker
 
 
 def wait(condition, timeout=5.0):

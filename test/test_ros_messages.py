@@ -9,8 +9,8 @@ import torch
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Vector3
 from rclpy.serialization import deserialize_message, serialize_message
-from scripted_node import person
 from scipy.spatial.transform import Rotation
+from scripted_node import person
 from std_msgs.msg import ColorRGBA, Header
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
@@ -18,10 +18,11 @@ from visualization_msgs.msg import Marker, MarkerArray
 from hand4whole_ros import skeleton
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.msg import HandPose, WholeBodyPose, WholeBodyPoseArray
-from hand4whole_ros.ros import frames, markers, messages, topics
-from hand4whole_ros.ros.operator_choice import OperatorChoice
-from hand4whole_ros.ros.result_messages import TYPES, PoseMessages, Result
-from hand4whole_ros.ros.stamps import StampGuard
+from hand4whole_ros.ros import topics
+from hand4whole_ros.ros.conversions import markers, messages, tf_messages
+from hand4whole_ros.ros.conversions.result_messages import TYPES, PoseMessages, Result
+from hand4whole_ros.ros.node.operator_choice import OperatorChoice
+from hand4whole_ros.ros.node.stamp_guard import StampGuard
 
 HEAD = Header(stamp=Time(sec=5, nanosec=7), frame_id='cam')
 TIMING = messages.Timing(Time(sec=6), Time(sec=7), 0.25)
@@ -38,7 +39,7 @@ def poses_of(people, operator_id=None, estimator='mediapipe'):
 
 
 def transforms_of(people):
-    return deserialize_message(frames.tf_message(people, HEAD), TFMessage).transforms
+    return deserialize_message(tf_messages.tf_message(people, HEAD), TFMessage).transforms
 
 
 @pytest.fixture(scope='module')

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from hand4whole_ros.ros import topics
-from hand4whole_ros.ros.images import ENCODINGS
-from hand4whole_ros.ros.parameters import RULES, NodeParameters, ParameterError, check, table
-from hand4whole_ros.ros.received import NAMELESS_FRAME
+from hand4whole_ros.ros.conversions.images import ENCODINGS
+from hand4whole_ros.ros.conversions.raw_image import NAMELESS_FRAME
+from hand4whole_ros.ros.node.parameters import RULES, NodeParameters, ParameterError, check, table
 
 ROOT = Path(__file__).parents[1]
 

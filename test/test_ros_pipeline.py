@@ -13,11 +13,11 @@ from ros_peer import camera_info, image_message
 from scripted_node import BEHIND, NORMAL, ScriptedEstimator, picture
 
 from hand4whole_ros.estimators import EstimatorConfig
-from hand4whole_ros.ros.diagnostics import Health, Reporter
-from hand4whole_ros.ros.images import BadImage
-from hand4whole_ros.ros.parameters import NodeParameters
-from hand4whole_ros.ros.pipeline import Pipeline
-from hand4whole_ros.ros.received import ReceivedImage
+from hand4whole_ros.ros.conversions.images import BadImage
+from hand4whole_ros.ros.conversions.raw_image import RawImage
+from hand4whole_ros.ros.node.diagnostics import Health, Reporter
+from hand4whole_ros.ros.node.parameters import NodeParameters
+from hand4whole_ros.ros.node.pipeline import Pipeline
 
 END, BEGINNING = 50.0, 10.0     # s, of a bag that is played in a loop
 TODAY = 1_750_000_000.0         # s
@@ -72,7 +72,7 @@ class World:
         return data, time.monotonic_ns() - int(waited * 1e9)
 
     def hand_over(self, data, arrived):
-        self.pipeline.process(ReceivedImage(data, False, self.clock.now().nanoseconds, arrived))
+        self.pipeline.process(RawImage(data, False, self.clock.now().nanoseconds, arrived))
 
     def jump(self):
         self.clock.seconds = BEGINNING

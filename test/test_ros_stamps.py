@@ -5,8 +5,15 @@ import time
 import pytest
 
 from hand4whole_ros.ros.compat import told_when
-from hand4whole_ros.ros.frame_guard import FrameGuard
-from hand4whole_ros.ros.stamps import MAX_MISSING, StampGuard, StampPresence, duration, wrong_age, wrong_pace
+from hand4whole_ros.ros.node.frame_guard import FrameGuard
+from hand4whole_ros.ros.node.stamp_guard import (
+    MAX_MISSING,
+    StampGuard,
+    StampPresence,
+    duration,
+    wrong_age,
+    wrong_pace,
+)
 
 NOW = 1_750_000_000.0
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hand4whole_ros.ros.topic_advice import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, for_camera_info, for_image
+from hand4whole_ros.ros.node.topic_advice import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, for_camera_info, for_image
 
 REALSENSE = {'/camera/color/image_raw': [IMAGE], '/camera/color/image_raw/compressed': [COMPRESSED_IMAGE],
              '/camera/color/image_raw/compressedDepth': [COMPRESSED_IMAGE],

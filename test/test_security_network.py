@@ -11,7 +11,7 @@ from process_figures import handles, sockets
 from ros_peer import NodeProcess, Peer, namespace
 
 from hand4whole_ros.ros import topics
-from hand4whole_ros.ros.result_messages import TYPES
+from hand4whole_ros.ros.conversions.result_messages import TYPES
 
 POLICY = Path(__file__).resolve().parent.parent / 'config' / 'sros2' / 'hand4whole.policy.xml'
 

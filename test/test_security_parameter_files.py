@@ -12,9 +12,9 @@ from bag_maker import write
 from fault_figures import note
 from scripted_replay import replay
 
-from hand4whole_ros import cli
-from hand4whole_ros.ros import params_file
-from hand4whole_ros.ros.parameters import MAX_TEXT, ParameterError, check
+from hand4whole_ros.cli.main import main
+from hand4whole_ros.ros.node.main import params_file
+from hand4whole_ros.ros.node.parameters import MAX_TEXT, ParameterError, check
 
 HEAD = '/**:\n  ros__parameters:\n'
 OWN = 'parameter_files:\n  hand4whole:\n   ros__parameters:\n'
@@ -138,7 +138,7 @@ def test_the_node_says_one_line_and_ends_with_2(tmp_path):
 
 def test_run_and_replay_refuse_it_too(tmp_path, capfd):
     path = written(tmp_path / 'p.yaml', LAUGHS)
-    assert cli.main(['run', f'params_file:={path}']) == cli.WRONG_INPUT
+    assert main.main(['run', f'params_file:={path}']) == main.WRONG_INPUT
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f'hand4whole: parameter file {path}: line 2 repeats')
     source = write(tmp_path / 'in')

@@ -15,10 +15,10 @@ from fault_figures import note
 from process_figures import Peak
 from sensor_msgs.msg import CompressedImage, Image
 
-from hand4whole_ros import pictures
-from hand4whole_ros.pictures import PictureError
-from hand4whole_ros.replay import sources
-from hand4whole_ros.ros import images
+from hand4whole_ros.apps.estimate import image_sources
+from hand4whole_ros.media import image_files
+from hand4whole_ros.media.image_files import ImageFileError
+from hand4whole_ros.ros.conversions import images
 
 SMALL = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
 HUGE = 100_000
@@ -96,8 +96,8 @@ class Cost(Peak):
 @pytest.fixture(scope='module', autouse=True)
 def warm():
     """The first picture of each kind loads a library."""
-    for suffix in pictures.SUFFIXES:
-        pictures.decode(encoded(suffix))
+    for suffix in image_files.SUFFIXES:
+        image_files.decode(encoded(suffix))
 
 
 @pytest.mark.parametrize('make, line', [
@@ -107,8 +107,8 @@ def warm():
     ids=['png', 'png_chunk', 'png_profile', 'jpeg', 'bmp', 'tiff', 'webp'])
 def test_pictures(make, line, request):
     data = make()
-    with Cost() as cost, pytest.raises(PictureError, match=line):
-        pictures.decode(data)
+    with Cost() as cost, pytest.raises(ImageFileError, match=line):
+        image_files.decode(data)
     assert cost.seconds < 0.1 and cost.megabytes < 20
     name = request.node.callspec.id
     side = 65_535 if name == 'jpeg' else HUGE
@@ -161,7 +161,7 @@ def avi(path, width, height):
 def test_videos(tmp_path, size, capfd):
     path = tmp_path / 'huge.avi'
     avi(path, *size)
-    source, = sources.find([path])
+    source, = image_sources.find([path])
     with Cost() as cost:
         frames = list(source.frames())
     capfd.readouterr()  # FFmpeg says what it thinks of each frame
@@ -178,7 +178,7 @@ def test_a_video_that_grows_on_the_way(tmp_path, capfd):
     second = data.index(b'\xff\xc0\x00\x11\x08', data.index(b'\xff\xc0\x00\x11\x08') + 1)
     data[second + 5:second + 9] = struct.pack('>HH', 65_500, 65_500)
     path.write_bytes(bytes(data))
-    source, = sources.find([path])
+    source, = image_sources.find([path])
     with Cost() as cost:
         frames = list(source.frames())
     assert [frame.image is not None for frame in frames] == [True, True, False] and frames[-1].missing == 1
@@ -203,7 +203,7 @@ def test_a_list_of_addresses_called_a_video_reaches_nobody(tmp_path, capfd):
         for name, text in lists.items():
             path = tmp_path / f'{name}.mp4'
             path.write_text(text)
-            source, = sources.find([path])
+            source, = image_sources.find([path])
             frames = list(source.frames())
             assert [frame.image for frame in frames] == [None]
     finally:
@@ -217,10 +217,10 @@ def test_a_list_of_addresses_called_a_video_reaches_nobody(tmp_path, capfd):
 # Files
 
 def test_a_picture_file_that_is_none(tmp_path):
-    with pytest.raises(PictureError, match='no file, but a folder or a device'):
-        pictures.read(Path('/dev/zero'))
+    with pytest.raises(ImageFileError, match='no file, but a folder or a device'):
+        image_files.read(Path('/dev/zero'))
     large = tmp_path / 'large.png'
     with large.open('wb') as stream:
-        stream.truncate(pictures.MAX_FILE_BYTES + 1)
-    with pytest.raises(PictureError, match='too large: 1073741825 bytes'):
-        pictures.read(large)
+        stream.truncate(image_files.MAX_FILE_BYTES + 1)
+    with pytest.raises(ImageFileError, match='too large: 1073741825 bytes'):
+        image_files.read(large)

@@ -9,7 +9,8 @@ from scipy.spatial.transform import Rotation
 pytest.importorskip('anny')
 
 from hand4whole_ros import keypoints, skeleton  # noqa: E402
-from hand4whole_ros.synthetic import adults, clearance, figure, people, scene as scenes  # noqa: E402
+from hand4whole_ros.synthetic import adults, clearance, figure, people  # noqa: E402
+from hand4whole_ros.synthetic import scene as scenes
 from hand4whole_ros.synthetic.dataset import people_seed  # noqa: E402
 from hand4whole_ros.synthetic.drawing import draw  # noqa: E402
 from hand4whole_ros.synthetic.source import Source  # noqa: E402

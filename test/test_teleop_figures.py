@@ -13,7 +13,7 @@ pytest.importorskip('anny')
 pytest.importorskip('dexi_rs', reason="dexi-rs is not installed: pip install 'hand4whole_ros[teleop]'")
 pytest.importorskip('mujoco', reason="mujoco is not installed: pip install 'hand4whole_ros[teleop]'")
 
-from hand4whole_ros.cli import main  # noqa: E402
+from hand4whole_ros.cli.main import main  # noqa: E402
 from hand4whole_ros.evaluation import teleop, teleop_safety, teleop_table  # noqa: E402
 from hand4whole_ros.teleop import robot_hand  # noqa: E402
 from hand4whole_ros.teleop.joint_limiter import JointLimiterConfig  # noqa: E402

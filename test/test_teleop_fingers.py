@@ -1,6 +1,7 @@
 """Fingers that follow: speed, limits, holding, a slow beginning, and no surprise after any gap."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,8 +22,7 @@ LIMITS = JointLimits(('a', 'b'), np.array([-1.0, 0.2]), np.array([1.0, 1.5]))
 class BendRetargeter(HandRetargeter):
     """A robot hand of two joints that bend with the index and the middle finger: exact, and no library."""
 
-    class hand:
-        limits, side = LIMITS, 'right'
+    hand = SimpleNamespace(limits=LIMITS, side='right')
 
     def __init__(self):
         self.resets = 0

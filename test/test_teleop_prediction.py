@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from hand4whole_ros.teleop.prediction import MAX_SHIFT, MAX_ROTATION, PointPrediction, RotationPrediction
+from hand4whole_ros.teleop.prediction import MAX_ROTATION, MAX_SHIFT, PointPrediction, RotationPrediction
 
 DT, DELAY = 1 / 30, 0.1
 

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from hand4whole_ros import cli
+from hand4whole_ros.cli.main import main
 
 PROGRAM = """
 import os, sys
-import hand4whole_ros.cli, hand4whole_ros.ros.node
+import hand4whole_ros.cli.main, hand4whole_ros.ros.node.main
 assert 'torch' not in sys.modules, 'too late to say how its threads wait'
 """
 
@@ -23,7 +23,7 @@ def test_the_command_says_so_unless_the_user_has(monkeypatch, given, wanted):
         if name in given:
             monkeypatch.setenv(name, given[name])
     with pytest.raises(SystemExit):
-        cli.main(['--version'])
+        main.main(['--version'])
     assert os.environ.get('GOMP_SPINCOUNT') == wanted
 
 

@@ -10,10 +10,10 @@ import torch
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.posing import posed, rest_joints
 from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
-from hand4whole_ros.ros.operator_choice import OperatorChoice
+from hand4whole_ros.ros.node.operator_choice import OperatorChoice
 from hand4whole_ros.tracking import Tracker, TrackerConfig
-from hand4whole_ros.tracking.tracker import MAX_EXTENDED_HOLD
 from hand4whole_ros.tracking.one_euro import OneEuroRotation, OneEuroVector
+from hand4whole_ros.tracking.tracker import MAX_EXTENDED_HOLD
 
 EXACT = TrackerConfig(smoothing=False)
 

@@ -19,25 +19,33 @@ from torch import nn
 
 pytest.importorskip('mediapipe')
 
-from hand4whole_ros import cli, skeleton
+from hand4whole_ros import skeleton
 from hand4whole_ros.body.model import BodyModel
 from hand4whole_ros.body.open_body import load_or_build
 from hand4whole_ros.body.open_hands import load_open_body, shape_components
 from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.open_model import load_open_model, save_open_model
-from hand4whole_ros.estimators.evidence import mirrored
+from hand4whole_ros.cli.main import main
+from hand4whole_ros.estimators.fit_features import mirrored
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
-from hand4whole_ros.networks.open_model import OPEN_MODEL, PICTURES_ALONE
-from hand4whole_ros.networks.prompts import FirstGuess
-from hand4whole_ros.training import experts, lessons, modulator, people, records, stems
-from hand4whole_ros.training.bones import Bones
-from hand4whole_ros.training.guesses import body_figures, hand_figures, train_guesses
-from hand4whole_ros.training.loop import Schedule, draw, train
-from hand4whole_ros.training.looks import look
+from hand4whole_ros.networks.open_model import IMAGE_ONLY, OPEN_MODEL
+from hand4whole_ros.networks.prompts import InitialRegressor
+from hand4whole_ros.training import (
+    cham_training,
+    convolutional_stems,
+    drawn_people,
+    expert_training,
+    shards,
+    training_set,
+)
+from hand4whole_ros.training.distributed import SINGLE_PROCESS, DistributedContext
+from hand4whole_ros.training.image_batches import load_batch
+from hand4whole_ros.training.initial_regression import body_figures, hand_figures, train_guesses
 from hand4whole_ros.training.losses import body_losses, hand_losses, hands_alone_losses, heat_loss
-from hand4whole_ros.training.records import Records, Truth
+from hand4whole_ros.training.shards import Records, ShardTruth
+from hand4whole_ros.training.skeleton_layer import Bones
 from hand4whole_ros.training.stages import network_of
-from hand4whole_ros.training.together import ALONE, Together
+from hand4whole_ros.training.trainer import Schedule, draw, train
 
 #: So many are drawn, of which nearly all are found.
 DRAWN = 10
@@ -57,19 +65,19 @@ sys.exit(cli.main(sys.argv[1:]))
 def folder(tmp_path_factory):
     """People to learn from, made by this very process."""
     where = tmp_path_factory.mktemp('people')
-    people._start()
-    shard, people.SHARD = people.SHARD, DRAWN
+    drawn_people._start()
+    shard, drawn_people.SHARD = drawn_people.SHARD, DRAWN
     try:
-        people._make_shard((where / 'people_3_00000.npz', 3, 0))
+        drawn_people._make_shard((where / 'people_3_00000.npz', 3, 0))
     finally:
-        people.SHARD = shard
-        people._looker.close()
+        drawn_people.SHARD = shard
+        drawn_people._looker.close()
     return where
 
 
 @pytest.fixture(scope='module')
 def found(folder):
-    return records.read(folder)
+    return shards.read(folder)
 
 
 @pytest.fixture(scope='module')
@@ -91,7 +99,7 @@ def network():
 def fitted_as_truth(found: Records) -> Records:
     """The same people, as if they were what was fitted to them."""
     e = found.evidence
-    return replace(found, truth=Truth(e.rotations, e.betas, e.joints, found.truth.hands, np.ones((len(found), 2))))
+    return replace(found, truth=ShardTruth(e.rotations, e.betas, e.joints, found.truth.hands, np.ones((len(found), 2))))
 
 
 def say(network, told):
@@ -100,27 +108,27 @@ def say(network, told):
 
 
 def test_people_are_found_and_kept_with_their_picture_and_truth(folder, found):
-    assert 0.7 * DRAWN <= len(found) <= DRAWN and found.pictures.picture(0).shape == (*records.PICTURE_SIZE, 3)
+    assert 0.7 * DRAWN <= len(found) <= DRAWN and found.pictures.picture(0).shape == (*shards.PICTURE_SIZE, 3)
     assert all(np.isfinite(values).all() for values in (*found.evidence, *found.truth))
     # The first look is about right: that is what a training begins with.
     e, t = found.evidence, found.truth
     apart = np.linalg.norm((e.joints - e.joints[:, :1]) - (t.joints - t.joints[:, :1]), axis=-1)[:, :22].mean(1)
     assert 0.01 < np.median(apart) < 0.25
     before = (folder / 'people_3_00000.npz').stat().st_mtime_ns
-    people.make(folder, people.SHARD, 3, 1, progress=False)     # nothing is left to do
+    drawn_people.make(folder, drawn_people.SHARD, 3, 1, progress=False)     # nothing is left to do
     assert (folder / 'people_3_00000.npz').stat().st_mtime_ns == before
 
 
 def test_a_mirror_of_a_mirror_is_no_mirror(found):
     again = mirrored(mirrored(found.evidence))
     assert all(np.allclose(one, other, atol=1e-6) for one, other in zip(again, found.evidence))
-    truth = records.mirrored_truth(records.mirrored_truth(found.truth))
+    truth = shards.mirrored_truth(shards.mirrored_truth(found.truth))
     assert all(np.array_equal(one, other) for one, other in zip(truth, found.truth))
 
 
 def test_an_untrained_model_says_what_was_fitted_and_means_it_in_the_frame_of_its_lessons(
         found, components, bones, network):
-    told = lessons.Lessons.of(fitted_as_truth(found), components)
+    told = training_set.TrainingSet.of(fitted_as_truth(found), components)
     with torch.no_grad():
         figures = body_figures(say(network, told), told.body, bones)
         prompt, target = told.right_hands
@@ -136,7 +144,7 @@ def test_an_untrained_model_says_what_was_fitted_and_means_it_in_the_frame_of_it
 
 
 def test_a_person_in_a_mirror_is_told_as_the_mirror_image(found, components, bones, network):
-    told = lessons.Lessons.of(found, components)
+    told = training_set.TrainingSet.of(found, components)
     count = len(found)
     with torch.no_grad():
         said = say(network, told)
@@ -151,7 +159,7 @@ def test_a_person_in_a_mirror_is_told_as_the_mirror_image(found, components, bon
 
 
 def test_a_guess_learns(found, components, bones, network, tmp_path):
-    told = lessons.Lessons.of(found, components)
+    told = training_set.TrainingSet.of(found, components)
     train_guesses(network, told, told, bones, tmp_path, 60, rate=2e-3)
     with torch.no_grad():
         network.eval()
@@ -161,23 +169,23 @@ def test_a_guess_learns(found, components, bones, network, tmp_path):
 
 
 def test_people_are_guessed_by_who_has_not_seen_them(found, components):
-    told, networks = lessons.Lessons.of(found, components), []
-    for fold in range(lessons.FOLDS):
+    told, networks = training_set.TrainingSet.of(found, components), []
+    for fold in range(training_set.FOLDS):
         network = Hand4WholePP(OPEN_MODEL, load_open_body())
         for guess in (network.body_regressor.guess, network.wilor.backbone.guess):
             torch.nn.init.constant_(guess.out.bias, 1.0 + fold)
         networks.append(network)
     guessed = told.guessed_by(networks)
-    people, expected = len(found), torch.arange(len(told)) % len(found) % lessons.FOLDS + 1.0
+    people, expected = len(found), torch.arange(len(told)) % len(found) % training_set.FOLDS + 1.0
     for before, after in ((told.prompts.body, guessed.prompts.body),
                           *((told.prompts.hands[side], guessed.prompts.hands[side]) for side in skeleton.SIDES)):
         width = after.guess.shape[1]
         assert torch.allclose(after.guess, before.whole[:, :width] + expected[:, None], atol=1e-5)
         # A network that is told the guess takes it for its own.
     assert torch.equal(networks[0].body_regressor.guess(guessed.prompts.body), guessed.prompts.body.guess)
-    for fold in range(lessons.FOLDS):
+    for fold in range(training_set.FOLDS):
         others = told.without(fold)
-        assert len(others) == 2 * sum(k % lessons.FOLDS != fold for k in range(people))
+        assert len(others) == 2 * sum(k % training_set.FOLDS != fold for k in range(people))
         first = 1 - fold    # of those that are left, the first person; and the same in a mirror
         assert torch.equal(others.body.joints[0], told.body.joints[first])
         assert torch.equal(others.body.joints[len(others.pictures)], told.body.joints[people + first])
@@ -220,11 +228,11 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
 def test_every_stage_from_people_to_a_file_that_estimates(folder, tmp_path, capsys):
     run, packed = tmp_path / 'run', tmp_path / 'model.npz'
     for stage in ('guess', 'stem', 'body', 'hand', 'cham'):
-        assert cli.main(['train', stage, '--people', str(folder), '--run', str(run), '--steps', '2']) == cli.DONE
-    assert cli.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == cli.DONE
+        assert main.main(['train', stage, '--people', str(folder), '--run', str(run), '--steps', '2']) == main.DONE
+    assert main.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == main.DONE
     assert 'with guess, stem, body, hand, cham' in capsys.readouterr().out
     assert packed.stat().st_size < 30e6
-    assert cli.main(['train', 'curves', '--run', str(run), '--output', str(tmp_path / 'curves.svg')]) == cli.DONE
+    assert main.main(['train', 'curves', '--run', str(run), '--output', str(tmp_path / 'curves.svg')]) == main.DONE
     drawing = ElementTree.parse(tmp_path / 'curves.svg').getroot()
     lines = {group.get('id') for group in drawing.iter('{http://www.w3.org/2000/svg}g') if ':' in group.get('id', '')}
     assert len(lines) == 15 and 'body_guess:root_mm' in lines
@@ -245,45 +253,45 @@ def test_a_model_that_is_told_nothing_begins_with_its_stems(folder, tmp_path, ca
     def words(stage, run=run):
         return ['train', stage, '--people', str(folder), '--run', str(run), '--steps', '2', '--device', 'cpu']
     for stage in ('stem', 'body', 'hand', 'cham'):
-        assert cli.main(words(stage)) == cli.DONE
-    assert cli.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == cli.DONE
+        assert main.main(words(stage)) == main.DONE
+    assert main.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == main.DONE
     assert 'with stem, body, hand, cham' in capsys.readouterr().out
-    assert load_open_model(load_open_body(), packed).config == PICTURES_ALONE
+    assert load_open_model(load_open_body(), packed).config == IMAGE_ONLY
     # Of what the stems have learnt, the experts begin with all.
     stem = torch.load(run / 'body_stem.pt', weights_only=True)['best']['patch_embed.proj.0.weight']
     begun = network_of(run, ('stem',))
     assert torch.equal(begun.encoder.patch_embed.proj[0].weight, stem)
     assert not torch.equal(network_of(run).encoder.patch_embed.proj[0].weight, stem)
-    assert cli.main(words('guess')) == cli.WRONG_INPUT
+    assert main.main(words('guess')) == main.WRONG_INPUT
     assert 'has begun with train stem, which is a model without a guess' in capsys.readouterr().err
 
 
 def test_stems_do_not_begin_a_run_whose_guess_is_not_done(folder, tmp_path, capsys):
     (tmp_path / 'without_0').mkdir()
-    assert cli.main(['train', 'stem', '--people', str(folder), '--run', str(tmp_path), '--steps', '2']
-                    ) == cli.WRONG_INPUT
+    assert main.main(['train', 'stem', '--people', str(folder), '--run', str(tmp_path), '--steps', '2']
+                    ) == main.WRONG_INPUT
     assert 'has begun with train guess, which is not done: run it again to its end' in capsys.readouterr().err
 
 
 def test_with_stems_alone_a_model_says_its_guess(found, components, bones):
     torch.manual_seed(0)
     network = Hand4WholePP(OPEN_MODEL, load_open_body()).eval()
-    stems.begin_with_stems(network)
-    told = lessons.Lessons.of(fitted_as_truth(found), components)
+    convolutional_stems.begin_with_stems(network)
+    told = training_set.TrainingSet.of(fitted_as_truth(found), components)
     with torch.no_grad():
         said = say(network, told)
     assert body_figures(said, told.body, bones)['root_mm'] < 0.1
 
 
 def test_blocks_add_nothing_to_what_stems_see_at_first(monkeypatch):
-    monkeypatch.setattr(stems, 'in_bf16', lambda device: nullcontext())
+    monkeypatch.setattr(convolutional_stems, 'in_bf16', lambda device: nullcontext())
     torch.manual_seed(0)
-    network = Hand4WholePP(PICTURES_ALONE, load_open_body()).eval()
-    stems.begin_with_stems(network)
+    network = Hand4WholePP(IMAGE_ONLY, load_open_body()).eval()
+    convolutional_stems.begin_with_stems(network)
     pictures = torch.rand(2, 3, 256, 192)
     with torch.no_grad():
         network.encoder.pos_embed.zero_()
-        stem = stems.Stem(network.encoder, network.body_position_net.conv)
+        stem = convolutional_stems.Stem(network.encoder, network.body_position_net.conv)
         feature, _ = network.encoder(pictures)
         seen = network.body_position_net.heat(feature)
         assert torch.allclose(stem(pictures), seen, rtol=1e-3)
@@ -316,7 +324,7 @@ def test_a_heat_map_is_as_wrong_as_it_is_far_from_certain_of_the_truth():
 
 def test_of_hands_alone_the_wrists_count_and_that_the_body_stands(found, components, bones):
     network = Hand4WholePP(OPEN_MODEL, load_open_body()).eval()     # says what was fitted
-    told = lessons.Lessons.of(fitted_as_truth(found), components)
+    told = training_set.TrainingSet.of(fitted_as_truth(found), components)
     with torch.no_grad():
         said, target = say(network, told), told.body
         right = hands_alone_losses(said, target, bones)
@@ -345,9 +353,9 @@ def test_two_processes_train_the_guess_that_one_trains(folder, tmp_path, monkeyp
     started = [subprocess.Popen([sys.executable, '-c', STILL, *words(tmp_path / 'two')], stderr=subprocess.PIPE,
                                 env={**given, 'RANK': str(rank), 'LOCAL_RANK': str(rank)}, text=True)
                for rank in range(2)]
-    monkeypatch.setattr(FirstGuess, 'NOISE', 0)
+    monkeypatch.setattr(InitialRegressor, 'NOISE', 0)
     monkeypatch.setattr(nn.Dropout, 'forward', lambda self, x: x)
-    assert cli.main(words(tmp_path / 'one')) == cli.DONE
+    assert main.main(words(tmp_path / 'one')) == main.DONE
     said = [process.communicate(timeout=300)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert 'body_guess' in said[0] and 'body_guess' not in said[1]      # the bar of the one that leads
@@ -367,25 +375,33 @@ def test_two_processes_train_the_guess_that_one_trains(folder, tmp_path, monkeyp
 
 
 def test_processes_see_of_people_what_one_would(found, components):
-    told, rows = lessons.Lessons.of(found, components), torch.randperm(2 * len(found))
-    whole, bare = look(told, rows, torch.Generator().manual_seed(1)), look(told, rows)
+    told, rows = training_set.TrainingSet.of(found, components), torch.randperm(2 * len(found))
+    whole, bare = load_batch(told, rows, torch.Generator().manual_seed(1)), load_batch(told, rows)
     assert (whole.patches - bare.patches).abs().mean((1, 2, 3)).min() > 1e-3
     for rank in range(3):
-        part = look(told, rows, torch.Generator().manual_seed(1), Together(rank, 3))
+        part = load_batch(told, rows, torch.Generator().manual_seed(1), DistributedContext(rank, 3))
         assert torch.equal(part.rows, rows[rank::3])
         assert torch.equal(part.prompts.body.whole, whole.prompts.body.whole[rank::3])
         assert torch.allclose(part.patches, whole.patches[rank::3], atol=1e-5)
     with pytest.raises(ValueError, match=f'a step of {len(rows)} rows is too short for 99 processes; start fewer'):
-        look(told, rows, None, Together(98, 99))
+        load_batch(told, rows, None, DistributedContext(98, 99))
 
 
-@pytest.mark.parametrize('train_it, near', [    # heat maps of hands: a mean over the keypoints that one process knows
-    (stems.train_stems, 5e-3), (experts.train_body, 2e-3), (experts.train_hand, 2e-3), (modulator.train_cham, 2e-3)])
-def test_the_losses_of_processes_add_up_to_those_of_one(train_it, near, found, components, bones, monkeypatch,
-                                                        tmp_path):
-    told, network = lessons.Lessons.of(found, components), network_of(tmp_path / 'none', ()).eval()
+@pytest.mark.parametrize(
+    'train_it, near',
+    [  # heat maps of hands: a mean over the keypoints that one process knows
+        (convolutional_stems.train_stems, 5e-3),
+        (expert_training.train_body, 2e-3),
+        (expert_training.train_hand, 2e-3),
+        (cham_training.train_cham, 2e-3),
+    ],
+)
+def test_the_losses_of_processes_add_up_to_those_of_one(
+    train_it, near, found, components, bones, monkeypatch, tmp_path
+):
+    told, network = training_set.TrainingSet.of(found, components), network_of(tmp_path / 'none', ()).eval()
     for side in skeleton.SIDES:     # what the last process draws has no hand that counts
-        told.hands[side].counts[draw(len(told), experts.BATCH, 0, 0)[2::3]] = False
+        told.hands[side].counts[draw(len(told), expert_training.BATCH, 0, 0)[2::3]] = False
 
     def cost(together):
         costs = []
@@ -394,7 +410,7 @@ def test_the_losses_of_processes_add_up_to_those_of_one(train_it, near, found, c
                             lambda module, losses, *_, **__: costs.append(losses(0)) or module)
             train_it(network, told, told, bones, tmp_path, 1, together=together)
         return {(k, name): value for k, part in enumerate(costs) for name, value in part.items()}
-    whole, parts = cost(ALONE), [cost(Together(rank, 3)) for rank in range(3)]
+    whole, parts = cost(SINGLE_PROCESS), [cost(DistributedContext(rank, 3)) for rank in range(3)]
     assert all(value > 0 for value in whole.values())
     for name, value in whole.items():
         assert float(sum(part[name] for part in parts)) == pytest.approx(float(value), rel=near), name
@@ -402,10 +418,10 @@ def test_the_losses_of_processes_add_up_to_those_of_one(train_it, near, found, c
 
 def test_a_network_that_is_told_nothing_is_known_by_its_weights(tmp_path):
     path, body = tmp_path / 'alone.npz', load_open_body()
-    network = Hand4WholePP(PICTURES_ALONE, body)
+    network = Hand4WholePP(IMAGE_ONLY, body)
     save_open_model(network, path)
     loaded = load_open_model(body, path)
-    assert loaded.config == PICTURES_ALONE
+    assert loaded.config == IMAGE_ONLY
     for one, other in zip(network.wilor.backbone.parameters(), loaded.wilor.backbone.parameters(), strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-6)
 
@@ -432,15 +448,15 @@ def test_weights_that_are_not_the_models_are_refused_by_name(network, tmp_path):
 
 
 def test_wrong_arguments_get_one_line(tmp_path, capsys):
-    assert cli.main(['train', 'guess', '--people', str(tmp_path), '--run', str(tmp_path)]) == cli.WRONG_INPUT
+    assert main.main(['train', 'guess', '--people', str(tmp_path), '--run', str(tmp_path)]) == main.WRONG_INPUT
     assert 'holds no people to learn from: hand4whole train people' in capsys.readouterr().err
-    assert cli.main(['train', 'pack', '--run', str(tmp_path), '--output', str(tmp_path / 'x.npz')]) == cli.WRONG_INPUT
+    assert main.main(['train', 'pack', '--run', str(tmp_path), '--output', str(tmp_path / 'x.npz')]) == main.WRONG_INPUT
     assert 'no stage of a training is done there' in capsys.readouterr().err
     assert not (tmp_path / 'x.npz').exists()
     run = tmp_path / 'run'
     for stage in ('guess', 'body', 'hand', 'cham'):     # before any people are read
         words = ['train', stage, '--people', 'none', '--run', str(run), '--device', 'cuda:7']
-        assert cli.main(words) == cli.WRONG_INPUT
+        assert main.main(words) == main.WRONG_INPUT
         error = capsys.readouterr().err
         assert error.count('\n') == 1 and 'use device cpu, or install a CUDA build of torch' in error
     assert not run.exists()

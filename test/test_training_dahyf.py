@@ -9,8 +9,8 @@ import torch
 from hand4whole_ros import skeleton
 from hand4whole_ros.networks.dahyf import DAHYF_TINY, DaHyF, agreement
 from hand4whole_ros.synthetic.hand_patches import FRAME, HandPatches, draw_patches, draw_sequence, hand_layer
-from hand4whole_ros.training import dahyf as training
-from hand4whole_ros.training.dahyf import ROWS, auc, contrast, gated, losses_of, measure, tensors, train_dahyf
+from hand4whole_ros.training import dahyf_training as training
+from hand4whole_ros.training.dahyf_training import ROWS, auc, contrast, gated, losses_of, measure, tensors, train_dahyf
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

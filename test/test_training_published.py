@@ -17,28 +17,29 @@ import torch
 from dataset_files import write_agora, write_arctic, write_interhand, write_json, write_picture, write_reinterhand
 from scipy.spatial.transform import Rotation
 
-from hand4whole_ros import cli, keypoints, skeleton
+from hand4whole_ros import keypoints, skeleton
+from hand4whole_ros._vendor_patches.roma_import import roma
 from hand4whole_ros.checkpoints.hand4whole_pp import load_hand4whole_pp
 from hand4whole_ros.checkpoints.random_weights import load_random
 from hand4whole_ros.checkpoints.store import Store
+from hand4whole_ros.cli.main import main
+from hand4whole_ros.datasets.annotated_bodies import TruthBodies
 from hand4whole_ros.datasets.catalogue import TRAINED_ON
-from hand4whole_ros.datasets.truth_bodies import TruthBodies
-from hand4whole_ros.evaluation.given_boxes import tell_boxes
+from hand4whole_ros.evaluation.network_predictor import inputs_from_boxes
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.crops import PATCH_SIZE, cut_patches
-from hand4whole_ros.light_roma import roma
 from hand4whole_ros.networks.cham import CHAM
 from hand4whole_ros.networks.face import FacePose
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY, WholeBody
 from hand4whole_ros.networks.smpler_x import BodyPose
-from hand4whole_ros.training.published import modulator
-from hand4whole_ros.training.published.accidents import Accidents
+from hand4whole_ros.training.distributed import DistributedContext
+from hand4whole_ros.training.published import cham_training
+from hand4whole_ros.training.published.augmentation import Augmentation
 from hand4whole_ros.training.published.batches import Batch, Feed, Slots, measured_batches
+from hand4whole_ros.training.published.cham_training import look, prepare, train_cham
+from hand4whole_ros.training.published.crops import view
 from hand4whole_ros.training.published.losses import WEIGHTS, global_wrists, losses
-from hand4whole_ros.training.published.modulator import look, prepare, train_cham
 from hand4whole_ros.training.published.sources import open_sources
-from hand4whole_ros.training.published.views import view
-from hand4whole_ros.training.together import Together
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -108,7 +109,7 @@ def one_by_one(batch, rows):
 @pytest.mark.parametrize('name', TRAINED_ON)
 def test_people_are_cut_out_as_the_estimator_cuts_them(name, samples):
     sample = samples[name]
-    seen, told = view(sample), tell_boxes(sample.image(), sample)
+    seen, told = view(sample), inputs_from_boxes(sample.image(), sample)
     picture = torch.from_numpy(sample.image()).permute(2, 0, 1).float() / 255
     assert np.abs(seen.patch - cut_patches(picture, told.box)[0].numpy()).max() < 2e-4
     for k, side in enumerate(skeleton.SIDES):
@@ -125,7 +126,7 @@ def test_what_is_true_turns_and_moves_with_the_picture(samples):
     tip = keypoints.KEYPOINT['right_index_tip']
     x, y = np.round(pixels[8]).astype(int)
     picture[y - 3:y + 4, x - 3:x + 4] = 255
-    accidents = Accidents(roll=0.4, scale=1.1, shift=(0.03, -0.04))
+    accidents = Augmentation(roll=0.4, scale=1.1, shift=(0.03, -0.04))
     sample = replace(sample, picture=picture, intrinsics=camera, bbox_xywh=np.array([100.0, 40, 400, 400]))
     seen, plain = view(sample, accidents), view(sample)
     bright = seen.patch.sum(0)
@@ -147,7 +148,7 @@ def test_the_frame_of_the_crop_looks_at_its_middle(samples):
     of_camera, of_crop = view(sample).truth, view(sample, in_crop_frame=True).truth
     known = of_camera.keypoints_known
     turn, _ = Rotation.align_vectors(of_crop.keypoints_3d[known], of_camera.keypoints_3d[known])
-    box = tell_boxes(sample.image(), sample).box[0].numpy()
+    box = inputs_from_boxes(sample.image(), sample).box[0].numpy()
     ray = np.append(sample.intrinsics.normalize(box[:2] + box[2:] / 2), 1)
     assert np.allclose(turn.apply(ray / np.linalg.norm(ray)), (0, 0, 1), atol=1e-5)
     assert turn.magnitude() > 0.01 and np.array_equal(of_crop.keypoints_2d, of_camera.keypoints_2d)
@@ -179,10 +180,10 @@ def test_batches_follow_from_the_step_alone_and_can_be_read_by_others(sources):
     again = list(Feed(sources, 4, CPU, workers=1)(2))[0]
     assert torch.equal(torch.cat([part.patches for part in steps[2]]), again.patches)
     assert not torch.equal(again.patches, list(Feed(sources, 4, CPU, seed=1)(2))[0].patches)
-    halves = [list(Feed(sources, 4, CPU, together=Together(rank, 2))(2))[0] for rank in range(2)]
+    halves = [list(Feed(sources, 4, CPU, together=DistributedContext(rank, 2))(2))[0] for rank in range(2)]
     assert torch.equal(torch.cat([half.truth.keypoints_3d for half in halves]), again.truth.keypoints_3d)
     with pytest.raises(ValueError, match='a batch of 4 cannot be shared by 3 processes'):
-        Feed(sources, 4, CPU, together=Together(1, 3))
+        Feed(sources, 4, CPU, together=DistributedContext(1, 3))
 
 
 # -- losses ------------------------------------------------------------------------------------------------------------
@@ -245,7 +246,7 @@ def test_of_hands_alone_nothing_else_is_pulled(batch):
 # -- training ----------------------------------------------------------------------------------------------------------
 
 def test_cham_learns_and_nothing_else_changes(network, batch, tmp_path, monkeypatch):
-    monkeypatch.setattr(modulator, 'MEASURE_EVERY', 6)
+    monkeypatch.setattr(cham_training, 'MEASURE_EVERY', 6)
     with torch.no_grad():       # weights from names turn hardly anything, whatever CHAM may say
         for layer in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
             layer[0].weight.mul_(30)
@@ -294,7 +295,7 @@ def trained(network, sources, folder, steps=4, **options):
 
 
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(network, sources, tmp_path, monkeypatch):
-    monkeypatch.setattr(modulator, 'MEASURE_EVERY', 2)
+    monkeypatch.setattr(cham_training, 'MEASURE_EVERY', 2)
     whole = trained(network, sources, tmp_path / 'whole')
     with monkeypatch.context() as patch:
         def stop(self, step):
@@ -338,7 +339,7 @@ def arguments(folders, genders, run, *more):
 def alone(folders, genders, tmp_path_factory):
     """The folder of a training by one process."""
     run = tmp_path_factory.mktemp('alone')
-    assert cli.main(arguments(folders, genders, run)) == cli.DONE
+    assert main.main(arguments(folders, genders, run)) == main.DONE
     return run
 
 
@@ -347,7 +348,7 @@ def test_what_was_trained_loads_as_the_published_weights_do(alone, genders, tmp_
         os.symlink(path, tmp_path / path.name)
     tiny = load_random(published_body, HAND4WHOLE_PP_TINY)
     torch.save({'state_dict': tiny.wilor.state_dict()}, tmp_path / 'wilor_final.ckpt')
-    assert cli.main(['train', 'curves', '--run', str(alone), '--output', str(tmp_path / 'curves.svg')]) == cli.DONE
+    assert main.main(['train', 'curves', '--run', str(alone), '--output', str(tmp_path / 'curves.svg')]) == main.DONE
     assert (tmp_path / 'curves.svg').read_text().count('id="published_cham:') == 2    # of hands alone: no body
     network = load_hand4whole_pp(Store(tmp_path), HAND4WHOLE_PP_TINY)
     kept = torch.load(alone / 'published_cham.pt', weights_only=True)
@@ -365,9 +366,16 @@ def test_two_processes_train_what_one_trains(alone, folders, genders, tmp_path):
         port = free.getsockname()[1]
     given = {**os.environ, 'WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port),
              'GLOO_SOCKET_IFNAME': 'lo', 'OMP_NUM_THREADS': '1'}
-    started = [subprocess.Popen([sys.executable, '-m', 'hand4whole_ros.cli', *arguments(folders, genders, tmp_path)],
-                                env={**given, 'RANK': str(rank), 'LOCAL_RANK': str(rank)}, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True) for rank in range(2)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, '-m', 'hand4whole_ros.cli.main', *arguments(folders, genders, tmp_path)],
+            env={**given, 'RANK': str(rank), 'LOCAL_RANK': str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
     said = [process.communicate(timeout=300) for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert 'snapshot_6.pth' in said[0][0] and not said[1][0]
@@ -381,7 +389,7 @@ def test_two_processes_train_what_one_trains(alone, folders, genders, tmp_path):
 
 
 def test_a_run_of_other_settings_is_not_gone_on_with(alone, folders, genders, capsys):
-    assert cli.main(arguments(folders, genders, alone, '--seed', '1')) == cli.WRONG_INPUT
+    assert main.main(arguments(folders, genders, alone, '--seed', '1')) == main.WRONG_INPUT
     assert 'holds a training of other settings (seed 0, now 1); name another folder' in capsys.readouterr().err
 
 
@@ -394,7 +402,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(alone, folders, genders, ca
     (['--device', 'cuda:7'], 'use device cpu, or install a CUDA build of torch'),
     (['--weights', 'published'], 'is not in .*; hand4whole weights fetch smpler_x_l32.pth.tar gets it or says how')])
 def test_wrong_arguments_get_one_line(change, says, folders, genders, tmp_path, capsys):
-    assert cli.main(arguments(folders, genders, tmp_path / 'run', *change)) == cli.WRONG_INPUT
+    assert main.main(arguments(folders, genders, tmp_path / 'run', *change)) == main.WRONG_INPUT
     error = capsys.readouterr().err
     assert error.count('\n') == 1 and re.search(says, error), error
     assert not (tmp_path / 'run').exists()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import video_maker as maker
 
-from hand4whole_ros.videos import VideoError
-from hand4whole_ros.videos.reader import VideoReader
+from hand4whole_ros.media.videos import VideoError
+from hand4whole_ros.media.videos.reader import VideoReader
 
 
 def read(path):

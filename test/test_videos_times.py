@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from hand4whole_ros.videos.times import MIN_STEP, FrameTimes, frame_rate
+from hand4whole_ros.media.videos.times import MIN_STEP, FrameTimes, frame_rate
 
 
 def stamps(times, rate=25):

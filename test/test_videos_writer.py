@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import video_maker as maker
 
-from hand4whole_ros.videos import writer
-from hand4whole_ros.videos.reader import VideoReader
-from hand4whole_ros.videos.writer import VideoWriter
+from hand4whole_ros.media.videos import writer
+from hand4whole_ros.media.videos.reader import VideoReader
+from hand4whole_ros.media.videos.writer import VideoWriter
 
 
 def write(path, pictures, stamps, **last):

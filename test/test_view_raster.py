@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.view.raster import Lighting, Rasterizer, visible_points
+from hand4whole_ros.rendering.rasterizer import Lighting, Rasterizer, visible_points
 
 PIXELS = Intrinsics(1.0, 1.0, 0.0, 0.0, 40, 30)  # a point (x z, y z, z) falls on pixel (x, y)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hand4whole_ros.view import sheet
+from hand4whole_ros.rendering import contact_sheet
 
 
 def plain(width, height, color):
@@ -14,7 +14,7 @@ def plain(width, height, color):
 
 def test_tiles_stand_in_reading_order_with_their_colours():
     colors = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0), (0, 200, 200)]
-    picture = sheet.contact_sheet([plain(80, 60, c) for c in colors], columns=3, tile_width=40, gap=10)
+    picture = contact_sheet.contact_sheet([plain(80, 60, c) for c in colors], columns=3, tile_width=40, gap=10)
     assert picture.shape == (2 * 40 + 10, 3 * 50 + 10, 3)
     for k, color in enumerate(colors):
         np.testing.assert_array_equal(picture[25 + 40 * (k // 3), 30 + 50 * (k % 3)], color)
@@ -23,7 +23,7 @@ def test_tiles_stand_in_reading_order_with_their_colours():
 
 def test_captions_lie_below_their_tiles():
     images = [plain(80, 60, (90, 90, 90))] * 2
-    bare, written = (sheet.contact_sheet(images, captions, columns=2)
+    bare, written = (contact_sheet.contact_sheet(images, captions, columns=2)
                      for captions in (['', ''], ['a caption', '']))
     rows, columns = np.nonzero((bare != written).any(2))
     assert rows.min() >= 310 and columns.max() < 410
@@ -31,12 +31,12 @@ def test_captions_lie_below_their_tiles():
 
 def test_tiles_of_different_shapes_and_long_captions():
     images = [plain(10, 300, (1, 2, 3)), plain(900, 20, (4, 5, 6)), plain(1, 1, (7, 8, 9))]
-    assert sheet.contact_sheet(images, ['x' * 500, '', 'y'], tile_width=64).dtype == np.uint8
+    assert contact_sheet.contact_sheet(images, ['x' * 500, '', 'y'], tile_width=64).dtype == np.uint8
 
 
 def test_a_video_keeps_its_frames(tmp_path):
     path = tmp_path / 'new' / 'clip.mp4'
-    sheet.write_video(path, (plain(64, 48, (10 * k, 100, 200)) for k in range(12)), 10)
+    contact_sheet.write_video(path, (plain(64, 48, (10 * k, 100, 200)) for k in range(12)), 10)
     capture = cv2.VideoCapture(str(path))
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(10)
     frames = []
@@ -53,7 +53,7 @@ def test_a_gif_is_scaled_down_and_keeps_its_frames(tmp_path):
     frames = [plain(640, 480, (30, 120, 40)) for _ in range(10)]
     for k, frame in enumerate(frames):
         frame[200:260, 60 * k:60 * k + 60] = (240, 200, 40)
-    sheet.write_gif(tmp_path / 'clip.gif', frames, 10, width=320)
+    contact_sheet.write_gif(tmp_path / 'clip.gif', frames, 10, width=320)
     with Image.open(tmp_path / 'clip.gif') as gif:
         assert gif.size == (320, 240) and gif.n_frames == 10 and gif.info['duration'] == 100
         gif.seek(6)
@@ -66,7 +66,7 @@ def test_a_gif_keeps_the_colours_of_thin_lines(tmp_path):
     lines = {40: (255, 176, 92), 80: (92, 222, 190), 120: (255, 92, 92), 160: (204, 124, 255)}
     for row, color in lines.items():
         frame[row, 100:130] = color
-    sheet.write_gif(tmp_path / 'clip.gif', [frame], 10)
+    contact_sheet.write_gif(tmp_path / 'clip.gif', [frame], 10)
     with Image.open(tmp_path / 'clip.gif') as gif:
         seen = np.asarray(gif.convert('RGB'))
     for row, color in lines.items():
@@ -76,16 +76,16 @@ def test_a_gif_keeps_the_colours_of_thin_lines(tmp_path):
 def test_what_cannot_be_written_is_named(tmp_path):
     good = plain(8, 8, 0)
     with pytest.raises(ValueError, match='at least one picture'):
-        sheet.contact_sheet([])
+        contact_sheet.contact_sheet([])
     with pytest.raises(ValueError, match='one caption'):
-        sheet.contact_sheet([good], ['a', 'b'])
+        contact_sheet.contact_sheet([good], ['a', 'b'])
     with pytest.raises(ValueError, match='uint8'):
-        sheet.contact_sheet([good.astype(float)])
+        contact_sheet.contact_sheet([good.astype(float)])
     with pytest.raises(ValueError, match='one size'):
-        sheet.write_video(tmp_path / 'a.mp4', [good, plain(9, 8, 0)], 10)
+        contact_sheet.write_video(tmp_path / 'a.mp4', [good, plain(9, 8, 0)], 10)
     with pytest.raises(ValueError, match='at least one frame'):
-        sheet.write_video(tmp_path / 'a.mp4', [], 10)
+        contact_sheet.write_video(tmp_path / 'a.mp4', [], 10)
     with pytest.raises(ValueError, match='frames per second'):
-        sheet.write_gif(tmp_path / 'a.gif', [good], 0)
+        contact_sheet.write_gif(tmp_path / 'a.gif', [good], 0)
     with pytest.raises(ValueError, match='at least one frame'):
-        sheet.write_gif(tmp_path / 'a.gif', [], 10)
+        contact_sheet.write_gif(tmp_path / 'a.gif', [], 10)

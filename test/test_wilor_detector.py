@@ -11,10 +11,13 @@ import torch
 from parity import deterministic as D
 
 from hand4whole_ros.checkpoints import CheckpointError, command
-from hand4whole_ros.checkpoints.pickled_model import read_pickled_model
+from hand4whole_ros.checkpoints.safe_pickle.pickled_models import read_pickled_model
 from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.checkpoints.wilor_detector import (
-    load_random_wilor_detector, load_wilor_detector, read_wilor_detector)
+    load_random_wilor_detector,
+    load_wilor_detector,
+    read_wilor_detector,
+)
 from hand4whole_ros.detection.wilor_hands import WiLoRHands, fit_picture, suppress
 from hand4whole_ros.networks import wilor_detector
 from hand4whole_ros.networks.wilor_detector import WILOR_DETECTOR, WILOR_DETECTOR_TINY, WiLoRDetector, config_of

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from .. import skeleton
-from ..light_roma import roma
+from .._vendor_patches.roma_import import roma
 
 _ANNY_FINGER = {'thumb': 1, 'index': 2, 'middle': 3, 'ring': 4, 'pinky': 5}
 _SUFFIX = {'left': 'L', 'right': 'R'}

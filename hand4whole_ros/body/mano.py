@@ -13,7 +13,7 @@ from smplx.vertex_ids import vertex_ids
 from torch import Tensor, nn
 
 from .. import skeleton
-from ..light_roma import roma
+from .._vendor_patches.roma_import import roma
 from .npz_file import check_shapes, read_npz
 
 NUM_VERTICES, NUM_JOINTS, NUM_BETAS = 778, 16, 10

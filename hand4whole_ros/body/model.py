@@ -18,10 +18,10 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from .. import skeleton
+from .._vendor_patches.roma_import import roma
 from ..estimate import WholeBodyEstimate
 from ..geometry.kinematics import forward_kinematics
 from ..geometry.mesh import boundary_ring, submesh_faces
-from ..light_roma import roma
 from .npz_file import BodyModelError
 from .open_body import TIPS_KEY, OpenBodyUnavailable, load_or_build
 from .skinning import Chain, Skin

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-
 #: Of one array as it is in memory; the largest of SMPL-X, its pose correctives, has 122 MB.
 MAX_ARRAY_BYTES = 1 << 30
 

@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
-from ..output_files import replacing
+from ..system.output_files import replacing
 from . import anny_rig
 
 logger = logging.getLogger(__name__)

@@ -55,7 +55,7 @@ def posed(body: BodyModel, estimate: WholeBodyEstimate, local_rotations: Tensor,
     return replace(estimate, **parameters, **hands, vertices=None)
 
 
-def described(body: BodyModel, local_rotations: Values, betas: Values, expression: Values,
+def estimate_from_parameters(body: BodyModel, local_rotations: Values, betas: Values, expression: Values,
               intrinsics: Intrinsics, *, bbox_xyxy: Values, confidence: float,
               hands: Mapping[str, SeenHand] | None = None, pelvis: Values | None = None,
               transl: Values | None = None, stage_times: Mapping[str, float] | None = None) -> WholeBodyEstimate:

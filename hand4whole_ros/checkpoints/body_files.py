@@ -9,7 +9,16 @@ from ..body.mano import read_mano_npz
 from ..body.published import PublishedBody, read_face_vertex_ids, read_vertex_ids
 from ..body.smplx_file import read_smplx_npz
 from .files import (
-    BODY_FILES, FACE_VERTEX_IDS, MANO_LEFT, MANO_RIGHT, SMPLX, SMPLX_FEMALE, SMPLX_MALE, VERTEX_IDS, PublishedFile)
+    BODY_FILES,
+    FACE_VERTEX_IDS,
+    MANO_LEFT,
+    MANO_RIGHT,
+    SMPLX,
+    SMPLX_FEMALE,
+    SMPLX_MALE,
+    VERTEX_IDS,
+    PublishedFile,
+)
 from .store import Store
 
 #: Vertices of SMPL-X, which the vertex ids of MANO's hands number.

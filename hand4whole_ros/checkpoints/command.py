@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import CheckpointError
-from .files import (
-    DATASETS, ESTIMATOR, FILES, POSE2POSE_ESTIMATOR, TRAINING, UNIHOPE_ESTIMATOR, WILOR_ESTIMATOR, named)
+from .files import DATASETS, ESTIMATOR, FILES, POSE2POSE_ESTIMATOR, TRAINING, UNIHOPE_ESTIMATOR, WILOR_ESTIMATOR, named
 from .store import VARIABLE, Store
 
 _USES = {ESTIMATOR: 'to run the estimator hand4whole_pp',

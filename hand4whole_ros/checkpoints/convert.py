@@ -12,7 +12,7 @@ from ..body.npz_file import BodyModelError
 from . import CheckpointError
 from .body_files import READERS
 from .files import MANO_RIGHT, SMPLX, VERTEX_IDS
-from .pickles import read_pickle
+from .safe_pickle.array_pickles import read_pickle
 
 #: An entry that one kind of file alone has, and the file of that kind; either hand's for MANO.
 _KINDS = {'hands_meanl': SMPLX, 'hands_mean': MANO_RIGHT, 'right_hand': VERTEX_IDS}

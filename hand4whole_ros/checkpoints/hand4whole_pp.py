@@ -11,12 +11,12 @@ from ..body.published import PublishedBody
 from ..networks.cham import CHAM
 from ..networks.face import FaceRegressor, FaceRoI
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig
-from ..networks.packed import can_pack, pack
+from ..networks.packed_layers import can_pack, pack
 from ..networks.smpler_x import BodyEncoder, BodyPositionNet, BodyRegressor
 from ..networks.wilor import WiLoR
 from . import selection
 from .body_files import load_body
-from .mapped import let_go, read_ahead
+from .mapped_weights import read_ahead, release_pages
 from .parts import fill
 from .store import Store
 
@@ -36,11 +36,11 @@ def load_hand4whole_pp(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP,
     network = assemble(config, body or load_body(store), weights).eval().requires_grad_(False)
     del weights
     if precision is not None:
-        made_ready(network, device, precision)
+        prepare_for_inference(network, device, precision)
     return network.to(device)
 
 
-def made_ready(network: Hand4WholePP, device: torch.device | str, precision: torch.dtype) -> Hand4WholePP:
+def prepare_for_inference(network: Hand4WholePP, device: torch.device | str, precision: torch.dtype) -> Hand4WholePP:
     """The network, to do nothing any more but run on that device in that precision; the same object.
 
     What bears less than float32 gets it: on a GPU as Hand4WholePP.in_precision names it, on a processor products
@@ -55,9 +55,9 @@ def made_ready(network: Hand4WholePP, device: torch.device | str, precision: tor
         _keep(network.buffers())  # first: a body's tables are large, and nothing else is in memory yet
     if on_cpu and can_pack(precision):
         if precision == torch.int8:
-            pack(network.wilor.backbone, precision, let_go)
+            pack(network.wilor.backbone, precision, release_pages)
             precision = torch.bfloat16 if can_pack(torch.bfloat16) else torch.float32
-        pack(network, precision, let_go)
+        pack(network, precision, release_pages)
     else:
         network.in_precision(precision)
     if on_cpu:
@@ -69,7 +69,7 @@ def _keep(values):
     """Have them in memory of their own: a single one that is left keeps its whole file."""
     for value in values:
         mapped, value.data = value.data, value.data.clone()
-        let_go(mapped)
+        release_pages(mapped)
 
 
 def load_training_start(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP, body: PublishedBody | None = None

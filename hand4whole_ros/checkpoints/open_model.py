@@ -10,10 +10,10 @@ import torch
 
 from ..body.published import PublishedBody
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..networks.open_model import OPEN_MODEL, PICTURES_ALONE
-from ..output_files import replacing
+from ..networks.open_model import IMAGE_ONLY, OPEN_MODEL
+from ..system.output_files import replacing
 from .hand4whole_pp import assemble, expected_state
-from .safe_load import CheckpointError
+from .safe_pickle.torch_files import CheckpointError
 
 #: What is shipped with the package.
 SHIPPED = Path(__file__).parents[1] / 'weights' / 'open_model.npz'
@@ -56,7 +56,7 @@ def load_open_model(body: PublishedBody, path: Path | None = None) -> Hand4Whole
     """
     path = SHIPPED if path is None else path
     found = _read(path)
-    config = OPEN_MODEL if any('/prompts.' in key for key in found) else PICTURES_ALONE
+    config = OPEN_MODEL if any('/prompts.' in key for key in found) else IMAGE_ONLY
     network = assemble(config, body, _parts(found, config, path))
     return network.eval().requires_grad_(False)
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..body.published import PublishedBody
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig
-from .hand4whole_pp import assemble, expected_state, made_ready
+from .hand4whole_pp import assemble, expected_state, prepare_for_inference
 from .parts import Weights
 
 #: Of ordinary weights; what transformers are initialised with.
@@ -51,7 +51,7 @@ def load_random(body: PublishedBody, config: Hand4WholePPConfig = HAND4WHOLE_PP,
     network = assemble(config, body, weights).eval().requires_grad_(False)
     del weights
     if precision is not None:
-        made_ready(network, device, precision)
+        prepare_for_inference(network, device, precision)
     return network.to(device)
 
 

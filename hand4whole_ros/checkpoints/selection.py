@@ -14,9 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from . import CheckpointError, safe_load
+from . import CheckpointError
 from .files import HAND4WHOLE, SMPLER_X, SNAPSHOT, UNIHOPE, WILOR, WILOR_DETECTOR, PublishedFile
-from .mapped import let_go
+from .mapped_weights import release_pages
+from .safe_pickle import torch_files
 
 #: Names shown of each kind of problem.
 _SHOWN = 3
@@ -105,7 +106,7 @@ def read(contents: Contents, path: Path, expected: Mapping[str, Mapping[str, Ten
 
     expected: part -> state dict of a network of the right dimensions, on the meta device. Raises CheckpointError.
     """
-    file = safe_load.load(path)
+    file = torch_files.load(path)
     tensors = file.get(contents.section)
     if not isinstance(tensors, dict) or not all(isinstance(name, str) for name in tensors):
         raise CheckpointError(f"{path} is not {contents.file.purpose}: it lacks '{contents.section}'; "
@@ -166,5 +167,5 @@ def _is_finite(tensor):
         return True
     # Both ends at once, without a copy of the tensor; NaN comes through to either.
     ends = torch.stack(tensor.aminmax())
-    let_go(tensor)
+    release_pages(tensor)
     return bool(ends.isfinite().all())

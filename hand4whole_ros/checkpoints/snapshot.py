@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..output_files import part_of
+from ..system.output_files import part_of
 from .selection import HAND4WHOLE_PP_CONTENTS
 
 

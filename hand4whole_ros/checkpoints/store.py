@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import output_files
+from ..system import output_files
 from . import CheckpointError, MissingFile
 from .files import FILES, PublishedFile
 

@@ -14,8 +14,8 @@ from ..networks.wilor_detector import WiLoRDetector, WiLoRDetectorConfig, config
 from . import CheckpointError
 from .files import WILOR_DETECTOR
 from .parts import Weights, expected_parts, fill
-from .pickled_model import PickledModel, read_pickled_model
 from .random_weights import fan_in_std, random_parts
+from .safe_pickle.pickled_models import PickledModel, read_pickled_model
 from .selection import WILOR_DETECTOR_CONTENTS, fit
 from .store import Store
 

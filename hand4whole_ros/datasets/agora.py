@@ -18,14 +18,14 @@ import numpy as np
 from .. import skeleton
 from ..body.smplx_file import NUM_BETAS
 from ..checkpoints import CheckpointError
-from ..checkpoints.pickles import read_pickle
+from ..checkpoints.safe_pickle.array_pickles import read_pickle
 from . import DatasetError
 from .agora_camera import WIDTH, camera_of, fit_to_camera
-from .data_frames import read_frame
+from .annotated_bodies import NUM_SMPLX_POINTS, NUM_VERTICES, TruthBodies, body_of_points
+from .base_reader import Reader, Recent, box_around
 from .files import base_folder, form_of, missing, numbers, picture_size
-from .reader import Reader, Recent, box_around
+from .pandas_pickles import read_frame
 from .sample import Sample
-from .truth_bodies import NUM_SMPLX_POINTS, NUM_VERTICES, TruthBodies, body_of_points
 
 _logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..geometry.camera import Intrinsics
-from .truth_bodies import Motion
+from .annotated_bodies import Motion
 
 #: Width of the sensor in mm, and the size of the full pictures in px.
 _SENSOR = 36.0

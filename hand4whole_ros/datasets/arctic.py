@@ -15,12 +15,12 @@ import numpy as np
 from .. import skeleton
 from ..geometry.camera import Intrinsics
 from . import DatasetError
+from .annotated_bodies import NUM_VERTICES, Motion, TruthBodies, related
+from .base_reader import Reader, Recent, box_around
 from .files import base_folder, form_of, numbers, picture_size, read_json
 from .mesh_files import read_vertices
 from .npy_files import read_npy_dict
-from .reader import Reader, Recent, box_around
 from .sample import Sample
-from .truth_bodies import NUM_VERTICES, Motion, TruthBodies, related
 
 _SPLITS = 'splits_json/protocol_p1.json'
 _PICTURES = ('images', 'images_1k')

@@ -11,11 +11,11 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..geometry.camera import Intrinsics
+from .annotated_bodies import NUM_VERTICES, Motion, TruthBodies
+from .base_reader import Reader, box_around
 from .files import base_folder, missing, picture_size
 from .mesh_files import read_vertices
-from .reader import Reader, box_around
 from .sample import Sample
-from .truth_bodies import NUM_VERTICES, Motion, TruthBodies
 
 #: The one camera, as the data set's description states it: px, and from the meshes' world to the camera.
 _FOCAL, _CENTRE = 1498.22426237, (790.263706, 578.90334)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..pictures import FORMATS, PictureError, check_size
+from ..media.image_files import FORMATS, ImageFileError, check_size
 from . import DatasetError
 from .catalogue import DatasetInfo
 
@@ -92,7 +92,7 @@ def picture_size(path: Path, info: DatasetInfo) -> tuple[int, int]:
         with Image.open(path, formats=FORMATS) as header:
             check_size(*header.size, str(path))
             return header.size
-    except PictureError as error:
+    except ImageFileError as error:
         raise DatasetError(str(error)) from None
     except Exception:  # Pillow raises anything from OSError to struct.error on damaged bytes
         raise DatasetError(f'{path}: not a picture; is the download complete?') from None

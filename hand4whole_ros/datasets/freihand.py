@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ..geometry.camera import Intrinsics
+from .annotated_bodies import TruthBodies
+from .base_reader import Reader, whole_picture
 from .files import base_folder, form_of, numbers, picture_size, read_json
-from .reader import Reader, whole_picture
 from .sample import Sample, TrueHand
-from .truth_bodies import TruthBodies
 
 
 class FreiHAND(Reader):

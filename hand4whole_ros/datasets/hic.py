@@ -9,11 +9,11 @@ from pathlib import Path
 
 from .. import skeleton
 from ..geometry.camera import Intrinsics
+from .annotated_bodies import TruthBodies, related
+from .base_reader import Reader, whole_picture
 from .files import base_folder, form_of, read_json, require
 from .mesh_files import read_vertices
-from .reader import Reader, whole_picture
 from .sample import Sample
-from .truth_bodies import TruthBodies, related
 
 #: The one camera, px.
 _FOCAL, _CENTRE = 525.0, (319.5, 239.5)

@@ -14,10 +14,10 @@ import numpy as np
 from .. import skeleton
 from ..geometry.camera import Intrinsics
 from . import DatasetError
+from .annotated_bodies import Motion, TruthBodies
+from .base_reader import Reader, whole_picture
 from .files import base_folder, form_of, numbers, read_json, require
-from .reader import Reader, whole_picture
 from .sample import Sample
-from .truth_bodies import Motion, TruthBodies
 
 #: The world's upward direction.
 _UP = np.array([0, -1.0, 0])

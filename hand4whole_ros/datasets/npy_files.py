@@ -7,7 +7,7 @@ from pathlib import Path
 from numpy.lib import format as npy
 
 from ..checkpoints import CheckpointError
-from ..checkpoints.pickles import plain, read_stream
+from ..checkpoints.safe_pickle.array_pickles import plain, read_stream
 from . import DatasetError
 from .catalogue import DatasetInfo
 from .files import form_of, require

@@ -13,10 +13,10 @@ import numpy as np
 
 from .. import skeleton
 from ..geometry.camera import Intrinsics
+from .annotated_bodies import Motion, TruthBodies
+from .base_reader import Reader, whole_picture
 from .files import base_folder, form_of, numbers, picture_size, read_json
-from .reader import Reader, whole_picture
 from .sample import Sample
-from .truth_bodies import Motion, TruthBodies
 
 _CAMERAS = 'Mugsy_cameras/cam_params.json'
 _PICTURES = 'Mugsy_cameras/envmap_per_frame/images'

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import pictures
 from ..geometry.camera import Intrinsics
+from ..media import image_files
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Sample:
 
     def image(self) -> np.ndarray:
         """The picture, RGB (H, W, 3) uint8. Raises PictureError for a file that is none."""
-        return self.picture if isinstance(self.picture, np.ndarray) else pictures.read(self.picture)
+        return self.picture if isinstance(self.picture, np.ndarray) else image_files.read(self.picture)
 
     def hand(self, side: str) -> TrueHand | None:
         """The hand of `side`, 'left' or 'right'."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .people import Detector
+    from .person_boxes import Detector
 
 #: What `create` knows.
 NAMES = ('mediapipe',)

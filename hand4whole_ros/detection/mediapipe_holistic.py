@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..native_stderr import quiet_stderr
 from ..skeleton import SIDES
+from ..system.native_stderr import quiet_stderr
 from . import mediapipe_library
-from .hand_gate import real_hands
+from .hand_filter import filter_hands
+from .hand_redetection import HandRedetector
 from .mediapipe_library import SHORTEST_SIDE, pixels
-from .second_look import SecondLook
 
 #: In a video, images between a second look for a hand that found nothing and the next one.
 _LOOK_AGAIN_AFTER = 5
@@ -83,7 +83,7 @@ class MediaPipeHolistic:
                 static_image_mode=static_images, model_complexity=1, smooth_landmarks=not static_images)
             self._holistic = self._make_holistic()
             self._second_look = (
-                SecondLook(wait_after_failure=0 if static_images else _LOOK_AGAIN_AFTER) if second_look else None)
+                HandRedetector(wait_after_failure=0 if static_images else _LOOK_AGAIN_AFTER) if second_look else None)
             self._holistic.process(np.zeros((256, 256, 3), np.uint8))
         #: The networks for hands load, and chatter, with the first hand.
         self._hand_seen = False
@@ -102,14 +102,14 @@ class MediaPipeHolistic:
     def _last_look(self, image, found):
         """The same landmarks, with hands that were missing or not to be believed, where a last look finds them."""
         height, width = image.shape[:2]
-        believed = real_hands(found, width, height)
+        believed = filter_hands(found, width, height)
         for side in SIDES:
             hand = (None if side in believed else
                     self._second_look.find_wide(image, found.pose, found.visibility, side))
             if hand is None:
                 continue
             more = replace(found, **{f'{side}_hand': hand})
-            real = real_hands(more, width, height)
+            real = filter_hands(more, width, height)
             if len(real) > len(believed):   # one that costs the other hand its place lies on that hand
                 found, believed = more, real
         return found

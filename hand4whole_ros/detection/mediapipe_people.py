@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from . import body_box, mediapipe_library
-from .hand_gate import real_hands
+from .hand_filter import filter_hands
 from .mediapipe_holistic import HolisticLandmarks
-from .people import HandPoints, PersonBoxes, checked
+from .person_boxes import HandPoints, PersonBoxes, checked
 from .person_landmarks import PeopleFinder, PersonLandmarks, Sighting
 
 #: Least score of a sighting worth a look for landmarks.
@@ -98,7 +98,7 @@ def person_boxes(landmarks: HolisticLandmarks, width: int, height: int) -> Perso
 def hand_points(landmarks: HolisticLandmarks, width: int, height: int) -> dict[str, HandPoints]:
     """Side -> points of the hands to believe; points out of the picture have score 0, the others 1."""
     hands = {}
-    for side, (points, _) in real_hands(landmarks, width, height).items():
+    for side, (points, _) in filter_hands(landmarks, width, height).items():
         keypoints = points[:, :2]
         inside = ((keypoints >= 0) & (keypoints <= (width - 1, height - 1))).all(1)
         hands[side] = HandPoints(keypoints, inside.astype(float))

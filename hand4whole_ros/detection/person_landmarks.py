@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..native_stderr import quiet_stderr
+from ..system.native_stderr import quiet_stderr
 from . import mediapipe_library
+from .hand_redetection import THREE_LOOKS, HandRedetector
 from .mediapipe_holistic import HolisticLandmarks
 from .mediapipe_library import pixels
-from .second_look import THREE_LOOKS, SecondLook
 
 _FINDER_GRAPH = '''
 input_stream: "image"
@@ -135,7 +135,7 @@ class PersonLandmarks:
             # One graph looks at several people in turn: a hand must not be looked for where another's was.
             self._graph = mediapipe_library.afresh(mediapipe.SolutionBase)(
                 graph_config=_LANDMARKS_GRAPH, outputs=['pose', 'world', 'next_region', 'left', 'right'])
-            self._second_look = SecondLook(THREE_LOOKS)
+            self._second_look = HandRedetector(THREE_LOOKS)
             self._process(np.zeros((64, 64, 3), np.uint8), Region(np.array([32.0, 32.0]), 64.0, 0.0))
         #: The networks for hands load, and chatter, with the first hand.
         self._hand_seen = False

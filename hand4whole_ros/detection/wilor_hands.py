@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..networks.wilor_detector import STRIDES, WiLoRDetector
-from .people import checked, overlap
+from .person_boxes import checked, overlap
 
 #: Longest side of the picture that the network sees, and the grey around it up to whole strides.
 LONGEST_SIDE, GREY = 640, 114

@@ -15,7 +15,7 @@ import torch
 
 from ..estimate import WholeBodyEstimate
 from ..geometry.camera import Intrinsics
-from ..networks.strategy import Strategy
+from ..networks.fusion_policy import FusionPolicy
 
 if TYPE_CHECKING:
     from ..body.model import BodyModel
@@ -59,9 +59,9 @@ class EstimatorConfig:
     fingers: str = 'hand'
     hand_shape: str = 'hand'
 
-    def strategy(self, best_wrist: str) -> Strategy:
+    def strategy(self, best_wrist: str) -> FusionPolicy:
         """Who has the last word; best_wrist: what 'auto' stands for. Raises ValueError for an unknown one."""
-        return Strategy(best_wrist if self.wrist == 'auto' else self.wrist, self.fingers, self.hand_shape)
+        return FusionPolicy(best_wrist if self.wrist == 'auto' else self.wrist, self.fingers, self.hand_shape)
 
 
 class Estimator(ABC):

@@ -14,26 +14,25 @@ import numpy as np
 import torch
 
 from .. import detection, skeleton
-from ..body.handed import HandedBody
+from .._vendor_patches.roma_import import roma
 from ..body.npz_file import BodyModelError
-from ..body.posing import SeenHand, described
+from ..body.posing import SeenHand, estimate_from_parameters
+from ..body.smplx_mano_body import SmplxManoBody
 from ..checkpoints import CheckpointError
 from ..checkpoints.hand4whole_pp import load_body, load_hand4whole_pp
 from ..checkpoints.random_weights import load_random
 from ..checkpoints.store import Store
 from ..detection import DetectorUnavailable
-from ..detection.tracked_boxes import EVERY, FoundHand, FoundPerson, TrackedBoxes
+from ..detection.box_tracker import EVERY, FoundHand, FoundPerson, TrackedBoxes
 from ..estimate import NOT_FINITE, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box, virtual_camera
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.placement import place_in_camera
-from ..light_roma import roma
-from ..networks.hand4whole_pp import (
-    HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes)
+from ..networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 from .devices import pick_device, pick_precision, precision_name
-from .network_rows import download
+from .network_outputs import download
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ class Hand4WholePPEstimator(Estimator):
             store = Store(config.weights_folder)
             published = load_body(store, config.body_model)
             self.network = self._load(config, store, published, precision)
-            self.body = HandedBody(published)
+            self.body = SmplxManoBody(published)
             detector = detection.create(config.detector, max_people=config.max_people)
         except (CheckpointError, BodyModelError, DetectorUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
@@ -168,8 +167,17 @@ class Hand4WholePPEstimator(Estimator):
                     np.concatenate([pixels.min(0), pixels.max(0)]))
         size = np.array([intrinsics.width, intrinsics.height] * 2)
         box = np.concatenate([person.bbox_xywh[:2], person.bbox_xywh[:2] + person.bbox_xywh[2:]])
-        return described(self.body, local, row['betas'], row['expression'], intrinsics, bbox_xyxy=np.clip(box, 0, size),
-                         confidence=person.confidence, hands=hands, pelvis=turn @ joints[0] + transl)
+        return estimate_from_parameters(
+            self.body,
+            local,
+            row['betas'],
+            row['expression'],
+            intrinsics,
+            bbox_xyxy=np.clip(box, 0, size),
+            confidence=person.confidence,
+            hands=hands,
+            pelvis=turn @ joints[0] + transl,
+        )
 
     def _follow(self, row, view, person, estimate):
         """What the next image's boxes are made from."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from ..body.model import BodyModel, BodyModelError, OpenBodyUnavailable
-from ..body.posing import SeenHand, described
+from ..body.posing import SeenHand, estimate_from_parameters
 from ..body.smplx_file import NUM_EXPRESSION
 from ..detection import DetectorUnavailable
 from ..estimate import WholeBodyEstimate
+from ..fitting.kinematic_chain import log_so3
 from ..geometry.camera import Intrinsics
 from ..skeleton import OK
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
-from .first_look import FirstLook, Looker
-from .kinematic_fit.chain import log_so3
+from .landmark_fit import LandmarkFit, LandmarkPipeline
 
 
 class MediaPipeEstimator(Estimator):
@@ -24,7 +24,7 @@ class MediaPipeEstimator(Estimator):
     def __init__(self, config: EstimatorConfig):
         try:
             self.body = BodyModel.load(config.body_model)
-            self._looker = Looker(self.body.kinematics, config.static_images, refused=self.refused)
+            self._looker = LandmarkPipeline(self.body.kinematics, config.static_images, refused=self.refused)
         except (DetectorUnavailable, OpenBodyUnavailable, BodyModelError) as error:
             raise EstimatorUnavailable(str(error)) from error
 
@@ -44,10 +44,19 @@ class MediaPipeEstimator(Estimator):
         """Free MediaPipe's threads."""
         self._looker.close()
 
-    def _describe(self, look: FirstLook, intrinsics: Intrinsics) -> WholeBodyEstimate:
+    def _describe(self, look: LandmarkFit, intrinsics: Intrinsics) -> WholeBodyEstimate:
         pose = look.fitted.pose
         hands = {side: SeenHand(OK, confidence, bbox_xyxy=look.hand_box(side))
                  for side, confidence in look.hand_confidence.items()}
-        return described(self.body, log_so3(pose.rotations[0]), pose.betas[0], np.zeros(NUM_EXPRESSION), intrinsics,
-                         bbox_xyxy=look.body_box(intrinsics.width, intrinsics.height), confidence=look.confidence,
-                         hands=hands, pelvis=pose.root[0], stage_times=look.stage_times)
+        return estimate_from_parameters(
+            self.body,
+            log_so3(pose.rotations[0]),
+            pose.betas[0],
+            np.zeros(NUM_EXPRESSION),
+            intrinsics,
+            bbox_xyxy=look.body_box(intrinsics.width, intrinsics.height),
+            confidence=look.confidence,
+            hands=hands,
+            pelvis=pose.root[0],
+            stage_times=look.stage_times,
+        )

@@ -13,29 +13,29 @@ import numpy as np
 import torch
 
 from .. import skeleton
-from ..body.handed import HandedBody
+from .._vendor_patches.roma_import import roma
 from ..body.model import OpenBodyUnavailable
 from ..body.open_hands import load_open_body, shape_components
-from ..body.posing import SeenHand, described
+from ..body.posing import SeenHand, estimate_from_parameters
 from ..body.smplx_file import NUM_EXPRESSION
+from ..body.smplx_mano_body import SmplxManoBody
 from ..checkpoints import CheckpointError
-from ..checkpoints.hand4whole_pp import made_ready
+from ..checkpoints.hand4whole_pp import prepare_for_inference
 from ..checkpoints.open_model import load_open_model
 from ..detection import DetectorUnavailable
 from ..estimate import BEHIND, WholeBodyEstimate
+from ..geometry.arm_aiming import aim_arms
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..geometry.kinematics import local_from_global
 from ..geometry.placement import NEAREST, place_in_camera
-from ..geometry.reaching import reach
-from ..light_roma import roma
-from ..networks.hand4whole_pp import HandBoxes, Said
+from ..networks.hand4whole_pp import ExpertOutputs, HandBoxes
 from ..networks.prompts import Prompts
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 from .devices import pick_precision, precision_name
-from .evidence import Evidence, evidence_of
-from .first_look import FirstLook, Looker
-from .prompting import Prompter
+from .fit_features import FitFeatures, features_of_fit
+from .landmark_fit import LandmarkFit, LandmarkPipeline
+from .prompt_builder import PromptBuilder
 
 NUM_BODY = skeleton.NUM_BODY_JOINTS
 
@@ -56,11 +56,11 @@ BEST_WRIST = 'copy'
 TRUST_IN_SEEN = 0.5
 
 
-class Told(NamedTuple):
+class NetworkInputs(NamedTuple):
     """What the network is told of one person in one image."""
 
-    look: FirstLook
-    evidence: Evidence
+    look: LandmarkFit
+    evidence: FitFeatures
     boxes: dict[str, HandBoxes]     #: in pixels of the body picture
     prompts: Prompts
 
@@ -78,14 +78,14 @@ class OpenEstimator(Estimator):
             self._strategy = config.strategy(BEST_WRIST)
             published = load_open_body()
             precision = pick_precision(config.precision, _DEVICE)
-            self.network = made_ready(load_open_model(published, config.open_model), _DEVICE, precision)
-            self.body = HandedBody(published)
-            self._looker = Looker(self.body.kinematics, config.static_images, refused=self.refused)
+            self.network = prepare_for_inference(load_open_model(published, config.open_model), _DEVICE, precision)
+            self.body = SmplxManoBody(published)
+            self._looker = LandmarkPipeline(self.body.kinematics, config.static_images, refused=self.refused)
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
         self.precision = precision_name(precision)
         self.device = f'{_DEVICE} {self.precision}'
-        self._prompter = Prompter(shape_components(self.body, published.arrays))
+        self._prompter = PromptBuilder(shape_components(self.body, published.arrays))
 
     @torch.inference_mode()
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
@@ -105,11 +105,11 @@ class OpenEstimator(Estimator):
             return []
         return self.accepted([estimate])
 
-    def tell(self, image: np.ndarray, intrinsics: Intrinsics) -> Told | None:
+    def tell(self, image: np.ndarray, intrinsics: Intrinsics) -> NetworkInputs | None:
         """What the network is told of the person in an image; None where nobody is seen."""
         look = self._looker.look(image, intrinsics)
-        evidence = None if look is None else evidence_of(look, intrinsics)
-        return None if evidence is None else Told(look, evidence, *self._prompter(evidence))
+        evidence = None if look is None else features_of_fit(look, intrinsics)
+        return None if evidence is None else NetworkInputs(look, evidence, *self._prompter(evidence))
 
     def reset(self) -> None:
         """Forget the tracked person."""
@@ -120,7 +120,7 @@ class OpenEstimator(Estimator):
         self._looker.close()
         self.network = None
 
-    def _describe(self, said: Said, told: Told, intrinsics, times) -> WholeBodyEstimate | None:
+    def _describe(self, said: ExpertOutputs, told: NetworkInputs, intrinsics, times) -> WholeBodyEstimate | None:
         """What was said of one person -> the estimate, standing where the fitted body is seen; None where it is not."""
         look, box = told.look, told.evidence.box[0]
         local = np.zeros((skeleton.NUM_JOINTS, 3))
@@ -158,9 +158,9 @@ class OpenEstimator(Estimator):
         targets = joints + trust * (seen - joints)
         # The network does not know where the camera is: an arm it guessed may reach behind it.
         targets[:, 2] = np.where(shown, targets[:, 2], np.maximum(targets[:, 2], _ROOM_FOR_HANDS))
-        rotations = reach(turn @ rotations, joints, targets)
+        rotations = aim_arms(turn @ rotations, joints, targets)
         local[:NUM_BODY] = _rotvec(local_from_global(torch.from_numpy(rotations), skeleton.PARENTS[:NUM_BODY]))
-        return described(self.body, local, betas, np.zeros(NUM_EXPRESSION), intrinsics,
+        return estimate_from_parameters(self.body, local, betas, np.zeros(NUM_EXPRESSION), intrinsics,
                          bbox_xyxy=look.body_box(intrinsics.width, intrinsics.height), confidence=look.confidence,
                          hands=hands, pelvis=joints[0], stage_times=times)
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..networks.fusion_policy import FusionPolicy
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..networks.strategy import Strategy
-from . import paper
+from . import published_figures
 from .comparison import Measured
-from .given_boxes import NetworkPredictor, Tell, tell_boxes
+from .network_predictor import InputSource, NetworkPredictor, inputs_from_boxes
 from .prediction import Predictor
 from .protocols import FIGURES, Protocol
 
-_BODY = Strategy('body', 'body', 'body')
+_BODY = FusionPolicy('body', 'body', 'body')
 
 
 @dataclass(frozen=True)
@@ -27,25 +27,27 @@ class Table:
 
     number: int
     title: str
-    rows: dict[str, Strategy | None]
+    rows: dict[str, FusionPolicy | None]
 
 
 TABLES = (
     Table(1, 'each expert alone, and both', {
-        'body expert alone': _BODY, 'hand expert alone': None, 'both, with CHAM': Strategy()}),
+        'body expert alone': _BODY, 'hand expert alone': None, 'both, with CHAM': FusionPolicy()}),
     Table(2, 'whose wrists', {
-        "body expert's wrists and hands": _BODY, "body expert's wrists": Strategy('body'),
-        "hand expert's wrists copied": Strategy('copy'), 'wrists by CHAM': Strategy()}),
+        "body expert's wrists and hands": _BODY, "body expert's wrists": FusionPolicy('body'),
+        "hand expert's wrists copied": FusionPolicy('copy'), 'wrists by CHAM': FusionPolicy()}),
     Table(3, 'whose fingers and whose shape of the hands', {
-        'neither fingers nor shape': Strategy('cham', 'body', 'body'),
-        "hand expert's fingers": Strategy('cham', 'hand', 'body'),
-        "hand expert's fingers and shape": Strategy()}))
+        'neither fingers nor shape': FusionPolicy('cham', 'body', 'body'),
+        "hand expert's fingers": FusionPolicy('cham', 'hand', 'body'),
+        "hand expert's fingers and shape": FusionPolicy()}))
 
 #: What the tables show of each kind of data set, as far as it was measured.
 _COLUMNS = ('mpvpe_all', 'mpvpe_hands', 'mpjpe_body', 'mpvpe', 'mpjpe', 'mpjpe_hands', 'mrrpe', 'wrist_deg')
 
 
-def predictors(network: Hand4WholePP, tell: Tell = tell_boxes, turned: bool = False) -> dict[str, Predictor]:
+def predictors(
+    network: Hand4WholePP, tell: InputSource = inputs_from_boxes, turned: bool = False
+) -> dict[str, Predictor]:
     """Name of every row of the tables -> the network with that row's strategy; the same strategy is the same object.
 
     tell, turned: as NetworkPredictor takes them.
@@ -72,7 +74,7 @@ def tables(dataset: str, protocol: Protocol, measured: Mapping[str, Measured]) -
         for name in table.rows:
             if name in measured:
                 figures = measured[name].figures
-                printed = paper.ABLATION[table.number].get(name, {}).get(dataset, {})
+                printed = published_figures.ABLATION[table.number].get(name, {}).get(dataset, {})
                 rows[name] = {key: {'value': figures.get(key), 'paper': printed.get(key)} for key in _COLUMNS
                               if key in protocol.figures and (key in figures or key in printed)}
         found.append({'table': table.number, 'title': table.title, 'rows': rows})

@@ -10,8 +10,8 @@ import numpy as np
 
 from .. import skeleton
 from ..datasets.sample import Sample
-from ..progress import Bar
-from .parts import Parts
+from ..system.progress import Bar
+from .body_parts import Parts
 from .prediction import Predictor
 from .protocols import Protocol
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from .. import skeleton
 from ..datasets.sample import Sample
-from ..detection.people import overlap
+from ..detection.person_boxes import overlap
 from ..estimators.base import Estimator
-from .parts import Parts
+from .body_parts import Parts
 
 #: A found person is the sample's where their boxes share this much (intersection over union), as AGORA has it.
 _SAME_PERSON = 0.1

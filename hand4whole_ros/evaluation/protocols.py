@@ -15,8 +15,8 @@ from scipy.spatial.transform import Rotation
 
 from .. import skeleton
 from ..datasets.sample import Sample
-from . import metrics, nearness
-from .parts import Parts
+from . import metrics, threshold_metrics
+from .body_parts import Parts
 from .prediction import PredictedHand, Prediction
 
 #: Wrist and middle MCP among the keypoints of a hand.
@@ -133,11 +133,11 @@ def measure_aligned_hand(said: Prediction, sample: Sample, parts: Parts | None) 
     for _, hand, true in _pairs(said, sample):
         points = metrics.pa_aligned(_keypoints(hand, parts), true.keypoints_3d)
         found['pa_mpjpe'] = [_mm(metrics.mpjpe(points, true.keypoints_3d))]
-        found['auc'] = [nearness.auc(np.linalg.norm(points - true.keypoints_3d, axis=-1))]
+        found['auc'] = [threshold_metrics.auc(np.linalg.norm(points - true.keypoints_3d, axis=-1))]
         if hand.vertices is not None and true.vertices is not None and len(hand.vertices) == len(true.vertices):
             mesh = metrics.pa_aligned(hand.vertices, true.vertices)
             found['pa_mpvpe'] = [_mm(metrics.mpjpe(mesh, true.vertices))]
-            found.update({f'f{k}': [nearness.f_score(mesh, true.vertices, k / 1000)] for k in (5, 15)})
+            found.update({f'f{k}': [threshold_metrics.f_score(mesh, true.vertices, k / 1000)] for k in (5, 15)})
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .. import keypoints, skeleton
-from ..datasets.reader import box_around
+from ..datasets.base_reader import box_around
 from ..datasets.sample import Sample, TrueBody, TrueHand
 from ..synthetic import dataset, people
 from ..synthetic.truth import Truth

@@ -7,7 +7,7 @@ import functools
 import torch
 from torch import Tensor
 
-from ..light_roma import roma
+from .._vendor_patches.roma_import import roma
 
 
 def rigid_alignment(source: Tensor, target: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from ..native_stderr import quiet_stderr
+from ..system.native_stderr import quiet_stderr
 from . import LandmarksUnavailable, crops
 from .graph_outputs import keep_outputs
 from .model_files import ModelFile, read

@@ -15,19 +15,26 @@ import torch
 from torch import Tensor, nn
 
 from .. import keypoints, skeleton
+from .._vendor_patches.roma_import import roma
 from ..body.hand_transfer import PosedHands
 from ..body.mano import pose_as_right
 from ..body.published import PublishedBody
 from ..geometry.crops import body_picture, roi_align
 from ..geometry.hand_boxes import ROOM
-from ..light_roma import roma
 from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAMConfig, HandFeatures
 from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
+from .fusion_policy import PUBLISHED, FusionPolicy
 from .prompts import Prompt, Prompts, joined
 from .smpler_x import (
-    SMPLER_X_L, SMPLER_X_TINY, BodyEncoder, BodyPose, BodyPositionNet, BodyRegressor, SMPLerXConfig,
-    read_body)
-from .strategy import PUBLISHED, Strategy
+    SMPLER_X_L,
+    SMPLER_X_TINY,
+    BodyEncoder,
+    BodyPose,
+    BodyPositionNet,
+    BodyRegressor,
+    SMPLerXConfig,
+    read_body,
+)
 from .vit import VIT_TINY
 from .wilor import WILOR, WILOR_TINY, PlacedHands, WiLoR, WiLoRConfig, place_hands, prepare_crops
 
@@ -83,7 +90,7 @@ class WholeBody:
     seen_keypoints: dict[str, Tensor]
 
 
-class Said(NamedTuple):
+class ExpertOutputs(NamedTuple):
     """What the experts say of B people, see WholeBody."""
 
     body: BodyPose
@@ -117,7 +124,7 @@ class Hand4WholePP(nn.Module):
         for name, part in self.named_children():
             part.requires_grad_(name == 'hand_control_net')
 
-    def forward(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: Strategy = PUBLISHED,
+    def forward(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED,
                 prompts: Prompts | None = None) -> WholeBody:
         """Patches (B, 3, 512, 384) of people, RGB in [0, 1], and where their hands are: side -> HandBoxes.
 
@@ -125,8 +132,8 @@ class Hand4WholePP(nn.Module):
         """
         return self.assemble(*self.say(patches, boxes, strategy, prompts), boxes, strategy)
 
-    def say(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: Strategy = PUBLISHED,
-            prompts: Prompts | None = None) -> Said:
+    def say(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED,
+            prompts: Prompts | None = None) -> ExpertOutputs:
         """What the experts say, as forward takes it, before any body is posed."""
         hands = self.look_at_hands(patches, boxes, prompts)
         cond = self.condition(hands, boxes) if strategy.wrist == 'cham' else None
@@ -138,7 +145,7 @@ class Hand4WholePP(nn.Module):
         face = self.look_at_face(patches, where)
         if strategy.wrist == 'copy':
             body = copy_wrists(body, hands, boxes)
-        return Said(body, face, where, hands)
+        return ExpertOutputs(body, face, where, hands)
 
     def look_at_hands(self, patches: Tensor, boxes: Mapping[str, HandBoxes], prompts: Prompts | None = None
                       ) -> dict[str, PlacedHands]:
@@ -165,7 +172,7 @@ class Hand4WholePP(nn.Module):
         return self.hand_control_net(*seen)
 
     def assemble(self, body: BodyPose, face: FacePose, where: Tensor, hands: Mapping[str, PlacedHands],
-                 boxes: Mapping[str, HandBoxes], strategy: Strategy = PUBLISHED) -> WholeBody:
+                 boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED) -> WholeBody:
         """Pose SMPL-X with what all experts said, and lay the hands onto it."""
         people = len(where)
         pose = {side: self.finger_pose(side, hands[side], boxes[side].exists, strategy) for side in SIDES}
@@ -192,7 +199,7 @@ class Hand4WholePP(nn.Module):
             self.wilor.backbone.guess.float()   # it speaks of rotations
         return self
 
-    def finger_pose(self, side: str, hands: PlacedHands, exists: Tensor, strategy: Strategy = PUBLISHED) -> Tensor:
+    def finger_pose(self, side: str, hands: PlacedHands, exists: Tensor, strategy: FusionPolicy = PUBLISHED) -> Tensor:
         """(B, 15, 3): the hand expert's where it saw the hand and has the say, else the mean hand."""
         mean = getattr(self, f'{side}_mean_pose').expand(len(exists), -1, -1)
         if strategy.fingers == 'body':

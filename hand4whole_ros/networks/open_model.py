@@ -43,6 +43,6 @@ OPEN_MODEL = Hand4WholePPConfig(
 
 #: Told nothing before it looks, as the published network is, and so a little larger: for the ablation, not for use.
 VIT_ALONE = replace(VIT_OPEN, depth=8, stem_blocks=(0, 1, 1, 2, 2))
-PICTURES_ALONE = replace(OPEN_MODEL, body=replace(OPEN_MODEL.body, vit=VIT_ALONE, prompt=None),
+IMAGE_ONLY = replace(OPEN_MODEL, body=replace(OPEN_MODEL.body, vit=VIT_ALONE, prompt=None),
                          hand=replace(OPEN_MODEL.hand, vit=VIT_ALONE, prompt=None),
                          cham=replace(OPEN_MODEL.cham, body_depth=VIT_ALONE.depth))

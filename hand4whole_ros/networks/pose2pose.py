@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from .. import keypoints, skeleton
+from .._vendor_patches.roma_import import roma
 from ..geometry import crops
 from ..geometry.crops import BODY_SIZE, box_around, roi_align
 from ..geometry.rotations import rotation_from_6d_rows
 from ..geometry.sampling import sample_bilinear
-from ..light_roma import roma
 from .face import FACE_MARGIN, PATCH_SCALE, FacePose, FaceRegressor, FaceRoI
 from .resnet import ResNet50
 from .smpler_x import BodyPose, expected_place, likelihood, translation_from_camera

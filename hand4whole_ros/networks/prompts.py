@@ -61,7 +61,7 @@ class Prompts(NamedTuple):
         return Prompts(self.body.take(rows), {side: prompt.take(rows) for side, prompt in self.hands.items()})
 
 
-class FirstGuess(nn.Module):
+class InitialRegressor(nn.Module):
     """Prompt -> (B, num_guess): the answer that came with it, and what an MLP adds: nothing, when freshly made."""
 
     #: Added in training to what is told, in its standard deviations.

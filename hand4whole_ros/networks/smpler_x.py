@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..geometry.crops import BODY_SIZE, VIRTUAL_FOCAL
 from ..geometry.rotations import rotation_from_6d_rows
-from .prompts import FirstGuess, Prompt, PromptConfig, PromptEncoder
+from .prompts import InitialRegressor, Prompt, PromptConfig, PromptEncoder
 from .vit import VIT_L, VIT_TINY, ViT, ViTConfig, zero
 
 #: Metres: the cube the camera's depth is regressed in.
@@ -113,7 +113,7 @@ class BodyRegressor(nn.Module):
         self.body_pose_out = nn.Sequential(nn.Linear(joined, config.num_joints * 6))
         self.shape_out = nn.Sequential(nn.Linear(dim, config.num_betas))
         self.cam_out = nn.Sequential(nn.Linear(dim, 3))
-        self.guess = None if config.prompt is None or not config.prompt.num_guess else FirstGuess(config.prompt)
+        self.guess = None if config.prompt is None or not config.prompt.num_guess else InitialRegressor(config.prompt)
         if self.guess is not None:  # what tokens say is added to the guess, at first nothing
             zero(self.root_pose_out[0], self.body_pose_out[0], self.shape_out[0])
 

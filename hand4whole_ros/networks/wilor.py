@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .._vendor_patches.roma_import import roma
 from ..geometry.rotations import rotation_from_6d_columns
-from ..light_roma import roma
-from .prompts import FirstGuess, Prompt, PromptConfig, PromptEncoder
+from .prompts import InitialRegressor, Prompt, PromptConfig, PromptEncoder
 from .vit import VIT_H, VIT_TINY, ViT, ViTConfig, zero
 
 #: Side of the square crop in pixels, and of the virtual camera's focal length in them.
@@ -100,7 +100,7 @@ class Backbone(ViT):
         self.decshape = nn.Linear(dim, 10)
         self.deccam = nn.Linear(dim, 3)
         self.prompts = None if config.prompt is None else PromptEncoder(config.prompt, dim)
-        self.guess = None if config.prompt is None or not config.prompt.num_guess else FirstGuess(config.prompt)
+        self.guess = None if config.prompt is None or not config.prompt.num_guess else InitialRegressor(config.prompt)
         if self.guess is not None:  # what is seen is added to the guess, at first nothing
             zero(self.decpose, self.decshape, self.deccam)
 

@@ -171,7 +171,7 @@ def _tongue():
 
 def sample_lighting(rng: np.random.Generator):
     """Random indoor light, mostly from above and from the camera's side."""
-    from ..view.raster import Lighting
+    from ..rendering.rasterizer import Lighting
     direction = np.array([rng.uniform(-0.9, 0.9), rng.uniform(-1.1, -0.2), rng.uniform(-1.3, -0.6)])
     warmth = rng.uniform(-0.12, 0.12)
     tint = np.array([1 + warmth, 1.0, 1 - warmth])

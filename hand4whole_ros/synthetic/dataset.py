@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .. import output_files, pictures
-
-from ..progress import Bar
+from ..media import image_files
+from ..system import output_files
+from ..system.progress import Bar
 from . import people
 
 
@@ -22,7 +22,7 @@ def write(folder: Path | str, count: int, seed: int, progress: bool = True) -> N
     for i in Bar(range(count), 'rendering people', unit='person', shown=progress):
         image, truth = people.render(people.sample(people_seed(seed, i)))
         name = f'person_{i:04d}.png'
-        pictures.write(folder / name, image)
+        image_files.write(folder / name, image)
         truths[name] = truth.as_dict()
     output_files.write(folder / 'truth.json', json.dumps(truths).encode())
 

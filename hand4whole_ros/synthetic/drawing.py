@@ -70,7 +70,7 @@ def _light(rng):
 
 def _plain_light(rng):
     """Diffuse light alone, as in a viewer of meshes: from the camera or from above."""
-    from ..view.raster import Lighting
+    from ..rendering.rasterizer import Lighting
     direction = np.array([0.0, 0.0, -1.0]) + rng.normal(0, (0.4, 0.4, 0.0)) + np.array([0, -0.4, 0])
     fill, strength = rng.uniform(0.15, 0.6), rng.uniform(0.4, 0.95)
     return Lighting(key_direction=tuple(direction / np.linalg.norm(direction)), key=(strength,) * 3,
@@ -108,7 +108,7 @@ def _outside(whole, view):
 @lru_cache(maxsize=2)
 def _hand(side):
     """Rasterizer of one hand, its vertex ids, and which triangles of the body are its own."""
-    from ..view.raster import Rasterizer
+    from ..rendering.rasterizer import Rasterizer
     own = hand_faces(side)
     ids, triangles = np.unique(faces()[own], return_inverse=True)
     return Rasterizer(triangles.reshape(-1, 3)), ids, own

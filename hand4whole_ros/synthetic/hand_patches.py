@@ -224,5 +224,5 @@ def hand_layer():
 
 @lru_cache(maxsize=1)
 def _rasterizer():
-    from ..view.raster import Rasterizer
+    from ..rendering.rasterizer import Rasterizer
     return Rasterizer(_hand()[0].faces)

@@ -107,7 +107,7 @@ def composed(drawn, background: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=1)
 def rasterizer():
     """Of the whole body."""
-    from ..view.raster import Rasterizer
+    from ..rendering.rasterizer import Rasterizer
     return Rasterizer(faces())
 
 
@@ -120,7 +120,7 @@ def hand_faces(side: str) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def _hand_rasterizer(side):
-    from ..view.raster import Rasterizer
+    from ..rendering.rasterizer import Rasterizer
     return Rasterizer(faces()[hand_faces(side)])
 
 

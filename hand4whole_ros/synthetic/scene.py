@@ -15,7 +15,8 @@ from .. import skeleton
 from ..geometry.camera import Intrinsics
 from . import adults, clearance, framing, poses
 from .figure import Figure
-from .gestures import Gesture, sample as sample_poses
+from .gestures import Gesture
+from .gestures import sample as sample_poses
 
 #: First word of every random stream here, which no other module's streams begin with.
 TRAINING = 0x7A11

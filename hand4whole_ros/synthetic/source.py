@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import output_files, pictures
-from ..view.sheet import contact_sheet
+from ..media import image_files
+from ..rendering.contact_sheet import contact_sheet
+from ..system import output_files
 from .drawing import draw
 from .scene import CLOSE_UPS, Scene, scene
 from .scene_truth import SceneTruth
@@ -67,8 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.exit(2, f'{error}\n')
     picture = sheet(options.count, options.seed, close_ups=options.close_ups, at_ease=options.at_ease)
     try:
-        pictures.write(options.output, picture, quality=80)
-    except pictures.PictureError as error:
+        image_files.write(options.output, picture, quality=80)
+    except image_files.ImageFileError as error:
         parser.exit(1, f'{error}\n')
     return 0
 

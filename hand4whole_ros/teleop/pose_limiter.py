@@ -10,7 +10,6 @@ from scipy.spatial.transform import Rotation
 
 from .poses import Pose
 
-
 #: Shortest time step, s; within a shorter one nothing moves.
 _MIN_DT = 1e-6
 

@@ -140,7 +140,7 @@ class SimulatedHand:
         """An image of the palm's side, (height, width, 3) uint8 RGB. The first one on a machine takes some seconds."""
         from ..geometry.camera import Intrinsics
         if self._rasterizer is None:
-            from ..view.raster import Rasterizer
+            from ..rendering.rasterizer import Rasterizer
             from .geom_meshes import GeomMeshes
             self._meshes = GeomMeshes(self.model)
             self._rasterizer = Rasterizer(self._meshes.faces, cull=False)

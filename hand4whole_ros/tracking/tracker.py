@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import math
 import logging
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ from ..body.posing import posed
 from ..estimate import BEHIND, IMPOSSIBLE, WholeBodyEstimate
 from .image_clock import ImageClock, Moment
 from .one_euro import OneEuroRotation, OneEuroVector, smoothing_factor
-from .plausible import objection
+from .validation import rejection_reason
 
 _logger = logging.getLogger(__name__)
 
@@ -165,7 +165,7 @@ class Tracker:
 
     def _possible(self, estimate):
         """False for what cannot be a person, said now and then."""
-        wrong = objection(estimate)
+        wrong = rejection_reason(estimate)
         if wrong:
             self.refused[BEHIND if wrong.startswith(BEHIND) else IMPOSSIBLE] += 1
         if wrong and time.monotonic() >= self._quiet_until:

@@ -6,7 +6,7 @@ import io
 import json
 from pathlib import Path
 
-from .. import output_files
+from ..system import output_files
 
 #: Trainings in their order, and the figures of the held-out people that each is drawn with.
 CURVES = {'body_guess': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand_guess': ('hand_pa_mm', 'hand_wrist_deg'),

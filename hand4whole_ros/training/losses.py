@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from .. import skeleton
-from ..evaluation.errors import BODY_JOINTS
+from ..evaluation.pose_errors import BODY_JOINTS
 from ..networks.smpler_x import BodyPose, along
-from .bones import Bones
+from .skeleton_layer import Bones
 from .targets import NUM_BODY, BodyTargets, HandTargets
 
 #: Metres that a turn of one radian costs, of a body's joint, of a wrist in the frame, and of a finger; and a beta.

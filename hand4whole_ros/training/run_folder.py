@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..output_files import OutputError, check_folder, printable
+from ..system.output_files import OutputError, check_folder, printable
 from .curves import CURVES
 
 #: Of full-size CHAM: what must not change while a training goes on.

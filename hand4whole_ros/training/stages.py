@@ -10,14 +10,14 @@ import torch
 from ..body.open_hands import load_open_body
 from ..checkpoints.open_model import save_open_model
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..networks.open_model import OPEN_MODEL, PICTURES_ALONE
-from ..output_files import part_of
-from .experts import train_body, train_hand
-from .guesses import train_guesses
-from .lessons import FOLDS
-from .modulator import train_cham
-from .stems import train_stems
-from .together import joined
+from ..networks.open_model import IMAGE_ONLY, OPEN_MODEL
+from ..system.output_files import part_of
+from .cham_training import train_cham
+from .convolutional_stems import train_stems
+from .distributed import distributed_context
+from .expert_training import train_body, train_hand
+from .initial_regression import train_guesses
+from .training_set import FOLDS
 
 #: Stage -> what trains it, and the parts of the network that it trains. A run begins with a guess, or with stems: that
 #: is a model that is told nothing but pictures.
@@ -38,7 +38,7 @@ def network_of(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int = 0
     On the CPU, wherever it was trained.
     """
     torch.manual_seed(seed)
-    network = Hand4WholePP(PICTURES_ALONE if _told_nothing(run) else OPEN_MODEL, load_open_body())
+    network = Hand4WholePP(IMAGE_ONLY if _told_nothing(run) else OPEN_MODEL, load_open_body())
     for stage in stages:
         path = _weights(run, stage)
         if path.exists():
@@ -58,7 +58,7 @@ def train_stage(stage: str, run: Path, lessons: tuple, steps: int, seed: int = 0
     transformers are told in training of a person is the guess of one that has not seen that person.
     """
     run = Path(run)
-    with joined(device) as (together, where):
+    with distributed_context(device) as (together, where):
         _begin(stage, run)
         learnt, measured, bones = lessons = tuple(part.to(where) for part in lessons)
         apart = [run / f'without_{fold}' for fold in range(FOLDS)]

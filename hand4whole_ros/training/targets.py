@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from .. import skeleton
-from ..estimators.evidence import Evidence
-from ..estimators.prompting import turns_of, wrist_rotations
+from ..estimators.fit_features import FitFeatures
+from ..estimators.prompt_builder import turns_of, wrist_rotations
 from ..geometry.crops import BODY_SIZE
-from .records import Truth
+from .shards import ShardTruth
 
 NUM_BODY = skeleton.NUM_BODY_JOINTS
 
@@ -50,7 +50,7 @@ class HandTargets(NamedTuple):
         return HandTargets(*(values[rows] for values in self))
 
 
-def body_targets(evidence: Evidence, truth: Truth) -> BodyTargets:
+def body_targets(evidence: FitFeatures, truth: ShardTruth) -> BodyTargets:
     """Of N people."""
     turns = turns_of(evidence)
     rotations = truth.rotations[:, :NUM_BODY].copy()
@@ -61,7 +61,9 @@ def body_targets(evidence: Evidence, truth: Truth) -> BodyTargets:
         rotations, truth.betas, (joints - joints[:, :1]) @ turns, wrist_rotations(truth.rotations, turns), pixels)))
 
 
-def hand_targets(evidence: Evidence, truth: Truth, boxes: dict, components: np.ndarray) -> dict[str, HandTargets]:
+def hand_targets(
+    evidence: FitFeatures, truth: ShardTruth, boxes: dict, components: np.ndarray
+) -> dict[str, HandTargets]:
     """side -> of N people. boxes: as Prompter gives them; components (10, 10): of open_hands.shape_components."""
     turns = turns_of(evidence)
     wrists, found = wrist_rotations(truth.rotations, turns), {}

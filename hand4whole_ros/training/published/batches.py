@@ -14,12 +14,12 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from ... import skeleton
 from ...datasets import DatasetError
 from ...datasets.targets import Targets
+from ...media.image_files import ImageFileError
 from ...networks.hand4whole_pp import HandBoxes
-from ...pictures import PictureError
-from ..together import ALONE, Together
-from .accidents import Accidents
+from ..distributed import SINGLE_PROCESS, DistributedContext
+from .augmentation import Augmentation
+from .crops import View, view
 from .sources import Source
-from .views import View, view
 
 #: So many rows are looked at for one whose picture shows a hand.
 _TRIES = 200
@@ -54,13 +54,13 @@ class Slots(Dataset):
         """An error is handed over, not raised: from another process it would come as a page of text."""
         try:
             return self._view(slot)
-        except (DatasetError, PictureError) as error:
+        except (DatasetError, ImageFileError) as error:
             return error
 
     def _view(self, slot):
         source = self._sources[slot % len(self._sources)]
         position = slot // len(self._sources)
-        accidents = Accidents.drawn(np.random.default_rng([self._seed, slot]))
+        accidents = Augmentation.drawn(np.random.default_rng([self._seed, slot]))
         tries = min(_TRIES, len(source.learnt))
         for further in range(tries):
             found = view(source.reader[source.row(position + further, self._seed)], accidents, self._in_crop_frame)
@@ -77,8 +77,18 @@ class Feed:
     read and cut pictures; 0: this one does.
     """
 
-    def __init__(self, sources: Sequence[Source], batch: int, device: torch.device, *, at_once: int | None = None,
-                 seed: int = 0, workers: int = 0, in_crop_frame: bool = False, together: Together = ALONE):
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        batch: int,
+        device: torch.device,
+        *,
+        at_once: int | None = None,
+        seed: int = 0,
+        workers: int = 0,
+        in_crop_frame: bool = False,
+        together: DistributedContext = SINGLE_PROCESS,
+    ):
         if batch % together.size:
             raise ValueError(f'a batch of {batch} cannot be shared by {together.size} processes')
         self._slots = Slots(sources, seed, in_crop_frame)

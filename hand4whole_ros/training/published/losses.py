@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ... import keypoints, skeleton
+from ..._vendor_patches.roma_import import roma
 from ...datasets.targets import Targets
 from ...geometry.kinematics import forward_kinematics
-from ...light_roma import roma
 from ...networks.face import HEATMAP_STRIDE
 from ...networks.hand4whole_pp import WholeBody
 from ...networks.smpler_x import project_to_heatmap

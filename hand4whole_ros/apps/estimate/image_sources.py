@@ -1,0 +1,111 @@
+"""What `hand4whole estimate` reads: pictures, folders of pictures and videos, one frame after another."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...media import folder_listing, image_files
+from ...media.image_files import ImageFileError
+from ...system.output_files import printable
+
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture, or why there is none."""
+
+    name: str                           # file name; videos add '#' and the number of the frame
+    image: np.ndarray | None = None     # (H, W, 3) uint8 RGB
+    stamp: float = 0.0                  # seconds from a video's first frame, by its own times; 0 for pictures
+    duration: float = 0.0               # for which a video shows it, s; 0 where that is not known
+    error: str | None = None
+    missing: int = 0                    # how many frames the error is about, of a video that is damaged or cut
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to read from."""
+
+    path: Path
+    name: str       # what its results are called: the file name, or the path where that would clash
+    stem: str       # the same for files made from it, without suffix and slashes
+    folder: Path | None = None      # that was listed to find it; None where the file itself was named
+
+    @property
+    def is_video(self) -> bool:
+        return self.path.suffix.lower() in VIDEO_SUFFIXES
+
+    def __len__(self) -> int:
+        """About how many frames are in it, by what a video's header says of itself; at least 1."""
+        if not self.is_video:
+            return 1
+        from ...media.videos.reader import VideoError, VideoReader  # FFmpeg's libraries
+        try:
+            with VideoReader(self.path) as video:
+                return video.expected
+        except VideoError:
+            return 1
+
+    def frames(self) -> Iterator[Frame]:
+        """Every frame, in order. What cannot be read comes as a Frame with an error."""
+        if self.is_video:
+            yield from self._video_frames()
+            return
+        try:
+            yield Frame(self.name, image_files.read(self.path))
+        except ImageFileError as error:
+            yield Frame(self.name, error=str(error))
+
+    def _video_frames(self):
+        from ...media.videos.reader import VideoError, VideoReader
+        try:
+            video = VideoReader(self.path)
+        except VideoError as error:
+            yield Frame(self.name, error=str(error))
+            return
+        count = 0
+        with video:
+            for count, frame in enumerate(video.frames(), 1):
+                yield Frame(f'{self.name}#{count - 1:06d}', frame.image, frame.stamp, frame.duration)
+        missing, reason = video.losses.missing, video.losses.reason
+        if not count:
+            yield Frame(self.name, error=f'{self.path}: no video that can be decoded'
+                        + (f': {reason}, and none of its frames is left' if missing else ': there is no frame in it'))
+        elif missing:
+            yield Frame(self.name, error=f'{self.path}: {missing} of {count + missing} frames are missing: {reason}',
+                        missing=missing)
+
+
+def find(inputs: list[Path]) -> list[Source]:
+    """Files and folders -> sources in order. Names are file names, or paths where those would clash.
+
+    What in a folder is neither picture nor video is counted in one line of the log. Raises FileNotFoundError or
+    ValueError with one line that says what is wrong.
+    """
+    known = image_files.suffixes() + VIDEO_SUFFIXES
+    paths = folder_listing.files(inputs, lambda path: path.suffix.lower() in known, 'pictures or videos')
+    names = Counter(path.name for path in paths)
+    called = [printable(path.name if names[path.name] == 1 else path) for path in paths]
+    stems = folder_listing.distinct(
+        [path.stem for path in paths], [_flat(path, names[path.name] == 1) for path in paths]
+    )
+    folders = {Path(entry) for entry in inputs}
+    return [Source(path, name, stem, path.parent if path not in folders and path.parent in folders else None)
+            for path, name, stem in zip(paths, called, stems)]
+
+
+#: Bytes of a name that is made of a path; file systems have 255 in all.
+_MOST_BYTES = 200
+
+
+def _flat(path, alone):
+    """A path as one name, without suffixes; `alone`: the file's name is enough."""
+    name = (path.name if alone else str(path)).strip('/').replace('/', '_').replace('.', '_')
+    return name if len(os.fsencode(name)) <= _MOST_BYTES else path.stem

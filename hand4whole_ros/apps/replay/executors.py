@@ -1,0 +1,205 @@
+"""Work whose results depend on nothing but the job, spread over processes or machines.
+
+Whoever does a job, the answer is the same; so a worker that dies costs only the jobs in its hands, which are
+done again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol
+
+from ...cli.options import WorkFailed
+
+#: Times in a row that workers may die without one answer between before the job is given up.
+PATIENCE = 3
+
+#: Makes what does the jobs; sent to every worker, so of what can be pickled.
+Maker = Callable[[], Callable[[Any], Any]]
+
+
+class NoCluster(ValueError):
+    """There is no Ray, or no cluster, to work on; the message is the one line to show."""
+
+
+class WorkersDied(WorkFailed):
+    """Workers die again and again; the message is the one line to show."""
+
+
+class Executor(Protocol):
+    """Several jobs may be submitted before the first answer is asked for."""
+
+    #: How many jobs to keep submitted, so that nobody waits.
+    width: int
+
+    def submit(self, job: Any) -> Any:
+        """Hand a job in; returns what `result` wants."""
+
+    def result(self, handle: Any) -> Any:
+        """The answer, waited for. Raises what the job raised, or WorkersDied."""
+
+    def close(self) -> None:
+        """Stop; jobs that are not done are dropped."""
+
+
+class LocalExecutor:
+    """No other process at all: a job is done when its answer is asked for."""
+
+    width = 1
+
+    def __init__(self, work: Callable[[Any], Any]):
+        self._work = work
+
+    def submit(self, job: Any) -> Any:
+        """See Workers."""
+        return job
+
+    def result(self, handle: Any) -> Any:
+        """See Workers."""
+        return self._work(handle)
+
+    def close(self) -> None:
+        """See Workers."""
+
+
+class ProcessExecutor:
+    """Processes on this machine."""
+
+    def __init__(self, make: Maker, count: int):
+        self._make, self._count = make, count
+        self.width = 2 * count
+        self._deaths = 0
+        self._open: list[_Job] = []
+        self._begin()
+
+    def submit(self, job: Any) -> _Job:
+        """See Workers."""
+        handle = _Job(job)
+        self._open.append(handle)
+        self._hand_out(handle)
+        return handle
+
+    def result(self, handle: _Job) -> Any:
+        """See Workers."""
+        while True:
+            try:
+                answer = handle.future.result()
+            except BrokenProcessPool:
+                self._begin_again()
+                continue
+            except BaseException:
+                self._open.remove(handle)
+                raise
+            self._open.remove(handle)
+            self._deaths = 0
+            return answer
+
+    def close(self) -> None:
+        """See Workers."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _begin(self):
+        # Not fork: libraries that have started threads do not survive it.
+        self._executor = ProcessPoolExecutor(self._count, multiprocessing.get_context('spawn'), initializer=_prepare)
+
+    def _hand_out(self, handle):
+        try:
+            handle.future = self._executor.submit(work, self._make, handle.job)
+        except BrokenProcessPool:
+            self._begin_again()
+
+    def _begin_again(self):
+        """One process has died, and the others with it: new ones get every job that has no answer."""
+        self._deaths += 1
+        if self._deaths > PATIENCE:
+            raise WorkersDied(f'worker processes died {self._deaths} times in a row: is there memory for '
+                              f'{self._count} of them? Fewer are tried with --workers')
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._begin()
+        for handle in self._open:
+            if handle.future is None or not handle.future.done() or handle.future.cancelled() or isinstance(
+                    handle.future.exception(), BrokenProcessPool):
+                handle.future = self._executor.submit(work, self._make, handle.job)
+
+
+class _Job:
+    """A job and who is on it."""
+
+    def __init__(self, job):
+        self.job = job
+        self.future: Future | None = None
+
+
+class RayExecutor:
+    """The machines of a Ray cluster. Each of them has this package and the files of the estimator."""
+
+    def __init__(self, make: Maker, address: str, gpus_per_worker: float = 0.0):
+        """address: 'auto' finds the cluster of this machine, 'local' starts one that ends with this process.
+
+        Raises NoCluster.
+        """
+        try:
+            import ray
+        except ImportError:
+            raise NoCluster("Ray is not installed here: pip install 'hand4whole_ros[cluster]'") from None
+        self._ray = ray
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level='error')
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise NoCluster(f'no Ray cluster at {address}: {" ".join(str(error).split())}') from None
+        resources = ray.cluster_resources()
+        kind = 'GPU' if gpus_per_worker else 'CPU'
+        count = int(resources.get(kind, 0) / (gpus_per_worker or 1))
+        if count < 1:
+            raise NoCluster(f'the Ray cluster at {address} has no {kind} to work on')
+        self.width = 2 * count
+        self._make = ray.put(make)
+        # Ray does a task again elsewhere when its worker dies.
+        self._work = ray.remote(num_cpus=1, num_gpus=gpus_per_worker, max_retries=PATIENCE)(work)
+
+    def submit(self, job: Any) -> Any:
+        """See Workers."""
+        return self._work.remote(self._make, job)
+
+    def result(self, handle: Any) -> Any:
+        """See Workers."""
+        exceptions = self._ray.exceptions
+        try:
+            return self._ray.get(handle)
+        except exceptions.RayTaskError as error:
+            raise error.cause from None
+        except (exceptions.WorkerCrashedError, exceptions.OutOfMemoryError, exceptions.RayError) as error:
+            raise WorkersDied(f'the Ray workers fail: {" ".join(str(error).split())}') from None
+
+    def close(self) -> None:
+        """See Workers."""
+        self._ray.shutdown()
+
+
+#: In a worker: the maker it has used, and what that made.
+_made: tuple[Maker, Callable[[Any], Any]] | None = None
+
+
+def work(make: Maker, job: Any) -> Any:
+    """In a worker: the answer to a job. What does it is made for the first job and kept."""
+    global _made
+    if _made is None or _made[0] != make:
+        _made = make, make()
+    return _made[1](job)
+
+
+def _prepare():
+    """In a new process: the parent alone answers to Ctrl-C, and nobody lives longer than the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch():
+        parent.join()
+        os._exit(1)
+    threading.Thread(target=watch, name='parent watch', daemon=True).start()

@@ -1,0 +1,88 @@
+"""Estimates as bytes, and back, without pickle: safetensors, and in it a JSON text that names the parts.
+
+What the same estimate was is the same bytes, so that results can be kept in a file, or come from another
+process, and make no difference.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from ...estimate import HandEstimate, WholeBodyEstimate
+from ...geometry.camera import Intrinsics
+
+#: Dataclasses that may be packed, by name.
+_KINDS = {kind.__name__: kind for kind in (WholeBodyEstimate, HandEstimate, Intrinsics)}
+
+#: Fields that differ from run to run, or are made again when somebody wants them.
+_LEFT_OUT = ('stage_times', 'vertices')
+
+
+#: The JSON text among the tensors; the others are numbered.
+_TEXT = 'value'
+
+
+def pack(value: Any) -> bytes:
+    """A value made of dicts, lists, texts, numbers, None, tensors and estimates."""
+    tensors: dict[str, Tensor] = {}
+    text = json.dumps(_plain(value, tensors), separators=(',', ':')).encode()
+    return save({**tensors, _TEXT: torch.frombuffer(bytearray(text), dtype=torch.uint8)})
+
+
+def unpack(data: bytes) -> Any:
+    """The value again; tuples come back as lists. ValueError where the bytes are no packed value."""
+    try:
+        tensors = load(data)
+        text = json.loads(tensors.pop(_TEXT).numpy().tobytes())
+        value = _restored(text, tensors)
+    except (SafetensorError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f'not a packed estimate: {error}') from None
+    if tensors:
+        raise ValueError(f'not a packed estimate: {len(tensors)} tensors too many')
+    return value
+
+
+def _plain(value, tensors):
+    if isinstance(value, Tensor):
+        name = f'{len(tensors):06d}'
+        tensors[name] = value.clone().contiguous()     # safetensors takes no two of one memory
+        return {'is': 'tensor', 'name': name}
+    if dataclasses.is_dataclass(value):
+        kind = type(value).__name__
+        if kind not in _KINDS:
+            raise TypeError(f'{kind} cannot be packed')
+        return {'is': kind, **{field.name: _plain(getattr(value, field.name), tensors)
+                               for field in dataclasses.fields(value) if field.name not in _LEFT_OUT}}
+    if isinstance(value, dict):
+        return {'is': 'dict', 'of': {key: _plain(part, tensors) for key, part in value.items()}}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part, tensors) for part in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
+
+
+def _restored(plain, tensors):
+    """The value, whose tensors are taken out of `tensors`."""
+    if isinstance(plain, list):
+        return [_restored(part, tensors) for part in plain]
+    if not isinstance(plain, dict):
+        return plain
+    kind = plain['is']
+    if kind == 'tensor':
+        return tensors.pop(plain['name'])
+    fields = plain['of'] if kind == 'dict' else {name: part for name, part in plain.items() if name != 'is'}
+    values = {name: _restored(part, tensors) for name, part in fields.items()}
+    if kind == 'dict':
+        return values
+    if kind == 'Intrinsics':
+        values['distortion'] = tuple(values['distortion'])
+    return _KINDS[kind](**values)

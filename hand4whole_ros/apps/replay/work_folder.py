@@ -1,0 +1,179 @@
+"""Where a long job keeps what it has done so far, until all of it is there and becomes the output."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...system import output_files
+from ...system.output_files import printable
+
+#: What is in a work folder besides the files that the job itself keeps there.
+_PLAN, _LOCK, _NEW, _REPLACED = 'plan.json', 'lock', 'new', 'replaced'
+
+
+class WorkFolderError(ValueError):
+    """The job cannot go on in its folder; the message is the one line to show."""
+
+
+def partial(output: Path) -> Path:
+    """The work folder of an output, beside it."""
+    output = _named(output)
+    return output.with_name(output.name + '.partial')
+
+
+def _named(output):
+    """The same path, and with a name: '.' and '..' have none of their own."""
+    return Path(os.path.realpath(output)) if output.name in ('', '..') else output
+
+
+def check_output(output: Path, rejection_reason: Callable[[Path], str], force: bool = False) -> None:
+    """Raises WorkFolderError where an output is there and may not be replaced, or its folder cannot be written.
+
+    rejection_reason: why something that is there is not an earlier output of this job, in words; '' where it is.
+    """
+    if os.path.lexists(output):
+        if not force:
+            raise WorkFolderError(f'{printable(output)} exists already: choose another output, or give --force to '
+                                  'replace it')
+        reason = rejection_reason(output)
+        if reason:
+            raise WorkFolderError(f'{printable(output)} is not replaced: {reason}; choose another output, or move that '
+                                  'away')
+    try:
+        output_files.check_folder(output.parent, printable(output))
+    except output_files.OutputError as error:
+        raise WorkFolderError(str(error)) from None
+
+
+class WorkFolder:
+    """OUT.partial beside OUT. OUT itself appears at once, by renaming, when it is whole.
+
+    A job that was killed and is started again with the same plan finds what it had left there.
+    """
+
+    def __init__(self, output: Path, plan: dict[str, Any], force: bool = False, kept: tuple[str, ...] = (),
+                 rejection_reason: Callable[[Path], str] = lambda path: 'it is somebody else\'s'):
+        """plan: what the output depends on, as JSON; the work of another plan is not continued.
+
+        `force` replaces an output that exists, once the new one is whole, and throws the work of another plan
+        away; rejection_reason: see check_output. kept: names of the files that the job keeps here. Raises
+        WorkFolderError, or OSError where nothing can be written.
+        """
+        self.output, self._force, self._rejection_reason = _named(Path(output)), force, rejection_reason
+        self._names = {_PLAN, _LOCK, _NEW, _REPLACED, *kept}
+        check_output(self.output, rejection_reason, force)
+        self.path = partial(self.output)
+        self._lock = None
+        #: Whether there was work of an earlier run to go on with.
+        self.resumed = False
+        # As it is read again: tuples have become lists, paths texts.
+        plan = json.loads(json.dumps(plan, default=str))
+        if os.path.lexists(self.path):
+            self._check_own(plan)
+        if self.path.exists() and not self._belongs_to(plan):
+            if not force:
+                raise WorkFolderError(
+                    f'{printable(self.path)} holds the unfinished work of another input or other arguments: repeat '
+                    'that command to finish it, or give --force to begin anew')
+            with self._locked():
+                shutil.rmtree(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = self._locked()
+        if not self._plan_file.exists():
+            output_files.write(self._plan_file, json.dumps(plan, indent=1).encode())
+        # What is written from the beginning each time.
+        shutil.rmtree(self.path / _NEW, ignore_errors=True)
+        (self.path / _NEW).mkdir()
+
+    @property
+    def _plan_file(self):
+        return self.path / _PLAN
+
+    @property
+    def new(self) -> Path:
+        """Where to write the output; does not exist yet, and bears the output's own name."""
+        return self.path / _NEW / self.output.name
+
+    def finish(self) -> None:
+        """What is at `new` becomes the output; everything else of the work is removed.
+
+        Raises WorkFolderError where something has come to the output's place that may not be replaced.
+        """
+        for path in sorted(self.new.rglob('*')):
+            _sync(path)
+        _sync(self.new)
+        if os.path.lexists(self.output):
+            # The work may have taken hours: it is looked at again.
+            try:
+                check_output(self.output, self._rejection_reason, self._force)
+            except WorkFolderError as error:
+                raise WorkFolderError(f'{error}; what is done is kept in {printable(self.path)}') from None
+            # For a moment there is neither; an output that is not whole is never there.
+            self.output.rename(self.path / _REPLACED)
+        self.new.rename(self.output)
+        _sync(self.output.parent)
+        self.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Let another process go on."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _check_own(self, plan):
+        """WorkFolderError unless all that is in the folder was put there by this class and its jobs."""
+        if self.path.is_symlink() or not self.path.is_dir():
+            other = 'a link' if self.path.is_symlink() else 'a file'
+        else:
+            names = {path.name for path in self.path.iterdir()
+                     if not path.name.startswith(output_files.PART_PREFIX)}
+            # The plan comes before all but the lock.
+            unknown = sorted(names - (self._names if _is_plan(self._plan_file, plan) else {_LOCK}))
+            if not unknown:
+                return
+            other = f'{printable(unknown[0])} in it'
+        raise WorkFolderError(f'{printable(self.path)} is needed for unfinished work, and is not of this package '
+                              f'({other}): move it away, or choose another output')
+
+    def _belongs_to(self, plan):
+        if not self._plan_file.exists():
+            return True     # Killed before the plan was written: nothing is there yet.
+        try:
+            self.resumed = json.loads(self._plan_file.read_text()) == plan
+        except ValueError:
+            return False
+        return self.resumed
+
+    def _locked(self):
+        """Held while this process lives, and no longer, however it ends."""
+        lock = open(self.path / _LOCK, 'a')
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise WorkFolderError(f'another process is working on {printable(self.output)}') from None
+        return lock
+
+
+def _is_plan(path, like):
+    """Whether a file is a plan of the same kind of job."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and bool(found) and found.keys() <= like.keys()
+
+
+def _sync(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

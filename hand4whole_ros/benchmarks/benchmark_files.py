@@ -1,0 +1,106 @@
+"""The published files where they are here; others in their form and size where they are not.
+
+Speed, memory and the time to start then come from the very code that reads and runs the published ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from ..checkpoints import files
+from ..checkpoints.hand4whole_pp import PUBLISHED, load_body
+from ..checkpoints.random_weights import load_random
+from ..checkpoints.store import Store
+from ..networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY
+from .dummy_body import dummy_body, write_stand_in
+from .result_rows import BenchmarkSkipped
+
+SIZES = {'full': HAND4WHOLE_PP, 'tiny': HAND4WHOLE_PP_TINY}
+
+#: Of the weights at full size, with some room.
+_DISK_BYTES = 5 << 30
+
+
+class BenchmarkFiles:
+    """A folder that has all of them; a context manager, for what was made up goes at the end.
+
+    folder: where the published files are, None for the usual place. size: the published weights are of size 'full'.
+    """
+
+    def __init__(self, folder: Path | None = None, size: str = 'full'):
+        self._given, self._size = folder, size
+        self._scratch = None
+        self._path = None
+        #: What was found and what was made up, for people.
+        self.remark = ''
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+    def folder(self) -> Path:
+        """The folder; made on the first call. Raises Unmeasured, CheckpointError or BodyModelError."""
+        if self._path is None:
+            self._path = self._complete()
+        return self._path
+
+    def _complete(self):
+        store = Store(self._given)
+        if self._given is not None:
+            load_body(store)  # what is wrong with it is said here, in one line
+        if self._size == 'full' and not store.missing(files.ESTIMATOR):
+            self.remark = 'published weights; the licensed body models'
+            return store.folder
+        self._scratch = tempfile.TemporaryDirectory(prefix='hand4whole_bench_')
+        made = Path(self._scratch.name)
+        self.remark = ('weights made up from names (they cost the same); ' if self._size == 'full' else
+                       'a tiny network, made up; ') + _gather_body(store, made)
+        if self._size == 'full' and shutil.disk_usage(made).free < _DISK_BYTES:
+            raise BenchmarkSkipped(f'weights would be made up in {made.parent}, which lacks {_DISK_BYTES >> 30} GB; '
+                             f'set TMPDIR to a folder that has them')
+        # In a process of its own: what it takes is not this one's.
+        if subprocess.run([sys.executable, '-m', __name__, self._size, str(made)]).returncode:
+            raise RuntimeError('the process that makes weights up failed; see above')
+        return made
+
+
+def _gather_body(store, made):
+    found = [store.find(file) for file in files.BODY_FILES]
+    if all(path is not None and path.name == file.file_names[0] for file, path in zip(files.BODY_FILES, found)):
+        for path in found:
+            (made / path.name).symlink_to(path.resolve())
+        return 'the licensed body models'
+    write_stand_in(made)
+    return 'a stand-in body of the same size, for the licensed files are not here'
+
+
+def write_weights(folder: Path, size: str) -> None:
+    """Weights made up from names, under the published files' names."""
+    network = load_random(dummy_body(), SIZES[size])
+    for contents in PUBLISHED:
+        tensors = {contents.prefix + begin + name: value for part, begin in contents.parts.items()
+                   for name, value in network.get_submodule(part).state_dict().items()}
+        torch.save({contents.section: tensors}, folder / contents.file.file_names[0])
+
+
+def main() -> None:
+    """The process that makes weights up."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('size', choices=SIZES)
+    parser.add_argument('folder', type=Path)
+    args = parser.parse_args()
+    write_weights(args.folder, args.size)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,127 @@
+"""Stage 'landmarks': the networks for landmarks, one by one and together, on a drawn person in a video.
+
+One network takes one thread: its processor time is its time on an idle machine. What runs in parallel is measured both
+ways.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from ..landmarks import LandmarksUnavailable, face, hands, pose, whole_body
+from ..landmarks.runtime import Runtime
+from ..synthetic.motion import Motion
+from ..system.native_stderr import quiet_stderr
+from . import timing
+from .result_rows import BenchmarkSkipped
+
+#: Seconds of the motion, in which both hands are seen, images a second, and images that everybody sees first.
+_BEGIN, _END, RATE, WARM_UP = 8.6, 12.0, 15.0, 5
+
+
+def measure(seconds: float = timing.SECONDS) -> dict:
+    """{'figures': ..., 'why_null': ...} of the rows of stage 'landmarks', within some seconds. Raises Unmeasured."""
+    motion = Motion()
+    images = [motion.frame(second) for second in np.arange(_BEGIN, _END, 1 / RATE)]
+    try:
+        figures = {**_networks(images[0], seconds / 2), **_people(images, seconds)}
+    except LandmarksUnavailable as error:
+        raise BenchmarkSkipped(str(error)) from error
+    missing = {'landmarks_holistic_ms', 'landmarks_holistic_processor_ms'} - set(figures)
+    return {'figures': figures, 'why_null': dict.fromkeys(missing, 'mediapipe is not installed')}
+
+
+def _networks(image, seconds):
+    """The processor time of each network with its crop."""
+    people, poses, recropper = pose.PoseDetector(), pose.PoseLandmarker(), hands.HandRecropper()
+    palms, full, lite = hands.PalmDetector(), hands.HandLandmarker(), hands.HandLandmarker(lite=True)
+    faces, mesh, irises = face.FaceDetector(), face.FaceLandmarker(), face.IrisLandmarker()
+    region = pose.person_region(people.detect(image)[0])
+    body = poses.landmarks(image, region).landmarks
+    hand = hands.pose_hand_region(body, 'right')
+    head = face.pose_face_region(body)
+    recropped, near = recropper.recrop(image, hand), face.face_region(faces.detect(image, head)[0])
+    found = mesh.landmarks(image, near)
+    return timing.interleaved({
+        'landmarks_pose_detection_ms': lambda: people.detect(image),
+        'landmarks_pose_ms': lambda: poses.landmarks(image, region),
+        'landmarks_palm_detection_ms': lambda: palms.detect(image),
+        'landmarks_hand_ms': lambda: full.landmarks(image, recropped),
+        'landmarks_hand_lite_ms': lambda: lite.landmarks(image, recropped),
+        'landmarks_hand_recrop_ms': lambda: recropper.recrop(image, hand),
+        'landmarks_face_detection_ms': lambda: faces.detect(image, head),
+        'landmarks_face_ms': lambda: mesh.landmarks(image, near),
+        'landmarks_eyes_ms': lambda: irises.eyes(image, found)}, seconds=seconds, clock=time.process_time)
+
+
+class _Video:
+    """One way to get the landmarks of one person in a video, image after image."""
+
+    def __init__(self, images, step: Callable):
+        self._images, self._step, self._count, self._state = images, step, 0, None
+
+    def __call__(self):
+        # To and fro, so that nothing jumps.
+        turn = self._count % (2 * len(self._images) - 2)
+        self._state = self._step(self._images[min(turn, 2 * len(self._images) - 2 - turn)], self._state)
+        self._count += 1
+
+
+def _people(images, seconds):
+    """One person with two hands, in a video: the time of an image."""
+    detector = pose.PoseDetector()
+
+    def located(landmarker):
+        def step(image, last):
+            region = pose.person_region(detector.detect(image)[0]) if last is None else last.pose.next_region
+            return landmarker.landmarks(image, region, last)
+        return step
+
+    def tracked(landmarker):
+        locate = located(landmarker)
+
+        def step(image, last):
+            if last is None or last.left_hand is None or last.right_hand is None:
+                return locate(image, last)
+            return landmarker.landmarks_in(image, last.next_regions)
+        return step
+    work = {
+        'person_located': located(_landmarker(2)), 'person_located_one_worker': located(_landmarker(1)),
+        'person_tracked': tracked(_landmarker(2)), 'person_tracked_one_worker': tracked(_landmarker(1)),
+        'person_tracked_two_threads': tracked(_landmarker(1, threads=2)),
+        'person_tracked_lite': tracked(_landmarker(2, lite_hands=True))}
+    holistic = _holistic()
+    if holistic is not None:
+        work['holistic'] = lambda image, _: holistic.process(image)
+    videos = {name: _Video(images, step) for name, step in work.items()}
+    try:
+        for _ in range(WARM_UP):
+            for video in videos.values():
+                with quiet_stderr():
+                    video()
+        return {f'landmarks_{name}{kind}_ms': figure for kind, clock in (
+            ('', time.perf_counter), ('_processor', time.process_time))
+            for name, figure in timing.interleaved(videos, seconds=seconds / 2, clock=clock).items()}
+    finally:
+        if holistic is not None:
+            holistic.close()
+
+
+def _landmarker(workers, threads=1, lite_hands=False):
+    return whole_body.WholeBodyLandmarker(with_face=True, lite_hands=lite_hands,
+                                          runtime=Runtime(workers=workers, threads=threads))
+
+
+def _holistic():
+    """MediaPipe's own solution, tracking; None where it is not installed."""
+    os.environ.setdefault('GLOG_minloglevel', '2')
+    try:
+        from mediapipe.python.solutions import holistic
+    except ImportError:
+        return None
+    with quiet_stderr():
+        return holistic.Holistic(static_image_mode=False, model_complexity=1)

@@ -1,0 +1,34 @@
+"""Stage 'mediapipe': the open estimator on a rendered person who moves, image after image as the node does it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..estimators.base import EstimatorConfig, EstimatorUnavailable
+from ..estimators.mediapipe import MediaPipeEstimator
+from ..synthetic.motion import Motion
+from ..system.progress import Bar
+from .result_rows import BenchmarkSkipped
+
+#: Images a second, images, and how many of them warm up.
+RATE, IMAGES, WARM_UP = 15.0, 90, 15
+
+
+def measure(images: int = IMAGES) -> dict:
+    """{'figures': detector_ms, fit_ms}. Raises Unmeasured."""
+    try:
+        estimator = MediaPipeEstimator(EstimatorConfig('mediapipe'))
+    except EstimatorUnavailable as error:
+        raise BenchmarkSkipped(str(error)) from error
+    times = []
+    try:
+        motion = Motion()
+        for k in Bar(range(images), 'rendering and estimating', unit='image', leave=False):
+            times += [person.stage_times for person in estimator.estimate(motion.frame(k / RATE), motion.intrinsics)]
+    finally:
+        estimator.close()
+    times = times[WARM_UP:]
+    if not times:
+        raise RuntimeError('the rendered person was not found')
+    return {'figures': {f'{stage}_ms': 1e3 * float(np.median([seen[stage] for seen in times]))
+                        for stage in ('detector', 'fit')}}

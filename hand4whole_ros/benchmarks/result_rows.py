@@ -1,0 +1,121 @@
+"""The one table of what is measured: keys that stay the same, what they mean, goals; and how a result is shown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One figure."""
+
+    what: str
+    unit: str
+    stage: str                  # that measures it
+    goal: float | None = None   # on two cores without a GPU, where one was set
+
+
+#: Precision of the network -> what its keys have in their middle; float32 came first.
+SUFFIXES = {'fp32': '', 'bf16': '_bf16', 'fp16': '_fp16', 'int8': '_int8'}
+
+_GOALS = {'cham_ms': 150, 'forward_fp32_ms': 4100, 'forward_bf16_ms': 1200,
+          'peak_memory_per_weights': 1.2, 'peak_memory_bf16_per_weights': 1.2}
+
+
+def _network_rows(precision):
+    suffix = SUFFIXES[precision]
+    rows = {
+        f'forward_{precision}_ms': ('whole forward, two hands', 'ms'),
+        f'wilor_two_hands{suffix}_ms': ('of which the hand expert (ViT-H), two hands', 'ms'),
+        f'encoder{suffix}_ms': ('of which the body expert (ViT-L)', 'ms'),
+        f'cham{suffix}_ms': ('of which CHAM, two hands', 'ms'),
+        f'wilor_one_hand{suffix}_ms': ('hand expert, one hand', 'ms'),
+        f'products_{precision}_gflops': ('a product of the hand expert\'s size, over and over', 'GFLOP/s'),
+        f'peak_memory{suffix}_mb': ('peak memory of the process that loads and runs it', 'MB'),
+        f'peak_memory{suffix}_per_weights': ('the same over the weights in their precision', ''),
+        f'peak_gpu_memory{suffix}_mb': ('peak memory on the GPU', 'MB')}
+    return {key: Row(f'{precision}: {what}', unit, 'network', _GOALS.get(key)) for key, (what, unit) in rows.items()}
+
+
+def _landmark_rows():
+    networks = {'pose_detection': 'detection of people', 'pose': 'landmarks of a person',
+                'palm_detection': 'detection of hands', 'hand': 'landmarks of a hand',
+                'hand_lite': 'the same with the smaller network', 'hand_recrop': 'region of a hand from a pose',
+                'face_detection': 'detection of a face from a pose', 'face': 'landmarks of a face',
+                'eyes': 'landmarks of both eyes'}
+    people = {'person_located': 'a person with hands and face in a video, two workers',
+              'person_located_one_worker': 'the same, one worker',
+              'person_tracked': 'with all regions from the last image, two workers',
+              'person_tracked_one_worker': 'the same, one worker',
+              'person_tracked_two_threads': 'the same, one worker, networks with two threads',
+              'person_tracked_lite': 'the same, two workers, smaller network for hands',
+              'holistic': 'the same video with MediaPipe Holistic'}
+    rows = {key: f'{what}, processor time' for key, what in networks.items()} | people
+    rows |= {f'{key}_processor': f'{what}, processor time' for key, what in people.items()}
+    return {f'landmarks_{key}_ms': Row(what, 'ms', 'landmarks') for key, what in rows.items()}
+
+
+#: Key in the JSON -> row, in the order shown.
+ROWS = {
+    **{key: row for precision in SUFFIXES for key, row in _network_rows(precision).items()},
+    'frame_ms': Row('picture to poses, full pipeline, precision auto', 'ms', 'frame'),
+    'frame_boxes_ms': Row('of which the detector, which in a video looks at some images only', 'ms', 'frame'),
+    'frame_network_ms': Row('of which the networks', 'ms', 'frame'),
+    'frame_describe_ms': Row('of which standing people before the camera', 'ms', 'frame'),
+    'detector_ms': Row('MediaPipe on a rendered person, 640 x 480', 'ms', 'mediapipe'),
+    'fit_ms': Row('kinematic fit to its landmarks', 'ms', 'mediapipe'),
+    **_landmark_rows(),
+    'node_overhead_ms_p50': Row('image received to all published, without the estimator, median', 'ms', 'node', 4),
+    'node_overhead_ms_p95': Row('the same, 95th percentile', 'ms', 'node', 8),
+    'node_overhead_own_hands_ms_p50': Row('with hands of their own shape (as hand4whole_pp), median', 'ms', 'node'),
+    'node_overhead_own_hands_ms_p95': Row('the same, 95th percentile', 'ms', 'node'),
+    'markers_ms': Row('full mesh as markers: built and published', 'ms', 'markers', 4),
+    'markers_naive_ms': Row('the same from one Point object a corner', 'ms', 'markers', 90),
+    'overload_age_ms_p99': Row('age of poses, camera 60 Hz, estimator 100 ms, 99th percentile', 'ms', 'overload', 250),
+    'overload_rss_mb_per_minute': Row('growth of the node\'s memory meanwhile', 'MB/min', 'overload'),
+    'first_pose_s': Row('start of the node to its first pose, mediapipe', 's', 'first_pose', 15),
+    'first_pose_open_s': Row('the same, open', 's', 'first_pose', 15),
+    'first_pose_hand4whole_pp_s': Row('the same, hand4whole_pp', 's', 'first_pose', 15),
+}
+
+#: Names for --only.
+STAGES = tuple(dict.fromkeys(row.stage for row in ROWS.values()))
+
+
+class BenchmarkSkipped(Exception):
+    """Something cannot be measured here; the message says why, and what to run instead."""
+
+
+def keys_of(stage: str) -> list[str]:
+    """The keys that a stage measures."""
+    return [key for key, row in ROWS.items() if row.stage == stage]
+
+
+def keys_of_precision(precision: str) -> list[str]:
+    """The keys that stage 'network' measures in that precision."""
+    return list(_network_rows(precision))
+
+
+def format_table(result: dict) -> str:
+    """The result of run.run as Markdown: every figure that was asked for, and why some are missing."""
+    machine, versions = result['machine'], result['versions']
+    lines = [f"{machine['processor']}, {machine['cores']} cores, {machine['vector_instructions']}, device "
+             f"{result['device']}, {machine['threads']} threads, load {machine['load_before']} before",
+             ', '.join(f'{name} {version}' for name, version in versions.items() if version), '',
+             '| | unit | measured | goal |', '|---|---|---:|---:|']
+    asked = {key: row for key, row in ROWS.items() if row.stage in result['stages']}
+    for key, row in asked.items():
+        if result[key] is not None:
+            lines.append(f'| {row.what} | {row.unit} | {_cell(result[key])} | {_cell(row.goal)} |')
+    lines += [''] + [f'{key}: {remark}' for key, remark in result['remarks'].items()]
+    missing = {}
+    for key in asked:
+        if result[key] is None:
+            missing.setdefault(result['why_null'][key], []).append(key)
+    lines += [f"- {', '.join(keys)}: {why}" for why, keys in missing.items()]
+    return '\n'.join(lines).rstrip()
+
+
+def _cell(value):
+    if value is None:
+        return '-'
+    return f'{value:.0f}' if abs(value) >= 100 or value == int(value) else f'{value:.3g}'

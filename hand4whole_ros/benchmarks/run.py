@@ -1,0 +1,91 @@
+"""`hand4whole bench`: measure stage by stage, show a table, write the same figures as JSON."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..apps.doctor.ros_environment import fatal_line
+from ..body.npz_file import BodyModelError
+from ..checkpoints import CheckpointError
+from ..estimators.devices import pick_device
+from ..system.progress import Bar
+from . import machine
+from .benchmark_files import BenchmarkFiles
+from .result_rows import ROWS, STAGES, BenchmarkSkipped, keys_of
+
+logger = logging.getLogger(__name__)
+
+
+def run(stages: Sequence[str] = STAGES, seconds: float = 20.0, size: str = 'full', device: str = 'auto',
+        body_files: Path | None = None) -> dict:
+    """Everything that rows.ROWS names: key -> figure or None, 'why_null': key -> reason, and what it was measured on.
+
+    'profile': precision, or 'frame' -> part of a forward or of a frame -> 'ms' and, of products, 'gflop'.
+
+    stages: from rows.STAGES. seconds: of the overload run. size: 'full' or 'tiny' networks. body_files: folder of the
+    licensed files, None for the usual one. 'failed' lists stages that broke instead of saying why they cannot be
+    measured, 'interrupted', if it is there, those that an interruption left out. Raises EstimatorUnavailable for a
+    device that is not there.
+    """
+    device = str(pick_device(device))
+    result = {**dict.fromkeys(ROWS), **machine.describe(device), 'size': size, 'stages': list(stages),
+              'why_null': {key: 'not asked for' for key in ROWS}, 'remarks': {}, 'failed': [], 'profile': {},
+              'frame_precision': None}
+    with BenchmarkFiles(body_files, size) as files, Bar(stages, unit='stage') as bar:
+        for stage in bar:
+            bar.set_description(stage)
+            try:
+                found = _measure(stage, seconds, size, device, files, result['failed'])
+            except KeyboardInterrupt:
+                # What is measured takes minutes, and is kept.
+                left = stages[stages.index(stage):]
+                result['interrupted'] = list(left)
+                result['why_null'].update({key: 'interrupted' for name in left for key in keys_of(name)})
+                break
+            result.update(found['figures'])
+            result['frame_precision'] = found.get('frame_precision', result['frame_precision'])
+            for part in ('remarks', 'profile'):
+                result[part].update(found.get(part, {}))
+            result['why_null'].update({key: found.get('why_null', {}).get(key, '') for key in keys_of(stage)})
+    result['why_null'] = {key: why for key, why in result['why_null'].items() if result[key] is None}
+    return result
+
+
+def _measure(stage, seconds, size, device, files, failed):
+    try:
+        return _stage(stage, seconds, size, device, files)
+    except (BenchmarkSkipped, CheckpointError, BodyModelError) as error:
+        why = str(error)
+    except ModuleNotFoundError as error:
+        why = f'{error.name} is not installed; hand4whole doctor says what to run'
+    except Exception as error:  # One stage that breaks must not cost the others' figures.
+        logger.debug('stage %s', stage, exc_info=True)
+        failed.append(stage)
+        why = ' '.join(f'failed: {type(error).__name__}: {error}'.split())
+    return {'figures': {}, 'why_null': dict.fromkeys(keys_of(stage), why)}
+
+
+def _stage(stage, seconds, size, device, files):
+    # Each brings large libraries, and none is needed for the others.
+    if stage not in ('network', 'frame', 'mediapipe') and (problem := fatal_line()):
+        raise BenchmarkSkipped(problem)   # rclpy would end the process while it is imported
+    if stage == 'network':
+        from . import network
+        return network.measure(files, device, size)
+    if stage == 'frame':
+        from . import frame_stages
+        return frame_stages.measure(files, device, size)
+    if stage == 'mediapipe':
+        from . import open_estimator
+        return open_estimator.measure()
+    if stage == 'landmarks':
+        from . import landmarks
+        return landmarks.measure()
+    from .ros import node_stages
+    return {'node': node_stages.node_overhead, 'markers': node_stages.markers,
+            'overload': lambda: node_stages.overload(seconds),
+            'first_pose': lambda: node_stages.first_pose(files, size)}[stage]()
+
+

@@ -1,0 +1,137 @@
+"""A body whose hands have a shape of their own: SMPL-X with MANO hands laid onto it (Hand4Whole++, CVPR 2026).
+
+The same as networks.hand4whole_pp gives, from parameters alone, so that whatever is done to the parameters (filtered,
+averaged, held) the joints, keypoints and mesh follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from .. import skeleton
+from ..estimate import WholeBodyEstimate
+from .mano import Mano
+from .model import BodyModel, BodySkeleton
+from .published import PublishedBody
+from .skinning import Chain, PointsOnSkin, Skin
+
+_PALM = list(skeleton.PALM_KEYPOINTS)
+_PALM_JOINTS = {side: [skeleton.HAND_KEYPOINT_JOINTS[side][k] for k in _PALM] for side in skeleton.SIDES}
+
+#: side -> the keypoints that are finger joints, and those joints. The wrist stays the body's.
+_FINGER_KEYPOINTS = [k for k, joint in enumerate(skeleton.HAND_KEYPOINT_JOINTS['left']) if k and joint is not None]
+_FINGER_JOINTS = {side: [skeleton.HAND_KEYPOINT_JOINTS[side][k] for k in _FINGER_KEYPOINTS]
+                  for side in skeleton.SIDES}
+
+#: A left hand is a right one mirrored in x, as it is to the hand expert, which sees every hand as a right one.
+_MIRROR = {'left': np.array([-1.0, 1.0, 1.0]), 'right': np.ones(3)}
+
+
+class SmplxManoBody(BodyModel):
+    """SMPL-X whose hands have a shape of their own where an estimate says so (HandEstimate.has_own_shape).
+
+    Such a hand is MANO of its betas and the estimate's finger pose, laid rigidly onto the wrist and the four
+    knuckles of SMPL-X; its keypoints and finger joints are MANO's, the wrist joint stays the body's. In the mesh it
+    takes the place of SMPL-X's hand, and the seam is smoothed. `hand_keypoints` and calling the model know SMPL-X's
+    own hands only.
+    """
+
+    def __init__(self, published: PublishedBody, device: str | torch.device = 'cpu'):
+        super().__init__(published.name, published.arrays, published.fingertips, device)
+        right = published.mano['right']
+        transfer = published.transfer()
+        self._places = {side: _Place(*(getattr(transfer, f'{side}_{name}').numpy() for name in _Place._fields))
+                        for side in skeleton.SIDES}
+        self._hand = _skin_of(right)
+        each_vertex = torch.eye(right.num_vertices, device=right.J_regressor.device)[None]
+        self._hand_points = PointsOnSkin(self._hand, right.regress_keypoints(each_vertex)[0].cpu().numpy())
+
+    def skeleton(self, local_rotations: Tensor, betas: Tensor, expression: Tensor | None = None, *,
+                 pelvis: Tensor | None = None, transl: Tensor | None = None,
+                 hand_betas: Mapping[str, Tensor] | None = None) -> BodySkeleton:
+        """See BodyModel.skeleton; hands in `hand_betas` have that MANO shape."""
+        own = super().skeleton(local_rotations, betas, expression, pelvis=pelvis, transl=transl)
+        if not hand_betas:
+            return own
+        laid = self._lay(own.joints, np.asarray(local_rotations, np.float64), hand_betas)
+        joints, keypoints = own.joints.copy(), dict(own.hand_keypoints)
+        for side, points in zip(laid.sides, laid.keypoints):
+            keypoints[side] = points
+            joints[_FINGER_JOINTS[side]] = points[_FINGER_KEYPOINTS]
+        return replace(own, joints=joints, hand_keypoints=keypoints)
+
+    def vertices(self, estimate: WholeBodyEstimate) -> Tensor:
+        """(V, 3) float32 mesh of one estimate, in its camera frame."""
+        body = self._chain_of(estimate)
+        vertices, hand_betas = self._skin.vertices(body)[0], estimate.hand_betas
+        if hand_betas:
+            laid = self._lay(body.joints[0], estimate.local_rotations.double().numpy(), hand_betas)
+            for side, mesh in zip(laid.sides, laid.place(self._hand.vertices(laid.chain))):
+                place = self._places[side]
+                vertices[place.vertices] = mesh
+                vertices[place.band] = place.operator @ vertices[place.around]
+        return torch.from_numpy(vertices)
+
+    def _lay(self, joints: np.ndarray, local_rotations: np.ndarray, hand_betas: Mapping[str, Tensor]) -> _Laid:
+        """Hands onto SMPL-X's joints (55, 3); local_rotations (55, 3) axis-angle; side -> betas (10,)."""
+        sides = list(hand_betas)
+        mirror = np.stack([_MIRROR[side] for side in sides])
+        # Mirrored in x, an axis-angle keeps its x and changes the sign of y and z.
+        turns = np.stack([local_rotations[skeleton.HAND_SLICE[side]] * _MIRROR[side].prod() * _MIRROR[side]
+                          for side in sides])
+        local = np.concatenate([np.zeros((len(sides), 1, 3)), turns], axis=1)
+        local = Rotation.from_rotvec(local.reshape(-1, 3)).as_matrix().reshape(*local.shape, 3)
+        chain = self._hand.pose(local, np.stack([np.asarray(hand_betas[side], np.float64) for side in sides]))
+        keypoints = self._hand_points(chain) * mirror[:, None]
+        moved = [_align(points[_PALM], joints[_PALM_JOINTS[side]]) for side, points in zip(sides, keypoints)]
+        rotations, translations = (np.stack(parts) for parts in zip(*moved))
+        keypoints = keypoints @ np.swapaxes(rotations, -1, -2) + translations[:, None]
+        return _Laid(sides, chain, keypoints, mirror, rotations, translations)
+
+
+class _Place(NamedTuple):
+    """Where a hand goes in SMPL-X's mesh, and the seam around it: HandTransfer's topology."""
+
+    vertices: np.ndarray  # (778,) ids of its vertices
+    band: np.ndarray      # (S,) ids of what is smoothed
+    around: np.ndarray    # (T,) ids of what that is made of ...
+    operator: np.ndarray  # (S, T) ... by this
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """N hands, posed by MANO as right hands, and how they were laid onto the body."""
+
+    sides: list[str]
+    chain: Chain
+    keypoints: np.ndarray     # (N, 21, 3) m, in the body's frame
+    mirror: np.ndarray        # (N, 3) -1 in x for left hands
+    rotations: np.ndarray     # (N, 3, 3)
+    translations: np.ndarray  # (N, 3)
+
+    def place(self, points: np.ndarray) -> np.ndarray:
+        """(N, K, 3) in MANO's own frame, of right hands -> the body's. float32."""
+        turn = np.swapaxes(self.rotations, -1, -2) * self.mirror[..., None]
+        return (points @ turn + self.translations[:, None]).astype(np.float32)
+
+
+def _skin_of(mano: Mano) -> Skin:
+    arrays = {name: getattr(mano, name).cpu().numpy() for name in ('v_template', 'shapedirs', 'J_regressor', 'weights')}
+    return Skin(posedirs=mano.posedirs.cpu(), parents=mano.parents.tolist(), **arrays)
+
+
+def _align(source, target):
+    """geometry.alignment.rigid_alignment for one set of points in numpy: once a frame, it is quicker."""
+    here, there = source.mean(axis=0), target.mean(axis=0)
+    spread = np.stack([target - there, source - here])
+    if not np.isfinite(spread).all():
+        return np.full((3, 3), np.nan), np.full(3, np.nan)    # as every other number of such an estimate
+    rotation = Rotation.align_vectors(*spread)[0].as_matrix()
+    return rotation, there - rotation @ here

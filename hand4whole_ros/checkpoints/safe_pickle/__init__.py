@@ -1,0 +1,1 @@
+"""Pickles of weights, read without running what they name."""

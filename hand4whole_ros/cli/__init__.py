@@ -1,0 +1,1 @@
+"""The command `hand4whole`: arguments, one-line errors, exit codes."""

@@ -1,0 +1,310 @@
+"""What `hand4whole evaluate` understands, and what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..datasets import catalogue
+from ..system.output_files import check_file, failure, write_json
+from .options import (
+    DONE,
+    Help,
+    UsageError,
+    WorkFailed,
+    add_command,
+    add_estimator_options,
+    create_estimator,
+    estimator_config,
+)
+
+#: What the ablation may be measured on: rendered people, and data sets of bodies or of two hands.
+_SYNTHETIC = 'synthetic'
+_ABLATED = (_SYNTHETIC, *(name for name in catalogue.NAMES if name != 'freihand'))
+
+
+def add(commands) -> None:
+    """Add the command and its kinds."""
+    summary = 'Measure accuracy against exact truth: on rendered people, and on the data sets of the papers.'
+    command = commands.add_parser(
+        'evaluate', help=summary, description=summary, formatter_class=Help,
+        epilog='examples:\n'
+               '  hand4whole evaluate synthetic             rendered people, beside MediaPipe: needs no data set\n'
+               '  hand4whole evaluate ehf --root DIR        a data set, beside the figures that the papers print\n'
+               '  hand4whole evaluate ablation synthetic    which expert has the last word on what: Tables 1 to 3\n'
+               'docs/evaluation.md says how the files of each data set are laid out, and what every figure means.')
+    kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
+    _add_synthetic(kinds)
+    for info in catalogue.DATASETS:
+        _add_dataset(kinds, info)
+    _add_ablation(kinds)
+    _add_teleop(kinds)
+
+
+def _add_synthetic(kinds):
+    command = add_command(
+        kinds, _SYNTHETIC, _synthetic, "On rendered people, beside MediaPipe's own 3D landmarks.",
+        ['hand4whole evaluate synthetic', 'hand4whole evaluate synthetic --count 200 --seed 7 --json table.json'])
+    _add_people(command)
+    _add_json(command)
+    add_estimator_options(command)
+
+
+def _add_people(command):
+    command.add_argument('--count', type=int, default=60, help='how many people to render')
+    command.add_argument('--seed', type=int, default=1, help='which people')
+
+
+def _add_json(command):
+    command.add_argument('--json', type=Path, metavar='OUT', help='write the figures here as well')
+
+
+def _add_dataset(kinds, info):
+    command = add_command(
+        kinds, info.name, _dataset, f'On {info.title}, beside the figures that the papers print.',
+        [f'hand4whole evaluate {info.name} --root DIR --limit 50          # a first look',
+         f'hand4whole evaluate {info.name} --root DIR --json {info.name}.json'])
+    command.description += (
+        f'\n\n{info.title} ({info.paper}), {info.licence}.\n{info.page} : {info.how}.\n'
+        f'Licensed body models its truth needs: {info.needs} (hand4whole weights list).')
+    command.add_argument('--root', type=Path, required=True, metavar='DIR', help=f'the folder that holds {info.title}')
+    command.add_argument('--split', default=info.splits[0], choices=info.splits, help='which part of it')
+    command.add_argument('--limit', type=int, metavar='N', help='only so many pictures, evenly spread over all')
+    command.add_argument('--boxes', default='auto', choices=('auto', 'given', 'found'),
+                         help='given: the network is told where person and hands are, as in the papers, and compared '
+                              'in the frame of its crop; found: the estimator finds them, and is compared in the '
+                              'frame of the camera; auto: given, where the estimator is a network of experts')
+    _add_json(command)
+    add_estimator_options(command)
+    command.set_defaults(dataset=info.name)
+
+
+def _add_ablation(kinds):
+    command = add_command(
+        kinds, 'ablation', _ablation, 'Tables 1 to 3 of Hand4Whole++: which expert has the last word on what.',
+        ['hand4whole evaluate ablation synthetic --count 100 --json ablation.json',
+         'hand4whole evaluate ablation agora --root DIR --limit 500'])
+    command.add_argument('dataset', choices=_ABLATED, metavar='DATASET', help=f'one of {", ".join(_ABLATED)}')
+    command.add_argument('--root', type=Path, metavar='DIR', help='the folder that holds the data set')
+    command.add_argument('--split', metavar='SPLIT', help='which part of it; that of the papers by default')
+    command.add_argument('--limit', type=int, metavar='N', help='only so many pictures, evenly spread over all')
+    _add_people(command)
+    _add_json(command)
+    add_estimator_options(command)
+
+
+def _add_teleop(kinds):
+    command = add_command(
+        kinds, 'teleop', _teleop, 'Robot hands that follow a hand: pinches, limits, lag, what happens when it is lost.',
+        ['hand4whole evaluate teleop', 'hand4whole evaluate teleop --hand capsule --side left --noise 3',
+         'hand4whole evaluate teleop --recording hand.npz --json figures.json'])
+    command.description += ('\n\nThe hand is that of a drawn operator, exactly, or a recording: an .npz file with '
+                            'keypoints_3d (T, 21, 3) in metres, stamps (T,) in seconds and side.')
+    command.add_argument('--hand', action='append', metavar='NAME',
+                         help='robot hand: capsule, allegro, leap, shadow, or a .yaml file; may be given several '
+                              'times; all without it')
+    command.add_argument('--side', default='right', choices=('left', 'right'), help='of the drawn operator')
+    command.add_argument('--seed', type=int, default=10, help='which operator')
+    command.add_argument('--noise', type=float, default=0.0, metavar='MM', help='error of every coordinate, mm')
+    command.add_argument('--recording', type=Path, metavar='FILE', help='a recorded hand in place of the drawn one')
+    command.add_argument('--max-speed', type=float, default=10.0, metavar='RAD_S', help='of the joints, rad/s')
+    command.add_argument('--no-simulation', action='store_true', help='leave out what needs MuJoCo')
+    _add_json(command)
+
+
+def _teleop(args):
+    import math
+
+    from ..evaluation import teleop, teleop_table
+    from ..teleop import robot_hand
+    from ..teleop.hand_teleop import HandTeleopConfig
+    from ..teleop.joint_limiter import JointLimiterConfig
+    from ..teleop.joints import RobotDescriptionError
+    from ..teleop.retargeting import RetargetingUnavailable
+    from ..teleop.simulation import SimulationUnavailable
+    if not 0 <= args.noise < math.inf:
+        raise UsageError(f'--noise must be 0 mm or more, found {args.noise:g}')
+    if not 0 < args.max_speed < math.inf:
+        raise UsageError(f'--max-speed must be above 0 rad/s, found {args.max_speed:g}')
+    limits = JointLimiterConfig(max_speed=args.max_speed, start_speed=min(2.0, args.max_speed))
+    try:
+        recording = teleop.drawn_operator(args.side, args.seed) if args.recording is None \
+            else teleop.load_recording(args.recording)
+        if args.noise:
+            recording = recording.with_noise(args.noise / 1000)
+        moving = teleop.moving_person(args.side, args.seed) if args.recording is None else None
+        result = teleop_table.run(args.hand or robot_hand.names(), recording, not args.no_simulation,
+                                  HandTeleopConfig(limiter=limits), moving)
+    except (ValueError, RobotDescriptionError, robot_hand.HandFilesMissing, RetargetingUnavailable,
+            SimulationUnavailable) as error:
+        raise UsageError(error) from None
+    _write(args.json, result)
+    print(teleop_table.format_table(result))
+    return DONE
+
+
+def _synthetic(args):
+    _check_count(args)
+    _check_json(args)
+    from ..evaluation import synthetic_evaluation
+    estimator = create_estimator(args, static_images=True)
+    try:
+        table = synthetic_evaluation.run(estimator, args.count, args.seed)
+    finally:
+        estimator.close()
+    _write(args.json, table)
+    print(synthetic_evaluation.format_table(table))
+    return DONE
+
+
+def _check_count(args):
+    if args.count < 1:
+        raise UsageError(f'--count must be at least 1, found {args.count}')
+
+
+def _dataset(args):
+    _check_json(args)
+    reader = _open(args)
+    from ..evaluation import dataset_evaluation
+    from ..evaluation.comparison import compare
+    from ..evaluation.network_predictor import NetworkPredictor, experts_of
+    from ..evaluation.prediction import EstimatorPredictor
+    from ..evaluation.protocols import PROTOCOLS
+    estimator = _estimator(args)
+    try:
+        experts = experts_of(estimator)
+        told = experts is not None and experts.given
+        if args.boxes == 'given' and not told:
+            raise UsageError(f'--boxes given: {estimator.name} finds people by itself and cannot be told; use found')
+        boxes = 'given' if told and args.boxes != 'found' else 'found'
+        parts = _parts(args)
+        if boxes == 'given':
+            strategy = estimator_config(args, static_images=True).strategy('cham')
+            predictor = NetworkPredictor(experts.network, strategy, experts.tell, experts.turned)
+        else:
+            predictor = EstimatorPredictor(estimator, parts)
+        samples, total = _some(reader, args.limit)
+        measured = _measured(compare, samples, {estimator.name: predictor}, PROTOCOLS[args.dataset], parts, total)
+        table = dataset_evaluation.result(args.dataset, reader.split, estimator.name, boxes, measured[estimator.name])
+    finally:
+        estimator.close()
+    _write(args.json, table)
+    print(dataset_evaluation.format_table(table))
+    return DONE
+
+
+def _ablation(args):
+    reader = None
+    _check_json(args)
+    if args.dataset == _SYNTHETIC:
+        _check_count(args)
+    elif args.root is None:
+        raise UsageError(f'--root DIR: name the folder that holds {catalogue.named(args.dataset).title}')
+    else:
+        reader = _open(args)
+    from ..evaluation import ablation
+    from ..evaluation.body_parts import Parts, face_vertices
+    from ..evaluation.comparison import compare
+    from ..evaluation.network_predictor import experts_of
+    from ..evaluation.protocols import PROTOCOLS
+    estimator = _estimator(args)
+    try:
+        experts = experts_of(estimator)
+        if experts is None:
+            raise UsageError(f'--estimator {estimator.name}: it has no experts that could be told apart; '
+                             f'use hand4whole_pp or open')
+        if reader is None:
+            from ..evaluation.synthetic_samples import samples as drawn
+            samples, total = drawn(args.count, args.seed), args.count
+        else:
+            samples, total = _some(reader, args.limit)
+        rows = ablation.predictors(experts.network, experts.tell, experts.turned)
+        kept, names = ablation.distinct(rows)
+        protocol = PROTOCOLS[args.dataset]
+        parts = Parts.of_network(experts.network, face_vertices(_store(args)))
+        measured = _measured(compare, samples, kept, protocol, parts, total)
+    finally:
+        estimator.close()
+    found = ablation.tables(args.dataset, protocol, {name: measured[kept_as] for name, kept_as in names.items()})
+    people = next(iter(measured.values())).people
+    _write(args.json, {'dataset': args.dataset, 'estimator': estimator.name, 'people': people, 'tables': found})
+    print(ablation.format_tables(args.dataset, found, people))
+    return DONE
+
+
+def _open(args):
+    """The reader of the data set that was asked for."""
+    if args.limit is not None and args.limit < 1:
+        raise UsageError(f'--limit must be at least 1, found {args.limit}')
+    from ..datasets import DatasetError
+    from ..datasets.annotated_bodies import TruthBodies
+    from ..datasets.registry import open_dataset
+    try:
+        return open_dataset(args.dataset, args.root, args.split, TruthBodies(_store(args)))
+    except (DatasetError, ValueError) as error:
+        raise UsageError(error) from None
+
+
+def _store(args):
+    from ..checkpoints import CheckpointError
+    from ..checkpoints.store import Store
+    try:
+        return Store(args.weights_folder)
+    except CheckpointError as error:
+        raise UsageError(error) from None
+
+
+def _parts(args):
+    """What errors of meshes need; None, and a line that says so, where it is not there."""
+    import logging
+
+    from ..body.npz_file import BodyModelError
+    from ..checkpoints import CheckpointError
+    from ..checkpoints.files import FACE_VERTEX_IDS
+    from ..evaluation.body_parts import Parts
+    try:
+        parts = Parts.of_store(_store(args))
+    except (CheckpointError, BodyModelError) as error:
+        logging.getLogger(__name__).warning('errors of meshes are left out: %s', error)
+        return None
+    if parts.face_vertices is None and catalogue.named(args.dataset).whole_body:
+        logging.getLogger(__name__).warning('errors of faces are left out: hand4whole weights fetch %s says how to get '
+                                            'the file', FACE_VERTEX_IDS.name)
+    return parts
+
+
+def _estimator(args):
+    from .. import estimators
+    try:
+        return estimators.create(estimator_config(args, static_images=True))
+    except estimators.EstimatorUnavailable as error:
+        raise UsageError(error) from None
+
+
+def _some(reader, limit):
+    """Samples, and how many: all, or `limit` of them evenly spread."""
+    count = len(reader) if limit is None else min(limit, len(reader))
+    return (reader[k * len(reader) // count] for k in range(count)), count
+
+
+def _measured(compare, samples, predictors, protocol, parts, total):
+    from ..datasets import DatasetError
+    from ..media.image_files import ImageFileError
+    try:
+        return compare(samples, predictors, protocol, parts, total)
+    except (DatasetError, ImageFileError) as error:
+        raise UsageError(error) from None
+
+
+def _check_json(args):
+    """Before the work: hours of it are not lost for a folder that cannot be written."""
+    if args.json:
+        check_file(args.json, option='--json')
+
+
+def _write(path, found):
+    """Before anything is printed: nobody may read the table to its end."""
+    if path:
+        try:
+            write_json(path, found)
+        except OSError as error:
+            raise WorkFailed(failure(path, error)) from None

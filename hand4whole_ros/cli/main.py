@@ -1,0 +1,433 @@
+"""The command `hand4whole`: parsing, one-line errors and exit codes. The work is done elsewhere.
+
+Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong, 141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+from .. import __version__
+from ..system import memory, signals, standard_streams, threads
+from ..system.output_files import OutputError, check_file, failure, is_same, write_json
+from . import evaluate, train
+from .options import (
+    DONE,
+    FAILED,
+    WRONG_INPUT,
+    Help,
+    UsageError,
+    WorkFailed,
+    add_command,
+    add_estimator_options,
+    create_estimator,
+    estimator_config,
+    require_ros,
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line. Importing torch or ROS waits until a command needs it."""
+    root = argparse.ArgumentParser(
+        prog='hand4whole', formatter_class=Help,
+        description='A person in front of a camera becomes a whole-body SMPL-X pose with real hands.',
+        epilog='start here:\n'
+               '  hand4whole doctor                             what is installed, what is missing\n'
+               '  hand4whole demo                               see it work, without a camera\n'
+               '  hand4whole weights list                       what the full pipeline needs, and how to get it\n'
+               '  hand4whole estimate photo.jpg --overlay out   draw the pose over a picture\n'
+               '  hand4whole run                                the ROS 2 node, where ros2 launch is not installed')
+    root.add_argument('--debug', action='store_true', help='show the whole traceback of an error')
+    root.add_argument('--version', action='version', version=f'hand4whole {__version__}')
+    commands = root.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    for add in (_add_demo, _add_estimate, _add_replay, _add_play, _add_run, evaluate.add, train.add,
+                _add_weights, _add_bench, _add_doctor):
+        add(commands)
+    return root
+
+
+def _add_demo(commands):
+    command = add_command(
+        commands, 'demo', _demo, 'Start the node, play a camera into it, and leave pictures, a bag and figures.',
+        ['hand4whole demo', 'hand4whole demo --output demo_output --seconds 20'])
+    command.add_argument('--output', type=Path, default=Path('demo_output'), help='folder to write to')
+    command.add_argument('--seconds', type=float, default=16.0, help='how long the rendered person moves')
+
+
+def _demo(args):
+    if not args.seconds > 0:
+        raise UsageError(f'--seconds must be positive, found {args.seconds}')
+    require_ros()
+    from ..ros.demo import demo
+    return DONE if demo.run(args.output, args.seconds) else FAILED
+
+
+def _add_estimate(commands):
+    command = add_command(
+        commands, 'estimate', _estimate, 'Poses from pictures, folders of pictures or videos; no ROS needed.',
+        ['hand4whole estimate photo.jpg --overlay out/', 'hand4whole estimate FOLDER --focal 936 --json out.json',
+         'hand4whole estimate clip.mp4 --json out.json --overlay out/'])
+    command.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='picture, folder or video')
+    command.add_argument('--json', type=Path, metavar='OUT', help='write the poses here: metres, camera optical frame')
+    command.add_argument('--overlay', type=Path, metavar='OUT',
+                         help='folder for the pictures with the mesh and skeleton drawn over them')
+    command.add_argument('--focal', type=float, metavar='PX',
+                         help='focal length in pixels; without it a field of view of 60 degrees is assumed, '
+                              'and distances are only as good as that guess')
+    add_estimator_options(command)
+
+
+def _estimate(args):
+    if args.focal is not None and not 0 < args.focal < float('inf'):
+        raise UsageError(f'--focal must be a positive number of pixels, found {args.focal}')
+    if not (args.json or args.overlay):
+        raise UsageError('nothing to write: give --json OUT, --overlay OUT or both')
+    from ..apps.estimate import image_sources
+    try:
+        found = image_sources.find(args.inputs)
+    except (FileNotFoundError, ValueError) as error:
+        raise UsageError(error) from None
+    from ..apps.estimate import estimate
+    report = estimate.run(
+        found, lambda static: create_estimator(args, static_images=static), args.focal, args.json, args.overlay)
+    return FAILED if report.failed or report.missing else WRONG_INPUT if report.unreadable else DONE
+
+
+def _add_replay(commands):
+    command = add_command(
+        commands, 'replay', _replay, 'Every image of a bag or video through the estimator, into a new bag.',
+        ['hand4whole replay BAG --output BAG_WITH_POSES',
+         'hand4whole replay clip.mp4 --focal 936 --output clip --overlay',
+         'hand4whole replay FOLDER_OF_BAGS --output OTHER_FOLDER --workers 4'])
+    command.add_argument('input', type=Path, metavar='BAG',
+                         help='rosbag2 folder, .mcap, .db3, video, or a folder of them')
+    command.add_argument('--output', type=Path, required=True, metavar='OUT',
+                         help='the new bag, or the folder of new bags; OUT.partial holds unfinished work, and the same '
+                              'command goes on with it')
+    command.add_argument('--image-topic', metavar='TOPIC', help='the camera; without it, the only one in the bag')
+    command.add_argument('--camera-info-topic', metavar='TOPIC', help='without it, camera_info beside the image topic')
+    command.add_argument('--frame-id', metavar='FRAME',
+                         help='look at images of this frame_id alone; without it, the one that most of the first have')
+    command.add_argument('--focal', type=float, metavar='PX', help='focal length in pixels, instead of camera_info')
+    command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
+    command.add_argument('--duration', type=float, metavar='S', help='end this long after the start')
+    command.add_argument('--markers', action='store_true', help='write the meshes as well, megabytes for each image')
+    command.add_argument('--overlay', action='store_true', help='write the images with the people drawn over them')
+    command.add_argument('--storage', default='mcap', choices=('mcap', 'sqlite3'), help='how the new bag is stored')
+    command.add_argument('--workers', type=int, default=1, metavar='N', help='processes on this machine')
+    command.add_argument('--ray', metavar='ADDRESS', help="spread over a Ray cluster: 'auto', 'local' or its address")
+    command.add_argument('--params-file', type=Path, metavar='FILE',
+                         help="the node's YAML file: what it says of smoothing, hold time, operator and field of view")
+    command.add_argument('--force', action='store_true', help='replace OUT, and unfinished work of other arguments')
+    add_estimator_options(command)
+
+
+def _replay(args):
+    for name in ('focal', 'duration'):
+        value = getattr(args, name)
+        if value is not None and not 0 < value < float('inf'):
+            raise UsageError(f'--{name} must be a positive number, found {value}')
+    if not 0 <= args.start < float('inf'):
+        raise UsageError(f'--start must be a number of seconds from 0 on, found {args.start}')
+    if args.workers < 1:
+        raise UsageError(f'--workers must be at least 1, found {args.workers}')
+    config = estimator_config(args, static_images=True)
+    require_ros()
+    from ..ros.replay import command
+    try:
+        return command.run(args, config)
+    except ValueError as error:     # What is wrong with the input or the output, in one line.
+        raise UsageError(error) from None
+
+
+def _add_play(commands):
+    command = add_command(
+        commands, 'play', _play, 'Publish what is in a bag, with its time on /clock, where ros2 bag play is missing.',
+        ['hand4whole play BAG', 'hand4whole play BAG --rate 0.5 --loop   # and beside it: '
+         'hand4whole run image_topic:=/camera/image_raw use_sim_time:=true'])
+    command.add_argument('bag', type=Path, metavar='BAG', help='rosbag2 folder, .mcap or .db3, also compressed')
+    command.add_argument('--rate', type=float, default=1.0, metavar='R', help='times as fast as it was recorded')
+    command.add_argument('--loop', action='store_true', help='begin anew at the end, until interrupted')
+    command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
+    command.add_argument('--paused', action='store_true', help='wait for the space bar before the first message')
+    command.add_argument('--wait-for', metavar='TOPIC', help='begin when somebody listens to this topic')
+    command.add_argument('--without-results', action='store_true',
+                         help='leave out what an earlier run of the node or of replay found: its topics and its TF')
+
+
+def _play(args):
+    if not 0 < args.rate < float('inf'):
+        raise UsageError(f'--rate must be a positive number, found {args.rate}')
+    if not 0 <= args.start < float('inf'):
+        raise UsageError(f'--start must be a number of seconds from 0 on, found {args.start}')
+    require_ros()
+    from ..ros.play import player
+    try:
+        complete = player.run(args.bag, args.rate, args.loop, args.start, args.paused, args.wait_for,
+                            args.without_results)
+    except ValueError as error:
+        raise UsageError(error) from None
+    return DONE if complete else WRONG_INPUT
+
+
+def _add_run(commands):
+    command = add_command(
+        commands, 'run', _run, 'The ROS 2 node with the arguments of estimate.launch.py, where ros2 launch is missing.',
+        ['hand4whole run', 'hand4whole run image_topic:=/camera/image_raw estimator:=mediapipe',
+         'hand4whole run --show-args'])
+    command.add_argument('arguments', nargs='*', metavar='NAME:=VALUE', help='as for ros2 launch; see --show-args')
+    command.add_argument('-s', '--show-args', action='store_true', help='list the arguments and leave')
+
+
+def _run(args):
+    require_ros()
+    from ..ros.node.signal_guard import SignalGuard, exit_now
+    end = SignalGuard()   # What follows takes seconds to import.
+    memory.keep_freed_pictures()
+    try:
+        from ..ros.node import run
+        if args.show_args:
+            print(run.show_arguments())
+        else:
+            exit_now(run.main(args.arguments, end))
+    except KeyboardInterrupt:
+        exit_now(DONE)
+    except ValueError as error:
+        raise UsageError(error) from None
+    finally:
+        end.undo()
+    return DONE
+
+
+def _add_weights(commands):
+    summary = 'Published weights and body models: what is there, how to get the rest, does it fit.'
+    command = commands.add_parser(
+        'weights', help=summary, description=summary, formatter_class=Help,
+        epilog='in this order:\n'
+               '  hand4whole weights list       what the full pipeline needs, from where, under which licence\n'
+               '  hand4whole weights fetch      download what needs no login, and say how to get the rest\n'
+               '  hand4whole weights convert    make .npz files of body models that come as .pkl\n'
+               '  hand4whole weights verify     read everything, run the network once')
+    kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
+    for add in (_add_weights_list, _add_weights_fetch, _add_weights_verify, _add_weights_convert):
+        add(kinds).add_argument(
+            '--folder', type=Path, default=None, metavar='FOLDER',
+            help='where the files are, in any sub-folders; else $HAND4WHOLE_WEIGHTS, else '
+                 '$XDG_DATA_HOME/hand4whole_ros or ~/.local/share/hand4whole_ros')
+
+
+def _add_weights_list(kinds):
+    return add_command(kinds, 'list', _weights_list,
+                    'Every file: what for, from where, licence, size, whether it is there.',
+                    ['hand4whole weights list', 'hand4whole weights list --folder ~/models'])
+
+
+def _add_weights_fetch(kinds):
+    command = add_command(
+        kinds, 'fetch', _weights_fetch,
+        'Download files, going on where an earlier try broke off; for those behind a login, say how to get them.',
+        ['hand4whole weights fetch', 'hand4whole weights fetch wilor_final.ckpt'])
+    command.add_argument('names', nargs='*', metavar='NAME',
+                         help='as hand4whole weights list shows them; without any, all that the full pipeline needs')
+    return command
+
+
+def _add_weights_verify(kinds):
+    command = add_command(
+        kinds, 'verify', _weights_verify,
+        'Read everything that is there, name for name, and run the network once on a picture.',
+        ['hand4whole weights verify', 'hand4whole weights verify --renew'])
+    command.add_argument('--renew', action='store_true',
+                         help='files were replaced on purpose: record their checksums anew')
+    return command
+
+
+def _add_weights_convert(kinds):
+    command = add_command(
+        kinds, 'convert', _weights_convert,
+        'Make an .npz of a pickled body model, without running anything that is in the pickle.',
+        ['hand4whole weights convert', 'hand4whole weights convert MANO_RIGHT.pkl',
+         'hand4whole weights convert MANO_LEFT.pkl --output models/MANO_LEFT.npz'])
+    command.add_argument('files', nargs='*', type=Path, metavar='FILE.pkl',
+                         help='without any, all body models in the folder that have no .npz yet')
+    command.add_argument('--output', type=Path, metavar='FILE.npz', help='else beside the pickle')
+    return command
+
+
+def _store(args, exists=True):
+    from ..checkpoints import CheckpointError
+    from ..checkpoints.store import Store
+    if exists and args.folder is not None and not args.folder.is_dir():
+        raise UsageError(f'--folder {args.folder}: no such folder')
+    try:
+        return Store(args.folder)
+    except CheckpointError as error:
+        raise UsageError(error) from None
+
+
+def _weights_list(args):
+    from ..checkpoints import CheckpointError, command
+    try:
+        command.list_files(_store(args))
+    except CheckpointError as error:
+        return _fail(error, FAILED)
+    return DONE
+
+
+def _weights_fetch(args):
+    from ..checkpoints import CheckpointError, command
+    try:
+        return DONE if command.fetch(_store(args, exists=False), args.names) else FAILED
+    except CheckpointError as error:
+        return _fail(error, FAILED)
+    except ValueError as error:
+        raise UsageError(error) from None
+
+
+def _weights_verify(args):
+    from ..checkpoints import CheckpointError, command
+    try:
+        return DONE if command.verify(_store(args), args.renew) else FAILED
+    except CheckpointError as error:
+        return _fail(error, FAILED)
+
+
+def _weights_convert(args):
+    from ..checkpoints import CheckpointError, command
+    if args.output is not None and len(args.files) != 1:
+        raise UsageError('--output takes exactly one FILE.pkl')
+    try:
+        command.convert(_store(args), args.files, args.output)
+    except CheckpointError as error:
+        raise UsageError(error) from None
+    return DONE
+
+
+def _add_bench(commands):
+    command = add_command(
+        commands, 'bench', _bench,
+        'How long every stage takes on this machine; docs/performance.md says what the figures mean.',
+        ['hand4whole bench --json figures.json --picture profile.svg', 'hand4whole bench --only node markers',
+         'hand4whole bench --only overload --seconds 300'])
+    command.add_argument('--json', type=Path, metavar='OUT', help='write the same figures here')
+    command.add_argument('--picture', type=Path, metavar='OUT.svg', help='draw here where the time of a frame goes')
+    command.add_argument('--only', nargs='+', metavar='STAGE', default=None,
+                         help='network, frame, mediapipe, node, markers, overload, first_pose; without it, all of them')
+    command.add_argument('--seconds', type=float, default=20.0,
+                         help='how long the camera is too fast in stage overload')
+    command.add_argument('--size', choices=('full', 'tiny'), default='full', help='of the networks; tiny is for tests')
+    command.add_argument('--device', default='auto', help="of the networks: 'auto', 'cpu', 'cuda' or 'cuda:N'")
+    command.add_argument('--body-files', type=Path, metavar='FOLDER', default=None,
+                         help='where the licensed files are, in any sub-folders; else as for hand4whole weights. '
+                              'Without them a stand-in of the same size is posed')
+
+
+def _bench(args):
+    from ..benchmarks import profile_chart, result_rows, run
+    from ..estimators import EstimatorUnavailable
+    unknown = [stage for stage in args.only or () if stage not in result_rows.STAGES]
+    if unknown:
+        raise UsageError(f"--only {unknown[0]}: unknown; known are {', '.join(result_rows.STAGES)}")
+    if not 1 <= args.seconds <= 86400:
+        raise UsageError(f'--seconds must be from 1 to 86400, found {args.seconds}')
+    if args.body_files is not None and not args.body_files.is_dir():
+        raise UsageError(f'--body-files {args.body_files}: no such folder')
+    if args.picture and args.only and not {'network', 'frame'} & set(args.only):
+        raise UsageError('--picture draws what stages frame and network measure; name them in --only')
+    for path, option in ((args.json, '--json'), (args.picture, '--picture')):
+        if path:
+            check_file(path, option=option)
+    if args.json and args.picture and is_same(args.json, args.picture):
+        raise UsageError(f'--json and --picture are one file, {args.json}; name another for one of them')
+    try:
+        result = run.run(args.only or result_rows.STAGES, args.seconds, args.size, args.device, args.body_files)
+    except EstimatorUnavailable as error:
+        raise UsageError(error) from None
+    # Files first: nobody may read the table to its end.
+    undrawn = None
+    try:
+        if args.json:
+            write_json(args.json, result)
+        if args.picture:
+            profile_chart.write(result, args.picture)
+    except OSError as error:
+        raise WorkFailed(failure(error.filename or args.json or args.picture, error)) from None
+    except result_rows.BenchmarkSkipped as error:
+        undrawn = error
+    print(result_rows.format_table(result))
+    if undrawn is not None:
+        return _fail(f'{undrawn}; see above for why', FAILED)
+    if 'interrupted' in result:
+        raise KeyboardInterrupt(f'interrupted: without {", ".join(result["interrupted"])}; the other stages are above')
+    return FAILED if result['failed'] else DONE
+
+
+def _add_doctor(commands):
+    add_command(commands, 'doctor', _doctor, 'What is installed, what is missing, and what to run to get it.',
+             ['hand4whole doctor'])
+
+
+def _doctor(args):
+    from ..apps.doctor import report
+    return DONE if report.report() else FAILED
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code; errors become one line on stderr."""
+    try:
+        try:
+            return _parse_and_run(argv)
+        finally:
+            standard_streams.flush()
+    except standard_streams.OutputLost as lost:
+        return standard_streams.READER_GONE if lost.reader_gone else _fail(lost, FAILED)
+    except BrokenPipeError:
+        if not standard_streams.reader_gone():
+            raise
+        standard_streams.discard_unread()
+        return standard_streams.READER_GONE
+
+
+def _parse_and_run(argv):
+    from ..system.progress import log_to_stderr
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, 'reconfigure'):  # File names may hold what the terminal's encoding does not.
+            stream.reconfigure(errors='backslashreplace')
+    threads.sleep_while_waiting()
+    args = parser().parse_args(argv)
+    # These two end by themselves when they are interrupted: that is how they are meant to end.
+    itself = args.command in ('run', 'play')
+    interruptible = nullcontext() if itself else signals.as_exceptions(program=argv is None)
+    with log_to_stderr(), interruptible:
+        return _run_command(args)
+
+
+def _run_command(args):
+    try:
+        return args.function(args)
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or 'interrupted', FAILED)
+    except (UsageError, OutputError) as error:
+        return _fail(error, WRONG_INPUT)
+    except WorkFailed as error:
+        return _fail(error, FAILED)
+    except ModuleNotFoundError as error:
+        if args.debug:
+            raise
+        return _fail(f'{error.name} is not installed; hand4whole doctor says what to run', FAILED)
+    except Exception as error:  # The last resort: people get a line, and --debug the rest.
+        if args.debug or (isinstance(error, BrokenPipeError) and standard_streams.reader_gone()):
+            raise
+        return _fail(' '.join(f'{type(error).__name__}: {error}'.split()), FAILED)
+
+
+def _fail(message, code):
+    print(f'hand4whole: {message}', file=sys.stderr)
+    return code
+
+
+if __name__ == '__main__':
+    sys.exit(main())

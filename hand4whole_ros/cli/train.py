@@ -1,0 +1,195 @@
+"""What `hand4whole train` understands, and what it does."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..datasets.catalogue import TRAINED_ON
+from ..system.output_files import check_file, check_folder, failure
+from .options import DONE, Help, UsageError, WorkFailed, add_command
+
+#: Stage -> steps by default, and what it is.
+_STAGES = {
+    'guess': (2000, 'the first guesses of both experts, without pictures: 40 minutes on one core'),
+    'stem': (1000, 'the stems of both experts, on pictures: 9 minutes on two cores'),
+    'body': (11000, 'the body expert, on pictures: 110 minutes on one core'),
+    'hand': (3200, 'the hand expert, on pictures: 55 minutes on one core'),
+    'cham': (400, 'CHAM between the experts, which stay as they are: 4 minutes on two cores')}
+
+
+def add(commands) -> None:
+    """Add the command and its kinds."""
+    summary = 'Train the open model on people that this package draws, or full-size CHAM on published data sets.'
+    command = commands.add_parser(
+        'train', help=summary, description=summary, formatter_class=Help,
+        epilog='from nothing to a model, in this order (body and hand may run side by side;\n'
+               'without guess it is a model that is told nothing but pictures):\n'
+               '  hand4whole train people --output people --count 24000\n'
+               + ''.join(f'  hand4whole train {stage:6} --people people --run run     # {what}\n'
+                         for stage, (_, what) in _STAGES.items())
+               + '  hand4whole train pack --run run --output open_model.npz\n'
+               '  hand4whole evaluate synthetic --estimator open --open-model open_model.npz\n'
+               'full-size CHAM, with the published experts and data sets (hand4whole weights list):\n'
+               '  hand4whole train published --data arctic=DIR interhand=DIR --run run\n'
+               'Every one of them goes on where it was stopped. docs/training.md has the whole story.')
+    kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
+    people = add_command(kinds, 'people', _people, 'Draw people and have the first look at them.',
+                         ['hand4whole train people --output people --count 24000 --workers 2'])
+    people.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder to write to')
+    people.add_argument('--count', type=int, default=24000, help='how many are drawn; 20 kB each')
+    people.add_argument('--seed', type=int, default=11, help='which people')
+    people.add_argument('--workers', type=int, default=2, help='processes that draw')
+    for stage, (steps, what) in _STAGES.items():
+        one = add_command(kinds, stage, _stage, f'Train {what}.',
+                          [f'hand4whole train {stage} --people people --run run',
+                           f'torchrun --nproc-per-node 4 --no-python -- hand4whole train {stage} --people people '
+                           f'--run run     # four GPUs'])
+        one.add_argument('--people', type=Path, nargs='+', required=True, metavar='DIR', help='of train people')
+        one.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of this training')
+        one.add_argument('--steps', type=int, default=steps, help='how long')
+        one.add_argument('--seed', type=int, default=0, help='of weights and of the order of people')
+        one.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
+        one.set_defaults(stage=stage)
+    pack = add_command(kinds, 'pack', _pack, 'Write what was trained as one file for the estimator.',
+                       ['hand4whole train pack --run run --output open_model.npz'])
+    pack.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
+    pack.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .npz to write')
+    curves = add_command(kinds, 'curves', _curves, 'Draw the learning curves of a training.',
+                         ['hand4whole train curves --run run --output curves.svg'])
+    curves.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
+    curves.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .svg to write')
+    _add_published(kinds)
+
+
+def _add_published(kinds):
+    command = add_command(
+        kinds, 'published', _published,
+        'Train full-size CHAM between the published experts, on the data sets of the paper.',
+        ['hand4whole train published --data agora=DIR arctic=DIR interhand=DIR reinterhand=DIR --run run',
+         'hand4whole train published --data arctic=DIR --run run --at-once 8     # a smaller GPU',
+         'torchrun --nproc-per-node 4 --no-python -- hand4whole train published --data ... --run run',
+         'hand4whole estimate photo.jpg --weights-folder FOLDER --overlay out    # with run/snapshot_6.pth in FOLDER'])
+    command.add_argument('--data', nargs='+', required=True, metavar='NAME=DIR',
+                         help=f'data sets and where they are, of {", ".join(TRAINED_ON)}; each gets the same share of '
+                              f'every batch')
+    command.add_argument('--run', type=Path, required=True, metavar='DIR',
+                         help='the folder of this training; at its end snapshot_6.pth is there, in the form of the '
+                              'published one')
+    command.add_argument('--steps', type=int, default=40000, help='how long')
+    command.add_argument('--batch', type=int, default=32, help='people of a step, of all processes together')
+    command.add_argument('--at-once', type=int, metavar='N',
+                         help='people in one pass of the network, where memory is short; the others follow before the '
+                              'step is taken')
+    command.add_argument('--rate', type=float, default=1e-4, help='of learning, at its largest')
+    command.add_argument('--seed', type=int, default=0, help='of first weights, order and accidents')
+    command.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
+    command.add_argument('--precision', default='auto', choices=('auto', 'fp32', 'bf16'),
+                         help='what the transformers compute in')
+    command.add_argument('--workers', type=int, default=4, metavar='N',
+                         help='processes, for each GPU, that read and cut pictures')
+    command.add_argument('--frame', default='camera', choices=('camera', 'crop'),
+                         help='whose axes people are told along: camera, as in the papers; crop: those of the virtual '
+                              'camera that looks at the middle of the crop, as the open model is trained')
+    command.add_argument('--weights-folder', type=Path, default=None, metavar='FOLDER',
+                         help='of the published experts and body models; without it, where hand4whole weights list '
+                              'says')
+    command.add_argument('--weights', default='published', choices=('published', 'random', 'random-tiny'),
+                         help='random: made up from names, to try things out')
+
+
+@contextmanager
+def _written(path):
+    """Errors of the system as one line about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise WorkFailed(failure(path, error)) from None
+
+
+def _people(args):
+    for name in ('count', 'workers'):
+        if getattr(args, name) < 1:
+            raise UsageError(f'--{name} must be at least 1, found {getattr(args, name)}')
+    check_folder(args.output, f'--output {args.output}')
+    from ..training import drawn_people
+    with _written(args.output):
+        drawn_people.make(args.output, args.count, args.seed, args.workers)
+    return DONE
+
+
+def _stage(args):
+    if args.steps < 1:
+        raise UsageError(f'--steps must be at least 1, found {args.steps}')
+    from ..estimators import EstimatorUnavailable
+    from ..estimators.devices import pick_device
+    from ..training import run_folder, stages, training_set
+    run_folder.check(args.run)
+    try:
+        pick_device(args.device)    # before people are read, which takes a while
+        stages.train_stage(args.stage, args.run, training_set.load(args.people), args.steps, args.seed, args.device)
+    except (ValueError, EstimatorUnavailable) as error:
+        raise UsageError(error) from None
+    return DONE
+
+
+def _pack(args):
+    if not args.run.is_dir():
+        raise UsageError(f'--run {args.run}: no such folder')
+    from ..checkpoints.open_model import is_open_model
+    from ..training import stages
+    if not stages.done(args.run):
+        raise UsageError(f'--run {args.run}: no stage of a training is done there')
+    check_file(args.output, is_own=is_open_model, option='--output')
+    with _written(args.output):
+        done = stages.pack(args.run, args.output)
+    print(f'{args.output}: {args.output.stat().st_size / 1e6:.1f} MB, with {", ".join(done)}')
+    return DONE
+
+
+def _curves(args):
+    from ..training import curves
+    check_file(args.output, option='--output')
+    with _written(args.output):
+        drawn = args.run.is_dir() and curves.write(args.run, args.output)
+    if not drawn:
+        raise UsageError(f'--run {args.run}: no training is there')
+    return DONE
+
+
+def _published(args):
+    for name in ('steps', 'batch', 'at_once'):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise UsageError(f'--{name.replace("_", "-")} must be at least 1, found {getattr(args, name)}')
+    if args.workers < 0:
+        raise UsageError(f'--workers must not be negative, found {args.workers}')
+    if not 0 < args.rate < float('inf'):
+        raise UsageError(f'--rate must be a positive number, found {args.rate}')
+    data = _folders(args.data)
+    from ..estimators import EstimatorUnavailable
+    from ..training import run_folder
+    from ..training.published.run import Settings, run
+    run_folder.check(args.run)
+    try:
+        snapshot = run(Settings(
+            data, args.run, args.weights_folder, args.weights, args.steps, args.batch, args.at_once, args.rate,
+            args.seed, args.device, args.precision, args.workers, args.frame == 'crop'))
+    except (ValueError, EstimatorUnavailable) as error:     # of files, data sets, pictures and settings
+        raise UsageError(error) from None
+    if snapshot:
+        print(f'{snapshot}: {snapshot.stat().st_size / 1e6:.0f} MB; put it into a folder of weights in place of the '
+              f'published one, then hand4whole weights verify --renew')
+    return DONE
+
+
+def _folders(given):
+    """Data set -> folder, of NAME=DIR."""
+    folders = {}
+    for one in given:
+        name, _, folder = one.partition('=')
+        if name not in TRAINED_ON or not folder:
+            raise UsageError(f'--data {one}: expected NAME=DIR, the name one of {", ".join(TRAINED_ON)}')
+        if name in folders:
+            raise UsageError(f'--data names {name} twice')
+        folders[name] = Path(folder)
+    return folders

@@ -1,0 +1,85 @@
+"""What all readers of data sets have in common: a table of samples that are worked out one at a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..geometry.camera import Intrinsics
+from .annotated_bodies import TruthBodies
+from .catalogue import DatasetInfo, named
+from .sample import Sample
+
+#: Room around keypoints to hold the flesh.
+_ROOM = 1.2
+
+
+class Reader(ABC):
+    """One split of one data set: a sequence of samples.
+
+    Making one reads tables only; a sample's truth is posed when it is asked for. It can be pickled, and so sent to the
+    processes of a loader. Raises DatasetError for whatever is missing or misshapen.
+    """
+
+    #: Of catalogue.DATASETS.
+    name: str
+
+    def __init__(self, root: Path | str, split: str | None = None, bodies: TruthBodies | None = None):
+        self.info: DatasetInfo = named(self.name)
+        self.split = split or self.info.splits[0]
+        if self.split not in self.info.splits:
+            raise ValueError(f'{self.info.title} has the splits {", ".join(self.info.splits)}, found {self.split!r}')
+        self.bodies = bodies or TruthBodies()
+        self.root = Path(root).expanduser()
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many samples there are."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Sample:
+        """Sample 0, 1, ... up to the last."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+
+class Recent:
+    """The last few results of a function of one argument, such as files read. It can be pickled if the function can."""
+
+    def __init__(self, function: Callable, size: int):
+        self._function, self._size, self._kept = function, size, OrderedDict()
+
+    def __call__(self, argument):
+        if argument not in self._kept:
+            while len(self._kept) >= self._size:    # first, so that two large ones are never there at once
+                self._kept.popitem(last=False)
+            self._kept[argument] = self._function(argument)
+        self._kept.move_to_end(argument)
+        return self._kept[argument]
+
+
+def box_around(points: np.ndarray, intrinsics: Intrinsics, within: bool = False) -> np.ndarray:
+    """The box xywh (4,) px around points (N, 3) m before the camera, a fifth larger than they are; zeros where none is.
+
+    within: only of points that the picture shows.
+    """
+    pixels = intrinsics.project(points)
+    good = np.isfinite(pixels).all(axis=1)
+    if within:
+        with np.errstate(invalid='ignore'):
+            good &= ((pixels >= -0.5) & (pixels <= (intrinsics.width - 0.5, intrinsics.height - 0.5))).all(axis=1)
+    if not good.any():
+        return np.zeros(4)
+    low, high = pixels[good].min(0), pixels[good].max(0)
+    size = (high - low) * _ROOM
+    return np.concatenate([(low + high - size) / 2, size])
+
+
+def whole_picture(intrinsics: Intrinsics) -> np.ndarray:
+    """The box xywh (4,) px of all of a picture."""
+    return np.array([0, 0, intrinsics.width, intrinsics.height], np.float64)

@@ -1,0 +1,102 @@
+"""Tables that pandas pickled, read without pandas and without running anything that is in them.
+
+A pickled DataFrame is a manager of blocks: arrays (columns of one kind, rows) with the numbers of their columns, and
+two axes. The names in the pickle lead to stand-ins (checkpoints.pickles) in all three arrangements that pandas has
+written since 0.14: what was kept under that version's number until 1.2, and blocks of their own since 1.3.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..checkpoints import CheckpointError
+from ..checkpoints.safe_pickle.array_pickles import MAX_FILE_BYTES, StandIn, plain, read_stream
+from . import DatasetError
+
+
+class _Frame(StandIn):
+    """pandas.DataFrame."""
+
+    def value(self, depth):
+        manager = self.entry('_mgr', '_data')
+        if not isinstance(manager, _Manager):
+            raise ValueError('a table without its blocks')
+        return manager.columns(depth)
+
+
+class _Manager(StandIn):
+    """pandas' BlockManager: made of blocks and axes, or made of nothing and given them as a state."""
+
+    _parts = (), ()
+
+    def __init__(self, blocks=(), axes=(), *more):
+        self._parts = blocks, axes
+
+    def columns(self, depth):
+        """Name of each column -> its (rows,) array."""
+        blocks, axes = self._parts
+        if isinstance(self.state, tuple) and len(self.state) >= 4:
+            kept = self.state[3]['0.14.1']
+            blocks = [(block['values'], block['mgr_locs']) for block in kept['blocks']]
+            axes = kept['axes']
+        else:
+            blocks = [block.parts for block in blocks]
+        names, found = plain(axes[0], depth), {}
+        for values, where in blocks:
+            rows = plain(values, depth)
+            numbers = range(*where.indices(len(names))) if isinstance(where, slice) else plain(where, depth)
+            found.update((str(names[int(k)]), row) for k, row in zip(numbers, rows, strict=True))
+        return found
+
+
+class _Block(StandIn):
+    """pandas' function that makes a block of values, the numbers of their columns, and 2."""
+
+    def __init__(self, values, where, *dimensions):
+        self.parts = values, where
+
+
+class _Index(StandIn):
+    """pandas' function that makes an axis: of a class and a dictionary."""
+
+    _parts = {}
+
+    def __init__(self, kind=None, parts=None):
+        self._parts = parts or {}
+
+    def value(self, depth):
+        if 'data' in self._parts:
+            return plain(self._parts['data'], depth)
+        return np.arange(self._parts['start'], self._parts['stop'], self._parts['step'])
+
+
+def _admitted():
+    table = {'pandas.core.frame.DataFrame': _Frame, 'pandas._libs.internals._unpickle_block': _Block,
+             'pandas.core.indexes.base._new_Index': _Index, 'builtins.slice': slice, '__builtin__.slice': slice}
+    for module in ('pandas.core.internals', 'pandas.core.internals.managers'):
+        table[f'{module}.BlockManager'] = _Manager
+    for name in ('base.Index', 'range.RangeIndex', 'numeric.Int64Index', 'numeric.Float64Index'):
+        table[f'pandas.core.indexes.{name}'] = _Index
+    return table
+
+
+def read_frame(path: Path) -> dict[str, np.ndarray]:
+    """Column -> (rows,) array, of objects where an entry is more than a number. Raises DatasetError."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise DatasetError(f'{path} has {path.stat().st_size >> 20} MB, more than is held in memory: use the data '
+                               f'frame without joints and vertices, and the fits')
+        with open(path, 'rb') as stream:
+            return read_stream(stream, path, 'data frame file', _columns, _admitted())
+    except OSError as error:
+        raise DatasetError(f'{path} cannot be read: {error.strerror or error}') from None
+    except CheckpointError as error:
+        raise DatasetError(str(error)) from None
+
+
+def _columns(found):
+    if not isinstance(found, _Frame):
+        raise ValueError('it holds no table')
+    return plain(found)

@@ -1,0 +1,75 @@
+"""What the first look knows of people, as plain arrays: of one person in an image, or of thousands to learn from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .. import skeleton
+from ..detection import body_box
+from ..detection.mediapipe_holistic import MIRRORED_POSE
+from ..geometry.camera import Intrinsics
+from ..geometry.crops import person_box
+from .landmark_fit import LandmarkFit
+
+#: A mirror in x: of points, and of rotations.
+_POINTS = np.array([-1, 1, 1], np.float32)
+_TURNS = np.outer(_POINTS, _POINTS)
+
+
+class FitFeatures(NamedTuple):
+    """Of N people, float32. Left and right are the person's own and come in that order. Camera optical frame."""
+
+    box: np.ndarray         #: (N, 4) xywh px, what is cut out for the networks: aspect 3:4
+    ray: np.ndarray         #: (N, 2) x/z, y/z through the middle of the box
+    focal: np.ndarray       #: (N,) px
+    pose: np.ndarray        #: (N, 33, 2) px, MediaPipe's pose landmarks
+    visibility: np.ndarray  #: (N, 33) 0 to 1
+    world: np.ndarray       #: (N, 33, 3) m from the middle of the hips
+    hands: np.ndarray       #: (N, 2, 21, 3) px, px, relative depth in px; zeros where not seen
+    inside: np.ndarray      #: (N, 2, 21) 1 where the point was seen within the image, else 0
+    rotations: np.ndarray   #: (N, 55, 3, 3) of the fitted body against the parent joint, the root's in the camera
+    betas: np.ndarray       #: (N, 10)
+    joints: np.ndarray      #: (N, 55, 3) m
+
+    def take(self, rows) -> FitFeatures:
+        """The people of these rows."""
+        return FitFeatures(*(values[rows] for values in self))
+
+
+def features_of_fit(look: LandmarkFit, intrinsics: Intrinsics) -> FitFeatures | None:
+    """Of one person; None where nothing of the person is in the image."""
+    size = intrinsics.width, intrinsics.height
+    tight = body_box.of_landmarks(look.landmarks, [points[:, :2] for points in look.hands.values()], *size)
+    if tight is None:
+        return None
+    box = person_box(torch.from_numpy(tight)).numpy()
+    hands, inside = np.zeros((2, 21, 3)), np.zeros((2, 21))
+    for k, side in enumerate(skeleton.SIDES):
+        if side in look.hands:
+            hands[k] = look.hands[side]
+            inside[k] = ((hands[k, :, :2] >= 0) & (hands[k, :, :2] <= np.array(size) - 1)).all(axis=1)
+    pose = look.fitted.pose
+    rows = (box, intrinsics.normalize(box[:2] + box[2:] / 2), np.sqrt(intrinsics.fx * intrinsics.fy),
+            look.landmarks.pose, look.landmarks.visibility, look.landmarks.world, hands, inside,
+            pose.rotations[0], pose.betas[0], look.fitted.placed.joints[0])
+    return FitFeatures(*(np.asarray(row, np.float32)[None] for row in rows))
+
+
+def mirrored(evidence: FitFeatures) -> FitFeatures:
+    """The same people seen in a mirror whose picture keeps its middle at x = 0: left is right."""
+    e = evidence
+    pixels = np.array([-1, 1], np.float32)
+    box = e.box.copy()
+    box[:, 0] = -(box[:, 0] + box[:, 2])
+    order, joints = list(MIRRORED_POSE), list(skeleton.MIRROR)
+    return FitFeatures(box, e.ray * pixels, e.focal, e.pose[:, order] * pixels, e.visibility[:, order],
+                    e.world[:, order] * _POINTS, e.hands[:, ::-1] * _POINTS, e.inside[:, ::-1],
+                    e.rotations[:, joints] * _TURNS, e.betas, e.joints[:, joints] * _POINTS)
+
+
+def concatenate(parts: list[FitFeatures]) -> FitFeatures:
+    """All the people of several."""
+    return FitFeatures(*(np.concatenate(values) for values in zip(*parts)))

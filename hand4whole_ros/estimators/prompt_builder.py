@@ -1,0 +1,123 @@
+"""From evidence to what the open model is told: boxes of hands, and a prompt for each expert.
+
+The networks speak along the axes of a camera that looks through the middle of the box that is cut out (the crop's
+frame); evidence is in the real camera's frame, and turned here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import skeleton
+from ..geometry.crops import BODY_SIZE
+from ..geometry.hand_boxes import hand_boxes
+from ..geometry.placement import facing
+from ..keypoints import KEYPOINT_NAMES
+from ..networks.hand4whole_pp import HandBoxes
+from ..networks.open_model import OPEN_MODEL
+from ..networks.prompts import Prompt, Prompts
+from .fit_features import FitFeatures
+
+#: MediaPipe's pose landmarks of the left of pairs, by the names of keypoints; the right one's number is one more.
+_LEFT = {'hip': 23, 'knee': 25, 'ankle': 27, 'shoulder': 11, 'elbow': 13, 'wrist': 15, 'big_toe': 31, 'small_toe': 31,
+         'heel': 29, 'ear': 7}
+#: The others: landmarks whose middle is meant.
+_MIDDLE = {'pelvis': (23, 24), 'neck': (11, 12), 'left_eye': (2,), 'right_eye': (5,), 'nose': (0,)}
+
+_MIRROR = np.array([-1, 1, 1], np.float32)
+_NUM_BODY = skeleton.NUM_BODY_JOINTS
+
+
+def _landmarks():
+    """(25, 33) the share of every landmark in each of the body keypoints."""
+    shares = np.zeros((OPEN_MODEL.body.num_keypoints, 33), np.float32)
+    for row, name in zip(shares, KEYPOINT_NAMES):
+        side, _, part = name.partition('_')
+        which = _MIDDLE.get(name) or (_LEFT[part] + (side == 'right'),)
+        row[list(which)] = 1 / len(which)
+    return shares
+
+
+_SHARES = _landmarks()
+
+
+class PromptBuilder:
+    """Tells the open model of people. components (10, 10): of body.open_hands.shape_components."""
+
+    def __init__(self, components: np.ndarray):
+        self._components = components.astype(np.float32)
+
+    def __call__(self, evidence: FitFeatures) -> tuple[dict[str, HandBoxes], Prompts]:
+        """Of N people: side -> HandBoxes in pixels of the body picture, and what both experts are told."""
+        turns = turns_of(evidence)
+        boxes = {side: _boxes(evidence, k) for k, side in enumerate(skeleton.SIDES)}
+        wrists = wrist_rotations(evidence.rotations, turns)
+        hands = {side: self._hand(evidence, turns, wrists[:, k], k, boxes[side].boxes.numpy())
+                 for k, side in enumerate(skeleton.SIDES)}
+        return boxes, Prompts(_body(evidence, turns), hands)
+
+    def _hand(self, e, turns, wrist, k, boxes):
+        """The prompt of hands of one side, as of right hands."""
+        left = skeleton.SIDES[k] == 'left'
+        mirror = _MIRROR if left else np.ones(3, np.float32)
+        scale = e.box[:, 2] / BODY_SIZE[1]          # picture pixels in one of the body picture
+        side = (boxes[:, 2] - boxes[:, 0]) * scale
+        middle = (boxes[:, :2] + boxes[:, 2:]) / 2 * scale[:, None] + e.box[:, :2]
+        points = e.hands[:, k].copy()
+        points[..., :2] = (points[..., :2] - middle[:, None]) * mirror[:2]
+        points *= 2 / side[:, None, None]
+        rotations = np.concatenate([wrist[:, None], e.rotations[:, skeleton.HAND_SLICE[skeleton.SIDES[k]]]], axis=1)
+        rotations = rotations * np.outer(mirror, mirror)
+        codes = rotations[..., :2].swapaxes(-1, -2).reshape(len(side), -1)
+        depth = (e.joints[:, skeleton.WRIST[skeleton.SIDES[k]]] * turns[..., 2]).sum(axis=1)
+        size = 2 * e.focal / np.maximum(depth, 0.1) / side
+        camera = np.stack([size, points[:, 0, 0] / size, points[:, 0, 1] / size], axis=1)
+        away = (middle - e.box[:, :2] - e.box[:, 2:] / 2) / e.focal[:, None] * mirror[:2]
+        whole = np.concatenate([codes, e.betas @ self._components, camera, away], axis=1)
+        return Prompt(_tensor(points[..., :2]), _tensor(e.inside[:, k]), _tensor(points[..., 2:]), _tensor(whole))
+
+
+def turns_of(evidence: FitFeatures) -> np.ndarray:
+    """(N, 3, 3) from the crop's frame to the camera's."""
+    return np.stack([facing(ray) for ray in evidence.ray.astype(np.float64)]).astype(np.float32)
+
+
+def wrist_rotations(local: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """(N, 2, 3, 3) of left and right wrist in the crop's frame, from rotations (N, 55, 3, 3) against the parents."""
+    found = []
+    for side in skeleton.SIDES:
+        joint = skeleton.WRIST[side]
+        rotation = local[:, joint]
+        while (joint := skeleton.PARENTS[joint]) >= 0:
+            rotation = local[:, joint] @ rotation
+        found.append(turns.swapaxes(-1, -2) @ rotation)
+    return np.stack(found, axis=1)
+
+
+def _body(e, turns):
+    points = (_SHARES @ e.pose - e.box[:, None, :2]) / e.box[:, None, 2:] * 2 - 1
+    local = e.rotations[:, :_NUM_BODY].copy()
+    local[:, 0] = turns.swapaxes(-1, -2) @ local[:, 0]
+    joints = (e.joints[:, :_NUM_BODY] - e.joints[:, :1]) @ turns
+    depth = (e.joints[:, 0] * turns[..., 2]).sum(axis=1)
+    focal = np.log(e.focal / e.box[:, 3])
+    camera = np.stack([np.log(np.maximum(depth, 0.1)), focal, *e.ray.T], axis=1)
+    seen = e.inside.any(axis=2, keepdims=True).astype(np.float32)
+    hands = (e.hands - e.hands[:, :, :1] * (1, 1, 0)) / e.box[:, 3, None, None, None]
+    hands = np.concatenate([seen, (hands * seen[..., None]).reshape(len(seen), 2, -1)], axis=2)
+    whole = [local[..., :2].reshape(len(seen), -1), e.betas, joints.reshape(len(seen), -1), camera,
+             hands.reshape(len(seen), -1)]
+    return Prompt(_tensor(points), _tensor(e.visibility @ _SHARES.T), _tensor((_SHARES @ e.world) @ turns),
+                  _tensor(np.concatenate(whole, axis=1)))
+
+
+def _boxes(e, k):
+    scale = BODY_SIZE[1] / e.box[:, None, 2:3]
+    there = (e.hands[:, k, :, :2] - e.box[:, None, :2]) * scale
+    return HandBoxes(*hand_boxes(_tensor(there), _tensor(e.inside[:, k]), OPEN_MODEL.hand_room))
+
+
+def _tensor(values) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))

@@ -1,0 +1,139 @@
+"""An estimator measured on rendered people, beside MediaPipe's own 3D landmarks on the same pictures."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+
+import numpy as np
+
+from .. import skeleton
+from ..estimators.base import Estimator
+from ..synthetic import dataset, people
+from ..system.progress import Bar
+from . import metrics
+from .mediapipe_baseline import MediaPipeBaseline, assigned
+from .pose_errors import BODY_JOINTS, body_errors, depth_error, hand_errors
+
+#: The table: key -> what it is, unit, goal. Goals on counts are for 120 hands and scale with them.
+ROWS = {
+    'people_missed': ('people not found', 'of {people}', None),
+    'body_pa_mm': ('body after Procrustes', 'mm', 35.0),
+    'body_root_mm': ('body from the hips', 'mm', 50.0),
+    'hand_pa_mm': ('hand after Procrustes', 'mm', 11.0),
+    'palm_deg': ('palm orientation', 'deg', 11.0),
+    'wrist_deg': ('wrist rotation (SMPL-X)', 'deg', None),
+    'hands_missed': ('hands missed', 'of {hands}', 3.0),
+    'hands_missed_holistic': ('hands missed by Holistic', 'of {hands}', None),
+    'mrrpe_mm': ('wrist-to-wrist vector', 'mm', 60.0),
+    'depth_percent': ('distance from the camera', '%', 8.0),
+    'time_ms': ('time per picture', 'ms', None),
+    'fit_ms': ('of which all but the detector', 'ms', None)}
+
+_COUNTS = ('people_missed', 'hands_missed', 'hands_missed_holistic')
+
+
+def run(estimator: Estimator, count: int = 60, seed: int = 1, progress: bool = True) -> dict:
+    """Measure on `count` freshly rendered people; the dict holds plain numbers and goes into JSON.
+
+    {'estimator': name, 'count', 'seed', 'rows': {key of ROWS: {'estimator', 'mediapipe', 'goal'}}}. Errors
+    are medians over what was found, misses are counts; None stands where there is nothing to say.
+    `mediapipe` is Holistic's pose_world_landmarks for the body and the Hands solution's
+    multi_hand_world_landmarks for the hands; its time is Holistic's.
+    """
+    ours, theirs = defaultdict(list), defaultdict(list)
+    baseline = MediaPipeBaseline()
+    try:
+        for i in Bar(range(count), 'rendering and estimating', unit='person', shown=progress):
+            image, truth = people.render(people.sample(dataset.people_seed(seed, i)))
+            _measure_estimator(estimator, image, truth, ours)
+            _measure_baseline(baseline, image, truth, theirs)
+    finally:
+        baseline.close()
+    columns = {'estimator': _summary(ours), 'mediapipe': _summary(theirs)}
+    rows = {key: {**{column: values.get(key) for column, values in columns.items()},
+                  'goal': goal * count / 60 if goal is not None and key in _COUNTS else goal}
+            for key, (_, _, goal) in ROWS.items()}
+    if rows['time_ms']['mediapipe']:
+        rows['fit_ms']['goal'] = rows['time_ms']['mediapipe'] / 2
+    return {'estimator': estimator.name, 'count': count, 'seed': seed, 'rows': rows}
+
+
+def _summary(values):
+    """Counts are summed, errors become medians; what was never measured is left out."""
+    return {key: float(np.sum(column) if key in _COUNTS else np.median(column))
+            for key, column in values.items() if column}
+
+
+def _measure_estimator(estimator, image, truth, out):
+    start = time.perf_counter()
+    found = estimator.estimate(image, truth.intrinsics)
+    out['time_ms'].append(1e3 * (time.perf_counter() - start))
+    out['people_missed'].append(not found)
+    if not found:
+        out['hands_missed'].append(len(skeleton.SIDES))
+        return
+    estimate = found[0]
+    if 'detector' in estimate.stage_times:
+        out['fit_ms'].append(1e3 * sum(t for stage, t in estimate.stage_times.items() if stage != 'detector'))
+    body = estimate.joints.numpy()[list(BODY_JOINTS)]
+    _measure_body(body, truth, out)
+    out['depth_percent'].append(depth_error(body, truth.joints[list(BODY_JOINTS)]))
+    for hand in estimate.hands:
+        out['hands_missed'].append(not hand.visible)
+        if hand.visible:
+            true = truth.hand(hand.side)
+            _measure_hand(hand.keypoints_3d.numpy(), true.keypoints_3d, out)
+            wrist = estimate.joint_rotations[skeleton.WRIST[hand.side]].numpy()
+            out['wrist_deg'].append(metrics.rotation_angle(wrist, true.wrist_rotation))
+
+
+def _measure_baseline(baseline, image, truth, out):
+    landmarks = baseline.landmarks(image)
+    out['time_ms'].append(1e3 * landmarks.seconds)
+    out['people_missed'].append(landmarks.body is None)
+    if landmarks.body is not None:
+        _measure_body(landmarks.body, truth, out)
+    sizes = {side: _hand_pixels(truth, side) for side in skeleton.SIDES}
+    hands = assigned(landmarks.hands, {side: (truth.hand(side).keypoints_2d, sizes[side])
+                                       for side in skeleton.SIDES})
+    for side in skeleton.SIDES:
+        out['hands_missed'].append(side not in hands)
+        out['hands_missed_holistic'].append(not landmarks.holistic_hands[side])
+        if side in hands:
+            _measure_hand(hands[side], truth.hand(side).keypoints_3d, out)
+
+
+def _hand_pixels(truth, side):
+    """Length of the stretched hand at its distance, px."""
+    points = truth.hand(side).keypoints_3d[[0, 9, 10, 11, 12]]
+    return truth.intrinsics.fx * np.linalg.norm(np.diff(points, axis=0), axis=1).sum() / points[0, 2]
+
+
+def _measure_body(body, truth, out):
+    for key, value in body_errors(body, truth.joints[list(BODY_JOINTS)]).items():
+        out[key].append(value)
+
+
+def _measure_hand(keypoints, true, out):
+    for key, value in hand_errors(keypoints, true).items():
+        out[key].append(value)
+
+
+def format_table(result: dict) -> str:
+    """The result of run as a Markdown table: estimator, MediaPipe, goal."""
+    name, count = result['estimator'], result['count']
+    lines = [f"{count} rendered people, seed {result['seed']}; medians, and counts of misses", '',
+             f'| | unit | {name} | MediaPipe 3D | goal |', '|---|---|---:|---:|---:|']
+    for key, (what, unit, _) in ROWS.items():
+        row = result['rows'][key]
+        cells = [_cell(row[column], key) for column in ('estimator', 'mediapipe', 'goal')]
+        unit = unit.format(people=count, hands=2 * count)
+        lines.append(f'| {what} | {unit} | ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
+
+
+def _cell(value, key):
+    if value is None:
+        return '-'
+    return f'{value:.0f}' if key in _COUNTS else f'{value:.1f}'

@@ -1,0 +1,137 @@
+"""A hand on its forearm, fitted to 21 image landmarks from several starting poses at once.
+
+Depth turns a palm over without changing its picture much, so each hand is begun from the palm as its
+landmarks lie in space, from that palm mirrored in depth, and from a straight wrist; the cheapest after
+fitting is kept: reprojection, joint limits against the forearm and measured depth all have a say. Left
+hands are fitted as right ones in a mirrored camera, so that all run as one batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..skeleton import HAND_SLICE, JOINT, JOINT_NAMES, PALM_KEYPOINTS, WRIST
+from .body_chains import Person
+from .initial_pose import align
+from .joint_priors import degrees_of_freedom
+from .kinematic_chain import Chain, Pose, exp_so3
+from .landmark_offsets import HAND_DEPTH_SIGMA, HAND_OFFSETS, HAND_POINTS, HAND_SIGMA
+from .solver import Observations, fit
+
+#: A mirror across the camera's (and the body's) x.
+MIRROR_X = np.diag((-1.0, 1.0, 1.0))
+
+#: The wrist carries the forearm's twist here, so it may turn this far about the bone.
+_TWIST_SIGMA, _TWIST_LIMIT = 0.8, 2.2
+
+#: How surely the body says where a wrist is: across the view and in depth, m.
+_WRIST_SIGMA = (0.03, 0.03, 0.08)
+
+
+@dataclass
+class HandStart:
+    """One seen hand: what to fit, in the real camera."""
+
+    side: str
+    rays: np.ndarray            # (21, 2)
+    depths: np.ndarray          # (21,) m, relative to the wrist, away from the camera
+    forearm: np.ndarray         # (3, 3) the elbow joint's rotation in the camera
+    wrist: np.ndarray           # (3,) m where the body fit puts the wrist
+
+
+@dataclass
+class HandFit:
+    """A fitted hand: wrist rotation against the forearm (3, 3), fingers (15, 3, 3) and how well it fits."""
+
+    wrist_rotation: np.ndarray
+    finger_rotations: np.ndarray
+    error: float        # root mean square distance to the landmarks, m across the view at the hand
+
+
+class HandFitter:
+    """Fits the hands of one person."""
+
+    def __init__(self, person: Person):
+        wrist, hand = WRIST['right'], HAND_SLICE['right']
+        members = [JOINT['right_elbow'], wrist, *range(hand.start, hand.stop)]
+        local = {joint: k for k, joint in enumerate(members)}
+        parents = [-1, 0] + [1 if k % 3 == 0 else k + 1 for k in range(15)]
+        self._members = members
+        joints, tips = HAND_POINTS['right']
+        self._tips = tips
+        names = {JOINT_NAMES[joint] for joint in members[2:]}
+        dofs = np.concatenate([[(wrist, 0), (wrist, 1), (wrist, 2)], degrees_of_freedom(names)])
+        dofs = np.stack([[local[j] for j in dofs[:, 0]], dofs[:, 1]], 1)
+        self.chain = Chain(parents, np.zeros((17, 3)), np.zeros((17, 3, 0)), [local[j] for j in joints],
+                           np.zeros((21, 3)), np.zeros((21, 3, 0)), person.axes[members], dofs)
+        table = person.prior.take(members)
+        table.mean[:, 1, 0], table.sigma[:, 1, 0] = 0, _TWIST_SIGMA
+        table.low[:, 1, 0], table.high[:, 1, 0] = -_TWIST_LIMIT, _TWIST_LIMIT
+        self._prior = table
+        self.shape(person.bones, person.tips)
+
+    def shape(self, bones, tip_offsets) -> None:
+        """Use these bones (55, 3) and tips (10, 3), as Person.shaped gives them, from now on."""
+        self.chain.bones = bones[self._members].copy()
+        self.chain.bones[1] = 0         # the chain's root is the wrist, turned as the forearm is
+        offsets = HAND_OFFSETS['right'].copy()
+        offsets[self._tips >= 0] += tip_offsets[5:][self._tips[self._tips >= 0]]
+        self.chain.point_offsets = offsets
+        rest = self.chain.place(Pose(np.zeros((1, 3)), np.tile(np.eye(3), (1, 17, 1, 1)), np.zeros((1, 0))))
+        self._rest_palm = rest.points[0, list(PALM_KEYPOINTS)]
+
+    def fit(self, starts: list[HandStart], iterations: int, robust: float = Observations.robust) -> list[HandFit]:
+        """The best fit of each hand. robust: as Evidence has it."""
+        poses, rays, depths, anchors, owner = [], [], [], [], []
+        for number, start in enumerate(starts):
+            mirror = MIRROR_X if start.side == 'left' else np.eye(3)
+            forearm = mirror @ start.forearm @ mirror
+            wrist = mirror @ start.wrist
+            ray = start.rays @ mirror[:2, :2]
+            lifted = np.concatenate([ray * wrist[2], start.depths[:, None]], 1)
+            palm = lifted[list(PALM_KEYPOINTS)]
+            palms = np.stack([palm, palm * (1, 1, -1)])
+            wrists = forearm.T @ align(self._rest_palm, palms)
+            natural = self._relaxed()
+            options = [self._with(natural, forearm, w) for w in (*wrists, np.eye(3))]
+            for rotations in options:
+                poses.append(rotations)
+                rays.append(ray)
+                depths.append((start.depths - start.depths[0])[1:])
+                anchors.append(wrist)
+                owner.append(number)
+        anchors = np.array(anchors)
+        distance = anchors[:, 2]
+        pairs = np.stack([np.arange(1, 21), np.zeros(20, int)], 1)
+        evidence = Observations(
+            rays=np.array(rays), ray_sigma=np.tile((HAND_SIGMA / distance)[:, None], (1, 21)),
+            angles=self._prior, pairs=pairs, depths=np.array(depths),
+            depth_sigma=np.full((len(owner), 20), HAND_DEPTH_SIGMA),
+            toward=anchors / np.linalg.norm(anchors, axis=1, keepdims=True), root=anchors,
+            root_sigma=np.tile(_WRIST_SIGMA, (len(owner), 1)), robust=robust)
+        pose = Pose(anchors.copy(), np.array(poses), np.zeros((len(owner), 0)))
+        pose, placed, cost = fit(self.chain, pose, evidence, iterations)
+        out = []
+        for number, start in enumerate(starts):
+            rows = np.flatnonzero(np.array(owner) == number)
+            best = rows[np.argmin(cost[rows])]
+            mirror = MIRROR_X if start.side == 'left' else np.eye(3)
+            rotations = mirror @ pose.rotations[best] @ mirror
+            points = placed.points[best]
+            miss = (points[:, :2] / points[:, 2:] - evidence.rays[best]) * points[:, 2:]
+            error = float(np.sqrt((miss ** 2).sum(1).mean()))
+            out.append(HandFit(rotations[1], rotations[2:], error if np.isfinite(cost[best]) else np.inf))
+        return out
+
+    def _relaxed(self):
+        mean = self._prior.mean[0]
+        from_axes = np.einsum('jab,jb->ja', self.chain.axes, mean)
+        return exp_so3(from_axes)
+
+    @staticmethod
+    def _with(rotations, forearm, wrist):
+        rotations = rotations.copy()
+        rotations[0], rotations[1] = forearm, wrist
+        return rotations

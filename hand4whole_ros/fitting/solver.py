@@ -1,0 +1,195 @@
+"""Damped least squares (Levenberg-Marquardt) of a kinematic chain to what was seen of it.
+
+The unknowns are root position, joint rotations (updated multiplicatively) and shape. The rows are
+  * reprojection: points against rays through the calibrated camera, robust (Geman-McClure);
+  * room: points that were not seen, softly, against coming too near the camera or behind it;
+  * depth: differences of depth between pairs of points against a weak measurement of them;
+  * angles: each joint's axis-angle against a natural mean, and soft one-sided limits;
+  * shape: betas ~ N(0, 1); root: an optional anchor; direction: optional orientation of some joints.
+All rows are in units of their own standard deviation. The normal equations are small and dense.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..geometry.placement import NEAREST
+from .kinematic_chain import Chain, Placed, Pose, right_jacobian_inverse
+
+#: Standard deviation, in radians, of going beyond a joint's limit.
+LIMIT_SIGMA = 0.12
+
+#: Depth below which a point that was not seen is held off the camera, and the standard deviation of that, m. Hands
+#: and feet, a fifth of a metre long, ride on such points. A step that takes a point that was seen nearer than NEAREST
+#: is refused.
+ROOM, ROOM_SIGMA = NEAREST + 0.2, 0.05
+
+
+@dataclass
+class AnglePrior:
+    """Per joint and own axis, radians: mean, sigma and limits, each (B or 1, J, 3)."""
+
+    mean: np.ndarray
+    sigma: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def take(self, joints) -> AnglePrior:
+        """A copy for these joints alone."""
+        return AnglePrior(*(part[:, joints].copy() for part in (self.mean, self.sigma, self.low, self.high)))
+
+
+@dataclass
+class Observations:
+    """What a fit is held against. B poses, M points, D depth pairs."""
+
+    rays: np.ndarray            # (B, M, 2) x/z, y/z of where each point was seen
+    ray_sigma: np.ndarray       # (B, M) in the same units; inf where the point was not seen
+    angles: AnglePrior
+    betas_sigma: float = 1.0
+    pairs: np.ndarray | None = None         # (D, 2) point indices: depth of the first minus the second
+    depths: np.ndarray | None = None        # (B, D) m along `toward`
+    depth_sigma: np.ndarray | None = None   # (B, D)
+    toward: np.ndarray | None = None        # (B, 3) unit, from the camera to the person
+    root: np.ndarray | None = None          # (B, 3) m, an anchor for the root position
+    root_sigma: np.ndarray | None = None    # (B, 3)
+    #: Residual, in sigmas, beyond which a point is disbelieved.
+    robust: float = 3.0
+
+
+def _robust(squared, scale):
+    """Geman-McClure: cost and weight of squared residuals."""
+    shrink = 1 / (1 + squared / scale ** 2)
+    return squared * shrink, shrink ** 2
+
+
+class _Normal:
+    """The normal equations at one pose: cost (B,), H (B, N, N), g (B, N)."""
+
+    def __init__(self, chain: Chain, evidence: Observations):
+        self.chain, self.evidence = chain, evidence
+        joint, axis = chain.dofs.T
+        same = joint[:, None] == joint[None]
+        self.pair_rows, self.pair_cols = np.nonzero(same)
+        self.pair_joint = joint[self.pair_rows]
+        self.pair_axes = axis[self.pair_rows], axis[self.pair_cols]
+        self.seen = np.isfinite(evidence.ray_sigma)
+        self.inverse_sigma = np.where(self.seen, 1 / np.where(self.seen, evidence.ray_sigma, 1), 0)
+
+    def residuals(self, pose: Pose, placed: Placed):
+        """Cost (B,) and the parts its derivative needs; cost is inf where a pose is impossible."""
+        evidence = self.evidence
+        points = placed.points
+        depth = points[..., 2]
+        bad = ~((depth > NEAREST) | ~self.seen).all(1) | ~np.isfinite(points).all((1, 2))
+        z = np.where(depth > NEAREST, depth, NEAREST)
+        uv = points[..., :2] / z[..., None]
+        ray = (uv - evidence.rays) * self.inverse_sigma[..., None]
+        ray_cost, ray_weight = _robust((ray ** 2).sum(-1), evidence.robust)
+        q = self.chain.angles(pose.rotations)
+        prior = evidence.angles
+        natural = (q - prior.mean) / prior.sigma
+        beyond = (np.minimum(q - prior.low, 0) + np.maximum(q - prior.high, 0)) / LIMIT_SIGMA
+        shape = pose.betas / evidence.betas_sigma
+        cost = (ray_cost.sum(1) + (natural ** 2 + beyond ** 2).sum((1, 2)) + (shape ** 2).sum(1))
+        parts = {'z': z, 'uv': uv, 'ray': ray, 'ray_weight': ray_weight, 'q': q, 'natural': natural,
+                 'beyond': beyond, 'shape': shape}
+        near = np.where(self.seen, 0, np.minimum(depth - ROOM, 0) / ROOM_SIGMA)
+        if near.any():
+            parts['near'] = near
+            cost = cost + (near ** 2).sum(1)
+        if evidence.pairs is not None:
+            first, second = evidence.pairs.T
+            along = (points[:, first] - points[:, second]) @ evidence.toward[:, :, None]
+            parts['depth'] = (along[..., 0] - evidence.depths) / evidence.depth_sigma
+            depth_cost, parts['depth_weight'] = _robust(parts['depth'] ** 2, evidence.robust)
+            cost = cost + depth_cost.sum(1)
+        if evidence.root is not None:
+            parts['root'] = (pose.root - evidence.root) / evidence.root_sigma
+            cost = cost + (parts['root'] ** 2).sum(1)
+        return np.where(bad, np.inf, cost), parts
+
+    def equations(self, placed: Placed, parts):
+        """Gauss-Newton H and g from the parts of the residuals."""
+        chain, evidence = self.chain, self.evidence
+        motion = chain.jacobian(placed)
+        batch, points = motion.shape[:2]
+        size = motion.shape[-1]
+        scale = self.inverse_sigma * np.sqrt(parts['ray_weight'])
+        rows = ((motion[:, :, :2] - parts['uv'][..., None] * motion[:, :, 2:3])
+                * (scale / parts['z'])[..., None, None]).reshape(batch, points * 2, size)
+        values = (parts['ray'] * np.sqrt(parts['ray_weight'])[..., None]).reshape(batch, -1)
+        if 'near' in parts:
+            rows = np.concatenate([rows, motion[:, :, 2] * ((parts['near'] != 0) / ROOM_SIGMA)[..., None]], 1)
+            values = np.concatenate([values, parts['near']], 1)
+        if 'depth' in parts:
+            first, second = evidence.pairs.T
+            weight = np.sqrt(parts['depth_weight'])
+            along = np.einsum('bi,bdik->bdk', evidence.toward, motion[:, first] - motion[:, second])
+            rows = np.concatenate([rows, along * (weight / evidence.depth_sigma)[..., None]], 1)
+            values = np.concatenate([values, parts['depth'] * weight], 1)
+        transposed = rows.transpose(0, 2, 1)
+        hessian = transposed @ rows
+        gradient = (transposed @ values[..., None])[..., 0]
+
+        prior = evidence.angles
+        turn = right_jacobian_inverse(parts['q'])
+        outside = (parts['beyond'] != 0) / LIMIT_SIGMA
+        weight = 1 / prior.sigma ** 2 + outside ** 2
+        blocks = turn.swapaxes(-1, -2) @ (weight[..., None] * turn)
+        slope = parts['natural'] / prior.sigma + parts['beyond'] / LIMIT_SIGMA
+        slope = (turn.swapaxes(-1, -2) @ slope[..., None])[..., 0]
+        rows, columns = 3 + self.pair_rows, 3 + self.pair_cols
+        hessian[:, rows, columns] += blocks[:, self.pair_joint, self.pair_axes[0], self.pair_axes[1]]
+        joint, axis = chain.dofs.T
+        count = len(joint)
+        gradient[:, 3:3 + count] += slope[:, joint, axis]
+        shape = np.arange(3 + count, size)
+        hessian[:, shape, shape] += 1 / evidence.betas_sigma ** 2
+        gradient[:, shape] += parts['shape'] / evidence.betas_sigma
+        if 'root' in parts:
+            hessian[:, (0, 1, 2), (0, 1, 2)] += 1 / evidence.root_sigma ** 2
+            gradient[:, :3] += parts['root'] / evidence.root_sigma
+        return hessian, gradient
+
+
+def fit(chain: Chain, pose: Pose, evidence: Observations, iterations: int, damping: float = 1e-2):
+    """Levenberg-Marquardt from `pose`: (fitted Pose, its Placed, cost (B,)).
+
+    A step that raises the cost is taken back and tried again shorter; a pose whose cost is not finite
+    from the start is returned as it came, with infinite cost.
+    """
+    normal = _Normal(chain, evidence)
+    placed = chain.place(pose)
+    cost, parts = normal.residuals(pose, placed)
+    factor = np.full(len(cost), damping)
+    diagonal = np.arange(3 + len(chain.dofs) + chain.num_betas)
+    hessian = None
+    for _ in range(iterations):
+        if hessian is None:
+            hessian, gradient = normal.equations(placed, parts)
+        damped = hessian.copy()
+        damped[:, diagonal, diagonal] *= 1 + factor[:, None]
+        damped[:, diagonal, diagonal] += 1e-6
+        try:
+            step = -np.linalg.solve(damped, gradient[..., None])[..., 0]
+        except np.linalg.LinAlgError:
+            break
+        longest = np.abs(step[:, 3:3 + len(chain.dofs)]).max(1, initial=1e-9)
+        step *= np.minimum(1, 1.0 / longest)[:, None]
+        trial = chain.turned(pose, step)
+        trial_placed = chain.place(trial)
+        trial_cost, trial_parts = normal.residuals(trial, trial_placed)
+        better = trial_cost < cost
+        if better.all():
+            pose, placed, cost, parts, hessian = trial, trial_placed, trial_cost, trial_parts, None
+        elif better.any():
+            pose = trial.where(better, pose)
+            placed = chain.place(pose)
+            cost, parts = normal.residuals(pose, placed)
+            hessian = None
+        factor = np.where(better, factor * 0.3, factor * 8)
+    return pose, placed, cost
+

@@ -1,0 +1,1 @@
+"""Pictures, videos and folders of them, as arrays."""

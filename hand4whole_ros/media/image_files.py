@@ -1,0 +1,231 @@
+"""Encoded pictures (JPEG, PNG, ...) into RGB arrays, without trusting what their headers promise."""
+
+from __future__ import annotations
+
+import io
+import logging
+import struct
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..system import output_files
+from ..system.output_files import printable
+from . import bit_depth, image_formats, orientation
+from .orientation import Orientation
+
+log = logging.getLogger(__name__)
+
+#: The longest side and the number of pixels that are worked on: 16k video has both.
+MAX_SIDE = 16384
+MAX_PIXELS = 16384 * 8640
+#: Of a picture file; the largest picture that is worked on has less, whatever its format.
+MAX_FILE_BYTES = 1 << 30
+
+#: Formats by the names Pillow has for them. Its other readers, some of which start programs, are never tried.
+FORMATS = ('PNG', 'JPEG', 'BMP', 'WEBP', 'TIFF')
+
+_PNG = b'\x89PNG\r\n\x1a\n'
+_TIFF = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+#: Chunks of a PNG that make its pixels. The others (colour profiles, texts, animations) are not even looked at.
+_PNG_CHUNKS = (b'IHDR', b'PLTE', b'tRNS', b'IDAT', b'IEND')
+#: Tag of TIFF and of EXIF, which is a TIFF.
+_ORIENTATION = 274
+
+SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
+
+
+class ImageFileError(ValueError):
+    """Something is no picture that can be used; the message says why, in one line."""
+
+
+def check_size(width: int, height: int, name: str) -> None:
+    """Raises PictureError for a picture that is empty or larger than is worked on."""
+    if width == 0 or height == 0:
+        raise ImageFileError(f'{name} is empty: {width} x {height} pixels')
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise ImageFileError(f'{name} is too large: {width} x {height} pixels, at most {MAX_SIDE} a side and '
+                           f'{MAX_PIXELS / 1e6:.0f} million in all')
+
+
+def decode(data: bytes, name: str = 'picture', upright: bool = True,
+           formats: tuple[str, ...] = FORMATS) -> np.ndarray:
+    """Encoded bytes -> (H, W, 3) uint8 RGB: grey and alpha converted, more than 8 bits stretched as tones says.
+
+    `upright` turns and mirrors the picture as its orientation tag says; `formats` are those of FORMATS to accept.
+    The size is read from the header first, so that a header announcing an enormous picture costs nothing. Raises
+    PictureError.
+    """
+    pixels, tag = _decode(data, name, formats)
+    image = to_rgb(pixels)
+    return tag.apply(image) if upright else image
+
+
+def decode_stored(data: bytes, name: str = 'picture', formats: tuple[str, ...] = FORMATS) -> np.ndarray:
+    """The same as it is stored: (H, W) or (H, W, 3) RGB, uint8, uint16 or floats, not turned."""
+    return _decode(data, name, formats)[0]
+
+
+def to_rgb(pixels: np.ndarray) -> np.ndarray:
+    """(H, W) or (H, W, 3) RGB of any number of bits -> (H, W, 3) uint8 RGB."""
+    pixels = bit_depth.to_8_bits(pixels)
+    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB) if pixels.ndim == 2 else pixels
+
+
+def _decode(data, name, formats):
+    """Pixels as they are stored, and how to turn them."""
+    size, tag = _header(data, name, formats)
+    check_size(*size, name)
+    if data.startswith(_PNG):
+        data, exif = _only_pixels(data, name)
+        tag = _exif_orientation(exif)
+    elif data.startswith(_TIFF):
+        data = _without_orientation(data)
+    # OpenCV knows the tags of some formats only, and has its own mind about those of TIFF.
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise ImageFileError(name + _DAMAGED)
+    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), tag
+
+
+_ENORMOUS = f' is too large: more than {MAX_PIXELS / 1e6:.0f} million pixels'
+_DAMAGED = ': a damaged picture: its data end or break before the size they promise'
+
+
+def _only_pixels(png, name):
+    """The PNG without chunks that pixels do not need, and what is in its eXIf.
+
+    OpenCV 4.11 takes a length of 4 GB at its word.
+    """
+    parts, at, kind, exif = [_PNG], len(_PNG), b'', b''
+    while at + 8 <= len(png) and kind != b'IEND':
+        length, kind = struct.unpack_from('>I4s', png, at)
+        end = at + 12 + length  # length, kind and checksum besides the data
+        if end > len(png):
+            raise ImageFileError(name + _DAMAGED)
+        if kind in _PNG_CHUNKS:
+            parts.append(memoryview(png)[at:end])
+        elif kind == b'eXIf':
+            exif = png[at + 8:end - 4]
+        at = end
+    return b''.join(parts), exif
+
+
+def _without_orientation(tiff):
+    """The TIFF with its orientation tag, where it has one, set to upright."""
+    order, big = ('<' if tiff[:2] == b'II' else '>'), tiff[2:4] in (b'+\0', b'\0+')    # 43: BigTIFF
+    first, count, entry = ('Q', 'Q', 20) if big else ('I', 'H', 12)
+    try:
+        table, = struct.unpack_from(order + first, tiff, 8 if big else 4)
+        entries, = struct.unpack_from(order + count, tiff, table)
+        table += struct.calcsize(order + count)
+        for at in range(table, min(table + entry * entries, len(tiff)), entry):
+            if struct.unpack_from(order + 'H', tiff, at)[0] == _ORIENTATION:
+                upright = struct.pack(order + 'HH' + first + 'H', _ORIENTATION, 3, 1, 1)     # one short
+                return tiff[:at] + upright + tiff[at + len(upright):]
+    except struct.error:    # A table beyond the end: the decoder will say so.
+        pass
+    return tiff
+
+
+def _header(data, name, formats):
+    """Width and height as the header says, and Orientation; nothing is decoded."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of pictures that check_size() admits or refuses by itself, and of odd tags.
+            warnings.simplefilter('ignore')
+            with Image.open(io.BytesIO(data), formats=formats) as header:
+                if header.format == 'TIFF':
+                    # Pillow swaps the sides of a picture that lies on one.
+                    return header.size, orientation.from_exif(header.tag_v2.get(_ORIENTATION))
+                return header.size, _exif_orientation(header.info.get('exif', b''))
+    except Image.DecompressionBombError:
+        raise ImageFileError(name + _ENORMOUS) from None
+    except Exception:  # Pillow raises anything from OSError to struct.error on hostile bytes.
+        raise ImageFileError(f'{name}: not a picture ({len(data)} bytes); expected {", ".join(formats[:-1])} or '
+                           f'{formats[-1]}') from None
+
+
+def _exif_orientation(exif):
+    """Of a block of EXIF, which may be empty or broken."""
+    from PIL import Image
+
+    if not exif:
+        return Orientation()
+    tags = Image.Exif()
+    try:
+        tags.load(exif)
+        return orientation.from_exif(tags.get(_ORIENTATION))
+    except Exception:  # As above; the picture itself may be a good one.
+        return Orientation()
+
+
+def suffixes() -> tuple[str, ...]:
+    """Of the files that `read` reads here: SUFFIXES, and what further libraries add."""
+    return SUFFIXES + image_formats.suffixes()
+
+
+def read(path: Path) -> np.ndarray:
+    """A picture file -> (H, W, 3) uint8 RGB; of an animation the first picture. Raises PictureError."""
+    path, name = Path(path), printable(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise ImageFileError(f'{name}: no file, but a folder or a device')
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ImageFileError(f'{name}: too large: {path.stat().st_size} bytes, at most {MAX_FILE_BYTES}')
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageFileError(f'{name}: cannot be read: {error.strerror}') from None
+    further = image_formats.format_of(data)
+    return decode(data, name) if further is None else _decode_further(data, name, further)
+
+
+def _decode_further(data, name, kind):
+    """A format of picture_formats."""
+    from PIL import Image
+    try:
+        image, more = image_formats.decode(data, kind, lambda width, height: check_size(width, height, name))
+    except ImageFileError:
+        raise
+    except image_formats.NoReader as error:
+        raise ImageFileError(f'{name}: {error}') from None
+    except Image.DecompressionBombError:
+        raise ImageFileError(name + _ENORMOUS) from None
+    except Exception:  # As in _announced_size().
+        raise ImageFileError(name + _DAMAGED) from None
+    if more:
+        log.warning('%s: it holds several pictures; the first alone is read', name)
+    return image
+
+
+def encode(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
+    """(H, W, 3) uint8 RGB -> the bytes of a file of this suffix, which say that this package made it.
+
+    quality: of a JPEG. Raises PictureError where nothing writes such files.
+    """
+    options = (cv2.IMWRITE_JPEG_QUALITY, quality) if suffix.lower() in ('.jpg', '.jpeg') else ()
+    try:
+        good, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    except cv2.error:
+        good = False
+    if not good:
+        raise ImageFileError(f'{suffix or "no suffix"}: no picture format that can be written; use .png or .jpg')
+    return output_files.marked(data.tobytes())
+
+
+def write(path: Path, image: np.ndarray, quality: int = 95) -> None:
+    """(H, W, 3) uint8 RGB -> a picture file, its format by suffix, whole or not at all. Raises PictureError."""
+    path = Path(path)
+    data = encode(image, path.suffix, quality)
+    try:
+        output_files.write(path, data, durable=False)
+    except OSError as error:
+        raise ImageFileError(output_files.failure(path, error)) from None

@@ -1,0 +1,99 @@
+"""What somebody gave for a bag, in words, and the command that goes on from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...media.file_kind import (
+    ARCHIVE,
+    EMPTY,
+    HTML,
+    LFS,
+    METADATA,
+    PICTURE,
+    ROS1,
+    SQLITE_WAL,
+    VIDEO,
+    ZEROS,
+    FileKind,
+    recognise,
+)
+from .errors import quoted
+
+EXPECTED = 'expected a folder with metadata.yaml, or a file .mcap or .db3'
+
+#: What unpacks an archive, by the last suffix of its name.
+_UNPACKERS = {'.zip': 'unzip', '.gz': 'gunzip -k', '.bz2': 'bunzip2 -k', '.xz': 'unxz -k', '.lz4': 'lz4 -d',
+              '.7z': '7z x', '.rar': 'unrar x'}
+
+_VIDEO_SUFFIXES = {'MP4': '.mp4', 'QuickTime': '.mov', 'AVI': '.avi', 'Matroska': '.mkv'}
+
+#: Files of a folder that are looked at to say what it holds.
+_MOST_LOOKED_AT = 200
+
+
+def not_a_bag(path: Path) -> str:
+    """The line about something that is no bag. Raises OSError."""
+    what, step = describe(path)
+    return f'{path}: {what}, not a rosbag2 bag: {step or EXPECTED}'
+
+
+def describe(path: Path) -> tuple[str, str]:
+    """What a file or folder is that is no bag, and what to do with it; '' where nobody can say. Raises OSError."""
+    return _folder(path) if path.is_dir() else _file(path, recognise(path))
+
+
+def _file(path, kind: FileKind):
+    name = quoted(path)
+    return kind.words, {
+        ROS1: f'convert it with `{_conversion(path)}`',
+        ARCHIVE: f'unpack it with `{_unpacker(path)} {name}`',
+        LFS: f'fetch it with `git lfs pull --include {quoted(path.name)}`',
+        HTML: 'the download went wrong; download it again',
+        EMPTY: 'nothing was recorded or copied; record or copy it again',
+        ZEROS: 'room was reserved on the disk and never written; copy it again from where it was recorded',
+        METADATA: f'give its folder, {quoted(path.parent)}',
+        SQLITE_WAL: f'give the database beside it, {quoted(path.with_name(path.name.removesuffix("-wal")))}',
+        PICTURE: f'`hand4whole estimate {name} --overlay OUT` takes pictures',
+        VIDEO: f'`hand4whole replay VIDEO --output OUT` takes videos{_renamed(path, kind)}'}.get(kind.family, '')
+
+
+def _conversion(path):
+    """rosbags-convert knows ROS 1 by the suffix .bag, and writes to what does not exist yet."""
+    source, target = path.with_suffix('.bag'), path.with_suffix('')
+    rename = '' if source == path else f'mv {quoted(path)} {quoted(source)} && '
+    if target.exists() or target == path:
+        target = path.with_name(f'{path.stem}_ros2')
+    return f'{rename}rosbags-convert --src {quoted(source)} --dst {quoted(target)}'
+
+
+def _unpacker(path):
+    return 'tar xf' if '.tar' in path.suffixes else _UNPACKERS.get(path.suffix, 'tar xf')
+
+
+def _renamed(path, kind):
+    """A video is known by its suffix."""
+    for word, suffix in _VIDEO_SUFFIXES.items():
+        if word in kind.words and path.suffix.lower() not in ('.m4v', '.webm', *_VIDEO_SUFFIXES.values()):
+            return f'; rename this one to {quoted(path.with_suffix(suffix).name)}'
+    return ''
+
+
+def _folder(path):
+    inside = sorted(path.iterdir())
+    if not inside:
+        return 'an empty folder', ''
+    bags = [file.name for file in inside if (file / 'metadata.yaml').exists()]
+    if bags:
+        return f'a folder of {len(bags)} bags', f'give one of them, {quoted(path / bags[0])} for example'
+    steps = {
+        ROS1: 'convert each with `rosbags-convert --src BAG --dst FOLDER`', ARCHIVE: 'unpack them first',
+        LFS: 'fetch its files with `git lfs pull`', SQLITE_WAL: 'copy the .db3 file itself as well',
+        PICTURE: f'`hand4whole estimate {quoted(path)} --overlay OUT` takes pictures',
+        VIDEO: f'`hand4whole replay {quoted(path)} --output OUT` takes videos'}
+    files = [(file.name, recognise(file)) for file in inside[:_MOST_LOOKED_AT] if file.is_file()]
+    for family, step in steps.items():
+        for name, kind in files:
+            if kind.family == family:
+                return f'a folder with {name}, {kind.words}', step
+    return 'a folder without metadata.yaml and without files .mcap or .db3', ''

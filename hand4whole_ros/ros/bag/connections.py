@@ -1,0 +1,82 @@
+"""The connections of a bag: one for each topic and type, whatever quality of service its files and metadata name."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rosbags.interfaces import (
+    Connection,
+    ConnectionExtRosbag2,
+    MessageDefinition,
+    MessageDefinitionFormat,
+    QosDurability,
+)
+
+from .errors import BagError, one_line, some_of
+from .mcap import McapFile
+from .metadata import Promise, TopicAndType
+from .sqlite import SqliteFile
+from .types import is_always_latched, latched_profile
+
+log = logging.getLogger(__name__)
+
+#: How the messages that a bag of ROS 2 holds are written.
+CDR = 'cdr'
+
+
+def connect(path: Path, storages: Sequence[McapFile | SqliteFile],
+            promised: Mapping[TopicAndType, Promise]) -> tuple[list[Connection], list[dict[int, Connection]]]:
+    """The connections of a bag, and for each of its files: number of a connection there -> connection of the bag.
+
+    A topic that only metadata.yaml names has one without messages. Messages that are not ROS 2's are left out, and
+    that is logged; BagError where there are no others.
+    """
+    parts: dict[TopicAndType, list[tuple[int, Connection]]] = {}
+    foreign: dict[str, set[str]] = {}
+    for index, storage in enumerate(storages):
+        for connection in storage.connections:
+            form = connection.ext.serialization_format
+            if form == CDR:
+                parts.setdefault((connection.topic, connection.msgtype), []).append((index, connection))
+            else:
+                foreign.setdefault(form or 'an encoding without a name', set()).add(connection.topic)
+    if foreign:
+        _refuse(path, foreign, bool(parts))
+    known = {topic for topic, _ in parts}.union(*foreign.values())
+    belongs: list[dict[int, Connection]] = [{} for _ in storages]
+    made = []
+    for key in [*parts, *(key for key in promised if key[0] not in known)]:
+        connection = _joined(len(made) + 1, key, [part for _, part in parts.get(key, ())], promised.get(key, Promise()))
+        for index, part in parts.get(key, ()):
+            belongs[index][part.id] = connection
+        made.append(connection)
+    return made, belongs
+
+
+def _refuse(path, foreign, others):
+    said = '; '.join(f'{form} on {some_of(sorted(names))}' for form, names in sorted(foreign.items()))
+    if others:
+        log.warning('%s', one_line(f'{path}: left out, as ROS 2 writes messages otherwise (CDR): {said}'))
+        return
+    advice = 'record the topics of ROS 2 with `ros2 bag record`'
+    if 'ros1' in foreign:
+        advice = 'convert the ROS 1 bag it was made of with `rosbags-convert --src BAG.bag --dst BAG`'
+    raise BagError(f'{path}: no messages of ROS 2 (CDR), but {said}: {advice}')
+
+
+def _joined(number, key, parts, promise):
+    """One connection of what the files have of it and of what metadata.yaml says."""
+    topic, kind = key
+    count = sum(part.msgcount for part in parts)
+    profiles = []
+    for profile in [profile for part in parts for profile in part.ext.offered_qos_profiles] or promise.qos:
+        if profile not in profiles:
+            profiles.append(profile)
+    if is_always_latched(topic, kind) and not any(p.durability == QosDurability.TRANSIENT_LOCAL for p in profiles):
+        profiles = [latched_profile(max(count, 1))]
+    definition = next((part.msgdef for part in parts if part.msgdef.data),
+                      MessageDefinition(MessageDefinitionFormat.NONE, ''))
+    digest = next((part.digest for part in parts if part.digest), promise.digest)
+    return Connection(number, topic, kind, definition, digest, count, ConnectionExtRosbag2(CDR, profiles), None)

@@ -1,0 +1,105 @@
+"""metadata.yaml of a bag: which files there should be, and what should be in them. The files themselves are right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PureWindowsPath
+
+from .errors import BagError, some_of
+from .types import offered_qos
+from .yaml_reader import load_yaml
+
+NAME = 'metadata.yaml'
+
+#: Bytes of it at most; those of thousands of files have one megabyte.
+MOST_METADATA = 10 << 20
+
+#: Topics that one line names.
+_MOST_NAMED = 6
+
+#: What a topic is found by.
+TopicAndType = tuple[str, str]
+
+
+@dataclass
+class Promise:
+    """What metadata.yaml says of the messages of one type on one topic."""
+
+    messages: int = 0
+    qos: list = field(default_factory=list)     # rosbags' Qos
+    digest: str = ''
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What could be understood of it."""
+
+    #: Names, without folders: a bag may have been moved or renamed.
+    files: tuple[str, ...]
+    topics: Mapping[TopicAndType, Promise]
+
+
+def read_metadata(folder: Path) -> Metadata:
+    """Raises BagError where it is too large, ValueError, in one line, where it is no metadata."""
+    path = folder / NAME
+    try:
+        size = path.stat().st_size
+        if size > MOST_METADATA:
+            raise BagError(f'{folder}: {NAME} has {size:,} bytes, at most {MOST_METADATA:,}')
+        text = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f'cannot be read: {error.strerror}') from None
+    if not text.strip(b' \r\n\t\0'):
+        raise ValueError('is empty')
+    about = _dict(_dict(load_yaml(text)).get('rosbag2_bagfile_information'))
+    if not about:
+        raise ValueError('says nothing of a bag')
+    files = tuple(PureWindowsPath(name).name for name in _list(about.get('relative_file_paths'))
+                  if isinstance(name, str) and PureWindowsPath(name).name)
+    topics: dict[TopicAndType, Promise] = {}
+    for row in _list(about.get('topics_with_message_count')):
+        topic = _dict(_dict(row).get('topic_metadata'))
+        name, kind, count = topic.get('name'), topic.get('type'), _dict(row).get('message_count')
+        if isinstance(name, str) and isinstance(kind, str):
+            promise = topics.setdefault((name, kind), Promise())
+            promise.messages += count if isinstance(count, int) and count > 0 else 0
+            promise.qos += offered_qos(topic.get('offered_qos_profiles'))
+            promise.digest = str(topic.get('type_description_hash') or '')
+    return Metadata(files, topics)
+
+
+def _dict(value):
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value):
+    return value if isinstance(value, list) else []
+
+
+def differences(promised: Mapping[TopicAndType, Promise], found: Mapping[TopicAndType, int]) -> tuple[str, int]:
+    """Where the messages found in the files are not those promised, in words; and how many are missing."""
+    said, missing = [], 0
+    wanted_of, found_of = _by_topic({key: about.messages for key, about in promised.items()}), _by_topic(found)
+    for topic in sorted({*wanted_of, *found_of}):
+        wanted, there = wanted_of.get(topic, {}), found_of.get(topic, {})
+        expected, number = sum(wanted.values()), sum(there.values())
+        missing += max(expected - number, 0)
+        if number != expected:
+            said.append(f'{topic} has {number:,} messages, not {expected:,}')
+        elif there.keys() != wanted.keys():
+            said.append(f'{topic} is of type {_types(there)}, not {_types(wanted)}')
+    return some_of(said, _MOST_NAMED), missing
+
+
+def _by_topic(counts):
+    """Topic -> type -> messages, where there are any."""
+    found: dict[str, dict[str, int]] = {}
+    for (topic, kind), count in counts.items():
+        if count:
+            found.setdefault(topic, {})[kind] = count
+    return found
+
+
+def _types(counts):
+    return ' and '.join(sorted(counts))

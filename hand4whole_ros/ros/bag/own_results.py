@@ -1,0 +1,93 @@
+"""What an earlier run of the node or of a replay left in a bag: it is not to stand beside what a new run finds."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection
+from typing import Any
+
+from ... import skeleton
+from .. import topics
+from ..conversions import result_messages
+from ..conversions.raw_image import NAMELESS_FRAME
+from .errors import one_line
+from .reader import Entry
+from .types import ros_type, type_store
+
+log = logging.getLogger(__name__)
+
+#: What follows the name of the node in the topics of its results: '/poses' and so on.
+_SUFFIXES = tuple(suffix + form for suffix in (topic[1:] for topic in result_messages.TYPES if topic.startswith('~'))
+                  for form in ('', topics.COMPRESSED))
+
+_OWN_PACKAGE = 'hand4whole_ros/msg/'
+
+#: Frame of a joint without its number -> that of its parent; None for the pelvis, which is in the image's frame.
+_PARENT_FRAMES = {
+    frame: None if parent < 0 else skeleton.frame_name(skeleton.JOINT_NAMES[parent], 0).removesuffix('_0')
+    for frame, parent in zip((skeleton.frame_name(joint, 0).removesuffix('_0') for joint in skeleton.JOINT_NAMES),
+                             skeleton.PARENTS)}
+
+#: Such a name in a serialised message.
+_ANY_FRAME = re.compile(rb'(?:%s)_[0-9]+\0' % '|'.join(_PARENT_FRAMES).encode())
+
+_TF_TYPE = ros_type(result_messages.TYPES[topics.TF])
+
+
+class OwnResults:
+    """The topics and transforms that come from this package, whatever its node was called."""
+
+    def __init__(self, connections: Collection[Any], image_frames: Collection[str] = (), keep: Collection[str] = ()):
+        """connections: rosbags' of the bag; image_frames: frame_id of its cameras; `keep` are topics that are wanted
+        all the same.
+        """
+        self._image_frames = {frame or NAMELESS_FRAME for frame in image_frames}
+        self._said: set[str] = set()
+        names = {connection.topic for connection in connections}
+        typed = {c.topic for c in connections if c.msgtype.startswith(_OWN_PACKAGE)}
+        # A node that was renamed, or is in a namespace, is known by topics with types of its own.
+        nodes = {topic.removesuffix(suffix) for topic in names for suffix in _SUFFIXES if topic.endswith(suffix)}
+        nodes = {node for node in nodes if node.rpartition('/')[2] == topics.NODE_NAME
+                 or node and any(node + suffix in typed for suffix in _SUFFIXES)}
+        #: Topics that hold nothing else.
+        self.topics = (typed | {node + suffix for node in nodes for suffix in _SUFFIXES} & names) - set(keep)
+
+    def without(self, entry: Entry) -> Entry | None:
+        """The entry without what is in it of an earlier run; None where it is nothing else."""
+        connection = entry.connection
+        if connection.topic in self.topics:
+            return None
+        if connection.msgtype != _TF_TYPE or not _ANY_FRAME.search(entry.data):
+            return entry
+        try:
+            message = type_store().deserialize_cdr(entry.data, _TF_TYPE)
+        except Exception:       # Damaged, or of other fields: nobody can say what is in it.
+            return entry
+        kept = self._of_others(message.transforms)
+        if len(kept) == len(message.transforms):
+            return entry
+        if connection.topic not in self._said:
+            self._said.add(connection.topic)
+            log.info('left out of %s: the people of an earlier run', one_line(connection.topic))
+        if not kept:
+            return None
+        message.transforms = kept
+        return entry._replace(data=bytes(type_store().serialize_cdr(message, _TF_TYPE)))
+
+    def _of_others(self, transforms):
+        """Those that are not about the joints of people, each below its own parent."""
+        frames = [(_split(t.child_frame_id), t.header.frame_id.lstrip('/')) for t in transforms]
+        joints = {frame for frame, parent in frames if frame is not None and _PARENT_FRAMES[frame[0]] is not None
+                  and _split(parent) == (_PARENT_FRAMES[frame[0]], frame[1])}
+        # A robot, too, may have a body_0: people's stand in the image's frame, and their joints come with them.
+        numbers = {number for _, number in joints}
+        bodies = {frame for frame, parent in frames if frame is not None and _PARENT_FRAMES[frame[0]] is None
+                  and (frame[1] in numbers or parent in self._image_frames)}
+        return [t for t, (frame, _) in zip(transforms, frames) if frame is None or frame not in joints | bodies]
+
+
+def _split(frame):
+    """'l_wrist_0' -> ('l_wrist', '0'); None where it is no joint's frame."""
+    name, _, number = frame.lstrip('/').rpartition('_')
+    return (name, number) if name in _PARENT_FRAMES and number.isdecimal() else None

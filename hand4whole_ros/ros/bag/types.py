@@ -1,0 +1,100 @@
+"""What bags say of the messages in them: names of types, their definitions, quality of service."""
+
+from __future__ import annotations
+
+import functools
+
+from ..compat import share_directory
+from .yaml_reader import load_yaml
+
+#: Last parts of topics, and their types, that are latched whatever a bag says of them, or does not: their messages are
+#: sent once, for everybody who comes later.
+_ALWAYS_LATCHED = {
+    'tf_static': 'tf2_msgs/msg/TFMessage', 'robot_description': 'std_msgs/msg/String',
+    'robot_description_semantic': 'std_msgs/msg/String', 'map': 'nav_msgs/msg/OccupancyGrid',
+    'map_metadata': 'nav_msgs/msg/MapMetaData'}
+
+#: Characters that the quality of service of one topic may have.
+_MOST_QOS = 100_000
+
+#: What a profile that does not say everything is completed with.
+_PLAIN_PROFILE = {
+    'history': 'unknown', 'depth': 0, 'reliability': 'unknown', 'durability': 'unknown', 'liveliness': 'unknown',
+    'avoid_ros_namespace_conventions': False,
+    **{name: {'sec': 0, 'nsec': 0} for name in ('deadline', 'lifespan', 'liveliness_lease_duration')}}
+
+
+def ros_type(kind: type) -> str:
+    """'sensor_msgs/msg/Image' of its class."""
+    package, folder, _ = kind.__module__.split('.')
+    return f'{package}/{folder}/{kind.__name__}'
+
+
+@functools.cache
+def type_store():
+    """rosbags' types of ROS 2 with those of this package added, read from the installed .msg files."""
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+    store = get_typestore(Stores.ROS2_KILTED)
+    folder = share_directory() / 'msg'
+    added = {}
+    for path in sorted(folder.glob('*.msg')):
+        added.update(get_types_from_msg(path.read_text(), f'hand4whole_ros/msg/{path.stem}'))
+    store.register(added)
+    return store
+
+
+def offered_qos(value: str | list | None) -> list:
+    """rosbags' Qos of each publisher, from YAML text or what it holds; of any version: numbers or names.
+
+    What cannot be understood is left out: it must not cost the topic its messages.
+    """
+    return list(_profiles_of_text(value) if isinstance(value, str) else _profiles(value))
+
+
+@functools.lru_cache(maxsize=1024)
+def _profiles_of_text(text):
+    if len(text) > _MOST_QOS:
+        return ()
+    try:
+        return _profiles(load_yaml(text))
+    except ValueError:
+        return ()
+
+
+def _profiles(value):
+    from rosbags.rosbag2.metadata import parse_qos
+    found = []
+    for profile in [value] if isinstance(value, dict) else value if isinstance(value, list) else ():
+        try:
+            said = {str(name): int(part) if isinstance(part, str) and part.isdigit() else part
+                    for name, part in profile.items() if part is not None}
+            found += parse_qos([{**_PLAIN_PROFILE, **said}])
+        except Exception:       # Bags come from anywhere.
+            continue
+    return tuple(found)
+
+
+def latched_profile(depth: int = 1):
+    """Quality of service of a topic whose last messages, as many as `depth`, late subscribers get."""
+    from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
+    forever = QosTime(2147483647, 4294967295)
+    return Qos(QosHistory.KEEP_LAST, depth, QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, forever, forever,
+               QosLiveliness.AUTOMATIC, forever, False)
+
+
+def is_latched(connection) -> bool:
+    """Whether late subscribers get the last messages of this topic; of rosbags' Connection."""
+    from rosbags.interfaces import QosDurability
+    return is_always_latched(connection.topic, connection.msgtype) or any(
+        profile.durability == QosDurability.TRANSIENT_LOCAL for profile in connection.ext.offered_qos_profiles)
+
+
+def is_always_latched(topic: str, kind: str) -> bool:
+    """Whether topics of this name and type are latched everywhere."""
+    return _ALWAYS_LATCHED.get(topic.rpartition('/')[2]) == kind
+
+
+def normalised(data: bytes, kind: type) -> bytes:
+    """A serialised message with zeros between the fields, where rclpy leaves whatever was in memory."""
+    store, name = type_store(), ros_type(kind)
+    return bytes(store.serialize_cdr(store.deserialize_cdr(data, name), name))

@@ -1,0 +1,144 @@
+"""Estimates to messages: pure builders without node, clock or publisher.
+
+What is said about every image is written straight to CDR. One person is some 250 Python objects otherwise, and
+making and converting them takes longer than everything else between an image and its poses.
+"""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from std_msgs.msg import Header
+
+from ... import skeleton
+from ...estimate import HandEstimate, WholeBodyEstimate
+from ...geometry import kinematics
+from ...msg import HandPose, Skeleton, WholeBodyPose
+from .cdr import Writer
+
+_STATES = {skeleton.LOST: HandPose.LOST, skeleton.HELD: HandPose.HELD, skeleton.OK: HandPose.OK}
+_PARAMETERS = (*skeleton.POSE_SLICES, 'betas', 'expression', 'transl')
+_NO_BETAS = np.zeros(10, np.float32)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When an image arrived and for how long it was worked on, for WholeBodyPose."""
+
+    received: Time
+    published: Time
+    estimation_time: float      # s
+
+
+def header(stamp: Time, frame_id: str) -> Header:
+    """Header of everything that is said about one image."""
+    return Header(stamp=stamp, frame_id=frame_id)
+
+
+def time(nanoseconds: int) -> Time:
+    """builtin_interfaces/Time of nanoseconds since the epoch."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return Time(sec=seconds, nanosec=rest)
+
+
+def nanoseconds(stamp: Time) -> int:
+    """Nanoseconds since the epoch."""
+    return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
+def joint_poses(estimate: WholeBodyEstimate) -> np.ndarray:
+    """(55, 7) float64: x, y, z and a unit quaternion x, y, z, w of every joint, as Pose holds them."""
+    return kinematics.joint_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy())
+
+
+def pose_array(estimates: list[WholeBodyEstimate], poses: Mapping[int, np.ndarray], head: Header, estimator: str,
+               operator_id: int | None, timing: Timing) -> bytes:
+    """A serialised WholeBodyPoseArray of everybody in one image; empty where nobody is.
+
+    poses: track id -> joint_poses.
+    """
+    out = Writer()
+    _write_header(out, head)
+    out.string(estimator)
+    out.numbers('I', len(estimates))
+    for estimate in estimates:
+        _write_person(out, estimate, poses[estimate.track_id], head, estimate.track_id == operator_id, timing)
+    return out.getvalue()
+
+
+def hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wrist: np.ndarray) -> bytes:
+    """A serialised HandPose, whatever the hand's state; `wrist` is its row of joint_poses."""
+    out = Writer()
+    _write_hand(out, estimate, side, head, wrist)
+    return out.getvalue()
+
+
+def wrist_stamped(head: Header, wrist: np.ndarray) -> bytes:
+    """A serialised PoseStamped; `wrist` is a row of joint_poses."""
+    out = Writer()
+    _write_header(out, head)
+    out.array(wrist)
+    return out.getvalue()
+
+
+def skeleton_message(model: str, faces: np.ndarray, num_vertices: int) -> Skeleton:
+    """What the numbers refer to. `faces` (F, 3) are the mesh's triangles."""
+    return Skeleton(
+        model=model, names=list(skeleton.JOINT_NAMES), parents=list(skeleton.PARENTS),
+        hand_keypoints=list(skeleton.HAND_KEYPOINT_NAMES), num_vertices=num_vertices,
+        faces=array.array('I', np.ascontiguousarray(faces, np.uint32).tobytes()))
+
+
+# Field by field, in the order of the message definitions. Fields of one type that follow each other are one array.
+
+def _write_header(out, head):
+    _write_time(out, head.stamp)
+    out.string(head.frame_id)
+
+
+def _write_time(out, stamp):
+    out.numbers('i', stamp.sec)
+    out.numbers('I', stamp.nanosec)
+
+
+def _write_person(out, estimate, poses, head, is_operator, timing):
+    """WholeBodyPose."""
+    _write_header(out, head)
+    out.numbers('i', estimate.track_id)
+    out.numbers('B', WholeBodyPose.HELD if estimate.held else WholeBodyPose.OK)
+    out.numbers('f', estimate.confidence)
+    out.numbers('?', is_operator)
+    out.array(np.concatenate([getattr(estimate, name).numpy().ravel() for name in _PARAMETERS]))
+    out.array(poses)
+    for side in skeleton.SIDES:
+        _write_hand(out, estimate, side, head, poses[skeleton.WRIST[side]])
+    _write_region(out, estimate.bbox_xyxy)
+    _write_time(out, timing.received)
+    _write_time(out, timing.published)
+    out.numbers('f', timing.estimation_time)
+
+
+def _write_hand(out, estimate, side, head, wrist):
+    """HandPose."""
+    hand: HandEstimate = estimate.hand(side)
+    _write_header(out, head)
+    out.string(side)
+    out.numbers('B', _STATES[hand.state])
+    out.numbers('f', 0.0 if hand.state == skeleton.LOST else hand.confidence)
+    out.array(wrist)
+    out.array(hand.keypoints_3d.double().numpy())
+    betas = hand.betas.numpy() if hand.has_own_shape else _NO_BETAS
+    out.array(np.concatenate([hand.keypoints_2d.numpy().ravel(), getattr(estimate, f'{side}_hand_pose').numpy().ravel(),
+                              betas]))
+    _write_region(out, hand.bbox_xyxy)
+
+
+def _write_region(out, box):
+    """x0 y0 x1 y1 in pixels -> RegionOfInterest; the part left of or above the image is cut off."""
+    x0, y0, x1, y1 = (max(int(round(v)), 0) for v in box.tolist())
+    out.numbers('I', x0, y0, max(y1 - y0, 0), max(x1 - x0, 0))
+    out.numbers('?', False)     # do_rectify

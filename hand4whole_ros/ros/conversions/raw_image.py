@@ -1,0 +1,78 @@
+"""An image as it came, from the wire or from a bag, and what it says once it is opened."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from ...media import bit_depth
+from . import images, messages
+
+#: Frame of images that name none: TF needs a name.
+NAMELESS_FRAME = 'camera_optical_frame'
+
+#: Bytes of a serialised message at least: what it begins with, a stamp, and the lengths of two texts. Fast CDR reads
+#: beyond the end of one that is shorter, and the process is gone.
+_SHORTEST = 4 + 8 + 2 * 4
+
+#: Characters in a frame's name at most: it is repeated in every message about the image, several times for each person.
+MAX_FRAME_NAME = 255
+
+
+#: Remark about an image without anything in it. Not having found anybody in such images would say nothing.
+BLANK = 'images show nothing: all pixels have nearly the same value; is the lens covered, or the exposure wrong?'
+
+
+class RawImage(NamedTuple):
+    """An image as it arrived, not yet turned into a message: most of the dropped ones never are."""
+
+    data: bytes
+    compressed: bool
+    received: int       # ns on the node's clock, or the bag's time; 0 while simulated time has not begun
+    #: The same as time.monotonic_ns(), which never jumps; where nothing can jump it does not matter.
+    arrived: float = math.inf
+    #: The camera's other images bear stamps: one without is bad, as its arrival is not the time that the others bear.
+    stamped: bool = False
+
+
+def decode_image_message(item: RawImage, remark: Callable[[str], None]) -> tuple[Header, np.ndarray]:
+    """Stamp and frame, and the picture (H, W, 3) uint8 RGB. Raises images.BadImage.
+
+    An image without a stamp gets the time of its arrival, one without a frame NAMELESS_FRAME; `remark` is
+    called with a line that says so, and with BLANK for an image that shows nothing.
+    """
+    kind, decode = (CompressedImage, images.decode_compressed) if item.compressed else (Image, images.decode)
+    no_message = f'{len(item.data)} bytes that are no {kind.__name__} message'
+    if len(item.data) < _SHORTEST:
+        raise images.BadImage(f'{no_message} (too short)')
+    try:
+        msg = deserialize_message(item.data, kind)
+    except Exception as error:  # RMWError, and MemoryError for a length that lies
+        raise images.BadImage(f'{no_message} ({type(error).__name__})') from None
+    stamp, frame = msg.header.stamp, msg.header.frame_id.lstrip('/')
+    if not (stamp.sec >= 0 and stamp.nanosec < 1_000_000_000):
+        raise images.BadImage(f'an impossible stamp: {stamp.sec} s and {stamp.nanosec} ns')
+    if len(frame) > MAX_FRAME_NAME:
+        raise images.BadImage(f'a frame_id of {len(frame)} characters, at most {MAX_FRAME_NAME}: '
+                              f'{images.quoted(frame)}')
+    if messages.nanoseconds(stamp) == 0:
+        if item.stamped:
+            raise images.BadImage('no stamp, where the camera\'s other images bear one')
+        if item.received <= 0:
+            raise images.BadImage('no stamp, and no time of arrival either: use_sim_time is set and there is no /clock')
+    image = decode(msg)
+    if messages.nanoseconds(stamp) == 0:
+        remark('images carry no stamp: the time of arrival is used instead')
+        stamp = messages.time(item.received)
+    if not frame:
+        remark(f'images carry no frame_id: {NAMELESS_FRAME} is used instead')
+        frame = NAMELESS_FRAME
+    if bit_depth.is_uniform(image):
+        remark(BLANK)
+    return messages.header(stamp, frame), image

@@ -1,0 +1,123 @@
+"""What is said about one image, as (topic, serialised message) pairs, whoever takes them: publishers or a bag."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from ... import skeleton
+from ...body.model import BodyModel
+from ...estimate import WholeBodyEstimate
+from ...geometry.camera import Intrinsics
+from ...msg import HandPose, Skeleton, WholeBodyPoseArray
+from .. import topics
+from . import images, messages
+from .markers import MarkerBuilder
+from .tf_messages import tf_message
+
+#: Topic -> type of everything that is said about images.
+TYPES = {
+    topics.POSES: WholeBodyPoseArray, topics.TF: TFMessage,
+    **{topics.WRIST[side]: PoseStamped for side in skeleton.SIDES},
+    **{topics.HAND[side]: HandPose for side in skeleton.SIDES},
+    topics.MARKERS: MarkerArray, topics.OVERLAY: Image, topics.SKELETON: Skeleton}
+
+
+class Result(NamedTuple):
+    """What is known of one image."""
+
+    header: Header
+    image: np.ndarray                       # (H, W, 3) uint8 RGB
+    intrinsics: Intrinsics
+    people: list[WholeBodyEstimate]
+    operator: WholeBodyEstimate | None
+    timing: messages.Timing
+
+
+def skeleton_message(body: BodyModel) -> Skeleton:
+    """What does not change from image to image."""
+    return messages.skeleton_message(body.name, np.asarray(body.faces), body.num_vertices)
+
+
+class PoseMessages:
+    """Poses, operator and TF; remembers the operator, to call both hands LOST when the operator is gone."""
+
+    def __init__(self, estimator_name: str):
+        self._estimator_name = estimator_name
+        self._operator: tuple[WholeBodyEstimate, np.ndarray] | None = None  # as last seen, and joint_poses
+
+    def reset(self) -> None:
+        """A new run: nothing said so far holds any more."""
+        self._operator = None
+
+    def of(self, result: Result, publish_tf: bool) -> Iterator[tuple[str, bytes]]:
+        """Everything but pictures of one image, serialised, the poses first."""
+        poses = {person.track_id: messages.joint_poses(person) for person in result.people}
+        operator_id = None if result.operator is None else result.operator.track_id
+        yield topics.POSES, messages.pose_array(result.people, poses, result.header, self._estimator_name, operator_id,
+                                                result.timing)
+        if result.operator is not None:
+            self._operator = result.operator, poses[operator_id]
+        elif self._operator is not None:
+            self._operator = _without_hands(self._operator[0]), self._operator[1]
+        if self._operator is not None:
+            yield from _about_operator(*self._operator, result.header)
+        if publish_tf and result.people:
+            yield topics.TF, tf_message(result.people, result.header)
+
+
+def _about_operator(operator, poses, header):
+    """Hands always with their state, wrists only while known."""
+    for hand in operator.hands:
+        wrist = poses[skeleton.WRIST[hand.side]]
+        if hand.state != skeleton.LOST:
+            yield topics.WRIST[hand.side], messages.wrist_stamped(header, wrist)
+        yield topics.HAND[hand.side], messages.hand_pose(operator, hand.side, header, wrist)
+
+
+def _without_hands(operator):
+    """The same, both hands LOST."""
+    return dataclasses.replace(operator, **{
+        f'{hand.side}_hand': dataclasses.replace(hand, state=skeleton.LOST) for hand in operator.hands})
+
+
+class PictureMessages:
+    """Markers and overlay, which cost as much as the pose itself. Not thread-safe."""
+
+    def __init__(self, body: BodyModel):
+        self._body = body
+        self._markers = MarkerBuilder(body)
+        self._painter = None
+
+    def reset_markers(self) -> None:
+        """The next markers replace whatever a viewer shows."""
+        self._markers.reset()
+
+    def meshes(self, result: Result) -> Result:
+        """The result with everybody's mesh; both pictures need it."""
+        return result._replace(people=[
+            dataclasses.replace(person, vertices=self._body.vertices(person)) for person in result.people])
+
+    def markers(self, result: Result) -> bytes:
+        """A serialised MarkerArray of a result with meshes."""
+        return self._markers.build(result.people, result.header.frame_id,
+                                   messages.nanoseconds(result.header.stamp))
+
+    def overlay(self, result: Result) -> np.ndarray:
+        """The picture (H, W, 3) uint8 RGB with people drawn over it; the result has meshes."""
+        if self._painter is None:
+            from ...rendering.overlay import Overlay  # it brings warp, which takes a second to load
+            self._painter = Overlay(self._body)
+        return self._painter.draw(result.image, result.people, result.intrinsics)
+
+    def overlay_message(self, result: Result) -> Image:
+        """The same as a message."""
+        return images.image_message(self.overlay(result), result.header)

@@ -1,0 +1,115 @@
+"""A camera without a camera: plays a rendered person who moves arms and fingers, then a photograph.
+
+Publishes `image` and `camera_info`, and on `truth` where the rendered joints really are: a PoseArray of
+the 55 SMPL-X joints, then 21 keypoints of the left hand and 21 of the right, stamped like its image.
+"""
+
+from __future__ import annotations
+
+import array
+import itertools
+import sys
+import time
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import Point, Pose, PoseArray
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, Image
+
+from ...geometry.camera import Intrinsics
+from ...synthetic.motion import Motion
+
+FRAME_ID = 'demo_camera_optical_frame'
+
+
+def photograph() -> np.ndarray:
+    """Rear Admiral Grace Hopper, (H, W, 3) uint8 RGB: a public domain portrait that matplotlib ships."""
+    from matplotlib import cbook
+
+    from ...media import image_files
+    return image_files.read(cbook.get_sample_data('grace_hopper.jpg', asfileobj=False))
+
+
+class DemoCamera(Node):
+    """Renders one round of the motion, waits for listeners, then plays it."""
+
+    def __init__(self):
+        super().__init__('demo_camera')
+        self.rate = self.declare_parameter('rate', 20.0).value
+        #: Seconds of rendered motion in one round.
+        self.seconds = self.declare_parameter('seconds', 8.0).value
+        #: Seconds of photograph after each round; 0 for none.
+        self.photo_seconds = self.declare_parameter('photo_seconds', 0.0).value
+        #: Rounds to play; 0 for ever.
+        self.rounds = self.declare_parameter('rounds', 0).value
+        #: Subscriptions on `image` to wait for before playing.
+        self.wait_for = self.declare_parameter('wait_for', 0).value
+        self._image = self.create_publisher(Image, 'image', 5)
+        self._info = self.create_publisher(CameraInfo, 'camera_info', 5)
+        self._truth = self.create_publisher(PoseArray, 'truth', 10)
+
+    def play(self) -> None:
+        """Publish at the chosen rate until all rounds are over or ROS shuts down."""
+        frames = list(self._rendered()) + list(self._photographs())
+        while rclpy.ok() and self._image.get_subscription_count() < self.wait_for:
+            rclpy.spin_once(self, timeout_sec=0.05)
+        due = time.monotonic()
+        for _ in itertools.count() if self.rounds == 0 else range(self.rounds):
+            for image, intrinsics, points in frames:
+                if not rclpy.ok():
+                    return
+                self._publish(image, intrinsics, points)
+                due += 1 / self.rate
+                rclpy.spin_once(self, timeout_sec=max(due - time.monotonic(), 0))
+                time.sleep(max(due - time.monotonic(), 0))
+
+    def _rendered(self):
+        motion = Motion()
+        count = max(int(self.seconds * self.rate), 1)
+        self.get_logger().info(f'rendering {count} images')
+        for index in range(count):
+            t = index / self.rate
+            truth = motion.truth(t)
+            points = np.concatenate([truth.joints, truth.left_hand.keypoints_3d,
+                                     truth.right_hand.keypoints_3d])
+            yield motion.frame(t), motion.intrinsics, points
+
+    def _photographs(self):
+        if self.photo_seconds <= 0:
+            return
+        image = photograph()
+        height, width = image.shape[:2]
+        yield from [(image, Intrinsics.from_fov(width, height), None)] * int(self.photo_seconds * self.rate)
+
+    def _publish(self, image, intrinsics, points):
+        message = Image(height=image.shape[0], width=image.shape[1], encoding='rgb8', step=3 * image.shape[1],
+                        data=array.array('B', image.tobytes()))
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = FRAME_ID
+        info = CameraInfo(header=message.header, height=intrinsics.height, width=intrinsics.width,
+                          distortion_model='plumb_bob', d=[0.0] * 5, k=intrinsics.matrix.ravel(),
+                          r=np.eye(3).ravel(), p=np.eye(3, 4).ravel())
+        info.p[:] = np.hstack([intrinsics.matrix, np.zeros((3, 1))]).ravel()
+        self._info.publish(info)
+        self._image.publish(message)
+        if points is not None:
+            self._truth.publish(PoseArray(header=message.header, poses=[
+                Pose(position=Point(x=x, y=y, z=z)) for x, y, z in points.astype(float).tolist()]))
+
+
+def main(args: list[str] | None = None) -> int:
+    """Play until told to stop."""
+    rclpy.init(args=args)
+    try:
+        DemoCamera().play()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

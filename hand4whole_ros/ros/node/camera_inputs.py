@@ -1,0 +1,146 @@
+"""The node's subscriptions: the image, and the camera_info beside it, whatever their publishers offer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rclpy.clock import Clock, ClockType
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from .. import topics
+from ..compat import told_when
+from ..conversions.raw_image import RawImage
+from . import qos, topic_advice
+from .parameters import NodeParameters
+
+#: Seconds between looks at who publishes.
+WATCH_PERIOD = 0.5
+
+#: Seconds between reminders that nobody publishes.
+REMIND = 10.0
+
+_TYPE_NAMES = {Image: topic_advice.IMAGE, CompressedImage: topic_advice.COMPRESSED_IMAGE}
+
+
+class CameraInputs:
+    """Subscriptions to one camera. Open while the node is active."""
+
+    def __init__(self, node, parameters: NodeParameters, on_image: Callable[[RawImage], None],
+                 on_camera_info: Callable[[CameraInfo], None]):
+        self._node, self._on_image, self._on_camera_info = node, on_image, on_camera_info
+        self._image_type = CompressedImage if parameters.image_transport == 'compressed' else Image
+        self._reliability = parameters.image_reliability
+        base = node.resolve_topic_name(topics.IMAGE)
+        self._base_topic = base.removesuffix(topics.COMPRESSED)
+        self.image_topic = base
+        if self._image_type is CompressedImage:
+            self.image_topic = self._base_topic + topics.COMPRESSED
+        self.camera_info_topic = _camera_info_topic(node, base)
+        self.rectified = topics.is_rectified(self._base_topic)
+        #: topic -> subscription and the profile it was made with
+        self._subscriptions: dict[str, tuple] = {}
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._watch = None
+        self._advised_on_camera_info = False
+        self._remind_at = self._steady.now().nanoseconds + int(2 * WATCH_PERIOD * 1e9)
+
+    def open(self) -> None:
+        """Subscribe, and keep watching who publishes."""
+        self._follow()
+        # Not on the node's own clock: simulated time stands still until somebody publishes it.
+        self._watch = self._node.create_timer(WATCH_PERIOD, self._look, clock=self._steady)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        if self._watch is not None:
+            self._node.destroy_timer(self._watch)
+        for subscription, _ in self._subscriptions.values():
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
+
+    def _look(self):
+        self._follow()
+        self._remind()
+
+    def _follow(self):
+        """Subscribe as the publishers that are there now can be received best."""
+        self._subscribe(self.camera_info_topic, qos.camera_info(self._offers(self.camera_info_topic)), CameraInfo,
+                        self._camera_info_arrived, raw=True)
+        for topic in self._image_topics():
+            self._subscribe(topic, qos.image(self._reliability, self._offers(topic)), self._image_type,
+                            told_when(self._image_arrived), raw=True)
+
+    def _image_topics(self):
+        wanted = [self.image_topic]
+        if self._base_topic != self.image_topic and any(
+                info.topic_type == _TYPE_NAMES[self._image_type]
+                for info in self._node.get_publishers_info_by_topic(self._base_topic)):
+            wanted.append(self._base_topic)
+        return wanted
+
+    def _offers(self, topic):
+        return [info.qos_profile for info in self._node.get_publishers_info_by_topic(topic)]
+
+    def _subscribe(self, topic, profile, kind, callback, raw=False):
+        subscription, current = self._subscriptions.get(topic, (None, None))
+        if profile == current:
+            return
+        if subscription is not None:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions[topic] = self._node.create_subscription(
+            kind, topic, callback, profile, raw=raw,
+            event_callbacks=qos.subscription_events(lambda policy: self._mismatch(topic, policy))), profile
+
+    def _mismatch(self, topic, policy):
+        if topic != self.camera_info_topic and self._reliability == 'reliable':
+            self._node.get_logger().warning(f'a publisher on {topic} offers an incompatible {policy} and nothing is '
+                                            'received from it: set image_reliability to auto')
+        self._follow()
+
+    def _image_arrived(self, data, waited):
+        # Simulated time is zero until somebody publishes it, and nothing arrived before that.
+        received = max(self._node.get_clock().now().nanoseconds - waited, 0)
+        self._on_image(RawImage(data, self._image_type is CompressedImage, received,
+                                     time.monotonic_ns() - waited))
+
+    def _camera_info_arrived(self, data):
+        # Opened here: what is no message at all would leave rclpy with half a page about its own state.
+        try:
+            info = deserialize_message(data, CameraInfo)
+        except Exception as error:
+            self._node.get_logger().warning(f'{len(data)} bytes on {self.camera_info_topic} that are no CameraInfo '
+                                            f'({type(error).__name__})', throttle_duration_sec=REMIND)
+        else:
+            self._on_camera_info(info)
+
+    def _remind(self):
+        now = self._steady.now().nanoseconds
+        if now < self._remind_at:
+            return
+        self._remind_at = now + int(REMIND * 1e9)
+        kind, advice = _TYPE_NAMES[self._image_type], None
+        if not any(info.topic_type == kind for topic in self._image_topics()
+                   for info in self._node.get_publishers_info_by_topic(topic)):
+            advice = topic_advice.for_image(kind, self.image_topic, self._published())
+        elif not self._advised_on_camera_info:
+            advice = topic_advice.for_camera_info(self.camera_info_topic, self._published())
+            self._advised_on_camera_info = advice is not None
+        if advice:
+            self._node.get_logger().warning(advice)
+
+    def _published(self):
+        """Topic -> types that others publish on it. Subscriptions, the node's own among them, say nothing of that."""
+        own = self._node.get_name(), self._node.get_namespace()
+        return {name: types for name, _ in self._node.get_topic_names_and_types()
+                if (types := {info.topic_type for info in self._node.get_publishers_info_by_topic(name)
+                              if (info.node_name, info.node_namespace) != own})}
+
+
+def _camera_info_topic(node, image_topic):
+    """camera_info where it is remapped itself, else the sibling of the remapped image topic."""
+    resolved = node.resolve_topic_name(topics.CAMERA_INFO)
+    if resolved != node.resolve_topic_name(topics.CAMERA_INFO, only_expand=True):
+        return resolved
+    return topics.sibling_camera_info(image_topic)

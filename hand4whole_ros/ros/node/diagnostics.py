@@ -1,0 +1,193 @@
+"""Counters and stage times of the node, and the message on /diagnostics that shows them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from ..conversions.images import quoted
+from . import stamp_guard
+
+#: How many of the last images the stage times are taken over.
+WINDOW = 100
+
+#: Seconds without an image after which that is worth a warning.
+SILENCE = 2.0
+
+#: Late images to one that is done beyond which that is worth a warning.
+MAX_LATE = 0.3
+
+#: Said where simulated time does not come.
+SILENT_CLOCK = ('use_sim_time is set and nothing comes on /clock, so that no time of arrival is known: start the '
+                'simulator, play the bag with its clock (hand4whole play, ros2 bag play --clock), or set use_sim_time '
+                'to false')
+
+
+@dataclass
+class Counters:
+    """What became of the images. Each number is written by one thread only."""
+
+    received: int = 0
+    done: int = 0
+    bad: int = 0            # refused: not decodable, wrong step, no size
+    late: int = 0           # older than the one before
+    duplicates: int = 0     # of the same stamp as the one before
+    other_frame: int = 0    # of another camera than the one that is followed
+    waiting: int = 0        # dropped while camera_info was awaited
+    failed: int = 0         # the estimator raised
+    jumps: int = 0          # times that time went back
+    people: int = 0         # in the last image
+
+
+@dataclass
+class Health:
+    """Everything /diagnostics tells, filled by the parts that know it."""
+
+    counters: Counters = field(default_factory=Counters)
+    estimator: str = 'not loaded'
+    device: str = '-'
+    body: str = '-'
+    image_topic: str = ''
+    camera: str = 'none yet'
+    blank: bool = False                     # the last image shows nothing
+    state: str = 'unconfigured'
+    problem: str = ''                       # why the node could not be configured
+    overload: int = 0                       # images replaced by a newer one before their turn
+    last_received: float | None = None      # time.monotonic()
+    image_age: float | None = None          # s from the last image's stamp to its poses being out
+    use_sim_time: bool = False
+    clock_silent: bool = False              # use_sim_time, and nothing on /clock yet
+    frame: str = ''                         # of the camera that is followed
+    other_frame: str = ''                   # of the last image that was of another one
+    last_stamp: float = 0.0                 # s, of the last image
+    #: (s from the stamp to the arrival, stamp) of the images since the last report.
+    stamp_ages: deque = field(default_factory=lambda: deque(maxlen=WINDOW))
+    pace: float | None = None               # s of stamps in a second of arrival
+    refused: Counter = field(default_factory=Counter)   # why -> people who were refused
+    stages: dict[str, deque] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=WINDOW)))
+
+    @contextlib.contextmanager
+    def stage(self, name: str):
+        """Measures the time of a stage."""
+        start = time.perf_counter()
+        yield
+        self.add_time(name, time.perf_counter() - start)
+
+    def add_time(self, name: str, seconds: float) -> None:
+        """Notes that a stage took this long."""
+        self.stages[name].append(seconds)
+
+
+class Reporter:
+    """Makes a DiagnosticArray from Health; remembers the last report, to tell rates."""
+
+    def __init__(self, name: str):
+        self._name = name
+        self._last = (time.monotonic(), Counters())
+
+    def report(self, health: Health, stamp) -> DiagnosticArray:
+        """One message with one status. `stamp` is builtin_interfaces/Time."""
+        then, before = self._last
+        now, counts = time.monotonic(), Counters(**vars(health.counters))
+        self._last = now, counts
+        rate = (counts.done - before.done) / max(now - then, 1e-3)
+        level, message = _verdict(health, counts, before, rate, now)
+        status = DiagnosticStatus(
+            name=f'{self._name}: pose estimation', hardware_id=health.image_topic, level=level, message=message,
+            values=[KeyValue(key=key, value=value) for key, value in _values(health, counts, rate, now)])
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = stamp
+        return array
+
+
+def _verdict(health, counts, before, rate, now):
+    """(level, one line) of the state the node is in."""
+    warn, silent = DiagnosticStatus.WARN, _since(health.last_received, now)
+    if health.problem:
+        return DiagnosticStatus.ERROR, health.problem
+    if health.state != 'active':
+        return warn, f'the node is {health.state}'
+    if counts.failed > before.failed and counts.done == before.done:
+        return DiagnosticStatus.ERROR, 'the estimator fails on every image: see the log'
+    troubles = [*_troubles_of_time(health, counts, before)]
+    if silent is None:
+        troubles.append(f'no image yet on {health.image_topic}')
+    elif silent > SILENCE:
+        troubles.append(f'no image for {silent:.0f} s on {health.image_topic}')
+    if counts.bad > before.bad:
+        troubles.append(f'{counts.bad - before.bad} unusable images: see the log')
+    if counts.failed > before.failed:
+        troubles.append(f'the estimator failed on {counts.failed - before.failed} images: see the log')
+    if health.blank:
+        troubles.append('images show nothing: all pixels have nearly the same value')
+    if health.camera not in ('calibrated', 'none yet'):
+        troubles.append(health.camera)
+    if troubles:
+        return warn, '; '.join(troubles)
+    return DiagnosticStatus.OK, f'{rate:.1f} images a second, {counts.people} in view'
+
+
+def _troubles_of_time(health, counts, before):
+    """What is wrong with clocks and stamps, and with images of several cameras, one line each."""
+    if health.clock_silent:
+        yield SILENT_CLOCK
+    done, late = counts.done - before.done, counts.late - before.late
+    duplicates, others = counts.duplicates - before.duplicates, counts.other_frame - before.other_frame
+    if duplicates and not done:
+        yield (f'every image bears the stamp {health.last_stamp:.3f} s and is left out: the driver must stamp each '
+               'image when it takes it, or with zero, and the time of arrival is used')
+    elif duplicates:
+        yield f'images left out because they bear the stamp of the one before: {duplicates}'
+    if others:
+        yield other_frame(health.frame, health.other_frame)
+    if late > MAX_LATE * done and late > 1:
+        yield (f'{late} images are older than the one before and left out: stamps of two clocks on one topic, or two '
+               'cameras')
+    if counts.jumps - before.jumps > 1:
+        yield (f'time has jumped back {counts.jumps - before.jumps} times: stamps of two clocks on one topic, or two '
+               'cameras')
+    ages = [health.stamp_ages.popleft() for _ in range(len(health.stamp_ages))]
+    wrong = [said for age, stamp in sorted(ages, key=lambda pair: -abs(pair[0]))
+             if (said := stamp_guard.wrong_age(age, stamp, health.use_sim_time))]
+    yield from wrong[:1]
+    if not wrong and counts.done > before.done and (slow := stamp_guard.wrong_pace(health.pace)):
+        yield slow
+
+
+def other_frame(followed: str, other: str) -> str:
+    """What is said of images of another frame than the one that is followed."""
+    return (f'images of two frames on one topic, {quoted(followed)} and {quoted(other)}: two cameras publish there? '
+            f'Only those of {quoted(followed)} are used while they come')
+
+
+def _since(moment, now):
+    return None if moment is None else now - moment
+
+
+def _values(health, counts, rate, now):
+    silent = _since(health.last_received, now)
+    drops = (('overload', health.overload), ('unusable', counts.bad), ('late', counts.late),
+             ('duplicate stamp', counts.duplicates), ('another frame', counts.other_frame),
+             ('awaiting camera_info', counts.waiting), ('estimator failed', counts.failed))
+    yield from (
+        ('state', health.state), ('estimator', health.estimator), ('device', health.device),
+        ('body model', health.body), ('camera', health.camera),
+        ('frames in', str(counts.received)), ('frames done', str(counts.done)),
+        ('frames dropped', str(sum(count for _, count in drops))),
+        *((f'frames dropped: {why}', str(count)) for why, count in drops),
+        ('jumps back in time', str(counts.jumps)),
+        ('people', str(counts.people)),
+        ('people refused', str(sum(health.refused.values()))),
+        *((f'people refused: {why}', str(count)) for why, count in sorted(health.refused.items())),
+        ('rate (Hz)', f'{rate:.2f}'),
+        ('since the last image (s)', 'never' if silent is None else f'{silent:.3f}'),
+        ('age of the last image at publishing (s)',
+         'none yet' if health.image_age is None else f'{health.image_age:.4f}'))
+    for name, times in sorted(health.stages.copy().items()):
+        milliseconds = np.array(times.copy()) * 1e3
+        yield f'{name}: median, max (ms)', f'{np.median(milliseconds):.2f}, {milliseconds.max():.2f}'

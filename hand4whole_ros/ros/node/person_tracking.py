@@ -1,0 +1,87 @@
+"""People from image to image: one camera, stamps in order, who is who, and who of them is the operator."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ...body.model import BodyModel
+from ...estimate import WholeBodyEstimate
+from ...tracking import Tracker, TrackerConfig
+from .frame_guard import FrameGuard
+from .operator_choice import OperatorChoice
+from .parameters import NodeParameters
+from .stamp_guard import StampGuard
+
+#: What `judge` says of images that nothing should be said about.
+LEFT_ALONE = ('late', 'duplicate', 'other frame')
+
+
+def tracker_config(parameters: NodeParameters) -> TrackerConfig:
+    """The tracker's share of the parameters."""
+    return TrackerConfig(hold_time=parameters.hold_time, min_confidence=parameters.min_confidence,
+                         smoothing=parameters.smoothing, min_cutoff=parameters.smoothing_min_cutoff,
+                         beta=parameters.smoothing_beta)
+
+
+class PersonTracking:
+    """What has to be known of earlier images. Not thread-safe."""
+
+    def __init__(self, body: BodyModel, parameters: NodeParameters, frames: FrameGuard | None = None):
+        """frames: which camera is followed; by default the first one while it lives."""
+        self._tracker = Tracker(body, tracker_config(parameters))
+        self._operator = OperatorChoice()
+        self._stamps = StampGuard()
+        self._frames = frames or FrameGuard()
+
+    @property
+    def frame(self) -> str | None:
+        """The frame of the camera that is followed."""
+        return self._frames.frame
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds of stamps in a second of arrival; None while that is not known."""
+        return self._tracker.pace
+
+    @property
+    def refused(self) -> Counter:
+        """Why -> how many people were refused so far, as Tracker has it."""
+        return self._tracker.refused
+
+    def reset(self) -> None:
+        """The next image begins a new run, whatever its stamp and its camera."""
+        self._stamps.reset()
+        self._frames.reset()
+        self._forget_people()
+
+    def judge(self, nanoseconds: int, frame: str, arrival: float) -> str:
+        """'next', 'late', 'duplicate', 'other frame', 'jump' or 'changed' for an image with this stamp and frame.
+
+        arrival: s, when it arrived, by a clock that goes on whatever stamps do. After 'jump', a jump of time back, and
+        'changed', another camera, a new run has begun; LEFT_ALONE should be left alone.
+        """
+        camera = self._frames.judge(frame, arrival)
+        if camera == 'other':
+            return 'other frame'
+        if camera == 'changed':
+            self._stamps.reset()
+        verdict = self._stamps.judge(nanoseconds)
+        if camera == 'changed':
+            verdict = 'changed'
+        if verdict in ('jump', 'changed'):
+            self._forget_people()
+        return verdict
+
+    def update(self, people: list[WholeBodyEstimate], nanoseconds: int, arrival: float,
+               parameters: NodeParameters) -> tuple[list[WholeBodyEstimate], WholeBodyEstimate | None]:
+        """The people of the image that was judged last, followed and filtered, and the operator among them.
+
+        arrival: as in judge.
+        """
+        self._tracker.configure(tracker_config(parameters))
+        people = self._tracker.update(people, nanoseconds * 1e-9, arrival)
+        return people, self._operator.update(people, parameters.operator)
+
+    def _forget_people(self):
+        self._tracker.reset()
+        self._operator.reset()

@@ -1,0 +1,93 @@
+"""The node's publishers. Poses go out at once; mesh and overlay are drawn on a thread of their own.
+
+Drawing costs as much as finding the pose. On its own thread it never delays the next pose: where the
+machine is too slow for both, pictures are left out.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from ...body.model import BodyModel
+from .. import topics
+from ..conversions.result_messages import TYPES, PictureMessages, PoseMessages, Result, skeleton_message
+from . import qos
+from .diagnostics import Health
+from .latest_worker import LatestWorker
+
+#: Topic -> quality of service.
+_PROFILES = {topics.TF: qos.TF, topics.MARKERS: qos.PICTURES, topics.OVERLAY: qos.PICTURES,
+             topics.SKELETON: qos.SKELETON}
+
+
+class Outputs:
+    """Publishers that speak while the node is active."""
+
+    def __init__(self, node, body: BodyModel, estimator_name: str, health: Health):
+        self._node, self._body, self._health = node, body, health
+        self._publishers = {topic: self._create(kind, topic, _PROFILES.get(topic, qos.POSES))
+                            for topic, kind in TYPES.items()}
+        self._poses = PoseMessages(estimator_name)
+        self._drawn = PictureMessages(body)
+        self._markers_anew = threading.Event()
+        self._pictures = LatestWorker(self._draw, self._drawing_failed)
+
+    def _create(self, message_type, topic, profile):
+        return self._node.create_lifecycle_publisher(
+            message_type, topic, profile,
+            event_callbacks=qos.publisher_events(topic, self._node.get_logger().warning))
+
+    def destroy(self) -> None:
+        """Remove the publishers."""
+        for publisher in self._publishers.values():
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._publishers = {}
+
+    def start(self) -> None:
+        """The node becomes active: publish what does not change, latched, and be ready to draw."""
+        self._publishers[topics.SKELETON].publish(skeleton_message(self._body))
+        self._pictures.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Draw no more. False where the picture in hand was not finished within `timeout` seconds."""
+        return self._pictures.stop(timeout)
+
+    def reset(self) -> None:
+        """A new run: nothing shown so far holds any more."""
+        self._markers_anew.set()
+        self._poses.reset()
+
+    def publish_poses(self, result: Result, publish_tf: bool) -> None:
+        """Poses, operator and TF of one image."""
+        for topic, message in self._poses.of(result, publish_tf):
+            self._publishers[topic].publish(message)
+
+    def publish_pictures(self, result: Result) -> None:
+        """Have markers and overlay drawn and published, each only while somebody listens."""
+        markers, overlay = self._wanted()
+        if not markers:
+            self._markers_anew.set()
+        if markers or overlay:
+            self._pictures.submit(result)
+
+    def _wanted(self):
+        return tuple(self._publishers[topic].get_subscription_count() > 0 for topic in (topics.MARKERS, topics.OVERLAY))
+
+    def _draw(self, result):
+        """On the drawing thread; the mesh is computed once for both."""
+        markers, overlay = self._wanted()
+        with self._health.stage('mesh'):
+            result = self._drawn.meshes(result)
+        if markers:
+            with self._health.stage('markers'):
+                if self._markers_anew.is_set():
+                    self._markers_anew.clear()
+                    self._drawn.reset_markers()
+                self._publishers[topics.MARKERS].publish(self._drawn.markers(result))
+        if overlay:
+            with self._health.stage('overlay'):
+                self._publishers[topics.OVERLAY].publish(self._drawn.overlay_message(result))
+
+    def _drawing_failed(self, error):
+        if self._node.context.ok():     # else a signal ended it while a picture was being published
+            self._node.get_logger().error(f'nothing drawn: {type(error).__name__}: {error}', throttle_duration_sec=5.0)

@@ -1,0 +1,81 @@
+"""An end in time: SIGINT and SIGTERM end the program well at any moment, whatever some library is busy with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from typing import NoReturn
+
+#: Seconds from a signal to the end of the process, whatever some library is busy with.
+END_WITHIN = 1.4
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def exit_now(code: int) -> NoReturn:
+    """End the process at once.
+
+    Everything is closed. What is left is a second of dismantling libraries, in which a thread that is still inside
+    one of them would crash.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):   # read by nobody, closed, or not there
+            stream.flush()
+    os._exit(code)
+
+
+class SignalGuard:
+    """From its making until `done`. To be made in the main thread, before rclpy puts its own handlers first.
+
+    At first a signal ends the process at once, with exit code 0: libraries that are being imported make other errors
+    of an exception, or lose it. From `raise_from_now_on`, when there is something to tidy up, it raises
+    KeyboardInterrupt, once.
+
+    Python interrupts the main thread only between two of its own instructions. A library that loads gigabytes for
+    half a minute is not interrupted; the signal itself, though, wakes a thread that ends the process.
+    """
+
+    def __init__(self, seconds: float = END_WITHIN):
+        self._seconds, self._done, self._raises = seconds, threading.Event(), False
+        #: Whether a signal has come; rclpy may have made another error of the exception.
+        self.signalled = False
+        self._before = {number: signal.signal(number, self._interrupt) for number in _SIGNALS}
+        self._reading, self._writing = os.pipe()
+        os.set_blocking(self._writing, False)
+        signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, name='end in time', daemon=True).start()
+
+    def raise_from_now_on(self) -> None:
+        """There is something to tidy up from now on."""
+        self._raises = True
+
+    def done(self) -> None:
+        """The end has come by itself."""
+        self._done.set()
+
+    def undo(self) -> None:
+        """Nothing was begun, and the process goes on: signals do again what they did before."""
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        os.close(self._writing)
+
+    def _watch(self):
+        while (came := os.read(self._reading, 1)) not in [bytes([number]) for number in _SIGNALS]:
+            if not came:
+                os.close(self._reading)
+                return
+        if not self._done.wait(self._seconds):
+            os.write(2, b'something is still busy after the signal to end: it is left behind\n')
+            os._exit(0)
+
+    def _interrupt(self, number, frame):
+        if not self._raises:
+            os._exit(0)
+        # A second signal must not interrupt the tidying up.
+        if not self.signalled:
+            self.signalled = True
+            raise KeyboardInterrupt

@@ -1,0 +1,86 @@
+"""What to do where no image or calibration comes: from the topics that are there, the one line that helps."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Mapping
+
+from .. import topics
+
+IMAGE, COMPRESSED_IMAGE, CAMERA_INFO = (f'sensor_msgs/msg/{name}' for name in (
+    'Image', 'CompressedImage', 'CameraInfo'))
+
+#: Images of distances, by image_transport's and drivers' names: nobody is seen in them. Pictures that were drawn, such
+#: as this package's own, are not what a camera sees either.
+_DEPTH = re.compile(r'(^|[/_])depth([/_]|$)|disparity|confidence', re.IGNORECASE)
+_DRAWN = re.compile(r'/overlay(/|$)')
+#: What image_transport packs depth or videos into: CompressedImage by type, no picture by content.
+_NO_PICTURE = ('/compressedDepth', '/theora', '/ffmpeg', '/zstd')
+#: A camera's lesser pictures come after its colours.
+_LESSER = re.compile(r'infra|(^|[/_])ir\d?([/_]|$)|thermal|mask|label|segment|debug|annotat', re.IGNORECASE)
+
+#: Topics in a line at most.
+_MOST_TOPICS = 5
+
+
+def for_image(wanted: str, image_topic: str, published: Mapping[str, Collection[str]]) -> str:
+    """Why no `wanted` (IMAGE or COMPRESSED_IMAGE) comes on image_topic, and what to do, in one line.
+
+    published: topic -> types that somebody else publishes on it.
+    """
+    base = image_topic.removesuffix(topics.COMPRESSED)
+    line = f'nobody publishes {wanted} on {image_topic}'
+    other, transport = (COMPRESSED_IMAGE, 'compressed') if wanted == IMAGE else (IMAGE, 'raw')
+    # Where the other form of this very image is.
+    for topic in (base, base + topics.COMPRESSED) if wanted == IMAGE else (base,):
+        if other in published.get(topic, ()):
+            return f'{line}, but {other} on {topic}: set image_transport:={transport}'
+    found = published.get(image_topic)
+    if found:
+        line += f', but {", ".join(sorted(found))}'
+    same, depth = _cameras(wanted, published)
+    if same:
+        return f'{line}; there is {_listed(same)}: remap image:={same[0].removesuffix(topics.COMPRESSED)}'
+    others, other_depth = _cameras(other, published)
+    if others:
+        return (f'{line}; there is {_listed(others)}, of {other}: remap image:='
+                f'{others[0].removesuffix(topics.COMPRESSED)} and set image_transport:={transport}')
+    if depth or other_depth:
+        return f'{line}; there is only depth, on {_listed(depth or other_depth)}: does the driver publish colour, too?'
+    domain = os.environ.get('ROS_DOMAIN_ID', '0')
+    return f'{line}, nor any image elsewhere: is the camera running, with ROS_DOMAIN_ID={domain} as here?'
+
+
+def for_camera_info(topic: str, published: Mapping[str, Collection[str]]) -> str | None:
+    """Where a calibration is that is not on `topic`; None where there is none, or where it should be."""
+    if CAMERA_INFO in published.get(topic, ()):
+        return None
+    found = sorted((name for name, types in published.items() if CAMERA_INFO in types),
+                   key=lambda name: (bool(_DEPTH.search(name)), -_common(name, topic), name))
+    if not found:
+        return None
+    return f'nobody publishes {CAMERA_INFO} on {topic}; there is {_listed(found)}: remap camera_info:={found[0]}'
+
+
+def _cameras(kind, published):
+    """Topics of this type, the likeliest camera first, and those that are depth by their names."""
+    names = [name for name, types in published.items() if kind in types and not name.endswith(_NO_PICTURE)
+             and not _DRAWN.search(name)]
+    names.sort(key=lambda name: (bool(_LESSER.search(name)), name))
+    return ([name for name in names if not _DEPTH.search(name)], [name for name in names if _DEPTH.search(name)])
+
+
+def _listed(names):
+    more = len(names) - _MOST_TOPICS
+    return ', '.join(names[:_MOST_TOPICS]) + (f' and {more} more' if more > 0 else '')
+
+
+def _common(one, other):
+    """Names that both begin with."""
+    count = 0
+    for a, b in zip(one.split('/'), other.split('/')):
+        if a != b:
+            break
+        count += 1
+    return count

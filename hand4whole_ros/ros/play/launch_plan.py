@@ -1,0 +1,93 @@
+"""What replay.launch.py starts: a bag, the node that looks at it, and RViz.
+
+Imports neither `launch` nor a running ROS, so that it works, and is tested, where launch is not installed.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CompressedImage, Image
+
+from .. import topics
+from ..bag.reader import COMPRESSED_IMAGE, Bag, BagError, camera_info_of, choose_images
+from ..conversions.raw_image import NAMELESS_FRAME
+from ..node.launch_arguments import ARGUMENTS as OF_THE_NODE
+from ..node.launch_arguments import LaunchArgument
+
+PLAYERS = ('hand4whole', 'ros2')
+
+#: What the bag decides.
+_DECIDED = ('image_transport', 'use_sim_time')
+
+_OTHERWISE = {
+    'image_topic': ('', 'The camera in the bag to look through. Empty: the only one.'),
+    'rviz': ('true', "Open RViz with the package's configuration: 'true' or 'false'.")}
+
+ARGUMENTS = (
+    LaunchArgument('bag', '', 'The rosbag2 bag to play: a folder, .mcap or .db3.'),
+    LaunchArgument('rate', '1.0', 'How many times as fast as it was recorded.'),
+    LaunchArgument('loop', 'false', "Begin anew at the end: 'true' or 'false'."),
+    LaunchArgument('start', '0.0', 'Begin this many seconds after the beginning.'),
+    LaunchArgument('player', 'hand4whole', "'hand4whole' begins when the node listens; 'ros2' is ros2 bag play."),
+    *(replace(argument, default=_OTHERWISE[argument.name][0], description=_OTHERWISE[argument.name][1])
+      if argument.name in _OTHERWISE else argument
+      for argument in OF_THE_NODE if argument.name not in _DECIDED))
+
+
+@dataclass(frozen=True)
+class ReplayPlan:
+    """What to start."""
+
+    #: Command that plays the bag.
+    player: list[str]
+    #: Values of all arguments of estimate.launch.py.
+    node: dict[str, str]
+    #: Frame of the images, for RViz.
+    frame: str
+
+
+def plan(values: dict[str, str]) -> ReplayPlan:
+    """What the arguments mean. ValueError names the one that is wrong, or what is wrong with the bag."""
+    if not values['bag']:
+        raise ValueError('bag: expected the path of a rosbag2 bag, found nothing')
+    rate, start = _number('rate', values), _number('start', values)
+    if rate <= 0 or start < 0:
+        raise ValueError(f'rate and start: expected positive numbers, found {rate:g} and {start:g}')
+    if values['loop'] not in ('true', 'false'):
+        raise ValueError(f"loop: expected 'true' or 'false', found {values['loop']!r}")
+    path = Path(values['bag']).expanduser()
+    with Bag(path) as bag:
+        images = choose_images(bag, values['image_topic'] or None)
+        info = camera_info_of(bag, images.topic, values['camera_info_topic'] or None)
+        first = next(bag.messages([images]), None)
+    if first is None:
+        raise BagError(f'{path}: no image on {images.topic} can be read')
+    compressed = images.msgtype == COMPRESSED_IMAGE
+    header = deserialize_message(first.data, CompressedImage if compressed else Image).header
+    node = {argument.name: values[argument.name] for argument in OF_THE_NODE if argument.name not in _DECIDED}
+    node.update(image_topic=images.topic.removesuffix(topics.COMPRESSED) if compressed else images.topic,
+                image_transport='compressed' if compressed else 'raw', use_sim_time='true',
+                camera_info_topic='' if info is None else info.topic)
+    return ReplayPlan(_player(values, path, rate, start, images.topic), node, header.frame_id or NAMELESS_FRAME)
+
+
+def _player(values, path, rate, start, image_topic):
+    loop = ['--loop'] if values['loop'] == 'true' else []
+    if values['player'] == 'hand4whole':
+        return [sys.executable, '-m', 'hand4whole_ros.cli.main', 'play', str(path), '--rate', f'{rate:g}',
+                '--start', f'{start:g}', '--wait-for', image_topic, *loop]
+    if values['player'] == 'ros2':
+        return ['ros2', 'bag', 'play', str(path), '--clock', '--rate', f'{rate:g}', '--start-offset', f'{start:g}',
+                *loop]
+    raise ValueError(f"player: expected one of {', '.join(PLAYERS)}, found {values['player']!r}")
+
+
+def _number(name, values):
+    try:
+        return float(values[name])
+    except ValueError:
+        raise ValueError(f'{name}: expected a number, found {values[name]!r}') from None

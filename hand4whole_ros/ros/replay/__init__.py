@@ -1,0 +1,1 @@
+"""`hand4whole replay`: a bag or a video into a new bag."""

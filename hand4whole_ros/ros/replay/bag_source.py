@@ -1,0 +1,158 @@
+"""What `hand4whole replay` reads, as entries for the new bag; here, those of a bag."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from .. import topics
+from ..bag.image_survey import ImageSurvey
+from ..bag.own_results import OwnResults
+from ..bag.reader import COMPRESSED_IMAGE, Bag, BagError, Entry, camera_info_of, choose_images, frame_of, stamp_of
+from ..conversions.raw_image import RawImage
+
+log = logging.getLogger(__name__)
+
+#: Messages of camera_info after the start that are looked at for the one of the images' frame.
+_MOST_INFOS = 10
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """What of the input is looked at."""
+
+    image_topic: str | None = None          # None: the only one
+    camera_info_topic: str | None = None    # None: beside the image topic
+    frame_id: str | None = None             # of the images; None: the one that most have
+    focal: float | None = None              # px; instead of camera_info
+    start: float = 0.0                      # s after the beginning
+    duration: float | None = None           # s; None: to the end
+
+
+class Picture(NamedTuple):
+    """An entry that is an image to look at."""
+
+    item: RawImage
+    stamp: int                      # ns
+    camera_info: bytes | None       # the one that holds for it, serialised
+    rejection: str | None = None    # why it is not looked at after all
+
+
+class Input(Protocol):
+    """A source of entries, in the order of their times."""
+
+    files: list[Path]
+    connections: list               # rosbags' Connection of everything that is kept
+    left_out: list[str]             # topics that are not
+    image_topic: str
+    rectified: bool
+    images: int                     # about how many there will be
+    missing: str | None             # once all entries are read: a line about images that are damaged or cut off
+    two_clocks: bool                # whether stamps and times of arrival come from different clocks
+
+    def entries(self) -> Iterator[tuple[Entry, Picture | None]]:
+        """Every message that is kept, and which of them are images to look at. Raises BagError."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
+class BagInput:
+    """See Input."""
+
+    def __init__(self, path: Path, options: InputOptions):
+        self._bag = Bag(path)
+        self.files = self._bag.files
+        chosen = choose_images(self._bag, options.image_topic)
+        self._image_type = chosen.msgtype
+        self.image_topic = chosen.topic
+        self.rectified = topics.is_rectified(chosen.topic)
+        self._info = None
+        if options.focal is None:
+            self._info = camera_info_of(self._bag, chosen.topic, options.camera_info_topic)
+        self._start, self._stop = self._bag.start, None
+        if options.start or options.duration is not None:
+            self._start += int(options.start * 1e9)
+            if self._start >= self._bag.end:
+                raise BagError(f'{path}: it ends after {(self._bag.end - self._bag.start) * 1e-9:.1f} s, before '
+                               f'--start {options.start:g}')
+            if options.duration is not None:
+                self._stop = self._start + int(options.duration * 1e9)
+        stop = min(self._stop or self._bag.end, self._bag.end)
+        self.images = round(chosen.msgcount * (stop - self._start) / max(self._bag.end - self._bag.start, 1))
+        self._survey = ImageSurvey(self._bag, chosen, self._start, options.frame_id)
+        self.two_clocks = bool(self._survey.apart)
+        if self.two_clocks:
+            log.warning('%s; poses and TF have the stamps, `received` and `published` are left 0, and TF of the other '
+                        'clock does not fit', self._survey.clocks())
+        self._own = OwnResults(self._bag.connections, (self._survey.frame,), keep=(chosen.topic,))
+        self.left_out = sorted(self._own.topics)
+        self.connections = [c for c in self._bag.connections if c.topic not in self._own.topics]
+
+    @property
+    def missing(self) -> str | None:
+        """See Input."""
+        return 'the new bag lacks what is missing in the old one, as said above' if self._bag.incomplete else None
+
+    def entries(self) -> Iterator[tuple[Entry, Picture | None]]:
+        """See Input. What is latched and was said before the start is said at the start."""
+        infos = self._first_camera_infos()
+        for entry in map(self._own.without, self._all()):
+            if entry is None:
+                continue
+            topic = entry.connection.topic
+            if self._info is not None and topic == self._info.topic and entry.connection.msgtype == self._info.msgtype:
+                infos.put(entry.data)
+            picture = None
+            if topic == self.image_topic and entry.connection.msgtype == self._image_type:
+                picture = self._picture(entry, infos)
+            yield entry, picture
+
+    def _picture(self, entry, infos):
+        frame = frame_of(entry.data)
+        item = RawImage(entry.data, self._image_type == COMPRESSED_IMAGE, entry.time, stamped=self._survey.stamped)
+        return Picture(item, stamp_of(entry.data) or entry.time, infos.of(frame), self._survey.rejection(frame))
+
+    def _all(self):
+        for entry in self._bag.latched_before(self._start, self.connections):
+            yield entry._replace(time=self._start)
+        yield from self._bag.messages(self.connections, self._start, self._stop)
+
+    def _first_camera_infos(self):
+        """The last ones before the start, else the first after it: images may come before their camera_info."""
+        infos, after = _CameraInfos(), 0
+        if self._info is None:
+            return infos
+        for entry in self._bag.messages([self._info]):
+            if entry.time > self._start:
+                after += 1
+                if infos and (self._survey.frame in infos.frames or after > _MOST_INFOS):
+                    break
+            infos.put(entry.data)
+        return infos
+
+    def close(self) -> None:
+        """Close the bag."""
+        self._bag.close()
+
+
+class _CameraInfos:
+    """The newest camera_info, and of each frame its own: two cameras may share a topic."""
+
+    def __init__(self):
+        self.frames: dict[str | None, bytes] = {}
+        self._newest: bytes | None = None
+
+    def __bool__(self):
+        return self._newest is not None
+
+    def put(self, data: bytes) -> None:
+        """Take one more, serialised."""
+        self._newest = self.frames[frame_of(data)] = data
+
+    def of(self, frame: str | None) -> bytes | None:
+        """The one that holds for an image in this frame."""
+        return self.frames.get(frame, self._newest)

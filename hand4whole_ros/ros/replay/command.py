@@ -1,0 +1,131 @@
+"""`hand4whole replay` from its arguments to its last line."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from ... import estimators
+from ...apps.replay.executors import ProcessExecutor, RayExecutor
+from ...apps.replay.work_folder import WorkFolderError, check_output
+from ...estimate import reasons
+from ...estimators.base import Estimator, EstimatorConfig
+from ...media.folder_listing import distinct
+from ...system.output_files import check_folder, printable
+from .. import topics
+from ..bag.ownership import rejection_reason
+from ..bag.reader import BagError
+from ..node import given_parameters
+from ..node.parameters import RULES, NodeParameters, check_known
+from . import replay
+from .bag_source import InputOptions
+from .frame_estimator import FrameEstimatorFactory
+
+log = logging.getLogger(__name__)
+
+#: Following's verdict -> what became of such images.
+_LEFT_ALONE = {
+    'late': 'came too late to be put in order and were left alone',
+    'duplicate': 'bear the stamp of the one before and were left alone: a driver must stamp each image by itself',
+    'other frame': 'are of another frame than the first and were left alone: two cameras on one topic?'}
+
+
+def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorConfig], Estimator] | None = None) -> int:
+    """The exit code: 0 all is done, 1 the estimator failed on images, 2 images are missing or could not be used.
+
+    Raises BagError and WorkFolderError, which are ValueError, for what is wrong with input and output.
+    """
+    found = replay.find_inputs(args.input)
+    several = found != [args.input]
+    outputs_of = _outputs(found, args.output, several)
+    for path in dict.fromkeys([args.input, *found]):
+        for output in dict.fromkeys([args.output, *outputs_of]):
+            replay.check_apart(output, path)
+    make = FrameEstimatorFactory(create or estimators.create, config, torch.get_num_threads())
+    inputs = InputOptions(args.image_topic, args.camera_info_topic, args.frame_id, args.focal, args.start,
+                          args.duration)
+    outputs = replay.OutputOptions(args.markers, args.overlay, args.storage)
+    # Before the estimator is loaded.
+    if not several:
+        check_output(args.output, rejection_reason, args.force)
+    elif os.path.lexists(args.output) and not args.output.is_dir():
+        raise BagError(f'{printable(args.output)} is a file; name the folder of the new bags')
+    else:
+        check_folder(args.output)
+    log.info('loading the estimator')
+    work = replay.Replay(make, inputs, outputs, _parameters(args.params_file), _spread(args))
+    try:
+        codes = [_one(work, path, output, several, args.force) for path, output in zip(found, outputs_of)]
+    finally:
+        work.close()
+    return max(codes, key=(0, 2, 1).index)
+
+
+def _outputs(found, output, several):
+    """Where the new bag of each input goes. Raises BagError."""
+    try:
+        str(output).encode()
+    except UnicodeEncodeError:
+        # Bags name their files in metadata.yaml, and SQLite opens no other path.
+        raise BagError(f'{printable(output)}: the path of a bag has to be UTF-8; choose another output') from None
+    if not several:
+        return [output]
+    # Two inputs may differ in their suffixes alone.
+    return [output / name for name in distinct([printable(path.stem) for path in found],
+                                               [printable(path.name).replace('.', '_') for path in found])]
+
+
+def _parameters(path):
+    """The node's parameters with those of a YAML file over them, as ROS has them: node, ros__parameters, name."""
+    if path is None:
+        return NodeParameters()
+    given = given_parameters.in_files([path], f'/{topics.NODE_NAME}')
+    check_known(given.named)
+    parameters = NodeParameters.from_values({name: value for name, value in given.values.items() if name in RULES})
+    for remark in given.remarks:
+        log.warning('%s', remark)
+    return parameters
+
+
+def _spread(args):
+    """What gives the workers, or None for none."""
+    if args.ray is not None:
+        def cluster(make):
+            return RayExecutor(make, args.ray, 1.0 if make.config.device.startswith('cuda') else 0.0)
+        return cluster
+    return functools.partial(ProcessExecutor, count=args.workers) if args.workers > 1 else None
+
+
+def _one(work: replay.Replay, path: Path, output: Path, several: bool, force: bool) -> int:
+    if several and output.exists() and not force:
+        reason = rejection_reason(output) or ('' if any(output.iterdir()) else 'it is an empty folder')
+        if reason:
+            log.error('%s: %s is in the way: %s', printable(path), printable(output), reason)
+            return 2
+        log.info('%s: %s is there already', printable(path), printable(output))
+        return 0
+    try:
+        report = work.run(path, output, force)
+    except (BagError, WorkFolderError) as error:
+        if not several:
+            raise
+        log.error('%s', error)      # The others are done all the same.
+        return 2
+    log.info('%s: %d images, people in %d of them', printable(output), report.images, report.with_people)
+    for verdict, count in report.left_alone.items():
+        log.warning('%d images %s', count, _LEFT_ALONE[verdict])
+    if report.refused:
+        log.warning('people refused: %s', reasons(report.refused))
+    for kind, said in (('bad', 'could not be used'), ('failed', 'were left out because the estimator failed')):
+        count = getattr(report, kind)
+        if count:
+            log.warning('%d images %s%s', count, said, f'; {report.reasons[kind]}' if kind in report.reasons else '')
+    if report.missing:
+        log.warning('%s', report.missing)
+    return 1 if report.failed else 2 if report.bad or report.missing else 0

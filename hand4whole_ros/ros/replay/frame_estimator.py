@@ -1,0 +1,91 @@
+"""The part of a replay that depends on one image alone, and is done wherever there is a processor: its people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CameraInfo
+
+from ...apps.replay.packed_estimates import pack
+from ...estimators.base import Estimator, EstimatorConfig
+from ...geometry.camera import Intrinsics
+from ..conversions import messages
+from ..conversions.camera_state import CameraState
+from ..conversions.images import BadImage
+from ..conversions.raw_image import RawImage, decode_image_message
+
+#: What a camera is called in an answer that was calibrated as it should be.
+CALIBRATED = 'calibrated'
+
+
+class Job(NamedTuple):
+    """An image and what is known of its camera."""
+
+    item: RawImage
+    camera_info: bytes | None       # serialised sensor_msgs/CameraInfo
+    rectified: bool
+    focal: float | None             # px; instead of camera_info
+    fallback_fov: float             # degrees; where there is neither
+
+
+@dataclass(frozen=True)
+class FrameEstimatorFactory:
+    """Makes the estimator where it is to work. Can be pickled."""
+
+    create: Callable[[EstimatorConfig], Estimator]
+    config: EstimatorConfig
+    #: Threads that torch computes with: sums depend on it in their last digit, so it is everywhere the same.
+    threads: int
+
+    def __call__(self) -> FrameEstimator:
+        torch.set_num_threads(self.threads)
+        return FrameEstimator(self.create(self.config))
+
+
+class FrameEstimator:
+    """Estimates one image at a time; keeps nothing from one to the next that could change a result."""
+
+    def __init__(self, estimator: Estimator):
+        self._estimator = estimator
+        self._camera = CameraState(lambda remark: None)
+        self._info = None
+
+    def __call__(self, job: Job) -> bytes:
+        """A packed dict, see replay.packing.
+
+        'stamp' ns and 'frame_id' of the image, its 'people' and its 'intrinsics', how the 'camera' is known, 'remarks'
+        for the user, and who was 'refused', as in Estimator.refused; or 'bad': why the image cannot be used, or
+        'failed': what the estimator raised.
+        """
+        remarks: list[str] = []
+        try:
+            header, image = decode_image_message(job.item, remarks.append)
+        except BadImage as error:
+            return pack({'bad': str(error)})
+        height, width = image.shape[:2]
+        intrinsics, camera = self._intrinsics(job, width, height)
+        refused = self._estimator.refused.copy()
+        try:
+            people = self._estimator.estimate(image, intrinsics)
+        except Exception as error:  # One image must not end a work of hours; the error is said and counted.
+            return pack({'failed': f'{type(error).__name__}: {" ".join(str(error).split())}'})
+        return pack({'stamp': messages.nanoseconds(header.stamp), 'frame_id': header.frame_id, 'people': people,
+                     'intrinsics': intrinsics, 'camera': camera, 'remarks': remarks,
+                     'refused': dict(self._estimator.refused - refused)})
+
+    def _intrinsics(self, job, width, height):
+        """Intrinsics of the image, and how they are known."""
+        if job.focal is not None:
+            return Intrinsics.from_focal(width, height, job.focal), CALIBRATED
+        if job.camera_info != self._info:
+            self._info = job.camera_info
+            self._camera.forget()
+            if job.camera_info is not None:
+                self._camera.update(deserialize_message(job.camera_info, CameraInfo))
+        # Nothing is awaited: whatever camera_info the bag holds is known.
+        intrinsics = self._camera.for_image(width, height, job.rectified, job.fallback_fov, 0.0, 0.0)
+        return intrinsics, self._camera.state

@@ -1,0 +1,88 @@
+"""A video as input of `hand4whole replay`: its frames as messages, at the container's own times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CameraInfo, CompressedImage
+
+from ...apps.estimate import image_sources
+from ...geometry.camera import Intrinsics
+from .. import topics
+from ..bag.reader import BagError, Entry
+from ..bag.types import normalised, ros_type
+from ..conversions import images, messages
+from ..conversions.raw_image import NAMELESS_FRAME, RawImage
+from .bag_source import InputOptions, Picture
+
+#: Topics a video's frames go by.
+IMAGE = '/video/image' + topics.COMPRESSED
+CAMERA_INFO = '/video/camera_info'
+
+#: Stamp of the first frame, ns. Zero would mean that there is none.
+_FIRST_STAMP = 1_000_000_000
+
+_JPEG_QUALITY = 95
+
+
+class VideoInput:
+    """See Input. The bag holds the frames as JPEG; what is looked at are the frames themselves."""
+
+    image_topic, rectified = IMAGE, False
+    left_out: list[str] = []
+    missing, two_clocks = None, False
+
+    def __init__(self, path: Path, options: InputOptions):
+        (self._source,) = image_sources.find([path])
+        self._options = options
+        self.files = [Path(path)]
+        self.images = len(self._source)
+        self.missing: str | None = None
+        self.connections = [_connection(1, IMAGE, CompressedImage)]
+        if options.focal is not None:
+            self.connections.append(_connection(2, CAMERA_INFO, CameraInfo))
+
+    def entries(self) -> Iterator[tuple[Entry, Picture | None]]:
+        """See Input."""
+        options, wanted = self._options, 0
+        for frame in self._source.frames():
+            if frame.missing:
+                self.missing = frame.error
+                continue
+            if frame.error is not None:
+                raise BagError(frame.error)
+            if frame.stamp < options.start:
+                continue
+            if options.duration is not None and frame.stamp >= options.start + options.duration:
+                break
+            wanted += 1
+            time = _FIRST_STAMP + round(frame.stamp * 1e9)
+            head = messages.header(messages.time(time), NAMELESS_FRAME)
+            if options.focal is not None:
+                yield Entry(self.connections[1], time, _camera_info(frame.image, options.focal, head)), None
+            small = images.jpeg_message(frame.image, head, _JPEG_QUALITY)
+            whole = bytes(serialize_message(images.image_message(frame.image, head)))
+            yield (Entry(self.connections[0], time, normalised(serialize_message(small), CompressedImage)),
+                   Picture(RawImage(whole, False, time), time, None))
+        if not wanted:
+            raise BagError(f'{self._source.path}: it ends before --start {options.start:g}')
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _camera_info(image, focal, head):
+    height, width = image.shape[:2]
+    matrix = Intrinsics.from_focal(width, height, focal).matrix
+    info = CameraInfo(header=head, height=height, width=width, distortion_model='plumb_bob', d=[0.0] * 5,
+                      k=matrix.ravel(), r=np.eye(3).ravel(), p=np.hstack([matrix, np.zeros((3, 1))]).ravel())
+    return normalised(serialize_message(info), CameraInfo)
+
+
+def _connection(number, topic, kind):
+    from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinition, MessageDefinitionFormat
+    return Connection(number, topic, ros_type(kind), MessageDefinition(MessageDefinitionFormat.NONE, ''), '', 0,
+                      ConnectionExtRosbag2('cdr', []), None)

@@ -1,0 +1,295 @@
+"""Training DaHyF on drawn hands, and the rows of its Table 4 as they come out.
+
+    python -m hand4whole_ros.training.dahyf_training FOLDER --steps 2000 --hands 20000 --json FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .. import skeleton
+from ..evaluation.metrics import mpjpe, pa_mpjpe
+from ..evaluation.temporal_metrics import jitter
+from ..networks import dahyf
+from ..networks.dahyf import DAHYF_SMALL, ConfidenceGate, DaHyF, DaHyFConfig, DaHyFOutput, Patches
+from ..synthetic.hand_patches import FRAME, HandPatches, draw_patches, hand_layer
+from .trainer import Schedule, train
+
+#: Row of Table 4 -> what the network has, and whether it learns the confidence.
+ROWS: dict[str, tuple[dict[str, object], bool]] = {
+    'baseline': ({'direction': 'none', 'keypoints': 'none', 'encodes': False}, False),
+    'global': ({'keypoints': 'none', 'encodes': False}, False),
+    'global_heatmap': ({'keypoints': 'heatmap', 'encodes': False}, False),
+    'global_heatmap_contrast': ({'keypoints': 'heatmap', 'encodes': False}, True),
+    'global_simcc_contrast': ({'encodes': False}, True),
+    'local_simcc_contrast': ({'direction': 'local', 'encodes': False}, True),
+    'global_simcc_encoding_contrast': ({}, True)}
+#: What the paper measured, on photographs: PA-MPJPE and MPJPE in mm, EPE of projected and of 2D keypoints in px.
+PAPER = {'baseline': (8.91, 18.14, 7.37, None), 'global': (8.83, 17.83, 7.01, None),
+         'global_heatmap': (8.40, 17.30, 6.80, 8.10), 'global_heatmap_contrast': (8.20, 16.99, 6.33, 7.36),
+         'global_simcc_contrast': (8.02, 16.11, 6.17, 6.95), 'local_simcc_contrast': (9.59, 22.7, 10.03, 9.06),
+         'global_simcc_encoding_contrast': (7.88, 15.95, 6.05, 7.83)}
+
+#: Part of the training, its last, in which the confidence is learnt; patches without a hand in a batch then.
+CONTRAST_SHARE, NEGATIVES = 0.2, 0.25
+#: A hand teaches agreement where so much of it is visible.
+MIN_VISIBLE = 0.3
+#: Deviation of smoothed labels: of SimCC in bins, of heat maps in cells.
+BIN_DEVIATION, CELL_DEVIATION = 6.0, 1.0
+#: Side of the paper's patches, in whose pixels errors are told.
+_PAPER_PATCH = 224
+
+_PARTS = ('keypoints_2d', 'keypoints_3d', 'projected', 'mano', 'bones')
+_BONES = [(k, parent) for k, parent in enumerate(skeleton.HAND_KEYPOINT_PARENTS) if parent >= 0]
+
+
+class Learner(nn.Module):
+    """The network, and the uncertainty of every loss, which weighs it (equation 11)."""
+
+    def __init__(self, network: DaHyF):
+        super().__init__()
+        self.network = network
+        self.log_variance = nn.Parameter(torch.zeros(len(_PARTS)))
+
+    def weighed(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Losses by name -> what is minimised."""
+        return {name: losses[name] * (-self.log_variance[k]).exp() + self.log_variance[k] / 2
+                for k, name in enumerate(_PARTS) if name in losses}
+
+
+def tensors(data: HandPatches) -> tuple[Tensor, Patches]:
+    """Pictures (N, 3, S, S) in 0 to 1, and where they are."""
+    frame = torch.tensor(FRAME, dtype=torch.float32).expand(len(data), 2)
+    patches = Patches(torch.from_numpy(data.corner), torch.from_numpy(data.size), frame, torch.from_numpy(data.focal))
+    return torch.from_numpy(data.images).permute(0, 3, 1, 2).float() / 255, patches
+
+
+def losses_of(output: DaHyFOutput, data: HandPatches, patches: Patches, config: DaHyFConfig) -> dict[str, Tensor]:
+    """The five parts of equation 11, of hands that are all there."""
+    true = torch.from_numpy(data.keypoints)
+    relative, wanted = output.keypoints - output.keypoints[:, :1], true - true[:, :1]
+    frame_2d = torch.from_numpy(data.keypoints_2d)
+    size = patches.size[:, None, None]
+    rotations = torch.cat([output.global_orient, output.hand_pose], dim=1)
+    bones = [(points[:, [k for k, _ in _BONES]] - points[:, [parent for _, parent in _BONES]]).norm(dim=-1)
+             for points in (relative, wanted)]
+    found = {
+        'keypoints_3d': 10 * (relative - wanted).abs().mean(),
+        'projected': 10 * ((output.projected - frame_2d) / size).clamp(-2, 2).abs().mean(),
+        'mano': (rotations - torch.from_numpy(data.rotations)).square().mean()
+        + 0.02 * (output.betas - torch.from_numpy(data.betas)).square().mean(),
+        'bones': 20 * F.l1_loss(*bones)}
+    if output.keypoints_2d is not None:
+        patch_2d = (frame_2d - patches.corner[:, None]) / size * config.patch_size
+        found['keypoints_2d'] = (10 * ((output.keypoints_2d - patch_2d) / config.patch_size).abs().mean()
+                                 + 0.3 * _classified(output.logits, patch_2d, config))
+    return found
+
+
+def _classified(logits, patch_2d, config):
+    """KL divergence of what is classified from smoothed labels, a keypoint, axes added up."""
+    if isinstance(logits, tuple):
+        labels = [dahyf.smooth_labels(patch_2d[..., axis], config.num_bins, config.bins_per_pixel, BIN_DEVIATION)
+                  for axis in (0, 1)]
+        return sum(F.kl_div(found.log_softmax(-1), wanted, reduction='none').sum(-1).mean()
+                   for found, wanted in zip(logits, labels))
+    cells = logits.shape[-1] / config.patch_size
+    x, y = (dahyf.smooth_labels(patch_2d[..., axis] * cells - 0.5, logits.shape[-1], 1, CELL_DEVIATION)
+            for axis in (0, 1))
+    wanted = y[..., :, None] * x[..., None, :]
+    return F.kl_div(logits.flatten(2).log_softmax(-1), wanted.flatten(2), reduction='none').sum(-1).mean()
+
+
+def contrast(output: DaHyFOutput, hand: Tensor, visible: Tensor) -> Tensor:
+    """How far hands are from agreeing with their keypoints, and other patches from disagreeing (section 3.4)."""
+    wanted = torch.where(hand, 1.0, -1.0)
+    counts = (~hand | (visible > MIN_VISIBLE)).float()
+    return ((output.confidence - wanted).square() * counts).sum() / counts.sum().clamp(min=1)
+
+
+def train_dahyf(config: DaHyFConfig, learns_confidence: bool, data: HandPatches, held_out: HandPatches, folder: Path,
+                name: str, steps: int, batch: int = 64, rate: float = 1e-3, seed: int = 0) -> DaHyF:
+    """Train one network on patches, of which some are without a hand; returns the best average of its weights.
+
+    held_out: measured on, for the choice of weights. folder, name: of the log and of what a stopped training goes on
+    from, see loop.train.
+    """
+    torch.manual_seed(seed)
+    learner = Learner(DaHyF(config, hand_layer()))
+    hands, others = np.flatnonzero(data.hand), np.flatnonzero(~data.hand)
+    first_contrast = round(steps * (1 - CONTRAST_SHARE)) if learns_confidence else steps
+    if learns_confidence and not len(others):
+        raise ValueError('the confidence is learnt from patches without a hand, and there are none')
+
+    def losses(step):
+        rng = np.random.default_rng((seed, step))
+        negatives = round(batch * NEGATIVES) if step >= first_contrast else 0
+        rows = rng.choice(hands, batch - negatives)
+        chosen = data.take(np.concatenate([rows, rng.choice(others, negatives)]) if negatives else rows)
+        pictures, patches = tensors(chosen)
+        output = learner.network(_recoloured(pictures, rng), patches)
+        real = slice(0, batch - negatives)
+        found = learner.weighed(losses_of(_rows(output, real), chosen.take(real), _take(patches, real), config))
+        if negatives:
+            found['contrast'] = contrast(output, torch.from_numpy(chosen.hand), torch.from_numpy(chosen.visible))
+        return found
+
+    schedule = Schedule(steps, rate, warm_up=min(200, steps // 10 + 1), measure_every=max(steps // 6, 1))
+    learner = train(learner, losses, schedule, folder, name, lambda module: _figures(module.network, held_out),
+                    progress=False)
+    return learner.network.eval()
+
+
+def _recoloured(pictures, rng):
+    """Channels brighter or darker, each by itself a little."""
+    gain = rng.uniform(0.8, 1.2, (len(pictures), 1, 1, 1)) * rng.uniform(0.92, 1.08, (len(pictures), 3, 1, 1))
+    return (pictures * torch.from_numpy(gain.astype(np.float32))).clamp(0, 1)
+
+
+def _rows(output, rows):
+    def take(value):
+        if value is None:
+            return None
+        return tuple(map(take, value)) if isinstance(value, tuple) else value[rows]
+    return DaHyFOutput(*map(take, output))
+
+
+def _take(patches, rows):
+    return Patches(*(values[rows] for values in patches))
+
+
+@torch.no_grad()
+def outputs(network: DaHyF, data: HandPatches, batch: int = 128) -> Iterator[tuple[DaHyFOutput, HandPatches]]:
+    """What the network, in evaluation mode, says of patches, some at a time."""
+    network.eval()
+    for start in range(0, len(data), batch):
+        some = data.take(slice(start, start + batch))
+        yield network(*tensors(some)), some
+
+
+def measure(network: DaHyF, data: HandPatches) -> dict[str, float]:
+    """Errors as in Table 4, means over hands, and how well the confidence tells hands from other patches."""
+    found: dict[str, list] = {'pa_mpjpe_mm': [], 'mpjpe_mm': [], 'epe_projected_px': [], 'epe_2d_px': []}
+    confidence = []
+    for output, some in outputs(network, data):
+        hand = some.hand
+        points, true = output.keypoints.numpy()[hand], some.keypoints[hand]
+        found['pa_mpjpe_mm'].append(1000 * pa_mpjpe(points, true))
+        found['mpjpe_mm'].append(1000 * mpjpe(points - points[:, :1], true - true[:, :1]))
+        zoom = (_PAPER_PATCH / some.size)[:, None, None]
+        off = (output.projected.numpy() - some.keypoints_2d) * zoom
+        found['epe_projected_px'].append(np.linalg.norm(off, axis=-1).mean(-1)[hand])
+        if output.keypoints_2d is not None:
+            size = network.config.patch_size
+            wanted = (some.keypoints_2d - some.corner[:, None]) * (size / some.size)[:, None, None]
+            off = (output.keypoints_2d.numpy() - wanted) * (_PAPER_PATCH / size)
+            found['epe_2d_px'].append(np.linalg.norm(off, axis=-1).mean(-1)[hand])
+            confidence.append(output.confidence.numpy())
+    figures = {name: float(np.concatenate(values).mean()) for name, values in found.items() if values}
+    if confidence and not data.hand.all():
+        figures['confidence_auc'] = auc(np.concatenate(confidence), data.hand & (data.visible > MIN_VISIBLE),
+                                        ~data.hand)
+    return figures
+
+
+def auc(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> float:
+    """Chance that a positive sample has a higher score than a negative one, ties by halves."""
+    high, low = scores[positive][:, None], scores[negative][None]
+    return float(((high > low) + 0.5 * (high == low)).mean())
+
+
+def threshold(network: DaHyF, data: HandPatches, share: float = 0.9) -> float:
+    """The confidence that so large a share of visible hands reaches."""
+    found = [(output.confidence.numpy(), some.hand & (some.visible > MIN_VISIBLE))
+             for output, some in outputs(network, data)]
+    confidence, hand = (np.concatenate(values) for values in zip(*found))
+    return float(np.quantile(confidence[hand], 1 - share))
+
+
+def gated(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden: slice, rate: float = 30.0
+          ) -> dict[str, dict[str, float]]:
+    """What the gate does to hands of moving sequences that are covered for a while: 'gate' and 'none' -> figures.
+
+    Before the first hand that is believed, the first that there is counts. Errors are from the wrist, in the frames of
+    `hidden` and in all others; jitter is that of the whole sequence.
+    """
+    found: dict[str, list] = {'none': [], 'gate': []}
+    held = []
+    for sequence in sequences:
+        output = [one for one, _ in outputs(network, sequence, len(sequence))][0]
+        points, true = output.keypoints.numpy(), sequence.keypoints
+        points, true = points - points[:, :1], true - true[:, :1]
+        gate = ConfidenceGate(least)
+        kept = [gate(hand, float(confidence)) for hand, confidence in zip(points, output.confidence)]
+        kept = [hand if hand is not None else points[0] for hand in kept]
+        held.append([confidence < least for confidence in output.confidence.tolist()])
+        for name, hands in (('none', points), ('gate', np.stack(kept))):
+            error = 1000 * mpjpe(hands, true)
+            others = np.r_[error[:hidden.start], error[hidden.stop:]]
+            found[name].append((error[hidden].mean(), others.mean(), jitter(hands, rate)))
+    figures = {name: dict(zip(('hidden_mm', 'visible_mm', 'jitter_m_s3'), np.mean(values, axis=0).tolist()))
+               for name, values in found.items()}
+    held = np.array(held)
+    figures['gate']['held_hidden'] = float(held[:, hidden].mean())
+    figures['gate']['held_visible'] = float(np.delete(held, np.r_[hidden], axis=1).mean())
+    return figures
+
+
+def _figures(network, data):
+    found = measure(network, data)
+    return {'mpjpe_mm': found.pop('mpjpe_mm'), **found}
+
+
+def ablation(folder: Path, steps: int, hands: int, config: DaHyFConfig = DAHYF_SMALL,
+             rows: tuple[str, ...] = tuple(ROWS), seed: int = 0, batch: int = 64) -> dict[str, dict[str, float]]:
+    """Train every row of Table 4 in the same way on the same hands; row -> figures on others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = _drawn(folder / f'learnt_{hands}_{config.patch_size}.npz', hands, 1, config.patch_size)
+    held_out = _drawn(folder / f'held_out_{config.patch_size}.npz', 400, 2, config.patch_size)
+    measured = _drawn(folder / f'measured_{config.patch_size}.npz', 1500, 3, config.patch_size)
+    found = {}
+    for row in rows:
+        parts, learns_confidence = ROWS[row]
+        network = train_dahyf(replace(config, **parts), learns_confidence, data, held_out, folder, f'{row}_{seed}',
+                              steps, batch, seed=seed)
+        torch.save({'config': parts, 'network': network.state_dict()}, folder / f'{row}_{seed}_best.pt')
+        found[row] = measure(network, measured)
+        print(row, {name: round(value, 3) for name, value in found[row].items()}, flush=True)
+    return found
+
+
+def _drawn(path, count, seed, size):
+    if path.exists():
+        return HandPatches.load(path)
+    data = draw_patches(count, seed, size, without_hand=0.15)
+    data.save(path)
+    return data
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command of the module."""
+    parser = argparse.ArgumentParser(description='train DaHyF on drawn hands, and measure the rows of its Table 4')
+    parser.add_argument('folder', type=Path, help='where drawn hands, logs and weights are kept')
+    parser.add_argument('--steps', type=int, default=2000)
+    parser.add_argument('--hands', type=int, default=20000)
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--rows', nargs='+', choices=tuple(ROWS), default=tuple(ROWS))
+    parser.add_argument('--json', type=Path, help='write the figures there')
+    given = parser.parse_args(arguments)
+    found = ablation(given.folder, given.steps, given.hands, rows=tuple(given.rows), seed=given.seed)
+    if given.json:
+        both = {row: {'here': figures, 'paper': PAPER[row]} for row, figures in found.items()}
+        given.json.write_text(json.dumps(both, indent=1))
+
+
+if __name__ == '__main__':
+    main()

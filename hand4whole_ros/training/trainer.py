@@ -1,0 +1,192 @@
+"""The loop of every training: AdamW with a warm-up and a cosine, averaged weights, a log, and going on after a stop."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from ..system.memory import trim_memory
+from ..system.output_files import part_of
+from ..system.progress import Bar
+from .distributed import SINGLE_PROCESS, DistributedContext
+
+#: Steps after which memory that is free goes back to the system: steps of different sizes leave holes in it, 1.4 GB in
+#: 60 steps on hands.
+_GIVEN_BACK_EVERY = 20
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast."""
+
+    steps: int
+    rate: float
+    decay: float = 0.02
+    warm_up: int = 100
+    #: Largest norm of a step's gradient.
+    clip: float = 1.0
+    #: Share that the average keeps of itself in a step, once it has seen enough.
+    average: float = 0.998
+    #: Steps between two measurements on people who are not learnt from, and two checkpoints.
+    measure_every: int = 250
+
+    def rate_at(self, step: int) -> float:
+        """Of step 0 and later."""
+        if step < self.warm_up:
+            return self.rate * (step + 1) / self.warm_up
+        return self.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * (step - self.warm_up)
+                                                        / max(self.steps - self.warm_up, 1))) / 2)
+
+    def averaged(self, average: Tensor, value: Tensor, count: Tensor) -> Tensor:
+        """A weight's average after one more value, the first of which it begins with."""
+        keep = min(self.average, (int(count) + 1) / (int(count) + 10))
+        return average.lerp(value, 1 - keep)
+
+
+def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterable[dict[str, Tensor]]],
+          schedule: Schedule, folder: Path, name: str,
+          measure: Callable[[nn.Module], dict[str, float]] | None = None, progress: bool = True,
+          together: DistributedContext = SINGLE_PROCESS) -> nn.Module:
+    """Train the parameters of `module` that want gradients; returns the average of its weights that measured best.
+
+    losses: of a step, whose numbers must follow from the step alone, so that a training that was stopped goes on as if
+    it had not been; all at once, or one share of the step after another, where the step does not fit into memory: the
+    shares are added up. measure: figures of the averaged module, before the first step, too; the first one, small where
+    good, decides which average is kept: what it began with, if nothing was better. In the folder: NAME.pt to go on
+    from, NAME.jsonl with a line of figures each time, events for TensorBoard where that is installed. The module may
+    be on any device.
+
+    together: with other processes, whose shares are added up as well. The leading one measures and writes; the others
+    read NAME.pt, so that all of them have to see the folder, and return the last average. Raises FloatingPointError
+    where a loss or a gradient is no number.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = [p for p in module.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=schedule.rate, weight_decay=schedule.decay, betas=(0.9, 0.98))
+    kept = TrainerState(module, optimizer, schedule, folder, name, measure, together)
+    for step in Bar(range(kept.step, schedule.steps), name, schedule.steps, initial=kept.step, unit='step',
+                    shown=progress and together.leads, mininterval=5):
+        for group in optimizer.param_groups:
+            group['lr'] = schedule.rate_at(step)
+        module.train()
+        optimizer.zero_grad(set_to_none=True)
+        cost = together.add_up(trained, _cost(losses(step), f'{name}: the loss of step {step}'))
+        norm = nn.utils.clip_grad_norm_(trained, schedule.clip)
+        if not torch.isfinite(norm):
+            raise FloatingPointError(f'{name}: a gradient of step {step} is no number; take a smaller rate')
+        optimizer.step()
+        kept.follow(cost)
+        if kept.step % schedule.measure_every == 0 or kept.step == schedule.steps:
+            kept.look()
+            kept.save()
+        if kept.step % _GIVEN_BACK_EVERY == 0:
+            trim_memory()
+    return kept.best()
+
+
+def _cost(shares, what):
+    """Send every share of a step back to the parameters; what it cost in all, part by part."""
+    cost = {}
+    for parts in [shares] if isinstance(shares, dict) else shares:
+        loss = sum(parts.values())
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f'{what} is {float(loss.detach())}; take a smaller rate')
+        if loss.requires_grad:  # a share may show nothing of what is trained, such as a hand
+            loss.backward()
+        for key, value in {'loss': loss, **parts}.items():
+            cost[key] = cost[key] + value.detach() if key in cost else value.detach()
+    return cost
+
+
+class TrainerState:
+    """What is kept of a training: averaged weights, the best of them, the log, and where to go on."""
+
+    def __init__(self, module, optimizer, schedule, folder, name, measure, together):
+        self.step = 0
+        self.average = AveragedModel(module, avg_fn=schedule.averaged)
+        self._module, self._optimizer, self._measure, self._leads = module, optimizer, measure, together.leads
+        self._state, self._log = folder / f'{name}.pt', folder / f'{name}.jsonl'
+        self._best_figure, self._best = math.inf, None
+        self._sums, self._count = {}, 0
+        self._writer = _events(folder, name) if self._leads else None
+        if self._state.exists():
+            self._go_on()
+        if not together.agree(self.step, next(module.parameters()).device):
+            raise ValueError(f'{folder}: the processes of this training do not all see the same folder')
+        if not self.step:
+            together.share(module)
+            self.average.module.load_state_dict(module.state_dict())
+            if self._leads:
+                self._log.unlink(missing_ok=True)
+            self.look()
+
+    def follow(self, losses):
+        """Take the module's weights after a step into the average, and count what it cost."""
+        self.step += 1
+        self.average.update_parameters(self._module)
+        self._count += 1
+        for key, value in losses.items():
+            self._sums[key] = self._sums.get(key, 0.0) + float(value)
+
+    def look(self):
+        """Measure the average; keep it where it is the best so far; a line for the log."""
+        if not self._leads:
+            return
+        figures = {} if self._measure is None else self._measure(self.average.module.eval())
+        means = {key: value / self._count for key, value in self._sums.items()}
+        self._sums, self._count = {}, 0
+        if figures and next(iter(figures.values())) < self._best_figure:
+            self._best_figure = next(iter(figures.values()))
+            self._best = copy.deepcopy(self.average.module.state_dict())
+        line = {'step': self.step, **means, **figures}
+        with open(self._log, 'a') as stream:
+            stream.write(json.dumps({key: round(value, 6) for key, value in line.items()}) + '\n')
+        if self._writer is not None:
+            for key, value in line.items():
+                self._writer.add_scalar(key, value, self.step)
+
+    def save(self):
+        """All that is needed to go on; a reader sees the old file or the whole new one."""
+        if not self._leads:
+            return
+        with part_of(self._state) as path:
+            torch.save({'module': self._module.state_dict(), 'average': self.average.state_dict(),
+                        'optimizer': self._optimizer.state_dict(), 'step': self.step,
+                        'best_figure': self._best_figure, 'best': self._best}, path)
+
+    def best(self):
+        """The average that measured best; the last one where nothing was measured."""
+        if self._best is not None:
+            self.average.module.load_state_dict(self._best)
+        return self.average.module.eval()
+
+    def _go_on(self):
+        saved = torch.load(self._state, map_location='cpu', weights_only=True)
+        self._module.load_state_dict(saved['module'])
+        self.average.load_state_dict(saved['average'])
+        self._optimizer.load_state_dict(saved['optimizer'])
+        self.step, self._best_figure, self._best = saved['step'], saved['best_figure'], saved['best']
+
+
+def _events(folder, name):
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / 'events' / name))
+
+
+def draw(count: int, batch: int, step: int, seed: int) -> Tensor:
+    """(batch,) rows of `count` for a step: every epoch all rows once, in an order of its own."""
+    per_epoch = max(count // batch, 1)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed * 1_000_003 + step // per_epoch))
+    start = step % per_epoch * batch
+    return order[start:start + batch]

@@ -1,0 +1,107 @@
+"""Everything that is learnt from a folder of people, ready in memory: what is told, what should be said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .. import skeleton
+from ..body.model import BodyModel
+from ..body.open_body import load_or_build
+from ..body.open_hands import shape_components
+from ..estimators.prompt_builder import PromptBuilder
+from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes
+from ..networks.prompts import Prompt, Prompts, joined
+from . import shards
+from .shards import Pictures, Records
+from .skeleton_layer import Bones
+from .targets import BodyTargets, HandTargets, body_targets, hand_targets, joined_targets
+
+#: Of the people of a folder, the last ones are not learnt from but measured on.
+HELD_OUT = 0.05
+
+#: Into so many parts the people are dealt, for guesses of people whom the guesser has not seen.
+FOLDS = 2
+
+#: So many rows are guessed at a time: what an MLP keeps between its layers is larger than what it is told.
+_GUESSED_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """N people and then the same N in a mirror: 2 N rows each. All but the pictures may be on any device."""
+
+    pictures: Pictures                  # of the N
+    boxes: dict[str, HandBoxes]
+    prompts: Prompts
+    body: BodyTargets
+    hands: dict[str, HandTargets]
+
+    @classmethod
+    def of(cls, people: Records, components: np.ndarray) -> TrainingSet:
+        """components (10, 10): of open_hands.shape_components."""
+        evidence, truth = shards.with_mirrored(people.evidence, people.truth)
+        boxes, prompts = PromptBuilder(components)(evidence)
+        return cls(people.pictures, boxes, prompts, body_targets(evidence, truth),
+                   hand_targets(evidence, truth, boxes, components))
+
+    def __len__(self) -> int:
+        return 2 * len(self.pictures)
+
+    def to(self, device: torch.device) -> TrainingSet:
+        """With everything but the pictures on a device: some 7 kB a row."""
+        def moved(parts):
+            return type(parts)(*(None if part is None else part.to(device) for part in parts))
+        return TrainingSet(self.pictures, {side: moved(boxes) for side, boxes in self.boxes.items()},
+                       Prompts(moved(self.prompts.body),
+                               {side: moved(prompt) for side, prompt in self.prompts.hands.items()}),
+                       moved(self.body), {side: moved(hands) for side, hands in self.hands.items()})
+
+    def without(self, fold: int) -> TrainingSet:
+        """Of the people who are not in one of the FOLDS."""
+        people = torch.arange(len(self.pictures))
+        people = people[people % FOLDS != fold]
+        rows = torch.cat([people, people + len(self.pictures)])
+        return TrainingSet(
+            self.pictures.take(people.numpy()),
+            {side: boxes.take(rows) for side, boxes in self.boxes.items()}, self.prompts.take(rows),
+            self.body.take(rows), {side: hands.take(rows) for side, hands in self.hands.items()})
+
+    @torch.no_grad()
+    def guessed_by(self, networks: list[Hand4WholePP]) -> TrainingSet:
+        """With the first guesses of FOLDS networks, each of the people of its own fold, whom it has not learnt from."""
+        fold = torch.arange(len(self)) % len(self.pictures) % FOLDS
+
+        def guessed(prompt, guesses):
+            answers = prompt.whole.new_empty(len(self), guesses[0].num_guess)
+            for k, guess in enumerate(guesses):
+                for rows in (fold == k).nonzero()[:, 0].split(_GUESSED_AT_ONCE):
+                    answers[rows] = guess.eval()(prompt.take(rows))
+            return prompt._replace(guess=answers)
+        return replace(self, prompts=Prompts(
+            guessed(self.prompts.body, [network.body_regressor.guess for network in networks]),
+            {side: guessed(prompt, [network.wilor.backbone.guess for network in networks])
+             for side, prompt in self.prompts.hands.items()}))
+
+    @cached_property
+    def right_hands(self) -> tuple[Prompt, HandTargets]:
+        """Every hand that counts, once as itself: what it is told and what it should be."""
+        prompts, targets = [], []
+        for side in skeleton.SIDES:     # the other half is the other side's mirror image
+            rows = self.hands[side].counts[:len(self.pictures)].nonzero()[:, 0]
+            prompts.append(self.prompts.hands[side].take(rows))
+            targets.append(self.hands[side].take(rows))
+        return joined(prompts), joined_targets(targets)
+
+
+def load(folders: list[Path]) -> tuple[TrainingSet, TrainingSet, Bones]:
+    """To learn from, and to measure on: the last people of every folder; and the skeleton of losses."""
+    model = BodyModel.load()
+    components = shape_components(model, load_or_build()[0])
+    split = [shards.read(folder).split(HELD_OUT) for folder in folders]
+    learnt, measured = (shards.joined(part) for part in zip(*split))
+    return TrainingSet.of(learnt, components), TrainingSet.of(measured, components), Bones(model.kinematics, components)
