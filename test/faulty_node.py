@@ -98,5 +98,5 @@ COMMAND = [sys.executable, __file__]
 
 
 if __name__ == '__main__':
-    from hand4whole_ros.ros.node.main import main
+    from hand4whole_ros.ros.node import main
     main.main(create_estimator=FaultyEstimator)

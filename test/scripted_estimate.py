@@ -8,7 +8,7 @@ import numpy as np
 from scripted_node import picture
 from scripted_replay import QuickEstimator
 
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 
 
 def estimate(*words, create=QuickEstimator):

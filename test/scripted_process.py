@@ -1,6 +1,6 @@
 """The node as a program of its own, with the scripted estimator; numpy and torch come as late as they do for users."""
 
-from hand4whole_ros.ros.node.main import main
+from hand4whole_ros.ros.node import main
 
 
 def create(config):

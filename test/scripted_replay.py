@@ -7,9 +7,9 @@ import sys
 from scripted_node import ScriptedEstimator
 
 from hand4whole_ros.body.model import BodyModel
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 from hand4whole_ros.cli.options import estimator_config
-from hand4whole_ros.ros.replay.replay import command
+from hand4whole_ros.ros.replay import command
 
 
 class QuickEstimator(ScriptedEstimator):

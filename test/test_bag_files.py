@@ -25,7 +25,7 @@ from scripted_node import picture
 from scripted_replay import replay
 from test_bag_metadata import expected, read_words, split, word, words
 
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 from hand4whole_ros.media import file_kind
 from hand4whole_ros.ros.bag.reader import Bag, BagError, is_bag
 

@@ -17,7 +17,7 @@ from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.hand4whole_pp import load_hand4whole_pp
 from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.checkpoints.verify import run_once
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 from hand4whole_ros.geometry.mesh import boundary_ring
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY
 

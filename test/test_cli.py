@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 from hand4whole_ros.system.standard_streams import READER_GONE
 
 
@@ -28,7 +28,7 @@ def test_help_teaches_with_examples(words, capsys):
 
 
 def test_help_answers_without_importing_torch():
-    code = ('import sys; from hand4whole_ros import cli; cli.parser(); '
+    code = ('import sys; from hand4whole_ros.cli import main; main.parser(); '
             'print([m for m in ("torch", "cv2", "rclpy") if m in sys.modules])')
     answer = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert answer.stdout.strip() == '[]', answer.stdout + answer.stderr

@@ -15,7 +15,7 @@ from ros_peer import Peer
 
 from hand4whole_ros.ros.bag.ownership import rejection_reason
 from hand4whole_ros.ros.bag.types import ros_type, type_store
-from hand4whole_ros.ros.demo.demo import demo
+from hand4whole_ros.ros.demo import demo
 from hand4whole_ros.system.output_files import OutputError
 
 

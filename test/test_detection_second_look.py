@@ -16,7 +16,7 @@ from hand4whole_ros.synthetic import dataset, people  # noqa: E402
 def pointing():
     """Somebody whose left hand points at the camera: the picture, the truth, what Holistic says."""
     image, truth = people.render(people.sample(dataset.people_seed(21, 94)))
-    detector = MediaPipeHolistic(static_images=True, second_look=False)
+    detector = MediaPipeHolistic(static_images=True, hand_redetection=False)
     try:
         seen = detector.detect(image)
     finally:
@@ -26,59 +26,59 @@ def pointing():
 
 
 @pytest.fixture(scope='module')
-def second_look():
+def hand_redetection():
     made = HandRedetector()
     yield made
     made.close()
 
 
-def test_a_hand_that_points_at_the_camera_is_found_by_the_last_look_alone(second_look, pointing):
+def test_a_hand_that_points_at_the_camera_is_found_by_the_last_look_alone(hand_redetection, pointing):
     image, truth, seen = pointing
-    assert second_look.find(image, seen.pose, seen.visibility, 'left') is None
-    found = second_look.find_wide(image, seen.pose, seen.visibility, 'left')
+    assert hand_redetection.find(image, seen.pose, seen.visibility, 'left') is None
+    found = hand_redetection.find_wide(image, seen.pose, seen.visibility, 'left')
     assert np.linalg.norm(found[:, :2] - truth.left_hand.keypoints_2d, axis=1).mean() < 5
 
 
-def test_in_a_mirror_the_last_look_finds_the_same_hand(second_look, pointing):
+def test_in_a_mirror_the_last_look_finds_the_same_hand(hand_redetection, pointing):
     image, _, seen = pointing
-    plain = second_look.find_wide(image, seen.pose, seen.visibility, 'left')
+    plain = hand_redetection.find_wide(image, seen.pose, seen.visibility, 'left')
     width = image.shape[1]
     turned = mirrored(seen, width)
-    found = second_look.find_wide(np.ascontiguousarray(image[:, ::-1]), turned.pose, turned.visibility, 'right')
+    found = hand_redetection.find_wide(np.ascontiguousarray(image[:, ::-1]), turned.pose, turned.visibility, 'right')
     assert found * (-1, 1, 1) + (width - 1, 0, 0) == pytest.approx(plain, abs=2)
 
 
-def test_the_other_hand_is_not_taken_for_one_that_is_painted_over(second_look, pointing):
+def test_the_other_hand_is_not_taken_for_one_that_is_painted_over(hand_redetection, pointing):
     image, truth, seen = pointing
     image = image.copy()
     low = truth.left_hand.keypoints_2d.min(0).astype(int) - 15
     high = truth.left_hand.keypoints_2d.max(0).astype(int) + 15
     image[low[1]:high[1], low[0]:high[0]] = 127
-    assert second_look.find_wide(image, seen.pose, seen.visibility, 'left') is None
+    assert hand_redetection.find_wide(image, seen.pose, seen.visibility, 'left') is None
 
 
-def test_a_hidden_wrist_and_one_out_of_the_picture_are_not_looked_for(second_look, pointing, monkeypatch):
+def test_a_hidden_wrist_and_one_out_of_the_picture_are_not_looked_for(hand_redetection, pointing, monkeypatch):
     image, _, seen = pointing
-    monkeypatch.setattr(second_look, '_look', None)     # a look would be an error
+    monkeypatch.setattr(hand_redetection, '_look', None)     # a look would be an error
     hidden = seen.visibility.copy()
     hidden[15] = 0.5
-    assert second_look.find_wide(image, seen.pose, hidden, 'left') is None
+    assert hand_redetection.find_wide(image, seen.pose, hidden, 'left') is None
     outside = seen.pose.copy()
     outside[15] = -5, 200
-    assert second_look.find_wide(image, outside, seen.visibility, 'left') is None
+    assert hand_redetection.find_wide(image, outside, seen.visibility, 'left') is None
 
 
 def test_in_a_video_a_last_look_that_found_nothing_is_not_repeated_at_once(pointing, monkeypatch):
     image, _, seen = pointing
-    second_look, looks = HandRedetector(wait_after_failure=2), []
-    monkeypatch.setattr(second_look, '_look', lambda *_, **__: looks.append(1))
+    hand_redetection, looks = HandRedetector(wait_after_failure=2), []
+    monkeypatch.setattr(hand_redetection, '_look', lambda *_, **__: looks.append(1))
     try:
         asked = []
         for _ in range(4):
-            assert second_look.find_wide(image, seen.pose, seen.visibility, 'left') is None
+            assert hand_redetection.find_wide(image, seen.pose, seen.visibility, 'left') is None
             asked.append(len(looks))
     finally:
-        second_look.close()
+        hand_redetection.close()
     assert asked == [2, 2, 2, 4]
 
 

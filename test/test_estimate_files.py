@@ -18,7 +18,7 @@ from scripted_replay import QuickEstimator
 
 from hand4whole_ros.apps.estimate import results_file
 from hand4whole_ros.apps.estimate.results_file import ResultsFile, is_results
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 from hand4whole_ros.media import image_files
 from hand4whole_ros.system import output_files
 

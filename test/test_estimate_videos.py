@@ -8,7 +8,7 @@ import video_maker as maker
 from scripted_node import picture
 from scripted_replay import QuickEstimator
 
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 from hand4whole_ros.media.videos.reader import VideoReader
 
 

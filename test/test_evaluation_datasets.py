@@ -14,7 +14,7 @@ from hand4whole_ros.body.posing import SeenHand, estimate_from_parameters
 from hand4whole_ros.body.smplx_mano_body import SmplxManoBody
 from hand4whole_ros.checkpoints.random_weights import load_random
 from hand4whole_ros.checkpoints.store import Store
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 from hand4whole_ros.datasets.annotated_bodies import TruthBodies
 from hand4whole_ros.datasets.registry import open_dataset
 from hand4whole_ros.evaluation import ablation, published_figures

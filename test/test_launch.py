@@ -9,8 +9,8 @@ import time
 import pytest
 
 from hand4whole_ros.ros.compat import share_directory
+from hand4whole_ros.ros.node import launch_arguments
 from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS, defaults, parse, rviz_remappings, startup
-from hand4whole_ros.ros.node.main import launch_arguments
 
 SHARE = share_directory()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hand4whole_ros.checkpoints.open_model import SHIPPED, is_open_model
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 from hand4whole_ros.media import image_files
 from hand4whole_ros.rendering import contact_sheet
 from hand4whole_ros.system import output_files

@@ -16,9 +16,9 @@ from hand4whole_ros.networks.hand4whole_pp import (
     HAND4WHOLE_PP,
     HAND4WHOLE_PP_TINY,
     SIDES,
+    FusionPolicy,
     Hand4WholePP,
     HandBoxes,
-    Strategy,
 )
 from hand4whole_ros.networks.smpler_x import project_to_heatmap
 
@@ -165,7 +165,7 @@ def test_a_fresh_cham_leaves_the_body_expert_as_it_is_to_the_last_bit(body):
     network = filled(HAND4WHOLE_PP_TINY, body).requires_grad_(False)
     network.hand_control_net = CHAM(HAND4WHOLE_PP_TINY.cham).eval().requires_grad_(False)
     patches, boxes = scene()
-    told, alone = network(patches, boxes), network(patches, boxes, Strategy(wrist='body'))
+    told, alone = network(patches, boxes), network(patches, boxes, FusionPolicy(wrist='body'))
     for one, other in zip(told.body + told.face + (told.heatmap_keypoints, told.vertices),
                           alone.body + alone.face + (alone.heatmap_keypoints, alone.vertices)):
         assert torch.equal(one, other)
@@ -192,11 +192,11 @@ def test_a_loss_on_the_hands_reaches_every_parameter_of_cham(body):
 def test_strategies(tiny, body):
     """Each option changes what it is for, and nothing else."""
     patches, boxes = scene()
-    published, alone = tiny(patches, boxes), tiny(patches, boxes, Strategy(wrist='body'))
+    published, alone = tiny(patches, boxes), tiny(patches, boxes, FusionPolicy(wrist='body'))
     assert not torch.allclose(published.body.body_pose[0], alone.body.body_pose[0], atol=1e-4)
     torch.testing.assert_close(published.body.body_pose[2], alone.body.body_pose[2], rtol=0, atol=1e-5)
 
-    copied = tiny(patches, boxes, Strategy(wrist='copy'))
+    copied = tiny(patches, boxes, FusionPolicy(wrist='copy'))
     wrists = [skeleton.WRIST[side] - 1 for side in ('left', 'right')]
     others = [k for k in range(21) if k not in wrists]
     assert torch.equal(copied.body.body_pose[:, others], alone.body.body_pose[:, others])
@@ -210,7 +210,7 @@ def test_strategies(tiny, body):
     row = {}
     for fingers in ('hand', 'body'):
         for shape in ('hand', 'body'):
-            found = tiny(patches, boxes, Strategy(fingers=fingers, hand_shape=shape))
+            found = tiny(patches, boxes, FusionPolicy(fingers=fingers, hand_shape=shape))
             assert torch.isfinite(found.vertices).all()
             assert torch.equal(found.body.body_pose, published.body.body_pose)
             own = torch.equal(found.vertices[:2], tiny.smplx_layer.forward(**as_smplx(found)).vertices[:2])
@@ -219,7 +219,7 @@ def test_strategies(tiny, body):
             row[fingers, shape] = found.keypoints[0, thumb]
     assert min((row[a] - row[b]).norm() for a in row for b in row if a != b) > 1e-3
     with pytest.raises(ValueError, match="wrist: expected one of cham, body, copy, found 'both'"):
-        Strategy(wrist='both')
+        FusionPolicy(wrist='both')
 
 
 def as_smplx(found):

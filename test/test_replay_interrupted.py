@@ -20,7 +20,7 @@ from scripted_replay import QuickEstimator, replay
 
 from hand4whole_ros.apps.replay import journal as journals
 from hand4whole_ros.apps.replay.journal import Journal
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 
 SCRIPT = [sys.executable, str(Path(__file__).with_name('scripted_replay.py'))]
 COUNT = 16
@@ -189,8 +189,8 @@ def test_ctrl_c_says_how_to_go_on_and_pictures_that_are_drawn_are_kept_too(tmp_p
 def test_signals_end_the_command_with_a_line_that_says_how_much_is_kept(slow, tmp_path, number):
     source, whole = slow
     output, journal = tmp_path / 'out', tmp_path / 'out.partial' / 'estimates'
-    code = ('import sys, scripted_replay\nfrom hand4whole_ros import cli, estimators\n'
-            'estimators.create = scripted_replay.QuickEstimator\nsys.exit(cli.main(sys.argv[1:]))')
+    code = ('import sys, scripted_replay\nfrom hand4whole_ros import estimators\nfrom hand4whole_ros.cli import main\n'
+            'estimators.create = scripted_replay.QuickEstimator\nsys.exit(main.main(sys.argv[1:]))')
     process = subprocess.Popen([sys.executable, '-c', code, 'replay', str(source), '--output', str(output)],
                                cwd=Path(__file__).parent, stderr=subprocess.PIPE, start_new_session=True)
     grown(process, journal, 0)

@@ -19,9 +19,9 @@ from scripted_node import SLOW, picture
 from scripted_replay import replay
 from std_msgs.msg import String
 
-from hand4whole_ros.cli.main import main
-from hand4whole_ros.ros.play.player import keys
-from hand4whole_ros.ros.play.player import player as play_command
+from hand4whole_ros.cli import main
+from hand4whole_ros.ros.play import keys
+from hand4whole_ros.ros.play import player as play_command
 
 #: The players speak on /clock, /tf and the camera's own topics, which belong to everybody: not among the other tests,
 #: nor among those of another run on this machine. Up to 101 the ports of DDS are free on Linux.

@@ -14,10 +14,10 @@ from fault_figures import note
 from process_figures import Peak
 from rosbags.rosbag2 import storage_mcap
 
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 from hand4whole_ros.ros.bag import decompression
 from hand4whole_ros.ros.bag.reader import MOST_METADATA, Bag, BagError
-from hand4whole_ros.ros.play.player import player
+from hand4whole_ros.ros.play import player
 
 BOMB_BYTES = 4 << 30
 _ZEROS = bytes(1 << 20)

@@ -12,8 +12,8 @@ from bag_maker import write
 from fault_figures import note
 from scripted_replay import replay
 
-from hand4whole_ros.cli.main import main
-from hand4whole_ros.ros.node.main import params_file
+from hand4whole_ros.cli import main
+from hand4whole_ros.ros.node import params_file
 from hand4whole_ros.ros.node.parameters import MAX_TEXT, ParameterError, check
 
 HEAD = '/**:\n  ros__parameters:\n'

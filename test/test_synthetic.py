@@ -157,7 +157,7 @@ def test_dataset_writes_pictures_and_truth(tmp_path):
 def test_mediapipe_sees_the_people_and_their_hands(crowd):
     pytest.importorskip('mediapipe')
     from hand4whole_ros.detection.mediapipe_holistic import MediaPipeHolistic
-    detector = MediaPipeHolistic(static_images=True, second_look=False)
+    detector = MediaPipeHolistic(static_images=True, hand_redetection=False)
     found = 0
     try:
         for _, image, truth in crowd:

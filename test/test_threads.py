@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 
 PROGRAM = """
 import os, sys

@@ -25,7 +25,7 @@ from hand4whole_ros.body.open_body import load_or_build
 from hand4whole_ros.body.open_hands import load_open_body, shape_components
 from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.open_model import load_open_model, save_open_model
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 from hand4whole_ros.estimators.fit_features import mirrored
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
 from hand4whole_ros.networks.open_model import IMAGE_ONLY, OPEN_MODEL
@@ -54,10 +54,10 @@ DRAWN = 10
 STILL = '''
 import sys
 from torch import nn
-from hand4whole_ros import cli
-from hand4whole_ros.networks.prompts import FirstGuess
-FirstGuess.NOISE, nn.Dropout.forward = 0, lambda self, x: x
-sys.exit(cli.main(sys.argv[1:]))
+from hand4whole_ros.cli import main
+from hand4whole_ros.networks.prompts import InitialRegressor
+InitialRegressor.NOISE, nn.Dropout.forward = 0, lambda self, x: x
+sys.exit(main.main(sys.argv[1:]))
 '''
 
 

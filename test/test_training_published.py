@@ -22,7 +22,7 @@ from hand4whole_ros._vendor_patches.roma_import import roma
 from hand4whole_ros.checkpoints.hand4whole_pp import load_hand4whole_pp
 from hand4whole_ros.checkpoints.random_weights import load_random
 from hand4whole_ros.checkpoints.store import Store
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 from hand4whole_ros.datasets.annotated_bodies import TruthBodies
 from hand4whole_ros.datasets.catalogue import TRAINED_ON
 from hand4whole_ros.evaluation.network_predictor import inputs_from_boxes

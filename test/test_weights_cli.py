@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from hand4whole_ros.checkpoints import command, fetch, files
-from hand4whole_ros.cli.main import main
+from hand4whole_ros.cli import main
 
 
 def run(capfd, *words):

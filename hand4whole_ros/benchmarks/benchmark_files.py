@@ -49,7 +49,7 @@ class BenchmarkFiles:
             self._scratch.cleanup()
 
     def folder(self) -> Path:
-        """The folder; made on the first call. Raises Unmeasured, CheckpointError or BodyModelError."""
+        """The folder; made on the first call. Raises BenchmarkSkipped, CheckpointError or BodyModelError."""
         if self._path is None:
             self._path = self._complete()
         return self._path

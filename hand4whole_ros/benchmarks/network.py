@@ -29,7 +29,7 @@ _KEYS = {'hand expert': 'wilor_two_hands', 'CHAM': 'cham', 'body expert': 'encod
 
 
 def measure(files: BenchmarkFiles, device: str = 'cpu', size: str = 'full') -> dict:
-    """{'figures', 'why_null', 'remarks', 'profile'}. Raises Unmeasured, CheckpointError or BodyModelError."""
+    """{'figures', 'why_null', 'remarks', 'profile'}. Raises BenchmarkSkipped, CheckpointError or BodyModelError."""
     result = {'figures': {}, 'why_null': {}, 'profile': {}}
     for precision in SUFFIXES:
         why_not = _why_not(precision, device.startswith('cuda'))

@@ -15,7 +15,7 @@ RATE, IMAGES, WARM_UP = 15.0, 90, 15
 
 
 def measure(images: int = IMAGES) -> dict:
-    """{'figures': detector_ms, fit_ms}. Raises Unmeasured."""
+    """{'figures': detector_ms, fit_ms}. Raises BenchmarkSkipped."""
     try:
         estimator = MediaPipeEstimator(EstimatorConfig('mediapipe'))
     except EstimatorUnavailable as error:

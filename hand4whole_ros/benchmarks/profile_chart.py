@@ -34,7 +34,7 @@ class _Bar(NamedTuple):
 
 
 def write(result: Mapping, path: Path) -> None:
-    """The drawing. Raises Unmeasured where the result has neither a frame nor a forward in it."""
+    """The drawing. Raises BenchmarkSkipped where the result has neither a frame nor a forward in it."""
     charts = list(_charts(result))
     if not charts:
         raise BenchmarkSkipped('there is nothing to draw: stages frame and network were not measured')

@@ -21,7 +21,7 @@ from .result_rows import BenchmarkSkipped
 def measured_by(module: str, **arguments: str) -> dict:
     """What `measure_here(**arguments)` of a module of this folder gives in a process of its own.
 
-    The module ends with `child.main(measure_here)`. Raises Unmeasured.
+    The module ends with `child.main(measure_here)`. Raises BenchmarkSkipped.
     """
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, 'figures.json')

@@ -160,7 +160,7 @@ class BodyModel:
 
         local_rotations (55, 3) axis-angle, betas (10,), expression (10,) or None for none; pelvis (3,) m says
         where the pelvis is, transl (3,) m where SMPL-X's origin; one of them at most. hand_betas: side -> (10,)
-        of hands with a shape of their own, which matters to a HandedBody only.
+        of hands with a shape of their own, which matters to a SmplxManoBody only.
         """
         chain = self._pose(local_rotations, betas, expression)
         if pelvis is not None:

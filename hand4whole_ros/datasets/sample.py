@@ -58,7 +58,7 @@ class Sample:
     up: np.ndarray | None = None                # (3,) unit vector against gravity, camera frame; None: not known
 
     def image(self) -> np.ndarray:
-        """The picture, RGB (H, W, 3) uint8. Raises PictureError for a file that is none."""
+        """The picture, RGB (H, W, 3) uint8. Raises ImageFileError for a file that is none."""
         return self.picture if isinstance(self.picture, np.ndarray) else image_files.read(self.picture)
 
     def hand(self, side: str) -> TrueHand | None:

@@ -73,7 +73,7 @@ class MediaPipeHolistic:
     stand alone are also looked at in a mirror. Raises DetectorUnavailable where mediapipe is not installed.
     """
 
-    def __init__(self, static_images: bool = False, second_look: bool = True, mirror: bool = True):
+    def __init__(self, static_images: bool = False, hand_redetection: bool = True, mirror: bool = True):
         self.static_images = static_images
         self._mirror = mirror and static_images
         with quiet_stderr():
@@ -83,7 +83,10 @@ class MediaPipeHolistic:
                 static_image_mode=static_images, model_complexity=1, smooth_landmarks=not static_images)
             self._holistic = self._make_holistic()
             self._second_look = (
-                HandRedetector(wait_after_failure=0 if static_images else _LOOK_AGAIN_AFTER) if second_look else None)
+                HandRedetector(wait_after_failure=0 if static_images else _LOOK_AGAIN_AFTER)
+                if hand_redetection
+                else None
+            )
             self._holistic.process(np.zeros((256, 256, 3), np.uint8))
         #: The networks for hands load, and chatter, with the first hand.
         self._hand_seen = False

@@ -53,7 +53,7 @@ class EstimatorConfig:
     detector: str = 'mediapipe'
     #: People looked at in one image, the most certain ones.
     max_people: int = 4
-    #: Which expert has the last word on what: networks.hand4whole_pp.Strategy.
+    #: Which expert has the last word on what: networks.hand4whole_pp.FusionPolicy.
     #: 'auto' is what the estimator finds best.
     wrist: str = 'auto'
     fingers: str = 'hand'

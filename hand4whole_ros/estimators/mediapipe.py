@@ -17,7 +17,7 @@ from .landmark_fit import LandmarkFit, LandmarkPipeline
 
 
 class MediaPipeEstimator(Estimator):
-    """See the module, and first_look. Raises EstimatorUnavailable where a library is missing."""
+    """See the module, and landmark_fit. Raises EstimatorUnavailable where a library is missing."""
 
     name = 'mediapipe'
 

@@ -29,7 +29,7 @@ class MediaPipeBaseline:
     """Holistic for the body and Hands for the hands, both for unrelated pictures, complexity 1."""
 
     def __init__(self):
-        self._holistic = MediaPipeHolistic(static_images=True, second_look=False)
+        self._holistic = MediaPipeHolistic(static_images=True, hand_redetection=False)
         try:
             os.environ.setdefault('GLOG_minloglevel', '2')
             from mediapipe.python.solutions import hands

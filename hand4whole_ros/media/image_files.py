@@ -42,7 +42,7 @@ class ImageFileError(ValueError):
 
 
 def check_size(width: int, height: int, name: str) -> None:
-    """Raises PictureError for a picture that is empty or larger than is worked on."""
+    """Raises ImageFileError for a picture that is empty or larger than is worked on."""
     if width == 0 or height == 0:
         raise ImageFileError(f'{name} is empty: {width} x {height} pixels')
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
@@ -56,7 +56,7 @@ def decode(data: bytes, name: str = 'picture', upright: bool = True,
 
     `upright` turns and mirrors the picture as its orientation tag says; `formats` are those of FORMATS to accept.
     The size is read from the header first, so that a header announcing an enormous picture costs nothing. Raises
-    PictureError.
+    ImageFileError.
     """
     pixels, tag = _decode(data, name, formats)
     image = to_rgb(pixels)
@@ -174,7 +174,7 @@ def suffixes() -> tuple[str, ...]:
 
 
 def read(path: Path) -> np.ndarray:
-    """A picture file -> (H, W, 3) uint8 RGB; of an animation the first picture. Raises PictureError."""
+    """A picture file -> (H, W, 3) uint8 RGB; of an animation the first picture. Raises ImageFileError."""
     path, name = Path(path), printable(path)
     try:
         if path.exists() and not path.is_file():
@@ -209,7 +209,7 @@ def _decode_further(data, name, kind):
 def encode(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
     """(H, W, 3) uint8 RGB -> the bytes of a file of this suffix, which say that this package made it.
 
-    quality: of a JPEG. Raises PictureError where nothing writes such files.
+    quality: of a JPEG. Raises ImageFileError where nothing writes such files.
     """
     options = (cv2.IMWRITE_JPEG_QUALITY, quality) if suffix.lower() in ('.jpg', '.jpeg') else ()
     try:
@@ -222,7 +222,7 @@ def encode(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
 
 
 def write(path: Path, image: np.ndarray, quality: int = 95) -> None:
-    """(H, W, 3) uint8 RGB -> a picture file, its format by suffix, whole or not at all. Raises PictureError."""
+    """(H, W, 3) uint8 RGB -> a picture file, its format by suffix, whole or not at all. Raises ImageFileError."""
     path = Path(path)
     data = encode(image, path.suffix, quality)
     try:

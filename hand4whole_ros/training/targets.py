@@ -64,7 +64,7 @@ def body_targets(evidence: FitFeatures, truth: ShardTruth) -> BodyTargets:
 def hand_targets(
     evidence: FitFeatures, truth: ShardTruth, boxes: dict, components: np.ndarray
 ) -> dict[str, HandTargets]:
-    """side -> of N people. boxes: as Prompter gives them; components (10, 10): of open_hands.shape_components."""
+    """side -> of N people. boxes: as PromptBuilder gives them; components (10, 10): of open_hands.shape_components."""
     turns = turns_of(evidence)
     wrists, found = wrist_rotations(truth.rotations, turns), {}
     for k, side in enumerate(skeleton.SIDES):

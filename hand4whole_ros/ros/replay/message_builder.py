@@ -63,7 +63,7 @@ class ReplayMessageBuilder:
         return [(topics.absolute(topics.SKELETON), normalised(serialize_message(skeleton), type(skeleton)))]
 
     def about(self, number: int, item: RawImage, seen: dict[str, Any]) -> list[tuple[str, bytes]] | None:
-        """The same about one image; `number` is its own, `seen` as FrameWork has it.
+        """The same about one image; `number` is its own, `seen` as FrameEstimator has it.
 
         None: it is left alone, and `left_alone` says why.
         """

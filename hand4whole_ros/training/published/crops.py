@@ -37,7 +37,7 @@ def view(sample: Sample, accidents: Augmentation = NONE, in_crop_frame: bool = F
     """None where the picture shows neither hand, for then there is nothing that CHAM could learn.
 
     in_crop_frame: say what is true along the axes of the crop's virtual camera, which looks at the middle of the crop,
-    and not along those of the real camera. Raises PictureError.
+    and not along those of the real camera. Raises ImageFileError.
     """
     box = person_box(torch.from_numpy(accidents.of_person(np.asarray(sample.bbox_xywh, np.float64)))[None])
     if not (box[0, 2:] > 0).all():

@@ -56,7 +56,7 @@ class Settings:
 def run(settings: Settings, progress: bool = True) -> Path | None:
     """Train, or go on where it was stopped, and write the snapshot; its path, None in processes that do not lead.
 
-    Raises CheckpointError, BodyModelError, DatasetError, PictureError, EstimatorUnavailable (for the device) or
+    Raises CheckpointError, BodyModelError, DatasetError, ImageFileError, EstimatorUnavailable (for the device) or
     ValueError, in one line each.
     """
     with distributed_context(settings.device) as (together, device):
