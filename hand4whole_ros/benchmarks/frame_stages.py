@@ -22,7 +22,10 @@ _RATE, _IMAGES, _WARM_UP = 15.0, 24, 4
 
 
 def measure(files: BenchmarkFiles, device: str = 'cpu', size: str = 'full') -> dict:
-    """{'figures', 'remarks', 'profile'} from a child process. Raises BenchmarkSkipped, CheckpointError or BodyModelError."""
+    """{'figures', 'remarks', 'profile'} from a child process.
+
+    Raises BenchmarkSkipped, CheckpointError or BodyModelError.
+    """
     found = subprocess_measurement.measured_by(__name__, device=device, size=size, folder=str(files.folder()))
     found['remarks']['frame'] += f'; {files.remark}'
     return found

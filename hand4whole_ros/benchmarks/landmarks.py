@@ -24,7 +24,10 @@ _BEGIN, _END, RATE, WARM_UP = 8.6, 12.0, 15.0, 5
 
 
 def measure(seconds: float = timing.SECONDS) -> dict:
-    """{'figures': ..., 'why_null': ...} of the rows of stage 'landmarks', within some seconds. Raises BenchmarkSkipped."""
+    """{'figures': ..., 'why_null': ...} of the rows of stage 'landmarks', within some seconds.
+
+    Raises BenchmarkSkipped.
+    """
     motion = Motion()
     images = [motion.frame(second) for second in np.arange(_BEGIN, _END, 1 / RATE)]
     try:

@@ -30,7 +30,8 @@ def load_hand4whole_pp(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP,
     """The published network, in evaluation mode and without gradients.
 
     precision: None for float32 with every parameter under its name; on the CPU the weights stay mapped from their
-    files. Else see prepare_for_inference. Raises MissingFile, CheckpointError, BodyModelError, or ValueError for a precision.
+    files. Else see prepare_for_inference. Raises MissingFile, CheckpointError, BodyModelError, or ValueError for a
+    precision.
     """
     weights = _gather(store, PUBLISHED, config)
     network = assemble(config, body or load_body(store), weights).eval().requires_grad_(False)
