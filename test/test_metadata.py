@@ -74,7 +74,8 @@ def imported():
                 names = [node.module]
             else:
                 continue
-            for module in {name.partition('.')[0] for name in names} - set(sys.stdlib_module_names) - {'hand4whole_ros'}:
+            modules = {name.partition('.')[0] for name in names}
+            for module in modules - set(sys.stdlib_module_names) - {'hand4whole_ros'}:
                 found.setdefault(module, []).append(path.relative_to(ROOT))
     for module, place in BY_NAME.items():
         assert f"'{module}'" in (ROOT / 'hand4whole_ros' / place).read_text()
@@ -88,13 +89,17 @@ def test_every_module_that_is_imported_is_in_the_table():
     assert not set(DISTRIBUTIONS) - set(found), 'not imported any more'
 
 
+def projects(lines):
+    """Of requirements, a line each."""
+    return {re.split(r'[\s\[<>=!;]', line)[0].lower() for line in lines.split('\n') if line.strip()}
+
+
 def test_setup_cfg_declares_what_is_imported():
     config = configparser.ConfigParser()
     config.read(ROOT / 'setup.cfg')
     lists = {'': config['options']['install_requires'], **config['options.extras_require']}
-    declared = {re.split(r'[\s\[<>=!;]', line)[0].lower() for extra, lines in lists.items() if extra not in ('dev', 'docs')
-                for line in lines.split('\n') if line.strip()}
-    development = {re.split(r'[\s\[<>=!;]', line)[0].lower() for line in lists['dev'].split('\n') if line.strip()}
+    declared = {name for extra, lines in lists.items() if extra not in ('dev', 'docs') for name in projects(lines)}
+    development = projects(lists['dev'])
     wanted = {DISTRIBUTIONS[module][0] for module in imported()} - {None}
     assert not wanted - declared - development, 'imported and not declared'
     assert not declared - wanted, 'declared and not imported'

@@ -392,7 +392,7 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
                 lit = wp.max(wp.dot(normal, key_direction), 0.0)
                 blend = 0.5 + 0.5 * wp.dot(normal, up)
                 light = blend * sky + (1.0 - blend) * ground + lit * key_color
-                glint = 0.0
+                glint = float(0.0)     # noqa: UP018 (warp: a variable, not a constant)
                 half = wp.dot(normal, wp.normalize(view + key_direction))
                 if lit > 0.0 and half > 0.6:
                     glint = wp.pow(half, shininess)
