@@ -16,6 +16,9 @@ __all__ = ['roma']
 
 _COMPILER = 'torch._dynamo'
 
+#: Version this was tested with.
+TESTED = '1.8'
+
 
 def _load():
     if not {'roma', _COMPILER} & set(sys.modules):

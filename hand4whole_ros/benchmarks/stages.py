@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from .._vendor_patches import onednn_linear
 from ..networks.hand4whole_pp import Hand4WholePP
 
 #: Name -> module of the network, in the order they run. What none of them does is the rest.
@@ -84,8 +85,6 @@ def _attention(query_shape, key_shape, value_shape, *_, out_shape=None, **__):
     return 2 * prod(batch) * count * key_shape[-2] * (dim + value_shape[-1])
 
 
-#: Operators of networks.packed, which torch does not count by itself.
-_ALSO_COUNTED = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}
-for _namespace, _name in (('mkldnn', '_linear_pointwise'), ('onednn', 'qlinear_pointwise')):
-    if hasattr(getattr(torch.ops, _namespace), _name):
-        _ALSO_COUNTED[getattr(getattr(torch.ops, _namespace), _name)] = _linear
+#: Operators of networks.packed_layers, which torch does not count by itself.
+_ALSO_COUNTED = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+                 **dict.fromkeys(onednn_linear.operators(), _linear)}

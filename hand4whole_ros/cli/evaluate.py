@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..apps.errors import WorkFailed
 from ..datasets import catalogue
 from ..system.output_files import check_file, failure, write_json
 from .options import (
     DONE,
     Help,
     UsageError,
-    WorkFailed,
     add_command,
     add_estimator_options,
     create_estimator,

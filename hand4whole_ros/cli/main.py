@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from .. import __version__
+from ..apps.errors import WorkFailed
 from ..system import memory, signals, standard_streams, threads
 from ..system.output_files import OutputError, check_file, failure, is_same, write_json
 from . import evaluate, train
@@ -20,7 +21,6 @@ from .options import (
     WRONG_INPUT,
     Help,
     UsageError,
-    WorkFailed,
     add_command,
     add_estimator_options,
     create_estimator,

@@ -15,10 +15,6 @@ class UsageError(Exception):
     """The arguments or inputs are wrong; the message is the one line to show."""
 
 
-class WorkFailed(RuntimeError):
-    """The work cannot go on; the message is the one line to show."""
-
-
 class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows defaults, and keeps the examples' line breaks."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..apps.errors import WorkFailed
 from ..datasets.catalogue import TRAINED_ON
 from ..system.output_files import check_file, check_folder, failure
-from .options import DONE, Help, UsageError, WorkFailed, add_command
+from .options import DONE, Help, UsageError, add_command
 
 #: Stage -> steps by default, and what it is.
 _STAGES = {

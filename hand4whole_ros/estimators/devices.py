@@ -6,6 +6,7 @@ import logging
 
 import torch
 
+from .._vendor_patches import onednn_linear
 from .base import EstimatorUnavailable
 
 log = logging.getLogger(__name__)
@@ -58,4 +59,4 @@ def precision_name(kind: torch.dtype) -> str:
 
 def multiplies_bf16() -> bool:
     """Whether this processor has instructions for bf16 matrices (AVX-512 BF16 or AMX)."""
-    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return onednn_linear.has_bf16()

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
+from .._vendor_patches import onednn_linear
 from . import cham, vit
 
 #: What products may be computed in.
@@ -32,10 +33,9 @@ def can_pack(precision: torch.dtype) -> bool:
     if precision not in PRECISIONS or not torch.backends.mkldnn.is_available():
         return False
     try:
-        # These operators are the ones that torch.compile writes calls of. A build may lack them all the same.
-        if precision == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        if precision == torch.bfloat16 and not onednn_linear.has_bf16():
             return False
-        if precision == torch.int8 and not torch.cpu._is_vnni_supported():
+        if precision == torch.int8 and not onednn_linear.has_vnni():
             return False
         with torch.no_grad():
             linear, x = nn.Linear(32, 16), torch.rand(4, 32)
@@ -113,12 +113,11 @@ class PackedLinear(nn.Module):
         weight = linear.weight.detach()
         if weight.dtype != precision:
             weight = scratch.like(weight, precision).copy_(weight)
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, None)
+        self.weight = onednn_linear.pack(weight)
         self.bias = None if linear.bias is None else linear.bias.detach().to(precision, copy=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.ops.mkldnn._linear_pointwise(
-            x.to(self.precision), self.weight, self.bias, self.activation, [], 'none')
+        return onednn_linear.linear(x.to(self.precision), self.weight, self.bias, self.activation)
 
 
 class QuantizedLinear(nn.Module):
@@ -140,13 +139,12 @@ class QuantizedLinear(nn.Module):
         self.bias = torch.zeros(len(rows)) if linear.bias is None else linear.bias.detach().float().clone()
         if lowest is not None:
             self.bias += lowest * self.scale * rows.sum(1, dtype=torch.int32)
-        self.weight = torch.ops.onednn.qlinear_prepack(rows, None)
+        self.weight = onednn_linear.pack_int8(rows)
         self._zeros = torch.zeros(len(rows), dtype=torch.int64)
 
     def forward(self, x: Tensor) -> Tensor:
         tokens, scale, zero = self._quantized(x.reshape(-1, x.shape[-1]))
-        product = torch.ops.onednn.qlinear_pointwise(
-            tokens, 1.0, zero, self.weight, self.scale, self._zeros, None, 1.0, 0, torch.float32, 'none', [], '')
+        product = onednn_linear.linear_int8(tokens, zero, self.weight, self.scale, self._zeros)
         y = torch.addcmul(self.bias, product, scale).view(*x.shape[:-1], len(self.bias))
         return F.gelu(y) if self.activation == 'gelu' else y
 

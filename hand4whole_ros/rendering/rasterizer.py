@@ -279,7 +279,7 @@ def _draw(screen: wp.array(dtype=wp.vec3), faces: wp.array2d(dtype=wp.int32), nu
     y1 = int(wp.floor(wp.min(wp.max(a[1], wp.max(b[1], c[1])), float(keys.shape[0] - 1))))
     index = wp.uint64(body * faces.shape[0] + face)
     for y in range(y0, y1 + 1):
-        entered = False
+        entered = bool(False)
         for x in range(x0, x1 + 1):
             u = _edge(b, c, float(x), float(y))
             v = _edge(c, a, float(x), float(y))
@@ -339,7 +339,7 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
            rgb: wp.array3d(dtype=wp.uint8), alpha: wp.array2d(dtype=wp.float32),
            depth: wp.array2d(dtype=wp.float32), ids: wp.array2d(dtype=wp.int32)):
     y, x = wp.tid()
-    covered = 0
+    covered = int(0)
     first = _EMPTY
     last = wp.uint64(0)
     for sy in range(y * factor, (y + 1) * factor):
@@ -356,9 +356,9 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
     # A pixel full of one smooth surface is shaded once, others at every sample.
     wanted = covered
     if covered == factor * factor and farthest - nearest < smooth * nearest:
-        wanted = 1
+        wanted = int(1)
     total = wp.vec3(0.0, 0.0, 0.0)
-    shaded = 0
+    shaded = int(0)
     for sy in range(y * factor, (y + 1) * factor):
         for sx in range(x * factor, (x + 1) * factor):
             sample = keys[sy, sx]
@@ -392,7 +392,7 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
                 lit = wp.max(wp.dot(normal, key_direction), 0.0)
                 blend = 0.5 + 0.5 * wp.dot(normal, up)
                 light = blend * sky + (1.0 - blend) * ground + lit * key_color
-                glint = 0.0
+                glint = float(0.0)
                 half = wp.dot(normal, wp.normalize(view + key_direction))
                 if lit > 0.0 and half > 0.6:
                     glint = wp.pow(half, shininess)

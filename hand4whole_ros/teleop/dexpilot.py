@@ -11,8 +11,8 @@ import itertools
 import numpy as np
 
 from .. import skeleton
+from .hand_retargeter import HandRetargeter, RetargetingUnavailable
 from .joints import reordered
-from .retargeting import HandRetargeter, RetargetingUnavailable
 from .robot_hand import FINGERS, RobotHand
 
 #: Human finger -> keypoint at its end.

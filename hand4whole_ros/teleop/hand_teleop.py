@@ -9,9 +9,9 @@ import numpy as np
 from ..geometry.one_euro import OneEuroPoints
 from .hand_frame import to_hand_frame
 from .hand_gate import LOST, OK, HandGate, HandGateConfig, HandObservation
+from .hand_retargeter import HandRetargeter
 from .joint_limiter import JointLimiter, JointLimiterConfig
 from .prediction import PointPrediction
-from .retargeting import HandRetargeter
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...cli.options import WorkFailed
 from ...estimate import IMPOSSIBLE, reasons
 from ...estimators.base import OUT_OF_MEMORY, Estimator
 from ...geometry.camera import Intrinsics
@@ -21,6 +20,7 @@ from ...system.output_files import printable
 from ...system.progress import Bar
 from ...tracking import Tracker
 from ...tracking.validation import rejection_reason
+from ..errors import WorkFailed
 from . import estimate_json
 from .image_sources import Frame, Source
 from .outputs import Outputs

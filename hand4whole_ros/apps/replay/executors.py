@@ -15,7 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
-from ...cli.options import WorkFailed
+from ..errors import WorkFailed
 
 #: Times in a row that workers may die without one answer between before the job is given up.
 PATIENCE = 3

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import lz4.frame
 from backports import zstd
-from rosbags.rosbag2 import storage_mcap
 
+from ..._vendor_patches import rosbags_limits
 from .errors import BagError
 
 #: Bytes that a message, or a chunk of them, may unpack to, and how many more for each byte that is packed. Large
@@ -84,5 +84,5 @@ def unpack_file(packed: Path, unpacked: Path) -> None:
 
 
 def limit_rosbags() -> None:
-    """Make rosbags unpack the chunks of MCAP within these limits; it has none of its own, and no option for them."""
-    storage_mcap.DECOMPRESSORS.update(zstd=zstd_unpacked, lz4=lz4_unpacked)
+    """Make rosbags unpack the chunks of MCAP within these limits."""
+    rosbags_limits.set_decompressors(zstd_unpacked, lz4_unpacked)

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ... import __version__
+from ...apps.errors import WorkFailed
 from ...apps.estimate import image_sources
 from ...apps.replay.executors import Executor, LocalExecutor
 from ...apps.replay.journal import Journal, file_names
 from ...apps.replay.packed_estimates import unpack
 from ...apps.replay.work_folder import WorkFolder, partial
-from ...cli.options import WorkFailed
 from ...media import folder_listing
 from ...system import signals
 from ...system.output_files import failure, is_inside, is_same, printable

@@ -1,1 +1,0 @@
-"""Pictures, folders and videos, offline: every frame, in order."""
