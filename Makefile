@@ -9,7 +9,7 @@ SOURCES := setup.py setup.cfg pyproject.toml CMakeLists.txt package.xml \
            $(shell find build_support scripts msg launch config -type f ! -path '*__pycache__*')
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test clean
+.PHONY: help install demo test lint lint-python docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -24,8 +24,16 @@ test: $(VENV)/installed $(VENV)/tools  ## Run all tests
 	    || { echo 'make test: some tests failed, see above; $(VENV)/bin/python -m pytest --last-failed runs them again'; \
 	         exit 1; }
 
+lint: lint-python docs  ## Check the code and build the documentation
+
+lint-python: $(VENV)/tools
+	@$(VENV)/bin/ruff check .
+
+docs: $(VENV)/documentation  ## Build the documentation into docs/_build/; a warning or a broken link fails
+	@$(VENV)/bin/python -m sphinx -b html -W --keep-going -q docs docs/_build && echo 'make docs: open docs/_build/index.html'
+
 clean:  ## Remove .venv/, demo_output/ and everything that was built
-	rm -rf $(VENV) build install log dist demo_output *.egg-info hand4whole_ros/msg hand4whole_ros/*.so
+	rm -rf $(VENV) build install log dist demo_output docs/_build *.egg-info hand4whole_ros/msg hand4whole_ros/*.so
 
 # Dependencies change seldom and take minutes, the package itself often and seconds: two stamps.
 $(VENV)/dependencies: setup.cfg constraints.txt build_support/prepare_machine.sh
@@ -37,6 +45,11 @@ $(VENV)/dependencies: setup.cfg constraints.txt build_support/prepare_machine.sh
 
 $(VENV)/tools: $(VENV)/dependencies
 	@$(PIP) install -c constraints.txt $$($(VENV)/bin/python build_support/requirements.py dev)
+	@touch $@
+
+$(VENV)/documentation: setup.cfg constraints.txt
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install -c constraints.txt $$($(VENV)/bin/python build_support/requirements.py --only docs)
 	@touch $@
 
 $(VENV)/installed: $(VENV)/dependencies $(SOURCES)

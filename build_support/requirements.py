@@ -1,4 +1,4 @@
-"""Print the requirements of the package and of the extras that are named, one a line."""
+"""Print the requirements of the package and of the extras that are named, one a line; after --only, of these extras alone."""
 
 import configparser
 import sys
@@ -6,7 +6,9 @@ from pathlib import Path
 
 config = configparser.ConfigParser()
 config.read(Path(__file__).resolve().parent.parent / 'setup.cfg')
-lines = config['options']['install_requires'].splitlines()
-for extra in sys.argv[1:]:
+extras = sys.argv[1:]
+alone = extras[:1] == ['--only']
+lines = [] if alone else config['options']['install_requires'].splitlines()
+for extra in extras[alone:]:
     lines += config['options.extras_require'][extra].splitlines()
 print('\n'.join(line.replace(' ', '') for line in lines if line and not line.startswith('#')))

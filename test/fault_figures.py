@@ -1,4 +1,4 @@
-"""What tests of faults measured, kept for docs/reliability.md.
+"""What tests of faults measured, kept for docs/benchmarks/faults.md.
 
     HAND4WHOLE_FIGURES=figures.json python -m pytest test
     HAND4WHOLE_FIGURES=figures.json python -m pytest test/test_soak.py -m soak

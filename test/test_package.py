@@ -89,6 +89,16 @@ def test_the_ament_index_lists_the_package():
     assert 'msg/HandPose.msg' in (index / 'rosidl_interfaces' / 'hand4whole_ros').read_text()
 
 
+def test_the_marker_of_the_ament_index_has_one_maker():
+    """ament_package() makes and installs the marker: installing resource/ as well would write one file twice."""
+    marker = share_directory().parent / 'ament_index' / 'resource_index' / 'packages' / 'hand4whole_ros'
+    assert (ROOT / 'resource' / 'hand4whole_ros').read_bytes() == marker.read_bytes() == b''
+    commands = [line.partition('#')[0] for line in (ROOT / 'CMakeLists.txt').read_text().splitlines()]
+    assert 'ament_package()' in commands
+    assert not [line for line in commands if 'resource' in line.lower()]
+    assert 'resource/hand4whole_ros' not in (ROOT / 'setup.py').read_text() + (ROOT / 'setup.cfg').read_text()
+
+
 @pytest.mark.parametrize('name', ['hand4whole_node', 'hand4whole_demo_camera'])
 def test_ros2_run_finds(name):
     program = share_directory().parent.parent / 'lib' / 'hand4whole_ros' / name
@@ -124,6 +134,7 @@ def test_a_wheel_holds_modules_interfaces_and_share(tmp_path):
               for file in (ROOT / 'hand4whole_ros' / 'teleop' / folder).glob('*.*') if file.suffix != '.pyc'}
     assert len(wanted) > 8 and wanted - set(names) == set()
     data = {name.partition('.data/data/')[2] for name in names}
+    assert sum(name.endswith('share/ament_index/resource_index/packages/hand4whole_ros') for name in names) == 1
     for folder in ('launch', 'config'):
         assert {f'share/hand4whole_ros/{folder}/{file.name}' for file in (ROOT / folder).glob('*.*')} <= data
     assert {'lib/hand4whole_ros/hand4whole_node', 'share/hand4whole_ros/msg/HandPose.msg',
@@ -147,7 +158,7 @@ def test_constraints_satisfy_what_setup_cfg_asks_for(setup_cfg):
             if line and not line.startswith('#')]
     pinned = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
     asked = setup_cfg['options']['install_requires'].splitlines()
-    for extra in ('ros', 'open', 'teleop', 'dev'):
+    for extra in ('ros', 'open', 'teleop', 'dev', 'docs'):
         asked += setup_cfg['options.extras_require'][extra].splitlines()
     for requirement in (Requirement(line) for line in asked if line and not line.startswith('#')):
         name = canonicalize_name(requirement.name)

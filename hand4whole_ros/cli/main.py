@@ -309,7 +309,7 @@ def _weights_convert(args):
 def _add_bench(commands):
     command = add_command(
         commands, 'bench', _bench,
-        'How long every stage takes on this machine; docs/performance.md says what the figures mean.',
+        'How long every stage takes on this machine; docs/benchmarks/speed.md says what the figures mean.',
         ['hand4whole bench --json figures.json --picture profile.svg', 'hand4whole bench --only node markers',
          'hand4whole bench --only overload --seconds 300'])
     command.add_argument('--json', type=Path, metavar='OUT', help='write the same figures here')

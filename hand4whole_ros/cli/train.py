@@ -33,7 +33,7 @@ def add(commands) -> None:
                '  hand4whole evaluate synthetic --estimator open --open-model open_model.npz\n'
                'full-size CHAM, with the published experts and data sets (hand4whole weights list):\n'
                '  hand4whole train published --data arctic=DIR interhand=DIR --run run\n'
-               'Every one of them goes on where it was stopped. docs/training.md has the whole story.')
+               'Every one of them goes on where it was stopped. docs/guides/training.md has the whole story.')
     kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
     people = add_command(kinds, 'people', _people, 'Draw people and have the first look at them.',
                          ['hand4whole train people --output people --count 24000 --workers 2'])

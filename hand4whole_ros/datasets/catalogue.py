@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """One data set. Texts are for people; docs/evaluation.md repeats them with the layout of the files."""
+    """One data set. Texts are for people; docs/benchmarks/evaluation.md repeats them with the layout of the files."""
 
     name: str                   # on the command line
     title: str

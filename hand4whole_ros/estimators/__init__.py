@@ -50,7 +50,7 @@ def _best(config):
     if not missing:
         _logger.info('estimator auto: hand4whole_pp, with the files in %s', store.folder)
         return 'hand4whole_pp'
-    # By docs/accuracy.md the open model is the more accurate of the other two on drawn people, of whom it has learnt,
+    # By docs/benchmarks/accuracy.md the open model is the more accurate of the other two on drawn people, of whom it has learnt,
     # and the less accurate one on photographs.
     name = 'mediapipe' if config.open_model is None else 'open'
     _logger.info('estimator auto: %s, which needs no licensed weights; hand4whole_pp lacks %s in %s: hand4whole '

@@ -48,7 +48,7 @@ _ENOUGH = 4
 _ROOM_FOR_HANDS = NEAREST + 0.25
 
 
-#: Measured best, see docs/accuracy.md.
+#: Measured best, see docs/benchmarks/accuracy.md.
 BEST_WRIST = 'copy'
 
 #: How far arms are turned from where the network has them to where they are seen. In space it makes no difference, on

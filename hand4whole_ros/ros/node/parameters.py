@@ -1,6 +1,6 @@
 """The node's parameters: one table of names, defaults, ranges and meanings.
 
-The table is the dataclass `NodeParameters` itself. Declaration, checking, docs/ros_api.md and
+The table is the dataclass `NodeParameters` itself. Declaration, checking, docs/reference/ros_api.md and
 config/estimate.yaml all follow it. A value of the wrong type or range and a name that is not in the
 table are refused with one line that names the parameter.
 """
@@ -31,8 +31,8 @@ class NodeParameters:
 
     estimator: str = _parameter(
         'auto', "Estimator to use: hand4whole_pp, open or mediapipe. 'auto' takes hand4whole_pp where its files are, "
-                'else mediapipe, which is more accurate on photographs than open (docs/accuracy.md), or open where '
-                'open_model is set.', dynamic=False)
+                'else mediapipe, which is more accurate on photographs than open (docs/benchmarks/accuracy.md), or '
+                'open where open_model is set.', dynamic=False)
     device: str = _parameter(
         'auto', "Where networks run: 'auto', 'cpu', 'cuda' or 'cuda:N'.", dynamic=False)
     body_model: str = _parameter(
@@ -215,7 +215,7 @@ def _descriptor(rule):
 
 
 def table() -> str:
-    """The table in Markdown, as docs/ros_api.md shows it."""
+    """The table in Markdown, as docs/reference/ros_api.md shows it."""
     lines = ['| parameter | default | range | may change while running | meaning |', '|---|---|---|---|---|']
     for name, rule in RULES.items():
         about = rule.metadata
