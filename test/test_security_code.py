@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / 'hand4whole_ros'
 FILES = sorted(path for path in PACKAGE.rglob('*.py') if path.parent.name != 'msg')
 
 #: These read pickles by themselves, with every name in them replaced; see their own tests.
-PICKLE_READERS = {'checkpoints/pickles.py': {'pickle.Unpickler'}}
+PICKLE_READERS = {'checkpoints/safe_pickle/array_pickles.py': {'pickle.Unpickler'}}
 
 
 def dotted(node):
