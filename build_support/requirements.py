@@ -1,4 +1,4 @@
-"""Print the requirements of the package and of the extras that are named, one a line; after --only, of these extras alone."""
+"""Print the requirements of the package and of the extras that are named, one a line; after --only, of these alone."""
 
 import configparser
 import sys

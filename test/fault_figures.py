@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parent.parent / 'docs' / 'reliability.md'
+PAGE = Path(__file__).resolve().parent.parent / 'docs' / 'benchmarks' / 'faults.md'
 COLUMNS = ('fault', 'injected how', 'times', 'result', 'test')
 _BEGIN, _END = '<!-- measured -->\n', '<!-- /measured -->'
 

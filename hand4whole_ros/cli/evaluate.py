@@ -31,7 +31,7 @@ def add(commands) -> None:
                '  hand4whole evaluate synthetic             rendered people, beside MediaPipe: needs no data set\n'
                '  hand4whole evaluate ehf --root DIR        a data set, beside the figures that the papers print\n'
                '  hand4whole evaluate ablation synthetic    which expert has the last word on what: Tables 1 to 3\n'
-               'docs/benchmarks/evaluation.md says how the files of each data set are laid out, and what every figure means.')
+               'docs/benchmarks/evaluation.md describes the files of each data set and the meaning of every figure.')
     kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
     _add_synthetic(kinds)
     for info in catalogue.DATASETS:

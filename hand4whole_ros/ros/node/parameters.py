@@ -1,6 +1,6 @@
 """The node's parameters: one table of names, defaults, ranges and meanings.
 
-The table is the dataclass `NodeParameters` itself. Declaration, checking, docs/reference/ros_api.md and
+The table is the dataclass `NodeParameters` itself. Declaration, checking, docs/reference/parameters.md and
 config/estimate.yaml all follow it. A value of the wrong type or range and a name that is not in the
 table are refused with one line that names the parameter.
 """
@@ -215,7 +215,7 @@ def _descriptor(rule):
 
 
 def table() -> str:
-    """The table in Markdown, as docs/reference/ros_api.md shows it."""
+    """The table in Markdown, as docs/reference/parameters.md shows it."""
     lines = ['| parameter | default | range | may change while running | meaning |', '|---|---|---|---|---|']
     for name, rule in RULES.items():
         about = rule.metadata
