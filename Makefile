@@ -29,8 +29,9 @@ lint: lint-python docs  ## Check the code and build the documentation
 lint-python: $(VENV)/tools
 	@$(VENV)/bin/ruff check .
 
+# Everything anew: pages that did not change keep old titles of others, and their warnings are said once only.
 docs: $(VENV)/documentation  ## Build the documentation into docs/_build/; a warning or a broken link fails
-	@$(VENV)/bin/python -m sphinx -b html -W --keep-going -q docs docs/_build && echo 'make docs: open docs/_build/index.html'
+	@$(VENV)/bin/python -m sphinx -b html -E -a -W --keep-going -q docs docs/_build && echo 'make docs: open docs/_build/index.html'
 
 clean:  ## Remove .venv/, demo_output/ and everything that was built
 	rm -rf $(VENV) build install log dist demo_output docs/_build *.egg-info hand4whole_ros/msg hand4whole_ros/*.so
