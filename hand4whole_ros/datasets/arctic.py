@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import skeleton
+from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 from . import DatasetError
 from .annotated_bodies import NUM_VERTICES, Motion, TruthBodies, related
@@ -125,7 +126,5 @@ class ARCTIC(Reader):
 
 def _is_seen(hand, intrinsics):
     """ARCTIC's own rule: the picture shows the wrist and at least three of a hand's keypoints."""
-    pixels = intrinsics.project(hand.keypoints_3d)
-    with np.errstate(invalid='ignore'):
-        inside = ((pixels >= 0) & (pixels <= (intrinsics.width - 1, intrinsics.height - 1))).all(axis=1)
-    return inside[0] and inside.sum() >= 3
+    seen = inside(intrinsics.project(hand.keypoints_3d), intrinsics.width, intrinsics.height)
+    return seen[0] and seen.sum() >= 3

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 from .annotated_bodies import TruthBodies
 from .catalogue import DatasetInfo, named
@@ -71,8 +72,7 @@ def box_around(points: np.ndarray, intrinsics: Intrinsics, within: bool = False)
     pixels = intrinsics.project(points)
     good = np.isfinite(pixels).all(axis=1)
     if within:
-        with np.errstate(invalid='ignore'):
-            good &= ((pixels >= -0.5) & (pixels <= (intrinsics.width - 0.5, intrinsics.height - 0.5))).all(axis=1)
+        good &= inside(pixels, intrinsics.width, intrinsics.height)
     if not good.any():
         return np.zeros(4)
     low, high = pixels[good].min(0), pixels[good].max(0)

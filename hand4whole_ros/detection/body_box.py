@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..geometry.boxes import inside
 from ..skeleton import BODY_JOINT_NAMES, JOINT, SIDES
 from .mediapipe_holistic import HolisticLandmarks
 
@@ -63,9 +64,9 @@ def of_landmarks(landmarks: HolisticLandmarks, hands: list[np.ndarray], width: i
     """
     pose = landmarks.pose
     scale = pixels_per_metre(landmarks.world[:25], pose[:25])
-    inside = ((pose >= 0) & (pose <= (width - 1, height - 1))).all(1)
-    counts = inside & (landmarks.visibility >= _LEAST_VISIBLE)
-    for index in np.flatnonzero(~inside):
+    shown = inside(pose, width, height)
+    counts = shown & (landmarks.visibility >= _LEAST_VISIBLE)
+    for index in np.flatnonzero(~shown):
         counts[index] = _PARENTS[index] >= 0 and counts[_PARENTS[index]]
     if not counts.any():
         return None

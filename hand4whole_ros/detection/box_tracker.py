@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..geometry.boxes import inside
 from ..skeleton import SIDES, WRIST
 from . import body_box
 from .hand_filter import MIN_KEYPOINTS_INSIDE, palm_length
@@ -146,7 +147,7 @@ class TrackedBoxes:
         self.detector.close()
 
     def _boxes(self, person) -> PersonBoxes:
-        hands = {f'{side}_hand': HandPoints(hand.keypoints, self._inside(hand.keypoints).astype(float))
+        hands = {f'{side}_hand': HandPoints(hand.keypoints, inside(hand.keypoints, *self._size).astype(float))
                  for side, hand in person.hands.items()}
         return PersonBoxes(person.box, person.confidence, **hands)
 
@@ -184,7 +185,7 @@ class TrackedBoxes:
         wrists = {side: now.joints[WRIST[side]] for side in SIDES}
         if len(hands) == 2 and _one_hand(*hands.values()):
             del hands[max(SIDES, key=lambda side: np.linalg.norm(hands[side][0] - wrists[side]))]
-        missing = [side for side in SIDES if side not in hands and self._inside(wrists[side])]
+        missing = [side for side in SIDES if side not in hands and inside(wrists[side], *self._size)]
         # A hand that was followed and is lost is worth a look at once; one that the detector gave just now is not.
         self._unsure |= any(side in person.hands and person.hands[side].seen is not None for side in missing)
         person.lacks_hand = bool(missing)
@@ -205,10 +206,7 @@ class TrackedBoxes:
     def _trusted(self, hand) -> bool:
         points = hand.keypoints
         return bool(hand.mismatch < MOST_MISMATCH and np.isfinite(points).all() and palm_length(points) > 1
-                    and self._inside(points).sum() >= MIN_KEYPOINTS_INSIDE)
-
-    def _inside(self, points):
-        return ((points >= 0) & (points <= np.array(self._size) - 1)).all(-1)
+                    and inside(points, *self._size).sum() >= MIN_KEYPOINTS_INSIDE)
 
 
 def _edges(box):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..geometry.boxes import inside
 from ..skeleton import SIDES
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ def filter_hands(landmarks: HolisticLandmarks, width: int, height: int) -> dict[
         visible = float(landmarks.visibility[WRIST_IN_POSE[side]])
         gap = np.linalg.norm(pixels[0] - pose[WRIST_IN_POSE[side]]) / torso
         palm = palm_length(pixels) / torso
-        inside = ((pixels >= 0) & (pixels < (width, height))).all(1).sum()
+        shown = inside(pixels, width, height).sum()
         if (visible >= MIN_WRIST_VISIBILITY and gap <= MAX_WRIST_GAP
-                and PALM_LENGTHS[0] <= palm <= PALM_LENGTHS[1] and inside >= MIN_KEYPOINTS_INSIDE):
-            confidence = visible * (1 - 0.5 * gap / MAX_WRIST_GAP) * (inside / 21)
+                and PALM_LENGTHS[0] <= palm <= PALM_LENGTHS[1] and shown >= MIN_KEYPOINTS_INSIDE):
+            confidence = visible * (1 - 0.5 * gap / MAX_WRIST_GAP) * (shown / 21)
             found[side] = points, float(np.clip(confidence, 0, 1)), gap
     if len(found) == 2:
         (left, _, left_gap), (right, _, right_gap) = found['left'], found['right']

@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ..geometry.boxes import inside
 from . import mediapipe_library
 from .hand_filter import MAX_WRIST_GAP, MIN_WRIST_VISIBILITY, WRIST_IN_POSE, torso_length
 
@@ -58,7 +59,7 @@ class HandRedetector:
             return None
         points = pose[list(_HAND_IN_POSE[side])]
         wrist = points[0]
-        if not _inside(wrist, image) or visibility[WRIST_IN_POSE[side]] < _LEAST_WRIST_VISIBLE:
+        if not inside(wrist, *image.shape[1::-1]) or visibility[WRIST_IN_POSE[side]] < _LEAST_WRIST_VISIBLE:
             return None
         forearm = np.linalg.norm(wrist - pose[_ELBOW_IN_POSE[side]])
         reach = max(np.linalg.norm(points[1:] - wrist, axis=1).max(), 0.35 * forearm, 8.0)
@@ -80,7 +81,7 @@ class HandRedetector:
             self._wait_wide[side] -= 1
             return None
         points = pose[list(_HAND_IN_POSE[side])]
-        if not _inside(points[0], image) or visibility[WRIST_IN_POSE[side]] < MIN_WRIST_VISIBILITY:
+        if not inside(points[0], *image.shape[1::-1]) or visibility[WRIST_IN_POSE[side]] < MIN_WRIST_VISIBILITY:
             return None
         torso = torso_length(pose)
         for half in np.array(_WIDE) * torso:
@@ -124,11 +125,6 @@ class HandRedetector:
     def close(self) -> None:
         """Free the network."""
         self._hands.close()
-
-
-def _inside(point, image):
-    height, width = image.shape[:2]
-    return 0 <= point[0] < width and 0 <= point[1] < height
 
 
 def _middle(points):

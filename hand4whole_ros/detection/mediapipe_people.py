@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..geometry.boxes import inside
 from . import body_box, mediapipe_library
 from .hand_filter import filter_hands
 from .mediapipe_holistic import HolisticLandmarks
@@ -100,8 +101,7 @@ def hand_points(landmarks: HolisticLandmarks, width: int, height: int) -> dict[s
     hands = {}
     for side, (points, _) in filter_hands(landmarks, width, height).items():
         keypoints = points[:, :2]
-        inside = ((keypoints >= 0) & (keypoints <= (width - 1, height - 1))).all(1)
-        hands[side] = HandPoints(keypoints, inside.astype(float))
+        hands[side] = HandPoints(keypoints, inside(keypoints, width, height).astype(float))
     return hands
 
 

@@ -10,6 +10,7 @@ import torch
 from .. import skeleton
 from ..detection import body_box
 from ..detection.mediapipe_holistic import MIRRORED_POSE
+from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import person_box
 from .landmark_fit import LandmarkFit
@@ -46,14 +47,14 @@ def features_of_fit(look: LandmarkFit, intrinsics: Intrinsics) -> FitFeatures | 
     if tight is None:
         return None
     box = person_box(torch.from_numpy(tight)).numpy()
-    hands, inside = np.zeros((2, 21, 3)), np.zeros((2, 21))
+    hands, shown = np.zeros((2, 21, 3)), np.zeros((2, 21))
     for k, side in enumerate(skeleton.SIDES):
         if side in look.hands:
             hands[k] = look.hands[side]
-            inside[k] = ((hands[k, :, :2] >= 0) & (hands[k, :, :2] <= np.array(size) - 1)).all(axis=1)
+            shown[k] = inside(hands[k, :, :2], *size)
     pose = look.fitted.pose
     rows = (box, intrinsics.normalize(box[:2] + box[2:] / 2), np.sqrt(intrinsics.fx * intrinsics.fy),
-            look.landmarks.pose, look.landmarks.visibility, look.landmarks.world, hands, inside,
+            look.landmarks.pose, look.landmarks.visibility, look.landmarks.world, hands, shown,
             pose.rotations[0], pose.betas[0], look.fitted.placed.joints[0])
     return FitFeatures(*(np.asarray(row, np.float32)[None] for row in rows))
 

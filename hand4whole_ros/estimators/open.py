@@ -25,6 +25,7 @@ from ..checkpoints.open_model import load_open_model
 from ..detection import DetectorUnavailable
 from ..estimate import BEHIND, WholeBodyEstimate
 from ..geometry.arm_aiming import aim_arms
+from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..geometry.kinematics import local_from_global
@@ -141,11 +142,9 @@ class OpenEstimator(Estimator):
         joints, rotations = posed.joints[:NUM_BODY], posed.joint_rotations[:NUM_BODY]
         fitted = told.evidence.joints[0, :NUM_BODY].astype(np.float64)
         pixels = intrinsics.project(fitted)
-        size = np.array([intrinsics.width, intrinsics.height])
         ahead = fitted[:, 2] > NEAREST
         # What is beyond the picture was made up by the fit, and says nothing of where the person stands.
-        with np.errstate(invalid='ignore'):     # behind the camera there are no pixels
-            shown = ahead & ((pixels >= 0) & (pixels < size)).all(axis=1)
+        shown = ahead & inside(pixels, intrinsics.width, intrinsics.height)
         if shown.sum() < _ENOUGH:
             shown = ahead
         if shown.sum() < _ENOUGH:

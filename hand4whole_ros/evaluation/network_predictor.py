@@ -20,6 +20,7 @@ from .._vendor_patches.roma_import import roma
 from ..datasets.sample import Sample
 from ..estimators.base import Estimator
 from ..estimators.open import OpenEstimator
+from ..geometry.boxes import inside
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.kinematics import forward_kinematics
@@ -56,9 +57,7 @@ def shown_keypoints(sample: Sample, side: str) -> tuple[np.ndarray, np.ndarray]:
     hand, points, scores = sample.hand(side), np.zeros((21, 2)), np.zeros(21)
     if hand is not None:
         pixels = sample.intrinsics.project(hand.keypoints_3d)
-        size = np.array([sample.intrinsics.width, sample.intrinsics.height])
-        with np.errstate(invalid='ignore'):
-            seen = ((pixels >= -0.5) & (pixels <= size - 0.5)).all(axis=1)
+        seen = inside(pixels, sample.intrinsics.width, sample.intrinsics.height)
         points[seen], scores[seen] = pixels[seen], 1
     return points, scores
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import warp as wp
 
+from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 
 # No banner on the standard output of whoever draws a picture, no warning about a GPU nobody asked for.
@@ -205,12 +206,11 @@ def visible_points(points, depth: np.ndarray, intrinsics: Intrinsics, tolerance:
     points (..., 3) m, depth (H, W) m as ids_and_depth gives it -> (...) bool.
     """
     points = np.asarray(points, np.float64)
-    pixels = np.nan_to_num(intrinsics.project(points), nan=-1e6, posinf=-1e6, neginf=-1e6)
-    pixels = np.rint(np.clip(pixels, -1e6, 1e6)).astype(int)
-    x, y = pixels[..., 0], pixels[..., 1]
-    inside = (x >= 0) & (y >= 0) & (x < intrinsics.width) & (y < intrinsics.height)
-    seen = depth[np.where(inside, y, 0), np.where(inside, x, 0)]
-    return inside & (points[..., 2] <= seen + tolerance)
+    pixels = intrinsics.project(points)
+    shown = inside(pixels, intrinsics.width, intrinsics.height)
+    x, y = np.moveaxis(np.rint(np.where(shown[..., None], pixels, 0)).astype(int), -1, 0)
+    seen = depth[y, x]
+    return shown & (points[..., 2] <= seen + tolerance)
 
 
 def _to_screen(points, intrinsics):

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from .. import keypoints, skeleton
 from ..body.open_body import SKIN_KEY, SKIN_NAMES, load_or_build
+from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 from .figure import reference_t_pose
 from .scene import Scene
@@ -63,10 +64,10 @@ class SceneTruth:
 
         points = np.concatenate([scene.joints, scene.hand_keypoints.reshape(-1, 3), body])
         pixels = view.project(points)
-        x, y = np.clip(np.nan_to_num(np.rint(pixels), nan=-1), -1, max(depth.shape)).astype(int).T
-        inside = (x >= 0) & (y >= 0) & (x < view.width) & (y < view.height)
-        before = depth[np.where(inside, y, 0), np.where(inside, x, 0)]
-        visible = inside & (points[:, 2] <= before + _tolerances())
+        shown = inside(pixels, view.width, view.height)
+        x, y = np.rint(np.where(shown[:, None], pixels, 0)).astype(int).T
+        before = depth[y, x]
+        visible = shown & (points[:, 2] <= before + _tolerances())
         joints_2d, hands_2d, body_2d = np.split(pixels, _PARTS)
         joints_visible, hands_visible, body_visible = np.split(visible, _PARTS)
         return cls(
