@@ -465,7 +465,7 @@ def test_what_is_no_file_is_not_opened(tmp_path, kind):
     assert line_of(path).startswith('no file, but a device, pipe or socket')
 
 
-@pytest.mark.parametrize('family', ['MCAP', 'SQLITE', 'ROS1', 'ARCHIVE', 'LFS', 'HTML', 'VIDEO', 'PICTURE'])
+@pytest.mark.parametrize('family', ['MCAP', 'SQLITE', 'ROS1', 'ARCHIVE', 'LFS', 'HTML', 'VIDEO', 'IMAGE'])
 def test_every_signature_is_recognised(tmp_path, family):
     wanted = getattr(file_kind, family)
     for offset, signature, found, words_ in file_kind._SIGNATURES:

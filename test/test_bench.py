@@ -106,7 +106,9 @@ def test_the_network_stage_at_the_size_of_tests(tmp_path, capfd, monkeypatch):
 def test_what_is_not_multiplied_here_says_why(monkeypatch):
     monkeypatch.setattr(network.packed_layers, 'can_pack', lambda precision: False)
     monkeypatch.setattr(
-        network.subprocess_measurement, 'measured_by', lambda module, **words: {'figures': {'did': words['precision']}}
+        network.subprocess_measurement,
+        'measure_in_subprocess',
+        lambda module, **words: {'figures': {'did': words['precision']}},
     )
     found = network.measure(SimpleNamespace(folder=lambda: 'here', remark='made up'))
     assert found['figures'] == {'did': 'fp32'}

@@ -28,7 +28,7 @@ def test_help_teaches_with_examples(words, capsys):
 
 
 def test_help_answers_without_importing_torch():
-    code = ('import sys; from hand4whole_ros.cli import main; main.parser(); '
+    code = ('import sys; from hand4whole_ros.cli import main; main.create_parser(); '
             'print([m for m in ("torch", "cv2", "rclpy") if m in sys.modules])')
     answer = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert answer.stdout.strip() == '[]', answer.stdout + answer.stderr

@@ -94,11 +94,11 @@ def test_folders_that_may_not_be_written_and_files_that_are_read_only(tmp_path):
             folder.chmod(folder.stat().st_mode | 0o055)
     tmp_path.chmod(0o755)
     code = ('import sys; sys.path[:0] = [sys.argv[1]]\n'
-            'from pathlib import Path\nfrom hand4whole_ros import output_files as o\n'
+            'from pathlib import Path\nfrom hand4whole_ros.system import output_files as o\n'
             'for path in map(Path, sys.argv[2:]):\n'
-            '    try:\n        o.check_file(path)\n        print("fine")\n'
+            '    try:\n        o.check_output_file(path)\n        print("fine")\n'
             '    except o.OutputError as error:\n        print(error)\n')
-    words = [sys.executable, '-c', code, str(Path(output_files.__file__).parents[1]),
+    words = [sys.executable, '-c', code, str(Path(output_files.__file__).parents[2]),
              *(str(tmp_path / name) for name in ('closed/x.png', 'closed/y/x.png', 'open/mine.png', 'open/new.png'))]
     if os.geteuid() == 0:
         words = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--', *words]

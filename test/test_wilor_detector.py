@@ -146,7 +146,7 @@ def test_hands_in_a_picture():
         detector.detect(image[..., 0])
 
 
-LIBRARY = {'ConvBlock': 'ultralytics.nn.modules.conv', 'Bottleneck': 'ultralytics.nn.modules.block',
+LIBRARY = {'ConvNormActivation': 'ultralytics.nn.modules.conv', 'DetectorBottleneck': 'ultralytics.nn.modules.block',
            'CrossStageBlock': 'ultralytics.nn.modules.block', 'PyramidPooling': 'ultralytics.nn.modules.block',
            'DistributionExpectation': 'ultralytics.nn.modules.block', 'Head': 'ultralytics.nn.modules.head',
            'WiLoRDetector': 'ultralytics.nn.tasks', 'WiLoRDetectorConfig': 'ultralytics.utils'}
