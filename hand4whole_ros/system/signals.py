@@ -14,7 +14,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class _SignalState:
     """Of this process: signals are the process's own."""
 
-    came = False        # and was perhaps lost: some libraries swallow exceptions
+    received = False        # and was perhaps lost: some libraries swallow exceptions
     deferrals = 0       # depth of `deferred`
     waiting = False     # came while deferred
 
