@@ -59,7 +59,7 @@ def test_the_other_hand_is_not_taken_for_one_that_is_painted_over(hand_redetecti
 
 def test_a_hidden_wrist_and_one_out_of_the_picture_are_not_looked_for(hand_redetection, pointing, monkeypatch):
     image, _, seen = pointing
-    monkeypatch.setattr(hand_redetection, '_look', None)     # a look would be an error
+    monkeypatch.setattr(hand_redetection, '_detect_in_crop', None)     # a look would be an error
     hidden = seen.visibility.copy()
     hidden[15] = 0.5
     assert hand_redetection.detect_wide(image, seen.pose, hidden, 'left') is None
@@ -71,7 +71,7 @@ def test_a_hidden_wrist_and_one_out_of_the_picture_are_not_looked_for(hand_redet
 def test_in_a_video_a_last_look_that_found_nothing_is_not_repeated_at_once(pointing, monkeypatch):
     image, _, seen = pointing
     hand_redetection, looks = HandRedetector(wait_after_failure=2), []
-    monkeypatch.setattr(hand_redetection, '_look', lambda *_, **__: looks.append(1))
+    monkeypatch.setattr(hand_redetection, '_detect_in_crop', lambda *_, **__: looks.append(1))
     try:
         asked = []
         for _ in range(4):
