@@ -22,8 +22,8 @@ _PART = re.compile(r'(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)', re.
 
 def parameters() -> str:
     """The parameters of the node."""
-    from hand4whole_ros.ros.node.parameters import table
-    return table()
+    from hand4whole_ros.ros.node.parameters import format_parameter_table
+    return format_parameter_table()
 
 
 def encodings() -> str:
@@ -53,9 +53,9 @@ def _arguments(arguments):
 
 def commands() -> str:
     """Every command of `hand4whole`, with its summary."""
-    from hand4whole_ros.cli.main import parser
+    from hand4whole_ros.cli.main import create_parser
     lines = ['| command | purpose |', '|---|---|']
-    lines += [f'| `{name}` | {summary} |' for name, summary in _commands(parser(), 'hand4whole')]
+    lines += [f'| `{name}` | {summary} |' for name, summary in _commands(create_parser(), 'hand4whole')]
     return '\n'.join(lines) + '\n'
 
 

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from . import skeleton
-from .geometry.placement import NEAREST
+from .geometry.placement import MIN_DEPTH
 
 #: Why somebody whom an estimator describes is nobody that a camera saw; diagnostics count them by these names.
 NOT_FINITE, BEHIND, IMPOSSIBLE, NO_FIT = 'not finite', 'behind the camera', 'impossible numbers', 'no body fits'
 
 
-def reasons(refused: Mapping[str, int]) -> str:
+def format_refusals(refused: Mapping[str, int]) -> str:
     """Counts of refused people as words: '3 behind the camera, 1 not finite'."""
     return ', '.join(f'{count} {why}' for why, count in sorted(refused.items()))
 
@@ -47,7 +47,7 @@ class HandEstimate:
         return self.betas is not None and self.state != skeleton.LOST
 
 
-def own_shapes(hands: Iterable[HandEstimate]) -> dict[str, Tensor]:
+def hand_shape_betas(hands: Iterable[HandEstimate]) -> dict[str, Tensor]:
     """side -> MANO betas (10,) of the hands that have a shape of their own."""
     return {hand.side: hand.betas for hand in hands if hand.has_own_shape}
 
@@ -99,7 +99,7 @@ class WholeBodyEstimate:
     @property
     def hand_betas(self) -> dict[str, Tensor]:
         """side -> MANO betas (10,) of the hands that have a shape of their own."""
-        return own_shapes(self.hands)
+        return hand_shape_betas(self.hands)
 
     def is_finite(self) -> bool:
         """No NaN and no infinity anywhere."""
@@ -116,6 +116,6 @@ class WholeBodyEstimate:
 
     def rejection_reason(self) -> str:
         """BEHIND where a joint or keypoint is behind the camera or nearer than NEAREST, NOT_FINITE, or ''."""
-        if self.nearest_depth() < NEAREST:
+        if self.nearest_depth() < MIN_DEPTH:
             return BEHIND
         return '' if self.is_finite() else NOT_FINITE

@@ -64,7 +64,7 @@ HAND_KEYPOINT_JOINTS = {
 HAND_KEYPOINT_PARENTS = (-1,) + tuple(0 if k % 4 == 1 else k - 1 for k in range(1, 21))
 
 
-def mirrored(name):
+def mirror_joint_name(name):
     """Name of the joint on the other side of the body; the name itself for joints in the middle."""
     for here, there in (('left_', 'right_'), ('right_', 'left_')):
         if name.startswith(here):
@@ -73,7 +73,7 @@ def mirrored(name):
 
 
 #: Index of every joint's mirror image.
-MIRROR = tuple(JOINT[mirrored(name)] for name in JOINT_NAMES)
+MIRROR = tuple(JOINT[mirror_joint_name(name)] for name in JOINT_NAMES)
 
 _REP155 = {'pelvis': 'body', 'spine3': 'torso'}
 

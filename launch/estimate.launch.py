@@ -7,7 +7,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
-from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS, rviz_remappings, startup
+from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS, make_launch_plan, rviz_remappings
 from launch import LaunchDescription
 
 SHARE = Path(get_package_share_directory('hand4whole_ros'))
@@ -16,7 +16,7 @@ SHARE = Path(get_package_share_directory('hand4whole_ros'))
 def start(context):
     """The node, and RViz where it is wanted."""
     values = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
-    plan = startup(values, SHARE)
+    plan = make_launch_plan(values, SHARE)
     actions = [LifecycleNode(
         package='hand4whole_ros', executable='hand4whole_node', name='hand4whole',
         namespace=plan.namespace, output='screen', remappings=plan.remappings,

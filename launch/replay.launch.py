@@ -8,8 +8,8 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from hand4whole_ros.ros.node.launch_arguments import rviz_remappings, startup
-from hand4whole_ros.ros.play.launch_plan import ARGUMENTS, plan
+from hand4whole_ros.ros.node.launch_arguments import make_launch_plan, rviz_remappings
+from hand4whole_ros.ros.play.launch_plan import ARGUMENTS, make_replay_plan
 from launch import LaunchDescription
 
 SHARE = Path(get_package_share_directory('hand4whole_ros'))
@@ -18,8 +18,8 @@ SHARE = Path(get_package_share_directory('hand4whole_ros'))
 def start(context):
     """The node as estimate.launch.py starts it, the player, and RViz in the frame of the bag's images."""
     values = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
-    wanted = plan(values)
-    node = startup(wanted.node, SHARE)
+    wanted = make_replay_plan(values)
+    node = make_launch_plan(wanted.node, SHARE)
     actions = [
         IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / 'launch' / 'estimate.launch.py')),
                                  launch_arguments={**wanted.node, 'rviz': 'false'}.items()),

@@ -7,7 +7,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StorageP
 from scripted_node import picture
 from std_msgs.msg import String
 
-from hand4whole_ros.ros.bag.types import latched_profile, type_store
+from hand4whole_ros.ros.bag.types import load_type_store, make_latched_profile
 
 START = 1_700_000_000_000_000_000
 PERIOD = 100_000_000
@@ -54,10 +54,14 @@ def write(path, rows=None, storage='mcap', compression='plain', image_type='sens
         connections = {}
         for topic in dict.fromkeys(row[0] for row in rows):
             kind = types.get(topic, image_type)
-            known = {'typestore': type_store()} if topic != ODD else {
+            known = {'typestore': load_type_store()} if topic != ODD else {
                 'msgdef': 'uint8[7] numbers\n', 'rihs01': 'RIHS01_' + '7' * 64}
             connections[topic] = writer.add_connection(
-                topic, kind, offered_qos_profiles=[profile or latched_profile()] if topic in latched else (), **known)
+                topic,
+                kind,
+                offered_qos_profiles=[profile or make_latched_profile()] if topic in latched else (),
+                **known,
+            )
         for topic, time, data in sorted(rows, key=lambda row: row[1]):
             writer.write(connections[topic], time, data)
     return path

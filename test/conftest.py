@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from hand4whole_ros.system.threads import sleep_while_waiting
+from hand4whole_ros.system.threads import configure_wait_policy
 
-sleep_while_waiting()  # as every program of the package does, before torch is there
+configure_wait_policy()  # as every program of the package does, before torch is there
 
 # Tests talk to each other, not to the robot next door.
 os.environ.setdefault('ROS_DOMAIN_ID', '87')

@@ -11,9 +11,9 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.datasets.annotated_bodies import Motion
+from hand4whole_ros.datasets.annotated_bodies import RigidTransform
 
-STILL = Motion(np.eye(3), np.zeros(3))
+STILL = RigidTransform(np.eye(3), np.zeros(3))
 
 
 def write_json(path, value):

@@ -22,11 +22,11 @@ class Seen:
 def side_by_side(seeds, step, size=720):
     """(picture RGB uint8, [Seen]): people `step` px apart, from left to right and from front to back."""
     width = size + step * (len(seeds) - 1)
-    picture = backgrounds.draw(np.random.default_rng(seeds[0]), width, size).astype(np.float32)
+    picture = backgrounds.draw_background(np.random.default_rng(seeds[0]), width, size).astype(np.float32)
     seen = []
     covered = np.zeros((size, width), bool)
     for number, seed in reversed(list(enumerate(seeds))):
-        picture[:, number * step:number * step + size] = people.composed(
+        picture[:, number * step:number * step + size] = people.composite(
             _rendered(seed)[0], picture[:, number * step:number * step + size])
     for number, seed in enumerate(seeds):
         drawn, truth = _rendered(seed)
@@ -50,11 +50,11 @@ _kept = {}
 
 
 def _rendered(seed):
-    """What people.render draws, before its background, and the hands' keypoints in the picture."""
+    """What people.render_person draws, before its background, and the hands' keypoints in the picture."""
     if seed not in _kept:
-        person = people.sample(seed)
+        person = people.sample_person(seed)
         posed = person.posed()
         light = appearance.sample_lighting(np.random.default_rng((seed, 1)))
-        drawn = people.rasterizer().render(posed.vertices, person.intrinsics, person.look.colors(), lighting=light)
+        drawn = people.body_rasterizer().render(posed.vertices, person.intrinsics, person.look.colors(), lighting=light)
         _kept[seed] = drawn, {side: person.intrinsics.project(posed.hand_keypoints(side)) for side in OPPOSITE}
     return _kept[seed]

@@ -48,8 +48,8 @@ def note(fault, injected, times, result):
 
 
 def _machine():
-    from hand4whole_ros.benchmarks.machine import describe
-    machine = describe('cpu')['machine']
+    from hand4whole_ros.benchmarks.machine import machine_info
+    machine = machine_info('cpu')['machine']
     return f'{machine["cores"]} cores of {machine["processor"]}, {machine["memory_mb"] / 1024:.0f} GB'
 
 

@@ -79,7 +79,7 @@ class FaultyEstimator(ScriptedEstimator):
             people = [adversarial(person, rng) for person in people]
         return people
 
-    def spare_memory(self):
+    def reduce_memory(self):
         """Halves, like an estimator that can."""
         could, self._at_once = self._at_once > 1, max(self._at_once // 2, 1)
         return could

@@ -28,11 +28,11 @@ class Peak:
 
     def __enter__(self):
         Path('/proc/self/clear_refs').write_text('5')   # the system forgets the most that it ever held
-        self._before = memory('self')
+        self._previous_handlers = memory('self')
         return self
 
     def __exit__(self, *_):
-        self.megabytes = max(_status('self', 'VmHWM') / 1024 - self._before, 0.0)
+        self.megabytes = max(_status('self', 'VmHWM') / 1024 - self._previous_handlers, 0.0)
 
 
 def handles(pid):

@@ -11,7 +11,7 @@ import torch
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.model import BodyModel
-from hand4whole_ros.body.posing import posed
+from hand4whole_ros.body.posing import repose_estimate
 from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
 from hand4whole_ros.estimators.base import Estimator, EstimatorUnavailable
 
@@ -36,7 +36,7 @@ def person(body, intrinsics, place=(0.0, 0.3, 3.0), left_state=skeleton.OK, conf
         joint_rotations=torch.zeros(55, 3, 3), left_hand=hands[0], right_hand=hands[1],
         bbox_xyxy=torch.tensor([100.0, 50.0, 300.0, 400.0]), confidence=confidence,
         stage_times={'script': 0.001})
-    found = posed(body, blank, local, torch.zeros(10), torch.tensor(place))
+    found = repose_estimate(body, blank, local, torch.zeros(10), torch.tensor(place))
     hands = [replace(hand, keypoints_2d=torch.from_numpy(intrinsics.project(hand.keypoints_3d.numpy())).float())
              for hand in found.hands]
     if left_state == skeleton.LOST:
@@ -67,7 +67,7 @@ class ScriptedEstimator(Estimator):
         if behaviour == NOT_FINITE:
             people = [replace(p, transl=p.transl * float('nan')) for p in people]
         if behaviour == BEHIND:
-            people = self.accepted(person(self.body, intrinsics, (0.0, 0.3, -3.0)) for _ in people)
+            people = self.filter_estimates(person(self.body, intrinsics, (0.0, 0.3, -3.0)) for _ in people)
         return people
 
 

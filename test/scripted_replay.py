@@ -26,7 +26,7 @@ def _body():
 
 def replay(*words, create=QuickEstimator):
     """The exit code of `hand4whole replay WORDS`."""
-    args = main.parser().parse_args(['replay', *map(str, words)])
+    args = main.create_parser().parse_args(['replay', *map(str, words)])
     return command.run(args, estimator_config(args, static_images=True), create)
 
 

@@ -10,8 +10,8 @@ from scripted_node import picture
 from scripted_replay import replay
 
 from hand4whole_ros.ros.bag import image_survey
-from hand4whole_ros.ros.bag.image_survey import TWO_CLOCKS, ImageSurvey
-from hand4whole_ros.ros.bag.reader import Bag, frame_of
+from hand4whole_ros.ros.bag.image_survey import MIN_CLOCK_OFFSET, ImageSurvey
+from hand4whole_ros.ros.bag.reader import Bag, read_frame_id
 
 POSES = '/hand4whole/poses'
 DAY = 86400 * 10**9
@@ -55,7 +55,7 @@ def test_images_of_another_frame_get_no_poses_and_are_counted(tmp_path, caplog, 
 
 
 def test_a_camera_that_has_another_name_from_some_image_on_is_followed(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(image_survey, '_SILENT', 3)
+    monkeypatch.setattr(image_survey, '_FRAME_CHANGE_IMAGES', 3)
     source = write(tmp_path / 'in', camera('aaaaaaaabbabbbbbb', {'a': 300.0, 'b': 700.0}))
     assert replay(source, '--output', tmp_path / 'out') == 2
     found = decoded(tmp_path / 'out', POSES)
@@ -95,7 +95,7 @@ def test_calibration_in_another_frame_than_the_images_is_used_all_the_same(tmp_p
     rows = [(topic, time, data.replace(b'\2\0\0\0a\0', b'\2\0\0\0z\0') if topic == INFO else data)
             for topic, time, data in rows]
     source = write(tmp_path / 'in', rows)
-    assert frame_of(rows[0][2]) == 'z'
+    assert read_frame_id(rows[0][2]) == 'z'
     assert replay(source, '--output', tmp_path / 'out') == 0
     assert focal_of(decoded(tmp_path / 'out', POSES)[0]) == pytest.approx(400.0, rel=1e-3)
 
@@ -122,7 +122,7 @@ def test_two_clocks_are_named_once_and_no_latency_is_made_of_them(tmp_path, capl
              'said once; poses have the stamps, and 0 for the times that would only seem to be ages')
 
 
-@pytest.mark.parametrize('offset', [0, 5_000_000, int((TWO_CLOCKS - 0.5) * 1e9), START])
+@pytest.mark.parametrize('offset', [0, 5_000_000, int((MIN_CLOCK_OFFSET - 0.5) * 1e9), START])
 def test_one_clock_is_not_spoken_of(tmp_path, caplog, offset):
     """Nor are images that carry no stamp at all."""
     unstamped = [(IMAGE, START + k * PERIOD, bytes(serialize_message(image_message(picture(1), (0, 0), 'a'))))
@@ -140,5 +140,5 @@ def test_the_survey_reads_few_images(tmp_path):
     with Bag(source) as bag:
         (images,) = [c for c in bag.connections if c.topic == IMAGE]
         survey = ImageSurvey(bag, images)
-        assert survey.frames == {FRAME: 30} and survey.rejection(FRAME) is None and survey.clocks() is None
+        assert survey.frames == {FRAME: 30} and survey.rejection_reason(FRAME) is None and survey.clock_remark() is None
         np.testing.assert_array_equal(survey.apart, 0.0)

@@ -298,7 +298,7 @@ def test_a_bag_in_which_nothing_was_recorded(tmp_path, capfd, storage):
     source = write(tmp_path / 'in', [], storage)
     with pytest.raises(ValueError, match='it holds no messages at all'):
         replay(source, '--output', tmp_path / 'out')
-    assert main.main(['play', str(source)]) == main.WRONG_INPUT
+    assert main.main(['play', str(source)]) == main.EXIT_USAGE
     assert 'nothing in it can be played: it holds no messages at all' in capfd.readouterr().err
 
 
@@ -310,7 +310,7 @@ def test_a_path_of_any_bytes(tmp_path, capfd, caplog, storage):
     assert read_words(source) == (expected(*range(6)), False)
     (file,) = (path for path in source.iterdir() if path.suffix != '.yaml')
     file.write_bytes(b'no bag')
-    assert main.main(['play', str(source)]) == main.WRONG_INPUT
+    assert main.main(['play', str(source)]) == main.EXIT_USAGE
     (line,) = capfd.readouterr().err.splitlines()
     assert 'a text file, not a rosbag2 bag' in line and line.isprintable()
 
@@ -409,7 +409,7 @@ def test_what_somebody_gives_for_a_bag_is_named_with_the_next_command(tmp_path, 
     make(path)
     assert says in line_of(path)
     for command in (['play', str(path)], ['replay', str(path), '--output', str(tmp_path / 'out')]):
-        assert main.main(command) == main.WRONG_INPUT
+        assert main.main(command) == main.EXIT_USAGE
         (line,) = capfd.readouterr().err.splitlines()
         assert line.startswith(f'hand4whole: {path}: ')
         assert says in line or 'neither a rosbag2 bag' in line and says.partition(',')[0] in line
@@ -465,13 +465,13 @@ def test_what_is_no_file_is_not_opened(tmp_path, kind):
     assert line_of(path).startswith('no file, but a device, pipe or socket')
 
 
-@pytest.mark.parametrize('family', ['MCAP', 'SQLITE', 'ROS1', 'ARCHIVE', 'LFS', 'HTML', 'VIDEO', 'PICTURE'])
+@pytest.mark.parametrize('family', ['MCAP', 'SQLITE', 'ROS1', 'ARCHIVE', 'LFS', 'HTML', 'VIDEO', 'IMAGE'])
 def test_every_signature_is_recognised(tmp_path, family):
     wanted = getattr(file_kind, family)
     for offset, signature, found, words_ in file_kind._SIGNATURES:
         if found == wanted:
             (tmp_path / 'x').write_bytes(bytes([1]) * offset + signature + b'\x01' * 600)
-            assert file_kind.recognise(tmp_path / 'x').family == wanted, words_
+            assert file_kind.recognise_file(tmp_path / 'x').family == wanted, words_
 
 
 @pytest.mark.parametrize('kind, says', [

@@ -11,22 +11,22 @@ import torch
 from hand4whole_ros.benchmarks import frame_stages, network, result_rows, run, subprocess_measurement
 from hand4whole_ros.benchmarks.benchmark_files import BenchmarkFiles
 from hand4whole_ros.benchmarks.dummy_body import dummy_body
-from hand4whole_ros.benchmarks.timing import LEAST, interleaved
+from hand4whole_ros.benchmarks.timing import MIN_ROUNDS, time_interleaved
 from hand4whole_ros.body.smplx_file import check_arrays
 from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.hand4whole_pp import load_hand4whole_pp
 from hand4whole_ros.checkpoints.store import Store
-from hand4whole_ros.checkpoints.verify import run_once
+from hand4whole_ros.checkpoints.verify import run_test_image
 from hand4whole_ros.cli import main
-from hand4whole_ros.geometry.mesh import boundary_ring
+from hand4whole_ros.geometry.mesh import boundary_loop
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY
 
 
 def test_rounds_do_everything_equally_often_and_the_device_is_waited_for():
     done, waits = [], []
-    found = interleaved({'a': lambda: done.append('a'), 'b': lambda: done.append('b')},
+    found = time_interleaved({'a': lambda: done.append('a'), 'b': lambda: done.append('b')},
                         synchronise=lambda: waits.append(len(done)), seconds=0.0)
-    assert done == ['a', 'b'] * (LEAST + 1) and set(found) == {'a', 'b'}
+    assert done == ['a', 'b'] * (MIN_ROUNDS + 1) and set(found) == {'a', 'b'}
     # Before and after each: nothing that is under way is counted to the next.
     assert waits == [count for k in range(len(done)) for count in (k, k + 1)]
 
@@ -37,7 +37,7 @@ def test_the_median_without_the_first_round(monkeypatch):
     def work():
         now[0] += next(lasts)
     monkeypatch.setattr('hand4whole_ros.benchmarks.timing.time.perf_counter', lambda: now[0])
-    assert interleaved({'a': work}, seconds=0.0)['a'] == pytest.approx(2.0)
+    assert time_interleaved({'a': work}, seconds=0.0)['a'] == pytest.approx(2.0)
 
 
 def test_the_stand_in_has_the_numbers_of_the_licensed_files():
@@ -47,7 +47,7 @@ def test_the_stand_in_has_the_numbers_of_the_licensed_files():
     assert len(np.unique(body.arrays['f'])) == 10475
     for side, layer in body.mano.items():
         assert layer.v_template.shape == (778, 3) and layer.faces.shape == (1538, 3)
-        assert len(boundary_ring(layer.faces.astype(np.int64))) == 16
+        assert len(boundary_loop(layer.faces.astype(np.int64))) == 16
         assert len(np.unique(body.hand_vertices[side])) == 778
     again = dummy_body()
     assert all(np.array_equal(values, again.arrays[name]) for name, values in body.arrays.items())
@@ -60,7 +60,7 @@ def test_one_stage_that_breaks_costs_no_other_figure(monkeypatch):
         if name == 'markers':
             raise result_rows.BenchmarkSkipped('no feathers here: fly to a machine with some')
         return {'figures': {'detector_ms': 12.0, 'fit_ms': None}, 'why_null': {'fit_ms': 'nobody was there'}}
-    monkeypatch.setattr(run, '_stage', stage)
+    monkeypatch.setattr(run, '_run_stage', stage)
     result = run.run(('node', 'markers', 'mediapipe'), device='cpu')
     assert result['failed'] == ['node'] and result['detector_ms'] == 12.0
     assert set(result_rows.ROWS) <= set(result)
@@ -78,7 +78,7 @@ def test_one_stage_that_breaks_costs_no_other_figure(monkeypatch):
     (['--seconds', '0'], '--seconds must be from 1'), (['--body-files', 'no/such'], 'no/such: no such folder'),
     (['--device', 'cuda:99'], 'device cuda:99'), (['--only', 'node', '--picture', 'p.svg'], 'name them in --only')])
 def test_wrong_arguments_are_one_line_and_exit_2(words, says, capfd):
-    assert main.main(['bench', *words]) == main.WRONG_INPUT
+    assert main.main(['bench', *words]) == main.EXIT_USAGE
     error = capfd.readouterr().err.strip().splitlines()[-1]
     assert error.startswith('hand4whole: ') and says in error
 
@@ -87,7 +87,7 @@ def test_the_network_stage_at_the_size_of_tests(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr('hand4whole_ros.benchmarks.network.SUFFIXES', {'fp32': ''})  # a process each
     out, drawn = tmp_path / 'made' / 'figures.json', tmp_path / 'drawn' / 'profile.svg'
     assert main.main(['bench', '--only', 'network', '--size', 'tiny', '--device', 'cpu', '--json', str(out),
-                     '--picture', str(drawn)]) == main.DONE
+                     '--picture', str(drawn)]) == main.EXIT_SUCCESS
     found = json.loads(out.read_text())
     for key in ('encoder_ms', 'cham_ms', 'wilor_two_hands_ms', 'wilor_one_hand_ms', 'forward_fp32_ms',
                 'products_fp32_gflops'):
@@ -106,14 +106,16 @@ def test_the_network_stage_at_the_size_of_tests(tmp_path, capfd, monkeypatch):
 def test_what_is_not_multiplied_here_says_why(monkeypatch):
     monkeypatch.setattr(network.packed_layers, 'can_pack', lambda precision: False)
     monkeypatch.setattr(
-        network.subprocess_measurement, 'measured_by', lambda module, **words: {'figures': {'did': words['precision']}}
+        network.subprocess_measurement,
+        'measure_in_subprocess',
+        lambda module, **words: {'figures': {'did': words['precision']}},
     )
     found = network.measure(SimpleNamespace(folder=lambda: 'here', remark='made up'))
     assert found['figures'] == {'did': 'fp32'}
     why = found['why_null']
     for key, word in {'forward_bf16_ms': 'AVX-512 BF16', 'cham_int8_ms': 'VNNI', 'forward_fp16_ms': 'GPU'}.items():
         assert word in why[key]
-    assert set(why) == {key for name in ('bf16', 'fp16', 'int8') for key in result_rows.keys_of_precision(name)}
+    assert set(why) == {key for name in ('bf16', 'fp16', 'int8') for key in result_rows.precision_keys(name)}
 
 
 def test_files_of_the_form_of_the_published_ones_are_made_and_go(tmp_path, monkeypatch):
@@ -121,7 +123,7 @@ def test_files_of_the_form_of_the_published_ones_are_made_and_go(tmp_path, monke
         folder = files.folder()
         assert files.folder() is folder and 'stand-in' in files.remark
         found = load_hand4whole_pp(Store(folder), HAND4WHOLE_PP_TINY)
-        assert torch.isfinite(run_once(found)['vertices']).all()
+        assert torch.isfinite(run_test_image(found)['vertices']).all()
     assert not folder.exists()
     monkeypatch.setattr(
         'hand4whole_ros.benchmarks.benchmark_files.shutil.disk_usage', lambda _: SimpleNamespace(free=1000)
@@ -141,16 +143,16 @@ def test_a_process_says_why_it_measured_nothing(tmp_path, monkeypatch):
     assert json.loads((tmp_path / 'out').read_text()) == {'unmeasured': 'not on a Sunday'}
     monkeypatch.setattr(subprocess_measurement.subprocess, 'run', lambda words: SimpleNamespace(returncode=-9))
     with pytest.raises(result_rows.BenchmarkSkipped, match='want of memory'):
-        subprocess_measurement.measured_by('no.module', device='cpu')
+        subprocess_measurement.measure_in_subprocess('no.module', device='cpu')
 
 
 def test_a_frame_at_the_size_of_tests(published_folder, monkeypatch):
     pytest.importorskip('mediapipe')
     monkeypatch.setattr(frame_stages, '_IMAGES', 5)
     monkeypatch.setattr(frame_stages, '_WARM_UP', 2)
-    found = frame_stages.measure_here('cpu', 'tiny', str(published_folder))
+    found = frame_stages.measure_in_process('cpu', 'tiny', str(published_folder))
     figures, parts = found['figures'], found['profile']['frame']
-    assert set(figures) == set(result_rows.keys_of('frame')) and all(ms > 0 for ms in figures.values())
+    assert set(figures) == set(result_rows.stage_keys('frame')) and all(ms > 0 for ms in figures.values())
     assert figures['frame_ms'] > figures['frame_network_ms'] > parts['body expert']['ms']
     assert parts['hand expert']['gflop'] > 0 and 'gflop' not in parts['detector']
     assert found['remarks']['frame'].startswith('3 images, 2.0 hands each')
@@ -161,12 +163,12 @@ def test_an_interruption_keeps_the_stages_that_are_measured(tmp_path, monkeypatc
         if stage == 'mediapipe':
             raise KeyboardInterrupt
         return {'figures': {'encoder_ms': 12.0}}
-    monkeypatch.setattr(run, '_measure', measure)
+    monkeypatch.setattr(run, '_measure_stage', measure)
     out = tmp_path / 'figures.json'
-    assert main.main(['bench', '--only', 'network', 'mediapipe', 'node', '--json', str(out)]) == main.FAILED
+    assert main.main(['bench', '--only', 'network', 'mediapipe', 'node', '--json', str(out)]) == main.EXIT_FAILURE
     found = json.loads(out.read_text())
     assert found['encoder_ms'] == 12.0 and found['interrupted'] == ['mediapipe', 'node']
-    assert {found['why_null'][key] for key in result_rows.keys_of('mediapipe')} == {'interrupted'}
+    assert {found['why_null'][key] for key in result_rows.stage_keys('mediapipe')} == {'interrupted'}
     assert capfd.readouterr().err.strip().splitlines()[-1] == (
         'hand4whole: interrupted: without mediapipe, node; the other stages are above')
 
@@ -175,5 +177,5 @@ def test_the_networks_for_landmarks():
     pytest.importorskip('ai_edge_litert')
     from hand4whole_ros.benchmarks import landmarks
     found = landmarks.measure(seconds=0)
-    assert {*found['figures'], *found['why_null']} == set(result_rows.keys_of('landmarks'))
+    assert {*found['figures'], *found['why_null']} == set(result_rows.stage_keys('landmarks'))
     assert all(0 < figure < 1e5 for figure in found['figures'].values())

@@ -23,7 +23,7 @@ def test_the_prepared_person_is_a_person_who_moves(own_hands):
 
 def test_only_the_stamp_of_a_picture_changes():
     picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-    message = deserialize_message(camera_peer._Picture(picture).stamped(5_000_000_007), Image)
+    message = deserialize_message(camera_peer._SerialisedImage(picture).stamped(5_000_000_007), Image)
     assert (message.header.stamp.sec, message.header.stamp.nanosec) == (5, 7)
     np.testing.assert_array_equal(np.frombuffer(message.data, np.uint8).reshape(4, 6, 3), picture)
 

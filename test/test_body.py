@@ -171,7 +171,7 @@ def test_first_beta_makes_taller(body):
 
 def test_every_bone_and_joint_is_in_the_tables(anny):
     assert set(anny_rig.JOINT_HEADS) == set(skeleton.JOINT_NAMES)
-    joints = anny_rig.bone_joints(anny)
+    joints = anny_rig.bone_to_joint(anny)
     assert set(joints) == set(range(skeleton.NUM_JOINTS))
     bones = dict(zip(anny.bone_labels, joints))
     assert bones['upperarm02.L'] == JOINT['left_shoulder'] and bones['metacarpal3.R'] == JOINT['right_wrist']
@@ -317,7 +317,7 @@ def test_a_truncated_file_is_made_again_with_one_line(cached, caplog):
 def test_a_file_of_other_bytes_is_noticed(cached, damage, monkeypatch, caplog):
     path, arrays = cached
     path.write_bytes(damage)
-    monkeypatch.setattr(open_body, 'build', lambda: arrays)
+    monkeypatch.setattr(open_body, 'build_open_body', lambda: arrays)
     open_body.load_or_build()
     assert 'damaged' in caplog.text and open_body.read_arrays(path)['f'].shape == (27420, 3)
 
@@ -327,7 +327,7 @@ def test_a_flipped_bit_is_noticed(cached, monkeypatch, caplog):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x10
     path.write_bytes(content)
-    monkeypatch.setattr(open_body, 'build', lambda: arrays)
+    monkeypatch.setattr(open_body, 'build_open_body', lambda: arrays)
     open_body.load_or_build()
     assert 'damaged' in caplog.text
 
@@ -336,7 +336,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(cached, tmp_path, monkey
     _, arrays = cached
     (tmp_path / 'file').write_text('')
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
-    monkeypatch.setattr(open_body, 'build', lambda: arrays)
+    monkeypatch.setattr(open_body, 'build_open_body', lambda: arrays)
     found, where = open_body.load_or_build()
     assert where is None and found is arrays and 'cannot be kept' in caplog.text
 
@@ -365,5 +365,5 @@ def test_skin_points_lie_where_their_names_say(body):
         assert sign * where[f'{side}_small_toe'][0] > sign * where[f'{side}_big_toe'][0]
         assert heel[1] < ankle[1]
     assert where['nose'][2] > where['left_eye'][2] and where['nose'][1] < where['left_eye'][1]
-    mirrored = [at[skeleton.mirrored(name)] for name in open_body.SKIN_NAMES]
+    mirrored = [at[skeleton.mirror_joint_name(name)] for name in open_body.SKIN_NAMES]
     np.testing.assert_allclose(arrays['v_template'][mirrored] * (-1, 1, 1), list(where.values()), atol=1e-6)

@@ -14,9 +14,9 @@ from test_parity_hand4whole_pp import filled, scene
 from hand4whole_ros import skeleton
 from hand4whole_ros.apps.estimate import estimate_json
 from hand4whole_ros.body.hand_transfer import PosedHands
-from hand4whole_ros.body.mano import pose_as_right
+from hand4whole_ros.body.mano import pose_right_topology
 from hand4whole_ros.body.model import BodyModel
-from hand4whole_ros.body.posing import SeenHand, estimate_from_parameters, posed, rest_joints
+from hand4whole_ros.body.posing import ObservedHand, estimate_from_parameters, repose_estimate, rest_joints
 from hand4whole_ros.body.smplx_mano_body import SmplxManoBody
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.keypoints import HAND_KEYPOINTS, KEYPOINT_JOINTS
@@ -39,7 +39,7 @@ def somebody(body, seed=0, sides=SIDES, **changes):
     local = 0.35 * torch.randn(55, 3, generator=rng)
     local[0, 0] += math.pi
     betas, expression, left, right = torch.randn(4, 10, generator=rng)
-    hands = {side: SeenHand(OK, 0.8, shape, bbox_xyxy=torch.tensor([10.0, 20, 60, 80]))
+    hands = {side: ObservedHand(OK, 0.8, shape, bbox_xyxy=torch.tensor([10.0, 20, 60, 80]))
              for side, shape in (('left', left), ('right', right)) if side in sides}
     given = {'pelvis': torch.tensor([0.2, 0.1, 3.0]), 'hands': hands, 'bbox_xyxy': NOWHERE, 'confidence': 0.9}
     return estimate_from_parameters(body, local, betas, expression, CAMERA, **{**given, **changes})
@@ -64,7 +64,7 @@ def as_the_network_does(layers, estimate):
             exists = torch.tensor([hand.has_own_shape])
             fingers = getattr(estimate, f'{hand.side}_hand_pose')[None][exists]
             shape = hand.betas[None] if hand.betas is not None else torch.zeros(1, 10)
-            mesh = pose_as_right(right, fingers, shape[exists], hand.side)
+            mesh = pose_right_topology(right, fingers, shape[exists], hand.side)
             hands[hand.side] = PosedHands(mesh, right.regress_keypoints(mesh), exists)
         laid = transfer(body.vertices, body.joints[:, list(KEYPOINT_JOINTS)], hands)
         vertices = transfer.smooth(laid.vertices, {side: hand.exists for side, hand in hands.items()})
@@ -106,7 +106,7 @@ def test_the_network_itself(published_body, handed):
         rotations = torch.cat([said.body.global_orient[k, None], said.body.body_pose[k], said.face.jaw_pose[k, None]])
         local = torch.cat([roma.rotmat_to_rotvec(rotations), torch.zeros(2, 3), said.hand_pose['left'][k],
                            said.hand_pose['right'][k]])
-        hands = {side: SeenHand(OK, 1.0, said.hands[side].betas[int(boxes[side].exists[:k].sum())])
+        hands = {side: ObservedHand(OK, 1.0, said.hands[side].betas[int(boxes[side].exists[:k].sum())])
                  for side in SIDES if boxes[side].exists[k]}
         estimate = estimate_from_parameters(handed, local, said.body.betas[k], said.face.expression[k], CAMERA,
                              transl=said.body.transl[k], hands=hands, bbox_xyxy=NOWHERE, confidence=1.0)
@@ -132,7 +132,7 @@ def test_what_is_described_is_one_pose(handed):
         assert hand.bbox_xyxy.tolist() == [10, 20, 60, 80]
     placed = somebody(handed, pelvis=None, transl=estimate.transl)
     torch.testing.assert_close(placed.joints, estimate.joints, atol=1e-6, rtol=0)
-    again = posed(handed, estimate, estimate.local_rotations, estimate.betas, estimate.joints[0])
+    again = repose_estimate(handed, estimate, estimate.local_rotations, estimate.betas, estimate.joints[0])
     torch.testing.assert_close(again.joints, estimate.joints, atol=1e-6, rtol=0)
     torch.testing.assert_close(again.right_hand.keypoints_3d, estimate.right_hand.keypoints_3d, atol=1e-6, rtol=0)
     for place in ({}, {'transl': estimate.transl, 'pelvis': estimate.transl}):
@@ -142,12 +142,12 @@ def test_what_is_described_is_one_pose(handed):
 
 def test_measured_keypoints_stay_and_a_hand_not_seen_is_lost(handed):
     measured = 100 * torch.rand(21, 2, dtype=torch.float64).numpy()
-    estimate = somebody(handed, hands={'left': SeenHand(OK, 0.7, np.ones(10), measured)})
+    estimate = somebody(handed, hands={'left': ObservedHand(OK, 0.7, np.ones(10), measured)})
     np.testing.assert_allclose(estimate.left_hand.keypoints_2d, measured, rtol=1e-6)
     right = estimate.right_hand
     assert (right.state, right.confidence, right.betas, right.has_own_shape) == (LOST, 0.0, None, False)
     assert right.keypoints_2d.abs().max() > 0 and right.bbox_xyxy.tolist() == [0, 0, 0, 0]
-    lost = somebody(handed, hands={'left': SeenHand(LOST, 0.0, np.ones(10))})   # nothing was seen: no shape either
+    lost = somebody(handed, hands={'left': ObservedHand(LOST, 0.0, np.ones(10))})   # nothing was seen: no shape either
     assert not lost.hand_betas
     torch.testing.assert_close(lost.left_hand.keypoints_3d, somebody(handed, hands={}).left_hand.keypoints_3d)
 
@@ -161,8 +161,13 @@ def test_joints_move_with_the_expression_as_the_smplx_library_says(published_fol
     rows = {name: getattr(estimate, name).reshape(1, -1) for name in (*skeleton.POSE_SLICES, 'betas', 'expression')}
     reference = theirs(**rows, transl=estimate.transl[None]).joints[0, :55].detach()
     torch.testing.assert_close(estimate.joints, reference, atol=1e-5, rtol=0)
-    calm = posed(body, replace(estimate, expression=torch.zeros(10)), estimate.local_rotations, estimate.betas,
-                 estimate.joints[0])
+    calm = repose_estimate(
+        body,
+        replace(estimate, expression=torch.zeros(10)),
+        estimate.local_rotations,
+        estimate.betas,
+        estimate.joints[0],
+    )
     assert 1e-3 < (calm.joints - estimate.joints)[skeleton.JOINT['jaw']].norm() < 0.05
     at_rest = theirs(betas=estimate.betas[None], expression=estimate.expression[None]).joints[0, :55].detach()
     torch.testing.assert_close(rest_joints(body, estimate.betas, estimate.expression), at_rest, atol=1e-5, rtol=0)
@@ -179,7 +184,7 @@ def test_tracked_hands_keep_their_shape_and_stay_one_with_the_mesh(layers, hande
 
     for k in range(60):
         measured = somebody(handed, hands={
-            side: SeenHand(OK, 0.8, shape + torch.randn(10, generator=rng)) for side, shape in shapes.items()})
+            side: ObservedHand(OK, 0.8, shape + torch.randn(10, generator=rng)) for side, shape in shapes.items()})
         (found,) = tracker.update([measured], k / 30)
         if k in (0, 59):
             check(layers, handed, found)
@@ -190,16 +195,16 @@ def test_tracked_hands_keep_their_shape_and_stay_one_with_the_mesh(layers, hande
         assert off < 1.5 if smoothing else torch.equal(found.hand(side).betas, measured.hand(side).betas)
 
     left, right = (hand.betas for hand in found.hands)
-    (one,) = tracker.update([somebody(handed, hands={'right': SeenHand(OK, 0.8, right)})], 2.1)
+    (one,) = tracker.update([somebody(handed, hands={'right': ObservedHand(OK, 0.8, right)})], 2.1)
     assert [hand.state for hand in one.hands] == [HELD, OK] and torch.equal(one.left_hand.betas, left)
     check(layers, handed, one)
     (gone,) = tracker.update([], 2.3)                                   # the person is not found
     assert [hand.state for hand in gone.hands] == [HELD, HELD] and torch.equal(gone.left_hand.betas, left)
     check(layers, handed, gone)
-    (lost,) = tracker.update([somebody(handed, hands={'right': SeenHand(OK, 0.8, right)})], 2.6)
+    (lost,) = tracker.update([somebody(handed, hands={'right': ObservedHand(OK, 0.8, right)})], 2.6)
     assert lost.left_hand.state == LOST and set(lost.hand_betas) == {'right'}
     check(layers, handed, lost)
-    (back,) = tracker.update([somebody(handed, hands={'left': SeenHand(OK, 0.8, left + 1)})], 2.63)
+    (back,) = tracker.update([somebody(handed, hands={'left': ObservedHand(OK, 0.8, left + 1)})], 2.63)
     moved = (back.left_hand.betas - left).mean()
     assert moved < 0.2 if smoothing else torch.isclose(moved, torch.tensor(1.0), atol=1e-5)
 
@@ -207,7 +212,7 @@ def test_tracked_hands_keep_their_shape_and_stay_one_with_the_mesh(layers, hande
 def test_a_hand_that_turns_out_to_have_no_shape_of_its_own_has_none(handed):
     tracker = Tracker(handed)
     tracker.update([somebody(handed)], 0.0)
-    (found,) = tracker.update([somebody(handed, hands={side: SeenHand(OK, 0.8) for side in SIDES})], 0.03)
+    (found,) = tracker.update([somebody(handed, hands={side: ObservedHand(OK, 0.8) for side in SIDES})], 0.03)
     assert not found.hand_betas
     (held,) = tracker.update([somebody(handed, hands={})], 0.06)
     assert held.left_hand.state == HELD and held.left_hand.betas is None
@@ -218,14 +223,14 @@ def test_what_is_not_finite_makes_an_estimate_that_is_not(handed, name):
     local, betas, shape, pelvis = torch.zeros(55, 3), torch.zeros(10), torch.zeros(10), torch.tensor([0.0, 0, 2])
     {'betas': betas, 'pose': local[30], 'left hand': shape, 'pelvis': pelvis}[name][0] = float('nan')
     estimate = estimate_from_parameters(handed, local, betas, torch.zeros(10), CAMERA, pelvis=pelvis, bbox_xyxy=NOWHERE,
-                         confidence=1.0, hands={'left': SeenHand(OK, 1.0, shape)})
+                         confidence=1.0, hands={'left': ObservedHand(OK, 1.0, shape)})
     assert not estimate.is_finite()
 
 
 def test_numbers_of_any_kind(handed):
     """float64 numpy gives what float32 tensors give."""
     estimate = somebody(handed)
-    hands = {hand.side: SeenHand(OK, hand.confidence, hand.betas.double().numpy(), None, hand.bbox_xyxy.numpy())
+    hands = {hand.side: ObservedHand(OK, hand.confidence, hand.betas.double().numpy(), None, hand.bbox_xyxy.numpy())
              for hand in estimate.hands}
     again = estimate_from_parameters(handed, estimate.local_rotations.double().numpy(), estimate.betas.double(),
                       estimate.expression.half().float(), CAMERA, transl=estimate.transl.numpy(), hands=hands,
@@ -237,7 +242,7 @@ def test_numbers_of_any_kind(handed):
 
 
 def test_json_says_whose_shape_a_hand_has(handed):
-    written = json.loads(json.dumps(estimate_json.person(somebody(handed, sides=('left',)))))
+    written = json.loads(json.dumps(estimate_json.person_to_json(somebody(handed, sides=('left',)))))
     assert written['hands']['right']['betas'] is None
     np.testing.assert_allclose(written['hands']['left']['betas'], somebody(handed).left_hand.betas, rtol=1e-6)
 
@@ -252,7 +257,7 @@ def test_messages_carry_the_shape_of_hands(handed):
     estimate = somebody(handed, sides=('left',))
     timing = messages.Timing(Time(), Time(), 0.1)
     poses = {estimate.track_id: messages.joint_poses(estimate)}
-    written = messages.pose_array([estimate], poses, Header(), 'x', None, timing)
+    written = messages.serialise_pose_array([estimate], poses, Header(), 'x', None, timing)
     sent = deserialize_message(written, WholeBodyPoseArray).poses[0]
     np.testing.assert_allclose(sent.left_hand.betas, estimate.left_hand.betas, rtol=1e-6)
     assert not np.any(sent.right_hand.betas)

@@ -7,9 +7,9 @@ import torch
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.body import open_hands
-from hand4whole_ros.body.mano import pose_as_right
+from hand4whole_ros.body.mano import pose_right_topology
 from hand4whole_ros.body.open_body import load_or_build
-from hand4whole_ros.body.posing import SeenHand, estimate_from_parameters
+from hand4whole_ros.body.posing import ObservedHand, estimate_from_parameters
 from hand4whole_ros.body.smplx_mano_body import SmplxManoBody
 from hand4whole_ros.geometry.camera import Intrinsics
 
@@ -26,7 +26,7 @@ def people(body):
     """betas (COUNT, 10) of bodies, poses (COUNT, 15, 3) of fingers, betas of the hands."""
     rng = torch.Generator().manual_seed(3)
     betas = torch.randn(COUNT, 10, generator=rng)
-    turn = torch.from_numpy(open_hands.shape_components(body, load_or_build()[0]).copy()).float()
+    turn = torch.from_numpy(open_hands.hand_shape_components(body, load_or_build()[0]).copy()).float()
     return betas, 0.3 * torch.randn(COUNT, 15, 3, generator=rng), betas @ turn
 
 
@@ -47,7 +47,7 @@ def test_layer_and_regressed_keypoints_are_the_bodys(body, published, people, si
 def test_left_hand_is_the_right_one_mirrored(published, people):
     _, pose, hand_betas = people
     left = published.mano['left'](torch.eye(3).expand(COUNT, 1, 3, 3), roma.rotvec_to_rotmat(pose), hand_betas)
-    mirrored = pose_as_right(published.mano['right'], pose, hand_betas, 'left')
+    mirrored = pose_right_topology(published.mano['right'], pose, hand_betas, 'left')
     assert (left.vertices - mirrored).norm(dim=-1).max() < 2e-3
 
 
@@ -67,7 +67,7 @@ def test_hands_laid_onto_their_own_body_change_nothing(body, published, people):
     camera = Intrinsics.from_fov(640, 480)
     rotations = torch.zeros(55, 3)
     rotations[skeleton.HAND_SLICE['left']] = pose[0]
-    hands = {'left': SeenHand(skeleton.OK, 1.0, betas=hand_betas[0])}
+    hands = {'left': ObservedHand(skeleton.OK, 1.0, betas=hand_betas[0])}
     box = np.array([0, 0, 10, 10])
     estimate = estimate_from_parameters(
         handed,

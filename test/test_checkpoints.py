@@ -16,7 +16,7 @@ from hand4whole_ros.checkpoints import hand4whole_pp as loading
 from hand4whole_ros.checkpoints.body_files import load_body
 from hand4whole_ros.checkpoints.hand4whole_pp import expected_state, load_hand4whole_pp, load_training_start
 from hand4whole_ros.checkpoints.store import Store
-from hand4whole_ros.checkpoints.verify import run_once
+from hand4whole_ros.checkpoints.verify import run_test_image
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, Hand4WholePP
 from hand4whole_ros.networks.packed_layers import PackedBlock, can_pack
 
@@ -31,7 +31,7 @@ def network(published_body):
 
 @pytest.fixture(scope='module')
 def outputs(network):
-    return run_once(network)
+    return run_test_image(network)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_network_in_the_official_layout_comes_back(folder, network, outputs, z
     assert not found.training and not any(value.requires_grad for value in found.parameters())
     for name, value in network.state_dict().items():
         assert torch.equal(found.state_dict()[name], value), name
-    for name, value in run_once(found).items():
+    for name, value in run_test_image(found).items():
         assert torch.equal(outputs[name], value), name
 
 
@@ -117,7 +117,7 @@ def test_weights_that_vanish_after_the_start(folder, network, outputs):
             else:       # as a download does that is finished
                 path.with_suffix('.part').write_bytes(b'something else')
                 path.with_suffix('.part').replace(path)
-        for name, value in run_once(found).items():
+        for name, value in run_test_image(found).items():
             assert torch.equal(outputs[name], value), name
         if removed:
             says(folder, 'snapshot_6.pth is not in')
@@ -140,7 +140,7 @@ def test_lower_precision_where_the_network_bears_it(folder, network, published_b
     assert found.encoder.pos_embed.dtype == found.wilor.backbone.pos_embed.dtype == kind
     assert isinstance(found.encoder.blocks[0], PackedBlock) == packs
     assert found.body_regressor.cam_out[0].weight.dtype == torch.float32
-    halves, whole = run_once(found)['vertices'], outputs['vertices']
+    halves, whole = run_test_image(found)['vertices'], outputs['vertices']
     assert halves.dtype == torch.float32 and 0 < (halves - whole).abs().max() < 0.5
 
 
@@ -174,7 +174,7 @@ def test_all_official_names_and_shapes_fit(contents, section, count):
         shapes.update({pattern.replace('*', 'weight'): [1] for pattern in KEYS['hand4whole_pp_in_memory_only']})
     tensors = {name: torch.empty(shape, device='meta', dtype=torch.int64 if name.endswith('num_batches_tracked')
                                  else torch.float32) for name, shape in shapes.items()}
-    selected, misfits = selection.select(contents, tensors, expected_state(HAND4WHOLE_PP))
+    selected, misfits = selection.select_parts(contents, tensors, expected_state(HAND4WHOLE_PP))
     assert not misfits, misfits
     assert sum(map(len, selected.values())) == count
 
@@ -291,9 +291,11 @@ def test_verify_reads_all_and_runs_the_network(folder, network, capsys):
 
 def test_random_weights_are_the_same_everywhere(network, published_body):
     name = 'encoder.blocks.0.attn.qkv.weight'
-    assert random_weights.tensor('wilor.backbone.decpose.weight', (2, 2)).tolist() == [
+    assert random_weights.random_tensor('wilor.backbone.decpose.weight', (2, 2)).tolist() == [
         [-0.0017825996037572622, 0.0017710649408400059], [0.0009403395815752447, -0.0028834643308073282]]
-    assert not torch.equal(random_weights.tensor(name, (3, 3)), random_weights.tensor(name, (3, 3), seed=1))
+    assert not torch.equal(
+        random_weights.random_tensor(name, (3, 3)), random_weights.random_tensor(name, (3, 3), seed=1)
+    )
     again = random_weights.load_random(published_body, TINY)
     for key, value in network.state_dict().items():
         assert torch.equal(again.state_dict()[key], value), key

@@ -59,7 +59,7 @@ def test_weights_are_in_memory_once(tmp_path, published_folder, published_body):
 
 def test_pages_of_a_file_are_let_go_and_read_again(tmp_path):
     torch.save({'state_dict': torch.arange(8 << 20)}, tmp_path / 'numbers.pt')
-    tensor = torch_files.load(tmp_path / 'numbers.pt')['state_dict']
+    tensor = torch_files.load_checkpoint(tmp_path / 'numbers.pt')['state_dict']
     total = tensor.sum()
     before = mapped_mb()
     release_pages(tensor)
@@ -94,7 +94,7 @@ def test_what_does_not_fit_into_memory_is_not_read_ahead(tmp_path, monkeypatch):
     (tmp_path / 'b').write_bytes(bytes(12 << 20))
     asked = []
     monkeypatch.setattr(mapped_weights.os, 'posix_fadvise', lambda file, start, size, wish: asked.append(start >> 20))
-    monkeypatch.setattr(mapped_weights, '_spare_bytes', lambda: 40 << 20)
+    monkeypatch.setattr(mapped_weights, '_available_bytes', lambda: 40 << 20)
     read_ahead([tmp_path / 'a', tmp_path / 'b']).join()
     assert asked == [0, 8, 0]
 

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 
 from hand4whole_ros.checkpoints import CheckpointError
-from hand4whole_ros.checkpoints.convert import convert
+from hand4whole_ros.checkpoints.convert import convert_pickle
 from hand4whole_ros.checkpoints.safe_pickle.array_pickles import read_pickle
 
 
@@ -48,7 +48,7 @@ def chumpy(monkeypatch):
 
 def says(path, *words):
     with pytest.raises(CheckpointError) as caught:
-        convert(path)
+        convert_pickle(path)
     message = str(caught.value)
     assert '\n' not in message and not path.with_suffix('.npz').exists()
     assert os.listdir(path.parent) == [path.name], 'a temporary file was left'
@@ -62,7 +62,7 @@ def test_every_kind_of_file_becomes_the_same_arrays(published_folder, tmp_path, 
     with np.load(published_folder / f'{name}.npz') as arrays:
         expected = dict(arrays)
     (tmp_path / 'model.pkl').write_bytes(pickle.dumps(expected, protocol=2))
-    output, left_out = convert(tmp_path / 'model.pkl', tmp_path / 'out/model.npz')
+    output, left_out = convert_pickle(tmp_path / 'model.pkl', tmp_path / 'out/model.npz')
     assert output == tmp_path / 'out/model.npz' and not left_out
     with np.load(output, allow_pickle=False) as found:
         assert set(found.files) == set(expected)
@@ -83,7 +83,7 @@ def test_sparse_matrices_and_chumpy_arrays_are_evaluated(tmp_path, mano, chumpy,
         'weights': np.asfortranarray(mano['weights'].astype('>f8')), 'scale': np.float64(2.5),
         'empty': np.zeros((0, 3)), 'counts': [1, 2, 3], 'bs_type': 'lrotmin',
         'names': np.array(['a', None], object), 'nothing': None}, protocol))
-    output, left_out = convert(path)
+    output, left_out = convert_pickle(path)
     assert left_out == ['bs_type', 'names', 'nothing']
     with np.load(output, allow_pickle=False) as found:
         for key in ('J_regressor', 'v_template', 'shapedirs', 'weights', 'kintree_table'):
@@ -159,7 +159,7 @@ def test_damaged_and_other_files_are_one_line(published_folder, tmp_path, mano):
     path.write_bytes(pickle.dumps({key: value for key, value in mano.items() if key != 'posedirs'}))
     says(path, 'lacks posedirs')
     with pytest.raises(CheckpointError, match='No such file'):
-        convert(tmp_path / 'none.pkl')
+        convert_pickle(tmp_path / 'none.pkl')
 
 
 def test_what_is_there_already_is_kept(published_folder, tmp_path):
@@ -167,7 +167,7 @@ def test_what_is_there_already_is_kept(published_folder, tmp_path):
     path.write_bytes((published_folder / 'mano/MANO_RIGHT.pkl').read_bytes())
     path.with_suffix('.npz').write_bytes(b'mine')
     with pytest.raises(CheckpointError, match='is there already'):
-        convert(path)
+        convert_pickle(path)
     assert path.with_suffix('.npz').read_bytes() == b'mine'
 
 

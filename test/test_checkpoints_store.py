@@ -5,8 +5,17 @@ import os
 
 import pytest
 
-from hand4whole_ros.checkpoints import CheckpointError, MissingFile
-from hand4whole_ros.checkpoints.files import ESTIMATOR, FILES, MANO_RIGHT, SMPLX, SNAPSHOT, TRAINING, WILOR, named
+from hand4whole_ros.checkpoints import CheckpointError, MissingFileError
+from hand4whole_ros.checkpoints.files import (
+    ESTIMATOR,
+    FILES,
+    MANO_RIGHT,
+    SMPLX,
+    SNAPSHOT,
+    TRAINING,
+    WILOR,
+    published_file,
+)
 from hand4whole_ros.checkpoints.store import CHECKSUMS, Store, default_folder, sha256
 
 
@@ -56,19 +65,21 @@ def test_a_folder_that_is_no_folder_of_weights_is_not_searched_to_its_end(tmp_pa
 def test_what_is_missing_is_said_with_what_to_do(tmp_path):
     store = Store(tmp_path / 'not/yet/there')
     assert len(store.missing(ESTIMATOR)) == 6 and len(store.missing(TRAINING)) == 2
-    with pytest.raises(MissingFile, match='wilor_final.ckpt is not in .* hand4whole weights fetch wilor_final.ckpt'):
+    with pytest.raises(
+        MissingFileError, match='wilor_final.ckpt is not in .* hand4whole weights fetch wilor_final.ckpt'
+    ):
         store.require(WILOR)
     pickled = put(store.folder / 'SMPLX_NEUTRAL.pkl')
     assert SMPLX in store.missing(ESTIMATOR)
-    with pytest.raises(MissingFile, match=f'hand4whole weights convert {pickled}'):
+    with pytest.raises(MissingFileError, match=f'hand4whole weights convert {pickled}'):
         store.require(SMPLX)
     npz = put(store.folder / 'smplx/SMPLX_NEUTRAL.npz')
     assert store.require(SMPLX) == npz
 
 
 def test_the_two_snapshots_are_told_apart(tmp_path):
-    assert named('snapshot_6.pth') is SNAPSHOT and named('snapshot_6.pth.tar') is not SNAPSHOT
-    assert named('MANO_RIGHT.pkl') is named('MANO_RIGHT') is MANO_RIGHT
+    assert published_file('snapshot_6.pth') is SNAPSHOT and published_file('snapshot_6.pth.tar') is not SNAPSHOT
+    assert published_file('MANO_RIGHT.pkl') is published_file('MANO_RIGHT') is MANO_RIGHT
     put(tmp_path / 'snapshot_6.pth.tar')
     assert Store(tmp_path).find(SNAPSHOT) is None
     assert len({name for file in FILES for name in file.file_names}) == sum(len(file.file_names) for file in FILES)

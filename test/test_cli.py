@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hand4whole_ros.cli import main
-from hand4whole_ros.system.standard_streams import READER_GONE
+from hand4whole_ros.system.standard_streams import EXIT_READER_CLOSED
 
 
 def hand4whole(*words, timeout=120):
@@ -28,7 +28,7 @@ def test_help_teaches_with_examples(words, capsys):
 
 
 def test_help_answers_without_importing_torch():
-    code = ('import sys; from hand4whole_ros.cli import main; main.parser(); '
+    code = ('import sys; from hand4whole_ros.cli import main; main.create_parser(); '
             'print([m for m in ("torch", "cv2", "rclpy") if m in sys.modules])')
     answer = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert answer.stdout.strip() == '[]', answer.stdout + answer.stderr
@@ -50,7 +50,7 @@ def test_wrong_arguments_are_one_line_and_exit_2(words, says, tmp_path, capfd):
     (tmp_path / 'empty').mkdir()
     cv2.imwrite(str(tmp_path / 'x.png'), np.zeros((8, 8, 3), np.uint8))
     places = {'EMPTY': str(tmp_path / 'empty'), 'PICTURE': str(tmp_path / 'x.png')}
-    assert main.main([places.get(word, word) for word in words]) == main.WRONG_INPUT
+    assert main.main([places.get(word, word) for word in words]) == main.EXIT_USAGE
     error = capfd.readouterr().err.strip().splitlines()[-1]
     assert error.startswith('hand4whole: ') and says in error
 
@@ -60,7 +60,7 @@ def test_a_folder_with_one_broken_picture_does_the_rest_and_exits_2(tmp_path):
     (tmp_path / 'b.png').write_bytes(b'this is no picture')
     answer = hand4whole('estimate', tmp_path, '--json', tmp_path / 'out' / 'poses.json', '--focal', 200,
                         '--estimator', 'mediapipe')
-    assert answer.returncode == main.WRONG_INPUT, answer.stderr
+    assert answer.returncode == main.EXIT_USAGE, answer.stderr
     assert 'b.png: not a picture' in answer.stderr and 'Traceback' not in answer.stderr
     assert json.loads((tmp_path / 'out' / 'poses.json').read_text()) == {'a.png': []}
 
@@ -80,7 +80,7 @@ def test_output_that_nobody_reads_ends_it_quietly(words, unbuffered):
     finally:
         os.close(writing)
     usage_is_wrong = not words or words[0] == 'estimate'
-    assert done.returncode in ((2,) if usage_is_wrong else (0, READER_GONE)), done.stderr
+    assert done.returncode in ((2,) if usage_is_wrong else (0, EXIT_READER_CLOSED)), done.stderr
     assert 'Traceback' not in done.stderr and 'BrokenPipe' not in done.stderr
     assert usage_is_wrong or done.stderr == ''
 
@@ -88,14 +88,16 @@ def test_output_that_nobody_reads_ends_it_quietly(words, unbuffered):
 def test_both_streams_may_be_read_by_nobody():
     shell = f'{sys.executable} -m hand4whole_ros.cli.main weights list 2>&1 | head -1; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(['bash', '-c', shell], capture_output=True, text=True, timeout=120)
-    assert done.returncode in (0, READER_GONE) and len(done.stdout.splitlines()) == 1 and done.stderr == ''
+    assert done.returncode in (0, EXIT_READER_CLOSED) and len(done.stdout.splitlines()) == 1 and done.stderr == ''
 
 
 def test_a_full_disk_under_stdout_is_one_line_and_exit_1():
     with open('/dev/full', 'w') as full:
         done = subprocess.run([sys.executable, '-m', 'hand4whole_ros.cli.main', 'weights', 'list'], stdout=full,
                               stderr=subprocess.PIPE, text=True, timeout=120)
-    assert done.returncode == main.FAILED and len(done.stderr.splitlines()) == 1 and 'No space left' in done.stderr
+    assert (
+        done.returncode == main.EXIT_FAILURE and len(done.stderr.splitlines()) == 1 and 'No space left' in done.stderr
+    )
 
 
 def test_doctor_names_what_is_there():

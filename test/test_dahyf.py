@@ -10,13 +10,15 @@ from parity import deterministic as D
 
 from hand4whole_ros.body.mano import Mano
 from hand4whole_ros.networks import dahyf
-from hand4whole_ros.networks.dahyf import DAHYF, DAHYF_TINY, ConfidenceGate, DaHyF, Patches
+from hand4whole_ros.networks.dahyf import DAHYF, DAHYF_TINY, ConfidenceGate, DaHyF, FramePatches
 
 
 def patches_of(*rows, frame=(640., 480.), focal=500.):
     """Patches with these corners and sizes, (x, y, size) each."""
     rows = torch.tensor(rows)
-    return Patches(rows[:, :2], rows[:, 2], torch.tensor(frame).expand(len(rows), 2), torch.full((len(rows),), focal))
+    return FramePatches(
+        rows[:, :2], rows[:, 2], torch.tensor(frame).expand(len(rows), 2), torch.full((len(rows),), focal)
+    )
 
 
 @pytest.fixture(scope='module')
@@ -44,7 +46,9 @@ def test_directions_are_those_of_the_rays_that_the_camera_sees():
     directions = dahyf.global_direction_map(patches, 3, 96)
     for k in range(2):
         point = torch.cat([directions[k, :, 2, 0], torch.ones(1)]) * 0.7
-        seen = dahyf.project(point.view(1, 1, 3), torch.zeros(1, 3), Patches(*(v[k:k + 1] for v in patches)))[0, 0]
+        seen = dahyf.project_to_frame(
+            point.view(1, 1, 3), torch.zeros(1, 3), FramePatches(*(v[k : k + 1] for v in patches))
+        )[0, 0]
         size = patches.size[k]
         torch.testing.assert_close(seen, patches.corner[k] + torch.stack([size / 6, size * 5 / 6]))
 
@@ -66,7 +70,7 @@ def test_a_mirrored_patch_sees_the_mirrored_rays():
 
 
 def test_an_unknown_focal_length_is_the_frames_diagonal():
-    assert dahyf.unknown_focal(torch.tensor([[300., 400.]])).tolist() == [500]
+    assert dahyf.default_focal(torch.tensor([[300., 400.]])).tolist() == [500]
 
 
 def test_keypoints_are_expectations_over_bins_of_a_third_of_a_pixel():
@@ -107,11 +111,13 @@ def test_the_confidence_is_one_where_both_agree_and_falls_where_they_do_not():
     patches = patches_of((100., 50., 112.))
     keypoints_2d = D.tensor('keypoints', (1, 21, 2), 'uniform', 20, 200)
     projected = keypoints_2d / 2 + torch.tensor([100., 50])
-    confidence = dahyf.agreement(keypoints_2d, projected, patches, 224)
+    confidence = dahyf.keypoint_agreement(keypoints_2d, projected, patches, 224)
     torch.testing.assert_close(confidence, torch.ones(1))
     middle = patches.centre[:, None]
-    torch.testing.assert_close(dahyf.agreement(keypoints_2d, 2 * middle - projected, patches, 224), -torch.ones(1))
-    shuffled = dahyf.agreement(keypoints_2d, projected.flip(1), patches, 224)
+    torch.testing.assert_close(
+        dahyf.keypoint_agreement(keypoints_2d, 2 * middle - projected, patches, 224), -torch.ones(1)
+    )
+    shuffled = dahyf.keypoint_agreement(keypoints_2d, projected.flip(1), patches, 224)
     assert shuffled.abs() < 0.9
 
 
@@ -119,11 +125,11 @@ def test_the_weak_camera_of_a_patch_is_a_place_before_the_frames_camera():
     """The patch's middle sees (-x, -y), and a metre there is `scale` halves of the patch."""
     patches = patches_of((100., 50., 112.), (300., 200., 80.))
     camera = torch.tensor([[10., 0.01, -0.02], [8., 0, 0.03]])
-    transl = dahyf.translation(camera, patches)
+    transl = dahyf.translation_from_scale(camera, patches)
     points = torch.cat([-camera[:, 1:], torch.zeros(2, 1)], dim=-1)[:, None]
-    middle = dahyf.project(points, transl, patches)
+    middle = dahyf.project_to_frame(points, transl, patches)
     torch.testing.assert_close(middle[:, 0], patches.centre)
-    beside = dahyf.project(points + torch.tensor([0.05, 0, 0]), transl, patches)
+    beside = dahyf.project_to_frame(points + torch.tensor([0.05, 0, 0]), transl, patches)
     torch.testing.assert_close((beside - middle)[:, 0, 0], 0.05 * camera[:, 0] * patches.size / 2)
 
 
@@ -152,7 +158,7 @@ def test_hands_of_a_batch_are_each_what_they_are_alone(mano):
     with torch.no_grad():
         together = network(pictures, patches)
         for k in range(3):
-            alone = network(pictures[k:k + 1], Patches(*(values[k:k + 1] for values in patches)))
+            alone = network(pictures[k:k + 1], FramePatches(*(values[k:k + 1] for values in patches)))
             torch.testing.assert_close(together.projected[k:k + 1], alone.projected, rtol=1e-4, atol=1e-2)
 
 

@@ -24,13 +24,13 @@ from scipy.spatial.transform import Rotation
 from hand4whole_ros import keypoints, skeleton
 from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.datasets import DatasetError, catalogue
-from hand4whole_ros.datasets.annotated_bodies import TruthBodies
+from hand4whole_ros.datasets.annotated_bodies import GroundTruthBodies
 from hand4whole_ros.datasets.mesh_files import read_vertices
 from hand4whole_ros.datasets.npy_files import read_npy_dict
 from hand4whole_ros.datasets.pandas_pickles import read_frame
 from hand4whole_ros.datasets.registry import open_dataset
 from hand4whole_ros.datasets.reinterhand import TEST_CAPTURES
-from hand4whole_ros.datasets.targets import targets
+from hand4whole_ros.datasets.targets import make_targets
 from hand4whole_ros.media import image_files
 
 pytestmark = pytest.mark.usefixtures('one_thread')
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures('one_thread')
 
 @pytest.fixture(scope='module')
 def bodies(genders):
-    return TruthBodies(Store(genders))
+    return GroundTruthBodies(Store(genders))
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def same(points, expected, tolerance=2e-5):
 
 def check(sample, bodies):
     """What holds of every sample: its parameters pose its own mesh, its box is around it, its picture can be read."""
-    assert image_files.read(sample.picture).shape[:2] == (sample.intrinsics.height, sample.intrinsics.width)
+    assert image_files.read_image(sample.picture).shape[:2] == (sample.intrinsics.height, sample.intrinsics.width)
     assert sample.bbox_xywh.shape == (4,) and (sample.bbox_xywh[2:] > 0).all()
-    told = targets(sample)
+    told = make_targets(sample)
     shapes = {name: (array.shape, array.dtype) for name, array in told.as_dict().items()}
     assert shapes['rotations'] == ((55, 3), np.float32) and shapes['keypoints_known'] == ((137,), bool)
     assert all(np.isfinite(array).all() for array in told.as_dict().values())
@@ -221,7 +221,7 @@ def test_hic(tmp_path, bodies, rng):
 
 def test_freihand_needs_no_licensed_file(tmp_path, rng):
     truth = write_freihand(tmp_path / 'FreiHAND_pub_v2_eval', rng)
-    reader = open_dataset('freihand', tmp_path, bodies=TruthBodies(Store(tmp_path / 'nothing')))
+    reader = open_dataset('freihand', tmp_path, bodies=GroundTruthBodies(Store(tmp_path / 'nothing')))
     assert len(reader) == 3
     for k, sample in enumerate(reader):
         check(sample, reader.bodies)
@@ -232,9 +232,9 @@ def test_freihand_needs_no_licensed_file(tmp_path, rng):
 
 def test_a_hand_behind_the_camera_has_no_pixels(tmp_path, rng):
     write_freihand(tmp_path, rng)
-    sample = open_dataset('freihand', tmp_path, bodies=TruthBodies(Store(tmp_path)))[0]
+    sample = open_dataset('freihand', tmp_path, bodies=GroundTruthBodies(Store(tmp_path)))[0]
     sample.right_hand.keypoints_3d[3, 2] = -1
-    told = targets(sample)
+    told = make_targets(sample)
     thumb = keypoints.KEYPOINT['right_thumb3']
     assert told.keypoints_known[thumb] and not told.pixels_known[thumb] and (told.keypoints_2d[thumb] == 0).all()
     assert told.pixels_known.sum() == 20
@@ -246,7 +246,7 @@ def test_a_hand_behind_the_camera_has_no_pixels(tmp_path, rng):
 def test_a_wrong_folder_is_one_line_that_says_where_the_data_set_comes_from(name, tmp_path, bodies):
     (tmp_path / 'some').mkdir()
     (tmp_path / 'some/file.txt').write_text('x')
-    info = catalogue.named(name)
+    info = catalogue.dataset_info(name)
     with pytest.raises(DatasetError) as caught:
         open_dataset(name, tmp_path, bodies=bodies)
     assert '\n' not in str(caught.value) and info.page in str(caught.value) and str(tmp_path) in str(caught.value)
@@ -263,7 +263,7 @@ def test_an_unknown_data_set_is_named():
 
 def test_licensed_files_that_are_missing_are_named(tmp_path, bodies, rng):
     write_interhand(tmp_path / 'data', rng)
-    reader = open_dataset('interhand', tmp_path, bodies=TruthBodies(Store(tmp_path / 'nothing')))
+    reader = open_dataset('interhand', tmp_path, bodies=GroundTruthBodies(Store(tmp_path / 'nothing')))
     with pytest.raises(DatasetError, match='hand4whole weights fetch MANO_RIGHT'):
         reader[0]
 
@@ -287,7 +287,7 @@ def test_a_mesh_that_promises_more_than_it_holds_is_refused(tmp_path):
     path.write_bytes(b'ply\nformat binary_little_endian 1.0\nelement vertex 2000000000\nproperty double x\n'
                      b'property double y\nproperty double z\nend_header\n' + b'\0' * 64)
     with pytest.raises(DatasetError, match='not in the form of'):
-        read_vertices(path, 2000000000, catalogue.named('ehf'))
+        read_vertices(path, 2000000000, catalogue.dataset_info('ehf'))
 
 
 class _Evil:
@@ -306,7 +306,7 @@ def test_tables_and_dictionaries_run_nothing(tmp_path):
     with pytest.raises(DatasetError, match='asks for posix.mkdir'):
         read_frame(frame)
     with pytest.raises(DatasetError, match='asks for posix.mkdir'):
-        read_npy_dict(table, catalogue.named('arctic'))
+        read_npy_dict(table, catalogue.dataset_info('arctic'))
     assert not proof.exists()
 
 
@@ -329,4 +329,4 @@ def test_what_is_no_table_is_one_line(tmp_path, content):
         read_frame(tmp_path / 'x.pkl')
     np.save(tmp_path / 'x.npy', np.zeros(3))
     with pytest.raises(DatasetError, match='one dictionary expected'):
-        read_npy_dict(tmp_path / 'x.npy', catalogue.named('arctic'))
+        read_npy_dict(tmp_path / 'x.npy', catalogue.dataset_info('arctic'))

@@ -13,8 +13,8 @@ import pytest
 from fault_figures import note
 from ros_peer import Peer
 
-from hand4whole_ros.ros.bag.ownership import rejection_reason
-from hand4whole_ros.ros.bag.types import ros_type, type_store
+from hand4whole_ros.ros.bag.ownership import overwrite_rejection_reason
+from hand4whole_ros.ros.bag.types import load_type_store, ros_type_name
 from hand4whole_ros.ros.demo import demo
 from hand4whole_ros.system.output_files import OutputError
 
@@ -54,14 +54,14 @@ def test_summary_counts_every_frame_and_errors_are_small(output):
 
 def test_bag_holds_every_topic_and_opens_with_the_types_it_names(output):
     from rosbags.rosbag2 import Reader
-    store = type_store()
+    store = load_type_store()
     with Reader(output / 'bag') as reader:
         found = {connection.topic: connection for connection in reader.connections}
         for topic, kind in demo.TOPICS.items():
-            name = topic + '/compressed' if topic in demo.PICTURES else topic
+            name = topic + '/compressed' if topic in demo.IMAGE_TOPICS else topic
             assert found[name].msgcount > 0, f'nothing on {name}'
-            if topic not in demo.PICTURES:
-                assert found[name].msgtype == ros_type(kind)
+            if topic not in demo.IMAGE_TOPICS:
+                assert found[name].msgtype == ros_type_name(kind)
         people = [store.deserialize_cdr(data, connection.msgtype)
                   for connection, _, data in reader.messages([found[demo.POSES]])]
     assert any(len(array.poses) == 1 for array in people)
@@ -131,7 +131,7 @@ def test_a_signal_while_the_camera_plays_keeps_what_was_recorded(tmp_path):
         f' of 440 images were played, and what came of them is in {out}')
     summary = json.loads((out / 'summary.json').read_text())
     assert summary['poses_published'] >= 1 and f' {summary["images_published"]} of' in said
-    assert rejection_reason(out / 'bag') == ''
+    assert overwrite_rejection_reason(out / 'bag') == ''
     note('SIGTERM during hand4whole demo', 'while the camera plays', 1,
          'video, sheet, bag and summary of what was recorded; one line, exit code 1')
     assert sorted(path.name for path in out.iterdir()) == ['bag', 'overlay.gif', 'overlay.mp4', 'sheet.png',

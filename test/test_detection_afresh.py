@@ -6,11 +6,11 @@ import pytest
 pytest.importorskip('mediapipe')
 
 from hand4whole_ros.detection.mediapipe_holistic import MediaPipeHolistic
-from hand4whole_ros.synthetic.motion import Motion
+from hand4whole_ros.synthetic.motion import PersonMotion
 
 
 def test_the_order_of_pictures_changes_nothing():
-    motion = Motion()
+    motion = PersonMotion()
     pictures = [motion.frame(seconds) for seconds in (0.0, 0.1, 0.2)]
     detector = MediaPipeHolistic(static_images=True)
     try:

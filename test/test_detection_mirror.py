@@ -5,7 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hand4whole_ros.detection.mediapipe_holistic import HolisticLandmarks, MediaPipeHolistic, averaged, mirrored
+from hand4whole_ros.detection.mediapipe_holistic import (
+    HolisticLandmarks,
+    MediaPipeHolistic,
+    average_landmarks,
+    mirror_landmarks,
+)
 from hand4whole_ros.synthetic import dataset, people
 
 
@@ -17,7 +22,7 @@ def some_landmarks():
 
 def test_two_mirrors_undo_each_other_and_one_exchanges_the_sides():
     landmarks = some_landmarks()
-    once, twice = mirrored(landmarks, 640), mirrored(mirrored(landmarks, 640), 640)
+    once, twice = mirror_landmarks(landmarks, 640), mirror_landmarks(mirror_landmarks(landmarks, 640), 640)
     assert once.left_hand is None and np.allclose(once.right_hand[:, 0], 639 - landmarks.left_hand[:, 0])
     assert np.allclose(once.pose[12], (639 - landmarks.pose[11, 0], landmarks.pose[11, 1]))
     for name in ('pose', 'visibility', 'world', 'left_hand'):
@@ -27,18 +32,18 @@ def test_two_mirrors_undo_each_other_and_one_exchanges_the_sides():
 def test_what_one_look_missed_is_taken_from_the_other():
     landmarks = some_landmarks()
     other = replace(landmarks, left_hand=None, pose=landmarks.pose + 2)
-    assert averaged(None, landmarks) is landmarks and averaged(landmarks, None) is landmarks
-    both = averaged(landmarks, other)
+    assert average_landmarks(None, landmarks) is landmarks and average_landmarks(landmarks, None) is landmarks
+    both = average_landmarks(landmarks, other)
     assert np.allclose(both.pose, landmarks.pose + 1)
     assert np.array_equal(both.left_hand, landmarks.left_hand) and both.right_hand is None
 
 
 def test_a_picture_and_its_mirror_image_give_the_same_person():
-    image, _ = people.render(people.sample(dataset.people_seed(3, 0)))
+    image, _ = people.render_person(people.sample_person(dataset.person_seed(3, 0)))
     detector = MediaPipeHolistic(static_images=True)
     try:
         plain, turned = detector.detect(image), detector.detect(np.ascontiguousarray(image[:, ::-1]))
     finally:
         detector.close()
-    back = mirrored(turned, image.shape[1])
+    back = mirror_landmarks(turned, image.shape[1])
     assert back.pose == pytest.approx(plain.pose, abs=0.01) and back.world == pytest.approx(plain.world, abs=1e-4)

@@ -10,12 +10,12 @@ from detection_scenes import OPPOSITE, side_by_side  # noqa: E402
 
 from hand4whole_ros import detection  # noqa: E402
 from hand4whole_ros.detection import DetectorUnavailable, body_box  # noqa: E402
-from hand4whole_ros.detection.person_boxes import overlap  # noqa: E402
+from hand4whole_ros.detection.person_boxes import box_iou  # noqa: E402
 from hand4whole_ros.synthetic import backgrounds, dataset, people  # noqa: E402
 
 
 def seeds(*numbers):
-    return [dataset.people_seed(4, number) for number in numbers]
+    return [dataset.person_seed(4, number) for number in numbers]
 
 
 @pytest.fixture(scope='module')
@@ -34,8 +34,8 @@ def alone(detector):
 
 def matched(found, seen):
     """For each person seen, the one found with the best overlap, and that overlap."""
-    best = [max(found, key=lambda person, true=true: overlap(person.bbox_xywh, true.box)) for true in seen]
-    return [(person, overlap(person.bbox_xywh, true.box)) for person, true in zip(best, seen)]
+    best = [max(found, key=lambda person, true=true: box_iou(person.bbox_xywh, true.box)) for true in seen]
+    return [(person, box_iou(person.bbox_xywh, true.box)) for person, true in zip(best, seen)]
 
 
 def hand_errors(person, true):
@@ -46,7 +46,7 @@ def hand_errors(person, true):
 
 def test_one_person_is_boxed_tightly(alone):
     assert all(len(found) == 1 for found, _ in alone)
-    overlaps = [overlap(found[0].bbox_xywh, true.box) for found, true in alone]
+    overlaps = [box_iou(found[0].bbox_xywh, true.box) for found, true in alone]
     assert min(overlaps) > 0.8 and np.median(overlaps) > 0.9      # measured: 0.88 in 95 %, median 0.94
     assert all(0.9 < found[0].confidence <= 1 for found, _ in alone)
 
@@ -93,7 +93,7 @@ def test_a_large_picture_gives_the_same_boxes_enlarged(detector, alone):
     picture, _ = side_by_side(seeds(0), 0)
     person = alone[0][0][0]
     large = detector.detect(cv2.resize(picture, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR))[0]
-    assert overlap(large.bbox_xywh / 4, person.bbox_xywh) > 0.95
+    assert box_iou(large.bbox_xywh / 4, person.bbox_xywh) > 0.95
     for side in OPPOSITE:
         assert np.abs(large.hand(side).keypoints / 4 - person.hand(side).keypoints).mean() < 3
 
@@ -108,7 +108,7 @@ def test_a_person_cut_by_the_picture_is_boxed_to_its_edge(detector):
 
 def test_empty_rooms_are_empty(detector):
     for number, (width, height) in enumerate([(720, 720), (1280, 720), (480, 848)] * 3):
-        assert detector.detect(backgrounds.draw(np.random.default_rng((9, number)), width, height)) == []
+        assert detector.detect(backgrounds.draw_background(np.random.default_rng((9, number)), width, height)) == []
 
 
 @pytest.mark.parametrize('shape', [(1, 1), (15, 400), (16, 16), (17, 900), (700, 33), (121, 163)])
@@ -134,22 +134,22 @@ def test_bad_pictures_are_refused_by_name(detector):
 def test_a_box_around_projected_joints_holds_the_body():
     overlaps = []
     for seed in seeds(0, 1, 2, 3):
-        person = people.sample(seed)
+        person = people.sample_person(seed)
         posed, camera = person.posed(), person.intrinsics
         vertices = np.clip(camera.project(posed.vertices), 0, 720)
         low, high = vertices.min(0), vertices.max(0)
         hands = [camera.project(posed.hand_keypoints(side)) for side in OPPOSITE]
-        box = body_box.of_joints(camera.project(posed.joints), hands, 720, 720)
-        overlaps.append(overlap(box, np.concatenate([low, high - low])))
+        box = body_box.box_from_joints(camera.project(posed.joints), hands, 720, 720)
+        overlaps.append(box_iou(box, np.concatenate([low, high - low])))
     assert min(overlaps) > 0.88
 
 
 def test_a_body_out_of_the_picture_has_no_box():
-    person = people.sample(seeds(0)[0])
+    person = people.sample_person(seeds(0)[0])
     at = person.intrinsics.project(person.posed().joints)
-    assert body_box.of_joints(at + 2000, [], 720, 720) is None
-    assert body_box.of_joints(at * np.nan, [], 720, 720) is None
-    assert body_box.of_joints(at[:3], [], 720, 720) is None
+    assert body_box.box_from_joints(at + 2000, [], 720, 720) is None
+    assert body_box.box_from_joints(at * np.nan, [], 720, 720) is None
+    assert body_box.box_from_joints(at[:3], [], 720, 720) is None
 
 
 # What is missing

@@ -8,25 +8,25 @@ pytest.importorskip('anny')
 from hand4whole_ros import skeleton  # noqa: E402
 from hand4whole_ros.detection import body_box  # noqa: E402
 from hand4whole_ros.detection.box_tracker import (  # noqa: E402
-    EVERY,
-    EVERY_WITHOUT_HAND,
-    PATIENCE,
-    FoundHand,
-    FoundPerson,
-    TrackedBoxes,
+    DETECTION_INTERVAL,
+    DETECTION_INTERVAL_WITHOUT_HAND,
+    MAX_MISSED_DETECTIONS,
+    BoxTracker,
+    HandResult,
+    PersonResult,
 )
-from hand4whole_ros.detection.person_boxes import HandPoints, PersonBoxes, overlap  # noqa: E402
+from hand4whole_ros.detection.person_boxes import HandPoints, PersonBoxes, box_iou  # noqa: E402
 from hand4whole_ros.skeleton import SIDES  # noqa: E402
-from hand4whole_ros.synthetic.motion import Motion  # noqa: E402
+from hand4whole_ros.synthetic.motion import PersonMotion  # noqa: E402
 
 SIZE = WIDTH, HEIGHT = 640, 480
 IMAGE = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-NOBODY = FoundPerson(np.full((1, 2), np.nan))
+NOBODY = PersonResult(np.full((1, 2), np.nan))
 
 
 @pytest.fixture(scope='module')
 def motion():
-    return Motion(10, *SIZE)
+    return PersonMotion(10, *SIZE)
 
 
 class Truth:
@@ -44,7 +44,7 @@ class Truth:
         return PersonBoxes(self.box if box is None else box, 0.9, **hands)
 
     def found(self, mismatch=0.1, sides=SIDES):
-        return FoundPerson(self.joints, {side: FoundHand(self.hands[side], mismatch) for side in sides})
+        return PersonResult(self.joints, {side: HandResult(self.hands[side], mismatch) for side in sides})
 
 
 class Detector:
@@ -63,9 +63,9 @@ class Detector:
         self.people = None
 
 
-def quick(detector, every=EVERY):
+def quick(detector, every=DETECTION_INTERVAL):
     """Images that come at once, however slow the machine is."""
-    return TrackedBoxes(detector, every, clock=lambda: 0.0)
+    return BoxTracker(detector, every, clock=lambda: 0.0)
 
 
 def follow(boxes, *found):
@@ -99,14 +99,14 @@ def test_a_moving_person_is_detected_once_in_every_so_many_images(motion, rate, 
         truth = Truth(motion, 5.0 + k / rate)
         detector.people = [truth.detected()]
         (person,) = boxes.find(IMAGE)
-        overlaps.append(overlap(person.bbox_xywh, truth.box))
+        overlaps.append(box_iou(person.bbox_xywh, truth.box))
         for side in SIDES:
             # The hands' crops are twice their flesh: the hand must lie well inside.
             points = person.hand(side).keypoints
             middle, half = (points.min(0) + points.max(0)) / 2, 1.2 * np.ptp(points, axis=0).max()
             assert (np.abs(truth.hands[side] - middle) < half).mean() > 0.95
         boxes.update([truth.found()])
-    assert detector.looks == np.ceil(images / EVERY)
+    assert detector.looks == np.ceil(images / DETECTION_INTERVAL)
     assert min(overlaps) > 0.85         # measured: 0.91 at 10 images a second
 
 
@@ -114,7 +114,7 @@ def test_a_moving_person_is_detected_once_in_every_so_many_images(motion, rate, 
 def test_of_slow_images_each_is_looked_at(still, rate, looks):
     """At one a second people walk out of their boxes, and a newcomer would wait for a quarter of a minute."""
     now, detector = [0.0], Detector(still.detected())
-    boxes = TrackedBoxes(detector, clock=lambda: now[0])
+    boxes = BoxTracker(detector, clock=lambda: now[0])
     for _ in range(20):
         follow(boxes, still.found())
         now[0] += 1 / rate
@@ -128,7 +128,7 @@ def test_a_newcomer_is_met_within_so_many_images(motion, still):
     for image in range(2, 7):
         assert len(follow(boxes, still.found())) == 1, image
     given = follow(boxes, still.found(), other.found())
-    assert [overlap(person.bbox_xywh, true.box) > 0.8 for person, true in zip(given, (still, other))] == [True, True]
+    assert [box_iou(person.bbox_xywh, true.box) > 0.8 for person, true in zip(given, (still, other))] == [True, True]
     assert detector.looks == 2 and len(follow(boxes, still.found(), other.found())) == 2 and detector.looks == 2
 
 
@@ -173,21 +173,21 @@ def test_somebody_who_left_the_picture_is_dropped(motion, still, shift):
 def test_a_body_shrunk_to_a_point_is_dropped(still):
     boxes, detector = followed(still)
     detector.people = []
-    follow(boxes, FoundPerson(np.full((22, 2), 200.0)))
+    follow(boxes, PersonResult(np.full((22, 2), 200.0)))
     assert boxes.find(IMAGE) == []
 
 
 def test_somebody_whom_the_detector_misses_is_kept_for_a_moment_only(still):
-    boxes, detector = followed(still, images=EVERY)
+    boxes, detector = followed(still, images=DETECTION_INTERVAL)
     detector.people = []
-    for missed in range(1, PATIENCE):
+    for missed in range(1, MAX_MISSED_DETECTIONS):
         assert len(follow(boxes, still.found())) == 1, missed
     assert boxes.find(IMAGE) == []
-    assert detector.looks == 1 + PATIENCE
+    assert detector.looks == 1 + MAX_MISSED_DETECTIONS
 
 
 def test_somebody_missed_once_and_seen_again_stays(still):
-    boxes, detector = followed(still, images=EVERY)
+    boxes, detector = followed(still, images=DETECTION_INTERVAL)
     here, detector.people = detector.people, []
     follow(boxes, still.found())
     detector.people = here
@@ -197,8 +197,8 @@ def test_somebody_missed_once_and_seen_again_stays(still):
 
 def test_a_hand_that_is_doubted_is_dropped_and_looked_for_at_once(still):
     boxes, detector = followed(still)
-    doubted = FoundPerson(still.joints, {'left': FoundHand(still.hands['left'], 0.1),
-                                         'right': FoundHand(still.hands['right'], 2.0)})
+    doubted = PersonResult(still.joints, {'left': HandResult(still.hands['left'], 0.1),
+                                         'right': HandResult(still.hands['right'], 2.0)})
     follow(boxes, doubted)
     detector.people = [still.detected(sides=('left',))]
     (person,) = follow(boxes, still.found(sides=('left',)))
@@ -208,10 +208,10 @@ def test_a_hand_that_is_doubted_is_dropped_and_looked_for_at_once(still):
 @pytest.mark.parametrize('mismatch', [2.0, float('nan'), float('inf')])
 def test_a_hand_that_is_doubted_at_once_is_not_looked_for_in_every_image(still, mismatch):
     boxes, detector = followed(still, images=1)
-    doubted = FoundPerson(still.joints, {'left': FoundHand(still.hands['left'], 0.1),
-                                         'right': FoundHand(still.hands['right'], mismatch)})
+    doubted = PersonResult(still.joints, {'left': HandResult(still.hands['left'], 0.1),
+                                         'right': HandResult(still.hands['right'], mismatch)})
     boxes.reset()
-    for _ in range(2 * EVERY_WITHOUT_HAND):
+    for _ in range(2 * DETECTION_INTERVAL_WITHOUT_HAND):
         follow(boxes, doubted)
     assert detector.looks == 1 + 2
 
@@ -219,20 +219,20 @@ def test_a_hand_that_is_doubted_at_once_is_not_looked_for_in_every_image(still, 
 def test_a_missing_hand_is_looked_for_more_often_unless_its_wrist_is_out_of_the_picture(still):
     detector = Detector(still.detected(sides=('left',)))
     boxes = quick(detector)
-    for _ in range(EVERY):
+    for _ in range(DETECTION_INTERVAL):
         follow(boxes, still.found(sides=('left',)))
-    assert detector.looks == EVERY // EVERY_WITHOUT_HAND
+    assert detector.looks == DETECTION_INTERVAL // DETECTION_INTERVAL_WITHOUT_HAND
     joints = still.joints.copy()
     joints[skeleton.WRIST['right']] = -40, 200
     boxes.reset()
     detector.looks = 0
-    for _ in range(EVERY):
-        follow(boxes, FoundPerson(joints, still.found(sides=('left',)).hands))
+    for _ in range(DETECTION_INTERVAL):
+        follow(boxes, PersonResult(joints, still.found(sides=('left',)).hands))
     assert detector.looks == 1
 
 
 def test_a_hand_the_detector_misses_is_followed_on(still):
-    boxes, detector = followed(still, images=EVERY)
+    boxes, detector = followed(still, images=DETECTION_INTERVAL)
     detector.people = [still.detected(sides=())]
     (person,) = follow(boxes, still.found())
     assert detector.looks == 2
@@ -242,16 +242,16 @@ def test_a_hand_the_detector_misses_is_followed_on(still):
 def test_a_quick_hand_is_expected_further_on_its_way(still):
     boxes, _ = followed(still)
     step = np.array([24.0, -10.0])
-    moved = {side: FoundHand(still.hands[side] + step, 0.1) for side in SIDES}
-    follow(boxes, FoundPerson(still.joints, moved))
+    moved = {side: HandResult(still.hands[side] + step, 0.1) for side in SIDES}
+    follow(boxes, PersonResult(still.joints, moved))
     expected = boxes.find(IMAGE)[0].left_hand.keypoints - still.hands['left']
     assert np.allclose(expected, 1.5 * step)
 
 
 def test_two_hands_on_one_place_become_the_one_of_the_nearer_wrist(still):
     boxes, detector = followed(still)
-    both = {side: FoundHand(still.hands['left'] + 1, 0.1) for side in SIDES}
-    follow(boxes, FoundPerson(still.joints, both))
+    both = {side: HandResult(still.hands['left'] + 1, 0.1) for side in SIDES}
+    follow(boxes, PersonResult(still.joints, both))
     detector.people = []
     (person,) = boxes.find(IMAGE)
     assert person.left_hand is not None and person.right_hand is None and detector.looks == 2
@@ -268,11 +268,11 @@ def test_points_of_a_hand_out_of_the_picture_do_not_count(motion, still):
 
 def test_the_detectors_box_corrects_the_one_around_the_joints(still):
     """Legs behind a desk: the detector's box ends there, the network's joints do not."""
-    whole = body_box.of_joints(still.joints, list(still.hands.values()), *SIZE)
+    whole = body_box.box_from_joints(still.joints, list(still.hands.values()), *SIZE)
     above = whole * (1, 1, 1, 0.65)
     detector = Detector(still.detected(box=above))
     boxes = quick(detector)
-    for _ in range(EVERY):
+    for _ in range(DETECTION_INTERVAL):
         (person,) = follow(boxes, still.found())
         assert np.allclose(person.bbox_xywh, above, atol=0.5)
     assert detector.looks == 1
@@ -335,7 +335,7 @@ def test_misuse_is_named(still):
     with pytest.raises(ValueError, match='each of the 1 boxes.*found 2'):
         boxes.update([still.found()] * 2)
     with pytest.raises(ValueError, match='every must be 1 or more, found 0'):
-        TrackedBoxes(Detector(), every=0)
+        BoxTracker(Detector(), every=0)
     with pytest.raises(ValueError, match='uint8'):
         boxes.find(IMAGE.astype(np.float32))
 
@@ -353,7 +353,7 @@ def test_with_mediapipe_a_moving_person_is_followed(motion):
         for k in range(20):
             truth = Truth(motion, 9.0 + k / 15)
             (person,) = boxes.find(motion.frame(9.0 + k / 15))
-            overlaps.append(overlap(person.bbox_xywh, truth.box))
+            overlaps.append(box_iou(person.bbox_xywh, truth.box))
             sides = [side for side in SIDES if person.hand(side) is not None]
             hands += len(sides)
             boxes.update([truth.found(sides=sides)])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hand4whole_ros.cli.main import parser
+from hand4whole_ros.cli.main import create_parser
 from hand4whole_ros.ros.node import launch_arguments
 from hand4whole_ros.ros.play import launch_plan
 
@@ -65,7 +65,7 @@ def hand4whole_commands(page):
 def parse(arguments):
     """What is wrong with the arguments of `hand4whole`; None for nothing."""
     try:
-        parser().parse_args(arguments)
+        create_parser().parse_args(arguments)
     except SystemExit as end:
         return end.code or None
     return None
@@ -142,7 +142,7 @@ def test_commands_in_the_text_are_known(page):
         words = code.split()
         if words[:1] != ['hand4whole'] or 'COMMAND' in words:
             continue
-        command = parser()
+        command = create_parser()
         for word in words[1:]:
             kinds = next((a for a in command._actions if isinstance(a, argparse._SubParsersAction)), None)
             if word.startswith('--'):
@@ -229,7 +229,7 @@ def test_modules_that_are_named_exist(page):
 
 
 def test_a_module_that_does_not_exist_is_noticed():
-    assert resolve('hand4whole_ros.cli.main.parser') and resolve('hand4whole_ros.estimators')
+    assert resolve('hand4whole_ros.cli.main.create_parser') and resolve('hand4whole_ros.estimators')
     assert not resolve('hand4whole_ros.cli.nothing') and not resolve('hand4whole_ros.nothing')
 
 

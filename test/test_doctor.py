@@ -9,8 +9,14 @@ import pytest
 from ros_peer import SCRIPTED
 
 from hand4whole_ros.apps.doctor import probes
-from hand4whole_ros.apps.doctor.ros_environment import MAX_DOMAIN, fatal_line, findings, installed_middlewares, writable
-from hand4whole_ros.system.standard_streams import READER_GONE
+from hand4whole_ros.apps.doctor.ros_environment import (
+    MAX_DOMAIN,
+    check_environment,
+    fatal_problem,
+    installed_middlewares,
+    is_writable,
+)
+from hand4whole_ros.system.standard_streams import EXIT_READER_CLOSED
 
 HOME = {'HOME': os.environ.get('HOME', '/tmp')}
 
@@ -72,7 +78,7 @@ WRONG = [
 
 @pytest.mark.parametrize('environ, fatal, begins, ends', WRONG, ids=[str(row[0])[:60] for row in WRONG])
 def test_one_line_names_the_variable_and_the_next_command(environ, fatal, begins, ends):
-    (finding,) = findings({**HOME, **environ})
+    (finding,) = check_environment({**HOME, **environ})
     assert finding.fatal == fatal and finding.line.startswith(begins) and finding.line.endswith(ends), finding.line
 
 
@@ -82,7 +88,7 @@ def test_one_line_names_the_variable_and_the_next_command(environ, fatal, begins
     {'ROS_LOCALHOST_ONLY': '1', 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}, {'CYCLONEDDS_URI': '<CycloneDDS/>'},
     {'ROS_SECURITY_ENABLE': 'true'}])
 def test_a_usable_environment_has_nothing_said_of_it(environ):
-    assert findings({**HOME, **environ}) == [] and fatal_line(environ) is None
+    assert check_environment({**HOME, **environ}) == [] and fatal_problem(environ) is None
 
 
 def test_domains_are_read_as_ros_reads_them():
@@ -91,7 +97,7 @@ def test_domains_are_read_as_ros_reads_them():
         code = 'import rclpy; rclpy.init(); rclpy.create_node("domain").destroy_node(); rclpy.shutdown()'
         done = subprocess.run([sys.executable, '-c', code], capture_output=True, timeout=60,
                               env=environment(ROS_DOMAIN_ID=text))
-        assert (done.returncode != 0) == (fatal_line({'ROS_DOMAIN_ID': text}) is not None), text
+        assert (done.returncode != 0) == (fatal_problem({'ROS_DOMAIN_ID': text}) is not None), text
 
 
 @pytest.mark.parametrize('environ, line', [
@@ -112,22 +118,22 @@ def test_modules_that_raise_or_end_the_process_are_named(tmp_path, monkeypatch):
     (tmp_path / 'raises_when_imported.py').write_text('raise ImportError("libGL.so.1: cannot open shared object file")')
     (tmp_path / 'ends_when_imported.py').write_text('import os, signal; os.kill(os.getpid(), signal.SIGSEGV)')
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
-    found = probes.imports(['json', 'raises_when_imported', 'ends_when_imported', 'math'])
+    found = probes.probe_imports(['json', 'raises_when_imported', 'ends_when_imported', 'math'])
     assert found.errors == {'raises_when_imported': 'ImportError: libGL.so.1: cannot open shared object file',
                             'ends_when_imported': 'it ends the process, by signal 11'}
     assert found.device is None
 
 
 def test_a_node_is_really_made(monkeypatch):
-    assert probes.node_error() is None
+    assert probes.probe_node() is None
     monkeypatch.setenv('RMW_IMPLEMENTATION', 'rmw_nobody_cpp')
-    assert 'rmw_nobody_cpp' in probes.node_error()
+    assert 'rmw_nobody_cpp' in probes.probe_node()
 
 
 def test_a_folder_that_is_not_there_yet_is_not_made(tmp_path):
-    assert writable(tmp_path / 'a' / 'b') and list(tmp_path.iterdir()) == []
+    assert is_writable(tmp_path / 'a' / 'b') and list(tmp_path.iterdir()) == []
     (tmp_path / 'file').touch()
-    assert not writable(tmp_path / 'file') and not writable(tmp_path / 'file' / 'a')
+    assert not is_writable(tmp_path / 'file') and not is_writable(tmp_path / 'file' / 'a')
 
 
 def test_bench_says_it_too_and_writes_its_figures_though_nobody_reads_the_table(tmp_path):
@@ -139,6 +145,6 @@ def test_bench_says_it_too_and_writes_its_figures_though_nobody_reads_the_table(
                               timeout=200, env=environment(RMW_IMPLEMENTATION='rmw_nobody_cpp'))
     finally:
         os.close(writing)
-    assert done.returncode == READER_GONE and 'Traceback' not in done.stderr, done.stderr
+    assert done.returncode == EXIT_READER_CLOSED and 'Traceback' not in done.stderr, done.stderr
     why = json.loads((tmp_path / 'figures.json').read_text())['why_null']
     assert any('rmw_nobody_cpp is not installed' in reason for reason in why.values()), why

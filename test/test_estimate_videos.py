@@ -38,7 +38,7 @@ def somebody(count):
 def test_the_overlay_has_the_times_of_the_video(tmp_path):
     times = [0.0, 0.04, 0.3, 1.0, 1.04, 2.5]
     clip = maker.write(tmp_path / 'clip.mkv', people(6), times=times, options={'crf': '1'})
-    assert estimate(clip, '--json', tmp_path / 'out.json', '--overlay', tmp_path / 'drawn') == main.DONE
+    assert estimate(clip, '--json', tmp_path / 'out.json', '--overlay', tmp_path / 'drawn') == main.EXIT_SUCCESS
     found = json.loads((tmp_path / 'out.json').read_text())
     assert [len(found[f'clip.mkv#{k:06d}']) for k in range(6)] == [1, 2, 2, 2, 2, 2]     # who has gone is held
     with VideoReader(tmp_path / 'drawn' / 'clip_overlay.mp4') as video:
@@ -52,7 +52,7 @@ def test_a_damaged_video_is_done_as_far_as_it_goes_and_ends_with_1(tmp_path, kin
     caplog.set_level('INFO')
     clip = maker.write(tmp_path / 'clip.mp4', somebody(50), container=maker.FAST)
     clip.write_bytes(maker.damaged(clip.read_bytes(), kind))
-    assert estimate(clip, '--json', tmp_path / 'out.json', '--overlay', tmp_path / 'drawn') == main.FAILED
+    assert estimate(clip, '--json', tmp_path / 'out.json', '--overlay', tmp_path / 'drawn') == main.EXIT_FAILURE
     done = len(json.loads((tmp_path / 'out.json').read_text()))
     assert abs(done - count) <= 10
     error = capfd.readouterr().err
@@ -64,8 +64,8 @@ def test_a_damaged_video_is_done_as_far_as_it_goes_and_ends_with_1(tmp_path, kin
 
 def test_no_video_at_all_is_wrong_input_and_missing_frames_are_worse(tmp_path, capfd):
     (tmp_path / 'text.mp4').write_text('this is no video')
-    assert estimate(tmp_path / 'text.mp4', '--json', tmp_path / 'out.json') == main.WRONG_INPUT
+    assert estimate(tmp_path / 'text.mp4', '--json', tmp_path / 'out.json') == main.EXIT_USAGE
     clip = maker.write(tmp_path / 'clip.mp4', somebody(50), container=maker.FAST)
     clip.write_bytes(maker.damaged(clip.read_bytes(), 'cut'))
-    assert estimate(tmp_path / 'text.mp4', clip, '--json', tmp_path / 'out.json') == main.FAILED
+    assert estimate(tmp_path / 'text.mp4', clip, '--json', tmp_path / 'out.json') == main.EXIT_FAILURE
     assert 'text.mp4: no video that can be decoded' in capfd.readouterr().err

@@ -32,7 +32,7 @@ def estimator(config):
 def people_seen():
     """Three rendered people and the truth."""
     from hand4whole_ros.synthetic import dataset, people
-    return [people.render(people.sample(dataset.people_seed(3, i))) for i in range(3)]
+    return [people.render_person(people.sample_person(dataset.person_seed(3, i))) for i in range(3)]
 
 
 @pytest.fixture(scope='module')
@@ -105,8 +105,8 @@ def test_nobody_is_nobody(estimator):
 
 
 def test_in_a_video_the_detector_runs_now_and_then(config):
-    from hand4whole_ros.synthetic.motion import Motion
-    motion = Motion()
+    from hand4whole_ros.synthetic.motion import PersonMotion
+    motion = PersonMotion()
     made = estimators.create(replace(config, static_images=False))
     looked = []
     made._boxes.clock = lambda: 0.0     # however slow the machine is

@@ -13,7 +13,7 @@ from hand4whole_ros.apps.estimate import estimate, image_sources
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
 from hand4whole_ros.evaluation import pose_errors as errors_of
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.geometry.placement import NEAREST
+from hand4whole_ros.geometry.placement import MIN_DEPTH
 from hand4whole_ros.media import image_files
 from hand4whole_ros.skeleton import JOINT, LOST, OK, PARENTS, POSE_SLICES, SIDES
 
@@ -31,7 +31,7 @@ def estimator(request):
 def people_seen():
     """Eight rendered people and the truth."""
     from hand4whole_ros.synthetic import dataset, people
-    return [people.render(people.sample(dataset.people_seed(3, i))) for i in range(8)]
+    return [people.render_person(people.sample_person(dataset.person_seed(3, i))) for i in range(8)]
 
 
 @pytest.fixture(scope='module')
@@ -110,14 +110,14 @@ def test_hands_behind_the_back_are_lost(estimator):
     from hand4whole_ros.fitting.kinematic_chain import exp_so3
     from hand4whole_ros.synthetic import dataset, people
     for number in (0, 2):
-        person = people.sample(dataset.people_seed(3, number))
+        person = people.sample_person(dataset.person_seed(3, number))
         rotations = person.local_rotations.copy()
         for side, mirror in (('left', (1, 1, 1)), ('right', (1, -1, -1))):
             turns = {'collar': (0, 0, 0), 'shoulder': (1.83, -1.66, -0.70), 'elbow': (0, -1.71, 0),
                      'wrist': (0, 0, 0)}
             for name, turn in turns.items():
                 rotations[JOINT[f'{side}_{name}']] = exp_so3(np.multiply(turn, mirror).astype(float))
-        image, truth = people.render(replace(person, local_rotations=rotations))
+        image, truth = people.render_person(replace(person, local_rotations=rotations))
         assert max(truth.hand(side).visibility for side in SIDES) < 0.2
         (found,) = estimator.estimate(image, truth.intrinsics)
         assert [hand.state for hand in found.hands] == [LOST, LOST]
@@ -206,7 +206,7 @@ def test_who_contradicts_the_picture_is_in_front_of_the_camera_all_the_same(peop
             return said._replace(body=said.body._replace(global_orient=flip.to(orient) @ orient))
         made.network.say = turned
         found = [one for image, truth in people_seen for one in made.estimate(image, truth.intrinsics)]
-        assert all(one.nearest_depth() >= NEAREST for one in found)
+        assert all(one.nearest_depth() >= MIN_DEPTH for one in found)
         before.append([float(one.joints[0, 2]) for one in found])
     made.close()
     assert len(before[1]) == len(before[0])
@@ -224,7 +224,7 @@ class Anybody(estimators.Estimator):
     def estimate(self, image, intrinsics):
         """See Estimator."""
         people = [somebody(self.body, intrinsics, (0.0, 0.3, depth)) for depth in self._depths]
-        return self.accepted([replace(people[0], betas=people[0].betas * float('nan')), *people])
+        return self.filter_estimates([replace(people[0], betas=people[0].betas * float('nan')), *people])
 
 
 def test_nobody_behind_the_camera_leaves_an_estimator_and_all_are_counted(body):
@@ -238,9 +238,13 @@ def test_nobody_behind_the_camera_leaves_an_estimator_and_all_are_counted(body):
 def test_estimate_says_who_is_refused(body, tmp_path, caplog):
     caplog.set_level('INFO')
     for name in 'ab':
-        image_files.write(tmp_path / f'{name}.png', np.zeros((240, 320, 3), np.uint8))
+        image_files.write_image(tmp_path / f'{name}.png', np.zeros((240, 320, 3), np.uint8))
     estimate.run(
-        image_sources.find([tmp_path]), lambda static: Anybody(body, (3.0, -3.0)), None, tmp_path / 'out.json', None
+        image_sources.collect_sources([tmp_path]),
+        lambda static: Anybody(body, (3.0, -3.0)),
+        None,
+        tmp_path / 'out.json',
+        None,
     )
     assert '2 people in 2 frames; people refused: 2 behind the camera, 2 not finite' in caplog.text
     assert [len(people) for people in json.loads((tmp_path / 'out.json').read_text()).values()] == [1, 1]

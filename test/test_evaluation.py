@@ -114,9 +114,9 @@ def tables():
     pytest.importorskip('mediapipe')
     from hand4whole_ros.evaluation import synthetic_evaluation
     from hand4whole_ros.synthetic import dataset, people
-    truths = [people.render(people.sample(dataset.people_seed(2, i)))[1] for i in range(3)]
+    truths = [people.render_person(people.sample_person(dataset.person_seed(2, i)))[1] for i in range(3)]
     middle = truths[0].joints[[1, 2], 2].mean()
-    return {away: synthetic_evaluation.run(Oracle(truths, away), count=3, seed=2, progress=False)
+    return {away: synthetic_evaluation.evaluate_synthetic(Oracle(truths, away), count=3, seed=2, progress=False)
             for away in (0.0, 0.1 * middle)}, truths
 
 
@@ -170,15 +170,15 @@ def test_an_estimator_that_finds_nobody_misses_every_hand():
         def estimate(self, image, intrinsics):
             return []
 
-    table = synthetic_evaluation.run(Nobody(), count=1, seed=2, progress=False)
+    table = synthetic_evaluation.evaluate_synthetic(Nobody(), count=1, seed=2, progress=False)
     rows = {key: row['estimator'] for key, row in table['rows'].items()}
     assert rows['people_missed'] == 1 and rows['hands_missed'] == 2 and rows['hand_pa_mm'] is None
 
 
 def test_found_hands_go_to_the_hand_they_lie_on():
-    from hand4whole_ros.evaluation.mediapipe_baseline import assigned
+    from hand4whole_ros.evaluation.mediapipe_baseline import assign_hands
     left, right = np.full((21, 2), 100.0), np.full((21, 2), 300.0)
     true = {'left': (left, 50.0), 'right': (right, 50.0)}
     world = [np.full((21, 3), float(k)) for k in range(4)]
-    found = assigned([(right + 5, world[0]), (right + 2, world[1]), (left - 60, world[2])], true)
+    found = assign_hands([(right + 5, world[0]), (right + 2, world[1]), (left - 60, world[2])], true)
     assert set(found) == {'right'} and found['right'][0, 0] == 1.0

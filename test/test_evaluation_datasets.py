@@ -10,16 +10,16 @@ from dataset_files import write_ehf, write_freihand, write_hic, write_interhand
 from scipy.spatial.transform import Rotation
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.body.posing import SeenHand, estimate_from_parameters
+from hand4whole_ros.body.posing import ObservedHand, estimate_from_parameters
 from hand4whole_ros.body.smplx_mano_body import SmplxManoBody
 from hand4whole_ros.checkpoints.random_weights import load_random
 from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.cli import main
-from hand4whole_ros.datasets.annotated_bodies import TruthBodies
+from hand4whole_ros.datasets.annotated_bodies import GroundTruthBodies
 from hand4whole_ros.datasets.registry import open_dataset
 from hand4whole_ros.evaluation import ablation, published_figures
-from hand4whole_ros.evaluation.body_parts import Parts
-from hand4whole_ros.evaluation.comparison import compare
+from hand4whole_ros.evaluation.body_parts import BodyParts
+from hand4whole_ros.evaluation.comparison import evaluate_predictors
 from hand4whole_ros.evaluation.network_predictor import NetworkPredictor, inputs_from_boxes
 from hand4whole_ros.evaluation.prediction import EstimatorPredictor, PredictedHand, Prediction
 from hand4whole_ros.evaluation.protocols import FIGURES, PROTOCOLS
@@ -31,12 +31,12 @@ pytestmark = pytest.mark.usefixtures('one_thread')
 
 @pytest.fixture(scope='module')
 def bodies(published_folder):
-    return TruthBodies(Store(published_folder))
+    return GroundTruthBodies(Store(published_folder))
 
 
 @pytest.fixture(scope='module')
 def parts(published_body):
-    return Parts.of_body(published_body, np.arange(0, 400))
+    return BodyParts.from_body(published_body, np.arange(0, 400))
 
 
 @pytest.fixture(scope='module')
@@ -136,7 +136,7 @@ def test_the_relation_of_hands_and_the_turn_of_wrists(interhand, parts):
 
 def test_freihand_is_measured_after_procrustes(tmp_path, parts):
     write_freihand(tmp_path, np.random.default_rng(5), count=1)
-    sample = open_dataset('freihand', tmp_path, bodies=TruthBodies(Store(tmp_path)))[0]
+    sample = open_dataset('freihand', tmp_path, bodies=GroundTruthBodies(Store(tmp_path)))[0]
     # Its truth states keypoints and mesh apart, so that keypoints of the mesh are not the stated ones.
     said = truth(sample, Rotation.from_rotvec([1, 0.3, 0]).as_matrix(), scale=0.7)
     said = Prediction({'right': replace(said.hands['right'], vertices=None)})
@@ -153,7 +153,7 @@ def test_a_network_is_told_boxes_and_taken_at_its_word(ehf, network):
     handle = network.register_forward_hook(lambda module, given, result: said.append((given, result)))
     image = sample.image()
     plain = NetworkPredictor(network, FusionPolicy())(image, sample)
-    turned = NetworkPredictor(network, FusionPolicy(), turned=True)(image, sample)
+    turned = NetworkPredictor(network, FusionPolicy(), in_camera_axes=True)(image, sample)
     handle.remove()
     (_, boxes, *_), result = said[0]
     assert np.allclose(plain.vertices, result.vertices[0].numpy()) and set(plain.hands) == set(skeleton.SIDES)
@@ -200,7 +200,7 @@ class _Finder:
                 bbox_xyxy=box,
                 confidence=1,
                 pelvis=np.array([k, 0, 3.0]),
-                hands={'left': SeenHand(skeleton.OK, 1.0)},
+                hands={'left': ObservedHand(skeleton.OK, 1.0)},
             )
             for k, box in enumerate(self._boxes)
         ]
@@ -221,8 +221,9 @@ def test_of_several_people_the_samples_own_is_taken(ehf, interhand, parts, publi
 
 def test_who_is_missed_is_counted_and_no_error(interhand, parts):
     answers = iter([None, Prediction({'right': truth(interhand[1]).hands['right']})])
-    measured = compare(interhand, {'half': lambda image, sample: next(answers)}, PROTOCOLS['interhand'], parts,
-                       progress=False)['half']
+    measured = evaluate_predictors(
+        interhand, {'half': lambda image, sample: next(answers)}, PROTOCOLS['interhand'], parts, progress=False
+    )['half']
     assert (measured.people, measured.people_missed, measured.hands, measured.hands_missed) == (2, 1, 4, 3)
     assert measured.figures['mpvpe'] < 1e-2 and 'mrrpe' not in measured.figures
 
@@ -239,11 +240,11 @@ def test_rows_of_the_paper_are_rows_of_the_tables():
 
 def test_the_ablation_is_the_network_with_each_strategy(ehf, network, parts):
     _, samples = ehf
-    rows = ablation.predictors(network)
-    kept, names = ablation.distinct(rows)
+    rows = ablation.make_predictors(network)
+    kept, names = ablation.deduplicate_predictors(rows)
     assert len(kept) == 7 and names['wrists by CHAM'] == names["hand expert's fingers and shape"] == 'both, with CHAM'
-    measured = compare(samples[:1], kept, PROTOCOLS['ehf'], parts, progress=False)
-    found = ablation.tables('ehf', PROTOCOLS['ehf'], {name: measured[kept_as] for name, kept_as in names.items()})
+    measured = evaluate_predictors(samples[:1], kept, PROTOCOLS['ehf'], parts, progress=False)
+    found = ablation.build_tables('ehf', PROTOCOLS['ehf'], {name: measured[kept_as] for name, kept_as in names.items()})
     one, two, three = ({name: {key: entry['value'] for key, entry in row.items()}
                         for name, row in table['rows'].items()} for table in found)
     assert one['both, with CHAM'] == two['wrists by CHAM'] == three["hand expert's fingers and shape"]
@@ -261,8 +262,8 @@ def test_the_ablation_is_the_network_with_each_strategy(ehf, network, parts):
 @pytest.fixture(scope='module')
 def rendered():
     pytest.importorskip('anny')
-    from hand4whole_ros.evaluation.synthetic_samples import samples
-    return next(samples(1, 3))
+    from hand4whole_ros.evaluation.synthetic_samples import generate_samples
+    return next(generate_samples(1, 3))
 
 
 def test_a_network_on_the_open_body_is_told_more_and_compared_by_its_mesh(rendered):
@@ -275,15 +276,17 @@ def test_a_network_on_the_open_body_is_told_more_and_compared_by_its_mesh(render
     def prompt(config, value):
         return Prompt(torch.zeros(1, config.num_keypoints, 2), torch.ones(1, config.num_keypoints),
                       torch.zeros(1, config.num_keypoints, config.num_extra),
-                      torch.full((1, config.num_whole), value))
+                      torch.full((1, config.num_global), value))
 
     def telling(value):
         hand = prompt(OPEN_MODEL.hand.prompt, value)
         return lambda image, sample: inputs_from_boxes(image, sample)._replace(
             prompts=Prompts(prompt(OPEN_MODEL.body.prompt, value), {side: hand for side in skeleton.SIDES}))
-    rows = {'told': NetworkPredictor(network, FusionPolicy(), telling(0.1), turned=True),
-            'told otherwise': NetworkPredictor(network, FusionPolicy(), telling(0.3), turned=True)}
-    measured = compare([rendered], rows, PROTOCOLS['synthetic'], Parts.of_network(network), progress=False)
+    rows = {'told': NetworkPredictor(network, FusionPolicy(), telling(0.1), in_camera_axes=True),
+            'told otherwise': NetworkPredictor(network, FusionPolicy(), telling(0.3), in_camera_axes=True)}
+    measured = evaluate_predictors(
+        [rendered], rows, PROTOCOLS['synthetic'], BodyParts.from_network(network), progress=False
+    )
     assert all({'mpvpe_all', 'mpvpe_hands', 'mpjpe_body', 'wrist_deg'} <= set(one.figures) for one in measured.values())
     assert measured['told'].figures != measured['told otherwise'].figures
 
@@ -325,7 +328,7 @@ def test_a_data_set_is_one_command(ehf, published_folder, tmp_path, capsys):
                 str(out),
             ]
         )
-        == main.DONE
+        == main.EXIT_SUCCESS
     )
     text, table = capsys.readouterr().out, json.loads(out.read_text())
     assert '| MPVPE, whole body | mm | ' in text and '| 61.24 | Hand4Whole++, Table 1 |' in text
@@ -339,7 +342,7 @@ def test_the_ablation_is_one_command(tmp_path, published_folder, capsys, bodies)
     write_hic(tmp_path, np.random.default_rng(6))
     assert main.main(['evaluate', 'ablation', 'hic', '--root', str(tmp_path), '--estimator', 'hand4whole_pp',
                      '--weights', 'random-tiny', '--weights-folder', str(published_folder), '--device', 'cpu',
-                     '--limit', '1', '--json', str(tmp_path / 'x.json')]) == main.DONE
+                     '--limit', '1', '--json', str(tmp_path / 'x.json')]) == main.EXIT_SUCCESS
     assert '(17.72)' in capsys.readouterr().out
     assert json.loads((tmp_path / 'x.json').read_text())['people'] == 1
 
@@ -355,6 +358,6 @@ def test_the_ablation_is_one_command(tmp_path, published_folder, capsys, bodies)
 def test_wrong_arguments_are_one_line(words, says, ehf, tmp_path, capfd):
     places = {'EMPTY': str(tmp_path), 'EHF': str(ehf[0])}
     folder = ['--weights-folder', str(tmp_path / 'nothing')]
-    assert main.main(['evaluate', *(places.get(word, word) for word in words), *folder]) == main.WRONG_INPUT
+    assert main.main(['evaluate', *(places.get(word, word) for word in words), *folder]) == main.EXIT_USAGE
     error = capfd.readouterr().err.strip().splitlines()[-1]
     assert error.startswith('hand4whole: ') and says in error

@@ -17,7 +17,7 @@ from ros_peer import BEST_EFFORT, LATCHED, NodeProcess, Peer, camera_info, image
 from scripted_node import picture
 from sensor_msgs.msg import CameraInfo, Image
 
-from hand4whole_ros.ros.node.parameters import RULES
+from hand4whole_ros.ros.node.parameters import PARAMETER_FIELDS
 
 RELIABLE = QoSProfile(depth=1)
 
@@ -158,8 +158,8 @@ def test_parameters_change_under_load(camera):
               ParameterValue(type=4, string_value='x' * 100_000), ParameterValue(type=9, string_array_value=['a'])]
     taken = refused = 0
     for k in range(150):
-        name = rng.choice([*RULES, 'no_such_parameter', '', 'a' * 5000, 'qos_overrides./x'])
-        rule = RULES.get(name)
+        name = rng.choice([*PARAMETER_FIELDS, 'no_such_parameter', '', 'a' * 5000, 'qos_overrides./x'])
+        rule = PARAMETER_FIELDS.get(name)
         value = rng.choice(values)
         if rule is not None and rule.type == 'float' and rng.random() < 0.7:
             low, high = rule.metadata['low'], rule.metadata['high']
@@ -169,7 +169,7 @@ def test_parameters_change_under_load(camera):
         assert result.successful or result.reason, f'{name} refused without a word'
         if k % 5 == 0:
             camera.show(picture(2))
-    for name, rule in RULES.items():
+    for name, rule in PARAMETER_FIELDS.items():
         if rule.metadata['dynamic']:
             assert camera.set_parameter(name, rule.default) == (True, ''), name
     for name, value in (('camera_info_timeout', 0.0), ('hold_time', 0.0), ('diagnostics_period', 0.2)):

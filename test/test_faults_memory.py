@@ -89,7 +89,7 @@ def pipeline(published_folder):
     from hand4whole_ros.synthetic import dataset, people
     made = estimators.create(EstimatorConfig('hand4whole_pp', device='cpu', weights_folder=published_folder,
                                              weights='random-tiny', static_images=True, max_people=AT_ONCE))
-    seen = [people.render(people.sample(dataset.people_seed(3, i)))[0] for i in range(2)]
+    seen = [people.render_person(people.sample_person(dataset.person_seed(3, i)))[0] for i in range(2)]
     yield made, np.concatenate(seen, axis=1)
     made.close()
 
@@ -107,7 +107,7 @@ def looked_at(made, image):
 def test_less_memory_means_more_passes_and_the_same_people(pipeline):
     made, image = pipeline
     together, passes = looked_at(made, image)
-    assert passes == [2] and made.spare_memory() and made.spare_memory() and not made.spare_memory()
+    assert passes == [2] and made.reduce_memory() and made.reduce_memory() and not made.reduce_memory()
     apart, passes = looked_at(made, image)
     assert passes == [1, 1]
     for one, other in zip(together, apart):

@@ -248,7 +248,7 @@ def test_a_full_disk_is_one_line(tmp_path):
 def write_all(folder):
     """Write more than there is room for; prints the error that each kind has to end with."""
     noise = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
-    for what, attempt in (('picture', lambda: image_files.write(folder / 'a.png', noise)),
+    for what, attempt in (('picture', lambda: image_files.write_image(folder / 'a.png', noise)),
                           ('video', lambda: contact_sheet.write_video(folder / 'a.mp4', [noise] * 20, 30)),
                           ('animation', lambda: contact_sheet.write_gif(folder / 'a.gif', [noise] * 3, 30)),
                           ('bag', lambda: _write_bag(folder / 'bag', noise))):
@@ -264,6 +264,6 @@ def _write_bag(folder, noise):
     from rclpy.serialization import serialize_message
     from sensor_msgs.msg import Image
 
-    from hand4whole_ros.ros.bag.recorder import Recorded, write_bag
+    from hand4whole_ros.ros.bag.recorder import RecordedMessage, write_bag
     data = bytes(serialize_message(Image(width=640, height=480, data=array.array('B', noise.tobytes()))))
-    write_bag(folder, [Recorded('/image', k * 10**9, data) for k in range(5)], {'/image': Image})
+    write_bag(folder, [RecordedMessage('/image', k * 10**9, data) for k in range(5)], {'/image': Image})

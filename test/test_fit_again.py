@@ -15,7 +15,7 @@ from hand4whole_ros.synthetic import dataset, people  # noqa: E402
 @pytest.fixture(scope='module')
 def astray(body):
     """A fitter, a person's landmarks and believed hands, of which the left is fitted badly at first, and the truth."""
-    image, truth = people.render(people.sample(dataset.people_seed(21, 61)))
+    image, truth = people.render_person(people.sample_person(dataset.person_seed(21, 61)))
     detector = MediaPipeHolistic(static_images=True)
     try:
         landmarks = detector.detect(image)

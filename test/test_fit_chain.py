@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from hand4whole_ros.fitting.body_chains import Person
-from hand4whole_ros.fitting.kinematic_chain import Pose, exp_so3, log_so3, right_jacobian_inverse
+from hand4whole_ros.fitting.body_chains import PersonChains
+from hand4whole_ros.fitting.kinematic_chain import ChainPose, exp_so3, log_so3, right_jacobian_inverse
 from hand4whole_ros.skeleton import POSE_SLICES, SIDES
 
 
 @pytest.fixture(scope='module')
 def chain(body):
-    return Person(body.kinematics).whole[SIDES]
+    return PersonChains(body.kinematics).whole[SIDES]
 
 
 def random_pose(seed=0, batch=2, angle=0.5):
     rng = np.random.default_rng(seed)
     rotations = exp_so3(rng.normal(0, angle, (batch, 55, 3)))
-    return Pose(rng.normal(0, 1, (batch, 3)) + (0, 0, 3), rotations, rng.normal(0, 1, (batch, 10)))
+    return ChainPose(rng.normal(0, 1, (batch, 3)) + (0, 0, 3), rotations, rng.normal(0, 1, (batch, 10)))
 
 
 def test_exponential_and_logarithm_are_inverse():

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from hand4whole_ros.detection.mediapipe_holistic import HolisticLandmarks
-from hand4whole_ros.fitting.kinematic_chain import Pose, exp_so3
+from hand4whole_ros.fitting.kinematic_chain import ChainPose, exp_so3
 from hand4whole_ros.fitting.landmark_offsets import POSE_INDEX
 from hand4whole_ros.fitting.prior_body_fitter import BodyFitter
-from hand4whole_ros.fitting.solver import LIMIT_SIGMA, Observations, fit
+from hand4whole_ros.fitting.solver import LIMIT_SIGMA, Observations, solve
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.geometry.placement import NEAREST
+from hand4whole_ros.geometry.placement import MIN_DEPTH
 from hand4whole_ros.skeleton import HAND_SLICE, JOINT, SIDES, WRIST
 
 CAMERA = Intrinsics.from_focal(720, 720, 936.0)
@@ -31,7 +31,7 @@ def natural(fitter, seed):
     angles[joint, axis] = np.clip(drawn, prior.low[0], prior.high[0])[joint, axis]
     rotations = exp_so3((chain.axes @ angles[..., None])[..., 0])
     rotations[0] = FACING @ exp_so3(np.array([0.05, 0.3, 0.02]))
-    return Pose(np.array([[0.1, 0.2, 2.1]]), rotations[None], np.zeros((1, 10)))
+    return ChainPose(np.array([[0.1, 0.2, 2.1]]), rotations[None], np.zeros((1, 10)))
 
 
 def picture(fitter, pose, camera=CAMERA):
@@ -62,7 +62,7 @@ def test_a_pose_is_found_again_from_exact_evidence(fitter, seed):
         rays=points[..., :2] / points[..., 2:], ray_sigma=np.full(points.shape[:2], 1e-5),
         angles=fitter.person.prior, pairs=pairs, depths=points[:, 1:, 2] - points[:, :1, 2],
         depth_sigma=np.full((1, len(pairs)), 1e-4), toward=toward, robust=1e6)
-    pose, placed, cost = fit(chain, chain.turned(truth, step[None]), evidence, 30)
+    pose, placed, cost = solve(chain, chain.turned(truth, step[None]), evidence, 30)
     assert np.abs(placed.points - points).max() < 2e-3
     assert np.isfinite(cost).all()
 
@@ -82,9 +82,9 @@ def test_arms_that_nobody_saw_are_not_behind_the_camera(fitter, distance):
     landmarks, _ = picture(fitter, truth, camera)
     landmarks.visibility[13:] = 0.0
     found = fitter.fit(landmarks, camera, {})
-    assert found is not None and found.placed.joints[0, :, 2].min() > NEAREST
+    assert found is not None and found.placed.joints[0, :, 2].min() > MIN_DEPTH
     hands = [*WRIST.values(), *(k for rows in HAND_SLICE.values() for k in range(rows.start, rows.stop))]
-    assert found.placed.joints[0, hands, 2].min() > NEAREST
+    assert found.placed.joints[0, hands, 2].min() > MIN_DEPTH
     seen = np.flatnonzero(landmarks.visibility[POSE_INDEX] > 0.5)
     error = camera.project(found.placed.points[0, seen]) - landmarks.pose[POSE_INDEX[seen]]
     assert np.linalg.norm(error, axis=1).max() < 30
@@ -117,7 +117,7 @@ def test_joint_limits_hold_against_the_picture(fitter):
     truth = natural(fitter, 0)
     rotations = truth.rotations.copy()
     rotations[0, JOINT['left_elbow']] = exp_so3(np.array([0, 0.9, 0]))     # bent backwards
-    landmarks, hands = picture(fitter, Pose(truth.root, rotations, truth.betas))
+    landmarks, hands = picture(fitter, ChainPose(truth.root, rotations, truth.betas))
     found = fitter.fit(landmarks, CAMERA, hands)
     angles = fitter.person.whole[SIDES].angles(found.pose.rotations)
     prior = fitter.person.prior
@@ -150,8 +150,8 @@ def test_a_step_never_raises_the_cost(fitter):
     points = chain.place(truth).points
     evidence = Observations(rays=points[..., :2] / points[..., 2:], ray_sigma=np.full(points.shape[:2], 0.005),
                         angles=fitter.person.prior)
-    start = Pose(truth.root + 0.3, np.tile(np.eye(3), (1, 55, 1, 1)), truth.betas)
+    start = ChainPose(truth.root + 0.3, np.tile(np.eye(3), (1, 55, 1, 1)), truth.betas)
     start.rotations[0, 0] = FACING
-    costs = [fit(chain, start, evidence, n)[2][0] for n in range(6)]
+    costs = [solve(chain, start, evidence, n)[2][0] for n in range(6)]
     assert all(after <= before for before, after in zip(costs, costs[1:]))
     assert costs[-1] < 0.5 * costs[0]

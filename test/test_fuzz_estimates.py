@@ -15,7 +15,12 @@ from hand4whole_ros import skeleton
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.ros import topics
 from hand4whole_ros.ros.conversions import messages
-from hand4whole_ros.ros.conversions.result_messages import TYPES, PictureMessages, PoseMessages, Result
+from hand4whole_ros.ros.conversions.result_messages import (
+    MESSAGE_TYPES,
+    ImageResult,
+    PoseMessageBuilder,
+    VisualizationMessageBuilder,
+)
 from hand4whole_ros.ros.node.parameters import NodeParameters
 from hand4whole_ros.ros.node.person_tracking import PersonTracking
 from hand4whole_ros.tracking import Tracker
@@ -64,28 +69,38 @@ def markers_are_finite(data):
 def test_nothing_but_finite_numbers_leaves_whatever_the_estimator_says(body, seed):
     rng = np.random.default_rng(seed)
     parameters = NodeParameters()
-    following, poses, pictures = PersonTracking(body, parameters), PoseMessages('fuzz'), PictureMessages(body)
+    following, poses, pictures = (
+        PersonTracking(body, parameters),
+        PoseMessageBuilder('fuzz'),
+        VisualizationMessageBuilder(body),
+    )
     good = [person(body, CAMERA, (x, 0.3, 3.0)) for x in (-0.5, 0.5)]
     checked, shown, started = 0, 0, time.perf_counter()
     for k in range(PEOPLE // 2):
         # Every third image is as it should be: what was wrong before must not linger in filters or in what is held.
         people = good if k % 3 == 0 else [adversarial(one, rng) for one in good]
         stamp = 100 * SECOND + k * SECOND // 30
-        assert following.judge(stamp, 'camera', stamp * 1e-9) == 'next'
+        assert following.classify(stamp, 'camera', stamp * 1e-9) == 'next'
         people, operator = following.update(people, stamp, stamp * 1e-9, parameters)
         assert k % 3 or len(people) >= 2, f'seed {seed}, image {k}: good people are lost'
-        result = Result(messages.header(messages.time(stamp), 'camera'), IMAGE, CAMERA, people, operator,
-                        messages.Timing(messages.time(stamp), messages.time(stamp), 0.01))
+        result = ImageResult(
+            messages.make_header(messages.to_time_message(stamp), 'camera'),
+            IMAGE,
+            CAMERA,
+            people,
+            operator,
+            messages.Timing(messages.to_time_message(stamp), messages.to_time_message(stamp), 0.01),
+        )
         for topic, said in poses.of(result, True):
-            message = deserialize_message(said, TYPES[topic]) if isinstance(said, bytes) else said
+            message = deserialize_message(said, MESSAGE_TYPES[topic]) if isinstance(said, bytes) else said
             checked += check(message)
         shown += len(people)
         if k % DRAWN == 1:
-            result = pictures.meshes(result)
+            result = pictures.add_meshes(result)
             checked += markers_are_finite(bytes(pictures.markers(result)))
             assert pictures.overlay(result).shape == IMAGE.shape
     seconds = time.perf_counter() - started
-    assert shown > PEOPLE / 3 and TYPES.keys() >= {topics.POSES, topics.TF}
+    assert shown > PEOPLE / 3 and MESSAGE_TYPES.keys() >= {topics.POSES, topics.TF}
     note('the estimator says nonsense', f'NaN, infinity, 3e38, zeros, missing and misshapen parts, in '
          f'{PEOPLE * 2 // 3} of {PEOPLE} people (seed {seed})', PEOPLE, f'{checked:,} published numbers, '
          f'all finite; good people are shown in the very next image; {seconds:.0f} s in all')

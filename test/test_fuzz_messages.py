@@ -18,8 +18,8 @@ from scripted_node import picture
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from hand4whole_ros.ros.conversions.camera_state import MOST_REMARKS, CameraState
-from hand4whole_ros.ros.conversions.images import ENCODINGS, BadImage
+from hand4whole_ros.ros.conversions.camera_state import MAX_REMARKS, CameraState
+from hand4whole_ros.ros.conversions.images import ENCODINGS, ImageMessageError
 from hand4whole_ros.ros.conversions.raw_image import RawImage, decode_image_message
 
 SEEDS = (1, 2)
@@ -123,7 +123,7 @@ def test_an_image_is_a_picture_or_one_line(seed, capfd):
         before = time.perf_counter()
         try:
             header, image = decode_image_message(RawImage(data, compressed, 1), lambda remark: None)
-        except BadImage as error:
+        except ImageMessageError as error:
             assert len(str(error)) < 700 and str(error).isprintable(), f'seed {seed}, message {k}: {error!r}'
         else:
             assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 and image.flags.c_contiguous
@@ -154,11 +154,11 @@ def test_a_camera_info_is_a_camera_or_a_fallback(seed):
         assert (camera.width, camera.height) == (320, 240) and np.isfinite(pixels).all() and np.isfinite(rays).all(), (
             f'seed {seed}, message {k}: {info}')
         calibrated += camera.calibrated
-    assert len(said) == MOST_REMARKS and all(len(line) < 400 and line.isprintable() for line in said)
+    assert len(said) == MAX_REMARKS and all(len(line) < 400 and line.isprintable() for line in said)
     assert 0 < calibrated < CAMERAS and slowest < 0.5
     note('camera_info of random numbers', f'focal lengths, centres, coefficients, sizes, regions and binning from NaN '
          f'to 2^32 (seed {seed})', CAMERAS, f'{calibrated} could be a camera, {CAMERAS - calibrated} gave way to the '
-         f'assumed field of view; all project finitely; {MOST_REMARKS} lines in the log; the slowest took '
+         f'assumed field of view; all project finitely; {MAX_REMARKS} lines in the log; the slowest took '
          f'{slowest * 1e3:.0f} ms')
 
 

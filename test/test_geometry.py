@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from hand4whole_ros import skeleton
 from hand4whole_ros.geometry.alignment import apply_alignment, procrustes_aligned, rigid_alignment, similarity_alignment
 from hand4whole_ros.geometry.kinematics import forward_kinematics, local_from_global, relative_poses
-from hand4whole_ros.geometry.mesh import boundary_ring, submesh_faces, vertex_normals
+from hand4whole_ros.geometry.mesh import boundary_loop, submesh_faces, vertex_normals
 
 
 def _grid(n):
@@ -47,20 +47,20 @@ def test_normals_keep_the_type_and_leave_unused_vertices_at_zero():
 
 def test_the_ring_of_a_grid_is_its_border_in_order():
     _, faces = _grid(4)
-    assert boundary_ring(faces).tolist() == [0, 1, 2, 3, 7, 11, 15, 14, 13, 12, 8, 4]
+    assert boundary_loop(faces).tolist() == [0, 1, 2, 3, 7, 11, 15, 14, 13, 12, 8, 4]
 
 
 def test_a_mesh_without_one_ring_is_refused():
     _, closed = _sphere()
     with pytest.raises(ValueError, match='closed'):
-        boundary_ring(closed)
+        boundary_loop(closed)
     _, grid = _grid(3)
     with pytest.raises(ValueError, match='several'):
-        boundary_ring(np.concatenate([grid, grid + 9]))
+        boundary_loop(np.concatenate([grid, grid + 9]))
     _, wide = _grid(5)
     hole = ~np.isin(np.arange(25), 12)
     with pytest.raises(ValueError, match='several'):
-        boundary_ring(wide[submesh_faces(wide, hole)])
+        boundary_loop(wide[submesh_faces(wide, hole)])
 
 
 def test_a_submesh_keeps_only_whole_faces():

@@ -13,12 +13,12 @@ from hand4whole_ros.networks.cham import (
     CHAM_HAND4WHOLE_PP,
     CHAM_TINY,
     CHAMConfig,
-    Grid,
+    FeatureGrid,
     axis_embedding,
     box_embedding,
-    placement,
+    hand_to_body_placement,
 )
-from hand4whole_ros.networks.dahyf import DAHYF, DAHYF_TINY, DaHyF, Patches
+from hand4whole_ros.networks.dahyf import DAHYF, DAHYF_TINY, DaHyF, FramePatches
 from hand4whole_ros.networks.open_model import OPEN_MODEL
 from hand4whole_ros.networks.pose2pose import POSE2POSE, POSE2POSE_TINY, Pose2Pose
 from hand4whole_ros.networks.smpler_x import SMPLER_X_L, SMPLER_X_TINY, BodyEncoder, SMPLerXConfig
@@ -62,7 +62,7 @@ def test_the_published_pair_is_the_published_configuration():
 def test_a_body_picture_of_another_shape_is_refused():
     square = replace(VIT_TINY, image_size=(256, 256))
     with pytest.raises(ValueError, match='has square cells, found 16 rows of 16'):
-        CHAMConfig.between(8, Grid(), square)
+        CHAMConfig.between(8, FeatureGrid(), square)
 
 
 @pytest.mark.parametrize('body', BODIES)
@@ -91,12 +91,15 @@ def test_any_pair(expert, body):
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in cham.parameters())
 
 
-@pytest.mark.parametrize('hand', [Grid(), Grid(8, 8, 0.5), Grid(7, 7, 0.5), Grid(32, 32, 0.5), Grid(16, 12, 0.5)])
-@pytest.mark.parametrize('body', [Grid(), Grid(8, 6, 0.5), Grid(8, 6)])
+@pytest.mark.parametrize(
+    'hand',
+    [FeatureGrid(), FeatureGrid(8, 8, 0.5), FeatureGrid(7, 7, 0.5), FeatureGrid(32, 32, 0.5), FeatureGrid(16, 12, 0.5)],
+)
+@pytest.mark.parametrize('body', [FeatureGrid(), FeatureGrid(8, 6, 0.5), FeatureGrid(8, 6)])
 def test_features_go_where_their_cells_were(hand, body):
     """A feature that is linear in the place of its cells is the same function of the body's cells it is placed on."""
     boxes = torch.tensor([[30., 40, 126, 136], [10.5, 100.25, 100.5, 190.25]])
-    weights = placement(boxes, body, hand)
+    weights = hand_to_body_placement(boxes, body, hand)
     assert weights.shape == (2, body.rows * body.columns, hand.rows * hand.columns)
     side = (boxes[:, 2] - boxes[:, 0])[:, None]
     rows, columns = torch.meshgrid(torch.arange(hand.rows), torch.arange(hand.columns), indexing='ij')
@@ -115,7 +118,7 @@ def test_features_go_where_their_cells_were(hand, body):
 
 
 def test_the_embedding_is_that_of_the_places_of_the_hands_cells():
-    grid = Grid(8, 8, 0.5)
+    grid = FeatureGrid(8, 8, 0.5)
     boxes = torch.tensor([[30., 40, 94, 104]])      # cells of 8 px: their middles are whole pixels
     found = box_embedding(boxes, 16, grid)
     assert found.shape == (1, 16, 8, 8)
@@ -130,7 +133,7 @@ def test_hands_of_hand4whole_are_turned_back(published_body):
     boxes = pose2pose.PartBoxes(*(torch.tensor([[20., 60, 84, 124], [30, 30, 90, 90]]) + shift for shift in (0, 60, 0)))
     with torch.no_grad():
         hands = network.hands(patches, boxes)
-    found = hand_experts.of_pose2pose(hands, boxes, {'left': torch.tensor([False, True]),
+    found = hand_experts.features_from_pose2pose(hands, boxes, {'left': torch.tensor([False, True]),
                                                      'right': torch.tensor([True, True])})
     assert torch.equal(found['left'].feature, hands.feature[0, 1:].flip(-1)) and len(found['right'].feature) == 2
     assert torch.equal(found['left'].boxes, boxes.left_hand[1:])
@@ -142,12 +145,12 @@ def test_hands_that_were_seen_one_by_one(published_folder):
     """DaHyF's feature of three hands of four people."""
     network = DaHyF(DAHYF_TINY, Mano.load(published_folder / 'mano/MANO_RIGHT.npz')).eval()
     count = torch.full((3,), 64.)
-    patches = Patches(torch.zeros(3, 2), count, torch.tensor([[640., 480]]).expand(3, 2), 8 * count)
+    patches = FramePatches(torch.zeros(3, 2), count, torch.tensor([[640., 480]]).expand(3, 2), 8 * count)
     with torch.no_grad():
         feature = network.fusion(network.with_directions(network.backbone(D.image('hands', 64, 64, batch=3)), patches))
     boxes = torch.tensor([[20., 30, 90, 100], [60, 100, 140, 180], [30, 50, 80, 100]])
     left = torch.tensor([False, True, False])
-    found = hand_experts.of_crops(feature, boxes, left, torch.tensor([0, 0, 3]), 4)
+    found = hand_experts.features_from_crops(feature, boxes, left, torch.tensor([0, 0, 3]), 4)
     assert found['right'].exists.tolist() == [True, False, False, True]
     assert found['left'].exists.tolist() == [True, False, False, False]
     assert torch.equal(found['left'].feature[0], feature[1].flip(-1))

@@ -21,7 +21,7 @@ _JOINTS = {f'{side}_{joint}': indices.PoseLandmark[f'{side}_{joint}'.upper()]
 @pytest.fixture(scope='module')
 def drawn():
     """[(image, truth)] of people with both hands in the image."""
-    return [people.render(people.sample(dataset.people_seed(71, k))) for k in range(6)]
+    return [people.render_person(people.sample_person(dataset.person_seed(71, k))) for k in range(6)]
 
 
 @pytest.fixture(scope='module')
@@ -236,7 +236,7 @@ def test_images_of_any_size_and_layout(seen, landmarker):
 def test_the_eyes_are_on_their_sides_of_the_face():
     cbook = pytest.importorskip('matplotlib.cbook')
     from hand4whole_ros.media import image_files
-    image = image_files.read(cbook.get_sample_data('grace_hopper.jpg', asfileobj=False))
+    image = image_files.read_image(cbook.get_sample_data('grace_hopper.jpg', asfileobj=False))
     detection, = face.FaceDetector().detect(image)
     found = face.FaceLandmarker().landmarks(image, face.face_region(detection))
     assert found.presence > face.MIN_PRESENCE

@@ -19,14 +19,14 @@ from mediapipe_parts import metres, pixels, region_of  # noqa: E402
 from hand4whole_ros.landmarks import face, hands, pose, whole_body  # noqa: E402
 from hand4whole_ros.media import image_files  # noqa: E402
 from hand4whole_ros.synthetic import dataset, people  # noqa: E402
-from hand4whole_ros.synthetic.source import Source  # noqa: E402
+from hand4whole_ros.synthetic.source import SyntheticImages  # noqa: E402
 
 
 @pytest.fixture(scope='module')
 def images():
     """People that are drawn here, and photographs."""
-    drawn = [people.render(people.sample(dataset.people_seed(61, k)))[0] for k in range(8)]
-    drawn += [Source(62)[k][0] for k in range(8)]
+    drawn = [people.render_person(people.sample_person(dataset.person_seed(61, k)))[0] for k in range(8)]
+    drawn += [SyntheticImages(62)[k][0] for k in range(8)]
     photographs = []
     try:
         from matplotlib import cbook
@@ -36,7 +36,7 @@ def images():
     if os.environ.get('HAND4WHOLE_TEST_PICTURES'):
         photographs += sorted(path for path in Path(os.environ['HAND4WHOLE_TEST_PICTURES']).iterdir()
                               if path.suffix.lower() in ('.jpg', '.jpeg', '.png'))
-    return drawn + [image_files.read(path) for path in photographs]
+    return drawn + [image_files.read_image(path) for path in photographs]
 
 
 @pytest.fixture(scope='module')

@@ -10,7 +10,13 @@ import pytest
 
 from hand4whole_ros.ros.compat import share_directory
 from hand4whole_ros.ros.node import launch_arguments
-from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS, defaults, parse, rviz_remappings, startup
+from hand4whole_ros.ros.node.launch_arguments import (
+    ARGUMENTS,
+    default_values,
+    make_launch_plan,
+    parse_assignments,
+    rviz_remappings,
+)
 
 SHARE = share_directory()
 
@@ -27,15 +33,26 @@ def test_the_table_holds_the_arguments_that_were_promised():
 
 
 def test_defaults_leave_everything_to_the_parameter_file():
-    plan = startup(defaults(), SHARE)
+    plan = make_launch_plan(default_values(), SHARE)
     assert plan.parameters == {'autostart': True}
     assert plan.remappings == () and plan.namespace == '' and not plan.rviz
     assert plan.params_file == SHARE / 'config' / 'estimate.yaml'
 
 
 def test_arguments_become_ros_arguments():
-    plan = startup(parse(['namespace:=robot', 'image_topic:=/cam/image', 'camera_info_topic:=/cam/info',
-                          'use_sim_time:=True', 'estimator:=mediapipe', 'log_level:=debug']), SHARE)
+    plan = make_launch_plan(
+        parse_assignments(
+            [
+                'namespace:=robot',
+                'image_topic:=/cam/image',
+                'camera_info_topic:=/cam/info',
+                'use_sim_time:=True',
+                'estimator:=mediapipe',
+                'log_level:=debug',
+            ]
+        ),
+        SHARE,
+    )
     words = plan.ros_arguments()
     assert words[:1] == ['--ros-args']
     for pair in (['-r', '__ns:=/robot'], ['-r', 'image:=/cam/image'], ['-r', 'camera_info:=/cam/info'],
@@ -54,11 +71,11 @@ def test_arguments_become_ros_arguments():
     ('image_topic=x', 'is not of the form name:=value')])
 def test_a_wrong_argument_is_named(word, message):
     with pytest.raises(ValueError, match=message):
-        startup(parse([word]), SHARE)
+        make_launch_plan(parse_assignments([word]), SHARE)
 
 
 def test_rviz_follows_the_node_into_its_namespace():
-    plan = startup(parse(['namespace:=robot', 'image_topic:=cam/image']), SHARE)
+    plan = make_launch_plan(parse_assignments(['namespace:=robot', 'image_topic:=cam/image']), SHARE)
     assert dict(rviz_remappings(plan)) == {
         '/image': '/robot/cam/image', '/hand4whole/markers': '/robot/hand4whole/markers',
         '/hand4whole/overlay': '/robot/hand4whole/overlay'}

@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from hand4whole_ros.system.memory import collect_everything, set_aside_what_is_loaded, trim_memory
+from hand4whole_ros.system.memory import collect_frozen_objects, freeze_loaded_objects, trim_memory
 
 
 class Loop:
@@ -17,7 +17,7 @@ def test_what_was_set_aside_is_left_alone_and_then_freed():
     loaded = Loop()
     gone = weakref.ref(loaded)
     try:
-        set_aside_what_is_loaded()
+        freeze_loaded_objects()
         kept = gc.get_freeze_count()
         assert kept > 10_000 and len(gc.get_objects()) < kept / 10
         del loaded
@@ -27,5 +27,5 @@ def test_what_was_set_aside_is_left_alone_and_then_freed():
         trim_memory()
         assert later() is None, 'what was made later is not collected'
     finally:
-        collect_everything()
+        collect_frozen_objects()
     assert gone() is None and gc.get_freeze_count() == 0

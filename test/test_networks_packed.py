@@ -11,11 +11,11 @@ from parity import deterministic as D
 from hand4whole_ros.body.open_hands import load_open_body
 from hand4whole_ros.checkpoints import hand4whole_pp as loading
 from hand4whole_ros.checkpoints.random_weights import load_random
-from hand4whole_ros.checkpoints.verify import run_once
+from hand4whole_ros.checkpoints.verify import run_test_image
 from hand4whole_ros.networks import packed_layers
 from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES
 from hand4whole_ros.networks.packed_layers import can_pack
-from hand4whole_ros.networks.vit import Block, ViT, ViTConfig
+from hand4whole_ros.networks.vit import TransformerBlock, ViT, ViTConfig
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -41,7 +41,7 @@ def test_a_layer_is_the_layer(precision, tolerance, activation):
     x[0, 0] = 0
     with torch.no_grad():
         wanted = linear(x) if activation == 'none' else torch.nn.functional.gelu(linear(x))
-        layer = packed_layers.packed(linear, precision, activation=activation)
+        layer = packed_layers.pack_linear(linear, precision, activation=activation)
         found = layer(x)
         assert found.shape == wanted.shape and layer(x[:0]).shape == (0, 7, 80) and layer(x[0]).shape == (7, 80)
         # Every token has its own scale: a loud one does not drown a quiet one.
@@ -63,7 +63,7 @@ def test_a_stem_is_the_stem(precision, tolerance):
     whole.eval().requires_grad_(False)
     picture = D.tensor('picture', (2, 3, 64, 32))
     wanted = whole.patch_embed(picture)
-    packed_layers.pack(whole, precision)
+    packed_layers.pack_network(whole, precision)
     found = whole.patch_embed(picture)
     assert isinstance(whole.patch_embed, packed_layers.PackedStem) and found.dtype == torch.float32
     assert (wanted[0] - wanted[1]).norm() > 0.1 * wanted.norm()     # else it could not be wrong
@@ -77,10 +77,10 @@ def test_inputs_that_are_never_far_below_zero_have_finer_steps():
     x = torch.nn.functional.gelu(D.tensor('x', (50, 256), scale=2))
     with torch.no_grad():
         wanted = linear(x)
-        error = {lowest: (packed_layers.packed(linear, torch.int8, lowest=lowest)(x) - wanted).norm()
-                 for lowest in (None, packed_layers.LOWEST_GELU)}
-    assert x.min() > packed_layers.LOWEST_GELU
-    assert error[packed_layers.LOWEST_GELU] < 0.8 * error[None] < 0.02 * wanted.norm()
+        error = {lowest: (packed_layers.pack_linear(linear, torch.int8, lowest=lowest)(x) - wanted).norm()
+                 for lowest in (None, packed_layers.MIN_GELU)}
+    assert x.min() > packed_layers.MIN_GELU
+    assert error[packed_layers.MIN_GELU] < 0.8 * error[None] < 0.02 * wanted.norm()
 
 
 def compared(exact, found):
@@ -100,12 +100,12 @@ def compared(exact, found):
     pytest.param(torch.bfloat16, 5e-4, marks=needs[torch.bfloat16]),
     pytest.param(torch.int8, 1e-3, marks=needs[torch.int8])])
 def test_the_whole_forward_at_the_size_of_tests(published_body, precision, metres):
-    exact = run_once(load_random(published_body, HAND4WHOLE_PP_TINY))
+    exact = run_test_image(load_random(published_body, HAND4WHOLE_PP_TINY))
     network = load_random(published_body, HAND4WHOLE_PP_TINY, precision=precision)
-    assert not any(isinstance(module, Block) for module in network.modules())
+    assert not any(isinstance(module, TransformerBlock) for module in network.modules())
     # What is no large product stays exact.
     assert {value.dtype for value in network.parameters()} == {torch.float32}
-    found = run_once(network)
+    found = run_test_image(network)
     assert found['vertices'].dtype == torch.float32
     distance, *turns = compared(exact, found)
     assert distance < 1e3 * metres and max(turns) < 0.5
@@ -118,8 +118,8 @@ def test_the_whole_forward_at_the_size_of_tests(published_body, precision, metre
     pytest.param(torch.int8, 4.0, marks=needs[torch.int8])])
 def test_the_whole_forward_at_full_size(open_body, precision, millimetres):
     network = load_random(open_body, HAND4WHOLE_PP)
-    exact = run_once(network)
-    distance, *turns = compared(exact, run_once(loading.prepare_for_inference(network, 'cpu', precision)))
+    exact = run_test_image(network)
+    distance, *turns = compared(exact, run_test_image(loading.prepare_for_inference(network, 'cpu', precision)))
     print(f'{precision}: vertices {distance:.2f} mm, body {turns[0]:.2f}, hands {turns[1]:.2f} degrees')
     assert distance < millimetres and max(turns) < 0.5
 
@@ -127,24 +127,24 @@ def test_the_whole_forward_at_full_size(open_body, precision, millimetres):
 def test_where_nothing_can_be_packed_the_network_runs_as_it_is(published_body, monkeypatch):
     monkeypatch.setattr(loading, 'can_pack', lambda precision: False)
     network = load_random(published_body, HAND4WHOLE_PP_TINY, precision=torch.bfloat16)
-    assert isinstance(network.encoder.blocks[0], Block) and network.encoder.pos_embed.dtype == torch.bfloat16
-    assert torch.isfinite(run_once(network)['vertices']).all()
+    assert isinstance(network.encoder.blocks[0], TransformerBlock) and network.encoder.pos_embed.dtype == torch.bfloat16
+    assert torch.isfinite(run_test_image(network)['vertices']).all()
     with pytest.raises(ValueError, match='int8 is for processors with'):
         load_random(published_body, HAND4WHOLE_PP_TINY, precision=torch.int8)
 
 
 def test_a_build_without_the_operators_is_told_apart(monkeypatch):
     assert not can_pack(torch.float16)
-    monkeypatch.setattr(packed_layers, 'packed', lambda *_: torch.ops.mkldnn.no_such_operator)
+    monkeypatch.setattr(packed_layers, 'pack_linear', lambda *_: torch.ops.mkldnn.no_such_operator)
     assert not any(map(can_pack, packed_layers.PRECISIONS))
 
 
 @pytest.mark.parametrize('precision', [
     pytest.param(precision, marks=needs[precision]) for precision in packed_layers.PRECISIONS])
 def test_any_number_of_pictures(precision):
-    block = Block(ViTConfig(embed_dim=32, depth=1, num_heads=4))
+    block = TransformerBlock(ViTConfig(embed_dim=32, depth=1, num_heads=4))
     D.fill(block, std=0.12)
-    small = packed_layers.PackedBlock(block, partial(packed_layers.packed, precision=precision))
+    small = packed_layers.PackedBlock(block, partial(packed_layers.pack_linear, precision=precision))
     x = D.tensor('x', (5, 9, 32))
     with torch.no_grad():
         together = small(x)

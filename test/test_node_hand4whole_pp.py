@@ -9,7 +9,7 @@ from ros_peer import NodeProcess, Peer, camera_info, namespace
 from sensor_msgs.msg import CameraInfo
 
 from hand4whole_ros.msg import HandPose
-from hand4whole_ros.synthetic.motion import Motion
+from hand4whole_ros.synthetic.motion import PersonMotion
 
 pytest.importorskip('mediapipe')
 
@@ -21,7 +21,7 @@ def test_finite_poses_from_a_live_camera(tmp_path, published_folder):
                        command=[sys.executable, '-m', 'hand4whole_ros.ros.node.main'])
     peer = Peer(name, topics=('poses', 'markers', 'skeleton', 'operator/left_wrist', 'operator/right_wrist',
                               'operator/left_hand', 'operator/right_hand'), tf=True, diagnostics=True)
-    motion = Motion()
+    motion = PersonMotion()
     k = motion.intrinsics
     info = camera_info(k.width, k.height, k.fx)
     try:

@@ -9,7 +9,7 @@ from ros_peer import TYPES, NodeProcess, Peer, camera_info, namespace
 from sensor_msgs.msg import CameraInfo
 
 from hand4whole_ros.msg import HandPose
-from hand4whole_ros.synthetic.motion import Motion
+from hand4whole_ros.synthetic.motion import PersonMotion
 
 pytest.importorskip('mediapipe')
 
@@ -23,7 +23,7 @@ def seen(tmp_path_factory):
     node = NodeProcess(tmp_path_factory.mktemp('node'), name, '-r', 'image:=cam/image_raw', estimator='mediapipe',
                        diagnostics_period=0.5, command=[sys.executable, '-m', 'hand4whole_ros.ros.node.main'])
     peer = Peer(name, topics=tuple(TYPES), tf=True, diagnostics=True)
-    motion = Motion()
+    motion = PersonMotion()
     k = motion.intrinsics
     info = camera_info(k.width, k.height, k.fx)
     info.k[2], info.k[5] = k.cx, k.cy

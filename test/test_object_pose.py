@@ -6,8 +6,8 @@ from parity import deterministic as D
 from parity import fixtures
 from scipy.spatial.transform import Rotation
 
-from hand4whole_ros.geometry.hand_object_crop import cut_crop, hand_object_crop, mirrored_box
-from hand4whole_ros.geometry.object_pose import BOX_POINTS, Votes, box_points, choose_votes, in_picture, solve_pose
+from hand4whole_ros.geometry.hand_object_crop import cut_crop, hand_object_crop, mirror_box
+from hand4whole_ros.geometry.object_pose import BOX_POINTS, Votes, box_points, select_votes, solve_pose, votes_to_image
 
 
 def tight(points):
@@ -22,7 +22,7 @@ def test_crops(scene, mirrored, around_both):
     picture = (255 * D.image('unihope.picture', 480, 640)[0]).round().numpy().transpose(1, 2, 0).astype(np.uint8)
     hand, object_ = tight(f[f'{scene}.joints_uv']), tight(f[f'{scene}.obj_p2d'])
     if mirrored:
-        picture, hand, object_ = picture[:, ::-1], mirrored_box(hand, 640), mirrored_box(object_, 640)
+        picture, hand, object_ = picture[:, ::-1], mirror_box(hand, 640), mirror_box(object_, 640)
     crop = hand_object_crop(hand, object_, around_both, (480, 640))
     key = f'{scene}.{"flip" if mirrored else "plain"}.{"fuse" if around_both else "hand"}'
     fixtures.check(f, f'{key}.affine', crop.affine, 1e-6)
@@ -54,7 +54,7 @@ def votes_of(key):
     noise = np.float32(case['sigma']) * (np.float32(1.02) - confidence)
     x, y = (PNP[f'{key}.target'][:, axis] + noise * D.tensor(f'pnp.n{name}.{key}', (32, 32, 21)).numpy()
             for axis, name in enumerate('xy'))
-    return in_picture(choose_votes(x, y, confidence), PNP[f'{key}.bbox_obj'], PNP[f'{key}.affine'],
+    return votes_to_image(select_votes(x, y, confidence), PNP[f'{key}.bbox_obj'], PNP[f'{key}.affine'],
                       640 if case['flip'] else None)
 
 

@@ -9,62 +9,73 @@ import cv2
 import numpy as np
 import pytest
 
-from hand4whole_ros.checkpoints.open_model import SHIPPED, is_open_model
+from hand4whole_ros.checkpoints.open_model import BUNDLED_WEIGHTS, is_open_model
 from hand4whole_ros.cli import main
 from hand4whole_ros.media import image_files
 from hand4whole_ros.rendering import contact_sheet
 from hand4whole_ros.system import output_files
-from hand4whole_ros.system.output_files import OutputError, check_file, check_folder, identity, is_inside, is_marked
+from hand4whole_ros.system.output_files import (
+    OutputError,
+    check_output_file,
+    check_output_folder,
+    is_inside,
+    is_marked,
+    path_identity,
+)
 
 PICTURE = np.full((24, 32, 3), (200, 40, 90), np.uint8)
 
 
 def test_pictures_and_animations_bear_a_mark_and_are_what_they_were(tmp_path):
     for suffix in ('.png', '.jpg'):
-        image_files.write(tmp_path / f'a{suffix}', PICTURE)
+        image_files.write_image(tmp_path / f'a{suffix}', PICTURE)
         assert is_marked(tmp_path / f'a{suffix}')
-        np.testing.assert_allclose(image_files.read(tmp_path / f'a{suffix}').astype(int), PICTURE, atol=4)
+        np.testing.assert_allclose(image_files.read_image(tmp_path / f'a{suffix}').astype(int), PICTURE, atol=4)
         cv2.imwrite(str(tmp_path / f'b{suffix}'), PICTURE)
         assert not is_marked(tmp_path / f'b{suffix}')
-        check_file(tmp_path / f'a{suffix}')
+        check_output_file(tmp_path / f'a{suffix}')
         with pytest.raises(OutputError, match='hand4whole did not write it'):
-            check_file(tmp_path / f'b{suffix}')
+            check_output_file(tmp_path / f'b{suffix}')
     contact_sheet.write_gif(tmp_path / 'a.gif', [PICTURE] * 2, 10)
     assert is_marked(tmp_path / 'a.gif')
     with pytest.raises(image_files.ImageFileError, match='no picture format that can be written'):
-        image_files.write(tmp_path / 'a.xyz', PICTURE)
+        image_files.write_image(tmp_path / 'a.xyz', PICTURE)
 
 
 def test_what_breaks_off_leaves_what_was_there(tmp_path):
     path = tmp_path / 'a.bin'
     path.write_bytes(b'before')
     path.chmod(0o600)
-    with pytest.raises(KeyboardInterrupt), output_files.replacing(path) as stream:
+    with pytest.raises(KeyboardInterrupt), output_files.open_replacement(path) as stream:
         stream.write(b'half of')
         raise KeyboardInterrupt
     assert path.read_bytes() == b'before' and len(list(tmp_path.iterdir())) == 1
-    output_files.write(path, b'after')
+    output_files.write_file(path, b'after')
     assert path.read_bytes() == b'after' and path.stat().st_mode & 0o777 == 0o600
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_name_of_255_bytes_can_be_written(tmp_path):
     path = tmp_path / ('x' * 251 + '.png')
-    image_files.write(path, PICTURE)
-    assert image_files.read(path).shape == PICTURE.shape
+    image_files.write_image(path, PICTURE)
+    assert image_files.read_image(path).shape == PICTURE.shape
 
 
 def test_where_a_path_leads(tmp_path):
     folder = tmp_path / 'a' / 'b'
     folder.mkdir(parents=True)
     (tmp_path / 'link').symlink_to('a')
-    assert identity(tmp_path / 'link' / 'b') == identity(folder) == identity(tmp_path / 'gone' / '..' / 'a' / 'b')
+    assert (
+        path_identity(tmp_path / 'link' / 'b')
+        == path_identity(folder)
+        == path_identity(tmp_path / 'gone' / '..' / 'a' / 'b')
+    )
     assert is_inside(tmp_path / 'link' / 'b' / 'new' / 'x', tmp_path / 'a') and is_inside(folder, folder)
     assert not is_inside(tmp_path / 'ab', tmp_path / 'a') and not is_inside(tmp_path / 'a', folder)
     (tmp_path / 'round').symlink_to('round')
     with pytest.raises(OutputError, match='round cannot be written: Too many levels of symbolic links'):
-        check_file(tmp_path / 'round')
-    check_folder(tmp_path / 'new' / 'folder')
+        check_output_file(tmp_path / 'round')
+    check_output_folder(tmp_path / 'new' / 'folder')
     assert not (tmp_path / 'new').exists() and len(list(folder.iterdir())) == 0
 
 
@@ -76,18 +87,18 @@ def test_folders_that_may_not_be_written_and_files_that_are_read_only(tmp_path):
     (tmp_path / 'closed').mkdir(mode=0o555)
     (tmp_path / 'open').mkdir(mode=0o777)
     (tmp_path / 'open').chmod(0o777)
-    (tmp_path / 'open' / 'mine.png').write_bytes(image_files.encode(PICTURE, '.png'))
+    (tmp_path / 'open' / 'mine.png').write_bytes(image_files.encode_image(PICTURE, '.png'))
     (tmp_path / 'open' / 'mine.png').chmod(0o444)
     for folder in tmp_path.parents:
         if folder.stat().st_uid == os.geteuid() and str(folder).startswith('/tmp/'):
             folder.chmod(folder.stat().st_mode | 0o055)
     tmp_path.chmod(0o755)
     code = ('import sys; sys.path[:0] = [sys.argv[1]]\n'
-            'from pathlib import Path\nfrom hand4whole_ros import output_files as o\n'
+            'from pathlib import Path\nfrom hand4whole_ros.system import output_files as o\n'
             'for path in map(Path, sys.argv[2:]):\n'
-            '    try:\n        o.check_file(path)\n        print("fine")\n'
+            '    try:\n        o.check_output_file(path)\n        print("fine")\n'
             '    except o.OutputError as error:\n        print(error)\n')
-    words = [sys.executable, '-c', code, str(Path(output_files.__file__).parents[1]),
+    words = [sys.executable, '-c', code, str(Path(output_files.__file__).parents[2]),
              *(str(tmp_path / name) for name in ('closed/x.png', 'closed/y/x.png', 'open/mine.png', 'open/new.png'))]
     if os.geteuid() == 0:
         words = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--', *words]
@@ -143,14 +154,14 @@ def theirs(tmp_path):
 def test_every_command_refuses_before_its_work(theirs, monkeypatch, capfd, words, says):
     monkeypatch.chdir(theirs)
     before = {path: path.read_bytes() for path in theirs.rglob('*') if path.is_file()}
-    assert main.main(words) == main.WRONG_INPUT
+    assert main.main(words) == main.EXIT_USAGE
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith('hand4whole: ')]
     assert says in line
     assert {path: path.read_bytes() for path in theirs.rglob('*') if path.is_file()} == before
 
 
 def test_a_model_that_was_packed_is_known_again(theirs, tmp_path):
-    assert is_open_model(SHIPPED)
+    assert is_open_model(BUNDLED_WEIGHTS)
     assert not is_open_model(theirs / 'model.npz') and not is_open_model(theirs / 'photo.png')
     with zipfile.ZipFile(tmp_path / 'empty.npz', 'w'):
         pass
@@ -160,7 +171,7 @@ def test_a_model_that_was_packed_is_known_again(theirs, tmp_path):
 def test_json_of_a_command_says_where_it_comes_from_and_is_replaced(tmp_path):
     output_files.write_json(tmp_path / 'x.json', {'a': 1})
     assert json.loads((tmp_path / 'x.json').read_text()) == {'origin': 'written by hand4whole_ros', 'a': 1}
-    check_file(tmp_path / 'x.json')
+    check_output_file(tmp_path / 'x.json')
 
 
 def test_a_contact_sheet_of_training_pictures_is_no_place_for_a_photograph(theirs, capsys):

@@ -14,7 +14,7 @@ import pytest
 import hand4whole_ros
 from hand4whole_ros import skeleton
 from hand4whole_ros.ros.compat import share_directory
-from hand4whole_ros.ros.node.parameters import RULES
+from hand4whole_ros.ros.node.parameters import PARAMETER_FIELDS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -193,7 +193,7 @@ def test_manifest_names_every_ros_package_that_is_imported(manifest):
 def test_parameter_file_holds_the_table():
     import yaml
     content = yaml.safe_load((ROOT / 'config' / 'estimate.yaml').read_text())
-    assert content == {'/**': {'ros__parameters': {name: rule.default for name, rule in RULES.items()}}}
+    assert content == {'/**': {'ros__parameters': {name: rule.default for name, rule in PARAMETER_FIELDS.items()}}}
 
 
 def test_rviz_shows_the_topics_of_the_node():

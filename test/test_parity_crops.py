@@ -76,7 +76,7 @@ def test_person_box_and_patch(functions):
     patches = crops.cut_patches(photo, box).round()
     # OpenCV, which the authors use, cuts in fixed point: one grey level.
     assert fixtures.diff(functions, 'patches', patches.permute(0, 2, 3, 1))[0] <= 1
-    fixtures.check(functions, 'body256', crops.body_picture(patches / 255), 4e-3)
+    fixtures.check(functions, 'body256', crops.resize_body_image(patches / 255), 4e-3)
 
 
 @pytest.mark.parametrize('hand', ['rhand', 'lhand'])

@@ -84,7 +84,7 @@ def test_end_to_end(body, packs):
     # nothing is done for them, so that half of the figures is had by saying that every hand exists.
     assert not boxes['left'].exists[1]
     everything = {side: HandBoxes(box, torch.ones(2, dtype=torch.bool)) for side, (box, _) in boxes.items()}
-    hands = network.look_at_hands(patches, everything)
+    hands = network.run_hand_expert(patches, everything)
     full = network.assemble(found.body, found.face, found.heatmap_keypoints, hands, everything)
     for side in SIDES:
         hand, name = hands[side], f'wilor_{side[0]}hand'
@@ -236,7 +236,7 @@ def as_smplx(found):
 def test_half_precision(body, tiny, dtype, metres):
     patches, boxes = scene()
     exact = tiny(patches, boxes)
-    found = filled(HAND4WHOLE_PP_TINY, body).requires_grad_(False).in_precision(dtype)(patches, boxes)
+    found = filled(HAND4WHOLE_PP_TINY, body).requires_grad_(False).to_precision(dtype)(patches, boxes)
     assert found.vertices.dtype == torch.float32
     there, here = (value.vertices - value.joints[:, :1] for value in (exact, found))
     assert (there - here).norm(dim=-1).mean() < metres

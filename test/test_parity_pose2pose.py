@@ -83,14 +83,14 @@ def test_boxes_camera_and_face_crop(functions):
     fixtures.check(functions, 'box_face', boxes.face, 1e-5)
     fixtures.check(functions, 'cam_trans', translation_from_camera(given(functions, 'cam_param')), 1e-5)
     face = PartBoxes(None, None, given(functions, 'face_box'))
-    fixtures.check(functions, 'face_crop', pose2pose.face_crop(D.image('p2p.face', 512, 384, batch=2), face), 1e-5)
+    fixtures.check(functions, 'face_crop', pose2pose.crop_face(D.image('p2p.face', 512, 384, batch=2), face), 1e-5)
 
 
 def test_person_boxes_and_patches():
     f = fixtures.load('p2p_preprocess')
     given_boxes = given(f, 'boxes')
     assert (given_boxes[:, :2] < 0).any() and (given_boxes[:, 0] + given_boxes[:, 2] > 640).any()
-    boxes = pose2pose.person_box(given_boxes, (480, 640))
+    boxes = pose2pose.clamped_person_box(given_boxes, (480, 640))
     fixtures.check(f, 'processed', boxes, 1e-5)
     fixtures.check(f, 'trans', crops.patch_affine(boxes), 1e-5)
     picture = torch.round(255 * D.image('unihope.picture', 480, 640)[0])
@@ -108,7 +108,7 @@ def test_names_and_shapes_are_the_published_ones(published_body):
 
 def record(network, patches):
     """Everything that happens to the patches, by the fixtures' names."""
-    found = {'body_img': pose2pose.body_picture(patches)}
+    found = {'body_img': pose2pose.subsample_body_image(patches)}
 
     def keep(module, name):
         return module.register_forward_hook(lambda module, given, out: found.update({name: out}))
@@ -141,11 +141,11 @@ def test_every_stage(full, patches):
     centres, sizes = found.pop('boxes')
     for k, name in enumerate(('lhand', 'rhand', 'face')):
         found.update({f'{name}_center': centres[:, k], f'{name}_size': sizes[:, k]})
-    hand_positions = pose2pose.expected_place(found['hand_joint_hm'])
+    hand_positions = pose2pose.expected_position(found['hand_joint_hm'])
     left, right = hand_positions.unflatten(0, (2, -1))[:, :, list(pose2pose.MCP_ROWS)]
     found.update(body_joint_img=output.body_positions, hand_joint_img=hand_positions,
                  lhand_box=output.boxes.left_hand, rhand_box=output.boxes.right_hand, face_box=output.boxes.face,
-                 lhand_mcp=pose2pose.mirrored(left, 8), rhand_mcp=right, shape=output.body.betas,
+                 lhand_mcp=pose2pose.mirror_positions(left, 8), rhand_mcp=right, shape=output.body.betas,
                  expr=output.face.expression, lhand_feat_back=found['hand_feat'][:2].flip(-1))
     tolerances = {'p2p_body': 1e-5, 'p2p_box': 2e-4, 'p2p_hand': 3e-4, 'p2p_body_rotation': 3e-4}
     special = {'body_joint_hm': 5e-5, 'hand_img': 1e-3, 'face_img': 1e-3}
@@ -201,7 +201,7 @@ def test_a_left_hand_is_reported_where_it_is_seen(tiny):
     boxes = PartBoxes(left, right, left)
     hands = tiny.hands(patches, boxes)
     torch.testing.assert_close(hands.positions[0], hands.positions[1], rtol=0, atol=1e-3)
-    found = pose2pose.hand_positions(hands, boxes)
+    found = pose2pose.hand_positions_in_body(hands, boxes)
     middle = (found['left'][..., 0] + found['right'][..., 0]) / 2
     # RoIAlign samples half a crop's pixel further right than a position says.
     torch.testing.assert_close(middle, torch.full_like(middle, last / 2 / STRIDE), rtol=0, atol=0.005)
@@ -235,14 +235,14 @@ def test_gradients_reach_every_parameter(published_body):
 
 
 def box_inputs(network):
-    feature = network.backbone(pose2pose.body_picture(D.image('people', 512, 384)))
+    feature = network.backbone(pose2pose.subsample_body_image(D.image('people', 512, 384)))
     return feature, network.body_position_net(feature)
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_half_precision(published_body, tiny, dtype):
     patches = D.image('people', 512, 384)
-    output = make(POSE2POSE_TINY, published_body).in_precision(dtype)(patches)
+    output = make(POSE2POSE_TINY, published_body).to_precision(dtype)(patches)
     assert output.vertices.dtype == torch.float32
     exact = tiny(patches)
     there, here = (value.vertices - value.joints[:, :1] for value in (exact, output))

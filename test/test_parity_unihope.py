@@ -14,7 +14,7 @@ from parity import fixtures, weights2
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.mano import Mano
 from hand4whole_ros.geometry.rotations import rotation_from_6d_columns
-from hand4whole_ros.networks.unihope import TIP_VERTICES, UNIHOPE, UNIHOPE_HO3D, UNIHOPE_TINY, UniHOPE, region
+from hand4whole_ros.networks.unihope import TIP_VERTICES, UNIHOPE, UNIHOPE_HO3D, UNIHOPE_TINY, UniHOPE, crop_region
 
 KEYS = json.loads((Path(__file__).parent / 'data/parity/keys_unihope.json').read_text())
 
@@ -214,7 +214,7 @@ def test_an_object_changes_the_hand_where_it_is_grasped_and_the_hand_is_visible_
     tiny.fuse(pyramid, hands, far, yes, no)
     handle.remove()
     assert not tokens[0].any()
-    torch.testing.assert_close(region(pyramid.hand, hands).shape, torch.Size([2, 16, 32, 32]))
+    torch.testing.assert_close(crop_region(pyramid.hand, hands).shape, torch.Size([2, 16, 32, 32]))
 
 
 def test_gradients_reach_every_parameter_of_the_parts_that_are_used(mano):
@@ -233,7 +233,7 @@ def test_gradients_reach_every_parameter_of_the_parts_that_are_used(mano):
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_half_precision(mano, tiny, dtype):
     exact = tiny(*scene(2))
-    found = make(UNIHOPE_TINY, mano).in_precision(dtype)(*scene(2))
+    found = make(UNIHOPE_TINY, mano).to_precision(dtype)(*scene(2))
     assert found.vertices.dtype == torch.float32
     assert (exact.vertices - found.vertices).norm(dim=-1).mean() < 0.02
     np.testing.assert_allclose(found.grasp_probability, exact.grasp_probability, atol=0.1)

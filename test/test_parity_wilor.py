@@ -10,7 +10,7 @@ import torch
 from parity import deterministic as D
 from parity import fake_models, fixtures
 
-from hand4whole_ros.body.mano import Mano, load_pair
+from hand4whole_ros.body.mano import Mano, load_hands
 from hand4whole_ros.body.npz_file import BodyModelError
 from hand4whole_ros.networks.wilor import (
     WILOR,
@@ -18,8 +18,8 @@ from hand4whole_ros.networks.wilor import (
     HandPrediction,
     RefineNet,
     WiLoR,
-    _sampled,
-    _seen_at,
+    _lookup_pixels,
+    _sample_feature,
     crop_translation,
     place_hands,
     prepare_crops,
@@ -34,7 +34,7 @@ def mano(tmp_path_factory):
     right, left, _ = fake_models.mano_models()
     np.savez(folder / 'MANO_RIGHT.npz', **right)
     np.savez(folder / 'MANO_LEFT.npz', **left)
-    return load_pair(folder / 'MANO_RIGHT.npz', folder / 'MANO_LEFT.npz')
+    return load_hands(folder / 'MANO_RIGHT.npz', folder / 'MANO_LEFT.npz')
 
 
 @pytest.mark.parametrize('side', ['right', 'left'])
@@ -147,7 +147,7 @@ def test_refinement_makes_no_more_of_its_maps_than_is_looked_at(pixels):
     with torch.no_grad():
         found = refine.sample(feature, vertices, camera)
         whole = refine.deconv(feature)
-        wanted = torch.cat([_sampled(level, _seen_at(vertices, camera, *level.shape[-2:], False)).amax(-1)
+        wanted = torch.cat([_sample_feature(level, _lookup_pixels(vertices, camera, *level.shape[-2:], False)).amax(-1)
                             for level in whole], dim=1)
     torch.testing.assert_close(found, wanted, rtol=0, atol=2e-6, equal_nan=True)
     size = {0.1: 2, 0.8: 2, 1.2: 3, 4.7: 6}.get(pixels, 16)

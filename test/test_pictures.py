@@ -23,12 +23,12 @@ def png_header(width, height):
 def test_png_and_grey_and_alpha_become_rgb(tmp_path):
     image = np.zeros((4, 6, 3), np.uint8)
     image[..., 0] = 255
-    image_files.write(tmp_path / 'red.png', image)
-    assert np.array_equal(image_files.read(tmp_path / 'red.png'), image)
+    image_files.write_image(tmp_path / 'red.png', image)
+    assert np.array_equal(image_files.read_image(tmp_path / 'red.png'), image)
     cv2.imwrite(str(tmp_path / 'grey.png'), np.full((4, 6), 7, np.uint8))
-    assert np.array_equal(image_files.read(tmp_path / 'grey.png'), np.full((4, 6, 3), 7))
+    assert np.array_equal(image_files.read_image(tmp_path / 'grey.png'), np.full((4, 6, 3), 7))
     cv2.imwrite(str(tmp_path / 'alpha.png'), np.full((4, 6, 4), 9, np.uint8))
-    assert image_files.read(tmp_path / 'alpha.png').shape == (4, 6, 3)
+    assert image_files.read_image(tmp_path / 'alpha.png').shape == (4, 6, 3)
 
 
 @pytest.mark.parametrize('data, says', [
@@ -36,13 +36,13 @@ def test_png_and_grey_and_alpha_become_rgb(tmp_path):
     (png_header(640, 480), 'damaged')])
 def test_hostile_bytes_are_refused_in_one_line(data, says):
     with pytest.raises(ImageFileError, match=says) as error:
-        image_files.decode(data, 'x.png')
+        image_files.decode_image(data, 'x.png')
     assert '\n' not in str(error.value) and 'x.png' in str(error.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ImageFileError, match='no.png: cannot be read'):
-        image_files.read(tmp_path / 'no.png')
+        image_files.read_image(tmp_path / 'no.png')
 
 
 # Orientation
@@ -71,10 +71,10 @@ def tagged(orientation, kind, **options):
     ('TIFF', {'compression': 'tiff_lzw'}, 0), ('TIFF', {'big_tiff': True}, 0)])
 def test_every_orientation_of_every_format_comes_upright(orientation, kind, options, most):
     data = tagged(orientation, kind, **options)
-    out = image_files.decode(data)
+    out = image_files.decode_image(data)
     assert out.shape == UPRIGHT.shape and out.flags.c_contiguous
     assert np.abs(out.astype(int) - UPRIGHT).mean() <= most
-    stored = image_files.decode(data, upright=False)
+    stored = image_files.decode_image(data, upright=False)
     assert np.abs(stored.astype(int) - STORED[orientation]).mean() <= most
     assert image_files.decode_stored(data).shape == STORED[orientation].shape
 
@@ -88,7 +88,7 @@ def test_a_tiff_of_the_other_byte_order_and_of_one_channel():
         struct.pack('>HHI', tag, kind, 1) + struct.pack('>I' if kind == 4 else '>HH', value, *[0] * (kind == 3))
         for tag, kind, value in entries) + bytes(4)
     tiff = b'MM\0*' + struct.pack('>I', 8 + len(rows)) + rows + table
-    np.testing.assert_array_equal(image_files.decode(tiff), np.repeat(UPRIGHT[..., :1], 3, axis=2))
+    np.testing.assert_array_equal(image_files.decode_image(tiff), np.repeat(UPRIGHT[..., :1], 3, axis=2))
 
 
 def test_a_png_whose_orientation_comes_after_its_pixels():
@@ -97,7 +97,7 @@ def test_a_png_whose_orientation_comes_after_its_pixels():
     end = at + 12 + struct.unpack_from('>I', data, at)[0]
     last = data.index(b'IEND') - 4
     late = data[:at] + data[end:last] + data[at:end] + data[last:]
-    np.testing.assert_array_equal(image_files.decode(late), UPRIGHT)
+    np.testing.assert_array_equal(image_files.decode_image(late), UPRIGHT)
 
 
 @pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP'])
@@ -106,7 +106,7 @@ def test_a_png_whose_orientation_comes_after_its_pixels():
 def test_a_broken_or_impossible_orientation_means_upright(kind, exif):
     stream = io.BytesIO()
     Image.fromarray(UPRIGHT).save(stream, kind, exif=exif)
-    assert image_files.decode(stream.getvalue()).shape == UPRIGHT.shape
+    assert image_files.decode_image(stream.getvalue()).shape == UPRIGHT.shape
 
 
 # More than 8 bits
@@ -118,7 +118,7 @@ def test_files_of_16_bits_are_stretched(suffix, bits, channels):
     wide = np.rint(UPRIGHT / 255 * (2**bits - 1)).astype(np.uint16)
     stored = {1: wide[..., 0], 3: wide[..., ::-1], 4: np.dstack([wide[..., ::-1], np.full(wide.shape[:2], 65535)])}
     data = cv2.imencode(suffix, stored[channels].astype(np.uint16))[1].tobytes()
-    out = image_files.decode(data)
+    out = image_files.decode_image(data)
     assert out.dtype == np.uint8 and out.shape == UPRIGHT.shape
     assert np.abs(out.astype(int) - (UPRIGHT if channels > 1 else UPRIGHT[..., :1])).mean() < 3
 
@@ -126,4 +126,4 @@ def test_files_of_16_bits_are_stretched(suffix, bits, channels):
 def test_a_tiff_of_floats():
     stream = io.BytesIO()
     Image.fromarray((UPRIGHT[..., 0] / 255).astype(np.float32)).save(stream, 'TIFF')
-    assert np.abs(image_files.decode(stream.getvalue())[..., 1].astype(int) - UPRIGHT[..., 0]).mean() < 3
+    assert np.abs(image_files.decode_image(stream.getvalue())[..., 1].astype(int) - UPRIGHT[..., 0]).mean() < 3

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from hand4whole_ros.geometry import crops
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.geometry.placement import NEAREST, place_in_camera, root_translation
+from hand4whole_ros.geometry.placement import MIN_DEPTH, place_in_camera, root_translation
 
 
 def random_person(body, generator):
@@ -80,7 +80,7 @@ def test_people_who_contradict_their_pixels_are_put_in_front_about_as_large_as_t
         view, transl = place_in_camera(joints @ Rotation.from_rotvec(turn).as_matrix().T, pixels,
                                        intrinsics.project(place), intrinsics)
         found = joints @ Rotation.from_rotvec(turn).as_matrix().T @ view.T + transl
-        assert found[:, 2].min() >= NEAREST
+        assert found[:, 2].min() >= MIN_DEPTH
         assert 0.48 < found[:, 2].mean() / (joints + place)[:, 2].mean() < 1.6
         assert np.linalg.norm(intrinsics.project(found).mean(0) - pixels.mean(0)) < 0.2 * np.ptp(pixels, axis=0).max()
 
@@ -90,7 +90,7 @@ def test_no_point_is_put_behind_the_camera_however_large_it_is_seen():
     for _ in range(200):
         points, rays = generator.normal(size=(8, 3)), generator.normal(size=(8, 2)) * 10 ** generator.uniform(-2, 2)
         found = root_translation(points, rays, generator.uniform(0.1, 2, 8))
-        assert (points[:, 2] + found[2]).min() >= NEAREST - 1e-9
+        assert (points[:, 2] + found[2]).min() >= MIN_DEPTH - 1e-9
 
 
 def missed(transl, joints, pixels, intrinsics):

@@ -20,7 +20,7 @@ from test_own_results import FRAME, TF_STATIC, TF_TYPES, person, tf, transform
 from tf2_msgs.msg import TFMessage
 
 from hand4whole_ros.ros.bag.reader import Bag
-from hand4whole_ros.ros.bag.types import is_latched, latched_profile
+from hand4whole_ros.ros.bag.types import is_latched, make_latched_profile
 
 #: As in test_replay_play: what is played is everybody's.
 DOMAIN = str(60 + os.getpid() % 14)
@@ -65,7 +65,7 @@ def children(found):
 def test_whoever_comes_late_gets_every_latched_message(tmp_path, peer, play, quality, start):
     rows = [*messages([picture(1)] * 6), *statics(120),
             (DESCRIPTION, START, serialize_message(String(data='<robot/>')))]
-    profile = latched_profile()._replace(durability=QosDurability.VOLATILE)
+    profile = make_latched_profile()._replace(durability=QosDurability.VOLATILE)
     options = {'latched': {'latched': (TF_STATIC, DESCRIPTION)}, 'none': {},
                'volatile': {'latched': (TF_STATIC, DESCRIPTION), 'profile': profile}}[quality]
     source = write(tmp_path / 'in', rows, kinds={**TF_TYPES, DESCRIPTION: 'std_msgs/msg/String'}, **options)

@@ -10,7 +10,7 @@ import pytest
 
 import hand4whole_ros
 from hand4whole_ros.system import progress
-from hand4whole_ros.system.progress import Bar, LogHandler
+from hand4whole_ros.system.progress import ProgressBar, ProgressLogHandler
 
 PACKAGE = Path(hand4whole_ros.__file__).parent
 
@@ -30,21 +30,21 @@ def log_file(monkeypatch, caplog):
 
 
 def test_elsewhere_a_stage_is_a_line(log_file, caplog):
-    assert list(Bar(range(1000), 'drawing', unit='person')) == list(range(1000))
-    with Bar(desc='loading', total=3, unit='step', initial=1) as bar:
+    assert list(ProgressBar(range(1000), 'drawing', unit='person')) == list(range(1000))
+    with ProgressBar(desc='loading', total=3, unit='step', initial=1) as bar:
         bar.update()
         bar.set_description('loading')
         bar.set_description('running')
         assert bar.n == 2
-    list(Bar(range(3), 'silent', shown=False))
-    list(Bar(range(3)))
+    list(ProgressBar(range(3), 'silent', enabled=False))
+    list(ProgressBar(range(3)))
     assert caplog.messages == ['drawing: 1000 people', 'loading: 3 steps', 'running'] and log_file.getvalue() == ''
 
 
 def test_elsewhere_long_work_is_a_line_a_minute(log_file, caplog, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
-    with Bar(desc='training', total=100, unit='step') as bar:
+    with ProgressBar(desc='training', total=100, unit='step') as bar:
         for _ in range(100):
             now[0] += 1.0
             bar.update()
@@ -55,9 +55,9 @@ def test_on_a_terminal_it_is_a_bar_with_the_log_above_it(monkeypatch, caplog):
     caplog.set_level('INFO')
     stream = Terminal()
     monkeypatch.setattr(sys, 'stderr', stream)
-    handler = LogHandler()
+    handler = ProgressLogHandler()
     handler.setFormatter(logging.Formatter('%(message)s'))
-    with Bar(desc='estimating', total=3, unit='frame', mininterval=0) as bar:
+    with ProgressBar(desc='estimating', total=3, unit='frame', mininterval=0) as bar:
         for k in range(3):
             bar.update()
             handler.emit(logging.makeLogRecord({'msg': f'line {k}', 'levelno': logging.INFO}))
@@ -72,7 +72,7 @@ def test_a_log_that_cannot_be_written_ends_nothing(monkeypatch):
         def write(self, text):
             raise OSError(28, 'No space left on device')
     monkeypatch.setattr(sys, 'stderr', Full())
-    LogHandler().emit(logging.makeLogRecord({'msg': 'a line', 'levelno': logging.INFO}))
+    ProgressLogHandler().emit(logging.makeLogRecord({'msg': 'a line', 'levelno': logging.INFO}))
 
 
 def test_no_bar_of_the_package_writes_into_a_log_file():

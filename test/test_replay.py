@@ -15,7 +15,7 @@ from scripted_replay import replay
 
 from hand4whole_ros.msg import WholeBodyPose
 from hand4whole_ros.ros.bag.reader import Bag
-from hand4whole_ros.ros.replay.stamp_order import LOOK_AHEAD
+from hand4whole_ros.ros.replay.stamp_order import REORDER_WINDOW
 
 POSES, TF, SKELETON = '/hand4whole/poses', '/tf', '/hand4whole/skeleton'
 HAND, WRIST = '/hand4whole/operator/left_hand', '/hand4whole/operator/left_wrist'
@@ -181,7 +181,7 @@ def test_images_that_overtook_each_other_are_put_in_order(tmp_path):
 
 def test_one_overtaken_by_too_many_is_left_alone_and_counted(tmp_path, caplog):
     step = 10_000_000
-    stamps = [START + step, *[START + k * step for k in range(2, LOOK_AHEAD + 4)], START]
+    stamps = [START + step, *[START + k * step for k in range(2, REORDER_WINDOW + 4)], START]
     source = write(tmp_path / 'in', messages([picture(1)] * len(stamps), stamps=stamps))
     assert replay(source, '--output', tmp_path / 'out') == 0
     assert '1 images came too late' in caplog.text

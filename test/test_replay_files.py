@@ -9,7 +9,7 @@ from scripted_estimate import write_video
 from scripted_node import picture
 from scripted_replay import QuickEstimator, replay
 
-from hand4whole_ros.ros.bag.ownership import rejection_reason
+from hand4whole_ros.ros.bag.ownership import overwrite_rejection_reason
 
 POSES = '/hand4whole/poses'
 
@@ -70,7 +70,7 @@ def test_a_recording_is_not_replaced_and_a_bag_of_its_own_is(rec, tmp_path):
     refused(tmp_path, 'recorded is not replaced: it is no bag that hand4whole wrote', source, '--output', recorded,
             '--force')
     assert replay(source, '--output', output) == 0
-    assert rejection_reason(output) == ''
+    assert overwrite_rejection_reason(output) == ''
     (output / 'remarks.txt').write_text('do not lose me')
     refused(tmp_path, 'out is not replaced: it holds remarks.txt, which is not of the bag', source, '--output', output,
             '--force')
@@ -85,7 +85,7 @@ def test_a_recording_is_not_replaced_and_a_bag_of_its_own_is(rec, tmp_path):
                                   '{' * 5000, 'rosbag2_bagfile_information: {custom_data: {hand4whole replay: x}}'])
 def test_metadata_that_say_nothing_of_it(tmp_path, text):
     (tmp_path / 'metadata.yaml').write_text(text)
-    assert rejection_reason(tmp_path) == 'it is no bag that hand4whole wrote'
+    assert overwrite_rejection_reason(tmp_path) == 'it is no bag that hand4whole wrote'
 
 
 def test_a_link_to_a_bag_of_its_own_is_replaced_and_the_bag_stays(rec, tmp_path):

@@ -196,7 +196,7 @@ def test_signals_end_the_command_with_a_line_that_says_how_much_is_kept(slow, tm
     grown(process, journal, 0)
     process.send_signal(number)
     said = process.communicate(timeout=60)[1].decode().splitlines()
-    assert process.returncode == main.FAILED and said[-1] == 'hand4whole: interrupted'
+    assert process.returncode == main.EXIT_FAILURE and said[-1] == 'hand4whole: interrupted'
     assert said[-2] == (f'{len(Journal(journal))} images are done and kept in {output}.partial: the same command goes '
                         'on from there')
     assert not output.exists() and not any('Traceback' in line for line in said)
@@ -206,14 +206,14 @@ def test_signals_end_the_command_with_a_line_that_says_how_much_is_kept(slow, tm
 
 def test_a_full_disk_is_one_line_and_costs_nothing(slow, tmp_path, monkeypatch):
     source, whole = slow
-    output, opened = tmp_path / 'out', journals._opened
+    output, opened = tmp_path / 'out', journals._open_database
 
     def small(path):
         database = opened(path)
         database.execute('PRAGMA max_page_count=8')
         return database
     with monkeypatch.context() as patched, pytest.raises(RuntimeError) as error:
-        patched.setattr(journals, '_opened', small)
+        patched.setattr(journals, '_open_database', small)
         replay(source, '--output', output)
     assert str(error.value) == f'no space left for {output}: free some and repeat the command'
     assert not output.exists() and records(tmp_path / 'out.partial' / 'estimates') > 0
@@ -280,7 +280,7 @@ def test_a_bag_is_not_replaced_by_what_is_made_of_it(tmp_path):
 
 def test_the_command_tells_errors_in_one_line(tmp_path, capfd):
     (tmp_path / 'in').write_text('no bag')
-    assert main.main(['replay', str(tmp_path / 'in'), '--output', str(tmp_path / 'out')]) == main.WRONG_INPUT
+    assert main.main(['replay', str(tmp_path / 'in'), '--output', str(tmp_path / 'out')]) == main.EXIT_USAGE
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f'hand4whole: {tmp_path}/in: neither a rosbag2 bag')
 

@@ -9,8 +9,8 @@ from bag_maker import FRAME, messages, write
 from scripted_node import picture
 
 from hand4whole_ros.ros.compat import share_directory
-from hand4whole_ros.ros.node.launch_arguments import startup
-from hand4whole_ros.ros.play.launch_plan import ARGUMENTS, plan
+from hand4whole_ros.ros.node.launch_arguments import make_launch_plan
+from hand4whole_ros.ros.play.launch_plan import ARGUMENTS, make_replay_plan
 
 ROOT = Path(__file__).parents[1]
 DEFAULTS = {argument.name: argument.default for argument in ARGUMENTS}
@@ -18,11 +18,11 @@ DEFAULTS = {argument.name: argument.default for argument in ARGUMENTS}
 
 def test_the_only_camera_of_the_bag_is_looked_through_in_simulated_time(tmp_path):
     source = write(tmp_path / 'in')
-    wanted = plan({**DEFAULTS, 'bag': str(source), 'rate': '0.5', 'loop': 'true', 'estimator': 'mediapipe'})
+    wanted = make_replay_plan({**DEFAULTS, 'bag': str(source), 'rate': '0.5', 'loop': 'true', 'estimator': 'mediapipe'})
     assert wanted.frame == FRAME
     assert wanted.player == [sys.executable, '-m', 'hand4whole_ros.cli.main', 'play', str(source), '--rate', '0.5',
                              '--start', '0', '--wait-for', '/cam/image_raw', '--loop']
-    node = startup(wanted.node, share_directory())
+    node = make_launch_plan(wanted.node, share_directory())
     assert node.remappings == (('image', '/cam/image_raw'), ('camera_info', '/cam/camera_info'))
     assert node.parameters == {'image_transport': 'raw', 'estimator': 'mediapipe', 'use_sim_time': True,
                                'autostart': True}
@@ -34,7 +34,7 @@ def test_compressed_images(tmp_path):
     rows = [('/cam/image_raw/compressed', *row[1:]) if row[0] == '/cam/image_raw' else row
             for row in messages([jpeg])]
     source = write(tmp_path / 'in', rows, image_type='sensor_msgs/msg/CompressedImage')
-    wanted = plan({**DEFAULTS, 'bag': str(source), 'player': 'ros2'})
+    wanted = make_replay_plan({**DEFAULTS, 'bag': str(source), 'player': 'ros2'})
     assert (wanted.node['image_topic'], wanted.node['image_transport']) == ('/cam/image_raw', 'compressed')
     assert wanted.node['camera_info_topic'] == '/cam/camera_info'
     assert wanted.player[:5] == ['ros2', 'bag', 'play', str(source), '--clock']
@@ -49,7 +49,7 @@ def test_compressed_images(tmp_path):
 def test_a_wrong_argument_is_named(tmp_path, changes, says):
     source = write(tmp_path / 'in')
     with pytest.raises(ValueError, match=says):
-        plan({**DEFAULTS, 'bag': str(source), **changes})
+        make_replay_plan({**DEFAULTS, 'bag': str(source), **changes})
 
 
 def test_the_launch_file_declares_these_arguments():

@@ -15,11 +15,11 @@ from hand4whole_ros.estimators.base import EstimatorConfig
 from hand4whole_ros.ros.replay.bag_source import InputOptions
 from hand4whole_ros.ros.replay.frame_estimator import FrameEstimatorFactory
 from hand4whole_ros.ros.replay.replay import OutputOptions, Replay
-from hand4whole_ros.synthetic.motion import Motion
+from hand4whole_ros.synthetic.motion import PersonMotion
 
 
 def test_one_process_and_another_write_the_same_bytes(tmp_path):
-    motion = Motion(width=320, height=240)
+    motion = PersonMotion(width=320, height=240)
     pictures = [motion.frame(0.1 * k) for k in range(4)]
     source = write(tmp_path / 'in', messages(pictures))
     make = FrameEstimatorFactory(
@@ -28,7 +28,7 @@ def test_one_process_and_another_write_the_same_bytes(tmp_path):
     inputs = InputOptions(focal=float(motion.intrinsics.fx))
     results = []
     here = Replay(make, inputs, OutputOptions())
-    elsewhere = Replay(make, inputs, OutputOptions(), spread=functools.partial(ProcessExecutor, count=1))
+    elsewhere = Replay(make, inputs, OutputOptions(), executor_factory=functools.partial(ProcessExecutor, count=1))
     # The last one's MediaPipe has seen all these pictures already.
     for name, work in (('here', here), ('elsewhere', elsewhere), ('again', here)):
         (tmp_path / name).mkdir()

@@ -212,17 +212,17 @@ def test_the_time_that_is_told_never_goes_back(monkeypatch):
     monkeypatch.setattr(play_command, 'time', SimpleNamespace(sleep=lambda seconds: None))
     monkeypatch.setattr(play_command, 'rclpy', SimpleNamespace(ok=lambda: True, spin_once=lambda *a, **k: None))
     told, times_of_messages = [], range(0, 2_000_000_000, 33_333_333)
-    player = SimpleNamespace(_tempo=keys.Tempo(), _keys=SimpleNamespace(pressed=lambda: ''), _tell=told.append,
+    player = SimpleNamespace(_tempo=keys.PlaybackClock(), _keys=SimpleNamespace(pressed=lambda: ''), _tell=told.append,
                              _show=lambda *progress: None)
     for when in times_of_messages:
-        assert play_command.Player._until(player, when, 0, None) and told[-1] == when
+        assert play_command.BagPlayer._advance_clock_to(player, when, 0, None) and told[-1] == when
     assert told == sorted(told) and len(told) > 2 * len(times_of_messages)
 
 
 def test_where_nobody_listens_it_is_said_and_played(tmp_path, own_domain, monkeypatch, caplog):
-    monkeypatch.setattr(play_command, 'DISCOVERY', 0.2)
+    monkeypatch.setattr(play_command, 'DISCOVERY_TIMEOUT', 0.2)
     rows = [('/nobody_listens', START + k * 1000, b'\x00\x01\x00\x00') for k in range(3)]
-    assert main.main(['play', str(write(tmp_path / 'in', rows))]) == main.DONE
+    assert main.main(['play', str(write(tmp_path / 'in', rows))]) == main.EXIT_SUCCESS
     assert [record.getMessage() for record in caplog.records if record.levelname == 'WARNING'] == [
         'nobody listens to anything in it so far: --wait-for TOPIC waits for somebody']
 
@@ -232,6 +232,6 @@ def test_where_nobody_listens_it_is_said_and_played(tmp_path, own_domain, monkey
     (['BAG', '--start', '9'], 'it ends after 0.2 s, before --start 9')])
 def test_what_cannot_be_played_is_one_line(tmp_path, capfd, words, says):
     source = str(write(tmp_path / 'in'))
-    assert main.main(['play', *(source if word == 'BAG' else word for word in words)]) == main.WRONG_INPUT
+    assert main.main(['play', *(source if word == 'BAG' else word for word in words)]) == main.EXIT_USAGE
     (line,) = capfd.readouterr().err.splitlines()
     assert says in line

@@ -9,13 +9,13 @@ from lenses import CORNERS_FOLD, GOOD, WRONG
 from ros_peer import camera_info
 
 from hand4whole_ros.geometry.lens_check import check_lens
-from hand4whole_ros.ros.conversions.camera_state import BadCameraInfo, CameraState, intrinsics
+from hand4whole_ros.ros.conversions.camera_state import CameraInfoError, CameraState, intrinsics_from_camera_info
 
 
 def test_calibrated():
     info = camera_info(640, 480, 500.0)
     info.d = [0.1, -0.2, 0.001, 0.002, 0.03]
-    found, remark = intrinsics(info, 640, 480)
+    found, remark = intrinsics_from_camera_info(info, 640, 480)
     assert (found.fx, found.cx, found.cy, found.width, found.height) == (500.0, 319.5, 239.5, 640, 480)
     assert found.distortion == (0.1, -0.2, 0.001, 0.002, 0.03) and found.calibrated and remark is None
 
@@ -24,26 +24,26 @@ def test_a_rectified_image_takes_p_and_no_lens():
     info = camera_info(640, 480, 500.0)
     info.d = [0.1] * 5
     info.p[0] = info.p[5] = 450.0
-    found, _ = intrinsics(info, 640, 480, rectified=True)
+    found, _ = intrinsics_from_camera_info(info, 640, 480, rectified=True)
     assert found.fx == 450.0 and found.distortion == ()
 
 
 def test_region_of_interest():
     info = camera_info(640, 480, 500.0)
     info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 100, 50, 320, 240
-    found, remark = intrinsics(info, 320, 240)
+    found, remark = intrinsics_from_camera_info(info, 320, 240)
     assert (found.cx, found.cy, found.fx, remark) == (219.5, 189.5, 500.0, None)
 
 
 def test_binning():
     info = camera_info(640, 480, 500.0)
     info.binning_x = info.binning_y = 2
-    found, remark = intrinsics(info, 320, 240)
+    found, remark = intrinsics_from_camera_info(info, 320, 240)
     assert (found.fx, found.cx, found.cy, remark) == (250.0, 159.5, 119.5, None)
 
 
 def test_the_same_shape_at_another_size_is_scaled():
-    found, remark = intrinsics(camera_info(640, 480, 500.0), 1280, 960)
+    found, remark = intrinsics_from_camera_info(camera_info(640, 480, 500.0), 1280, 960)
     assert found.fx == 1000.0 and found.cx == 639.5
     assert remark == 'camera_info is for 640 x 480 images and is scaled to 1280 x 960'
 
@@ -51,7 +51,7 @@ def test_the_same_shape_at_another_size_is_scaled():
 def test_an_equidistant_lens_stays_one_even_without_coefficients():
     info = camera_info(640, 480, 500.0)
     info.distortion_model, info.d = 'equidistant', [0.0] * 4
-    assert intrinsics(info, 640, 480)[0].distortion_model == 'equidistant'
+    assert intrinsics_from_camera_info(info, 640, 480)[0].distortion_model == 'equidistant'
 
 
 def wrong(**changes):
@@ -69,15 +69,15 @@ def wrong(**changes):
 ])
 def test_unusable(info, size, expected):
     info.k = [float(v) for v in info.k]
-    with pytest.raises(BadCameraInfo, match=expected):
-        intrinsics(info, *size)
+    with pytest.raises(CameraInfoError, match=expected):
+        intrinsics_from_camera_info(info, *size)
 
 
 @pytest.mark.parametrize('changes, expected', [
     ({'d': [0.1] * 3}, 'are 3, but model'), ({'d': [math.nan] * 5}, 'are not finite'),
     ({'d': [0.1] * 5, 'distortion_model': 'banana'}, "unknown model 'banana'")])
 def test_an_unusable_lens_is_left_out_and_said(changes, expected):
-    found, remark = intrinsics(wrong(**changes), 640, 480)
+    found, remark = intrinsics_from_camera_info(wrong(**changes), 640, 480)
     assert found.fx == 500.0 and found.distortion == () and expected in remark
 
 
@@ -91,14 +91,14 @@ def info_of(model, d, fx, fy, cx, cy, width, height):
 @pytest.mark.parametrize('name', GOOD)
 def test_calibrations_of_cameras_are_taken_without_a_word(name):
     info = info_of(*GOOD[name])
-    found, remark = intrinsics(info, info.width, info.height)
+    found, remark = intrinsics_from_camera_info(info, info.width, info.height)
     assert remark is None and any(found.distortion) and found.fx == info.k[0]
 
 
 @pytest.mark.parametrize('name', CORNERS_FOLD)
 def test_a_lens_that_folds_in_the_corners_is_taken_and_said(name):
     info = info_of(*CORNERS_FOLD[name])
-    found, remark = intrinsics(info, info.width, info.height)
+    found, remark = intrinsics_from_camera_info(info, info.width, info.height)
     assert any(found.distortion) and 'fold back in the corners' in remark
 
 
@@ -155,14 +155,14 @@ def test_the_lens_is_looked_at_once_however_often_it_comes():
     *(([0.0] * length, name, (0, 'plumb_bob')) for length in (0, 3, 5, 8) for name in (
         '', 'none', 'None', 'plumb_bob', 'radtan', 'rational_polynomial', 'banana'))])
 def test_usable_lenses_are_known_by_every_name_and_length(d, model, expected):
-    found, remark = intrinsics(info_of(model, d, 500, 500, 320, 240, 640, 480), 640, 480)
+    found, remark = intrinsics_from_camera_info(info_of(model, d, 500, 500, 320, 240, 640, 480), 640, 480)
     assert (len(found.distortion), found.distortion_model) == expected and remark is None
     assert found.distortion[:len(d)] == tuple(d)[:len(found.distortion)] and not any(found.distortion[len(d):])
 
 
 @pytest.mark.parametrize('name', ['equidistant', 'fisheye', 'kb4'])
 def test_an_equidistant_lens_without_coefficients_keeps_its_focal_length(name):
-    found, remark = intrinsics(info_of(name, [], 500, 500, 320, 240, 640, 480), 640, 480)
+    found, remark = intrinsics_from_camera_info(info_of(name, [], 500, 500, 320, 240, 640, 480), 640, 480)
     assert found.fx == 500.0 and found.calibrated and 'without coefficients' in remark
     assert found.project([math.tan(0.5), 0, 1.0])[0] == pytest.approx(320 + 500 * 0.5)
 
@@ -177,7 +177,7 @@ def test_an_equidistant_lens_without_coefficients_keeps_its_focal_length(name):
     ('plumb_bob', [0.01] * 15, "are 15, but model 'plumb_bob' takes 4, 5, 8, 12 or 14"),
     ('\x1b[2J', [0.01] * 4, "unknown model '\\x1b[2J'")])
 def test_a_lens_that_cannot_be_used_leaves_the_focal_length(name, d, expected):
-    found, remark = intrinsics(info_of(name, d, 500, 500, 320, 240, 640, 480), 640, 480)
+    found, remark = intrinsics_from_camera_info(info_of(name, d, 500, 500, 320, 240, 640, 480), 640, 480)
     assert found.fx == 500.0 and found.distortion == () and found.calibrated
     assert expected in remark and 'taken as ideal' in remark and remark.isprintable()
 
@@ -196,7 +196,7 @@ def changed(**changes):
 def test_a_matrix_written_by_columns_is_read_by_columns_and_said():
     info = changed()
     info.k = np.array(info.k).reshape(3, 3).T.reshape(-1).tolist()
-    found, remark = intrinsics(info, 640, 480)
+    found, remark = intrinsics_from_camera_info(info, 640, 480)
     assert (found.fx, found.fy, found.cx, found.cy) == (500.0, 500.0, 319.5, 239.5)
     assert remark == 'camera_info: K is written column by column and is read so'
 
@@ -209,8 +209,8 @@ def test_a_matrix_written_by_columns_is_read_by_columns_and_said():
     (((6, 320),), 'a K that is none'), (((8, 7),), 'expected fx 0 cx  0 fy cy  0 0 1'),
     (((0, 0),), 'not positive: fx, fy = 0, 500'), (((0, 0), (4, 0)), 'uncalibrated: K has no focal lengths')])
 def test_a_matrix_that_is_none_is_refused(k, expected):
-    with pytest.raises(BadCameraInfo) as error:
-        intrinsics(changed(k=k), 640, 480)
+    with pytest.raises(CameraInfoError) as error:
+        intrinsics_from_camera_info(changed(k=k), 640, 480)
     assert expected in str(error.value)
 
 
@@ -223,38 +223,38 @@ def test_a_matrix_that_is_none_is_refused(k, expected):
     (((2, 959.5), (5, 539.5)), 'is it of images of about 1920 x 1080?'), (((2, -300),), 'is it of another image?')])
 def test_a_matrix_that_is_probably_of_another_image_is_taken_and_said(k, expected):
     info = changed(k=k)
-    found, remark = intrinsics(info, 640, 480)
+    found, remark = intrinsics_from_camera_info(info, 640, 480)
     assert (found.fx, found.cx, found.cy) == (500.0, info.k[2], info.k[5]) and expected in remark
 
 
 def test_a_centre_that_is_a_little_off_is_no_news():
-    assert intrinsics(changed(k=((2, 355), (5, 167))), 640, 480)[1] is None
-    assert intrinsics(changed(k=((1, 0.4),)), 640, 480)[1] is None
+    assert intrinsics_from_camera_info(changed(k=((2, 355), (5, 167))), 640, 480)[1] is None
+    assert intrinsics_from_camera_info(changed(k=((1, 0.4),)), 640, 480)[1] is None
 
 
 def test_exchanged_width_and_height_are_put_right_and_said():
     info = changed()
     info.width, info.height = 480, 640
-    found, remark = intrinsics(info, 640, 480)
+    found, remark = intrinsics_from_camera_info(info, 640, 480)
     assert (found.width, found.height, found.cx) == (640, 480, 319.5)
     assert remark == 'camera_info: width and height are exchanged: it says 480 x 640'
 
 
 def test_an_image_that_was_turned_without_its_calibration_is_refused():
-    with pytest.raises(BadCameraInfo, match='but the image is 480 x 640: turned by a quarter'):
-        intrinsics(changed(), 480, 640)
+    with pytest.raises(CameraInfoError, match='but the image is 480 x 640: turned by a quarter'):
+        intrinsics_from_camera_info(changed(), 480, 640)
     upright = camera_info(480, 640, 500.0)
-    assert intrinsics(upright, 480, 640)[1] is None
+    assert intrinsics_from_camera_info(upright, 480, 640)[1] is None
 
 
 def test_a_rectified_image_without_p_takes_k_and_no_lens():
     info = changed(p=((0, 0), (5, 0), (2, 0), (6, 0)))
     info.d = [-0.3, 0.1, 0, 0, 0]
-    found, remark = intrinsics(info, 640, 480, rectified=True)
+    found, remark = intrinsics_from_camera_info(info, 640, 480, rectified=True)
     assert found.fx == 500.0 and found.distortion == ()
     assert remark == 'camera_info: P has no focal lengths, so that K is taken for the rectified image'
-    with pytest.raises(BadCameraInfo, match='uncalibrated: P is all zero'):
-        intrinsics(wrong(k=[0.0] * 9, p=[0.0] * 12), 640, 480, rectified=True)
+    with pytest.raises(CameraInfoError, match='uncalibrated: P is all zero'):
+        intrinsics_from_camera_info(wrong(k=[0.0] * 9, p=[0.0] * 12), 640, 480, rectified=True)
 
 
 @pytest.mark.parametrize('degrees, said', [(0, False), (3, False), (90, True)])
@@ -262,10 +262,10 @@ def test_a_rectification_that_turns_the_image_far_is_said(degrees, said):
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     info = changed()
     info.r = [c, -s, 0.0, s, c, 0.0, 0.0, 0.0, 1.0]
-    found, remark = intrinsics(info, 640, 480, rectified=True)
+    found, remark = intrinsics_from_camera_info(info, 640, 480, rectified=True)
     assert found.fx == 500.0 and (remark is not None) == said
     assert not said or 'R turns the rectified image by 90 degrees' in remark
-    assert intrinsics(info, 640, 480)[1] is None    # the camera's own image is not turned by it
+    assert intrinsics_from_camera_info(info, 640, 480)[1] is None    # the camera's own image is not turned by it
 
 
 def test_waits_for_camera_info_then_falls_back_once_then_takes_it():

@@ -7,8 +7,12 @@ import rclpy
 from bag_maker import write
 from scripted_replay import replay
 
-from hand4whole_ros.ros.node.given_parameters import in_arguments, in_files, matches
-from hand4whole_ros.ros.node.params_file import sections
+from hand4whole_ros.ros.node.given_parameters import (
+    overrides_from_arguments,
+    overrides_from_files,
+    section_matches_node,
+)
+from hand4whole_ros.ros.node.params_file import read_text_sections
 
 NAMES = ['/**', '"**"', '/*', '/robot/hand4whole', 'robot/hand4whole', '/robot/*', '/*/*', '/**/hand4whole',
          '/*/hand4whole', '/robot/**', '/robot/hand4whole/**', '/**/**', 'hand4whole', '/hand4whole', '/robot/camera',
@@ -35,16 +39,18 @@ def test_a_section_is_for_the_nodes_that_ros_takes_it_for(tmp_path, node, name):
         of_ros.destroy_node()
     finally:
         rclpy.shutdown(context=context)
-    ((section, values),) = sections(path)
-    assert matches(section, node) == taken and values == {'hold_time': '2.5'}
+    ((section, values),) = read_text_sections(path)
+    assert section_matches_node(section, node) == taken and values == {'hold_time': '2.5'}
 
 
 def test_a_hostile_name_takes_no_time():
-    assert not matches('/**/*' * 5000 + '/x', '/a/b/c/d/hand4whole') and matches('/**' * 5000, '/a/b/c/d/hand4whole')
+    assert not section_matches_node('/**/*' * 5000 + '/x', '/a/b/c/d/hand4whole') and section_matches_node(
+        '/**' * 5000, '/a/b/c/d/hand4whole'
+    )
 
 
 def test_what_is_said_later_counts_and_groups_have_dots(tmp_path):
-    given = in_files([file_of(tmp_path, '''
+    given = overrides_from_files([file_of(tmp_path, '''
 /**: {ros__parameters: {hold_time: 1, a: {b: {c: 2}}}}
 hand4whole: {ros__parameters: {hold_time: 2, operator: first}}
 /*: {ros__parameters: {operator: largest}}
@@ -58,17 +64,17 @@ hand4whole: {ros__parameters: {hold_time: 2, operator: first}}
 def test_names_given_as_arguments_are_the_nodes_own():
     words = ['--ros-args', '-p', 'holdtime:=1', '--param', 'hand4whole:operater:=first', '-p', 'camera:exposure:=3',
              '-p', 'max_rate:=5']
-    assert in_arguments(words, '/hand4whole').named == ['holdtime', 'operater', 'max_rate']
+    assert overrides_from_arguments(words, '/hand4whole').named == ['holdtime', 'operater', 'max_rate']
 
 
 def test_many_foreign_names_are_one_short_line(tmp_path):
     text = '/**:\n  ros__parameters:\n' + ''.join(f'    p{k}: 1\n' for k in range(4000)) + '    "x\\e[2J": 1\n'
-    (remark,) = in_files([file_of(tmp_path, text)], '/hand4whole').remarks
+    (remark,) = overrides_from_files([file_of(tmp_path, text)], '/hand4whole').remarks
     assert remark.endswith('p0, p1, p2, p3, p4 and 3996 more') and remark.isprintable() and len(remark) < 300
 
 
 def test_an_empty_file_is_nobodys_and_nothing_is_said(tmp_path):
-    assert in_files([file_of(tmp_path, '# nothing yet\n')], '/hand4whole').remarks == []
+    assert overrides_from_files([file_of(tmp_path, '# nothing yet\n')], '/hand4whole').remarks == []
 
 
 @pytest.mark.parametrize('text, said', [

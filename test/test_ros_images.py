@@ -13,7 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from hand4whole_ros.ros.conversions import images
-from hand4whole_ros.ros.conversions.raw_image import BLANK, RawImage, decode_image_message
+from hand4whole_ros.ros.conversions.raw_image import BLANK_IMAGE_REMARK, RawImage, decode_image_message
 
 RNG = np.random.default_rng(3)
 SMOOTH = cv2.resize(RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8), (64, 48), interpolation=cv2.INTER_CUBIC)
@@ -45,7 +45,7 @@ def wide(image):
     ('rgb8', SMOOTH), ('bgr8', bgr(SMOOTH)), ('8UC3', bgr(SMOOTH)), ('rgba8', with_alpha(SMOOTH)),
     ('bgra8', with_alpha(bgr(SMOOTH))), ('8UC4', with_alpha(bgr(SMOOTH)))])
 def test_colours_come_out_as_rgb(encoding, pixels, padding):
-    out = images.decode(message(pixels, encoding, padding))
+    out = images.decode_image(message(pixels, encoding, padding))
     assert out.dtype == np.uint8 and out.flags.c_contiguous
     np.testing.assert_array_equal(out, SMOOTH)
 
@@ -55,12 +55,12 @@ def test_colours_come_out_as_rgb(encoding, pixels, padding):
     ('rgb16', wide(SMOOTH)), ('bgr16', wide(bgr(SMOOTH))), ('rgba16', wide(with_alpha(SMOOTH))),
     ('bgra16', wide(with_alpha(bgr(SMOOTH))))])
 def test_sixteen_bits_in_either_byte_order(encoding, pixels, big):
-    np.testing.assert_array_equal(images.decode(message(pixels, encoding, 6, big)), SMOOTH)
+    np.testing.assert_array_equal(images.decode_image(message(pixels, encoding, 6, big)), SMOOTH)
 
 
 @pytest.mark.parametrize('encoding', ['mono8', '8UC1'])
 def test_grey(encoding):
-    out = images.decode(message(SMOOTH[..., 0].copy(), encoding, 5))
+    out = images.decode_image(message(SMOOTH[..., 0].copy(), encoding, 5))
     np.testing.assert_array_equal(out, np.repeat(SMOOTH[..., :1], 3, axis=2))
 
 
@@ -68,7 +68,7 @@ def test_grey(encoding):
 @pytest.mark.parametrize('encoding, dtype', [('mono16', np.uint16), ('16UC1', np.uint16), ('32FC1', np.float32)])
 def test_grey_of_any_range_is_stretched(encoding, dtype, big):
     values = np.linspace(0, 900, 64 * 48).reshape(48, 64).astype(dtype)
-    out = images.decode(message(values, encoding, 4, big))
+    out = images.decode_image(message(values, encoding, 4, big))
     assert out[0, 0, 0] == 0 and out[-1, -1, 0] == 255
     np.testing.assert_allclose(out[..., 1], values * (255 / values.max()), atol=1)
 
@@ -82,7 +82,7 @@ def test_ten_and_twelve_bits_in_sixteen_with_a_hot_pixel(encoding, pixels, depth
     values[20, 30] = 65535
     if encoding in ('rgba16', 'bgra16', '16UC4'):
         values[..., 3] = 65535
-    out = images.decode(message(values, encoding))
+    out = images.decode_image(message(values, encoding))
     expected = SMOOTH if pixels.ndim == 3 else SMOOTH[..., :1]
     assert np.abs(out.astype(int) - expected).mean() < 6
 
@@ -95,7 +95,7 @@ def test_the_stretch_takes_milliseconds():
         times = []
         for _ in range(7):
             started = time.perf_counter()
-            images.decode(msg)
+            images.decode_image(msg)
             times.append(time.perf_counter() - started)
         return min(times)
     assert best(msg) - best(plain) < 0.025
@@ -104,7 +104,7 @@ def test_the_stretch_takes_milliseconds():
 def test_depth_that_is_not_a_number_is_black():
     values = np.full((4, 4), np.nan, np.float32)
     values[0, 0], values[1, 1] = 2.0, np.inf
-    out = images.decode(message(values, '32FC1'))
+    out = images.decode_image(message(values, '32FC1'))
     assert out[0, 0, 0] == 255 and out.sum() == 3 * 255
 
 
@@ -114,7 +114,7 @@ def test_bayer(pattern, bits):
     values = mosaic(pattern)
     if bits > 8:
         values = np.rint(values / 255 * (2**bits - 1)).astype(np.uint16)
-    out = images.decode(message(values, f'bayer_{pattern}{max(bits, 16) if bits > 8 else 8}'))
+    out = images.decode_image(message(values, f'bayer_{pattern}{max(bits, 16) if bits > 8 else 8}'))
     assert np.abs(out[2:-2, 2:-2].astype(int) - SMOOTH[2:-2, 2:-2]).mean() < 6
 
 
@@ -142,7 +142,7 @@ def _yuv422(order):
 @pytest.mark.parametrize('encoding, order', [
     ('yuv422_yuy2', 'yuyv'), ('yuyv', 'yuyv'), ('yuv422', 'uyvy'), ('uyvy', 'uyvy')])
 def test_yuv422(encoding, order):
-    out = images.decode(message(_yuv422(order), encoding, 8))
+    out = images.decode_image(message(_yuv422(order), encoding, 8))
     assert np.abs(out.astype(int) - SMOOTH).mean() < 6
 
 
@@ -152,62 +152,62 @@ def test_yuv420(encoding):
     u, v = planar[48:72].reshape(2, 24, 32)
     pair = (u, v) if encoding == 'nv12' else (v, u)
     pixels = np.concatenate([planar[:48], np.stack(pair, axis=-1).reshape(24, 64)])
-    out = images.decode(message(pixels, encoding, 3, height=48))
+    out = images.decode_image(message(pixels, encoding, 3, height=48))
     assert np.abs(out.astype(int) - SMOOTH).mean() < 8
 
 
 def test_the_last_row_may_lack_its_padding():
     msg = message(SMOOTH, 'rgb8', 20)
     msg.data = msg.data[:-20]
-    np.testing.assert_array_equal(images.decode(msg), SMOOTH)
+    np.testing.assert_array_equal(images.decode_image(msg), SMOOTH)
 
 
 def test_wrong_step():
     msg = message(SMOOTH, 'rgb8')
     msg.step = 64
-    with pytest.raises(images.BadImage, match='64 x 48 rgb8: step is 64 bytes, but a row needs 192'):
-        images.decode(msg)
+    with pytest.raises(images.ImageMessageError, match='64 x 48 rgb8: step is 64 bytes, but a row needs 192'):
+        images.decode_image(msg)
 
 
 def test_short_data():
     msg = message(SMOOTH, 'rgb8')
     msg.data = msg.data[:100]
-    with pytest.raises(images.BadImage, match='data holds 100 bytes, expected 9216'):
-        images.decode(msg)
+    with pytest.raises(images.ImageMessageError, match='data holds 100 bytes, expected 9216'):
+        images.decode_image(msg)
 
 
 def test_unknown_encoding_names_the_known_ones():
-    with pytest.raises(images.BadImage, match="unknown image encoding 'jpeg2000'.*rgb8"):
-        images.decode(message(SMOOTH, 'jpeg2000'))
+    with pytest.raises(images.ImageMessageError, match="unknown image encoding 'jpeg2000'.*rgb8"):
+        images.decode_image(message(SMOOTH, 'jpeg2000'))
 
 
 @pytest.mark.parametrize('encoding, shape', [('nv12', (5, 4)), ('yuyv', (4, 5, 2))])
 def test_sizes_an_encoding_cannot_have(encoding, shape):
     rows = 5 if encoding == 'nv12' else 4
     msg = message(np.zeros((8, *shape[1:]), np.uint8), encoding, height=rows)
-    with pytest.raises(images.BadImage, match='is no size for encoding'):
-        images.decode(msg)
+    with pytest.raises(images.ImageMessageError, match='is no size for encoding'):
+        images.decode_image(msg)
 
 
 @pytest.mark.parametrize('size', [(0, 0), (0, 48), (64, 0)])
 def test_empty(size):
-    with pytest.raises(images.BadImage, match='is empty'):
-        images.decode(Image(width=size[0], height=size[1], encoding='rgb8'))
+    with pytest.raises(images.ImageMessageError, match='is empty'):
+        images.decode_image(Image(width=size[0], height=size[1], encoding='rgb8'))
 
 
 def test_a_size_that_lies_costs_nothing():
     started = time.perf_counter()
-    with pytest.raises(images.BadImage, match='too large'):
-        images.decode(Image(width=4_000_000_000, height=4_000_000_000, encoding='rgb8', step=4_000_000_000))
-    with pytest.raises(images.BadImage, match='data holds 0 bytes, expected 99532800'):
-        images.decode(Image(width=7680, height=4320, encoding='rgb8', step=7680 * 3))
+    with pytest.raises(images.ImageMessageError, match='too large'):
+        images.decode_image(Image(width=4_000_000_000, height=4_000_000_000, encoding='rgb8', step=4_000_000_000))
+    with pytest.raises(images.ImageMessageError, match='data holds 0 bytes, expected 99532800'):
+        images.decode_image(Image(width=7680, height=4320, encoding='rgb8', step=7680 * 3))
     assert time.perf_counter() - started < 0.1
 
 
 @pytest.mark.parametrize('suffix, tolerance', [('.png', 0), ('.jpg', 4)])
 def test_compressed(suffix, tolerance):
     _, data = cv2.imencode(suffix, bgr(SMOOTH))
-    out = images.decode_compressed(CompressedImage(format=suffix[1:], data=data.tobytes()))
+    out = images.decode_compressed_image(CompressedImage(format=suffix[1:], data=data.tobytes()))
     assert np.abs(out.astype(int) - SMOOTH).mean() <= tolerance
 
 
@@ -223,14 +223,14 @@ def compressed(pixels, text, suffix='.png'):
     ('.jpg', 'bayer_{}8; jpeg compressed mono8'), ('.png', 'bayer_{}8; png compressed '),
     ('.png', 'bayer_{}8;png'), ('.jpg', ' bayer_{}8 ; JPEG compressed')])
 def test_a_mosaic_that_was_compressed(pattern, suffix, text):
-    out = images.decode_compressed(compressed(mosaic(pattern), text.format(pattern, pattern), suffix))
+    out = images.decode_compressed_image(compressed(mosaic(pattern), text.format(pattern, pattern), suffix))
     assert np.abs(out[2:-2, 2:-2].astype(int) - SMOOTH[2:-2, 2:-2]).mean() < 8
 
 
 @pytest.mark.parametrize('bits', [10, 12, 16])
 def test_a_mosaic_of_16_bits_that_was_compressed(bits):
     values = np.rint(mosaic('grbg') / 255 * (2**bits - 1)).astype(np.uint16)
-    out = images.decode_compressed(compressed(values, 'bayer_grbg16; png compressed '))
+    out = images.decode_compressed_image(compressed(values, 'bayer_grbg16; png compressed '))
     assert np.abs(out[2:-2, 2:-2].astype(int) - SMOOTH[2:-2, 2:-2]).mean() < 6
 
 
@@ -239,26 +239,26 @@ def test_a_mosaic_of_16_bits_that_was_compressed(bits):
                                   'yuv422_yuy2; jpeg compressed bgr8', 'png', 'jpeg', '', '; ;;', 'bayer_xxxx8; png',
                                   'rgb8; jpeg compressed ', 'mono8; png compressed mono8'])
 def test_colours_that_were_compressed(text):
-    np.testing.assert_array_equal(images.decode_compressed(compressed(bgr(SMOOTH), text)), SMOOTH)
+    np.testing.assert_array_equal(images.decode_compressed_image(compressed(bgr(SMOOTH), text)), SMOOTH)
 
 
 @pytest.mark.parametrize('text', ['rgb8; png compressed rgb8', 'bgr8; png compressed rgb8',
                                   'bgra16; png compressed rgb16'])
 def test_colours_that_went_to_the_encoder_as_rgb(text):
-    np.testing.assert_array_equal(images.decode_compressed(compressed(SMOOTH, text)), SMOOTH)
+    np.testing.assert_array_equal(images.decode_compressed_image(compressed(SMOOTH, text)), SMOOTH)
 
 
 @pytest.mark.parametrize('text', ['mono8; jpeg compressed mono8', 'mono8; png compressed ', 'jpeg', '8UC1; png',
                                   'mono; png', 'bayer_unknown; png compressed '])
 def test_grey_that_was_compressed(text):
-    out = images.decode_compressed(compressed(SMOOTH[..., 0].copy(), text))
+    out = images.decode_compressed_image(compressed(SMOOTH[..., 0].copy(), text))
     np.testing.assert_array_equal(out, np.repeat(SMOOTH[..., :1], 3, axis=2))
 
 
 @pytest.mark.parametrize('text', ['mono16; png compressed mono16', 'mono16; png compressed ', '16UC1; png', 'png'])
 def test_twelve_bits_in_a_png(text):
     values = np.rint(SMOOTH[..., 0] / 255 * 4095).astype(np.uint16)
-    out = images.decode_compressed(compressed(values, text))
+    out = images.decode_compressed_image(compressed(values, text))
     assert np.abs(out.astype(int) - SMOOTH[..., :1]).mean() < 4
 
 
@@ -266,7 +266,7 @@ def test_twelve_bits_in_a_png(text):
                                             ('16UC1; jpeg compressed mono8', 1)])
 def test_twelve_bits_whose_upper_four_are_all_that_a_jpeg_has(text, channels):
     dark = (bgr(SMOOTH) if channels == 3 else SMOOTH[..., 0]) // 17
-    out = images.decode_compressed(compressed(np.ascontiguousarray(dark), text))
+    out = images.decode_compressed_image(compressed(np.ascontiguousarray(dark), text))
     assert np.abs(out.astype(int) - (SMOOTH if channels == 3 else SMOOTH[..., :1])).mean() < 15
 
 
@@ -280,8 +280,8 @@ def test_twelve_bits_whose_upper_four_are_all_that_a_jpeg_has(text, channels):
     ('jpeg xl', b'\xff\n' + bytes(40), 'publish JPEG or PNG'), ('bgr8; qoi compressed bgr8', b'qoif' + bytes(40),
                                                                'publish JPEG or PNG')])
 def test_formats_that_are_not_decoded_say_what_to_do(text, data, line):
-    with pytest.raises(images.BadImage, match=line) as error:
-        images.decode_compressed(CompressedImage(format=text, data=data))
+    with pytest.raises(images.ImageMessageError, match=line) as error:
+        images.decode_compressed_image(CompressedImage(format=text, data=data))
     assert text in str(error.value) and '\n' not in str(error.value)
 
 
@@ -294,7 +294,7 @@ def test_an_orientation_tag_turns_no_message():
     exif[274] = 6
     stream = io.BytesIO()
     Picture.fromarray(SMOOTH).save(stream, 'PNG', exif=exif)
-    out = images.decode_compressed(CompressedImage(format='png', data=stream.getvalue()))
+    out = images.decode_compressed_image(CompressedImage(format='png', data=stream.getvalue()))
     np.testing.assert_array_equal(out, SMOOTH)
 
 
@@ -312,8 +312,8 @@ def _announced(kind):
 @pytest.mark.parametrize('kind', ['.png', '.jpg'])
 def test_a_header_that_announces_gigabytes_costs_nothing(kind):
     started = time.perf_counter()
-    with pytest.raises(images.BadImage, match='too large'):
-        images.decode_compressed(CompressedImage(data=_announced(kind)))
+    with pytest.raises(images.ImageMessageError, match='too large'):
+        images.decode_compressed_image(CompressedImage(data=_announced(kind)))
     assert time.perf_counter() - started < 0.1
 
 
@@ -323,8 +323,8 @@ def test_a_header_that_announces_gigabytes_costs_nothing(kind):
     (b'\xff\xd8' + b'\xff' * 40, 'not a picture'),
     (cv2.imencode('.png', SMOOTH)[1].tobytes()[:60], 'a damaged picture')])
 def test_no_picture(data, expected):
-    with pytest.raises(images.BadImage, match=expected):
-        images.decode_compressed(CompressedImage(data=data))
+    with pytest.raises(images.ImageMessageError, match=expected):
+        images.decode_compressed_image(CompressedImage(data=data))
 
 
 @pytest.mark.parametrize('kind', [Image, CompressedImage])
@@ -332,7 +332,7 @@ def test_no_picture(data, expected):
 def test_bytes_that_are_too_short_for_any_message(kind, data):
     """Fast CDR reads beyond the end of some of them."""
     for _ in range(50):
-        with pytest.raises(images.BadImage, match=f'{len(data)} bytes that are no'):
+        with pytest.raises(images.ImageMessageError, match=f'{len(data)} bytes that are no'):
             decode_image_message(RawImage(data, kind is CompressedImage, 1), print)
 
 
@@ -345,10 +345,10 @@ def test_an_image_that_shows_nothing_is_remarked_on(value, hot):
     for each in (pixels, SMOOTH):
         msg = images.image_message(each, header)
         decode_image_message(RawImage(bytes(serialize_message(msg)), False, 1), remarks.append)
-    assert remarks == [BLANK]
+    assert remarks == [BLANK_IMAGE_REMARK]
 
 
 def test_overlay_message():
     msg = images.image_message(SMOOTH, Header(frame_id='cam'))
     assert (msg.width, msg.height, msg.step, msg.encoding, msg.header.frame_id) == (64, 48, 192, 'rgb8', 'cam')
-    np.testing.assert_array_equal(images.decode(msg), SMOOTH)
+    np.testing.assert_array_equal(images.decode_image(msg), SMOOTH)

@@ -28,7 +28,7 @@ def test_under_overload_the_newest_is_taken_and_the_rest_is_counted():
         worker.submit(k)
     gate.set()
     wait(lambda: len(done) == 2)
-    assert done == [0, 99] and worker.take_dropped() == 98 and worker.take_dropped() == 0
+    assert done == [0, 99] and worker.pop_dropped_count() == 98 and worker.pop_dropped_count() == 0
     assert worker.stop(1.0)
 
 
@@ -124,7 +124,7 @@ def test_what_is_to_be_done_when_idle_waits_for_the_item_in_hand():
     worker.submit(1)
     wait(lambda: worker._slot is None)
     assert not worker.stop(0.01)
-    worker.when_idle(lambda: closed.append(True))
+    worker.run_when_idle(lambda: closed.append(True))
     time.sleep(0.05)
     assert not closed
     release.set()
@@ -139,7 +139,7 @@ def test_who_hands_over_an_item_gives_way_until_it_is_done_but_not_for_long():
     def waited(item, seconds):
         started = time.monotonic()
         worker.submit(item)
-        worker.give_way(seconds)
+        worker.wait_until_idle(seconds)
         return time.monotonic() - started
 
     assert waited('quick', 4.0) < 2.0

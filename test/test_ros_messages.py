@@ -20,8 +20,8 @@ from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.msg import HandPose, WholeBodyPose, WholeBodyPoseArray
 from hand4whole_ros.ros import topics
 from hand4whole_ros.ros.conversions import markers, messages, tf_messages
-from hand4whole_ros.ros.conversions.result_messages import TYPES, PoseMessages, Result
-from hand4whole_ros.ros.node.operator_choice import OperatorChoice
+from hand4whole_ros.ros.conversions.result_messages import MESSAGE_TYPES, ImageResult, PoseMessageBuilder
+from hand4whole_ros.ros.node.operator_choice import OperatorSelector
 from hand4whole_ros.ros.node.stamp_guard import StampGuard
 
 HEAD = Header(stamp=Time(sec=5, nanosec=7), frame_id='cam')
@@ -34,12 +34,12 @@ def poses(people):
 
 def poses_of(people, operator_id=None, estimator='mediapipe'):
     """What a subscriber receives."""
-    data = messages.pose_array(people, poses(people), HEAD, estimator, operator_id, TIMING)
+    data = messages.serialise_pose_array(people, poses(people), HEAD, estimator, operator_id, TIMING)
     return deserialize_message(data, WholeBodyPoseArray)
 
 
 def transforms_of(people):
-    return deserialize_message(tf_messages.tf_message(people, HEAD), TFMessage).transforms
+    return deserialize_message(tf_messages.serialise_transforms(people, HEAD), TFMessage).transforms
 
 
 @pytest.fixture(scope='module')
@@ -87,7 +87,7 @@ def test_a_lost_hand_has_no_wrist_topic_and_no_confidence(one, body):
 
 
 def test_hands_of_an_operator_who_is_gone_are_lost_where_they_were(one):
-    said = PoseMessages('mediapipe')
+    said = PoseMessageBuilder('mediapipe')
     assert topics.HAND['left'] in dict(said_about(one, said))
     gone = dict(said_about(None, said))
     assert set(gone) == {topics.POSES, *topics.HAND.values()}
@@ -100,9 +100,9 @@ def test_hands_of_an_operator_who_is_gone_are_lost_where_they_were(one):
 
 def said_about(operator, said=None):
     """(topic, message) of everything said about an image with this person, or nobody, in it."""
-    result = Result(HEAD, None, None, [] if operator is None else [operator], operator, TIMING)
-    for topic, data in (said or PoseMessages('mediapipe')).of(result, True):
-        yield topic, deserialize_message(data, TYPES[topic])
+    result = ImageResult(HEAD, None, None, [] if operator is None else [operator], operator, TIMING)
+    for topic, data in (said or PoseMessageBuilder('mediapipe')).of(result, True):
+        yield topic, deserialize_message(data, MESSAGE_TYPES[topic])
 
 
 def test_a_held_person_says_so(one):
@@ -150,7 +150,7 @@ def naive_markers(body, estimate, frame, fresh):
         out.append(Marker(header=Header(stamp=Time(sec=5, nanosec=7), frame_id=frame), ns='body',
                           action=Marker.DELETEALL, type=Marker.TRIANGLE_LIST, scale=Vector3(x=1.0, y=1.0, z=1.0),
                           lifetime=Duration(sec=1)))
-    for kind, corners, source in zip(markers._KINDS, [*parts, bones, range(55)], [vertices] * 3 + [joints] * 2):
+    for kind, corners, source in zip(markers._MARKER_KINDS, [*parts, bones, range(55)], [vertices] * 3 + [joints] * 2):
         out.append(marker(kind, list(corners), source, (*kind.colour, 1.0)))
     return MarkerArray(markers=out)
 
@@ -212,7 +212,7 @@ def test_a_lost_hand_is_grey_and_a_held_person_pale(one, body):
 
 
 def test_skeleton_message(body):
-    msg = messages.skeleton_message(body.name, body.faces, body.num_vertices)
+    msg = messages.make_skeleton_message(body.name, body.faces, body.num_vertices)
     assert msg.names == list(skeleton.JOINT_NAMES) and list(msg.parents) == list(skeleton.PARENTS)
     assert msg.num_vertices == body.num_vertices and len(msg.faces) == 3 * len(body.faces)
     np.testing.assert_array_equal(np.array(msg.faces[:3]), body.faces[0])
@@ -223,7 +223,7 @@ def test_the_operator_stays_while_followed(one):
         return replace(one, track_id=track_id, joints=torch.full((55, 3), distance),
                        bbox_xyxy=torch.tensor([0.0, 0.0, 100 / distance, 100.0]))
 
-    choice = OperatorChoice()
+    choice = OperatorSelector()
     assert choice.update([], 'nearest') is None
     assert choice.update([somebody(0, 3.0), somebody(1, 2.0)], 'nearest').track_id == 1
     assert choice.update([somebody(0, 1.0), somebody(1, 2.0)], 'nearest').track_id == 1
@@ -237,7 +237,7 @@ def test_the_operator_stays_while_followed(one):
 def test_stamps_never_go_back_within_a_run():
     guard = StampGuard()
     second = 1_000_000_000
-    assert [guard.judge(t) for t in (10 * second, 11 * second, 11 * second, 10.9 * second)] == [
+    assert [guard.classify(t) for t in (10 * second, 11 * second, 11 * second, 10.9 * second)] == [
         'next', 'next', 'duplicate', 'late']
-    assert guard.judge(3 * second) == 'jump'
-    assert guard.judge(4 * second) == 'next'
+    assert guard.classify(3 * second) == 'jump'
+    assert guard.classify(4 * second) == 'next'

@@ -8,8 +8,14 @@ import yaml
 
 from hand4whole_ros.ros import topics
 from hand4whole_ros.ros.conversions.images import ENCODINGS
-from hand4whole_ros.ros.conversions.raw_image import NAMELESS_FRAME
-from hand4whole_ros.ros.node.parameters import RULES, NodeParameters, ParameterError, check, table
+from hand4whole_ros.ros.conversions.raw_image import DEFAULT_FRAME_ID
+from hand4whole_ros.ros.node.parameters import (
+    PARAMETER_FIELDS,
+    NodeParameters,
+    ParameterError,
+    check_value,
+    format_parameter_table,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,25 +23,25 @@ ROOT = Path(__file__).parents[1]
 def test_the_yaml_file_lists_every_parameter_with_its_default():
     given = yaml.safe_load((ROOT / 'config' / 'estimate.yaml').read_text())['/**']['ros__parameters']
     assert given == vars(NodeParameters())
-    assert list(given) == list(RULES)
+    assert list(given) == list(PARAMETER_FIELDS)
 
 
 def test_the_yaml_file_says_what_the_table_says():
     comments = ' '.join(line.strip(' #') for line in (ROOT / 'config' / 'estimate.yaml').read_text().splitlines())
-    for rule in RULES.values():
+    for rule in PARAMETER_FIELDS.values():
         assert rule.metadata['description'] in comments, rule.name
 
 
 def test_the_page_shows_the_table():
     reference = ROOT / 'docs' / 'reference'
-    assert table() in (reference / 'parameters.md').read_text()
+    assert format_parameter_table() in (reference / 'parameters.md').read_text()
     assert ', '.join(f'`{name}`' for name in ENCODINGS) in (reference / 'subscribed_topics.md').read_text()
 
 
 def test_every_parameter_is_described_and_every_number_has_a_range():
-    for rule in RULES.values():
+    for rule in PARAMETER_FIELDS.values():
         assert rule.metadata['description'].endswith('.')
-        assert check(rule.name, rule.default) == rule.default
+        assert check_value(rule.name, rule.default) == rule.default
         if rule.type == 'float':
             assert rule.metadata['low'] < rule.metadata['high']
 
@@ -57,7 +63,7 @@ def test_an_integer_is_welcome_as_a_float():
     ('holdtime', 1.0, 'unknown parameter holdtime: did you mean hold_time?')])
 def test_wrong_values_are_named(name, value, line):
     with pytest.raises(ParameterError, match='^' + re.escape(line) + '$'):
-        check(name, value)
+        check_value(name, value)
 
 
 def test_static_parameters_do_not_change_while_running():
@@ -73,4 +79,4 @@ def test_rviz_shows_the_topics_the_node_publishes():
     shown = {d['Topic']['Value'] for d in config['Visualization Manager']['Displays'] if 'Topic' in d}
     node = f'/{topics.NODE_NAME}'
     assert shown == {f'/{topics.IMAGE}', topics.MARKERS.replace('~', node), topics.OVERLAY.replace('~', node)}
-    assert config['Visualization Manager']['Global Options']['Fixed Frame'] == NAMELESS_FRAME
+    assert config['Visualization Manager']['Global Options']['Fixed Frame'] == DEFAULT_FRAME_ID

@@ -13,9 +13,9 @@ from ros_peer import camera_info, image_message
 from scripted_node import BEHIND, NORMAL, ScriptedEstimator, picture
 
 from hand4whole_ros.estimators import EstimatorConfig
-from hand4whole_ros.ros.conversions.images import BadImage
+from hand4whole_ros.ros.conversions.images import ImageMessageError
 from hand4whole_ros.ros.conversions.raw_image import RawImage
-from hand4whole_ros.ros.node.diagnostics import Health, Reporter
+from hand4whole_ros.ros.node.diagnostics import DiagnosticsBuilder, Health
 from hand4whole_ros.ros.node.parameters import NodeParameters
 from hand4whole_ros.ros.node.pipeline import Pipeline
 
@@ -148,7 +148,7 @@ def reported(world):
 @pytest.fixture
 def active(world):
     """A world whose node is active, goes by real time and has a calibrated camera."""
-    world.reporter = Reporter('test')
+    world.reporter = DiagnosticsBuilder('test')
     world.health.state, world.health.last_received = 'active', time.monotonic()
     world.clock.ros_time_is_active = False
     world.pipeline.set_camera_info(camera_info())
@@ -238,7 +238,7 @@ def test_an_image_without_a_stamp_among_others_is_left_out(active):
     for k in range(9):
         try:
             show(active, 0 if k in (0, 4) else END + k, arrived=END + k)
-        except BadImage as error:
+        except ImageMessageError as error:
             active.pipeline.failed(error)
             bad += 'no stamp, where the camera' in str(error)
     assert bad == active.health.counters.bad == 1 and len(active.said.stamps) == 8
@@ -250,7 +250,9 @@ def test_simulated_time_that_does_not_come_is_named_and_no_time_is_made_up(activ
     for k in range(5):
         show(active, 1_750_000_000 + k / 30)
     active.pipeline.forget()
-    with pytest.raises(BadImage, match='no time of arrival either: use_sim_time is set and there is no /clock'):
+    with pytest.raises(
+        ImageMessageError, match='no time of arrival either: use_sim_time is set and there is no /clock'
+    ):
         show(active, 0)
     assert len(active.said.stamps) == 5 and {t.received.sec for t in active.said.timings} == {0}
     level, message, values = reported(active)
@@ -271,7 +273,7 @@ def test_simulated_time_at_half_speed_holds_by_simulated_time(active):
     active.clock.ros_time_is_active = True
     for k in range(30):
         show(active, END + k / 30, arrived=END + k / 30, people=1 if k < 10 else 0)
-    assert sum(bool(ids) for ids in active.said.ids) in (24, 25) and active.health.pace == pytest.approx(1)
+    assert sum(bool(ids) for ids in active.said.ids) in (24, 25) and active.health.stamp_rate == pytest.approx(1)
 
 
 def test_people_who_are_refused_are_in_diagnostics(active, capfd):

@@ -2,7 +2,13 @@
 
 import pytest
 
-from hand4whole_ros.ros.node.topic_advice import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, for_camera_info, for_image
+from hand4whole_ros.ros.node.topic_advice import (
+    CAMERA_INFO,
+    COMPRESSED_IMAGE,
+    IMAGE,
+    advise_on_camera_info,
+    advise_on_image,
+)
 
 REALSENSE = {'/camera/color/image_raw': [IMAGE], '/camera/color/image_raw/compressed': [COMPRESSED_IMAGE],
              '/camera/color/image_raw/compressedDepth': [COMPRESSED_IMAGE],
@@ -39,19 +45,22 @@ FORMS = {'/image/compressed': [COMPRESSED_IMAGE], '/image/compressedDepth': [COM
     (IMAGE, '/image', {f'/cam{k}': [IMAGE] for k in range(9)},
      '; there is /cam0, /cam1, /cam2, /cam3, /cam4 and 4 more: remap image:=/cam0')])
 def test_what_is_there_is_named_with_what_to_do(wanted, topic, published, expected):
-    line = for_image(wanted, topic, published)
+    line = advise_on_image(wanted, topic, published)
     assert line.startswith(f'nobody publishes {wanted} on {topic}{expected}')
     assert 'compressedDepth' not in line and 'overlay' not in line
 
 
 def test_the_domain_is_named_where_nothing_is_there(monkeypatch):
     monkeypatch.setenv('ROS_DOMAIN_ID', '23')
-    assert for_image(IMAGE, '/image', {}).endswith('with ROS_DOMAIN_ID=23 as here?')
+    assert advise_on_image(IMAGE, '/image', {}).endswith('with ROS_DOMAIN_ID=23 as here?')
 
 
 def test_a_calibration_elsewhere_is_named_the_nearest_first():
     infos = {'/camera/depth/camera_info': [CAMERA_INFO], '/camera/color/camera_info': [CAMERA_INFO],
              '/a/camera_info': [CAMERA_INFO]}
-    line = for_camera_info('/camera/color/image_rect/camera_info', infos)
+    line = advise_on_camera_info('/camera/color/image_rect/camera_info', infos)
     assert line.endswith('remap camera_info:=/camera/color/camera_info')
-    assert for_camera_info('/camera/color/camera_info', infos) is None and for_camera_info('/b/camera_info', {}) is None
+    assert (
+        advise_on_camera_info('/camera/color/camera_info', infos) is None
+        and advise_on_camera_info('/b/camera_info', {}) is None
+    )

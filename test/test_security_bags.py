@@ -16,7 +16,8 @@ from rosbags.rosbag2 import storage_mcap
 
 from hand4whole_ros.cli import main
 from hand4whole_ros.ros.bag import decompression
-from hand4whole_ros.ros.bag.reader import MOST_METADATA, Bag, BagError
+from hand4whole_ros.ros.bag.metadata import MAX_METADATA_BYTES
+from hand4whole_ros.ros.bag.reader import Bag, BagError
 from hand4whole_ros.ros.play import player
 
 BOMB_BYTES = 4 << 30
@@ -65,7 +66,7 @@ def told(what, size, cost, left=''):
 def test_a_message(tmp_path, bombs, kind):
     path = with_message(tmp_path / 'in', bombs[kind])
     cost = refused(path)
-    most = 20 if kind == 'announced_zstd' else 3 * decompression.MOST_OF_A_PIECE >> 20
+    most = 20 if kind == 'announced_zstd' else 3 * decompression.MAX_MESSAGE_BYTES >> 20
     assert cost[0] < 10 and cost[1] < most
     told(f'a message in a bag that unpacks to 4 GB, {"announced" if kind == "announced_zstd" else "unannounced"}',
          len(bombs[kind]), cost)
@@ -103,7 +104,7 @@ def test_a_file(tmp_path, bombs, monkeypatch, limit):
     unpacked.mkdir()
     monkeypatch.setattr(tempfile, 'tempdir', str(unpacked))
     if limit == 'size':
-        monkeypatch.setattr(decompression, 'MOST_OF_A_FILE', 64 << 20)
+        monkeypatch.setattr(decompression, 'MAX_FILE_BYTES', 64 << 20)
     else:
         usage = shutil.disk_usage(tmp_path)
         monkeypatch.setattr(shutil, 'disk_usage', lambda path: usage._replace(free=64 << 20))
@@ -120,18 +121,18 @@ def test_a_file(tmp_path, bombs, monkeypatch, limit):
 def test_what_fits_is_unpacked_in_several_frames_too():
     parts = [b'one', b'', bytes(100_000)]
     packed = b''.join(map(zstd.compress, parts))
-    assert decompression.zstd_unpacked(packed) == b''.join(parts)
+    assert decompression.decompress_zstd(packed) == b''.join(parts)
     with pytest.raises(zstd.ZstdError):
-        decompression.zstd_unpacked(packed[:-3])
+        decompression.decompress_zstd(packed[:-3])
     packed = lz4.frame.compress(parts[2])
-    assert decompression.lz4_unpacked(packed, 100_000) == parts[2]
+    assert decompression.decompress_lz4(packed, 100_000) == parts[2]
     with pytest.raises(RuntimeError):
-        decompression.lz4_unpacked(packed[:-5], 100_000)
+        decompression.decompress_lz4(packed[:-5], 100_000)
 
 
 def test_metadata_and_lengths_that_lie(tmp_path):
     path = write(tmp_path / 'in')
-    (path / 'metadata.yaml').write_text('a: [' + 'b,' * (MOST_METADATA // 2) + ']')
+    (path / 'metadata.yaml').write_text('a: [' + 'b,' * (MAX_METADATA_BYTES // 2) + ']')
     assert refused(path, 'metadata.yaml has 10,4.* bytes, at most 10,485,760')[0] < 2
     (file,) = path.glob('*.mcap')
     data = bytearray(file.read_bytes())
@@ -144,8 +145,8 @@ def test_metadata_and_lengths_that_lie(tmp_path):
 
 
 def test_the_command_tells_it_in_one_line(tmp_path, bombs, monkeypatch, capfd):
-    monkeypatch.setattr(player, 'DISCOVERY', 0.0)
+    monkeypatch.setattr(player, 'DISCOVERY_TIMEOUT', 0.0)
     path = with_message(tmp_path / 'in', bombs['announced_zstd'])
-    assert main.main(['play', str(path)]) == main.WRONG_INPUT
+    assert main.main(['play', str(path)]) == main.EXIT_USAGE
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith('hand4whole: ')]
     assert TOO_MUCH in line

@@ -11,7 +11,7 @@ from process_figures import handles, sockets
 from ros_peer import NodeProcess, Peer, namespace
 
 from hand4whole_ros.ros import topics
-from hand4whole_ros.ros.conversions.result_messages import TYPES
+from hand4whole_ros.ros.conversions.result_messages import MESSAGE_TYPES
 
 POLICY = Path(__file__).resolve().parent.parent / 'config' / 'sros2' / 'hand4whole.policy.xml'
 
@@ -83,7 +83,7 @@ def test_the_policy_is_the_nodes_own_graph(policy, graph):
 
 
 def test_the_policy_names_what_the_tables_name(policy):
-    said = {topic.replace('~', f'/{topics.NODE_NAME}') for topic in TYPES} | {topics.DIAGNOSTICS}
+    said = {topic.replace('~', f'/{topics.NODE_NAME}') for topic in MESSAGE_TYPES} | {topics.DIAGNOSTICS}
     assert said <= policy['topics publish']
     assert {f'/{topics.IMAGE}', f'/{topics.IMAGE}{topics.COMPRESSED}', f'/{topics.CAMERA_INFO}',
             '/clock'} == policy['topics subscribe']

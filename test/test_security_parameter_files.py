@@ -14,7 +14,7 @@ from scripted_replay import replay
 
 from hand4whole_ros.cli import main
 from hand4whole_ros.ros.node import params_file
-from hand4whole_ros.ros.node.parameters import MAX_TEXT, ParameterError, check
+from hand4whole_ros.ros.node.parameters import MAX_TEXT_LENGTH, ParameterError, check_value
 
 HEAD = '/**:\n  ros__parameters:\n'
 OWN = 'parameter_files:\n  hand4whole:\n   ros__parameters:\n'
@@ -61,7 +61,7 @@ def test_a_hostile_file_is_refused_before_ros_sees_it(tmp_path, name):
     path = written(tmp_path / 'p.yaml', content)
     before = time.perf_counter()
     with pytest.raises(ParameterError, match=said) as error:
-        params_file.check(path)
+        params_file.check_params_file(path)
     assert time.perf_counter() - before < 5
     assert len(str(error.value)) < 300 + len(str(path)) and str(error.value).isprintable()
 
@@ -70,7 +70,7 @@ def test_what_is_no_file_is_named(tmp_path):
     for path, said in ((tmp_path, 'no file, but a folder or a device'), (Path('/dev/zero'), 'no file, but'),
                        (tmp_path / 'none.yaml', 'cannot be read: No such file')):
         with pytest.raises(ParameterError, match=said):
-            params_file.check(path)
+            params_file.check_params_file(path)
 
 
 @pytest.mark.parametrize('content', [
@@ -78,14 +78,14 @@ def test_what_is_no_file_is_named(tmp_path):
     'robot:\n  hand4whole:\n    ros__parameters: {a: 1}\n',
     HEAD + ''.join(f'    p{k}: [1, 2, 3]\n' for k in range(2000))])
 def test_what_ros_takes_is_taken(tmp_path, content):
-    params_file.check(written(tmp_path / 'p.yaml', content))
+    params_file.check_params_file(written(tmp_path / 'p.yaml', content))
 
 
 def test_texts_have_a_length_and_can_be_printed():
-    assert check('body_model', 'ä' * MAX_TEXT)
-    for text in ('x' * (MAX_TEXT + 1), 'a\nb', '\x1b[2J', 'a\0'):
+    assert check_value('body_model', 'ä' * MAX_TEXT_LENGTH)
+    for text in ('x' * (MAX_TEXT_LENGTH + 1), 'a\nb', '\x1b[2J', 'a\0'):
         with pytest.raises(ParameterError, match='parameter body_model: expected at most 4096 printable characters'):
-            check('body_model', text)
+            check_value('body_model', text)
 
 
 #: For the node itself; with the largest files that pass the look, which rcl takes the longest for.
@@ -138,7 +138,7 @@ def test_the_node_says_one_line_and_ends_with_2(tmp_path):
 
 def test_run_and_replay_refuse_it_too(tmp_path, capfd):
     path = written(tmp_path / 'p.yaml', LAUGHS)
-    assert main.main(['run', f'params_file:={path}']) == main.WRONG_INPUT
+    assert main.main(['run', f'params_file:={path}']) == main.EXIT_USAGE
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f'hand4whole: parameter file {path}: line 2 repeats')
     source = write(tmp_path / 'in')

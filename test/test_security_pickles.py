@@ -39,7 +39,7 @@ def saved(path, what):
 
 def test_a_checkpoint_that_would_run_something_is_refused(tmp_path, proof):
     with pytest.raises(CheckpointError, match='mkdir, which could run code: refused'):
-        torch_files.load(saved(tmp_path / 'evil.ckpt', {'state_dict': Evil(proof)}))
+        torch_files.load_checkpoint(saved(tmp_path / 'evil.ckpt', {'state_dict': Evil(proof)}))
     note('a checkpoint that would run a command', 'torch.save of an object that makes a folder when unpickled', 1,
          'refused with one line that names the call; the folder never appears')
 

@@ -97,7 +97,7 @@ class Cost(Peak):
 def warm():
     """The first picture of each kind loads a library."""
     for suffix in image_files.SUFFIXES:
-        image_files.decode(encoded(suffix))
+        image_files.decode_image(encoded(suffix))
 
 
 @pytest.mark.parametrize('make, line', [
@@ -108,7 +108,7 @@ def warm():
 def test_pictures(make, line, request):
     data = make()
     with Cost() as cost, pytest.raises(ImageFileError, match=line):
-        image_files.decode(data)
+        image_files.decode_image(data)
     assert cost.seconds < 0.1 and cost.megabytes < 20
     name = request.node.callspec.id
     side = 65_535 if name == 'jpeg' else HUGE
@@ -119,8 +119,8 @@ def test_pictures(make, line, request):
 
 @pytest.mark.parametrize('suffix', ['.bmp', '.tiff', '.webp'])
 def test_only_jpeg_and_png_are_decoded_from_the_network(suffix):
-    with pytest.raises(images.BadImage, match='not a picture .* expected JPEG or PNG'):
-        images.decode_compressed(CompressedImage(format='jpeg', data=array.array('B', encoded(suffix))))
+    with pytest.raises(images.ImageMessageError, match='not a picture .* expected JPEG or PNG'):
+        images.decode_compressed_image(CompressedImage(format='jpeg', data=array.array('B', encoded(suffix))))
 
 
 def test_raw_images_with_little_data():
@@ -130,8 +130,8 @@ def test_raw_images_with_little_data():
             for width, height, line in sizes:
                 msg = Image(width=width, height=height, encoding=encoding, step=min(width * 8, 2**32 - 1),
                             data=array.array('B', b'abc'))
-                with pytest.raises(images.BadImage, match=line):
-                    images.decode(msg)
+                with pytest.raises(images.ImageMessageError, match=line):
+                    images.decode_image(msg)
     count = len(sizes) * len(images.ENCODINGS)
     assert cost.seconds < 1.0 and cost.megabytes < 20
     note('a raw image that announces 100,000 x 100,000 pixels and has three bytes', 'every encoding, three sizes',
@@ -161,7 +161,7 @@ def avi(path, width, height):
 def test_videos(tmp_path, size, capfd):
     path = tmp_path / 'huge.avi'
     avi(path, *size)
-    source, = image_sources.find([path])
+    source, = image_sources.collect_sources([path])
     with Cost() as cost:
         frames = list(source.frames())
     capfd.readouterr()  # FFmpeg says what it thinks of each frame
@@ -178,7 +178,7 @@ def test_a_video_that_grows_on_the_way(tmp_path, capfd):
     second = data.index(b'\xff\xc0\x00\x11\x08', data.index(b'\xff\xc0\x00\x11\x08') + 1)
     data[second + 5:second + 9] = struct.pack('>HH', 65_500, 65_500)
     path.write_bytes(bytes(data))
-    source, = image_sources.find([path])
+    source, = image_sources.collect_sources([path])
     with Cost() as cost:
         frames = list(source.frames())
     assert [frame.image is not None for frame in frames] == [True, True, False] and frames[-1].missing == 1
@@ -203,7 +203,7 @@ def test_a_list_of_addresses_called_a_video_reaches_nobody(tmp_path, capfd):
         for name, text in lists.items():
             path = tmp_path / f'{name}.mp4'
             path.write_text(text)
-            source, = image_sources.find([path])
+            source, = image_sources.collect_sources([path])
             frames = list(source.frames())
             assert [frame.image for frame in frames] == [None]
     finally:
@@ -218,9 +218,9 @@ def test_a_list_of_addresses_called_a_video_reaches_nobody(tmp_path, capfd):
 
 def test_a_picture_file_that_is_none(tmp_path):
     with pytest.raises(ImageFileError, match='no file, but a folder or a device'):
-        image_files.read(Path('/dev/zero'))
+        image_files.read_image(Path('/dev/zero'))
     large = tmp_path / 'large.png'
     with large.open('wb') as stream:
         stream.truncate(image_files.MAX_FILE_BYTES + 1)
     with pytest.raises(ImageFileError, match='too large: 1073741825 bytes'):
-        image_files.read(large)
+        image_files.read_image(large)

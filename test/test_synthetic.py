@@ -19,8 +19,8 @@ SEEDS = (3, 4, 5)
 @pytest.fixture(scope='module')
 def crowd():
     """Some people with their pictures: [(Person, image, Truth)]."""
-    persons = [people.sample(seed) for seed in SEEDS]
-    return [(person, *people.render(person)) for person in persons]
+    persons = [people.sample_person(seed) for seed in SEEDS]
+    return [(person, *people.render_person(person)) for person in persons]
 
 
 def test_pictures_and_truth_are_complete(crowd):
@@ -44,7 +44,7 @@ def test_2d_truth_is_the_projection_of_the_3d_truth(crowd):
 
 def test_the_figure_is_what_anny_itself_poses(crowd):
     person, _, truth = crowd[0]
-    model = figure.anny_model()
+    model = figure.shared_anny_model()
     local = torch.from_numpy(person.local_rotations)[None]
     pose = anny_rig.pose_to_anny(model, local, torch.from_numpy(person.pelvis)[None], person.figure.phenotype)
     output = model(pose, person.figure.phenotype, return_bone_ends=True)
@@ -73,7 +73,7 @@ def test_left_is_the_persons_left(crowd):
 def test_hands_are_drawn_where_the_truth_says(crowd):
     """The pixels of each hand's triangles lie under its keypoints, around their middle."""
     for person, _, truth in crowd:
-        ids = people.rasterizer().face_ids(person.posed().vertices, person.intrinsics)
+        ids = people.body_rasterizer().face_ids(person.posed().vertices, person.intrinsics)
         for side in skeleton.SIDES:
             shown = np.isin(ids, np.flatnonzero(people.hand_faces(side)))
             near = cv2.dilate(shown.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
@@ -82,13 +82,13 @@ def test_hands_are_drawn_where_the_truth_says(crowd):
             ys, xs = np.nonzero(shown)
             middle = truth.hand(side).keypoints_2d.mean(0)
             assert np.hypot(*(np.array([xs.mean(), ys.mean()]) - middle)) < 25
-            assert truth.hand(side).visibility >= people.LEAST_VISIBILITY
+            assert truth.hand(side).visibility >= people.MIN_VISIBILITY
 
 
 def test_a_hand_has_the_skins_colour_and_the_background_another(crowd):
     """The picture itself, not only the geometry: where a finger bone is seen there is skin."""
     for person, image, _ in crowd:
-        ids = people.rasterizer().face_ids(person.posed().vertices, person.intrinsics)
+        ids = people.body_rasterizer().face_ids(person.posed().vertices, person.intrinsics)
         hands_only = people.hand_faces('left') | people.hand_faces('right')
         shown = np.isin(ids, np.flatnonzero(hands_only))
         inner = cv2.erode(shown.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
@@ -98,23 +98,23 @@ def test_a_hand_has_the_skins_colour_and_the_background_another(crowd):
 
 
 def test_equal_seeds_equal_pictures_other_seeds_others():
-    (first, truth), (again, same) = (people.render(people.sample(11)) for _ in range(2))
-    other, _ = people.render(people.sample(12))
+    (first, truth), (again, same) = (people.render_person(people.sample_person(11)) for _ in range(2))
+    other, _ = people.render_person(people.sample_person(12))
     assert np.array_equal(first, again) and np.array_equal(truth.vertices, same.vertices)
     assert not np.array_equal(first, other)
 
 
 def test_people_do_not_run_into_themselves():
-    person = people.sample(21)
-    assert not people.collides(person.posed())
+    person = people.sample_person(21)
+    assert not people.has_collision(person.posed())
     into_the_belly = person.local_rotations.copy()
     poses.set_arm(into_the_belly, person.figure, 'left', (-0.35, -0.6, 0.05), -0.5, np.array([1.0, -0.2, 0]))
-    assert people.collides(person.figure.pose(into_the_belly, person.pelvis))
+    assert people.has_collision(person.figure.pose(into_the_belly, person.pelvis))
 
 
 @pytest.mark.parametrize('side', skeleton.SIDES)
 def test_set_arm_brings_the_wrist_to_its_place(side):
-    body = figure.Figure(people.phenotype(2))
+    body = figure.PosableBody(people.sample_phenotype(2))
     local = np.tile(np.eye(3), (55, 1, 1))
     place = np.array([0.2, -0.3, 0.6])
     poses.set_arm(local, body, side, place, -1.0, np.array([0.6, -1.0, -0.4]), 0.2, 0.1)
@@ -127,7 +127,7 @@ def test_set_arm_brings_the_wrist_to_its_place(side):
 
 
 def test_a_fist_is_closed_and_both_hands_mirror_each_other():
-    body = figure.Figure(people.phenotype(2))
+    body = figure.PosableBody(people.sample_phenotype(2))
     reach = {}
     for shape in ('open', 'fist'):
         local = np.tile(np.eye(3), (55, 1, 1))
@@ -143,11 +143,11 @@ def test_a_fist_is_closed_and_both_hands_mirror_each_other():
 
 
 def test_dataset_writes_pictures_and_truth(tmp_path):
-    dataset.write(tmp_path / 'set', 2, 9, progress=False)
+    dataset.write_dataset(tmp_path / 'set', 2, 9, progress=False)
     truth = json.loads((tmp_path / 'set' / 'truth.json').read_text())
     assert sorted(truth) == ['person_0000.png', 'person_0001.png']
     image = cv2.cvtColor(cv2.imread(str(tmp_path / 'set' / 'person_0001.png')), cv2.COLOR_BGR2RGB)
-    drawn, known = people.render(people.sample(dataset.people_seed(9, 1)))
+    drawn, known = people.render_person(people.sample_person(dataset.person_seed(9, 1)))
     assert np.array_equal(image, drawn)
     written = truth['person_0001.png']
     assert np.allclose(written['hands']['left']['keypoints_3d'], known.left_hand.keypoints_3d)

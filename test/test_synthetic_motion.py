@@ -8,20 +8,20 @@ pytest.importorskip('anny')
 
 from hand4whole_ros import skeleton  # noqa: E402
 from hand4whole_ros.synthetic import operator, people  # noqa: E402
-from hand4whole_ros.synthetic.motion import PERIOD, Motion  # noqa: E402
+from hand4whole_ros.synthetic.motion import PERIOD, PersonMotion  # noqa: E402
 
 
 @pytest.fixture(scope='module')
 def motion():
-    return Motion(10)
+    return PersonMotion(10)
 
 
 def test_frames_show_the_person_the_truth_describes(motion):
     for t in (0.5, 9.2, 22.5):
         image, truth = motion.frame(t), motion.truth(t)
         assert image.shape == (480, 640, 3) and image.dtype == np.uint8
-        ids = people.rasterizer().face_ids(truth.vertices, truth.intrinsics)
-        other = people.rasterizer().face_ids(motion.truth(t + 5.3).vertices, truth.intrinsics)
+        ids = people.body_rasterizer().face_ids(truth.vertices, truth.intrinsics)
+        other = people.body_rasterizer().face_ids(motion.truth(t + 5.3).vertices, truth.intrinsics)
         changed = (image != motion.frame(t + 5.3)).any(2)
         apart = cv2.dilate(((ids >= 0) | (other >= 0)).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
         assert not changed[apart].any()                         # the background stands still
@@ -35,7 +35,7 @@ def test_hands_stay_in_the_picture_and_clear_of_the_body(motion):
         truth = motion.truth(t)
         pixels = np.concatenate([truth.left_hand.keypoints_2d, truth.right_hand.keypoints_2d])
         assert (pixels > 0).all() and (pixels < (639, 479)).all(), f'a hand leaves the picture at {t} s'
-        assert not people.collides(motion.figure.pose(truth.local_rotations, truth.joints[0])), t
+        assert not people.has_collision(motion.figure.pose(truth.local_rotations, truth.joints[0])), t
 
 
 def test_motion_is_smooth_and_repeats(motion):
@@ -49,20 +49,20 @@ def test_motion_is_smooth_and_repeats(motion):
 
 
 def test_equal_seeds_equal_frames():
-    assert np.array_equal(Motion(4).frame(3.0), Motion(4).frame(3.0))
+    assert np.array_equal(PersonMotion(4).frame(3.0), PersonMotion(4).frame(3.0))
 
 
 def test_other_sizes_keep_the_field_of_view():
-    small = Motion(10, 320, 240)
+    small = PersonMotion(10, 320, 240)
     assert small.frame(1.0).shape == (240, 320, 3)
-    assert small.intrinsics.fx == pytest.approx(Motion(10).intrinsics.fx / 2, rel=1e-9)
+    assert small.intrinsics.fx == pytest.approx(PersonMotion(10).intrinsics.fx / 2, rel=1e-9)
 
 
 # Who drives a robot hand
 
 @pytest.fixture(scope='module')
 def driving():
-    return Motion(10, score=operator.OPERATOR)
+    return PersonMotion(10, score=operator.OPERATOR_SCRIPT)
 
 
 def test_keypoints_alone_are_those_of_the_truth(driving):
@@ -74,7 +74,7 @@ def test_keypoints_alone_are_those_of_the_truth(driving):
 
 @pytest.mark.parametrize('seed', [10, 2, 5])
 def test_the_operators_fingertips_touch_and_part(seed):
-    driving = Motion(seed, score=operator.OPERATOR)
+    driving = PersonMotion(seed, score=operator.OPERATOR_SCRIPT)
     for begin, end in operator.PINCHED:
         for t in (begin, (begin + end) / 2, end):
             for hand in driving.hand_keypoints(t).values():
@@ -88,7 +88,7 @@ def test_the_operator_leaves_the_picture_and_comes_back(driving):
     for t in np.arange(0, driving.score.period, 0.25):
         pixels = driving.intrinsics.project(np.concatenate(list(driving.hand_keypoints(t).values())))
         inside = ((pixels > 0) & (pixels < (639, 479))).all(axis=1)
-        if operator.AWAY[0] <= t <= operator.AWAY[1]:
+        if operator.OUT_OF_VIEW[0] <= t <= operator.OUT_OF_VIEW[1]:
             assert not inside.any(), t
         elif not 8.0 < t < 11.0:
             assert inside.all(), t
@@ -97,4 +97,4 @@ def test_the_operator_leaves_the_picture_and_comes_back(driving):
 def test_the_operator_does_not_run_into_the_body(driving):
     for t in np.arange(0.0, driving.score.period, 1.1):
         truth = driving.truth(t)
-        assert not people.collides(driving.figure.pose(truth.local_rotations, truth.joints[0])), t
+        assert not people.has_collision(driving.figure.pose(truth.local_rotations, truth.joints[0])), t

@@ -11,9 +11,9 @@ pytest.importorskip('anny')
 from hand4whole_ros import keypoints, skeleton  # noqa: E402
 from hand4whole_ros.synthetic import adults, clearance, figure, people  # noqa: E402
 from hand4whole_ros.synthetic import scene as scenes
-from hand4whole_ros.synthetic.dataset import people_seed  # noqa: E402
-from hand4whole_ros.synthetic.drawing import draw  # noqa: E402
-from hand4whole_ros.synthetic.source import Source  # noqa: E402
+from hand4whole_ros.synthetic.dataset import person_seed  # noqa: E402
+from hand4whole_ros.synthetic.drawing import draw_scene  # noqa: E402
+from hand4whole_ros.synthetic.source import SyntheticImages  # noqa: E402
 
 COUNT = 16
 
@@ -21,12 +21,12 @@ COUNT = 16
 @pytest.fixture(scope='module')
 def drawn():
     """[(Scene, image, SceneTruth)], whole pictures of some size."""
-    source = Source(7, 320, 240)
-    return [(source.scene(k), *draw(source.scene(k), vertices=True)) for k in range(COUNT)]
+    source = SyntheticImages(7, 320, 240)
+    return [(source.scene(k), *draw_scene(source.scene(k), vertices=True)) for k in range(COUNT)]
 
 
 def test_equal_seeds_equal_pictures_other_seeds_others(drawn):
-    again, other = Source(7, 320, 240), Source(8, 320, 240)
+    again, other = SyntheticImages(7, 320, 240), SyntheticImages(8, 320, 240)
     for k in (0, 5):
         image, truth = again[k]
         assert np.array_equal(image, drawn[k][1])
@@ -35,7 +35,7 @@ def test_equal_seeds_equal_pictures_other_seeds_others(drawn):
 
 
 def test_pictures_of_the_evaluation_are_what_they_were():
-    image, _ = people.render(people.sample(3))
+    image, _ = people.render_person(people.sample_person(3))
     # To the byte only on one kind of processor: others round the last bits of a product another way.
     means = image.reshape(4, 180, 4, 180, 3).mean((1, 3, 4))
     assert np.allclose(means, [[135.5, 162.9, 154.9, 149.8], [153.2, 146.1, 133.4, 137.3],
@@ -43,7 +43,7 @@ def test_pictures_of_the_evaluation_are_what_they_were():
 
 
 def test_people_of_the_evaluation_are_who_they_were():
-    _, truth = people.render(people.sample(3))
+    _, truth = people.render_person(people.sample_person(3))
     expected = [(626.74, 246.34), (345.42, 231.88), (498.62, 249.02)]
     assert np.allclose(truth.joints_2d[[20, 21, 15]], expected, atol=0.01)
 
@@ -65,11 +65,13 @@ def test_pictures_for_training_are_what_they_were(drawn, k):
 
 
 def test_nobody_of_the_evaluation_is_trained_on():
-    known = {tuple(np.round([float(v) for v in people.phenotype(people_seed(seed, k)).values()], 6))
+    known = {tuple(np.round([float(v) for v in people.sample_phenotype(person_seed(seed, k)).values()], 6))
              for seed in (0, 1, 9) for k in range(30)}
-    trained = {tuple(np.round(list(adults.adult(k).phenotype.values()), 6)) for k in range(0, adults.COUNT, 8)}
-    assert len(trained) == adults.COUNT // 8 and not known & trained
-    assert scenes.stream(5, 0).random() != np.random.default_rng(5).random()
+    trained = {
+        tuple(np.round(list(adults.sample_adult(k).phenotype.values()), 6)) for k in range(0, adults.NUM_ADULTS, 8)
+    }
+    assert len(trained) == adults.NUM_ADULTS // 8 and not known & trained
+    assert scenes.scene_rng(5, 0).random() != np.random.default_rng(5).random()
 
 
 def test_2d_is_the_projection_of_3d_and_rotations_are_rotations(drawn):
@@ -90,7 +92,7 @@ def test_2d_is_the_projection_of_3d_and_rotations_are_rotations(drawn):
 def test_the_truth_is_what_the_figure_does(drawn):
     """Joints, hand keypoints and mesh against the slow way that evaluation goes, and anny's own body."""
     for _, _, truth in drawn[:3]:
-        body = figure.Figure({name: torch.tensor([value], dtype=torch.float64)
+        body = figure.PosableBody({name: torch.tensor([value], dtype=torch.float64)
                               for name, value in truth.phenotype.items()})
         posed = body.pose(truth.local_rotations, truth.joints[0])
         assert np.abs(posed.vertices - truth.vertices).max() < 1e-3      # what 40 directions leave out
@@ -104,7 +106,7 @@ def test_betas_describe_the_figure_in_the_open_body(body):
     """The open body with these betas and this pose, against the mesh that was drawn, clothes aside."""
     vertices, joints = [], []
     for k in range(50):
-        scene = scenes.scene(k)
+        scene = scenes.sample_scene(k)
         rotvecs = torch.from_numpy(Rotation.from_matrix(scene.local_rotations).as_rotvec()).float()
         pose = {name: rotvecs[None, rows] for name, rows in skeleton.POSE_SLICES.items()}
         output = body(**pose, betas=torch.from_numpy(scene.betas)[None].float())
@@ -145,7 +147,7 @@ def test_body_keypoints_lie_on_the_person(drawn):
 def test_a_crop_shows_the_same_scene(drawn):
     scene, _, truth = next(row for row in drawn if row[0].kind == 'body')
     box = scene.box()
-    image, cropped = draw(scene, scene.crop(box, 96, 128))
+    image, cropped = draw_scene(scene, scene.crop(box, 96, 128))
     assert image.shape == (128, 96, 3)
     scale = 96 / box[2]
     corner = np.array(box[:2])
@@ -156,11 +158,14 @@ def test_a_crop_shows_the_same_scene(drawn):
 def test_poses_do_not_run_into_themselves_and_fingers_stay_within_their_limits(drawn):
     for scene, *_ in drawn:
         tips = scene.hand_keypoints[:, list(skeleton.FINGERTIP_KEYPOINTS)].reshape(10, 3)
-        assert clearance.first_clear(scene.figure, scene.joint_rotations[None], scene.joints[None], tips[None]) == 0
+        assert (
+            clearance.first_collision_free(scene.figure, scene.joint_rotations[None], scene.joints[None], tips[None])
+            == 0
+        )
         fingers = Rotation.from_matrix(scene.local_rotations[25:55]).magnitude()
         assert fingers.max() < 2.1
     into_the_belly = drawn[0][0].joints.copy()
     into_the_belly[skeleton.HAND_SLICE['left']] = into_the_belly[skeleton.JOINT['spine1']]
     tips = np.tile(into_the_belly[skeleton.JOINT['spine1']], (10, 1))
-    assert clearance.first_clear(drawn[0][0].figure, drawn[0][0].joint_rotations[None], into_the_belly[None],
+    assert clearance.first_collision_free(drawn[0][0].figure, drawn[0][0].joint_rotations[None], into_the_belly[None],
                                  tips[None]) is None

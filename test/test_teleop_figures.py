@@ -21,7 +21,7 @@ from hand4whole_ros.teleop.joint_limiter import JointLimiterConfig  # noqa: E402
 
 @pytest.fixture(scope='module')
 def recordings():
-    return {side: teleop.drawn_operator(side) for side in ('left', 'right')}
+    return {side: teleop.operator_recording(side) for side in ('left', 'right')}
 
 
 @pytest.mark.parametrize('name', robot_hand.names())
@@ -30,7 +30,7 @@ def test_pinches_close_in_time_inside_all_limits(recordings, name, side):
     figures = teleop.finger_figures(recordings[side], name)
     for key in ('touching, mm at most', 'touching in simulation, mm at most', 'beyond limits, rad',
                 'speed, rad/s at most', 'lag, images'):
-        assert teleop_table.reached(teleop_table.HAND_ROWS[key], figures[key]), (key, figures[key])
+        assert teleop_table.reaches_goal(teleop_table.HAND_ROWS[key], figures[key]), (key, figures[key])
     assert figures['apart, mm at p5'] > 60
 
 
@@ -38,7 +38,7 @@ def test_pinches_close_in_time_inside_all_limits(recordings, name, side):
 def test_a_hand_lost_in_the_middle_of_a_motion(recordings, name):
     figures = teleop.loss_figures(recordings['right'], name)
     for key, value in figures.items():
-        assert teleop_table.reached(teleop_table.HAND_ROWS[key], value), (key, value)
+        assert teleop_table.reaches_goal(teleop_table.HAND_ROWS[key], value), (key, value)
     assert figures['largest step after, rad'] > 0.1     # it does go on
 
 
@@ -57,8 +57,8 @@ def test_joints_come_back_to_where_they_were(recordings):
     """The same pose a second time, after a pinch, is the same command: nothing drifts."""
     recording = recordings['right']
     retargeter = teleop.create(robot_hand.load_robot_hand('capsule', 'right'))
-    tips = teleop.follow(recording, retargeter).tips
-    first, again = (int(t * teleop.RATE) for t in (1.5, 3.3))
+    tips = teleop.simulate_robot_hand(recording, retargeter).tips
+    first, again = (int(t * teleop.FRAME_RATE) for t in (1.5, 3.3))
     assert np.linalg.norm(tips[first] - tips[again], axis=1).max() < 0.002
 
 
@@ -78,7 +78,10 @@ def test_the_gate_tells_good_hands_from_wrong_ones():
 
 
 def test_prediction_brings_wrist_and_fingertips_nearer_to_where_they_are(recordings):
-    for recording, wrist, tips in ((recordings['right'], 0.85, 0.95), (teleop.moving_person('right'), 0.65, 0.85)):
+    for recording, wrist, tips in (
+        (recordings['right'], 0.85, 0.95),
+        (teleop.fast_motion_recording('right'), 0.65, 0.85),
+    ):
         figures = teleop_safety.prediction_figures(recording)
         for name, share in (('wrist', wrist), ('fingertips', tips)):
             for delay in ('67 ms', '100 ms'):
@@ -95,13 +98,13 @@ def test_delays_are_measured():
     times = np.arange(0, 6, 1 / 30)
     signal = np.stack([np.sin(3 * times), np.cos(2 * times)], axis=1)
     late = np.stack([np.sin(3 * (times - 0.08)), np.cos(2 * (times - 0.08))], axis=1)
-    assert teleop.delay_of(late, signal, 30.0) == pytest.approx(0.08, abs=0.003)
+    assert teleop.estimate_delay(late, signal, 30.0) == pytest.approx(0.08, abs=0.003)
 
 
 def test_settled_is_what_has_held_for_long_enough():
     stamps = np.arange(10) / 10
     true = np.array([0, 1, 1, 1, 1, 0, 1, 1, 1, 1], bool)
-    assert np.flatnonzero(teleop.settled(stamps, true, 0.2)).tolist() == [3, 4, 8, 9]
+    assert np.flatnonzero(teleop.settled_mask(stamps, true, 0.2)).tolist() == [3, 4, 8, 9]
 
 
 # The command

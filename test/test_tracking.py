@@ -8,9 +8,9 @@ import roma
 import torch
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.body.posing import posed, rest_joints
+from hand4whole_ros.body.posing import repose_estimate, rest_joints
 from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
-from hand4whole_ros.ros.node.operator_choice import OperatorChoice
+from hand4whole_ros.ros.node.operator_choice import OperatorSelector
 from hand4whole_ros.tracking import Tracker, TrackerConfig
 from hand4whole_ros.tracking.one_euro import OneEuroRotation, OneEuroVector
 from hand4whole_ros.tracking.tracker import MAX_EXTENDED_HOLD
@@ -31,13 +31,13 @@ def person(body, x=0.0, states=(skeleton.OK, skeleton.OK), bend=0.0, confidence=
         betas=torch.zeros(10), expression=torch.zeros(10), transl=torch.zeros(3), joints=torch.zeros(55, 3),
         joint_rotations=torch.eye(3).expand(55, 3, 3), left_hand=hands[0], right_hand=hands[1],
         bbox_xyxy=torch.tensor([0.0, 0, 100, 200]), confidence=confidence)
-    return posed(body, blank, local, torch.zeros(10), torch.tensor([x, 0.0, 2.0]))
+    return repose_estimate(body, blank, local, torch.zeros(10), torch.tensor([x, 0.0, 2.0]))
 
 
 def test_posed_agrees_with_the_body_model(body):
     torch.manual_seed(0)
     local, betas, pelvis = 0.4 * torch.randn(55, 3), torch.randn(10), torch.tensor([0.3, -0.2, 2.5])
-    estimate = posed(body, person(body), local, betas, pelvis)
+    estimate = repose_estimate(body, person(body), local, betas, pelvis)
     output = body(**{name: getattr(estimate, name)[None] for name in skeleton.POSE_SLICES},
                   betas=betas[None], transl=estimate.transl[None])
     assert torch.allclose(output.joints[0], estimate.joints, atol=1e-4)
@@ -177,7 +177,7 @@ def test_nobody_is_recognised_after_a_long_pause(body):
 
 
 def test_the_operator_who_was_missed_at_a_slow_rate_is_the_operator_again(body):
-    tracker, operator = Tracker(body, EXACT), OperatorChoice()
+    tracker, operator = Tracker(body, EXACT), OperatorSelector()
     chosen = []
     for k, people in enumerate([[person(body)], [person(body)], [], [person(body), person(body, x=1.2)]]):
         found = tracker.update(people, 5.0 * k)
@@ -188,8 +188,8 @@ def test_the_operator_who_was_missed_at_a_slow_rate_is_the_operator_again(body):
 def test_somebody_behind_the_camera_is_nobody_and_counted(body):
     tracker = Tracker(body)
     ahead = person(body)
-    behind = posed(body, ahead, ahead.local_rotations, ahead.betas, torch.tensor([0.0, 0.0, -2.0]))
-    reaching = posed(body, ahead, ahead.local_rotations, ahead.betas, torch.tensor([0.0, 0.0, 0.1]))
+    behind = repose_estimate(body, ahead, ahead.local_rotations, ahead.betas, torch.tensor([0.0, 0.0, -2.0]))
+    reaching = repose_estimate(body, ahead, ahead.local_rotations, ahead.betas, torch.tensor([0.0, 0.0, 0.1]))
     assert tracker.update([behind, reaching], 0.0) == [] and tracker.refused == {'behind the camera': 2}
     assert len(tracker.update([ahead, replace(ahead, betas=torch.full((10,), float('nan')))], 0.1)) == 1
     assert tracker.refused == {'behind the camera': 2, 'impossible numbers': 1}
@@ -242,5 +242,5 @@ def test_smoothed_person_keeps_consistent_joints(body):
     tracker = Tracker(body)
     for k in range(5):
         (out,) = tracker.update([person(body, x=0.05 * k, bend=0.1 * k)], k / 30)
-    again = posed(body, out, out.local_rotations, out.betas, out.joints[0])
+    again = repose_estimate(body, out, out.local_rotations, out.betas, out.joints[0])
     assert torch.allclose(again.joints, out.joints, atol=1e-5) and out.is_finite()

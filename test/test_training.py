@@ -22,11 +22,11 @@ pytest.importorskip('mediapipe')
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.model import BodyModel
 from hand4whole_ros.body.open_body import load_or_build
-from hand4whole_ros.body.open_hands import load_open_body, shape_components
+from hand4whole_ros.body.open_hands import hand_shape_components, load_open_body
 from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.open_model import load_open_model, save_open_model
 from hand4whole_ros.cli import main
-from hand4whole_ros.estimators.fit_features import mirrored
+from hand4whole_ros.estimators.fit_features import mirror_features
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
 from hand4whole_ros.networks.open_model import IMAGE_ONLY, OPEN_MODEL
 from hand4whole_ros.networks.prompts import InitialRegressor
@@ -40,12 +40,12 @@ from hand4whole_ros.training import (
 )
 from hand4whole_ros.training.distributed import SINGLE_PROCESS, DistributedContext
 from hand4whole_ros.training.image_batches import load_batch
-from hand4whole_ros.training.initial_regression import body_figures, hand_figures, train_guesses
-from hand4whole_ros.training.losses import body_losses, hand_losses, hands_alone_losses, heat_loss
+from hand4whole_ros.training.initial_regression import body_metrics, hand_metrics, train_initial_regressors
+from hand4whole_ros.training.losses import body_losses, hand_losses, hands_only_losses, heatmap_loss
 from hand4whole_ros.training.shards import Records, ShardTruth
-from hand4whole_ros.training.skeleton_layer import Bones
-from hand4whole_ros.training.stages import network_of
-from hand4whole_ros.training.trainer import Schedule, draw, train
+from hand4whole_ros.training.skeleton_layer import SkeletonLayer
+from hand4whole_ros.training.stages import load_network
+from hand4whole_ros.training.trainer import TrainingSchedule, draw_rows, train
 
 #: So many are drawn, of which nearly all are found.
 DRAWN = 10
@@ -65,29 +65,29 @@ sys.exit(main.main(sys.argv[1:]))
 def folder(tmp_path_factory):
     """People to learn from, made by this very process."""
     where = tmp_path_factory.mktemp('people')
-    drawn_people._start()
-    shard, drawn_people.SHARD = drawn_people.SHARD, DRAWN
+    drawn_people._initialize_worker()
+    shard, drawn_people.SHARD_SIZE = drawn_people.SHARD_SIZE, DRAWN
     try:
         drawn_people._make_shard((where / 'people_3_00000.npz', 3, 0))
     finally:
-        drawn_people.SHARD = shard
-        drawn_people._looker.close()
+        drawn_people.SHARD_SIZE = shard
+        drawn_people._landmark_pipeline.close()
     return where
 
 
 @pytest.fixture(scope='module')
 def found(folder):
-    return shards.read(folder)
+    return shards.read_shards(folder)
 
 
 @pytest.fixture(scope='module')
 def components():
-    return shape_components(BodyModel.load(), load_or_build()[0])
+    return hand_shape_components(BodyModel.load(), load_or_build()[0])
 
 
 @pytest.fixture(scope='module')
 def bones(components):
-    return Bones(BodyModel.load().kinematics, components)
+    return SkeletonLayer(BodyModel.load().kinematics, components)
 
 
 @pytest.fixture(scope='module')
@@ -108,21 +108,21 @@ def say(network, told):
 
 
 def test_people_are_found_and_kept_with_their_picture_and_truth(folder, found):
-    assert 0.7 * DRAWN <= len(found) <= DRAWN and found.pictures.picture(0).shape == (*shards.PICTURE_SIZE, 3)
+    assert 0.7 * DRAWN <= len(found) <= DRAWN and found.pictures.picture(0).shape == (*shards.SHARD_IMAGE_SIZE, 3)
     assert all(np.isfinite(values).all() for values in (*found.evidence, *found.truth))
     # The first look is about right: that is what a training begins with.
     e, t = found.evidence, found.truth
     apart = np.linalg.norm((e.joints - e.joints[:, :1]) - (t.joints - t.joints[:, :1]), axis=-1)[:, :22].mean(1)
     assert 0.01 < np.median(apart) < 0.25
     before = (folder / 'people_3_00000.npz').stat().st_mtime_ns
-    drawn_people.make(folder, drawn_people.SHARD, 3, 1, progress=False)     # nothing is left to do
+    drawn_people.make_shards(folder, drawn_people.SHARD_SIZE, 3, 1, progress=False)     # nothing is left to do
     assert (folder / 'people_3_00000.npz').stat().st_mtime_ns == before
 
 
 def test_a_mirror_of_a_mirror_is_no_mirror(found):
-    again = mirrored(mirrored(found.evidence))
+    again = mirror_features(mirror_features(found.evidence))
     assert all(np.allclose(one, other, atol=1e-6) for one, other in zip(again, found.evidence))
-    truth = shards.mirrored_truth(shards.mirrored_truth(found.truth))
+    truth = shards.mirror_truth(shards.mirror_truth(found.truth))
     assert all(np.array_equal(one, other) for one, other in zip(truth, found.truth))
 
 
@@ -130,11 +130,11 @@ def test_an_untrained_model_says_what_was_fitted_and_means_it_in_the_frame_of_it
         found, components, bones, network):
     told = training_set.TrainingSet.of(fitted_as_truth(found), components)
     with torch.no_grad():
-        figures = body_figures(say(network, told), told.body, bones)
+        figures = body_metrics(say(network, told), told.body, bones)
         prompt, target = told.right_hands
         guess = network.wilor.backbone.start(prompt)
         turns = torch.cat(guess.rotations(), dim=1)
-        assert len(target.betas) and hand_figures(turns, guess.betas, target, bones)['hand_wrist_deg'] < 0.1
+        assert len(target.betas) and hand_metrics(turns, guess.betas, target, bones)['hand_wrist_deg'] < 0.1
         assert hand_losses(turns, guess.betas, target, bones)['turns'] < 1e-5
         # The camera of a hand is the one that sees its wrist where the landmark is.
         wrist = torch.stack([guess.camera[:, 1], guess.camera[:, 2]], dim=1) * guess.camera[:, :1]
@@ -160,11 +160,11 @@ def test_a_person_in_a_mirror_is_told_as_the_mirror_image(found, components, bon
 
 def test_a_guess_learns(found, components, bones, network, tmp_path):
     told = training_set.TrainingSet.of(found, components)
-    train_guesses(network, told, told, bones, tmp_path, 60, rate=2e-3)
+    train_initial_regressors(network, told, told, bones, tmp_path, 60, lr=2e-3)
     with torch.no_grad():
         network.eval()
-        after = body_figures(say(network, told), told.body, bones)
-        before = body_figures(say(Hand4WholePP(OPEN_MODEL, load_open_body()).eval(), told), told.body, bones)
+        after = body_metrics(say(network, told), told.body, bones)
+        before = body_metrics(say(Hand4WholePP(OPEN_MODEL, load_open_body()).eval(), told), told.body, bones)
     assert after['root_mm'] < 0.8 * before['root_mm'] and after['mrrpe_mm'] < 0.8 * before['mrrpe_mm']
 
 
@@ -175,7 +175,7 @@ def test_people_are_guessed_by_who_has_not_seen_them(found, components):
         for guess in (network.body_regressor.guess, network.wilor.backbone.guess):
             torch.nn.init.constant_(guess.out.bias, 1.0 + fold)
         networks.append(network)
-    guessed = told.guessed_by(networks)
+    guessed = told.with_initial_regressions(networks)
     people, expected = len(found), torch.arange(len(told)) % len(found) % training_set.FOLDS + 1.0
     for before, after in ((told.prompts.body, guessed.prompts.body),
                           *((told.prompts.hands[side], guessed.prompts.hands[side]) for side in skeleton.SIDES)):
@@ -205,9 +205,9 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(tmp_path):
         def losses(step):
             if step == stop:
                 raise KeyboardInterrupt
-            some = draw(64, 16, step, seed=1)
+            some = draw_rows(64, 16, step, seed=1)
             return {'fit': (trained(rows[some]) - true[some]).square().mean()}
-        return train(trained, losses, Schedule(30, 1e-2, measure_every=10), where, 'it',
+        return train(trained, losses, TrainingSchedule(30, 1e-2, eval_interval=10), where, 'it',
                      lambda m: {'error': float((m(rows) - true).square().mean().detach())}, progress=False)
     whole = training(tmp_path / 'whole')
     with pytest.raises(KeyboardInterrupt):
@@ -221,18 +221,28 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(tmp_path):
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
     with pytest.raises(FloatingPointError, match='the loss of step 0 is nan'):
         one = nn.Linear(1, 1)
-        train(one, lambda step: {'x': one(torch.full((1, 1), torch.nan)).sum()}, Schedule(2, 1e-3), tmp_path, 'it',
-              progress=False)
+        train(
+            one,
+            lambda step: {'x': one(torch.full((1, 1), torch.nan)).sum()},
+            TrainingSchedule(2, 1e-3),
+            tmp_path,
+            'it',
+            progress=False,
+        )
 
 
 def test_every_stage_from_people_to_a_file_that_estimates(folder, tmp_path, capsys):
     run, packed = tmp_path / 'run', tmp_path / 'model.npz'
     for stage in ('guess', 'stem', 'body', 'hand', 'cham'):
-        assert main.main(['train', stage, '--people', str(folder), '--run', str(run), '--steps', '2']) == main.DONE
-    assert main.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == main.DONE
+        assert (
+            main.main(['train', stage, '--people', str(folder), '--run', str(run), '--steps', '2']) == main.EXIT_SUCCESS
+        )
+    assert main.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == main.EXIT_SUCCESS
     assert 'with guess, stem, body, hand, cham' in capsys.readouterr().out
     assert packed.stat().st_size < 30e6
-    assert main.main(['train', 'curves', '--run', str(run), '--output', str(tmp_path / 'curves.svg')]) == main.DONE
+    assert (
+        main.main(['train', 'curves', '--run', str(run), '--output', str(tmp_path / 'curves.svg')]) == main.EXIT_SUCCESS
+    )
     drawing = ElementTree.parse(tmp_path / 'curves.svg').getroot()
     lines = {group.get('id') for group in drawing.iter('{http://www.w3.org/2000/svg}g') if ':' in group.get('id', '')}
     assert len(lines) == 15 and 'body_guess:root_mm' in lines
@@ -253,45 +263,45 @@ def test_a_model_that_is_told_nothing_begins_with_its_stems(folder, tmp_path, ca
     def words(stage, run=run):
         return ['train', stage, '--people', str(folder), '--run', str(run), '--steps', '2', '--device', 'cpu']
     for stage in ('stem', 'body', 'hand', 'cham'):
-        assert main.main(words(stage)) == main.DONE
-    assert main.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == main.DONE
+        assert main.main(words(stage)) == main.EXIT_SUCCESS
+    assert main.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == main.EXIT_SUCCESS
     assert 'with stem, body, hand, cham' in capsys.readouterr().out
     assert load_open_model(load_open_body(), packed).config == IMAGE_ONLY
     # Of what the stems have learnt, the experts begin with all.
     stem = torch.load(run / 'body_stem.pt', weights_only=True)['best']['patch_embed.proj.0.weight']
-    begun = network_of(run, ('stem',))
+    begun = load_network(run, ('stem',))
     assert torch.equal(begun.encoder.patch_embed.proj[0].weight, stem)
-    assert not torch.equal(network_of(run).encoder.patch_embed.proj[0].weight, stem)
-    assert main.main(words('guess')) == main.WRONG_INPUT
+    assert not torch.equal(load_network(run).encoder.patch_embed.proj[0].weight, stem)
+    assert main.main(words('guess')) == main.EXIT_USAGE
     assert 'has begun with train stem, which is a model without a guess' in capsys.readouterr().err
 
 
 def test_stems_do_not_begin_a_run_whose_guess_is_not_done(folder, tmp_path, capsys):
     (tmp_path / 'without_0').mkdir()
     assert main.main(['train', 'stem', '--people', str(folder), '--run', str(tmp_path), '--steps', '2']
-                    ) == main.WRONG_INPUT
+                    ) == main.EXIT_USAGE
     assert 'has begun with train guess, which is not done: run it again to its end' in capsys.readouterr().err
 
 
 def test_with_stems_alone_a_model_says_its_guess(found, components, bones):
     torch.manual_seed(0)
     network = Hand4WholePP(OPEN_MODEL, load_open_body()).eval()
-    convolutional_stems.begin_with_stems(network)
+    convolutional_stems.initialize_from_stems(network)
     told = training_set.TrainingSet.of(fitted_as_truth(found), components)
     with torch.no_grad():
         said = say(network, told)
-    assert body_figures(said, told.body, bones)['root_mm'] < 0.1
+    assert body_metrics(said, told.body, bones)['root_mm'] < 0.1
 
 
 def test_blocks_add_nothing_to_what_stems_see_at_first(monkeypatch):
-    monkeypatch.setattr(convolutional_stems, 'in_bf16', lambda device: nullcontext())
+    monkeypatch.setattr(convolutional_stems, 'bf16_autocast', lambda device: nullcontext())
     torch.manual_seed(0)
     network = Hand4WholePP(IMAGE_ONLY, load_open_body()).eval()
-    convolutional_stems.begin_with_stems(network)
+    convolutional_stems.initialize_from_stems(network)
     pictures = torch.rand(2, 3, 256, 192)
     with torch.no_grad():
         network.encoder.pos_embed.zero_()
-        stem = convolutional_stems.Stem(network.encoder, network.body_position_net.conv)
+        stem = convolutional_stems.StemHeatmaps(network.encoder, network.body_position_net.conv)
         feature, _ = network.encoder(pictures)
         seen = network.body_position_net.heat(feature)
         assert torch.allclose(stem(pictures), seen, rtol=1e-3)
@@ -306,20 +316,20 @@ def test_a_heat_map_is_as_wrong_as_it_is_far_from_certain_of_the_truth():
     places = torch.tensor([[[-1 + 2 / 6 * 2.5, -1 + 2 / 8 * 0.5, -1 + 2 / 16 * 8.5], [0.5, 0.0, 0.2],
                             [torch.nan, 0, 0]]])
     heat = torch.full((1, 3, 16, 8, 6), 1 / (16 * 8 * 6))
-    even = heat_loss(heat, places)
+    even = heatmap_loss(heat, places)
     heat[0, 0] = 0
     heat[0, 0, 8, 0, 2] = 1     # the cell whose middle it is
-    first = heat_loss(heat[:, :1], places[:, :1])
+    first = heatmap_loss(heat[:, :1], places[:, :1])
     assert first.abs() < 1e-5
-    one, other = np.log(16 * 8 * 6), float(heat_loss(heat[:, 1:2], places[:, 1:2]))
+    one, other = np.log(16 * 8 * 6), float(heatmap_loss(heat[:, 1:2], places[:, 1:2]))
     assert float(even) == pytest.approx((one + other) / 2, rel=1e-4)
     heat[0, 0] = 0
     heat[0, 0, 8, 1, 2] = 1     # the one beside it
-    assert heat_loss(heat[:, :1], places[:, :1]) > 10
+    assert heatmap_loss(heat[:, :1], places[:, :1]) > 10
     outside = torch.tensor([[[5.0, 0.0, 0.0]]])     # at the picture's edge
     edge = torch.zeros(1, 1, 16, 8, 6)
     edge[..., 7:9, 3:5, 5] = 0.25
-    assert heat_loss(edge, outside).abs() < 1e-5
+    assert heatmap_loss(edge, outside).abs() < 1e-5
 
 
 def test_of_hands_alone_the_wrists_count_and_that_the_body_stands(found, components, bones):
@@ -327,18 +337,18 @@ def test_of_hands_alone_the_wrists_count_and_that_the_body_stands(found, compone
     told = training_set.TrainingSet.of(fitted_as_truth(found), components)
     with torch.no_grad():
         said, target = say(network, told), told.body
-        right = hands_alone_losses(said, target, bones)
+        right = hands_only_losses(said, target, bones)
         assert right['between'] < 1e-3 and right['wrists'] < 1e-3 and 0 < right['upright'] < 0.02
         # What is not known does not matter, ...
         other = target._replace(rotations=target.rotations.flip(0), betas=target.betas + 1)
-        assert hands_alone_losses(said, other, bones) == right
+        assert hands_only_losses(said, other, bones) == right
         elbows = target.joints.clone()
         elbows[:, [skeleton.JOINT['left_elbow'], skeleton.JOINT['head']]] += 0.3
-        assert hands_alone_losses(said, target._replace(joints=elbows), bones) == right
+        assert hands_only_losses(said, target._replace(joints=elbows), bones) == right
         # ... a body on its head does, and one of unusual shape.
         over = said._replace(global_orient=said.global_orient @ torch.diag(torch.tensor([1.0, -1, -1])))
-        assert hands_alone_losses(over, target, bones)['upright'] > 0.035
-        large = hands_alone_losses(said._replace(betas=said.betas * 3), target, bones)
+        assert hands_only_losses(over, target, bones)['upright'] > 0.035
+        large = hands_only_losses(said._replace(betas=said.betas * 3), target, bones)
         assert float(large['small_betas']) == pytest.approx(9 * float(right['small_betas']), rel=1e-4)
 
 
@@ -355,11 +365,11 @@ def test_two_processes_train_the_guess_that_one_trains(folder, tmp_path, monkeyp
                for rank in range(2)]
     monkeypatch.setattr(InitialRegressor, 'NOISE', 0)
     monkeypatch.setattr(nn.Dropout, 'forward', lambda self, x: x)
-    assert main.main(words(tmp_path / 'one')) == main.DONE
+    assert main.main(words(tmp_path / 'one')) == main.EXIT_SUCCESS
     said = [process.communicate(timeout=300)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert 'body_guess' in said[0] and 'body_guess' not in said[1]      # the bar of the one that leads
-    network = network_of(tmp_path / 'none', ())
+    network = load_network(tmp_path / 'none', ())
     for name, start in (('body_guess', network.body_regressor.guess), ('hand_guess', network.wilor.backbone.guess)):
         for part in ('', 'without_0', 'without_1'):
             files = [tmp_path / run / part / f'{name}.pt' for run in ('one', 'two')]
@@ -399,9 +409,9 @@ def test_processes_see_of_people_what_one_would(found, components):
 def test_the_losses_of_processes_add_up_to_those_of_one(
     train_it, near, found, components, bones, monkeypatch, tmp_path
 ):
-    told, network = training_set.TrainingSet.of(found, components), network_of(tmp_path / 'none', ()).eval()
+    told, network = training_set.TrainingSet.of(found, components), load_network(tmp_path / 'none', ()).eval()
     for side in skeleton.SIDES:     # what the last process draws has no hand that counts
-        told.hands[side].counts[draw(len(told), expert_training.BATCH, 0, 0)[2::3]] = False
+        told.hands[side].counts[draw_rows(len(told), expert_training.BATCH_SIZE, 0, 0)[2::3]] = False
 
     def cost(together):
         costs = []
@@ -448,15 +458,15 @@ def test_weights_that_are_not_the_models_are_refused_by_name(network, tmp_path):
 
 
 def test_wrong_arguments_get_one_line(tmp_path, capsys):
-    assert main.main(['train', 'guess', '--people', str(tmp_path), '--run', str(tmp_path)]) == main.WRONG_INPUT
+    assert main.main(['train', 'guess', '--people', str(tmp_path), '--run', str(tmp_path)]) == main.EXIT_USAGE
     assert 'holds no people to learn from: hand4whole train people' in capsys.readouterr().err
-    assert main.main(['train', 'pack', '--run', str(tmp_path), '--output', str(tmp_path / 'x.npz')]) == main.WRONG_INPUT
+    assert main.main(['train', 'pack', '--run', str(tmp_path), '--output', str(tmp_path / 'x.npz')]) == main.EXIT_USAGE
     assert 'no stage of a training is done there' in capsys.readouterr().err
     assert not (tmp_path / 'x.npz').exists()
     run = tmp_path / 'run'
     for stage in ('guess', 'body', 'hand', 'cham'):     # before any people are read
         words = ['train', stage, '--people', 'none', '--run', str(run), '--device', 'cuda:7']
-        assert main.main(words) == main.WRONG_INPUT
+        assert main.main(words) == main.EXIT_USAGE
         error = capsys.readouterr().err
         assert error.count('\n') == 1 and 'use device cpu, or install a CUDA build of torch' in error
     assert not run.exists()

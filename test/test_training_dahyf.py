@@ -7,10 +7,19 @@ import pytest
 import torch
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.networks.dahyf import DAHYF_TINY, DaHyF, agreement
+from hand4whole_ros.networks.dahyf import DAHYF_TINY, DaHyF, keypoint_agreement
 from hand4whole_ros.synthetic.hand_patches import FRAME, HandPatches, draw_patches, draw_sequence, hand_layer
 from hand4whole_ros.training import dahyf_training as training
-from hand4whole_ros.training.dahyf_training import ROWS, auc, contrast, gated, losses_of, measure, tensors, train_dahyf
+from hand4whole_ros.training.dahyf_training import (
+    ROWS,
+    auc,
+    compute_losses,
+    contrastive_loss,
+    gate_metrics,
+    measure,
+    to_tensors,
+    train_dahyf,
+)
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -78,10 +87,10 @@ def test_the_truth_costs_nothing(drawn, row):
     config = replace(DAHYF_TINY, **parts)
     network = DaHyF(config, hand_layer()).eval()
     hand = drawn.take(drawn.hand)
-    pictures, patches = tensors(hand)
+    pictures, patches = to_tensors(hand)
     with torch.no_grad():
         output = network(pictures, patches)
-        wrong = losses_of(output, hand, patches, config)
+        wrong = compute_losses(output, hand, patches, config)
         true_2d = torch.from_numpy(hand.keypoints_2d)
         true = output._replace(
             global_orient=torch.from_numpy(hand.rotations[:, :1]), hand_pose=torch.from_numpy(hand.rotations[:, 1:]),
@@ -89,8 +98,8 @@ def test_the_truth_costs_nothing(drawn, row):
         if output.keypoints_2d is not None:
             in_patch = (true_2d - patches.corner[:, None]) / patches.size[:, None, None] * SIZE
             true = true._replace(keypoints_2d=in_patch, logits=perfect_logits(in_patch, config))
-            torch.testing.assert_close(agreement(in_patch, true_2d, patches, SIZE), torch.ones(len(hand)))
-        right = losses_of(true, hand, patches, config)
+            torch.testing.assert_close(keypoint_agreement(in_patch, true_2d, patches, SIZE), torch.ones(len(hand)))
+        right = compute_losses(true, hand, patches, config)
     assert wrong.keys() == right.keys() and ('keypoints_2d' in right) == (config.keypoints != 'none')
     for name, value in right.items():
         assert value < 0.02 < wrong[name] + 0.02 and value < wrong[name], name
@@ -111,7 +120,7 @@ def test_hands_are_to_agree_and_other_patches_to_disagree(drawn):
     class Output:
         confidence = torch.tensor([1.0, -1, 0.5, 0.5])
     hand, visible = torch.tensor([True, False, True, True]), torch.tensor([1.0, 0, 1, 0.1])
-    assert contrast(Output, hand, visible) == pytest.approx(0.25 / 3)    # the covered hand does not count
+    assert contrastive_loss(Output, hand, visible) == pytest.approx(0.25 / 3)    # the covered hand does not count
     assert auc(np.array([3, 2, 2, 1]), np.array([1, 0, 1, 0], bool), np.array([0, 1, 0, 1], bool)) == 0.875
 
 
@@ -147,8 +156,8 @@ def test_the_gate_holds_what_was_believed():
         return forward(pictures, patches)._replace(confidence=torch.from_numpy(sequence.visible))
 
     network.forward = certain
-    figures = gated(network, [sequence], 0.5, hidden)
+    figures = gate_metrics(network, [sequence], 0.5, hidden)
     assert figures['gate']['held_hidden'] == 1 and figures['gate']['held_visible'] == 0
     assert figures['gate']['visible_mm'] == figures['none']['visible_mm']
     assert figures['gate']['hidden_mm'] != figures['none']['hidden_mm']
-    assert gated(network, [sequence], -2, hidden)['gate']['hidden_mm'] == figures['none']['hidden_mm']
+    assert gate_metrics(network, [sequence], -2, hidden)['gate']['hidden_mm'] == figures['none']['hidden_mm']

@@ -23,22 +23,22 @@ from hand4whole_ros.checkpoints.hand4whole_pp import load_hand4whole_pp
 from hand4whole_ros.checkpoints.random_weights import load_random
 from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.cli import main
-from hand4whole_ros.datasets.annotated_bodies import TruthBodies
-from hand4whole_ros.datasets.catalogue import TRAINED_ON
+from hand4whole_ros.datasets.annotated_bodies import GroundTruthBodies
+from hand4whole_ros.datasets.catalogue import TRAINING_DATASETS
 from hand4whole_ros.evaluation.network_predictor import inputs_from_boxes
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.crops import PATCH_SIZE, cut_patches
 from hand4whole_ros.networks.cham import CHAM
 from hand4whole_ros.networks.face import FacePose
-from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY, WholeBody
+from hand4whole_ros.networks.hand4whole_pp import HAND4WHOLE_PP_TINY, WholeBodyOutput
 from hand4whole_ros.networks.smpler_x import BodyPose
 from hand4whole_ros.training.distributed import DistributedContext
 from hand4whole_ros.training.published import cham_training
 from hand4whole_ros.training.published.augmentation import Augmentation
-from hand4whole_ros.training.published.batches import Batch, Feed, Slots, measured_batches
-from hand4whole_ros.training.published.cham_training import look, prepare, train_cham
-from hand4whole_ros.training.published.crops import view
-from hand4whole_ros.training.published.losses import WEIGHTS, global_wrists, losses
+from hand4whole_ros.training.published.batches import BatchFeed, SlotDataset, ViewBatch, validation_batches
+from hand4whole_ros.training.published.cham_training import prepare_training, run_network, train_cham
+from hand4whole_ros.training.published.crops import make_view
+from hand4whole_ros.training.published.losses import WEIGHTS, compute_losses, global_wrists
 from hand4whole_ros.training.published.sources import open_sources
 
 pytestmark = pytest.mark.usefixtures('one_thread')
@@ -51,8 +51,8 @@ WIDE = '[70, 71]'
 @pytest.fixture(scope='module')
 def folders(genders, tmp_path_factory):
     """Data set -> folder, all four of the paper, as their parts for training."""
-    root, rng, bodies = tmp_path_factory.mktemp('data'), np.random.default_rng(7), TruthBodies(Store(genders))
-    found = {name: root / name for name in TRAINED_ON}
+    root, rng, bodies = tmp_path_factory.mktemp('data'), np.random.default_rng(7), GroundTruthBodies(Store(genders))
+    found = {name: root / name for name in TRAINING_DATASETS}
     write_interhand(found['interhand'], rng, 'train')
     write_reinterhand(found['reinterhand'], rng, 'a_capture')
     for path in (found['interhand'] / 'annotations/train/InterHand2.6M_train_camera.json',
@@ -69,7 +69,7 @@ def folders(genders, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def sources(folders, genders):
-    return open_sources(folders, TruthBodies(Store(genders)))
+    return open_sources(folders, GroundTruthBodies(Store(genders)))
 
 
 @pytest.fixture(scope='module')
@@ -77,7 +77,7 @@ def samples(sources):
     """Data set -> a sample whose picture has something to see."""
     rng, found = np.random.default_rng(3), {}
     for source in sources:
-        sample = source.reader[int(source.learnt[0])]
+        sample = source.reader[int(source.train_rows[0])]
         size = sample.intrinsics.height, sample.intrinsics.width, 3
         found[source.name] = replace(sample, picture=rng.integers(0, 256, size, np.uint8))
     return found
@@ -86,7 +86,7 @@ def samples(sources):
 @pytest.fixture(scope='module')
 def batch(sources):
     """A person of every data set, without accidents: agora, arctic, interhand, reinterhand."""
-    return measured_batches(sources, CPU, 8)[0]
+    return validation_batches(sources, CPU, 8)[0]
 
 
 @pytest.fixture
@@ -94,22 +94,22 @@ def network(published_body):
     made = load_random(published_body, replace(HAND4WHOLE_PP_TINY, face=False))
     torch.manual_seed(0)
     made.hand_control_net = CHAM(made.config.cham)
-    return prepare(made, CPU, mixed=False)
+    return prepare_training(made, CPU, mixed=False)
 
 
 def one_by_one(batch, rows):
     """The same batch of some of its people."""
-    return Batch(batch.patches[rows], {side: type(box)(*(values[rows] for values in box))
+    return ViewBatch(batch.patches[rows], {side: type(box)(*(values[rows] for values in box))
                                        for side, box in batch.boxes.items()},
                  type(batch.truth)(**{name: values[rows] for name, values in batch.truth.as_dict().items()}))
 
 
 # -- what is told ------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize('name', TRAINED_ON)
+@pytest.mark.parametrize('name', TRAINING_DATASETS)
 def test_people_are_cut_out_as_the_estimator_cuts_them(name, samples):
     sample = samples[name]
-    seen, told = view(sample), inputs_from_boxes(sample.image(), sample)
+    seen, told = make_view(sample), inputs_from_boxes(sample.image(), sample)
     picture = torch.from_numpy(sample.image()).permute(2, 0, 1).float() / 255
     assert np.abs(seen.patch - cut_patches(picture, told.box)[0].numpy()).max() < 2e-4
     for k, side in enumerate(skeleton.SIDES):
@@ -128,7 +128,7 @@ def test_what_is_true_turns_and_moves_with_the_picture(samples):
     picture[y - 3:y + 4, x - 3:x + 4] = 255
     accidents = Augmentation(roll=0.4, scale=1.1, shift=(0.03, -0.04))
     sample = replace(sample, picture=picture, intrinsics=camera, bbox_xywh=np.array([100.0, 40, 400, 400]))
-    seen, plain = view(sample, accidents), view(sample)
+    seen, plain = make_view(sample, accidents), make_view(sample)
     bright = seen.patch.sum(0)
     assert bright.max() > 2.5
     rows, columns = np.mgrid[:PATCH_SIZE[0], :PATCH_SIZE[1]]
@@ -145,7 +145,7 @@ def test_what_is_true_turns_and_moves_with_the_picture(samples):
 
 def test_the_frame_of_the_crop_looks_at_its_middle(samples):
     sample = samples['arctic']
-    of_camera, of_crop = view(sample).truth, view(sample, in_crop_frame=True).truth
+    of_camera, of_crop = make_view(sample).truth, make_view(sample, in_crop_frame=True).truth
     known = of_camera.keypoints_known
     turn, _ = Rotation.align_vectors(of_crop.keypoints_3d[known], of_camera.keypoints_3d[known])
     box = inputs_from_boxes(sample.image(), sample).box[0].numpy()
@@ -156,34 +156,34 @@ def test_the_frame_of_the_crop_looks_at_its_middle(samples):
 
 def test_pictures_that_show_no_hand_are_passed_over(samples, sources):
     sample = samples['interhand']
-    assert view(replace(sample, left_hand=None, right_hand=None)) is None
-    assert view(replace(sample, bbox_xywh=np.zeros(4))) is None
-    assert view(replace(sample, bbox_xywh=np.array([5000.0, 0, 64, 48]))) is None
+    assert make_view(replace(sample, left_hand=None, right_hand=None)) is None
+    assert make_view(replace(sample, bbox_xywh=np.zeros(4))) is None
+    assert make_view(replace(sample, bbox_xywh=np.array([5000.0, 0, 64, 48]))) is None
 
 
 def test_every_data_set_has_its_share_and_every_row_its_turn(sources):
     for source in sources:
-        count = len(source.learnt)
-        assert count and not set(source.learnt) & set(source.measured)
+        count = len(source.train_rows)
+        assert count and not set(source.train_rows) & set(source.measured)
         drawn = [source.row(position, 5) for position in range(2 * count)]
-        assert sorted(drawn[:count]) == sorted(drawn[count:]) == source.learnt.tolist()
-    slots = Slots(sources, 0, False)
+        assert sorted(drawn[:count]) == sorted(drawn[count:]) == source.train_rows.tolist()
+    slots = SlotDataset(sources, 0, False)
     hands_only = [bool(slots[k].truth.upright) for k in range(8)]
     assert hands_only == [False, False, True, True] * 2
-    assert TRAINED_ON == ('agora', 'arctic', 'interhand', 'reinterhand')
+    assert TRAINING_DATASETS == ('agora', 'arctic', 'interhand', 'reinterhand')
 
 
 def test_batches_follow_from_the_step_alone_and_can_be_read_by_others(sources):
-    once = Feed(sources, 4, CPU, at_once=3)
+    once = BatchFeed(sources, 4, CPU, at_once=3)
     steps = [list(once(step)) for step in range(3)]
     assert [len(part.patches) for part in steps[2]] == [3, 1]
-    again = list(Feed(sources, 4, CPU, workers=1)(2))[0]
+    again = list(BatchFeed(sources, 4, CPU, workers=1)(2))[0]
     assert torch.equal(torch.cat([part.patches for part in steps[2]]), again.patches)
-    assert not torch.equal(again.patches, list(Feed(sources, 4, CPU, seed=1)(2))[0].patches)
-    halves = [list(Feed(sources, 4, CPU, together=DistributedContext(rank, 2))(2))[0] for rank in range(2)]
+    assert not torch.equal(again.patches, list(BatchFeed(sources, 4, CPU, seed=1)(2))[0].patches)
+    halves = [list(BatchFeed(sources, 4, CPU, distributed=DistributedContext(rank, 2))(2))[0] for rank in range(2)]
     assert torch.equal(torch.cat([half.truth.keypoints_3d for half in halves]), again.truth.keypoints_3d)
     with pytest.raises(ValueError, match='a batch of 4 cannot be shared by 3 processes'):
-        Feed(sources, 4, CPU, together=DistributedContext(1, 3))
+        BatchFeed(sources, 4, CPU, distributed=DistributedContext(1, 3))
 
 
 # -- losses ------------------------------------------------------------------------------------------------------------
@@ -194,12 +194,22 @@ def said_of(truth, shift=0.0):
     leaves = [local[:, 0], local[:, 1:], truth.betas, truth.keypoints_3d + torch.tensor([shift, 0, 40.0])]
     orient, pose, betas, points = (leaf.clone().requires_grad_() for leaf in leaves)
     face = FacePose(torch.zeros(len(betas), 10), torch.eye(3).expand(len(betas), 3, 3))
-    return WholeBody(BodyPose(orient, pose, betas, points[:, 0]), face, {}, {}, torch.zeros(len(betas), 25, 3), points,
-                     points, points, {}, {})
+    return WholeBodyOutput(
+        BodyPose(orient, pose, betas, points[:, 0]),
+        face,
+        {},
+        {},
+        torch.zeros(len(betas), 25, 3),
+        points,
+        points,
+        points,
+        {},
+        {},
+    )
 
 
 def test_the_truth_costs_nothing_wherever_it_stands(batch):
-    found = losses(said_of(batch.truth, shift=3.0), batch)
+    found = compute_losses(said_of(batch.truth, shift=3.0), batch)
     assert set(found) == set(WEIGHTS)
     for name in ('rotations', 'betas', 'body_3d', 'hands_3d', 'between'):
         assert found[name].abs().max() < 1e-5, name
@@ -212,7 +222,7 @@ def test_wrists_of_hands_alone_are_those_at_the_end_of_the_arms(batch):
     rows = batch.truth.upright
     true = torch.from_numpy(Rotation.from_rotvec(batch.truth.wrists[rows].flatten(0, 1).numpy()).as_matrix())
     expected = (turns[rows] - true.unflatten(0, (-1, 2))).abs().mean((1, 2, 3))
-    found = losses(said, batch)['wrists']
+    found = compute_losses(said, batch)['wrists']
     assert torch.allclose(found[rows], expected.float()) and (found[~rows] == 0).all() and (found[rows] > 0.1).all()
 
 
@@ -221,7 +231,7 @@ def test_of_hands_alone_nothing_else_is_pulled(batch):
     count."""
     hands_only = one_by_one(batch, batch.truth.upright)
     said = said_of(hands_only.truth, shift=0.1)
-    found = losses(said, hands_only)
+    found = compute_losses(said, hands_only)
     sum(weight * found[name].sum() for name, weight in WEIGHTS.items()).backward()
     arms = [skeleton.JOINT[name] - 1 for name in skeleton.BODY_JOINT_NAMES[1:]
             if 'spine' in name or any(part in name for part in ('collar', 'shoulder', 'elbow', 'wrist'))]
@@ -238,7 +248,7 @@ def test_of_hands_alone_nothing_else_is_pulled(batch):
         values, mask = getattr(truth, name), getattr(truth, known)
         other = torch.randn(values.shape, generator=noise)
         changed[name] = torch.where(mask.reshape(*mask.shape, *[1] * (values.ndim - mask.ndim)), values, other)
-    other = losses(said, replace(hands_only, truth=replace(truth, **changed)))
+    other = compute_losses(said, replace(hands_only, truth=replace(truth, **changed)))
     for name in WEIGHTS:
         assert torch.equal(other[name], found[name]), name
 
@@ -246,14 +256,14 @@ def test_of_hands_alone_nothing_else_is_pulled(batch):
 # -- training ----------------------------------------------------------------------------------------------------------
 
 def test_cham_learns_and_nothing_else_changes(network, batch, tmp_path, monkeypatch):
-    monkeypatch.setattr(cham_training, 'MEASURE_EVERY', 6)
+    monkeypatch.setattr(cham_training, 'EVAL_INTERVAL', 6)
     with torch.no_grad():       # weights from names turn hardly anything, whatever CHAM may say
         for layer in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
             layer[0].weight.mul_(30)
     before = copy.deepcopy(network.state_dict())
     with torch.no_grad():
         alone = network.encoder(torch.nn.functional.interpolate(batch.patches, (256, 192)))[1]
-    train_cham(network, lambda step: [batch], len(batch.patches), [batch], tmp_path, 12, rate=3e-3, progress=False)
+    train_cham(network, lambda step: [batch], len(batch.patches), [batch], tmp_path, 12, lr=3e-3, progress=False)
     lines = [json.loads(line) for line in (tmp_path / 'published_cham.jsonl').read_text().splitlines()]
     assert [line['step'] for line in lines] == [0, 6, 12]
     assert lines[2]['loss'] < 0.8 * lines[0]['measured'] and lines[2]['measured'] < 0.8 * lines[0]['measured']
@@ -270,14 +280,14 @@ def test_cham_learns_and_nothing_else_changes(network, batch, tmp_path, monkeypa
 def test_gradients_go_through_the_transfer_of_hands(network, batch):
     for conv in network.hand_control_net.zero_convs_rhand:
         torch.nn.init.normal_(conv.weight, std=0.02)
-    losses(look(network, batch), batch)['hands_3d'].sum().backward()
+    compute_losses(run_network(network, batch), batch)['hands_3d'].sum().backward()
     assert all(p.grad.abs().max() > 0 for p in network.hand_control_net.cross_attn[0].L_self_attn_layer.parameters())
     assert all(p.grad is None for name, p in network.named_parameters() if not name.startswith('hand_control_net'))
 
 
 def test_mixed_precision_says_nearly_the_same(network, batch):
     with torch.no_grad():
-        exact, mixed = look(network, batch), look(network, batch, mixed=True)
+        exact, mixed = run_network(network, batch), run_network(network, batch, mixed=True)
     assert mixed.keypoints.dtype == torch.float32
     apart = (exact.body.body_pose - mixed.body.body_pose).abs().max()
     assert 0 < apart < 0.02
@@ -286,24 +296,24 @@ def test_mixed_precision_says_nearly_the_same(network, batch):
 def trained(network, sources, folder, steps=4, **options):
     """CHAM after a short training on all data sets, from the same start each time."""
     start = copy.deepcopy(network.hand_control_net)
-    feed = Feed(sources, 4, CPU, **options)
+    feed = BatchFeed(sources, 4, CPU, **options)
     try:
-        train_cham(network, feed, 4, [], folder, steps, rate=1e-3, progress=False)
+        train_cham(network, feed, 4, [], folder, steps, lr=1e-3, progress=False)
         return copy.deepcopy(network.hand_control_net)
     finally:
         network.hand_control_net = start
 
 
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(network, sources, tmp_path, monkeypatch):
-    monkeypatch.setattr(cham_training, 'MEASURE_EVERY', 2)
+    monkeypatch.setattr(cham_training, 'EVAL_INTERVAL', 2)
     whole = trained(network, sources, tmp_path / 'whole')
     with monkeypatch.context() as patch:
         def stop(self, step):
             if step == 3:
                 raise KeyboardInterrupt
             return original(self, step)
-        original = Feed.__call__
-        patch.setattr(Feed, '__call__', stop)
+        original = BatchFeed.__call__
+        patch.setattr(BatchFeed, '__call__', stop)
         with pytest.raises(KeyboardInterrupt):
             trained(network, sources, tmp_path / 'parts')
     resumed = trained(network, sources, tmp_path / 'parts')
@@ -339,7 +349,7 @@ def arguments(folders, genders, run, *more):
 def alone(folders, genders, tmp_path_factory):
     """The folder of a training by one process."""
     run = tmp_path_factory.mktemp('alone')
-    assert main.main(arguments(folders, genders, run)) == main.DONE
+    assert main.main(arguments(folders, genders, run)) == main.EXIT_SUCCESS
     return run
 
 
@@ -348,7 +358,10 @@ def test_what_was_trained_loads_as_the_published_weights_do(alone, genders, tmp_
         os.symlink(path, tmp_path / path.name)
     tiny = load_random(published_body, HAND4WHOLE_PP_TINY)
     torch.save({'state_dict': tiny.wilor.state_dict()}, tmp_path / 'wilor_final.ckpt')
-    assert main.main(['train', 'curves', '--run', str(alone), '--output', str(tmp_path / 'curves.svg')]) == main.DONE
+    assert (
+        main.main(['train', 'curves', '--run', str(alone), '--output', str(tmp_path / 'curves.svg')])
+        == main.EXIT_SUCCESS
+    )
     assert (tmp_path / 'curves.svg').read_text().count('id="published_cham:') == 2    # of hands alone: no body
     network = load_hand4whole_pp(Store(tmp_path), HAND4WHOLE_PP_TINY)
     kept = torch.load(alone / 'published_cham.pt', weights_only=True)
@@ -389,7 +402,7 @@ def test_two_processes_train_what_one_trains(alone, folders, genders, tmp_path):
 
 
 def test_a_run_of_other_settings_is_not_gone_on_with(alone, folders, genders, capsys):
-    assert main.main(arguments(folders, genders, alone, '--seed', '1')) == main.WRONG_INPUT
+    assert main.main(arguments(folders, genders, alone, '--seed', '1')) == main.EXIT_USAGE
     assert 'holds a training of other settings (seed 0, now 1); name another folder' in capsys.readouterr().err
 
 
@@ -402,7 +415,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(alone, folders, genders, ca
     (['--device', 'cuda:7'], 'use device cpu, or install a CUDA build of torch'),
     (['--weights', 'published'], 'is not in .*; hand4whole weights fetch smpler_x_l32.pth.tar gets it or says how')])
 def test_wrong_arguments_get_one_line(change, says, folders, genders, tmp_path, capsys):
-    assert main.main(arguments(folders, genders, tmp_path / 'run', *change)) == main.WRONG_INPUT
+    assert main.main(arguments(folders, genders, tmp_path / 'run', *change)) == main.EXIT_USAGE
     error = capsys.readouterr().err
     assert error.count('\n') == 1 and re.search(says, error), error
     assert not (tmp_path / 'run').exists()

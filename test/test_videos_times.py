@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from hand4whole_ros.media.videos.times import MIN_STEP, FrameTimes, frame_rate
+from hand4whole_ros.media.videos.times import MIN_STEP, FrameTimes, select_frame_rate
 
 
 def stamps(times, rate=25):
@@ -48,5 +48,5 @@ def test_a_recording_that_begins_anew_goes_on(times):
 
 
 def test_rates_that_are_none():
-    assert frame_rate(None, Fraction(0), Fraction(1000), Fraction(30000, 1001)) == pytest.approx(30000 / 1001)
-    assert frame_rate(Fraction(-5), None) == 30.0 and frame_rate(Fraction(240)) == 240.0
+    assert select_frame_rate(None, Fraction(0), Fraction(1000), Fraction(30000, 1001)) == pytest.approx(30000 / 1001)
+    assert select_frame_rate(Fraction(-5), None) == 30.0 and select_frame_rate(Fraction(240)) == 240.0

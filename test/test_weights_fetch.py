@@ -65,7 +65,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
-    monkeypatch.setattr(fetch, '_PAUSE', 0.0)
+    monkeypatch.setattr(fetch, '_RETRY_DELAY', 0.0)
 
 
 def left(folder):

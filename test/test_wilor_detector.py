@@ -18,9 +18,14 @@ from hand4whole_ros.checkpoints.wilor_detector import (
     load_wilor_detector,
     read_wilor_detector,
 )
-from hand4whole_ros.detection.wilor_hands import WiLoRHands, fit_picture, suppress
+from hand4whole_ros.detection.wilor_hands import WiLoRHands, letterbox_image, non_maximum_suppression
 from hand4whole_ros.networks import wilor_detector
-from hand4whole_ros.networks.wilor_detector import WILOR_DETECTOR, WILOR_DETECTOR_TINY, WiLoRDetector, config_of
+from hand4whole_ros.networks.wilor_detector import (
+    WILOR_DETECTOR,
+    WILOR_DETECTOR_TINY,
+    WiLoRDetector,
+    config_from_shapes,
+)
 
 TINY = WILOR_DETECTOR_TINY
 
@@ -90,14 +95,14 @@ def test_the_dimensions_are_read_off_the_weights():
     for config in (TINY, WILOR_DETECTOR):
         with torch.device('meta'):
             shapes = {name: tuple(value.shape) for name, value in WiLoRDetector(config).state_dict().items()}
-        assert config_of(shapes) == config
+        assert config_from_shapes(shapes) == config
     with pytest.raises(KeyError, match='model.0.conv.weight'):
-        config_of({})
+        config_from_shapes({})
 
 
 def test_pictures_are_fitted_and_places_come_back():
     for height, width in ((480, 640), (333, 517), (100, 90), (1, 700), (720, 1280)):
-        picture, scale, corner = fit_picture(np.zeros((height, width, 3), np.uint8))
+        picture, scale, corner = letterbox_image(np.zeros((height, width, 3), np.uint8))
         assert picture.shape[0] % 32 == picture.shape[1] % 32 == 0 and max(picture.shape) == 640
         inside = (picture == 0).all(-1)
         rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
@@ -108,9 +113,9 @@ def test_pictures_are_fitted_and_places_come_back():
 
 def test_of_boxes_that_overlap_the_better_one_counts():
     boxes = np.array([[0., 0, 10, 10], [1, 0, 11, 10], [0, 0, 10, 5], [50, 50, 60, 60]])
-    assert suppress(boxes, np.zeros(4), 0.7) == [0, 2, 3]
-    assert suppress(boxes, np.array([0, 1, 0, 0]), 0.7) == [0, 1, 2, 3]
-    assert suppress(boxes[:0], np.zeros(0), 0.7) == []
+    assert non_maximum_suppression(boxes, np.zeros(4), 0.7) == [0, 2, 3]
+    assert non_maximum_suppression(boxes, np.array([0, 1, 0, 0]), 0.7) == [0, 1, 2, 3]
+    assert non_maximum_suppression(boxes[:0], np.zeros(0), 0.7) == []
 
 
 def test_hands_in_a_picture():
@@ -141,7 +146,7 @@ def test_hands_in_a_picture():
         detector.detect(image[..., 0])
 
 
-LIBRARY = {'ConvBlock': 'ultralytics.nn.modules.conv', 'Bottleneck': 'ultralytics.nn.modules.block',
+LIBRARY = {'ConvNormActivation': 'ultralytics.nn.modules.conv', 'DetectorBottleneck': 'ultralytics.nn.modules.block',
            'CrossStageBlock': 'ultralytics.nn.modules.block', 'PyramidPooling': 'ultralytics.nn.modules.block',
            'DistributionExpectation': 'ultralytics.nn.modules.block', 'Head': 'ultralytics.nn.modules.head',
            'WiLoRDetector': 'ultralytics.nn.tasks', 'WiLoRDetectorConfig': 'ultralytics.utils'}

@@ -19,7 +19,7 @@ from ..checkpoints.hand4whole_pp import PUBLISHED, load_body
 from ..checkpoints.random_weights import load_random
 from ..checkpoints.store import Store
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY
-from .dummy_body import dummy_body, write_stand_in
+from .dummy_body import dummy_body, write_dummy_body
 from .result_rows import BenchmarkSkipped
 
 SIZES = {'full': HAND4WHOLE_PP, 'tiny': HAND4WHOLE_PP_TINY}
@@ -64,7 +64,7 @@ class BenchmarkFiles:
         self._scratch = tempfile.TemporaryDirectory(prefix='hand4whole_bench_')
         made = Path(self._scratch.name)
         self.remark = ('weights made up from names (they cost the same); ' if self._size == 'full' else
-                       'a tiny network, made up; ') + _gather_body(store, made)
+                       'a tiny network, made up; ') + _link_body_files(store, made)
         if self._size == 'full' and shutil.disk_usage(made).free < _DISK_BYTES:
             raise BenchmarkSkipped(f'weights would be made up in {made.parent}, which lacks {_DISK_BYTES >> 30} GB; '
                              f'set TMPDIR to a folder that has them')
@@ -74,13 +74,13 @@ class BenchmarkFiles:
         return made
 
 
-def _gather_body(store, made):
+def _link_body_files(store, made):
     found = [store.find(file) for file in files.BODY_FILES]
     if all(path is not None and path.name == file.file_names[0] for file, path in zip(files.BODY_FILES, found)):
         for path in found:
             (made / path.name).symlink_to(path.resolve())
         return 'the licensed body models'
-    write_stand_in(made)
+    write_dummy_body(made)
     return 'a stand-in body of the same size, for the licensed files are not here'
 
 

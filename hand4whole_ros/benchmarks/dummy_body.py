@@ -32,41 +32,41 @@ _LANDMARKS, _CONTOUR = 51, (79, 17)
 
 def dummy_body(seed: int = 0) -> PublishedBody:
     """Equal seeds, equal numbers."""
-    arrays, hands, vertices = _arrays(seed)
+    arrays, hands, vertices = _make_arrays(seed)
     mano = {side: Mano(values) for side, values in hands.items()}
     return PublishedBody(arrays, fingertip_vertices(arrays, 'the stand-in body'), mano, vertices)
 
 
-def write_stand_in(folder: Path, seed: int = 0) -> None:
+def write_dummy_body(folder: Path, seed: int = 0) -> None:
     """The same as files in a folder, under the published files' names."""
-    arrays, hands, vertices = _arrays(seed)
+    arrays, hands, vertices = _make_arrays(seed)
     np.savez(folder / SMPLX.file_names[0], **arrays)
     for file, side in ((MANO_RIGHT, 'right'), (MANO_LEFT, 'left')):
         np.savez(folder / file.file_names[0], **hands[side])
     np.savez(folder / VERTEX_IDS.file_names[0], **{f'{side}_hand': ids for side, ids in vertices.items()})
 
 
-def _arrays(seed):
+def _make_arrays(seed):
     """SMPL-X's, side -> MANO's, and side -> which vertices of the one are the other's."""
     rng = np.random.default_rng(seed)
-    hand = _disk(NUM_VERTICES, _WRIST_RIM)
+    hand = _sample_disk(NUM_VERTICES, _WRIST_RIM)
     parts = [centre + _HAND_RADIUS * hand for centre in map(np.array, _HAND_CENTRES.values())]
     rest = _SMPLX_VERTICES - sum(map(len, parts))
-    sheet = np.concatenate([*parts, _disk(rest, _BODY_RIM, holes=list(_HAND_CENTRES.values()))])
+    sheet = np.concatenate([*parts, _sample_disk(rest, _BODY_RIM, holes=list(_HAND_CENTRES.values()))])
     vertices = {side: k * NUM_VERTICES + np.arange(NUM_VERTICES) for k, side in enumerate(skeleton.SIDES)}
-    arrays = _model(rng, sheet, skeleton.PARENTS, NUM_BETAS + NUM_EXPRESSION)
+    arrays = _make_model_arrays(rng, sheet, skeleton.PARENTS, NUM_BETAS + NUM_EXPRESSION)
     for side in skeleton.SIDES:
         arrays[f'hands_components{side[0]}'] = np.eye(45)
         arrays[f'hands_mean{side[0]}'] = 0.1 * rng.standard_normal(45)
     arrays.update(
         lmk_faces_idx=np.arange(_LANDMARKS), lmk_bary_coords=np.full((_LANDMARKS, 3), 1 / 3),
         dynamic_lmk_faces_idx=np.zeros(_CONTOUR, np.int64), dynamic_lmk_bary_coords=np.full((*_CONTOUR, 3), 1 / 3))
-    hands = {side: {**_model(rng, _HAND_RADIUS * hand, _HAND_PARENTS, NUM_BETAS),
+    hands = {side: {**_make_model_arrays(rng, _HAND_RADIUS * hand, _HAND_PARENTS, NUM_BETAS),
                     'hands_mean': arrays[f'hands_mean{side[0]}']} for side in skeleton.SIDES}
     return arrays, hands, vertices
 
 
-def _disk(count, rim, holes=()):
+def _sample_disk(count, rim, holes=()):
     """(count, 2) points of the unit disk, the first `rim` of them its outline; `holes` are left free for hands."""
     turn = 2 * np.pi * np.arange(rim) / rim
     outline = np.stack([np.cos(turn), np.sin(turn)], axis=1)
@@ -79,7 +79,7 @@ def _disk(count, rim, holes=()):
     return np.concatenate([outline, inner[:count - rim]])
 
 
-def _model(rng, sheet, parents, components):
+def _make_model_arrays(rng, sheet, parents, components):
     """The arrays that SMPL-X and MANO files share, of a sheet (V, 2)."""
     count, joints = len(sheet), len(parents)
     template = np.column_stack([sheet, 0.3 * (sheet ** 2) @ (1, -1)]).astype(np.float32)

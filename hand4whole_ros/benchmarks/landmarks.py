@@ -14,8 +14,8 @@ import numpy as np
 
 from ..landmarks import LandmarksUnavailable, face, hands, pose, whole_body
 from ..landmarks.runtime import Runtime
-from ..synthetic.motion import Motion
-from ..system.native_stderr import quiet_stderr
+from ..synthetic.motion import PersonMotion
+from ..system.native_stderr import suppress_native_stderr
 from . import timing
 from .result_rows import BenchmarkSkipped
 
@@ -23,22 +23,22 @@ from .result_rows import BenchmarkSkipped
 _BEGIN, _END, RATE, WARM_UP = 8.6, 12.0, 15.0, 5
 
 
-def measure(seconds: float = timing.SECONDS) -> dict:
+def measure(seconds: float = timing.DEFAULT_SECONDS) -> dict:
     """{'figures': ..., 'why_null': ...} of the rows of stage 'landmarks', within some seconds.
 
     Raises BenchmarkSkipped.
     """
-    motion = Motion()
+    motion = PersonMotion()
     images = [motion.frame(second) for second in np.arange(_BEGIN, _END, 1 / RATE)]
     try:
-        figures = {**_networks(images[0], seconds / 2), **_people(images, seconds)}
+        figures = {**_measure_networks(images[0], seconds / 2), **_measure_person(images, seconds)}
     except LandmarksUnavailable as error:
         raise BenchmarkSkipped(str(error)) from error
     missing = {'landmarks_holistic_ms', 'landmarks_holistic_processor_ms'} - set(figures)
     return {'figures': figures, 'why_null': dict.fromkeys(missing, 'mediapipe is not installed')}
 
 
-def _networks(image, seconds):
+def _measure_networks(image, seconds):
     """The processor time of each network with its crop."""
     people, poses, recropper = pose.PoseDetector(), pose.PoseLandmarker(), hands.HandRecropper()
     palms, full, lite = hands.PalmDetector(), hands.HandLandmarker(), hands.HandLandmarker(lite=True)
@@ -49,7 +49,7 @@ def _networks(image, seconds):
     head = face.pose_face_region(body)
     recropped, near = recropper.recrop(image, hand), face.face_region(faces.detect(image, head)[0])
     found = mesh.landmarks(image, near)
-    return timing.interleaved({
+    return timing.time_interleaved({
         'landmarks_pose_detection_ms': lambda: people.detect(image),
         'landmarks_pose_ms': lambda: poses.landmarks(image, region),
         'landmarks_palm_detection_ms': lambda: palms.detect(image),
@@ -61,7 +61,7 @@ def _networks(image, seconds):
         'landmarks_eyes_ms': lambda: irises.eyes(image, found)}, seconds=seconds, clock=time.process_time)
 
 
-class _Video:
+class _VideoWorkload:
     """One way to get the landmarks of one person in a video, image after image."""
 
     def __init__(self, images, step: Callable):
@@ -74,7 +74,7 @@ class _Video:
         self._count += 1
 
 
-def _people(images, seconds):
+def _measure_person(images, seconds):
     """One person with two hands, in a video: the time of an image."""
     detector = pose.PoseDetector()
 
@@ -93,38 +93,38 @@ def _people(images, seconds):
             return landmarker.landmarks_in(image, last.next_regions)
         return step
     work = {
-        'person_located': located(_landmarker(2)), 'person_located_one_worker': located(_landmarker(1)),
-        'person_tracked': tracked(_landmarker(2)), 'person_tracked_one_worker': tracked(_landmarker(1)),
-        'person_tracked_two_threads': tracked(_landmarker(1, threads=2)),
-        'person_tracked_lite': tracked(_landmarker(2, lite_hands=True))}
-    holistic = _holistic()
+        'person_located': located(_create_landmarker(2)), 'person_located_one_worker': located(_create_landmarker(1)),
+        'person_tracked': tracked(_create_landmarker(2)), 'person_tracked_one_worker': tracked(_create_landmarker(1)),
+        'person_tracked_two_threads': tracked(_create_landmarker(1, threads=2)),
+        'person_tracked_lite': tracked(_create_landmarker(2, lite_hands=True))}
+    holistic = _create_holistic()
     if holistic is not None:
         work['holistic'] = lambda image, _: holistic.process(image)
-    videos = {name: _Video(images, step) for name, step in work.items()}
+    videos = {name: _VideoWorkload(images, step) for name, step in work.items()}
     try:
         for _ in range(WARM_UP):
             for video in videos.values():
-                with quiet_stderr():
+                with suppress_native_stderr():
                     video()
         return {f'landmarks_{name}{kind}_ms': figure for kind, clock in (
             ('', time.perf_counter), ('_processor', time.process_time))
-            for name, figure in timing.interleaved(videos, seconds=seconds / 2, clock=clock).items()}
+            for name, figure in timing.time_interleaved(videos, seconds=seconds / 2, clock=clock).items()}
     finally:
         if holistic is not None:
             holistic.close()
 
 
-def _landmarker(workers, threads=1, lite_hands=False):
+def _create_landmarker(workers, threads=1, lite_hands=False):
     return whole_body.WholeBodyLandmarker(with_face=True, lite_hands=lite_hands,
                                           runtime=Runtime(workers=workers, threads=threads))
 
 
-def _holistic():
+def _create_holistic():
     """MediaPipe's own solution, tracking; None where it is not installed."""
     os.environ.setdefault('GLOG_minloglevel', '2')
     try:
         from mediapipe.python.solutions import holistic
     except ImportError:
         return None
-    with quiet_stderr():
+    with suppress_native_stderr():
         return holistic.Holistic(static_image_mode=False, model_complexity=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from .. import __version__
 
 
-def describe(device: str) -> dict:
+def machine_info(device: str) -> dict:
     """JSON keys 'device', 'machine' and 'versions'."""
     import torch
     name = torch.cuda.get_device_name(device) if device.startswith('cuda') else device

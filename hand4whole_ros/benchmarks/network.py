@@ -14,12 +14,12 @@ from ..networks import packed_layers
 from ..networks.face import PATCH_SCALE
 from ..networks.hand4whole_pp import HandBoxes
 from ..networks.wilor import prepare_crops
-from ..system.progress import Bar
+from ..system.progress import ProgressBar
 from . import subprocess_measurement
 from .benchmark_files import SIZES, BenchmarkFiles
-from .result_rows import SUFFIXES, keys_of_precision
-from .stages import StageClock, gflop
-from .timing import SECONDS, interleaved
+from .result_rows import SUFFIXES, precision_keys
+from .stages import StageTimer, count_gflop
+from .timing import DEFAULT_SECONDS, time_interleaved
 
 #: Hands of one person, in pixels of the body picture.
 _BOXES = {'right': (20.0, 90.0, 80.0, 150.0), 'left': (110.0, 100.0, 180.0, 170.0)}
@@ -32,11 +32,11 @@ def measure(files: BenchmarkFiles, device: str = 'cpu', size: str = 'full') -> d
     """{'figures', 'why_null', 'remarks', 'profile'}. Raises BenchmarkSkipped, CheckpointError or BodyModelError."""
     result = {'figures': {}, 'why_null': {}, 'profile': {}}
     for precision in SUFFIXES:
-        why_not = _why_not(precision, device.startswith('cuda'))
+        why_not = _skip_reason(precision, device.startswith('cuda'))
         if why_not:
-            result['why_null'].update(dict.fromkeys(keys_of_precision(precision), why_not))
+            result['why_null'].update(dict.fromkeys(precision_keys(precision), why_not))
             continue
-        found = subprocess_measurement.measured_by(
+        found = subprocess_measurement.measure_in_subprocess(
             __name__, device=device, size=size, precision=precision, folder=str(files.folder())
         )
         for part, values in found.items():
@@ -44,7 +44,7 @@ def measure(files: BenchmarkFiles, device: str = 'cpu', size: str = 'full') -> d
     return {**result, 'remarks': {'network': files.remark}}
 
 
-def _why_not(precision, cuda):
+def _skip_reason(precision, cuda):
     """Why the forward is not measured in that precision on that device; None where it is."""
     if cuda:
         return 'products in int8 are for processors' if precision == 'int8' else None
@@ -56,28 +56,31 @@ def _why_not(precision, cuda):
     return None
 
 
-def measure_here(device: str, size: str, precision: str, folder: str) -> dict:
+def measure_in_process(device: str, size: str, precision: str, folder: str) -> dict:
     """The same in this process, of one precision."""
     target, kind, suffix = torch.device(device), PRECISIONS[precision], SUFFIXES[precision]
     cuda = target.type == 'cuda'
     synchronise = (lambda: torch.cuda.synchronize(target)) if cuda else (lambda: None)
-    with Bar(desc=f'loading the network in {precision}', unit='step', leave=False) as bar, torch.inference_mode():
+    with (
+        ProgressBar(desc=f'loading the network in {precision}', unit='step', leave=False) as bar,
+        torch.inference_mode(),
+    ):
         network = load_hand4whole_pp(Store(folder), SIZES[size], device=target, precision=kind)
-        forward, one_hand = _work(network, target)
-        product, product_gflop = _product(network, target, kind)
+        forward, one_hand = _make_workloads(network, target)
+        product, product_gflop = _make_reference_product(network, target, kind)
 
         def step(name):
             bar.set_description(f'{name} in {precision}')
             bar.update()
 
-        with StageClock(network, synchronise) as clock:
-            times = interleaved({'whole forward': forward, 'one hand': one_hand, 'products': product}, synchronise,
-                                SECONDS if size == 'full' else 0.5, step)
+        with StageTimer(network, synchronise) as clock:
+            times = time_interleaved({'whole forward': forward, 'one hand': one_hand, 'products': product}, synchronise,
+                                DEFAULT_SECONDS if size == 'full' else 0.5, step)
         if cuda:  # once more, without waiting for its parts
-            times.update(interleaved({'whole forward': forward}, synchronise, step=step))
+            times.update(time_interleaved({'whole forward': forward}, synchronise, step=step))
         stages = clock.medians()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        work = gflop(network, forward)
+        work = count_gflop(network, forward)
     figures = {f'{key}{suffix}_ms': stages[stage] for stage, key in _KEYS.items()}
     figures.update({
         f'wilor_one_hand{suffix}_ms': times['one hand'], f'forward_{precision}_ms': times['whole forward'],
@@ -91,7 +94,7 @@ def measure_here(device: str, size: str, precision: str, folder: str) -> dict:
     return {'figures': figures, 'why_null': why, 'profile': {precision: profile}}
 
 
-def _work(network, device):
+def _make_workloads(network, device):
     """The whole forward with two hands, and the hand expert's with one."""
     patches = torch.rand(1, 3, 512, 384, generator=torch.Generator().manual_seed(0)).to(device)
     seen = torch.tensor([True], device=device)
@@ -100,13 +103,13 @@ def _work(network, device):
     return lambda: network(patches, boxes), lambda: network.wilor(crops)
 
 
-def _product(network, device, kind):
+def _make_reference_product(network, device, kind):
     """One product of the hand expert's size with two hands, as it runs there; and its GFLOP. What more could be had."""
     vit = network.config.hand.vit
     rows, dim = 2 * (vit.num_patches + 18), vit.embed_dim
     linear = torch.nn.Linear(dim, vit.mlp_ratio * dim, device=device)
     if device.type == 'cpu' and packed_layers.can_pack(kind):
-        linear = packed_layers.packed(linear, kind)
+        linear = packed_layers.pack_linear(linear, kind)
         x = torch.rand(rows, dim)
     else:
         linear = linear.to(kind)
@@ -115,4 +118,4 @@ def _product(network, device, kind):
 
 
 if __name__ == '__main__':
-    subprocess_measurement.main(measure_here)
+    subprocess_measurement.main(measure_in_process)

@@ -6,8 +6,8 @@ import numpy as np
 
 from ..estimators.base import EstimatorConfig, EstimatorUnavailable
 from ..estimators.mediapipe import MediaPipeEstimator
-from ..synthetic.motion import Motion
-from ..system.progress import Bar
+from ..synthetic.motion import PersonMotion
+from ..system.progress import ProgressBar
 from .result_rows import BenchmarkSkipped
 
 #: Images a second, images, and how many of them warm up.
@@ -22,8 +22,8 @@ def measure(images: int = IMAGES) -> dict:
         raise BenchmarkSkipped(str(error)) from error
     times = []
     try:
-        motion = Motion()
-        for k in Bar(range(images), 'rendering and estimating', unit='image', leave=False):
+        motion = PersonMotion()
+        for k in ProgressBar(range(images), 'rendering and estimating', unit='image', leave=False):
             times += [person.stage_times for person in estimator.estimate(motion.frame(k / RATE), motion.intrinsics)]
     finally:
         estimator.close()

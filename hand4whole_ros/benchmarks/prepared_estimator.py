@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import skeleton
 from ..body.model import BodyModel
-from ..body.posing import SeenHand, estimate_from_parameters
+from ..body.posing import ObservedHand, estimate_from_parameters
 from ..body.smplx_mano_body import SmplxManoBody
 from ..estimators.base import Estimator, EstimatorConfig
 from ..geometry.camera import Intrinsics
@@ -31,7 +31,9 @@ class PreparedEstimator(Estimator):
     def __init__(self, config: EstimatorConfig, seconds: float = 0.0, own_hands: bool = False):
         self._seconds = seconds
         self.body = SmplxManoBody(dummy_body()) if own_hands else BodyModel.load(config.body_model)
-        self._people = itertools.cycle([_person(self.body, 2 * np.pi * k / _POSES, own_hands) for k in range(_POSES)])
+        self._people = itertools.cycle(
+            [_make_person(self.body, 2 * np.pi * k / _POSES, own_hands) for k in range(_POSES)]
+        )
 
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list:
         """The next pose, whatever the image shows."""
@@ -40,13 +42,13 @@ class PreparedEstimator(Estimator):
         return [next(self._people)]
 
 
-def _person(body, phase, own_hands):
+def _make_person(body, phase, own_hands):
     local = np.zeros((skeleton.NUM_JOINTS, 3))
     local[0, 0] = np.pi
     local[:, 1] += 0.2 * np.sin(phase + np.arange(skeleton.NUM_JOINTS))
     shape = np.full(10, 0.3)
     box, hand_box = np.array([100.0, 50.0, 300.0, 400.0]), np.array([10.0, 20.0, 60.0, 80.0])
-    hand = SeenHand(skeleton.OK, 0.8, shape if own_hands else None, bbox_xyxy=hand_box)
+    hand = ObservedHand(skeleton.OK, 0.8, shape if own_hands else None, bbox_xyxy=hand_box)
     return estimate_from_parameters(
         body, local, shape, np.zeros(10), Intrinsics.from_fov(640, 480), bbox_xyxy=box, confidence=0.9,
         hands=dict.fromkeys(skeleton.SIDES, hand), pelvis=np.array([0.2 * np.sin(phase), 0.3, 3.0]),

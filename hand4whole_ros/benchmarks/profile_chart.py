@@ -11,10 +11,10 @@ from ..system import output_files
 from .result_rows import SUFFIXES, BenchmarkSkipped
 
 _WIDTH, _ROW, _LEFT, _RIGHT = 860, 24, 170, 300
-_TIME, _PRODUCTS, _TEXT, _FAINT = '#5b8fc7', '#2d5f94', '#222222', '#777777'
+_TIME_COLOUR, _PRODUCTS_COLOUR, _TEXT_COLOUR, _FAINT_COLOUR = '#5b8fc7', '#2d5f94', '#222222', '#777777'
 
 
-class _Bar(NamedTuple):
+class _ChartBar(NamedTuple):
     label: str
     ms: float
     gflop: float | None     # of its products
@@ -33,24 +33,24 @@ class _Bar(NamedTuple):
                 f'{100 * self.products_ms / self.ms:.0f} %')
 
 
-def write(result: Mapping, path: Path) -> None:
+def write_chart(result: Mapping, path: Path) -> None:
     """The drawing. Raises BenchmarkSkipped where the result has neither a frame nor a forward in it."""
     charts = list(_charts(result))
     if not charts:
         raise BenchmarkSkipped('there is nothing to draw: stages frame and network were not measured')
-    output_files.write(path, _svg(charts, _machine(result)).encode())
+    output_files.write_file(path, _svg(charts, _machine(result)).encode())
 
 
-def _charts(result) -> Iterator[tuple[str, list[_Bar]]]:
+def _charts(result) -> Iterator[tuple[str, list[_ChartBar]]]:
     frame = result['profile'].get('frame')
     if frame:
         precision = result['frame_precision']
         rate = result.get(f'products_{precision}_gflops')
-        bars = [_Bar(name, part['ms'], part.get('gflop'), rate) for name, part in frame.items()]
+        bars = [_ChartBar(name, part['ms'], part.get('gflop'), rate) for name, part in frame.items()]
         if result.get('node_overhead_own_hands_ms_p50') is not None:
-            bars.append(_Bar('the node around it', result['node_overhead_own_hands_ms_p50'], None, None))
+            bars.append(_ChartBar('the node around it', result['node_overhead_own_hands_ms_p50'], None, None))
         yield f'One frame in {precision}, from the picture to the poses: {sum(bar.ms for bar in bars):.0f} ms', bars
-    forwards = [_Bar(precision, sum(part['ms'] for part in profile.values()),
+    forwards = [_ChartBar(precision, sum(part['ms'] for part in profile.values()),
                      sum(part['gflop'] for part in profile.values()), result[f'products_{precision}_gflops'])
                 for precision, profile in result['profile'].items() if precision in SUFFIXES]
     if forwards:
@@ -71,19 +71,19 @@ def _svg(charts, machine):
         for bar in bars:
             y += _ROW
             parts += [_text(_LEFT - 8, y + 4, bar.label, anchor='end'),
-                      _box(y, bar.ms * scale, _TIME), _box(y, bar.products_ms * scale, _PRODUCTS),
-                      _text(_LEFT + bar.ms * scale + 6, y + 4, bar.note, size=12, colour=_FAINT)]
+                      _box(y, bar.ms * scale, _TIME_COLOUR), _box(y, bar.products_ms * scale, _PRODUCTS_COLOUR),
+                      _text(_LEFT + bar.ms * scale + 6, y + 4, bar.note, size=12, colour=_FAINT_COLOUR)]
         y += 44
-    parts.append(_text(10, y - 10, machine, size=12, colour=_FAINT))
+    parts.append(_text(10, y - 10, machine, size=12, colour=_FAINT_COLOUR))
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" width="{_WIDTH}" height="{y}" '
             f'font-family="sans-serif">\n<rect width="{_WIDTH}" height="{y}" fill="#ffffff"/>\n'
-            + '\n'.join(parts) + f'\n{output_files.MARK_IN_XML}\n</svg>\n')
+            + '\n'.join(parts) + f'\n{output_files.XML_FILE_MARK}\n</svg>\n')
 
 
 def _box(y, width, colour):
     return f'<rect x="{_LEFT}" y="{y - 8}" width="{max(width, 0.5):.1f}" height="16" fill="{colour}"/>' if width else ''
 
 
-def _text(x, y, words, size=13, colour=_TEXT, anchor='start', weight='normal'):
+def _text(x, y, words, size=13, colour=_TEXT_COLOUR, anchor='start', weight='normal'):
     return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" text-anchor="{anchor}" '
             f'font-weight="{weight}">{escape(words)}</text>')

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Row(NamedTuple):
+class BenchmarkRow(NamedTuple):
     """One figure."""
 
-    what: str
+    description: str
     unit: str
     stage: str                  # that measures it
     goal: float | None = None   # on two cores without a GPU, where one was set
@@ -33,7 +33,10 @@ def _network_rows(precision):
         f'peak_memory{suffix}_mb': ('peak memory of the process that loads and runs it', 'MB'),
         f'peak_memory{suffix}_per_weights': ('the same over the weights in their precision', ''),
         f'peak_gpu_memory{suffix}_mb': ('peak memory on the GPU', 'MB')}
-    return {key: Row(f'{precision}: {what}', unit, 'network', _GOALS.get(key)) for key, (what, unit) in rows.items()}
+    return {
+        key: BenchmarkRow(f'{precision}: {what}', unit, 'network', _GOALS.get(key))
+        for key, (what, unit) in rows.items()
+    }
 
 
 def _landmark_rows():
@@ -51,30 +54,36 @@ def _landmark_rows():
               'holistic': 'the same video with MediaPipe Holistic'}
     rows = {key: f'{what}, processor time' for key, what in networks.items()} | people
     rows |= {f'{key}_processor': f'{what}, processor time' for key, what in people.items()}
-    return {f'landmarks_{key}_ms': Row(what, 'ms', 'landmarks') for key, what in rows.items()}
+    return {f'landmarks_{key}_ms': BenchmarkRow(what, 'ms', 'landmarks') for key, what in rows.items()}
 
 
 #: Key in the JSON -> row, in the order shown.
 ROWS = {
     **{key: row for precision in SUFFIXES for key, row in _network_rows(precision).items()},
-    'frame_ms': Row('picture to poses, full pipeline, precision auto', 'ms', 'frame'),
-    'frame_boxes_ms': Row('of which the detector, which in a video looks at some images only', 'ms', 'frame'),
-    'frame_network_ms': Row('of which the networks', 'ms', 'frame'),
-    'frame_describe_ms': Row('of which standing people before the camera', 'ms', 'frame'),
-    'detector_ms': Row('MediaPipe on a rendered person, 640 x 480', 'ms', 'mediapipe'),
-    'fit_ms': Row('kinematic fit to its landmarks', 'ms', 'mediapipe'),
+    'frame_ms': BenchmarkRow('picture to poses, full pipeline, precision auto', 'ms', 'frame'),
+    'frame_boxes_ms': BenchmarkRow('of which the detector, which in a video looks at some images only', 'ms', 'frame'),
+    'frame_network_ms': BenchmarkRow('of which the networks', 'ms', 'frame'),
+    'frame_describe_ms': BenchmarkRow('of which standing people before the camera', 'ms', 'frame'),
+    'detector_ms': BenchmarkRow('MediaPipe on a rendered person, 640 x 480', 'ms', 'mediapipe'),
+    'fit_ms': BenchmarkRow('kinematic fit to its landmarks', 'ms', 'mediapipe'),
     **_landmark_rows(),
-    'node_overhead_ms_p50': Row('image received to all published, without the estimator, median', 'ms', 'node', 4),
-    'node_overhead_ms_p95': Row('the same, 95th percentile', 'ms', 'node', 8),
-    'node_overhead_own_hands_ms_p50': Row('with hands of their own shape (as hand4whole_pp), median', 'ms', 'node'),
-    'node_overhead_own_hands_ms_p95': Row('the same, 95th percentile', 'ms', 'node'),
-    'markers_ms': Row('full mesh as markers: built and published', 'ms', 'markers', 4),
-    'markers_naive_ms': Row('the same from one Point object a corner', 'ms', 'markers', 90),
-    'overload_age_ms_p99': Row('age of poses, camera 60 Hz, estimator 100 ms, 99th percentile', 'ms', 'overload', 250),
-    'overload_rss_mb_per_minute': Row('growth of the node\'s memory meanwhile', 'MB/min', 'overload'),
-    'first_pose_s': Row('start of the node to its first pose, mediapipe', 's', 'first_pose', 15),
-    'first_pose_open_s': Row('the same, open', 's', 'first_pose', 15),
-    'first_pose_hand4whole_pp_s': Row('the same, hand4whole_pp', 's', 'first_pose', 15),
+    'node_overhead_ms_p50': BenchmarkRow(
+        'image received to all published, without the estimator, median', 'ms', 'node', 4
+    ),
+    'node_overhead_ms_p95': BenchmarkRow('the same, 95th percentile', 'ms', 'node', 8),
+    'node_overhead_own_hands_ms_p50': BenchmarkRow(
+        'with hands of their own shape (as hand4whole_pp), median', 'ms', 'node'
+    ),
+    'node_overhead_own_hands_ms_p95': BenchmarkRow('the same, 95th percentile', 'ms', 'node'),
+    'markers_ms': BenchmarkRow('full mesh as markers: built and published', 'ms', 'markers', 4),
+    'markers_naive_ms': BenchmarkRow('the same from one Point object a corner', 'ms', 'markers', 90),
+    'overload_age_ms_p99': BenchmarkRow(
+        'age of poses, camera 60 Hz, estimator 100 ms, 99th percentile', 'ms', 'overload', 250
+    ),
+    'overload_rss_mb_per_minute': BenchmarkRow("growth of the node's memory meanwhile", 'MB/min', 'overload'),
+    'first_pose_s': BenchmarkRow('start of the node to its first pose, mediapipe', 's', 'first_pose', 15),
+    'first_pose_open_s': BenchmarkRow('the same, open', 's', 'first_pose', 15),
+    'first_pose_hand4whole_pp_s': BenchmarkRow('the same, hand4whole_pp', 's', 'first_pose', 15),
 }
 
 #: Names for --only.
@@ -85,12 +94,12 @@ class BenchmarkSkipped(Exception):
     """Something cannot be measured here; the message says why, and what to run instead."""
 
 
-def keys_of(stage: str) -> list[str]:
+def stage_keys(stage: str) -> list[str]:
     """The keys that a stage measures."""
     return [key for key, row in ROWS.items() if row.stage == stage]
 
 
-def keys_of_precision(precision: str) -> list[str]:
+def precision_keys(precision: str) -> list[str]:
     """The keys that stage 'network' measures in that precision."""
     return list(_network_rows(precision))
 
@@ -105,7 +114,7 @@ def format_table(result: dict) -> str:
     asked = {key: row for key, row in ROWS.items() if row.stage in result['stages']}
     for key, row in asked.items():
         if result[key] is not None:
-            lines.append(f'| {row.what} | {row.unit} | {_cell(result[key])} | {_cell(row.goal)} |')
+            lines.append(f'| {row.description} | {row.unit} | {_cell(result[key])} | {_cell(row.goal)} |')
     lines += [''] + [f'{key}: {remark}' for key, remark in result['remarks'].items()]
     missing = {}
     for key in asked:

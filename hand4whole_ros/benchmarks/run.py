@@ -6,14 +6,14 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..apps.doctor.ros_environment import fatal_line
+from ..apps.doctor.ros_environment import fatal_problem
 from ..body.npz_file import BodyModelError
 from ..checkpoints import CheckpointError
 from ..estimators.devices import pick_device
-from ..system.progress import Bar
+from ..system.progress import ProgressBar
 from . import machine
 from .benchmark_files import BenchmarkFiles
-from .result_rows import ROWS, STAGES, BenchmarkSkipped, keys_of
+from .result_rows import ROWS, STAGES, BenchmarkSkipped, stage_keys
 
 logger = logging.getLogger(__name__)
 
@@ -30,32 +30,32 @@ def run(stages: Sequence[str] = STAGES, seconds: float = 20.0, size: str = 'full
     device that is not there.
     """
     device = str(pick_device(device))
-    result = {**dict.fromkeys(ROWS), **machine.describe(device), 'size': size, 'stages': list(stages),
+    result = {**dict.fromkeys(ROWS), **machine.machine_info(device), 'size': size, 'stages': list(stages),
               'why_null': {key: 'not asked for' for key in ROWS}, 'remarks': {}, 'failed': [], 'profile': {},
               'frame_precision': None}
-    with BenchmarkFiles(body_files, size) as files, Bar(stages, unit='stage') as bar:
+    with BenchmarkFiles(body_files, size) as files, ProgressBar(stages, unit='stage') as bar:
         for stage in bar:
             bar.set_description(stage)
             try:
-                found = _measure(stage, seconds, size, device, files, result['failed'])
+                found = _measure_stage(stage, seconds, size, device, files, result['failed'])
             except KeyboardInterrupt:
                 # What is measured takes minutes, and is kept.
                 left = stages[stages.index(stage):]
                 result['interrupted'] = list(left)
-                result['why_null'].update({key: 'interrupted' for name in left for key in keys_of(name)})
+                result['why_null'].update({key: 'interrupted' for name in left for key in stage_keys(name)})
                 break
             result.update(found['figures'])
             result['frame_precision'] = found.get('frame_precision', result['frame_precision'])
             for part in ('remarks', 'profile'):
                 result[part].update(found.get(part, {}))
-            result['why_null'].update({key: found.get('why_null', {}).get(key, '') for key in keys_of(stage)})
+            result['why_null'].update({key: found.get('why_null', {}).get(key, '') for key in stage_keys(stage)})
     result['why_null'] = {key: why for key, why in result['why_null'].items() if result[key] is None}
     return result
 
 
-def _measure(stage, seconds, size, device, files, failed):
+def _measure_stage(stage, seconds, size, device, files, failed):
     try:
-        return _stage(stage, seconds, size, device, files)
+        return _run_stage(stage, seconds, size, device, files)
     except (BenchmarkSkipped, CheckpointError, BodyModelError) as error:
         why = str(error)
     except ModuleNotFoundError as error:
@@ -64,12 +64,12 @@ def _measure(stage, seconds, size, device, files, failed):
         logger.debug('stage %s', stage, exc_info=True)
         failed.append(stage)
         why = ' '.join(f'failed: {type(error).__name__}: {error}'.split())
-    return {'figures': {}, 'why_null': dict.fromkeys(keys_of(stage), why)}
+    return {'figures': {}, 'why_null': dict.fromkeys(stage_keys(stage), why)}
 
 
-def _stage(stage, seconds, size, device, files):
+def _run_stage(stage, seconds, size, device, files):
     # Each brings large libraries, and none is needed for the others.
-    if stage not in ('network', 'frame', 'mediapipe') and (problem := fatal_line()):
+    if stage not in ('network', 'frame', 'mediapipe') and (problem := fatal_problem()):
         raise BenchmarkSkipped(problem)   # rclpy would end the process while it is imported
     if stage == 'network':
         from . import network

@@ -16,10 +16,10 @@ from ..networks.hand4whole_pp import Hand4WholePP
 #: Name -> module of the network, in the order they run. What none of them does is the rest.
 STAGES = {'hand expert': 'wilor', 'CHAM': 'hand_control_net', 'body expert': 'encoder', 'face': 'face_roi_net',
           'SMPL-X': 'smplx_layer'}
-REST = 'the rest'
+OTHER_STAGE = 'the rest'
 
 
-class StageClock:
+class StageTimer:
     """Notes how long the stages of every forward take while it is open; a context manager."""
 
     def __init__(self, network: Hand4WholePP, synchronise: Callable[[], None] = lambda: None):
@@ -60,19 +60,19 @@ class StageClock:
         """Stage -> milliseconds, over all forwards after the first ones."""
         rounds = self.rounds[warm_up:]
         found = {name: 1e3 * float(np.median([one[name] for one in rounds])) for name in ('whole', *STAGES)}
-        found[REST] = found.pop('whole') - sum(found[name] for name in STAGES)
+        found[OTHER_STAGE] = found.pop('whole') - sum(found[name] for name in STAGES)
         return found
 
 
-def gflop(network: Hand4WholePP, forward: Callable[[], object]) -> dict[str, float]:
+def count_gflop(network: Hand4WholePP, forward: Callable[[], object]) -> dict[str, float]:
     """Stage -> thousand million operations of its products in one forward; a multiplication and an addition are two."""
-    counter = FlopCounterMode(display=False, custom_mapping=_ALSO_COUNTED)
+    counter = FlopCounterMode(display=False, custom_mapping=_EXTRA_FLOP_FORMULAS)
     with counter:
         forward()
     counts = counter.get_flop_counts()
     top = type(network).__name__
     found = {name: sum(counts.get(f'{top}.{path}', {}).values()) / 1e9 for name, path in STAGES.items()}
-    found[REST] = sum(counts[top].values()) / 1e9 - sum(found.values())
+    found[OTHER_STAGE] = sum(counts[top].values()) / 1e9 - sum(found.values())
     return found
 
 
@@ -86,5 +86,5 @@ def _attention(query_shape, key_shape, value_shape, *_, out_shape=None, **__):
 
 
 #: Operators of networks.packed_layers, which torch does not count by itself.
-_ALSO_COUNTED = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+_EXTRA_FLOP_FORMULAS = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
                  **dict.fromkeys(onednn_linear.operators(), _linear)}

@@ -18,7 +18,7 @@ from ..checkpoints import CheckpointError
 from .result_rows import BenchmarkSkipped
 
 
-def measured_by(module: str, **arguments: str) -> dict:
+def measure_in_subprocess(module: str, **arguments: str) -> dict:
     """What `measure_here(**arguments)` of a module of this folder gives in a process of its own.
 
     The module ends with `child.main(measure_here)`. Raises BenchmarkSkipped.
@@ -37,14 +37,14 @@ def measured_by(module: str, **arguments: str) -> dict:
     return found
 
 
-def main(measure_here: Callable[..., dict]) -> None:
+def main(measure_in_process: Callable[..., dict]) -> None:
     """The other side."""
     parser = argparse.ArgumentParser()
     parser.add_argument('out', type=Path)
     parser.add_argument('words', nargs='*')
     args = parser.parse_args()
     try:
-        found = measure_here(**dict(word.split('=', 1) for word in args.words))
+        found = measure_in_process(**dict(word.split('=', 1) for word in args.words))
     except (BenchmarkSkipped, CheckpointError, BodyModelError) as error:
         found = {'unmeasured': str(error)}
     args.out.write_text(json.dumps(found))

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 #: Rounds at least, and at most; in between, as many as fit into SECONDS.
-LEAST, MOST = 3, 50
-SECONDS = 20.0
+MIN_ROUNDS, MAX_ROUNDS = 3, 50
+DEFAULT_SECONDS = 20.0
 
 
-def interleaved(work: Mapping[str, Callable[[], object]], synchronise: Callable[[], None] = lambda: None,
-                seconds: float = SECONDS, step: Callable[[str], None] = lambda name: None,
+def time_interleaved(work: Mapping[str, Callable[[], object]], synchronise: Callable[[], None] = lambda: None,
+                seconds: float = DEFAULT_SECONDS, step: Callable[[str], None] = lambda name: None,
                 clock: Callable[[], float] | None = None) -> dict[str, float]:
     """Milliseconds of each piece of work, the median over rounds in which each is done once, after one to warm up.
 
@@ -24,8 +24,8 @@ def interleaved(work: Mapping[str, Callable[[], object]], synchronise: Callable[
     clock = clock or time.perf_counter
     spent = {name: [] for name in work}
     begun = None
-    for number in range(-1, MOST):
-        if number >= LEAST and time.perf_counter() - begun > seconds:
+    for number in range(-1, MAX_ROUNDS):
+        if number >= MIN_ROUNDS and time.perf_counter() - begun > seconds:
             break
         if number == 0:
             begun = time.perf_counter()

@@ -24,7 +24,7 @@ _ANNY_FINGER = {'thumb': 1, 'index': 2, 'middle': 3, 'ring': 4, 'pinky': 5}
 _SUFFIX = {'left': 'L', 'right': 'R'}
 
 
-def _sided(table):
+def _expand_sides(table):
     """{'hip': 'upperleg01'} -> {'left_hip': 'upperleg01.L', 'right_hip': 'upperleg01.R'}."""
     return {f'{side}_{joint}': f'{bone}.{_SUFFIX[side]}'
             for side in skeleton.SIDES for joint, bone in table.items()}
@@ -34,7 +34,7 @@ def _sided(table):
 JOINT_HEADS = {
     'pelvis': 'spine05', 'spine1': 'spine03', 'spine2': 'spine02', 'spine3': 'spine01', 'neck': 'neck01',
     'head': 'head', 'jaw': 'jaw',
-    **_sided({'hip': 'upperleg01', 'knee': 'lowerleg01', 'ankle': 'foot', 'foot': 'toe3-1',
+    **_expand_sides({'hip': 'upperleg01', 'knee': 'lowerleg01', 'ankle': 'foot', 'foot': 'toe3-1',
               'collar': 'clavicle', 'shoulder': 'upperarm01', 'elbow': 'lowerarm01', 'wrist': 'wrist',
               'eye': 'eye',
               **{f'{finger}{k}': f'finger{number}-{k}'
@@ -124,7 +124,7 @@ def sample_adults(count: int, seed: int) -> dict[str, Tensor]:
     return {name: torch.from_numpy(value) for name, value in values.items()}
 
 
-def bone_joints(model) -> np.ndarray:
+def bone_to_joint(model) -> np.ndarray:
     """(163,) SMPL-X joint that each anny bone turns with."""
     direct = {bone: skeleton.JOINT[joint] for joint, bones in JOINT_BONES.items() for bone in bones}
     joints = []
@@ -172,10 +172,10 @@ def t_pose_rotations(model) -> np.ndarray:
         return torch.nn.functional.normalize(at[b] - at[a], dim=0)
 
     x, down = torch.eye(3, dtype=torch.float64)[0], -torch.eye(3, dtype=torch.float64)[1]
-    left = {'hip': _between(towards('left_hip', 'left_knee'), down),
-            'knee': _between(towards('left_knee', 'left_ankle'), down),
-            'shoulder': _between(towards('left_shoulder', 'left_elbow'), x),
-            'elbow': _between(towards('left_elbow', 'left_wrist'), x)}
+    left = {'hip': _rotation_between(towards('left_hip', 'left_knee'), down),
+            'knee': _rotation_between(towards('left_knee', 'left_ankle'), down),
+            'shoulder': _rotation_between(towards('left_shoulder', 'left_elbow'), x),
+            'elbow': _rotation_between(towards('left_elbow', 'left_wrist'), x)}
     forward = towards('left_wrist', 'left_middle1')
     across = towards('left_pinky1', 'left_index1')
     out_of_palm = torch.linalg.cross(forward, across)
@@ -189,7 +189,7 @@ def t_pose_rotations(model) -> np.ndarray:
             target = torch.nn.functional.normalize(target * target.new_tensor([1.0, 0.0, 1.0]), dim=0)
         for k in range(3):
             turned = left['wrist'] @ towards(chain[k], chain[k + 1])
-            left[f'{finger}{k + 1}'] = _between(turned, target) @ left['wrist']
+            left[f'{finger}{k + 1}'] = _rotation_between(turned, target) @ left['wrist']
 
     rotations = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
     mirror = np.diag([-1.0, 1.0, 1.0])
@@ -199,7 +199,7 @@ def t_pose_rotations(model) -> np.ndarray:
     return rotations
 
 
-def _between(a, b):
+def _rotation_between(a, b):
     """The smallest rotation that takes unit vector a to unit vector b."""
     axis = torch.linalg.cross(a, b)
     angle = torch.atan2(axis.norm(), a @ b)
@@ -214,9 +214,9 @@ def pose_to_anny(model, local_rotations: Tensor, pelvis: Tensor | None = None,
     pelvis (B, 3): where the pelvis joint goes, SMPL-X axes; `phenotypes` are then needed, those the body will
     be posed with. None leaves anny's root at the origin. Returns (B, 163, 4, 4) for `pose_parameters`.
     """
-    turns = _bone_turns(model, local_rotations)
+    turns = _bone_rotations(model, local_rotations)
     axes = local_rotations.new_tensor(SMPLX_FROM_ANNY)
-    bones = bone_joints(model)
+    bones = bone_to_joint(model)
     deltas = torch.eye(4, dtype=turns.dtype).repeat(len(turns), len(bones), 1, 1)
     parents = [0] + list(model.bone_parents[1:])
     # The T-pose's rotations lie between bones, so the change from parent to child carries both.
@@ -231,12 +231,12 @@ def pose_to_anny(model, local_rotations: Tensor, pelvis: Tensor | None = None,
     return deltas
 
 
-def _bone_turns(model, local_rotations):
+def _bone_rotations(model, local_rotations):
     """(B, 163, 3, 3) global rotation of each bone out of the T-pose, SMPL-X axes."""
     turns = [local_rotations[:, 0]]
     for joint in range(1, skeleton.NUM_JOINTS):
         turns.append(turns[skeleton.PARENTS[joint]] @ local_rotations[:, joint])
-    return torch.stack(turns, 1)[:, bone_joints(model)]
+    return torch.stack(turns, 1)[:, bone_to_joint(model)]
 
 
 def joint_rotations(model, output: dict[str, Tensor]) -> Tensor:

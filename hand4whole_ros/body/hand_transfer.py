@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 from .. import skeleton
 from ..geometry.alignment import apply_alignment, rigid_alignment
-from ..geometry.mesh import boundary_ring
+from ..geometry.mesh import boundary_loop
 from ..keypoints import HAND_KEYPOINTS
 
 #: The seam: this many steps out from the wrist ring, to at most this many neighbours of a vertex.
-SEAM_GROWTH = 3
+SEAM_RINGS = 3
 MAX_NEIGHBOURS = 10
-SMOOTHING_ROUNDS = 5
+NUM_SMOOTHING_ITERATIONS = 5
 
 
 class PosedHands(NamedTuple):
@@ -33,7 +33,7 @@ class PosedHands(NamedTuple):
     exists: Tensor     #: (B,) bool; its true entries are the N people, in order
 
 
-class Transferred(NamedTuple):
+class HandTransferOutput(NamedTuple):
     """A batch of bodies with their new hands."""
 
     vertices: Tensor              #: (B, V, 3) m
@@ -54,13 +54,13 @@ class HandTransfer(nn.Module):
         neighbours = vertex_neighbours(faces, num_vertices, MAX_NEIGHBOURS)
         for side in skeleton.SIDES:
             index = np.asarray(hand_vertices[side]).astype(np.int64)
-            ring = index[boundary_ring(np.asarray(hand_faces[side]).astype(np.int64))]
+            ring = index[boundary_loop(np.asarray(hand_faces[side]).astype(np.int64))]
             band, around, operator = seam_operator(neighbours, ring)
             for name, values in (('vertices', index), ('ring', ring), ('band', band), ('around', around),
                                  ('operator', operator)):
                 self.register_buffer(f'{side}_{name}', torch.from_numpy(values), persistent=False)
 
-    def forward(self, vertices: Tensor, keypoints: Tensor, hands: Mapping[str, PosedHands]) -> Transferred:
+    def forward(self, vertices: Tensor, keypoints: Tensor, hands: Mapping[str, PosedHands]) -> HandTransferOutput:
         """Bodies (B, V, 3) and their keypoints (B, 137, 3), with hands: side -> PosedHands -> Transferred.
 
         Seams are left as they are; see `smooth`. What is passed in stays unchanged.
@@ -78,7 +78,7 @@ class HandTransfer(nn.Module):
             keypoints = keypoints.index_put(
                 (people[:, None], where), apply_alignment(hand.keypoints, rotation, translation))
             rotations[side] = rotation
-        return Transferred(vertices, keypoints, rotations)
+        return HandTransferOutput(vertices, keypoints, rotations)
 
     def smooth(self, vertices: Tensor, exists: Mapping[str, Tensor]) -> Tensor:
         """Bodies (B, V, 3) with the seams of hands that exist (side -> (B,) bool) smoothed. A new tensor."""
@@ -107,7 +107,7 @@ def seam_operator(neighbours: list[np.ndarray], ring: np.ndarray) -> tuple[np.nd
     as they were (Jacobi); the others stay. Rounds are linear, so their product is made once.
     """
     band = np.unique(ring)
-    for _ in range(SEAM_GROWTH):
+    for _ in range(SEAM_RINGS):
         band = np.unique(np.concatenate([band] + [neighbours[vertex] for vertex in band]))
     around = np.unique(np.concatenate([band] + [neighbours[vertex] for vertex in band]))
     one_round = np.eye(len(around))
@@ -115,5 +115,5 @@ def seam_operator(neighbours: list[np.ndarray], ring: np.ndarray) -> tuple[np.nd
     for row, vertex in zip(rows, band):
         one_round[row, row] = 0.5
         one_round[row, np.searchsorted(around, neighbours[vertex])] += 0.5 / len(neighbours[vertex])
-    rounds = np.linalg.matrix_power(one_round, SMOOTHING_ROUNDS)
+    rounds = np.linalg.matrix_power(one_round, NUM_SMOOTHING_ITERATIONS)
     return band, around, rounds[rows].astype(np.float32)

@@ -78,17 +78,17 @@ class Mano(nn.Module):
         pose = torch.cat([global_orient, hand_pose], dim=1).to(self.v_template.dtype)
         if not len(pose):  # the library cannot pose nobody
             vertices, joints = pose.new_zeros(0, self.num_vertices, 3), pose.new_zeros(0, NUM_JOINTS, 3)
-            return ManoOutput(vertices, joints, _keypoints(joints, vertices[:, self._tips]))
+            return ManoOutput(vertices, joints, _gather_keypoints(joints, vertices[:, self._tips]))
         vertices, joints = lbs(betas.to(self.v_template.dtype), pose, self.v_template, self.shapedirs,
                                self.posedirs, self.J_regressor, self.parents, self.weights, pose2rot=False)
-        return ManoOutput(vertices, joints, _keypoints(joints, vertices[:, self._tips]))
+        return ManoOutput(vertices, joints, _gather_keypoints(joints, vertices[:, self._tips]))
 
     def regress_keypoints(self, vertices: Tensor) -> Tensor:
         """Keypoints (B, 21, 3) of any mesh (B, 778, 3) in this hand's topology, for either hand."""
-        return _keypoints(self.J_regressor @ vertices, vertices[:, self._regressed_tips])
+        return _gather_keypoints(self.J_regressor @ vertices, vertices[:, self._regressed_tips])
 
 
-def load_pair(right: Path, left: Path) -> dict[str, Mano]:
+def load_hands(right: Path, left: Path) -> dict[str, Mano]:
     """side -> Mano, with the known error of the published left file put right.
 
     The x row of its shape directions carries the right hand's sign.
@@ -100,7 +100,7 @@ def load_pair(right: Path, left: Path) -> dict[str, Mano]:
     return {side: Mano(values) for side, values in arrays.items()}
 
 
-def pose_as_right(right: Mano, hand_pose: Tensor, betas: Tensor, side: str) -> Tensor:
+def pose_right_topology(right: Mano, hand_pose: Tensor, betas: Tensor, side: str) -> Tensor:
     """Meshes (N, 778, 3) of hands whose wrists are not turned, in the right hand's topology.
 
     hand_pose (N, 15, 3) axis-angle, flat-hand zero; betas (N, 10). A left hand is the mirror image in x of a
@@ -120,5 +120,5 @@ def read_mano_npz(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _keypoints(joints: Tensor, tips: Tensor) -> Tensor:
+def _gather_keypoints(joints: Tensor, tips: Tensor) -> Tensor:
     return torch.cat([joints, tips], dim=1)[:, _KEYPOINT_SOURCE]

@@ -21,10 +21,10 @@ from .. import skeleton
 from .._vendor_patches.roma_import import roma
 from ..estimate import WholeBodyEstimate
 from ..geometry.kinematics import forward_kinematics
-from ..geometry.mesh import boundary_ring, submesh_faces
+from ..geometry.mesh import boundary_loop, submesh_faces
 from .npz_file import BodyModelError
 from .open_body import TIPS_KEY, OpenBodyUnavailable, load_or_build
-from .skinning import Chain, Skin
+from .skinning import PosedSkeletons, SkinnedMesh
 from .smplx_file import NUM_BETAS, NUM_EXPRESSION, SmplxModel, fingertip_vertices, read_smplx_npz
 
 __all__ = ['BodyKinematics', 'BodyModel', 'BodyModelError', 'BodyOutput', 'BodySkeleton', 'OpenBodyUnavailable']
@@ -93,10 +93,10 @@ class BodyModel:
         self.fingertips = fingertips
         self.smplx = SmplxModel(arrays).to(self.device).requires_grad_(False)
         shapedirs = torch.cat([self.smplx.shapedirs, self.smplx.expr_dirs], dim=-1).cpu().numpy()
-        self._skin = Skin(arrays['v_template'], shapedirs,
+        self._skin = SkinnedMesh(arrays['v_template'], shapedirs,
                           self.smplx.posedirs if np.any(arrays['posedirs']) else None,
                           arrays['J_regressor'], arrays['weights'], skeleton.PARENTS)
-        self.hand_vertices, self.hand_faces = self._find_hands()
+        self.hand_vertices, self.hand_faces = self._locate_hands()
         self.kinematics = self._make_kinematics()
         k = self.kinematics
         self._tip_bones = k.rest_tips - k.rest_joints[_ALL_TIP_JOINTS]
@@ -112,10 +112,10 @@ class BodyModel:
         if path is not None:
             arrays = read_smplx_npz(path)
             return cls('smplx', arrays, fingertip_vertices(arrays, path), device)
-        return cls.of_open_body(load_or_build()[0], device)
+        return cls.from_open_body(load_or_build()[0], device)
 
     @classmethod
-    def of_open_body(cls, arrays: dict[str, np.ndarray], device: str | torch.device = 'cpu') -> BodyModel:
+    def from_open_body(cls, arrays: dict[str, np.ndarray], device: str | torch.device = 'cpu') -> BodyModel:
         """The open body, of arrays that were read before (open_body.load_or_build)."""
         tips = arrays[TIPS_KEY]
         return cls('anny', arrays, {'left': tips[:5], 'right': tips[5:]}, device)
@@ -147,7 +147,7 @@ class BodyModel:
 
     def vertices(self, estimate: WholeBodyEstimate) -> Tensor:
         """(V, 3) float32 mesh of one estimate, in its camera frame: what calling the model gives, faster."""
-        return torch.from_numpy(self._skin.vertices(self._chain_of(estimate))[0])
+        return torch.from_numpy(self._skin.vertices(self._pose_estimate(estimate))[0])
 
     def rest_joints(self, betas: Tensor, expression: Tensor | None = None) -> np.ndarray:
         """(55, 3) float64 m, the joints in the T-pose, of betas (10,) and expression (10,), by default none."""
@@ -190,21 +190,21 @@ class BodyModel:
     @cached_property
     def wrist_rings(self) -> dict[str, np.ndarray]:
         """side -> vertex ids around the wrist where the hand was cut, in order, mirrored left to right."""
-        left = boundary_ring(self.faces[self.hand_faces['left']])
+        left = boundary_loop(self.faces[self.hand_faces['left']])
         position = {vertex: k for k, vertex in enumerate(self.hand_vertices['left'].tolist())}
         order = [position[vertex] for vertex in left.tolist()]
         return {'left': left, 'right': self.hand_vertices['right'][order]}
 
-    def _pose(self, local_rotations, betas, expression) -> Chain:
+    def _pose(self, local_rotations, betas, expression) -> PosedSkeletons:
         local = Rotation.from_rotvec(_float64(local_rotations)).as_matrix()
         return self._skin.pose(local[None], _coefficients(betas, expression)[None])
 
-    def _chain_of(self, estimate: WholeBodyEstimate) -> Chain:
+    def _pose_estimate(self, estimate: WholeBodyEstimate) -> PosedSkeletons:
         rotations = torch.cat([getattr(estimate, name).reshape(-1, 3) for name in _POSE_NAMES])
         chain = self._pose(rotations, estimate.betas, estimate.expression)
         return replace(chain, joints=chain.joints + _float64(estimate.transl))
 
-    def _find_hands(self):
+    def _locate_hands(self):
         weights, template = self._skin.weights, self._skin.v_template
         vertices, faces = {}, {}
         for side in skeleton.SIDES:

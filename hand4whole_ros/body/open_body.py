@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
-from ..system.output_files import replacing
+from ..system.output_files import open_replacement
 from . import anny_rig
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def load_or_build() -> tuple[dict[str, np.ndarray], Path | None]:
     else:
         logger.info('making the open body (once, some ten seconds) in %s', path)
     start = time.perf_counter()
-    arrays = build()
+    arrays = build_open_body()
     try:
         write_arrays(path, arrays)
     except OSError as error:
@@ -96,21 +96,21 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write an .npz so that a reader sees the old file or the whole new one, never a part."""
-    with replacing(path) as stream:
+    with open_replacement(path) as stream:
         np.savez_compressed(stream, **arrays)
 
 
-def build() -> dict[str, np.ndarray]:
+def build_open_body() -> dict[str, np.ndarray]:
     """Make the open body's arrays from anny. Deterministic."""
     model = anny_rig.create_anny(compact=False)
     shape = _ShapeSpace(model)
     weights = _joint_weights(model)
     turns = anny_rig.t_pose_rotations(model)
-    mirror = _mirrored_vertices(shape.vertices[0])
+    mirror = _mirror_vertex_ids(shape.vertices[0])
 
     joints = _t_pose_heads(model, shape.heads, turns)
-    corner = joints - np.einsum('jab,kjb->kja', turns, _of_joints(model, shape.heads))
-    vertices = _rebase(shape.vertices, weights, turns, corner)
+    corner = joints - np.einsum('jab,kjb->kja', turns, _joints_from_bones(model, shape.heads))
+    vertices = _unpose_vertices(shape.vertices, weights, turns, corner)
     vertices = (vertices + vertices[:, mirror] * _MIRROR) / 2
     joints = (joints + joints[:, skeleton.MIRROR] * _MIRROR) / 2
     tips = np.einsum('jab,kjb->kja', turns[list(anny_rig.TIP_JOINTS)], shape.tails) + corner[
@@ -129,8 +129,8 @@ def build() -> dict[str, np.ndarray]:
         'kintree_table': np.stack([parents, np.arange(skeleton.NUM_JOINTS)]),
         **{f'hands_components{s}': np.eye(45, dtype=np.float32) for s in 'lr'},
         **{f'hands_mean{s}': np.zeros(45, np.float32) for s in 'lr'},
-        TIPS_KEY: _tip_vertices(vertices[0], tips[0], mirror),
-        SKIN_KEY: _skin_vertices(vertices[0], joints[0], weights, mirror), **_landmarks()}
+        TIPS_KEY: _fingertip_vertices(vertices[0], tips[0], mirror),
+        SKIN_KEY: _skin_vertices(vertices[0], joints[0], weights, mirror), **_placeholder_face_landmarks()}
 
 
 class _ShapeSpace:
@@ -157,7 +157,7 @@ class _ShapeSpace:
 
     def _principal_directions(self, model, centred):
         """(10, K) the people's principal components, as coefficients of the K blend shapes in use."""
-        heads = _of_joints(model, model.bone_heads_blendshapes.numpy()[self._used])
+        heads = _joints_from_bones(model, model.bone_heads_blendshapes.numpy()[self._used])
         basis = np.concatenate([model.blendshapes.numpy()[self._used].reshape(len(heads), -1),
                                 np.sqrt(_JOINT_WEIGHT) * heads.reshape(len(heads), -1)], axis=1)
         # Variance is measured in metres of the mesh, found in the small space of the coefficients.
@@ -181,7 +181,7 @@ class _ShapeSpace:
             self._directions[k] *= np.sign(motion[np.abs(motion).argmax()])
 
 
-def _of_joints(model, heads):
+def _joints_from_bones(model, heads):
     """(K, 163, 3) bone heads -> (K, 55, 3) joints."""
     return heads[:, [model.bone_labels.index(anny_rig.JOINT_HEADS[name]) for name in skeleton.JOINT_NAMES]]
 
@@ -189,21 +189,21 @@ def _of_joints(model, heads):
 def _joint_weights(model):
     """(V, 55) skinning weights: every bone's weight goes to the joint it turns with."""
     weights = np.zeros((model.template_vertices.shape[0], skeleton.NUM_JOINTS))
-    np.add.at(weights.T, anny_rig.bone_joints(model), model.dense_vertex_bone_weights.numpy().T)
+    np.add.at(weights.T, anny_rig.bone_to_joint(model), model.dense_vertex_bone_weights.numpy().T)
     return weights
 
 
 def _t_pose_heads(model, heads, turns):
     """(K, 163, 3) bone heads at rest -> (K, 55, 3) joints in the T-pose, from anny's root at the origin."""
-    bones = anny_rig.bone_joints(model)
+    bones = anny_rig.bone_to_joint(model)
     placed = np.zeros_like(heads)
     for bone, parent in enumerate(model.bone_parents):
         if bone:
             placed[:, bone] = placed[:, parent] + (heads[:, bone] - heads[:, parent]) @ turns[bones[parent]].T
-    return _of_joints(model, placed)
+    return _joints_from_bones(model, placed)
 
 
-def _rebase(vertices, weights, turns, corner):
+def _unpose_vertices(vertices, weights, turns, corner):
     """(K, V, 3) vertices of anny's rest pose -> the vertices SMPL-X's skinning starts from.
 
     Turned by joint j alone, a vertex would lie at u_j in the T-pose. anny skins by sum_j w_j G_j u_j, with G
@@ -223,7 +223,7 @@ def _rebase(vertices, weights, turns, corner):
 
 def _rotation_correlation():
     """(55, 55, 3, 3) E[G_i' G_j] over everyday poses, the pelvis' own turn left out."""
-    local = Rotation.from_rotvec(_everyday_poses(400).reshape(-1, 3)).as_matrix().reshape(-1, 55, 3, 3)
+    local = Rotation.from_rotvec(_sample_natural_poses(400).reshape(-1, 3)).as_matrix().reshape(-1, 55, 3, 3)
     turns = [np.broadcast_to(np.eye(3), local[:, 0].shape)]
     for joint in range(1, skeleton.NUM_JOINTS):
         turns.append(turns[skeleton.PARENTS[joint]] @ local[:, joint])
@@ -231,7 +231,7 @@ def _rotation_correlation():
     return np.einsum('nica,njcb->ijab', turns, turns, optimize=True) / len(turns)
 
 
-def _everyday_poses(count):
+def _sample_natural_poses(count):
     """(count, 55, 3) axis-angle: half about the T-pose, half with hanging, bent arms and curled fingers."""
     rng = np.random.default_rng(0)
     poses = rng.normal(0, 0.3, (count, skeleton.NUM_JOINTS, 3))
@@ -241,14 +241,14 @@ def _everyday_poses(count):
                   for k in (1, 2, 3)})
     for name, turn in usual.items():
         poses[::2, skeleton.JOINT[name]] += turn
-        poses[::2, skeleton.JOINT[skeleton.mirrored(name)]] += np.array(turn) * (1, -1, -1)
+        poses[::2, skeleton.JOINT[skeleton.mirror_joint_name(name)]] += np.array(turn) * (1, -1, -1)
     for name in ('spine1', 'spine2', 'spine3', 'left_collar', 'right_collar'):
         poses[:, skeleton.JOINT[name]] *= 0.5
     mirrored = poses[:, skeleton.MIRROR] * (1, -1, -1)
     return np.concatenate([poses, mirrored])
 
 
-def _mirrored_vertices(vertices):
+def _mirror_vertex_ids(vertices):
     """(V,) index of every vertex's mirror image."""
     _, mirror = cKDTree(vertices).query(vertices * _MIRROR)
     if not np.array_equal(mirror[mirror], np.arange(len(mirror))):
@@ -276,7 +276,7 @@ def _joint_regressor(vertices, joints, mirror):
     return (regressor + regressor[list(skeleton.MIRROR)][:, mirror]) / 2
 
 
-def _tip_vertices(vertices, tips, mirror):
+def _fingertip_vertices(vertices, tips, mirror):
     """(10,) the skin's nearest vertex to the end of each finger bone, the same on both hands."""
     _, left = cKDTree(vertices).query(tips[:5])
     return np.concatenate([left, mirror[left]]).astype(np.int64)
@@ -304,7 +304,7 @@ def _skin_vertices(vertices, joints, weights, mirror):
     return np.array([found[name] for name in SKIN_NAMES], np.int64)
 
 
-def _landmarks():
+def _placeholder_face_landmarks():
     """SMPL-X's face landmarks, which its format requires. The open body defines none: all are one corner."""
     return {'lmk_faces_idx': np.zeros(51, np.int64),
             'lmk_bary_coords': np.tile(np.float32([1, 0, 0]), (51, 1)),

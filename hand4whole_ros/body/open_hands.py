@@ -23,17 +23,17 @@ _LIBRARY_SKIN = ('nose', 'reye', 'leye', 'rear', 'lear', 'LBigToe', 'LSmallToe',
 _LIBRARY_FINGERS = ('thumb', 'index', 'middle', 'ring', 'pinky')
 
 #: Vertices nearest to a joint that it is regressed from.
-_NEAREST = 150
+_NUM_NEIGHBOURS = 150
 
 #: Posed hands that the regressor is learnt from, standard deviation of their turns in radians, and what a weight of
 #: one costs, in metres.
-_EXAMPLES, _SPREAD, _RIDGE = 200, 0.35, 0.001
+_NUM_SAMPLES, _SPREAD, _RIDGE = 200, 0.35, 0.001
 
 
 def load_open_body() -> PublishedBody:
     """The open body with its hands, as SMPL-X with MANO's. Raises OpenBodyUnavailable."""
     arrays, _ = load_or_build()
-    model = BodyModel.of_open_body(arrays)
+    model = BodyModel.from_open_body(arrays)
     layers = {side: Mano(*hand_arrays(model, arrays, side)) for side in skeleton.SIDES}
     tips = dict(zip((f'{side[0]}{finger}' for side in skeleton.SIDES for finger in _LIBRARY_FINGERS), arrays[TIPS_KEY]))
     points = dict(zip(_LIBRARY_SKIN, arrays[SKIN_KEY])) | tips
@@ -51,7 +51,7 @@ def hand_arrays(model: BodyModel, arrays: dict[str, np.ndarray], side: str) -> t
     template = arrays['v_template'][ids] - wrist
     # One space of shapes for both hands: mirrored, the right one's components are the left one's.
     directions = arrays['shapedirs'][ids][..., :NUM_BETAS] - wrist_betas
-    turn = shape_components(model, arrays)
+    turn = hand_shape_components(model, arrays)
     weights = arrays['weights'][ids][:, joints]
     weights[:, 0] += 1 - weights.sum(axis=1)    # what follows the forearm follows the wrist
     numbers = np.full(model.num_vertices, -1)
@@ -61,12 +61,12 @@ def hand_arrays(model: BodyModel, arrays: dict[str, np.ndarray], side: str) -> t
     return {
         'v_template': template, 'shapedirs': directions @ turn,
         'posedirs': np.zeros((len(ids), 3, 9 * (NUM_JOINTS - 1)), np.float32),
-        'J_regressor': _regressor(model, side, ids, joints),
+        'J_regressor': _fit_joint_regressor(model, side, ids, joints),
         'weights': weights, 'kintree_table': tree, 'hands_mean': np.zeros(3 * (NUM_JOINTS - 1), np.float32),
         'f': numbers[model.faces[model.hand_faces[side]]]}, numbers[model.fingertips[side]].tolist()
 
 
-def shape_components(model: BodyModel, arrays: dict[str, np.ndarray]) -> np.ndarray:
+def hand_shape_components(model: BodyModel, arrays: dict[str, np.ndarray]) -> np.ndarray:
     """(10, 10) orthogonal: betas of the body = it @ betas of its hands, the greatest component first.
 
     The body's betas have unit variance among adults, and so do the hands'.
@@ -82,26 +82,26 @@ def shape_components(model: BodyModel, arrays: dict[str, np.ndarray]) -> np.ndar
     return turn * np.where(signs == 0, 1, signs)
 
 
-def _regressor(model, side, ids, joints):
+def _fit_joint_regressor(model, side, ids, joints):
     """(16, V) weights, summing to one, that give every joint from the vertices around it, in any shape and pose.
 
     Least squares over posed hands; small weights are preferred, so that noise in a mesh stays small.
     """
     rng = np.random.default_rng(0)
-    turns = rng.normal(0, _SPREAD, (_EXAMPLES, 15, 3))
-    turns[: _EXAMPLES // 4] = 0
+    turns = rng.normal(0, _SPREAD, (_NUM_SAMPLES, 15, 3))
+    turns[: _NUM_SAMPLES // 4] = 0
     # Mirrored poses for mirrored hands: fingers bend about z.
     turns[..., 2] += np.where(np.any(turns, axis=-1), -0.5 if side == 'left' else 0.5, 0)
-    output = model(betas=torch.from_numpy(rng.normal(0, 1, (_EXAMPLES, NUM_BETAS))),
+    output = model(betas=torch.from_numpy(rng.normal(0, 1, (_NUM_SAMPLES, NUM_BETAS))),
                    **{f'{side}_hand_pose': torch.from_numpy(turns)})
     meshes, places = output.vertices[:, ids].double().numpy(), output.joints[:, joints].double().numpy()
     template = model.smplx.v_template[ids].numpy()
     regressor = np.zeros((len(joints), len(ids)))
     for k in range(len(joints)):
-        near = np.argsort(np.linalg.norm(template - model.kinematics.rest_joints[joints[k]], axis=1))[:_NEAREST]
+        near = np.argsort(np.linalg.norm(template - model.kinematics.rest_joints[joints[k]], axis=1))[:_NUM_NEIGHBOURS]
         offsets = (meshes[:, near] - places[:, k, None]).transpose(0, 2, 1).reshape(-1, len(near))
         # min |offsets w|^2 + ridge |w|^2 with sum(w) = 1
-        normal = offsets.T @ offsets / _EXAMPLES + _RIDGE ** 2 * np.eye(len(near))
+        normal = offsets.T @ offsets / _NUM_SAMPLES + _RIDGE ** 2 * np.eye(len(near))
         weights = np.linalg.solve(normal, np.ones(len(near)))
         regressor[k, near] = weights / weights.sum()
     return regressor

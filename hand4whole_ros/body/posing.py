@@ -14,26 +14,26 @@ import torch
 from torch import Tensor
 
 from .. import skeleton
-from ..estimate import HandEstimate, WholeBodyEstimate, own_shapes
+from ..estimate import HandEstimate, WholeBodyEstimate, hand_shape_betas
 from ..geometry.camera import Intrinsics
 from .model import BodyModel
 
 #: Numbers as a network or numpy gives them.
-Values = Tensor | np.ndarray
+ArrayLike = Tensor | np.ndarray
 
 #: Where points are put that are seen farther than this from the image, px.
-FAR_OUTSIDE = 1e6
+MAX_PIXEL_DISTANCE = 1e6
 
 
 @dataclass(frozen=True)
-class SeenHand:
+class ObservedHand:
     """What an estimator says of one hand besides the pose of its fingers. By default it was not seen."""
 
     state: int = skeleton.LOST            #: skeleton.OK, HELD or LOST
     confidence: float = 0.0               #: 0 to 1
-    betas: Values | None = None           #: (10,) MANO shape; None: the body's own hand
-    keypoints_2d: Values | None = None    #: (21, 2) px where they were measured; None: where the 3D ones are seen
-    bbox_xyxy: Values | None = None       #: (4,) px; None: no box is known
+    betas: ArrayLike | None = None           #: (10,) MANO shape; None: the body's own hand
+    keypoints_2d: ArrayLike | None = None    #: (21, 2) px where they were measured; None: where the 3D ones are seen
+    bbox_xyxy: ArrayLike | None = None       #: (4,) px; None: no box is known
 
 
 def rest_joints(body: BodyModel, betas: Tensor, expression: Tensor | None = None) -> Tensor:
@@ -41,7 +41,7 @@ def rest_joints(body: BodyModel, betas: Tensor, expression: Tensor | None = None
     return _float32(body.rest_joints(betas, expression))
 
 
-def posed(body: BodyModel, estimate: WholeBodyEstimate, local_rotations: Tensor, betas: Tensor,
+def repose_estimate(body: BodyModel, estimate: WholeBodyEstimate, local_rotations: Tensor, betas: Tensor,
           pelvis: Tensor) -> WholeBodyEstimate:
     """`estimate` with these joint rotations, this shape and its pelvis here.
 
@@ -49,42 +49,43 @@ def posed(body: BodyModel, estimate: WholeBodyEstimate, local_rotations: Tensor,
     rotations, transl and the hands' 3D keypoints are computed anew, the hands in the shape that `estimate` says;
     what was measured in the picture (boxes, 2D keypoints, confidences) stays, and the mesh is dropped.
     """
-    parameters, keypoints = _follow(body, local_rotations, betas, estimate.expression, estimate.hand_betas,
+    parameters, keypoints = _derive_fields(body, local_rotations, betas, estimate.expression, estimate.hand_betas,
                                     pelvis=pelvis)
     hands = {f'{hand.side}_hand': replace(hand, keypoints_3d=keypoints[hand.side]) for hand in estimate.hands}
     return replace(estimate, **parameters, **hands, vertices=None)
 
 
-def estimate_from_parameters(body: BodyModel, local_rotations: Values, betas: Values, expression: Values,
-              intrinsics: Intrinsics, *, bbox_xyxy: Values, confidence: float,
-              hands: Mapping[str, SeenHand] | None = None, pelvis: Values | None = None,
-              transl: Values | None = None, stage_times: Mapping[str, float] | None = None) -> WholeBodyEstimate:
+def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas: ArrayLike, expression: ArrayLike,
+              intrinsics: Intrinsics, *, bbox_xyxy: ArrayLike, confidence: float,
+              hands: Mapping[str, ObservedHand] | None = None, pelvis: ArrayLike | None = None,
+              transl: ArrayLike | None = None, stage_times: Mapping[str, float] | None = None) -> WholeBodyEstimate:
     """The estimate of a person with these parameters, everything that follows from them filled in.
 
     local_rotations (55, 3) axis-angle in the order of the joints, betas (10,), expression (10,); pelvis (3,) m
     in the camera frame, or SMPL-X's transl (3,), one of the two. intrinsics: of the image, where the hands' 3D
-    keypoints are seen unless measured, at most FAR_OUTSIDE away; zero behind the camera. bbox_xyxy (4,) px. A hand
-    left out of `hands` was not seen. All may be tensors on any device or numpy, of any floating type.
+    keypoints are seen unless measured, at most MAX_PIXEL_DISTANCE away; zero behind the camera. bbox_xyxy (4,) px.
+    A hand left out of `hands` was not seen. All may be tensors on any device or numpy, of any floating type.
     """
     if (pelvis is None) == (transl is None):
         raise ValueError('a person needs a place: either pelvis or transl')
-    seen = [(hands or {}).get(side, SeenHand()) for side in skeleton.SIDES]
-    made = [_not_placed(side, hand) for side, hand in zip(skeleton.SIDES, seen)]
+    seen = [(hands or {}).get(side, ObservedHand()) for side in skeleton.SIDES]
+    estimated_hands = [_make_unplaced_hand(side, hand) for side, hand in zip(skeleton.SIDES, seen)]
     place = {name: _float32(value) for name, value in (('pelvis', pelvis), ('transl', transl)) if value is not None}
-    parameters, keypoints = _follow(body, _float32(local_rotations), _float32(betas), _float32(expression),
-                                    own_shapes(made), **place)
-    for k, (hand, known) in enumerate(zip(made, seen)):
+    parameters, keypoints = _derive_fields(body, _float32(local_rotations), _float32(betas), _float32(expression),
+                                    hand_shape_betas(estimated_hands), **place)
+    for k, (hand, known) in enumerate(zip(estimated_hands, seen)):
         points, pixels = keypoints[hand.side], known.keypoints_2d
         if pixels is None:
             # A point beside the camera is seen at infinity.
-            pixels = np.clip(np.nan_to_num(intrinsics.project(points.numpy()), nan=0.0), -FAR_OUTSIDE, FAR_OUTSIDE)
-        made[k] = replace(hand, keypoints_3d=points, keypoints_2d=_float32(pixels))
+            pixels = np.nan_to_num(intrinsics.project(points.numpy()), nan=0.0)
+            pixels = np.clip(pixels, -MAX_PIXEL_DISTANCE, MAX_PIXEL_DISTANCE)
+        estimated_hands[k] = replace(hand, keypoints_3d=points, keypoints_2d=_float32(pixels))
     return WholeBodyEstimate(
-        **parameters, left_hand=made[0], right_hand=made[1], bbox_xyxy=_float32(bbox_xyxy),
+        **parameters, left_hand=estimated_hands[0], right_hand=estimated_hands[1], bbox_xyxy=_float32(bbox_xyxy),
         confidence=float(confidence), stage_times=dict(stage_times or {}))
 
 
-def _follow(body, local_rotations, betas, expression, hand_betas, **place):
+def _derive_fields(body, local_rotations, betas, expression, hand_betas, **place):
     """Every field of an estimate that pose and shape decide, and side -> keypoints (21, 3)."""
     found = body.skeleton(local_rotations, betas, expression, hand_betas=hand_betas, **place)
     parameters = {name: local_rotations[rows] if rows.stop - rows.start > 1 else local_rotations[rows.start]
@@ -94,7 +95,7 @@ def _follow(body, local_rotations, betas, expression, hand_betas, **place):
     return parameters, {side: _float32(points) for side, points in found.hand_keypoints.items()}
 
 
-def _not_placed(side, seen):
+def _make_unplaced_hand(side, seen):
     """A hand whose keypoints are not known yet."""
     box = torch.zeros(4) if seen.bbox_xyxy is None else _float32(seen.bbox_xyxy)
     betas = None if seen.betas is None else _float32(seen.betas)

@@ -10,7 +10,7 @@ import torch
 
 from .. import skeleton
 from .hand_transfer import HandTransfer
-from .mano import NUM_VERTICES, Mano, load_pair
+from .mano import NUM_VERTICES, Mano, load_hands
 from .npz_file import BodyModelError, read_npz
 from .smplx_file import SmplxModel, fingertip_vertices, read_smplx_npz
 
@@ -36,7 +36,7 @@ class PublishedBody:
     def load(cls, smplx: Path, mano_right: Path, mano_left: Path, vertex_ids: Path) -> PublishedBody:
         """From .npz files: SMPLX_*, MANO_RIGHT, MANO_LEFT, MANO_SMPLX_vertex_ids. Raises BodyModelError."""
         arrays = read_smplx_npz(smplx)
-        return cls(arrays, fingertip_vertices(arrays, smplx), load_pair(mano_right, mano_left),
+        return cls(arrays, fingertip_vertices(arrays, smplx), load_hands(mano_right, mano_left),
                    read_vertex_ids(vertex_ids, len(arrays['v_template'])))
 
     def smplx(self, **options) -> SmplxModel:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Chain:
+class PosedSkeletons:
     """N posed skeletons, float64: what skins and points on skins follow."""
 
     coefficients: np.ndarray  # (N, C) shape and expression
@@ -35,7 +35,7 @@ class Chain:
         return self.joints - (self.rotations @ self.rest[..., None])[..., 0]
 
 
-class Skin:
+class SkinnedMesh:
     """A mesh that follows joints.
 
     v_template (V, 3) m; shapedirs (V, 3, C); posedirs (9 (J - 1), 3 V) torch on any device, or None where a pose
@@ -53,10 +53,10 @@ class Skin:
         self.rest_joints_dirs = np.tensordot(regressor, self.shapedirs, 1)     # (J, 3, C)
         self._rest_rows = np.ascontiguousarray(self.rest_joints_dirs.reshape(self.rest_joints.size, -1).T)
         self._parents = np.array([0, *parents[1:]])
-        self._levels = _levels(parents)
+        self._levels = _joint_generations(parents)
         self._directions = np.ascontiguousarray(self.shapedirs.reshape(self.v_template.size, -1).T)
 
-    def pose(self, local: np.ndarray, coefficients: np.ndarray) -> Chain:
+    def pose(self, local: np.ndarray, coefficients: np.ndarray) -> PosedSkeletons:
         """Place the joints: local rotations (N, J, 3, 3), coefficients (N, C). The root stays where it is at rest."""
         rest = self.rest_joints + (coefficients @ self._rest_rows).reshape(-1, *self.rest_joints.shape)
         # Homogeneous, so that each generation is one product.
@@ -66,34 +66,34 @@ class Skin:
         placed[:, 0, :3, 3] = rest[:, 0]
         for children, parents in self._levels:
             placed[:, children] = placed[:, parents] @ placed[:, children]
-        return Chain(coefficients, local, rest, placed[..., :3, 3], placed[..., :3, :3])
+        return PosedSkeletons(coefficients, local, rest, placed[..., :3, 3], placed[..., :3, :3])
 
-    def vertices(self, chain: Chain) -> np.ndarray:
+    def vertices(self, chain: PosedSkeletons) -> np.ndarray:
         """(N, V, 3) float32 m."""
         count = len(chain.joints)
         shaped = np.einsum('nc,cv->nv', chain.coefficients.astype(np.float32), self._directions)
         shaped = shaped.reshape(count, -1, 3) + self.v_template
         if self.posedirs is not None:
-            shaped += self._bends(chain.features.astype(np.float32)).reshape(shaped.shape)
+            shaped += self._has_pose_offsets(chain.features.astype(np.float32)).reshape(shaped.shape)
         transforms = np.concatenate([chain.rotations, chain.offsets[..., None]], axis=-1).astype(np.float32)
         blend = (self.weights @ transforms.reshape(count, -1, 12)).reshape(count, -1, 3, 4)
         return np.einsum('nvab,nvb->nva', blend[..., :3], shaped) + blend[..., 3]
 
-    def _bends(self, features):
+    def _has_pose_offsets(self, features):
         """(N, 3 V) what the pose adds to the shape."""
         if self.posedirs.device.type != 'cpu':
             return (torch.from_numpy(features).to(self.posedirs) @ self.posedirs).cpu().numpy()
         return features @ self.posedirs.numpy()
 
 
-class PointsOnSkin:
+class SurfacePoints:
     """Fixed mixtures (K, V) of the vertices of a skin, such as regressed keypoints, had without the mesh.
 
     Before the joints move them, vertices are linear in coefficients and pose features; so is what each joint
     contributes to a mixture, and the matrix of that is made once. Exact, for a skin of some hundred vertices.
     """
 
-    def __init__(self, skin: Skin, mixtures: np.ndarray):
+    def __init__(self, skin: SkinnedMesh, mixtures: np.ndarray):
         size = len(skin.v_template)
         columns = [skin.v_template[..., None], skin.shapedirs]
         if skin.posedirs is not None:
@@ -102,18 +102,18 @@ class PointsOnSkin:
         self._share = shared.sum(axis=-1)
         table = np.tensordot(shared, np.concatenate(columns, axis=-1), 1)        # (K, J, 3, 1 + C + 9 (J - 1))
         self._table = np.ascontiguousarray(table.reshape(-1, table.shape[-1]).T)
-        self._bends = skin.posedirs is not None
+        self._has_pose_offsets = skin.posedirs is not None
 
-    def __call__(self, chain: Chain) -> np.ndarray:
+    def __call__(self, chain: PosedSkeletons) -> np.ndarray:
         """(N, K, 3) float64 m."""
         count, (points, joints) = len(chain.joints), self._share.shape
-        factors = [np.ones((count, 1)), chain.coefficients] + ([chain.features] if self._bends else [])
+        factors = [np.ones((count, 1)), chain.coefficients] + ([chain.features] if self._has_pose_offsets else [])
         parts = np.einsum('np,pq->nq', np.concatenate(factors, axis=1), self._table)
         turns = np.swapaxes(chain.rotations, -1, -2).reshape(count, 3 * joints, 3)
         return parts.reshape(count, points, 3 * joints) @ turns + self._share @ chain.offsets
 
 
-def _levels(parents):
+def _joint_generations(parents):
     """[(joints, their parents)] of each generation after the root's."""
     depth = [0]
     for parent in parents[1:]:

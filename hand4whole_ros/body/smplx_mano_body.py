@@ -20,7 +20,7 @@ from ..estimate import WholeBodyEstimate
 from .mano import Mano
 from .model import BodyModel, BodySkeleton
 from .published import PublishedBody
-from .skinning import Chain, PointsOnSkin, Skin
+from .skinning import PosedSkeletons, SkinnedMesh, SurfacePoints
 
 _PALM = list(skeleton.PALM_KEYPOINTS)
 _PALM_JOINTS = {side: [skeleton.HAND_KEYPOINT_JOINTS[side][k] for k in _PALM] for side in skeleton.SIDES}
@@ -47,11 +47,13 @@ class SmplxManoBody(BodyModel):
         super().__init__(published.name, published.arrays, published.fingertips, device)
         right = published.mano['right']
         transfer = published.transfer()
-        self._places = {side: _Place(*(getattr(transfer, f'{side}_{name}').numpy() for name in _Place._fields))
-                        for side in skeleton.SIDES}
-        self._hand = _skin_of(right)
+        self._places = {
+            side: _HandRegion(*(getattr(transfer, f'{side}_{name}').numpy() for name in _HandRegion._fields))
+            for side in skeleton.SIDES
+        }
+        self._hand = _make_skinned_mesh(right)
         each_vertex = torch.eye(right.num_vertices, device=right.J_regressor.device)[None]
-        self._hand_points = PointsOnSkin(self._hand, right.regress_keypoints(each_vertex)[0].cpu().numpy())
+        self._hand_points = SurfacePoints(self._hand, right.regress_keypoints(each_vertex)[0].cpu().numpy())
 
     def skeleton(self, local_rotations: Tensor, betas: Tensor, expression: Tensor | None = None, *,
                  pelvis: Tensor | None = None, transl: Tensor | None = None,
@@ -60,43 +62,45 @@ class SmplxManoBody(BodyModel):
         own = super().skeleton(local_rotations, betas, expression, pelvis=pelvis, transl=transl)
         if not hand_betas:
             return own
-        laid = self._lay(own.joints, np.asarray(local_rotations, np.float64), hand_betas)
+        aligned = self._align_hands(own.joints, np.asarray(local_rotations, np.float64), hand_betas)
         joints, keypoints = own.joints.copy(), dict(own.hand_keypoints)
-        for side, points in zip(laid.sides, laid.keypoints):
+        for side, points in zip(aligned.sides, aligned.keypoints):
             keypoints[side] = points
             joints[_FINGER_JOINTS[side]] = points[_FINGER_KEYPOINTS]
         return replace(own, joints=joints, hand_keypoints=keypoints)
 
     def vertices(self, estimate: WholeBodyEstimate) -> Tensor:
         """(V, 3) float32 mesh of one estimate, in its camera frame."""
-        body = self._chain_of(estimate)
+        body = self._pose_estimate(estimate)
         vertices, hand_betas = self._skin.vertices(body)[0], estimate.hand_betas
         if hand_betas:
-            laid = self._lay(body.joints[0], estimate.local_rotations.double().numpy(), hand_betas)
-            for side, mesh in zip(laid.sides, laid.place(self._hand.vertices(laid.chain))):
+            aligned = self._align_hands(body.joints[0], estimate.local_rotations.double().numpy(), hand_betas)
+            for side, mesh in zip(aligned.sides, aligned.place(self._hand.vertices(aligned.chain))):
                 place = self._places[side]
                 vertices[place.vertices] = mesh
                 vertices[place.band] = place.operator @ vertices[place.around]
         return torch.from_numpy(vertices)
 
-    def _lay(self, joints: np.ndarray, local_rotations: np.ndarray, hand_betas: Mapping[str, Tensor]) -> _Laid:
+    def _align_hands(
+        self, joints: np.ndarray, local_rotations: np.ndarray, hand_betas: Mapping[str, Tensor]
+    ) -> _AlignedHands:
         """Hands onto SMPL-X's joints (55, 3); local_rotations (55, 3) axis-angle; side -> betas (10,)."""
         sides = list(hand_betas)
         mirror = np.stack([_MIRROR[side] for side in sides])
         # Mirrored in x, an axis-angle keeps its x and changes the sign of y and z.
-        turns = np.stack([local_rotations[skeleton.HAND_SLICE[side]] * _MIRROR[side].prod() * _MIRROR[side]
+        axis_angles = np.stack([local_rotations[skeleton.HAND_SLICE[side]] * _MIRROR[side].prod() * _MIRROR[side]
                           for side in sides])
-        local = np.concatenate([np.zeros((len(sides), 1, 3)), turns], axis=1)
+        local = np.concatenate([np.zeros((len(sides), 1, 3)), axis_angles], axis=1)
         local = Rotation.from_rotvec(local.reshape(-1, 3)).as_matrix().reshape(*local.shape, 3)
         chain = self._hand.pose(local, np.stack([np.asarray(hand_betas[side], np.float64) for side in sides]))
         keypoints = self._hand_points(chain) * mirror[:, None]
-        moved = [_align(points[_PALM], joints[_PALM_JOINTS[side]]) for side, points in zip(sides, keypoints)]
+        moved = [_align_rigid(points[_PALM], joints[_PALM_JOINTS[side]]) for side, points in zip(sides, keypoints)]
         rotations, translations = (np.stack(parts) for parts in zip(*moved))
         keypoints = keypoints @ np.swapaxes(rotations, -1, -2) + translations[:, None]
-        return _Laid(sides, chain, keypoints, mirror, rotations, translations)
+        return _AlignedHands(sides, chain, keypoints, mirror, rotations, translations)
 
 
-class _Place(NamedTuple):
+class _HandRegion(NamedTuple):
     """Where a hand goes in SMPL-X's mesh, and the seam around it: HandTransfer's topology."""
 
     vertices: np.ndarray  # (778,) ids of its vertices
@@ -106,11 +110,11 @@ class _Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Laid:
+class _AlignedHands:
     """N hands, posed by MANO as right hands, and how they were laid onto the body."""
 
     sides: list[str]
-    chain: Chain
+    chain: PosedSkeletons
     keypoints: np.ndarray     # (N, 21, 3) m, in the body's frame
     mirror: np.ndarray        # (N, 3) -1 in x for left hands
     rotations: np.ndarray     # (N, 3, 3)
@@ -122,12 +126,12 @@ class _Laid:
         return (points @ turn + self.translations[:, None]).astype(np.float32)
 
 
-def _skin_of(mano: Mano) -> Skin:
+def _make_skinned_mesh(mano: Mano) -> SkinnedMesh:
     arrays = {name: getattr(mano, name).cpu().numpy() for name in ('v_template', 'shapedirs', 'J_regressor', 'weights')}
-    return Skin(posedirs=mano.posedirs.cpu(), parents=mano.parents.tolist(), **arrays)
+    return SkinnedMesh(posedirs=mano.posedirs.cpu(), parents=mano.parents.tolist(), **arrays)
 
 
-def _align(source, target):
+def _align_rigid(source, target):
     """geometry.alignment.rigid_alignment for one set of points in numpy: once a frame, it is quicker."""
     here, there = source.mean(axis=0), target.mean(axis=0)
     spread = np.stack([target - there, source - here])

@@ -35,6 +35,6 @@ READERS: dict[PublishedFile, Callable[[Path], object]] = {
 def load_body(store: Store, smplx: Path | None = None) -> PublishedBody:
     """SMPL-X and MANO from a store; smplx: another SMPL-X .npz than the store's.
 
-    Raises MissingFile, CheckpointError or BodyModelError.
+    Raises MissingFileError, CheckpointError or BodyModelError.
     """
     return PublishedBody.load(*(smplx if smplx and file is SMPLX else store.require(file) for file in BODY_FILES))

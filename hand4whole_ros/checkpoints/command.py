@@ -7,10 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import CheckpointError
-from .files import DATASETS, ESTIMATOR, FILES, POSE2POSE_ESTIMATOR, TRAINING, UNIHOPE_ESTIMATOR, WILOR_ESTIMATOR, named
-from .store import VARIABLE, Store
+from .files import (
+    DATASETS,
+    ESTIMATOR,
+    FILES,
+    POSE2POSE_ESTIMATOR,
+    TRAINING,
+    UNIHOPE_ESTIMATOR,
+    WILOR_ESTIMATOR,
+    published_file,
+)
+from .store import FOLDER_VARIABLE, Store
 
-_USES = {ESTIMATOR: 'to run the estimator hand4whole_pp',
+_USE_LABELS = {ESTIMATOR: 'to run the estimator hand4whole_pp',
          POSE2POSE_ESTIMATOR: 'for Hand4Whole alone (Pose2Pose on ResNet-50)',
          WILOR_ESTIMATOR: 'for WiLoR alone, with its own detector',
          UNIHOPE_ESTIMATOR: 'for UniHOPE: a hand and the object in it',
@@ -20,9 +29,9 @@ _USES = {ESTIMATOR: 'to run the estimator hand4whole_pp',
 
 def list_files(store: Store) -> None:
     """Print the table: every file, what it is for, where it comes from, and whether it is there."""
-    print(f'looked for in {store.folder} and its sub-folders; choose with --folder or {VARIABLE}')
-    found = store.find_all()
-    for use, purpose in _USES.items():
+    print(f'looked for in {store.folder} and its sub-folders; choose with --folder or {FOLDER_VARIABLE}')
+    found = store.locate_all()
+    for use, purpose in _USE_LABELS.items():
         missing = store.missing(use)
         files = [file for file in FILES if use in file.uses]
         print(f'\n{purpose}: ' + (f'{len(missing)} of {len(files)} missing' if missing else 'all there'))
@@ -35,10 +44,10 @@ def list_files(store: Store) -> None:
                   f'    origin   {file.page}\n'
                   f'    licence  {file.licence}\n'
                   f'    size     {file.size}\n'
-                  f'    state    {_state(store, file, found)}')
+                  f'    state    {_file_status(store, file, found)}')
 
 
-def _state(store, file, found):
+def _file_status(store, file, found):
     path = next((found[name] for name in file.file_names if name in found), None)
     if path is None:
         return f'missing: hand4whole weights fetch {file.name}' + ('' if file.address else ' says how to get it')
@@ -58,7 +67,7 @@ def fetch(store: Store, names: Sequence[str]) -> bool:
     What takes a login is not fetched: where to register and which file to put where is said instead. ValueError for
     an unknown name, CheckpointError for downloads that failed, once all were tried.
     """
-    wanted = [named(name) for name in names] or [file for file in FILES if ESTIMATOR in file.uses]
+    wanted = [published_file(name) for name in names] or [file for file in FILES if ESTIMATOR in file.uses]
     complete, failures = True, []
     for file in wanted:
         path = store.find(file)
@@ -66,7 +75,7 @@ def fetch(store: Store, names: Sequence[str]) -> bool:
             print(f'{file.name}: is there, {path}')
         elif file.address is None:
             complete = False
-            print(_how_to_get(store, file))
+            print(_download_instructions(store, file))
         else:
             try:
                 _download(store, file)
@@ -87,11 +96,11 @@ def _download(store, file):
     print(f'  {path}, SHA-256 {checksum}' + (', as published' if file.sha256 else ''))
 
 
-def _how_to_get(store, file):
+def _download_instructions(store, file):
     names = ' or '.join(file.file_names)
     return (f'{file.name}: {file.purpose}, cannot be fetched without you\n'
             f'  licence: {file.licence}\n'
-            f'  1. {file.page} : {file.how}\n'
+            f'  1. {file.page} : {file.instructions}\n'
             f'  2. put {names} into {store.folder}'
             + ('; of a .pkl, hand4whole weights convert makes the .npz' if len(file.file_names) > 1 else ''))
 
@@ -106,7 +115,7 @@ def verify(store: Store, renew: bool = False, config=None) -> bool:
     from ..networks.hand4whole_pp import HAND4WHOLE_PP
     from .verify import verify_file
     config = config or HAND4WHOLE_PP
-    found, good, seen = store.find_all(), True, False
+    found, good, seen = store.locate_all(), True, False
     for file in FILES:
         path = next((found[name] for name in file.file_names if name in found), None)
         if path is None:
@@ -139,11 +148,11 @@ def verify(store: Store, renew: bool = False, config=None) -> bool:
 
 def _run_network(store, config):
     from .hand4whole_pp import load_hand4whole_pp
-    from .verify import run_once
+    from .verify import run_test_image
     start = time.perf_counter()
     network = load_hand4whole_pp(store, config)
     loaded = time.perf_counter()
-    wrong = [name for name, value in run_once(network).items() if not value.isfinite().all()]
+    wrong = [name for name, value in run_test_image(network).items() if not value.isfinite().all()]
     if wrong:
         print(f'{"WRONG":8}the network runs, but these are not finite: {", ".join(wrong)}')
     else:
@@ -154,8 +163,8 @@ def _run_network(store, config):
 
 def convert(store: Store, sources: Sequence[Path], output: Path | None = None) -> None:
     """Make an .npz of each pickle, or of all in the store that have none yet. Raises CheckpointError."""
-    from .convert import convert as convert_one
-    found = store.find_all()
+    from .convert import convert_pickle as convert_one
+    found = store.locate_all()
     sources = sources or [found[file.file_names[1]] for file in FILES if len(file.file_names) > 1
                           and file.file_names[1] in found and file.file_names[0] not in found]
     if not sources:

@@ -15,10 +15,10 @@ from .files import MANO_RIGHT, SMPLX, VERTEX_IDS
 from .safe_pickle.array_pickles import read_pickle
 
 #: An entry that one kind of file alone has, and the file of that kind; either hand's for MANO.
-_KINDS = {'hands_meanl': SMPLX, 'hands_mean': MANO_RIGHT, 'right_hand': VERTEX_IDS}
+_READERS = {'hands_meanl': SMPLX, 'hands_mean': MANO_RIGHT, 'right_hand': VERTEX_IDS}
 
 
-def convert(source: Path, output: Path | None = None) -> tuple[Path, list[str]]:
+def convert_pickle(source: Path, output: Path | None = None) -> tuple[Path, list[str]]:
     """Write the numbers of a .pkl into an .npz, beside it or to `output`.
 
     Returns the file, and the names of entries that are no numbers and were left out. The file is written whole or
@@ -28,7 +28,7 @@ def convert(source: Path, output: Path | None = None) -> tuple[Path, list[str]]:
     if output.exists():
         raise CheckpointError(f'{output} is there already; delete it, or choose another with --output')
     arrays, left_out = read_pickle(source)
-    kind = next((_KINDS[key] for key in _KINDS if key in arrays), None)
+    kind = next((_READERS[key] for key in _READERS if key in arrays), None)
     if kind is None:
         raise CheckpointError(f'{source} is neither SMPL-X, MANO nor the vertex ids of MANO in SMPL-X; '
                               f'its arrays are {", ".join(sorted(arrays)[:8]) or "none"}')

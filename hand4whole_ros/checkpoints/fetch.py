@@ -18,9 +18,9 @@ from . import CheckpointError
 from .store import sha256
 
 _TIMEOUT = 30.0
-_BLOCK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 #: Times that a download is taken up again without a single new byte, and the seconds before the first of them.
-_ATTEMPTS, _PAUSE = 4, 1.0
+_MAX_RETRIES, _RETRY_DELAY = 4, 1.0
 
 
 def download(address: str, path: Path, checksum: str | None = None) -> str:
@@ -33,9 +33,9 @@ def download(address: str, path: Path, checksum: str | None = None) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     tries = 0
     while True:
-        before = _length(part)
+        before = _file_size(part)
         try:
-            complete = _go_on(address, part)
+            complete = _resume_download(address, part)
         except urllib.error.HTTPError as error:
             raise CheckpointError(f'{address} answers {error.code} {error.reason}') from None
         except (OSError, http.client.HTTPException) as error:  # no network, or it broke off
@@ -44,31 +44,31 @@ def download(address: str, path: Path, checksum: str | None = None) -> str:
             reason = 'the connection ended early'
         if complete:
             break
-        tries = 0 if _length(part) > before else tries + 1
-        if tries >= _ATTEMPTS:
-            raise CheckpointError(f'{address}: {reason}; {_length(part)} bytes are kept in {part}, '
+        tries = 0 if _file_size(part) > before else tries + 1
+        if tries >= _MAX_RETRIES:
+            raise CheckpointError(f'{address}: {reason}; {_file_size(part)} bytes are kept in {part}, '
                                   f'the same command goes on from there')
-        time.sleep(_PAUSE * tries)
+        time.sleep(_RETRY_DELAY * tries)
     found = sha256(part)
     if checksum and found != checksum:
         rejected = path.with_name(path.name + '.rejected')
         os.replace(part, rejected)
-        _tag_of(part).unlink(missing_ok=True)
+        _etag_path(part).unlink(missing_ok=True)
         raise CheckpointError(f'{path.name} is not what was published: its SHA-256 is {found[:12]}..., expected '
                               f'{checksum[:12]}...; it is kept as {rejected}: rename it if it is meant, or fetch anew')
     os.replace(part, path)
-    _tag_of(part).unlink(missing_ok=True)
+    _etag_path(part).unlink(missing_ok=True)
     return found
 
 
-def _go_on(address, part):
+def _resume_download(address, part):
     """Fetch what is lacking of `part`. True when it is whole, False when the connection ended before."""
-    start = _length(part)
+    start = _file_size(part)
     headers = {'User-Agent': f'hand4whole_ros/{__version__}', 'Accept-Encoding': 'identity'}
     if start:
         headers['Range'] = f'bytes={start}-'
-        if _tag_of(part).exists():  # else start over: it is another file by now
-            headers['If-Range'] = _tag_of(part).read_text()
+        if _etag_path(part).exists():  # else start over: it is another file by now
+            headers['If-Range'] = _etag_path(part).read_text()
     try:
         response = urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
@@ -82,22 +82,22 @@ def _go_on(address, part):
     with response:
         if response.headers.get_content_type() == 'text/html':
             raise CheckpointError(f'{address} is a web page, not a file: open it in a browser')
-        begin, total = _extent(response)
+        begin, total = _parse_content_range(response)
         if begin not in (0, start):
             raise CheckpointError(f'{address} sends bytes from {begin} on, asked for those from {start} on')
-        _remember_tag(part, response)
-        _check_room(part, total, begin)
+        _save_etag(part, response)
+        _check_disk_space(part, total, begin)
         with open(part, 'r+b' if begin else 'wb') as stream, tqdm(
                 desc=part.stem, total=total, initial=begin, unit='B', unit_scale=True, unit_divisor=1000,
                 disable=None) as bar:
             stream.seek(begin)
-            while block := response.read(_BLOCK):
+            while block := response.read(_CHUNK_BYTES):
                 stream.write(block)
                 bar.update(len(block))
-    return total is None or _length(part) == total
+    return total is None or _file_size(part) == total
 
 
-def _extent(response):
+def _parse_content_range(response):
     """First byte that is sent, and the length of the whole file; None where the server does not say."""
     if response.status == 206:
         match = re.fullmatch(r'bytes (\d+)-\d+/(\d+|\*)', response.headers.get('Content-Range', ''))
@@ -108,26 +108,26 @@ def _extent(response):
     return 0, int(length) if length else None
 
 
-def _remember_tag(part, response):
+def _save_etag(part, response):
     tag = response.headers.get('ETag', '')
     if not tag or tag.startswith('W/'):  # a weak one does not promise the same bytes
         tag = response.headers.get('Last-Modified')
     if tag:
-        _tag_of(part).write_text(tag)
+        _etag_path(part).write_text(tag)
     else:
-        _tag_of(part).unlink(missing_ok=True)
+        _etag_path(part).unlink(missing_ok=True)
 
 
-def _tag_of(part):
+def _etag_path(part):
     """What the server calls this version of the file, kept beside the part of it."""
     return part.with_name(part.name + '.tag')
 
 
-def _check_room(part, total, begin):
+def _check_disk_space(part, total, begin):
     room = shutil.disk_usage(part.parent).free
     if total is not None and total - begin > room:
         raise CheckpointError(f'{part.parent} has room for {room >> 20} MB; {(total - begin) >> 20} MB are to come')
 
 
-def _length(path):
+def _file_size(path):
     return path.stat().st_size if path.exists() else 0

@@ -19,7 +19,7 @@ class PublishedFile:
     purpose: str
     #: The page it is published on, and what to do there.
     page: str
-    how: str
+    instructions: str
     licence: str
     #: Rounded, as listings of the file say; 'unknown' where none was found.
     size: str
@@ -38,12 +38,12 @@ _MANO_LICENCE = 'MANO licence: non-commercial scientific research'
 _MANO_HOW = 'register, download "Models & Code" (mano_v1_2.zip), take it from the folder models'
 
 
-def _model(name, purpose, page, how, licence, size, *uses):
+def _body_model_file(name, purpose, page, how, licence, size, *uses):
     return PublishedFile(name, purpose, page, how, licence, size, uses or (ESTIMATOR,), (f'{name}.npz', f'{name}.pkl'))
 
 
-def _smplx(name, whose, *uses):
-    return _model(name, f'SMPL-X: the body model{whose}', 'https://smpl-x.is.tue.mpg.de/',
+def _smplx_file(name, whose, *uses):
+    return _body_model_file(name, f'SMPL-X: the body model{whose}', 'https://smpl-x.is.tue.mpg.de/',
                   'register, download SMPL-X v1.1 (models_smplx_v1_1.zip), '
                   f'take {name}.npz from the folder models/smplx',
                   _SMPLX_LICENCE, '109 MB', *uses)
@@ -68,12 +68,22 @@ WILOR_DETECTOR = PublishedFile(
     'CC BY-NC-ND: non-commercial, no derivatives; its makers used ultralytics, which is AGPL-3.0', 'unknown',
     (WILOR_ESTIMATOR,), ('detector.pt',), WILOR.address.replace('wilor_final.ckpt', 'detector.pt'))
 
-SMPLX = _smplx('SMPLX_NEUTRAL', '', ESTIMATOR, POSE2POSE_ESTIMATOR)
-MANO_RIGHT = _model('MANO_RIGHT', 'MANO: the right hand', 'https://mano.is.tue.mpg.de/', _MANO_HOW, _MANO_LICENCE,
-                    '3.82 MB', ESTIMATOR, WILOR_ESTIMATOR, UNIHOPE_ESTIMATOR)
-MANO_LEFT = _model('MANO_LEFT', 'MANO: the left hand', 'https://mano.is.tue.mpg.de/', _MANO_HOW, _MANO_LICENCE,
-                   '3.82 MB')
-VERTEX_IDS = _model(
+SMPLX = _smplx_file('SMPLX_NEUTRAL', '', ESTIMATOR, POSE2POSE_ESTIMATOR)
+MANO_RIGHT = _body_model_file(
+    'MANO_RIGHT',
+    'MANO: the right hand',
+    'https://mano.is.tue.mpg.de/',
+    _MANO_HOW,
+    _MANO_LICENCE,
+    '3.82 MB',
+    ESTIMATOR,
+    WILOR_ESTIMATOR,
+    UNIHOPE_ESTIMATOR,
+)
+MANO_LEFT = _body_model_file(
+    'MANO_LEFT', 'MANO: the left hand', 'https://mano.is.tue.mpg.de/', _MANO_HOW, _MANO_LICENCE, '3.82 MB'
+)
+VERTEX_IDS = _body_model_file(
     'MANO_SMPLX_vertex_ids', 'which vertices of SMPL-X are those of MANO', 'https://smpl-x.is.tue.mpg.de/',
     'register, download the MANO and FLAME vertex indices (smplx_mano_flame_correspondences.zip)', _SMPLX_LICENCE,
     '13.5 kB')
@@ -97,8 +107,8 @@ UNIHOPE = PublishedFile(
     'download a DexYCB checkpoint that is linked there (S3 is the one of the paper); call it unihope_dexycb.pth',
     'none stated, neither for the code nor for the weights', 'unknown', (UNIHOPE_ESTIMATOR,), ('unihope_dexycb.pth',))
 
-SMPLX_MALE = _smplx('SMPLX_MALE', ' of men, in which AGORA and ARCTIC are fitted', DATASETS)
-SMPLX_FEMALE = _smplx('SMPLX_FEMALE', ' of women, in which AGORA and ARCTIC are fitted', DATASETS)
+SMPLX_MALE = _smplx_file('SMPLX_MALE', ' of men, in which AGORA and ARCTIC are fitted', DATASETS)
+SMPLX_FEMALE = _smplx_file('SMPLX_FEMALE', ' of women, in which AGORA and ARCTIC are fitted', DATASETS)
 FACE_VERTEX_IDS = PublishedFile(
     'SMPL-X__FLAME_vertex_ids.npy', 'which vertices of SMPL-X are the head: errors of faces',
     'https://smpl-x.is.tue.mpg.de/',
@@ -113,7 +123,7 @@ FILES = (SNAPSHOT, WILOR, SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS, WILOR_DETECT
 BODY_FILES = (SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS)
 
 
-def named(name: str) -> PublishedFile:
+def published_file(name: str) -> PublishedFile:
     """The file of that name or file name. ValueError for a name that is not in the table."""
     for file in FILES:
         if name == file.name or name in file.file_names:

@@ -11,13 +11,13 @@ from ..body.published import PublishedBody
 from ..networks.cham import CHAM
 from ..networks.face import FaceRegressor, FaceRoI
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig
-from ..networks.packed_layers import can_pack, pack
+from ..networks.packed_layers import can_pack, pack_network
 from ..networks.smpler_x import BodyEncoder, BodyPositionNet, BodyRegressor
 from ..networks.wilor import WiLoR
 from . import selection
 from .body_files import load_body
 from .mapped_weights import read_ahead, release_pages
-from .parts import fill
+from .parts import assign_parts
 from .store import Store
 
 #: What the network is put together from, to run it and to train it.
@@ -30,11 +30,11 @@ def load_hand4whole_pp(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP,
     """The published network, in evaluation mode and without gradients.
 
     precision: None for float32 with every parameter under its name; on the CPU the weights stay mapped from their
-    files. Else see prepare_for_inference. Raises MissingFile, CheckpointError, BodyModelError, or ValueError for a
+    files. Else see prepare_for_inference. Raises MissingFileError, CheckpointError, BodyModelError, or ValueError for a
     precision.
     """
-    weights = _gather(store, PUBLISHED, config)
-    network = assemble(config, body or load_body(store), weights).eval().requires_grad_(False)
+    weights = _load_parts(store, PUBLISHED, config)
+    network = assemble_network(config, body or load_body(store), weights).eval().requires_grad_(False)
     del weights
     if precision is not None:
         prepare_for_inference(network, device, precision)
@@ -53,20 +53,20 @@ def prepare_for_inference(network: Hand4WholePP, device: torch.device | str, pre
     if precision == torch.int8 and not (on_cpu and can_pack(torch.int8)):
         raise ValueError('int8 is for processors with AVX-512 VNNI instructions; choose another precision')
     if on_cpu:
-        _keep(network.buffers())  # first: a body's tables are large, and nothing else is in memory yet
+        _copy_storage(network.buffers())  # first: a body's tables are large, and nothing else is in memory yet
     if on_cpu and can_pack(precision):
         if precision == torch.int8:
-            pack(network.wilor.backbone, precision, release_pages)
+            pack_network(network.wilor.backbone, precision, release_pages)
             precision = torch.bfloat16 if can_pack(torch.bfloat16) else torch.float32
-        pack(network, precision, release_pages)
+        pack_network(network, precision, release_pages)
     else:
-        network.in_precision(precision)
+        network.to_precision(precision)
     if on_cpu:
-        _keep(network.parameters())
+        _copy_storage(network.parameters())
     return network.to(device)
 
 
-def _keep(values):
+def _copy_storage(values):
     """Have them in memory of their own: a single one that is left keeps its whole file."""
     for value in values:
         mapped, value.data = value.data, value.data.clone()
@@ -80,18 +80,18 @@ def load_training_start(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP
     Fresh, CHAM changes nothing: its last convolutions are zero; its other weights are torch's random ones. Which
     parts are trained is the trainer's choice: all carry gradients. Raises as load_hand4whole_pp.
     """
-    weights = _gather(store, TRAINING_START, config)
+    weights = _load_parts(store, TRAINING_START, config)
     weights['hand_control_net'] = CHAM(config.cham).state_dict()
-    return assemble(config, body or load_body(store), weights)
+    return assemble_network(config, body or load_body(store), weights)
 
 
-def _gather(store, files, config):
+def _load_parts(store, files, config):
     """Part -> its state dict, from all the files."""
     paths = [store.require(contents.file) for contents in files]  # say what is missing before reading gigabytes
     read_ahead(paths)
     expected, weights = expected_state(config), {}
     for contents, path in zip(files, paths):
-        weights.update(selection.read(contents, path, expected))
+        weights.update(selection.read_parts(contents, path, expected))
     return weights
 
 
@@ -107,7 +107,7 @@ def expected_state(config: Hand4WholePPConfig) -> dict[str, dict[str, Tensor]]:
     return {name: part.state_dict() for name, part in parts.items()}
 
 
-def assemble(config: Hand4WholePPConfig, body: PublishedBody, weights: Mapping[str, Mapping[str, Tensor]]
+def assemble_network(config: Hand4WholePPConfig, body: PublishedBody, weights: Mapping[str, Mapping[str, Tensor]]
              ) -> Hand4WholePP:
     """A network that consists of these very tensors: part -> its whole state dict, floating point in any kind.
 
@@ -115,4 +115,4 @@ def assemble(config: Hand4WholePPConfig, body: PublishedBody, weights: Mapping[s
     """
     with torch.device('meta'):
         network = Hand4WholePP(config, body)
-    return fill(network, weights)
+    return assign_parts(network, weights)

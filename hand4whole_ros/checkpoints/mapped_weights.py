@@ -12,10 +12,10 @@ from pathlib import Path
 from torch import Tensor
 
 #: Smaller tensors are not worth a question to the system.
-_LEAST_BYTES = 1 << 20
+_MIN_BYTES = 1 << 20
 
 #: Bytes that the system is asked to read at once.
-_AHEAD_BYTES = 8 << 20
+_READ_AHEAD_BYTES = 8 << 20
 
 
 def read_ahead(paths: Iterable[Path]) -> threading.Thread | None:
@@ -27,29 +27,29 @@ def read_ahead(paths: Iterable[Path]) -> threading.Thread | None:
     """
     if not hasattr(os, 'posix_fadvise'):
         return None
-    reader = threading.Thread(target=_read_ahead, args=(list(paths), _spare_bytes() // 2), daemon=True)
+    reader = threading.Thread(target=_read_ahead_files, args=(list(paths), _available_bytes() // 2), daemon=True)
     reader.start()
     return reader
 
 
-def _read_ahead(paths, most):
+def _read_ahead_files(paths, max_bytes):
     for path in paths:
         try:
             file = os.open(path, os.O_RDONLY)
         except OSError:
             continue
         try:
-            size = min(os.fstat(file).st_size, most)
-            for start in range(0, size, _AHEAD_BYTES):
-                os.posix_fadvise(file, start, _AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
-            most -= size
+            size = min(os.fstat(file).st_size, max_bytes)
+            for start in range(0, size, _READ_AHEAD_BYTES):
+                os.posix_fadvise(file, start, _READ_AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
+            max_bytes -= size
         except OSError:
             pass
         finally:
             os.close(file)
 
 
-def _spare_bytes():
+def _available_bytes():
     """Memory that could be had without taking any from a program."""
     try:
         with open('/proc/meminfo') as lines:
@@ -65,15 +65,15 @@ def release_pages(tensor: Tensor) -> None:
     So a file can be read from end to end without being in memory as a whole. Tensors that are not mapped from a file
     are left alone, as is everything where the system is not Linux.
     """
-    if tensor.device.type != 'cpu' or tensor.nbytes < _LEAST_BYTES or not tensor.is_contiguous():
+    if tensor.device.type != 'cpu' or tensor.nbytes < _MIN_BYTES or not tensor.is_contiguous():
         return
     start, end = tensor.data_ptr(), tensor.data_ptr() + tensor.nbytes
     start, end = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE, end // mmap.PAGESIZE * mmap.PAGESIZE
-    if _is_private_to_a_file(start, end):
+    if _is_private_file_mapping(start, end):
         ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
 
 
-def _is_private_to_a_file(start, end):
+def _is_private_file_mapping(start, end):
     """Whether the system says so of all these addresses; what is not a file's would be lost."""
     try:
         with open('/proc/self/maps') as maps:

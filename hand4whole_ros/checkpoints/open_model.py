@@ -11,15 +11,15 @@ import torch
 from ..body.published import PublishedBody
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.open_model import IMAGE_ONLY, OPEN_MODEL
-from ..system.output_files import replacing
-from .hand4whole_pp import assemble, expected_state
+from ..system.output_files import open_replacement
+from .hand4whole_pp import assemble_network, expected_state
 from .safe_pickle.torch_files import CheckpointError
 
 #: What is shipped with the package.
-SHIPPED = Path(__file__).parents[1] / 'weights' / 'open_model.npz'
+BUNDLED_WEIGHTS = Path(__file__).parents[1] / 'weights' / 'open_model.npz'
 
 #: Largest file that is looked into.
-_MOST_BYTES = 200_000_000
+_MAX_BYTES = 200_000_000
 
 
 def save_open_model(network: Hand4WholePP, path: Path) -> None:
@@ -32,7 +32,7 @@ def save_open_model(network: Hand4WholePP, path: Path) -> None:
         for name, value in network.get_submodule(part).state_dict().items():
             half = value.dtype == torch.float32 and value.dim() > 1
             arrays[f'{part}/{name}'] = value.detach().cpu().to(torch.float16 if half else value.dtype).numpy()
-    with replacing(path) as stream:
+    with open_replacement(path) as stream:
         np.savez(stream, **arrays)
 
 
@@ -54,16 +54,16 @@ def load_open_model(body: PublishedBody, path: Path | None = None) -> Hand4Whole
     a network that is told nothing are known by their names. Raises CheckpointError, which names what is wrong with the
     file.
     """
-    path = SHIPPED if path is None else path
+    path = BUNDLED_WEIGHTS if path is None else path
     found = _read(path)
     config = OPEN_MODEL if any('/prompts.' in key for key in found) else IMAGE_ONLY
-    network = assemble(config, body, _parts(found, config, path))
+    network = assemble_network(config, body, _split_parts(found, config, path))
     return network.eval().requires_grad_(False)
 
 
 def _read(path):
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             raise CheckpointError(f'{path} has {path.stat().st_size / 1e6:.0f} MB; the open model has some 30')
         with np.load(path, allow_pickle=False) as stored:
             found = {key: stored[key] for key in stored.files}
@@ -76,7 +76,7 @@ def _read(path):
     return found
 
 
-def _parts(found, config, path):
+def _split_parts(found, config, path):
     """Part -> its state dict, of arrays by their names in the file."""
     weights: dict[str, dict] = {}
     for part, state in expected_state(config).items():

@@ -15,7 +15,7 @@ def expected_parts(network: nn.Module, parts: Iterable[str]) -> dict[str, dict[s
     return {part: network.get_submodule(part).state_dict() for part in parts}
 
 
-def fill(network: nn.Module, weights: Weights) -> nn.Module:
+def assign_parts(network: nn.Module, weights: Weights) -> nn.Module:
     """A network on the meta device, made of these very tensors: part -> its whole state dict, floats of any kind.
 
     They are taken over, not copied, so that the weights are in memory once. RuntimeError where some are lacking.

@@ -10,9 +10,9 @@ from ..body.smplx_file import SmplxModel, read_smplx_npz
 from ..networks.folding import prepare_for_inference
 from ..networks.pose2pose import POSE2POSE, Pose2Pose, Pose2PoseConfig
 from .files import SMPLX
-from .parts import Weights, expected_parts, fill
+from .parts import Weights, assign_parts, expected_parts
 from .random_weights import fan_in_std, random_parts
-from .selection import POSE2POSE_CONTENTS, read
+from .selection import POSE2POSE_CONTENTS, read_parts
 from .store import Store
 
 
@@ -22,9 +22,9 @@ def load_pose2pose(store: Store, smplx: SmplxModel | None = None, config: Pose2P
 
     smplx: see load_smplx_layer, which reads it from the store by default. precision: None for float32 with every
     parameter under its name; else the network is prepared for inference, its convolutions in that kind of number.
-    Raises MissingFile, CheckpointError or BodyModelError.
+    Raises MissingFileError, CheckpointError or BodyModelError.
     """
-    weights = read(POSE2POSE_CONTENTS, store.require(POSE2POSE_CONTENTS.file), expected_state(config))
+    weights = read_parts(POSE2POSE_CONTENTS, store.require(POSE2POSE_CONTENTS.file), expected_state(config))
     return _assemble(config, smplx or load_smplx_layer(store), weights, device, precision)
 
 
@@ -35,7 +35,7 @@ def load_random_pose2pose(smplx: SmplxModel, config: Pose2PoseConfig = POSE2POSE
 
 
 def load_smplx_layer(store: Store, path: Path | None = None) -> SmplxModel:
-    """SMPL-X as Hand4Whole poses it, from the store or from another .npz. Raises MissingFile or BodyModelError."""
+    """SMPL-X as Hand4Whole poses it, from the store or from another .npz. Raises MissingFileError or BodyModelError."""
     return SmplxModel(read_smplx_npz(path or store.require(SMPLX)), flat_hand_mean=False, use_face_contour=True)
 
 
@@ -48,7 +48,7 @@ def expected_state(config: Pose2PoseConfig = POSE2POSE) -> Weights:
 def _assemble(config, smplx, weights, device, precision):
     with torch.device('meta'):
         network = Pose2Pose(config, smplx)
-    fill(network, weights).eval().requires_grad_(False)
+    assign_parts(network, weights).eval().requires_grad_(False)
     if precision is not None:
-        prepare_for_inference(network).in_precision(precision)
+        prepare_for_inference(network).to_precision(precision)
     return network.to(device)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..body.published import PublishedBody
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig
-from .hand4whole_pp import assemble, expected_state, prepare_for_inference
+from .hand4whole_pp import assemble_network, expected_state, prepare_for_inference
 from .parts import Weights
 
 #: Of ordinary weights; what transformers are initialised with.
@@ -38,7 +38,7 @@ _DEEP_GAINS = ((re.compile(r'\b(hand_pose_out|(shape|cam|expr)_out|(pose|shape)_
 _BY_ROWS, _BY_COLUMNS = np.float32([1, 0, 0, 1, 0, 0]), np.float32([1, 0, 0, 0, 1, 0])
 
 #: What a tensor is centred on, by name: repeated to its length.
-_CENTRES = ((re.compile(r'\b(root|body|jaw|hand)_pose_out\b.*\.bias$'), _BY_ROWS),
+_MEANS = ((re.compile(r'\b(root|body|jaw|hand)_pose_out\b.*\.bias$'), _BY_ROWS),
             (re.compile(r'\b(init_hand_pose|mano_branch\.pose_reg\.bias)$'), _BY_COLUMNS),
             (re.compile(r'\bhand_head\.betas$'), np.float32([1])),
             (re.compile(r'\binit_cam$'), np.float32([0.9, 0, 0])))  # a hand that fills most of its crop
@@ -48,14 +48,14 @@ def load_random(body: PublishedBody, config: Hand4WholePPConfig = HAND4WHOLE_PP,
                 precision: torch.dtype | None = None, seed: int = 0) -> Hand4WholePP:
     """As checkpoints.hand4whole_pp.load_hand4whole_pp, with weights from names; seed chooses among them."""
     weights = random_parts(expected_state(config), seed)
-    network = assemble(config, body, weights).eval().requires_grad_(False)
+    network = assemble_network(config, body, weights).eval().requires_grad_(False)
     del weights
     if precision is not None:
         prepare_for_inference(network, device, precision)
     return network.to(device)
 
 
-def plain_std(name: str, shape: tuple[int, ...]) -> float:
+def transformer_std(name: str, shape: tuple[int, ...]) -> float:
     """For transformers."""
     return STD
 
@@ -65,13 +65,13 @@ def fan_in_std(name: str, shape: tuple[int, ...]) -> float:
     return STD if len(shape) < 2 else 0.85 * _gain(_DEEP_GAINS, name) * (2 / math.prod(shape[1:])) ** 0.5
 
 
-def random_parts(expected: Weights, seed: int = 0, std: Callable[[str, tuple[int, ...]], float] = plain_std
+def random_parts(expected: Weights, seed: int = 0, std: Callable[[str, tuple[int, ...]], float] = transformer_std
                  ) -> dict[str, dict[str, Tensor]]:
     """Part -> its state dict, of weights from names. expected: as parts.expected_parts; std: by name and shape."""
     def draw(part, name, wanted):
         if wanted.is_floating_point():
             shape = tuple(wanted.shape)
-            return tensor(f'{part}.{name}', shape, seed, std(f'{part}.{name}', shape))
+            return random_tensor(f'{part}.{name}', shape, seed, std(f'{part}.{name}', shape))
         return torch.zeros(wanted.shape, dtype=wanted.dtype)
 
     with ThreadPoolExecutor() as pool:  # a thousand million draws; numpy makes them side by side
@@ -80,7 +80,7 @@ def random_parts(expected: Weights, seed: int = 0, std: Callable[[str, tuple[int
         return {part: {name: one.result() for name, one in state.items()} for part, state in waiting.items()}
 
 
-def tensor(name: str, shape: tuple[int, ...], seed: int = 0, std: float = STD) -> Tensor:
+def random_tensor(name: str, shape: tuple[int, ...], seed: int = 0, std: float = STD) -> Tensor:
     """The float32 tensor of that name and shape, on the CPU."""
     draws = np.random.Generator(np.random.PCG64([zlib.crc32(name.encode()), seed])).random(shape, dtype=np.float32)
     if name.endswith(('running_var', '.weight')) and len(shape) == 1:  # of a normalisation: around 1, positive
@@ -89,7 +89,7 @@ def tensor(name: str, shape: tuple[int, ...], seed: int = 0, std: float = STD) -
         return torch.from_numpy(draws)
     draws -= np.float32(0.5)
     draws *= np.float32(std * 12 ** 0.5 * _gain(_GAINS, name))
-    for pattern, centre in _CENTRES:
+    for pattern, centre in _MEANS:
         if pattern.search(name):
             draws += np.resize(centre, shape)
     return torch.from_numpy(draws)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..system.output_files import part_of
+from ..system.output_files import replacement_path
 from .selection import HAND4WHOLE_PP_CONTENTS
 
 
@@ -21,5 +21,5 @@ def save_snapshot(network: Hand4WholePP, path: Path, steps: int) -> None:
     tensors = {f'{contents.prefix}{start}{name}': value.detach().cpu().clone()
                for part, start in contents.parts.items()
                for name, value in network.get_submodule(part).state_dict().items()}
-    with part_of(path) as part:
+    with replacement_path(path) as part:
         torch.save({'epoch': 0, 'steps': steps, contents.section: tensors}, part)

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..system import output_files
-from . import CheckpointError, MissingFile
+from . import CheckpointError, MissingFileError
 from .files import FILES, PublishedFile
 
 logger = logging.getLogger(__name__)
 
 #: Environment variable that names the folder.
-VARIABLE = 'HAND4WHOLE_WEIGHTS'
+FOLDER_VARIABLE = 'HAND4WHOLE_WEIGHTS'
 #: Beside the files: relative path -> SHA-256, size and time of change when that was taken.
 CHECKSUMS = 'checksums.json'
 
@@ -28,8 +28,8 @@ _MAX_ENTRIES = 50_000
 
 def default_folder() -> Path:
     """$HAND4WHOLE_WEIGHTS, or hand4whole_ros in the user's data folder ($XDG_DATA_HOME or ~/.local/share)."""
-    if os.environ.get(VARIABLE):
-        return Path(os.environ[VARIABLE]).expanduser()
+    if os.environ.get(FOLDER_VARIABLE):
+        return Path(os.environ[FOLDER_VARIABLE]).expanduser()
     return Path(os.environ.get('XDG_DATA_HOME') or Path.home() / '.local/share') / 'hand4whole_ros'
 
 
@@ -41,36 +41,36 @@ class Store:
         if self.folder.exists() and not self.folder.is_dir():
             raise CheckpointError(f'{self.folder} is a file; name the folder that holds the weights')
 
-    def find_all(self) -> dict[str, Path]:
+    def locate_all(self) -> dict[str, Path]:
         """File name -> path, for every published file name that is there; the nearest where there are several."""
         wanted = {name for file in FILES for name in file.file_names}
         found: dict[str, Path] = {}
-        for path in _files_below(self.folder):
+        for path in _walk_files(self.folder):
             if path.name in wanted:
                 found.setdefault(path.name, path)
         return found
 
     def find(self, file: PublishedFile) -> Path | None:
         """Where the file is; under its preferred name when there are both."""
-        found = self.find_all()
+        found = self.locate_all()
         return next((found[name] for name in file.file_names if name in found), None)
 
     def missing(self, use: str) -> list[PublishedFile]:
         """What a use (files.ESTIMATOR or another there) needs and is not there in a form that can be used."""
-        found = self.find_all()
+        found = self.locate_all()
         return [file for file in FILES if use in file.uses and file.file_names[0] not in found]
 
     def require(self, file: PublishedFile) -> Path:
         """Path of the file in the form that is used, unchanged since its checksum was recorded.
 
-        Raises MissingFile, or CheckpointError where it has changed.
+        Raises MissingFileError, or CheckpointError where it has changed.
         """
         path = self.find(file)
         if path is None:
-            raise MissingFile(f'{file.file_names[0]} is not in {self.folder}; '
+            raise MissingFileError(f'{file.file_names[0]} is not in {self.folder}; '
                               f'hand4whole weights fetch {file.name} gets it or says how')
         if path.name != file.file_names[0]:
-            raise MissingFile(f'{path} is a pickle, which could run code when opened; '
+            raise MissingFileError(f'{path} is a pickle, which could run code when opened; '
                               f'hand4whole weights convert {path} makes the {file.file_names[0]} that is needed')
         self.check(path)
         return path
@@ -83,7 +83,7 @@ class Store:
         recorded = self._checksums().get(self._key(path))
         if recorded is None:
             return None
-        if thorough or recorded['stat'] != _stat(path):
+        if thorough or recorded['stat'] != _file_stamp(path):
             found = sha256(path)
             if found != recorded['sha256']:
                 raise CheckpointError(
@@ -94,9 +94,9 @@ class Store:
 
     def record(self, path: Path, checksum: str) -> bool:
         """Keep the checksum for later loads. False where the folder cannot be written, and nothing is kept."""
-        checksums = {**self._checksums(), self._key(path): {'sha256': checksum, 'stat': _stat(path)}}
+        checksums = {**self._checksums(), self._key(path): {'sha256': checksum, 'stat': _file_stamp(path)}}
         try:
-            output_files.write(self.folder / CHECKSUMS, json.dumps(checksums, indent=1).encode())
+            output_files.write_file(self.folder / CHECKSUMS, json.dumps(checksums, indent=1).encode())
         except OSError as error:
             logger.debug('the checksum of %s is not kept: %s', path.name, error)
             return False
@@ -126,12 +126,12 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _stat(path):
+def _file_stamp(path):
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def _walk_files(folder: Path) -> Iterator[Path]:
     """Files in a folder and its sub-folders, nearest first, names in order; links are followed, each folder once."""
     level, seen, entries = [folder], set(), 0
     for _ in range(_MAX_DEPTH + 1):

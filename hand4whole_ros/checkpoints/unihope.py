@@ -8,9 +8,9 @@ from ..body.mano import Mano
 from ..networks.folding import prepare_for_inference
 from ..networks.unihope import UNIHOPE, UniHOPE, UniHOPEConfig
 from .files import MANO_RIGHT
-from .parts import Weights, expected_parts, fill
+from .parts import Weights, assign_parts, expected_parts
 from .random_weights import fan_in_std, random_parts
-from .selection import UNIHOPE_CONTENTS, read
+from .selection import UNIHOPE_CONTENTS, read_parts
 from .store import Store
 
 
@@ -19,9 +19,9 @@ def load_unihope(store: Store, mano: Mano | None = None, config: UniHOPEConfig =
     """The published network, in evaluation mode and without gradients.
 
     mano: the right hand, from the store by default. precision: None for float32 with every parameter under its name;
-    else the network is prepared for inference. Raises MissingFile, CheckpointError or BodyModelError.
+    else the network is prepared for inference. Raises MissingFileError, CheckpointError or BodyModelError.
     """
-    weights = read(UNIHOPE_CONTENTS, store.require(UNIHOPE_CONTENTS.file), expected_state(config))
+    weights = read_parts(UNIHOPE_CONTENTS, store.require(UNIHOPE_CONTENTS.file), expected_state(config))
     return _assemble(config, mano or Mano.load(store.require(MANO_RIGHT)), weights, device, precision)
 
 
@@ -40,7 +40,7 @@ def expected_state(config: UniHOPEConfig = UNIHOPE) -> Weights:
 def _assemble(config, mano, weights, device, precision):
     with torch.device('meta'):
         network = UniHOPE(config, mano)
-    fill(network, weights).eval().requires_grad_(False)
+    assign_parts(network, weights).eval().requires_grad_(False)
     if precision is not None:
-        prepare_for_inference(network.merge_switch()).in_precision(precision)
+        prepare_for_inference(network.merge_switch()).to_precision(precision)
     return network.to(device)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..geometry.crops import BODY_SIZE
 from ..networks.face import PATCH_SCALE
-from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig, HandBoxes, WholeBody
+from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig, HandBoxes, WholeBodyOutput
 from . import files, pose2pose, selection, unihope, wilor_detector
 from .body_files import READERS
 from .files import PublishedFile
@@ -37,7 +37,7 @@ def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4Whol
         said = f'fits, {len(network.state_dict())} tensors; its classes are {" and ".join(sides)}'
     else:
         contents, expected = _CONTENTS[file]
-        parts = selection.read(contents, path, expected(config))
+        parts = selection.read_parts(contents, path, expected(config))
         said = f'fits, {sum(map(len, parts.values()))} tensors'
     checksum = None if renew else store.check(path, thorough=True)
     if checksum is None:
@@ -51,7 +51,7 @@ def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4Whol
     return said
 
 
-def run_once(network: Hand4WholePP) -> dict[str, Tensor]:
+def run_test_image(network: Hand4WholePP) -> dict[str, Tensor]:
     """Outputs by name for a picture that is always the same, of one person with two hands. None of them is checked."""
     height, width = (PATCH_SCALE * side for side in BODY_SIZE)
     down, across = torch.meshgrid(torch.linspace(0, 1, height), torch.linspace(0, 1, width), indexing='ij')
@@ -62,10 +62,10 @@ def run_once(network: Hand4WholePP) -> dict[str, Tensor]:
     boxes = {side: HandBoxes(torch.tensor([[left, 90.0, left + 64.0, 154.0]], device=device), there)
              for side, left in (('right', 20.0), ('left', 110.0))}
     with torch.inference_mode():
-        return _outputs(network(patches, boxes))
+        return _named_outputs(network(patches, boxes))
 
 
-def _outputs(person: WholeBody):
+def _named_outputs(person: WholeBodyOutput):
     hands = {f'{side} hand {name}': value for side, hand in person.hands.items() for name, value in vars(hand).items()}
     return {**person.body._asdict(), **person.face._asdict(), **hands, 'joints': person.joints,
             'vertices': person.vertices, 'keypoints': person.keypoints}

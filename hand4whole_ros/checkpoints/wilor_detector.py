@@ -10,13 +10,13 @@ import torch
 from .. import skeleton
 from ..networks.folding import prepare_for_inference
 from ..networks.wilor_detector import WILOR_DETECTOR as PUBLISHED
-from ..networks.wilor_detector import WiLoRDetector, WiLoRDetectorConfig, config_of
+from ..networks.wilor_detector import WiLoRDetector, WiLoRDetectorConfig, config_from_shapes
 from . import CheckpointError
 from .files import WILOR_DETECTOR
-from .parts import Weights, expected_parts, fill
+from .parts import Weights, assign_parts, expected_parts
 from .random_weights import fan_in_std, random_parts
 from .safe_pickle.pickled_models import PickledModel, read_pickled_model
-from .selection import WILOR_DETECTOR_CONTENTS, fit
+from .selection import WILOR_DETECTOR_CONTENTS, match_parts
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -32,32 +32,34 @@ def load_wilor_detector(store: Store, device: torch.device | str = 'cpu', precis
     """The published network, in evaluation mode and without gradients, and which side each of its classes is.
 
     precision: None for float32 with every parameter under its name; else the network is prepared for inference.
-    Raises MissingFile or CheckpointError.
+    Raises MissingFileError or CheckpointError.
     """
     network, sides = read_wilor_detector(store.require(WILOR_DETECTOR))
-    return _prepared(network, device, precision), sides
+    return _prepare(network, device, precision), sides
 
 
 def load_random_wilor_detector(config: WiLoRDetectorConfig = PUBLISHED, device: torch.device | str = 'cpu',
                                precision: torch.dtype | None = None, seed: int = 0
                                ) -> tuple[WiLoRDetector, tuple[str, ...]]:
     """As load_wilor_detector, with weights from names: it detects what is no hand, if anything."""
-    network = _filled(config, random_parts(expected_state(config), seed, fan_in_std))
+    network = _assemble(config, random_parts(expected_state(config), seed, fan_in_std))
     network.expectation.reset()     # its weights are no choice
-    return _prepared(network, device, precision), SIDES
+    return _prepare(network, device, precision), SIDES
 
 
 def read_wilor_detector(path: Path) -> tuple[WiLoRDetector, tuple[str, ...]]:
     """The network in a file, on the CPU in float32, and the sides of its classes. Raises CheckpointError."""
     model = read_pickled_model(path)
     try:
-        config = config_of({name: tuple(value.shape) for name, value in model.tensors.items()}, _keypoint_dim(model))
+        config = config_from_shapes(
+            {name: tuple(value.shape) for name, value in model.tensors.items()}, _keypoint_dim(model)
+        )
     except (KeyError, IndexError) as error:
         raise CheckpointError(f'{path} is not {WILOR_DETECTOR.purpose}: it lacks {error}; fetch it anew') from None
     if max(*config.blocks, config.neck_blocks) > _MAX_BLOCKS:
         raise CheckpointError(f'{path} is not {WILOR_DETECTOR.purpose}: it has {max(config.blocks)} blocks in a row')
-    weights = fit(WILOR_DETECTOR_CONTENTS, path, model.tensors, expected_state(config))
-    return _filled(config, weights), _sides(model, path)
+    weights = match_parts(WILOR_DETECTOR_CONTENTS, path, model.tensors, expected_state(config))
+    return _assemble(config, weights), _sides(model, path)
 
 
 def expected_state(config: WiLoRDetectorConfig) -> Weights:
@@ -81,13 +83,13 @@ def _sides(model: PickledModel, path: Path) -> tuple[str, ...]:
     return SIDES
 
 
-def _filled(config, weights):
+def _assemble(config, weights):
     with torch.device('meta'):
         network = WiLoRDetector(config)
-    return fill(network, weights).eval().requires_grad_(False)
+    return assign_parts(network, weights).eval().requires_grad_(False)
 
 
-def _prepared(network, device, precision):
+def _prepare(network, device, precision):
     if precision is not None:
         prepare_for_inference(network).to(precision)
     return network.to(device)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ..apps.errors import WorkFailed
 from ..datasets import catalogue
-from ..system.output_files import check_file, failure, write_json
+from ..system.output_files import check_output_file, format_write_error, write_json
 from .options import (
-    DONE,
-    Help,
+    EXIT_SUCCESS,
+    HelpFormatter,
     UsageError,
     add_command,
     add_estimator_options,
@@ -22,11 +22,11 @@ _SYNTHETIC = 'synthetic'
 _ABLATED = (_SYNTHETIC, *(name for name in catalogue.NAMES if name != 'freihand'))
 
 
-def add(commands) -> None:
+def add_evaluate_command(commands) -> None:
     """Add the command and its kinds."""
     summary = 'Measure accuracy against exact truth: on rendered people, and on the data sets of the papers.'
     command = commands.add_parser(
-        'evaluate', help=summary, description=summary, formatter_class=Help,
+        'evaluate', help=summary, description=summary, formatter_class=HelpFormatter,
         epilog='examples:\n'
                '  hand4whole evaluate synthetic             rendered people, beside MediaPipe: needs no data set\n'
                '  hand4whole evaluate ehf --root DIR        a data set, beside the figures that the papers print\n'
@@ -42,7 +42,7 @@ def add(commands) -> None:
 
 def _add_synthetic(kinds):
     command = add_command(
-        kinds, _SYNTHETIC, _synthetic, "On rendered people, beside MediaPipe's own 3D landmarks.",
+        kinds, _SYNTHETIC, _run_synthetic, "On rendered people, beside MediaPipe's own 3D landmarks.",
         ['hand4whole evaluate synthetic', 'hand4whole evaluate synthetic --count 200 --seed 7 --json table.json'])
     _add_people(command)
     _add_json(command)
@@ -60,11 +60,11 @@ def _add_json(command):
 
 def _add_dataset(kinds, info):
     command = add_command(
-        kinds, info.name, _dataset, f'On {info.title}, beside the figures that the papers print.',
+        kinds, info.name, _run_dataset, f'On {info.title}, beside the figures that the papers print.',
         [f'hand4whole evaluate {info.name} --root DIR --limit 50          # a first look',
          f'hand4whole evaluate {info.name} --root DIR --json {info.name}.json'])
     command.description += (
-        f'\n\n{info.title} ({info.paper}), {info.licence}.\n{info.page} : {info.how}.\n'
+        f'\n\n{info.title} ({info.paper}), {info.licence}.\n{info.page} : {info.instructions}.\n'
         f'Licensed body models its truth needs: {info.needs} (hand4whole weights list).')
     command.add_argument('--root', type=Path, required=True, metavar='DIR', help=f'the folder that holds {info.title}')
     command.add_argument('--split', default=info.splits[0], choices=info.splits, help='which part of it')
@@ -80,7 +80,7 @@ def _add_dataset(kinds, info):
 
 def _add_ablation(kinds):
     command = add_command(
-        kinds, 'ablation', _ablation, 'Tables 1 to 3 of Hand4Whole++: which expert has the last word on what.',
+        kinds, 'ablation', _run_ablation, 'Tables 1 to 3 of Hand4Whole++: which expert has the last word on what.',
         ['hand4whole evaluate ablation synthetic --count 100 --json ablation.json',
          'hand4whole evaluate ablation agora --root DIR --limit 500'])
     command.add_argument('dataset', choices=_ABLATED, metavar='DATASET', help=f'one of {", ".join(_ABLATED)}')
@@ -94,9 +94,16 @@ def _add_ablation(kinds):
 
 def _add_teleop(kinds):
     command = add_command(
-        kinds, 'teleop', _teleop, 'Robot hands that follow a hand: pinches, limits, lag, what happens when it is lost.',
-        ['hand4whole evaluate teleop', 'hand4whole evaluate teleop --hand capsule --side left --noise 3',
-         'hand4whole evaluate teleop --recording hand.npz --json figures.json'])
+        kinds,
+        'teleop',
+        _run_teleop,
+        'Robot hands that follow a hand: pinches, limits, lag, what happens when it is lost.',
+        [
+            'hand4whole evaluate teleop',
+            'hand4whole evaluate teleop --hand capsule --side left --noise 3',
+            'hand4whole evaluate teleop --recording hand.npz --json figures.json',
+        ],
+    )
     command.description += ('\n\nThe hand is that of a drawn operator, exactly, or a recording: an .npz file with '
                             'keypoints_3d (T, 21, 3) in metres, stamps (T,) in seconds and side.')
     command.add_argument('--hand', action='append', metavar='NAME',
@@ -111,7 +118,7 @@ def _add_teleop(kinds):
     _add_json(command)
 
 
-def _teleop(args):
+def _run_teleop(args):
     import math
 
     from ..evaluation import teleop, teleop_table
@@ -127,33 +134,33 @@ def _teleop(args):
         raise UsageError(f'--max-speed must be above 0 rad/s, found {args.max_speed:g}')
     limits = JointLimiterConfig(max_speed=args.max_speed, start_speed=min(2.0, args.max_speed))
     try:
-        recording = teleop.drawn_operator(args.side, args.seed) if args.recording is None \
+        recording = teleop.operator_recording(args.side, args.seed) if args.recording is None \
             else teleop.load_recording(args.recording)
         if args.noise:
             recording = recording.with_noise(args.noise / 1000)
-        moving = teleop.moving_person(args.side, args.seed) if args.recording is None else None
-        result = teleop_table.run(args.hand or robot_hand.names(), recording, not args.no_simulation,
+        moving = teleop.fast_motion_recording(args.side, args.seed) if args.recording is None else None
+        result = teleop_table.evaluate_teleop(args.hand or robot_hand.names(), recording, not args.no_simulation,
                                   HandTeleopConfig(limiter=limits), moving)
     except (ValueError, RobotDescriptionError, robot_hand.HandFilesMissing, RetargetingUnavailable,
             SimulationUnavailable) as error:
         raise UsageError(error) from None
-    _write(args.json, result)
+    _write_json(args.json, result)
     print(teleop_table.format_table(result))
-    return DONE
+    return EXIT_SUCCESS
 
 
-def _synthetic(args):
+def _run_synthetic(args):
     _check_count(args)
-    _check_json(args)
+    _check_json_path(args)
     from ..evaluation import synthetic_evaluation
     estimator = create_estimator(args, static_images=True)
     try:
-        table = synthetic_evaluation.run(estimator, args.count, args.seed)
+        table = synthetic_evaluation.evaluate_synthetic(estimator, args.count, args.seed)
     finally:
         estimator.close()
-    _write(args.json, table)
+    _write_json(args.json, table)
     print(synthetic_evaluation.format_table(table))
-    return DONE
+    return EXIT_SUCCESS
 
 
 def _check_count(args):
@@ -161,85 +168,89 @@ def _check_count(args):
         raise UsageError(f'--count must be at least 1, found {args.count}')
 
 
-def _dataset(args):
-    _check_json(args)
-    reader = _open(args)
+def _run_dataset(args):
+    _check_json_path(args)
+    reader = _open_reader(args)
     from ..evaluation import dataset_evaluation
-    from ..evaluation.comparison import compare
-    from ..evaluation.network_predictor import NetworkPredictor, experts_of
+    from ..evaluation.comparison import evaluate_predictors
+    from ..evaluation.network_predictor import NetworkPredictor, make_expert_setup
     from ..evaluation.prediction import EstimatorPredictor
     from ..evaluation.protocols import PROTOCOLS
-    estimator = _estimator(args)
+    estimator = _create_predictor(args)
     try:
-        experts = experts_of(estimator)
+        experts = make_expert_setup(estimator)
         told = experts is not None and experts.given
         if args.boxes == 'given' and not told:
             raise UsageError(f'--boxes given: {estimator.name} finds people by itself and cannot be told; use found')
         boxes = 'given' if told and args.boxes != 'found' else 'found'
-        parts = _parts(args)
+        parts = _load_body_parts(args)
         if boxes == 'given':
             strategy = estimator_config(args, static_images=True).strategy('cham')
             predictor = NetworkPredictor(experts.network, strategy, experts.tell, experts.turned)
         else:
             predictor = EstimatorPredictor(estimator, parts)
-        samples, total = _some(reader, args.limit)
-        measured = _measured(compare, samples, {estimator.name: predictor}, PROTOCOLS[args.dataset], parts, total)
-        table = dataset_evaluation.result(args.dataset, reader.split, estimator.name, boxes, measured[estimator.name])
+        samples, total = _select_samples(reader, args.limit)
+        measured = _measure(
+            evaluate_predictors, samples, {estimator.name: predictor}, PROTOCOLS[args.dataset], parts, total
+        )
+        table = dataset_evaluation.make_result(
+            args.dataset, reader.split, estimator.name, boxes, measured[estimator.name]
+        )
     finally:
         estimator.close()
-    _write(args.json, table)
+    _write_json(args.json, table)
     print(dataset_evaluation.format_table(table))
-    return DONE
+    return EXIT_SUCCESS
 
 
-def _ablation(args):
+def _run_ablation(args):
     reader = None
-    _check_json(args)
+    _check_json_path(args)
     if args.dataset == _SYNTHETIC:
         _check_count(args)
     elif args.root is None:
-        raise UsageError(f'--root DIR: name the folder that holds {catalogue.named(args.dataset).title}')
+        raise UsageError(f'--root DIR: name the folder that holds {catalogue.dataset_info(args.dataset).title}')
     else:
-        reader = _open(args)
+        reader = _open_reader(args)
     from ..evaluation import ablation
-    from ..evaluation.body_parts import Parts, face_vertices
-    from ..evaluation.comparison import compare
-    from ..evaluation.network_predictor import experts_of
+    from ..evaluation.body_parts import BodyParts, load_face_vertices
+    from ..evaluation.comparison import evaluate_predictors
+    from ..evaluation.network_predictor import make_expert_setup
     from ..evaluation.protocols import PROTOCOLS
-    estimator = _estimator(args)
+    estimator = _create_predictor(args)
     try:
-        experts = experts_of(estimator)
+        experts = make_expert_setup(estimator)
         if experts is None:
             raise UsageError(f'--estimator {estimator.name}: it has no experts that could be told apart; '
                              f'use hand4whole_pp or open')
         if reader is None:
-            from ..evaluation.synthetic_samples import samples as drawn
+            from ..evaluation.synthetic_samples import generate_samples as drawn
             samples, total = drawn(args.count, args.seed), args.count
         else:
-            samples, total = _some(reader, args.limit)
-        rows = ablation.predictors(experts.network, experts.tell, experts.turned)
-        kept, names = ablation.distinct(rows)
+            samples, total = _select_samples(reader, args.limit)
+        rows = ablation.make_predictors(experts.network, experts.tell, experts.turned)
+        kept, names = ablation.deduplicate_predictors(rows)
         protocol = PROTOCOLS[args.dataset]
-        parts = Parts.of_network(experts.network, face_vertices(_store(args)))
-        measured = _measured(compare, samples, kept, protocol, parts, total)
+        parts = BodyParts.from_network(experts.network, load_face_vertices(_store(args)))
+        measured = _measure(evaluate_predictors, samples, kept, protocol, parts, total)
     finally:
         estimator.close()
-    found = ablation.tables(args.dataset, protocol, {name: measured[kept_as] for name, kept_as in names.items()})
+    found = ablation.build_tables(args.dataset, protocol, {name: measured[kept_as] for name, kept_as in names.items()})
     people = next(iter(measured.values())).people
-    _write(args.json, {'dataset': args.dataset, 'estimator': estimator.name, 'people': people, 'tables': found})
+    _write_json(args.json, {'dataset': args.dataset, 'estimator': estimator.name, 'people': people, 'tables': found})
     print(ablation.format_tables(args.dataset, found, people))
-    return DONE
+    return EXIT_SUCCESS
 
 
-def _open(args):
+def _open_reader(args):
     """The reader of the data set that was asked for."""
     if args.limit is not None and args.limit < 1:
         raise UsageError(f'--limit must be at least 1, found {args.limit}')
     from ..datasets import DatasetError
-    from ..datasets.annotated_bodies import TruthBodies
+    from ..datasets.annotated_bodies import GroundTruthBodies
     from ..datasets.registry import open_dataset
     try:
-        return open_dataset(args.dataset, args.root, args.split, TruthBodies(_store(args)))
+        return open_dataset(args.dataset, args.root, args.split, GroundTruthBodies(_store(args)))
     except (DatasetError, ValueError) as error:
         raise UsageError(error) from None
 
@@ -253,26 +264,26 @@ def _store(args):
         raise UsageError(error) from None
 
 
-def _parts(args):
+def _load_body_parts(args):
     """What errors of meshes need; None, and a line that says so, where it is not there."""
     import logging
 
     from ..body.npz_file import BodyModelError
     from ..checkpoints import CheckpointError
     from ..checkpoints.files import FACE_VERTEX_IDS
-    from ..evaluation.body_parts import Parts
+    from ..evaluation.body_parts import BodyParts
     try:
-        parts = Parts.of_store(_store(args))
+        parts = BodyParts.from_store(_store(args))
     except (CheckpointError, BodyModelError) as error:
         logging.getLogger(__name__).warning('errors of meshes are left out: %s', error)
         return None
-    if parts.face_vertices is None and catalogue.named(args.dataset).whole_body:
+    if parts.face_vertices is None and catalogue.dataset_info(args.dataset).whole_body:
         logging.getLogger(__name__).warning('errors of faces are left out: hand4whole weights fetch %s says how to get '
                                             'the file', FACE_VERTEX_IDS.name)
     return parts
 
 
-def _estimator(args):
+def _create_predictor(args):
     from .. import estimators
     try:
         return estimators.create(estimator_config(args, static_images=True))
@@ -280,13 +291,13 @@ def _estimator(args):
         raise UsageError(error) from None
 
 
-def _some(reader, limit):
+def _select_samples(reader, limit):
     """Samples, and how many: all, or `limit` of them evenly spread."""
     count = len(reader) if limit is None else min(limit, len(reader))
     return (reader[k * len(reader) // count] for k in range(count)), count
 
 
-def _measured(compare, samples, predictors, protocol, parts, total):
+def _measure(compare, samples, predictors, protocol, parts, total):
     from ..datasets import DatasetError
     from ..media.image_files import ImageFileError
     try:
@@ -295,16 +306,16 @@ def _measured(compare, samples, predictors, protocol, parts, total):
         raise UsageError(error) from None
 
 
-def _check_json(args):
+def _check_json_path(args):
     """Before the work: hours of it are not lost for a folder that cannot be written."""
     if args.json:
-        check_file(args.json, option='--json')
+        check_output_file(args.json, option='--json')
 
 
-def _write(path, found):
+def _write_json(path, found):
     """Before anything is printed: nobody may read the table to its end."""
     if path:
         try:
             write_json(path, found)
         except OSError as error:
-            raise WorkFailed(failure(path, error)) from None
+            raise WorkFailed(format_write_error(path, error)) from None

@@ -13,13 +13,13 @@ from pathlib import Path
 from .. import __version__
 from ..apps.errors import WorkFailed
 from ..system import memory, signals, standard_streams, threads
-from ..system.output_files import OutputError, check_file, failure, is_same, write_json
+from ..system.output_files import OutputError, check_output_file, format_write_error, is_same_path, write_json
 from . import evaluate, train
 from .options import (
-    DONE,
-    FAILED,
-    WRONG_INPUT,
-    Help,
+    EXIT_FAILURE,
+    EXIT_SUCCESS,
+    EXIT_USAGE,
+    HelpFormatter,
     UsageError,
     add_command,
     add_estimator_options,
@@ -29,10 +29,10 @@ from .options import (
 )
 
 
-def parser() -> argparse.ArgumentParser:
+def create_parser() -> argparse.ArgumentParser:
     """The whole command line. Importing torch or ROS waits until a command needs it."""
     root = argparse.ArgumentParser(
-        prog='hand4whole', formatter_class=Help,
+        prog='hand4whole', formatter_class=HelpFormatter,
         description='A person in front of a camera becomes a whole-body SMPL-X pose with real hands.',
         epilog='start here:\n'
                '  hand4whole doctor                             what is installed, what is missing\n'
@@ -43,31 +43,41 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument('--debug', action='store_true', help='show the whole traceback of an error')
     root.add_argument('--version', action='version', version=f'hand4whole {__version__}')
     commands = root.add_subparsers(dest='command', metavar='COMMAND', required=True)
-    for add in (_add_demo, _add_estimate, _add_replay, _add_play, _add_run, evaluate.add, train.add,
-                _add_weights, _add_bench, _add_doctor):
+    for add in (
+        _add_demo,
+        _add_estimate,
+        _add_replay,
+        _add_play,
+        _add_run,
+        evaluate.add_evaluate_command,
+        train.add_train_command,
+        _add_weights,
+        _add_bench,
+        _add_doctor,
+    ):
         add(commands)
     return root
 
 
 def _add_demo(commands):
     command = add_command(
-        commands, 'demo', _demo, 'Start the node, play a camera into it, and leave pictures, a bag and figures.',
+        commands, 'demo', _run_demo, 'Start the node, play a camera into it, and leave pictures, a bag and figures.',
         ['hand4whole demo', 'hand4whole demo --output demo_output --seconds 20'])
     command.add_argument('--output', type=Path, default=Path('demo_output'), help='folder to write to')
     command.add_argument('--seconds', type=float, default=16.0, help='how long the rendered person moves')
 
 
-def _demo(args):
+def _run_demo(args):
     if not args.seconds > 0:
         raise UsageError(f'--seconds must be positive, found {args.seconds}')
     require_ros()
     from ..ros.demo import demo
-    return DONE if demo.run(args.output, args.seconds) else FAILED
+    return EXIT_SUCCESS if demo.run(args.output, args.seconds) else EXIT_FAILURE
 
 
 def _add_estimate(commands):
     command = add_command(
-        commands, 'estimate', _estimate, 'Poses from pictures, folders of pictures or videos; no ROS needed.',
+        commands, 'estimate', _run_estimate, 'Poses from pictures, folders of pictures or videos; no ROS needed.',
         ['hand4whole estimate photo.jpg --overlay out/', 'hand4whole estimate FOLDER --focal 936 --json out.json',
          'hand4whole estimate clip.mp4 --json out.json --overlay out/'])
     command.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='picture, folder or video')
@@ -80,25 +90,25 @@ def _add_estimate(commands):
     add_estimator_options(command)
 
 
-def _estimate(args):
+def _run_estimate(args):
     if args.focal is not None and not 0 < args.focal < float('inf'):
         raise UsageError(f'--focal must be a positive number of pixels, found {args.focal}')
     if not (args.json or args.overlay):
         raise UsageError('nothing to write: give --json OUT, --overlay OUT or both')
     from ..apps.estimate import image_sources
     try:
-        found = image_sources.find(args.inputs)
+        found = image_sources.collect_sources(args.inputs)
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(error) from None
     from ..apps.estimate import estimate
     report = estimate.run(
         found, lambda static: create_estimator(args, static_images=static), args.focal, args.json, args.overlay)
-    return FAILED if report.failed or report.missing else WRONG_INPUT if report.unreadable else DONE
+    return EXIT_FAILURE if report.failed or report.missing else EXIT_USAGE if report.unreadable else EXIT_SUCCESS
 
 
 def _add_replay(commands):
     command = add_command(
-        commands, 'replay', _replay, 'Every image of a bag or video through the estimator, into a new bag.',
+        commands, 'replay', _run_replay, 'Every image of a bag or video through the estimator, into a new bag.',
         ['hand4whole replay BAG --output BAG_WITH_POSES',
          'hand4whole replay clip.mp4 --focal 936 --output clip --overlay',
          'hand4whole replay FOLDER_OF_BAGS --output OTHER_FOLDER --workers 4'])
@@ -125,7 +135,7 @@ def _add_replay(commands):
     add_estimator_options(command)
 
 
-def _replay(args):
+def _run_replay(args):
     for name in ('focal', 'duration'):
         value = getattr(args, name)
         if value is not None and not 0 < value < float('inf'):
@@ -145,9 +155,16 @@ def _replay(args):
 
 def _add_play(commands):
     command = add_command(
-        commands, 'play', _play, 'Publish what is in a bag, with its time on /clock, where ros2 bag play is missing.',
-        ['hand4whole play BAG', 'hand4whole play BAG --rate 0.5 --loop   # and beside it: '
-         'hand4whole run image_topic:=/camera/image_raw use_sim_time:=true'])
+        commands,
+        'play',
+        _run_play,
+        'Publish what is in a bag, with its time on /clock, where ros2 bag play is missing.',
+        [
+            'hand4whole play BAG',
+            'hand4whole play BAG --rate 0.5 --loop   # and beside it: '
+            'hand4whole run image_topic:=/camera/image_raw use_sim_time:=true',
+        ],
+    )
     command.add_argument('bag', type=Path, metavar='BAG', help='rosbag2 folder, .mcap or .db3, also compressed')
     command.add_argument('--rate', type=float, default=1.0, metavar='R', help='times as fast as it was recorded')
     command.add_argument('--loop', action='store_true', help='begin anew at the end, until interrupted')
@@ -158,7 +175,7 @@ def _add_play(commands):
                          help='leave out what an earlier run of the node or of replay found: its topics and its TF')
 
 
-def _play(args):
+def _run_play(args):
     if not 0 < args.rate < float('inf'):
         raise UsageError(f'--rate must be a positive number, found {args.rate}')
     if not 0 <= args.start < float('inf'):
@@ -170,42 +187,49 @@ def _play(args):
                             args.without_results)
     except ValueError as error:
         raise UsageError(error) from None
-    return DONE if complete else WRONG_INPUT
+    return EXIT_SUCCESS if complete else EXIT_USAGE
 
 
 def _add_run(commands):
     command = add_command(
-        commands, 'run', _run, 'The ROS 2 node with the arguments of estimate.launch.py, where ros2 launch is missing.',
-        ['hand4whole run', 'hand4whole run image_topic:=/camera/image_raw estimator:=mediapipe',
-         'hand4whole run --show-args'])
+        commands,
+        'run',
+        _run_node,
+        'The ROS 2 node with the arguments of estimate.launch.py, where ros2 launch is missing.',
+        [
+            'hand4whole run',
+            'hand4whole run image_topic:=/camera/image_raw estimator:=mediapipe',
+            'hand4whole run --show-args',
+        ],
+    )
     command.add_argument('arguments', nargs='*', metavar='NAME:=VALUE', help='as for ros2 launch; see --show-args')
     command.add_argument('-s', '--show-args', action='store_true', help='list the arguments and leave')
 
 
-def _run(args):
+def _run_node(args):
     require_ros()
     from ..ros.node.signal_guard import SignalGuard, exit_now
     end = SignalGuard()   # What follows takes seconds to import.
-    memory.keep_freed_pictures()
+    memory.configure_malloc()
     try:
         from ..ros.node import run
         if args.show_args:
-            print(run.show_arguments())
+            print(run.format_arguments())
         else:
             exit_now(run.main(args.arguments, end))
     except KeyboardInterrupt:
-        exit_now(DONE)
+        exit_now(EXIT_SUCCESS)
     except ValueError as error:
         raise UsageError(error) from None
     finally:
-        end.undo()
-    return DONE
+        end.restore_handlers()
+    return EXIT_SUCCESS
 
 
 def _add_weights(commands):
     summary = 'Published weights and body models: what is there, how to get the rest, does it fit.'
     command = commands.add_parser(
-        'weights', help=summary, description=summary, formatter_class=Help,
+        'weights', help=summary, description=summary, formatter_class=HelpFormatter,
         epilog='in this order:\n'
                '  hand4whole weights list       what the full pipeline needs, from where, under which licence\n'
                '  hand4whole weights fetch      download what needs no login, and say how to get the rest\n'
@@ -220,14 +244,14 @@ def _add_weights(commands):
 
 
 def _add_weights_list(kinds):
-    return add_command(kinds, 'list', _weights_list,
+    return add_command(kinds, 'list', _run_weights_list,
                     'Every file: what for, from where, licence, size, whether it is there.',
                     ['hand4whole weights list', 'hand4whole weights list --folder ~/models'])
 
 
 def _add_weights_fetch(kinds):
     command = add_command(
-        kinds, 'fetch', _weights_fetch,
+        kinds, 'fetch', _run_weights_fetch,
         'Download files, going on where an earlier try broke off; for those behind a login, say how to get them.',
         ['hand4whole weights fetch', 'hand4whole weights fetch wilor_final.ckpt'])
     command.add_argument('names', nargs='*', metavar='NAME',
@@ -237,7 +261,7 @@ def _add_weights_fetch(kinds):
 
 def _add_weights_verify(kinds):
     command = add_command(
-        kinds, 'verify', _weights_verify,
+        kinds, 'verify', _run_weights_verify,
         'Read everything that is there, name for name, and run the network once on a picture.',
         ['hand4whole weights verify', 'hand4whole weights verify --renew'])
     command.add_argument('--renew', action='store_true',
@@ -247,7 +271,7 @@ def _add_weights_verify(kinds):
 
 def _add_weights_convert(kinds):
     command = add_command(
-        kinds, 'convert', _weights_convert,
+        kinds, 'convert', _run_weights_convert,
         'Make an .npz of a pickled body model, without running anything that is in the pickle.',
         ['hand4whole weights convert', 'hand4whole weights convert MANO_RIGHT.pkl',
          'hand4whole weights convert MANO_LEFT.pkl --output models/MANO_LEFT.npz'])
@@ -268,34 +292,34 @@ def _store(args, exists=True):
         raise UsageError(error) from None
 
 
-def _weights_list(args):
+def _run_weights_list(args):
     from ..checkpoints import CheckpointError, command
     try:
         command.list_files(_store(args))
     except CheckpointError as error:
-        return _fail(error, FAILED)
-    return DONE
+        return _print_error(error, EXIT_FAILURE)
+    return EXIT_SUCCESS
 
 
-def _weights_fetch(args):
+def _run_weights_fetch(args):
     from ..checkpoints import CheckpointError, command
     try:
-        return DONE if command.fetch(_store(args, exists=False), args.names) else FAILED
+        return EXIT_SUCCESS if command.fetch(_store(args, exists=False), args.names) else EXIT_FAILURE
     except CheckpointError as error:
-        return _fail(error, FAILED)
+        return _print_error(error, EXIT_FAILURE)
     except ValueError as error:
         raise UsageError(error) from None
 
 
-def _weights_verify(args):
+def _run_weights_verify(args):
     from ..checkpoints import CheckpointError, command
     try:
-        return DONE if command.verify(_store(args), args.renew) else FAILED
+        return EXIT_SUCCESS if command.verify(_store(args), args.renew) else EXIT_FAILURE
     except CheckpointError as error:
-        return _fail(error, FAILED)
+        return _print_error(error, EXIT_FAILURE)
 
 
-def _weights_convert(args):
+def _run_weights_convert(args):
     from ..checkpoints import CheckpointError, command
     if args.output is not None and len(args.files) != 1:
         raise UsageError('--output takes exactly one FILE.pkl')
@@ -303,12 +327,12 @@ def _weights_convert(args):
         command.convert(_store(args), args.files, args.output)
     except CheckpointError as error:
         raise UsageError(error) from None
-    return DONE
+    return EXIT_SUCCESS
 
 
 def _add_bench(commands):
     command = add_command(
-        commands, 'bench', _bench,
+        commands, 'bench', _run_bench,
         'How long every stage takes on this machine; docs/benchmarks/speed.md says what the figures mean.',
         ['hand4whole bench --json figures.json --picture profile.svg', 'hand4whole bench --only node markers',
          'hand4whole bench --only overload --seconds 300'])
@@ -325,7 +349,7 @@ def _add_bench(commands):
                               'Without them a stand-in of the same size is posed')
 
 
-def _bench(args):
+def _run_bench(args):
     from ..benchmarks import profile_chart, result_rows, run
     from ..estimators import EstimatorUnavailable
     unknown = [stage for stage in args.only or () if stage not in result_rows.STAGES]
@@ -339,8 +363,8 @@ def _bench(args):
         raise UsageError('--picture draws what stages frame and network measure; name them in --only')
     for path, option in ((args.json, '--json'), (args.picture, '--picture')):
         if path:
-            check_file(path, option=option)
-    if args.json and args.picture and is_same(args.json, args.picture):
+            check_output_file(path, option=option)
+    if args.json and args.picture and is_same_path(args.json, args.picture):
         raise UsageError(f'--json and --picture are one file, {args.json}; name another for one of them')
     try:
         result = run.run(args.only or result_rows.STAGES, args.seconds, args.size, args.device, args.body_files)
@@ -352,27 +376,27 @@ def _bench(args):
         if args.json:
             write_json(args.json, result)
         if args.picture:
-            profile_chart.write(result, args.picture)
+            profile_chart.write_chart(result, args.picture)
     except OSError as error:
-        raise WorkFailed(failure(error.filename or args.json or args.picture, error)) from None
+        raise WorkFailed(format_write_error(error.filename or args.json or args.picture, error)) from None
     except result_rows.BenchmarkSkipped as error:
         undrawn = error
     print(result_rows.format_table(result))
     if undrawn is not None:
-        return _fail(f'{undrawn}; see above for why', FAILED)
+        return _print_error(f'{undrawn}; see above for why', EXIT_FAILURE)
     if 'interrupted' in result:
         raise KeyboardInterrupt(f'interrupted: without {", ".join(result["interrupted"])}; the other stages are above')
-    return FAILED if result['failed'] else DONE
+    return EXIT_FAILURE if result['failed'] else EXIT_SUCCESS
 
 
 def _add_doctor(commands):
-    add_command(commands, 'doctor', _doctor, 'What is installed, what is missing, and what to run to get it.',
+    add_command(commands, 'doctor', _run_doctor, 'What is installed, what is missing, and what to run to get it.',
              ['hand4whole doctor'])
 
 
-def _doctor(args):
+def _run_doctor(args):
     from ..apps.doctor import report
-    return DONE if report.report() else FAILED
+    return EXIT_SUCCESS if report.print_report() else EXIT_FAILURE
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -381,14 +405,14 @@ def main(argv: list[str] | None = None) -> int:
         try:
             return _parse_and_run(argv)
         finally:
-            standard_streams.flush()
-    except standard_streams.OutputLost as lost:
-        return standard_streams.READER_GONE if lost.reader_gone else _fail(lost, FAILED)
+            standard_streams.flush_stdout()
+    except standard_streams.StdoutWriteError as lost:
+        return standard_streams.EXIT_READER_CLOSED if lost.reader_gone else _print_error(lost, EXIT_FAILURE)
     except BrokenPipeError:
-        if not standard_streams.reader_gone():
+        if not standard_streams.is_reader_closed():
             raise
-        standard_streams.discard_unread()
-        return standard_streams.READER_GONE
+        standard_streams.discard_output()
+        return standard_streams.EXIT_READER_CLOSED
 
 
 def _parse_and_run(argv):
@@ -396,11 +420,11 @@ def _parse_and_run(argv):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, 'reconfigure'):  # File names may hold what the terminal's encoding does not.
             stream.reconfigure(errors='backslashreplace')
-    threads.sleep_while_waiting()
-    args = parser().parse_args(argv)
+    threads.configure_wait_policy()
+    args = create_parser().parse_args(argv)
     # These two end by themselves when they are interrupted: that is how they are meant to end.
     itself = args.command in ('run', 'play')
-    interruptible = nullcontext() if itself else signals.as_exceptions(program=argv is None)
+    interruptible = nullcontext() if itself else signals.raise_as_exceptions(program=argv is None)
     with log_to_stderr(), interruptible:
         return _run_command(args)
 
@@ -409,22 +433,22 @@ def _run_command(args):
     try:
         return args.function(args)
     except KeyboardInterrupt as error:
-        return _fail(str(error) or 'interrupted', FAILED)
+        return _print_error(str(error) or 'interrupted', EXIT_FAILURE)
     except (UsageError, OutputError) as error:
-        return _fail(error, WRONG_INPUT)
+        return _print_error(error, EXIT_USAGE)
     except WorkFailed as error:
-        return _fail(error, FAILED)
+        return _print_error(error, EXIT_FAILURE)
     except ModuleNotFoundError as error:
         if args.debug:
             raise
-        return _fail(f'{error.name} is not installed; hand4whole doctor says what to run', FAILED)
+        return _print_error(f'{error.name} is not installed; hand4whole doctor says what to run', EXIT_FAILURE)
     except Exception as error:  # The last resort: people get a line, and --debug the rest.
-        if args.debug or (isinstance(error, BrokenPipeError) and standard_streams.reader_gone()):
+        if args.debug or (isinstance(error, BrokenPipeError) and standard_streams.is_reader_closed()):
             raise
-        return _fail(' '.join(f'{type(error).__name__}: {error}'.split()), FAILED)
+        return _print_error(' '.join(f'{type(error).__name__}: {error}'.split()), EXIT_FAILURE)
 
 
-def _fail(message, code):
+def _print_error(message, code):
     print(f'hand4whole: {message}', file=sys.stderr)
     return code
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-DONE, FAILED, WRONG_INPUT = 0, 1, 2
+EXIT_SUCCESS, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 
 
 class UsageError(Exception):
     """The arguments or inputs are wrong; the message is the one line to show."""
 
 
-class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows defaults, and keeps the examples' line breaks."""
 
 
 def add_command(commands, name, function, summary, examples):
     """A command whose help ends with examples."""
-    command = commands.add_parser(name, help=summary, description=summary, formatter_class=Help,
+    command = commands.add_parser(name, help=summary, description=summary, formatter_class=HelpFormatter,
                                   epilog='examples:\n' + '\n'.join('  ' + line for line in examples))
     command.set_defaults(function=function)
     return command
@@ -59,8 +59,8 @@ def add_estimator_options(command):
 
 def require_ros():
     """UsageError where the environment lets no ROS node run, which rclpy would end the process over."""
-    from ..apps.doctor.ros_environment import fatal_line
-    problem = fatal_line()
+    from ..apps.doctor.ros_environment import fatal_problem
+    problem = fatal_problem()
     if problem:
         raise UsageError(problem)
 

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..apps.errors import WorkFailed
-from ..datasets.catalogue import TRAINED_ON
-from ..system.output_files import check_file, check_folder, failure
-from .options import DONE, Help, UsageError, add_command
+from ..datasets.catalogue import TRAINING_DATASETS
+from ..system.output_files import check_output_file, check_output_folder, format_write_error
+from .options import EXIT_SUCCESS, HelpFormatter, UsageError, add_command
 
 #: Stage -> steps by default, and what it is.
 _STAGES = {
@@ -19,11 +19,11 @@ _STAGES = {
     'cham': (400, 'CHAM between the experts, which stay as they are: 4 minutes on two cores')}
 
 
-def add(commands) -> None:
+def add_train_command(commands) -> None:
     """Add the command and its kinds."""
     summary = 'Train the open model on people that this package draws, or full-size CHAM on published data sets.'
     command = commands.add_parser(
-        'train', help=summary, description=summary, formatter_class=Help,
+        'train', help=summary, description=summary, formatter_class=HelpFormatter,
         epilog='from nothing to a model, in this order (body and hand may run side by side;\n'
                'without guess it is a model that is told nothing but pictures):\n'
                '  hand4whole train people --output people --count 24000\n'
@@ -35,14 +35,14 @@ def add(commands) -> None:
                '  hand4whole train published --data arctic=DIR interhand=DIR --run run\n'
                'Every one of them goes on where it was stopped. docs/guides/training.md has the whole story.')
     kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
-    people = add_command(kinds, 'people', _people, 'Draw people and have the first look at them.',
+    people = add_command(kinds, 'people', _run_people, 'Draw people and have the first look at them.',
                          ['hand4whole train people --output people --count 24000 --workers 2'])
     people.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder to write to')
     people.add_argument('--count', type=int, default=24000, help='how many are drawn; 20 kB each')
     people.add_argument('--seed', type=int, default=11, help='which people')
     people.add_argument('--workers', type=int, default=2, help='processes that draw')
     for stage, (steps, what) in _STAGES.items():
-        one = add_command(kinds, stage, _stage, f'Train {what}.',
+        one = add_command(kinds, stage, _run_stage, f'Train {what}.',
                           [f'hand4whole train {stage} --people people --run run',
                            f'torchrun --nproc-per-node 4 --no-python -- hand4whole train {stage} --people people '
                            f'--run run     # four GPUs'])
@@ -52,11 +52,11 @@ def add(commands) -> None:
         one.add_argument('--seed', type=int, default=0, help='of weights and of the order of people')
         one.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
         one.set_defaults(stage=stage)
-    pack = add_command(kinds, 'pack', _pack, 'Write what was trained as one file for the estimator.',
+    pack = add_command(kinds, 'pack', _run_pack, 'Write what was trained as one file for the estimator.',
                        ['hand4whole train pack --run run --output open_model.npz'])
     pack.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
     pack.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .npz to write')
-    curves = add_command(kinds, 'curves', _curves, 'Draw the learning curves of a training.',
+    curves = add_command(kinds, 'curves', _run_curves, 'Draw the learning curves of a training.',
                          ['hand4whole train curves --run run --output curves.svg'])
     curves.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
     curves.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .svg to write')
@@ -65,15 +65,20 @@ def add(commands) -> None:
 
 def _add_published(kinds):
     command = add_command(
-        kinds, 'published', _published,
+        kinds, 'published', _run_published,
         'Train full-size CHAM between the published experts, on the data sets of the paper.',
         ['hand4whole train published --data agora=DIR arctic=DIR interhand=DIR reinterhand=DIR --run run',
          'hand4whole train published --data arctic=DIR --run run --at-once 8     # a smaller GPU',
          'torchrun --nproc-per-node 4 --no-python -- hand4whole train published --data ... --run run',
          'hand4whole estimate photo.jpg --weights-folder FOLDER --overlay out    # with run/snapshot_6.pth in FOLDER'])
-    command.add_argument('--data', nargs='+', required=True, metavar='NAME=DIR',
-                         help=f'data sets and where they are, of {", ".join(TRAINED_ON)}; each gets the same share of '
-                              f'every batch')
+    command.add_argument(
+        '--data',
+        nargs='+',
+        required=True,
+        metavar='NAME=DIR',
+        help=f'data sets and where they are, of {", ".join(TRAINING_DATASETS)}; each gets the same share of '
+        f'every batch',
+    )
     command.add_argument('--run', type=Path, required=True, metavar='DIR',
                          help='the folder of this training; at its end snapshot_6.pth is there, in the form of the '
                               'published one')
@@ -100,65 +105,67 @@ def _add_published(kinds):
 
 
 @contextmanager
-def _written(path):
+def _convert_write_errors(path):
     """Errors of the system as one line about `path`."""
     try:
         yield
     except OSError as error:
-        raise WorkFailed(failure(path, error)) from None
+        raise WorkFailed(format_write_error(path, error)) from None
 
 
-def _people(args):
+def _run_people(args):
     for name in ('count', 'workers'):
         if getattr(args, name) < 1:
             raise UsageError(f'--{name} must be at least 1, found {getattr(args, name)}')
-    check_folder(args.output, f'--output {args.output}')
+    check_output_folder(args.output, f'--output {args.output}')
     from ..training import drawn_people
-    with _written(args.output):
-        drawn_people.make(args.output, args.count, args.seed, args.workers)
-    return DONE
+    with _convert_write_errors(args.output):
+        drawn_people.make_shards(args.output, args.count, args.seed, args.workers)
+    return EXIT_SUCCESS
 
 
-def _stage(args):
+def _run_stage(args):
     if args.steps < 1:
         raise UsageError(f'--steps must be at least 1, found {args.steps}')
     from ..estimators import EstimatorUnavailable
     from ..estimators.devices import pick_device
     from ..training import run_folder, stages, training_set
-    run_folder.check(args.run)
+    run_folder.check_run_folder(args.run)
     try:
-        pick_device(args.device)    # before people are read, which takes a while
-        stages.train_stage(args.stage, args.run, training_set.load(args.people), args.steps, args.seed, args.device)
+        pick_device(args.device)  # before people are read, which takes a while
+        stages.train_stage(
+            args.stage, args.run, training_set.load_training_sets(args.people), args.steps, args.seed, args.device
+        )
     except (ValueError, EstimatorUnavailable) as error:
         raise UsageError(error) from None
-    return DONE
+    return EXIT_SUCCESS
 
 
-def _pack(args):
+def _run_pack(args):
     if not args.run.is_dir():
         raise UsageError(f'--run {args.run}: no such folder')
     from ..checkpoints.open_model import is_open_model
     from ..training import stages
-    if not stages.done(args.run):
+    if not stages.completed_stages(args.run):
         raise UsageError(f'--run {args.run}: no stage of a training is done there')
-    check_file(args.output, is_own=is_open_model, option='--output')
-    with _written(args.output):
-        done = stages.pack(args.run, args.output)
+    check_output_file(args.output, is_own=is_open_model, option='--output')
+    with _convert_write_errors(args.output):
+        done = stages.pack_model(args.run, args.output)
     print(f'{args.output}: {args.output.stat().st_size / 1e6:.1f} MB, with {", ".join(done)}')
-    return DONE
+    return EXIT_SUCCESS
 
 
-def _curves(args):
+def _run_curves(args):
     from ..training import curves
-    check_file(args.output, option='--output')
-    with _written(args.output):
-        drawn = args.run.is_dir() and curves.write(args.run, args.output)
+    check_output_file(args.output, option='--output')
+    with _convert_write_errors(args.output):
+        drawn = args.run.is_dir() and curves.write_curves(args.run, args.output)
     if not drawn:
         raise UsageError(f'--run {args.run}: no training is there')
-    return DONE
+    return EXIT_SUCCESS
 
 
-def _published(args):
+def _run_published(args):
     for name in ('steps', 'batch', 'at_once'):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise UsageError(f'--{name.replace("_", "-")} must be at least 1, found {getattr(args, name)}')
@@ -166,13 +173,13 @@ def _published(args):
         raise UsageError(f'--workers must not be negative, found {args.workers}')
     if not 0 < args.rate < float('inf'):
         raise UsageError(f'--rate must be a positive number, found {args.rate}')
-    data = _folders(args.data)
+    data = _parse_dataset_folders(args.data)
     from ..estimators import EstimatorUnavailable
     from ..training import run_folder
-    from ..training.published.run import Settings, run
-    run_folder.check(args.run)
+    from ..training.published.run import TrainingSettings, run_training
+    run_folder.check_run_folder(args.run)
     try:
-        snapshot = run(Settings(
+        snapshot = run_training(TrainingSettings(
             data, args.run, args.weights_folder, args.weights, args.steps, args.batch, args.at_once, args.rate,
             args.seed, args.device, args.precision, args.workers, args.frame == 'crop'))
     except (ValueError, EstimatorUnavailable) as error:     # of files, data sets, pictures and settings
@@ -180,16 +187,16 @@ def _published(args):
     if snapshot:
         print(f'{snapshot}: {snapshot.stat().st_size / 1e6:.0f} MB; put it into a folder of weights in place of the '
               f'published one, then hand4whole weights verify --renew')
-    return DONE
+    return EXIT_SUCCESS
 
 
-def _folders(given):
+def _parse_dataset_folders(given):
     """Data set -> folder, of NAME=DIR."""
     folders = {}
     for one in given:
         name, _, folder = one.partition('=')
-        if name not in TRAINED_ON or not folder:
-            raise UsageError(f'--data {one}: expected NAME=DIR, the name one of {", ".join(TRAINED_ON)}')
+        if name not in TRAINING_DATASETS or not folder:
+            raise UsageError(f'--data {one}: expected NAME=DIR, the name one of {", ".join(TRAINING_DATASETS)}')
         if name in folders:
             raise UsageError(f'--data names {name} twice')
         folders[name] = Path(folder)

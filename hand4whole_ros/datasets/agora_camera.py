@@ -13,14 +13,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..geometry.camera import Intrinsics
-from .annotated_bodies import Motion
+from .annotated_bodies import RigidTransform
 
 #: Width of the sensor in mm, and the size of the full pictures in px.
 _SENSOR = 36.0
 WIDTH, HEIGHT = 3840, 2160
 
 
-class _Place(NamedTuple):
+class _CameraPlacement(NamedTuple):
     focal: float        # mm
     position: tuple     # cm
     yaw: float
@@ -28,9 +28,14 @@ class _Place(NamedTuple):
 
 
 #: A part of the picture's name -> its camera; the first that is found counts.
-_PLACES = {'hdri': _Place(50, (0, 0, 170), 0, 0), 'cam00': _Place(18, (400, -275, 265), 135, 30),
-           'cam01': _Place(18, (400, 225, 265), -135, 30), 'cam02': _Place(18, (-490, 170, 265), -45, 30),
-           'cam03': _Place(18, (-490, -275, 265), 45, 30), 'ag2': _Place(28, (0, 0, 170), 0, 15)}
+_CAMERA_PLACEMENTS = {
+    'hdri': _CameraPlacement(50, (0, 0, 170), 0, 0),
+    'cam00': _CameraPlacement(18, (400, -275, 265), 135, 30),
+    'cam01': _CameraPlacement(18, (400, 225, 265), -135, 30),
+    'cam02': _CameraPlacement(18, (-490, 170, 265), -45, 30),
+    'cam03': _CameraPlacement(18, (-490, -275, 265), 45, 30),
+    'ag2': _CameraPlacement(28, (0, 0, 170), 0, 15),
+}
 #: The others stand where the table says, and their ground lies lower.
 _OTHER_FOCAL, _OTHER_GROUND = 28, np.array([0, -1.7, 0])
 
@@ -38,30 +43,30 @@ _OTHER_FOCAL, _OTHER_GROUND = 28, np.array([0, -1.7, 0])
 _TO_OPTICAL = np.diag([1.0, -1.0, -1.0])
 
 
-def camera_of(name: str, row: Mapping[str, object]) -> tuple[Intrinsics, Motion]:
+def scene_camera(name: str, row: Mapping[str, object]) -> tuple[Intrinsics, RigidTransform]:
     """Intrinsics of the full picture of that name, and the motion from the world, in metres with optical axes, to it.
 
     row: of the table; camX, camY, camZ and camYaw are looked at where the name says nothing.
     """
-    place = next((place for part, place in _PLACES.items() if part in name), None)
+    place = next((place for part, place in _CAMERA_PLACEMENTS.items() if part in name), None)
     ground = np.zeros(3)
     if place is None:
         position = tuple(float(row[f'cam{axis}']) for axis in 'XYZ')
-        place, ground = _Place(_OTHER_FOCAL, position, float(row['camYaw']), 0), _OTHER_GROUND
+        place, ground = _CameraPlacement(_OTHER_FOCAL, position, float(row['camYaw']), 0), _OTHER_GROUND
     focal = place.focal / _SENSOR * WIDTH
     turn = (Rotation.from_euler('x', place.pitch, degrees=True)
             * Rotation.from_euler('y', -place.yaw, degrees=True)).as_matrix()
-    where = _metres(place.position) + ground
-    return Intrinsics(focal, focal, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT), Motion(turn, -turn @ where)
+    where = _to_metres(place.position) + ground
+    return Intrinsics(focal, focal, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT), RigidTransform(turn, -turn @ where)
 
 
-def fit_to_camera(camera: Motion, position: tuple[float, float, float], yaw: float) -> Motion:
+def fit_to_camera(camera: RigidTransform, position: tuple[float, float, float], yaw: float) -> RigidTransform:
     """The motion from a fit's own frame, SMPL-X's, to the camera. position and yaw: X, Y, Z and Yaw of the person."""
     # Scans stand a quarter turn off.
     turn = Rotation.from_euler('y', yaw - 90, degrees=True).as_matrix() @ _TO_OPTICAL
-    return Motion(camera.rotation @ turn, camera.points(_metres(position)))
+    return RigidTransform(camera.rotation @ turn, camera.points(_to_metres(position)))
 
 
-def _metres(position):
+def _to_metres(position):
     forward, right, up = np.asarray(position, np.float64) / 100
     return np.array([right, -up, forward])

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from smplx.lbs import vertices2landmarks
 
 from .. import keypoints, skeleton
-from ..body.mano import Mano, load_pair
+from ..body.mano import Mano, load_hands
 from ..body.npz_file import BodyModelError
 from ..body.published import read_vertex_ids
 from ..body.smplx_file import NUM_BETAS, NUM_EXPRESSION, SmplxModel, read_smplx_npz
@@ -20,7 +20,7 @@ from ..checkpoints import CheckpointError
 from ..checkpoints.files import MANO_LEFT, MANO_RIGHT, SMPLX, SMPLX_FEMALE, SMPLX_MALE, VERTEX_IDS
 from ..checkpoints.store import Store
 from . import DatasetError
-from .sample import TrueBody, TrueHand
+from .sample import BodyAnnotation, HandAnnotation
 
 NUM_VERTICES = 10475
 #: SMPL-X's 55 joints, points on the skin and landmarks, without the outline of the face.
@@ -28,11 +28,11 @@ NUM_SMPLX_POINTS = 127
 
 _FILES = {'neutral': SMPLX, 'male': SMPLX_MALE, 'female': SMPLX_FEMALE}
 _KEYPOINT_JOINTS = np.array(keypoints.KEYPOINT_JOINTS)
-_WITHOUT_OUTLINE = _KEYPOINT_JOINTS < NUM_SMPLX_POINTS
+_WITHOUT_CONTOUR = _KEYPOINT_JOINTS < NUM_SMPLX_POINTS
 
 
 @dataclass(frozen=True)
-class Motion:
+class RigidTransform:
     """x -> rotation @ x + translation, from the world, or wherever a truth is given, to the camera. Metres."""
 
     rotation: np.ndarray        # (3, 3)
@@ -47,7 +47,7 @@ class Motion:
         return (Rotation.from_matrix(self.rotation) * Rotation.from_rotvec(axis_angle)).as_rotvec()
 
 
-class TruthBodies:
+class GroundTruthBodies:
     """SMPL-X and MANO from a store, each file read when it is first needed.
 
     Methods raise DatasetError, saying what to run, where a file is missing.
@@ -77,16 +77,16 @@ class TruthBodies:
     @cached_property
     def mano(self) -> dict[str, Mano]:
         """side -> the layer."""
-        return self._read(load_pair, MANO_RIGHT, MANO_LEFT)
+        return self._read(load_hands, MANO_RIGHT, MANO_LEFT)
 
     @cached_property
     def hand_vertices(self) -> dict[str, np.ndarray]:
         """side -> (778,) SMPL-X vertex of every MANO vertex."""
         return self._read(lambda path: read_vertex_ids(path, NUM_VERTICES), VERTEX_IDS)
 
-    def has(self, *genders: str) -> bool:
+    def has_genders(self, *genders: str) -> bool:
         """The SMPL-X files of these genders are there."""
-        found = self._store.find_all()
+        found = self._store.locate_all()
         return all(_FILES[gender].file_names[0] in found for gender in genders)
 
     def _read(self, reader, *files):
@@ -97,7 +97,7 @@ class TruthBodies:
 
     @torch.inference_mode()
     def body(self, local_rotations: np.ndarray, betas: np.ndarray, expression: np.ndarray | None, transl: np.ndarray,
-             motion: Motion, gender: str = 'neutral', template: np.ndarray | None = None) -> TrueBody:
+             motion: RigidTransform, gender: str = 'neutral', template: np.ndarray | None = None) -> BodyAnnotation:
         """Pose SMPL-X and see it from the camera.
 
         local_rotations (55, 3) axis-angle, flat-hand zero; betas (10,); expression (10,), None where nobody looked at
@@ -118,11 +118,11 @@ class TruthBodies:
             betas = self.neutral_betas(gender, betas, template)
         known = np.ones(keypoints.NUM_KEYPOINTS, bool)
         known[keypoints.FACE_KEYPOINTS] = expression is not None
-        return TrueBody(points[:skeleton.NUM_JOINTS], points[_KEYPOINT_JOINTS], known,
+        return BodyAnnotation(points[:skeleton.NUM_JOINTS], points[_KEYPOINT_JOINTS], known,
                         motion.points(found.vertices[0].double().numpy()), local, betas, expression)
 
     @torch.inference_mode()
-    def body_of_mesh(self, vertices: np.ndarray) -> TrueBody:
+    def body_from_mesh(self, vertices: np.ndarray) -> BodyAnnotation:
         """The body of a posed mesh (10475, 3) m in the camera frame, of whose parameters nothing is known.
 
         Joints are regressed from the posed mesh, as the papers' errors do it.
@@ -131,14 +131,14 @@ class TruthBodies:
         skin = mesh[:, layer.vertex_joint_selector.extra_joints_idxs]
         landmarks = vertices2landmarks(mesh, layer.faces_tensor, layer.lmk_faces_idx[None], layer.lmk_bary_coords[None])
         joints = (layer.J_regressor @ mesh)[:, :skeleton.NUM_JOINTS]
-        return body_of_points(torch.cat([joints, skin, landmarks], dim=1)[0].double().numpy(), vertices)
+        return body_from_points(torch.cat([joints, skin, landmarks], dim=1)[0].double().numpy(), vertices)
 
     def neutral_betas(self, gender: str, betas: np.ndarray, template: np.ndarray | None = None) -> np.ndarray | None:
         """(10,) of the neutral body whose T-pose comes nearest to that of a body of another gender or template.
 
         By least squares over all vertices; None where the neutral file is not there.
         """
-        if not self.has('neutral'):
+        if not self.has_genders('neutral'):
             return None
         layer = self.smplx(gender)
         mean = layer.v_template.double().numpy() if template is None else template
@@ -154,21 +154,23 @@ class TruthBodies:
         shapes = shapes - shapes.mean(0)    # where the body stands is no part of its shape
         return template - template.mean(0), np.linalg.pinv(shapes.reshape(-1, NUM_BETAS))
 
-    def hands_of_body(self, body: TrueBody) -> dict[str, TrueHand]:
+    def hands_from_body(self, body: BodyAnnotation) -> dict[str, HandAnnotation]:
         """side -> the hand of a body: what is known of the one is known of the other, but for MANO's betas."""
         hands = {}
         turns = None if body.local_rotations is None else _global_rotations(body.local_rotations)
         for side in skeleton.SIDES:
             vertices = None if body.vertices is None else body.vertices[self.hand_vertices[side]]
             rows = skeleton.HAND_SLICE[side]
-            hands[side] = TrueHand(
+            hands[side] = HandAnnotation(
                 body.keypoints_3d[list(keypoints.HAND_KEYPOINTS[side])], vertices,
                 None if turns is None else turns[skeleton.WRIST[side]].as_rotvec(),
                 None if body.local_rotations is None else body.local_rotations[rows])
         return hands
 
     @torch.inference_mode()
-    def hand(self, side: str, pose: np.ndarray, betas: np.ndarray, transl: np.ndarray, motion: Motion) -> TrueHand:
+    def hand(
+        self, side: str, pose: np.ndarray, betas: np.ndarray, transl: np.ndarray, motion: RigidTransform
+    ) -> HandAnnotation:
         """Pose MANO as its files are published and see it from the camera.
 
         pose (48,) axis-angle, the root's first, the fingers' around MANO's mean; betas (10,); transl (3,) m.
@@ -179,22 +181,22 @@ class TruthBodies:
         mesh = layer(rotations[:, :1], rotations[:, 1:], _tensor(betas)[None]).vertices
         points = motion.points(layer.regress_keypoints(mesh)[0].double().numpy() + transl)
         vertices = motion.points(mesh[0].double().numpy() + transl)
-        return TrueHand(points, vertices, motion.turn(pose[:3]), fingers, np.asarray(betas, np.float64))
+        return HandAnnotation(points, vertices, motion.turn(pose[:3]), fingers, np.asarray(betas, np.float64))
 
     @torch.inference_mode()
-    def hand_of_mesh(self, side: str, vertices: np.ndarray) -> TrueHand:
+    def hand_from_mesh(self, side: str, vertices: np.ndarray) -> HandAnnotation:
         """The hand of a posed MANO mesh (778, 3) m in the camera frame."""
         points = self.mano[side].regress_keypoints(_tensor(vertices)[None])[0].double().numpy()
-        return TrueHand(points, vertices)
+        return HandAnnotation(points, vertices)
 
 
-def body_of_points(points: np.ndarray, vertices: np.ndarray | None = None) -> TrueBody:
+def body_from_points(points: np.ndarray, vertices: np.ndarray | None = None) -> BodyAnnotation:
     """The body of SMPL-X's 127 points (127, 3) m in the camera frame; the outline of the face is not known."""
-    spread = points[np.where(_WITHOUT_OUTLINE, _KEYPOINT_JOINTS, 0)]
-    return TrueBody(points[:skeleton.NUM_JOINTS], spread, _WITHOUT_OUTLINE.copy(), vertices)
+    spread = points[np.where(_WITHOUT_CONTOUR, _KEYPOINT_JOINTS, 0)]
+    return BodyAnnotation(points[:skeleton.NUM_JOINTS], spread, _WITHOUT_CONTOUR.copy(), vertices)
 
 
-def related(hands: Mapping[str, TrueHand | None], within: float = 0.2) -> bool:
+def are_hands_close(hands: Mapping[str, HandAnnotation | None], within: float = 0.2) -> bool:
     """Both hands are there, the middles of their keypoints at most `within` metres apart (Hand4Whole++'s rule)."""
     if any(hands.get(side) is None for side in skeleton.SIDES):
         return False

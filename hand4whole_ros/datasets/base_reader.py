@@ -9,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
-from .annotated_bodies import TruthBodies
-from .catalogue import DatasetInfo, named
+from .annotated_bodies import GroundTruthBodies
+from .catalogue import DatasetInfo, dataset_info
 from .sample import Sample
 
 #: Room around keypoints to hold the flesh.
-_ROOM = 1.2
+_BOX_MARGIN = 1.2
 
 
-class Reader(ABC):
+class DatasetReader(ABC):
     """One split of one data set: a sequence of samples.
 
     Making one reads tables only; a sample's truth is posed when it is asked for. It can be pickled, and so sent to the
@@ -28,12 +29,12 @@ class Reader(ABC):
     #: Of catalogue.DATASETS.
     name: str
 
-    def __init__(self, root: Path | str, split: str | None = None, bodies: TruthBodies | None = None):
-        self.info: DatasetInfo = named(self.name)
+    def __init__(self, root: Path | str, split: str | None = None, bodies: GroundTruthBodies | None = None):
+        self.info: DatasetInfo = dataset_info(self.name)
         self.split = split or self.info.splits[0]
         if self.split not in self.info.splits:
             raise ValueError(f'{self.info.title} has the splits {", ".join(self.info.splits)}, found {self.split!r}')
-        self.bodies = bodies or TruthBodies()
+        self.bodies = bodies or GroundTruthBodies()
         self.root = Path(root).expanduser()
 
     @abstractmethod
@@ -48,7 +49,7 @@ class Reader(ABC):
         return (self[index] for index in range(len(self)))
 
 
-class Recent:
+class RecentResults:
     """The last few results of a function of one argument, such as files read. It can be pickled if the function can."""
 
     def __init__(self, function: Callable, size: int):
@@ -63,7 +64,7 @@ class Recent:
         return self._kept[argument]
 
 
-def box_around(points: np.ndarray, intrinsics: Intrinsics, within: bool = False) -> np.ndarray:
+def box_around_points(points: np.ndarray, intrinsics: Intrinsics, within: bool = False) -> np.ndarray:
     """The box xywh (4,) px around points (N, 3) m before the camera, a fifth larger than they are; zeros where none is.
 
     within: only of points that the picture shows.
@@ -71,15 +72,14 @@ def box_around(points: np.ndarray, intrinsics: Intrinsics, within: bool = False)
     pixels = intrinsics.project(points)
     good = np.isfinite(pixels).all(axis=1)
     if within:
-        with np.errstate(invalid='ignore'):
-            good &= ((pixels >= -0.5) & (pixels <= (intrinsics.width - 0.5, intrinsics.height - 0.5))).all(axis=1)
+        good &= inside(pixels, intrinsics.width, intrinsics.height)
     if not good.any():
         return np.zeros(4)
     low, high = pixels[good].min(0), pixels[good].max(0)
-    size = (high - low) * _ROOM
+    size = (high - low) * _BOX_MARGIN
     return np.concatenate([(low + high - size) / 2, size])
 
 
-def whole_picture(intrinsics: Intrinsics) -> np.ndarray:
+def full_image_box(intrinsics: Intrinsics) -> np.ndarray:
     """The box xywh (4,) px of all of a picture."""
     return np.array([0, 0, intrinsics.width, intrinsics.height], np.float64)

@@ -16,7 +16,7 @@ class DatasetInfo:
     title: str
     paper: str
     page: str                   # where to register or download
-    how: str                    # what to do there
+    instructions: str                    # what to do there
     licence: str
     splits: tuple[str, ...]     # the one that is measured by default comes first
     whole_body: bool            # False: hands alone
@@ -57,10 +57,10 @@ DATASETS = (
 NAMES = tuple(info.name for info in DATASETS)
 
 #: Those that the paper's CHAM was trained on.
-TRAINED_ON = tuple(info.name for info in DATASETS if info.trains)
+TRAINING_DATASETS = tuple(info.name for info in DATASETS if info.trains)
 
 
-def named(name: str) -> DatasetInfo:
+def dataset_info(name: str) -> DatasetInfo:
     """The data set of that name. ValueError for another name."""
     for info in DATASETS:
         if info.name == name:

@@ -11,24 +11,24 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..geometry.camera import Intrinsics
-from .annotated_bodies import NUM_VERTICES, Motion, TruthBodies
-from .base_reader import Reader, box_around
-from .files import base_folder, missing, picture_size
+from .annotated_bodies import NUM_VERTICES, GroundTruthBodies, RigidTransform
+from .base_reader import DatasetReader, box_around_points
+from .files import base_folder, image_size, missing_file_error
 from .mesh_files import read_vertices
 from .sample import Sample
 
 #: The one camera, as the data set's description states it: px, and from the meshes' world to the camera.
 _FOCAL, _CENTRE = 1498.22426237, (790.263706, 578.90334)
-_CAMERA = Motion(Rotation.from_rotvec([-2.98747896, 0.01172457, -0.05704687]).as_matrix(),
+_CAMERA = RigidTransform(Rotation.from_rotvec([-2.98747896, 0.01172457, -0.05704687]).as_matrix(),
                  np.array([-0.03609917, 0.43416458, 2.37101226]))
 
 
-class EHF(Reader):
+class EHF(DatasetReader):
     """See the module."""
 
     name = 'ehf'
 
-    def __init__(self, root: Path | str, split: str | None = None, bodies: TruthBodies | None = None):
+    def __init__(self, root: Path | str, split: str | None = None, bodies: GroundTruthBodies | None = None):
         super().__init__(root, split, bodies)
         folder = base_folder(self.root, '*_align.ply', self.info)
         self._meshes = sorted(folder.glob('*_align.ply'))
@@ -42,9 +42,9 @@ class EHF(Reader):
         pictures = [mesh.with_name(f'{key}_img{suffix}') for suffix in ('.png', '.jpg')]
         picture = next((path for path in pictures if path.is_file()), None)
         if picture is None:
-            raise missing(pictures[0], self.info)
-        intrinsics = Intrinsics(_FOCAL, _FOCAL, *_CENTRE, *picture_size(picture, self.info))
-        body = self.bodies.body_of_mesh(_CAMERA.points(read_vertices(mesh, NUM_VERTICES, self.info)))
-        hands = self.bodies.hands_of_body(body)
-        box = box_around(body.keypoints_3d[body.known], intrinsics)
+            raise missing_file_error(pictures[0], self.info)
+        intrinsics = Intrinsics(_FOCAL, _FOCAL, *_CENTRE, *image_size(picture, self.info))
+        body = self.bodies.body_from_mesh(_CAMERA.points(read_vertices(mesh, NUM_VERTICES, self.info)))
+        hands = self.bodies.hands_from_body(body)
+        box = box_around_points(body.keypoints_3d[body.known], intrinsics)
         return Sample(key, picture, intrinsics, box, body, hands['left'], hands['right'])

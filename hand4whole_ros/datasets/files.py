@@ -33,7 +33,7 @@ def base_folder(root: Path, marker: str, info: DatasetInfo) -> Path:
             if next(folder.glob(marker), None):
                 return folder
         level = [Path(entry) for folder in level for entry in _folders(folder)]
-    raise missing(root / marker, info)
+    raise missing_file_error(root / marker, info)
 
 
 def _folders(folder):
@@ -43,15 +43,15 @@ def _folders(folder):
         return []
 
 
-def missing(path: Path, info: DatasetInfo) -> DatasetError:
+def missing_file_error(path: Path, info: DatasetInfo) -> DatasetError:
     """The error that says a file of a data set is not there."""
-    return DatasetError(f'{path}: not found; {info.title} has it: {info.page} ({info.how})')
+    return DatasetError(f'{path}: not found; {info.title} has it: {info.page} ({info.instructions})')
 
 
 def require(path: Path, info: DatasetInfo) -> Path:
     """The path, if there is a file. Raises DatasetError."""
     if not path.is_file():
-        raise missing(path, info)
+        raise missing_file_error(path, info)
     return path
 
 
@@ -66,7 +66,7 @@ def read_json(path: Path, info: DatasetInfo):
 
 
 @contextlib.contextmanager
-def form_of(path: Path, info: DatasetInfo) -> Iterator[None]:
+def require_layout(path: Path, info: DatasetInfo) -> Iterator[None]:
     """Within it, entries that are missing or have another shape become a DatasetError that names the file."""
     try:
         yield
@@ -77,7 +77,7 @@ def form_of(path: Path, info: DatasetInfo) -> Iterator[None]:
         raise DatasetError(f'{path}: not in the form of {info.title} ({what})') from None
 
 
-def numbers(values, *shape: int) -> np.ndarray:
+def finite_array(values, *shape: int) -> np.ndarray:
     """float64 of a shape. ValueError where there are more or fewer numbers, or some are not finite."""
     array = np.asarray(values, np.float64)
     if array.size != np.prod(shape) or not np.isfinite(array).all():
@@ -85,7 +85,7 @@ def numbers(values, *shape: int) -> np.ndarray:
     return array.reshape(shape)
 
 
-def picture_size(path: Path, info: DatasetInfo) -> tuple[int, int]:
+def image_size(path: Path, info: DatasetInfo) -> tuple[int, int]:
     """Width and height of a picture, from its header alone. Raises DatasetError."""
     require(path, info)
     try:

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from ..geometry.camera import Intrinsics
-from .annotated_bodies import TruthBodies
-from .base_reader import Reader, whole_picture
-from .files import base_folder, form_of, numbers, picture_size, read_json
-from .sample import Sample, TrueHand
+from .annotated_bodies import GroundTruthBodies
+from .base_reader import DatasetReader, full_image_box
+from .files import base_folder, finite_array, image_size, read_json, require_layout
+from .sample import HandAnnotation, Sample
 
 
-class FreiHAND(Reader):
+class FreiHAND(DatasetReader):
     """See the module. Of the training pictures, those before the green screen."""
 
     name = 'freihand'
 
-    def __init__(self, root: Path | str, split: str | None = None, bodies: TruthBodies | None = None):
+    def __init__(self, root: Path | str, split: str | None = None, bodies: GroundTruthBodies | None = None):
         super().__init__(root, split, bodies)
         self._folder = base_folder(self.root, f'{self.split}_K.json', self.info)
         self._cameras, self._keypoints, self._vertices = (
@@ -30,9 +30,9 @@ class FreiHAND(Reader):
 
     def _table(self, part, *shape):
         path = self._folder / f'{self.split}_{part}.json'
-        with form_of(path, self.info):
+        with require_layout(path, self.info):
             rows = read_json(path, self.info)
-            return numbers(rows, len(rows), *shape).astype(np.float32)
+            return finite_array(rows, len(rows), *shape).astype(np.float32)
 
     def __len__(self) -> int:
         return min(len(self._cameras), len(self._keypoints), len(self._vertices))
@@ -42,6 +42,6 @@ class FreiHAND(Reader):
         picture = self._folder / self.split / 'rgb' / f'{key}.jpg'
         camera = self._cameras[index].astype(np.float64)
         intrinsics = Intrinsics(camera[0, 0], camera[1, 1], camera[0, 2], camera[1, 2],
-                                *picture_size(picture, self.info))
-        hand = TrueHand(self._keypoints[index].astype(np.float64), self._vertices[index].astype(np.float64))
-        return Sample(key, picture, intrinsics, whole_picture(intrinsics), right_hand=hand)
+                                *image_size(picture, self.info))
+        hand = HandAnnotation(self._keypoints[index].astype(np.float64), self._vertices[index].astype(np.float64))
+        return Sample(key, picture, intrinsics, full_image_box(intrinsics), right_hand=hand)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from .. import skeleton
 from ..geometry.camera import Intrinsics
-from .annotated_bodies import TruthBodies, related
-from .base_reader import Reader, whole_picture
-from .files import base_folder, form_of, read_json, require
+from .annotated_bodies import GroundTruthBodies, are_hands_close
+from .base_reader import DatasetReader, full_image_box
+from .files import base_folder, read_json, require, require_layout
 from .mesh_files import read_vertices
 from .sample import Sample
 
@@ -20,17 +20,17 @@ _FOCAL, _CENTRE = 525.0, (319.5, 239.5)
 _NUM_VERTICES = 778
 
 
-class HIC(Reader):
+class HIC(DatasetReader):
     """See the module."""
 
     name = 'hic'
 
-    def __init__(self, root: Path | str, split: str | None = None, bodies: TruthBodies | None = None):
+    def __init__(self, root: Path | str, split: str | None = None, bodies: GroundTruthBodies | None = None):
         super().__init__(root, split, bodies)
         self._folder = base_folder(self.root, 'HIC.json', self.info)
         table = self._folder / 'HIC.json'
         found = read_json(table, self.info)
-        with form_of(table, self.info):
+        with require_layout(table, self.info):
             pictures = {image['id']: (image['file_name'], int(image['width']), int(image['height']))
                         for image in found['images']}
             self._rows = [(*pictures[one['image_id']], {side: one[f'{side}_mano_path'] for side in skeleton.SIDES})
@@ -43,7 +43,7 @@ class HIC(Reader):
         name, width, height, meshes = self._rows[index]
         picture = require(self._folder / name, self.info)
         intrinsics = Intrinsics(_FOCAL, _FOCAL, *_CENTRE, width, height)
-        hands = {side: None if path is None else self.bodies.hand_of_mesh(
+        hands = {side: None if path is None else self.bodies.hand_from_mesh(
             side, read_vertices(self._folder / path, _NUM_VERTICES, self.info)) for side, path in meshes.items()}
-        return Sample(str(name), picture, intrinsics, whole_picture(intrinsics), None, hands['left'], hands['right'],
-                      related(hands))
+        return Sample(str(name), picture, intrinsics, full_image_box(intrinsics), None, hands['left'], hands['right'],
+                      are_hands_close(hands))

@@ -14,16 +14,16 @@ import numpy as np
 from .. import skeleton
 from ..geometry.camera import Intrinsics
 from . import DatasetError
-from .annotated_bodies import Motion, TruthBodies
-from .base_reader import Reader, whole_picture
-from .files import base_folder, form_of, numbers, read_json, require
+from .annotated_bodies import GroundTruthBodies, RigidTransform
+from .base_reader import DatasetReader, full_image_box
+from .files import base_folder, finite_array, read_json, require, require_layout
 from .sample import Sample
 
 #: The world's upward direction.
-_UP = np.array([0, -1.0, 0])
+_UP_VECTOR = np.array([0, -1.0, 0])
 
 
-class _Picture(NamedTuple):
+class _ImageRecord(NamedTuple):
     name: str
     width: int
     height: int
@@ -32,7 +32,7 @@ class _Picture(NamedTuple):
     frame: int
 
 
-class InterHand(Reader):
+class InterHand(DatasetReader):
     """See the module. Pictures of both hands, to both of which MANO was fitted.
 
     Where annotations/aid_ih_S.txt is there, the list of annotation ids that the authors of Hand4Whole++ publish, it
@@ -41,14 +41,14 @@ class InterHand(Reader):
 
     name = 'interhand'
 
-    def __init__(self, root: Path | str, split: str | None = None, bodies: TruthBodies | None = None):
+    def __init__(self, root: Path | str, split: str | None = None, bodies: GroundTruthBodies | None = None):
         super().__init__(root, split, bodies)
         marker = f'annotations/{self.split}/InterHand2.6M_{self.split}_data.json'
         self._folder = base_folder(self.root, marker, self.info)
         self._cameras = read_json(self._path('camera'), self.info)
         chosen = self._chosen()
         fits = self._read_fits()
-        with form_of(self._folder / marker, self.info):
+        with require_layout(self._folder / marker, self.info):
             rows = self._pictures(read_json(self._folder / marker, self.info))
             order = rows if chosen is None else [one for one in chosen if one in rows]
             rows = [rows[one] for one in order if (rows[one].capture, rows[one].frame) in fits]
@@ -67,15 +67,15 @@ class InterHand(Reader):
     def _read_fits(self):
         """(capture, frame) -> (2, 61) pose, shape and translation of both hands, where both were fitted."""
         path = self._path('MANO_NeuralAnnot')
-        with form_of(path, self.info):
-            return {(int(capture), int(frame)): np.stack([_parameters(hands[side]) for side in skeleton.SIDES])
+        with require_layout(path, self.info):
+            return {(int(capture), int(frame)): np.stack([_parse_fit(hands[side]) for side in skeleton.SIDES])
                     for capture, frames in read_json(path, self.info).items() for frame, hands in frames.items()
                     if all(hands.get(side) for side in skeleton.SIDES)}
 
     @staticmethod
     def _pictures(table):
         """Annotation id -> its picture, of those of both hands."""
-        pictures = {image['id']: _Picture(image['file_name'], int(image['width']), int(image['height']),
+        pictures = {image['id']: _ImageRecord(image['file_name'], int(image['width']), int(image['height']),
                                           int(image['capture']), str(image['camera']), int(image['frame_idx']))
                     for image in table['images']}
         return {one['id']: pictures[one['image_id']] for one in table['annotations']
@@ -88,7 +88,7 @@ class InterHand(Reader):
         path = self._folder / 'annotations' / f'aid_ih_{self.split}.txt'
         if not path.is_file():
             return None
-        with form_of(path, self.info):
+        with require_layout(path, self.info):
             return [int(line) for line in path.read_text().split()]
 
     def __len__(self) -> int:
@@ -99,17 +99,20 @@ class InterHand(Reader):
         width, height, capture, place, moment = self._numbers[index].tolist()
         camera = self._camera_names[place]
         picture = require(self._folder / 'images' / self.split / name, self.info)
-        with form_of(self._path('camera'), self.info):
+        with require_layout(self._path('camera'), self.info):
             cameras = self._cameras[str(capture)]
-            rotation = numbers(cameras['camrot'][camera], 3, 3)
-            motion = Motion(rotation, -rotation @ numbers(cameras['campos'][camera], 3) / 1000)
-            intrinsics = Intrinsics(*numbers(cameras['focal'][camera], 2), *numbers(cameras['princpt'][camera], 2),
-                                    width, height)
+            rotation = finite_array(cameras['camrot'][camera], 3, 3)
+            motion = RigidTransform(rotation, -rotation @ finite_array(cameras['campos'][camera], 3) / 1000)
+            intrinsics = Intrinsics(
+                *finite_array(cameras['focal'][camera], 2), *finite_array(cameras['princpt'][camera], 2), width, height
+            )
         hands = {side: self.bodies.hand(side, *np.split(fit, (48, 58)), motion)
                  for side, fit in zip(skeleton.SIDES, self._fits[moment])}
-        return Sample(f'{self.split}/{name}', picture, intrinsics, whole_picture(intrinsics), None, hands['left'],
-                      hands['right'], True, motion.rotation @ _UP)
+        return Sample(f'{self.split}/{name}', picture, intrinsics, full_image_box(intrinsics), None, hands['left'],
+                      hands['right'], True, motion.rotation @ _UP_VECTOR)
 
 
-def _parameters(fit):
-    return np.concatenate([numbers(fit['pose'], 48), numbers(fit['shape'], 10), numbers(fit['trans'], 3)])
+def _parse_fit(fit):
+    return np.concatenate(
+        [finite_array(fit['pose'], 48), finite_array(fit['shape'], 10), finite_array(fit['trans'], 3)]
+    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import DatasetError
 from .catalogue import DatasetInfo
-from .files import form_of, require
+from .files import require, require_layout
 
 #: The files that are read have some megabytes.
 _MAX_BYTES = 64 << 20
@@ -23,20 +23,20 @@ def read_vertices(path: Path, count: int, info: DatasetInfo) -> np.ndarray:
     require(path, info)
     if path.stat().st_size > _MAX_BYTES:
         raise DatasetError(f'{path}: {path.stat().st_size >> 20} MB: no mesh of {info.title} is that large')
-    with form_of(path, info):
+    with require_layout(path, info):
         data = path.read_bytes()
-        vertices = _ply(data) if data.startswith(b'ply') else _obj(data)
+        vertices = _parse_ply(data) if data.startswith(b'ply') else _parse_obj(data)
     if vertices.shape != (count, 3) or not np.isfinite(vertices).all():
         raise DatasetError(f'{path}: {count} vertices of finite numbers expected, found {len(vertices)}')
     return vertices
 
 
-def _obj(data):
+def _parse_obj(data):
     rows = [line.split()[1:4] for line in data.decode('latin1').splitlines() if line.startswith('v ')]
     return np.array(rows, np.float64).reshape(-1, 3)
 
 
-def _ply(data):
+def _parse_ply(data):
     end = data.index(b'end_header')
     lines = [line.split() for line in data[:end].decode('ascii').splitlines()]
     body = data[data.index(b'\n', end) + 1:]

@@ -7,10 +7,10 @@ from pathlib import Path
 from numpy.lib import format as npy
 
 from ..checkpoints import CheckpointError
-from ..checkpoints.safe_pickle.array_pickles import plain, read_stream
+from ..checkpoints.safe_pickle.array_pickles import read_stream, to_plain_python
 from . import DatasetError
 from .catalogue import DatasetInfo
-from .files import form_of, require
+from .files import require, require_layout
 
 #: The largest sequences have some megabytes.
 _MAX_BYTES = 256 << 20
@@ -23,11 +23,11 @@ def read_npy_dict(path: Path, info: DatasetInfo) -> dict:
     if path.stat().st_size > _MAX_BYTES:
         raise DatasetError(f'{path} has {path.stat().st_size >> 20} MB: no such file of {info.title} is that large')
     try:
-        with form_of(path, info), open(path, 'rb') as stream:
+        with require_layout(path, info), open(path, 'rb') as stream:
             shape, _, kind = _HEADERS[npy.read_magic(stream)](stream)
             if shape != () or not kind.hasobject:
                 raise ValueError(f'one dictionary expected, found an array {shape} of {kind}')
-            found = read_stream(stream, path, 'dictionary', lambda value: plain(value)[()])
+            found = read_stream(stream, path, 'dictionary', lambda value: to_plain_python(value)[()])
             if not isinstance(found, dict):
                 raise ValueError(f'one dictionary expected, found {type(found).__name__}')
             return found

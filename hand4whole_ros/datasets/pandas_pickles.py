@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from ..checkpoints import CheckpointError
-from ..checkpoints.safe_pickle.array_pickles import MAX_FILE_BYTES, StandIn, plain, read_stream
+from ..checkpoints.safe_pickle.array_pickles import MAX_FILE_BYTES, PickleStub, read_stream, to_plain_python
 from . import DatasetError
 
 
-class _Frame(StandIn):
+class _DataFrame(PickleStub):
     """pandas.DataFrame."""
 
     def value(self, depth):
@@ -26,7 +26,7 @@ class _Frame(StandIn):
         return manager.columns(depth)
 
 
-class _Manager(StandIn):
+class _Manager(PickleStub):
     """pandas' BlockManager: made of blocks and axes, or made of nothing and given them as a state."""
 
     _parts = (), ()
@@ -43,22 +43,22 @@ class _Manager(StandIn):
             axes = kept['axes']
         else:
             blocks = [block.parts for block in blocks]
-        names, found = plain(axes[0], depth), {}
+        names, found = to_plain_python(axes[0], depth), {}
         for values, where in blocks:
-            rows = plain(values, depth)
-            numbers = range(*where.indices(len(names))) if isinstance(where, slice) else plain(where, depth)
+            rows = to_plain_python(values, depth)
+            numbers = range(*where.indices(len(names))) if isinstance(where, slice) else to_plain_python(where, depth)
             found.update((str(names[int(k)]), row) for k, row in zip(numbers, rows, strict=True))
         return found
 
 
-class _Block(StandIn):
+class _Block(PickleStub):
     """pandas' function that makes a block of values, the numbers of their columns, and 2."""
 
     def __init__(self, values, where, *dimensions):
         self.parts = values, where
 
 
-class _Index(StandIn):
+class _Index(PickleStub):
     """pandas' function that makes an axis: of a class and a dictionary."""
 
     _parts = {}
@@ -68,12 +68,12 @@ class _Index(StandIn):
 
     def value(self, depth):
         if 'data' in self._parts:
-            return plain(self._parts['data'], depth)
+            return to_plain_python(self._parts['data'], depth)
         return np.arange(self._parts['start'], self._parts['stop'], self._parts['step'])
 
 
-def _admitted():
-    table = {'pandas.core.frame.DataFrame': _Frame, 'pandas._libs.internals._unpickle_block': _Block,
+def _allowed_global():
+    table = {'pandas.core.frame.DataFrame': _DataFrame, 'pandas._libs.internals._unpickle_block': _Block,
              'pandas.core.indexes.base._new_Index': _Index, 'builtins.slice': slice, '__builtin__.slice': slice}
     for module in ('pandas.core.internals', 'pandas.core.internals.managers'):
         table[f'{module}.BlockManager'] = _Manager
@@ -89,14 +89,14 @@ def read_frame(path: Path) -> dict[str, np.ndarray]:
             raise DatasetError(f'{path} has {path.stat().st_size >> 20} MB, more than is held in memory: use the data '
                                f'frame without joints and vertices, and the fits')
         with open(path, 'rb') as stream:
-            return read_stream(stream, path, 'data frame file', _columns, _admitted())
+            return read_stream(stream, path, 'data frame file', _read_columns, _allowed_global())
     except OSError as error:
         raise DatasetError(f'{path} cannot be read: {error.strerror or error}') from None
     except CheckpointError as error:
         raise DatasetError(str(error)) from None
 
 
-def _columns(found):
-    if not isinstance(found, _Frame):
+def _read_columns(found):
+    if not isinstance(found, _DataFrame):
         raise ValueError('it holds no table')
-    return plain(found)
+    return to_plain_python(found)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from .annotated_bodies import TruthBodies
-from .base_reader import Reader
-from .catalogue import named
+from .annotated_bodies import GroundTruthBodies
+from .base_reader import DatasetReader
+from .catalogue import dataset_info
 
 #: Name -> module here and class.
 _READERS = {'agora': ('agora', 'AGORA'), 'arctic': ('arctic', 'ARCTIC'), 'ehf': ('ehf', 'EHF'),
@@ -15,12 +15,14 @@ _READERS = {'agora': ('agora', 'AGORA'), 'arctic': ('arctic', 'ARCTIC'), 'ehf': 
             'hic': ('hic', 'HIC'), 'freihand': ('freihand', 'FreiHAND')}
 
 
-def open_dataset(name: str, root: Path | str, split: str | None = None, bodies: TruthBodies | None = None) -> Reader:
+def open_dataset(
+    name: str, root: Path | str, split: str | None = None, bodies: GroundTruthBodies | None = None
+) -> DatasetReader:
     """The data set `name` of catalogue.NAMES whose files are in `root`.
 
     split: one of its splits, by default the one it is measured on. bodies: the licensed body models its truth is posed
     with; those of the usual folder by default. Raises ValueError for an unknown name or split, DatasetError where files
     are missing.
     """
-    module, reader = _READERS[named(name).name]
+    module, reader = _READERS[dataset_info(name).name]
     return getattr(import_module(f'.{module}', __package__), reader)(root, split, bodies)

@@ -13,13 +13,13 @@ import numpy as np
 
 from .. import skeleton
 from ..geometry.camera import Intrinsics
-from .annotated_bodies import Motion, TruthBodies
-from .base_reader import Reader, whole_picture
-from .files import base_folder, form_of, numbers, picture_size, read_json
+from .annotated_bodies import GroundTruthBodies, RigidTransform
+from .base_reader import DatasetReader, full_image_box
+from .files import base_folder, finite_array, image_size, read_json, require_layout
 from .sample import Sample
 
 _CAMERAS = 'Mugsy_cameras/cam_params.json'
-_PICTURES = 'Mugsy_cameras/envmap_per_frame/images'
+_IMAGES = 'Mugsy_cameras/envmap_per_frame/images'
 
 #: The captures that Hand4Whole++ is measured on; all others are for training.
 TEST_CAPTURES = frozenset((
@@ -28,15 +28,15 @@ TEST_CAPTURES = frozenset((
     'm--20230317--1130--QZX685--pilot--ProjectGoliath--Hands--two-hands'))
 
 #: The world's upward direction.
-_UP = np.array([0, -1.0, 0])
+_UP_VECTOR = np.array([0, -1.0, 0])
 
 
-class ReInterHand(Reader):
+class ReInterHand(DatasetReader):
     """See the module."""
 
     name = 'reinterhand'
 
-    def __init__(self, root: Path | str, split: str | None = None, bodies: TruthBodies | None = None):
+    def __init__(self, root: Path | str, split: str | None = None, bodies: GroundTruthBodies | None = None):
         super().__init__(root, split, bodies)
         self._folder = base_folder(self.root, f'*/{_CAMERAS}', self.info)
         found = sorted(path.parent.parent.name for path in self._folder.glob(f'*/{_CAMERAS}'))
@@ -58,14 +58,19 @@ class ReInterHand(Reader):
     def _read_cameras(self, capture):
         path = self._folder / capture / _CAMERAS
         found = read_json(path, self.info)
-        with form_of(path, self.info):
+        with require_layout(path, self.info):
             self._cameras[capture] = {
-                camera: (numbers(one['focal'], 2), numbers(one['princpt'], 2),
-                         Motion(numbers(one['R'], 3, 3), numbers(one['t'], 3) / 1000)) for camera, one in found.items()}
+                camera: (
+                    finite_array(one['focal'], 2),
+                    finite_array(one['princpt'], 2),
+                    RigidTransform(finite_array(one['R'], 3, 3), finite_array(one['t'], 3) / 1000),
+                )
+                for camera, one in found.items()
+            }
 
     def _frames(self, capture, camera):
         try:
-            names = os.listdir(self._folder / capture / _PICTURES / camera)
+            names = os.listdir(self._folder / capture / _IMAGES / camera)
         except FileNotFoundError:   # not every camera's pictures have to be downloaded
             return []
         return sorted(int(name[:-4]) for name in names if name.endswith('.png') and name[:-4].isdigit())
@@ -76,16 +81,20 @@ class ReInterHand(Reader):
     def __getitem__(self, index: int) -> Sample:
         number, place, frame = self._rows[index].tolist()
         capture, camera = self._captures[number], self._names[place]
-        picture = self._folder / capture / _PICTURES / camera / f'{frame:06d}.png'
+        picture = self._folder / capture / _IMAGES / camera / f'{frame:06d}.png'
         focal, centre, motion = self._cameras[capture][camera]
-        intrinsics = Intrinsics(*focal, *centre, *picture_size(picture, self.info))
+        intrinsics = Intrinsics(*focal, *centre, *image_size(picture, self.info))
         hands = {side: self._hand(side, capture, frame, motion) for side in skeleton.SIDES}
-        return Sample(f'{capture}/{camera}/{frame:06d}', picture, intrinsics, whole_picture(intrinsics), None,
-                      hands['left'], hands['right'], True, motion.rotation @ _UP)
+        return Sample(f'{capture}/{camera}/{frame:06d}', picture, intrinsics, full_image_box(intrinsics), None,
+                      hands['left'], hands['right'], True, motion.rotation @ _UP_VECTOR)
 
     def _hand(self, side, capture, frame, motion):
         path = self._folder / capture / 'mano_fits' / 'params' / f'{frame}_{side}.json'
         found = read_json(path, self.info)
-        with form_of(path, self.info):
-            parameters = numbers(found['pose'], 48), numbers(found['shape'], 10), numbers(found['trans'], 3)
+        with require_layout(path, self.info):
+            parameters = (
+                finite_array(found['pose'], 48),
+                finite_array(found['shape'], 10),
+                finite_array(found['trans'], 3),
+            )
         return self.bodies.hand(side, *parameters, motion)

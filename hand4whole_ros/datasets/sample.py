@@ -12,7 +12,7 @@ from ..media import image_files
 
 
 @dataclass(frozen=True)
-class TrueHand:
+class HandAnnotation:
     """One hand. Camera optical frame, metres, axis-angle. None: the data set does not say."""
 
     keypoints_3d: np.ndarray                    # (21, 3) in skeleton.HAND_KEYPOINT_NAMES order
@@ -23,7 +23,7 @@ class TrueHand:
 
 
 @dataclass(frozen=True)
-class TrueBody:
+class BodyAnnotation:
     """A whole body in SMPL-X's parameters. Camera optical frame, metres, axis-angle. None: the data set does not say.
 
     Where `known` is false the numbers of a keypoint mean nothing. Where `expression` is None nobody looked at the face:
@@ -51,17 +51,17 @@ class Sample:
     intrinsics: Intrinsics
     bbox_xywh: np.ndarray                       # (4,) px around the person; the whole picture in hand sets. Of no size
                                                 # where the picture shows nothing that counts: not to be used
-    body: TrueBody | None = None
-    left_hand: TrueHand | None = None
-    right_hand: TrueHand | None = None
+    body: BodyAnnotation | None = None
+    left_hand: HandAnnotation | None = None
+    right_hand: HandAnnotation | None = None
     related: bool = False                       # the hands are near each other: their relation is worth learning
     up: np.ndarray | None = None                # (3,) unit vector against gravity, camera frame; None: not known
 
     def image(self) -> np.ndarray:
         """The picture, RGB (H, W, 3) uint8. Raises ImageFileError for a file that is none."""
-        return self.picture if isinstance(self.picture, np.ndarray) else image_files.read(self.picture)
+        return self.picture if isinstance(self.picture, np.ndarray) else image_files.read_image(self.picture)
 
-    def hand(self, side: str) -> TrueHand | None:
+    def hand(self, side: str) -> HandAnnotation | None:
         """The hand of `side`, 'left' or 'right'."""
         return self.left_hand if side == 'left' else self.right_hand
 

@@ -48,9 +48,9 @@ class Targets:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def targets(sample: Sample) -> Targets:
+def make_targets(sample: Sample) -> Targets:
     """All that the sample knows."""
-    made = {'rotations': np.zeros((skeleton.NUM_JOINTS, 3)), 'rotations_known': np.zeros(skeleton.NUM_JOINTS, bool),
+    arrays = {'rotations': np.zeros((skeleton.NUM_JOINTS, 3)), 'rotations_known': np.zeros(skeleton.NUM_JOINTS, bool),
             'wrists': np.zeros((2, 3)), 'wrists_known': np.zeros(2, bool),
             'betas': np.zeros(NUM_BETAS), 'betas_known': np.zeros((), bool),
             'expression': np.zeros(NUM_EXPRESSION), 'expression_known': np.zeros((), bool),
@@ -60,42 +60,42 @@ def targets(sample: Sample) -> Targets:
             'related': np.array(sample.related), 'up': np.zeros(3) if sample.up is None else sample.up,
             'upright': np.array(sample.hands_only and sample.up is not None)}
     if sample.body is not None:
-        _tell_body(sample.body, made)
+        _set_body(sample.body, arrays)
     for k, side in enumerate(skeleton.SIDES):
         hand = sample.hand(side)
         if hand is None:
             continue
         if sample.hands_only:
-            _tell_hand(hand, k, side, made)
-        _tell(made, 'hand_betas', hand.betas, k)
-    made['keypoints_3d'][~made['keypoints_known']] = 0
-    pixels = sample.intrinsics.project(made['keypoints_3d'])
-    made['pixels_known'] = made['keypoints_known'] & np.isfinite(pixels).all(axis=1)
-    made['keypoints_2d'] = np.where(made['pixels_known'][:, None], pixels, 0)
+            _set_hand(hand, k, side, arrays)
+        _set_known(arrays, 'hand_betas', hand.betas, k)
+    arrays['keypoints_3d'][~arrays['keypoints_known']] = 0
+    pixels = sample.intrinsics.project(arrays['keypoints_3d'])
+    arrays['pixels_known'] = arrays['keypoints_known'] & np.isfinite(pixels).all(axis=1)
+    arrays['keypoints_2d'] = np.where(arrays['pixels_known'][:, None], pixels, 0)
     return Targets(**{name: np.asarray(value, None if value.dtype == bool else np.float32)
-                      for name, value in made.items()})
+                      for name, value in arrays.items()})
 
 
-def _tell_body(body, made):
-    _tell(made, 'rotations', body.local_rotations)
-    _tell(made, 'betas', body.betas)
-    _tell(made, 'expression', body.expression)
+def _set_body(body, arrays):
+    _set_known(arrays, 'rotations', body.local_rotations)
+    _set_known(arrays, 'betas', body.betas)
+    _set_known(arrays, 'expression', body.expression)
     if body.expression is None:
-        made['rotations_known'][_FACE_JOINTS] = False
-        made['rotations'][_FACE_JOINTS] = 0
-    made['keypoints_3d'][:], made['keypoints_known'][:] = body.keypoints_3d, body.known
+        arrays['rotations_known'][_FACE_JOINTS] = False
+        arrays['rotations'][_FACE_JOINTS] = 0
+    arrays['keypoints_3d'][:], arrays['keypoints_known'][:] = body.keypoints_3d, body.known
 
 
-def _tell_hand(hand, k, side, made):
+def _set_hand(hand, k, side, arrays):
     rows = skeleton.HAND_SLICE[side]
-    _tell(made, 'rotations', hand.hand_pose, rows)
-    _tell(made, 'wrists', hand.global_orient, k)
+    _set_known(arrays, 'rotations', hand.hand_pose, rows)
+    _set_known(arrays, 'wrists', hand.global_orient, k)
     places = list(keypoints.HAND_KEYPOINTS[side])
-    made['keypoints_3d'][places], made['keypoints_known'][places] = hand.keypoints_3d, True
+    arrays['keypoints_3d'][places], arrays['keypoints_known'][places] = hand.keypoints_3d, True
 
 
-def _tell(made, name, value, where=...):
+def _set_known(arrays, name, value, where=...):
     """Write a value and mark it known, where there is one."""
     if value is not None:
-        made[name][where] = value
-        made[f'{name}_known'][where] = True
+        arrays[name][where] = value
+        arrays[f'{name}_known'][where] = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .person_boxes import Detector
+    from .person_boxes import PersonDetector
 
 #: What `create` knows.
 NAMES = ('mediapipe',)
@@ -15,7 +15,7 @@ class DetectorUnavailable(RuntimeError):
     """A detector cannot be made here. The message says what is missing and what to run."""
 
 
-def create(name: str = 'mediapipe', max_people: int = 4) -> Detector:
+def create(name: str = 'mediapipe', max_people: int = 4) -> PersonDetector:
     """A detector of people and their hands.
 
     max_people: how many it gives at most. Raises ValueError for an unknown name and DetectorUnavailable, saying what

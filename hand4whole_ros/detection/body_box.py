@@ -9,40 +9,41 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..geometry.boxes import inside
 from ..skeleton import BODY_JOINT_NAMES, JOINT, SIDES
 from .mediapipe_holistic import HolisticLandmarks
 
 #: Real people's clothes and hair, around all but hands, m: on some photographs boxes drawn by hand were 1 to 5 cm
 #: wider at each side.
-_CLOTHES = 0.02
+_CLOTHING_MARGIN = 0.02
 
 #: MediaPipe's pose landmarks: how much flesh is around each, m. The face (0 to 10) is boxed as a head.
-_FLESH = np.array([0.0] * 11 + [0.062] * 2 + [0.035] * 2 + [0.045] * 2 + [0.007] * 6 + [0.099] * 2 + [0.05] * 2
+_LIMB_RADIUS = np.array([0.0] * 11 + [0.062] * 2 + [0.035] * 2 + [0.045] * 2 + [0.007] * 6 + [0.099] * 2 + [0.05] * 2
                   + [0.045] * 2 + [0.025] * 4)
-_HAND_FLESH = 0.008
+_HAND_RADIUS = 0.008
 #: The head: a disc, its middle above the ears.
-_HEAD_RADIUS, _ABOVE_EARS = 0.075, 0.045
+_HEAD_RADIUS, _HEAD_CENTRE_OFFSET = 0.075, 0.045
 
 #: What each landmark hangs on: where that counts, so does the landmark when it is out of the picture.
 _PARENTS = (11,) + (-1,) * 10 + (0, 0, 11, 12, 13, 14, 15, 16, 15, 16, 15, 16, 11, 12, 23, 24, 25, 26, 27, 28, 27, 28)
 
 #: Below this visibility a landmark within the picture is taken for hidden.
-_LEAST_VISIBLE = 0.3
+_MIN_VISIBILITY = 0.3
 
 #: The same around SMPL-X's joints. Their head is a disc beyond the joint, in lengths of the neck; toes lie beyond the
 #: feet, in lengths of foot from ankle.
-_JOINT_FLESH = {'shoulder': 0.051, 'elbow': 0.035, 'wrist': 0.022, 'hip': 0.1, 'knee': 0.05, 'ankle': 0.047,
+_JOINT_RADIUS = {'shoulder': 0.051, 'elbow': 0.035, 'wrist': 0.022, 'hip': 0.1, 'knee': 0.05, 'ankle': 0.047,
                 'foot': 0.007}
-_SMPLX_HEAD_RADIUS, _BEYOND_HEAD = 0.115, 0.375
-_TOES, _BEYOND_FOOT = 0.007, 0.35
-_SMPLX_HAND_FLESH = 0.004
+_SMPLX_HEAD_RADIUS, _HEAD_EXTENSION = 0.115, 0.375
+_TOES, _FOOT_EXTENSION = 0.007, 0.35
+_SMPLX_HAND_RADIUS = 0.004
 
 #: Lengths of bones, m: the mean of rendered adults.
 _BONES = {('pelvis', 'neck'): 0.54, ('left_shoulder', 'right_shoulder'): 0.35, ('left_hip', 'left_knee'): 0.38,
           ('right_hip', 'right_knee'): 0.38, ('left_knee', 'left_ankle'): 0.43, ('right_knee', 'right_ankle'): 0.43}
 
 
-def around(points: np.ndarray, radii: np.ndarray, width: int, height: int) -> np.ndarray | None:
+def box_around_discs(points: np.ndarray, radii: np.ndarray, width: int, height: int) -> np.ndarray | None:
     """The box xywh (4,) around discs at points (N, 2), radii (N,), px, within the picture; None where it is empty."""
     low = np.clip((points - radii[:, None]).min(0), 0, (width, height))
     high = np.clip((points + radii[:, None]).max(0), 0, (width, height))
@@ -55,7 +56,9 @@ def pixels_per_metre(points: np.ndarray, points_2d: np.ndarray) -> float:
     return float(np.sqrt(points_2d.var(0).sum()) / spread) if spread > 0 else 0.0
 
 
-def of_landmarks(landmarks: HolisticLandmarks, hands: list[np.ndarray], width: int, height: int) -> np.ndarray | None:
+def box_from_landmarks(
+    landmarks: HolisticLandmarks, hands: list[np.ndarray], width: int, height: int
+) -> np.ndarray | None:
     """The box xywh (4,) px of what is seen of a person in a picture; None where that is nothing.
 
     hands: (21, 2) px of the hands to believe. Landmarks out of the picture count where what they hang on does:
@@ -63,25 +66,25 @@ def of_landmarks(landmarks: HolisticLandmarks, hands: list[np.ndarray], width: i
     """
     pose = landmarks.pose
     scale = pixels_per_metre(landmarks.world[:25], pose[:25])
-    inside = ((pose >= 0) & (pose <= (width - 1, height - 1))).all(1)
-    counts = inside & (landmarks.visibility >= _LEAST_VISIBLE)
-    for index in np.flatnonzero(~inside):
+    shown = inside(pose, width, height)
+    counts = shown & (landmarks.visibility >= _MIN_VISIBILITY)
+    for index in np.flatnonzero(~shown):
         counts[index] = _PARENTS[index] >= 0 and counts[_PARENTS[index]]
     if not counts.any():
         return None
-    points, radii = [pose[counts]], [_FLESH[counts] + _CLOTHES]
+    points, radii = [pose[counts]], [_LIMB_RADIUS[counts] + _CLOTHING_MARGIN]
     if counts[:11].any():
         ears = pose[[7, 8]].mean(0)
         up = ears - pose[[11, 12]].mean(0)
-        points.append([ears + up / max(np.linalg.norm(up), 1e-9) * _ABOVE_EARS * scale])
-        radii.append([_HEAD_RADIUS + _CLOTHES])
+        points.append([ears + up / max(np.linalg.norm(up), 1e-9) * _HEAD_CENTRE_OFFSET * scale])
+        radii.append([_HEAD_RADIUS + _CLOTHING_MARGIN])
     for hand in hands:
         points.append(hand)
-        radii.append(np.full(len(hand), _HAND_FLESH))
-    return around(np.concatenate(points), np.concatenate(radii) * scale, width, height)
+        radii.append(np.full(len(hand), _HAND_RADIUS))
+    return box_around_discs(np.concatenate(points), np.concatenate(radii) * scale, width, height)
 
 
-def of_joints(joints: np.ndarray, hands: list[np.ndarray], width: int, height: int) -> np.ndarray | None:
+def box_from_joints(joints: np.ndarray, hands: list[np.ndarray], width: int, height: int) -> np.ndarray | None:
     """The box xywh (4,) px of a body whose SMPL-X joints are seen at (22, 2) px, hidden or not.
 
     joints: in skeleton.BODY_JOINT_NAMES order, others may follow; hands: (21, 2) px each. None where no part of the
@@ -92,11 +95,11 @@ def of_joints(joints: np.ndarray, hands: list[np.ndarray], width: int, height: i
     at = {name: joints[JOINT[name]] for name in BODY_JOINT_NAMES}
     # Seen at an angle bones only look shorter: the one that looks longest tells the scale, within a tenth.
     scale = max(np.linalg.norm(at[one] - at[other]) / length for (one, other), length in _BONES.items())
-    discs = [(at['head'] + _BEYOND_HEAD * (at['head'] - at['neck']), _SMPLX_HEAD_RADIUS + _CLOTHES)]
+    discs = [(at['head'] + _HEAD_EXTENSION * (at['head'] - at['neck']), _SMPLX_HEAD_RADIUS + _CLOTHING_MARGIN)]
     for side in SIDES:
-        discs += [(at[f'{side}_{name}'], flesh + _CLOTHES) for name, flesh in _JOINT_FLESH.items()]
+        discs += [(at[f'{side}_{name}'], flesh + _CLOTHING_MARGIN) for name, flesh in _JOINT_RADIUS.items()]
         foot, ankle = at[f'{side}_foot'], at[f'{side}_ankle']
-        discs.append((foot + _BEYOND_FOOT * (foot - ankle), _TOES + _CLOTHES))
-    discs += [(point, _SMPLX_HAND_FLESH) for hand in hands for point in hand]
+        discs.append((foot + _FOOT_EXTENSION * (foot - ankle), _TOES + _CLOTHING_MARGIN))
+    discs += [(point, _SMPLX_HAND_RADIUS) for hand in hands for point in hand]
     points, radii = (np.array(column) for column in zip(*discs))
-    return around(points, radii * scale, width, height)
+    return box_around_discs(points, radii * scale, width, height)

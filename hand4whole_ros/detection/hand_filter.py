@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..geometry.boxes import inside
 from ..skeleton import SIDES
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ MIN_WRIST_VISIBILITY = 0.6
 #: All lengths in lengths of the torso (shoulders to hips) in the picture. Good hands on rendered people:
 #: wrist within 0.13 of the arm's in 99 %, palm 0.12 to 0.27 long in 98 %; near hands look larger.
 MAX_WRIST_GAP = 0.22
-PALM_LENGTHS = (0.06, 0.6)
+PALM_LENGTH_RANGE = (0.06, 0.6)
 
 #: Of the 21 points, how many must lie in the picture.
 MIN_KEYPOINTS_INSIDE = 11
 
 #: Two hands whose points lie closer than this part of a palm, on the mean, are one hand seen twice.
-_SAME_HAND = 0.35
+_MAX_DUPLICATE_HAND_DISTANCE = 0.35
 
 
 def filter_hands(landmarks: HolisticLandmarks, width: int, height: int) -> dict[str, tuple[np.ndarray, float]]:
@@ -46,15 +47,15 @@ def filter_hands(landmarks: HolisticLandmarks, width: int, height: int) -> dict[
         visible = float(landmarks.visibility[WRIST_IN_POSE[side]])
         gap = np.linalg.norm(pixels[0] - pose[WRIST_IN_POSE[side]]) / torso
         palm = palm_length(pixels) / torso
-        inside = ((pixels >= 0) & (pixels < (width, height))).all(1).sum()
+        shown = inside(pixels, width, height).sum()
         if (visible >= MIN_WRIST_VISIBILITY and gap <= MAX_WRIST_GAP
-                and PALM_LENGTHS[0] <= palm <= PALM_LENGTHS[1] and inside >= MIN_KEYPOINTS_INSIDE):
-            confidence = visible * (1 - 0.5 * gap / MAX_WRIST_GAP) * (inside / 21)
+                and PALM_LENGTH_RANGE[0] <= palm <= PALM_LENGTH_RANGE[1] and shown >= MIN_KEYPOINTS_INSIDE):
+            confidence = visible * (1 - 0.5 * gap / MAX_WRIST_GAP) * (shown / 21)
             found[side] = points, float(np.clip(confidence, 0, 1)), gap
     if len(found) == 2:
         (left, _, left_gap), (right, _, right_gap) = found['left'], found['right']
         apart = np.linalg.norm(left[:, :2] - right[:, :2], axis=1).mean()
-        if apart < _SAME_HAND * max(palm_length(left[:, :2]), palm_length(right[:, :2])):
+        if apart < _MAX_DUPLICATE_HAND_DISTANCE * max(palm_length(left[:, :2]), palm_length(right[:, :2])):
             del found['left' if left_gap > right_gap else 'right']
     return {side: (points, confidence) for side, (points, confidence, _) in found.items()}
 

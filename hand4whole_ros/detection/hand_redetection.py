@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ..geometry.boxes import inside
 from . import mediapipe_library
 from .hand_filter import MAX_WRIST_GAP, MIN_WRIST_VISIBILITY, WRIST_IN_POSE, torso_length
 
@@ -17,34 +18,34 @@ _HAND_IN_POSE = {'left': (15, 17, 19, 21), 'right': (16, 18, 20, 22)}
 _ELBOW_IN_POSE = {'left': 13, 'right': 14}
 
 #: Below this visibility of the arm's wrist nothing is looked for.
-_LEAST_WRIST_VISIBLE = 0.3
+_MIN_WRIST_VISIBILITY = 0.3
 
 #: Side of the enlarged crop handed to MediaPipe Hands, px.
 _CROP_SIZE = 256
 
 #: Ways to look, one after the other until a hand is found: half the crop's side in reaches of the hand, and
 #: whether in a mirror.
-ONE_LOOK = ((1.9, False),)
+ONE_CROP = ((1.9, False),)
 #: Of 29 hands that the first way did not find on rendered people, the other two found 21.
-THREE_LOOKS = ((1.9, False), (3.5, True), (6.0, True))
+THREE_CROPS = ((1.9, False), (3.5, True), (6.0, True))
 
 #: Of the last look: half the crops' sides, in lengths of the torso. Of 171 hands in sight that the first way had not
 #: found on 1080 rendered people, these two found 28, and nothing that was no hand. Upside down and with every hand
 #: shown as a left one the network finds most.
-_WIDE = (0.8, 0.6)
+_WIDE_CROP_SIZES = (0.8, 0.6)
 
 
 class HandRedetector:
-    """ways: ONE_LOOK or THREE_LOOKS. wait_after_failure: for how many images a hand is not looked for after
+    """ways: ONE_LOOK or THREE_CROPS. wait_after_failure: for how many images a hand is not looked for after
     nothing was found; 0 for pictures that stand alone. Raises DetectorUnavailable where mediapipe is not
     installed.
     """
 
-    def __init__(self, ways: tuple[tuple[float, bool], ...] = ONE_LOOK, wait_after_failure: int = 0):
-        self._hands = mediapipe_library.load().Hands(
+    def __init__(self, crop_variants: tuple[tuple[float, bool], ...] = ONE_CROP, wait_after_failure: int = 0):
+        self._hands = mediapipe_library.load_mediapipe().Hands(
             static_image_mode=True, max_num_hands=1, model_complexity=1, min_detection_confidence=0.3)
         self._hands.process(np.zeros((_CROP_SIZE, _CROP_SIZE, 3), np.uint8))
-        self._ways, self._wait_after_failure = ways, wait_after_failure
+        self._crop_variants, self._wait_after_failure = crop_variants, wait_after_failure
         self.reset()
 
     def find(self, image: np.ndarray, pose: np.ndarray, visibility: np.ndarray, side: str) -> np.ndarray | None:
@@ -58,13 +59,13 @@ class HandRedetector:
             return None
         points = pose[list(_HAND_IN_POSE[side])]
         wrist = points[0]
-        if not _inside(wrist, image) or visibility[WRIST_IN_POSE[side]] < _LEAST_WRIST_VISIBLE:
+        if not inside(wrist, *image.shape[1::-1]) or visibility[WRIST_IN_POSE[side]] < _MIN_WRIST_VISIBILITY:
             return None
         forearm = np.linalg.norm(wrist - pose[_ELBOW_IN_POSE[side]])
         reach = max(np.linalg.norm(points[1:] - wrist, axis=1).max(), 0.35 * forearm, 8.0)
-        centre = _middle(points)
-        for reaches, in_mirror in self._ways:
-            result = self._look(image, centre, reaches * reach, in_mirror)
+        centre = _hand_centre(points)
+        for reaches, in_mirror in self._crop_variants:
+            result = self._detect_in_crop(image, centre, reaches * reach, in_mirror)
             if result is None:
                 self._wait[side] = self._wait_after_failure
                 continue
@@ -74,19 +75,19 @@ class HandRedetector:
                 return hand
         return None
 
-    def find_wide(self, image: np.ndarray, pose: np.ndarray, visibility: np.ndarray, side: str) -> np.ndarray | None:
+    def detect_wide(self, image: np.ndarray, pose: np.ndarray, visibility: np.ndarray, side: str) -> np.ndarray | None:
         """The last look for a hand that no look at the image has found, as find."""
         if self._wait_wide[side] > 0:
             self._wait_wide[side] -= 1
             return None
         points = pose[list(_HAND_IN_POSE[side])]
-        if not _inside(points[0], image) or visibility[WRIST_IN_POSE[side]] < MIN_WRIST_VISIBILITY:
+        if not inside(points[0], *image.shape[1::-1]) or visibility[WRIST_IN_POSE[side]] < MIN_WRIST_VISIBILITY:
             return None
         torso = torso_length(pose)
-        for half in np.array(_WIDE) * torso:
+        for half in np.array(_WIDE_CROP_SIZES) * torso:
             # Half a pixel of the crop on, it lies evenly about the middle: the same crop in the mirror image.
-            centre = _middle(points) + half / _CROP_SIZE
-            result = self._look(image, centre, half, in_mirror=side == 'right', upside_down=True)
+            centre = _hand_centre(points) + half / _CROP_SIZE
+            result = self._detect_in_crop(image, centre, half, in_mirror=side == 'right', upside_down=True)
             # The other hand may be in the square, too.
             if (result is not None and result[1] == side
                     and np.linalg.norm(result[0][0, :2] - points[0]) <= MAX_WRIST_GAP * torso):
@@ -94,7 +95,7 @@ class HandRedetector:
         self._wait_wide[side] = self._wait_after_failure
         return None
 
-    def _look(self, image, centre, half, in_mirror, upside_down=False):
+    def _detect_in_crop(self, image, centre, half, in_mirror, upside_down=False):
         """In the square of `half` px around `centre`: (21, 3) px of a hand, its side, how certain that is."""
         zoom = _CROP_SIZE / (2 * half)
         to_crop = np.array([[zoom, 0, (half - centre[0]) * zoom], [0, zoom, (half - centre[1]) * zoom]])
@@ -105,7 +106,7 @@ class HandRedetector:
         result = self._hands.process(np.ascontiguousarray(crop[::down, ::across]))
         if not result.multi_hand_landmarks:
             return None
-        hand = mediapipe_library.pixels(result.multi_hand_landmarks[0], _CROP_SIZE, _CROP_SIZE)
+        hand = mediapipe_library.landmarks_to_pixels(result.multi_hand_landmarks[0], _CROP_SIZE, _CROP_SIZE)
         for axis, step in enumerate((across, down)):
             if step < 0:
                 hand[:, axis] = _CROP_SIZE - 1 - hand[:, axis]
@@ -126,11 +127,6 @@ class HandRedetector:
         self._hands.close()
 
 
-def _inside(point, image):
-    height, width = image.shape[:2]
-    return 0 <= point[0] < width and 0 <= point[1] < height
-
-
-def _middle(points):
+def _hand_centre(points):
     """Of the hand, from its points in the pose, the wrist first."""
     return points[0] + 0.6 * (points[1:].mean(0) - points[0])

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..skeleton import SIDES
-from ..system.native_stderr import quiet_stderr
+from ..system.native_stderr import suppress_native_stderr
 from . import mediapipe_library
 from .hand_filter import filter_hands
 from .hand_redetection import HandRedetector
-from .mediapipe_library import SHORTEST_SIDE, pixels
+from .mediapipe_library import MIN_SIDE, landmarks_to_pixels
 
 #: In a video, images between a second look for a hand that found nothing and the next one.
-_LOOK_AGAIN_AFTER = 5
+_REDETECTION_INTERVAL = 5
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,20 @@ class HolisticLandmarks:
 
 
 #: The pose landmark that each of the 33 becomes in a mirror.
-MIRRORED_POSE = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(k + 1 if k % 2 else k - 1 for k in range(11, 33)))
+POSE_MIRROR = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(k + 1 if k % 2 else k - 1 for k in range(11, 33)))
 
 
-def mirrored(landmarks: HolisticLandmarks, width: int) -> HolisticLandmarks:
+def mirror_landmarks(landmarks: HolisticLandmarks, width: int) -> HolisticLandmarks:
     """The landmarks of an image `width` px wide -> those of its mirror image; left and right change places."""
     def hand(points):
         return None if points is None else points * (-1, 1, 1) + (width - 1, 0, 0)
-    order = list(MIRRORED_POSE)
+    order = list(POSE_MIRROR)
     return HolisticLandmarks(
         landmarks.pose[order] * (-1, 1) + (width - 1, 0), landmarks.visibility[order],
         landmarks.world[order] * (-1, 1, 1), hand(landmarks.right_hand), hand(landmarks.left_hand), landmarks.face)
 
 
-def averaged(one: HolisticLandmarks | None, other: HolisticLandmarks | None) -> HolisticLandmarks | None:
+def average_landmarks(one: HolisticLandmarks | None, other: HolisticLandmarks | None) -> HolisticLandmarks | None:
     """The mean of two looks at one image; what only one of them saw is taken from that one."""
     if one is None or other is None:
         return other if one is None else one
@@ -76,14 +76,14 @@ class MediaPipeHolistic:
     def __init__(self, static_images: bool = False, hand_redetection: bool = True, mirror: bool = True):
         self.static_images = static_images
         self._mirror = mirror and static_images
-        with quiet_stderr():
-            mediapipe = mediapipe_library.load()
-            solution = mediapipe_library.afresh(mediapipe.Holistic) if static_images else mediapipe.Holistic
+        with suppress_native_stderr():
+            mediapipe = mediapipe_library.load_mediapipe()
+            solution = mediapipe_library.stateless_solution(mediapipe.Holistic) if static_images else mediapipe.Holistic
             self._make_holistic = lambda: solution(
                 static_image_mode=static_images, model_complexity=1, smooth_landmarks=not static_images)
             self._holistic = self._make_holistic()
-            self._second_look = (
-                HandRedetector(wait_after_failure=0 if static_images else _LOOK_AGAIN_AFTER)
+            self._hand_redetector = (
+                HandRedetector(wait_after_failure=0 if static_images else _REDETECTION_INTERVAL)
                 if hand_redetection
                 else None
             )
@@ -94,21 +94,21 @@ class MediaPipeHolistic:
     def detect(self, image: np.ndarray) -> HolisticLandmarks | None:
         """The most prominent person in an RGB image (H, W, 3) uint8, or None."""
         height, width = image.shape[:2]
-        if min(height, width) < SHORTEST_SIDE:
+        if min(height, width) < MIN_SIDE:
             return None
-        found = self._look(image)
+        found = self._process_image(image)
         if self._mirror:
-            in_mirror = self._look(np.ascontiguousarray(image[:, ::-1]))
-            found = averaged(found, None if in_mirror is None else mirrored(in_mirror, width))
-        return found if found is None or self._second_look is None else self._last_look(image, found)
+            in_mirror = self._process_image(np.ascontiguousarray(image[:, ::-1]))
+            found = average_landmarks(found, None if in_mirror is None else mirror_landmarks(in_mirror, width))
+        return found if found is None or self._hand_redetector is None else self._add_wide_hands(image, found)
 
-    def _last_look(self, image, found):
+    def _add_wide_hands(self, image, found):
         """The same landmarks, with hands that were missing or not to be believed, where a last look finds them."""
         height, width = image.shape[:2]
         believed = filter_hands(found, width, height)
         for side in SIDES:
             hand = (None if side in believed else
-                    self._second_look.find_wide(image, found.pose, found.visibility, side))
+                    self._hand_redetector.detect_wide(image, found.pose, found.visibility, side))
             if hand is None:
                 continue
             more = replace(found, **{f'{side}_hand': hand})
@@ -117,38 +117,38 @@ class MediaPipeHolistic:
                 found, believed = more, real
         return found
 
-    def _look(self, image):
+    def _process_image(self, image):
         """One look at one image: HolisticLandmarks or None."""
         height, width = image.shape[:2]
-        with nullcontext() if self._hand_seen else quiet_stderr():
-            result = self._holistic.process(mediapipe_library.reduced(image))
+        with nullcontext() if self._hand_seen else suppress_native_stderr():
+            result = self._holistic.process(mediapipe_library.downscale_image(image))
         self._hand_seen |= bool(result.left_hand_landmarks or result.right_hand_landmarks)
         if result.pose_landmarks is None or result.pose_world_landmarks is None:
             return None
-        pose = pixels(result.pose_landmarks, width, height)
+        pose = landmarks_to_pixels(result.pose_landmarks, width, height)
         visibility = np.array([p.visibility for p in result.pose_landmarks.landmark])
         world = np.array([(p.x, p.y, p.z) for p in result.pose_world_landmarks.landmark])
         if not (np.isfinite(pose).all() and np.isfinite(world).all()):
             return None
         found = {}
         for side, landmarks in (('left', result.left_hand_landmarks), ('right', result.right_hand_landmarks)):
-            found[side] = None if landmarks is None else pixels(landmarks, width, height)
-            if found[side] is None and self._second_look:
-                found[side] = self._second_look.find(image, pose[:, :2], visibility, side)
+            found[side] = None if landmarks is None else landmarks_to_pixels(landmarks, width, height)
+            if found[side] is None and self._hand_redetector:
+                found[side] = self._hand_redetector.find(image, pose[:, :2], visibility, side)
         return HolisticLandmarks(pose[:, :2], visibility, world, found['left'], found['right'],
                                  result.face_landmarks is not None)
 
     def reset(self) -> None:
         """Forget the tracked person."""
         if not self.static_images:
-            with quiet_stderr():
+            with suppress_native_stderr():
                 self._holistic.close()
                 self._holistic = self._make_holistic()
-        if self._second_look:
-            self._second_look.reset()
+        if self._hand_redetector:
+            self._hand_redetector.reset()
 
     def close(self) -> None:
         """Free the networks."""
         self._holistic.close()
-        if self._second_look:
-            self._second_look.close()
+        if self._hand_redetector:
+            self._hand_redetector.close()

@@ -14,13 +14,13 @@ import numpy as np
 from . import DetectorUnavailable
 
 #: Larger images are reduced to this before the networks see them: their own inputs are 256 px.
-LONGEST_SIDE = 1920
+MAX_SIDE = 1920
 
 #: Smaller images hold nobody the networks could find.
-SHORTEST_SIDE = 16
+MIN_SIDE = 16
 
 
-def load() -> SimpleNamespace:
+def load_mediapipe() -> SimpleNamespace:
     """MediaPipe's own `Holistic`, `Hands`, `SolutionBase` (a graph to run) and `NormalizedRect`.
 
     Raises DetectorUnavailable where mediapipe is not installed.
@@ -38,7 +38,7 @@ def load() -> SimpleNamespace:
                            NormalizedRect=NormalizedRect)
 
 
-def afresh(solution: type) -> type:
+def stateless_solution(solution: type) -> type:
     """A solution of `load`, or SolutionBase, whose graph looks at each image as if it were the first.
 
     static_image_mode does not do that alone: it forgets where the body was, but a hand is still looked for
@@ -58,17 +58,17 @@ def afresh(solution: type) -> type:
     return Afresh
 
 
-def reduced(image: np.ndarray) -> np.ndarray:
-    """The image, or a smaller one whose longer side is LONGEST_SIDE."""
+def downscale_image(image: np.ndarray) -> np.ndarray:
+    """The image, or a smaller one whose longer side is MAX_SIDE."""
     height, width = image.shape[:2]
-    shrink = min(1.0, LONGEST_SIDE / max(height, width))
+    shrink = min(1.0, MAX_SIDE / max(height, width))
     if shrink < 1:
-        size = max(SHORTEST_SIDE, round(width * shrink)), max(SHORTEST_SIDE, round(height * shrink))
+        size = max(MIN_SIDE, round(width * shrink)), max(MIN_SIDE, round(height * shrink))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(image)
 
 
-def pixels(landmarks, width: float, height: float) -> np.ndarray:
+def landmarks_to_pixels(landmarks, width: float, height: float) -> np.ndarray:
     """MediaPipe's normalized landmarks -> (N, 3) px; depth is scaled as x is."""
     points = np.array([(p.x, p.y, p.z) for p in landmarks.landmark])
     return points * (width, height, width) - (0.5, 0.5, 0)

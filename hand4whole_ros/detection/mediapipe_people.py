@@ -9,26 +9,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..geometry.boxes import inside
 from . import body_box, mediapipe_library
 from .hand_filter import filter_hands
 from .mediapipe_holistic import HolisticLandmarks
-from .person_boxes import HandPoints, PersonBoxes, checked
-from .person_landmarks import PeopleFinder, PersonLandmarks, Sighting
+from .person_boxes import HandPoints, PersonBoxes, check_image
+from .person_landmarks import PeopleFinder, PersonDetection, PersonLandmarks
 
 #: Least score of a sighting worth a look for landmarks.
-LEAST_SCORE = 0.35
+MIN_SCORE = 0.35
 
 #: Least mean visibility of shoulders, elbows, wrists and hips, for a sighting of this score and more; for the
 #: others, which are often furniture: of those in 200 empty rendered rooms none had more than 0.64.
-SURE_SCORE, LEAST_VISIBLE, LEAST_VISIBLE_UNSURE = 0.6, 0.2, 0.7
+CONFIDENT_SCORE, MIN_VISIBLE_LANDMARKS, MIN_VISIBLE_LANDMARKS_UNCERTAIN = 0.6, 0.2, 0.7
 _UPPER_BODY = (11, 12, 13, 14, 15, 16, 23, 24)
 
 #: Pictures longer than this, in their short side, are also looked at in square pieces that overlap by half, but
 #: not in more than this many.
-_LONG, _MOST_PIECES = 1.2, 6
+_MAX_ASPECT, _MAX_TILES = 1.2, 6
 
 #: Sightings whose shoulders are this near, in sides of their regions, are one person; landmarks, in metres.
-_SAME_SIGHTING, _SAME_PERSON = 0.1, 0.2
+_MAX_DUPLICATE_DISTANCE, _MAX_PERSON_OVERLAP = 0.1, 0.2
 _TRUNK = (0, 11, 12, 23, 24)
 
 
@@ -42,42 +43,42 @@ class MediaPipePeople:
         if max_people < 1:
             raise ValueError(f'max_people must be 1 or more, found {max_people}')
         self.max_people = max_people
-        self._finder = PeopleFinder(LEAST_SCORE)
+        self._people_finder = PeopleFinder(MIN_SCORE)
         self._landmarks = PersonLandmarks()
 
     def detect(self, image: np.ndarray) -> list[PersonBoxes]:
         """People in an RGB image (H, W, 3) uint8, the most certain first; [] when nobody is seen."""
-        if min(checked(image).shape[:2]) < mediapipe_library.SHORTEST_SIDE:
+        if min(check_image(image).shape[:2]) < mediapipe_library.MIN_SIDE:
             return []
-        small = mediapipe_library.reduced(image)
+        small = mediapipe_library.downscale_image(image)
         found = []
-        for sighting in self._sightings(small)[:2 * self.max_people]:
+        for sighting in self._detect_people(small)[:2 * self.max_people]:
             landmarks = self._landmarks.find(small, sighting.region)
-            if landmarks is None or any(_same_person(landmarks, other) for other, _ in found):
+            if landmarks is None or any(_is_same_person(landmarks, other) for other, _ in found):
                 continue
             person = person_boxes(landmarks, small.shape[1], small.shape[0])
-            needed = LEAST_VISIBLE if sighting.score >= SURE_SCORE else LEAST_VISIBLE_UNSURE
+            needed = MIN_VISIBLE_LANDMARKS if sighting.score >= CONFIDENT_SCORE else MIN_VISIBLE_LANDMARKS_UNCERTAIN
             if person is not None and person.confidence >= needed:
                 found.append((landmarks, person))
         people = sorted((person for _, person in found), key=lambda person: -person.confidence)
         zoom = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
-        return [person.enlarged(zoom) for person in people[:self.max_people]]
+        return [person.scale_boxes(zoom) for person in people[:self.max_people]]
 
-    def _sightings(self, image) -> list[Sighting]:
+    def _detect_people(self, image) -> list[PersonDetection]:
         """Everybody once, the most certain first."""
-        found = self._finder.find(image)
-        for (x, y), piece in _pieces(image):
-            found += self._finder.find(piece, (x, y))
-        kept: list[Sighting] = []
+        found = self._people_finder.find(image)
+        for (x, y), piece in _split_tiles(image):
+            found += self._people_finder.find(piece, (x, y))
+        kept: list[PersonDetection] = []
         for sighting in sorted(found, key=lambda sighting: -sighting.score):
-            reach = [_SAME_SIGHTING * min(sighting.region.side, other.region.side) for other in kept]
+            reach = [_MAX_DUPLICATE_DISTANCE * min(sighting.region.side, other.region.side) for other in kept]
             if all(np.linalg.norm(sighting.shoulders - other.shoulders) > r for other, r in zip(kept, reach)):
                 kept.append(sighting)
         return kept
 
     def close(self) -> None:
         """Free the networks."""
-        self._finder.close()
+        self._people_finder.close()
         self._landmarks.close()
 
 
@@ -88,7 +89,7 @@ def person_boxes(landmarks: HolisticLandmarks, width: int, height: int) -> Perso
     believes; a hand that only the pose network saw is not one.
     """
     hands = hand_points(landmarks, width, height)
-    box = body_box.of_landmarks(landmarks, [hand.keypoints for hand in hands.values()], width, height)
+    box = body_box.box_from_landmarks(landmarks, [hand.keypoints for hand in hands.values()], width, height)
     if box is None:
         return None
     confidence = float(np.clip(landmarks.visibility[list(_UPPER_BODY)].mean(), 0, 1))
@@ -100,24 +101,23 @@ def hand_points(landmarks: HolisticLandmarks, width: int, height: int) -> dict[s
     hands = {}
     for side, (points, _) in filter_hands(landmarks, width, height).items():
         keypoints = points[:, :2]
-        inside = ((keypoints >= 0) & (keypoints <= (width - 1, height - 1))).all(1)
-        hands[side] = HandPoints(keypoints, inside.astype(float))
+        hands[side] = HandPoints(keypoints, inside(keypoints, width, height).astype(float))
     return hands
 
 
-def _same_person(one, other):
+def _is_same_person(one, other):
     trunk = list(_TRUNK)
     scale = max(body_box.pixels_per_metre(x.world[:25], x.pose[:25]) for x in (one, other))
-    return np.linalg.norm(one.pose[trunk] - other.pose[trunk], axis=1).mean() < _SAME_PERSON * scale
+    return np.linalg.norm(one.pose[trunk] - other.pose[trunk], axis=1).mean() < _MAX_PERSON_OVERLAP * scale
 
 
-def _pieces(image):
+def _split_tiles(image):
     """Corner (x, y) and picture of the pieces of a long picture; none of others."""
     height, width = image.shape[:2]
     long, short = max(height, width), min(height, width)
-    if long <= _LONG * short:
+    if long <= _MAX_ASPECT * short:
         return
-    count = min(int(np.ceil((long - short) / (0.5 * short))) + 1, _MOST_PIECES)
+    count = min(int(np.ceil((long - short) / (0.5 * short))) + 1, _MAX_TILES)
     # Where so many squares are too few, pieces are longer.
     side = max(short, int(np.ceil(2 * long / (count + 1))))
     for start in np.linspace(0, long - side, count).round().astype(int):

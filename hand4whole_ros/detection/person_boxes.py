@@ -29,7 +29,7 @@ class PersonBoxes:
         """The hand of `side`, 'left' or 'right'."""
         return self.left_hand if side == 'left' else self.right_hand
 
-    def enlarged(self, zoom: np.ndarray) -> PersonBoxes:
+    def scale_boxes(self, zoom: np.ndarray) -> PersonBoxes:
         """The same in the picture enlarged by zoom (2,), along x and y."""
         def points(hand):
             return None if hand is None else HandPoints((hand.keypoints + 0.5) * zoom - 0.5, hand.scores)
@@ -37,7 +37,7 @@ class PersonBoxes:
                            points(self.right_hand))
 
 
-class Detector(Protocol):
+class PersonDetector(Protocol):
     """Finds people. Not thread-safe: one thread calls one detector."""
 
     #: How many it gives at most.
@@ -50,7 +50,7 @@ class Detector(Protocol):
         """Free threads and memory. The detector cannot be used afterwards."""
 
 
-def overlap(one: np.ndarray, other: np.ndarray) -> float:
+def box_iou(one: np.ndarray, other: np.ndarray) -> float:
     """Intersection over union of two boxes xywh (4,); 0 where one has no area or is not finite."""
     low = np.maximum(one[:2], other[:2])
     high = np.minimum(one[:2] + one[2:], other[:2] + other[2:])
@@ -59,7 +59,7 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
     return float(shared / both) if both > 0 and np.isfinite(both) else 0.0
 
 
-def checked(image: np.ndarray) -> np.ndarray:
+def check_image(image: np.ndarray) -> np.ndarray:
     """The image; ValueError, saying what was expected and found, where it is no RGB picture."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f'an RGB image (H, W, 3) of uint8 is expected, found {image.shape} of {image.dtype}')

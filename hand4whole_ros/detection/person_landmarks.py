@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..system.native_stderr import quiet_stderr
+from ..system.native_stderr import suppress_native_stderr
 from . import mediapipe_library
-from .hand_redetection import THREE_LOOKS, HandRedetector
+from .hand_redetection import THREE_CROPS, HandRedetector
 from .mediapipe_holistic import HolisticLandmarks
-from .mediapipe_library import pixels
+from .mediapipe_library import landmarks_to_pixels
 
 _FINDER_GRAPH = '''
 input_stream: "image"
@@ -75,11 +75,11 @@ node {
 '''
 
 #: The pose network wants a region this much larger than the circle around the body.
-_ROOM = 1.25
+_REGION_MARGIN = 1.25
 
 
 @dataclass(frozen=True)
-class Region:
+class PersonRegion:
     """A square in the picture, turned about its middle, in which a person stands upright."""
 
     centre: np.ndarray      # (2,) px
@@ -88,25 +88,25 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class PersonDetection:
     """A person as the finder saw it."""
 
     score: float
     hips: np.ndarray        # (2,) px, their middle
     shoulders: np.ndarray   # (2,) px, their middle
-    region: Region
+    region: PersonRegion
 
 
 class PeopleFinder:
     """Finds everybody, roughly. Raises DetectorUnavailable where mediapipe is not installed."""
 
     def __init__(self, threshold: float):
-        with quiet_stderr():
-            self._graph = mediapipe_library.load().SolutionBase(
+        with suppress_native_stderr():
+            self._graph = mediapipe_library.load_mediapipe().SolutionBase(
                 graph_config=_FINDER_GRAPH, outputs=['detections'], calculator_params={_FINDER_THRESHOLD: threshold})
             self._graph.process(np.zeros((64, 64, 3), np.uint8))
 
-    def find(self, image: np.ndarray, corner: tuple[int, int] = (0, 0)) -> list[Sighting]:
+    def find(self, image: np.ndarray, corner: tuple[int, int] = (0, 0)) -> list[PersonDetection]:
         """Sightings in an RGB image; `corner` (x, y) px is added, where it was cut from a larger one."""
         height, width = image.shape[:2]
         found = []
@@ -115,9 +115,11 @@ class PeopleFinder:
             points = np.array([(p.x, p.y) for p in detection.location_data.relative_keypoints])
             points = points * (width, height) - 0.5 + corner
             out = points[1] - points[0]
-            region = Region(points[0], 2 * _ROOM * float(np.hypot(*out)), float(np.arctan2(out[0], -out[1])))
+            region = PersonRegion(
+                points[0], 2 * _REGION_MARGIN * float(np.hypot(*out)), float(np.arctan2(out[0], -out[1]))
+            )
             if np.isfinite(points).all() and region.side > 1:
-                found.append(Sighting(float(detection.score[0]), points[0], points[2], region))
+                found.append(PersonDetection(float(detection.score[0]), points[0], points[2], region))
         return found
 
     def close(self) -> None:
@@ -129,18 +131,18 @@ class PersonLandmarks:
     """Landmarks of the person in a region of a picture. Raises DetectorUnavailable where mediapipe is not there."""
 
     def __init__(self):
-        with quiet_stderr():
-            mediapipe = mediapipe_library.load()
+        with suppress_native_stderr():
+            mediapipe = mediapipe_library.load_mediapipe()
             self._rect = mediapipe.NormalizedRect
             # One graph looks at several people in turn: a hand must not be looked for where another's was.
-            self._graph = mediapipe_library.afresh(mediapipe.SolutionBase)(
+            self._graph = mediapipe_library.stateless_solution(mediapipe.SolutionBase)(
                 graph_config=_LANDMARKS_GRAPH, outputs=['pose', 'world', 'next_region', 'left', 'right'])
-            self._second_look = HandRedetector(THREE_LOOKS)
-            self._process(np.zeros((64, 64, 3), np.uint8), Region(np.array([32.0, 32.0]), 64.0, 0.0))
+            self._hand_redetector = HandRedetector(THREE_CROPS)
+            self._process(np.zeros((64, 64, 3), np.uint8), PersonRegion(np.array([32.0, 32.0]), 64.0, 0.0))
         #: The networks for hands load, and chatter, with the first hand.
         self._hand_seen = False
 
-    def find(self, image: np.ndarray, region: Region, looks: int = 1) -> HolisticLandmarks | None:
+    def find(self, image: np.ndarray, region: PersonRegion, looks: int = 1) -> HolisticLandmarks | None:
         """The landmarks, `face` always False; None where the network sees nobody.
 
         looks: how often the region is made anew from the landmarks and looked at again, counting the first; two
@@ -148,22 +150,24 @@ class PersonLandmarks:
         """
         height, width = image.shape[:2]
         for _ in range(looks):
-            with nullcontext() if self._hand_seen else quiet_stderr():
+            with nullcontext() if self._hand_seen else suppress_native_stderr():
                 result = self._process(image, region)
             if result.pose is None or result.world is None:
                 return None
             at = result.next_region
-            region = Region(np.array([at.x_center * width, at.y_center * height]) - 0.5, at.width * width, at.rotation)
+            region = PersonRegion(
+                np.array([at.x_center * width, at.y_center * height]) - 0.5, at.width * width, at.rotation
+            )
         self._hand_seen |= bool(result.left or result.right)
-        pose = pixels(result.pose, width, height)[:, :2]
+        pose = landmarks_to_pixels(result.pose, width, height)[:, :2]
         visibility = np.array([p.visibility for p in result.pose.landmark])
         world = np.array([(p.x, p.y, p.z) for p in result.world.landmark])
         if not (np.isfinite(pose).all() and np.isfinite(world).all()):
             return None
         hands = []
         for side, landmarks in (('left', result.left), ('right', result.right)):
-            hands.append(self._second_look.find(image, pose, visibility, side) if landmarks is None
-                         else pixels(landmarks, width, height))
+            hands.append(self._hand_redetector.find(image, pose, visibility, side) if landmarks is None
+                         else landmarks_to_pixels(landmarks, width, height))
         return HolisticLandmarks(pose, visibility, world, *hands, face=False)
 
     def _process(self, image, region):
@@ -176,4 +180,4 @@ class PersonLandmarks:
     def close(self) -> None:
         """Free the networks."""
         self._graph.close()
-        self._second_look.close()
+        self._hand_redetector.close()

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from ..networks.wilor_detector import STRIDES, WiLoRDetector
-from .person_boxes import checked, overlap
+from .person_boxes import box_iou, check_image
 
 #: Longest side of the picture that the network sees, and the grey around it up to whole strides.
-LONGEST_SIDE, GREY = 640, 114
+LONGEST_SIDE, PADDING_VALUE = 640, 114
 #: A hand counts above this score; of two boxes that overlap more than that, the better one counts.
 MIN_SCORE, MAX_OVERLAP = 0.3, 0.7
 MAX_HANDS = 300
@@ -47,7 +47,7 @@ class WiLoRHands:
     @torch.inference_mode()
     def detect(self, image: np.ndarray) -> list[DetectedHand]:
         """Hands in an RGB image (H, W, 3) uint8, the most certain first; [] where there are none."""
-        picture, scale, corner = fit_picture(checked(image))
+        picture, scale, corner = letterbox_image(check_image(image))
         device = next(self._network.parameters()).device
         given = torch.from_numpy(picture).to(device).permute(2, 0, 1)[None].float() / 255
         found = self._network(given)
@@ -57,7 +57,7 @@ class WiLoRHands:
         boxes, score, side, points, visible = (values[rows].cpu().numpy() for values in (
             found.boxes[0], score, side, found.keypoints[0], found.keypoint_scores[0]))
         groups = np.zeros_like(side) if self._one_side_a_place else side
-        kept = suppress(boxes, groups, self.max_overlap)[:self.max_hands]
+        kept = non_maximum_suppression(boxes, groups, self.max_overlap)[:self.max_hands]
         limit = np.float32([image.shape[1], image.shape[0]])
         boxes = ((boxes.reshape(-1, 2, 2) - corner) / scale).clip(0, limit).reshape(-1, 4)
         points = ((points - corner) / scale).clip(0, limit)
@@ -68,8 +68,8 @@ class WiLoRHands:
         self._network = None
 
 
-def fit_picture(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The picture (H, W, 3) with its longest side at LONGEST_SIDE, in grey to whole strides.
+def letterbox_image(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The picture (H, W, 3) with its longest side at MAX_SIDE, in grey to whole strides.
 
     Also the scale x, y (2,) and the corner x, y (2,) px of the picture in it: pixel * scale + corner.
     """
@@ -81,15 +81,15 @@ def fit_picture(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     room = [-length % STRIDES[-1] for length in size]
     left, top = (round(length / 2 - 0.1) for length in room)
     picture = cv2.copyMakeBorder(image, top, room[1] - top, left, room[0] - left, cv2.BORDER_CONSTANT,
-                                 value=(GREY, GREY, GREY))
+                                 value=(PADDING_VALUE, PADDING_VALUE, PADDING_VALUE))
     return picture, np.float32([size[0] / width, size[1] / height]), np.float32([left, top])
 
 
-def suppress(boxes: np.ndarray, groups: np.ndarray, max_overlap: float) -> list[int]:
+def non_maximum_suppression(boxes: np.ndarray, groups: np.ndarray, max_overlap: float) -> list[int]:
     """Rows of boxes xyxy (N, 4), the best first, that overlap no better one of their group (N,) by more."""
     sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
     kept: list[int] = []
     for k, box in enumerate(sizes):
-        if all(groups[j] != groups[k] or overlap(sizes[j], box) <= max_overlap for j in kept):
+        if all(groups[j] != groups[k] or box_iou(sizes[j], box) <= max_overlap for j in kept):
             kept.append(k)
     return kept

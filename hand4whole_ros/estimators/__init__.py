@@ -26,7 +26,7 @@ def create(config: EstimatorConfig | None = None) -> Estimator:
         raise ValueError(f'unknown estimator {config.estimator!r}; known are auto, {", ".join(NAMES)}')
     name = config.estimator
     if name == 'auto':
-        name = _best(config)
+        name = _resolve_auto(config)
     # Each is imported when it is wanted: their libraries are large, and not all of them are everywhere.
     if name == 'hand4whole_pp':
         from .hand4whole_pp import Hand4WholePPEstimator
@@ -38,7 +38,7 @@ def create(config: EstimatorConfig | None = None) -> Estimator:
     return MediaPipeEstimator(config)
 
 
-def _best(config):
+def _resolve_auto(config):
     """The name 'auto' stands for, said in one line of the log."""
     from ..checkpoints import CheckpointError, files
     from ..checkpoints.store import Store

@@ -79,7 +79,7 @@ class Estimator(ABC):
         """People in an RGB image (H, W, 3) uint8, the most certain first; [] when nobody is seen.
 
         `vertices` is left None; call `body.vertices(estimate)` for the mesh. Every number in the result is finite,
-        and every joint and keypoint geometry.placement.NEAREST or more in front of the camera: see accepted.
+        and every joint and keypoint geometry.placement.MIN_DEPTH or more in front of the camera: see accepted.
         `stage_times` says how long each stage took, in seconds.
         """
 
@@ -88,7 +88,7 @@ class Estimator(ABC):
         """Why -> how many people were refused so far: found in an image, but not a result (estimate.BEHIND ...)."""
         return Counter()
 
-    def accepted(self, estimates: Iterable[WholeBodyEstimate]) -> list[WholeBodyEstimate]:
+    def filter_estimates(self, estimates: Iterable[WholeBodyEstimate]) -> list[WholeBodyEstimate]:
         """Those whom a camera can have seen; the others are counted in `refused`. Every result goes through here."""
         kept = []
         for estimate in estimates:
@@ -113,7 +113,7 @@ class Estimator(ABC):
     def reset(self) -> None:
         """Forget what was learnt from earlier images: the next one comes from elsewhere."""
 
-    def spare_memory(self) -> bool:
+    def reduce_memory(self) -> bool:
         """Memory ran out: use less from now on. False where nothing more can be saved."""
         return False
 

@@ -9,14 +9,15 @@ import torch
 
 from .. import skeleton
 from ..detection import body_box
-from ..detection.mediapipe_holistic import MIRRORED_POSE
+from ..detection.mediapipe_holistic import POSE_MIRROR
+from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import person_box
 from .landmark_fit import LandmarkFit
 
 #: A mirror in x: of points, and of rotations.
-_POINTS = np.array([-1, 1, 1], np.float32)
-_TURNS = np.outer(_POINTS, _POINTS)
+_MIRROR_POINTS = np.array([-1, 1, 1], np.float32)
+_MIRROR_ROTATION = np.outer(_MIRROR_POINTS, _MIRROR_POINTS)
 
 
 class FitFeatures(NamedTuple):
@@ -39,37 +40,39 @@ class FitFeatures(NamedTuple):
         return FitFeatures(*(values[rows] for values in self))
 
 
-def features_of_fit(look: LandmarkFit, intrinsics: Intrinsics) -> FitFeatures | None:
+def features_of_fit(landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> FitFeatures | None:
     """Of one person; None where nothing of the person is in the image."""
     size = intrinsics.width, intrinsics.height
-    tight = body_box.of_landmarks(look.landmarks, [points[:, :2] for points in look.hands.values()], *size)
+    tight = body_box.box_from_landmarks(
+        landmark_fit.landmarks, [points[:, :2] for points in landmark_fit.hands.values()], *size
+    )
     if tight is None:
         return None
     box = person_box(torch.from_numpy(tight)).numpy()
-    hands, inside = np.zeros((2, 21, 3)), np.zeros((2, 21))
+    hands, shown = np.zeros((2, 21, 3)), np.zeros((2, 21))
     for k, side in enumerate(skeleton.SIDES):
-        if side in look.hands:
-            hands[k] = look.hands[side]
-            inside[k] = ((hands[k, :, :2] >= 0) & (hands[k, :, :2] <= np.array(size) - 1)).all(axis=1)
-    pose = look.fitted.pose
+        if side in landmark_fit.hands:
+            hands[k] = landmark_fit.hands[side]
+            shown[k] = inside(hands[k, :, :2], *size)
+    pose = landmark_fit.fitted.pose
     rows = (box, intrinsics.normalize(box[:2] + box[2:] / 2), np.sqrt(intrinsics.fx * intrinsics.fy),
-            look.landmarks.pose, look.landmarks.visibility, look.landmarks.world, hands, inside,
-            pose.rotations[0], pose.betas[0], look.fitted.placed.joints[0])
+            landmark_fit.landmarks.pose, landmark_fit.landmarks.visibility, landmark_fit.landmarks.world, hands, shown,
+            pose.rotations[0], pose.betas[0], landmark_fit.fitted.placed.joints[0])
     return FitFeatures(*(np.asarray(row, np.float32)[None] for row in rows))
 
 
-def mirrored(evidence: FitFeatures) -> FitFeatures:
+def mirror_features(features: FitFeatures) -> FitFeatures:
     """The same people seen in a mirror whose picture keeps its middle at x = 0: left is right."""
-    e = evidence
+    e = features
     pixels = np.array([-1, 1], np.float32)
     box = e.box.copy()
     box[:, 0] = -(box[:, 0] + box[:, 2])
-    order, joints = list(MIRRORED_POSE), list(skeleton.MIRROR)
+    order, joints = list(POSE_MIRROR), list(skeleton.MIRROR)
     return FitFeatures(box, e.ray * pixels, e.focal, e.pose[:, order] * pixels, e.visibility[:, order],
-                    e.world[:, order] * _POINTS, e.hands[:, ::-1] * _POINTS, e.inside[:, ::-1],
-                    e.rotations[:, joints] * _TURNS, e.betas, e.joints[:, joints] * _POINTS)
+                    e.world[:, order] * _MIRROR_POINTS, e.hands[:, ::-1] * _MIRROR_POINTS, e.inside[:, ::-1],
+                    e.rotations[:, joints] * _MIRROR_ROTATION, e.betas, e.joints[:, joints] * _MIRROR_POINTS)
 
 
-def concatenate(parts: list[FitFeatures]) -> FitFeatures:
+def concatenate_features(parts: list[FitFeatures]) -> FitFeatures:
     """All the people of several."""
     return FitFeatures(*(np.concatenate(values) for values in zip(*parts)))

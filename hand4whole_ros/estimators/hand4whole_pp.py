@@ -16,14 +16,14 @@ import torch
 from .. import detection, skeleton
 from .._vendor_patches.roma_import import roma
 from ..body.npz_file import BodyModelError
-from ..body.posing import SeenHand, estimate_from_parameters
+from ..body.posing import ObservedHand, estimate_from_parameters
 from ..body.smplx_mano_body import SmplxManoBody
 from ..checkpoints import CheckpointError
 from ..checkpoints.hand4whole_pp import load_body, load_hand4whole_pp
 from ..checkpoints.random_weights import load_random
 from ..checkpoints.store import Store
 from ..detection import DetectorUnavailable
-from ..detection.box_tracker import EVERY, FoundHand, FoundPerson, TrackedBoxes
+from ..detection.box_tracker import DETECTION_INTERVAL, BoxTracker, HandResult, PersonResult
 from ..estimate import NOT_FINITE, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box, virtual_camera
@@ -32,7 +32,7 @@ from ..geometry.placement import place_in_camera
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 from .devices import pick_device, pick_precision, precision_name
-from .network_outputs import download
+from .network_outputs import outputs_to_cpu
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 _RANDOM = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
 
 #: Said of somebody whom no camera can have seen as the network describes them: the detector is asked again.
-_NOT_FOUND = FoundPerson(np.full((1, 2), np.nan))
+_NO_CONFIDENCE = PersonResult(np.full((1, 2), np.nan))
 
 
 
@@ -62,7 +62,7 @@ class Hand4WholePPEstimator(Estimator):
         except (CheckpointError, BodyModelError, DetectorUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
         # Unrelated pictures have nothing to be followed.
-        self._boxes = TrackedBoxes(detector, every=1 if config.static_images else EVERY)
+        self._boxes = BoxTracker(detector, every=1 if config.static_images else DETECTION_INTERVAL)
         #: People in one pass of the network.
         self._at_once = config.max_people
         #: What products are computed in, by the names of devices.PRECISIONS.
@@ -89,26 +89,26 @@ class Hand4WholePPEstimator(Estimator):
         boxes = person_box(torch.from_numpy(np.stack([person.bbox_xywh for person in people])).double())
         hands = {side: self._hand_boxes(people, boxes, side) for side in SIDES}
         picture = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1).float() / 255
-        seen = self._look(picture, boxes, hands)
+        seen = self._run_network(picture, boxes, hands)
         looked = time.perf_counter()
         estimates, followed = [], []
         for k, person in enumerate(people):
             row = {name: values[k] for name, values in seen.items()}
             if not all(np.isfinite(values).all() for values in row.values()):
                 self.refused[NOT_FINITE] += 1
-                followed.append(_NOT_FOUND)
+                followed.append(_NO_CONFIDENCE)
                 continue
-            view = _View(virtual_camera(boxes[k]).numpy())
-            estimate = self._describe(row, view, person, {side: bool(hands[side].exists[k]) for side in SIDES},
+            view = _CropCamera(virtual_camera(boxes[k]).numpy())
+            estimate = self._make_estimate(row, view, person, {side: bool(hands[side].exists[k]) for side in SIDES},
                                       intrinsics)
-            kept = self.accepted([estimate])
-            followed.append(self._follow(row, view, person, estimate) if kept else _NOT_FOUND)
+            kept = self.filter_estimates([estimate])
+            followed.append(self._tracking_result(row, view, person, estimate) if kept else _NO_CONFIDENCE)
             estimates += kept
         self._boxes.update(followed)
         times = {'boxes': found - started, 'network': looked - found, 'describe': time.perf_counter() - looked}
         return [replace(estimate, track_id=k, stage_times=times) for k, estimate in enumerate(estimates)]
 
-    def _look(self, picture, boxes, hands):
+    def _run_network(self, picture, boxes, hands):
         """What the network finds, a row for each person; in one pass, or in several where memory is short."""
         passes = []
         for start in range(0, len(boxes), self._at_once):
@@ -117,10 +117,10 @@ class Hand4WholePPEstimator(Estimator):
             result = self.network(cut_patches(picture, boxes[some]), {
                 side: HandBoxes(*(values.to(self._device) for values in box)) for side, box in part.items()},
                 self._strategy)
-            passes.append(download(result, part))
+            passes.append(outputs_to_cpu(result, part))
         return {name: np.concatenate([one[name] for one in passes]) for name in passes[0]}
 
-    def spare_memory(self) -> bool:
+    def reduce_memory(self) -> bool:
         """Half as many people in one pass of the network."""
         if self._device.type == 'cuda':
             torch.cuda.empty_cache()
@@ -151,7 +151,7 @@ class Hand4WholePPEstimator(Estimator):
         square, exists = hand_boxes(there.float(), torch.from_numpy(scores))
         return HandBoxes(square, exists)
 
-    def _describe(self, row, view, person, exists, intrinsics):
+    def _make_estimate(self, row, view, person, exists, intrinsics):
         """One person's row of numbers -> the estimate, in the real camera's frame."""
         local = row['local_rotations'].reshape(skeleton.NUM_JOINTS, 3)
         joints = row['joints'].reshape(skeleton.NUM_BODY_JOINTS, 3)
@@ -161,7 +161,7 @@ class Hand4WholePPEstimator(Estimator):
         for side in SIDES:
             if exists[side]:
                 pixels = view.pixels(row[f'{side}_keypoints'].reshape(-1, 3))
-                hands[side] = SeenHand(
+                hands[side] = ObservedHand(
                     skeleton.OK, float(person.hand(side).scores.mean()),
                     row[f'{side}_betas'] if self._strategy.hand_shape == 'hand' else None, pixels,
                     np.concatenate([pixels.min(0), pixels.max(0)]))
@@ -179,7 +179,7 @@ class Hand4WholePPEstimator(Estimator):
             pelvis=turn @ joints[0] + transl,
         )
 
-    def _follow(self, row, view, person, estimate):
+    def _tracking_result(self, row, view, person, estimate):
         """What the next image's boxes are made from."""
         hands = {}
         for side in SIDES:
@@ -188,11 +188,11 @@ class Hand4WholePPEstimator(Estimator):
                 own = view.pixels(row[f'{side}_seen_keypoints'].reshape(-1, 3))
                 laid = estimate.hand(side).keypoints_2d.numpy()
                 size = max(np.ptp(laid, axis=0).max(), 1.0)
-                hands[side] = FoundHand(laid, float(np.linalg.norm(own[palm] - laid[palm], axis=1).mean() / size))
-        return FoundPerson(view.pixels(row['joints'].reshape(skeleton.NUM_BODY_JOINTS, 3)), hands)
+                hands[side] = HandResult(laid, float(np.linalg.norm(own[palm] - laid[palm], axis=1).mean() / size))
+        return PersonResult(view.pixels(row['joints'].reshape(skeleton.NUM_BODY_JOINTS, 3)), hands)
 
 
-class _View:
+class _CropCamera:
     """A crop's virtual camera, in pixels of the whole picture."""
 
     def __init__(self, camera: np.ndarray):

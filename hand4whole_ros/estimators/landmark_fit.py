@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 from ..detection.hand_filter import filter_hands
 from ..detection.mediapipe_holistic import HolisticLandmarks, MediaPipeHolistic
 from ..estimate import NO_FIT
-from ..fitting.prior_body_fitter import BodyFitter, Fitted
+from ..fitting.prior_body_fitter import BodyFit, BodyFitter
 from ..geometry.camera import Intrinsics
 
 #: Pose landmarks of shoulders, elbows, wrists and hips: how surely they are seen is the confidence.
@@ -33,7 +33,7 @@ class LandmarkFit:
     landmarks: HolisticLandmarks
     hands: dict[str, np.ndarray]        # side -> (21, 3) px as in HolisticLandmarks, of the hands to believe
     hand_confidence: dict[str, float]   # side -> 0 to 1, of the same hands
-    fitted: Fitted
+    fitted: BodyFit
     confidence: float                   # 0 to 1
     stage_times: dict[str, float]       # seconds
 

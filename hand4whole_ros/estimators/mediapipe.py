@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body.model import BodyModel, BodyModelError, OpenBodyUnavailable
-from ..body.posing import SeenHand, estimate_from_parameters
+from ..body.posing import ObservedHand, estimate_from_parameters
 from ..body.smplx_file import NUM_EXPRESSION
 from ..detection import DetectorUnavailable
 from ..estimate import WholeBodyEstimate
@@ -24,39 +24,39 @@ class MediaPipeEstimator(Estimator):
     def __init__(self, config: EstimatorConfig):
         try:
             self.body = BodyModel.load(config.body_model)
-            self._looker = LandmarkPipeline(self.body.kinematics, config.static_images, refused=self.refused)
+            self._landmark_pipeline = LandmarkPipeline(self.body.kinematics, config.static_images, refused=self.refused)
         except (DetectorUnavailable, OpenBodyUnavailable, BodyModelError) as error:
             raise EstimatorUnavailable(str(error)) from error
 
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
         """The person in an RGB image (H, W, 3) uint8, or []."""
         self.check_input(image, intrinsics)
-        look = self._looker.look(image, intrinsics)
-        if look is None:
+        landmark_fit = self._landmark_pipeline.look(image, intrinsics)
+        if landmark_fit is None:
             return []
-        return self.accepted([self._describe(look, intrinsics)])
+        return self.filter_estimates([self._make_estimate(landmark_fit, intrinsics)])
 
     def reset(self) -> None:
         """Forget the tracked person."""
-        self._looker.reset()
+        self._landmark_pipeline.reset()
 
     def close(self) -> None:
         """Free MediaPipe's threads."""
-        self._looker.close()
+        self._landmark_pipeline.close()
 
-    def _describe(self, look: LandmarkFit, intrinsics: Intrinsics) -> WholeBodyEstimate:
-        pose = look.fitted.pose
-        hands = {side: SeenHand(OK, confidence, bbox_xyxy=look.hand_box(side))
-                 for side, confidence in look.hand_confidence.items()}
+    def _make_estimate(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> WholeBodyEstimate:
+        pose = landmark_fit.fitted.pose
+        hands = {side: ObservedHand(OK, confidence, bbox_xyxy=landmark_fit.hand_box(side))
+                 for side, confidence in landmark_fit.hand_confidence.items()}
         return estimate_from_parameters(
             self.body,
             log_so3(pose.rotations[0]),
             pose.betas[0],
             np.zeros(NUM_EXPRESSION),
             intrinsics,
-            bbox_xyxy=look.body_box(intrinsics.width, intrinsics.height),
-            confidence=look.confidence,
+            bbox_xyxy=landmark_fit.body_box(intrinsics.width, intrinsics.height),
+            confidence=landmark_fit.confidence,
             hands=hands,
             pelvis=pose.root[0],
-            stage_times=look.stage_times,
+            stage_times=landmark_fit.stage_times,
         )

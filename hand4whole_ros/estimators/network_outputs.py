@@ -9,10 +9,10 @@ from torch import Tensor
 from .. import skeleton
 from .._vendor_patches.roma_import import roma
 from ..keypoints import HAND_KEYPOINTS
-from ..networks.hand4whole_pp import SIDES, HandBoxes, WholeBody
+from ..networks.hand4whole_pp import SIDES, HandBoxes, WholeBodyOutput
 
 
-def download(result: WholeBody, hands: dict[str, HandBoxes]) -> dict[str, np.ndarray]:
+def outputs_to_cpu(result: WholeBodyOutput, hands: dict[str, HandBoxes]) -> dict[str, np.ndarray]:
     """What is needed of B people, each (B, n) float64, by one copy from the device."""
     people = len(result.joints)
     eyes = result.joints.new_zeros(people, 6)
@@ -25,14 +25,16 @@ def download(result: WholeBody, hands: dict[str, HandBoxes]) -> dict[str, np.nda
         'joints': result.joints[:, :skeleton.NUM_BODY_JOINTS].flatten(1)}
     for side in SIDES:
         parts[f'{side}_keypoints'] = result.keypoints[:, list(HAND_KEYPOINTS[side])].flatten(1)
-        parts[f'{side}_betas'] = _rows(result.hands[side].betas, hands[side].exists)
-        parts[f'{side}_seen_keypoints'] = _rows(result.seen_keypoints[side].flatten(1), hands[side].exists)
+        parts[f'{side}_betas'] = _scatter_rows(result.hands[side].betas, hands[side].exists)
+        parts[f'{side}_seen_keypoints'] = _scatter_rows(
+            result.expert_hand_keypoints[side].flatten(1), hands[side].exists
+        )
     together = torch.cat([values.float() for values in parts.values()], dim=1).cpu().double().numpy()
     ends = np.cumsum([values.shape[1] for values in parts.values()])
     return dict(zip(parts, np.split(together, ends[:-1], axis=1)))
 
 
-def _rows(values: Tensor, exists: Tensor) -> Tensor:
+def _scatter_rows(values: Tensor, exists: Tensor) -> Tensor:
     """(N, n) of hands that exist -> (B, n), zeros for the others."""
     return values.new_zeros(len(exists), values.shape[1]).index_copy(
         0, exists.nonzero()[:, 0].to(values.device), values)

@@ -15,8 +15,8 @@ import torch
 from .. import skeleton
 from .._vendor_patches.roma_import import roma
 from ..body.model import OpenBodyUnavailable
-from ..body.open_hands import load_open_body, shape_components
-from ..body.posing import SeenHand, estimate_from_parameters
+from ..body.open_hands import hand_shape_components, load_open_body
+from ..body.posing import ObservedHand, estimate_from_parameters
 from ..body.smplx_file import NUM_EXPRESSION
 from ..body.smplx_mano_body import SmplxManoBody
 from ..checkpoints import CheckpointError
@@ -25,10 +25,11 @@ from ..checkpoints.open_model import load_open_model
 from ..detection import DetectorUnavailable
 from ..estimate import BEHIND, WholeBodyEstimate
 from ..geometry.arm_aiming import aim_arms
+from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..geometry.kinematics import local_from_global
-from ..geometry.placement import NEAREST, place_in_camera
+from ..geometry.placement import MIN_DEPTH, place_in_camera
 from ..networks.hand4whole_pp import ExpertOutputs, HandBoxes
 from ..networks.prompts import Prompts
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
@@ -42,18 +43,18 @@ NUM_BODY = skeleton.NUM_BODY_JOINTS
 _DEVICE = torch.device('cpu')
 
 #: Joints in the picture that are enough to say where a person stands.
-_ENOUGH = 4
+_MIN_POINTS = 4
 
 #: Least depth that arms are turned to, m: a hand's length and some more behind the nearest that anything may be.
-_ROOM_FOR_HANDS = NEAREST + 0.25
+_MIN_DEPTH = MIN_DEPTH + 0.25
 
 
 #: Measured best, see docs/benchmarks/accuracy.md.
-BEST_WRIST = 'copy'
+AUTO_WRIST = 'copy'
 
 #: How far arms are turned from where the network has them to where they are seen. In space it makes no difference, on
 #: the whole; in the picture wrists come nearer to where they are.
-TRUST_IN_SEEN = 0.5
+OBSERVATION_WEIGHT = 0.5
 
 
 class NetworkInputs(NamedTuple):
@@ -75,95 +76,108 @@ class OpenEstimator(Estimator):
             raise EstimatorUnavailable('estimator open speaks of the open body alone: leave the body model out, or use '
                                        'estimator mediapipe, which can be fitted to it')
         try:
-            self._strategy = config.strategy(BEST_WRIST)
+            self._strategy = config.strategy(AUTO_WRIST)
             published = load_open_body()
             precision = pick_precision(config.precision, _DEVICE)
             self.network = prepare_for_inference(load_open_model(published, config.open_model), _DEVICE, precision)
             self.body = SmplxManoBody(published)
-            self._looker = LandmarkPipeline(self.body.kinematics, config.static_images, refused=self.refused)
+            self._landmark_pipeline = LandmarkPipeline(self.body.kinematics, config.static_images, refused=self.refused)
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
         self.precision = precision_name(precision)
         self.device = f'{_DEVICE} {self.precision}'
-        self._prompter = PromptBuilder(shape_components(self.body, published.arrays))
+        self._prompt_builder = PromptBuilder(hand_shape_components(self.body, published.arrays))
 
     @torch.inference_mode()
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
         """The person in an RGB image (H, W, 3) uint8, or []."""
         self.check_input(image, intrinsics)
-        told = self.tell(image, intrinsics)
-        if told is None:
+        inputs = self.tell(image, intrinsics)
+        if inputs is None:
             return []
         started = time.perf_counter()
         picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
-        patches = cut_patches(picture, torch.from_numpy(told.evidence.box))
-        said = self.network.say(patches, told.boxes, self._strategy, told.prompts)
-        times = {**told.look.stage_times, 'network': time.perf_counter() - started}
-        estimate = self._describe(said, told, intrinsics, times)
+        patches = cut_patches(picture, torch.from_numpy(inputs.evidence.box))
+        outputs = self.network.say(patches, inputs.boxes, self._strategy, inputs.prompts)
+        times = {**inputs.look.stage_times, 'network': time.perf_counter() - started}
+        estimate = self._make_estimate(outputs, inputs, intrinsics, times)
         if estimate is None:
             self.refused[BEHIND] += 1
             return []
-        return self.accepted([estimate])
+        return self.filter_estimates([estimate])
 
     def tell(self, image: np.ndarray, intrinsics: Intrinsics) -> NetworkInputs | None:
         """What the network is told of the person in an image; None where nobody is seen."""
-        look = self._looker.look(image, intrinsics)
-        evidence = None if look is None else features_of_fit(look, intrinsics)
-        return None if evidence is None else NetworkInputs(look, evidence, *self._prompter(evidence))
+        landmark_fit = self._landmark_pipeline.look(image, intrinsics)
+        evidence = None if landmark_fit is None else features_of_fit(landmark_fit, intrinsics)
+        return None if evidence is None else NetworkInputs(landmark_fit, evidence, *self._prompt_builder(evidence))
 
     def reset(self) -> None:
         """Forget the tracked person."""
-        self._looker.reset()
+        self._landmark_pipeline.reset()
 
     def close(self) -> None:
         """Free MediaPipe's threads and the network."""
-        self._looker.close()
+        self._landmark_pipeline.close()
         self.network = None
 
-    def _describe(self, said: ExpertOutputs, told: NetworkInputs, intrinsics, times) -> WholeBodyEstimate | None:
+    def _make_estimate(
+        self, outputs: ExpertOutputs, inputs: NetworkInputs, intrinsics, times
+    ) -> WholeBodyEstimate | None:
         """What was said of one person -> the estimate, standing where the fitted body is seen; None where it is not."""
-        look, box = told.look, told.evidence.box[0]
+        landmark_fit, box = inputs.look, inputs.evidence.box[0]
         local = np.zeros((skeleton.NUM_JOINTS, 3))
-        local[0] = _rotvec(said.body.global_orient[0])
-        local[1:NUM_BODY] = _rotvec(said.body.body_pose[0])
+        local[0] = _to_rotvec(outputs.body.global_orient[0])
+        local[1:NUM_BODY] = _to_rotvec(outputs.body.body_pose[0])
         hands = {}
         for side in skeleton.SIDES:
-            exists = told.boxes[side].exists
-            local[skeleton.HAND_SLICE[side]] = self.network.finger_pose(side, said.hands[side], exists,
+            exists = inputs.boxes[side].exists
+            local[skeleton.HAND_SLICE[side]] = self.network.finger_pose(side, outputs.hands[side], exists,
                                                                         self._strategy)[0]
-            if side in look.hands:
+            if side in landmark_fit.hands:
                 own_shape = self._strategy.hand_shape == 'hand' and bool(exists[0])
-                hands[side] = SeenHand(
-                    skeleton.OK, look.hand_confidence[side], said.hands[side].betas[0] if own_shape else None,
-                    look.hands[side][:, :2], look.hand_box(side))
-        betas = said.body.betas[0].double()
+                hands[side] = ObservedHand(
+                    skeleton.OK,
+                    landmark_fit.hand_confidence[side],
+                    outputs.hands[side].betas[0] if own_shape else None,
+                    landmark_fit.hands[side][:, :2],
+                    landmark_fit.hand_box(side),
+                )
+        betas = outputs.body.betas[0].double()
         posed = self.body.skeleton(torch.from_numpy(local), betas, pelvis=torch.zeros(3))
         joints, rotations = posed.joints[:NUM_BODY], posed.joint_rotations[:NUM_BODY]
-        fitted = told.evidence.joints[0, :NUM_BODY].astype(np.float64)
+        fitted = inputs.evidence.joints[0, :NUM_BODY].astype(np.float64)
         pixels = intrinsics.project(fitted)
-        size = np.array([intrinsics.width, intrinsics.height])
-        ahead = fitted[:, 2] > NEAREST
+        ahead = fitted[:, 2] > MIN_DEPTH
         # What is beyond the picture was made up by the fit, and says nothing of where the person stands.
-        with np.errstate(invalid='ignore'):     # behind the camera there are no pixels
-            shown = ahead & ((pixels >= 0) & (pixels < size)).all(axis=1)
-        if shown.sum() < _ENOUGH:
+        shown = ahead & inside(pixels, intrinsics.width, intrinsics.height)
+        if shown.sum() < _MIN_POINTS:
             shown = ahead
-        if shown.sum() < _ENOUGH:
+        if shown.sum() < _MIN_POINTS:
             return None
-        turn, transl = place_in_camera(joints[shown], pixels[shown], box[:2] + box[2:] / 2, intrinsics)
-        joints = joints @ turn.T + transl
+        rotation, transl = place_in_camera(joints[shown], pixels[shown], box[:2] + box[2:] / 2, intrinsics)
+        joints = joints @ rotation.T + transl
         # As far away as the network says, where it is seen.
-        seen = fitted / np.maximum(fitted[:, 2:], NEAREST) * joints[:, 2:]
-        trust = TRUST_IN_SEEN * shown[:, None]
+        seen = fitted / np.maximum(fitted[:, 2:], MIN_DEPTH) * joints[:, 2:]
+        trust = OBSERVATION_WEIGHT * shown[:, None]
         targets = joints + trust * (seen - joints)
         # The network does not know where the camera is: an arm it guessed may reach behind it.
-        targets[:, 2] = np.where(shown, targets[:, 2], np.maximum(targets[:, 2], _ROOM_FOR_HANDS))
-        rotations = aim_arms(turn @ rotations, joints, targets)
-        local[:NUM_BODY] = _rotvec(local_from_global(torch.from_numpy(rotations), skeleton.PARENTS[:NUM_BODY]))
-        return estimate_from_parameters(self.body, local, betas, np.zeros(NUM_EXPRESSION), intrinsics,
-                         bbox_xyxy=look.body_box(intrinsics.width, intrinsics.height), confidence=look.confidence,
-                         hands=hands, pelvis=joints[0], stage_times=times)
+        targets[:, 2] = np.where(shown, targets[:, 2], np.maximum(targets[:, 2], _MIN_DEPTH))
+        rotations = aim_arms(rotation @ rotations, joints, targets)
+        local[:NUM_BODY] = _to_rotvec(local_from_global(torch.from_numpy(rotations), skeleton.PARENTS[:NUM_BODY]))
+        return estimate_from_parameters(
+            self.body,
+            local,
+            betas,
+            np.zeros(NUM_EXPRESSION),
+            intrinsics,
+            bbox_xyxy=landmark_fit.body_box(intrinsics.width, intrinsics.height),
+            confidence=landmark_fit.confidence,
+            hands=hands,
+            pelvis=joints[0],
+            stage_times=times,
+        )
 
 
-def _rotvec(rotations):
+def _to_rotvec(rotations):
     return roma.rotmat_to_rotvec(rotations.double()).numpy()

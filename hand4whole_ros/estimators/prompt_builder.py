@@ -13,7 +13,7 @@ from torch import Tensor
 from .. import skeleton
 from ..geometry.crops import BODY_SIZE
 from ..geometry.hand_boxes import hand_boxes
-from ..geometry.placement import facing
+from ..geometry.placement import view_rotation
 from ..keypoints import KEYPOINT_NAMES
 from ..networks.hand4whole_pp import HandBoxes
 from ..networks.open_model import OPEN_MODEL
@@ -30,7 +30,7 @@ _MIRROR = np.array([-1, 1, 1], np.float32)
 _NUM_BODY = skeleton.NUM_BODY_JOINTS
 
 
-def _landmarks():
+def _landmark_weights():
     """(25, 33) the share of every landmark in each of the body keypoints."""
     shares = np.zeros((OPEN_MODEL.body.num_keypoints, 33), np.float32)
     for row, name in zip(shares, KEYPOINT_NAMES):
@@ -40,25 +40,25 @@ def _landmarks():
     return shares
 
 
-_SHARES = _landmarks()
+_LANDMARK_WEIGHTS = _landmark_weights()
 
 
 class PromptBuilder:
-    """Tells the open model of people. components (10, 10): of body.open_hands.shape_components."""
+    """Tells the open model of people. components (10, 10): of body.open_hands.hand_shape_components."""
 
     def __init__(self, components: np.ndarray):
         self._components = components.astype(np.float32)
 
-    def __call__(self, evidence: FitFeatures) -> tuple[dict[str, HandBoxes], Prompts]:
+    def __call__(self, features: FitFeatures) -> tuple[dict[str, HandBoxes], Prompts]:
         """Of N people: side -> HandBoxes in pixels of the body picture, and what both experts are told."""
-        turns = turns_of(evidence)
-        boxes = {side: _boxes(evidence, k) for k, side in enumerate(skeleton.SIDES)}
-        wrists = wrist_rotations(evidence.rotations, turns)
-        hands = {side: self._hand(evidence, turns, wrists[:, k], k, boxes[side].boxes.numpy())
+        camera_rotations = crop_to_camera_rotations(features)
+        boxes = {side: _make_hand_boxes(features, k) for k, side in enumerate(skeleton.SIDES)}
+        wrists = wrist_rotations(features.rotations, camera_rotations)
+        hands = {side: self._hand(features, camera_rotations, wrists[:, k], k, boxes[side].boxes.numpy())
                  for k, side in enumerate(skeleton.SIDES)}
-        return boxes, Prompts(_body(evidence, turns), hands)
+        return boxes, Prompts(_body_prompt(features, camera_rotations), hands)
 
-    def _hand(self, e, turns, wrist, k, boxes):
+    def _hand(self, e, camera_rotations, wrist, k, boxes):
         """The prompt of hands of one side, as of right hands."""
         left = skeleton.SIDES[k] == 'left'
         mirror = _MIRROR if left else np.ones(3, np.float32)
@@ -71,7 +71,7 @@ class PromptBuilder:
         rotations = np.concatenate([wrist[:, None], e.rotations[:, skeleton.HAND_SLICE[skeleton.SIDES[k]]]], axis=1)
         rotations = rotations * np.outer(mirror, mirror)
         codes = rotations[..., :2].swapaxes(-1, -2).reshape(len(side), -1)
-        depth = (e.joints[:, skeleton.WRIST[skeleton.SIDES[k]]] * turns[..., 2]).sum(axis=1)
+        depth = (e.joints[:, skeleton.WRIST[skeleton.SIDES[k]]] * camera_rotations[..., 2]).sum(axis=1)
         size = 2 * e.focal / np.maximum(depth, 0.1) / side
         camera = np.stack([size, points[:, 0, 0] / size, points[:, 0, 1] / size], axis=1)
         away = (middle - e.box[:, :2] - e.box[:, 2:] / 2) / e.focal[:, None] * mirror[:2]
@@ -79,12 +79,12 @@ class PromptBuilder:
         return Prompt(_tensor(points[..., :2]), _tensor(e.inside[:, k]), _tensor(points[..., 2:]), _tensor(whole))
 
 
-def turns_of(evidence: FitFeatures) -> np.ndarray:
+def crop_to_camera_rotations(features: FitFeatures) -> np.ndarray:
     """(N, 3, 3) from the crop's frame to the camera's."""
-    return np.stack([facing(ray) for ray in evidence.ray.astype(np.float64)]).astype(np.float32)
+    return np.stack([view_rotation(ray) for ray in features.ray.astype(np.float64)]).astype(np.float32)
 
 
-def wrist_rotations(local: np.ndarray, turns: np.ndarray) -> np.ndarray:
+def wrist_rotations(local: np.ndarray, camera_rotations: np.ndarray) -> np.ndarray:
     """(N, 2, 3, 3) of left and right wrist in the crop's frame, from rotations (N, 55, 3, 3) against the parents."""
     found = []
     for side in skeleton.SIDES:
@@ -92,16 +92,16 @@ def wrist_rotations(local: np.ndarray, turns: np.ndarray) -> np.ndarray:
         rotation = local[:, joint]
         while (joint := skeleton.PARENTS[joint]) >= 0:
             rotation = local[:, joint] @ rotation
-        found.append(turns.swapaxes(-1, -2) @ rotation)
+        found.append(camera_rotations.swapaxes(-1, -2) @ rotation)
     return np.stack(found, axis=1)
 
 
-def _body(e, turns):
-    points = (_SHARES @ e.pose - e.box[:, None, :2]) / e.box[:, None, 2:] * 2 - 1
+def _body_prompt(e, camera_rotations):
+    points = (_LANDMARK_WEIGHTS @ e.pose - e.box[:, None, :2]) / e.box[:, None, 2:] * 2 - 1
     local = e.rotations[:, :_NUM_BODY].copy()
-    local[:, 0] = turns.swapaxes(-1, -2) @ local[:, 0]
-    joints = (e.joints[:, :_NUM_BODY] - e.joints[:, :1]) @ turns
-    depth = (e.joints[:, 0] * turns[..., 2]).sum(axis=1)
+    local[:, 0] = camera_rotations.swapaxes(-1, -2) @ local[:, 0]
+    joints = (e.joints[:, :_NUM_BODY] - e.joints[:, :1]) @ camera_rotations
+    depth = (e.joints[:, 0] * camera_rotations[..., 2]).sum(axis=1)
     focal = np.log(e.focal / e.box[:, 3])
     camera = np.stack([np.log(np.maximum(depth, 0.1)), focal, *e.ray.T], axis=1)
     seen = e.inside.any(axis=2, keepdims=True).astype(np.float32)
@@ -109,11 +109,15 @@ def _body(e, turns):
     hands = np.concatenate([seen, (hands * seen[..., None]).reshape(len(seen), 2, -1)], axis=2)
     whole = [local[..., :2].reshape(len(seen), -1), e.betas, joints.reshape(len(seen), -1), camera,
              hands.reshape(len(seen), -1)]
-    return Prompt(_tensor(points), _tensor(e.visibility @ _SHARES.T), _tensor((_SHARES @ e.world) @ turns),
-                  _tensor(np.concatenate(whole, axis=1)))
+    return Prompt(
+        _tensor(points),
+        _tensor(e.visibility @ _LANDMARK_WEIGHTS.T),
+        _tensor((_LANDMARK_WEIGHTS @ e.world) @ camera_rotations),
+        _tensor(np.concatenate(whole, axis=1)),
+    )
 
 
-def _boxes(e, k):
+def _make_hand_boxes(e, k):
     scale = BODY_SIZE[1] / e.box[:, None, 2:3]
     there = (e.hands[:, k, :, :2] - e.box[:, None, :2]) * scale
     return HandBoxes(*hand_boxes(_tensor(there), _tensor(e.inside[:, k]), OPEN_MODEL.hand_room))

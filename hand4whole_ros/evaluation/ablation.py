@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..networks.fusion_policy import FusionPolicy
 from ..networks.hand4whole_pp import Hand4WholePP
 from . import published_figures
-from .comparison import Measured
+from .comparison import PredictorMetrics
 from .network_predictor import InputSource, NetworkPredictor, inputs_from_boxes
 from .prediction import Predictor
 from .protocols import FIGURES, Protocol
@@ -22,7 +22,7 @@ _BODY = FusionPolicy('body', 'body', 'body')
 
 
 @dataclass(frozen=True)
-class Table:
+class AblationTable:
     """One table: its rows, each a strategy of the network; None is the hand expert alone."""
 
     number: int
@@ -31,12 +31,12 @@ class Table:
 
 
 TABLES = (
-    Table(1, 'each expert alone, and both', {
+    AblationTable(1, 'each expert alone, and both', {
         'body expert alone': _BODY, 'hand expert alone': None, 'both, with CHAM': FusionPolicy()}),
-    Table(2, 'whose wrists', {
+    AblationTable(2, 'whose wrists', {
         "body expert's wrists and hands": _BODY, "body expert's wrists": FusionPolicy('body'),
         "hand expert's wrists copied": FusionPolicy('copy'), 'wrists by CHAM': FusionPolicy()}),
-    Table(3, 'whose fingers and whose shape of the hands', {
+    AblationTable(3, 'whose fingers and whose shape of the hands', {
         'neither fingers nor shape': FusionPolicy('cham', 'body', 'body'),
         "hand expert's fingers": FusionPolicy('cham', 'hand', 'body'),
         "hand expert's fingers and shape": FusionPolicy()}))
@@ -45,19 +45,19 @@ TABLES = (
 _COLUMNS = ('mpvpe_all', 'mpvpe_hands', 'mpjpe_body', 'mpvpe', 'mpjpe', 'mpjpe_hands', 'mrrpe', 'wrist_deg')
 
 
-def predictors(
-    network: Hand4WholePP, tell: InputSource = inputs_from_boxes, turned: bool = False
+def make_predictors(
+    network: Hand4WholePP, input_source: InputSource = inputs_from_boxes, in_camera_axes: bool = False
 ) -> dict[str, Predictor]:
     """Name of every row of the tables -> the network with that row's strategy; the same strategy is the same object.
 
     tell, turned: as NetworkPredictor takes them.
     """
     made = {}
-    return {name: made.setdefault(strategy, NetworkPredictor(network, strategy, tell, turned))
+    return {name: made.setdefault(strategy, NetworkPredictor(network, strategy, input_source, in_camera_axes))
             for table in TABLES for name, strategy in table.rows.items()}
 
 
-def distinct(rows: Mapping[str, Predictor]) -> tuple[dict[str, Predictor], dict[str, str]]:
+def deduplicate_predictors(rows: Mapping[str, Predictor]) -> tuple[dict[str, Predictor], dict[str, str]]:
     """The rows without repetitions, and each row's name -> the name under which it was kept."""
     kept, names = {}, {}
     for name, predictor in rows.items():
@@ -66,7 +66,7 @@ def distinct(rows: Mapping[str, Predictor]) -> tuple[dict[str, Predictor], dict[
     return kept, names
 
 
-def tables(dataset: str, protocol: Protocol, measured: Mapping[str, Measured]) -> list[dict]:
+def build_tables(dataset: str, protocol: Protocol, measured: Mapping[str, PredictorMetrics]) -> list[dict]:
     """Plain numbers, for JSON: of each table, and of each row that was measured, its figures and the paper's."""
     found = []
     for table in TABLES:

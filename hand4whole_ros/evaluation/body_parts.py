@@ -17,7 +17,7 @@ from ..networks.hand4whole_pp import Hand4WholePP
 
 
 @dataclass(frozen=True)
-class Parts:
+class BodyParts:
     """Of one body's mesh of V vertices."""
 
     joint_regressor: np.ndarray             # (55, V)
@@ -26,21 +26,21 @@ class Parts:
     face_vertices: np.ndarray | None = None     # (F,); None where the file that says so is missing
 
     @classmethod
-    def of_body(cls, body: PublishedBody, face_vertices: np.ndarray | None = None) -> Parts:
+    def from_body(cls, body: PublishedBody, face_vertices: np.ndarray | None = None) -> BodyParts:
         """Of SMPL-X and MANO, or of bodies in their form."""
         return cls(np.asarray(body.arrays['J_regressor'], np.float64), body.hand_vertices, body.mano['right'],
                    face_vertices)
 
     @classmethod
-    def of_network(cls, network: Hand4WholePP, face_vertices: np.ndarray | None = None) -> Parts:
+    def from_network(cls, network: Hand4WholePP, face_vertices: np.ndarray | None = None) -> BodyParts:
         """Of the bodies that a network poses."""
         vertices = {side: getattr(network.transfer, f'{side}_vertices').cpu().numpy() for side in skeleton.SIDES}
         return cls(network.smplx_layer.J_regressor.double().cpu().numpy(), vertices, network.wilor.mano, face_vertices)
 
     @classmethod
-    def of_store(cls, store: Store) -> Parts:
+    def from_store(cls, store: Store) -> BodyParts:
         """Of the licensed files. Raises CheckpointError or BodyModelError."""
-        return cls.of_body(load_body(store), face_vertices(store))
+        return cls.from_body(load_body(store), load_face_vertices(store))
 
     def fits(self, num_vertices: int) -> bool:
         """A mesh of so many vertices is this body's."""
@@ -56,7 +56,7 @@ class Parts:
         return self.hand.regress_keypoints(mesh[None])[0].double().cpu().numpy()
 
 
-def face_vertices(store: Store) -> np.ndarray | None:
+def load_face_vertices(store: Store) -> np.ndarray | None:
     """(F,) vertices of SMPL-X that are the head; None where the file is not there. Raises BodyModelError."""
     path = store.find(FACE_VERTEX_IDS)
     return None if path is None else read_face_vertex_ids(path, 10475)

@@ -10,14 +10,14 @@ import numpy as np
 
 from .. import skeleton
 from ..datasets.sample import Sample
-from ..system.progress import Bar
-from .body_parts import Parts
+from ..system.progress import ProgressBar
+from .body_parts import BodyParts
 from .prediction import Predictor
 from .protocols import Protocol
 
 
 @dataclass(frozen=True)
-class Measured:
+class PredictorMetrics:
     """One predictor on all samples. Errors are means over what was found, as in the papers."""
 
     figures: dict[str, float]       # key of protocols.FIGURES -> mean; what was never measured is left out
@@ -27,8 +27,14 @@ class Measured:
     hands_missed: int
 
 
-def compare(samples: Iterable[Sample], predictors: Mapping[str, Predictor], protocol: Protocol, parts: Parts | None,
-            total: int | None = None, progress: bool = True) -> dict[str, Measured]:
+def evaluate_predictors(
+    samples: Iterable[Sample],
+    predictors: Mapping[str, Predictor],
+    protocol: Protocol,
+    parts: BodyParts | None,
+    total: int | None = None,
+    progress: bool = True,
+) -> dict[str, PredictorMetrics]:
     """Name of each predictor -> what was measured.
 
     Each picture is read once. total: of samples, for the progress bar. Samples whose box has no area, because nothing
@@ -36,7 +42,7 @@ def compare(samples: Iterable[Sample], predictors: Mapping[str, Predictor], prot
     """
     found = {name: defaultdict(list) for name in predictors}
     counts = {name: defaultdict(int) for name in predictors}
-    for sample in Bar(samples, 'estimating', total, unit='picture', shown=progress):
+    for sample in ProgressBar(samples, 'estimating', total, unit='picture', enabled=progress):
         if not (np.asarray(sample.bbox_xywh[2:]) > 0).all():
             continue
         image = sample.image()
@@ -50,6 +56,6 @@ def compare(samples: Iterable[Sample], predictors: Mapping[str, Predictor], prot
             if said is not None:
                 for key, values in protocol.measure(said, sample, parts).items():
                     found[name][key].extend(values)
-    return {name: Measured({key: float(np.mean(values)) for key, values in found[name].items() if values},
+    return {name: PredictorMetrics({key: float(np.mean(values)) for key, values in found[name].items() if values},
                            *(counts[name][key] for key in ('people', 'people_missed', 'hands', 'hands_missed')))
             for name in predictors}

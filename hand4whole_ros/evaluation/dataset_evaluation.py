@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from . import published_figures
-from .comparison import Measured
+from .comparison import PredictorMetrics
 from .protocols import FIGURES, PROTOCOLS
 
 
-def result(dataset: str, split: str, estimator: str, boxes: str, measured: Measured) -> dict:
+def make_result(dataset: str, split: str, estimator: str, boxes: str, measured: PredictorMetrics) -> dict:
     """Plain numbers, for JSON: what was measured, and what a paper prints, with the table it stands in."""
     printed = published_figures.FIGURES.get(dataset, {})
     rows = {}

@@ -44,7 +44,7 @@ class MediaPipeBaseline:
         seconds = time.perf_counter() - start
         result = self._hands.process(np.ascontiguousarray(image))
         height, width = image.shape[:2]
-        hands = [(_points(flat, 2) * (width, height) - 0.5, _points(world, 3)) for flat, world in
+        hands = [(_to_points(flat, 2) * (width, height) - 0.5, _to_points(world, 3)) for flat, world in
                  zip(result.multi_hand_landmarks or (), result.multi_hand_world_landmarks or ())]
         return BaselineLandmarks(
             None if found is None else found.world[list(_BODY)],
@@ -57,11 +57,11 @@ class MediaPipeBaseline:
         self._hands.close()
 
 
-def _points(landmarks, dimensions):
+def _to_points(landmarks, dimensions):
     return np.array([(p.x, p.y, p.z)[:dimensions] for p in landmarks.landmark])
 
 
-def assigned(hands: list[tuple[np.ndarray, np.ndarray]],
+def assign_hands(hands: list[tuple[np.ndarray, np.ndarray]],
              true: dict[str, tuple[np.ndarray, float]]) -> dict[str, np.ndarray]:
     """Give each found hand to the true hand it lies on: side -> (21, 3) world landmarks.
 

@@ -46,10 +46,10 @@ def bone_scaled_mpjpe(predicted: np.ndarray, true: np.ndarray, predicted_bone: n
 
 def pa_mpjpe(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     """MPJPE after the rotation, translation and scale that lay the prediction best onto the truth."""
-    return mpjpe(pa_aligned(predicted, true), true)
+    return mpjpe(procrustes_align(predicted, true), true)
 
 
-def pa_aligned(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+def procrustes_align(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     """(..., N, 3) twice -> the prediction by the rotation, translation and scale that lay it best onto the truth."""
     return procrustes_aligned(torch.as_tensor(np.asarray(predicted, float)),
                               torch.as_tensor(np.asarray(true, float))).numpy()

@@ -20,18 +20,19 @@ from .._vendor_patches.roma_import import roma
 from ..datasets.sample import Sample
 from ..estimators.base import Estimator
 from ..estimators.open import OpenEstimator
+from ..geometry.boxes import inside
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.kinematics import forward_kinematics
-from ..geometry.placement import facing
+from ..geometry.placement import view_rotation
 from ..networks.fusion_policy import FusionPolicy
-from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes, WholeBody
+from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes, WholeBodyOutput
 from ..networks.prompts import Prompts
 from ..networks.wilor import PlacedHands
 from .prediction import PredictedHand, Prediction
 
 
-class GivenInputs(NamedTuple):
+class PersonInputs(NamedTuple):
     """What a network is told of one person besides the picture."""
 
     box: Tensor                             #: (1, 4) xywh px, what is cut out
@@ -40,30 +41,30 @@ class GivenInputs(NamedTuple):
 
 
 #: Image and sample -> what the network is told; None where nobody is in the picture.
-InputSource = Callable[[np.ndarray, Sample], GivenInputs | None]
+InputSource = Callable[[np.ndarray, Sample], PersonInputs | None]
 
 
-def inputs_from_boxes(image: np.ndarray, sample: Sample) -> GivenInputs | None:
+def inputs_from_boxes(image: np.ndarray, sample: Sample) -> PersonInputs | None:
     """The sample's box, and boxes around the true keypoints that the picture shows."""
     box = person_box(torch.from_numpy(np.asarray(sample.bbox_xywh, np.float64))[None])
     if not (box[0, 2:] > 0).all():
         return None
-    return GivenInputs(box, {side: boxes_around(box, *shown_keypoints(sample, side)) for side in skeleton.SIDES})
+    return PersonInputs(
+        box, {side: hand_boxes_in_crop(box, *visible_hand_keypoints(sample, side)) for side in skeleton.SIDES}
+    )
 
 
-def shown_keypoints(sample: Sample, side: str) -> tuple[np.ndarray, np.ndarray]:
+def visible_hand_keypoints(sample: Sample, side: str) -> tuple[np.ndarray, np.ndarray]:
     """A hand's keypoints (21, 2) px, and scores (21,): 1 of those that the picture shows, 0 of others."""
     hand, points, scores = sample.hand(side), np.zeros((21, 2)), np.zeros(21)
     if hand is not None:
         pixels = sample.intrinsics.project(hand.keypoints_3d)
-        size = np.array([sample.intrinsics.width, sample.intrinsics.height])
-        with np.errstate(invalid='ignore'):
-            seen = ((pixels >= -0.5) & (pixels <= size - 0.5)).all(axis=1)
+        seen = inside(pixels, sample.intrinsics.width, sample.intrinsics.height)
         points[seen], scores[seen] = pixels[seen], 1
     return points, scores
 
 
-def boxes_around(box: Tensor, points: np.ndarray, scores: np.ndarray) -> HandBoxes:
+def hand_boxes_in_crop(box: Tensor, points: np.ndarray, scores: np.ndarray) -> HandBoxes:
     """The box of one hand whose keypoints (21, 2) px have these scores (21,), in a person's box (1, 4) xywh px."""
     affine = patch_affine(box, BODY_SIZE)[0]
     there = torch.from_numpy(points) @ affine[:, :2].mT + affine[:, 2]
@@ -74,13 +75,13 @@ def inputs_from_landmark_fit(estimator: OpenEstimator) -> InputSource:
     """What the open model's own first look finds, person and hands too. An image is looked at once for all rows."""
     last: list = [None, None]
 
-    def tell(image: np.ndarray, sample: Sample) -> GivenInputs | None:
+    def input_source(image: np.ndarray, sample: Sample) -> PersonInputs | None:
         if last[0] is not image:
             seen = estimator.tell(image, sample.intrinsics)
-            told = seen and GivenInputs(torch.from_numpy(seen.evidence.box), seen.boxes, seen.prompts)
+            told = seen and PersonInputs(torch.from_numpy(seen.evidence.box), seen.boxes, seen.prompts)
             last[:] = image, told
         return last[1]
-    return tell
+    return input_source
 
 
 class NetworkPredictor:
@@ -91,32 +92,44 @@ class NetworkPredictor:
     for a network that was trained to speak of the virtual one's.
     """
 
-    def __init__(self, network: Hand4WholePP, strategy: FusionPolicy | None, tell: InputSource = inputs_from_boxes,
-                 turned: bool = False):
-        self._network, self._strategy, self._tell, self._turned = network, strategy, tell, turned
+    def __init__(
+        self,
+        network: Hand4WholePP,
+        strategy: FusionPolicy | None,
+        input_source: InputSource = inputs_from_boxes,
+        in_camera_axes: bool = False,
+    ):
+        self._network, self._strategy, self._input_source, self._in_camera_axes = (
+            network,
+            strategy,
+            input_source,
+            in_camera_axes,
+        )
         self._device = next(network.parameters()).device
 
     @torch.inference_mode()
     def __call__(self, image: np.ndarray, sample: Sample) -> Prediction | None:
-        told = self._tell(image, sample)
+        told = self._input_source(image, sample)
         if told is None:
             return None
         boxes = {side: HandBoxes(*(values.to(self._device) for values in told.boxes[side])) for side in skeleton.SIDES}
         picture = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1).float() / 255
         patches = cut_patches(picture, told.box)
         if self._strategy is None:
-            said = self._of_hands(self._network.look_at_hands(patches, boxes, told.prompts))
+            outputs = self._predict_hands(self._network.run_hand_expert(patches, boxes, told.prompts))
         else:
-            said = self._of_body(self._network(patches, boxes, self._strategy, told.prompts))
-        if said is None or not self._turned:
-            return said
+            outputs = self._predict_body(self._network(patches, boxes, self._strategy, told.prompts))
+        if outputs is None or not self._in_camera_axes:
+            return outputs
         middle = told.box[0, :2] + told.box[0, 2:] / 2
-        return _turn(said, facing(sample.intrinsics.normalize(middle.numpy())))
+        return _rotate_outputs(outputs, view_rotation(sample.intrinsics.normalize(middle.numpy())))
 
-    def _of_body(self, said: WholeBody) -> Prediction:
-        vertices, points = _numpy(said.vertices[0]), _numpy(said.keypoints[0])
-        joints = _numpy(said.joints[0, :skeleton.NUM_JOINTS])
-        local = torch.cat([said.body.global_orient.reshape(-1, 3, 3), said.body.body_pose.reshape(-1, 3, 3)]).double()
+    def _predict_body(self, outputs: WholeBodyOutput) -> Prediction:
+        vertices, points = _numpy(outputs.vertices[0]), _numpy(outputs.keypoints[0])
+        joints = _numpy(outputs.joints[0, :skeleton.NUM_JOINTS])
+        local = torch.cat(
+            [outputs.body.global_orient.reshape(-1, 3, 3), outputs.body.body_pose.reshape(-1, 3, 3)]
+        ).double()
         _, turns = forward_kinematics(local, local.new_zeros(len(local), 3), parents=skeleton.PARENTS[:len(local)])
         hands = {}
         for side in skeleton.SIDES:
@@ -125,7 +138,7 @@ class NetworkPredictor:
                                         _numpy(turns[skeleton.WRIST[side]]), vertices[ids])
         return Prediction(hands, joints, vertices)
 
-    def _of_hands(self, placed: Mapping[str, PlacedHands]) -> Prediction | None:
+    def _predict_hands(self, placed: Mapping[str, PlacedHands]) -> Prediction | None:
         hands = {}
         for side, hand in placed.items():
             if len(hand.vertices):
@@ -135,15 +148,15 @@ class NetworkPredictor:
         return Prediction(hands) if hands else None
 
 
-def _turn(said, rotation):
+def _rotate_outputs(outputs, rotation):
     def points(values):
         return None if values is None else values @ rotation.T
     hands = {side: PredictedHand(points(hand.keypoints_3d), rotation @ hand.wrist_rotation, points(hand.vertices))
-             for side, hand in said.hands.items()}
-    return Prediction(hands, points(said.joints), points(said.vertices))
+             for side, hand in outputs.hands.items()}
+    return Prediction(hands, points(outputs.joints), points(outputs.vertices))
 
 
-class Experts(NamedTuple):
+class ExpertSetup(NamedTuple):
     """The network of an estimator, and how it is measured."""
 
     network: Hand4WholePP
@@ -152,12 +165,12 @@ class Experts(NamedTuple):
     given: bool         #: it can be told where person and hands are
 
 
-def experts_of(estimator: Estimator) -> Experts | None:
+def make_expert_setup(estimator: Estimator) -> ExpertSetup | None:
     """Of an estimator that consists of experts."""
     if isinstance(estimator, OpenEstimator):
-        return Experts(estimator.network, inputs_from_landmark_fit(estimator), True, False)
+        return ExpertSetup(estimator.network, inputs_from_landmark_fit(estimator), True, False)
     network = getattr(estimator, 'network', None)
-    return Experts(network, inputs_from_boxes, False, True) if isinstance(network, Hand4WholePP) else None
+    return ExpertSetup(network, inputs_from_boxes, False, True) if isinstance(network, Hand4WholePP) else None
 
 
 def _numpy(values):

@@ -9,12 +9,12 @@ import numpy as np
 
 from .. import skeleton
 from ..datasets.sample import Sample
-from ..detection.person_boxes import overlap
+from ..detection.person_boxes import box_iou
 from ..estimators.base import Estimator
-from .body_parts import Parts
+from .body_parts import BodyParts
 
 #: A found person is the sample's where their boxes share this much (intersection over union), as AGORA has it.
-_SAME_PERSON = 0.1
+_MIN_MATCH_OVERLAP = 0.1
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class EstimatorPredictor:
     parts: of SMPL-X and MANO, where meshes are to be compared; only bodies in SMPL-X's own mesh can be.
     """
 
-    def __init__(self, estimator: Estimator, parts: Parts | None = None):
+    def __init__(self, estimator: Estimator, parts: BodyParts | None = None):
         self._estimator, self._parts = estimator, parts
 
     def __call__(self, image: np.ndarray, sample: Sample) -> Prediction | None:
@@ -57,9 +57,9 @@ class EstimatorPredictor:
         else:
             def shared(person):
                 low, high = np.split(person.bbox_xyxy.numpy().astype(np.float64), 2)
-                return overlap(np.concatenate([low, high - low]), sample.bbox_xywh)
+                return box_iou(np.concatenate([low, high - low]), sample.bbox_xywh)
             found = max(people, key=shared)
-            if shared(found) < _SAME_PERSON:
+            if shared(found) < _MIN_MATCH_OVERLAP:
                 return None
         parts, body = self._parts, self._estimator.body
         mesh = body.vertices(found).double().numpy() if parts and parts.fits(body.num_vertices) else None

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from .. import skeleton
 from ..datasets.sample import Sample
 from . import metrics, threshold_metrics
-from .body_parts import Parts
+from .body_parts import BodyParts
 from .prediction import PredictedHand, Prediction
 
 #: Wrist and middle MCP among the keypoints of a hand.
@@ -53,60 +53,71 @@ class Protocol:
     """One way to measure: its figures in order, and what works them out for one person."""
 
     figures: tuple[str, ...]
-    measure: Callable[[Prediction, Sample, Parts | None], dict[str, list[float]]]
+    measure: Callable[[Prediction, Sample, BodyParts | None], dict[str, list[float]]]
 
 
-def measure_body(said: Prediction, sample: Sample, parts: Parts | None) -> dict[str, list[float]]:
+def measure_body(prediction: Prediction, sample: Sample, parts: BodyParts | None) -> dict[str, list[float]]:
     """Key -> the figures of one person of whom the whole body is known; what cannot be compared is left out."""
     true, found = sample.body, {}
-    if said.joints is not None:
-        found['mpjpe_body'] = [_mm(metrics.root_relative_mpjpe(
-            said.joints[_BODY], true.joints[_BODY], said.joints[_PELVIS], true.joints[_PELVIS]))]
-        found['pa_mpjpe_body'] = [_mm(metrics.pa_mpjpe(said.joints[_BODY], true.joints[_BODY]))]
-    wrists = _wrists(said)
+    if prediction.joints is not None:
+        found['mpjpe_body'] = [_to_mm(metrics.root_relative_mpjpe(
+            prediction.joints[_BODY], true.joints[_BODY], prediction.joints[_PELVIS], true.joints[_PELVIS]))]
+        found['pa_mpjpe_body'] = [_to_mm(metrics.pa_mpjpe(prediction.joints[_BODY], true.joints[_BODY]))]
+    wrists = _wrist_positions(prediction)
     if wrists is not None:
-        found['mrrpe'] = [_mm(metrics.mrrpe(*wrists, *(true.joints[skeleton.WRIST[side]] for side in skeleton.SIDES)))]
-    found.update(_hand_points(said, sample, 'mpjpe_hands', 'pa_mpjpe_hands'))
+        found['mrrpe'] = [
+            _to_mm(metrics.mrrpe(*wrists, *(true.joints[skeleton.WRIST[side]] for side in skeleton.SIDES)))
+        ]
+    found.update(_hand_points(prediction, sample, 'mpjpe_hands', 'pa_mpjpe_hands'))
     if parts is None or true.vertices is None or not parts.fits(len(true.vertices)):
         return found
-    joints, whole = parts.joints(true.vertices), said.vertices is not None and parts.fits(len(said.vertices))
-    said_joints = parts.joints(said.vertices) if whole else None
+    joints, whole = (
+        parts.joints(true.vertices),
+        prediction.vertices is not None and parts.fits(len(prediction.vertices)),
+    )
+    said_joints = parts.joints(prediction.vertices) if whole else None
     if whole:
-        _measure_part(found, 'all', said.vertices, true.vertices, said_joints[_PELVIS], joints[_PELVIS])
+        _measure_mesh_part(found, 'all', prediction.vertices, true.vertices, said_joints[_PELVIS], joints[_PELVIS])
         if parts.face_vertices is not None:
-            _measure_part(found, 'face', said.vertices[parts.face_vertices], true.vertices[parts.face_vertices],
-                          said_joints[_NECK], joints[_NECK])
+            _measure_mesh_part(
+                found,
+                'face',
+                prediction.vertices[parts.face_vertices],
+                true.vertices[parts.face_vertices],
+                said_joints[_NECK],
+                joints[_NECK],
+            )
     hands: dict[str, list[float]] = {}
-    for side, hand, _ in _pairs(said, sample):
+    for side, hand, _ in _matched_hands(prediction, sample):
         mesh, wrist = true.vertices[parts.hand_vertices[side]], skeleton.WRIST[side]
         if hand.vertices is not None and len(hand.vertices) == len(mesh):
             # Hands without a body have a wrist of their own.
             root = said_joints[wrist] if whole else parts.hand_keypoints(hand.vertices)[_WRIST]
-            _measure_part(hands, 'hands', hand.vertices, mesh, root, joints[wrist])
+            _measure_mesh_part(hands, 'hands', hand.vertices, mesh, root, joints[wrist])
     found.update({key: [float(np.mean(values))] for key, values in hands.items()})
     return found
 
 
-def _wrists(said):
+def _wrist_positions(prediction):
     """Left and right, of the body, or of hands that are given without one."""
-    if said.joints is not None:
-        return [said.joints[skeleton.WRIST[side]] for side in skeleton.SIDES]
-    if all(side in said.hands for side in skeleton.SIDES):
-        return [said.hands[side].keypoints_3d[_WRIST] for side in skeleton.SIDES]
+    if prediction.joints is not None:
+        return [prediction.joints[skeleton.WRIST[side]] for side in skeleton.SIDES]
+    if all(side in prediction.hands for side in skeleton.SIDES):
+        return [prediction.hands[side].keypoints_3d[_WRIST] for side in skeleton.SIDES]
     return None
 
 
-def _measure_part(found, name, mesh, true, root, true_root):
-    found.setdefault(f'mpvpe_{name}', []).append(_mm(metrics.root_relative_mpjpe(mesh, true, root, true_root)))
-    found.setdefault(f'pa_mpvpe_{name}', []).append(_mm(metrics.pa_mpjpe(mesh, true)))
+def _measure_mesh_part(found, name, mesh, true, root, true_root):
+    found.setdefault(f'mpvpe_{name}', []).append(_to_mm(metrics.root_relative_mpjpe(mesh, true, root, true_root)))
+    found.setdefault(f'pa_mpvpe_{name}', []).append(_to_mm(metrics.pa_mpjpe(mesh, true)))
 
 
-def measure_hands(said: Prediction, sample: Sample, parts: Parts | None, scaled: bool = False
+def measure_hands(prediction: Prediction, sample: Sample, parts: BodyParts | None, scaled: bool = False
                   ) -> dict[str, list[float]]:
     """Key -> the figures of the hands that are known and given. scaled: as InterHand2.6M's are."""
     found: dict[str, list[float]] = {}
     roots, meshes = {}, {}
-    for side, hand, true in _pairs(said, sample):
+    for side, hand, true in _matched_hands(prediction, sample):
         points, true_points = _keypoints(hand, parts), true.keypoints_3d
         roots[side] = points[_WRIST], true_points[_WRIST]
         comparisons = {'mpjpe': (points, true_points)}
@@ -116,52 +127,52 @@ def measure_hands(said: Prediction, sample: Sample, parts: Parts | None, scaled:
             bones = [whose[[_MIDDLE, _WRIST]] for whose in (points, true_points)]
             error = metrics.bone_scaled_mpjpe(one, other, *bones) if scaled \
                 else metrics.root_relative_mpjpe(one, other, *roots[side])
-            found.setdefault(key, []).append(_mm(error))
-            found.setdefault(f'pa_{key}', []).append(_mm(metrics.pa_mpjpe(one, other)))
+            found.setdefault(key, []).append(_to_mm(error))
+            found.setdefault(f'pa_{key}', []).append(_to_mm(metrics.pa_mpjpe(one, other)))
         _add_wrist(found, hand, true)
     if len(roots) == 2:
-        found['mrrpe'] = [_mm(metrics.mrrpe(*(roots[side][k] for k in (0, 1) for side in skeleton.SIDES)))]
+        found['mrrpe'] = [_to_mm(metrics.mrrpe(*(roots[side][k] for k in (0, 1) for side in skeleton.SIDES)))]
     if len(meshes) == 2:
         said_meshes, true_meshes = ({side: pair[k] for side, pair in meshes.items()} for k in (0, 1))
-        found['rrve'] = [_mm(metrics.rrve(said_meshes, true_meshes, *roots['right']))]
+        found['rrve'] = [_to_mm(metrics.rrve(said_meshes, true_meshes, *roots['right']))]
     return found
 
 
-def measure_aligned_hand(said: Prediction, sample: Sample, parts: Parts | None) -> dict[str, list[float]]:
+def measure_aligned_hand(prediction: Prediction, sample: Sample, parts: BodyParts | None) -> dict[str, list[float]]:
     """Key -> the figures of one hand after Procrustes, as FreiHAND's are."""
     found: dict[str, list[float]] = {}
-    for _, hand, true in _pairs(said, sample):
-        points = metrics.pa_aligned(_keypoints(hand, parts), true.keypoints_3d)
-        found['pa_mpjpe'] = [_mm(metrics.mpjpe(points, true.keypoints_3d))]
+    for _, hand, true in _matched_hands(prediction, sample):
+        points = metrics.procrustes_align(_keypoints(hand, parts), true.keypoints_3d)
+        found['pa_mpjpe'] = [_to_mm(metrics.mpjpe(points, true.keypoints_3d))]
         found['auc'] = [threshold_metrics.auc(np.linalg.norm(points - true.keypoints_3d, axis=-1))]
         if hand.vertices is not None and true.vertices is not None and len(hand.vertices) == len(true.vertices):
-            mesh = metrics.pa_aligned(hand.vertices, true.vertices)
-            found['pa_mpvpe'] = [_mm(metrics.mpjpe(mesh, true.vertices))]
+            mesh = metrics.procrustes_align(hand.vertices, true.vertices)
+            found['pa_mpvpe'] = [_to_mm(metrics.mpjpe(mesh, true.vertices))]
             found.update({f'f{k}': [threshold_metrics.f_score(mesh, true.vertices, k / 1000)] for k in (5, 15)})
     return found
 
 
-def _measure_scaled(said, sample, parts):
-    return measure_hands(said, sample, parts, scaled=True)
+def _measure_scaled(prediction, sample, parts):
+    return measure_hands(prediction, sample, parts, scaled=True)
 
 
-def _pairs(said, sample):
+def _matched_hands(prediction, sample):
     """(side, predicted, true) of hands that are both given and known."""
     for side in skeleton.SIDES:
-        if side in said.hands and sample.hand(side) is not None:
-            yield side, said.hands[side], sample.hand(side)
+        if side in prediction.hands and sample.hand(side) is not None:
+            yield side, prediction.hands[side], sample.hand(side)
 
 
 def _keypoints(hand: PredictedHand, parts):
     return hand.keypoints_3d if hand.vertices is None or parts is None else parts.hand_keypoints(hand.vertices)
 
 
-def _hand_points(said, sample, key, aligned):
+def _hand_points(prediction, sample, key, aligned):
     found: dict[str, list[float]] = {}
-    for _, hand, true in _pairs(said, sample):
+    for _, hand, true in _matched_hands(prediction, sample):
         points = hand.keypoints_3d, true.keypoints_3d
-        found.setdefault(key, []).append(_mm(metrics.root_relative_mpjpe(*points, *(one[_WRIST] for one in points))))
-        found.setdefault(aligned, []).append(_mm(metrics.pa_mpjpe(*points)))
+        found.setdefault(key, []).append(_to_mm(metrics.root_relative_mpjpe(*points, *(one[_WRIST] for one in points))))
+        found.setdefault(aligned, []).append(_to_mm(metrics.pa_mpjpe(*points)))
         _add_wrist(found, hand, true)
     return found
 
@@ -172,7 +183,7 @@ def _add_wrist(found, hand, true):
         found.setdefault('wrist_deg', []).append(float(metrics.rotation_angle(hand.wrist_rotation, turn)))
 
 
-def _mm(metres):
+def _to_mm(metres):
     return 1e3 * float(metres)
 
 

@@ -8,29 +8,29 @@ HAND4WHOLE_PP = 'Hand4Whole++'
 HAND4WHOLE = 'Hand4Whole'
 
 
-class Figure(NamedTuple):
+class PublishedValue(NamedTuple):
     """One number of a paper."""
 
     value: float
     source: str     # paper, table
 
 
-def _figures(paper, table, rows):
-    return {key: Figure(value, f'{paper}, Table {table}') for key, value in rows.items()}
+def _paper_values(paper, table, rows):
+    return {key: PublishedValue(value, f'{paper}, Table {table}') for key, value in rows.items()}
 
 
 #: Data set -> key of protocols.FIGURES -> the figure to compare with: that of Hand4Whole++ (Moon, CVPR 2026) where it
 #: has one, else of Hand4Whole (Moon et al., CVPR workshops 2022), F-scores and PA errors of FreiHAND being its own.
 FIGURES = {
-    'agora': {**_figures(HAND4WHOLE_PP, 1, {'mpvpe_all': 76.84, 'mpvpe_hands': 49.71})},
-    'arctic': {**_figures(HAND4WHOLE_PP, 1, {'mpvpe_all': 45.95, 'mpvpe_hands': 25.03})},
-    'ehf': {**_figures(HAND4WHOLE_PP, 1, {'mpvpe_all': 61.24, 'mpvpe_hands': 33.43}),
-            **_figures(HAND4WHOLE, 4, {'mpvpe_face': 26.1, 'pa_mpvpe_all': 50.3, 'pa_mpvpe_hands': 10.8,
+    'agora': {**_paper_values(HAND4WHOLE_PP, 1, {'mpvpe_all': 76.84, 'mpvpe_hands': 49.71})},
+    'arctic': {**_paper_values(HAND4WHOLE_PP, 1, {'mpvpe_all': 45.95, 'mpvpe_hands': 25.03})},
+    'ehf': {**_paper_values(HAND4WHOLE_PP, 1, {'mpvpe_all': 61.24, 'mpvpe_hands': 33.43}),
+            **_paper_values(HAND4WHOLE, 4, {'mpvpe_face': 26.1, 'pa_mpvpe_all': 50.3, 'pa_mpvpe_hands': 10.8,
                                        'pa_mpvpe_face': 5.8})},
-    'interhand': _figures(HAND4WHOLE_PP, 1, {'mpvpe': 9.40, 'mrrpe': 32.30}),
-    'reinterhand': _figures(HAND4WHOLE_PP, 1, {'mpvpe': 7.98, 'mrrpe': 16.37}),
-    'hic': _figures(HAND4WHOLE_PP, 3, {'mpvpe': 17.72}),
-    'freihand': _figures(HAND4WHOLE, 7, {'pa_mpvpe': 7.7, 'pa_mpjpe': 7.7, 'f5': 0.664, 'f15': 0.971})}
+    'interhand': _paper_values(HAND4WHOLE_PP, 1, {'mpvpe': 9.40, 'mrrpe': 32.30}),
+    'reinterhand': _paper_values(HAND4WHOLE_PP, 1, {'mpvpe': 7.98, 'mrrpe': 16.37}),
+    'hic': _paper_values(HAND4WHOLE_PP, 3, {'mpvpe': 17.72}),
+    'freihand': _paper_values(HAND4WHOLE, 7, {'pa_mpvpe': 7.7, 'pa_mpjpe': 7.7, 'f5': 0.664, 'f15': 0.971})}
 
 #: Table of Hand4Whole++ -> row -> data set -> key -> value. Rows are named as in ablation.TABLES; rows of which the
 #: paper has no like are not here.

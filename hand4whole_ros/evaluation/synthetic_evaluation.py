@@ -10,13 +10,13 @@ import numpy as np
 from .. import skeleton
 from ..estimators.base import Estimator
 from ..synthetic import dataset, people
-from ..system.progress import Bar
+from ..system.progress import ProgressBar
 from . import metrics
-from .mediapipe_baseline import MediaPipeBaseline, assigned
+from .mediapipe_baseline import MediaPipeBaseline, assign_hands
 from .pose_errors import BODY_JOINTS, body_errors, depth_error, hand_errors
 
 #: The table: key -> what it is, unit, goal. Goals on counts are for 120 hands and scale with them.
-ROWS = {
+METRIC_ROWS = {
     'people_missed': ('people not found', 'of {people}', None),
     'body_pa_mm': ('body after Procrustes', 'mm', 35.0),
     'body_root_mm': ('body from the hips', 'mm', 50.0),
@@ -33,7 +33,7 @@ ROWS = {
 _COUNTS = ('people_missed', 'hands_missed', 'hands_missed_holistic')
 
 
-def run(estimator: Estimator, count: int = 60, seed: int = 1, progress: bool = True) -> dict:
+def evaluate_synthetic(estimator: Estimator, count: int = 60, seed: int = 1, progress: bool = True) -> dict:
     """Measure on `count` freshly rendered people; the dict holds plain numbers and goes into JSON.
 
     {'estimator': name, 'count', 'seed', 'rows': {key of ROWS: {'estimator', 'mediapipe', 'goal'}}}. Errors
@@ -44,8 +44,8 @@ def run(estimator: Estimator, count: int = 60, seed: int = 1, progress: bool = T
     ours, theirs = defaultdict(list), defaultdict(list)
     baseline = MediaPipeBaseline()
     try:
-        for i in Bar(range(count), 'rendering and estimating', unit='person', shown=progress):
-            image, truth = people.render(people.sample(dataset.people_seed(seed, i)))
+        for i in ProgressBar(range(count), 'rendering and estimating', unit='person', enabled=progress):
+            image, truth = people.render_person(people.sample_person(dataset.person_seed(seed, i)))
             _measure_estimator(estimator, image, truth, ours)
             _measure_baseline(baseline, image, truth, theirs)
     finally:
@@ -53,7 +53,7 @@ def run(estimator: Estimator, count: int = 60, seed: int = 1, progress: bool = T
     columns = {'estimator': _summary(ours), 'mediapipe': _summary(theirs)}
     rows = {key: {**{column: values.get(key) for column, values in columns.items()},
                   'goal': goal * count / 60 if goal is not None and key in _COUNTS else goal}
-            for key, (_, _, goal) in ROWS.items()}
+            for key, (_, _, goal) in METRIC_ROWS.items()}
     if rows['time_ms']['mediapipe']:
         rows['fit_ms']['goal'] = rows['time_ms']['mediapipe'] / 2
     return {'estimator': estimator.name, 'count': count, 'seed': seed, 'rows': rows}
@@ -94,8 +94,8 @@ def _measure_baseline(baseline, image, truth, out):
     out['people_missed'].append(landmarks.body is None)
     if landmarks.body is not None:
         _measure_body(landmarks.body, truth, out)
-    sizes = {side: _hand_pixels(truth, side) for side in skeleton.SIDES}
-    hands = assigned(landmarks.hands, {side: (truth.hand(side).keypoints_2d, sizes[side])
+    sizes = {side: _hand_length_px(truth, side) for side in skeleton.SIDES}
+    hands = assign_hands(landmarks.hands, {side: (truth.hand(side).keypoints_2d, sizes[side])
                                        for side in skeleton.SIDES})
     for side in skeleton.SIDES:
         out['hands_missed'].append(side not in hands)
@@ -104,7 +104,7 @@ def _measure_baseline(baseline, image, truth, out):
             _measure_hand(hands[side], truth.hand(side).keypoints_3d, out)
 
 
-def _hand_pixels(truth, side):
+def _hand_length_px(truth, side):
     """Length of the stretched hand at its distance, px."""
     points = truth.hand(side).keypoints_3d[[0, 9, 10, 11, 12]]
     return truth.intrinsics.fx * np.linalg.norm(np.diff(points, axis=0), axis=1).sum() / points[0, 2]
@@ -125,7 +125,7 @@ def format_table(result: dict) -> str:
     name, count = result['estimator'], result['count']
     lines = [f"{count} rendered people, seed {result['seed']}; medians, and counts of misses", '',
              f'| | unit | {name} | MediaPipe 3D | goal |', '|---|---|---:|---:|---:|']
-    for key, (what, unit, _) in ROWS.items():
+    for key, (what, unit, _) in METRIC_ROWS.items():
         row = result['rows'][key]
         cells = [_cell(row[column], key) for column in ('estimator', 'mediapipe', 'goal')]
         unit = unit.format(people=count, hands=2 * count)

@@ -17,17 +17,17 @@ from ..teleop.retargeting import HandRetargeter, create, pinch_distance
 from ..teleop.robot_hand import RobotHand, load_robot_hand
 
 #: Images a second of the drawn operator.
-RATE = 30.0
+FRAME_RATE = 30.0
 
 #: m. A person's fingertips touch where the ends of their last bones are nearer than this: DexPilot's own threshold; and
 #: are clearly apart beyond this.
-TOUCHING, APART = 0.03, 0.06
+MAX_PINCH_GAP, MIN_OPEN_GAP = 0.03, 0.06
 
 #: Seconds for which fingers have touched, or been apart, before a robot's are measured.
-SETTLING = 0.2
+SETTLING_TIME = 0.2
 
 #: Images without the hand, in the middle of a motion.
-LOST_IMAGES = 45
+LOST_IMAGE_COUNT = 45
 
 _THUMB_TIP, _INDEX_TIP = skeleton.FINGERTIP_KEYPOINTS[:2]
 
@@ -56,21 +56,21 @@ class HandRecording:
         return HandRecording(other, self.stamps, self.keypoints * (-1.0, 1.0, 1.0))
 
 
-def drawn_operator(side: str, seed: int = 10) -> HandRecording:
+def operator_recording(side: str, seed: int = 10) -> HandRecording:
     """The hand of a drawn operator while it is in the picture, exactly. Needs anny."""
-    from ..synthetic.motion import Motion
-    from ..synthetic.operator import AWAY, OPERATOR
-    return _drawn(Motion(seed, score=OPERATOR), side, AWAY[0] - 0.5)
+    from ..synthetic.motion import PersonMotion
+    from ..synthetic.operator import OPERATOR_SCRIPT, OUT_OF_VIEW
+    return _record_motion(PersonMotion(seed, score=OPERATOR_SCRIPT), side, OUT_OF_VIEW[0] - 0.5)
 
 
-def moving_person(side: str, seed: int = 10) -> HandRecording:
+def fast_motion_recording(side: str, seed: int = 10) -> HandRecording:
     """The hand of a drawn person whose arms move faster and farther than those of drawn_operator. Needs anny."""
-    from ..synthetic.motion import PERIOD, Motion
-    return _drawn(Motion(seed), side, PERIOD)
+    from ..synthetic.motion import PERIOD, PersonMotion
+    return _record_motion(PersonMotion(seed), side, PERIOD)
 
 
-def _drawn(motion, side, seconds):
-    stamps = np.arange(0, seconds, 1 / RATE)
+def _record_motion(motion, side, seconds):
+    stamps = np.arange(0, seconds, 1 / FRAME_RATE)
     return HandRecording(side, stamps, np.stack([motion.hand_keypoints(t)[side] for t in stamps]))
 
 
@@ -91,7 +91,7 @@ def load_recording(path: Path) -> HandRecording:
 
 
 @dataclass(frozen=True, eq=False)
-class Following:
+class RobotHandTrajectory:
     """What a robot hand did."""
 
     positions: np.ndarray       # (T, J) rad, commanded
@@ -104,8 +104,8 @@ class Following:
         return np.array([pinch_distance(tips, tuple(hand.tip_links)) for tips in self.tips])
 
 
-def follow(recording: HandRecording, retargeter: HandRetargeter, config: HandTeleopConfig | None = None,
-           lost: slice | None = None, simulated=None) -> Following:
+def simulate_robot_hand(recording: HandRecording, retargeter: HandRetargeter, config: HandTeleopConfig | None = None,
+           lost: slice | None = None, simulated=None) -> RobotHandTrajectory:
     """A robot hand follows a recording. lost: images in which the hand is not; simulated: a SimulatedHand or None."""
     teleop = HandTeleop(retargeter, config or HandTeleopConfig())
     missing = np.zeros(len(recording.stamps), bool)
@@ -121,13 +121,13 @@ def follow(recording: HandRecording, retargeter: HandRetargeter, config: HandTel
         tips.append(retargeter.tip_positions(command.positions))
         if simulated is not None:
             simulated.command(command.names, command.positions)
-            simulated.step(float(stamp - last) if stamp > last else 1 / RATE)
+            simulated.step(float(stamp - last) if stamp > last else 1 / FRAME_RATE)
             gaps.append(simulated.pinch_distance())
         last = stamp
-    return Following(np.array(positions), np.array(tips), np.array(gaps) if gaps else None, np.array(seconds))
+    return RobotHandTrajectory(np.array(positions), np.array(tips), np.array(gaps) if gaps else None, np.array(seconds))
 
 
-def settled(stamps: np.ndarray, true: np.ndarray, seconds: float = SETTLING) -> np.ndarray:
+def settled_mask(stamps: np.ndarray, true: np.ndarray, seconds: float = SETTLING_TIME) -> np.ndarray:
     """(T,) bool: where `true` (T,) has held for so long."""
     since, result = None, np.zeros(len(true), bool)
     for k, (stamp, now) in enumerate(zip(stamps, true)):
@@ -136,7 +136,7 @@ def settled(stamps: np.ndarray, true: np.ndarray, seconds: float = SETTLING) -> 
     return result
 
 
-def delay_of(signal: np.ndarray, reference: np.ndarray, rate: float, longest: float = 0.3) -> float:
+def estimate_delay(signal: np.ndarray, reference: np.ndarray, rate: float, longest: float = 0.3) -> float:
     """Seconds by which (T, J) signal is behind (T, J) reference: the shift with the least difference."""
     times = np.arange(len(reference)) / rate
     inner = (times >= longest) & (times <= times[-1] - longest)
@@ -148,7 +148,7 @@ def delay_of(signal: np.ndarray, reference: np.ndarray, rate: float, longest: fl
     return float(shifts[int(np.argmin(errors))])
 
 
-def bare_positions(recording: HandRecording, retargeter: HandRetargeter) -> np.ndarray:
+def unfiltered_positions(recording: HandRecording, retargeter: HandRetargeter) -> np.ndarray:
     """(T, J) rad: joints as retargeting alone gives them, neither filtered nor limited."""
     retargeter.reset()
     return np.array([retargeter.retarget(hand_frame.to_hand_frame(keypoints, recording.side))
@@ -164,25 +164,25 @@ def finger_figures(recording: HandRecording, hand_name: str, simulate: bool = Tr
     if simulate:
         from ..teleop.simulation import SimulatedHand
         simulated = SimulatedHand(hand)
-    following = follow(recording, retargeter, config, simulated=simulated)
+    following = simulate_robot_hand(recording, retargeter, config, simulated=simulated)
     gaps, human = 1000 * following.gaps(hand), recording.gaps
-    touching = settled(recording.stamps, human < TOUCHING)
+    touching = settled_mask(recording.stamps, human < MAX_PINCH_GAP)
     steps = np.diff(recording.stamps)
     figures = {}
     if touching.any():
         figures['touching, mm at most'] = float(gaps[touching].max())
         if simulated is not None:
             figures['touching in simulation, mm at most'] = float(1000 * following.simulated_gaps[touching].max())
-    apart = settled(recording.stamps, human > APART, 0.0)
+    apart = settled_mask(recording.stamps, human > MIN_OPEN_GAP, 0.0)
     # The first seconds are those of the slow start.
     apart &= recording.stamps > recording.stamps[0] + 1.0
     if apart.any():
         figures['apart, mm at p5'] = float(np.percentile(gaps[apart], 5))
     figures['beyond limits, rad'] = hand.limits.excess(following.positions)
     figures['speed, rad/s at most'] = float((np.abs(np.diff(following.positions, axis=0)).max(axis=1) / steps).max())
-    bare = bare_positions(recording, retargeter)
+    bare = unfiltered_positions(recording, retargeter)
     rate = 1 / float(np.median(steps))
-    figures['lag, images'] = rate * delay_of(following.positions, bare, rate)
+    figures['lag, images'] = rate * estimate_delay(following.positions, bare, rate)
     figures['time, ms median'] = float(1000 * np.median(following.seconds))
     figures['time, ms p95'] = float(1000 * np.percentile(following.seconds, 95))
     return figures
@@ -192,7 +192,7 @@ def mirror_figure(recording: HandRecording, hand_name: str) -> float:
     """mm: how far fingertips of the other hand, which follows the mirrored motion, are from the mirrored fingertips."""
     tips = {}
     for one in (recording, recording.mirrored()):
-        tips[one.side] = follow(one, create(load_robot_hand(hand_name, one.side))).tips
+        tips[one.side] = simulate_robot_hand(one, create(load_robot_hand(hand_name, one.side))).tips
     return float(1000 * np.abs(hand_frame.mirrored(tips['left']) - tips['right']).max())
 
 
@@ -200,11 +200,11 @@ def loss_figures(recording: HandRecording, hand_name: str) -> dict[str, float]:
     """rad: how far joints move while the hand is lost in the middle of a motion, and in the first image after."""
     retargeter = create(load_robot_hand(hand_name, recording.side))
     # Where the robot hand is fastest: there it would go on longest.
-    bare = bare_positions(recording, retargeter)
-    begin = 40 + int(np.abs(np.diff(bare, axis=0)).max(axis=1)[40:-2 * LOST_IMAGES].argmax())
+    bare = unfiltered_positions(recording, retargeter)
+    begin = 40 + int(np.abs(np.diff(bare, axis=0)).max(axis=1)[40:-2 * LOST_IMAGE_COUNT].argmax())
     retargeter.reset()
-    end = begin + LOST_IMAGES
-    positions = follow(recording, retargeter, lost=slice(begin, end)).positions
+    end = begin + LOST_IMAGE_COUNT
+    positions = simulate_robot_hand(recording, retargeter, lost=slice(begin, end)).positions
     return {'moves while lost, rad': float(np.abs(positions[begin:end] - positions[begin - 1]).max()),
             'first step after, rad': float(np.abs(positions[end] - positions[end - 1]).max()),
             'largest step after, rad': float(np.abs(np.diff(positions[end - 1:], axis=0)).max())}

@@ -18,27 +18,27 @@ from ..teleop.pose_limiter import PoseLimiterConfig
 from ..teleop.poses import Pose
 from ..teleop.prediction import PointPrediction
 from ..teleop.wrist_teleop import WristTeleop, WristTeleopConfig
-from .teleop import RATE, HandRecording
+from .teleop import FRAME_RATE, HandRecording
 
 #: Seconds of delay for which prediction is measured: two images and three.
-DELAYS = (2 / RATE, 3 / RATE)
+DELAYS = (2 / FRAME_RATE, 3 / FRAME_RATE)
 
 #: Errors of an estimate that is good, as those of the open model: of each keypoint and of the wrist, m; of the palm's
 #: orientation, rad; of a keypoint in the picture, in sizes of the hand's box.
-_GOOD_KEYPOINT, _GOOD_TURN, _GOOD_PIXEL = 0.005, math.radians(5), 0.02
+_MAX_KEYPOINT_ERROR, _MAX_ROTATION_ERROR, _MAX_PIXEL_ERROR = 0.005, math.radians(5), 0.02
 
 
 def random_hands(count: int, seed: int = 0) -> np.ndarray:
     """(count, 21, 3) m: right hands of one drawn adult in any shape, turned anyhow, 0.6 to 1.6 m from a camera."""
     from ..synthetic import hands, people
-    from ..synthetic.figure import Figure, hand_keypoints, place, place_tips
+    from ..synthetic.figure import PosableBody, hand_keypoints, place_joints, place_tips
     rng = np.random.default_rng(seed)
-    figure, made = Figure(people.phenotype(seed)), []
+    figure, made = PosableBody(people.sample_phenotype(seed)), []
     for turn in Rotation.random(count, random_state=seed).as_matrix():
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
         local[skeleton.HAND_SLICE['right']] = hands.finger_rotations(
-            'right', *hands.sample_shape(rng), figure.joints, figure.tips)
-        rotations, joints = place(local, figure.joints, np.zeros(3))
+            'right', *hands.sample_hand_shape(rng), figure.joints, figure.tips)
+        rotations, joints = place_joints(local, figure.joints, np.zeros(3))
         points = hand_keypoints(joints, place_tips(rotations, joints, figure), 'right')
         made.append((points - points[0]) @ turn.T + rng.uniform((-0.3, -0.2, 0.6), (0.3, 0.2, 1.6)))
     return np.stack(made)
@@ -57,11 +57,11 @@ def gate_figures(count: int = 2000, seed: int = 0) -> dict[str, float]:
     for k, hand in enumerate(hands):
         seen = camera.project(hand)
         center, size = box_of(seen)
-        turn = Rotation.from_rotvec(rng.normal(0, _GOOD_TURN / math.sqrt(3), 3)).as_matrix()
+        turn = Rotation.from_rotvec(rng.normal(0, _MAX_ROTATION_ERROR / math.sqrt(3), 3)).as_matrix()
         estimate = (hand - hand[0]) @ turn.T + hand[0]
-        estimate = estimate + rng.normal(0, _GOOD_KEYPOINT / math.sqrt(3), (21, 3)) \
-            + rng.normal(0, _GOOD_KEYPOINT / math.sqrt(3), 3)
-        seen = seen + rng.normal(0, _GOOD_PIXEL * size, seen.shape)
+        estimate = estimate + rng.normal(0, _MAX_KEYPOINT_ERROR / math.sqrt(3), (21, 3)) \
+            + rng.normal(0, _MAX_KEYPOINT_ERROR / math.sqrt(3), 3)
+        seen = seen + rng.normal(0, _MAX_PIXEL_ERROR * size, seen.shape)
         found['good'].append(agreement(seen, camera.project(estimate)))
         other = camera.project(hands[k - 1])
         other_center, other_size = box_of(other)
@@ -78,7 +78,7 @@ def gate_figures(count: int = 2000, seed: int = 0) -> dict[str, float]:
     return figures
 
 
-def walking_hand(steps: int, rng: np.random.Generator, speed: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+def random_walk_wrist(steps: int, rng: np.random.Generator, speed: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
     """A wrist that wanders about at up to `speed` m/s: positions (steps, 3) m and rotations (steps, 3, 3)."""
     walk, turns = np.zeros((steps, 3)), np.zeros((steps, 3))
     velocity, rate = np.zeros(3), np.zeros(3)
@@ -86,8 +86,8 @@ def walking_hand(steps: int, rng: np.random.Generator, speed: float = 0.3) -> tu
         velocity = 0.9 * velocity + rng.normal(0, 0.15, 3)
         velocity *= min(1.0, speed / max(float(np.linalg.norm(velocity)), 1e-9))
         rate = 0.9 * rate + rng.normal(0, 0.3, 3)
-        walk[k] = 0.98 * walk[k - 1] + velocity / RATE
-        turns[k] = 0.98 * turns[k - 1] + rate / RATE
+        walk[k] = 0.98 * walk[k - 1] + velocity / FRAME_RATE
+        turns[k] = 0.98 * turns[k - 1] + rate / FRAME_RATE
     return walk, Rotation.from_rotvec(turns).as_matrix()
 
 
@@ -99,14 +99,14 @@ def clutch_figures(hand: np.ndarray, steps: int = 3000, seed: int = 0, dropouts:
     hand: (21, 3) m, any; dropouts: share of images without the hand; jump: m. Steps in m and rad.
     """
     rng = np.random.default_rng(seed)
-    walk, rotations = walking_hand(steps, rng)
+    walk, rotations = random_walk_wrist(steps, rng)
     base_from_camera, start = (Pose.from_xyz_rpy((0.8, 0.1, 0.6), (-1.7, 0.1, 1.5)),
                                Pose.from_xyz_rpy((0.4, 0, 0.3), (0, 1, 0)))
     teleop = WristTeleop(base_from_camera, start, 'right', WristTeleopConfig(limiter=limiter or PoseLimiterConfig()))
     place, pressed, jumps, largest, turned, moved_off = np.array([0.0, 0.0, 1.0]), False, 0, 0.0, 0.0, 0.0
     last, engaged_for = teleop.limiter.pose, 0
     for k in range(steps):
-        now = k / RATE
+        now = k / FRAME_RATE
         if rng.random() < 0.02:
             pressed = not pressed
             if not pressed:

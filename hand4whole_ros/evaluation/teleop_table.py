@@ -12,7 +12,7 @@ from . import teleop, teleop_safety
 
 
 @dataclass(frozen=True)
-class Row:
+class MetricRow:
     """One figure of each hand, or of all of them."""
 
     title: str
@@ -24,36 +24,42 @@ class Row:
 
 #: Key of a figure -> how it is shown, for each robot hand.
 HAND_ROWS = {
-    'touching, mm at most': Row('thumb to index finger where the person\'s touch', 'mm', 4),
-    'touching in simulation, mm at most': Row('the same of the simulated hand', 'mm', 6),
-    'apart, mm at p5': Row('thumb to index finger where the person\'s are over 60 mm apart, p5', 'mm', 70, True, 1),
-    'beyond limits, rad': Row('joint limits passed by', 'rad', 1e-6, digits=6),
-    'speed, rad/s at most': Row('fastest joint', 'rad/s', 10),
-    'lag, images': Row('commands behind what was seen: filter and speed limit', 'images', 2),
-    'time, ms median': Row('time of an image, median', 'ms', 5),
-    'time, ms p95': Row('time of an image, p95', 'ms', 15),
-    'mirror, mm': Row('left hand against the mirror image of the right one', 'mm', 0.1, digits=4),
-    'moves while lost, rad': Row('moves in 45 images without the hand', 'rad', 0),
-    'first step after, rad': Row('first step after', 'rad', 10 / teleop.RATE, digits=3),
-    'largest step after, rad': Row('largest step after', 'rad', 10 / teleop.RATE, digits=3)}
+    'touching, mm at most': MetricRow("thumb to index finger where the person's touch", 'mm', 4),
+    'touching in simulation, mm at most': MetricRow('the same of the simulated hand', 'mm', 6),
+    'apart, mm at p5': MetricRow(
+        "thumb to index finger where the person's are over 60 mm apart, p5", 'mm', 70, True, 1
+    ),
+    'beyond limits, rad': MetricRow('joint limits passed by', 'rad', 1e-6, digits=6),
+    'speed, rad/s at most': MetricRow('fastest joint', 'rad/s', 10),
+    'lag, images': MetricRow('commands behind what was seen: filter and speed limit', 'images', 2),
+    'time, ms median': MetricRow('time of an image, median', 'ms', 5),
+    'time, ms p95': MetricRow('time of an image, p95', 'ms', 15),
+    'mirror, mm': MetricRow('left hand against the mirror image of the right one', 'mm', 0.1, digits=4),
+    'moves while lost, rad': MetricRow('moves in 45 images without the hand', 'rad', 0),
+    'first step after, rad': MetricRow('first step after', 'rad', 10 / teleop.FRAME_RATE, digits=3),
+    'largest step after, rad': MetricRow('largest step after', 'rad', 10 / teleop.FRAME_RATE, digits=3),
+}
 
 #: The same of what no robot hand decides.
 COMMON_ROWS = {
-    'largest step, m': Row('clutch: largest step in 3000 images with jumps of half a metre', 'm', 0.015, digits=4),
-    'moves while disengaged, m': Row('clutch: moves while disengaged', 'm', 0, digits=4),
-    '-Z along the bone, cosine at least': Row('OpenXR: -Z along the bone, cosine', '', 0.999, True, 6),
-    'from the mirror, at most': Row('OpenXR: left hand against the mirror image', '', 1e-9, digits=12),
-    'largest step, rad': Row('OpenXR: largest step of a joint', 'rad', None, digits=3),
-    'largest step of a bone itself, rad': Row('of which the bone itself turns', 'rad', None, digits=3),
-    'largest twist, rad': Row('OpenXR: largest step about the bone', 'rad', 0.2, digits=3),
-    'good: become OK': Row('gate: good hands trusted', 'share', None, True, 3),
-    'good: stay OK': Row('gate: good hands trusted on', 'share', None, True, 3),
-    'another hand: become OK': Row('gate: another hand\'s pose trusted', 'share', None, digits=3),
-    'mirrored: become OK': Row('gate: mirrored pose trusted', 'share', None, digits=3),
-    'half a box aside: become OK': Row('gate: half a box aside trusted', 'share', None, digits=3)}
+    'largest step, m': MetricRow(
+        'clutch: largest step in 3000 images with jumps of half a metre', 'm', 0.015, digits=4
+    ),
+    'moves while disengaged, m': MetricRow('clutch: moves while disengaged', 'm', 0, digits=4),
+    '-Z along the bone, cosine at least': MetricRow('OpenXR: -Z along the bone, cosine', '', 0.999, True, 6),
+    'from the mirror, at most': MetricRow('OpenXR: left hand against the mirror image', '', 1e-9, digits=12),
+    'largest step, rad': MetricRow('OpenXR: largest step of a joint', 'rad', None, digits=3),
+    'largest step of a bone itself, rad': MetricRow('of which the bone itself turns', 'rad', None, digits=3),
+    'largest twist, rad': MetricRow('OpenXR: largest step about the bone', 'rad', 0.2, digits=3),
+    'good: become OK': MetricRow('gate: good hands trusted', 'share', None, True, 3),
+    'good: stay OK': MetricRow('gate: good hands trusted on', 'share', None, True, 3),
+    'another hand: become OK': MetricRow("gate: another hand's pose trusted", 'share', None, digits=3),
+    'mirrored: become OK': MetricRow('gate: mirrored pose trusted', 'share', None, digits=3),
+    'half a box aside: become OK': MetricRow('gate: half a box aside trusted', 'share', None, digits=3),
+}
 
 
-def run(hands: Sequence[str], recording: teleop.HandRecording, simulate: bool = True,
+def evaluate_teleop(hands: Sequence[str], recording: teleop.HandRecording, simulate: bool = True,
         config: HandTeleopConfig | None = None, moving: teleop.HandRecording | None = None) -> dict:
     """Everything measured: {'hands': {name: {key: figure}}, 'common': {key: figure}}; keys as in the tables above.
 
@@ -73,7 +79,7 @@ def run(hands: Sequence[str], recording: teleop.HandRecording, simulate: bool = 
     return {'side': recording.side, 'images': len(recording.stamps), 'hands': found, 'common': common}
 
 
-def reached(row: Row, value: float) -> bool:
+def reaches_goal(row: MetricRow, value: float) -> bool:
     """Whether a figure is as good as its goal; true where there is none."""
     if row.goal is None:
         return True
@@ -103,7 +109,7 @@ def _cell(row, value):
     if value is None or not np.isfinite(value):
         return '-'
     text = f'{value:.{row.digits}f}'
-    return text if reached(row, value) else f'**{text}**'
+    return text if reaches_goal(row, value) else f'**{text}**'
 
 
 def _goal(row):

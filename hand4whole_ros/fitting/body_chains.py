@@ -6,14 +6,14 @@ import numpy as np
 
 from ..skeleton import HAND_SLICE, JOINT, JOINT_NAMES, PARENTS, SIDES, WRIST
 from .joint_priors import body_prior, degrees_of_freedom, joint_axes
-from .kinematic_chain import Chain, exp_so3
-from .landmark_offsets import HAND_OFFSETS, HAND_POINTS, POSE_JOINTS, POSE_MARKS, POSE_OFFSETS
+from .kinematic_chain import KinematicChain, exp_so3
+from .landmark_offsets import HAND_OFFSETS, HAND_POINTS, POSE_JOINTS, POSE_OFFSETS, POSE_REFERENCE_JOINTS
 
 #: The joints of the body come before those of face and hands.
 NUM_BODY = 22
 
 
-class Person:
+class PersonChains:
     """One skeleton (`BodyModel.kinematics`) made ready for fitting.
 
     body: chain of the first 22 joints and the pose landmarks, wrists fixed. whole: sides whose hands were
@@ -35,17 +35,17 @@ class Person:
         self.prior = body_prior()
         self.relaxed = exp_so3((self.axes @ self.prior.mean[0][..., None])[..., 0])
 
-        pose = (POSE_JOINTS, POSE_OFFSETS + rest[POSE_MARKS] - rest[POSE_JOINTS],
-                rest_betas[POSE_MARKS] - rest_betas[POSE_JOINTS])
+        pose = (POSE_JOINTS, POSE_OFFSETS + rest[POSE_REFERENCE_JOINTS] - rest[POSE_JOINTS],
+                rest_betas[POSE_REFERENCE_JOINTS] - rest_betas[POSE_JOINTS])
         limbs = set(JOINT_NAMES[:NUM_BODY]) - {'left_wrist', 'right_wrist'}
-        self.body = Chain(parents[:NUM_BODY], self.bones[:NUM_BODY], self.bone_betas[:NUM_BODY], *pose,
+        self.body = KinematicChain(parents[:NUM_BODY], self.bones[:NUM_BODY], self.bone_betas[:NUM_BODY], *pose,
                           self.axes[:NUM_BODY], degrees_of_freedom(limbs))
         self.whole = {}
         for seen in ((), ('left',), ('right',), SIDES):
             points = [np.concatenate(part) for part in zip(pose, *(self._hand_points(side) for side in seen))]
             hands = {JOINT_NAMES[joint] for side in seen
                      for joint in (WRIST[side], *range(HAND_SLICE[side].start, HAND_SLICE[side].stop))}
-            self.whole[seen] = Chain(parents, self.bones, self.bone_betas, *points, self.axes,
+            self.whole[seen] = KinematicChain(parents, self.bones, self.bone_betas, *points, self.axes,
                                      degrees_of_freedom(limbs | hands))
 
     def _hand_points(self, side):
@@ -58,6 +58,6 @@ class Person:
         betas[at_tip] = self.tip_betas[rows]
         return joints, offsets, betas
 
-    def shaped(self, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def shape_offsets(self, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(55, 3) offsets of the joints from their parents and (10, 3) of the tips from theirs, m."""
         return self.bones + self.bone_betas @ betas, self.tips + self.tip_betas @ betas

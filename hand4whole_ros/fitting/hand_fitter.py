@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..skeleton import HAND_SLICE, JOINT, JOINT_NAMES, PALM_KEYPOINTS, WRIST
-from .body_chains import Person
-from .initial_pose import align
+from .body_chains import PersonChains
+from .initial_pose import align_directions
 from .joint_priors import degrees_of_freedom
-from .kinematic_chain import Chain, Pose, exp_so3
+from .kinematic_chain import ChainPose, KinematicChain, exp_so3
 from .landmark_offsets import HAND_DEPTH_SIGMA, HAND_OFFSETS, HAND_POINTS, HAND_SIGMA
-from .solver import Observations, fit
+from .solver import Observations, solve
 
 #: A mirror across the camera's (and the body's) x.
 MIRROR_X = np.diag((-1.0, 1.0, 1.0))
@@ -53,7 +53,7 @@ class HandFit:
 class HandFitter:
     """Fits the hands of one person."""
 
-    def __init__(self, person: Person):
+    def __init__(self, person: PersonChains):
         wrist, hand = WRIST['right'], HAND_SLICE['right']
         members = [JOINT['right_elbow'], wrist, *range(hand.start, hand.stop)]
         local = {joint: k for k, joint in enumerate(members)}
@@ -64,7 +64,7 @@ class HandFitter:
         names = {JOINT_NAMES[joint] for joint in members[2:]}
         dofs = np.concatenate([[(wrist, 0), (wrist, 1), (wrist, 2)], degrees_of_freedom(names)])
         dofs = np.stack([[local[j] for j in dofs[:, 0]], dofs[:, 1]], 1)
-        self.chain = Chain(parents, np.zeros((17, 3)), np.zeros((17, 3, 0)), [local[j] for j in joints],
+        self.chain = KinematicChain(parents, np.zeros((17, 3)), np.zeros((17, 3, 0)), [local[j] for j in joints],
                            np.zeros((21, 3)), np.zeros((21, 3, 0)), person.axes[members], dofs)
         table = person.prior.take(members)
         table.mean[:, 1, 0], table.sigma[:, 1, 0] = 0, _TWIST_SIGMA
@@ -79,7 +79,7 @@ class HandFitter:
         offsets = HAND_OFFSETS['right'].copy()
         offsets[self._tips >= 0] += tip_offsets[5:][self._tips[self._tips >= 0]]
         self.chain.point_offsets = offsets
-        rest = self.chain.place(Pose(np.zeros((1, 3)), np.tile(np.eye(3), (1, 17, 1, 1)), np.zeros((1, 0))))
+        rest = self.chain.place(ChainPose(np.zeros((1, 3)), np.tile(np.eye(3), (1, 17, 1, 1)), np.zeros((1, 0))))
         self._rest_palm = rest.points[0, list(PALM_KEYPOINTS)]
 
     def fit(self, starts: list[HandStart], iterations: int, robust: float = Observations.robust) -> list[HandFit]:
@@ -93,8 +93,8 @@ class HandFitter:
             lifted = np.concatenate([ray * wrist[2], start.depths[:, None]], 1)
             palm = lifted[list(PALM_KEYPOINTS)]
             palms = np.stack([palm, palm * (1, 1, -1)])
-            wrists = forearm.T @ align(self._rest_palm, palms)
-            natural = self._relaxed()
+            wrists = forearm.T @ align_directions(self._rest_palm, palms)
+            natural = self._mean_pose()
             options = [self._with(natural, forearm, w) for w in (*wrists, np.eye(3))]
             for rotations in options:
                 poses.append(rotations)
@@ -105,14 +105,14 @@ class HandFitter:
         anchors = np.array(anchors)
         distance = anchors[:, 2]
         pairs = np.stack([np.arange(1, 21), np.zeros(20, int)], 1)
-        evidence = Observations(
+        observations = Observations(
             rays=np.array(rays), ray_sigma=np.tile((HAND_SIGMA / distance)[:, None], (1, 21)),
             angles=self._prior, pairs=pairs, depths=np.array(depths),
             depth_sigma=np.full((len(owner), 20), HAND_DEPTH_SIGMA),
             toward=anchors / np.linalg.norm(anchors, axis=1, keepdims=True), root=anchors,
             root_sigma=np.tile(_WRIST_SIGMA, (len(owner), 1)), robust=robust)
-        pose = Pose(anchors.copy(), np.array(poses), np.zeros((len(owner), 0)))
-        pose, placed, cost = fit(self.chain, pose, evidence, iterations)
+        pose = ChainPose(anchors.copy(), np.array(poses), np.zeros((len(owner), 0)))
+        pose, placed, cost = solve(self.chain, pose, observations, iterations)
         out = []
         for number, start in enumerate(starts):
             rows = np.flatnonzero(np.array(owner) == number)
@@ -120,12 +120,12 @@ class HandFitter:
             mirror = MIRROR_X if start.side == 'left' else np.eye(3)
             rotations = mirror @ pose.rotations[best] @ mirror
             points = placed.points[best]
-            miss = (points[:, :2] / points[:, 2:] - evidence.rays[best]) * points[:, 2:]
+            miss = (points[:, :2] / points[:, 2:] - observations.rays[best]) * points[:, 2:]
             error = float(np.sqrt((miss ** 2).sum(1).mean()))
             out.append(HandFit(rotations[1], rotations[2:], error if np.isfinite(cost[best]) else np.inf))
         return out
 
-    def _relaxed(self):
+    def _mean_pose(self):
         mean = self._prior.mean[0]
         from_axes = np.einsum('jab,jb->ja', self.chain.axes, mean)
         return exp_so3(from_axes)

@@ -15,11 +15,11 @@ import numpy as np
 from ..skeleton import JOINT, JOINT_NAMES, MIRROR, NUM_JOINTS
 from .solver import AnglePrior
 
-FREE = 10.0
+UNCONSTRAINED = 10.0
 
 # joint: (mean, sigma, low, high), each (x, y, z)
 _BODY = {
-    'pelvis': ((0, 0, 0), (FREE,) * 3, (-FREE,) * 3, (FREE,) * 3),
+    'pelvis': ((0, 0, 0), (UNCONSTRAINED,) * 3, (-UNCONSTRAINED,) * 3, (UNCONSTRAINED,) * 3),
     'spine1': ((0.03, 0, 0), (0.12, 0.08, 0.08), (-0.3, -0.3, -0.3), (0.6, 0.3, 0.3)),
     'spine2': ((0.03, 0, 0), (0.10, 0.10, 0.08), (-0.2, -0.3, -0.3), (0.4, 0.3, 0.3)),
     'spine3': ((0, 0, 0), (0.08, 0.10, 0.06), (-0.2, -0.3, -0.2), (0.3, 0.3, 0.2)),
@@ -62,7 +62,7 @@ THUMB_DOFS = {1: (0, 1, 2), 2: (0, 1), 3: (0,)}
 def body_prior() -> AnglePrior:
     """The table above for all 55 joints, each (1, 55, 3)."""
     table = np.zeros((4, NUM_JOINTS, 3))
-    table[1], table[2], table[3] = FREE, -FREE, FREE
+    table[1], table[2], table[3] = UNCONSTRAINED, -UNCONSTRAINED, UNCONSTRAINED
     for joint, name in enumerate(JOINT_NAMES):
         right = name.startswith('right_')
         source = JOINT_NAMES[MIRROR[joint]] if right else name

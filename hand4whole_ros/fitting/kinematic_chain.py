@@ -58,30 +58,30 @@ def cross_matrix(vectors: np.ndarray) -> np.ndarray:
 
 
 @dataclass
-class Pose:
+class ChainPose:
     """B poses of one chain: root position (B, 3) m, local rotations (B, J, 3, 3), shape (B, S)."""
 
     root: np.ndarray
     rotations: np.ndarray
     betas: np.ndarray
 
-    def where(self, mask: np.ndarray, other: Pose) -> Pose:
+    def where(self, mask: np.ndarray, other: ChainPose) -> ChainPose:
         """Rows of self where `mask` (B,) is true, of `other` elsewhere."""
-        return Pose(np.where(mask[:, None], self.root, other.root),
+        return ChainPose(np.where(mask[:, None], self.root, other.root),
                     np.where(mask[:, None, None, None], self.rotations, other.rotations),
                     np.where(mask[:, None], self.betas, other.betas))
 
-    def take(self, rows) -> Pose:
+    def take(self, rows) -> ChainPose:
         """The poses of `rows`, still a batch."""
-        return Pose(self.root[rows], self.rotations[rows], self.betas[rows])
+        return ChainPose(self.root[rows], self.rotations[rows], self.betas[rows])
 
-    def repeat(self, count: int) -> Pose:
+    def repeat(self, count: int) -> ChainPose:
         """One pose -> `count` copies of it."""
-        return Pose(*(np.repeat(a, count, axis=0) for a in (self.root, self.rotations, self.betas)))
+        return ChainPose(*(np.repeat(a, count, axis=0) for a in (self.root, self.rotations, self.betas)))
 
 
 @dataclass
-class Placed:
+class PosedChain:
     """A posed chain, in the frame of its root's parent (the camera)."""
 
     rotations: np.ndarray   # (B, J, 3, 3)
@@ -89,7 +89,7 @@ class Placed:
     points: np.ndarray      # (B, M, 3)
 
 
-class Chain:
+class KinematicChain:
     """Topology, bone lengths and degrees of freedom of a kinematic tree.
 
     parents: J indices, -1 for the root (joint 0); bones (J, 3) m and bone_betas (J, 3, S) give each
@@ -125,7 +125,7 @@ class Chain:
         self._point_rows = self.point_betas.reshape(3 * len(self.point_joints), -1).T
         self._turns = self.axes[self.dofs[:, 0], :, self.dofs[:, 1]]    # (K, 3) in the joint's frame
 
-    def place(self, pose: Pose) -> Placed:
+    def place(self, pose: ChainPose) -> PosedChain:
         """Forward kinematics."""
         bones, offsets = self.bones, self.point_offsets
         if self.num_betas:
@@ -138,9 +138,9 @@ class Chain:
         carried = (rotations[:, self.parents] @ bones[..., None])[..., 0]
         joints = pose.root[:, None] + self._sums @ carried
         carried = (rotations[:, self.point_joints] @ offsets[..., None])[..., 0]
-        return Placed(rotations, joints, joints[:, self.point_joints] + carried)
+        return PosedChain(rotations, joints, joints[:, self.point_joints] + carried)
 
-    def jacobian(self, placed: Placed) -> np.ndarray:
+    def jacobian(self, placed: PosedChain) -> np.ndarray:
         """d points / d (root 3, dofs K, betas S), (B, M, 3, 3 + K + S).
 
         A degree of freedom's unit is one radian about the joint's own axis, applied on the right of
@@ -174,11 +174,11 @@ class Chain:
         angles[:, 1:] = (log_so3(rotations[:, 1:])[..., None, :] @ self.axes[1:])[..., 0, :]
         return angles
 
-    def turned(self, pose: Pose, step: np.ndarray) -> Pose:
+    def turned(self, pose: ChainPose, step: np.ndarray) -> ChainPose:
         """The pose after a step (B, 3 + K + S) in root, degrees of freedom and betas."""
         batch, count = len(step), len(self.dofs)
         delta = np.zeros((batch, self.num_joints, 3))
         delta[:, self.dofs[:, 0], self.dofs[:, 1]] = step[:, 3:3 + count]
         delta = (self.axes @ delta[..., None])[..., 0]
-        return Pose(pose.root + step[:, :3], pose.rotations @ exp_so3(delta),
+        return ChainPose(pose.root + step[:, :3], pose.rotations @ exp_so3(delta),
                     pose.betas + step[:, 3 + count:])

@@ -28,7 +28,7 @@ _LEFT = {
 }
 
 #: Landmarks that mark one joint but ride, with their offset, on another.
-_MARKS = {11: 'left_shoulder', 23: 'left_hip'}
+_LANDMARK_TABLE = {11: 'left_shoulder', 23: 'left_hip'}
 
 #: The same for the 21 hand landmarks, in the frames of the left hand's joints, m.
 _LEFT_HAND = np.array((
@@ -54,10 +54,10 @@ for _left, _right in ((2, 5), (7, 8), (9, 10), *((k, k + 1) for k in range(11, 3
     MIRRORED_LANDMARK[_left], MIRRORED_LANDMARK[_right] = _right, _left
 
 
-def _table():
+def _offset_table():
     rows = []
     for landmark, (rides, offset, spread) in _LEFT.items():
-        marks = _MARKS.get(landmark, rides)
+        marks = _LANDMARK_TABLE.get(landmark, rides)
         rows.append((landmark, JOINT[rides], JOINT[marks], offset, spread))
         other = MIRRORED_LANDMARK[landmark]
         if other != landmark:
@@ -68,7 +68,7 @@ def _table():
 
 #: Of each pose landmark used: its index in MediaPipe's 33, the joint it rides on, the joint it marks, its
 #: offset (3,) m from the marked joint in the frame of the riding one, and sigma m.
-POSE_INDEX, POSE_JOINTS, POSE_MARKS, POSE_OFFSETS, POSE_SIGMA = _table()
+POSE_INDEX, POSE_JOINTS, POSE_REFERENCE_JOINTS, POSE_OFFSETS, POSE_SIGMA = _offset_table()
 
 _ROW = {int(index): row for row, index in enumerate(POSE_INDEX)}
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from ..detection.mediapipe_holistic import HolisticLandmarks
 from ..geometry.camera import Intrinsics
-from ..geometry.placement import NEAREST, facing, root_translation
+from ..geometry.placement import MIN_DEPTH, root_translation, view_rotation
 from ..skeleton import HAND_SLICE, JOINT, SIDES, WRIST
-from .body_chains import NUM_BODY, Person
+from .body_chains import NUM_BODY, PersonChains
 from .hand_fitter import HandFit, HandFitter, HandStart
 from .initial_pose import body_rotations
-from .kinematic_chain import Placed, Pose, exp_so3, log_so3
+from .kinematic_chain import ChainPose, PosedChain, exp_so3, log_so3
 from .landmark_offsets import (
     DEPTH_GAIN,
     DEPTH_LANDMARKS,
@@ -25,30 +25,30 @@ from .landmark_offsets import (
     POSE_INDEX,
     POSE_SIGMA,
 )
-from .solver import Observations, fit
+from .solver import Observations, solve
 
 #: Below this visibility MediaPipe's guess of a landmark is no measurement.
-LEAST_VISIBLE = 0.3
+MIN_VISIBILITY = 0.3
 
 #: A hand that fits its landmarks worse than this (root mean square, m across the view) was none.
-MOST_HAND_ERROR = 0.02
+MAX_HAND_ERROR = 0.02
 
 #: Of the forearm's twist, the part that lies in the elbow; the wrist has the rest.
-_TWIST_IN_ELBOW = 0.75
+_ELBOW_TWIST_SHARE = 0.75
 
 _STAGE_ITERATIONS = {'body': 5, 'hands': 5, 'hands again': 10, 'whole': 4}
 
 #: Begun far from how it is held, a hand's landmarks all lie so far off that a robust fit disbelieves those that would
 #: lead it there. Such a hand is fitted once more with this as Evidence.robust.
-_BELIEVE_FAR_POINTS = 30.0
+_WIDE_ROBUST_SCALE = 30.0
 
 
 @dataclass
-class Fitted:
+class BodyFit:
     """A fitted person in the camera optical frame."""
 
-    pose: Pose                      # a batch of one, of the whole chain
-    placed: Placed
+    pose: ChainPose                      # a batch of one, of the whole chain
+    placed: PosedChain
     hands: dict[str, HandFit]       # the sides that were seen
 
 
@@ -56,20 +56,20 @@ class BodyFitter:
     """Fits one skeleton (`BodyModel.kinematics`) to landmarks. Keeps nothing between calls."""
 
     def __init__(self, kinematics):
-        self.person = Person(kinematics)
+        self.person = PersonChains(kinematics)
         self._body_prior = self.person.prior.take(slice(NUM_BODY))
         self._hand = HandFitter(self.person)
 
     def fit(self, landmarks: HolisticLandmarks, intrinsics: Intrinsics,
-            hands: dict[str, np.ndarray]) -> Fitted | None:
+            hands: dict[str, np.ndarray]) -> BodyFit | None:
         """The person whose landmarks these are, or None where no fit could be made of them.
 
         hands: (21, 3) px of each side that was seen, as HolisticLandmarks has them.
         """
-        seen, rays = self._seen(landmarks, intrinsics)
+        seen, rays = self._visible_landmarks(landmarks, intrinsics)
         if seen.sum() < 4:
             return None
-        view = facing(rays[seen].mean(0))
+        view = view_rotation(rays[seen].mean(0))
         world = landmarks.world @ view.T
         body = self._fit_body(rays, seen, world, view[:, 2])
         if body is None:
@@ -87,33 +87,33 @@ class BodyFitter:
                                     placed.rotations[0, JOINT[f'{side}_elbow']], wrist))
         fitted = {}
         if starts:
-            self._hand.shape(*self.person.shaped(pose.betas[0]))
+            self._hand.shape(*self.person.shape_offsets(pose.betas[0]))
             for start, hand in self._fit_hands(starts):
                 fitted[start.side] = hand
-                self._attach(rotations, start.side, hand)
-        pose = Pose(pose.root, rotations[None], pose.betas)
+                self._write_hand(rotations, start.side, hand)
+        pose = ChainPose(pose.root, rotations[None], pose.betas)
         starts = {start.side: start for start in starts if start.side in fitted}
-        pose, placed = self._fit_whole(pose, rays, seen, world, view[:, 2], starts)
-        return Fitted(pose, placed, fitted) if np.isfinite(placed.joints).all() else None
+        pose, placed = self._fit_whole_body(pose, rays, seen, world, view[:, 2], starts)
+        return BodyFit(pose, placed, fitted) if np.isfinite(placed.joints).all() else None
 
     def _fit_hands(self, starts):
         """Those hands that fit their landmarks: pairs of start and fit."""
         found = self._hand.fit(starts, _STAGE_ITERATIONS['hands'])
-        astray = [k for k, hand in enumerate(found) if not hand.error < MOST_HAND_ERROR]
+        astray = [k for k, hand in enumerate(found) if not hand.error < MAX_HAND_ERROR]
         if astray:
-            again = self._hand.fit([starts[k] for k in astray], _STAGE_ITERATIONS['hands again'], _BELIEVE_FAR_POINTS)
+            again = self._hand.fit([starts[k] for k in astray], _STAGE_ITERATIONS['hands again'], _WIDE_ROBUST_SCALE)
             for k, hand in zip(astray, again):
                 found[k] = hand
-        return [(start, hand) for start, hand in zip(starts, found) if hand.error < MOST_HAND_ERROR]
+        return [(start, hand) for start, hand in zip(starts, found) if hand.error < MAX_HAND_ERROR]
 
-    def _seen(self, landmarks, intrinsics):
+    def _visible_landmarks(self, landmarks, intrinsics):
         pixels = landmarks.pose[POSE_INDEX]
         size = np.array([intrinsics.width, intrinsics.height])
         inside = ((pixels > -0.05 * size) & (pixels < 1.05 * size)).all(1)
-        seen = inside & (landmarks.visibility[POSE_INDEX] > LEAST_VISIBLE)
+        seen = inside & (landmarks.visibility[POSE_INDEX] > MIN_VISIBILITY)
         return seen, np.nan_to_num(intrinsics.normalize(pixels))
 
-    def _body_evidence(self, rays, seen, world, toward, distance):
+    def _body_observations(self, rays, seen, world, toward, distance):
         """Rows on the pose landmarks alone, as keyword arguments of Evidence."""
         sigma = np.where(seen, POSE_SIGMA / distance, np.inf)
         depth = (world[DEPTH_LANDMARKS[:, 0]] - world[DEPTH_LANDMARKS[:, 1]]) @ toward
@@ -125,20 +125,20 @@ class BodyFitter:
     def _fit_body(self, rays, seen, world, toward):
         legs = bool(seen[np.isin(POSE_INDEX, (25, 26))].all())
         local = body_rotations(self.person.rest, world, legs)[:NUM_BODY]
-        pose = Pose(np.zeros((1, 3)), local[None], np.zeros((1, self.person.body.num_betas)))
+        pose = ChainPose(np.zeros((1, 3)), local[None], np.zeros((1, self.person.body.num_betas)))
         points = self.person.body.place(pose).points[0]
         pose.root[0] = root_translation(points[seen], rays[seen], 1 / POSE_SIGMA[seen])
-        if not (np.isfinite(pose.root).all() and pose.root[0, 2] > NEAREST):
+        if not (np.isfinite(pose.root).all() and pose.root[0, 2] > MIN_DEPTH):
             return None
         distance = pose.root[0, 2]
-        evidence = Observations(angles=self._body_prior,
-                            **self._body_evidence(rays, seen, world, toward, distance))
-        pose, placed, cost = fit(self.person.body, pose, evidence, _STAGE_ITERATIONS['body'])
+        observations = Observations(angles=self._body_prior,
+                            **self._body_observations(rays, seen, world, toward, distance))
+        pose, placed, cost = solve(self.person.body, pose, observations, _STAGE_ITERATIONS['body'])
         return (pose, placed) if np.isfinite(cost[0]) else None
 
-    def _fit_whole(self, pose, rays, seen, world, toward, starts):
+    def _fit_whole_body(self, pose, rays, seen, world, toward, starts):
         distance = pose.root[0, 2]
-        body = self._body_evidence(rays, seen, world, toward, distance)
+        body = self._body_observations(rays, seen, world, toward, distance)
         all_rays, sigma = [body['rays'][0]], [body['ray_sigma'][0]]
         pairs, depths, depth_sigma = [body['pairs']], [body['depths'][0]], [body['depth_sigma'][0]]
         sides = tuple(side for side in SIDES if side in starts)
@@ -150,21 +150,21 @@ class BodyFitter:
             pairs.append(np.stack([np.arange(wrist + 1, wrist + 21), np.full(20, wrist)], 1))
             depths.append((start.depths - start.depths[0])[1:])
             depth_sigma.append(np.full(20, HAND_DEPTH_SIGMA))
-        evidence = Observations(
+        observations = Observations(
             rays=np.concatenate(all_rays)[None], ray_sigma=np.concatenate(sigma)[None],
             angles=self.person.prior, pairs=np.concatenate(pairs), depths=np.concatenate(depths)[None],
             depth_sigma=np.concatenate(depth_sigma)[None], toward=toward[None])
         chain = self.person.whole[sides]
         if not sides:           # the body fit has used all there is
             return pose, chain.place(pose)
-        pose, placed, _ = fit(chain, pose, evidence, _STAGE_ITERATIONS['whole'])
+        pose, placed, _ = solve(chain, pose, observations, _STAGE_ITERATIONS['whole'])
         return pose, placed
 
     @staticmethod
-    def _attach(rotations, side, hand):
+    def _write_hand(rotations, side, hand):
         """Write a fitted hand into local rotations (55, 3, 3), sharing forearm twist with the elbow."""
         elbow, wrist = JOINT[f'{side}_elbow'], WRIST[side]
-        twist = np.array([log_so3(hand.wrist_rotation)[0] * _TWIST_IN_ELBOW, 0, 0])
+        twist = np.array([log_so3(hand.wrist_rotation)[0] * _ELBOW_TWIST_SHARE, 0, 0])
         turn = exp_so3(twist)
         rotations[elbow] = rotations[elbow] @ turn
         rotations[wrist] = turn.T @ hand.wrist_rotation

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry.placement import NEAREST
-from .kinematic_chain import Chain, Placed, Pose, right_jacobian_inverse
+from ..geometry.placement import MIN_DEPTH
+from .kinematic_chain import ChainPose, KinematicChain, PosedChain, right_jacobian_inverse
 
 #: Standard deviation, in radians, of going beyond a joint's limit.
 LIMIT_SIGMA = 0.12
@@ -24,7 +24,7 @@ LIMIT_SIGMA = 0.12
 #: Depth below which a point that was not seen is held off the camera, and the standard deviation of that, m. Hands
 #: and feet, a fifth of a metre long, ride on such points. A step that takes a point that was seen nearer than NEAREST
 #: is refused.
-ROOM, ROOM_SIGMA = NEAREST + 0.2, 0.05
+MIN_UNSEEN_DEPTH, UNSEEN_DEPTH_SIGMA = MIN_DEPTH + 0.2, 0.05
 
 
 @dataclass
@@ -59,61 +59,61 @@ class Observations:
     robust: float = 3.0
 
 
-def _robust(squared, scale):
+def _geman_mcclure(squared, scale):
     """Geman-McClure: cost and weight of squared residuals."""
     shrink = 1 / (1 + squared / scale ** 2)
     return squared * shrink, shrink ** 2
 
 
-class _Normal:
+class _NormalEquations:
     """The normal equations at one pose: cost (B,), H (B, N, N), g (B, N)."""
 
-    def __init__(self, chain: Chain, evidence: Observations):
-        self.chain, self.evidence = chain, evidence
+    def __init__(self, chain: KinematicChain, observations: Observations):
+        self.chain, self.evidence = chain, observations
         joint, axis = chain.dofs.T
         same = joint[:, None] == joint[None]
         self.pair_rows, self.pair_cols = np.nonzero(same)
         self.pair_joint = joint[self.pair_rows]
         self.pair_axes = axis[self.pair_rows], axis[self.pair_cols]
-        self.seen = np.isfinite(evidence.ray_sigma)
-        self.inverse_sigma = np.where(self.seen, 1 / np.where(self.seen, evidence.ray_sigma, 1), 0)
+        self.seen = np.isfinite(observations.ray_sigma)
+        self.inverse_sigma = np.where(self.seen, 1 / np.where(self.seen, observations.ray_sigma, 1), 0)
 
-    def residuals(self, pose: Pose, placed: Placed):
+    def residuals(self, pose: ChainPose, placed: PosedChain):
         """Cost (B,) and the parts its derivative needs; cost is inf where a pose is impossible."""
-        evidence = self.evidence
+        observations = self.evidence
         points = placed.points
         depth = points[..., 2]
-        bad = ~((depth > NEAREST) | ~self.seen).all(1) | ~np.isfinite(points).all((1, 2))
-        z = np.where(depth > NEAREST, depth, NEAREST)
+        bad = ~((depth > MIN_DEPTH) | ~self.seen).all(1) | ~np.isfinite(points).all((1, 2))
+        z = np.where(depth > MIN_DEPTH, depth, MIN_DEPTH)
         uv = points[..., :2] / z[..., None]
-        ray = (uv - evidence.rays) * self.inverse_sigma[..., None]
-        ray_cost, ray_weight = _robust((ray ** 2).sum(-1), evidence.robust)
+        ray = (uv - observations.rays) * self.inverse_sigma[..., None]
+        ray_cost, ray_weight = _geman_mcclure((ray ** 2).sum(-1), observations.robust)
         q = self.chain.angles(pose.rotations)
-        prior = evidence.angles
+        prior = observations.angles
         natural = (q - prior.mean) / prior.sigma
         beyond = (np.minimum(q - prior.low, 0) + np.maximum(q - prior.high, 0)) / LIMIT_SIGMA
-        shape = pose.betas / evidence.betas_sigma
+        shape = pose.betas / observations.betas_sigma
         cost = (ray_cost.sum(1) + (natural ** 2 + beyond ** 2).sum((1, 2)) + (shape ** 2).sum(1))
         parts = {'z': z, 'uv': uv, 'ray': ray, 'ray_weight': ray_weight, 'q': q, 'natural': natural,
                  'beyond': beyond, 'shape': shape}
-        near = np.where(self.seen, 0, np.minimum(depth - ROOM, 0) / ROOM_SIGMA)
+        near = np.where(self.seen, 0, np.minimum(depth - MIN_UNSEEN_DEPTH, 0) / UNSEEN_DEPTH_SIGMA)
         if near.any():
             parts['near'] = near
             cost = cost + (near ** 2).sum(1)
-        if evidence.pairs is not None:
-            first, second = evidence.pairs.T
-            along = (points[:, first] - points[:, second]) @ evidence.toward[:, :, None]
-            parts['depth'] = (along[..., 0] - evidence.depths) / evidence.depth_sigma
-            depth_cost, parts['depth_weight'] = _robust(parts['depth'] ** 2, evidence.robust)
+        if observations.pairs is not None:
+            first, second = observations.pairs.T
+            along = (points[:, first] - points[:, second]) @ observations.toward[:, :, None]
+            parts['depth'] = (along[..., 0] - observations.depths) / observations.depth_sigma
+            depth_cost, parts['depth_weight'] = _geman_mcclure(parts['depth'] ** 2, observations.robust)
             cost = cost + depth_cost.sum(1)
-        if evidence.root is not None:
-            parts['root'] = (pose.root - evidence.root) / evidence.root_sigma
+        if observations.root is not None:
+            parts['root'] = (pose.root - observations.root) / observations.root_sigma
             cost = cost + (parts['root'] ** 2).sum(1)
         return np.where(bad, np.inf, cost), parts
 
-    def equations(self, placed: Placed, parts):
+    def equations(self, placed: PosedChain, parts):
         """Gauss-Newton H and g from the parts of the residuals."""
-        chain, evidence = self.chain, self.evidence
+        chain, observations = self.chain, self.evidence
         motion = chain.jacobian(placed)
         batch, points = motion.shape[:2]
         size = motion.shape[-1]
@@ -122,46 +122,46 @@ class _Normal:
                 * (scale / parts['z'])[..., None, None]).reshape(batch, points * 2, size)
         values = (parts['ray'] * np.sqrt(parts['ray_weight'])[..., None]).reshape(batch, -1)
         if 'near' in parts:
-            rows = np.concatenate([rows, motion[:, :, 2] * ((parts['near'] != 0) / ROOM_SIGMA)[..., None]], 1)
+            rows = np.concatenate([rows, motion[:, :, 2] * ((parts['near'] != 0) / UNSEEN_DEPTH_SIGMA)[..., None]], 1)
             values = np.concatenate([values, parts['near']], 1)
         if 'depth' in parts:
-            first, second = evidence.pairs.T
+            first, second = observations.pairs.T
             weight = np.sqrt(parts['depth_weight'])
-            along = np.einsum('bi,bdik->bdk', evidence.toward, motion[:, first] - motion[:, second])
-            rows = np.concatenate([rows, along * (weight / evidence.depth_sigma)[..., None]], 1)
+            along = np.einsum('bi,bdik->bdk', observations.toward, motion[:, first] - motion[:, second])
+            rows = np.concatenate([rows, along * (weight / observations.depth_sigma)[..., None]], 1)
             values = np.concatenate([values, parts['depth'] * weight], 1)
         transposed = rows.transpose(0, 2, 1)
         hessian = transposed @ rows
         gradient = (transposed @ values[..., None])[..., 0]
 
-        prior = evidence.angles
-        turn = right_jacobian_inverse(parts['q'])
+        prior = observations.angles
+        jacobian = right_jacobian_inverse(parts['q'])
         outside = (parts['beyond'] != 0) / LIMIT_SIGMA
         weight = 1 / prior.sigma ** 2 + outside ** 2
-        blocks = turn.swapaxes(-1, -2) @ (weight[..., None] * turn)
+        blocks = jacobian.swapaxes(-1, -2) @ (weight[..., None] * jacobian)
         slope = parts['natural'] / prior.sigma + parts['beyond'] / LIMIT_SIGMA
-        slope = (turn.swapaxes(-1, -2) @ slope[..., None])[..., 0]
+        slope = (jacobian.swapaxes(-1, -2) @ slope[..., None])[..., 0]
         rows, columns = 3 + self.pair_rows, 3 + self.pair_cols
         hessian[:, rows, columns] += blocks[:, self.pair_joint, self.pair_axes[0], self.pair_axes[1]]
         joint, axis = chain.dofs.T
         count = len(joint)
         gradient[:, 3:3 + count] += slope[:, joint, axis]
         shape = np.arange(3 + count, size)
-        hessian[:, shape, shape] += 1 / evidence.betas_sigma ** 2
-        gradient[:, shape] += parts['shape'] / evidence.betas_sigma
+        hessian[:, shape, shape] += 1 / observations.betas_sigma ** 2
+        gradient[:, shape] += parts['shape'] / observations.betas_sigma
         if 'root' in parts:
-            hessian[:, (0, 1, 2), (0, 1, 2)] += 1 / evidence.root_sigma ** 2
-            gradient[:, :3] += parts['root'] / evidence.root_sigma
+            hessian[:, (0, 1, 2), (0, 1, 2)] += 1 / observations.root_sigma ** 2
+            gradient[:, :3] += parts['root'] / observations.root_sigma
         return hessian, gradient
 
 
-def fit(chain: Chain, pose: Pose, evidence: Observations, iterations: int, damping: float = 1e-2):
+def solve(chain: KinematicChain, pose: ChainPose, observations: Observations, iterations: int, damping: float = 1e-2):
     """Levenberg-Marquardt from `pose`: (fitted Pose, its Placed, cost (B,)).
 
     A step that raises the cost is taken back and tried again shorter; a pose whose cost is not finite
     from the start is returned as it came, with infinite cost.
     """
-    normal = _Normal(chain, evidence)
+    normal = _NormalEquations(chain, observations)
     placed = chain.place(pose)
     cost, parts = normal.residuals(pose, placed)
     factor = np.full(len(cost), damping)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import skeleton
-from .placement import swing, unit
+from .placement import minimal_rotation, normalize_vector
 
 
 def aim_arms(rotations: np.ndarray, joints: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -18,9 +18,9 @@ def aim_arms(rotations: np.ndarray, joints: np.ndarray, targets: np.ndarray) -> 
     for side in skeleton.SIDES:
         shoulder, elbow, wrist = (skeleton.JOINT[f'{side}_{name}'] for name in ('shoulder', 'elbow', 'wrist'))
         upper, fore = joints[elbow] - joints[shoulder], joints[wrist] - joints[elbow]
-        first = swing(unit(upper), unit(targets[elbow] - joints[shoulder]))
+        first = minimal_rotation(normalize_vector(upper), normalize_vector(targets[elbow] - joints[shoulder]))
         place = joints[shoulder] + first @ upper
-        second = swing(unit(first @ fore), unit(targets[wrist] - place)) @ first
+        second = minimal_rotation(normalize_vector(first @ fore), normalize_vector(targets[wrist] - place)) @ first
         rotations[shoulder] = first @ rotations[shoulder]
         rotations[elbow] = second @ rotations[elbow]
     return rotations

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .lens import DISTORTION_MODELS, Lens
-from .lens import lens as lens_of
+from .lens import cached_lens as lens_of
 
 #: What a camera is taken for when nobody says: the horizontal field of view of a common webcam.
 DEFAULT_FOV_DEGREES = 60.0

@@ -30,7 +30,7 @@ def box_around(centre: Tensor, size: Tensor, aspect: float = 1.0, extension: flo
     return torch.cat([centre - half, centre + half], dim=-1)
 
 
-def box_of_points(points: Tensor, scale: float = 1.0) -> tuple[Tensor, Tensor]:
+def box_from_points(points: Tensor, scale: float = 1.0) -> tuple[Tensor, Tensor]:
     """Centre (..., 2) and scaled size (..., 2) of the box around points (..., N, 2)."""
     low, high = points.amin(-2), points.amax(-2)
     size = (high - low) * scale
@@ -77,7 +77,7 @@ def cut_patches(picture: Tensor, boxes_xywh: Tensor, size: tuple[int, int] = PAT
     return patches[0].unflatten(1, (-1, rows)).transpose(0, 1).to(picture.dtype)
 
 
-def body_picture(patches: Tensor) -> Tensor:
+def resize_body_image(patches: Tensor) -> Tensor:
     """Patches (B, 3, 512, 384) -> pictures (B, 3, 256, 192) for the body expert."""
     return F.interpolate(patches, BODY_SIZE, mode='bilinear', align_corners=False)
 
@@ -95,17 +95,17 @@ def roi_align(pictures: Tensor, boxes_xyxy: Tensor, size: tuple[int, int] = (256
     across = _roi_weights(box[:, 0], box[:, 2], size[1], width).to(pictures.dtype)
     down = _roi_weights(box[:, 1], box[:, 3], size[0], height).to(pictures.dtype)
     if pictures.device.type == 'cpu' and len(pictures):    # a GPU would be waited for
-        return torch.stack([_within(*one) for one in zip(down, pictures, across)])
+        return torch.stack([_roi_align_cropped(*one) for one in zip(down, pictures, across)])
     return down[:, None] @ pictures @ across[:, None].transpose(-1, -2)
 
 
-def _within(down, picture, across):
+def _roi_align_cropped(down, picture, across):
     """The same for one picture (C, H, W), without the rows and columns that give nothing."""
-    rows, columns = (_used(weights) for weights in (down, across))
+    rows, columns = (_nonzero_span(weights) for weights in (down, across))
     return down[:, rows] @ picture[:, rows, columns] @ across[:, columns].mT
 
 
-def _used(weights):
+def _nonzero_span(weights):
     used = weights.any(dim=0).nonzero()[:, 0]
     return slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
 

@@ -11,11 +11,11 @@ from .crops import box_around
 MIN_SCORE = 0.3
 MIN_KEYPOINTS = 3
 #: Around the keypoints, twice: to hold the flesh, then to leave room.
-FLESH = 1.2
-ROOM = 2.0
+SOFT_TISSUE_MARGIN = 1.2
+BOX_MARGIN = 2.0
 
 
-def hand_boxes(keypoints: Tensor, scores: Tensor, room: float = ROOM) -> tuple[Tensor, Tensor]:
+def hand_boxes(keypoints: Tensor, scores: Tensor, room: float = BOX_MARGIN) -> tuple[Tensor, Tensor]:
     """Square boxes xyxy (..., 4), in the keypoints' pixels, and whether each hand exists (...), bool.
 
     keypoints (..., N, 2) and scores (..., N) of one hand with its wrist. A hand that does not exist gets a box
@@ -26,9 +26,9 @@ def hand_boxes(keypoints: Tensor, scores: Tensor, room: float = ROOM) -> tuple[T
     low = keypoints.masked_fill(~seen[..., None], torch.inf).amin(-2)
     high = keypoints.masked_fill(~seen[..., None], -torch.inf).amax(-2)
     low = torch.where(exists[..., None], low, torch.zeros_like(low))
-    high = torch.where(exists[..., None], high, torch.full_like(high, 1 / FLESH))
+    high = torch.where(exists[..., None], high, torch.full_like(high, 1 / SOFT_TISSUE_MARGIN))
     centre = torch.where(exists[..., None], (low + high) / 2, torch.full_like(low, 0.5))
-    size = (high - low) * FLESH
+    size = (high - low) * SOFT_TISSUE_MARGIN
     # Keypoints in one line make a thin box rather than none.
     size = torch.where(size > 0, size, torch.full_like(size, 1e-4))
     return box_around(centre, size, extension=room), exists

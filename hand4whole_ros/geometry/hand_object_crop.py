@@ -35,9 +35,9 @@ def hand_object_crop(hand: np.ndarray, object_: np.ndarray, around_both: bool, p
     around_both: whether the crop holds the object too, as it does where the hand grasps it.
     """
     hand, object_ = np.asarray(hand, np.float32), np.asarray(object_, np.float32)
-    held = _grown(hand, CROP_FACTOR)
+    held = _scale_box(hand, CROP_FACTOR)
     if around_both:
-        other = _grown(object_, CROP_FACTOR)
+        other = _scale_box(object_, CROP_FACTOR)
         held = np.concatenate([np.minimum(held[:2], other[:2]), np.maximum(held[2:], other[2:])])
     height, width = picture_size
     held = held.clip(0, np.float32([width, height, width, height]))
@@ -48,8 +48,8 @@ def hand_object_crop(hand: np.ndarray, object_: np.ndarray, around_both: bool, p
     affine = np.eye(3, dtype=np.float32)
     affine[0, 0] = affine[1, 1] = scale
     affine[:2, 2] = size / 2 - scale * _centre(held)
-    return HandObjectCrop(affine, _moved(_grown(hand, HAND_FACTOR), affine),
-                          _moved(_grown(object_, OBJECT_FACTOR), affine))
+    return HandObjectCrop(affine, _transform_box(_scale_box(hand, HAND_FACTOR), affine),
+                          _transform_box(_scale_box(object_, OBJECT_FACTOR), affine))
 
 
 def cut_crop(picture: np.ndarray, affine: np.ndarray, size: int = 128) -> np.ndarray:
@@ -62,7 +62,7 @@ def cut_crop(picture: np.ndarray, affine: np.ndarray, size: int = 128) -> np.nda
     return np.where(inside[..., None], found, 0).astype(picture.dtype)
 
 
-def mirrored_box(box: np.ndarray, width: int) -> np.ndarray:
+def mirror_box(box: np.ndarray, width: int) -> np.ndarray:
     """A box (4,) in the mirror image of a picture: as left hands are shown."""
     return np.array([width - 1 - box[2], box[1], width - 1 - box[0], box[3]], box.dtype)
 
@@ -72,10 +72,10 @@ def _centre(box):
     return np.trunc((box[:2] + box[2:]) / 2)
 
 
-def _grown(box, factor):
+def _scale_box(box, factor):
     centre, half = _centre(box), (box[2:] - box[:2]) * np.float32(factor) / 2
     return np.concatenate([centre - half, centre + half])
 
 
-def _moved(box, affine):
+def _transform_box(box, affine):
     return (box.reshape(2, 2) * affine[0, 0] + affine[:2, 2]).reshape(4)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..skeleton import PARENTS
 
 #: What follows from axis-angles is a rotation; newer scipy leaves out making one of it if told so, half a millisecond.
-_TRUSTED = {'assume_valid': True} if 'assume_valid' in (Rotation.from_matrix.__doc__ or '') else {}
+_SKIP_VALIDATION = {'assume_valid': True} if 'assume_valid' in (Rotation.from_matrix.__doc__ or '') else {}
 
 
 def forward_kinematics(local_rotations: Tensor, rest_joints: Tensor, transl: Tensor | None = None,
@@ -45,7 +45,7 @@ def local_from_global(rotations: Tensor, parents: Sequence[int] = PARENTS) -> Te
 
 def joint_poses(positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
     """positions (J, 3) m, rotations (J, 3, 3) -> (J, 7) float64: x, y, z and unit quaternion x, y, z, w, w >= 0."""
-    turned = Rotation.from_matrix(rotations, **_TRUSTED)
+    turned = Rotation.from_matrix(rotations, **_SKIP_VALIDATION)
     return np.concatenate([positions, turned.as_quat(canonical=True)], axis=1, dtype=np.float64)
 
 

@@ -19,22 +19,22 @@ DISTORTION_MODELS = {'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8, 12, 1
                      '': (0,)}
 
 #: The reach is looked for in steps of this many degrees, up to where x/z is still a number worth having.
-_STEP_DEGREES, _WIDEST_DEGREES = 0.5, 89.0
+_STEP_DEGREES, _MAX_DEGREES = 0.5, 89.0
 
 #: Directions in which it is looked for: a lens may be decentred.
 _DIRECTIONS = 16
 
 #: How fast the distance from the centre has to grow with the angle, as a share of what it does in the centre.
-_LEAST_GROWTH = 0.1
+_MIN_GROWTH = 0.1
 
 #: Rounds of turning towards the direction that decentring hides. Each leaves a tenth of the error or less.
-_ROUNDS = 10
+_NUM_ITERATIONS = 10
 
 _NO_ROTATION, _UNIT = np.zeros(3), np.eye(3)
 
 #: Of Newton's method: the differences that derivatives are taken from, and when a step is no more worth taking.
-_DIFFERENCE, _PRECISE, _MOST_STEPS = 1e-6, 1e-9, 20
-_BESIDE, _BELOW = np.array([_DIFFERENCE, 0.0]), np.array([0.0, _DIFFERENCE])
+_DIFFERENCE, _TOLERANCE, _MAX_STEPS = 1e-6, 1e-9, 20
+_SIDE_MARGIN, _BELOW = np.array([_DIFFERENCE, 0.0]), np.array([0.0, _DIFFERENCE])
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Lens:
     @functools.cached_property
     def _growth(self):
         """Angles from the axis (M,) up to the reach, and how far from the centre they are seen, on average (M,)."""
-        angles = np.radians(np.arange(0.0, _WIDEST_DEGREES + _STEP_DEGREES, _STEP_DEGREES))
-        rays = np.tan(angles)[:, None, None] * _circle()
+        angles = np.radians(np.arange(0.0, _MAX_DEGREES + _STEP_DEGREES, _STEP_DEGREES))
+        rays = np.tan(angles)[:, None, None] * _unit_circle()
         with np.errstate(all='ignore'):
-            outwards = (self._model(rays.reshape(-1, 2)).reshape(rays.shape) * _circle()).sum(-1)
-            grows = (np.diff(outwards, axis=0) >= _LEAST_GROWTH * np.diff(angles)[:, None]).all(1)
+            outwards = (self._model(rays.reshape(-1, 2)).reshape(rays.shape) * _unit_circle()).sum(-1)
+            grows = (np.diff(outwards, axis=0) >= _MIN_GROWTH * np.diff(angles)[:, None]).all(1)
         # A step over which it still grows may end beyond the fold: the last but one is where it surely does.
         count = len(angles) if grows.all() else max(int(np.argmin(grows)), 1)
         return angles[:count], outwards[:count].mean(1)
@@ -70,14 +70,14 @@ class Lens:
         return float(np.tan(max(self._growth[0][-1], np.radians(_STEP_DEGREES / 2))))
 
     @property
-    def folds(self) -> bool:
+    def has_fold(self) -> bool:
         """Whether the model ends before rays do."""
-        return self.reach < np.tan(np.radians(_WIDEST_DEGREES - _STEP_DEGREES / 2))
+        return self.reach < np.tan(np.radians(_MAX_DEGREES - _STEP_DEGREES / 2))
 
     @functools.cached_property
     def _edge(self):
         """Distance from the centre, at unit focal length, within which every pixel has a ray within reach."""
-        return np.inf if self.is_ideal else np.linalg.norm(self._model(self.reach * _circle()), axis=1).min()
+        return np.inf if self.is_ideal else np.linalg.norm(self._model(self.reach * _unit_circle()), axis=1).min()
 
     def distort(self, rays: np.ndarray) -> np.ndarray:
         """(N, 2) rays x/z, y/z -> (N, 2) places on the image plane at unit focal length."""
@@ -108,7 +108,7 @@ class Lens:
     def _at_edge(self, wanted):
         """Directions (N, 2) of the rays whose image lies in the `wanted` directions at the edge, and how far out."""
         directions = wanted
-        for _ in range(_ROUNDS):
+        for _ in range(_NUM_ITERATIONS):
             found = self._model(self.reach * directions)
             edge = np.linalg.norm(found, axis=1)
             directions = directions + wanted - found / np.maximum(edge, 1e-12)[:, None]
@@ -127,23 +127,25 @@ class Lens:
         angles, outwards = self._growth
         distance = np.linalg.norm(points, axis=1)
         rays = points * (np.tan(np.interp(distance, outwards, angles)) / np.maximum(distance, 1e-12))[:, None]
-        for _ in range(_MOST_STEPS):
-            found, beside, below = self._model(np.concatenate([rays, rays + _BESIDE, rays + _BELOW])).reshape(3, -1, 2)
+        for _ in range(_MAX_STEPS):
+            found, beside, below = self._model(np.concatenate([rays, rays + _SIDE_MARGIN, rays + _BELOW])).reshape(
+                3, -1, 2
+            )
             (a, c), (b, d) = ((beside - found) / _DIFFERENCE).T, ((below - found) / _DIFFERENCE).T
             off = (points - found).T
             step = np.stack([d * off[0] - b * off[1], a * off[1] - c * off[0]], -1) / (a * d - b * c)[:, None]
             rays = rays + step
             # A step across the fold would lead to the wrong one of two rays.
             rays = rays / np.maximum(np.linalg.norm(rays, axis=1, keepdims=True) / self.reach, 1)
-            if not (np.abs(step) > _PRECISE * (1 + np.abs(rays))).any():
+            if not (np.abs(step) > _TOLERANCE * (1 + np.abs(rays))).any():
                 break
         return rays
 
 
 #: The same lens again for the same numbers: its reach takes a millisecond or two.
-lens = functools.lru_cache(maxsize=64)(Lens)
+cached_lens = functools.lru_cache(maxsize=64)(Lens)
 
 
-def _circle():
+def _unit_circle():
     turns = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
     return np.stack([np.cos(turns), np.sin(turns)], -1)

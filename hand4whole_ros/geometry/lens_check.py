@@ -21,9 +21,9 @@ COMMON_FOLD, MAX_FOLD = 0.08, 0.15
 
 #: How much further from the centre one pixel may be than the one that sees the opposite ray, in distances from it.
 #: Lenses are decentred by some hundredths at most; radial coefficients read as tangential ones are by far more.
-MAX_LOPSIDED = 0.1
+MAX_ASYMMETRY = 0.1
 
-_ORDER = {'equidistant': 'k1, k2, k3, k4', 'plumb_bob': 'k1, k2, p1, p2, k3',
+_COEFFICIENT_ORDER_HINT = {'equidistant': 'k1, k2, k3, k4', 'plumb_bob': 'k1, k2, p1, p2, k3',
           'rational_polynomial': 'k1, k2, p1, p2, k3, k4, k5, k6'}
 
 
@@ -43,12 +43,12 @@ def check_lens(camera: Intrinsics) -> tuple[bool, str | None]:
         rays = camera.normalize(pixels)
         error = np.linalg.norm(camera.project(np.concatenate([rays, np.ones((len(rays), 1))], 1)) - pixels, axis=1)
         places = (pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
-        fold = 1 - lens.covered(places).mean() if lens.folds else 0.0
-        lopsided = _lopsided(lens, rays, places)
-    order = f'are they in the order {_ORDER[camera.distortion_model]}?'
+        fold = 1 - lens.covered(places).mean() if lens.has_fold else 0.0
+        lopsided = _asymmetry(lens, rays, places)
+    order = f'are they in the order {_COEFFICIENT_ORDER_HINT[camera.distortion_model]}?'
     if fold > MAX_FOLD:
         return False, f'fold back within the image, {fold:.0%} of which has no ray: {order}'
-    if not lopsided < MAX_LOPSIDED:
+    if not lopsided < MAX_ASYMMETRY:
         return False, f'are lopsided, by {lopsided:.0%} of the distance from the centre: {order}'
     if not error.max() < MAX_ERROR:
         return False, f'lead from a pixel to its ray and back {error.max():.3g} pixels beside it: {order}'
@@ -58,7 +58,7 @@ def check_lens(camera: Intrinsics) -> tuple[bool, str | None]:
     return True, None
 
 
-def _lopsided(lens, rays, places):
+def _asymmetry(lens, rays, places):
     distance = np.linalg.norm(places, axis=1)
     far = distance > 0.1 * distance.max()
     return (np.linalg.norm(places + lens.distort(-rays), axis=1)[far] / 2 / distance[far]).max()

@@ -26,7 +26,7 @@ def submesh_faces(faces: np.ndarray, keep: np.ndarray) -> np.ndarray:
     return np.flatnonzero(keep[faces].all(axis=1))
 
 
-def boundary_ring(faces: np.ndarray) -> np.ndarray:
+def boundary_loop(faces: np.ndarray) -> np.ndarray:
     """The vertex ids around the one hole of a mesh, (R,), in the order the faces wind.
 
     Starts at the smallest id. ValueError where the faces have no hole, several, or one that meets itself.

@@ -42,7 +42,7 @@ def box_points(vertices: np.ndarray) -> np.ndarray:
     return low + BOX_POINTS * (high - low)
 
 
-def choose_votes(x: np.ndarray, y: np.ndarray, confidence: np.ndarray, count: int = VOTES,
+def select_votes(x: np.ndarray, y: np.ndarray, confidence: np.ndarray, count: int = VOTES,
                  min_confidence: float = MIN_CONFIDENCE) -> Votes:
     """For each point its most confident votes, best first, then point by point.
 
@@ -56,7 +56,7 @@ def choose_votes(x: np.ndarray, y: np.ndarray, confidence: np.ndarray, count: in
     return Votes(np.stack([chosen[0][kept], chosen[1][kept]], axis=-1), points, chosen[2][kept])
 
 
-def in_picture(votes: Votes, box: np.ndarray, affine: np.ndarray, mirrored_width: int | None = None) -> Votes:
+def votes_to_image(votes: Votes, box: np.ndarray, affine: np.ndarray, mirrored_width: int | None = None) -> Votes:
     """Votes in units of an object's box xyxy (4,) in a crop -> in pixels of the whole picture.
 
     affine (3, 3): to the crop. mirrored_width: of the picture, where its mirror image was cut.
@@ -83,23 +83,23 @@ def solve_pose(points: np.ndarray, votes: Votes, camera_matrix: np.ndarray, publ
     if published:
         found, turn, shift, _ = cv2.solvePnPRansac(model, pixels, camera_matrix, None, flags=cv2.SOLVEPNP_EPNP)
     else:
-        found, turn, shift = _robust(model, pixels, camera_matrix)
+        found, turn, shift = _solve_ransac(model, pixels, camera_matrix)
     if not found or not (np.isfinite(turn).all() and np.isfinite(shift).all()):
         return None
     return ObjectPose(cv2.Rodrigues(turn)[0], shift[:, 0])
 
 
 #: Votes count that are this near to where the pose has them, as multiples of the median distance.
-_NEAR = 2.5
+_INLIER_DISTANCE = 2.5
 
 
-def _robust(model, pixels, camera_matrix):
+def _solve_ransac(model, pixels, camera_matrix):
     try:
         found, turn, shift = cv2.solvePnP(model, pixels, camera_matrix, None, flags=cv2.SOLVEPNP_SQPNP)
         for _ in range(2 if found else 0):
             projected, _ = cv2.projectPoints(model, turn, shift, camera_matrix, None)
             distance = np.linalg.norm(projected[:, 0] - pixels, axis=1)
-            near = distance <= max(_NEAR * np.median(distance), 1e-6)
+            near = distance <= max(_INLIER_DISTANCE * np.median(distance), 1e-6)
             if near.sum() >= MIN_POINTS:
                 turn, shift = cv2.solvePnPRefineLM(model[near], pixels[near], camera_matrix, None, turn, shift)
     except cv2.error:

@@ -13,37 +13,37 @@ from .camera import Intrinsics
 
 #: Nearest that any point of a person may be to the camera, m of depth. What is nearer no lens shows sharply, and
 #: what is behind the camera it does not see.
-NEAREST = 0.05
+MIN_DEPTH = 0.05
 
 #: Rounds of reweighting, from errors in metres to errors in pixels.
-_ROUNDS = 4
+_NUM_ITERATIONS = 4
 
 #: Depth from least squares over depth from size alone, below which the former is a mistake. Least squares shrinks the
 #: depth as points and their pixels agree less, through zero to behind the camera; people in photographs have 0.74 to
 #: 1.07, hands alone that were taken for people 0.11 and less.
-_LEAST_AGREEMENT = 0.5
+_MIN_AGREEMENT = 0.5
 
 
-def unit(vector: np.ndarray) -> np.ndarray:
+def normalize_vector(vector: np.ndarray) -> np.ndarray:
     """(..., 3) scaled to length one; x where it has no length."""
     length = np.linalg.norm(vector, axis=-1, keepdims=True)
     return np.where(length > 1e-9, vector / np.maximum(length, 1e-9), (1.0, 0.0, 0.0))
 
 
-def swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def minimal_rotation(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """The smallest rotation that takes one unit vector to the other, (3, 3)."""
     axis = np.cross(start, end)
     sine, cosine = np.linalg.norm(axis), float(start @ end)
     if sine < 1e-9:
         if cosine > 0:
             return np.eye(3)
-        return Rotation.from_rotvec(np.pi * unit(np.cross(start, np.roll(start, 1)))).as_matrix()
+        return Rotation.from_rotvec(np.pi * normalize_vector(np.cross(start, np.roll(start, 1)))).as_matrix()
     return Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine)).as_matrix()
 
 
-def facing(ray: np.ndarray) -> np.ndarray:
+def view_rotation(ray: np.ndarray) -> np.ndarray:
     """Rotation from a camera that looks along the ray (x/z, y/z) to the camera itself, (3, 3)."""
-    return swing(np.array([0, 0, 1.0]), unit(np.append(ray, 1.0)))
+    return minimal_rotation(np.array([0, 0, 1.0]), normalize_vector(np.append(ray, 1.0)))
 
 
 def root_translation(points: np.ndarray, rays: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -59,14 +59,14 @@ def root_translation(points: np.ndarray, rays: np.ndarray, weight: np.ndarray) -
     right = rays * points[:, 2:] - points[:, :2]
     rows, right = rows * weight[:, None, None], right * weight[:, None]
     found = np.linalg.lstsq(rows.reshape(-1, 3), right.reshape(-1), rcond=None)[0]
-    middle, ray, depth = _by_size(points, rays, weight)
-    nearest = NEAREST - (points[:, 2] - middle[2]).min()
-    if middle[2] + found[2] >= max(nearest, _LEAST_AGREEMENT * depth):
+    middle, ray, depth = _depth_from_spread(points, rays, weight)
+    nearest = MIN_DEPTH - (points[:, 2] - middle[2]).min()
+    if middle[2] + found[2] >= max(nearest, _MIN_AGREEMENT * depth):
         return found
     return max(depth, nearest) * np.append(ray, 1.0) - middle
 
 
-def _by_size(points, rays, weight):
+def _depth_from_spread(points, rays, weight):
     """Weighted middles (3,) and (2,) of points and rays, and the depth (m) where the points spread as the rays do."""
     share = (weight ** 2 / (weight ** 2).sum())[:, None]
     middle, ray = (share * points).sum(0), (share * rays).sum(0)
@@ -85,11 +85,11 @@ def place_in_camera(points: np.ndarray, pixels: np.ndarray, box_centre: np.ndarr
     of them in front of it (root_translation). A person near the camera shows more perspective than the virtual camera
     knows, so single points stay some pixels away; from afar they coincide.
     """
-    turn = facing(intrinsics.normalize(np.asarray(box_centre, np.float64)))
+    turn = view_rotation(intrinsics.normalize(np.asarray(box_centre, np.float64)))
     turned = np.asarray(points, np.float64) @ turn.T
     rays = intrinsics.normalize(np.asarray(pixels, np.float64))
     weight = np.ones(len(turned))
-    for _ in range(_ROUNDS):
+    for _ in range(_NUM_ITERATIONS):
         moved = root_translation(turned, rays, weight)
         weight = 1 / np.maximum(turned[:, 2] + moved[2], 0.1)
     return turn, moved

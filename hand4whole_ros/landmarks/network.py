@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from ..system.native_stderr import quiet_stderr
+from ..system.native_stderr import suppress_native_stderr
 from . import LandmarksUnavailable, crops
 from .graph_outputs import keep_outputs
 from .model_files import ModelFile, read
@@ -50,7 +50,7 @@ class Network:
 
     def _make_interpreter(self):
         # LiteRT reports on stderr which delegate it uses.
-        with quiet_stderr():
+        with suppress_native_stderr():
             return _Interpreter(self._interpreter_class(model_content=self._content, num_threads=self.runtime.threads),
                                 self.model.value_range)
 

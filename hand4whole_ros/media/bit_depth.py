@@ -16,13 +16,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-LOW, HIGH = 0.1, 99.9
+LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
 #: Steps of a 16-bit picture that black and white lie apart at least.
 MIN_SPAN = 64
 #: Numbers that percentiles are taken of, about.
-_SAMPLES = 1 << 15
+_MAX_SAMPLES = 1 << 15
 
-_FULL = 65535
+_MAX_UINT16 = 65535
 
 
 def to_8_bits(pixels: np.ndarray) -> np.ndarray:
@@ -35,7 +35,7 @@ def to_8_bits(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype == np.uint16:
-        black, white = _range_of_16_bits(pixels)
+        black, white = _stretch_range_uint16(pixels)
         rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)    # OpenCV's numbers are for one channel
         if black:
             rows = cv2.subtract(rows, float(black))     # not below 0
@@ -43,7 +43,7 @@ def to_8_bits(pixels: np.ndarray) -> np.ndarray:
     with np.errstate(all='ignore'):     # whatever the numbers are
         pixels = pixels.astype(np.float32, copy=False)
         finite = np.isfinite(pixels)
-        black, white = _range_of_floats(pixels if finite.all() else pixels[finite])
+        black, white = _stretch_range_float(pixels if finite.all() else pixels[finite])
         # Differences of numbers of 1e38 overflow, those of their halves do not.
         unit = (pixels * 0.5 - black * 0.5) / max(white * 0.5 - black * 0.5, float(np.finfo(np.float32).tiny))
         unit[~finite] = 0
@@ -55,27 +55,27 @@ def is_uniform(image: np.ndarray, tolerance: int = 2) -> bool:
     sample = image[::9, ::9]
     middle = np.median(sample.reshape(-1, image.shape[2]), axis=0)
     # The sample alone answers nearly always.
-    return _near(np.ascontiguousarray(sample), middle, tolerance) and _near(image, middle, tolerance)
+    return _is_near(np.ascontiguousarray(sample), middle, tolerance) and _is_near(image, middle, tolerance)
 
 
-def _near(image, middle, tolerance):
+def _is_near(image, middle, tolerance):
     inside = cv2.countNonZero(cv2.inRange(image, middle - tolerance, middle + tolerance))
     return inside > 0.999 * image.shape[0] * image.shape[1]
 
 
-def _range_of_16_bits(pixels):
+def _stretch_range_uint16(pixels):
     black, white = _percentiles(pixels)
     if white == black:
         others = pixels[pixels != black]
         if others.size:
             dark, bright = np.percentile(others, (1, 99), method='nearest').tolist()
             black, white = min(black, dark), max(white, bright)
-    if white == black or white - black > _FULL // 2:
-        return 0, _FULL
+    if white == black or white - black > _MAX_UINT16 // 2:
+        return 0, _MAX_UINT16
     return black, max(white, black + MIN_SPAN)
 
 
-def _range_of_floats(finite):
+def _stretch_range_float(finite):
     if not finite.size:
         return 0.0, 1.0
     black, white = _percentiles(finite)
@@ -89,8 +89,8 @@ def _range_of_floats(finite):
 def _percentiles(pixels):
     """Of some of them. Odd steps, so that all colours of a Bayer pattern are among them."""
     if pixels.ndim > 1:
-        step = int((pixels.size / _SAMPLES) ** 0.5) | 1
+        step = int((pixels.size / _MAX_SAMPLES) ** 0.5) | 1
         pixels = pixels[::step, ::step]
     else:
-        pixels = pixels[::max(pixels.size // _SAMPLES, 1)]
-    return np.percentile(pixels, (LOW, HIGH), method='nearest').tolist()
+        pixels = pixels[::max(pixels.size // _MAX_SAMPLES, 1)]
+    return np.percentile(pixels, (LOW_PERCENTILE, HIGH_PERCENTILE), method='nearest').tolist()

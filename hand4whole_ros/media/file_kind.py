@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 #: Families of files. MCAP, SQLITE and ZSTD may hold a bag.
 MCAP, SQLITE, SQLITE_WAL, ZSTD, ROS1, METADATA = 'mcap', 'sqlite', 'sqlite wal', 'zstd', 'ros1', 'metadata'
-VIDEO, PICTURE, ARCHIVE, LFS, HTML = 'video', 'picture', 'archive', 'git lfs', 'html'
+VIDEO, IMAGE, ARCHIVE, LFS, HTML = 'video', 'picture', 'archive', 'git lfs', 'html'
 EMPTY, ZEROS, TEXT, SPECIAL, UNKNOWN = 'empty', 'zeros', 'text', 'special', 'unknown'
 
 #: Bytes that are read of a file to recognise it.
@@ -33,15 +33,15 @@ _SIGNATURES = (
     (0, b"7z\xbc\xaf'\x1c", ARCHIVE, 'a 7z archive'),
     (0, b'Rar!\x1a\x07', ARCHIVE, 'a RAR archive'),
     (257, b'ustar', ARCHIVE, 'a tar archive'),
-    (0, b'\xff\xd8\xff', PICTURE, 'a JPEG picture'),
-    (0, b'\x89PNG\r\n\x1a\n', PICTURE, 'a PNG picture'),
-    (0, b'GIF8', PICTURE, 'a GIF picture'),
-    (0, b'II*\0', PICTURE, 'a TIFF picture'),
-    (0, b'MM\0*', PICTURE, 'a TIFF picture'),
-    (8, b'WEBP', PICTURE, 'a WebP picture'),
-    (4, b'ftyphei', PICTURE, 'a HEIF picture'),
-    (4, b'ftypmif', PICTURE, 'a HEIF picture'),
-    (4, b'ftypavi', PICTURE, 'an AVIF picture'),
+    (0, b'\xff\xd8\xff', IMAGE, 'a JPEG picture'),
+    (0, b'\x89PNG\r\n\x1a\n', IMAGE, 'a PNG picture'),
+    (0, b'GIF8', IMAGE, 'a GIF picture'),
+    (0, b'II*\0', IMAGE, 'a TIFF picture'),
+    (0, b'MM\0*', IMAGE, 'a TIFF picture'),
+    (8, b'WEBP', IMAGE, 'a WebP picture'),
+    (4, b'ftyphei', IMAGE, 'a HEIF picture'),
+    (4, b'ftypmif', IMAGE, 'a HEIF picture'),
+    (4, b'ftypavi', IMAGE, 'an AVIF picture'),
     (4, b'ftypqt', VIDEO, 'a QuickTime video'),
     (4, b'ftyp', VIDEO, 'an MP4 video'),
     (4, b'moov', VIDEO, 'a QuickTime video'),
@@ -62,7 +62,7 @@ class FileKind(NamedTuple):
     words: str
 
 
-def recognise(path: Path) -> FileKind:
+def recognise_file(path: Path) -> FileKind:
     """What a file is; nothing but a regular file is opened. Raises OSError where it cannot be read."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
@@ -71,7 +71,7 @@ def recognise(path: Path) -> FileKind:
         head = stream.read(HEAD_BYTES)
         if head and not any(head) and not any(_last_bytes(stream)):
             return FileKind(ZEROS, 'a file of nothing but zeros')
-    return _of_head(head)
+    return _recognise_head(head)
 
 
 def _last_bytes(stream):
@@ -80,7 +80,7 @@ def _last_bytes(stream):
     return stream.read(HEAD_BYTES)
 
 
-def _of_head(head):
+def _recognise_head(head):
     if not head:
         return FileKind(EMPTY, 'an empty file')
     for offset, signature, family, words in _SIGNATURES:

@@ -9,28 +9,28 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..system.output_files import printable
+from ..system.output_files import printable_path
 from . import image_formats
 
 log = logging.getLogger(__name__)
 
 
-def entries(folder: Path) -> list[Path]:
+def list_entries(folder: Path) -> list[Path]:
     """What is in a folder, by name, without hidden files. Raises ValueError where it cannot be read."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith('.'))
     except OSError as error:
-        raise ValueError(f'{printable(folder)}: the folder cannot be read: {error.strerror}') from None
+        raise ValueError(f'{printable_path(folder)}: the folder cannot be read: {error.strerror}') from None
 
 
-def left_out(paths: Sequence[Path]) -> str:
+def summarise_skipped(paths: Sequence[Path]) -> str:
     """What of a folder is not read, in words: counts of suffixes and of folders, and how to have them read."""
-    counts = Counter(_kind(path) for path in paths)
-    return ', '.join(f'{count} {kind}' + (f' ({remedy})' if (remedy := image_formats.remedy(kind)) else '')
+    counts = Counter(_entry_kind(path) for path in paths)
+    return ', '.join(f'{count} {kind}' + (f' ({remedy})' if (remedy := image_formats.install_advice(kind)) else '')
                      for kind, count in sorted(counts.items()))
 
 
-def _kind(path):
+def _entry_kind(path):
     """A suffix, or what else it is."""
     if path.is_dir():
         return 'sub-folder (not searched)'
@@ -38,10 +38,10 @@ def _kind(path):
         return 'broken link'
     if not path.is_file():
         return 'device or pipe'
-    return printable(path.suffix.lower()) or 'without suffix'
+    return printable_path(path.suffix.lower()) or 'without suffix'
 
 
-def files(inputs: Sequence[Path], is_wanted: Callable[[Path], bool], wanted: str) -> list[Path]:
+def list_files(inputs: Sequence[Path], is_wanted: Callable[[Path], bool], wanted: str) -> list[Path]:
     """Files that are named, and those in folders that are wanted, each once; what is left out is a line in the log.
 
     wanted: what they are, for messages. Raises FileNotFoundError or ValueError with one line that says what is wrong.
@@ -49,19 +49,19 @@ def files(inputs: Sequence[Path], is_wanted: Callable[[Path], bool], wanted: str
     found: list[Path] = []
     for entry in map(Path, inputs):
         if entry.is_dir():
-            inside = entries(entry)
+            inside = list_entries(entry)
             chosen = [path for path in inside if path.is_file() and is_wanted(path)]
-            rest = left_out([path for path in inside if path not in set(chosen)])
+            rest = summarise_skipped([path for path in inside if path not in set(chosen)])
             if not chosen:
-                raise ValueError(f'{printable(entry)}: no {wanted} in this folder'
+                raise ValueError(f'{printable_path(entry)}: no {wanted} in this folder'
                                  + (f'; it holds {rest}' if rest else ''))
             if rest:
-                log.warning('%s: left out: %s', printable(entry), rest)
+                log.warning('%s: left out: %s', printable_path(entry), rest)
             found += chosen
         elif os.path.lexists(entry):
             found.append(entry)
         else:
-            raise FileNotFoundError(f'{printable(entry)}: no such file or folder')
+            raise FileNotFoundError(f'{printable_path(entry)}: no such file or folder')
     once: dict[tuple, Path] = {}
     for path in found:
         once.setdefault((os.path.realpath(path.parent), path.name), path)
@@ -70,25 +70,25 @@ def files(inputs: Sequence[Path], is_wanted: Callable[[Path], bool], wanted: str
     return list(once.values())
 
 
-def distinct(names: Sequence[str], longer: Sequence[str]) -> list[str]:
+def make_distinct_names(names: Sequence[str], longer: Sequence[str]) -> list[str]:
     """A name for each: its own, its longer one where several have the same, and a number where that is no help.
 
     Letters' case, and ways to write an accent, do not count as differences: on many disks they are none.
     """
-    counts = Counter(map(_folded, names))
-    chosen = [name if counts[_folded(name)] == 1 else long for name, long in zip(names, longer)]
-    taken = {_folded(name) for name in names if counts[_folded(name)] == 1}
+    counts = Counter(map(_fold_case, names))
+    chosen = [name if counts[_fold_case(name)] == 1 else long for name, long in zip(names, longer)]
+    taken = {_fold_case(name) for name in names if counts[_fold_case(name)] == 1}
     for k, name in enumerate(chosen):
-        if counts[_folded(names[k])] == 1:
+        if counts[_fold_case(names[k])] == 1:
             continue
         number, free = 1, name
-        while _folded(free) in taken:
+        while _fold_case(free) in taken:
             number += 1
             free = f'{name}_{number}'
-        taken.add(_folded(free))
+        taken.add(_fold_case(free))
         chosen[k] = free
     return chosen
 
 
-def _folded(name):
+def _fold_case(name):
     return unicodedata.normalize('NFC', name.casefold())

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from ..system import output_files
-from ..system.output_files import printable
+from ..system.output_files import printable_path
 from . import bit_depth, image_formats, orientation
 from .orientation import Orientation
 
@@ -50,7 +50,7 @@ def check_size(width: int, height: int, name: str) -> None:
                            f'{MAX_PIXELS / 1e6:.0f} million in all')
 
 
-def decode(data: bytes, name: str = 'picture', upright: bool = True,
+def decode_image(data: bytes, name: str = 'picture', upright: bool = True,
            formats: tuple[str, ...] = FORMATS) -> np.ndarray:
     """Encoded bytes -> (H, W, 3) uint8 RGB: grey and alpha converted, more than 8 bits stretched as tones says.
 
@@ -76,13 +76,13 @@ def to_rgb(pixels: np.ndarray) -> np.ndarray:
 
 def _decode(data, name, formats):
     """Pixels as they are stored, and how to turn them."""
-    size, tag = _header(data, name, formats)
+    size, tag = _read_header(data, name, formats)
     check_size(*size, name)
     if data.startswith(_PNG):
-        data, exif = _only_pixels(data, name)
+        data, exif = _strip_png_chunks(data, name)
         tag = _exif_orientation(exif)
     elif data.startswith(_TIFF):
-        data = _without_orientation(data)
+        data = _reset_tiff_orientation(data)
     # OpenCV knows the tags of some formats only, and has its own mind about those of TIFF.
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
@@ -90,15 +90,15 @@ def _decode(data, name, formats):
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise ImageFileError(name + _DAMAGED)
+        raise ImageFileError(name + _DAMAGED_TEXT)
     return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), tag
 
 
-_ENORMOUS = f' is too large: more than {MAX_PIXELS / 1e6:.0f} million pixels'
-_DAMAGED = ': a damaged picture: its data end or break before the size they promise'
+_TOO_LARGE_TEXT = f' is too large: more than {MAX_PIXELS / 1e6:.0f} million pixels'
+_DAMAGED_TEXT = ': a damaged picture: its data end or break before the size they promise'
 
 
-def _only_pixels(png, name):
+def _strip_png_chunks(png, name):
     """The PNG without chunks that pixels do not need, and what is in its eXIf.
 
     OpenCV 4.11 takes a length of 4 GB at its word.
@@ -108,7 +108,7 @@ def _only_pixels(png, name):
         length, kind = struct.unpack_from('>I4s', png, at)
         end = at + 12 + length  # length, kind and checksum besides the data
         if end > len(png):
-            raise ImageFileError(name + _DAMAGED)
+            raise ImageFileError(name + _DAMAGED_TEXT)
         if kind in _PNG_CHUNKS:
             parts.append(memoryview(png)[at:end])
         elif kind == b'eXIf':
@@ -117,7 +117,7 @@ def _only_pixels(png, name):
     return b''.join(parts), exif
 
 
-def _without_orientation(tiff):
+def _reset_tiff_orientation(tiff):
     """The TIFF with its orientation tag, where it has one, set to upright."""
     order, big = ('<' if tiff[:2] == b'II' else '>'), tiff[2:4] in (b'+\0', b'\0+')    # 43: BigTIFF
     first, count, entry = ('Q', 'Q', 20) if big else ('I', 'H', 12)
@@ -134,7 +134,7 @@ def _without_orientation(tiff):
     return tiff
 
 
-def _header(data, name, formats):
+def _read_header(data, name, formats):
     """Width and height as the header says, and Orientation; nothing is decoded."""
     from PIL import Image
 
@@ -148,7 +148,7 @@ def _header(data, name, formats):
                     return header.size, orientation.from_exif(header.tag_v2.get(_ORIENTATION))
                 return header.size, _exif_orientation(header.info.get('exif', b''))
     except Image.DecompressionBombError:
-        raise ImageFileError(name + _ENORMOUS) from None
+        raise ImageFileError(name + _TOO_LARGE_TEXT) from None
     except Exception:  # Pillow raises anything from OSError to struct.error on hostile bytes.
         raise ImageFileError(f'{name}: not a picture ({len(data)} bytes); expected {", ".join(formats[:-1])} or '
                            f'{formats[-1]}') from None
@@ -168,14 +168,14 @@ def _exif_orientation(exif):
         return Orientation()
 
 
-def suffixes() -> tuple[str, ...]:
+def readable_suffixes() -> tuple[str, ...]:
     """Of the files that `read` reads here: SUFFIXES, and what further libraries add."""
-    return SUFFIXES + image_formats.suffixes()
+    return SUFFIXES + image_formats.readable_suffixes()
 
 
-def read(path: Path) -> np.ndarray:
+def read_image(path: Path) -> np.ndarray:
     """A picture file -> (H, W, 3) uint8 RGB; of an animation the first picture. Raises ImageFileError."""
-    path, name = Path(path), printable(path)
+    path, name = Path(path), printable_path(path)
     try:
         if path.exists() and not path.is_file():
             raise ImageFileError(f'{name}: no file, but a folder or a device')
@@ -184,29 +184,29 @@ def read(path: Path) -> np.ndarray:
         data = path.read_bytes()
     except OSError as error:
         raise ImageFileError(f'{name}: cannot be read: {error.strerror}') from None
-    further = image_formats.format_of(data)
-    return decode(data, name) if further is None else _decode_further(data, name, further)
+    further = image_formats.detect_format(data)
+    return decode_image(data, name) if further is None else _decode_with_pillow(data, name, further)
 
 
-def _decode_further(data, name, kind):
+def _decode_with_pillow(data, name, kind):
     """A format of picture_formats."""
     from PIL import Image
     try:
-        image, more = image_formats.decode(data, kind, lambda width, height: check_size(width, height, name))
+        image, more = image_formats.decode_image(data, kind, lambda width, height: check_size(width, height, name))
     except ImageFileError:
         raise
-    except image_formats.NoReader as error:
+    except image_formats.UnsupportedFormatError as error:
         raise ImageFileError(f'{name}: {error}') from None
     except Image.DecompressionBombError:
-        raise ImageFileError(name + _ENORMOUS) from None
+        raise ImageFileError(name + _TOO_LARGE_TEXT) from None
     except Exception:  # As in _announced_size().
-        raise ImageFileError(name + _DAMAGED) from None
+        raise ImageFileError(name + _DAMAGED_TEXT) from None
     if more:
         log.warning('%s: it holds several pictures; the first alone is read', name)
     return image
 
 
-def encode(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
+def encode_image(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
     """(H, W, 3) uint8 RGB -> the bytes of a file of this suffix, which say that this package made it.
 
     quality: of a JPEG. Raises ImageFileError where nothing writes such files.
@@ -218,14 +218,14 @@ def encode(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
         good = False
     if not good:
         raise ImageFileError(f'{suffix or "no suffix"}: no picture format that can be written; use .png or .jpg')
-    return output_files.marked(data.tobytes())
+    return output_files.add_mark(data.tobytes())
 
 
-def write(path: Path, image: np.ndarray, quality: int = 95) -> None:
+def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
     """(H, W, 3) uint8 RGB -> a picture file, its format by suffix, whole or not at all. Raises ImageFileError."""
     path = Path(path)
-    data = encode(image, path.suffix, quality)
+    data = encode_image(image, path.suffix, quality)
     try:
-        output_files.write(path, data, durable=False)
+        output_files.write_file(path, data, durable=False)
     except OSError as error:
-        raise ImageFileError(output_files.failure(path, error)) from None
+        raise ImageFileError(output_files.format_write_error(path, error)) from None

@@ -12,23 +12,27 @@ import numpy as np
 
 #: What reads HEIC, the first that is installed, and how to get one.
 _HEIF_READERS = ('pillow_heif', 'pi_heif')
-_GET_HEIF = "pip install 'hand4whole_ros[heif]' reads it"
-_GET_AVIF = "pip install 'pillow>=11.3' reads it"
+_HEIF_ADVICE = "pip install 'hand4whole_ros[heif]' reads it"
+_AVIF_ADVICE = "pip install 'pillow>=11.3' reads it"
 
 #: Pillow's name of a format -> suffixes of its files, and what to do where it cannot be read.
-_FORMATS = {'GIF': (('.gif',), ''), 'AVIF': (('.avif',), _GET_AVIF), 'HEIF': (('.heic', '.heif', '.hif'), _GET_HEIF)}
+_FORMATS = {
+    'GIF': (('.gif',), ''),
+    'AVIF': (('.avif',), _AVIF_ADVICE),
+    'HEIF': (('.heic', '.heif', '.hif'), _HEIF_ADVICE),
+}
 
 #: Brands of the first box of an ISO media file -> Pillow's name of the format.
 _BRANDS = {b'avif': 'AVIF', b'avis': 'AVIF',
            **dict.fromkeys((b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1'), 'HEIF')}
 
 
-class NoReader(ValueError):
+class UnsupportedFormatError(ValueError):
     """A format that nothing which is installed reads; the message says what to do."""
 
 
 @functools.cache
-def readable() -> tuple[str, ...]:
+def readable_formats() -> tuple[str, ...]:
     """Pillow's names of the formats that can be read here."""
     from PIL import Image
     found = ['GIF']
@@ -49,17 +53,17 @@ def readable() -> tuple[str, ...]:
     return tuple(found)
 
 
-def suffixes() -> tuple[str, ...]:
+def readable_suffixes() -> tuple[str, ...]:
     """Of the files that can be read here."""
-    return tuple(suffix for name in readable() for suffix in _FORMATS[name][0])
+    return tuple(suffix for name in readable_formats() for suffix in _FORMATS[name][0])
 
 
-def remedy(suffix: str) -> str:
+def install_advice(suffix: str) -> str:
     """How to have files of this suffix read, or ''."""
     return next((what for suffixes, what in _FORMATS.values() if suffix in suffixes), '')
 
 
-def format_of(data: bytes) -> str | None:
+def detect_format(data: bytes) -> str | None:
     """Pillow's name of the format, by the first bytes; None where it is none of those here."""
     if data[:6] in (b'GIF87a', b'GIF89a'):
         return 'GIF'
@@ -71,15 +75,17 @@ def format_of(data: bytes) -> str | None:
     return None
 
 
-def decode(data: bytes, name: str, check_size: Callable[[int, int], None]) -> tuple[np.ndarray, bool]:
+def decode_image(data: bytes, name: str, check_size: Callable[[int, int], None]) -> tuple[np.ndarray, bool]:
     """Encoded bytes -> the first picture, (H, W, 3) uint8 RGB and upright, and whether there are more.
 
-    name: of format_of. check_size: of width and height, before pixels are made; raises. Raises NoReader, and whatever
+    name: of format_of. check_size: of width and height, before pixels are made; raises. Raises
+    UnsupportedFormatError, and whatever
     Pillow raises on damaged bytes.
     """
     from PIL import Image, ImageOps
-    if name not in readable():
-        raise NoReader(f'{name} cannot be read here' + (f'; {_FORMATS[name][1]}' if _FORMATS[name][1] else ''))
+    if name not in readable_formats():
+        advice = _FORMATS[name][1]
+        raise UnsupportedFormatError(f'{name} cannot be read here' + (f'; {advice}' if advice else ''))
     with warnings.catch_warnings():
         # Pillow warns of pictures that check_size admits or refuses by itself.
         warnings.simplefilter('ignore', Image.DecompressionBombWarning)

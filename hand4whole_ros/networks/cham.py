@@ -21,7 +21,7 @@ from .vit import VIT_H, VIT_L, VIT_TINY, ViTConfig, attention, to_map, to_tokens
 
 
 @dataclass(frozen=True)
-class Grid:
+class FeatureGrid:
     """The cells that an expert cuts its picture into.
 
     A hand's box is rows x rows cells, of which the hand expert keeps the middle columns.
@@ -54,22 +54,22 @@ class CHAMConfig:
     num_layers: int = 3
     num_heads: int = 4
     #: Of the body expert's feature.
-    grid: Grid = Grid()
+    grid: FeatureGrid = FeatureGrid()
     #: Of the hand expert's; None where it is the same.
-    hand_grid: Grid | None = None
+    hand_grid: FeatureGrid | None = None
 
     @classmethod
-    def between(cls, hand_dim: int, hand_grid: Grid, body: ViTConfig, **options) -> CHAMConfig:
+    def between(cls, hand_dim: int, hand_grid: FeatureGrid, body: ViTConfig, **options) -> CHAMConfig:
         """For any hand expert's feature and any transformer that sees the body picture, at whatever resolution."""
         rows, columns = body.grid
-        grid = Grid(rows, columns, hand_grid.point)
+        grid = FeatureGrid(rows, columns, hand_grid.point)
         if rows * BODY_SIZE[1] != columns * BODY_SIZE[0]:
             raise ValueError(f'a body picture of {BODY_SIZE} pixels has square cells, found {rows} rows of {columns}')
         return cls(hand_dim, body.embed_dim, body.depth, grid=grid, hand_grid=None if hand_grid == grid else hand_grid,
                    **options)
 
     @property
-    def hand_cells(self) -> Grid:
+    def hand_cells(self) -> FeatureGrid:
         """The cells of the hand expert's feature."""
         return self.hand_grid or self.grid
 
@@ -86,7 +86,7 @@ class HandFeatures(NamedTuple):
     exists: Tensor   #: (B,) bool; its true entries are the N people, in order
 
 
-class FeedForward(nn.Module):
+class ResidualMLP(nn.Module):
     """Pre-norm MLP with its residual, (B, N, C) -> (B, N, C)."""
 
     def __init__(self, dim: int):
@@ -99,7 +99,7 @@ class FeedForward(nn.Module):
         return x + self.fc2(F.relu(self.fc1(self.layer_norm(x))))
 
 
-class Attention(nn.Module):
+class CrossAttention(nn.Module):
     """Multi-head attention of (B, N, C) on a context (B, M, C)."""
 
     def __init__(self, dim: int, num_heads: int):
@@ -116,20 +116,20 @@ class Attention(nn.Module):
         return self.fc(attention(query, key, value).transpose(1, 2).flatten(2))
 
 
-class SelfAttentionLayer(Attention):
+class SelfAttentionLayer(CrossAttention):
     """Pre-norm transformer block, (B, N, C) -> (B, N, C)."""
 
     def __init__(self, dim: int, num_heads: int):
         super().__init__(dim, num_heads)
         self.layer_norm = nn.LayerNorm(dim, eps=1e-6)
-        self.ff = FeedForward(dim)
+        self.ff = ResidualMLP(dim)
 
     def forward(self, x: Tensor) -> Tensor:
         normal = self.layer_norm(x)
         return self.ff(x + self.attend(normal, normal))
 
 
-class CrossAttentionLayer(Attention):
+class CrossAttentionLayer(CrossAttention):
     """Each hand attends to itself, then to the other; both ways share the weights of the second attention.
 
     The published weights were trained with the right hand in the branch named L and the left one in R.
@@ -141,8 +141,8 @@ class CrossAttentionLayer(Attention):
         self.R_self_attn_layer = SelfAttentionLayer(dim, num_heads)
         self.layer_norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.layer_norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.ffL = FeedForward(dim)
-        self.ffR = FeedForward(dim)
+        self.ffL = ResidualMLP(dim)
+        self.ffR = ResidualMLP(dim)
 
     def forward(self, right: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens of both hands, (B, N, C) each."""
@@ -218,7 +218,7 @@ class CHAM(nn.Module):
         A 1x1 convolution commutes with placing, except for its bias, which fades where the placed map does. So
         the tokens are placed once for all blocks, and only cells that a hand covers are multiplied.
         """
-        weights = placement(hand.boxes, self.config.grid, self.config.hand_cells)
+        weights = hand_to_body_placement(hand.boxes, self.config.grid, self.config.hand_cells)
         coverage = weights.sum(-1)
         people = hand.exists.nonzero()[:, 0]
         row, cell = coverage.nonzero(as_tuple=True)
@@ -238,7 +238,7 @@ def axis_embedding(position: Tensor, channels: int) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], dim=-1).flatten(-2)
 
 
-def box_embedding(boxes: Tensor, channels: int, grid: Grid = Grid()) -> Tensor:
+def box_embedding(boxes: Tensor, channels: int, grid: FeatureGrid = FeatureGrid()) -> Tensor:
     """The body picture's position embedding, cut to boxes xyxy (N, 4) -> (N, channels, rows, columns).
 
     The first half of the channels tells the column, the second the row. As published, cell 8 of 16 lies on the
@@ -271,7 +271,9 @@ def _sampled_embedding(position, length, channels):
     return sampled, inside
 
 
-def placement(boxes: Tensor, grid: Grid = Grid(), hand_grid: Grid | None = None) -> Tensor:
+def hand_to_body_placement(
+    boxes: Tensor, grid: FeatureGrid = FeatureGrid(), hand_grid: FeatureGrid | None = None
+) -> Tensor:
     """How hand features go back to where the hands are: (N, body cells, hand cells) for boxes xyxy (N, 4).
 
     Every row of the result holds the bilinear weights with which one cell of the body grid samples the hand

@@ -25,7 +25,7 @@ from .resnet import ResNet50
 NUM_KEYPOINTS = skeleton.NUM_HAND_KEYPOINTS
 _NUM_ROTATIONS = 16
 #: Weak-perspective scale that the regression begins with: a patch that is 0.2 m wide.
-_START_SCALE = 10.0
+_INITIAL_SCALE = 10.0
 
 #: What DaHyFConfig.direction and DaHyFConfig.keypoints may be.
 DIRECTIONS, KEYPOINTS = ('none', 'local', 'global'), ('none', 'heatmap', 'simcc')
@@ -84,7 +84,7 @@ DAHYF_SMALL = DaHyFConfig(width=12, patch_size=64, dim=128, keypoint_dim=48)
 DAHYF_TINY = DaHyFConfig(width=2, patch_size=64, dim=16, keypoint_dim=8)
 
 
-class Patches(NamedTuple):
+class FramePatches(NamedTuple):
     """Where B square patches lie in their frames. Pixel coordinates of edges: a frame reaches from 0 to its width."""
 
     corner: Tensor   #: (B, 2) x, y of the upper left corner, frame pixels
@@ -97,7 +97,7 @@ class Patches(NamedTuple):
         """(B, 2) frame pixels."""
         return self.corner + self.size[:, None] / 2
 
-    def mirrored(self) -> Patches:
+    def mirrored(self) -> FramePatches:
         """In the mirror images of the frames."""
         x = self.frame[:, 0] - self.corner[:, 0] - self.size
         return self._replace(corner=torch.stack([x, self.corner[:, 1]], dim=-1))
@@ -119,12 +119,12 @@ class DaHyFOutput(NamedTuple):
     confidence: Tensor | None       #: (B,) -1 to 1
 
 
-def unknown_focal(frame: Tensor) -> Tensor:
+def default_focal(frame: Tensor) -> Tensor:
     """The focal length (B,) px that stands for an unknown one: the diagonal of frames (B, 2)."""
     return frame.norm(dim=-1)
 
 
-def frame_positions(patches: Patches, cells: int, patch_size: int) -> Tensor:
+def frame_positions(patches: FramePatches, cells: int, patch_size: int) -> Tensor:
     """Where in the frame, from its middle, cells x cells lie: (B, 2, cells, cells) px (equations 1 to 5)."""
     index = torch.arange(cells, device=patches.corner.device, dtype=patches.corner.dtype)
     stride = patch_size / cells                                             # (2)
@@ -135,7 +135,7 @@ def frame_positions(patches: Patches, cells: int, patch_size: int) -> Tensor:
     return torch.stack([x[:, None, :].expand(-1, cells, -1), y[:, :, None].expand(-1, -1, cells)], dim=1)
 
 
-def global_direction_map(patches: Patches, cells: int, patch_size: int) -> Tensor:
+def global_direction_map(patches: FramePatches, cells: int, patch_size: int) -> Tensor:
     """Directions x/z, y/z (B, 2, cells, cells) of the cells' rays in the camera's frame."""
     return frame_positions(patches, cells, patch_size) / patches.focal[:, None, None, None]
 
@@ -165,24 +165,24 @@ def smooth_labels(places: Tensor, num_bins: int, bins_per_pixel: int, deviation:
     return (-0.5 * ((bins - places[..., None] * bins_per_pixel) / deviation) ** 2).softmax(-1)
 
 
-def patch_vectors(keypoints_2d: Tensor, patches: Patches, patch_size: int) -> Tensor:
+def patch_vectors(keypoints_2d: Tensor, patches: FramePatches, patch_size: int) -> Tensor:
     """Keypoints (B, K, 2) in patch pixels -> (B, K, 2) in patches, from their middles (equation 8)."""
     size = patches.size[:, None, None]
     return (keypoints_2d * (size / patch_size) - size / 2) / size
 
 
-def frame_vectors(projected: Tensor, patches: Patches) -> Tensor:
+def frame_vectors(projected: Tensor, patches: FramePatches) -> Tensor:
     """Keypoints (B, K, 2) in frame pixels -> (B, K, 2) in patches, from their middles (equation 9)."""
     return (projected - patches.centre[:, None]) / patches.size[:, None, None]
 
 
-def agreement(keypoints_2d: Tensor, projected: Tensor, patches: Patches, patch_size: int) -> Tensor:
+def keypoint_agreement(keypoints_2d: Tensor, projected: Tensor, patches: FramePatches, patch_size: int) -> Tensor:
     """The confidence (B,): cosine similarity of what was classified with what the hand projects to."""
     return F.cosine_similarity(patch_vectors(keypoints_2d, patches, patch_size).flatten(1),
                                frame_vectors(projected, patches).flatten(1), dim=-1)
 
 
-def translation(camera: Tensor, patches: Patches) -> Tensor:
+def translation_from_scale(camera: Tensor, patches: FramePatches) -> Tensor:
     """Scale, x, y (B, 3) on patches -> translation (B, 3) m before the frames' cameras."""
     scale, x, y = camera.unbind(-1)
     extent = patches.size * scale
@@ -190,7 +190,7 @@ def translation(camera: Tensor, patches: Patches) -> Tensor:
     return torch.stack([x + shift[:, 0], y + shift[:, 1], 2 * patches.focal / extent], dim=-1)
 
 
-def project(points: Tensor, transl: Tensor, patches: Patches) -> Tensor:
+def project_to_frame(points: Tensor, transl: Tensor, patches: FramePatches) -> Tensor:
     """Points (B, K, 3) m moved by transl (B, 3) -> (B, K, 2) frame pixels."""
     points = points + transl[:, None]
     # A hand at the camera or behind it is seen somewhere, so that a loss can bring it back.
@@ -247,7 +247,7 @@ class DaHyF(nn.Module):
             last.bias.zero_()
             last.bias[:6 * _NUM_ROTATIONS].view(-1, 6).copy_(torch.tensor([1., 0, 0, 0, 1, 0]))
 
-    def forward(self, pictures: Tensor, patches: Patches) -> DaHyFOutput:
+    def forward(self, pictures: Tensor, patches: FramePatches) -> DaHyFOutput:
         """Pictures (B, 3, patch_size, patch_size), RGB in [0, 1], and where they are in their frames -> DaHyFOutput."""
         feature = self.backbone(pictures)
         feature = self.fusion(self.with_directions(feature, patches))
@@ -257,10 +257,10 @@ class DaHyF(nn.Module):
             hybrid.append(self.encode(keypoints_2d, patches))
         code, betas, camera = self.regressor(torch.cat(hybrid, dim=-1)).split((6 * _NUM_ROTATIONS, 10, 3), dim=-1)
         rotations = rotation_from_6d_columns(code.unflatten(-1, (_NUM_ROTATIONS, 6)))
-        camera = torch.cat([_START_SCALE * camera[:, :1].exp(), camera[:, 1:]], dim=-1)
+        camera = torch.cat([_INITIAL_SCALE * camera[:, :1].exp(), camera[:, 1:]], dim=-1)
         return self.pose(rotations, betas, camera, patches, keypoints_2d, logits)
 
-    def with_directions(self, feature: Tensor, patches: Patches) -> Tensor:
+    def with_directions(self, feature: Tensor, patches: FramePatches) -> Tensor:
         """Feature (B, C, h, w) joined by the direction map, repeated to as many channels."""
         if self.config.direction == 'none':
             return feature
@@ -271,22 +271,22 @@ class DaHyF(nn.Module):
             directions = local_direction_map(batch, cells, feature)
         return torch.cat([feature, directions.to(feature.dtype).repeat(1, channels // 2, 1, 1)], dim=1)
 
-    def encode(self, keypoints_2d: Tensor, patches: Patches) -> Tensor:
+    def encode(self, keypoints_2d: Tensor, patches: FramePatches) -> Tensor:
         """Keypoints (B, 21, 2) in patch pixels -> what the regressor gets of them (B, n) (equation 6)."""
         places = (keypoints_2d - self.config.patch_size / 2) / patches.focal[:, None, None]
         if self.config.encodes:
             places = position_encoding(places, self.config.octaves)
         return places.flatten(1)
 
-    def pose(self, rotations: Tensor, betas: Tensor, camera: Tensor, patches: Patches,
+    def pose(self, rotations: Tensor, betas: Tensor, camera: Tensor, patches: FramePatches,
              keypoints_2d: Tensor | None = None, logits=None) -> DaHyFOutput:
         """The hand with these rotations (B, 16, 3, 3), betas and camera, and its agreement with the keypoints."""
         mesh = self.mano(rotations[:, :1], rotations[:, 1:], betas)
-        transl = translation(camera, patches)
-        projected = project(mesh.keypoints, transl, patches)
+        transl = translation_from_scale(camera, patches)
+        projected = project_to_frame(mesh.keypoints, transl, patches)
         confidence = None
         if keypoints_2d is not None:
-            confidence = agreement(keypoints_2d, projected, patches, self.config.patch_size)
+            confidence = keypoint_agreement(keypoints_2d, projected, patches, self.config.patch_size)
         return DaHyFOutput(rotations[:, :1], rotations[:, 1:], betas, camera, transl, mesh.vertices, mesh.keypoints,
                            projected, keypoints_2d, logits, confidence)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..geometry.crops import box_around, box_of_points, roi_align
+from ..geometry.crops import box_around, box_from_points, roi_align
 from ..geometry.rotations import rotation_from_6d_rows
 
 #: Ears, eyes and nose among the body keypoints.
@@ -25,7 +25,7 @@ FACE_MARGIN = 1.5
 
 def face_box(keypoints: Tensor) -> Tensor:
     """Body keypoints (B, 25, 3) in heat-map pixels -> square boxes xyxy (B, 4) in body-picture pixels."""
-    centre, size = box_of_points(keypoints[:, FACE_KEYPOINTS, :2] * HEATMAP_STRIDE, FACE_MARGIN)
+    centre, size = box_from_points(keypoints[:, FACE_KEYPOINTS, :2] * HEATMAP_STRIDE, FACE_MARGIN)
     return box_around(centre, size, extension=FACE_MARGIN)
 
 

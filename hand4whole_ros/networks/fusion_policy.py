@@ -30,4 +30,4 @@ class FusionPolicy:
 
 
 #: The published method.
-PUBLISHED = FusionPolicy()
+PUBLISHED_POLICY = FusionPolicy()

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from .. import keypoints, skeleton
 from .._vendor_patches.roma_import import roma
 from ..body.hand_transfer import PosedHands
-from ..body.mano import pose_as_right
+from ..body.mano import pose_right_topology
 from ..body.published import PublishedBody
-from ..geometry.crops import body_picture, roi_align
-from ..geometry.hand_boxes import ROOM
+from ..geometry.crops import resize_body_image, roi_align
+from ..geometry.hand_boxes import BOX_MARGIN
 from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAMConfig, HandFeatures
 from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
-from .fusion_policy import PUBLISHED, FusionPolicy
-from .prompts import Prompt, Prompts, joined
+from .fusion_policy import PUBLISHED_POLICY, FusionPolicy
+from .prompts import Prompt, Prompts, concatenate_prompts
 from .smpler_x import (
     SMPLER_X_L,
     SMPLER_X_TINY,
@@ -33,7 +33,7 @@ from .smpler_x import (
     BodyPositionNet,
     BodyRegressor,
     SMPLerXConfig,
-    read_body,
+    regress_body,
 )
 from .vit import VIT_TINY
 from .wilor import WILOR, WILOR_TINY, PlacedHands, WiLoR, WiLoRConfig, place_hands, prepare_crops
@@ -52,7 +52,7 @@ class Hand4WholePPConfig:
     #: Whether expression and jaw are looked at; else the face is at rest.
     face: bool = True
     #: Room around a hand's keypoints in its picture, see geometry.hand_boxes.
-    hand_room: float = ROOM
+    hand_room: float = BOX_MARGIN
 
 
 HAND4WHOLE_PP = Hand4WholePPConfig(SMPLER_X_L, WILOR, CHAM_HAND4WHOLE_PP)
@@ -73,7 +73,7 @@ class HandBoxes(NamedTuple):
 
 
 @dataclass(frozen=True)
-class WholeBody:
+class WholeBodyOutput:
     """B people. Frame of the virtual camera that sees the body picture (geometry.crops.virtual_camera), metres."""
 
     body: BodyPose                  #: rotations, betas, transl
@@ -84,10 +84,10 @@ class WholeBody:
     joints: Tensor                  #: (B, 144, 3) SMPL-X's, before hands are laid on
     vertices: Tensor                #: (B, V, 3)
     keypoints: Tensor               #: (B, 137, 3) in keypoints.KEYPOINT_NAMES order
-    laid: dict[str, Tensor]         #: side -> (N, 3, 3): turns the hand expert's hands to where they were laid
+    aligned_hands: dict[str, Tensor]         #: side -> (N, 3, 3): turns the hand expert's hands to where they were laid
     #: side -> (N, 21, 3) where the hand expert itself sees the keypoints of hands that exist, in
     #: skeleton.HAND_KEYPOINT_NAMES order
-    seen_keypoints: dict[str, Tensor]
+    expert_hand_keypoints: dict[str, Tensor]
 
 
 class ExpertOutputs(NamedTuple):
@@ -118,48 +118,50 @@ class Hand4WholePP(nn.Module):
         for side in SIDES:
             self.register_buffer(f'{side}_mean_pose', body.mano[side].hands_mean, persistent=False)
 
-    def leave_experts(self) -> None:
+    def freeze_experts(self) -> None:
         """Have CHAM alone be trained: no other part wants gradients, and all are as in use."""
         self.eval()
         for name, part in self.named_children():
             part.requires_grad_(name == 'hand_control_net')
 
-    def forward(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED,
-                prompts: Prompts | None = None) -> WholeBody:
+    def forward(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY,
+                prompts: Prompts | None = None) -> WholeBodyOutput:
         """Patches (B, 3, 512, 384) of people, RGB in [0, 1], and where their hands are: side -> HandBoxes.
 
         prompts: what is known of the people, for a network that takes it.
         """
         return self.assemble(*self.say(patches, boxes, strategy, prompts), boxes, strategy)
 
-    def say(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED,
+    def say(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY,
             prompts: Prompts | None = None) -> ExpertOutputs:
         """What the experts say, as forward takes it, before any body is posed."""
-        hands = self.look_at_hands(patches, boxes, prompts)
+        hands = self.run_hand_expert(patches, boxes, prompts)
         cond = self.condition(hands, boxes) if strategy.wrist == 'cham' else None
-        feature, tokens = self.encoder(body_picture(patches).to(_dtype(self.encoder)), cond, prompts and prompts.body)
+        feature, tokens = self.encoder(
+            resize_body_image(patches).to(_dtype(self.encoder)), cond, prompts and prompts.body
+        )
         # Where half precision is used, it ends here: rotations want more.
         feature, tokens = feature.to(_dtype(self.body_regressor)), tokens.to(_dtype(self.body_regressor))
-        body, where, _ = read_body(self.body_position_net, self.body_regressor, feature, tokens,
+        body, where, _ = regress_body(self.body_position_net, self.body_regressor, feature, tokens,
                                    prompts and prompts.body)
-        face = self.look_at_face(patches, where)
+        face = self.run_face_expert(patches, where)
         if strategy.wrist == 'copy':
             body = copy_wrists(body, hands, boxes)
         return ExpertOutputs(body, face, where, hands)
 
-    def look_at_hands(self, patches: Tensor, boxes: Mapping[str, HandBoxes], prompts: Prompts | None = None
+    def run_hand_expert(self, patches: Tensor, boxes: Mapping[str, HandBoxes], prompts: Prompts | None = None
                       ) -> dict[str, PlacedHands]:
         """What the hand expert says: side -> PlacedHands of those that exist."""
         people = {side: boxes[side].exists.nonzero()[:, 0] for side in SIDES}
         where = torch.cat([boxes[side].boxes[people[side]] for side in SIDES])
         left = torch.arange(len(where), device=where.device) >= len(people['right'])
         crops = roi_align(patches[torch.cat(list(people.values()))], where * PATCH_SCALE)
-        prompt = None if prompts is None else of_hands(prompts.hands, people)
+        prompt = None if prompts is None else concatenate_hand_prompts(prompts.hands, people)
         placed = place_hands(self.wilor(prepare_crops(crops, left), prompt), left, where)
         return {side: PlacedHands(*(values[left == (side == 'left')] for values in vars(placed).values()))
                 for side in SIDES}
 
-    def look_at_face(self, patches: Tensor, where: Tensor) -> FacePose:
+    def run_face_expert(self, patches: Tensor, where: Tensor) -> FacePose:
         """Expression and jaw of B people whose body keypoints are there (B, 25, 3), in heat-map pixels."""
         if self.config.face:
             return self.face_regressor(self.face_roi_net(patches, face_box(where)))
@@ -172,7 +174,7 @@ class Hand4WholePP(nn.Module):
         return self.hand_control_net(*seen)
 
     def assemble(self, body: BodyPose, face: FacePose, where: Tensor, hands: Mapping[str, PlacedHands],
-                 boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED) -> WholeBody:
+                 boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY) -> WholeBodyOutput:
         """Pose SMPL-X with what all experts said, and lay the hands onto it."""
         people = len(where)
         pose = {side: self.finger_pose(side, hands[side], boxes[side].exists, strategy) for side in SIDES}
@@ -189,9 +191,9 @@ class Hand4WholePP(nn.Module):
             vertices, points, laid = self.transfer(vertices, points, meshes)
             vertices = self.transfer.smooth(vertices, {side: boxes[side].exists for side in SIDES})
         seen = {side: self.wilor.mano.regress_keypoints(hands[side].vertices) for side in SIDES}
-        return WholeBody(body, face, pose, dict(hands), where, mesh.joints, vertices, points, laid, seen)
+        return WholeBodyOutput(body, face, pose, dict(hands), where, mesh.joints, vertices, points, laid, seen)
 
-    def in_precision(self, dtype: torch.dtype) -> Hand4WholePP:
+    def to_precision(self, dtype: torch.dtype) -> Hand4WholePP:
         """Take the transformers and CHAM to `dtype`; the small face, heads, rotations and meshes stay in float32."""
         for part in (self.encoder, self.hand_control_net, self.wilor.backbone, self.wilor.refine_net):
             part.to(dtype)
@@ -199,7 +201,9 @@ class Hand4WholePP(nn.Module):
             self.wilor.backbone.guess.float()   # it speaks of rotations
         return self
 
-    def finger_pose(self, side: str, hands: PlacedHands, exists: Tensor, strategy: FusionPolicy = PUBLISHED) -> Tensor:
+    def finger_pose(
+        self, side: str, hands: PlacedHands, exists: Tensor, strategy: FusionPolicy = PUBLISHED_POLICY
+    ) -> Tensor:
         """(B, 15, 3): the hand expert's where it saw the hand and has the say, else the mean hand."""
         mean = getattr(self, f'{side}_mean_pose').expand(len(exists), -1, -1)
         if strategy.fingers == 'body':
@@ -210,13 +214,13 @@ class Hand4WholePP(nn.Module):
         """PosedHands of one side, of the hand expert's shape."""
         vertices = hands.vertices
         if strategy.fingers == 'body':
-            vertices = pose_as_right(self.wilor.mano, pose[exists], hands.betas, side)
+            vertices = pose_right_topology(self.wilor.mano, pose[exists], hands.betas, side)
         return PosedHands(vertices, self.wilor.mano.regress_keypoints(vertices), exists)
 
 
-def of_hands(prompts: Mapping[str, Prompt], people: Mapping[str, Tensor]) -> Prompt:
+def concatenate_hand_prompts(prompts: Mapping[str, Prompt], people: Mapping[str, Tensor]) -> Prompt:
     """Prompts of the hands of `people` (side -> indices), right ones first."""
-    return joined(prompts[side].take(people[side]) for side in SIDES)
+    return concatenate_prompts(prompts[side].take(people[side]) for side in SIDES)
 
 
 def copy_wrists(body: BodyPose, hands: Mapping[str, PlacedHands], boxes: Mapping[str, HandBoxes]) -> BodyPose:

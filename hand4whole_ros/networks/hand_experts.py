@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .cham import CHAMConfig, Grid, HandFeatures
+from .cham import CHAMConfig, FeatureGrid, HandFeatures
 from .dahyf import DaHyFConfig
 from .pose2pose import HAND_CROP, HandsOutput, PartBoxes, Pose2PoseConfig
 from .pose2pose import SIDES as POSE2POSE_SIDES
@@ -26,7 +26,7 @@ class FeatureShape:
     """Of one hand expert's feature."""
 
     channels: int
-    grid: Grid
+    grid: FeatureGrid
 
     def cham(self, body: ViTConfig, **options) -> CHAMConfig:
         """CHAM's dimensions between this expert and a body expert's transformer; options as CHAMConfig takes them."""
@@ -36,32 +36,34 @@ class FeatureShape:
 def wilor_feature(config: WiLoRConfig) -> FeatureShape:
     """The transformer's: the box is cut into squares, of which the middle columns are kept."""
     rows, columns = config.vit.grid
-    return FeatureShape(config.vit.embed_dim, Grid(rows, columns))
+    return FeatureShape(config.vit.embed_dim, FeatureGrid(rows, columns))
 
 
 def pose2pose_feature(config: Pose2PoseConfig) -> FeatureShape:
     """Of Hand4Whole's hand network: the whole box."""
     rows, columns = (side // 32 for side in HAND_CROP)
-    return FeatureShape(config.feature_dim, Grid(rows, columns, point=0.5))
+    return FeatureShape(config.feature_dim, FeatureGrid(rows, columns, point=0.5))
 
 
 def unihope_feature(config: UniHOPEConfig) -> FeatureShape:
     """Of UniHOPE's pyramid within the hand's box."""
-    return FeatureShape(config.dim, Grid(ROI_SIZE, ROI_SIZE, point=0.5))
+    return FeatureShape(config.dim, FeatureGrid(ROI_SIZE, ROI_SIZE, point=0.5))
 
 
 def dahyf_feature(config: DaHyFConfig) -> FeatureShape:
     """Of DaHyF, joined with the direction map."""
     cells = -(-config.patch_size // 32)
-    return FeatureShape(config.dim, Grid(cells, cells, point=0.5))
+    return FeatureShape(config.dim, FeatureGrid(cells, cells, point=0.5))
 
 
-def of_wilor(hands: Mapping[str, PlacedHands], boxes: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, HandFeatures]:
+def features_from_wilor(
+    hands: Mapping[str, PlacedHands], boxes: Mapping[str, tuple[Tensor, Tensor]]
+) -> dict[str, HandFeatures]:
     """Side -> HandFeatures. boxes: side -> boxes (B, 4), and whether the hands exist (B,)."""
     return {side: HandFeatures(hands[side].feature, where[exists], exists) for side, (where, exists) in boxes.items()}
 
 
-def of_pose2pose(hands: HandsOutput, boxes: PartBoxes, exists: Mapping[str, Tensor] | None = None
+def features_from_pose2pose(hands: HandsOutput, boxes: PartBoxes, exists: Mapping[str, Tensor] | None = None
                  ) -> dict[str, HandFeatures]:
     """Side -> HandFeatures of Hand4Whole's hands.
 
@@ -75,7 +77,9 @@ def of_pose2pose(hands: HandsOutput, boxes: PartBoxes, exists: Mapping[str, Tens
     return found
 
 
-def of_crops(feature: Tensor, boxes: Tensor, left: Tensor, people: Tensor, count: int) -> dict[str, HandFeatures]:
+def features_from_crops(
+    feature: Tensor, boxes: Tensor, left: Tensor, people: Tensor, count: int
+) -> dict[str, HandFeatures]:
     """Side -> HandFeatures of hands that were seen one by one, as by UniHOPE and DaHyF, left ones mirrored.
 
     feature (N, C, h, w); boxes xyxy (N, 4) in body-picture pixels, that the feature shows; left (N,) bool; people (N,)

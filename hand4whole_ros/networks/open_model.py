@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .cham import CHAMConfig, Grid
+from .cham import CHAMConfig, FeatureGrid
 from .hand4whole_pp import Hand4WholePPConfig
 from .prompts import PromptConfig
 from .smpler_x import SMPLerXConfig
@@ -29,20 +29,20 @@ VIT_OPEN = ViTConfig(embed_dim=192, depth=6, num_heads=3, patch_size=32, patch_p
 
 #: Of a body: the 25 body keypoints with the detector's places in space; 22 rotations and 10 betas that were fitted,
 #: which is the guess, the fitted joints, the camera, and the landmarks of both hands.
-BODY_PROMPT = PromptConfig(num_keypoints=25, num_extra=3, num_whole=142 + 66 + 4 + 2 * 64, num_guess=142)
+BODY_PROMPT = PromptConfig(num_keypoints=25, num_extra=3, num_global=142 + 66 + 4 + 2 * 64, num_initial=142)
 #: Of a hand: its 21 keypoints with the detector's depths; 16 rotations, 10 betas and the camera that were fitted,
 #: which is the guess, and where in the view the hand is.
-HAND_PROMPT = PromptConfig(num_keypoints=21, num_extra=1, num_whole=109 + 2, num_guess=109)
+HAND_PROMPT = PromptConfig(num_keypoints=21, num_extra=1, num_global=109 + 2, num_initial=109)
 
 OPEN_MODEL = Hand4WholePPConfig(
-    body=SMPLerXConfig(VIT_OPEN, num_task_tokens=27, token_dim=128, gathers=True, prompt=BODY_PROMPT),
-    hand=WiLoRConfig(VIT_OPEN, looks_at_mesh=True, prompt=HAND_PROMPT),
+    body=SMPLerXConfig(VIT_OPEN, num_task_tokens=27, token_dim=128, gathers_features=True, prompt=BODY_PROMPT),
+    hand=WiLoRConfig(VIT_OPEN, samples_at_mesh=True, prompt=HAND_PROMPT),
     cham=CHAMConfig(VIT_OPEN.embed_dim, VIT_OPEN.embed_dim, VIT_OPEN.depth, num_layers=2,
-                    grid=Grid(rows=8, columns=6, point=0.5)),
+                    grid=FeatureGrid(rows=8, columns=6, point=0.5)),
     face=False, hand_room=1.3)
 
 #: Told nothing before it looks, as the published network is, and so a little larger: for the ablation, not for use.
-VIT_ALONE = replace(VIT_OPEN, depth=8, stem_blocks=(0, 1, 1, 2, 2))
-IMAGE_ONLY = replace(OPEN_MODEL, body=replace(OPEN_MODEL.body, vit=VIT_ALONE, prompt=None),
-                         hand=replace(OPEN_MODEL.hand, vit=VIT_ALONE, prompt=None),
-                         cham=replace(OPEN_MODEL.cham, body_depth=VIT_ALONE.depth))
+VIT_IMAGE_ONLY = replace(VIT_OPEN, depth=8, stem_blocks=(0, 1, 1, 2, 2))
+IMAGE_ONLY = replace(OPEN_MODEL, body=replace(OPEN_MODEL.body, vit=VIT_IMAGE_ONLY, prompt=None),
+                         hand=replace(OPEN_MODEL.hand, vit=VIT_IMAGE_ONLY, prompt=None),
+                         cham=replace(OPEN_MODEL.cham, body_depth=VIT_IMAGE_ONLY.depth))

@@ -25,7 +25,7 @@ from . import cham, vit
 PRECISIONS = (torch.float32, torch.bfloat16, torch.int8)
 
 #: What a weight's memory is worth once it has been copied; called with every one.
-Taken = Callable[[Tensor], None]
+WeightSource = Callable[[Tensor], None]
 
 
 def can_pack(precision: torch.dtype) -> bool:
@@ -39,33 +39,33 @@ def can_pack(precision: torch.dtype) -> bool:
             return False
         with torch.no_grad():
             linear, x = nn.Linear(32, 16), torch.rand(4, 32)
-            return torch.allclose(packed(linear, precision)(x).float(), linear(x), atol=0.1)
+            return torch.allclose(pack_linear(linear, precision)(x).float(), linear(x), atol=0.1)
     except (AttributeError, NotImplementedError, RuntimeError):
         return False
 
 
 @torch.no_grad()
-def pack(network: nn.Module, precision: torch.dtype, taken: Taken = lambda weight: None) -> None:
+def pack_network(network: nn.Module, precision: torch.dtype, taken: WeightSource = lambda weight: None) -> None:
     """Replace the transformers' layers and stems, wherever in the network they are, for inference on the CPU only.
 
     The network, in float32, computes them in that precision from then on, and lacks their parameters' names.
     """
-    _pack(network, partial(packed, precision=precision, taken=taken, scratch=Scratch()),
+    _pack_module(network, partial(pack_linear, precision=precision, taken=taken, scratch=Scratch()),
           partial(PackedStem, precision=precision, taken=taken))
 
 
-def _pack(network, layer, stem):
+def _pack_module(network, layer, stem):
     for name, child in network.named_children():
-        if isinstance(child, vit.Block):
+        if isinstance(child, vit.TransformerBlock):
             setattr(network, name, PackedBlock(child, layer))
         elif isinstance(child, vit.PatchEmbed) and isinstance(child.proj, nn.Sequential):
             setattr(network, name, stem(child))
         elif isinstance(child, cham.ZeroConv):
             setattr(network, name, PackedZeroConv(child, layer))
-        elif isinstance(child, nn.Linear) and isinstance(network, (cham.Attention, cham.FeedForward)):
+        elif isinstance(child, nn.Linear) and isinstance(network, (cham.CrossAttention, cham.ResidualMLP)):
             setattr(network, name, layer(child))
         else:
-            _pack(child, layer, stem)
+            _pack_module(child, layer, stem)
 
 
 def weight_bytes(network: nn.Module) -> int:
@@ -92,7 +92,7 @@ class Scratch:
         return memory[:weight.numel()].view(weight.shape)
 
 
-def packed(linear: nn.Linear, precision: torch.dtype, taken: Taken = lambda weight: None,
+def pack_linear(linear: nn.Linear, precision: torch.dtype, taken: WeightSource = lambda weight: None,
            scratch: Scratch | None = None, **options) -> nn.Module:
     """The layer in that precision; options as QuantizedLinear takes them."""
     scratch = scratch or Scratch()
@@ -134,7 +134,7 @@ class QuantizedLinear(nn.Module):
         self.activation, self.lowest = activation, lowest
         weight = linear.weight.detach()
         steps = scratch.like(weight, torch.float32)
-        self.scale = _not_zero(torch.abs(weight, out=steps).amax(1)) / 127
+        self.scale = _replace_zeros(torch.abs(weight, out=steps).amax(1)) / 127
         rows = scratch.like(weight, torch.int8).copy_(torch.div(weight, self.scale[:, None], out=steps).round_())
         self.bias = torch.zeros(len(rows)) if linear.bias is None else linear.bias.detach().float().clone()
         if lowest is not None:
@@ -151,7 +151,7 @@ class QuantizedLinear(nn.Module):
     def _quantized(self, x):
         """(N, K) -> uint8 (N, K), the scale of every token (N, 1), and which of the 256 steps stands for zero."""
         if self.lowest is None:
-            scale, zero = _not_zero(x.abs().amax(1, keepdim=True).float()) / 127, 128
+            scale, zero = _replace_zeros(x.abs().amax(1, keepdim=True).float()) / 127, 128
             steps = x / scale
         else:
             scale, zero = (x.amax(1, keepdim=True).float() - self.lowest) / 255, 0
@@ -160,21 +160,21 @@ class QuantizedLinear(nn.Module):
         return steps.round_().to(torch.int8).view(torch.uint8).bitwise_xor_(128), scale, zero
 
 
-def _not_zero(largest):
+def _replace_zeros(largest):
     return largest.clamp(min=1e-30)
 
 
 class PackedBlock(nn.Module):
     """vit.Block, (B, N, C) float32 -> (B, N, C) float32."""
 
-    def __init__(self, block: vit.Block, layer: Callable[..., nn.Module]):
+    def __init__(self, block: vit.TransformerBlock, layer: Callable[..., nn.Module]):
         """layer: `packed`, but for the layer and its options."""
         super().__init__()
         self.norm1, self.norm2, self.num_heads = block.norm1, block.norm2, block.attn.num_heads
         self.qkv = layer(block.attn.qkv)
         self.proj = layer(block.attn.proj)
         self.fc1 = layer(block.mlp.fc1, activation='gelu')
-        self.fc2 = layer(block.mlp.fc2, lowest=LOWEST_GELU)
+        self.fc2 = layer(block.mlp.fc2, lowest=MIN_GELU)
         self.precision = torch.float32 if self.qkv.precision == torch.float32 else torch.bfloat16
 
     def forward(self, x: Tensor) -> Tensor:
@@ -189,7 +189,7 @@ class PackedBlock(nn.Module):
 
 
 #: The smallest value of GELU, -0.16997, from below.
-LOWEST_GELU = -0.17
+MIN_GELU = -0.17
 
 
 class PackedStem(nn.Module):
@@ -199,17 +199,17 @@ class PackedStem(nn.Module):
     C).
     """
 
-    def __init__(self, embed: vit.PatchEmbed, precision: torch.dtype, taken: Taken = lambda weight: None):
+    def __init__(self, embed: vit.PatchEmbed, precision: torch.dtype, taken: WeightSource = lambda weight: None):
         super().__init__()
         self.precision = precision if precision == torch.bfloat16 else torch.float32
         layers: list[nn.Module] = []
         for layer in embed.proj:
             if isinstance(layer, nn.BatchNorm2d):
-                layers[-1] = _folded(layers[-1], layer, taken)
+                layers[-1] = _fold_norm(layers[-1], layer, taken)
                 continue
-            if isinstance(layer, vit.Residual):
-                layer.conv1, layer.norm1 = _folded(layer.conv1, layer.norm1, taken), nn.Identity()
-                layer.conv2, layer.norm2 = _folded(layer.conv2, layer.norm2, taken), nn.Identity()
+            if isinstance(layer, vit.ResidualConvBlock):
+                layer.conv1, layer.norm1 = _fold_norm(layer.conv1, layer.norm1, taken), nn.Identity()
+                layer.conv2, layer.norm2 = _fold_norm(layer.conv2, layer.norm2, taken), nn.Identity()
             layers.append(layer)
         self.proj = nn.Sequential(*layers).to(self.precision, memory_format=torch.channels_last)
 
@@ -217,7 +217,7 @@ class PackedStem(nn.Module):
         return vit.to_tokens(self.proj(image.to(self.precision, memory_format=torch.channels_last))).float()
 
 
-def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, taken: Taken) -> nn.Conv2d:
+def _fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d, taken: WeightSource) -> nn.Conv2d:
     fused = fuse_conv_bn_eval(conv, norm)
     taken(conv.weight)
     return fused

@@ -20,7 +20,7 @@ from ..geometry.rotations import rotation_from_6d_rows
 from ..geometry.sampling import sample_bilinear
 from .face import FACE_MARGIN, PATCH_SCALE, FacePose, FaceRegressor, FaceRoI
 from .resnet import ResNet50
-from .smpler_x import BodyPose, expected_place, likelihood, translation_from_camera
+from .smpler_x import BodyPose, expected_position, heatmap_probabilities, translation_from_camera
 
 #: Body-picture pixels a pixel of the body's feature; pixels of hand and face crops a pixel of theirs.
 STRIDE = 32
@@ -110,7 +110,7 @@ class PositionNet(nn.Module):
 
     def forward(self, feature: Tensor) -> Tensor:
         """Feature (B, C, h, w) -> (B, K, depth, h, w): how likely each keypoint is where."""
-        return likelihood(self.conv(feature).unflatten(1, (-1, self.depth_bins)))
+        return heatmap_probabilities(self.conv(feature).unflatten(1, (-1, self.depth_bins)))
 
 
 class BoxNet(nn.Module):
@@ -132,7 +132,7 @@ class BoxNet(nn.Module):
         Sizes are not bounded: they may be negative.
         """
         feature = self.deconv(torch.cat([feature, heatmap.flatten(1, 2).to(feature.dtype)], dim=1))
-        centres = expected_place(likelihood(self.bbox_center(feature).unsqueeze(2)))[..., :2]
+        centres = expected_position(heatmap_probabilities(self.bbox_center(feature).unsqueeze(2)))[..., :2]
         local = sample_bilinear(feature, centres)
         sizes = [net(local[:, k]) for k, net in enumerate((self.lhand_size, self.rhand_size, self.face_size))]
         return centres / 2 ** 3, torch.stack(sizes, dim=1)    # three layers double the size
@@ -207,20 +207,20 @@ class BodyRotationNet(nn.Module):
 
     def forward(self, feature: Tensor, positions: Tensor, hands: HandsOutput) -> BodyPose:
         """The body's feature (B, C, 8, 6) and keypoints (B, 25, 3) in its pixels -> BodyPose."""
-        joined = self.joined_features(feature, positions, hands)
+        joined = self.concatenate_features(feature, positions, hands)
         code = torch.cat([self.root_pose_out(joined), self.body_pose_out(joined)], dim=1)
         rotations = rotation_from_6d_rows(code.unflatten(1, (-1, 6)))
         mean = feature.mean((2, 3))
         return BodyPose(rotations[:, 0], rotations[:, 1:], self.shape_out(mean),
                         translation_from_camera(self.cam_out(mean)))
 
-    def joined_features(self, feature: Tensor, positions: Tensor, hands: HandsOutput) -> Tensor:
+    def concatenate_features(self, feature: Tensor, positions: Tensor, hands: HandsOutput) -> Tensor:
         """What rotations are regressed from, (B, 33 * (joint_dim + 3)): the body, left and right knuckles."""
         left, right = hands.positions[:, :, list(MCP_ROWS)]
         parts = [joint_features(self.body_conv(feature), positions),
                  # The left hand's feature is sampled as it is, mirrored, at mirrored places. Its coordinates alone are
                  # turned back, in pixel indices: the published weights were trained with that.
-                 joint_features(self.lhand_conv(hands.feature[0]), left, mirrored(left, feature_width(hands))),
+                 joint_features(self.lhand_conv(hands.feature[0]), left, mirror_positions(left, feature_width(hands))),
                  joint_features(self.rhand_conv(hands.feature[1]), right)]
         return torch.cat(parts, dim=1).flatten(1)
 
@@ -230,12 +230,12 @@ def feature_width(hands: HandsOutput) -> int:
     return hands.feature.shape[-1]
 
 
-def mirrored(positions: Tensor, width: int) -> Tensor:
+def mirror_positions(positions: Tensor, width: int) -> Tensor:
     """Positions (..., 3) of pixel indices on a feature of `width` columns, on its mirror image."""
     return torch.cat([width - 1 - positions[..., :1], positions[..., 1:]], dim=-1)
 
 
-def face_crop(patches: Tensor, boxes: PartBoxes) -> Tensor:
+def crop_face(patches: Tensor, boxes: PartBoxes) -> Tensor:
     """Patches (B, 3, 512, 384) -> pictures (B, 3, 192, 192)."""
     return roi_align(patches, boxes.face * PATCH_SCALE, FACE_CROP)
 
@@ -263,19 +263,19 @@ class Pose2Pose(nn.Module):
 
     def forward(self, patches: Tensor) -> Pose2PoseOutput:
         """Patches (B, 3, 512, 384) of people, RGB in [0, 1] -> the people."""
-        feature = self.features(self.backbone, body_picture(patches))
+        feature = self.features(self.backbone, subsample_body_image(patches))
         heatmap = self.body_position_net(feature)
-        positions = expected_place(heatmap)
+        positions = expected_position(heatmap)
         boxes = part_boxes(*self.box_net(feature, heatmap))
         hands = self.hands(patches, boxes)
         body = self.body_rotation_net(feature, positions, hands)
-        face = self.face_regressor(self.features(self.face_roi_net.backbone, face_crop(patches, boxes)))
+        face = self.face_regressor(self.features(self.face_roi_net.backbone, crop_face(patches, boxes)))
         return self.pose(body, face, hands, positions, boxes)
 
     def hands(self, patches: Tensor, boxes: PartBoxes) -> HandsOutput:
         """Both hands, whether they are visible or not: the network does not know."""
         feature = self.features(self.hand_roi_net.backbone, hand_crops(patches, boxes))
-        positions = expected_place(self.hand_position_net(feature))
+        positions = expected_position(self.hand_position_net(feature))
         pose = self.hand_rotation_net(feature, positions)
         return HandsOutput(*(values.unflatten(0, (2, -1)) for values in (feature, positions, pose)))
 
@@ -295,7 +295,7 @@ class Pose2Pose(nn.Module):
         mean = {side: getattr(self.smplx_layer, f'{side}_hand_mean').view(NUM_FINGER_JOINTS, 3) for side in SIDES}
         return Pose2PoseOutput(
             body, face, {side: about_mean[side] + mean[side] for side in SIDES}, boxes, positions,
-            hand_positions(hands, boxes), mesh.joints, mesh.vertices,
+            hand_positions_in_body(hands, boxes), mesh.joints, mesh.vertices,
             mesh.joints[:, list(keypoints.KEYPOINT_JOINTS)])
 
     def features(self, backbone: nn.Module, picture: Tensor) -> Tensor:
@@ -303,20 +303,20 @@ class Pose2Pose(nn.Module):
         precision = next(backbone.parameters()).dtype
         return backbone(picture.to(precision)).to(next(self.body_rotation_net.parameters()).dtype)
 
-    def in_precision(self, dtype: torch.dtype) -> Pose2Pose:
+    def to_precision(self, dtype: torch.dtype) -> Pose2Pose:
         """Take the three ResNets to `dtype`; heads, rotations and meshes stay in float32."""
         for backbone in (self.backbone, self.hand_roi_net.backbone, self.face_roi_net.backbone):
             backbone.to(dtype)
         return self
 
 
-def body_picture(patches: Tensor) -> Tensor:
+def subsample_body_image(patches: Tensor) -> Tensor:
     """Patches (B, 3, 512, 384) -> every second pixel of every second row, (B, 3, 256, 192), as published."""
     rows, columns = (whole // part for whole, part in zip(patches.shape[-2:], BODY_SIZE))
     return patches[..., ::rows, ::columns]
 
 
-def hand_positions(hands: HandsOutput, boxes: PartBoxes) -> dict[str, Tensor]:
+def hand_positions_in_body(hands: HandsOutput, boxes: PartBoxes) -> dict[str, Tensor]:
     """Side -> keypoints (B, 20, 3): x and y in pixels of the body's feature, z as in the crop.
 
     A position is a distance from the crop's edge, in pixels of its feature. The mirror image of x is therefore
@@ -332,7 +332,7 @@ def hand_positions(hands: HandsOutput, boxes: PartBoxes) -> dict[str, Tensor]:
     return found
 
 
-def person_box(box_xywh: Tensor, picture_size: tuple[int, int]) -> Tensor:
+def clamped_person_box(box_xywh: Tensor, picture_size: tuple[int, int]) -> Tensor:
     """A detected person's box xywh (..., 4) in a picture of (height, width) -> the box xywh that is cut.
 
     As published: what lies outside the picture is cut off before the box is grown, and the last pixel with it.

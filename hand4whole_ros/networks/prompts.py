@@ -24,9 +24,9 @@ class PromptConfig:
     #: Numbers that come with each keypoint besides its place and score, such as a depth.
     num_extra: int = 0
     #: Numbers about the picture as a whole, such as the camera's; one token more if there are any.
-    num_whole: int = 0
+    num_global: int = 0
     #: The first of the numbers about the whole that are somebody else's answer, which the expert begins with.
-    num_guess: int = 0
+    num_initial: int = 0
     #: Octaves of the sines and cosines of a place.
     num_octaves: int = 4
 
@@ -45,7 +45,7 @@ class Prompt(NamedTuple):
         return Prompt(*(None if part is None else part[rows] for part in self))
 
 
-def joined(prompts: Iterable[Prompt]) -> Prompt:
+def concatenate_prompts(prompts: Iterable[Prompt]) -> Prompt:
     """The pictures of several, one after the other; each knows the same things."""
     return Prompt(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*prompts)))
 
@@ -69,8 +69,8 @@ class InitialRegressor(nn.Module):
 
     def __init__(self, config: PromptConfig, width: int = 768, depth: int = 3):
         super().__init__()
-        self.num_guess = config.num_guess
-        told = config.num_keypoints * (3 + config.num_extra) + config.num_whole
+        self.num_initial = config.num_initial
+        told = config.num_keypoints * (3 + config.num_extra) + config.num_global
         #: What the numbers were in training; they are made comparable by it.
         self.register_buffer('mean', torch.zeros(told))
         self.register_buffer('deviation', torch.ones(told))
@@ -78,20 +78,20 @@ class InitialRegressor(nn.Module):
         self.hidden = nn.Sequential(*(layer for before, after in zip(widths, widths[1:])
                                       for layer in (nn.Linear(before, after), nn.GELU(), nn.LayerNorm(after),
                                                     nn.Dropout(0.2))))
-        self.out = nn.Linear(width, config.num_guess)
+        self.out = nn.Linear(width, config.num_initial)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
     def forward(self, prompt: Prompt) -> Tensor:
         if prompt.guess is not None:
             return prompt.guess
-        told = ((flat(prompt) - self.mean) / self.deviation).clamp(-8, 8)
+        told = ((flatten_prompt(prompt) - self.mean) / self.deviation).clamp(-8, 8)
         if self.training:   # no single number is leant on
             told = told + self.NOISE * torch.randn_like(told)
-        return prompt.whole[:, :self.num_guess] + self.out(self.hidden(told))
+        return prompt.whole[:, :self.num_initial] + self.out(self.hidden(told))
 
 
-def flat(prompt: Prompt) -> Tensor:
+def flatten_prompt(prompt: Prompt) -> Tensor:
     """All that a prompt says, (B, n); places of keypoints that are not known are zero."""
     known = (prompt.scores > 0)[..., None]
     parts = (prompt.points.clamp(-2, 2) * known, prompt.scores[..., None], prompt.extra)
@@ -109,12 +109,12 @@ class PromptEncoder(nn.Module):
         self.place = nn.Linear(3 + 4 * config.num_octaves + config.num_extra, dim)
         nn.init.trunc_normal_(self.names, std=0.02)
         nn.init.trunc_normal_(self.unknown, std=0.02)
-        if config.num_whole:
-            self.whole = nn.Linear(config.num_whole, dim)
+        if config.num_global:
+            self.whole = nn.Linear(config.num_global, dim)
 
     def forward(self, prompt: Prompt | None, batch: int) -> Tensor:
         if prompt is None:
-            prompt = self._nothing(batch)
+            prompt = self._unknown_prompt(batch)
         dtype = self.names.dtype
         scores = prompt.scores[..., None].to(dtype)
         features = [prompt.points.to(dtype).clamp(-2, 2), scores, self._waves(prompt.points).to(dtype)]
@@ -122,7 +122,7 @@ class PromptEncoder(nn.Module):
             features.append(prompt.extra.to(dtype))
         known = self.place(torch.cat(features, dim=-1))
         tokens = self.names + torch.where(scores > 0, known, self.unknown)
-        if self.config.num_whole:
+        if self.config.num_global:
             tokens = torch.cat([tokens, self.whole(prompt.whole.to(dtype))[:, None]], dim=1)
         return tokens
 
@@ -131,8 +131,8 @@ class PromptEncoder(nn.Module):
         angle = points.float().clamp(-2, 2)[..., None] * octaves
         return torch.cat([angle.sin(), angle.cos()], dim=-1).flatten(-2)
 
-    def _nothing(self, batch):
+    def _unknown_prompt(self, batch):
         config = self.config
         zeros = self.names.new_zeros
         return Prompt(zeros(batch, config.num_keypoints, 2), zeros(batch, config.num_keypoints),
-                      zeros(batch, config.num_keypoints, config.num_extra), zeros(batch, config.num_whole))
+                      zeros(batch, config.num_keypoints, config.num_extra), zeros(batch, config.num_global))

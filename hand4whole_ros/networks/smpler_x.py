@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..geometry.crops import BODY_SIZE, VIRTUAL_FOCAL
 from ..geometry.rotations import rotation_from_6d_rows
 from .prompts import InitialRegressor, Prompt, PromptConfig, PromptEncoder
-from .vit import VIT_L, VIT_TINY, ViT, ViTConfig, zero
+from .vit import VIT_L, VIT_TINY, ViT, ViTConfig, zero_initialize
 
 #: Metres: the cube the camera's depth is regressed in.
 CAMERA_CUBE = 2.5
@@ -38,7 +38,7 @@ class SMPLerXConfig:
     token_dim: int = 512
     #: Each keypoint's token is joined by the image's feature where its heat map sees it, as in Pose2Pose
     #: (Hand4Whole); the published weights have tokens alone.
-    gathers: bool = False
+    gathers_features: bool = False
     #: What a detector's keypoints are told it by; None as published.
     prompt: PromptConfig | None = None
 
@@ -78,11 +78,11 @@ class BodyPositionNet(nn.Module):
 
     def forward(self, feature: Tensor) -> Tensor:
         """Image feature (B, C, 16, 12) -> keypoints (B, 25, 3): x, y, z in heat-map pixels."""
-        return expected_place(self.heat(feature))
+        return expected_position(self.heat(feature))
 
     def heat(self, feature: Tensor) -> Tensor:
         """Image feature (B, C, 16, 12) -> (B, 25, depth, 16, 12): how likely each keypoint is where."""
-        return likelihood(self.conv(feature).unflatten(1, (-1, DEPTH_BINS)))
+        return heatmap_probabilities(self.conv(feature).unflatten(1, (-1, DEPTH_BINS)))
 
 
 class BodyPose(NamedTuple):
@@ -106,16 +106,16 @@ class BodyRegressor(nn.Module):
         super().__init__()
         dim, num_keypoints = config.vit.embed_dim, config.num_keypoints
         self.first_keypoint = config.num_task_tokens - num_keypoints
-        self.gathers = config.gathers
+        self.gathers_features = config.gathers_features
         joined = num_keypoints * (config.token_dim + 3)
         self.body_conv = nn.Sequential(nn.Linear(dim, config.token_dim))
         self.root_pose_out = nn.Sequential(nn.Linear(joined, 6))
         self.body_pose_out = nn.Sequential(nn.Linear(joined, config.num_joints * 6))
         self.shape_out = nn.Sequential(nn.Linear(dim, config.num_betas))
         self.cam_out = nn.Sequential(nn.Linear(dim, 3))
-        self.guess = None if config.prompt is None or not config.prompt.num_guess else InitialRegressor(config.prompt)
+        self.guess = None if config.prompt is None or not config.prompt.num_initial else InitialRegressor(config.prompt)
         if self.guess is not None:  # what tokens say is added to the guess, at first nothing
-            zero(self.root_pose_out[0], self.body_pose_out[0], self.shape_out[0])
+            zero_initialize(self.root_pose_out[0], self.body_pose_out[0], self.shape_out[0])
 
     def forward(self, task_tokens: Tensor, keypoints: Tensor, prompt: Prompt | None = None,
                 gathered: Tensor | None = None) -> BodyPose:
@@ -131,49 +131,49 @@ class BodyRegressor(nn.Module):
                                      task_tokens[:, self.first_keypoint:] + gathered], dim=1)
         tokens = self.body_conv(task_tokens[:, self.first_keypoint:])
         joined = torch.cat([tokens, keypoints.to(tokens.dtype)], dim=-1).flatten(1)
-        said = torch.cat([self.root_pose_out(joined), self.body_pose_out(joined), self.shape_out(task_tokens[:, 0])],
+        codes = torch.cat([self.root_pose_out(joined), self.body_pose_out(joined), self.shape_out(task_tokens[:, 0])],
                          dim=1)
-        return self.pose(said if self.guess is None else said + self.guess(prompt),
+        return self.pose(codes if self.guess is None else codes + self.guess(prompt),
                          translation_from_camera(self.cam_out(task_tokens[:, 1])))
 
-    def pose(self, said: Tensor, transl: Tensor) -> BodyPose:
+    def pose(self, codes: Tensor, transl: Tensor) -> BodyPose:
         """The 6D codes of all rotations, the root's first, and the betas, (B, 6 + 126 + 10) -> BodyPose."""
         count = self.shape_out[0].out_features
-        rotations = rotation_from_6d_rows(said[:, :-count].unflatten(1, (-1, 6)))
-        return BodyPose(rotations[:, 0], rotations[:, 1:], said[:, -count:], transl)
+        rotations = rotation_from_6d_rows(codes[:, :-count].unflatten(1, (-1, 6)))
+        return BodyPose(rotations[:, 0], rotations[:, 1:], codes[:, -count:], transl)
 
 
-def read_body(position: BodyPositionNet, regressor: BodyRegressor, feature: Tensor, task_tokens: Tensor,
+def regress_body(position: BodyPositionNet, regressor: BodyRegressor, feature: Tensor, task_tokens: Tensor,
               prompt: Prompt | None = None) -> tuple[BodyPose, Tensor, Tensor]:
     """What both heads make of the encoder's output: the body, keypoints (B, 25, 3) in heat-map pixels, heat maps."""
     heat = position.heat(feature)
-    where = expected_place(heat)
+    where = expected_position(heat)
     gathered = None
-    if regressor.gathers:
+    if regressor.gathers_features:
         gathered = heat.sum(2).flatten(2).to(feature.dtype) @ feature.flatten(2).transpose(1, 2)
     return regressor(task_tokens, where, prompt, gathered), where, heat
 
 
 def soft_argmax(heatmap: Tensor) -> Tensor:
     """Heat maps (..., D, H, W) before softmax -> expected x, y, z (..., 3) in pixels of W, H, D."""
-    return expected_place(likelihood(heatmap))
+    return expected_position(heatmap_probabilities(heatmap))
 
 
-def likelihood(heatmap: Tensor) -> Tensor:
+def heatmap_probabilities(heatmap: Tensor) -> Tensor:
     """Heat maps (..., D, H, W) before softmax -> after it, at least float32."""
     # Half precision would round positions to a hundredth of a pixel.
     heatmap = heatmap.to(torch.promote_types(heatmap.dtype, torch.float32))
     return heatmap.flatten(-3).softmax(-1).view_as(heatmap)
 
 
-def along(heat: Tensor, axis: int) -> Tensor:
+def marginal_heatmap(heat: Tensor, axis: int) -> Tensor:
     """Heat maps (..., D, H, W) -> (..., n) along one of their last three axes: -1 for x, -2 for y, -3 for z."""
     return heat.sum(tuple(a for a in (-1, -2, -3) if a != axis))
 
 
-def expected_place(heat: Tensor) -> Tensor:
+def expected_position(heat: Tensor) -> Tensor:
     """Heat maps (..., D, H, W) after softmax -> expected x, y, z (..., 3) in pixels of W, H, D."""
-    lines = [along(heat, axis) for axis in (-1, -2, -3)]
+    lines = [marginal_heatmap(heat, axis) for axis in (-1, -2, -3)]
     return torch.stack([line @ torch.arange(line.shape[-1], dtype=line.dtype, device=line.device) for line in lines],
                        dim=-1)
 

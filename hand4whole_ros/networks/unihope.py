@@ -65,7 +65,7 @@ class Pyramid(NamedTuple):
     object: Tensor
 
 
-class HandPose(NamedTuple):
+class ManoParameters(NamedTuple):
     """What the MANO head regresses of B hands."""
 
     global_orient: Tensor  #: (B, 1, 3, 3), to the camera frame
@@ -87,7 +87,7 @@ class UniHOPEOutput:
 
     grasp_logits: Tensor      #: (B, 2) not grasping, grasping
     occlusion_logits: Tensor  #: (B, 2) visible, hidden by the object
-    pose: HandPose
+    pose: ManoParameters
     vertices: Tensor          #: (B, 778, 3)
     keypoints: Tensor         #: (B, 21, 3) in skeleton.HAND_KEYPOINT_NAMES order
     keypoints_2d: Tensor      #: (B, 21, 2) in the hand's box, 0 to 1
@@ -145,7 +145,7 @@ class FeaturePyramid(nn.Module):
         return part['smooth3'](x)
 
 
-def switch(config: UniHOPEConfig, hidden: int | None) -> nn.Sequential:
+def make_switch(config: UniHOPEConfig, hidden: int | None) -> nn.Sequential:
     """A pyramid feature (B, dim, h, w) -> two logits. There is no activation between the linear layers."""
     size = config.switch_channels * (config.image_size // STRIDE) ** 2
     linear = [nn.Linear(size, 2)] if hidden is None else [nn.Linear(size, hidden), nn.Linear(hidden, 2)]
@@ -180,7 +180,7 @@ class Transformer(nn.Module):
         return self.layers[0](query, context)
 
 
-class ConvBlock(nn.Module):
+class PointwiseConvBlock(nn.Module):
     """1x1 convolution, batch norm, activation."""
 
     def __init__(self, channels: int):
@@ -201,7 +201,7 @@ class HandHead(nn.Module):
         self.betas = nn.Parameter(torch.ones(count, 1))
         self.hg = nn.ModuleList([Hourglass(dim)])
         self.res = nn.ModuleList([nn.Sequential(PreActivationBottleneck(dim))])
-        self.fc = nn.ModuleList([ConvBlock(dim)])
+        self.fc = nn.ModuleList([PointwiseConvBlock(dim)])
         self.score = nn.ModuleList([nn.Conv2d(dim, count, 1)])
 
     def forward(self, region: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -241,11 +241,11 @@ class ManoBranch(nn.Module):
         self.pose_reg = nn.Linear(size // 2, 6 * _NUM_ROTATIONS)
         self.shape_reg = nn.Linear(size // 2, 10)
 
-    def forward(self, feature: Tensor) -> HandPose:
+    def forward(self, feature: Tensor) -> ManoParameters:
         """Feature (B, 4 dim) -> HandPose."""
         feature = self.mano_base_layer(feature)
         rotations = rotation_from_6d_columns(self.pose_reg(feature).unflatten(-1, (_NUM_ROTATIONS, 6)))
-        return HandPose(rotations[:, :1], rotations[:, 1:], self.shape_reg(feature))
+        return ManoParameters(rotations[:, :1], rotations[:, 1:], self.shape_reg(feature))
 
 
 class ObjectHead(nn.Module):
@@ -279,8 +279,8 @@ class UniHOPE(nn.Module):
         super().__init__()
         self.config = config
         self.base_net = FeaturePyramid(config)
-        self.obj_conf_layer = switch(config, config.switch_dim)
-        self.occ_cls_layer = switch(config, None)
+        self.obj_conf_layer = make_switch(config, config.switch_dim)
+        self.occ_cls_layer = make_switch(config, None)
         self.transformer_hand = Transformer(2 * config.dim, config.num_heads)
         self.transformer_obj = Transformer(config.dim, config.num_heads)
         self.hand_head = HandHead(config)
@@ -291,7 +291,7 @@ class UniHOPE(nn.Module):
 
     def forward(self, image: Tensor, hand_boxes: Tensor, object_boxes: Tensor) -> UniHOPEOutput:
         """Pictures (B, 3, size, size), RGB in [0, 1], and boxes xyxy (B, 4) in their pixels -> UniHOPEOutput."""
-        pyramid = Pyramid(*_within(self.base_net, image))
+        pyramid = Pyramid(*_run_in_own_precision(self.base_net, image))
         grasp, occlusion = self.obj_conf_layer(pyramid.object), self.occ_cls_layer(pyramid.hand)
         hand, object_ = self.fuse(pyramid, hand_boxes, object_boxes, grasp, occlusion)
         keypoints_2d, heatmap, encoding = self.hand_head(hand)
@@ -304,18 +304,18 @@ class UniHOPE(nn.Module):
     def fuse(self, pyramid: Pyramid, hand_boxes: Tensor, object_boxes: Tensor, grasp: Tensor, occlusion: Tensor
              ) -> tuple[Tensor, Tensor]:
         """Regions (B, dim, 32, 32) of hand and object, each with what it takes from the other."""
-        hand, seen_with_object = region(pyramid.hand, hand_boxes), region(pyramid.object, hand_boxes)
+        hand, seen_with_object = crop_region(pyramid.hand, hand_boxes), crop_region(pyramid.object, hand_boxes)
         takes = (grasp.argmax(-1) == 1) & (occlusion.argmax(-1) == 0)
         second = torch.where(takes[:, None, None, None], seen_with_object, hand)
         both = torch.cat([hand, second], dim=1)
-        attended, = _within(self.transformer_hand, both, both)
+        attended, = _run_in_own_precision(self.transformer_hand, both, both)
         low, high = torch.maximum(hand_boxes, object_boxes)[:, :2], torch.minimum(hand_boxes, object_boxes)[:, 2:]
         overlaps = (high > low).all(-1)[:, None, None, None]
-        common = region(pyramid.hand, torch.cat([low, high], dim=-1)) * overlaps
-        object_, = _within(self.transformer_obj, region(pyramid.object, object_boxes), common)
+        common = crop_region(pyramid.hand, torch.cat([low, high], dim=-1)) * overlaps
+        object_, = _run_in_own_precision(self.transformer_obj, crop_region(pyramid.object, object_boxes), common)
         return attended[:, :self.config.dim], object_
 
-    def in_precision(self, dtype: torch.dtype) -> UniHOPE:
+    def to_precision(self, dtype: torch.dtype) -> UniHOPE:
         """Take the pyramid and the attention to `dtype`; switches, heads and meshes stay in float32."""
         for part in (self.base_net, self.transformer_hand, self.transformer_obj):
             part.to(dtype)
@@ -333,13 +333,13 @@ class UniHOPE(nn.Module):
         return self
 
 
-def _within(part, *values):
+def _run_in_own_precision(part, *values):
     """What a part makes of values, computed in the part's own precision, as a tuple of the values' own."""
     precision = next(part.parameters()).dtype
     found = part(*(value.to(precision) for value in values))
     return [one.to(values[0].dtype) for one in (found if isinstance(found, tuple) else (found,))]
 
 
-def region(feature: Tensor, boxes: Tensor) -> Tensor:
+def crop_region(feature: Tensor, boxes: Tensor) -> Tensor:
     """A pyramid feature (B, dim, h, w) within boxes xyxy (B, 4) of the picture -> (B, dim, 32, 32)."""
     return roi_align(feature, boxes / STRIDE, (ROI_SIZE, ROI_SIZE))

@@ -79,11 +79,11 @@ def convolutional_stem(config: ViTConfig) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after, blocks in zip(channels, channels[1:], config.stem_blocks or (0,) * len(channels)):
         layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.GELU()]
-        layers += [Residual(after) for _ in range(blocks)]
+        layers += [ResidualConvBlock(after) for _ in range(blocks)]
     return nn.Sequential(*layers)
 
 
-class Residual(nn.Module):
+class ResidualConvBlock(nn.Module):
     """Two 3x3 convolutions beside what they correct, (B, C, H, W) -> (B, C, H, W)."""
 
     def __init__(self, channels: int):
@@ -104,7 +104,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(query, key, value)
 
 
-class Attention(nn.Module):
+class SelfAttention(nn.Module):
     """Multi-head self-attention, (B, N, C) -> (B, N, C)."""
 
     def __init__(self, dim: int, num_heads: int):
@@ -133,14 +133,14 @@ class MLP(nn.Module):
         return self.fc2(F.gelu(self.fc1(x)))
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """Pre-norm transformer block, (B, N, C) -> (B, N, C)."""
 
     def __init__(self, config: ViTConfig):
         super().__init__()
         dim = config.embed_dim
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = Attention(dim, config.num_heads)
+        self.attn = SelfAttention(dim, config.num_heads)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
         self.mlp = MLP(dim, config.mlp_ratio * dim)
 
@@ -159,7 +159,7 @@ class ViT(nn.Module):
         # The first entry belonged to a class token in pre-training. ViTPose dropped the token, kept the entry
         # and adds it to every patch.
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + config.num_patches, config.embed_dim))
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.depth))
         self.last_norm = nn.LayerNorm(config.embed_dim, eps=1e-6)
 
     def encode(self, image: Tensor, leading: Tensor,
@@ -189,7 +189,7 @@ class ViT(nn.Module):
         return x[:, :count], to_map(x[:, count:], self.config.grid)
 
 
-def zero(*layers: nn.Linear) -> None:
+def zero_initialize(*layers: nn.Linear) -> None:
     """Have layers say nothing, until they learn to."""
     for layer in layers:
         nn.init.zeros_(layer.weight)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .._vendor_patches.roma_import import roma
 from ..geometry.rotations import rotation_from_6d_columns
 from .prompts import InitialRegressor, Prompt, PromptConfig, PromptEncoder
-from .vit import VIT_H, VIT_TINY, ViT, ViTConfig, zero
+from .vit import VIT_H, VIT_TINY, ViT, ViTConfig, zero_initialize
 
 #: Side of the square crop in pixels, and of the virtual camera's focal length in them.
 CROP_SIZE = 256
@@ -35,7 +35,7 @@ class WiLoRConfig:
 
     vit: ViTConfig
     #: RefineNet looks its maps up where the mesh is seen, not near their corner as published.
-    looks_at_mesh: bool = False
+    samples_at_mesh: bool = False
     #: What a detector's keypoints are told it by; None as published.
     prompt: PromptConfig | None = None
 
@@ -100,9 +100,9 @@ class Backbone(ViT):
         self.decshape = nn.Linear(dim, 10)
         self.deccam = nn.Linear(dim, 3)
         self.prompts = None if config.prompt is None else PromptEncoder(config.prompt, dim)
-        self.guess = None if config.prompt is None or not config.prompt.num_guess else InitialRegressor(config.prompt)
+        self.guess = None if config.prompt is None or not config.prompt.num_initial else InitialRegressor(config.prompt)
         if self.guess is not None:  # what is seen is added to the guess, at first nothing
-            zero(self.decpose, self.decshape, self.deccam)
+            zero_initialize(self.decpose, self.decshape, self.deccam)
 
     def forward(self, image: Tensor, prompt: Prompt | None = None) -> tuple[HandCode, Tensor]:
         """Normalised picture (N, 3, 256, 192) -> the coarse hand and the image feature (N, C, 16, 12)."""
@@ -147,24 +147,24 @@ class RefineNet(nn.Module):
     def __init__(self, config: WiLoRConfig):
         super().__init__()
         dim = config.vit.embed_dim
-        self._looks_at_mesh = config.looks_at_mesh
+        self._samples_at_mesh = config.samples_at_mesh
         sampled = dim // 8 + dim // 4 + dim // 2
         self.deconv = FeatureMaps(dim)
         self.dec_pose = nn.Linear(sampled, 6 * _NUM_ROTATIONS)
         self.dec_shape = nn.Linear(sampled, 10)
         self.dec_cam = nn.Linear(sampled, 3)
-        if config.prompt is not None and config.prompt.num_guess:  # as in Backbone
-            zero(self.dec_pose, self.dec_shape, self.dec_cam)
+        if config.prompt is not None and config.prompt.num_initial:  # as in Backbone
+            zero_initialize(self.dec_pose, self.dec_shape, self.dec_cam)
 
     def sample(self, feature: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
         """(N, 7C/8): for each channel of each map, finest first, the largest value over the vertices."""
         rows, columns = feature.shape[-2:]
-        if not self._looks_at_mesh and feature.device.type == 'cpu':  # a GPU would be waited for
-            feature = _corner(feature, vertices, camera)
+        if not self._samples_at_mesh and feature.device.type == 'cpu':  # a GPU would be waited for
+            feature = _crop_feature_corner(feature, vertices, camera)
         found = []
         for level, times in zip(self.deconv(feature), (4, 2, 1)):
-            pixels = _seen_at(vertices, camera, times * rows, times * columns, self._looks_at_mesh)
-            found.append(_sampled(level, pixels).amax(dim=-1))
+            pixels = _lookup_pixels(vertices, camera, times * rows, times * columns, self._samples_at_mesh)
+            found.append(_sample_feature(level, pixels).amax(dim=-1))
         return torch.cat(found, dim=1)
 
     def forward(self, feature: Tensor, vertices: Tensor, coarse: HandCode) -> HandCode:
@@ -257,7 +257,7 @@ def _project(points: Tensor, camera: Tensor, size: float) -> Tensor:
     return seen[..., :2] / seen[..., 2:] * (FOCAL / size)
 
 
-def _seen_at(vertices: Tensor, camera: Tensor, height: int, width: int, at_mesh: bool) -> Tensor:
+def _lookup_pixels(vertices: Tensor, camera: Tensor, height: int, width: int, at_mesh: bool) -> Tensor:
     """Vertices (N, V, 3) -> pixels (N, V, 2) of a map of that size where RefineNet looks them up."""
     # The projection lacks the map's principal point and counts the map's height as 1, so every vertex falls
     # within a pixel of the map's corner. The published weights were trained that way.
@@ -267,20 +267,20 @@ def _seen_at(vertices: Tensor, camera: Tensor, height: int, width: int, at_mesh:
     return pixels
 
 
-def _corner(feature: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
+def _crop_feature_corner(feature: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
     """As much of the feature (N, C, rows, columns) as is looked at where that is near the corner, at least 2x2.
 
     Where no vertex is seen further than r pixels from pixel 0, nothing beyond pixel r + 1 is read, on maps of any
     size; and the first n pixels of a map are made of no more than the first n of the map before it.
     """
     rows, columns = feature.shape[-2:]
-    seen = _seen_at(vertices, camera, rows, columns, False).abs().nan_to_num(nan=torch.inf).flatten()
+    seen = _lookup_pixels(vertices, camera, rows, columns, False).abs().nan_to_num(nan=torch.inf).flatten()
     farthest = torch.cat([seen, seen.new_zeros(1)]).max().clamp(max=max(rows, columns))
     size = int(farthest) + 2
     return feature[..., :size, :size]
 
 
-def _sampled(level: Tensor, pixels: Tensor) -> Tensor:
+def _sample_feature(level: Tensor, pixels: Tensor) -> Tensor:
     """Map (N, C, h, w), pixels (N, V, 2) -> values (N, C, V), bilinear, zero outside."""
     height, width = level.shape[-2:]
     grid = 2 * pixels / pixels.new_tensor([width - 1, height - 1]) - 1

@@ -58,7 +58,7 @@ class Detections(NamedTuple):
     keypoint_scores: Tensor     #: (B, N, K) 0 to 1; 1 where the network gives none
 
 
-class ConvBlock(nn.Module):
+class ConvNormActivation(nn.Module):
     """Convolution, batch norm, SiLU."""
 
     def __init__(self, in_channels: int, channels: int, size: int = 1, stride: int = 1):
@@ -70,13 +70,13 @@ class ConvBlock(nn.Module):
         return F.silu(self.bn(self.conv(x)))
 
 
-class Bottleneck(nn.Module):
+class DetectorBottleneck(nn.Module):
     """Two 3x3 convolutions, beside the identity where there is a shortcut."""
 
     def __init__(self, channels: int, shortcut: bool):
         super().__init__()
         self.shortcut = shortcut
-        self.cv1, self.cv2 = ConvBlock(channels, channels, 3), ConvBlock(channels, channels, 3)
+        self.cv1, self.cv2 = ConvNormActivation(channels, channels, 3), ConvNormActivation(channels, channels, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         found = self.cv2(self.cv1(x))
@@ -89,9 +89,9 @@ class CrossStageBlock(nn.Module):
     def __init__(self, in_channels: int, channels: int, blocks: int, shortcut: bool):
         super().__init__()
         half = channels // 2
-        self.cv1 = ConvBlock(in_channels, channels)
-        self.cv2 = ConvBlock((2 + blocks) * half, channels)
-        self.m = nn.ModuleList(Bottleneck(half, shortcut) for _ in range(blocks))
+        self.cv1 = ConvNormActivation(in_channels, channels)
+        self.cv2 = ConvNormActivation((2 + blocks) * half, channels)
+        self.m = nn.ModuleList(DetectorBottleneck(half, shortcut) for _ in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
         parts = list(self.cv1(x).chunk(2, dim=1))
@@ -105,7 +105,7 @@ class PyramidPooling(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.cv1, self.cv2 = ConvBlock(channels, channels // 2), ConvBlock(2 * channels, channels)
+        self.cv1, self.cv2 = ConvNormActivation(channels, channels // 2), ConvNormActivation(2 * channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         parts = [self.cv1(x)]
@@ -140,7 +140,7 @@ class Head(nn.Module):
         super().__init__()
         self.config = config
         self.cv2, self.cv3, self.cv4 = (
-            nn.ModuleList(nn.Sequential(ConvBlock(before, inner, 3), ConvBlock(inner, inner, 3),
+            nn.ModuleList(nn.Sequential(ConvNormActivation(before, inner, 3), ConvNormActivation(inner, inner, 3),
                                         nn.Conv2d(inner, outputs, 1)) for before in channels)
             for inner, outputs in ((config.box_channels, 4 * NUM_BINS), (config.class_channels, config.num_classes),
                                    (config.keypoint_channels, config.num_keypoints * config.keypoint_dim)))
@@ -178,16 +178,16 @@ class WiLoRDetector(nn.Module):
         super().__init__()
         self.config = config
         c, n = config.channels, config.neck_blocks
-        layers: dict[str, nn.Module] = {'0': ConvBlock(3, c[0], 3, 2)}
+        layers: dict[str, nn.Module] = {'0': ConvNormActivation(3, c[0], 3, 2)}
         for k, blocks in enumerate(config.blocks):
-            layers[f'{2 * k + 1}'] = ConvBlock(c[k], c[k + 1], 3, 2)
+            layers[f'{2 * k + 1}'] = ConvNormActivation(c[k], c[k + 1], 3, 2)
             layers[f'{2 * k + 2}'] = CrossStageBlock(c[k + 1], c[k + 1], blocks, True)
         layers['9'] = PyramidPooling(c[4])
         layers['12'] = CrossStageBlock(c[4] + c[3], c[3], n, False)
         layers['15'] = CrossStageBlock(c[3] + c[2], c[2], n, False)
-        layers['16'] = ConvBlock(c[2], c[2], 3, 2)
+        layers['16'] = ConvNormActivation(c[2], c[2], 3, 2)
         layers['18'] = CrossStageBlock(c[2] + c[3], c[3], n, False)
-        layers['19'] = ConvBlock(c[3], c[3], 3, 2)
+        layers['19'] = ConvNormActivation(c[3], c[3], 3, 2)
         layers['21'] = CrossStageBlock(c[3] + c[4], c[4], n, False)
         layers[_HEAD] = Head(config, c[2:])
         self.model = nn.ModuleDict(layers)
@@ -214,7 +214,7 @@ class WiLoRDetector(nn.Module):
         return layer[_HEAD]([fine, middle, coarse])
 
 
-def config_of(shapes: Mapping[str, tuple[int, ...]], keypoint_dim: int = 3) -> WiLoRDetectorConfig:
+def config_from_shapes(shapes: Mapping[str, tuple[int, ...]], keypoint_dim: int = 3) -> WiLoRDetectorConfig:
     """The dimensions of the detector with weights of these names and shapes. Raises KeyError where one is missing."""
     def out(name):
         return shapes[f'model.{name}.weight'][0]

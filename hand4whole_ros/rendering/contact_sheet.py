@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..system.output_files import MARK
+from ..system.output_files import FILE_MARK
 
 _BACKGROUND = (250, 250, 248)
-_INK = (40, 44, 52)
+_TEXT_COLOR = (40, 44, 52)
 
 
 def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str] | None = None,
@@ -26,7 +26,7 @@ def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str] | None =
         raise ValueError('a contact sheet needs at least one picture, found none')
     if captions is not None and len(captions) != len(images):
         raise ValueError(f'each of the {len(images)} pictures needs one caption, found {len(captions)}')
-    tiles = [_fitted(_checked(image), tile_width) for image in images]
+    tiles = [_scale_to_width(_check_image(image), tile_width) for image in images]
     tallest = max(tile.shape[0] for tile in tiles)
     caption_height = 28 if captions is not None else 0
     if columns is None:
@@ -53,7 +53,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float):
     try:
         with VideoWriter(path, fps) as video:
             for number, frame in enumerate(frames):
-                frame = _checked(frame)
+                frame = _check_image(frame)
                 size = size or frame.shape
                 if frame.shape != size:
                     raise ValueError(f'the frames of a video must be of one size: {size[1]} x {size[0]} first, '
@@ -77,11 +77,11 @@ def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, width: int =
         raise ValueError('an animation needs at least one frame, found none')
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures = [Image.fromarray(_fitted(_checked(f), min(width, f.shape[1]))) for f in frames]
+    pictures = [Image.fromarray(_scale_to_width(_check_image(f), min(width, f.shape[1]))) for f in frames]
     palette = Image.fromarray(_palette_samples(pictures)[None]).quantize(colors)
     indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     indexed[0].save(path, save_all=True, append_images=indexed[1:], duration=round(1000 / fps), loop=0,
-                    comment=MARK)
+                    comment=FILE_MARK)
 
 
 def _palette_samples(pictures):
@@ -96,7 +96,7 @@ def _palette_samples(pictures):
     return np.concatenate([samples, np.tile(vivid, (repeats, 1))])
 
 
-def _checked(image):
+def _check_image(image):
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise ValueError(f'a picture must be (height, width, 3) uint8, found {image.shape} {image.dtype}')
@@ -108,7 +108,7 @@ def _check_fps(fps):
         raise ValueError(f'frames per second must be positive, found {fps}')
 
 
-def _fitted(image, width):
+def _scale_to_width(image, width):
     """Scaled to `width` pixels, proportions kept."""
     if image.shape[1] == width:
         return image
@@ -122,5 +122,5 @@ def _write_caption(strip, text):
     (wide, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
     size *= min(1.0, (strip.shape[1] - 4) / max(wide, 1))
     part = np.ascontiguousarray(strip)
-    cv2.putText(part, text, (2, 19), cv2.FONT_HERSHEY_SIMPLEX, size, _INK, 1, cv2.LINE_AA)
+    cv2.putText(part, text, (2, 19), cv2.FONT_HERSHEY_SIMPLEX, size, _TEXT_COLOR, 1, cv2.LINE_AA)
     strip[:] = part

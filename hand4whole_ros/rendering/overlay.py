@@ -84,7 +84,7 @@ class Overlay:
         vertices = np.stack([self._vertices(person) for person in people])
         colors = np.stack([self._colors(person) for person in people])
         shrink = int(np.ceil((intrinsics.width * intrinsics.height / MAX_PIXELS) ** 0.5))
-        (x, y), part = self._rasterizer.render_part(vertices, _shrunk(intrinsics, shrink), colors,
+        (x, y), part = self._rasterizer.render_part(vertices, _downscale_intrinsics(intrinsics, shrink), colors,
                                                     self.lighting)
         if not part.alpha.size:
             return
@@ -92,7 +92,7 @@ class Overlay:
         rgb, alpha, depth = (
             cv2.copyMakeBorder(plane, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=empty)
             for plane, empty in zip(part, ((0, 0, 0), 0, np.inf)))
-        edges = _edges(depth)
+        edges = _depth_edges(depth)
         x, y = (x - 2) * shrink, (y - 2) * shrink
         if shrink > 1:
             size = (alpha.shape[1] * shrink, alpha.shape[0] * shrink)
@@ -131,7 +131,7 @@ def hand_color(side: str, state: int) -> np.ndarray:
     return share * np.array(HAND_COLORS[side]) + (1 - share) * np.array(LOST_COLOR)
 
 
-def _shrunk(intrinsics, factor):
+def _downscale_intrinsics(intrinsics, factor):
     """Of the picture with every factor x factor pixels as one; the last row and column may stick out."""
     if factor == 1:
         return intrinsics
@@ -140,7 +140,7 @@ def _shrunk(intrinsics, factor):
                    width=-(-intrinsics.width // factor), height=-(-intrinsics.height // factor))
 
 
-def _edges(depth):
+def _depth_edges(depth):
     """(H, W) float32 0..1: where something nearer is next to the pixel, softened."""
     capped = np.minimum(depth, np.float32(1e3))
     step = capped - cv2.erode(capped, np.ones((3, 3), np.uint8))

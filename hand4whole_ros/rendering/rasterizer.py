@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import warp as wp
 
+from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 
 # No banner on the standard output of whoever draws a picture, no warning about a GPU nobody asked for.
@@ -92,7 +93,7 @@ class Rasterizer:
         if part.alpha.shape == (height, width):
             return part
         inside = np.s_[y:y + part.alpha.shape[0], x:x + part.alpha.shape[1]]
-        whole = _empty((height, width))
+        whole = _empty_rendering((height, width))
         for picture, piece in zip(whole, part):
             picture[inside] = piece
         return whole
@@ -103,11 +104,11 @@ class Rasterizer:
 
         The box may be empty, 0 x 0.
         """
-        vertices = self._checked(vertices)
+        vertices = self._check_vertices(vertices)
         colors = np.broadcast_to(np.asarray(colors, np.float32), vertices.shape).reshape(-1, 3)
         view = self._rasterize(vertices, intrinsics, max(1, int(supersample)))
         shape = (view.keys.shape[0] // view.factor, view.keys.shape[1] // view.factor)
-        part = _empty(shape)
+        part = _empty_rendering(shape)
         outputs = [wp.array(array, device=self.device, copy=False) for array in part]
         points = self._vectors(view.points)
         normals = wp.zeros(len(points), dtype=wp.vec3, device=self.device)
@@ -132,7 +133,7 @@ class Rasterizer:
 
     def ids_and_depth(self, vertices, intrinsics: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
         """face_ids, and (H, W) float32 metres along z at the same pixel centres, inf where empty."""
-        view = self._rasterize(self._checked(vertices), intrinsics, 1)
+        view = self._rasterize(self._check_vertices(vertices), intrinsics, 1)
         ids = np.full((intrinsics.height, intrinsics.width), -1, np.int32)
         depth = np.full(ids.shape, np.inf, np.float32)
         part_ids = wp.empty(view.keys.shape, dtype=wp.int32, device=self.device)
@@ -145,7 +146,7 @@ class Rasterizer:
 
     def coverage(self, vertices, intrinsics: Intrinsics) -> int:
         """How many pixels are covered: those of face_ids that are not empty, without making a picture of them."""
-        keys = self._rasterize(self._checked(vertices), intrinsics, 1).keys.numpy()
+        keys = self._rasterize(self._check_vertices(vertices), intrinsics, 1).keys.numpy()
         return int(np.count_nonzero(keys != np.uint64(_EMPTY)))
 
     def visible_vertices(self, vertices, intrinsics: Intrinsics, tolerance: float = 0.01) -> np.ndarray:
@@ -154,7 +155,7 @@ class Rasterizer:
         _, depth = self.ids_and_depth(vertices, intrinsics)
         return visible_points(vertices, depth, intrinsics, tolerance)
 
-    def _checked(self, vertices):
+    def _check_vertices(self, vertices):
         vertices = np.asarray(vertices, np.float32)
         if vertices.ndim == 2:
             vertices = vertices[None]
@@ -169,7 +170,7 @@ class Rasterizer:
     def _rasterize(self, vertices, intrinsics, factor):
         points = vertices.reshape(-1, 3)
         screen = _to_screen(points, intrinsics)
-        x0, y0, x1, y1 = _box(screen, intrinsics)
+        x0, y0, x1, y1 = _screen_box(screen, intrinsics)
         height, width = y1 - y0, x1 - x0
         factor = max(1, min(factor, int((MAX_SAMPLES / max(height * width, 1)) ** 0.5)))
         for column, start in ((screen[0], x0), (screen[1], y0)):
@@ -180,18 +181,18 @@ class Rasterizer:
         keys = wp.array(ptr=self._buffer.ptr, shape=(height * factor, width * factor), dtype=wp.uint64,
                         device=self.device)
         keys.fill_(_EMPTY)
-        view = _View((x0, y0), factor, points, self._vectors(screen.T), keys)
+        view = _RasterBuffers((x0, y0), factor, points, self._vectors(screen.T), keys)
         wp.launch(_draw, dim=(len(vertices), self.num_faces), device=self.device,
                   inputs=[view.screen, self._faces, vertices.shape[1], self.cull, keys])
         return view
 
 
-def _empty(shape):
+def _empty_rendering(shape):
     return Rendering(np.zeros(shape + (3,), np.uint8), np.zeros(shape, np.float32), np.full(shape, np.inf, np.float32),
                      np.full(shape, -1, np.int32))
 
 
-class _View(NamedTuple):
+class _RasterBuffers(NamedTuple):
     corner: tuple[int, int]   # pixel where the box begins that everything drawn lies in
     factor: int               # samples a pixel along each side
     points: np.ndarray        # (N * V, 3) float32 m, camera frame
@@ -205,12 +206,11 @@ def visible_points(points, depth: np.ndarray, intrinsics: Intrinsics, tolerance:
     points (..., 3) m, depth (H, W) m as ids_and_depth gives it -> (...) bool.
     """
     points = np.asarray(points, np.float64)
-    pixels = np.nan_to_num(intrinsics.project(points), nan=-1e6, posinf=-1e6, neginf=-1e6)
-    pixels = np.rint(np.clip(pixels, -1e6, 1e6)).astype(int)
-    x, y = pixels[..., 0], pixels[..., 1]
-    inside = (x >= 0) & (y >= 0) & (x < intrinsics.width) & (y < intrinsics.height)
-    seen = depth[np.where(inside, y, 0), np.where(inside, x, 0)]
-    return inside & (points[..., 2] <= seen + tolerance)
+    pixels = intrinsics.project(points)
+    shown = inside(pixels, intrinsics.width, intrinsics.height)
+    x, y = np.moveaxis(np.rint(np.where(shown[..., None], pixels, 0)).astype(int), -1, 0)
+    seen = depth[y, x]
+    return shown & (points[..., 2] <= seen + tolerance)
 
 
 def _to_screen(points, intrinsics):
@@ -224,7 +224,7 @@ def _to_screen(points, intrinsics):
         good = (z > NEAR) & (z < np.inf)
         if any(intrinsics.distortion):
             x, y = intrinsics.project(points).T.astype(np.float32)
-            good &= np.hypot(*(points[:, :2] * inverse[:, None]).T) < _widest_ray(intrinsics)
+            good &= np.hypot(*(points[:, :2] * inverse[:, None]).T) < _max_ray_slope(intrinsics)
         else:
             x = x * inverse * np.float32(intrinsics.fx) + np.float32(intrinsics.cx)
             y = y * inverse * np.float32(intrinsics.fy) + np.float32(intrinsics.cy)
@@ -235,7 +235,7 @@ def _to_screen(points, intrinsics):
     return screen
 
 
-def _box(screen, intrinsics):
+def _screen_box(screen, intrinsics):
     """x0, y0, x1, y1 in whole pixels, ends exclusive: all that may be covered, within the picture."""
     drawn = screen[2] > 0
     columns = screen[:2] if drawn.all() else screen[:2, drawn]
@@ -247,7 +247,7 @@ def _box(screen, intrinsics):
     return (*low.tolist(), *high.tolist()) if (low < high).all() else (0, 0, 0, 0)
 
 
-def _widest_ray(intrinsics):
+def _max_ray_slope(intrinsics):
     """How far from the axis the lens model is trusted: polynomials fold back far outside the picture."""
     w, h = intrinsics.width - 1, intrinsics.height - 1
     border = np.array([(x, y) for x in (0, w / 2, w) for y in (0, h / 2, h)])

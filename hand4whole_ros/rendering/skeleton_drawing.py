@@ -17,7 +17,7 @@ BONE_COLORS = {'left': (255, 176, 92), 'right': (92, 222, 190), '': (236, 240, 2
 #: RGB of the fingers, thumb to pinky.
 FINGER_COLORS = ((255, 92, 92), (255, 190, 60), (120, 214, 96), (84, 168, 255), (204, 124, 255))
 
-_DARK = (28, 31, 38)
+_OUTLINE_COLOR = (28, 31, 38)
 _BODY_BONES = [(joint, parent) for joint, parent in enumerate(skeleton.PARENTS[:22]) if parent >= 0]
 _STATE_WORDS = {skeleton.OK: 'ok', skeleton.HELD: 'held', skeleton.LOST: 'lost'}
 
@@ -31,8 +31,8 @@ def draw_skeleton(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: In
     thickness = int(np.clip(round(scale * 0.008), 1, 6))
     radius = float(np.clip(scale * 0.010, 2.4, 7))
     sides = [name.partition('_')[0] if '_' in name else '' for name in skeleton.JOINT_NAMES[:22]]
-    _bones(picture, joints, _BODY_BONES, [BONE_COLORS[sides[j]] for j, _ in _BODY_BONES], thickness)
-    _dots(picture, joints, [BONE_COLORS[side] for side in sides], radius)
+    _draw_bones(picture, joints, _BODY_BONES, [BONE_COLORS[sides[j]] for j, _ in _BODY_BONES], thickness)
+    _draw_dots(picture, joints, [BONE_COLORS[side] for side in sides], radius)
     for hand in person.hands:
         if hand.state != skeleton.LOST:
             keypoints = intrinsics.project(hand.keypoints_3d.numpy())
@@ -46,30 +46,30 @@ def _draw_hand(picture, keypoints, scale, dimmed):
         fingers = [tuple(int(0.5 * (value + 150)) for value in color) for color in fingers]
     thickness = int(np.clip(round(scale * 0.0035), 1, 4))
     radius = float(np.clip(scale * 0.0035, 1.0, 5))
-    _bones(picture, keypoints, bones, fingers, thickness)
-    _dots(picture, keypoints, [BONE_COLORS['']] + fingers, radius)
+    _draw_bones(picture, keypoints, bones, fingers, thickness)
+    _draw_dots(picture, keypoints, [BONE_COLORS['']] + fingers, radius)
 
 
-def _bones(picture, points, bones, colors, thickness):
+def _draw_bones(picture, points, bones, colors, thickness):
     """Lines with a thin dark rim, so that they read on any background."""
-    fixed, good = _fixed_point(points, picture)
+    fixed, good = _to_fixed_point(points, picture)
     shown = [(fixed[a], fixed[b], color) for (a, b), color in zip(bones, colors) if good[a] and good[b]]
     if thickness > 1:
         for a, b, _ in shown:
-            cv2.line(picture, a, b, _DARK, thickness + 2, cv2.LINE_AA, _SHIFT)
+            cv2.line(picture, a, b, _OUTLINE_COLOR, thickness + 2, cv2.LINE_AA, _SHIFT)
     for a, b, color in shown:
         cv2.line(picture, a, b, color, thickness, cv2.LINE_AA, _SHIFT)
 
 
-def _dots(picture, points, colors, radius):
-    fixed, good = _fixed_point(points, picture)
+def _draw_dots(picture, points, colors, radius):
+    fixed, good = _to_fixed_point(points, picture)
     for point, color, shown in zip(fixed, colors, good):
         if shown:
-            for r, c in ((radius + 1, _DARK), (radius, color)) if radius >= 2 else ((radius, color),):
+            for r, c in ((radius + 1, _OUTLINE_COLOR), (radius, color)) if radius >= 2 else ((radius, color),):
                 cv2.circle(picture, point, int(r * (1 << _SHIFT)), c, -1, cv2.LINE_AA, _SHIFT)
 
 
-def _fixed_point(points, picture):
+def _to_fixed_point(points, picture):
     """(N, 2) px -> pairs of integers for OpenCV's shift; and which are finite and not absurdly far away."""
     reach = 4 * max(picture.shape[:2]) + 100
     good = np.isfinite(points).all(1) & (np.abs(np.nan_to_num(points, posinf=0, neginf=0)) < reach).all(1)
@@ -104,7 +104,7 @@ def draw_label(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: Intri
     corner = np.array([np.median(points[:, 0]) - box[0] / 2, crown - box[1]])
     x, y = np.clip(corner, 2, np.maximum(np.array([width, height]) - box - 2, 2)).astype(int).tolist()
     plate = picture[y:y + int(box[1]), x:x + int(box[0])]
-    plate[:] = plate * 0.3 + np.array(_DARK) * 0.7
+    plate[:] = plate * 0.3 + np.array(_OUTLINE_COLOR) * 0.7
     x, y = x + pad, y + int(box[1]) - pad * 2 // 3 - line // 6
     for (text, color), advance in zip(words, widths):
         cv2.putText(picture, text, (x, y), font, size, color, thickness, cv2.LINE_AA)

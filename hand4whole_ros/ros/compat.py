@@ -32,7 +32,7 @@ except ImportError:  # ROS 2 Humble
 _PACKAGE = 'hand4whole_ros'
 
 #: Nanoseconds that a message may lie in the middleware; more is another clock, or one that was set meanwhile.
-LONGEST_WAIT = 60 * 10**9
+MAX_QUEUE_TIME = 60 * 10**9
 
 
 def share_directory() -> Path:
@@ -50,20 +50,20 @@ def share_directory() -> Path:
                             'run pip install . in its source folder')
 
 
-def told_when(callback: Callable[[Any, int], None]) -> Callable:
+def wrap_timed_callback(callback: Callable[[Any, int], None]) -> Callable:
     """A subscription's callback that calls `callback(message, waited)`.
 
     waited: ns since the message reached this process, during which it lay in the middleware; 0 where rclpy
     (Humble) or the middleware do not say, or say a time of another clock.
     """
-    def tell(message, info):
-        waited = time.time_ns() - info['received_timestamp']
-        callback(message, waited if 0 <= waited <= LONGEST_WAIT else 0)
-    return tell if hasattr(Subscription, 'CallbackType') else lambda message: callback(message, 0)
+    def receive(message, info):
+        queue_time = time.time_ns() - info['received_timestamp']
+        callback(message, queue_time if 0 <= queue_time <= MAX_QUEUE_TIME else 0)
+    return receive if hasattr(Subscription, 'CallbackType') else lambda message: callback(message, 0)
 
 
 @functools.cache
-def _bridge():
+def _load_cv_bridge():
     try:
         from cv_bridge import CvBridge
     except ImportError:
@@ -71,9 +71,9 @@ def _bridge():
     return CvBridge()
 
 
-def cv_bridge_rgb(msg):
+def convert_with_cv_bridge(msg):
     """sensor_msgs/Image -> (H, W, 3) uint8 RGB by cv_bridge; None without it, or where it cannot either."""
-    bridge = _bridge()
+    bridge = _load_cv_bridge()
     if bridge is None:
         return None
     try:

@@ -20,7 +20,7 @@ DIAGNOSTICS = '/diagnostics'
 COMPRESSED = '/compressed'
 
 
-def absolute(topic: str) -> str:
+def absolute_topic(topic: str) -> str:
     """'~/poses' -> '/hand4whole/poses': as the node calls it where it is neither renamed nor in a namespace."""
     return f'/{NODE_NAME}{topic[1:]}' if topic.startswith('~') else topic
 

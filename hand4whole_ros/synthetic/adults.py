@@ -15,10 +15,10 @@ import torch
 from .. import skeleton
 from ..body import anny_rig
 from ..body.model import BodyModel
-from .figure import Figure, anny_model, joint_weights, to_t_pose
+from .figure import PosableBody, joint_weights, shared_anny_model, t_pose_rotations
 
 #: How many different adults there are, and the seed of their phenotypes: far from any number that evaluation uses.
-COUNT = 4096
+NUM_ADULTS = 4096
 _SEED = 1 << 48
 
 _DIRECTIONS = 40          # leave 0.02 mm of the vertices' variation out
@@ -29,30 +29,30 @@ _JOINT_WEIGHT = 40.0      # a joint's say in the betas, in vertices, as in the o
 class Adult:
     """One of the adults."""
 
-    figure: Figure
+    figure: PosableBody
     phenotype: dict[str, float]
     betas: np.ndarray       # (10,) of the open body of nearest T-pose
 
 
-def adult(index: int) -> Adult:
+def sample_adult(index: int) -> Adult:
     """Adult `index`, 0 to COUNT - 1."""
-    return _space().adult(index)
+    return _adult_space().adult(index)
 
 
 @lru_cache(maxsize=1)
-def _space():
-    return _Space()
+def _adult_space():
+    return _AdultSpace()
 
 
-class _Space:
+class _AdultSpace:
     def __init__(self):
-        model = anny_model()
-        self._phenotypes = anny_rig.sample_adults(COUNT, _SEED)
+        model = shared_anny_model()
+        self._phenotypes = anny_rig.sample_adults(NUM_ADULTS, _SEED)
         coefficients = _coefficients(model, self._phenotypes)
         mean = coefficients.mean(axis=0)
         shapes = model.blendshapes.numpy()
         flat = shapes.reshape(len(shapes), -1)
-        directions = _principal(coefficients - mean, flat)
+        directions = _principal_components(coefficients - mean, flat)
         self._scores = (coefficients - mean) @ _pseudo_inverse(directions, flat)
 
         def span(template, blendshapes):
@@ -65,7 +65,7 @@ class _Space:
         tails = span(model.template_bone_tails, model.bone_tails_blendshapes)
         joints = heads[:, [model.bone_labels.index(anny_rig.JOINT_HEADS[name]) for name in skeleton.JOINT_NAMES]]
         tips = tails[:, [model.bone_labels.index(bone) for bone in anny_rig.TIP_BONES]]
-        t_joints, t_tips = _in_t_pose(joints, tips)
+        t_joints, t_tips = _move_to_t_pose(joints, tips)
         self._betas, self._mean_betas = self._fit_betas(model, vertices, joints, t_joints, mean)
         # The points of rest and T-pose lie side by side, so that a figure is two products.
         self._points = np.concatenate([joints, t_joints, t_tips], axis=1).reshape(len(joints), -1)
@@ -78,7 +78,7 @@ class _Space:
         vertices = (rows.astype(np.float32) @ self._vertices).reshape(3, -1).T
         joints, t_joints, t_tips = np.split((rows @ self._points).reshape(-1, 3), (55, 110))
         phenotype = {name: values[index:index + 1] for name, values in self._phenotypes.items()}
-        figure = Figure.made_of(phenotype, t_joints, t_tips, vertices, joints)
+        figure = PosableBody.from_arrays(phenotype, t_joints, t_tips, vertices, joints)
         return Adult(figure, {name: float(value) for name, value in phenotype.items()},
                      self._mean_betas + scores @ self._betas)
 
@@ -115,7 +115,7 @@ def _coefficients(model, phenotypes):
     return model._get_phenotype_blendshape_coefficients(values, none, none).numpy()
 
 
-def _principal(centred, flat):
+def _principal_components(centred, flat):
     """(D, K) orthonormal in the coefficients' variation of the mesh: the leading components."""
     lengths, axes = np.linalg.eigh(flat @ flat.T)
     root = axes * np.sqrt(np.clip(lengths, 0, None))
@@ -132,9 +132,9 @@ def _pseudo_inverse(directions, flat):
     return gram @ directions.T @ np.linalg.inv(directions @ gram @ directions.T)
 
 
-def _in_t_pose(joints, tips):
+def _move_to_t_pose(joints, tips):
     """Rest joints (K, 55, 3) and tips (K, 10, 3) -> those of the T-pose, the pelvis at the origin."""
-    turns = to_t_pose()
+    turns = t_pose_rotations()
     placed = np.zeros_like(joints)
     for joint in range(1, skeleton.NUM_JOINTS):
         parent = skeleton.PARENTS[joint]
@@ -144,7 +144,7 @@ def _in_t_pose(joints, tips):
 
 
 def _skinned_t_pose(vertices, joints, t_joints):
-    turns = to_t_pose()
+    turns = t_pose_rotations()
     offsets = t_joints - np.einsum('jab,jb->ja', turns, joints)
     blended = joint_weights() @ np.concatenate([turns.reshape(-1, 9), offsets], axis=1)
     return np.einsum('vab,vb->va', blended[:, :9].reshape(-1, 3, 3), vertices) + blended[:, 9:]

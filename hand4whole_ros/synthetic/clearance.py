@@ -12,22 +12,29 @@ import numpy as np
 from .. import skeleton
 from ..body import anny_rig
 from ..geometry.mesh import vertex_normals
-from .figure import Figure, faces, reference_t_pose, to_t_pose, vertex_joints
+from .figure import PosableBody, body_faces, reference_t_pose, t_pose_rotations, vertex_joints
 
 _SPACING = 0.055        # m between skin points
-_FORE, _WRIST, _FINGER = 0.032, 0.024, 0.011    # m that centres of forearm, wrist and finger bones stay off the skin
-_HANDS_APART = 0.020        # m between bones of two hands
-_FORES_APART, _FORE_HAND_APART = 0.07, 0.05     # m between the two forearms; between a forearm and the other hand
-_BESIDE = 0.045             # m
+_FOREARM_RADIUS, _WRIST, _FINGER = (
+    0.032,
+    0.024,
+    0.011,
+)  # m that centres of forearm, wrist and finger bones stay off the skin
+_MIN_HAND_DISTANCE = 0.020        # m between bones of two hands
+_MIN_FOREARM_DISTANCE, _MIN_FOREARM_HAND_DISTANCE = (
+    0.07,
+    0.05,
+)  # m between the two forearms; between a forearm and the other hand
+_SKIN_SEARCH_RADIUS = 0.045             # m
 
 #: Hand keypoints of thumb and fingers beyond the knuckles.
-BEYOND = np.array([(2, 3, 4), (6, 7, 8), (10, 11, 12), (14, 15, 16), (18, 19, 20)])
+MAX_EXTENSION = np.array([(2, 3, 4), (6, 7, 8), (10, 11, 12), (14, 15, 16), (18, 19, 20)])
 _ARM = {side: [skeleton.JOINT[f'{side}_{name}'] for name in ('collar', 'shoulder', 'elbow', 'wrist')]
         + list(range(*skeleton.HAND_SLICE[side].indices(55))) for side in skeleton.SIDES}
 _TIP_JOINTS = np.array(anny_rig.TIP_JOINTS)
 
 
-def chain(local: np.ndarray, rest_joints: np.ndarray, rest_tips: np.ndarray):
+def pose_chain(local: np.ndarray, rest_joints: np.ndarray, rest_tips: np.ndarray):
     """Poses (N, 55, 3, 3) -> global rotations (N, 55, 3, 3), joints (N, 55, 3) and finger tips (N, 10, 3).
 
     rest_joints (55, 3), rest_tips (10, 3) of the T-pose; the pelvis is at the origin.
@@ -36,7 +43,7 @@ def chain(local: np.ndarray, rest_joints: np.ndarray, rest_tips: np.ndarray):
     placed[..., :3, :3], placed[..., 3, 3] = local, 1
     parents = np.array(skeleton.PARENTS)
     placed[:, 1:, :3, 3] = (rest_joints - rest_joints[parents])[1:]
-    for children in _generations():
+    for children in _joint_generations():
         placed[:, children] = placed[:, parents[children]] @ placed[:, children]
     rotations, joints = placed[..., :3, :3], placed[..., :3, 3]
     bones = rest_tips - rest_joints[_TIP_JOINTS]
@@ -58,60 +65,62 @@ def _keypoint_rows():
     return rows
 
 
-def first_clear(figure: Figure, rotations: np.ndarray, joints: np.ndarray, tips: np.ndarray) -> int | None:
+def first_collision_free(
+    figure: PosableBody, rotations: np.ndarray, joints: np.ndarray, tips: np.ndarray
+) -> int | None:
     """Index of the first of N poses that does not run into itself, None if all do. Arguments as `chain` gives them."""
     hands = hand_keypoints(joints, tips)
-    middles = (hands[:, :, BEYOND[:, 1:]] + hands[:, :, BEYOND[:, :-1]]) / 2
+    middles = (hands[:, :, MAX_EXTENSION[:, 1:]] + hands[:, :, MAX_EXTENSION[:, :-1]]) / 2
     hand = np.concatenate([hands, middles.reshape(len(hands), 2, -1, 3)], axis=2)   # (N, 2, 31, 3)
     elbows, wrists = (joints[:, [skeleton.JOINT[f'{side}_{name}'] for side in skeleton.SIDES]]
                       for name in ('elbow', 'wrist'))
     along = np.linspace(0.15, 0.95, 6)[:, None]
     fore = elbows[:, :, None] + along * (wrists - elbows)[:, :, None]       # (N, 2, 6, 3)
-    clear = _nearest(hand[:, 0], hand[:, 1]) > _HANDS_APART
-    clear &= _nearest(fore[:, 0], fore[:, 1]) > _FORES_APART
+    clear = _min_distance(hand[:, 0], hand[:, 1]) > _MIN_HAND_DISTANCE
+    clear &= _min_distance(fore[:, 0], fore[:, 1]) > _MIN_FOREARM_DISTANCE
     for k in range(2):
-        clear &= _nearest(fore[:, k], hand[:, 1 - k]) > _FORE_HAND_APART
+        clear &= _min_distance(fore[:, k], hand[:, 1 - k]) > _MIN_FOREARM_HAND_DISTANCE
     for k in np.flatnonzero(clear):
-        if not _into_skin(figure, rotations[k], joints[k], np.concatenate([fore[k], hand[k]], axis=1)):
+        if not _penetrates_skin(figure, rotations[k], joints[k], np.concatenate([fore[k], hand[k]], axis=1)):
             return int(k)
     return None
 
 
-def skin(figure: Figure, rotations: np.ndarray, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def posed_skin_points(figure: PosableBody, rotations: np.ndarray, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points of the skin (P, 3) and their normals, around joints (55, 3) of global rotations (55, 3, 3)."""
     ids, normals, follows = skin_points()
     rest = figure.rest_vertices[ids] - figure.rest_joints[follows]
-    turned, offsets = (rotations @ to_t_pose()).astype(np.float32), joints.astype(np.float32)
+    turned, offsets = (rotations @ t_pose_rotations()).astype(np.float32), joints.astype(np.float32)
     points = np.einsum('pab,pb->pa', turned[follows], rest.astype(np.float32)) + offsets[follows]
     return points, np.einsum('pab,pb->pa', rotations.astype(np.float32)[follows], normals)
 
 
-def _into_skin(figure, rotations, joints, parts):
+def _penetrates_skin(figure, rotations, joints, parts):
     """Whether one of parts (2, K, 3), forearms and hands, lies within the skin or too near above it."""
-    points, normals = skin(figure, rotations, joints)
+    points, normals = posed_skin_points(figure, rotations, joints)
     parts = parts.astype(np.float32)
     lengths = (points ** 2).sum(-1)
-    clear = np.r_[np.full(6, _FORE), _WRIST, np.full(parts.shape[1] - 7, _FINGER)]
+    clear = np.r_[np.full(6, _FOREARM_RADIUS), _WRIST, np.full(parts.shape[1] - 7, _FINGER)]
     for k in range(2):
-        others = _others()[k]
+        others = _obstacle_points()[k]
         nearest = others[(lengths[others] - 2 * parts[k] @ points[others].T).argmin(-1)]
         away = parts[k] - points[nearest]
         outside = (away * normals[nearest]).sum(-1)
         # Beside a point, farther than the next one is, its tangent says nothing.
         beside = (away ** 2).sum(-1) - outside ** 2
-        if ((outside < clear) & (beside < _BESIDE ** 2)).any():
+        if ((outside < clear) & (beside < _SKIN_SEARCH_RADIUS ** 2)).any():
             return True
     return False
 
 
-def _nearest(a, b):
+def _min_distance(a, b):
     """(N, A, 3), (N, B, 3) -> (N,) the least distance."""
     squared = (a ** 2).sum(-1)[:, :, None] + (b ** 2).sum(-1)[:, None] - 2 * a @ np.swapaxes(b, 1, 2)
     return np.sqrt(np.maximum(squared.min((1, 2)), 0))
 
 
 @lru_cache(maxsize=1)
-def _generations():
+def _joint_generations():
     depth = [0]
     for parent in skeleton.PARENTS[1:]:
         depth.append(depth[parent] + 1)
@@ -126,7 +135,7 @@ def skin_points():
     names = np.array(skeleton.JOINT_NAMES)
     wanted = ~np.isin(names[follows], ('jaw', 'left_eye', 'right_eye', 'left_foot', 'right_foot'))
     wanted &= ~np.isin(follows, [joint for side in skeleton.SIDES for joint in _ARM[side][3:]])
-    normals = vertex_normals(vertices, faces())
+    normals = vertex_normals(vertices, body_faces())
     # Of each little cube the outermost vertex: those within the mouth drop out.
     cubes = np.floor(vertices / _SPACING).astype(int)
     centre = vertices.copy()
@@ -140,7 +149,7 @@ def skin_points():
 
 
 @lru_cache(maxsize=1)
-def _others():
+def _obstacle_points():
     """For each arm the skin points that it must stay clear of: all but its own."""
     follows = skin_points()[2]
     return [np.flatnonzero(~np.isin(follows, _ARM[side])) for side in skeleton.SIDES]

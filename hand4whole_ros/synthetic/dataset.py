@@ -7,26 +7,26 @@ from pathlib import Path
 
 from ..media import image_files
 from ..system import output_files
-from ..system.progress import Bar
+from ..system.progress import ProgressBar
 from . import people
 
 
-def write(folder: Path | str, count: int, seed: int, progress: bool = True) -> None:
+def write_dataset(folder: Path | str, count: int, seed: int, progress: bool = True) -> None:
     """Write person_0000.png ... and truth.json: {"<file name>": Truth.as_dict()}.
 
-    Person i is people.sample(people_seed(seed, i)). The folder is made if it is not there.
+    Person i is people.sample_person(people_seed(seed, i)). The folder is made if it is not there.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     truths = {}
-    for i in Bar(range(count), 'rendering people', unit='person', shown=progress):
-        image, truth = people.render(people.sample(people_seed(seed, i)))
+    for i in ProgressBar(range(count), 'rendering people', unit='person', enabled=progress):
+        image, truth = people.render_person(people.sample_person(person_seed(seed, i)))
         name = f'person_{i:04d}.png'
-        image_files.write(folder / name, image)
+        image_files.write_image(folder / name, image)
         truths[name] = truth.as_dict()
-    output_files.write(folder / 'truth.json', json.dumps(truths).encode())
+    output_files.write_file(folder / 'truth.json', json.dumps(truths).encode())
 
 
-def people_seed(seed: int, index: int) -> int:
+def person_seed(seed: int, index: int) -> int:
     """Seed of person `index` of the set `seed`: sets of different seeds share nobody."""
     return seed * 1_000_000 + index

@@ -23,7 +23,7 @@ _TIP_ROW = {'left': dict(zip(skeleton.FINGERTIP_KEYPOINTS, range(5))),
 
 
 @lru_cache(maxsize=1)
-def anny_model():
+def shared_anny_model():
     """The anny body shared by everything here."""
     return anny_rig.create_anny()
 
@@ -38,17 +38,17 @@ def reference_t_pose() -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=1)
-def to_t_pose():
+def t_pose_rotations():
     """(55, 3, 3): how far each joint turns from anny's rest pose to the T-pose."""
-    return anny_rig.t_pose_rotations(anny_model())
+    return anny_rig.t_pose_rotations(shared_anny_model())
 
 
 @lru_cache(maxsize=1)
 def joint_weights() -> np.ndarray:
     """(V, 55) float32: how much each vertex follows each joint; rows sum to one."""
-    model = anny_model()
+    model = shared_anny_model()
     weights = np.zeros((len(model.template_vertices), skeleton.NUM_JOINTS))
-    np.add.at(weights.T, anny_rig.bone_joints(model), model.dense_vertex_bone_weights.numpy().T)
+    np.add.at(weights.T, anny_rig.bone_to_joint(model), model.dense_vertex_bone_weights.numpy().T)
     return weights.astype(np.float32)
 
 
@@ -58,9 +58,9 @@ def _sparse_weights():
 
 
 @lru_cache(maxsize=1)
-def faces() -> np.ndarray:
+def body_faces() -> np.ndarray:
     """(F, 3) int64 triangles of anny's body."""
-    return np.asarray(anny_model().faces)
+    return np.asarray(shared_anny_model().faces)
 
 
 @lru_cache(maxsize=1)
@@ -74,7 +74,7 @@ def _zero_pose():
 
 
 def _posed_by_anny(local_rotations, pelvis, phenotype):
-    model = anny_model()
+    model = shared_anny_model()
     with torch.no_grad():
         pose = anny_rig.pose_to_anny(model, torch.from_numpy(np.asarray(local_rotations, np.float64))[None],
                                      torch.from_numpy(np.asarray(pelvis, np.float64))[None], phenotype)
@@ -85,7 +85,7 @@ def _posed_by_anny(local_rotations, pelvis, phenotype):
 
 
 @dataclass(frozen=True)
-class Posed:
+class PosedBody:
     """A body in one pose, in whatever frame its global orientation leads to. Metres."""
 
     vertices: np.ndarray    # (V, 3) float32
@@ -105,7 +105,7 @@ def hand_keypoints(joints: np.ndarray, tips: np.ndarray, side: str) -> np.ndarra
                      for k, joint in enumerate(skeleton.HAND_KEYPOINT_JOINTS[side])])
 
 
-class Figure:
+class PosableBody:
     """The body of one phenotype: dict of (1,) float64 tensors, as anny takes them.
 
     joints (55, 3), tips (10, 3): of the T-pose, metres; rest_vertices (V, 3) float32, rest_joints (55, 3): of
@@ -116,13 +116,13 @@ class Figure:
         self.phenotype = phenotype
         _, self.joints, self.tips = _posed_by_anny(_zero_pose(), np.zeros(3), phenotype)    # in the T-pose
         with torch.no_grad():
-            rest = anny_model()(None, phenotype)
+            rest = shared_anny_model()(None, phenotype)
         self.rest_vertices = anny_rig.to_smplx(rest['vertices'])[0].numpy().astype(np.float32)
-        self.rest_joints = anny_rig.joint_positions(anny_model(), rest)[0].numpy()
+        self.rest_joints = anny_rig.joint_positions(shared_anny_model(), rest)[0].numpy()
 
     @classmethod
-    def made_of(cls, phenotype: dict[str, torch.Tensor], joints: np.ndarray, tips: np.ndarray,
-                rest_vertices: np.ndarray, rest_joints: np.ndarray) -> Figure:
+    def from_arrays(cls, phenotype: dict[str, torch.Tensor], joints: np.ndarray, tips: np.ndarray,
+                rest_vertices: np.ndarray, rest_joints: np.ndarray) -> PosableBody:
         """From what is known already: joints and tips of the T-pose, vertices (V, 3) float32 and joints of anny's
         rest pose."""
         figure = cls.__new__(cls)
@@ -130,12 +130,12 @@ class Figure:
         figure.rest_vertices, figure.rest_joints = rest_vertices, rest_joints
         return figure
 
-    def pose(self, local_rotations: np.ndarray, pelvis: np.ndarray) -> Posed:
+    def pose(self, local_rotations: np.ndarray, pelvis: np.ndarray) -> PosedBody:
         """local_rotations (55, 3, 3) against the parent, identity in the T-pose; pelvis (3,) m."""
-        rotations, joints = place(local_rotations, self.joints, pelvis)
+        rotations, joints = place_joints(local_rotations, self.joints, pelvis)
         blended = joint_weights() @ self._transforms(rotations, joints)
         turned = (blended[:, :9].reshape(-1, 3, 3) @ self.rest_vertices[..., None])[..., 0]
-        return Posed(turned + blended[:, 9:], joints, rotations, place_tips(rotations, joints, self))
+        return PosedBody(turned + blended[:, 9:], joints, rotations, place_tips(rotations, joints, self))
 
     def skin(self, rotations: np.ndarray, joints: np.ndarray, puffed: np.ndarray | None = None,
              ids: np.ndarray | None = None) -> np.ndarray:
@@ -155,12 +155,12 @@ class Figure:
 
     def _transforms(self, rotations, joints):
         """(55, 12) float32: the rotation and the offset by which each joint takes its part of the rest pose along."""
-        turns = rotations @ to_t_pose()        # skinning starts from anny's rest pose, as anny's own does
+        turns = rotations @ t_pose_rotations()        # skinning starts from anny's rest pose, as anny's own does
         offsets = joints - np.einsum('jab,jb->ja', turns, self.rest_joints)
         return np.concatenate([turns.reshape(-1, 9), offsets], axis=1).astype(np.float32)
 
 
-def place(local_rotations: np.ndarray, rest_joints: np.ndarray,
+def place_joints(local_rotations: np.ndarray, rest_joints: np.ndarray,
           pelvis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Global rotations (55, 3, 3) and places (55, 3) of the joints of a chain whose pelvis is at `pelvis`."""
     rotations = np.empty((skeleton.NUM_JOINTS, 3, 3))
@@ -173,7 +173,7 @@ def place(local_rotations: np.ndarray, rest_joints: np.ndarray,
     return rotations, joints
 
 
-def place_tips(rotations: np.ndarray, joints: np.ndarray, figure: Figure) -> np.ndarray:
+def place_tips(rotations: np.ndarray, joints: np.ndarray, figure: PosableBody) -> np.ndarray:
     """(10, 3) tips of the fingers of `figure` around joints that are placed already; see place."""
     bases = np.array(anny_rig.TIP_JOINTS)
     return joints[bases] + np.einsum('jab,jb->ja', rotations[bases], figure.tips - figure.joints[bases])

@@ -16,7 +16,7 @@ _LOWEST = {'full': ('left_foot', 'right_foot'), 'knees': ('left_knee', 'right_kn
            'chest': ('spine2',), 'sitting': ('left_hip', 'right_hip')}
 
 #: From the SMPL-X axes of a person who faces the camera to the camera optical frame.
-FACING = np.diag([1.0, -1.0, -1.0])
+FRONT_VIEW = np.diag([1.0, -1.0, -1.0])
 
 FIELDS_OF_VIEW = (35.0, 90.0)
 _CLOSE_UP_FIELDS = (18.0, 60.0)
@@ -25,7 +25,7 @@ _NEAREST = 0.18         # m from the camera to whatever is nearest
 
 
 @dataclass(frozen=True)
-class Direction:
+class ViewDirection:
     """How a person is seen: turned about the vertical by `turn`, the camera pitched down and rolled, radians."""
 
     turn: float
@@ -33,19 +33,19 @@ class Direction:
     roll: float
 
     @classmethod
-    def sample(cls, rng: np.random.Generator) -> Direction:
+    def sample(cls, rng: np.random.Generator) -> ViewDirection:
         """Mostly from the front, within 70 degrees, at eye level to a little above."""
         turn = rng.normal(0, 25) if rng.random() < 0.8 else rng.uniform(-70, 70)
         pitch = rng.normal(6, 9) if rng.random() < 0.85 else rng.uniform(-20, 40)
         return cls(*np.radians((np.clip(turn, -70, 70), np.clip(pitch, -25, 45), rng.normal(0, 3.0))))
 
     @classmethod
-    def sample_at_ease(cls, rng: np.random.Generator) -> Direction:
+    def sample_frontal_upright(cls, rng: np.random.Generator) -> ViewDirection:
         """Of somebody who stands before the camera and knows it."""
         return cls(*np.radians((rng.uniform(-40, 40), rng.normal(0, 5), rng.normal(0, 2))))
 
     @classmethod
-    def sample_close(cls, rng: np.random.Generator) -> Direction:
+    def sample_close(cls, rng: np.random.Generator) -> ViewDirection:
         """Of hands: from far more sides."""
         turn, pitch = rng.normal(0, 45), rng.normal(12, 25)
         roll = rng.uniform(-180, 180) if rng.random() < 0.1 else rng.normal(0, 15)
@@ -54,7 +54,7 @@ class Direction:
     def matrix(self) -> np.ndarray:
         """(3, 3) from the person's axes to the camera optical frame."""
         view = Rotation.from_euler('zx', (self.roll, self.pitch)).as_matrix()
-        return view @ FACING @ Rotation.from_rotvec((0, self.turn, 0)).as_matrix()
+        return view @ FRONT_VIEW @ Rotation.from_rotvec((0, self.turn, 0)).as_matrix()
 
 
 def sample_intrinsics(rng: np.random.Generator, width: int, height: int, close_up: bool) -> Intrinsics:
@@ -78,7 +78,7 @@ def body_points(frame: str, rng: np.random.Generator, joints: np.ndarray, hands:
     return np.concatenate(shown)
 
 
-def placed(points: np.ndarray, everything: np.ndarray, intrinsics: Intrinsics, fill: float,
+def framing_translation(points: np.ndarray, everything: np.ndarray, intrinsics: Intrinsics, fill: float,
            shift: np.ndarray) -> np.ndarray:
     """(3,) where the origin of points (N, 3) goes so that their box fills this part of the picture.
 
@@ -104,11 +104,11 @@ def placed(points: np.ndarray, everything: np.ndarray, intrinsics: Intrinsics, f
     return place
 
 
-def close_up(rng: np.random.Generator, hand: np.ndarray, everything: np.ndarray) -> Direction:
+def sample_close_up(rng: np.random.Generator, hand: np.ndarray, everything: np.ndarray) -> ViewDirection:
     """From where hand keypoints (K, 3) are best seen past points of the skin (M, 3), of some directions tried."""
     best, least = None, np.inf
     for _ in range(_VIEWS):
-        direction = Direction.sample_close(rng)
+        direction = ViewDirection.sample_close(rng)
         matrix = direction.matrix()
         seen, others = hand @ matrix.T, everything @ matrix.T
         low, high = seen.min(0), seen.max(0)

@@ -33,16 +33,16 @@ ARMS = {
     'lap': ((-0.30, -0.90, 0.25), (0.25, -0.55, 0.60), -0.7, 5),
     'behind': ((-0.15, -0.95, -0.45), (0.20, -0.65, -0.15), -0.8, 2),
     'anywhere': ((-0.60, -0.90, -0.10), (0.90, 0.85, 0.95), -1.0, 14)}
-_NAMES, _ODDS = list(ARMS), np.array([row[3] for row in ARMS.values()], float)
-_ODDS /= _ODDS.sum()
+_NAMES, _PROBABILITIES = list(ARMS), np.array([row[3] for row in ARMS.values()], float)
+_PROBABILITIES /= _PROBABILITIES.sum()
 
 #: How the two arms belong together, and how often.
-TOGETHER = {'each its own': 0.38, 'mirrored': 0.22, 'near each other': 0.28, 'one at rest': 0.12}
+HAND_RELATIONS = {'each its own': 0.38, 'mirrored': 0.22, 'near each other': 0.28, 'one at rest': 0.12}
 _NEAR = 'near each other'
 
 #: Radians. Roll of the forearm; bend of the wrist towards the palm, and towards the thumb.
 ROLL, FLEXION, DEVIATION = (-2.5, 0.35), (-1.15, 1.25), (-0.40, 0.55)
-_MOST_ELBOW = 2.5
+_MAX_ELBOW = 2.5
 
 LEGS = ('stand', 'walk', 'sit', 'squat', 'apart')
 
@@ -61,10 +61,10 @@ class Gesture:
     @classmethod
     def sample(cls, rng: np.random.Generator, legs: str | None = None, near: float | None = None) -> Gesture:
         """Any gesture. legs: these; near: with this chance the hands are near each other."""
-        together = list(TOGETHER)[rng.choice(len(TOGETHER), p=list(TOGETHER.values()))]
+        together = list(HAND_RELATIONS)[rng.choice(len(HAND_RELATIONS), p=list(HAND_RELATIONS.values()))]
         if near is not None:
             together = _NEAR if rng.random() < near else 'each its own'
-        first, second = (_NAMES[k] for k in rng.choice(len(_NAMES), p=_ODDS, size=2))
+        first, second = (_NAMES[k] for k in rng.choice(len(_NAMES), p=_PROBABILITIES, size=2))
         if together == 'mirrored':
             second = first
         elif together == 'one at rest':
@@ -73,7 +73,7 @@ class Gesture:
         return cls(arms, together, legs or LEGS[rng.choice(len(LEGS), p=(0.5, 0.15, 0.2, 0.05, 0.1))])
 
 
-def sample(gesture: Gesture, rng: np.random.Generator, count: int, joints: np.ndarray, tips: np.ndarray,
+def sample_gesture_poses(gesture: Gesture, rng: np.random.Generator, count: int, joints: np.ndarray, tips: np.ndarray,
            turn: float) -> np.ndarray:
     """(count, 55, 3, 3) poses against the parent joint, in the person's own axes.
 
@@ -86,7 +86,7 @@ def sample(gesture: Gesture, rng: np.random.Generator, count: int, joints: np.nd
     local = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(count, skeleton.NUM_JOINTS, 3, 3)
     place, roll, flexion, deviation = _sample_arms(gesture, rng, count, joints)
     alike = rng.random() < {'mirrored': 0.7, _NEAR: 0.5}.get(gesture.together, 0.0)
-    fingers = grips.sample(rng, count, joints, tips, 0.7 if alike else 0.0)
+    fingers = grips.sample_finger_poses(rng, count, joints, tips, 0.7 if alike else 0.0)
     pole = np.array([0.6, -1.0, -0.4]) + rng.normal(0, 0.35, (2, count, 3))
     pole[..., 0] += 0.8 * np.clip(place[..., 1], 0, 1)      # elbows of raised arms point outwards
     arms = arm_rotations(joints, place, roll, pole, flexion, deviation)
@@ -154,11 +154,11 @@ def _sample_arms(gesture, rng, count, joints):
         for values, scale in ((place, 0.15), (roll, 0.2), (flexion, 0.3), (deviation, 0.3)):
             values[1] = values[0] + scale * (values[1] - values[0])
     elif gesture.together == _NEAR:
-        place = _near_each_other(rng, count, joints)
+        place = _sample_close_wrists(rng, count, joints)
     return place, np.clip(roll, *ROLL), np.clip(flexion, *FLEXION), np.clip(deviation, *DEVIATION)
 
 
-def _near_each_other(rng, count, joints):
+def _sample_close_wrists(rng, count, joints):
     """Wrists some centimetres to a forearm apart, about a point before the chest, the belly or the face."""
     shoulder, elbow, wrist = joints[_ARM_JOINTS[0, 1:]]
     arm = np.linalg.norm(elbow - shoulder) + np.linalg.norm(wrist - elbow)
@@ -189,7 +189,7 @@ def arm_rotations(joints: np.ndarray, place: np.ndarray, roll: np.ndarray, pole:
     shoulder = collar0 + collar @ (shoulder0 - collar0)
     to_wrist = shoulder0 + place - shoulder
     length = np.linalg.norm(to_wrist, axis=-1)
-    nearest = np.sqrt(upper ** 2 + fore ** 2 + 2 * upper * fore * np.cos(_MOST_ELBOW))
+    nearest = np.sqrt(upper ** 2 + fore ** 2 + 2 * upper * fore * np.cos(_MAX_ELBOW))
     distance = np.clip(length, nearest, 0.998 * (upper + fore))
     direction = to_wrist / length[..., None]
     # Two bones and the distance give a triangle; the pole says which way its corner, the elbow, points.

@@ -24,34 +24,34 @@ _SPLAY = np.array([1.0, 0.15, -0.6, -1.5])
 #: How the three joints of a finger share its flexion: all together; claw, knuckles straight; knuckles only.
 _SHARES = np.array([(1.0, 1.0, 1.0), (0.1, 0.9, 0.9), (1.0, 0.15, 0.1)])
 
-_APART = 0.0125     # m between the bones of two fingers
-_TRIES = 3          # shapes drawn for each hand, of which the first whose fingers do not cross is taken
+_MIN_FINGER_DISTANCE = 0.0125     # m between the bones of two fingers
+_MAX_ATTEMPTS = 3          # shapes drawn for each hand, of which the first whose fingers do not cross is taken
 
 #: The three joints of each finger of a left hand, thumb to pinky.
 _FINGER_JOINTS = np.array([[skeleton.JOINT[f'left_{finger}{k}'] for k in (1, 2, 3)] for finger in FINGERS])
 
 
-def sample(rng: np.random.Generator, count: int, joints: np.ndarray, tips: np.ndarray,
+def sample_finger_poses(rng: np.random.Generator, count: int, joints: np.ndarray, tips: np.ndarray,
            alike: float) -> np.ndarray:
     """(2, count, 15, 3, 3) rotations of the fingers of left and right hands, both as of left hands, in SMPL-X's order.
 
     joints (55, 3), tips (10, 3): of the body in the T-pose, whose bones give the axes. alike: 0 for two hands of
     their own, 1 for the same shape.
     """
-    shapes = _shapes(rng, 2 * count * _TRIES)
+    shapes = _sample_shapes(rng, 2 * count * _MAX_ATTEMPTS)
     for values in shapes.values():
         half = len(values) // 2
         values[half:] += alike * (values[:half] - values[half:])
-    made = _rotations(shapes, joints, tips)
-    crossing = _crossing(made, joints, tips).reshape(2, _TRIES, count)
-    made = made.reshape(2, _TRIES, count, 15, 3, 3)
+    made = _shape_rotations(shapes, joints, tips)
+    crossing = _finger_penetration(made, joints, tips).reshape(2, _MAX_ATTEMPTS, count)
+    made = made.reshape(2, _MAX_ATTEMPTS, count, 15, 3, 3)
     if alike:
         crossing[:] = crossing.max(axis=0)
     best = crossing.argmin(axis=1)
     return np.take_along_axis(made, best[:, None, :, None, None, None], axis=1)[:, 0][:, :, SMPLX_ORDER]
 
 
-def _crossing(made, joints, tips):
+def _finger_penetration(made, joints, tips):
     """(M,) 0 where all fingers of a hand (M, 5, 3, 3, 3), thumb to pinky, keep apart, else how much too near, m."""
     chain = np.concatenate([joints[_FINGER_JOINTS], tips[:5, None]], axis=1)
     bones = np.diff(chain, axis=1)
@@ -66,10 +66,10 @@ def _crossing(made, joints, tips):
     squared = lengths[:, :, None] + lengths[:, None] - 2 * flat @ np.swapaxes(flat, 1, 2)
     owner = np.repeat(np.arange(5), 5)
     squared[:, owner[:, None] == owner] = np.inf
-    return np.maximum(_APART - np.sqrt(np.maximum(squared.min((1, 2)), 0)), 0)
+    return np.maximum(_MIN_FINGER_DISTANCE - np.sqrt(np.maximum(squared.min((1, 2)), 0)), 0)
 
 
-def _shapes(rng, count):
+def _sample_shapes(rng, count):
     """flexion (count, 5, 3), thumb to pinky; splay (count, 4); thumb (count, 3), its root's turn beyond flexion."""
     shapes = _SHAPES[rng.integers(len(_SHAPES), size=count)] + rng.normal(0, 0.08, (count, 1))
     free = rng.uniform(0, 1, (count, 1)) + rng.normal(0, 0.25, (count, 5))
@@ -90,7 +90,7 @@ def _shapes(rng, count):
     return {'flexion': flexion, 'splay': splay, 'thumb': np.clip(thumb, (-0.3, -0.4, -0.3), (0.7, 0.4, 0.3))}
 
 
-def _rotations(shape, joints, tips):
+def _shape_rotations(shape, joints, tips):
     """(count, 5, 3, 3, 3) rotations of the joints of left hands, thumb to pinky, from the knuckle on."""
     along = tips[:5] - joints[_FINGER_JOINTS[:, 0]]
     axes = np.cross(along, (0.0, -1.0, 0.0))

@@ -19,7 +19,7 @@ from ..body.model import BodyModel
 from ..body.open_body import load_or_build
 from ..body.open_hands import load_open_body
 from ..geometry.camera import Intrinsics
-from ..geometry.placement import facing
+from ..geometry.placement import view_rotation
 from . import appearance, backdrops, hands, lens
 
 #: Of every frame, (width, height) px, and what focal lengths are drawn from, px: 60 to 78 degrees across.
@@ -27,9 +27,9 @@ FRAME, FOCAL = (640, 480), (400.0, 560.0)
 #: Of the wrist from the camera, metres.
 DISTANCE = (0.3, 0.8)
 #: Side of a patch, in the greatest extent of the keypoints; and how far its middle is off, in its side.
-ROOM, OFF_CENTRE = (1.25, 1.7), 0.06
+CROP_MARGIN, OFF_CENTRE = (1.25, 1.7), 0.06
 #: Part of the hands that something is in front of.
-COVERED = 0.35
+OCCLUDED_SHARE = 0.35
 #: Turns of a hand as its ray sees it: about the ray, uniform to either side; about the axes across it, the deviation.
 _IN_PLANE, _TILT = np.radians(110.0), 0.55
 #: A right hand at rest points along -x, its palm along -y; turned by this, it points up, its palm to the camera.
@@ -71,14 +71,14 @@ class HandPatches:
 
 def draw_patches(count: int, seed: int, size: int, without_hand: float = 0.0) -> HandPatches:
     """`count` patches of size x size px, that share of them without a hand."""
-    scenes = [_scene(rng, rng.random() < without_hand) for rng in (
+    scenes = [_sample_patch_scene(rng, rng.random() < without_hand) for rng in (
         np.random.default_rng((0xDA1F, seed, k)) for k in range(count))]
-    layer, _, _ = _hand()
+    layer, _, _ = _right_hand()
     with torch.no_grad():
         rotations = torch.from_numpy(np.stack([scene.rotations for scene in scenes]))
         mesh = layer(rotations[:, :1], rotations[:, 1:], torch.from_numpy(np.stack([scene.betas for scene in scenes])))
     keypoints, vertices = mesh.keypoints.numpy(), mesh.vertices.numpy()
-    return _stacked([_patch(*row, size) for row in zip(scenes, keypoints, vertices)])
+    return _stack_rows([_render_patch(*row, size) for row in zip(scenes, keypoints, vertices)])
 
 
 def draw_sequence(count: int, seed: int, size: int, hidden: slice) -> HandPatches:
@@ -87,15 +87,15 @@ def draw_sequence(count: int, seed: int, size: int, hidden: slice) -> HandPatche
     The patch follows the hand, as a tracker's box would.
     """
     rng = np.random.default_rng((0x5E9, seed))
-    start, end = (_scene(rng, False) for _ in range(2))
+    start, end = (_sample_patch_scene(rng, False) for _ in range(2))
     phase = 0.5 - 0.5 * np.cos(np.linspace(0, np.pi, count))
     between = [Rotation.from_matrix(one).inv() * Rotation.from_matrix(other) for one, other in zip(
-        start.rotations, _near(rng, start.rotations, end.rotations))]
-    layer, _, _ = _hand()
+        start.rotations, _sample_nearby_scene(rng, start.rotations, end.rotations))]
+    layer, _, _ = _right_hand()
     look, focal, betas = start.look, start.focal, start.betas
     ray = start.ray + (end.ray - start.ray) * 0.5 * phase[:, None]
     distance = start.distance + (end.distance - start.distance) * 0.5 * phase
-    room, off = rng.uniform(*ROOM), rng.normal(0, OFF_CENTRE / 3, 2)
+    room, off = rng.uniform(*CROP_MARGIN), rng.normal(0, OFF_CENTRE / 3, 2)
     found = []
     for k in range(count):
         rotations = np.stack([one @ (Rotation.from_rotvec(phase[k] * turn.as_rotvec())).as_matrix()
@@ -104,13 +104,13 @@ def draw_sequence(count: int, seed: int, size: int, hidden: slice) -> HandPatche
             given = torch.from_numpy(rotations)[None]
             mesh = layer(given[:, :1], given[:, 1:], torch.from_numpy(betas)[None])
         cover = 1.0 if hidden.start <= k < hidden.stop else 0.0
-        scene = _Scene(False, rotations, betas, ray[k], distance[k], focal, look, room, off, cover)
-        found.append(_patch(scene, mesh.keypoints[0].numpy(), mesh.vertices[0].numpy(), size))
-    return _stacked(found)
+        scene = _PatchScene(False, rotations, betas, ray[k], distance[k], focal, look, room, off, cover)
+        found.append(_render_patch(scene, mesh.keypoints[0].numpy(), mesh.vertices[0].numpy(), size))
+    return _stack_rows(found)
 
 
 @dataclass(frozen=True)
-class _Scene:
+class _PatchScene:
     empty: bool
     rotations: np.ndarray
     betas: np.ndarray
@@ -123,9 +123,9 @@ class _Scene:
     cover: float            # how much of the patch's side what is in front of the hand takes; 0 for nothing
 
 
-def _scene(rng, empty):
-    _, rest_joints, rest_tips = _hand()
-    closed, spread = hands.sample_shape(rng)
+def _sample_patch_scene(rng, empty):
+    _, rest_joints, rest_tips = _right_hand()
+    closed, spread = hands.sample_hand_shape(rng)
     fingers = hands.finger_rotations('right', closed, spread, rest_joints, rest_tips,
                                      np.exp(rng.normal(0, 0.12, (5, 3))))
     focal = rng.uniform(*FOCAL)
@@ -135,20 +135,20 @@ def _scene(rng, empty):
     turn = Rotation.from_rotvec([0, 0, rng.uniform(-_IN_PLANE, _IN_PLANE)])
     seen = (turn * tilt * back).as_matrix() @ _UPRIGHT
     # A picture shows a hand as it is turned towards its ray, wherever in the frame it is.
-    rotations = np.concatenate([(facing(ray) @ seen)[None], fingers]).astype(np.float32)
-    cover = rng.uniform(0.25, 0.7) if rng.random() < COVERED else 0.0
-    return _Scene(empty, rotations, rng.normal(0, 0.8, 10).clip(-2, 2).astype(np.float32), ray,
-                  rng.uniform(*DISTANCE), focal, int(rng.integers(1 << 31)), rng.uniform(*ROOM),
+    rotations = np.concatenate([(view_rotation(ray) @ seen)[None], fingers]).astype(np.float32)
+    cover = rng.uniform(0.25, 0.7) if rng.random() < OCCLUDED_SHARE else 0.0
+    return _PatchScene(empty, rotations, rng.normal(0, 0.8, 10).clip(-2, 2).astype(np.float32), ray,
+                  rng.uniform(*DISTANCE), focal, int(rng.integers(1 << 31)), rng.uniform(*CROP_MARGIN),
                   rng.normal(0, OFF_CENTRE, 2), cover)
 
 
-def _near(rng, start, end):
+def _sample_nearby_scene(rng, start, end):
     """`end` with a wrist that is turned from the start's by less than a right angle."""
     turn = Rotation.from_rotvec(rng.normal(0, 0.5, 3).clip(-0.8, 0.8))
     return np.concatenate([(turn.as_matrix() @ start[0])[None], end[1:]])
 
 
-def _patch(scene, keypoints, vertices, size):
+def _render_patch(scene, keypoints, vertices, size):
     """One row of HandPatches."""
     rng = np.random.default_rng(scene.look)
     transl = np.append(scene.ray, 1.0) * scene.distance
@@ -161,25 +161,25 @@ def _patch(scene, keypoints, vertices, size):
     zoom = size / side
     cx, cy = (middle - corner) * zoom - 0.5
     view = Intrinsics(scene.focal * zoom, scene.focal * zoom, cx, cy, size, size)
-    image, covered = backdrops.sample(rng, size, size), np.zeros((size, size), np.float32)
-    colors, light = _colors(rng, len(skin)), appearance.sample_lighting(rng)
+    image, covered = backdrops.sample_backdrop(rng, size, size), np.zeros((size, size), np.float32)
+    colors, light = _sample_skin_colors(rng, len(skin)), appearance.sample_lighting(rng)
     visible = 0.0
     if not scene.empty:
         drawn = _rasterizer().render(skin, view, colors, light, 2)
         image = cv2.blendLinear(drawn.rgb, image, drawn.alpha, 1 - drawn.alpha)
         visible = drawn.alpha.sum()
     if scene.cover or (scene.empty and rng.random() < 0.5):
-        covered = _cover(rng, image, (pixels.mean(0) - corner) * zoom, scene.cover or rng.uniform(0.25, 0.7))
+        covered = _draw_occluder(rng, image, (pixels.mean(0) - corner) * zoom, scene.cover or rng.uniform(0.25, 0.7))
     if visible:
         visible = float((drawn.alpha * (1 - covered)).sum() / visible)
     hand = not scene.empty
     return HandPatches(
-        lens.expose(rng, image), corner.astype(np.float32), np.float32(side), np.float32(scene.focal),
+        lens.apply_camera_effects(rng, image), corner.astype(np.float32), np.float32(side), np.float32(scene.focal),
         scene.rotations * hand, scene.betas * hand, points.astype(np.float32) * hand, pixels.astype(np.float32) * hand,
         np.float32(visible), np.bool_(hand))
 
 
-def _cover(rng, image, centre, share):
+def _draw_occluder(rng, image, centre, share):
     """Draw something in front, as large as that share of the patch; where it is, (S, S) 0 to 1."""
     size = len(image)
     mask = np.zeros((size, size), np.uint8)
@@ -191,38 +191,38 @@ def _cover(rng, image, centre, share):
         corners = cv2.boxPoints((tuple(map(float, middle)), tuple(map(float, extent)), float(rng.uniform(0, 180))))
         cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 255)
     mask = cv2.GaussianBlur(mask, (3, 3), 0).astype(np.float32) / 255
-    front = backdrops.sample(rng, size, size)
+    front = backdrops.sample_backdrop(rng, size, size)
     image[:] = cv2.blendLinear(front, image, mask, 1 - mask)
     return mask
 
 
-def _colors(rng, count):
+def _sample_skin_colors(rng, count):
     """(V, 3) float32 sRGB: a skin with soft spots."""
-    skins = appearance.SKINS
+    skins = appearance.SKIN_COLORS
     place = rng.uniform(0, len(skins) - 1.001)
     skin = skins[int(place)] * (1 - place % 1) + skins[int(place) + 1] * (place % 1)
-    layer, _, _ = _hand()
+    layer, _, _ = _right_hand()
     waves = np.sin(layer.v_template.numpy()[:count] @ rng.normal(0, 60, (3, 4)) + rng.uniform(0, 2 * np.pi, 4))
     return np.clip(skin * (1 + 0.05 * waves.mean(1, keepdims=True)), 0, 1).astype(np.float32)
 
 
-def _stacked(rows):
+def _stack_rows(rows):
     return HandPatches(*(np.stack([getattr(row, field.name) for row in rows]) for field in fields(HandPatches)))
 
 
 @lru_cache(maxsize=1)
-def _hand():
+def _right_hand():
     """The right hand's layer, and the body's joints (55, 3) and finger tips (10, 3) in the T-pose."""
-    kinematics = BodyModel.of_open_body(load_or_build()[0]).kinematics
+    kinematics = BodyModel.from_open_body(load_or_build()[0]).kinematics
     return load_open_body().mano['right'], kinematics.rest_joints, kinematics.rest_tips
 
 
 def hand_layer():
     """The layer that the parameters are of."""
-    return _hand()[0]
+    return _right_hand()[0]
 
 
 @lru_cache(maxsize=1)
 def _rasterizer():
     from ..rendering.rasterizer import Rasterizer
-    return Rasterizer(_hand()[0].faces)
+    return Rasterizer(_right_hand()[0].faces)

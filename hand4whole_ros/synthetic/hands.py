@@ -20,7 +20,7 @@ HAND_SHAPES = {
     'three': (0.85, 0.04, 0.05, 0.08, 0.9), 'four': (0.85, 0.04, 0.04, 0.05, 0.08),
     'thumb_up': (0.0, 0.93, 0.95, 0.95, 0.95), 'hook': (0.2, 0.45, 0.45, 0.48, 0.5)}
 
-_SHAPE_ODDS = {'open': 0.15, 'relaxed': 0.18, 'half': 0.14, 'grasp': 0.12, 'fist': 0.09, 'point': 0.08,
+_SHAPE_PROBABILITIES = {'open': 0.15, 'relaxed': 0.18, 'half': 0.14, 'grasp': 0.12, 'fist': 0.09, 'point': 0.08,
                'pinch': 0.08, 'two': 0.03, 'three': 0.03, 'four': 0.02, 'thumb_up': 0.03, 'hook': 0.05}
 
 #: Part of the hands whose fingers are bent at random about a common mean, in none of the shapes above.
@@ -38,12 +38,12 @@ SMPLX_ORDER = [FINGERS.index(name.split('_')[1][:-1]) * 3 + int(name[-1]) - 1
 _SPLAY = {'index': 1.0, 'middle': 0.15, 'ring': -0.6, 'pinky': -1.5}
 
 
-def sample_shape(rng: np.random.Generator) -> tuple[np.ndarray, float]:
+def sample_hand_shape(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """A hand shape: how far each finger is closed (5,), and the spread in radians."""
     if rng.random() < _FREE:
         closed = rng.uniform(0, 1) + rng.normal(0, 0.3, 5)
     else:
-        name = rng.choice(list(_SHAPE_ODDS), p=list(_SHAPE_ODDS.values()))
+        name = rng.choice(list(_SHAPE_PROBABILITIES), p=list(_SHAPE_PROBABILITIES.values()))
         closed = np.array(HAND_SHAPES[name]) + rng.normal(0, 0.08) + rng.normal(0, 0.08, 5)
     return np.clip(closed, 0.0, 1.0), rng.uniform(0.0, 0.22)
 

@@ -10,28 +10,28 @@ import numpy as np
 _TILE = 512
 
 
-def expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+def apply_camera_effects(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 RGB -> the same, as a camera of some quality would deliver it."""
     longest = max(image.shape[:2])
     kind = rng.random()
     if kind < 0.12:
-        image = _moved(rng, image, longest)
+        image = _motion_blur(rng, image, longest)
     elif kind < 0.40:
         sigma = rng.uniform(0.3, 1.0) * longest / 400 + 0.25
         image = cv2.GaussianBlur(image, (0, 0), sigma)
     if rng.random() < 0.7:
-        image = cv2.LUT(image, _tone(rng)[None])
+        image = cv2.LUT(image, _tone_curve(rng)[None])
     if rng.random() < 0.08:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     if rng.random() < 0.75:
-        image = _noisy(rng, image)
+        image = _add_noise(rng, image)
     if rng.random() < 0.4:
         quality = int(rng.uniform(25, 95))
         image = cv2.imdecode(cv2.imencode('.jpg', image, (cv2.IMWRITE_JPEG_QUALITY, quality))[1], cv2.IMREAD_COLOR)
     return image
 
 
-def _moved(rng, image, longest):
+def _motion_blur(rng, image, longest):
     """Blurred along a line."""
     length = rng.uniform(0.008, 0.025) * longest
     size = int(length) | 1
@@ -45,7 +45,7 @@ def _moved(rng, image, longest):
     return cv2.filter2D(image, -1, kernel / kernel.sum())
 
 
-def _tone(rng):
+def _tone_curve(rng):
     """(256, 3) uint8: gamma, contrast, brightness and white balance."""
     x = (np.arange(256) / 255.0)[:, None] ** np.exp(rng.normal(0, 0.25))
     warmth = rng.normal(0, 0.06)
@@ -54,18 +54,18 @@ def _tone(rng):
     return np.clip(255 * ((x - 0.5) * contrast + 0.5 + rng.normal(0, 0.03)), 0, 255).astype(np.uint8)
 
 
-def _noisy(rng, image):
+def _add_noise(rng, image):
     height, width = image.shape[:2]
     level = rng.uniform(1, 9) if rng.random() < 0.85 else rng.uniform(9, 22)
     x, y = rng.integers(_TILE, size=2)
-    noise = _noise(height, width)[y:y + height, x:x + width]
+    noise = _noise_tile(height, width)[y:y + height, x:x + width]
     if rng.random() < 0.5:
         noise = cv2.cvtColor(noise[..., 0], cv2.COLOR_GRAY2RGB)
     return cv2.addWeighted(image, 1.0, noise, level / 32.0, -128 * level / 32.0)
 
 
 @lru_cache(maxsize=4)
-def _noise(height, width):
+def _noise_tile(height, width):
     """(512 + height, 512 + width, 3) uint8: mean 128, deviation 32, repeated after 512 pixels."""
     rng = np.random.default_rng(0)
     tile = np.clip(rng.normal(128, 32, (_TILE, _TILE, 3)), 0, 255).astype(np.uint8)

@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 from .. import skeleton
 from ..geometry.camera import Intrinsics
 from . import appearance, backgrounds, hands, people, poses
-from .figure import Figure, hand_keypoints, place, place_tips
-from .truth import Truth
+from .figure import PosableBody, hand_keypoints, place_joints, place_tips
+from .truth import PersonTruth
 
 #: Seconds after which the motion repeats.
 PERIOD = 24.0
@@ -28,7 +28,7 @@ ARMS = {
     'drive': (0.10, -0.02, 0.46, 0.2, -0.4, 0.0), 'drive_aside': (0.20, -0.14, 0.50, 0.1, -0.3, 0.0)}
 
 #: Seconds, left arm and hand shape, right arm and hand shape. Between them everything glides.
-_SCORE = (
+_DEFAULT_SCRIPT = (
     (0.0, 'low', 'relaxed', 'low', 'relaxed'), (1.0, 'low', 'relaxed', 'raised', 'open'),
     (3.2, 'low', 'relaxed', 'raised', 'open'),
     (4.2, 'front', 'relaxed', 'front', 'relaxed'), (5.4, 'reach', 'open', 'front', 'half'),
@@ -51,7 +51,7 @@ _SPREAD = 0.12
 
 
 @dataclass(frozen=True)
-class Score:
+class MotionScript:
     """What a person does, over and over."""
 
     #: Seconds, left arm and hand shape, right arm and hand shape. An arm is one of ARMS; a hand shape one of
@@ -66,21 +66,21 @@ class Score:
 
 
 #: Shows all that arms and hands can do, in the picture all the time.
-DEMONSTRATION = Score(_SCORE, PERIOD, 2.75, (1.2, 3.1))
+DEMO_SCRIPT = MotionScript(_DEFAULT_SCRIPT, PERIOD, 2.75, (1.2, 3.1))
 
 
-class Motion:
+class PersonMotion:
     """A person in front of a textured background, as a function of time. Equal seeds, equal pictures."""
 
-    def __init__(self, seed: int = 10, width: int = 640, height: int = 480, score: Score = DEMONSTRATION):
+    def __init__(self, seed: int = 10, width: int = 640, height: int = 480, score: MotionScript = DEMO_SCRIPT):
         self.score = score
         rng = np.random.default_rng((seed, 2))
         # A field of view fixes the focal length; the camera is then known exactly.
         self.intrinsics = Intrinsics.from_focal(width, height, Intrinsics.from_fov(width, height, 60.0).fx)
-        self.figure = Figure(people.phenotype(seed))
+        self.figure = PosableBody(people.sample_phenotype(seed))
         look = appearance.Appearance.sample(rng)
         self._colors = look.colors()
-        self._background = backgrounds.draw(rng, width, height).astype(np.float32)
+        self._background = backgrounds.draw_background(rng, width, height).astype(np.float32)
         self._phase = rng.uniform(0, 2 * np.pi, 6)
         self._track = _track(score)
         at = {name: self.figure.joints[index] for name, index in skeleton.JOINT.items()}
@@ -90,23 +90,23 @@ class Motion:
     def frame(self, t: float) -> np.ndarray:
         """The picture at `t` seconds: (height, width, 3) uint8 RGB."""
         posed = self.figure.pose(self._local_rotations(t), self._pelvis)
-        (x, y), part = people.rasterizer().render_part(posed.vertices, self.intrinsics, self._colors)
+        (x, y), part = people.body_rasterizer().render_part(posed.vertices, self.intrinsics, self._colors)
         image = self._background.astype(np.uint8)
         inside = np.s_[y:y + part.alpha.shape[0], x:x + part.alpha.shape[1]]
-        image[inside] = people.composed(part, self._background[inside])
+        image[inside] = people.composite(part, self._background[inside])
         return image
 
-    def truth(self, t: float) -> Truth:
+    def truth(self, t: float) -> PersonTruth:
         """Where everything is at `t` seconds."""
         local = self._local_rotations(t)
         posed = self.figure.pose(local, self._pelvis)
         phenotype = {name: float(value) for name, value in self.figure.phenotype.items()}
-        return Truth.of(posed, local, phenotype, self.intrinsics,
+        return PersonTruth.of(posed, local, phenotype, self.intrinsics,
                         people.hand_visibility(posed, self.intrinsics))
 
     def hand_keypoints(self, t: float) -> dict[str, np.ndarray]:
         """side -> (21, 3) m at `t` seconds, the same as truth's, without the mesh."""
-        rotations, joints = place(self._local_rotations(t), self.figure.joints, self._pelvis)
+        rotations, joints = place_joints(self._local_rotations(t), self.figure.joints, self._pelvis)
         tips = place_tips(rotations, joints, self.figure)
         return {side: hand_keypoints(joints, tips, side) for side in skeleton.SIDES}
 
@@ -140,7 +140,7 @@ class Motion:
 @lru_cache(maxsize=4)
 def _track(score):
     """The score as a smooth function of time, over one period and its ends: (22,), left arm first."""
-    rows = [np.r_[ARMS[left], _shape(left_hand), ARMS[right], _shape(right_hand)]
+    rows = [np.r_[ARMS[left], _hand_shape(left_hand), ARMS[right], _hand_shape(right_hand)]
             for _, left, left_hand, right, right_hand in score.keys]
     times = [row[0] for row in score.keys]
     # One key before and one after the period make the repetition smooth.
@@ -148,5 +148,5 @@ def _track(score):
     return PchipInterpolator(times, np.stack([rows[-1], *rows, rows[0], rows[1]]))
 
 
-def _shape(shape):
+def _hand_shape(shape):
     return hands.HAND_SHAPES[shape] if isinstance(shape, str) else shape

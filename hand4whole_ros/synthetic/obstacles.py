@@ -8,17 +8,17 @@ import numpy as np
 from ..geometry.camera import Intrinsics
 from . import backdrops
 
-SHARE = 0.35        # of the pictures that have any
-_MOST = 0.6         # of a picture; whoever hides more is left out
+OBSTACLE_PROBABILITY = 0.35        # of the pictures that have any
+_MAX_OBSTACLES = 0.6         # of a picture; whoever hides more is left out
 
 
-def draw(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, joints: np.ndarray,
+def draw_obstacles(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, joints: np.ndarray,
          hands: np.ndarray) -> np.ndarray | None:
     """Draw them into image (H, W, 3) uint8, in place; -> (H, W) bool, what they cover, or None.
 
     joints (N, 3) m of the person and keypoints of the hands (2, 21, 3) m: in the frame of `view`.
     """
-    if rng.random() >= SHARE:
+    if rng.random() >= OBSTACLE_PROBABILITY:
         return None
     mask = np.zeros(image.shape[:2], np.uint8)
     points, hands = (np.clip(np.nan_to_num(view.project(part), nan=-1e4), -1e4, 1e4) for part in (joints, hands))
@@ -35,23 +35,23 @@ def draw(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, joints: 
             tilt = rng.normal(0, 0.03) * view.width
             left, right, bottom = -9, view.width + 9, view.height + 9 + abs(line)
             edge = np.array([(left, line - tilt), (right, line + tilt), (right, bottom), (left, bottom)])
-            _fill(mask, edge)
+            _fill_polygon(mask, edge)
             continue
         else:
             centre, reach = rng.uniform(low, high), size * rng.uniform(0.02, 0.12)
-        _fill(mask, _shape(rng, centre, reach, size))
+        _fill_polygon(mask, _obstacle_corners(rng, centre, reach, size))
     covered = mask > 0
-    if not 0 < covered.mean() < _MOST:
+    if not 0 < covered.mean() < _MAX_OBSTACLES:
         return None
     h, w = mask.shape
     if rng.random() < 0.5:
-        np.copyto(image, backdrops.texture(rng, w, h), where=covered[..., None])
+        np.copyto(image, backdrops.sample_texture(rng, w, h), where=covered[..., None])
     else:
         image[covered] = rng.integers(0, 256, 3).astype(np.uint8)
     return covered
 
 
-def _shape(rng, centre, reach, size):
+def _obstacle_corners(rng, centre, reach, size):
     """Corners of a long bar, a box or a blob."""
     kind = rng.random()
     if kind < 0.25:
@@ -67,6 +67,6 @@ def _shape(rng, centre, reach, size):
     return centre + (np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * half) @ turn.T
 
 
-def _fill(mask, corners):
+def _fill_polygon(mask, corners):
     corners = np.clip(np.nan_to_num(corners), -20000, 20000)
     cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], 255, shift=4)

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from .. import skeleton
 from . import hands
-from .figure import Figure
+from .figure import PosableBody
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 
@@ -28,7 +28,7 @@ ARM_GESTURES = {
     'side': ((0.60, -0.55, 0.05), (0.90, 0.20, 0.55), -0.7),
     'down': ((0.15, -0.95, 0.05), (0.40, -0.80, 0.30), -1.2)}
 
-_ODDS = {'reach': 0.18, 'chest': 0.22, 'talk': 0.24, 'wave': 0.14, 'hips': 0.05, 'up': 0.06, 'side': 0.07,
+_PROBABILITIES = {'reach': 0.18, 'chest': 0.22, 'talk': 0.24, 'wave': 0.14, 'hips': 0.05, 'up': 0.06, 'side': 0.07,
          'down': 0.04}
 
 #: Natural roll of the forearm and bend of the wrist, radians.
@@ -37,13 +37,13 @@ WRIST_FLEXION_RANGE = (-0.8, 0.9)
 WRIST_DEVIATION_RANGE = (-0.3, 0.4)
 
 
-def sample(figure: Figure, rng: np.random.Generator, turn: float) -> np.ndarray:
+def sample_pose(figure: PosableBody, rng: np.random.Generator, turn: float) -> np.ndarray:
     """A random pose of `figure`: (55, 3, 3), the pelvis included, in the person's own axes.
 
     turn: how far the whole person stands turned away from the camera, radians about y; the head turns back.
     """
     vectors = np.zeros((skeleton.NUM_JOINTS, 3))
-    put = _setter(vectors)
+    put = _joint_setter(vectors)
     put('pelvis', rng.normal(0.0, 0.05), 0, rng.normal(0, 0.03))
     bend, twist, lean = rng.normal(0.05, 0.07), rng.normal(0, 0.12), rng.normal(0, 0.05)
     for name in ('spine1', 'spine2', 'spine3'):
@@ -54,8 +54,8 @@ def sample(figure: Figure, rng: np.random.Generator, turn: float) -> np.ndarray:
         put(name, nod / 2, look / 2, tilt / 2)
     _sample_legs(put, rng)
     local = Rotation.from_rotvec(vectors).as_matrix()
-    first = rng.choice(list(_ODDS), p=list(_ODDS.values()))
-    second = first if rng.random() < 0.45 else rng.choice(list(_ODDS), p=list(_ODDS.values()))
+    first = rng.choice(list(_PROBABILITIES), p=list(_PROBABILITIES.values()))
+    second = first if rng.random() < 0.45 else rng.choice(list(_PROBABILITIES), p=list(_PROBABILITIES.values()))
     for side, gesture in zip(rng.permutation(skeleton.SIDES), (first, second)):
         low, high, roll = ARM_GESTURES[gesture]
         place = rng.uniform(low, high)
@@ -64,13 +64,13 @@ def sample(figure: Figure, rng: np.random.Generator, turn: float) -> np.ndarray:
         set_arm(local, figure, side, place, roll, pole,
                 flexion=np.clip(rng.normal(0.0, 0.4), *WRIST_FLEXION_RANGE),
                 deviation=np.clip(rng.normal(0.05, 0.15), *WRIST_DEVIATION_RANGE))
-        closed, spread = hands.sample_shape(rng)
+        closed, spread = hands.sample_hand_shape(rng)
         local[skeleton.HAND_SLICE[side]] = hands.finger_rotations(
             side, closed, spread, figure.joints, figure.tips, bend=rng.normal(1.0, 0.12, (5, 3)))
     return local
 
 
-def _setter(vectors):
+def _joint_setter(vectors):
     def put(name, x, y, z):
         vectors[skeleton.JOINT[name]] = x, y, z
     return put
@@ -85,7 +85,7 @@ def _sample_legs(put, rng):
         put(f'{side}_ankle', -0.7 * raised, 0, -sign * width)
 
 
-def set_arm(local: np.ndarray, figure: Figure, side: str, place: np.ndarray, roll: float, pole: np.ndarray,
+def set_arm(local: np.ndarray, figure: PosableBody, side: str, place: np.ndarray, roll: float, pole: np.ndarray,
             flexion: float = 0.0, deviation: float = 0.0) -> None:
     """Bend the arm of `side` in `local` (55, 3, 3), in place, so that its wrist comes to `place`.
 

@@ -14,9 +14,9 @@ import numpy as np
 from .. import skeleton
 from ..geometry.camera import Intrinsics
 from . import adults, clearance, framing, poses
-from .figure import Figure
+from .figure import PosableBody
 from .gestures import Gesture
-from .gestures import sample as sample_poses
+from .gestures import sample_gesture_poses as sample_poses
 
 #: First word of every random stream here, which no other module's streams begin with.
 TRAINING = 0x7A11
@@ -30,7 +30,7 @@ _HEAD, _FEET = skeleton.JOINT['head'], [skeleton.JOINT[f'{side}_{part}'] for sid
                                         for part in ('ankle', 'foot')]
 
 
-def stream(seed: int, part: int) -> np.random.Generator:
+def scene_rng(seed: int, part: int) -> np.random.Generator:
     """The random numbers of one part of the scene `seed`."""
     return np.random.default_rng((TRAINING, part, seed))
 
@@ -42,7 +42,7 @@ class Scene:
     seed: int
     kind: str                       # 'body', or 'hands' for a close-up
     frame: str                      # of framing.BODY_FRAMES, or 'left', 'right', 'both'
-    figure: Figure
+    figure: PosableBody
     phenotype: dict[str, float]
     betas: np.ndarray               # (10,) of the open body
     local_rotations: np.ndarray     # (55, 3, 3), the pelvis in the camera frame
@@ -77,7 +77,7 @@ class Scene:
         k = self.intrinsics
         pixels = np.clip(np.nan_to_num(k.project(points), nan=-1), (0, 0), (k.width - 1, k.height - 1))
         low, high = pixels.min(0), pixels.max(0)
-        rng = stream(self.seed, 9)
+        rng = scene_rng(self.seed, 9)
         size = high - low
         centre = (low + high) / 2 + jitter * rng.normal(0, 1, 2) * size
         height = max(size[1], size[0] / aspect, 8.0) * margin * np.exp(jitter * rng.normal())
@@ -92,14 +92,16 @@ class Scene:
         return Intrinsics(k.fx * sx, k.fy * sy, (k.cx - x + 0.5) * sx - 0.5, (k.cy - y + 0.5) * sy - 0.5, width, height)
 
 
-def scene(seed: int, width: int = 640, height: int = 480, close_ups: float = CLOSE_UPS, at_ease: float = 0.0) -> Scene:
+def sample_scene(
+    seed: int, width: int = 640, height: int = 480, close_ups: float = CLOSE_UPS, at_ease: float = 0.0
+) -> Scene:
     """Scene `seed` before a camera of width x height pixels.
 
     close_ups: how often only hands are shown. at_ease: of the others, how often somebody stands before the camera and
     does what people do there (poses.sample), not anything that a body can.
     """
-    rng = stream(seed, 0)
-    who = adults.adult(int(rng.integers(adults.COUNT)))
+    rng = scene_rng(seed, 0)
+    who = adults.sample_adult(int(rng.integers(adults.NUM_ADULTS)))
     if rng.random() < close_ups:
         return _hands_scene(seed, rng, who, width, height)
     return _body_scene(seed, rng, who, width, height, at_ease > 0 and rng.random() < at_ease)
@@ -108,74 +110,79 @@ def scene(seed: int, width: int = 640, height: int = 480, close_ups: float = CLO
 def _body_scene(seed, rng, who, width, height, at_ease):
     if at_ease:
         frame = 'full' if rng.random() < 0.3 else 'hips'
-        direction = framing.Direction.sample_at_ease(rng)
-        posed = _stood(rng, who.figure, direction.turn)
+        direction = framing.ViewDirection.sample_frontal_upright(rng)
+        posed = _sample_frontal_upright_pose(rng, who.figure, direction.turn)
     else:
         frame = list(framing.BODY_FRAMES)[rng.choice(len(framing.BODY_FRAMES), p=list(framing.BODY_FRAMES.values()))]
-        direction = framing.Direction.sample(rng)
+        direction = framing.ViewDirection.sample(rng)
         gesture = Gesture.sample(rng, legs='sit' if frame == 'sitting' else None)
-        posed = _posed(rng, who.figure, gesture, direction.turn)
+        posed = _sample_clear_pose(rng, who.figure, gesture, direction.turn)
     local, rotations, joints, tips = posed
     intrinsics = framing.sample_intrinsics(rng, width, height, False)
     matrix = direction.matrix()
     joints, rotations, hands = joints @ matrix.T, matrix @ rotations, _hands(joints, tips) @ matrix.T
-    skin, follows = clearance.skin(who.figure, rotations, joints)[0], clearance.skin_points()[2]
+    skin, follows = clearance.posed_skin_points(who.figure, rotations, joints)[0], clearance.skin_points()[2]
     shown = framing.body_points(frame, rng, joints, hands, skin[follows == _HEAD], skin[np.isin(follows, _FEET)])
     fill = rng.uniform(0.6, 0.97) if frame == 'full' else rng.uniform(0.7, 1.12)
-    place = framing.placed(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics, fill,
+    place = framing.framing_translation(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics, fill,
                            rng.uniform(-0.8, 0.8, 2))
-    return _made(seed, 'body', frame, who, local, rotations, joints + place, hands + place, intrinsics)
+    return _make_scene(seed, 'body', frame, who, local, rotations, joints + place, hands + place, intrinsics)
 
 
 def _hands_scene(seed, rng, who, width, height):
     gesture = Gesture.sample(rng, near=0.65)
-    local, rotations, joints, tips = _posed(rng, who.figure, gesture, 0.0)
+    local, rotations, joints, tips = _sample_clear_pose(rng, who.figure, gesture, 0.0)
     hands = _hands(joints, tips)
     apart = np.linalg.norm(hands[0].mean(0) - hands[1].mean(0))
     frame = 'both' if apart < 0.32 and rng.random() < 0.85 else skeleton.SIDES[rng.integers(2)]
     shown = hands.reshape(-1, 3) if frame == 'both' else hands[skeleton.SIDES.index(frame)]
-    skin = clearance.skin(who.figure, rotations, joints)[0]
-    direction = framing.close_up(rng, shown, skin)
+    skin = clearance.posed_skin_points(who.figure, rotations, joints)[0]
+    direction = framing.sample_close_up(rng, shown, skin)
     matrix = direction.matrix()
     joints, rotations, hands, skin, shown = (joints @ matrix.T, matrix @ rotations, hands @ matrix.T, skin @ matrix.T,
                                              shown @ matrix.T)
     intrinsics = framing.sample_intrinsics(rng, width, height, True)
-    place = framing.placed(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics, rng.uniform(0.35, 0.95),
-                           rng.uniform(-0.8, 0.8, 2))
-    return _made(seed, 'hands', frame, who, local, rotations, joints + place, hands + place, intrinsics)
+    place = framing.framing_translation(
+        shown,
+        np.concatenate([skin, hands.reshape(-1, 3)]),
+        intrinsics,
+        rng.uniform(0.35, 0.95),
+        rng.uniform(-0.8, 0.8, 2),
+    )
+    return _make_scene(seed, 'hands', frame, who, local, rotations, joints + place, hands + place, intrinsics)
 
 
 def _hands(joints, tips):
     return clearance.hand_keypoints(joints[None], tips[None])[0]
 
 
-def _posed(rng, figure, gesture, turn):
+def _sample_clear_pose(rng, figure, gesture, turn):
     """A pose that does not run into itself: local and global rotations, joints and tips, in the person's axes."""
     for _ in range(_ROUNDS):
-        found = _first_clear(figure, sample_poses(gesture, rng, _CANDIDATES, figure.joints, figure.tips, turn))
+        found = _place_first_clear(figure, sample_poses(gesture, rng, _CANDIDATES, figure.joints, figure.tips, turn))
         if found is not None:
             return found
     # No pose of this gesture suits the figure: another one will.
-    return _posed(rng, figure, Gesture.sample(rng), turn)
+    return _sample_clear_pose(rng, figure, Gesture.sample(rng), turn)
 
 
-def _stood(rng, figure, turn):
+def _sample_frontal_upright_pose(rng, figure, turn):
     """The same of somebody at ease."""
     for _ in range(_CANDIDATES * _ROUNDS):
-        found = _first_clear(figure, poses.sample(figure, rng, turn)[None])
+        found = _place_first_clear(figure, poses.sample_pose(figure, rng, turn)[None])
         if found is not None:
             return found
-    return _posed(rng, figure, Gesture.sample(rng), turn)
+    return _sample_clear_pose(rng, figure, Gesture.sample(rng), turn)
 
 
-def _first_clear(figure, local):
+def _place_first_clear(figure, local):
     """The first of the poses (N, 55, 3, 3) that does not run into itself, placed; None where all do."""
-    rotations, joints, tips = clearance.chain(local, figure.joints, figure.tips)
-    chosen = clearance.first_clear(figure, rotations, joints, tips)
+    rotations, joints, tips = clearance.pose_chain(local, figure.joints, figure.tips)
+    chosen = clearance.first_collision_free(figure, rotations, joints, tips)
     return None if chosen is None else (local[chosen], rotations[chosen], joints[chosen], tips[chosen])
 
 
-def _made(seed, kind, frame, who, local, rotations, joints, hands, intrinsics):
+def _make_scene(seed, kind, frame, who, local, rotations, joints, hands, intrinsics):
     local = local.copy()
     local[0] = rotations[0]
     return Scene(seed, kind, frame, who.figure, who.phenotype, who.betas, local, joints, rotations, hands, intrinsics)

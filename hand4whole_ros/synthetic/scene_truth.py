@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from .. import keypoints, skeleton
 from ..body.open_body import SKIN_KEY, SKIN_NAMES, load_or_build
+from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 from .figure import reference_t_pose
 from .scene import Scene
@@ -19,7 +20,7 @@ from .scene import Scene
 NUM_BODY_KEYPOINTS = 25
 
 #: Where the hands' keypoints begin and end among joints, hands and body.
-_PARTS = (skeleton.NUM_JOINTS, skeleton.NUM_JOINTS + 2 * skeleton.NUM_HAND_KEYPOINTS)
+_LANDMARK_PARTS = (skeleton.NUM_JOINTS, skeleton.NUM_JOINTS + 2 * skeleton.NUM_HAND_KEYPOINTS)
 
 #: How far behind what is seen a point may lie and still be seen, m: under cloth, hair or the skin of a finger.
 _SKIN_TOLERANCE, _FINGER_TOLERANCE = 0.04, 0.02
@@ -63,12 +64,12 @@ class SceneTruth:
 
         points = np.concatenate([scene.joints, scene.hand_keypoints.reshape(-1, 3), body])
         pixels = view.project(points)
-        x, y = np.clip(np.nan_to_num(np.rint(pixels), nan=-1), -1, max(depth.shape)).astype(int).T
-        inside = (x >= 0) & (y >= 0) & (x < view.width) & (y < view.height)
-        before = depth[np.where(inside, y, 0), np.where(inside, x, 0)]
-        visible = inside & (points[:, 2] <= before + _tolerances())
-        joints_2d, hands_2d, body_2d = np.split(pixels, _PARTS)
-        joints_visible, hands_visible, body_visible = np.split(visible, _PARTS)
+        shown = inside(pixels, view.width, view.height)
+        x, y = np.rint(np.where(shown[:, None], pixels, 0)).astype(int).T
+        before = depth[y, x]
+        visible = shown & (points[:, 2] <= before + _depth_tolerances())
+        joints_2d, hands_2d, body_2d = np.split(pixels, _LANDMARK_PARTS)
+        joints_visible, hands_visible, body_visible = np.split(visible, _LANDMARK_PARTS)
         return cls(
             scene.seed, scene.kind, view, scene.phenotype, scene.betas, scene.local_rotations, scene.joint_rotations,
             scene.joints, joints_2d, joints_visible,
@@ -104,7 +105,7 @@ def _joint_tolerance():
 
 
 @lru_cache(maxsize=1)
-def _tolerances():
+def _depth_tolerances():
     """(122,) m of joints, both hands' keypoints and the body's."""
     hands = np.full(2 * skeleton.NUM_HAND_KEYPOINTS, _FINGER_TOLERANCE)
     body = np.concatenate([_joint_tolerance(), np.full(len(SKIN_NAMES), _SKIN_TOLERANCE)])[_body_rows()]

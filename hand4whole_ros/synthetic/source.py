@@ -11,15 +11,15 @@ import numpy as np
 from ..media import image_files
 from ..rendering.contact_sheet import contact_sheet
 from ..system import output_files
-from .drawing import draw
-from .scene import CLOSE_UPS, Scene, scene
+from .drawing import draw_scene
+from .scene import CLOSE_UPS, Scene, sample_scene
 from .scene_truth import SceneTruth
 
 
-class Source:
+class SyntheticImages:
     """Pictures of width x height pixels. Item k of equal sources is the same picture, to the byte.
 
-    seed: of the source; sources of different seeds share no scene. close_ups, at_ease: shares of scene.scene.
+    seed: of the source; sources of different seeds share no scene. close_ups, at_ease: shares of scene.sample_scene.
     Several processes share a source by taking different items of it.
     """
 
@@ -29,11 +29,11 @@ class Source:
 
     def scene(self, index: int) -> Scene:
         """Scene `index`, not yet drawn."""
-        return scene((self.seed << 40) + index, self.width, self.height, self.close_ups, self.at_ease)
+        return sample_scene((self.seed << 40) + index, self.width, self.height, self.close_ups, self.at_ease)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, SceneTruth]:
         """The picture (height, width, 3) uint8 RGB and its truth."""
-        return draw(self.scene(index))
+        return draw_scene(self.scene(index))
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, SceneTruth]]:
         """All pictures, without end."""
@@ -43,10 +43,11 @@ class Source:
             index += 1
 
 
-def sheet(count: int = 24, seed: int = 0, columns: int = 6, close_ups: float = CLOSE_UPS, at_ease: float = 0.0
-          ) -> np.ndarray:
+def render_contact_sheet(
+    count: int = 24, seed: int = 0, columns: int = 6, close_ups: float = CLOSE_UPS, at_ease: float = 0.0
+) -> np.ndarray:
     """A picture of the first `count` pictures of a source."""
-    source = Source(seed, close_ups=close_ups, at_ease=at_ease)
+    source = SyntheticImages(seed, close_ups=close_ups, at_ease=at_ease)
     return contact_sheet([source[k][0] for k in range(count)], columns=columns, tile_width=280, gap=4)
 
 
@@ -63,12 +64,12 @@ def main(arguments: list[str] | None = None) -> int:
                         help='of the others, how many stand at ease before the camera, 0 to 1 (0)')
     options = parser.parse_args(arguments)
     try:
-        output_files.check_file(options.output)
+        output_files.check_output_file(options.output)
     except output_files.OutputError as error:
         parser.exit(2, f'{error}\n')
-    picture = sheet(options.count, options.seed, close_ups=options.close_ups, at_ease=options.at_ease)
+    picture = render_contact_sheet(options.count, options.seed, close_ups=options.close_ups, at_ease=options.at_ease)
     try:
-        image_files.write(options.output, picture, quality=80)
+        image_files.write_image(options.output, picture, quality=80)
     except image_files.ImageFileError as error:
         parser.exit(1, f'{error}\n')
     return 0

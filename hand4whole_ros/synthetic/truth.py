@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import skeleton
 from ..geometry.camera import Intrinsics
-from .figure import Posed
+from .figure import PosedBody
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class HandTruth:
 
 
 @dataclass(frozen=True)
-class Truth:
+class PersonTruth:
     """One person in one picture. Left and right are the person's own."""
 
     joints: np.ndarray              # (55, 3) m
@@ -40,8 +40,8 @@ class Truth:
         return self.left_hand if side == 'left' else self.right_hand
 
     @classmethod
-    def of(cls, posed: Posed, local_rotations: np.ndarray, phenotype: dict[str, float],
-           intrinsics: Intrinsics, visibility: dict[str, float]) -> Truth:
+    def of(cls, posed: PosedBody, local_rotations: np.ndarray, phenotype: dict[str, float],
+           intrinsics: Intrinsics, visibility: dict[str, float]) -> PersonTruth:
         """Gather the truth of a posed body that is already in the camera frame."""
         hands = {}
         for side in skeleton.SIDES:

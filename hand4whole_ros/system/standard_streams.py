@@ -7,10 +7,10 @@ import select
 import sys
 
 #: Exit code by convention: 128 and the number of SIGPIPE, as shells say it of other commands before `| head`.
-READER_GONE = 141
+EXIT_READER_CLOSED = 141
 
 
-class OutputLost(Exception):
+class StdoutWriteError(Exception):
     """What was written to stdout did not get there. The message is the one line to show where somebody reads it."""
 
     def __init__(self, error: OSError):
@@ -18,38 +18,38 @@ class OutputLost(Exception):
         self.reader_gone = isinstance(error, BrokenPipeError)
 
 
-def flush() -> None:
-    """Write out what print has kept. Raises OutputLost; nothing is kept after that."""
+def flush_stdout() -> None:
+    """Write out what print has kept. Raises StdoutWriteError; nothing is kept after that."""
     if sys.stdout is None:
         return
     try:
         sys.stdout.flush()
     except OSError as error:
-        _discard(1)
-        raise OutputLost(error) from None
+        _redirect_to_null(1)
+        raise StdoutWriteError(error) from None
     except ValueError:      # closed
         pass
 
 
-def reader_gone() -> bool:
+def is_reader_closed() -> bool:
     """Whether stdout or stderr is a pipe that nobody reads."""
-    return any(_unread(number) for number in (1, 2))
+    return any(_is_pipe_closed(number) for number in (1, 2))
 
 
-def discard_unread() -> None:
+def discard_output() -> None:
     """What is still written to such a pipe goes nowhere from now on."""
     for number in (1, 2):
-        if _unread(number):
-            _discard(number)
+        if _is_pipe_closed(number):
+            _redirect_to_null(number)
 
 
-def _unread(number):
+def _is_pipe_closed(number):
     poll = select.poll()
     poll.register(number, 0)
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
-def _discard(number):
+def _redirect_to_null(number):
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, number)
     os.close(nowhere)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 _WINDOW, _INTERVALS = 12, 5
 
 #: Images, and seconds of arrival, that say what the pace is.
-_ENOUGH_IMAGES, _ENOUGH_SECONDS = 5, 0.1
+_MIN_IMAGES, _MIN_SECONDS = 5, 0.1
 
 #: Seconds of stamps in a second of arrival below which the stamps do not tell the time between two images.
-_STANDING = 0.25
+_MIN_STAMP_RATE = 0.25
 
 
 class Moment(NamedTuple):
@@ -33,7 +33,7 @@ class ImageClock:
         #: Median of the last intervals between images, s, by whichever clock says more; 0 before the second image.
         self.interval = 0.0
         #: Seconds of stamps in a second of arrival, over the last images; None while there are too few.
-        self.pace: float | None = None
+        self.stamp_rate: float | None = None
 
     def tick(self, moment: Moment) -> None:
         """One more image."""
@@ -45,8 +45,8 @@ class ImageClock:
         self.interval = max(median(later[k] - earlier[k] for earlier, later in zip(last, last[1:])) for k in (0, 1))
         first = self._moments[0]
         span = moment.arrival - first.arrival
-        if len(self._moments) >= _ENOUGH_IMAGES and span >= _ENOUGH_SECONDS:
-            self.pace = (moment.stamp - first.stamp) / span
+        if len(self._moments) >= _MIN_IMAGES and span >= _MIN_SECONDS:
+            self.stamp_rate = (moment.stamp - first.stamp) / span
 
     def age(self, moment: Moment) -> float:
         """Seconds from `moment` to the last image, by whichever clock says more: stamps may stand still, or crawl."""
@@ -55,4 +55,8 @@ class ImageClock:
     def step(self, moment: Moment) -> float:
         """Seconds from `moment` to the last image by the stamps; by the arrival where stamps tell no time."""
         by_stamp, by_arrival = self.now.stamp - moment.stamp, self.now.arrival - moment.arrival
-        return by_arrival if by_stamp <= 0 or (self.pace is not None and self.pace < _STANDING) else by_stamp
+        return (
+            by_arrival
+            if by_stamp <= 0 or (self.stamp_rate is not None and self.stamp_rate < _MIN_STAMP_RATE)
+            else by_stamp
+        )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .. import skeleton
 from ..body.model import BodyModel
-from ..body.posing import posed
+from ..body.posing import repose_estimate
 from ..estimate import BEHIND, IMPOSSIBLE, WholeBodyEstimate
 from .image_clock import ImageClock, Moment
 from .one_euro import OneEuroRotation, OneEuroVector, smoothing_factor
@@ -30,14 +30,14 @@ _SHAPE_CUTOFF = 0.15
 _THROTTLE = 60.0
 
 #: Image intervals for which somebody not seen is remembered at least: one image may miss anybody.
-_MISSED_IMAGES = 1.5
+_MAX_MISSED_IMAGES = 1.5
 
 #: Longest that slow images alone, and not hold_time, have a last pose repeated, s: a robot that follows a hand must not
 #: be told for longer that it is where it was.
 MAX_EXTENDED_HOLD = 3.0
 
 #: Nobody is recognised after this many seconds, however near, unless images come even more slowly.
-_FORGET = 10.0
+_MAX_MEMORY = 10.0
 
 #: How fast a pelvis may go, m/s: max_jump is for images that come in quick succession. And the farthest it may have
 #: gone since it was seen, however long ago that was, m.
@@ -69,7 +69,7 @@ class TrackerConfig:
     beta: float = 1.0
 
 
-class _SeenHand(NamedTuple):
+class _LastHand(NamedTuple):
     """A hand as it was when it was last OK."""
 
     seen: Moment
@@ -86,7 +86,7 @@ class _Track:
     filters: tuple[OneEuroRotation, OneEuroVector]
     last: WholeBodyEstimate | None = None       # as it was given out
     seen: Moment = Moment(0.0, 0.0)             # when the person was last found
-    hands: dict[str, _SeenHand] = field(default_factory=dict)
+    hands: dict[str, _LastHand] = field(default_factory=dict)
 
 
 class Tracker:
@@ -95,7 +95,7 @@ class Tracker:
     def __init__(self, body: BodyModel, config: TrackerConfig = TrackerConfig()):
         self._body = body
         self.config = config
-        self._quiet_until = 0.0     # time.monotonic()
+        self._next_log = 0.0     # time.monotonic()
         #: Why -> how many people an estimator described who cannot be (estimate.BEHIND, IMPOSSIBLE).
         self.refused: Counter = Counter()
         self.reset()
@@ -116,9 +116,9 @@ class Tracker:
         self._clock = ImageClock()
 
     @property
-    def pace(self) -> float | None:
+    def stamp_rate(self) -> float | None:
         """Seconds of stamps in a second of arrival, over the last images; None while that is not known."""
-        return self._clock.pace
+        return self._clock.stamp_rate
 
     @property
     def interval(self) -> float:
@@ -129,7 +129,7 @@ class Tracker:
     def hold_time(self) -> float:
         """Seconds for which a last pose is repeated at the rate at which images come now."""
         least = self.config.hold_time
-        return max(least, min(_MISSED_IMAGES * self._clock.interval, MAX_EXTENDED_HOLD)) if least > 0 else 0.0
+        return max(least, min(_MAX_MISSED_IMAGES * self._clock.interval, MAX_EXTENDED_HOLD)) if least > 0 else 0.0
 
     def update(self, estimates: list[WholeBodyEstimate], stamp: float,
                arrival: float | None = None) -> list[WholeBodyEstimate]:
@@ -144,32 +144,32 @@ class Tracker:
         if self._clock.now is not None and stamp < self._clock.now.stamp:
             self.reset()
         self._clock.tick(moment)
-        self._tracks = [track for track in self._tracks if self._clock.age(track.seen) <= self._memory]
-        estimates = [e for e in estimates if self._possible(e) and e.confidence >= self.config.min_confidence]
+        self._tracks = [track for track in self._tracks if self._clock.age(track.seen) <= self._memory_time]
+        estimates = [e for e in estimates if self._is_valid(e) and e.confidence >= self.config.min_confidence]
         found = self._associate(estimates)
-        people, kept = [], []
+        people, remaining = [], []
         for track in self._tracks:
             estimate = found.get(track.track_id)
             if estimate is not None:
-                person = self._follow(track, estimate, moment)
-                if not self._possible(person):
+                person = self._update_track(track, estimate, moment)
+                if not self._is_valid(person):
                     continue    # and its filters are forgotten with it
                 people.append(person)
             elif (age := self._clock.age(track.seen)) <= self.hold_time:
-                people.append(self._hold(track, age))
-            elif self.config.hold_time == 0 or age > _MISSED_IMAGES * self._clock.interval:
+                people.append(self._hold_person(track, age))
+            elif self.config.hold_time == 0 or age > _MAX_MISSED_IMAGES * self._clock.interval:
                 continue
-            kept.append(track)
-        self._tracks = kept
+            remaining.append(track)
+        self._tracks = remaining
         return people
 
-    def _possible(self, estimate):
+    def _is_valid(self, estimate):
         """False for what cannot be a person, said now and then."""
         wrong = rejection_reason(estimate)
         if wrong:
             self.refused[BEHIND if wrong.startswith(BEHIND) else IMPOSSIBLE] += 1
-        if wrong and time.monotonic() >= self._quiet_until:
-            self._quiet_until = time.monotonic() + _THROTTLE
+        if wrong and time.monotonic() >= self._next_log:
+            self._next_log = time.monotonic() + _THROTTLE
             _logger.warning('somebody is left out who cannot be: %s', wrong)
         return not wrong
 
@@ -180,7 +180,7 @@ class Tracker:
             for t, track in enumerate(self._tracks) for e, estimate in enumerate(estimates))
         tracks_left, estimates_left, found = set(range(len(self._tracks))), set(range(len(estimates))), {}
         for distance, t, e in distances:
-            if distance <= self._reach(self._tracks[t]) and t in tracks_left and e in estimates_left:
+            if distance <= self._max_distance(self._tracks[t]) and t in tracks_left and e in estimates_left:
                 found[self._tracks[t].track_id] = estimates[e]
                 tracks_left.remove(t)
                 estimates_left.remove(e)
@@ -192,15 +192,15 @@ class Tracker:
         return found
 
     @property
-    def _memory(self):
+    def _memory_time(self):
         """Seconds after which nobody is recognised."""
-        return max(_FORGET, self.hold_time, (1 + _MISSED_IMAGES) * self._clock.interval)
+        return max(_MAX_MEMORY, self.hold_time, (1 + _MAX_MISSED_IMAGES) * self._clock.interval)
 
-    def _reach(self, track):
+    def _max_distance(self, track):
         """How far the person can be from where they were seen last, m."""
         return max(self.config.max_jump, min(_MAX_SPEED * self._clock.age(track.seen), _MAX_DISTANCE))
 
-    def _follow(self, track, estimate, moment):
+    def _update_track(self, track, estimate, moment):
         """The found person, hands held where they are not seen, filtered."""
         dt = self._clock.step(track.seen)
         local, betas, pelvis = estimate.local_rotations, estimate.betas, estimate.joints[0]
@@ -208,40 +208,40 @@ class Tracker:
         if track.last is not None and self.config.smoothing:
             share = smoothing_factor(_SHAPE_CUTOFF, dt) if dt > 0 else 0.0
             betas = torch.lerp(track.last.betas, betas, share)
-        hands = {hand.side: self._remember(track, hand, local, moment, share) for hand in estimate.hands}
+        hands = {hand.side: self._update_hand(track, hand, local, moment, share) for hand in estimate.hands}
         if self.config.smoothing:
             rotations, points = track.filters
             local, pelvis = rotations(local, dt), points(pelvis[None], dt)[0]
         named = replace(estimate, left_hand=hands['left'], right_hand=hands['right'], track_id=track.track_id)
-        result = posed(self._body, named, local, betas, pelvis)
+        result = repose_estimate(self._body, named, local, betas, pelvis)
         track.last, track.seen = result, moment
         return result
 
-    def _remember(self, track, hand, local, moment, share):
+    def _update_hand(self, track, hand, local, moment, share):
         """The hand, its shape averaged; where it is not seen, as it was, and its rows of `local` are overwritten."""
         rows = _HAND_ROWS[hand.side]
         known = track.hands.get(hand.side)
         if hand.state == skeleton.OK:
             if known is not None and known.betas is not None and hand.betas is not None:
                 hand = replace(hand, betas=torch.lerp(known.betas, hand.betas, share))
-            track.hands[hand.side] = _SeenHand(moment, local[rows], hand.confidence, hand.betas)
+            track.hands[hand.side] = _LastHand(moment, local[rows], hand.confidence, hand.betas)
         elif known is not None and (age := self._clock.age(known.seen)) <= self.hold_time:
             local[rows] = known.rotations
             hand = replace(hand, state=skeleton.HELD, betas=known.betas,
-                           confidence=self._faded(known.confidence, age))
+                           confidence=self._fade_confidence(known.confidence, age))
         return hand
 
-    def _hold(self, track, age):
+    def _hold_person(self, track, age):
         """The person as seen `age` seconds ago, both hands HELD or LOST, fading."""
         hands = []
         for hand in track.last.hands:
             state = skeleton.LOST if hand.state == skeleton.LOST else skeleton.HELD
-            hands.append(replace(hand, state=state, confidence=self._faded(hand.confidence, age)))
-        held = replace(track.last, held=True, confidence=self._faded(track.last.confidence, age),
+            hands.append(replace(hand, state=state, confidence=self._fade_confidence(hand.confidence, age)))
+        held = replace(track.last, held=True, confidence=self._fade_confidence(track.last.confidence, age),
                        left_hand=hands[0], right_hand=hands[1], stage_times={})
         return held
 
-    def _faded(self, confidence, age):
+    def _fade_confidence(self, confidence, age):
         """Confidence falls linearly to zero over the hold time."""
         left = 1 - age / self.hold_time if self.hold_time > 0 else 0.0
         return confidence * min(max(left, 0.0), 1.0)

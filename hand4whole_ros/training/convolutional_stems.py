@@ -13,26 +13,35 @@ from torch import Tensor, nn
 
 from .. import skeleton
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..networks.smpler_x import DEPTH_BINS, likelihood
-from ..networks.vit import ViT, to_map, zero
+from ..networks.smpler_x import DEPTH_BINS, heatmap_probabilities
+from ..networks.vit import ViT, to_map, zero_initialize
 from .distributed import SINGLE_PROCESS, DistributedContext
-from .expert_training import BATCH, accidents, crops_of, in_bf16, joint_heat_loss, schedule, share_of_hands, some
+from .expert_training import (
+    BATCH_SIZE,
+    augmentation_generator,
+    bf16_autocast,
+    hand_share,
+    joint_heat_loss,
+    load_hand_crops,
+    make_schedule,
+    validation_batches,
+)
 from .image_batches import load_batch
-from .initial_regression import weighted
-from .losses import heat_loss
-from .skeleton_layer import Bones
+from .initial_regression import weight_losses
+from .losses import heatmap_loss
+from .skeleton_layer import SkeletonLayer
 from .targets import HandTargets
-from .trainer import draw, train
+from .trainer import draw_rows, train
 from .training_set import TrainingSet
 
 #: Across the picture of a hand that the transformer sees, in sides of its box; and metres of depth from the wrist.
 _HAND_SPAN = (0.375, 0.5, 0.2)
 
 #: How far the numbers are apart that a hand's tokens are told from each other by.
-_APART = 0.2
+_MIN_SEPARATION = 0.2
 
 
-class Stem(nn.Module):
+class StemHeatmaps(nn.Module):
     """What heat maps a transformer's stem gives by itself. head: a 1x1 convolution with DEPTH_BINS a keypoint."""
 
     def __init__(self, vit: ViT, head: nn.Module):
@@ -41,38 +50,60 @@ class Stem(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, P, depth, rows, columns)."""
-        with in_bf16(pictures.device):
+        with bf16_autocast(pictures.device):
             seen = self.norm(self.patch_embed(pictures))
-        return likelihood(self.head(to_map(seen.float(), self.grid)).unflatten(1, (-1, DEPTH_BINS)))
+        return heatmap_probabilities(self.head(to_map(seen.float(), self.grid)).unflatten(1, (-1, DEPTH_BINS)))
 
 
 def train_stems(
     network: Hand4WholePP,
-    learnt: TrainingSet,
-    measured: TrainingSet,
-    bones: Bones,
+    train_set: TrainingSet,
+    validation_set: TrainingSet,
+    skeleton_layer: SkeletonLayer,
     folder: Path,
-    steps: int,
+    max_steps: int,
     seed: int = 0,
-    rate: float = 1e-3,
-    together: DistributedContext = SINGLE_PROCESS,
+    lr: float = 1e-3,
+    distributed: DistributedContext = SINGLE_PROCESS,
 ) -> None:
     """Train both stems in place, and have the experts begin with them; network and lessons on one device."""
-    begin_with_stems(network)
+    initialize_from_stems(network)
     body, hand = network.encoder, network.wilor.backbone
     head = nn.Conv2d(hand.config.embed_dim, skeleton.NUM_HAND_KEYPOINTS * DEPTH_BINS, 1).to(hand.pos_embed.device)
-    _train_one(Stem(body, network.body_position_net.conv), 'body_stem', _body_loss, _share_of_people, learnt, measured,
-               folder, steps, seed, rate, together)
-    _train_one(Stem(hand, head), 'hand_stem', _hand_loss, share_of_hands, learnt, measured, folder, steps, seed, rate,
-               together)
+    _train_stem(
+        StemHeatmaps(body, network.body_position_net.conv),
+        'body_stem',
+        _body_loss,
+        _people_share,
+        train_set,
+        validation_set,
+        folder,
+        max_steps,
+        seed,
+        lr,
+        distributed,
+    )
+    _train_stem(
+        StemHeatmaps(hand, head),
+        'hand_stem',
+        _hand_loss,
+        hand_share,
+        train_set,
+        validation_set,
+        folder,
+        max_steps,
+        seed,
+        lr,
+        distributed,
+    )
 
 
-def begin_with_stems(network: Hand4WholePP) -> None:
+def initialize_from_stems(network: Hand4WholePP) -> None:
     """In place: blocks of both transformers that add nothing, heads that say a body upright and a flat hand."""
     with torch.no_grad():
         for vit in (network.encoder, network.wilor.backbone):
             for block in vit.blocks:
-                zero(block.attn.proj, block.mlp.fc2)
+                zero_initialize(block.attn.proj, block.mlp.fc2)
             nn.init.trunc_normal_(vit.pos_embed, std=0.02)
         nn.init.trunc_normal_(network.encoder.task_tokens, std=0.2)
         if network.body_regressor.guess is None:    # else the heads add nothing to it as they are
@@ -81,40 +112,40 @@ def begin_with_stems(network: Hand4WholePP) -> None:
                 head[0].bias.copy_(head[0].bias.new_tensor([1, 0, 0, 1, 0, 0]).repeat(len(head[0].bias) // 6))
         hand, refine = network.wilor.backbone, network.wilor.refine_net
         flat = hand.init_hand_pose.new_tensor([1, 0, 0, 0, 1, 0]).repeat(hand.init_hand_pose.shape[1] // 6)
-        hand.init_hand_pose.copy_(flat + _APART * torch.randn_like(flat))
+        hand.init_hand_pose.copy_(flat + _MIN_SEPARATION * torch.randn_like(flat))
         hand.init_cam[:, 0] = 1
-        zero(hand.decpose, hand.decshape, hand.deccam, refine.dec_pose, refine.dec_shape, refine.dec_cam)
+        zero_initialize(hand.decpose, hand.decshape, hand.deccam, refine.dec_pose, refine.dec_shape, refine.dec_cam)
 
 
-def _train_one(stem, name, loss_of, share_of, learnt, measured, folder, steps, seed, rate, together):
+def _train_stem(stem, name, loss_of, share_of, train_set, validation_set, folder, max_steps, seed, lr, distributed):
     def losses(step):
-        rows = draw(len(learnt), BATCH, step, seed)
-        seen = load_batch(learnt, rows, accidents(seed, step), together)
-        return weighted({'heat': loss_of(stem, seen, learnt)}, share_of(learnt, rows, seen.rows))
+        rows = draw_rows(len(train_set), BATCH_SIZE, step, seed)
+        seen = load_batch(train_set, rows, augmentation_generator(seed, step), distributed)
+        return weight_losses({'heat': loss_of(stem, seen, train_set)}, share_of(train_set, rows, seen.rows))
 
     @torch.no_grad()
     def figures(average):
-        found = [float(loss_of(average, seen, measured)) for seen in some(measured)]
+        found = [float(loss_of(average, seen, validation_set)) for seen in validation_batches(validation_set)]
         return {'heat_nats': sum(found) / len(found)}
-    best = train(stem, losses, schedule(steps, rate), folder, name, figures, together=together)
+    best = train(stem, losses, make_schedule(max_steps, lr), folder, name, figures, distributed=distributed)
     stem.load_state_dict(best.state_dict())
 
 
-def _share_of_people(lessons, rows, own):
+def _people_share(dataset, rows, own):
     return len(own) / len(rows)
 
 
-def _body_loss(stem, seen, lessons):
-    return joint_heat_loss(stem(seen.body_pictures()), lessons.body.take(seen.rows))
+def _body_loss(stem, seen, dataset):
+    return joint_heat_loss(stem(seen.body_images()), dataset.body.take(seen.rows))
 
 
-def _hand_loss(stem, seen, lessons):
-    crops, _, target = crops_of(seen, lessons)
+def _hand_loss(stem, seen, dataset):
+    crops, _, target = load_hand_crops(seen, dataset)
     if not len(crops):
         return seen.patches.new_zeros((), requires_grad=True)
-    return heat_loss(stem(crops), _places(target))
+    return heatmap_loss(stem(crops), _target_positions(target))
 
 
-def _places(target: HandTargets) -> Tensor:
+def _target_positions(target: HandTargets) -> Tensor:
     places = torch.cat([target.places, target.keypoints[..., 2:]], dim=-1)
     return places / places.new_tensor(_HAND_SPAN)

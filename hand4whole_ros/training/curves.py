@@ -28,11 +28,11 @@ class CurvesUnavailable(RuntimeError):
     """matplotlib is not installed. The message says what to run."""
 
 
-def write(run: Path, path: Path) -> list[str]:
+def write_curves(run: Path, path: Path) -> list[str]:
     """The drawing, an SVG: a row a training, a panel a figure, medians of held-out people over steps. The trainings
     drawn; without any there is no drawing. Raises CurvesUnavailable, and OSError where the file cannot be written.
     """
-    logs = {name: _read(run / f'{name}.jsonl') for name in CURVES}
+    logs = {name: _read_log(run / f'{name}.jsonl') for name in CURVES}
     drawn = [name for name, lines in logs.items() if lines]
     if not drawn:
         return []
@@ -50,11 +50,11 @@ def write(run: Path, path: Path) -> list[str]:
                 _panel(figure.add_subplot(len(drawn), columns, row * columns + column + 1), name, key, points)
     stream = io.StringIO()
     figure.savefig(stream, format='svg', metadata={'Date': None})
-    output_files.write(path, stream.getvalue().replace('</svg>', f'{output_files.MARK_IN_XML}\n</svg>').encode())
+    output_files.write_file(path, stream.getvalue().replace('</svg>', f'{output_files.XML_FILE_MARK}\n</svg>').encode())
     return drawn
 
 
-def _read(path):
+def _read_log(path):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 

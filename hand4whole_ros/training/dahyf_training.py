@@ -20,9 +20,9 @@ from .. import skeleton
 from ..evaluation.metrics import mpjpe, pa_mpjpe
 from ..evaluation.temporal_metrics import jitter
 from ..networks import dahyf
-from ..networks.dahyf import DAHYF_SMALL, ConfidenceGate, DaHyF, DaHyFConfig, DaHyFOutput, Patches
+from ..networks.dahyf import DAHYF_SMALL, ConfidenceGate, DaHyF, DaHyFConfig, DaHyFOutput, FramePatches
 from ..synthetic.hand_patches import FRAME, HandPatches, draw_patches, hand_layer
-from .trainer import Schedule, train
+from .trainer import TrainingSchedule, train
 
 #: Row of Table 4 -> what the network has, and whether it learns the confidence.
 ROWS: dict[str, tuple[dict[str, object], bool]] = {
@@ -34,7 +34,7 @@ ROWS: dict[str, tuple[dict[str, object], bool]] = {
     'local_simcc_contrast': ({'direction': 'local', 'encodes': False}, True),
     'global_simcc_encoding_contrast': ({}, True)}
 #: What the paper measured, on photographs: PA-MPJPE and MPJPE in mm, EPE of projected and of 2D keypoints in px.
-PAPER = {'baseline': (8.91, 18.14, 7.37, None), 'global': (8.83, 17.83, 7.01, None),
+PUBLISHED_VALUES = {'baseline': (8.91, 18.14, 7.37, None), 'global': (8.83, 17.83, 7.01, None),
          'global_heatmap': (8.40, 17.30, 6.80, 8.10), 'global_heatmap_contrast': (8.20, 16.99, 6.33, 7.36),
          'global_simcc_contrast': (8.02, 16.11, 6.17, 6.95), 'local_simcc_contrast': (9.59, 22.7, 10.03, 9.06),
          'global_simcc_encoding_contrast': (7.88, 15.95, 6.05, 7.83)}
@@ -52,7 +52,7 @@ _PARTS = ('keypoints_2d', 'keypoints_3d', 'projected', 'mano', 'bones')
 _BONES = [(k, parent) for k, parent in enumerate(skeleton.HAND_KEYPOINT_PARENTS) if parent >= 0]
 
 
-class Learner(nn.Module):
+class WeightedLosses(nn.Module):
     """The network, and the uncertainty of every loss, which weighs it (equation 11)."""
 
     def __init__(self, network: DaHyF):
@@ -60,20 +60,24 @@ class Learner(nn.Module):
         self.network = network
         self.log_variance = nn.Parameter(torch.zeros(len(_PARTS)))
 
-    def weighed(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+    def weight_losses(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses by name -> what is minimised."""
         return {name: losses[name] * (-self.log_variance[k]).exp() + self.log_variance[k] / 2
                 for k, name in enumerate(_PARTS) if name in losses}
 
 
-def tensors(data: HandPatches) -> tuple[Tensor, Patches]:
+def to_tensors(data: HandPatches) -> tuple[Tensor, FramePatches]:
     """Pictures (N, 3, S, S) in 0 to 1, and where they are."""
     frame = torch.tensor(FRAME, dtype=torch.float32).expand(len(data), 2)
-    patches = Patches(torch.from_numpy(data.corner), torch.from_numpy(data.size), frame, torch.from_numpy(data.focal))
+    patches = FramePatches(
+        torch.from_numpy(data.corner), torch.from_numpy(data.size), frame, torch.from_numpy(data.focal)
+    )
     return torch.from_numpy(data.images).permute(0, 3, 1, 2).float() / 255, patches
 
 
-def losses_of(output: DaHyFOutput, data: HandPatches, patches: Patches, config: DaHyFConfig) -> dict[str, Tensor]:
+def compute_losses(
+    output: DaHyFOutput, data: HandPatches, patches: FramePatches, config: DaHyFConfig
+) -> dict[str, Tensor]:
     """The five parts of equation 11, of hands that are all there."""
     true = torch.from_numpy(data.keypoints)
     relative, wanted = output.keypoints - output.keypoints[:, :1], true - true[:, :1]
@@ -91,11 +95,11 @@ def losses_of(output: DaHyFOutput, data: HandPatches, patches: Patches, config: 
     if output.keypoints_2d is not None:
         patch_2d = (frame_2d - patches.corner[:, None]) / size * config.patch_size
         found['keypoints_2d'] = (10 * ((output.keypoints_2d - patch_2d) / config.patch_size).abs().mean()
-                                 + 0.3 * _classified(output.logits, patch_2d, config))
+                                 + 0.3 * _classification_loss(output.logits, patch_2d, config))
     return found
 
 
-def _classified(logits, patch_2d, config):
+def _classification_loss(logits, patch_2d, config):
     """KL divergence of what is classified from smoothed labels, a keypoint, axes added up."""
     if isinstance(logits, tuple):
         labels = [dahyf.smooth_labels(patch_2d[..., axis], config.num_bins, config.bins_per_pixel, BIN_DEVIATION)
@@ -109,7 +113,7 @@ def _classified(logits, patch_2d, config):
     return F.kl_div(logits.flatten(2).log_softmax(-1), wanted.flatten(2), reduction='none').sum(-1).mean()
 
 
-def contrast(output: DaHyFOutput, hand: Tensor, visible: Tensor) -> Tensor:
+def contrastive_loss(output: DaHyFOutput, hand: Tensor, visible: Tensor) -> Tensor:
     """How far hands are from agreeing with their keypoints, and other patches from disagreeing (section 3.4)."""
     wanted = torch.where(hand, 1.0, -1.0)
     counts = (~hand | (visible > MIN_VISIBLE)).float()
@@ -117,16 +121,16 @@ def contrast(output: DaHyFOutput, hand: Tensor, visible: Tensor) -> Tensor:
 
 
 def train_dahyf(config: DaHyFConfig, learns_confidence: bool, data: HandPatches, held_out: HandPatches, folder: Path,
-                name: str, steps: int, batch: int = 64, rate: float = 1e-3, seed: int = 0) -> DaHyF:
+                name: str, max_steps: int, batch: int = 64, lr: float = 1e-3, seed: int = 0) -> DaHyF:
     """Train one network on patches, of which some are without a hand; returns the best average of its weights.
 
     held_out: measured on, for the choice of weights. folder, name: of the log and of what a stopped training goes on
     from, see loop.train.
     """
     torch.manual_seed(seed)
-    learner = Learner(DaHyF(config, hand_layer()))
+    learner = WeightedLosses(DaHyF(config, hand_layer()))
     hands, others = np.flatnonzero(data.hand), np.flatnonzero(~data.hand)
-    first_contrast = round(steps * (1 - CONTRAST_SHARE)) if learns_confidence else steps
+    first_contrast = round(max_steps * (1 - CONTRAST_SHARE)) if learns_confidence else max_steps
     if learns_confidence and not len(others):
         raise ValueError('the confidence is learnt from patches without a hand, and there are none')
 
@@ -135,27 +139,33 @@ def train_dahyf(config: DaHyFConfig, learns_confidence: bool, data: HandPatches,
         negatives = round(batch * NEGATIVES) if step >= first_contrast else 0
         rows = rng.choice(hands, batch - negatives)
         chosen = data.take(np.concatenate([rows, rng.choice(others, negatives)]) if negatives else rows)
-        pictures, patches = tensors(chosen)
-        output = learner.network(_recoloured(pictures, rng), patches)
+        pictures, patches = to_tensors(chosen)
+        output = learner.network(_augment_color(pictures, rng), patches)
         real = slice(0, batch - negatives)
-        found = learner.weighed(losses_of(_rows(output, real), chosen.take(real), _take(patches, real), config))
+        found = learner.weight_losses(
+            compute_losses(_take_output_rows(output, real), chosen.take(real), _take_patches(patches, real), config)
+        )
         if negatives:
-            found['contrast'] = contrast(output, torch.from_numpy(chosen.hand), torch.from_numpy(chosen.visible))
+            found['contrast'] = contrastive_loss(
+                output, torch.from_numpy(chosen.hand), torch.from_numpy(chosen.visible)
+            )
         return found
 
-    schedule = Schedule(steps, rate, warm_up=min(200, steps // 10 + 1), measure_every=max(steps // 6, 1))
-    learner = train(learner, losses, schedule, folder, name, lambda module: _figures(module.network, held_out),
+    schedule = TrainingSchedule(
+        max_steps, lr, warmup_steps=min(200, max_steps // 10 + 1), eval_interval=max(max_steps // 6, 1)
+    )
+    learner = train(learner, losses, schedule, folder, name, lambda module: _metrics(module.network, held_out),
                     progress=False)
     return learner.network.eval()
 
 
-def _recoloured(pictures, rng):
+def _augment_color(pictures, rng):
     """Channels brighter or darker, each by itself a little."""
     gain = rng.uniform(0.8, 1.2, (len(pictures), 1, 1, 1)) * rng.uniform(0.92, 1.08, (len(pictures), 3, 1, 1))
     return (pictures * torch.from_numpy(gain.astype(np.float32))).clamp(0, 1)
 
 
-def _rows(output, rows):
+def _take_output_rows(output, rows):
     def take(value):
         if value is None:
             return None
@@ -163,24 +173,24 @@ def _rows(output, rows):
     return DaHyFOutput(*map(take, output))
 
 
-def _take(patches, rows):
-    return Patches(*(values[rows] for values in patches))
+def _take_patches(patches, rows):
+    return FramePatches(*(values[rows] for values in patches))
 
 
 @torch.no_grad()
-def outputs(network: DaHyF, data: HandPatches, batch: int = 128) -> Iterator[tuple[DaHyFOutput, HandPatches]]:
+def predict_outputs(network: DaHyF, data: HandPatches, batch: int = 128) -> Iterator[tuple[DaHyFOutput, HandPatches]]:
     """What the network, in evaluation mode, says of patches, some at a time."""
     network.eval()
     for start in range(0, len(data), batch):
         some = data.take(slice(start, start + batch))
-        yield network(*tensors(some)), some
+        yield network(*to_tensors(some)), some
 
 
 def measure(network: DaHyF, data: HandPatches) -> dict[str, float]:
     """Errors as in Table 4, means over hands, and how well the confidence tells hands from other patches."""
     found: dict[str, list] = {'pa_mpjpe_mm': [], 'mpjpe_mm': [], 'epe_projected_px': [], 'epe_2d_px': []}
     confidence = []
-    for output, some in outputs(network, data):
+    for output, some in predict_outputs(network, data):
         hand = some.hand
         points, true = output.keypoints.numpy()[hand], some.keypoints[hand]
         found['pa_mpjpe_mm'].append(1000 * pa_mpjpe(points, true))
@@ -207,15 +217,15 @@ def auc(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> float
     return float(((high > low) + 0.5 * (high == low)).mean())
 
 
-def threshold(network: DaHyF, data: HandPatches, share: float = 0.9) -> float:
+def confidence_threshold(network: DaHyF, data: HandPatches, share: float = 0.9) -> float:
     """The confidence that so large a share of visible hands reaches."""
     found = [(output.confidence.numpy(), some.hand & (some.visible > MIN_VISIBLE))
-             for output, some in outputs(network, data)]
+             for output, some in predict_outputs(network, data)]
     confidence, hand = (np.concatenate(values) for values in zip(*found))
     return float(np.quantile(confidence[hand], 1 - share))
 
 
-def gated(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden: slice, rate: float = 30.0
+def gate_metrics(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden: slice, lr: float = 30.0
           ) -> dict[str, dict[str, float]]:
     """What the gate does to hands of moving sequences that are covered for a while: 'gate' and 'none' -> figures.
 
@@ -225,7 +235,7 @@ def gated(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden
     found: dict[str, list] = {'none': [], 'gate': []}
     held = []
     for sequence in sequences:
-        output = [one for one, _ in outputs(network, sequence, len(sequence))][0]
+        output = [one for one, _ in predict_outputs(network, sequence, len(sequence))][0]
         points, true = output.keypoints.numpy(), sequence.keypoints
         points, true = points - points[:, :1], true - true[:, :1]
         gate = ConfidenceGate(least)
@@ -235,7 +245,7 @@ def gated(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden
         for name, hands in (('none', points), ('gate', np.stack(kept))):
             error = 1000 * mpjpe(hands, true)
             others = np.r_[error[:hidden.start], error[hidden.stop:]]
-            found[name].append((error[hidden].mean(), others.mean(), jitter(hands, rate)))
+            found[name].append((error[hidden].mean(), others.mean(), jitter(hands, lr)))
     figures = {name: dict(zip(('hidden_mm', 'visible_mm', 'jitter_m_s3'), np.mean(values, axis=0).tolist()))
                for name, values in found.items()}
     held = np.array(held)
@@ -244,30 +254,30 @@ def gated(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden
     return figures
 
 
-def _figures(network, data):
+def _metrics(network, data):
     found = measure(network, data)
     return {'mpjpe_mm': found.pop('mpjpe_mm'), **found}
 
 
-def ablation(folder: Path, steps: int, hands: int, config: DaHyFConfig = DAHYF_SMALL,
+def train_ablation(folder: Path, max_steps: int, hands: int, config: DaHyFConfig = DAHYF_SMALL,
              rows: tuple[str, ...] = tuple(ROWS), seed: int = 0, batch: int = 64) -> dict[str, dict[str, float]]:
     """Train every row of Table 4 in the same way on the same hands; row -> figures on others."""
     folder.mkdir(parents=True, exist_ok=True)
-    data = _drawn(folder / f'learnt_{hands}_{config.patch_size}.npz', hands, 1, config.patch_size)
-    held_out = _drawn(folder / f'held_out_{config.patch_size}.npz', 400, 2, config.patch_size)
-    measured = _drawn(folder / f'measured_{config.patch_size}.npz', 1500, 3, config.patch_size)
+    data = _load_or_draw(folder / f'learnt_{hands}_{config.patch_size}.npz', hands, 1, config.patch_size)
+    held_out = _load_or_draw(folder / f'held_out_{config.patch_size}.npz', 400, 2, config.patch_size)
+    measured = _load_or_draw(folder / f'measured_{config.patch_size}.npz', 1500, 3, config.patch_size)
     found = {}
     for row in rows:
         parts, learns_confidence = ROWS[row]
         network = train_dahyf(replace(config, **parts), learns_confidence, data, held_out, folder, f'{row}_{seed}',
-                              steps, batch, seed=seed)
+                              max_steps, batch, seed=seed)
         torch.save({'config': parts, 'network': network.state_dict()}, folder / f'{row}_{seed}_best.pt')
         found[row] = measure(network, measured)
         print(row, {name: round(value, 3) for name, value in found[row].items()}, flush=True)
     return found
 
 
-def _drawn(path, count, seed, size):
+def _load_or_draw(path, count, seed, size):
     if path.exists():
         return HandPatches.load(path)
     data = draw_patches(count, seed, size, without_hand=0.15)
@@ -285,9 +295,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--rows', nargs='+', choices=tuple(ROWS), default=tuple(ROWS))
     parser.add_argument('--json', type=Path, help='write the figures there')
     given = parser.parse_args(arguments)
-    found = ablation(given.folder, given.steps, given.hands, rows=tuple(given.rows), seed=given.seed)
+    found = train_ablation(given.folder, given.steps, given.hands, rows=tuple(given.rows), seed=given.seed)
     if given.json:
-        both = {row: {'here': figures, 'paper': PAPER[row]} for row, figures in found.items()}
+        both = {row: {'here': figures, 'paper': PUBLISHED_VALUES[row]} for row, figures in found.items()}
         given.json.write_text(json.dumps(both, indent=1))
 
 

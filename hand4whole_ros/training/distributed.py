@@ -22,7 +22,7 @@ class DistributedContext:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """The one that writes, measures and talks."""
         return self.rank == 0
 
@@ -41,7 +41,7 @@ class DistributedContext:
             for value in module.state_dict().values():
                 dist.broadcast(value, 0)
 
-    def agree(self, number: int, device: torch.device) -> bool:
+    def all_equal(self, number: int, device: torch.device) -> bool:
         """Everybody has the same number."""
         if self.size == 1:
             return True
@@ -49,7 +49,7 @@ class DistributedContext:
         dist.all_reduce(numbers, dist.ReduceOp.MAX)
         return int(numbers[0]) == -int(numbers[1])
 
-    def add_up(self, parameters: Sequence[nn.Parameter], costs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def sum_gradients(self, parameters: Sequence[nn.Parameter], costs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Give every process the sum of all gradients; returns the sums of the costs, () each.
 
         A parameter that has a gradient nowhere is left without one, as if one process had seen all rows.

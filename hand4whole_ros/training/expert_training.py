@@ -16,28 +16,28 @@ from torch import Tensor, nn
 from .. import keypoints, skeleton
 from ..estimators.devices import multiplies_bf16
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..networks.prompts import InitialRegressor, Prompt, joined
-from ..networks.smpler_x import BodyPose, read_body
+from ..networks.prompts import InitialRegressor, Prompt, concatenate_prompts
+from ..networks.smpler_x import BodyPose, regress_body
 from ..networks.wilor import HandCode, WiLoR, project_to_crop
 from .distributed import SINGLE_PROCESS, DistributedContext
-from .image_batches import ImageBatch, hand_pictures, load_batch
-from .initial_regression import body_figures, hand_figures, weighted
-from .losses import body_losses, hand_losses, heat_loss, places_loss
-from .skeleton_layer import Bones
-from .targets import NUM_BODY, BodyTargets, HandTargets, joined_targets
-from .trainer import Schedule, draw, train
+from .image_batches import ImageBatch, load_batch, load_hand_images
+from .initial_regression import body_metrics, hand_metrics, weight_losses
+from .losses import body_losses, hand_losses, heatmap_loss, position_loss
+from .skeleton_layer import SkeletonLayer
+from .targets import NUM_BODY, BodyTargets, HandTargets, concatenate_targets
+from .trainer import TrainingSchedule, draw_rows, train
 from .training_set import TrainingSet
 
-BATCH = 32
+BATCH_SIZE = 32
 
 #: The first keypoints of the body expert are joints, of which the truth is known; the others lie on the skin.
 _JOINTS = list(itertools.takewhile(lambda joint: joint < NUM_BODY, keypoints.KEYPOINT_JOINTS))
 
 #: What a nat of the heat maps counts, in metres.
-_PLACES = 0.3
+_HEATMAP_WEIGHT = 0.3
 
 #: People of the held-out ones that are looked at when a training is measured.
-MEASURED = 384
+MAX_VALIDATION_PEOPLE = 384
 
 
 class BodyExpert(nn.Module):
@@ -50,22 +50,22 @@ class BodyExpert(nn.Module):
 
     def forward(self, pictures: Tensor, prompt, cond=None) -> tuple[BodyPose, Tensor]:
         """What it says, and how likely keypoints are where: heat maps (B, 25, depth, rows, columns)."""
-        with in_bf16(pictures.device):
+        with bf16_autocast(pictures.device):
             feature, tokens = self.encoder(pictures, cond, prompt)
-        said, _, heat = read_body(self.position, self.regressor, feature.float(), tokens.float(), prompt)
-        return said, heat
+        outputs, _, heat = regress_body(self.position, self.regressor, feature.float(), tokens.float(), prompt)
+        return outputs, heat
 
 
 def train_body(
     network: Hand4WholePP,
-    learnt: TrainingSet,
-    measured: TrainingSet,
-    bones: Bones,
+    train_set: TrainingSet,
+    validation_set: TrainingSet,
+    skeleton_layer: SkeletonLayer,
     folder: Path,
-    steps: int,
+    max_steps: int,
     seed: int = 0,
-    rate: float = 1e-3,
-    together: DistributedContext = SINGLE_PROCESS,
+    lr: float = 1e-3,
+    distributed: DistributedContext = SINGLE_PROCESS,
 ) -> None:
     """Train the body expert in place; network, lessons and bones on one device.
 
@@ -73,34 +73,44 @@ def train_body(
     """
     expert = BodyExpert(network)
     guess = expert.regressor.guess
-    leave(guess)
+    freeze_initial_regressor(guess)
 
     def losses(step):
-        leave(guess)
-        rows = draw(len(learnt), BATCH, step, seed)
-        seen = load_batch(learnt, rows, accidents(seed, step), together)
-        said, heat = expert(seen.body_pictures(), seen.prompts.body)
-        target = learnt.body.take(seen.rows)
-        found = {**body_losses(said, target, bones), 'places': _PLACES * joint_heat_loss(heat, target)}
-        return weighted(found, len(seen.rows) / len(rows))
+        freeze_initial_regressor(guess)
+        rows = draw_rows(len(train_set), BATCH_SIZE, step, seed)
+        seen = load_batch(train_set, rows, augmentation_generator(seed, step), distributed)
+        outputs, heat = expert(seen.body_images(), seen.prompts.body)
+        target = train_set.body.take(seen.rows)
+        found = {
+            **body_losses(outputs, target, skeleton_layer),
+            'places': _HEATMAP_WEIGHT * joint_heat_loss(heat, target),
+        }
+        return weight_losses(found, len(seen.rows) / len(rows))
 
     def figures(expert):
-        said = [expert(seen.body_pictures(), seen.prompts.body)[0] for seen in some(measured)]
-        return body_figures(BodyPose(*(torch.cat(part) for part in zip(*said))), bodies_of_some(measured), bones)
-    best = train(expert, losses, schedule(steps, rate), folder, 'body', torch.no_grad()(figures), together=together)
+        outputs = [expert(seen.body_images(), seen.prompts.body)[0] for seen in validation_batches(validation_set)]
+        return body_metrics(
+            BodyPose(*(torch.cat(part) for part in zip(*outputs))),
+            validation_body_targets(validation_set),
+            skeleton_layer,
+        )
+
+    best = train(
+        expert, losses, make_schedule(max_steps, lr), folder, 'body', torch.no_grad()(figures), distributed=distributed
+    )
     expert.load_state_dict(best.state_dict())
 
 
 def train_hand(
     network: Hand4WholePP,
-    learnt: TrainingSet,
-    measured: TrainingSet,
-    bones: Bones,
+    train_set: TrainingSet,
+    validation_set: TrainingSet,
+    skeleton_layer: SkeletonLayer,
     folder: Path,
-    steps: int,
+    max_steps: int,
     seed: int = 0,
-    rate: float = 5e-4,
-    together: DistributedContext = SINGLE_PROCESS,
+    lr: float = 5e-4,
+    distributed: DistributedContext = SINGLE_PROCESS,
 ) -> None:
     """Train the hand expert in place: the coarse hand and the refined one; network, lessons and bones on one device.
 
@@ -109,80 +119,83 @@ def train_hand(
     """
     expert = network.wilor
     guess = expert.backbone.guess
-    leave(guess)
+    freeze_initial_regressor(guess)
 
     def losses(step):
-        leave(guess)
-        rows = draw(len(learnt), BATCH, step, seed)
-        seen = load_batch(learnt, rows, accidents(seed, step), together)
-        share = share_of_hands(learnt, rows, seen.rows)
+        freeze_initial_regressor(guess)
+        rows = draw_rows(len(train_set), BATCH_SIZE, step, seed)
+        seen = load_batch(train_set, rows, augmentation_generator(seed, step), distributed)
+        share = hand_share(train_set, rows, seen.rows)
         if not share:
             return {name: seen.patches.new_zeros(()) for name in ('coarse', 'refined')}
-        coarse, refined, target = see_hands(expert, seen, learnt)
+        coarse, refined, target = run_hand_expert(expert, seen, train_set)
         found = {}
         for name, code in (('coarse', coarse), ('refined', refined)):
             rotations = _rotations(code)
-            parts = hand_losses(rotations, code.betas, target, bones)
+            parts = hand_losses(rotations, code.betas, target, skeleton_layer)
             # A crop is some 0.15 m wide: what is wrong across the view counts for itself.
-            parts['places'] = 0.3 * places_loss(project_to_crop(
-                bones.right_hand(rotations, code.betas), code.camera), target.places)
+            parts['places'] = 0.3 * position_loss(project_to_crop(
+                skeleton_layer.right_hand(rotations, code.betas), code.camera), target.places)
             found[name] = sum(parts.values())
-        return weighted(found, share)
+        return weight_losses(found, share)
 
     def figures(expert):
-        seen = [see_hands(expert, part, measured)[1:] for part in some(measured)]
+        seen = [run_hand_expert(expert, part, validation_set)[1:] for part in validation_batches(validation_set)]
         codes = [code for code, _ in seen]
         rotations, betas = torch.cat([_rotations(code) for code in codes]), torch.cat([code.betas for code in codes])
-        return hand_figures(rotations, betas, joined_targets([target for _, target in seen]), bones)
-    best = train(expert, losses, schedule(steps, rate), folder, 'hand', torch.no_grad()(figures), together=together)
+        return hand_metrics(rotations, betas, concatenate_targets([target for _, target in seen]), skeleton_layer)
+
+    best = train(
+        expert, losses, make_schedule(max_steps, lr), folder, 'hand', torch.no_grad()(figures), distributed=distributed
+    )
     expert.load_state_dict(best.state_dict())
 
 
 def joint_heat_loss(heat: Tensor, target: BodyTargets) -> Tensor:
     """Of heat maps of body keypoints (B, 25, depth, rows, columns), where the truth of them is known."""
     places = torch.cat([target.places, target.joints[..., 2:]], dim=-1)[:, _JOINTS]
-    return heat_loss(heat[:, :len(_JOINTS)], places)
+    return heatmap_loss(heat[:, :len(_JOINTS)], places)
 
 
-def leave(guess: InitialRegressor | None) -> None:
+def freeze_initial_regressor(guess: InitialRegressor | None) -> None:
     """Leave a guess as it is, where there is one."""
     if guess is not None:
         guess.requires_grad_(False).eval()
 
 
-def share_of_hands(lessons: TrainingSet, rows: Tensor, own: Tensor) -> float:
+def hand_share(dataset: TrainingSet, rows: Tensor, own: Tensor) -> float:
     """What part of the hands of a step's rows its own rows have; 0 where there is none."""
-    hands, here = (sum(int(lessons.hands[side].counts[some].sum()) for side in skeleton.SIDES) for some in (rows, own))
+    hands, here = (sum(int(dataset.hands[side].counts[some].sum()) for side in skeleton.SIDES) for some in (rows, own))
     return here / max(hands, 1)
 
 
-def see_hands(expert: WiLoR, seen: ImageBatch, lessons: TrainingSet) -> tuple[HandCode, HandCode, HandTargets]:
+def run_hand_expert(expert: WiLoR, seen: ImageBatch, dataset: TrainingSet) -> tuple[HandCode, HandCode, HandTargets]:
     """Coarse and refined codes of the hands that count, and their targets: left ones first."""
-    crops, prompt, target = crops_of(seen, lessons)
-    with in_bf16(seen.patches.device):
+    crops, prompt, target = load_hand_crops(seen, dataset)
+    with bf16_autocast(seen.patches.device):
         coarse, feature = expert.backbone(crops, prompt)
     coarse = HandCode(*(value.float() for value in vars(coarse).values()))
     with torch.no_grad():
         mesh = expert.mano(*coarse.rotations(), coarse.betas).vertices
-    with in_bf16(seen.patches.device):
+    with bf16_autocast(seen.patches.device):
         refined = expert.refine_net(feature, mesh, coarse)
     refined = HandCode(*(value.float() for value in vars(refined).values()))
     return coarse, refined, target
 
 
-def crops_of(seen: ImageBatch, lessons: TrainingSet) -> tuple[Tensor, Prompt, HandTargets]:
+def load_hand_crops(seen: ImageBatch, dataset: TrainingSet) -> tuple[Tensor, Prompt, HandTargets]:
     """Of the hands that count, left ones first: pictures (N, 3, 256, 192) as right hands, prompts and targets."""
     crops, prompts, targets = [], [], []
     for side in skeleton.SIDES:
-        people = lessons.hands[side].counts[seen.rows].nonzero()[:, 0]
-        picture, prompt = hand_pictures(seen, lessons, side, people)
+        people = dataset.hands[side].counts[seen.rows].nonzero()[:, 0]
+        picture, prompt = load_hand_images(seen, dataset, side, people)
         crops.append(picture[..., 32:-32])
         prompts.append(prompt)
-        targets.append(lessons.hands[side].take(seen.rows[people]))
-    return torch.cat(crops), joined(prompts), joined_targets(targets)
+        targets.append(dataset.hands[side].take(seen.rows[people]))
+    return torch.cat(crops), concatenate_prompts(prompts), concatenate_targets(targets)
 
 
-def in_bf16(device: torch.device) -> torch.autocast:
+def bf16_autocast(device: torch.device) -> torch.autocast:
     """Products of the transformers in bf16 where that device multiplies it, else in float32.
 
     A processor without such instructions emulates them and takes several times as long.
@@ -194,20 +207,20 @@ def _rotations(code):
     return torch.cat(code.rotations(), dim=1)
 
 
-def some(measured: TrainingSet) -> Iterator[ImageBatch]:
+def validation_batches(validation_set: TrainingSet) -> Iterator[ImageBatch]:
     """Looks at people to measure on."""
-    for rows in torch.arange(min(MEASURED, len(measured))).split(BATCH):
-        yield load_batch(measured, rows)
+    for rows in torch.arange(min(MAX_VALIDATION_PEOPLE, len(validation_set))).split(BATCH_SIZE):
+        yield load_batch(validation_set, rows)
 
 
-def bodies_of_some(measured: TrainingSet) -> BodyTargets:
+def validation_body_targets(validation_set: TrainingSet) -> BodyTargets:
     """What should be said of them."""
-    return measured.body.take(torch.arange(min(MEASURED, len(measured))))
+    return validation_set.body.take(torch.arange(min(MAX_VALIDATION_PEOPLE, len(validation_set))))
 
 
-def schedule(steps, rate):
-    return Schedule(steps, rate, decay=0.05, measure_every=max(min(200, steps), 1))
+def make_schedule(max_steps, lr):
+    return TrainingSchedule(max_steps, lr, weight_decay=0.05, eval_interval=max(min(200, max_steps), 1))
 
 
-def accidents(seed, step):
+def augmentation_generator(seed, step):
     return torch.Generator().manual_seed(seed * 1_000_003 + step)

@@ -15,7 +15,7 @@ from ..networks.hand4whole_pp import HandBoxes
 from ..networks.prompts import Prompt, Prompts
 from ..networks.wilor import prepare_crops
 from .distributed import SINGLE_PROCESS, DistributedContext
-from .shards import PICTURE_SIZE
+from .shards import SHARD_IMAGE_SIZE
 from .training_set import TrainingSet
 
 
@@ -26,49 +26,49 @@ class ImageBatch(NamedTuple):
     patches: Tensor                     #: (B, 3, 384, 288) RGB, 0 to 1
     prompts: Prompts
 
-    def body_pictures(self) -> Tensor:
+    def body_images(self) -> Tensor:
         """(B, 3, 256, 192)."""
         return F.interpolate(self.patches, BODY_SIZE, mode='bilinear', align_corners=False, antialias=True)
 
 
 def load_batch(
-    lessons: TrainingSet,
+    dataset: TrainingSet,
     rows: Tensor,
     generator: torch.Generator | None = None,
-    together: DistributedContext = SINGLE_PROCESS,
+    distributed: DistributedContext = SINGLE_PROCESS,
 ) -> ImageBatch:
     """This process' part of the rows (n,) of a step, or all of them.
 
     generator: of accidents, on the CPU and in the same state in every process; None for none. What happens to a person
     does not depend on who looks.
     """
-    count = len(lessons.pictures)
-    step, rows = len(rows), together.part(rows)
-    pictures = [lessons.pictures.picture(row % count)[:, ::-1 if row >= count else 1] for row in rows.tolist()]
+    count = len(dataset.pictures)
+    step, rows = len(rows), distributed.part(rows)
+    pictures = [dataset.pictures.picture(row % count)[:, ::-1 if row >= count else 1] for row in rows.tolist()]
     patches = torch.from_numpy(np.stack([picture.transpose(2, 0, 1) for picture in pictures])).float().div_(255)
     if generator is not None:
         def drawn(*size):
-            return together.part(torch.rand(step, *size, generator=generator) * 2 - 1)
-        patches = _lit(patches, drawn)
-    device = lessons.body.betas.device
+            return distributed.part(torch.rand(step, *size, generator=generator) * 2 - 1)
+        patches = _augment_light(patches, drawn)
+    device = dataset.body.betas.device
     rows, patches = rows.to(device), patches.to(device)
-    return ImageBatch(rows, patches, lessons.prompts.take(rows))
+    return ImageBatch(rows, patches, dataset.prompts.take(rows))
 
 
-def hand_pictures(seen: ImageBatch, lessons: TrainingSet, side: str, people: Tensor) -> tuple[Tensor, Prompt]:
+def load_hand_images(batch: ImageBatch, dataset: TrainingSet, side: str, people: Tensor) -> tuple[Tensor, Prompt]:
     """Of the people (n,) of the look: crops (n, 3, 256, 256) as right hands, ready for the hand expert, and prompts."""
-    boxes = lessons.boxes[side].boxes[seen.rows[people]] * (PICTURE_SIZE[0] / BODY_SIZE[0])
-    crops = roi_align(seen.patches[people], boxes)
+    boxes = dataset.boxes[side].boxes[batch.rows[people]] * (SHARD_IMAGE_SIZE[0] / BODY_SIZE[0])
+    crops = roi_align(batch.patches[people], boxes)
     left = torch.full((len(people),), side == 'left', device=crops.device)
-    return prepare_crops(crops, left), seen.prompts.hands[side].take(people)
+    return prepare_crops(crops, left), batch.prompts.hands[side].take(people)
 
 
-def boxes_of(seen: ImageBatch, lessons: TrainingSet) -> dict[str, HandBoxes]:
+def batch_hand_boxes(batch: ImageBatch, dataset: TrainingSet) -> dict[str, HandBoxes]:
     """side -> boxes of the look's people, in pixels of the body picture."""
-    return {side: lessons.boxes[side].take(seen.rows) for side in skeleton.SIDES}
+    return {side: dataset.boxes[side].take(batch.rows) for side in skeleton.SIDES}
 
 
-def _lit(patches, drawn):
+def _augment_light(patches, drawn):
     """Exposure, contrast, tint, and at times no colour at all. drawn: numbers -1 to 1 of every patch, by their size."""
     gain = torch.exp(0.25 * drawn(1, 1, 1) + 0.08 * drawn(3, 1, 1))
     contrast = torch.exp(0.25 * drawn(1, 1, 1))

@@ -13,113 +13,113 @@ from ..evaluation import metrics
 from ..evaluation.pose_errors import BODY_JOINTS
 from ..geometry.rotations import rotation_from_6d_columns
 from ..networks.hand4whole_pp import Hand4WholePP
-from ..networks.prompts import InitialRegressor, Prompt, flat
+from ..networks.prompts import InitialRegressor, Prompt, flatten_prompt
 from ..networks.smpler_x import BodyPose
 from .distributed import SINGLE_PROCESS, DistributedContext
 from .losses import body_losses, hand_losses
-from .skeleton_layer import Bones
+from .skeleton_layer import SkeletonLayer
 from .targets import BodyTargets, HandTargets
-from .trainer import Schedule, draw, train
+from .trainer import TrainingSchedule, draw_rows, train
 from .training_set import TrainingSet
 
-BATCH = 1024
+BATCH_SIZE = 1024
 
 #: From the wrist to about the knuckles, m.
 _HAND = 0.1
 
 
-def train_guesses(
+def train_initial_regressors(
     network: Hand4WholePP,
-    learnt: TrainingSet,
-    measured: TrainingSet,
-    bones: Bones,
+    train_set: TrainingSet,
+    validation_set: TrainingSet,
+    skeleton_layer: SkeletonLayer,
     folder: Path,
-    steps: int,
+    max_steps: int,
     seed: int = 0,
-    rate: float = 1e-3,
-    together: DistributedContext = SINGLE_PROCESS,
+    lr: float = 1e-3,
+    distributed: DistributedContext = SINGLE_PROCESS,
 ) -> None:
     """Train both, in place; network, lessons and bones on one device.
 
     together: several processes train what one would, but for the noise and the dropout, which every process draws from
     its own global generator. Those that do not lead are left with the last average instead of the best one.
     """
-    train_body_guess(network, learnt, measured, bones, folder, steps, seed, rate, together)
-    train_hand_guess(network, learnt, measured, bones, folder, steps, seed, rate, together)
+    train_body_regressor(network, train_set, validation_set, skeleton_layer, folder, max_steps, seed, lr, distributed)
+    train_hand_regressor(network, train_set, validation_set, skeleton_layer, folder, max_steps, seed, lr, distributed)
 
 
-def train_body_guess(
+def train_body_regressor(
     network: Hand4WholePP,
-    learnt: TrainingSet,
-    measured: TrainingSet,
-    bones: Bones,
+    train_set: TrainingSet,
+    validation_set: TrainingSet,
+    skeleton_layer: SkeletonLayer,
     folder: Path,
-    steps: int,
+    max_steps: int,
     seed: int = 0,
-    rate: float = 1e-3,
-    together: DistributedContext = SINGLE_PROCESS,
+    lr: float = 1e-3,
+    distributed: DistributedContext = SINGLE_PROCESS,
 ) -> None:
     """Train the body expert's, in place."""
     regressor = network.body_regressor
-    guess = _prepared(regressor.guess, learnt.prompts.body)
+    guess = _fit_normalization(regressor.guess, train_set.prompts.body)
 
     def say(module, prompt):
         transl = prompt.whole.new_zeros(len(prompt.whole), 3)
         return regressor.pose(module(prompt), transl)
 
     def losses(step):
-        rows = draw(len(learnt), BATCH, step, seed)
-        own = together.part(rows)
-        found = body_losses(say(guess, learnt.prompts.body.take(own)), learnt.body.take(own), bones)
-        return weighted(found, len(own) / len(rows))
+        rows = draw_rows(len(train_set), BATCH_SIZE, step, seed)
+        own = distributed.part(rows)
+        found = body_losses(say(guess, train_set.prompts.body.take(own)), train_set.body.take(own), skeleton_layer)
+        return weight_losses(found, len(own) / len(rows))
 
     @torch.no_grad()
     def figures(module):
-        return body_figures(say(module, measured.prompts.body), measured.body, bones)
-    best = train(guess, losses, _schedule(steps, rate), folder, 'body_guess', figures, together=together)
+        return body_metrics(say(module, validation_set.prompts.body), validation_set.body, skeleton_layer)
+    best = train(guess, losses, _make_schedule(max_steps, lr), folder, 'body_guess', figures, distributed=distributed)
     guess.load_state_dict(best.state_dict())
 
 
-def train_hand_guess(
+def train_hand_regressor(
     network: Hand4WholePP,
-    learnt: TrainingSet,
-    measured: TrainingSet,
-    bones: Bones,
+    train_set: TrainingSet,
+    validation_set: TrainingSet,
+    skeleton_layer: SkeletonLayer,
     folder: Path,
-    steps: int,
+    max_steps: int,
     seed: int = 0,
-    rate: float = 1e-3,
-    together: DistributedContext = SINGLE_PROCESS,
+    lr: float = 1e-3,
+    distributed: DistributedContext = SINGLE_PROCESS,
 ) -> None:
     """Train the hand expert's, in place."""
-    told, true = learnt.right_hands
-    guess = _prepared(network.wilor.backbone.guess, told)
+    inputs, true = train_set.right_hands
+    guess = _fit_normalization(network.wilor.backbone.guess, inputs)
 
     def losses(step):
-        rows = draw(len(true.betas), BATCH, step, seed)
-        own = together.part(rows)
-        found = hand_losses(*_hand(guess(told.take(own))), true.take(own), bones)
-        return weighted(found, len(own) / len(rows))
+        rows = draw_rows(len(true.betas), BATCH_SIZE, step, seed)
+        own = distributed.part(rows)
+        found = hand_losses(*_split_hand_code(guess(inputs.take(own))), true.take(own), skeleton_layer)
+        return weight_losses(found, len(own) / len(rows))
 
     @torch.no_grad()
     def figures(module):
-        prompt, target = measured.right_hands
-        return hand_figures(*_hand(module(prompt)), target, bones)
-    best = train(guess, losses, _schedule(steps, rate), folder, 'hand_guess', figures, together=together)
+        prompt, target = validation_set.right_hands
+        return hand_metrics(*_split_hand_code(module(prompt)), target, skeleton_layer)
+    best = train(guess, losses, _make_schedule(max_steps, lr), folder, 'hand_guess', figures, distributed=distributed)
     guess.load_state_dict(best.state_dict())
 
 
-def weighted(losses: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
+def weight_losses(losses: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
     """Means over a part of what a step has, by how much of it that is: those of all processes add up to the step's."""
     return {name: share * value for name, value in losses.items()}
 
 
-def body_figures(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str, float]:
+def body_metrics(outputs: BodyPose, target: BodyTargets, skeleton_layer: SkeletonLayer) -> dict[str, float]:
     """Medians over B people: mm from the hips, from wrist to wrist, and after Procrustes, degrees of the wrists.
 
     The first figure, by which a training's best is kept, counts the first and half of the second.
     """
-    joints, turns = bones.body(said.local_rotations, said.betas)
+    joints, turns = skeleton_layer.body(outputs.local_rotations, outputs.betas)
     left, right = (skeleton.WRIST[side] for side in skeleton.SIDES)
     hips = [skeleton.JOINT[f'{side}_hip'] for side in skeleton.SIDES]
     chosen = list(BODY_JOINTS)
@@ -132,31 +132,33 @@ def body_figures(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str,
             'wrist_deg': _median(metrics.rotation_angle(turns[:, [left, right]], true_wrists))}
 
 
-def hand_figures(rotations: torch.Tensor, betas: torch.Tensor, target: HandTargets, bones: Bones) -> dict[str, float]:
+def hand_metrics(
+    rotations: torch.Tensor, betas: torch.Tensor, target: HandTargets, skeleton_layer: SkeletonLayer
+) -> dict[str, float]:
     """Medians over N hands: mm after Procrustes, degrees of the wrist.
 
     The first figure, by which a training's best is kept, counts the first and how far the second moves the knuckles.
     """
     keypoints, wrists, true_keypoints, true_wrists = (values.cpu() for values in (
-        bones.right_hand(rotations, betas), rotations[:, 0], target.keypoints, target.rotations[:, 0]))
+        skeleton_layer.right_hand(rotations, betas), rotations[:, 0], target.keypoints, target.rotations[:, 0]))
     aligned = _median(1e3 * metrics.pa_mpjpe(keypoints, true_keypoints))
     turned = _median(metrics.rotation_angle(wrists, true_wrists))
     return {'hand_score_mm': aligned + 1e3 * _HAND * math.radians(turned), 'hand_pa_mm': aligned,
             'hand_wrist_deg': turned}
 
 
-def _schedule(steps, rate):
-    return Schedule(steps, rate, decay=0.05, measure_every=max(min(250, steps), 1))
+def _make_schedule(max_steps, lr):
+    return TrainingSchedule(max_steps, lr, weight_decay=0.05, eval_interval=max(min(250, max_steps), 1))
 
 
-def _hand(guess):
+def _split_hand_code(guess):
     """(N, 109) -> rotations (N, 16, 3, 3) and betas (N, 10)."""
     return rotation_from_6d_columns(guess[:, :96].unflatten(1, (16, 6))), guess[:, 96:106]
 
 
-def _prepared(guess: InitialRegressor, told: Prompt) -> InitialRegressor:
+def _fit_normalization(guess: InitialRegressor, inputs: Prompt) -> InitialRegressor:
     """The guess, knowing how what it will be told is spread."""
-    numbers = flat(told)
+    numbers = flatten_prompt(inputs)
     guess.mean.copy_(numbers.mean(0))
     guess.deviation.copy_(numbers.std(0).clamp(min=1e-3))
     return guess

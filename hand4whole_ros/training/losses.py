@@ -10,80 +10,85 @@ from torch import Tensor
 
 from .. import skeleton
 from ..evaluation.pose_errors import BODY_JOINTS
-from ..networks.smpler_x import BodyPose, along
-from .skeleton_layer import Bones
+from ..networks.smpler_x import BodyPose, marginal_heatmap
+from .skeleton_layer import SkeletonLayer
 from .targets import NUM_BODY, BodyTargets, HandTargets
 
 #: Metres that a turn of one radian costs, of a body's joint, of a wrist in the frame, and of a finger; and a beta.
-_TURN, _WRIST_TURN, _FINGER_TURN, _BETA = 0.02, 0.05, 0.004, 0.003
+_ROTATION_WEIGHT, _WRIST_ROTATION_WEIGHT, _FINGER_ROTATION_WEIGHT, _BETA_WEIGHT = 0.02, 0.05, 0.004, 0.003
 
 #: Metres that a body costs which lies down, where only hands are known.
-_UPRIGHT = 0.02
+_UPRIGHT_WEIGHT = 0.02
 
 #: What joints count that robots are driven by, against the others.
-_ARMS = 3.0
+_ARM_WEIGHT = 3.0
 
 
-def body_losses(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str, Tensor]:
+def body_losses(outputs: BodyPose, target: BodyTargets, skeleton_layer: SkeletonLayer) -> dict[str, Tensor]:
     """Each (): their sum is the loss of B bodies."""
-    local = said.local_rotations
-    joints, turns = bones.body(local, said.betas)
+    local = outputs.local_rotations
+    joints, turns = skeleton_layer.body(local, outputs.betas)
     weight = joints.new_ones(NUM_BODY)
-    weight[list(BODY_JOINTS)] = _ARMS
+    weight[list(BODY_JOINTS)] = _ARM_WEIGHT
     left, right = (skeleton.WRIST[side] for side in skeleton.SIDES)
     hips = [skeleton.JOINT[f'{side}_hip'] for side in skeleton.SIDES]
     from_hips = (points - points[:, hips].mean(1, keepdim=True) for points in (joints, target.joints))
     return {
-        'joints': (_apart(*from_hips) * weight).sum(1).mean() / weight.sum(),
-        'between': _apart(joints[:, left] - joints[:, right], target.joints[:, left] - target.joints[:, right]).mean(),
-        'wrists': _WRIST_TURN * _turned(turns[:, [left, right]], target.wrists).mean(),
-        'turns': _TURN * _turned(local, target.rotations).mean(),
-        'betas': _BETA * (said.betas - target.betas).square().mean()}
+        'joints': (_distances(*from_hips) * weight).sum(1).mean() / weight.sum(),
+        'between': _distances(
+            joints[:, left] - joints[:, right], target.joints[:, left] - target.joints[:, right]
+        ).mean(),
+        'wrists': _WRIST_ROTATION_WEIGHT * _rotation_distances(turns[:, [left, right]], target.wrists).mean(),
+        'turns': _ROTATION_WEIGHT * _rotation_distances(local, target.rotations).mean(),
+        'betas': _BETA_WEIGHT * (outputs.betas - target.betas).square().mean(),
+    }
 
 
-def hands_alone_losses(said: BodyPose, target: BodyTargets, bones: Bones) -> dict[str, Tensor]:
+def hands_only_losses(outputs: BodyPose, target: BodyTargets, skeleton_layer: SkeletonLayer) -> dict[str, Tensor]:
     """Each (): of B people of whom nothing is known but wrists, in the frame and from one another.
 
     The body that leads to them should stand upright and be of usual shape, or hands would turn it as they like.
     """
-    found = body_losses(said, target, bones)
-    up = said.global_orient.new_tensor([0.0, -1, 0])   # the body's own y points up, the frame's down
+    found = body_losses(outputs, target, skeleton_layer)
+    up = outputs.global_orient.new_tensor([0.0, -1, 0])   # the body's own y points up, the frame's down
     return {'between': found['between'], 'wrists': found['wrists'],
-            'upright': _UPRIGHT * _apart(said.global_orient[..., 1], up).mean(),
-            'small_betas': _BETA * said.betas.square().mean()}
+            'upright': _UPRIGHT_WEIGHT * _distances(outputs.global_orient[..., 1], up).mean(),
+            'small_betas': _BETA_WEIGHT * outputs.betas.square().mean()}
 
 
-def hand_losses(rotations: Tensor, betas: Tensor, target: HandTargets, bones: Bones) -> dict[str, Tensor]:
+def hand_losses(
+    rotations: Tensor, betas: Tensor, target: HandTargets, skeleton_layer: SkeletonLayer
+) -> dict[str, Tensor]:
     """rotations (N, 16, 3, 3), betas (N, 10) of right hands -> each (): their sum is the loss."""
-    keypoints = bones.right_hand(rotations, betas)
+    keypoints = skeleton_layer.right_hand(rotations, betas)
     # As seen from the wrist, and with wrong wrists forgiven: the shape of the fingers counts for itself.
     straight, true = (turn.transpose(-1, -2)[:, None] @ points[..., None] for turn, points in (
         (rotations[:, 0], keypoints), (target.rotations[:, 0], target.keypoints)))
     return {
-        'keypoints': _apart(keypoints, target.keypoints).mean(),
-        'fingers': _apart(straight[..., 0], true[..., 0]).mean(),
-        'wrist': _WRIST_TURN * _turned(rotations[:, 0], target.rotations[:, 0]).mean(),
-        'turns': _FINGER_TURN * _turned(rotations[:, 1:], target.rotations[:, 1:]).mean(),
-        'betas': _BETA * (betas - target.betas).square().mean()}
+        'keypoints': _distances(keypoints, target.keypoints).mean(),
+        'fingers': _distances(straight[..., 0], true[..., 0]).mean(),
+        'wrist': _WRIST_ROTATION_WEIGHT * _rotation_distances(rotations[:, 0], target.rotations[:, 0]).mean(),
+        'turns': _FINGER_ROTATION_WEIGHT * _rotation_distances(rotations[:, 1:], target.rotations[:, 1:]).mean(),
+        'betas': _BETA_WEIGHT * (betas - target.betas).square().mean()}
 
 
-def _apart(one, other):
+def _distances(one, other):
     return (one - other).square().sum(-1).add(1e-8).sqrt()
 
 
-def _turned(one, other):
+def _rotation_distances(one, other):
     """Roughly the angle between rotations, radians, with a gradient everywhere."""
     return ((one - other).square().sum((-1, -2)) / 2).add(1e-8).sqrt()
 
 
-def places_loss(places: Tensor, target: Tensor) -> Tensor:
+def position_loss(places: Tensor, target: Tensor) -> Tensor:
     """Places (B, P, 2) in the picture against the truth, at most a picture apart; NaN in the truth does not count."""
     known = target.isfinite().all(-1)
     true = torch.where(known[..., None], target, 0).clamp(-1.5, 1.5)
     return 0.1 * ((places - true).abs().sum(-1).clamp(max=2) * known).sum() / known.sum().clamp(min=1)
 
 
-def heat_loss(heat: Tensor, places: Tensor) -> Tensor:
+def heatmap_loss(heat: Tensor, places: Tensor) -> Tensor:
     """How far heat maps (B, P, D, H, W) are from certainty about the truth: relative entropy, nats a point.
 
     places: (B, P, 3) across the picture, -1 to 1, and in depth from the root, metres, of which the map has two; NaN
@@ -93,7 +98,7 @@ def heat_loss(heat: Tensor, places: Tensor) -> Tensor:
     true, cost = torch.where(known[..., None], places, 0), 0
     for part, axis in enumerate((-1, -2, -3)):
         wanted = _between_cells(true[..., part], heat.shape[axis])
-        cost = cost + (wanted * (wanted.clamp(min=1e-6) / along(heat, axis).clamp(min=1e-6)).log()).sum(-1)
+        cost = cost + (wanted * (wanted.clamp(min=1e-6) / marginal_heatmap(heat, axis).clamp(min=1e-6)).log()).sum(-1)
     return (cost * known).sum() / known.sum().clamp(min=1)
 
 

@@ -5,31 +5,33 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..system.output_files import OutputError, check_folder, printable
+from ..system.output_files import OutputError, check_output_folder, printable_path
 from .curves import CURVES
 
 #: Of full-size CHAM: what must not change while a training goes on.
 SETTINGS = 'settings.json'
 
 #: Files and folders, one of which is in the folder of every training that has begun.
-_OWN = {'told_nothing', 'without_0', *(f'{name}{suffix}' for name in CURVES for suffix in ('.pt', '.jsonl'))}
+_KNOWN_FILES = {'told_nothing', 'without_0', *(f'{name}{suffix}' for name in CURVES for suffix in ('.pt', '.jsonl'))}
 
 
-def check(run: Path) -> None:
+def check_run_folder(run: Path) -> None:
     """Raises OutputError where the folder is somebody else's, or cannot be written."""
-    option = f'--run {printable(run)}'
-    check_folder(run, option)
+    option = f'--run {printable_path(run)}'
+    check_output_folder(run, option)
     if not run.exists():
         return
     if not run.is_dir():
         raise OutputError(f'{option} is a file; name a folder')
     names = {path.name for path in run.iterdir()}
     weights = any(name.startswith('weights_') and name.endswith('.pt') for name in names)
-    if names and not names & _OWN and not weights and settings(run) is None:
-        raise OutputError(f'{option} holds {printable(min(names))} and no training: name a new folder, or an empty one')
+    if names and not names & _KNOWN_FILES and not weights and read_settings(run) is None:
+        raise OutputError(
+            f'{option} holds {printable_path(min(names))} and no training: name a new folder, or an empty one'
+        )
 
 
-def settings(run: Path) -> dict | None:
+def read_settings(run: Path) -> dict | None:
     """Those of a training of full-size CHAM; None where there are none, or the file is another's."""
     try:
         found = json.loads((run / SETTINGS).read_text())

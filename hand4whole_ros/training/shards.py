@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 
 from .. import skeleton
-from ..estimators.fit_features import FitFeatures, mirrored
-from ..estimators.fit_features import concatenate as joined_evidence
-from ..system.output_files import replacing
+from ..estimators.fit_features import FitFeatures, mirror_features
+from ..estimators.fit_features import concatenate_features as joined_evidence
+from ..system.output_files import open_replacement
 
 #: Rows and columns of the pictures: three quarters of the patches that the estimator cuts.
-PICTURE_SIZE = (384, 288)
+SHARD_IMAGE_SIZE = (384, 288)
 
 
 class ShardTruth(NamedTuple):
@@ -32,7 +32,7 @@ class ShardTruth(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pictures:
+class JpegImages:
     """Of N people, what is cut out around each."""
 
     jpegs: np.ndarray           # (N,) object: bytes
@@ -41,12 +41,12 @@ class Pictures:
         return len(self.jpegs)
 
     def picture(self, row: int) -> np.ndarray:
-        """(*PICTURE_SIZE, 3) uint8 RGB."""
+        """(*SHARD_IMAGE_SIZE, 3) uint8 RGB."""
         return cv2.imdecode(np.frombuffer(self.jpegs[row], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
-    def take(self, rows) -> Pictures:
+    def take(self, rows) -> JpegImages:
         """Those of these rows."""
-        return Pictures(self.jpegs[rows])
+        return JpegImages(self.jpegs[rows])
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Records:
         return len(self.jpegs)
 
     @property
-    def pictures(self) -> Pictures:
-        return Pictures(self.jpegs)
+    def pictures(self) -> JpegImages:
+        return JpegImages(self.jpegs)
 
     def split(self, part: float) -> tuple[Records, Records]:
         """The first people, and this part of all, at least one: the last ones."""
@@ -74,7 +74,7 @@ class Records:
         return Records(self.evidence.take(rows), ShardTruth(*(values[rows] for values in self.truth)), self.jpegs[rows])
 
 
-def mirrored_truth(truth: ShardTruth) -> ShardTruth:
+def mirror_truth(truth: ShardTruth) -> ShardTruth:
     """As evidence.mirrored."""
     points = np.array([-1, 1, 1], np.float32)
     order = list(skeleton.MIRROR)
@@ -87,21 +87,21 @@ def mirrored_truth(truth: ShardTruth) -> ShardTruth:
     )
 
 
-def with_mirrored(evidence: FitFeatures, truth: ShardTruth) -> tuple[FitFeatures, ShardTruth]:
+def append_mirrored(evidence: FitFeatures, truth: ShardTruth) -> tuple[FitFeatures, ShardTruth]:
     """2 N people: all, then all in a mirror."""
-    return (joined_evidence([evidence, mirrored(evidence)]),
-            ShardTruth(*(np.concatenate(pair) for pair in zip(truth, mirrored_truth(truth)))))
+    return (joined_evidence([evidence, mirror_features(evidence)]),
+            ShardTruth(*(np.concatenate(pair) for pair in zip(truth, mirror_truth(truth)))))
 
 
-def write(path: Path, records: Records) -> None:
+def write_shard(path: Path, records: Records) -> None:
     """One shard; a reader sees all of it or nothing."""
     ends = np.cumsum([len(jpeg) for jpeg in records.jpegs])
-    with replacing(path) as stream:
-        np.savez(stream, **_named('evidence', records.evidence), **_named('truth', records.truth),
+    with open_replacement(path) as stream:
+        np.savez(stream, **_prefix_fields('evidence', records.evidence), **_prefix_fields('truth', records.truth),
                  jpegs=np.frombuffer(b''.join(records.jpegs), np.uint8), ends=ends)
 
 
-def read(folder: Path) -> Records:
+def read_shards(folder: Path) -> Records:
     """All shards of a folder, in the order of their names. Raises ValueError where there is none."""
     paths = sorted(Path(folder).glob('*.npz'))
     if not paths:
@@ -118,11 +118,11 @@ def read(folder: Path) -> Records:
     return Records(joined_evidence(evidence), ShardTruth(*(np.concatenate(part) for part in zip(*truth))), pictures)
 
 
-def _named(prefix, values):
+def _prefix_fields(prefix, values):
     return {f'{prefix}_{name}': array for name, array in values._asdict().items()}
 
 
-def joined(parts: list[Records]) -> Records:
+def concatenate_records(parts: list[Records]) -> Records:
     """All the people of several."""
     return Records(joined_evidence([part.evidence for part in parts]),
                    ShardTruth(*(np.concatenate(values) for values in zip(*(part.truth for part in parts)))),

@@ -22,8 +22,8 @@ for _k, _name in enumerate(skeleton.HAND_KEYPOINT_JOINTS['right']):
     _TIP.append(_k // 4 - 1 if _name is None else -1)
 
 
-class Bones(nn.Module):
-    """kinematics: of the open body; components (10, 10): of body.open_hands.shape_components."""
+class SkeletonLayer(nn.Module):
+    """kinematics: of the open body; components (10, 10): of body.open_hands.hand_shape_components."""
 
     def __init__(self, kinematics: BodyKinematics, components: np.ndarray):
         super().__init__()

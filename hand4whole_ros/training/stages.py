@@ -11,43 +11,43 @@ from ..body.open_hands import load_open_body
 from ..checkpoints.open_model import save_open_model
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.open_model import IMAGE_ONLY, OPEN_MODEL
-from ..system.output_files import part_of
+from ..system.output_files import replacement_path
 from .cham_training import train_cham
 from .convolutional_stems import train_stems
 from .distributed import distributed_context
 from .expert_training import train_body, train_hand
-from .initial_regression import train_guesses
+from .initial_regression import train_initial_regressors
 from .training_set import FOLDS
 
 #: Stage -> what trains it, and the parts of the network that it trains. A run begins with a guess, or with stems: that
 #: is a model that is told nothing but pictures.
 STAGES: dict[str, tuple[Callable, tuple[str, ...]]] = {
-    'guess': (train_guesses, ('body_regressor.guess', 'wilor.backbone.guess')),
+    'guess': (train_initial_regressors, ('body_regressor.guess', 'wilor.backbone.guess')),
     'stem': (train_stems, ('encoder', 'body_position_net', 'body_regressor', 'wilor')),
     'body': (train_body, ('encoder', 'body_position_net', 'body_regressor')),
     'hand': (train_hand, ('wilor',)),
     'cham': (train_cham, ('hand_control_net',))}
 
 #: A file in the folder of a run whose model is told nothing but pictures.
-_TOLD_NOTHING = 'told_nothing'
+_IMAGE_ONLY_MARKER = 'told_nothing'
 
 
-def network_of(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int = 0) -> Hand4WholePP:
+def load_network(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int = 0) -> Hand4WholePP:
     """The open model as far as it was trained in a run's folder: what those of `stages` that are done have left.
 
     On the CPU, wherever it was trained.
     """
     torch.manual_seed(seed)
-    network = Hand4WholePP(IMAGE_ONLY if _told_nothing(run) else OPEN_MODEL, load_open_body())
+    network = Hand4WholePP(IMAGE_ONLY if _is_image_only(run) else OPEN_MODEL, load_open_body())
     for stage in stages:
-        path = _weights(run, stage)
+        path = _weights_path(run, stage)
         if path.exists():
             for part, state in torch.load(path, map_location='cpu', weights_only=True).items():
                 network.get_submodule(part).load_state_dict(state)
     return network
 
 
-def train_stage(stage: str, run: Path, lessons: tuple, steps: int, seed: int = 0, device: str = 'auto') -> None:
+def train_stage(stage: str, run: Path, lessons: tuple, max_steps: int, seed: int = 0, device: str = 'auto') -> None:
     """Train one stage and keep its parts. lessons: as lessons.load gives them.
 
     device: see together.joined, which raises EstimatorUnavailable. The processes that torchrun started train together,
@@ -58,56 +58,66 @@ def train_stage(stage: str, run: Path, lessons: tuple, steps: int, seed: int = 0
     transformers are told in training of a person is the guess of one that has not seen that person.
     """
     run = Path(run)
-    with distributed_context(device) as (together, where):
-        _begin(stage, run)
-        learnt, measured, bones = lessons = tuple(part.to(where) for part in lessons)
+    with distributed_context(device) as (distributed, where):
+        _start_run(stage, run)
+        train_set, validation_set, skeleton_layer = lessons = tuple(part.to(where) for part in lessons)
         apart = [run / f'without_{fold}' for fold in range(FOLDS)]
         if stage == 'guess':
             for fold, folder in enumerate(apart):
-                _train(stage, folder, (learnt.without(fold), measured, bones), steps, seed, together, where)
-        elif not _told_nothing(run):
-            learnt = learnt.guessed_by([network_of(folder, ('guess',)).to(where) for folder in apart])
-        _train(stage, run, (learnt, measured, bones), steps, seed, together, where)
+                _run_stage(
+                    stage,
+                    folder,
+                    (train_set.without(fold), validation_set, skeleton_layer),
+                    max_steps,
+                    seed,
+                    distributed,
+                    where,
+                )
+        elif not _is_image_only(run):
+            train_set = train_set.with_initial_regressions(
+                [load_network(folder, ('guess',)).to(where) for folder in apart]
+            )
+        _run_stage(stage, run, (train_set, validation_set, skeleton_layer), max_steps, seed, distributed, where)
 
 
-def _begin(stage, run):
+def _start_run(stage, run):
     """Have a run be of the model that begins with this stage."""
-    if stage == 'guess' and _told_nothing(run):
+    if stage == 'guess' and _is_image_only(run):
         raise ValueError(f'--run {run} has begun with train stem, which is a model without a guess: '
                          'take another folder')
-    if stage == 'stem' and not _weights(run, 'guess').exists():
+    if stage == 'stem' and not _weights_path(run, 'guess').exists():
         if (run / 'without_0').exists():
             raise ValueError(f'--run {run} has begun with train guess, which is not done: run it again to its end')
         run.mkdir(parents=True, exist_ok=True)
-        (run / _TOLD_NOTHING).touch()
+        (run / _IMAGE_ONLY_MARKER).touch()
 
 
-def _told_nothing(run):
-    return (Path(run) / _TOLD_NOTHING).exists()
+def _is_image_only(run):
+    return (Path(run) / _IMAGE_ONLY_MARKER).exists()
 
 
-def _train(stage, run, lessons, steps, seed, together, device):
+def _run_stage(stage, run, lessons, max_steps, seed, distributed, device):
     train, parts = STAGES[stage]
     before = tuple(STAGES)[:tuple(STAGES).index(stage)]
-    network = network_of(run, before, seed).to(device)
-    if together.rank:   # noise of its own
-        torch.manual_seed(seed + 1_000_003 * together.rank)
-    train(network, *lessons, run, steps, seed, together=together)
-    if together.leads:
-        with part_of(_weights(run, stage)) as path:
+    network = load_network(run, before, seed).to(device)
+    if distributed.rank:   # noise of its own
+        torch.manual_seed(seed + 1_000_003 * distributed.rank)
+    train(network, *lessons, run, max_steps, seed, distributed=distributed)
+    if distributed.is_main:
+        with replacement_path(_weights_path(run, stage)) as path:
             torch.save({part: network.get_submodule(part).cpu().state_dict() for part in parts}, path)
 
 
-def done(run: Path) -> list[str]:
+def completed_stages(run: Path) -> list[str]:
     """The stages of a run that are done."""
-    return [stage for stage in STAGES if _weights(run, stage).exists()]
+    return [stage for stage in STAGES if _weights_path(run, stage).exists()]
 
 
-def pack(run: Path, output: Path) -> list[str]:
+def pack_model(run: Path, output: Path) -> list[str]:
     """Write the model of a run as the estimator takes it; the stages that it consists of."""
-    save_open_model(network_of(run), output)
-    return done(run)
+    save_open_model(load_network(run), output)
+    return completed_stages(run)
 
 
-def _weights(run, stage):
+def _weights_path(run, stage):
     return Path(run) / f'weights_{stage}.pt'

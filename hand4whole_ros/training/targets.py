@@ -10,14 +10,14 @@ from torch import Tensor
 
 from .. import skeleton
 from ..estimators.fit_features import FitFeatures
-from ..estimators.prompt_builder import turns_of, wrist_rotations
+from ..estimators.prompt_builder import crop_to_camera_rotations, wrist_rotations
 from ..geometry.crops import BODY_SIZE
 from .shards import ShardTruth
 
 NUM_BODY = skeleton.NUM_BODY_JOINTS
 
 #: Hands of which less can be seen teach nothing.
-LEAST_VISIBLE = 0.25
+MIN_VISIBILITY = 0.25
 
 _MIRROR = np.array([-1, 1, 1], np.float32)
 
@@ -52,7 +52,7 @@ class HandTargets(NamedTuple):
 
 def body_targets(evidence: FitFeatures, truth: ShardTruth) -> BodyTargets:
     """Of N people."""
-    turns = turns_of(evidence)
+    turns = crop_to_camera_rotations(evidence)
     rotations = truth.rotations[:, :NUM_BODY].copy()
     rotations[:, 0] = turns.swapaxes(-1, -2) @ rotations[:, 0]
     joints = truth.joints[:, :NUM_BODY]
@@ -64,8 +64,11 @@ def body_targets(evidence: FitFeatures, truth: ShardTruth) -> BodyTargets:
 def hand_targets(
     evidence: FitFeatures, truth: ShardTruth, boxes: dict, components: np.ndarray
 ) -> dict[str, HandTargets]:
-    """side -> of N people. boxes: as PromptBuilder gives them; components (10, 10): of open_hands.shape_components."""
-    turns = turns_of(evidence)
+    """side -> of N people.
+
+    boxes: as PromptBuilder gives them; components (10, 10): of open_hands.hand_shape_components.
+    """
+    turns = crop_to_camera_rotations(evidence)
     wrists, found = wrist_rotations(truth.rotations, turns), {}
     for k, side in enumerate(skeleton.SIDES):
         mirror = _MIRROR if side == 'left' else np.ones(3, np.float32)
@@ -75,13 +78,13 @@ def hand_targets(
         box = boxes[side].boxes.numpy() * scale[:, None]
         middle = (box[:, :2] + box[:, 2:]) / 2 - evidence.box[:, 2:] / 2
         places = (_pixels(truth.hands[:, k], evidence) - middle[:, None]) / (box[:, 2] - box[:, 0])[:, None, None]
-        counts = boxes[side].exists & torch.from_numpy(truth.visibility[:, k] >= LEAST_VISIBLE)
+        counts = boxes[side].exists & torch.from_numpy(truth.visibility[:, k] >= MIN_VISIBILITY)
         values = (rotations * np.outer(mirror, mirror), truth.betas @ components, keypoints, places * mirror[:2])
         found[side] = HandTargets(*(torch.from_numpy(value.astype(np.float32)) for value in values), counts)
     return found
 
 
-def joined_targets(parts: list[HandTargets]) -> HandTargets:
+def concatenate_targets(parts: list[HandTargets]) -> HandTargets:
     """All the hands of several."""
     return HandTargets(*(torch.cat(part) for part in zip(*parts)))
 

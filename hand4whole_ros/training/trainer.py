@@ -14,47 +14,47 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from ..system.memory import trim_memory
-from ..system.output_files import part_of
-from ..system.progress import Bar
+from ..system.output_files import replacement_path
+from ..system.progress import ProgressBar
 from .distributed import SINGLE_PROCESS, DistributedContext
 
 #: Steps after which memory that is free goes back to the system: steps of different sizes leave holes in it, 1.4 GB in
 #: 60 steps on hands.
-_GIVEN_BACK_EVERY = 20
+_TRIM_MEMORY_INTERVAL = 20
 
 
 @dataclass(frozen=True)
-class Schedule:
+class TrainingSchedule:
     """How long and how fast."""
 
     steps: int
     rate: float
-    decay: float = 0.02
-    warm_up: int = 100
+    weight_decay: float = 0.02
+    warmup_steps: int = 100
     #: Largest norm of a step's gradient.
     clip: float = 1.0
     #: Share that the average keeps of itself in a step, once it has seen enough.
     average: float = 0.998
     #: Steps between two measurements on people who are not learnt from, and two checkpoints.
-    measure_every: int = 250
+    eval_interval: int = 250
 
-    def rate_at(self, step: int) -> float:
+    def lr_at(self, step: int) -> float:
         """Of step 0 and later."""
-        if step < self.warm_up:
-            return self.rate * (step + 1) / self.warm_up
-        return self.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * (step - self.warm_up)
-                                                        / max(self.steps - self.warm_up, 1))) / 2)
+        if step < self.warmup_steps:
+            return self.rate * (step + 1) / self.warmup_steps
+        return self.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * (step - self.warmup_steps)
+                                                        / max(self.steps - self.warmup_steps, 1))) / 2)
 
-    def averaged(self, average: Tensor, value: Tensor, count: Tensor) -> Tensor:
+    def update_average(self, average: Tensor, value: Tensor, count: Tensor) -> Tensor:
         """A weight's average after one more value, the first of which it begins with."""
         keep = min(self.average, (int(count) + 1) / (int(count) + 10))
         return average.lerp(value, 1 - keep)
 
 
 def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterable[dict[str, Tensor]]],
-          schedule: Schedule, folder: Path, name: str,
+          schedule: TrainingSchedule, folder: Path, name: str,
           measure: Callable[[nn.Module], dict[str, float]] | None = None, progress: bool = True,
-          together: DistributedContext = SINGLE_PROCESS) -> nn.Module:
+          distributed: DistributedContext = SINGLE_PROCESS) -> nn.Module:
     """Train the parameters of `module` that want gradients; returns the average of its weights that measured best.
 
     losses: of a step, whose numbers must follow from the step alone, so that a training that was stopped goes on as if
@@ -70,29 +70,29 @@ def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterabl
     """
     folder.mkdir(parents=True, exist_ok=True)
     trained = [p for p in module.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=schedule.rate, weight_decay=schedule.decay, betas=(0.9, 0.98))
-    kept = TrainerState(module, optimizer, schedule, folder, name, measure, together)
-    for step in Bar(range(kept.step, schedule.steps), name, schedule.steps, initial=kept.step, unit='step',
-                    shown=progress and together.leads, mininterval=5):
+    optimizer = torch.optim.AdamW(trained, lr=schedule.rate, weight_decay=schedule.weight_decay, betas=(0.9, 0.98))
+    state = TrainerState(module, optimizer, schedule, folder, name, measure, distributed)
+    for step in ProgressBar(range(state.step, schedule.steps), name, schedule.steps, initial=state.step, unit='step',
+                    enabled=progress and distributed.is_main, mininterval=5):
         for group in optimizer.param_groups:
-            group['lr'] = schedule.rate_at(step)
+            group['lr'] = schedule.lr_at(step)
         module.train()
         optimizer.zero_grad(set_to_none=True)
-        cost = together.add_up(trained, _cost(losses(step), f'{name}: the loss of step {step}'))
+        cost = distributed.sum_gradients(trained, _backward(losses(step), f'{name}: the loss of step {step}'))
         norm = nn.utils.clip_grad_norm_(trained, schedule.clip)
         if not torch.isfinite(norm):
             raise FloatingPointError(f'{name}: a gradient of step {step} is no number; take a smaller rate')
         optimizer.step()
-        kept.follow(cost)
-        if kept.step % schedule.measure_every == 0 or kept.step == schedule.steps:
-            kept.look()
-            kept.save()
-        if kept.step % _GIVEN_BACK_EVERY == 0:
+        state.follow(cost)
+        if state.step % schedule.eval_interval == 0 or state.step == schedule.steps:
+            state.look()
+            state.save()
+        if state.step % _TRIM_MEMORY_INTERVAL == 0:
             trim_memory()
-    return kept.best()
+    return state.best()
 
 
-def _cost(shares, what):
+def _backward(shares, what):
     """Send every share of a step back to the parameters; what it cost in all, part by part."""
     cost = {}
     for parts in [shares] if isinstance(shares, dict) else shares:
@@ -109,22 +109,22 @@ def _cost(shares, what):
 class TrainerState:
     """What is kept of a training: averaged weights, the best of them, the log, and where to go on."""
 
-    def __init__(self, module, optimizer, schedule, folder, name, measure, together):
+    def __init__(self, module, optimizer, schedule, folder, name, measure, distributed):
         self.step = 0
-        self.average = AveragedModel(module, avg_fn=schedule.averaged)
-        self._module, self._optimizer, self._measure, self._leads = module, optimizer, measure, together.leads
+        self.average = AveragedModel(module, avg_fn=schedule.update_average)
+        self._module, self._optimizer, self._measure, self._is_main = module, optimizer, measure, distributed.is_main
         self._state, self._log = folder / f'{name}.pt', folder / f'{name}.jsonl'
         self._best_figure, self._best = math.inf, None
         self._sums, self._count = {}, 0
-        self._writer = _events(folder, name) if self._leads else None
+        self._writer = _event_writer(folder, name) if self._is_main else None
         if self._state.exists():
-            self._go_on()
-        if not together.agree(self.step, next(module.parameters()).device):
+            self._resume()
+        if not distributed.all_equal(self.step, next(module.parameters()).device):
             raise ValueError(f'{folder}: the processes of this training do not all see the same folder')
         if not self.step:
-            together.share(module)
+            distributed.share(module)
             self.average.module.load_state_dict(module.state_dict())
-            if self._leads:
+            if self._is_main:
                 self._log.unlink(missing_ok=True)
             self.look()
 
@@ -138,7 +138,7 @@ class TrainerState:
 
     def look(self):
         """Measure the average; keep it where it is the best so far; a line for the log."""
-        if not self._leads:
+        if not self._is_main:
             return
         figures = {} if self._measure is None else self._measure(self.average.module.eval())
         means = {key: value / self._count for key, value in self._sums.items()}
@@ -155,9 +155,9 @@ class TrainerState:
 
     def save(self):
         """All that is needed to go on; a reader sees the old file or the whole new one."""
-        if not self._leads:
+        if not self._is_main:
             return
-        with part_of(self._state) as path:
+        with replacement_path(self._state) as path:
             torch.save({'module': self._module.state_dict(), 'average': self.average.state_dict(),
                         'optimizer': self._optimizer.state_dict(), 'step': self.step,
                         'best_figure': self._best_figure, 'best': self._best}, path)
@@ -168,7 +168,7 @@ class TrainerState:
             self.average.module.load_state_dict(self._best)
         return self.average.module.eval()
 
-    def _go_on(self):
+    def _resume(self):
         saved = torch.load(self._state, map_location='cpu', weights_only=True)
         self._module.load_state_dict(saved['module'])
         self.average.load_state_dict(saved['average'])
@@ -176,7 +176,7 @@ class TrainerState:
         self.step, self._best_figure, self._best = saved['step'], saved['best_figure'], saved['best']
 
 
-def _events(folder, name):
+def _event_writer(folder, name):
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
@@ -184,7 +184,7 @@ def _events(folder, name):
     return SummaryWriter(str(folder / 'events' / name))
 
 
-def draw(count: int, batch: int, step: int, seed: int) -> Tensor:
+def draw_rows(count: int, batch: int, step: int, seed: int) -> Tensor:
     """(batch,) rows of `count` for a step: every epoch all rows once, in an order of its own."""
     per_epoch = max(count // batch, 1)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed * 1_000_003 + step // per_epoch))

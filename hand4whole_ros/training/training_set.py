@@ -12,14 +12,14 @@ import torch
 from .. import skeleton
 from ..body.model import BodyModel
 from ..body.open_body import load_or_build
-from ..body.open_hands import shape_components
+from ..body.open_hands import hand_shape_components
 from ..estimators.prompt_builder import PromptBuilder
 from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes
-from ..networks.prompts import Prompt, Prompts, joined
+from ..networks.prompts import Prompt, Prompts, concatenate_prompts
 from . import shards
-from .shards import Pictures, Records
-from .skeleton_layer import Bones
-from .targets import BodyTargets, HandTargets, body_targets, hand_targets, joined_targets
+from .shards import JpegImages, Records
+from .skeleton_layer import SkeletonLayer
+from .targets import BodyTargets, HandTargets, body_targets, concatenate_targets, hand_targets
 
 #: Of the people of a folder, the last ones are not learnt from but measured on.
 HELD_OUT = 0.05
@@ -28,14 +28,14 @@ HELD_OUT = 0.05
 FOLDS = 2
 
 #: So many rows are guessed at a time: what an MLP keeps between its layers is larger than what it is told.
-_GUESSED_AT_ONCE = 4096
+_REGRESSION_BATCH = 4096
 
 
 @dataclass(frozen=True)
 class TrainingSet:
     """N people and then the same N in a mirror: 2 N rows each. All but the pictures may be on any device."""
 
-    pictures: Pictures                  # of the N
+    pictures: JpegImages                  # of the N
     boxes: dict[str, HandBoxes]
     prompts: Prompts
     body: BodyTargets
@@ -43,8 +43,8 @@ class TrainingSet:
 
     @classmethod
     def of(cls, people: Records, components: np.ndarray) -> TrainingSet:
-        """components (10, 10): of open_hands.shape_components."""
-        evidence, truth = shards.with_mirrored(people.evidence, people.truth)
+        """components (10, 10): of open_hands.hand_shape_components."""
+        evidence, truth = shards.append_mirrored(people.evidence, people.truth)
         boxes, prompts = PromptBuilder(components)(evidence)
         return cls(people.pictures, boxes, prompts, body_targets(evidence, truth),
                    hand_targets(evidence, truth, boxes, components))
@@ -72,14 +72,14 @@ class TrainingSet:
             self.body.take(rows), {side: hands.take(rows) for side, hands in self.hands.items()})
 
     @torch.no_grad()
-    def guessed_by(self, networks: list[Hand4WholePP]) -> TrainingSet:
+    def with_initial_regressions(self, networks: list[Hand4WholePP]) -> TrainingSet:
         """With the first guesses of FOLDS networks, each of the people of its own fold, whom it has not learnt from."""
         fold = torch.arange(len(self)) % len(self.pictures) % FOLDS
 
         def guessed(prompt, guesses):
-            answers = prompt.whole.new_empty(len(self), guesses[0].num_guess)
+            answers = prompt.whole.new_empty(len(self), guesses[0].num_initial)
             for k, guess in enumerate(guesses):
-                for rows in (fold == k).nonzero()[:, 0].split(_GUESSED_AT_ONCE):
+                for rows in (fold == k).nonzero()[:, 0].split(_REGRESSION_BATCH):
                     answers[rows] = guess.eval()(prompt.take(rows))
             return prompt._replace(guess=answers)
         return replace(self, prompts=Prompts(
@@ -95,13 +95,17 @@ class TrainingSet:
             rows = self.hands[side].counts[:len(self.pictures)].nonzero()[:, 0]
             prompts.append(self.prompts.hands[side].take(rows))
             targets.append(self.hands[side].take(rows))
-        return joined(prompts), joined_targets(targets)
+        return concatenate_prompts(prompts), concatenate_targets(targets)
 
 
-def load(folders: list[Path]) -> tuple[TrainingSet, TrainingSet, Bones]:
+def load_training_sets(folders: list[Path]) -> tuple[TrainingSet, TrainingSet, SkeletonLayer]:
     """To learn from, and to measure on: the last people of every folder; and the skeleton of losses."""
     model = BodyModel.load()
-    components = shape_components(model, load_or_build()[0])
-    split = [shards.read(folder).split(HELD_OUT) for folder in folders]
-    learnt, measured = (shards.joined(part) for part in zip(*split))
-    return TrainingSet.of(learnt, components), TrainingSet.of(measured, components), Bones(model.kinematics, components)
+    components = hand_shape_components(model, load_or_build()[0])
+    split = [shards.read_shards(folder).split(HELD_OUT) for folder in folders]
+    learnt, measured = (shards.concatenate_records(part) for part in zip(*split))
+    return (
+        TrainingSet.of(learnt, components),
+        TrainingSet.of(measured, components),
+        SkeletonLayer(model.kinematics, components),
+    )

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 #: Seconds that all imports, and a node, are given on a machine that has much else to do.
-IMPORT_WITHIN, NODE_WITHIN = 180.0, 60.0
+IMPORT_TIMEOUT, NODE_TIMEOUT = 180.0, 60.0
 
 #: Each module is named before it is imported, so that one that ends the process is known.
-_IMPORTS = """
+_IMPORT_SCRIPT = """
 import importlib, sys, traceback
 for name in sys.argv[1:]:
     print('begin', name, flush=True)
@@ -31,7 +31,7 @@ if 'anny' in sys.modules:
 """
 
 #: A node that publishes one of the package's own messages.
-_NODE = """
+_NODE_SCRIPT = """
 import rclpy
 rclpy.init()
 node = rclpy.create_node('hand4whole_doctor', start_parameter_services=False)
@@ -45,7 +45,7 @@ rclpy.shutdown()
 
 
 @dataclass
-class Imports:
+class ImportResults:
     """What came of importing modules."""
 
     #: Module -> why it cannot be imported, of those that cannot.
@@ -57,11 +57,11 @@ class Imports:
     cache: Path | None = None
 
 
-def imports(modules: Sequence[str]) -> Imports:
+def probe_imports(modules: Sequence[str]) -> ImportResults:
     """Import them one after another; after one that ends the process, in a new one."""
-    found, left = Imports(), list(modules)
+    found, left = ImportResults(), list(modules)
     while left:
-        code, out, _ = _run(_IMPORTS, left, IMPORT_WITHIN)
+        code, out, _ = _run_python(_IMPORT_SCRIPT, left, IMPORT_TIMEOUT)
         begun = None
         for word, _, rest in (line.partition(' ') for line in out.splitlines()):
             if word == 'begin':
@@ -77,35 +77,35 @@ def imports(modules: Sequence[str]) -> Imports:
                 found.errors[name] = why
         if code == 0 or begun is None:
             break
-        found.errors.setdefault(begun, _ending(code))
+        found.errors.setdefault(begun, _format_exit_code(code))
         left = left[left.index(begun) + 1:]
     return found
 
 
-def node_error() -> str | None:
+def probe_node() -> str | None:
     """Why no ROS node can be made here, in one line; None where one was."""
-    code, out, errors = _run(_NODE, (), NODE_WITHIN)
+    code, out, errors = _run_python(_NODE_SCRIPT, (), NODE_TIMEOUT)
     if code == 0 and 'made with' in out:
         return None
     lines = [line.strip() for line in (errors or out).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else _ending(code)
+    return lines[-1][:300] if lines else _format_exit_code(code)
 
 
-def _run(code, words, seconds):
+def _run_python(code, words, seconds):
     """Exit code, None where it took too long; stdout and stderr."""
     try:
         done = subprocess.run([sys.executable, '-c', code, *words], text=True, errors='replace', timeout=seconds,
                               stdin=subprocess.DEVNULL, capture_output=True)
     except subprocess.TimeoutExpired as late:
-        return None, _text(late.stdout), _text(late.stderr)
+        return None, _decode_output(late.stdout), _decode_output(late.stderr)
     return done.returncode, done.stdout, done.stderr
 
 
-def _text(output):
+def _decode_output(output):
     return output.decode(errors='replace') if isinstance(output, bytes) else output or ''
 
 
-def _ending(code):
+def _format_exit_code(code):
     if code is None:
         return 'it takes too long'
     return f'it ends the process, {f"by signal {-code}" if code < 0 else f"with exit code {code}"}'

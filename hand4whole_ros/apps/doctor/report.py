@@ -13,7 +13,7 @@ from . import probes, ros_environment
 OK, MISSING, BROKEN, OPTIONAL, CHECK = '  ok     ', '  MISSING', '  BROKEN ', '  -      ', '  CHECK  '
 
 #: module, what it is for, what to run where it is missing, whether the package is useless without it.
-_PARTS = (
+_COMPONENTS = (
     ('torch', 'networks and body models', "pip install 'hand4whole_ros'", True),
     ('smplx', 'body models in SMPL-X form', "pip install 'hand4whole_ros'", True),
     ('cv2', 'pictures', "pip install 'hand4whole_ros'", True),
@@ -36,21 +36,21 @@ _PARTS = (
 _DISTRIBUTIONS = {'cv2': 'opencv-contrib-python', 'warp': 'warp-lang'}
 
 
-def report() -> bool:
+def print_report() -> bool:
     """Print the state of this machine; True when the open estimator, and the node where ROS is installed, can run."""
     print(f'hand4whole_ros {__version__}, Python {platform.python_version()} on {platform.platform()}')
     if not (3, 10) <= sys.version_info[:2] <= (3, 12):
         print(f'{MISSING} Python 3.10 to 3.12 is supported; this is {platform.python_version()}')
     distributions = metadata.packages_distributions()
-    states = {module: _state(module, distributions) for module, *_ in _PARTS}
+    states = {module: _module_state(module, distributions) for module, *_ in _COMPONENTS}
     # rclpy may end the process that imports it, and is asked for a node below.
-    imports = probes.imports([module for module, _, _, needed in _PARTS if needed and states[module][0]])
+    imports = probes.probe_imports([module for module, _, _, needed in _COMPONENTS if needed and states[module][0]])
     able = True
-    for module, purpose, remedy, needed in _PARTS:
+    for module, purpose, remedy, needed in _COMPONENTS:
         found, version = states[module]
         if module in imports.errors:
             error = imports.errors[module]
-            print(f'{BROKEN} {module:20} {version:12} {purpose}: {error[:300]}: {_mend(module, error)}')
+            print(f'{BROKEN} {module:20} {version:12} {purpose}: {error[:300]}: {_repair_command(module, error)}')
         elif found:
             print(f'{OK} {module:20} {version:12} {purpose}')
         else:
@@ -68,13 +68,13 @@ def report() -> bool:
     return able and (node or not ros)
 
 
-def _mend(module, error):
+def _repair_command(module, error):
     if 'cannot open shared object file' in error:
         return 'install the system library that it names (libGL.so.1: apt-get install libgl1)'
     return f'pip install --force-reinstall --no-deps {_DISTRIBUTIONS.get(module, module)}'
 
 
-def _state(module, distributions):
+def _module_state(module, distributions):
     """(found, version) of a module, without importing it; `distributions` as packages_distributions() has them."""
     try:
         found = importlib.util.find_spec(module) is not None
@@ -89,11 +89,11 @@ def _report_caches(imports):
     """Whether the open body is there or can be made."""
     if imports.body is None or imports.body.is_file():
         return True
-    if not ros_environment.writable(imports.cache):
+    if not ros_environment.is_writable(imports.cache):
         print(f'{BROKEN} {"cache of anny":20} {imports.cache} cannot be written, and the open body is made from it: '
               f'export ANNY_CACHE_DIR=FOLDER, or mend HOME')
         return False
-    if not ros_environment.writable(imports.body.parent):
+    if not ros_environment.is_writable(imports.body.parent):
         print(f'{CHECK} {"cache":20} {imports.body.parent} cannot be written, and every start makes the open body '
               f'anew: export XDG_CACHE_HOME=FOLDER')
     return True
@@ -101,12 +101,12 @@ def _report_caches(imports):
 
 def _report_node():
     """Whether a node can be made, in this environment."""
-    found = ros_environment.findings()
+    found = ros_environment.check_environment()
     for finding in found:
         print(f'{BROKEN if finding.fatal else CHECK} {"ROS environment":20} {finding.line}')
     if any(finding.fatal for finding in found):
         return False
-    error = probes.node_error()
+    error = probes.probe_node()
     if error is None:
         return True
     print(f'{BROKEN} {"ROS node":20} {error}: is the right ROS sourced, for Python {platform.python_version()}?')

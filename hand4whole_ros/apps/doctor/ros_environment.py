@@ -19,9 +19,9 @@ from xml.etree import ElementTree
 MAX_DOMAIN, SAFE_DOMAIN = 232, 101
 
 #: Bytes of a file of profiles at most; they have a few thousand.
-_MAX_PROFILES = 1_000_000
+_MAX_PROFILE_BYTES = 1_000_000
 
-_RANGES = ('SUBNET', 'LOCALHOST', 'OFF', 'SYSTEM_DEFAULT')
+_DISCOVERY_RANGES = ('SUBNET', 'LOCALHOST', 'OFF', 'SYSTEM_DEFAULT')
 
 
 class Finding(NamedTuple):
@@ -32,16 +32,33 @@ class Finding(NamedTuple):
     line: str
 
 
-def fatal_line(environ: Mapping[str, str] = os.environ) -> str | None:
+def fatal_problem(environ: Mapping[str, str] = os.environ) -> str | None:
     """Why no node can run here, of what is cheap to find out; None where nothing is known against it."""
-    return next((finding.line for check in (_middleware, _domain, _security) for finding in check(environ)
-                 if finding.fatal), None)
+    return next(
+        (
+            finding.line
+            for check in (_check_middleware, _check_domain, _check_security)
+            for finding in check(environ)
+            if finding.fatal
+        ),
+        None,
+    )
 
 
-def findings(environ: Mapping[str, str] = os.environ) -> list[Finding]:
+def check_environment(environ: Mapping[str, str] = os.environ) -> list[Finding]:
     """Everything that is wrong, or looks like it."""
-    return [finding for check in (_middleware, _domain, _security, _discovery, _profiles, _logs)
-            for finding in check(environ)]
+    return [
+        finding
+        for check in (
+            _check_middleware,
+            _check_domain,
+            _check_security,
+            _check_discovery,
+            _check_profiles,
+            _check_log_folder,
+        )
+        for finding in check(environ)
+    ]
 
 
 def installed_middlewares(environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -52,7 +69,7 @@ def installed_middlewares(environ: Mapping[str, str] = os.environ) -> list[str]:
                   - {'rmw_implementation'})
 
 
-def writable(folder: Path) -> bool:
+def is_writable(folder: Path) -> bool:
     """Whether the folder can be written, or made where it is not there. Leaves nothing behind."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -63,7 +80,7 @@ def writable(folder: Path) -> bool:
         return False
 
 
-def _middleware(environ) -> Iterator[Finding]:
+def _check_middleware(environ) -> Iterator[Finding]:
     wanted, there = environ.get('RMW_IMPLEMENTATION', ''), installed_middlewares(environ)
     if wanted and there and wanted not in there:
         package = f'ros-{environ.get("ROS_DISTRO", "<distribution>")}-{wanted.replace("_", "-")}'
@@ -71,11 +88,11 @@ def _middleware(environ) -> Iterator[Finding]:
                             f'unset RMW_IMPLEMENTATION, or install {package}')
 
 
-def _domain(environ) -> Iterator[Finding]:
+def _check_domain(environ) -> Iterator[Finding]:
     text = environ.get('ROS_DOMAIN_ID', '')
     if not text:
         return
-    number, rest = _number(text)
+    number, rest = _parse_c_integer(text)
     choose = f'export ROS_DOMAIN_ID=N, N from 0 to {SAFE_DOMAIN}, the same as the camera has'
     if number == -1:
         number = 0      # as rcl has it
@@ -88,7 +105,7 @@ def _domain(environ) -> Iterator[Finding]:
         yield Finding(False, f'ROS_DOMAIN_ID={text} is taken as {number}: {choose}')
 
 
-def _number(text):
+def _parse_c_integer(text):
     """The number that a text begins with and what follows, as C reads them: 0x10 is 16 and 010 is 8."""
     found = re.match(r'\s*([+-]?(?:0[xX][0-9a-fA-F]+|[0-9]+))(.*)', text, re.DOTALL)
     if not found:
@@ -99,7 +116,7 @@ def _number(text):
     return -value if found[1].startswith('-') else value, found[2]
 
 
-def _security(environ) -> Iterator[Finding]:
+def _check_security(environ) -> Iterator[Finding]:
     if environ.get('ROS_SECURITY_ENABLE', '').lower() != 'true' or environ.get('ROS_SECURITY_STRATEGY') != 'Enforce':
         return
     keystore = environ.get('ROS_SECURITY_KEYSTORE', '')
@@ -108,12 +125,12 @@ def _security(environ) -> Iterator[Finding]:
                             f'name the keystore, or unset ROS_SECURITY_ENABLE')
 
 
-def _discovery(environ) -> Iterator[Finding]:
+def _check_discovery(environ) -> Iterator[Finding]:
     local, reach = environ.get('ROS_LOCALHOST_ONLY', ''), environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', '')
     if local not in ('', '0', '1'):
         yield Finding(False, f'ROS_LOCALHOST_ONLY={local} is neither 0 nor 1: unset it and set '
                              f'ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST or SUBNET')
-    if reach and reach not in _RANGES:
+    if reach and reach not in _DISCOVERY_RANGES:
         yield Finding(False, f'ROS_AUTOMATIC_DISCOVERY_RANGE={reach} is unknown, and LOCALHOST is taken: set SUBNET, '
                              f'LOCALHOST or OFF')
     elif reach == 'OFF':
@@ -124,23 +141,23 @@ def _discovery(environ) -> Iterator[Finding]:
                              f'and which of them counts depends on the version of ROS: unset ROS_LOCALHOST_ONLY')
 
 
-def _profiles(environ) -> Iterator[Finding]:
+def _check_profiles(environ) -> Iterator[Finding]:
     """Settings of middlewares. Where they cannot be read, the middleware says something in red and goes on without."""
     for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE', 'CYCLONEDDS_URI'):
         value = environ.get(name, '')
         if not value or (name == 'CYCLONEDDS_URI' and not value.startswith(('file://', '/'))):
             continue
-        problem = _not_xml(Path(value.removeprefix('file://')))
+        problem = _xml_error(Path(value.removeprefix('file://')))
         if problem:
             yield Finding(False, f'{name}={value} {problem}, and is not used: correct it, or unset {name}')
 
 
-def _not_xml(path):
+def _xml_error(path):
     try:
         if not path.is_file():
             return 'is no folder that could be read' if path.is_dir() else 'does not exist'
-        if path.stat().st_size > _MAX_PROFILES:
-            return f'is larger than {_MAX_PROFILES / 1e6:g} MB'
+        if path.stat().st_size > _MAX_PROFILE_BYTES:
+            return f'is larger than {_MAX_PROFILE_BYTES / 1e6:g} MB'
         ElementTree.parse(path)
     except ElementTree.ParseError as error:
         return f'is no XML ({error})'
@@ -149,7 +166,7 @@ def _not_xml(path):
     return None
 
 
-def _logs(environ) -> Iterator[Finding]:
+def _check_log_folder(environ) -> Iterator[Finding]:
     """Where rcl writes its logs, which it refuses to start without."""
     named = environ.get('ROS_LOG_DIR')
     if not named and not environ.get('ROS_HOME') and not environ.get('HOME'):
@@ -157,5 +174,5 @@ def _logs(environ) -> Iterator[Finding]:
         return
     folder = Path(named) if named else Path(environ.get('ROS_HOME') or f'{environ["HOME"]}/.ros', 'log')
     folder = Path(str(folder).replace('~', environ.get('HOME', '~'), 1)) if str(folder).startswith('~') else folder
-    if not writable(folder):
+    if not is_writable(folder):
         yield Finding(True, f'logs of ROS cannot be written to {folder}: export ROS_LOG_DIR=/tmp/ros_log')

@@ -9,31 +9,31 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...estimate import IMPOSSIBLE, reasons
+from ...estimate import IMPOSSIBLE, format_refusals
 from ...estimators.base import OUT_OF_MEMORY, Estimator
 from ...geometry.camera import Intrinsics
 from ...media import image_files
 from ...media.image_files import ImageFileError
 from ...rendering.overlay import Overlay
 from ...system import output_files, signals
-from ...system.output_files import printable
-from ...system.progress import Bar
+from ...system.output_files import printable_path
+from ...system.progress import ProgressBar
 from ...tracking import Tracker
 from ...tracking.validation import rejection_reason
 from ..errors import WorkFailed
 from . import estimate_json
-from .image_sources import Frame, Source
-from .outputs import Outputs
+from .image_sources import Frame, ImageSource
+from .outputs import EstimateOutputs
 from .results_file import ResultsFile
 
 log = logging.getLogger(__name__)
 
 #: An estimator that fails this many times in a row is broken, and not the frames.
-MOST_FAILURES = 10
+MAX_CONSECUTIVE_FAILURES = 10
 
 
 @dataclass
-class Report:
+class EstimateReport:
     """What became of the frames."""
 
     frames: int = 0         # that were estimated
@@ -48,11 +48,11 @@ class Report:
         for count, what in ((self.unreadable, 'could not be read'), (self.missing, 'are missing'),
                             (self.failed, 'left out: the estimator failed')):
             text += f'; {count} {what}' if count else ''
-        return text + (f'; people refused: {reasons(self.refused)}' if self.refused else '')
+        return text + (f'; people refused: {format_refusals(self.refused)}' if self.refused else '')
 
 
-def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float | None,
-        json_path: Path | None, overlay_folder: Path | None) -> Report:
+def run(sources: list[ImageSource], create: Callable[[bool], Estimator], focal: float | None,
+        json_path: Path | None, overlay_folder: Path | None) -> EstimateReport:
     """Estimate every frame of `sources`, in order.
 
     `create(static_images)` makes the estimator: one for the pictures, which have nothing to do with
@@ -63,15 +63,15 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
     not be written, WorkFailed where the work cannot go on, and KeyboardInterrupt with a line for the user; what was
     done is written in either case.
     """
-    outputs = Outputs(json_path, overlay_folder)
+    outputs = EstimateOutputs(json_path, overlay_folder)
     outputs.check(sources)
-    work = _Work(create, focal, outputs)
+    work = _EstimateJob(create, focal, outputs)
     try:
         work.run(sources)
-        with signals.deferred():
+        with signals.defer_signals():
             work.close(finished=True)
     except BaseException as error:
-        with signals.deferred(ending=True):
+        with signals.defer_signals(ending=True):
             kept = work.close(finished=False)
         if isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt(f'interrupted: {kept}') from None
@@ -84,32 +84,32 @@ def run(sources: list[Source], create: Callable[[bool], Estimator], focal: float
     return work.report
 
 
-class _CannotWrite(WorkFailed):
+class _OutputWriteError(WorkFailed):
     """An output cannot be written any more."""
 
 
 @contextmanager
-def _writing(path):
-    """Within the block, errors of the system become _CannotWrite with one line about `path`."""
+def _convert_write_errors(path):
+    """Within the block, errors of the system become _OutputWriteError with one line about `path`."""
     try:
         yield
     except ImageFileError as error:
-        raise _CannotWrite(str(error)) from None
+        raise _OutputWriteError(str(error)) from None
     except OSError as error:
-        raise _CannotWrite(output_files.failure(path, error)) from None
+        raise _OutputWriteError(output_files.format_write_error(path, error)) from None
 
 
-class _Work:
+class _EstimateJob:
     """The frames, and where their results go."""
 
     def __init__(self, create, focal, outputs):
         self._create, self._focal, self._outputs = create, focal, outputs
         self._failures = 0      # in a row
-        self._total = self._drawn = 0
-        self.report = Report()
+        self._total = self._overlay_count = 0
+        self.report = EstimateReport()
         self._results = None
         if outputs.json is not None:
-            with _writing(outputs.json):
+            with _convert_write_errors(outputs.json):
                 self._results = ResultsFile(outputs.json)
 
     def run(self, sources):
@@ -117,7 +117,7 @@ class _Work:
         if self._focal is None:
             log.info('no --focal: a field of view of 60 degrees is assumed')
         self._total = sum(len(source) for source in sources)
-        with closing(_LateBar(self._total)) as progress:
+        with closing(_LazyProgressBar(self._total)) as progress:
             for static in (True, False):
                 chosen = [source for source in sources if source.is_video != static]
                 if not chosen:
@@ -126,33 +126,33 @@ class _Work:
                 with closing(self._create(static)) as estimator:
                     try:
                         for source in chosen:
-                            self._run_one(source, estimator, progress)
+                            self._process_source(source, estimator, progress)
                     finally:
                         self.report.refused.update(estimator.refused)
 
-    def _run_one(self, source, estimator, progress):
+    def _process_source(self, source, estimator, progress):
         """All frames of one source."""
         overlay = Overlay(estimator.body) if self._outputs.overlay is not None else None
         tracker = Tracker(estimator.body) if source.is_video else None
-        drawn_video = _DrawnVideo(self._outputs.overlay_of(source)) if overlay and source.is_video else None
+        drawn_video = _OverlayVideo(self._outputs.overlay_path(source)) if overlay and source.is_video else None
         estimator.reset()
         try:
             for frame in source.frames():
-                signals.check()
+                signals.raise_pending()
                 found = self._estimate(frame, estimator, tracker)
                 if found is not None and overlay is not None:
                     drawn = overlay.draw(frame.image, *found)
                     if drawn_video is not None:
                         drawn_video.write(drawn, frame)
                     else:
-                        path = self._outputs.overlay_of(source)
-                        with _writing(path):
-                            image_files.write(path, drawn)
-                    self._drawn += 1
+                        path = self._outputs.overlay_path(source)
+                        with _convert_write_errors(path):
+                            image_files.write_image(path, drawn)
+                    self._overlay_count += 1
                 progress.update()
         finally:
             if drawn_video is not None:
-                with signals.deferred():
+                with signals.defer_signals():
                     drawn_video.close()
 
     def _estimate(self, frame: Frame, estimator, tracker):
@@ -166,24 +166,24 @@ class _Work:
         intrinsics = (Intrinsics.from_fov(width, height) if self._focal is None
                       else Intrinsics.from_focal(width, height, self._focal))
         try:
-            people = self._possible(estimator.estimate(frame.image, intrinsics), frame.name)
+            people = self._filter_valid(estimator.estimate(frame.image, intrinsics), frame.name)
             if tracker is not None:
                 people = tracker.update(people, frame.stamp)
-            rows = [estimate_json.person(person) for person in people]
+            rows = [estimate_json.person_to_json(person) for person in people]
         except Exception as error:  # One frame that breaks must not cost the others.
             if isinstance(error, OUT_OF_MEMORY):
-                estimator.spare_memory()
-            self._failed(frame.name, error)
+                estimator.reduce_memory()
+            self._record_failure(frame.name, error)
             return None
         self._failures = 0
-        with signals.deferred(), _writing(self._outputs.json):
+        with signals.defer_signals(), _convert_write_errors(self._outputs.json):
             if self._results is not None:
                 self._results.add(frame.name, rows)
             self.report.frames += 1
             self.report.people += len(people)
         return people, intrinsics
 
-    def _possible(self, people, name):
+    def _filter_valid(self, people, name):
         """Those whose numbers can be those of a person: JSON has no others."""
         wrong = [rejection_reason(person) for person in people]
         if any(wrong):
@@ -192,33 +192,33 @@ class _Work:
             self.report.refused[IMPOSSIBLE] += sum(map(bool, wrong))
         return [person for person, why in zip(people, wrong) if not why]
 
-    def _failed(self, name, error):
+    def _record_failure(self, name, error):
         line = f'{name}: the estimator failed: {" ".join(f"{type(error).__name__}: {error}".split())}'
         log.error('%s', line)
         log.debug('%s', name, exc_info=True)
         self.report.failed += 1
         self._failures += 1
-        if self._failures == MOST_FAILURES:
-            raise WorkFailed(f'it failed {MOST_FAILURES} times in a row; {line}')
+        if self._failures == MAX_CONSECUTIVE_FAILURES:
+            raise WorkFailed(f'it failed {MAX_CONSECUTIVE_FAILURES} times in a row; {line}')
 
     def close(self, finished):
-        """Write what is not written yet; what there is in all, in words. Raises _CannotWrite where it is finished."""
+        """Write what is not written yet; the sum in words. Raises _OutputWriteError where it is finished."""
         report, places = self.report, []
         if self._results is not None:
             try:
-                with _writing(self._outputs.json):
+                with _convert_write_errors(self._outputs.json):
                     self._results.close(finished)
-            except _CannotWrite:
+            except _OutputWriteError:
                 if finished:
                     raise
             if self._results.written:
-                places.append(f'{self._results.written} are in {printable(self._outputs.json)}')
-        if self._drawn:
-            places.append(f'{self._drawn} are drawn in {printable(self._outputs.overlay)}')
+                places.append(f'{self._results.written} are in {printable_path(self._outputs.json)}')
+        if self._overlay_count:
+            places.append(f'{self._overlay_count} are drawn in {printable_path(self._outputs.overlay)}')
         return f'{report.frames} of {self._total} frames are done' + ''.join(f', {place}' for place in places)
 
 
-class _LateBar:
+class _LazyProgressBar:
     """A bar that appears with the first frame: until then it would stand still while things load."""
 
     def __init__(self, total):
@@ -227,7 +227,7 @@ class _LateBar:
     def update(self):
         """A frame is done."""
         if self._bar is None:
-            self._bar = Bar(desc='estimating', total=self._total, unit='frame')
+            self._bar = ProgressBar(desc='estimating', total=self._total, unit='frame')
         self._bar.update()
 
     def close(self):
@@ -236,7 +236,7 @@ class _LateBar:
             self._bar.close()
 
 
-class _DrawnVideo:
+class _OverlayVideo:
     """The overlay of a video: under its name once it is closed, with the frames that were drawn until then."""
 
     def __init__(self, path):
@@ -244,9 +244,9 @@ class _DrawnVideo:
 
     def write(self, image, frame):
         """One more frame, drawn over that of the video."""
-        with _writing(self._path):
+        with _convert_write_errors(self._path):
             if self._writer is None:
-                self._part = output_files.new_part(self._path)
+                self._part = output_files.new_part_path(self._path)
                 from ...media.videos.writer import VideoWriter  # FFmpeg's libraries
                 self._writer = VideoWriter(self._part)
             self._writer.write(image, frame.stamp, frame.duration)
@@ -255,10 +255,10 @@ class _DrawnVideo:
         """The end of it."""
         if self._writer is None:
             return
-        with _writing(self._path):
+        with _convert_write_errors(self._path):
             try:
                 self._writer.close()
                 output_files.mark_video(self._part)
-                output_files.place(self._part, self._path)
+                output_files.commit_part(self._part, self._path)
             finally:
                 self._part.unlink(missing_ok=True)

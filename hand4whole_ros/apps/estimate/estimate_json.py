@@ -9,28 +9,28 @@ from ...estimate import HandEstimate, WholeBodyEstimate
 _PARAMETERS = tuple(skeleton.POSE_SLICES) + ('betas', 'expression', 'transl', 'bbox_xyxy')
 
 
-def _numbers(tensor):
+def _to_list(tensor):
     return [[float(x) for x in row] if row.ndim else float(row) for row in tensor]
 
 
-def _hand(estimate: WholeBodyEstimate, hand: HandEstimate) -> dict:
+def _hand_to_json(estimate: WholeBodyEstimate, hand: HandEstimate) -> dict:
     wrist = estimate.joint_rotations[skeleton.WRIST[hand.side]]
     return {
         'visible': hand.visible,
         'state': skeleton.HAND_STATES[hand.state],
         'confidence': hand.confidence,
-        'keypoints_3d': _numbers(hand.keypoints_3d),
-        'keypoints_2d': _numbers(hand.keypoints_2d),
-        'wrist_quaternion_xyzw': _numbers(roma.rotmat_to_unitquat(wrist)),
-        'betas': _numbers(hand.betas) if hand.has_own_shape else None,
-        'bbox_xyxy': _numbers(hand.bbox_xyxy)}
+        'keypoints_3d': _to_list(hand.keypoints_3d),
+        'keypoints_2d': _to_list(hand.keypoints_2d),
+        'wrist_quaternion_xyzw': _to_list(roma.rotmat_to_unitquat(wrist)),
+        'betas': _to_list(hand.betas) if hand.has_own_shape else None,
+        'bbox_xyxy': _to_list(hand.bbox_xyxy)}
 
 
-def person(estimate: WholeBodyEstimate) -> dict:
+def person_to_json(estimate: WholeBodyEstimate) -> dict:
     """One person as plain lists, numbers and strings."""
     return {
         'track_id': estimate.track_id,
         'confidence': estimate.confidence,
-        **{name: _numbers(getattr(estimate, name)) for name in _PARAMETERS},
-        'joints_3d': {name: _numbers(xyz) for name, xyz in zip(skeleton.JOINT_NAMES, estimate.joints)},
-        'hands': {hand.side: _hand(estimate, hand) for hand in estimate.hands}}
+        **{name: _to_list(getattr(estimate, name)) for name in _PARAMETERS},
+        'joints_3d': {name: _to_list(xyz) for name, xyz in zip(skeleton.JOINT_NAMES, estimate.joints)},
+        'hands': {hand.side: _hand_to_json(estimate, hand) for hand in estimate.hands}}

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...media import folder_listing, image_files
 from ...media.image_files import ImageFileError
-from ...system.output_files import printable
+from ...system.output_files import printable_path
 
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 
@@ -30,7 +30,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageSource:
     """One file to read from."""
 
     path: Path
@@ -59,7 +59,7 @@ class Source:
             yield from self._video_frames()
             return
         try:
-            yield Frame(self.name, image_files.read(self.path))
+            yield Frame(self.name, image_files.read_image(self.path))
         except ImageFileError as error:
             yield Frame(self.name, error=str(error))
 
@@ -83,29 +83,29 @@ class Source:
                         missing=missing)
 
 
-def find(inputs: list[Path]) -> list[Source]:
+def collect_sources(inputs: list[Path]) -> list[ImageSource]:
     """Files and folders -> sources in order. Names are file names, or paths where those would clash.
 
     What in a folder is neither picture nor video is counted in one line of the log. Raises FileNotFoundError or
     ValueError with one line that says what is wrong.
     """
-    known = image_files.suffixes() + VIDEO_SUFFIXES
-    paths = folder_listing.files(inputs, lambda path: path.suffix.lower() in known, 'pictures or videos')
+    known = image_files.readable_suffixes() + VIDEO_SUFFIXES
+    paths = folder_listing.list_files(inputs, lambda path: path.suffix.lower() in known, 'pictures or videos')
     names = Counter(path.name for path in paths)
-    called = [printable(path.name if names[path.name] == 1 else path) for path in paths]
-    stems = folder_listing.distinct(
-        [path.stem for path in paths], [_flat(path, names[path.name] == 1) for path in paths]
+    called = [printable_path(path.name if names[path.name] == 1 else path) for path in paths]
+    stems = folder_listing.make_distinct_names(
+        [path.stem for path in paths], [_flatten_path(path, names[path.name] == 1) for path in paths]
     )
     folders = {Path(entry) for entry in inputs}
-    return [Source(path, name, stem, path.parent if path not in folders and path.parent in folders else None)
+    return [ImageSource(path, name, stem, path.parent if path not in folders and path.parent in folders else None)
             for path, name, stem in zip(paths, called, stems)]
 
 
 #: Bytes of a name that is made of a path; file systems have 255 in all.
-_MOST_BYTES = 200
+_MAX_NAME_BYTES = 200
 
 
-def _flat(path, alone):
+def _flatten_path(path, alone):
     """A path as one name, without suffixes; `alone`: the file's name is enough."""
     name = (path.name if alone else str(path)).strip('/').replace('/', '_').replace('.', '_')
-    return name if len(os.fsencode(name)) <= _MOST_BYTES else path.stem
+    return name if len(os.fsencode(name)) <= _MAX_NAME_BYTES else path.stem

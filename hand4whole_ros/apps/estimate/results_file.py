@@ -13,10 +13,10 @@ from ...system import output_files
 
 #: The file is written anew when so much of it, 1 / SHARE, would be new: no kill costs more than that share, and all the
 #: writing together is SHARE + 1 times the file.
-SHARE = 8
+REWRITE_DIVISOR = 8
 
 #: What is looked at of a file to know it again, bytes.
-_SEARCHED = 1 << 16
+_MAX_SEARCHED_BYTES = 1 << 16
 
 
 class ResultsFile:
@@ -39,7 +39,7 @@ class ResultsFile:
     def _folder(self):
         if output_files.is_stream(self.path):   # beside a terminal or a pipe nothing can be put
             return Path(tempfile.gettempdir())
-        return output_files.target(self.path).parent
+        return output_files.resolve_target(self.path).parent
 
     def add(self, name: str, people: list[dict]) -> None:
         """One frame. Raises ValueError for numbers that are not finite, OSError where there is no room."""
@@ -51,13 +51,13 @@ class ResultsFile:
             data, at = data[written:], at + written
         self._size = at
         self.count += 1
-        if self._size - self._written_size > self._size // SHARE and not output_files.is_stream(self.path):
+        if self._size - self._written_size > self._size // REWRITE_DIVISOR and not output_files.is_stream(self.path):
             self.write()
 
     def write(self) -> None:
         """All that was added is at `path` afterwards. Raises OSError."""
         self._added.seek(0)
-        with output_files.replacing(self.path) as out:
+        with output_files.open_replacement(self.path) as out:
             shutil.copyfileobj(self._added, out, 1 << 20)
             out.write(b'\n}\n' if self.count else b'{}\n')
         self.written, self._written_size = self.count, self._size
@@ -79,10 +79,10 @@ _END = re.compile(rb'\]\s*([,}])')
 _FRAME = re.compile(rb'.*(#\d{6,}|\.[A-Za-z0-9]{2,4})\Z', re.DOTALL)
 
 
-def is_results(path: Path) -> bool:
+def is_results_file(path: Path) -> bool:
     """Whether a file is JSON of `hand4whole estimate`, by its first frames; not of anything else that is JSON."""
     with open(path, 'rb') as stream:
-        data = stream.read(_SEARCHED)
+        data = stream.read(_MAX_SEARCHED_BYTES)
     if data.split() in ([b'{}'], [b'{', b'}']):
         return True     # nothing is lost
     start = re.match(rb'\s*\{', data)
@@ -93,7 +93,7 @@ def is_results(path: Path) -> bool:
         if _PERSON.match(data, key.end()):
             return True
         end = _END.match(data, key.end())
-        if end is None and len(data) == _SEARCHED and key.end() > _SEARCHED - 10:
+        if end is None and len(data) == _MAX_SEARCHED_BYTES and key.end() > _MAX_SEARCHED_BYTES - 10:
             break
         # Where nobody is seen, the frames' names have to be those of files.
         if end is None or not (ours or _FRAME.match(key[1])):
@@ -102,4 +102,4 @@ def is_results(path: Path) -> bool:
         if end[1] == b'}':
             return not data[at:].strip()
     # More frames without anybody in them than are looked at.
-    return len(data) == _SEARCHED and at > _SEARCHED // 2
+    return len(data) == _MAX_SEARCHED_BYTES and at > _MAX_SEARCHED_BYTES // 2

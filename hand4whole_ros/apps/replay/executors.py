@@ -18,17 +18,17 @@ from typing import Any, Protocol
 from ..errors import WorkFailed
 
 #: Times in a row that workers may die without one answer between before the job is given up.
-PATIENCE = 3
+MAX_RESTARTS = 3
 
 #: Makes what does the jobs; sent to every worker, so of what can be pickled.
-Maker = Callable[[], Callable[[Any], Any]]
+JobFunctionFactory = Callable[[], Callable[[Any], Any]]
 
 
-class NoCluster(ValueError):
+class ClusterUnavailable(ValueError):
     """There is no Ray, or no cluster, to work on; the message is the one line to show."""
 
 
-class WorkersDied(WorkFailed):
+class WorkerCrashError(WorkFailed):
     """Workers die again and again; the message is the one line to show."""
 
 
@@ -42,7 +42,7 @@ class Executor(Protocol):
         """Hand a job in; returns what `result` wants."""
 
     def result(self, handle: Any) -> Any:
-        """The answer, waited for. Raises what the job raised, or WorkersDied."""
+        """The answer, waited for. Raises what the job raised, or WorkerCrashError."""
 
     def close(self) -> None:
         """Stop; jobs that are not done are dropped."""
@@ -71,64 +71,66 @@ class LocalExecutor:
 class ProcessExecutor:
     """Processes on this machine."""
 
-    def __init__(self, make: Maker, count: int):
-        self._make, self._count = make, count
+    def __init__(self, factory: JobFunctionFactory, count: int):
+        self._factory, self._count = factory, count
         self.width = 2 * count
-        self._deaths = 0
-        self._open: list[_Job] = []
-        self._begin()
+        self._restarts = 0
+        self._pending: list[_PendingJob] = []
+        self._start_pool()
 
-    def submit(self, job: Any) -> _Job:
+    def submit(self, job: Any) -> _PendingJob:
         """See Workers."""
-        handle = _Job(job)
-        self._open.append(handle)
-        self._hand_out(handle)
+        handle = _PendingJob(job)
+        self._pending.append(handle)
+        self._submit_pending(handle)
         return handle
 
-    def result(self, handle: _Job) -> Any:
+    def result(self, handle: _PendingJob) -> Any:
         """See Workers."""
         while True:
             try:
                 answer = handle.future.result()
             except BrokenProcessPool:
-                self._begin_again()
+                self._restart_pool()
                 continue
             except BaseException:
-                self._open.remove(handle)
+                self._pending.remove(handle)
                 raise
-            self._open.remove(handle)
-            self._deaths = 0
+            self._pending.remove(handle)
+            self._restarts = 0
             return answer
 
     def close(self) -> None:
         """See Workers."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def _begin(self):
+    def _start_pool(self):
         # Not fork: libraries that have started threads do not survive it.
-        self._executor = ProcessPoolExecutor(self._count, multiprocessing.get_context('spawn'), initializer=_prepare)
+        self._executor = ProcessPoolExecutor(
+            self._count, multiprocessing.get_context('spawn'), initializer=_initialise_worker
+        )
 
-    def _hand_out(self, handle):
+    def _submit_pending(self, handle):
         try:
-            handle.future = self._executor.submit(work, self._make, handle.job)
+            handle.future = self._executor.submit(run_job, self._factory, handle.job)
         except BrokenProcessPool:
-            self._begin_again()
+            self._restart_pool()
 
-    def _begin_again(self):
+    def _restart_pool(self):
         """One process has died, and the others with it: new ones get every job that has no answer."""
-        self._deaths += 1
-        if self._deaths > PATIENCE:
-            raise WorkersDied(f'worker processes died {self._deaths} times in a row: is there memory for '
+        self._restarts += 1
+        if self._restarts > MAX_RESTARTS:
+            raise WorkerCrashError(f'worker processes died {self._restarts} times in a row: is there memory for '
                               f'{self._count} of them? Fewer are tried with --workers')
         self._executor.shutdown(wait=True, cancel_futures=True)
-        self._begin()
-        for handle in self._open:
+        self._start_pool()
+        for handle in self._pending:
             if handle.future is None or not handle.future.done() or handle.future.cancelled() or isinstance(
                     handle.future.exception(), BrokenProcessPool):
-                handle.future = self._executor.submit(work, self._make, handle.job)
+                handle.future = self._executor.submit(run_job, self._factory, handle.job)
 
 
-class _Job:
+class _PendingJob:
     """A job and who is on it."""
 
     def __init__(self, job):
@@ -139,33 +141,33 @@ class _Job:
 class RayExecutor:
     """The machines of a Ray cluster. Each of them has this package and the files of the estimator."""
 
-    def __init__(self, make: Maker, address: str, gpus_per_worker: float = 0.0):
+    def __init__(self, factory: JobFunctionFactory, address: str, gpus_per_worker: float = 0.0):
         """address: 'auto' finds the cluster of this machine, 'local' starts one that ends with this process.
 
-        Raises NoCluster.
+        Raises ClusterUnavailable.
         """
         try:
             import ray
         except ImportError:
-            raise NoCluster("Ray is not installed here: pip install 'hand4whole_ros[cluster]'") from None
+            raise ClusterUnavailable("Ray is not installed here: pip install 'hand4whole_ros[cluster]'") from None
         self._ray = ray
         try:
             ray.init(address=address, log_to_driver=False, logging_level='error')
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise NoCluster(f'no Ray cluster at {address}: {" ".join(str(error).split())}') from None
+            raise ClusterUnavailable(f'no Ray cluster at {address}: {" ".join(str(error).split())}') from None
         resources = ray.cluster_resources()
         kind = 'GPU' if gpus_per_worker else 'CPU'
         count = int(resources.get(kind, 0) / (gpus_per_worker or 1))
         if count < 1:
-            raise NoCluster(f'the Ray cluster at {address} has no {kind} to work on')
+            raise ClusterUnavailable(f'the Ray cluster at {address} has no {kind} to work on')
         self.width = 2 * count
-        self._make = ray.put(make)
+        self._factory = ray.put(factory)
         # Ray does a task again elsewhere when its worker dies.
-        self._work = ray.remote(num_cpus=1, num_gpus=gpus_per_worker, max_retries=PATIENCE)(work)
+        self._work = ray.remote(num_cpus=1, num_gpus=gpus_per_worker, max_retries=MAX_RESTARTS)(run_job)
 
     def submit(self, job: Any) -> Any:
         """See Workers."""
-        return self._work.remote(self._make, job)
+        return self._work.remote(self._factory, job)
 
     def result(self, handle: Any) -> Any:
         """See Workers."""
@@ -175,7 +177,7 @@ class RayExecutor:
         except exceptions.RayTaskError as error:
             raise error.cause from None
         except (exceptions.WorkerCrashedError, exceptions.OutOfMemoryError, exceptions.RayError) as error:
-            raise WorkersDied(f'the Ray workers fail: {" ".join(str(error).split())}') from None
+            raise WorkerCrashError(f'the Ray workers fail: {" ".join(str(error).split())}') from None
 
     def close(self) -> None:
         """See Workers."""
@@ -183,18 +185,18 @@ class RayExecutor:
 
 
 #: In a worker: the maker it has used, and what that made.
-_made: tuple[Maker, Callable[[Any], Any]] | None = None
+_cached_function: tuple[JobFunctionFactory, Callable[[Any], Any]] | None = None
 
 
-def work(make: Maker, job: Any) -> Any:
+def run_job(factory: JobFunctionFactory, job: Any) -> Any:
     """In a worker: the answer to a job. What does it is made for the first job and kept."""
-    global _made
-    if _made is None or _made[0] != make:
-        _made = make, make()
-    return _made[1](job)
+    global _cached_function
+    if _cached_function is None or _cached_function[0] != factory:
+        _cached_function = factory, factory()
+    return _cached_function[1](job)
 
 
-def _prepare():
+def _initialise_worker():
     """In a new process: the parent alone answers to Ctrl-C, and nobody lives longer than the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

@@ -7,12 +7,12 @@ import sqlite3
 from pathlib import Path
 
 #: What SQLite has beside the file while it writes.
-_BESIDE = '-journal'
+_JOURNAL_SUFFIX = '-journal'
 
 
-def file_names(name: str) -> tuple[str, ...]:
+def journal_file_names(name: str) -> tuple[str, ...]:
     """Of all files that a journal of that name may consist of."""
-    return name, name + _BESIDE
+    return name, name + _JOURNAL_SUFFIX
 
 
 class Journal:
@@ -26,13 +26,13 @@ class Journal:
         """OSError where the file cannot be opened or written."""
         path = Path(path)
         try:
-            self._database = _opened(path)
+            self._database = _open_database(path)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise OSError(f'{path}: {error}') from None
             path.unlink()
-            path.with_name(path.name + _BESIDE).unlink(missing_ok=True)
-            self._database = _opened(path)
+            path.with_name(path.name + _JOURNAL_SUFFIX).unlink(missing_ok=True)
+            self._database = _open_database(path)
         self._numbers = {number for number, in self._database.execute('SELECT number FROM records')}
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class Journal:
         self._database.close()
 
 
-def _opened(path):
+def _open_database(path):
     """The database, every statement a transaction of its own. sqlite3.DatabaseError where it is damaged."""
     database = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     try:

@@ -23,26 +23,26 @@ from ...geometry.camera import Intrinsics
 _KINDS = {kind.__name__: kind for kind in (WholeBodyEstimate, HandEstimate, Intrinsics)}
 
 #: Fields that differ from run to run, or are made again when somebody wants them.
-_LEFT_OUT = ('stage_times', 'vertices')
+_EXCLUDED_FIELDS = ('stage_times', 'vertices')
 
 
 #: The JSON text among the tensors; the others are numbered.
-_TEXT = 'value'
+_VALUE_KEY = 'value'
 
 
 def pack(value: Any) -> bytes:
     """A value made of dicts, lists, texts, numbers, None, tensors and estimates."""
     tensors: dict[str, Tensor] = {}
-    text = json.dumps(_plain(value, tensors), separators=(',', ':')).encode()
-    return save({**tensors, _TEXT: torch.frombuffer(bytearray(text), dtype=torch.uint8)})
+    text = json.dumps(_to_plain(value, tensors), separators=(',', ':')).encode()
+    return save({**tensors, _VALUE_KEY: torch.frombuffer(bytearray(text), dtype=torch.uint8)})
 
 
 def unpack(data: bytes) -> Any:
     """The value again; tuples come back as lists. ValueError where the bytes are no packed value."""
     try:
         tensors = load(data)
-        text = json.loads(tensors.pop(_TEXT).numpy().tobytes())
-        value = _restored(text, tensors)
+        text = json.loads(tensors.pop(_VALUE_KEY).numpy().tobytes())
+        value = _from_plain(text, tensors)
     except (SafetensorError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f'not a packed estimate: {error}') from None
     if tensors:
@@ -50,7 +50,7 @@ def unpack(data: bytes) -> Any:
     return value
 
 
-def _plain(value, tensors):
+def _to_plain(value, tensors):
     if isinstance(value, Tensor):
         name = f'{len(tensors):06d}'
         tensors[name] = value.clone().contiguous()     # safetensors takes no two of one memory
@@ -59,28 +59,28 @@ def _plain(value, tensors):
         kind = type(value).__name__
         if kind not in _KINDS:
             raise TypeError(f'{kind} cannot be packed')
-        return {'is': kind, **{field.name: _plain(getattr(value, field.name), tensors)
-                               for field in dataclasses.fields(value) if field.name not in _LEFT_OUT}}
+        return {'is': kind, **{field.name: _to_plain(getattr(value, field.name), tensors)
+                               for field in dataclasses.fields(value) if field.name not in _EXCLUDED_FIELDS}}
     if isinstance(value, dict):
-        return {'is': 'dict', 'of': {key: _plain(part, tensors) for key, part in value.items()}}
+        return {'is': 'dict', 'of': {key: _to_plain(part, tensors) for key, part in value.items()}}
     if isinstance(value, (list, tuple)):
-        return [_plain(part, tensors) for part in value]
+        return [_to_plain(part, tensors) for part in value]
     if isinstance(value, np.generic):
         return value.item()
     return value
 
 
-def _restored(plain, tensors):
+def _from_plain(plain, tensors):
     """The value, whose tensors are taken out of `tensors`."""
     if isinstance(plain, list):
-        return [_restored(part, tensors) for part in plain]
+        return [_from_plain(part, tensors) for part in plain]
     if not isinstance(plain, dict):
         return plain
     kind = plain['is']
     if kind == 'tensor':
         return tensors.pop(plain['name'])
     fields = plain['of'] if kind == 'dict' else {name: part for name, part in plain.items() if name != 'is'}
-    values = {name: _restored(part, tensors) for name, part in fields.items()}
+    values = {name: _from_plain(part, tensors) for name, part in fields.items()}
     if kind == 'dict':
         return values
     if kind == 'Intrinsics':

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...system import output_files
-from ...system.output_files import printable
+from ...system.output_files import printable_path
 
 #: What is in a work folder besides the files that the job itself keeps there.
 _PLAN, _LOCK, _NEW, _REPLACED = 'plan.json', 'lock', 'new', 'replaced'
@@ -21,32 +21,33 @@ class WorkFolderError(ValueError):
     """The job cannot go on in its folder; the message is the one line to show."""
 
 
-def partial(output: Path) -> Path:
+def work_folder_path(output: Path) -> Path:
     """The work folder of an output, beside it."""
-    output = _named(output)
+    output = _resolve_name(output)
     return output.with_name(output.name + '.partial')
 
 
-def _named(output):
+def _resolve_name(output):
     """The same path, and with a name: '.' and '..' have none of their own."""
     return Path(os.path.realpath(output)) if output.name in ('', '..') else output
 
 
-def check_output(output: Path, rejection_reason: Callable[[Path], str], force: bool = False) -> None:
+def check_replaceable(output: Path, rejection_reason: Callable[[Path], str], force: bool = False) -> None:
     """Raises WorkFolderError where an output is there and may not be replaced, or its folder cannot be written.
 
     rejection_reason: why something that is there is not an earlier output of this job, in words; '' where it is.
     """
     if os.path.lexists(output):
         if not force:
-            raise WorkFolderError(f'{printable(output)} exists already: choose another output, or give --force to '
+            raise WorkFolderError(f'{printable_path(output)} exists already: choose another output, or give --force to '
                                   'replace it')
         reason = rejection_reason(output)
         if reason:
-            raise WorkFolderError(f'{printable(output)} is not replaced: {reason}; choose another output, or move that '
-                                  'away')
+            raise WorkFolderError(
+                f'{printable_path(output)} is not replaced: {reason}; choose another output, or move that away'
+            )
     try:
-        output_files.check_folder(output.parent, printable(output))
+        output_files.check_output_folder(output.parent, printable_path(output))
     except output_files.OutputError as error:
         raise WorkFolderError(str(error)) from None
 
@@ -57,7 +58,7 @@ class WorkFolder:
     A job that was killed and is started again with the same plan finds what it had left there.
     """
 
-    def __init__(self, output: Path, plan: dict[str, Any], force: bool = False, kept: tuple[str, ...] = (),
+    def __init__(self, output: Path, plan: dict[str, Any], force: bool = False, job_files: tuple[str, ...] = (),
                  rejection_reason: Callable[[Path], str] = lambda path: 'it is somebody else\'s'):
         """plan: what the output depends on, as JSON; the work of another plan is not continued.
 
@@ -65,28 +66,29 @@ class WorkFolder:
         away; rejection_reason: see check_output. kept: names of the files that the job keeps here. Raises
         WorkFolderError, or OSError where nothing can be written.
         """
-        self.output, self._force, self._rejection_reason = _named(Path(output)), force, rejection_reason
-        self._names = {_PLAN, _LOCK, _NEW, _REPLACED, *kept}
-        check_output(self.output, rejection_reason, force)
-        self.path = partial(self.output)
+        self.output, self._force, self._rejection_reason = _resolve_name(Path(output)), force, rejection_reason
+        self._known_names = {_PLAN, _LOCK, _NEW, _REPLACED, *job_files}
+        check_replaceable(self.output, rejection_reason, force)
+        self.path = work_folder_path(self.output)
         self._lock = None
         #: Whether there was work of an earlier run to go on with.
         self.resumed = False
         # As it is read again: tuples have become lists, paths texts.
         plan = json.loads(json.dumps(plan, default=str))
         if os.path.lexists(self.path):
-            self._check_own(plan)
-        if self.path.exists() and not self._belongs_to(plan):
+            self._check_ownership(plan)
+        if self.path.exists() and not self._matches_plan(plan):
             if not force:
                 raise WorkFolderError(
-                    f'{printable(self.path)} holds the unfinished work of another input or other arguments: repeat '
-                    'that command to finish it, or give --force to begin anew')
-            with self._locked():
+                    f'{printable_path(self.path)} holds unfinished work of another input or other arguments: repeat '
+                    'that command to finish it, or give --force to begin anew'
+                )
+            with self._acquire_lock():
                 shutil.rmtree(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = self._locked()
+        self._lock = self._acquire_lock()
         if not self._plan_file.exists():
-            output_files.write(self._plan_file, json.dumps(plan, indent=1).encode())
+            output_files.write_file(self._plan_file, json.dumps(plan, indent=1).encode())
         # What is written from the beginning each time.
         shutil.rmtree(self.path / _NEW, ignore_errors=True)
         (self.path / _NEW).mkdir()
@@ -106,18 +108,18 @@ class WorkFolder:
         Raises WorkFolderError where something has come to the output's place that may not be replaced.
         """
         for path in sorted(self.new.rglob('*')):
-            _sync(path)
-        _sync(self.new)
+            _fsync(path)
+        _fsync(self.new)
         if os.path.lexists(self.output):
             # The work may have taken hours: it is looked at again.
             try:
-                check_output(self.output, self._rejection_reason, self._force)
+                check_replaceable(self.output, self._rejection_reason, self._force)
             except WorkFolderError as error:
-                raise WorkFolderError(f'{error}; what is done is kept in {printable(self.path)}') from None
+                raise WorkFolderError(f'{error}; what is done is kept in {printable_path(self.path)}') from None
             # For a moment there is neither; an output that is not whole is never there.
             self.output.rename(self.path / _REPLACED)
         self.new.rename(self.output)
-        _sync(self.output.parent)
+        _fsync(self.output.parent)
         self.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
@@ -127,7 +129,7 @@ class WorkFolder:
             self._lock.close()
             self._lock = None
 
-    def _check_own(self, plan):
+    def _check_ownership(self, plan):
         """WorkFolderError unless all that is in the folder was put there by this class and its jobs."""
         if self.path.is_symlink() or not self.path.is_dir():
             other = 'a link' if self.path.is_symlink() else 'a file'
@@ -135,14 +137,14 @@ class WorkFolder:
             names = {path.name for path in self.path.iterdir()
                      if not path.name.startswith(output_files.PART_PREFIX)}
             # The plan comes before all but the lock.
-            unknown = sorted(names - (self._names if _is_plan(self._plan_file, plan) else {_LOCK}))
+            unknown = sorted(names - (self._known_names if _is_plan(self._plan_file, plan) else {_LOCK}))
             if not unknown:
                 return
-            other = f'{printable(unknown[0])} in it'
-        raise WorkFolderError(f'{printable(self.path)} is needed for unfinished work, and is not of this package '
+            other = f'{printable_path(unknown[0])} in it'
+        raise WorkFolderError(f'{printable_path(self.path)} is needed for unfinished work, and is not of this package '
                               f'({other}): move it away, or choose another output')
 
-    def _belongs_to(self, plan):
+    def _matches_plan(self, plan):
         if not self._plan_file.exists():
             return True     # Killed before the plan was written: nothing is there yet.
         try:
@@ -151,14 +153,14 @@ class WorkFolder:
             return False
         return self.resumed
 
-    def _locked(self):
+    def _acquire_lock(self):
         """Held while this process lives, and no longer, however it ends."""
         lock = open(self.path / _LOCK, 'a')
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.close()
-            raise WorkFolderError(f'another process is working on {printable(self.output)}') from None
+            raise WorkFolderError(f'another process is working on {printable_path(self.output)}') from None
         return lock
 
 
@@ -171,7 +173,7 @@ def _is_plan(path, like):
     return isinstance(found, dict) and bool(found) and found.keys() <= like.keys()
 
 
-def _sync(path):
+def _fsync(path):
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

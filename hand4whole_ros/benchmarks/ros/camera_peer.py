@@ -24,7 +24,7 @@ from ...ros.conversions import images, messages
 from ...ros.node import qos
 
 
-class Peer:
+class CameraPeer:
     """Publishes pictures and records topics, in a namespace of its own. A context manager; ends what it started."""
 
     def __init__(self, topics: dict[str, type]):
@@ -68,7 +68,7 @@ class Peer:
         self._children.append(child)
         return child
 
-    def calibrate(self, intrinsics: Intrinsics) -> None:
+    def publish_camera_info(self, intrinsics: Intrinsics) -> None:
         """Publish camera_info, latched."""
         info = CameraInfo(width=intrinsics.width, height=intrinsics.height, distortion_model='plumb_bob', d=[0.0] * 5,
                           k=intrinsics.matrix.ravel(), p=np.hstack([intrinsics.matrix, np.zeros((3, 1))]).ravel())
@@ -91,7 +91,11 @@ class Peer:
     def play(self, pictures: Sequence[np.ndarray], rate: float, seconds: float,
              done: Callable[[], bool] = lambda: False, tick: Callable[[], None] = lambda: None) -> bool:
         """Publish pictures (H, W, 3) uint8 over and over at `rate` Hz and listen, as `until`; `tick` with each."""
-        ready, end, due = [_Picture(picture) for picture in pictures], time.monotonic() + seconds, time.monotonic()
+        ready, end, due = (
+            [_SerialisedImage(picture) for picture in pictures],
+            time.monotonic() + seconds,
+            time.monotonic(),
+        )
         shown = 0
         while time.monotonic() < end:
             self._camera.publish(ready[shown % len(ready)].stamped(time.time_ns()))
@@ -104,12 +108,12 @@ class Peer:
         return False
 
 
-class _Picture:
+class _SerialisedImage:
     """An image message, serialised once; only its stamp changes."""
 
     def __init__(self, picture):
-        message = images.image_message(picture, messages.header(messages.time(0), 'bench_camera'))
-        self._rest = bytes(serialize_message(message))[12:]
+        message = images.image_message(picture, messages.make_header(messages.to_time_message(0), 'bench_camera'))
+        self._payload = bytes(serialize_message(message))[12:]
 
     def stamped(self, nanoseconds):
-        return b'\x00\x01\x00\x00' + struct.pack('<iI', *divmod(nanoseconds, 1_000_000_000)) + self._rest
+        return b'\x00\x01\x00\x00' + struct.pack('<iI', *divmod(nanoseconds, 1_000_000_000)) + self._payload

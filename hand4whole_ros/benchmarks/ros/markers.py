@@ -21,9 +21,9 @@ from ...estimators.base import EstimatorConfig
 from ...geometry.camera import Intrinsics
 from ...ros.conversions.markers import MarkerBuilder
 from ...ros.node import qos
-from ...system.memory import keep_freed_pictures
+from ...system.memory import configure_malloc
 from ..prepared_estimator import PreparedEstimator
-from ..timing import interleaved
+from ..timing import time_interleaved
 
 _TOPIC = 'hand4whole/markers'
 _BONES = [(parent, joint) for joint, parent in enumerate(skeleton.PARENTS) if parent >= 0]
@@ -35,12 +35,12 @@ def measure(publisher) -> dict[str, float]:
     person = estimator.estimate(np.zeros((480, 640, 3), np.uint8), Intrinsics.from_fov(640, 480))[0]
     person = replace(person, vertices=estimator.body.vertices(person))
     builder = MarkerBuilder(estimator.body)
-    return interleaved({
+    return time_interleaved({
         'markers_ms': lambda: publisher.publish(builder.build([person], 'camera', 0)),
-        'markers_naive_ms': lambda: publisher.publish(naive(person, estimator.body.faces))}, seconds=5.0)
+        'markers_naive_ms': lambda: publisher.publish(build_naive_markers(person, estimator.body.faces))}, seconds=5.0)
 
 
-def naive(person, faces) -> MarkerArray:
+def build_naive_markers(person, faces) -> MarkerArray:
     """Mesh, bones and joints of a person as one would write them down at first."""
     def marker(kind, number, points):
         return Marker(header=Header(stamp=Time(), frame_id='camera'), id=number, type=kind,
@@ -57,10 +57,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument('--out', type=Path, required=True)
     args, _ = parser.parse_known_args()  # the rest is ROS's
-    keep_freed_pictures()  # as the node does
+    configure_malloc()  # as the node does
     rclpy.init()
     try:
-        publisher = Node('bench_markers').create_publisher(MarkerArray, _TOPIC, qos.PICTURES)
+        publisher = Node('bench_markers').create_publisher(MarkerArray, _TOPIC, qos.VISUALIZATIONS)
         while not publisher.get_subscription_count():
             time.sleep(0.05)
         args.out.write_text(json.dumps(measure(publisher)))

@@ -20,20 +20,20 @@ from ...body.npz_file import BodyModelError
 from ...checkpoints import CheckpointError
 from ...geometry.camera import Intrinsics
 from ...msg import HandPose, WholeBodyPoseArray
-from ...system.progress import Bar
+from ...system.progress import ProgressBar
 from ..benchmark_files import BenchmarkFiles
 from ..result_rows import BenchmarkSkipped
-from .camera_peer import Peer
+from .camera_peer import CameraPeer
 
 POSES, TF, MARKERS, DIAGNOSTICS = 'hand4whole/poses', 'tf', 'hand4whole/markers', 'diagnostics'
 _OPERATOR = {f'hand4whole/operator/{side}_{part}': kind for side in skeleton.SIDES
              for part, kind in (('wrist', PoseStamped), ('hand', HandPose))}
 
 #: Everything that is said about an image with a person in it, but for pictures.
-_SAID = {POSES: WholeBodyPoseArray, TF: TFMessage, **_OPERATOR}
+_IMAGE_TOPICS = {POSES: WholeBodyPoseArray, TF: TFMessage, **_OPERATOR}
 
 #: Seconds for a node to come up: the open body is built on the first use on a machine.
-_PATIENCE = 300.0
+_START_TIMEOUT = 300.0
 
 #: Images a second of the camera that the overhead is measured with; images that are measured, and before them.
 _RATE, _IMAGES, _WARM_UP = 30.0, 300, 60
@@ -54,14 +54,16 @@ def node_overhead(images: int = _IMAGES) -> dict:
 
 
 def _node_overhead(images, words, title):
-    with Peer({**_SAID, DIAGNOSTICS: DiagnosticArray}) as peer, Bar(total=images, desc=title, unit='image',
-                                                                    leave=False) as bar:
+    with (
+        CameraPeer({**_IMAGE_TOPICS, DIAGNOSTICS: DiagnosticArray}) as peer,
+        ProgressBar(total=images, desc=title, unit='image', leave=False) as bar,
+    ):
         peer.start('node', *words, parameters=['diagnostics_period:=0.5'])
-        _show(peer, _WARM_UP / _RATE)
+        _warm_up(peer, _WARM_UP / _RATE)
         peer.recorder.messages.clear()
-        peer.play([_picture()], _RATE, images / _RATE, tick=bar.update)
+        peer.play([_random_image()], _RATE, images / _RATE, tick=bar.update)
         peer.until(lambda: False, 1.0)
-        spent = _overheads(peer)
+        spent = _compute_overheads(peer)
         if len(spent) < images / 4:
             raise RuntimeError(f'{len(spent)} of {images} images were answered on all topics: too busy a machine')
         return spent, f'{len(spent)} images; {_stage_times(peer)}'
@@ -69,10 +71,10 @@ def _node_overhead(images, words, title):
 
 def overload(seconds: float) -> dict:
     """A camera six times as fast as the estimator: age of every pose when it arrives here, growth of memory."""
-    with Peer({POSES: WholeBodyPoseArray}) as peer, Bar(total=round(seconds * OVERLOAD_RATE), leave=False,
+    with CameraPeer({POSES: WholeBodyPoseArray}) as peer, ProgressBar(total=round(seconds * OVERLOAD_RATE), leave=False,
                                                         desc='overload', unit='image') as bar:
         node = peer.start('node', '--seconds', str(OVERLOAD_SECONDS))
-        _show(peer, 2.0)
+        _warm_up(peer, 2.0)
         peer.recorder.messages.clear()
         sizes, begun = [], time.monotonic()
 
@@ -81,9 +83,9 @@ def overload(seconds: float) -> dict:
             if bar.n % round(OVERLOAD_RATE / 4) == 0:
                 sizes.append((time.monotonic() - begun, _resident_mb(node.pid)))
 
-        peer.play([_picture()], OVERLOAD_RATE, seconds, tick=tick)
+        peer.play([_random_image()], OVERLOAD_RATE, seconds, tick=tick)
         peer.until(lambda: False, 0.5)
-        ages = [(message.received - _stamp(message)) / 1e6 for message in peer.recorder.messages]
+        ages = [(message.received - _read_stamp(message)) / 1e6 for message in peer.recorder.messages]
     if len(ages) < seconds:
         raise RuntimeError(f'{len(ages)} poses in {seconds} s')
     figures = {'overload_age_ms_p99': float(np.percentile(ages, 99)), 'overload_rss_mb_per_minute': None}
@@ -99,21 +101,21 @@ def overload(seconds: float) -> dict:
 
 def markers() -> dict:
     """A full mesh as markers, our way and object by object, in one process, heard by this one."""
-    with tempfile.TemporaryDirectory() as scratch, Peer({MARKERS: MarkerArray}) as peer:
+    with tempfile.TemporaryDirectory() as scratch, CameraPeer({MARKERS: MarkerArray}) as peer:
         out = Path(scratch, 'figures.json')
         child = peer.start('markers', '--out', str(out))
-        if not peer.until(lambda: child.poll() is not None, _PATIENCE):
-            raise RuntimeError(f'markers were not measured within {_PATIENCE:.0f} s')
+        if not peer.until(lambda: child.poll() is not None, _START_TIMEOUT):
+            raise RuntimeError(f'markers were not measured within {_START_TIMEOUT:.0f} s')
         if not peer.recorder.messages:
             raise RuntimeError('no markers arrived')
         return {'figures': json.loads(out.read_text())}
 
 
-def first_pose(at_hand: BenchmarkFiles, size: str = 'full') -> dict:
+def first_pose(benchmark_files: BenchmarkFiles, size: str = 'full') -> dict:
     """From the start of the node's process to the arrival of its first pose, the camera running."""
-    from ...synthetic.motion import Motion
-    motion = Motion()
-    pictures = [motion.frame(k / 15) for k in Bar(range(30), 'rendering', unit='image', leave=False)]
+    from ...synthetic.motion import PersonMotion
+    motion = PersonMotion()
+    pictures = [motion.frame(k / 15) for k in ProgressBar(range(30), 'rendering', unit='image', leave=False)]
     try:
         estimators.create(estimators.EstimatorConfig('mediapipe')).close()  # the open body is built here, once
     except estimators.EstimatorUnavailable as error:
@@ -123,17 +125,17 @@ def first_pose(at_hand: BenchmarkFiles, size: str = 'full') -> dict:
     why, key = {}, 'first_pose_hand4whole_pp_s'
     try:
         weights = 'published' if size == 'full' else 'random-tiny'
-        figures[key] = _first_pose(motion, pictures, 'hand4whole_pp', f'weights_folder:={at_hand.folder()}',
+        figures[key] = _first_pose(motion, pictures, 'hand4whole_pp', f'weights_folder:={benchmark_files.folder()}',
                                    f'weights:={weights}')
     except (BenchmarkSkipped, CheckpointError, BodyModelError) as error:
         figures[key], why[key] = None, str(error)
-    return {'figures': figures, 'why_null': why, 'remarks': {'first_pose': at_hand.remark}}
+    return {'figures': figures, 'why_null': why, 'remarks': {'first_pose': benchmark_files.remark}}
 
 
 def _first_pose(motion, pictures, estimator, *parameters):
-    with Peer({POSES: WholeBodyPoseArray}) as peer, Bar(desc=f'first pose of {estimator}', unit='image',
+    with CameraPeer({POSES: WholeBodyPoseArray}) as peer, ProgressBar(desc=f'first pose of {estimator}', unit='image',
                                                         leave=False) as bar:
-        peer.calibrate(motion.intrinsics)
+        peer.publish_camera_info(motion.intrinsics)
         begun = time.time_ns()
         peer.start('node', parameters=[f'estimator:={estimator}', *parameters])
         found = []
@@ -143,40 +145,40 @@ def _first_pose(motion, pictures, estimator, *parameters):
             peer.recorder.messages.clear()
             return bool(found)
 
-        if not peer.play(pictures, 15.0, _PATIENCE, seen, bar.update):
-            raise RuntimeError(f'no pose from estimator {estimator} within {_PATIENCE:.0f} s')
+        if not peer.play(pictures, 15.0, _START_TIMEOUT, seen, bar.update):
+            raise RuntimeError(f'no pose from estimator {estimator} within {_START_TIMEOUT:.0f} s')
         return (found[0].received - begun) / 1e9
 
 
-def _picture():
+def _random_image():
     return np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
 
 
-def _show(peer, seconds):
+def _warm_up(peer, seconds):
     """Until the node answers, and for so many seconds more."""
-    peer.calibrate(Intrinsics.from_fov(640, 480))
-    if not peer.play([_picture()], _RATE, _PATIENCE, lambda: bool(peer.recorder.messages)):
-        raise RuntimeError(f'the node did not answer within {_PATIENCE:.0f} s')
-    peer.play([_picture()], _RATE, seconds)
+    peer.publish_camera_info(Intrinsics.from_fov(640, 480))
+    if not peer.play([_random_image()], _RATE, _START_TIMEOUT, lambda: bool(peer.recorder.messages)):
+        raise RuntimeError(f'the node did not answer within {_START_TIMEOUT:.0f} s')
+    peer.play([_random_image()], _RATE, seconds)
 
 
-def _overheads(peer):
+def _compute_overheads(peer):
     """ms of every image that was answered on all topics."""
     arrived, last, answers = {}, {}, {}
     for message in peer.recorder.messages:
         topic = message.topic.removeprefix(f'{peer.namespace}/')
-        if topic not in _SAID:
+        if topic not in _IMAGE_TOPICS:
             continue
-        stamp = _stamp(message)
+        stamp = _read_stamp(message)
         answers[stamp] = answers.get(stamp, 0) + 1
         last[stamp] = max(last.get(stamp, 0), message.received)
         if topic == POSES:
             time_of = deserialize_message(message.data, WholeBodyPoseArray).poses[0].received
             arrived[stamp] = time_of.sec * 10**9 + time_of.nanosec
-    return [(last[stamp] - arrived[stamp]) / 1e6 for stamp in arrived if answers[stamp] == len(_SAID)]
+    return [(last[stamp] - arrived[stamp]) / 1e6 for stamp in arrived if answers[stamp] == len(_IMAGE_TOPICS)]
 
 
-def _stamp(message):
+def _read_stamp(message):
     """ns of the stamp in a serialised message that begins with a header; of the first transform in a TFMessage."""
     start = 8 if message.topic.endswith(f'/{TF}') else 4
     seconds, nanoseconds = np.frombuffer(message.data, '<u4', 2, start).tolist()

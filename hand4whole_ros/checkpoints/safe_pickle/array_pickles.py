@@ -28,11 +28,11 @@ MAX_ARRAY_BYTES = 1 << 30
 _MAX_DEPTH = 16
 
 
-class _Refused(Exception):
+class _ForbiddenGlobal(Exception):
     """The pickle names something that is not admitted."""
 
 
-class StandIn:
+class PickleStub:
     """Keeps its state; made without arguments. One that has a `value(depth)` says by it what it stands for."""
 
     state: object = None
@@ -46,7 +46,7 @@ class StandIn:
         return next((state[name] for name in names if name in state), None)
 
 
-class _Dtype(StandIn):
+class _Dtype(PickleStub):
     """numpy.dtype. Its state tells the byte order."""
 
     def __init__(self, code='', *flags):
@@ -60,7 +60,7 @@ class _Dtype(StandIn):
         return np.dtype(self.code).newbyteorder(order if order in ('<', '>') else '=')
 
 
-class _Array(StandIn):
+class _Array(PickleStub):
     """numpy.ndarray. The arguments make an empty one; the state says the rest."""
 
     def __init__(self, *placeholder):
@@ -77,11 +77,11 @@ class _Array(StandIn):
             return None
         found = np.empty(len(entries), object)
         for k, entry in enumerate(entries):
-            found[k] = plain(entry, depth)
-        return found.reshape(_sizes(shape), order='F' if fortran else 'C')
+            found[k] = to_plain_python(entry, depth)
+        return found.reshape(_check_dimensions(shape), order='F' if fortran else 'C')
 
 
-class _Buffer(StandIn):
+class _Buffer(PickleStub):
     """numpy's function that makes an array of protocol 5 from bytes."""
 
     def __init__(self, raw, dtype, shape, order):
@@ -91,7 +91,7 @@ class _Buffer(StandIn):
         return _from_bytes(*self.arguments)
 
 
-class _Scalar(StandIn):
+class _Scalar(PickleStub):
     """A numpy number."""
 
     def __init__(self, dtype, raw=b''):
@@ -101,7 +101,7 @@ class _Scalar(StandIn):
         return _from_bytes(*self.arguments)
 
 
-class _Compressed(StandIn):
+class _Compressed(PickleStub):
     """scipy.sparse.csc_matrix, and csr_matrix with rows and columns exchanged."""
 
     by_rows = False
@@ -110,57 +110,57 @@ class _Compressed(StandIn):
         shape = self.entry('_shape', 'shape')
         data, indices, starts = (_resolve(self.entry(name), depth) for name in ('data', 'indices', 'indptr'))
         across = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        return _dense(shape, (across, indices) if self.by_rows else (indices, across), data)
+        return _scatter_add(shape, (across, indices) if self.by_rows else (indices, across), data)
 
 
 class _CompressedRows(_Compressed):
     by_rows = True
 
 
-class _Coordinates(StandIn):
+class _Coordinates(PickleStub):
     """scipy.sparse.coo_matrix."""
 
     def value(self, depth):
         rows, columns = self.entry('coords') or (self.entry('row'), self.entry('col'))
-        return _dense(self.entry('_shape', 'shape'), (_resolve(rows, depth), _resolve(columns, depth)),
+        return _scatter_add(self.entry('_shape', 'shape'), (_resolve(rows, depth), _resolve(columns, depth)),
                       _resolve(self.entry('data'), depth))
 
 
-class _Ch(StandIn):
+class _Ch(PickleStub):
     """chumpy.ch.Ch: an array under the name x."""
 
     def value(self, depth):
         return _resolve(self.entry('x'), depth)
 
 
-class _Select(StandIn):
+class _Select(PickleStub):
     """chumpy.reordering.Select: entries idxs of the flattened array a, in preferred_shape where there is one."""
 
     def value(self, depth):
         chosen = _resolve(self.entry('a'), depth).ravel()[_resolve(self.entry('idxs'), depth)]
         shape = self.entry('preferred_shape')
-        return chosen if shape is None else chosen.reshape(_sizes(shape))
+        return chosen if shape is None else chosen.reshape(_check_dimensions(shape))
 
 
-class _Bytes(StandIn):
+class _Bytes(PickleStub):
     """How Python 3 writes bytes for Python 2: as text to encode, or as nothing at all."""
 
     def __new__(cls, text='', encoding='latin1'):
         if encoding not in ('latin1', 'latin-1') or not isinstance(text, str):
-            raise _Refused(f'the encoding {encoding}')
+            raise _ForbiddenGlobal(f'the encoding {encoding}')
         return text.encode('latin1')
 
 
-class _Reconstructor(StandIn):
+class _Reconstructor(PickleStub):
     """How Python 2 makes objects of old protocols."""
 
     def __new__(cls, kind, base=object, state=None):
-        if not (isinstance(kind, type) and issubclass(kind, StandIn)):
-            raise _Refused(f'an object of {kind}')
+        if not (isinstance(kind, type) and issubclass(kind, PickleStub)):
+            raise _ForbiddenGlobal(f'an object of {kind}')
         return kind()
 
 
-def _admitted():
+def _allowed_global():
     table = {'numpy.ndarray': _Array, 'numpy.dtype': _Dtype, '_codecs.encode': _Bytes,
              'collections.OrderedDict': OrderedDict, 'chumpy.ch.Ch': _Ch, 'chumpy.reordering.Select': _Select}
     for core in ('numpy.core', 'numpy._core'):
@@ -177,19 +177,19 @@ def _admitted():
     return table
 
 
-_ADMITTED = _admitted()
+_ALLOWED_GLOBALS = _allowed_global()
 
 
 class _Unpickler(pickle.Unpickler):
     def __init__(self, stream, more):
         super().__init__(stream, encoding='latin1')
-        self._admitted = {**_ADMITTED, **more}
+        self._admitted = {**_ALLOWED_GLOBALS, **more}
 
     def find_class(self, module, name):
         try:
             return self._admitted[f'{module}.{name}']
         except KeyError:
-            raise _Refused(f'{module}.{name}') from None
+            raise _ForbiddenGlobal(f'{module}.{name}') from None
 
 
 def read_pickle(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -212,13 +212,13 @@ def read_stream(stream: BinaryIO, name: Path | str, kind: str, make=None, more: 
     """What `make` makes of the object that is pickled in a stream; `plain` by default.
 
     name: of the file, and kind: what it should be ('body model file'), both for messages. more: further names that are
-    admitted -> a StandIn or a plain container. Raises CheckpointError.
+    admitted -> a PickleStub or a plain container. Raises CheckpointError.
     """
     try:
-        return (make or plain)(_Unpickler(stream, more or {}).load())
+        return (make or to_plain_python)(_Unpickler(stream, more or {}).load())
     except (CheckpointError, OSError):
         raise
-    except _Refused as error:
+    except _ForbiddenGlobal as error:
         raise CheckpointError(f'{name} asks for {error}, which is nothing a {kind} needs and could run code: '
                               f'refused, and nothing of the file was run') from None
     except Exception as error:  # damaged bytes raise a dozen kinds
@@ -227,7 +227,7 @@ def read_stream(stream: BinaryIO, name: Path | str, kind: str, make=None, more: 
                               f'is the download complete?') from None
 
 
-def plain(value, depth: int = 0):
+def to_plain_python(value, depth: int = 0):
     """What a pickled object stands for, as dictionaries, lists, texts, numbers and arrays; arrays of objects stay such.
 
     None for arrays of texts and of records. ValueError for any other stand-in that says nothing of itself.
@@ -235,10 +235,10 @@ def plain(value, depth: int = 0):
     if depth > _MAX_DEPTH:
         raise ValueError('containers within containers without end')
     if isinstance(value, Mapping):
-        return {plain(key, depth + 1): plain(entry, depth + 1) for key, entry in value.items()}
+        return {to_plain_python(key, depth + 1): to_plain_python(entry, depth + 1) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(entry, depth + 1) for entry in value]
-    if not isinstance(value, StandIn):
+        return [to_plain_python(entry, depth + 1) for entry in value]
+    if not isinstance(value, PickleStub):
         return value
     found = value.value(depth + 1) if hasattr(value, 'value') else None
     if found is None and isinstance(value, _Array):
@@ -269,7 +269,7 @@ def _resolve(value, depth):
     """The array that a value stands for; None where it is no array of numbers."""
     if depth > _MAX_DEPTH:
         raise ValueError('arrays within arrays without end')
-    if isinstance(value, StandIn):
+    if isinstance(value, PickleStub):
         return value.value(depth + 1) if hasattr(value, 'value') else None
     if isinstance(value, (list, tuple, bool, int, float)) and value != []:
         array = np.array(value)
@@ -282,22 +282,22 @@ def _from_bytes(raw, dtype, shape, fortran):
     if kind is None:
         return None
     raw = raw.encode('latin1') if isinstance(raw, str) else raw
-    shape = _sizes(shape)
+    shape = _check_dimensions(shape)
     if not isinstance(raw, (bytes, bytearray)) or len(raw) != math.prod(shape) * kind.itemsize:
         raise ValueError(f'an array of shape {shape} has the wrong number of bytes')
     return np.ndarray(shape, kind, bytes(raw), order='F' if fortran else 'C')
 
 
-def _sizes(shape):
+def _check_dimensions(shape):
     sizes = tuple(int(size) for size in shape)
     if any(size < 0 for size in sizes):
         raise ValueError(f'a shape of {sizes}')
     return sizes
 
 
-def _dense(shape, places, values):
+def _scatter_add(shape, places, values):
     """Sum values into zeros at rows and columns; numpy checks that they lie inside."""
-    shape = _sizes(shape)
+    shape = _check_dimensions(shape)
     if math.prod(shape) * values.itemsize > MAX_ARRAY_BYTES:
         raise ValueError(f'a sparse matrix of shape {shape}')
     dense = np.zeros(shape, values.dtype)

@@ -17,12 +17,14 @@ import torch
 from torch import Tensor
 
 from .. import CheckpointError
-from .torch_files import ADMITTING, explain, require_safe_torch
+from .torch_files import ALLOWING, explain_load_error, require_safe_torch
 
 #: Modules whose names become stand-ins: layers, and what training programs keep beside them.
-_ADMITTED = re.compile(r'(ultralytics|torch\.nn|torch\.cuda|torch\.torch_version|numpy|pathlib|argparse|types)(\.\w+)+'
-                       r'|(torch\.(device|dtype|Size)|_codecs\.encode|collections\.(defaultdict|deque|Counter))'
-                       r'|(__builtin__|builtins)\.(set|frozenset|dict|list|tuple|int|float|str|bool|slice|complex|bytes)')
+_ALLOWED_GLOBALS = re.compile(
+    r'(ultralytics|torch\.nn|torch\.cuda|torch\.torch_version|numpy|pathlib|argparse|types)(\.\w+)+'
+    r'|(torch\.(device|dtype|Size)|_codecs\.encode|collections\.(defaultdict|deque|Counter))'
+    r'|(__builtin__|builtins)\.(set|frozenset|dict|list|tuple|int|float|str|bool|slice|complex|bytes)'
+)
 
 #: Layers within layers.
 _MAX_DEPTH = 32
@@ -38,7 +40,7 @@ class PickledModel:
     attributes: dict[str, dict[str, object]]
 
 
-class _StandIn:
+class _ModuleStub:
     """Takes any arguments, keeps its state."""
 
     state: object = None
@@ -62,7 +64,7 @@ def read_pickled_model(path: Path, sections: tuple[str, ...] = ('ema', 'model'))
     found = _load(path)
     for section in sections:
         module = found.get(section) if isinstance(found, Mapping) else found
-        if isinstance(module, _StandIn) and isinstance(module.state, dict) and '_modules' in module.state:
+        if isinstance(module, _ModuleStub) and isinstance(module.state, dict) and '_modules' in module.state:
             model = PickledModel({}, {})
             _collect(module, '', model, 0, path)
             if model.tensors:
@@ -80,17 +82,17 @@ def _load(path):
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
         for name in names:
-            if not _ADMITTED.fullmatch(name):
+            if not _ALLOWED_GLOBALS.fullmatch(name):
                 raise CheckpointError(f'{path} asks for {name}, which is no layer and could run code: refused, and '
                                       f'nothing of the file was run; fetch it anew from its authors')
-        stand_ins = [(type(name.rpartition('.')[2], (_StandIn,), {}), name) for name in names]
-        with ADMITTING, torch.serialization.safe_globals(stand_ins), warnings.catch_warnings():
+        stand_ins = [(type(name.rpartition('.')[2], (_ModuleStub,), {}), name) for name in names]
+        with ALLOWING, torch.serialization.safe_globals(stand_ins), warnings.catch_warnings():
             warnings.simplefilter('ignore')
             return torch.load(path, map_location='cpu', weights_only=True, mmap=True)
     except CheckpointError:
         raise
     except Exception as error:  # damaged bytes raise a dozen kinds
-        raise CheckpointError(explain(path, error)) from None
+        raise CheckpointError(explain_load_error(path, error)) from None
 
 
 def _collect(module, name, model, depth, path):
@@ -101,17 +103,17 @@ def _collect(module, name, model, depth, path):
     begin = f'{name}.' if name else ''
     without = state.get('_non_persistent_buffers_set') or ()
     for section in ('_parameters', '_buffers'):
-        for key, value in _entries(state, section):
+        for key, value in _section_entries(state, section):
             if isinstance(value, Tensor) and (section == '_parameters' or key not in without):
                 model.tensors[f'{begin}{key}'] = value
     model.attributes[name] = {key: value for key, value in state.items() if isinstance(key, str)
                               and not key.startswith('_') and _is_plain(value)}
-    for key, value in _entries(state, '_modules'):
-        if isinstance(value, _StandIn):
+    for key, value in _section_entries(state, '_modules'):
+        if isinstance(value, _ModuleStub):
             _collect(value, f'{begin}{key}', model, depth + 1, path)
 
 
-def _entries(state, section):
+def _section_entries(state, section):
     found = state.get(section)
     return [(key, value) for key, value in found.items() if isinstance(key, str)] if isinstance(found, Mapping) else []
 

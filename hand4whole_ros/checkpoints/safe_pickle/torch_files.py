@@ -21,13 +21,13 @@ from .. import CheckpointError
 logger = logging.getLogger(__name__)
 
 #: Before this, torch's restricted reader could be made to run code (CVE-2025-32434), and knew no stand-ins.
-_SAFE_SINCE = (2, 6)
+_MIN_SAFE_TORCH = (2, 6)
 
 #: What torch writes at the beginning of a file since 1.6; older files cannot be mapped into memory.
 _ZIP_MAGIC = b'PK\x03\x04'
 
 #: Names that become objects which keep nothing.
-_HELD = (
+_INERT_GLOBALS = (
     'argparse.Namespace', 'pathlib.PosixPath', 'pathlib.WindowsPath', 'typing.Any',
     'builtins.dict', 'builtins.int', 'builtins.list', 'builtins.str', 'builtins.tuple',
     'numpy.dtype', 'numpy.ndarray',
@@ -48,7 +48,7 @@ _DICTIONARIES = (
 )
 
 
-class _Held:
+class _InertObject:
     """Takes any arguments and any state, keeps nothing, does nothing."""
 
     def __new__(cls, *args, **kwargs):
@@ -61,21 +61,24 @@ class _Held:
         pass
 
 
-class _Dictionary:
+class _OrderedDictFactory:
     """Making one gives an OrderedDict; the arguments, such as the factory of a defaultdict, are dropped."""
 
     def __new__(cls, *args, **kwargs):
         return OrderedDict()
 
 
-_STAND_INS = [(type(name, (base,), {}), name)
-              for base, names in ((_Held, _HELD), (_Dictionary, _DICTIONARIES)) for name in names]
+_STUBS = [
+    (type(name, (base,), {}), name)
+    for base, names in ((_InertObject, _INERT_GLOBALS), (_OrderedDictFactory, _DICTIONARIES))
+    for name in names
+]
 
 #: torch keeps its list of admitted names for the whole process.
-ADMITTING = threading.Lock()
+ALLOWING = threading.Lock()
 
 
-def load(path: Path) -> dict:
+def load_checkpoint(path: Path) -> dict:
     """The dictionary in a torch checkpoint; tensors on the CPU, where the format permits mapped from the file.
 
     Mapped tensors read their pages when they are used, so that what is not used (the state of an optimiser) costs
@@ -86,13 +89,13 @@ def load(path: Path) -> dict:
     try:
         with open(path, 'rb') as stream:
             mappable = stream.read(4) == _ZIP_MAGIC
-        with ADMITTING, torch.serialization.safe_globals(_STAND_INS), warnings.catch_warnings():
+        with ALLOWING, torch.serialization.safe_globals(_STUBS), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of protocols and storages, nothing a user could act on
             found = torch.load(path, map_location='cpu', weights_only=True, mmap=mappable)
     except OSError as error:
         raise CheckpointError(f'{path} cannot be read: {error.strerror or error}') from None
     except Exception as error:  # damaged bytes raise a dozen kinds
-        raise CheckpointError(explain(path, error)) from None
+        raise CheckpointError(explain_load_error(path, error)) from None
     if not isinstance(found, dict):
         raise CheckpointError(f'{path} is not a checkpoint: it holds a {type(found).__name__}, not a dictionary')
     return found
@@ -100,11 +103,11 @@ def load(path: Path) -> dict:
 
 def require_safe_torch() -> None:
     """Raises CheckpointError where torch's restricted reader could be tricked."""
-    if torch.__version__ < _SAFE_SINCE:
+    if torch.__version__ < _MIN_SAFE_TORCH:
         raise CheckpointError(f'torch {torch.__version__} cannot read checkpoints safely; install 2.6 or newer')
 
 
-def explain(path: Path, error: Exception) -> str:
+def explain_load_error(path: Path, error: Exception) -> str:
     """One line of what torch's reader raised on a file."""
     refused = re.search(r'GLOBAL (\S+) ', str(error))
     if refused:

@@ -7,16 +7,16 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 #: Codecs of which every packet is a picture. Others have packets that only say "the same once more".
-_ONE_FRAME_EACH = ('h264', 'hevc', 'vp8', 'vp9', 'av1', 'libdav1d', 'mjpeg', 'ffv1', 'prores', 'png')
+_ONE_FRAME_PER_PACKET = ('h264', 'hevc', 'vp8', 'vp9', 'av1', 'libdav1d', 'mjpeg', 'ffv1', 'prores', 'png')
 #: A shorter gap between two frames is none, intervals.
-_GAP = 1.5
+_MIN_GAP_RATIO = 1.5
 #: A header that announces more than this after the last frame is nonsense, s.
-_LONGEST = 7 * 86_400
+_MAX_DURATION = 7 * 86_400
 #: An end that comes by less too early is rounding, intervals.
-_EARLY = 2.0
+_MIN_EARLY_END = 2.0
 
 
-class Losses:
+class FrameLossCounter:
     """Counts packets and pictures while a video is read, from its beginning.
 
     A frame is missing
@@ -31,7 +31,7 @@ class Losses:
         self._stream, self._interval = stream, interval
         self._codec = stream.codec_context.name
         #: Whether every packet should become a picture.
-        self.one_frame_each = self._codec in _ONE_FRAME_EACH
+        self.one_frame_each = self._codec in _ONE_FRAME_PER_PACKET
         self._is_avi = stream.container.format.name == 'avi'
         #: Whether the container has a table of all frames.
         self._listed = self._is_avi or 'mp4' in stream.container.format.name
@@ -63,14 +63,14 @@ class Losses:
         # Where it is cut off, one packet is half there.
         return 'it ends too early' if self.missing <= self._cut + 1 else 'it is damaged and ends too early'
 
-    def other_packet(self, packet: Packet) -> None:
+    def count_other_packet(self, packet: Packet) -> None:
         """Of sound, or whatever else is in the file."""
         if packet.pts is not None:
             self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
 
     def packet(self, packet: Packet, after_damage: bool) -> None:
         """The next one of the video. after_damage: the container is damaged between the last one and it."""
-        self.other_packet(packet)
+        self.count_other_packet(packet)
         if packet.is_discard:   # cut away by an edit list; it only serves to decode others
             return
         self._delivered += 1
@@ -81,7 +81,7 @@ class Losses:
             time = float(time * packet.time_base)
             if self._last is None:
                 self._last = time
-            if after_damage and not self._listed and time - self._last > _GAP * self._interval:
+            if after_damage and not self._listed and time - self._last > _MIN_GAP_RATIO * self._interval:
                 self._gaps += max(round((time - self._last) / self._interval) - 1, 1)
             self._last = max(time, self._last)
         if self._codec == 'vp8' and not memoryview(packet)[0] & 0x10:    # never shown, others refer to it
@@ -113,10 +113,10 @@ class Losses:
             missing = max(len(times) - self._delivered, 0)
             if self._is_avi:    # Its table is at its end and may be missing; its header has the number of frames.
                 announced = self._stream.frames - self._last_decoded - 1
-                self._cut = max(missing, announced if announced * self._interval < _LONGEST else 0)
+                self._cut = max(missing, announced if announced * self._interval < _MAX_DURATION else 0)
             else:
                 self._cut = min(missing, sum(time > self._last_decoded for time in times))
                 self._gaps = missing - self._cut
         elif 'matroska' in container.format.name and after_damage and container.duration is not None:
             missing = (container.duration * 1e-6 - self._end) / self._interval
-            self._cut = round(missing) if missing > _EARLY else 0
+            self._cut = round(missing) if missing > _MIN_EARLY_END else 0

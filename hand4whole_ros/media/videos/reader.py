@@ -21,8 +21,8 @@ from .. import image_files, orientation
 from ..image_files import ImageFileError
 from ..orientation import Orientation
 from . import VideoError
-from .losses import Losses
-from .times import FrameTimes, frame_rate
+from .losses import FrameLossCounter
+from .times import FrameTimes, select_frame_rate
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +49,12 @@ class TimedFrame(NamedTuple):
     duration: float         # for which it is shown, s; 0 where the container does not say
 
 
-class _File:
+class _FileStream:
     """A file for FFmpeg to read. Where it cannot be read any further it ends."""
 
     def __init__(self, path):
         self._stream = open(path, 'rb')
-        self.trouble: OSError | None = None
+        self.read_error: OSError | None = None
         self.tell, self.close = self._stream.tell, self._stream.close
 
     def read(self, size):
@@ -62,7 +62,7 @@ class _File:
         try:
             return self._stream.read(size)
         except OSError as error:
-            self.trouble = error
+            self.read_error = error
             return b''
 
     def seek(self, offset, whence=0):
@@ -86,7 +86,7 @@ class VideoReader:
         try:
             if not self._path.is_file():
                 raise VideoError(f'{path}: no file, but a folder or a device')
-            self._file = _File(self._path)
+            self._file = _FileStream(self._path)
         except OSError as error:
             raise VideoError(f'{path}: cannot be read: {error.strerror}') from None
         try:
@@ -98,10 +98,10 @@ class VideoReader:
             raise
         stream = self._stream
         #: Frames a second, where the container's times do not tell.
-        self.rate = frame_rate(stream.average_rate, stream.guessed_rate, stream.base_rate)
-        self.losses = Losses(stream, 1 / self.rate)
+        self.rate = select_frame_rate(stream.average_rate, stream.guessed_rate, stream.base_rate)
+        self.losses = FrameLossCounter(stream, 1 / self.rate)
         self._times = FrameTimes(self.rate)
-        self._has_times: bool | None = None         # of display; else of decoding only, as in AVI
+        self._has_timestamps: bool | None = None         # of display; else of decoding only, as in AVI
         self._ticks: int | None = None              # time of the last picture
         self._decoding: deque[int | None] = deque()     # those of packets that are no pictures yet
         self._errors = 0        # that FFmpeg has logged
@@ -137,7 +137,7 @@ class VideoReader:
                         self._stream.sample_aspect_ratio)
         unusable = ''
         for packet in self._packets():
-            for frame, time in self._decoded(packet):
+            for frame, time in self._decode(packet):
                 try:
                     image = self._to_image(frame)
                 except (av.FFmpegError, ValueError) as error:   # Its size or format has changed on the way.
@@ -167,7 +167,7 @@ class VideoReader:
         try:
             return av.open(self._file, options=options)
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise VideoError(f'{self._path}: no video that can be decoded{_open_hint(error)}') from None
+            raise VideoError(f'{self._path}: no video that can be decoded{_format_open_hint(error)}') from None
 
     def _select_stream(self):
         """The best of its video streams; the picture of an album, or thumbnails, are none."""
@@ -214,7 +214,7 @@ class VideoReader:
                     if not packet.size:     # the end, or a frame that is the one before once more
                         continue
                     if packet.stream is not self._stream:
-                        self.losses.other_packet(packet)
+                        self.losses.count_other_packet(packet)
                         continue
                     self.losses.packet(packet, damage)
                     damage = False
@@ -229,9 +229,9 @@ class VideoReader:
                 trouble = error
         else:
             log.warning('%s: cannot be read any further: %s', self._path, trouble)
-        if self._file.trouble is not None:
-            log.warning('%s: cannot be read any further: %s', self._path, self._file.trouble.strerror)
-        self.losses.end(damage or self._new_errors(kind) or self._file.trouble is not None)
+        if self._file.read_error is not None:
+            log.warning('%s: cannot be read any further: %s', self._path, self._file.read_error.strerror)
+        self.losses.end(damage or self._new_errors(kind) or self._file.read_error is not None)
         yield None
 
     def _new_errors(self, who: str | None = None) -> bool:
@@ -239,7 +239,7 @@ class VideoReader:
         before, (self._errors, last) = self._errors, av.logging.get_last_error()
         return self._errors != before and (who is None or last[1] == who)
 
-    def _decoded(self, packet):
+    def _decode(self, packet):
         """Good frames that a packet leads to, and their times; None: those that are still in the decoder."""
         self._new_errors()
         try:
@@ -252,24 +252,24 @@ class VideoReader:
                 self._decoding.pop()
             return
         trouble = self._new_errors()
-        self._error_means_damage &= not (trouble and self._has_times is None)
+        self._error_means_damage &= not (trouble and self._has_timestamps is None)
         damaged = [frame.is_corrupt or trouble and self._error_means_damage for frame in frames]
         self._error_packets += trouble and not self._error_means_damage and not any(damaged)
         for frame, is_damaged in zip(frames, damaged):
-            time = self._time(frame)
+            time = self._frame_time(frame)
             if is_damaged:
                 self.losses.refused()
             else:
                 yield frame, time
 
-    def _time(self, frame):
+    def _frame_time(self, frame):
         """When it is shown in the container, s; None where that does not say."""
-        if self._has_times is None:
+        if self._has_timestamps is None:
             # What FFmpeg makes of the times of packets in an AVI is wrong where pictures refer to later ones.
-            self._has_times = frame.pts is not None and self._container.format.name != 'avi'
+            self._has_timestamps = frame.pts is not None and self._container.format.name != 'avi'
         # Pictures come in the order of their times, packets do not: the next picture has the earliest of their times.
         earliest = self._decoding.popleft() if self._decoding else None
-        if self._has_times:
+        if self._has_timestamps:
             ticks = frame.pts
         elif self.losses.one_frame_each:
             ticks = earliest
@@ -290,7 +290,7 @@ class VideoReader:
         return _orientation(frame).apply(image)
 
 
-def _open_hint(error):
+def _format_open_hint(error):
     """The end of a line about a file that cannot be opened."""
     if 'moov atom not found' in str(getattr(error, 'log', '')):
         return ': its table of frames (moov) is missing: it was cut off, or its recording was not ended properly'

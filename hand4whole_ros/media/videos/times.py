@@ -7,16 +7,16 @@ from fractions import Fraction
 #: Seconds that two frames lie apart at least.
 MIN_STEP = 0.001
 #: Longer gaps are no gaps, but times that are wrong, s.
-_LONGEST_GAP = 86_400.0
+_MAX_GAP = 86_400.0
 #: Assumed where a container says nothing credible, frames a second.
 _DEFAULT_RATE = 30.0
 #: Some containers call the number of their clock's ticks in a second a rate.
-_HIGHEST_RATE = 500.0
+_MAX_RATE = 500.0
 
 
-def frame_rate(*claims: Fraction | None) -> float:
+def select_frame_rate(*claims: Fraction | None) -> float:
     """The first of the rates that a container claims that can be one, frames a second."""
-    return next((float(rate) for rate in claims if rate is not None and 0 < rate <= _HIGHEST_RATE), _DEFAULT_RATE)
+    return next((float(rate) for rate in claims if rate is not None and 0 < rate <= _MAX_RATE), _DEFAULT_RATE)
 
 
 class FrameTimes:
@@ -49,7 +49,7 @@ class FrameTimes:
             self._stamp = following
         elif self._time is None:
             self._restart(time, following)
-        elif self._time < time <= self._time + _LONGEST_GAP:
+        elif self._time < time <= self._time + _MAX_GAP:
             self._time = time
             # Rounded, for 3.3 s less 3 s is less than 0.3 s to a machine.
             self._stamp = max(round(time + self._offset, 9), self._stamp + MIN_STEP)

@@ -32,7 +32,7 @@ class VideoWriter:
         self._path, self._rate = Path(path), rate
         self._file = self._container = self._stream = None
         self._size: tuple[int, int] | None = None
-        self._waiting: tuple[np.ndarray, int] | None = None     # the last picture, and its time in ticks
+        self._pending: tuple[np.ndarray, int] | None = None     # the last picture, and its time in ticks
         self._step = max(round(1 / rate / _TICK), 1)            # for how long it is shown
         self._durations: dict[int, int] = {}                    # the same of all that are in the encoder
 
@@ -53,17 +53,17 @@ class VideoWriter:
         another size than the first is scaled to that. An odd last row or column is left out.
         """
         time = round(stamp / _TICK)
-        if self._waiting is not None:
-            time = max(time, self._waiting[1] + 1)
-            self._step = time - self._waiting[1]
-            self._encode_waiting()
-        self._waiting = image, time
+        if self._pending is not None:
+            time = max(time, self._pending[1] + 1)
+            self._step = time - self._pending[1]
+            self._encode_pending()
+        self._pending = image, time
         self._step = round(duration / _TICK) or self._step
 
     def close(self) -> None:
         """Write the rest. A second call does nothing."""
-        if self._waiting is not None:
-            self._encode_waiting()
+        if self._pending is not None:
+            self._encode_pending()
         if self._container is not None:
             with self._aborting_on_error():
                 self._mux(self._stream.encode(None))
@@ -72,9 +72,9 @@ class VideoWriter:
             self._file.close()
         self._container = self._file = None
 
-    def _encode_waiting(self):
+    def _encode_pending(self):
         """Now that it is known for how long it is shown."""
-        (image, time), self._waiting = self._waiting, None
+        (image, time), self._pending = self._pending, None
         with self._aborting_on_error():
             if self._stream is None:
                 self._open_output(image)
@@ -122,5 +122,5 @@ class VideoWriter:
         except BaseException:
             if self._file is not None:
                 self._file.close()
-            self._file = self._container = self._waiting = None
+            self._file = self._container = self._pending = None
             raise

@@ -14,11 +14,11 @@ from rosbags.interfaces import (
     QosDurability,
 )
 
-from .errors import BagError, one_line, some_of
+from .errors import BagError, format_names, sanitise_line
 from .mcap import McapFile
-from .metadata import Promise, TopicAndType
+from .metadata import TopicAndType, TopicMetadata
 from .sqlite import SqliteFile
-from .types import is_always_latched, latched_profile
+from .types import is_always_latched, make_latched_profile
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,9 @@ log = logging.getLogger(__name__)
 CDR = 'cdr'
 
 
-def connect(path: Path, storages: Sequence[McapFile | SqliteFile],
-            promised: Mapping[TopicAndType, Promise]) -> tuple[list[Connection], list[dict[int, Connection]]]:
+def merge_connections(
+    path: Path, storages: Sequence[McapFile | SqliteFile], expected_topics: Mapping[TopicAndType, TopicMetadata]
+) -> tuple[list[Connection], list[dict[int, Connection]]]:
     """The connections of a bag, and for each of its files: number of a connection there -> connection of the bag.
 
     A topic that only metadata.yaml names has one without messages. Messages that are not ROS 2's are left out, and
@@ -43,22 +44,24 @@ def connect(path: Path, storages: Sequence[McapFile | SqliteFile],
             else:
                 foreign.setdefault(form or 'an encoding without a name', set()).add(connection.topic)
     if foreign:
-        _refuse(path, foreign, bool(parts))
+        _report_foreign_topics(path, foreign, bool(parts))
     known = {topic for topic, _ in parts}.union(*foreign.values())
-    belongs: list[dict[int, Connection]] = [{} for _ in storages]
+    connection_maps: list[dict[int, Connection]] = [{} for _ in storages]
     made = []
-    for key in [*parts, *(key for key in promised if key[0] not in known)]:
-        connection = _joined(len(made) + 1, key, [part for _, part in parts.get(key, ())], promised.get(key, Promise()))
+    for key in [*parts, *(key for key in expected_topics if key[0] not in known)]:
+        connection = _merge_connection(
+            len(made) + 1, key, [part for _, part in parts.get(key, ())], expected_topics.get(key, TopicMetadata())
+        )
         for index, part in parts.get(key, ()):
-            belongs[index][part.id] = connection
+            connection_maps[index][part.id] = connection
         made.append(connection)
-    return made, belongs
+    return made, connection_maps
 
 
-def _refuse(path, foreign, others):
-    said = '; '.join(f'{form} on {some_of(sorted(names))}' for form, names in sorted(foreign.items()))
+def _report_foreign_topics(path, foreign, others):
+    said = '; '.join(f'{form} on {format_names(sorted(names))}' for form, names in sorted(foreign.items()))
     if others:
-        log.warning('%s', one_line(f'{path}: left out, as ROS 2 writes messages otherwise (CDR): {said}'))
+        log.warning('%s', sanitise_line(f'{path}: left out, as ROS 2 writes messages otherwise (CDR): {said}'))
         return
     advice = 'record the topics of ROS 2 with `ros2 bag record`'
     if 'ros1' in foreign:
@@ -66,7 +69,7 @@ def _refuse(path, foreign, others):
     raise BagError(f'{path}: no messages of ROS 2 (CDR), but {said}: {advice}')
 
 
-def _joined(number, key, parts, promise):
+def _merge_connection(number, key, parts, promise):
     """One connection of what the files have of it and of what metadata.yaml says."""
     topic, kind = key
     count = sum(part.msgcount for part in parts)
@@ -75,7 +78,7 @@ def _joined(number, key, parts, promise):
         if profile not in profiles:
             profiles.append(profile)
     if is_always_latched(topic, kind) and not any(p.durability == QosDurability.TRANSIENT_LOCAL for p in profiles):
-        profiles = [latched_profile(max(count, 1))]
+        profiles = [make_latched_profile(max(count, 1))]
     definition = next((part.msgdef for part in parts if part.msgdef.data),
                       MessageDefinition(MessageDefinitionFormat.NONE, ''))
     digest = next((part.digest for part in parts if part.digest), promise.digest)

@@ -15,74 +15,74 @@ from .errors import BagError
 
 #: Bytes that a message, or a chunk of them, may unpack to, and how many more for each byte that is packed. Large
 #: pictures have hundreds of megabytes but do not pack that well; what has nothing in it packs a thousandfold.
-MOST_OF_A_PIECE, MORE_OF_A_PIECE = 128 << 20, 20
+MAX_MESSAGE_BYTES, MAX_MESSAGE_RATIO = 128 << 20, 20
 
 #: The same of a file, which is unpacked on the disk, and the share of the room there that it may take.
-MOST_OF_A_FILE, MORE_OF_A_FILE, MOST_OF_THE_ROOM = 1 << 30, 200, 0.9
+MAX_FILE_BYTES, MAX_FILE_RATIO, MAX_DISK_SHARE = 1 << 30, 200, 0.9
 
 #: Bytes that are written at once.
-_PART = 1 << 20
+_BLOCK_BYTES = 1 << 20
 
 
-class UnpackingError(BagError):
+class DecompressionLimitError(BagError):
     """Something unpacks to more than it may."""
 
 
-def zstd_unpacked(data: bytes, announced: int | None = None) -> bytes:
-    """The bytes of one or more zstd frames. Raises UnpackingError, ZstdError."""
-    most, parts = _most('zstd', data, announced), []
+def decompress_zstd(data: bytes, declared_size: int | None = None) -> bytes:
+    """The bytes of one or more zstd frames. Raises DecompressionLimitError, ZstdError."""
+    max_bytes, parts = _max_decompressed_bytes('zstd', data, declared_size), []
     while data:
-        if (zstd.get_frame_info(data).decompressed_size or 0) > most:
-            raise _too_much('zstd', most)
+        if (zstd.get_frame_info(data).decompressed_size or 0) > max_bytes:
+            raise _limit_error('zstd', max_bytes)
         frame = zstd.ZstdDecompressor()
-        part = frame.decompress(data, most + 1)
-        if len(part) > most:
-            raise _too_much('zstd', most)
+        part = frame.decompress(data, max_bytes + 1)
+        if len(part) > max_bytes:
+            raise _limit_error('zstd', max_bytes)
         if not frame.eof:
             raise zstd.ZstdError('a compressed frame is cut off')
         parts.append(part)
-        most, data = most - len(part), frame.unused_data
+        max_bytes, data = max_bytes - len(part), frame.unused_data
     return b''.join(parts)
 
 
-def lz4_unpacked(data: bytes, announced: int) -> bytes:
-    """The bytes of an LZ4 frame. Raises UnpackingError, RuntimeError."""
-    most, frame = _most('LZ4', data, announced), lz4.frame.LZ4FrameDecompressor()
-    whole = frame.decompress(data, most + 1)
-    if len(whole) > most:
-        raise _too_much('LZ4', most)
+def decompress_lz4(data: bytes, declared_size: int) -> bytes:
+    """The bytes of an LZ4 frame. Raises DecompressionLimitError, RuntimeError."""
+    max_bytes, frame = _max_decompressed_bytes('LZ4', data, declared_size), lz4.frame.LZ4FrameDecompressor()
+    whole = frame.decompress(data, max_bytes + 1)
+    if len(whole) > max_bytes:
+        raise _limit_error('LZ4', max_bytes)
     if not frame.eof:
         raise RuntimeError('a compressed frame is cut off')
     return whole
 
 
-def _most(what, data, announced):
+def _max_decompressed_bytes(what, data, declared_size):
     """Bytes that it may become; what is announced to be more is not even begun."""
-    most = MOST_OF_A_PIECE + MORE_OF_A_PIECE * len(data)
-    if announced is not None and announced > most:
-        raise _too_much(what, most)
-    return most if announced is None else announced
+    max_bytes = MAX_MESSAGE_BYTES + MAX_MESSAGE_RATIO * len(data)
+    if declared_size is not None and declared_size > max_bytes:
+        raise _limit_error(what, max_bytes)
+    return max_bytes if declared_size is None else declared_size
 
 
-def _too_much(what, most):
-    return UnpackingError(f'{what} data of a bag that unpacks to more than {most:,} bytes: left alone')
+def _limit_error(what, max_bytes):
+    return DecompressionLimitError(f'{what} data of a bag that unpacks to more than {max_bytes:,} bytes: left alone')
 
 
-def unpack_file(packed: Path, unpacked: Path) -> None:
-    """Write what a zstd file holds. Raises UnpackingError, ZstdError, EOFError, OSError."""
+def decompress_file(packed: Path, unpacked: Path) -> None:
+    """Write what a zstd file holds. Raises DecompressionLimitError, ZstdError, EOFError, OSError."""
     with packed.open('rb') as stream, zstd.open(stream, 'rb') as source, unpacked.open('wb') as target:
-        allowed = MOST_OF_A_FILE + MORE_OF_A_FILE * os.fstat(stream.fileno()).st_size
-        room = int(MOST_OF_THE_ROOM * shutil.disk_usage(unpacked.parent).free)
-        left = most = min(allowed, room)
-        while data := source.read(_PART):
+        allowed = MAX_FILE_BYTES + MAX_FILE_RATIO * os.fstat(stream.fileno()).st_size
+        room = int(MAX_DISK_SHARE * shutil.disk_usage(unpacked.parent).free)
+        left = max_bytes = min(allowed, room)
+        while data := source.read(_BLOCK_BYTES):
             left -= len(data)
             if left < 0:
                 advice = 'unpack it yourself (unzstd)' if allowed < room else (
                     f'{tempfile.gettempdir()} has no room for more: set TMPDIR')
-                raise UnpackingError(f'a file that unpacks to more than {most >> 20:,} MB: {advice}')
+                raise DecompressionLimitError(f'a file that unpacks to more than {max_bytes >> 20:,} MB: {advice}')
             target.write(data)
 
 
-def limit_rosbags() -> None:
+def limit_rosbags_decompression() -> None:
     """Make rosbags unpack the chunks of MCAP within these limits."""
-    rosbags_limits.set_decompressors(zstd_unpacked, lz4_unpacked)
+    rosbags_limits.set_decompressors(decompress_zstd, decompress_lz4)

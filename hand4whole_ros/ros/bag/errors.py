@@ -13,16 +13,16 @@ class BagError(ValueError):
     """A bag cannot be used; the message is the one line to show, whatever was in paths and names."""
 
     def __init__(self, text: str):
-        super().__init__(one_line(text))
+        super().__init__(sanitise_line(text))
 
 
-def one_line(text: str) -> str:
+def sanitise_line(text: str) -> str:
     """Text that every terminal takes: what ends a line, rings a bell or is no UTF-8 is replaced."""
     text = text.encode('utf-8', 'backslashreplace').decode()
     return ''.join('?' if unicodedata.category(letter) in ('Cc', 'Zl', 'Zp') else letter for letter in text)
 
 
-def unreadable(path: Path, error: Exception) -> BagError:
+def make_read_error(path: Path, error: Exception) -> BagError:
     """What any library of bags raises while it reads a file, as the line that names file, reason and next command."""
     if isinstance(error, BagError):
         text = str(error)
@@ -33,24 +33,24 @@ def unreadable(path: Path, error: Exception) -> BagError:
     if isinstance(error, OSError) and error.errno is not None:
         room = '; TMPDIR names another place to unpack to' if error.errno == errno.ENOSPC else ''
         return BagError(f'{path}: cannot be read: {error.strerror}{room}')
-    return BagError(f'{path}: damaged or cut off while it was recorded: {text[:300]}; {repair(path)}')
+    return BagError(f'{path}: damaged or cut off while it was recorded: {text[:300]}; {repair_command(path)}')
 
 
-def repair(path: Path) -> str:
+def repair_command(path: Path) -> str:
     """The command that saves what can be saved of a damaged file."""
     if path.suffix == '.db3':
-        return f'try `sqlite3 {quoted(path)} .recover | sqlite3 {quoted(path.stem)}_recovered.db3`'
+        return f'try `sqlite3 {quote_path(path)} .recover | sqlite3 {quote_path(path.stem)}_recovered.db3`'
     if path.suffix == '.mcap':
-        return f'try `mcap recover {quoted(path)} -o {quoted(path.stem)}_recovered.mcap`'
+        return f'try `mcap recover {quote_path(path)} -o {quote_path(path.stem)}_recovered.mcap`'
     return 'copy it again from where it was recorded'
 
 
-def quoted(path: Path | str) -> str:
+def quote_path(path: Path | str) -> str:
     """A path as a shell takes it."""
     return shlex.quote(str(path))
 
 
-def some_of(names: Iterable[str], most: int = 5) -> str:
+def format_names(names: Iterable[str], most: int = 5) -> str:
     """A list of names, the first ones of many."""
     names = [name[:200] for name in names]
     return ', '.join(names[:most]) + (f' and {len(names) - most} more' if len(names) > most else '')

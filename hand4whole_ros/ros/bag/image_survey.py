@@ -8,81 +8,81 @@ from collections import Counter
 from statistics import median_low
 from typing import Any
 
-from ..conversions.raw_image import MAX_FRAME_NAME
-from .errors import quoted, some_of
-from .reader import Bag, BagError, frame_of, stamp_of
+from ..conversions.raw_image import MAX_FRAME_ID_LENGTH
+from .errors import format_names, quote_path
+from .reader import Bag, BagError, read_frame_id, read_stamp
 
 log = logging.getLogger(__name__)
 
 #: Images that are looked at.
-_FIRST = 30
+_SURVEYED_IMAGES = 30
 
 #: Images of other frames in a row after which the camera is taken to have another name.
-_SILENT = 30
+_FRAME_CHANGE_IMAGES = 30
 
 #: Seconds between stamp and recording beyond which they come from two clocks; listeners of TF remember ten.
-TWO_CLOCKS = 10.0
+MIN_CLOCK_OFFSET = 10.0
 
 
 class ImageSurvey:
     """What is known of the images of one connection before they are looked at."""
 
-    def __init__(self, bag: Bag, connection: Any, start: int | None = None, wanted_frame: str | None = None):
+    def __init__(self, bag: Bag, connection: Any, start: int | None = None, required_frame: str | None = None):
         """start: ns; wanted_frame: instead of the one that most of the first images have.
 
         Raises BagError where none of them has it.
         """
-        self._topic, self._wanted, self._silent = connection.topic, wanted_frame is not None, 0
-        first = list(itertools.islice(bag.messages([connection], start), _FIRST))
+        self._topic, self._frame_is_fixed, self._other_frame_count = connection.topic, required_frame is not None, 0
+        first = list(itertools.islice(bag.messages([connection], start), _SURVEYED_IMAGES))
         #: frame_id -> how many of the first images have it.
-        self.frames = Counter(frame for entry in first if (frame := frame_of(entry.data)) is not None)
+        self.frames = Counter(frame for entry in first if (frame := read_frame_id(entry.data)) is not None)
         self.frame = max(self.frames, key=self.frames.__getitem__, default='')
-        if wanted_frame is not None:
-            self.frame = wanted_frame.lstrip('/')
+        if required_frame is not None:
+            self.frame = required_frame.lstrip('/')
             if self.frame not in self.frames:
                 raise BagError(f'{bag.path}: no image on {self._topic} has frame_id {self.frame!r}; the first have '
-                               + some_of(sorted(map(repr, self.frames))))
+                               + format_names(sorted(map(repr, self.frames))))
         #: Whether any of the first images has a stamp: one without is then unusable.
-        self.stamped = any(stamp_of(entry.data) for entry in first)
-        late = [entry.time - stamp for entry in first if (stamp := stamp_of(entry.data))]
+        self.stamped = any(read_stamp(entry.data) for entry in first)
+        late = [entry.time - stamp for entry in first if (stamp := read_stamp(entry.data))]
         #: Seconds from stamp to recording, where they come from two clocks; else 0.
         self.apart = median_low(late) * 1e-9 if late else 0.0
-        if abs(self.apart) <= TWO_CLOCKS:
+        if abs(self.apart) <= MIN_CLOCK_OFFSET:
             self.apart = 0.0
 
-    def rejection(self, frame: str | None) -> str | None:
+    def rejection_reason(self, frame: str | None) -> str | None:
         """Why the next image is not one of the camera's; None where it is, or says nothing of a frame.
 
         A camera of which nothing came for a while has another name now, unless a certain one is wanted.
         """
         if frame is None:
             return None
-        self._silent = 0 if frame == self.frame else self._silent + 1
-        if self._silent > _SILENT and not self._wanted:
+        self._other_frame_count = 0 if frame == self.frame else self._other_frame_count + 1
+        if self._other_frame_count > _FRAME_CHANGE_IMAGES and not self._frame_is_fixed:
             log.warning("%s: the camera's frame_id is %r from here on, and no longer %r", self._topic,
-                        frame[:MAX_FRAME_NAME], self.frame)
-            self.frame, self._silent = frame, 0
+                        frame[:MAX_FRAME_ID_LENGTH], self.frame)
+            self.frame, self._other_frame_count = frame, 0
         if frame == self.frame:
             return None
-        frame = frame[:MAX_FRAME_NAME]
+        frame = frame[:MAX_FRAME_ID_LENGTH]
         return (f'its frame_id is {frame!r}, not {self.frame!r}: another camera on the same topic? `--frame-id '
-                f'{quoted(frame)}` looks at those instead')
+                f'{quote_path(frame)}` looks at those instead')
 
-    def clocks(self) -> str | None:
+    def clock_remark(self) -> str | None:
         """How far the two clocks are apart, in words; None where it is one."""
         if not self.apart:
             return None
-        return (f'{self._topic}: images were recorded {_duration(abs(self.apart))} '
+        return (f'{self._topic}: images were recorded {_format_duration(abs(self.apart))} '
                 f'{"after" if self.apart > 0 else "before"} their stamps: two clocks')
 
-    def cameras(self) -> str | None:
+    def frames_remark(self) -> str | None:
         """Which frames there are, in words; None where it is one."""
         if len(self.frames) < 2:
             return None
-        return f'{self._topic}: images of several frames on one topic, {some_of(sorted(map(repr, self.frames)))}'
+        return f'{self._topic}: images of several frames on one topic, {format_names(sorted(map(repr, self.frames)))}'
 
 
-def _duration(seconds):
+def _format_duration(seconds):
     for size, name in ((31_556_952, 'years'), (86400, 'days'), (3600, 'hours'), (60, 'minutes')):
         if seconds >= 2 * size:
             return f'{seconds / size:.1f} {name}'

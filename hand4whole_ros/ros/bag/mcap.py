@@ -30,8 +30,8 @@ from rosbags.rosbag2.storage_mcap import (
     read_string,
 )
 
-from .errors import BagError, one_line, repair
-from .types import offered_qos
+from .errors import BagError, repair_command, sanitise_line
+from .types import parse_offered_qos
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ _FORMATS = {'ros2msg': MessageDefinitionFormat.MSG, 'ros2idl': MessageDefinition
             'omgidl': MessageDefinitionFormat.IDL}
 
 #: What a broken record raises.
-_BROKEN = (ReaderError, struct.error, IndexError, ValueError, ArithmeticError)
+_DAMAGE_ERRORS = (ReaderError, struct.error, IndexError, ValueError, ArithmeticError)
 
 
 class McapFile(McapReader):
@@ -62,9 +62,9 @@ class McapFile(McapReader):
         #: What is to be said although all can be read.
         self.remark = ''
         self._damaged: set[int] = set()     # where chunks begin
-        self._forget()
+        self._reset()
 
-    def _forget(self):
+    def _reset(self):
         self.chunks, self.connections = [], []
         self._schemas: dict[int, tuple[str, str, bytes]] = {}       # name, encoding, data
         self._counts: Counter[int] = Counter()                      # channel -> messages
@@ -78,12 +78,12 @@ class McapFile(McapReader):
             raise ReaderError('it does not begin as an MCAP file')
         self.profile = read_string(BytesIO(read_sized(bio)))
         self.data_start = bio.tell()
-        end = self._footer(size)
+        end = self._read_footer(size)
         if end is None:
             self._scan(size)
             self.remark = 'it has no end, as a recording that was killed or a copy that was cut off'
         elif not self._read_summary(end, size - _FILE_END):
-            self._forget()
+            self._reset()
             self._scan(end or size - _FILE_END)
         count = sum(self._counts.values())
         if not count and self.lost:
@@ -94,7 +94,7 @@ class McapFile(McapReader):
         self.metadata = ReaderMetadata(self._last + 1 - self._first if count else 0, self._first,
                                        self._last + 1 if count else 0, count, None, None, None, None)
 
-    def _footer(self, size):
+    def _read_footer(self, size):
         """Where the summary begins, 0 where there is none; None where the file has no end."""
         if size < self.data_start + _FILE_END:
             return None
@@ -112,15 +112,15 @@ class McapFile(McapReader):
         self.bio.seek(start)
         data, total = self.bio.read(end - start), None
         try:
-            for opcode, at, length in _records(data):
+            for opcode, at, length in _iterate_records(data):
                 record = data[at:at + length]
                 if opcode in (_SCHEMA, _CHANNEL):
-                    self._define(opcode, record)
+                    self._read_definition(opcode, record)
                 elif opcode == _CHUNK_INDEX:
                     self._add_chunk_index(record)
                 elif opcode == _STATISTICS:
                     total, self._first, self._last = struct.unpack_from('<Q18xQQ', record)
-        except _BROKEN:
+        except _DAMAGE_ERRORS:
             return False
         for chunk in self.chunks:
             self._counts.update(chunk.channel_count)
@@ -155,11 +155,11 @@ class McapFile(McapReader):
                 break
             try:
                 if opcode in (_SCHEMA, _CHANNEL):
-                    self._define(opcode, bio.read(length))
+                    self._read_definition(opcode, bio.read(length))
                 elif opcode == _MESSAGE:
                     channel, _, time = struct.unpack_from('<HIQ', bio.read(_MESSAGE_HEAD))
                     self._loose.append((time, channel, content + _MESSAGE_HEAD, length - _MESSAGE_HEAD))
-                    self._count(channel, time)
+                    self._count_message(channel, time)
                 elif opcode == _CHUNK:
                     self._scan_chunk(at, bio.read(length))
             except BagError:
@@ -178,9 +178,9 @@ class McapFile(McapReader):
         packed = record[40 + word:40 + word + packed_size]
         data = decompress(packed, compression, unpacked_size, crc)
         times, counts = [], Counter()
-        for opcode, start, length in _records(data):
+        for opcode, start, length in _iterate_records(data):
             if opcode in (_SCHEMA, _CHANNEL):
-                self._define(opcode, data[start:start + length])
+                self._read_definition(opcode, data[start:start + length])
             elif opcode == _MESSAGE:
                 channel, _, time = struct.unpack_from('<HIQ', data, start)
                 times.append(time)
@@ -191,11 +191,11 @@ class McapFile(McapReader):
             self._first, self._last = min(self._first, *times), max(self._last, *times)
             self._counts.update(counts)
 
-    def _count(self, channel, time):
+    def _count_message(self, channel, time):
         self._counts[channel] += 1
         self._first, self._last = min(self._first, time), max(self._last, time)
 
-    def _define(self, opcode, record):
+    def _read_definition(self, opcode, record):
         """A schema or a channel."""
         bio = BytesIO(record)
         (number,) = struct.unpack('<H', bio.read(2))
@@ -205,15 +205,15 @@ class McapFile(McapReader):
         if any(connection.id == number for connection in self.connections):
             return
         (schema,) = struct.unpack('<H', bio.read(2))
-        topic, encoding, metadata = read_string(bio), read_string(bio), _texts(read_bytes(bio))
+        topic, encoding, metadata = read_string(bio), read_string(bio), _read_strings(read_bytes(bio))
         name, schema_encoding, data = self._schemas.get(schema, ('__schemaless__', '', b''))
-        definition = message_definition(schema_encoding, data)
+        definition = parse_message_definition(schema_encoding, data)
         if not encoding and (self.profile == 'ros2' or schema_encoding in _FORMATS):
             encoding = 'cdr'
         self.connections.append(Connection(
-            number, topic, ros2_name(name) if encoding == 'cdr' else name, definition,
+            number, topic, normalise_type_name(name) if encoding == 'cdr' else name, definition,
             metadata.get('topic_type_hash', ''), 0,
-            ConnectionExtRosbag2(encoding, offered_qos(metadata.get('offered_qos_profiles', ''))), self))
+            ConnectionExtRosbag2(encoding, parse_offered_qos(metadata.get('offered_qos_profiles', ''))), self))
 
     def messages(self, connections: Collection[Connection], start: int | None = None,
                  stop: int | None = None) -> Iterator[tuple[Connection, int, bytes]]:
@@ -223,7 +223,9 @@ class McapFile(McapReader):
         parts = [self._chunk_messages(chunk, wanted, start, stop) for chunk in self.chunks
                  if start <= chunk.message_end_time and chunk.message_start_time < stop
                  and wanted.keys() & chunk.channel_count.keys()]
-        for time, connection, data in heapq.merge(*parts, self._loose_messages(wanted, start, stop), key=itemgetter(0)):
+        for time, connection, data in heapq.merge(
+            *parts, self._unchunked_messages(wanted, start, stop), key=itemgetter(0)
+        ):
             if connection is not None:
                 yield connection, time, data
 
@@ -240,22 +242,22 @@ class McapFile(McapReader):
             self._damaged.add(chunk.chunk_start_offset)
             self.lost = (f'{len(self._damaged)} damaged chunks cannot be read, with '
                          f'{self._messages_in_damaged_chunks():,} messages')
-            log.warning('%s', one_line(
+            log.warning('%s', sanitise_line(
                 f'{self.path}: a damaged chunk with {sum(chunk.channel_count.values()):,} messages is left out '
-                f'({" ".join(str(error).split())}); {repair(self.path)}'))
+                f'({" ".join(str(error).split())}); {repair_command(self.path)}'))
 
     def _messages_in_damaged_chunks(self):
         return sum(sum(chunk.channel_count.values()) for chunk in self.chunks
                    if chunk.chunk_start_offset in self._damaged)
 
-    def _loose_messages(self, wanted, start, stop):
+    def _unchunked_messages(self, wanted, start, stop):
         for time, channel, where, size in self._loose:
             if channel in wanted and start <= time < stop:
                 self.bio.seek(where)
                 yield time, wanted[channel], self.bio.read(size)
 
 
-def _records(data: bytes) -> Iterator[tuple[int, int, int]]:
+def _iterate_records(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(opcode, where its content begins, how long it is) of each record. Raises ReaderError where one is cut off."""
     at = 0
     while at < len(data):
@@ -269,7 +271,7 @@ def _records(data: bytes) -> Iterator[tuple[int, int, int]]:
         at += length
 
 
-def _texts(data):
+def _read_strings(data):
     bio, found = BytesIO(data), {}
     while bio.tell() < len(data):
         name = read_string(bio)
@@ -277,7 +279,7 @@ def _texts(data):
     return found
 
 
-def message_definition(encoding: str, data: bytes | str) -> MessageDefinition:
+def parse_message_definition(encoding: str, data: bytes | str) -> MessageDefinition:
     """Of a type, where it is written in a language of ROS 2; else none."""
     text = data if isinstance(data, str) else data.decode(errors='replace')
     if encoding not in _FORMATS or not text:
@@ -285,7 +287,7 @@ def message_definition(encoding: str, data: bytes | str) -> MessageDefinition:
     return MessageDefinition(_FORMATS[encoding], text)
 
 
-def ros2_name(name: str) -> str:
+def normalise_type_name(name: str) -> str:
     """'sensor_msgs/msg/Image' of 'sensor_msgs/Image' and of DDS's 'sensor_msgs::msg::dds_::Image_'."""
     found = re.fullmatch(r'(\w+)(?:/|::)(?:msg(?:/|::))?(?:dds_::)?(\w+)', name)
     if found is None:

@@ -6,24 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
-from .errors import BagError, some_of
-from .types import offered_qos
+from .errors import BagError, format_names
+from .types import parse_offered_qos
 from .yaml_reader import load_yaml
 
-NAME = 'metadata.yaml'
+METADATA_FILE = 'metadata.yaml'
 
 #: Bytes of it at most; those of thousands of files have one megabyte.
-MOST_METADATA = 10 << 20
+MAX_METADATA_BYTES = 10 << 20
 
 #: Topics that one line names.
-_MOST_NAMED = 6
+_MAX_NAMED_TOPICS = 6
 
 #: What a topic is found by.
 TopicAndType = tuple[str, str]
 
 
 @dataclass
-class Promise:
+class TopicMetadata:
     """What metadata.yaml says of the messages of one type on one topic."""
 
     messages: int = 0
@@ -37,50 +37,55 @@ class Metadata:
 
     #: Names, without folders: a bag may have been moved or renamed.
     files: tuple[str, ...]
-    topics: Mapping[TopicAndType, Promise]
+    topics: Mapping[TopicAndType, TopicMetadata]
 
 
 def read_metadata(folder: Path) -> Metadata:
     """Raises BagError where it is too large, ValueError, in one line, where it is no metadata."""
-    path = folder / NAME
+    path = folder / METADATA_FILE
     try:
         size = path.stat().st_size
-        if size > MOST_METADATA:
-            raise BagError(f'{folder}: {NAME} has {size:,} bytes, at most {MOST_METADATA:,}')
+        if size > MAX_METADATA_BYTES:
+            raise BagError(f'{folder}: {METADATA_FILE} has {size:,} bytes, at most {MAX_METADATA_BYTES:,}')
         text = path.read_bytes()
     except OSError as error:
         raise ValueError(f'cannot be read: {error.strerror}') from None
     if not text.strip(b' \r\n\t\0'):
         raise ValueError('is empty')
-    about = _dict(_dict(load_yaml(text)).get('rosbag2_bagfile_information'))
+    about = _as_dict(_as_dict(load_yaml(text)).get('rosbag2_bagfile_information'))
     if not about:
         raise ValueError('says nothing of a bag')
-    files = tuple(PureWindowsPath(name).name for name in _list(about.get('relative_file_paths'))
+    files = tuple(PureWindowsPath(name).name for name in _as_list(about.get('relative_file_paths'))
                   if isinstance(name, str) and PureWindowsPath(name).name)
-    topics: dict[TopicAndType, Promise] = {}
-    for row in _list(about.get('topics_with_message_count')):
-        topic = _dict(_dict(row).get('topic_metadata'))
-        name, kind, count = topic.get('name'), topic.get('type'), _dict(row).get('message_count')
+    topics: dict[TopicAndType, TopicMetadata] = {}
+    for row in _as_list(about.get('topics_with_message_count')):
+        topic = _as_dict(_as_dict(row).get('topic_metadata'))
+        name, kind, count = topic.get('name'), topic.get('type'), _as_dict(row).get('message_count')
         if isinstance(name, str) and isinstance(kind, str):
-            promise = topics.setdefault((name, kind), Promise())
+            promise = topics.setdefault((name, kind), TopicMetadata())
             promise.messages += count if isinstance(count, int) and count > 0 else 0
-            promise.qos += offered_qos(topic.get('offered_qos_profiles'))
+            promise.qos += parse_offered_qos(topic.get('offered_qos_profiles'))
             promise.digest = str(topic.get('type_description_hash') or '')
     return Metadata(files, topics)
 
 
-def _dict(value):
+def _as_dict(value):
     return value if isinstance(value, dict) else {}
 
 
-def _list(value):
+def _as_list(value):
     return value if isinstance(value, list) else []
 
 
-def differences(promised: Mapping[TopicAndType, Promise], found: Mapping[TopicAndType, int]) -> tuple[str, int]:
+def compare_topics(
+    expected_topics: Mapping[TopicAndType, TopicMetadata], found: Mapping[TopicAndType, int]
+) -> tuple[str, int]:
     """Where the messages found in the files are not those promised, in words; and how many are missing."""
     said, missing = [], 0
-    wanted_of, found_of = _by_topic({key: about.messages for key, about in promised.items()}), _by_topic(found)
+    wanted_of, found_of = (
+        _group_by_topic({key: about.messages for key, about in expected_topics.items()}),
+        _group_by_topic(found),
+    )
     for topic in sorted({*wanted_of, *found_of}):
         wanted, there = wanted_of.get(topic, {}), found_of.get(topic, {})
         expected, number = sum(wanted.values()), sum(there.values())
@@ -88,11 +93,11 @@ def differences(promised: Mapping[TopicAndType, Promise], found: Mapping[TopicAn
         if number != expected:
             said.append(f'{topic} has {number:,} messages, not {expected:,}')
         elif there.keys() != wanted.keys():
-            said.append(f'{topic} is of type {_types(there)}, not {_types(wanted)}')
-    return some_of(said, _MOST_NAMED), missing
+            said.append(f'{topic} is of type {_format_types(there)}, not {_format_types(wanted)}')
+    return format_names(said, _MAX_NAMED_TOPICS), missing
 
 
-def _by_topic(counts):
+def _group_by_topic(counts):
     """Topic -> type -> messages, where there are any."""
     found: dict[str, dict[str, int]] = {}
     for (topic, kind), count in counts.items():
@@ -101,5 +106,5 @@ def _by_topic(counts):
     return found
 
 
-def _types(counts):
+def _format_types(counts):
     return ' and '.join(sorted(counts))

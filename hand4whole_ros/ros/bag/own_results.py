@@ -10,16 +10,19 @@ from typing import Any
 from ... import skeleton
 from .. import topics
 from ..conversions import result_messages
-from ..conversions.raw_image import NAMELESS_FRAME
-from .errors import one_line
+from ..conversions.raw_image import DEFAULT_FRAME_ID
+from .errors import sanitise_line
 from .reader import Entry
-from .types import ros_type, type_store
+from .types import load_type_store, ros_type_name
 
 log = logging.getLogger(__name__)
 
 #: What follows the name of the node in the topics of its results: '/poses' and so on.
-_SUFFIXES = tuple(suffix + form for suffix in (topic[1:] for topic in result_messages.TYPES if topic.startswith('~'))
-                  for form in ('', topics.COMPRESSED))
+_SUFFIXES = tuple(
+    suffix + form
+    for suffix in (topic[1:] for topic in result_messages.MESSAGE_TYPES if topic.startswith('~'))
+    for form in ('', topics.COMPRESSED)
+)
 
 _OWN_PACKAGE = 'hand4whole_ros/msg/'
 
@@ -32,18 +35,18 @@ _PARENT_FRAMES = {
 #: Such a name in a serialised message.
 _ANY_FRAME = re.compile(rb'(?:%s)_[0-9]+\0' % '|'.join(_PARENT_FRAMES).encode())
 
-_TF_TYPE = ros_type(result_messages.TYPES[topics.TF])
+_TF_TYPE = ros_type_name(result_messages.MESSAGE_TYPES[topics.TF])
 
 
 class OwnResults:
     """The topics and transforms that come from this package, whatever its node was called."""
 
-    def __init__(self, connections: Collection[Any], image_frames: Collection[str] = (), keep: Collection[str] = ()):
+    def __init__(self, connections: Collection[Any], image_frames: Collection[str] = (), exclude: Collection[str] = ()):
         """connections: rosbags' of the bag; image_frames: frame_id of its cameras; `keep` are topics that are wanted
         all the same.
         """
-        self._image_frames = {frame or NAMELESS_FRAME for frame in image_frames}
-        self._said: set[str] = set()
+        self._image_frames = {frame or DEFAULT_FRAME_ID for frame in image_frames}
+        self._logged_topics: set[str] = set()
         names = {connection.topic for connection in connections}
         typed = {c.topic for c in connections if c.msgtype.startswith(_OWN_PACKAGE)}
         # A node that was renamed, or is in a namespace, is known by topics with types of its own.
@@ -51,7 +54,7 @@ class OwnResults:
         nodes = {node for node in nodes if node.rpartition('/')[2] == topics.NODE_NAME
                  or node and any(node + suffix in typed for suffix in _SUFFIXES)}
         #: Topics that hold nothing else.
-        self.topics = (typed | {node + suffix for node in nodes for suffix in _SUFFIXES} & names) - set(keep)
+        self.topics = (typed | {node + suffix for node in nodes for suffix in _SUFFIXES} & names) - set(exclude)
 
     def without(self, entry: Entry) -> Entry | None:
         """The entry without what is in it of an earlier run; None where it is nothing else."""
@@ -61,25 +64,25 @@ class OwnResults:
         if connection.msgtype != _TF_TYPE or not _ANY_FRAME.search(entry.data):
             return entry
         try:
-            message = type_store().deserialize_cdr(entry.data, _TF_TYPE)
+            message = load_type_store().deserialize_cdr(entry.data, _TF_TYPE)
         except Exception:       # Damaged, or of other fields: nobody can say what is in it.
             return entry
-        kept = self._of_others(message.transforms)
+        kept = self._foreign_transforms(message.transforms)
         if len(kept) == len(message.transforms):
             return entry
-        if connection.topic not in self._said:
-            self._said.add(connection.topic)
-            log.info('left out of %s: the people of an earlier run', one_line(connection.topic))
+        if connection.topic not in self._logged_topics:
+            self._logged_topics.add(connection.topic)
+            log.info('left out of %s: the people of an earlier run', sanitise_line(connection.topic))
         if not kept:
             return None
         message.transforms = kept
-        return entry._replace(data=bytes(type_store().serialize_cdr(message, _TF_TYPE)))
+        return entry._replace(data=bytes(load_type_store().serialize_cdr(message, _TF_TYPE)))
 
-    def _of_others(self, transforms):
+    def _foreign_transforms(self, transforms):
         """Those that are not about the joints of people, each below its own parent."""
-        frames = [(_split(t.child_frame_id), t.header.frame_id.lstrip('/')) for t in transforms]
+        frames = [(_split_joint_frame(t.child_frame_id), t.header.frame_id.lstrip('/')) for t in transforms]
         joints = {frame for frame, parent in frames if frame is not None and _PARENT_FRAMES[frame[0]] is not None
-                  and _split(parent) == (_PARENT_FRAMES[frame[0]], frame[1])}
+                  and _split_joint_frame(parent) == (_PARENT_FRAMES[frame[0]], frame[1])}
         # A robot, too, may have a body_0: people's stand in the image's frame, and their joints come with them.
         numbers = {number for _, number in joints}
         bodies = {frame for frame, parent in frames if frame is not None and _PARENT_FRAMES[frame[0]] is None
@@ -87,7 +90,7 @@ class OwnResults:
         return [t for t, (frame, _) in zip(transforms, frames) if frame is None or frame not in joints | bodies]
 
 
-def _split(frame):
+def _split_joint_frame(frame):
     """'l_wrist_0' -> ('l_wrist', '0'); None where it is no joint's frame."""
     name, _, number = frame.lstrip('/').rpartition('_')
     return (name, number) if name in _PARENT_FRAMES and number.isdecimal() else None

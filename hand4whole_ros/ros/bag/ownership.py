@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ...system.output_files import OutputError, new_part, printable
+from ...system.output_files import OutputError, new_part_path, printable_path
 
 #: Begins the key of the custom data in metadata.yaml of every bag that this package writes.
 CUSTOM_DATA = 'hand4whole '
@@ -13,13 +13,13 @@ CUSTOM_DATA = 'hand4whole '
 _METADATA = 'metadata.yaml'
 
 #: Of it; this package writes bags of one file each.
-_MOST_BYTES = 1 << 20
+_MAX_METADATA_BYTES = 1 << 20
 
 #: Besides metadata.yaml and the files that it names: what SQLite leaves beside them.
-_BESIDE = ('-wal', '-shm', '-journal')
+_DATABASE_SUFFIXES = ('-wal', '-shm', '-journal')
 
 
-def rejection_reason(path: Path) -> str:
+def overwrite_rejection_reason(path: Path) -> str:
     """Why a path may not be replaced by a bag, in words; '' for a bag of this package and nothing else, and for an
     empty folder.
     """
@@ -29,34 +29,34 @@ def rejection_reason(path: Path) -> str:
     inside = {entry.name: entry for entry in path.iterdir()}
     if not inside:
         return ''
-    about = _metadata(path / _METADATA)
+    about = _own_file_names(path / _METADATA)
     if about is None:
         return 'it is no bag that hand4whole wrote'
     names = {_METADATA, *map(str, about)}
-    names |= {name + suffix for name in names for suffix in _BESIDE}
+    names |= {name + suffix for name in names for suffix in _DATABASE_SUFFIXES}
     other = sorted(name for name, entry in inside.items() if name not in names or not entry.is_file())
-    return f'it holds {printable(other[0])}, which is not of the bag' if other else ''
+    return f'it holds {printable_path(other[0])}, which is not of the bag' if other else ''
 
 
-def replace(new: Path, path: Path) -> None:
+def replace_bag(new: Path, path: Path) -> None:
     """The bag at `new`, on the same disk, becomes `path`. Raises OutputError where something else is there."""
     if not path.exists():
         new.rename(path)
         return
-    reason = rejection_reason(path)
+    reason = overwrite_rejection_reason(path)
     if reason:
-        raise OutputError(f'{printable(path)} is not replaced: {reason}')
-    old = new_part(path)
+        raise OutputError(f'{printable_path(path)} is not replaced: {reason}')
+    old = new_part_path(path)
     path.rename(old)
     new.rename(path)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _metadata(path):
+def _own_file_names(path):
     """Names of the files of a bag of this package; None where it is none."""
     import yaml
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_METADATA_BYTES:
             return None
         about = yaml.load(path.read_bytes(), Loader=yaml.BaseLoader)
         about = about['rosbag2_bagfile_information']

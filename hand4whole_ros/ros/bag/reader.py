@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import topics
-from .errors import BagError, one_line, some_of, unreadable
-from .folder import contents, is_bag
-from .metadata import MOST_METADATA, differences
+from .errors import BagError, format_names, make_read_error, sanitise_line
+from .folder import is_bag, list_contents
+from .metadata import compare_topics
 
-__all__ = ['MOST_METADATA', 'Bag', 'BagError', 'Entry', 'camera_info_of', 'choose_images', 'fingerprint', 'frame_of',
-           'is_bag', 'stamp_of']
+__all__ = ['Bag', 'BagError', 'Entry', 'fingerprint', 'is_bag', 'read_frame_id', 'read_stamp',
+           'select_camera_info_connection', 'select_image_connection']
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ VIDEO_PACKETS = (
     'foxglove_msgs/msg/CompressedVideo', 'sensor_msgs/msg/CompressedVideo')
 
 #: Bytes of a frame_id that are read.
-_MOST_FRAME = 1024
+_MAX_FRAME_ID_BYTES = 1024
 
 
 class Entry(NamedTuple):
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
     data: bytes
 
 
-class _Part(NamedTuple):
+class _StorageFile(NamedTuple):
     """One file of a bag."""
 
     path: Path
@@ -58,9 +58,9 @@ class Bag:
 
     def __init__(self, path: Path):
         self.path = Path(path)
-        self._lacking = False
-        self._opened = ExitStack()
-        self._parts: list[_Part] = []
+        self._is_incomplete = False
+        self._exit_stack = ExitStack()
+        self._parts: list[_StorageFile] = []
         try:
             self._open()
         except BaseException:
@@ -68,17 +68,17 @@ class Bag:
             raise
 
     def _open(self):
-        from .connections import connect
-        found = contents(self.path)
+        from .connections import merge_connections
+        found = list_contents(self.path)
         storages = self._open_files(found.files)
         promised = {} if found.metadata is None else found.metadata.topics
-        self.connections, belongs = connect(self.path, [storage for _, storage in storages], promised)
-        self._parts = [_Part(file, storage, ids) for (file, storage), ids in zip(storages, belongs)]
+        self.connections, belongs = merge_connections(self.path, [storage for _, storage in storages], promised)
+        self._parts = [_StorageFile(file, storage, ids) for (file, storage), ids in zip(storages, belongs)]
         for remark in found.remarks:
-            log.warning('%s', one_line(remark))
-        self._lacking |= found.missing
+            log.warning('%s', sanitise_line(remark))
+        self._is_incomplete |= found.missing
         if found.metadata is not None:
-            self._compare(promised)
+            self._check_metadata(promised)
         spans = [(s.metadata.start_time, s.metadata.end_time) for _, s in storages if s.metadata.message_count]
         #: Time of the first message and after the last one, ns; 0 and 0 where there are none.
         self.start, self.end = (min(spans)[0], max(end for _, end in spans)) if spans else (0, 0)
@@ -89,7 +89,7 @@ class Bag:
         storages, errors = [], []
         for file in files:
             try:
-                storages.append((file, open_storage(file, self._opened)))
+                storages.append((file, open_storage(file, self._exit_stack)))
             except BagError as error:
                 if len(files) == 1:
                     raise
@@ -98,26 +98,28 @@ class Bag:
             raise errors[0]
         for error in errors:
             log.warning('%s; the other files of the bag are read', error)
-            self._lacking = True
+            self._is_incomplete = True
         for file, storage in storages:
             said = '; '.join(filter(None, [storage.remark, storage.lost]))
             if said:
                 rest = 'the rest' if storage.lost else 'all that is there'
-                log.warning('%s', one_line(f'{file}: {said}: {rest} is read'))
+                log.warning('%s', sanitise_line(f'{file}: {said}: {rest} is read'))
         return storages
 
-    def _compare(self, promised):
+    def _check_metadata(self, promised):
         found: dict[tuple[str, str], int] = {}
         for part in self._parts:
             for connection in part.storage.connections:
                 key = connection.topic, connection.msgtype
                 found[key] = found.get(key, 0) + connection.msgcount
-        said, missing = differences(promised, found)
+        said, missing = compare_topics(promised, found)
         if said:
             lack = f', {missing:,} messages are missing' if missing else ''
-            log.warning('%s', one_line(f'{self.path}: metadata.yaml and the files differ{lack}; the files are right: '
-                                       f'{said}'))
-        self._lacking |= missing > 0
+            log.warning(
+                '%s',
+                sanitise_line(f'{self.path}: metadata.yaml and the files differ{lack}; the files are right: {said}'),
+            )
+        self._is_incomplete |= missing > 0
 
     def __enter__(self) -> Bag:
         return self
@@ -127,23 +129,23 @@ class Bag:
 
     def close(self) -> None:
         """Close it."""
-        self._opened.close()
+        self._exit_stack.close()
 
     @property
     def incomplete(self) -> bool:
         """Whether messages are missing that should be in it, as far as it has been read."""
-        return self._lacking or any(part.storage.lost for part in self._parts)
+        return self._is_incomplete or any(part.storage.lost for part in self._parts)
 
     @property
     def files(self) -> list[Path]:
         """Everything it consists of."""
-        from .sqlite import journals
-        return sorted(self.path.iterdir()) if self.path.is_dir() else [self.path, *journals(self.path)]
+        from .sqlite import list_journals
+        return sorted(self.path.iterdir()) if self.path.is_dir() else [self.path, *list_journals(self.path)]
 
     def messages(self, connections=None, start: int | None = None, stop: int | None = None) -> Iterator[Entry]:
         """Messages of these connections (all of them by default) from `start` to before `stop`, ns."""
         wanted = {connection.id for connection in (self.connections if connections is None else connections)}
-        rows = [self._rows(part, wanted, start, stop) for part in self._parts]
+        rows = [self._iterate_file(part, wanted, start, stop) for part in self._parts]
         for _, entry in heapq.merge(*rows, key=itemgetter(0)):
             if entry is not None:
                 yield entry
@@ -157,7 +159,7 @@ class Bag:
             yield from self.messages([c for c in connections if is_latched(c)
                                       and c.msgtype not in (IMAGE, COMPRESSED_IMAGE)], stop=start)
 
-    def _rows(self, part, wanted, start, stop):
+    def _iterate_file(self, part, wanted, start, stop):
         """(time, Entry) of one file; before them (its start, None), so that it is read when its turn comes."""
         chosen = [c for c in part.storage.connections
                   if c.id in part.connections and part.connections[c.id].id in wanted and c.msgcount]
@@ -165,20 +167,20 @@ class Bag:
         if not chosen or start is not None and about.end_time <= start or stop is not None and about.start_time >= stop:
             return
         yield about.start_time, None
-        from .storage import message_bytes
+        from .storage import decompress_message
         messages = part.storage.messages(chosen, start, stop)
         while True:
             try:
                 connection, time, data = next(messages)
-                data = message_bytes(data)
+                data = decompress_message(data)
             except StopIteration:
                 return
             except Exception as error:  # Whatever SQLite, MCAP, LZ4 or zstd raises; it may be damaged anywhere.
-                raise unreadable(part.path, error) from None
+                raise make_read_error(part.path, error) from None
             yield time, Entry(part.connections[connection.id], time, data)
 
 
-def choose_images(bag: Bag, wanted: str | None):
+def select_image_connection(bag: Bag, wanted: str | None):
     """The connection with the images to look at. BagError lists what there is to choose from."""
     pictures = {connection.topic: connection for connection in bag.connections
                 if connection.msgtype in (IMAGE, COMPRESSED_IMAGE) and connection.msgcount}
@@ -186,32 +188,34 @@ def choose_images(bag: Bag, wanted: str | None):
         for name in (wanted, '/' + wanted, wanted + topics.COMPRESSED, '/' + wanted + topics.COMPRESSED):
             if name in pictures:
                 return pictures[name]
-        raise BagError(f'{bag.path}: no images on {wanted}; {_list(bag, pictures)}')
+        raise BagError(f'{bag.path}: no images on {wanted}; {_format_image_topics(bag, pictures)}')
     # What a node has drawn is no camera, and of one camera's raw and compressed images the raw ones are better.
     cameras = {name: connection for name, connection in pictures.items()
                if not name.removesuffix(topics.COMPRESSED).endswith(topics.OVERLAY.removeprefix('~'))
                and not (name.endswith(topics.COMPRESSED) and name.removesuffix(topics.COMPRESSED) in pictures)}
     cameras = cameras or pictures
     if len(cameras) != 1:
-        raise BagError(f'{bag.path}: {_list(bag, cameras)}' + ('; choose one with --image-topic' if cameras else ''))
+        raise BagError(
+            f'{bag.path}: {_format_image_topics(bag, cameras)}' + ('; choose one with --image-topic' if cameras else '')
+        )
     return next(iter(cameras.values()))
 
 
-def _list(bag, pictures):
+def _format_image_topics(bag, pictures):
     if pictures:
         return 'it holds images on ' + ', '.join(sorted(pictures))
     if not any(connection.msgcount for connection in bag.connections):
         return 'it holds no messages at all: nothing was published, or heard, while it was recorded'
     streams = sorted(c.topic for c in bag.connections if c.msgtype in VIDEO_PACKETS and c.msgcount)
     if streams:
-        return (f'it holds no images, but a video stream on {some_of(streams)}: play it, and record what '
+        return (f'it holds no images, but a video stream on {format_names(streams)}: play it, and record what '
                 '`ros2 run image_transport republish` makes of it')
     empty = sorted(c.topic for c in bag.connections if c.msgtype in (IMAGE, COMPRESSED_IMAGE))
     return ('it holds no images (sensor_msgs/Image or CompressedImage)'
-            + (f'; none was recorded on {some_of(empty)}' if empty else ''))
+            + (f'; none was recorded on {format_names(empty)}' if empty else ''))
 
 
-def camera_info_of(bag: Bag, image_topic: str, wanted: str | None):
+def select_camera_info_connection(bag: Bag, image_topic: str, wanted: str | None):
     """The connection of the camera's calibration: the sibling of the image topic unless named; None without one."""
     name = wanted or topics.sibling_camera_info(image_topic)
     for connection in bag.connections:
@@ -222,7 +226,7 @@ def camera_info_of(bag: Bag, image_topic: str, wanted: str | None):
     return None
 
 
-def stamp_of(data: bytes) -> int:
+def read_stamp(data: bytes) -> int:
     """The stamp, ns, of a serialised message that begins with a Header; nothing else is deserialised.
 
     0 where the message is too short to have one.
@@ -233,14 +237,14 @@ def stamp_of(data: bytes) -> int:
     return seconds * 1_000_000_000 + nanoseconds
 
 
-def frame_of(data: bytes) -> str | None:
+def read_frame_id(data: bytes) -> str | None:
     """The frame_id of such a message, without a slash before it; None where it is damaged."""
     if len(data) < 16:
         return None
     (length,) = struct.unpack_from('<I' if data[1] & 1 else '>I', data, 12)
     if length > len(data) - 16:
         return None
-    return data[16:16 + min(length, _MOST_FRAME)].rstrip(b'\0').decode(errors='replace').lstrip('/')
+    return data[16:16 + min(length, _MAX_FRAME_ID_BYTES)].rstrip(b'\0').decode(errors='replace').lstrip('/')
 
 
 def fingerprint(paths: list[Path]) -> list:

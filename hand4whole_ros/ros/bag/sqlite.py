@@ -19,10 +19,10 @@ from rosbags.rosbag2.errors import ReaderError
 from rosbags.rosbag2.metadata import ReaderMetadata
 from rosbags.rosbag2.storage_sqlite3 import Sqlite3Reader
 
-from .decompression import MOST_OF_THE_ROOM
+from .decompression import MAX_DISK_SHARE
 from .errors import BagError
-from .mcap import message_definition
-from .types import offered_qos
+from .mcap import parse_message_definition
+from .types import parse_offered_qos
 
 #: Files beside a database that hold transactions which are not in it, or have to be undone.
 _JOURNALS = ('-wal', '-journal')
@@ -38,12 +38,12 @@ class SqliteFile(Sqlite3Reader):
         super().__init__(path)
         #: As McapFile has it.
         self.lost = self.remark = ''
-        self._copies = ExitStack()
+        self._temporary_folders = ExitStack()
 
     def open(self) -> None:
         """Open it. Raises BagError, ReaderError, apsw.Error."""
         try:
-            database = self._with_journal()
+            database = self._apply_journal()
             self.dbconn = apsw.Connection(f'file:{quote(os.fsencode(database))}?immutable=1',
                                           flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
             self._read_tables()
@@ -55,16 +55,16 @@ class SqliteFile(Sqlite3Reader):
         """Close it."""
         if self.dbconn is not None:
             super().close()
-        self._copies.close()
+        self._temporary_folders.close()
 
-    def _with_journal(self):
+    def _apply_journal(self):
         """The database itself, or a copy to which the log beside it has been applied."""
-        found = [path for path in journals(self.path) if path.stat().st_size]
+        found = [path for path in list_journals(self.path) if path.stat().st_size]
         if not found:
             return self.path
-        folder = Path(self._copies.enter_context(tempfile.TemporaryDirectory(prefix='hand4whole_bag_')))
+        folder = Path(self._temporary_folders.enter_context(tempfile.TemporaryDirectory(prefix='hand4whole_bag_')))
         size = sum(path.stat().st_size for path in (self.path, *found))
-        if size > MOST_OF_THE_ROOM * shutil.disk_usage(folder).free:
+        if size > MAX_DISK_SHARE * shutil.disk_usage(folder).free:
             raise BagError(
                 f'its recorder was killed and left {found[0].name}, which has to be applied to a copy, and '
                 f'{folder.parent} has no room for {size >> 20:,} MB: set TMPDIR to another folder')
@@ -84,21 +84,21 @@ class SqliteFile(Sqlite3Reader):
         execute = self.dbconn.execute
         tables = {name for name, in execute("SELECT name FROM sqlite_master WHERE type='table'")}
         if not {'topics', 'messages'} <= tables:
-            raise BagError(self._without_tables(tables))
+            raise BagError(self._missing_tables_reason(tables))
         columns = {row[1] for row in execute('PRAGMA table_info(topics)')}
         qos = 'offered_qos_profiles' if 'offered_qos_profiles' in columns else "''"
         digest = 'type_description_hash' if 'type_description_hash' in columns else "''"
         definitions = {}
         if 'message_definitions' in tables:
-            definitions = {kind: message_definition(encoding, text) for kind, encoding, text in execute(
+            definitions = {kind: parse_message_definition(encoding, text) for kind, encoding, text in execute(
                 'SELECT topic_type, encoding, encoded_message_definition FROM message_definitions ORDER BY id')}
         # Topic -> messages, and the times of the first and the last of them.
         spans = {number: span for number, *span in execute(
             'SELECT topic_id, count(*), min(timestamp), max(timestamp) FROM messages GROUP BY topic_id')}
-        none = message_definition('', '')
+        none = parse_message_definition('', '')
         self.connections = [
             Connection(number, topic, kind, definitions.get(kind, none), digest or '', spans.get(number, (0,))[0],
-                       ConnectionExtRosbag2(form or 'cdr', offered_qos(profiles)), self)
+                       ConnectionExtRosbag2(form or 'cdr', parse_offered_qos(profiles)), self)
             for number, topic, kind, form, profiles, digest in execute(
                 f'SELECT id, name, type, serialization_format, {qos}, {digest} FROM topics ORDER BY id')]
         nobodys = sum(spans.pop(number)[0] for number in spans.keys() - {c.id for c in self.connections})
@@ -111,7 +111,7 @@ class SqliteFile(Sqlite3Reader):
         end = max((span[2] + 1 for span in spans.values()), default=0)
         self.metadata = ReaderMetadata(end - first if count else 0, first, end, count, None, None, None, None)
 
-    def _without_tables(self, tables):
+    def _missing_tables_reason(self, tables):
         with self.path.open('rb') as stream:
             head = stream.read(_WAL_VERSION.stop)
         if not tables and head[_WAL_VERSION] == b'\2\2':
@@ -121,6 +121,6 @@ class SqliteFile(Sqlite3Reader):
                 + (f'; it has {", ".join(sorted(tables))[:200]}' if tables else ''))
 
 
-def journals(path: Path) -> list[Path]:
+def list_journals(path: Path) -> list[Path]:
     """What lies beside a database and belongs to it."""
     return [log for log in (path.with_name(path.name + suffix) for suffix in _JOURNALS) if log.is_file()]

@@ -15,7 +15,7 @@ _ALWAYS_LATCHED = {
     'map_metadata': 'nav_msgs/msg/MapMetaData'}
 
 #: Characters that the quality of service of one topic may have.
-_MOST_QOS = 100_000
+_MAX_QOS_LENGTH = 100_000
 
 #: What a profile that does not say everything is completed with.
 _PLAIN_PROFILE = {
@@ -24,14 +24,14 @@ _PLAIN_PROFILE = {
     **{name: {'sec': 0, 'nsec': 0} for name in ('deadline', 'lifespan', 'liveliness_lease_duration')}}
 
 
-def ros_type(kind: type) -> str:
+def ros_type_name(kind: type) -> str:
     """'sensor_msgs/msg/Image' of its class."""
     package, folder, _ = kind.__module__.split('.')
     return f'{package}/{folder}/{kind.__name__}'
 
 
 @functools.cache
-def type_store():
+def load_type_store():
     """rosbags' types of ROS 2 with those of this package added, read from the installed .msg files."""
     from rosbags.typesys import Stores, get_types_from_msg, get_typestore
     store = get_typestore(Stores.ROS2_KILTED)
@@ -43,25 +43,25 @@ def type_store():
     return store
 
 
-def offered_qos(value: str | list | None) -> list:
+def parse_offered_qos(value: str | list | None) -> list:
     """rosbags' Qos of each publisher, from YAML text or what it holds; of any version: numbers or names.
 
     What cannot be understood is left out: it must not cost the topic its messages.
     """
-    return list(_profiles_of_text(value) if isinstance(value, str) else _profiles(value))
+    return list(_parse_profiles_text(value) if isinstance(value, str) else _parse_profiles(value))
 
 
 @functools.lru_cache(maxsize=1024)
-def _profiles_of_text(text):
-    if len(text) > _MOST_QOS:
+def _parse_profiles_text(text):
+    if len(text) > _MAX_QOS_LENGTH:
         return ()
     try:
-        return _profiles(load_yaml(text))
+        return _parse_profiles(load_yaml(text))
     except ValueError:
         return ()
 
 
-def _profiles(value):
+def _parse_profiles(value):
     from rosbags.rosbag2.metadata import parse_qos
     found = []
     for profile in [value] if isinstance(value, dict) else value if isinstance(value, list) else ():
@@ -74,7 +74,7 @@ def _profiles(value):
     return tuple(found)
 
 
-def latched_profile(depth: int = 1):
+def make_latched_profile(depth: int = 1):
     """Quality of service of a topic whose last messages, as many as `depth`, late subscribers get."""
     from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
     forever = QosTime(2147483647, 4294967295)
@@ -94,7 +94,7 @@ def is_always_latched(topic: str, kind: str) -> bool:
     return _ALWAYS_LATCHED.get(topic.rpartition('/')[2]) == kind
 
 
-def normalised(data: bytes, kind: type) -> bytes:
+def zero_padding(data: bytes, kind: type) -> bytes:
     """A serialised message with zeros between the fields, where rclpy leaves whatever was in memory."""
-    store, name = type_store(), ros_type(kind)
+    store, name = load_type_store(), ros_type_name(kind)
     return bytes(store.serialize_cdr(store.deserialize_cdr(data, name), name))

@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ...system.output_files import NO_ROOM
+from ...system.output_files import DISK_FULL_ERRNOS
 from .ownership import CUSTOM_DATA
 from .reader import Entry
-from .types import latched_profile, ros_type, type_store
+from .types import load_type_store, make_latched_profile, ros_type_name
 
 #: Kinds of bag that can be written.
 STORAGES = ('mcap', 'sqlite3')
@@ -20,20 +20,27 @@ _VERSION = 8
 _UNKNOWN_HASH = 'RIHS01_' + '0' * 64
 
 
-def disk_full(error: BaseException) -> bool:
+def is_disk_full(error: BaseException) -> bool:
     """Whether this is why writing failed."""
-    return (isinstance(error, OSError) and error.errno in NO_ROOM
+    return (isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS
             or isinstance(error, sqlite3.OperationalError) and 'full' in str(error))
 
 
-class BagOutput:
+class BagWriter:
     """A new bag. The same calls write the same bytes: there is no clock in it.
 
     To be used as a context manager; after an exception the bag stays unfinished and is for deleting.
     """
 
-    def __init__(self, path: Path, storage: str, copied: Iterable, said: Mapping[str, type], latched: tuple[str, ...],
-                 about: str):
+    def __init__(
+        self,
+        path: Path,
+        storage: str,
+        copied_connections: Iterable,
+        added_topics: Mapping[str, type],
+        latched: tuple[str, ...],
+        custom_data: str,
+    ):
         """copied: connections of the input that are kept; said: topic -> message class of what is added;
         `latched` are those of them that late subscribers get; `about` goes into the bag's custom data.
         """
@@ -41,25 +48,25 @@ class BagOutput:
         self._writer = Writer(path, version=_VERSION, storage_plugin=StoragePlugin[storage.upper()])
         if storage == 'mcap':
             self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-        self._writer.set_custom_data(CUSTOM_DATA + 'replay', about)
+        self._writer.set_custom_data(CUSTOM_DATA + 'replay', custom_data)
         self._writer.open()
-        self._types = type_store()
+        self._types = load_type_store()
         #: By the input's connection id, and by topic.
-        self._copies: dict[int, object] = {}
-        self._said: dict[str, object] = {}
+        self._copied_connections: dict[int, object] = {}
+        self._added_connections: dict[str, object] = {}
         made = {}
-        for connection in copied:
+        for connection in copied_connections:
             key = connection.topic, connection.msgtype, repr(connection.ext)
             if key not in made:
-                made[key] = self._add(connection)
-            self._copies[connection.id] = made[key]
-        for topic, kind in said.items():
-            same = (made[key] for key in made if key[:2] == (topic, ros_type(kind)))
-            self._said[topic] = next(same, None) or self._writer.add_connection(
-                topic, ros_type(kind), typestore=self._types,
-                offered_qos_profiles=[latched_profile()] if topic in latched else ())
+                made[key] = self._add_connection(connection)
+            self._copied_connections[connection.id] = made[key]
+        for topic, kind in added_topics.items():
+            same = (made[key] for key in made if key[:2] == (topic, ros_type_name(kind)))
+            self._added_connections[topic] = next(same, None) or self._writer.add_connection(
+                topic, ros_type_name(kind), typestore=self._types,
+                offered_qos_profiles=[make_latched_profile()] if topic in latched else ())
 
-    def __enter__(self) -> BagOutput:
+    def __enter__(self) -> BagWriter:
         return self
 
     def __exit__(self, kind, error, trace) -> None:
@@ -73,23 +80,23 @@ class BagOutput:
 
     def copy(self, entry: Entry) -> None:
         """One message of the input, as it was."""
-        self._writer.write(self._copies[entry.connection.id], entry.time, entry.data)
+        self._writer.write(self._copied_connections[entry.connection.id], entry.time, entry.data)
 
     def say(self, topic: str, time: int, data: bytes) -> None:
         """One serialised message about an image; `time` in ns, the image's own."""
-        self._writer.write(self._said[topic], time, data)
+        self._writer.write(self._added_connections[topic], time, data)
 
-    def _add(self, connection):
+    def _add_connection(self, connection):
         definition, digest = connection.msgdef.data, connection.digest
         if not definition and connection.msgtype in self._types.types:
             definition, _ = self._types.generate_msgdef(connection.msgtype, ros_version=2)
         return self._writer.add_connection(
             connection.topic, connection.msgtype, msgdef=definition,
-            rihs01=digest or self._digest(connection.msgtype, definition),
+            rihs01=digest or self._type_hash(connection.msgtype, definition),
             serialization_format=connection.ext.serialization_format,
             offered_qos_profiles=connection.ext.offered_qos_profiles)
 
-    def _digest(self, kind, definition):
+    def _type_hash(self, kind, definition):
         """Hash of a type by its own definition; of a type that nobody can make out, zeros."""
         from rosbags.typesys import Stores, get_types_from_msg, get_typestore
         try:

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 #: Lists and maps within each other. metadata.yaml has eight.
-_MOST_DEPTH = 20
+_MAX_DEPTH = 20
 
 #: Only for events, which are not recursive: the one in C ends the process where values are nested too deeply.
 _EVENTS = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
@@ -19,8 +19,8 @@ def load_yaml(text: str | bytes) -> Any:
         depth = 0
         for event in yaml.parse(text, Loader=_EVENTS):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _MOST_DEPTH:
-                raise ValueError(f'nested deeper than {_MOST_DEPTH} levels')
+            if depth > _MAX_DEPTH:
+                raise ValueError(f'nested deeper than {_MAX_DEPTH} levels')
         return yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
         mark, problem = getattr(error, 'problem_mark', None), getattr(error, 'problem', None)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ...geometry.camera import Intrinsics
-from .camera_info import BadCameraInfo, intrinsics
+from .camera_info import CameraInfoError, intrinsics_from_camera_info
 
-__all__ = ['MOST_REMARKS', 'BadCameraInfo', 'CameraState', 'intrinsics']
+__all__ = ['MAX_REMARKS', 'CameraInfoError', 'CameraState', 'intrinsics_from_camera_info']
 
 #: Lines in the log about one camera at most: one that says something else with every image is not worth a full disk.
-MOST_REMARKS = 20
+MAX_REMARKS = 20
 
 
 class CameraState:
@@ -17,9 +17,9 @@ class CameraState:
     `state` is for diagnostics; `describe` is called with each new remark, once per remark.
     """
 
-    def __init__(self, describe):
-        self._describe = describe
-        self._said = set()
+    def __init__(self, on_remark):
+        self._on_remark = on_remark
+        self._reported_remarks = set()
         self.forget()
 
     def forget(self) -> None:
@@ -53,19 +53,19 @@ class CameraState:
             problem = 'no camera_info'
         else:
             try:
-                found, remark = intrinsics(self._info, width, height, rectified)
-            except (BadCameraInfo, ValueError) as error:
+                found, remark = intrinsics_from_camera_info(self._info, width, height, rectified)
+            except (CameraInfoError, ValueError) as error:
                 problem = str(error)
             else:
                 self.state = remark or 'calibrated'
                 if remark:
-                    self._say(remark)
+                    self._report_remark(remark)
                 return found
         self.state = f'{problem}: a field of view of {fov:g} degrees is assumed'
-        self._say(f'{self.state} (parameter fallback_fov_deg); distances are only as good as that')
+        self._report_remark(f'{self.state} (parameter fallback_fov_deg); distances are only as good as that')
         return Intrinsics.from_fov(width, height, fov)
 
-    def _say(self, remark):
-        if remark not in self._said and len(self._said) < MOST_REMARKS:
-            self._said.add(remark)
-            self._describe(remark)
+    def _report_remark(self, remark):
+        if remark not in self._reported_remarks and len(self._reported_remarks) < MAX_REMARKS:
+            self._reported_remarks.add(remark)
+            self._on_remark(remark)

@@ -14,7 +14,7 @@ import numpy as np
 _LITTLE_ENDIAN = b'\x00\x01\x00\x00'
 
 
-class Writer:
+class CdrWriter:
     """Writes fields in the order of the message definition."""
 
     def __init__(self):

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-_VIDEO = ('is a video stream, which cannot be decoded image by image: publish it as JPEG or PNG, for example with '
-          '`ros2 run image_transport republish`')
-_DEPTH = "is depth in a format of its own: choose the camera's colour images"
-_STILL = 'is not decoded from messages: publish JPEG or PNG'
+_VIDEO_REMEDY = (
+    'is a video stream, which cannot be decoded image by image: publish it as JPEG or PNG, for example with '
+    '`ros2 run image_transport republish`'
+)
+_DEPTH_REMEDY = "is depth in a format of its own: choose the camera's colour images"
+_STILL_IMAGE_REMEDY = 'is not decoded from messages: publish JPEG or PNG'
 
 #: Codecs that people publish and that are not decoded, in small letters without spaces, and what to do.
-_REMEDIES = {**dict.fromkeys(('h264', 'h265', 'hevc', 'vp8', 'vp9', 'av1', 'mpeg4', 'theora'), _VIDEO),
-             **dict.fromkeys(('compresseddepth', 'rvl'), _DEPTH),
+_REMEDIES = {**dict.fromkeys(('h264', 'h265', 'hevc', 'vp8', 'vp9', 'av1', 'mpeg4', 'theora'), _VIDEO_REMEDY),
+             **dict.fromkeys(('compresseddepth', 'rvl'), _DEPTH_REMEDY),
              **dict.fromkeys(('webp', 'tiff', 'tif', 'bmp', 'gif', 'avif', 'heic', 'heif', 'jp2', 'jpeg2000', 'jxl',
-                              'jpegxl', 'jpeg-xl', 'qoi', 'exr', 'zlib', 'zstd'), _STILL)}
+                              'jpegxl', 'jpeg-xl', 'qoi', 'exr', 'zlib', 'zstd'), _STILL_IMAGE_REMEDY)}
 
 _COLOURS = tuple(order + bits for order in ('rgb', 'bgr', 'rgba', 'bgra') for bits in ('8', '16'))
 
@@ -42,7 +44,7 @@ class CompressedFormat(NamedTuple):
         return self.encoding.endswith('16') or self.encoding.startswith('16')
 
 
-def parse(text: str) -> CompressedFormat:
+def parse_format(text: str) -> CompressedFormat:
     """The parts of `format`; never fails."""
     encoding, semicolon, rest = text.partition(';')
     if not semicolon:
@@ -51,9 +53,9 @@ def parse(text: str) -> CompressedFormat:
     return CompressedFormat(encoding.strip(), codec.removesuffix('compressed').strip().lower(), target.strip())
 
 
-def remedy(text: str) -> str:
+def format_remedy(text: str) -> str:
     """What to do about images of this format, which begins after its name; '' where they should be decodable."""
-    codec = parse(text).codec
+    codec = parse_format(text).codec
     for name in (codec.replace(' ', ''), *codec.split()):
         if name in _REMEDIES:
             return _REMEDIES[name]

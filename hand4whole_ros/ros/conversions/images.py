@@ -18,7 +18,7 @@ from .. import compat
 from . import compressed_formats
 
 
-class BadImage(ValueError):
+class ImageMessageError(ValueError):
     """An image message cannot be used; the message is the one line to show."""
 
 
@@ -63,21 +63,21 @@ ENCODINGS = {
 COMPRESSED_FORMATS = ('JPEG', 'PNG')
 
 
-def quoted(text: str) -> str:
+def quote_text(text: str) -> str:
     """Text of a stranger's as part of a line in the log, short and without control characters."""
     return repr(text if len(text) <= 40 else text[:40] + '...')
 
 
-def decode(msg) -> np.ndarray:
-    """sensor_msgs/Image -> (H, W, 3) uint8 RGB, contiguous. Raises BadImage."""
+def decode_image(msg) -> np.ndarray:
+    """sensor_msgs/Image -> (H, W, 3) uint8 RGB, contiguous. Raises ImageMessageError."""
     try:
-        image_files.check_size(msg.width, msg.height, f'image of encoding {quoted(msg.encoding)}')
+        image_files.check_size(msg.width, msg.height, f'image of encoding {quote_text(msg.encoding)}')
     except ImageFileError as error:
-        raise BadImage(str(error)) from None
+        raise ImageMessageError(str(error)) from None
     encoding = ENCODINGS.get(msg.encoding)
     if encoding is None:
-        return _decode_elsewhere(msg)
-    return _to_rgb(_view(msg, encoding), encoding.conversion, f'{msg.width} x {msg.height}', msg.encoding)
+        return _decode_with_cv_bridge(msg)
+    return _to_rgb(_view_pixels(msg, encoding), encoding.conversion, f'{msg.width} x {msg.height}', msg.encoding)
 
 
 def _to_rgb(pixels, conversion, size, encoding):
@@ -87,22 +87,24 @@ def _to_rgb(pixels, conversion, size, encoding):
     try:
         rgb = np.array(pixels) if conversion is None else cv2.cvtColor(pixels, conversion)
     except cv2.error as error:  # An odd width of yuyv, an odd height of nv12, a Bayer mosaic of two pixels.
-        raise BadImage(f'{size} is no size for encoding {encoding}: {error.err or "conversion failed"}') from None
+        raise ImageMessageError(
+            f'{size} is no size for encoding {encoding}: {error.err or "conversion failed"}'
+        ) from None
     return np.ascontiguousarray(bit_depth.to_8_bits(rgb))
 
 
-def _view(msg, encoding):
+def _view_pixels(msg, encoding):
     """The message's pixels as an array, without copying where the byte order is this machine's."""
     dtype = np.dtype(encoding.dtype).newbyteorder('>' if msg.is_bigendian else '<')
     row_bytes = msg.width * encoding.channels * dtype.itemsize
     rows = msg.height * encoding.rows[0] // encoding.rows[1]
     what = f'{msg.width} x {msg.height} {msg.encoding}'
     if msg.step < row_bytes:
-        raise BadImage(f'{what}: step is {msg.step} bytes, but a row needs {row_bytes}')
+        raise ImageMessageError(f'{what}: step is {msg.step} bytes, but a row needs {row_bytes}')
     # The padding of the last row may be missing: some drivers leave it out.
     needed = msg.step * (rows - 1) + row_bytes
     if len(msg.data) < needed:
-        raise BadImage(f'{what} with step {msg.step}: data holds {len(msg.data)} bytes, expected {needed}')
+        raise ImageMessageError(f'{what} with step {msg.step}: data holds {len(msg.data)} bytes, expected {needed}')
     data = np.frombuffer(msg.data, np.uint8, needed)
     lines = np.lib.stride_tricks.as_strided(data, (rows, row_bytes), (msg.step, 1), writeable=False)
     if row_bytes != msg.step:
@@ -112,26 +114,26 @@ def _view(msg, encoding):
     return pixels[..., 0] if encoding.channels == 1 else pixels
 
 
-def _decode_elsewhere(msg):
-    rgb = compat.cv_bridge_rgb(msg)
+def _decode_with_cv_bridge(msg):
+    rgb = compat.convert_with_cv_bridge(msg)
     if rgb is None:
-        raise BadImage(f"unknown image encoding {quoted(msg.encoding)}: known are {', '.join(ENCODINGS)}")
+        raise ImageMessageError(f"unknown image encoding {quote_text(msg.encoding)}: known are {', '.join(ENCODINGS)}")
     return np.ascontiguousarray(rgb)
 
 
-def decode_compressed(msg) -> np.ndarray:
-    """sensor_msgs/CompressedImage (JPEG, PNG) -> (H, W, 3) uint8 RGB. Raises BadImage.
+def decode_compressed_image(msg) -> np.ndarray:
+    """sensor_msgs/CompressedImage (JPEG, PNG) -> (H, W, 3) uint8 RGB. Raises ImageMessageError.
 
     Its `format` tells a Bayer mosaic from a grey picture; what the bytes are is seen by themselves.
     """
-    name = f'compressed image of format {quoted(msg.format)}'
+    name = f'compressed image of format {quote_text(msg.format)}'
     try:
         # A camera_info describes the pixels as they are stored, whatever an orientation tag says.
         pixels = image_files.decode_stored(bytes(msg.data), name, COMPRESSED_FORMATS)
     except ImageFileError as error:
-        remedy = compressed_formats.remedy(msg.format)
-        raise BadImage(f'{error}; this format {remedy}' if remedy else str(error)) from None
-    about = compressed_formats.parse(msg.format)
+        remedy = compressed_formats.format_remedy(msg.format)
+        raise ImageMessageError(f'{error}; this format {remedy}' if remedy else str(error)) from None
+    about = compressed_formats.parse_format(msg.format)
     if about.has_16_bits and pixels.dtype == np.uint8:
         pixels = pixels.astype(np.uint16) * 257     # 12 bits have left 4 of the 8
     if pixels.ndim == 3:

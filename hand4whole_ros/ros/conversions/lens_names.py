@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import re
 
-from .images import quoted
+from .images import quote_text
 
 #: Distortion coefficients are at most some hundred.
-LARGEST_COEFFICIENT = 1e6
+MAX_COEFFICIENT = 1e6
 
 #: OpenCV's own list k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty, of which plumb_bob is the beginning: its length decides.
 #: librealsense computes its inverse and modified models as the plain one, but for the second order of p1 and p2.
@@ -31,69 +31,77 @@ _NOT_SUPPORTED = ('ftheta', 'thin_prism_fisheye', 'fisheye62', 'fisheye624', 'ra
 _LENGTHS = {4: 'plumb_bob', 5: 'plumb_bob', 8: 'rational_polynomial', 12: 'rational_polynomial',
             14: 'rational_polynomial'}
 
-_KNOWN = 'known are plumb_bob, rational_polynomial and equidistant'
+_KNOWN_MODELS = 'known are plumb_bob, rational_polynomial and equidistant'
 
 
 class LensError(ValueError):
     """The lens cannot be used; the message goes on after 'the distortion coefficients'."""
 
 
-def _key(name):
+def _normalise_name(name):
     """A name without upper case and what joins its words."""
     return re.sub(r'[\W_]+', '', name.lower())
 
 
-_KIND = {_key(name): kind for kind, names in (('opencv', _OPENCV), ('equidistant', _EQUIDISTANT), ('ideal', _IDEAL),
-                                              ('not supported', _NOT_SUPPORTED)) for name in names}
+_KIND_OF_NAME = {
+    _normalise_name(name): kind
+    for kind, names in (
+        ('opencv', _OPENCV),
+        ('equidistant', _EQUIDISTANT),
+        ('ideal', _IDEAL),
+        ('not supported', _NOT_SUPPORTED),
+    )
+    for name in names
+}
 
 
-def read_lens(name: str, values: tuple[float, ...]) -> tuple[tuple[float, ...], str, str | None]:
+def parse_lens(name: str, values: tuple[float, ...]) -> tuple[tuple[float, ...], str, str | None]:
     """Coefficients and model as geometry.lens has them, and a remark or None. Raises LensError."""
-    kind = _KIND.get(_key(name))
+    kind = _KIND_OF_NAME.get(_normalise_name(name))
     if not any(values) and kind not in ('equidistant', 'not supported'):
         return (), 'plumb_bob', None
     if not all(math.isfinite(value) for value in values):
         raise LensError('are not finite')
     largest = max((abs(value) for value in values), default=0.0)
-    if largest > LARGEST_COEFFICIENT:
+    if largest > MAX_COEFFICIENT:
         raise LensError(f'are as large as {largest:g}')
     if kind == 'opencv':
-        return *_of_opencv(name, values), None
+        return *_parse_opencv(name, values), None
     if kind == 'equidistant':
-        remark = (f'the lens is {quoted(name)} without coefficients: the distance from the centre is taken as '
+        remark = (f'the lens is {quote_text(name)} without coefficients: the distance from the centre is taken as '
                   f'proportional to the angle')
-        return _of_equidistant(name, values), kind, None if values else remark
+        return _parse_equidistant(name, values), kind, None if values else remark
     if kind == 'ideal':
-        raise LensError(f'are {len(values)} though the model is {quoted(name)}')
+        raise LensError(f'are {len(values)} though the model is {quote_text(name)}')
     about = 'model' if kind else 'the unknown model'
-    raise LensError(f'belong to {about} {quoted(name)}{" that is not supported" if kind else ""} ({_KNOWN})')
+    raise LensError(f'belong to {about} {quote_text(name)}{" that is not supported" if kind else ""} ({_KNOWN_MODELS})')
 
 
-def _of_opencv(name, values):
+def _parse_opencv(name, values):
     """Coefficients and model. Where their number is none of OpenCV's, zeros at the end say nothing."""
     if len(values) not in _LENGTHS:
-        filled = _used(values)
+        filled = _count_coefficients(values)
         if filled == 3 == len(values) or filled > max(_LENGTHS):
-            raise LensError(f'are {len(values)}, but model {quoted(name)} takes {_of(_LENGTHS)}')
+            raise LensError(f'are {len(values)}, but model {quote_text(name)} takes {_format_lengths(_LENGTHS)}')
         size = next(length for length in _LENGTHS if length >= filled)
         values = (*values[:filled], *[0.0] * (size - filled))
-    if len(values) > 5 and _used(values) <= 5 and 'rational' not in _key(name):
+    if len(values) > 5 and _count_coefficients(values) <= 5 and 'rational' not in _normalise_name(name):
         values = values[:5]
     return values, _LENGTHS[len(values)]
 
 
-def _of_equidistant(name, values):
-    filled = _used(values)
+def _parse_equidistant(name, values):
+    filled = _count_coefficients(values)
     if filled > 4:
-        raise LensError(f'are {filled}, but model {quoted(name)} takes 4')
+        raise LensError(f'are {filled}, but model {quote_text(name)} takes 4')
     return (*values[:filled], *[0.0] * (4 - filled))
 
 
-def _used(values):
+def _count_coefficients(values):
     """How many there are without the zeros at the end."""
     return max((k for k, value in enumerate(values, 1) if value), default=0)
 
 
-def _of(lengths):
+def _format_lengths(lengths):
     *most, last = lengths
     return f'{", ".join(map(str, most))} or {last}'

@@ -14,17 +14,17 @@ from visualization_msgs.msg import Marker
 from ... import skeleton
 from ...estimate import WholeBodyEstimate
 from ...geometry.mesh import submesh_faces
-from .cdr import Writer
+from .cdr import CdrWriter
 
 #: Seconds after which a viewer forgets a marker that is not renewed: the node may have stopped.
-LIFETIME = 1.0
+MARKER_LIFETIME = 1.0
 
 _HELD_OPACITY = 0.45
 _LOST_COLOUR = (0.55, 0.55, 0.55)
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(skeleton.PARENTS) if parent >= 0]).reshape(-1)
 
 
-class _Kind(NamedTuple):
+class _MarkerKind(NamedTuple):
     """One marker of each person."""
 
     namespace: str
@@ -33,13 +33,13 @@ class _Kind(NamedTuple):
     colour: tuple[float, float, float]
 
 
-_ONES = (1.0, 1.0, 1.0)
-_KINDS = (
-    _Kind('body', Marker.TRIANGLE_LIST, _ONES, (0.62, 0.72, 0.84)),
-    _Kind('left_hand', Marker.TRIANGLE_LIST, _ONES, (0.95, 0.55, 0.20)),
-    _Kind('right_hand', Marker.TRIANGLE_LIST, _ONES, (0.20, 0.65, 0.45)),
-    _Kind('skeleton', Marker.LINE_LIST, (0.006, 0.0, 0.0), (0.95, 0.95, 0.30)),
-    _Kind('joints', Marker.SPHERE_LIST, (0.014, 0.014, 0.014), (0.90, 0.25, 0.25)),
+_UNIT_SCALE = (1.0, 1.0, 1.0)
+_MARKER_KINDS = (
+    _MarkerKind('body', Marker.TRIANGLE_LIST, _UNIT_SCALE, (0.62, 0.72, 0.84)),
+    _MarkerKind('left_hand', Marker.TRIANGLE_LIST, _UNIT_SCALE, (0.95, 0.55, 0.20)),
+    _MarkerKind('right_hand', Marker.TRIANGLE_LIST, _UNIT_SCALE, (0.20, 0.65, 0.45)),
+    _MarkerKind('skeleton', Marker.LINE_LIST, (0.006, 0.0, 0.0), (0.95, 0.95, 0.30)),
+    _MarkerKind('joints', Marker.SPHERE_LIST, (0.014, 0.014, 0.014), (0.90, 0.25, 0.25)),
 )
 
 
@@ -48,31 +48,33 @@ class MarkerBuilder:
 
     def __init__(self, body):
         """`body` gives `faces` (F, 3) and `hand_vertices[side]`, the ids of each hand's vertices."""
-        self._triangles = _triangles_of_parts(body)
-        self._shown: set[int] = set()
-        self._fresh = True
+        self._triangles = _split_triangles(body)
+        self._shown_ids: set[int] = set()
+        self._delete_all = True
 
     def reset(self) -> None:
         """Begin the next message with DELETEALL: time has jumped, or the node was inactive."""
-        self._fresh = True
-        self._shown.clear()
+        self._delete_all = True
+        self._shown_ids.clear()
 
     def build(self, estimates: list[WholeBodyEstimate], frame_id: str, nanoseconds: int) -> bytes:
         """One MarkerArray. Each estimate has its `vertices`; people who have left are deleted."""
         present = {e.track_id for e in estimates}
-        gone = sorted(self._shown - present)
+        gone = sorted(self._shown_ids - present)
         stamp = divmod(nanoseconds, 1_000_000_000)
-        out = Writer()
-        out.numbers('I', int(self._fresh) + len(_KINDS) * (len(gone) + len(estimates)))
-        if self._fresh:
-            _write(out, stamp, frame_id, _KINDS[0], 0, Marker.DELETEALL, (0, 0, 0, 0), _EMPTY)
+        out = CdrWriter()
+        out.numbers('I', int(self._delete_all) + len(_MARKER_KINDS) * (len(gone) + len(estimates)))
+        if self._delete_all:
+            _write_marker(out, stamp, frame_id, _MARKER_KINDS[0], 0, Marker.DELETEALL, (0, 0, 0, 0), _EMPTY)
         for track_id in gone:
-            for kind in _KINDS:
-                _write(out, stamp, frame_id, kind, track_id, Marker.DELETE, (0, 0, 0, 0), _EMPTY)
+            for kind in _MARKER_KINDS:
+                _write_marker(out, stamp, frame_id, kind, track_id, Marker.DELETE, (0, 0, 0, 0), _EMPTY)
         for estimate in estimates:
-            for kind, points in zip(_KINDS, self._points(estimate)):
-                _write(out, stamp, frame_id, kind, estimate.track_id, Marker.ADD, _colour(kind, estimate), points)
-        self._shown, self._fresh = present, False
+            for kind, points in zip(_MARKER_KINDS, self._points(estimate)):
+                _write_marker(
+                    out, stamp, frame_id, kind, estimate.track_id, Marker.ADD, _marker_colour(kind, estimate), points
+                )
+        self._shown_ids, self._delete_all = present, False
         return out.getvalue()
 
     def _points(self, estimate):
@@ -84,7 +86,7 @@ class MarkerBuilder:
 _EMPTY = np.zeros((0, 3))
 
 
-def _triangles_of_parts(body):
+def _split_triangles(body):
     """Corner indices of the body without hands, the left hand, the right hand.
 
     A triangle belongs to a hand where all its corners do, so that no part is drawn twice.
@@ -100,7 +102,7 @@ def _triangles_of_parts(body):
     return [faces[rest].reshape(-1), *hands]
 
 
-def _colour(kind, estimate):
+def _marker_colour(kind, estimate):
     colour = kind.colour
     for side in skeleton.SIDES:
         if kind.namespace == f'{side}_hand' and estimate.hand(side).state == skeleton.LOST:
@@ -108,7 +110,7 @@ def _colour(kind, estimate):
     return (*colour, _HELD_OPACITY if estimate.held else 1.0)
 
 
-def _write(out, stamp, frame_id, kind, track_id, action, colour, points):
+def _write_marker(out, stamp, frame_id, kind, track_id, action, colour, points):
     """One visualization_msgs/Marker, field by field in the order of its definition."""
     out.numbers('i', stamp[0])
     out.numbers('I', stamp[1])
@@ -118,8 +120,8 @@ def _write(out, stamp, frame_id, kind, track_id, action, colour, points):
     out.numbers('d', 0, 0, 0, 0, 0, 0, 1)                   # pose: points are in the frame itself
     out.numbers('d', *kind.scale)
     out.numbers('f', *colour)
-    out.numbers('i', int(LIFETIME))
-    out.numbers('I', int(LIFETIME % 1 * 1e9))
+    out.numbers('i', int(MARKER_LIFETIME))
+    out.numbers('I', int(MARKER_LIFETIME % 1 * 1e9))
     out.numbers('?', False)                                 # frame_locked
     out.sequence(points)
     out.numbers('I', 0)                                     # colors

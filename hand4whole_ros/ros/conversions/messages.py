@@ -18,9 +18,9 @@ from ... import skeleton
 from ...estimate import HandEstimate, WholeBodyEstimate
 from ...geometry import kinematics
 from ...msg import HandPose, Skeleton, WholeBodyPose
-from .cdr import Writer
+from .cdr import CdrWriter
 
-_STATES = {skeleton.LOST: HandPose.LOST, skeleton.HELD: HandPose.HELD, skeleton.OK: HandPose.OK}
+_HAND_STATES = {skeleton.LOST: HandPose.LOST, skeleton.HELD: HandPose.HELD, skeleton.OK: HandPose.OK}
 _PARAMETERS = (*skeleton.POSE_SLICES, 'betas', 'expression', 'transl')
 _NO_BETAS = np.zeros(10, np.float32)
 
@@ -34,18 +34,18 @@ class Timing:
     estimation_time: float      # s
 
 
-def header(stamp: Time, frame_id: str) -> Header:
+def make_header(stamp: Time, frame_id: str) -> Header:
     """Header of everything that is said about one image."""
     return Header(stamp=stamp, frame_id=frame_id)
 
 
-def time(nanoseconds: int) -> Time:
+def to_time_message(nanoseconds: int) -> Time:
     """builtin_interfaces/Time of nanoseconds since the epoch."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return Time(sec=seconds, nanosec=rest)
 
 
-def nanoseconds(stamp: Time) -> int:
+def to_nanoseconds(stamp: Time) -> int:
     """Nanoseconds since the epoch."""
     return stamp.sec * 1_000_000_000 + stamp.nanosec
 
@@ -55,13 +55,19 @@ def joint_poses(estimate: WholeBodyEstimate) -> np.ndarray:
     return kinematics.joint_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy())
 
 
-def pose_array(estimates: list[WholeBodyEstimate], poses: Mapping[int, np.ndarray], head: Header, estimator: str,
-               operator_id: int | None, timing: Timing) -> bytes:
+def serialise_pose_array(
+    estimates: list[WholeBodyEstimate],
+    poses: Mapping[int, np.ndarray],
+    head: Header,
+    estimator: str,
+    operator_id: int | None,
+    timing: Timing,
+) -> bytes:
     """A serialised WholeBodyPoseArray of everybody in one image; empty where nobody is.
 
     poses: track id -> joint_poses.
     """
-    out = Writer()
+    out = CdrWriter()
     _write_header(out, head)
     out.string(estimator)
     out.numbers('I', len(estimates))
@@ -70,22 +76,22 @@ def pose_array(estimates: list[WholeBodyEstimate], poses: Mapping[int, np.ndarra
     return out.getvalue()
 
 
-def hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wrist: np.ndarray) -> bytes:
+def serialise_hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wrist: np.ndarray) -> bytes:
     """A serialised HandPose, whatever the hand's state; `wrist` is its row of joint_poses."""
-    out = Writer()
+    out = CdrWriter()
     _write_hand(out, estimate, side, head, wrist)
     return out.getvalue()
 
 
-def wrist_stamped(head: Header, wrist: np.ndarray) -> bytes:
+def serialise_wrist_pose(head: Header, wrist: np.ndarray) -> bytes:
     """A serialised PoseStamped; `wrist` is a row of joint_poses."""
-    out = Writer()
+    out = CdrWriter()
     _write_header(out, head)
     out.array(wrist)
     return out.getvalue()
 
 
-def skeleton_message(model: str, faces: np.ndarray, num_vertices: int) -> Skeleton:
+def make_skeleton_message(model: str, faces: np.ndarray, num_vertices: int) -> Skeleton:
     """What the numbers refer to. `faces` (F, 3) are the mesh's triangles."""
     return Skeleton(
         model=model, names=list(skeleton.JOINT_NAMES), parents=list(skeleton.PARENTS),
@@ -116,7 +122,7 @@ def _write_person(out, estimate, poses, head, is_operator, timing):
     out.array(poses)
     for side in skeleton.SIDES:
         _write_hand(out, estimate, side, head, poses[skeleton.WRIST[side]])
-    _write_region(out, estimate.bbox_xyxy)
+    _write_region_of_interest(out, estimate.bbox_xyxy)
     _write_time(out, timing.received)
     _write_time(out, timing.published)
     out.numbers('f', timing.estimation_time)
@@ -127,17 +133,17 @@ def _write_hand(out, estimate, side, head, wrist):
     hand: HandEstimate = estimate.hand(side)
     _write_header(out, head)
     out.string(side)
-    out.numbers('B', _STATES[hand.state])
+    out.numbers('B', _HAND_STATES[hand.state])
     out.numbers('f', 0.0 if hand.state == skeleton.LOST else hand.confidence)
     out.array(wrist)
     out.array(hand.keypoints_3d.double().numpy())
     betas = hand.betas.numpy() if hand.has_own_shape else _NO_BETAS
     out.array(np.concatenate([hand.keypoints_2d.numpy().ravel(), getattr(estimate, f'{side}_hand_pose').numpy().ravel(),
                               betas]))
-    _write_region(out, hand.bbox_xyxy)
+    _write_region_of_interest(out, hand.bbox_xyxy)
 
 
-def _write_region(out, box):
+def _write_region_of_interest(out, box):
     """x0 y0 x1 y1 in pixels -> RegionOfInterest; the part left of or above the image is cut off."""
     x0, y0, x1, y1 = (max(int(round(v)), 0) for v in box.tolist())
     out.numbers('I', x0, y0, max(y1 - y0, 0), max(x1 - x0, 0))

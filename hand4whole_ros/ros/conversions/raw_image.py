@@ -15,18 +15,20 @@ from ...media import bit_depth
 from . import images, messages
 
 #: Frame of images that name none: TF needs a name.
-NAMELESS_FRAME = 'camera_optical_frame'
+DEFAULT_FRAME_ID = 'camera_optical_frame'
 
 #: Bytes of a serialised message at least: what it begins with, a stamp, and the lengths of two texts. Fast CDR reads
 #: beyond the end of one that is shorter, and the process is gone.
-_SHORTEST = 4 + 8 + 2 * 4
+_MIN_MESSAGE_BYTES = 4 + 8 + 2 * 4
 
 #: Characters in a frame's name at most: it is repeated in every message about the image, several times for each person.
-MAX_FRAME_NAME = 255
+MAX_FRAME_ID_LENGTH = 255
 
 
 #: Remark about an image without anything in it. Not having found anybody in such images would say nothing.
-BLANK = 'images show nothing: all pixels have nearly the same value; is the lens covered, or the exposure wrong?'
+BLANK_IMAGE_REMARK = (
+    'images show nothing: all pixels have nearly the same value; is the lens covered, or the exposure wrong?'
+)
 
 
 class RawImage(NamedTuple):
@@ -41,38 +43,42 @@ class RawImage(NamedTuple):
     stamped: bool = False
 
 
-def decode_image_message(item: RawImage, remark: Callable[[str], None]) -> tuple[Header, np.ndarray]:
-    """Stamp and frame, and the picture (H, W, 3) uint8 RGB. Raises images.BadImage.
+def decode_image_message(raw_image: RawImage, remark: Callable[[str], None]) -> tuple[Header, np.ndarray]:
+    """Stamp and frame, and the picture (H, W, 3) uint8 RGB. Raises images.ImageMessageError.
 
-    An image without a stamp gets the time of its arrival, one without a frame NAMELESS_FRAME; `remark` is
+    An image without a stamp gets the time of its arrival, one without a frame DEFAULT_FRAME_ID; `remark` is
     called with a line that says so, and with BLANK for an image that shows nothing.
     """
-    kind, decode = (CompressedImage, images.decode_compressed) if item.compressed else (Image, images.decode)
-    no_message = f'{len(item.data)} bytes that are no {kind.__name__} message'
-    if len(item.data) < _SHORTEST:
-        raise images.BadImage(f'{no_message} (too short)')
+    kind, decode = (
+        (CompressedImage, images.decode_compressed_image) if raw_image.compressed else (Image, images.decode_image)
+    )
+    no_message = f'{len(raw_image.data)} bytes that are no {kind.__name__} message'
+    if len(raw_image.data) < _MIN_MESSAGE_BYTES:
+        raise images.ImageMessageError(f'{no_message} (too short)')
     try:
-        msg = deserialize_message(item.data, kind)
+        msg = deserialize_message(raw_image.data, kind)
     except Exception as error:  # RMWError, and MemoryError for a length that lies
-        raise images.BadImage(f'{no_message} ({type(error).__name__})') from None
+        raise images.ImageMessageError(f'{no_message} ({type(error).__name__})') from None
     stamp, frame = msg.header.stamp, msg.header.frame_id.lstrip('/')
     if not (stamp.sec >= 0 and stamp.nanosec < 1_000_000_000):
-        raise images.BadImage(f'an impossible stamp: {stamp.sec} s and {stamp.nanosec} ns')
-    if len(frame) > MAX_FRAME_NAME:
-        raise images.BadImage(f'a frame_id of {len(frame)} characters, at most {MAX_FRAME_NAME}: '
-                              f'{images.quoted(frame)}')
-    if messages.nanoseconds(stamp) == 0:
-        if item.stamped:
-            raise images.BadImage('no stamp, where the camera\'s other images bear one')
-        if item.received <= 0:
-            raise images.BadImage('no stamp, and no time of arrival either: use_sim_time is set and there is no /clock')
+        raise images.ImageMessageError(f'an impossible stamp: {stamp.sec} s and {stamp.nanosec} ns')
+    if len(frame) > MAX_FRAME_ID_LENGTH:
+        raise images.ImageMessageError(f'a frame_id of {len(frame)} characters, at most {MAX_FRAME_ID_LENGTH}: '
+                              f'{images.quote_text(frame)}')
+    if messages.to_nanoseconds(stamp) == 0:
+        if raw_image.stamped:
+            raise images.ImageMessageError('no stamp, where the camera\'s other images bear one')
+        if raw_image.received <= 0:
+            raise images.ImageMessageError(
+                'no stamp, and no time of arrival either: use_sim_time is set and there is no /clock'
+            )
     image = decode(msg)
-    if messages.nanoseconds(stamp) == 0:
+    if messages.to_nanoseconds(stamp) == 0:
         remark('images carry no stamp: the time of arrival is used instead')
-        stamp = messages.time(item.received)
+        stamp = messages.to_time_message(raw_image.received)
     if not frame:
-        remark(f'images carry no frame_id: {NAMELESS_FRAME} is used instead')
-        frame = NAMELESS_FRAME
+        remark(f'images carry no frame_id: {DEFAULT_FRAME_ID} is used instead')
+        frame = DEFAULT_FRAME_ID
     if bit_depth.is_uniform(image):
-        remark(BLANK)
-    return messages.header(stamp, frame), image
+        remark(BLANK_IMAGE_REMARK)
+    return messages.make_header(stamp, frame), image

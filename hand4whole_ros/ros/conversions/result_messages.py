@@ -21,17 +21,17 @@ from ...msg import HandPose, Skeleton, WholeBodyPoseArray
 from .. import topics
 from . import images, messages
 from .markers import MarkerBuilder
-from .tf_messages import tf_message
+from .tf_messages import serialise_transforms
 
 #: Topic -> type of everything that is said about images.
-TYPES = {
+MESSAGE_TYPES = {
     topics.POSES: WholeBodyPoseArray, topics.TF: TFMessage,
     **{topics.WRIST[side]: PoseStamped for side in skeleton.SIDES},
     **{topics.HAND[side]: HandPose for side in skeleton.SIDES},
     topics.MARKERS: MarkerArray, topics.OVERLAY: Image, topics.SKELETON: Skeleton}
 
 
-class Result(NamedTuple):
+class ImageResult(NamedTuple):
     """What is known of one image."""
 
     header: Header
@@ -42,12 +42,12 @@ class Result(NamedTuple):
     timing: messages.Timing
 
 
-def skeleton_message(body: BodyModel) -> Skeleton:
+def make_body_skeleton_message(body: BodyModel) -> Skeleton:
     """What does not change from image to image."""
-    return messages.skeleton_message(body.name, np.asarray(body.faces), body.num_vertices)
+    return messages.make_skeleton_message(body.name, np.asarray(body.faces), body.num_vertices)
 
 
-class PoseMessages:
+class PoseMessageBuilder:
     """Poses, operator and TF; remembers the operator, to call both hands LOST when the operator is gone."""
 
     def __init__(self, estimator_name: str):
@@ -58,66 +58,70 @@ class PoseMessages:
         """A new run: nothing said so far holds any more."""
         self._operator = None
 
-    def of(self, result: Result, publish_tf: bool) -> Iterator[tuple[str, bytes]]:
+    def of(self, result: ImageResult, publish_tf: bool) -> Iterator[tuple[str, bytes]]:
         """Everything but pictures of one image, serialised, the poses first."""
         poses = {person.track_id: messages.joint_poses(person) for person in result.people}
         operator_id = None if result.operator is None else result.operator.track_id
-        yield topics.POSES, messages.pose_array(result.people, poses, result.header, self._estimator_name, operator_id,
-                                                result.timing)
+        yield (
+            topics.POSES,
+            messages.serialise_pose_array(
+                result.people, poses, result.header, self._estimator_name, operator_id, result.timing
+            ),
+        )
         if result.operator is not None:
             self._operator = result.operator, poses[operator_id]
         elif self._operator is not None:
-            self._operator = _without_hands(self._operator[0]), self._operator[1]
+            self._operator = _mark_hands_lost(self._operator[0]), self._operator[1]
         if self._operator is not None:
-            yield from _about_operator(*self._operator, result.header)
+            yield from _operator_messages(*self._operator, result.header)
         if publish_tf and result.people:
-            yield topics.TF, tf_message(result.people, result.header)
+            yield topics.TF, serialise_transforms(result.people, result.header)
 
 
-def _about_operator(operator, poses, header):
+def _operator_messages(operator, poses, header):
     """Hands always with their state, wrists only while known."""
     for hand in operator.hands:
         wrist = poses[skeleton.WRIST[hand.side]]
         if hand.state != skeleton.LOST:
-            yield topics.WRIST[hand.side], messages.wrist_stamped(header, wrist)
-        yield topics.HAND[hand.side], messages.hand_pose(operator, hand.side, header, wrist)
+            yield topics.WRIST[hand.side], messages.serialise_wrist_pose(header, wrist)
+        yield topics.HAND[hand.side], messages.serialise_hand_pose(operator, hand.side, header, wrist)
 
 
-def _without_hands(operator):
+def _mark_hands_lost(operator):
     """The same, both hands LOST."""
     return dataclasses.replace(operator, **{
         f'{hand.side}_hand': dataclasses.replace(hand, state=skeleton.LOST) for hand in operator.hands})
 
 
-class PictureMessages:
+class VisualizationMessageBuilder:
     """Markers and overlay, which cost as much as the pose itself. Not thread-safe."""
 
     def __init__(self, body: BodyModel):
         self._body = body
         self._markers = MarkerBuilder(body)
-        self._painter = None
+        self._overlay = None
 
     def reset_markers(self) -> None:
         """The next markers replace whatever a viewer shows."""
         self._markers.reset()
 
-    def meshes(self, result: Result) -> Result:
+    def add_meshes(self, result: ImageResult) -> ImageResult:
         """The result with everybody's mesh; both pictures need it."""
         return result._replace(people=[
             dataclasses.replace(person, vertices=self._body.vertices(person)) for person in result.people])
 
-    def markers(self, result: Result) -> bytes:
+    def markers(self, result: ImageResult) -> bytes:
         """A serialised MarkerArray of a result with meshes."""
         return self._markers.build(result.people, result.header.frame_id,
-                                   messages.nanoseconds(result.header.stamp))
+                                   messages.to_nanoseconds(result.header.stamp))
 
-    def overlay(self, result: Result) -> np.ndarray:
+    def overlay(self, result: ImageResult) -> np.ndarray:
         """The picture (H, W, 3) uint8 RGB with people drawn over it; the result has meshes."""
-        if self._painter is None:
+        if self._overlay is None:
             from ...rendering.overlay import Overlay  # it brings warp, which takes a second to load
-            self._painter = Overlay(self._body)
-        return self._painter.draw(result.image, result.people, result.intrinsics)
+            self._overlay = Overlay(self._body)
+        return self._overlay.draw(result.image, result.people, result.intrinsics)
 
-    def overlay_message(self, result: Result) -> Image:
+    def build_overlay(self, result: ImageResult) -> Image:
         """The same as a message."""
         return images.image_message(self.overlay(result), result.header)

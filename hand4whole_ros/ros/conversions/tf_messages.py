@@ -11,10 +11,10 @@ from std_msgs.msg import Header
 from ... import skeleton
 from ...estimate import WholeBodyEstimate
 from ...geometry.kinematics import relative_poses
-from .cdr import Writer
+from .cdr import CdrWriter
 
 
-class _Form(NamedTuple):
+class _TransformTemplate(NamedTuple):
     """A serialised TFMessage with blanks: who is in view changes seldom, and names are most of the message."""
 
     data: bytes             # without the header of CDR
@@ -22,17 +22,17 @@ class _Form(NamedTuple):
     transforms: np.ndarray  # (N, 7) where the numbers are, in words of 8 bytes
 
 
-def tf_message(estimates: list[WholeBodyEstimate], head: Header) -> bytes:
+def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header) -> bytes:
     """A serialised TFMessage of everybody's joints, one person at least, stamped with the image's time.
 
     The fingers of a LOST hand are left out: nobody has seen them.
     """
     seen = [tuple(side for side in skeleton.SIDES if estimate.hand(side).state != skeleton.LOST)
             for estimate in estimates]
-    form = _form(head.frame_id, tuple((estimate.track_id, sides) for estimate, sides in zip(estimates, seen)))
+    form = _make_template(head.frame_id, tuple((estimate.track_id, sides) for estimate, sides in zip(estimates, seen)))
     values = [
         relative_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy(), estimate.local_rotations.numpy())[
-            list(_joints(sides))] for estimate, sides in zip(estimates, seen)]
+            list(_visible_joints(sides))] for estimate, sides in zip(estimates, seen)]
     data = np.frombuffer(form.data, np.uint8).copy()
     data.view('<u4')[form.stamps] = head.stamp.sec, head.stamp.nanosec
     data.view('<f8')[form.transforms] = np.concatenate(values)
@@ -40,28 +40,28 @@ def tf_message(estimates: list[WholeBodyEstimate], head: Header) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def _form(frame_id, people):
+def _make_template(frame_id, people):
     """people: (track id, sides whose hands are seen) of each."""
-    out, stamps, transforms = Writer(), [], []
-    out.numbers('I', sum(len(_joints(sides)) for _, sides in people))
+    out, stamps, transforms = CdrWriter(), [], []
+    out.numbers('I', sum(len(_visible_joints(sides)) for _, sides in people))
     for track_id, sides in people:
         names = [skeleton.frame_name(joint, track_id) for joint in skeleton.JOINT_NAMES]
-        for joint in _joints(sides):
+        for joint in _visible_joints(sides):
             out.numbers('I', 0, 0)
             stamps.append(out.position - 8)
             out.string(frame_id if joint == 0 else names[skeleton.PARENTS[joint]])
             out.string(names[joint])
             out.numbers('d', *[0.0] * 7)
             transforms.append(out.position - 56)
-    return _Form(out.getvalue()[len(_HEADER):], np.array(stamps)[:, None] // 4 + np.arange(2),
+    return _TransformTemplate(out.getvalue()[len(_HEADER):], np.array(stamps)[:, None] // 4 + np.arange(2),
                  np.array(transforms)[:, None] // 8 + np.arange(7))
 
 
-_HEADER = Writer().getvalue()
+_HEADER = CdrWriter().getvalue()
 
 
 @functools.lru_cache(maxsize=4)
-def _joints(sides):
+def _visible_joints(sides):
     """Joints of somebody whose hands on these sides are seen."""
     unseen = {joint for side in skeleton.SIDES if side not in sides
               for joint in range(skeleton.HAND_SLICE[side].start, skeleton.HAND_SLICE[side].stop)}

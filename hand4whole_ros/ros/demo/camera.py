@@ -19,17 +19,17 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from ...geometry.camera import Intrinsics
-from ...synthetic.motion import Motion
+from ...synthetic.motion import PersonMotion
 
 FRAME_ID = 'demo_camera_optical_frame'
 
 
-def photograph() -> np.ndarray:
+def load_photograph() -> np.ndarray:
     """Rear Admiral Grace Hopper, (H, W, 3) uint8 RGB: a public domain portrait that matplotlib ships."""
     from matplotlib import cbook
 
     from ...media import image_files
-    return image_files.read(cbook.get_sample_data('grace_hopper.jpg', asfileobj=False))
+    return image_files.read_image(cbook.get_sample_data('grace_hopper.jpg', asfileobj=False))
 
 
 class DemoCamera(Node):
@@ -52,7 +52,7 @@ class DemoCamera(Node):
 
     def play(self) -> None:
         """Publish at the chosen rate until all rounds are over or ROS shuts down."""
-        frames = list(self._rendered()) + list(self._photographs())
+        frames = list(self._publish_rendered()) + list(self._publish_photograph())
         while rclpy.ok() and self._image.get_subscription_count() < self.wait_for:
             rclpy.spin_once(self, timeout_sec=0.05)
         due = time.monotonic()
@@ -65,8 +65,8 @@ class DemoCamera(Node):
                 rclpy.spin_once(self, timeout_sec=max(due - time.monotonic(), 0))
                 time.sleep(max(due - time.monotonic(), 0))
 
-    def _rendered(self):
-        motion = Motion()
+    def _publish_rendered(self):
+        motion = PersonMotion()
         count = max(int(self.seconds * self.rate), 1)
         self.get_logger().info(f'rendering {count} images')
         for index in range(count):
@@ -76,10 +76,10 @@ class DemoCamera(Node):
                                      truth.right_hand.keypoints_3d])
             yield motion.frame(t), motion.intrinsics, points
 
-    def _photographs(self):
+    def _publish_photograph(self):
         if self.photo_seconds <= 0:
             return
-        image = photograph()
+        image = load_photograph()
         height, width = image.shape[:2]
         yield from [(image, Intrinsics.from_fov(width, height), None)] * int(self.photo_seconds * self.rate)
 

@@ -35,17 +35,17 @@ from ...rendering import contact_sheet
 from ...system import signals
 from ...system.output_files import (
     OutputError,
-    check_file,
-    check_folder,
+    check_output_file,
+    check_output_folder,
     mark_video,
-    new_part,
-    part_of,
-    printable,
+    new_part_path,
+    printable_path,
+    replacement_path,
     write_json,
 )
-from ...system.progress import Bar
-from ..bag.ownership import rejection_reason
-from ..bag.ownership import replace as replace_bag
+from ...system.progress import ProgressBar
+from ..bag.ownership import overwrite_rejection_reason
+from ..bag.ownership import replace_bag as replace_bag
 from ..bag.recorder import Recorder, spin_until, write_bag
 from ..compat import share_directory
 
@@ -65,9 +65,9 @@ TOPICS = {
 LATCHED = (SKELETON,)
 
 #: Topics of raw pictures become JPEG in the bag, under the names image_transport would give them.
-PICTURES = (IMAGE, OVERLAY)
+IMAGE_TOPICS = (IMAGE, OVERLAY)
 #: A mesh weighs two megabytes: of every so many, one is kept in the bag.
-MARKERS_KEPT = 10
+MARKERS_STRIDE = 10
 
 
 #: Files of the output, and its bag.
@@ -94,58 +94,60 @@ def run(output: Path, seconds: float) -> bool:
     children, interrupted = [], False
     try:
         log.info('starting the node and the camera: both load for some ten seconds before the first image')
-        children += [_start('node.main', '-r', f'image:={IMAGE}'),
-                     _start('demo.camera', '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}',
+        children += [_start_process('node.main', '-r', f'image:={IMAGE}'),
+                     _start_process('demo.camera', '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}',
                             '-p', f'seconds:={float(seconds)}', '-p', f'photo_seconds:={PHOTO_SECONDS}',
                             '-p', 'rounds:=1', '-p', 'wait_for:=2')]
         _record(recorder, children, seconds)
     except (KeyboardInterrupt, ExternalShutdownException):
         interrupted = True
     finally:
-        with signals.deferred(ending=interrupted):
-            _stop(children)
+        with signals.defer_signals(ending=interrupted):
+            _stop_processes(children)
             rclpy.try_shutdown()
     # A second signal must not cost what was recorded.
-    with signals.deferred(ending=interrupted):
-        good = _write(recorder, output, interrupted)
+    with signals.defer_signals(ending=interrupted):
+        good = _write_outputs(recorder, output, interrupted)
     if interrupted:
         played = sum(m.topic == IMAGE for m in recorder.messages)
-        raise KeyboardInterrupt(f'interrupted: {played} of {_images(seconds)} images were played'
-                                + (f', and what came of them is in {printable(output)}' if good else ''))
+        raise KeyboardInterrupt(f'interrupted: {played} of {_image_count(seconds)} images were played'
+                                + (f', and what came of them is in {printable_path(output)}' if good else ''))
     return good
 
 
 def check_output(output: Path) -> None:
     """Raises OutputError unless what the demo writes can be written to a folder without a loss to anybody."""
-    option = f'--output {printable(output)}'
+    option = f'--output {printable_path(output)}'
     if os.path.lexists(output) and not output.is_dir():
         raise OutputError(f'{option} is a file; name a folder')
-    check_folder(output, option)
+    check_output_folder(output, option)
     for name in (_VIDEO, _ANIMATION, _SHEET, _SUMMARY):
-        check_file(output / name, option='--output:')
+        check_output_file(output / name, option='--output:')
     bag = output / _BAG
-    reason = rejection_reason(bag) if os.path.lexists(bag) else ''
+    reason = overwrite_rejection_reason(bag) if os.path.lexists(bag) else ''
     if reason:
-        raise OutputError(f'--output: {printable(bag)} is not replaced: {reason}; name another folder, or move it away')
+        raise OutputError(
+            f'--output: {printable_path(bag)} is not replaced: {reason}; name another folder, or move it away'
+        )
 
 
-def _write(recorder, output, interrupted):
+def _write_outputs(recorder, output, interrupted):
     """Everything to the output folder; False where there is nothing, or no room."""
     if not any(pose.poses for pose in recorder.of(POSES)):
         if not interrupted:
             log.error('no pose came from the node: its own lines above say why')
         return False
-    summary = _summary(recorder)
+    summary = _summarise(recorder)
     try:
         log.info('writing pictures, video and bag')
-        _write_pictures(recorder, output)
+        _write_visualizations(recorder, output)
         _write_bag(recorder, output / _BAG)
         write_json(output / _SUMMARY, summary)
     except (OSError, OutputError, ImageFileError) as error:
-        log.error('%s cannot be filled: %s', printable(output), getattr(error, 'strerror', None) or error)
+        log.error('%s cannot be filled: %s', printable_path(output), getattr(error, 'strerror', None) or error)
         return False
     log.info('%s', json.dumps(summary, indent=1))
-    log.info('in %s: %s', printable(output), f'{_VIDEO} {_ANIMATION} {_SHEET} {_BAG}/ {_SUMMARY}')
+    log.info('in %s: %s', printable_path(output), f'{_VIDEO} {_ANIMATION} {_SHEET} {_BAG}/ {_SUMMARY}')
     return True
 
 
@@ -155,16 +157,16 @@ def _prepare_body():
     BodyModel.load()
 
 
-def _images(seconds):
+def _image_count(seconds):
     """How many the camera plays."""
     return int(seconds * RATE) + int(PHOTO_SECONDS * RATE)
 
 
-def _start(module, *arguments):
+def _start_process(module, *arguments):
     return subprocess.Popen([sys.executable, '-m', f'hand4whole_ros.ros.{module}', '--ros-args', *arguments])
 
 
-def _stop(children):
+def _stop_processes(children):
     for child in children:
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
@@ -182,47 +184,47 @@ def _record(recorder, children, seconds):
     with ExitStack() as shown:
         bar = None
         while camera.poll() is None and node.poll() is None and time.monotonic() < deadline:
-            signals.check()
+            signals.raise_pending()
             rclpy.spin_once(recorder, timeout_sec=0.05)
             now = sum(m.topic == IMAGE for m in recorder.messages[seen:])
             seen = len(recorder.messages)
             if now and bar is None:
-                bar = shown.enter_context(Bar(total=_images(seconds), desc='camera playing', unit='image'))
+                bar = shown.enter_context(ProgressBar(total=_image_count(seconds), desc='camera playing', unit='image'))
             if bar is not None:
                 bar.update(now)
     # The last image is still being worked on, and a last diagnostics message counts it.
     spin_until(recorder, lambda: False, 2.5)
 
 
-def _rate(recorder, topic):
+def _message_rate(recorder, topic):
     """Messages of a topic per second, from the first to the last; 1 where there are not two."""
     times = [m.received for m in recorder.messages if m.topic == topic]
     return (len(times) - 1) * 1e9 / (times[-1] - times[0]) if len(times) > 1 else 1.0
 
 
-def _stamp(header):
+def _stamp_nanoseconds(header):
     return header.stamp.sec * 10**9 + header.stamp.nanosec
 
 
-def _summary(recorder):
+def _summarise(recorder):
     """Counts, rates and errors against the rendered truth."""
     poses = recorder.of(POSES)
     with_people = [p for p in poses if p.poses]
     times = [m.received for m in recorder.messages if m.topic == POSES]
-    counts = _diagnostics(recorder)
-    received = {_stamp(p.header): p for p in with_people}
-    latency = [(t - _stamp(p.header)) / 1e6 for t, p in zip(times, poses)]
+    counts = _read_diagnostics(recorder)
+    received = {_stamp_nanoseconds(p.header): p for p in with_people}
+    latency = [(t - _stamp_nanoseconds(p.header)) / 1e6 for t, p in zip(times, poses)]
     return {
         'images_published': sum(m.topic == IMAGE for m in recorder.messages),
         'frames_in': counts.get('frames in'), 'frames_done': counts.get('frames done'),
         'frames_dropped': counts.get('frames dropped'),
         'pose_messages': len(poses), 'poses_published': sum(len(p.poses) for p in poses),
-        'pose_rate_hz': round(_rate(recorder, POSES), 2),
+        'pose_rate_hz': round(_message_rate(recorder, POSES), 2),
         'image_to_pose_ms_median': round(float(np.median(latency)), 1),
-        'errors_against_truth': _errors(recorder, received)}
+        'errors_against_truth': _compute_errors(recorder, received)}
 
 
-def _diagnostics(recorder):
+def _read_diagnostics(recorder):
     """The numbers of the last diagnostics message."""
     values = {}
     for array in recorder.of(DIAGNOSTICS):
@@ -231,27 +233,27 @@ def _diagnostics(recorder):
     return {key: int(value) for key, value in values.items() if value.lstrip('-').isdigit()}
 
 
-def _points(poses):
+def _pose_points(poses):
     return np.array([(p.x, p.y, p.z) for p in poses])
 
 
-def _errors(recorder, received):
+def _compute_errors(recorder, received):
     """Medians over every pose whose image has a truth, in the units the names say."""
     values, compared = defaultdict(list), 0
     for truth in recorder.of(TRUTH):
-        message = received.get(_stamp(truth.header))
+        message = received.get(_stamp_nanoseconds(truth.header))
         if message is None:
             continue
         compared += 1
-        true = _points([p.position for p in truth.poses])
+        true = _pose_points([p.position for p in truth.poses])
         person = message.poses[0]
         chosen = list(BODY_JOINTS)
-        body = _points([p.position for p in person.joints])[chosen]
+        body = _pose_points([p.position for p in person.joints])[chosen]
         rows = [body_errors(body, true[chosen]), {'depth_percent': depth_error(body, true[chosen])}]
         for hand, start in ((person.left_hand, 55), (person.right_hand, 76)):
             values['hands_missed'].append(hand.state != HandPose.OK)
             if hand.state == HandPose.OK:
-                rows.append(hand_errors(_points(hand.keypoints), true[start:start + 21]))
+                rows.append(hand_errors(_pose_points(hand.keypoints), true[start:start + 21]))
         for row in rows:
             for name, value in row.items():
                 values[name].append(value)
@@ -260,29 +262,29 @@ def _errors(recorder, received):
             **{f'{name}_median': round(float(np.median(column)), 1) for name, column in values.items()}}
 
 
-def _picture(message):
+def _decode_image(message):
     return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
 
 
-def _write_pictures(recorder, output):
+def _write_visualizations(recorder, output):
     """overlay.mp4, overlay.gif and sheet.png."""
-    overlays = [_picture(m) for m in recorder.of(OVERLAY)]
+    overlays = [_decode_image(m) for m in recorder.of(OVERLAY)]
     if not overlays:
         log.warning('no overlay came from the node')
         return
     moving = [image for image in overlays if image.shape == overlays[0].shape]
-    rate = _rate(recorder, OVERLAY)
-    with part_of(output / _VIDEO) as part:
-        contact_sheet.write_video(part, [*moving, *(_letterboxed(i, moving[0]) for i in overlays[len(moving):])], rate)
+    rate = _message_rate(recorder, OVERLAY)
+    with replacement_path(output / _VIDEO) as part:
+        contact_sheet.write_video(part, [*moving, *(_letterbox(i, moving[0]) for i in overlays[len(moving):])], rate)
         mark_video(part)
-    with part_of(output / _ANIMATION) as part:
+    with replacement_path(output / _ANIMATION) as part:
         contact_sheet.write_gif(part, moving[:60], rate)
     chosen = [overlays[i] for i in np.linspace(0, len(moving) - 1, 11).astype(int)] + overlays[-1:]
-    image_files.write(output / _SHEET, contact_sheet.contact_sheet(
-        [_letterboxed(image, moving[0]) for image in chosen], columns=4))
+    image_files.write_image(output / _SHEET, contact_sheet.contact_sheet(
+        [_letterbox(image, moving[0]) for image in chosen], columns=4))
 
 
-def _letterboxed(image, like):
+def _letterbox(image, like):
     """`image` as large as fits into a grey picture of the size of `like`."""
     height, width = like.shape[:2]
     scale = min(height / image.shape[0], width / image.shape[1])
@@ -294,23 +296,25 @@ def _letterboxed(image, like):
 
 
 def _write_bag(recorder, folder):
-    """Every topic: raw pictures as JPEG, one mesh in MARKERS_KEPT."""
+    """Every topic: raw pictures as JPEG, one mesh in MARKERS_STRIDE."""
     topics, kept, markers = {}, [], 0
     for topic, kind in TOPICS.items():
-        topics[topic + '/compressed' if topic in PICTURES else topic] = CompressedImage if topic in PICTURES else kind
-    for message in Bar(recorder.messages, desc='writing the bag', unit='message'):
-        if message.topic in PICTURES:
+        topics[topic + '/compressed' if topic in IMAGE_TOPICS else topic] = (
+            CompressedImage if topic in IMAGE_TOPICS else kind
+        )
+    for message in ProgressBar(recorder.messages, desc='writing the bag', unit='message'):
+        if message.topic in IMAGE_TOPICS:
             raw = deserialize_message(message.data, Image)
-            good, jpeg = cv2.imencode('.jpg', _picture(raw)[..., ::-1])
+            good, jpeg = cv2.imencode('.jpg', _decode_image(raw)[..., ::-1])
             small = CompressedImage(header=raw.header, format='rgb8; jpeg compressed bgr8', data=jpeg.tobytes())
             kept.append(replace(message, topic=message.topic + '/compressed', data=bytes(serialize_message(small))))
             continue
         if message.topic == MARKERS:
             markers += 1
-            if markers % MARKERS_KEPT != 1:
+            if markers % MARKERS_STRIDE != 1:
                 continue
         kept.append(message)
-    part = new_part(folder)
+    part = new_part_path(folder)
     try:
         part.mkdir()
         write_bag(part / folder.name, kept, topics, LATCHED)     # whose files bear the folder's name

@@ -10,16 +10,16 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from .. import topics
-from ..compat import told_when
+from ..compat import wrap_timed_callback
 from ..conversions.raw_image import RawImage
 from . import qos, topic_advice
 from .parameters import NodeParameters
 
 #: Seconds between looks at who publishes.
-WATCH_PERIOD = 0.5
+POLL_PERIOD = 0.5
 
 #: Seconds between reminders that nobody publishes.
-REMIND = 10.0
+REMINDER_PERIOD = 10.0
 
 _TYPE_NAMES = {Image: topic_advice.IMAGE, CompressedImage: topic_advice.COMPRESSED_IMAGE}
 
@@ -37,40 +37,50 @@ class CameraInputs:
         self.image_topic = base
         if self._image_type is CompressedImage:
             self.image_topic = self._base_topic + topics.COMPRESSED
-        self.camera_info_topic = _camera_info_topic(node, base)
+        self.camera_info_topic = _resolve_camera_info_topic(node, base)
         self.rectified = topics.is_rectified(self._base_topic)
         #: topic -> subscription and the profile it was made with
         self._subscriptions: dict[str, tuple] = {}
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._watch = None
+        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._poll_timer = None
         self._advised_on_camera_info = False
-        self._remind_at = self._steady.now().nanoseconds + int(2 * WATCH_PERIOD * 1e9)
+        self._next_reminder = self._steady_clock.now().nanoseconds + int(2 * POLL_PERIOD * 1e9)
 
     def open(self) -> None:
         """Subscribe, and keep watching who publishes."""
-        self._follow()
+        self._update_subscriptions()
         # Not on the node's own clock: simulated time stands still until somebody publishes it.
-        self._watch = self._node.create_timer(WATCH_PERIOD, self._look, clock=self._steady)
+        self._poll_timer = self._node.create_timer(POLL_PERIOD, self._poll, clock=self._steady_clock)
 
     def close(self) -> None:
         """Unsubscribe."""
-        if self._watch is not None:
-            self._node.destroy_timer(self._watch)
+        if self._poll_timer is not None:
+            self._node.destroy_timer(self._poll_timer)
         for subscription, _ in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
 
-    def _look(self):
-        self._follow()
+    def _poll(self):
+        self._update_subscriptions()
         self._remind()
 
-    def _follow(self):
+    def _update_subscriptions(self):
         """Subscribe as the publishers that are there now can be received best."""
-        self._subscribe(self.camera_info_topic, qos.camera_info(self._offers(self.camera_info_topic)), CameraInfo,
-                        self._camera_info_arrived, raw=True)
+        self._subscribe(
+            self.camera_info_topic,
+            qos.camera_info_profile(self._offered_profiles(self.camera_info_topic)),
+            CameraInfo,
+            self._handle_camera_info,
+            raw=True,
+        )
         for topic in self._image_topics():
-            self._subscribe(topic, qos.image(self._reliability, self._offers(topic)), self._image_type,
-                            told_when(self._image_arrived), raw=True)
+            self._subscribe(
+                topic,
+                qos.image_profile(self._reliability, self._offered_profiles(topic)),
+                self._image_type,
+                wrap_timed_callback(self._handle_image),
+                raw=True,
+            )
 
     def _image_topics(self):
         wanted = [self.image_topic]
@@ -80,7 +90,7 @@ class CameraInputs:
             wanted.append(self._base_topic)
         return wanted
 
-    def _offers(self, topic):
+    def _offered_profiles(self, topic):
         return [info.qos_profile for info in self._node.get_publishers_info_by_topic(topic)]
 
     def _subscribe(self, topic, profile, kind, callback, raw=False):
@@ -91,46 +101,46 @@ class CameraInputs:
             self._node.destroy_subscription(subscription)
         self._subscriptions[topic] = self._node.create_subscription(
             kind, topic, callback, profile, raw=raw,
-            event_callbacks=qos.subscription_events(lambda policy: self._mismatch(topic, policy))), profile
+            event_callbacks=qos.subscription_events(lambda policy: self._handle_qos_mismatch(topic, policy))), profile
 
-    def _mismatch(self, topic, policy):
+    def _handle_qos_mismatch(self, topic, policy):
         if topic != self.camera_info_topic and self._reliability == 'reliable':
             self._node.get_logger().warning(f'a publisher on {topic} offers an incompatible {policy} and nothing is '
                                             'received from it: set image_reliability to auto')
-        self._follow()
+        self._update_subscriptions()
 
-    def _image_arrived(self, data, waited):
+    def _handle_image(self, data, queue_time):
         # Simulated time is zero until somebody publishes it, and nothing arrived before that.
-        received = max(self._node.get_clock().now().nanoseconds - waited, 0)
+        received = max(self._node.get_clock().now().nanoseconds - queue_time, 0)
         self._on_image(RawImage(data, self._image_type is CompressedImage, received,
-                                     time.monotonic_ns() - waited))
+                                     time.monotonic_ns() - queue_time))
 
-    def _camera_info_arrived(self, data):
+    def _handle_camera_info(self, data):
         # Opened here: what is no message at all would leave rclpy with half a page about its own state.
         try:
             info = deserialize_message(data, CameraInfo)
         except Exception as error:
             self._node.get_logger().warning(f'{len(data)} bytes on {self.camera_info_topic} that are no CameraInfo '
-                                            f'({type(error).__name__})', throttle_duration_sec=REMIND)
+                                            f'({type(error).__name__})', throttle_duration_sec=REMINDER_PERIOD)
         else:
             self._on_camera_info(info)
 
     def _remind(self):
-        now = self._steady.now().nanoseconds
-        if now < self._remind_at:
+        now = self._steady_clock.now().nanoseconds
+        if now < self._next_reminder:
             return
-        self._remind_at = now + int(REMIND * 1e9)
+        self._next_reminder = now + int(REMINDER_PERIOD * 1e9)
         kind, advice = _TYPE_NAMES[self._image_type], None
         if not any(info.topic_type == kind for topic in self._image_topics()
                    for info in self._node.get_publishers_info_by_topic(topic)):
-            advice = topic_advice.for_image(kind, self.image_topic, self._published())
+            advice = topic_advice.advise_on_image(kind, self.image_topic, self._published_topics())
         elif not self._advised_on_camera_info:
-            advice = topic_advice.for_camera_info(self.camera_info_topic, self._published())
+            advice = topic_advice.advise_on_camera_info(self.camera_info_topic, self._published_topics())
             self._advised_on_camera_info = advice is not None
         if advice:
             self._node.get_logger().warning(advice)
 
-    def _published(self):
+    def _published_topics(self):
         """Topic -> types that others publish on it. Subscriptions, the node's own among them, say nothing of that."""
         own = self._node.get_name(), self._node.get_namespace()
         return {name: types for name, _ in self._node.get_topic_names_and_types()
@@ -138,7 +148,7 @@ class CameraInputs:
                               if (info.node_name, info.node_namespace) != own})}
 
 
-def _camera_info_topic(node, image_topic):
+def _resolve_camera_info_topic(node, image_topic):
     """camera_info where it is remapped itself, else the sibling of the remapped image topic."""
     resolved = node.resolve_topic_name(topics.CAMERA_INFO)
     if resolved != node.resolve_topic_name(topics.CAMERA_INFO, only_expand=True):

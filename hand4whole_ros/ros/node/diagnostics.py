@@ -10,22 +10,24 @@ from dataclasses import dataclass, field
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from ..conversions.images import quoted
+from ..conversions.images import quote_text
 from . import stamp_guard
 
 #: How many of the last images the stage times are taken over.
-WINDOW = 100
+STATISTICS_WINDOW = 100
 
 #: Seconds without an image after which that is worth a warning.
-SILENCE = 2.0
+MAX_IMAGE_GAP = 2.0
 
 #: Late images to one that is done beyond which that is worth a warning.
-MAX_LATE = 0.3
+MAX_LATE_RATIO = 0.3
 
 #: Said where simulated time does not come.
-SILENT_CLOCK = ('use_sim_time is set and nothing comes on /clock, so that no time of arrival is known: start the '
-                'simulator, play the bag with its clock (hand4whole play, ros2 bag play --clock), or set use_sim_time '
-                'to false')
+SILENT_CLOCK_WARNING = (
+    'use_sim_time is set and nothing comes on /clock, so that no time of arrival is known: start the '
+    'simulator, play the bag with its clock (hand4whole play, ros2 bag play --clock), or set use_sim_time '
+    'to false'
+)
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Health:
     body: str = '-'
     image_topic: str = ''
     camera: str = 'none yet'
-    blank: bool = False                     # the last image shows nothing
+    image_is_blank: bool = False                     # the last image shows nothing
     state: str = 'unconfigured'
     problem: str = ''                       # why the node could not be configured
     overload: int = 0                       # images replaced by a newer one before their turn
@@ -66,10 +68,10 @@ class Health:
     other_frame: str = ''                   # of the last image that was of another one
     last_stamp: float = 0.0                 # s, of the last image
     #: (s from the stamp to the arrival, stamp) of the images since the last report.
-    stamp_ages: deque = field(default_factory=lambda: deque(maxlen=WINDOW))
-    pace: float | None = None               # s of stamps in a second of arrival
+    stamp_ages: deque = field(default_factory=lambda: deque(maxlen=STATISTICS_WINDOW))
+    stamp_rate: float | None = None               # s of stamps in a second of arrival
     refused: Counter = field(default_factory=Counter)   # why -> people who were refused
-    stages: dict[str, deque] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=WINDOW)))
+    stages: dict[str, deque] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=STATISTICS_WINDOW)))
 
     @contextlib.contextmanager
     def stage(self, name: str):
@@ -83,7 +85,7 @@ class Health:
         self.stages[name].append(seconds)
 
 
-class Reporter:
+class DiagnosticsBuilder:
     """Makes a DiagnosticArray from Health; remembers the last report, to tell rates."""
 
     def __init__(self, name: str):
@@ -96,34 +98,34 @@ class Reporter:
         now, counts = time.monotonic(), Counters(**vars(health.counters))
         self._last = now, counts
         rate = (counts.done - before.done) / max(now - then, 1e-3)
-        level, message = _verdict(health, counts, before, rate, now)
+        level, message = _assess_health(health, counts, before, rate, now)
         status = DiagnosticStatus(
             name=f'{self._name}: pose estimation', hardware_id=health.image_topic, level=level, message=message,
-            values=[KeyValue(key=key, value=value) for key, value in _values(health, counts, rate, now)])
+            values=[KeyValue(key=key, value=value) for key, value in _status_values(health, counts, rate, now)])
         array = DiagnosticArray(status=[status])
         array.header.stamp = stamp
         return array
 
 
-def _verdict(health, counts, before, rate, now):
+def _assess_health(health, counts, before, rate, now):
     """(level, one line) of the state the node is in."""
-    warn, silent = DiagnosticStatus.WARN, _since(health.last_received, now)
+    warn, silent = DiagnosticStatus.WARN, _elapsed_since(health.last_received, now)
     if health.problem:
         return DiagnosticStatus.ERROR, health.problem
     if health.state != 'active':
         return warn, f'the node is {health.state}'
     if counts.failed > before.failed and counts.done == before.done:
         return DiagnosticStatus.ERROR, 'the estimator fails on every image: see the log'
-    troubles = [*_troubles_of_time(health, counts, before)]
+    troubles = [*_clock_warnings(health, counts, before)]
     if silent is None:
         troubles.append(f'no image yet on {health.image_topic}')
-    elif silent > SILENCE:
+    elif silent > MAX_IMAGE_GAP:
         troubles.append(f'no image for {silent:.0f} s on {health.image_topic}')
     if counts.bad > before.bad:
         troubles.append(f'{counts.bad - before.bad} unusable images: see the log')
     if counts.failed > before.failed:
         troubles.append(f'the estimator failed on {counts.failed - before.failed} images: see the log')
-    if health.blank:
+    if health.image_is_blank:
         troubles.append('images show nothing: all pixels have nearly the same value')
     if health.camera not in ('calibrated', 'none yet'):
         troubles.append(health.camera)
@@ -132,10 +134,10 @@ def _verdict(health, counts, before, rate, now):
     return DiagnosticStatus.OK, f'{rate:.1f} images a second, {counts.people} in view'
 
 
-def _troubles_of_time(health, counts, before):
+def _clock_warnings(health, counts, before):
     """What is wrong with clocks and stamps, and with images of several cameras, one line each."""
     if health.clock_silent:
-        yield SILENT_CLOCK
+        yield SILENT_CLOCK_WARNING
     done, late = counts.done - before.done, counts.late - before.late
     duplicates, others = counts.duplicates - before.duplicates, counts.other_frame - before.other_frame
     if duplicates and not done:
@@ -144,8 +146,8 @@ def _troubles_of_time(health, counts, before):
     elif duplicates:
         yield f'images left out because they bear the stamp of the one before: {duplicates}'
     if others:
-        yield other_frame(health.frame, health.other_frame)
-    if late > MAX_LATE * done and late > 1:
+        yield other_frame_warning(health.frame, health.other_frame)
+    if late > MAX_LATE_RATIO * done and late > 1:
         yield (f'{late} images are older than the one before and left out: stamps of two clocks on one topic, or two '
                'cameras')
     if counts.jumps - before.jumps > 1:
@@ -153,24 +155,27 @@ def _troubles_of_time(health, counts, before):
                'cameras')
     ages = [health.stamp_ages.popleft() for _ in range(len(health.stamp_ages))]
     wrong = [said for age, stamp in sorted(ages, key=lambda pair: -abs(pair[0]))
-             if (said := stamp_guard.wrong_age(age, stamp, health.use_sim_time))]
+             if (said := stamp_guard.age_warning(age, stamp, health.use_sim_time))]
     yield from wrong[:1]
-    if not wrong and counts.done > before.done and (slow := stamp_guard.wrong_pace(health.pace)):
+    if not wrong and counts.done > before.done and (slow := stamp_guard.stamp_rate_warning(health.stamp_rate)):
         yield slow
 
 
-def other_frame(followed: str, other: str) -> str:
+def other_frame_warning(followed: str, other: str) -> str:
     """What is said of images of another frame than the one that is followed."""
-    return (f'images of two frames on one topic, {quoted(followed)} and {quoted(other)}: two cameras publish there? '
-            f'Only those of {quoted(followed)} are used while they come')
+    return (
+        f'images of two frames on one topic, {quote_text(followed)} and {quote_text(other)}: two cameras publish '
+        'there? '
+        f'Only those of {quote_text(followed)} are used while they come'
+    )
 
 
-def _since(moment, now):
+def _elapsed_since(moment, now):
     return None if moment is None else now - moment
 
 
-def _values(health, counts, rate, now):
-    silent = _since(health.last_received, now)
+def _status_values(health, counts, rate, now):
+    silent = _elapsed_since(health.last_received, now)
     drops = (('overload', health.overload), ('unusable', counts.bad), ('late', counts.late),
              ('duplicate stamp', counts.duplicates), ('another frame', counts.other_frame),
              ('awaiting camera_info', counts.waiting), ('estimator failed', counts.failed))

@@ -14,14 +14,14 @@ class FrameGuard:
         self._silent_seconds, self._silent_images = silent_seconds, silent_images
         #: The frame that is followed; None before the first image.
         self.frame: str | None = None
-        self._heard = 0.0
-        self._others = 0
+        self._last_arrival = 0.0
+        self._other_frame_count = 0
 
     def reset(self) -> None:
         """The next image may be of any camera."""
         self.frame = None
 
-    def judge(self, frame: str, arrival: float) -> str:
+    def classify(self, frame: str, arrival: float) -> str:
         """'same', 'other' for an image to be left alone, or 'changed' where the camera followed so far is silent.
 
         arrival: s, by any clock that goes on.
@@ -29,9 +29,12 @@ class FrameGuard:
         if self.frame is None or frame == self.frame:
             verdict = 'same'
         else:
-            self._others += 1
-            if self._others < self._silent_images or 0 <= arrival - self._heard < self._silent_seconds:
+            self._other_frame_count += 1
+            if (
+                self._other_frame_count < self._silent_images
+                or 0 <= arrival - self._last_arrival < self._silent_seconds
+            ):
                 return 'other'
             verdict = 'changed'
-        self.frame, self._heard, self._others = frame, arrival, 0
+        self.frame, self._last_arrival, self._other_frame_count = frame, arrival, 0
         return verdict

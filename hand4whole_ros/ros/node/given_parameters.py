@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from . import params_file
-from .parameters import is_known, nearest
+from .parameters import is_known_parameter, suggest_name
 
 #: Names in a line at most.
-_MOST_NAMES = 5
+_MAX_LISTED_NAMES = 5
 
 #: `-p name:=value` and `-p node:name:=value`.
 _ASSIGNMENT = re.compile(r'(?:(?P<node>[^:]+):)?(?P<name>[^:]+):=')
 
 
 @dataclass
-class GivenParameters:
+class ParameterOverrides:
     """What parameter files and arguments hold for one node."""
 
     #: Name -> value, of files: what is said later counts, as it does for ROS.
@@ -30,29 +30,29 @@ class GivenParameters:
     remarks: list[str] = field(default_factory=list)
 
 
-def in_files(paths: Iterable[Path], node: str, read=params_file.read) -> GivenParameters:
+def overrides_from_files(paths: Iterable[Path], node: str, read=params_file.read_sections) -> ParameterOverrides:
     """For the node of this full name, such as '/robot/hand4whole'. Raises ParameterError for a bad file."""
-    given = GivenParameters()
+    given = ParameterOverrides()
     for path in paths:
         sections = read(path)
-        matching = [(name, values) for name, values in sections if matches(name, node)]
+        matching = [(name, values) for name, values in sections if section_matches_node(name, node)]
         for name, values in matching:
             given.values.update(values)
             if '*' not in name:
                 given.named += values
-            elif unknown := [parameter for parameter in values if not is_known(parameter)]:
+            elif unknown := [parameter for parameter in values if not is_known_parameter(parameter)]:
                 given.remarks.append(f'parameter file {path}: under {name} are parameters that this node does not have '
-                                     f'and leaves alone: {_listed(unknown)}')
+                                     f'and leaves alone: {_format_unknown_names(unknown)}')
         if sections and not matching:
-            others = list(dict.fromkeys(_printable(name) for name, _ in sections))
+            others = list(dict.fromkeys(_printable_name(name) for name, _ in sections))
             given.remarks.append(f'parameter file {path}: nothing in it is for this node, {node}, but for '
-                                 f'{_shortened(others)}: write {node[1:]}: or /**: there')
+                                 f'{_limit_names(others)}: write {node[1:]}: or /**: there')
     return given
 
 
-def in_arguments(arguments: Sequence[str], node: str) -> GivenParameters:
+def overrides_from_arguments(arguments: Sequence[str], node: str) -> ParameterOverrides:
     """The same of the words that ROS has been given, those of `-p` among them; values are left to ROS, as text."""
-    given = in_files(params_file.of_arguments(arguments), node, params_file.sections)
+    given = overrides_from_files(params_file.paths_from_arguments(arguments), node, params_file.read_text_sections)
     for word, following in zip(arguments, arguments[1:]):
         found = _ASSIGNMENT.match(following) if word in ('-p', '--param') else None
         if found and (found['node'] is None or f'/{found["node"]}' == node):
@@ -60,7 +60,7 @@ def in_arguments(arguments: Sequence[str], node: str) -> GivenParameters:
     return given
 
 
-def matches(section: str, node: str) -> bool:
+def section_matches_node(section: str, node: str) -> bool:
     """Whether a section of a file is meant for a node, as rcl has it: * is one name, ** any number of them."""
     names, reached = node.split('/')[1:], {0}       # of the node's names, how many may have been used up
     for part in section.split('/')[1:]:
@@ -73,16 +73,18 @@ def matches(section: str, node: str) -> bool:
     return len(names) in reached
 
 
-def _listed(names: Sequence[str]):
+def _format_unknown_names(names: Sequence[str]):
     """Those that look like a slip first, with what they may have been meant to be."""
-    hints = {name: f'{_printable(name)} (did you mean {near}?)' for name in names[:1000] if (near := nearest(name))}
-    return _shortened([*hints.values(), *(_printable(name) for name in names if name not in hints)])
+    hints = {
+        name: f'{_printable_name(name)} (did you mean {near}?)' for name in names[:1000] if (near := suggest_name(name))
+    }
+    return _limit_names([*hints.values(), *(_printable_name(name) for name in names if name not in hints)])
 
 
-def _shortened(texts):
-    more = len(texts) - _MOST_NAMES
-    return ', '.join(texts[:_MOST_NAMES]) + (f' and {more} more' if more > 0 else '')
+def _limit_names(texts):
+    more = len(texts) - _MAX_LISTED_NAMES
+    return ', '.join(texts[:_MAX_LISTED_NAMES]) + (f' and {more} more' if more > 0 else '')
 
 
-def _printable(name):
+def _printable_name(name):
     return name[:60] if name.isprintable() else repr(name[:60])

@@ -14,16 +14,16 @@ class LatestWorker:
     def __init__(self, work: Callable[[Any], None], on_error: Callable[[Exception], None]):
         """`work` gets each item taken; what it raises goes to `on_error`, and the thread lives."""
         self._work, self._on_error = work, on_error
-        self._filled = threading.Condition()
+        self._condition = threading.Condition()
         self._slot = None
-        self._done = threading.Event()
+        self._idle = threading.Event()
         self._thread = self._stopping = None
         # A thread that did not end in time still holds this: the next one waits for it, so that two never work at once.
-        self._working = threading.Lock()
+        self._work_lock = threading.Lock()
         #: Seconds between items at least; may be set at any time.
         self.min_period = 0.0
         self._dropped = 0
-        self._due = 0.0
+        self._next_start = 0.0
 
     def start(self) -> None:
         """Begin to work."""
@@ -34,21 +34,21 @@ class LatestWorker:
 
     def submit(self, item: Any) -> None:
         """Put an item into the slot; whatever waits there is dropped."""
-        with self._filled:
+        with self._condition:
             self._dropped += self._slot is not None
             self._slot = item
-            self._done.clear()
-            self._filled.notify()
+            self._idle.clear()
+            self._condition.notify()
 
-    def give_way(self, seconds: float) -> None:
+    def wait_until_idle(self, seconds: float) -> None:
         """Do nothing until the item in hand is finished, `seconds` at most.
 
         Python runs one thread at a time. The one that hands over an image would go on at once with things that can
         wait, and the image would wait for them.
         """
-        self._done.wait(seconds)
+        self._idle.wait(seconds)
 
-    def take_dropped(self) -> int:
+    def pop_dropped_count(self) -> int:
         """How many items newer ones have replaced since the last call."""
         dropped, self._dropped = self._dropped, 0
         return dropped
@@ -57,36 +57,36 @@ class LatestWorker:
         """Finish the item in hand and end the thread. False where it did not end within `timeout` seconds."""
         if self._thread is None:
             return True
-        with self._filled:
+        with self._condition:
             self._slot = None
             self._stopping.set()
-            self._filled.notify_all()
+            self._condition.notify_all()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def when_idle(self, task: Callable[[], None]) -> None:
+    def run_when_idle(self, task: Callable[[], None]) -> None:
         """After `stop`: have `task` done once the item in hand is finished, without waiting for it."""
         def wait():
-            with self._working:
+            with self._work_lock:
                 task()
         threading.Thread(target=wait, name='tidying', daemon=True).start()
 
     def _run(self, stopping):
-        with self._working:
+        with self._work_lock:
             while True:
-                with self._filled:
-                    while not stopping.is_set() and (self._slot is None or self._wait() > 0):
-                        self._filled.wait(self._wait() or None)
+                with self._condition:
+                    while not stopping.is_set() and (self._slot is None or self._seconds_until_due() > 0):
+                        self._condition.wait(self._seconds_until_due() or None)
                     if stopping.is_set():
                         return
                     item, self._slot = self._slot, None
-                self._due = time.monotonic() + self.min_period
+                self._next_start = time.monotonic() + self.min_period
                 try:
                     self._work(item)
                 except Exception as error:  # One bad image must not end the node; the error is said and counted.
                     self._on_error(error)
-                self._done.set()
+                self._idle.set()
 
-    def _wait(self):
+    def _seconds_until_due(self):
         """Seconds until the next item may be taken; 0 when it may be now."""
-        return max(self._due - time.monotonic(), 0.0)
+        return max(self._next_start - time.monotonic(), 0.0)

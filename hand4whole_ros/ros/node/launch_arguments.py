@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .params_file import check as check_params_file
+from .params_file import check_params_file as check_params_file
 
 
 @dataclass(frozen=True)
@@ -21,39 +21,39 @@ class LaunchArgument:
     description: str
 
 
-_FILE_DECIDES = 'Empty: as in params_file.'
+_DEFAULT_FROM_FILE = 'Empty: as in params_file.'
 
 ARGUMENTS = (
     LaunchArgument('namespace', '', 'Namespace of the node, and with it of all relative topic names.'),
     LaunchArgument('image_topic', 'image', 'The camera to look through: sensor_msgs/Image, or CompressedImage '
                    'where image_transport is compressed.'),
-    LaunchArgument('image_transport', '', f"'raw' or 'compressed'. {_FILE_DECIDES}"),
+    LaunchArgument('image_transport', '', f"'raw' or 'compressed'. {_DEFAULT_FROM_FILE}"),
     LaunchArgument('camera_info_topic', '', 'Its calibration, sensor_msgs/CameraInfo. '
                    'Empty: camera_info beside the image topic.'),
     LaunchArgument('params_file', '', 'YAML file with the parameters of the node. '
                    "Empty: the package's own config/estimate.yaml."),
     LaunchArgument('estimator', '', "Which estimator: 'auto' takes hand4whole_pp where its files are, else mediapipe; "
-                   f'or a name: hand4whole_pp, open, mediapipe. {_FILE_DECIDES}'),
-    LaunchArgument('device', '', f"Where it computes: 'auto', 'cpu', 'cuda' or 'cuda:N'. {_FILE_DECIDES}"),
+                   f'or a name: hand4whole_pp, open, mediapipe. {_DEFAULT_FROM_FILE}'),
+    LaunchArgument('device', '', f"Where it computes: 'auto', 'cpu', 'cuda' or 'cuda:N'. {_DEFAULT_FROM_FILE}"),
     LaunchArgument('weights', '', "Weights of estimator hand4whole_pp: 'published', or 'random' to measure and to try "
-                   f'things out. {_FILE_DECIDES}'),
-    LaunchArgument('weights_folder', '', f'Folder of the published weights and body models. {_FILE_DECIDES}'),
+                   f'things out. {_DEFAULT_FROM_FILE}'),
+    LaunchArgument('weights_folder', '', f'Folder of the published weights and body models. {_DEFAULT_FROM_FILE}'),
     LaunchArgument('use_sim_time', '', "Take the time from /clock: 'true' with a bag or a simulator, else "
-                   f"'false'. {_FILE_DECIDES}"),
+                   f"'false'. {_DEFAULT_FROM_FILE}"),
     LaunchArgument('autostart', 'true', "Configure and activate the lifecycle node at once: 'true' or 'false'."),
     LaunchArgument('log_level', 'info', "What the node logs: 'debug', 'info', 'warn', 'error' or 'fatal'."),
     LaunchArgument('rviz', 'false', "Open RViz with the package's configuration: 'true' or 'false'."),
-    LaunchArgument('publish_tf', '', f"Publish the joints on /tf: 'true' or 'false'. {_FILE_DECIDES}"),
+    LaunchArgument('publish_tf', '', f"Publish the joints on /tf: 'true' or 'false'. {_DEFAULT_FROM_FILE}"),
 )
 
 #: Those that are parameters of the node as they are.
-_TEXTS = ('image_transport', 'estimator', 'device', 'weights', 'weights_folder')
+_TEXT_ARGUMENTS = ('image_transport', 'estimator', 'device', 'weights', 'weights_folder')
 
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
 
 @dataclass(frozen=True)
-class Startup:
+class NodeLaunchPlan:
     """How to start the node, as ROS itself puts it."""
 
     namespace: str
@@ -77,14 +77,14 @@ class Startup:
         return arguments
 
 
-def defaults() -> dict[str, str]:
+def default_values() -> dict[str, str]:
     """Name of every argument and its default."""
     return {argument.name: argument.default for argument in ARGUMENTS}
 
 
-def parse(assignments: list[str]) -> dict[str, str]:
+def parse_assignments(assignments: list[str]) -> dict[str, str]:
     """Values of all arguments from `name:=value` words; ValueError names a word that is wrong."""
-    values = defaults()
+    values = default_values()
     for word in assignments:
         name, separator, value = word.partition(':=')
         if not separator:
@@ -95,7 +95,7 @@ def parse(assignments: list[str]) -> dict[str, str]:
     return values
 
 
-def startup(values: dict[str, str], share: Path) -> Startup:
+def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
     """Check the values of all arguments and say what they mean.
 
     `share` is the package's share directory. ValueError names the argument that is wrong, what was
@@ -116,14 +116,14 @@ def startup(values: dict[str, str], share: Path) -> Startup:
     if values['log_level'].lower() not in LOG_LEVELS:
         raise ValueError(f'log_level: expected one of {", ".join(LOG_LEVELS)}, found {values["log_level"]!r}')
 
-    parameters = {name: values[name] for name in _TEXTS if values[name]}
-    parameters.update({name: _boolean(name, values) for name in ('use_sim_time', 'autostart', 'publish_tf')
+    parameters = {name: values[name] for name in _TEXT_ARGUMENTS if values[name]}
+    parameters.update({name: _parse_boolean(name, values) for name in ('use_sim_time', 'autostart', 'publish_tf')
                        if values[name]})
-    return Startup(values['namespace'], tuple(remappings), params_file, parameters,
-                   values['log_level'].lower(), _boolean('rviz', values))
+    return NodeLaunchPlan(values['namespace'], tuple(remappings), params_file, parameters,
+                   values['log_level'].lower(), _parse_boolean('rviz', values))
 
 
-def rviz_remappings(plan: Startup) -> list[tuple[str, str]]:
+def rviz_remappings(plan: NodeLaunchPlan) -> list[tuple[str, str]]:
     """(from, to) that point the topics of config/hand4whole.rviz at this very node."""
     namespace = f'/{plan.namespace.strip("/")}' if plan.namespace.strip('/') else ''
     image = dict(plan.remappings).get('image', 'image')
@@ -133,7 +133,7 @@ def rviz_remappings(plan: Startup) -> list[tuple[str, str]]:
     return [(name, target) for name, target in remappings if name != target]
 
 
-def _boolean(name, values):
+def _parse_boolean(name, values):
     text = values[name].strip().lower()
     if text not in ('true', 'false'):
         raise ValueError(f"{name}: expected 'true' or 'false', found {values[name]!r}")

@@ -17,39 +17,39 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
 from ... import estimators
-from ...system.memory import collect_everything, set_aside_what_is_loaded, trim_memory
+from ...system.memory import collect_frozen_objects, freeze_loaded_objects, trim_memory
 from .. import topics
 from . import given_parameters, params_file, qos
 from . import parameters as parameter_table
 from .camera_inputs import CameraInputs
-from .diagnostics import Health, Reporter
+from .diagnostics import DiagnosticsBuilder, Health
 from .latest_worker import LatestWorker
 from .parameters import NodeParameters, ParameterError
-from .pipeline import THROTTLE, Pipeline, estimator_config, one_line
-from .publishers import Outputs
+from .pipeline import THROTTLE, Pipeline, estimator_config, format_exception
+from .publishers import NodePublishers
 from .signal_guard import SignalGuard
 
 #: Seconds that a new image is given before anything else of the node's goes on.
-HEAD_START = 0.005
+IMAGE_HANDOVER_TIMEOUT = 0.005
 
 #: Seconds without an image after which memory that is free goes back to the system; and while images come.
-RESTING, GIVE_BACK_PERIOD = 1.0, 60.0
+MIN_IDLE_TIME, MEMORY_TRIM_PERIOD = 1.0, 60.0
 
 #: Seconds that the image in hand and the picture being drawn are given to finish when the node stops.
-PATIENCE = 1.0
+STOP_TIMEOUT = 1.0
 
 SUCCESS, FAILURE, ERROR = (TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE,
                            TransitionCallbackReturn.ERROR)
 
 
-def _said(transition):
+def _log_exceptions(transition):
     """Say what a transition raises: rclpy itself turns it into an error without a word."""
     @functools.wraps(transition)
     def wrapper(self, state):
         try:
             return transition(self, state)
         except Exception as error:
-            self.get_logger().error(f'{transition.__name__} failed: {one_line(error)}')
+            self.get_logger().error(f'{transition.__name__} failed: {format_exception(error)}')
             return ERROR
     return wrapper
 
@@ -67,69 +67,69 @@ class Hand4WholeNode(LifecycleNode):
         """
         super().__init__(topics.NODE_NAME, **node_arguments)
         self._create_estimator = create_estimator or estimators.create
-        given = given_parameters.in_arguments(sys.argv if arguments is None else arguments,
+        given = given_parameters.overrides_from_arguments(sys.argv if arguments is None else arguments,
                                               self.get_fully_qualified_name())
-        parameter_table.check_known(given.named)
-        self._parameters_now = parameter_table.declare(self)
+        parameter_table.check_names(given.named)
+        self._current_parameters = parameter_table.declare_parameters(self)
         for remark in given.remarks:
             self.get_logger().warning(remark)
-        self.add_on_set_parameters_callback(self._parameters_wanted)
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.add_on_set_parameters_callback(self._handle_parameter_changes)
+        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._estimator = self._outputs = self._pipeline = self._worker = self._inputs = self._jump_handle = None
         self._health = Health(image_topic=self.resolve_topic_name(topics.IMAGE))
-        self._reporter = Reporter(self.get_name())
+        self._reporter = DiagnosticsBuilder(self.get_name())
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, qos.DIAGNOSTICS)
-        self._timer(RESTING, self._give_back)
-        self._gave_back = time.monotonic()
-        self._diagnostics_timer = self._timer(self._parameters_now.diagnostics_period, self._report)
-        self._autostart = self._timer(0.0, self._start_itself) if self._parameters_now.autostart else None
+        self._timer(MIN_IDLE_TIME, self._trim_memory)
+        self._last_trim = time.monotonic()
+        self._diagnostics_timer = self._timer(self._current_parameters.diagnostics_period, self._publish_diagnostics)
+        self._autostart_timer = self._timer(0.0, self._run_autostart) if self._current_parameters.autostart else None
 
     def _timer(self, period, callback):
         # Simulated time stands still until somebody publishes it; these timers must not.
-        return self.create_timer(period, callback, clock=self._steady)
+        return self.create_timer(period, callback, clock=self._steady_clock)
 
     # Lifecycle
 
-    def _start_itself(self):
-        self.destroy_timer(self._autostart)
+    def _run_autostart(self):
+        self.destroy_timer(self._autostart_timer)
         if self.trigger_configure() == SUCCESS:
             self.trigger_activate()
 
-    @_said
+    @_log_exceptions
     def on_configure(self, state):
         """Load the estimator and its weights."""
-        wanted = self._parameters_now
+        wanted = self._current_parameters
         self.get_logger().info(f'loading estimator {wanted.estimator}')
         started = time.monotonic()
         self._health.problem = ''
         try:
             self._estimator = self._create_estimator(estimator_config(wanted))
         except Exception as error:  # Missing parts, unreadable files: whatever it is, the node lives.
-            self._health.problem = f'estimator {wanted.estimator} cannot be loaded: {one_line(error)}'
+            self._health.problem = f'estimator {wanted.estimator} cannot be loaded: {format_exception(error)}'
             if self.context.ok():   # else a signal broke off the loading of some library
                 self.get_logger().error(self._health.problem)
             return FAILURE
         body = self._estimator.body
         self._health.estimator, self._health.device = self._estimator.name, self._estimator.device
         self._health.body = body.name
-        self._outputs = Outputs(self, body, self._estimator.name, self._health)
+        self._outputs = NodePublishers(self, body, self._estimator.name, self._health)
         self._pipeline = Pipeline(self._estimator, self._outputs, self._health, self.get_clock(),
                                   self.get_logger(), wanted)
-        self._worker = LatestWorker(self._pipeline.process, self._image_failed)
+        self._worker = LatestWorker(self._pipeline.process, self._handle_image_error)
         self._apply_rate()
         self.get_logger().info(f'estimator {self._estimator.name} on {self._estimator.device}, body '
                                f'{body.name}: loaded in {time.monotonic() - started:.1f} s')
         self._health.state = 'inactive'
-        set_aside_what_is_loaded()
+        freeze_loaded_objects()
         return super().on_configure(state)
 
-    @_said
+    @_log_exceptions
     def on_activate(self, state):
         """Open the subscriptions and begin to work."""
         result = super().on_activate(state)
         self._outputs.start()
         self._pipeline.forget()
-        self._inputs = CameraInputs(self, self._parameters_now, self._image_arrived, self._pipeline.set_camera_info)
+        self._inputs = CameraInputs(self, self._current_parameters, self._handle_image, self._pipeline.set_camera_info)
         self._pipeline.rectified = self._inputs.rectified
         self._jump_handle = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True),
@@ -142,21 +142,21 @@ class Hand4WholeNode(LifecycleNode):
                                f'{self._inputs.camera_info_topic}')
         return result
 
-    @_said
+    @_log_exceptions
     def on_deactivate(self, state):
         """Close the subscriptions; the weights stay loaded."""
         self._stop()
         self._health.state = 'inactive'
         return super().on_deactivate(state)
 
-    @_said
+    @_log_exceptions
     def on_cleanup(self, state):
         """Free the estimator and its weights."""
-        self._free()
+        self._release_and_collect()
         self._health.state = 'unconfigured'
         return super().on_cleanup(state)
 
-    @_said
+    @_log_exceptions
     def on_shutdown(self, state):
         """Stop for good."""
         self._release()
@@ -165,23 +165,25 @@ class Hand4WholeNode(LifecycleNode):
 
     def on_error(self, state):
         """After a transition that failed half way: free everything; configure may be tried again."""
-        self._free()
+        self._release_and_collect()
         self._health.state = 'unconfigured'
         return SUCCESS
 
     def _stop(self):
         """Close the inputs and end the threads. True where the estimator is idle."""
-        patient_until = time.monotonic() + PATIENCE
+        patient_until = time.monotonic() + STOP_TIMEOUT
         if self._inputs is not None:
             self._inputs.close()
         if self._jump_handle is not None:
             self._jump_handle.unregister()
         self._inputs = self._jump_handle = None
-        idle = self._worker is None or self._worker.stop(PATIENCE)
+        idle = self._worker is None or self._worker.stop(STOP_TIMEOUT)
         if not idle:
-            self.get_logger().warning(f'the estimator is still busy after {PATIENCE} s: it is left to finish its image')
+            self.get_logger().warning(
+                f'the estimator is still busy after {STOP_TIMEOUT} s: it is left to finish its image'
+            )
         if self._outputs is not None and not self._outputs.stop(max(patient_until - time.monotonic(), 0.0)):
-            self.get_logger().warning(f'a picture is still being drawn after {PATIENCE} s: it is left to finish')
+            self.get_logger().warning(f'a picture is still being drawn after {STOP_TIMEOUT} s: it is left to finish')
         return idle
 
     def _release(self):
@@ -192,13 +194,13 @@ class Hand4WholeNode(LifecycleNode):
             if idle:
                 self._estimator.close()
             else:
-                self._worker.when_idle(self._estimator.close)
+                self._worker.run_when_idle(self._estimator.close)
         self._estimator = self._outputs = self._pipeline = self._worker = None
 
-    def _free(self):
+    def _release_and_collect(self):
         self._release()
         # Publishers, threads and networks refer to each other; without this, the next weights come on top of the old.
-        collect_everything()
+        collect_frozen_objects()
 
     def stop(self) -> None:
         """End the work before the process ends."""
@@ -206,40 +208,40 @@ class Hand4WholeNode(LifecycleNode):
 
     # Work
 
-    def _image_arrived(self, item):
+    def _handle_image(self, item):
         self._health.counters.received += 1
         self._health.last_received = time.monotonic()
         self._worker.submit(item)
-        self._worker.give_way(HEAD_START)
-        self._health.overload += self._worker.take_dropped()
+        self._worker.wait_until_idle(IMAGE_HANDOVER_TIMEOUT)
+        self._health.overload += self._worker.pop_dropped_count()
 
-    def _image_failed(self, error):
+    def _handle_image_error(self, error):
         if self.context.ok():   # else a signal ended it while the image's poses were being published
             self._pipeline.failed(error)
 
-    def _report(self):
+    def _publish_diagnostics(self):
         clock, health = self.get_clock(), self._health
         health.use_sim_time = clock.ros_time_is_active
         health.clock_silent = health.use_sim_time and clock.now().nanoseconds == 0
         self._diagnostics.publish(self._reporter.report(self._health, self.get_clock().now().to_msg()))
 
-    def _give_back(self):
+    def _trim_memory(self):
         now, last = time.monotonic(), self._health.last_received
-        rests = last is not None and self._gave_back < last < now - RESTING
-        if rests or now - self._gave_back > GIVE_BACK_PERIOD:
+        rests = last is not None and self._last_trim < last < now - MIN_IDLE_TIME
+        if rests or now - self._last_trim > MEMORY_TRIM_PERIOD:
             trim_memory()
-            self._gave_back = now
+            self._last_trim = now
 
     # Parameters
 
-    def _parameters_wanted(self, changes):
+    def _handle_parameter_changes(self, changes):
         values = {p.name: p.value for p in changes if not parameter_table.belongs_to_ros(p.name)}
         try:
-            wanted = self._parameters_now.changed(values, running=self._estimator is not None)
+            wanted = self._current_parameters.changed(values, running=self._estimator is not None)
         except ParameterError as error:
             self.get_logger().warning(str(error))
             return SetParametersResult(successful=False, reason=str(error))
-        before, self._parameters_now = self._parameters_now, wanted
+        before, self._current_parameters = self._current_parameters, wanted
         if wanted.diagnostics_period != before.diagnostics_period:
             self._diagnostics_timer.timer_period_ns = int(wanted.diagnostics_period * 1e9)
             self._diagnostics_timer.reset()
@@ -250,15 +252,17 @@ class Hand4WholeNode(LifecycleNode):
 
     def _apply_rate(self):
         if self._worker is not None:
-            self._worker.min_period = 1 / self._parameters_now.max_rate if self._parameters_now.max_rate else 0.0
+            self._worker.min_period = (
+                1 / self._current_parameters.max_rate if self._current_parameters.max_rate else 0.0
+            )
 
     @property
-    def parameters_now(self) -> NodeParameters:
+    def current_parameters(self) -> NodeParameters:
         """The parameters in force."""
-        return self._parameters_now
+        return self._current_parameters
 
 
-class _RosLog(logging.Handler):
+class _RosLogHandler(logging.Handler):
     """Hands what the library logs (loading, building the body) to the node's own log."""
 
     def __init__(self, logger):
@@ -275,11 +279,11 @@ class _RosLog(logging.Handler):
             self._logger.info(record.getMessage())
 
 
-def run(args: list[str] | None, create_estimator, end: SignalGuard) -> int:
+def run_node(args: list[str] | None, create_estimator, signal_guard: SignalGuard) -> int:
     """Run the node until `end` interrupts it or its context ends; the exit code. 2: wrong parameters."""
     try:
-        for path in params_file.of_arguments(sys.argv if args is None else args):
-            params_file.check(path)
+        for path in params_file.paths_from_arguments(sys.argv if args is None else args):
+            params_file.check_params_file(path)
         # What rcl says of arguments comes back as an exception; one line is enough.
         rclpy.logging.set_logger_level('rcl', rclpy.logging.LoggingSeverity.FATAL)
         rclpy.init(args=args)
@@ -288,13 +292,13 @@ def run(args: list[str] | None, create_estimator, end: SignalGuard) -> int:
     except KeyboardInterrupt:
         return 0
     except Exception as error:  # Nothing happens here yet but reading arguments, files and parameters.
-        if end.signalled:   # which ends the context under a node that is being made
+        if signal_guard.signalled:   # which ends the context under a node that is being made
             return 0
-        rclpy.logging.get_logger(topics.NODE_NAME).fatal(_about_arguments(error))
+        rclpy.logging.get_logger(topics.NODE_NAME).fatal(_format_argument_error(error))
         rclpy.try_shutdown()
         return 2
     library = logging.getLogger(__package__.partition('.')[0])
-    handler = _RosLog(node.get_logger())
+    handler = _RosLogHandler(node.get_logger())
     library.addHandler(handler)
     library.setLevel(logging.INFO)
     library.propagate = False
@@ -323,12 +327,12 @@ def _spin(executor, node):
         except Exception as error:
             # A signal ends the context at any moment, also in the middle of a callback that publishes.
             if node.context.ok():
-                node.get_logger().error(f'a callback failed: {one_line(error)}', throttle_duration_sec=THROTTLE)
+                node.get_logger().error(f'a callback failed: {format_exception(error)}', throttle_duration_sec=THROTTLE)
 
 
-def _about_arguments(error):
+def _format_argument_error(error):
     """One line, without the places in rcl's own source that it names."""
-    text = re.sub(r',? at /\S+:\d+', '', one_line(error))
+    text = re.sub(r',? at /\S+:\d+', '', format_exception(error))
     if 'initialize logging' in text:
         return f'{text}: export ROS_LOG_DIR=/tmp/ros_log, or a folder that can be written'
     return text if isinstance(error, ParameterError) else f'wrong arguments: {text}'

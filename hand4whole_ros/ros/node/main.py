@@ -5,33 +5,33 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from ...apps.doctor.ros_environment import fatal_line
-from ...system.memory import keep_freed_pictures
-from ...system.threads import sleep_while_waiting
+from ...apps.doctor.ros_environment import fatal_problem
+from ...system.memory import configure_malloc
+from ...system.threads import configure_wait_policy
 from .signal_guard import SignalGuard, exit_now
 
 
-def run(args: list[str] | None = None, *, create_estimator=None, end: SignalGuard | None = None) -> int:
+def run(args: list[str] | None = None, *, create_estimator=None, signal_guard: SignalGuard | None = None) -> int:
     """Run the node until SIGINT, SIGTERM or the end of its context; the exit code. 2: wrong parameters.
 
     `end`: made earlier, where the program has done something before.
     """
-    problem = fatal_line()
+    problem = fatal_problem()
     if problem:     # rclpy would end the process while it is imported
         print(f'hand4whole: {problem}', file=sys.stderr)
         return 2
     # rclpy wakes the executor on both signals; while weights load, only an exception interrupts Python.
-    end = end or SignalGuard()
-    sleep_while_waiting()
-    keep_freed_pictures()
+    signal_guard = signal_guard or SignalGuard()
+    configure_wait_policy()
+    configure_malloc()
     from . import lifecycle_node  # seconds
-    end.raise_from_now_on()
+    signal_guard.enable_interrupts()
     try:
-        return lifecycle_node.run(args, create_estimator, end)
+        return lifecycle_node.run_node(args, create_estimator, signal_guard)
     except KeyboardInterrupt:
         return 0
     finally:
-        end.done()
+        signal_guard.done()
 
 
 def main(*, create_estimator=None) -> NoReturn:

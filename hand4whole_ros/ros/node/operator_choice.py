@@ -7,20 +7,20 @@ from collections.abc import Callable
 from ...estimate import WholeBodyEstimate
 
 
-def _area(estimate):
+def _bbox_area(estimate):
     x0, y0, x1, y1 = estimate.bbox_xyxy.tolist()
     return (x1 - x0) * (y1 - y0)
 
 
 #: Name -> how much somebody is preferred; the highest becomes operator.
-PREFERENCES: dict[str, Callable[[WholeBodyEstimate], float]] = {
+OPERATOR_PREFERENCES: dict[str, Callable[[WholeBodyEstimate], float]] = {
     'nearest': lambda estimate: -float(estimate.joints[0, 2]),
-    'largest': _area,
+    'largest': _bbox_area,
     'first': lambda estimate: -estimate.track_id,
 }
 
 
-class OperatorChoice:
+class OperatorSelector:
     """The operator stays the operator while followed: a passer-by never takes over a robot."""
 
     def __init__(self):
@@ -37,6 +37,6 @@ class OperatorChoice:
         for estimate in estimates:
             if estimate.track_id == self.track_id:
                 return estimate
-        chosen = max(estimates, key=PREFERENCES[preference])
+        chosen = max(estimates, key=OPERATOR_PREFERENCES[preference])
         self.track_id = chosen.track_id
         return chosen

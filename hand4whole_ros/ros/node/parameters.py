@@ -111,9 +111,9 @@ class NodeParameters:
 
     def changed(self, values: dict[str, Any], *, running: bool = False) -> NodeParameters:
         """A copy with `values`, each checked. `running`: static parameters may not change any more."""
-        checked = {name: check(name, value) for name, value in values.items()}
+        checked = {name: check_value(name, value) for name, value in values.items()}
         for name, value in checked.items():
-            if running and not RULES[name].metadata['dynamic'] and value != getattr(self, name):
+            if running and not PARAMETER_FIELDS[name].metadata['dynamic'] and value != getattr(self, name):
                 raise ParameterError(
                     f'parameter {name} is read at configure: deactivate and clean up the node first, or '
                     f'restart it with {name}:={str(value)[:60]}')
@@ -121,60 +121,60 @@ class NodeParameters:
 
 
 #: Name -> dataclass field, in the order of the table.
-RULES = {rule.name: rule for rule in dataclasses.fields(NodeParameters)}
+PARAMETER_FIELDS = {rule.name: rule for rule in dataclasses.fields(NodeParameters)}
 
 #: Characters of a text: the longest path that Linux takes. It is repeated in the log.
-MAX_TEXT = 4096
+MAX_TEXT_LENGTH = 4096
 
 _TYPES = {'str': (str, "a string such as '{}'"), 'float': (float, 'a number such as {}'),
           'int': (int, 'a whole number such as {}'), 'bool': (bool, 'true or false')}
 
 #: Parameters that ROS itself sets on every node.
-_OF_ROS = ('use_sim_time', 'start_type_description_service')
-_OF_ROS_PREFIX = 'qos_overrides.'
+_ROS_PARAMETERS = ('use_sim_time', 'start_type_description_service')
+_ROS_PARAMETER_PREFIX = 'qos_overrides.'
 
 
 def belongs_to_ros(name: str) -> bool:
     """Declared and checked by rclpy, not by this table."""
-    return name in _OF_ROS or name.startswith(_OF_ROS_PREFIX)
+    return name in _ROS_PARAMETERS or name.startswith(_ROS_PARAMETER_PREFIX)
 
 
-def is_known(name: str) -> bool:
+def is_known_parameter(name: str) -> bool:
     """Whether the node has this parameter, of this table or as every node of ROS."""
-    return name in RULES or belongs_to_ros(name)
+    return name in PARAMETER_FIELDS or belongs_to_ros(name)
 
 
-def nearest(name: str) -> str | None:
+def suggest_name(name: str) -> str | None:
     """The parameter whose name this may have been meant to be."""
-    return next(iter(difflib.get_close_matches(name[:100], RULES, n=1)), None)
+    return next(iter(difflib.get_close_matches(name[:100], PARAMETER_FIELDS, n=1)), None)
 
 
-def check_known(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str]) -> None:
     """Raises ParameterError at the first name that the node has no parameter of."""
     for name in names:
-        if not is_known(name):
-            raise _unknown(name)
+        if not is_known_parameter(name):
+            raise _unknown_name_error(name)
 
 
-def _unknown(name):
-    near = nearest(name)
-    hint = f'did you mean {near}?' if near else f"known are {', '.join(RULES)}"
+def _unknown_name_error(name):
+    near = suggest_name(name)
+    hint = f'did you mean {near}?' if near else f"known are {', '.join(PARAMETER_FIELDS)}"
     return ParameterError(f'unknown parameter {name[:60]}: {hint}')
 
 
-def check(name: str, value: Any) -> Any:
+def check_value(name: str, value: Any) -> Any:
     """`value` as the parameter's own type (an integer is welcome as a float), or ParameterError."""
-    rule = RULES.get(name)
+    rule = PARAMETER_FIELDS.get(name)
     if rule is None:
-        raise _unknown(name)
+        raise _unknown_name_error(name)
     kind, wanted = _TYPES[rule.type]
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
         raise ParameterError(f'parameter {name}: expected {wanted.format(rule.default)}, '
                              f'found {reprlib.repr(value)} ({type(value).__name__})')
-    if kind is str and (len(value) > MAX_TEXT or not value.isprintable()):
-        raise ParameterError(f'parameter {name}: expected at most {MAX_TEXT} printable characters, found '
+    if kind is str and (len(value) > MAX_TEXT_LENGTH or not value.isprintable()):
+        raise ParameterError(f'parameter {name}: expected at most {MAX_TEXT_LENGTH} printable characters, found '
                              f'{reprlib.repr(value)} ({len(value)} characters)')
     choices = rule.metadata['choices']
     if choices and value not in choices:
@@ -185,15 +185,15 @@ def check(name: str, value: Any) -> Any:
     return value
 
 
-def declare(node) -> NodeParameters:
+def declare_parameters(node) -> NodeParameters:
     """Declare the table on a node, with the values that ROS was given. Raises ParameterError where one is wrong."""
     from rcl_interfaces.msg import ParameterDescriptor
     given = {}
-    for name, rule in RULES.items():
+    for name, rule in PARAMETER_FIELDS.items():
         given[name] = node.declare_parameter(name, rule.default, ParameterDescriptor(dynamic_typing=True)).value
         node.undeclare_parameter(name)
     parameters = NodeParameters.from_values(given)
-    for name, rule in RULES.items():
+    for name, rule in PARAMETER_FIELDS.items():
         node.declare_parameter(name, getattr(parameters, name), _descriptor(rule), ignore_override=True)
     return parameters
 
@@ -214,10 +214,10 @@ def _descriptor(rule):
     return descriptor
 
 
-def table() -> str:
+def format_parameter_table() -> str:
     """The table in Markdown, as docs/reference/parameters.md shows it."""
     lines = ['| parameter | default | range | may change while running | meaning |', '|---|---|---|---|---|']
-    for name, rule in RULES.items():
+    for name, rule in PARAMETER_FIELDS.items():
         about = rule.metadata
         default = {'str': f'`"{rule.default}"`', 'bool': f'`{str(rule.default).lower()}`'}.get(
             rule.type, f'`{rule.default}`')

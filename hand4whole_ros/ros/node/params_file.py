@@ -21,43 +21,43 @@ MAX_VALUES = 10_000
 #: Namespaces, node, ros__parameters, groups of parameters and an array in them.
 MAX_DEPTH = 20
 
-_FORM = "'/**:' or the name of a node, below it 'ros__parameters:', below that the parameters"
+_EXPECTED_FORM = "'/**:' or the name of a node, below it 'ros__parameters:', below that the parameters"
 _SECTION = 'ros__parameters'
 
 
-def of_arguments(arguments: Sequence[str]) -> list[Path]:
+def paths_from_arguments(arguments: Sequence[str]) -> list[Path]:
     """The files that ROS arguments name, in the order in which they are read."""
     return [Path(following) for word, following in zip(arguments, arguments[1:]) if word == '--params-file']
 
 
-def check(path: Path) -> None:
+def check_params_file(path: Path) -> None:
     """A file that holds parameters, within the limits. Raises ParameterError, in one line."""
-    sections(path)
+    read_text_sections(path)
 
 
-def sections(path: Path) -> list[tuple[str, dict[str, Any]]]:
+def read_text_sections(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Names of nodes, absolute and maybe with wildcards, and their parameters, in the file's order; values are text.
 
     Raises ParameterError, in one line.
     """
     try:
-        found = yaml.load(_within_limits(path), Loader=yaml.BaseLoader)
+        found = yaml.load(_read_limited(path), Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
-        raise ParameterError(f'parameter file {path}: no YAML: {_where(error)}') from None
+        raise ParameterError(f'parameter file {path}: no YAML: {_format_yaml_error(error)}') from None
     _check_form(found, path)
-    return _sections(found or {})
+    return _iterate_sections(found or {})
 
 
-def read(path: Path) -> list[tuple[str, dict[str, Any]]]:
+def read_sections(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """The same with values of their own types, for those who do not get them from ROS."""
-    check(path)
+    check_params_file(path)
     try:
-        return _sections(yaml.safe_load(path.read_bytes()) or {})
+        return _iterate_sections(yaml.safe_load(path.read_bytes()) or {})
     except (OSError, ValueError, yaml.YAMLError) as error:     # ValueError: a number of a thousand digits
-        raise ParameterError(f'parameter file {path}: {_where(error)}') from None
+        raise ParameterError(f'parameter file {path}: {_format_yaml_error(error)}') from None
 
 
-def _within_limits(path):
+def _read_limited(path):
     """The bytes of the file."""
     try:
         if path.exists() and not path.is_file():
@@ -83,22 +83,22 @@ def _within_limits(path):
     return data
 
 
-def _sections(found, name=''):
+def _iterate_sections(found, name=''):
     """Namespaces may be nested: {'robot': {'hand4whole': ...}} is '/robot/hand4whole'."""
     result = []
     for key, inner in found.items():
         if key == _SECTION:
-            result.append((name, _flat(inner)))
+            result.append((name, _flatten(inner)))
         else:
-            result += _sections(inner, f'{name}/{str(key).strip("/")}')
+            result += _iterate_sections(inner, f'{name}/{str(key).strip("/")}')
     return result
 
 
-def _flat(values, prefix=''):
+def _flatten(values, prefix=''):
     """Groups of parameters as ROS names them: {'a': {'b': 1}} is {'a.b': 1}."""
     flat = {}
     for name, value in values.items():
-        flat.update(_flat(value, f'{prefix}{name}.') if isinstance(value, dict) else {f'{prefix}{name}': value})
+        flat.update(_flatten(value, f'{prefix}{name}.') if isinstance(value, dict) else {f'{prefix}{name}': value})
     return flat
 
 
@@ -109,17 +109,17 @@ def _check_form(found, path, section=''):
     if not isinstance(found, dict):
         kind = 'a list' if isinstance(found, list) else repr(found[:60])
         raise ParameterError(f'parameter file {path}: {f"{section[:60]} holds " if section else ""}{kind}, expected '
-                             f'{_FORM}')
+                             f'{_EXPECTED_FORM}')
     for name, inner in found.items():
         if name != _SECTION:
             _check_form(inner, path, name)
         elif not section:
-            raise ParameterError(f'parameter file {path}: {_SECTION} of no node, expected {_FORM}')
+            raise ParameterError(f'parameter file {path}: {_SECTION} of no node, expected {_EXPECTED_FORM}')
         elif not isinstance(inner, dict):
             raise ParameterError(f'parameter file {path}: {_SECTION} of {section[:60]} holds no parameters')
 
 
-def _where(error):
+def _format_yaml_error(error):
     """One line, without an excerpt of the file."""
     mark, problem = getattr(error, 'problem_mark', None), getattr(error, 'problem', None)
     if mark is not None and problem:

@@ -8,12 +8,12 @@ from ...body.model import BodyModel
 from ...estimate import WholeBodyEstimate
 from ...tracking import Tracker, TrackerConfig
 from .frame_guard import FrameGuard
-from .operator_choice import OperatorChoice
+from .operator_choice import OperatorSelector
 from .parameters import NodeParameters
 from .stamp_guard import StampGuard
 
 #: What `judge` says of images that nothing should be said about.
-LEFT_ALONE = ('late', 'duplicate', 'other frame')
+SKIP_VERDICTS = ('late', 'duplicate', 'other frame')
 
 
 def tracker_config(parameters: NodeParameters) -> TrackerConfig:
@@ -26,22 +26,22 @@ def tracker_config(parameters: NodeParameters) -> TrackerConfig:
 class PersonTracking:
     """What has to be known of earlier images. Not thread-safe."""
 
-    def __init__(self, body: BodyModel, parameters: NodeParameters, frames: FrameGuard | None = None):
+    def __init__(self, body: BodyModel, parameters: NodeParameters, frame_guard: FrameGuard | None = None):
         """frames: which camera is followed; by default the first one while it lives."""
         self._tracker = Tracker(body, tracker_config(parameters))
-        self._operator = OperatorChoice()
-        self._stamps = StampGuard()
-        self._frames = frames or FrameGuard()
+        self._operator_selector = OperatorSelector()
+        self._stamp_guard = StampGuard()
+        self._frame_guard = frame_guard or FrameGuard()
 
     @property
     def frame(self) -> str | None:
         """The frame of the camera that is followed."""
-        return self._frames.frame
+        return self._frame_guard.frame
 
     @property
-    def pace(self) -> float | None:
+    def stamp_rate(self) -> float | None:
         """Seconds of stamps in a second of arrival; None while that is not known."""
-        return self._tracker.pace
+        return self._tracker.stamp_rate
 
     @property
     def refused(self) -> Counter:
@@ -50,26 +50,26 @@ class PersonTracking:
 
     def reset(self) -> None:
         """The next image begins a new run, whatever its stamp and its camera."""
-        self._stamps.reset()
-        self._frames.reset()
-        self._forget_people()
+        self._stamp_guard.reset()
+        self._frame_guard.reset()
+        self._reset_people()
 
-    def judge(self, nanoseconds: int, frame: str, arrival: float) -> str:
+    def classify(self, nanoseconds: int, frame: str, arrival: float) -> str:
         """'next', 'late', 'duplicate', 'other frame', 'jump' or 'changed' for an image with this stamp and frame.
 
         arrival: s, when it arrived, by a clock that goes on whatever stamps do. After 'jump', a jump of time back, and
-        'changed', another camera, a new run has begun; LEFT_ALONE should be left alone.
+        'changed', another camera, a new run has begun; SKIP_VERDICTS should be left alone.
         """
-        camera = self._frames.judge(frame, arrival)
+        camera = self._frame_guard.classify(frame, arrival)
         if camera == 'other':
             return 'other frame'
         if camera == 'changed':
-            self._stamps.reset()
-        verdict = self._stamps.judge(nanoseconds)
+            self._stamp_guard.reset()
+        verdict = self._stamp_guard.classify(nanoseconds)
         if camera == 'changed':
             verdict = 'changed'
         if verdict in ('jump', 'changed'):
-            self._forget_people()
+            self._reset_people()
         return verdict
 
     def update(self, people: list[WholeBodyEstimate], nanoseconds: int, arrival: float,
@@ -80,8 +80,8 @@ class PersonTracking:
         """
         self._tracker.configure(tracker_config(parameters))
         people = self._tracker.update(people, nanoseconds * 1e-9, arrival)
-        return people, self._operator.update(people, parameters.operator)
+        return people, self._operator_selector.update(people, parameters.operator)
 
-    def _forget_people(self):
+    def _reset_people(self):
         self._tracker.reset()
-        self._operator.reset()
+        self._operator_selector.reset()

@@ -7,18 +7,18 @@ import math
 import time
 from pathlib import Path
 
-from ...estimate import reasons
+from ...estimate import format_refusals
 from ...estimators.base import OUT_OF_MEMORY, Estimator, EstimatorConfig
-from ..bag.reader import stamp_of
+from ..bag.reader import read_stamp
 from ..conversions import images, messages
 from ..conversions.camera_state import CameraState
-from ..conversions.raw_image import BLANK, RawImage, decode_image_message
-from ..conversions.result_messages import Result
+from ..conversions.raw_image import BLANK_IMAGE_REMARK, RawImage, decode_image_message
+from ..conversions.result_messages import ImageResult
 from . import diagnostics, stamp_guard
 from .diagnostics import Health
 from .parameters import NodeParameters
-from .person_tracking import LEFT_ALONE, PersonTracking
-from .publishers import Outputs
+from .person_tracking import SKIP_VERDICTS, PersonTracking
+from .publishers import NodePublishers
 
 #: Seconds between two lines in the log about the same kind of trouble.
 THROTTLE = 5.0
@@ -30,7 +30,7 @@ THROTTLE_MEMORY = 60.0
 THROTTLE_ALWAYS = 60.0
 
 #: Counter of what is left alone.
-_COUNTERS = dict(zip(LEFT_ALONE, ('late', 'duplicates', 'other_frame')))
+_SKIP_COUNTERS = dict(zip(SKIP_VERDICTS, ('late', 'duplicates', 'other_frame')))
 
 
 def estimator_config(parameters: NodeParameters) -> EstimatorConfig:
@@ -46,19 +46,19 @@ def estimator_config(parameters: NodeParameters) -> EstimatorConfig:
 class Pipeline:
     """Image bytes in, messages out. `process` is called by one thread, everything else by any."""
 
-    def __init__(self, estimator: Estimator, outputs: Outputs, health: Health, clock, logger,
+    def __init__(self, estimator: Estimator, outputs: NodePublishers, health: Health, clock, logger,
                  parameters: NodeParameters):
         self._estimator, self._outputs, self._health = estimator, outputs, health
         self._clock, self._logger = clock, logger
         self._parameters = parameters
-        self._following = PersonTracking(estimator.body, parameters)
+        self._person_tracking = PersonTracking(estimator.body, parameters)
         self._camera = CameraState(logger.warning)
         # As time.monotonic_ns(): when a run was asked for last, and for which of those the last one was begun.
-        self._asked_at = self._begun_for = 0
+        self._reset_requested_at = self._reset_handled_at = 0
         self._logged_at: dict[str, float] = {}  # kind of remark -> time.monotonic() of the last one
-        self._refused = 0                       # people whom the estimator has refused
-        self._stamps = stamp_guard.StampPresence()
-        self._clock_runs = False                # whether simulated time is used, and has begun
+        self._rejected_count = 0                       # people whom the estimator has refused
+        self._stamp_presence = stamp_guard.StampPresence()
+        self._simulated_time_runs = False                # whether simulated time is used, and has begun
         #: Whether images are rectified already; set when the topic is known.
         self.rectified = False
 
@@ -72,47 +72,47 @@ class Pipeline:
 
     def forget(self) -> None:
         """The next image that arrives begins a new run: another time, or another camera. Earlier ones are late."""
-        self._asked_at = time.monotonic_ns()
+        self._reset_requested_at = time.monotonic_ns()
 
     def failed(self, error: Exception) -> None:
         """Say what `process` raised; the node goes on with the next image."""
-        if isinstance(error, images.BadImage):
+        if isinstance(error, images.ImageMessageError):
             self._health.counters.bad += 1
             self._logger.error(f'image dropped: {error}', throttle_duration_sec=THROTTLE)
             return
         self._health.counters.failed += 1
         if isinstance(error, OUT_OF_MEMORY):
-            advice = ('from now on fewer people are looked at in one pass' if self._estimator.spare_memory() else
+            advice = ('from now on fewer people are looked at in one pass' if self._estimator.reduce_memory() else
                       'choose another precision or device, or end what else uses the memory')
-            self._logger.error(f'image dropped, out of memory: {one_line(error)[:200]}: {advice}',
+            self._logger.error(f'image dropped, out of memory: {format_exception(error)[:200]}: {advice}',
                                throttle_duration_sec=THROTTLE_MEMORY)
         else:
-            self._logger.error(f'image dropped: {one_line(error)}', throttle_duration_sec=THROTTLE)
+            self._logger.error(f'image dropped: {format_exception(error)}', throttle_duration_sec=THROTTLE)
 
-    def process(self, item: RawImage) -> None:
-        """Work on one image. Raises BadImage, or whatever the estimator raises."""
+    def process(self, raw_image: RawImage) -> None:
+        """Work on one image. Raises ImageMessageError, or whatever the estimator raises."""
         started = time.perf_counter()
         health, parameters = self._health, self._parameters
-        waited = self._clock.now().nanoseconds - item.received
-        if self._outdated(item):
+        waited = self._clock.now().nanoseconds - raw_image.received
+        if self._is_outdated(raw_image):
             health.counters.late += 1
             return
         health.add_time('wait', waited * 1e-9)
-        arrival = self._arrival(item)
-        if self._begun_for != self._asked_at:
-            self._begun_for = self._asked_at
-            self._following.reset()
-            self._stamps = stamp_guard.StampPresence()
+        arrival = self._arrival_time(raw_image)
+        if self._reset_handled_at != self._reset_requested_at:
+            self._reset_handled_at = self._reset_requested_at
+            self._person_tracking.reset()
+            self._stamp_presence = stamp_guard.StampPresence()
             self._begin_run()
         remarks: list[str] = []
         with health.stage('decode'):
-            expected = self._stamps.note(stamp_of(item.data) != 0)
-            header, image = decode_image_message(item._replace(stamped=expected), remarks.append)
-        health.blank = BLANK in remarks
+            expected = self._stamp_presence.note(read_stamp(raw_image.data) != 0)
+            header, image = decode_image_message(raw_image._replace(stamped=expected), remarks.append)
+        health.image_is_blank = BLANK_IMAGE_REMARK in remarks
         for remark in remarks:
             self._warn(remark, remark, math.inf)
-        self._check_age(item, header)
-        if not self._in_order(header, arrival):
+        self._check_age(raw_image, header)
+        if not self._accept_image(header, arrival):
             return
         height, width = image.shape[:2]
         intrinsics = self._camera.for_image(width, height, self.rectified, parameters.fallback_fov_deg,
@@ -126,85 +126,87 @@ class Pipeline:
         for name, seconds in (people[0].stage_times if people else {}).items():
             health.add_time(f'estimate: {name}', seconds)
         with health.stage('track'):
-            people, operator = self._following.update(people, messages.nanoseconds(header.stamp), arrival, parameters)
-        self._note_following()
-        if self._outdated(item):
+            people, operator = self._person_tracking.update(
+                people, messages.to_nanoseconds(header.stamp), arrival, parameters
+            )
+        self._update_tracking_health()
+        if self._is_outdated(raw_image):
             health.counters.late += 1   # the clock has jumped meanwhile, and the next image begins a new run
             return
-        timing = messages.Timing(messages.time(item.received), self._clock.now().to_msg(),
+        timing = messages.Timing(messages.to_time_message(raw_image.received), self._clock.now().to_msg(),
                                  time.perf_counter() - started)
-        result = Result(header, image, intrinsics, people, operator, timing)
+        result = ImageResult(header, image, intrinsics, people, operator, timing)
         with health.stage('publish'):
             self._outputs.publish_poses(result, parameters.publish_tf)
         health.counters.done += 1
         health.counters.people = len(people)
         now = self._clock.now().nanoseconds
-        health.image_age = (now - messages.nanoseconds(header.stamp)) * 1e-9 if now > 0 else None
+        health.image_age = (now - messages.to_nanoseconds(header.stamp)) * 1e-9 if now > 0 else None
         self._outputs.publish_pictures(result)
         health.add_time('all', time.perf_counter() - started)
 
-    def _outdated(self, item):
+    def _is_outdated(self, raw_image):
         """Whether it came before the clock jumped back. Its TF would lie in the future and hide all that follows.
 
         Also where it lay in the middleware while the jump was told: topics overtake each other. The clock jumps a
         moment before that is told.
         """
-        return item.arrived < self._asked_at or self._clock.now().nanoseconds < item.received
+        return raw_image.arrived < self._reset_requested_at or self._clock.now().nanoseconds < raw_image.received
 
-    def _arrival(self, item):
+    def _arrival_time(self, raw_image):
         """When the image arrived, s: by simulated time where that runs, else by a clock that never jumps."""
-        runs = item.received > 0 and self._clock.ros_time_is_active
-        if runs != self._clock_runs:
-            self._clock_runs, self._begun_for = runs, None      # another clock is another run
+        runs = raw_image.received > 0 and self._clock.ros_time_is_active
+        if runs != self._simulated_time_runs:
+            self._simulated_time_runs, self._reset_handled_at = runs, None      # another clock is another run
         if not runs and self._clock.ros_time_is_active:
-            self._warn('clock', diagnostics.SILENT_CLOCK)
-        return (item.received if runs else item.arrived) * 1e-9
+            self._warn('clock', diagnostics.SILENT_CLOCK_WARNING)
+        return (raw_image.received if runs else raw_image.arrived) * 1e-9
 
-    def _check_age(self, item, header):
+    def _check_age(self, raw_image, header):
         """Note how long before its arrival the image was taken."""
-        if item.received <= 0:
+        if raw_image.received <= 0:
             return      # simulated time has not begun
-        stamp = messages.nanoseconds(header.stamp)
-        age = (item.received - stamp) * 1e-9
+        stamp = messages.to_nanoseconds(header.stamp)
+        age = (raw_image.received - stamp) * 1e-9
         self._health.stamp_ages.append((age, stamp * 1e-9))
-        wrong = stamp_guard.wrong_age(age, stamp * 1e-9, self._clock.ros_time_is_active)
+        wrong = stamp_guard.age_warning(age, stamp * 1e-9, self._clock.ros_time_is_active)
         if wrong:
             self._warn('age', wrong)
 
-    def _in_order(self, header, arrival):
+    def _accept_image(self, header, arrival):
         """False for an image to be left alone; a jump back, or another camera, begins a new run."""
-        health, stamp = self._health, messages.nanoseconds(header.stamp)
-        verdict = self._following.judge(stamp, header.frame_id, arrival)
-        health.last_stamp, health.frame = stamp * 1e-9, self._following.frame
-        if verdict in LEFT_ALONE:
-            counter = _COUNTERS[verdict]
+        health, stamp = self._health, messages.to_nanoseconds(header.stamp)
+        verdict = self._person_tracking.classify(stamp, header.frame_id, arrival)
+        health.last_stamp, health.frame = stamp * 1e-9, self._person_tracking.frame
+        if verdict in SKIP_VERDICTS:
+            counter = _SKIP_COUNTERS[verdict]
             setattr(health.counters, counter, getattr(health.counters, counter) + 1)
             if verdict == 'duplicate':
                 self._warn('duplicate', f'an image bears the stamp of the one before, {health.last_stamp:.3f} s, and '
                            'is left out')
             elif verdict == 'other frame':
                 health.other_frame = header.frame_id
-                self._warn('frame', diagnostics.other_frame(health.frame, header.frame_id))
+                self._warn('frame', diagnostics.other_frame_warning(health.frame, header.frame_id))
             return False
         if verdict == 'jump':
             health.counters.jumps += 1
-            if self._due('jump'):
+            if self._is_log_due('jump'):
                 self._logger.info('time has jumped back: everything starts anew')
-        elif verdict == 'changed' and self._due('changed'):
-            self._logger.info(f'images of frame {images.quoted(header.frame_id)} now: everything starts anew')
+        elif verdict == 'changed' and self._is_log_due('changed'):
+            self._logger.info(f'images of frame {images.quote_text(header.frame_id)} now: everything starts anew')
         if verdict in ('jump', 'changed'):
             self._begin_run()
         return True
 
-    def _note_following(self):
+    def _update_tracking_health(self):
         """What the last image has added to what diagnostics tell of people and stamps."""
-        self._health.pace = self._following.pace
+        self._health.stamp_rate = self._person_tracking.stamp_rate
         refused = self._estimator.refused
-        if refused.total() > self._refused and self._due('refused'):
-            self._logger.warning(f'people refused so far: {reasons(refused)}')
-        self._refused = refused.total()
-        self._health.refused = refused + self._following.refused    # the tracker logs its own
-        slow = stamp_guard.wrong_pace(self._health.pace)
+        if refused.total() > self._rejected_count and self._is_log_due('refused'):
+            self._logger.warning(f'people refused so far: {format_refusals(refused)}')
+        self._rejected_count = refused.total()
+        self._health.refused = refused + self._person_tracking.refused    # the tracker logs its own
+        slow = stamp_guard.stamp_rate_warning(self._health.stamp_rate)
         if slow:
             self._warn('pace', slow)
 
@@ -214,10 +216,10 @@ class Pipeline:
 
     def _warn(self, kind, remark, period=THROTTLE_ALWAYS):
         """Of each kind of trouble once in `period` seconds."""
-        if self._due(kind, period):
+        if self._is_log_due(kind, period):
             self._logger.warning(remark)
 
-    def _due(self, kind, period=THROTTLE_ALWAYS):
+    def _is_log_due(self, kind, period=THROTTLE_ALWAYS):
         """Whether it is time for another line of this kind."""
         now = time.monotonic()
         due = now - self._logged_at.get(kind, -math.inf) >= period
@@ -226,7 +228,7 @@ class Pipeline:
         return due
 
 
-def one_line(error: BaseException) -> str:
+def format_exception(error: BaseException) -> str:
     """An exception as one line; the kinds that are raised with a sentence for people without their name."""
     text = ' '.join(str(error).split())
     return text if text and isinstance(error, (RuntimeError, ValueError)) else f'{type(error).__name__}: {text}'

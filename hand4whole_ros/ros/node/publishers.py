@@ -10,27 +10,33 @@ import threading
 
 from ...body.model import BodyModel
 from .. import topics
-from ..conversions.result_messages import TYPES, PictureMessages, PoseMessages, Result, skeleton_message
+from ..conversions.result_messages import (
+    MESSAGE_TYPES,
+    ImageResult,
+    PoseMessageBuilder,
+    VisualizationMessageBuilder,
+    make_body_skeleton_message,
+)
 from . import qos
 from .diagnostics import Health
 from .latest_worker import LatestWorker
 
 #: Topic -> quality of service.
-_PROFILES = {topics.TF: qos.TF, topics.MARKERS: qos.PICTURES, topics.OVERLAY: qos.PICTURES,
+_QOS_PROFILES = {topics.TF: qos.TF, topics.MARKERS: qos.VISUALIZATIONS, topics.OVERLAY: qos.VISUALIZATIONS,
              topics.SKELETON: qos.SKELETON}
 
 
-class Outputs:
+class NodePublishers:
     """Publishers that speak while the node is active."""
 
     def __init__(self, node, body: BodyModel, estimator_name: str, health: Health):
         self._node, self._body, self._health = node, body, health
-        self._publishers = {topic: self._create(kind, topic, _PROFILES.get(topic, qos.POSES))
-                            for topic, kind in TYPES.items()}
-        self._poses = PoseMessages(estimator_name)
-        self._drawn = PictureMessages(body)
-        self._markers_anew = threading.Event()
-        self._pictures = LatestWorker(self._draw, self._drawing_failed)
+        self._publishers = {topic: self._create(kind, topic, _QOS_PROFILES.get(topic, qos.POSES))
+                            for topic, kind in MESSAGE_TYPES.items()}
+        self._poses = PoseMessageBuilder(estimator_name)
+        self._visualizations = VisualizationMessageBuilder(body)
+        self._markers_reset = threading.Event()
+        self._drawing_worker = LatestWorker(self._draw, self._handle_drawing_error)
 
     def _create(self, message_type, topic, profile):
         return self._node.create_lifecycle_publisher(
@@ -45,49 +51,49 @@ class Outputs:
 
     def start(self) -> None:
         """The node becomes active: publish what does not change, latched, and be ready to draw."""
-        self._publishers[topics.SKELETON].publish(skeleton_message(self._body))
-        self._pictures.start()
+        self._publishers[topics.SKELETON].publish(make_body_skeleton_message(self._body))
+        self._drawing_worker.start()
 
     def stop(self, timeout: float) -> bool:
         """Draw no more. False where the picture in hand was not finished within `timeout` seconds."""
-        return self._pictures.stop(timeout)
+        return self._drawing_worker.stop(timeout)
 
     def reset(self) -> None:
         """A new run: nothing shown so far holds any more."""
-        self._markers_anew.set()
+        self._markers_reset.set()
         self._poses.reset()
 
-    def publish_poses(self, result: Result, publish_tf: bool) -> None:
+    def publish_poses(self, result: ImageResult, publish_tf: bool) -> None:
         """Poses, operator and TF of one image."""
         for topic, message in self._poses.of(result, publish_tf):
             self._publishers[topic].publish(message)
 
-    def publish_pictures(self, result: Result) -> None:
+    def publish_pictures(self, result: ImageResult) -> None:
         """Have markers and overlay drawn and published, each only while somebody listens."""
-        markers, overlay = self._wanted()
+        markers, overlay = self._subscribed_visualizations()
         if not markers:
-            self._markers_anew.set()
+            self._markers_reset.set()
         if markers or overlay:
-            self._pictures.submit(result)
+            self._drawing_worker.submit(result)
 
-    def _wanted(self):
+    def _subscribed_visualizations(self):
         return tuple(self._publishers[topic].get_subscription_count() > 0 for topic in (topics.MARKERS, topics.OVERLAY))
 
     def _draw(self, result):
         """On the drawing thread; the mesh is computed once for both."""
-        markers, overlay = self._wanted()
+        markers, overlay = self._subscribed_visualizations()
         with self._health.stage('mesh'):
-            result = self._drawn.meshes(result)
+            result = self._visualizations.add_meshes(result)
         if markers:
             with self._health.stage('markers'):
-                if self._markers_anew.is_set():
-                    self._markers_anew.clear()
-                    self._drawn.reset_markers()
-                self._publishers[topics.MARKERS].publish(self._drawn.markers(result))
+                if self._markers_reset.is_set():
+                    self._markers_reset.clear()
+                    self._visualizations.reset_markers()
+                self._publishers[topics.MARKERS].publish(self._visualizations.markers(result))
         if overlay:
             with self._health.stage('overlay'):
-                self._publishers[topics.OVERLAY].publish(self._drawn.overlay_message(result))
+                self._publishers[topics.OVERLAY].publish(self._visualizations.build_overlay(result))
 
-    def _drawing_failed(self, error):
+    def _handle_drawing_error(self, error):
         if self._node.context.ok():     # else a signal ended it while a picture was being published
             self._node.get_logger().error(f'nothing drawn: {type(error).__name__}: {error}', throttle_duration_sec=5.0)

@@ -11,40 +11,40 @@ from ..compat import PublisherEventCallbacks, SubscriptionEventCallbacks
 _RELIABILITY = {'best_effort': ReliabilityPolicy.BEST_EFFORT, 'reliable': ReliabilityPolicy.RELIABLE}
 
 
-def _profile(reliability, durability=DurabilityPolicy.VOLATILE, depth=1):
+def _make_profile(reliability, durability=DurabilityPolicy.VOLATILE, depth=1):
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability, durability=durability)
 
 
 #: Poses, operator topics: reliable, so that subscribers of both kinds match.
-POSES = _profile(ReliabilityPolicy.RELIABLE, depth=10)
+POSES = _make_profile(ReliabilityPolicy.RELIABLE, depth=10)
 #: Large and soon out of date: only the newest is kept.
-PICTURES = _profile(ReliabilityPolicy.RELIABLE)
+VISUALIZATIONS = _make_profile(ReliabilityPolicy.RELIABLE)
 #: Latched: late joiners get it.
-SKELETON = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
+SKELETON = _make_profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 #: As tf2's own broadcaster has it.
-TF = _profile(ReliabilityPolicy.RELIABLE, depth=100)
-DIAGNOSTICS = _profile(ReliabilityPolicy.RELIABLE, depth=10)
+TF = _make_profile(ReliabilityPolicy.RELIABLE, depth=100)
+DIAGNOSTICS = _make_profile(ReliabilityPolicy.RELIABLE, depth=10)
 
 
-def image(reliability: str, publishers: list[QoSProfile]) -> QoSProfile:
+def image_profile(reliability: str, publishers: list[QoSProfile]) -> QoSProfile:
     """The image subscription, for the parameter image_reliability. Only the newest image is kept.
 
     'auto' is best effort, which matches everybody, until all publishers found are reliable: an image
     travels in many pieces, and one lost piece loses a best effort image.
     """
     if reliability == 'auto':
-        return _profile(_common_reliability(publishers))
-    return _profile(_RELIABILITY[reliability])
+        return _make_profile(_common_reliability(publishers))
+    return _make_profile(_RELIABILITY[reliability])
 
 
-def camera_info(publishers: list[QoSProfile]) -> QoSProfile:
+def camera_info_profile(publishers: list[QoSProfile]) -> QoSProfile:
     """The strongest subscription that every one of these publishers satisfies.
 
     A latched camera_info, sent once, is received only by a transient local subscription, and a
     volatile publisher does not match one: so it follows what is found.
     """
     latched = publishers and all(p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in publishers)
-    return _profile(_common_reliability(publishers),
+    return _make_profile(_common_reliability(publishers),
                     DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE)
 
 

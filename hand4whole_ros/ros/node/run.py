@@ -14,7 +14,7 @@ from .signal_guard import SignalGuard
 log = logging.getLogger(__name__)
 
 
-def show_arguments() -> str:
+def format_arguments() -> str:
     """The arguments with their defaults and meanings, for people."""
     lines = ["Arguments (pass them as NAME:=VALUE):", '']
     for argument in ARGUMENTS:
@@ -22,20 +22,20 @@ def show_arguments() -> str:
     return '\n'.join(lines)
 
 
-def main(assignments: list[str], end: SignalGuard | None = None) -> int:
+def main(assignments: list[str], signal_guard: SignalGuard | None = None) -> int:
     """Run the node until it is told to stop; its exit code. ValueError names a wrong argument.
 
     `end`: as for node.run.
     """
-    end = end or SignalGuard()
-    end.raise_from_now_on()     # RViz, once it is open, must not be left behind
-    values = launch_arguments.parse(assignments)
-    plan = launch_arguments.startup(values, share_directory())
+    signal_guard = signal_guard or SignalGuard()
+    signal_guard.enable_interrupts()     # RViz, once it is open, must not be left behind
+    values = launch_arguments.parse_assignments(assignments)
+    plan = launch_arguments.make_launch_plan(values, share_directory())
     rviz = _open_rviz(plan) if plan.rviz else None
     try:
-        return lifecycle_node.run(plan.ros_arguments(), None, end)
+        return lifecycle_node.run_node(plan.ros_arguments(), None, signal_guard)
     finally:
-        end.done()
+        signal_guard.done()
         if rviz is not None:
             rviz.terminate()
 

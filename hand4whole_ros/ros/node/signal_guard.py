@@ -10,7 +10,7 @@ import threading
 from typing import NoReturn
 
 #: Seconds from a signal to the end of the process, whatever some library is busy with.
-END_WITHIN = 1.4
+EXIT_TIMEOUT = 1.4
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -38,42 +38,42 @@ class SignalGuard:
     half a minute is not interrupted; the signal itself, though, wakes a thread that ends the process.
     """
 
-    def __init__(self, seconds: float = END_WITHIN):
-        self._seconds, self._done, self._raises = seconds, threading.Event(), False
+    def __init__(self, seconds: float = EXIT_TIMEOUT):
+        self._seconds, self._disarmed, self._raise_interrupt = seconds, threading.Event(), False
         #: Whether a signal has come; rclpy may have made another error of the exception.
         self.signalled = False
-        self._before = {number: signal.signal(number, self._interrupt) for number in _SIGNALS}
-        self._reading, self._writing = os.pipe()
-        os.set_blocking(self._writing, False)
-        signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        self._previous_handlers = {number: signal.signal(number, self._handle_signal) for number in _SIGNALS}
+        self._read_fd, self._write_fd = os.pipe()
+        os.set_blocking(self._write_fd, False)
+        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
         threading.Thread(target=self._watch, name='end in time', daemon=True).start()
 
-    def raise_from_now_on(self) -> None:
+    def enable_interrupts(self) -> None:
         """There is something to tidy up from now on."""
-        self._raises = True
+        self._raise_interrupt = True
 
     def done(self) -> None:
         """The end has come by itself."""
-        self._done.set()
+        self._disarmed.set()
 
-    def undo(self) -> None:
+    def restore_handlers(self) -> None:
         """Nothing was begun, and the process goes on: signals do again what they did before."""
         signal.set_wakeup_fd(-1)
-        for number, handler in self._before.items():
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
-        os.close(self._writing)
+        os.close(self._write_fd)
 
     def _watch(self):
-        while (came := os.read(self._reading, 1)) not in [bytes([number]) for number in _SIGNALS]:
+        while (came := os.read(self._read_fd, 1)) not in [bytes([number]) for number in _SIGNALS]:
             if not came:
-                os.close(self._reading)
+                os.close(self._read_fd)
                 return
-        if not self._done.wait(self._seconds):
+        if not self._disarmed.wait(self._seconds):
             os.write(2, b'something is still busy after the signal to end: it is left behind\n')
             os._exit(0)
 
-    def _interrupt(self, number, frame):
-        if not self._raises:
+    def _handle_signal(self, number, frame):
+        if not self._raise_interrupt:
             os._exit(0)
         # A second signal must not interrupt the tidying up.
         if not self.signalled:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 #: Seconds backwards beyond which an image begins a new run (a bag that starts over) instead of being late.
-JUMP_BACK = 0.5
+MIN_JUMP_BACK = 0.5
 
 #: Seconds that a stamp may lie before the image's arrival, and after it, without being called wrong.
 MAX_AGE, MAX_AHEAD = 2.0, 0.5
 
 #: Below this a stamp counts from the start of a machine or a simulation, s: ten years after 1970.
-_EPOCH = 10 * 365 * 86400.0
+_MIN_EPOCH_STAMP = 10 * 365 * 86400.0
 
 #: Seconds of stamps in a second of arrival below which stamps are called slow.
-MIN_PACE = 0.7
+MIN_STAMP_RATE = 0.7
 
 #: Images without a stamp in a row after which it is another camera, one that does not stamp.
-MAX_MISSING = 5
+MAX_UNSTAMPED_IMAGES = 5
 
-_SYNCHRONISE = 'synchronise the clocks of the machine with the camera and of this one (chrony, PTP)'
+_SYNCHRONISE_ADVICE = 'synchronise the clocks of the machine with the camera and of this one (chrony, PTP)'
 
 
 class StampGuard:
@@ -34,12 +34,12 @@ class StampGuard:
         """The next stamp begins a new run."""
         self._last = None
 
-    def judge(self, nanoseconds: int) -> str:
+    def classify(self, nanoseconds: int) -> str:
         """'next', 'late', 'duplicate' or 'jump'. What is late or a duplicate should be left alone."""
         step = 0.0 if self._last is None else (nanoseconds - self._last) * 1e-9
         if nanoseconds == self._last:
             return 'duplicate'
-        if -JUMP_BACK <= step < 0:
+        if -MIN_JUMP_BACK <= step < 0:
             return 'late'
         self._last = nanoseconds
         return 'jump' if step < 0 else 'next'
@@ -54,19 +54,19 @@ class StampPresence:
     def note(self, present: bool) -> bool:
         """Note one more image, with a stamp or without; whether this camera's images are expected to bear one."""
         self._missing = 0 if present else self._missing + 1
-        self._expected = present or (self._expected and self._missing <= MAX_MISSING)
+        self._expected = present or (self._expected and self._missing <= MAX_UNSTAMPED_IMAGES)
         return self._expected
 
 
-def wrong_age(age: float, stamp: float, simulated: bool) -> str:
+def age_warning(age: float, stamp: float, simulated: bool) -> str:
     """What is wrong with images that arrive `age` s after their `stamp` (s), with the likely cause; '' for nothing.
 
     simulated: `age` is by the time of /clock (use_sim_time).
     """
     if -MAX_AHEAD <= age <= MAX_AGE:
         return ''
-    said = f'images are stamped {duration(abs(age))} {"before" if age > 0 else "after"} they arrive'
-    small = stamp < _EPOCH
+    said = f'images are stamped {format_duration(abs(age))} {"before" if age > 0 else "after"} they arrive'
+    small = stamp < _MIN_EPOCH_STAMP
     if simulated and not small and age < 0:
         return f'{said}: they bear real time, and this node goes by /clock: set use_sim_time to false'
     if simulated:
@@ -75,19 +75,19 @@ def wrong_age(age: float, stamp: float, simulated: bool) -> str:
         return (f'{said}: the stamps count from the start of the camera or of a simulation: have the driver stamp with '
                 'ROS time, or set use_sim_time where /clock gives that time')
     if age > 0:
-        return f'{said}: {_SYNCHRONISE}; for a bag set use_sim_time and play it with its clock'
-    return f'{said}: {_SYNCHRONISE}'
+        return f'{said}: {_SYNCHRONISE_ADVICE}; for a bag set use_sim_time and play it with its clock'
+    return f'{said}: {_SYNCHRONISE_ADVICE}'
 
 
-def wrong_pace(pace: float | None) -> str:
+def stamp_rate_warning(pace: float | None) -> str:
     """What is wrong where stamps go `pace` s in a second of arrival; '' for nothing."""
-    if pace is None or pace >= MIN_PACE:
+    if pace is None or pace >= MIN_STAMP_RATE:
         return ''
     return (f'stamps go {pace:.2f} s while images arrive for 1 s: the driver does not stamp images when they are taken,'
             ' or a bag is played slowly without use_sim_time')
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as people say them: 3.2 s, 40 min, 1.0 h, 12 days, 54.1 years."""
     for name, size, least in (('years', 365.25 * 86400, 2), ('days', 86400, 2), ('h', 3600, 0.95), ('min', 60, 2)):
         if seconds >= least * size:

@@ -13,18 +13,18 @@ IMAGE, COMPRESSED_IMAGE, CAMERA_INFO = (f'sensor_msgs/msg/{name}' for name in (
 
 #: Images of distances, by image_transport's and drivers' names: nobody is seen in them. Pictures that were drawn, such
 #: as this package's own, are not what a camera sees either.
-_DEPTH = re.compile(r'(^|[/_])depth([/_]|$)|disparity|confidence', re.IGNORECASE)
-_DRAWN = re.compile(r'/overlay(/|$)')
+_DEPTH_TOPIC = re.compile(r'(^|[/_])depth([/_]|$)|disparity|confidence', re.IGNORECASE)
+_OVERLAY_TOPIC = re.compile(r'/overlay(/|$)')
 #: What image_transport packs depth or videos into: CompressedImage by type, no picture by content.
-_NO_PICTURE = ('/compressedDepth', '/theora', '/ffmpeg', '/zstd')
+_NON_IMAGE_SUFFIXES = ('/compressedDepth', '/theora', '/ffmpeg', '/zstd')
 #: A camera's lesser pictures come after its colours.
-_LESSER = re.compile(r'infra|(^|[/_])ir\d?([/_]|$)|thermal|mask|label|segment|debug|annotat', re.IGNORECASE)
+_SECONDARY_CAMERA = re.compile(r'infra|(^|[/_])ir\d?([/_]|$)|thermal|mask|label|segment|debug|annotat', re.IGNORECASE)
 
 #: Topics in a line at most.
-_MOST_TOPICS = 5
+_MAX_LISTED_TOPICS = 5
 
 
-def for_image(wanted: str, image_topic: str, published: Mapping[str, Collection[str]]) -> str:
+def advise_on_image(wanted: str, image_topic: str, published: Mapping[str, Collection[str]]) -> str:
     """Why no `wanted` (IMAGE or COMPRESSED_IMAGE) comes on image_topic, and what to do, in one line.
 
     published: topic -> types that somebody else publishes on it.
@@ -39,44 +39,46 @@ def for_image(wanted: str, image_topic: str, published: Mapping[str, Collection[
     found = published.get(image_topic)
     if found:
         line += f', but {", ".join(sorted(found))}'
-    same, depth = _cameras(wanted, published)
+    same, depth = _list_cameras(wanted, published)
     if same:
-        return f'{line}; there is {_listed(same)}: remap image:={same[0].removesuffix(topics.COMPRESSED)}'
-    others, other_depth = _cameras(other, published)
+        return f'{line}; there is {_format_topics(same)}: remap image:={same[0].removesuffix(topics.COMPRESSED)}'
+    others, other_depth = _list_cameras(other, published)
     if others:
-        return (f'{line}; there is {_listed(others)}, of {other}: remap image:='
+        return (f'{line}; there is {_format_topics(others)}, of {other}: remap image:='
                 f'{others[0].removesuffix(topics.COMPRESSED)} and set image_transport:={transport}')
     if depth or other_depth:
-        return f'{line}; there is only depth, on {_listed(depth or other_depth)}: does the driver publish colour, too?'
+        return (f'{line}; there is only depth, on {_format_topics(depth or other_depth)}: does the driver publish '
+                'colour, too?')
     domain = os.environ.get('ROS_DOMAIN_ID', '0')
     return f'{line}, nor any image elsewhere: is the camera running, with ROS_DOMAIN_ID={domain} as here?'
 
 
-def for_camera_info(topic: str, published: Mapping[str, Collection[str]]) -> str | None:
+def advise_on_camera_info(topic: str, published: Mapping[str, Collection[str]]) -> str | None:
     """Where a calibration is that is not on `topic`; None where there is none, or where it should be."""
     if CAMERA_INFO in published.get(topic, ()):
         return None
     found = sorted((name for name, types in published.items() if CAMERA_INFO in types),
-                   key=lambda name: (bool(_DEPTH.search(name)), -_common(name, topic), name))
+                   key=lambda name: (bool(_DEPTH_TOPIC.search(name)), -_common_prefix(name, topic), name))
     if not found:
         return None
-    return f'nobody publishes {CAMERA_INFO} on {topic}; there is {_listed(found)}: remap camera_info:={found[0]}'
+    return f'nobody publishes {CAMERA_INFO} on {topic}; there is {_format_topics(found)}: remap camera_info:={found[0]}'
 
 
-def _cameras(kind, published):
+def _list_cameras(kind, published):
     """Topics of this type, the likeliest camera first, and those that are depth by their names."""
-    names = [name for name, types in published.items() if kind in types and not name.endswith(_NO_PICTURE)
-             and not _DRAWN.search(name)]
-    names.sort(key=lambda name: (bool(_LESSER.search(name)), name))
-    return ([name for name in names if not _DEPTH.search(name)], [name for name in names if _DEPTH.search(name)])
+    names = [name for name, types in published.items() if kind in types and not name.endswith(_NON_IMAGE_SUFFIXES)
+             and not _OVERLAY_TOPIC.search(name)]
+    names.sort(key=lambda name: (bool(_SECONDARY_CAMERA.search(name)), name))
+    return ([name for name in names if not _DEPTH_TOPIC.search(name)],
+            [name for name in names if _DEPTH_TOPIC.search(name)])
 
 
-def _listed(names):
-    more = len(names) - _MOST_TOPICS
-    return ', '.join(names[:_MOST_TOPICS]) + (f' and {more} more' if more > 0 else '')
+def _format_topics(names):
+    more = len(names) - _MAX_LISTED_TOPICS
+    return ', '.join(names[:_MAX_LISTED_TOPICS]) + (f' and {more} more' if more > 0 else '')
 
 
-def _common(one, other):
+def _common_prefix(one, other):
     """Names that both begin with."""
     count = 0
     for a, b in zip(one.split('/'), other.split('/')):

@@ -7,12 +7,12 @@ import sys
 import time
 
 #: Of a key: by how much the rate is multiplied.
-_RATES = {'+': 1.25, '=': 1.25, '-': 0.8}
+_RATE_FACTORS = {'+': 1.25, '=': 1.25, '-': 0.8}
 
-PAUSE = ' '
+PAUSE_KEY = ' '
 
 
-class Tempo:
+class PlaybackClock:
     """Bag time that goes on at some rate, or stands still."""
 
     def __init__(self, rate: float = 1.0, paused: bool = False):
@@ -21,11 +21,15 @@ class Tempo:
 
     def begin(self, nanoseconds: int) -> None:
         """It is this time now."""
-        self._then, self._since = nanoseconds, time.monotonic_ns()
+        self._base_time, self._base_monotonic = nanoseconds, time.monotonic_ns()
 
     def now(self) -> int:
         """The time in the bag, ns."""
-        return self._then if self.paused else self._then + int((time.monotonic_ns() - self._since) * self.rate)
+        return (
+            self._base_time
+            if self.paused
+            else self._base_time + int((time.monotonic_ns() - self._base_monotonic) * self.rate)
+        )
 
     def look(self, nanoseconds: int) -> tuple[int, float]:
         """The time in the bag, ns, and real seconds until it is that time: 0 where it has come, infinite while paused.
@@ -38,23 +42,23 @@ class Tempo:
     def key(self, key: str) -> None:
         """A key was pressed: space stops and goes on, + and - change the rate."""
         self.begin(self.now())
-        if key == PAUSE:
+        if key == PAUSE_KEY:
             self.paused = not self.paused
-        elif key in _RATES:
-            self.rate *= _RATES[key]
+        elif key in _RATE_FACTORS:
+            self.rate *= _RATE_FACTORS[key]
 
     def describe(self) -> str:
         """For people."""
         return f' {self.rate:.2f} x' + (', paused: space goes on' if self.paused else '')
 
 
-class Keys:
+class Keyboard:
     """Keys pressed in the terminal; none where there is no terminal. A context manager, which restores it."""
 
     def __init__(self):
         self._terminal = None
 
-    def __enter__(self) -> Keys:
+    def __enter__(self) -> Keyboard:
         if sys.stdin is not None and sys.stdin.isatty():
             import termios
             import tty

@@ -13,17 +13,17 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
 from .. import topics
-from ..bag.reader import COMPRESSED_IMAGE, Bag, BagError, camera_info_of, choose_images
-from ..conversions.raw_image import NAMELESS_FRAME
+from ..bag.reader import COMPRESSED_IMAGE, Bag, BagError, select_camera_info_connection, select_image_connection
+from ..conversions.raw_image import DEFAULT_FRAME_ID
 from ..node.launch_arguments import ARGUMENTS as OF_THE_NODE
 from ..node.launch_arguments import LaunchArgument
 
 PLAYERS = ('hand4whole', 'ros2')
 
 #: What the bag decides.
-_DECIDED = ('image_transport', 'use_sim_time')
+_BAG_ARGUMENTS = ('image_transport', 'use_sim_time')
 
-_OTHERWISE = {
+_CHANGED_ARGUMENTS = {
     'image_topic': ('', 'The camera in the bag to look through. Empty: the only one.'),
     'rviz': ('true', "Open RViz with the package's configuration: 'true' or 'false'.")}
 
@@ -33,9 +33,9 @@ ARGUMENTS = (
     LaunchArgument('loop', 'false', "Begin anew at the end: 'true' or 'false'."),
     LaunchArgument('start', '0.0', 'Begin this many seconds after the beginning.'),
     LaunchArgument('player', 'hand4whole', "'hand4whole' begins when the node listens; 'ros2' is ros2 bag play."),
-    *(replace(argument, default=_OTHERWISE[argument.name][0], description=_OTHERWISE[argument.name][1])
-      if argument.name in _OTHERWISE else argument
-      for argument in OF_THE_NODE if argument.name not in _DECIDED))
+    *(replace(argument, default=_CHANGED_ARGUMENTS[argument.name][0], description=_CHANGED_ARGUMENTS[argument.name][1])
+      if argument.name in _CHANGED_ARGUMENTS else argument
+      for argument in OF_THE_NODE if argument.name not in _BAG_ARGUMENTS))
 
 
 @dataclass(frozen=True)
@@ -50,32 +50,34 @@ class ReplayPlan:
     frame: str
 
 
-def plan(values: dict[str, str]) -> ReplayPlan:
+def make_replay_plan(values: dict[str, str]) -> ReplayPlan:
     """What the arguments mean. ValueError names the one that is wrong, or what is wrong with the bag."""
     if not values['bag']:
         raise ValueError('bag: expected the path of a rosbag2 bag, found nothing')
-    rate, start = _number('rate', values), _number('start', values)
+    rate, start = _parse_number('rate', values), _parse_number('start', values)
     if rate <= 0 or start < 0:
         raise ValueError(f'rate and start: expected positive numbers, found {rate:g} and {start:g}')
     if values['loop'] not in ('true', 'false'):
         raise ValueError(f"loop: expected 'true' or 'false', found {values['loop']!r}")
     path = Path(values['bag']).expanduser()
     with Bag(path) as bag:
-        images = choose_images(bag, values['image_topic'] or None)
-        info = camera_info_of(bag, images.topic, values['camera_info_topic'] or None)
+        images = select_image_connection(bag, values['image_topic'] or None)
+        info = select_camera_info_connection(bag, images.topic, values['camera_info_topic'] or None)
         first = next(bag.messages([images]), None)
     if first is None:
         raise BagError(f'{path}: no image on {images.topic} can be read')
     compressed = images.msgtype == COMPRESSED_IMAGE
     header = deserialize_message(first.data, CompressedImage if compressed else Image).header
-    node = {argument.name: values[argument.name] for argument in OF_THE_NODE if argument.name not in _DECIDED}
+    node = {argument.name: values[argument.name] for argument in OF_THE_NODE if argument.name not in _BAG_ARGUMENTS}
     node.update(image_topic=images.topic.removesuffix(topics.COMPRESSED) if compressed else images.topic,
                 image_transport='compressed' if compressed else 'raw', use_sim_time='true',
                 camera_info_topic='' if info is None else info.topic)
-    return ReplayPlan(_player(values, path, rate, start, images.topic), node, header.frame_id or NAMELESS_FRAME)
+    return ReplayPlan(
+        _player_command(values, path, rate, start, images.topic), node, header.frame_id or DEFAULT_FRAME_ID
+    )
 
 
-def _player(values, path, rate, start, image_topic):
+def _player_command(values, path, rate, start, image_topic):
     loop = ['--loop'] if values['loop'] == 'true' else []
     if values['player'] == 'hand4whole':
         return [sys.executable, '-m', 'hand4whole_ros.cli.main', 'play', str(path), '--rate', f'{rate:g}',
@@ -86,7 +88,7 @@ def _player(values, path, rate, start, image_topic):
     raise ValueError(f"player: expected one of {', '.join(PLAYERS)}, found {values['player']!r}")
 
 
-def _number(name, values):
+def _parse_number(name, values):
     try:
         return float(values[name])
     except ValueError:

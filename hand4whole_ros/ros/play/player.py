@@ -22,30 +22,30 @@ from ..bag.own_results import OwnResults
 from ..bag.reader import COMPRESSED_IMAGE, IMAGE, Bag, BagError
 from ..bag.types import is_latched
 from ..compat import share_directory
-from .keys import Keys, Tempo
+from .keys import Keyboard, PlaybackClock
 
 log = logging.getLogger(__name__)
 
 CLOCK = '/clock'
 
 #: Seconds between messages on /clock, and between looks at the keyboard.
-TICK = 0.01
+CLOCK_PERIOD = 0.01
 
 #: Seconds to wait for somebody to listen before the first message. Somebody whose first announcements were lost says
 #: again after 3 s that he is there.
-DISCOVERY = 5.0
+DISCOVERY_TIMEOUT = 5.0
 
 #: Seconds without a new or a lost subscription after which whoever listens is ready: a node may subscribe anew to suit
 #: the publishers it finds (this package's looks every half second), and what is sent in between it does not get.
-SETTLED = 1.0
+SETTLE_TIME = 1.0
 
 #: Seconds to wait for the last messages to arrive, before time jumps back or the player ends.
-DELIVERY = 5.0
+DELIVERY_TIMEOUT = 5.0
 
-_DEPTH = 20
+_QUEUE_DEPTH = 20
 
 #: Messages of a latched topic at most that are kept for whoever comes late.
-_MOST_LATCHED = 1000
+_MAX_LATCHED = 1000
 
 
 def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, paused: bool = False,
@@ -63,8 +63,8 @@ def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, p
         os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(profiles))
         rclpy.init()
         try:
-            with Keys() as keys:
-                player = Player(bag, Tempo(rate, paused), keys, without_results)
+            with Keyboard() as keys:
+                player = BagPlayer(bag, PlaybackClock(rate, paused), keys, without_results)
                 player.wait(wait_for)
                 player.play(bag.start + int(start * 1e9), loop)
         except (KeyboardInterrupt, ExternalShutdownException):
@@ -77,28 +77,34 @@ def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, p
         return not bag.incomplete
 
 
-class Player(Node):
+class BagPlayer(Node):
     """Publishers for everything in a bag."""
 
-    def __init__(self, bag: Bag, tempo: Tempo, keys: Keys, without_results: bool = False):
+    def __init__(self, bag: Bag, tempo: PlaybackClock, keys: Keyboard, without_results: bool = False):
         super().__init__('hand4whole_player')
-        self._bag, self._tempo, self._keys = bag, tempo, keys
-        self._clock = self.create_publisher(Clock, CLOCK, QoSProfile(depth=10))
+        self._bag, self._playback_clock, self._keyboard = bag, tempo, keys
+        self._clock_publisher = self.create_publisher(Clock, CLOCK, QoSProfile(depth=10))
         frames = _survey_cameras(bag)
-        self._own = OwnResults(bag.connections, frames) if without_results else None
-        self._of_topic, self._connections = {}, []
+        self._own_results = OwnResults(bag.connections, frames) if without_results else None
+        self._topic_publishers, self._connections = {}, []
         for connection in bag.connections:
-            if connection.topic == CLOCK or self._own is not None and connection.topic in self._own.topics:
+            if (
+                connection.topic == CLOCK
+                or self._own_results is not None
+                and connection.topic in self._own_results.topics
+            ):
                 continue
             kind = _message_class(connection.msgtype)
             if kind is None:
                 log.warning('%s is left out: its type %s is not installed here', connection.topic, connection.msgtype)
                 continue
-            if connection.topic in self._of_topic:
+            if connection.topic in self._topic_publishers:
                 log.warning('%s is played as one type: its messages of type %s are left out', connection.topic,
                             connection.msgtype)
                 continue
-            self._of_topic[connection.topic] = self.create_publisher(kind, connection.topic, _profile(connection))
+            self._topic_publishers[connection.topic] = self.create_publisher(
+                kind, connection.topic, _make_profile(connection)
+            )
             self._connections.append(connection)
         if not any(connection.msgcount for connection in self._connections):
             raise BagError(f'{bag.path}: nothing in it can be played'
@@ -106,36 +112,36 @@ class Player(Node):
 
     def wait(self, topic: str | None) -> None:
         """Until somebody listens to this topic, and is ready; None: to any topic, but not for long."""
-        chosen = self._of_topic if topic is None else {topic: self._of_topic.get(topic)}
+        chosen = self._topic_publishers if topic is None else {topic: self._topic_publishers.get(topic)}
         if None in chosen.values():
             raise BagError(f'{self._bag.path}: there is nothing on {topic} to wait for')
-        end = time.monotonic() + (DISCOVERY if topic is None else float('inf'))
+        end = time.monotonic() + (DISCOVERY_TIMEOUT if topic is None else float('inf'))
         while not any(publisher.get_subscription_count() for publisher in chosen.values()):
-            if not self._waited_until(end):
+            if not self._spin_until(end):
                 if rclpy.ok():
                     log.warning('nobody listens to anything in it so far: --wait-for TOPIC waits for somebody')
                 return
-        self._settle()
+        self._wait_until_settled()
 
-    def _settle(self):
+    def _wait_until_settled(self):
         """Until subscriptions have neither come nor gone for a while, but not for long."""
-        end, known, since = time.monotonic() + DISCOVERY, None, 0.0
-        while (found := self._listeners()) != known or time.monotonic() < since + SETTLED:
+        end, known, since = time.monotonic() + DISCOVERY_TIMEOUT, None, 0.0
+        while (found := self._subscription_state()) != known or time.monotonic() < since + SETTLE_TIME:
             if found != known:
                 known, since = found, time.monotonic()
-            if not self._waited_until(end):
+            if not self._spin_until(end):
                 return
 
-    def _listeners(self):
+    def _subscription_state(self):
         """Who subscribes, and how many of them the middleware has matched."""
         return {topic: (publisher.get_subscription_count(),
                         {bytes(info.endpoint_gid) for info in self.get_subscriptions_info_by_topic(topic)})
-                for topic, publisher in self._of_topic.items()}
+                for topic, publisher in self._topic_publishers.items()}
 
-    def _waited_until(self, end):
+    def _spin_until(self, end):
         """A moment later; False where it is the end or ROS has been shut down."""
-        rclpy.spin_once(self, timeout_sec=TICK)
-        time.sleep(TICK)
+        rclpy.spin_once(self, timeout_sec=CLOCK_PERIOD)
+        time.sleep(CLOCK_PERIOD)
         return rclpy.ok() and time.monotonic() < end
 
     def play(self, start: int, loop: bool) -> None:
@@ -143,59 +149,59 @@ class Player(Node):
         with tqdm(total=round((self._bag.end - start) * 1e-9, 1), unit='s', desc='playing', disable=None,
                   bar_format='{desc}: {n:.1f} of {total:.1f} s |{bar}|{postfix}') as bar:
             while rclpy.ok():
-                self._once(start, bar)
-                self._arrived()
+                self._play_once(start, bar)
+                self._wait_for_delivery()
                 if not loop:
                     return
 
-    def _once(self, start, bar):
-        self._tempo.begin(start)
-        self._tell(start)
+    def _play_once(self, start, bar):
+        self._playback_clock.begin(start)
+        self._publish_clock(start)
         for entry in self._bag.latched_before(start, self._connections):
             self._publish(entry)
         for entry in self._bag.messages(self._connections, start):
-            if not self._until(entry.time, start, bar):
+            if not self._advance_clock_to(entry.time, start, bar):
                 return
             self._publish(entry)
-        self._show(bar, self._bag.end - start)
+        self._show_progress(bar, self._bag.end - start)
 
-    def _until(self, when, start, bar):
+    def _advance_clock_to(self, when, start, bar):
         """Tell the time until it is `when`; False where ROS has been shut down."""
         while rclpy.ok():
-            for key in self._keys.pressed():
-                self._tempo.key(key)
-            now, left = self._tempo.look(when)
+            for key in self._keyboard.pressed():
+                self._playback_clock.key(key)
+            now, left = self._playback_clock.look(when)
             if left == 0:
-                self._tell(when)
+                self._publish_clock(when)
                 return True
             # Never more than `when`, which is told next: time would go back.
-            self._tell(min(now, when))
-            self._show(bar, now - start)
+            self._publish_clock(min(now, when))
+            self._show_progress(bar, now - start)
             rclpy.spin_once(self, timeout_sec=0)
-            time.sleep(min(left, TICK))
+            time.sleep(min(left, CLOCK_PERIOD))
         return False
 
-    def _show(self, bar, played):
+    def _show_progress(self, bar, played):
         bar.n = min(round(played * 1e-9, 1), bar.total)
-        bar.set_postfix_str(self._tempo.describe(), refresh=False)
+        bar.set_postfix_str(self._playback_clock.describe(), refresh=False)
         bar.update(0)
 
-    def _tell(self, nanoseconds):
-        self._clock.publish(Clock(clock=Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)))
+    def _publish_clock(self, nanoseconds):
+        self._clock_publisher.publish(Clock(clock=Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)))
 
     def _publish(self, entry):
-        if self._own is not None:
-            entry = self._own.without(entry)
+        if self._own_results is not None:
+            entry = self._own_results.without(entry)
         if entry is not None:
-            self._of_topic[entry.connection.topic].publish(entry.data)
+            self._topic_publishers[entry.connection.topic].publish(entry.data)
 
-    def _arrived(self):
+    def _wait_for_delivery(self):
         """Whoever listens has everything: what came after time has jumped back would be taken for new."""
-        end = time.monotonic() + DELIVERY
-        for publisher in self._of_topic.values():
+        end = time.monotonic() + DELIVERY_TIMEOUT
+        for publisher in self._topic_publishers.values():
             # In short steps: an interrupt is not heard while it waits.
             while (rclpy.ok() and publisher.get_subscription_count() and time.monotonic() < end
-                   and not publisher.wait_for_all_acked(Duration(seconds=10 * TICK))):
+                   and not publisher.wait_for_all_acked(Duration(seconds=10 * CLOCK_PERIOD))):
                 pass
 
 
@@ -208,9 +214,9 @@ def _survey_cameras(bag):
             frames.append(survey.frame)
             if survey.apart:
                 log.warning("%s; /clock tells the recorder's, so that to a node with use_sim_time they are not of now",
-                            survey.clocks())
-            if survey.cameras():
-                log.warning('%s: they are played as they are', survey.cameras())
+                            survey.clock_remark())
+            if survey.frames_remark():
+                log.warning('%s: they are played as they are', survey.frames_remark())
     return frames
 
 
@@ -226,13 +232,15 @@ def _message_class(name):
 def _latched_depth(connection):
     """Messages that whoever comes late still gets: all, but of images no more than of other cameras."""
     if connection.msgtype in (IMAGE, COMPRESSED_IMAGE):
-        return _DEPTH
-    return min(max(connection.msgcount, _DEPTH), _MOST_LATCHED)
+        return _QUEUE_DEPTH
+    return min(max(connection.msgcount, _QUEUE_DEPTH), _MAX_LATCHED)
 
 
-def _profile(connection):
+def _make_profile(connection):
     """Reliable, which every subscription matches; latched where it was, with room for all that it holds."""
     if not is_latched(connection):
-        return QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+        return QoSProfile(
+            depth=_QUEUE_DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE
+        )
     return QoSProfile(depth=_latched_depth(connection),
                       reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)

@@ -11,13 +11,22 @@ from typing import NamedTuple, Protocol
 from .. import topics
 from ..bag.image_survey import ImageSurvey
 from ..bag.own_results import OwnResults
-from ..bag.reader import COMPRESSED_IMAGE, Bag, BagError, Entry, camera_info_of, choose_images, frame_of, stamp_of
+from ..bag.reader import (
+    COMPRESSED_IMAGE,
+    Bag,
+    BagError,
+    Entry,
+    read_frame_id,
+    read_stamp,
+    select_camera_info_connection,
+    select_image_connection,
+)
 from ..conversions.raw_image import RawImage
 
 log = logging.getLogger(__name__)
 
 #: Messages of camera_info after the start that are looked at for the one of the images' frame.
-_MOST_INFOS = 10
+_MAX_CAMERA_INFOS = 10
 
 
 @dataclass(frozen=True)
@@ -32,16 +41,16 @@ class InputOptions:
     duration: float | None = None           # s; None: to the end
 
 
-class Picture(NamedTuple):
+class InputImage(NamedTuple):
     """An entry that is an image to look at."""
 
     item: RawImage
     stamp: int                      # ns
     camera_info: bytes | None       # the one that holds for it, serialised
-    rejection: str | None = None    # why it is not looked at after all
+    rejection_reason: str | None = None    # why it is not looked at after all
 
 
-class Input(Protocol):
+class ReplaySource(Protocol):
     """A source of entries, in the order of their times."""
 
     files: list[Path]
@@ -53,26 +62,26 @@ class Input(Protocol):
     missing: str | None             # once all entries are read: a line about images that are damaged or cut off
     two_clocks: bool                # whether stamps and times of arrival come from different clocks
 
-    def entries(self) -> Iterator[tuple[Entry, Picture | None]]:
+    def entries(self) -> Iterator[tuple[Entry, InputImage | None]]:
         """Every message that is kept, and which of them are images to look at. Raises BagError."""
 
     def close(self) -> None:
         """Close what is open."""
 
 
-class BagInput:
+class BagSource:
     """See Input."""
 
     def __init__(self, path: Path, options: InputOptions):
         self._bag = Bag(path)
         self.files = self._bag.files
-        chosen = choose_images(self._bag, options.image_topic)
+        chosen = select_image_connection(self._bag, options.image_topic)
         self._image_type = chosen.msgtype
         self.image_topic = chosen.topic
         self.rectified = topics.is_rectified(chosen.topic)
         self._info = None
         if options.focal is None:
-            self._info = camera_info_of(self._bag, chosen.topic, options.camera_info_topic)
+            self._info = select_camera_info_connection(self._bag, chosen.topic, options.camera_info_topic)
         self._start, self._stop = self._bag.start, None
         if options.start or options.duration is not None:
             self._start += int(options.start * 1e9)
@@ -87,20 +96,20 @@ class BagInput:
         self.two_clocks = bool(self._survey.apart)
         if self.two_clocks:
             log.warning('%s; poses and TF have the stamps, `received` and `published` are left 0, and TF of the other '
-                        'clock does not fit', self._survey.clocks())
-        self._own = OwnResults(self._bag.connections, (self._survey.frame,), keep=(chosen.topic,))
-        self.left_out = sorted(self._own.topics)
-        self.connections = [c for c in self._bag.connections if c.topic not in self._own.topics]
+                        'clock does not fit', self._survey.clock_remark())
+        self._own_results = OwnResults(self._bag.connections, (self._survey.frame,), exclude=(chosen.topic,))
+        self.left_out = sorted(self._own_results.topics)
+        self.connections = [c for c in self._bag.connections if c.topic not in self._own_results.topics]
 
     @property
     def missing(self) -> str | None:
         """See Input."""
         return 'the new bag lacks what is missing in the old one, as said above' if self._bag.incomplete else None
 
-    def entries(self) -> Iterator[tuple[Entry, Picture | None]]:
+    def entries(self) -> Iterator[tuple[Entry, InputImage | None]]:
         """See Input. What is latched and was said before the start is said at the start."""
         infos = self._first_camera_infos()
-        for entry in map(self._own.without, self._all()):
+        for entry in map(self._own_results.without, self._iterate_bag()):
             if entry is None:
                 continue
             topic = entry.connection.topic
@@ -108,28 +117,30 @@ class BagInput:
                 infos.put(entry.data)
             picture = None
             if topic == self.image_topic and entry.connection.msgtype == self._image_type:
-                picture = self._picture(entry, infos)
+                picture = self._make_image(entry, infos)
             yield entry, picture
 
-    def _picture(self, entry, infos):
-        frame = frame_of(entry.data)
+    def _make_image(self, entry, infos):
+        frame = read_frame_id(entry.data)
         item = RawImage(entry.data, self._image_type == COMPRESSED_IMAGE, entry.time, stamped=self._survey.stamped)
-        return Picture(item, stamp_of(entry.data) or entry.time, infos.of(frame), self._survey.rejection(frame))
+        return InputImage(
+            item, read_stamp(entry.data) or entry.time, infos.of(frame), self._survey.rejection_reason(frame)
+        )
 
-    def _all(self):
+    def _iterate_bag(self):
         for entry in self._bag.latched_before(self._start, self.connections):
             yield entry._replace(time=self._start)
         yield from self._bag.messages(self.connections, self._start, self._stop)
 
     def _first_camera_infos(self):
         """The last ones before the start, else the first after it: images may come before their camera_info."""
-        infos, after = _CameraInfos(), 0
+        infos, after = _CameraInfoCache(), 0
         if self._info is None:
             return infos
         for entry in self._bag.messages([self._info]):
             if entry.time > self._start:
                 after += 1
-                if infos and (self._survey.frame in infos.frames or after > _MOST_INFOS):
+                if infos and (self._survey.frame in infos.frames or after > _MAX_CAMERA_INFOS):
                     break
             infos.put(entry.data)
         return infos
@@ -139,7 +150,7 @@ class BagInput:
         self._bag.close()
 
 
-class _CameraInfos:
+class _CameraInfoCache:
     """The newest camera_info, and of each frame its own: two cameras may share a topic."""
 
     def __init__(self):
@@ -151,7 +162,7 @@ class _CameraInfos:
 
     def put(self, data: bytes) -> None:
         """Take one more, serialised."""
-        self._newest = self.frames[frame_of(data)] = data
+        self._newest = self.frames[read_frame_id(data)] = data
 
     def of(self, frame: str | None) -> bytes | None:
         """The one that holds for an image in this frame."""

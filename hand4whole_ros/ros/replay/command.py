@@ -13,16 +13,16 @@ import torch
 
 from ... import estimators
 from ...apps.replay.executors import ProcessExecutor, RayExecutor
-from ...apps.replay.work_folder import WorkFolderError, check_output
-from ...estimate import reasons
+from ...apps.replay.work_folder import WorkFolderError, check_replaceable
+from ...estimate import format_refusals
 from ...estimators.base import Estimator, EstimatorConfig
-from ...media.folder_listing import distinct
-from ...system.output_files import check_folder, printable
+from ...media.folder_listing import make_distinct_names
+from ...system.output_files import check_output_folder, printable_path
 from .. import topics
-from ..bag.ownership import rejection_reason
+from ..bag.ownership import overwrite_rejection_reason
 from ..bag.reader import BagError
 from ..node import given_parameters
-from ..node.parameters import RULES, NodeParameters, check_known
+from ..node.parameters import PARAMETER_FIELDS, NodeParameters, check_names
 from . import replay
 from .bag_source import InputOptions
 from .frame_estimator import FrameEstimatorFactory
@@ -30,7 +30,7 @@ from .frame_estimator import FrameEstimatorFactory
 log = logging.getLogger(__name__)
 
 #: Following's verdict -> what became of such images.
-_LEFT_ALONE = {
+_SKIP_TEXTS = {
     'late': 'came too late to be put in order and were left alone',
     'duplicate': 'bear the stamp of the one before and were left alone: a driver must stamp each image by itself',
     'other frame': 'are of another frame than the first and were left alone: two cameras on one topic?'}
@@ -41,59 +41,61 @@ def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorCon
 
     Raises BagError and WorkFolderError, which are ValueError, for what is wrong with input and output.
     """
-    found = replay.find_inputs(args.input)
+    found = replay.list_inputs(args.input)
     several = found != [args.input]
-    outputs_of = _outputs(found, args.output, several)
+    outputs_of = _output_paths(found, args.output, several)
     for path in dict.fromkeys([args.input, *found]):
         for output in dict.fromkeys([args.output, *outputs_of]):
-            replay.check_apart(output, path)
+            replay.check_output_location(output, path)
     make = FrameEstimatorFactory(create or estimators.create, config, torch.get_num_threads())
     inputs = InputOptions(args.image_topic, args.camera_info_topic, args.frame_id, args.focal, args.start,
                           args.duration)
     outputs = replay.OutputOptions(args.markers, args.overlay, args.storage)
     # Before the estimator is loaded.
     if not several:
-        check_output(args.output, rejection_reason, args.force)
+        check_replaceable(args.output, overwrite_rejection_reason, args.force)
     elif os.path.lexists(args.output) and not args.output.is_dir():
-        raise BagError(f'{printable(args.output)} is a file; name the folder of the new bags')
+        raise BagError(f'{printable_path(args.output)} is a file; name the folder of the new bags')
     else:
-        check_folder(args.output)
+        check_output_folder(args.output)
     log.info('loading the estimator')
-    work = replay.Replay(make, inputs, outputs, _parameters(args.params_file), _spread(args))
+    work = replay.Replay(make, inputs, outputs, _load_parameters(args.params_file), _select_executor(args))
     try:
-        codes = [_one(work, path, output, several, args.force) for path, output in zip(found, outputs_of)]
+        codes = [_replay_one(work, path, output, several, args.force) for path, output in zip(found, outputs_of)]
     finally:
         work.close()
     return max(codes, key=(0, 2, 1).index)
 
 
-def _outputs(found, output, several):
+def _output_paths(found, output, several):
     """Where the new bag of each input goes. Raises BagError."""
     try:
         str(output).encode()
     except UnicodeEncodeError:
         # Bags name their files in metadata.yaml, and SQLite opens no other path.
-        raise BagError(f'{printable(output)}: the path of a bag has to be UTF-8; choose another output') from None
+        raise BagError(f'{printable_path(output)}: the path of a bag has to be UTF-8; choose another output') from None
     if not several:
         return [output]
     # Two inputs may differ in their suffixes alone.
-    return [output / name for name in distinct([printable(path.stem) for path in found],
-                                               [printable(path.name).replace('.', '_') for path in found])]
+    return [output / name for name in make_distinct_names([printable_path(path.stem) for path in found],
+                                               [printable_path(path.name).replace('.', '_') for path in found])]
 
 
-def _parameters(path):
+def _load_parameters(path):
     """The node's parameters with those of a YAML file over them, as ROS has them: node, ros__parameters, name."""
     if path is None:
         return NodeParameters()
-    given = given_parameters.in_files([path], f'/{topics.NODE_NAME}')
-    check_known(given.named)
-    parameters = NodeParameters.from_values({name: value for name, value in given.values.items() if name in RULES})
+    given = given_parameters.overrides_from_files([path], f'/{topics.NODE_NAME}')
+    check_names(given.named)
+    parameters = NodeParameters.from_values(
+        {name: value for name, value in given.values.items() if name in PARAMETER_FIELDS}
+    )
     for remark in given.remarks:
         log.warning('%s', remark)
     return parameters
 
 
-def _spread(args):
+def _select_executor(args):
     """What gives the workers, or None for none."""
     if args.ray is not None:
         def cluster(make):
@@ -102,13 +104,13 @@ def _spread(args):
     return functools.partial(ProcessExecutor, count=args.workers) if args.workers > 1 else None
 
 
-def _one(work: replay.Replay, path: Path, output: Path, several: bool, force: bool) -> int:
+def _replay_one(work: replay.Replay, path: Path, output: Path, several: bool, force: bool) -> int:
     if several and output.exists() and not force:
-        reason = rejection_reason(output) or ('' if any(output.iterdir()) else 'it is an empty folder')
+        reason = overwrite_rejection_reason(output) or ('' if any(output.iterdir()) else 'it is an empty folder')
         if reason:
-            log.error('%s: %s is in the way: %s', printable(path), printable(output), reason)
+            log.error('%s: %s is in the way: %s', printable_path(path), printable_path(output), reason)
             return 2
-        log.info('%s: %s is there already', printable(path), printable(output))
+        log.info('%s: %s is there already', printable_path(path), printable_path(output))
         return 0
     try:
         report = work.run(path, output, force)
@@ -117,11 +119,11 @@ def _one(work: replay.Replay, path: Path, output: Path, several: bool, force: bo
             raise
         log.error('%s', error)      # The others are done all the same.
         return 2
-    log.info('%s: %d images, people in %d of them', printable(output), report.images, report.with_people)
-    for verdict, count in report.left_alone.items():
-        log.warning('%d images %s', count, _LEFT_ALONE[verdict])
+    log.info('%s: %d images, people in %d of them', printable_path(output), report.images, report.with_people)
+    for verdict, count in report.skipped.items():
+        log.warning('%d images %s', count, _SKIP_TEXTS[verdict])
     if report.refused:
-        log.warning('people refused: %s', reasons(report.refused))
+        log.warning('people refused: %s', format_refusals(report.refused))
     for kind, said in (('bad', 'could not be used'), ('failed', 'were left out because the estimator failed')):
         count = getattr(report, kind)
         if count:

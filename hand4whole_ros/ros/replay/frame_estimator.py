@@ -15,14 +15,14 @@ from ...estimators.base import Estimator, EstimatorConfig
 from ...geometry.camera import Intrinsics
 from ..conversions import messages
 from ..conversions.camera_state import CameraState
-from ..conversions.images import BadImage
+from ..conversions.images import ImageMessageError
 from ..conversions.raw_image import RawImage, decode_image_message
 
 #: What a camera is called in an answer that was calibrated as it should be.
 CALIBRATED = 'calibrated'
 
 
-class Job(NamedTuple):
+class FrameJob(NamedTuple):
     """An image and what is known of its camera."""
 
     item: RawImage
@@ -54,7 +54,7 @@ class FrameEstimator:
         self._camera = CameraState(lambda remark: None)
         self._info = None
 
-    def __call__(self, job: Job) -> bytes:
+    def __call__(self, job: FrameJob) -> bytes:
         """A packed dict, see replay.packing.
 
         'stamp' ns and 'frame_id' of the image, its 'people' and its 'intrinsics', how the 'camera' is known, 'remarks'
@@ -64,7 +64,7 @@ class FrameEstimator:
         remarks: list[str] = []
         try:
             header, image = decode_image_message(job.item, remarks.append)
-        except BadImage as error:
+        except ImageMessageError as error:
             return pack({'bad': str(error)})
         height, width = image.shape[:2]
         intrinsics, camera = self._intrinsics(job, width, height)
@@ -73,7 +73,7 @@ class FrameEstimator:
             people = self._estimator.estimate(image, intrinsics)
         except Exception as error:  # One image must not end a work of hours; the error is said and counted.
             return pack({'failed': f'{type(error).__name__}: {" ".join(str(error).split())}'})
-        return pack({'stamp': messages.nanoseconds(header.stamp), 'frame_id': header.frame_id, 'people': people,
+        return pack({'stamp': messages.to_nanoseconds(header.stamp), 'frame_id': header.frame_id, 'people': people,
                      'intrinsics': intrinsics, 'camera': camera, 'remarks': remarks,
                      'refused': dict(self._estimator.refused - refused)})
 

@@ -21,39 +21,39 @@ from ... import __version__
 from ...apps.errors import WorkFailed
 from ...apps.estimate import image_sources
 from ...apps.replay.executors import Executor, LocalExecutor
-from ...apps.replay.journal import Journal, file_names
+from ...apps.replay.journal import Journal, journal_file_names
 from ...apps.replay.packed_estimates import unpack
-from ...apps.replay.work_folder import WorkFolder, partial
+from ...apps.replay.work_folder import WorkFolder, work_folder_path
 from ...media import folder_listing
 from ...system import signals
-from ...system.output_files import failure, is_inside, is_same, printable
-from ...system.progress import Bar
+from ...system.output_files import format_write_error, is_inside, is_same_path, printable_path
+from ...system.progress import ProgressBar
 from .. import topics
-from ..bag.advice import describe, not_a_bag
-from ..bag.errors import unreadable
-from ..bag.folder import check_file
-from ..bag.ownership import rejection_reason
+from ..bag.advice import diagnose_path, format_not_a_bag
+from ..bag.errors import make_read_error
+from ..bag.folder import check_bag_file
+from ..bag.ownership import overwrite_rejection_reason
 from ..bag.reader import BagError, Entry, fingerprint, is_bag
-from ..bag.writer import BagOutput, disk_full
+from ..bag.writer import BagWriter, is_disk_full
 from ..node.parameters import NodeParameters
-from .bag_source import BagInput, Input, InputOptions, Picture
-from .frame_estimator import CALIBRATED, FrameEstimator, FrameEstimatorFactory, Job
+from .bag_source import BagSource, InputImage, InputOptions, ReplaySource
+from .frame_estimator import CALIBRATED, FrameEstimator, FrameEstimatorFactory, FrameJob
 from .message_builder import ReplayMessageBuilder
-from .stamp_order import StampOrder
-from .video_source import VideoInput
+from .stamp_order import StampReorderBuffer
+from .video_source import VideoSource
 
 log = logging.getLogger(__name__)
 
 
 #: An estimator that fails this many times in a row is broken, and not the images.
-MOST_FAILURES = 10
+MAX_CONSECUTIVE_FAILURES = 10
 
 
 #: Files of a work folder: the people of every image, and the images that are drawn.
 _JOURNALS = ('estimates', 'overlays')
 
 
-class ReplayFailed(WorkFailed):
+class ReplayError(WorkFailed):
     """A replay could not go on; the message is the one line to show."""
 
 
@@ -67,7 +67,7 @@ class OutputOptions:
 
 
 @dataclass
-class Report:
+class ReplayReport:
     """What became of the images of one input."""
 
     images: int = 0
@@ -75,7 +75,7 @@ class Report:
     #: About images that the input should hold and does not.
     missing: str | None = None
     #: Images that nothing is said about, by Following's verdict; people who were refused, by the reason.
-    left_alone: Counter = field(default_factory=Counter)
+    skipped: Counter = field(default_factory=Counter)
     refused: Counter = field(default_factory=Counter)
     #: Images that were left out, and why the first of each kind was.
     bad: int = 0
@@ -83,51 +83,53 @@ class Report:
     reasons: dict[str, str] = field(default_factory=dict)
     remarks: Counter = field(default_factory=Counter)
 
-    def leave_out(self, kind: str, number: int, reason: str) -> None:
+    def count_unusable(self, kind: str, number: int, reason: str) -> None:
         """Count an image that is 'bad' or has 'failed'."""
         setattr(self, kind, getattr(self, kind) + 1)
         self.reasons.setdefault(kind, f'image {number}: {reason}')
 
 
-def find_inputs(path: Path) -> list[Path]:
+def list_inputs(path: Path) -> list[Path]:
     """The bag or video itself, or those in a folder; what else is there is a line in the log. Raises BagError."""
     try:
-        return _inputs_at(Path(path))
+        return _list_inputs(Path(path))
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise make_read_error(path, error) from None
 
 
-def _inputs_at(path):
+def _list_inputs(path):
     if not path.exists():
         raise BagError(f'{path}: no such bag, video or folder')
     if is_bag(path):
-        check_file(path)
+        check_bag_file(path)
         return [path]
     if _is_video(path):
         return [path]
-    entries = folder_listing.entries(path) if path.is_dir() else []
+    entries = folder_listing.list_entries(path) if path.is_dir() else []
     inside = [entry for entry in entries if is_bag(entry) or _is_video(entry)]
     if not inside:
-        what, step = describe(path)
+        what, step = diagnose_path(path)
         if step:
-            raise BagError(not_a_bag(path))
+            raise BagError(format_not_a_bag(path))
         raise BagError(f'{path}: neither a rosbag2 bag (a folder with metadata.yaml, .mcap, .db3) nor a video '
                        f'({" ".join(image_sources.VIDEO_SUFFIXES)}), nor a folder of them, but {what}')
     rest = [entry for entry in entries if entry not in inside]
     if rest:
-        log.warning('%s: left out: %s', printable(path), folder_listing.left_out(rest))
+        log.warning('%s: left out: %s', printable_path(path), folder_listing.summarise_skipped(rest))
     return inside
 
 
-def check_apart(output: Path, source: Path) -> None:
+def check_output_location(output: Path, source: Path) -> None:
     """Raises BagError where an output, or its work folder, contains an input, lies in it or is it."""
-    for made in (Path(output), partial(Path(output))):
-        if is_same(made, source):
-            raise BagError(f'{printable(made)}: the output cannot be the input')
+    for made in (Path(output), work_folder_path(Path(output))):
+        if is_same_path(made, source):
+            raise BagError(f'{printable_path(made)}: the output cannot be the input')
         if is_inside(source, made):
-            raise BagError(f'{printable(made)} holds the input {printable(source)}: choose another output')
+            raise BagError(f'{printable_path(made)} holds the input {printable_path(source)}: choose another output')
         if is_inside(made, source):
-            raise BagError(f'{printable(made)} lies in the input {printable(source)}: choose an output beside it')
+            raise BagError(
+                f'{printable_path(made)} lies in the input {printable_path(source)}: choose an output beside it'
+            )
 
 
 def _is_video(path):
@@ -137,22 +139,22 @@ def _is_video(path):
 class Replay:
     """One estimator for as many inputs as there are. To be closed."""
 
-    def __init__(self, make: FrameEstimatorFactory, inputs: InputOptions, outputs: OutputOptions,
+    def __init__(self, estimator_factory: FrameEstimatorFactory, inputs: InputOptions, outputs: OutputOptions,
                  parameters: NodeParameters | None = None,
-                 spread: Callable[[FrameEstimatorFactory], Executor] | None = None):
+                 executor_factory: Callable[[FrameEstimatorFactory], Executor] | None = None):
         """parameters: of those of the node, the ones about people, operator, TF and the camera's field of view.
         spread: gives the workers; None: the work is done in this process.
         """
-        self._make, self._inputs, self._outputs = make, inputs, outputs
+        self._estimator_factory, self._inputs, self._outputs = estimator_factory, inputs, outputs
         self._parameters = parameters or NodeParameters()
-        self._estimator = make.create(make.config)
-        if spread is None:
+        self._estimator = estimator_factory.create(estimator_factory.config)
+        if executor_factory is None:
             self._workers: Executor = LocalExecutor(FrameEstimator(self._estimator))
         else:
             # Only its body and name are needed here.
             self._estimator.close()
-            self._workers = spread(make)
-        self._closed = spread is not None
+            self._workers = executor_factory(estimator_factory)
+        self._closed = executor_factory is not None
 
     def close(self) -> None:
         """Free the estimator and end the workers."""
@@ -161,56 +163,64 @@ class Replay:
             self._estimator.close()
             self._closed = True
 
-    def run(self, path: Path, output: Path, force: bool = False) -> Report:
+    def run(self, path: Path, output: Path, force: bool = False) -> ReplayReport:
         """Replay one input into a new bag, or go on where it was interrupted.
 
-        Raises BagError, WorkFolderError, ReplayFailed, WorkersDied.
+        Raises BagError, WorkFolderError, ReplayError, WorkerCrashError.
         """
-        check_apart(output, path)
+        check_output_location(output, path)
         with ExitStack() as open_now:
             def opened(what):
                 return open_now.enter_context(closing(what))
-            source = opened((VideoInput if _is_video(Path(path)) else BagInput)(path, self._inputs))
-            folder = opened(WorkFolder(output, {**self._about(path), 'files': fingerprint(source.files)}, force,
-                                       [name for journal in _JOURNALS for name in file_names(journal)],
-                                       rejection_reason))
+            source = opened((VideoSource if _is_video(Path(path)) else BagSource)(path, self._inputs))
+            folder = opened(WorkFolder(output, {**self._make_plan(path), 'files': fingerprint(source.files)}, force,
+                                       [name for journal in _JOURNALS for name in journal_file_names(journal)],
+                                       overwrite_rejection_reason))
             estimates, drawn = (folder.path / name for name in _JOURNALS)
             journal = opened(Journal(estimates))
             overlays = opened(Journal(drawn)) if self._outputs.overlay else None
             try:
-                report = self._one_pass(path, source, folder, journal, overlays)
+                report = self._run_pass(path, source, folder, journal, overlays)
                 folder.finish()
             except BaseException as error:
                 if len(journal):
                     log.info('%d images are done and kept in %s: the same command goes on from there',
                              len(journal), folder.path)
-                if disk_full(error):
-                    raise ReplayFailed(f'no space left for {printable(output)}: free some and repeat the command'
+                if is_disk_full(error):
+                    raise ReplayError(f'no space left for {printable_path(output)}: free some and repeat the command'
                                        ) from None
                 if isinstance(error, OSError):
-                    raise ReplayFailed(failure(output, error)) from None
+                    raise ReplayError(format_write_error(output, error)) from None
                 raise
         return report
 
-    def _about(self, path):
+    def _make_plan(self, path):
         """What the result depends on."""
         asked = {}
-        for options in (self._parameters, self._make.config, self._inputs, self._outputs):
+        for options in (self._parameters, self._estimator_factory.config, self._inputs, self._outputs):
             asked.update(dataclasses.asdict(options))
-        return {**{name: str(value) if isinstance(value, Path) else value for name, value in asked.items()},
-                'input': Path(path).name, 'version': __version__, 'estimator': self._estimator.name,
-                'device': self._estimator.device, 'body': self._estimator.body.name, 'threads': self._make.threads}
+        return {
+            **{name: str(value) if isinstance(value, Path) else value for name, value in asked.items()},
+            'input': Path(path).name,
+            'version': __version__,
+            'estimator': self._estimator.name,
+            'device': self._estimator.device,
+            'body': self._estimator.body.name,
+            'threads': self._estimator_factory.threads,
+        }
 
-    def _job(self, picture: Picture, rectified: bool) -> Job:
-        return Job(picture.item, picture.camera_info, rectified, self._inputs.focal, self._parameters.fallback_fov_deg)
+    def _make_job(self, picture: InputImage, rectified: bool) -> FrameJob:
+        return FrameJob(
+            picture.item, picture.camera_info, rectified, self._inputs.focal, self._parameters.fallback_fov_deg
+        )
 
-    def _one_pass(self, path: Path, source: Input, folder: WorkFolder, journal: Journal,
-                  overlays: Journal | None) -> Report:
+    def _run_pass(self, path: Path, source: ReplaySource, folder: WorkFolder, journal: Journal,
+                  overlays: Journal | None) -> ReplayReport:
         if folder.resumed:
             log.info('going on with %s: %d images are done', folder.path, len(journal))
         if source.left_out:
             log.info('left out, as the new bag has its own: %s', ', '.join(source.left_out))
-        sayings = ReplayMessageBuilder(
+        message_builder = ReplayMessageBuilder(
             self._estimator.body,
             self._estimator.name,
             self._parameters,
@@ -218,91 +228,91 @@ class Replay:
             overlays,
             source.two_clocks,
         )
-        with BagOutput(folder.new, self._outputs.storage, source.connections, sayings.types,
-                       (topics.absolute(topics.SKELETON),), json.dumps(self._about(path))) as bag:
-            work = _Pass(source, journal, self._workers, sayings, bag, self._job)
-            with Bar(total=max(source.images, len(journal)), initial=len(journal), unit='image',
-                     desc=printable(Path(path).name)) as progress:
+        with BagWriter(folder.new, self._outputs.storage, source.connections, message_builder.types,
+                       (topics.absolute_topic(topics.SKELETON),), json.dumps(self._make_plan(path))) as bag:
+            work = _ReplayPass(source, journal, self._workers, message_builder, bag, self._make_job)
+            with ProgressBar(total=max(source.images, len(journal)), initial=len(journal), unit='image',
+                     desc=printable_path(Path(path).name)) as progress:
                 work.run(progress)
         return work.report
 
 
-class _Image:
+class _PendingImage:
     """An image on its way: number in the input, picture, and what is said about it once that is known."""
 
-    def __init__(self, number: int, picture: Picture):
+    def __init__(self, number: int, picture: InputImage):
         self.number, self.picture = number, picture
         self.handle = None
         self.said: list[tuple[str, bytes]] | None = None
 
 
-class _Pass:
+class _ReplayPass:
     """From the beginning of the input to its end."""
 
     def __init__(
         self,
-        source: Input,
+        source: ReplaySource,
         journal: Journal,
         workers: Executor,
-        sayings: ReplayMessageBuilder,
-        bag: BagOutput,
-        job: Callable[[Picture, bool], Job],
+        message_builder: ReplayMessageBuilder,
+        bag: BagWriter,
+        job: Callable[[InputImage, bool], FrameJob],
     ):
         self._source, self._journal, self._workers = source, journal, workers
-        self._sayings, self._bag, self._job = sayings, bag, job
+        self._message_builder, self._bag, self._make_job = message_builder, bag, job
         #: As they are in the input, written from the left: an image waits for what is said about it.
-        self._entries: deque[tuple[Entry, _Image | None]] = deque()
+        self._entries: deque[tuple[Entry, _PendingImage | None]] = deque()
         #: In the order of their stamps, the work on them begun.
-        self._begun: deque[_Image] = deque()
+        self._submitted: deque[_PendingImage] = deque()
         self._failures = 0      # in a row
-        self.report = Report()
+        self.report = ReplayReport()
 
-    def run(self, progress: Bar) -> None:
+    def run(self, progress: ProgressBar) -> None:
         """All of it."""
-        order = StampOrder()
+        order = StampReorderBuffer()
         for entry, picture in self._source.entries():
             image = None
             if picture is not None:
-                image = _Image(self.report.images, picture)
+                image = _PendingImage(self.report.images, picture)
                 self.report.images += 1
                 if image.number == 0:
-                    self._say_first(entry.time)
-                if picture.rejection is not None:
+                    self._write_initial_messages(entry.time)
+                if picture.rejection_reason is not None:
                     image.said = []
-                    self.report.leave_out('bad', image.number, picture.rejection)
+                    self.report.count_unusable('bad', image.number, picture.rejection_reason)
                 else:
                     for ready in order.put(picture.stamp, image):
-                        self._begin(ready, progress)
+                        self._submit(ready, progress)
             self._entries.append((entry, image))
-            self._write()
+            self._write_ready()
         for ready in order.rest():
-            self._begin(ready, progress)
-        while self._begun:
-            self._finish(progress)
-        self._write()
+            self._submit(ready, progress)
+        while self._submitted:
+            self._finish_oldest(progress)
+        self._write_ready()
         self.report.missing = self._source.missing
-        self.report.left_alone = self._sayings.left_alone
-        self.report.refused += self._sayings.refused
+        self.report.skipped = self._message_builder.skipped
+        self.report.refused += self._message_builder.refused
         if not self.report.images:
             raise BagError('there is no image in what was chosen of the input')
         if self.report.failed == self.report.images:
-            self._give_up()
+            self._raise_failure()
 
-    def _say_first(self, time):
-        for topic, data in self._sayings.at_first():
+    def _write_initial_messages(self, time):
+        for topic, data in self._message_builder.build_initial():
             self._bag.say(topic, time, data)
 
-    def _begin(self, image, progress):
+    def _submit(self, image, progress):
         if image.number not in self._journal:
-            image.handle = self._workers.submit(self._job(image.picture, self._source.rectified))
-        self._begun.append(image)
-        while len(self._begun) >= self._workers.width:
-            self._finish(progress)
+            image.handle = self._workers.submit(self._make_job(image.picture, self._source.rectified))
+        self._submitted.append(image)
+        while len(self._submitted) >= self._workers.width:
+            self._finish_oldest(progress)
 
-    def _finish(self, progress):
+    def _finish_oldest(self, progress):
         """The oldest of those begun."""
-        signals.check()
-        image = self._begun.popleft()
+        signals.raise_pending()
+        image = self._submitted.popleft()
         data = self._journal.get(image.number)
         if data is None:
             data = self._workers.result(image.handle)
@@ -311,35 +321,35 @@ class _Pass:
         if 'failed' not in seen:
             # What failed may go well another time; what is bad stays bad.
             if image.number not in self._journal:
-                with signals.deferred():
+                with signals.defer_signals():
                     self._journal.put(image.number, data)
-        image.said = self._said_about(image, seen)
+        image.said = self._build_messages(image, seen)
 
-    def _said_about(self, image, seen):
+    def _build_messages(self, image, seen):
         for kind in ('bad', 'failed'):
             if kind in seen:
-                self.report.leave_out(kind, image.number, seen[kind])
+                self.report.count_unusable(kind, image.number, seen[kind])
                 self._failures = self._failures + 1 if kind == 'failed' else 0
-                if self._failures >= MOST_FAILURES:
-                    self._give_up()
+                if self._failures >= MAX_CONSECUTIVE_FAILURES:
+                    self._raise_failure()
                 return []
         self._failures = 0
-        self._remark(seen)
+        self._log_remarks(seen)
         self.report.with_people += bool(seen['people'])
         self.report.refused.update(seen.get('refused', {}))
-        return self._sayings.about(image.number, image.picture.item, seen) or []
+        return self._message_builder.about(image.number, image.picture.item, seen) or []
 
-    def _give_up(self):
-        raise ReplayFailed(f'the estimator fails on every image: {self.report.reasons["failed"]}')
+    def _raise_failure(self):
+        raise ReplayError(f'the estimator fails on every image: {self.report.reasons["failed"]}')
 
-    def _remark(self, seen):
+    def _log_remarks(self, seen):
         camera = [] if seen['camera'] == CALIBRATED else [seen['camera']]
         for remark in seen['remarks'] + camera:
             if not self.report.remarks[remark]:
                 log.warning(remark)
             self.report.remarks[remark] += 1
 
-    def _write(self):
+    def _write_ready(self):
         while self._entries and (self._entries[0][1] is None or self._entries[0][1].said is not None):
             entry, image = self._entries.popleft()
             self._bag.copy(entry)

@@ -13,10 +13,10 @@ from ...apps.estimate import image_sources
 from ...geometry.camera import Intrinsics
 from .. import topics
 from ..bag.reader import BagError, Entry
-from ..bag.types import normalised, ros_type
+from ..bag.types import ros_type_name, zero_padding
 from ..conversions import images, messages
-from ..conversions.raw_image import NAMELESS_FRAME, RawImage
-from .bag_source import InputOptions, Picture
+from ..conversions.raw_image import DEFAULT_FRAME_ID, RawImage
+from .bag_source import InputImage, InputOptions
 
 #: Topics a video's frames go by.
 IMAGE = '/video/image' + topics.COMPRESSED
@@ -28,7 +28,7 @@ _FIRST_STAMP = 1_000_000_000
 _JPEG_QUALITY = 95
 
 
-class VideoInput:
+class VideoSource:
     """See Input. The bag holds the frames as JPEG; what is looked at are the frames themselves."""
 
     image_topic, rectified = IMAGE, False
@@ -36,7 +36,7 @@ class VideoInput:
     missing, two_clocks = None, False
 
     def __init__(self, path: Path, options: InputOptions):
-        (self._source,) = image_sources.find([path])
+        (self._source,) = image_sources.collect_sources([path])
         self._options = options
         self.files = [Path(path)]
         self.images = len(self._source)
@@ -45,7 +45,7 @@ class VideoInput:
         if options.focal is not None:
             self.connections.append(_connection(2, CAMERA_INFO, CameraInfo))
 
-    def entries(self) -> Iterator[tuple[Entry, Picture | None]]:
+    def entries(self) -> Iterator[tuple[Entry, InputImage | None]]:
         """See Input."""
         options, wanted = self._options, 0
         for frame in self._source.frames():
@@ -60,13 +60,13 @@ class VideoInput:
                 break
             wanted += 1
             time = _FIRST_STAMP + round(frame.stamp * 1e9)
-            head = messages.header(messages.time(time), NAMELESS_FRAME)
+            head = messages.make_header(messages.to_time_message(time), DEFAULT_FRAME_ID)
             if options.focal is not None:
                 yield Entry(self.connections[1], time, _camera_info(frame.image, options.focal, head)), None
             small = images.jpeg_message(frame.image, head, _JPEG_QUALITY)
             whole = bytes(serialize_message(images.image_message(frame.image, head)))
-            yield (Entry(self.connections[0], time, normalised(serialize_message(small), CompressedImage)),
-                   Picture(RawImage(whole, False, time), time, None))
+            yield (Entry(self.connections[0], time, zero_padding(serialize_message(small), CompressedImage)),
+                   InputImage(RawImage(whole, False, time), time, None))
         if not wanted:
             raise BagError(f'{self._source.path}: it ends before --start {options.start:g}')
 
@@ -79,10 +79,10 @@ def _camera_info(image, focal, head):
     matrix = Intrinsics.from_focal(width, height, focal).matrix
     info = CameraInfo(header=head, height=height, width=width, distortion_model='plumb_bob', d=[0.0] * 5,
                       k=matrix.ravel(), r=np.eye(3).ravel(), p=np.hstack([matrix, np.zeros((3, 1))]).ravel())
-    return normalised(serialize_message(info), CameraInfo)
+    return zero_padding(serialize_message(info), CameraInfo)
 
 
 def _connection(number, topic, kind):
     from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinition, MessageDefinitionFormat
-    return Connection(number, topic, ros_type(kind), MessageDefinition(MessageDefinitionFormat.NONE, ''), '', 0,
+    return Connection(number, topic, ros_type_name(kind), MessageDefinition(MessageDefinitionFormat.NONE, ''), '', 0,
                       ConnectionExtRosbag2('cdr', []), None)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 #: Largest turn of the picture, in radians, and the share of pictures that are turned at all.
-ROLL, ROLLED = np.radians(30), 0.5
+MAX_ROLL, ROLL_PROBABILITY = np.radians(30), 0.5
 #: By how much a person's box may be larger or smaller, and how far, in its sizes, it may lie aside.
-SCALE, SHIFT = 0.15, 0.05
+MAX_SCALE, MAX_SHIFT = 0.15, 0.05
 #: The same of a hand's box: detectors are not exact.
 HAND_SCALE, HAND_SHIFT = 0.1, 0.05
 #: By how much each colour may be brighter or darker.
@@ -30,19 +30,23 @@ class Augmentation:
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> Augmentation:
         """At random, evenly within the limits of this file."""
-        roll = rng.uniform(-ROLL, ROLL) * (rng.random() < ROLLED)
-        return cls(float(roll), float(rng.uniform(1 - SCALE, 1 + SCALE)), tuple(rng.uniform(-SHIFT, SHIFT, 2).tolist()),
-                   tuple(rng.uniform(1 - COLOUR, 1 + COLOUR, 3).tolist()),
-                   tuple(rng.uniform(1 - HAND_SCALE, 1 + HAND_SCALE, 2).tolist()),
-                   tuple(map(tuple, rng.uniform(-HAND_SHIFT, HAND_SHIFT, (2, 2)).tolist())))
+        roll = rng.uniform(-MAX_ROLL, MAX_ROLL) * (rng.random() < ROLL_PROBABILITY)
+        return cls(
+            float(roll),
+            float(rng.uniform(1 - MAX_SCALE, 1 + MAX_SCALE)),
+            tuple(rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2).tolist()),
+            tuple(rng.uniform(1 - COLOUR, 1 + COLOUR, 3).tolist()),
+            tuple(rng.uniform(1 - HAND_SCALE, 1 + HAND_SCALE, 2).tolist()),
+            tuple(map(tuple, rng.uniform(-HAND_SHIFT, HAND_SHIFT, (2, 2)).tolist())),
+        )
 
-    def of_person(self, box_xywh: np.ndarray) -> np.ndarray:
+    def augment_person_box(self, box_xywh: np.ndarray) -> np.ndarray:
         """The person's box xywh (4,) that is taken instead."""
         size = box_xywh[2:] * self.scale
         centre = box_xywh[:2] + box_xywh[2:] * (0.5 + np.array(self.shift))
         return np.concatenate([centre - size / 2, size])
 
-    def of_hand(self, box_xyxy: np.ndarray, side: int) -> np.ndarray:
+    def augment_hand_box(self, box_xyxy: np.ndarray, side: int) -> np.ndarray:
         """The hand's box xyxy (4,) that is taken instead."""
         size = (box_xyxy[2:] - box_xyxy[:2])
         centre = (box_xyxy[:2] + box_xyxy[2:]) / 2 + size * np.array(self.hand_shift[side])
@@ -50,4 +54,4 @@ class Augmentation:
         return np.concatenate([centre - half, centre + half])
 
 
-NONE = Augmentation()
+NO_AUGMENTATION = Augmentation()

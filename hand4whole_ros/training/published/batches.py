@@ -18,15 +18,15 @@ from ...media.image_files import ImageFileError
 from ...networks.hand4whole_pp import HandBoxes
 from ..distributed import SINGLE_PROCESS, DistributedContext
 from .augmentation import Augmentation
-from .crops import View, view
-from .sources import Source
+from .crops import TrainingView, make_view
+from .sources import TrainingSource
 
 #: So many rows are looked at for one whose picture shows a hand.
-_TRIES = 200
+_MAX_ATTEMPTS = 200
 
 
 @dataclass(frozen=True)
-class Batch:
+class ViewBatch:
     """B views, on one device."""
 
     patches: Tensor                 # (B, 3, 512, 384)
@@ -34,7 +34,7 @@ class Batch:
     truth: Targets                  # of tensors that begin with B
 
     @classmethod
-    def of(cls, stacked: View, device: torch.device) -> Batch:
+    def of(cls, stacked: TrainingView, device: torch.device) -> ViewBatch:
         """Of a View of tensors, whose truth is a dictionary."""
         def there(values):
             return values.to(device, non_blocking=True)
@@ -44,13 +44,13 @@ class Batch:
                    Targets(**{field.name: there(stacked.truth[field.name]) for field in fields(Targets)}))
 
 
-class Slots(Dataset):
+class SlotDataset(Dataset):
     """An endless row of slots, 0, 1, ...; the sources take turns, and what is in a slot follows from its number."""
 
-    def __init__(self, sources: Sequence[Source], seed: int, in_crop_frame: bool):
+    def __init__(self, sources: Sequence[TrainingSource], seed: int, in_crop_frame: bool):
         self._sources, self._seed, self._in_crop_frame = list(sources), seed, in_crop_frame
 
-    def __getitem__(self, slot: int) -> View | Exception:
+    def __getitem__(self, slot: int) -> TrainingView | Exception:
         """An error is handed over, not raised: from another process it would come as a page of text."""
         try:
             return self._view(slot)
@@ -61,16 +61,16 @@ class Slots(Dataset):
         source = self._sources[slot % len(self._sources)]
         position = slot // len(self._sources)
         accidents = Augmentation.drawn(np.random.default_rng([self._seed, slot]))
-        tries = min(_TRIES, len(source.learnt))
+        tries = min(_MAX_ATTEMPTS, len(source.train_rows))
         for further in range(tries):
-            found = view(source.reader[source.row(position + further, self._seed)], accidents, self._in_crop_frame)
+            found = make_view(source.reader[source.row(position + further, self._seed)], accidents, self._in_crop_frame)
             if found is not None:
                 return found
         raise DatasetError(f'{source.reader.root}: {tries} pictures of {source.reader.info.title} in a row show no '
                            f'hand')
 
 
-class Feed:
+class BatchFeed:
     """step -> the batches of that step that are this process' share, at most `at_once` views each.
 
     batch: views of a step, of all processes together, which have to be able to share them. workers: processes that
@@ -79,7 +79,7 @@ class Feed:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[TrainingSource],
         batch: int,
         device: torch.device,
         *,
@@ -87,19 +87,19 @@ class Feed:
         seed: int = 0,
         workers: int = 0,
         in_crop_frame: bool = False,
-        together: DistributedContext = SINGLE_PROCESS,
+        distributed: DistributedContext = SINGLE_PROCESS,
     ):
-        if batch % together.size:
-            raise ValueError(f'a batch of {batch} cannot be shared by {together.size} processes')
-        self._slots = Slots(sources, seed, in_crop_frame)
+        if batch % distributed.size:
+            raise ValueError(f'a batch of {batch} cannot be shared by {distributed.size} processes')
+        self._slots = SlotDataset(sources, seed, in_crop_frame)
         self._device, self._workers, self._batch = device, workers, batch
-        share = batch // together.size
-        start = share * together.rank
+        share = batch // distributed.size
+        start = share * distributed.rank
         self._parts = [range(low, min(low + (at_once or share), start + share))
                        for low in range(start, start + share, at_once or share)]
         self._next, self._stream = None, None
 
-    def __call__(self, step: int) -> Iterator[Batch]:
+    def __call__(self, step: int) -> Iterator[ViewBatch]:
         """Read ahead, as long as steps follow each other."""
         if step != self._next:
             self._stream, self._next = iter(self._loader(step)), step
@@ -109,7 +109,7 @@ class Feed:
             if isinstance(found, Exception):
                 self._next = None
                 raise found
-            yield Batch.of(found, self._device)
+            yield ViewBatch.of(found, self._device)
 
     def _loader(self, first):
         order = ([step * self._batch + place for place in part] for step in itertools.count(first)
@@ -118,13 +118,13 @@ class Feed:
                           pin_memory=self._device.type == 'cuda')
 
 
-def measured_batches(sources: Sequence[Source], device: torch.device, at_once: int,
-                     in_crop_frame: bool = False) -> list[Batch]:
+def validation_batches(sources: Sequence[TrainingSource], device: torch.device, at_once: int,
+                     in_crop_frame: bool = False) -> list[ViewBatch]:
     """Of the rows that are not learnt from, without accidents; those that show a hand."""
-    views = [view(source.reader[int(row)], in_crop_frame=in_crop_frame)
+    views = [make_view(source.reader[int(row)], in_crop_frame=in_crop_frame)
              for source in sources for row in source.measured]
     views = [one for one in views if one is not None]
-    return [Batch.of(_stack(views[start:start + at_once]), device) for start in range(0, len(views), at_once)]
+    return [ViewBatch.of(_stack(views[start:start + at_once]), device) for start in range(0, len(views), at_once)]
 
 
 def _stack(views):

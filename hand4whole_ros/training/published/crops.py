@@ -12,18 +12,18 @@ from scipy.spatial.transform import Rotation
 
 from ... import skeleton
 from ...datasets.sample import Sample
-from ...datasets.targets import Targets, targets
-from ...evaluation.network_predictor import boxes_around, shown_keypoints
+from ...datasets.targets import Targets, make_targets
+from ...evaluation.network_predictor import hand_boxes_in_crop, visible_hand_keypoints
 from ...geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box
-from ...geometry.placement import facing
-from .augmentation import NONE, Augmentation
+from ...geometry.placement import view_rotation
+from .augmentation import NO_AUGMENTATION, Augmentation
 
 #: A keypoint that lies further outside the body picture than this share of it is not learnt from in 2D: through a wide
 #: lens and near its plane, pixels are anywhere.
-_OUTSIDE = 0.5
+_MAX_OUTSIDE_SHARE = 0.5
 
 
-class View(NamedTuple):
+class TrainingView(NamedTuple):
     """Of one person, arrays of fixed shapes. Sides are in the order of skeleton.SIDES."""
 
     patch: np.ndarray       #: (3, 512, 384) float32, RGB in [0, 1]
@@ -33,64 +33,70 @@ class View(NamedTuple):
     truth: Targets
 
 
-def view(sample: Sample, accidents: Augmentation = NONE, in_crop_frame: bool = False) -> View | None:
+def make_view(
+    sample: Sample, augmentation: Augmentation = NO_AUGMENTATION, in_crop_frame: bool = False
+) -> TrainingView | None:
     """None where the picture shows neither hand, for then there is nothing that CHAM could learn.
 
     in_crop_frame: say what is true along the axes of the crop's virtual camera, which looks at the middle of the crop,
     and not along those of the real camera. Raises ImageFileError.
     """
-    box = person_box(torch.from_numpy(accidents.of_person(np.asarray(sample.bbox_xywh, np.float64)))[None])
+    box = person_box(torch.from_numpy(augmentation.augment_person_box(np.asarray(sample.bbox_xywh, np.float64)))[None])
     if not (box[0, 2:] > 0).all():
         return None
     middle = (box[0, :2] + box[0, 2:] / 2).numpy()
-    roll = _about(middle, accidents.roll)
-    boxes, exists = _hand_boxes(sample, box, roll, accidents)
+    roll = _rotation_about(middle, augmentation.roll)
+    boxes, exists = _hand_boxes(sample, box, roll, augmentation)
     if not exists.any():
         return None
     image = sample.image()
-    patch = _patch(image, box, roll)
+    patch = _cut_rotated_patch(image, box, roll)
     if patch is None:
         return None
-    patch = (patch * torch.tensor(accidents.colour)[:, None, None]).clamp(0, 1).float()
-    turn = Rotation.from_euler('z', accidents.roll).as_matrix()
+    patch = (patch * torch.tensor(augmentation.colour)[:, None, None]).clamp(0, 1).float()
+    rotation = Rotation.from_euler('z', augmentation.roll).as_matrix()
     if in_crop_frame:
-        turn = turn @ facing(sample.intrinsics.normalize(middle)).T
+        rotation = rotation @ view_rotation(sample.intrinsics.normalize(middle)).T
     to_body = patch_affine(box, BODY_SIZE)[0].numpy()
-    return View(patch.numpy(), boxes, exists, _turned(targets(sample), turn, _after(to_body, roll)))
+    return TrainingView(
+        patch.numpy(), boxes, exists, _rotate_targets(make_targets(sample), rotation, _compose_affine(to_body, roll))
+    )
 
 
-def _about(centre, angle):
+def _rotation_about(centre, angle):
     """(2, 3) affine map that turns pixels about one."""
     cosine, sine = np.cos(angle), np.sin(angle)
-    turn = np.array([[cosine, -sine], [sine, cosine]])
-    return np.concatenate([turn, (centre - turn @ centre)[:, None]], axis=1)
+    rotation = np.array([[cosine, -sine], [sine, cosine]])
+    return np.concatenate([rotation, (centre - rotation @ centre)[:, None]], axis=1)
 
 
-def _after(second, first):
+def _compose_affine(second, first):
     """(2, 3) affine map: the second one of what the first one gives."""
     return np.concatenate([second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2:] + second[:, 2:]], axis=1)
 
 
-def _moved(affine, pixels):
+def _transform_pixels(affine, pixels):
     return pixels @ affine[:, :2].T + affine[:, 2]
 
 
-def _hand_boxes(sample, box, roll, accidents):
+def _hand_boxes(sample, box, roll, augmentation):
     boxes, exists = np.zeros((2, 4), np.float32), np.zeros(2, bool)
     for k, side in enumerate(skeleton.SIDES):
-        points, scores = shown_keypoints(sample, side)
-        found = boxes_around(box, _moved(roll, points), scores)
+        points, scores = visible_hand_keypoints(sample, side)
+        found = hand_boxes_in_crop(box, _transform_pixels(roll, points), scores)
         boxes[k], exists[k] = found.boxes[0], found.exists[0]
         if exists[k]:
-            boxes[k] = accidents.of_hand(boxes[k], k)
+            boxes[k] = augmentation.augment_hand_box(boxes[k], k)
     return boxes, exists
 
 
-def _patch(image, box, roll):
+def _cut_rotated_patch(image, box, roll):
     """(3, 512, 384) of the box in the turned picture; None where the box lies outside of it. Only what is needed of a
     large picture is turned and computed with."""
     height, width = image.shape[:2]
-    corners = _moved(roll, np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]], np.float64))
+    corners = _transform_pixels(
+        roll, np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]], np.float64)
+    )
     start, size = box[0, :2].numpy(), box[0, 2:].numpy()
     low = np.floor(np.maximum(start - 2, corners.min(0) - 1)).astype(int)
     high = np.ceil(np.minimum(start + size + 2, corners.max(0) + 1)).astype(int)
@@ -103,20 +109,20 @@ def _patch(image, box, roll):
     return cut_patches(picture, torch.cat([box[:, :2] - torch.from_numpy(low), box[:, 2:]], dim=1))[0]
 
 
-def _turned(told, turn, to_body):
+def _rotate_targets(full_targets, rotation, to_body):
     """Targets of the whole picture -> of the body picture, and of the camera that is turned with it."""
-    turned = Rotation.from_matrix(turn)
+    turned = Rotation.from_matrix(rotation)
 
     def axis_angles(values, known):
         return np.where(known[..., None], (turned * Rotation.from_rotvec(values)).as_rotvec(), 0).astype(np.float32)
-    rotations = told.rotations.copy()
-    rotations[:1] = axis_angles(told.rotations[:1], told.rotations_known[:1])
-    pixels = _moved(to_body, told.keypoints_2d.astype(np.float64))
+    rotations = full_targets.rotations.copy()
+    rotations[:1] = axis_angles(full_targets.rotations[:1], full_targets.rotations_known[:1])
+    pixels = _transform_pixels(to_body, full_targets.keypoints_2d.astype(np.float64))
     size = np.array([BODY_SIZE[1], BODY_SIZE[0]])
-    near = ((pixels > -_OUTSIDE * size) & (pixels < (1 + _OUTSIDE) * size)).all(axis=1)
-    known = told.pixels_known & near
+    near = ((pixels > -_MAX_OUTSIDE_SHARE * size) & (pixels < (1 + _MAX_OUTSIDE_SHARE) * size)).all(axis=1)
+    known = full_targets.pixels_known & near
     return replace(
-        told, rotations=rotations, wrists=axis_angles(told.wrists, told.wrists_known),
-        keypoints_3d=(told.keypoints_3d @ turn.T).astype(np.float32),
+        full_targets, rotations=rotations, wrists=axis_angles(full_targets.wrists, full_targets.wrists_known),
+        keypoints_3d=(full_targets.keypoints_3d @ rotation.T).astype(np.float32),
         keypoints_2d=np.where(known[:, None], pixels, 0).astype(np.float32), pixels_known=known,
-        up=(turn @ told.up).astype(np.float32))
+        up=(rotation @ full_targets.up).astype(np.float32))

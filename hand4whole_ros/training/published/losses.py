@@ -16,9 +16,9 @@ from ..._vendor_patches.roma_import import roma
 from ...datasets.targets import Targets
 from ...geometry.kinematics import forward_kinematics
 from ...networks.face import HEATMAP_STRIDE
-from ...networks.hand4whole_pp import WholeBody
+from ...networks.hand4whole_pp import WholeBodyOutput
 from ...networks.smpler_x import project_to_heatmap
-from .batches import Batch
+from .batches import ViewBatch
 
 #: Loss -> its share, by which they come out about alike; the paper does not name its own.
 WEIGHTS = {
@@ -37,28 +37,28 @@ _WRISTS = [skeleton.WRIST[side] for side in skeleton.SIDES]
 _PELVIS = keypoints.KEYPOINT['pelvis']
 
 
-def losses(said: WholeBody, batch: Batch) -> dict[str, Tensor]:
+def compute_losses(outputs: WholeBodyOutput, batch: ViewBatch) -> dict[str, Tensor]:
     """Loss -> (B,), not weighted: all that WEIGHTS names."""
     truth = batch.truth
-    local = said.body.local_rotations
+    local = outputs.body.local_rotations
     true_local = roma.rotvec_to_rotmat(truth.rotations[:, :_NUM_BODY])
     wrists = global_wrists(local)
-    counted = truth.keypoints_known & _sayable(batch)
+    counted = truth.keypoints_known & _predictable_keypoints(batch)
     from_pelvis = counted & truth.keypoints_known[:, _PELVIS, None]
-    hands, hands_known = hand_differences(said, truth, counted)
-    between, both = between_wrists(said, truth)
-    cells = project_to_heatmap(said.keypoints, HEATMAP_STRIDE) - truth.keypoints_2d / HEATMAP_STRIDE
-    up = said.body.global_orient[..., 1]
+    hands, hands_known = hand_differences(outputs, truth, counted)
+    between, both = wrist_vector_difference(outputs, truth)
+    cells = project_to_heatmap(outputs.keypoints, HEATMAP_STRIDE) - truth.keypoints_2d / HEATMAP_STRIDE
+    up = outputs.body.global_orient[..., 1]
     return {
-        'rotations': _mean(local - true_local, truth.rotations_known[:, :_NUM_BODY]),
-        'wrists': _mean(wrists - roma.rotvec_to_rotmat(truth.wrists), truth.wrists_known),
-        'betas': _mean((said.body.betas - truth.betas)[:, None], truth.betas_known[:, None]),
-        'small_betas': said.body.betas.square().mean(1) * ~truth.betas_known,
-        'body_3d': _mean(pelvis_differences(said, truth), from_pelvis),
-        'hands_3d': _mean(hands, hands_known),
-        'between': _mean(between[:, None], (both & truth.related)[:, None]),
-        'points_2d': _mean(cells, truth.pixels_known & counted),
-        'upright': _mean((up - truth.up)[:, None], truth.upright[:, None])}
+        'rotations': _masked_mean(local - true_local, truth.rotations_known[:, :_NUM_BODY]),
+        'wrists': _masked_mean(wrists - roma.rotvec_to_rotmat(truth.wrists), truth.wrists_known),
+        'betas': _masked_mean((outputs.body.betas - truth.betas)[:, None], truth.betas_known[:, None]),
+        'small_betas': outputs.body.betas.square().mean(1) * ~truth.betas_known,
+        'body_3d': _masked_mean(pelvis_differences(outputs, truth), from_pelvis),
+        'hands_3d': _masked_mean(hands, hands_known),
+        'between': _masked_mean(between[:, None], (both & truth.related)[:, None]),
+        'points_2d': _masked_mean(cells, truth.pixels_known & counted),
+        'upright': _masked_mean((up - truth.up)[:, None], truth.upright[:, None])}
 
 
 def global_wrists(local: Tensor) -> Tensor:
@@ -67,32 +67,35 @@ def global_wrists(local: Tensor) -> Tensor:
     return turns[:, _WRISTS]
 
 
-def pelvis_differences(said: WholeBody, truth: Targets) -> Tensor:
+def pelvis_differences(outputs: WholeBodyOutput, truth: Targets) -> Tensor:
     """(B, 137, 3) m: what is said minus what is true, both from the pelvis."""
-    return _from(said.keypoints, _PELVIS) - _from(truth.keypoints_3d, _PELVIS)
+    return _subtract_origin(outputs.keypoints, _PELVIS) - _subtract_origin(truth.keypoints_3d, _PELVIS)
 
 
-def hand_differences(said: WholeBody, truth: Targets, counted: Tensor) -> tuple[Tensor, Tensor]:
+def hand_differences(outputs: WholeBodyOutput, truth: Targets, counted: Tensor) -> tuple[Tensor, Tensor]:
     """(B, 40, 3) m of the keypoints of both hands, from their wrists, and which are known, (B, 40)."""
     found, known = [], []
     for side in skeleton.SIDES:
         wrist, *points = keypoints.HAND_KEYPOINTS[side]
-        found.append(_from(said.keypoints, wrist)[:, points] - _from(truth.keypoints_3d, wrist)[:, points])
+        found.append(
+            _subtract_origin(outputs.keypoints, wrist)[:, points]
+            - _subtract_origin(truth.keypoints_3d, wrist)[:, points]
+        )
         known.append(counted[:, points] & truth.keypoints_known[:, wrist, None])
     return torch.cat(found, dim=1), torch.cat(known, dim=1)
 
 
-def between_wrists(said: WholeBody, truth: Targets) -> tuple[Tensor, Tensor]:
+def wrist_vector_difference(outputs: WholeBodyOutput, truth: Targets) -> tuple[Tensor, Tensor]:
     """(B, 3) m of the vector from the left wrist to the right one, and whether both are known, (B,)."""
     left, right = (keypoints.HAND_KEYPOINTS[side][0] for side in skeleton.SIDES)
 
     def vector(points):
         return points[:, right] - points[:, left]
-    return (vector(said.keypoints) - vector(truth.keypoints_3d),
+    return (vector(outputs.keypoints) - vector(truth.keypoints_3d),
             truth.keypoints_known[:, left] & truth.keypoints_known[:, right])
 
 
-def _sayable(batch):
+def _predictable_keypoints(batch):
     """(B, 137): not the fingers of hands that are not looked at, nor a face that nobody knows."""
     can = torch.ones_like(batch.truth.keypoints_known)
     for side in skeleton.SIDES:
@@ -101,11 +104,11 @@ def _sayable(batch):
     return can
 
 
-def _from(points, origin):
+def _subtract_origin(points, origin):
     return points - points[:, origin, None]
 
 
-def _mean(difference, known):
+def _masked_mean(difference, known):
     """Differences (B, N, ...) of which some are known (B, N) -> (B,): the mean size of those."""
     size = difference.abs().flatten(2).mean(2)
     return torch.where(known, size, 0).sum(1) / known.sum(1).clamp(min=1)

@@ -14,23 +14,23 @@ from ...checkpoints.hand4whole_pp import load_body, load_training_start
 from ...checkpoints.random_weights import load_random
 from ...checkpoints.snapshot import save_snapshot
 from ...checkpoints.store import Store
-from ...datasets.annotated_bodies import TruthBodies
+from ...datasets.annotated_bodies import GroundTruthBodies
 from ...estimators.devices import multiplies_bf16
 from ...networks.cham import CHAM
 from ...networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, Hand4WholePP
 from ...system import output_files
 from .. import run_folder
 from ..distributed import distributed_context
-from .batches import Feed, measured_batches
-from .cham_training import prepare, train_cham
+from .batches import BatchFeed, validation_batches
+from .cham_training import prepare_training, train_cham
 from .sources import open_sources
 
 #: Weights that are made up, to try a training out -> dimensions of the network.
-_RANDOM = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
+_RANDOM_CONFIGS = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """What is trained, on what, and how."""
 
     data: Mapping[str, Path]                #: data set -> its folder
@@ -47,59 +47,61 @@ class Settings:
     workers: int = 0
     in_crop_frame: bool = False             #: see views.view
 
-    def decisive(self) -> dict:
+    def fixed_settings(self) -> dict:
         """What must not change while a training goes on."""
         return {'data': sorted(self.data), 'weights': self.weights, 'batch': self.batch, 'rate': self.rate,
                 'seed': self.seed, 'in_crop_frame': self.in_crop_frame}
 
 
-def run(settings: Settings, progress: bool = True) -> Path | None:
+def run_training(settings: TrainingSettings, progress: bool = True) -> Path | None:
     """Train, or go on where it was stopped, and write the snapshot; its path, None in processes that do not lead.
 
     Raises CheckpointError, BodyModelError, DatasetError, ImageFileError, EstimatorUnavailable (for the device) or
     ValueError, in one line each.
     """
-    with distributed_context(settings.device) as (together, device):
+    with distributed_context(settings.device) as (distributed, device):
         if settings.precision not in ('auto', 'fp32', 'bf16'):
             raise ValueError(f'precision {settings.precision!r}: expected auto, fp32 or bf16')
         mixed = settings.precision == 'bf16' or settings.precision == 'auto' and (
             device.type == 'cuda' or multiplies_bf16())
-        _check_same(settings)
+        _check_settings_match(settings)
         store = Store(settings.weights_folder)
-        network = _network(settings, store)     # maps its files: the data sets take longer
-        sources = open_sources(settings.data, TruthBodies(store))
-        feed = Feed(sources, settings.batch, device, at_once=settings.at_once, seed=settings.seed,
-                    workers=settings.workers, in_crop_frame=settings.in_crop_frame, together=together)
-        network = prepare(network, device, mixed)
-        at_once = min(settings.at_once or settings.batch, settings.batch // together.size)
-        measured = measured_batches(sources, device, at_once, settings.in_crop_frame) if together.leads else []
-        if together.leads:
-            output_files.write(settings.run / run_folder.SETTINGS, json.dumps(settings.decisive(), indent=1).encode())
-        train_cham(network, feed, settings.batch, measured, settings.run, settings.steps, rate=settings.rate,
-                   mixed=mixed, together=together, progress=progress)
-        if not together.leads:
+        network = _initial_network(settings, store)     # maps its files: the data sets take longer
+        sources = open_sources(settings.data, GroundTruthBodies(store))
+        feed = BatchFeed(sources, settings.batch, device, at_once=settings.at_once, seed=settings.seed,
+                    workers=settings.workers, in_crop_frame=settings.in_crop_frame, distributed=distributed)
+        network = prepare_training(network, device, mixed)
+        at_once = min(settings.at_once or settings.batch, settings.batch // distributed.size)
+        measured = validation_batches(sources, device, at_once, settings.in_crop_frame) if distributed.is_main else []
+        if distributed.is_main:
+            output_files.write_file(
+                settings.run / run_folder.SETTINGS, json.dumps(settings.fixed_settings(), indent=1).encode()
+            )
+        train_cham(network, feed, settings.batch, measured, settings.run, settings.steps, lr=settings.rate,
+                   mixed=mixed, distributed=distributed, progress=progress)
+        if not distributed.is_main:
             return None
         path = settings.run / SNAPSHOT.file_names[0]
         save_snapshot(network, path, settings.steps)
         return path
 
 
-def _network(settings, store) -> Hand4WholePP:
+def _initial_network(settings, store) -> Hand4WholePP:
     """As the training starts: experts as they are, CHAM fresh and the same for every seed."""
     torch.manual_seed(settings.seed)
     if settings.weights == 'published':
         return load_training_start(store)
-    if settings.weights not in _RANDOM:
-        raise ValueError(f'weights {settings.weights!r}: expected one of published, {", ".join(_RANDOM)}')
-    network = load_random(load_body(store), _RANDOM[settings.weights])
+    if settings.weights not in _RANDOM_CONFIGS:
+        raise ValueError(f'weights {settings.weights!r}: expected one of published, {", ".join(_RANDOM_CONFIGS)}')
+    network = load_random(load_body(store), _RANDOM_CONFIGS[settings.weights])
     network.hand_control_net = CHAM(network.config.cham)
     return network
 
 
-def _check_same(settings):
+def _check_settings_match(settings):
     """ValueError where the folder holds a training of other settings."""
-    path, now = settings.run / run_folder.SETTINGS, settings.decisive()
-    then = run_folder.settings(settings.run) if path.exists() else now
+    path, now = settings.run / run_folder.SETTINGS, settings.fixed_settings()
+    then = run_folder.read_settings(settings.run) if path.exists() else now
     if then is None:
         raise ValueError(f'{path} is not of a training: name another folder')
     other = [f'{name} {then.get(name)}, now {value}' for name, value in now.items() if then.get(name) != value]
