@@ -9,15 +9,18 @@ SOURCES := setup.py setup.cfg pyproject.toml CMakeLists.txt package.xml \
            $(shell find build_support scripts msg launch config -type f ! -path '*__pycache__*')
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint lint-python docs clean
+.PHONY: help install demo demo-teleop test lint lint-python docs clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 install: $(VENV)/installed  ## Make .venv/ and install everything into it
 
 demo: $(VENV)/installed  ## See it work: node, played camera, pictures and a bag in demo_output/
 	@$(VENV)/bin/hand4whole demo --output demo_output
+
+demo-teleop: $(VENV)/installed  ## See a robot hand follow: video, sheet and figures in demo_teleop/
+	@$(VENV)/bin/hand4whole teleop --demo --output demo_teleop
 
 test: $(VENV)/installed $(VENV)/tools  ## Run all tests
 	@$(VENV)/bin/python -m pytest test -q -rs --timeout 300 && echo 'make test: all tests passed' \
@@ -33,8 +36,8 @@ lint-python: $(VENV)/tools
 docs: $(VENV)/documentation  ## Build the documentation into docs/_build/; a warning or a broken link fails
 	@$(VENV)/bin/python -m sphinx -b html -E -a -W --keep-going -q docs docs/_build && echo 'make docs: open docs/_build/index.html'
 
-clean:  ## Remove .venv/, demo_output/ and everything that was built
-	rm -rf $(VENV) build install log dist demo_output docs/_build *.egg-info hand4whole_ros/msg hand4whole_ros/*.so
+clean:  ## Remove .venv/, demo_output/, demo_teleop/ and everything that was built
+	rm -rf $(VENV) build install log dist demo_output demo_teleop docs/_build *.egg-info hand4whole_ros/msg hand4whole_ros/*.so
 
 # Dependencies change seldom and take minutes, the package itself often and seconds: two stamps.
 $(VENV)/dependencies: setup.cfg constraints.txt build_support/prepare_machine.sh

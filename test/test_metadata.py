@@ -44,10 +44,12 @@ DISTRIBUTIONS = {
     'sensor_msgs': ('ros-sensor-msgs', 'sensor_msgs'),
     'smplx': ('smplx', None),
     'std_msgs': ('ros-std-msgs', 'std_msgs'),
+    'std_srvs': ('ros-std-srvs', 'std_srvs'),
     'tf2_msgs': (None, 'tf2_msgs'),         # on PyPI there is none: build_support/tf2_msgs is compiled
     'threadpoolctl': ('threadpoolctl', None),
     'torch': ('torch', 'python3-torch'),
     'tqdm': ('tqdm', 'python3-tqdm'),
+    'trajectory_msgs': ('ros-trajectory-msgs', 'trajectory_msgs'),
     'visualization_msgs': ('ros-visualization-msgs', 'visualization_msgs'),
     'warp': ('warp-lang', None),
     'yaml': ('pyyaml', 'python3-yaml'),

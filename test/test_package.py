@@ -18,6 +18,10 @@ from hand4whole_ros.ros.node.parameters import PARAMETER_FIELDS
 
 ROOT = Path(__file__).resolve().parent.parent
 
+#: What `ros2 run` knows.
+PROGRAMS = ('hand4whole_node', 'hand4whole_demo_camera', 'hand4whole_retarget_node', 'hand4whole_wrist_teleop_node',
+            'hand4whole_openxr_node', 'hand4whole_sim_node')
+
 
 @pytest.fixture(scope='module')
 def manifest():
@@ -58,7 +62,8 @@ def test_states_of_a_hand_are_those_of_the_tables():
     assert (HandPose.LEFT, HandPose.RIGHT) == skeleton.SIDES
 
 
-@pytest.mark.parametrize('name', ['HandPose', 'Skeleton', 'WholeBodyPose', 'WholeBodyPoseArray'])
+@pytest.mark.parametrize('name', ['HandPose', 'NamedPoseArray', 'Skeleton', 'TeleopState', 'WholeBodyPose',
+                                  'WholeBodyPoseArray'])
 def test_messages_survive_serialisation(name):
     from rclpy.serialization import deserialize_message, serialize_message
 
@@ -78,7 +83,8 @@ def test_tf_message_has_the_real_name_and_layout():
 
 @pytest.mark.parametrize('file', [
     'package.xml', 'config/estimate.yaml', 'config/hand4whole.rviz',
-    'launch/estimate.launch.py', 'launch/demo.launch.py', 'msg/WholeBodyPose.msg', 'cmake/hand4whole_rosConfig.cmake'])
+    'launch/estimate.launch.py', 'launch/demo.launch.py', 'launch/teleop.launch.py',
+    'msg/WholeBodyPose.msg', 'cmake/hand4whole_rosConfig.cmake'])
 def test_share_holds(file):
     assert (share_directory() / file).is_file()
 
@@ -99,13 +105,13 @@ def test_the_marker_of_the_ament_index_has_one_maker():
     assert 'resource/hand4whole_ros' not in (ROOT / 'setup.py').read_text() + (ROOT / 'setup.cfg').read_text()
 
 
-@pytest.mark.parametrize('name', ['hand4whole_node', 'hand4whole_demo_camera'])
+@pytest.mark.parametrize('name', PROGRAMS)
 def test_ros2_run_finds(name):
     program = share_directory().parent.parent / 'lib' / 'hand4whole_ros' / name
     assert program.is_file() and program.stat().st_mode & 0o111
 
 
-@pytest.mark.parametrize('name', ['hand4whole', 'hand4whole_node', 'hand4whole_demo_camera'])
+@pytest.mark.parametrize('name', ['hand4whole', *PROGRAMS])
 def test_console_script_leads_to_a_function(name):
     found = [script for script in entry_points(group='console_scripts') if script.name == name]
     if not found:
@@ -176,7 +182,7 @@ def test_manifest_names_every_ros_package_that_is_imported(manifest):
     import ast
     known = {'ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'geometry_msgs',
              'launch', 'launch_ros', 'lifecycle_msgs', 'rcl_interfaces', 'rclpy', 'sensor_msgs', 'std_msgs',
-             'std_srvs', 'tf2_msgs', 'tf2_ros', 'tf_transformations', 'visualization_msgs'}
+             'std_srvs', 'tf2_msgs', 'tf2_ros', 'tf_transformations', 'trajectory_msgs', 'visualization_msgs'}
     named = {element.text for element in manifest if element.tag.endswith('depend')}
     imported = set()
     for file in [*(ROOT / 'hand4whole_ros').rglob('*.py'), *(ROOT / 'launch').glob('*.py')]:

@@ -102,6 +102,7 @@ def _add_teleop(kinds):
             'hand4whole evaluate teleop',
             'hand4whole evaluate teleop --hand capsule --side left --noise 3',
             'hand4whole evaluate teleop --recording hand.npz --json figures.json',
+            'hand4whole evaluate teleop --depth 10',
         ],
     )
     command.description += ('\n\nThe hand is that of a drawn operator, exactly, or a recording: an .npz file with '
@@ -115,11 +116,32 @@ def _add_teleop(kinds):
     command.add_argument('--recording', type=Path, metavar='FILE', help='a recorded hand in place of the drawn one')
     command.add_argument('--max-speed', type=float, default=10.0, metavar='RAD_S', help='of the joints, rad/s')
     command.add_argument('--no-simulation', action='store_true', help='leave out what needs MuJoCo')
+    command.add_argument('--depth', type=int, metavar='PEOPLE',
+                         help="instead: the distance of so many drawn operators' wrists as estimated from images, and "
+                              'with the length of the palm known')
     _add_json(command)
+
+
+def _teleop_depth(args):
+    from ..estimators import EstimatorConfig, EstimatorUnavailable, create
+    from ..evaluation import teleop_depth
+    if not 1 <= args.depth <= 1000:
+        raise UsageError(f'--depth must be from 1 to 1000 people, found {args.depth}')
+    try:
+        estimator = create(EstimatorConfig(estimator='mediapipe', static_images=True))
+        figures = teleop_depth.depth_figures(estimator, args.depth)
+    except EstimatorUnavailable as error:
+        raise UsageError(error) from None
+    _write_json(args.json, figures)
+    print('\n'.join(f'{name}: {value:.0f}' for name, value in figures.items()))
+    return EXIT_SUCCESS
 
 
 def _run_teleop(args):
     import math
+
+    if args.depth is not None:
+        return _teleop_depth(args)
 
     from ..evaluation import teleop, teleop_table
     from ..teleop import robot_hand

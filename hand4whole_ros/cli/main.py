@@ -14,7 +14,7 @@ from .. import __version__
 from ..apps.errors import WorkFailed
 from ..system import memory, signals, standard_streams, threads
 from ..system.output_files import OutputError, check_output_file, format_write_error, is_same_path, write_json
-from . import evaluate, train
+from . import evaluate, teleop, train
 from .options import (
     EXIT_FAILURE,
     EXIT_SUCCESS,
@@ -49,6 +49,7 @@ def create_parser() -> argparse.ArgumentParser:
         _add_replay,
         _add_play,
         _add_run,
+        teleop.add_teleop_command,
         evaluate.add_evaluate_command,
         train.add_train_command,
         _add_weights,
@@ -422,8 +423,8 @@ def _parse_and_run(argv):
             stream.reconfigure(errors='backslashreplace')
     threads.configure_wait_policy()
     args = create_parser().parse_args(argv)
-    # These two end by themselves when they are interrupted: that is how they are meant to end.
-    itself = args.command in ('run', 'play')
+    # These end by themselves when they are interrupted: that is how they are meant to end.
+    itself = args.command in ('run', 'play') or (args.command == 'teleop' and not args.demo)
     interruptible = nullcontext() if itself else signals.raise_as_exceptions(program=argv is None)
     with log_to_stderr(), interruptible:
         return _run_command(args)

@@ -58,11 +58,16 @@ class Engagement:
         """The switch is released."""
         self._pressed_at, self._blocked, self._current = -math.inf, '', None
 
-    def take_over(self, person: int | None) -> None:
+    def take_over(self, person: int | None, reason: str = 'another operator was chosen') -> None:
         """Choose the operator by track id; None: anybody. A switch that is pressed has to be released and pressed
-        again.
+        again; until then `reason` is why the operator is not engaged.
         """
-        self.chosen, self._current, self._engaged, self._blocked = person, None, False, 'another operator was chosen'
+        self.chosen, self._current, self._engaged, self._blocked = person, None, False, reason
+
+    @property
+    def engaged(self) -> bool:
+        """Whether the operator was engaged at the last update."""
+        return self._engaged
 
     def update(self, gate: GateResult, now: float, person: int | None = None) -> EngagementResult:
         """The state at `now`, given the state of the hand. person: track id of the person whose hand it is, if

@@ -32,6 +32,7 @@ class HandObservation:
     keypoints_projected: np.ndarray | None = None   # (21, 2) px, of the 3D keypoints; None: not known
     wrist_rotation: np.ndarray | None = None    # (3, 3) any axes fixed to the wrist, in the camera optical frame
     person: int | None = None                   # track id of the person; None: not known
+    fault: str = ''                             # why the source itself does not trust this measurement; '' if it does
 
     @property
     def agreement(self) -> float:
@@ -136,6 +137,8 @@ class HandGate:
         self._confidence = 0.0
         if observation is None:
             return 'the hand is not in the image'
+        if observation.fault:
+            return observation.fault
         reason = rejection_reason(observation.keypoints)
         if reason:
             return reason

@@ -19,7 +19,11 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from ...geometry.camera import Intrinsics
-from ...synthetic.motion import PersonMotion
+from ...synthetic.motion import DEMO_SCRIPT, PersonMotion
+from ...synthetic.operator import OPERATOR_SCRIPT
+
+#: Value of the parameter `score` -> what the person does.
+SCORES = {'demonstration': DEMO_SCRIPT, 'operator': OPERATOR_SCRIPT}
 
 FRAME_ID = 'demo_camera_optical_frame'
 
@@ -38,6 +42,8 @@ class DemoCamera(Node):
     def __init__(self):
         super().__init__('demo_camera')
         self.rate = self.declare_parameter('rate', 20.0).value
+        #: What the person does: shows everything ('demonstration'), or drives a robot hand ('operator').
+        self.score = self.declare_parameter('score', 'demonstration').value
         #: Seconds of rendered motion in one round.
         self.seconds = self.declare_parameter('seconds', 8.0).value
         #: Seconds of photograph after each round; 0 for none.
@@ -66,7 +72,7 @@ class DemoCamera(Node):
                 time.sleep(max(due - time.monotonic(), 0))
 
     def _publish_rendered(self):
-        motion = PersonMotion()
+        motion = PersonMotion(score=SCORES[self.score])
         count = max(int(self.seconds * self.rate), 1)
         self.get_logger().info(f'rendering {count} images')
         for index in range(count):

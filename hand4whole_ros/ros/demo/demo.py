@@ -94,16 +94,16 @@ def run(output: Path, seconds: float) -> bool:
     children, interrupted = [], False
     try:
         log.info('starting the node and the camera: both load for some ten seconds before the first image')
-        children += [_start_process('node.main', '-r', f'image:={IMAGE}'),
-                     _start_process('demo.camera', '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}',
-                            '-p', f'seconds:={float(seconds)}', '-p', f'photo_seconds:={PHOTO_SECONDS}',
-                            '-p', 'rounds:=1', '-p', 'wait_for:=2')]
+        children += [start_program('node.main', '-r', f'image:={IMAGE}'),
+                     start_program('demo.camera', '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}',
+                                   '-p', f'seconds:={float(seconds)}', '-p', f'photo_seconds:={PHOTO_SECONDS}',
+                                   '-p', 'rounds:=1', '-p', 'wait_for:=2')]
         _record(recorder, children, seconds)
     except (KeyboardInterrupt, ExternalShutdownException):
         interrupted = True
     finally:
         with signals.defer_signals(ending=interrupted):
-            _stop_processes(children)
+            stop_programs(children)
             rclpy.try_shutdown()
     # A second signal must not cost what was recorded.
     with signals.defer_signals(ending=interrupted):
@@ -162,11 +162,13 @@ def _image_count(seconds):
     return int(seconds * RATE) + int(PHOTO_SECONDS * RATE)
 
 
-def _start_process(module, *arguments):
+def start_program(module: str, *arguments: str) -> subprocess.Popen:
+    """Start one of the programs beside this module, with these ROS arguments."""
     return subprocess.Popen([sys.executable, '-m', f'hand4whole_ros.ros.{module}', '--ros-args', *arguments])
 
 
-def _stop_processes(children):
+def stop_programs(children: list[subprocess.Popen]) -> None:
+    """End them well, and after ten seconds anyhow."""
     for child in children:
         if child.poll() is None:
             child.send_signal(signal.SIGINT)

@@ -6,6 +6,7 @@ Imports neither `launch` nor rclpy, so that it works, and is tested, where launc
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +85,12 @@ def default_values() -> dict[str, str]:
 
 def parse_assignments(assignments: list[str]) -> dict[str, str]:
     """Values of all arguments from `name:=value` words; ValueError names a word that is wrong."""
-    values = default_values()
+    return parse_words(assignments, ARGUMENTS)
+
+
+def parse_words(assignments: list[str], arguments: Iterable[LaunchArgument]) -> dict[str, str]:
+    """The same of any table of arguments."""
+    values = {argument.name: argument.default for argument in arguments}
     for word in assignments:
         name, separator, value = word.partition(':=')
         if not separator:
@@ -117,10 +123,10 @@ def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
         raise ValueError(f'log_level: expected one of {", ".join(LOG_LEVELS)}, found {values["log_level"]!r}')
 
     parameters = {name: values[name] for name in _TEXT_ARGUMENTS if values[name]}
-    parameters.update({name: _parse_boolean(name, values) for name in ('use_sim_time', 'autostart', 'publish_tf')
+    parameters.update({name: boolean(name, values) for name in ('use_sim_time', 'autostart', 'publish_tf')
                        if values[name]})
     return NodeLaunchPlan(values['namespace'], tuple(remappings), params_file, parameters,
-                   values['log_level'].lower(), _parse_boolean('rviz', values))
+                   values['log_level'].lower(), boolean('rviz', values))
 
 
 def rviz_remappings(plan: NodeLaunchPlan) -> list[tuple[str, str]]:
@@ -133,7 +139,8 @@ def rviz_remappings(plan: NodeLaunchPlan) -> list[tuple[str, str]]:
     return [(name, target) for name, target in remappings if name != target]
 
 
-def _parse_boolean(name, values):
+def boolean(name: str, values: dict[str, str]) -> bool:
+    """The value of one argument; ValueError where it is neither true nor false."""
     text = values[name].strip().lower()
     if text not in ('true', 'false'):
         raise ValueError(f"{name}: expected 'true' or 'false', found {values[name]!r}")

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import functools
-import logging
-import re
 import sys
 import time
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
 from ... import estimators
 from ...system.memory import collect_frozen_objects, freeze_loaded_objects, trim_memory
-from .. import topics
-from . import given_parameters, params_file, qos
+from .. import program, topics
+from ..program import one_line
+from . import given_parameters, qos
 from . import parameters as parameter_table
 from .camera_inputs import CameraInputs
 from .diagnostics import DiagnosticsBuilder, Health
 from .latest_worker import LatestWorker
 from .parameters import NodeParameters, ParameterError
-from .pipeline import THROTTLE, Pipeline, estimator_config, format_exception
+from .pipeline import Pipeline, estimator_config
 from .publishers import NodePublishers
 from .signal_guard import SignalGuard
 
@@ -49,7 +46,7 @@ def _log_exceptions(transition):
         try:
             return transition(self, state)
         except Exception as error:
-            self.get_logger().error(f'{transition.__name__} failed: {format_exception(error)}')
+            self.get_logger().error(f'{transition.__name__} failed: {one_line(error)}')
             return ERROR
     return wrapper
 
@@ -105,7 +102,7 @@ class Hand4WholeNode(LifecycleNode):
         try:
             self._estimator = self._create_estimator(estimator_config(wanted))
         except Exception as error:  # Missing parts, unreadable files: whatever it is, the node lives.
-            self._health.problem = f'estimator {wanted.estimator} cannot be loaded: {format_exception(error)}'
+            self._health.problem = f'estimator {wanted.estimator} cannot be loaded: {one_line(error)}'
             if self.context.ok():   # else a signal broke off the loading of some library
                 self.get_logger().error(self._health.problem)
             return FAILURE
@@ -262,77 +259,7 @@ class Hand4WholeNode(LifecycleNode):
         return self._current_parameters
 
 
-class _RosLogHandler(logging.Handler):
-    """Hands what the library logs (loading, building the body) to the node's own log."""
-
-    def __init__(self, logger):
-        super().__init__(logging.INFO)
-        self._logger = logger
-
-    def emit(self, record):
-        # rclpy remembers the level of each line of code that logs, so each level has a line of its own.
-        if record.levelno >= logging.ERROR:
-            self._logger.error(record.getMessage())
-        elif record.levelno >= logging.WARNING:
-            self._logger.warning(record.getMessage())
-        else:
-            self._logger.info(record.getMessage())
-
-
 def run_node(args: list[str] | None, create_estimator, signal_guard: SignalGuard) -> int:
     """Run the node until `end` interrupts it or its context ends; the exit code. 2: wrong parameters."""
-    try:
-        for path in params_file.paths_from_arguments(sys.argv if args is None else args):
-            params_file.check_params_file(path)
-        # What rcl says of arguments comes back as an exception; one line is enough.
-        rclpy.logging.set_logger_level('rcl', rclpy.logging.LoggingSeverity.FATAL)
-        rclpy.init(args=args)
-        rclpy.logging.set_logger_level('rcl', rclpy.logging.LoggingSeverity.UNSET)
-        node = Hand4WholeNode(create_estimator=create_estimator, arguments=args)
-    except KeyboardInterrupt:
-        return 0
-    except Exception as error:  # Nothing happens here yet but reading arguments, files and parameters.
-        if signal_guard.signalled:   # which ends the context under a node that is being made
-            return 0
-        rclpy.logging.get_logger(topics.NODE_NAME).fatal(_format_argument_error(error))
-        rclpy.try_shutdown()
-        return 2
-    library = logging.getLogger(__package__.partition('.')[0])
-    handler = _RosLogHandler(node.get_logger())
-    library.addHandler(handler)
-    library.setLevel(logging.INFO)
-    library.propagate = False
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    try:
-        _spin(executor, node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        library.removeHandler(handler)
-        node.stop()
-        executor.remove_node(node)
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
-
-
-def _spin(executor, node):
-    """Until the context ends. What one callback raises is said, and the node lives."""
-    while node.context.ok():
-        try:
-            executor.spin()
-        except (KeyboardInterrupt, ExternalShutdownException):
-            raise
-        except Exception as error:
-            # A signal ends the context at any moment, also in the middle of a callback that publishes.
-            if node.context.ok():
-                node.get_logger().error(f'a callback failed: {format_exception(error)}', throttle_duration_sec=THROTTLE)
-
-
-def _format_argument_error(error):
-    """One line, without the places in rcl's own source that it names."""
-    text = re.sub(r',? at /\S+:\d+', '', format_exception(error))
-    if 'initialize logging' in text:
-        return f'{text}: export ROS_LOG_DIR=/tmp/ros_log, or a folder that can be written'
-    return text if isinstance(error, ParameterError) else f'wrong arguments: {text}'
+    return program.run_node(
+        lambda: Hand4WholeNode(create_estimator=create_estimator, arguments=args), topics.NODE_NAME, args, signal_guard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 from ...apps.doctor.ros_environment import fatal_problem
@@ -16,6 +17,14 @@ def run(args: list[str] | None = None, *, create_estimator=None, signal_guard: S
 
     `end`: made earlier, where the program has done something before.
     """
+    def start(signal_guard):
+        from . import lifecycle_node  # seconds
+        return lambda: lifecycle_node.run_node(args, create_estimator, signal_guard)
+    return run_until_signal(start, signal_guard)
+
+
+def run_until_signal(start: Callable[[SignalGuard], Callable[[], int]], signal_guard: SignalGuard | None = None) -> int:
+    """Import a node by `start`, run what it returns until a signal comes, and return the exit code."""
     problem = fatal_problem()
     if problem:     # rclpy would end the process while it is imported
         print(f'hand4whole: {problem}', file=sys.stderr)
@@ -24,10 +33,10 @@ def run(args: list[str] | None = None, *, create_estimator=None, signal_guard: S
     signal_guard = signal_guard or SignalGuard()
     configure_wait_policy()
     configure_malloc()
-    from . import lifecycle_node  # seconds
+    work = start(signal_guard)
     signal_guard.enable_interrupts()
     try:
-        return lifecycle_node.run_node(args, create_estimator, signal_guard)
+        return work()
     except KeyboardInterrupt:
         return 0
     finally:

@@ -2,7 +2,8 @@
 
 The table is the dataclass `NodeParameters` itself. Declaration, checking, docs/reference/parameters.md and
 config/estimate.yaml all follow it. A value of the wrong type or range and a name that is not in the
-table are refused with one line that names the parameter.
+table are refused with one line that names the parameter. Other nodes have tables of their own, derived from
+`ParameterTable`.
 """
 
 from __future__ import annotations
@@ -20,13 +21,47 @@ class ParameterError(ValueError):
     """A parameter is wrong; the message is the one line to show."""
 
 
-def _parameter(default, description, *, low=None, high=None, choices=(), dynamic=True):
+def parameter(default, description: str, *, low=None, high=None, choices=(), dynamic=True):
+    """A field of a ParameterTable. low, high: of numbers, also of each number of a tuple."""
     return field(default=default, metadata={
         'description': description, 'low': low, 'high': high, 'choices': choices, 'dynamic': dynamic})
 
 
+_parameter = parameter
+
+
 @dataclass(frozen=True)
-class NodeParameters:
+class ParameterTable:
+    """Base of a node's parameters: a frozen dataclass whose fields are made by `parameter`.
+
+    Types are str, int, float, bool, tuple[float, float, float] and tuple[str, ...].
+    """
+
+    @classmethod
+    def rules(cls) -> dict[str, dataclasses.Field]:
+        """Name -> dataclass field, in the order of the table."""
+        return {rule.name: rule for rule in dataclasses.fields(cls)}
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> ParameterTable:
+        """Defaults with `values` over them. Raises ParameterError at the first wrong one."""
+        return cls().changed(values)
+
+    def changed(self, values: dict[str, Any], *, running: bool = False) -> ParameterTable:
+        """A copy with `values`, each checked. `running`: static parameters may not change any more."""
+        rules = self.rules()
+        checked = {name: check_value(name, value, rules) for name, value in values.items()}
+        for name, value in checked.items():
+            if running and not rules[name].metadata['dynamic'] and value != getattr(self, name):
+                raise ParameterError(self._static(name, value))
+        return dataclasses.replace(self, **checked)
+
+    def _static(self, name, value):
+        return f'parameter {name} is read at the start: restart the node with {name}:={str(value)[:60]}'
+
+
+@dataclass(frozen=True)
+class NodeParameters(ParameterTable):
     """Everything that can be set, with its default. Static ones are read at configure."""
 
     estimator: str = _parameter(
@@ -104,30 +139,23 @@ class NodeParameters:
     diagnostics_period: float = _parameter(
         1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0)
 
-    @classmethod
-    def from_values(cls, values: dict[str, Any]) -> NodeParameters:
-        """Defaults with `values` over them. Raises ParameterError at the first wrong one."""
-        return cls().changed(values)
+    def _static(self, name, value):
+        return (f'parameter {name} is read at configure: deactivate and clean up the node first, or restart it with '
+                f'{name}:={str(value)[:60]}')
 
-    def changed(self, values: dict[str, Any], *, running: bool = False) -> NodeParameters:
-        """A copy with `values`, each checked. `running`: static parameters may not change any more."""
-        checked = {name: check_value(name, value) for name, value in values.items()}
-        for name, value in checked.items():
-            if running and not PARAMETER_FIELDS[name].metadata['dynamic'] and value != getattr(self, name):
-                raise ParameterError(
-                    f'parameter {name} is read at configure: deactivate and clean up the node first, or '
-                    f'restart it with {name}:={str(value)[:60]}')
-        return dataclasses.replace(self, **checked)
 
+Rules = dict[str, dataclasses.Field]
 
 #: Name -> dataclass field, in the order of the table.
-PARAMETER_FIELDS = {rule.name: rule for rule in dataclasses.fields(NodeParameters)}
+PARAMETER_FIELDS = NodeParameters.rules()
 
 #: Characters of a text: the longest path that Linux takes. It is repeated in the log.
 MAX_TEXT_LENGTH = 4096
 
 _TYPES = {'str': (str, "a string such as '{}'"), 'float': (float, 'a number such as {}'),
-          'int': (int, 'a whole number such as {}'), 'bool': (bool, 'true or false')}
+          'int': (int, 'a whole number such as {}'), 'bool': (bool, 'true or false'),
+         'tuple[float, float, float]': (tuple, 'three numbers such as {}'),
+         'tuple[str, ...]': (tuple, "a list of names such as ['one', 'two']")}
 
 #: Parameters that ROS itself sets on every node.
 _ROS_PARAMETERS = ('use_sim_time', 'start_type_description_service')
@@ -139,35 +167,37 @@ def belongs_to_ros(name: str) -> bool:
     return name in _ROS_PARAMETERS or name.startswith(_ROS_PARAMETER_PREFIX)
 
 
-def is_known_parameter(name: str) -> bool:
+def is_known_parameter(name: str, rules: Rules = PARAMETER_FIELDS) -> bool:
     """Whether the node has this parameter, of this table or as every node of ROS."""
-    return name in PARAMETER_FIELDS or belongs_to_ros(name)
+    return name in rules or belongs_to_ros(name)
 
 
-def suggest_name(name: str) -> str | None:
+def suggest_name(name: str, rules: Rules = PARAMETER_FIELDS) -> str | None:
     """The parameter whose name this may have been meant to be."""
-    return next(iter(difflib.get_close_matches(name[:100], PARAMETER_FIELDS, n=1)), None)
+    return next(iter(difflib.get_close_matches(name[:100], rules, n=1)), None)
 
 
-def check_names(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str], rules: Rules = PARAMETER_FIELDS) -> None:
     """Raises ParameterError at the first name that the node has no parameter of."""
     for name in names:
-        if not is_known_parameter(name):
-            raise _unknown_name_error(name)
+        if not is_known_parameter(name, rules):
+            raise _unknown_name_error(name, rules)
 
 
-def _unknown_name_error(name):
-    near = suggest_name(name)
-    hint = f'did you mean {near}?' if near else f"known are {', '.join(PARAMETER_FIELDS)}"
+def _unknown_name_error(name, rules):
+    near = suggest_name(name, rules)
+    hint = f'did you mean {near}?' if near else f"known are {', '.join(rules)}"
     return ParameterError(f'unknown parameter {name[:60]}: {hint}')
 
 
-def check_value(name: str, value: Any) -> Any:
+def check_value(name: str, value: Any, rules: Rules = PARAMETER_FIELDS) -> Any:
     """`value` as the parameter's own type (an integer is welcome as a float), or ParameterError."""
-    rule = PARAMETER_FIELDS.get(name)
+    rule = rules.get(name)
     if rule is None:
-        raise _unknown_name_error(name)
+        raise _unknown_name_error(name, rules)
     kind, wanted = _TYPES[rule.type]
+    if kind is tuple:
+        return _check_tuple(name, value, rule, wanted)
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
@@ -185,15 +215,32 @@ def check_value(name: str, value: Any) -> Any:
     return value
 
 
-def declare_parameters(node) -> NodeParameters:
-    """Declare the table on a node, with the values that ROS was given. Raises ParameterError where one is wrong."""
+def _check_tuple(name, value, rule, wanted):
+    """A list or array as a tuple of numbers or of texts, each checked."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise ParameterError(f'parameter {name}: expected {wanted.format(list(rule.default))}, '
+                             f'found {reprlib.repr(value)} ({type(value).__name__})')
+    items = list(value)
+    if 'float' not in rule.type:
+        if not all(isinstance(item, str) and len(item) <= MAX_TEXT_LENGTH and item.isprintable() for item in items):
+            raise ParameterError(f'parameter {name}: expected {wanted}, found {reprlib.repr(items)}')
+        return tuple(items)
+    low, high = rule.metadata['low'], rule.metadata['high']
+    if len(items) != 3 or not all(type(item) in (int, float) and low <= item <= high for item in items):
+        raise ParameterError(f'parameter {name}: expected {wanted.format(list(rule.default))}, each {low:g} to '
+                             f'{high:g}, found {reprlib.repr(items)}')
+    return tuple(float(item) for item in items)
+
+
+def declare_parameters(node, kind: type[ParameterTable] = NodeParameters) -> ParameterTable:
+    """Declare a table on a node, with the values that ROS was given. Raises ParameterError where one is wrong."""
     from rcl_interfaces.msg import ParameterDescriptor
-    given = {}
-    for name, rule in PARAMETER_FIELDS.items():
+    given, rules = {}, kind.rules()
+    for name, rule in rules.items():
         given[name] = node.declare_parameter(name, rule.default, ParameterDescriptor(dynamic_typing=True)).value
         node.undeclare_parameter(name)
-    parameters = NodeParameters.from_values(given)
-    for name, rule in PARAMETER_FIELDS.items():
+    parameters = kind.from_values(given)
+    for name, rule in rules.items():
         node.declare_parameter(name, getattr(parameters, name), _descriptor(rule), ignore_override=True)
     return parameters
 
@@ -214,14 +261,15 @@ def _descriptor(rule):
     return descriptor
 
 
-def format_parameter_table() -> str:
+def format_parameter_table(rules: Rules = PARAMETER_FIELDS) -> str:
     """The table in Markdown, as docs/reference/parameters.md shows it."""
     lines = ['| parameter | default | range | may change while running | meaning |', '|---|---|---|---|---|']
-    for name, rule in PARAMETER_FIELDS.items():
+    for name, rule in rules.items():
         about = rule.metadata
         default = {'str': f'`"{rule.default}"`', 'bool': f'`{str(rule.default).lower()}`'}.get(
-            rule.type, f'`{rule.default}`')
-        choices = ', '.join(about['choices']) or {'str': 'text', 'bool': 'true, false'}.get(
+            rule.type, f'`{list(rule.default) if isinstance(rule.default, tuple) else rule.default}`')
+        choices = ', '.join(about['choices']) or {
+            'str': 'text', 'bool': 'true, false', 'tuple[str, ...]': 'names'}.get(
             rule.type, f"{about['low'] or 0:g} to {about['high'] or 0:g}")
         lines.append(f"| `{name}` | {default} | {choices} | {'yes' if about['dynamic'] else 'no'} | "
                      f"{about['description']} |")

@@ -14,16 +14,14 @@ from ..conversions import images, messages
 from ..conversions.camera_state import CameraState
 from ..conversions.raw_image import BLANK_IMAGE_REMARK, RawImage, decode_image_message
 from ..conversions.result_messages import ImageResult
+from ..program import THROTTLE, one_line
 from . import diagnostics, stamp_guard
 from .diagnostics import Health
 from .parameters import NodeParameters
 from .person_tracking import SKIP_VERDICTS, PersonTracking
 from .publishers import NodePublishers
 
-#: Seconds between two lines in the log about the same kind of trouble.
-THROTTLE = 5.0
-
-#: The same, of memory that runs out, which seldom mends itself.
+#: Seconds between two lines in the log about memory that runs out, which seldom mends itself.
 THROTTLE_MEMORY = 60.0
 
 #: The same, of clocks, stamps, cameras and people that are wrong in every image; diagnostics say it all the time.
@@ -84,10 +82,10 @@ class Pipeline:
         if isinstance(error, OUT_OF_MEMORY):
             advice = ('from now on fewer people are looked at in one pass' if self._estimator.reduce_memory() else
                       'choose another precision or device, or end what else uses the memory')
-            self._logger.error(f'image dropped, out of memory: {format_exception(error)[:200]}: {advice}',
+            self._logger.error(f'image dropped, out of memory: {one_line(error)[:200]}: {advice}',
                                throttle_duration_sec=THROTTLE_MEMORY)
         else:
-            self._logger.error(f'image dropped: {format_exception(error)}', throttle_duration_sec=THROTTLE)
+            self._logger.error(f'image dropped: {one_line(error)}', throttle_duration_sec=THROTTLE)
 
     def process(self, raw_image: RawImage) -> None:
         """Work on one image. Raises ImageMessageError, or whatever the estimator raises."""
@@ -226,9 +224,3 @@ class Pipeline:
         if due:
             self._logged_at[kind] = now
         return due
-
-
-def format_exception(error: BaseException) -> str:
-    """An exception as one line; the kinds that are raised with a sentence for people without their name."""
-    text = ' '.join(str(error).split())
-    return text if text and isinstance(error, (RuntimeError, ValueError)) else f'{type(error).__name__}: {text}'

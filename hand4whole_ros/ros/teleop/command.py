@@ -1,0 +1,41 @@
+"""`hand4whole teleop`: teleop.launch.py's work where `ros2 launch` is not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from ..compat import share_directory
+from ..demo.demo import stop_programs
+from ..node.signal_guard import SignalGuard
+from . import launch_arguments
+from .launch_arguments import ARGUMENTS
+
+#: Seconds between looks whether a node has ended.
+_PERIOD = 0.1
+
+
+def show_arguments() -> str:
+    """The arguments with their defaults and meanings, for people."""
+    lines = ['Arguments (pass them as NAME:=VALUE):', '']
+    for argument in ARGUMENTS:
+        lines += [f"  {argument.name}  (default: '{argument.default}')", f'      {argument.description}']
+    return '\n'.join(lines)
+
+
+def run(assignments: list[str], end: SignalGuard) -> int:
+    """Run the nodes until a signal comes, or one of them ends; the exit code. ValueError names a wrong argument."""
+    starts = launch_arguments.plan(launch_arguments.parse(assignments), share_directory())
+    end.enable_interrupts()
+    children = []
+    try:
+        children += [subprocess.Popen([sys.executable, '-m', f'{__package__}.programs', one.program,
+                                       *one.ros_arguments]) for one in starts]
+        while all(child.poll() is None for child in children):
+            time.sleep(_PERIOD)
+        # A robot must not be driven by a part of what was asked for.
+        return next(child.returncode for child in children if child.poll() is not None)
+    finally:
+        end.done()
+        stop_programs(children)

@@ -1,0 +1,74 @@
+"""Subscription to the hands of one source, with the age of their images."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from ...teleop.metric_depth import PalmLengthCorrection
+from ..compat import wrap_timed_callback
+from ..node.parameters import ParameterError
+from ..node.stamp_guard import MAX_AHEAD, format_duration
+from .hand_sources import SOURCES, HandMeasurement
+from .parameters import SourceParameters
+
+#: The newest message only: an older hand moves nothing.
+_NEWEST = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE)
+
+
+class HandInput:
+    """Calls `received(side, measurement, added)` with each hand of each message.
+
+    added: s that the hand has been under way since it was published, or since it reached this process where the message
+    does not say when it was published.
+    """
+
+    def __init__(self, node, parameters: SourceParameters, sides: tuple[str, ...],
+                 received: Callable[[str, HandMeasurement, float], None]):
+        self._node, self._parameters, self._received = node, parameters, received
+        self._source = SOURCES[parameters.source]
+        #: Track id of the only person whose hand is taken; None: the operator of the node hand4whole.
+        self.person = None if parameters.operator_id < 0 else parameters.operator_id
+        try:
+            self._corrections = {side: PalmLengthCorrection(parameters.palm_length) for side in sides} \
+                if parameters.palm_length > 0 else {}
+        except ValueError as error:
+            raise ParameterError(f'parameter palm_length: {error}') from None
+        grouped: dict[str, list[str]] = {}
+        for side in sides:
+            grouped.setdefault(self._source.topic(side), []).append(side)
+        for topic, of_topic in grouped.items():
+            node.create_subscription(
+                self._source.message_type, topic, wrap_timed_callback(self._callback(of_topic)), _NEWEST
+            )
+        #: Names of the topics, for people.
+        self.topics = ', '.join(node.resolve_topic_name(topic) for topic in grouped)
+
+    def _callback(self, sides):
+        def arrived(message, waited):
+            for side in sides:
+                measured = self._source.measure(message, side, self.person)
+                now = self._node.get_clock().now().nanoseconds
+                added = waited if measured.published is None else max(now - measured.published, 0)
+                self._received(side, self._corrected(side, self._with_age(measured, now)), 1e-9 * added)
+        return arrived
+
+    def _corrected(self, side, measured):
+        """The same, at the distance that the length of the operator's palm gives it."""
+        observation = measured.observation
+        if side not in self._corrections or observation.fault:
+            return measured
+        keypoints = self._corrections[side](observation.keypoints, observation.person)
+        return dataclasses.replace(measured, observation=dataclasses.replace(observation, keypoints=keypoints))
+
+    def _with_age(self, measured, now):
+        """The same; with a fault if its image is too old, or of another clock."""
+        limit, observation = self._parameters.max_image_age, measured.observation
+        age = 1e-9 * now - observation.stamp
+        if limit <= 0 or observation.fault or -MAX_AHEAD <= age <= limit:
+            return measured
+        fault = f'the image is {format_duration(age)} old' if age > 0 else \
+            f'the image is stamped {format_duration(-age)} in the future: the clocks of camera and machine differ'
+        return dataclasses.replace(measured, observation=dataclasses.replace(observation, fault=fault))

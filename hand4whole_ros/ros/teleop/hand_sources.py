@@ -1,0 +1,97 @@
+"""Where hands come from: one entry for each kind of message, all leading to HandObservation.
+
+A source with another message, such as hands without their people, is one more entry of SOURCES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from std_msgs.msg import Header
+
+from ... import skeleton
+from ...msg import HandPose, WholeBodyPose, WholeBodyPoseArray
+from ...teleop.hand_gate import HandObservation
+from ...teleop.poses import Pose
+from .. import topics
+
+_NO_KEYPOINTS = np.zeros((skeleton.NUM_HAND_KEYPOINTS, 3))
+
+
+@dataclass(frozen=True)
+class HandMeasurement:
+    """One hand in one message."""
+
+    header: Header
+    observation: HandObservation    # with a fault where there is no hand, or it is not measured
+    published: int | None           # ns, when the message was handed to the middleware; None: the message does not say
+
+
+@dataclass(frozen=True)
+class HandSource:
+    """One kind of message with hands."""
+
+    message_type: type
+    topic: Callable[[str], str]     # side -> name of the topic, relative
+    #: (message, side, track id of the operator or None) -> the hand.
+    measure: Callable[[object, str, int | None], HandMeasurement]
+    both_sides: bool                # whether one message holds both hands
+
+
+def _seconds(stamp):
+    return stamp.sec + 1e-9 * stamp.nanosec
+
+
+def _nanoseconds(stamp):
+    return stamp.sec * 10**9 + stamp.nanosec
+
+
+def _without(stamp, fault, person=None):
+    return HandObservation(stamp, _NO_KEYPOINTS, 0.0, person=person, fault=fault)
+
+
+def _observation(hand: HandPose, person: int | None) -> HandObservation:
+    """A hand as it was measured; held and lost ones are none."""
+    stamp = _seconds(hand.header.stamp)
+    if hand.state != HandPose.OK:
+        return _without(stamp, 'the hand is not seen in the image', person)
+    keypoints = np.array([(point.x, point.y, point.z) for point in hand.keypoints])
+    p, q = hand.wrist.position, hand.wrist.orientation
+    try:
+        rotation = Pose.from_quaternion((p.x, p.y, p.z), (q.x, q.y, q.z, q.w)).rotation
+    except ValueError:
+        return _without(stamp, 'the pose of the wrist is not finite, or its quaternion is not of unit length', person)
+    return HandObservation(stamp, keypoints, hand.confidence, wrist_rotation=rotation, person=person)
+
+
+def _of_hand(message: HandPose, side: str, person: int | None) -> HandMeasurement:
+    return HandMeasurement(message.header, _observation(message, None), None)
+
+
+def _of_people(message: WholeBodyPoseArray, side: str, person: int | None) -> HandMeasurement:
+    """The hand of the person who is wanted, else of the operator of the node hand4whole."""
+    stamp = _seconds(message.header.stamp)
+    for pose in message.poses:
+        if pose.track_id == person if person is not None else pose.is_operator:
+            published = _nanoseconds(pose.published) or None
+            if pose.state != WholeBodyPose.OK:
+                observation = _without(stamp, 'the person is not seen in the image', pose.track_id)
+            else:
+                observation = _observation(getattr(pose, f'{side}_hand'), pose.track_id)
+            return HandMeasurement(message.header, observation, published)
+    fault = 'nobody is in the image' if not message.poses else \
+        f'person {person} is not in the image' if person is not None else 'the operator is not in the image'
+    return HandMeasurement(message.header, _without(stamp, fault), None)
+
+
+def _of_node(topic):
+    """'~/poses' -> 'hand4whole/poses': of the node in the same namespace."""
+    return topics.absolute_topic(topic)[1:]
+
+
+#: Value of the parameter `source` -> the source.
+SOURCES = {
+    'poses': HandSource(WholeBodyPoseArray, lambda side: _of_node(topics.POSES), _of_people, True),
+    'operator': HandSource(HandPose, lambda side: _of_node(topics.HAND[side]), _of_hand, False)}

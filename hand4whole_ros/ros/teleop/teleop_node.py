@@ -1,0 +1,63 @@
+"""What all nodes of teleoperation share: parameters that are checked, and diagnostics."""
+
+from __future__ import annotations
+
+import sys
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from .. import topics
+from ..node import given_parameters, qos
+from ..node import parameters as parameter_table
+from ..node.parameters import ParameterError, ParameterTable
+
+
+class TeleopNode(Node):
+    """A node with a table of parameters and one status in /diagnostics. Raises ParameterError where one is wrong."""
+
+    def __init__(self, name: str, table: type[ParameterTable], arguments: list[str] | None = None, **node_arguments):
+        """arguments: what rclpy.init was given, to name parameters that the node does not have; None: sys.argv."""
+        super().__init__(name, **node_arguments)
+        given = given_parameters.overrides_from_arguments(sys.argv if arguments is None else arguments,
+                                              self.get_fully_qualified_name(), table.rules())
+        parameter_table.check_names(given.named, table.rules())
+        self.parameters = parameter_table.declare_parameters(self, table)
+        for remark in given.remarks:
+            self.get_logger().warning(remark)
+        self.add_on_set_parameters_callback(self._handle_parameter_changes)
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, qos.DIAGNOSTICS)
+        self.timer(self.parameters.diagnostics_period, self._publish_diagnostics)
+
+    def timer(self, period: float, callback) -> None:
+        """Call back every `period` seconds, whatever simulated time does."""
+        self.create_timer(period, callback, clock=self._steady)
+
+    def status(self) -> tuple[str, list[tuple[str, str]]]:
+        """What is wrong, in one line, or ''; keys and values for diagnostics."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End the work before the process ends."""
+
+    def _publish_diagnostics(self):
+        problem, values = self.status()
+        array = DiagnosticArray(status=[DiagnosticStatus(
+            name=f'{self.get_name()}: teleoperation', hardware_id=self.get_fully_qualified_name(),
+            level=DiagnosticStatus.WARN if problem else DiagnosticStatus.OK,
+            message=problem or 'following the operator',
+            values=[KeyValue(key=key, value=value) for key, value in values])])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
+
+    def _handle_parameter_changes(self, changes):
+        values = {p.name: p.value for p in changes if not parameter_table.belongs_to_ros(p.name)}
+        try:
+            self.parameters.changed(values, running=True)
+        except ParameterError as error:
+            self.get_logger().warning(str(error))
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)

@@ -1,0 +1,70 @@
+"""The node hand4whole with an estimator that knows how the drawn operator moves: exact truth, no rendering.
+
+The first pixel says which moment an image shows. Run as a program, with HAND4WHOLE_TEST_HANDS the file of `write`.
+"""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from scripted_node import ScriptedEstimator, person
+
+from hand4whole_ros import skeleton
+from hand4whole_ros.body.posing import repose_estimate
+from hand4whole_ros.ros.node import main
+
+#: Images a second of the operator's motion.
+RATE = 30
+#: Where the pelvis is, m.
+PLACE = (0.0, 0.3, 1.2)
+
+VARIABLE = 'HAND4WHOLE_TEST_HANDS'
+
+
+def write(path, seed=10):
+    """The operator's rotations of all joints against their parents (T, 55, 3) axis-angle over one period, and whether
+    hands are in the picture (T,)."""
+    from hand4whole_ros.synthetic.motion import PersonMotion
+    from hand4whole_ros.synthetic.operator import OPERATOR_SCRIPT, OUT_OF_VIEW
+    motion, times = PersonMotion(seed, score=OPERATOR_SCRIPT), np.arange(0, OPERATOR_SCRIPT.period, 1 / RATE)
+    rotations = [Rotation.from_matrix(motion._local_rotations(t)).as_rotvec() for t in times]
+    np.savez(
+        path, rotations=np.array(rotations, np.float32), present=(times < OUT_OF_VIEW[0]) | (times > OUT_OF_VIEW[1])
+    )
+
+
+def picture(t):
+    """(H, W, 3) uint8 RGB of the moment t, s."""
+    image = np.full((48, 64, 3), 90, np.uint8)
+    image[0, 0] = (*divmod(round(t * RATE), 256), 1)
+    return image
+
+
+class DrawnEstimator(ScriptedEstimator):
+    """One person who moves as the drawn operator does, with the fingers of the open body."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        with np.load(os.environ[VARIABLE]) as file:
+            self._rotations, self._present = file['rotations'], file['present']
+
+    def estimate(self, image, intrinsics):
+        """The person at the moment that the first pixel says."""
+        high, low, _ = image[0, 0].astype(int)
+        k = 256 * high + low
+        one = repose_estimate(
+            self.body,
+            person(self.body, intrinsics),
+            torch.from_numpy(self._rotations[k]),
+            torch.zeros(10),
+            torch.tensor(PLACE),
+        )
+        hands = {f'{hand.side}_hand': hand if self._present[k] else replace(hand, state=skeleton.LOST, confidence=0.0)
+                 for hand in one.hands}
+        return [replace(one, **hands)]
+
+
+if __name__ == '__main__':
+    main.main(create_estimator=DrawnEstimator)

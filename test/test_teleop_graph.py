@@ -1,0 +1,125 @@
+"""The whole way from a camera to a simulated hand: camera, node, retargeting and simulation, each a process of its own.
+
+The operator is drawn, and all that is known of the hands is exact.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import teleop_drawn
+from ros_peer import LATCHED, NodeProcess, camera_info, namespace
+from sensor_msgs.msg import CameraInfo
+from teleop_peer import DT, Operator, holds, start
+
+from hand4whole_ros.msg import TeleopState
+from hand4whole_ros.synthetic.operator import OUT_OF_VIEW, PINCHED
+from hand4whole_ros.teleop.retargeting import create, pinch_distance
+from hand4whole_ros.teleop.robot_hand import load_robot_hand
+
+HAND = 'allegro'
+
+
+class Camera(Operator):
+    """Shows the drawn operator from one moment on, and stays at the last."""
+
+    def __init__(self, namespace):
+        super().__init__(namespace)
+        self.publisher(CameraInfo, 'camera_info', LATCHED).publish(camera_info(64, 48, 60.0))
+        self.moment = self.until_moment = 1.0
+        self.robot = load_robot_hand(HAND, 'right')
+        self._retargeter = create(self.robot)
+
+    def image(self, *people):
+        """One image, DT later in the operator's motion."""
+        self.moment = min(self.moment + DT, self.until_moment)
+        self.show(teleop_drawn.picture(self.moment))
+
+    def shows(self, condition, until, begin=None, timeout=25.0):
+        """Play the motion from `begin`, or on, to the moment `until`, s, and stay there until the condition is true."""
+        self.moment = self.moment if begin is None else begin
+        self.until_moment = until
+        return self.plays(lambda: self.moment >= until and condition(), timeout=timeout)
+
+    def simulated_gap(self):
+        """Thumb to index finger of the simulated hand, m."""
+        tips = self.last('tips').poses
+        return pinch_distance(np.array([(p.position.x, p.position.y, p.position.z) for p in tips]),
+                              tuple(self.robot.tip_links))
+
+    def commanded_gap(self):
+        """The same of the command."""
+        positions = self.joints('command')
+        tips = self._retargeter.tip_positions(np.array([positions[name] for name in self.robot.joint_names]))
+        return pinch_distance(tips, tuple(self.robot.tip_links))
+
+
+@pytest.fixture(scope='module')
+def processes(tmp_path_factory):
+    folder, name = tmp_path_factory.mktemp('graph'), namespace()
+    os.environ[teleop_drawn.VARIABLE] = str(folder / 'hands.npz')
+    teleop_drawn.write(folder / 'hands.npz')
+    command = [sys.executable, str(Path(teleop_drawn.__file__))]
+    nodes = {'node': NodeProcess(folder, name, command=command, smoothing=False, camera_info_timeout=60.0),
+             'retarget': start(folder, name, 'retarget', hand=HAND, diagnostics_period=0.2),
+             'wrist_teleop': start(folder, name, 'wrist_teleop', start='parameters'),
+             'sim': start(folder, name, 'sim', hand=HAND)}
+    assert nodes['node'].says('waiting for images', 60.0), nodes['node'].log()
+    yield nodes
+    for one in nodes.values():
+        one.stop()
+
+
+@pytest.fixture(scope='module')
+def camera(processes):
+    peer = Camera(processes['node'].namespace)
+    ready = peer.plays(lambda: peer.last('joints') and peer.is_state('fingers', state=TeleopState.OK))
+    assert ready, [one.log() for one in processes.values()]
+    yield peer
+    peer.close()
+
+
+def test_a_drawn_pinch_closes_the_simulated_hand(camera):
+    camera.engage('fingers', 'wrist')
+    begin, end = PINCHED[0]
+    assert camera.shows(lambda: camera.commanded_gap() < 0.004 and camera.simulated_gap() < 0.006,
+                        (begin + end) / 2, begin - 0.5), (camera.commanded_gap(), camera.simulated_gap())
+    assert camera.shows(lambda: camera.commanded_gap() > 0.06 and camera.simulated_gap() > 0.06, end + 0.5)
+    commands = np.array([command.position for command in camera.got['command']])
+    assert list(camera.last('command').name) == list(camera.robot.joint_names)
+    assert camera.robot.limits.excess(commands) <= 1e-6
+    assert camera.plays(lambda: camera.value_of('retarget', 'image to command: p50 (ms)') not in (None, 'none yet'))
+    assert int(camera.value_of('retarget', 'images followed')) > 10
+
+
+def test_an_operator_who_leaves_and_comes_back_has_to_engage_again(camera):
+    camera.engage('fingers', 'wrist')
+    begin, end = OUT_OF_VIEW
+    assert camera.shows(lambda: camera.is_state('fingers', state=TeleopState.LOST, engaged=False)
+                        and camera.is_state('wrist', state=TeleopState.LOST, engaged=False), begin + 0.5, begin - 0.3)
+    assert holds(camera, None) < 0.02 or holds(camera, None) < 0.02
+    assert camera.shows(lambda: camera.is_state('fingers', 'lost', state=TeleopState.OK, engaged=False), end + 0.8)
+    assert holds(camera, None) < 0.02
+    camera.engage('fingers', 'wrist')
+    begin, end = PINCHED[-1]
+    assert camera.shows(lambda: camera.simulated_gap() < 0.006, (begin + end) / 2, begin - 0.4)
+
+
+def test_a_node_that_is_killed_holds_the_robot(camera, processes):
+    camera.engage('fingers', 'wrist')
+    states = len(camera.got['fingers'])
+    processes['node'].stop(signal.SIGKILL)
+    assert camera.plays(lambda: all(camera.is_state(key, 'no image', state=TeleopState.LOST, engaged=False)
+                                    for key in ('fingers', 'wrist')))
+    assert any(state.state == TeleopState.HELD for state in camera.got['fingers'][states:])
+    commands = len(camera.got['command'])
+    assert holds(camera, None) < 0.02
+    assert len(camera.got['command']) == commands
+    end = time.monotonic() + 20
+    while camera.value_of('retarget', 'engaged') != 'false' and time.monotonic() < end:
+        camera.spin(0.1)
+    assert camera.value_of('retarget', 'engaged') == 'false'

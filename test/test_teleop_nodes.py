@@ -1,0 +1,343 @@
+"""Nodes that drive a simulated hand and a wrist, over the wire: what follows, and what holds whatever goes wrong."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import PoseStamped
+from ros_peer import namespace
+from teleop_hands import placed, right_hand
+from teleop_peer import Operator, holds, person, start
+
+from hand4whole_ros.msg import HandPose, TeleopState
+from hand4whole_ros.teleop.openxr import BOTH_HANDS, IS_MEASURED
+from hand4whole_ros.teleop.robot_hand import load_robot_hand
+
+LOST, HELD, OK = TeleopState.LOST, TeleopState.HELD, TeleopState.OK
+PLACE = np.array([0.1, -0.05, 0.7])
+BASE = (0.4, 0.0, 0.3)
+#: Joint movements, rad, of a simulated hand whose command stands still: servos settle.
+STILL = 0.02
+
+
+@pytest.fixture(scope='module')
+def nodes(tmp_path_factory):
+    folder, name = tmp_path_factory.mktemp('teleop'), namespace()
+    processes = {
+        'retarget': start(folder, name, 'retarget', diagnostics_period=0.2),
+        'wrist_teleop': start(folder, name, 'wrist_teleop', diagnostics_period=0.2, publish_twist=True,
+                              start='parameters', start_xyz='[0.4, 0.0, 0.3]', scale=2.0,
+                              workspace_high='[0.5, 10.0, 10.0]', max_speed=2.0, max_acceleration=50.0,
+                              # z forward becomes x, x right becomes -y, y down becomes -z
+                              camera_rpy=f'[{-math.pi / 2}, 0.0, {-math.pi / 2}]'),
+        'openxr': start(folder, name, 'openxr'),
+        'sim': start(folder, name, 'sim')}
+    yield processes
+    for one in processes.values():
+        code, seconds = one.stop()
+        assert code == 0, (code, seconds, one.log())
+
+
+@pytest.fixture
+def operator(nodes):
+    """Somebody whose switch is not pressed and whose open hand both nodes trust."""
+    peer = Operator(nodes['retarget'].namespace)
+    peer.pressed = False
+    ready = peer.plays(lambda: peer.last('joints') and all(
+        peer.is_state(key, engaged=False, state=OK) for key in ('fingers', 'wrist')) and peer.last('openxr'))
+    assert ready, [node.log() for node in nodes.values()]
+    yield peer
+    peer.close()
+
+
+def bent(operator):
+    """Position of a joint of the simulated index finger, rad: 0.12 in an open hand, 1.2 in a closed one."""
+    return operator.joints()['right_index_pip']
+
+
+# What follows
+
+def test_fingers_follow_while_the_switch_is_pressed(operator):
+    operator.engage('fingers')
+    operator.hand = placed(right_hand(1.1, 1.0))
+    assert operator.plays(lambda: bent(operator) > 1.0), operator.last('joints')
+    operator.hand = placed(right_hand(0.1))
+    assert operator.plays(lambda: bent(operator) < 0.3), operator.last('joints')
+    state = operator.last('fingers')
+    assert state.person == 1 and 0 < state.delay < 5 and state.image_stamp.sec > 0 and state.reason == ''
+    assert operator.plays(lambda: operator.value_of('retarget', 'added by this node: p50 (ms)') not in
+                          (None, 'none yet'))
+
+
+def test_the_wrist_follows_from_where_the_robot_is_and_stays_in_the_workspace(operator):
+    operator.engage('wrist')
+    first = operator.got['pose'][0]
+    assert first.header.frame_id == 'base_link'
+    begin = position(operator.last('pose'))
+    operator.hand = placed(right_hand(0.2), PLACE + (0.03, 0, 0))
+    moved = (0, -0.06, 0)      # to the right before the camera, twice as far
+    assert operator.plays(lambda: np.allclose(position(operator.last('pose')) - begin, moved, atol=0.004)), \
+        (begin, operator.last('pose'))
+    operator.hand = placed(right_hand(0.2), PLACE + (0.03, 0, 0.2))
+    assert operator.plays(lambda: abs(position(operator.last('pose'))[0] - 0.5) < 1e-6), operator.last('pose')
+    assert max(position(pose)[0] for pose in operator.got['pose']) <= 0.5 + 1e-9
+    stamps = [pose.header.stamp for pose in operator.got['pose']]
+    assert len({(stamp.sec, stamp.nanosec) for stamp in stamps}) == len(stamps)     # of publication, not of the image
+    assert any(abs(twist.twist.linear.x) > 0.01 for twist in operator.got['twist'])
+    operator.pressed = False
+    assert operator.plays(lambda: operator.is_state('wrist', engaged=False))
+    twist = operator.last('twist').twist
+    assert (twist.linear.x, twist.linear.y, twist.linear.z) == (0, 0, 0)
+
+
+def test_engaging_again_elsewhere_moves_nothing(operator):
+    operator.engage('wrist')
+    before = position(operator.last('pose'))
+    operator.pressed = False
+    assert operator.plays(lambda: operator.is_state('wrist', engaged=False))
+    operator.hand = placed(right_hand(0.2), PLACE + (-0.5, 0.1, 0.0))
+    assert operator.plays(lambda: operator.is_state('wrist', state=LOST))      # farther than any wrist moves at once
+    count = len(operator.got['pose'])
+    operator.engage('wrist')
+    assert operator.plays(lambda: len(operator.got['pose']) > count + 10)
+    after = np.array([position(pose) for pose in operator.got['pose'][count:]])
+    assert np.abs(after - before).max() < 1e-6
+
+
+def position(message):
+    p = message.pose.position
+    return np.array([p.x, p.y, p.z])
+
+
+def test_openxr_has_the_names_of_both_hands_and_says_which_joints_are_measured(operator):
+    left = operator.hand * (-1, 1, 1)
+    assert operator.plays(lambda: all(operator.last('openxr').is_valid[k] for k in (0, 25)),
+                          lambda: (person(operator.hand, left=left),))
+    message = operator.last('openxr')
+    assert message.name == list(BOTH_HANDS) and message.header.frame_id == operator.frame
+    assert list(message.is_valid) == 2 * IS_MEASURED.tolist()
+    wrist = message.pose[25].position
+    np.testing.assert_allclose((wrist.x, wrist.y, wrist.z), operator.hand[0], atol=1e-9)
+    assert operator.plays(lambda: not any(operator.last('openxr').is_valid), lambda: ())
+    assert operator.last('openxr').pose[25].position == wrist      # the last one, and not valid
+
+
+# What holds
+
+def engaged_and_closing(operator):
+    """The hand follows, and is told to close further than it has."""
+    operator.hand = placed(right_hand(0.1))
+    operator.engage('fingers', 'wrist')
+    assert operator.plays(lambda: bent(operator) < 0.3)
+    operator.hand = placed(right_hand(1.1, 1.0))
+    assert operator.plays(lambda: bent(operator) > 0.5)
+
+
+def held_still(operator, people):
+    """The command does not change any more, is finite, and the simulated hand settles."""
+    def settled():
+        return holds(operator, people) < STILL
+    assert settled() or settled() or settled()
+    assert all(math.isfinite(value) for message in operator.got['command'] for value in message.position)
+
+
+def test_a_released_switch_holds(operator):
+    engaged_and_closing(operator)
+    operator.pressed = False
+    assert operator.plays(lambda: operator.is_state('fingers', 'not pressed', engaged=False, moving=False)
+                          and operator.is_state('wrist', 'not pressed', engaged=False))
+    commands = len(operator.got['command']), len(operator.got['pose'])
+    held_still(operator, None)
+    # Others may command the robot now.
+    assert (len(operator.got['command']), len(operator.got['pose'])) == commands
+
+
+def test_a_switch_that_falls_silent_holds(operator):
+    engaged_and_closing(operator)
+    operator.pressed = None
+    assert operator.plays(lambda: operator.is_state('fingers', 'not pressed', engaged=False)
+                          and operator.is_state('wrist', 'not pressed', engaged=False))
+    held_still(operator, None)
+
+
+def not_finite(operator):
+    broken = operator.hand.copy()
+    broken[7] = math.nan
+    return person(broken)
+
+
+def no_rotation(operator):
+    return person(operator.hand, quaternion=(0, 0, 0, 0))
+
+
+#: What a source may come to: name -> the people of an image, and what the nodes say at first.
+BROKEN = {
+    'NaN': (lambda operator: (not_finite(operator),), 'not finite'),
+    'no rotation': (lambda operator: (no_rotation(operator),), 'quaternion'),
+    'infinite': (lambda operator: (person(operator.hand * math.inf),), 'not finite'),
+    'no hand of a person': (lambda operator: (person(operator.hand * 3),), 'palm'),
+    'out of the image': (lambda operator: (person(None),), 'not seen'),
+    'nobody': (lambda operator: (), 'nobody'),
+    'unsure': (lambda operator: (person(operator.hand, confidence=0.05),), 'confidence'),
+    'another operator': (lambda operator: (person(operator.hand, 2),), 'person 2'),
+    'identities exchanged': (lambda operator: (person(operator.hand + (0.5, 0, 0)),
+                                               person(operator.hand, 2, False)), 'jumped'),
+    'silent': (lambda operator: None, 'no image')}
+
+
+@pytest.mark.parametrize('name', BROKEN)
+def test_what_comes_of_a_broken_source_is_a_robot_that_holds_until_it_is_engaged_again(operator, name):
+    people, reason = BROKEN[name]
+    engaged_and_closing(operator)
+    states = len(operator.got['fingers']), len(operator.got['wrist'])
+    assert operator.plays(lambda: all(operator.is_state(key, state=LOST, engaged=False) for key in
+                                      ('fingers', 'wrist')), lambda: people(operator))
+    for key, first in zip(('fingers', 'wrist'), states):
+        assert any(reason in state.reason for state in operator.got[key][first:]), (key, operator.last(key).reason)
+        assert any(state.state == HELD for state in operator.got[key][first:])
+    held_still(operator, lambda: people(operator))
+    # The hand is back and the switch still pressed: nothing moves until it is released.
+    assert operator.plays(lambda: all(operator.is_state(key, state=OK, engaged=False) for key in
+                                      ('fingers', 'wrist'))), operator.last('fingers')
+    held_still(operator, None)
+    operator.engage('fingers', 'wrist')
+
+
+@pytest.mark.parametrize('offset, reason', [(-30.0, 'old'), (3600.0, 'in the future'), (-0.8, '')])
+def test_a_clock_that_jumps_holds(operator, offset, reason):
+    engaged_and_closing(operator)
+    states = len(operator.got['fingers'])
+    operator.stamp_offset = offset
+    assert operator.plays(lambda: all(operator.is_state(key, engaged=False) for key in ('fingers', 'wrist')))
+    assert operator.plays(lambda: any(reason in state.reason for state in operator.got['fingers'][states:]))
+    held_still(operator, None)
+    operator.stamp_offset = 0.0
+    operator.engage('fingers', 'wrist')
+
+
+# Taking over and releasing
+
+def test_who_took_over_drives_alone_and_keeps_the_robot_through_a_crossing(operator):
+    success, text = operator.trigger('retarget', 'take_over')
+    assert success and 'person 1' in text
+    operator.engage('fingers')
+
+    def crossing():
+        # The node hand4whole has made somebody else the operator.
+        return person(operator.hand, 1, False), person(operator.hand + (0.1, 0, 0), 2, True)
+    seen = len(operator.got['fingers'])
+    assert operator.plays(lambda: len(operator.got['fingers']) > seen + 60, crossing)
+    wrong = [state for state in operator.got['fingers'][seen + 5:] if not state.moving or state.person != 1]
+    assert not wrong, wrong[0]
+    # Who took over is gone: nobody else drives.
+    assert operator.plays(lambda: operator.is_state('fingers', 'person 1 is not in the image', state=LOST,
+                                                    engaged=False), lambda: (person(operator.hand, 2),))
+    success, text = operator.trigger('retarget', 'release')
+    assert success and 'anybody' in text
+    operator.pressed = False
+    assert operator.plays(lambda: operator.is_state('fingers', state=OK, person=2), lambda: (person(operator.hand, 2),))
+    operator.pressed = True
+    assert operator.plays(lambda: operator.drives('fingers'), lambda: (person(operator.hand, 2),))
+
+
+def test_nobody_takes_over_while_no_hand_is_seen(operator):
+    operator.pressed = False
+    assert operator.plays(lambda: operator.is_state('wrist', state=LOST), lambda: ())
+    images = operator.image
+    operator.image = lambda *people: images()
+    success, text = operator.trigger('wrist_teleop', 'take_over')
+    operator.image = images
+    assert not success and 'no hand' in text
+
+
+# The start
+
+def test_fingers_wait_for_the_joints_of_the_robot_and_the_wrist_for_its_pose(tmp_path):
+    name = namespace()
+    processes = [start(tmp_path, name, 'retarget'), start(tmp_path, name, 'wrist_teleop')]
+    peer = Operator(name)
+    try:
+        peer.pressed = True
+        assert peer.plays(lambda: peer.is_state('fingers', 'no joint positions on', state=OK, engaged=False)
+                          and peer.is_state('wrist', 'no pose of the robot on', state=OK, engaged=False))
+        wrong = PoseStamped()
+        wrong.header.frame_id = 'world'
+        current = peer.publisher(PoseStamped, 'current_pose')
+
+        def publish(message):
+            current.publish(message)
+            return (person(peer.hand),)
+        assert peer.plays(lambda: peer.is_state('wrist', "is in frame 'world', expected 'base_link'"),
+                          lambda: publish(wrong))
+        right = PoseStamped()
+        right.header.frame_id, right.pose.position.y = 'base_link', 0.25
+        assert peer.plays(lambda: peer.drives('wrist'), lambda: publish(right))
+        assert position(peer.got['pose'][0])[1] == pytest.approx(0.25, abs=1e-6)
+        assert not peer.got['command']
+    finally:
+        peer.close()
+        for one in processes:
+            assert one.stop()[0] == 0, one.log()
+
+
+def test_the_topic_of_the_operators_hand_is_a_source_too(tmp_path):
+    name = namespace()
+    processes = [start(tmp_path, name, 'retarget', engagement='none', source='operator', start='rest'),
+                 start(tmp_path, name, 'openxr', source='operator')]
+    peer = Operator(name)
+
+    def publish(*people):
+        stamp = peer.node.get_clock().now().to_msg()
+        for one in people:
+            for side in ('left', 'right'):
+                hand = getattr(one, f'{side}_hand')
+                hand.header.stamp, hand.header.frame_id = stamp, 'camera'
+                peer.publisher(HandPose, f'hand4whole/operator/{side}_hand').publish(hand)
+    peer.image = publish
+    try:
+        assert peer.plays(lambda: peer.drives('fingers') and peer.last('command')), [one.log() for one in processes]
+        assert peer.last('fingers').person == -1
+        assert peer.plays(lambda: peer.last('openxr') and peer.last('openxr').is_valid[25])
+        peer.hand = np.nan * peer.hand
+        assert peer.plays(lambda: peer.is_state('fingers', 'not finite', moving=False))
+        commands = len(peer.got['command'])
+        assert peer.plays(lambda: peer.is_state('fingers', state=LOST, moving=False)
+                          and len(peer.got['command']) > commands + 5)
+        positions = np.array([command.position for command in peer.got['command'][commands:]])
+        assert np.ptp(positions, axis=0).max() == 0     # repeated, and nothing moves
+    finally:
+        peer.close()
+        for one in processes:
+            assert one.stop()[0] == 0, one.log()
+
+
+@pytest.mark.parametrize('kind', ['joint_trajectory', 'forward_command'])
+def test_controllers_of_ros2_control_get_joints_in_their_own_order(tmp_path, kind):
+    name, order = namespace(), list(reversed(load_robot_hand('capsule', 'right').joint_names))
+    fields = {'command_type': kind, 'joints': str(order)}
+    processes = [start(tmp_path, name, 'retarget', engagement='none', **fields), start(tmp_path, name, 'sim', **fields)]
+    peer = Operator(name)
+    peer.hand = placed(right_hand(1.1, 1.0))
+    try:
+        assert peer.plays(lambda: peer.last('joints') and bent(peer) > 1.0), [one.log() for one in processes]
+        assert peer.joints()['right_index_abduction'] < 0.2
+    finally:
+        peer.close()
+        for one in processes:
+            assert one.stop()[0] == 0, one.log()
+
+
+@pytest.mark.parametrize('name, parameters, line', [
+    ('retarget', {'hand': 'nothing'}, r"parameter hand: there is no hand 'nothing'; there are allegro, capsule"),
+    ('retarget', {'joints': "['thumb_flexion', 'nose']"}, r'parameter joints: no position for joint .*nose'),
+    ('retarget', {'max_sped': 3.0}, r'unknown parameter max_sped: did you mean max_speed'),
+    ('retarget', {'hold_time': 0.1}, r'expected hold_confidence <= trust_confidence and max_silence <= hold_time'),
+    ('wrist_teleop', {'camera_xyz': '[1.0, 2.0]'}, r'parameter camera_xyz: expected three numbers'),
+    ('wrist_teleop', {'workspace_low': '[1.0, 1.0, 1.0]', 'workspace_high': '[0.0, 2.0, 2.0]'}, r'no inside'),
+    ('sim', {'side': 'middle'}, r'parameter side: expected one of left, right')])
+def test_a_wrong_parameter_is_one_line_and_exit_code_2(tmp_path, name, parameters, line):
+    process = start(tmp_path, namespace(), name, **parameters)
+    assert process.process.wait(60) == 2, process.log()
+    (said,) = process.log().strip().splitlines()
+    assert re.search(line, said), said
