@@ -16,7 +16,6 @@ from hand4whole_ros.evaluation.teleop import operator_recording
 from hand4whole_ros.msg import TeleopState, WholeBodyPoseArray
 from hand4whole_ros.rendering.teleop_panel import STRIP, PanelState, draw_panel
 from hand4whole_ros.ros.conversions.images import image_message
-from hand4whole_ros.ros.teleop import demo_topics
 from hand4whole_ros.ros.teleop.demo_results import DemoRecording
 from hand4whole_ros.teleop.hand_gate import HandObservation
 from hand4whole_ros.teleop.hand_teleop import HandTeleop
@@ -39,7 +38,7 @@ class Recorded:
     """The messages of a perfect robot that follows from 0.5 s on, DELAY behind each image."""
 
     def __init__(self):
-        self.messages = {topic: [] for topic in demo_topics.TOPICS}
+        self.messages = {topic: [] for topic in topics.TOPICS}
         operator, robot = operator_recording('right'), load_robot_hand('capsule', 'right')
         retargeter = create(robot)
         teleop = HandTeleop(retargeter)
@@ -54,11 +53,11 @@ class Recorded:
                                 image_stamp=image.header.stamp if moving else Time(), delay=DELAY)
             joints = JointState(header=later, name=list(command.names), position=command.positions.tolist())
             tips = PoseArray(header=later, poses=points(retargeter.tip_positions(command.positions)))
-            for topic, message in ((demo_topics.IMAGE, image), (demo_topics.TRUTH, truth), (demo_topics.POSES, poses),
-                                   (demo_topics.FINGERS, state), (demo_topics.WRIST, state), (demo_topics.JOINTS, joints),
-                                   (demo_topics.COMMAND, joints), (demo_topics.TIPS, tips)):
+            for topic, message in ((topics.IMAGE, image), (topics.TRUTH, truth), (topics.POSES, poses),
+                                   (topics.FINGERS, state), (topics.WRIST, state), (topics.JOINTS, joints),
+                                   (topics.COMMAND, joints), (topics.TIPS, tips)):
                 self.messages[topic].append(message)
-        self.messages[demo_topics.DIAGNOSTICS].append(DiagnosticArray(status=[DiagnosticStatus(
+        self.messages[topics.DIAGNOSTICS].append(DiagnosticArray(status=[DiagnosticStatus(
             hardware_id='/retarget', values=[KeyValue(key='added by this node: p50 (ms)', value='2.50'),
                                              KeyValue(key='added by this node: p95 (ms)', value='4.00')])]))
 

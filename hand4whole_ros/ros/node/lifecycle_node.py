@@ -14,15 +14,15 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
 from ... import estimators
 from ...system.memory import collect_frozen_objects, freeze_loaded_objects, trim_memory
-from .. import program, topics
-from ..program import one_line
-from . import given_parameters, qos
+from .. import topics
+from . import given_parameters, program, qos
 from . import parameters as parameter_table
 from .camera_inputs import CameraInputs
 from .diagnostics import DiagnosticsBuilder, Health
 from .latest_worker import LatestWorker
 from .parameters import NodeParameters, ParameterError
 from .pipeline import Pipeline, estimator_config
+from .program import one_line
 from .publishers import NodePublishers
 from .signal_guard import SignalGuard
 

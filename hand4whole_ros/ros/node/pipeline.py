@@ -14,11 +14,11 @@ from ..conversions import images, messages
 from ..conversions.camera_state import CameraState
 from ..conversions.raw_image import BLANK_IMAGE_REMARK, RawImage, decode_image_message
 from ..conversions.result_messages import ImageResult
-from ..program import THROTTLE, one_line
 from . import diagnostics, stamp_guard
 from .diagnostics import Health
 from .parameters import NodeParameters
 from .person_tracking import SKIP_VERDICTS, PersonTracking
+from .program import THROTTLE, one_line
 from .publishers import NodePublishers
 
 #: Seconds between two lines in the log about memory that runs out, which seldom mends itself.

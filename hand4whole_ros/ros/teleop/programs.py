@@ -24,7 +24,7 @@ def run(program: str, args: list[str] | None = None, end: SignalGuard | None = N
 
     def start(end):
         kind = getattr(importlib.import_module(f'.{module}', __package__), name)
-        from ..program import run_node
+        from ..node.program import run_node
         return lambda: run_node(lambda: kind(arguments=args), node_name, args, end)
     return run_until_signal(start, end)
 

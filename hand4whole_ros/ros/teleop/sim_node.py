@@ -13,7 +13,7 @@ from ..conversions import images
 from ..node import qos
 from ..node.latest_worker import LatestWorker
 from ..node.parameters import ParameterError
-from ..program import one_line
+from ..node.program import one_line
 from . import topics
 from .command_messages import TYPES, commanded_positions
 from .parameters import SimParameters

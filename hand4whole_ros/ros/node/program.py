@@ -11,9 +11,9 @@ from typing import Any
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
-from .node import params_file
-from .node.parameters import ParameterError
-from .node.signal_guard import SignalGuard
+from . import params_file
+from .parameters import ParameterError
+from .signal_guard import SignalGuard
 
 #: Seconds between two lines about callbacks that fail.
 THROTTLE = 5.0
