@@ -79,6 +79,9 @@ class WholeBodyEstimate:
     confidence: float           # 0 to 1
     track_id: int = 0
     held: bool = False               # not found in this image: the last pose is repeated
+    #: (55,) 0 to 1: how likely each joint lies in the picture where it is said to; low where it was only inferred, 0
+    #: where nothing is known. None where the estimator does not say.
+    joint_confidence: Tensor | None = None
     vertices: Tensor | None = None   # (V, 3) m; None until somebody wants the mesh
     stage_times: dict[str, float] = field(default_factory=dict)  # stage -> seconds
 

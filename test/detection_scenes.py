@@ -50,7 +50,7 @@ _kept = {}
 
 
 def _rendered(seed):
-    """What people.render_person draws, before its background, and the hands' keypoints in the picture."""
+    """What people.render draws, before its background, and the hands' keypoints in the picture."""
     if seed not in _kept:
         person = people.sample_person(seed)
         posed = person.posed()

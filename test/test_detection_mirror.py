@@ -38,6 +38,16 @@ def test_what_one_look_missed_is_taken_from_the_other():
     assert np.array_equal(both.left_hand, landmarks.left_hand) and both.right_hand is None
 
 
+def test_two_looks_at_two_people_are_not_mixed():
+    landmarks = some_landmarks()
+    shy = replace(landmarks, visibility=landmarks.visibility / 2)
+    other = replace(shy, pose=landmarks.pose + (300, 0))
+    assert average_landmarks(landmarks, other) is landmarks and average_landmarks(other, landmarks) is landmarks
+    swapped = mirror_landmarks(shy, 640)        # one person, whose sides were taken for each other
+    swapped = replace(swapped, pose=swapped.pose * (-1, 1) + (639, 0))
+    assert average_landmarks(swapped, landmarks) is landmarks
+
+
 def test_a_picture_and_its_mirror_image_give_the_same_person():
     image, _ = people.render_person(people.sample_person(dataset.person_seed(3, 0)))
     detector = MediaPipeHolistic(static_images=True)

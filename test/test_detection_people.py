@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip('mediapipe')
+pytest.importorskip('ai_edge_litert')
 pytest.importorskip('anny')
 
 from detection_scenes import OPPOSITE, side_by_side  # noqa: E402
@@ -161,9 +161,9 @@ def test_an_unknown_detector_is_refused_by_name():
         detection.create('mediapipe', max_people=0)
 
 
-def test_a_missing_mediapipe_is_one_line_with_the_command(monkeypatch):
+def test_a_missing_litert_is_one_line_with_the_command(monkeypatch):
     import sys
-    monkeypatch.setitem(sys.modules, 'mediapipe.python.solutions', None)
+    monkeypatch.setitem(sys.modules, 'ai_edge_litert.interpreter', None)
     with pytest.raises(DetectorUnavailable, match='pip install') as caught:
         detection.create('mediapipe')
     assert '\n' not in str(caught.value)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from detection_scenes import side_by_side
 from scripted_node import person as somebody
 
 from hand4whole_ros import estimators
@@ -16,8 +17,9 @@ from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.placement import MIN_DEPTH
 from hand4whole_ros.media import image_files
 from hand4whole_ros.skeleton import JOINT, LOST, OK, PARENTS, POSE_SLICES, SIDES
+from hand4whole_ros.synthetic import dataset
 
-pytest.importorskip('mediapipe')
+pytest.importorskip('ai_edge_litert')
 
 
 @pytest.fixture(scope='module', params=('mediapipe', 'open'))
@@ -255,12 +257,23 @@ def test_an_unknown_estimator_is_refused_by_name():
         estimators.create(EstimatorConfig('magic'))
 
 
-def test_a_missing_mediapipe_is_one_line_with_the_command(monkeypatch):
+def test_a_missing_litert_is_one_line_with_the_command(monkeypatch):
     import sys
-    monkeypatch.setitem(sys.modules, 'mediapipe.python.solutions', None)
-    with pytest.raises(EstimatorUnavailable, match='pip install') as caught:
-        estimators.create(EstimatorConfig('mediapipe'))
+    monkeypatch.setitem(sys.modules, 'ai_edge_litert.interpreter', None)
+    with pytest.raises(EstimatorUnavailable, match='pip install ai-edge-litert') as caught:
+        estimators.create(EstimatorConfig('open'))
     assert '\n' not in str(caught.value)
+
+
+def test_everybody_is_estimated_up_to_max_people(estimator):
+    image, seen = side_by_side([dataset.person_seed(73, k) for k in range(2)], 420)
+    camera = Intrinsics.from_focal(image.shape[1], image.shape[0], 936.0)
+    found = estimator.estimate(image, camera)
+    assert len(found) == 2
+    left_to_right = sorted(found, key=lambda one: float(one.joints[0, 0]))
+    for one, true in zip(left_to_right, seen):
+        x = camera.project(one.joints.numpy()[:1])[0, 0]
+        assert true.box[0] < x < true.box[0] + true.box[2]
 
 
 def test_rotations_of_a_tree_are_consistent(estimates):

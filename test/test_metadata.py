@@ -20,7 +20,7 @@ DISTRIBUTIONS = {
     'av': ('av', None),
     'backports': ('rosbags', None),         # its own dependency, which unpacks Zstandard for it
     'builtin_interfaces': ('ros-builtin-interfaces', 'builtin_interfaces'),
-    'cv2': ('opencv-contrib-python', 'python3-opencv'),
+    'cv2': ('opencv-python-headless', 'python3-opencv'),
     'cv_bridge': (None, 'cv_bridge'),
     'dexi_rs': ('dexi-rs', None),
     'diagnostic_msgs': ('ros-diagnostic-msgs', 'diagnostic_msgs'),

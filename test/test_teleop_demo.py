@@ -16,6 +16,7 @@ from hand4whole_ros.evaluation.teleop import operator_recording
 from hand4whole_ros.msg import TeleopState, WholeBodyPoseArray
 from hand4whole_ros.rendering.teleop_panel import STRIP, PanelState, draw_panel
 from hand4whole_ros.ros.conversions.images import image_message
+from hand4whole_ros.ros.teleop import demo_topics as topics
 from hand4whole_ros.ros.teleop.demo_results import DemoRecording
 from hand4whole_ros.teleop.hand_gate import HandObservation
 from hand4whole_ros.teleop.hand_teleop import HandTeleop

@@ -30,6 +30,7 @@ def add_evaluate_command(commands) -> None:
         epilog='examples:\n'
                '  hand4whole evaluate synthetic             rendered people, beside MediaPipe: needs no data set\n'
                '  hand4whole evaluate ehf --root DIR        a data set, beside the figures that the papers print\n'
+               '  hand4whole evaluate detection --root DIR  people and hands found in annotated images\n'
                '  hand4whole evaluate ablation synthetic    which expert has the last word on what: Tables 1 to 3\n'
                'docs/benchmarks/evaluation.md describes the files of each data set and the meaning of every figure.')
     kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
@@ -38,6 +39,7 @@ def add_evaluate_command(commands) -> None:
         _add_dataset(kinds, info)
     _add_ablation(kinds)
     _add_teleop(kinds)
+    _add_detection(kinds)
 
 
 def _add_synthetic(kinds):
@@ -134,6 +136,43 @@ def _teleop_depth(args):
         raise UsageError(error) from None
     _write_json(args.json, figures)
     print('\n'.join(f'{name}: {value:.0f}' for name, value in figures.items()))
+
+
+def _add_detection(kinds):
+    command = add_command(
+        kinds, 'detection', _detection, "People and hands found, invented, of the right side; beside MediaPipe's own.",
+        ['hand4whole evaluate detection --count 20', 'hand4whole evaluate detection --root DIR --turn 90'])
+    command.description += ('\n\nOn drawn people, or on the images of a folder with annotations in COCO-WholeBody '
+                            'format: a *.json in it or in its folder annotations.')
+    command.add_argument('--root', type=Path, metavar='DIR', help='a folder of annotated images; drawn people without')
+    command.add_argument('--turn', type=int, default=0, choices=(0, 90, 180, 270), metavar='DEGREES',
+                         help='turn the images against the clock: 0, 90, 180 or 270')
+    command.add_argument('--limit', type=int, metavar='N', help='only so many images, evenly spread over all')
+    _add_people(command)
+    _add_json(command)
+
+
+def _detection(args):
+    _check_count(args)
+    _check_json_path(args)
+    if args.limit is not None and args.limit < 1:
+        raise UsageError(f'--limit must be at least 1, found {args.limit}')
+    from ..datasets import coco_wholebody
+    from ..evaluation import detection
+    from ..landmarks import LandmarksUnavailable
+    from ..media.image_files import ImageFileError
+    try:
+        if args.root is None:
+            images, total = detection.drawn(args.count, args.seed), args.count
+        else:
+            annotated = coco_wholebody.load(args.root)
+            chosen, total = _select_samples(annotated, args.limit)
+            images = detection.read(chosen)
+        result = detection.run(images, total, args.turn // 90)
+    except (coco_wholebody.AnnotationError, ImageFileError, LandmarksUnavailable) as error:
+        raise UsageError(error) from None
+    _write_json(args.json, result)
+    print(detection.format_table(result))
     return EXIT_SUCCESS
 
 

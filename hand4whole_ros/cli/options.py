@@ -37,6 +37,8 @@ def add_estimator_options(command):
                          help='SMPL-X .npz to use instead of the open body')
     command.add_argument('--open-model', type=Path, default=None, metavar='FILE',
                          help='weights for estimator open, of hand4whole train, instead of those shipped')
+    command.add_argument('--lifting-model', type=Path, default=None, metavar='FILE',
+                         help='weights for estimator mediapipe, of hand4whole train lift, instead of those shipped')
     full = command.add_argument_group('estimator hand4whole_pp (the last three: open, too)',
                                       'see hand4whole weights list for the files it needs')
     full.add_argument('--weights-folder', type=Path, default=None, metavar='FOLDER',
@@ -47,7 +49,8 @@ def add_estimator_options(command):
                       help='what the transformers compute in')
     full.add_argument('--detector', default='mediapipe', choices=('mediapipe',),
                       help='who finds people and hands')
-    full.add_argument('--max-people', type=int, default=4, metavar='N', help='the most certain ones of an image')
+    full.add_argument('--max-people', type=int, default=4, metavar='N',
+                      help='people given of one image at most: the most certain or, by mediapipe and open, the largest')
     full.add_argument('--wrist', default='auto', choices=('auto', 'cham', 'body', 'copy'),
                       help="cham: the published method; body: the body expert alone; copy: the hand expert's; auto: "
                            'cham for hand4whole_pp, copy for open')

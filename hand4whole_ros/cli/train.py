@@ -31,6 +31,10 @@ def add_train_command(commands) -> None:
                          for stage, (_, what) in _STAGES.items())
                + '  hand4whole train pack --run run --output open_model.npz\n'
                '  hand4whole evaluate synthetic --estimator open --open-model open_model.npz\n'
+               'the networks that lift landmarks to bodies and hands, for estimator mediapipe:\n'
+               '  hand4whole train detections --output detections --motions FOLDER\n'
+               '  hand4whole train lift --detections detections --motions FOLDER --run run --output lifting.npz\n'
+               '  hand4whole evaluate synthetic --estimator mediapipe --lifting-model lifting.npz\n'
                'full-size CHAM, with the published experts and data sets (hand4whole weights list):\n'
                '  hand4whole train published --data arctic=DIR interhand=DIR --run run\n'
                'Every one of them goes on where it was stopped. docs/guides/training.md has the whole story.')
@@ -60,7 +64,31 @@ def add_train_command(commands) -> None:
                          ['hand4whole train curves --run run --output curves.svg'])
     curves.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
     curves.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .svg to write')
+    _add_lifting(kinds)
     _add_published(kinds)
+
+
+def _add_lifting(kinds):
+    made = add_command(
+        kinds, 'detections', _detections, 'Draw people in every posture and have the landmark detector see them.',
+        ['hand4whole train detections --output detections --motions FOLDER',
+         'hand4whole train detections --output more --seed 22 --count 4000'])
+    made.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder to write to')
+    made.add_argument('--count', type=int, default=40000, help='how many are drawn; 6 kB each')
+    made.add_argument('--seed', type=int, default=21, help='which people')
+    made.add_argument('--workers', type=int, default=2, help='processes that draw')
+    lift = add_command(
+        kinds, 'lift', _lift, 'Train the networks that lift landmarks to bodies and hands: an hour on two cores.',
+        ['hand4whole train lift --detections detections --motions FOLDER --run run --output lifting.npz'])
+    lift.add_argument('--detections', type=Path, nargs='+', required=True, metavar='DIR', help='of train detections')
+    lift.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of this training')
+    lift.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .npz to write')
+    lift.add_argument('--people', type=int, default=200000, help='bodies without pictures that are learnt from, too')
+    lift.add_argument('--steps', type=int, default=12000, help='how long')
+    lift.add_argument('--seed', type=int, default=0, help='of weights, bodies and the order of people')
+    for command in (made, lift):
+        command.add_argument('--motions', type=Path, metavar='FOLDER',
+                             help='motion capture, .bvh and .amc with .asf, whose poses are taken as well')
 
 
 def _add_published(kinds):
@@ -163,6 +191,54 @@ def _run_curves(args):
     if not drawn:
         raise UsageError(f'--run {args.run}: no training is there')
     return EXIT_SUCCESS
+
+
+def _detections(args):
+    for name in ('count', 'workers'):
+        if getattr(args, name) < 1:
+            raise UsageError(f'--{name} must be at least 1, found {getattr(args, name)}')
+    check_output_folder(args.output, f'--output {args.output}')
+    recorded = _recorded(args)
+    from ..training.lifting import detections
+    with _convert_write_errors(args.output):
+        detections.make(args.output, args.count, args.seed, args.workers, recorded)
+    return EXIT_SUCCESS
+
+
+def _lift(args):
+    for name in ('people', 'steps'):
+        if getattr(args, name) < 1:
+            raise UsageError(f'--{name} must be at least 1, found {getattr(args, name)}')
+    from ..checkpoints.lifting import is_lifting
+    from ..training import run_folder
+    from ..training.lifting.training import Settings, run
+    run_folder.check_run_folder(args.run)
+    check_output_file(args.output, is_own=is_lifting, option='--output')
+    recorded = _recorded(args)
+    try:
+        with _convert_write_errors(args.output):
+            figures = run(Settings(args.detections, args.run, args.output, recorded, args.people, args.steps,
+                                   seed=args.seed))
+    except ValueError as error:
+        raise UsageError(error) from None
+    print(f'{args.output}: {args.output.stat().st_size / 1e6:.1f} MB; '
+          + ', '.join(f'{name} {value:.1f}' for name, value in figures.items()))
+    return EXIT_SUCCESS
+
+
+def _recorded(args):
+    """The recorded poses of --motions, or None."""
+    if args.motions is None:
+        return None
+    from ..body.model import BodyModel
+    from ..datasets import DatasetError
+    from ..datasets.motion_folder import read_folder
+    if not args.motions.is_dir():
+        raise UsageError(f'--motions {args.motions}: no such folder')
+    try:
+        return read_folder(args.motions, BodyModel.load().kinematics.rest_joints)
+    except DatasetError as error:
+        raise UsageError(error) from None
 
 
 def _run_published(args):

@@ -16,12 +16,15 @@ import numpy as np
 from ..skeleton import SIDES
 from ..system.native_stderr import suppress_native_stderr
 from . import mediapipe_library
-from .hand_filter import filter_hands
+from .hand_filter import filter_hands, torso_length
 from .hand_redetection import HandRedetector
 from .mediapipe_library import MIN_SIDE, landmarks_to_pixels
 
 #: In a video, images between a second look for a hand that found nothing and the next one.
 _REDETECTION_INTERVAL = 5
+
+#: Two looks at one image that are farther apart, in torsos, do not show the same.
+MOST_APART = 0.3
 
 
 @dataclass(frozen=True)
@@ -55,15 +58,27 @@ def mirror_landmarks(landmarks: HolisticLandmarks, width: int) -> HolisticLandma
 
 
 def average_landmarks(one: HolisticLandmarks | None, other: HolisticLandmarks | None) -> HolisticLandmarks | None:
-    """The mean of two looks at one image; what only one of them saw is taken from that one."""
+    """The mean of two looks at one image; what only one of them saw is taken from that one.
+
+    Where they found two people, or turned one of them round, it is the look that sees more.
+    """
     if one is None or other is None:
         return other if one is None else one
+    if _apart(one, other) > MOST_APART:
+        return max(one, other, key=lambda look: look.visibility.mean())
 
     def mean(a, b):
         return (b if a is None else a) if a is None or b is None else (a + b) / 2
     return HolisticLandmarks(
         mean(one.pose, other.pose), mean(one.visibility, other.visibility), mean(one.world, other.world),
         mean(one.left_hand, other.left_hand), mean(one.right_hand, other.right_hand), one.face or other.face)
+
+
+def _apart(one, other):
+    """How far two looks at one image are apart, in torsos: the mean over landmarks that both say are visible."""
+    share = one.visibility * other.visibility + 1e-9
+    away = np.linalg.norm(one.pose - other.pose, axis=1)
+    return (share @ away) / share.sum() / max(torso_length(one.pose), torso_length(other.pose))
 
 
 class MediaPipeHolistic:

@@ -47,11 +47,13 @@ class EstimatorConfig:
     weights: str = 'published'
     #: Weights of the open model (.npz) to use instead of those shipped, or None.
     open_model: Path | None = None
+    #: Weights of the lifting network (.npz) for estimator mediapipe to use instead of those shipped, or None.
+    lifting_model: Path | None = None
     #: 'auto', 'fp32', 'bf16', 'fp16' or 'int8'.
     precision: str = 'auto'
     #: Who finds people and hands: a name from detection.NAMES.
     detector: str = 'mediapipe'
-    #: People looked at in one image, the most certain ones.
+    #: People given of one image at most: of hand4whole_pp the most certain, of the others the largest.
     max_people: int = 4
     #: Which expert has the last word on what: networks.hand4whole_pp.FusionPolicy.
     #: 'auto' is what the estimator finds best.

@@ -1,7 +1,6 @@
-"""The first look at a person, for all that the open estimators say: MediaPipe's landmarks, and a body fitted to them.
+"""Landmarks of everybody in an image, and a body fitted to each: what the open estimators start from.
 
-Nothing here needs a licence form: MediaPipe is Apache-2.0 and the open body CC0. One person per image, the most
-prominent. Runs on the CPU.
+Nothing here needs a licence form: MediaPipe's networks are Apache-2.0 and the open body CC0. Runs on the CPU.
 """
 
 from __future__ import annotations
@@ -14,8 +13,10 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ..detection.hand_filter import filter_hands
-from ..detection.mediapipe_holistic import HolisticLandmarks, MediaPipeHolistic
+from ..detection.landmark_people import LandmarkPeople
+from ..detection.mediapipe_holistic import HolisticLandmarks
 from ..estimate import NO_FIT
+from ..fitting.body_fitter import LandmarkFitter
 from ..fitting.prior_body_fitter import BodyFit, BodyFitter
 from ..geometry.camera import Intrinsics
 
@@ -50,25 +51,34 @@ class LandmarkFit:
 
 
 class LandmarkPipeline:
-    """Looks at image after image. Raises DetectorUnavailable where MediaPipe is not installed.
+    """Gives the people of image after image. Raises DetectorUnavailable where the landmark networks cannot be run.
 
-    kinematics: of the body that is fitted (BodyModel.kinematics). static_images, mirror: as MediaPipeHolistic.
+    fitter: of the body that is fitted. static_images: every image stands alone; otherwise people are tracked from image
+    to image. mirror: people in images that stand alone are seen in a mirror as well. max_people: the largest so many.
     refused: counts people who have landmarks that no body fits, as Estimator.refused.
     """
 
-    def __init__(self, kinematics, static_images: bool, mirror: bool = True, refused: Counter | None = None):
+    def __init__(self, fitter: BodyFitter | LandmarkFitter, static_images: bool, mirror: bool = True,
+                 refused: Counter | None = None, max_people: int = 1):
         self._refused = Counter() if refused is None else refused
-        self._detector = MediaPipeHolistic(static_images, mirror=mirror)
-        self._fitter = BodyFitter(kinematics)
+        self._detector = LandmarkPeople(static_images, mirror=mirror, max_people=max_people)
+        self._fitter = fitter
         self._threads = ThreadpoolController()
 
-    def look(self, image: np.ndarray, intrinsics: Intrinsics) -> LandmarkFit | None:
-        """The person in an RGB image (H, W, 3) uint8; None where nobody is seen, or nobody could be fitted."""
+    def fits(self, image: np.ndarray, intrinsics: Intrinsics) -> list[LandmarkFit]:
+        """The people in an RGB image (H, W, 3) uint8, the largest first; those whom no body fits are left out."""
         start = time.perf_counter()
-        landmarks = self._detector.detect(image)
-        detected = time.perf_counter()
-        if landmarks is None:
-            return None
+        people = self._detector.detect(image)
+        detected = (time.perf_counter() - start) / max(len(people), 1)
+        found = (self._fit(landmarks, image, intrinsics, detected) for landmarks in people)
+        return [one for one in found if one is not None]
+
+    def look(self, image: np.ndarray, intrinsics: Intrinsics) -> LandmarkFit | None:
+        """The largest person; None where nobody is seen, or nobody could be fitted."""
+        return next(iter(self.fits(image, intrinsics)), None)
+
+    def _fit(self, landmarks, image, intrinsics, detector_seconds):
+        start = time.perf_counter()
         confidence = float(np.clip(landmarks.visibility[list(_UPPER_BODY)].mean(), 0, 1))
         if confidence < MIN_CONFIDENCE:
             return None
@@ -81,12 +91,12 @@ class LandmarkPipeline:
             return None
         return LandmarkFit(
             landmarks, {side: hands[side][0] for side in fitted.hands}, {side: hands[side][1] for side in fitted.hands},
-            fitted, confidence, {'detector': detected - start, 'fit': time.perf_counter() - detected})
+            fitted, confidence, {'detector': detector_seconds, 'fit': time.perf_counter() - start})
 
     def reset(self) -> None:
-        """Forget the person who is followed."""
+        """Forget the people who are tracked."""
         self._detector.reset()
 
     def close(self) -> None:
-        """Free MediaPipe's threads."""
+        """Free the networks."""
         self._detector.close()

@@ -1,4 +1,7 @@
-"""The first look alone as an estimator: MediaPipe's landmarks, and a kinematic fit of the body to them."""
+"""MediaPipe's landmarks, lifted to a body by a network and a kinematic fit: the fastest estimator.
+
+Up to `max_people` in an image, the largest. Runs on the CPU.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,15 @@ import numpy as np
 from ..body.model import BodyModel, BodyModelError, OpenBodyUnavailable
 from ..body.posing import ObservedHand, estimate_from_parameters
 from ..body.smplx_file import NUM_EXPRESSION
+from ..checkpoints import CheckpointError
+from ..checkpoints.lifting import load_lifting_networks
 from ..detection import DetectorUnavailable
 from ..estimate import WholeBodyEstimate
+from ..fitting.body_fitter import LandmarkFitter
+from ..fitting.confidence import joint_confidence
+from ..fitting.hand_lifter import HandLifter
 from ..fitting.kinematic_chain import log_so3
+from ..fitting.lifter import Lifter
 from ..geometry.camera import Intrinsics
 from ..skeleton import OK
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
@@ -24,24 +33,28 @@ class MediaPipeEstimator(Estimator):
     def __init__(self, config: EstimatorConfig):
         try:
             self.body = BodyModel.load(config.body_model)
-            self._landmark_pipeline = LandmarkPipeline(self.body.kinematics, config.static_images, refused=self.refused)
-        except (DetectorUnavailable, OpenBodyUnavailable, BodyModelError) as error:
+            networks = load_lifting_networks(config.lifting_model)
+            # What the network says of shape is said of the open body.
+            fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand),
+                                    lifted_shape=config.body_model is None)
+            self._landmark_pipeline = LandmarkPipeline(fitter, config.static_images, refused=self.refused,
+                                            max_people=config.max_people)
+        except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, BodyModelError) as error:
             raise EstimatorUnavailable(str(error)) from error
 
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
-        """The person in an RGB image (H, W, 3) uint8, or []."""
+        """The people in an RGB image (H, W, 3) uint8, the largest first; [] when nobody is seen."""
         self.check_input(image, intrinsics)
-        landmark_fit = self._landmark_pipeline.look(image, intrinsics)
-        if landmark_fit is None:
-            return []
-        return self.filter_estimates([self._make_estimate(landmark_fit, intrinsics)])
+        return self.filter_estimates(
+            self._make_estimate(fit, intrinsics) for fit in self._landmark_pipeline.fits(image, intrinsics)
+        )
 
     def reset(self) -> None:
-        """Forget the tracked person."""
+        """Forget the people who are tracked."""
         self._landmark_pipeline.reset()
 
     def close(self) -> None:
-        """Free MediaPipe's threads."""
+        """Free the networks."""
         self._landmark_pipeline.close()
 
     def _make_estimate(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> WholeBodyEstimate:
@@ -59,4 +72,5 @@ class MediaPipeEstimator(Estimator):
             hands=hands,
             pelvis=pose.root[0],
             stage_times=landmark_fit.stage_times,
+            joint_confidence=joint_confidence(landmark_fit.landmarks.visibility, landmark_fit.hand_confidence),
         )

@@ -1,7 +1,8 @@
-"""The open model as an estimator: Hand4Whole++ at a small size, trained on people that this package draws.
+"""The lifted body of estimator mediapipe with hands of the open model's hand expert, which looks at the picture.
 
-It begins with what the first look knows, a body fitted to MediaPipe's landmarks, and corrects it. Nothing here needs a
-licence form. One person per image, the most prominent. Runs on the CPU.
+The open model's body expert was better than the fit on drawn people and worse on photographs, so it has no say in
+bodies here (docs/estimator_open.md). Nothing here needs a licence form. Up to `max_people` in an image, the largest.
+Runs on the CPU.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController
+from torch import Tensor
 
 from .. import skeleton
 from .._vendor_patches.roma_import import roma
@@ -21,40 +24,38 @@ from ..body.smplx_file import NUM_EXPRESSION
 from ..body.smplx_mano_body import SmplxManoBody
 from ..checkpoints import CheckpointError
 from ..checkpoints.hand4whole_pp import prepare_for_inference
+from ..checkpoints.lifting import load_lifting_networks
 from ..checkpoints.open_model import load_open_model
 from ..detection import DetectorUnavailable
-from ..estimate import BEHIND, WholeBodyEstimate
-from ..geometry.arm_aiming import aim_arms
-from ..geometry.boxes import inside
+from ..estimate import NO_FIT, WholeBodyEstimate
+from ..fitting.body_fitter import LandmarkFitter
+from ..fitting.confidence import joint_confidence
+from ..fitting.hand_lifter import HandLifter
+from ..fitting.kinematic_chain import log_so3
+from ..fitting.lifter import Lifter
+from ..fitting.prior_body_fitter import BodyFit, BodyFitter
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
-from ..geometry.kinematics import local_from_global
-from ..geometry.placement import MIN_DEPTH, place_in_camera
-from ..networks.hand4whole_pp import ExpertOutputs, HandBoxes
+from ..networks.hand4whole_pp import HandBoxes
 from ..networks.prompts import Prompts
 from .base import Estimator, EstimatorConfig, EstimatorUnavailable
 from .devices import pick_precision, precision_name
 from .fit_features import FitFeatures, features_of_fit
 from .landmark_fit import LandmarkFit, LandmarkPipeline
-from .prompt_builder import PromptBuilder
-
-NUM_BODY = skeleton.NUM_BODY_JOINTS
+from .prompt_builder import PromptBuilder, crop_to_camera_rotations, wrist_rotations
 
 _DEVICE = torch.device('cpu')
-
-#: Joints in the picture that are enough to say where a person stands.
-_MIN_POINTS = 4
-
-#: Least depth that arms are turned to, m: a hand's length and some more behind the nearest that anything may be.
-_MIN_DEPTH = MIN_DEPTH + 0.25
-
 
 #: Measured best, see docs/benchmarks/accuracy.md.
 AUTO_WRIST = 'copy'
 
-#: How far arms are turned from where the network has them to where they are seen. In space it makes no difference, on
-#: the whole; in the picture wrists come nearer to where they are.
-OBSERVATION_WEIGHT = 0.5
+
+class _Hand(NamedTuple):
+    """What the networks say of one hand."""
+
+    wrist: np.ndarray           # (3, 3) in the camera
+    fingers: np.ndarray         # (15, 3, 3) against the parents
+    betas: Tensor | None        # (10,) of its own shape
 
 
 class NetworkInputs(NamedTuple):
@@ -81,7 +82,13 @@ class OpenEstimator(Estimator):
             precision = pick_precision(config.precision, _DEVICE)
             self.network = prepare_for_inference(load_open_model(published, config.open_model), _DEVICE, precision)
             self.body = SmplxManoBody(published)
-            self._landmark_pipeline = LandmarkPipeline(self.body.kinematics, config.static_images, refused=self.refused)
+            # The networks learnt from this fit, and are told of it; the body is the lifted one.
+            self._landmark_pipeline = LandmarkPipeline(
+                BodyFitter(self.body.kinematics), config.static_images, refused=self.refused,
+                max_people=config.max_people)
+            networks = load_lifting_networks(config.lifting_model)
+            self._fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
+            self._threads = ThreadpoolController()
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
         self.precision = precision_name(precision)
@@ -90,94 +97,99 @@ class OpenEstimator(Estimator):
 
     @torch.inference_mode()
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
-        """The person in an RGB image (H, W, 3) uint8, or []."""
+        """The people in an RGB image (H, W, 3) uint8, the largest first; [] when nobody is seen."""
         self.check_input(image, intrinsics)
-        inputs = self.tell(image, intrinsics)
-        if inputs is None:
-            return []
-        started = time.perf_counter()
-        picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
-        patches = cut_patches(picture, torch.from_numpy(inputs.evidence.box))
-        outputs = self.network.say(patches, inputs.boxes, self._strategy, inputs.prompts)
-        times = {**inputs.look.stage_times, 'network': time.perf_counter() - started}
-        estimate = self._make_estimate(outputs, inputs, intrinsics, times)
-        if estimate is None:
-            self.refused[BEHIND] += 1
-            return []
-        return self.filter_estimates([estimate])
+        found = []
+        for landmark_fit in self._landmark_pipeline.fits(image, intrinsics):
+            inputs = self._inputs(landmark_fit, intrinsics)
+            if inputs is None:
+                continue
+            started = time.perf_counter()
+            with self._threads.limit(limits=1, user_api='blas'):
+                fitted = self._fitter.fit(landmark_fit.landmarks, intrinsics, landmark_fit.hands)
+            if fitted is None:
+                self.refused[NO_FIT] += 1
+                continue
+            times = {**landmark_fit.stage_times, 'lifted fit': time.perf_counter() - started}
+            started = time.perf_counter()
+            hands = (
+                self._hands(image, inputs) if any(bool(inputs.boxes[side].exists[0]) for side in fitted.hands) else {}
+            )
+            times['network'] = time.perf_counter() - started
+            found.append(self._make_estimate(fitted, hands, inputs, intrinsics, times))
+        return self.filter_estimates(found)
 
     def tell(self, image: np.ndarray, intrinsics: Intrinsics) -> NetworkInputs | None:
-        """What the network is told of the person in an image; None where nobody is seen."""
+        """What the network is told of the largest person in an image; None where nobody is seen."""
         landmark_fit = self._landmark_pipeline.look(image, intrinsics)
-        evidence = None if landmark_fit is None else features_of_fit(landmark_fit, intrinsics)
+        return None if landmark_fit is None else self._inputs(landmark_fit, intrinsics)
+
+    def _inputs(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> NetworkInputs | None:
+        evidence = features_of_fit(landmark_fit, intrinsics)
         return None if evidence is None else NetworkInputs(landmark_fit, evidence, *self._prompt_builder(evidence))
 
     def reset(self) -> None:
-        """Forget the tracked person."""
+        """Forget the people who are tracked."""
         self._landmark_pipeline.reset()
 
     def close(self) -> None:
-        """Free MediaPipe's threads and the network."""
+        """Free the networks."""
         self._landmark_pipeline.close()
         self.network = None
 
-    def _make_estimate(
-        self, outputs: ExpertOutputs, inputs: NetworkInputs, intrinsics, times
-    ) -> WholeBodyEstimate | None:
-        """What was said of one person -> the estimate, standing where the fitted body is seen; None where it is not."""
-        landmark_fit, box = inputs.look, inputs.evidence.box[0]
-        local = np.zeros((skeleton.NUM_JOINTS, 3))
-        local[0] = _to_rotvec(outputs.body.global_orient[0])
-        local[1:NUM_BODY] = _to_rotvec(outputs.body.body_pose[0])
-        hands = {}
-        for side in skeleton.SIDES:
+    def _hands(self, image, inputs) -> dict[str, _Hand]:
+        """What the networks say of the hands that are seen: side -> _Hand."""
+        picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
+        patches = cut_patches(picture, torch.from_numpy(inputs.evidence.box))
+        policy, body = self._strategy, None
+        if policy.wrist == 'copy':
+            placed = self.network.run_hand_expert(patches, inputs.boxes, inputs.prompts)
+        else:   # the body expert has the last word on wrists, and on them alone
+            outputs = self.network.say(patches, inputs.boxes, policy, inputs.prompts)
+            placed, body = outputs.hands, outputs.body.local_rotations[:1].double().numpy()
+        rotation, found = crop_to_camera_rotations(inputs.evidence).astype(np.float64), {}
+        for number, side in enumerate(skeleton.SIDES):
             exists = inputs.boxes[side].exists
-            local[skeleton.HAND_SLICE[side]] = self.network.finger_pose(side, outputs.hands[side], exists,
-                                                                        self._strategy)[0]
-            if side in landmark_fit.hands:
-                own_shape = self._strategy.hand_shape == 'hand' and bool(exists[0])
-                hands[side] = ObservedHand(
-                    skeleton.OK,
-                    landmark_fit.hand_confidence[side],
-                    outputs.hands[side].betas[0] if own_shape else None,
-                    landmark_fit.hands[side][:, :2],
-                    landmark_fit.hand_box(side),
-                )
-        betas = outputs.body.betas[0].double()
-        posed = self.body.skeleton(torch.from_numpy(local), betas, pelvis=torch.zeros(3))
-        joints, rotations = posed.joints[:NUM_BODY], posed.joint_rotations[:NUM_BODY]
-        fitted = inputs.evidence.joints[0, :NUM_BODY].astype(np.float64)
-        pixels = intrinsics.project(fitted)
-        ahead = fitted[:, 2] > MIN_DEPTH
-        # What is beyond the picture was made up by the fit, and says nothing of where the person stands.
-        shown = ahead & inside(pixels, intrinsics.width, intrinsics.height)
-        if shown.sum() < _MIN_POINTS:
-            shown = ahead
-        if shown.sum() < _MIN_POINTS:
-            return None
-        rotation, transl = place_in_camera(joints[shown], pixels[shown], box[:2] + box[2:] / 2, intrinsics)
-        joints = joints @ rotation.T + transl
-        # As far away as the network says, where it is seen.
-        seen = fitted / np.maximum(fitted[:, 2:], MIN_DEPTH) * joints[:, 2:]
-        trust = OBSERVATION_WEIGHT * shown[:, None]
-        targets = joints + trust * (seen - joints)
-        # The network does not know where the camera is: an arm it guessed may reach behind it.
-        targets[:, 2] = np.where(shown, targets[:, 2], np.maximum(targets[:, 2], _MIN_DEPTH))
-        rotations = aim_arms(rotation @ rotations, joints, targets)
-        local[:NUM_BODY] = _to_rotvec(local_from_global(torch.from_numpy(rotations), skeleton.PARENTS[:NUM_BODY]))
+            if not bool(exists[0]):
+                continue
+            if body is None:
+                wrist = roma.rotvec_to_rotmat(placed[side].global_orient[0].double()).numpy()
+            else:
+                wrist = wrist_rotations(body, np.eye(3)[None])[0, number]
+            fingers = self.network.finger_pose(side, placed[side], exists, policy)[0]
+            own_shape = placed[side].betas[0] if policy.hand_shape == 'hand' else None
+            found[side] = _Hand(rotation[0] @ wrist, roma.rotvec_to_rotmat(fingers.double()).numpy(), own_shape)
+        return found
+
+    def _make_estimate(self, fitted: BodyFit, hands: dict[str, _Hand], inputs: NetworkInputs, intrinsics,
+                  times) -> WholeBodyEstimate:
+        """The fitted body with the hand expert's hands."""
+        landmark_fit, whole = inputs.look, fitted.placed.rotations[0]
+        local, seen = fitted.pose.rotations[0].copy(), {}
+        for side in fitted.hands:
+            hand = hands.get(side)
+            if hand is not None:
+                wrist = skeleton.WRIST[side]
+                local[wrist] = whole[skeleton.PARENTS[wrist]].T @ hand.wrist
+                local[skeleton.HAND_SLICE[side]] = hand.fingers
+            seen[side] = ObservedHand(
+                skeleton.OK,
+                landmark_fit.hand_confidence[side],
+                None if hand is None else hand.betas,
+                landmark_fit.hands[side][:, :2],
+                landmark_fit.hand_box(side),
+            )
+        confidence = {side: landmark_fit.hand_confidence[side] for side in fitted.hands}
         return estimate_from_parameters(
             self.body,
-            local,
-            betas,
+            log_so3(local),
+            fitted.pose.betas[0],
             np.zeros(NUM_EXPRESSION),
             intrinsics,
             bbox_xyxy=landmark_fit.body_box(intrinsics.width, intrinsics.height),
             confidence=landmark_fit.confidence,
-            hands=hands,
-            pelvis=joints[0],
+            hands=seen,
+            pelvis=fitted.pose.root[0],
             stage_times=times,
+            joint_confidence=joint_confidence(landmark_fit.landmarks.visibility, confidence),
         )
-
-
-def _to_rotvec(rotations):
-    return roma.rotmat_to_rotvec(rotations.double()).numpy()

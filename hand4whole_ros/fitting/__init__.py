@@ -1,1 +1,1 @@
-"""A kinematic body fitted to image landmarks by damped least squares, in numpy."""
+"""A body fitted to image landmarks: lifted into space by a network, then by damped least squares, in numpy."""

@@ -42,13 +42,13 @@ class PersonChains:
                           self.axes[:NUM_BODY], degrees_of_freedom(limbs))
         self.whole = {}
         for seen in ((), ('left',), ('right',), SIDES):
-            points = [np.concatenate(part) for part in zip(pose, *(self._hand_points(side) for side in seen))]
+            points = [np.concatenate(part) for part in zip(pose, *(self.hand_points(side) for side in seen))]
             hands = {JOINT_NAMES[joint] for side in seen
                      for joint in (WRIST[side], *range(HAND_SLICE[side].start, HAND_SLICE[side].stop))}
             self.whole[seen] = KinematicChain(parents, self.bones, self.bone_betas, *points, self.axes,
                                      degrees_of_freedom(limbs | hands))
 
-    def _hand_points(self, side):
+    def hand_points(self, side):
         """Joint, offset and shape of the 21 landmarks of a hand."""
         joints, tip = HAND_POINTS[side]
         at_tip = tip >= 0

@@ -9,22 +9,35 @@ hands are fitted as right ones in a mirrored camera, so that all run as one batc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..skeleton import HAND_SLICE, JOINT, JOINT_NAMES, PALM_KEYPOINTS, WRIST
+from ..skeleton import HAND_KEYPOINT_PARENTS, HAND_SLICE, JOINT, JOINT_NAMES, PALM_KEYPOINTS, WRIST
 from .body_chains import PersonChains
 from .initial_pose import align_directions
-from .joint_priors import degrees_of_freedom
-from .kinematic_chain import ChainPose, KinematicChain, exp_so3
+from .joint_priors import UNCONSTRAINED, degrees_of_freedom
+from .kinematic_chain import ChainPose, KinematicChain, exp_so3, log_so3
 from .landmark_offsets import HAND_DEPTH_SIGMA, HAND_OFFSETS, HAND_POINTS, HAND_SIGMA
-from .solver import Observations, solve
+from .solver import Observations, Turns, solve
+
+if TYPE_CHECKING:
+    from .hand_lifter import LiftedHand
 
 #: A mirror across the camera's (and the body's) x.
 MIRROR_X = np.diag((-1.0, 1.0, 1.0))
 
 #: The wrist carries the forearm's twist here, so it may turn this far about the bone.
 _TWIST_SIGMA, _TWIST_LIMIT = 0.8, 2.2
+
+#: Of the forearm's twist, the part that lies in the elbow; the wrist has the rest.
+_TWIST_IN_ELBOW = 0.75
+
+#: What a network says of a hand comes with mean errors; these times them are the standard deviations of the fit.
+LIFTED_BONES, LIFTED_TURNS = 1.8, 2.0
+
+#: Pairs of keypoints, each but the wrist and its parent.
+HAND_BONES = np.stack([np.arange(1, 21), HAND_KEYPOINT_PARENTS[1:]], axis=1)
 
 #: How surely the body says where a wrist is: across the view and in depth, m.
 _WRIST_SIGMA = (0.03, 0.03, 0.08)
@@ -39,6 +52,7 @@ class HandStart:
     depths: np.ndarray          # (21,) m, relative to the wrist, away from the camera
     forearm: np.ndarray         # (3, 3) the elbow joint's rotation in the camera
     wrist: np.ndarray           # (3,) m where the body fit puts the wrist
+    lifted: LiftedHand | None = None    # what a network says of it; of all hands that are fitted together, or of none
 
 
 @dataclass
@@ -83,7 +97,7 @@ class HandFitter:
         self._rest_palm = rest.points[0, list(PALM_KEYPOINTS)]
 
     def fit(self, starts: list[HandStart], iterations: int, robust: float = Observations.robust) -> list[HandFit]:
-        """The best fit of each hand. robust: as Evidence has it."""
+        """The best fit of each hand. robust: as Observations has it."""
         poses, rays, depths, anchors, owner = [], [], [], [], []
         for number, start in enumerate(starts):
             mirror = MIRROR_X if start.side == 'left' else np.eye(3)
@@ -96,6 +110,9 @@ class HandFitter:
             wrists = forearm.T @ align_directions(self._rest_palm, palms)
             natural = self._mean_pose()
             options = [self._with(natural, forearm, w) for w in (*wrists, np.eye(3))]
+            if start.lifted is not None:
+                options[-1] = self._with(natural, forearm, forearm.T @ mirror @ start.lifted.wrist @ mirror)
+                options[-1][2:] = mirror @ start.lifted.fingers @ mirror
             for rotations in options:
                 poses.append(rotations)
                 rays.append(ray)
@@ -110,7 +127,8 @@ class HandFitter:
             angles=self._prior, pairs=pairs, depths=np.array(depths),
             depth_sigma=np.full((len(owner), 20), HAND_DEPTH_SIGMA),
             toward=anchors / np.linalg.norm(anchors, axis=1, keepdims=True), root=anchors,
-            root_sigma=np.tile(_WRIST_SIGMA, (len(owner), 1)), robust=robust)
+            root_sigma=np.tile(_WRIST_SIGMA, (len(owner), 1)), robust=robust,
+            **self._lifted_evidence([starts[number] for number in owner]))
         pose = ChainPose(anchors.copy(), np.array(poses), np.zeros((len(owner), 0)))
         pose, placed, cost = solve(self.chain, pose, observations, iterations)
         out = []
@@ -125,6 +143,23 @@ class HandFitter:
             out.append(HandFit(rotations[1], rotations[2:], error if np.isfinite(cost[best]) else np.inf))
         return out
 
+    @staticmethod
+    def _lifted_evidence(starts):
+        """Rows on what a network says, as keyword arguments of Observations."""
+        if starts[0].lifted is None:
+            return {}
+        mirrors = [MIRROR_X if start.side == 'left' else np.eye(3) for start in starts]
+        frames = np.stack([start.lifted.frame @ mirror for start, mirror in zip(starts, mirrors)])
+        turns = np.tile(np.eye(3), (len(starts), 17, 1, 1))
+        sigma = np.full((len(starts), 17, 3), UNCONSTRAINED)
+        for k, (start, mirror) in enumerate(zip(starts, mirrors)):
+            turns[k, 2:] = mirror @ start.lifted.fingers @ mirror
+            sigma[k, 2:] = LIFTED_TURNS * start.lifted.turn_spread
+        points = np.stack([start.lifted.points for start in starts])
+        return {'vector_pairs': HAND_BONES, 'vectors': points[:, HAND_BONES[:, 0]] - points[:, HAND_BONES[:, 1]],
+                'vector_sigma': LIFTED_BONES * np.stack([start.lifted.bone_spread for start in starts]),
+                'frames': np.repeat(frames[:, None], len(HAND_BONES), axis=1), 'turns': (Turns(turns, sigma),)}
+
     def _mean_pose(self):
         mean = self._prior.mean[0]
         from_axes = np.einsum('jab,jb->ja', self.chain.axes, mean)
@@ -135,3 +170,13 @@ class HandFitter:
         rotations = rotations.copy()
         rotations[0], rotations[1] = forearm, wrist
         return rotations
+
+
+def attach(rotations: np.ndarray, side: str, hand: HandFit) -> None:
+    """Write a fitted hand into local rotations (55, 3, 3), in place, sharing the forearm's twist with the elbow."""
+    elbow, wrist = JOINT[f'{side}_elbow'], WRIST[side]
+    twist = np.array([log_so3(hand.wrist_rotation)[0] * _TWIST_IN_ELBOW, 0, 0])
+    turn = exp_so3(twist)
+    rotations[elbow] = rotations[elbow] @ turn
+    rotations[wrist] = turn.T @ hand.wrist_rotation
+    rotations[HAND_SLICE[side]] = hand.finger_rotations

@@ -165,13 +165,13 @@ class KinematicChain:
             out[..., 3 + count:] = carried.reshape(own.shape) + own
         return out
 
-    def angles(self, rotations: np.ndarray) -> np.ndarray:
+    def angles(self, rotations: np.ndarray, root: bool = False) -> np.ndarray:
         """Local rotations (B, J, 3, 3) -> axis-angle in each joint's own axes, (B, J, 3).
 
-        Zeros for the root, which faces anywhere.
+        Zeros for the root, which faces anywhere, unless `root`.
         """
-        angles = np.zeros(rotations.shape[:-1])
-        angles[:, 1:] = (log_so3(rotations[:, 1:])[..., None, :] @ self.axes[1:])[..., 0, :]
+        angles, first = np.zeros(rotations.shape[:-1]), 0 if root else 1
+        angles[:, first:] = (log_so3(rotations[:, first:])[..., None, :] @ self.axes[first:])[..., 0, :]
         return angles
 
     def turned(self, pose: ChainPose, step: np.ndarray) -> ChainPose:

@@ -9,11 +9,11 @@ import numpy as np
 from ..detection.mediapipe_holistic import HolisticLandmarks
 from ..geometry.camera import Intrinsics
 from ..geometry.placement import MIN_DEPTH, root_translation, view_rotation
-from ..skeleton import HAND_SLICE, JOINT, SIDES, WRIST
+from ..skeleton import JOINT, SIDES, WRIST
 from .body_chains import NUM_BODY, PersonChains
-from .hand_fitter import HandFit, HandFitter, HandStart
+from .hand_fitter import HandFit, HandFitter, HandStart, attach
 from .initial_pose import body_rotations
-from .kinematic_chain import ChainPose, PosedChain, exp_so3, log_so3
+from .kinematic_chain import ChainPose, PosedChain
 from .landmark_offsets import (
     DEPTH_GAIN,
     DEPTH_LANDMARKS,
@@ -33,13 +33,10 @@ MIN_VISIBILITY = 0.3
 #: A hand that fits its landmarks worse than this (root mean square, m across the view) was none.
 MAX_HAND_ERROR = 0.02
 
-#: Of the forearm's twist, the part that lies in the elbow; the wrist has the rest.
-_ELBOW_TWIST_SHARE = 0.75
-
 _STAGE_ITERATIONS = {'body': 5, 'hands': 5, 'hands again': 10, 'whole': 4}
 
 #: Begun far from how it is held, a hand's landmarks all lie so far off that a robust fit disbelieves those that would
-#: lead it there. Such a hand is fitted once more with this as Evidence.robust.
+#: lead it there. Such a hand is fitted once more with this as Observations.robust.
 _WIDE_ROBUST_SCALE = 30.0
 
 
@@ -88,23 +85,13 @@ class BodyFitter:
         fitted = {}
         if starts:
             self._hand.shape(*self.person.shape_offsets(pose.betas[0]))
-            for start, hand in self._fit_hands(starts):
+            for start, hand in fit_hands(self._hand, starts):
                 fitted[start.side] = hand
-                self._write_hand(rotations, start.side, hand)
+                attach(rotations, start.side, hand)
         pose = ChainPose(pose.root, rotations[None], pose.betas)
         starts = {start.side: start for start in starts if start.side in fitted}
         pose, placed = self._fit_whole_body(pose, rays, seen, world, view[:, 2], starts)
         return BodyFit(pose, placed, fitted) if np.isfinite(placed.joints).all() else None
-
-    def _fit_hands(self, starts):
-        """Those hands that fit their landmarks: pairs of start and fit."""
-        found = self._hand.fit(starts, _STAGE_ITERATIONS['hands'])
-        astray = [k for k, hand in enumerate(found) if not hand.error < MAX_HAND_ERROR]
-        if astray:
-            again = self._hand.fit([starts[k] for k in astray], _STAGE_ITERATIONS['hands again'], _WIDE_ROBUST_SCALE)
-            for k, hand in zip(astray, again):
-                found[k] = hand
-        return [(start, hand) for start, hand in zip(starts, found) if hand.error < MAX_HAND_ERROR]
 
     def _visible_landmarks(self, landmarks, intrinsics):
         pixels = landmarks.pose[POSE_INDEX]
@@ -114,7 +101,7 @@ class BodyFitter:
         return seen, np.nan_to_num(intrinsics.normalize(pixels))
 
     def _body_observations(self, rays, seen, world, toward, distance):
-        """Rows on the pose landmarks alone, as keyword arguments of Evidence."""
+        """Rows on the pose landmarks alone, as keyword arguments of Observations."""
         sigma = np.where(seen, POSE_SIGMA / distance, np.inf)
         depth = (world[DEPTH_LANDMARKS[:, 0]] - world[DEPTH_LANDMARKS[:, 1]]) @ toward
         depth = DEPTH_GAIN * depth + DEPTH_OFFSET
@@ -160,12 +147,13 @@ class BodyFitter:
         pose, placed, _ = solve(chain, pose, observations, _STAGE_ITERATIONS['whole'])
         return pose, placed
 
-    @staticmethod
-    def _write_hand(rotations, side, hand):
-        """Write a fitted hand into local rotations (55, 3, 3), sharing forearm twist with the elbow."""
-        elbow, wrist = JOINT[f'{side}_elbow'], WRIST[side]
-        twist = np.array([log_so3(hand.wrist_rotation)[0] * _ELBOW_TWIST_SHARE, 0, 0])
-        turn = exp_so3(twist)
-        rotations[elbow] = rotations[elbow] @ turn
-        rotations[wrist] = turn.T @ hand.wrist_rotation
-        rotations[HAND_SLICE[side]] = hand.finger_rotations
+
+def fit_hands(fitter: HandFitter, starts: list[HandStart]) -> list[tuple[HandStart, HandFit]]:
+    """Those hands that fit their landmarks."""
+    found = fitter.fit(starts, _STAGE_ITERATIONS['hands'])
+    astray = [k for k, hand in enumerate(found) if not hand.error < MAX_HAND_ERROR]
+    if astray:
+        again = fitter.fit([starts[k] for k in astray], _STAGE_ITERATIONS['hands again'], _WIDE_ROBUST_SCALE)
+        for k, hand in zip(astray, again):
+            found[k] = hand
+    return [(start, hand) for start, hand in zip(starts, found) if hand.error < MAX_HAND_ERROR]

@@ -4,7 +4,9 @@ The unknowns are root position, joint rotations (updated multiplicatively) and s
   * reprojection: points against rays through the calibrated camera, robust (Geman-McClure);
   * room: points that were not seen, softly, against coming too near the camera or behind it;
   * depth: differences of depth between pairs of points against a weak measurement of them;
+  * vectors: differences between points against a likely one, each component with its own spread, robust;
   * angles: each joint's axis-angle against a natural mean, and soft one-sided limits;
+  * turns: each joint's rotation against a likely one, robust;
   * shape: betas ~ N(0, 1); root: an optional anchor; direction: optional orientation of some joints.
 All rows are in units of their own standard deviation. The normal equations are small and dense.
 """
@@ -12,6 +14,7 @@ All rows are in units of their own standard deviation. The normal equations are 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,6 +44,13 @@ class AnglePrior:
         return AnglePrior(*(part[:, joints].copy() for part in (self.mean, self.sigma, self.low, self.high)))
 
 
+class Turns(NamedTuple):
+    """Likely rotations of B poses."""
+
+    rotations: np.ndarray   #: (B, J, 3, 3) against the parent
+    sigma: np.ndarray       #: (B, J, 3) radians, about each joint's own axes
+
+
 @dataclass
 class Observations:
     """What a fit is held against. B poses, M points, D depth pairs."""
@@ -53,10 +63,18 @@ class Observations:
     depths: np.ndarray | None = None        # (B, D) m along `toward`
     depth_sigma: np.ndarray | None = None   # (B, D)
     toward: np.ndarray | None = None        # (B, 3) unit, from the camera to the person
+    vector_pairs: np.ndarray | None = None  # (V, 2) point indices: the first minus the second
+    vectors: np.ndarray | None = None       # (B, V, 3) m along the axes of `frame`
+    vector_sigma: np.ndarray | None = None  # (B, V, 3)
+    frames: np.ndarray | None = None        # (B, V, 3, 3) from the chain's frame to the axes of each vector
+    turns: tuple[Turns, ...] = ()           # likely rotations, of each of those who know any
+    betas: np.ndarray | None = None         # (B, S) likely shape; zeros by default
     root: np.ndarray | None = None          # (B, 3) m, an anchor for the root position
     root_sigma: np.ndarray | None = None    # (B, 3)
     #: Residual, in sigmas, beyond which a point is disbelieved.
     robust: float = 3.0
+    #: Points that were not seen may not lie behind the camera either.
+    all_in_front: bool = False
 
 
 def _geman_mcclure(squared, scale):
@@ -83,7 +101,9 @@ class _NormalEquations:
         observations = self.evidence
         points = placed.points
         depth = points[..., 2]
-        bad = ~((depth > MIN_DEPTH) | ~self.seen).all(1) | ~np.isfinite(points).all((1, 2))
+        bad = ~((depth > MIN_DEPTH) | ~(self.seen | observations.all_in_front)).all(1) | ~np.isfinite(points).all(
+            (1, 2)
+        )
         z = np.where(depth > MIN_DEPTH, depth, MIN_DEPTH)
         uv = points[..., :2] / z[..., None]
         ray = (uv - observations.rays) * self.inverse_sigma[..., None]
@@ -92,7 +112,9 @@ class _NormalEquations:
         prior = observations.angles
         natural = (q - prior.mean) / prior.sigma
         beyond = (np.minimum(q - prior.low, 0) + np.maximum(q - prior.high, 0)) / LIMIT_SIGMA
-        shape = pose.betas / observations.betas_sigma
+        shape = (
+            pose.betas if observations.betas is None else pose.betas - observations.betas
+        ) / observations.betas_sigma
         cost = (ray_cost.sum(1) + (natural ** 2 + beyond ** 2).sum((1, 2)) + (shape ** 2).sum(1))
         parts = {'z': z, 'uv': uv, 'ray': ray, 'ray_weight': ray_weight, 'q': q, 'natural': natural,
                  'beyond': beyond, 'shape': shape}
@@ -106,6 +128,18 @@ class _NormalEquations:
             parts['depth'] = (along[..., 0] - observations.depths) / observations.depth_sigma
             depth_cost, parts['depth_weight'] = _geman_mcclure(parts['depth'] ** 2, observations.robust)
             cost = cost + depth_cost.sum(1)
+        if observations.vectors is not None:
+            first, second = observations.vector_pairs.T
+            vector = (observations.frames @ (points[:, first] - points[:, second])[..., None])[..., 0]
+            parts['vector'] = (vector - observations.vectors) / observations.vector_sigma
+            vector_cost, parts['vector_weight'] = _geman_mcclure(parts['vector'] ** 2, observations.robust)
+            cost = cost + vector_cost.sum((1, 2))
+        parts['turns'] = []
+        for turns in observations.turns:
+            off = self.chain.angles(turns.rotations.swapaxes(-1, -2) @ pose.rotations, root=True)
+            turn_cost, weight = _geman_mcclure(((off / turns.sigma) ** 2).sum(-1) / 3, observations.robust)
+            cost = cost + 3 * turn_cost.sum(1)
+            parts['turns'].append((off, weight[..., None] / turns.sigma ** 2))
         if observations.root is not None:
             parts['root'] = (pose.root - observations.root) / observations.root_sigma
             cost = cost + (parts['root'] ** 2).sum(1)
@@ -130,6 +164,13 @@ class _NormalEquations:
             along = np.einsum('bi,bdik->bdk', observations.toward, motion[:, first] - motion[:, second])
             rows = np.concatenate([rows, along * (weight / observations.depth_sigma)[..., None]], 1)
             values = np.concatenate([values, parts['depth'] * weight], 1)
+        if 'vector' in parts:
+            first, second = observations.vector_pairs.T
+            weight = np.sqrt(parts['vector_weight'])
+            turned = observations.frames @ (motion[:, first] - motion[:, second])
+            rows = np.concatenate([rows, (turned * (weight / observations.vector_sigma)[..., None])
+                                   .reshape(batch, -1, size)], 1)
+            values = np.concatenate([values, (parts['vector'] * weight).reshape(batch, -1)], 1)
         transposed = rows.transpose(0, 2, 1)
         hessian = transposed @ rows
         gradient = (transposed @ values[..., None])[..., 0]
@@ -141,6 +182,10 @@ class _NormalEquations:
         blocks = jacobian.swapaxes(-1, -2) @ (weight[..., None] * jacobian)
         slope = parts['natural'] / prior.sigma + parts['beyond'] / LIMIT_SIGMA
         slope = (jacobian.swapaxes(-1, -2) @ slope[..., None])[..., 0]
+        for off, weight in parts['turns']:
+            jacobian = right_jacobian_inverse(off)
+            blocks = blocks + jacobian.swapaxes(-1, -2) @ (weight[..., None] * jacobian)
+            slope = slope + (jacobian.swapaxes(-1, -2) @ (weight * off)[..., None])[..., 0]
         rows, columns = 3 + self.pair_rows, 3 + self.pair_cols
         hessian[:, rows, columns] += blocks[:, self.pair_joint, self.pair_axes[0], self.pair_axes[1]]
         joint, axis = chain.dofs.T

@@ -14,7 +14,7 @@ from . import people
 def write_dataset(folder: Path | str, count: int, seed: int, progress: bool = True) -> None:
     """Write person_0000.png ... and truth.json: {"<file name>": Truth.as_dict()}.
 
-    Person i is people.sample_person(people_seed(seed, i)). The folder is made if it is not there.
+    Person i is people.sample(people_seed(seed, i)). The folder is made if it is not there.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -57,9 +57,13 @@ class ViewDirection:
         return view @ FRONT_VIEW @ Rotation.from_rotvec((0, self.turn, 0)).as_matrix()
 
 
-def sample_intrinsics(rng: np.random.Generator, width: int, height: int, close_up: bool) -> Intrinsics:
-    """A pinhole camera of some field of view, its centre a little off the middle at times."""
-    low, high = _CLOSE_UP_FIELDS if close_up else FIELDS_OF_VIEW
+def sample_intrinsics(rng: np.random.Generator, width: int, height: int, close_up: bool,
+                      fields: tuple[float, float] = FIELDS_OF_VIEW) -> Intrinsics:
+    """A pinhole camera of some field of view, its centre a little off the middle at times.
+
+    fields: least and largest field of view, degrees, unless it is a close-up.
+    """
+    low, high = _CLOSE_UP_FIELDS if close_up else fields
     camera = Intrinsics.from_fov(width, height, rng.uniform(low, high))
     shift = rng.normal(0, 0.01, 2) * (rng.random() < 0.5) * camera.width
     return Intrinsics(camera.fx, camera.fy, camera.cx + shift[0], camera.cy + shift[1], width, height)

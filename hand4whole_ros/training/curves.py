@@ -13,11 +13,13 @@ CURVES = {'body_guess': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand_guess': ('ha
           'body_stem': ('heat_nats',), 'hand_stem': ('heat_nats',),
           'body': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand': ('hand_pa_mm', 'hand_wrist_deg'),
           'cham': ('wrist_deg', 'root_mm', 'mrrpe_mm'),
+          'lift_body': ('root_mm', 'legs_mm', 'pa_mm'), 'lift_hand': ('hand_pa_mm', 'palm_deg'),
           'published_cham': ('body_mm', 'hands_mm', 'between_mm')}
 
 _NAMES = {'heat_nats': 'heat maps, nats from the truth',
           'root_mm': 'body from the hips, mm', 'mrrpe_mm': 'wrist to wrist, mm', 'wrist_deg': 'wrists, degrees',
           'hand_pa_mm': 'hand after Procrustes, mm', 'hand_wrist_deg': 'wrist of hands, degrees',
+          'legs_mm': 'legs from the hips, mm', 'pa_mm': 'body after Procrustes, mm', 'palm_deg': 'palm, degrees',
           'body_mm': 'body from the pelvis, mm', 'hands_mm': 'hands from the wrist, mm',
           'between_mm': 'wrist to wrist, mm'}
 #: Inches of one panel.

@@ -11,6 +11,7 @@ import numpy as np
 from ..body.model import BodyModel
 from ..estimators.fit_features import concatenate_features, features_of_fit
 from ..estimators.landmark_fit import LandmarkPipeline
+from ..fitting.prior_body_fitter import BodyFitter
 from ..geometry.crops import PATCH_SIZE
 from ..synthetic.source import SyntheticImages
 from ..system.progress import ProgressBar
@@ -48,7 +49,7 @@ _landmark_pipeline: LandmarkPipeline | None = None
 def _initialize_worker():
     global _landmark_pipeline
     cv2.setNumThreads(1)
-    _landmark_pipeline = LandmarkPipeline(BodyModel.load().kinematics, static_images=True, mirror=False)
+    _landmark_pipeline = LandmarkPipeline(BodyFitter(BodyModel.load().kinematics), static_images=True, mirror=False)
 
 
 def _make_shard(wanted):

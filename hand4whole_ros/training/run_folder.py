@@ -14,6 +14,9 @@ SETTINGS = 'settings.json'
 #: Files and folders, one of which is in the folder of every training that has begun.
 _KNOWN_FILES = {'told_nothing', 'without_0', *(f'{name}{suffix}' for name in CURVES for suffix in ('.pt', '.jsonl'))}
 
+#: How the names of others begin and end: weights kept along the way, people without pictures.
+_PARTS = (('weights_', '.pt'), ('pool_', '.npz'))
+
 
 def check_run_folder(run: Path) -> None:
     """Raises OutputError where the folder is somebody else's, or cannot be written."""
@@ -24,8 +27,8 @@ def check_run_folder(run: Path) -> None:
     if not run.is_dir():
         raise OutputError(f'{option} is a file; name a folder')
     names = {path.name for path in run.iterdir()}
-    weights = any(name.startswith('weights_') and name.endswith('.pt') for name in names)
-    if names and not names & _KNOWN_FILES and not weights and read_settings(run) is None:
+    parts = any(name.startswith(begin) and name.endswith(end) for name in names for begin, end in _PARTS)
+    if names and not names & _KNOWN_FILES and not parts and read_settings(run) is None:
         raise OutputError(
             f'{option} holds {printable_path(min(names))} and no training: name a new folder, or an empty one'
         )

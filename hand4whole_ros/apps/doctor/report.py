@@ -20,7 +20,7 @@ _COMPONENTS = (
     ('av', 'videos', "pip install 'hand4whole_ros'", False),
     ('warp', 'drawing', "pip install 'hand4whole_ros'", True),
     ('anny', 'the open body', "pip install 'hand4whole_ros[open]'", True),
-    ('mediapipe', 'the open estimator', "pip install 'hand4whole_ros[open]'", True),
+    ('ai_edge_litert', 'networks for landmarks', "pip install 'hand4whole_ros[open]'", True),
     ('rclpy', 'ROS 2', "source /opt/ros/<distribution>/setup.bash, or pip install 'hand4whole_ros[ros]'", False),
     ('hand4whole_ros.msg', 'our messages', 'pip install . or colcon build: they are compiled', False),
     ('tf2_msgs', '/tf', 'it comes with ROS, or with pip install .', False),
@@ -33,7 +33,7 @@ _COMPONENTS = (
 )
 
 #: Where what pip calls a module is not its name.
-_DISTRIBUTIONS = {'cv2': 'opencv-contrib-python', 'warp': 'warp-lang'}
+_DISTRIBUTIONS = {'ai_edge_litert': 'ai-edge-litert', 'cv2': 'opencv-python-headless', 'warp': 'warp-lang'}
 
 
 def print_report() -> bool:

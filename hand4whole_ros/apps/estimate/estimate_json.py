@@ -26,6 +26,13 @@ def _hand_to_json(estimate: WholeBodyEstimate, hand: HandEstimate) -> dict:
         'bbox_xyxy': _to_list(hand.bbox_xyxy)}
 
 
+def _confidences(estimate):
+    """Name of joint -> 0 to 1; None where the estimator does not say."""
+    if estimate.joint_confidence is None:
+        return None
+    return dict(zip(skeleton.JOINT_NAMES, _to_list(estimate.joint_confidence)))
+
+
 def person_to_json(estimate: WholeBodyEstimate) -> dict:
     """One person as plain lists, numbers and strings."""
     return {
@@ -33,4 +40,5 @@ def person_to_json(estimate: WholeBodyEstimate) -> dict:
         'confidence': estimate.confidence,
         **{name: _to_list(getattr(estimate, name)) for name in _PARAMETERS},
         'joints_3d': {name: _to_list(xyz) for name, xyz in zip(skeleton.JOINT_NAMES, estimate.joints)},
+        'joint_confidence': _confidences(estimate),
         'hands': {hand.side: _hand_to_json(estimate, hand) for hand in estimate.hands}}

@@ -19,6 +19,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from ...geometry.camera import Intrinsics
+from ...synthetic import people
 from ...synthetic.motion import DEMO_SCRIPT, PersonMotion
 from ...synthetic.operator import OPERATOR_SCRIPT
 
@@ -27,11 +28,19 @@ SCORES = {'demonstration': DEMO_SCRIPT, 'operator': OPERATOR_SCRIPT}
 
 FRAME_ID = 'demo_camera_optical_frame'
 
+#: Who is drawn in place of the photograph.
+_DRAWN_PERSON = 1
+
 
 def load_photograph() -> np.ndarray:
-    """Rear Admiral Grace Hopper, (H, W, 3) uint8 RGB: a public domain portrait that matplotlib ships."""
-    from matplotlib import cbook
+    """Rear Admiral Grace Hopper, (H, W, 3) uint8 RGB: a public domain portrait that matplotlib ships.
 
+    A drawn person where matplotlib, of extra dev, is not installed.
+    """
+    try:
+        from matplotlib import cbook
+    except ImportError:
+        return people.render_person(people.sample_person(_DRAWN_PERSON))[0]
     from ...media import image_files
     return image_files.read_image(cbook.get_sample_data('grace_hopper.jpg', asfileobj=False))
 

@@ -89,7 +89,7 @@ class NodeParameters(ParameterTable):
     detector: str = _parameter(
         'mediapipe', 'Who finds people and hands for estimator hand4whole_pp.', choices=('mediapipe',), dynamic=False)
     max_people: int = _parameter(
-        4, 'People that estimator hand4whole_pp looks at in one image, the most certain ones.',
+        4, 'People given of one image at most: of hand4whole_pp the most certain, of the others the largest.',
         low=1, high=64, dynamic=False)
     wrist: str = _parameter(
         'auto', "Where wrists come from: 'cham' is the published method, 'body' the body expert alone, 'copy' the "

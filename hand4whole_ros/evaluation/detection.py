@@ -1,0 +1,206 @@
+"""People and hands found, invented and of the right side: on drawn people or annotated images, beside MediaPipe's own.
+
+A person counts as found if the labelled joints are within three quarters of a torso on the mean, each error counted up
+to one torso; a hand if its points are within the longer side of its box on the mean. Whoever is on nobody annotated is
+invented, in images in which everybody is annotated.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..datasets.coco_wholebody import AnnotatedImage, AnnotatedPerson
+from ..landmarks.indices import PoseLandmark
+from ..landmarks.people import ImageLandmarks, PeopleLandmarker
+from ..media import image_files
+from ..skeleton import JOINT, SIDES
+from ..synthetic import dataset, people
+from ..system.native_stderr import suppress_native_stderr
+from ..system.progress import ProgressBar
+
+#: A person with fewer labelled joints is not counted, nor a hand with fewer labelled points.
+MIN_JOINTS, MIN_HAND_POINTS = 4, 10
+
+_MAX_ERROR, _MAX_HAND_ERROR = 0.75, 1.0
+
+_JOINTS = {f'{side}_{joint}': PoseLandmark[f'{side}_{joint}'.upper()]
+           for side in SIDES for joint in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')}
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a detector gives of one image."""
+
+    people: list[np.ndarray]                    # (33, 2) px each
+    hands: list[tuple[np.ndarray, str]]         # (21, 2) px and the side, of people and loose
+
+
+@dataclass
+class Counts:
+    """Over all images."""
+
+    people: int = 0
+    people_found: int = 0
+    people_invented: int = 0
+    hands: int = 0
+    hands_found: int = 0
+    hands_right_side: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, image: AnnotatedImage, seen: Seen, seconds: float) -> None:
+        """Count one image."""
+        self.seconds.append(seconds)
+        true = [person for person in image.people if len(_labelled(person)) >= MIN_JOINTS]
+        taken: set[int] = set()
+        for pose in seen.people:
+            errors = {k: _error(pose, person) for k, person in enumerate(true) if k not in taken}
+            best = min(errors, key=errors.get, default=None)
+            if best is not None and errors[best] <= _MAX_ERROR:
+                taken.add(best)
+            elif image.complete:
+                self.people_invented += 1
+        self.people += len(true)
+        self.people_found += len(taken)
+        self._add_hands([(side, *hand) for person in image.people for side, hand in person.hands.items()
+                         if len(hand[0]) >= MIN_HAND_POINTS], seen.hands)
+
+    def _add_hands(self, true, seen):
+        pairs = sorted((float(np.linalg.norm(points[rows] - true_points, axis=1).mean()
+                              / max(np.ptp(true_points, axis=0).max(), 1e-6)), t, s)
+                       for t, (_, true_points, rows) in enumerate(true) for s, (points, _) in enumerate(seen))
+        matched: dict[int, int] = {}
+        for error, t, s in pairs:
+            if error < _MAX_HAND_ERROR and t not in matched and s not in matched.values():
+                matched[t] = s
+        self.hands += len(true)
+        self.hands_found += len(matched)
+        self.hands_right_side += sum(true[t][0] == seen[s][1] for t, s in matched.items())
+
+    def summary(self) -> dict:
+        """Plain numbers, for JSON; milliseconds of an image, median."""
+        return {'people': self.people, 'people_found': self.people_found, 'people_invented': self.people_invented,
+                'hands': self.hands, 'hands_found': self.hands_found, 'hands_right_side': self.hands_right_side,
+                'time_ms': 1e3 * float(np.median(self.seconds)) if self.seconds else None}
+
+
+def drawn(count: int, seed: int) -> Iterable[tuple[np.ndarray, AnnotatedImage]]:
+    """Images (H, W, 3) uint8 of one drawn person each, and the truth."""
+    for k in range(count):
+        image, truth = people.render_person(people.sample_person(dataset.person_seed(seed, k)))
+        joints = {name: truth.joints_2d[JOINT[name]] for name in _JOINTS if not name.endswith(('knee', 'ankle'))}
+        hands = {side: (truth.hand(side).keypoints_2d, np.arange(21)) for side in SIDES}
+        yield image, AnnotatedImage(None, [AnnotatedPerson(joints, hands, np.zeros(4))], True)
+
+
+def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, quarter_turns: int = 0,
+        max_people: int = 20, progress: bool = True) -> dict:
+    """{'images', 'quarter_turns', 'rows': {'landmarks': Counts.summary, 'mediapipe': the same or None}}.
+
+    quarter_turns: the images are turned so often by 90 degrees, against the clock.
+    """
+    landmarker = PeopleLandmarker(max_people)
+    detectors: dict[str, Callable[[np.ndarray], Seen]] = {
+        'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': _mediapipe()}
+    counts = {name: Counts() for name, detector in detectors.items() if detector is not None}
+    for image, truth in ProgressBar(images, 'detecting', total=total, unit='image', enabled=progress):
+        size = image.shape[1], image.shape[0]
+        image = np.ascontiguousarray(np.rot90(image, quarter_turns))
+        for name, count in counts.items():
+            start = time.perf_counter()
+            seen = detectors[name](image)
+            seconds = time.perf_counter() - start
+            count.add(truth, Seen([_turned_back(points, quarter_turns, *size) for points in seen.people],
+                                  [(_turned_back(points, quarter_turns, *size), side) for points, side in seen.hands]),
+                      seconds)
+    return {'images': total, 'quarter_turns': quarter_turns % 4,
+            'rows': {name: counts[name].summary() if name in counts else None for name in detectors}}
+
+
+def read(images: Iterable[AnnotatedImage]) -> Iterable[tuple[np.ndarray, AnnotatedImage]]:
+    """Each with its pixels (H, W, 3) uint8 RGB. Raises ImageFileError."""
+    for image in images:
+        yield image_files.read_image(image.path), image
+
+
+def format_table(result: dict) -> str:
+    """For people to read."""
+    rows = {name: row for name, row in result['rows'].items() if row is not None}
+    lines = [f'{result["images"]} images' + (f', turned by {90 * result["quarter_turns"]} degrees'
+                                             if result['quarter_turns'] else ''),
+             f'{"":28s}' + ''.join(f'{name:>14s}' for name in rows)]
+    for label, of, key in (('people found', 'people', 'people_found'), ('people invented', None, 'people_invented'),
+                           ('hands found', 'hands', 'hands_found'),
+                           ('  of the right side', 'hands_found', 'hands_right_side')):
+        cells = (f'{row[key]}' + (f' of {row[of]}' if of else '') for row in rows.values())
+        lines.append(f'{label:28s}' + ''.join(f'{cell:>14s}' for cell in cells))
+    lines.append(f'{"time an image, ms":28s}' + ''.join(
+        f'{"-" if row["time_ms"] is None else round(row["time_ms"]):>14}' for row in rows.values()))
+    if 'mediapipe' not in rows:
+        lines.append("mediapipe is not installed: pip install 'hand4whole_ros[dev]' to compare with it")
+    return '\n'.join(lines)
+
+
+def _labelled(person):
+    return [name for name in _JOINTS if name in person.joints]
+
+
+def _error(pose, person):
+    names = _labelled(person)
+    true = np.array([person.joints[name] for name in names])
+    error = np.linalg.norm(pose[[_JOINTS[name] for name in names]] - true, axis=1)
+    return float(np.minimum(error / _torso(person, true), 1).mean())
+
+
+def _torso(person, true):
+    size = max(person.box_xywh[2:].max(), np.ptp(true, axis=0).max(), 1.0)
+    joints = person.joints
+    if all(f'{side}_{name}' in joints for side in SIDES for name in ('shoulder', 'hip')):
+        diagonals = [np.linalg.norm(joints[f'{one}_shoulder'] - joints[f'{other}_hip'])
+                     for one, other in (SIDES, SIDES[::-1])]
+        return max(float(np.mean(diagonals)), 0.2 * size)
+    return 0.35 * size
+
+
+def _seen(found: ImageLandmarks) -> Seen:
+    hands = [(person.hand(side).landmarks[:, :2], side) for person in found.people for side in SIDES
+             if person.hand(side) is not None]
+    hands += [(loose.hand.landmarks[:, :2], loose.hand.side) for loose in found.hands]
+    return Seen([person.pose.landmarks[:, :2] for person in found.people], hands)
+
+
+def _turned_back(points, quarter_turns, width, height):
+    """Points in an image that np.rot90 has turned -> in the image, which is width x height."""
+    x, y = points[:, 0], points[:, 1]
+    return [points, np.stack([width - 1 - y, x], 1), np.stack([width - 1 - x, height - 1 - y], 1),
+            np.stack([y, height - 1 - x], 1)][quarter_turns % 4]
+
+
+def _mediapipe() -> Callable[[np.ndarray], Seen] | None:
+    """MediaPipe's Holistic for people and its Hands for hands; None where it is not installed."""
+    os.environ.setdefault('GLOG_minloglevel', '2')
+    try:
+        from mediapipe.python.solutions import hands, holistic
+    except ImportError:
+        return None
+    with suppress_native_stderr():
+        hand_solution = hands.Hands(static_image_mode=True, max_num_hands=10, model_complexity=1)
+
+    def pixels(landmarks, image):
+        return np.array([(p.x, p.y) for p in landmarks.landmark]) * (image.shape[1], image.shape[0]) - 0.5
+
+    def detect(image):
+        # Holistic remembers hands from image to image even where images stand alone.
+        with suppress_native_stderr(), holistic.Holistic(static_image_mode=True, model_complexity=1) as solution:
+            body = solution.process(image).pose_landmarks
+        found = hand_solution.process(image)
+        # Its sides are those of a mirror.
+        sides = [{'Left': 'right', 'Right': 'left'}[one.classification[0].label]
+                 for one in found.multi_handedness or ()]
+        return Seen([] if body is None else [pixels(body, image)],
+                    [(pixels(one, image), side) for one, side in zip(found.multi_hand_landmarks or (), sides)])
+    return detect

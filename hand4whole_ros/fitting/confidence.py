@@ -1,0 +1,50 @@
+"""How likely a fitted joint lies in the picture where the true one is: within a fifth of the torso.
+
+By how visible MediaPipe says that the joint's landmark is; counted on 455 drawn people in every posture who were not
+learnt from. Joints that have no landmark go by those around them, fingers by the hand they are of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..skeleton import HAND_SLICE, JOINT, MIRROR, NUM_JOINTS
+
+#: Visibility, and the share of joints that are near, by part.
+_VISIBILITY = np.array([0.05, 0.2, 0.4, 0.6, 0.8, 0.93, 0.98, 0.994])
+_NEAR = {
+    'trunk': np.array([0.20, 0.30, 0.40, 0.50, 0.60, 0.78, 0.84, 0.93]),
+    'elbow': np.array([0.48, 0.64, 0.72, 0.84, 0.89, 0.90, 0.91, 0.96]),
+    'wrist': np.array([0.39, 0.52, 0.74, 0.79, 0.88, 0.91, 0.95, 0.99]),
+    'knee': np.array([0.26, 0.46, 0.52, 0.60, 0.70, 0.85, 0.89, 0.92]),
+    'foot': np.array([0.18, 0.26, 0.43, 0.65, 0.80, 0.89, 0.94, 0.96])}
+
+#: Joint of the left side or the middle -> its part, and the landmarks of left and right that say how visible it is.
+_JOINTS = {
+    'pelvis': ('trunk', (23, 24)), 'left_hip': ('trunk', (23,)), 'spine1': ('trunk', (11, 12, 23, 24)),
+    'spine2': ('trunk', (11, 12, 23, 24)), 'spine3': ('trunk', (11, 12)), 'neck': ('trunk', (11, 12)),
+    'head': ('trunk', (7, 8, 11, 12)), 'jaw': ('trunk', (9, 10)), 'left_eye': ('trunk', (2,)),
+    'left_collar': ('trunk', (11,)), 'left_shoulder': ('trunk', (11,)), 'left_elbow': ('elbow', (13,)),
+    'left_wrist': ('wrist', (15,)), 'left_knee': ('knee', (25,)), 'left_ankle': ('foot', (27,)),
+    'left_foot': ('foot', (31,))}
+
+
+def _logit(visibility):
+    clipped = np.clip(visibility, 1e-3, 1 - 1e-3)
+    return np.log(clipped / (1 - clipped))
+
+
+def joint_confidence(visibility: np.ndarray, hands: Mapping[str, float]) -> np.ndarray:
+    """(55,) 0 to 1. visibility (33,) of the landmarks; hands: side -> 0 to 1 of those that were seen."""
+    visible, knots, confidence = _logit(visibility), _logit(_VISIBILITY), np.zeros(NUM_JOINTS)
+    for name, (part, landmarks) in _JOINTS.items():
+        joint = JOINT[name]
+        confidence[joint] = np.interp(visible[list(landmarks)].mean(), knots, _NEAR[part])
+        if MIRROR[joint] != joint:
+            right = [landmark + (3 if landmark == 2 else 1) for landmark in landmarks]
+            confidence[MIRROR[joint]] = np.interp(visible[right].mean(), knots, _NEAR[part])
+    for side, value in hands.items():
+        confidence[HAND_SLICE[side]] = value
+    return confidence

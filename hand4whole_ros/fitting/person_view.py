@@ -1,0 +1,105 @@
+"""The view in which the lifting network sees a person: a camera that looks at the person, turned upright, of size one.
+
+A camera may be turned about its centre without changing what it sees but by a homography, so landmarks through any
+lens, anywhere in any picture, however the camera is rolled, come to the same numbers here. numpy, N people at once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+#: MediaPipe's pose landmarks: shoulders, hips, and of the head nose and ears.
+_SHOULDERS, _HIPS, _HEAD = [11, 12], [23, 24], [0, 7, 8]
+
+_WRISTS = [15, 16]
+
+#: Landmarks by which the size is measured: shoulders, elbows, wrists, hips, knees, ankles.
+_SIZED = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
+
+#: How much of the head's direction from the shoulders counts against that of the shoulders from the hips.
+_HEAD_SHARE = 0.5
+
+#: Least share that a landmark has in the size, where it is not visible at all; least size, as a tangent.
+_LEAST_SHARE, _LEAST_SIZE = 0.15, 1e-4
+
+#: Farthest a landmark may lie from the middle, and a hand's from the wrist, in sizes.
+FARTHEST, _FARTHEST_IN_HAND = 8.0, 2.0
+
+
+class PersonViews(NamedTuple):
+    """Of N people."""
+
+    rotation: np.ndarray    #: (N, 3, 3) from the camera's axes to the view's: x right, y down, z towards the person
+    size: np.ndarray        #: (N,) tangent of the angle that one unit of `points` is seen under
+    points: np.ndarray      #: (N, 33, 2) landmarks, x and y over z in the view, over the size
+    world: np.ndarray       #: (N, 33, 3) m, MediaPipe's world landmarks along the view's axes
+    hands: np.ndarray       #: (N, 2, 21, 3) left and right: as `points` from the body's wrist, and relative depth
+
+
+def person_views(rays: np.ndarray, visibility: np.ndarray, world: np.ndarray,
+                 hands: np.ndarray | None = None) -> PersonViews:
+    """rays (N, 33, 2) x/z, y/z of landmarks in the camera; visibility (N, 33) 0 to 1; world (N, 33, 3) m.
+
+    World landmarks are taken to be along the axes of a camera that looks at the person, as MediaPipe gives them, so
+    that only the roll turns them. hands (N, 2, 21, 3): x/z, y/z, and depth from the wrist over the wrist's z, of left
+    and right; NaN, which becomes zero, of hands that were not seen.
+    """
+    rays = np.asarray(rays, np.float64)
+    directions = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
+    directions = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+    forward = _unit(directions[:, _SHOULDERS + _HIPS].mean(axis=1))
+    look = facing(forward)
+    seen = directions @ np.swapaxes(look, -1, -2)
+    flat = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
+    shoulders, hips, head = (flat[:, part].mean(axis=1) for part in (_SHOULDERS, _HIPS, _HEAD))
+    roll = upright(shoulders - hips + _HEAD_SHARE * (head - shoulders))
+    share = np.maximum(visibility[:, _SIZED], _LEAST_SHARE)
+    squares = (flat[:, _SIZED] ** 2).sum(axis=-1)
+    size = np.maximum(np.sqrt((share * squares).sum(axis=1) / share.sum(axis=1)), _LEAST_SIZE)
+    points = flat @ np.swapaxes(roll[:, :2, :2], -1, -2) / size[:, None, None]
+    points = np.clip(points, -FARTHEST, FARTHEST)
+    rotation = roll @ look
+    return PersonViews(rotation, size, points, world @ np.swapaxes(roll, -1, -2),
+                       _hand_points(hands, rotation, size, points[:, _WRISTS]))
+
+
+def _hand_points(hands, rotation, size, wrists):
+    """As in PersonViews."""
+    if hands is None:
+        return np.zeros((len(size), 2, 21, 3))
+    known = np.isfinite(hands).all(axis=(2, 3))[..., None, None]
+    hands = np.where(known, hands, 0.0)
+    directions = np.concatenate([hands[..., :2], np.ones_like(hands[..., :1])], axis=-1)
+    seen = directions @ np.swapaxes(rotation, -1, -2)[:, None]
+    unit_size = size[:, None, None, None]
+    flat = seen[..., :2] / np.maximum(seen[..., 2:], 0.05) / unit_size - wrists[:, :, None]
+    points = np.concatenate([flat, hands[..., 2:] / unit_size], axis=-1)
+    return np.where(known, np.clip(points, -_FARTHEST_IN_HAND, _FARTHEST_IN_HAND), 0.0)
+
+
+def roll_of(rotation: np.ndarray) -> np.ndarray:
+    """(N, 3, 3) of views -> (N, 3, 3): the turn about the view's axis, after looking at the person, that is in them."""
+    return rotation @ np.swapaxes(facing(rotation[:, 2]), -1, -2)
+
+
+def facing(forward: np.ndarray) -> np.ndarray:
+    """(N, 3) unit, of positive z -> (N, 3, 3): the smallest rotation after which that direction is the z axis."""
+    x, y, z = forward.T
+    # Rodrigues' formula for the turn of (x, y, z) to (0, 0, 1); no ray points backwards.
+    k = 1 / (1 + np.maximum(z, 0))
+    rows = [1 - k * x * x, -k * x * y, -x, -k * x * y, 1 - k * y * y, -y, x, y, z]
+    return np.stack(rows, axis=-1).reshape(-1, 3, 3)
+
+
+def upright(up: np.ndarray) -> np.ndarray:
+    """(N, 2) -> (N, 3, 3) about z: afterwards this direction points up, against y."""
+    length = np.linalg.norm(up, axis=-1)
+    x, y = np.where(length > 1e-9, up.T / np.maximum(length, 1e-9), [[0.0], [-1.0]])
+    zero, one = np.zeros_like(x), np.ones_like(x)
+    return np.stack([-y, x, zero, -x, -y, zero, zero, zero, one], axis=-1).reshape(-1, 3, 3)
+
+
+def _unit(vectors):
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

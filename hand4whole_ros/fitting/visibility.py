@@ -1,0 +1,32 @@
+"""How far off MediaPipe's pose landmarks are, by how visible it says that they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Visibility, and standard deviation of a landmark across the view on either axis, m: of 2,400 drawn people in every
+#: posture. Beyond 0.99 nothing more is gained.
+_VISIBILITY = np.array([0.05, 0.2, 0.4, 0.6, 0.8, 0.93, 0.98, 0.994])
+_FACE = np.array([0.12, 0.11, 0.09, 0.075, 0.055, 0.036, 0.033, 0.022])
+_TRUNK = np.array([0.12, 0.11, 0.09, 0.08, 0.07, 0.05, 0.04, 0.027])
+_ELBOW = np.array([0.085, 0.064, 0.046, 0.04, 0.032, 0.024, 0.02, 0.0175])
+_HAND = np.array([0.115, 0.076, 0.038, 0.028, 0.021, 0.0155, 0.014, 0.0125])
+_KNEE = np.array([0.185, 0.113, 0.076, 0.063, 0.041, 0.028, 0.021, 0.019])
+_FOOT = np.array([0.29, 0.2, 0.12, 0.066, 0.034, 0.022, 0.018, 0.0165])
+
+_PARTS = [_FACE] * 11 + [_TRUNK] * 2 + [_ELBOW] * 2 + [_HAND] * 8 + [_TRUNK] * 2 + [_KNEE] * 2 + [_FOOT] * 6
+
+#: Of landmarks beyond the edge of the picture, which are made up.
+_OUTSIDE = 1.5
+
+
+def _logit(visibility):
+    clipped = np.clip(visibility, 1e-3, 1 - 1e-3)
+    return np.log(clipped / (1 - clipped))
+
+
+def landmark_sigma(visibility: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """(33,) m across the view; visibility (33,) 0 to 1, inside (33,) bool: within the picture."""
+    at, knots = _logit(visibility), _logit(_VISIBILITY)
+    sigma = np.array([np.exp(np.interp(value, knots, np.log(part))) for value, part in zip(at, _PARTS)])
+    return np.where(inside, sigma, _OUTSIDE * sigma)

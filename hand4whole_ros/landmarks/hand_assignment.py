@@ -1,0 +1,64 @@
+"""Which hand belongs to which arm, if to any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from .hand_detection import HandFound, palm_length
+from .indices import POSE_HAND, HandLandmark, PoseLandmark
+from .person_evidence import torso_length
+from .pose import PoseLandmarks
+
+#: Least visibility of the arm's own wrist.
+MIN_WRIST_VISIBILITY = 0.5
+
+#: Farthest the hand's wrist may be from the arm's: in torsos, and in palms of the hand.
+MAX_GAP_TORSOS, MAX_GAP_PALMS = 0.22, 1.0
+
+#: Lengths of a palm in torsos. Near hands look larger.
+PALM_LENGTHS = (0.06, 0.6)
+
+#: Cost, in farthest gaps, of a hand that the network is sure is the other one; a pair that costs more is none.
+_WRONG_SIDE, _MAX_COST = 0.8, 1.0
+
+_ELBOW = {'left': PoseLandmark.LEFT_ELBOW, 'right': PoseLandmark.RIGHT_ELBOW}
+
+
+def assign(hands: Sequence[HandFound], poses: Sequence[PoseLandmarks]) -> dict[tuple[int, str], int]:
+    """(number of the pose, side) -> number of the hand, for each arm that has one; every hand is given once at most.
+
+    A hand is given to the arm that fits best among those of all people: by the distance of the wrists, the size of the
+    hand, and which hand the network says it is. The sum of costs over all people is minimal.
+    """
+    arms = [(number, side) for number in range(len(poses)) for side in POSE_HAND]
+    if not arms or not hands:
+        return {}
+    costs = np.array([[cost(hand, poses[number], side) for hand in hands] for number, side in arms])
+    # Leaving an arm without a hand costs _MAX_COST: as much as the worst pair.
+    padded = np.concatenate([np.minimum(costs, 10.0), np.full((len(arms), len(arms)), _MAX_COST)], axis=1)
+    rows, columns = linear_sum_assignment(padded)
+    return {arms[row]: int(column) for row, column in zip(rows, columns)
+            if column < len(hands) and costs[row, column] < _MAX_COST}
+
+
+def cost(found: HandFound, pose: PoseLandmarks, side: str) -> float:
+    """Of giving a hand to an arm, 0 and more; inf where it cannot be its hand."""
+    wrist = POSE_HAND[side][0]
+    if pose.visibility[wrist] < MIN_WRIST_VISIBILITY:
+        return np.inf
+    torso, palm = torso_length(pose.landmarks), palm_length(found.hand.landmarks)
+    if not PALM_LENGTHS[0] <= palm / torso <= PALM_LENGTHS[1]:
+        return np.inf
+    gap = np.linalg.norm(found.hand.landmarks[HandLandmark.WRIST, :2] - pose.landmarks[wrist, :2])
+    # Hands bend back by a right angle at most: beyond that the hand points up the arm and is somebody else's.
+    forearm = pose.landmarks[wrist, :2] - pose.landmarks[_ELBOW[side], :2]
+    direction = (found.hand.landmarks[HandLandmark.MIDDLE_FINGER_MCP, :2]
+                 - found.hand.landmarks[HandLandmark.WRIST, :2])
+    length = np.linalg.norm(forearm) * np.linalg.norm(direction)
+    back = float(forearm @ direction) / max(length, 1e-6) < -0.7 and np.linalg.norm(forearm) > palm
+    wrong = found.hand.right_score if side == 'left' else 1 - found.hand.right_score
+    return float(gap / min(MAX_GAP_TORSOS * torso, MAX_GAP_PALMS * palm)
+                 + _WRONG_SIDE * max(2 * wrong - 1, 0) ** 2 + 0.5 * back)

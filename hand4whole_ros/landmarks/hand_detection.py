@@ -1,0 +1,164 @@
+"""Every hand in an image: from the arms of its people and from the palms a detector sees, each hand once.
+
+The pose of an arm says where its hand is, if roughly; the palm detector sees hands at any rotation, with or without a
+person. A hand is given if two successive regions agree on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .hands import (
+    MIN_PRESENCE,
+    HandLandmarker,
+    HandLandmarks,
+    HandRecropper,
+    PalmDetector,
+    palm_region,
+    pose_hand_region,
+)
+from .indices import POSE_HAND, HandLandmark
+from .pose import PoseLandmarks
+from .regions import Region
+from .runtime import Runtime
+from .tiles import tiles
+
+#: Palms with a lower score are no candidates. The landmarks decide.
+MIN_SCORE = 0.3
+
+#: Scales of the squares in which palms are detected.
+SCALES = (1.0, 0.5)
+
+#: The hand of an arm is looked for only if the pose's wrist has a higher visibility.
+MIN_WRIST_VISIBILITY = 0.1
+
+#: Two hands whose landmarks are nearer than this share of a palm, on the mean, are one hand.
+_SAME_HAND = 0.4
+
+#: Two hands of one side are one hand if one of them has more than this share of its landmarks in the box of the other.
+_SHARE_IN_OTHER = 0.5
+
+#: Mean distance of successive landmarks of a hand, in palms, above which it is none.
+_MAX_DISAGREEMENT = 0.35
+
+#: Landmarks of a hand that have to be in the image.
+_MIN_INSIDE = 11
+
+_PALM = np.array([(0, 5), (0, 9), (0, 17), (5, 17)])
+
+
+@dataclass(frozen=True, eq=False)
+class HandFound:
+    """A hand in an image."""
+
+    hand: HandLandmarks
+    disagreement: float                     # mean distance of the last two looks' landmarks, in palms
+    palm_score: float                       # the palm detector's, 0 to 1; 0 for regions of arms
+
+    @property
+    def confidence(self) -> float:
+        """0 to 1."""
+        return self.hand.presence * float(np.exp(-self.disagreement))
+
+
+class HandsDetector:
+    """Gives all hands of an image. lite: with the smaller network, in half the time, less accurate."""
+
+    def __init__(self, lite: bool = False, runtime: Runtime | None = None, scales: Sequence[float] = SCALES):
+        self._runtime = runtime or Runtime(workers=2)
+        self.scales = tuple(scales)
+        self._palms = PalmDetector(MIN_SCORE, self._runtime)
+        self.recropper = HandRecropper(self._runtime)
+        self.landmarker = HandLandmarker(lite, self._runtime)
+
+    def detect(self, image: np.ndarray, poses: Sequence[PoseLandmarks] = ()) -> list[HandFound]:
+        """All hands of an RGB image (H, W, 3) uint8, each once, the surest first.
+
+        Raises ValueError if `image` is no image.
+        """
+        return distinct_hands(self.of_arms(image, poses) + self.of_palms(image, tiles(image, self.scales)))
+
+    def of_arms(self, image: np.ndarray, poses: Sequence[PoseLandmarks]) -> list[HandFound]:
+        """The hands that are where the arms of poses end, with duplicates."""
+        arms = [(pose, side) for pose in poses for side in POSE_HAND]
+        return [hand for hand in self._runtime.map(lambda arm: self.of_arm(image, *arm), arms) if hand is not None]
+
+    def of_arm(self, image: np.ndarray, pose: PoseLandmarks, side: str) -> HandFound | None:
+        """The hand where the arm of `side` ends; None where there is none, or the pose's wrist is not visible."""
+        if pose.visibility[POSE_HAND[side][0]] <= MIN_WRIST_VISIBILITY:
+            return None
+        return self.hand(image, self.recropper.recrop(image, pose_hand_region(pose.landmarks, side)))
+
+    def of_palms(self, image: np.ndarray, regions: Iterable[Region]) -> list[HandFound]:
+        """The hands whose palms the detector sees in regions of an image, with duplicates."""
+        palms = [palm for some in self._runtime.map(lambda region: self._palms.detect(image, region), regions)
+                 for palm in some]
+        kept: list = []
+        for palm in sorted(palms, key=lambda one: -one.score):
+            size = max(palm.box[2] - palm.box[0], 1.0)
+            if all(np.abs(palm.keypoints - other.keypoints).mean() > 0.15 * size for other in kept):
+                kept.append(palm)
+        found = self._runtime.map(lambda palm: self.hand(image, palm_region(palm), palm.score), kept)
+        return [hand for hand in found if hand is not None]
+
+    def hand(self, image: np.ndarray, region: Region, palm_score: float = 0.0) -> HandFound | None:
+        """The hand in a region, from the region that it makes itself; None where there is none."""
+        first = self.landmarker.landmarks(image, region)
+        if first.presence < MIN_PRESENCE:
+            return None
+        second = self.landmarker.landmarks(image, first.next_region)
+        if second.presence < MIN_PRESENCE or inside(second.landmarks, image) < _MIN_INSIDE:
+            return None
+        disagreement = distance(first, second)
+        return HandFound(second, disagreement, palm_score) if disagreement < _MAX_DISAGREEMENT else None
+
+
+def palm_length(landmarks: np.ndarray) -> float:
+    """The longest of wrist to index, middle and little finger's MCP, and across them, of landmarks (21, 2+) px."""
+    points = landmarks[:, :2]
+    return max(float(np.linalg.norm(points[_PALM[:, 0]] - points[_PALM[:, 1]], axis=1).max()), 1e-6)
+
+
+def distance(one: HandLandmarks, other: HandLandmarks) -> float:
+    """The mean distance of two hands' landmarks, in the longer palm."""
+    apart = np.linalg.norm(one.landmarks[:, :2] - other.landmarks[:, :2], axis=1).mean()
+    return float(apart) / max(palm_length(one.landmarks), palm_length(other.landmarks))
+
+
+def inside(landmarks: np.ndarray, image: np.ndarray) -> int:
+    """How many landmarks (N, 2+) px are in an image (H, W, ...)."""
+    points = landmarks[:, :2]
+    return int(((points >= 0) & (points < (image.shape[1], image.shape[0]))).all(1).sum())
+
+
+def distinct_hands(hands: Iterable[HandFound]) -> list[HandFound]:
+    """Each hand once, the surest first: of several finds of one hand the surest, with the best score of a palm."""
+    kept: list[HandFound] = []
+    for hand in sorted(hands, key=lambda one: -one.confidence):
+        same = next((k for k, other in enumerate(kept) if same_hand(hand.hand, other.hand)), None)
+        if same is None:
+            kept.append(hand)
+        else:
+            kept[same] = replace(kept[same], palm_score=max(kept[same].palm_score, hand.palm_score))
+    return kept
+
+
+def same_hand(one: HandLandmarks, other: HandLandmarks) -> bool:
+    """Whether two finds in one image are of the same hand."""
+    # The wrist and the knuckles alone, too: two finds of one hand may differ in its fingers.
+    palm = [HandLandmark.WRIST, HandLandmark.INDEX_FINGER_MCP, HandLandmark.MIDDLE_FINGER_MCP, HandLandmark.PINKY_MCP]
+    size = max(palm_length(one.landmarks), palm_length(other.landmarks))
+    apart = np.linalg.norm(one.landmarks[palm, :2] - other.landmarks[palm, :2], axis=1).mean() / size
+    if apart < _SAME_HAND or distance(one, other) < _SAME_HAND:
+        return True
+    # Of two hands that lie on each other, one is a left and the other a right one.
+    return one.side == other.side and max(_share_in(one, other), _share_in(other, one)) > _SHARE_IN_OTHER
+
+
+def _share_in(one, other):
+    """Of the landmarks of one hand, those in the box of the other's."""
+    points, low, high = one.landmarks[:, :2], other.landmarks[:, :2].min(0), other.landmarks[:, :2].max(0)
+    return ((points >= low) & (points <= high)).all(1).mean()

@@ -1,0 +1,128 @@
+"""Everybody in an image that stands alone: whole people with their hands, and hands that belong to nobody.
+
+`people_tracking` does the same for the images of a video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .hand_assignment import assign
+from .hand_detection import HandFound, HandsDetector, palm_length
+from .hands import HandLandmarks
+from .indices import PoseLandmark
+from .people_detection import PeopleDetector, PersonPose
+from .pose import PoseLandmarks
+from .runtime import Runtime
+
+#: A pose whose torso is shorter than the first many palms of a hand, and that lies on that hand with this share of its
+#: arms and trunk, is the hand's; with one shorter than the second it takes this evidence to be a person.
+_HAND_PALMS, _DOUBTFUL_PALMS, _SHARE_ON_HAND, _MIN_EVIDENCE = 1.6, 3.0, 0.4, 1.5
+
+
+#: Rows of a pose: from the shoulders to the hips, with arms and hands.
+_ARMS_AND_TRUNK = slice(PoseLandmark.LEFT_SHOULDER, PoseLandmark.LEFT_KNEE)
+
+
+@dataclass(frozen=True, eq=False)
+class PersonLandmarks:
+    """One person. The hands are those of the person's own left and right arm; None: not seen."""
+
+    pose: PoseLandmarks             # 33 landmarks px, visibility, presence, world landmarks m
+    left_hand: HandLandmarks | None
+    right_hand: HandLandmarks | None
+    confidence: float               # 0 to 1: that it is a person
+    hand_confidence: dict[str, float]   # side -> 0 to 1, of the hands that are given
+    track_id: int = -1              # the same in all images of a video; -1 in an image that stands alone
+
+    def hand(self, side: str) -> HandLandmarks | None:
+        """The hand of `side`, 'left' or 'right'."""
+        return {'left': self.left_hand, 'right': self.right_hand}[side]
+
+
+@dataclass(frozen=True, eq=False)
+class LooseHand:
+    """A hand that no person's arm has. Its side is what the network says: HandLandmarks.side."""
+
+    hand: HandLandmarks             # 21 landmarks px, world landmarks m
+    confidence: float               # 0 to 1
+    track_id: int = -1              # as in PersonLandmarks
+
+
+@dataclass(frozen=True, eq=False)
+class ImageLandmarks:
+    """Everybody and every hand in an image."""
+
+    people: list[PersonLandmarks]   # the largest first
+    hands: list[LooseHand]          # the surest first
+
+    @property
+    def num_hands(self) -> int:
+        """With those of people."""
+        return len(self.hands) + sum(person.hand(side) is not None for person in self.people
+                                     for side in ('left', 'right'))
+
+
+class PeopleLandmarker:
+    """Gives everybody and every hand of images that stand alone.
+
+    max_people: how many people are given at most, the largest. people: whether people are looked for at all, or only
+    hands. hands: whether hands of nobody are looked for. lite_hands: see HandLandmarker.
+    Raises ValueError if max_people is below 1, LandmarksUnavailable as the networks do.
+    """
+
+    def __init__(self, max_people: int = 10, people: bool = True, hands: bool = True, lite_hands: bool = False,
+                 runtime: Runtime | None = None):
+        if max_people < 1:
+            raise ValueError(f'max_people must be 1 or more, found {max_people}')
+        self.max_people = max_people
+        runtime = runtime or Runtime(workers=2)
+        self.people = PeopleDetector(runtime) if people else None
+        self.hands = HandsDetector(lite_hands, runtime)
+        self._loose_hands = hands
+
+    def detect(self, image: np.ndarray) -> ImageLandmarks:
+        """Of an RGB image (H, W, 3) uint8. Raises ValueError if `image` is no image."""
+        poses = [] if self.people is None else self.people.detect(image)
+        hands = self.hands.detect(image, [person.pose for person in poses])
+        return assembled(poses, hands, self.max_people, self._loose_hands)
+
+
+def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_people: int, loose_hands: bool = True,
+              ids: Sequence[int] | None = None, hand_ids: Sequence[int] | None = None) -> ImageLandmarks:
+    """People with the hands of their arms, the largest first, and the hands of nobody.
+
+    ids, hand_ids: track ids of poses and hands. A pose that is but a hand is left out.
+    """
+    palms = [found.hand for found in hands if found.palm_score > 0]
+    rows = [k for k, person in enumerate(poses) if not any(is_hand(person, hand) for hand in palms)]
+    # Of all people: the hands of those who are not given are theirs, and nobody else's.
+    given = assign(hands, [poses[k].pose for k in rows])
+    largest = sorted(range(len(rows)), key=lambda k: -poses[rows[k]].size)[:max_people]
+    people = []
+    for k in largest:
+        person = poses[rows[k]]
+        found = {side: hands[given[k, side]] for side in ('left', 'right') if (k, side) in given}
+        people.append(PersonLandmarks(
+            person.pose, *(found[side].hand if side in found else None for side in ('left', 'right')),
+            confidence=float(1 / (1 + np.exp(-person.evidence))),
+            hand_confidence={side: one.confidence for side, one in found.items()},
+            track_id=-1 if ids is None else ids[rows[k]]))
+    taken = set(given.values())
+    # What only an arm's region shows, and no arm has, is a second sight of something.
+    hand_ids = [-1] * len(hands) if hand_ids is None else hand_ids
+    loose = [LooseHand(found.hand, found.confidence, hand_ids[k]) for k, found in enumerate(hands)
+             if k not in taken and found.palm_score > 0]
+    return ImageLandmarks(people, loose if loose_hands else [])
+
+
+def is_hand(person: PersonPose, hand: HandLandmarks) -> bool:
+    """Whether a pose is made of a hand: its body is hardly larger than that hand, and lies on it."""
+    size = person.size / palm_length(hand.landmarks)
+    if size > _DOUBTFUL_PALMS or (size > _HAND_PALMS and person.evidence > _MIN_EVIDENCE):
+        return False
+    on_hand = (np.abs(hand.next_region.from_image(person.pose.landmarks[_ARMS_AND_TRUNK, :2]) - 0.5) < 0.6).all(1)
+    return bool(on_hand.mean() > _SHARE_ON_HAND)

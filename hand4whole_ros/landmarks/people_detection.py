@@ -1,0 +1,161 @@
+"""Everybody in an image: detection in squares of several scales and at several angles, landmarks, and who is refused.
+
+The detector sees 224 x 224 px and mostly upright people. Squares at several scales show it far people and wide images;
+turned squares show it people who lie, and images of a camera that is not upright.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .face import FaceDetector, pose_face_region
+from .person_evidence import evidence, evidence_of_residual, face_evidence, same_person, similarity, torso_length
+from .pose import PoseDetector, PoseLandmarker, PoseLandmarks, person_region
+from .regions import Region
+from .runtime import Runtime
+from .tiles import SCALES, at_angle, tiles
+
+#: Detections with a lower score are no candidates. The landmarks decide.
+MIN_SCORE = 0.25
+
+#: A first pose with a lower presence is not looked at again.
+_MIN_FIRST_PRESENCE, _MIN_PRESENCE = 0.1, 0.5
+
+#: Detected regions nearer than this, in sides, of about the same side and rotation, are of the same person.
+_SAME_CENTRE, _SAME_SIDE, _SAME_ROTATION = 0.12, 1.3, np.radians(30)
+
+#: How often, at most, a pose's own region is looked at, until two successive poses are this similar.
+_LOOKS, _CONVERGED = 2, 0.7
+
+#: Evidence between these is in doubt.
+_DOUBTFUL = (-4.0, 1.0)
+
+#: At which the detector sees images that stand alone.
+RIGHT_ANGLES = (0.0, np.pi / 2, np.pi, -np.pi / 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A region in which a person may be, with the detector's score."""
+
+    region: Region
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class PersonPose:
+    """The pose of one person."""
+
+    pose: PoseLandmarks
+    evidence: float         # log-odds that it is a person
+    score: float            # the detector's, 0 to 1
+    clarity: float          # of several poses of one person the one of most is taken
+
+    @property
+    def size(self) -> float:
+        """Length of the torso, px."""
+        return torso_length(self.pose.landmarks)
+
+
+class PeopleDetector:
+    """Gives the poses of everybody in an image that stands alone.
+
+    max_candidates: how many regions are looked at, those of the highest scores. min_evidence: of people that are given.
+    """
+
+    def __init__(self, runtime: Runtime | None = None, scales: Sequence[float] = SCALES, max_candidates: int = 40,
+                 min_evidence: float = 0.0):
+        self._runtime = runtime or Runtime(workers=2)
+        self.scales, self.max_candidates, self.min_evidence = tuple(scales), max_candidates, min_evidence
+        self._detector = PoseDetector(MIN_SCORE, self._runtime)
+        self._faces = FaceDetector(runtime=self._runtime)
+        self.landmarker = PoseLandmarker(self._runtime)
+
+    def detect(self, image: np.ndarray) -> list[PersonPose]:
+        """Everybody in an RGB image (H, W, 3) uint8, each once, the most evident first.
+
+        Raises ValueError if `image` is no image.
+        """
+        whole = Region.of_image(image)
+        found = self.detect_in(image, [at_angle(whole, angle) for angle in RIGHT_ANGLES])
+        # How the people stand says at which angle the smaller squares are best looked at.
+        angles = [_nearest_right_angle(found[0].pose.region.rotation)] if found else [0.0]
+        parts = tiles(image, [scale for scale in self.scales if scale < 1])
+        while True:
+            found = self.detect_in(image, [at_angle(part, angles[-1]) for part in parts], found)
+            rest = [angle for angle in RIGHT_ANGLES if angle not in angles]
+            if found or not rest:
+                return found
+            angles.append(rest[0])
+
+    def detect_in(self, image: np.ndarray, regions: Iterable[Region], known: Sequence[PersonPose] = ()
+                  ) -> list[PersonPose]:
+        """`known` people and those whom the detector sees in regions of an image, each once, the most evident first."""
+        return distinct([*known, *self.poses(image, self.candidates(image, regions))])
+
+    def candidates(self, image: np.ndarray, regions: Iterable[Region]) -> list[Candidate]:
+        """Regions of people that the detector sees in regions of an image, without duplicates, highest score first."""
+        detections = self._runtime.map(lambda region: self._detector.detect(image, region), regions)
+        kept: list[Candidate] = []
+        for detection in sorted((one for some in detections for one in some), key=lambda one: -one.score):
+            region = person_region(detection)
+            if not any(same_region(region, other.region) for other in kept):
+                kept.append(Candidate(region, detection.score))
+        return kept[:self.max_candidates]
+
+    def poses(self, image: np.ndarray, candidates: Sequence[Candidate]) -> list[PersonPose]:
+        """The poses of those candidates who are people."""
+        found = self._runtime.map(lambda candidate: self.pose(image, candidate), candidates)
+        return [one for one in found if one is not None and one.evidence > self.min_evidence]
+
+    def pose(self, image: np.ndarray, candidate: Candidate) -> PersonPose | None:
+        """The pose in a region, from the region that it makes itself; None where nobody is present."""
+        pose, agreement = self.landmarker.landmarks(image, candidate.region), 0.0
+        for _ in range(_LOOKS):
+            if pose.presence < _MIN_FIRST_PRESENCE:
+                return None
+            last, pose = pose, self.landmarker.landmarks(image, pose.next_region)
+            agreement = similarity(last, pose)
+            if agreement > _CONVERGED:
+                break
+        if pose.presence < _MIN_PRESENCE:
+            return None
+        return self.judged(image, candidate.score, pose, agreement)
+
+    def judged(self, image: np.ndarray, score: float, pose: PoseLandmarks, agreement: float) -> PersonPose:
+        """A pose with its evidence. Where that leaves doubts, a face where the pose has its head decides."""
+        height, width = image.shape[:2]
+        found = evidence(score, pose, agreement, width, height)
+        # Without what a person that the image cuts has against it.
+        clarity = found - evidence_of_residual(pose, width, height)
+        if _DOUBTFUL[0] < found < _DOUBTFUL[1]:
+            faces = self._faces.detect(image, pose_face_region(pose.landmarks))
+            found += face_evidence(faces[0] if faces else None, pose)
+        return PersonPose(pose, found, score, clarity)
+
+
+def distinct(people: Iterable[PersonPose]) -> list[PersonPose]:
+    """Each person once, with the clearest pose; the most evident first."""
+    groups: list[list[PersonPose]] = []
+    for person in sorted(people, key=lambda one: -one.evidence):
+        group = next((group for group in groups if same_person(person.pose, group[0].pose)), None)
+        if group is None:
+            groups.append([person])
+        else:
+            group.append(person)
+    return [max(group, key=lambda one: one.clarity) for group in groups]
+
+
+def same_region(one: Region, other: Region) -> bool:
+    """Whether two regions are about the same: their landmarks would be those of the same person."""
+    side = min(one.side, other.side)
+    return (np.linalg.norm(one.centre - other.centre) < _SAME_CENTRE * side
+            and max(one.side, other.side) < _SAME_SIDE * side
+            and abs(np.angle(np.exp(1j * (one.rotation - other.rotation)))) < _SAME_ROTATION)
+
+
+def _nearest_right_angle(rotation):
+    return min(RIGHT_ANGLES, key=lambda angle: abs(np.angle(np.exp(1j * (rotation - angle)))))

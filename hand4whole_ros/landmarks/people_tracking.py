@@ -1,0 +1,182 @@
+"""Everybody and every hand in the images of a video: from the regions of the last image, detectors now and then.
+
+A person is the same from image to image because the region is: `track_id` comes from the regions alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import cycle
+
+import numpy as np
+
+from .hand_detection import SCALES as PALM_SCALES
+from .hand_detection import HandFound, HandsDetector, distance, distinct_hands, same_hand
+from .hand_detection import inside as hand_inside
+from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
+from .people import ImageLandmarks, assembled
+from .people_detection import RIGHT_ANGLES, PeopleDetector, PersonPose, distinct, same_region
+from .person_evidence import same_person
+from .pose import MIN_PRESENCE
+from .regions import Region
+from .runtime import Runtime
+from .tiles import SCALES, at_angle, tiles
+
+#: While somebody is tracked, a detector sees one square of every so-many-th image.
+DETECT_EVERY = 5
+
+#: A tracked pose with less evidence is lost; a new one needs more than the detector's min_evidence.
+_MIN_EVIDENCE = -1.5
+
+#: Images between two attempts to locate the hand of an arm.
+_HAND_EVERY = 3
+
+#: A tracked hand and that of the last image are one while they differ by less than this many palms.
+_MAX_HAND_STEP = 2.0
+
+
+@dataclass(eq=False)
+class _Track:
+    track_id: int
+    person: PersonPose
+    wait: dict[str, int] = field(default_factory=lambda: {'left': 0, 'right': 0})
+
+
+@dataclass(eq=False)
+class _HandTrack:
+    track_id: int
+    found: HandFound
+
+
+class PeopleTracker:
+    """Gives everybody and every hand of the images of one video, in their order.
+
+    max_people, people, hands, lite_hands: as PeopleLandmarker. detect_every: images from one look of a detector to the
+    next while somebody is tracked. Raises ValueError for numbers below 1, LandmarksUnavailable as the networks do.
+    """
+
+    def __init__(self, max_people: int = 10, people: bool = True, hands: bool = True, lite_hands: bool = False,
+                 detect_every: int = DETECT_EVERY, runtime: Runtime | None = None):
+        if max_people < 1 or detect_every < 1:
+            raise ValueError(f'max_people and detect_every must be 1 or more, found {max_people} and {detect_every}')
+        self.max_people, self.detect_every = max_people, detect_every
+        self._runtime = runtime or Runtime(workers=2)
+        self._people = PeopleDetector(self._runtime) if people else None
+        self._hands = HandsDetector(lite_hands, self._runtime)
+        self._loose_hands = hands
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody; track ids go on."""
+        self._tracks: list[_Track] = []
+        self._hand_tracks: list[_HandTrack] = []
+        self._shape = None
+        self._images = 0
+        self._next_id = getattr(self, '_next_id', 0)
+        self._next_hand_id = getattr(self, '_next_hand_id', 0)
+
+    def track(self, image: np.ndarray) -> ImageLandmarks:
+        """Of the next RGB image (H, W, 3) uint8; one of another size begins a new video.
+
+        Raises ValueError if `image` is no image.
+        """
+        whole = Region.of_image(image)
+        if image.shape != self._shape:
+            self.reset()
+            self._shape = image.shape
+            self._person_regions = cycle(_person_regions(image))
+            self._palm_regions = cycle(tiles(image, PALM_SCALES))
+        self._follow(image)
+        if self._people is not None and self._due(len(self._tracks), 0):
+            regions = [next(self._person_regions)] if self._tracks else [whole, next(self._person_regions)]
+            self._add_people(image, regions)
+        self._locate_hands(image)
+        if self._loose_hands and self._due(len(self._hand_tracks), self.detect_every // 2):
+            self._add_hands(self._hands.of_palms(image, [next(self._palm_regions)]))
+        self._images += 1
+        return self._result()
+
+    def _due(self, tracked, phase):
+        return not tracked or self._images % self.detect_every == phase
+
+    def _follow(self, image):
+        """All people and hands of the last image, in their own regions, in parallel."""
+        def pose(track):
+            seen = self._people.landmarker.landmarks(image, track.person.pose.next_region)
+            return None if seen.presence < MIN_PRESENCE else self._people.judged(image, track.person.score, seen, 1.0)
+
+        def hand(track):
+            seen = self._hands.landmarker.landmarks(image, track.found.hand.next_region)
+            lost = (seen.presence < MIN_HAND_PRESENCE or hand_inside(seen.landmarks, image) < 11
+                    or distance(seen, track.found.hand) > _MAX_HAND_STEP)
+            return None if lost else HandFound(seen, 0.0, track.found.palm_score)
+        work = [(pose, track) for track in self._tracks] + [(hand, track) for track in self._hand_tracks]
+        results = self._runtime.map(lambda one: one[0](one[1]), work)
+        people, hands = results[:len(self._tracks)], results[len(self._tracks):]
+        for track, person in zip(self._tracks, people):
+            track.person = person
+        for track, found in zip(self._hand_tracks, hands):
+            track.found = found
+        alive = [track for track in self._tracks if track.person is not None and track.person.evidence > _MIN_EVIDENCE]
+        self._tracks = []
+        for track in alive:     # the oldest first: two tracks that have come to be on one person are the older one
+            if not any(same_person(track.person.pose, other.person.pose) for other in self._tracks):
+                self._tracks.append(track)
+        alive = [track for track in self._hand_tracks if track.found is not None]
+        self._hand_tracks = []
+        for track in alive:
+            if not any(same_hand(track.found.hand, other.found.hand) for other in self._hand_tracks):
+                self._hand_tracks.append(track)
+
+    def _add_people(self, image, regions: Sequence[Region]):
+        known = [track.person for track in self._tracks]
+        candidates = [candidate for candidate in self._people.candidates(image, regions)
+                      if not any(same_region(candidate.region, person.pose.next_region) for person in known)]
+        for person in distinct(self._people.poses(image, candidates)):
+            if not any(same_person(person.pose, other.pose) for other in known):
+                self._tracks.append(_Track(self._next_id, person))
+                self._next_id += 1
+        self._tracks = sorted(self._tracks, key=lambda track: -track.person.size)[:2 * self.max_people]
+        self._tracks.sort(key=lambda track: track.track_id)
+
+    def _locate_hands(self, image):
+        """The hands of arms that have none, now and then."""
+        have = self._result()
+        arms = {(person.track_id, side) for person in have.people for side in ('left', 'right')
+                if person.hand(side) is not None}
+        wanted = []
+        for track in self._tracks:
+            for side in track.wait:
+                if (track.track_id, side) in arms:
+                    track.wait[side] = 0
+                elif track.wait[side] > 0:
+                    track.wait[side] -= 1
+                else:
+                    track.wait[side] = _HAND_EVERY
+                    wanted.append((track.person.pose, side))
+        if wanted:
+            found = self._runtime.map(lambda one: self._hands.of_arm(image, *one), wanted)
+            self._add_hands([hand for hand in found if hand is not None])
+
+    def _add_hands(self, found: Sequence[HandFound]):
+        tracked = list(self._hand_tracks)
+        for hand in distinct_hands(found):
+            same = next((track for track in tracked if same_hand(hand.hand, track.found.hand)), None)
+            if same is not None:
+                same.found = replace(same.found, palm_score=max(same.found.palm_score, hand.palm_score))
+            else:
+                self._hand_tracks.append(_HandTrack(self._next_hand_id, hand))
+                self._next_hand_id += 1
+
+    def _result(self) -> ImageLandmarks:
+        return assembled([track.person for track in self._tracks], [track.found for track in self._hand_tracks],
+                         self.max_people, self._loose_hands, [track.track_id for track in self._tracks],
+                         [track.track_id for track in self._hand_tracks])
+
+
+def _person_regions(image) -> list[Region]:
+    """What the detector of people sees, one after the other: the image at four angles, then the squares upright."""
+    whole, *parts = tiles(image, SCALES)
+    return [at_angle(whole, angle) for angle in RIGHT_ANGLES] + parts
+

@@ -1,0 +1,118 @@
+"""How much the landmarks of a region look like those of a person, and whether two poses are of the same person."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .detection import Detection
+from .indices import FaceKeypoint, PoseLandmark
+from .pose import PoseLandmarks
+
+#: Nose, shoulders, elbows, wrists, hips, knees, ankles; nose, ears and shoulders; and all of these with the mouth.
+_BODY = [int(PoseLandmark[name]) for name in (
+    'NOSE', 'LEFT_SHOULDER', 'RIGHT_SHOULDER', 'LEFT_ELBOW', 'RIGHT_ELBOW', 'LEFT_WRIST', 'RIGHT_WRIST', 'LEFT_HIP',
+    'RIGHT_HIP', 'LEFT_KNEE', 'RIGHT_KNEE', 'LEFT_ANKLE', 'RIGHT_ANKLE')]
+_TOP = [int(PoseLandmark[name]) for name in ('NOSE', 'LEFT_EAR', 'RIGHT_EAR', 'LEFT_SHOULDER', 'RIGHT_SHOULDER')]
+_FRAME = [*_TOP[:3], PoseLandmark.MOUTH_LEFT, PoseLandmark.MOUTH_RIGHT, *_BODY[1:]]
+_SHOULDERS = [PoseLandmark.LEFT_SHOULDER, PoseLandmark.RIGHT_SHOULDER]
+_HIPS = [PoseLandmark.LEFT_HIP, PoseLandmark.RIGHT_HIP]
+
+#: In torsos: landmarks this far apart have a similarity of exp(-1/2).
+_SIGMA = 0.2
+
+#: Poses with a higher similarity, of the whole body or of head and shoulders, are of the same person.
+SAME_PERSON, SAME_TOP = 0.5, 0.6
+
+#: See visible_share.
+_LOSS_OUTSIDE = 0.25
+
+#: See world_residual.
+_WEIGHT_OUTSIDE = 0.05
+
+#: Least weight of a landmark that is not visible.
+_MIN_WEIGHT = 0.05
+
+
+def torso_length(landmarks: np.ndarray) -> float:
+    """From shoulders to hips, or across the shoulders where that is longer, of landmarks (33, 2+) px; at least 1 px."""
+    points = landmarks[:, :2]
+    return max(float(np.linalg.norm(points[_SHOULDERS].mean(0) - points[_HIPS].mean(0))),
+               float(np.linalg.norm(points[_SHOULDERS[0]] - points[_SHOULDERS[1]])), 1.0)
+
+
+def similarity(one: PoseLandmarks, other: PoseLandmarks, rows: list[int] | None = None) -> float:
+    """Object keypoint similarity, 0 to 1, of the body's landmarks (or those `rows`), weighted with visibility."""
+    rows = _BODY if rows is None else rows
+    size = max(torso_length(one.landmarks), torso_length(other.landmarks))
+    distance = np.linalg.norm(one.landmarks[rows, :2] - other.landmarks[rows, :2], axis=1) / size
+    weights = np.sqrt(np.maximum(one.visibility[rows], _MIN_WEIGHT) * np.maximum(other.visibility[rows], _MIN_WEIGHT))
+    return float(weights @ np.exp(-0.5 * (distance / _SIGMA) ** 2) / weights.sum())
+
+
+def same_person(one: PoseLandmarks, other: PoseLandmarks) -> bool:
+    """Whether two poses of one image are of the same person: their landmarks coincide, not only their boxes."""
+    return similarity(one, other) > SAME_PERSON or similarity(one, other, _TOP) > SAME_TOP
+
+
+def world_residual(pose: PoseLandmarks, width: int, height: int) -> float:
+    """How badly the world landmarks, scaled and moved, lie on those in the image: 0 to 1, a share of their extent.
+
+    The network gives both independently of each other; they agree where it sees a person. Landmarks outside the image,
+    of that size in px, hardly count.
+    """
+    points, world = pose.landmarks[_FRAME, :2], pose.world_landmarks[_FRAME, :2]
+    inside = ((points >= 0) & (points < (width, height))).all(1)
+    weights = np.maximum(pose.visibility[_FRAME], 0.1) * np.where(inside, 1, _WEIGHT_OUTSIDE)
+    weights = (weights / weights.sum())[:, None]
+    points, world = points - (weights * points).sum(0), world - (weights * world).sum(0)
+    scale = (weights * points * world).sum() / max((weights * world ** 2).sum(), 1e-12)
+    extent = (weights * points ** 2).sum()
+    return float(np.sqrt((weights * (points - scale * world) ** 2).sum() / max(extent, 1e-12)))
+
+
+def visible_share(pose: PoseLandmarks, width: int, height: int) -> float:
+    """The mean visibility of the landmarks, 0 to 1; one outside the image counts three quarters of the mean inside.
+
+    Nobody can see what is outside: a person from the chest up is as much a person as one from head to foot.
+    """
+    inside = ((pose.landmarks[:, :2] >= 0) & (pose.landmarks[:, :2] < (width, height))).all(1)
+    if not inside.any():
+        return 0.0
+    return float(pose.visibility[inside].mean() * (1 - _LOSS_OUTSIDE * (1 - inside.mean())))
+
+
+def features(score: float, pose: PoseLandmarks, agreement: float, width: int, height: int) -> np.ndarray:
+    """(4,) what `evidence` is made of."""
+    return np.array([score, visible_share(pose, width, height), world_residual(pose, width, height), agreement])
+
+
+#: Weights of `features`, and what they exceed together where a person is: fitted to the candidates of photographs.
+_WEIGHTS, _BIAS = np.array([5.3, 10.0, -16.0, 2.0]), -11.3
+
+
+def evidence(score: float, pose: PoseLandmarks, agreement: float, width: int, height: int) -> float:
+    """Log-odds that landmarks in an image of that size, px, are those of a person.
+
+    score: of the detector, 0 to 1. agreement: the similarity of the landmarks with those of the region that was made of
+    them.
+    """
+    return float(_WEIGHTS @ features(score, pose, agreement, width, height) + _BIAS)
+
+
+def evidence_of_residual(pose: PoseLandmarks, width: int, height: int) -> float:
+    """The part of `evidence` that world_residual makes, 0 or less."""
+    return float(_WEIGHTS[2] * world_residual(pose, width, height))
+
+
+#: Least score of a face that confirms a pose; farthest its eyes may be from the pose's, in distances of the eyes; what
+#: it adds to the evidence.
+MIN_FACE_SCORE, _MAX_EYE_GAP, _FACE_EVIDENCE = 0.7, 0.5, 2.5
+
+
+def face_evidence(face: Detection | None, pose: PoseLandmarks) -> float:
+    """What a face adds to a pose's evidence if it was detected where the pose has its eyes, otherwise 0."""
+    if face is None or face.score < MIN_FACE_SCORE:
+        return 0.0
+    eyes = face.keypoints[[FaceKeypoint.RIGHT_EYE, FaceKeypoint.LEFT_EYE]]
+    gap = np.linalg.norm(eyes - pose.landmarks[[PoseLandmark.RIGHT_EYE, PoseLandmark.LEFT_EYE], :2], axis=1).max()
+    return _FACE_EVIDENCE if gap < _MAX_EYE_GAP * np.linalg.norm(eyes[0] - eyes[1]) else 0.0

@@ -1,0 +1,113 @@
+"""From landmarks to a pose: a small network that says where points are, how joints are turned, and how surely.
+
+One for bodies, one for hands. It sees landmarks as `fitting.person_view` and `fitting.hand_view` show them, knows no
+picture, and answers along the same view's axes. Its answer is a mixture of hypotheses: what lies in depth can often be
+one of several things.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .. import skeleton
+from ..geometry.rotations import rotation_from_6d_columns
+
+NUM_BODY = skeleton.NUM_BODY_JOINTS
+NUM_LANDMARKS = 33
+NUM_BETAS = 10
+
+#: What the body's network sees. Of landmarks: places in the view, visibility and world landmarks; the logarithm of the
+#: size; of both hands: places and depths, and whether they were seen.
+BODY_FEATURES = {'points': 2 * NUM_LANDMARKS, 'visibility': NUM_LANDMARKS, 'world': 3 * NUM_LANDMARKS, 'size': 1,
+                 'hands': 2 * 21 * 3, 'hands_seen': 2}
+
+#: What the hand's network sees: places and depths of its landmarks, the logarithm of the size; the elbow's place and
+#: visibility; forearm and upper arm along the world landmarks.
+HAND_FEATURES = {'points': 2 * 21, 'depths': 21, 'size': 1, 'elbow': 3, 'arm': 6}
+
+#: Bounds of the logarithms of what is given as uncertainty: metres, and radians.
+_SPREAD = (-6.0, 1.0)
+
+
+@dataclass(frozen=True)
+class LiftingConfig:
+    """What the network sees and says, how large it is, and how many hypotheses it gives. By default of a body."""
+
+    num_features: int = sum(BODY_FEATURES.values())
+    #: Points it places; the first one is the origin.
+    num_points: int = NUM_BODY
+    #: Joints it turns.
+    num_rotations: int = NUM_BODY
+    width: int = 512
+    num_blocks: int = 2
+    num_hypotheses: int = 1
+    dropout: float = 0.1
+
+
+#: Of a hand, a right one: the 21 keypoints, the wrist and 15 joints of fingers.
+HAND = LiftingConfig(num_features=sum(HAND_FEATURES.values()), num_points=21, num_rotations=16, width=384)
+
+
+class Lifted(NamedTuple):
+    """Of B people or hands, K hypotheses, in the view's axes: x right, y down, z away. P points, R joints."""
+
+    points: Tensor          #: (B, K, P, 3) m from the first one: of a body its joints, from the pelvis
+    rotations: Tensor       #: (B, K, R, 3, 3) against the parent, the first one's in the view
+    betas: Tensor           #: (B, K, 10) of the body
+    bone_spread: Tensor     #: (B, K, P - 1, 3) log of the mean error of point minus parent, m
+    turn_spread: Tensor     #: (B, K, R, 3) log of the mean error of each rotation about the joint's own axes, radians
+    logits: Tensor          #: (B, K) of the hypotheses
+
+    def take(self, rows) -> Lifted:
+        """Those of these people."""
+        return Lifted(*(part[rows] for part in self))
+
+
+class LiftingNetwork(nn.Module):
+    """(B, num_features) -> Lifted."""
+
+    def __init__(self, config: LiftingConfig | None = None):
+        super().__init__()
+        self.config = config = config or LiftingConfig()
+        #: What the numbers were in training; they are made comparable by it.
+        self.register_buffer('mean', torch.zeros(config.num_features))
+        self.register_buffer('deviation', torch.ones(config.num_features))
+        self.enter = nn.Linear(config.num_features, config.width)
+        self.blocks = nn.ModuleList(_Block(config.width, config.dropout) for _ in range(config.num_blocks))
+        self.norm = nn.LayerNorm(config.width)
+        bones, turns = config.num_points - 1, config.num_rotations
+        self._parts = {'points': 3 * bones, 'rotations': 6 * turns, 'betas': NUM_BETAS, 'bone_spread': 3 * bones,
+                       'turn_spread': 3 * turns, 'logits': 1}
+        self.leave = nn.Linear(config.width, config.num_hypotheses * sum(self._parts.values()))
+
+    def forward(self, features: Tensor) -> Lifted:
+        x = self.enter(((features - self.mean) / self.deviation).clamp(-8, 8))
+        for block in self.blocks:
+            x = x + block(x)
+        out = self.leave(self.norm(x)).unflatten(1, (self.config.num_hypotheses, -1))
+        points, rotations, betas, bones, turns, logits = out.split(list(self._parts.values()), dim=-1)
+        points, bones, turns = (part.unflatten(-1, (-1, 3)) for part in (points, bones, turns))
+        points = torch.cat([torch.zeros_like(points[..., :1, :]), points], dim=-2)
+        codes = rotations.unflatten(-1, (-1, 6)) + out.new_tensor([1.0, 0, 0, 0, 1, 0])
+        return Lifted(points, rotation_from_6d_columns(codes), betas, _spread(bones), _spread(turns), logits[..., 0])
+
+
+class _Block(nn.Module):
+    def __init__(self, width, dropout):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.widen = nn.Linear(width, 2 * width)
+        self.narrow = nn.Linear(2 * width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        return self.narrow(self.dropout(nn.functional.gelu(self.widen(self.norm(x)))))
+
+
+def _spread(values):
+    low, high = _SPREAD
+    return low + (high - low) * torch.sigmoid(values - 0.5)

@@ -1,0 +1,1 @@
+"""Training of the network that lifts landmarks to a body (networks.lifting)."""

@@ -1,0 +1,199 @@
+"""Everybody in an image and every hand: many people, far ones, turned images, what is refused, and videos."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('ai_edge_litert')
+
+from detection_scenes import side_by_side  # noqa: E402
+
+from hand4whole_ros import skeleton  # noqa: E402
+from hand4whole_ros.landmarks import hand_assignment, indices, people_detection, tiles  # noqa: E402
+from hand4whole_ros.landmarks.people import PeopleLandmarker  # noqa: E402
+from hand4whole_ros.landmarks.people_tracking import PeopleTracker  # noqa: E402
+from hand4whole_ros.landmarks.regions import Region  # noqa: E402
+from hand4whole_ros.landmarks.whole_body import MultiHandLandmarker  # noqa: E402
+from hand4whole_ros.synthetic import backdrops, backgrounds, dataset, hand_patches, people  # noqa: E402
+
+_JOINTS = {f'{side}_{joint}': indices.PoseLandmark[f'{side}_{joint}'.upper()]
+           for side in skeleton.SIDES for joint in ('shoulder', 'elbow', 'wrist')}
+
+
+@pytest.fixture(scope='module')
+def landmarker():
+    return PeopleLandmarker()
+
+
+@pytest.fixture(scope='module')
+def drawn():
+    """[(image, truth)] of one person with both hands in the image."""
+    return [people.render_person(people.sample_person(dataset.person_seed(72, k))) for k in range(3)]
+
+
+def shrunk(image, factor, width, height, corner, background):
+    """An image, smaller, in a larger one."""
+    import cv2
+    small = cv2.resize(image, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    out = background.copy()
+    x, y = corner
+    out[y:y + small.shape[0], x:x + small.shape[1]] = small
+    return out
+
+
+def torso_errors(pose, truth_px):
+    """Of shoulders, elbows and wrists, in the breadth of the shoulders."""
+    size = np.linalg.norm(truth_px['left_shoulder'] - truth_px['right_shoulder'])
+    return [np.linalg.norm(pose.landmarks[row, :2] - truth_px[name]) / size for name, row in _JOINTS.items()]
+
+
+def true_joints(truth):
+    return {name: truth.joints_2d[skeleton.JOINT[name]] for name in _JOINTS}
+
+
+def test_tiles_cover_the_image_at_every_scale():
+    image = np.zeros((480, 1500, 3), np.uint8)
+    for scale in tiles.SCALES:
+        covered = np.zeros(image.shape[:2], int)
+        for tile in tiles.tiles(image, [scale]):
+            low, high = (np.clip(tile.centre + sign * tile.side / 2 + 0.5, 0, (1500, 480)).round().astype(int)
+                         for sign in (-1, 1))
+            covered[low[1]:high[1], low[0]:high[0]] += 1
+        assert covered.min() >= 1
+    assert len(tiles.tiles(np.zeros((100, 100, 3), np.uint8))) == 1
+
+
+@pytest.mark.parametrize('quarter_turns', [0, 1, 2, 3])
+def test_one_person_is_found_once_however_the_camera_is_turned(landmarker, drawn, quarter_turns):
+    for image, truth in drawn[:1]:
+        height, width = image.shape[:2]
+        found = landmarker.detect(np.ascontiguousarray(np.rot90(image, quarter_turns)))
+        assert len(found.people) == 1
+        joints = true_joints(truth)
+        for _ in range(quarter_turns):      # np.rot90 turns against the clock
+            joints = {name: np.array([y, width - 1 - x]) for name, (x, y) in joints.items()}
+            width, height = height, width
+        assert np.median(torso_errors(found.people[0].pose, joints)) < 0.25
+
+
+def test_far_people_in_a_wide_image_are_found(landmarker, drawn):
+    background = np.clip(backgrounds.draw_background(np.random.default_rng(5), 1600, 400), 0, 255).astype(np.uint8)
+    image = background
+    for (picture, _), x in zip(drawn, (40, 700, 1350)):
+        image = shrunk(picture, 4, 1600, 400, (x, 100), image)
+    whole = Region.of_image(image)
+    alone = people_detection.PeopleDetector().detect_in(image, [whole])
+    found = landmarker.detect(image)
+    assert len(found.people) == 3 > len(alone)
+    for (_, truth), x in zip(drawn, (40, 700, 1350)):
+        joints = {name: point / 4 + (x, 100) for name, point in true_joints(truth).items()}
+        assert min(np.median(torso_errors(person.pose, joints)) for person in found.people) < 0.3
+
+
+def test_max_people_gives_the_largest(drawn):
+    image = np.clip(backgrounds.draw_background(np.random.default_rng(6), 1100, 720), 0, 255).astype(np.uint8)
+    image[:, :720] = drawn[0][0]
+    image = shrunk(drawn[1][0], 3, 1100, 720, (800, 200), image)
+    both, one = PeopleLandmarker().detect(image).people, PeopleLandmarker(max_people=1).detect(image).people
+    assert len(both) == 2 and len(one) == 1
+    assert one[0].pose.landmarks[0, 0] < 720 < both[1].pose.landmarks[0, 0]
+    with pytest.raises(ValueError, match='max_people'):
+        PeopleLandmarker(max_people=0)
+
+
+def test_hands_are_on_their_own_arms(landmarker):
+    image, seen = side_by_side([dataset.person_seed(73, k) for k in range(2)], 420)
+    found = landmarker.detect(image)
+    assert len(found.people) == 2
+    right = total = 0
+    for person in found.people:
+        for side in skeleton.SIDES:
+            hand = person.hand(side)
+            if hand is not None:
+                distances = {(k, other): np.linalg.norm(hand.landmarks[:, :2] - one.hands[other], axis=1).mean()
+                             for k, one in enumerate(seen) for other in skeleton.SIDES}
+                nearest = min(distances, key=distances.get)
+                owner = np.argmin([abs(person.pose.landmarks[11:13, 0].mean() - one.box[0] - one.box[2] / 2)
+                                   for one in seen])
+                total += 1
+                right += nearest == (owner, side)
+    assert total >= 2 and right == total
+
+
+def test_a_hand_on_the_arm_of_somebody_else_is_not_given(landmarker, drawn):
+    image, _ = drawn[0]
+    poses = landmarker.people.detect(image)
+    hands = landmarker.hands.detect(image, [poses[0].pose])
+    given = hand_assignment.assign(hands, [poses[0].pose])
+    assert given
+    (_, side), number = next(iter(given.items()))
+    # The same arm, its wrist a torso away: the hand is nobody's.
+    from dataclasses import replace
+    landmarks = poses[0].pose.landmarks.copy()
+    landmarks[15:23, :2] += (poses[0].size, poses[0].size)
+    moved = replace(poses[0].pose, landmarks=landmarks)
+    assert number not in hand_assignment.assign(hands, [moved]).values()
+    # Where both are there, each hand goes to the arm that it is on.
+    both = hand_assignment.assign(hands, [moved, poses[0].pose])
+    assert both[1, side] == number and not any(person == 0 for person, _ in both)
+
+
+def test_nobody_is_seen_in_rooms_patterns_noise_and_furniture(landmarker):
+    rng = np.random.default_rng(8)
+    furniture = np.full((480, 640, 3), 190, np.uint8)
+    for x, y, w, h, tone in ((60, 200, 160, 260, 90), (90, 120, 100, 90, 120), (380, 260, 200, 30, 60),
+                             (390, 290, 20, 170, 60), (550, 290, 20, 170, 60)):
+        furniture[y:y + h, x:x + w] = tone
+    images = [furniture, np.zeros((480, 640, 3), np.uint8), rng.integers(0, 256, (480, 640, 3), dtype=np.uint8)]
+    images += [
+        backdrops.sample_backdrop(rng, 640, 480),
+        np.clip(backgrounds.draw_background(rng, 640, 480), 0, 255).astype(np.uint8),
+    ]
+    for image in images:
+        found = landmarker.detect(image)
+        assert not found.people and not found.hands
+
+
+def test_hands_alone_are_hands_and_nobody(landmarker):
+    patches = hand_patches.draw_patches(6, 3, 320)
+    clear = [image for image, visible in zip(patches.images, patches.visible) if visible > 0.95]
+    assert len(clear) >= 4
+    found = [landmarker.detect(image) for image in clear]
+    assert not any(one.people for one in found)
+    # No fewer than the graph of MediaPipe's solution for hands finds, and no hand twice.
+    as_mediapipe = [MultiHandLandmarker().detect(image) for image in clear]
+    assert sum(map(bool, as_mediapipe)) <= sum(len(one.hands) for one in found) <= len(clear)
+    only_hands = PeopleLandmarker(people=False)
+    again = [only_hands.detect(image) for image in clear]
+    assert [len(one.hands) for one in again] == [len(one.hands) for one in found]
+
+
+def test_identity_comes_from_regions(drawn):
+    """Two people who move apart and past an image in which one of them is not to be seen."""
+    left, right = drawn[0][0], drawn[1][0]
+    tracker = PeopleTracker(detect_every=2)
+    ids = []
+    for step in range(8):
+        image = np.full((720, 1500, 3), 128, np.uint8)
+        image[:, 6 * step:720 + 6 * step] = left
+        if step != 4:
+            image[:, 780 - 6 * step:1500 - 6 * step] = right
+        found = tracker.track(image)
+        ids.append({person.track_id: person.pose.landmarks[0, 0] < 750 for person in found.people})
+    assert all(len(one) == 2 for one in ids[3:4]) and len(ids[-1]) == 2
+    on_left = {k for one in ids for k, left_side in one.items() if left_side}
+    on_right = [k for one in ids for k, left_side in one.items() if not left_side]
+    assert len(on_left) == 1 and len(set(on_right)) == 2 and on_right == sorted(on_right)
+
+
+def test_a_tracker_sees_what_a_single_image_shows(drawn):
+    image, truth = drawn[0]
+    tracker = PeopleTracker()
+    for _ in range(6):
+        found = tracker.track(image)
+    assert len(found.people) == 1 and np.median(torso_errors(found.people[0].pose, true_joints(truth))) < 0.25
+    alone = PeopleLandmarker().detect(image).people[0]
+    for side in skeleton.SIDES:
+        assert (found.people[0].hand(side) is None) <= (alone.hand(side) is None)
+    tracker.reset()
+    assert tracker.track(image).people[0].track_id > found.people[0].track_id
+    assert not PeopleTracker(people=False).track(image).people
