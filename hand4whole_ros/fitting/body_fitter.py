@@ -14,6 +14,7 @@ from ..detection.mediapipe_holistic import HolisticLandmarks
 from ..geometry.camera import Intrinsics
 from ..skeleton import HAND_SLICE, JOINT, NUM_JOINTS, SIDES, WRIST
 from .body_chains import NUM_BODY
+from .confidence import person_confidence
 from .hand_fitter import HAND_BONES, LIFTED_BONES, LIFTED_TURNS, HandFitter, HandStart, attach
 from .hand_lifter import HandLifter
 from .joint_priors import UNCONSTRAINED
@@ -26,10 +27,16 @@ from .solver import Observations, Turns, solve
 from .visibility import landmark_sigma
 
 #: Below this visibility a landmark does not count as seen; a person of whom less is seen is not fitted.
-LEAST_VISIBLE, LEAST_SEEN = 0.3, 4
+MIN_VISIBILITY, MIN_VISIBLE_LANDMARKS = 0.3, 4
+
+#: Who is less likely to lie where the landmarks are was nobody, or is not where they are.
+MIN_CONFIDENCE = 0.1
+
+#: Shoulders, elbows, wrists, hips, knees, ankles.
+_LIMBS = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 
 #: A fitted hand that lies farther from its landmarks than this part of their box was none.
-MOST_HAND_MISS = 0.25
+MAX_HAND_MISFIT = 0.25
 
 _ITERATIONS = {'body': 6, 'whole': 4}
 
@@ -39,7 +46,7 @@ class Widths:
     """What the parts of the fit weigh: factors of the standard deviations that they come with."""
 
     #: Of landmarks, of the network's bones and rotations, which are correlated with each other.
-    landmarks: float = 0.6
+    landmarks: float = 0.5
     bones: float = 1.8
     turns: float = 2.0
     #: Of the natural pose in joint_priors; its limits stay.
@@ -76,7 +83,7 @@ class LandmarkFitter:
         rays = np.nan_to_num(intrinsics.normalize(landmarks.pose))
         size = np.array([intrinsics.width, intrinsics.height])
         inside = ((landmarks.pose > -0.02 * size) & (landmarks.pose < 1.02 * size)).all(1)
-        if (inside & (landmarks.visibility > LEAST_VISIBLE)).sum() < LEAST_SEEN:
+        if (inside & (landmarks.visibility > MIN_VISIBILITY)).sum() < MIN_VISIBLE_LANDMARKS:
             return None
         hand_rays = _hand_rays(hands, intrinsics)
         lifted = self._lifter(rays, landmarks.visibility, landmarks.world, hand_rays)
@@ -87,6 +94,10 @@ class LandmarkFitter:
         if body is None:
             return None
         pose, placed, chosen = body
+        confidence = person_confidence(self._misfit(placed, rays, landmarks.visibility),
+                                       float(np.exp(np.log(lifted.bone_spread[chosen]).mean())))
+        if confidence < MIN_CONFIDENCE:
+            return None
         rotations = self.person.relaxed.copy()
         rotations[:NUM_BODY] = pose.rotations[0]
         pose = ChainPose(pose.root, rotations[None], pose.betas)
@@ -105,11 +116,22 @@ class LandmarkFitter:
         while True:     # until all hands that are left lie on their landmarks
             whole, placed = self._fit_whole_body(pose, seen, {side: starts[side] for side in fitted}, fitted)
             astray = [side for number, side in enumerate(sorted(fitted))
-                      if _hand_miss(placed, number, starts[side]) > MOST_HAND_MISS]
+                      if _hand_miss(placed, number, starts[side]) > MAX_HAND_MISFIT]
             if not astray:
                 break
             fitted = {side: hand for side, hand in fitted.items() if side not in astray}
-        return BodyFit(whole, placed, fitted) if np.isfinite(placed.joints).all() else None
+        return BodyFit(whole, placed, fitted, confidence) if np.isfinite(placed.joints).all() else None
+
+    @staticmethod
+    def _misfit(placed, rays, visibility):
+        """Mean distance of the landmarks from the fitted ones, by visibility, in torsos, as confidence wants it."""
+        points = placed.points[0, :NUM_LANDMARKS]
+        fitted = points[:, :2] / points[:, 2:]
+        limbs = fitted[_LIMBS]
+        torso = np.linalg.norm(fitted[[11, 12]] - fitted[[24, 23]], axis=1).mean()
+        torso = max(torso, 0.2 * np.ptp(limbs, axis=0).max(), 1e-9)
+        away = np.linalg.norm(fitted - rays, axis=1)
+        return float((away @ visibility) / max(visibility.sum(), 1e-9) / torso)
 
     def _fit_body(self, seen: _Seen):
         """Pose, where it is, and which hypothesis it is of, of the body alone; None where it cannot be placed."""
