@@ -16,7 +16,7 @@ from scripted_node import LEFT_LOST, NORMAL, RAISE, SLOW, picture
 from sensor_msgs.msg import Image
 
 #: MB an hour after the first third of the long soak.
-MOST_GROWTH = 1.0
+MAX_GROWTH = 1.0
 
 #: Seconds at the end of every minute in which no image comes: what the node holds then is what it cannot do without.
 PAUSE = 4.0
@@ -155,7 +155,7 @@ def test_a_long_soak(tmp_path):
     watched, done = watch(tmp_path, 60 * minutes, 5.0)
     slope = f'{watched.slope:+.2f} MB an hour in the pauses'
     before, after, early, late = report(watched, done, f'{minutes:g} minutes of a camera', f', {slope}')
-    assert watched.slope < MOST_GROWTH, f'memory: {slope}'
+    assert watched.slope < MAX_GROWTH, f'memory: {slope}'
     assert late < 1.5 * early + 5, f'latency drifts: {early:.1f} to {late:.1f} ms'
     later = watched.seconds > watched.seconds[-1] / 3
     assert np.ptp(watched.threads[later]) <= 1 and np.ptp(watched.handles[later]) <= 2
