@@ -145,7 +145,7 @@ def test_a_hand_that_is_not_seen_is_lost(estimator, people_seen, results):
     reach = 55
     rows, columns = (slice(max(int(c) - reach, 0), int(c) + reach) for c in centre[::-1])
     image[rows, columns] = 128
-    found, = estimator.estimate(image, truth.intrinsics)
+    found = estimator.estimate(image, truth.intrinsics)[0]
     assert found.hand(side).state == LOST and found.is_finite()
 
 
