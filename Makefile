@@ -31,6 +31,7 @@ lint: lint-python docs  ## Check the code and build the documentation
 
 lint-python: $(VENV)/tools
 	@$(VENV)/bin/ruff check .
+	@PYTHONPATH=. $(VENV)/bin/lint-imports
 
 # Everything anew: pages that did not change keep old titles of others, and their warnings are said once only.
 docs: $(VENV)/documentation  ## Build the documentation into docs/_build/; a warning or a broken link fails
