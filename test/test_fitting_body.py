@@ -8,8 +8,11 @@ from scipy.spatial.transform import Rotation
 
 pytest.importorskip('anny')
 
+from hand4whole_ros.checkpoints.lifting import load_lifting_networks  # noqa: E402
 from hand4whole_ros.detection.mediapipe_holistic import HolisticLandmarks  # noqa: E402
+from hand4whole_ros.fitting import body_fitter  # noqa: E402
 from hand4whole_ros.fitting.body_fitter import LandmarkFitter, root_in_front  # noqa: E402
+from hand4whole_ros.fitting.hand_lifter import HandLifter  # noqa: E402
 from hand4whole_ros.fitting.kinematic_chain import ChainPose  # noqa: E402
 from hand4whole_ros.fitting.lifted_chain import NUM_LANDMARKS, LiftedChains  # noqa: E402
 from hand4whole_ros.fitting.lifter import LiftedBody, Lifter  # noqa: E402
@@ -37,6 +40,12 @@ class InformedLifter:
         spread = max(self.error, 0.05)
         return LiftedBody(view, points[None], (self.local[:NUM_BODY] @ self.turns)[None], self.betas[None],
                           np.full((1, NUM_BODY - 1, 3), 0.3 * spread), np.full((1, NUM_BODY, 3), spread), np.ones(1))
+
+
+@pytest.fixture
+def believed(monkeypatch):
+    """Bodies of networks that know nothing, and say so, are given all the same."""
+    monkeypatch.setattr(body_fitter, 'LEAST_LIKELY', 0.0)
 
 
 @pytest.fixture(scope='module')
@@ -78,7 +87,7 @@ def test_a_pose_that_is_known_roughly_is_found_again_from_exact_landmarks(body, 
 
 
 @pytest.mark.parametrize('seed', range(6))
-def test_what_was_seen_binds_a_network_that_is_wrong(body, chains, seed):
+def test_what_was_seen_binds_a_network_that_is_wrong(body, chains, believed, seed):
     pose, landmarks, camera = posed(chains, seed)
     true = placed_joints(chains, pose)
     lifter = InformedLifter(pose.rotations[0], pose.betas[0], true, 0.35, seed)
@@ -90,7 +99,7 @@ def test_what_was_seen_binds_a_network_that_is_wrong(body, chains, seed):
 
 
 @pytest.mark.parametrize('degrees', (30, 90, 180, -120))
-def test_a_rolled_camera_moves_nobody(body, chains, degrees):
+def test_a_rolled_camera_moves_nobody(body, chains, believed, degrees):
     """The picture is rolled about its middle; the body has to be the same one, rolled."""
     pose, landmarks, camera = posed(chains, 3)
     turn = Rotation.from_euler('z', degrees, degrees=True).as_matrix()
@@ -103,7 +112,7 @@ def test_a_rolled_camera_moves_nobody(body, chains, degrees):
     assert np.linalg.norm(one @ turn.T - other, axis=1).max() < 0.025
 
 
-def test_nobody_is_put_behind_the_camera(body):
+def test_nobody_is_put_behind_the_camera(body, believed):
     """Landmarks in disorder, beyond the edges, all in one place: every joint is in front, or nobody is given."""
     rng, given = np.random.default_rng(0), 0
     fitter = LandmarkFitter(body.kinematics, Lifter(LiftingNetwork(LiftingConfig(width=64, num_blocks=1))))
@@ -161,3 +170,35 @@ def test_a_hand_that_lies_elsewhere_than_its_landmarks_is_not_given(body, chains
         assert np.linalg.norm(camera.project(mine) - hands[side][:, :2], axis=1).mean() < 0.1 * box
     shuffled = hands['left'][np.random.default_rng(0).permutation(21)]
     assert set(fitter.fit(landmarks, camera, {**hands, 'left': shuffled}).hands) == {'right'}
+
+
+@pytest.fixture(scope='module')
+def shipped(body):
+    networks = load_lifting_networks()
+    return LandmarkFitter(body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
+
+
+def test_the_shipped_network_finds_people_again_wherever_they_stand(shipped, chains):
+    """From landmarks without error, of people it has not learnt from: most of them near, and sure of it."""
+    apart, confidence = [], []
+    for seed in range(12):
+        pose, landmarks, camera = posed(chains, seed)
+        true = placed_joints(chains, pose)[:NUM_BODY]
+        found = shipped.fit(landmarks, camera, {})
+        if found is None:
+            continue
+        joints = found.placed.joints[0, :NUM_BODY]
+        apart.append(np.linalg.norm((joints - joints[0]) - (true - true[0]), axis=1).mean())
+        confidence.append(found.confidence)
+    assert len(apart) >= 10 and np.median(apart) < 0.12 and np.median(confidence) > 0.7, (apart, confidence)
+
+
+def test_landmarks_that_are_no_person_give_nobody(shipped):
+    """As a detector says of a hand that fills the picture: all of them visible, in no order of a body."""
+    rng, given = np.random.default_rng(4), 0
+    for _ in range(20):
+        pixels = np.array([320, 240]) + rng.normal(0, 90, (NUM_LANDMARKS, 2))
+        landmarks = HolisticLandmarks(pixels, np.full(NUM_LANDMARKS, 0.9), rng.normal(0, 0.3, (NUM_LANDMARKS, 3)), None,
+                                      None, False)
+        given += shipped.fit(landmarks, CAMERA, {}) is not None
+    assert given <= 1

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hand4whole_ros.fitting.confidence import joint_confidence
+from hand4whole_ros.fitting.confidence import joint_confidence, person_confidence
 from hand4whole_ros.skeleton import HAND_SLICE, JOINT, JOINT_NAMES, MIRROR
 
 
@@ -35,3 +35,12 @@ def test_a_mirror_mirrors():
     found = joint_confidence(visibility, {'left': 0.5})
     other = joint_confidence(visibility[list(order)], {'right': 0.5})
     assert np.allclose(other, found[list(MIRROR)])
+
+
+def test_a_person_is_the_surer_the_nearer_the_body_lies_and_the_surer_the_network_is():
+    assert person_confidence(0.015, 0.018) > 0.95
+    assert person_confidence(0.08, 0.06) < 0.1      # what a hand alone gave that was taken for a person
+    values = [[person_confidence(misfit, spread) for spread in (0.01, 0.02, 0.04, 0.08)]
+              for misfit in (0.005, 0.02, 0.05, 0.2)]
+    assert (np.diff(values, axis=0) <= 0).all() and (np.diff(values, axis=1) <= 0).all()
+    assert all(0 <= person_confidence(a, b) <= 1 for a in (0, 1e9) for b in (0, 1e9))

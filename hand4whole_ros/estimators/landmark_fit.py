@@ -89,6 +89,8 @@ class LandmarkPipeline:
         if fitted is None:
             self._refused[NO_FIT] += 1
             return None
+        if fitted.confidence is not None:
+            confidence = fitted.confidence
         return LandmarkFit(
             landmarks, {side: hands[side][0] for side in fitted.hands}, {side: hands[side][1] for side in fitted.hands},
             fitted, confidence, {'detector': detector_seconds, 'fit': time.perf_counter() - start})

@@ -187,7 +187,7 @@ class OpenEstimator(Estimator):
             np.zeros(NUM_EXPRESSION),
             intrinsics,
             bbox_xyxy=landmark_fit.body_box(intrinsics.width, intrinsics.height),
-            confidence=landmark_fit.confidence,
+            confidence=fitted.confidence,
             hands=seen,
             pelvis=fitted.pose.root[0],
             stage_times=times,

@@ -14,6 +14,7 @@ from ..detection.mediapipe_holistic import HolisticLandmarks
 from ..geometry.camera import Intrinsics
 from ..skeleton import HAND_SLICE, JOINT, NUM_JOINTS, SIDES, WRIST
 from .body_chains import NUM_BODY
+from .confidence import person_confidence
 from .hand_fitter import HAND_BONES, LIFTED_BONES, LIFTED_TURNS, HandFitter, HandStart, attach
 from .hand_lifter import HandLifter
 from .joint_priors import UNCONSTRAINED
@@ -28,6 +29,12 @@ from .visibility import landmark_sigma
 #: Below this visibility a landmark does not count as seen; a person of whom less is seen is not fitted.
 LEAST_VISIBLE, LEAST_SEEN = 0.3, 4
 
+#: Who is less likely to lie where the landmarks are was nobody, or is not where they are.
+LEAST_LIKELY = 0.1
+
+#: Shoulders, elbows, wrists, hips, knees, ankles.
+_LIMBS = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
+
 #: A fitted hand that lies farther from its landmarks than this part of their box was none.
 MOST_HAND_MISS = 0.25
 
@@ -39,7 +46,7 @@ class Widths:
     """What the parts of the fit weigh: factors of the standard deviations that they come with."""
 
     #: Of landmarks, of the network's bones and rotations, which are correlated with each other.
-    landmarks: float = 0.6
+    landmarks: float = 0.5
     bones: float = 1.8
     turns: float = 2.0
     #: Of the natural pose in joint_priors; its limits stay.
@@ -87,6 +94,10 @@ class LandmarkFitter:
         if body is None:
             return None
         pose, placed, chosen = body
+        confidence = person_confidence(self._misfit(placed, rays, landmarks.visibility),
+                                       float(np.exp(np.log(lifted.bone_spread[chosen]).mean())))
+        if confidence < LEAST_LIKELY:
+            return None
         rotations = self.person.relaxed.copy()
         rotations[:NUM_BODY] = pose.rotations[0]
         pose = ChainPose(pose.root, rotations[None], pose.betas)
@@ -109,7 +120,18 @@ class LandmarkFitter:
             if not astray:
                 break
             fitted = {side: hand for side, hand in fitted.items() if side not in astray}
-        return BodyFit(whole, placed, fitted) if np.isfinite(placed.joints).all() else None
+        return BodyFit(whole, placed, fitted, confidence) if np.isfinite(placed.joints).all() else None
+
+    @staticmethod
+    def _misfit(placed, rays, visibility):
+        """Mean distance of the landmarks from the fitted ones, by visibility, in torsos, as confidence wants it."""
+        points = placed.points[0, :NUM_LANDMARKS]
+        fitted = points[:, :2] / points[:, 2:]
+        limbs = fitted[_LIMBS]
+        torso = np.linalg.norm(fitted[[11, 12]] - fitted[[24, 23]], axis=1).mean()
+        torso = max(torso, 0.2 * np.ptp(limbs, axis=0).max(), 1e-9)
+        away = np.linalg.norm(fitted - rays, axis=1)
+        return float((away @ visibility) / max(visibility.sum(), 1e-9) / torso)
 
     def _fit_body(self, seen: _Seen):
         """Pose, where it is, and which hypothesis it is of, of the body alone; None where it cannot be placed."""

@@ -47,6 +47,7 @@ class BodyFit:
     pose: ChainPose                      # a batch of one, of the whole chain
     placed: PosedChain
     hands: dict[str, HandFit]       # the sides that were seen
+    confidence: float | None = None     # 0 to 1, where the fitter knows how likely it is right
 
 
 class BodyFitter:
