@@ -16,7 +16,7 @@ from ...fitting.lifter import features
 from ...fitting.person_view import FARTHEST, person_views, roll_of
 from ...fitting.pose_landmarks import MIRRORED_LANDMARKS, landmark_points
 from ...networks.lifting import NUM_BODY
-from ...synthetic import adults, clearance, gestures, posture_scene, postures
+from ...synthetic import adults, clearance, framing, gestures, posture_scene, postures
 from .detections import Detections
 from .samples import LEAST_HAND_VISIBLE, Samples, hands_of, rays_of
 
@@ -74,7 +74,7 @@ def _placed(rng, who, local, at_ease):
     count = len(local)
     directions = (posture_scene.sample_direction(rng) for _ in range(count))
     if at_ease:
-        directions = (posture_scene.framing.Direction.sample(rng) for _ in range(count))
+        directions = (framing.ViewDirection.sample(rng) for _ in range(count))
     matrices = np.stack([direction.matrix() for direction in directions])
     rotations, places, ends = clearance.pose_chain(local, joints, tips)
     rotations = matrices[:, None] @ rotations
