@@ -1,7 +1,7 @@
 """What tests of faults measured, kept for docs/benchmarks/faults.md.
 
     HAND4WHOLE_FIGURES=figures.json python -m pytest test
-    HAND4WHOLE_FIGURES=figures.json python -m pytest test/test_soak.py -m soak
+    HAND4WHOLE_FIGURES=figures.json python -m pytest test/faults/test_soak.py -m soak
     python test/fault_figures.py figures.json
 """
 
@@ -34,7 +34,8 @@ CHAPTERS = {
 
 def note(fault, injected, times, result):
     """One row of the table; kept where $HAND4WHOLE_FIGURES names a file. Prints it in any case."""
-    test = os.environ['PYTEST_CURRENT_TEST'].rpartition(' ')[0].removeprefix('test/')
+    file, _, test = os.environ['PYTEST_CURRENT_TEST'].rpartition(' ')[0].partition('::')
+    test = f'{Path(file).name}::{test}'
     row = dict(zip(COLUMNS, (fault, injected, str(times), result, test)))
     print(' | '.join(row.values()))
     kept = os.environ.get('HAND4WHOLE_FIGURES')

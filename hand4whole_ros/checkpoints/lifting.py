@@ -17,7 +17,7 @@ from . import CheckpointError
 #: What is shipped with the package.
 SHIPPED = Path(__file__).parents[1] / 'weights' / 'lifting.npz'
 
-_MOST_BYTES = 100_000_000
+_MAX_BYTES = 100_000_000
 _MOST = 8192
 
 
@@ -88,7 +88,7 @@ def _network(found, part, path):
 
 def _read(path):
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             raise CheckpointError(f'{path} has {path.stat().st_size / 1e6:.0f} MB; lifting networks have a few')
         with np.load(path, allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files}

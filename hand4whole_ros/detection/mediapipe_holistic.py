@@ -24,7 +24,7 @@ from .mediapipe_library import MIN_SIDE, landmarks_to_pixels
 _REDETECTION_INTERVAL = 5
 
 #: Two looks at one image that are farther apart, in torsos, do not show the same.
-MOST_APART = 0.3
+MAX_APART = 0.3
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def average_landmarks(one: HolisticLandmarks | None, other: HolisticLandmarks | 
     """
     if one is None or other is None:
         return other if one is None else one
-    if _apart(one, other) > MOST_APART:
+    if _apart(one, other) > MAX_APART:
         return max(one, other, key=lambda look: look.visibility.mean())
 
     def mean(a, b):

@@ -27,16 +27,16 @@ from .solver import Observations, Turns, solve
 from .visibility import landmark_sigma
 
 #: Below this visibility a landmark does not count as seen; a person of whom less is seen is not fitted.
-LEAST_VISIBLE, LEAST_SEEN = 0.3, 4
+MIN_VISIBILITY, MIN_VISIBLE_LANDMARKS = 0.3, 4
 
 #: Who is less likely to lie where the landmarks are was nobody, or is not where they are.
-LEAST_LIKELY = 0.1
+MIN_CONFIDENCE = 0.1
 
 #: Shoulders, elbows, wrists, hips, knees, ankles.
 _LIMBS = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 
 #: A fitted hand that lies farther from its landmarks than this part of their box was none.
-MOST_HAND_MISS = 0.25
+MAX_HAND_MISFIT = 0.25
 
 _ITERATIONS = {'body': 6, 'whole': 4}
 
@@ -83,7 +83,7 @@ class LandmarkFitter:
         rays = np.nan_to_num(intrinsics.normalize(landmarks.pose))
         size = np.array([intrinsics.width, intrinsics.height])
         inside = ((landmarks.pose > -0.02 * size) & (landmarks.pose < 1.02 * size)).all(1)
-        if (inside & (landmarks.visibility > LEAST_VISIBLE)).sum() < LEAST_SEEN:
+        if (inside & (landmarks.visibility > MIN_VISIBILITY)).sum() < MIN_VISIBLE_LANDMARKS:
             return None
         hand_rays = _hand_rays(hands, intrinsics)
         lifted = self._lifter(rays, landmarks.visibility, landmarks.world, hand_rays)
@@ -96,7 +96,7 @@ class LandmarkFitter:
         pose, placed, chosen = body
         confidence = person_confidence(self._misfit(placed, rays, landmarks.visibility),
                                        float(np.exp(np.log(lifted.bone_spread[chosen]).mean())))
-        if confidence < LEAST_LIKELY:
+        if confidence < MIN_CONFIDENCE:
             return None
         rotations = self.person.relaxed.copy()
         rotations[:NUM_BODY] = pose.rotations[0]
@@ -116,7 +116,7 @@ class LandmarkFitter:
         while True:     # until all hands that are left lie on their landmarks
             whole, placed = self._fit_whole_body(pose, seen, {side: starts[side] for side in fitted}, fitted)
             astray = [side for number, side in enumerate(sorted(fitted))
-                      if _hand_miss(placed, number, starts[side]) > MOST_HAND_MISS]
+                      if _hand_miss(placed, number, starts[side]) > MAX_HAND_MISFIT]
             if not astray:
                 break
             fitted = {side: hand for side, hand in fitted.items() if side not in astray}

@@ -14,7 +14,7 @@ from .person_view import facing, upright
 #: Wrist and knuckles; the size is measured over them, and the roll goes from the first to the middle of the others.
 _PALM = [0, 5, 9, 13, 17]
 
-_LEAST_SIZE = 1e-4
+_MIN_SIZE = 1e-4
 _FARTHEST, _FARTHEST_ELBOW = 6.0, 12.0
 
 #: A mirror in x.
@@ -41,7 +41,7 @@ def hand_views(left: np.ndarray, hands: np.ndarray, elbow: np.ndarray, arm: np.n
     flat = _flat(directions @ np.swapaxes(look, -1, -2))
     roll = upright(flat[:, _PALM[1:]].mean(axis=1) - flat[:, 0])
     palm = flat[:, _PALM] - flat[:, _PALM].mean(axis=1, keepdims=True)
-    size = np.maximum(np.sqrt((palm ** 2).sum(axis=-1).mean(axis=1)), _LEAST_SIZE)
+    size = np.maximum(np.sqrt((palm ** 2).sum(axis=-1).mean(axis=1)), _MIN_SIZE)
     rotation = roll @ look @ mirror
     points = flat @ np.swapaxes(roll[:, :2, :2], -1, -2) / size[:, None, None]
     at_elbow = _flat(_directions(elbow[:, None]) @ np.swapaxes(rotation, -1, -2))[:, 0] / size[:, None]

@@ -22,7 +22,7 @@ _SIZED = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 _HEAD_SHARE = 0.5
 
 #: Least share that a landmark has in the size, where it is not visible at all; least size, as a tangent.
-_LEAST_SHARE, _LEAST_SIZE = 0.15, 1e-4
+_MIN_SHARE, _MIN_SIZE = 0.15, 1e-4
 
 #: Farthest a landmark may lie from the middle, and a hand's from the wrist, in sizes.
 FARTHEST, _FARTHEST_IN_HAND = 8.0, 2.0
@@ -55,9 +55,9 @@ def person_views(rays: np.ndarray, visibility: np.ndarray, world: np.ndarray,
     flat = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
     shoulders, hips, head = (flat[:, part].mean(axis=1) for part in (_SHOULDERS, _HIPS, _HEAD))
     roll = upright(shoulders - hips + _HEAD_SHARE * (head - shoulders))
-    share = np.maximum(visibility[:, _SIZED], _LEAST_SHARE)
+    share = np.maximum(visibility[:, _SIZED], _MIN_SHARE)
     squares = (flat[:, _SIZED] ** 2).sum(axis=-1)
-    size = np.maximum(np.sqrt((share * squares).sum(axis=1) / share.sum(axis=1)), _LEAST_SIZE)
+    size = np.maximum(np.sqrt((share * squares).sum(axis=1) / share.sum(axis=1)), _MIN_SIZE)
     points = flat @ np.swapaxes(roll[:, :2, :2], -1, -2) / size[:, None, None]
     points = np.clip(points, -FARTHEST, FARTHEST)
     rotation = roll @ look

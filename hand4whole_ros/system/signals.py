@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+#: Seconds after a signal in which more of them do not interrupt the end that it began.
+REPEAT_SECONDS = 2.0
 
 
 class _SignalState:
@@ -22,6 +27,8 @@ class _SignalState:
 @contextmanager
 def raise_as_exceptions(program: bool = False) -> Iterator[None]:
     """Within the block all three raise KeyboardInterrupt in the main thread; one that is ignored stays ignored.
+
+    Those that follow within REPEAT_SECONDS are the same wish again: they must not interrupt its fulfilment.
 
     program: the process ends with the block. After a signal further ones are then ignored: libraries take a second to
     be dismantled, and a second Ctrl-C would change the exit code.
@@ -37,10 +44,11 @@ def raise_as_exceptions(program: bool = False) -> Iterator[None]:
             os.kill(os.getpid(), number)
         elif _SignalState.deferrals:
             _SignalState.waiting = interrupted[0] = True
-        else:
+        elif time.monotonic() - raised[0] >= REPEAT_SECONDS:
+            raised[0] = time.monotonic()
             _SignalState.received = interrupted[0] = True
             raise KeyboardInterrupt
-    interrupted = [False]
+    interrupted, raised = [False], [-math.inf]
     _SignalState.received = _SignalState.waiting = False
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number, handler in before.items():

@@ -16,9 +16,9 @@ from ...fitting.lifter import features
 from ...fitting.person_view import FARTHEST, person_views, roll_of
 from ...fitting.pose_landmarks import MIRRORED_LANDMARKS, landmark_points
 from ...networks.lifting import NUM_BODY
-from ...synthetic import adults, clearance, framing, gestures, posture_scene, postures
+from ...synthetic import adults, clearance, gestures, posture_scene, postures
 from .detections import Detections
-from .samples import LEAST_HAND_VISIBLE, Samples, hands_of, rays_of
+from .samples import MIN_HAND_VISIBLE, Samples, hands_of, rays_of
 
 #: Poses of one adult, drawn together.
 _BATCH = 32
@@ -74,7 +74,7 @@ def _placed(rng, who, local, at_ease):
     count = len(local)
     directions = (posture_scene.sample_direction(rng) for _ in range(count))
     if at_ease:
-        directions = (framing.ViewDirection.sample(rng) for _ in range(count))
+        directions = (posture_scene.framing.ViewDirection.sample(rng) for _ in range(count))
     matrices = np.stack([direction.matrix() for direction in directions])
     rotations, places, ends = clearance.pose_chain(local, joints, tips)
     rotations = matrices[:, None] @ rotations
@@ -139,7 +139,7 @@ def _hand_errors(d, views, hands):
     compared, errors = [], []
     off = _hands_in(views, hands_of(d)) - hands
     for k, mirror in enumerate(((1, 1, 1), (-1, 1, 1))):
-        rows = np.flatnonzero(np.isfinite(off[:, k]).all(axis=(1, 2)) & (d.hand_visibility[:, k] > LEAST_HAND_VISIBLE))
+        rows = np.flatnonzero(np.isfinite(off[:, k]).all(axis=(1, 2)) & (d.hand_visibility[:, k] > MIN_HAND_VISIBLE))
         compared.append(_hands_compared(d.keypoints[rows, k], views.rotation[rows]) * mirror)
         errors.append(off[rows, k] * mirror)
     return np.concatenate(compared).reshape(-1, 63).astype(np.float32), np.concatenate(errors)

@@ -17,7 +17,7 @@ from ...networks.lifting import BODY_FEATURES, NUM_BODY
 from .detections import Detections
 
 #: Hands of which less can be seen teach nothing.
-LEAST_HAND_VISIBLE = 0.25
+MIN_HAND_VISIBLE = 0.25
 
 #: Pose landmarks of shoulder, elbow and wrist, left and right.
 _ARMS = ((11, 13, 15), (12, 14, 16))
@@ -85,7 +85,7 @@ def hands_seen(detections: Detections) -> Samples:
         whole[:, joint] = d.rotations[:, joint] if parent < 0 else whole[:, parent] @ d.rotations[:, joint]
     hands, rays = hands_of(d), rays_of(d, d.pose)
     for k, side in enumerate(skeleton.SIDES):
-        there = d.hand_visibility[:, k] > LEAST_HAND_VISIBLE
+        there = d.hand_visibility[:, k] > MIN_HAND_VISIBLE
         rows = np.flatnonzero(np.isfinite(hands[:, k]).all(axis=(1, 2)) & there)
         shoulder, elbow, wrist = _ARMS[k]
         arm = np.stack([d.world[rows, wrist] - d.world[rows, elbow], d.world[rows, elbow] - d.world[rows, shoulder]], 1)

@@ -30,7 +30,7 @@ from .samples import Samples, bodies_of, hands_seen, mirrored, without_hands
 HELD_OUT = 0.05
 
 #: Whose visible landmarks are farther off than this part of the torso, on the median, was not whom the detector saw.
-MOST_OFF = 0.5
+MAX_OFF = 0.5
 
 BATCH = 512
 
@@ -165,7 +165,7 @@ def is_seen(found: Detections) -> np.ndarray:
     away = np.linalg.norm(found.pose[:, [11, 12, 13, 14, 15, 16, 23, 24]] - pixels, axis=-1) / torso[:, None]
     enough = inside.sum(axis=1) >= 3
     result = np.zeros(len(away), bool)
-    result[enough] = np.nanmedian(np.where(inside, away, np.nan)[enough], axis=1) < MOST_OFF
+    result[enough] = np.nanmedian(np.where(inside, away, np.nan)[enough], axis=1) < MAX_OFF
     return result
 
 
