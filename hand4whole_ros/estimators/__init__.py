@@ -50,8 +50,8 @@ def _resolve_auto(config):
     if not missing:
         _logger.info('estimator auto: hand4whole_pp, with the files in %s', store.folder)
         return 'hand4whole_pp'
-    # The open model is the more accurate of the other two on drawn people, of whom it has learnt, and the less accurate
-    # one on photographs: docs/benchmarks/accuracy.md.
+    # The other two give the same bodies. The hands of open take more time and are better on drawn people; of
+    # photographs that is not shown: docs/benchmarks/accuracy.md.
     name = 'mediapipe' if config.open_model is None else 'open'
     _logger.info('estimator auto: %s, which needs no licensed weights; hand4whole_pp lacks %s in %s: hand4whole '
                  'weights list says where they come from', name, ', '.join(missing), store.folder)

@@ -66,7 +66,7 @@ class NodeParameters(ParameterTable):
 
     estimator: str = _parameter(
         'auto', "Estimator to use: hand4whole_pp, open or mediapipe. 'auto' takes hand4whole_pp where its files are, "
-                'else mediapipe, which is more accurate on photographs than open (docs/benchmarks/accuracy.md), or '
+                'else mediapipe, which gives the same bodies as open in less time (docs/benchmarks/accuracy.md), or '
                 'open where open_model is set.', dynamic=False)
     device: str = _parameter(
         'auto', "Where networks run: 'auto', 'cpu', 'cuda' or 'cuda:N'.", dynamic=False)
