@@ -1,6 +1,7 @@
 """What several tests share: one body, one domain of their own for ROS."""
 
 import os
+import signal
 
 import pytest
 
@@ -11,6 +12,11 @@ configure_wait_policy()  # as every program of the package does, before torch is
 # Tests talk to each other, not to the robot next door.
 os.environ.setdefault('ROS_DOMAIN_ID', '87')
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+
+# Tests that run in the background have been told to ignore Ctrl-C and hang-ups, and programs that they start inherit it.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 @pytest.fixture(scope='session')
