@@ -13,7 +13,7 @@ configure_wait_policy()  # as every program of the package does, before torch is
 os.environ.setdefault('ROS_DOMAIN_ID', '87')
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
-# Tests that run in the background have been told to ignore Ctrl-C and hang-ups, and programs that they start inherit it.
+# Tests in the background have been told to ignore Ctrl-C and hang-ups, and programs that they start inherit it.
 for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _handler)
