@@ -212,8 +212,8 @@ def test_the_time_that_is_told_never_goes_back(monkeypatch):
     monkeypatch.setattr(play_command, 'time', SimpleNamespace(sleep=lambda seconds: None))
     monkeypatch.setattr(play_command, 'rclpy', SimpleNamespace(ok=lambda: True, spin_once=lambda *a, **k: None))
     told, times_of_messages = [], range(0, 2_000_000_000, 33_333_333)
-    player = SimpleNamespace(_tempo=keys.PlaybackClock(), _keys=SimpleNamespace(pressed=lambda: ''), _tell=told.append,
-                             _show=lambda *progress: None)
+    player = SimpleNamespace(_playback_clock=keys.PlaybackClock(), _keyboard=SimpleNamespace(pressed=lambda: ''),
+                             _publish_clock=told.append, _show_progress=lambda *progress: None)
     for when in times_of_messages:
         assert play_command.BagPlayer._advance_clock_to(player, when, 0, None) and told[-1] == when
     assert told == sorted(told) and len(told) > 2 * len(times_of_messages)
