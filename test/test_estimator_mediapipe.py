@@ -64,6 +64,19 @@ def test_joints_and_hands_are_near_the_truth(estimates, people_seen):
     assert len(hands) >= 13 and np.median(hands) < 8
 
 
+def test_a_fit_keeps_to_one_thread_and_leaves_the_others_to_other_work(estimator, people_seen, monkeypatch):
+    """Its networks are so small that threads which wait for each other take several times as long."""
+    fitter, during, before = estimator._landmark_pipeline._fitter, [], torch.get_num_threads()
+    fit = fitter.fit
+    monkeypatch.setattr(fitter, 'fit', lambda *given: (during.append(torch.get_num_threads()), fit(*given))[1])
+    torch.set_num_threads(2)
+    try:
+        assert estimator.estimate(people_seen[0][0], people_seen[0][1].intrinsics)
+        assert during == [1] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_parameters_and_joints_are_one_pose(estimator, estimates):
     for (found,) in estimates[:3]:
         parts = {name: getattr(found, name).reshape(1, -1) for name in POSE_SLICES}

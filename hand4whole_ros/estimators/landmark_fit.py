@@ -83,8 +83,9 @@ class LandmarkPipeline:
         if confidence < MIN_CONFIDENCE:
             return None
         hands = filter_hands(landmarks, image.shape[1], image.shape[0])
-        # The matrices are small: a second BLAS thread costs more than it gives, here twice the time.
-        with self._threads.limit(limits=1, user_api='blas'):
+        # Matrices and networks are small: a second thread of BLAS or of OpenMP, which torch uses, mostly waits for the
+        # first one; where other programs use the cores, too, the fit takes four times as long.
+        with self._threads.limit(limits=1):
             fitted = self._fitter.fit(landmarks, intrinsics, {side: points for side, (points, _) in hands.items()})
         if fitted is None:
             self._refused[NO_FIT] += 1

@@ -1,8 +1,8 @@
 """The lifted body of estimator mediapipe with hands of the open model's hand expert, which looks at the picture.
 
 The open model's body expert was better than the fit on drawn people and worse on photographs, so it has no say in
-bodies here (docs/concepts/estimator_open.md). Nothing here needs a licence form. Up to `max_people` in an image, the largest.
-Runs on the CPU.
+bodies here (docs/concepts/estimator_open.md). Nothing here needs a licence form. Up to `max_people` in an image, the
+largest. Runs on the CPU.
 """
 
 from __future__ import annotations
