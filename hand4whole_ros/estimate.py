@@ -47,6 +47,21 @@ class HandEstimate:
         return self.betas is not None and self.state != skeleton.LOST
 
 
+@dataclass(frozen=True)
+class LooseHandEstimate(HandEstimate):
+    """A hand that no person's arm has. Its size is an adult's, or what the estimator was told; it is always OK."""
+
+    track_id: int = -1          # the same in all images of a video; -1 in an image that stands alone
+
+    def rejection_reason(self) -> str:
+        """As WholeBodyEstimate.rejection_reason."""
+        numbers = torch.cat([self.keypoints_3d.reshape(-1), self.keypoints_2d.reshape(-1), self.bbox_xyxy,
+                             torch.tensor([self.confidence])])
+        if not torch.isfinite(numbers).all():
+            return NOT_FINITE
+        return BEHIND if float(self.keypoints_3d[:, 2].min()) < MIN_DEPTH else ''
+
+
 def hand_shape_betas(hands: Iterable[HandEstimate]) -> dict[str, Tensor]:
     """side -> MANO betas (10,) of the hands that have a shape of their own."""
     return {hand.side: hand.betas for hand in hands if hand.has_own_shape}

@@ -83,6 +83,11 @@ def _add_estimate(commands):
          'hand4whole estimate clip.mp4 --json out.json --overlay out/'])
     command.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='picture, folder or video')
     command.add_argument('--json', type=Path, metavar='OUT', help='write the poses here: metres, camera optical frame')
+    command.add_argument('--hands-json', type=Path, metavar='OUT',
+                         help='write the hands here that belong to nobody in the picture; not of hand4whole_pp')
+    command.add_argument('--hand-length', type=float, default=0.195, metavar='M',
+                         help='of those hands, from the wrist along the middle finger to its tip, in metres: how far '
+                              'away they are follows from it')
     command.add_argument('--overlay', type=Path, metavar='OUT',
                          help='folder for the pictures with the mesh and skeleton drawn over them')
     command.add_argument('--focal', type=float, metavar='PX',
@@ -94,8 +99,10 @@ def _add_estimate(commands):
 def _run_estimate(args):
     if args.focal is not None and not 0 < args.focal < float('inf'):
         raise UsageError(f'--focal must be a positive number of pixels, found {args.focal}')
-    if not (args.json or args.overlay):
-        raise UsageError('nothing to write: give --json OUT, --overlay OUT or both')
+    if not 0 < args.hand_length < float('inf'):
+        raise UsageError(f'--hand-length must be a positive number of metres, found {args.hand_length}')
+    if not (args.json or args.overlay or args.hands_json):
+        raise UsageError('nothing to write: give --json OUT, --overlay OUT, --hands-json OUT or several of them')
     from ..apps.estimate import image_sources
     try:
         found = image_sources.collect_sources(args.inputs)
@@ -103,7 +110,8 @@ def _run_estimate(args):
         raise UsageError(error) from None
     from ..apps.estimate import estimate
     report = estimate.run(
-        found, lambda static: create_estimator(args, static_images=static), args.focal, args.json, args.overlay)
+        found, lambda static: create_estimator(args, static_images=static), args.focal, args.json, args.overlay,
+        args.hands_json)
     return EXIT_FAILURE if report.failed or report.missing else EXIT_USAGE if report.unreadable else EXIT_SUCCESS
 
 

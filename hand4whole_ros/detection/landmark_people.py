@@ -14,7 +14,7 @@ from ..landmarks import LandmarksUnavailable
 from ..landmarks.hand_detection import distance
 from ..landmarks.hands import HandLandmarks
 from ..landmarks.indices import MIRRORED_POSE
-from ..landmarks.people import PeopleLandmarker, PersonLandmarks
+from ..landmarks.people import LooseHand, PeopleLandmarker, PersonLandmarks
 from ..landmarks.people_tracking import PeopleTracker
 from ..landmarks.person_evidence import SAME_PERSON, similarity
 from ..landmarks.pose import PoseLandmarker, PoseLandmarks
@@ -38,6 +38,8 @@ class LandmarkPeople:
 
     def __init__(self, static_images: bool = False, mirror: bool = True, max_people: int = 1, lite_hands: bool = False):
         runtime = Runtime(workers=2)
+        #: Hands of the last image that belong to nobody.
+        self.loose_hands: list[LooseHand] = []
         try:
             self._static = PeopleLandmarker(max_people, lite_hands=lite_hands, runtime=runtime) if static_images \
                 else None
@@ -48,11 +50,11 @@ class LandmarkPeople:
 
     def detect(self, image: np.ndarray) -> list[HolisticLandmarks]:
         """The people in an RGB image (H, W, 3) uint8, the largest first."""
+        self.loose_hands = []
         if min(image.shape[:2]) < _MIN_SIZE:
             return []
-        if self._static is None:
-            return [_holistic(person) for person in self._tracker.track(image).people]
-        people = self._static.detect(image).people
+        found = (self._tracker.track if self._static is None else self._static.detect)(image)
+        people, self.loose_hands = found.people, found.hands
         if self._mirror is not None and people:
             mirrored = np.ascontiguousarray(image[:, ::-1])
             people = [self._averaged(person, mirrored) for person in people]
@@ -72,6 +74,7 @@ class LandmarkPeople:
 
     def reset(self) -> None:
         """Forget the people who are tracked."""
+        self.loose_hands = []
         if self._tracker is not None:
             self._tracker.reset()
 

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..estimate import WholeBodyEstimate
+from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from ..networks.fusion_policy import FusionPolicy
 
 if TYPE_CHECKING:
     from ..body.model import BodyModel
 
+
+#: m, from the wrist along the joints of the middle finger to its tip: the open body's, which is an adult's.
+HAND_LENGTH = 0.195
 
 #: What is raised where memory runs out, the GPU's or the machine's.
 OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
@@ -55,6 +58,8 @@ class EstimatorConfig:
     detector: str = 'mediapipe'
     #: People given of one image at most: of hand4whole_pp the most certain, of the others the largest.
     max_people: int = 4
+    #: m, of hands that belong to nobody in the image: how far away they are follows from it. See HAND_LENGTH.
+    hand_length: float = HAND_LENGTH
     #: Which expert has the last word on what: networks.hand4whole_pp.FusionPolicy.
     #: 'auto' is what the estimator finds best.
     wrist: str = 'auto'
@@ -84,6 +89,14 @@ class Estimator(ABC):
         and every joint and keypoint geometry.placement.MIN_DEPTH or more in front of the camera: see accepted.
         `stage_times` says how long each stage took, in seconds.
         """
+
+    @property
+    def loose_hands(self) -> list[LooseHandEstimate]:
+        """The hands of the last image that no person's arm has, the surest first; [] where an estimator finds none.
+
+        Like people they are finite and in front of the camera.
+        """
+        return []
 
     @functools.cached_property
     def refused(self) -> Counter:

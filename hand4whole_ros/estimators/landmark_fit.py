@@ -15,10 +15,12 @@ from threadpoolctl import ThreadpoolController
 from ..detection.hand_filter import filter_hands
 from ..detection.landmark_people import LandmarkPeople
 from ..detection.mediapipe_holistic import HolisticLandmarks
-from ..estimate import NO_FIT
+from ..estimate import NO_FIT, LooseHandEstimate
 from ..fitting.body_fitter import LandmarkFitter
 from ..fitting.prior_body_fitter import BodyFit, BodyFitter
 from ..geometry.camera import Intrinsics
+from .base import HAND_LENGTH
+from .loose_hands import place_loose_hand
 
 #: Pose landmarks of shoulders, elbows, wrists and hips: how surely they are seen is the confidence.
 _UPPER_BODY = (11, 12, 13, 14, 15, 16, 23, 24)
@@ -55,11 +57,16 @@ class LandmarkPipeline:
 
     fitter: of the body that is fitted. static_images: every image stands alone; otherwise people are tracked from image
     to image. mirror: people in images that stand alone are seen in a mirror as well. max_people: the largest so many.
-    refused: counts people who have landmarks that no body fits, as Estimator.refused.
+    refused: counts people who have landmarks that no body fits, as Estimator.refused. hand_length: m, of loose hands.
     """
 
     def __init__(self, fitter: BodyFitter | LandmarkFitter, static_images: bool, mirror: bool = True,
-                 refused: Counter | None = None, max_people: int = 1):
+                 refused: Counter | None = None, max_people: int = 1, hand_length: float = HAND_LENGTH):
+        if not 0 < hand_length < np.inf:
+            raise ValueError(f'hand_length must be a positive number of metres, found {hand_length}')
+        self._hand_length = hand_length
+        #: Of the last image: see Estimator.loose_hands.
+        self.loose_hands: list[LooseHandEstimate] = []
         self._refused = Counter() if refused is None else refused
         self._detector = LandmarkPeople(static_images, mirror=mirror, max_people=max_people)
         self._fitter = fitter
@@ -68,7 +75,10 @@ class LandmarkPipeline:
     def fits(self, image: np.ndarray, intrinsics: Intrinsics) -> list[LandmarkFit]:
         """The people in an RGB image (H, W, 3) uint8, the largest first; those whom no body fits are left out."""
         start = time.perf_counter()
+        self.loose_hands = []
         people = self._detector.detect(image)
+        loose = (place_loose_hand(hand, intrinsics, self._hand_length) for hand in self._detector.loose_hands)
+        self.loose_hands = [hand for hand in loose if not hand.rejection_reason()]
         detected = (time.perf_counter() - start) / max(len(people), 1)
         found = (self._fit(landmarks, image, intrinsics, detected) for landmarks in people)
         return [one for one in found if one is not None]
@@ -83,8 +93,9 @@ class LandmarkPipeline:
         if confidence < MIN_CONFIDENCE:
             return None
         hands = filter_hands(landmarks, image.shape[1], image.shape[0])
-        # The matrices are small: a second BLAS thread costs more than it gives, here twice the time.
-        with self._threads.limit(limits=1, user_api='blas'):
+        # Matrices and networks are small: a second thread of BLAS or of OpenMP, which torch uses, mostly waits for the
+        # first one; where other programs use the cores, too, the fit takes four times as long.
+        with self._threads.limit(limits=1):
             fitted = self._fitter.fit(landmarks, intrinsics, {side: points for side, (points, _) in hands.items()})
         if fitted is None:
             self._refused[NO_FIT] += 1
@@ -97,6 +108,7 @@ class LandmarkPipeline:
 
     def reset(self) -> None:
         """Forget the people who are tracked."""
+        self.loose_hands = []
         self._detector.reset()
 
     def close(self) -> None:

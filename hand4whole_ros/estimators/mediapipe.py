@@ -13,7 +13,7 @@ from ..body.smplx_file import NUM_EXPRESSION
 from ..checkpoints import CheckpointError
 from ..checkpoints.lifting import load_lifting_networks
 from ..detection import DetectorUnavailable
-from ..estimate import WholeBodyEstimate
+from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..fitting.body_fitter import LandmarkFitter
 from ..fitting.confidence import joint_confidence
 from ..fitting.hand_lifter import HandLifter
@@ -38,7 +38,7 @@ class MediaPipeEstimator(Estimator):
             fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand),
                                     lifted_shape=config.body_model is None)
             self._landmark_pipeline = LandmarkPipeline(fitter, config.static_images, refused=self.refused,
-                                            max_people=config.max_people)
+                                            max_people=config.max_people, hand_length=config.hand_length)
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, BodyModelError) as error:
             raise EstimatorUnavailable(str(error)) from error
 
@@ -48,6 +48,11 @@ class MediaPipeEstimator(Estimator):
         return self.filter_estimates(
             self._make_estimate(fit, intrinsics) for fit in self._landmark_pipeline.fits(image, intrinsics)
         )
+
+    @property
+    def loose_hands(self) -> list[LooseHandEstimate]:
+        """Hands of the last image that no person's arm has: MediaPipe's landmarks, at config.hand_length."""
+        return self._landmark_pipeline.loose_hands
 
     def reset(self) -> None:
         """Forget the people who are tracked."""

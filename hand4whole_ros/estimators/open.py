@@ -2,8 +2,7 @@
 
 The open model's body expert was better than the fit on drawn people and worse on photographs, so it has no say in
 bodies here (docs/concepts/estimator_open.md). Nothing here needs a licence form. Up to `max_people` in an image, the
-largest.
-Runs on the CPU.
+largest. Runs on the CPU.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from ..checkpoints.hand4whole_pp import prepare_for_inference
 from ..checkpoints.lifting import load_lifting_networks
 from ..checkpoints.open_model import load_open_model
 from ..detection import DetectorUnavailable
-from ..estimate import NO_FIT, WholeBodyEstimate
+from ..estimate import NO_FIT, LooseHandEstimate, WholeBodyEstimate
 from ..fitting.body_fitter import LandmarkFitter
 from ..fitting.confidence import joint_confidence
 from ..fitting.hand_lifter import HandLifter
@@ -86,7 +85,7 @@ class OpenEstimator(Estimator):
             # The networks learnt from this fit, and are told of it; the body is the lifted one.
             self._landmark_pipeline = LandmarkPipeline(
                 BodyFitter(self.body.kinematics), config.static_images, refused=self.refused,
-                max_people=config.max_people)
+                max_people=config.max_people, hand_length=config.hand_length)
             networks = load_lifting_networks(config.lifting_model)
             self._fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
             self._threads = ThreadpoolController()
@@ -106,7 +105,7 @@ class OpenEstimator(Estimator):
             if inputs is None:
                 continue
             started = time.perf_counter()
-            with self._threads.limit(limits=1, user_api='blas'):
+            with self._threads.limit(limits=1):
                 fitted = self._fitter.fit(landmark_fit.landmarks, intrinsics, landmark_fit.hands)
             if fitted is None:
                 self.refused[NO_FIT] += 1
@@ -128,6 +127,11 @@ class OpenEstimator(Estimator):
     def _inputs(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> NetworkInputs | None:
         evidence = features_of_fit(landmark_fit, intrinsics)
         return None if evidence is None else NetworkInputs(landmark_fit, evidence, *self._prompt_builder(evidence))
+
+    @property
+    def loose_hands(self) -> list[LooseHandEstimate]:
+        """Hands of the last image that no person's arm has: MediaPipe's landmarks, at config.hand_length."""
+        return self._landmark_pipeline.loose_hands
 
     def reset(self) -> None:
         """Forget the people who are tracked."""

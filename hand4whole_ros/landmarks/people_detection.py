@@ -108,8 +108,12 @@ class PeopleDetector:
 
     def poses(self, image: np.ndarray, candidates: Sequence[Candidate]) -> list[PersonPose]:
         """The poses of those candidates who are people."""
+        return [one for one in self.judge_candidates(image, candidates) if one is not None]
+
+    def judge_candidates(self, image: np.ndarray, candidates: Sequence[Candidate]) -> list[PersonPose | None]:
+        """The pose of each candidate, None of those who are nobody."""
         found = self._runtime.map(lambda candidate: self.pose(image, candidate), candidates)
-        return [one for one in found if one is not None and one.evidence > self.min_evidence]
+        return [one if one is not None and one.evidence > self.min_evidence else None for one in found]
 
     def pose(self, image: np.ndarray, candidate: Candidate) -> PersonPose | None:
         """The pose in a region, from the region that it makes itself; None where nobody is present."""

@@ -1,6 +1,7 @@
 """Everybody and every hand in the images of a video: from the regions of the last image, detectors now and then.
 
-A person is the same from image to image because the region is: `track_id` comes from the regions alone.
+A person is the same from image to image because the region is: `track_id` comes from the regions alone. What an image
+costs is bounded, whoever is in it: no image takes the search of one that stands alone, which its successors share.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from .tiles import SCALES, at_angle, tiles
 
 #: While somebody is tracked, a detector sees one square of every so-many-th image.
 DETECT_EVERY = 5
+
+#: Candidates of one image whose poses are evaluated, the best ones; the others are left to the next image. Those that
+#: are nobody are left alone for so many images.
+_MAX_CANDIDATES, _REFUSED_IMAGES = 2, 15
 
 #: A tracked pose with less evidence is lost; a new one needs more than the detector's min_evidence.
 _MIN_EVIDENCE = -1.5
@@ -71,6 +76,8 @@ class PeopleTracker:
         """Forget everybody; track ids go on."""
         self._tracks: list[_Track] = []
         self._hand_tracks: list[_HandTrack] = []
+        self._refused: list[tuple[Region, int]] = []    # regions of nobody, and the image until which they are so
+        self._urgent: Region | None = None      # what the detector of people has to see next
         self._shape = None
         self._images = 0
         self._next_id = getattr(self, '_next_id', 0)
@@ -85,14 +92,19 @@ class PeopleTracker:
         if image.shape != self._shape:
             self.reset()
             self._shape = image.shape
-            self._person_regions = cycle(_person_regions(image))
+            self._beside_people = cycle(_regions_beside_people(image))
+            self._of_nobody = cycle(_regions_of_nobody(image))
             self._palm_regions = cycle(tiles(image, PALM_SCALES))
-        self._follow(image)
-        if self._people is not None and self._due(len(self._tracks), 0):
-            regions = [next(self._person_regions)] if self._tracks else [whole, next(self._person_regions)]
-            self._add_people(image, regions)
+        if self._follow(image):
+            # Whoever was lost may be there still, or soon again.
+            self._urgent, self._beside_people = whole, cycle(_regions_beside_people(image))
+        if self._urgent is not None:
+            self._add_people(image, self._urgent)
+        elif self._people is not None and self._due(len(self._tracks), 0):
+            self._add_people(image, next(self._beside_people if self._tracks else self._of_nobody))
         self._locate_hands(image)
-        if self._loose_hands and self._due(len(self._hand_tracks), self.detect_every // 2):
+        # The hands of people are located by their arms.
+        if self._loose_hands and self._due(len(self._hand_tracks) + len(self._tracks), self.detect_every // 2):
             self._add_hands(self._hands.of_palms(image, [next(self._palm_regions)]))
         self._images += 1
         return self._result()
@@ -101,7 +113,7 @@ class PeopleTracker:
         return not tracked or self._images % self.detect_every == phase
 
     def _follow(self, image):
-        """All people and hands of the last image, in their own regions, in parallel."""
+        """All people and hands of the last image, in their own regions, in parallel; whether a person was lost."""
         def pose(track):
             seen = self._people.landmarker.landmarks(image, track.person.pose.next_region)
             return None if seen.presence < MIN_PRESENCE else self._people.judged(image, track.person.score, seen, 1.0)
@@ -119,6 +131,7 @@ class PeopleTracker:
         for track, found in zip(self._hand_tracks, hands):
             track.found = found
         alive = [track for track in self._tracks if track.person is not None and track.person.evidence > _MIN_EVIDENCE]
+        lost = len(alive) < len(self._tracks)
         self._tracks = []
         for track in alive:     # the oldest first: two tracks that have come to be on one person are the older one
             if not any(same_person(track.person.pose, other.person.pose) for other in self._tracks):
@@ -128,12 +141,20 @@ class PeopleTracker:
         for track in alive:
             if not any(same_hand(track.found.hand, other.found.hand) for other in self._hand_tracks):
                 self._hand_tracks.append(track)
+        return lost
 
-    def _add_people(self, image, regions: Sequence[Region]):
+    def _add_people(self, image, region: Region):
         known = [track.person for track in self._tracks]
-        candidates = [candidate for candidate in self._people.candidates(image, regions)
-                      if not any(same_region(candidate.region, person.pose.next_region) for person in known)]
-        for person in distinct(self._people.poses(image, candidates)):
+        self._refused = [(other, until) for other, until in self._refused if self._images < until]
+        done = [person.pose.next_region for person in known] + [other for other, _ in self._refused]
+        candidates = [candidate for candidate in self._people.candidates(image, [region])
+                      if not any(same_region(candidate.region, other) for other in done)]
+        self._urgent = region if len(candidates) > _MAX_CANDIDATES else None
+        candidates = candidates[:_MAX_CANDIDATES]
+        people = self._people.judge_candidates(image, candidates)
+        self._refused += [(candidate.region, self._images + _REFUSED_IMAGES)
+                          for candidate, person in zip(candidates, people) if person is None]
+        for person in distinct(person for person in people if person is not None):
             if not any(same_person(person.pose, other.pose) for other in known):
                 self._tracks.append(_Track(self._next_id, person))
                 self._next_id += 1
@@ -175,8 +196,14 @@ class PeopleTracker:
                          [track.track_id for track in self._hand_tracks])
 
 
-def _person_regions(image) -> list[Region]:
-    """What the detector of people sees, one after the other: the image at four angles, then the squares upright."""
+def _regions_beside_people(image) -> list[Region]:
+    """What the detector of people sees while somebody is tracked, in turn: upright squares, then the other angles."""
     whole, *parts = tiles(image, SCALES)
-    return [at_angle(whole, angle) for angle in RIGHT_ANGLES] + parts
+    return [whole, *parts, *(at_angle(whole, angle) for angle in RIGHT_ANGLES[1:])]
 
+
+def _regions_of_nobody(image) -> list[Region]:
+    """What it sees otherwise: the image as it is, for people who come in, before each of the others."""
+    whole, *parts = tiles(image, SCALES)
+    others = [*(at_angle(whole, angle) for angle in RIGHT_ANGLES[1:]), *parts]
+    return [region for other in others for region in (whole, other)]

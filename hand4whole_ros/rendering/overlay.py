@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,10 @@ import cv2
 import numpy as np
 
 from .. import skeleton
-from ..estimate import WholeBodyEstimate
+from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from .rasterizer import Lighting, Rasterizer
-from .skeleton_drawing import draw_label, draw_skeleton
+from .skeleton_drawing import draw_label, draw_loose_hand, draw_skeleton
 
 if TYPE_CHECKING:
     from ..body.model import BodyModel
@@ -52,11 +53,11 @@ class Overlay:
         self._palettes = {}
 
     def draw(self, image: np.ndarray, estimates: list[WholeBodyEstimate],
-             intrinsics: Intrinsics) -> np.ndarray:
+             intrinsics: Intrinsics, loose_hands: Sequence[LooseHandEstimate] = ()) -> np.ndarray:
         """A new picture: `image`, (H, W, 3) uint8 RGB, with the estimates over it, the nearest in front.
 
-        intrinsics: the camera of that very picture. An estimate with NaN, infinity or a body behind the
-        camera is left out. ValueError where image and intrinsics do not fit.
+        intrinsics: the camera of that very picture. loose_hands: of nobody, drawn over everything. An estimate with
+        NaN, infinity or a body behind the camera is left out. ValueError where image and intrinsics do not fit.
         """
         image = np.asarray(image)
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
@@ -77,6 +78,8 @@ class Overlay:
         if self.labels:
             for person in people:
                 draw_label(picture, person, intrinsics)
+        for hand in loose_hands:
+            draw_loose_hand(picture, hand, intrinsics)
         return picture
 
     def _draw_meshes(self, picture, people, intrinsics):

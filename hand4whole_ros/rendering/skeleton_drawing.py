@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from .. import skeleton
-from ..estimate import WholeBodyEstimate
+from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
@@ -37,6 +37,18 @@ def draw_skeleton(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: In
         if hand.state != skeleton.LOST:
             keypoints = intrinsics.project(hand.keypoints_3d.numpy())
             _draw_hand(picture, keypoints, scale, dimmed=hand.state == skeleton.HELD)
+
+
+def draw_loose_hand(picture: np.ndarray, hand: LooseHandEstimate, intrinsics: Intrinsics):
+    """Draw a hand that belongs to nobody into `picture`, with a plate of its track id and side beside its wrist."""
+    depth = float(hand.keypoints_3d[:, 2].median())
+    if hand.rejection_reason() or depth <= 0:
+        return
+    keypoints = hand.keypoints_2d.numpy().astype(float)
+    _draw_hand(picture, keypoints, intrinsics.fy / depth, dimmed=False)
+    number = '' if hand.track_id < 0 else f'#{hand.track_id}  '
+    words = [(f'{number}{hand.side[0].upper()}  {round(100 * hand.confidence)}%', BONE_COLORS[hand.side])]
+    _draw_plate(picture, words, keypoints[:, 0].mean(), keypoints[:, 1].min() - 8)
 
 
 def _draw_hand(picture, keypoints, scale, dimmed):
@@ -87,21 +99,26 @@ def draw_label(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: Intri
     """Track id, confidence and the state of both hands on a small dark plate above the head."""
     points = intrinsics.project(person.joints[:22].numpy())
     points = points[np.isfinite(points).all(1)]
-    height, width = picture.shape[:2]
     if not len(points) or pixels_per_metre(person, intrinsics) <= 0:
         return
-    size = float(np.clip(min(height, width) / 1100, 0.38, 2.0))
-    thickness = max(1, round(size * 1.4))
     words = [(f'#{person.track_id}  {round(100 * person.confidence)}%', BONE_COLORS['']),
              *((f'{hand.side[0].upper()} {_STATE_WORDS.get(hand.state, "?")}',
                 (160, 162, 168) if hand.state == skeleton.LOST else BONE_COLORS[hand.side])
                for hand in person.hands)]
+    crown = points[:, 1].min() - 0.26 * pixels_per_metre(person, intrinsics)
+    _draw_plate(picture, words, np.median(points[:, 0]), crown)
+
+
+def _draw_plate(picture, words, x, bottom):
+    """(text, color) side by side on a small dark plate, its middle at x, above `bottom`; within the picture."""
+    height, width = picture.shape[:2]
+    size = float(np.clip(min(height, width) / 1100, 0.38, 2.0))
+    thickness = max(1, round(size * 1.4))
     font, gap = cv2.FONT_HERSHEY_SIMPLEX, int(round(24 * size))
     widths = [cv2.getTextSize(text, font, size, thickness)[0][0] for text, _ in words]
     pad, line = int(round(12 * size)), int(round(24 * size))
     box = np.array([sum(widths) + gap * (len(words) - 1) + 2 * pad, line + 2 * pad * 2 // 3])
-    crown = points[:, 1].min() - 0.26 * pixels_per_metre(person, intrinsics)
-    corner = np.array([np.median(points[:, 0]) - box[0] / 2, crown - box[1]])
+    corner = np.array([x - box[0] / 2, bottom - box[1]])
     x, y = np.clip(corner, 2, np.maximum(np.array([width, height]) - box - 2, 2)).astype(int).tolist()
     plate = picture[y:y + int(box[1]), x:x + int(box[0])]
     plate[:] = plate * 0.3 + np.array(_OUTLINE_COLOR) * 0.7

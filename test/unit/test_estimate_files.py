@@ -20,6 +20,7 @@ from scripted_replay import QuickEstimator
 from hand4whole_ros.apps.estimate import results_file
 from hand4whole_ros.apps.estimate.results_file import ResultsFile, is_results_file
 from hand4whole_ros.cli import main
+from hand4whole_ros.estimate import LooseHandEstimate
 from hand4whole_ros.media import image_files
 from hand4whole_ros.system import output_files
 
@@ -75,7 +76,12 @@ def photos(tmp_path):
     (('photos', '--overlay', '/proc/x'), '--overlay /proc/x cannot be written'),
     (('photos', '--json', 'out', '--overlay', 'out'), '--overlay makes it a folder'),
     (('photos', '--json', 'out', '--overlay', 'out/x'), '--overlay makes it a folder'),
-    (('photos', '--json', 'out/a.png', '--overlay', 'out'), 'is where an overlay goes')])
+    (('photos', '--json', 'out/a.png', '--overlay', 'out'), 'is where an overlay goes'),
+    (('photos', '--hands-json', 'labels.json'), 'hand4whole did not write it: it is not replaced'),
+    (('photos', '--hands-json', 'out.json', '--json', './out.json'), 'is where --json goes; name another file'),
+    (('photos', '--hands-json', 'out', '--overlay', 'out'), '--hands-json out cannot be a file'),
+    (('photos', '--hands-json', 'out/a.png', '--overlay', 'out'), 'is where an overlay goes'),
+    (('photos', '--hands-json', 'x.json', '--hand-length', '0'), '--hand-length must be a positive number')])
 def test_refused_in_a_line_before_the_work(photos, tmp_path, monkeypatch, capfd, words, says):
     monkeypatch.chdir(tmp_path)
     before = contents(tmp_path)
@@ -316,6 +322,36 @@ def test_videos_of_any_name(tmp_path):
     assert estimate(odd, '--overlay', tmp_path / 'out', '--json', tmp_path / 'x.json') == main.EXIT_SUCCESS
     assert list(json.loads((tmp_path / 'x.json').read_text())) == [f'caf\\xe9.avi#{k:06}' for k in range(3)]
     assert [os.fsencode(path.name) for path in (tmp_path / 'out').iterdir()] == [b'caf\xe9_overlay.mp4']
+
+
+class _HandsBeside(QuickEstimator):
+    """One loose hand in every frame with two people."""
+
+    loose_hands = ()
+
+    def estimate(self, image, intrinsics):
+        people = super().estimate(image, intrinsics)
+        hand = people[0].left_hand
+        self.loose_hands = [LooseHandEstimate(
+            hand.side, hand.state, 0.7, hand.keypoints_3d, hand.keypoints_2d, None, hand.bbox_xyxy, 5)
+        ] if len(people) == 2 else []
+        return people
+
+
+def test_hands_of_nobody_go_to_a_file_of_their_own(tmp_path):
+    first, second = write_picture(tmp_path / 'a.png', people=2), write_picture(tmp_path / 'b.png', people=1)
+    people, hands = tmp_path / 'people.json', tmp_path / 'hands.json'
+    assert estimate(first, second, '--json', people, '--hands-json', hands, create=_HandsBeside) == main.EXIT_SUCCESS
+    found = json.loads(hands.read_text())
+    assert list(found) == ['a.png', 'b.png'] and not found['b.png'] and len(found['a.png']) == 1
+    hand = found['a.png'][0]
+    assert (hand['track_id'], hand['side'], hand['confidence']) == (5, 'left', 0.7)
+    assert len(hand['keypoints_3d']) == len(hand['keypoints_2d']) == 21 and len(hand['bbox_xyxy']) == 4
+    assert {name: len(rows) for name, rows in json.loads(people.read_text()).items()} == {'a.png': 2, 'b.png': 1}
+    assert is_results_file(hands)
+    # Alone, in the place of the last one; by an estimator that finds no such hands too.
+    assert estimate(first, '--hands-json', hands) == main.EXIT_SUCCESS
+    assert json.loads(hands.read_text()) == {'a.png': []}
 
 
 # The file itself.

@@ -1,5 +1,7 @@
 """Everybody in an image and every hand: many people, far ones, turned images, what is refused, and videos."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ pytest.importorskip('ai_edge_litert')
 from detection_scenes import side_by_side  # noqa: E402
 
 from hand4whole_ros import skeleton  # noqa: E402
-from hand4whole_ros.landmarks import hand_assignment, indices, people_detection, tiles  # noqa: E402
+from hand4whole_ros.landmarks import hand_assignment, indices, people_detection, people_tracking, tiles  # noqa: E402
 from hand4whole_ros.landmarks.people import PeopleLandmarker  # noqa: E402
 from hand4whole_ros.landmarks.people_tracking import PeopleTracker  # noqa: E402
 from hand4whole_ros.landmarks.regions import Region  # noqa: E402
@@ -197,3 +199,71 @@ def test_a_tracker_sees_what_a_single_image_shows(drawn):
     tracker.reset()
     assert tracker.track(image).people[0].track_id > found.people[0].track_id
     assert not PeopleTracker(people=False).track(image).people
+
+
+class _Runs:
+    """Counts what a tracker's networks run in each image."""
+
+    def __init__(self, tracker, monkeypatch):
+        self.counts = Counter()
+        for name, part, method in (('people', tracker._people._detector, 'detect'),
+                                   ('poses', tracker._people.landmarker, 'landmarks'),
+                                   ('palms', tracker._hands._palms, 'detect')):
+            monkeypatch.setattr(part, method, self._counting(name, getattr(part, method)))
+
+    def _counting(self, name, function):
+        def counted(*arguments):
+            self.counts[name] += 1
+            return function(*arguments)
+        return counted
+
+    def take(self):
+        """Of the images since the last call."""
+        counts, self.counts = self.counts, Counter()
+        return counts
+
+
+def test_no_image_of_a_video_takes_the_search_of_one_that_stands_alone(drawn, monkeypatch):
+    tracker = PeopleTracker(max_people=4)
+    runs = _Runs(tracker, monkeypatch)
+    rng = np.random.default_rng(9)
+    for nobody in (backdrops.sample_backdrop(rng, 960, 540), backdrops.sample_backdrop(rng, 960, 540)):
+        poses = []
+        for _ in range(12):
+            assert not tracker.track(nobody).people
+            counts = runs.take()
+            assert counts['people'] <= 1 and counts['palms'] <= 1
+            poses.append(counts['poses'])
+        assert max(poses) <= 2 * 3
+        tracker.reset()
+    for _ in range(3):
+        tracker.track(drawn[0][0])
+    runs.take()
+    images = 20
+    for _ in range(images):
+        assert len(tracker.track(drawn[0][0]).people) == 1
+    counts = runs.take()
+    assert counts['people'] == counts['palms'] == images // people_tracking.DETECT_EVERY
+    assert images <= counts['poses'] <= 2 * images
+
+
+def test_candidates_that_were_nobody_are_left_alone_for_a_while(landmarker, monkeypatch):
+    tracker = PeopleTracker()
+    runs = _Runs(tracker, monkeypatch)
+    nowhere = people_detection.Candidate(Region(np.array([200.0, 200.0]), 150.0, 0.0), 0.9)
+    monkeypatch.setattr(tracker._people, 'candidates', lambda image, regions: [nowhere])
+    image, poses = np.full((480, 640, 3), 128, np.uint8), []
+    for _ in range(20):
+        assert not tracker.track(image).people
+        poses.append(runs.take()['poses'])
+    assert poses[0] > 0 and poses[1:15] == [0] * 14 and poses[15] > 0
+
+
+def test_a_group_in_one_square_is_tracked_within_as_many_images_as_its_candidates_need(drawn):
+    image = np.full((800, 800, 3), 128, np.uint8)
+    for k in range(4):
+        image = shrunk(drawn[k % 3][0], 2, 800, 800, (20 + 400 * (k % 2), 20 + 400 * (k // 2)), image)
+    alone = len(people_detection.PeopleDetector().detect_in(image, [Region.of_image(image)]))
+    tracker = PeopleTracker(detect_every=50)
+    found = [len(tracker.track(image).people) for _ in range(4)]
+    assert found[0] <= 2 < alone == found[-1]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
+from hand4whole_ros.estimate import HandEstimate, LooseHandEstimate, WholeBodyEstimate
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.rendering.overlay import HAND_COLORS, Overlay, hand_color
 from hand4whole_ros.rendering.skeleton_drawing import BONE_COLORS
@@ -94,6 +94,18 @@ def test_the_skeleton_alone_is_where_the_joints_are(body):
         x, y = np.rint(CAMERA.project(estimate.joints[skeleton.JOINT[name]].numpy())).astype(int)
         np.testing.assert_allclose(picture[y, x], BONE_COLORS[side], atol=30)
     assert 0.002 < picture.any(2).mean() < 0.1
+
+
+def test_a_hand_of_nobody_is_drawn_where_it_was_seen(body):
+    hand = person(body).left_hand
+    loose = LooseHandEstimate(hand.side, hand.state, hand.confidence, hand.keypoints_3d, hand.keypoints_2d, None,
+                              torch.zeros(4), track_id=3)
+    broken = replace(loose, keypoints_3d=loose.keypoints_3d * float('nan'))
+    overlay = Overlay(body)
+    picture = overlay.draw(BLACK, [], CAMERA, [loose])
+    for x, y in np.rint(hand.keypoints_2d.numpy()).astype(int):
+        assert picture[y - 1:y + 2, x - 1:x + 2].any()
+    assert not overlay.draw(BLACK, [], CAMERA, [broken]).any() and not overlay.draw(BLACK, [], CAMERA).any()
 
 
 def test_the_nearer_person_is_in_front_in_any_order(body, mesh_only):

@@ -52,7 +52,7 @@ class EstimateReport:
 
 
 def run(sources: list[ImageSource], create: Callable[[bool], Estimator], focal: float | None,
-        json_path: Path | None, overlay_folder: Path | None) -> EstimateReport:
+        json_path: Path | None, overlay_folder: Path | None, hands_path: Path | None = None) -> EstimateReport:
     """Estimate every frame of `sources`, in order.
 
     `create(static_images)` makes the estimator: one for the pictures, which have nothing to do with
@@ -63,7 +63,7 @@ def run(sources: list[ImageSource], create: Callable[[bool], Estimator], focal: 
     not be written, WorkFailed where the work cannot go on, and KeyboardInterrupt with a line for the user; what was
     done is written in either case.
     """
-    outputs = EstimateOutputs(json_path, overlay_folder)
+    outputs = EstimateOutputs(json_path, overlay_folder, hands_path)
     outputs.check(sources)
     work = _EstimateJob(create, focal, outputs)
     try:
@@ -107,10 +107,14 @@ class _EstimateJob:
         self._failures = 0      # in a row
         self._total = self._overlay_count = 0
         self.report = EstimateReport()
-        self._results = None
-        if outputs.json is not None:
-            with _convert_write_errors(outputs.json):
-                self._results = ResultsFile(outputs.json)
+        self._results, self._hands = (self._open(path) for path in (outputs.json, outputs.hands_json))
+
+    @staticmethod
+    def _open(path):
+        if path is None:
+            return None
+        with _convert_write_errors(path):
+            return ResultsFile(path)
 
     def run(self, sources):
         """All of them; pictures first."""
@@ -156,7 +160,9 @@ class _EstimateJob:
                     drawn_video.close()
 
     def _estimate(self, frame: Frame, estimator, tracker):
-        """People of one frame and its intrinsics, once they are in the results; None where there are none to draw."""
+        """People of one frame, its intrinsics and loose hands, once they are in the results; None where nothing is to
+        be drawn.
+        """
         if frame.error is not None:
             log.error('%s', frame.error)
             self.report.missing += frame.missing
@@ -169,19 +175,23 @@ class _EstimateJob:
             people = self._filter_valid(estimator.estimate(frame.image, intrinsics), frame.name)
             if tracker is not None:
                 people = tracker.update(people, frame.stamp)
-            rows = [estimate_json.person_to_json(person) for person in people]
+            loose = estimator.loose_hands
+            rows = {self._results: [estimate_json.person_to_json(person) for person in people],
+                    self._hands: [estimate_json.loose_hand_to_json(hand) for hand in loose]}
         except Exception as error:  # One frame that breaks must not cost the others.
             if isinstance(error, OUT_OF_MEMORY):
                 estimator.reduce_memory()
             self._record_failure(frame.name, error)
             return None
         self._failures = 0
-        with signals.defer_signals(), _convert_write_errors(self._outputs.json):
-            if self._results is not None:
-                self._results.add(frame.name, rows)
+        with signals.defer_signals():
+            for results, added in rows.items():
+                if results is not None:
+                    with _convert_write_errors(results.path):
+                        results.add(frame.name, added)
             self.report.frames += 1
             self.report.people += len(people)
-        return people, intrinsics
+        return people, intrinsics, loose
 
     def _filter_valid(self, people, name):
         """Those whose numbers can be those of a person: JSON has no others."""
@@ -204,15 +214,15 @@ class _EstimateJob:
     def close(self, finished):
         """Write what is not written yet; the sum in words. Raises _OutputWriteError where it is finished."""
         report, places = self.report, []
-        if self._results is not None:
+        for results in filter(None, (self._results, self._hands)):
             try:
-                with _convert_write_errors(self._outputs.json):
-                    self._results.close(finished)
+                with _convert_write_errors(results.path):
+                    results.close(finished)
             except _OutputWriteError:
                 if finished:
                     raise
-            if self._results.written:
-                places.append(f'{self._results.written} are in {printable_path(self._outputs.json)}')
+            if results.written:
+                places.append(f'{results.written} are in {printable_path(results.path)}')
         if self._overlay_count:
             places.append(f'{self._overlay_count} are drawn in {printable_path(self._outputs.overlay)}')
         return f'{report.frames} of {self._total} frames are done' + ''.join(f', {place}' for place in places)

@@ -1,10 +1,10 @@
-"""An estimate as the JSON that `hand4whole estimate --json` writes: metres, camera optical frame."""
+"""Estimates as the JSON that `hand4whole estimate` writes: metres, camera optical frame."""
 
 from __future__ import annotations
 
 from ... import skeleton
 from ..._vendor_patches.roma_import import roma
-from ...estimate import HandEstimate, WholeBodyEstimate
+from ...estimate import HandEstimate, LooseHandEstimate, WholeBodyEstimate
 
 _PARAMETERS = tuple(skeleton.POSE_SLICES) + ('betas', 'expression', 'transl', 'bbox_xyxy')
 
@@ -42,3 +42,14 @@ def person_to_json(estimate: WholeBodyEstimate) -> dict:
         'joints_3d': {name: _to_list(xyz) for name, xyz in zip(skeleton.JOINT_NAMES, estimate.joints)},
         'joint_confidence': _confidences(estimate),
         'hands': {hand.side: _hand_to_json(estimate, hand) for hand in estimate.hands}}
+
+
+def loose_hand_to_json(hand: LooseHandEstimate) -> dict:
+    """One hand that belongs to nobody, likewise."""
+    return {
+        'track_id': hand.track_id,
+        'side': hand.side,
+        'confidence': hand.confidence,
+        'keypoints_3d': _to_list(hand.keypoints_3d),
+        'keypoints_2d': _to_list(hand.keypoints_2d),
+        'bbox_xyxy': _to_list(hand.bbox_xyxy)}

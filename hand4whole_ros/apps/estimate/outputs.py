@@ -15,10 +15,17 @@ from .results_file import is_results_file
 
 @dataclass(frozen=True)
 class EstimateOutputs:
-    """What `--json` and `--overlay` name."""
+    """What `--json`, `--overlay` and `--hands-json` name."""
 
     json: Path | None       # a file
     overlay: Path | None    # a folder
+    hands_json: Path | None = None      # a file
+
+    @property
+    def _files(self):
+        """option -> path of the files of results."""
+        named = {'--json': self.json, '--hands-json': self.hands_json}
+        return {option: path for option, path in named.items() if path is not None}
 
     def overlay_path(self, source: ImageSource) -> Path:
         """The picture, or the video, that is drawn over a source."""
@@ -27,15 +34,18 @@ class EstimateOutputs:
     def check(self, sources: Sequence[ImageSource]) -> None:
         """Raises OutputError, in one line, unless all can be written, and nothing that is there is lost."""
         inputs = {output_files.path_identity(source.path) for source in sources}
-        if self.json is not None:
-            output_files.check_output_file(self.json, inputs, is_results_file, '--json')
+        for option, path in self._files.items():
+            output_files.check_output_file(path, inputs, is_results_file, option)
+        if len(self._files) == 2 and output_files.is_same_path(self.json, self.hands_json):
+            raise OutputError(f'--hands-json {printable_path(self.hands_json)} is where --json goes; name another file')
         if self.overlay is None:
             return
         option = f'--overlay {printable_path(self.overlay)}'
         if os.path.isfile(self.overlay):
             raise OutputError(f'{option} is a file; name a folder')
-        if self.json is not None and output_files.is_inside(self.overlay, self.json):
-            raise OutputError(f'--json {printable_path(self.json)} cannot be a file: --overlay makes it a folder')
+        for name, results in self._files.items():
+            if output_files.is_inside(self.overlay, results):
+                raise OutputError(f'{name} {printable_path(results)} cannot be a file: --overlay makes it a folder')
         for folder in {source.folder for source in sources} - {None}:
             if output_files.is_same_path(self.overlay, folder):
                 raise OutputError(f'{option} is read as an input, and what is drawn would be read the next time; name '
@@ -43,7 +53,8 @@ class EstimateOutputs:
         output_files.check_output_folder(self.overlay, option)
         for source in sources:
             path = self.overlay_path(source)
-            if self.json is not None and output_files.is_same_path(self.json, path):
-                raise OutputError(f'--json {printable_path(self.json)} is where an overlay goes; name another file')
+            for name, results in self._files.items():
+                if output_files.is_same_path(results, path):
+                    raise OutputError(f'{name} {printable_path(results)} is where an overlay goes; name another file')
             if os.path.lexists(path):
                 output_files.check_output_file(path, inputs, option='--overlay:')

@@ -20,7 +20,7 @@ _MAX_SEARCHED_BYTES = 1 << 16
 
 
 class ResultsFile:
-    """{"<name>": [person, ...], ...} at `path`, a frame a line.
+    """{"<name>": [person, ...], ...} at `path`, a frame a line; of loose hands alike.
 
     What is added goes to a nameless file in the same folder, which needs no memory and leaves nothing behind; what is
     at `path` is replaced by a copy from time to time, and at the end.

@@ -1,0 +1,33 @@
+"""Hands without a person, in metres: the landmarks of a hand's network, at the size that a hand has."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..estimate import LooseHandEstimate
+from ..geometry.camera import Intrinsics
+from ..geometry.placement import place_in_camera
+from ..landmarks.people import LooseHand
+from ..skeleton import OK
+
+#: From the wrist along the middle finger to its tip.
+_ALONG_MIDDLE_FINGER = (0, 9, 10, 11, 12)
+
+
+def place_loose_hand(loose: LooseHand, intrinsics: Intrinsics, hand_length: float) -> LooseHandEstimate:
+    """A hand in the camera's optical frame.
+
+    intrinsics: of the image that the landmarks are in. hand_length: m, from the wrist along the joints of the middle
+    finger to its tip. How far away the hand is follows from it: a hand of half that size is half as far.
+    """
+    hand = loose.hand
+    points, pixels = hand.world_landmarks, hand.landmarks[:, :2]
+    finger = points[list(_ALONG_MIDDLE_FINGER)]
+    points = points * (hand_length / max(np.linalg.norm(np.diff(finger, axis=0), axis=1).sum(), 1e-6))
+    turn, moved = place_in_camera(points, pixels, hand.region.centre, intrinsics)
+    low, high = (np.clip(corner, 0, (intrinsics.width, intrinsics.height)) for corner in (pixels.min(0), pixels.max(0)))
+    return LooseHandEstimate(
+        hand.side, OK, float(loose.confidence), torch.from_numpy(points @ turn.T + moved).float(),
+        torch.from_numpy(pixels.copy()).float(), None, torch.from_numpy(np.concatenate([low, high])).float(),
+        loose.track_id)
