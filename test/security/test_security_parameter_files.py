@@ -104,7 +104,7 @@ FOR_THE_NODE = {
 }
 EACH = """
 import sys, time
-from hand4whole_ros.ros import node
+from hand4whole_ros.ros.node import main as node
 for path in sys.argv[1:]:
     started = time.perf_counter()
     code = node.run(['--ros-args', '-r', '__ns:=/parameter_files', '--params-file', path])
