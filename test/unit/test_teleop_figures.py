@@ -157,5 +157,6 @@ def test_the_code_of_the_guide_runs():
 def test_the_description_of_a_hand_in_the_guide_has_all_fields():
     import yaml
     guide = ROOT / 'docs' / 'guides' / 'teleoperation.md'
-    content = yaml.safe_load(guide.read_text().split('```yaml\n')[1].split('```')[0])
+    blocks = [block.split('```')[0] for block in guide.read_text().split('```yaml\n')[1:]]
+    content = yaml.safe_load(next(block for block in blocks if 'urdf' in block))
     assert set(content) == {*robot_hand._REQUIRED, *robot_hand._DEFAULTS}

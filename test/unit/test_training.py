@@ -418,7 +418,7 @@ def test_the_losses_of_processes_add_up_to_those_of_one(
         with monkeypatch.context() as patched, torch.no_grad():
             patched.setattr(sys.modules[train_it.__module__], 'train',
                             lambda module, losses, *_, **__: costs.append(losses(0)) or module)
-            train_it(network, told, told, bones, tmp_path, 1, together=together)
+            train_it(network, told, told, bones, tmp_path, 1, distributed=together)
         return {(k, name): value for k, part in enumerate(costs) for name, value in part.items()}
     whole, parts = cost(SINGLE_PROCESS), [cost(DistributedContext(rank, 3)) for rank in range(3)]
     assert all(value > 0 for value in whole.values())

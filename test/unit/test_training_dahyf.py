@@ -128,7 +128,7 @@ def test_training_learns_and_is_kept(drawn, tmp_path):
     """On the few hands that it sees again and again the error falls; what is done is read, not done again."""
     data, held_out = draw_patches(48, 8, SIZE, without_hand=0.25), drawn
     before = measure(DaHyF(DAHYF_TINY, hand_layer()), data)['mpjpe_mm']
-    config, arguments = DAHYF_TINY, dict(batch=16, rate=3e-3)
+    config, arguments = DAHYF_TINY, dict(batch=16, lr=3e-3)
     network = train_dahyf(config, True, data, data, tmp_path / 'a', 'row', 60, **arguments)
     figures = measure(network, data)
     assert figures['mpjpe_mm'] < 0.8 * before
