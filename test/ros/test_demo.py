@@ -1,5 +1,6 @@
 """The demo as a user runs it: three processes, then a folder one can look into."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -15,8 +16,13 @@ from ros_peer import Peer
 
 from hand4whole_ros.ros.bag.ownership import overwrite_rejection_reason
 from hand4whole_ros.ros.bag.types import load_type_store, ros_type_name
-from hand4whole_ros.ros.demo import demo
+from hand4whole_ros.ros.demo import demo, programs
 from hand4whole_ros.system.output_files import OutputError
+
+
+@pytest.mark.parametrize('module', [programs.NODE, programs.CAMERA])
+def test_the_programs_of_a_demonstration_are_there(module):
+    assert importlib.util.find_spec(f'hand4whole_ros.ros.{module}')
 
 
 @pytest.fixture(scope='module')

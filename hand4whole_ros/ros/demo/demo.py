@@ -6,12 +6,7 @@ import json
 import logging
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections import defaultdict
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,8 +30,6 @@ from ...rendering import contact_sheet
 from ...system import signals
 from ...system.output_files import (
     OutputError,
-    check_output_file,
-    check_output_folder,
     mark_video,
     new_part_path,
     printable_path,
@@ -44,10 +37,10 @@ from ...system.output_files import (
     write_json,
 )
 from ...system.progress import ProgressBar
-from ..bag.ownership import overwrite_rejection_reason
-from ..bag.ownership import replace_bag as replace_bag
+from ..bag.ownership import overwrite_rejection_reason, replace_bag
 from ..bag.recorder import Recorder, spin_until, write_bag
 from ..compat import share_directory
+from .programs import CAMERA, NODE, check_demo_folder, record_camera, start_program, stop_programs
 
 log = logging.getLogger(__name__)
 
@@ -94,11 +87,13 @@ def run(output: Path, seconds: float) -> bool:
     children, interrupted = [], False
     try:
         log.info('starting the node and the camera: both load for some ten seconds before the first image')
-        children += [start_program('node.main', '-r', f'image:={IMAGE}'),
-                     start_program('demo.camera', '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}',
+        children += [start_program(NODE, '-r', f'image:={IMAGE}'),
+                     start_program(CAMERA, '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}',
                                    '-p', f'seconds:={float(seconds)}', '-p', f'photo_seconds:={PHOTO_SECONDS}',
                                    '-p', 'rounds:=1', '-p', 'wait_for:=2')]
-        _record(recorder, children, seconds)
+        record_camera(recorder, children, IMAGE, _image_count(seconds), 'camera playing', 120 + 3 * seconds)
+        # The last image is still being worked on, and a last diagnostics message counts it.
+        spin_until(recorder, lambda: False, 2.5)
     except (KeyboardInterrupt, ExternalShutdownException):
         interrupted = True
     finally:
@@ -117,12 +112,7 @@ def run(output: Path, seconds: float) -> bool:
 
 def check_output(output: Path) -> None:
     """Raises OutputError unless what the demo writes can be written to a folder without a loss to anybody."""
-    option = f'--output {printable_path(output)}'
-    if os.path.lexists(output) and not output.is_dir():
-        raise OutputError(f'{option} is a file; name a folder')
-    check_output_folder(output, option)
-    for name in (_VIDEO, _ANIMATION, _SHEET, _SUMMARY):
-        check_output_file(output / name, option='--output:')
+    check_demo_folder(output, (_VIDEO, _ANIMATION, _SHEET, _SUMMARY))
     bag = output / _BAG
     reason = overwrite_rejection_reason(bag) if os.path.lexists(bag) else ''
     if reason:
@@ -160,42 +150,6 @@ def _prepare_body():
 def _image_count(seconds):
     """How many the camera plays."""
     return int(seconds * RATE) + int(PHOTO_SECONDS * RATE)
-
-
-def start_program(module: str, *arguments: str) -> subprocess.Popen:
-    """Start one of the programs beside this module, with these ROS arguments."""
-    return subprocess.Popen([sys.executable, '-m', f'hand4whole_ros.ros.{module}', '--ros-args', *arguments])
-
-
-def stop_programs(children: list[subprocess.Popen]) -> None:
-    """End them well, and after ten seconds anyhow."""
-    for child in children:
-        if child.poll() is None:
-            child.send_signal(signal.SIGINT)
-    for child in children:
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-
-
-def _record(recorder, children, seconds):
-    """Until the camera has played to its end, with a bar of the images that have gone by, from the first one on."""
-    node, camera = children
-    seen, deadline = 0, time.monotonic() + 120 + 3 * seconds
-    with ExitStack() as shown:
-        bar = None
-        while camera.poll() is None and node.poll() is None and time.monotonic() < deadline:
-            signals.raise_pending()
-            rclpy.spin_once(recorder, timeout_sec=0.05)
-            now = sum(m.topic == IMAGE for m in recorder.messages[seen:])
-            seen = len(recorder.messages)
-            if now and bar is None:
-                bar = shown.enter_context(ProgressBar(total=_image_count(seconds), desc='camera playing', unit='image'))
-            if bar is not None:
-                bar.update(now)
-    # The last image is still being worked on, and a last diagnostics message counts it.
-    spin_until(recorder, lambda: False, 2.5)
 
 
 def _message_rate(recorder, topic):

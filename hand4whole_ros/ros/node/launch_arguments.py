@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .params_file import check_params_file as check_params_file
+from .params_file import check_params_file
 
 
 @dataclass(frozen=True)

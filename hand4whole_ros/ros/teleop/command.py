@@ -7,7 +7,7 @@ import sys
 import time
 
 from ..compat import share_directory
-from ..demo.demo import stop_programs
+from ..demo.programs import stop_programs
 from ..node.signal_guard import SignalGuard
 from . import launch_arguments
 from .launch_arguments import ARGUMENTS

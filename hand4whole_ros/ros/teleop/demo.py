@@ -7,8 +7,6 @@ import logging
 import os
 import subprocess
 import sys
-import time
-from contextlib import ExitStack
 from pathlib import Path
 
 import rclpy
@@ -19,11 +17,10 @@ from ...media.image_files import ImageFileError
 from ...msg import TeleopState
 from ...synthetic.operator import OPERATOR_SCRIPT
 from ...system import signals
-from ...system.output_files import OutputError, check_output_file, check_output_folder, printable_path, write_json
-from ...system.progress import ProgressBar
+from ...system.output_files import OutputError, printable_path, write_json
 from ..bag.recorder import Recorder, spin_until
 from ..compat import share_directory
-from ..demo.demo import start_program, stop_programs
+from ..demo.programs import CAMERA, NODE, check_demo_folder, record_camera, start_program, stop_programs
 from . import demo_results, launch_arguments
 from .demo_topics import IMAGE, TOPICS, WRIST
 
@@ -88,10 +85,10 @@ def run(output: Path, hand: str, side: str, estimator: str = 'auto', seconds: fl
     children, interrupted = [], False
     try:
         log.info('starting camera, node and teleoperation: they load for some ten seconds before the first image')
-        children.append(start_program('demo_camera', '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}', '-p',
+        children.append(start_program(CAMERA, '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}', '-p',
                                       f'seconds:={float(seconds)}', '-p', 'score:=operator', '-p', 'rounds:=1',
                                       '-p', 'wait_for:=2'))
-        children.append(start_program('node', '-r', f'image:={IMAGE}', '-p', f'estimator:={estimator}'))
+        children.append(start_program(NODE, '-r', f'image:={IMAGE}', '-p', f'estimator:={estimator}'))
         for one in starts:
             words = [*one.ros_arguments]
             words += ['-p', 'rate:=30.0']
@@ -127,29 +124,13 @@ def check_hand(hand: str, side: str) -> None:
 
 def check_output(output: Path) -> None:
     """Raises OutputError unless what the demo writes can be written to a folder without a loss to anybody."""
-    option = f'--output {printable_path(output)}'
-    if os.path.lexists(output) and not output.is_dir():
-        raise OutputError(f'{option} is a file; name a folder')
-    check_output_folder(output, option)
-    for name in (VIDEO, SHEET, SUMMARY):
-        check_output_file(output / name, option='--output:')
+    check_demo_folder(output, (VIDEO, SHEET, SUMMARY))
 
 
 def _record(recorder, children, seconds):
     """Until the camera has played to its end, or one of the programs has ended."""
-    camera, count = children[0], int(seconds * RATE)
-    seen, deadline = 0, time.monotonic() + 180 + 3 * seconds
-    with ExitStack() as shown:
-        bar = None
-        while all(child.poll() is None for child in children) and time.monotonic() < deadline:
-            signals.raise_pending()
-            rclpy.spin_once(recorder, timeout_sec=0.05)
-            now = sum(message.topic == IMAGE for message in recorder.messages[seen:])
-            seen = len(recorder.messages)
-            if now and bar is None:
-                bar = shown.enter_context(ProgressBar(total=count, desc='operator playing', unit='image'))
-            if bar is not None:
-                bar.update(now)
+    camera = children[0]
+    record_camera(recorder, children, IMAGE, int(seconds * RATE), 'operator playing', 180 + 3 * seconds)
     ended = [child for child in children[1:] if child.poll() is not None]
     if ended and camera.poll() is None:
         log.error('one of the programs has ended: its own lines above say why')

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..node.launch_arguments import LOG_LEVELS, LaunchArgument, boolean, parse_words
-from ..node.params_file import check_params_file as check_params_file
+from ..node.params_file import check_params_file
 from . import topics
 
 ARGUMENTS = (
