@@ -15,6 +15,7 @@ from .options import (
     add_estimator_options,
     create_estimator,
     estimator_config,
+    open_store,
 )
 
 #: What the ablation may be measured on: rendered people, and data sets of bodies or of two hands.
@@ -292,7 +293,7 @@ def _run_ablation(args):
         rows = ablation.make_predictors(experts.network, experts.tell, experts.turned)
         kept, names = ablation.deduplicate_predictors(rows)
         protocol = PROTOCOLS[args.dataset]
-        parts = BodyParts.from_network(experts.network, load_face_vertices(_store(args)))
+        parts = BodyParts.from_network(experts.network, load_face_vertices(open_store(args.weights_folder)))
         measured = _measure(evaluate_predictors, samples, kept, protocol, parts, total)
     finally:
         estimator.close()
@@ -311,17 +312,8 @@ def _open_reader(args):
     from ..datasets.annotated_bodies import GroundTruthBodies
     from ..datasets.registry import open_dataset
     try:
-        return open_dataset(args.dataset, args.root, args.split, GroundTruthBodies(_store(args)))
+        return open_dataset(args.dataset, args.root, args.split, GroundTruthBodies(open_store(args.weights_folder)))
     except (DatasetError, ValueError) as error:
-        raise UsageError(error) from None
-
-
-def _store(args):
-    from ..checkpoints import CheckpointError
-    from ..checkpoints.store import Store
-    try:
-        return Store(args.weights_folder)
-    except CheckpointError as error:
         raise UsageError(error) from None
 
 
@@ -334,7 +326,7 @@ def _load_body_parts(args):
     from ..checkpoints.files import FACE_VERTEX_IDS
     from ..evaluation.body_parts import BodyParts
     try:
-        parts = BodyParts.from_store(_store(args))
+        parts = BodyParts.from_store(open_store(args.weights_folder))
     except (CheckpointError, BodyModelError) as error:
         logging.getLogger(__name__).warning('errors of meshes are left out: %s', error)
         return None

@@ -14,7 +14,7 @@ from .. import __version__
 from ..apps.errors import WorkFailed
 from ..system import memory, signals, standard_streams, threads
 from ..system.output_files import OutputError, check_output_file, format_write_error, is_same_path, write_json
-from . import evaluate, teleop, train
+from . import evaluate, teleop, train, weights
 from .options import (
     EXIT_FAILURE,
     EXIT_SUCCESS,
@@ -25,6 +25,7 @@ from .options import (
     add_estimator_options,
     create_estimator,
     estimator_config,
+    guard_signals,
     require_ros,
 )
 
@@ -52,7 +53,7 @@ def create_parser() -> argparse.ArgumentParser:
         teleop.add_teleop_command,
         evaluate.add_evaluate_command,
         train.add_train_command,
-        _add_weights,
+        weights.add_weights_command,
         _add_bench,
         _add_doctor,
     ):
@@ -217,125 +218,13 @@ def _add_run(commands):
 
 def _run_node(args):
     require_ros()
-    from ..ros.node.signal_guard import SignalGuard, exit_now
-    end = SignalGuard()   # What follows takes seconds to import.
-    memory.configure_malloc()
-    try:
-        from ..ros.node import run
+    with guard_signals() as guard:   # What follows takes seconds to import.
+        memory.configure_malloc()
+        from ..ros.node import run, signal_guard
         if args.show_args:
             print(run.format_arguments())
         else:
-            exit_now(run.main(args.arguments, end))
-    except KeyboardInterrupt:
-        exit_now(EXIT_SUCCESS)
-    except ValueError as error:
-        raise UsageError(error) from None
-    finally:
-        end.restore_handlers()
-    return EXIT_SUCCESS
-
-
-def _add_weights(commands):
-    summary = 'Published weights and body models: what is there, how to get the rest, does it fit.'
-    command = commands.add_parser(
-        'weights', help=summary, description=summary, formatter_class=HelpFormatter,
-        epilog='in this order:\n'
-               '  hand4whole weights list       what the full pipeline needs, from where, under which licence\n'
-               '  hand4whole weights fetch      download what needs no login, and say how to get the rest\n'
-               '  hand4whole weights convert    make .npz files of body models that come as .pkl\n'
-               '  hand4whole weights verify     read everything, run the network once')
-    kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
-    for add in (_add_weights_list, _add_weights_fetch, _add_weights_verify, _add_weights_convert):
-        add(kinds).add_argument(
-            '--folder', type=Path, default=None, metavar='FOLDER',
-            help='where the files are, in any sub-folders; else $HAND4WHOLE_WEIGHTS, else '
-                 '$XDG_DATA_HOME/hand4whole_ros or ~/.local/share/hand4whole_ros')
-
-
-def _add_weights_list(kinds):
-    return add_command(kinds, 'list', _run_weights_list,
-                    'Every file: what for, from where, licence, size, whether it is there.',
-                    ['hand4whole weights list', 'hand4whole weights list --folder ~/models'])
-
-
-def _add_weights_fetch(kinds):
-    command = add_command(
-        kinds, 'fetch', _run_weights_fetch,
-        'Download files, going on where an earlier try broke off; for those behind a login, say how to get them.',
-        ['hand4whole weights fetch', 'hand4whole weights fetch wilor_final.ckpt'])
-    command.add_argument('names', nargs='*', metavar='NAME',
-                         help='as hand4whole weights list shows them; without any, all that the full pipeline needs')
-    return command
-
-
-def _add_weights_verify(kinds):
-    command = add_command(
-        kinds, 'verify', _run_weights_verify,
-        'Read everything that is there, name for name, and run the network once on a picture.',
-        ['hand4whole weights verify', 'hand4whole weights verify --renew'])
-    command.add_argument('--renew', action='store_true',
-                         help='files were replaced on purpose: record their checksums anew')
-    return command
-
-
-def _add_weights_convert(kinds):
-    command = add_command(
-        kinds, 'convert', _run_weights_convert,
-        'Make an .npz of a pickled body model, without running anything that is in the pickle.',
-        ['hand4whole weights convert', 'hand4whole weights convert MANO_RIGHT.pkl',
-         'hand4whole weights convert MANO_LEFT.pkl --output models/MANO_LEFT.npz'])
-    command.add_argument('files', nargs='*', type=Path, metavar='FILE.pkl',
-                         help='without any, all body models in the folder that have no .npz yet')
-    command.add_argument('--output', type=Path, metavar='FILE.npz', help='else beside the pickle')
-    return command
-
-
-def _store(args, exists=True):
-    from ..checkpoints import CheckpointError
-    from ..checkpoints.store import Store
-    if exists and args.folder is not None and not args.folder.is_dir():
-        raise UsageError(f'--folder {args.folder}: no such folder')
-    try:
-        return Store(args.folder)
-    except CheckpointError as error:
-        raise UsageError(error) from None
-
-
-def _run_weights_list(args):
-    from ..checkpoints import CheckpointError, command
-    try:
-        command.list_files(_store(args))
-    except CheckpointError as error:
-        return _print_error(error, EXIT_FAILURE)
-    return EXIT_SUCCESS
-
-
-def _run_weights_fetch(args):
-    from ..checkpoints import CheckpointError, command
-    try:
-        return EXIT_SUCCESS if command.fetch(_store(args, exists=False), args.names) else EXIT_FAILURE
-    except CheckpointError as error:
-        return _print_error(error, EXIT_FAILURE)
-    except ValueError as error:
-        raise UsageError(error) from None
-
-
-def _run_weights_verify(args):
-    from ..checkpoints import CheckpointError, command
-    try:
-        return EXIT_SUCCESS if command.verify(_store(args), args.renew) else EXIT_FAILURE
-    except CheckpointError as error:
-        return _print_error(error, EXIT_FAILURE)
-
-
-def _run_weights_convert(args):
-    from ..checkpoints import CheckpointError, command
-    if args.output is not None and len(args.files) != 1:
-        raise UsageError('--output takes exactly one FILE.pkl')
-    try:
-        command.convert(_store(args), args.files, args.output)
-    except CheckpointError as error:
-        raise UsageError(error) from None
+            signal_guard.exit_now(run.main(args.arguments, guard))
     return EXIT_SUCCESS
 
 

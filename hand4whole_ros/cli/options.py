@@ -6,6 +6,7 @@ Importing torch or ROS waits until a command needs it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 
 EXIT_SUCCESS, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
@@ -66,6 +67,31 @@ def require_ros():
     problem = fatal_problem()
     if problem:
         raise UsageError(problem)
+
+
+@contextlib.contextmanager
+def guard_signals():
+    """A SignalGuard within the block; a signal ends the process well, a ValueError is one of the arguments."""
+    from ..ros.node.signal_guard import SignalGuard, exit_now
+    guard = SignalGuard()
+    try:
+        yield guard
+    except KeyboardInterrupt:
+        exit_now(EXIT_SUCCESS)
+    except ValueError as error:
+        raise UsageError(error) from None
+    finally:
+        guard.restore_handlers()
+
+
+def open_store(folder: Path | None):
+    """The store of published files in that folder, or None for the usual one. Raises UsageError."""
+    from ..checkpoints import CheckpointError
+    from ..checkpoints.store import Store
+    try:
+        return Store(folder)
+    except CheckpointError as error:
+        raise UsageError(error) from None
 
 
 def create_estimator(args, static_images):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .options import EXIT_FAILURE, EXIT_SUCCESS, UsageError, add_command, require_ros
+from .options import EXIT_FAILURE, EXIT_SUCCESS, UsageError, add_command, guard_signals, require_ros
 
 
 def add_teleop_command(commands) -> None:
@@ -44,13 +44,6 @@ def _teleop(args):
     if args.show_args:
         print(command.show_arguments())
         return EXIT_SUCCESS
-    from ..ros.node.signal_guard import SignalGuard, exit_now
-    end = SignalGuard()
-    try:
-        exit_now(command.run(args.arguments, end))
-    except KeyboardInterrupt:
-        exit_now(EXIT_SUCCESS)
-    except ValueError as error:
-        raise UsageError(error) from None
-    finally:
-        end.restore_handlers()
+    from ..ros.node.signal_guard import exit_now
+    with guard_signals() as guard:
+        exit_now(command.run(args.arguments, guard))

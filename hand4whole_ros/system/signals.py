@@ -19,8 +19,8 @@ REPEAT_SECONDS = 2.0
 class _SignalState:
     """Of this process: signals are the process's own."""
 
-    received = False        # and was perhaps lost: some libraries swallow exceptions
-    deferrals = 0       # depth of `deferred`
+    received = False    # and was perhaps lost: some libraries swallow exceptions
+    deferrals = 0       # depth of `defer_signals`
     waiting = False     # came while deferred
 
 

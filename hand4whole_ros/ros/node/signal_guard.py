@@ -31,7 +31,7 @@ class SignalGuard:
     """From its making until `done`. To be made in the main thread, before rclpy puts its own handlers first.
 
     At first a signal ends the process at once, with exit code 0: libraries that are being imported make other errors
-    of an exception, or lose it. From `raise_from_now_on`, when there is something to tidy up, it raises
+    of an exception, or lose it. From `enable_interrupts` on, when there is something to tidy up, it raises
     KeyboardInterrupt, once.
 
     Python interrupts the main thread only between two of its own instructions. A library that loads gigabytes for
