@@ -1,7 +1,7 @@
 """The body model everything else uses: parameters in, joints and mesh out.
 
 One class for the open body and for licensed SMPL-X files; both are posed by the `smplx` library, and by the same
-sums in numpy where one person is wanted fast. `handed.py` has the body whose hands have a shape of their own.
+sums in numpy where one person is wanted fast. `smplx_mano_body.py` has the body whose hands have a shape of their own.
 """
 
 from __future__ import annotations

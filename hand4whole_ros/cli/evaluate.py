@@ -248,7 +248,7 @@ def _run_dataset(args):
         parts = _load_body_parts(args)
         if boxes == 'given':
             strategy = estimator_config(args, static_images=True).strategy('cham')
-            predictor = NetworkPredictor(experts.network, strategy, experts.tell, experts.turned)
+            predictor = NetworkPredictor(experts.network, strategy, experts.input_source, experts.in_camera_axes)
         else:
             predictor = EstimatorPredictor(estimator, parts)
         samples, total = _select_samples(reader, args.limit)
@@ -290,7 +290,7 @@ def _run_ablation(args):
             samples, total = drawn(args.count, args.seed), args.count
         else:
             samples, total = _select_samples(reader, args.limit)
-        rows = ablation.make_predictors(experts.network, experts.tell, experts.turned)
+        rows = ablation.make_predictors(experts.network, experts.input_source, experts.in_camera_axes)
         kept, names = ablation.deduplicate_predictors(rows)
         protocol = PROTOCOLS[args.dataset]
         parts = BodyParts.from_network(experts.network, load_face_vertices(open_store(args.weights_folder)))

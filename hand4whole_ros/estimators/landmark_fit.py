@@ -72,7 +72,7 @@ class LandmarkPipeline:
         self._fitter = fitter
         self._threads = ThreadpoolController()
 
-    def fits(self, image: np.ndarray, intrinsics: Intrinsics) -> list[LandmarkFit]:
+    def fit_all(self, image: np.ndarray, intrinsics: Intrinsics) -> list[LandmarkFit]:
         """The people in an RGB image (H, W, 3) uint8, the largest first; those whom no body fits are left out."""
         start = time.perf_counter()
         self.loose_hands = []
@@ -83,9 +83,9 @@ class LandmarkPipeline:
         found = (self._fit(landmarks, image, intrinsics, detected) for landmarks in people)
         return [one for one in found if one is not None]
 
-    def look(self, image: np.ndarray, intrinsics: Intrinsics) -> LandmarkFit | None:
+    def fit(self, image: np.ndarray, intrinsics: Intrinsics) -> LandmarkFit | None:
         """The largest person; None where nobody is seen, or nobody could be fitted."""
-        return next(iter(self.fits(image, intrinsics)), None)
+        return next(iter(self.fit_all(image, intrinsics)), None)
 
     def _fit(self, landmarks, image, intrinsics, detector_seconds):
         start = time.perf_counter()

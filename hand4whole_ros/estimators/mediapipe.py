@@ -46,7 +46,7 @@ class MediaPipeEstimator(Estimator):
         """The people in an RGB image (H, W, 3) uint8, the largest first; [] when nobody is seen."""
         self.check_input(image, intrinsics)
         return self.filter_estimates(
-            self._make_estimate(fit, intrinsics) for fit in self._landmark_pipeline.fits(image, intrinsics)
+            self._make_estimate(fit, intrinsics) for fit in self._landmark_pipeline.fit_all(image, intrinsics)
         )
 
     @property

@@ -61,7 +61,7 @@ class _Hand(NamedTuple):
 class NetworkInputs(NamedTuple):
     """What the network is told of one person in one image."""
 
-    look: LandmarkFit
+    landmark_fit: LandmarkFit
     evidence: FitFeatures
     boxes: dict[str, HandBoxes]     #: in pixels of the body picture
     prompts: Prompts
@@ -100,7 +100,7 @@ class OpenEstimator(Estimator):
         """The people in an RGB image (H, W, 3) uint8, the largest first; [] when nobody is seen."""
         self.check_input(image, intrinsics)
         found = []
-        for landmark_fit in self._landmark_pipeline.fits(image, intrinsics):
+        for landmark_fit in self._landmark_pipeline.fit_all(image, intrinsics):
             inputs = self._inputs(landmark_fit, intrinsics)
             if inputs is None:
                 continue
@@ -119,9 +119,9 @@ class OpenEstimator(Estimator):
             found.append(self._make_estimate(fitted, hands, inputs, intrinsics, times))
         return self.filter_estimates(found)
 
-    def tell(self, image: np.ndarray, intrinsics: Intrinsics) -> NetworkInputs | None:
+    def prepare_inputs(self, image: np.ndarray, intrinsics: Intrinsics) -> NetworkInputs | None:
         """What the network is told of the largest person in an image; None where nobody is seen."""
-        landmark_fit = self._landmark_pipeline.look(image, intrinsics)
+        landmark_fit = self._landmark_pipeline.fit(image, intrinsics)
         return None if landmark_fit is None else self._inputs(landmark_fit, intrinsics)
 
     def _inputs(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> NetworkInputs | None:
@@ -150,7 +150,7 @@ class OpenEstimator(Estimator):
         if policy.wrist == 'copy':
             placed = self.network.run_hand_expert(patches, inputs.boxes, inputs.prompts)
         else:   # the body expert has the last word on wrists, and on them alone
-            outputs = self.network.say(patches, inputs.boxes, policy, inputs.prompts)
+            outputs = self.network.run_experts(patches, inputs.boxes, policy, inputs.prompts)
             placed, body = outputs.hands, outputs.body.local_rotations[:1].double().numpy()
         rotation, found = crop_to_camera_rotations(inputs.evidence).astype(np.float64), {}
         for number, side in enumerate(skeleton.SIDES):
@@ -169,7 +169,7 @@ class OpenEstimator(Estimator):
     def _make_estimate(self, fitted: BodyFit, hands: dict[str, _Hand], inputs: NetworkInputs, intrinsics,
                   times) -> WholeBodyEstimate:
         """The fitted body with the hand expert's hands."""
-        landmark_fit, whole = inputs.look, fitted.placed.rotations[0]
+        landmark_fit, whole = inputs.landmark_fit, fitted.placed.rotations[0]
         local, seen = fitted.pose.rotations[0].copy(), {}
         for side in fitted.hands:
             hand = hands.get(side)

@@ -4,7 +4,8 @@ MPJPE and its variants: Ionescu et al., Human3.6M, 2014, PA- being after a simil
 alignment; on vertices of a mesh the same functions give MPVPE and PA-MPVPE. Which point is laid onto which before
 (`root_relative_mpjpe`) is each data set's own rule: the pelvis for whole bodies, the wrist for hands, the neck for
 faces (Hand4Whole, CVPR workshops 2022, section 5.1); protocols.py has the table. MRRPE: Moon et al., InterHand2.6M,
-2020, here between the wrists. Shares of near points are in nearness.py, measures of motion in motion.py.
+2020, here between the wrists. Shares of near points are in
+threshold_metrics.py, measures of motion in temporal_metrics.py.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def inputs_from_landmark_fit(estimator: OpenEstimator) -> InputSource:
 
     def input_source(image: np.ndarray, sample: Sample) -> PersonInputs | None:
         if last[0] is not image:
-            seen = estimator.tell(image, sample.intrinsics)
+            seen = estimator.prepare_inputs(image, sample.intrinsics)
             told = seen and PersonInputs(torch.from_numpy(seen.evidence.box), seen.boxes, seen.prompts)
             last[:] = image, told
         return last[1]
@@ -88,8 +88,8 @@ class NetworkPredictor:
     """A network with one strategy.
 
     strategy: which expert has the last word on what; None for the hand expert alone, which knows nothing of the body
-    and places each hand by itself. tell: what the network is told. turned: compare along the axes of the real camera,
-    for a network that was trained to speak of the virtual one's.
+    and places each hand by itself. input_source: what the network is told. in_camera_axes: compare along the axes of
+    the real camera, for a network that was trained to speak of the virtual one's.
     """
 
     def __init__(
@@ -160,8 +160,8 @@ class ExpertSetup(NamedTuple):
     """The network of an estimator, and how it is measured."""
 
     network: Hand4WholePP
-    tell: InputSource
-    turned: bool        #: trained to speak along the axes of the crop's camera; the published weights were not
+    input_source: InputSource
+    in_camera_axes: bool    #: trained to speak along the axes of the crop's camera; the published weights were not
     given: bool         #: it can be told where person and hands are
 
 

@@ -130,9 +130,9 @@ class Hand4WholePP(nn.Module):
 
         prompts: what is known of the people, for a network that takes it.
         """
-        return self.assemble(*self.say(patches, boxes, strategy, prompts), boxes, strategy)
+        return self.assemble(*self.run_experts(patches, boxes, strategy, prompts), boxes, strategy)
 
-    def say(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY,
+    def run_experts(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY,
             prompts: Prompts | None = None) -> ExpertOutputs:
         """What the experts say, as forward takes it, before any body is posed."""
         hands = self.run_hand_expert(patches, boxes, prompts)

@@ -168,7 +168,7 @@ class PackedBlock(nn.Module):
     """vit.Block, (B, N, C) float32 -> (B, N, C) float32."""
 
     def __init__(self, block: vit.TransformerBlock, layer: Callable[..., nn.Module]):
-        """layer: `packed`, but for the layer and its options."""
+        """layer: `pack_linear`, but for the layer and its options."""
         super().__init__()
         self.norm1, self.norm2, self.num_heads = block.norm1, block.norm2, block.attn.num_heads
         self.qkv = layer(block.attn.qkv)

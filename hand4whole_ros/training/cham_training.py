@@ -49,15 +49,15 @@ def train_cham(
     """Train CHAM in place: the body that is told of its hands should come out right, its wrists above all.
 
     Half of the people are whole-body data; of the others only hands are known, and the body that leads to them should
-    stand upright: the paper's gap of supervision. Network, lessons and bones on one device. together: several processes
-    train what one would.
+    stand upright: the paper's gap of supervision. Network, sets and skeleton on one device. distributed: several
+    processes train what one would.
     """
     network.freeze_experts()
     expert = BodyExpert(network)
 
-    def say(cham: CHAM, seen: ImageBatch, lessons: TrainingSet) -> BodyPose:
+    def run_body_expert(cham: CHAM, seen: ImageBatch, people: TrainingSet) -> BodyPose:
         network.hand_control_net = cham
-        boxes = batch_hand_boxes(seen, lessons)
+        boxes = batch_hand_boxes(seen, people)
         patches = F.interpolate(seen.patches, PATCH_SIZE, mode='bilinear', align_corners=False)
         with torch.no_grad(), bf16_autocast(patches.device):
             hands = network.run_hand_expert(patches, boxes, seen.prompts)
@@ -68,7 +68,7 @@ def train_cham(
     def losses(step):
         rows = draw_rows(len(train_set), BATCH_SIZE, step, seed)
         seen = load_batch(train_set, rows, augmentation_generator(seed, step), distributed)
-        said, target, found = say(cham, seen, train_set), train_set.body.take(seen.rows), {}
+        said, target, found = run_body_expert(cham, seen, train_set), train_set.body.take(seen.rows), {}
         alone = seen.rows % len(train_set.pictures) % _HANDS_ONLY_SHARE == 0
         for kind, chosen in ((body_losses, ~alone), (hands_only_losses, alone)):
             if not chosen.any():
@@ -79,7 +79,7 @@ def train_cham(
         return {**found, 'wrists': _WRISTS * found['wrists']}
 
     def figures(average):
-        said = [say(average, seen, validation_set) for seen in validation_batches(validation_set)]
+        said = [run_body_expert(average, seen, validation_set) for seen in validation_batches(validation_set)]
         network.hand_control_net = cham
         found = body_metrics(
             BodyPose(*(torch.cat(part) for part in zip(*said))), validation_body_targets(validation_set), skeleton_layer

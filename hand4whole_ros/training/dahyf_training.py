@@ -125,7 +125,7 @@ def train_dahyf(config: DaHyFConfig, learns_confidence: bool, data: HandPatches,
     """Train one network on patches, of which some are without a hand; returns the best average of its weights.
 
     held_out: measured on, for the choice of weights. folder, name: of the log and of what a stopped training goes on
-    from, see loop.train.
+    from, see trainer.train.
     """
     torch.manual_seed(seed)
     learner = WeightedLosses(DaHyF(config, hand_layer()))

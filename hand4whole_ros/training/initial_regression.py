@@ -63,19 +63,19 @@ def train_body_regressor(
     regressor = network.body_regressor
     guess = _fit_normalization(regressor.guess, train_set.prompts.body)
 
-    def say(module, prompt):
+    def regress(module, prompt):
         transl = prompt.whole.new_zeros(len(prompt.whole), 3)
         return regressor.pose(module(prompt), transl)
 
     def losses(step):
         rows = draw_rows(len(train_set), BATCH_SIZE, step, seed)
         own = distributed.part(rows)
-        found = body_losses(say(guess, train_set.prompts.body.take(own)), train_set.body.take(own), skeleton_layer)
+        found = body_losses(regress(guess, train_set.prompts.body.take(own)), train_set.body.take(own), skeleton_layer)
         return weight_losses(found, len(own) / len(rows))
 
     @torch.no_grad()
     def figures(module):
-        return body_metrics(say(module, validation_set.prompts.body), validation_set.body, skeleton_layer)
+        return body_metrics(regress(module, validation_set.prompts.body), validation_set.body, skeleton_layer)
     best = train(guess, losses, _make_schedule(max_steps, lr), folder, 'body_guess', figures, distributed=distributed)
     guess.load_state_dict(best.state_dict())
 

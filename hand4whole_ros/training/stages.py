@@ -47,11 +47,11 @@ def load_network(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int =
     return network
 
 
-def train_stage(stage: str, run: Path, lessons: tuple, max_steps: int, seed: int = 0, device: str = 'auto') -> None:
-    """Train one stage and keep its parts. lessons: as lessons.load gives them.
+def train_stage(stage: str, run: Path, sets: tuple, max_steps: int, seed: int = 0, device: str = 'auto') -> None:
+    """Train one stage and keep its parts. sets: as training_set.load_training_sets gives them.
 
-    device: see together.joined, which raises EstimatorUnavailable. The processes that torchrun started train together,
-    and the leading one writes. Raises ValueError where they see different folders, or are too many.
+    device: see distributed.distributed_context, which raises EstimatorUnavailable. The processes that torchrun started
+    train together, and the leading one writes. Raises ValueError where they see different folders, or are too many.
 
     The transformers begin with the first guess, which is much better on people whom it has learnt from: on those they
     would learn to leave it alone. So there are more guesses, each without a part of the people, and what the
@@ -60,7 +60,7 @@ def train_stage(stage: str, run: Path, lessons: tuple, max_steps: int, seed: int
     run = Path(run)
     with distributed_context(device) as (distributed, where):
         _start_run(stage, run)
-        train_set, validation_set, skeleton_layer = lessons = tuple(part.to(where) for part in lessons)
+        train_set, validation_set, skeleton_layer = sets = tuple(part.to(where) for part in sets)
         apart = [run / f'without_{fold}' for fold in range(FOLDS)]
         if stage == 'guess':
             for fold, folder in enumerate(apart):
@@ -96,13 +96,13 @@ def _is_image_only(run):
     return (Path(run) / _IMAGE_ONLY_MARKER).exists()
 
 
-def _run_stage(stage, run, lessons, max_steps, seed, distributed, device):
+def _run_stage(stage, run, sets, max_steps, seed, distributed, device):
     train, parts = STAGES[stage]
     before = tuple(STAGES)[:tuple(STAGES).index(stage)]
     network = load_network(run, before, seed).to(device)
     if distributed.rank:   # noise of its own
         torch.manual_seed(seed + 1_000_003 * distributed.rank)
-    train(network, *lessons, run, max_steps, seed, distributed=distributed)
+    train(network, *sets, run, max_steps, seed, distributed=distributed)
     if distributed.is_main:
         with replacement_path(_weights_path(run, stage)) as path:
             torch.save({part: network.get_submodule(part).cpu().state_dict() for part in parts}, path)

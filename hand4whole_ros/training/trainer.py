@@ -85,7 +85,7 @@ def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterabl
         optimizer.step()
         state.follow(cost)
         if state.step % schedule.eval_interval == 0 or state.step == schedule.steps:
-            state.look()
+            state.evaluate()
             state.save()
         if state.step % _TRIM_MEMORY_INTERVAL == 0:
             trim_memory()
@@ -126,7 +126,7 @@ class TrainerState:
             self.average.module.load_state_dict(module.state_dict())
             if self._is_main:
                 self._log.unlink(missing_ok=True)
-            self.look()
+            self.evaluate()
 
     def follow(self, losses):
         """Take the module's weights after a step into the average, and count what it cost."""
@@ -136,7 +136,7 @@ class TrainerState:
         for key, value in losses.items():
             self._sums[key] = self._sums.get(key, 0.0) + float(value)
 
-    def look(self):
+    def evaluate(self):
         """Measure the average; keep it where it is the best so far; a line for the log."""
         if not self._is_main:
             return

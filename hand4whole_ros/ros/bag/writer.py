@@ -82,7 +82,7 @@ class BagWriter:
         """One message of the input, as it was."""
         self._writer.write(self._copied_connections[entry.connection.id], entry.time, entry.data)
 
-    def say(self, topic: str, time: int, data: bytes) -> None:
+    def write_message(self, topic: str, time: int, data: bytes) -> None:
         """One serialised message about an image; `time` in ns, the image's own."""
         self._writer.write(self._added_connections[topic], time, data)
 

@@ -37,7 +37,7 @@ _BAYER = {'rggb': cv2.COLOR_BayerBG2RGB, 'bggr': cv2.COLOR_BayerRG2RGB,
           'gbrg': cv2.COLOR_BayerGR2RGB, 'grbg': cv2.COLOR_BayerGB2RGB}
 
 #: Encodings of sensor_msgs/image_encodings.hpp. 8UC3, 16UC4 and the like carry no meaning; OpenCV's order is BGR.
-#: What has more than 8 bits is stretched as `tones` says.
+#: What has more than 8 bits is stretched as `media.bit_depth` says.
 ENCODINGS = {
     'rgb8': _Encoding(np.uint8, 3), 'bgr8': _Encoding(np.uint8, 3, cv2.COLOR_BGR2RGB),
     '8UC3': _Encoding(np.uint8, 3, cv2.COLOR_BGR2RGB),

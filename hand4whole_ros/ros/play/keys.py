@@ -31,7 +31,7 @@ class PlaybackClock:
             else self._base_time + int((time.monotonic_ns() - self._base_monotonic) * self.rate)
         )
 
-    def look(self, nanoseconds: int) -> tuple[int, float]:
+    def time_and_delay(self, nanoseconds: int) -> tuple[int, float]:
         """The time in the bag, ns, and real seconds until it is that time: 0 where it has come, infinite while paused.
 
         Both from one reading of the clock: as long as there are seconds left, the time is earlier than that.

@@ -170,7 +170,7 @@ class BagPlayer(Node):
         while rclpy.ok():
             for key in self._keyboard.pressed():
                 self._playback_clock.key(key)
-            now, left = self._playback_clock.look(when)
+            now, left = self._playback_clock.time_and_delay(when)
             if left == 0:
                 self._publish_clock(when)
                 return True

@@ -300,7 +300,7 @@ class _ReplayPass:
 
     def _write_initial_messages(self, time):
         for topic, data in self._message_builder.build_initial():
-            self._bag.say(topic, time, data)
+            self._bag.write_message(topic, time, data)
 
     def _submit(self, image, progress):
         if image.number not in self._journal:
@@ -354,4 +354,4 @@ class _ReplayPass:
             entry, image = self._entries.popleft()
             self._bag.copy(entry)
             for topic, data in image.said if image is not None else ():
-                self._bag.say(topic, entry.time, data)
+                self._bag.write_message(topic, entry.time, data)

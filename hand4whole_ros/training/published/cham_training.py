@@ -69,7 +69,7 @@ def train_cham(
 
     feed: a step's share of this process; batch: how many views a step has, of all processes together. measured: what
     the leading process measures on, by which the best average is kept; nothing, and the last one is kept. Folder: see
-    loop.train.
+    trainer.train.
     """
     def step_losses(step):
         for part in feed(step):

@@ -43,7 +43,7 @@ class TrainingSettings:
     rate: float = 1e-4
     seed: int = 0
     device: str = 'auto'
-    precision: str = 'auto'                 #: 'fp32', 'bf16': see modulator.look
+    precision: str = 'auto'                 #: 'fp32', 'bf16': see cham_training.run_network
     workers: int = 0
     in_crop_frame: bool = False             #: see views.view
 
