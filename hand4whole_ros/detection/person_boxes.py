@@ -29,13 +29,6 @@ class PersonBoxes:
         """The hand of `side`, 'left' or 'right'."""
         return self.left_hand if side == 'left' else self.right_hand
 
-    def scale_boxes(self, zoom: np.ndarray) -> PersonBoxes:
-        """The same in the picture enlarged by zoom (2,), along x and y."""
-        def points(hand):
-            return None if hand is None else HandPoints((hand.keypoints + 0.5) * zoom - 0.5, hand.scores)
-        return PersonBoxes(self.bbox_xywh * np.tile(zoom, 2), self.confidence, points(self.left_hand),
-                           points(self.right_hand))
-
 
 class PersonDetector(Protocol):
     """Finds people. Not thread-safe: one thread calls one detector."""

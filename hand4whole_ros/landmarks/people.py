@@ -59,12 +59,6 @@ class ImageLandmarks:
     people: list[PersonLandmarks]   # the largest first
     hands: list[LooseHand]          # the surest first
 
-    @property
-    def num_hands(self) -> int:
-        """With those of people."""
-        return len(self.hands) + sum(person.hand(side) is not None for person in self.people
-                                     for side in ('left', 'right'))
-
 
 class PeopleLandmarker:
     """Gives everybody and every hand of images that stand alone.

@@ -18,7 +18,7 @@ from .pose2pose import HAND_CROP, HandsOutput, PartBoxes, Pose2PoseConfig
 from .pose2pose import SIDES as POSE2POSE_SIDES
 from .unihope import ROI_SIZE, UniHOPEConfig
 from .vit import ViTConfig
-from .wilor import PlacedHands, WiLoRConfig
+from .wilor import WiLoRConfig
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,6 @@ def dahyf_feature(config: DaHyFConfig) -> FeatureShape:
     """Of DaHyF, joined with the direction map."""
     cells = -(-config.patch_size // 32)
     return FeatureShape(config.dim, FeatureGrid(cells, cells, point=0.5))
-
-
-def features_from_wilor(
-    hands: Mapping[str, PlacedHands], boxes: Mapping[str, tuple[Tensor, Tensor]]
-) -> dict[str, HandFeatures]:
-    """Side -> HandFeatures. boxes: side -> boxes (B, 4), and whether the hands exist (B,)."""
-    return {side: HandFeatures(hands[side].feature, where[exists], exists) for side, (where, exists) in boxes.items()}
 
 
 def features_from_pose2pose(hands: HandsOutput, boxes: PartBoxes, exists: Mapping[str, Tensor] | None = None

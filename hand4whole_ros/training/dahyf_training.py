@@ -217,14 +217,6 @@ def auc(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> float
     return float(((high > low) + 0.5 * (high == low)).mean())
 
 
-def confidence_threshold(network: DaHyF, data: HandPatches, share: float = 0.9) -> float:
-    """The confidence that so large a share of visible hands reaches."""
-    found = [(output.confidence.numpy(), some.hand & (some.visible > MIN_VISIBLE))
-             for output, some in predict_outputs(network, data)]
-    confidence, hand = (np.concatenate(values) for values in zip(*found))
-    return float(np.quantile(confidence[hand], 1 - share))
-
-
 def gate_metrics(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden: slice, lr: float = 30.0
           ) -> dict[str, dict[str, float]]:
     """What the gate does to hands of moving sequences that are covered for a while: 'gate' and 'none' -> figures.

@@ -20,7 +20,7 @@ from . import parameters as parameter_table
 from .camera_inputs import CameraInputs
 from .diagnostics import DiagnosticsBuilder, Health
 from .latest_worker import LatestWorker
-from .parameters import NodeParameters, ParameterError
+from .parameters import ParameterError
 from .pipeline import Pipeline, estimator_config
 from .program import one_line
 from .publishers import NodePublishers
@@ -252,11 +252,6 @@ class Hand4WholeNode(LifecycleNode):
             self._worker.min_period = (
                 1 / self._current_parameters.max_rate if self._current_parameters.max_rate else 0.0
             )
-
-    @property
-    def current_parameters(self) -> NodeParameters:
-        """The parameters in force."""
-        return self._current_parameters
 
 
 def run_node(args: list[str] | None, create_estimator, signal_guard: SignalGuard) -> int:
