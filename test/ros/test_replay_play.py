@@ -128,14 +128,14 @@ def test_camera_info_seconds_after_the_images_and_a_type_that_is_unknown(tmp_pat
          f'{len(poses)} poses, all of later images and with the real focal length')
 
 
-def test_the_node_says_what_a_replay_writes(tmp_path, listener, play):
+def test_the_node_says_what_a_replay_writes(tmp_path, node, listener, play):
     source = write(tmp_path / 'in', messages([picture(1 + k % 2) for k in range(6)]))
     assert replay(source, '--output', tmp_path / 'out') == 0
     written = decoded(tmp_path / 'out', '/hand4whole/poses')
-    for _ in range(5):      # Where the machine is busy an image may be dropped.
+    for rate in (0.25, 0.12, 0.06, 0.03, 0.015):      # Where the machine is busy an image may be dropped: slower, then.
         for got in listener.got.values():
             got.clear()
-        assert listener.until(functools.partial(ended, play(source, '--rate', 0.25, '--wait-for', IMAGE)), 120)
+        assert listener.until(functools.partial(ended, play(source, '--rate', rate, '--wait-for', IMAGE)), 180)
         rest(listener)
         # The player does not end before the last words have arrived. On a busy machine it may not have seen this
         # listener yet when it began, for it waited for the node.
@@ -143,7 +143,7 @@ def test_the_node_says_what_a_replay_writes(tmp_path, listener, play):
         assert words and words == [f'word {k}' for k in range(6)][-len(words):]
         if len(listener.got['poses']) == 6:
             break
-    assert len(listener.got['poses']) == len(written) == 6
+    assert len(listener.got['poses']) == len(written) == 6, node.log()
     for live, offline in zip(listener.got['poses'], written):
         assert len(live.poses) == len(offline.poses)
         for one, other in zip(live.poses, offline.poses):
