@@ -76,7 +76,7 @@ class Operator(Peer):
             for node in ('retarget', 'wrist_teleop'):
                 self.publisher(Bool, f'{node}/engage').publish(Bool(data=self.pressed))
 
-    def plays(self, condition, people=None, timeout=25.0):
+    def plays(self, condition, people=None, timeout=75.0):
         """Play until condition() is true; whether it came true. people: called for each image; None for no image at
         all; by default one person with self.hand."""
         people = people or (lambda: (person(self.hand),))
