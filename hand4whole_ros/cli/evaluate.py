@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..apps.errors import WorkFailed
 from ..datasets import catalogue
+from ..geometry.camera import DEFAULT_FOV_DEGREES
 from ..system.output_files import check_output_file, format_write_error, write_json
 from .options import (
     EXIT_SUCCESS,
@@ -31,6 +32,7 @@ def add_evaluate_command(commands) -> None:
         epilog='examples:\n'
                '  hand4whole evaluate synthetic             rendered people, beside MediaPipe: needs no data set\n'
                '  hand4whole evaluate ehf --root DIR        a data set, beside the figures that the papers print\n'
+               '  hand4whole evaluate photographs --root DIR    annotated photographs, beside MediaPipe\n'
                '  hand4whole evaluate detection --root DIR  people and hands found in annotated images\n'
                '  hand4whole evaluate ablation synthetic    which expert has the last word on what: Tables 1 to 3\n'
                'docs/benchmarks/evaluation.md describes the files of each data set and the meaning of every figure.')
@@ -41,6 +43,7 @@ def add_evaluate_command(commands) -> None:
     _add_ablation(kinds)
     _add_teleop(kinds)
     _add_detection(kinds)
+    _add_photographs(kinds)
 
 
 def _add_synthetic(kinds):
@@ -174,6 +177,45 @@ def _detection(args):
         raise UsageError(error) from None
     _write_json(args.json, result)
     print(detection.format_table(result))
+    return EXIT_SUCCESS
+
+
+def _add_photographs(kinds):
+    command = add_command(
+        kinds, 'photographs', _run_photographs, "How near people and hands of photographs are; beside MediaPipe's own.",
+        ['hand4whole evaluate photographs --root DIR --estimator mediapipe',
+         'hand4whole evaluate photographs --root DIR --limit 200 --json table.json'])
+    command.description += ('\n\nOn the images of a folder with annotations in COCO-WholeBody format: a *.json in it '
+                            'or in its folder annotations. Errors are in the picture, in torsos; PCK, AP of keypoints, '
+                            'hands found, sides wrong, people and hands invented.')
+    command.add_argument('--root', type=Path, required=True, metavar='DIR', help='a folder of annotated images')
+    command.add_argument('--fov', type=float, default=DEFAULT_FOV_DEGREES, metavar='DEGREES',
+                         help='field of view of the longer side of the images')
+    command.add_argument('--limit', type=int, metavar='N', help='only so many images, evenly spread over all')
+    _add_json(command)
+    add_estimator_options(command)
+
+
+def _run_photographs(args):
+    _check_json_path(args)
+    if args.limit is not None and args.limit < 1:
+        raise UsageError(f'--limit must be at least 1, found {args.limit}')
+    if not 1 <= args.fov <= 170:
+        raise UsageError(f'--fov must be from 1 to 170 degrees, found {args.fov:g}')
+    from ..datasets import coco_wholebody
+    from ..evaluation import detection, photographs
+    from ..media.image_files import ImageFileError
+    try:
+        images, total = _select_samples(coco_wholebody.load(args.root), args.limit)
+        estimator = _create_predictor(args)
+        try:
+            result = photographs.run(detection.read(images), total, estimator, args.fov)
+        finally:
+            estimator.close()
+    except (coco_wholebody.AnnotationError, ImageFileError) as error:
+        raise UsageError(error) from None
+    _write_json(args.json, result)
+    print(photographs.format_table(result))
     return EXIT_SUCCESS
 
 

@@ -27,6 +27,9 @@ class AnnotatedPerson:
     joints: dict[str, np.ndarray]
     hands: dict[str, tuple[np.ndarray, np.ndarray]]
     box_xywh: np.ndarray
+    hidden: frozenset[str] = frozenset()    # of the joints those that are labelled where they cannot be seen
+    area: float = 0.0                       # px^2 of the outline; 0 where it is not known
+    sides_without_hand: frozenset[str] = frozenset()    # of whom no hand can be seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,5 +107,8 @@ def _person(annotation):
             hand = np.array(annotation[f'{side}hand_kpts'], float).reshape(21, 3)
             rows = np.flatnonzero(hand[:, 2] > 0)
             hands[side] = hand[rows, :2], rows
-    return AnnotatedPerson({name: point[:2] for name, point in zip(_JOINTS, points) if point[2] > 0}, hands,
-                           np.array(annotation.get('bbox', np.zeros(4)), float))
+    return AnnotatedPerson(
+        {name: point[:2] for name, point in zip(_JOINTS, points) if point[2] > 0}, hands,
+        np.array(annotation.get('bbox', np.zeros(4)), float),
+        frozenset(name for name, point in zip(_JOINTS, points) if point[2] == 1), float(annotation.get('area') or 0),
+        frozenset(side for side in SIDES if annotation.get(f'{side}hand_valid') is False))

@@ -1,8 +1,7 @@
 """People and hands found, invented and of the right side: on drawn people or annotated images, beside MediaPipe's own.
 
-A person counts as found if the labelled joints are within three quarters of a torso on the mean, each error counted up
-to one torso; a hand if its points are within the longer side of its box on the mean. Whoever is on nobody annotated is
-invented, in images in which everybody is annotated.
+people_matching says who counts as found. Whoever is on nobody annotated is invented, in images in which everybody is
+annotated.
 """
 
 from __future__ import annotations
@@ -22,14 +21,11 @@ from ..skeleton import JOINT, SIDES
 from ..synthetic import dataset, people
 from ..system.native_stderr import suppress_native_stderr
 from ..system.progress import ProgressBar
+from .people_matching import JOINTS, counted_hands, counted_people, match_hands, match_people
 
-#: A person with fewer labelled joints is not counted, nor a hand with fewer labelled points.
-MIN_JOINTS, MIN_HAND_POINTS = 4, 10
+_LANDMARK = {name: PoseLandmark[name.upper()] for name in JOINTS}
 
-_MAX_ERROR, _MAX_HAND_ERROR = 0.75, 1.0
-
-_JOINTS = {f'{side}_{joint}': PoseLandmark[f'{side}_{joint}'.upper()]
-           for side in SIDES for joint in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')}
+_UPPER_BODY = [_LANDMARK[name] for name in JOINTS if not name.endswith(('knee', 'ankle'))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +34,7 @@ class Seen:
 
     people: list[np.ndarray]                    # (33, 2) px each
     hands: list[tuple[np.ndarray, str]]         # (21, 2) px and the side, of people and loose
+    confidence: list[float]                     # 0 to 1, of the people
 
 
 @dataclass
@@ -55,31 +52,16 @@ class Counts:
     def add(self, image: AnnotatedImage, seen: Seen, seconds: float) -> None:
         """Count one image."""
         self.seconds.append(seconds)
-        true = [person for person in image.people if len(_labelled(person)) >= MIN_JOINTS]
-        taken: set[int] = set()
-        for pose in seen.people:
-            errors = {k: _error(pose, person) for k, person in enumerate(true) if k not in taken}
-            best = min(errors, key=errors.get, default=None)
-            if best is not None and errors[best] <= _MAX_ERROR:
-                taken.add(best)
-            elif image.complete:
-                self.people_invented += 1
+        true = counted_people(image)
+        found = match_people([{name: pose[row] for name, row in _LANDMARK.items()} for pose in seen.people], true)
         self.people += len(true)
-        self.people_found += len(taken)
-        self._add_hands([(side, *hand) for person in image.people for side, hand in person.hands.items()
-                         if len(hand[0]) >= MIN_HAND_POINTS], seen.hands)
-
-    def _add_hands(self, true, seen):
-        pairs = sorted((float(np.linalg.norm(points[rows] - true_points, axis=1).mean()
-                              / max(np.ptp(true_points, axis=0).max(), 1e-6)), t, s)
-                       for t, (_, true_points, rows) in enumerate(true) for s, (points, _) in enumerate(seen))
-        matched: dict[int, int] = {}
-        for error, t, s in pairs:
-            if error < _MAX_HAND_ERROR and t not in matched and s not in matched.values():
-                matched[t] = s
-        self.hands += len(true)
+        self.people_found += len(found)
+        self.people_invented += (len(seen.people) - len(found)) * image.complete
+        hands = counted_hands(image)
+        matched = match_hands([points for points, _ in seen.hands], hands)
+        self.hands += len(hands)
         self.hands_found += len(matched)
-        self.hands_right_side += sum(true[t][0] == seen[s][1] for t, s in matched.items())
+        self.hands_right_side += sum(hands[row][0] == seen.hands[k][1] for k, (row, _) in matched.items())
 
     def summary(self) -> dict:
         """Plain numbers, for JSON; milliseconds of an image, median."""
@@ -92,7 +74,7 @@ def drawn(count: int, seed: int) -> Iterable[tuple[np.ndarray, AnnotatedImage]]:
     """Images (H, W, 3) uint8 of one drawn person each, and the truth."""
     for k in range(count):
         image, truth = people.render_person(people.sample_person(dataset.person_seed(seed, k)))
-        joints = {name: truth.joints_2d[JOINT[name]] for name in _JOINTS if not name.endswith(('knee', 'ankle'))}
+        joints = {name: truth.joints_2d[JOINT[name]] for name in JOINTS if not name.endswith(('knee', 'ankle'))}
         hands = {side: (truth.hand(side).keypoints_2d, np.arange(21)) for side in SIDES}
         yield image, AnnotatedImage(None, [AnnotatedPerson(joints, hands, np.zeros(4))], True)
 
@@ -105,7 +87,7 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, quarter
     """
     landmarker = PeopleLandmarker(max_people)
     detectors: dict[str, Callable[[np.ndarray], Seen]] = {
-        'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': _mediapipe()}
+        'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': mediapipe_detector()}
     counts = {name: Counts() for name, detector in detectors.items() if detector is not None}
     for image, truth in ProgressBar(images, 'detecting', total=total, unit='image', enabled=progress):
         size = image.shape[1], image.shape[0]
@@ -115,8 +97,8 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, quarter
             seen = detectors[name](image)
             seconds = time.perf_counter() - start
             count.add(truth, Seen([_turned_back(points, quarter_turns, *size) for points in seen.people],
-                                  [(_turned_back(points, quarter_turns, *size), side) for points, side in seen.hands]),
-                      seconds)
+                                  [(_turned_back(points, quarter_turns, *size), side) for points, side in seen.hands],
+                                  seen.confidence), seconds)
     return {'images': total, 'quarter_turns': quarter_turns % 4,
             'rows': {name: counts[name].summary() if name in counts else None for name in detectors}}
 
@@ -145,32 +127,12 @@ def format_table(result: dict) -> str:
     return '\n'.join(lines)
 
 
-def _labelled(person):
-    return [name for name in _JOINTS if name in person.joints]
-
-
-def _error(pose, person):
-    names = _labelled(person)
-    true = np.array([person.joints[name] for name in names])
-    error = np.linalg.norm(pose[[_JOINTS[name] for name in names]] - true, axis=1)
-    return float(np.minimum(error / _torso(person, true), 1).mean())
-
-
-def _torso(person, true):
-    size = max(person.box_xywh[2:].max(), np.ptp(true, axis=0).max(), 1.0)
-    joints = person.joints
-    if all(f'{side}_{name}' in joints for side in SIDES for name in ('shoulder', 'hip')):
-        diagonals = [np.linalg.norm(joints[f'{one}_shoulder'] - joints[f'{other}_hip'])
-                     for one, other in (SIDES, SIDES[::-1])]
-        return max(float(np.mean(diagonals)), 0.2 * size)
-    return 0.35 * size
-
-
 def _seen(found: ImageLandmarks) -> Seen:
     hands = [(person.hand(side).landmarks[:, :2], side) for person in found.people for side in SIDES
              if person.hand(side) is not None]
     hands += [(loose.hand.landmarks[:, :2], loose.hand.side) for loose in found.hands]
-    return Seen([person.pose.landmarks[:, :2] for person in found.people], hands)
+    return Seen([person.pose.landmarks[:, :2] for person in found.people], hands,
+                [person.confidence for person in found.people])
 
 
 def _turned_back(points, quarter_turns, width, height):
@@ -180,8 +142,11 @@ def _turned_back(points, quarter_turns, width, height):
             np.stack([y, height - 1 - x], 1)][quarter_turns % 4]
 
 
-def _mediapipe() -> Callable[[np.ndarray], Seen] | None:
-    """MediaPipe's Holistic for people and its Hands for hands; None where it is not installed."""
+def mediapipe_detector() -> Callable[[np.ndarray], Seen] | None:
+    """MediaPipe's Holistic for people and its Hands for hands; None where it is not installed.
+
+    A person's confidence is the mean visibility of shoulders, elbows, wrists and hips.
+    """
     os.environ.setdefault('GLOG_minloglevel', '2')
     try:
         from mediapipe.python.solutions import hands, holistic
@@ -202,5 +167,6 @@ def _mediapipe() -> Callable[[np.ndarray], Seen] | None:
         sides = [{'Left': 'right', 'Right': 'left'}[one.classification[0].label]
                  for one in found.multi_handedness or ()]
         return Seen([] if body is None else [pixels(body, image)],
-                    [(pixels(one, image), side) for one, side in zip(found.multi_hand_landmarks or (), sides)])
+                    [(pixels(one, image), side) for one, side in zip(found.multi_hand_landmarks or (), sides)],
+                    [] if body is None else [float(np.mean([body.landmark[k].visibility for k in _UPPER_BODY]))])
     return detect

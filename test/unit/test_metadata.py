@@ -33,6 +33,7 @@ DISTRIBUTIONS = {
     'mujoco': ('mujoco', None),
     'numpy': ('numpy', 'python3-numpy'),
     'pillow_heif': ('pillow-heif', None),
+    'pycocotools': ('pycocotools', None),   # of extra dev: average precision
     'ray': ('ray', None),
     'rcl_interfaces': ('ros-rcl-interfaces', 'rcl_interfaces'),
     'rclpy': ('ros-rclpy', 'rclpy'),

@@ -1,0 +1,92 @@
+"""Which of the people and hands given of an image are which of those annotated in it, and how far they are off.
+
+Lengths of people are in torsos: the mean of the two diagonals from a shoulder to the opposite hip, but at least a fifth
+of the person's box; those of hands in the longer side of their box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..datasets.coco_wholebody import AnnotatedImage, AnnotatedPerson
+from ..skeleton import SIDES
+
+#: Joints that are compared.
+JOINTS = tuple(f'{side}_{joint}' for joint in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle') for side in SIDES)
+
+#: A person with fewer labelled joints is not counted, nor a hand with fewer labelled points.
+MIN_JOINTS, MIN_HAND_POINTS = 4, 10
+
+#: A person farther off than this, each joint counted up to one torso, also with left and right exchanged, is not the
+#: annotated one; a hand likewise.
+MAX_ERROR, MAX_HAND_ERROR = 0.75, 1.0
+
+#: Of a box's longer side: least length of a torso, and its length where shoulders or hips are not labelled.
+_LEAST_TORSO, _USUAL_TORSO = 0.2, 0.35
+
+
+def counted_people(image: AnnotatedImage) -> list[AnnotatedPerson]:
+    """The people of an image who have enough labelled joints."""
+    return [person for person in image.people if sum(name in person.joints for name in JOINTS) >= MIN_JOINTS]
+
+
+def counted_hands(image: AnnotatedImage) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """(side, points (N, 2) px, rows (N,) of the 21) of the hands of an image that have enough labelled points."""
+    return [(side, *hand) for person in image.people for side, hand in person.hands.items()
+            if len(hand[0]) >= MIN_HAND_POINTS]
+
+
+def joint_errors(joints: Mapping[str, np.ndarray], person: AnnotatedPerson) -> dict[str, float]:
+    """Joint -> its error in torsos, of joints name -> (2,) px, where it is labelled."""
+    torso = torso_length(person)
+    return {name: float(np.linalg.norm(joints[name] - person.joints[name]) / torso) for name in JOINTS
+            if name in person.joints}
+
+
+def torso_length(person: AnnotatedPerson) -> float:
+    """px; see the module."""
+    joints = person.joints
+    labelled = np.array([joints[name] for name in JOINTS if name in joints])
+    size = max(person.box_xywh[2:].max(), np.ptp(labelled, axis=0).max(), 1.0)
+    if all(f'{side}_{name}' in joints for side in SIDES for name in ('shoulder', 'hip')):
+        diagonals = [np.linalg.norm(joints[f'{one}_shoulder'] - joints[f'{other}_hip'])
+                     for one, other in (SIDES, SIDES[::-1])]
+        return max(float(np.mean(diagonals)), _LEAST_TORSO * size)
+    return _USUAL_TORSO * size
+
+
+def match_people(given: Sequence[Mapping[str, np.ndarray]], true: Sequence[AnnotatedPerson]) -> dict[int, int]:
+    """Row of `given`, joints name -> (2,) px -> row of `true`. Each takes the nearest who is left, in their order."""
+    found: dict[int, int] = {}
+    for k, joints in enumerate(given):
+        errors = {row: min(_mean_error(joints, person), _mean_error(exchange_sides(joints), person))
+                  for row, person in enumerate(true) if row not in found.values()}
+        best = min(errors, key=errors.__getitem__, default=None)
+        if best is not None and errors[best] <= MAX_ERROR:
+            found[k] = best
+    return found
+
+
+def exchange_sides(joints: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same points, left called right and right left."""
+    names = dict(zip(JOINTS, (name for pair in zip(JOINTS[1::2], JOINTS[::2]) for name in pair)))
+    return {names[name]: point for name, point in joints.items()}
+
+
+def _mean_error(joints, person):
+    return float(np.mean([min(error, 1) for error in joint_errors(joints, person).values()]))
+
+
+def match_hands(given: Sequence[np.ndarray], true: Sequence[tuple[str, np.ndarray, np.ndarray]]
+                ) -> dict[int, tuple[int, float]]:
+    """Row of `given`, (21, 2) px -> (row of `true`, error in boxes); the nearest pair first."""
+    pairs = sorted((float(np.linalg.norm(points[rows] - true_points, axis=1).mean()
+                          / max(np.ptp(true_points, axis=0).max(), 1e-6)), t, g)
+                   for t, (_, true_points, rows) in enumerate(true) for g, points in enumerate(given))
+    found: dict[int, tuple[int, float]] = {}
+    for error, t, g in pairs:
+        if error < MAX_HAND_ERROR and g not in found and all(t != row for row, _ in found.values()):
+            found[g] = t, error
+    return found

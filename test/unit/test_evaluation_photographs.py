@@ -1,0 +1,104 @@
+"""`hand4whole evaluate photographs`: figures that can be wrong, and folders of annotated photographs."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip('ai_edge_litert')
+
+from coco_folder import write_coco_folder  # noqa: E402
+
+from hand4whole_ros.cli.main import main  # noqa: E402
+from hand4whole_ros.datasets import coco_wholebody  # noqa: E402
+from hand4whole_ros.evaluation import detection, photographs  # noqa: E402
+from hand4whole_ros.evaluation.people_matching import JOINTS, exchange_sides, torso_length  # noqa: E402
+from hand4whole_ros.evaluation.photographs import GivenImage, GivenPerson  # noqa: E402
+
+
+@pytest.fixture(scope='module')
+def truth():
+    """A drawn person with all twelve joints and both hands."""
+    (_, image), = detection.drawn(1, 4)
+    person = image.people[0]
+    legs = {f'{side}_{name}': person.joints[f'{side}_hip'] + (0, down)
+            for side in ('left', 'right') for name, down in (('knee', 100), ('ankle', 200))}
+    whole = replace(person, joints={**person.joints, **legs}, box_xywh=np.array([0, 0, 90, 90.0]))
+    return replace(image, people=[whole])
+
+
+def figures(truth, *people, loose=()):
+    """Of one image in which these people are given."""
+    measures = photographs.Measures()
+    measures.add(0, truth, GivenImage(list(people), list(loose)))
+    return measures.summary(set(measures.errors), [photographs._annotation(0, person) for person in truth.people])
+
+
+def given(truth, offset=(0.0, 0.0), confidence=0.9, exchanged=False, hands=True):
+    """The annotated person, moved by so many torsos."""
+    person = truth.people[0]
+    move = torso_length(person) * np.array(offset)
+    joints = {name: person.joints[name] + move for name in JOINTS}
+    return GivenPerson(exchange_sides(joints) if exchanged else joints, confidence,
+                       {side: points + move for side, (points, _) in person.hands.items()} if hands else {})
+
+
+def test_what_is_right_has_no_error_and_all_the_precision_there_is(truth):
+    found = figures(truth, given(truth))
+    assert found['people_found'] == found['people'] == 1 and found['people_invented'] == 0
+    assert found['error_mean'] == found['common_error_median'] == 0 and found['pck_0.1'] == 1
+    assert found['hands_found'] == found['hands_near'] == found['hands'] == 2 and found['hands_wrong_side'] == 0
+    pytest.importorskip('pycocotools')
+    assert found['ap'] == pytest.approx(1)
+
+
+def test_errors_are_in_torsos_and_of_joints_that_can_be_seen(truth):
+    found = figures(truth, given(truth, (0.15, 0)))
+    assert found['error_mean'] == pytest.approx(0.15)
+    assert (found['pck_0.1'], found['pck_0.2']) == (0, 1)
+    moved = given(truth)
+    moved.joints['left_ankle'] = moved.joints['left_ankle'] + 1000
+    hidden = replace(truth, people=[replace(truth.people[0], hidden=frozenset(['left_ankle']))])
+    assert figures(truth, moved)['error_mean'] > 0 == figures(hidden, moved)['error_mean']
+
+
+def test_who_is_elsewhere_is_invented_and_who_is_turned_round_has_the_sides_exchanged(truth):
+    found = figures(truth, given(truth), given(truth, (9, 0)))
+    assert (found['people_found'], found['people_invented']) == (1, 1)
+    assert figures(replace(truth, complete=False), given(truth, (9, 0)))['people_invented'] == 0
+    assert figures(truth, given(truth, exchanged=True))['sides_exchanged'] == 1
+
+
+def test_hands_of_the_wrong_side_and_hands_that_nobody_sees(truth):
+    person = truth.people[0]
+    left = person.hands['left'][0]
+    found = figures(truth, given(truth, hands=False), loose=[('right', left)])
+    assert (found['hands_found'], found['hands_wrong_side']) == (1, 1)
+    none = replace(truth, people=[replace(person, hands={}, sides_without_hand=frozenset(['left']))])
+    assert figures(none, given(truth))['hands_invented'] == 1
+
+
+def test_confidence_that_falls_as_errors_grow_has_a_rank_correlation_of_minus_one(truth):
+    measures = photographs.Measures()
+    for number, off in enumerate((0.0, 0.1, 0.2, 0.3)):
+        measures.add(number, truth, GivenImage([given(truth, (off, 0), confidence=0.9 - off)]))
+    found = measures.summary(set(), [])
+    assert found['confidence_rank_correlation'] == pytest.approx(-1) and found['common_error_mean'] is None
+
+
+def test_a_folder_of_photographs_is_measured_beside_mediapipe(tmp_path, capsys):
+    write_coco_folder(tmp_path, detection.drawn(2, 4))
+    assert len(coco_wholebody.load(tmp_path)) == 2
+    assert main(['evaluate', 'photographs', '--root', str(tmp_path), '--estimator', 'mediapipe',
+                 '--json', str(tmp_path / 'out.json')]) == 0
+    row = json.loads((tmp_path / 'out.json').read_text())['rows']['mediapipe']
+    assert row['people_found'] == 2 and row['error_median'] < 0.2 and row['pck_0.5'] > 0.9
+    assert '2 of 2' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('options', [['--limit', '0'], ['--fov', '180'], ['--root', 'nowhere']])
+def test_what_cannot_be_measured_is_one_line(tmp_path, capsys, options):
+    write_coco_folder(tmp_path, detection.drawn(1, 4))
+    assert main(['evaluate', 'photographs', '--root', str(tmp_path), *options]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
