@@ -1,7 +1,7 @@
 """Everybody in an image, by the package's own landmark networks, in the form that estimators take.
 
 People in images that stand alone are seen in a mirror, too, and both poses averaged where they are of the same person:
-their errors are in part independent.
+their errors are in part independent. Both are taken in the region that the two of them make.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from .mediapipe_holistic import HolisticLandmarks
 #: px; smaller images show nobody.
 _MIN_SIZE = 16
 
+#: In so many regions is a person seen both ways.
+_REGIONS = 2
+
 #: Landmarks of a hand and of its mirror image are of one hand if they differ by less, in palms.
 _SAME_HAND = 0.3
 
@@ -44,7 +47,7 @@ class LandmarkPeople:
             self._static = PeopleLandmarker(max_people, lite_hands=lite_hands, runtime=runtime) if static_images \
                 else None
             self._tracker = None if static_images else PeopleTracker(max_people, lite_hands=lite_hands, runtime=runtime)
-            self._mirror = PoseLandmarker(runtime) if mirror and static_images else None
+            self._pose = PoseLandmarker(runtime) if mirror and static_images else None
         except LandmarksUnavailable as error:
             raise DetectorUnavailable(str(error)) from error
 
@@ -55,14 +58,13 @@ class LandmarkPeople:
             return []
         found = (self._tracker.track if self._static is None else self._static.detect)(image)
         people, self.loose_hands = found.people, found.hands
-        if self._mirror is not None and people:
+        if self._pose is not None and people:
             mirrored = np.ascontiguousarray(image[:, ::-1])
-            people = [self._averaged(person, mirrored) for person in people]
+            return [self._averaged(person, image, mirrored) for person in people]
         return [_holistic(person) for person in people]
 
-    def _averaged(self, person: PersonLandmarks, mirrored: np.ndarray) -> PersonLandmarks:
+    def _averaged(self, person: PersonLandmarks, image: np.ndarray, mirrored: np.ndarray) -> HolisticLandmarks:
         width = mirrored.shape[1]
-        seen = _unmirrored(self._mirror.landmarks(mirrored, person.pose.region.mirrored(width)), width)
         hands = {}
         for side in ('left', 'right'):
             hand = person.hand(side)
@@ -70,7 +72,22 @@ class LandmarkPeople:
                 other = self._static.hands.landmarker.landmarks(mirrored, hand.region.mirrored(width))
                 other = replace(hand, landmarks=other.landmarks * (-1, 1, 1) + (width - 1, 0, 0))
                 hands[f'{side}_hand'] = _mean_hand(hand, other)
-        return replace(person, pose=_mean_pose(person.pose, seen), **hands)
+        pose, disagreement = self._averaged_pose(person.pose, image, mirrored)
+        return replace(_holistic(replace(person, pose=pose, **hands)), disagreement=disagreement)
+
+    def _averaged_pose(self, pose: PoseLandmarks, image: np.ndarray, mirrored: np.ndarray
+                       ) -> tuple[PoseLandmarks, np.ndarray | None]:
+        """The mean of a pose and of its mirror image, in a region that such a mean makes; how far it is from both."""
+        mean, disagreement, region = pose, None, pose.next_region
+        for _ in range(_REGIONS):
+            one = self._pose.landmarks(image, region)
+            other = _unmirrored(self._pose.landmarks(mirrored, region.mirrored(image.shape[1])), image.shape[1])
+            if min(similarity(pose, one), similarity(one, other)) < SAME_PERSON:
+                break
+            mean = _mean_pose(one, other)
+            disagreement = np.linalg.norm(one.landmarks[:, :2] - mean.landmarks[:, :2], axis=1)
+            region = mean.next_region
+        return mean, disagreement
 
     def reset(self) -> None:
         """Forget the people who are tracked."""
@@ -80,22 +97,21 @@ class LandmarkPeople:
 
     def close(self) -> None:
         """Free the networks."""
-        self._static = self._tracker = self._mirror = None
+        self._static = self._tracker = self._pose = None
 
 
 def _unmirrored(pose: PoseLandmarks, width: int) -> PoseLandmarks:
     order = list(MIRRORED_POSE)
-    return replace(pose, landmarks=pose.landmarks[order] * (-1, 1, 1) + (width - 1, 0, 0),
+    return replace(pose, region=pose.region.mirrored(width), auxiliary=pose.auxiliary * (-1, 1) + (width - 1, 0),
+                   landmarks=pose.landmarks[order] * (-1, 1, 1) + (width - 1, 0, 0),
                    world_landmarks=pose.world_landmarks[order] * (-1, 1, 1), visibility=pose.visibility[order],
                    landmark_presence=pose.landmark_presence[order])
 
 
 def _mean_pose(one: PoseLandmarks, other: PoseLandmarks) -> PoseLandmarks:
-    """The mean of two poses of one person; the first if the other is somebody else's."""
-    if similarity(one, other) < SAME_PERSON:
-        return one
+    """The mean of two poses of one person in one region."""
     return replace(one, **{name: (getattr(one, name) + getattr(other, name)) / 2 for name in (
-        'landmarks', 'world_landmarks', 'visibility', 'landmark_presence')})
+        'landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'auxiliary')})
 
 
 def _mean_hand(one: HandLandmarks, other: HandLandmarks) -> HandLandmarks:
