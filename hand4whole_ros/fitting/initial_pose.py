@@ -19,19 +19,6 @@ def orthonormal_frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.stack([first, second, np.cross(first, second)], -1)
 
 
-def align_directions(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Rotations (B, 3, 3) that best take source (N, 3) or (B, N, 3) to target (B, N, 3), by Kabsch.
-
-    Both are centred first.
-    """
-    source = source - source.mean(-2, keepdims=True)
-    target = target - target.mean(-2, keepdims=True)
-    u, _, vt = np.linalg.svd(np.swapaxes(target, -1, -2) @ source)
-    flip = np.ones(u.shape[:-1])
-    flip[..., 2] = np.linalg.det(u @ vt)
-    return (u * flip[..., None, :]) @ vt
-
-
 def body_rotations(rest_joints: np.ndarray, world: np.ndarray, legs_seen: bool) -> np.ndarray:
     """Local rotations (55, 3, 3) of a body whose bones point as MediaPipe's world landmarks (33, 3) do.
 

@@ -112,17 +112,39 @@ def test_relative_poses_lead_back_to_the_joints():
     np.testing.assert_allclose(np.stack(chain)[:, :3, :3], turns, atol=1e-12)
 
 
+def _alignment(count):
+    """`count` sets of 12 points, and the rotations, translations and scales to move them by."""
+    rng = np.random.default_rng(1)
+    rotations = Rotation.random(count, random_state=1).as_matrix()
+    return rng.normal(size=(count, 12, 3)), rotations, rng.normal(size=(count, 3)), rng.uniform(0.5, 1.5, count)
+
+
 def test_alignment_recovers_what_was_done():
-    torch.manual_seed(1)
-    source = torch.randn(5, 12, 3, dtype=torch.float64)
-    rotation = roma.random_rotmat(5, dtype=torch.float64)
-    translation, scale = torch.randn(5, 3, dtype=torch.float64), torch.rand(5, dtype=torch.float64) + 0.5
+    source, rotation, translation, scale = _alignment(5)
     moved = apply_alignment(source, rotation, translation)
-    found = rigid_alignment(source, moved)
-    torch.testing.assert_close(found, (rotation, translation))
+    for found, true in zip(rigid_alignment(source, moved), (rotation, translation)):
+        np.testing.assert_allclose(found, true, atol=1e-12)
     scaled = apply_alignment(source, rotation, translation, scale)
-    torch.testing.assert_close(tuple(similarity_alignment(source, scaled)), (rotation, translation, scale))
-    torch.testing.assert_close(procrustes_aligned(source, scaled), scaled)
+    for found, true in zip(similarity_alignment(source, scaled), (rotation, translation, scale)):
+        np.testing.assert_allclose(found, true, atol=1e-12)
+    np.testing.assert_allclose(procrustes_aligned(source, scaled), scaled, atol=1e-12)
+
+
+def test_tensors_are_aligned_as_arrays_are():
+    source, rotation, translation, _ = _alignment(4)
+    target = apply_alignment(source, rotation, translation) + np.random.default_rng(2).normal(0, 0.1, source.shape)
+    found = rigid_alignment(torch.from_numpy(source), torch.from_numpy(target))
+    for tensor, array in zip(found, rigid_alignment(source, target)):
+        np.testing.assert_allclose(tensor.numpy(), array, atol=1e-12)
+
+
+def test_one_set_is_aligned_with_several_and_a_point_that_is_not_finite_spoils_its_own_only():
+    source, rotation, translation, _ = _alignment(3)
+    targets = apply_alignment(source[:1], rotation, translation)
+    targets[1, 4, 2] = np.nan
+    found, moved = rigid_alignment(source[0], targets)
+    np.testing.assert_allclose(found[[0, 2]], rotation[[0, 2]], atol=1e-12)
+    assert np.isnan(found[1]).all() and np.isnan(moved[1]).all() and np.isfinite(moved[[0, 2]]).all()
 
 
 def test_alignment_for_inference_leaves_gradients_possible():
@@ -134,15 +156,8 @@ def test_alignment_for_inference_leaves_gradients_possible():
     assert done.returncode == 0, done.stderr
 
 
-def test_alignment_never_reflects_and_heeds_weights():
-    torch.manual_seed(2)
-    source = torch.randn(8, 3, dtype=torch.float64)
-    rotation, _ = rigid_alignment(source, source * torch.tensor([-1.0, 1, 1], dtype=torch.float64))
-    assert torch.linalg.det(rotation) == pytest.approx(1)
-    target = source.clone()
-    target[0] += 10
-    weights = torch.ones(8, dtype=torch.float64)
-    weights[0] = 0
-    rotation, translation = rigid_alignment(source, target, weights)
-    torch.testing.assert_close(rotation, torch.eye(3, dtype=torch.float64))
-    torch.testing.assert_close(translation, torch.zeros(3, dtype=torch.float64), atol=1e-12, rtol=0)
+@pytest.mark.parametrize('kind', [np.asarray, torch.from_numpy])
+def test_alignment_never_reflects(kind):
+    source = np.random.default_rng(3).normal(size=(8, 3))
+    rotation, _ = rigid_alignment(kind(source), kind(source * (-1, 1, 1)))
+    assert np.linalg.det(np.asarray(rotation)) == pytest.approx(1)
