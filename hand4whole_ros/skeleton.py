@@ -60,6 +60,15 @@ HAND_KEYPOINT_JOINTS = {
                 for name in HAND_KEYPOINT_NAMES)
     for side in SIDES}
 
+#: The joint that each finger tip moves with: left thumb to pinky, right thumb to pinky.
+TIP_JOINTS = tuple(HAND_KEYPOINT_JOINTS[side][k - 1] for side in SIDES for k in FINGERTIP_KEYPOINTS)
+
+#: Row of each hand keypoint among the 55 joints with the ten finger tips, in the order of TIP_JOINTS, after them.
+HAND_KEYPOINT_ROWS = {
+    side: tuple(NUM_JOINTS + 5 * number + FINGERTIP_KEYPOINTS.index(k) if joint is None else joint
+                for k, joint in enumerate(HAND_KEYPOINT_JOINTS[side]))
+    for number, side in enumerate(SIDES)}
+
 #: Parent of each hand keypoint, for drawing a hand as bones.
 HAND_KEYPOINT_PARENTS = (-1,) + tuple(0 if k % 4 == 1 else k - 1 for k in range(1, 21))
 

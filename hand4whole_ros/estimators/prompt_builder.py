@@ -13,6 +13,7 @@ from torch import Tensor
 from .. import skeleton
 from ..geometry.crops import BODY_SIZE
 from ..geometry.hand_boxes import hand_boxes
+from ..geometry.kinematics import kinematic_tree
 from ..geometry.placement import view_rotation
 from ..keypoints import KEYPOINT_NAMES
 from ..networks.hand4whole_pp import HandBoxes
@@ -86,14 +87,8 @@ def crop_to_camera_rotations(features: FitFeatures) -> np.ndarray:
 
 def wrist_rotations(local: np.ndarray, camera_rotations: np.ndarray) -> np.ndarray:
     """(N, 2, 3, 3) of left and right wrist in the crop's frame, from rotations (N, 55, 3, 3) against the parents."""
-    found = []
-    for side in skeleton.SIDES:
-        joint = skeleton.WRIST[side]
-        rotation = local[:, joint]
-        while (joint := skeleton.PARENTS[joint]) >= 0:
-            rotation = local[:, joint] @ rotation
-        found.append(camera_rotations.swapaxes(-1, -2) @ rotation)
-    return np.stack(found, axis=1)
+    wrists = kinematic_tree().global_rotations(local)[:, list(skeleton.WRIST.values())]
+    return camera_rotations.swapaxes(-1, -2)[:, None] @ wrists
 
 
 def _body_prompt(e, camera_rotations):

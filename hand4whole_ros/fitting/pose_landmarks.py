@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import skeleton
+from ..geometry.kinematics import attached_points
 
 #: The pose landmark that each of the 33 becomes in a mirror.
 MIRRORED_LANDMARKS = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(k + 1 if k % 2 else k - 1 for k in range(11, 33)))
@@ -59,4 +60,4 @@ def landmark_points(joints: np.ndarray, rotations: np.ndarray, rest_joints: np.n
     joints (..., 55, 3) m and their rotations (..., 55, 3, 3) out of the T-pose; rest_joints (..., 55, 3) of the T-pose.
     """
     offsets = rest_joints[..., MARKS, :] - rest_joints[..., RIDES, :] + OFFSETS
-    return joints[..., RIDES, :] + (rotations[..., RIDES, :, :] @ offsets[..., None])[..., 0]
+    return attached_points(joints, rotations, RIDES, offsets)

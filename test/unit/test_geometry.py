@@ -11,7 +11,14 @@ from scipy.spatial.transform import Rotation
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.geometry.alignment import apply_alignment, procrustes_aligned, rigid_alignment, similarity_alignment
-from hand4whole_ros.geometry.kinematics import forward_kinematics, local_from_global, relative_poses
+from hand4whole_ros.geometry.kinematics import (
+    attached_points,
+    forward_kinematics,
+    kinematic_tree,
+    local_from_global,
+    relative_poses,
+    unposed_joints,
+)
 from hand4whole_ros.geometry.mesh import boundary_loop, submesh_faces, vertex_normals
 
 
@@ -77,14 +84,45 @@ def _pose(batch):
 
 def test_a_chain_keeps_bone_lengths_and_its_root():
     local, rest = _pose(3)
-    transl = torch.randn(3, 3, dtype=torch.float64)
-    places, turns = forward_kinematics(local, rest, transl)
-    torch.testing.assert_close(places[:, 0], rest[:, 0] + transl)
+    root = torch.randn(3, 3, dtype=torch.float64)
+    places, turns = forward_kinematics(local, rest, root)
+    torch.testing.assert_close(places[:, 0], root)
+    torch.testing.assert_close(forward_kinematics(local, rest)[0][:, 0], rest[:, 0])
     parents = list(skeleton.PARENTS[1:])
     torch.testing.assert_close((places[:, 1:] - places[:, parents]).norm(dim=-1),
                                (rest[:, 1:] - rest[:, parents]).norm(dim=-1))
     torch.testing.assert_close(turns[:, 20], turns[:, 18] @ local[:, 20])
     torch.testing.assert_close(local_from_global(turns), local)
+    torch.testing.assert_close(unposed_joints(places, turns), rest - rest[:, :1])
+
+
+def test_a_chain_of_arrays_is_that_of_tensors():
+    local, rest = _pose(2)
+    local.requires_grad_()
+    with torch.inference_mode():        # what is kept from here on must still serve gradients
+        kinematic_tree((-1, 0, 1, 1)).global_rotations(local[:, :4])
+    kinematic_tree((-1, 0, 1, 1)).global_rotations(local[:, :4]).sum().backward()
+    places, turns = forward_kinematics(local.detach(), rest)
+    assert isinstance(places, torch.Tensor)
+    for tensor, array in zip((places, turns), forward_kinematics(local.detach().numpy(), rest.numpy())):
+        assert isinstance(array, np.ndarray)
+        np.testing.assert_allclose(array, tensor.numpy(), atol=1e-12)
+
+
+def test_a_tree_of_several_roots_and_one_whose_children_come_first():
+    local = Rotation.random(4, random_state=0).as_matrix()
+    turned = kinematic_tree((-1, 0, -1, 2)).global_rotations(local)
+    np.testing.assert_allclose(turned, [local[0], local[0] @ local[1], local[2], local[2] @ local[3]], atol=1e-12)
+    with pytest.raises(ValueError, match='a parent comes before its children'):
+        kinematic_tree((-1, 2, 0))
+
+
+def test_points_ride_on_joints():
+    local, rest = (values[0].numpy() for values in _pose(1))
+    places, turns = forward_kinematics(local, rest)
+    offsets = rest[[40, 3]] - rest[[20, 9]]
+    expected = [places[20] + turns[20] @ offsets[0], places[9] + turns[9] @ offsets[1]]
+    np.testing.assert_allclose(attached_points(places, turns, [20, 9], offsets), expected, atol=1e-12)
 
 
 def test_a_chain_broadcasts_and_has_gradients():

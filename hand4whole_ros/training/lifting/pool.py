@@ -15,8 +15,10 @@ from ...detection.hand_filter import MIN_WRIST_VISIBILITY
 from ...fitting.lifter import features
 from ...fitting.person_view import FARTHEST, person_views, roll_of
 from ...fitting.pose_landmarks import MIRRORED_LANDMARKS, landmark_points
+from ...geometry.kinematics import kinematic_tree, unposed_joints
 from ...networks.lifting import NUM_BODY
-from ...synthetic import adults, clearance, gestures, posture_scene, postures
+from ...synthetic import adults, gestures, posture_scene, postures
+from ...synthetic.figure import hand_keypoints, place_skeleton
 from .detections import Detections
 from .samples import MIN_HAND_VISIBLE, Samples, hands_of, rays_of
 
@@ -76,10 +78,10 @@ def _placed(rng, who, local, at_ease):
     if at_ease:
         directions = (posture_scene.framing.ViewDirection.sample(rng) for _ in range(count))
     matrices = np.stack([direction.matrix() for direction in directions])
-    rotations, places, ends = clearance.pose_chain(local, joints, tips)
+    rotations, places, ends = place_skeleton(local, joints, tips)
     rotations = matrices[:, None] @ rotations
     places, ends = (points @ np.swapaxes(matrices, -1, -2) for points in (places, ends))
-    hands = clearance.hand_keypoints(places, ends)
+    hands = hand_keypoints(places, ends)
     points = landmark_points(places, rotations, joints)
     away = np.exp(rng.uniform(*np.log(_DISTANCES), count))
     nearest = 0.25 - points[..., 2].min(axis=1)
@@ -115,16 +117,8 @@ class Errors(NamedTuple):
 def errors_of(detections: Detections) -> Errors:
     """Of people whom the detector saw."""
     d = detections
-    rotations = np.empty((len(d.pose), skeleton.NUM_JOINTS, 3, 3))
-    rest = np.zeros((len(d.pose), skeleton.NUM_JOINTS, 3))
-    joints = d.joints.astype(np.float64)
-    for joint, parent in enumerate(skeleton.PARENTS):
-        if parent < 0:
-            rotations[:, joint] = d.rotations[:, joint]
-            continue
-        rotations[:, joint] = rotations[:, parent] @ d.rotations[:, joint]
-        bone = ((joints[:, joint] - joints[:, parent])[:, None] @ rotations[:, parent])[:, 0]
-        rest[:, joint] = rest[:, parent] + bone
+    joints, rotations = d.joints.astype(np.float64), kinematic_tree().global_rotations(d.rotations.astype(np.float64))
+    rest = unposed_joints(joints, rotations)
     views, world, hands = _true_views(landmark_points(joints, rotations, rest), d.keypoints.astype(np.float64))
     rays = rays_of(d, d.pose)
     seen = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) @ np.swapaxes(views.rotation, -1, -2)

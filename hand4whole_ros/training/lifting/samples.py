@@ -13,6 +13,7 @@ from ...fitting.hand_view import MIRROR, hand_features, hand_views
 from ...fitting.lifter import features
 from ...fitting.person_view import person_views
 from ...fitting.pose_landmarks import MIRRORED_LANDMARKS
+from ...geometry.kinematics import kinematic_tree
 from ...networks.lifting import BODY_FEATURES, NUM_BODY
 from .detections import Detections
 
@@ -80,9 +81,7 @@ def bodies_of(detections: Detections) -> Samples:
 def hands_seen(detections: Detections) -> Samples:
     """Of every hand that the detector saw and that is there to be seen, as a right one; left ones first."""
     d, parts = detections, []
-    whole = np.empty((len(d.pose), skeleton.NUM_JOINTS, 3, 3))
-    for joint, parent in enumerate(skeleton.PARENTS):
-        whole[:, joint] = d.rotations[:, joint] if parent < 0 else whole[:, parent] @ d.rotations[:, joint]
+    whole = kinematic_tree().global_rotations(d.rotations.astype(np.float64))
     hands, rays = hands_of(d), rays_of(d, d.pose)
     for k, side in enumerate(skeleton.SIDES):
         there = d.hand_visibility[:, k] > MIN_HAND_VISIBLE
