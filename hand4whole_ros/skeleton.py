@@ -49,10 +49,16 @@ HAND_KEYPOINT_NAMES = ('wrist',) + tuple(
 
 NUM_HAND_KEYPOINTS = len(HAND_KEYPOINT_NAMES)
 
-#: Wrist and the four finger MCPs: the points a hand is rigidly aligned on (Hand4Whole++).
-PALM_KEYPOINTS = (0, 5, 9, 13, 17)
+HAND_KEYPOINT = {name: index for index, name in enumerate(HAND_KEYPOINT_NAMES)}
 
-FINGERTIP_KEYPOINTS = (4, 8, 12, 16, 20)
+#: Wrist and the four finger MCPs: the points a hand is rigidly aligned on (Hand4Whole++).
+PALM_KEYPOINTS = tuple(HAND_KEYPOINT[name] for name in ('wrist', 'index1', 'middle1', 'ring1', 'pinky1'))
+
+FINGERTIP_KEYPOINTS = tuple(index for name, index in HAND_KEYPOINT.items() if name.endswith('_tip'))
+
+#: From the wrist along the middle finger to its tip: the length of a hand is measured along these.
+MIDDLE_FINGER_KEYPOINTS = tuple(
+    HAND_KEYPOINT[name] for name in ('wrist', 'middle1', 'middle2', 'middle3', 'middle_tip'))
 
 #: SMPL-X joint of each hand keypoint; None for the five finger tips, which are points on the skin.
 HAND_KEYPOINT_JOINTS = {

@@ -16,16 +16,15 @@ from ..geometry.hand_boxes import hand_boxes
 from ..geometry.kinematics import kinematic_tree
 from ..geometry.placement import view_rotation
 from ..keypoints import KEYPOINT_NAMES
+from ..landmarks.indices import HIPS, SHOULDERS, PoseLandmark, side_landmarks
 from ..networks.hand4whole_pp import HandBoxes
 from ..networks.open_model import OPEN_MODEL
 from ..networks.prompts import Prompt, Prompts
 from .fit_features import FitFeatures
 
-#: MediaPipe's pose landmarks of the left of pairs, by the names of keypoints; the right one's number is one more.
-_LEFT = {'hip': 23, 'knee': 25, 'ankle': 27, 'shoulder': 11, 'elbow': 13, 'wrist': 15, 'big_toe': 31, 'small_toe': 31,
-         'heel': 29, 'ear': 7}
-#: The others: landmarks whose middle is meant.
-_MIDDLE = {'pelvis': (23, 24), 'neck': (11, 12), 'left_eye': (2,), 'right_eye': (5,), 'nose': (0,)}
+#: Keypoints -> MediaPipe's pose landmarks where they have another name, or are the middle of several.
+_TOES = {'big_toe': 'FOOT_INDEX', 'small_toe': 'FOOT_INDEX'}
+_MIDDLE = {'pelvis': HIPS, 'neck': SHOULDERS, 'nose': (PoseLandmark.NOSE,)}
 
 _MIRROR = np.array([-1, 1, 1], np.float32)
 _NUM_BODY = skeleton.NUM_BODY_JOINTS
@@ -33,10 +32,10 @@ _NUM_BODY = skeleton.NUM_BODY_JOINTS
 
 def _landmark_weights():
     """(25, 33) the share of every landmark in each of the body keypoints."""
-    shares = np.zeros((OPEN_MODEL.body.num_keypoints, 33), np.float32)
+    shares = np.zeros((OPEN_MODEL.body.num_keypoints, len(PoseLandmark)), np.float32)
     for row, name in zip(shares, KEYPOINT_NAMES):
         side, _, part = name.partition('_')
-        which = _MIDDLE.get(name) or (_LEFT[part] + (side == 'right'),)
+        which = _MIDDLE.get(name) or side_landmarks(side, _TOES.get(part, part.upper()))
         row[list(which)] = 1 / len(which)
     return shares
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..geometry.alignment import procrustes_aligned
+from ..skeleton import HAND_KEYPOINT
 
 #: Wrist, index MCP, pinky MCP among the 21 hand keypoints.
-_PALM = (0, 5, 17)
+_PALM = tuple(HAND_KEYPOINT[name] for name in ('wrist', 'index1', 'pinky1'))
 
 
 def mpjpe(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:

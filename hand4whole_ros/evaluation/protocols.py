@@ -21,7 +21,7 @@ from .body_parts import BodyParts
 from .prediction import PredictedHand, Prediction
 
 #: Wrist and middle MCP among the keypoints of a hand.
-_WRIST, _MIDDLE = 0, 9
+_WRIST, _MIDDLE = skeleton.HAND_KEYPOINT['wrist'], skeleton.HAND_KEYPOINT['middle1']
 _PELVIS, _NECK = skeleton.JOINT['pelvis'], skeleton.JOINT['neck']
 _BODY = slice(0, len(skeleton.BODY_JOINT_NAMES))
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .hand_detection import HandFound, palm_length
+from .hand_detection import HandFound
 from .indices import POSE_HAND, HandLandmark, PoseLandmark
-from .person_evidence import torso_length
+from .measures import palm_length, torso_length
 from .pose import PoseLandmarks
 
 #: Least visibility of the arm's own wrist.

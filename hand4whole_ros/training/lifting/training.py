@@ -15,6 +15,7 @@ from ...body.open_hands import hand_shape_components
 from ...checkpoints.lifting import LiftingNetworks, save_lifting_networks
 from ...evaluation import metrics
 from ...evaluation.pose_errors import BODY_JOINTS
+from ...landmarks.indices import UPPER_BODY
 from ...networks.lifting import HAND, LiftingConfig, LiftingNetwork
 from ...skeleton import JOINT, SIDES
 from ...system.output_files import replacement_path
@@ -162,7 +163,7 @@ def is_seen(found: Detections) -> np.ndarray:
     shoulders, hips = pixels[:, 0:2], pixels[:, 6:8]
     torso = np.linalg.norm(shoulders - hips[:, ::-1], axis=-1).mean(axis=1)
     torso = np.maximum(torso, 0.2 * np.ptp(pixels, axis=1).max(axis=1))
-    away = np.linalg.norm(found.pose[:, [11, 12, 13, 14, 15, 16, 23, 24]] - pixels, axis=-1) / torso[:, None]
+    away = np.linalg.norm(found.pose[:, list(UPPER_BODY)] - pixels, axis=-1) / torso[:, None]
     enough = inside.sum(axis=1) >= 3
     result = np.zeros(len(away), bool)
     result[enough] = np.nanmedian(np.where(inside, away, np.nan)[enough], axis=1) < MAX_OFF
