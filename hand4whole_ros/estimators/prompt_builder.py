@@ -86,8 +86,8 @@ def crop_to_camera_rotations(features: FitFeatures) -> np.ndarray:
 
 def wrist_rotations(local: np.ndarray, camera_rotations: np.ndarray) -> np.ndarray:
     """(N, 2, 3, 3) of left and right wrist in the crop's frame, from rotations (N, 55, 3, 3) against the parents."""
-    wrists = kinematic_tree().global_rotations(local)[:, list(skeleton.WRIST.values())]
-    return camera_rotations.swapaxes(-1, -2)[:, None] @ wrists
+    wrists = (kinematic_tree().joint_rotation(local, wrist) for wrist in skeleton.WRIST.values())
+    return np.stack([camera_rotations.swapaxes(-1, -2) @ wrist for wrist in wrists], axis=1)
 
 
 def _body_prompt(e, camera_rotations):

@@ -60,6 +60,13 @@ class KinematicTree:
             out[..., joints, :, :] = out[..., parents, :, :] @ local[..., joints, :, :]
         return out
 
+    def joint_rotation(self, local: Array, joint: int) -> Array:
+        """The global rotation (..., 3, 3) of one joint: only what is above it is multiplied. Otherwise as above."""
+        rotation = local[..., joint, :, :]
+        while (parent := self.parents[joint]) != joint:
+            rotation, joint = local[..., parent, :, :] @ rotation, parent
+        return rotation
+
     def places(self, rotations: Array, bones: Array) -> Array:
         """Global rotations (..., J, 3, 3) and bones (..., J, 3) m at rest -> joints (..., J, 3) m from the root."""
         parents, _, sums = self._tables(rotations)

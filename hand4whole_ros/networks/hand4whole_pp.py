@@ -227,10 +227,9 @@ def concatenate_hand_prompts(prompts: Mapping[str, Prompt], people: Mapping[str,
 def copy_wrists(body: BodyPose, hands: Mapping[str, PlacedHands], boxes: Mapping[str, HandBoxes]) -> BodyPose:
     """The body with the hand expert's orientation of every hand that exists in place of its own."""
     local = body.local_rotations
-    rotations = kinematic_tree(skeleton.PARENTS[:local.shape[1]]).global_rotations(local)
     for side in SIDES:
         people = boxes[side].exists.nonzero()[:, 0]
-        forearm = rotations[people, skeleton.PARENTS[skeleton.WRIST[side]]]
+        forearm = kinematic_tree().joint_rotation(local[people], skeleton.PARENTS[skeleton.WRIST[side]])
         wrist = forearm.transpose(-1, -2) @ roma.rotvec_to_rotmat(hands[side].global_orient)
         local = local.index_put((people, people.new_tensor(skeleton.WRIST[side])), wrist)
     return body._replace(body_pose=local[:, 1:])

@@ -94,6 +94,7 @@ def test_a_chain_keeps_bone_lengths_and_its_root():
     torch.testing.assert_close(turns[:, 20], turns[:, 18] @ local[:, 20])
     torch.testing.assert_close(local_from_global(turns), local)
     torch.testing.assert_close(unposed_joints(places, turns), rest - rest[:, :1])
+    torch.testing.assert_close(kinematic_tree().joint_rotation(local, 40), turns[:, 40])
 
 
 def test_a_chain_of_arrays_is_that_of_tensors():
