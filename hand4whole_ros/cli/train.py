@@ -172,11 +172,11 @@ def _run_stage(args):
 def _run_pack(args):
     if not args.run.is_dir():
         raise UsageError(f'--run {args.run}: no such folder')
-    from ..checkpoints.open_model import is_open_model
+    from ..checkpoints.open_model import OPEN_MODEL_FILE
     from ..training import stages
     if not stages.completed_stages(args.run):
         raise UsageError(f'--run {args.run}: no stage of a training is done there')
-    check_output_file(args.output, is_own=is_open_model, option='--output')
+    check_output_file(args.output, is_own=OPEN_MODEL_FILE.matches, option='--output')
     with _convert_write_errors(args.output):
         done = stages.pack_model(args.run, args.output)
     print(f'{args.output}: {args.output.stat().st_size / 1e6:.1f} MB, with {", ".join(done)}')
@@ -209,11 +209,11 @@ def _lift(args):
     for name in ('people', 'steps'):
         if getattr(args, name) < 1:
             raise UsageError(f'--{name} must be at least 1, found {getattr(args, name)}')
-    from ..checkpoints.lifting import is_lifting
+    from ..checkpoints.lifting import LIFTING_FILE
     from ..training import run_folder
     from ..training.lifting.training import Settings, run
     run_folder.check_run_folder(args.run)
-    check_output_file(args.output, is_own=is_lifting, option='--output')
+    check_output_file(args.output, is_own=LIFTING_FILE.matches, option='--output')
     recorded = _recorded(args)
     try:
         with _convert_write_errors(args.output):

@@ -24,7 +24,8 @@ from hand4whole_ros.body.model import BodyModel
 from hand4whole_ros.body.open_body import load_or_build
 from hand4whole_ros.body.open_hands import hand_shape_components, load_open_body
 from hand4whole_ros.checkpoints import CheckpointError
-from hand4whole_ros.checkpoints.open_model import load_open_model, save_open_model
+from hand4whole_ros.checkpoints.hand4whole_pp import expected_state
+from hand4whole_ros.checkpoints.open_model import OPEN_MODEL_FILE, load_open_model, save_open_model
 from hand4whole_ros.cli import main
 from hand4whole_ros.estimators.fit_features import mirror_features
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
@@ -434,6 +435,10 @@ def test_a_network_that_is_told_nothing_is_known_by_its_weights(tmp_path):
     assert loaded.config == IMAGE_ONLY
     for one, other in zip(network.wilor.backbone.parameters(), loaded.wilor.backbone.parameters(), strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-6)
+
+
+def test_the_file_of_the_model_has_all_its_parts():
+    assert set(OPEN_MODEL_FILE.parts) == set(expected_state(OPEN_MODEL))
 
 
 def test_weights_that_are_not_the_models_are_refused_by_name(network, tmp_path):
