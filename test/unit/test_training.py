@@ -43,8 +43,10 @@ from hand4whole_ros.training.distributed import SINGLE_PROCESS, DistributedConte
 from hand4whole_ros.training.image_batches import load_batch
 from hand4whole_ros.training.initial_regression import body_metrics, hand_metrics, train_initial_regressors
 from hand4whole_ros.training.losses import body_losses, hand_losses, hands_only_losses, heatmap_loss
+from hand4whole_ros.training.run_folder import RunSettings
 from hand4whole_ros.training.shards import Records, ShardTruth
 from hand4whole_ros.training.skeleton_layer import SkeletonLayer
+from hand4whole_ros.training.stage_context import StageContext
 from hand4whole_ros.training.stages import load_network
 from hand4whole_ros.training.trainer import TrainingSchedule, draw_rows, train
 
@@ -159,9 +161,14 @@ def test_a_person_in_a_mirror_is_told_as_the_mirror_image(found, components, bon
             assert torch.allclose(one[:count][seen], two[count:][seen], atol=1e-4)
 
 
+def context(people, bones, folder, steps, **more):
+    return StageContext(train_set=people, validation_set=people, skeleton_layer=bones,
+                        settings=RunSettings(run=folder, steps=steps), **more)
+
+
 def test_a_guess_learns(found, components, bones, network, tmp_path):
     told = training_set.TrainingSet.of(found, components)
-    train_initial_regressors(network, told, told, bones, tmp_path, 60, lr=2e-3)
+    train_initial_regressors(network, context(told, bones, tmp_path, 60, lr=2e-3))
     with torch.no_grad():
         network.eval()
         after = body_metrics(say(network, told), told.body, bones)
@@ -419,7 +426,7 @@ def test_the_losses_of_processes_add_up_to_those_of_one(
         with monkeypatch.context() as patched, torch.no_grad():
             patched.setattr(sys.modules[train_it.__module__], 'train',
                             lambda module, losses, *_, **__: costs.append(losses(0)) or module)
-            train_it(network, told, told, bones, tmp_path, 1, distributed=together)
+            train_it(network, context(told, bones, tmp_path, 1, distributed=together))
         return {(k, name): value for k, part in enumerate(costs) for name, value in part.items()}
     whole, parts = cost(SINGLE_PROCESS), [cost(DistributedContext(rank, 3)) for rank in range(3)]
     assert all(value > 0 for value in whole.values())

@@ -20,6 +20,7 @@ from ...networks.lifting import HAND, LiftingConfig, LiftingNetwork
 from ...skeleton import JOINT, SIDES
 from ...system.output_files import replacement_path
 from ..expert_training import bf16_autocast
+from ..run_folder import RunSettings
 from ..skeleton_layer import SkeletonLayer
 from ..trainer import TrainingSchedule, draw_rows, train
 from . import detections, pool
@@ -48,21 +49,18 @@ _HANDS_LEFT_OUT = 0.3
 _PART = 20000
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a training is made of."""
+@dataclass(frozen=True, kw_only=True)
+class LiftingSettings(RunSettings):
+    """What a training is made of. The hand's network gets half of the steps."""
 
     folders: list[Path]                 # of detections
-    run: Path
     output: Path
     recorded: np.ndarray | None = None  # (N, 22, 3, 3) poses of datasets.motions
     people: int = 200_000               # of the pool
-    steps: int = 12_000                 # of the body's network; the hand's has half as many
     rate: float = 1e-3
-    seed: int = 0
 
 
-def run(settings: Settings, progress: bool = True) -> dict[str, float]:
+def run_training(settings: LiftingSettings, progress: bool = True) -> dict[str, float]:
     """Train both networks, write them to `output`, and give the figures of the people held out.
 
     Goes on where it was stopped. Raises ValueError where there are no detections, or too few.
