@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..geometry.assignment import assign_pairs
 from ..geometry.boxes import inside
 from ..landmarks.measures import MIN_HAND_LANDMARKS_INSIDE, palm_length
 from ..skeleton import SIDES, WRIST
@@ -154,13 +155,9 @@ class BoxTracker:
         return PersonBoxes(person.box, person.confidence, **hands)
 
     def _match_detections(self, detected: list[PersonBoxes]) -> None:
-        """Bring those who are followed and those who were detected together, the nearest first."""
-        pairs = sorted(((box_iou(person.box, other.bbox_xywh), p, d) for p, person in enumerate(self._people)
-                        for d, other in enumerate(detected)), reverse=True)
-        match: dict[int, int] = {}
-        for shared, p, d in pairs:
-            if shared >= _MIN_MATCH_OVERLAP and p not in match and d not in match.values():
-                match[p] = d
+        """Bring those who are followed and those who were detected together, by how much their boxes share."""
+        apart = [[1 - box_iou(person.box, other.bbox_xywh) for other in detected] for person in self._people]
+        match = dict(assign_pairs(np.reshape(apart, (len(self._people), len(detected))), 1 - _MIN_MATCH_OVERLAP))
         for p, d in match.items():
             _apply_detection(self._people[p], detected[d])
         met = [self._people[p] for p in match]
