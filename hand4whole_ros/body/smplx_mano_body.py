@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .. import skeleton
 from ..estimate import WholeBodyEstimate
+from ..geometry.alignment import apply_alignment, rigid_alignment
 from .mano import Mano
 from .model import BodyModel, BodySkeleton
 from .published import PublishedBody
@@ -94,9 +95,9 @@ class SmplxManoBody(BodyModel):
         local = Rotation.from_rotvec(local.reshape(-1, 3)).as_matrix().reshape(*local.shape, 3)
         chain = self._hand.pose(local, np.stack([np.asarray(hand_betas[side], np.float64) for side in sides]))
         keypoints = self._hand_points(chain) * mirror[:, None]
-        moved = [_align_rigid(points[_PALM], joints[_PALM_JOINTS[side]]) for side, points in zip(sides, keypoints)]
-        rotations, translations = (np.stack(parts) for parts in zip(*moved))
-        keypoints = keypoints @ np.swapaxes(rotations, -1, -2) + translations[:, None]
+        palms = np.stack([joints[_PALM_JOINTS[side]] for side in sides])
+        rotations, translations = rigid_alignment(keypoints[:, _PALM], palms)
+        keypoints = apply_alignment(keypoints, rotations, translations)
         return _AlignedHands(sides, chain, keypoints, mirror, rotations, translations)
 
 
@@ -129,13 +130,3 @@ class _AlignedHands:
 def _make_skinned_mesh(mano: Mano) -> SkinnedMesh:
     arrays = {name: getattr(mano, name).cpu().numpy() for name in ('v_template', 'shapedirs', 'J_regressor', 'weights')}
     return SkinnedMesh(posedirs=mano.posedirs.cpu(), parents=mano.parents.tolist(), **arrays)
-
-
-def _align_rigid(source, target):
-    """geometry.alignment.rigid_alignment for one set of points in numpy: once a frame, it is quicker."""
-    here, there = source.mean(axis=0), target.mean(axis=0)
-    spread = np.stack([target - there, source - here])
-    if not np.isfinite(spread).all():
-        return np.full((3, 3), np.nan), np.full(3, np.nan)    # as every other number of such an estimate
-    rotation = Rotation.align_vectors(*spread)[0].as_matrix()
-    return rotation, there - rotation @ here

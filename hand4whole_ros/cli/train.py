@@ -51,9 +51,7 @@ def add_train_command(commands) -> None:
                            f'torchrun --nproc-per-node 4 --no-python -- hand4whole train {stage} --people people '
                            f'--run run     # four GPUs'])
         one.add_argument('--people', type=Path, nargs='+', required=True, metavar='DIR', help='of train people')
-        one.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of this training')
-        one.add_argument('--steps', type=int, default=steps, help='how long')
-        one.add_argument('--seed', type=int, default=0, help='of weights and of the order of people')
+        _add_run_arguments(one, steps, 'of weights and of the order of people')
         one.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
         one.set_defaults(stage=stage)
     pack = add_command(kinds, 'pack', _run_pack, 'Write what was trained as one file for the estimator.',
@@ -81,11 +79,9 @@ def _add_lifting(kinds):
         kinds, 'lift', _lift, 'Train the networks that lift landmarks to bodies and hands: an hour on two cores.',
         ['hand4whole train lift --detections detections --motions FOLDER --run run --output lifting.npz'])
     lift.add_argument('--detections', type=Path, nargs='+', required=True, metavar='DIR', help='of train detections')
-    lift.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of this training')
+    _add_run_arguments(lift, 12000, 'of weights, bodies and the order of people')
     lift.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .npz to write')
     lift.add_argument('--people', type=int, default=200000, help='bodies without pictures that are learnt from, too')
-    lift.add_argument('--steps', type=int, default=12000, help='how long')
-    lift.add_argument('--seed', type=int, default=0, help='of weights, bodies and the order of people')
     for command in (made, lift):
         command.add_argument('--motions', type=Path, metavar='FOLDER',
                              help='motion capture, .bvh and .amc with .asf, whose poses are taken as well')
@@ -107,16 +103,13 @@ def _add_published(kinds):
         help=f'data sets and where they are, of {", ".join(TRAINING_DATASETS)}; each gets the same share of '
         f'every batch',
     )
-    command.add_argument('--run', type=Path, required=True, metavar='DIR',
-                         help='the folder of this training; at its end snapshot_6.pth is there, in the form of the '
-                              'published one')
-    command.add_argument('--steps', type=int, default=40000, help='how long')
+    _add_run_arguments(command, 40000, 'of first weights, order and accidents',
+                       '; at its end snapshot_6.pth is there, in the form of the published one')
     command.add_argument('--batch', type=int, default=32, help='people of a step, of all processes together')
     command.add_argument('--at-once', type=int, metavar='N',
                          help='people in one pass of the network, where memory is short; the others follow before the '
                               'step is taken')
     command.add_argument('--rate', type=float, default=1e-4, help='of learning, at its largest')
-    command.add_argument('--seed', type=int, default=0, help='of first weights, order and accidents')
     command.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
     command.add_argument('--precision', default='auto', choices=('auto', 'fp32', 'bf16'),
                          help='what the transformers compute in')
@@ -132,6 +125,25 @@ def _add_published(kinds):
                          help='random: made up from names, to try things out')
 
 
+def _add_run_arguments(command, steps, seed, result=''):
+    """The arguments of every training. seed: what it is of; result: what is in the folder at the end."""
+    command.add_argument('--run', type=Path, required=True, metavar='DIR', help=f'the folder of this training{result}')
+    command.add_argument('--steps', type=int, default=steps, help='how long')
+    command.add_argument('--seed', type=int, default=0, help=seed)
+
+
+def _run_settings(args):
+    """Those of training.run_folder.RunSettings, by name."""
+    return {'run': args.run, 'steps': args.steps, 'seed': args.seed}
+
+
+def _check_counts(args, *names):
+    """UsageError where one of these arguments is given and below 1."""
+    for name in names:
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise UsageError(f'--{name.replace("_", "-")} must be at least 1, found {getattr(args, name)}')
+
+
 @contextmanager
 def _convert_write_errors(path):
     """Errors of the system as one line about `path`."""
@@ -142,9 +154,7 @@ def _convert_write_errors(path):
 
 
 def _run_people(args):
-    for name in ('count', 'workers'):
-        if getattr(args, name) < 1:
-            raise UsageError(f'--{name} must be at least 1, found {getattr(args, name)}')
+    _check_counts(args, 'count', 'workers')
     check_output_folder(args.output, f'--output {args.output}')
     from ..training import drawn_people
     with _convert_write_errors(args.output):
@@ -153,17 +163,16 @@ def _run_people(args):
 
 
 def _run_stage(args):
-    if args.steps < 1:
-        raise UsageError(f'--steps must be at least 1, found {args.steps}')
+    _check_counts(args, 'steps')
     from ..estimators import EstimatorUnavailable
     from ..estimators.devices import pick_device
     from ..training import run_folder, stages, training_set
+    from ..training.run_folder import RunSettings
     run_folder.check_run_folder(args.run)
     try:
         pick_device(args.device)  # before people are read, which takes a while
-        stages.train_stage(
-            args.stage, args.run, training_set.load_training_sets(args.people), args.steps, args.seed, args.device
-        )
+        sets = training_set.load_training_sets(args.people)
+        stages.train_stage(args.stage, RunSettings(**_run_settings(args)), sets, args.device)
     except (ValueError, EstimatorUnavailable) as error:
         raise UsageError(error) from None
     return EXIT_SUCCESS
@@ -172,11 +181,11 @@ def _run_stage(args):
 def _run_pack(args):
     if not args.run.is_dir():
         raise UsageError(f'--run {args.run}: no such folder')
-    from ..checkpoints.open_model import is_open_model
+    from ..checkpoints.open_model import OPEN_MODEL_FILE
     from ..training import stages
     if not stages.completed_stages(args.run):
         raise UsageError(f'--run {args.run}: no stage of a training is done there')
-    check_output_file(args.output, is_own=is_open_model, option='--output')
+    check_output_file(args.output, is_own=OPEN_MODEL_FILE.matches, option='--output')
     with _convert_write_errors(args.output):
         done = stages.pack_model(args.run, args.output)
     print(f'{args.output}: {args.output.stat().st_size / 1e6:.1f} MB, with {", ".join(done)}')
@@ -194,9 +203,7 @@ def _run_curves(args):
 
 
 def _detections(args):
-    for name in ('count', 'workers'):
-        if getattr(args, name) < 1:
-            raise UsageError(f'--{name} must be at least 1, found {getattr(args, name)}')
+    _check_counts(args, 'count', 'workers')
     check_output_folder(args.output, f'--output {args.output}')
     recorded = _recorded(args)
     from ..training.lifting import detections
@@ -206,19 +213,18 @@ def _detections(args):
 
 
 def _lift(args):
-    for name in ('people', 'steps'):
-        if getattr(args, name) < 1:
-            raise UsageError(f'--{name} must be at least 1, found {getattr(args, name)}')
-    from ..checkpoints.lifting import is_lifting
+    _check_counts(args, 'people', 'steps')
+    from ..checkpoints.lifting import LIFTING_FILE
     from ..training import run_folder
-    from ..training.lifting.training import Settings, run
+    from ..training.lifting.training import LiftingSettings, run_training
     run_folder.check_run_folder(args.run)
-    check_output_file(args.output, is_own=is_lifting, option='--output')
+    check_output_file(args.output, is_own=LIFTING_FILE.matches, option='--output')
     recorded = _recorded(args)
     try:
         with _convert_write_errors(args.output):
-            figures = run(Settings(args.detections, args.run, args.output, recorded, args.people, args.steps,
-                                   seed=args.seed))
+            figures = run_training(LiftingSettings(
+                **_run_settings(args), folders=args.detections, output=args.output, recorded=recorded,
+                people=args.people))
     except ValueError as error:
         raise UsageError(error) from None
     print(f'{args.output}: {args.output.stat().st_size / 1e6:.1f} MB; '
@@ -242,9 +248,7 @@ def _recorded(args):
 
 
 def _run_published(args):
-    for name in ('steps', 'batch', 'at_once'):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise UsageError(f'--{name.replace("_", "-")} must be at least 1, found {getattr(args, name)}')
+    _check_counts(args, 'steps', 'batch', 'at_once')
     if args.workers < 0:
         raise UsageError(f'--workers must not be negative, found {args.workers}')
     if not 0 < args.rate < float('inf'):
@@ -256,8 +260,9 @@ def _run_published(args):
     run_folder.check_run_folder(args.run)
     try:
         snapshot = run_training(TrainingSettings(
-            data, args.run, args.weights_folder, args.weights, args.steps, args.batch, args.at_once, args.rate,
-            args.seed, args.device, args.precision, args.workers, args.frame == 'crop'))
+            **_run_settings(args), data=data, weights_folder=args.weights_folder, weights=args.weights,
+            batch=args.batch, at_once=args.at_once, rate=args.rate, device=args.device, precision=args.precision,
+            workers=args.workers, in_crop_frame=args.frame == 'crop'))
     except (ValueError, EstimatorUnavailable) as error:     # of files, data sets, pictures and settings
         raise UsageError(error) from None
     if snapshot:

@@ -19,6 +19,7 @@ from ..body.smplx_file import NUM_BETAS, NUM_EXPRESSION, SmplxModel, read_smplx_
 from ..checkpoints import CheckpointError
 from ..checkpoints.files import MANO_LEFT, MANO_RIGHT, SMPLX, SMPLX_FEMALE, SMPLX_MALE, VERTEX_IDS
 from ..checkpoints.store import Store
+from ..geometry.kinematics import kinematic_tree
 from . import DatasetError
 from .sample import BodyAnnotation, HandAnnotation
 
@@ -205,10 +206,8 @@ def are_hands_close(hands: Mapping[str, HandAnnotation | None], within: float = 
 
 
 def _global_rotations(local):
-    turns = list(Rotation.from_rotvec(local))
-    for joint in range(1, len(turns)):
-        turns[joint] = turns[skeleton.PARENTS[joint]] * turns[joint]
-    return turns
+    tree = kinematic_tree(skeleton.PARENTS[:len(local)])
+    return Rotation.from_matrix(tree.global_rotations(Rotation.from_rotvec(local).as_matrix()))
 
 
 def _tensor(values):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..geometry.kinematics import kinematic_tree
 from ..geometry.placement import normalize_vector
 from . import DatasetError
 from .motions import Motion, euler_rotations, read_text
@@ -95,16 +96,17 @@ def _motion(text, bones):
     if not 0 < len(frames) <= _MAX_FRAMES:
         raise ValueError(f'{len(frames)} frames')
     names = list(bones)
-    rotations = np.empty((len(frames), len(names), 3, 3))
-    for k, (name, (parent, _, axis, turns)) in enumerate(bones.items()):
+    local = np.empty((len(frames), len(names), 3, 3))
+    for k, (name, (_, _, axis, turns)) in enumerate(bones.items()):
         kept = [i for i, turn in enumerate(turns) if turn[0] != 't'] if name == 'root' else range(len(turns))
         axes = ''.join(turns[i][-1] for i in kept)
         numbers = np.array([[frame.get(name, [0.0] * len(turns))[i] for i in kept] for frame in frames], float)
         if not np.isfinite(numbers).all():
             raise ValueError(f'angles of {name} that are not finite')
         # Each turn is about axes that stand still, the first one innermost.
-        own = axis @ euler_rotations(numbers[:, ::-1], axes[::-1]) @ axis.T
-        rotations[:, k] = own if not parent else rotations[:, names.index(parent)] @ own
+        local[:, k] = axis @ euler_rotations(numbers[:, ::-1], axes[::-1]) @ axis.T
+    parents = tuple(names.index(parent) if parent else -1 for parent, *_ in bones.values())
+    rotations = kinematic_tree(parents).global_rotations(local)
     directions = np.array([bone[1] for bone in bones.values()])
     return Motion(tuple(names), directions, rotations, INTERVAL)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..geometry.kinematics import kinematic_tree
 from ..geometry.placement import normalize_vector
 from . import DatasetError
 from .motions import Motion, euler_rotations, read_text
@@ -37,14 +38,14 @@ def _parsed(text):
     if len(numbers) != frames * width or not np.isfinite(numbers).all():
         raise ValueError(f'{frames} frames of {width} finite numbers expected, found {len(numbers)} numbers')
     numbers = numbers.reshape(frames, width)
-    rotations = np.empty((frames, len(names), 3, 3))
+    local = np.empty((frames, len(names), 3, 3))
     column = 0
-    for joint, parent in enumerate(parents):
+    for joint in range(len(names)):
         turns = [k for k, name in enumerate(channels[joint]) if name.endswith('rotation')]
         axes = ''.join(channels[joint][k][0].lower() for k in turns)
-        own = euler_rotations(numbers[:, [column + k for k in turns]], axes)
+        local[:, joint] = euler_rotations(numbers[:, [column + k for k in turns]], axes)
         column += len(channels[joint])
-        rotations[:, joint] = own if parent < 0 else rotations[:, parent] @ own
+    rotations = kinematic_tree(tuple(parents)).global_rotations(local)
     return Motion(tuple(names), _directions(parents, offsets, ends), rotations, interval)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import skeleton
+from ..geometry.kinematics import local_from_global
 from ..geometry.placement import minimal_rotation, normalize_vector
 from . import DatasetError
 
@@ -40,6 +41,8 @@ _NAMES = {
 #: Joints whose bone points where the file's does, and the joint at its other end.
 _LIMBS = {'left_shoulder': 'left_elbow', 'left_elbow': 'left_wrist', 'left_hip': 'left_knee',
           'left_knee': 'left_ankle', 'left_ankle': 'left_foot'}
+
+_PARENTS = skeleton.PARENTS[:skeleton.NUM_BODY_JOINTS]
 
 #: Without these a file says nothing of a whole body.
 _REQUIRED = ('pelvis', *(f'{side}_{part}' for side in skeleton.SIDES for part in ('shoulder', 'elbow', 'hip', 'knee')))
@@ -80,14 +83,10 @@ def local_rotations(motion: Motion, rest_joints: np.ndarray) -> np.ndarray:
             ours = normalize_vector(rest_joints[skeleton.JOINT[other]] - rest_joints[skeleton.JOINT[name]])
             rotation = rotation @ minimal_rotation(ours, direction)
         turned[skeleton.JOINT[name]] = rotation
-    local = np.empty((len(motion.rotations), skeleton.NUM_BODY_JOINTS, 3, 3))
-    whole = np.empty_like(local)
-    for joint in range(skeleton.NUM_BODY_JOINTS):
-        parent = skeleton.PARENTS[joint]
-        above = np.eye(3) if parent < 0 else whole[:, parent]
-        whole[:, joint] = turned.get(joint, above)
-        local[:, joint] = np.swapaxes(np.broadcast_to(above, whole[:, joint].shape), -1, -2) @ whole[:, joint]
-    return local
+    whole = np.empty((len(motion.rotations), skeleton.NUM_BODY_JOINTS, 3, 3))
+    for joint, parent in enumerate(_PARENTS):
+        whole[:, joint] = turned.get(joint, np.eye(3) if parent < 0 else whole[:, parent])
+    return local_from_global(whole, _PARENTS)
 
 
 def read_text(path: Path) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..geometry.boxes import inside
+from ..landmarks.indices import EARS, POSE_FACE, SHOULDERS, PoseLandmark, paired_landmarks
 from ..skeleton import BODY_JOINT_NAMES, JOINT, SIDES
 from .mediapipe_holistic import HolisticLandmarks
 
@@ -17,15 +18,27 @@ from .mediapipe_holistic import HolisticLandmarks
 #: wider at each side.
 _CLOTHING_MARGIN = 0.02
 
-#: MediaPipe's pose landmarks: how much flesh is around each, m. The face (0 to 10) is boxed as a head.
-_LIMB_RADIUS = np.array([0.0] * 11 + [0.062] * 2 + [0.035] * 2 + [0.045] * 2 + [0.007] * 6 + [0.099] * 2 + [0.05] * 2
-                  + [0.045] * 2 + [0.025] * 4)
+#: MediaPipe's pose landmarks: how much flesh is around each, m. The face is boxed as a head.
+_LIMB_RADII = {'SHOULDER': 0.062, 'ELBOW': 0.035, 'WRIST': 0.045, 'PINKY': 0.007, 'INDEX': 0.007, 'THUMB': 0.007,
+               'HIP': 0.099, 'KNEE': 0.05, 'ANKLE': 0.045, 'HEEL': 0.025, 'FOOT_INDEX': 0.025}
+_LIMB_RADIUS = np.zeros(len(PoseLandmark))
+for _part, _radius in _LIMB_RADII.items():
+    _LIMB_RADIUS[list(paired_landmarks(_part))] = _radius
 _HAND_RADIUS = 0.008
 #: The head: a disc, its middle above the ears.
 _HEAD_RADIUS, _HEAD_CENTRE_OFFSET = 0.075, 0.045
 
 #: What each landmark hangs on: where that counts, so does the landmark when it is out of the picture.
-_PARENTS = (11,) + (-1,) * 10 + (0, 0, 11, 12, 13, 14, 15, 16, 15, 16, 15, 16, 11, 12, 23, 24, 25, 26, 27, 28, 27, 28)
+_PARENTS = np.full(len(PoseLandmark), -1)
+_PARENTS[PoseLandmark.NOSE] = PoseLandmark.LEFT_SHOULDER
+_PARENTS[list(SHOULDERS)] = PoseLandmark.NOSE
+for _part, _parent in (('ELBOW', 'SHOULDER'), ('WRIST', 'ELBOW'), ('PINKY', 'WRIST'), ('INDEX', 'WRIST'),
+                       ('THUMB', 'WRIST'), ('HIP', 'SHOULDER'), ('KNEE', 'HIP'), ('ANKLE', 'KNEE'), ('HEEL', 'ANKLE'),
+                       ('FOOT_INDEX', 'ANKLE')):
+    _PARENTS[list(paired_landmarks(_part))] = paired_landmarks(_parent)
+
+#: Landmarks from head to hips: what the scale is measured by.
+_HEAD_TO_HIPS = slice(PoseLandmark.LEFT_KNEE)
 
 #: Below this visibility a landmark within the picture is taken for hidden.
 _MIN_VISIBILITY = 0.3
@@ -65,7 +78,7 @@ def box_from_landmarks(
     a leg that leaves the picture takes the box to its edge.
     """
     pose = landmarks.pose
-    scale = pixels_per_metre(landmarks.world[:25], pose[:25])
+    scale = pixels_per_metre(landmarks.world[_HEAD_TO_HIPS], pose[_HEAD_TO_HIPS])
     shown = inside(pose, width, height)
     counts = shown & (landmarks.visibility >= _MIN_VISIBILITY)
     for index in np.flatnonzero(~shown):
@@ -73,9 +86,9 @@ def box_from_landmarks(
     if not counts.any():
         return None
     points, radii = [pose[counts]], [_LIMB_RADIUS[counts] + _CLOTHING_MARGIN]
-    if counts[:11].any():
-        ears = pose[[7, 8]].mean(0)
-        up = ears - pose[[11, 12]].mean(0)
+    if counts[list(POSE_FACE)].any():
+        ears = pose[list(EARS)].mean(0)
+        up = ears - pose[list(SHOULDERS)].mean(0)
         points.append([ears + up / max(np.linalg.norm(up), 1e-9) * _HEAD_CENTRE_OFFSET * scale])
         radii.append([_HEAD_RADIUS + _CLOTHING_MARGIN])
     for hand in hands:

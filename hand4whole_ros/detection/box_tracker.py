@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..geometry.assignment import assign_pairs
 from ..geometry.boxes import inside
+from ..landmarks.measures import MIN_HAND_LANDMARKS_INSIDE, palm_length
 from ..skeleton import SIDES, WRIST
 from . import body_box
-from .hand_filter import MIN_KEYPOINTS_INSIDE, palm_length
+from .hand_filter import is_same_hand
 from .person_boxes import HandPoints, PersonBoxes, PersonDetector, box_iou, check_image
 
 #: Images until the detector looks for newcomers, and sooner while a hand is not seen whose wrist is in the picture.
@@ -44,9 +46,6 @@ MAX_MISMATCH = 0.5
 #: Of a hand's last step, how much it is expected to go on, and the longest such step, in palms. Half a step keeps
 #: quick hands in their boxes; a whole one would more than double the noise of where they were seen.
 _STEP_GAIN, _MAX_STEP = 0.5, 2.0
-
-#: Left and right hand nearer than this, in palms, are one hand followed twice.
-_MAX_DUPLICATE_HAND_DISTANCE = 0.35
 
 #: Most that the detector's box may differ from that around the joints, at each edge, in its size, to correct it.
 _MAX_CORRECTION = 0.6
@@ -156,13 +155,9 @@ class BoxTracker:
         return PersonBoxes(person.box, person.confidence, **hands)
 
     def _match_detections(self, detected: list[PersonBoxes]) -> None:
-        """Bring those who are followed and those who were detected together, the nearest first."""
-        pairs = sorted(((box_iou(person.box, other.bbox_xywh), p, d) for p, person in enumerate(self._people)
-                        for d, other in enumerate(detected)), reverse=True)
-        match: dict[int, int] = {}
-        for shared, p, d in pairs:
-            if shared >= _MIN_MATCH_OVERLAP and p not in match and d not in match.values():
-                match[p] = d
+        """Bring those who are followed and those who were detected together, by how much their boxes share."""
+        apart = [[1 - box_iou(person.box, other.bbox_xywh) for other in detected] for person in self._people]
+        match = dict(assign_pairs(np.reshape(apart, (len(self._people), len(detected))), 1 - _MIN_MATCH_OVERLAP))
         for p, d in match.items():
             _apply_detection(self._people[p], detected[d])
         met = [self._people[p] for p in match]
@@ -187,7 +182,7 @@ class BoxTracker:
             self._unsure, person.missed = True, MAX_MISSED_DETECTIONS - 1
         person.box, person.fresh = box, False
         wrists = {side: now.joints[WRIST[side]] for side in SIDES}
-        if len(hands) == 2 and _is_same_hand(*hands.values()):
+        if len(hands) == 2 and is_same_hand(*hands.values()):
             del hands[max(SIDES, key=lambda side: np.linalg.norm(hands[side][0] - wrists[side]))]
         missing = [side for side in SIDES if side not in hands and inside(wrists[side], *self._size)]
         # A hand that was followed and is lost is worth a look at once; one that the detector gave just now is not.
@@ -210,7 +205,7 @@ class BoxTracker:
     def _is_reliable(self, hand) -> bool:
         points = hand.keypoints
         return bool(hand.mismatch < MAX_MISMATCH and np.isfinite(points).all() and palm_length(points) > 1
-                    and inside(points, *self._size).sum() >= MIN_KEYPOINTS_INSIDE)
+                    and inside(points, *self._size).sum() >= MIN_HAND_LANDMARKS_INSIDE)
 
 
 def _edges(box):
@@ -225,11 +220,6 @@ def _apply_detection(person, detected):
 
 def _hands_from_detection(detected):
     return {side: _TrackedHand(detected.hand(side).keypoints) for side in SIDES if detected.hand(side) is not None}
-
-
-def _is_same_hand(one, other):
-    apart = np.linalg.norm(one - other, axis=1).mean()
-    return apart < _MAX_DUPLICATE_HAND_DISTANCE * max(palm_length(one), palm_length(other))
 
 
 def _predict_hand(points, before: _TrackedHand | None) -> _TrackedHand:

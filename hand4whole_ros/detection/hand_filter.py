@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..geometry.boxes import inside
+from ..landmarks.indices import WRIST
+from ..landmarks.measures import MIN_HAND_LANDMARKS_INSIDE, hand_distance, palm_length, torso_length
 from ..skeleton import SIDES
 
 if TYPE_CHECKING:
     from .mediapipe_holistic import HolisticLandmarks
-
-#: MediaPipe's pose landmarks of the wrists.
-WRIST_IN_POSE = {'left': 15, 'right': 16}
 
 #: Least visibility of the arm's own wrist landmark. On rendered people 99 % of good hands have 0.78 or more.
 MIN_WRIST_VISIBILITY = 0.6
@@ -26,9 +25,6 @@ MIN_WRIST_VISIBILITY = 0.6
 #: wrist within 0.13 of the arm's in 99 %, palm 0.12 to 0.27 long in 98 %; near hands look larger.
 MAX_WRIST_GAP = 0.22
 PALM_LENGTH_RANGE = (0.06, 0.6)
-
-#: Of the 21 points, how many must lie in the picture.
-MIN_KEYPOINTS_INSIDE = 11
 
 #: Two hands whose points lie closer than this part of a palm, on the mean, are one hand seen twice.
 _MAX_DUPLICATE_HAND_DISTANCE = 0.35
@@ -44,29 +40,21 @@ def filter_hands(landmarks: HolisticLandmarks, width: int, height: int) -> dict[
         if points is None or not np.isfinite(points).all():
             continue
         pixels = points[:, :2]
-        visible = float(landmarks.visibility[WRIST_IN_POSE[side]])
-        gap = np.linalg.norm(pixels[0] - pose[WRIST_IN_POSE[side]]) / torso
+        visible = float(landmarks.visibility[WRIST[side]])
+        gap = np.linalg.norm(pixels[0] - pose[WRIST[side]]) / torso
         palm = palm_length(pixels) / torso
         shown = inside(pixels, width, height).sum()
         if (visible >= MIN_WRIST_VISIBILITY and gap <= MAX_WRIST_GAP
-                and PALM_LENGTH_RANGE[0] <= palm <= PALM_LENGTH_RANGE[1] and shown >= MIN_KEYPOINTS_INSIDE):
+                and PALM_LENGTH_RANGE[0] <= palm <= PALM_LENGTH_RANGE[1] and shown >= MIN_HAND_LANDMARKS_INSIDE):
             confidence = visible * (1 - 0.5 * gap / MAX_WRIST_GAP) * (shown / 21)
             found[side] = points, float(np.clip(confidence, 0, 1)), gap
     if len(found) == 2:
         (left, _, left_gap), (right, _, right_gap) = found['left'], found['right']
-        apart = np.linalg.norm(left[:, :2] - right[:, :2], axis=1).mean()
-        if apart < _MAX_DUPLICATE_HAND_DISTANCE * max(palm_length(left[:, :2]), palm_length(right[:, :2])):
+        if is_same_hand(left, right):
             del found['left' if left_gap > right_gap else 'right']
     return {side: (points, confidence) for side, (points, confidence, _) in found.items()}
 
 
-def torso_length(pose: np.ndarray) -> float:
-    """From shoulders to hips, or across the shoulders where that is longer, of a pose (33, 2) px; 1 px at least."""
-    return max(float(np.linalg.norm(pose[[11, 12]].mean(0) - pose[[23, 24]].mean(0))),
-               float(np.linalg.norm(pose[11] - pose[12])), 1.0)
-
-
-def palm_length(pixels: np.ndarray) -> float:
-    """The longest of wrist to index, middle and little finger's MCP, and across them, px."""
-    pairs = np.array([(0, 5), (0, 9), (0, 17), (5, 17)])
-    return float(np.linalg.norm(pixels[pairs[:, 0]] - pixels[pairs[:, 1]], axis=1).max())
+def is_same_hand(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether the landmarks (21, 2+) px of a left and a right hand are of one hand that was seen twice."""
+    return hand_distance(one, other) < _MAX_DUPLICATE_HAND_DISTANCE

@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 
 from ..geometry.boxes import inside
+from ..landmarks.indices import ARM, WRIST, side_landmarks
+from ..landmarks.measures import torso_length
+from ..skeleton import SIDES
 from . import mediapipe_library
-from .hand_filter import MAX_WRIST_GAP, MIN_WRIST_VISIBILITY, WRIST_IN_POSE, torso_length
+from .hand_filter import MAX_WRIST_GAP, MIN_WRIST_VISIBILITY
 
-#: Pose landmarks that say where a hand is: wrist, pinky, index, thumb; and the elbow.
-_HAND_IN_POSE = {'left': (15, 17, 19, 21), 'right': (16, 18, 20, 22)}
-_ELBOW_IN_POSE = {'left': 13, 'right': 14}
+#: Pose landmarks that say where a hand is: wrist, pinky, index, thumb.
+_HAND_IN_POSE = {side: side_landmarks(side, 'WRIST', 'PINKY', 'INDEX', 'THUMB') for side in SIDES}
 
 #: Below this visibility of the arm's wrist nothing is looked for.
 _MIN_WRIST_VISIBILITY = 0.3
@@ -59,9 +61,10 @@ class HandRedetector:
             return None
         points = pose[list(_HAND_IN_POSE[side])]
         wrist = points[0]
-        if not inside(wrist, *image.shape[1::-1]) or visibility[WRIST_IN_POSE[side]] < _MIN_WRIST_VISIBILITY:
+        if not inside(wrist, *image.shape[1::-1]) or visibility[WRIST[side]] < _MIN_WRIST_VISIBILITY:
             return None
-        forearm = np.linalg.norm(wrist - pose[_ELBOW_IN_POSE[side]])
+        _, elbow, _ = ARM[side]
+        forearm = np.linalg.norm(wrist - pose[elbow])
         reach = max(np.linalg.norm(points[1:] - wrist, axis=1).max(), 0.35 * forearm, 8.0)
         centre = _hand_centre(points)
         for reaches, in_mirror in self._crop_variants:
@@ -81,7 +84,7 @@ class HandRedetector:
             self._wait_wide[side] -= 1
             return None
         points = pose[list(_HAND_IN_POSE[side])]
-        if not inside(points[0], *image.shape[1::-1]) or visibility[WRIST_IN_POSE[side]] < MIN_WRIST_VISIBILITY:
+        if not inside(points[0], *image.shape[1::-1]) or visibility[WRIST[side]] < MIN_WRIST_VISIBILITY:
             return None
         torso = torso_length(pose)
         for half in np.array(_WIDE_CROP_SIZES) * torso:

@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..landmarks import LandmarksUnavailable
-from ..landmarks.hand_detection import distance
 from ..landmarks.hands import HandLandmarks
 from ..landmarks.indices import MIRRORED_POSE
+from ..landmarks.measures import hand_distance
 from ..landmarks.people import LooseHand, PeopleLandmarker, PersonLandmarks
 from ..landmarks.people_tracking import PeopleTracker
 from ..landmarks.person_evidence import SAME_PERSON, similarity
@@ -29,7 +29,7 @@ _MIN_SIZE = 16
 _REGIONS = 2
 
 #: Landmarks of a hand and of its mirror image are of one hand if they differ by less, in palms.
-_SAME_HAND = 0.3
+_MAX_MIRROR_DISTANCE = 0.3
 
 
 class LandmarkPeople:
@@ -116,7 +116,9 @@ def _mean_pose(one: PoseLandmarks, other: PoseLandmarks) -> PoseLandmarks:
 
 def _mean_hand(one: HandLandmarks, other: HandLandmarks) -> HandLandmarks:
     """Likewise of a hand's landmarks in the image."""
-    return one if distance(one, other) > _SAME_HAND else replace(one, landmarks=(one.landmarks + other.landmarks) / 2)
+    if hand_distance(one.landmarks, other.landmarks) > _MAX_MIRROR_DISTANCE:
+        return one
+    return replace(one, landmarks=(one.landmarks + other.landmarks) / 2)
 
 
 def _holistic(person: PersonLandmarks) -> HolisticLandmarks:

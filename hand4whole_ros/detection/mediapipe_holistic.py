@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..landmarks.indices import MIRRORED_POSE, UPPER_BODY
+from ..landmarks.measures import torso_length
 from ..skeleton import SIDES
 from ..system.native_stderr import suppress_native_stderr
 from . import mediapipe_library
-from .hand_filter import filter_hands, torso_length
+from .hand_filter import filter_hands
 from .hand_redetection import HandRedetector
 from .mediapipe_library import MIN_SIDE, landmarks_to_pixels
 
@@ -44,16 +46,17 @@ class HolisticLandmarks:
         """(21, 3) of `side`, 'left' or 'right', or None where it was not seen."""
         return self.left_hand if side == 'left' else self.right_hand
 
-
-#: The pose landmark that each of the 33 becomes in a mirror.
-POSE_MIRROR = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(k + 1 if k % 2 else k - 1 for k in range(11, 33)))
+    @property
+    def confidence(self) -> float:
+        """0 to 1: the mean visibility of shoulders, elbows, wrists and hips."""
+        return float(np.clip(self.visibility[list(UPPER_BODY)].mean(), 0, 1))
 
 
 def mirror_landmarks(landmarks: HolisticLandmarks, width: int) -> HolisticLandmarks:
     """The landmarks of an image `width` px wide -> those of its mirror image; left and right change places."""
     def hand(points):
         return None if points is None else points * (-1, 1, 1) + (width - 1, 0, 0)
-    order = list(POSE_MIRROR)
+    order = list(MIRRORED_POSE)
     return HolisticLandmarks(
         landmarks.pose[order] * (-1, 1) + (width - 1, 0), landmarks.visibility[order],
         landmarks.world[order] * (-1, 1, 1), hand(landmarks.right_hand), hand(landmarks.left_hand), landmarks.face)

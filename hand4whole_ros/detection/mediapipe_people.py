@@ -11,8 +11,6 @@ from .landmark_people import LandmarkPeople
 from .mediapipe_holistic import HolisticLandmarks
 from .person_boxes import HandPoints, PersonBoxes, check_image
 
-_UPPER_BODY = (11, 12, 13, 14, 15, 16, 23, 24)
-
 
 class MediaPipePeople:
     """Every image stands alone. Raises DetectorUnavailable where the landmark networks cannot be run.
@@ -38,15 +36,13 @@ class MediaPipePeople:
 def person_boxes(landmarks: HolisticLandmarks, width: int, height: int) -> PersonBoxes | None:
     """Boxes of a person with these landmarks in a picture; None where nothing of the person is in it.
 
-    The confidence is the mean visibility of shoulders, elbows, wrists and hips. Hands are those that hand_gate
-    believes; a hand that only the pose network saw is not one.
+    Hands are those that hand_filter leaves; a hand that only the pose network saw is not one.
     """
     hands = hand_points(landmarks, width, height)
     box = body_box.box_from_landmarks(landmarks, [hand.keypoints for hand in hands.values()], width, height)
     if box is None:
         return None
-    confidence = float(np.clip(landmarks.visibility[list(_UPPER_BODY)].mean(), 0, 1))
-    return PersonBoxes(box, confidence, hands.get('left'), hands.get('right'))
+    return PersonBoxes(box, landmarks.confidence, hands.get('left'), hands.get('right'))
 
 
 def hand_points(landmarks: HolisticLandmarks, width: int, height: int) -> dict[str, HandPoints]:

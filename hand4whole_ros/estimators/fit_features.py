@@ -9,10 +9,10 @@ import torch
 
 from .. import skeleton
 from ..detection import body_box
-from ..detection.mediapipe_holistic import POSE_MIRROR
 from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import person_box
+from ..landmarks.indices import MIRRORED_POSE
 from .landmark_fit import LandmarkFit
 
 #: A mirror in x: of points, and of rotations.
@@ -67,7 +67,7 @@ def mirror_features(features: FitFeatures) -> FitFeatures:
     pixels = np.array([-1, 1], np.float32)
     box = e.box.copy()
     box[:, 0] = -(box[:, 0] + box[:, 2])
-    order, joints = list(POSE_MIRROR), list(skeleton.MIRROR)
+    order, joints = list(MIRRORED_POSE), list(skeleton.MIRROR)
     return FitFeatures(box, e.ray * pixels, e.focal, e.pose[:, order] * pixels, e.visibility[:, order],
                     e.world[:, order] * _MIRROR_POINTS, e.hands[:, ::-1] * _MIRROR_POINTS, e.inside[:, ::-1],
                     e.rotations[:, joints] * _MIRROR_ROTATION, e.betas, e.joints[:, joints] * _MIRROR_POINTS)

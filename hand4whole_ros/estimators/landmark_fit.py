@@ -22,9 +22,6 @@ from ..geometry.camera import Intrinsics
 from .base import HAND_LENGTH
 from .loose_hands import place_loose_hand
 
-#: Pose landmarks of shoulders, elbows, wrists and hips: how surely they are seen is the confidence.
-_UPPER_BODY = (11, 12, 13, 14, 15, 16, 23, 24)
-
 #: Below this a person is not reported.
 MIN_CONFIDENCE = 0.2
 
@@ -89,7 +86,7 @@ class LandmarkPipeline:
 
     def _fit(self, landmarks, image, intrinsics, detector_seconds):
         start = time.perf_counter()
-        confidence = float(np.clip(landmarks.visibility[list(_UPPER_BODY)].mean(), 0, 1))
+        confidence = landmarks.confidence
         if confidence < MIN_CONFIDENCE:
             return None
         hands = filter_hands(landmarks, image.shape[1], image.shape[0])

@@ -13,18 +13,18 @@ from torch import Tensor
 from .. import skeleton
 from ..geometry.crops import BODY_SIZE
 from ..geometry.hand_boxes import hand_boxes
+from ..geometry.kinematics import kinematic_tree
 from ..geometry.placement import view_rotation
 from ..keypoints import KEYPOINT_NAMES
+from ..landmarks.indices import HIPS, SHOULDERS, PoseLandmark, side_landmarks
 from ..networks.hand4whole_pp import HandBoxes
 from ..networks.open_model import OPEN_MODEL
 from ..networks.prompts import Prompt, Prompts
 from .fit_features import FitFeatures
 
-#: MediaPipe's pose landmarks of the left of pairs, by the names of keypoints; the right one's number is one more.
-_LEFT = {'hip': 23, 'knee': 25, 'ankle': 27, 'shoulder': 11, 'elbow': 13, 'wrist': 15, 'big_toe': 31, 'small_toe': 31,
-         'heel': 29, 'ear': 7}
-#: The others: landmarks whose middle is meant.
-_MIDDLE = {'pelvis': (23, 24), 'neck': (11, 12), 'left_eye': (2,), 'right_eye': (5,), 'nose': (0,)}
+#: Keypoints -> MediaPipe's pose landmarks where they have another name, or are the middle of several.
+_TOES = {'big_toe': 'FOOT_INDEX', 'small_toe': 'FOOT_INDEX'}
+_MIDDLE = {'pelvis': HIPS, 'neck': SHOULDERS, 'nose': (PoseLandmark.NOSE,)}
 
 _MIRROR = np.array([-1, 1, 1], np.float32)
 _NUM_BODY = skeleton.NUM_BODY_JOINTS
@@ -32,10 +32,10 @@ _NUM_BODY = skeleton.NUM_BODY_JOINTS
 
 def _landmark_weights():
     """(25, 33) the share of every landmark in each of the body keypoints."""
-    shares = np.zeros((OPEN_MODEL.body.num_keypoints, 33), np.float32)
+    shares = np.zeros((OPEN_MODEL.body.num_keypoints, len(PoseLandmark)), np.float32)
     for row, name in zip(shares, KEYPOINT_NAMES):
         side, _, part = name.partition('_')
-        which = _MIDDLE.get(name) or (_LEFT[part] + (side == 'right'),)
+        which = _MIDDLE.get(name) or side_landmarks(side, _TOES.get(part, part.upper()))
         row[list(which)] = 1 / len(which)
     return shares
 
@@ -86,14 +86,8 @@ def crop_to_camera_rotations(features: FitFeatures) -> np.ndarray:
 
 def wrist_rotations(local: np.ndarray, camera_rotations: np.ndarray) -> np.ndarray:
     """(N, 2, 3, 3) of left and right wrist in the crop's frame, from rotations (N, 55, 3, 3) against the parents."""
-    found = []
-    for side in skeleton.SIDES:
-        joint = skeleton.WRIST[side]
-        rotation = local[:, joint]
-        while (joint := skeleton.PARENTS[joint]) >= 0:
-            rotation = local[:, joint] @ rotation
-        found.append(camera_rotations.swapaxes(-1, -2) @ rotation)
-    return np.stack(found, axis=1)
+    wrists = (kinematic_tree().joint_rotation(local, wrist) for wrist in skeleton.WRIST.values())
+    return np.stack([camera_rotations.swapaxes(-1, -2) @ wrist for wrist in wrists], axis=1)
 
 
 def _body_prompt(e, camera_rotations):

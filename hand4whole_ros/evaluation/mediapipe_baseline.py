@@ -10,9 +10,7 @@ import numpy as np
 
 from ..detection import DetectorUnavailable
 from ..detection.mediapipe_holistic import MediaPipeHolistic
-
-#: Pose landmarks of left and right shoulder, elbow, wrist, hip.
-_BODY = (11, 12, 13, 14, 15, 16, 23, 24)
+from ..landmarks.indices import UPPER_BODY
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class MediaPipeBaseline:
         hands = [(_to_points(flat, 2) * (width, height) - 0.5, _to_points(world, 3)) for flat, world in
                  zip(result.multi_hand_landmarks or (), result.multi_hand_world_landmarks or ())]
         return BaselineLandmarks(
-            None if found is None else found.world[list(_BODY)],
+            None if found is None else found.world[list(UPPER_BODY)],
             {side: found is not None and found.hand(side) is not None for side in ('left', 'right')},
             hands, seconds)
 

@@ -11,12 +11,12 @@ threshold_metrics.py, measures of motion in temporal_metrics.py.
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from ..geometry.alignment import procrustes_aligned
+from ..skeleton import HAND_KEYPOINT
 
 #: Wrist, index MCP, pinky MCP among the 21 hand keypoints.
-_PALM = (0, 5, 17)
+_PALM = tuple(HAND_KEYPOINT[name] for name in ('wrist', 'index1', 'pinky1'))
 
 
 def mpjpe(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -47,13 +47,7 @@ def bone_scaled_mpjpe(predicted: np.ndarray, true: np.ndarray, predicted_bone: n
 
 def pa_mpjpe(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     """MPJPE after the rotation, translation and scale that lay the prediction best onto the truth."""
-    return mpjpe(procrustes_align(predicted, true), true)
-
-
-def procrustes_align(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """(..., N, 3) twice -> the prediction by the rotation, translation and scale that lay it best onto the truth."""
-    return procrustes_aligned(torch.as_tensor(np.asarray(predicted, float)),
-                              torch.as_tensor(np.asarray(true, float))).numpy()
+    return mpjpe(procrustes_aligned(predicted, true), true)
 
 
 def palm_frame(keypoints: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from ..estimators.open import OpenEstimator
 from ..geometry.boxes import inside
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box
 from ..geometry.hand_boxes import hand_boxes
-from ..geometry.kinematics import forward_kinematics
+from ..geometry.kinematics import kinematic_tree
 from ..geometry.placement import view_rotation
 from ..networks.fusion_policy import FusionPolicy
 from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes, WholeBodyOutput
@@ -130,7 +130,7 @@ class NetworkPredictor:
         local = torch.cat(
             [outputs.body.global_orient.reshape(-1, 3, 3), outputs.body.body_pose.reshape(-1, 3, 3)]
         ).double()
-        _, turns = forward_kinematics(local, local.new_zeros(len(local), 3), parents=skeleton.PARENTS[:len(local)])
+        turns = kinematic_tree(skeleton.PARENTS[:len(local)]).global_rotations(local)
         hands = {}
         for side in skeleton.SIDES:
             ids = getattr(self._network.transfer, f'{side}_vertices').cpu().numpy()

@@ -15,12 +15,13 @@ from scipy.spatial.transform import Rotation
 
 from .. import skeleton
 from ..datasets.sample import Sample
+from ..geometry.alignment import procrustes_aligned
 from . import metrics, threshold_metrics
 from .body_parts import BodyParts
 from .prediction import PredictedHand, Prediction
 
 #: Wrist and middle MCP among the keypoints of a hand.
-_WRIST, _MIDDLE = 0, 9
+_WRIST, _MIDDLE = skeleton.HAND_KEYPOINT['wrist'], skeleton.HAND_KEYPOINT['middle1']
 _PELVIS, _NECK = skeleton.JOINT['pelvis'], skeleton.JOINT['neck']
 _BODY = slice(0, len(skeleton.BODY_JOINT_NAMES))
 
@@ -142,11 +143,11 @@ def measure_aligned_hand(prediction: Prediction, sample: Sample, parts: BodyPart
     """Key -> the figures of one hand after Procrustes, as FreiHAND's are."""
     found: dict[str, list[float]] = {}
     for _, hand, true in _matched_hands(prediction, sample):
-        points = metrics.procrustes_align(_keypoints(hand, parts), true.keypoints_3d)
+        points = procrustes_aligned(_keypoints(hand, parts), true.keypoints_3d)
         found['pa_mpjpe'] = [_to_mm(metrics.mpjpe(points, true.keypoints_3d))]
         found['auc'] = [threshold_metrics.auc(np.linalg.norm(points - true.keypoints_3d, axis=-1))]
         if hand.vertices is not None and true.vertices is not None and len(hand.vertices) == len(true.vertices):
-            mesh = metrics.procrustes_align(hand.vertices, true.vertices)
+            mesh = procrustes_aligned(hand.vertices, true.vertices)
             found['pa_mpvpe'] = [_to_mm(metrics.mpjpe(mesh, true.vertices))]
             found.update({f'f{k}': [threshold_metrics.f_score(mesh, true.vertices, k / 1000)] for k in (5, 15)})
     return found

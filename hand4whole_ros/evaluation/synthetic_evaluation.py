@@ -106,7 +106,7 @@ def _measure_baseline(baseline, image, truth, out):
 
 def _hand_length_px(truth, side):
     """Length of the stretched hand at its distance, px."""
-    points = truth.hand(side).keypoints_3d[[0, 9, 10, 11, 12]]
+    points = truth.hand(side).keypoints_3d[list(skeleton.MIDDLE_FINGER_KEYPOINTS)]
     return truth.intrinsics.fx * np.linalg.norm(np.diff(points, axis=0), axis=1).sum() / points[0, 2]
 
 

@@ -31,15 +31,15 @@ _MAX_KEYPOINT_ERROR, _MAX_ROTATION_ERROR, _MAX_PIXEL_ERROR = 0.005, math.radians
 def random_hands(count: int, seed: int = 0) -> np.ndarray:
     """(count, 21, 3) m: right hands of one drawn adult in any shape, turned anyhow, 0.6 to 1.6 m from a camera."""
     from ..synthetic import hands, people
-    from ..synthetic.figure import PosableBody, hand_keypoints, place_joints, place_tips
+    from ..synthetic.figure import PosableBody, hand_keypoints, place_skeleton
     rng = np.random.default_rng(seed)
     figure, made = PosableBody(people.sample_phenotype(seed)), []
     for turn in Rotation.random(count, random_state=seed).as_matrix():
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
         local[skeleton.HAND_SLICE['right']] = hands.finger_rotations(
             'right', *hands.sample_hand_shape(rng), figure.joints, figure.tips)
-        rotations, joints = place_joints(local, figure.joints, np.zeros(3))
-        points = hand_keypoints(joints, place_tips(rotations, joints, figure), 'right')
+        _, joints, tips = place_skeleton(local, figure.joints, figure.tips)
+        points = hand_keypoints(joints, tips)[skeleton.SIDES.index('right')]
         made.append((points - points[0]) @ turn.T + rng.uniform((-0.3, -0.2, 0.6), (0.3, 0.2, 1.6)))
     return np.stack(made)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..detection.mediapipe_holistic import HolisticLandmarks
 from ..geometry.camera import Intrinsics
+from ..landmarks.indices import HIPS, LIMBS, SHOULDERS
 from ..skeleton import HAND_SLICE, JOINT, NUM_JOINTS, SIDES, WRIST
 from .body_chains import NUM_BODY
 from .confidence import person_confidence
@@ -31,9 +32,6 @@ MIN_VISIBILITY, MIN_VISIBLE_LANDMARKS = 0.3, 4
 
 #: Who is less likely to lie where the landmarks are was nobody, or is not where they are.
 MIN_CONFIDENCE = 0.1
-
-#: Shoulders, elbows, wrists, hips, knees, ankles.
-_LIMBS = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 
 #: A fitted hand that lies farther from its landmarks than this part of their box was none.
 MAX_HAND_MISFIT = 0.25
@@ -127,8 +125,8 @@ class LandmarkFitter:
         """Mean distance of the landmarks from the fitted ones, by visibility, in torsos, as confidence wants it."""
         points = placed.points[0, :NUM_LANDMARKS]
         fitted = points[:, :2] / points[:, 2:]
-        limbs = fitted[_LIMBS]
-        torso = np.linalg.norm(fitted[[11, 12]] - fitted[[24, 23]], axis=1).mean()
+        limbs = fitted[list(LIMBS)]
+        torso = np.linalg.norm(fitted[list(SHOULDERS)] - fitted[list(HIPS)][::-1], axis=1).mean()
         torso = max(torso, 0.2 * np.ptp(limbs, axis=0).max(), 1e-9)
         away = np.linalg.norm(fitted - rays, axis=1)
         return float((away @ visibility) / max(visibility.sum(), 1e-9) / torso)

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..landmarks.indices import EARS, HIPS, MIRRORED_POSE, SHOULDERS, PoseLandmark
 from ..skeleton import HAND_SLICE, JOINT, MIRROR, NUM_JOINTS
 
 #: Visibility, and the share of joints that are near, by part.
@@ -28,12 +29,13 @@ _NEAR = {
 
 #: Joint of the left side or the middle -> its part, and the landmarks of left and right that say how visible it is.
 _JOINTS = {
-    'pelvis': ('trunk', (23, 24)), 'left_hip': ('trunk', (23,)), 'spine1': ('trunk', (11, 12, 23, 24)),
-    'spine2': ('trunk', (11, 12, 23, 24)), 'spine3': ('trunk', (11, 12)), 'neck': ('trunk', (11, 12)),
-    'head': ('trunk', (7, 8, 11, 12)), 'jaw': ('trunk', (9, 10)), 'left_eye': ('trunk', (2,)),
-    'left_collar': ('trunk', (11,)), 'left_shoulder': ('trunk', (11,)), 'left_elbow': ('elbow', (13,)),
-    'left_wrist': ('wrist', (15,)), 'left_knee': ('knee', (25,)), 'left_ankle': ('foot', (27,)),
-    'left_foot': ('foot', (31,))}
+    'pelvis': ('trunk', HIPS), 'left_hip': ('trunk', (PoseLandmark.LEFT_HIP,)), 'spine1': ('trunk', SHOULDERS + HIPS),
+    'spine2': ('trunk', SHOULDERS + HIPS), 'spine3': ('trunk', SHOULDERS), 'neck': ('trunk', SHOULDERS),
+    'head': ('trunk', EARS + SHOULDERS), 'jaw': ('trunk', (PoseLandmark.MOUTH_LEFT, PoseLandmark.MOUTH_RIGHT)),
+    'left_eye': ('trunk', (PoseLandmark.LEFT_EYE,)), 'left_collar': ('trunk', (PoseLandmark.LEFT_SHOULDER,)),
+    'left_shoulder': ('trunk', (PoseLandmark.LEFT_SHOULDER,)), 'left_elbow': ('elbow', (PoseLandmark.LEFT_ELBOW,)),
+    'left_wrist': ('wrist', (PoseLandmark.LEFT_WRIST,)), 'left_knee': ('knee', (PoseLandmark.LEFT_KNEE,)),
+    'left_ankle': ('foot', (PoseLandmark.LEFT_ANKLE,)), 'left_foot': ('foot', (PoseLandmark.LEFT_FOOT_INDEX,))}
 
 
 def _logit(visibility):
@@ -60,7 +62,7 @@ def joint_confidence(visibility: np.ndarray, hands: Mapping[str, float]) -> np.n
         joint = JOINT[name]
         confidence[joint] = np.interp(visible[list(landmarks)].mean(), knots, _NEAR[part])
         if MIRROR[joint] != joint:
-            right = [landmark + (3 if landmark == 2 else 1) for landmark in landmarks]
+            right = [MIRRORED_POSE[landmark] for landmark in landmarks]
             confidence[MIRROR[joint]] = np.interp(visible[right].mean(), knots, _NEAR[part])
     for side, value in hands.items():
         confidence[HAND_SLICE[side]] = value

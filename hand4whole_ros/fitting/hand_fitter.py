@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..geometry.alignment import rigid_alignment
 from ..skeleton import HAND_KEYPOINT_PARENTS, HAND_SLICE, JOINT, JOINT_NAMES, PALM_KEYPOINTS, WRIST
 from .body_chains import PersonChains
-from .initial_pose import align_directions
 from .joint_priors import UNCONSTRAINED, degrees_of_freedom
 from .kinematic_chain import ChainPose, KinematicChain, exp_so3, log_so3
 from .landmark_offsets import HAND_DEPTH_SIGMA, HAND_OFFSETS, HAND_POINTS, HAND_SIGMA
@@ -107,7 +107,7 @@ class HandFitter:
             lifted = np.concatenate([ray * wrist[2], start.depths[:, None]], 1)
             palm = lifted[list(PALM_KEYPOINTS)]
             palms = np.stack([palm, palm * (1, 1, -1)])
-            wrists = forearm.T @ align_directions(self._rest_palm, palms)
+            wrists = forearm.T @ rigid_alignment(self._rest_palm, palms)[0]
             natural = self._mean_pose()
             options = [self._with(natural, forearm, w) for w in (*wrists, np.eye(3))]
             if start.lifted is not None:

@@ -7,13 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ..landmarks.indices import ARM
 from ..networks.lifting import LiftingNetwork
 from ..skeleton import SIDES
 from .hand_view import MIRROR, hand_features, hand_views
 from .lifter import orthogonal
-
-#: Pose landmarks of shoulder, elbow and wrist of left and right arm.
-ARMS = {'left': (11, 13, 15), 'right': (12, 14, 16)}
 
 
 class LiftedHand(NamedTuple):
@@ -44,7 +42,7 @@ class HandLifter:
         if not sides:
             return {}
         left = np.array([side == 'left' for side in sides])
-        shoulders, elbows, wrists = np.array([ARMS[side] for side in sides]).T
+        shoulders, elbows, wrists = np.array([ARM[side] for side in sides]).T
         arm = np.stack([world[wrists] - world[elbows], world[elbows] - world[shoulders]], axis=1)
         views = hand_views(left, np.stack([hands[side] for side in sides]), rays[elbows], arm)
         out = self._network(torch.from_numpy(hand_features(views, visibility[elbows])))

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..skeleton import PALM_KEYPOINTS
 from .person_view import facing, upright
 
 #: Wrist and knuckles; the size is measured over them, and the roll goes from the first to the middle of the others.
-_PALM = [0, 5, 9, 13, 17]
+_PALM = list(PALM_KEYPOINTS)
 
 _MIN_SIZE = 1e-4
 _FARTHEST, _FARTHEST_ELBOW = 6.0, 12.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..geometry.placement import minimal_rotation, normalize_vector
+from ..landmarks.indices import ARM, HIPS, SHOULDERS, side_landmarks
 from ..skeleton import JOINT, NUM_JOINTS
 from .kinematic_chain import exp_so3
 
@@ -19,19 +20,6 @@ def orthonormal_frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.stack([first, second, np.cross(first, second)], -1)
 
 
-def align_directions(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Rotations (B, 3, 3) that best take source (N, 3) or (B, N, 3) to target (B, N, 3), by Kabsch.
-
-    Both are centred first.
-    """
-    source = source - source.mean(-2, keepdims=True)
-    target = target - target.mean(-2, keepdims=True)
-    u, _, vt = np.linalg.svd(np.swapaxes(target, -1, -2) @ source)
-    flip = np.ones(u.shape[:-1])
-    flip[..., 2] = np.linalg.det(u @ vt)
-    return (u * flip[..., None, :]) @ vt
-
-
 def body_rotations(rest_joints: np.ndarray, world: np.ndarray, legs_seen: bool) -> np.ndarray:
     """Local rotations (55, 3, 3) of a body whose bones point as MediaPipe's world landmarks (33, 3) do.
 
@@ -39,14 +27,15 @@ def body_rotations(rest_joints: np.ndarray, world: np.ndarray, legs_seen: bool) 
     were not seen.
     """
     local = np.tile(np.eye(3), (NUM_JOINTS, 1, 1))
-    hips, shoulders = world[[23, 24]].mean(0), world[[11, 12]].mean(0)
-    up = shoulders - hips
-    across = normalize_vector(world[11] - world[12]) + 0.7 * normalize_vector(world[23] - world[24])
+    hips, shoulders = world[list(HIPS)], world[list(SHOULDERS)]
+    up = shoulders.mean(0) - hips.mean(0)
+    across = normalize_vector(shoulders[0] - shoulders[1]) + 0.7 * normalize_vector(hips[0] - hips[1])
     torso = orthonormal_frame(up, across)                       # columns: up, left, and their product
     torso = np.stack([torso[:, 1], torso[:, 0], -torso[:, 2]], -1)
     local[0] = torso
-    for side, sign, (shoulder, elbow, wrist), (hip, knee, ankle) in (
-            ('left', -1, (11, 13, 15), (23, 25, 27)), ('right', 1, (12, 14, 16), (24, 26, 28))):
+    for side, sign in (('left', -1), ('right', 1)):
+        shoulder, elbow, wrist = ARM[side]
+        hip, knee, ankle = side_landmarks(side, 'HIP', 'KNEE', 'ANKLE')
         upper = normalize_vector(torso.T @ (world[elbow] - world[shoulder]))
         fore = normalize_vector(torso.T @ (world[wrist] - world[elbow]))
         rest = normalize_vector(rest_joints[JOINT[f'{side}_elbow']] - rest_joints[JOINT[f'{side}_shoulder']])

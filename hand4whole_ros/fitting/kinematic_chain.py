@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from ..geometry.kinematics import attached_points, kinematic_tree
+
 _IDENTITY = np.eye(3)
 
 
@@ -92,14 +94,15 @@ class PosedChain:
 class KinematicChain:
     """Topology, bone lengths and degrees of freedom of a kinematic tree.
 
-    parents: J indices, -1 for the root (joint 0); bones (J, 3) m and bone_betas (J, 3, S) give each
-    joint's rest offset from its parent; point_joints (M,), point_offsets (M, 3) and point_betas
-    (M, 3, S) the points; axes (J, 3, 3) has the joint's own axes in its columns; dofs (K, 2) lists the
+    parents: J indices, -1 for the root, joint 0, which as an attribute is its own parent; bones (J, 3) m and
+    bone_betas (J, 3, S) give each joint's rest offset from its parent; point_joints (M,), point_offsets (M, 3) and
+    point_betas (M, 3, S) the points; axes (J, 3, 3) has the joint's own axes in its columns; dofs (K, 2) lists the
     (joint, axis) pairs that may turn.
     """
 
     def __init__(self, parents, bones, bone_betas, point_joints, point_offsets, point_betas, axes, dofs):
-        self.parents = np.asarray(parents)
+        self._tree = kinematic_tree(tuple(int(parent) for parent in parents))
+        self.parents = self._tree.parents
         self.bones, self.bone_betas = np.asarray(bones, float), np.asarray(bone_betas, float)
         self.point_joints = np.asarray(point_joints)
         self.point_offsets = np.asarray(point_offsets, float)
@@ -107,20 +110,9 @@ class KinematicChain:
         self.axes = np.asarray(axes, float)
         self.dofs = np.asarray(dofs)
         self.num_joints, self.num_betas = len(self.parents), self.bone_betas.shape[-1]
-        depth = np.zeros(self.num_joints, int)
-        ancestors = np.eye(self.num_joints, dtype=bool)     # [j, a]: a is j or above j
-        for joint in range(1, self.num_joints):
-            depth[joint] = depth[self.parents[joint]] + 1
-            ancestors[joint] |= ancestors[self.parents[joint]]
-        self.levels = []
-        for level in range(1, depth.max() + 1):
-            members = np.flatnonzero(depth == level)
-            self.levels.append((members, self.parents[members]))
         #: (M, K): does this degree of freedom move this point.
-        self.moved = ancestors[self.point_joints][:, self.dofs[:, 0]].astype(float)
-        self._sums = ancestors.astype(float)    # a joint's position is the sum of the bones above it
-        self._sums[:, 0] = 0
-        self._below = self._sums[self.point_joints]
+        self.moved = self._tree.ancestors[self.point_joints][:, self.dofs[:, 0]].astype(float)
+        self._below = self._tree.bone_sums[self.point_joints]
         self._bone_rows = self.bone_betas.reshape(3 * self.num_joints, -1).T
         self._point_rows = self.point_betas.reshape(3 * len(self.point_joints), -1).T
         self._turns = self.axes[self.dofs[:, 0], :, self.dofs[:, 1]]    # (K, 3) in the joint's frame
@@ -131,14 +123,9 @@ class KinematicChain:
         if self.num_betas:
             bones = bones + (pose.betas @ self._bone_rows).reshape(-1, *bones.shape)
             offsets = offsets + (pose.betas @ self._point_rows).reshape(-1, *offsets.shape)
-        rotations = np.empty_like(pose.rotations)
-        rotations[:, 0] = pose.rotations[:, 0]
-        for members, parents in self.levels:
-            rotations[:, members] = rotations[:, parents] @ pose.rotations[:, members]
-        carried = (rotations[:, self.parents] @ bones[..., None])[..., 0]
-        joints = pose.root[:, None] + self._sums @ carried
-        carried = (rotations[:, self.point_joints] @ offsets[..., None])[..., 0]
-        return PosedChain(rotations, joints, joints[:, self.point_joints] + carried)
+        rotations = self._tree.global_rotations(pose.rotations)
+        joints = pose.root[:, None] + self._tree.places(rotations, bones)
+        return PosedChain(rotations, joints, attached_points(joints, rotations, self.point_joints, offsets))
 
     def jacobian(self, placed: PosedChain) -> np.ndarray:
         """d points / d (root 3, dofs K, betas S), (B, M, 3, 3 + K + S).

@@ -9,26 +9,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..landmarks.indices import MIRRORED_POSE, PoseLandmark
 from ..skeleton import HAND_KEYPOINT_JOINTS, JOINT, SIDES
 
-#: Landmark index -> (joint, offset in that joint's frame in m, standard deviation across the view in m),
+#: Landmark -> (joint, offset in that joint's frame in m, standard deviation across the view in m),
 #: for the person's left and middle; x to the person's left, y up, z forward.
 _LEFT = {
-    0: ('head', (0.000, 0.009, 0.106), 0.018),
-    2: ('head', (0.028, 0.039, 0.081), 0.018),
-    7: ('head', (0.055, 0.027, 0.036), 0.022),
-    9: ('head', (0.021, -0.024, 0.090), 0.020),
-    11: ('left_collar', (-0.017, 0.020, 0.008), 0.022),
-    13: ('left_elbow', (-0.010, -0.001, 0.013), 0.027),
-    15: ('left_wrist', (0.010, -0.004, 0.002), 0.022),
-    23: ('pelvis', (-0.018, 0.010, 0.033), 0.027),
-    25: ('left_knee', (-0.006, -0.015, 0.003), 0.037),
-    27: ('left_ankle', (0.000, 0.022, 0.003), 0.037),
-    31: ('left_foot', (-0.023, 0.001, 0.030), 0.050),
+    PoseLandmark.NOSE: ('head', (0.000, 0.009, 0.106), 0.018),
+    PoseLandmark.LEFT_EYE: ('head', (0.028, 0.039, 0.081), 0.018),
+    PoseLandmark.LEFT_EAR: ('head', (0.055, 0.027, 0.036), 0.022),
+    PoseLandmark.MOUTH_LEFT: ('head', (0.021, -0.024, 0.090), 0.020),
+    PoseLandmark.LEFT_SHOULDER: ('left_collar', (-0.017, 0.020, 0.008), 0.022),
+    PoseLandmark.LEFT_ELBOW: ('left_elbow', (-0.010, -0.001, 0.013), 0.027),
+    PoseLandmark.LEFT_WRIST: ('left_wrist', (0.010, -0.004, 0.002), 0.022),
+    PoseLandmark.LEFT_HIP: ('pelvis', (-0.018, 0.010, 0.033), 0.027),
+    PoseLandmark.LEFT_KNEE: ('left_knee', (-0.006, -0.015, 0.003), 0.037),
+    PoseLandmark.LEFT_ANKLE: ('left_ankle', (0.000, 0.022, 0.003), 0.037),
+    PoseLandmark.LEFT_FOOT_INDEX: ('left_foot', (-0.023, 0.001, 0.030), 0.050),
 }
 
 #: Landmarks that mark one joint but ride, with their offset, on another.
-_LANDMARK_TABLE = {11: 'left_shoulder', 23: 'left_hip'}
+_LANDMARK_TABLE = {PoseLandmark.LEFT_SHOULDER: 'left_shoulder', PoseLandmark.LEFT_HIP: 'left_hip'}
 
 #: The same for the 21 hand landmarks, in the frames of the left hand's joints, m.
 _LEFT_HAND = np.array((
@@ -43,15 +44,16 @@ HAND_OFFSETS = {'left': _LEFT_HAND, 'right': _LEFT_HAND * (-1, 1, 1)}
 #: Pairs of landmarks -> (gain, offset m, standard deviation m): their true difference of depth is about
 #: gain * MediaPipe's + offset. Same rendered people, regression of the truth.
 _PAIRS = {
-    (13, 11): (0.98, -0.007, 0.09), (15, 13): (0.66, -0.079, 0.06), (11, 12): (1.22, 0.0, 0.09),
-    (23, 24): (1.20, 0.0, 0.06), (11, 23): (0.50, -0.008, 0.15), (25, 23): (0.48, 0.028, 0.11),
-    (27, 25): (0.57, -0.021, 0.10), (0, 11): (0.93, 0.020, 0.12), (7, 8): (0.83, 0.0, 0.03),
-    (7, 0): (0.59, -0.004, 0.025)}
-
-#: The same landmark on the other side of the body, of those named above.
-MIRRORED_LANDMARK = {0: 0}
-for _left, _right in ((2, 5), (7, 8), (9, 10), *((k, k + 1) for k in range(11, 33, 2))):
-    MIRRORED_LANDMARK[_left], MIRRORED_LANDMARK[_right] = _right, _left
+    ('LEFT_ELBOW', 'LEFT_SHOULDER'): (0.98, -0.007, 0.09),
+    ('LEFT_WRIST', 'LEFT_ELBOW'): (0.66, -0.079, 0.06),
+    ('LEFT_SHOULDER', 'RIGHT_SHOULDER'): (1.22, 0.0, 0.09),
+    ('LEFT_HIP', 'RIGHT_HIP'): (1.20, 0.0, 0.06),
+    ('LEFT_SHOULDER', 'LEFT_HIP'): (0.50, -0.008, 0.15),
+    ('LEFT_KNEE', 'LEFT_HIP'): (0.48, 0.028, 0.11),
+    ('LEFT_ANKLE', 'LEFT_KNEE'): (0.57, -0.021, 0.10),
+    ('NOSE', 'LEFT_SHOULDER'): (0.93, 0.020, 0.12),
+    ('LEFT_EAR', 'RIGHT_EAR'): (0.83, 0.0, 0.03),
+    ('LEFT_EAR', 'NOSE'): (0.59, -0.004, 0.025)}
 
 
 def _offset_table():
@@ -59,7 +61,7 @@ def _offset_table():
     for landmark, (rides, offset, spread) in _LEFT.items():
         marks = _LANDMARK_TABLE.get(landmark, rides)
         rows.append((landmark, JOINT[rides], JOINT[marks], offset, spread))
-        other = MIRRORED_LANDMARK[landmark]
+        other = MIRRORED_POSE[landmark]
         if other != landmark:
             rides, marks = (name.replace('left_', 'right_') for name in (rides, marks))
             rows.append((other, JOINT[rides], JOINT[marks], (-offset[0], offset[1], offset[2]), spread))
@@ -75,8 +77,9 @@ _ROW = {int(index): row for row, index in enumerate(POSE_INDEX)}
 
 def _depth_pairs():
     pairs = {}
-    for landmarks, values in _PAIRS.items():
-        other = tuple(MIRRORED_LANDMARK[landmark] for landmark in landmarks)
+    for names, values in _PAIRS.items():
+        landmarks = tuple(int(PoseLandmark[name]) for name in names)
+        other = tuple(MIRRORED_POSE[landmark] for landmark in landmarks)
         pairs[landmarks] = values
         if set(other) != set(landmarks):
             pairs[other] = values

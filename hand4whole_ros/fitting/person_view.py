@@ -10,13 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-#: MediaPipe's pose landmarks: shoulders, hips, and of the head nose and ears.
-_SHOULDERS, _HIPS, _HEAD = [11, 12], [23, 24], [0, 7, 8]
+from ..landmarks.indices import EARS, HIPS, LIMBS, SHOULDERS, WRISTS, PoseLandmark
 
-_WRISTS = [15, 16]
-
-#: Landmarks by which the size is measured: shoulders, elbows, wrists, hips, knees, ankles.
-_SIZED = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
+#: Nose and ears; and the landmarks by which the size is measured.
+_SHOULDERS, _HIPS, _WRISTS, _SIZED = (list(rows) for rows in (SHOULDERS, HIPS, WRISTS, LIMBS))
+_HEAD = [PoseLandmark.NOSE, *EARS]
 
 #: How much of the head's direction from the shoulders counts against that of the shoulders from the hips.
 _HEAD_SHARE = 0.5

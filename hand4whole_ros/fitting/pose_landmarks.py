@@ -10,37 +10,36 @@ from __future__ import annotations
 import numpy as np
 
 from .. import skeleton
+from ..geometry.kinematics import attached_points
+from ..landmarks.indices import MIRRORED_POSE, PoseLandmark
 
-#: The pose landmark that each of the 33 becomes in a mirror.
-MIRRORED_LANDMARKS = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(k + 1 if k % 2 else k - 1 for k in range(11, 33)))
-
-#: Landmark index of the left side and the middle -> (joint it rides on, joint it marks, offset from the marked joint in
+#: Landmark of the left side and the middle -> (joint it rides on, joint it marks, offset from the marked joint in
 #: the frame of the riding one, m); x to the person's left, y up, z forward.
 _LEFT = {
-    0: ('head', 'head', (0.000, 0.013, 0.102)),
-    1: ('head', 'head', (0.015, 0.042, 0.085)),
-    2: ('head', 'head', (0.026, 0.042, 0.080)),
-    3: ('head', 'head', (0.036, 0.042, 0.075)),
-    7: ('head', 'head', (0.052, 0.027, 0.031)),
-    9: ('head', 'head', (0.018, -0.021, 0.090)),
-    11: ('left_collar', 'left_shoulder', (-0.016, 0.025, 0.002)),
-    13: ('left_elbow', 'left_elbow', (-0.004, 0.001, 0.016)),
-    15: ('left_wrist', 'left_wrist', (0.010, -0.006, 0.003)),
-    17: ('left_wrist', 'left_pinky1', (-0.015, -0.007, 0.028)),
-    19: ('left_wrist', 'left_index1', (-0.024, -0.015, -0.019)),
-    21: ('left_wrist', 'left_thumb2', (0.000, 0.001, -0.024)),
-    23: ('pelvis', 'left_hip', (-0.021, 0.010, 0.020)),
-    25: ('left_knee', 'left_knee', (-0.007, -0.007, 0.001)),
-    27: ('left_ankle', 'left_ankle', (-0.006, 0.025, 0.008)),
-    29: ('left_ankle', 'left_ankle', (-0.002, -0.035, -0.034)),
-    31: ('left_foot', 'left_foot', (-0.024, -0.006, 0.026))}
+    PoseLandmark.NOSE: ('head', 'head', (0.000, 0.013, 0.102)),
+    PoseLandmark.LEFT_EYE_INNER: ('head', 'head', (0.015, 0.042, 0.085)),
+    PoseLandmark.LEFT_EYE: ('head', 'head', (0.026, 0.042, 0.080)),
+    PoseLandmark.LEFT_EYE_OUTER: ('head', 'head', (0.036, 0.042, 0.075)),
+    PoseLandmark.LEFT_EAR: ('head', 'head', (0.052, 0.027, 0.031)),
+    PoseLandmark.MOUTH_LEFT: ('head', 'head', (0.018, -0.021, 0.090)),
+    PoseLandmark.LEFT_SHOULDER: ('left_collar', 'left_shoulder', (-0.016, 0.025, 0.002)),
+    PoseLandmark.LEFT_ELBOW: ('left_elbow', 'left_elbow', (-0.004, 0.001, 0.016)),
+    PoseLandmark.LEFT_WRIST: ('left_wrist', 'left_wrist', (0.010, -0.006, 0.003)),
+    PoseLandmark.LEFT_PINKY: ('left_wrist', 'left_pinky1', (-0.015, -0.007, 0.028)),
+    PoseLandmark.LEFT_INDEX: ('left_wrist', 'left_index1', (-0.024, -0.015, -0.019)),
+    PoseLandmark.LEFT_THUMB: ('left_wrist', 'left_thumb2', (0.000, 0.001, -0.024)),
+    PoseLandmark.LEFT_HIP: ('pelvis', 'left_hip', (-0.021, 0.010, 0.020)),
+    PoseLandmark.LEFT_KNEE: ('left_knee', 'left_knee', (-0.007, -0.007, 0.001)),
+    PoseLandmark.LEFT_ANKLE: ('left_ankle', 'left_ankle', (-0.006, 0.025, 0.008)),
+    PoseLandmark.LEFT_HEEL: ('left_ankle', 'left_ankle', (-0.002, -0.035, -0.034)),
+    PoseLandmark.LEFT_FOOT_INDEX: ('left_foot', 'left_foot', (-0.024, -0.006, 0.026))}
 
 
 def _table():
-    rides, marks = np.zeros(33, int), np.zeros(33, int)
-    offsets = np.zeros((33, 3))
+    rides, marks = np.zeros((2, len(PoseLandmark)), int)
+    offsets = np.zeros((len(PoseLandmark), 3))
     for landmark, (riding, marked, offset) in _LEFT.items():
-        other = MIRRORED_LANDMARKS[landmark]
+        other = MIRRORED_POSE[landmark]
         for index, name, mirror in ((landmark, str, 1), (other, skeleton.mirror_joint_name, -1)):
             if index != landmark or mirror == 1:
                 rides[index], marks[index] = skeleton.JOINT[name(riding)], skeleton.JOINT[name(marked)]
@@ -59,4 +58,4 @@ def landmark_points(joints: np.ndarray, rotations: np.ndarray, rest_joints: np.n
     joints (..., 55, 3) m and their rotations (..., 55, 3, 3) out of the T-pose; rest_joints (..., 55, 3) of the T-pose.
     """
     offsets = rest_joints[..., MARKS, :] - rest_joints[..., RIDES, :] + OFFSETS
-    return joints[..., RIDES, :] + (rotations[..., RIDES, :, :] @ offsets[..., None])[..., 0]
+    return attached_points(joints, rotations, RIDES, offsets)

@@ -9,6 +9,7 @@ import numpy as np
 from ..detection.mediapipe_holistic import HolisticLandmarks
 from ..geometry.camera import Intrinsics
 from ..geometry.placement import MIN_DEPTH, root_translation, view_rotation
+from ..landmarks.indices import paired_landmarks
 from ..skeleton import JOINT, SIDES, WRIST
 from .body_chains import NUM_BODY, PersonChains
 from .hand_fitter import HandFit, HandFitter, HandStart, attach
@@ -111,7 +112,7 @@ class BodyFitter:
                 'toward': toward[None]}
 
     def _fit_body(self, rays, seen, world, toward):
-        legs = bool(seen[np.isin(POSE_INDEX, (25, 26))].all())
+        legs = bool(seen[np.isin(POSE_INDEX, paired_landmarks('KNEE'))].all())
         local = body_rotations(self.person.rest, world, legs)[:NUM_BODY]
         pose = ChainPose(np.zeros((1, 3)), local[None], np.zeros((1, self.person.body.num_betas)))
         points = self.person.body.place(pose).points[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..landmarks.indices import PoseLandmark
+
 #: Visibility, and standard deviation of a landmark across the view on either axis, m: of 2,400 drawn people in every
 #: posture. Beyond 0.99 nothing more is gained.
 _VISIBILITY = np.array([0.05, 0.2, 0.4, 0.6, 0.8, 0.93, 0.98, 0.994])
@@ -14,7 +16,9 @@ _HAND = np.array([0.115, 0.076, 0.038, 0.028, 0.021, 0.0155, 0.014, 0.0125])
 _KNEE = np.array([0.185, 0.113, 0.076, 0.063, 0.041, 0.028, 0.021, 0.019])
 _FOOT = np.array([0.29, 0.2, 0.12, 0.066, 0.034, 0.022, 0.018, 0.0165])
 
-_PARTS = [_FACE] * 11 + [_TRUNK] * 2 + [_ELBOW] * 2 + [_HAND] * 8 + [_TRUNK] * 2 + [_KNEE] * 2 + [_FOOT] * 6
+_LIMBS = {'SHOULDER': _TRUNK, 'ELBOW': _ELBOW, 'WRIST': _HAND, 'PINKY': _HAND, 'INDEX': _HAND, 'THUMB': _HAND,
+          'HIP': _TRUNK, 'KNEE': _KNEE, 'ANKLE': _FOOT, 'HEEL': _FOOT, 'FOOT_INDEX': _FOOT}
+_PARTS = [_LIMBS.get(landmark.name.partition('_')[2], _FACE) for landmark in PoseLandmark]
 
 #: Of landmarks beyond the edge of the picture, which are made up.
 _OUTSIDE = 1.5

@@ -1,8 +1,13 @@
-"""A chain of joints: from local rotations to places, and from places to transforms between parents."""
+"""Kinematic trees: from local rotations to places and back, for numpy arrays and for tensors alike.
+
+Joints of one generation (equally far from the root) are turned together, so that a tree of 55 costs ten products.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,36 +16,119 @@ from torch import Tensor
 
 from ..skeleton import PARENTS
 
+Array = TypeVar('Array', np.ndarray, Tensor)
+
 #: What follows from axis-angles is a rotation; newer scipy leaves out making one of it if told so, half a millisecond.
 _SKIP_VALIDATION = {'assume_valid': True} if 'assume_valid' in (Rotation.from_matrix.__doc__ or '') else {}
 
 
-def forward_kinematics(local_rotations: Tensor, rest_joints: Tensor, transl: Tensor | None = None,
-                       parents: Sequence[int] = PARENTS) -> tuple[Tensor, Tensor]:
-    """Place a chain of joints.
+class KinematicTree:
+    """Which joint hangs on which. One for all that have the same parents: `kinematic_tree`.
 
-    local_rotations (..., J, 3, 3) relative to the parent, rest_joints (..., J, 3) m, transl (..., 3) m added
-    to every joint; leading dimensions broadcast. The root turns about its own rest position. Returns
-    positions (..., J, 3) and global rotations (..., J, 3, 3). Differentiable.
+    parents (J,): of every joint, before its children; that of a root is the root itself. ancestors (J, J) bool: [j, a]
+    whether a is j or above j. bone_sums (J, J) float64: the sum over bones that is a joint's place, roots left out.
     """
-    rotations = [local_rotations[..., 0, :, :]]
-    positions = [rest_joints[..., 0, :]]
-    for joint in range(1, len(parents)):
-        parent = parents[joint]
-        bone = rest_joints[..., joint, :] - rest_joints[..., parent, :]
-        rotations.append(rotations[parent] @ local_rotations[..., joint, :, :])
-        positions.append(positions[parent] + (rotations[parent] @ bone[..., None])[..., 0])
-    batch = torch.broadcast_shapes(local_rotations.shape[:-3], rest_joints.shape[:-2])
-    placed = torch.stack([p.expand(*batch, 3) for p in positions], dim=-2)
-    turned = torch.stack([r.expand(*batch, 3, 3) for r in rotations], dim=-3)
-    return (placed if transl is None else placed + transl[..., None, :]), turned
+
+    def __init__(self, parents: Sequence[int]):
+        """parents: -1 for a root."""
+        own = np.arange(len(parents))
+        self.parents = np.where(np.less(parents, 0), own, parents)
+        if (self.parents > own).any():
+            raise ValueError(f'a parent comes before its children; these do not: {list(parents)}')
+        roots = self.parents == own
+        depth = np.zeros(len(parents), int)
+        self.ancestors = np.eye(len(parents), dtype=bool)
+        for joint in own[~roots]:
+            depth[joint] = depth[self.parents[joint]] + 1
+            self.ancestors[joint] |= self.ancestors[self.parents[joint]]
+        self.bone_sums = (self.ancestors & ~roots).astype(float)
+        levels = (np.flatnonzero(depth == level) for level in range(1, depth.max() + 1))
+        self._generations = [(joints, self.parents[joints]) for joints in levels]
+        self._tensors: dict[tuple, tuple] = {}
+
+    def bones(self, rest_joints: Array) -> Array:
+        """Places (..., J, 3) -> each joint's offset from its parent; zero for a root."""
+        return rest_joints - rest_joints[..., self._tables(rest_joints)[0], :]
+
+    def global_rotations(self, local: Array) -> Array:
+        """Rotations (..., J, 3, 3) relative to the parent -> global ones, relative to what the root's is relative to.
+
+        Differentiable for tensors.
+        """
+        out = local.clone() if isinstance(local, Tensor) else local.copy()
+        for joints, parents in self._tables(local)[1]:
+            out[..., joints, :, :] = out[..., parents, :, :] @ local[..., joints, :, :]
+        return out
+
+    def joint_rotation(self, local: Array, joint: int) -> Array:
+        """The global rotation (..., 3, 3) of one joint: only what is above it is multiplied. Otherwise as above."""
+        rotation = local[..., joint, :, :]
+        while (parent := self.parents[joint]) != joint:
+            rotation, joint = local[..., parent, :, :] @ rotation, parent
+        return rotation
+
+    def places(self, rotations: Array, bones: Array) -> Array:
+        """Global rotations (..., J, 3, 3) and bones (..., J, 3) m at rest -> joints (..., J, 3) m from the root."""
+        parents, _, sums = self._tables(rotations)
+        return sums @ (rotations[..., parents, :, :] @ bones[..., None])[..., 0]
+
+    def _tables(self, like):
+        """parents, generations and bone_sums, as arrays or as the tensors that go with `like`."""
+        if not isinstance(like, Tensor):
+            return self.parents, self._generations, self.bone_sums
+        key = like.device, like.dtype
+        if key not in self._tensors:
+            with torch.inference_mode(False):   # tensors made in inference mode cannot be differentiated through
+                parents, *numbers = (torch.as_tensor(rows, device=like.device)
+                                     for rows in (self.parents, *sum(self._generations, ())))
+                self._tensors[key] = (parents, list(zip(numbers[::2], numbers[1::2])),
+                                      torch.as_tensor(self.bone_sums, dtype=like.dtype, device=like.device))
+        return self._tensors[key]
 
 
-def local_from_global(rotations: Tensor, parents: Sequence[int] = PARENTS) -> Tensor:
+@functools.lru_cache(maxsize=64)
+def kinematic_tree(parents: tuple[int, ...] = PARENTS) -> KinematicTree:
+    """The tree of these parents; that of SMPL-X's 55 joints by default."""
+    return KinematicTree(parents)
+
+
+def forward_kinematics(local_rotations: Array, rest_joints: Array, root: Array | None = None,
+                       parents: Sequence[int] = PARENTS) -> tuple[Array, Array]:
+    """Place a tree of joints. For tensors differentiable.
+
+    local_rotations (..., J, 3, 3) relative to the parent, rest_joints (..., J, 3) m; leading dimensions broadcast.
+    root (..., 3) m: where joint 0 is, by default where it rests. Returns positions (..., J, 3) m and global rotations
+    (..., J, 3, 3).
+    """
+    tree = kinematic_tree(tuple(parents))
+    rotations = tree.global_rotations(local_rotations)
+    root = rest_joints[..., 0, :] if root is None else root
+    positions = root[..., None, :] + tree.places(rotations, tree.bones(rest_joints))
+    return positions, rotations
+
+
+def attached_points(positions: Array, rotations: Array, joints: Sequence[int], offsets: Array) -> Array:
+    """Points (..., M, 3) m that ride on joints: point m is `offsets` (..., M, 3) m away in the frame of joints[m].
+
+    positions (..., J, 3) m and global rotations (..., J, 3, 3).
+    """
+    return positions[..., joints, :] + (rotations[..., joints, :, :] @ offsets[..., None])[..., 0]
+
+
+def unposed_joints(positions: Array, rotations: Array, parents: Sequence[int] = PARENTS) -> Array:
+    """Where the joints were at rest, the root at the origin: places (..., J, 3) m, global rotations (..., J, 3, 3).
+
+    The inverse of forward_kinematics.
+    """
+    tree = kinematic_tree(tuple(parents))
+    return tree.places(rotations.swapaxes(-1, -2), tree.bones(positions))
+
+
+def local_from_global(rotations: Array, parents: Sequence[int] = PARENTS) -> Array:
     """Global rotations (..., J, 3, 3) -> rotations relative to the parent; the root's stays as it is."""
-    parent_rotations = rotations[..., list(parents[1:]), :, :]
-    local = parent_rotations.transpose(-1, -2) @ rotations[..., 1:, :, :]
-    return torch.cat([rotations[..., :1, :, :], local], dim=-3)
+    local = rotations.clone() if isinstance(rotations, Tensor) else rotations.copy()
+    local[..., 1:, :, :] = rotations[..., list(parents[1:]), :, :].swapaxes(-1, -2) @ rotations[..., 1:, :, :]
+    return local
 
 
 def joint_poses(positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
-from .hand_detection import HandFound, palm_length
+from ..geometry.assignment import assign_pairs
+from .hand_detection import HandFound
 from .indices import POSE_HAND, HandLandmark, PoseLandmark
-from .person_evidence import torso_length
+from .measures import palm_length, torso_length
 from .pose import PoseLandmarks
 
 #: Least visibility of the arm's own wrist.
@@ -37,11 +37,7 @@ def assign(hands: Sequence[HandFound], poses: Sequence[PoseLandmarks]) -> dict[t
     if not arms or not hands:
         return {}
     costs = np.array([[cost(hand, poses[number], side) for hand in hands] for number, side in arms])
-    # Leaving an arm without a hand costs _MAX_COST: as much as the worst pair.
-    padded = np.concatenate([np.minimum(costs, 10.0), np.full((len(arms), len(arms)), _MAX_COST)], axis=1)
-    rows, columns = linear_sum_assignment(padded)
-    return {arms[row]: int(column) for row, column in zip(rows, columns)
-            if column < len(hands) and costs[row, column] < _MAX_COST}
+    return {arms[row]: column for row, column in assign_pairs(costs, _MAX_COST)}
 
 
 def cost(found: HandFound, pose: PoseLandmarks, side: str) -> float:

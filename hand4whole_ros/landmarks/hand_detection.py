@@ -21,6 +21,7 @@ from .hands import (
     pose_hand_region,
 )
 from .indices import POSE_HAND, HandLandmark
+from .measures import MIN_HAND_LANDMARKS_INSIDE, hand_distance
 from .pose import PoseLandmarks
 from .regions import Region
 from .runtime import Runtime
@@ -43,12 +44,6 @@ _SHARE_IN_OTHER = 0.5
 
 #: Mean distance of successive landmarks of a hand, in palms, above which it is none.
 _MAX_DISAGREEMENT = 0.35
-
-#: Landmarks of a hand that have to be in the image.
-_MIN_INSIDE = 11
-
-_PALM = np.array([(0, 5), (0, 9), (0, 17), (5, 17)])
-
 
 @dataclass(frozen=True, eq=False)
 class HandFound:
@@ -110,22 +105,10 @@ class HandsDetector:
         if first.presence < MIN_PRESENCE:
             return None
         second = self.landmarker.landmarks(image, first.next_region)
-        if second.presence < MIN_PRESENCE or inside(second.landmarks, image) < _MIN_INSIDE:
+        if second.presence < MIN_PRESENCE or inside(second.landmarks, image) < MIN_HAND_LANDMARKS_INSIDE:
             return None
-        disagreement = distance(first, second)
+        disagreement = hand_distance(first.landmarks, second.landmarks)
         return HandFound(second, disagreement, palm_score) if disagreement < _MAX_DISAGREEMENT else None
-
-
-def palm_length(landmarks: np.ndarray) -> float:
-    """The longest of wrist to index, middle and little finger's MCP, and across them, of landmarks (21, 2+) px."""
-    points = landmarks[:, :2]
-    return max(float(np.linalg.norm(points[_PALM[:, 0]] - points[_PALM[:, 1]], axis=1).max()), 1e-6)
-
-
-def distance(one: HandLandmarks, other: HandLandmarks) -> float:
-    """The mean distance of two hands' landmarks, in the longer palm."""
-    apart = np.linalg.norm(one.landmarks[:, :2] - other.landmarks[:, :2], axis=1).mean()
-    return float(apart) / max(palm_length(one.landmarks), palm_length(other.landmarks))
 
 
 def inside(landmarks: np.ndarray, image: np.ndarray) -> int:
@@ -150,9 +133,7 @@ def same_hand(one: HandLandmarks, other: HandLandmarks) -> bool:
     """Whether two finds in one image are of the same hand."""
     # The wrist and the knuckles alone, too: two finds of one hand may differ in its fingers.
     palm = [HandLandmark.WRIST, HandLandmark.INDEX_FINGER_MCP, HandLandmark.MIDDLE_FINGER_MCP, HandLandmark.PINKY_MCP]
-    size = max(palm_length(one.landmarks), palm_length(other.landmarks))
-    apart = np.linalg.norm(one.landmarks[palm, :2] - other.landmarks[palm, :2], axis=1).mean() / size
-    if apart < _SAME_HAND or distance(one, other) < _SAME_HAND:
+    if min(hand_distance(one.landmarks, other.landmarks, rows) for rows in (palm, None)) < _SAME_HAND:
         return True
     # Of two hands that lie on each other, one is a left and the other a right one.
     return one.side == other.side and max(_share_in(one, other), _share_in(other, one)) > _SHARE_IN_OTHER

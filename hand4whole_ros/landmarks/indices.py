@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from ..skeleton import SIDES
+
 
 class PoseLandmark(IntEnum):
     """The 33 rows of a pose. Left and right are the person's own; FOOT_INDEX is the tip of the big toe."""
@@ -121,8 +123,30 @@ NUM_POSE_LANDMARKS = len(PoseLandmark)
 NUM_HAND_LANDMARKS = len(HandLandmark)
 NUM_FACE_LANDMARKS = 468
 
+
+def side_landmarks(side: str, *parts: str) -> tuple[int, ...]:
+    """The pose landmarks of parts ('SHOULDER', 'WRIST', ...) of one side of the body, 'left' or 'right'."""
+    return tuple(int(PoseLandmark[f'{side.upper()}_{part}']) for part in parts)
+
+
+def paired_landmarks(*parts: str) -> tuple[int, ...]:
+    """The pose landmarks of parts on both sides: left and right of the first part, of the second and so on."""
+    return tuple(row for part in parts for side in SIDES for row in side_landmarks(side, part))
+
+
 #: The pose landmarks of the face.
 POSE_FACE = tuple(range(PoseLandmark.NOSE, PoseLandmark.MOUTH_RIGHT + 1))
+
+#: Pose landmarks, left before right: shoulders, hips, wrists, ears; the joints of arms and trunk; and of the legs, too.
+SHOULDERS, HIPS, WRISTS, EARS = (paired_landmarks(part) for part in ('SHOULDER', 'HIP', 'WRIST', 'EAR'))
+UPPER_BODY = paired_landmarks('SHOULDER', 'ELBOW', 'WRIST', 'HIP')
+LIMBS = UPPER_BODY + paired_landmarks('KNEE', 'ANKLE')
+
+#: Side -> the pose landmarks of that arm: shoulder, elbow, wrist.
+ARM = {side: side_landmarks(side, 'SHOULDER', 'ELBOW', 'WRIST') for side in SIDES}
+
+#: Side -> the pose landmark of that wrist.
+WRIST = dict(zip(SIDES, WRISTS))
 
 
 def _mirrored_name(name: str) -> str:
@@ -138,5 +162,4 @@ EYE_CORNERS = {'right': (FaceLandmark.RIGHT_EYE_OUTER, FaceLandmark.RIGHT_EYE_IN
                'left': (FaceLandmark.LEFT_EYE_INNER, FaceLandmark.LEFT_EYE_OUTER)}
 
 #: Side -> the pose landmarks of that hand: wrist, little finger and index finger.
-POSE_HAND = {side: tuple(int(PoseLandmark[f'{side.upper()}_{name}']) for name in ('WRIST', 'PINKY', 'INDEX'))
-             for side in ('left', 'right')}
+POSE_HAND = {side: side_landmarks(side, 'WRIST', 'PINKY', 'INDEX') for side in SIDES}

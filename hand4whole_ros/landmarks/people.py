@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .hand_assignment import assign
-from .hand_detection import HandFound, HandsDetector, palm_length
+from .hand_detection import HandFound, HandsDetector
 from .hands import HandLandmarks
 from .indices import PoseLandmark
+from .measures import palm_length
 from .people_detection import PeopleDetector, PersonPose
 from .pose import PoseLandmarks
 from .runtime import Runtime

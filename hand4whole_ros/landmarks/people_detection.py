@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .face import FaceDetector, pose_face_region
-from .person_evidence import evidence, evidence_of_residual, face_evidence, same_person, similarity, torso_length
+from .measures import torso_length
+from .person_evidence import evidence, evidence_of_residual, face_evidence, same_person, similarity
 from .pose import PoseDetector, PoseLandmarker, PoseLandmarks, person_region
 from .regions import Region
 from .runtime import Runtime

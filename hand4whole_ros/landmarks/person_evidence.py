@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from .detection import Detection
-from .indices import FaceKeypoint, PoseLandmark
+from .indices import EARS, LIMBS, SHOULDERS, FaceKeypoint, PoseLandmark
+from .measures import torso_length
 from .pose import PoseLandmarks
 
 #: Nose, shoulders, elbows, wrists, hips, knees, ankles; nose, ears and shoulders; and all of these with the mouth.
-_BODY = [int(PoseLandmark[name]) for name in (
-    'NOSE', 'LEFT_SHOULDER', 'RIGHT_SHOULDER', 'LEFT_ELBOW', 'RIGHT_ELBOW', 'LEFT_WRIST', 'RIGHT_WRIST', 'LEFT_HIP',
-    'RIGHT_HIP', 'LEFT_KNEE', 'RIGHT_KNEE', 'LEFT_ANKLE', 'RIGHT_ANKLE')]
-_TOP = [int(PoseLandmark[name]) for name in ('NOSE', 'LEFT_EAR', 'RIGHT_EAR', 'LEFT_SHOULDER', 'RIGHT_SHOULDER')]
+_BODY = [int(PoseLandmark.NOSE), *LIMBS]
+_TOP = [int(PoseLandmark.NOSE), *EARS, *SHOULDERS]
 _FRAME = [*_TOP[:3], PoseLandmark.MOUTH_LEFT, PoseLandmark.MOUTH_RIGHT, *_BODY[1:]]
-_SHOULDERS = [PoseLandmark.LEFT_SHOULDER, PoseLandmark.RIGHT_SHOULDER]
-_HIPS = [PoseLandmark.LEFT_HIP, PoseLandmark.RIGHT_HIP]
 
 #: In torsos: landmarks this far apart have a similarity of exp(-1/2).
 _SIGMA = 0.2
@@ -31,13 +28,6 @@ _WEIGHT_OUTSIDE = 0.05
 
 #: Least weight of a landmark that is not visible.
 _MIN_WEIGHT = 0.05
-
-
-def torso_length(landmarks: np.ndarray) -> float:
-    """From shoulders to hips, or across the shoulders where that is longer, of landmarks (33, 2+) px; at least 1 px."""
-    points = landmarks[:, :2]
-    return max(float(np.linalg.norm(points[_SHOULDERS].mean(0) - points[_HIPS].mean(0))),
-               float(np.linalg.norm(points[_SHOULDERS[0]] - points[_SHOULDERS[1]])), 1.0)
 
 
 def similarity(one: PoseLandmarks, other: PoseLandmarks, rows: list[int] | None = None) -> float:

@@ -21,6 +21,7 @@ from ..body.mano import pose_right_topology
 from ..body.published import PublishedBody
 from ..geometry.crops import resize_body_image, roi_align
 from ..geometry.hand_boxes import BOX_MARGIN
+from ..geometry.kinematics import kinematic_tree
 from .cham import CHAM, CHAM_HAND4WHOLE_PP, CHAMConfig, HandFeatures
 from .face import PATCH_SCALE, FacePose, FaceRegressor, FaceRoI, face_box
 from .fusion_policy import PUBLISHED_POLICY, FusionPolicy
@@ -228,11 +229,7 @@ def copy_wrists(body: BodyPose, hands: Mapping[str, PlacedHands], boxes: Mapping
     local = body.local_rotations
     for side in SIDES:
         people = boxes[side].exists.nonzero()[:, 0]
-        joint = skeleton.PARENTS[skeleton.WRIST[side]]
-        forearm = local[people, joint]
-        while joint:
-            joint = skeleton.PARENTS[joint]
-            forearm = local[people, joint] @ forearm
+        forearm = kinematic_tree().joint_rotation(local[people], skeleton.PARENTS[skeleton.WRIST[side]])
         wrist = forearm.transpose(-1, -2) @ roma.rotvec_to_rotmat(hands[side].global_orient)
         local = local.index_put((people, people.new_tensor(skeleton.WRIST[side])), wrist)
     return body._replace(body_pose=local[:, 1:])

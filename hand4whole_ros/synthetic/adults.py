@@ -15,6 +15,7 @@ import torch
 from .. import skeleton
 from ..body import anny_rig
 from ..body.model import BodyModel
+from ..geometry.kinematics import attached_points, kinematic_tree
 from .figure import PosableBody, joint_weights, shared_anny_model, t_pose_rotations
 
 #: How many different adults there are, and the seed of their phenotypes: far from any number that evaluation uses.
@@ -135,12 +136,9 @@ def _pseudo_inverse(directions, flat):
 def _move_to_t_pose(joints, tips):
     """Rest joints (K, 55, 3) and tips (K, 10, 3) -> those of the T-pose, the pelvis at the origin."""
     turns = t_pose_rotations()
-    placed = np.zeros_like(joints)
-    for joint in range(1, skeleton.NUM_JOINTS):
-        parent = skeleton.PARENTS[joint]
-        placed[:, joint] = placed[:, parent] + (joints[:, joint] - joints[:, parent]) @ turns[parent].T
-    bases = list(anny_rig.TIP_JOINTS)
-    return placed, placed[:, bases] + np.einsum('jab,kjb->kja', turns[bases], tips - joints[:, bases])
+    tree, bases = kinematic_tree(), list(skeleton.TIP_JOINTS)
+    placed = tree.places(turns, tree.bones(joints))
+    return placed, attached_points(placed, turns, bases, tips - joints[:, bases])
 
 
 def _skinned_t_pose(vertices, joints, t_joints):

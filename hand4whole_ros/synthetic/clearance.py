@@ -10,9 +10,8 @@ from functools import lru_cache
 import numpy as np
 
 from .. import skeleton
-from ..body import anny_rig
 from ..geometry.mesh import vertex_normals
-from .figure import PosableBody, body_faces, reference_t_pose, t_pose_rotations, vertex_joints
+from .figure import PosableBody, body_faces, hand_keypoints, reference_t_pose, t_pose_rotations, vertex_joints
 
 _SPACING = 0.055        # m between skin points
 _FOREARM_RADIUS, _WRIST, _FINGER = (
@@ -31,44 +30,13 @@ _SKIN_SEARCH_RADIUS = 0.045             # m
 MAX_EXTENSION = np.array([(2, 3, 4), (6, 7, 8), (10, 11, 12), (14, 15, 16), (18, 19, 20)])
 _ARM = {side: [skeleton.JOINT[f'{side}_{name}'] for name in ('collar', 'shoulder', 'elbow', 'wrist')]
         + list(range(*skeleton.HAND_SLICE[side].indices(55))) for side in skeleton.SIDES}
-_TIP_JOINTS = np.array(anny_rig.TIP_JOINTS)
-
-
-def pose_chain(local: np.ndarray, rest_joints: np.ndarray, rest_tips: np.ndarray):
-    """Poses (N, 55, 3, 3) -> global rotations (N, 55, 3, 3), joints (N, 55, 3) and finger tips (N, 10, 3).
-
-    rest_joints (55, 3), rest_tips (10, 3) of the T-pose; the pelvis is at the origin.
-    """
-    placed = np.zeros((len(local), skeleton.NUM_JOINTS, 4, 4))
-    placed[..., :3, :3], placed[..., 3, 3] = local, 1
-    parents = np.array(skeleton.PARENTS)
-    placed[:, 1:, :3, 3] = (rest_joints - rest_joints[parents])[1:]
-    for children in _joint_generations():
-        placed[:, children] = placed[:, parents[children]] @ placed[:, children]
-    rotations, joints = placed[..., :3, :3], placed[..., :3, 3]
-    bones = rest_tips - rest_joints[_TIP_JOINTS]
-    tips = joints[:, _TIP_JOINTS] + (rotations[:, _TIP_JOINTS] @ bones[..., None])[..., 0]
-    return rotations, joints, tips
-
-
-def hand_keypoints(joints: np.ndarray, tips: np.ndarray) -> np.ndarray:
-    """(N, 55, 3), (N, 10, 3) -> (N, 2, 21, 3), left and right."""
-    return np.concatenate([joints, tips], axis=1)[:, _keypoint_rows()]
-
-
-@lru_cache(maxsize=1)
-def _keypoint_rows():
-    rows = np.zeros((2, skeleton.NUM_HAND_KEYPOINTS), int)
-    for k, side in enumerate(skeleton.SIDES):
-        tips = iter(range(55 + 5 * k, 60 + 5 * k))
-        rows[k] = [next(tips) if joint is None else joint for joint in skeleton.HAND_KEYPOINT_JOINTS[side]]
-    return rows
 
 
 def first_collision_free(
     figure: PosableBody, rotations: np.ndarray, joints: np.ndarray, tips: np.ndarray
 ) -> int | None:
-    """Index of the first of N poses that does not run into itself, None if all do. Arguments as `chain` gives them."""
+    """Index of the first of N poses that does not run into itself, None if all do. Arguments as place_skeleton
+    returns them."""
     hands = hand_keypoints(joints, tips)
     middles = (hands[:, :, MAX_EXTENSION[:, 1:]] + hands[:, :, MAX_EXTENSION[:, :-1]]) / 2
     hand = np.concatenate([hands, middles.reshape(len(hands), 2, -1, 3)], axis=2)   # (N, 2, 31, 3)
@@ -117,14 +85,6 @@ def _min_distance(a, b):
     """(N, A, 3), (N, B, 3) -> (N,) the least distance."""
     squared = (a ** 2).sum(-1)[:, :, None] + (b ** 2).sum(-1)[:, None] - 2 * a @ np.swapaxes(b, 1, 2)
     return np.sqrt(np.maximum(squared.min((1, 2)), 0))
-
-
-@lru_cache(maxsize=1)
-def _joint_generations():
-    depth = [0]
-    for parent in skeleton.PARENTS[1:]:
-        depth.append(depth[parent] + 1)
-    return [np.flatnonzero(np.array(depth) == level) for level in range(1, max(depth) + 1)]
 
 
 @lru_cache(maxsize=1)

@@ -16,10 +16,10 @@ from scipy.sparse import csr_matrix
 
 from .. import skeleton
 from ..body import anny_rig
+from ..geometry.kinematics import attached_points, forward_kinematics
 
-#: Hand keypoint -> row of `tips` (left thumb to pinky, right thumb to pinky).
-_TIP_ROW = {'left': dict(zip(skeleton.FINGERTIP_KEYPOINTS, range(5))),
-            'right': dict(zip(skeleton.FINGERTIP_KEYPOINTS, range(5, 10)))}
+_TIP_JOINTS = list(skeleton.TIP_JOINTS)
+_ORIGIN = np.zeros(3)
 
 
 @lru_cache(maxsize=1)
@@ -46,10 +46,7 @@ def t_pose_rotations():
 @lru_cache(maxsize=1)
 def joint_weights() -> np.ndarray:
     """(V, 55) float32: how much each vertex follows each joint; rows sum to one."""
-    model = shared_anny_model()
-    weights = np.zeros((len(model.template_vertices), skeleton.NUM_JOINTS))
-    np.add.at(weights.T, anny_rig.bone_to_joint(model), model.dense_vertex_bone_weights.numpy().T)
-    return weights.astype(np.float32)
+    return anny_rig.joint_weights(shared_anny_model()).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -95,14 +92,7 @@ class PosedBody:
 
     def hand_keypoints(self, side: str) -> np.ndarray:
         """(21, 3) keypoints of the hand of `side`, 'left' or 'right'."""
-        return hand_keypoints(self.joints, self.tips, side)
-
-
-def hand_keypoints(joints: np.ndarray, tips: np.ndarray, side: str) -> np.ndarray:
-    """(21, 3) keypoints of the hand of `side`, of placed joints (55, 3) and tips (10, 3)."""
-    rows = _TIP_ROW[side]
-    return np.stack([tips[rows[k]] if joint is None else joints[joint]
-                     for k, joint in enumerate(skeleton.HAND_KEYPOINT_JOINTS[side])])
+        return hand_keypoints(self.joints, self.tips)[skeleton.SIDES.index(side)]
 
 
 class PosableBody:
@@ -132,10 +122,10 @@ class PosableBody:
 
     def pose(self, local_rotations: np.ndarray, pelvis: np.ndarray) -> PosedBody:
         """local_rotations (55, 3, 3) against the parent, identity in the T-pose; pelvis (3,) m."""
-        rotations, joints = place_joints(local_rotations, self.joints, pelvis)
+        rotations, joints, tips = place_skeleton(local_rotations, self.joints, self.tips, pelvis)
         blended = joint_weights() @ self._transforms(rotations, joints)
         turned = (blended[:, :9].reshape(-1, 3, 3) @ self.rest_vertices[..., None])[..., 0]
-        return PosedBody(turned + blended[:, 9:], joints, rotations, place_tips(rotations, joints, self))
+        return PosedBody(turned + blended[:, 9:], joints, rotations, tips)
 
     def skin(self, rotations: np.ndarray, joints: np.ndarray, puffed: np.ndarray | None = None,
              ids: np.ndarray | None = None) -> np.ndarray:
@@ -160,20 +150,17 @@ class PosableBody:
         return np.concatenate([turns.reshape(-1, 9), offsets], axis=1).astype(np.float32)
 
 
-def place_joints(local_rotations: np.ndarray, rest_joints: np.ndarray,
-          pelvis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Global rotations (55, 3, 3) and places (55, 3) of the joints of a chain whose pelvis is at `pelvis`."""
-    rotations = np.empty((skeleton.NUM_JOINTS, 3, 3))
-    joints = np.empty((skeleton.NUM_JOINTS, 3))
-    rotations[0], joints[0] = local_rotations[0], pelvis
-    for joint in range(1, skeleton.NUM_JOINTS):
-        parent = skeleton.PARENTS[joint]
-        rotations[joint] = rotations[parent] @ local_rotations[joint]
-        joints[joint] = joints[parent] + rotations[parent] @ (rest_joints[joint] - rest_joints[parent])
-    return rotations, joints
+def place_skeleton(local: np.ndarray, rest_joints: np.ndarray, rest_tips: np.ndarray,
+                   pelvis: np.ndarray = _ORIGIN) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Poses (..., 55, 3, 3) -> global rotations (..., 55, 3, 3), joints (..., 55, 3) and finger tips (..., 10, 3).
+
+    rest_joints (55, 3), rest_tips (10, 3) of the T-pose; pelvis (3,) where the pelvis is. Metres.
+    """
+    joints, rotations = forward_kinematics(local, rest_joints, pelvis)
+    bones = rest_tips - rest_joints[_TIP_JOINTS]
+    return rotations, joints, attached_points(joints, rotations, _TIP_JOINTS, bones)
 
 
-def place_tips(rotations: np.ndarray, joints: np.ndarray, figure: PosableBody) -> np.ndarray:
-    """(10, 3) tips of the fingers of `figure` around joints that are placed already; see place."""
-    bases = np.array(anny_rig.TIP_JOINTS)
-    return joints[bases] + np.einsum('jab,jb->ja', rotations[bases], figure.tips - figure.joints[bases])
+def hand_keypoints(joints: np.ndarray, tips: np.ndarray) -> np.ndarray:
+    """(..., 2, 21, 3) keypoints of left and right hand, of placed joints (..., 55, 3) and tips (..., 10, 3)."""
+    return np.concatenate([joints, tips], axis=-2)[..., list(skeleton.HAND_KEYPOINT_ROWS.values()), :]

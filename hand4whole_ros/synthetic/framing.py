@@ -20,6 +20,7 @@ FRONT_VIEW = np.diag([1.0, -1.0, -1.0])
 
 FIELDS_OF_VIEW = (35.0, 90.0)
 _CLOSE_UP_FIELDS = (18.0, 60.0)
+_SHOULDERS = [skeleton.JOINT[f'{side}_shoulder'] for side in skeleton.SIDES]
 _VIEWS = 12             # directions tried for a close-up
 _NEAREST = 0.18         # m from the camera to whatever is nearest
 
@@ -72,7 +73,7 @@ def sample_intrinsics(rng: np.random.Generator, width: int, height: int, close_u
 def body_points(frame: str, rng: np.random.Generator, joints: np.ndarray, hands: np.ndarray, head: np.ndarray,
                 feet: np.ndarray) -> np.ndarray:
     """(N, 3) what has to be in the picture; hands (2, 21, 3), and points of the skin of head and feet."""
-    shown = [head, joints[[16, 17]], joints[[skeleton.JOINT[name] for name in _LOWEST[frame]]]]
+    shown = [head, joints[_SHOULDERS], joints[[skeleton.JOINT[name] for name in _LOWEST[frame]]]]
     if frame == 'full':
         shown.append(feet)
     for hand in hands:

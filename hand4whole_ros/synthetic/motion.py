@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from .. import skeleton
 from ..geometry.camera import Intrinsics
 from . import appearance, backgrounds, hands, people, poses
-from .figure import PosableBody, hand_keypoints, place_joints, place_tips
+from .figure import PosableBody, hand_keypoints, place_skeleton
 from .truth import PersonTruth
 
 #: Seconds after which the motion repeats.
@@ -106,9 +106,9 @@ class PersonMotion:
 
     def hand_keypoints(self, t: float) -> dict[str, np.ndarray]:
         """side -> (21, 3) m at `t` seconds, the same as truth's, without the mesh."""
-        rotations, joints = place_joints(self._local_rotations(t), self.figure.joints, self._pelvis)
-        tips = place_tips(rotations, joints, self.figure)
-        return {side: hand_keypoints(joints, tips, side) for side in skeleton.SIDES}
+        figure = self.figure
+        _, joints, tips = place_skeleton(self._local_rotations(t), figure.joints, figure.tips, self._pelvis)
+        return dict(zip(skeleton.SIDES, hand_keypoints(joints, tips)))
 
     def _local_rotations(self, t):
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))

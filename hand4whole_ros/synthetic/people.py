@@ -38,6 +38,9 @@ _FRONT_ROTATION = np.diag([1.0, -1.0, -1.0])
 _MARGIN = 14    # px between the box of head, hands and hips and the picture's edge
 _MAX_ATTEMPTS = 300
 
+_HIPS_AND_SHOULDERS = [skeleton.JOINT[name] for name in (
+    'pelvis', 'left_hip', 'right_hip', 'left_shoulder', 'right_shoulder')]
+
 
 @dataclass(frozen=True)
 class RenderedPerson:
@@ -140,7 +143,7 @@ def _sample_pelvis(figure, local, intrinsics, whole_body, rng):
     posed = figure.pose(local, np.zeros(3))
     names = vertex_joints()
     shown = [posed.vertices[names == skeleton.JOINT['head']][::10], posed.hand_keypoints('left'),
-             posed.hand_keypoints('right'), posed.joints[[0, 1, 2, 16, 17]]]
+             posed.hand_keypoints('right'), posed.joints[_HIPS_AND_SHOULDERS]]
     if whole_body:
         feet = [skeleton.JOINT[f'{side}_foot'] for side in skeleton.SIDES]
         shown.append(posed.vertices[np.isin(names, feet)][::10])

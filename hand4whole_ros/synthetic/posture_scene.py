@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from .. import skeleton
 from . import adults, capsules, clearance, framing, grips, postures
+from .figure import hand_keypoints, place_skeleton
 from .scene import Scene
 
 #: First words of the random streams here: of people to train on and of people to measure on, who share nobody.
@@ -44,11 +45,9 @@ def scene(seed: int, recorded: np.ndarray | None = None, purpose: int = TRAINING
     who = adults.sample_adult(int(rng.integers(adults.NUM_ADULTS)))
     local = sample_pose(rng, who.figure.joints, who.figure.tips, recorded)
     matrix = sample_direction(rng).matrix()
-    rotations, joints, tips = (
-        part[0] for part in clearance.pose_chain(local[None], who.figure.joints, who.figure.tips)
-    )
+    rotations, joints, tips = place_skeleton(local, who.figure.joints, who.figure.tips)
     rotations, joints, tips = matrix @ rotations, joints @ matrix.T, tips @ matrix.T
-    hands = clearance.hand_keypoints(joints[None], tips[None])[0]
+    hands = hand_keypoints(joints, tips)
     width, height = list(SIZES)[rng.choice(len(SIZES), p=list(SIZES.values()))]
     frame = list(FRAMES)[rng.choice(len(FRAMES), p=list(FRAMES.values()))]
     intrinsics = framing.sample_intrinsics(rng, width, height, False, FIELDS_OF_VIEW)
@@ -90,7 +89,7 @@ def recorded_poses(rng: np.random.Generator, recorded: np.ndarray, count: int, j
     local[:, skeleton.HAND_SLICE['right']] = mirror @ fingers[1] @ mirror
     swapped = mirror @ local[:, list(skeleton.MIRROR)] @ mirror
     local = np.where((rng.random(count) < 0.5)[:, None, None, None], swapped, local)
-    return local[capsules.clear(clearance.pose_chain(local, joints, tips)[1])]
+    return local[capsules.clear(place_skeleton(local, joints, tips)[1])]
 
 
 def _turns(rng, shape):

@@ -13,7 +13,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
-from . import capsules, clearance, gestures
+from . import capsules, gestures
+from .figure import place_skeleton
 
 #: Most that joints bend, radians (AAOS; the hip with the knee bent).
 MAX_HIP_FLEXION, MAX_KNEE = 2.2, 2.6
@@ -115,7 +116,7 @@ def sample(rng: np.random.Generator, name: str, count: int, joints: np.ndarray, 
     kept = np.empty((0, skeleton.NUM_JOINTS, 3, 3))
     for _ in range(_ROUNDS):
         local = candidates(rng, POSTURES[name], min(_CANDIDATES, 4 * count), joints, tips)
-        placed = clearance.pose_chain(local, joints, tips)[1]
+        placed = place_skeleton(local, joints, tips)[1]
         kept = np.concatenate([kept, local[capsules.clear(placed)]])
         if len(kept) >= count:
             return kept[:count]

@@ -14,7 +14,7 @@ import numpy as np
 from .. import skeleton
 from ..geometry.camera import Intrinsics
 from . import adults, clearance, framing, poses
-from .figure import PosableBody
+from .figure import PosableBody, hand_keypoints, place_skeleton
 from .gestures import Gesture
 from .gestures import sample_gesture_poses as sample_poses
 
@@ -120,7 +120,7 @@ def _body_scene(seed, rng, who, width, height, at_ease):
     local, rotations, joints, tips = posed
     intrinsics = framing.sample_intrinsics(rng, width, height, False)
     matrix = direction.matrix()
-    joints, rotations, hands = joints @ matrix.T, matrix @ rotations, _hands(joints, tips) @ matrix.T
+    joints, rotations, hands = joints @ matrix.T, matrix @ rotations, hand_keypoints(joints, tips) @ matrix.T
     skin, follows = clearance.posed_skin_points(who.figure, rotations, joints)[0], clearance.skin_points()[2]
     shown = framing.body_points(frame, rng, joints, hands, skin[follows == _HEAD], skin[np.isin(follows, _FEET)])
     fill = rng.uniform(0.6, 0.97) if frame == 'full' else rng.uniform(0.7, 1.12)
@@ -132,7 +132,7 @@ def _body_scene(seed, rng, who, width, height, at_ease):
 def _hands_scene(seed, rng, who, width, height):
     gesture = Gesture.sample(rng, near=0.65)
     local, rotations, joints, tips = _sample_clear_pose(rng, who.figure, gesture, 0.0)
-    hands = _hands(joints, tips)
+    hands = hand_keypoints(joints, tips)
     apart = np.linalg.norm(hands[0].mean(0) - hands[1].mean(0))
     frame = 'both' if apart < 0.32 and rng.random() < 0.85 else skeleton.SIDES[rng.integers(2)]
     shown = hands.reshape(-1, 3) if frame == 'both' else hands[skeleton.SIDES.index(frame)]
@@ -150,10 +150,6 @@ def _hands_scene(seed, rng, who, width, height):
         rng.uniform(-0.8, 0.8, 2),
     )
     return _make_scene(seed, 'hands', frame, who, local, rotations, joints + place, hands + place, intrinsics)
-
-
-def _hands(joints, tips):
-    return clearance.hand_keypoints(joints[None], tips[None])[0]
 
 
 def _sample_clear_pose(rng, figure, gesture, turn):
@@ -177,7 +173,7 @@ def _sample_frontal_upright_pose(rng, figure, turn):
 
 def _place_first_clear(figure, local):
     """The first of the poses (N, 55, 3, 3) that does not run into itself, placed; None where all do."""
-    rotations, joints, tips = clearance.pose_chain(local, figure.joints, figure.tips)
+    rotations, joints, tips = place_skeleton(local, figure.joints, figure.tips)
     chosen = clearance.first_collision_free(figure, rotations, joints, tips)
     return None if chosen is None else (local[chosen], rotations[chosen], joints[chosen], tips[chosen])
 

@@ -5,7 +5,7 @@ hand points to the thumb's side and on a left hand away from it. Fingers of eith
 the left hand is the mirror image of the right one with y negated, so that one description of a robot hand serves both
 sides.
 
-The palm is the plane of keypoints 0, 5 and 9 (wrist, knuckles of index and middle finger). Neither fingers nor thumb
+The palm is the plane of wrist and knuckles of index and middle finger. Neither fingers nor thumb
 move them, so that the frame stays where it is when the hand closes.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from .. import skeleton
 
 #: Wrist, knuckles of the index and the middle finger.
-_WRIST, _INDEX, _MIDDLE = 0, 5, 9
+_WRIST, _INDEX, _MIDDLE = (skeleton.HAND_KEYPOINT[name] for name in ('wrist', 'index1', 'middle1'))
 
 #: Limits of the distance from the wrist to the middle finger's knuckle, m: 95 mm in adults, half of that in small
 #: children, and twice that in nobody.

@@ -11,10 +11,11 @@ from collections import deque
 
 import numpy as np
 
+from .. import skeleton
 from .hand_frame import MAX_PALM_LENGTH, MIN_PALM_LENGTH
 
 #: Wrist and the middle finger's knuckle.
-_WRIST, _KNUCKLE = 0, 9
+_WRIST, _KNUCKLE = skeleton.HAND_KEYPOINT['wrist'], skeleton.HAND_KEYPOINT['middle1']
 
 #: Images over which the measured length is averaged: its median changes with a new person only.
 WINDOW = 150

@@ -29,10 +29,8 @@ JOINT_NAMES = ('WRIST', *(f'THUMB_{joint}' for joint in ('METACARPAL', 'PROXIMAL
 BOTH_HANDS = tuple(f'{side}_{name}' for side in skeleton.SIDES for name in JOINT_NAMES)
 
 #: Joint -> keypoint; the fingers' metacarpals have none.
-_KEYPOINT = {'WRIST': 0,
-             **{f'THUMB_{joint}': k for k, joint in enumerate(('METACARPAL', 'PROXIMAL', 'DISTAL', 'TIP'), 1)},
-             **{f'{finger}_{joint}': 5 + 4 * f + j for f, finger in enumerate(('INDEX', 'MIDDLE', 'RING', 'LITTLE'))
-                for j, joint in enumerate(_FINGER_JOINTS[1:])}}
+_KEYPOINT = dict(zip((name for name in JOINT_NAMES if name.startswith('THUMB') or not name.endswith('METACARPAL')),
+                     range(skeleton.NUM_HAND_KEYPOINTS)))
 
 #: Which of the joints are measured.
 IS_MEASURED = np.array([name in _KEYPOINT for name in JOINT_NAMES])
@@ -81,7 +79,7 @@ def to_openxr(keypoints: np.ndarray, side: str) -> OpenXrHand:
         if name.endswith('TIP'):
             rotations[k], is_valid[k] = rotations[k - 1], is_valid[k - 1]
             continue
-        bone = (keypoints[9] if name == 'WRIST' else positions[k + 1]) - positions[k]
+        bone = (keypoints[_KEYPOINT['MIDDLE_PROXIMAL']] if name == 'WRIST' else positions[k + 1]) - positions[k]
         if name == 'WRIST' or name.endswith('METACARPAL'):
             bend = palm @ (to_side * (_BEND_THUMB if name.startswith('THUMB') else _BEND_FINGER))
             rotation = _root_rotation(bone, bend)

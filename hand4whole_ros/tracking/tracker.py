@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from .. import skeleton
 from ..body.model import BodyModel
 from ..body.posing import repose_estimate
 from ..estimate import BEHIND, IMPOSSIBLE, WholeBodyEstimate
+from ..geometry.assignment import assign_pairs
 from .image_clock import ImageClock, Moment
 from .one_euro import OneEuroRotation, OneEuroVector, smoothing_factor
 from .validation import rejection_reason
@@ -174,17 +176,13 @@ class Tracker:
         return not wrong
 
     def _associate(self, estimates):
-        """Nearest pelvis first; whoever is left over is new. Returns track id -> estimate."""
-        distances = sorted(
-            (math.dist(track.last.joints[0].tolist(), estimate.joints[0].tolist()), t, e)
-            for t, track in enumerate(self._tracks) for e, estimate in enumerate(estimates))
-        tracks_left, estimates_left, found = set(range(len(self._tracks))), set(range(len(estimates))), {}
-        for distance, t, e in distances:
-            if distance <= self._max_distance(self._tracks[t]) and t in tracks_left and e in estimates_left:
-                found[self._tracks[t].track_id] = estimates[e]
-                tracks_left.remove(t)
-                estimates_left.remove(e)
-        for e in sorted(estimates_left):
+        """By the least sum of what pelvises have moved; whoever is left over is new. Returns track id -> estimate."""
+        moved = [[math.dist(track.last.joints[0].tolist(), estimate.joints[0].tolist()) for estimate in estimates]
+                 for track in self._tracks]
+        pairs = assign_pairs(np.reshape(moved, (len(self._tracks), len(estimates))),
+                             np.array([self._max_distance(track) for track in self._tracks]))
+        found = {self._tracks[t].track_id: estimates[e] for t, e in pairs}
+        for e in sorted(set(range(len(estimates))) - {e for _, e in pairs}):
             track = _Track(next(self._ids), (OneEuroRotation(self.config.min_cutoff, self.config.beta),
                                              OneEuroVector(self.config.min_cutoff, self.config.beta)))
             self._tracks.append(track)

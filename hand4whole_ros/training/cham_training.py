@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 
@@ -11,21 +9,19 @@ from ..geometry.crops import PATCH_SIZE
 from ..networks.cham import CHAM
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.smpler_x import BodyPose
-from .distributed import SINGLE_PROCESS, DistributedContext
 from .expert_training import (
-    BATCH_SIZE,
+    EVAL_INTERVAL,
     BodyExpert,
-    augmentation_generator,
     bf16_autocast,
-    make_schedule,
+    load_step,
     validation_batches,
     validation_body_targets,
 )
-from .image_batches import ImageBatch, batch_hand_boxes, load_batch
+from .image_batches import ImageBatch, batch_hand_boxes
 from .initial_regression import body_metrics, weight_losses
 from .losses import body_losses, hands_only_losses
-from .skeleton_layer import SkeletonLayer
-from .trainer import draw_rows, train
+from .stage_context import StageContext
+from .trainer import train
 from .training_set import TrainingSet
 
 #: What wrists count here, against what they count for the body expert: hands know little of the rest of a body.
@@ -35,23 +31,13 @@ _WRISTS = 5.0
 _HANDS_ONLY_SHARE = 2
 
 
-def train_cham(
-    network: Hand4WholePP,
-    train_set: TrainingSet,
-    validation_set: TrainingSet,
-    skeleton_layer: SkeletonLayer,
-    folder: Path,
-    max_steps: int,
-    seed: int = 0,
-    lr: float = 5e-4,
-    distributed: DistributedContext = SINGLE_PROCESS,
-) -> None:
+def train_cham(network: Hand4WholePP, context: StageContext) -> None:
     """Train CHAM in place: the body that is told of its hands should come out right, its wrists above all.
 
     Half of the people are whole-body data; of the others only hands are known, and the body that leads to them should
-    stand upright: the paper's gap of supervision. Network, sets and skeleton on one device. distributed: several
-    processes train what one would.
+    stand upright: the paper's gap of supervision. Network and context on one device.
     """
+    train_set, validation_set, skeleton_layer = context.train_set, context.validation_set, context.skeleton_layer
     network.freeze_experts()
     expert = BodyExpert(network)
 
@@ -66,8 +52,7 @@ def train_cham(
         return expert(seen.body_images(), seen.prompts.body, cond)[0]
 
     def losses(step):
-        rows = draw_rows(len(train_set), BATCH_SIZE, step, seed)
-        seen = load_batch(train_set, rows, augmentation_generator(seed, step), distributed)
+        rows, seen = load_step(context, step)
         said, target, found = run_body_expert(cham, seen, train_set), train_set.body.take(seen.rows), {}
         alone = seen.rows % len(train_set.pictures) % _HANDS_ONLY_SHARE == 0
         for kind, chosen in ((body_losses, ~alone), (hands_only_losses, alone)):
@@ -86,8 +71,7 @@ def train_cham(
         )
         return {'wrist_deg': found.pop('wrist_deg'), **found}   # kept by its wrists: they are what CHAM is for
     cham = network.hand_control_net
-    best = train(
-        cham, losses, make_schedule(max_steps, lr), folder, 'cham', torch.no_grad()(figures), distributed=distributed
-    )
+    best = train(cham, losses, context.schedule(5e-4, EVAL_INTERVAL), context.settings.run, 'cham',
+                 torch.no_grad()(figures), distributed=context.distributed)
     network.hand_control_net = cham
     cham.load_state_dict(best.state_dict())

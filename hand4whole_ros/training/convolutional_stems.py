@@ -6,8 +6,6 @@ the stems learn first, with heat maps, and the transformers' blocks begin by add
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
@@ -15,24 +13,20 @@ from .. import skeleton
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.smpler_x import DEPTH_BINS, heatmap_probabilities
 from ..networks.vit import ViT, to_map, zero_initialize
-from .distributed import SINGLE_PROCESS, DistributedContext
 from .expert_training import (
-    BATCH_SIZE,
-    augmentation_generator,
+    EVAL_INTERVAL,
     bf16_autocast,
     hand_share,
     joint_heat_loss,
     load_hand_crops,
-    make_schedule,
+    load_step,
     validation_batches,
 )
-from .image_batches import load_batch
 from .initial_regression import weight_losses
 from .losses import heatmap_loss
-from .skeleton_layer import SkeletonLayer
+from .stage_context import StageContext
 from .targets import HandTargets
-from .trainer import draw_rows, train
-from .training_set import TrainingSet
+from .trainer import train
 
 #: Across the picture of a hand that the transformer sees, in sides of its box; and metres of depth from the wrist.
 _HAND_SPAN = (0.375, 0.5, 0.2)
@@ -55,47 +49,13 @@ class StemHeatmaps(nn.Module):
         return heatmap_probabilities(self.head(to_map(seen.float(), self.grid)).unflatten(1, (-1, DEPTH_BINS)))
 
 
-def train_stems(
-    network: Hand4WholePP,
-    train_set: TrainingSet,
-    validation_set: TrainingSet,
-    skeleton_layer: SkeletonLayer,
-    folder: Path,
-    max_steps: int,
-    seed: int = 0,
-    lr: float = 1e-3,
-    distributed: DistributedContext = SINGLE_PROCESS,
-) -> None:
-    """Train both stems in place, and have the experts begin with them; network and lessons on one device."""
+def train_stems(network: Hand4WholePP, context: StageContext) -> None:
+    """Train both stems in place, and have the experts begin with them; network and context on one device."""
     initialize_from_stems(network)
     body, hand = network.encoder, network.wilor.backbone
     head = nn.Conv2d(hand.config.embed_dim, skeleton.NUM_HAND_KEYPOINTS * DEPTH_BINS, 1).to(hand.pos_embed.device)
-    _train_stem(
-        StemHeatmaps(body, network.body_position_net.conv),
-        'body_stem',
-        _body_loss,
-        _people_share,
-        train_set,
-        validation_set,
-        folder,
-        max_steps,
-        seed,
-        lr,
-        distributed,
-    )
-    _train_stem(
-        StemHeatmaps(hand, head),
-        'hand_stem',
-        _hand_loss,
-        hand_share,
-        train_set,
-        validation_set,
-        folder,
-        max_steps,
-        seed,
-        lr,
-        distributed,
-    )
+    _train_stem(StemHeatmaps(body, network.body_position_net.conv), 'body_stem', _body_loss, _people_share, context)
+    _train_stem(StemHeatmaps(hand, head), 'hand_stem', _hand_loss, hand_share, context)
 
 
 def initialize_from_stems(network: Hand4WholePP) -> None:
@@ -117,17 +77,19 @@ def initialize_from_stems(network: Hand4WholePP) -> None:
         zero_initialize(hand.decpose, hand.decshape, hand.deccam, refine.dec_pose, refine.dec_shape, refine.dec_cam)
 
 
-def _train_stem(stem, name, loss_of, share_of, train_set, validation_set, folder, max_steps, seed, lr, distributed):
+def _train_stem(stem, name, loss_of, share_of, context):
+    train_set, validation_set = context.train_set, context.validation_set
+
     def losses(step):
-        rows = draw_rows(len(train_set), BATCH_SIZE, step, seed)
-        seen = load_batch(train_set, rows, augmentation_generator(seed, step), distributed)
+        rows, seen = load_step(context, step)
         return weight_losses({'heat': loss_of(stem, seen, train_set)}, share_of(train_set, rows, seen.rows))
 
     @torch.no_grad()
     def figures(average):
         found = [float(loss_of(average, seen, validation_set)) for seen in validation_batches(validation_set)]
         return {'heat_nats': sum(found) / len(found)}
-    best = train(stem, losses, make_schedule(max_steps, lr), folder, name, figures, distributed=distributed)
+    best = train(stem, losses, context.schedule(1e-3, EVAL_INTERVAL), context.settings.run, name, figures,
+                 distributed=context.distributed)
     stem.load_state_dict(best.state_dict())
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -19,16 +18,18 @@ from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.prompts import InitialRegressor, Prompt, concatenate_prompts
 from ..networks.smpler_x import BodyPose, regress_body
 from ..networks.wilor import HandCode, WiLoR, project_to_crop
-from .distributed import SINGLE_PROCESS, DistributedContext
 from .image_batches import ImageBatch, load_batch, load_hand_images
 from .initial_regression import body_metrics, hand_metrics, weight_losses
 from .losses import body_losses, hand_losses, heatmap_loss, position_loss
-from .skeleton_layer import SkeletonLayer
+from .stage_context import StageContext
 from .targets import NUM_BODY, BodyTargets, HandTargets, concatenate_targets
-from .trainer import TrainingSchedule, draw_rows, train
+from .trainer import train
 from .training_set import TrainingSet
 
 BATCH_SIZE = 32
+
+#: Steps between two measurements, at most.
+EVAL_INTERVAL = 200
 
 #: The first keypoints of the body expert are joints, of which the truth is known; the others lie on the skin.
 _JOINTS = list(itertools.takewhile(lambda joint: joint < NUM_BODY, keypoints.KEYPOINT_JOINTS))
@@ -56,29 +57,19 @@ class BodyExpert(nn.Module):
         return outputs, heat
 
 
-def train_body(
-    network: Hand4WholePP,
-    train_set: TrainingSet,
-    validation_set: TrainingSet,
-    skeleton_layer: SkeletonLayer,
-    folder: Path,
-    max_steps: int,
-    seed: int = 0,
-    lr: float = 1e-3,
-    distributed: DistributedContext = SINGLE_PROCESS,
-) -> None:
-    """Train the body expert in place; network, lessons and bones on one device.
+def train_body(network: Hand4WholePP, context: StageContext) -> None:
+    """Train the body expert in place; network and context on one device.
 
-    together: the places of joints are a mean over those before the camera, of one process.
+    Of several processes, the places of joints are a mean over those before the camera, of one process.
     """
+    train_set, validation_set, skeleton_layer = context.train_set, context.validation_set, context.skeleton_layer
     expert = BodyExpert(network)
     guess = expert.regressor.guess
     freeze_initial_regressor(guess)
 
     def losses(step):
         freeze_initial_regressor(guess)
-        rows = draw_rows(len(train_set), BATCH_SIZE, step, seed)
-        seen = load_batch(train_set, rows, augmentation_generator(seed, step), distributed)
+        rows, seen = load_step(context, step)
         outputs, heat = expert(seen.body_images(), seen.prompts.body)
         target = train_set.body.take(seen.rows)
         found = {
@@ -95,36 +86,25 @@ def train_body(
             skeleton_layer,
         )
 
-    best = train(
-        expert, losses, make_schedule(max_steps, lr), folder, 'body', torch.no_grad()(figures), distributed=distributed
-    )
+    best = train(expert, losses, context.schedule(1e-3, EVAL_INTERVAL), context.settings.run, 'body',
+                 torch.no_grad()(figures), distributed=context.distributed)
     expert.load_state_dict(best.state_dict())
 
 
-def train_hand(
-    network: Hand4WholePP,
-    train_set: TrainingSet,
-    validation_set: TrainingSet,
-    skeleton_layer: SkeletonLayer,
-    folder: Path,
-    max_steps: int,
-    seed: int = 0,
-    lr: float = 5e-4,
-    distributed: DistributedContext = SINGLE_PROCESS,
-) -> None:
-    """Train the hand expert in place: the coarse hand and the refined one; network, lessons and bones on one device.
+def train_hand(network: Hand4WholePP, context: StageContext) -> None:
+    """Train the hand expert in place: the coarse hand and the refined one; network and context on one device.
 
-    together: every process counts by the hands that it has of the step's; their places are a mean over those before
-    the camera, of one process.
+    Of several processes, every one counts by the hands that it has of the step's; their places are a mean over those
+    before the camera, of one process.
     """
+    train_set, validation_set, skeleton_layer = context.train_set, context.validation_set, context.skeleton_layer
     expert = network.wilor
     guess = expert.backbone.guess
     freeze_initial_regressor(guess)
 
     def losses(step):
         freeze_initial_regressor(guess)
-        rows = draw_rows(len(train_set), BATCH_SIZE, step, seed)
-        seen = load_batch(train_set, rows, augmentation_generator(seed, step), distributed)
+        rows, seen = load_step(context, step)
         share = hand_share(train_set, rows, seen.rows)
         if not share:
             return {name: seen.patches.new_zeros(()) for name in ('coarse', 'refined')}
@@ -145,9 +125,8 @@ def train_hand(
         rotations, betas = torch.cat([_rotations(code) for code in codes]), torch.cat([code.betas for code in codes])
         return hand_metrics(rotations, betas, concatenate_targets([target for _, target in seen]), skeleton_layer)
 
-    best = train(
-        expert, losses, make_schedule(max_steps, lr), folder, 'hand', torch.no_grad()(figures), distributed=distributed
-    )
+    best = train(expert, losses, context.schedule(5e-4, EVAL_INTERVAL), context.settings.run, 'hand',
+                 torch.no_grad()(figures), distributed=context.distributed)
     expert.load_state_dict(best.state_dict())
 
 
@@ -218,9 +197,8 @@ def validation_body_targets(validation_set: TrainingSet) -> BodyTargets:
     return validation_set.body.take(torch.arange(min(MAX_VALIDATION_PEOPLE, len(validation_set))))
 
 
-def make_schedule(max_steps, lr):
-    return TrainingSchedule(max_steps, lr, weight_decay=0.05, eval_interval=max(min(200, max_steps), 1))
-
-
-def augmentation_generator(seed, step):
-    return torch.Generator().manual_seed(seed * 1_000_003 + step)
+def load_step(context: StageContext, step: int) -> tuple[Tensor, ImageBatch]:
+    """The rows of a step, of all processes together, and what this process sees of them."""
+    rows = context.draw_rows(len(context.train_set), BATCH_SIZE, step)
+    generator = torch.Generator().manual_seed(context.settings.seed * 1_000_003 + step)
+    return rows, load_batch(context.train_set, rows, generator, context.distributed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,52 +14,34 @@ from ..geometry.rotations import rotation_from_6d_columns
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.prompts import InitialRegressor, Prompt, flatten_prompt
 from ..networks.smpler_x import BodyPose
-from .distributed import SINGLE_PROCESS, DistributedContext
 from .losses import body_losses, hand_losses
 from .skeleton_layer import SkeletonLayer
+from .stage_context import StageContext
 from .targets import BodyTargets, HandTargets
-from .trainer import TrainingSchedule, draw_rows, train
-from .training_set import TrainingSet
+from .trainer import train
 
 BATCH_SIZE = 1024
+
+_LR, _EVAL_INTERVAL = 1e-3, 250
 
 #: From the wrist to about the knuckles, m.
 _HAND = 0.1
 
 
-def train_initial_regressors(
-    network: Hand4WholePP,
-    train_set: TrainingSet,
-    validation_set: TrainingSet,
-    skeleton_layer: SkeletonLayer,
-    folder: Path,
-    max_steps: int,
-    seed: int = 0,
-    lr: float = 1e-3,
-    distributed: DistributedContext = SINGLE_PROCESS,
-) -> None:
-    """Train both, in place; network, lessons and bones on one device.
+def train_initial_regressors(network: Hand4WholePP, context: StageContext) -> None:
+    """Train both, in place; network and context on one device.
 
-    together: several processes train what one would, but for the noise and the dropout, which every process draws from
-    its own global generator. Those that do not lead are left with the last average instead of the best one.
+    Several processes train what one would, but for the noise and the dropout, which every process draws from its own
+    global generator. Those that do not lead are left with the last average instead of the best one.
     """
-    train_body_regressor(network, train_set, validation_set, skeleton_layer, folder, max_steps, seed, lr, distributed)
-    train_hand_regressor(network, train_set, validation_set, skeleton_layer, folder, max_steps, seed, lr, distributed)
+    train_body_regressor(network, context)
+    train_hand_regressor(network, context)
 
 
-def train_body_regressor(
-    network: Hand4WholePP,
-    train_set: TrainingSet,
-    validation_set: TrainingSet,
-    skeleton_layer: SkeletonLayer,
-    folder: Path,
-    max_steps: int,
-    seed: int = 0,
-    lr: float = 1e-3,
-    distributed: DistributedContext = SINGLE_PROCESS,
-) -> None:
+def train_body_regressor(network: Hand4WholePP, context: StageContext) -> None:
     """Train the body expert's, in place."""
-    regressor = network.body_regressor
+    train_set, validation_set, distributed = context.train_set, context.validation_set, context.distributed
+    regressor, skeleton_layer = network.body_regressor, context.skeleton_layer
     guess = _fit_normalization(regressor.guess, train_set.prompts.body)
 
     def regress(module, prompt):
@@ -68,7 +49,7 @@ def train_body_regressor(
         return regressor.pose(module(prompt), transl)
 
     def losses(step):
-        rows = draw_rows(len(train_set), BATCH_SIZE, step, seed)
+        rows = context.draw_rows(len(train_set), BATCH_SIZE, step)
         own = distributed.part(rows)
         found = body_losses(regress(guess, train_set.prompts.body.take(own)), train_set.body.take(own), skeleton_layer)
         return weight_losses(found, len(own) / len(rows))
@@ -76,36 +57,29 @@ def train_body_regressor(
     @torch.no_grad()
     def figures(module):
         return body_metrics(regress(module, validation_set.prompts.body), validation_set.body, skeleton_layer)
-    best = train(guess, losses, _make_schedule(max_steps, lr), folder, 'body_guess', figures, distributed=distributed)
+    best = train(guess, losses, context.schedule(_LR, _EVAL_INTERVAL), context.settings.run, 'body_guess', figures,
+                 distributed=distributed)
     guess.load_state_dict(best.state_dict())
 
 
-def train_hand_regressor(
-    network: Hand4WholePP,
-    train_set: TrainingSet,
-    validation_set: TrainingSet,
-    skeleton_layer: SkeletonLayer,
-    folder: Path,
-    max_steps: int,
-    seed: int = 0,
-    lr: float = 1e-3,
-    distributed: DistributedContext = SINGLE_PROCESS,
-) -> None:
+def train_hand_regressor(network: Hand4WholePP, context: StageContext) -> None:
     """Train the hand expert's, in place."""
-    inputs, true = train_set.right_hands
+    skeleton_layer, distributed = context.skeleton_layer, context.distributed
+    inputs, true = context.train_set.right_hands
     guess = _fit_normalization(network.wilor.backbone.guess, inputs)
 
     def losses(step):
-        rows = draw_rows(len(true.betas), BATCH_SIZE, step, seed)
+        rows = context.draw_rows(len(true.betas), BATCH_SIZE, step)
         own = distributed.part(rows)
         found = hand_losses(*_split_hand_code(guess(inputs.take(own))), true.take(own), skeleton_layer)
         return weight_losses(found, len(own) / len(rows))
 
     @torch.no_grad()
     def figures(module):
-        prompt, target = validation_set.right_hands
+        prompt, target = context.validation_set.right_hands
         return hand_metrics(*_split_hand_code(module(prompt)), target, skeleton_layer)
-    best = train(guess, losses, _make_schedule(max_steps, lr), folder, 'hand_guess', figures, distributed=distributed)
+    best = train(guess, losses, context.schedule(_LR, _EVAL_INTERVAL), context.settings.run, 'hand_guess', figures,
+                 distributed=distributed)
     guess.load_state_dict(best.state_dict())
 
 
@@ -145,10 +119,6 @@ def hand_metrics(
     turned = _median(metrics.rotation_angle(wrists, true_wrists))
     return {'hand_score_mm': aligned + 1e3 * _HAND * math.radians(turned), 'hand_pa_mm': aligned,
             'hand_wrist_deg': turned}
-
-
-def _make_schedule(max_steps, lr):
-    return TrainingSchedule(max_steps, lr, weight_decay=0.05, eval_interval=max(min(250, max_steps), 1))
 
 
 def _split_hand_code(guess):

@@ -1,8 +1,12 @@
-"""The folder of a training: new, empty, or of an earlier training; nobody else's files lie among what it writes."""
+"""The folder of a training, and what every training is told.
+
+The folder is new, empty, or of an earlier training; nobody else's files lie among what it writes.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..system.output_files import OutputError, check_output_folder, printable_path
@@ -16,6 +20,15 @@ _KNOWN_FILES = {'told_nothing', 'without_0', *(f'{name}{suffix}' for name in CUR
 
 #: How the names of others begin and end: weights kept along the way, people without pictures.
 _PARTS = (('weights_', '.pt'), ('pool_', '.npz'))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """Of any training: the folder it is in, how long it goes on, and what its chances are drawn by."""
+
+    run: Path
+    steps: int
+    seed: int = 0
 
 
 def check_run_folder(run: Path) -> None:

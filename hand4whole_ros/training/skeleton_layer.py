@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .. import skeleton
 from ..body.model import BodyKinematics
-from ..geometry.kinematics import forward_kinematics
+from ..geometry.kinematics import attached_points, forward_kinematics
 from .targets import NUM_BODY
 
 _WRIST = skeleton.WRIST['right']
@@ -53,7 +53,7 @@ class SkeletonLayer(nn.Module):
         rest = self.hand + torch.einsum('jck,bk->bjc', self.hand_betas, betas)
         joints, turns = forward_kinematics(rotations, rest, parents=_HAND_PARENTS)
         offsets = self.tips + torch.einsum('jck,bk->bjc', self.tips_betas, betas)
-        tips = joints[:, self._tip_joints] + (turns[:, self._tip_joints] @ offsets[..., None])[..., 0]
+        tips = attached_points(joints, turns, self._tip_joints, offsets)
         points, fingers = [], iter(range(5))
         for joint, tip in zip(_JOINT, _TIP):
             points.append(joints[:, joint] if tip < 0 else tips[:, next(fingers)])

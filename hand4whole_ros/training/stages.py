@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,11 +18,13 @@ from .convolutional_stems import train_stems
 from .distributed import distributed_context
 from .expert_training import train_body, train_hand
 from .initial_regression import train_initial_regressors
+from .run_folder import RunSettings
+from .stage_context import StageContext
 from .training_set import FOLDS
 
 #: Stage -> what trains it, and the parts of the network that it trains. A run begins with a guess, or with stems: that
 #: is a model that is told nothing but pictures.
-STAGES: dict[str, tuple[Callable, tuple[str, ...]]] = {
+STAGES: dict[str, tuple[Callable[[Hand4WholePP, StageContext], None], tuple[str, ...]]] = {
     'guess': (train_initial_regressors, ('body_regressor.guess', 'wilor.backbone.guess')),
     'stem': (train_stems, ('encoder', 'body_position_net', 'body_regressor', 'wilor')),
     'body': (train_body, ('encoder', 'body_position_net', 'body_regressor')),
@@ -47,7 +50,7 @@ def load_network(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int =
     return network
 
 
-def train_stage(stage: str, run: Path, sets: tuple, max_steps: int, seed: int = 0, device: str = 'auto') -> None:
+def train_stage(stage: str, settings: RunSettings, sets: tuple, device: str = 'auto') -> None:
     """Train one stage and keep its parts. sets: as training_set.load_training_sets gives them.
 
     device: see distributed.distributed_context, which raises EstimatorUnavailable. The processes that torchrun started
@@ -57,27 +60,20 @@ def train_stage(stage: str, run: Path, sets: tuple, max_steps: int, seed: int = 
     would learn to leave it alone. So there are more guesses, each without a part of the people, and what the
     transformers are told in training of a person is the guess of one that has not seen that person.
     """
-    run = Path(run)
     with distributed_context(device) as (distributed, where):
-        _start_run(stage, run)
-        train_set, validation_set, skeleton_layer = sets = tuple(part.to(where) for part in sets)
-        apart = [run / f'without_{fold}' for fold in range(FOLDS)]
+        _start_run(stage, settings.run)
+        train_set, validation_set, skeleton_layer = (part.to(where) for part in sets)
+        context = StageContext(train_set=train_set, validation_set=validation_set, skeleton_layer=skeleton_layer,
+                               settings=settings, distributed=distributed)
+        apart = [settings.run / f'without_{fold}' for fold in range(FOLDS)]
         if stage == 'guess':
             for fold, folder in enumerate(apart):
-                _run_stage(
-                    stage,
-                    folder,
-                    (train_set.without(fold), validation_set, skeleton_layer),
-                    max_steps,
-                    seed,
-                    distributed,
-                    where,
-                )
-        elif not _is_image_only(run):
-            train_set = train_set.with_initial_regressions(
-                [load_network(folder, ('guess',)).to(where) for folder in apart]
-            )
-        _run_stage(stage, run, (train_set, validation_set, skeleton_layer), max_steps, seed, distributed, where)
+                _run_stage(stage, replace(context, train_set=train_set.without(fold),
+                                          settings=replace(settings, run=folder)), where)
+        elif not _is_image_only(settings.run):
+            networks = [load_network(folder, ('guess',)).to(where) for folder in apart]
+            context = replace(context, train_set=train_set.with_initial_regressions(networks))
+        _run_stage(stage, context, where)
 
 
 def _start_run(stage, run):
@@ -96,15 +92,16 @@ def _is_image_only(run):
     return (Path(run) / _IMAGE_ONLY_MARKER).exists()
 
 
-def _run_stage(stage, run, sets, max_steps, seed, distributed, device):
+def _run_stage(stage, context, device):
     train, parts = STAGES[stage]
+    settings, distributed = context.settings, context.distributed
     before = tuple(STAGES)[:tuple(STAGES).index(stage)]
-    network = load_network(run, before, seed).to(device)
+    network = load_network(settings.run, before, settings.seed).to(device)
     if distributed.rank:   # noise of its own
-        torch.manual_seed(seed + 1_000_003 * distributed.rank)
-    train(network, *sets, run, max_steps, seed, distributed=distributed)
+        torch.manual_seed(settings.seed + 1_000_003 * distributed.rank)
+    train(network, context)
     if distributed.is_main:
-        with replacement_path(_weights_path(run, stage)) as path:
+        with replacement_path(_weights_path(settings.run, stage)) as path:
             torch.save({part: network.get_submodule(part).cpu().state_dict() for part in parts}, path)
 
 

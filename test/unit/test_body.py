@@ -261,7 +261,7 @@ def test_kinematics_give_the_models_joints_and_tips(body):
     table, betas = body.kinematics, estimate.betas.double().numpy()
     rest = torch.from_numpy(table.rest_joints + table.rest_joints_betas @ betas)
     places, turns = forward_kinematics(roma.rotvec_to_rotmat(torch.from_numpy(axis_angles[0])), rest,
-                                       estimate.transl.double())
+                                       rest[0] + estimate.transl.double())
     torch.testing.assert_close(places.float(), output.joints[0], atol=1e-5, rtol=0)
     torch.testing.assert_close(turns.float(), output.joint_rotations[0], atol=1e-5, rtol=0)
     last = list(table.tip_joints)

@@ -6,9 +6,8 @@ import torch
 
 from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.lifting import (
-    SHIPPED,
+    LIFTING_FILE,
     LiftingNetworks,
-    is_lifting,
     load_lifting_networks,
     save_lifting_networks,
 )
@@ -32,7 +31,7 @@ def stored(tmp_path, networks):
 
 
 def test_what_is_shipped_is_small_and_gives_bodies_and_hands():
-    assert SHIPPED.stat().st_size < 12_000_000 and is_lifting(SHIPPED)
+    assert LIFTING_FILE.bundled.stat().st_size < 12_000_000 and LIFTING_FILE.matches(LIFTING_FILE.bundled)
     for network in load_lifting_networks():
         lifted = network(torch.zeros(2, network.config.num_features))
         assert all(torch.isfinite(part).all() for part in lifted)
@@ -93,10 +92,18 @@ def test_a_damaged_or_missing_file_is_one_clear_line(tmp_path, content):
     with pytest.raises(CheckpointError, match='no such file'):
         load_lifting_networks(path)
     path.write_bytes(content)
-    assert not is_lifting(path)
+    assert not LIFTING_FILE.matches(path)
     with pytest.raises(CheckpointError, match='cannot be read') as error:
         load_lifting_networks(path)
     assert '\n' not in str(error.value)
+
+
+def test_a_small_file_of_large_arrays_is_not_unpacked(tmp_path):
+    path = tmp_path / 'weights.npz'
+    np.savez_compressed(path, **{'body/enter.weight': np.zeros(LIFTING_FILE.max_bytes + 10_000_000, np.int8)})
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(CheckpointError, match='holds 110 MB; a file of the lifting networks has at most 100'):
+        load_lifting_networks(path)
 
 
 def test_pickles_are_not_run(tmp_path):

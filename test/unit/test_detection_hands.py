@@ -27,6 +27,13 @@ def person(left=None, right=None, wrist_visibility=0.95):
     return HolisticLandmarks(pose, visibility, np.zeros((33, 3)), left, right, True)
 
 
+def test_a_person_is_as_certain_as_shoulders_elbows_wrists_and_hips_are_visible():
+    seen = person()
+    seen.visibility[:] = 0
+    seen.visibility[[11, 12, 13, 14, 15, 16, 23, 24]] = np.linspace(0.3, 1, 8)
+    assert np.isclose(seen.confidence, 0.65)
+
+
 def test_hands_on_their_arms_are_believed():
     found = filter_hands(person(hand_at((420, 300)), hand_at((222, 298))), *SIZE)
     assert set(found) == {'left', 'right'}

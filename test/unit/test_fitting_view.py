@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from hand4whole_ros.fitting.lifter import features
 from hand4whole_ros.fitting.person_view import person_views, roll_of
-from hand4whole_ros.fitting.pose_landmarks import MIRRORED_LANDMARKS
+from hand4whole_ros.landmarks.indices import MIRRORED_POSE
 
 FLIP = np.array([-1.0, 1, 1])
 
@@ -71,7 +71,7 @@ def test_another_lens_or_distance_changes_the_size_alone(people):
 
 def test_a_mirror_mirrors(people):
     points, visibility = people
-    order = list(MIRRORED_LANDMARKS)
+    order = list(MIRRORED_POSE)
     one = views_of(points, visibility)
     other = views_of(points[:, order] * FLIP, visibility[:, order])
     assert np.allclose(other.points, one.points[:, order] * FLIP[:2])

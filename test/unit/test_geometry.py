@@ -11,7 +11,14 @@ from scipy.spatial.transform import Rotation
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.geometry.alignment import apply_alignment, procrustes_aligned, rigid_alignment, similarity_alignment
-from hand4whole_ros.geometry.kinematics import forward_kinematics, local_from_global, relative_poses
+from hand4whole_ros.geometry.kinematics import (
+    attached_points,
+    forward_kinematics,
+    kinematic_tree,
+    local_from_global,
+    relative_poses,
+    unposed_joints,
+)
 from hand4whole_ros.geometry.mesh import boundary_loop, submesh_faces, vertex_normals
 
 
@@ -77,14 +84,46 @@ def _pose(batch):
 
 def test_a_chain_keeps_bone_lengths_and_its_root():
     local, rest = _pose(3)
-    transl = torch.randn(3, 3, dtype=torch.float64)
-    places, turns = forward_kinematics(local, rest, transl)
-    torch.testing.assert_close(places[:, 0], rest[:, 0] + transl)
+    root = torch.randn(3, 3, dtype=torch.float64)
+    places, turns = forward_kinematics(local, rest, root)
+    torch.testing.assert_close(places[:, 0], root)
+    torch.testing.assert_close(forward_kinematics(local, rest)[0][:, 0], rest[:, 0])
     parents = list(skeleton.PARENTS[1:])
     torch.testing.assert_close((places[:, 1:] - places[:, parents]).norm(dim=-1),
                                (rest[:, 1:] - rest[:, parents]).norm(dim=-1))
     torch.testing.assert_close(turns[:, 20], turns[:, 18] @ local[:, 20])
     torch.testing.assert_close(local_from_global(turns), local)
+    torch.testing.assert_close(unposed_joints(places, turns), rest - rest[:, :1])
+    torch.testing.assert_close(kinematic_tree().joint_rotation(local, 40), turns[:, 40])
+
+
+def test_a_chain_of_arrays_is_that_of_tensors():
+    local, rest = _pose(2)
+    local.requires_grad_()
+    with torch.inference_mode():        # what is kept from here on must still serve gradients
+        kinematic_tree((-1, 0, 1, 1)).global_rotations(local[:, :4])
+    kinematic_tree((-1, 0, 1, 1)).global_rotations(local[:, :4]).sum().backward()
+    places, turns = forward_kinematics(local.detach(), rest)
+    assert isinstance(places, torch.Tensor)
+    for tensor, array in zip((places, turns), forward_kinematics(local.detach().numpy(), rest.numpy())):
+        assert isinstance(array, np.ndarray)
+        np.testing.assert_allclose(array, tensor.numpy(), atol=1e-12)
+
+
+def test_a_tree_of_several_roots_and_one_whose_children_come_first():
+    local = Rotation.random(4, random_state=0).as_matrix()
+    turned = kinematic_tree((-1, 0, -1, 2)).global_rotations(local)
+    np.testing.assert_allclose(turned, [local[0], local[0] @ local[1], local[2], local[2] @ local[3]], atol=1e-12)
+    with pytest.raises(ValueError, match='a parent comes before its children'):
+        kinematic_tree((-1, 2, 0))
+
+
+def test_points_ride_on_joints():
+    local, rest = (values[0].numpy() for values in _pose(1))
+    places, turns = forward_kinematics(local, rest)
+    offsets = rest[[40, 3]] - rest[[20, 9]]
+    expected = [places[20] + turns[20] @ offsets[0], places[9] + turns[9] @ offsets[1]]
+    np.testing.assert_allclose(attached_points(places, turns, [20, 9], offsets), expected, atol=1e-12)
 
 
 def test_a_chain_broadcasts_and_has_gradients():
@@ -112,17 +151,39 @@ def test_relative_poses_lead_back_to_the_joints():
     np.testing.assert_allclose(np.stack(chain)[:, :3, :3], turns, atol=1e-12)
 
 
+def _alignment(count):
+    """`count` sets of 12 points, and the rotations, translations and scales to move them by."""
+    rng = np.random.default_rng(1)
+    rotations = Rotation.random(count, random_state=1).as_matrix()
+    return rng.normal(size=(count, 12, 3)), rotations, rng.normal(size=(count, 3)), rng.uniform(0.5, 1.5, count)
+
+
 def test_alignment_recovers_what_was_done():
-    torch.manual_seed(1)
-    source = torch.randn(5, 12, 3, dtype=torch.float64)
-    rotation = roma.random_rotmat(5, dtype=torch.float64)
-    translation, scale = torch.randn(5, 3, dtype=torch.float64), torch.rand(5, dtype=torch.float64) + 0.5
+    source, rotation, translation, scale = _alignment(5)
     moved = apply_alignment(source, rotation, translation)
-    found = rigid_alignment(source, moved)
-    torch.testing.assert_close(found, (rotation, translation))
+    for found, true in zip(rigid_alignment(source, moved), (rotation, translation)):
+        np.testing.assert_allclose(found, true, atol=1e-12)
     scaled = apply_alignment(source, rotation, translation, scale)
-    torch.testing.assert_close(tuple(similarity_alignment(source, scaled)), (rotation, translation, scale))
-    torch.testing.assert_close(procrustes_aligned(source, scaled), scaled)
+    for found, true in zip(similarity_alignment(source, scaled), (rotation, translation, scale)):
+        np.testing.assert_allclose(found, true, atol=1e-12)
+    np.testing.assert_allclose(procrustes_aligned(source, scaled), scaled, atol=1e-12)
+
+
+def test_tensors_are_aligned_as_arrays_are():
+    source, rotation, translation, _ = _alignment(4)
+    target = apply_alignment(source, rotation, translation) + np.random.default_rng(2).normal(0, 0.1, source.shape)
+    found = rigid_alignment(torch.from_numpy(source), torch.from_numpy(target))
+    for tensor, array in zip(found, rigid_alignment(source, target)):
+        np.testing.assert_allclose(tensor.numpy(), array, atol=1e-12)
+
+
+def test_one_set_is_aligned_with_several_and_a_point_that_is_not_finite_spoils_its_own_only():
+    source, rotation, translation, _ = _alignment(3)
+    targets = apply_alignment(source[:1], rotation, translation)
+    targets[1, 4, 2] = np.nan
+    found, moved = rigid_alignment(source[0], targets)
+    np.testing.assert_allclose(found[[0, 2]], rotation[[0, 2]], atol=1e-12)
+    assert np.isnan(found[1]).all() and np.isnan(moved[1]).all() and np.isfinite(moved[[0, 2]]).all()
 
 
 def test_alignment_for_inference_leaves_gradients_possible():
@@ -134,15 +195,8 @@ def test_alignment_for_inference_leaves_gradients_possible():
     assert done.returncode == 0, done.stderr
 
 
-def test_alignment_never_reflects_and_heeds_weights():
-    torch.manual_seed(2)
-    source = torch.randn(8, 3, dtype=torch.float64)
-    rotation, _ = rigid_alignment(source, source * torch.tensor([-1.0, 1, 1], dtype=torch.float64))
-    assert torch.linalg.det(rotation) == pytest.approx(1)
-    target = source.clone()
-    target[0] += 10
-    weights = torch.ones(8, dtype=torch.float64)
-    weights[0] = 0
-    rotation, translation = rigid_alignment(source, target, weights)
-    torch.testing.assert_close(rotation, torch.eye(3, dtype=torch.float64))
-    torch.testing.assert_close(translation, torch.zeros(3, dtype=torch.float64), atol=1e-12, rtol=0)
+@pytest.mark.parametrize('kind', [np.asarray, torch.from_numpy])
+def test_alignment_never_reflects(kind):
+    source = np.random.default_rng(3).normal(size=(8, 3))
+    rotation, _ = rigid_alignment(kind(source), kind(source * (-1, 1, 1)))
+    assert np.linalg.det(np.asarray(rotation)) == pytest.approx(1)

@@ -1,5 +1,8 @@
 """Regions of an image and the crops made of them: there and back, and against a warp done pixel by pixel."""
 
+import ast
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -179,6 +182,31 @@ def test_mirrored_pose_landmarks_exchange_left_and_right_and_nothing_else():
         other = indices.PoseLandmark(order[landmark]).name
         assert sorted(landmark.name.replace('LEFT', 'RIGHT')) == sorted(other.replace('LEFT', 'RIGHT'))
         assert ('LEFT' in landmark.name) == ('RIGHT' in other)
+
+
+def test_both_sides_come_left_before_right():
+    assert indices.UPPER_BODY == (11, 12, 13, 14, 15, 16, 23, 24) and indices.WRISTS == (15, 16)
+    assert indices.ARM == {'left': (11, 13, 15), 'right': (12, 14, 16)} and indices.WRIST['right'] == 16
+
+
+def _row_numbers(tree):
+    """Where source has numbers of arms, trunk and legs as an index or a list: (line, text)."""
+    def is_row(node):
+        return isinstance(node, ast.Constant) and type(node.value) is int and node.value in range(11, 33)
+    for node in ast.walk(tree):
+        rows = node.elts if isinstance(node, ast.List | ast.Tuple) else [node.slice] * 2 \
+            if isinstance(node, ast.Subscript) else []
+        if len(rows) > 1 and all(is_row(row) for row in rows):
+            yield node.lineno, ast.unparse(node)
+
+
+def test_pose_landmarks_have_names_wherever_they_are_used():
+    package = Path(indices.__file__).parents[1]
+    found = {str(path.relative_to(package)): rows
+             for folder in ('detection', 'estimators', 'evaluation', 'fitting', 'landmarks', 'training/lifting')
+             for path in (package / folder).glob('*.py') if path.name != 'indices.py'
+             if (rows := list(_row_numbers(ast.parse(path.read_text(encoding='utf-8')))))}
+    assert not found, 'landmarks are named in landmarks/indices.py'
 
 
 def test_hand_landmarks_are_in_the_order_of_the_keypoints_of_a_hand():

@@ -47,6 +47,7 @@ DISTRIBUTIONS = {
     'std_msgs': ('ros-std-msgs', 'std_msgs'),
     'std_srvs': ('ros-std-srvs', 'std_srvs'),
     'tf2_msgs': (None, 'tf2_msgs'),         # on PyPI there is none: build_support/tf2_msgs is compiled
+    'tf_transformations': (None, 'tf_transformations'),   # on PyPI there is none: ros/compat.py does without
     'threadpoolctl': ('threadpoolctl', None),
     'torch': ('torch', 'python3-torch'),
     'tqdm': ('tqdm', 'python3-tqdm'),

@@ -115,7 +115,7 @@ def test_both_formats_give_the_same_pose(tmp_path, rest):
 
 
 def test_limbs_point_where_the_recording_has_them(tmp_path, rest):
-    from hand4whole_ros.synthetic.figure import place_joints
+    from hand4whole_ros.synthetic.figure import place_skeleton
     angles = turns(1)
     own = own_rotations(angles)
     whole = {'root': own['root']}
@@ -125,7 +125,7 @@ def test_limbs_point_where_the_recording_has_them(tmp_path, rest):
     pose = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
     for frame in range(FRAMES):
         pose[:skeleton.NUM_BODY_JOINTS] = local[frame]
-        joints = place_joints(pose, rest, np.zeros(3))[1]
+        joints = place_skeleton(pose, rest, np.zeros((10, 3)))[1]
         for bone, start, end in (('lhumerus', 'left_shoulder', 'left_elbow'), ('rradius', 'right_elbow', 'right_wrist'),
                                  ('lfemur', 'left_hip', 'left_knee'), ('rtibia', 'right_knee', 'right_ankle')):
             direction = np.array(next(row[3] for row in BONES if row[0] == bone))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hand4whole_ros.checkpoints.open_model import BUNDLED_WEIGHTS, is_open_model
+from hand4whole_ros.checkpoints.open_model import OPEN_MODEL_FILE
 from hand4whole_ros.cli import main
 from hand4whole_ros.media import image_files
 from hand4whole_ros.rendering import contact_sheet
@@ -161,11 +161,11 @@ def test_every_command_refuses_before_its_work(theirs, monkeypatch, capfd, words
 
 
 def test_a_model_that_was_packed_is_known_again(theirs, tmp_path):
-    assert is_open_model(BUNDLED_WEIGHTS)
-    assert not is_open_model(theirs / 'model.npz') and not is_open_model(theirs / 'photo.png')
+    assert OPEN_MODEL_FILE.matches(OPEN_MODEL_FILE.bundled)
+    assert not OPEN_MODEL_FILE.matches(theirs / 'model.npz') and not OPEN_MODEL_FILE.matches(theirs / 'photo.png')
     with zipfile.ZipFile(tmp_path / 'empty.npz', 'w'):
         pass
-    assert not is_open_model(tmp_path / 'empty.npz')
+    assert not OPEN_MODEL_FILE.matches(tmp_path / 'empty.npz')
 
 
 def test_json_of_a_command_says_where_it_comes_from_and_is_replaced(tmp_path):

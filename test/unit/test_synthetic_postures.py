@@ -7,7 +7,8 @@ from scipy.spatial.transform import Rotation
 pytest.importorskip('anny')
 
 from hand4whole_ros import skeleton  # noqa: E402
-from hand4whole_ros.synthetic import adults, capsules, clearance, posture_scene, postures  # noqa: E402
+from hand4whole_ros.synthetic import adults, capsules, posture_scene, postures  # noqa: E402
+from hand4whole_ros.synthetic.figure import place_skeleton  # noqa: E402
 
 AT = skeleton.JOINT
 
@@ -22,7 +23,7 @@ def vectors(local, name):
 
 
 def placed(local, figure):
-    return clearance.pose_chain(local, figure.joints, figure.tips)[1]
+    return place_skeleton(local, figure.joints, figure.tips)[1]
 
 
 @pytest.mark.parametrize('name', postures.POSTURES)

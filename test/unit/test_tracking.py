@@ -54,6 +54,14 @@ def test_ids_stay_with_people_who_cross_in_the_list(body):
     assert {round(float(p.joints[0, 0]), 1): p.track_id for p in second} == {0.1: ids[0.0], 1.4: ids[1.5]}
 
 
+def test_who_is_near_two_is_whoever_leaves_the_other_a_person_as_well(body):
+    tracker = Tracker(body, EXACT)
+    ids = [p.track_id for p in tracker.update([person(body, 0.0), person(body, 0.5)], 0.0)]
+    # The first is nearest to where the second was; then nobody could be the first.
+    second = tracker.update([person(body, 0.3), person(body, 1.0)], 0.1)
+    assert {round(float(p.joints[0, 0]), 1): p.track_id for p in second} == {0.3: ids[0], 1.0: ids[1]}
+
+
 def test_a_person_is_held_then_gone_and_a_newcomer_gets_a_new_id(body):
     tracker = Tracker(body, replace(EXACT, hold_time=0.5))
     (seen,) = tracker.update([person(body)], 0.0)

@@ -24,7 +24,8 @@ from hand4whole_ros.body.model import BodyModel
 from hand4whole_ros.body.open_body import load_or_build
 from hand4whole_ros.body.open_hands import hand_shape_components, load_open_body
 from hand4whole_ros.checkpoints import CheckpointError
-from hand4whole_ros.checkpoints.open_model import load_open_model, save_open_model
+from hand4whole_ros.checkpoints.hand4whole_pp import expected_state
+from hand4whole_ros.checkpoints.open_model import OPEN_MODEL_FILE, load_open_model, save_open_model
 from hand4whole_ros.cli import main
 from hand4whole_ros.estimators.fit_features import mirror_features
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
@@ -42,8 +43,10 @@ from hand4whole_ros.training.distributed import SINGLE_PROCESS, DistributedConte
 from hand4whole_ros.training.image_batches import load_batch
 from hand4whole_ros.training.initial_regression import body_metrics, hand_metrics, train_initial_regressors
 from hand4whole_ros.training.losses import body_losses, hand_losses, hands_only_losses, heatmap_loss
+from hand4whole_ros.training.run_folder import RunSettings
 from hand4whole_ros.training.shards import Records, ShardTruth
 from hand4whole_ros.training.skeleton_layer import SkeletonLayer
+from hand4whole_ros.training.stage_context import StageContext
 from hand4whole_ros.training.stages import load_network
 from hand4whole_ros.training.trainer import TrainingSchedule, draw_rows, train
 
@@ -158,9 +161,14 @@ def test_a_person_in_a_mirror_is_told_as_the_mirror_image(found, components, bon
             assert torch.allclose(one[:count][seen], two[count:][seen], atol=1e-4)
 
 
+def context(people, bones, folder, steps, **more):
+    return StageContext(train_set=people, validation_set=people, skeleton_layer=bones,
+                        settings=RunSettings(run=folder, steps=steps), **more)
+
+
 def test_a_guess_learns(found, components, bones, network, tmp_path):
     told = training_set.TrainingSet.of(found, components)
-    train_initial_regressors(network, told, told, bones, tmp_path, 60, lr=2e-3)
+    train_initial_regressors(network, context(told, bones, tmp_path, 60, lr=2e-3))
     with torch.no_grad():
         network.eval()
         after = body_metrics(say(network, told), told.body, bones)
@@ -418,7 +426,7 @@ def test_the_losses_of_processes_add_up_to_those_of_one(
         with monkeypatch.context() as patched, torch.no_grad():
             patched.setattr(sys.modules[train_it.__module__], 'train',
                             lambda module, losses, *_, **__: costs.append(losses(0)) or module)
-            train_it(network, told, told, bones, tmp_path, 1, distributed=together)
+            train_it(network, context(told, bones, tmp_path, 1, distributed=together))
         return {(k, name): value for k, part in enumerate(costs) for name, value in part.items()}
     whole, parts = cost(SINGLE_PROCESS), [cost(DistributedContext(rank, 3)) for rank in range(3)]
     assert all(value > 0 for value in whole.values())
@@ -434,6 +442,10 @@ def test_a_network_that_is_told_nothing_is_known_by_its_weights(tmp_path):
     assert loaded.config == IMAGE_ONLY
     for one, other in zip(network.wilor.backbone.parameters(), loaded.wilor.backbone.parameters(), strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-6)
+
+
+def test_the_file_of_the_model_has_all_its_parts():
+    assert set(OPEN_MODEL_FILE.parts) == set(expected_state(OPEN_MODEL))
 
 
 def test_weights_that_are_not_the_models_are_refused_by_name(network, tmp_path):

@@ -9,6 +9,7 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from ...teleop.hand_gate import OK
 from ...teleop.poses import Pose
 from ...teleop.wrist_teleop import WristTeleop
+from ..compat import pose_from_xyz_rpy
 from ..node import qos
 from . import topics
 from .driver_node import DriverNode
@@ -25,8 +26,8 @@ class WristTeleopNode(DriverNode):
     def __init__(self, *, arguments=None, **node_arguments):
         super().__init__(topics.WRIST_TELEOP_NODE, WristTeleopParameters, arguments, **node_arguments)
         wanted: WristTeleopParameters = self.parameters
-        self._teleop = WristTeleop(Pose.from_xyz_rpy(wanted.camera_xyz, wanted.camera_rpy),
-                                   Pose.from_xyz_rpy(wanted.start_xyz, wanted.start_rpy), wanted.side,
+        self._teleop = WristTeleop(pose_from_xyz_rpy(wanted.camera_xyz, wanted.camera_rpy),
+                                   pose_from_xyz_rpy(wanted.start_xyz, wanted.start_rpy), wanted.side,
                                    wanted.wrist_config())
         self._measured_at = None
         self._measured_problem = f'no pose of the robot on {self.resolve_topic_name(topics.CURRENT_POSE)} yet'

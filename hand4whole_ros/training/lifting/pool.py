@@ -14,9 +14,12 @@ from ... import skeleton
 from ...detection.hand_filter import MIN_WRIST_VISIBILITY
 from ...fitting.lifter import features
 from ...fitting.person_view import FARTHEST, person_views, roll_of
-from ...fitting.pose_landmarks import MIRRORED_LANDMARKS, landmark_points
+from ...fitting.pose_landmarks import landmark_points
+from ...geometry.kinematics import kinematic_tree, unposed_joints
+from ...landmarks.indices import HIPS, MIRRORED_POSE, SHOULDERS, WRISTS
 from ...networks.lifting import NUM_BODY
-from ...synthetic import adults, clearance, gestures, posture_scene, postures
+from ...synthetic import adults, gestures, posture_scene, postures
+from ...synthetic.figure import hand_keypoints, place_skeleton
 from .detections import Detections
 from .samples import MIN_HAND_VISIBLE, Samples, hands_of, rays_of
 
@@ -30,14 +33,15 @@ _AT_EASE = 0.15
 _DISTANCES = (0.8, 8.0)
 
 #: Joints by which bodies are compared, in the view: shoulders, elbows, wrists, hips, knees, ankles, head.
-_COMPARED = [16, 17, 18, 19, 20, 21, 1, 2, 4, 5, 7, 8, 15]
+_HIP_JOINTS = [skeleton.JOINT[f'{side}_hip'] for side in skeleton.SIDES]
+_COMPARED = [*(skeleton.JOINT[f'{side}_{part}'] for part in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
+               for side in skeleton.SIDES), skeleton.JOINT['head']]
 
 #: Of all who could lend their errors, the share, drawn by chance, from which the one most alike is taken.
 _LENDERS = 0.25
 
 #: How often a hand is seen whose wrist is visible, or is not.
 _HAND_SEEN = 0.75, 0.02
-_WRISTS = 15, 16
 
 
 class Bodies(NamedTuple):
@@ -76,14 +80,14 @@ def _placed(rng, who, local, at_ease):
     if at_ease:
         directions = (posture_scene.framing.ViewDirection.sample(rng) for _ in range(count))
     matrices = np.stack([direction.matrix() for direction in directions])
-    rotations, places, ends = clearance.pose_chain(local, joints, tips)
+    rotations, places, ends = place_skeleton(local, joints, tips)
     rotations = matrices[:, None] @ rotations
     places, ends = (points @ np.swapaxes(matrices, -1, -2) for points in (places, ends))
-    hands = clearance.hand_keypoints(places, ends)
+    hands = hand_keypoints(places, ends)
     points = landmark_points(places, rotations, joints)
     away = np.exp(rng.uniform(*np.log(_DISTANCES), count))
     nearest = 0.25 - points[..., 2].min(axis=1)
-    middle = points[:, [11, 12, 23, 24]].mean(axis=1)
+    middle = points[:, list(SHOULDERS + HIPS)].mean(axis=1)
     move = np.concatenate([-middle[:, :2], np.maximum(away, nearest)[:, None]], axis=1)[:, None]
     turned = local[:, :NUM_BODY].copy()
     turned[:, 0] = rotations[:, 0]
@@ -104,7 +108,7 @@ class Errors(NamedTuple):
 
     def with_mirrored(self) -> Errors:
         """And of the same people in a mirror."""
-        order = list(MIRRORED_LANDMARKS)
+        order = list(MIRRORED_POSE)
         across = [_COMPARED.index(skeleton.MIRROR[joint]) for joint in _COMPARED]
         compared = self.compared.reshape(len(self.compared), -1, 3)[:, across] * np.float32([-1, 1, 1])
         others = (compared.reshape(len(compared), -1), self.pixels[:, order] * (-1, 1),
@@ -115,16 +119,8 @@ class Errors(NamedTuple):
 def errors_of(detections: Detections) -> Errors:
     """Of people whom the detector saw."""
     d = detections
-    rotations = np.empty((len(d.pose), skeleton.NUM_JOINTS, 3, 3))
-    rest = np.zeros((len(d.pose), skeleton.NUM_JOINTS, 3))
-    joints = d.joints.astype(np.float64)
-    for joint, parent in enumerate(skeleton.PARENTS):
-        if parent < 0:
-            rotations[:, joint] = d.rotations[:, joint]
-            continue
-        rotations[:, joint] = rotations[:, parent] @ d.rotations[:, joint]
-        bone = ((joints[:, joint] - joints[:, parent])[:, None] @ rotations[:, parent])[:, 0]
-        rest[:, joint] = rest[:, parent] + bone
+    joints, rotations = d.joints.astype(np.float64), kinematic_tree().global_rotations(d.rotations.astype(np.float64))
+    rest = unposed_joints(joints, rotations)
     views, world, hands = _true_views(landmark_points(joints, rotations, rest), d.keypoints.astype(np.float64))
     rays = rays_of(d, d.pose)
     seen = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) @ np.swapaxes(views.rotation, -1, -2)
@@ -164,7 +160,7 @@ def _lent_hands(bodies, errors, views, hands, visibility, rng):
     """Hands (N, 2, 21, 3) of bodies with errors lent by hands that are held alike; NaN of those that are not seen."""
     result = np.full(hands.shape, np.nan)
     for k, mirror in enumerate(((1, 1, 1), (-1, 1, 1))):
-        odds = np.where(visibility[:, _WRISTS[k]] > MIN_WRIST_VISIBILITY, *_HAND_SEEN)
+        odds = np.where(visibility[:, WRISTS[k]] > MIN_WRIST_VISIBILITY, *_HAND_SEEN)
         rows = np.flatnonzero(rng.random(len(hands)) < odds)
         if len(rows) and len(errors.hands):
             wanted = (_hands_compared(bodies.hands[rows, k], views.rotation[rows]) * mirror).reshape(-1, 63)
@@ -183,7 +179,7 @@ def _true_views(points, hands):
     hands (N, 2, 21, 3) as they are seen there, in sizes, with their depth from the wrist."""
     rays = points[..., :2] / np.maximum(points[..., 2:], 0.05)
     views = person_views(rays, np.ones(points.shape[:2]), points)
-    world = (points - points[:, [23, 24]].mean(axis=1, keepdims=True)) @ np.swapaxes(views.rotation, -1, -2)
+    world = (points - points[:, list(HIPS)].mean(axis=1, keepdims=True)) @ np.swapaxes(views.rotation, -1, -2)
     depth = np.maximum(hands[..., 2:], 0.05)
     ahead = (hands[..., 2:] - hands[..., :1, 2:]) / depth[..., :1, :]
     return views, world, _hands_in(views, np.concatenate([hands[..., :2] / depth, ahead], axis=-1))
@@ -198,7 +194,7 @@ def _hands_in(views, hands):
 
 
 def _compared(joints, rotation):
-    points = (joints - joints[:, [1, 2]].mean(axis=1, keepdims=True)) @ np.swapaxes(rotation, -1, -2)
+    points = (joints - joints[:, _HIP_JOINTS].mean(axis=1, keepdims=True)) @ np.swapaxes(rotation, -1, -2)
     return points[:, _COMPARED].reshape(len(points), -1).astype(np.float32)
 
 

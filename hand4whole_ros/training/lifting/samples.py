@@ -12,15 +12,13 @@ from ... import skeleton
 from ...fitting.hand_view import MIRROR, hand_features, hand_views
 from ...fitting.lifter import features
 from ...fitting.person_view import person_views
-from ...fitting.pose_landmarks import MIRRORED_LANDMARKS
+from ...geometry.kinematics import kinematic_tree
+from ...landmarks.indices import ARM, MIRRORED_POSE
 from ...networks.lifting import BODY_FEATURES, NUM_BODY
 from .detections import Detections
 
 #: Hands of which less can be seen teach nothing.
 MIN_HAND_VISIBLE = 0.25
-
-#: Pose landmarks of shoulder, elbow and wrist, left and right.
-_ARMS = ((11, 13, 15), (12, 14, 16))
 
 
 class Samples(NamedTuple):
@@ -48,7 +46,7 @@ class Samples(NamedTuple):
 
 def mirrored(samples: Samples) -> Samples:
     """The same people in a mirror: left is right."""
-    order, joints = list(MIRRORED_LANDMARKS), list(skeleton.MIRROR[:NUM_BODY])
+    order, joints = list(MIRRORED_POSE), list(skeleton.MIRROR[:NUM_BODY])
     points, visibility, world, size, hands, seen = samples.features.split(list(BODY_FEATURES.values()), dim=1)
     flip = samples.points.new_tensor([-1.0, 1, 1])
     points = (points.unflatten(1, (-1, 2))[:, order] * flip[:2]).flatten(1)
@@ -80,14 +78,12 @@ def bodies_of(detections: Detections) -> Samples:
 def hands_seen(detections: Detections) -> Samples:
     """Of every hand that the detector saw and that is there to be seen, as a right one; left ones first."""
     d, parts = detections, []
-    whole = np.empty((len(d.pose), skeleton.NUM_JOINTS, 3, 3))
-    for joint, parent in enumerate(skeleton.PARENTS):
-        whole[:, joint] = d.rotations[:, joint] if parent < 0 else whole[:, parent] @ d.rotations[:, joint]
+    whole = kinematic_tree().global_rotations(d.rotations.astype(np.float64))
     hands, rays = hands_of(d), rays_of(d, d.pose)
     for k, side in enumerate(skeleton.SIDES):
         there = d.hand_visibility[:, k] > MIN_HAND_VISIBLE
         rows = np.flatnonzero(np.isfinite(hands[:, k]).all(axis=(1, 2)) & there)
-        shoulder, elbow, wrist = _ARMS[k]
+        shoulder, elbow, wrist = ARM[side]
         arm = np.stack([d.world[rows, wrist] - d.world[rows, elbow], d.world[rows, elbow] - d.world[rows, shoulder]], 1)
         views = hand_views(np.full(len(rows), side == 'left'), hands[rows, k], rays[rows, elbow], arm)
         mirror = MIRROR if side == 'left' else np.eye(3)

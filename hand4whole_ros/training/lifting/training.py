@@ -15,10 +15,12 @@ from ...body.open_hands import hand_shape_components
 from ...checkpoints.lifting import LiftingNetworks, save_lifting_networks
 from ...evaluation import metrics
 from ...evaluation.pose_errors import BODY_JOINTS
+from ...landmarks.indices import UPPER_BODY
 from ...networks.lifting import HAND, LiftingConfig, LiftingNetwork
 from ...skeleton import JOINT, SIDES
 from ...system.output_files import replacement_path
 from ..expert_training import bf16_autocast
+from ..run_folder import RunSettings
 from ..skeleton_layer import SkeletonLayer
 from ..trainer import TrainingSchedule, draw_rows, train
 from . import detections, pool
@@ -47,21 +49,18 @@ _HANDS_LEFT_OUT = 0.3
 _PART = 20000
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a training is made of."""
+@dataclass(frozen=True, kw_only=True)
+class LiftingSettings(RunSettings):
+    """What a training is made of. The hand's network gets half of the steps."""
 
     folders: list[Path]                 # of detections
-    run: Path
     output: Path
     recorded: np.ndarray | None = None  # (N, 22, 3, 3) poses of datasets.motions
     people: int = 200_000               # of the pool
-    steps: int = 12_000                 # of the body's network; the hand's has half as many
     rate: float = 1e-3
-    seed: int = 0
 
 
-def run(settings: Settings, progress: bool = True) -> dict[str, float]:
+def run_training(settings: LiftingSettings, progress: bool = True) -> dict[str, float]:
     """Train both networks, write them to `output`, and give the figures of the people held out.
 
     Goes on where it was stopped. Raises ValueError where there are no detections, or too few.
@@ -162,7 +161,7 @@ def is_seen(found: Detections) -> np.ndarray:
     shoulders, hips = pixels[:, 0:2], pixels[:, 6:8]
     torso = np.linalg.norm(shoulders - hips[:, ::-1], axis=-1).mean(axis=1)
     torso = np.maximum(torso, 0.2 * np.ptp(pixels, axis=1).max(axis=1))
-    away = np.linalg.norm(found.pose[:, [11, 12, 13, 14, 15, 16, 23, 24]] - pixels, axis=-1) / torso[:, None]
+    away = np.linalg.norm(found.pose[:, list(UPPER_BODY)] - pixels, axis=-1) / torso[:, None]
     enough = inside.sum(axis=1) >= 3
     result = np.zeros(len(away), bool)
     result[enough] = np.nanmedian(np.where(inside, away, np.nan)[enough], axis=1) < MAX_OFF

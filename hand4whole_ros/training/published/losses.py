@@ -14,7 +14,7 @@ from torch import Tensor
 from ... import keypoints, skeleton
 from ..._vendor_patches.roma_import import roma
 from ...datasets.targets import Targets
-from ...geometry.kinematics import forward_kinematics
+from ...geometry.kinematics import kinematic_tree
 from ...networks.face import HEATMAP_STRIDE
 from ...networks.hand4whole_pp import WholeBodyOutput
 from ...networks.smpler_x import project_to_heatmap
@@ -63,8 +63,7 @@ def compute_losses(outputs: WholeBodyOutput, batch: ViewBatch) -> dict[str, Tens
 
 def global_wrists(local: Tensor) -> Tensor:
     """(B, 22, 3, 3) relative to the parent -> (B, 2, 3, 3) of the wrists in the frame that the pelvis is turned in."""
-    _, turns = forward_kinematics(local, local.new_zeros(_NUM_BODY, 3), parents=skeleton.PARENTS[:_NUM_BODY])
-    return turns[:, _WRISTS]
+    return kinematic_tree(skeleton.PARENTS[:_NUM_BODY]).global_rotations(local)[:, _WRISTS]
 
 
 def pelvis_differences(outputs: WholeBodyOutput, truth: Targets) -> Tensor:

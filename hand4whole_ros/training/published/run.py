@@ -21,6 +21,7 @@ from ...networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, Hand4Wh
 from ...system import output_files
 from .. import run_folder
 from ..distributed import distributed_context
+from ..run_folder import RunSettings
 from .batches import BatchFeed, validation_batches
 from .cham_training import prepare_training, train_cham
 from .sources import open_sources
@@ -29,19 +30,16 @@ from .sources import open_sources
 _RANDOM_CONFIGS = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(RunSettings):
     """What is trained, on what, and how."""
 
     data: Mapping[str, Path]                #: data set -> its folder
-    run: Path                               #: folder of the training
     weights_folder: Path | None = None      #: None: where Store looks
     weights: str = 'published'              #: or 'random', 'random-tiny': made up from names
-    steps: int = 40000
     batch: int = 32                         #: views of a step, of all processes together
     at_once: int | None = None              #: of them in one pass; None: all of a process
     rate: float = 1e-4
-    seed: int = 0
     device: str = 'auto'
     precision: str = 'auto'                 #: 'fp32', 'bf16': see cham_training.run_network
     workers: int = 0

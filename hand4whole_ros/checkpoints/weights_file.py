@@ -1,0 +1,104 @@
+"""Weights that this package trains: .npz files without pickles, matrices in half precision, names PART/NAME."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..system.output_files import open_replacement
+from . import CheckpointError
+
+_BUNDLED_FOLDER = Path(__file__).parents[1] / 'weights'
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """One kind of file: what it holds, and the command that writes it."""
+
+    contents: str               #: for messages: 'the open model'
+    command: str                #: 'hand4whole train pack'
+    parts: Collection[str]
+    bundled: Path               #: the one that is shipped with the package
+    max_bytes: int              #: of the file, and of all arrays in it together
+
+    @classmethod
+    def of(cls, contents: str, command: str, parts: Collection[str], name: str, max_bytes: int) -> WeightsFile:
+        """name: of the file that is shipped."""
+        return cls(contents, command, tuple(parts), _BUNDLED_FOLDER / name, max_bytes)
+
+    def matches(self, path: Path) -> bool:
+        """Whether a file is of this kind, by the names in it."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        except zipfile.BadZipFile:
+            return False
+        return bool(names) and all(name.partition('/')[0] in self.parts for name in names)
+
+    def write(self, path: Path, states: Mapping[str, Mapping[str, Tensor]],
+              others: Mapping[str, np.ndarray] | None = None) -> None:
+        """Write part -> its state dict, and other arrays by their names; a reader sees the old file or the new one.
+
+        Matrices go in half precision, single rows (biases, scales, what numbers were in training) as they are.
+        """
+        arrays = dict(others or {})
+        for part, state in states.items():
+            for name, value in state.items():
+                half = value.dtype == torch.float32 and value.dim() > 1
+                arrays[f'{part}/{name}'] = value.detach().cpu().to(torch.float16 if half else value.dtype).numpy()
+        with open_replacement(path) as stream:
+            np.savez(stream, **arrays)
+
+    def read(self, path: Path | None = None) -> WeightsReader:
+        """Of the file that is shipped, or of another one. Raises CheckpointError, one line, where that cannot be."""
+        path = self.bundled if path is None else path
+        try:
+            size = path.stat().st_size
+            if size <= self.max_bytes:
+                with np.load(path, allow_pickle=False) as stored:
+                    # A small file may hold large arrays of zeros.
+                    size = sum(member.file_size for member in stored.zip.infolist())
+                    if size <= self.max_bytes:
+                        return WeightsReader(self, path, {key: stored[key] for key in stored.files})
+        except FileNotFoundError:
+            raise CheckpointError(f'{path}: no such file; {self.command} writes one') from None
+        except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes
+            raise CheckpointError(f'{path} cannot be read as weights of {self.contents} ({error}); '
+                                  'is it complete?') from None
+        raise CheckpointError(f'{path} holds {size / 1e6:.0f} MB; a file of {self.contents} has at most '
+                              f'{self.max_bytes / 1e6:.0f}')
+
+
+@dataclass(frozen=True)
+class WeightsReader:
+    """The arrays of one file, taken out one by one. Every method raises CheckpointError, which names the file."""
+
+    file: WeightsFile
+    path: Path
+    arrays: dict[str, np.ndarray]
+
+    def take_state(self, part: str, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The state dict of a part: of these names and shapes, finite, in the precision of the file."""
+        state = {}
+        for name, tensor in wanted.items():
+            value, shape = self.arrays.pop(f'{part}/{name}', None), tuple(tensor.shape)
+            if value is None or value.shape != shape:
+                there = 'nothing' if value is None else value.shape
+                raise CheckpointError(f'{self.path}: {part}/{name} should be {shape}, found {there}; '
+                                      f'of another version of {self.file.contents}?')
+            if not np.isfinite(value).all():
+                raise CheckpointError(f'{self.path}: {part}/{name} holds numbers that are not finite')
+            state[name] = torch.from_numpy(value)
+        return state
+
+    def check_all_taken(self) -> None:
+        """Complain of arrays that nobody has asked for."""
+        if self.arrays:
+            raise CheckpointError(f'{self.path}: {len(self.arrays)} arrays are not of {self.file.contents}, the first '
+                                  f'{next(iter(self.arrays))}')

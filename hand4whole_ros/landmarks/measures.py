@@ -1,0 +1,37 @@
+"""What landmarks are judged by: the lengths of a torso and a palm, how far apart two hands are, how much is seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .indices import HIPS, SHOULDERS, HandLandmark
+
+#: Wrist to the MCPs of index, middle and little finger, and across them.
+_PALM = np.array([(HandLandmark.WRIST, HandLandmark.INDEX_FINGER_MCP),
+                  (HandLandmark.WRIST, HandLandmark.MIDDLE_FINGER_MCP),
+                  (HandLandmark.WRIST, HandLandmark.PINKY_MCP),
+                  (HandLandmark.INDEX_FINGER_MCP, HandLandmark.PINKY_MCP)])
+
+#: Of the 21 landmarks of a hand, how many must lie in the image.
+MIN_HAND_LANDMARKS_INSIDE = 11
+
+
+def torso_length(landmarks: np.ndarray) -> float:
+    """From shoulders to hips, or across the shoulders where that is longer, of landmarks (33, 2+) px; at least 1 px."""
+    points = landmarks[:, :2]
+    shoulders, hips = points[list(SHOULDERS)], points[list(HIPS)]
+    return max(float(np.linalg.norm(shoulders.mean(0) - hips.mean(0))),
+               float(np.linalg.norm(shoulders[0] - shoulders[1])), 1.0)
+
+
+def palm_length(landmarks: np.ndarray) -> float:
+    """The longest of wrist to index, middle and little finger's MCP, and across them, of landmarks (21, 2+) px."""
+    points = landmarks[:, :2]
+    return max(float(np.linalg.norm(points[_PALM[:, 0]] - points[_PALM[:, 1]], axis=1).max()), 1e-6)
+
+
+def hand_distance(one: np.ndarray, other: np.ndarray, rows: list[int] | None = None) -> float:
+    """The mean distance of two hands' landmarks (21, 2+) px, or of those `rows`, in the longer of both palms."""
+    points = slice(None) if rows is None else rows
+    apart = np.linalg.norm(one[points, :2] - other[points, :2], axis=1).mean()
+    return float(apart) / max(palm_length(one), palm_length(other))
