@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..estimators.base import EstimatorConfig, EstimatorUnavailable
+from ..config import EstimatorConfig
+from ..estimators.base import EstimatorUnavailable
 from ..estimators.hand4whole_pp import Hand4WholePPEstimator
 from ..synthetic.motion import PersonMotion
 from ..system.progress import ProgressBar

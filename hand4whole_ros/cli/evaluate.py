@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..apps.errors import WorkFailed
+from ..config import WristSource
 from ..datasets import catalogue
 from ..system.output_files import check_output_file, format_write_error, write_json
 from .options import (
@@ -238,6 +239,7 @@ def _run_dataset(args):
     from ..evaluation.network_predictor import NetworkPredictor, make_expert_setup
     from ..evaluation.prediction import EstimatorPredictor
     from ..evaluation.protocols import PROTOCOLS
+    from ..networks.fusion_policy import FusionPolicy
     estimator = _create_predictor(args)
     try:
         experts = make_expert_setup(estimator)
@@ -247,7 +249,7 @@ def _run_dataset(args):
         boxes = 'given' if told and args.boxes != 'found' else 'found'
         parts = _load_body_parts(args)
         if boxes == 'given':
-            strategy = estimator_config(args, static_images=True).strategy('cham')
+            strategy = FusionPolicy.from_config(estimator_config(args, static_images=True), WristSource.CHAM)
             predictor = NetworkPredictor(experts.network, strategy, experts.input_source, experts.in_camera_axes)
         else:
             predictor = EstimatorPredictor(estimator, parts)

@@ -23,6 +23,7 @@ from .options import (
     UsageError,
     add_command,
     add_estimator_options,
+    add_setting_options,
     create_estimator,
     estimator_config,
     guard_signals,
@@ -86,9 +87,7 @@ def _add_estimate(commands):
     command.add_argument('--json', type=Path, metavar='OUT', help='write the poses here: metres, camera optical frame')
     command.add_argument('--hands-json', type=Path, metavar='OUT',
                          help='write the hands here that belong to nobody in the picture; not of hand4whole_pp')
-    command.add_argument('--hand-length', type=float, default=0.195, metavar='M',
-                         help='of those hands, from the wrist along the middle finger to its tip, in metres: how far '
-                              'away they are follows from it')
+    add_setting_options(command, 'hand_length')
     command.add_argument('--overlay', type=Path, metavar='OUT',
                          help='folder for the pictures with the mesh and skeleton drawn over them')
     command.add_argument('--focal', type=float, metavar='PX',
@@ -241,7 +240,7 @@ def _add_bench(commands):
     command.add_argument('--seconds', type=float, default=20.0,
                          help='how long the camera is too fast in stage overload')
     command.add_argument('--size', choices=('full', 'tiny'), default='full', help='of the networks; tiny is for tests')
-    command.add_argument('--device', default='auto', help="of the networks: 'auto', 'cpu', 'cuda' or 'cuda:N'")
+    add_setting_options(command, 'device')
     command.add_argument('--body-files', type=Path, metavar='FOLDER', default=None,
                          help='where the licensed files are, in any sub-folders; else as for hand4whole weights. '
                               'Without them a stand-in of the same size is posed')

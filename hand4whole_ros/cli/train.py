@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..apps.errors import WorkFailed
+from ..config import TRAINING_PRECISIONS, Precision, WeightsSource
 from ..datasets.catalogue import TRAINING_DATASETS
 from ..system.output_files import check_output_file, check_output_folder, format_write_error
-from .options import EXIT_SUCCESS, HelpFormatter, UsageError, add_command
+from .options import EXIT_SUCCESS, HelpFormatter, UsageError, add_command, add_setting_options
 
 #: Stage -> steps by default, and what it is.
 _STAGES = {
@@ -54,7 +55,7 @@ def add_train_command(commands) -> None:
         one.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of this training')
         one.add_argument('--steps', type=int, default=steps, help='how long')
         one.add_argument('--seed', type=int, default=0, help='of weights and of the order of people')
-        one.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
+        add_setting_options(one, 'device')
         one.set_defaults(stage=stage)
     pack = add_command(kinds, 'pack', _run_pack, 'Write what was trained as one file for the estimator.',
                        ['hand4whole train pack --run run --output open_model.npz'])
@@ -117,19 +118,13 @@ def _add_published(kinds):
                               'step is taken')
     command.add_argument('--rate', type=float, default=1e-4, help='of learning, at its largest')
     command.add_argument('--seed', type=int, default=0, help='of first weights, order and accidents')
-    command.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
-    command.add_argument('--precision', default='auto', choices=('auto', 'fp32', 'bf16'),
-                         help='what the transformers compute in')
+    add_setting_options(command, 'device', 'weights', 'weights_folder')
+    add_setting_options(command, 'precision', choices=TRAINING_PRECISIONS)
     command.add_argument('--workers', type=int, default=4, metavar='N',
                          help='processes, for each GPU, that read and cut pictures')
     command.add_argument('--frame', default='camera', choices=('camera', 'crop'),
                          help='whose axes people are told along: camera, as in the papers; crop: those of the virtual '
                               'camera that looks at the middle of the crop, as the open model is trained')
-    command.add_argument('--weights-folder', type=Path, default=None, metavar='FOLDER',
-                         help='of the published experts and body models; without it, where hand4whole weights list '
-                              'says')
-    command.add_argument('--weights', default='published', choices=('published', 'random', 'random-tiny'),
-                         help='random: made up from names, to try things out')
 
 
 @contextmanager
@@ -256,8 +251,10 @@ def _run_published(args):
     run_folder.check_run_folder(args.run)
     try:
         snapshot = run_training(TrainingSettings(
-            data, args.run, args.weights_folder, args.weights, args.steps, args.batch, args.at_once, args.rate,
-            args.seed, args.device, args.precision, args.workers, args.frame == 'crop'))
+            data=data, run=args.run, weights_folder=args.weights_folder, weights=WeightsSource(args.weights),
+            steps=args.steps, batch=args.batch, at_once=args.at_once, rate=args.rate, seed=args.seed,
+            device=args.device, precision=Precision(args.precision), workers=args.workers,
+            in_crop_frame=args.frame == 'crop'))
     except (ValueError, EstimatorUnavailable) as error:     # of files, data sets, pictures and settings
         raise UsageError(error) from None
     if snapshot:

@@ -14,7 +14,6 @@ from locations import ROOT
 import hand4whole_ros
 from hand4whole_ros import skeleton
 from hand4whole_ros.ros.compat import share_directory
-from hand4whole_ros.ros.node.parameters import PARAMETER_FIELDS
 
 #: What `ros2 run` knows.
 PROGRAMS = ('hand4whole_node', 'hand4whole_demo_camera', 'hand4whole_retarget_node', 'hand4whole_wrist_teleop_node',
@@ -192,12 +191,6 @@ def test_manifest_names_every_ros_package_that_is_imported(manifest):
             elif isinstance(node, ast.Import):
                 imported |= {alias.name.partition('.')[0] for alias in node.names}
     assert imported & known <= named
-
-
-def test_parameter_file_holds_the_table():
-    import yaml
-    content = yaml.safe_load((ROOT / 'config' / 'estimate.yaml').read_text())
-    assert content == {'/**': {'ros__parameters': {name: rule.default for name, rule in PARAMETER_FIELDS.items()}}}
 
 
 def test_rviz_shows_the_topics_of_the_node():

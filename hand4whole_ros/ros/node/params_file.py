@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from .parameters import ParameterError
+from .parameter_table import ParameterError
 
 #: Of one file. The parameters of a whole robot have some ten thousand bytes and five hundred values.
 MAX_BYTES = 1_000_000

@@ -12,7 +12,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from . import params_file
-from .parameters import ParameterError
+from .parameter_table import ParameterError
 from .signal_guard import SignalGuard
 
 #: Seconds between two lines about callbacks that fail.

@@ -11,7 +11,8 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo
 
 from ...apps.replay.packed_estimates import pack
-from ...estimators.base import Estimator, EstimatorConfig
+from ...config import EstimatorConfig
+from ...estimators.base import Estimator
 from ...geometry.camera import Intrinsics
 from ..conversions import messages
 from ..conversions.camera_state import CameraState

@@ -13,7 +13,7 @@ from ...teleop.joints import RobotDescriptionError, reordered
 from ...teleop.retargeting import RetargetingUnavailable, create
 from ...teleop.robot_hand import HandFilesMissing, load_robot_hand
 from ..node import qos
-from ..node.parameters import ParameterError
+from ..node.parameter_table import ParameterError
 from . import topics
 from .command_messages import TYPES, command_message, measured_positions
 from .driver_node import DriverNode

@@ -12,7 +12,7 @@ from ...teleop.simulation import SimulatedHand, SimulationUnavailable
 from ..conversions import images
 from ..node import qos
 from ..node.latest_worker import LatestWorker
-from ..node.parameters import ParameterError
+from ..node.parameter_table import ParameterError
 from ..node.program import one_line
 from . import topics
 from .command_messages import TYPES, commanded_positions

@@ -10,9 +10,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from .. import topics
-from ..node import given_parameters, qos
-from ..node import parameters as parameter_table
-from ..node.parameters import ParameterError, ParameterTable
+from ..node import given_parameters, parameter_table, qos
+from ..node.parameter_table import ParameterError, ParameterTable
 
 
 class TeleopNode(Node):
@@ -22,8 +21,8 @@ class TeleopNode(Node):
         """arguments: what rclpy.init was given, to name parameters that the node does not have; None: sys.argv."""
         super().__init__(name, **node_arguments)
         given = given_parameters.overrides_from_arguments(sys.argv if arguments is None else arguments,
-                                              self.get_fully_qualified_name(), table.rules())
-        parameter_table.check_names(given.named, table.rules())
+                                              self.get_fully_qualified_name(), table.settings())
+        parameter_table.check_names(given.named, table.settings())
         self.parameters = parameter_table.declare_parameters(self, table)
         for remark in given.remarks:
             self.get_logger().warning(remark)
