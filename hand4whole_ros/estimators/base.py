@@ -16,6 +16,7 @@ from ..geometry.camera import Intrinsics
 
 if TYPE_CHECKING:
     from ..body.model import BodyModel
+    from .experts import Experts
 
 
 #: What is raised where memory runs out, the GPU's or the machine's.
@@ -52,6 +53,11 @@ class Estimator(ABC):
         Like people they are finite and in front of the camera.
         """
         return []
+
+    @property
+    def experts(self) -> Experts | None:
+        """The network of an estimator that consists of a body expert and a hand expert, else None."""
+        return None
 
     @functools.cached_property
     def refused(self) -> Counter:

@@ -34,6 +34,7 @@ from ..networks.fusion_policy import FusionPolicy
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes
 from .base import Estimator, EstimatorUnavailable
 from .devices import pick_device, pick_precision, precision_name
+from .experts import Experts
 from .network_outputs import outputs_to_cpu
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,11 @@ class Hand4WholePPEstimator(Estimator):
         self._boxes.update(followed)
         times = {'boxes': found - started, 'network': looked - found, 'describe': time.perf_counter() - looked}
         return [replace(estimate, track_id=k, stage_times=times) for k, estimate in enumerate(estimates)]
+
+    @property
+    def experts(self) -> Experts:
+        """The network, which takes any boxes."""
+        return Experts(self.network, in_crop_axes=False)
 
     def _run_network(self, picture, boxes, hands):
         """What the network finds, a row for each person; in one pass, or in several where memory is short."""

@@ -38,11 +38,10 @@ from ..fitting.prior_body_fitter import BodyFit, BodyFitter
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..networks.fusion_policy import FusionPolicy
-from ..networks.hand4whole_pp import HandBoxes
-from ..networks.prompts import Prompts
 from .base import Estimator, EstimatorUnavailable
 from .devices import pick_precision, precision_name
-from .fit_features import FitFeatures, features_of_fit
+from .experts import Experts, NetworkInputs
+from .fit_features import features_of_fit
 from .landmark_fit import LandmarkFit, LandmarkPipeline
 from .prompt_builder import PromptBuilder, crop_to_camera_rotations, wrist_rotations
 
@@ -58,15 +57,6 @@ class _Hand(NamedTuple):
     wrist: np.ndarray           # (3, 3) in the camera
     fingers: np.ndarray         # (15, 3, 3) against the parents
     betas: Tensor | None        # (10,) of its own shape
-
-
-class NetworkInputs(NamedTuple):
-    """What the network is told of one person in one image."""
-
-    landmark_fit: LandmarkFit
-    evidence: FitFeatures
-    boxes: dict[str, HandBoxes]     #: in pixels of the body picture
-    prompts: Prompts
 
 
 class OpenEstimator(Estimator):
@@ -120,6 +110,11 @@ class OpenEstimator(Estimator):
             times['network'] = time.perf_counter() - started
             found.append(self._make_estimate(fitted, hands, inputs, intrinsics, times))
         return self.filter_estimates(found)
+
+    @property
+    def experts(self) -> Experts:
+        """The network, whose inputs come from landmarks."""
+        return Experts(self.network, in_crop_axes=True, prepare_inputs=self.prepare_inputs)
 
     def prepare_inputs(self, image: np.ndarray, intrinsics: Intrinsics) -> NetworkInputs | None:
         """What the network is told of the largest person in an image; None where nobody is seen."""
