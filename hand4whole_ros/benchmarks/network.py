@@ -8,6 +8,7 @@ import torch
 
 from ..checkpoints.hand4whole_pp import load_hand4whole_pp
 from ..checkpoints.store import Store
+from ..config import Precision
 from ..estimators.devices import PRECISIONS
 from ..geometry.crops import roi_align
 from ..networks import packed_layers
@@ -58,7 +59,7 @@ def _skip_reason(precision, cuda):
 
 def measure_in_process(device: str, size: str, precision: str, folder: str) -> dict:
     """The same in this process, of one precision."""
-    target, kind, suffix = torch.device(device), PRECISIONS[precision], SUFFIXES[precision]
+    target, kind, suffix = torch.device(device), PRECISIONS[Precision(precision)], SUFFIXES[precision]
     cuda = target.type == 'cuda'
     synchronise = (lambda: torch.cuda.synchronize(target)) if cuda else (lambda: None)
     with (

@@ -23,7 +23,7 @@ def time_interleaved(work: Mapping[str, Callable[[], object]], synchronise: Call
     """
     clock = clock or time.perf_counter
     spent = {name: [] for name in work}
-    begun = None
+    begun = time.perf_counter()
     for number in range(-1, MAX_ROUNDS):
         if number >= MIN_ROUNDS and time.perf_counter() - begun > seconds:
             break

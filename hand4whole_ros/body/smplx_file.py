@@ -9,6 +9,7 @@ import numpy as np
 import smplx
 import torch
 from smplx.vertex_ids import vertex_ids
+from torch import Tensor
 
 from .. import skeleton
 from .npz_file import BodyModelError, check_shapes, read_npz
@@ -79,6 +80,16 @@ class SmplxModel(smplx.SMPLX):
     """
 
     SHAPE_SPACE_DIM = NUM_BETAS
+
+    v_template: Tensor
+    shapedirs: Tensor
+    posedirs: Tensor
+    J_regressor: Tensor
+    parents: Tensor
+    lbs_weights: Tensor
+    faces_tensor: Tensor
+    lmk_faces_idx: Tensor
+    lmk_bary_coords: Tensor
 
     def __init__(self, arrays: dict[str, np.ndarray], flat_hand_mean: bool = True,
                  use_face_contour: bool = False, skin_points: dict[str, int] | None = None):

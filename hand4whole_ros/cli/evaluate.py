@@ -243,14 +243,14 @@ def _run_dataset(args):
     estimator = _create_predictor(args)
     try:
         experts = make_expert_setup(estimator)
-        told = experts is not None and experts.given
-        if args.boxes == 'given' and not told:
+        given = experts if experts is not None and experts.given else None
+        if args.boxes == 'given' and given is None:
             raise UsageError(f'--boxes given: {estimator.name} finds people by itself and cannot be told; use found')
-        boxes = 'given' if told and args.boxes != 'found' else 'found'
+        boxes = 'given' if given is not None and args.boxes != 'found' else 'found'
         parts = _load_body_parts(args)
-        if boxes == 'given':
+        if given is not None and boxes == 'given':
             strategy = FusionPolicy.from_config(estimator_config(args, static_images=True), WristSource.CHAM)
-            predictor = NetworkPredictor(experts.network, strategy, experts.input_source, experts.in_camera_axes)
+            predictor = NetworkPredictor(given.network, strategy, given.input_source, given.in_camera_axes)
         else:
             predictor = EstimatorPredictor(estimator, parts)
         samples, total = _select_samples(reader, args.limit)

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong, 141 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -315,7 +316,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parse_and_run(argv):
     from ..system.progress import log_to_stderr
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, 'reconfigure'):  # File names may hold what the terminal's encoding does not.
+        if isinstance(stream, io.TextIOWrapper):    # File names may hold what the terminal's encoding does not.
             stream.reconfigure(errors='backslashreplace')
     threads.configure_wait_policy()
     args = create_parser().parse_args(argv)

@@ -59,7 +59,7 @@ class Counts:
         taken: set[int] = set()
         for pose in seen.people:
             errors = {k: _error(pose, person) for k, person in enumerate(true) if k not in taken}
-            best = min(errors, key=errors.get, default=None)
+            best = min(errors, key=errors.__getitem__, default=None)
             if best is not None and errors[best] <= _MAX_ERROR:
                 taken.add(best)
             elif image.complete:
@@ -104,7 +104,7 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, quarter
     quarter_turns: the images are turned so often by 90 degrees, against the clock.
     """
     landmarker = PeopleLandmarker(max_people)
-    detectors: dict[str, Callable[[np.ndarray], Seen]] = {
+    detectors: dict[str, Callable[[np.ndarray], Seen] | None] = {
         'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': _mediapipe()}
     counts = {name: Counts() for name, detector in detectors.items() if detector is not None}
     for image, truth in ProgressBar(images, 'detecting', total=total, unit='image', enabled=progress):
@@ -167,8 +167,8 @@ def _torso(person, true):
 
 
 def _seen(found: ImageLandmarks) -> Seen:
-    hands = [(person.hand(side).landmarks[:, :2], side) for person in found.people for side in SIDES
-             if person.hand(side) is not None]
+    hands = [(hand.landmarks[:, :2], side) for person in found.people for side in SIDES
+             if (hand := person.hand(side)) is not None]
     hands += [(loose.hand.landmarks[:, :2], loose.hand.side) for loose in found.hands]
     return Seen([person.pose.landmarks[:, :2] for person in found.people], hands)
 

@@ -154,7 +154,7 @@ class NetworkPredictor:
 def _rotate_outputs(outputs, rotation):
     def points(values):
         return None if values is None else values @ rotation.T
-    hands = {side: PredictedHand(points(hand.keypoints_3d), rotation @ hand.wrist_rotation, points(hand.vertices))
+    hands = {side: PredictedHand(hand.keypoints_3d @ rotation.T, rotation @ hand.wrist_rotation, points(hand.vertices))
              for side, hand in outputs.hands.items()}
     return Prediction(hands, points(outputs.joints), points(outputs.vertices))
 
@@ -173,9 +173,9 @@ def make_expert_setup(estimator: Estimator) -> ExpertSetup | None:
     experts = estimator.experts
     if experts is None:
         return None
-    given = experts.prepare_inputs is None
-    source = inputs_from_boxes if given else inputs_from_estimator(experts.prepare_inputs)
-    return ExpertSetup(experts.network, source, experts.in_crop_axes, given)
+    prepare = experts.prepare_inputs
+    source = inputs_from_boxes if prepare is None else inputs_from_estimator(prepare)
+    return ExpertSetup(experts.network, source, experts.in_crop_axes, given=prepare is None)
 
 
 def _numpy(values):

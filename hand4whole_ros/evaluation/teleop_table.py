@@ -73,7 +73,9 @@ def evaluate_teleop(hands: Sequence[str], recording: teleop.HandRecording, simul
     common = {**teleop_safety.clutch_figures(recording.keypoints[0]), **teleop.openxr_figures(recording),
               **teleop_safety.gate_figures()}
     for name, motion in (('this hand', recording), ('moving person', moving)):
-        for noise in (0.0, 0.003) if motion is not None else ():
+        if motion is None:
+            continue
+        for noise in (0.0, 0.003):
             common.update({f'prediction, {name}, noise {1000 * noise:.0f} mm: {key}': value for key, value in
                            teleop_safety.prediction_figures(motion, noise).items()})
     return {'side': recording.side, 'images': len(recording.stamps), 'hands': found, 'common': common}

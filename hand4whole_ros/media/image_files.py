@@ -77,7 +77,7 @@ def to_rgb(pixels: np.ndarray) -> np.ndarray:
 def _decode(data, name, formats):
     """Pixels as they are stored, and how to turn them."""
     size, tag = _read_header(data, name, formats)
-    check_size(*size, name)
+    check_size(size[0], size[1], name)
     if data.startswith(_PNG):
         data, exif = _strip_png_chunks(data, name)
         tag = _exif_orientation(exif)

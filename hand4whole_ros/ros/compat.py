@@ -65,7 +65,7 @@ def wrap_timed_callback(callback: Callable[[Any, int], None]) -> Callable:
 @functools.cache
 def _load_cv_bridge():
     try:
-        from cv_bridge import CvBridge
+        from cv_bridge import CvBridge  # pyright: ignore[reportMissingImports]  # of a ROS installation, not of PyPI
     except ImportError:
         return None
     return CvBridge()

@@ -106,9 +106,9 @@ class SimulatedHand:
         """Command these joints to `positions`, rad; the others keep their command. Positions are clipped to the limits.
 
         ValueError, and no change, if a name is unknown or a position not finite."""
-        positions = np.asarray(positions, np.float64)
-        if positions.shape != (len(names),):
-            raise ValueError(f'expected {len(names)} positions, one for each name; found {positions.size}')
+        wanted = np.asarray(positions, np.float64)
+        if wanted.shape != (len(names),):
+            raise ValueError(f'expected {len(names)} positions, one for each name; found {wanted.size}')
         unknown = [name for name in names if name not in self.joint_names]
         if unknown:
             raise ValueError(f'hand {self.hand.name} has no joint {", ".join(unknown)}')

@@ -147,7 +147,7 @@ class RayExecutor:
         Raises ClusterUnavailable.
         """
         try:
-            import ray
+            import ray  # pyright: ignore[reportMissingImports]  # an extra
         except ImportError:
             raise ClusterUnavailable("Ray is not installed here: pip install 'hand4whole_ros[cluster]'") from None
         self._ray = ray
@@ -202,6 +202,7 @@ def _initialise_worker():
     parent = multiprocessing.parent_process()
 
     def watch():
-        parent.join()
+        if parent is not None:
+            parent.join()
         os._exit(1)
     threading.Thread(target=watch, name='parent watch', daemon=True).start()

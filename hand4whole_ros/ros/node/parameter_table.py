@@ -110,7 +110,7 @@ def check_value(name: str, value: Any, settings: Settings) -> Any:
         value = float(value)
     if type(value) is not one.type:
         raise _type_error(one, value, _EXPECTED[one.type].format(one.default))
-    if one.type is not bool and not (math.isfinite(value) and one.low <= value <= one.high):
+    if one.low is not None and one.high is not None and not (math.isfinite(value) and one.low <= value <= one.high):
         raise ParameterError(f'parameter {name}: expected {one.low:g} to {one.high:g}, found {value:g}')
     return value
 

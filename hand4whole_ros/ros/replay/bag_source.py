@@ -64,6 +64,7 @@ class ReplaySource(Protocol):
 
     def entries(self) -> Iterator[tuple[Entry, InputImage | None]]:
         """Every message that is kept, and which of them are images to look at. Raises BagError."""
+        ...
 
     def close(self) -> None:
         """Close what is open."""

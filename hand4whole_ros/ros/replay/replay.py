@@ -172,9 +172,10 @@ class Replay:
         with ExitStack() as open_now:
             def opened(what):
                 return open_now.enter_context(closing(what))
-            source = opened((VideoSource if _is_video(Path(path)) else BagSource)(path, self._inputs))
+            kind: Callable[[Path, InputOptions], ReplaySource] = VideoSource if _is_video(Path(path)) else BagSource
+            source = opened(kind(path, self._inputs))
             folder = opened(WorkFolder(output, {**self._make_plan(path), 'files': fingerprint(source.files)}, force,
-                                       [name for journal in _JOURNALS for name in journal_file_names(journal)],
+                                       tuple(name for journal in _JOURNALS for name in journal_file_names(journal)),
                                        overwrite_rejection_reason))
             estimates, drawn = (folder.path / name for name in _JOURNALS)
             journal = opened(Journal(estimates))
@@ -353,5 +354,5 @@ class _ReplayPass:
         while self._entries and (self._entries[0][1] is None or self._entries[0][1].said is not None):
             entry, image = self._entries.popleft()
             self._bag.copy(entry)
-            for topic, data in image.said if image is not None else ():
+            for topic, data in (image.said or ()) if image is not None else ():
                 self._bag.write_message(topic, entry.time, data)

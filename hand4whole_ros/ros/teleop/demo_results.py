@@ -38,6 +38,11 @@ def _stamp(message):
     return to_nanoseconds(message.header.stamp)
 
 
+def _distance(one, other):
+    """m, between two geometry_msgs/Point."""
+    return float(np.linalg.norm(np.subtract((one.x, one.y, one.z), (other.x, other.y, other.z))))
+
+
 def _percentiles(seconds):
     """Median and 95th percentile, ms; None without any."""
     if not len(seconds):
@@ -87,7 +92,7 @@ class DemoRecording:
     def _gap_of_truth(self, message):
         start = _TRUTH_START[self.side]
         ends = [message.poses[start + k].position for k in (_THUMB, _INDEX)]
-        return float(np.linalg.norm(np.subtract(*[(p.x, p.y, p.z) for p in ends])))
+        return _distance(*ends)
 
     def _within(self, track, begin, end):
         """Messages of the seconds `begin` to `end` of the motion."""
@@ -129,7 +134,7 @@ class DemoRecording:
             hand = getattr(person, f'{self.side}_hand')
             if person.is_operator and hand.state == TeleopState.OK:
                 ends = [hand.keypoints[k] for k in (_THUMB, _INDEX)]
-                return float(np.linalg.norm(np.subtract(*[(p.x, p.y, p.z) for p in ends])))
+                return _distance(*ends)
         return None
 
     def _apart(self, delay):

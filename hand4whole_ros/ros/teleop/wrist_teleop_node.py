@@ -22,9 +22,11 @@ MAX_MEASURED_AGE = 1.0
 class WristTeleopNode(DriverNode):
     """Raises ParameterError where a parameter is wrong."""
 
+    parameters: WristTeleopParameters
+
     def __init__(self, *, arguments=None, **node_arguments):
         super().__init__(topics.WRIST_TELEOP_NODE, WristTeleopParameters, arguments, **node_arguments)
-        wanted: WristTeleopParameters = self.parameters
+        wanted = self.parameters
         self._teleop = WristTeleop(Pose.from_xyz_rpy(wanted.camera_xyz, wanted.camera_rpy),
                                    Pose.from_xyz_rpy(wanted.start_xyz, wanted.start_rpy), wanted.side,
                                    wanted.wrist_config())
