@@ -82,7 +82,7 @@ def measure_in_process(device: str, size: str, precision: str, folder: str) -> d
         stages = clock.medians()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         work = count_gflop(network, forward)
-    figures = {f'{key}{suffix}_ms': stages[stage] for stage, key in _KEYS.items()}
+    figures: dict[str, float | None] = {f'{key}{suffix}_ms': stages[stage] for stage, key in _KEYS.items()}
     figures.update({
         f'wilor_one_hand{suffix}_ms': times['one hand'], f'forward_{precision}_ms': times['whole forward'],
         f'products_{precision}_gflops': 1e3 * product_gflop / times['products'],

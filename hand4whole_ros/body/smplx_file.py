@@ -102,7 +102,8 @@ class SmplxModel(smplx.SMPLX):
         start = _FULL_SHAPE_SPACE if full else NUM_BETAS
         data = SimpleNamespace(**{**arrays, 'shapedirs': shapedirs[..., :NUM_BETAS]})
         super(smplx.SMPLX, self).__init__(
-            model_path='', data_struct=data, num_betas=NUM_BETAS, use_pca=False,
+            model_path='', data_struct=data,    # pyright: ignore[reportArgumentType]  # it reads attributes alone
+            num_betas=NUM_BETAS, use_pca=False,
             flat_hand_mean=flat_hand_mean, vertex_ids=skin_points or vertex_ids['smplx'], create_betas=False,
             create_global_orient=False, create_body_pose=False, create_transl=False,
             create_left_hand_pose=False, create_right_hand_pose=False)

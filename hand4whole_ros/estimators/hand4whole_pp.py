@@ -31,7 +31,7 @@ from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box, v
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.placement import place_in_camera
 from ..networks.fusion_policy import FusionPolicy
-from ..networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes
+from ..networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, Hand4WholePP, HandBoxes
 from .base import Estimator, EstimatorUnavailable
 from .devices import pick_device, pick_precision, precision_name
 from .experts import Experts
@@ -51,6 +51,7 @@ class Hand4WholePPEstimator(Estimator):
     """See the module. Raises EstimatorUnavailable, saying what to run, where files or libraries are missing."""
 
     name = 'hand4whole_pp'
+    network: Hand4WholePP
 
     def __init__(self, config: EstimatorConfig):
         try:
@@ -143,7 +144,7 @@ class Hand4WholePPEstimator(Estimator):
     def close(self) -> None:
         """Free the detector and the network."""
         self._boxes.close()
-        self.network = None
+        self.network = None     # pyright: ignore[reportAttributeAccessIssue]  # not used afterwards
 
     @staticmethod
     def _hand_boxes(people, boxes, side):

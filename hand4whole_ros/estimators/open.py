@@ -38,6 +38,7 @@ from ..fitting.prior_body_fitter import BodyFit, BodyFitter
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..networks.fusion_policy import FusionPolicy
+from ..networks.hand4whole_pp import Hand4WholePP
 from .base import Estimator, EstimatorUnavailable
 from .devices import pick_precision, precision_name
 from .experts import Experts, NetworkInputs
@@ -63,6 +64,7 @@ class OpenEstimator(Estimator):
     """See the module. Raises EstimatorUnavailable, saying what to do, where something is missing."""
 
     name = 'open'
+    network: Hand4WholePP
 
     def __init__(self, config: EstimatorConfig):
         if config.body_model is not None:
@@ -137,7 +139,7 @@ class OpenEstimator(Estimator):
     def close(self) -> None:
         """Free the networks."""
         self._landmark_pipeline.close()
-        self.network = None
+        self.network = None     # pyright: ignore[reportAttributeAccessIssue]  # not used afterwards
 
     def _hands(self, image, inputs) -> dict[str, _Hand]:
         """What the networks say of the hands that are seen: side -> _Hand."""

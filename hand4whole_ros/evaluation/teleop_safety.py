@@ -34,7 +34,9 @@ def random_hands(count: int, seed: int = 0) -> np.ndarray:
     from ..synthetic.figure import PosableBody, hand_keypoints, place_joints, place_tips
     rng = np.random.default_rng(seed)
     figure, made = PosableBody(people.sample_phenotype(seed)), []
-    for turn in Rotation.random(count, random_state=seed).as_matrix():
+    # rng=seed would draw others.
+    turns = Rotation.random(count, random_state=seed)   # pyright: ignore[reportCallIssue]
+    for turn in turns.as_matrix():
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
         local[skeleton.HAND_SLICE['right']] = hands.finger_rotations(
             'right', *hands.sample_hand_shape(rng), figure.joints, figure.tips)

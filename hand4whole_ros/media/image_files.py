@@ -103,7 +103,8 @@ def _strip_png_chunks(png, name):
 
     OpenCV 4.11 takes a length of 4 GB at its word.
     """
-    parts, at, kind, exif = [_PNG], len(_PNG), b'', b''
+    parts: list[bytes | memoryview] = [_PNG]
+    at, kind, exif = len(_PNG), b'', b''
     while at + 8 <= len(png) and kind != b'IEND':
         length, kind = struct.unpack_from('>I4s', png, at)
         end = at + 12 + length  # length, kind and checksum besides the data

@@ -18,8 +18,9 @@ from .. import skeleton
 from ..body import anny_rig
 
 #: Hand keypoint -> row of `tips` (left thumb to pinky, right thumb to pinky).
-_TIP_ROW = {'left': dict(zip(skeleton.FINGERTIP_KEYPOINTS, range(5))),
-            'right': dict(zip(skeleton.FINGERTIP_KEYPOINTS, range(5, 10)))}
+_TIP_ROW: dict[str, dict[int, int]] = {
+    'left': dict(zip(skeleton.FINGERTIP_KEYPOINTS, range(5))),
+    'right': dict(zip(skeleton.FINGERTIP_KEYPOINTS, range(5, 10)))}
 
 
 @lru_cache(maxsize=1)

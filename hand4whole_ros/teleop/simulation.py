@@ -7,6 +7,7 @@ import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -139,7 +140,7 @@ class SimulatedHand:
     def render(self, width: int = 480, height: int = 480, supersample: int = 2) -> np.ndarray:
         """An image of the palm's side, (height, width, 3) uint8 RGB. The first one on a machine takes some seconds."""
         from ..geometry.camera import Intrinsics
-        if self._rasterizer is None:
+        if self._rasterizer is None or self._meshes is None:
             from ..rendering.rasterizer import Rasterizer
             from .geom_meshes import GeomMeshes
             self._meshes = GeomMeshes(self.model)
@@ -210,7 +211,7 @@ def _drop_missing_meshes(root: ElementTree.Element, folder: Path):
                 link.remove(element)
 
 
-def _import_mujoco():
+def _import_mujoco() -> Any:
     try:
         import mujoco
     except ImportError as error:

@@ -163,7 +163,7 @@ class _EstimateJob:
         """People of one frame, its intrinsics and loose hands, once they are in the results; None where nothing is to
         be drawn.
         """
-        if frame.error is not None:
+        if frame.error is not None or frame.image is None:
             log.error('%s', frame.error)
             self.report.missing += frame.missing
             self.report.unreadable += not frame.missing
@@ -263,7 +263,7 @@ class _OverlayVideo:
 
     def close(self):
         """The end of it."""
-        if self._writer is None:
+        if self._writer is None or self._part is None:
             return
         with _convert_write_errors(self._path):
             try:

@@ -28,7 +28,8 @@ class EstimateOutputs:
         return {option: path for option, path in named.items() if path is not None}
 
     def overlay_path(self, source: ImageSource) -> Path:
-        """The picture, or the video, that is drawn over a source."""
+        """The picture, or the video, that is drawn over a source, if there is a folder for them."""
+        assert self.overlay is not None
         return self.overlay / (f'{source.stem}_overlay.mp4' if source.is_video else f'{source.stem}.png')
 
     def check(self, sources: Sequence[ImageSource]) -> None:

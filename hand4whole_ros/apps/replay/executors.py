@@ -125,7 +125,7 @@ class ProcessExecutor:
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._start_pool()
         for handle in self._pending:
-            if handle.future is None or not handle.future.done() or handle.future.cancelled() or isinstance(
+            if not handle.future.done() or handle.future.cancelled() or isinstance(
                     handle.future.exception(), BrokenProcessPool):
                 handle.future = self._executor.submit(run_job, self._factory, handle.job)
 
@@ -135,7 +135,7 @@ class _PendingJob:
 
     def __init__(self, job):
         self.job = job
-        self.future: Future | None = None
+        self.future: Future = Future()      # of nobody yet
 
 
 class RayExecutor:

@@ -163,7 +163,7 @@ class Pipeline:
         """False for an image to be left alone; a jump back, or another camera, begins a new run."""
         health, stamp = self._health, messages.to_nanoseconds(header.stamp)
         verdict = self._person_tracking.classify(stamp, header.frame_id, arrival)
-        health.last_stamp, health.frame = stamp * 1e-9, self._person_tracking.frame
+        health.last_stamp, health.frame = stamp * 1e-9, self._person_tracking.frame or ''
         if verdict in SKIP_VERDICTS:
             counter = _SKIP_COUNTERS[verdict]
             setattr(health.counters, counter, getattr(health.counters, counter) + 1)

@@ -69,6 +69,7 @@ class FrameEstimator:
             return pack({'bad': str(error)})
         height, width = image.shape[:2]
         intrinsics, camera = self._intrinsics(job, width, height)
+        assert intrinsics is not None   # nothing is awaited
         refused = self._estimator.refused.copy()
         try:
             people = self._estimator.estimate(image, intrinsics)
@@ -87,6 +88,6 @@ class FrameEstimator:
             self._camera.forget()
             if job.camera_info is not None:
                 self._camera.update(deserialize_message(job.camera_info, CameraInfo))
-        # Nothing is awaited: whatever camera_info the bag holds is known.
+        # Whatever camera_info the bag holds is known.
         intrinsics = self._camera.for_image(width, height, job.rectified, job.fallback_fov, 0.0, 0.0)
         return intrinsics, self._camera.state

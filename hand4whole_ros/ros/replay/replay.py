@@ -172,8 +172,7 @@ class Replay:
         with ExitStack() as open_now:
             def opened(what):
                 return open_now.enter_context(closing(what))
-            kind: Callable[[Path, InputOptions], ReplaySource] = VideoSource if _is_video(Path(path)) else BagSource
-            source = opened(kind(path, self._inputs))
+            source = opened((VideoSource if _is_video(Path(path)) else BagSource)(path, self._inputs))
             folder = opened(WorkFolder(output, {**self._make_plan(path), 'files': fingerprint(source.files)}, force,
                                        tuple(name for journal in _JOURNALS for name in journal_file_names(journal)),
                                        overwrite_rejection_reason))

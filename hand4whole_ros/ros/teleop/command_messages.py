@@ -57,7 +57,7 @@ def measured_positions(message: JointState, wanted: Sequence[str]) -> np.ndarray
     """
     if len(message.name) != len(message.position):
         raise ValueError(f'{len(message.name)} names and {len(message.position)} positions')
-    positions = reordered(message.name, np.asarray(message.position, np.float64), wanted)
+    positions = reordered(list(message.name), np.asarray(message.position, np.float64), wanted)
     if not np.isfinite(positions).all():
         raise ValueError('a joint position is not finite')
     return positions

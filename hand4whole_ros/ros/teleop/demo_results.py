@@ -157,7 +157,8 @@ class DemoRecording:
         back = [s for s in self._within(self._fingers, OUT_OF_VIEW[1], OUT_OF_VIEW[1] + 3.0) if s.moving]
         return {
             'lost': bool(lost), 'reason': lost[-1].reason if lost else '',
-            'commands_while_lost': sum(self._fingers.at(_stamp(c)).state == TeleopState.LOST for c in commands),
+            'commands_while_lost': sum(state is not None and state.state == TeleopState.LOST
+                                       for state in (self._fingers.at(_stamp(c)) for c in commands)),
             'largest_step_of_a_command_rad': round(float(np.abs(np.diff(positions, axis=0)).max()), 4)
             if len(positions) > 1 else 0.0,
             'simulated_hand_moved_rad': round(float(np.ptp(joints, axis=0).max()), 4) if len(joints) else None,

@@ -79,7 +79,7 @@ class WristTeleopNode(DriverNode):
         if command.engaged:
             self._publish_pose(command)
         if self._twist is not None and (command.engaged or stopped):
-            self._publish_twist(command)
+            self._twist.publish(self._make_twist(command))
         return command, command.engaged, reason, command.engaged
 
     def _header(self, message):
@@ -94,11 +94,11 @@ class WristTeleopNode(DriverNode):
         orientation.x, orientation.y, orientation.z, orientation.w = (float(v) for v in command.pose.quaternion)
         self._pose.publish(message)
 
-    def _publish_twist(self, command):
+    def _make_twist(self, command):
         """Zero while it holds."""
         message = self._header(TwistStamped())
         moving = command.engaged and command.state == OK
         for vector, velocity in ((message.twist.linear, command.velocity),
                                  (message.twist.angular, command.angular_velocity)):
             vector.x, vector.y, vector.z = (float(v) if moving else 0.0 for v in velocity)
-        self._twist.publish(message)
+        return message

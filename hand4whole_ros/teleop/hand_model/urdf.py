@@ -94,7 +94,7 @@ def mass_properties(capsules: tuple[Capsule, ...]) -> tuple[float, np.ndarray, n
         centers.append((start + end) / 2)
         inertias.append(rotation @ np.diag([across, across, along]) @ rotation.T)
     mass = float(sum(masses))
-    center = sum(m * c for m, c in zip(masses, centers)) / mass
+    center = np.asarray(sum(m * c for m, c in zip(masses, centers))) / mass
     offsets = [c - center for c in centers]
     inertia = sum(i + m * (o @ o * np.eye(3) - np.outer(o, o)) for i, m, o in zip(inertias, masses, offsets))
     return mass, center, np.asarray(inertia)
