@@ -40,10 +40,14 @@ def add_estimator_options(command):
 def add_setting_options(command, *names, **changes):
     """Some settings of EstimatorConfig as options. changes: arguments of add_argument to replace."""
     for name in names:
-        one = settings_of(EstimatorConfig)[name]
+        one, option = settings_of(EstimatorConfig)[name], f'--{name.replace("_", "-")}'
+        if one.type is bool:
+            command.add_argument(option, action=argparse.BooleanOptionalAction, default=one.default,
+                                 help=one.description)
+            continue
         kind = Path if one.is_path else str if one.is_text else one.type
         metavar = one.metavar or {Path: 'FILE', int: 'N'}.get(kind)
-        command.add_argument(f'--{name.replace("_", "-")}', **{
+        command.add_argument(option, **{
             'type': kind, 'default': one.default, 'choices': one.choices or None, 'help': one.description,
             'metavar': metavar, **changes})
 

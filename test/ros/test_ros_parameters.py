@@ -1,5 +1,6 @@
 """One table of settings makes options, parameters and launch arguments; wrong values are refused by name."""
 
+import argparse
 import re
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import yaml
 from locations import ROOT
 
 from hand4whole_ros.cli.main import create_parser
+from hand4whole_ros.cli.options import add_setting_options
 from hand4whole_ros.config import EstimatorConfig, Precision, settings_of
 from hand4whole_ros.ros import topics
 from hand4whole_ros.ros.conversions.raw_image import DEFAULT_FRAME_ID
-from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS
+from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS, parameter_value
 from hand4whole_ros.ros.node.parameter_table import ParameterError, check_value
 from hand4whole_ros.ros.node.parameters import NodeParameters
 
@@ -36,6 +38,20 @@ def test_every_setting_of_an_estimator_is_an_option_and_a_parameter_unless_it_sa
         assert not one.option or options[name] == one.default, name
         assert (name in SETTINGS) == one.parameter, name
     assert {name for name, one in SETTINGS.items() if one.launch} <= {argument.name for argument in ARGUMENTS}
+
+
+def test_settings_of_every_type_are_options_and_launch_arguments():
+    parser = argparse.ArgumentParser()
+    add_setting_options(parser, 'static_images', 'hand_length', 'max_people', 'wrist', 'body_model')
+    given = parser.parse_args(['--static-images', '--hand-length', '0.2', '--max-people', '2', '--body-model', 'a.npz'])
+    assert vars(given) == {'static_images': True, 'hand_length': 0.2, 'max_people': 2, 'wrist': 'auto',
+                           'body_model': Path('a.npz')}
+    assert parser.parse_args(['--no-static-images']).static_images is False
+    values = {'a': '2', 'b': 'x', 'c': 'True'}
+    assert parameter_value('a', int, values) == 2 and parameter_value('a', float, values) == 2.0
+    assert parameter_value('b', Precision, values) == 'x' and parameter_value('c', bool, values) is True
+    with pytest.raises(ValueError, match="^b: expected a number, found 'x'$"):
+        parameter_value('b', float, values)
 
 
 def test_every_parameter_is_described_and_every_number_has_a_range():

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .parameter_table import belongs_to_ros
 from .parameters import NodeParameters
@@ -53,7 +54,7 @@ class NodeLaunchPlan:
     remappings: tuple[tuple[str, str], ...]
     params_file: Path
     #: Parameters that win over the file's.
-    parameters: dict[str, str | bool]
+    parameters: dict[str, str | bool | int | float]
     log_level: str
     rviz: bool
 
@@ -114,7 +115,7 @@ def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
         raise ValueError(f'log_level: expected one of {", ".join(LOG_LEVELS)}, found {values["log_level"]!r}')
 
     settings = NodeParameters.settings()
-    parameters = {name: values[name] if name in settings and settings[name].is_text else boolean(name, values)
+    parameters = {name: parameter_value(name, settings[name].type if name in settings else bool, values)
                   for name in values if values[name] and (name in settings or belongs_to_ros(name))}
     return NodeLaunchPlan(values['namespace'], tuple(remappings), params_file, parameters,
                    values['log_level'].lower(), boolean('rviz', values))
@@ -128,6 +129,18 @@ def rviz_remappings(plan: NodeLaunchPlan) -> list[tuple[str, str]]:
     remappings += [(f'/hand4whole/{topic}', f'{namespace}/hand4whole/{topic}')
                    for topic in ('markers', 'overlay')]
     return [(name, target) for name, target in remappings if name != target]
+
+
+def parameter_value(name: str, kind: Any, values: dict[str, str]) -> str | bool | int | float:
+    """The value of an argument that is a parameter of this type; texts are checked by the node. ValueError names it."""
+    if kind is bool:
+        return boolean(name, values)
+    if kind not in (int, float):
+        return values[name]
+    try:
+        return kind(values[name])
+    except ValueError:
+        raise ValueError(f'{name}: expected a number, found {values[name]!r}') from None
 
 
 def boolean(name: str, values: dict[str, str]) -> bool:
