@@ -45,7 +45,7 @@ _MEANS = ((re.compile(r'\b(root|body|jaw|hand)_pose_out\b.*\.bias$'), _BY_ROWS),
 
 
 def load_random(body: PublishedBody, config: Hand4WholePPConfig = HAND4WHOLE_PP, device: torch.device | str = 'cpu',
-                precision: torch.dtype | None = None, seed: int = 0) -> Hand4WholePP:
+                precision: torch.dtype | None = None, *, seed: int = 0) -> Hand4WholePP:
     """As checkpoints.hand4whole_pp.load_hand4whole_pp, with weights from names; seed chooses among them."""
     weights = random_parts(expected_state(config), seed)
     network = assemble_network(config, body, weights).eval().requires_grad_(False)

@@ -25,7 +25,7 @@ _CONTENTS = {
 
 
 def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4WholePPConfig = HAND4WHOLE_PP,
-                renew: bool = False) -> str:
+                *, renew: bool = False) -> str:
     """What there is to say of a file that is fine. Raises CheckpointError or BodyModelError for one that is not.
 
     Reads all of it. Its checksum must be the recorded one; where none is recorded, or `renew`, it is recorded.

@@ -203,7 +203,7 @@ def _run_teleop(args):
             recording = recording.with_noise(args.noise / 1000)
         moving = teleop.fast_motion_recording(args.side, args.seed) if args.recording is None else None
         result = teleop_table.evaluate_teleop(args.hand or robot_hand.names(), recording, not args.no_simulation,
-                                  HandTeleopConfig(limiter=limits), moving)
+                                  HandTeleopConfig(limiter=limits), moving=moving)
     except (ValueError, RobotDescriptionError, robot_hand.HandFilesMissing, RetargetingUnavailable,
             SimulationUnavailable) as error:
         raise UsageError(error) from None
@@ -356,7 +356,7 @@ def _measure(compare, samples, predictors, protocol, parts, total):
     from ..datasets import DatasetError
     from ..media.image_files import ImageFileError
     try:
-        return compare(samples, predictors, protocol, parts, total)
+        return compare(samples, predictors, protocol, parts, total=total)
     except (DatasetError, ImageFileError) as error:
         raise UsageError(error) from None
 

@@ -111,8 +111,8 @@ def _run_estimate(args):
         raise UsageError(error) from None
     from ..apps.estimate import estimate
     report = estimate.run(
-        found, lambda static: create_estimator(args, static_images=static), args.focal, args.json, args.overlay,
-        args.hands_json)
+        found, lambda static: create_estimator(args, static_images=static), args.focal, args.json,
+        overlay_folder=args.overlay, hands_path=args.hands_json)
     return EXIT_FAILURE if report.failed or report.missing else EXIT_USAGE if report.unreadable else EXIT_SUCCESS
 
 
@@ -193,8 +193,8 @@ def _run_play(args):
     require_ros()
     from ..ros.play import player
     try:
-        complete = player.run(args.bag, args.rate, args.loop, args.start, args.paused, args.wait_for,
-                            args.without_results)
+        complete = player.run(args.bag, args.rate, args.loop, args.start, paused=args.paused,
+                              wait_for=args.wait_for, without_results=args.without_results)
     except ValueError as error:
         raise UsageError(error) from None
     return EXIT_SUCCESS if complete else EXIT_USAGE

@@ -105,7 +105,7 @@ class RobotHandTrajectory:
 
 
 def simulate_robot_hand(recording: HandRecording, retargeter: HandRetargeter, config: HandTeleopConfig | None = None,
-           lost: slice | None = None, simulated=None) -> RobotHandTrajectory:
+           lost: slice | None = None, *, simulated=None) -> RobotHandTrajectory:
     """A robot hand follows a recording. lost: images in which the hand is not; simulated: a SimulatedHand or None."""
     teleop = HandTeleop(retargeter, config or HandTeleopConfig())
     missing = np.zeros(len(recording.stamps), bool)

@@ -93,7 +93,7 @@ def random_walk_wrist(steps: int, rng: np.random.Generator, speed: float = 0.3) 
     return walk, Rotation.from_rotvec(turns).as_matrix()
 
 
-def clutch_figures(hand: np.ndarray, steps: int = 3000, seed: int = 0, dropouts: float = 0.03, jump: float = 0.5,
+def clutch_figures(hand: np.ndarray, steps: int = 3000, seed: int = 0, dropouts: float = 0.03, *, jump: float = 0.5,
                    limiter: PoseLimiterConfig | None = None) -> dict[str, float]:
     """A wrist teleoperated with the button pressed and released at random; while it is released the operator's hand
     jumps.

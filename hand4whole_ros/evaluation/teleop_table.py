@@ -60,7 +60,7 @@ COMMON_ROWS = {
 
 
 def evaluate_teleop(hands: Sequence[str], recording: teleop.HandRecording, simulate: bool = True,
-        config: HandTeleopConfig | None = None, moving: teleop.HandRecording | None = None) -> dict:
+        config: HandTeleopConfig | None = None, *, moving: teleop.HandRecording | None = None) -> dict:
     """Everything measured: {'hands': {name: {key: figure}}, 'common': {key: figure}}; keys as in the tables above.
 
     config: of the fingers. moving: another motion on which prediction is measured, too.

@@ -29,7 +29,7 @@ class HandObjectCrop:
 
 
 def hand_object_crop(hand: np.ndarray, object_: np.ndarray, around_both: bool, picture_size: tuple[int, int],
-                     size: int = 128) -> HandObjectCrop:
+                     *, size: int = 128) -> HandObjectCrop:
     """The crop of `size` pixels around the tight boxes (4,) of hand and object in a picture of (height, width).
 
     around_both: whether the crop holds the object too, as it does where the hand grasps it.

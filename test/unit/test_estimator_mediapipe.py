@@ -309,7 +309,7 @@ def test_estimate_says_who_is_refused(body, tmp_path, caplog):
         lambda static: Anybody(body, (3.0, -3.0)),
         None,
         tmp_path / 'out.json',
-        None,
+        overlay_folder=None,
     )
     assert '2 people in 2 frames; people refused: 2 behind the camera, 2 not finite' in caplog.text
     assert [len(people) for people in json.loads((tmp_path / 'out.json').read_text()).values()] == [1, 1]

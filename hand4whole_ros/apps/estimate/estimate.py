@@ -52,7 +52,7 @@ class EstimateReport:
 
 
 def run(sources: list[ImageSource], create: Callable[[bool], Estimator], focal: float | None,
-        json_path: Path | None, overlay_folder: Path | None, hands_path: Path | None = None) -> EstimateReport:
+        json_path: Path | None, *, overlay_folder: Path | None, hands_path: Path | None = None) -> EstimateReport:
     """Estimate every frame of `sources`, in order.
 
     `create(static_images)` makes the estimator: one for the pictures, which have nothing to do with

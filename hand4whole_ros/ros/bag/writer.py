@@ -40,7 +40,7 @@ class BagWriter:
         storage: str,
         copied_connections: Iterable,
         added_topics: Mapping[str, type],
-        latched: tuple[str, ...],
+        *, latched: tuple[str, ...],
         custom_data: str,
     ):
         """copied: connections of the input that are kept; said: topic -> message class of what is added;

@@ -48,7 +48,7 @@ _QUEUE_DEPTH = 20
 _MAX_LATCHED = 1000
 
 
-def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, paused: bool = False,
+def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, *, paused: bool = False,
         wait_for: str | None = None, without_results: bool = False) -> bool:
     """Play until the end, or, in a loop, until interrupted; begin when somebody listens to `wait_for`.
 

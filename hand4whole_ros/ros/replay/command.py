@@ -61,7 +61,8 @@ def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorCon
     else:
         check_output_folder(args.output)
     log.info('loading the estimator')
-    work = replay.Replay(make, inputs, outputs, _load_parameters(args.params_file), _select_executor(args))
+    work = replay.Replay(make, inputs, outputs, _load_parameters(args.params_file),
+                         executor_factory=_select_executor(args))
     try:
         codes = [_replay_one(work, path, output, several, args.force) for path, output in zip(found, outputs_of)]
     finally:

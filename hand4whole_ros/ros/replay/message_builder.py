@@ -33,7 +33,7 @@ class ReplayMessageBuilder:
     """What the node would say. The image's own time stands where the node has that of its work."""
 
     def __init__(self, body: BodyModel, estimator_name: str, parameters: NodeParameters, markers: bool = False,
-                 overlays: Journal | None = None, two_clocks: bool = False):
+                 *, overlays: Journal | None = None, two_clocks: bool = False):
         """overlays: keeps the pictures drawn, each some tenths of a second of work; None: none are wanted.
 
         two_clocks: the times of arrival are not of the clock that stamps the images, and are not published: they would
