@@ -1,16 +1,18 @@
-"""Write into docs/ what follows from the code: parameters, encodings, launch arguments, commands, messages.
+"""Write into docs/ and config/ what follows from the code: parameters, encodings, launch arguments, commands, messages.
 
     python build_support/generated_docs.py
 
-A page holds a generated part between `<!-- generated: NAME -->` and `<!-- /generated -->`. The tests fail where one is
-not what this program would write.
+A page holds a generated part between `<!-- generated: NAME -->` and `<!-- /generated -->`; a parameter file is written
+as a whole. The tests fail where one is not what this program would write.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +23,63 @@ _PART = re.compile(r'(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)', re.
 
 
 def parameters() -> str:
-    """The parameters of the node."""
-    from hand4whole_ros.ros.node.parameters import format_parameter_table
-    return format_parameter_table()
+    """The parameters of the node hand4whole."""
+    return _parameters('hand4whole')
+
+
+def _parameters(node):
+    lines = ['| parameter | default | range | may change while running | meaning |', '|---|---|---|---|---|']
+    for one in _settings(node):
+        default, dynamic = _yaml_value(one, quote='"'), 'yes' if one.dynamic else 'no'
+        lines.append(f'| `{one.name}` | `{default}` | {_values(one)} | {dynamic} | {one.description} |')
+    return '\n'.join(lines) + '\n'
+
+
+def _settings(node):
+    from hand4whole_ros.ros.node.parameters import NodeParameters
+    from hand4whole_ros.ros.teleop.parameters import TABLES
+    return list({'hand4whole': NodeParameters, **TABLES}[node].settings().values())
+
+
+def _yaml_value(one, quote="'"):
+    """The default."""
+    plain = one.to_plain(one.default)
+    if isinstance(plain, str):
+        return f'{quote}{plain}{quote}'
+    return str(plain).lower() if isinstance(plain, bool) else str(list(plain) if isinstance(plain, tuple) else plain)
+
+
+def _values(one):
+    """What may be given."""
+    if one.choices:
+        return ', '.join(one.choices)
+    if one.is_text:
+        return 'text'
+    return {bool: 'true, false', tuple[str, ...]: 'names'}.get(one.type) or f'{one.low:g} to {one.high:g}'
+
+
+def params_file(node: str) -> str:
+    """A YAML file with the parameters of a node, their meanings and defaults."""
+    settings, lines = _settings(node), [_FILE_HEADS[node], '/**:', '  ros__parameters:']
+    for one in settings:
+        about = one.description + (f' One of: {_values(one)}.' if one.choices else
+                                   f' From {_values(one)}.' if one.low is not None else '')
+        if not one.dynamic and any(other.dynamic for other in settings):
+            about += ' Read at configure.'
+        lines += [*textwrap.wrap(about, 104, initial_indent='    # ', subsequent_indent='    # '),
+                  f'    {one.name}: {_yaml_value(one)}', '']
+    return '\n'.join(lines)
+
+
+_FILE_HEADS = {
+    'hand4whole': '# Parameters of the node, with their defaults. Copy, change, and pass as params_file:=YOUR_FILE.\n'
+                  '# `hand4whole run --show-args` lists what can be set without a file.',
+    **{node: f'# Parameters of the node {node}, with their defaults. Copy, change, and pass as params_file:=YOUR_FILE.'
+       for node in ('retarget', 'wrist_teleop', 'openxr', 'sim_hand')}}
+
+#: File -> the node whose parameters it holds.
+PARAMS_FILES = {ROOT / 'config' / ('estimate.yaml' if node == 'hand4whole' else f'teleop/{node}.yaml'): node
+                for node in _FILE_HEADS}
 
 
 def encodings() -> str:
@@ -77,6 +133,7 @@ def messages() -> str:
 
 PARTS = {make.__name__: make for make in (parameters, encodings, launch_arguments, replay_launch_arguments, commands,
                                           messages)}
+PARTS |= {f'{node}_parameters': functools.partial(_parameters, node) for node in _FILE_HEADS if node != 'hand4whole'}
 
 
 def generated(page: str) -> str:
@@ -90,13 +147,13 @@ def names(page: str) -> list[str]:
 
 
 def main() -> int:
-    """Write the pages that differ, and name them."""
-    for page in sorted(DOCS.rglob('*.md')):
-        text = page.read_text()
-        fresh = generated(text)
-        if fresh != text:
-            page.write_text(fresh)
-            print(page.relative_to(ROOT))
+    """Write the files that differ, and name them."""
+    fresh = {page: generated(page.read_text()) for page in sorted(DOCS.rglob('*.md'))}
+    fresh.update({file: params_file(node) for file, node in PARAMS_FILES.items()})
+    for file, text in fresh.items():
+        if file.read_text() != text:
+            file.write_text(text)
+            print(file.relative_to(ROOT))
     return 0
 
 

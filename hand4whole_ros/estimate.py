@@ -64,7 +64,7 @@ class LooseHandEstimate(HandEstimate):
 
 def hand_shape_betas(hands: Iterable[HandEstimate]) -> dict[str, Tensor]:
     """side -> MANO betas (10,) of the hands that have a shape of their own."""
-    return {hand.side: hand.betas for hand in hands if hand.has_own_shape}
+    return {hand.side: hand.betas for hand in hands if hand.has_own_shape and hand.betas is not None}
 
 
 @dataclass(frozen=True)

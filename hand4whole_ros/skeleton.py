@@ -93,7 +93,7 @@ MIRROR = tuple(JOINT[mirror_joint_name(name)] for name in JOINT_NAMES)
 _REP155 = {'pelvis': 'body', 'spine3': 'torso'}
 
 
-def frame_name(joint_name, track_id):
+def frame_name(joint_name: str, track_id: int) -> str:
     """TF frame of a joint of one person: 'body_0', 'l_wrist_0', 'l_index_1_0'.
 
     The frame's origin is the joint and its axes are the joint's SMPL-X axes: in the T-pose, x to the

@@ -23,7 +23,7 @@ TESTED = '1.8'
 def _load():
     if not {'roma', _COMPILER} & set(sys.modules):
         stand_in = ModuleType(_COMPILER)
-        stand_in.disable = lambda function: function
+        stand_in.__dict__['disable'] = lambda function: function
         sys.modules[_COMPILER] = stand_in
         try:
             return importlib.import_module('roma')
@@ -31,7 +31,7 @@ def _load():
             pass
         finally:
             del sys.modules[_COMPILER]
-            vars(torch).pop('_dynamo', None)
+            torch.__dict__.pop('_dynamo', None)
     return importlib.import_module('roma')
 
 

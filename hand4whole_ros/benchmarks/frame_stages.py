@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..estimators.base import EstimatorConfig, EstimatorUnavailable
+from ..config import EstimatorConfig, WeightsSource
+from ..estimators.base import EstimatorUnavailable
 from ..estimators.hand4whole_pp import Hand4WholePPEstimator
 from ..synthetic.motion import PersonMotion
 from ..system.progress import ProgressBar
@@ -33,7 +34,7 @@ def measure(files: BenchmarkFiles, device: str = 'cpu', size: str = 'full') -> d
 
 def measure_in_process(device: str, size: str, folder: str) -> dict:
     """The same in this process."""
-    weights = 'published' if size == 'full' else 'random-tiny'
+    weights = WeightsSource.PUBLISHED if size == 'full' else WeightsSource.RANDOM_TINY
     with ProgressBar(desc='loading the full pipeline', total=_IMAGES, unit='image', leave=False) as bar:
         try:
             # With weights that are made up there is nobody to be followed: the detector looks at every image.

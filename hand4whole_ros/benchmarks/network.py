@@ -8,6 +8,7 @@ import torch
 
 from ..checkpoints.hand4whole_pp import load_hand4whole_pp
 from ..checkpoints.store import Store
+from ..config import Precision
 from ..estimators.devices import PRECISIONS
 from ..geometry.crops import roi_align
 from ..networks import packed_layers
@@ -58,7 +59,7 @@ def _skip_reason(precision, cuda):
 
 def measure_in_process(device: str, size: str, precision: str, folder: str) -> dict:
     """The same in this process, of one precision."""
-    target, kind, suffix = torch.device(device), PRECISIONS[precision], SUFFIXES[precision]
+    target, kind, suffix = torch.device(device), PRECISIONS[Precision(precision)], SUFFIXES[precision]
     cuda = target.type == 'cuda'
     synchronise = (lambda: torch.cuda.synchronize(target)) if cuda else (lambda: None)
     with (
@@ -81,7 +82,7 @@ def measure_in_process(device: str, size: str, precision: str, folder: str) -> d
         stages = clock.medians()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         work = count_gflop(network, forward)
-    figures = {f'{key}{suffix}_ms': stages[stage] for stage, key in _KEYS.items()}
+    figures: dict[str, float | None] = {f'{key}{suffix}_ms': stages[stage] for stage, key in _KEYS.items()}
     figures.update({
         f'wilor_one_hand{suffix}_ms': times['one hand'], f'forward_{precision}_ms': times['whole forward'],
         f'products_{precision}_gflops': 1e3 * product_gflop / times['products'],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..estimators.base import EstimatorConfig, EstimatorUnavailable
+from ..config import EstimatorConfig
+from ..estimators.base import EstimatorUnavailable
 from ..estimators.mediapipe import MediaPipeEstimator
 from ..synthetic.motion import PersonMotion
 from ..system.progress import ProgressBar

@@ -11,7 +11,8 @@ from .. import skeleton
 from ..body.model import BodyModel
 from ..body.posing import ObservedHand, estimate_from_parameters
 from ..body.smplx_mano_body import SmplxManoBody
-from ..estimators.base import Estimator, EstimatorConfig
+from ..config import EstimatorConfig
+from ..estimators.base import Estimator
 from ..geometry.camera import Intrinsics
 from .dummy_body import dummy_body
 

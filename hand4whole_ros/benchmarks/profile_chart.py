@@ -27,7 +27,7 @@ class _ChartBar(NamedTuple):
 
     @property
     def note(self):
-        if not self.products_ms:
+        if not self.products_ms or self.gflop is None:
             return f'{self.ms:.1f} ms'
         return (f'{self.ms:.1f} ms, {self.gflop:.1f} GFLOP, {self.gflop / self.ms:.2f} TFLOP/s, '
                 f'{100 * self.products_ms / self.ms:.0f} %')

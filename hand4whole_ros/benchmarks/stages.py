@@ -76,7 +76,7 @@ def count_gflop(network: Hand4WholePP, forward: Callable[[], object]) -> dict[st
     return found
 
 
-def _linear(x_shape, *_, out_shape=None, **__):
+def _linear(x_shape, *_, out_shape, **__):
     return 2 * prod(x_shape) * out_shape[-1]
 
 

@@ -14,7 +14,7 @@ DEFAULT_SECONDS = 20.0
 
 def time_interleaved(work: Mapping[str, Callable[[], object]], synchronise: Callable[[], None] = lambda: None,
                 seconds: float = DEFAULT_SECONDS, step: Callable[[str], None] = lambda name: None,
-                clock: Callable[[], float] | None = None) -> dict[str, float]:
+                *, clock: Callable[[], float] | None = None) -> dict[str, float]:
     """Milliseconds of each piece of work, the median over rounds in which each is done once, after one to warm up.
 
     Whatever else the machine does meets all of them alike, so that their ratios hold where their sizes do not.
@@ -23,7 +23,7 @@ def time_interleaved(work: Mapping[str, Callable[[], object]], synchronise: Call
     """
     clock = clock or time.perf_counter
     spent = {name: [] for name in work}
-    begun = None
+    begun = time.perf_counter()
     for number in range(-1, MAX_ROUNDS):
         if number >= MIN_ROUNDS and time.perf_counter() - begun > seconds:
             break

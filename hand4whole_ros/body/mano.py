@@ -53,6 +53,14 @@ class Mano(nn.Module):
     from. faces (F, 3) int32 numpy; num_vertices is 778 for MANO's own.
     """
 
+    v_template: Tensor
+    shapedirs: Tensor
+    posedirs: Tensor
+    J_regressor: Tensor
+    weights: Tensor
+    hands_mean: Tensor
+    parents: Tensor
+
     def __init__(self, arrays: dict[str, np.ndarray], tips: Sequence[int] | None = None):
         super().__init__()
         self._tips, self._regressed_tips = (_TIPS, _REGRESSED_TIPS) if tips is None else (list(tips), list(tips))
@@ -96,7 +104,7 @@ def load_hands(right: Path, left: Path) -> dict[str, Mano]:
     arrays = {'right': read_mano_npz(right), 'left': read_mano_npz(left)}
     shapedirs = np.asarray(arrays['left']['shapedirs'], np.float32)
     if np.abs(shapedirs[:, 0] - arrays['right']['shapedirs'][:, 0]).sum() < 1:
-        arrays['left']['shapedirs'] = shapedirs * np.float32([-1, 1, 1])[:, None]
+        arrays['left']['shapedirs'] = shapedirs * np.array([-1, 1, 1], np.float32)[:, None]
     return {side: Mano(values) for side, values in arrays.items()}
 
 

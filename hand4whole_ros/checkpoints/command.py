@@ -127,7 +127,7 @@ def verify(store: Store, renew: bool = False, config=None) -> bool:
             good = False
             continue
         try:
-            print(f'{"ok":8}{path}: {verify_file(store, file, path, config, renew)}')
+            print(f'{"ok":8}{path}: {verify_file(store, file, path, config, renew=renew)}')
         except (CheckpointError, BodyModelError) as error:
             print(f'{"WRONG":8}{error}')
             good = False

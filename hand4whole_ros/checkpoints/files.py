@@ -55,18 +55,20 @@ SNAPSHOT = PublishedFile(
     'MIT for the code, none stated for the weights; they contain those of SMPLer-X (non-commercial)', 'unknown',
     (ESTIMATOR,), ('snapshot_6.pth',))
 
+_WILOR_ADDRESS = 'https://huggingface.co/spaces/rolpotamias/WiLoR/resolve/main/pretrained_models/'
+
 WILOR = PublishedFile(
     'wilor_final.ckpt', 'WiLoR: the hand expert',
     'https://huggingface.co/spaces/rolpotamias/WiLoR/tree/main/pretrained_models', 'fetched without a login',
     'CC BY-NC-ND: non-commercial, no derivatives', '2.56 GB',
     (ESTIMATOR, WILOR_ESTIMATOR), ('wilor_final.ckpt',),
-    'https://huggingface.co/spaces/rolpotamias/WiLoR/resolve/main/pretrained_models/wilor_final.ckpt',
+    _WILOR_ADDRESS + 'wilor_final.ckpt',
     '3e97aafc7dd08d883a4cc5a027df61fdb6fda6136dbd1319405413862ada6bb2')
 
 WILOR_DETECTOR = PublishedFile(
     'detector.pt', "WiLoR's hand detector", WILOR.page, 'fetched without a login',
     'CC BY-NC-ND: non-commercial, no derivatives; its makers used ultralytics, which is AGPL-3.0', 'unknown',
-    (WILOR_ESTIMATOR,), ('detector.pt',), WILOR.address.replace('wilor_final.ckpt', 'detector.pt'))
+    (WILOR_ESTIMATOR,), ('detector.pt',), _WILOR_ADDRESS + 'detector.pt')
 
 SMPLX = _smplx_file('SMPLX_NEUTRAL', '', ESTIMATOR, POSE2POSE_ESTIMATOR)
 MANO_RIGHT = _body_model_file(

@@ -26,7 +26,7 @@ TRAINING_START = (selection.SMPLER_X_CONTENTS, selection.HAND4WHOLE_CONTENTS, se
 
 
 def load_hand4whole_pp(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP, body: PublishedBody | None = None,
-                       device: torch.device | str = 'cpu', precision: torch.dtype | None = None) -> Hand4WholePP:
+                       device: torch.device | str = 'cpu', *, precision: torch.dtype | None = None) -> Hand4WholePP:
     """The published network, in evaluation mode and without gradients.
 
     precision: None for float32 with every parameter under its name; on the CPU the weights stay mapped from their

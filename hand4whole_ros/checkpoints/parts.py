@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from torch import Tensor, nn
 
 #: Part of a network -> its state dict.
 Weights = Mapping[str, Mapping[str, Tensor]]
+
+_Network = TypeVar('_Network', bound=nn.Module)
 
 
 def expected_parts(network: nn.Module, parts: Iterable[str]) -> dict[str, dict[str, Tensor]]:
@@ -15,7 +18,7 @@ def expected_parts(network: nn.Module, parts: Iterable[str]) -> dict[str, dict[s
     return {part: network.get_submodule(part).state_dict() for part in parts}
 
 
-def assign_parts(network: nn.Module, weights: Weights) -> nn.Module:
+def assign_parts(network: _Network, weights: Weights) -> _Network:
     """A network on the meta device, made of these very tensors: part -> its whole state dict, floats of any kind.
 
     They are taken over, not copied, so that the weights are in memory once. RuntimeError where some are lacking.

@@ -17,7 +17,7 @@ from .store import Store
 
 
 def load_pose2pose(store: Store, smplx: SmplxModel | None = None, config: Pose2PoseConfig = POSE2POSE,
-                   device: torch.device | str = 'cpu', precision: torch.dtype | None = None) -> Pose2Pose:
+                   device: torch.device | str = 'cpu', *, precision: torch.dtype | None = None) -> Pose2Pose:
     """The published network, in evaluation mode and without gradients.
 
     smplx: see load_smplx_layer, which reads it from the store by default. precision: None for float32 with every
@@ -29,7 +29,7 @@ def load_pose2pose(store: Store, smplx: SmplxModel | None = None, config: Pose2P
 
 
 def load_random_pose2pose(smplx: SmplxModel, config: Pose2PoseConfig = POSE2POSE, device: torch.device | str = 'cpu',
-                          precision: torch.dtype | None = None, seed: int = 0) -> Pose2Pose:
+                          precision: torch.dtype | None = None, *, seed: int = 0) -> Pose2Pose:
     """As load_pose2pose, with weights from names; seed chooses among them."""
     return _assemble(config, smplx, random_parts(expected_state(config), seed, fan_in_std), device, precision)
 

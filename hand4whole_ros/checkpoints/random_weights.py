@@ -35,17 +35,17 @@ _DEEP_GAINS = ((re.compile(r'\b(hand_pose_out|(shape|cam|expr)_out|(pose|shape)_
                (re.compile(r'\b(smooth3_[ho]|obj_head\.out_conv)\b'), 0.1))
 
 #: Codes of no rotation at all: a 3x2 matrix row by row, as the body's and the jaw's, and column by column.
-_BY_ROWS, _BY_COLUMNS = np.float32([1, 0, 0, 1, 0, 0]), np.float32([1, 0, 0, 0, 1, 0])
+_BY_ROWS, _BY_COLUMNS = np.array([1, 0, 0, 1, 0, 0], np.float32), np.array([1, 0, 0, 0, 1, 0], np.float32)
 
 #: What a tensor is centred on, by name: repeated to its length.
 _MEANS = ((re.compile(r'\b(root|body|jaw|hand)_pose_out\b.*\.bias$'), _BY_ROWS),
             (re.compile(r'\b(init_hand_pose|mano_branch\.pose_reg\.bias)$'), _BY_COLUMNS),
-            (re.compile(r'\bhand_head\.betas$'), np.float32([1])),
-            (re.compile(r'\binit_cam$'), np.float32([0.9, 0, 0])))  # a hand that fills most of its crop
+            (re.compile(r'\bhand_head\.betas$'), np.array([1], np.float32)),
+            (re.compile(r'\binit_cam$'), np.array([0.9, 0, 0], np.float32)))  # a hand that fills most of its crop
 
 
 def load_random(body: PublishedBody, config: Hand4WholePPConfig = HAND4WHOLE_PP, device: torch.device | str = 'cpu',
-                precision: torch.dtype | None = None, seed: int = 0) -> Hand4WholePP:
+                precision: torch.dtype | None = None, *, seed: int = 0) -> Hand4WholePP:
     """As checkpoints.hand4whole_pp.load_hand4whole_pp, with weights from names; seed chooses among them."""
     weights = random_parts(expected_state(config), seed)
     network = assemble_network(config, body, weights).eval().requires_grad_(False)

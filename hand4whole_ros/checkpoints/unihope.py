@@ -15,7 +15,7 @@ from .store import Store
 
 
 def load_unihope(store: Store, mano: Mano | None = None, config: UniHOPEConfig = UNIHOPE,
-                 device: torch.device | str = 'cpu', precision: torch.dtype | None = None) -> UniHOPE:
+                 device: torch.device | str = 'cpu', *, precision: torch.dtype | None = None) -> UniHOPE:
     """The published network, in evaluation mode and without gradients.
 
     mano: the right hand, from the store by default. precision: None for float32 with every parameter under its name;
@@ -26,7 +26,7 @@ def load_unihope(store: Store, mano: Mano | None = None, config: UniHOPEConfig =
 
 
 def load_random_unihope(mano: Mano, config: UniHOPEConfig = UNIHOPE, device: torch.device | str = 'cpu',
-                        precision: torch.dtype | None = None, seed: int = 0) -> UniHOPE:
+                        precision: torch.dtype | None = None, *, seed: int = 0) -> UniHOPE:
     """As load_unihope, with weights from names; seed chooses among them."""
     return _assemble(config, mano, random_parts(expected_state(config), seed, fan_in_std), device, precision)
 

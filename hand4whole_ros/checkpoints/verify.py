@@ -17,14 +17,15 @@ from .hand4whole_pp import expected_state
 from .store import Store, sha256
 
 #: File -> its contents, and what each part should hold, by the dimensions of Hand4Whole++.
-_CONTENTS = {contents.file: (contents, expected_state) for contents in (
-    selection.HAND4WHOLE_PP_CONTENTS, selection.WILOR_CONTENTS, selection.SMPLER_X_CONTENTS)}
-_CONTENTS[files.HAND4WHOLE] = selection.POSE2POSE_CONTENTS, lambda config: pose2pose.expected_state()
-_CONTENTS[files.UNIHOPE] = selection.UNIHOPE_CONTENTS, lambda config: unihope.expected_state()
+_CONTENTS = {
+    **{contents.file: (contents, expected_state) for contents in (
+        selection.HAND4WHOLE_PP_CONTENTS, selection.WILOR_CONTENTS, selection.SMPLER_X_CONTENTS)},
+    files.HAND4WHOLE: (selection.POSE2POSE_CONTENTS, lambda config: pose2pose.expected_state()),
+    files.UNIHOPE: (selection.UNIHOPE_CONTENTS, lambda config: unihope.expected_state())}
 
 
 def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4WholePPConfig = HAND4WHOLE_PP,
-                renew: bool = False) -> str:
+                *, renew: bool = False) -> str:
     """What there is to say of a file that is fine. Raises CheckpointError or BodyModelError for one that is not.
 
     Reads all of it. Its checksum must be the recorded one; where none is recorded, or `renew`, it is recorded.

@@ -75,10 +75,10 @@ def _keypoint_dim(model: PickledModel) -> int:
 
 def _sides(model: PickledModel, path: Path) -> tuple[str, ...]:
     names = model.attributes.get('', {}).get('names')
-    names = list(names.values()) if isinstance(names, dict) else list(names or ())
+    names = list(names.values()) if isinstance(names, dict) else list(names) if isinstance(names, (list, tuple)) else []
     found = [next((side for side in skeleton.SIDES if side in str(name).lower()), None) for name in names]
     if sorted(map(str, found)) == sorted(skeleton.SIDES):
-        return tuple(found)
+        return tuple(map(str, found))
     log.warning('%s calls its classes %s: taken as %s', path, ', '.join(map(str, names)) or 'nothing', ', '.join(SIDES))
     return SIDES
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..apps.errors import WorkFailed
+from ..config import WristSource
 from ..datasets import catalogue
 from ..geometry.camera import DEFAULT_FOV_DEGREES
 from ..system.output_files import check_output_file, format_write_error, write_json
@@ -244,7 +245,7 @@ def _run_teleop(args):
             recording = recording.with_noise(args.noise / 1000)
         moving = teleop.fast_motion_recording(args.side, args.seed) if args.recording is None else None
         result = teleop_table.evaluate_teleop(args.hand or robot_hand.names(), recording, not args.no_simulation,
-                                  HandTeleopConfig(limiter=limits), moving)
+                                  HandTeleopConfig(limiter=limits), moving=moving)
     except (ValueError, RobotDescriptionError, robot_hand.HandFilesMissing, RetargetingUnavailable,
             SimulationUnavailable) as error:
         raise UsageError(error) from None
@@ -280,17 +281,18 @@ def _run_dataset(args):
     from ..evaluation.network_predictor import NetworkPredictor, make_expert_setup
     from ..evaluation.prediction import EstimatorPredictor
     from ..evaluation.protocols import PROTOCOLS
+    from ..networks.fusion_policy import FusionPolicy
     estimator = _create_predictor(args)
     try:
         experts = make_expert_setup(estimator)
-        told = experts is not None and experts.given
-        if args.boxes == 'given' and not told:
+        given = experts if experts is not None and experts.given else None
+        if args.boxes == 'given' and given is None:
             raise UsageError(f'--boxes given: {estimator.name} finds people by itself and cannot be told; use found')
-        boxes = 'given' if told and args.boxes != 'found' else 'found'
+        boxes = 'given' if given is not None and args.boxes != 'found' else 'found'
         parts = _load_body_parts(args)
-        if boxes == 'given':
-            strategy = estimator_config(args, static_images=True).strategy('cham')
-            predictor = NetworkPredictor(experts.network, strategy, experts.input_source, experts.in_camera_axes)
+        if given is not None and boxes == 'given':
+            strategy = FusionPolicy.from_config(estimator_config(args, static_images=True), WristSource.CHAM)
+            predictor = NetworkPredictor(given.network, strategy, given.input_source, given.in_camera_axes)
         else:
             predictor = EstimatorPredictor(estimator, parts)
         samples, total = _select_samples(reader, args.limit)
@@ -396,7 +398,7 @@ def _measure(compare, samples, predictors, protocol, parts, total):
     from ..datasets import DatasetError
     from ..media.image_files import ImageFileError
     try:
-        return compare(samples, predictors, protocol, parts, total)
+        return compare(samples, predictors, protocol, parts, total=total)
     except (DatasetError, ImageFileError) as error:
         raise UsageError(error) from None
 

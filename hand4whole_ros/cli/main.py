@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong, 141 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,6 +24,7 @@ from .options import (
     UsageError,
     add_command,
     add_estimator_options,
+    add_setting_options,
     create_estimator,
     estimator_config,
     guard_signals,
@@ -86,9 +88,7 @@ def _add_estimate(commands):
     command.add_argument('--json', type=Path, metavar='OUT', help='write the poses here: metres, camera optical frame')
     command.add_argument('--hands-json', type=Path, metavar='OUT',
                          help='write the hands here that belong to nobody in the picture; not of hand4whole_pp')
-    command.add_argument('--hand-length', type=float, default=0.195, metavar='M',
-                         help='of those hands, from the wrist along the middle finger to its tip, in metres: how far '
-                              'away they are follows from it')
+    add_setting_options(command, 'hand_length')
     command.add_argument('--overlay', type=Path, metavar='OUT',
                          help='folder for the pictures with the mesh and skeleton drawn over them')
     command.add_argument('--focal', type=float, metavar='PX',
@@ -111,8 +111,8 @@ def _run_estimate(args):
         raise UsageError(error) from None
     from ..apps.estimate import estimate
     report = estimate.run(
-        found, lambda static: create_estimator(args, static_images=static), args.focal, args.json, args.overlay,
-        args.hands_json)
+        found, lambda static: create_estimator(args, static_images=static), args.focal, args.json,
+        overlay_folder=args.overlay, hands_path=args.hands_json)
     return EXIT_FAILURE if report.failed or report.missing else EXIT_USAGE if report.unreadable else EXIT_SUCCESS
 
 
@@ -193,8 +193,8 @@ def _run_play(args):
     require_ros()
     from ..ros.play import player
     try:
-        complete = player.run(args.bag, args.rate, args.loop, args.start, args.paused, args.wait_for,
-                            args.without_results)
+        complete = player.run(args.bag, args.rate, args.loop, args.start, paused=args.paused,
+                              wait_for=args.wait_for, without_results=args.without_results)
     except ValueError as error:
         raise UsageError(error) from None
     return EXIT_SUCCESS if complete else EXIT_USAGE
@@ -241,7 +241,7 @@ def _add_bench(commands):
     command.add_argument('--seconds', type=float, default=20.0,
                          help='how long the camera is too fast in stage overload')
     command.add_argument('--size', choices=('full', 'tiny'), default='full', help='of the networks; tiny is for tests')
-    command.add_argument('--device', default='auto', help="of the networks: 'auto', 'cpu', 'cuda' or 'cuda:N'")
+    add_setting_options(command, 'device')
     command.add_argument('--body-files', type=Path, metavar='FOLDER', default=None,
                          help='where the licensed files are, in any sub-folders; else as for hand4whole weights. '
                               'Without them a stand-in of the same size is posed')
@@ -316,7 +316,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parse_and_run(argv):
     from ..system.progress import log_to_stderr
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, 'reconfigure'):  # File names may hold what the terminal's encoding does not.
+        if isinstance(stream, io.TextIOWrapper):    # File names may hold what the terminal's encoding does not.
             stream.reconfigure(errors='backslashreplace')
     threads.configure_wait_policy()
     args = create_parser().parse_args(argv)

@@ -9,6 +9,8 @@ import argparse
 import contextlib
 from pathlib import Path
 
+from ..config import EstimatorConfig, EstimatorName, settings_of
+
 EXIT_SUCCESS, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 
 
@@ -29,36 +31,25 @@ def add_command(commands, name, function, summary, examples):
 
 
 def add_estimator_options(command):
-    """The fields of EstimatorConfig as options."""
-    command.add_argument('--estimator', default='auto',
-                         help="'auto' takes hand4whole_pp where its files are, else mediapipe; or a name: "
-                              "hand4whole_pp, open, mediapipe")
-    command.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
-    command.add_argument('--body-model', type=Path, default=None, metavar='FILE',
-                         help='SMPL-X .npz to use instead of the open body')
-    command.add_argument('--open-model', type=Path, default=None, metavar='FILE',
-                         help='weights for estimator open, of hand4whole train, instead of those shipped')
-    command.add_argument('--lifting-model', type=Path, default=None, metavar='FILE',
-                         help='weights for estimator mediapipe, of hand4whole train lift, instead of those shipped')
-    full = command.add_argument_group('estimator hand4whole_pp (the last three: open, too)',
-                                      'see hand4whole weights list for the files it needs')
-    full.add_argument('--weights-folder', type=Path, default=None, metavar='FOLDER',
-                      help='where those files are; without it, where hand4whole weights list says')
-    full.add_argument('--weights', default='published', choices=('published', 'random', 'random-tiny'),
-                      help='random: made up from names, to measure speed and to try things out')
-    full.add_argument('--precision', default='auto', choices=('auto', 'fp32', 'bf16', 'fp16', 'int8'),
-                      help='what the transformers compute in')
-    full.add_argument('--detector', default='mediapipe', choices=('mediapipe',),
-                      help='who finds people and hands')
-    full.add_argument('--max-people', type=int, default=4, metavar='N',
-                      help='people given of one image at most: the most certain or, by mediapipe and open, the largest')
-    full.add_argument('--wrist', default='auto', choices=('auto', 'cham', 'body', 'copy'),
-                      help="cham: the published method; body: the body expert alone; copy: the hand expert's; auto: "
-                           'cham for hand4whole_pp, copy for open')
-    full.add_argument('--fingers', default='hand', choices=('hand', 'body'),
-                      help='hand: the published method; body: a resting hand')
-    full.add_argument('--hand-shape', default='hand', choices=('hand', 'body'),
-                      help="hand: the published method; body: SMPL-X's own hands")
+    """The settings of an estimator as options."""
+    group = command.add_argument_group('settings of the estimator',
+                                       'hand4whole weights list names the files that hand4whole_pp needs')
+    add_setting_options(group, *(name for name, one in settings_of(EstimatorConfig).items() if one.option))
+
+
+def add_setting_options(command, *names, **changes):
+    """Some settings of EstimatorConfig as options. changes: arguments of add_argument to replace."""
+    for name in names:
+        one, option = settings_of(EstimatorConfig)[name], f'--{name.replace("_", "-")}'
+        if one.type is bool:
+            command.add_argument(option, action=argparse.BooleanOptionalAction, default=one.default,
+                                 help=one.description)
+            continue
+        kind = Path if one.is_path else str if one.is_text else one.type
+        metavar = one.metavar or {Path: 'FILE', int: 'N'}.get(kind)
+        command.add_argument(option, **{
+            'type': kind, 'default': one.default, 'choices': one.choices or None, 'help': one.description,
+            'metavar': metavar, **changes})
 
 
 def require_ros():
@@ -102,15 +93,13 @@ def create_estimator(args, static_images):
 
 def estimator_config(args, static_images):
     """The EstimatorConfig that was asked for."""
-    import dataclasses
-
-    from .. import estimators
-    if args.estimator not in ('auto', *estimators.NAMES):
-        raise UsageError(f"--estimator {args.estimator}: unknown; known are auto, {', '.join(estimators.NAMES)}")
+    if args.estimator not in tuple(EstimatorName):
+        raise UsageError(f"--estimator {args.estimator}: unknown; known are {', '.join(EstimatorName)}")
     if args.body_model is not None and not args.body_model.is_file():
         raise UsageError(f'--body-model {args.body_model}: no such file')
     if args.max_people < 1:
         raise UsageError(f'--max-people must be at least 1, found {args.max_people}')
-    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(estimators.EstimatorConfig)
-             if hasattr(args, field.name)}
-    return estimators.EstimatorConfig(**{**given, 'static_images': static_images})
+    given = {name: getattr(args, name) for name in settings_of(EstimatorConfig) if hasattr(args, name)}
+    choices = {name: one.type(given[name]) for name, one in settings_of(EstimatorConfig).items()
+               if name in given and one.choices}
+    return EstimatorConfig(**{**given, **choices, 'static_images': static_images})

@@ -115,7 +115,7 @@ class AGORA(DatasetReader):
             name = Path(str(entry['imgPath'])).stem
             intrinsics, camera = scene_camera(name, entry)
             one = {key: entry[key][person] for key in _PERSON_COLUMNS if key in entry}
-            motion = fit_to_camera(camera, [float(one[axis]) for axis in 'XYZ'], float(one['Yaw']))
+            motion = fit_to_camera(camera, (float(one['X']), float(one['Y']), float(one['Z'])), float(one['Yaw']))
             body = self._body(one, motion)
         picture = self._pictures[name]
         width, height = image_size(picture, self.info)

@@ -7,7 +7,7 @@ forward, y right, z up, angles in degrees.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -43,7 +43,7 @@ _OTHER_FOCAL, _OTHER_GROUND = 28, np.array([0, -1.7, 0])
 _TO_OPTICAL = np.diag([1.0, -1.0, -1.0])
 
 
-def scene_camera(name: str, row: Mapping[str, object]) -> tuple[Intrinsics, RigidTransform]:
+def scene_camera(name: str, row: Mapping[str, Any]) -> tuple[Intrinsics, RigidTransform]:
     """Intrinsics of the full picture of that name, and the motion from the world, in metres with optical axes, to it.
 
     row: of the table; camX, camY, camZ and camYaw are looked at where the name says nothing.
@@ -51,8 +51,8 @@ def scene_camera(name: str, row: Mapping[str, object]) -> tuple[Intrinsics, Rigi
     place = next((place for part, place in _CAMERA_PLACEMENTS.items() if part in name), None)
     ground = np.zeros(3)
     if place is None:
-        position = tuple(float(row[f'cam{axis}']) for axis in 'XYZ')
-        place, ground = _CameraPlacement(_OTHER_FOCAL, position, float(row['camYaw']), 0), _OTHER_GROUND
+        x, y, z, yaw = (float(row[f'cam{key}']) for key in ('X', 'Y', 'Z', 'Yaw'))
+        place, ground = _CameraPlacement(_OTHER_FOCAL, (x, y, z), yaw, 0), _OTHER_GROUND
     focal = place.focal / _SENSOR * WIDTH
     turn = (Rotation.from_euler('x', place.pitch, degrees=True)
             * Rotation.from_euler('y', -place.yaw, degrees=True)).as_matrix()

@@ -90,7 +90,7 @@ def image_size(path: Path, info: DatasetInfo) -> tuple[int, int]:
     require(path, info)
     try:
         with Image.open(path, formats=FORMATS) as header:
-            check_size(*header.size, str(path))
+            check_size(header.width, header.height, str(path))
             return header.size
     except ImageFileError as error:
         raise DatasetError(str(error)) from None

@@ -83,7 +83,7 @@ class ReInterHand(DatasetReader):
         capture, camera = self._captures[number], self._names[place]
         picture = self._folder / capture / _IMAGES / camera / f'{frame:06d}.png'
         focal, centre, motion = self._cameras[capture][camera]
-        intrinsics = Intrinsics(*focal, *centre, *image_size(picture, self.info))
+        intrinsics = Intrinsics(focal[0], focal[1], centre[0], centre[1], *image_size(picture, self.info))
         hands = {side: self._hand(side, capture, frame, motion) for side in skeleton.SIDES}
         return Sample(f'{capture}/{camera}/{frame:06d}', picture, intrinsics, full_image_box(intrinsics), None,
                       hands['left'], hands['right'], True, motion.rotation @ _UP_VECTOR)

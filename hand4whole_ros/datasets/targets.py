@@ -8,6 +8,7 @@ wrists' turns relative to the forearm are not known, and of the body only that i
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def _set_hand(hand, k, side, arrays):
     arrays['keypoints_3d'][places], arrays['keypoints_known'][places] = hand.keypoints_3d, True
 
 
-def _set_known(arrays, name, value, where=...):
+def _set_known(arrays, name, value, where: Any = ...):
     """Write a value and mark it known, where there is one."""
     if value is not None:
         arrays[name][where] = value

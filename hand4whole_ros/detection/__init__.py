@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..config import DetectorName
+
 if TYPE_CHECKING:
     from .person_boxes import PersonDetector
-
-#: What `create` knows.
-NAMES = ('mediapipe',)
 
 
 class DetectorUnavailable(RuntimeError):
     """A detector cannot be made here. The message says what is missing and what to run."""
 
 
-def create(name: str = 'mediapipe', max_people: int = 4) -> PersonDetector:
+def create(name: DetectorName = DetectorName.MEDIAPIPE, max_people: int = 4) -> PersonDetector:
     """A detector of people and their hands.
 
     max_people: how many it gives at most. Raises ValueError for an unknown name and DetectorUnavailable, saying what
     to do, where parts are missing.
     """
-    if name == 'mediapipe':
+    if name == DetectorName.MEDIAPIPE:
         from .mediapipe_people import MediaPipePeople
         return MediaPipePeople(max_people)
-    raise ValueError(f'unknown detector {name!r}; known are {", ".join(NAMES)}')
+    raise ValueError(f'unknown detector {name!r}; known are {", ".join(DetectorName)}')

@@ -38,6 +38,7 @@ class PersonDetector(Protocol):
 
     def detect(self, image: np.ndarray) -> list[PersonBoxes]:
         """People in an RGB image (H, W, 3) uint8, the most certain first; [] when nobody is seen."""
+        ...
 
     def close(self) -> None:
         """Free threads and memory. The detector cannot be used afterwards."""

@@ -58,7 +58,7 @@ class WiLoRHands:
             found.boxes[0], score, side, found.keypoints[0], found.keypoint_scores[0]))
         groups = np.zeros_like(side) if self._one_side_a_place else side
         kept = non_maximum_suppression(boxes, groups, self.max_overlap)[:self.max_hands]
-        limit = np.float32([image.shape[1], image.shape[0]])
+        limit = np.array([image.shape[1], image.shape[0]], np.float32)
         boxes = ((boxes.reshape(-1, 2, 2) - corner) / scale).clip(0, limit).reshape(-1, 4)
         points = ((points - corner) / scale).clip(0, limit)
         return [DetectedHand(self.sides[side[k]], boxes[k], float(score[k]), points[k], visible[k]) for k in kept]
@@ -82,7 +82,7 @@ def letterbox_image(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     left, top = (round(length / 2 - 0.1) for length in room)
     picture = cv2.copyMakeBorder(image, top, room[1] - top, left, room[0] - left, cv2.BORDER_CONSTANT,
                                  value=(PADDING_VALUE, PADDING_VALUE, PADDING_VALUE))
-    return picture, np.float32([size[0] / width, size[1] / height]), np.float32([left, top])
+    return picture, np.array([size[0] / width, size[1] / height], np.float32), np.array([left, top], np.float32)
 
 
 def non_maximum_suppression(boxes: np.ndarray, groups: np.ndarray, max_overlap: float) -> list[int]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from .base import Estimator, EstimatorConfig, EstimatorUnavailable
+from ..config import EstimatorConfig, EstimatorName
+from .base import Estimator, EstimatorUnavailable
 
 __all__ = ['NAMES', 'Estimator', 'EstimatorConfig', 'EstimatorUnavailable', 'create']
 
-#: What EstimatorConfig.estimator may be, besides 'auto'.
-NAMES = ('hand4whole_pp', 'open', 'mediapipe')
+#: What EstimatorConfig.estimator may be, besides AUTO.
+NAMES = tuple(name for name in EstimatorName if name is not EstimatorName.AUTO)
 
 _logger = logging.getLogger(__name__)
 
@@ -22,16 +23,16 @@ def create(config: EstimatorConfig | None = None) -> Estimator:
     are missing.
     """
     config = config or EstimatorConfig()
-    if config.estimator not in ('auto', *NAMES):
-        raise ValueError(f'unknown estimator {config.estimator!r}; known are auto, {", ".join(NAMES)}')
-    name = config.estimator
-    if name == 'auto':
+    if config.estimator not in tuple(EstimatorName):
+        raise ValueError(f'unknown estimator {config.estimator!r}; known are {", ".join(EstimatorName)}')
+    name = EstimatorName(config.estimator)
+    if name is EstimatorName.AUTO:
         name = _resolve_auto(config)
     # Each is imported when it is wanted: their libraries are large, and not all of them are everywhere.
-    if name == 'hand4whole_pp':
+    if name is EstimatorName.HAND4WHOLE_PP:
         from .hand4whole_pp import Hand4WholePPEstimator
         return Hand4WholePPEstimator(config)
-    if name == 'open':
+    if name is EstimatorName.OPEN:
         from .open import OpenEstimator
         return OpenEstimator(config)
     from .mediapipe import MediaPipeEstimator
@@ -49,10 +50,10 @@ def _resolve_auto(config):
         raise EstimatorUnavailable(str(error)) from error
     if not missing:
         _logger.info('estimator auto: hand4whole_pp, with the files in %s', store.folder)
-        return 'hand4whole_pp'
+        return EstimatorName.HAND4WHOLE_PP
     # The other two give the same bodies. The hands of open take more time and are better on drawn people; of
     # photographs that is not shown: docs/benchmarks/accuracy.md.
-    name = 'mediapipe' if config.open_model is None else 'open'
+    name = EstimatorName.MEDIAPIPE if config.open_model is None else EstimatorName.OPEN
     _logger.info('estimator auto: %s, which needs no licensed weights; hand4whole_pp lacks %s in %s: hand4whole '
                  'weights list says where they come from', name, ', '.join(missing), store.folder)
     return name

@@ -6,8 +6,6 @@ import functools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,14 +13,11 @@ import torch
 
 from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
-from ..networks.fusion_policy import FusionPolicy
 
 if TYPE_CHECKING:
     from ..body.model import BodyModel
+    from .experts import Experts
 
-
-#: m, from the wrist along the joints of the middle finger to its tip: the open body's, which is an adult's.
-HAND_LENGTH = 0.195
 
 #: What is raised where memory runs out, the GPU's or the machine's.
 OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
@@ -30,45 +25,6 @@ OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
 
 class EstimatorUnavailable(RuntimeError):
     """An estimator cannot be made here. The message says what is missing and what to run."""
-
-
-@dataclass(frozen=True)
-class EstimatorConfig:
-    """How to make an estimator."""
-
-    #: 'auto' takes hand4whole_pp where its files are, else mediapipe; or a name from estimators.NAMES.
-    estimator: str = 'auto'
-    #: 'auto', 'cpu', 'cuda' or 'cuda:N'. Estimators mediapipe and open run on the CPU whatever is asked.
-    device: str = 'auto'
-    #: Licensed SMPL-X file to use instead of the open body, or None.
-    body_model: Path | None = None
-    #: True for unrelated pictures, False for a camera or a video, where each image follows the last.
-    static_images: bool = False
-    #: Folder of the published weights and body models; None for the usual one (checkpoints.store).
-    weights_folder: Path | None = None
-    #: 'published', or 'random' and 'random-tiny' for weights made up from names: to measure speed and to test.
-    weights: str = 'published'
-    #: Weights of the open model (.npz) to use instead of those shipped, or None.
-    open_model: Path | None = None
-    #: Weights of the lifting network (.npz) for estimator mediapipe to use instead of those shipped, or None.
-    lifting_model: Path | None = None
-    #: 'auto', 'fp32', 'bf16', 'fp16' or 'int8'.
-    precision: str = 'auto'
-    #: Who finds people and hands: a name from detection.NAMES.
-    detector: str = 'mediapipe'
-    #: People given of one image at most: of hand4whole_pp the most certain, of the others the largest.
-    max_people: int = 4
-    #: m, of hands that belong to nobody in the image: how far away they are follows from it. See HAND_LENGTH.
-    hand_length: float = HAND_LENGTH
-    #: Which expert has the last word on what: networks.hand4whole_pp.FusionPolicy.
-    #: 'auto' is what the estimator finds best.
-    wrist: str = 'auto'
-    fingers: str = 'hand'
-    hand_shape: str = 'hand'
-
-    def strategy(self, best_wrist: str) -> FusionPolicy:
-        """Who has the last word; best_wrist: what 'auto' stands for. Raises ValueError for an unknown one."""
-        return FusionPolicy(best_wrist if self.wrist == 'auto' else self.wrist, self.fingers, self.hand_shape)
 
 
 class Estimator(ABC):
@@ -97,6 +53,11 @@ class Estimator(ABC):
         Like people they are finite and in front of the camera.
         """
         return []
+
+    @property
+    def experts(self) -> Experts | None:
+        """The network of an estimator that consists of a body expert and a hand expert, else None."""
+        return None
 
     @functools.cached_property
     def refused(self) -> Counter:

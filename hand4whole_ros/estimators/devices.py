@@ -7,12 +7,14 @@ import logging
 import torch
 
 from .._vendor_patches import onednn_linear
+from ..config import Precision
 from .base import EstimatorUnavailable
 
 log = logging.getLogger(__name__)
 
 #: What may be asked for -> kind of number of the large products.
-PRECISIONS = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16, 'int8': torch.int8}
+PRECISIONS = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16,
+              Precision.INT8: torch.int8}
 
 
 def pick_device(name: str) -> torch.device:
@@ -33,16 +35,16 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """'auto' or a name from PRECISIONS -> what to compute in on that device.
+def pick_precision(name: Precision, device: torch.device) -> torch.dtype:
+    """AUTO or a key of PRECISIONS -> what to compute in on that device.
 
     fp16 on a GPU, as the hand expert's authors run it; bf16 on a processor that multiplies it; else fp32. int8, the
     least exact, is only taken where it is asked for.
     """
     if name in PRECISIONS:
         return PRECISIONS[name]
-    if name != 'auto':
-        raise EstimatorUnavailable(f'precision {name!r}: expected one of auto, {", ".join(PRECISIONS)}')
+    if name != Precision.AUTO:
+        raise EstimatorUnavailable(f'precision {name!r}: expected one of {", ".join(Precision)}')
     if device.type == 'cuda':
         return torch.float16
     if multiplies_bf16():
@@ -52,8 +54,8 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def precision_name(kind: torch.dtype) -> str:
-    """The name in PRECISIONS."""
+def precision_name(kind: torch.dtype) -> Precision:
+    """The key in PRECISIONS."""
     return next(name for name, one in PRECISIONS.items() if one == kind)
 
 

@@ -22,6 +22,7 @@ from ..checkpoints import CheckpointError
 from ..checkpoints.hand4whole_pp import load_body, load_hand4whole_pp
 from ..checkpoints.random_weights import load_random
 from ..checkpoints.store import Store
+from ..config import EstimatorConfig, Expert, WeightsSource, WristSource
 from ..detection import DetectorUnavailable
 from ..detection.box_tracker import DETECTION_INTERVAL, BoxTracker, HandResult, PersonResult
 from ..estimate import NOT_FINITE, WholeBodyEstimate
@@ -29,15 +30,17 @@ from ..geometry.camera import Intrinsics
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box, virtual_camera
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.placement import place_in_camera
-from ..networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, HandBoxes
-from .base import Estimator, EstimatorConfig, EstimatorUnavailable
+from ..networks.fusion_policy import FusionPolicy
+from ..networks.hand4whole_pp import HAND4WHOLE_PP, HAND4WHOLE_PP_TINY, SIDES, Hand4WholePP, HandBoxes
+from .base import Estimator, EstimatorUnavailable
 from .devices import pick_device, pick_precision, precision_name
+from .experts import Experts
 from .network_outputs import outputs_to_cpu
 
 log = logging.getLogger(__name__)
 
 #: EstimatorConfig.weights that are made up -> dimensions of the network.
-_RANDOM = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
+_RANDOM = {WeightsSource.RANDOM: HAND4WHOLE_PP, WeightsSource.RANDOM_TINY: HAND4WHOLE_PP_TINY}
 
 #: Said of somebody whom no camera can have seen as the network describes them: the detector is asked again.
 _NO_CONFIDENCE = PersonResult(np.full((1, 2), np.nan))
@@ -48,10 +51,11 @@ class Hand4WholePPEstimator(Estimator):
     """See the module. Raises EstimatorUnavailable, saying what to run, where files or libraries are missing."""
 
     name = 'hand4whole_pp'
+    network: Hand4WholePP
 
     def __init__(self, config: EstimatorConfig):
         try:
-            self._strategy = config.strategy('cham')
+            self._strategy = FusionPolicy.from_config(config, WristSource.CHAM)
             self._device = pick_device(config.device)
             precision = pick_precision(config.precision, self._device)
             store = Store(config.weights_folder)
@@ -73,7 +77,7 @@ class Hand4WholePPEstimator(Estimator):
         if config.weights in _RANDOM:
             log.warning('weights %s: made up from names; the people this finds are no people', config.weights)
             return load_random(published, _RANDOM[config.weights], self._device, precision)
-        if config.weights != 'published':
+        if config.weights != WeightsSource.PUBLISHED:
             raise EstimatorUnavailable(f'weights {config.weights!r}: expected one of published, {", ".join(_RANDOM)}')
         return load_hand4whole_pp(store, body=published, device=self._device, precision=precision)
 
@@ -108,6 +112,11 @@ class Hand4WholePPEstimator(Estimator):
         times = {'boxes': found - started, 'network': looked - found, 'describe': time.perf_counter() - looked}
         return [replace(estimate, track_id=k, stage_times=times) for k, estimate in enumerate(estimates)]
 
+    @property
+    def experts(self) -> Experts:
+        """The network, which takes any boxes."""
+        return Experts(self.network, in_crop_axes=False)
+
     def _run_network(self, picture, boxes, hands):
         """What the network finds, a row for each person; in one pass, or in several where memory is short."""
         passes = []
@@ -135,7 +144,7 @@ class Hand4WholePPEstimator(Estimator):
     def close(self) -> None:
         """Free the detector and the network."""
         self._boxes.close()
-        self.network = None
+        self.network = None     # pyright: ignore[reportAttributeAccessIssue]  # not used afterwards
 
     @staticmethod
     def _hand_boxes(people, boxes, side):
@@ -163,7 +172,7 @@ class Hand4WholePPEstimator(Estimator):
                 pixels = view.pixels(row[f'{side}_keypoints'].reshape(-1, 3))
                 hands[side] = ObservedHand(
                     skeleton.OK, float(person.hand(side).scores.mean()),
-                    row[f'{side}_betas'] if self._strategy.hand_shape == 'hand' else None, pixels,
+                    row[f'{side}_betas'] if self._strategy.hand_shape == Expert.HAND else None, pixels,
                     np.concatenate([pixels.min(0), pixels.max(0)]))
         size = np.array([intrinsics.width, intrinsics.height] * 2)
         box = np.concatenate([person.bbox_xywh[:2], person.bbox_xywh[:2] + person.bbox_xywh[2:]])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from ..config import HAND_LENGTH
 from ..detection.hand_filter import filter_hands
 from ..detection.landmark_people import LandmarkPeople
 from ..detection.mediapipe_holistic import HolisticLandmarks
@@ -19,7 +20,6 @@ from ..estimate import NO_FIT, LooseHandEstimate
 from ..fitting.body_fitter import LandmarkFitter
 from ..fitting.prior_body_fitter import BodyFit, BodyFitter
 from ..geometry.camera import Intrinsics
-from .base import HAND_LENGTH
 from .loose_hands import place_loose_hand
 
 #: Below this a person is not reported.

@@ -12,6 +12,7 @@ from ..body.posing import ObservedHand, estimate_from_parameters
 from ..body.smplx_file import NUM_EXPRESSION
 from ..checkpoints import CheckpointError
 from ..checkpoints.lifting import load_lifting_networks
+from ..config import EstimatorConfig
 from ..detection import DetectorUnavailable
 from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..fitting.body_fitter import LandmarkFitter
@@ -21,7 +22,7 @@ from ..fitting.kinematic_chain import log_so3
 from ..fitting.lifter import Lifter
 from ..geometry.camera import Intrinsics
 from ..skeleton import OK
-from .base import Estimator, EstimatorConfig, EstimatorUnavailable
+from .base import Estimator, EstimatorUnavailable
 from .landmark_fit import LandmarkFit, LandmarkPipeline
 
 

@@ -26,6 +26,7 @@ from ..checkpoints import CheckpointError
 from ..checkpoints.hand4whole_pp import prepare_for_inference
 from ..checkpoints.lifting import load_lifting_networks
 from ..checkpoints.open_model import load_open_model
+from ..config import EstimatorConfig, Expert, WristSource
 from ..detection import DetectorUnavailable
 from ..estimate import NO_FIT, LooseHandEstimate, WholeBodyEstimate
 from ..fitting.body_fitter import LandmarkFitter
@@ -36,18 +37,19 @@ from ..fitting.lifter import Lifter
 from ..fitting.prior_body_fitter import BodyFit, BodyFitter
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
-from ..networks.hand4whole_pp import HandBoxes
-from ..networks.prompts import Prompts
-from .base import Estimator, EstimatorConfig, EstimatorUnavailable
+from ..networks.fusion_policy import FusionPolicy
+from ..networks.hand4whole_pp import Hand4WholePP
+from .base import Estimator, EstimatorUnavailable
 from .devices import pick_precision, precision_name
-from .fit_features import FitFeatures, features_of_fit
+from .experts import Experts, NetworkInputs
+from .fit_features import features_of_fit
 from .landmark_fit import LandmarkFit, LandmarkPipeline
 from .prompt_builder import PromptBuilder, crop_to_camera_rotations, wrist_rotations
 
 _DEVICE = torch.device('cpu')
 
 #: Measured best, see docs/benchmarks/accuracy.md.
-AUTO_WRIST = 'copy'
+AUTO_WRIST = WristSource.COPY
 
 
 class _Hand(NamedTuple):
@@ -58,26 +60,18 @@ class _Hand(NamedTuple):
     betas: Tensor | None        # (10,) of its own shape
 
 
-class NetworkInputs(NamedTuple):
-    """What the network is told of one person in one image."""
-
-    landmark_fit: LandmarkFit
-    evidence: FitFeatures
-    boxes: dict[str, HandBoxes]     #: in pixels of the body picture
-    prompts: Prompts
-
-
 class OpenEstimator(Estimator):
     """See the module. Raises EstimatorUnavailable, saying what to do, where something is missing."""
 
     name = 'open'
+    network: Hand4WholePP
 
     def __init__(self, config: EstimatorConfig):
         if config.body_model is not None:
             raise EstimatorUnavailable('estimator open speaks of the open body alone: leave the body model out, or use '
                                        'estimator mediapipe, which can be fitted to it')
         try:
-            self._strategy = config.strategy(AUTO_WRIST)
+            self._strategy = FusionPolicy.from_config(config, AUTO_WRIST)
             published = load_open_body()
             precision = pick_precision(config.precision, _DEVICE)
             self.network = prepare_for_inference(load_open_model(published, config.open_model), _DEVICE, precision)
@@ -119,6 +113,11 @@ class OpenEstimator(Estimator):
             found.append(self._make_estimate(fitted, hands, inputs, intrinsics, times))
         return self.filter_estimates(found)
 
+    @property
+    def experts(self) -> Experts:
+        """The network, whose inputs come from landmarks."""
+        return Experts(self.network, in_crop_axes=True, prepare_inputs=self.prepare_inputs)
+
     def prepare_inputs(self, image: np.ndarray, intrinsics: Intrinsics) -> NetworkInputs | None:
         """What the network is told of the largest person in an image; None where nobody is seen."""
         landmark_fit = self._landmark_pipeline.fit(image, intrinsics)
@@ -140,14 +139,14 @@ class OpenEstimator(Estimator):
     def close(self) -> None:
         """Free the networks."""
         self._landmark_pipeline.close()
-        self.network = None
+        self.network = None     # pyright: ignore[reportAttributeAccessIssue]  # not used afterwards
 
     def _hands(self, image, inputs) -> dict[str, _Hand]:
         """What the networks say of the hands that are seen: side -> _Hand."""
         picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
         patches = cut_patches(picture, torch.from_numpy(inputs.evidence.box))
         policy, body = self._strategy, None
-        if policy.wrist == 'copy':
+        if policy.wrist == WristSource.COPY:
             placed = self.network.run_hand_expert(patches, inputs.boxes, inputs.prompts)
         else:   # the body expert has the last word on wrists, and on them alone
             outputs = self.network.run_experts(patches, inputs.boxes, policy, inputs.prompts)
@@ -162,7 +161,7 @@ class OpenEstimator(Estimator):
             else:
                 wrist = wrist_rotations(body, np.eye(3)[None])[0, number]
             fingers = self.network.finger_pose(side, placed[side], exists, policy)[0]
-            own_shape = placed[side].betas[0] if policy.hand_shape == 'hand' else None
+            own_shape = placed[side].betas[0] if policy.hand_shape == Expert.HAND else None
             found[side] = _Hand(rotation[0] @ wrist, roma.rotvec_to_rotmat(fingers.double()).numpy(), own_shape)
         return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..config import Expert, WristSource
 from ..networks.fusion_policy import FusionPolicy
 from ..networks.hand4whole_pp import Hand4WholePP
 from . import published_figures
@@ -18,7 +19,7 @@ from .network_predictor import InputSource, NetworkPredictor, inputs_from_boxes
 from .prediction import Predictor
 from .protocols import FIGURES, Protocol
 
-_BODY = FusionPolicy('body', 'body', 'body')
+_BODY = FusionPolicy(WristSource.BODY, Expert.BODY, Expert.BODY)
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ TABLES = (
     AblationTable(1, 'each expert alone, and both', {
         'body expert alone': _BODY, 'hand expert alone': None, 'both, with CHAM': FusionPolicy()}),
     AblationTable(2, 'whose wrists', {
-        "body expert's wrists and hands": _BODY, "body expert's wrists": FusionPolicy('body'),
-        "hand expert's wrists copied": FusionPolicy('copy'), 'wrists by CHAM': FusionPolicy()}),
+        "body expert's wrists and hands": _BODY, "body expert's wrists": FusionPolicy(WristSource.BODY),
+        "hand expert's wrists copied": FusionPolicy(WristSource.COPY), 'wrists by CHAM': FusionPolicy()}),
     AblationTable(3, 'whose fingers and whose shape of the hands', {
-        'neither fingers nor shape': FusionPolicy('cham', 'body', 'body'),
-        "hand expert's fingers": FusionPolicy('cham', 'hand', 'body'),
+        'neither fingers nor shape': FusionPolicy(fingers=Expert.BODY, hand_shape=Expert.BODY),
+        "hand expert's fingers": FusionPolicy(hand_shape=Expert.BODY),
         "hand expert's fingers and shape": FusionPolicy()}))
 
 #: What the tables show of each kind of data set, as far as it was measured.

@@ -32,7 +32,7 @@ def evaluate_predictors(
     predictors: Mapping[str, Predictor],
     protocol: Protocol,
     parts: BodyParts | None,
-    total: int | None = None,
+    *, total: int | None = None,
     progress: bool = True,
 ) -> dict[str, PredictorMetrics]:
     """Name of each predictor -> what was measured.

@@ -52,8 +52,20 @@ class Counts:
     def add(self, image: AnnotatedImage, seen: Seen, seconds: float) -> None:
         """Count one image."""
         self.seconds.append(seconds)
+<<<<<<< HEAD
         true = counted_people(image)
         found = match_people([{name: pose[row] for name, row in _LANDMARK.items()} for pose in seen.people], true)
+=======
+        true = [person for person in image.people if len(_labelled(person)) >= MIN_JOINTS]
+        taken: set[int] = set()
+        for pose in seen.people:
+            errors = {k: _error(pose, person) for k, person in enumerate(true) if k not in taken}
+            best = min(errors, key=errors.__getitem__, default=None)
+            if best is not None and errors[best] <= _MAX_ERROR:
+                taken.add(best)
+            elif image.complete:
+                self.people_invented += 1
+>>>>>>> settings
         self.people += len(true)
         self.people_found += len(found)
         self.people_invented += (len(seen.people) - len(found)) * image.complete
@@ -86,8 +98,13 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, quarter
     quarter_turns: the images are turned so often by 90 degrees, against the clock.
     """
     landmarker = PeopleLandmarker(max_people)
+<<<<<<< HEAD
     detectors: dict[str, Callable[[np.ndarray], Seen]] = {
         'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': mediapipe_detector()}
+=======
+    detectors: dict[str, Callable[[np.ndarray], Seen] | None] = {
+        'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': _mediapipe()}
+>>>>>>> settings
     counts = {name: Counts() for name, detector in detectors.items() if detector is not None}
     for image, truth in ProgressBar(images, 'detecting', total=total, unit='image', enabled=progress):
         size = image.shape[1], image.shape[0]
@@ -128,8 +145,8 @@ def format_table(result: dict) -> str:
 
 
 def _seen(found: ImageLandmarks) -> Seen:
-    hands = [(person.hand(side).landmarks[:, :2], side) for person in found.people for side in SIDES
-             if person.hand(side) is not None]
+    hands = [(hand.landmarks[:, :2], side) for person in found.people for side in SIDES
+             if (hand := person.hand(side)) is not None]
     hands += [(loose.hand.landmarks[:, :2], loose.hand.side) for loose in found.hands]
     return Seen([person.pose.landmarks[:, :2] for person in found.people], hands,
                 [person.confidence for person in found.people])

@@ -70,7 +70,7 @@ def assign_hands(hands: list[tuple[np.ndarray, np.ndarray]],
     for pixels, world in hands:
         distances = {side: np.linalg.norm(pixels - keypoints, axis=1).mean() / size
                      for side, (keypoints, size) in true.items()}
-        side = min(distances, key=distances.get)
+        side = min(distances, key=distances.__getitem__)
         if distances[side] < min(1.0, best.get(side, (np.inf,))[0]):
             best[side] = distances[side], world
     return {side: world for side, (_, world) in best.items()}

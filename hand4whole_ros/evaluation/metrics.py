@@ -89,9 +89,9 @@ def rrve(predicted: dict[str, np.ndarray], true: dict[str, np.ndarray], predicte
          true_root: np.ndarray) -> np.ndarray:
     """Mean distance over the vertices of both hands (side -> (..., V, 3)) after the right wrists (..., 3) are laid
     onto each other: shape, pose and relation of the two in one figure (Moon, InterWild, CVPR 2023)."""
-    together = (np.concatenate([np.asarray(hands[side]) for side in ('left', 'right')], axis=-2)
-                for hands in (predicted, true))
-    return root_relative_mpjpe(*together, predicted_root, true_root)
+    both, true_both = (np.concatenate([np.asarray(hands[side]) for side in ('left', 'right')], axis=-2)
+                       for hands in (predicted, true))
+    return root_relative_mpjpe(both, true_both, predicted_root, true_root)
 
 
 def relative_depth_error(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:

@@ -19,8 +19,9 @@ from .. import keypoints, skeleton
 from .._vendor_patches.roma_import import roma
 from ..datasets.sample import Sample
 from ..estimators.base import Estimator
-from ..estimators.open import OpenEstimator
+from ..estimators.experts import NetworkInputs
 from ..geometry.boxes import inside
+from ..geometry.camera import Intrinsics
 from ..geometry.crops import BODY_SIZE, cut_patches, patch_affine, person_box
 from ..geometry.hand_boxes import hand_boxes
 from ..geometry.kinematics import kinematic_tree
@@ -71,13 +72,15 @@ def hand_boxes_in_crop(box: Tensor, points: np.ndarray, scores: np.ndarray) -> H
     return HandBoxes(*hand_boxes(there.float()[None], torch.from_numpy(scores)[None]))
 
 
-def inputs_from_landmark_fit(estimator: OpenEstimator) -> InputSource:
-    """What the open model's own first look finds, person and hands too. An image is looked at once for all rows."""
+def inputs_from_estimator(
+    prepare_inputs: Callable[[np.ndarray, Intrinsics], NetworkInputs | None]
+) -> InputSource:
+    """What the estimator makes of its own landmarks, person and hands too. An image is worked on once for all rows."""
     last: list = [None, None]
 
     def input_source(image: np.ndarray, sample: Sample) -> PersonInputs | None:
         if last[0] is not image:
-            seen = estimator.prepare_inputs(image, sample.intrinsics)
+            seen = prepare_inputs(image, sample.intrinsics)
             told = seen and PersonInputs(torch.from_numpy(seen.evidence.box), seen.boxes, seen.prompts)
             last[:] = image, told
         return last[1]
@@ -151,7 +154,7 @@ class NetworkPredictor:
 def _rotate_outputs(outputs, rotation):
     def points(values):
         return None if values is None else values @ rotation.T
-    hands = {side: PredictedHand(points(hand.keypoints_3d), rotation @ hand.wrist_rotation, points(hand.vertices))
+    hands = {side: PredictedHand(hand.keypoints_3d @ rotation.T, rotation @ hand.wrist_rotation, points(hand.vertices))
              for side, hand in outputs.hands.items()}
     return Prediction(hands, points(outputs.joints), points(outputs.vertices))
 
@@ -167,10 +170,12 @@ class ExpertSetup(NamedTuple):
 
 def make_expert_setup(estimator: Estimator) -> ExpertSetup | None:
     """Of an estimator that consists of experts."""
-    if isinstance(estimator, OpenEstimator):
-        return ExpertSetup(estimator.network, inputs_from_landmark_fit(estimator), True, False)
-    network = getattr(estimator, 'network', None)
-    return ExpertSetup(network, inputs_from_boxes, False, True) if isinstance(network, Hand4WholePP) else None
+    experts = estimator.experts
+    if experts is None:
+        return None
+    prepare = experts.prepare_inputs
+    source = inputs_from_boxes if prepare is None else inputs_from_estimator(prepare)
+    return ExpertSetup(experts.network, source, experts.in_crop_axes, given=prepare is None)
 
 
 def _numpy(values):

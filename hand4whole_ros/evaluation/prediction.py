@@ -69,5 +69,5 @@ class EstimatorPredictor:
                 hands[hand.side] = PredictedHand(
                     hand.keypoints_3d.double().numpy(),
                     found.joint_rotations[skeleton.WRIST[hand.side]].double().numpy(),
-                    None if mesh is None else mesh[parts.hand_vertices[hand.side]])
+                    None if mesh is None or parts is None else mesh[parts.hand_vertices[hand.side]])
         return Prediction(hands, found.joints.double().numpy(), mesh)

@@ -105,7 +105,7 @@ class RobotHandTrajectory:
 
 
 def simulate_robot_hand(recording: HandRecording, retargeter: HandRetargeter, config: HandTeleopConfig | None = None,
-           lost: slice | None = None, simulated=None) -> RobotHandTrajectory:
+           lost: slice | None = None, *, simulated=None) -> RobotHandTrajectory:
     """A robot hand follows a recording. lost: images in which the hand is not; simulated: a SimulatedHand or None."""
     teleop = HandTeleop(retargeter, config or HandTeleopConfig())
     missing = np.zeros(len(recording.stamps), bool)
@@ -171,7 +171,7 @@ def finger_figures(recording: HandRecording, hand_name: str, simulate: bool = Tr
     figures = {}
     if touching.any():
         figures['touching, mm at most'] = float(gaps[touching].max())
-        if simulated is not None:
+        if following.simulated_gaps is not None:
             figures['touching in simulation, mm at most'] = float(1000 * following.simulated_gaps[touching].max())
     apart = settled_mask(recording.stamps, human > MIN_OPEN_GAP, 0.0)
     # The first seconds are those of the slow start.

@@ -34,7 +34,7 @@ def depth_figures(estimator: Estimator, people: int = 10, first_seed: int = 10) 
                 for name, points in (('as estimated', measured),
                                      ('palm length known', corrections[side](measured, seed))):
                     errors[name].append(1000 * abs(float((points[0] - true[0]) @ ray)))
-    figures = {'hands': hands, 'found': len(errors['as estimated'])}
+    figures: dict[str, float] = {'hands': hands, 'found': len(errors['as estimated'])}
     for name, values in errors.items():
         figures[f'{name}, median mm'] = float(np.median(values)) if values else float('nan')
         figures[f'{name}, p90 mm'] = float(np.percentile(values, 90)) if values else float('nan')

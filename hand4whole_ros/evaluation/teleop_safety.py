@@ -34,7 +34,9 @@ def random_hands(count: int, seed: int = 0) -> np.ndarray:
     from ..synthetic.figure import PosableBody, hand_keypoints, place_skeleton
     rng = np.random.default_rng(seed)
     figure, made = PosableBody(people.sample_phenotype(seed)), []
-    for turn in Rotation.random(count, random_state=seed).as_matrix():
+    # rng=seed would draw others.
+    turns = Rotation.random(count, random_state=seed)   # pyright: ignore[reportCallIssue]
+    for turn in turns.as_matrix():
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
         local[skeleton.HAND_SLICE['right']] = hands.finger_rotations(
             'right', *hands.sample_hand_shape(rng), figure.joints, figure.tips)
@@ -91,7 +93,7 @@ def random_walk_wrist(steps: int, rng: np.random.Generator, speed: float = 0.3) 
     return walk, Rotation.from_rotvec(turns).as_matrix()
 
 
-def clutch_figures(hand: np.ndarray, steps: int = 3000, seed: int = 0, dropouts: float = 0.03, jump: float = 0.5,
+def clutch_figures(hand: np.ndarray, steps: int = 3000, seed: int = 0, dropouts: float = 0.03, *, jump: float = 0.5,
                    limiter: PoseLimiterConfig | None = None) -> dict[str, float]:
     """A wrist teleoperated with the button pressed and released at random; while it is released the operator's hand
     jumps.

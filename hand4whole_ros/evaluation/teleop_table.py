@@ -60,7 +60,7 @@ COMMON_ROWS = {
 
 
 def evaluate_teleop(hands: Sequence[str], recording: teleop.HandRecording, simulate: bool = True,
-        config: HandTeleopConfig | None = None, moving: teleop.HandRecording | None = None) -> dict:
+        config: HandTeleopConfig | None = None, *, moving: teleop.HandRecording | None = None) -> dict:
     """Everything measured: {'hands': {name: {key: figure}}, 'common': {key: figure}}; keys as in the tables above.
 
     config: of the fingers. moving: another motion on which prediction is measured, too.
@@ -73,7 +73,9 @@ def evaluate_teleop(hands: Sequence[str], recording: teleop.HandRecording, simul
     common = {**teleop_safety.clutch_figures(recording.keypoints[0]), **teleop.openxr_figures(recording),
               **teleop_safety.gate_figures()}
     for name, motion in (('this hand', recording), ('moving person', moving)):
-        for noise in (0.0, 0.003) if motion is not None else ():
+        if motion is None:
+            continue
+        for noise in (0.0, 0.003):
             common.update({f'prediction, {name}, noise {1000 * noise:.0f} mm: {key}': value for key, value in
                            teleop_safety.prediction_figures(motion, noise).items()})
     return {'side': recording.side, 'images': len(recording.stamps), 'hands': found, 'common': common}

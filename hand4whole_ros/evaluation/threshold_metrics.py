@@ -6,7 +6,7 @@ As FreiHAND measures them (Zimmermann et al., ICCV 2019); F-scores are of Knapit
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 
 def f_score(predicted: np.ndarray, true: np.ndarray, threshold: float) -> float:
@@ -17,8 +17,8 @@ def f_score(predicted: np.ndarray, true: np.ndarray, threshold: float) -> float:
     Procrustes has aligned, at 5 and 15 mm.
     """
     predicted, true = np.asarray(predicted, float), np.asarray(true, float)
-    precision = float((cKDTree(true).query(predicted)[0] < threshold).mean())
-    recall = float((cKDTree(predicted).query(true)[0] < threshold).mean())
+    precision = float((KDTree(true).query(predicted)[0] < threshold).mean())
+    recall = float((KDTree(predicted).query(true)[0] < threshold).mean())
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 

@@ -29,7 +29,7 @@ class HandObjectCrop:
 
 
 def hand_object_crop(hand: np.ndarray, object_: np.ndarray, around_both: bool, picture_size: tuple[int, int],
-                     size: int = 128) -> HandObjectCrop:
+                     *, size: int = 128) -> HandObjectCrop:
     """The crop of `size` pixels around the tight boxes (4,) of hand and object in a picture of (height, width).
 
     around_both: whether the crop holds the object too, as it does where the hand grasps it.
@@ -40,7 +40,7 @@ def hand_object_crop(hand: np.ndarray, object_: np.ndarray, around_both: bool, p
         other = _scale_box(object_, CROP_FACTOR)
         held = np.concatenate([np.minimum(held[:2], other[:2]), np.maximum(held[2:], other[2:])])
     height, width = picture_size
-    held = held.clip(0, np.float32([width, height, width, height]))
+    held = held.clip(0, np.array([width, height, width, height], np.float32))
     extent = held[2:] - held[:2]
     if not extent.min() > 0:
         raise ValueError(f'the hand {hand.round().tolist()} lies outside the picture of {width} x {height} pixels')

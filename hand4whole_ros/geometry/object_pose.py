@@ -43,7 +43,7 @@ def box_points(vertices: np.ndarray) -> np.ndarray:
 
 
 def select_votes(x: np.ndarray, y: np.ndarray, confidence: np.ndarray, count: int = VOTES,
-                 min_confidence: float = MIN_CONFIDENCE) -> Votes:
+                 *, min_confidence: float = MIN_CONFIDENCE) -> Votes:
     """For each point its most confident votes, best first, then point by point.
 
     x, y and confidence (cells..., 21), of any unit; those of networks.unihope.ObjectVotes are the object box's.

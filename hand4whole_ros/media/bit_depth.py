@@ -38,7 +38,7 @@ def to_8_bits(pixels: np.ndarray) -> np.ndarray:
         black, white = _stretch_range_uint16(pixels)
         rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)    # OpenCV's numbers are for one channel
         if black:
-            rows = cv2.subtract(rows, float(black))     # not below 0
+            rows = cv2.subtract(rows, np.array(float(black)))     # not below 0
         return cv2.convertScaleAbs(rows, alpha=255.0 / (white - black)).reshape(pixels.shape)    # not above 255
     with np.errstate(all='ignore'):     # whatever the numbers are
         pixels = pixels.astype(np.float32, copy=False)

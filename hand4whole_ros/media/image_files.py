@@ -77,7 +77,7 @@ def to_rgb(pixels: np.ndarray) -> np.ndarray:
 def _decode(data, name, formats):
     """Pixels as they are stored, and how to turn them."""
     size, tag = _read_header(data, name, formats)
-    check_size(*size, name)
+    check_size(size[0], size[1], name)
     if data.startswith(_PNG):
         data, exif = _strip_png_chunks(data, name)
         tag = _exif_orientation(exif)
@@ -103,7 +103,8 @@ def _strip_png_chunks(png, name):
 
     OpenCV 4.11 takes a length of 4 GB at its word.
     """
-    parts, at, kind, exif = [_PNG], len(_PNG), b'', b''
+    parts: list[bytes | memoryview] = [_PNG]
+    at, kind, exif = len(_PNG), b'', b''
     while at + 8 <= len(png) and kind != b'IEND':
         length, kind = struct.unpack_from('>I4s', png, at)
         end = at + 12 + length  # length, kind and checksum besides the data

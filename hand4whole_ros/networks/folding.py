@@ -15,7 +15,7 @@ def prepare_for_inference(network: nn.Module) -> nn.Module:
     the networks of this package.
     """
     fold_batch_norms(network)
-    return network.to(memory_format=torch.channels_last)
+    return network.to(memory_format=torch.channels_last)    # pyright: ignore[reportCallIssue]  # torch leaves it out
 
 
 def fold_batch_norms(network: nn.Module) -> None:

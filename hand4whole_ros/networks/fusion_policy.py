@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..config import EstimatorConfig, Expert, WristSource
+
 
 @dataclass(frozen=True)
 class FusionPolicy:
@@ -16,17 +18,20 @@ class FusionPolicy:
     (Table 3).
     """
 
-    wrist: str = 'cham'
-    fingers: str = 'hand'
-    hand_shape: str = 'hand'
-
-    #: Field -> what it may be.
-    CHOICES = {'wrist': ('cham', 'body', 'copy'), 'fingers': ('hand', 'body'), 'hand_shape': ('hand', 'body')}
+    wrist: WristSource = WristSource.CHAM
+    fingers: Expert = Expert.HAND
+    hand_shape: Expert = Expert.HAND
 
     def __post_init__(self):
-        for name, choices in self.CHOICES.items():
-            if getattr(self, name) not in choices:
+        for name, choices in (('wrist', tuple(WristSource)[1:]), ('fingers', Expert), ('hand_shape', Expert)):
+            if getattr(self, name) not in tuple(choices):
                 raise ValueError(f'{name}: expected one of {", ".join(choices)}, found {getattr(self, name)!r}')
+
+    @classmethod
+    def from_config(cls, config: EstimatorConfig, best_wrist: WristSource) -> FusionPolicy:
+        """What a configuration asks for. best_wrist: what AUTO stands for. Raises ValueError for an unknown expert."""
+        wrist = best_wrist if config.wrist == WristSource.AUTO else config.wrist
+        return cls(wrist, config.fingers, config.hand_shape)
 
 
 #: The published method.

@@ -19,6 +19,7 @@ from .._vendor_patches.roma_import import roma
 from ..body.hand_transfer import PosedHands
 from ..body.mano import pose_right_topology
 from ..body.published import PublishedBody
+from ..config import Expert, WristSource
 from ..geometry.crops import resize_body_image, roi_align
 from ..geometry.hand_boxes import BOX_MARGIN
 from ..geometry.kinematics import kinematic_tree
@@ -137,7 +138,7 @@ class Hand4WholePP(nn.Module):
             prompts: Prompts | None = None) -> ExpertOutputs:
         """What the experts say, as forward takes it, before any body is posed."""
         hands = self.run_hand_expert(patches, boxes, prompts)
-        cond = self.condition(hands, boxes) if strategy.wrist == 'cham' else None
+        cond = self.condition(hands, boxes) if strategy.wrist == WristSource.CHAM else None
         feature, tokens = self.encoder(
             resize_body_image(patches).to(_dtype(self.encoder)), cond, prompts and prompts.body
         )
@@ -146,7 +147,7 @@ class Hand4WholePP(nn.Module):
         body, where, _ = regress_body(self.body_position_net, self.body_regressor, feature, tokens,
                                    prompts and prompts.body)
         face = self.run_face_expert(patches, where)
-        if strategy.wrist == 'copy':
+        if strategy.wrist == WristSource.COPY:
             body = copy_wrists(body, hands, boxes)
         return ExpertOutputs(body, face, where, hands)
 
@@ -186,7 +187,7 @@ class Hand4WholePP(nn.Module):
             left_hand_pose=pose['left'].flatten(1), right_hand_pose=pose['right'].flatten(1),
             betas=body.betas, expression=face.expression, transl=body.transl)
         vertices, points, laid = mesh.vertices, mesh.joints[:, list(keypoints.KEYPOINT_JOINTS)], {}
-        if strategy.hand_shape == 'hand':
+        if strategy.hand_shape == Expert.HAND:
             meshes = {side: self._hand_mesh(side, hands[side], pose[side], boxes[side].exists, strategy)
                       for side in SIDES}
             vertices, points, laid = self.transfer(vertices, points, meshes)
@@ -207,14 +208,14 @@ class Hand4WholePP(nn.Module):
     ) -> Tensor:
         """(B, 15, 3): the hand expert's where it saw the hand and has the say, else the mean hand."""
         mean = getattr(self, f'{side}_mean_pose').expand(len(exists), -1, -1)
-        if strategy.fingers == 'body':
+        if strategy.fingers == Expert.BODY:
             return mean
         return mean.index_put((exists.nonzero()[:, 0],), hands.hand_pose)
 
     def _hand_mesh(self, side, hands, pose, exists, strategy):
         """PosedHands of one side, of the hand expert's shape."""
         vertices = hands.vertices
-        if strategy.fingers == 'body':
+        if strategy.fingers == Expert.BODY:
             vertices = pose_right_topology(self.wilor.mano, pose[exists], hands.betas, side)
         return PosedHands(vertices, self.wilor.mano.regress_keypoints(vertices), exists)
 

@@ -70,6 +70,9 @@ class Lifted(NamedTuple):
 class LiftingNetwork(nn.Module):
     """(B, num_features) -> Lifted."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, config: LiftingConfig | None = None):
         super().__init__()
         self.config = config = config or LiftingConfig()

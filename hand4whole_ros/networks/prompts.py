@@ -64,6 +64,9 @@ class Prompts(NamedTuple):
 class InitialRegressor(nn.Module):
     """Prompt -> (B, num_guess): the answer that came with it, and what an MLP adds: nothing, when freshly made."""
 
+    mean: Tensor
+    deviation: Tensor
+
     #: Added in training to what is told, in its standard deviations.
     NOISE = 0.1
 

@@ -166,7 +166,7 @@ class AttentionLayer(nn.Module):
         heads = [to_tokens(encode(region)).unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for encode, region in (
             (self.encode_query, query), (self.encode_key, context), (self.encode_value, context))]
         x = to_tokens(query) + attention(*heads).transpose(1, 2).flatten(2)
-        return to_map(x + self.mlp(self.norm2(x)), query.shape[-2:])
+        return to_map(x + self.mlp(self.norm2(x)), (query.shape[-2], query.shape[-1]))
 
 
 class Transformer(nn.Module):

@@ -182,8 +182,9 @@ class ViT(nn.Module):
         patches = self.patch_embed(image) + self.pos_embed[:, 1:] + self.pos_embed[:, :1]
         x = torch.cat([leading, patches], dim=1)
         for i, block in enumerate(self.blocks):
-            if cond is not None and cond[i] is not None:
-                x = torch.cat([x[:, :count], x[:, count:] + to_tokens(cond[i])], dim=1)
+            added = None if cond is None else cond[i]
+            if added is not None:
+                x = torch.cat([x[:, :count], x[:, count:] + to_tokens(added)], dim=1)
             x = block(x)
         x = self.last_norm(x)
         return x[:, :count], to_map(x[:, count:], self.config.grid)

@@ -87,6 +87,10 @@ class PlacedHands:
 class Backbone(ViT):
     """The transformer; 18 tokens (16 rotations, shape, camera) made from a mean hand lead the image's."""
 
+    init_hand_pose: Tensor
+    init_betas: Tensor
+    init_cam: Tensor
+
     def __init__(self, config: WiLoRConfig):
         super().__init__(config.vit)
         dim = config.vit.embed_dim

@@ -16,7 +16,7 @@ _TEXT_COLOR = (40, 44, 52)
 
 
 def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str] | None = None,
-                  columns: int | None = None, tile_width: int = 400, gap: int = 10) -> np.ndarray:
+                  columns: int | None = None, tile_width: int = 400, *, gap: int = 10) -> np.ndarray:
     """One picture of many: (H, W, 3) tiles in reading order, each with its caption below.
 
     Tiles are scaled to `tile_width` and keep their proportions. `columns` None makes the sheet about 3:2.
@@ -65,7 +65,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float):
         raise ValueError('a video needs at least one frame, found none')
 
 
-def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, width: int = 480, colors: int = 256):
+def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, width: int = 480, *, colors: int = 256):
     """Write an endless animated GIF, small enough for a README.
 
     Frames wider than `width` are scaled down; all share one palette of `colors`, so that nothing flickers.

@@ -43,7 +43,7 @@ class Overlay:
     """
 
     def __init__(self, body: BodyModel, opacity: float = 0.85, mesh: bool = True, bones: bool = True,
-                 labels: bool = True):
+                 *, labels: bool = True):
         if not 0 <= opacity <= 1:
             raise ValueError(f'opacity must be between 0 and 1, found {opacity}')
         self.body, self.opacity = body, opacity

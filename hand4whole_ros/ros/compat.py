@@ -85,7 +85,7 @@ def pose_from_xyz_rpy(xyz: Sequence[float], rpy: Sequence[float]) -> Pose:
 @functools.cache
 def _load_cv_bridge():
     try:
-        from cv_bridge import CvBridge
+        from cv_bridge import CvBridge  # pyright: ignore[reportMissingImports]  # of a ROS installation, not of PyPI
     except ImportError:
         return None
     return CvBridge()

@@ -57,12 +57,12 @@ class Appearance:
     def colors(self) -> np.ndarray:
         """(V, 3) float32 colours of anny's vertices."""
         parts = skin_regions()
-        colors = np.tile(np.float32(self.skin), (len(parts['eyes']), 1))
+        colors = np.tile(np.array(self.skin, np.float32), (len(parts['eyes']), 1))
         grain = np.random.default_rng(self.grain_seed)
         colors *= 1 + grain.normal(0, 0.015, (len(colors), 1)).astype(np.float32)
         skin = np.array(self.skin)
-        colors[parts['palm']] *= np.float32((1.06, 1.0, 0.98))
-        colors[parts['cheeks']] *= np.float32((1.04, 0.95, 0.95))
+        colors[parts['palm']] *= np.array((1.06, 1.0, 0.98), np.float32)
+        colors[parts['cheeks']] *= np.array((1.04, 0.95, 0.95), np.float32)
         colors[parts['nails']] = 0.55 * skin + 0.45 * np.array((0.95, 0.75, 0.72))
         colors[parts['lips']] = skin * (0.82, 0.58, 0.58)
         colors[parts['mouth']] = skin * 0.3

@@ -121,7 +121,8 @@ def _hand_visible_share(side, skin, ids, view):
     points = skin[vertices]
     if not seen or points[:, 2].min() < 0.06:
         return 0.0
-    pixels = points[:, :2] / points[:, 2:] * np.float32((view.fx, view.fy)) + np.float32((view.cx, view.cy))
+    focal, centre = np.array([[view.fx, view.fy], [view.cx, view.cy]], np.float32)
+    pixels = points[:, :2] / points[:, 2:] * focal + centre
     low = np.floor(np.maximum(pixels.min(0), -np.array([view.width, view.height])))
     high = np.ceil(np.minimum(pixels.max(0), 2 * np.array([view.width, view.height])))
     size = (high - low + 1).astype(int)

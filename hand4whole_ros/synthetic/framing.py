@@ -120,8 +120,9 @@ def sample_close_up(rng: np.random.Generator, hand: np.ndarray, everything: np.n
         margin = 0.04
         before = ((others[:, :2] > low[:2] - margin) & (others[:, :2] < high[:2] + margin)).all(1)
         blocked = (before & (others[:, 2] < (low[2] + high[2]) / 2)).mean()
-        if blocked < least:
+        if best is None or blocked < least:
             best, least = direction, blocked
         if least == 0:
             break
+    assert best is not None     # of at least one view
     return best

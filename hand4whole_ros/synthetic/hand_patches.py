@@ -186,10 +186,11 @@ def _draw_occluder(rng, image, centre, share):
     middle = centre + rng.normal(0, 0.12 * size, 2) * (share < 1)
     extent = share * size * np.exp(rng.normal(0, 0.15, 2)) * (1.6 if share >= 1 else 1)
     if rng.random() < 0.5:
-        cv2.ellipse(mask, (tuple(map(float, middle)), tuple(map(float, extent)), float(rng.uniform(0, 180))), 255, -1)
+        outline = tuple(map(float, middle)), tuple(map(float, extent)), float(rng.uniform(0, 180))
+        cv2.ellipse(mask, outline, (255,), -1)
     else:
         corners = cv2.boxPoints((tuple(map(float, middle)), tuple(map(float, extent)), float(rng.uniform(0, 180))))
-        cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 255)
+        cv2.fillConvexPoly(mask, corners.round().astype(np.int32), (255,))
     mask = cv2.GaussianBlur(mask, (3, 3), 0).astype(np.float32) / 255
     front = backdrops.sample_backdrop(rng, size, size)
     image[:] = cv2.blendLinear(front, image, mask, 1 - mask)

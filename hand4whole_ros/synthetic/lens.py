@@ -40,8 +40,8 @@ def _motion_blur(rng, image, longest):
     kernel = np.zeros((size, size), np.float32)
     angle, middle = rng.uniform(0, np.pi), size // 2
     step = np.array([np.cos(angle), np.sin(angle)]) * middle
-    ends = [tuple(int(round(middle + sign * v)) for v in step) for sign in (-1, 1)]
-    cv2.line(kernel, *ends, 1.0, 1, cv2.LINE_AA)
+    start, end = ([int(round(middle + sign * v)) for v in step] for sign in (-1, 1))
+    cv2.line(kernel, start, end, (1.0,), 1, cv2.LINE_AA)
     return cv2.filter2D(image, -1, kernel / kernel.sum())
 
 

@@ -69,4 +69,4 @@ def _obstacle_corners(rng, centre, reach, size):
 
 def _fill_polygon(mask, corners):
     corners = np.clip(np.nan_to_num(corners), -20000, 20000)
-    cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], 255, shift=4)
+    cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], (255,), shift=4)

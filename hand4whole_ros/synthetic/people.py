@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
@@ -186,7 +186,7 @@ def has_collision(posed: PosedBody) -> bool:
         points = np.concatenate([fore, posed.hand_keypoints(side)])
         clearance = np.r_[np.full(6, 0.035), 0.025, np.full(20, 0.012)]
         others = _rest_of_body(side)
-        distance, nearest = cKDTree(posed.vertices[others]).query(points, distance_upper_bound=0.16)
+        distance, nearest = map(np.asarray, KDTree(posed.vertices[others]).query(points, distance_upper_bound=0.16))
         near = np.isfinite(distance)
         ids = others[nearest[near]]
         outside = ((points[near] - posed.vertices[ids]) * normals[ids]).sum(1)

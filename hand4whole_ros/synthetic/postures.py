@@ -128,8 +128,8 @@ def candidates(rng: np.random.Generator, posture: Posture, count: int, joints: n
     """(count, 55, 3, 3) poses of which some may run into themselves; one pair of gestures of the arms for all."""
     first = gestures.Gesture.sample(rng)
     if posture.arms is not None and rng.random() < 0.7:
-        arms = tuple(posture.arms[rng.integers(len(posture.arms))] for _ in range(2))
-        first = gestures.Gesture(arms, first.together, first.legs)
+        one, other = (posture.arms[rng.integers(len(posture.arms))] for _ in range(2))
+        first = gestures.Gesture((one, other), first.together, first.legs)
     local = gestures.sample_gesture_poses(first, rng, count, joints, tips, 0.0)
     pitch, roll = rng.uniform(*posture.pitch, count), rng.uniform(*posture.roll, count)
     at = skeleton.JOINT

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from .. import keypoints, skeleton
 from ..body.open_body import SKIN_KEY, SKIN_NAMES, load_or_build
@@ -99,7 +99,7 @@ def _body_rows():
 def _joint_tolerance():
     """(55,) m: how deep a joint lies beneath the skin, cloth included."""
     vertices, joints = reference_t_pose()
-    tolerance = 1.5 * cKDTree(vertices).query(joints)[0] + _SKIN_TOLERANCE
+    tolerance = 1.5 * KDTree(vertices).query(joints)[0] + _SKIN_TOLERANCE
     tolerance[np.r_[25:55]] = _FINGER_TOLERANCE
     return tolerance
 

@@ -24,7 +24,7 @@ class SyntheticImages:
     """
 
     def __init__(self, seed: int = 0, width: int = 640, height: int = 480, close_ups: float = CLOSE_UPS,
-                 at_ease: float = 0.0):
+                 *, at_ease: float = 0.0):
         self.seed, self.width, self.height, self.close_ups, self.at_ease = seed, width, height, close_ups, at_ease
 
     def scene(self, index: int) -> Scene:
@@ -44,7 +44,7 @@ class SyntheticImages:
 
 
 def render_contact_sheet(
-    count: int = 24, seed: int = 0, columns: int = 6, close_ups: float = CLOSE_UPS, at_ease: float = 0.0
+    count: int = 24, seed: int = 0, columns: int = 6, close_ups: float = CLOSE_UPS, *, at_ease: float = 0.0
 ) -> np.ndarray:
     """A picture of the first `count` pictures of a source."""
     source = SyntheticImages(seed, close_ups=close_ups, at_ease=at_ease)

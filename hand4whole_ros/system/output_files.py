@@ -53,7 +53,7 @@ def format_write_error(path: Path | str, error: OSError) -> str:
     """Why writing failed, in one line."""
     if error.errno in DISK_FULL_ERRNOS:
         return f'no space left for {printable_path(path)}: free some and repeat the command'
-    return f'{printable_path(path)} cannot be written: {_PATH_ADVICE.get(error.errno) or error.strerror or error}'
+    return f'{printable_path(path)} cannot be written: {_PATH_ADVICE.get(error.errno or 0) or error.strerror or error}'
 
 
 def is_marked(path: Path) -> bool:

@@ -16,7 +16,7 @@ from .joints import reordered
 from .robot_hand import FINGERS, RobotHand
 
 #: Human finger -> keypoint at its end.
-_TIP_KEYPOINT = dict(zip(FINGERS, skeleton.FINGERTIP_KEYPOINTS))
+_TIP_KEYPOINT: dict[str, int] = dict(zip(FINGERS, skeleton.FINGERTIP_KEYPOINTS))
 
 
 class DexPilotRetargeter(HandRetargeter):
@@ -48,7 +48,7 @@ class DexPilotRetargeter(HandRetargeter):
     def retarget(self, keypoints: np.ndarray) -> np.ndarray:
         """See HandRetargeter."""
         vectors = keypoints[self._to] - keypoints[self._from]
-        solution = self._solver.retarget(vectors.ravel().tolist(), self._fixed)
+        solution = np.asarray(self._solver.retarget(vectors.ravel().tolist(), self._fixed))
         # The library exceeds limits by up to 0.001 rad.
         return self.limits.clip(reordered(self._names, solution, self.limits.names))
 

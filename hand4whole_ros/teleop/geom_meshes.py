@@ -45,7 +45,7 @@ class GeomMeshes:
 def _solid(model, geom):
     """Vertices (V, 3) and faces (F, 3) in the frame of the geom; None for types that are not drawn."""
     import mujoco
-    kinds, size = mujoco.mjtGeom, model.geom_size[geom]
+    kinds, size = mujoco.mjtGeom, model.geom_size[geom]     # pyright: ignore[reportAttributeAccessIssue]
     kind = model.geom_type[geom]
     if kind == kinds.mjGEOM_SPHERE:
         return round_solid(size[0], 0.0)

@@ -84,7 +84,7 @@ def parse_urdf(urdf: Path) -> ElementTree.Element:
 
 def link_names(urdf: Path) -> tuple[str, ...]:
     """Names of all links. Errors as parse_urdf."""
-    return tuple(link.get('name') for link in parse_urdf(urdf).iterfind('link'))
+    return tuple(link.get('name', '') for link in parse_urdf(urdf).iterfind('link'))
 
 
 def reordered(names: Sequence[str], positions: np.ndarray, wanted: Sequence[str]) -> np.ndarray:

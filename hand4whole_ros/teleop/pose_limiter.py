@@ -23,8 +23,8 @@ class PoseLimiterConfig:
     max_angular_speed: float = 1.5          # rad/s
     max_angular_acceleration: float = 15.0  # rad/s^2
     #: Lowest and highest corner of the workspace, m; infinite coordinates are unlimited.
-    workspace_low: tuple[float, float, float] = (-math.inf,) * 3
-    workspace_high: tuple[float, float, float] = (math.inf,) * 3
+    workspace_low: tuple[float, float, float] = (-math.inf, -math.inf, -math.inf)
+    workspace_high: tuple[float, float, float] = (math.inf, math.inf, math.inf)
     #: Time steps count up to this many seconds: after a gap, the pose moves no farther than in this time.
     max_dt: float = 0.035
 

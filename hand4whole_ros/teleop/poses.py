@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 #: Tolerance of the orthonormality of a rotation.
@@ -28,21 +29,21 @@ class Pose:
     def from_xyz_rpy(cls, xyz: Sequence[float], rpy: Sequence[float]) -> Pose:
         """xyz in m; rpy roll, pitch and yaw in radians about the fixed axes x, y and z, one after the other, as in URDF
         and static_transform_publisher. ValueError if a number is not finite."""
-        xyz, rpy = np.asarray(xyz, np.float64), np.asarray(rpy, np.float64)
-        if xyz.shape != (3,) or rpy.shape != (3,) or not (np.isfinite(xyz).all() and np.isfinite(rpy).all()):
-            raise ValueError(f'expected three finite numbers each for xyz and rpy, found {xyz.tolist()} and '
-                             f'{rpy.tolist()}')
-        return cls(xyz, Rotation.from_euler('xyz', rpy).as_matrix())
+        position, angles = np.asarray(xyz, np.float64), np.asarray(rpy, np.float64)
+        if (position.shape != (3,) or angles.shape != (3,)
+                or not (np.isfinite(position).all() and np.isfinite(angles).all())):
+            raise ValueError(f'expected three finite numbers each for xyz and rpy, found {position.tolist()} and '
+                             f'{angles.tolist()}')
+        return cls(position, Rotation.from_euler('xyz', angles).as_matrix())
 
     @classmethod
-    def from_quaternion(cls, position: Sequence[float], xyzw: Sequence[float]) -> Pose:
+    def from_quaternion(cls, position: ArrayLike, xyzw: ArrayLike) -> Pose:
         """A geometry_msgs/Pose. ValueError if a number is not finite or the quaternion is not of unit length."""
-        xyzw = np.asarray(xyzw, np.float64)
-        position = np.asarray(position, np.float64)
-        if not (np.isfinite(position).all() and abs(np.linalg.norm(xyzw) - 1) < 0.01):     # false for NaN as well
-            raise ValueError(f'expected a position and a unit quaternion, found {position.tolist()} and '
-                             f'{xyzw.tolist()}')
-        return cls(position, Rotation.from_quat(xyzw).as_matrix())
+        place, quaternion = np.asarray(position, np.float64), np.asarray(xyzw, np.float64)
+        if not (np.isfinite(place).all() and abs(np.linalg.norm(quaternion) - 1) < 0.01):     # false for NaN as well
+            raise ValueError(f'expected a position and a unit quaternion, found {place.tolist()} and '
+                             f'{quaternion.tolist()}')
+        return cls(place, Rotation.from_quat(quaternion).as_matrix())
 
     def __matmul__(self, other: Pose) -> Pose:
         """a_from_b @ b_from_c is a_from_c."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -91,7 +92,7 @@ def load_robot_hand(hand: str, side: str) -> RobotHand:
     return robot_hand
 
 
-def _read(path, side):
+def _read(path: Path, side: str) -> dict[str, Any]:
     """All fields of a file for one side, defaults filled in and types checked."""
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
@@ -133,7 +134,7 @@ def _expect(path, key, found, expected, fine):
         raise RobotDescriptionError(f'{path}: {key} is {found!r}, expected {expected}')
 
 
-def _of_side(value, side):
+def _of_side(value: Any, side: str) -> Any:
     if isinstance(value, str):
         return value.replace('{side}', side)
     if isinstance(value, dict) and set(value) == set(skeleton.SIDES):
@@ -148,7 +149,7 @@ def _urdf_path(text, yaml_path):
     if not colon or library != _LIBRARY:
         return (yaml_path.parent / Path(text).expanduser()).resolve()
     found = importlib.util.find_spec(_LIBRARY)
-    if found is None:
+    if found is None or found.origin is None:
         raise HandFilesMissing(f"the URDF of {yaml_path.stem} comes with dexi-rs, which is not installed: "
                                f"pip install 'hand4whole_ros[teleop]'")
     return Path(found.origin).parent / _LIBRARY_FOLDER / rest

@@ -7,6 +7,7 @@ import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -106,9 +107,9 @@ class SimulatedHand:
         """Command these joints to `positions`, rad; the others keep their command. Positions are clipped to the limits.
 
         ValueError, and no change, if a name is unknown or a position not finite."""
-        positions = np.asarray(positions, np.float64)
-        if positions.shape != (len(names),):
-            raise ValueError(f'expected {len(names)} positions, one for each name; found {positions.size}')
+        wanted = np.asarray(positions, np.float64)
+        if wanted.shape != (len(names),):
+            raise ValueError(f'expected {len(names)} positions, one for each name; found {wanted.size}')
         unknown = [name for name in names if name not in self.joint_names]
         if unknown:
             raise ValueError(f'hand {self.hand.name} has no joint {", ".join(unknown)}')
@@ -139,7 +140,7 @@ class SimulatedHand:
     def render(self, width: int = 480, height: int = 480, supersample: int = 2) -> np.ndarray:
         """An image of the palm's side, (height, width, 3) uint8 RGB. The first one on a machine takes some seconds."""
         from ..geometry.camera import Intrinsics
-        if self._rasterizer is None:
+        if self._rasterizer is None or self._meshes is None:
             from ..rendering.rasterizer import Rasterizer
             from .geom_meshes import GeomMeshes
             self._meshes = GeomMeshes(self.model)
@@ -210,7 +211,7 @@ def _drop_missing_meshes(root: ElementTree.Element, folder: Path):
                 link.remove(element)
 
 
-def _import_mujoco():
+def _import_mujoco() -> Any:
     try:
         import mujoco
     except ImportError as error:

@@ -75,9 +75,10 @@ class WristTeleop:
         self._base_from_camera = base_from_camera
         self._predict_position = PointPrediction(config.prediction)
         self._predict_rotation = RotationPrediction(config.prediction)
-        self._last = None       # the last trusted observation
-        self._wrist = None      # the operator's wrist in it, in the base frame
-        self._latch = None      # poses of the operator's and the robot's wrist at engagement; None: not engaged
+        self._last: HandObservation | None = None   # the last trusted observation
+        self._wrist: Pose | None = None             # the operator's wrist in it, in the base frame
+        #: Poses of the operator's and the robot's wrist at engagement; None: not engaged.
+        self._latch: tuple[Pose, Pose] | None = None
         self._commanded_at = None
 
     def set_robot_pose(self, pose: Pose) -> bool:
@@ -124,12 +125,12 @@ class WristTeleop:
         dt = now - self._commanded_at if self._commanded_at is not None else 0.0
         self._commanded_at = now
         engagement = self.engagement.update(result, now, self._last.person if self._last is not None else None)
-        if engagement.started:
+        if engagement.started and self._wrist is not None:
             self._latch = (self._wrist, self.limiter.pose)
         if not engagement.engaged:
             self._latch = None
-        if engagement.engaged and result.state == OK:
-            self.limiter.step(self._target(), dt)
+        if self._latch is not None and self._wrist is not None and result.state == OK:
+            self.limiter.step(self._target(*self._latch, self._wrist), dt)
         else:
             self.limiter.stop()
         last = self._last.stamp if self._last is not None else None
@@ -137,11 +138,10 @@ class WristTeleop:
                             engagement.engaged, result.state, result.age, result.confidence,
                             engagement.reason or result.reason, last)
 
-    def _target(self):
-        """The latched pose of the robot's wrist, moved as the operator's wrist since."""
-        operator, robot = self._latch
-        position = robot.position + self.config.scale * (self._wrist.position - operator.position)
+    def _target(self, operator: Pose, robot: Pose, wrist: Pose) -> Pose:
+        """The latched pose `robot`, moved as the operator's wrist since it was latched as `operator`."""
+        position = robot.position + self.config.scale * (wrist.position - operator.position)
         rotation = robot.rotation
         if self.config.orientation:
-            rotation = self._wrist.rotation @ operator.rotation.T @ rotation
+            rotation = wrist.rotation @ operator.rotation.T @ rotation
         return Pose(position, rotation)

@@ -25,6 +25,13 @@ for _k, _name in enumerate(skeleton.HAND_KEYPOINT_JOINTS['right']):
 class SkeletonLayer(nn.Module):
     """kinematics: of the open body; components (10, 10): of body.open_hands.hand_shape_components."""
 
+    rest: Tensor
+    rest_betas: Tensor
+    hand: Tensor
+    hand_betas: Tensor
+    tips: Tensor
+    tips_betas: Tensor
+
     def __init__(self, kinematics: BodyKinematics, components: np.ndarray):
         super().__init__()
         k = kinematics

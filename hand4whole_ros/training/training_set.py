@@ -103,7 +103,7 @@ def load_training_sets(folders: list[Path]) -> tuple[TrainingSet, TrainingSet, S
     model = BodyModel.load()
     components = hand_shape_components(model, load_or_build()[0])
     split = [shards.read_shards(folder).split(HELD_OUT) for folder in folders]
-    learnt, measured = (shards.concatenate_records(part) for part in zip(*split))
+    learnt, measured = (shards.concatenate_records(list(part)) for part in zip(*split))
     return (
         TrainingSet.of(learnt, components),
         TrainingSet.of(measured, components),

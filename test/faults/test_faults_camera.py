@@ -17,7 +17,7 @@ from ros_peer import BEST_EFFORT, LATCHED, NodeProcess, Peer, camera_info, image
 from scripted_node import picture
 from sensor_msgs.msg import CameraInfo, Image
 
-from hand4whole_ros.ros.node.parameters import PARAMETER_FIELDS
+from hand4whole_ros.ros.node.parameters import NodeParameters
 
 RELIABLE = QoSProfile(depth=1)
 
@@ -152,26 +152,25 @@ class Setter:
 
 
 def test_parameters_change_under_load(camera):
-    rng, setter = random.Random(4), Setter(camera)
+    rng, setter, settings = random.Random(4), Setter(camera), NodeParameters.settings()
     values = [ParameterValue(), ParameterValue(type=1, bool_value=True), ParameterValue(type=2, integer_value=-(2**63)),
               ParameterValue(type=3, double_value=float('nan')), ParameterValue(type=3, double_value=1e308),
               ParameterValue(type=4, string_value='x' * 100_000), ParameterValue(type=9, string_array_value=['a'])]
     taken = refused = 0
     for k in range(150):
-        name = rng.choice([*PARAMETER_FIELDS, 'no_such_parameter', '', 'a' * 5000, 'qos_overrides./x'])
-        rule = PARAMETER_FIELDS.get(name)
+        name = rng.choice([*settings, 'no_such_parameter', '', 'a' * 5000, 'qos_overrides./x'])
+        setting = settings.get(name)
         value = rng.choice(values)
-        if rule is not None and rule.type == 'float' and rng.random() < 0.7:
-            low, high = rule.metadata['low'], rule.metadata['high']
-            value = ParameterValue(type=3, double_value=rng.uniform(low, high))
+        if setting is not None and setting.type is float and rng.random() < 0.7:
+            value = ParameterValue(type=3, double_value=rng.uniform(setting.low, setting.high))
         result = setter(name, value)
         taken, refused = taken + result.successful, refused + (not result.successful)
         assert result.successful or result.reason, f'{name} refused without a word'
         if k % 5 == 0:
             camera.show(picture(2))
-    for name, rule in PARAMETER_FIELDS.items():
-        if rule.metadata['dynamic']:
-            assert camera.set_parameter(name, rule.default) == (True, ''), name
+    for name, setting in settings.items():
+        if setting.dynamic:
+            assert camera.set_parameter(name, setting.to_plain(setting.default)) == (True, ''), name
     for name, value in (('camera_info_timeout', 0.0), ('hold_time', 0.0), ('diagnostics_period', 0.2)):
         assert camera.set_parameter(name, value)[0]
     assert taken > 10 and refused > 50

@@ -7,7 +7,7 @@ from sensor_msgs.msg import Image
 
 from hand4whole_ros.benchmarks.prepared_estimator import PreparedEstimator
 from hand4whole_ros.benchmarks.ros import camera_peer, node_stages
-from hand4whole_ros.estimators.base import EstimatorConfig
+from hand4whole_ros.config import EstimatorConfig
 from hand4whole_ros.geometry.camera import Intrinsics
 
 

@@ -11,7 +11,7 @@ pytest.importorskip('mediapipe')
 
 from hand4whole_ros import estimators
 from hand4whole_ros.apps.replay.executors import ProcessExecutor
-from hand4whole_ros.estimators.base import EstimatorConfig
+from hand4whole_ros.config import EstimatorConfig
 from hand4whole_ros.ros.replay.bag_source import InputOptions
 from hand4whole_ros.ros.replay.frame_estimator import FrameEstimatorFactory
 from hand4whole_ros.ros.replay.replay import OutputOptions, Replay

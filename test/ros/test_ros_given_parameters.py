@@ -12,7 +12,10 @@ from hand4whole_ros.ros.node.given_parameters import (
     overrides_from_files,
     section_matches_node,
 )
+from hand4whole_ros.ros.node.parameters import NodeParameters
 from hand4whole_ros.ros.node.params_file import read_text_sections
+
+SETTINGS = NodeParameters.settings()
 
 NAMES = ['/**', '"**"', '/*', '/robot/hand4whole', 'robot/hand4whole', '/robot/*', '/*/*', '/**/hand4whole',
          '/*/hand4whole', '/robot/**', '/robot/hand4whole/**', '/**/**', 'hand4whole', '/hand4whole', '/robot/camera',
@@ -54,7 +57,7 @@ def test_what_is_said_later_counts_and_groups_have_dots(tmp_path):
 /**: {ros__parameters: {hold_time: 1, a: {b: {c: 2}}}}
 hand4whole: {ros__parameters: {hold_time: 2, operator: first}}
 /*: {ros__parameters: {operator: largest}}
-''')], '/hand4whole')
+''')], '/hand4whole', SETTINGS)
     assert given.values == {'hold_time': 2, 'a.b.c': 2, 'operator': 'largest'}
     assert given.named == ['hold_time', 'operator']
     (remark,) = given.remarks
@@ -64,17 +67,17 @@ hand4whole: {ros__parameters: {hold_time: 2, operator: first}}
 def test_names_given_as_arguments_are_the_nodes_own():
     words = ['--ros-args', '-p', 'holdtime:=1', '--param', 'hand4whole:operater:=first', '-p', 'camera:exposure:=3',
              '-p', 'max_rate:=5']
-    assert overrides_from_arguments(words, '/hand4whole').named == ['holdtime', 'operater', 'max_rate']
+    assert overrides_from_arguments(words, '/hand4whole', SETTINGS).named == ['holdtime', 'operater', 'max_rate']
 
 
 def test_many_foreign_names_are_one_short_line(tmp_path):
     text = '/**:\n  ros__parameters:\n' + ''.join(f'    p{k}: 1\n' for k in range(4000)) + '    "x\\e[2J": 1\n'
-    (remark,) = overrides_from_files([file_of(tmp_path, text)], '/hand4whole').remarks
+    (remark,) = overrides_from_files([file_of(tmp_path, text)], '/hand4whole', SETTINGS).remarks
     assert remark.endswith('p0, p1, p2, p3, p4 and 3996 more') and remark.isprintable() and len(remark) < 300
 
 
 def test_an_empty_file_is_nobodys_and_nothing_is_said(tmp_path):
-    assert overrides_from_files([file_of(tmp_path, '# nothing yet\n')], '/hand4whole').remarks == []
+    assert overrides_from_files([file_of(tmp_path, '# nothing yet\n')], '/hand4whole', SETTINGS).remarks == []
 
 
 @pytest.mark.parametrize('text, said', [

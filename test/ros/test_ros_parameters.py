@@ -1,47 +1,65 @@
-"""One table of parameters: the YAML file and the page show it, and wrong values are refused by name."""
+"""One table of settings makes options, parameters and launch arguments; wrong values are refused by name."""
 
+import argparse
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 from locations import ROOT
 
+from hand4whole_ros.cli.main import create_parser
+from hand4whole_ros.cli.options import add_setting_options
+from hand4whole_ros.config import EstimatorConfig, Precision, settings_of
 from hand4whole_ros.ros import topics
-from hand4whole_ros.ros.conversions.images import ENCODINGS
 from hand4whole_ros.ros.conversions.raw_image import DEFAULT_FRAME_ID
-from hand4whole_ros.ros.node.parameters import (
-    PARAMETER_FIELDS,
-    NodeParameters,
-    ParameterError,
-    check_value,
-    format_parameter_table,
-)
+from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS, parameter_value
+from hand4whole_ros.ros.node.parameter_table import ParameterError, check_value
+from hand4whole_ros.ros.node.parameters import NodeParameters
+
+SETTINGS = NodeParameters.settings()
 
 
-def test_the_yaml_file_lists_every_parameter_with_its_default():
+def test_the_yaml_file_holds_the_defaults():
     given = yaml.safe_load((ROOT / 'config' / 'estimate.yaml').read_text())['/**']['ros__parameters']
-    assert given == vars(NodeParameters())
-    assert list(given) == list(PARAMETER_FIELDS)
+    assert list(given) == list(SETTINGS)
+    assert NodeParameters.from_values(given) == NodeParameters()
 
 
-def test_the_yaml_file_says_what_the_table_says():
-    comments = ' '.join(line.strip(' #') for line in (ROOT / 'config' / 'estimate.yaml').read_text().splitlines())
-    for rule in PARAMETER_FIELDS.values():
-        assert rule.metadata['description'] in comments, rule.name
+def test_the_parameters_are_a_configuration_of_the_estimator():
+    given = NodeParameters.from_values({'precision': 'bf16', 'weights_folder': '~/weights', 'open_model': ''})
+    assert isinstance(given, EstimatorConfig) and given.precision is Precision.BF16
+    assert given.weights_folder == Path.home() / 'weights' and given.open_model is None
 
 
-def test_the_page_shows_the_table():
-    reference = ROOT / 'docs' / 'reference'
-    assert format_parameter_table() in (reference / 'parameters.md').read_text()
-    assert ', '.join(f'`{name}`' for name in ENCODINGS) in (reference / 'subscribed_topics.md').read_text()
+def test_every_setting_of_an_estimator_is_an_option_and_a_parameter_unless_it_says_otherwise():
+    options = vars(create_parser().parse_args(['estimate', 'photo.jpg']))
+    for name, one in settings_of(EstimatorConfig).items():
+        assert not one.option or options[name] == one.default, name
+        assert (name in SETTINGS) == one.parameter, name
+    assert {name for name, one in SETTINGS.items() if one.launch} <= {argument.name for argument in ARGUMENTS}
+
+
+def test_settings_of_every_type_are_options_and_launch_arguments():
+    parser = argparse.ArgumentParser()
+    add_setting_options(parser, 'static_images', 'hand_length', 'max_people', 'wrist', 'body_model')
+    given = parser.parse_args(['--static-images', '--hand-length', '0.2', '--max-people', '2', '--body-model', 'a.npz'])
+    assert vars(given) == {'static_images': True, 'hand_length': 0.2, 'max_people': 2, 'wrist': 'auto',
+                           'body_model': Path('a.npz')}
+    assert parser.parse_args(['--no-static-images']).static_images is False
+    values = {'a': '2', 'b': 'x', 'c': 'True'}
+    assert parameter_value('a', int, values) == 2 and parameter_value('a', float, values) == 2.0
+    assert parameter_value('b', Precision, values) == 'x' and parameter_value('c', bool, values) is True
+    with pytest.raises(ValueError, match="^b: expected a number, found 'x'$"):
+        parameter_value('b', float, values)
 
 
 def test_every_parameter_is_described_and_every_number_has_a_range():
-    for rule in PARAMETER_FIELDS.values():
-        assert rule.metadata['description'].endswith('.')
-        assert check_value(rule.name, rule.default) == rule.default
-        if rule.type == 'float':
-            assert rule.metadata['low'] < rule.metadata['high']
+    for name, one in SETTINGS.items():
+        assert one.description.endswith('.')
+        assert check_value(name, one.to_plain(one.default), SETTINGS) == one.default
+        if one.type in (int, float):
+            assert one.low < one.high
 
 
 def test_an_integer_is_welcome_as_a_float():
@@ -61,7 +79,7 @@ def test_an_integer_is_welcome_as_a_float():
     ('holdtime', 1.0, 'unknown parameter holdtime: did you mean hold_time?')])
 def test_wrong_values_are_named(name, value, line):
     with pytest.raises(ParameterError, match='^' + re.escape(line) + '$'):
-        check_value(name, value)
+        check_value(name, value, SETTINGS)
 
 
 def test_static_parameters_do_not_change_while_running():

@@ -14,7 +14,8 @@ from scripted_replay import replay
 
 from hand4whole_ros.cli import main
 from hand4whole_ros.ros.node import params_file
-from hand4whole_ros.ros.node.parameters import MAX_TEXT_LENGTH, ParameterError, check_value
+from hand4whole_ros.ros.node.parameter_table import MAX_TEXT_LENGTH, ParameterError, check_value
+from hand4whole_ros.ros.node.parameters import NodeParameters
 
 HEAD = '/**:\n  ros__parameters:\n'
 OWN = 'parameter_files:\n  hand4whole:\n   ros__parameters:\n'
@@ -82,10 +83,10 @@ def test_what_ros_takes_is_taken(tmp_path, content):
 
 
 def test_texts_have_a_length_and_can_be_printed():
-    assert check_value('body_model', 'ä' * MAX_TEXT_LENGTH)
+    assert check_value('body_model', 'ä' * MAX_TEXT_LENGTH, NodeParameters.settings())
     for text in ('x' * (MAX_TEXT_LENGTH + 1), 'a\nb', '\x1b[2J', 'a\0'):
         with pytest.raises(ParameterError, match='parameter body_model: expected at most 4096 printable characters'):
-            check_value('body_model', text)
+            check_value('body_model', text, NodeParameters.settings())
 
 
 #: For the node itself; with the largest files that pass the look, which rcl takes the longest for.

@@ -117,6 +117,11 @@ def test_generated_parts_are_what_the_code_gives(page):
     assert generated_docs.generated(text) == text, 'run: python build_support/generated_docs.py'
 
 
+@pytest.mark.parametrize('file, node', generated_docs.PARAMS_FILES.items(), ids=str)
+def test_parameter_files_are_what_the_code_gives(file, node):
+    assert generated_docs.params_file(node) == file.read_text(), 'run: python build_support/generated_docs.py'
+
+
 def test_every_generated_part_is_on_one_page():
     found = [name for page in PAGES for name in generated_docs.names(page.read_text())]
     assert sorted(found) == sorted(generated_docs.PARTS)

@@ -52,7 +52,7 @@ class EstimateReport:
 
 
 def run(sources: list[ImageSource], create: Callable[[bool], Estimator], focal: float | None,
-        json_path: Path | None, overlay_folder: Path | None, hands_path: Path | None = None) -> EstimateReport:
+        json_path: Path | None, *, overlay_folder: Path | None, hands_path: Path | None = None) -> EstimateReport:
     """Estimate every frame of `sources`, in order.
 
     `create(static_images)` makes the estimator: one for the pictures, which have nothing to do with
@@ -163,7 +163,7 @@ class _EstimateJob:
         """People of one frame, its intrinsics and loose hands, once they are in the results; None where nothing is to
         be drawn.
         """
-        if frame.error is not None:
+        if frame.error is not None or frame.image is None:
             log.error('%s', frame.error)
             self.report.missing += frame.missing
             self.report.unreadable += not frame.missing
@@ -263,7 +263,7 @@ class _OverlayVideo:
 
     def close(self):
         """The end of it."""
-        if self._writer is None:
+        if self._writer is None or self._part is None:
             return
         with _convert_write_errors(self._path):
             try:

@@ -28,7 +28,8 @@ class EstimateOutputs:
         return {option: path for option, path in named.items() if path is not None}
 
     def overlay_path(self, source: ImageSource) -> Path:
-        """The picture, or the video, that is drawn over a source."""
+        """The picture, or the video, that is drawn over a source, if there is a folder for them."""
+        assert self.overlay is not None
         return self.overlay / (f'{source.stem}_overlay.mp4' if source.is_video else f'{source.stem}.png')
 
     def check(self, sources: Sequence[ImageSource]) -> None:
@@ -36,7 +37,7 @@ class EstimateOutputs:
         inputs = {output_files.path_identity(source.path) for source in sources}
         for option, path in self._files.items():
             output_files.check_output_file(path, inputs, is_results_file, option)
-        if len(self._files) == 2 and output_files.is_same_path(self.json, self.hands_json):
+        if self.json and self.hands_json and output_files.is_same_path(self.json, self.hands_json):
             raise OutputError(f'--hands-json {printable_path(self.hands_json)} is where --json goes; name another file')
         if self.overlay is None:
             return
@@ -46,8 +47,8 @@ class EstimateOutputs:
         for name, results in self._files.items():
             if output_files.is_inside(self.overlay, results):
                 raise OutputError(f'{name} {printable_path(results)} cannot be a file: --overlay makes it a folder')
-        for folder in {source.folder for source in sources} - {None}:
-            if output_files.is_same_path(self.overlay, folder):
+        for folder in {source.folder for source in sources}:
+            if folder is not None and output_files.is_same_path(self.overlay, folder):
                 raise OutputError(f'{option} is read as an input, and what is drawn would be read the next time; name '
                                   f'another folder, such as {printable_path(self.overlay / "overlay")}')
         output_files.check_output_folder(self.overlay, option)

@@ -125,7 +125,7 @@ class ProcessExecutor:
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._start_pool()
         for handle in self._pending:
-            if handle.future is None or not handle.future.done() or handle.future.cancelled() or isinstance(
+            if not handle.future.done() or handle.future.cancelled() or isinstance(
                     handle.future.exception(), BrokenProcessPool):
                 handle.future = self._executor.submit(run_job, self._factory, handle.job)
 
@@ -135,7 +135,7 @@ class _PendingJob:
 
     def __init__(self, job):
         self.job = job
-        self.future: Future | None = None
+        self.future: Future = Future()      # of nobody yet
 
 
 class RayExecutor:
@@ -147,7 +147,7 @@ class RayExecutor:
         Raises ClusterUnavailable.
         """
         try:
-            import ray
+            import ray  # pyright: ignore[reportMissingImports]  # an extra
         except ImportError:
             raise ClusterUnavailable("Ray is not installed here: pip install 'hand4whole_ros[cluster]'") from None
         self._ray = ray
@@ -202,6 +202,7 @@ def _initialise_worker():
     parent = multiprocessing.parent_process()
 
     def watch():
-        parent.join()
+        if parent is not None:
+            parent.join()
         os._exit(1)
     threading.Thread(target=watch, name='parent watch', daemon=True).start()

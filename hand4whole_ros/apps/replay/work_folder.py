@@ -59,7 +59,7 @@ class WorkFolder:
     """
 
     def __init__(self, output: Path, plan: dict[str, Any], force: bool = False, job_files: tuple[str, ...] = (),
-                 rejection_reason: Callable[[Path], str] = lambda path: 'it is somebody else\'s'):
+                 *, rejection_reason: Callable[[Path], str] = lambda path: 'it is somebody else\'s'):
         """plan: what the output depends on, as JSON; the work of another plan is not continued.
 
         `force` replaces an output that exists, once the new one is whole, and throws the work of another plan

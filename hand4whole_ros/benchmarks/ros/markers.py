@@ -17,7 +17,7 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from ... import skeleton
-from ...estimators.base import EstimatorConfig
+from ...config import EstimatorConfig
 from ...geometry.camera import Intrinsics
 from ...ros.conversions.markers import MarkerBuilder
 from ...ros.node import qos

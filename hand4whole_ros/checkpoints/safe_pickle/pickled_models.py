@@ -85,7 +85,7 @@ def _load(path):
             if not _ALLOWED_GLOBALS.fullmatch(name):
                 raise CheckpointError(f'{path} asks for {name}, which is no layer and could run code: refused, and '
                                       f'nothing of the file was run; fetch it anew from its authors')
-        stand_ins = [(type(name.rpartition('.')[2], (_ModuleStub,), {}), name) for name in names]
+        stand_ins: list = [(type(name.rpartition('.')[2], (_ModuleStub,), {}), name) for name in names]
         with ALLOWING, torch.serialization.safe_globals(stand_ins), warnings.catch_warnings():
             warnings.simplefilter('ignore')
             return torch.load(path, map_location='cpu', weights_only=True, mmap=True)

@@ -21,7 +21,7 @@ from .. import CheckpointError
 logger = logging.getLogger(__name__)
 
 #: Before this, torch's restricted reader could be made to run code (CVE-2025-32434), and knew no stand-ins.
-_MIN_SAFE_TORCH = (2, 6)
+_MIN_SAFE_TORCH = '2.6'
 
 #: What torch writes at the beginning of a file since 1.6; older files cannot be mapped into memory.
 _ZIP_MAGIC = b'PK\x03\x04'
@@ -68,7 +68,7 @@ class _OrderedDictFactory:
         return OrderedDict()
 
 
-_STUBS = [
+_STUBS: list = [
     (type(name, (base,), {}), name)
     for base, names in ((_InertObject, _INERT_GLOBALS), (_OrderedDictFactory, _DICTIONARIES))
     for name in names

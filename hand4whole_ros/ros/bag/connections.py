@@ -38,7 +38,7 @@ def merge_connections(
     foreign: dict[str, set[str]] = {}
     for index, storage in enumerate(storages):
         for connection in storage.connections:
-            form = connection.ext.serialization_format
+            form = connection.ext.serialization_format if isinstance(connection.ext, ConnectionExtRosbag2) else 'ros1'
             if form == CDR:
                 parts.setdefault((connection.topic, connection.msgtype), []).append((index, connection))
             else:

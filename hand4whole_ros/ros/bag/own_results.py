@@ -64,7 +64,7 @@ class OwnResults:
         if connection.msgtype != _TF_TYPE or not _ANY_FRAME.search(entry.data):
             return entry
         try:
-            message = load_type_store().deserialize_cdr(entry.data, _TF_TYPE)
+            message: Any = load_type_store().deserialize_cdr(entry.data, _TF_TYPE)
         except Exception:       # Damaged, or of other fields: nobody can say what is in it.
             return entry
         kept = self._foreign_transforms(message.transforms)

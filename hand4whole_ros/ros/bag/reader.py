@@ -11,10 +11,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from rosbags.interfaces import Connection
+
 from .. import topics
 from .errors import BagError, format_names, make_read_error, sanitise_line
 from .folder import is_bag, list_contents
+from .mcap import McapFile
 from .metadata import compare_topics
+from .sqlite import SqliteFile
 
 __all__ = ['Bag', 'BagError', 'Entry', 'fingerprint', 'is_bag', 'read_frame_id', 'read_stamp',
            'select_camera_info_connection', 'select_image_connection']
@@ -36,7 +40,7 @@ _MAX_FRAME_ID_BYTES = 1024
 class Entry(NamedTuple):
     """One message: where it belongs, when it was received (ns), and its bytes."""
 
-    connection: object      # rosbags' Connection
+    connection: Connection
     time: int
     data: bytes
 
@@ -45,8 +49,8 @@ class _StorageFile(NamedTuple):
     """One file of a bag."""
 
     path: Path
-    storage: object             # McapFile or SqliteFile
-    connections: dict[int, object]      # of the file, by number -> of the bag
+    storage: McapFile | SqliteFile
+    connections: dict[int, Connection]  # of the file, by number -> of the bag
 
 
 class Bag:

@@ -68,7 +68,7 @@ def _parse_profiles(value):
         try:
             said = {str(name): int(part) if isinstance(part, str) and part.isdigit() else part
                     for name, part in profile.items() if part is not None}
-            found += parse_qos([{**_PLAIN_PROFILE, **said}])
+            found += parse_qos([{**_PLAIN_PROFILE, **said}])    # pyright: ignore[reportArgumentType]  # any keys
         except Exception:       # Bags come from anywhere.
             continue
     return tuple(found)

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from rosbags.interfaces import Connection
+
 from ...system.output_files import DISK_FULL_ERRNOS
 from .ownership import CUSTOM_DATA
 from .reader import Entry
@@ -38,7 +40,7 @@ class BagWriter:
         storage: str,
         copied_connections: Iterable,
         added_topics: Mapping[str, type],
-        latched: tuple[str, ...],
+        *, latched: tuple[str, ...],
         custom_data: str,
     ):
         """copied: connections of the input that are kept; said: topic -> message class of what is added;
@@ -52,8 +54,8 @@ class BagWriter:
         self._writer.open()
         self._types = load_type_store()
         #: By the input's connection id, and by topic.
-        self._copied_connections: dict[int, object] = {}
-        self._added_connections: dict[str, object] = {}
+        self._copied_connections: dict[int, Connection] = {}
+        self._added_connections: dict[str, Connection] = {}
         made = {}
         for connection in copied_connections:
             key = connection.topic, connection.msgtype, repr(connection.ext)

@@ -137,7 +137,7 @@ def _write_hand(out, estimate, side, head, wrist):
     out.numbers('f', 0.0 if hand.state == skeleton.LOST else hand.confidence)
     out.array(wrist)
     out.array(hand.keypoints_3d.double().numpy())
-    betas = hand.betas.numpy() if hand.has_own_shape else _NO_BETAS
+    betas = hand.betas.numpy() if hand.betas is not None and hand.has_own_shape else _NO_BETAS
     out.array(np.concatenate([hand.keypoints_2d.numpy().ravel(), getattr(estimate, f'{side}_hand_pose').numpy().ravel(),
                               betas]))
     _write_region_of_interest(out, hand.bbox_xyxy)

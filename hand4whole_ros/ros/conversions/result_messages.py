@@ -69,7 +69,7 @@ class PoseMessageBuilder:
             ),
         )
         if result.operator is not None:
-            self._operator = result.operator, poses[operator_id]
+            self._operator = result.operator, poses[result.operator.track_id]
         elif self._operator is not None:
             self._operator = _mark_hands_lost(self._operator[0]), self._operator[1]
         if self._operator is not None:

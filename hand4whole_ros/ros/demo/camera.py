@@ -10,6 +10,7 @@ import array
 import itertools
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import rclpy
@@ -42,7 +43,7 @@ def load_photograph() -> np.ndarray:
     except ImportError:
         return people.render_person(people.sample_person(_DRAWN_PERSON))[0]
     from ...media import image_files
-    return image_files.read_image(cbook.get_sample_data('grace_hopper.jpg', asfileobj=False))
+    return image_files.read_image(Path(cbook.get_sample_data('grace_hopper.jpg', asfileobj=False)))
 
 
 class DemoCamera(Node):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import params_file
-from .parameters import PARAMETER_FIELDS, Rules, is_known_parameter, suggest_name
+from .parameter_table import Settings, is_known_parameter, suggest_name
 
 #: Names in a line at most.
 _MAX_LISTED_NAMES = 5
@@ -31,7 +31,7 @@ class ParameterOverrides:
 
 
 def overrides_from_files(
-    paths: Iterable[Path], node: str, read=params_file.read_sections, rules: Rules = PARAMETER_FIELDS
+    paths: Iterable[Path], node: str, settings: Settings, read=params_file.read_sections
 ) -> ParameterOverrides:
     """For the node of this full name, such as '/robot/hand4whole'. Raises ParameterError for a bad file."""
     given = ParameterOverrides()
@@ -42,9 +42,9 @@ def overrides_from_files(
             given.values.update(values)
             if '*' not in name:
                 given.named += values
-            elif unknown := [parameter for parameter in values if not is_known_parameter(parameter, rules)]:
+            elif unknown := [parameter for parameter in values if not is_known_parameter(parameter, settings)]:
                 given.remarks.append(f'parameter file {path}: under {name} are parameters that this node does not have '
-                                     f'and leaves alone: {_format_unknown_names(unknown, rules)}')
+                                     f'and leaves alone: {_format_unknown_names(unknown, settings)}')
         if sections and not matching:
             others = list(dict.fromkeys(_printable_name(name) for name, _ in sections))
             given.remarks.append(f'parameter file {path}: nothing in it is for this node, {node}, but for '
@@ -53,11 +53,11 @@ def overrides_from_files(
 
 
 def overrides_from_arguments(
-    arguments: Sequence[str], node: str, rules: Rules = PARAMETER_FIELDS
+    arguments: Sequence[str], node: str, settings: Settings
 ) -> ParameterOverrides:
     """The same of the words that ROS has been given, those of `-p` among them; values are left to ROS, as text."""
     given = overrides_from_files(
-        params_file.paths_from_arguments(arguments), node, params_file.read_text_sections, rules
+        params_file.paths_from_arguments(arguments), node, settings, params_file.read_text_sections
     )
     for word, following in zip(arguments, arguments[1:]):
         found = _ASSIGNMENT.match(following) if word in ('-p', '--param') else None
@@ -79,10 +79,10 @@ def section_matches_node(section: str, node: str) -> bool:
     return len(names) in reached
 
 
-def _format_unknown_names(names: Sequence[str], rules):
+def _format_unknown_names(names: Sequence[str], settings):
     """Those that look like a slip first, with what they may have been meant to be."""
     hints = {name: f'{_printable_name(name)} (did you mean {near}?)' for name in names[:1000]
-             if (near := suggest_name(name, rules))}
+             if (near := suggest_name(name, settings))}
     return _limit_names([*hints.values(), *(_printable_name(name) for name in names if name not in hints)])
 
 

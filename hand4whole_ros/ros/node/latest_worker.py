@@ -17,7 +17,8 @@ class LatestWorker:
         self._condition = threading.Condition()
         self._slot = None
         self._idle = threading.Event()
-        self._thread = self._stopping = None
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
         # A thread that did not end in time still holds this: the next one waits for it, so that two never work at once.
         self._work_lock = threading.Lock()
         #: Seconds between items at least; may be set at any time.

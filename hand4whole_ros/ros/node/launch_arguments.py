@@ -9,7 +9,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from .parameter_table import belongs_to_ros
+from .parameters import NodeParameters
 from .params_file import check_params_file
 
 
@@ -22,33 +25,22 @@ class LaunchArgument:
     description: str
 
 
-_DEFAULT_FROM_FILE = 'Empty: as in params_file.'
-
 ARGUMENTS = (
     LaunchArgument('namespace', '', 'Namespace of the node, and with it of all relative topic names.'),
     LaunchArgument('image_topic', 'image', 'The camera to look through: sensor_msgs/Image, or CompressedImage '
                    'where image_transport is compressed.'),
-    LaunchArgument('image_transport', '', f"'raw' or 'compressed'. {_DEFAULT_FROM_FILE}"),
     LaunchArgument('camera_info_topic', '', 'Its calibration, sensor_msgs/CameraInfo. '
                    'Empty: camera_info beside the image topic.'),
     LaunchArgument('params_file', '', 'YAML file with the parameters of the node. '
                    "Empty: the package's own config/estimate.yaml."),
-    LaunchArgument('estimator', '', "Which estimator: 'auto' takes hand4whole_pp where its files are, else mediapipe; "
-                   f'or a name: hand4whole_pp, open, mediapipe. {_DEFAULT_FROM_FILE}'),
-    LaunchArgument('device', '', f"Where it computes: 'auto', 'cpu', 'cuda' or 'cuda:N'. {_DEFAULT_FROM_FILE}"),
-    LaunchArgument('weights', '', "Weights of estimator hand4whole_pp: 'published', or 'random' to measure and to try "
-                   f'things out. {_DEFAULT_FROM_FILE}'),
-    LaunchArgument('weights_folder', '', f'Folder of the published weights and body models. {_DEFAULT_FROM_FILE}'),
+    *(LaunchArgument(one.name, '', f'{one.description} Empty: as in params_file.')
+      for one in NodeParameters.settings().values() if one.launch),
     LaunchArgument('use_sim_time', '', "Take the time from /clock: 'true' with a bag or a simulator, else "
-                   f"'false'. {_DEFAULT_FROM_FILE}"),
+                   "'false'. Empty: as in params_file."),
     LaunchArgument('autostart', 'true', "Configure and activate the lifecycle node at once: 'true' or 'false'."),
     LaunchArgument('log_level', 'info', "What the node logs: 'debug', 'info', 'warn', 'error' or 'fatal'."),
     LaunchArgument('rviz', 'false', "Open RViz with the package's configuration: 'true' or 'false'."),
-    LaunchArgument('publish_tf', '', f"Publish the joints on /tf: 'true' or 'false'. {_DEFAULT_FROM_FILE}"),
 )
-
-#: Those that are parameters of the node as they are.
-_TEXT_ARGUMENTS = ('image_transport', 'estimator', 'device', 'weights', 'weights_folder')
 
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
@@ -62,7 +54,7 @@ class NodeLaunchPlan:
     remappings: tuple[tuple[str, str], ...]
     params_file: Path
     #: Parameters that win over the file's.
-    parameters: dict[str, str | bool]
+    parameters: dict[str, str | bool | int | float]
     log_level: str
     rviz: bool
 
@@ -122,9 +114,9 @@ def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
     if values['log_level'].lower() not in LOG_LEVELS:
         raise ValueError(f'log_level: expected one of {", ".join(LOG_LEVELS)}, found {values["log_level"]!r}')
 
-    parameters = {name: values[name] for name in _TEXT_ARGUMENTS if values[name]}
-    parameters.update({name: boolean(name, values) for name in ('use_sim_time', 'autostart', 'publish_tf')
-                       if values[name]})
+    settings = NodeParameters.settings()
+    parameters = {name: parameter_value(name, settings[name].type if name in settings else bool, values)
+                  for name in values if values[name] and (name in settings or belongs_to_ros(name))}
     return NodeLaunchPlan(values['namespace'], tuple(remappings), params_file, parameters,
                    values['log_level'].lower(), boolean('rviz', values))
 
@@ -137,6 +129,18 @@ def rviz_remappings(plan: NodeLaunchPlan) -> list[tuple[str, str]]:
     remappings += [(f'/hand4whole/{topic}', f'{namespace}/hand4whole/{topic}')
                    for topic in ('markers', 'overlay')]
     return [(name, target) for name, target in remappings if name != target]
+
+
+def parameter_value(name: str, kind: Any, values: dict[str, str]) -> str | bool | int | float:
+    """The value of an argument that is a parameter of this type; texts are checked by the node. ValueError names it."""
+    if kind is bool:
+        return boolean(name, values)
+    if kind not in (int, float):
+        return values[name]
+    try:
+        return kind(values[name])
+    except ValueError:
+        raise ValueError(f'{name}: expected a number, found {values[name]!r}') from None
 
 
 def boolean(name: str, values: dict[str, str]) -> bool:

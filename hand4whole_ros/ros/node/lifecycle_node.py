@@ -8,20 +8,21 @@ import time
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.clock import Clock, JumpThreshold
+from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
 from ... import estimators
 from ...system.memory import collect_frozen_objects, freeze_loaded_objects, trim_memory
 from .. import topics
-from . import given_parameters, program, qos
-from . import parameters as parameter_table
+from . import given_parameters, parameter_table, program, qos
 from .camera_inputs import CameraInputs
 from .diagnostics import DiagnosticsBuilder, Health
 from .latest_worker import LatestWorker
-from .parameters import ParameterError
-from .pipeline import Pipeline, estimator_config
+from .parameter_table import ParameterError
+from .parameters import NodeParameters
+from .pipeline import Pipeline
 from .program import one_line
 from .publishers import NodePublishers
 from .signal_guard import SignalGuard
@@ -65,9 +66,9 @@ class Hand4WholeNode(LifecycleNode):
         super().__init__(topics.NODE_NAME, **node_arguments)
         self._create_estimator = create_estimator or estimators.create
         given = given_parameters.overrides_from_arguments(sys.argv if arguments is None else arguments,
-                                              self.get_fully_qualified_name())
-        parameter_table.check_names(given.named)
-        self._current_parameters = parameter_table.declare_parameters(self)
+                                              self.get_fully_qualified_name(), NodeParameters.settings())
+        parameter_table.check_names(given.named, NodeParameters.settings())
+        self._current_parameters = parameter_table.declare_parameters(self, NodeParameters)
         for remark in given.remarks:
             self.get_logger().warning(remark)
         self.add_on_set_parameters_callback(self._handle_parameter_changes)
@@ -100,7 +101,7 @@ class Hand4WholeNode(LifecycleNode):
         started = time.monotonic()
         self._health.problem = ''
         try:
-            self._estimator = self._create_estimator(estimator_config(wanted))
+            self._estimator = self._create_estimator(wanted)
         except Exception as error:  # Missing parts, unreadable files: whatever it is, the node lives.
             self._health.problem = f'estimator {wanted.estimator} cannot be loaded: {one_line(error)}'
             if self.context.ok():   # else a signal broke off the loading of some library

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from .parameters import ParameterError
+from .parameter_table import ParameterError
 
 #: Of one file. The parameters of a whole robot have some ten thousand bytes and five hundred values.
 MAX_BYTES = 1_000_000
@@ -107,7 +107,7 @@ def _check_form(found, path, section=''):
     if found is None and not section:
         return
     if not isinstance(found, dict):
-        kind = 'a list' if isinstance(found, list) else repr(found[:60])
+        kind = 'a list' if isinstance(found, list) else repr(str(found)[:60])
         raise ParameterError(f'parameter file {path}: {f"{section[:60]} holds " if section else ""}{kind}, expected '
                              f'{_EXPECTED_FORM}')
     for name, inner in found.items():

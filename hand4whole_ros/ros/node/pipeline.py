@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
-from pathlib import Path
 
 from ...estimate import format_refusals
-from ...estimators.base import OUT_OF_MEMORY, Estimator, EstimatorConfig
+from ...estimators.base import OUT_OF_MEMORY, Estimator
 from ..bag.reader import read_stamp
 from ..conversions import images, messages
 from ..conversions.camera_state import CameraState
@@ -29,16 +27,6 @@ THROTTLE_ALWAYS = 60.0
 
 #: Counter of what is left alone.
 _SKIP_COUNTERS = dict(zip(SKIP_VERDICTS, ('late', 'duplicates', 'other_frame')))
-
-
-def estimator_config(parameters: NodeParameters) -> EstimatorConfig:
-    """The estimator's share of the parameters: those that bear its names."""
-    def value(field):
-        given = getattr(parameters, field.name)
-        # Paths are optional: an empty text names none.
-        return (Path(given).expanduser() if given else None) if 'Path' in field.type else given
-    return EstimatorConfig(**{field.name: value(field) for field in dataclasses.fields(EstimatorConfig)
-                              if hasattr(parameters, field.name)})
 
 
 class Pipeline:
@@ -175,7 +163,7 @@ class Pipeline:
         """False for an image to be left alone; a jump back, or another camera, begins a new run."""
         health, stamp = self._health, messages.to_nanoseconds(header.stamp)
         verdict = self._person_tracking.classify(stamp, header.frame_id, arrival)
-        health.last_stamp, health.frame = stamp * 1e-9, self._person_tracking.frame
+        health.last_stamp, health.frame = stamp * 1e-9, self._person_tracking.frame or ''
         if verdict in SKIP_VERDICTS:
             counter = _SKIP_COUNTERS[verdict]
             setattr(health.counters, counter, getattr(health.counters, counter) + 1)

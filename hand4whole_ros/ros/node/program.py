@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
+from rclpy import logging as rclpy_logging
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.logging_severity import LoggingSeverity
 
 from . import params_file
-from .parameters import ParameterError
+from .parameter_table import ParameterError
 from .signal_guard import SignalGuard
 
 #: Seconds between two lines about callbacks that fail.
@@ -46,19 +48,19 @@ def run_node(create: Callable[[], Any], name: str, args: list[str] | None, end: 
         for path in params_file.paths_from_arguments(sys.argv if args is None else args):
             params_file.check_params_file(path)
         # What rcl says of arguments comes back as an exception; one line is enough.
-        rclpy.logging.set_logger_level('rcl', rclpy.logging.LoggingSeverity.FATAL)
+        rclpy_logging.set_logger_level('rcl', LoggingSeverity.FATAL)
         rclpy.init(args=args)
-        rclpy.logging.set_logger_level('rcl', rclpy.logging.LoggingSeverity.UNSET)
+        rclpy_logging.set_logger_level('rcl', LoggingSeverity.UNSET)
         node = create()
     except KeyboardInterrupt:
         return 0
     except Exception as error:  # Nothing happens here yet but reading arguments, files and parameters.
         if end.signalled:   # which ends the context under a node that is being made
             return 0
-        rclpy.logging.get_logger(name).fatal(_about_arguments(error))
+        rclpy_logging.get_logger(name).fatal(_about_arguments(error))
         rclpy.try_shutdown()
         return 2
-    library = logging.getLogger(__package__.partition('.')[0])
+    library = logging.getLogger(__name__.partition('.')[0])
     handler = _RosLog(node.get_logger())
     library.addHandler(handler)
     library.setLevel(logging.INFO)

@@ -48,7 +48,7 @@ _QUEUE_DEPTH = 20
 _MAX_LATCHED = 1000
 
 
-def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, paused: bool = False,
+def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, *, paused: bool = False,
         wait_for: str | None = None, without_results: bool = False) -> bool:
     """Play until the end, or, in a loop, until interrupted; begin when somebody listens to `wait_for`.
 
@@ -112,11 +112,11 @@ class BagPlayer(Node):
 
     def wait(self, topic: str | None) -> None:
         """Until somebody listens to this topic, and is ready; None: to any topic, but not for long."""
-        chosen = self._topic_publishers if topic is None else {topic: self._topic_publishers.get(topic)}
-        if None in chosen.values():
+        if topic is not None and topic not in self._topic_publishers:
             raise BagError(f'{self._bag.path}: there is nothing on {topic} to wait for')
+        chosen = list(self._topic_publishers.values()) if topic is None else [self._topic_publishers[topic]]
         end = time.monotonic() + (DISCOVERY_TIMEOUT if topic is None else float('inf'))
-        while not any(publisher.get_subscription_count() for publisher in chosen.values()):
+        while not any(publisher.get_subscription_count() for publisher in chosen):
             if not self._spin_until(end):
                 if rclpy.ok():
                     log.warning('nobody listens to anything in it so far: --wait-for TOPIC waits for somebody')

@@ -59,11 +59,15 @@ class ReplaySource(Protocol):
     image_topic: str
     rectified: bool
     images: int                     # about how many there will be
-    missing: str | None             # once all entries are read: a line about images that are damaged or cut off
     two_clocks: bool                # whether stamps and times of arrival come from different clocks
+
+    @property
+    def missing(self) -> str | None:
+        """Once all entries are read: a line about images that are damaged or cut off."""
 
     def entries(self) -> Iterator[tuple[Entry, InputImage | None]]:
         """Every message that is kept, and which of them are images to look at. Raises BagError."""
+        ...
 
     def close(self) -> None:
         """Close what is open."""

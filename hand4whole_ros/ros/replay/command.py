@@ -14,15 +14,17 @@ import torch
 from ... import estimators
 from ...apps.replay.executors import ProcessExecutor, RayExecutor
 from ...apps.replay.work_folder import WorkFolderError, check_replaceable
+from ...config import EstimatorConfig
 from ...estimate import format_refusals
-from ...estimators.base import Estimator, EstimatorConfig
+from ...estimators.base import Estimator
 from ...media.folder_listing import make_distinct_names
 from ...system.output_files import check_output_folder, printable_path
 from .. import topics
 from ..bag.ownership import overwrite_rejection_reason
 from ..bag.reader import BagError
 from ..node import given_parameters
-from ..node.parameters import PARAMETER_FIELDS, NodeParameters, check_names
+from ..node.parameter_table import check_names
+from ..node.parameters import NodeParameters
 from . import replay
 from .bag_source import InputOptions
 from .frame_estimator import FrameEstimatorFactory
@@ -59,7 +61,8 @@ def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorCon
     else:
         check_output_folder(args.output)
     log.info('loading the estimator')
-    work = replay.Replay(make, inputs, outputs, _load_parameters(args.params_file), _select_executor(args))
+    work = replay.Replay(make, inputs, outputs, _load_parameters(args.params_file),
+                         executor_factory=_select_executor(args))
     try:
         codes = [_replay_one(work, path, output, several, args.force) for path, output in zip(found, outputs_of)]
     finally:
@@ -85,10 +88,11 @@ def _load_parameters(path):
     """The node's parameters with those of a YAML file over them, as ROS has them: node, ros__parameters, name."""
     if path is None:
         return NodeParameters()
-    given = given_parameters.overrides_from_files([path], f'/{topics.NODE_NAME}')
-    check_names(given.named)
+    settings = NodeParameters.settings()
+    given = given_parameters.overrides_from_files([path], f'/{topics.NODE_NAME}', settings)
+    check_names(given.named, settings)
     parameters = NodeParameters.from_values(
-        {name: value for name, value in given.values.items() if name in PARAMETER_FIELDS}
+        {name: value for name, value in given.values.items() if name in settings}
     )
     for remark in given.remarks:
         log.warning('%s', remark)

@@ -11,7 +11,8 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo
 
 from ...apps.replay.packed_estimates import pack
-from ...estimators.base import Estimator, EstimatorConfig
+from ...config import EstimatorConfig
+from ...estimators.base import Estimator
 from ...geometry.camera import Intrinsics
 from ..conversions import messages
 from ..conversions.camera_state import CameraState
@@ -68,6 +69,7 @@ class FrameEstimator:
             return pack({'bad': str(error)})
         height, width = image.shape[:2]
         intrinsics, camera = self._intrinsics(job, width, height)
+        assert intrinsics is not None   # nothing is awaited
         refused = self._estimator.refused.copy()
         try:
             people = self._estimator.estimate(image, intrinsics)
@@ -86,6 +88,6 @@ class FrameEstimator:
             self._camera.forget()
             if job.camera_info is not None:
                 self._camera.update(deserialize_message(job.camera_info, CameraInfo))
-        # Nothing is awaited: whatever camera_info the bag holds is known.
+        # Whatever camera_info the bag holds is known.
         intrinsics = self._camera.for_image(width, height, job.rectified, job.fallback_fov, 0.0, 0.0)
         return intrinsics, self._camera.state

@@ -33,7 +33,7 @@ class ReplayMessageBuilder:
     """What the node would say. The image's own time stands where the node has that of its work."""
 
     def __init__(self, body: BodyModel, estimator_name: str, parameters: NodeParameters, markers: bool = False,
-                 overlays: Journal | None = None, two_clocks: bool = False):
+                 *, overlays: Journal | None = None, two_clocks: bool = False):
         """overlays: keeps the pictures drawn, each some tenths of a second of work; None: none are wanted.
 
         two_clocks: the times of arrival are not of the clock that stamps the images, and are not published: they would
@@ -101,14 +101,14 @@ class ReplayMessageBuilder:
 
     def _build_visualizations(self, number, item, result):
         overlay = None if self._overlays is None else self._overlays.get(number)
-        to_draw = self._overlays is not None and overlay is None
-        if self._markers or to_draw:
+        drawn = self._overlays if overlay is None else None     # where a new one goes
+        if self._markers or drawn is not None:
             result = self._visualizations.add_meshes(result)
         if self._markers:
             yield topics.MARKERS, self._visualizations.markers(result)
-        if to_draw:
+        if drawn is not None:
             overlay = self._draw_overlay(item, result)
-            self._overlays.put(number, overlay)
+            drawn.put(number, overlay)
         if overlay is not None:
             yield _OVERLAY, overlay
 

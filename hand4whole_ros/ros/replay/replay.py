@@ -141,7 +141,7 @@ class Replay:
 
     def __init__(self, estimator_factory: FrameEstimatorFactory, inputs: InputOptions, outputs: OutputOptions,
                  parameters: NodeParameters | None = None,
-                 executor_factory: Callable[[FrameEstimatorFactory], Executor] | None = None):
+                 *, executor_factory: Callable[[FrameEstimatorFactory], Executor] | None = None):
         """parameters: of those of the node, the ones about people, operator, TF and the camera's field of view.
         spread: gives the workers; None: the work is done in this process.
         """
@@ -174,8 +174,8 @@ class Replay:
                 return open_now.enter_context(closing(what))
             source = opened((VideoSource if _is_video(Path(path)) else BagSource)(path, self._inputs))
             folder = opened(WorkFolder(output, {**self._make_plan(path), 'files': fingerprint(source.files)}, force,
-                                       [name for journal in _JOURNALS for name in journal_file_names(journal)],
-                                       overwrite_rejection_reason))
+                                       tuple(name for journal in _JOURNALS for name in journal_file_names(journal)),
+                                       rejection_reason=overwrite_rejection_reason))
             estimates, drawn = (folder.path / name for name in _JOURNALS)
             journal = opened(Journal(estimates))
             overlays = opened(Journal(drawn)) if self._outputs.overlay else None
@@ -225,11 +225,12 @@ class Replay:
             self._estimator.name,
             self._parameters,
             self._outputs.markers,
-            overlays,
-            source.two_clocks,
+            overlays=overlays,
+            two_clocks=source.two_clocks,
         )
         with BagWriter(folder.new, self._outputs.storage, source.connections, message_builder.types,
-                       (topics.absolute_topic(topics.SKELETON),), json.dumps(self._make_plan(path))) as bag:
+                       latched=(topics.absolute_topic(topics.SKELETON),),
+                       custom_data=json.dumps(self._make_plan(path))) as bag:
             work = _ReplayPass(source, journal, self._workers, message_builder, bag, self._make_job)
             with ProgressBar(total=max(source.images, len(journal)), initial=len(journal), unit='image',
                      desc=printable_path(Path(path).name)) as progress:
@@ -353,5 +354,5 @@ class _ReplayPass:
         while self._entries and (self._entries[0][1] is None or self._entries[0][1].said is not None):
             entry, image = self._entries.popleft()
             self._bag.copy(entry)
-            for topic, data in image.said if image is not None else ():
+            for topic, data in (image.said or ()) if image is not None else ():
                 self._bag.write_message(topic, entry.time, data)

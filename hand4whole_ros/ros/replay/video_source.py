@@ -52,8 +52,8 @@ class VideoSource:
             if frame.missing:
                 self.missing = frame.error
                 continue
-            if frame.error is not None:
-                raise BagError(frame.error)
+            if frame.error is not None or frame.image is None:
+                raise BagError(str(frame.error))
             if frame.stamp < options.start:
                 continue
             if options.duration is not None and frame.stamp >= options.start + options.duration:

@@ -22,16 +22,16 @@ def command_message(kind: str, names: Sequence[str], positions: np.ndarray, stam
 
     stamp: of publication, for joint_state; a trajectory starts when it arrives, and takes `seconds`.
     """
-    positions = [float(position) for position in positions]
+    values = [float(position) for position in positions]
     if kind == 'joint_state':
-        message = JointState(name=list(names), position=positions)
+        message = JointState(name=list(names), position=values)
         message.header.stamp = stamp
         return message
     if kind == 'joint_trajectory':
         whole, rest = divmod(round(seconds * 1e9), 10**9)
         return JointTrajectory(joint_names=list(names), points=[JointTrajectoryPoint(
-            positions=positions, time_from_start=Duration(sec=whole, nanosec=rest))])
-    return Float64MultiArray(data=positions)
+            positions=values, time_from_start=Duration(sec=whole, nanosec=rest))])
+    return Float64MultiArray(data=values)
 
 
 def commanded_positions(kind: str, message: Any, order: Sequence[str]) -> tuple[Sequence[str], Sequence[float]]:
@@ -57,7 +57,7 @@ def measured_positions(message: JointState, wanted: Sequence[str]) -> np.ndarray
     """
     if len(message.name) != len(message.position):
         raise ValueError(f'{len(message.name)} names and {len(message.position)} positions')
-    positions = reordered(message.name, np.asarray(message.position, np.float64), wanted)
+    positions = reordered(list(message.name), np.asarray(message.position, np.float64), wanted)
     if not np.isfinite(positions).all():
         raise ValueError('a joint position is not finite')
     return positions

@@ -38,6 +38,11 @@ def _stamp(message):
     return to_nanoseconds(message.header.stamp)
 
 
+def _distance(one, other):
+    """m, between two geometry_msgs/Point."""
+    return float(np.linalg.norm(np.subtract((one.x, one.y, one.z), (other.x, other.y, other.z))))
+
+
 def _percentiles(seconds):
     """Median and 95th percentile, ms; None without any."""
     if not len(seconds):
@@ -87,7 +92,7 @@ class DemoRecording:
     def _gap_of_truth(self, message):
         start = _TRUTH_START[self.side]
         ends = [message.poses[start + k].position for k in (_THUMB, _INDEX)]
-        return float(np.linalg.norm(np.subtract(*[(p.x, p.y, p.z) for p in ends])))
+        return _distance(*ends)
 
     def _within(self, track, begin, end):
         """Messages of the seconds `begin` to `end` of the motion."""
@@ -129,7 +134,7 @@ class DemoRecording:
             hand = getattr(person, f'{self.side}_hand')
             if person.is_operator and hand.state == TeleopState.OK:
                 ends = [hand.keypoints[k] for k in (_THUMB, _INDEX)]
-                return float(np.linalg.norm(np.subtract(*[(p.x, p.y, p.z) for p in ends])))
+                return _distance(*ends)
         return None
 
     def _apart(self, delay):
@@ -152,7 +157,8 @@ class DemoRecording:
         back = [s for s in self._within(self._fingers, OUT_OF_VIEW[1], OUT_OF_VIEW[1] + 3.0) if s.moving]
         return {
             'lost': bool(lost), 'reason': lost[-1].reason if lost else '',
-            'commands_while_lost': sum(self._fingers.at(_stamp(c)).state == TeleopState.LOST for c in commands),
+            'commands_while_lost': sum(state is not None and state.state == TeleopState.LOST
+                                       for state in (self._fingers.at(_stamp(c)) for c in commands)),
             'largest_step_of_a_command_rad': round(float(np.abs(np.diff(positions, axis=0)).max()), 4)
             if len(positions) > 1 else 0.0,
             'simulated_hand_moved_rad': round(float(np.ptp(joints, axis=0).max()), 4) if len(joints) else None,

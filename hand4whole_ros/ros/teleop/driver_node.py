@@ -10,6 +10,8 @@ from rclpy.duration import Duration
 
 from ...msg import TeleopState
 from ...teleop.hand_gate import OK
+from ...teleop.hand_teleop import HandCommand
+from ...teleop.wrist_teleop import WristCommand
 from ..conversions import messages
 from ..node import qos
 from . import topics
@@ -21,6 +23,8 @@ from .teleop_node import TeleopNode
 
 class DriverNode(TeleopNode):
     """Base of retarget and wrist_teleop, which add `drive`."""
+
+    parameters: DriverParameters
 
     def __init__(self, name: str, table: type[DriverParameters], arguments=None, **node_arguments):
         super().__init__(name, table, arguments, **node_arguments)
@@ -44,7 +48,7 @@ class DriverNode(TeleopNode):
         wanted = self.parameters.operator_id
         self._input.person = person if person is not None else None if wanted < 0 else wanted
 
-    def drive(self, observation, now: float) -> tuple[object, bool, str, bool]:
+    def drive(self, observation, now: float) -> tuple[HandCommand | WristCommand, bool, str, bool]:
         """Make and publish the command at `now`, s on a steady clock; observation: HandObservation, or None between
         images.
 
@@ -70,7 +74,7 @@ class DriverNode(TeleopNode):
         now, message = self.get_clock().now(), self._message
         self._commands += published
         moving = engaged and command.state == OK and not reason
-        if measured is not None and moving and command.stamp == observation.stamp:
+        if measured is not None and moving and command.stamp == measured.observation.stamp:
             self._used += 1
             message.image_stamp = measured.header.stamp
             message.delay = max(1e-9 * (now.nanoseconds - messages.to_nanoseconds(measured.header.stamp)), 0.0)

@@ -73,7 +73,8 @@ class FollowedEngagement:
     def __init__(self, node, timeout: float, not_ready: Callable[[], str]):
         """timeout: s for which one state of that node is valid."""
         self._timeout, self._not_ready = timeout, not_ready
-        self._state, self._wait_for_delivery, self._engaged = None, -math.inf, False
+        self._state: TeleopState | None = None
+        self._wait_for_delivery, self._engaged = -math.inf, False
         self._topic = node.resolve_topic_name(topics.WRIST_STATE)
         node.create_subscription(TeleopState, topics.WRIST_STATE, wrap_timed_callback(self._received), _NEWEST)
 
@@ -82,7 +83,7 @@ class FollowedEngagement:
 
     def update(self, gate: GateResult, now: float, person: int | None) -> tuple[bool, str]:
         """Whether the operator is engaged at `now`, and why not."""
-        if not 0 <= now - self._wait_for_delivery <= self._timeout:
+        if self._state is None or not 0 <= now - self._wait_for_delivery <= self._timeout:
             reason = f'nothing comes on {self._topic}: does wrist_teleop run?'
         elif not self._state.engaged:
             reason = self._state.reason or 'not engaged'

@@ -9,7 +9,7 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from ...teleop.metric_depth import PalmLengthCorrection
 from ..compat import wrap_timed_callback
-from ..node.parameters import ParameterError
+from ..node.parameter_table import ParameterError
 from ..node.stamp_guard import MAX_AHEAD, format_duration
 from .hand_sources import SOURCES, HandMeasurement
 from .parameters import SourceParameters

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from std_msgs.msg import Header
@@ -36,7 +37,7 @@ class HandSource:
     message_type: type
     topic: Callable[[str], str]     # side -> name of the topic, relative
     #: (message, side, track id of the operator or None) -> the hand.
-    measure: Callable[[object, str, int | None], HandMeasurement]
+    measure: Callable[[Any, str, int | None], HandMeasurement]
     both_sides: bool                # whether one message holds both hands
 
 

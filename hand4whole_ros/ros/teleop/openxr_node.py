@@ -35,6 +35,8 @@ def named_poses(hands, header) -> NamedPoseArray:
 class OpenXrNode(TeleopNode):
     """Raises ParameterError where a parameter is wrong."""
 
+    parameters: OpenXrParameters
+
     def __init__(self, *, arguments=None, **node_arguments):
         super().__init__(topics.OPENXR_NODE, OpenXrParameters, arguments, **node_arguments)
         self._gates = {side: HandGate(self.parameters.gate()) for side in skeleton.SIDES}
@@ -74,10 +76,8 @@ class OpenXrNode(TeleopNode):
 
     def _publish(self):
         message = named_poses([self._hands[side] for side in skeleton.SIDES], self._header)
-        count = len(JOINT_NAMES)
-        for k, side in enumerate(skeleton.SIDES):
-            if not self._valid[side]:
-                message.is_valid[k * count:(k + 1) * count] = [False] * count
+        valid = [self._valid[side] for side in skeleton.SIDES for _ in JOINT_NAMES]
+        message.is_valid = [one and ours for one, ours in zip(message.is_valid, valid)]
         self._publisher.publish(message)
 
     def status(self):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ... import skeleton
+from ...config import setting
 from ...teleop.engagement import EngagementConfig
 from ...teleop.hand_frame import MAX_PALM_LENGTH
 from ...teleop.hand_gate import HandGateConfig
@@ -12,7 +13,7 @@ from ...teleop.hand_teleop import HandTeleopConfig
 from ...teleop.joint_limiter import JointLimiterConfig
 from ...teleop.pose_limiter import PoseLimiterConfig
 from ...teleop.wrist_teleop import WristTeleopConfig
-from ..node.parameters import ParameterError, ParameterTable, parameter
+from ..node.parameter_table import ParameterError, ParameterTable
 from .hand_sources import SOURCES
 
 #: Types of the topic `~/command`.
@@ -30,38 +31,33 @@ _SPACE = 10.0
 class SourceParameters(ParameterTable):
     """What hands are taken from, and when they are trusted."""
 
-    source: str = parameter(
+    source: str = setting(
         'poses', "Where hands come from: 'poses' is ~/poses of the node hand4whole, which says whose hand it is; "
-                 "'operator' is ~/operator/left_hand or right_hand.", choices=tuple(SOURCES), dynamic=False)
-    operator_id: int = parameter(
+        "'operator' is ~/operator/left_hand or right_hand.", choices=tuple(SOURCES))
+    operator_id: int = setting(
         -1, 'Track id of the only person who may drive the robot; -1 for the operator that the node hand4whole '
-            'chooses. Of source poses.', low=-1, high=2**31 - 1, dynamic=False)
-    max_image_age: float = parameter(
+        'chooses. Of source poses.', low=-1, high=2**31 - 1)
+    max_image_age: float = setting(
         1.0, 'Seconds from the stamp of an image to the arrival of its hand beyond which the hand is not trusted; 0 '
-             'for any age.', low=0.0, high=60.0, dynamic=False)
-    hold_time: float = parameter(
-        _GATE.hold_time, 'Seconds without a trusted image after which the hand is LOST.', low=0.05, high=10.0,
-        dynamic=False)
-    max_silence: float = parameter(
+        'for any age.', low=0.0, high=60.0)
+    hold_time: float = setting(
+        _GATE.hold_time, 'Seconds without a trusted image after which the hand is LOST.', low=0.05, high=10.0)
+    max_silence: float = setting(
         _GATE.max_silence, 'Seconds without a trusted image after which the hand is HELD, even if no image at all '
-                           'comes. At most hold_time.', low=0.02, high=10.0, dynamic=False)
-    confirm_images: int = parameter(
-        _GATE.confirm_images, 'Trusted images in a row after LOST before the hand drives anything.', low=1, high=100,
-        dynamic=False)
-    trust_confidence: float = parameter(
-        _GATE.trust_confidence, 'Least confidence of a hand that is to become OK.', low=0.0, high=1.0, dynamic=False)
-    hold_confidence: float = parameter(
+        'comes. At most hold_time.', low=0.02, high=10.0)
+    confirm_images: int = setting(
+        _GATE.confirm_images, 'Trusted images in a row after LOST before the hand drives anything.', low=1, high=100)
+    trust_confidence: float = setting(
+        _GATE.trust_confidence, 'Least confidence of a hand that is to become OK.', low=0.0, high=1.0)
+    hold_confidence: float = setting(
         _GATE.hold_confidence, 'Least confidence of a hand that is to stay OK. At most trust_confidence.', low=0.0,
-        high=1.0, dynamic=False)
-    max_wrist_speed: float = parameter(
-        _GATE.max_wrist_speed, "m/s. A wrist that has moved faster is another person's.", low=0.1, high=100.0,
-        dynamic=False)
-    palm_length: float = parameter(
+        high=1.0)
+    max_wrist_speed: float = setting(
+        _GATE.max_wrist_speed, "m/s. A wrist that has moved faster is another person's.", low=0.1, high=100.0)
+    palm_length: float = setting(
         0.0, "Length of the operator's palm from the wrist to the middle finger's knuckle, m, which corrects the "
-             'distance from the camera; 0 where it is not known, else 0.045 to 0.19.', low=0.0, high=MAX_PALM_LENGTH,
-        dynamic=False)
-    diagnostics_period: float = parameter(
-        1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0, dynamic=False)
+        'distance from the camera; 0 where it is not known, else 0.045 to 0.19.', low=0.0, high=MAX_PALM_LENGTH)
+    diagnostics_period: float = setting(1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0)
 
     def gate(self) -> HandGateConfig:
         """When a hand is trusted. ParameterError where two values contradict each other."""
@@ -79,19 +75,15 @@ class SourceParameters(ParameterTable):
 class DriverParameters(SourceParameters):
     """The same of nodes that drive a robot."""
 
-    side: str = parameter('right', "The operator's hand, and the side of the robot.", choices=skeleton.SIDES,
-                          dynamic=False)
-    rate: float = parameter(
-        60.0, 'Commands per second between images, towards the last target; and of ~/state.', low=1.0, high=1000.0,
-        dynamic=False)
-    engage_timeout: float = parameter(
-        EngagementConfig().timeout, 'Seconds for which one message on ~/engage is valid.', low=0.05, high=10.0,
-        dynamic=False)
-    explicit_return: bool = parameter(
-        True, 'After the hand was LOST, whether the switch has to be released and pressed again.', dynamic=False)
-    prediction: float = parameter(
-        0.0, 'Seconds by which motion is predicted ahead at constant velocity; 0 for none.', low=0.0, high=1.0,
-        dynamic=False)
+    side: str = setting('right', "The operator's hand, and the side of the robot.", choices=skeleton.SIDES)
+    rate: float = setting(
+        60.0, 'Commands per second between images, towards the last target; and of ~/state.', low=1.0, high=1000.0)
+    engage_timeout: float = setting(
+        EngagementConfig().timeout, 'Seconds for which one message on ~/engage is valid.', low=0.05, high=10.0)
+    explicit_return: bool = setting(
+        True, 'After the hand was LOST, whether the switch has to be released and pressed again.')
+    prediction: float = setting(
+        0.0, 'Seconds by which motion is predicted ahead at constant velocity; 0 for none.', low=0.0, high=1.0)
 
     def engagement_config(self) -> EngagementConfig:
         """Rules of engagement."""
@@ -102,38 +94,31 @@ class DriverParameters(SourceParameters):
 class RetargetParameters(DriverParameters):
     """Of the node retarget."""
 
-    hand: str = parameter(
-        'capsule', 'The robot hand: allegro, capsule, leap, shadow, or the path of a .yaml file.', dynamic=False)
-    command_type: str = parameter(
+    hand: str = setting('capsule', 'The robot hand: allegro, capsule, leap, shadow, or the path of a .yaml file.')
+    command_type: str = setting(
         'joint_state', "Type of ~/command: 'joint_state' (sensor_msgs/JointState), 'joint_trajectory' "
-                       "(trajectory_msgs/JointTrajectory, for joint_trajectory_controller) or 'forward_command' "
-                       '(std_msgs/Float64MultiArray, for forward_command_controller).', choices=COMMAND_TYPES,
-        dynamic=False)
-    joints: tuple[str, ...] = parameter(
-        ('',), "Joints of the command, in the order of the controller; [''] for all joints in the order of the URDF.",
-        dynamic=False)
-    trajectory_time: float = parameter(
+        "(trajectory_msgs/JointTrajectory, for joint_trajectory_controller) or 'forward_command' "
+        '(std_msgs/Float64MultiArray, for forward_command_controller).', choices=COMMAND_TYPES)
+    joints: tuple[str, ...] = setting(
+        ('',), "Joints of the command, in the order of the controller; [''] for all joints in the order of the URDF.")
+    trajectory_time: float = setting(
         0.05, 'Of command_type joint_trajectory: seconds in which the commanded positions are to be reached.', low=0.0,
-        high=10.0, dynamic=False)
-    engagement: str = parameter(
+        high=10.0)
+    engagement: str = setting(
         SWITCH, "What the operator engages with: 'switch' is ~/engage of this node, 'wrist' follows the state of "
-                "wrist_teleop, 'none' lets every trusted hand drive the robot.", choices=(SWITCH, WRIST, NONE),
-        dynamic=False)
-    start: str = parameter(
+        "wrist_teleop, 'none' lets every trusted hand drive the robot.", choices=(SWITCH, WRIST, NONE))
+    start: str = setting(
         'joint_states', "Where the first motion starts: 'joint_states' waits for the measured joint positions, 'rest' "
-                        'takes zero, or the limit nearest to it.', choices=('joint_states', 'rest'), dynamic=False)
-    max_speed: float = parameter(
+        'takes zero, or the limit nearest to it.', choices=('joint_states', 'rest'))
+    max_speed: float = setting(
         _LIMITER.max_speed, 'rad/s of each joint. Below about 5, quick pinches do not close in time.', low=0.01,
-        high=100.0, dynamic=False)
-    start_speed: float = parameter(
+        high=100.0)
+    start_speed: float = setting(
         _LIMITER.start_speed, 'rad/s of each joint right after engaging, and after LOST; at most max_speed.', low=0.01,
-        high=100.0, dynamic=False)
-    smoothing: bool = parameter(
-        True, 'Filter keypoints in the frame of the hand (1 euro filter).', dynamic=False)
-    smoothing_min_cutoff: float = parameter(
-        _HAND.min_cutoff, 'Cut-off at rest, Hz.', low=0.01, high=100.0, dynamic=False)
-    smoothing_beta: float = parameter(
-        _HAND.beta, 'Increase of the cut-off with speed, Hz per m/s.', low=0.0, high=1000.0, dynamic=False)
+        high=100.0)
+    smoothing: bool = setting(True, 'Filter keypoints in the frame of the hand (1 euro filter).')
+    smoothing_min_cutoff: float = setting(_HAND.min_cutoff, 'Cut-off at rest, Hz.', low=0.01, high=100.0)
+    smoothing_beta: float = setting(_HAND.beta, 'Increase of the cut-off with speed, Hz per m/s.', low=0.0, high=1000.0)
 
     def hand_config(self) -> HandTeleopConfig:
         """Settings of the fingers. ParameterError where two values contradict each other."""
@@ -146,35 +131,31 @@ class RetargetParameters(DriverParameters):
 class WristTeleopParameters(DriverParameters):
     """Of the node wrist_teleop."""
 
-    base_frame: str = parameter('base_link', 'Frame of ~/pose, ~/twist and current_pose.', dynamic=False)
-    camera_xyz: tuple[float, float, float] = parameter(
-        (0.0, 0.0, 0.0), "Position of the camera's optical frame in base_frame, m.", low=-100.0, high=100.0,
-        dynamic=False)
-    camera_rpy: tuple[float, float, float] = parameter(
+    base_frame: str = setting('base_link', 'Frame of ~/pose, ~/twist and current_pose.')
+    camera_xyz: tuple[float, float, float] = setting(
+        (0.0, 0.0, 0.0), "Position of the camera's optical frame in base_frame, m.", low=-100.0, high=100.0)
+    camera_rpy: tuple[float, float, float] = setting(
         (0.0, 0.0, 0.0), "Roll, pitch and yaw of the camera's optical frame in base_frame, rad, as in URDF.", low=-7.0,
-        high=7.0, dynamic=False)
-    start: str = parameter(
+        high=7.0)
+    start: str = setting(
         'current_pose', "The pose of the robot's wrist at the first engagement: 'current_pose' waits for that topic, "
-                        "'parameters' takes start_xyz and start_rpy.", choices=('current_pose', 'parameters'),
-        dynamic=False)
-    start_xyz: tuple[float, float, float] = parameter(
-        (0.0, 0.0, 0.0), "Position of the robot's wrist in base_frame, m.", low=-100.0, high=100.0, dynamic=False)
-    start_rpy: tuple[float, float, float] = parameter(
-        (0.0, 0.0, 0.0), 'Its roll, pitch and yaw, rad.', low=-7.0, high=7.0, dynamic=False)
-    scale: float = parameter(
-        1.0, "Metres of the robot's motion for one metre of the operator's.", low=0.01, high=10.0, dynamic=False)
-    orientation: bool = parameter(True, "Whether the robot's wrist rotates with the operator's.", dynamic=False)
-    workspace_low: tuple[float, float, float] = parameter(
-        (-_SPACE,) * 3, 'Lowest corner of the workspace in base_frame, m.', low=-_SPACE, high=_SPACE, dynamic=False)
-    workspace_high: tuple[float, float, float] = parameter(
-        (_SPACE,) * 3, 'Highest corner of the workspace in base_frame, m.', low=-_SPACE, high=_SPACE, dynamic=False)
-    max_speed: float = parameter(_POSE_LIMITER.max_speed, 'm/s.', low=0.001, high=10.0, dynamic=False)
-    max_acceleration: float = parameter(_POSE_LIMITER.max_acceleration, 'm/s^2.', low=0.01, high=1000.0, dynamic=False)
-    max_angular_speed: float = parameter(
-        _POSE_LIMITER.max_angular_speed, 'rad/s.', low=0.001, high=100.0, dynamic=False)
-    max_angular_acceleration: float = parameter(
-        _POSE_LIMITER.max_angular_acceleration, 'rad/s^2.', low=0.01, high=10000.0, dynamic=False)
-    publish_twist: bool = parameter(False, 'Publish ~/twist as well.', dynamic=False)
+        "'parameters' takes start_xyz and start_rpy.", choices=('current_pose', 'parameters'))
+    start_xyz: tuple[float, float, float] = setting(
+        (0.0, 0.0, 0.0), "Position of the robot's wrist in base_frame, m.", low=-100.0, high=100.0)
+    start_rpy: tuple[float, float, float] = setting(
+        (0.0, 0.0, 0.0), 'Its roll, pitch and yaw, rad.', low=-7.0, high=7.0)
+    scale: float = setting(1.0, "Metres of the robot's motion for one metre of the operator's.", low=0.01, high=10.0)
+    orientation: bool = setting(True, "Whether the robot's wrist rotates with the operator's.")
+    workspace_low: tuple[float, float, float] = setting(
+        (-_SPACE,) * 3, 'Lowest corner of the workspace in base_frame, m.', low=-_SPACE, high=_SPACE)
+    workspace_high: tuple[float, float, float] = setting(
+        (_SPACE,) * 3, 'Highest corner of the workspace in base_frame, m.', low=-_SPACE, high=_SPACE)
+    max_speed: float = setting(_POSE_LIMITER.max_speed, 'm/s.', low=0.001, high=10.0)
+    max_acceleration: float = setting(_POSE_LIMITER.max_acceleration, 'm/s^2.', low=0.01, high=1000.0)
+    max_angular_speed: float = setting(_POSE_LIMITER.max_angular_speed, 'rad/s.', low=0.001, high=100.0)
+    max_angular_acceleration: float = setting(
+        _POSE_LIMITER.max_angular_acceleration, 'rad/s^2.', low=0.01, high=10000.0)
+    publish_twist: bool = setting(False, 'Publish ~/twist as well.')
 
     def wrist_config(self) -> WristTeleopConfig:
         """Settings of the wrist. ParameterError where two values contradict each other."""
@@ -196,21 +177,16 @@ class OpenXrParameters(SourceParameters):
 class SimParameters(ParameterTable):
     """Of the node sim_hand."""
 
-    hand: str = parameter(
-        'capsule', 'The robot hand: allegro, capsule, leap, shadow, or the path of a .yaml file.', dynamic=False)
-    side: str = parameter('right', 'Of the robot hand.', choices=skeleton.SIDES, dynamic=False)
-    command_type: str = parameter(
-        'joint_state', 'Type of the commands, as of the node retarget.', choices=COMMAND_TYPES, dynamic=False)
-    joints: tuple[str, ...] = parameter(
-        ('',), "Of command_type forward_command: joints in the order of the commands; [''] for the order of the URDF.",
-        dynamic=False)
-    rate: float = parameter(60.0, 'Messages per second on joint_states and ~/tips.', low=1.0, high=500.0, dynamic=False)
-    image_rate: float = parameter(
-        5.0, 'Images per second on ~/image at most; it is drawn only while somebody subscribes.', low=0.1, high=60.0,
-        dynamic=False)
-    image_size: int = parameter(480, 'Width and height of the image, pixels.', low=64, high=2000, dynamic=False)
-    diagnostics_period: float = parameter(
-        1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0, dynamic=False)
+    hand: str = setting('capsule', 'The robot hand: allegro, capsule, leap, shadow, or the path of a .yaml file.')
+    side: str = setting('right', 'Of the robot hand.', choices=skeleton.SIDES)
+    command_type: str = setting('joint_state', 'Type of the commands, as of the node retarget.', choices=COMMAND_TYPES)
+    joints: tuple[str, ...] = setting(
+        ('',), "Of command_type forward_command: joints in the order of the commands; [''] for the order of the URDF.")
+    rate: float = setting(60.0, 'Messages per second on joint_states and ~/tips.', low=1.0, high=500.0)
+    image_rate: float = setting(
+        5.0, 'Images per second on ~/image at most; it is drawn only while somebody subscribes.', low=0.1, high=60.0)
+    image_size: int = setting(480, 'Width and height of the image, pixels.', low=64, high=2000)
+    diagnostics_period: float = setting(1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0)
 
 
 #: Name of the node -> its table.

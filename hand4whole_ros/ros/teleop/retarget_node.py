@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 
+import numpy as np
 from sensor_msgs.msg import JointState
 
 from ...teleop.engagement import Engagement
@@ -13,7 +14,7 @@ from ...teleop.joints import RobotDescriptionError, reordered
 from ...teleop.retargeting import RetargetingUnavailable, create
 from ...teleop.robot_hand import HandFilesMissing, load_robot_hand
 from ..node import qos
-from ..node.parameters import ParameterError
+from ..node.parameter_table import ParameterError
 from . import topics
 from .command_messages import TYPES, command_message, measured_positions
 from .driver_node import DriverNode
@@ -37,7 +38,7 @@ def command_joints(joints, hand) -> tuple[str, ...]:
     if not any(joints):
         return hand.joint_names
     try:
-        reordered(hand.joint_names, range(len(hand.joint_names)), joints)
+        reordered(hand.joint_names, np.arange(len(hand.joint_names)), joints)
     except ValueError as error:
         raise ParameterError(f'parameter joints: {error}') from None
     return tuple(joints)
@@ -46,9 +47,11 @@ def command_joints(joints, hand) -> tuple[str, ...]:
 class RetargetNode(DriverNode):
     """Raises ParameterError where a parameter is wrong or the hand cannot be loaded."""
 
+    parameters: RetargetParameters
+
     def __init__(self, *, arguments=None, **node_arguments):
         super().__init__(topics.RETARGET_NODE, RetargetParameters, arguments, **node_arguments)
-        wanted: RetargetParameters = self.parameters
+        wanted = self.parameters
         self.hand = load_hand(wanted.hand, wanted.side)
         self._joints = command_joints(wanted.joints, self.hand)
         try:

@@ -12,7 +12,7 @@ from ...teleop.simulation import SimulatedHand, SimulationUnavailable
 from ..conversions import images
 from ..node import qos
 from ..node.latest_worker import LatestWorker
-from ..node.parameters import ParameterError
+from ..node.parameter_table import ParameterError
 from ..node.program import one_line
 from . import topics
 from .command_messages import TYPES, commanded_positions
@@ -30,9 +30,11 @@ _PATIENCE = 1.0
 class SimNode(TeleopNode):
     """Raises ParameterError where a parameter is wrong or the hand cannot be simulated."""
 
+    parameters: SimParameters
+
     def __init__(self, *, arguments=None, **node_arguments):
         super().__init__(topics.SIM_NODE, SimParameters, arguments, **node_arguments)
-        wanted: SimParameters = self.parameters
+        wanted = self.parameters
         self.hand = load_hand(wanted.hand, wanted.side)
         self._order = command_joints(wanted.joints, self.hand)
         try:
@@ -46,8 +48,7 @@ class SimNode(TeleopNode):
         self._joint_states = self.create_publisher(JointState, topics.JOINT_STATES, qos.POSES)
         self._tips = self.create_publisher(PoseArray, topics.SIM_TIPS, qos.POSES)
         self._image = self.create_publisher(Image, topics.SIM_IMAGE, qos.VISUALIZATIONS)
-        self._overlay = LatestWorker(self._draw, lambda error: self.get_logger().error(
-            f'nothing drawn: {one_line(error)}', throttle_duration_sec=5.0))
+        self._overlay = LatestWorker(self._draw, self._log_drawing_error)
         self._overlay.min_period = 1 / wanted.image_rate
         self._overlay.start()
         self.create_subscription(TYPES[wanted.command_type], topics.SIM_COMMAND, self._commanded, 1)
@@ -81,6 +82,9 @@ class SimNode(TeleopNode):
             Pose(position=Point(x=x, y=y, z=z)) for x, y, z in self._simulated.tip_positions.tolist()]))
         if self._image.get_subscription_count() > 0:
             self._overlay.submit((header, positions))
+
+    def _log_drawing_error(self, error):
+        self.get_logger().error(f'nothing drawn: {one_line(error)}', throttle_duration_sec=5.0)
 
     def _draw(self, item):
         header, positions = item

@@ -6,24 +6,28 @@ import sys
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.node import Node
 
 from .. import topics
-from ..node import given_parameters, qos
-from ..node import parameters as parameter_table
-from ..node.parameters import ParameterError, ParameterTable
+from ..node import given_parameters, parameter_table, qos
+from ..node.parameter_table import ParameterError
+from .parameters import SimParameters, SourceParameters
 
 
 class TeleopNode(Node):
     """A node with a table of parameters and one status in /diagnostics. Raises ParameterError where one is wrong."""
 
-    def __init__(self, name: str, table: type[ParameterTable], arguments: list[str] | None = None, **node_arguments):
+    parameters: SourceParameters | SimParameters
+
+    def __init__(self, name: str, table: type[SourceParameters | SimParameters], arguments: list[str] | None = None,
+                 **node_arguments):
         """arguments: what rclpy.init was given, to name parameters that the node does not have; None: sys.argv."""
         super().__init__(name, **node_arguments)
         given = given_parameters.overrides_from_arguments(sys.argv if arguments is None else arguments,
-                                              self.get_fully_qualified_name(), table.rules())
-        parameter_table.check_names(given.named, table.rules())
+                                              self.get_fully_qualified_name(), table.settings())
+        parameter_table.check_names(given.named, table.settings())
         self.parameters = parameter_table.declare_parameters(self, table)
         for remark in given.remarks:
             self.get_logger().warning(remark)

@@ -23,11 +23,19 @@ MAX_MEASURED_AGE = 1.0
 class WristTeleopNode(DriverNode):
     """Raises ParameterError where a parameter is wrong."""
 
+    parameters: WristTeleopParameters
+
     def __init__(self, *, arguments=None, **node_arguments):
         super().__init__(topics.WRIST_TELEOP_NODE, WristTeleopParameters, arguments, **node_arguments)
+<<<<<<< HEAD
         wanted: WristTeleopParameters = self.parameters
         self._teleop = WristTeleop(pose_from_xyz_rpy(wanted.camera_xyz, wanted.camera_rpy),
                                    pose_from_xyz_rpy(wanted.start_xyz, wanted.start_rpy), wanted.side,
+=======
+        wanted = self.parameters
+        self._teleop = WristTeleop(Pose.from_xyz_rpy(wanted.camera_xyz, wanted.camera_rpy),
+                                   Pose.from_xyz_rpy(wanted.start_xyz, wanted.start_rpy), wanted.side,
+>>>>>>> settings
                                    wanted.wrist_config())
         self._measured_at = None
         self._measured_problem = f'no pose of the robot on {self.resolve_topic_name(topics.CURRENT_POSE)} yet'
@@ -78,7 +86,7 @@ class WristTeleopNode(DriverNode):
         if command.engaged:
             self._publish_pose(command)
         if self._twist is not None and (command.engaged or stopped):
-            self._publish_twist(command)
+            self._twist.publish(self._make_twist(command))
         return command, command.engaged, reason, command.engaged
 
     def _header(self, message):
@@ -93,11 +101,11 @@ class WristTeleopNode(DriverNode):
         orientation.x, orientation.y, orientation.z, orientation.w = (float(v) for v in command.pose.quaternion)
         self._pose.publish(message)
 
-    def _publish_twist(self, command):
+    def _make_twist(self, command):
         """Zero while it holds."""
         message = self._header(TwistStamped())
         moving = command.engaged and command.state == OK
         for vector, velocity in ((message.twist.linear, command.velocity),
                                  (message.twist.angular, command.angular_velocity)):
             vector.x, vector.y, vector.z = (float(v) if moving else 0.0 for v in velocity)
-        self._twist.publish(message)
+        return message

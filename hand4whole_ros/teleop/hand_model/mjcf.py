@@ -60,4 +60,4 @@ def to_mjcf(hand: CapsuleHand) -> str:
 def _add_capsule(body, capsule, rgba):
     shape = {'type': 'sphere', 'pos': numbers(capsule.end)} if capsule.start == capsule.end else {
         'fromto': numbers((*capsule.start, *capsule.end))}
-    ElementTree.SubElement(body, 'geom', size=number(capsule.radius), rgba=numbers(rgba), **shape)
+    ElementTree.SubElement(body, 'geom', {'size': number(capsule.radius), 'rgba': numbers(rgba), **shape})

@@ -53,14 +53,14 @@ def _add_link(robot, name, capsules, material):
     inertial = ElementTree.SubElement(link, 'inertial')
     ElementTree.SubElement(inertial, 'origin', xyz=numbers(center), rpy='0 0 0')
     ElementTree.SubElement(inertial, 'mass', value=number(mass))
-    ElementTree.SubElement(inertial, 'inertia', **{
+    ElementTree.SubElement(inertial, 'inertia', {
         f'i{"xyz"[a]}{"xyz"[b]}': number(inertia[a, b]) for a in range(3) for b in range(a, 3)})
     for capsule in capsules:
         for kind in ('visual', 'collision'):
             for place, rpy, shape, sizes in _pieces(capsule):
                 element = ElementTree.SubElement(link, kind)
                 ElementTree.SubElement(element, 'origin', xyz=numbers(place), rpy=numbers(rpy))
-                ElementTree.SubElement(ElementTree.SubElement(element, 'geometry'), shape, **sizes)
+                ElementTree.SubElement(ElementTree.SubElement(element, 'geometry'), shape, sizes)
                 if kind == 'visual':
                     ElementTree.SubElement(element, 'material', name=material)
 
@@ -93,11 +93,11 @@ def mass_properties(capsules: tuple[Capsule, ...]) -> tuple[float, np.ndarray, n
         masses.append(cylinder + balls)
         centers.append((start + end) / 2)
         inertias.append(rotation @ np.diag([across, across, along]) @ rotation.T)
-    mass = sum(masses)
-    center = sum(m * c for m, c in zip(masses, centers)) / mass
+    mass = float(sum(masses))
+    center = np.asarray(sum(m * c for m, c in zip(masses, centers))) / mass
     offsets = [c - center for c in centers]
     inertia = sum(i + m * (o @ o * np.eye(3) - np.outer(o, o)) for i, m, o in zip(inertias, masses, offsets))
-    return float(mass), center, inertia
+    return mass, center, np.asarray(inertia)
 
 
 def number(value: float) -> str:

@@ -110,7 +110,7 @@ class Errors(NamedTuple):
         """And of the same people in a mirror."""
         order = list(MIRRORED_POSE)
         across = [_COMPARED.index(skeleton.MIRROR[joint]) for joint in _COMPARED]
-        compared = self.compared.reshape(len(self.compared), -1, 3)[:, across] * np.float32([-1, 1, 1])
+        compared = self.compared.reshape(len(self.compared), -1, 3)[:, across] * np.array([-1, 1, 1], np.float32)
         others = (compared.reshape(len(compared), -1), self.pixels[:, order] * (-1, 1),
                   self.world[:, order] * (-1, 1, 1), self.visibility[:, order])
         return Errors(*(np.concatenate(pair) for pair in zip(self, others)), self.hands_compared, self.hands)

@@ -14,6 +14,7 @@ from ...checkpoints.hand4whole_pp import load_body, load_training_start
 from ...checkpoints.random_weights import load_random
 from ...checkpoints.snapshot import save_snapshot
 from ...checkpoints.store import Store
+from ...config import TRAINING_PRECISIONS, Precision, WeightsSource
 from ...datasets.annotated_bodies import GroundTruthBodies
 from ...estimators.devices import multiplies_bf16
 from ...networks.cham import CHAM
@@ -27,7 +28,7 @@ from .cham_training import prepare_training, train_cham
 from .sources import open_sources
 
 #: Weights that are made up, to try a training out -> dimensions of the network.
-_RANDOM_CONFIGS = {'random': HAND4WHOLE_PP, 'random-tiny': HAND4WHOLE_PP_TINY}
+_RANDOM_CONFIGS = {WeightsSource.RANDOM: HAND4WHOLE_PP, WeightsSource.RANDOM_TINY: HAND4WHOLE_PP_TINY}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +37,12 @@ class TrainingSettings(RunSettings):
 
     data: Mapping[str, Path]                #: data set -> its folder
     weights_folder: Path | None = None      #: None: where Store looks
-    weights: str = 'published'              #: or 'random', 'random-tiny': made up from names
+    weights: WeightsSource = WeightsSource.PUBLISHED
     batch: int = 32                         #: views of a step, of all processes together
     at_once: int | None = None              #: of them in one pass; None: all of a process
     rate: float = 1e-4
     device: str = 'auto'
-    precision: str = 'auto'                 #: 'fp32', 'bf16': see cham_training.run_network
+    precision: Precision = Precision.AUTO   #: one of TRAINING_PRECISIONS: see cham_training.run_network
     workers: int = 0
     in_crop_frame: bool = False             #: see views.view
 
@@ -58,9 +59,9 @@ def run_training(settings: TrainingSettings, progress: bool = True) -> Path | No
     ValueError, in one line each.
     """
     with distributed_context(settings.device) as (distributed, device):
-        if settings.precision not in ('auto', 'fp32', 'bf16'):
+        if settings.precision not in TRAINING_PRECISIONS:
             raise ValueError(f'precision {settings.precision!r}: expected auto, fp32 or bf16')
-        mixed = settings.precision == 'bf16' or settings.precision == 'auto' and (
+        mixed = settings.precision == Precision.BF16 or settings.precision == Precision.AUTO and (
             device.type == 'cuda' or multiplies_bf16())
         _check_settings_match(settings)
         store = Store(settings.weights_folder)
@@ -87,7 +88,7 @@ def run_training(settings: TrainingSettings, progress: bool = True) -> Path | No
 def _initial_network(settings, store) -> Hand4WholePP:
     """As the training starts: experts as they are, CHAM fresh and the same for every seed."""
     torch.manual_seed(settings.seed)
-    if settings.weights == 'published':
+    if settings.weights == WeightsSource.PUBLISHED:
         return load_training_start(store)
     if settings.weights not in _RANDOM_CONFIGS:
         raise ValueError(f'weights {settings.weights!r}: expected one of published, {", ".join(_RANDOM_CONFIGS)}')

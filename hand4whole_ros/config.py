@@ -1,0 +1,187 @@
+"""The settings of estimators, once: their names, types, defaults, ranges and meanings.
+
+Options of commands (cli/options.py), parameters of the node (ros/node/parameters.py), launch arguments
+(ros/node/launch_arguments.py), config/estimate.yaml and the tables in docs/ are made from EstimatorConfig. A new
+setting is one field of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, get_origin, get_type_hints
+
+#: m, from the wrist along the joints of the middle finger to its tip: the open body's, which is an adult's.
+HAND_LENGTH = 0.195
+
+
+class Choice(str, Enum):
+    """Base of settings with few values, which are texts: equal to them, and written like them."""
+
+    __str__ = str.__str__
+    __repr__ = str.__repr__
+    __format__ = str.__format__
+
+
+class EstimatorName(Choice):
+    """Which estimator; AUTO is HAND4WHOLE_PP where its files are, else MEDIAPIPE."""
+
+    AUTO = 'auto'
+    HAND4WHOLE_PP = 'hand4whole_pp'
+    OPEN = 'open'
+    MEDIAPIPE = 'mediapipe'
+
+
+class WeightsSource(Choice):
+    """Weights of hand4whole_pp. The random ones are made up from names."""
+
+    PUBLISHED = 'published'
+    RANDOM = 'random'
+    RANDOM_TINY = 'random-tiny'
+
+
+class Precision(Choice):
+    """What the transformers' products are computed in."""
+
+    AUTO = 'auto'
+    FP32 = 'fp32'
+    BF16 = 'bf16'
+    FP16 = 'fp16'
+    INT8 = 'int8'
+
+
+#: What networks can be trained in.
+TRAINING_PRECISIONS = (Precision.AUTO, Precision.FP32, Precision.BF16)
+
+
+class DetectorName(Choice):
+    """Who finds people and hands for hand4whole_pp."""
+
+    MEDIAPIPE = 'mediapipe'
+
+
+class WristSource(Choice):
+    """Where wrists come from: see networks.fusion_policy.FusionPolicy. AUTO is what the estimator finds best."""
+
+    AUTO = 'auto'
+    CHAM = 'cham'
+    BODY = 'body'
+    COPY = 'copy'
+
+
+class Expert(Choice):
+    """One of the two experts of Hand4Whole++."""
+
+    HAND = 'hand'
+    BODY = 'body'
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of a table of settings, with all that its users need to know."""
+
+    description: str
+    low: float | None = None            #: of numbers, also of each number of a tuple
+    high: float | None = None
+    choices: tuple[str, ...] = ()       #: of texts; those of a Choice are added by themselves
+    dynamic: bool = False               #: whether it may change while the node runs
+    option: bool = True                 #: whether it is an option of commands
+    parameter: bool = True              #: whether it is a parameter of the node
+    launch: bool = False                #: whether it is a launch argument as well
+    metavar: str | None = None          #: of the option
+    # The rest is the field's own.
+    name: str = ''
+    type: Any = str
+    default: Any = None
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is an optional path. As text, '' is none."""
+        return self.type == Path | None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is given as text."""
+        return self.is_path or _is_subclass(self.type, str)
+
+    def to_plain(self, value: Any) -> Any:
+        """A value as ROS and YAML have it: texts for choices and paths."""
+        return ('' if value is None else str(value)) if self.is_text else value
+
+    def from_text(self, text: str) -> Any:
+        """The value of a text that is one of the choices, if there are any."""
+        if self.is_path:
+            return Path(text).expanduser() if text else None
+        return self.type(text)
+
+
+def setting(default: Any, description: str, **about: Any) -> Any:
+    """A field of a table of settings. about: fields of Setting."""
+    return field(default=default, metadata={'setting': Setting(description, **about)})
+
+
+@functools.cache
+def settings_of(table: type) -> Mapping[str, Setting]:
+    """Name -> setting, in the order of the fields of a dataclass made with `setting`."""
+    types, settings = get_type_hints(table), {}
+    for one in dataclasses.fields(table):
+        about, kind = one.metadata['setting'], types[one.name]
+        choices = tuple(choice.value for choice in kind) if _is_subclass(kind, Choice) else about.choices
+        settings[one.name] = dataclasses.replace(
+            about, name=one.name, type=kind, default=one.default, choices=choices)
+    return MappingProxyType(settings)
+
+
+def _is_subclass(kind, base):
+    return get_origin(kind) is None and issubclass(kind, base)
+
+
+@dataclass(frozen=True)
+class EstimatorConfig:
+    """How to make an estimator."""
+
+    # A text, and checked by estimators.create alone: a node whose estimator cannot be made lives, and reports it.
+    estimator: str = setting(
+        EstimatorName.AUTO, "Estimator to use: hand4whole_pp, open or mediapipe. 'auto' takes hand4whole_pp where its "
+        'files are, else mediapipe, which gives the same bodies as open in less time (docs/benchmarks/accuracy.md), or '
+        'open where open_model is set.', launch=True)
+    device: str = setting('auto', "Where networks run: 'auto', 'cpu', 'cuda' or 'cuda:N'.", launch=True)
+    body_model: Path | None = setting(
+        None, 'SMPL-X .npz file to use instead of the open body, and instead of the one in weights_folder where the '
+        'estimator is hand4whole_pp. Estimator open takes none.')
+    weights: WeightsSource = setting(
+        WeightsSource.PUBLISHED, "Of estimator hand4whole_pp: 'published', or 'random' and 'random-tiny' for weights "
+        'made up from names, to measure speed and to try things out.', launch=True)
+    weights_folder: Path | None = setting(
+        None, 'Folder of the published weights and body models, instead of the one that `hand4whole weights list` '
+        'names.', metavar='FOLDER', launch=True)
+    open_model: Path | None = setting(
+        None, 'Weights for estimator open, of `hand4whole train`, instead of those shipped.')
+    lifting_model: Path | None = setting(
+        None, 'Weights for estimator mediapipe, of `hand4whole train lift`, instead of those shipped.', parameter=False)
+    precision: Precision = setting(
+        Precision.AUTO, "What the transformers' products are computed in. 'auto' is fp16 on a GPU, bf16 on a processor "
+        "that has instructions for it, else fp32. 'int8' is for processors, faster and less exact.")
+    detector: DetectorName = setting(DetectorName.MEDIAPIPE, 'Who finds people and hands for estimator hand4whole_pp.')
+    max_people: int = setting(
+        4, 'People given of one image at most: of hand4whole_pp the most certain, of the others the largest.',
+        low=1, high=64)
+    wrist: WristSource = setting(
+        WristSource.AUTO, "Where wrists come from: 'cham' is the published method, 'body' the body expert alone, "
+        "'copy' the hand expert alone; 'auto' is what is best for the estimator: cham for hand4whole_pp, copy for "
+        'open.')
+    fingers: Expert = setting(
+        Expert.HAND, "Where fingers come from: 'hand' is the published method, 'body' a resting hand.")
+    hand_shape: Expert = setting(
+        Expert.HAND, "Whose shape hands have: 'hand' is the published method, 'body' SMPL-X's own hands.")
+    hand_length: float = setting(
+        HAND_LENGTH, 'Of hands that belong to nobody in the image, from the wrist along the middle finger to its tip, '
+        'm: how far away they are follows from it.', metavar='M', option=False, parameter=False)
+    static_images: bool = setting(
+        False, 'True for unrelated pictures, false for a camera or a video, where each image follows the last.',
+        option=False, parameter=False)
