@@ -52,15 +52,8 @@ def add_train_command(commands) -> None:
                            f'torchrun --nproc-per-node 4 --no-python -- hand4whole train {stage} --people people '
                            f'--run run     # four GPUs'])
         one.add_argument('--people', type=Path, nargs='+', required=True, metavar='DIR', help='of train people')
-<<<<<<< HEAD
         _add_run_arguments(one, steps, 'of weights and of the order of people')
-        one.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
-=======
-        one.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of this training')
-        one.add_argument('--steps', type=int, default=steps, help='how long')
-        one.add_argument('--seed', type=int, default=0, help='of weights and of the order of people')
         add_setting_options(one, 'device')
->>>>>>> settings
         one.set_defaults(stage=stage)
     pack = add_command(kinds, 'pack', _run_pack, 'Write what was trained as one file for the estimator.',
                        ['hand4whole train pack --run run --output open_model.npz'])
@@ -118,15 +111,8 @@ def _add_published(kinds):
                          help='people in one pass of the network, where memory is short; the others follow before the '
                               'step is taken')
     command.add_argument('--rate', type=float, default=1e-4, help='of learning, at its largest')
-<<<<<<< HEAD
-    command.add_argument('--device', default='auto', help="'auto', 'cpu', 'cuda' or 'cuda:N'")
-    command.add_argument('--precision', default='auto', choices=('auto', 'fp32', 'bf16'),
-                         help='what the transformers compute in')
-=======
-    command.add_argument('--seed', type=int, default=0, help='of first weights, order and accidents')
     add_setting_options(command, 'device', 'weights', 'weights_folder')
     add_setting_options(command, 'precision', choices=TRAINING_PRECISIONS)
->>>>>>> settings
     command.add_argument('--workers', type=int, default=4, metavar='N',
                          help='processes, for each GPU, that read and cut pictures')
     command.add_argument('--frame', default='camera', choices=('camera', 'crop'),
@@ -269,16 +255,9 @@ def _run_published(args):
     run_folder.check_run_folder(args.run)
     try:
         snapshot = run_training(TrainingSettings(
-<<<<<<< HEAD
-            **_run_settings(args), data=data, weights_folder=args.weights_folder, weights=args.weights,
-            batch=args.batch, at_once=args.at_once, rate=args.rate, device=args.device, precision=args.precision,
-            workers=args.workers, in_crop_frame=args.frame == 'crop'))
-=======
-            data=data, run=args.run, weights_folder=args.weights_folder, weights=WeightsSource(args.weights),
-            steps=args.steps, batch=args.batch, at_once=args.at_once, rate=args.rate, seed=args.seed,
-            device=args.device, precision=Precision(args.precision), workers=args.workers,
-            in_crop_frame=args.frame == 'crop'))
->>>>>>> settings
+            **_run_settings(args), data=data, weights_folder=args.weights_folder, weights=WeightsSource(args.weights),
+            batch=args.batch, at_once=args.at_once, rate=args.rate, device=args.device,
+            precision=Precision(args.precision), workers=args.workers, in_crop_frame=args.frame == 'crop'))
     except (ValueError, EstimatorUnavailable) as error:     # of files, data sets, pictures and settings
         raise UsageError(error) from None
     if snapshot:

@@ -52,20 +52,8 @@ class Counts:
     def add(self, image: AnnotatedImage, seen: Seen, seconds: float) -> None:
         """Count one image."""
         self.seconds.append(seconds)
-<<<<<<< HEAD
         true = counted_people(image)
         found = match_people([{name: pose[row] for name, row in _LANDMARK.items()} for pose in seen.people], true)
-=======
-        true = [person for person in image.people if len(_labelled(person)) >= MIN_JOINTS]
-        taken: set[int] = set()
-        for pose in seen.people:
-            errors = {k: _error(pose, person) for k, person in enumerate(true) if k not in taken}
-            best = min(errors, key=errors.__getitem__, default=None)
-            if best is not None and errors[best] <= _MAX_ERROR:
-                taken.add(best)
-            elif image.complete:
-                self.people_invented += 1
->>>>>>> settings
         self.people += len(true)
         self.people_found += len(found)
         self.people_invented += (len(seen.people) - len(found)) * image.complete
@@ -98,13 +86,8 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, quarter
     quarter_turns: the images are turned so often by 90 degrees, against the clock.
     """
     landmarker = PeopleLandmarker(max_people)
-<<<<<<< HEAD
-    detectors: dict[str, Callable[[np.ndarray], Seen]] = {
-        'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': mediapipe_detector()}
-=======
     detectors: dict[str, Callable[[np.ndarray], Seen] | None] = {
-        'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': _mediapipe()}
->>>>>>> settings
+        'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': mediapipe_detector()}
     counts = {name: Counts() for name, detector in detectors.items() if detector is not None}
     for image, truth in ProgressBar(images, 'detecting', total=total, unit='image', enabled=progress):
         size = image.shape[1], image.shape[0]

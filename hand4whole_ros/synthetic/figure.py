@@ -18,15 +18,8 @@ from .. import skeleton
 from ..body import anny_rig
 from ..geometry.kinematics import attached_points, forward_kinematics
 
-<<<<<<< HEAD
 _TIP_JOINTS = list(skeleton.TIP_JOINTS)
 _ORIGIN = np.zeros(3)
-=======
-#: Hand keypoint -> row of `tips` (left thumb to pinky, right thumb to pinky).
-_TIP_ROW: dict[str, dict[int, int]] = {
-    'left': dict(zip(skeleton.FINGERTIP_KEYPOINTS, range(5))),
-    'right': dict(zip(skeleton.FINGERTIP_KEYPOINTS, range(5, 10)))}
->>>>>>> settings
 
 
 @lru_cache(maxsize=1)

@@ -27,15 +27,9 @@ class WristTeleopNode(DriverNode):
 
     def __init__(self, *, arguments=None, **node_arguments):
         super().__init__(topics.WRIST_TELEOP_NODE, WristTeleopParameters, arguments, **node_arguments)
-<<<<<<< HEAD
-        wanted: WristTeleopParameters = self.parameters
+        wanted = self.parameters
         self._teleop = WristTeleop(pose_from_xyz_rpy(wanted.camera_xyz, wanted.camera_rpy),
                                    pose_from_xyz_rpy(wanted.start_xyz, wanted.start_rpy), wanted.side,
-=======
-        wanted = self.parameters
-        self._teleop = WristTeleop(Pose.from_xyz_rpy(wanted.camera_xyz, wanted.camera_rpy),
-                                   Pose.from_xyz_rpy(wanted.start_xyz, wanted.start_rpy), wanted.side,
->>>>>>> settings
                                    wanted.wrist_config())
         self._measured_at = None
         self._measured_problem = f'no pose of the robot on {self.resolve_topic_name(topics.CURRENT_POSE)} yet'
