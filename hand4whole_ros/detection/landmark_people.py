@@ -12,8 +12,8 @@ import numpy as np
 
 from ..landmarks import LandmarksUnavailable
 from ..landmarks.hands import HandLandmarks
-from ..landmarks.indices import MIRRORED_POSE
-from ..landmarks.measures import hand_distance
+from ..landmarks.indices import MIRRORED_POSE, NUM_POSE_LANDMARKS
+from ..landmarks.measures import hand_distance, torso_length
 from ..landmarks.people import LooseHand, PeopleLandmarker, PersonLandmarks
 from ..landmarks.people_tracking import PeopleTracker
 from ..landmarks.person_evidence import SAME_PERSON, similarity
@@ -76,17 +76,17 @@ class LandmarkPeople:
         return replace(_holistic(replace(person, pose=pose, **hands)), disagreement=disagreement)
 
     def _averaged_pose(self, pose: PoseLandmarks, image: np.ndarray, mirrored: np.ndarray
-                       ) -> tuple[PoseLandmarks, np.ndarray | None]:
+                       ) -> tuple[PoseLandmarks, np.ndarray]:
         """The mean of a pose and of its mirror image, in a region that such a mean makes; how far it is from both."""
-        mean, disagreement, region = pose, None, pose.next_region
+        mean, disagreement, region = pose, np.zeros(NUM_POSE_LANDMARKS), pose.next_region
         for _ in range(_REGIONS):
             one = self._pose.landmarks(image, region)
             other = _unmirrored(self._pose.landmarks(mirrored, region.mirrored(image.shape[1])), image.shape[1])
+            apart = np.linalg.norm(one.landmarks[:, :2] - other.landmarks[:, :2], axis=1) / 2
             if min(similarity(pose, one), similarity(one, other)) < SAME_PERSON:
-                break
+                return mean, np.maximum(disagreement, apart / torso_length(pose.landmarks))
             mean = _mean_pose(one, other)
-            disagreement = np.linalg.norm(one.landmarks[:, :2] - mean.landmarks[:, :2], axis=1)
-            region = mean.next_region
+            disagreement, region = apart / torso_length(mean.landmarks), mean.next_region
         return mean, disagreement
 
     def reset(self) -> None:

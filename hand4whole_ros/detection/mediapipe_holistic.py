@@ -39,7 +39,7 @@ class HolisticLandmarks:
     left_hand: np.ndarray | None    # (21, 3) px, px, relative depth in px (smaller is nearer)
     right_hand: np.ndarray | None   # likewise; right is the person's own
     face: bool                      # a face was found
-    #: (33,) px, how far the landmarks of the image and of its mirror image are from their mean; None: seen once.
+    #: (33,) torsos, how far the landmarks of the image and of its mirror image are from their mean; None: seen once.
     disagreement: np.ndarray | None = None
 
     def hand(self, side: str) -> np.ndarray | None:

@@ -78,5 +78,6 @@ class MediaPipeEstimator(Estimator):
             hands=hands,
             pelvis=pose.root[0],
             stage_times=landmark_fit.stage_times,
-            joint_confidence=joint_confidence(landmark_fit.landmarks.visibility, landmark_fit.hand_confidence),
+            joint_confidence=joint_confidence(landmark_fit.landmarks.visibility, landmark_fit.hand_confidence,
+                                              landmark_fit.landmarks.disagreement),
         )

@@ -195,5 +195,6 @@ class OpenEstimator(Estimator):
             hands=seen,
             pelvis=fitted.pose.root[0],
             stage_times=times,
-            joint_confidence=joint_confidence(landmark_fit.landmarks.visibility, confidence),
+            joint_confidence=joint_confidence(landmark_fit.landmarks.visibility, confidence,
+                                              landmark_fit.landmarks.disagreement),
         )

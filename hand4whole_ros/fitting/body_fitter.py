@@ -93,7 +93,8 @@ class LandmarkFitter:
             return None
         pose, placed, chosen = body
         confidence = person_confidence(self._misfit(placed, rays, landmarks.visibility),
-                                       float(np.exp(np.log(lifted.bone_spread[chosen]).mean())))
+                                       float(np.exp(np.log(lifted.bone_spread[chosen]).mean())),
+                                       landmarks.disagreement)
         if confidence < MIN_CONFIDENCE:
             return None
         rotations = self.person.relaxed.copy()

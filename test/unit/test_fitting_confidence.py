@@ -44,3 +44,16 @@ def test_a_person_is_the_surer_the_nearer_the_body_lies_and_the_surer_the_networ
               for misfit in (0.005, 0.02, 0.05, 0.2)]
     assert (np.diff(values, axis=0) <= 0).all() and (np.diff(values, axis=1) <= 0).all()
     assert all(0 <= person_confidence(a, b) <= 1 for a in (0, 1e9) for b in (0, 1e9))
+
+
+def test_who_looks_otherwise_in_a_mirror_is_less_sure_whatever_is_visible():
+    sure, unsure = np.full(33, 0.01), np.full(33, 0.3)
+    assert person_confidence(0.015, 0.018, sure) > 0.95 > 0.5 > person_confidence(0.015, 0.018, unsure)
+    visibility = np.full(33, 0.99)
+    high = joint_confidence(visibility, {}, sure)
+    assert high[JOINT['left_wrist']] > 0.95
+    apart = sure.copy()
+    apart[15] = 0.5
+    changed = joint_confidence(visibility, {}, apart) - high
+    assert changed[JOINT['left_wrist']] < -0.5 and np.delete(changed, JOINT['left_wrist']).min() == 0
+    assert np.isfinite(joint_confidence(np.zeros(33), {}, np.zeros(33))).all()
