@@ -22,6 +22,7 @@ from ..skeleton import JOINT, SIDES
 from ..synthetic import dataset, people
 from ..system.native_stderr import suppress_native_stderr
 from ..system.progress import ProgressBar
+from ..system.requirements import install_command
 
 #: A person with fewer labelled joints is not counted, nor a hand with fewer labelled points.
 MIN_JOINTS, MIN_HAND_POINTS = 4, 10
@@ -141,7 +142,7 @@ def format_table(result: dict) -> str:
     lines.append(f'{"time an image, ms":28s}' + ''.join(
         f'{"-" if row["time_ms"] is None else round(row["time_ms"]):>14}' for row in rows.values()))
     if 'mediapipe' not in rows:
-        lines.append("mediapipe is not installed: pip install 'hand4whole_ros[dev]' to compare with it")
+        lines.append(f'mediapipe is not installed: {install_command("mediapipe")} to compare with it')
     return '\n'.join(lines)
 
 
