@@ -19,18 +19,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from packaging.requirements import Requirement
+from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / 'docs' / 'reference' / 'platforms.md'
 
 MACHINES = ('x86_64', 'aarch64')
 
-#: The oldest glibc among the supported distributions: Ubuntu 22.04 has it.
-GLIBC = '2_35'
+#: Minor version of the oldest glibc among the supported distributions: Ubuntu 22.04 has 2.35.
+GLIBC_MINOR = 35
 
 _PART = re.compile(r'(<!-- wheels -->\n).*?(<!-- /wheels -->)', re.DOTALL)
 
-#: What uv answers where a pin has no wheel, or excludes the Python.
+#: Of a pylock.toml (PEP 751).
+_NAME, _WHEEL = re.compile(r'^name = "([^"]+)"', re.MULTILINE), re.compile(r'/([^/"]+\.whl)"')
+
+#: What uv answers where a pin excludes the Python.
 _UNSATISFIABLE = 'No solution found'
 
 
@@ -45,6 +50,14 @@ class Target(NamedTuple):
         return {'python_version': self.python, 'python_full_version': f'{self.python}.0',
                 'implementation_name': 'cpython', 'platform_python_implementation': 'CPython', 'os_name': 'posix',
                 'sys_platform': 'linux', 'platform_system': 'Linux', 'platform_machine': self.machine}
+
+    def tags(self) -> set[Tag]:
+        """Tags of the wheels that pip installs here."""
+        version = tuple(map(int, self.python.split('.')))
+        platforms = [f'manylinux_2_{minor}_{self.machine}' for minor in range(GLIBC_MINOR, 4, -1)]
+        platforms += [f'{name}_{self.machine}' for name in ('manylinux2014', 'manylinux2010', 'manylinux1', 'linux')]
+        return {*cpython_tags(version, platforms=platforms),
+                *compatible_tags(version, f'cp{version[0]}{version[1]}', platforms)}
 
 
 def supported_pythons() -> list[str]:
@@ -64,26 +77,31 @@ def pins(target: Target, text: str) -> list[str]:
 
 def without_wheel(target: Target, wanted: list[str]) -> list[str]:
     """Those of the pins that have no wheel for the target. Raises RuntimeError if uv fails for another reason."""
-    if not wanted or _have_wheels(target, wanted):
-        return []
-    if len(wanted) == 1:
-        return wanted
-    half = len(wanted) // 2
-    return without_wheel(target, wanted[:half]) + without_wheel(target, wanted[half:])
+    wheels, tags = _wheels(target, wanted), target.tags()
+    return [pin for pin in wanted
+            if not any(parse_wheel_filename(name)[3] & tags for name in wheels.get(_project(pin), ()))]
 
 
-def _have_wheels(target, wanted):
+def _wheels(target, wanted):
+    """Normalized project -> file names of the wheels of its pin; without those that exclude the target's Python."""
     with tempfile.TemporaryDirectory() as folder:
-        listing = Path(folder, 'pins.txt')
+        listing, lock = Path(folder, 'pins.txt'), Path(folder, 'pylock.toml')
         listing.write_text('\n'.join(wanted) + '\n')
         done = subprocess.run(
-            ['uv', 'pip', 'compile', '--no-config', '--no-python-downloads', '--quiet', '--no-deps', '--only-binary',
-             ':all:', '--python-version', target.python, '--python-platform',
-             f'{target.machine}-manylinux_{GLIBC}', str(listing)],
+            ['uv', 'pip', 'compile', '--no-config', '--no-python-downloads', '--quiet', '--no-deps', '--universal',
+             '--python-version', target.python, '--format', 'pylock.toml', '--output-file', str(lock), str(listing)],
             capture_output=True, text=True)
-    if done.returncode and _UNSATISFIABLE not in done.stderr:
+        if done.returncode == 0:
+            packages = lock.read_text().split('[[packages]]')[1:]
+            return {canonicalize_name(_NAME.search(one)[1]): _WHEEL.findall(one) for one in packages}
+    if _UNSATISFIABLE not in done.stderr:
         raise RuntimeError(f'uv failed for Python {target.python} on {target.machine}: {done.stderr.strip()[:500]}')
-    return done.returncode == 0
+    half = len(wanted) // 2
+    return {**_wheels(target, wanted[:half]), **_wheels(target, wanted[half:])} if half else {}
+
+
+def _project(pin):
+    return canonicalize_name(pin.partition('==')[0])
 
 
 def format_table(rows: dict[Target, tuple[int, list[str]]]) -> str:

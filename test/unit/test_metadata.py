@@ -219,14 +219,45 @@ def test_what_is_installed_beside_ros_is_printed_before_it_is_done(tmp_path):
 
 # The table of wheels
 
+#: Answers as uv does, with a lock of one wheel a project; the name of a project says of what tag, or what is wrong.
+UV = """
+import pathlib, sys
+pins = pathlib.Path(sys.argv[-1]).read_text().split()
+if any(pin.startswith('broken') for pin in pins):
+    sys.exit('no network')
+if any(pin.startswith('excluded') for pin in pins):
+    sys.exit('error: No solution found when resolving dependencies')
+tags = {'pure': 'py3-none-any', 'old': 'cp313-cp313-manylinux_2_17_aarch64', 'other': 'py3-none-manylinux_2_28_x86_64',
+        'fresh': 'py3-none-manylinux_2_39_aarch64'}
+with open(sys.argv[sys.argv.index('--output-file') + 1], 'w') as lock:
+    for name, _, version in (pin.partition('==') for pin in pins):
+        file = f'{name}-{version}-' + tags.get(name, 'cp314-cp314-manylinux_2_17_aarch64') + '.whl'
+        print('[[packages]]', f'name = "{name}"', sep=chr(10), file=lock)
+        if name != 'source':
+            print(f'wheels = [[ url = "a/{file}" ]]', file=lock)
+"""
+
+
 def test_pins_without_a_wheel_are_found_and_other_failures_are_not_taken_for_one(tmp_path, monkeypatch):
+    """uv is not needed for the tests: a program that answers as it does."""
     program = tmp_path / 'uv'
-    program.write_text('#!/bin/sh\nfor last; do :; done\ngrep -q broken "$last" && { echo "no network" >&2; exit 2; }\n'
-                       'grep -qE "lost|gone" "$last" && { echo "error: No solution found" >&2; exit 1; }\nexit 0\n')
+    program.write_text(f'#!{sys.executable}{UV}')
     program.chmod(0o755)
     monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
     target = wheel_table.Target('3.14', 'aarch64')
-    assert wheel_table.without_wheel(target, ['a==1', 'b==1', 'c==1']) == []
-    assert wheel_table.without_wheel(target, ['lost==1', 'a==1', 'b==1', 'gone==2', 'c==1']) == ['lost==1', 'gone==2']
+    assert wheel_table.without_wheel(target, ['pure==1', 'b==1', 'c==1']) == []
+    lost = ['excluded==1', 'old==1', 'other==1', 'fresh==2', 'source==1']
+    assert wheel_table.without_wheel(target, ['a==1', *lost, 'c==1']) == lost
     with pytest.raises(RuntimeError, match='uv failed for Python 3.14 on aarch64: no network'):
         wheel_table.without_wheel(target, ['a==1', 'broken==1'])
+
+
+def test_the_table_of_wheels_is_of_these_constraints():
+    """After a change of constraints.txt: python build_support/wheel_table.py --write."""
+    text = (ROOT / 'constraints.txt').read_text()
+    rows = re.findall(r'^\| (3\.\d+) \| (\w+) \| (\d+) \| (\d+) \| (.*) \|$', wheel_table.PAGE.read_text(),
+                      re.MULTILINE)
+    assert [(*target, str(len(wheel_table.pins(target, text)))) for target in TARGETS] == [row[:3] for row in rows]
+    for python, machine, _, _, without in rows:
+        pins = wheel_table.pins(wheel_table.Target(python, machine), text)
+        assert set(re.findall(r'`([^`*]+==[^`]+)`', without)) <= set(pins)
