@@ -31,7 +31,6 @@ DISTRIBUTIONS = {
     'av': ('av', None),
     'backports': ('rosbags', None),         # its own dependency, which unpacks Zstandard for it
     'builtin_interfaces': ('ros-builtin-interfaces', 'builtin_interfaces'),
-    'compression': (None, None),            # Python's own from 3.14
     'cv2': ('opencv-python-headless', 'python3-opencv'),
     'cv_bridge': (None, 'cv_bridge'),
     'dexi_rs': ('dexi-rs', None),
@@ -81,6 +80,7 @@ def imported():
     found = {}
     files = [path for path in (ROOT / 'hand4whole_ros').rglob('*.py') if path.parts[-2] != 'msg']
     for path in [*files, *(ROOT / 'launch').glob('*.py')]:
+        # compression is Python's own from 3.14 on.
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -89,7 +89,7 @@ def imported():
             else:
                 continue
             modules = {name.partition('.')[0] for name in names}
-            for module in modules - set(sys.stdlib_module_names) - {'hand4whole_ros'}:
+            for module in modules - set(sys.stdlib_module_names) - {'hand4whole_ros', 'compression'}:
                 found.setdefault(module, []).append(path.relative_to(ROOT))
     for module, place in BY_NAME.items():
         assert f"'{module}'" in (ROOT / 'hand4whole_ros' / place).read_text()
