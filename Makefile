@@ -49,16 +49,19 @@ $(VENV)/dependencies: setup.cfg constraints.txt build_support/prepare_machine.sh
 	@build_support/prepare_machine.sh $(PYTHON)
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo 'installing the dependencies into $(VENV)/ (some minutes the first time)'
-	@$(PIP) install -c constraints.txt $$($(VENV)/bin/python build_support/requirements.py ros open teleop)
+	@$(VENV)/bin/python build_support/requirements.py ros open teleop > $(VENV)/requirements.txt
+	@$(PIP) install -c constraints.txt -r $(VENV)/requirements.txt
 	@touch $@
 
 $(VENV)/tools: $(VENV)/dependencies
-	@$(PIP) install -c constraints.txt $$($(VENV)/bin/python build_support/requirements.py dev)
+	@$(VENV)/bin/python build_support/requirements.py dev > $(VENV)/requirements.txt
+	@$(PIP) install -c constraints.txt -r $(VENV)/requirements.txt
 	@touch $@
 
 $(VENV)/documentation: setup.cfg constraints.txt
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install -c constraints.txt $$($(VENV)/bin/python build_support/requirements.py --only docs)
+	@$(VENV)/bin/python build_support/requirements.py --only docs > $(VENV)/requirements.txt
+	@$(PIP) install -c constraints.txt -r $(VENV)/requirements.txt
 	@touch $@
 
 $(VENV)/installed: $(VENV)/dependencies $(SOURCES)

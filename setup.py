@@ -23,7 +23,6 @@ sys.path.insert(0, str(ROOT / 'build_support'))
 from build_backend import sourced_prefixes  # noqa: E402
 
 NAME = 'hand4whole_ros'
-EXECUTABLES = ('hand4whole_node', 'hand4whole_demo_camera')
 
 
 def prefixes_on_path() -> list[Path]:
@@ -88,10 +87,9 @@ class BuildInterfaces(build_ext):
                 ['cmake', '--install', str(work)]):
             subprocess.run(command, check=True, env=environment)
         programs = stage / 'lib' / name
-        for program in EXECUTABLES if programs.is_dir() else ():
+        for program in programs.glob('*'):
             # pip's own console script knows which Python it belongs to.
-            (programs / program).write_text(
-                f'#!/bin/sh\nexec "$(dirname "$0")/../../bin/{program}" "$@"\n')
+            program.write_text(f'#!/bin/sh\nexec "$(dirname "$0")/../../bin/{program.name}" "$@"\n')
         for path in sorted(p for p in stage.rglob('*') if p.is_file()):
             relative = path.relative_to(stage)
             if relative.parts[0] == 'lib' and relative.parts[1].startswith('python'):

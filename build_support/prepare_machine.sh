@@ -11,8 +11,8 @@ version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/de
     exit 1
 }
 case $version in
-    3.10 | 3.11 | 3.12) ;;
-    *) say "needs Python 3.10, 3.11 or 3.12, found $version as '$python'. Name another: make PYTHON=python3.11"
+    3.10 | 3.11 | 3.12 | 3.13 | 3.14) ;;
+    *) say "needs Python 3.10 to 3.14, found $version as '$python'. Name another: make PYTHON=python3.11"
        exit 1 ;;
 esac
 

@@ -11,4 +11,4 @@ alone = extras[:1] == ['--only']
 lines = [] if alone else config['options']['install_requires'].splitlines()
 for extra in extras[alone:]:
     lines += config['options.extras_require'][extra].splitlines()
-print('\n'.join(line.replace(' ', '') for line in lines if line and not line.startswith('#')))
+print('\n'.join(line for line in lines if line and not line.startswith('#')))

@@ -22,6 +22,7 @@ from scipy.spatial.transform import Rotation
 from .. import skeleton
 from ..geometry.kinematics import kinematic_tree
 from ..system.output_files import open_replacement
+from ..system.requirements import install_command
 from . import anny_rig
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def cache_path() -> Path:
         version = importlib.metadata.version('anny')
     except importlib.metadata.PackageNotFoundError:
         raise OpenBodyUnavailable(
-            "the open body needs the anny library: pip install 'hand4whole_ros[open]', or name a licensed "
+            f'the open body needs the anny library: {install_command("anny")}, or name a licensed '
             'SMPL-X .npz file') from None
     base = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
     return base / 'hand4whole_ros' / f'open_body_f{FORMAT}_anny{version}.npz'

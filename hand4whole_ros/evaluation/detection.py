@@ -21,6 +21,7 @@ from ..skeleton import JOINT, SIDES
 from ..synthetic import dataset, people
 from ..system.native_stderr import suppress_native_stderr
 from ..system.progress import ProgressBar
+from ..system.requirements import install_command
 from .people_matching import JOINTS, counted_hands, counted_people, match_hands, match_people
 
 _LANDMARK = {name: PoseLandmark[name.upper()] for name in JOINTS}
@@ -123,7 +124,7 @@ def format_table(result: dict) -> str:
     lines.append(f'{"time an image, ms":28s}' + ''.join(
         f'{"-" if row["time_ms"] is None else round(row["time_ms"]):>14}' for row in rows.values()))
     if 'mediapipe' not in rows:
-        lines.append("mediapipe is not installed: pip install 'hand4whole_ros[dev]' to compare with it")
+        lines.append(f'mediapipe is not installed: {install_command("mediapipe")} to compare with it')
     return '\n'.join(lines)
 
 

@@ -22,6 +22,7 @@ from ..geometry.camera import Intrinsics
 from ..landmarks.indices import PoseLandmark
 from ..skeleton import JOINT
 from ..system.progress import ProgressBar
+from ..system.requirements import install_command
 from .detection import mediapipe_detector
 from .people_matching import (
     JOINTS,
@@ -252,9 +253,9 @@ def format_table(result: dict) -> str:
     for label, key, style in _ROWS:
         lines.append(f'{label:34s}' + ''.join(f'{_cell(row, key, style):>16s}' for row in rows.values()))
     if 'MediaPipe' not in rows:
-        lines.append('MediaPipe is not installed: pip install mediapipe==0.10.21 to compare with it')
+        lines.append(f'MediaPipe is not installed: {install_command("mediapipe")} to compare with it')
     if all(row['ap'] is None for row in rows.values()):
-        lines.append('AP needs pycocotools: pip install pycocotools')
+        lines.append(f'AP needs pycocotools: {install_command("pycocotools")}')
     return '\n'.join(lines)
 
 

@@ -6,6 +6,7 @@ As FreiHAND measures them (Zimmermann et al., ICCV 2019); F-scores are of Knapit
 from __future__ import annotations
 
 import numpy as np
+from scipy.integrate import trapezoid
 from scipy.spatial import KDTree
 
 
@@ -34,4 +35,4 @@ def auc(distances: np.ndarray, start: float = 0.0, end: float = 0.05, steps: int
     other, this is also the mean of the keypoints' own areas.
     """
     thresholds = np.linspace(start, end, steps)
-    return float(np.trapz(pck(distances, thresholds), thresholds) / (end - start))
+    return float(trapezoid(pck(distances, thresholds), thresholds) / (end - start))

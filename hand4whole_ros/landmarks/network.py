@@ -7,6 +7,7 @@ import threading
 import numpy as np
 
 from ..system.native_stderr import suppress_native_stderr
+from ..system.requirements import install_command
 from . import LandmarksUnavailable, crops
 from .graph_outputs import keep_outputs
 from .model_files import ModelFile, read
@@ -27,7 +28,7 @@ class Network:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise LandmarksUnavailable(f'the networks for landmarks are run by LiteRT, which cannot be imported '
-                                       f'({error}); run: pip install ai-edge-litert==2.3.0') from None
+                                       f'({error}); run: {install_command("ai-edge-litert")}') from None
         self._interpreter_class = Interpreter
         self._content = content if model.outputs is None else keep_outputs(content, model.outputs)
         self._lock = threading.Lock()

@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..system.requirements import install_command
+
 #: What reads HEIC, the first that is installed, and how to get one.
 _HEIF_READERS = ('pillow_heif', 'pi_heif')
-_HEIF_ADVICE = "pip install 'hand4whole_ros[heif]' reads it"
+_HEIF_ADVICE = f'{install_command("pillow-heif")} reads it'
 _AVIF_ADVICE = "pip install 'pillow>=11.3' reads it"
 
 #: Pillow's name of a format -> suffixes of its files, and what to do where it cannot be read.

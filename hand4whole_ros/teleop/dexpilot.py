@@ -11,6 +11,7 @@ import itertools
 import numpy as np
 
 from .. import skeleton
+from ..system.requirements import install_command
 from .hand_retargeter import HandRetargeter, RetargetingUnavailable
 from .joints import reordered
 from .robot_hand import FINGERS, RobotHand
@@ -70,6 +71,6 @@ def _import_library():
         import dexi_rs
     except ImportError as error:
         wrong = 'is not installed' if isinstance(error, ModuleNotFoundError) else f'cannot be loaded ({error})'
-        raise RetargetingUnavailable(f"retargeting needs dexi-rs, which {wrong}: "
-                                     f"pip install 'hand4whole_ros[teleop]'") from None
+        raise RetargetingUnavailable(f'retargeting needs dexi-rs, which {wrong}: '
+                                     f'{install_command("dexi-rs")}') from None
     return dexi_rs

@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 
 from .. import skeleton
+from ..system.requirements import install_command
 from .joints import JointLimits, RobotDescriptionError, actuated_joints, link_names
 
 FOLDER = Path(__file__).resolve().parent / 'hands'
@@ -150,6 +151,6 @@ def _urdf_path(text, yaml_path):
         return (yaml_path.parent / Path(text).expanduser()).resolve()
     found = importlib.util.find_spec(_LIBRARY)
     if found is None or found.origin is None:
-        raise HandFilesMissing(f"the URDF of {yaml_path.stem} comes with dexi-rs, which is not installed: "
-                               f"pip install 'hand4whole_ros[teleop]'")
+        raise HandFilesMissing(f'the URDF of {yaml_path.stem} comes with dexi-rs, which is not installed: '
+                               f'{install_command("dexi-rs")}')
     return Path(found.origin).parent / _LIBRARY_FOLDER / rest

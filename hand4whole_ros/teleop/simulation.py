@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..system.requirements import install_command
 from .hand_model import mjcf, mjcf_path, urdf_path
 from .joints import parse_urdf
 from .poses import Pose
@@ -216,6 +217,6 @@ def _import_mujoco() -> Any:
         import mujoco
     except ImportError as error:
         wrong = 'is not installed' if isinstance(error, ModuleNotFoundError) else f'cannot be loaded ({error})'
-        raise SimulationUnavailable(f"the simulated hand needs MuJoCo, which {wrong}: "
-                                    f"pip install 'hand4whole_ros[teleop]'") from None
+        raise SimulationUnavailable(f'the simulated hand needs MuJoCo, which {wrong}: '
+                                    f'{install_command("mujoco")}') from None
     return mujoco

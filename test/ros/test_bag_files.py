@@ -15,7 +15,6 @@ import cv2
 import mcap_maker as mcap
 import numpy as np
 import pytest
-from backports import zstd
 from bag_maker import IMAGE, PERIOD, START, decoded, files, messages, read, write
 from fault_figures import note
 from rosbags.rosbag1 import Writer as Ros1Writer
@@ -28,6 +27,7 @@ from test_bag_metadata import expected, read_words, split, word, words
 from hand4whole_ros.cli import main
 from hand4whole_ros.media import file_kind
 from hand4whole_ros.ros.bag.reader import Bag, BagError, is_bag
+from hand4whole_ros.ros.bag.zstandard import zstd
 
 
 def line_of(path):

@@ -13,7 +13,7 @@ from locations import TESTS
 from scripted_node import SLOW, picture
 from scripted_replay import replay
 
-pytest.importorskip('ray', reason="Ray is not installed: pip install 'hand4whole_ros[cluster]'")
+pytest.importorskip('ray', reason="Ray is not installed: pip install 'ray>=2.40'")
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ import time
 import lz4.frame
 import pytest
 import yaml
-from backports import zstd
 from bag_maker import CHATTER, START, write
 from fault_figures import note
 from process_figures import Peak
@@ -18,6 +17,7 @@ from hand4whole_ros.cli import main
 from hand4whole_ros.ros.bag import decompression
 from hand4whole_ros.ros.bag.metadata import MAX_METADATA_BYTES
 from hand4whole_ros.ros.bag.reader import Bag, BagError
+from hand4whole_ros.ros.bag.zstandard import zstd
 from hand4whole_ros.ros.play import player
 
 BOMB_BYTES = 4 << 30

@@ -17,8 +17,8 @@ from hand4whole_ros import skeleton
 from hand4whole_ros.ros.compat import share_directory
 
 #: What `ros2 run` knows.
-PROGRAMS = ('hand4whole_node', 'hand4whole_demo_camera', 'hand4whole_retarget_node', 'hand4whole_wrist_teleop_node',
-            'hand4whole_openxr_node', 'hand4whole_sim_node')
+PROGRAMS = ('hand4whole', 'hand4whole_node', 'hand4whole_demo_camera', 'hand4whole_retarget_node',
+            'hand4whole_wrist_teleop_node', 'hand4whole_openxr_node', 'hand4whole_sim_node')
 
 
 @pytest.fixture(scope='module')
@@ -109,7 +109,7 @@ def test_ros2_run_finds(name):
     assert program.is_file() and program.stat().st_mode & 0o111
 
 
-@pytest.mark.parametrize('name', ['hand4whole', *PROGRAMS])
+@pytest.mark.parametrize('name', PROGRAMS)
 def test_console_script_leads_to_a_function(name):
     found = [script for script in entry_points(group='console_scripts') if script.name == name]
     if not found:

@@ -79,11 +79,11 @@ def test_without_a_library_heic_is_left_out_and_the_line_says_what_to_install(tm
     for name in ('b.heic', 'c.HEIC', 'd.avif'):
         (tmp_path / name).write_bytes(b'\0\0\0\x18ftyp' + (b'avif' if 'avif' in name else b'heic') + b'\0' * 12)
     assert [source.name for source in image_sources.collect_sources([tmp_path])] == ['a.jpg']
-    assert "1 .avif (pip install 'pillow>=11.3' reads it), 2 .heic (pip install 'hand4whole_ros[heif]' reads it)" in (
+    assert "1 .avif (pip install 'pillow>=11.3' reads it), 2 .heic (pip install pillow-heif reads it)" in (
         caplog.text)
     (frame,) = image_sources.collect_sources([tmp_path / 'b.heic'])[0].frames()
     assert frame.image is None and frame.error == (
-        f"{tmp_path}/b.heic: HEIF cannot be read here; pip install 'hand4whole_ros[heif]' reads it")
+        f"{tmp_path}/b.heic: HEIF cannot be read here; pip install pillow-heif reads it")
 
 
 @pytest.fixture

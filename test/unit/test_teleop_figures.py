@@ -10,8 +10,8 @@ import pytest
 from locations import ROOT
 
 pytest.importorskip('anny')
-pytest.importorskip('dexi_rs', reason="dexi-rs is not installed: pip install 'hand4whole_ros[teleop]'")
-pytest.importorskip('mujoco', reason="mujoco is not installed: pip install 'hand4whole_ros[teleop]'")
+pytest.importorskip('dexi_rs', reason='dexi-rs is not installed: pip install dexi-rs==0.4.1')
+pytest.importorskip('mujoco', reason="mujoco is not installed: pip install 'mujoco>=3.4'")
 
 from hand4whole_ros.cli.main import main  # noqa: E402
 from hand4whole_ros.evaluation import teleop, teleop_safety, teleop_table  # noqa: E402

@@ -14,7 +14,7 @@ from hand4whole_ros.teleop.retargeting import RetargetingUnavailable, create, pi
 from hand4whole_ros.teleop.robot_hand import HandFilesMissing, load_robot_hand
 
 needs_dexi = pytest.mark.skipif(importlib.util.find_spec('dexi_rs') is None,
-                                reason="dexi-rs is not installed: pip install 'hand4whole_ros[teleop]'")
+                                reason='dexi-rs is not installed: pip install dexi-rs==0.4.1')
 HANDS = robot_hand.names()
 
 
@@ -198,13 +198,13 @@ def without(monkeypatch):
 def test_without_the_library_one_line_says_what_to_run(without, error, words):
     hand = load_robot_hand('capsule', 'right')
     without('dexi_rs', error)
-    with pytest.raises(RetargetingUnavailable, match=rf"{words}.*pip install 'hand4whole_ros\[teleop\]'"):
+    with pytest.raises(RetargetingUnavailable, match=rf'{words}.*pip install dexi-rs=='):
         create(hand)
 
 
 def test_without_the_library_a_hand_of_its_wheel_is_named(without):
     without('dexi_rs')
-    with pytest.raises(HandFilesMissing, match=r"allegro.*pip install 'hand4whole_ros\[teleop\]'"):
+    with pytest.raises(HandFilesMissing, match='allegro.*pip install dexi-rs=='):
         load_robot_hand('allegro', 'right')
 
 

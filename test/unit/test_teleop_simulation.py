@@ -16,9 +16,9 @@ from hand4whole_ros.teleop.robot_hand import load_robot_hand
 from hand4whole_ros.teleop.simulation import SimulatedHand, SimulationUnavailable
 
 needs_mujoco = pytest.mark.skipif(importlib.util.find_spec('mujoco') is None,
-                                  reason="mujoco is not installed: pip install 'hand4whole_ros[teleop]'")
+                                  reason="mujoco is not installed: pip install 'mujoco>=3.4'")
 needs_dexi = pytest.mark.skipif(importlib.util.find_spec('dexi_rs') is None,
-                                reason="dexi-rs is not installed: pip install 'hand4whole_ros[teleop]'")
+                                reason='dexi-rs is not installed: pip install dexi-rs==0.4.1')
 
 
 # The files
@@ -244,5 +244,5 @@ def test_without_mujoco_one_line_says_what_to_run(monkeypatch):
             raise ModuleNotFoundError("No module named 'mujoco'")
         return real(name, *args, **kwargs)
     monkeypatch.setattr(builtins, '__import__', fake)
-    with pytest.raises(SimulationUnavailable, match=r"not installed: pip install 'hand4whole_ros\[teleop\]'"):
+    with pytest.raises(SimulationUnavailable, match=r"not installed: pip install 'mujoco>=3.4'"):
         SimulatedHand(load_robot_hand('capsule', 'right'))

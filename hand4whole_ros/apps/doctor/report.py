@@ -8,26 +8,31 @@ import sys
 from importlib import metadata
 
 from ... import __version__
+from ...system.requirements import install_command
 from . import probes, ros_environment
 
 OK, MISSING, BROKEN, OPTIONAL, CHECK = '  ok     ', '  MISSING', '  BROKEN ', '  -      ', '  CHECK  '
 
+#: The oldest and the newest Python that is supported.
+PYTHONS = (3, 10), (3, 14)
+
 #: module, what it is for, what to run where it is missing, whether the package is useless without it.
 _COMPONENTS = (
-    ('torch', 'networks and body models', "pip install 'hand4whole_ros'", True),
-    ('smplx', 'body models in SMPL-X form', "pip install 'hand4whole_ros'", True),
-    ('cv2', 'pictures', "pip install 'hand4whole_ros'", True),
-    ('av', 'videos', "pip install 'hand4whole_ros'", False),
-    ('warp', 'drawing', "pip install 'hand4whole_ros'", True),
-    ('anny', 'the open body', "pip install 'hand4whole_ros[open]'", True),
-    ('ai_edge_litert', 'networks for landmarks', "pip install 'hand4whole_ros[open]'", True),
-    ('rclpy', 'ROS 2', "source /opt/ros/<distribution>/setup.bash, or pip install 'hand4whole_ros[ros]'", False),
+    ('torch', 'networks and body models', install_command('torch'), True),
+    ('smplx', 'body models in SMPL-X form', install_command('smplx'), True),
+    ('cv2', 'pictures', install_command('opencv-python-headless'), True),
+    ('av', 'videos', install_command('av'), False),
+    ('warp', 'drawing', install_command('warp-lang'), True),
+    ('anny', 'the open body', install_command('anny'), True),
+    ('ai_edge_litert', 'networks for landmarks', install_command('ai-edge-litert'), True),
+    ('rclpy', 'ROS 2', "source /opt/ros/<distribution>/setup.bash, or in the package's folder: pip install "
+     "-c constraints.txt '.[ros,open]'", False),
     ('hand4whole_ros.msg', 'our messages', 'pip install . or colcon build: they are compiled', False),
     ('tf2_msgs', '/tf', 'it comes with ROS, or with pip install .', False),
-    ('rosbags', 'bags', "pip install 'hand4whole_ros[ros]'", False),
-    ('pillow_heif', 'HEIC pictures', "pip install 'hand4whole_ros[heif]'", False),
-    ('dexi_rs', 'robot hands that follow', "pip install 'hand4whole_ros[teleop]'", False),
-    ('mujoco', 'a simulated robot hand', "pip install 'hand4whole_ros[teleop]'", False),
+    ('rosbags', 'bags', install_command('rosbags'), False),
+    ('pillow_heif', 'HEIC pictures', install_command('pillow-heif'), False),
+    ('dexi_rs', 'robot hands that follow', install_command('dexi-rs'), False),
+    ('mujoco', 'a simulated robot hand', install_command('mujoco'), False),
     ('launch_ros', 'ros2 launch', 'comes with a ROS installation; without it: hand4whole run', False),
     ('cv_bridge', 'cv_bridge', 'comes with a ROS installation; without it our own conversion is used', False),
 )
@@ -39,8 +44,9 @@ _DISTRIBUTIONS = {'ai_edge_litert': 'ai-edge-litert', 'cv2': 'opencv-python-head
 def print_report() -> bool:
     """Print the state of this machine; True when the open estimator, and the node where ROS is installed, can run."""
     print(f'hand4whole_ros {__version__}, Python {platform.python_version()} on {platform.platform()}')
-    if not (3, 10) <= sys.version_info[:2] <= (3, 12):
-        print(f'{MISSING} Python 3.10 to 3.12 is supported; this is {platform.python_version()}')
+    if not PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
+        oldest, newest = ('.'.join(map(str, version)) for version in PYTHONS)
+        print(f'{MISSING} Python {oldest} to {newest} is supported; this is {platform.python_version()}')
     distributions = metadata.packages_distributions()
     states = {module: _module_state(module, distributions) for module, *_ in _COMPONENTS}
     # rclpy may end the process that imports it, and is asked for a node below.

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
+from ...system.requirements import install_command
 from ..errors import WorkFailed
 
 #: Times in a row that workers may die without one answer between before the job is given up.
@@ -149,7 +150,7 @@ class RayExecutor:
         try:
             import ray  # pyright: ignore[reportMissingImports]  # an extra
         except ImportError:
-            raise ClusterUnavailable("Ray is not installed here: pip install 'hand4whole_ros[cluster]'") from None
+            raise ClusterUnavailable(f'Ray is not installed here: {install_command("ray")}') from None
         self._ray = ray
         try:
             ray.init(address=address, log_to_driver=False, logging_level='error')

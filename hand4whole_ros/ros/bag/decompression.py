@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 import lz4.frame
-from backports import zstd
 
 from ..._vendor_patches import rosbags_limits
 from .errors import BagError
+from .zstandard import zstd
 
 #: Bytes that a message, or a chunk of them, may unpack to, and how many more for each byte that is packed. Large
 #: pictures have hundreds of megabytes but do not pack that well; what has nothing in it packs a thousandfold.

@@ -1,0 +1,28 @@
+"""The command that installs a library that is missing: this package is on no index that its name could be given to."""
+
+from __future__ import annotations
+
+import shlex
+
+#: Project -> version, of libraries whose absence is reported; as in setup.cfg.
+VERSIONS = {
+    'ai-edge-litert': '==2.3.0',
+    'anny': '==0.6.2',
+    'av': '>=17',
+    'dexi-rs': '==0.4.1',
+    'matplotlib': '',
+    'mediapipe': '==0.10.21',
+    'mujoco': '>=3.4',
+    'opencv-python-headless': '>=4.9,<5',
+    'pillow-heif': '',
+    'ray': '>=2.40',
+    'rosbags': '==0.11.9',
+    'smplx': '==0.1.28',
+    'torch': '>=2.6',
+    'warp-lang': '',
+}
+
+
+def install_command(*projects: str) -> str:
+    """'pip install ...' for a shell, with the versions that this package needs. KeyError for other projects."""
+    return ' '.join(('pip install', *(shlex.quote(project + VERSIONS[project]) for project in projects)))
