@@ -15,6 +15,7 @@ VERSIONS = {
     'mujoco': '>=3.4',
     'opencv-python-headless': '>=4.9,<5',
     'pillow-heif': '',
+    'pycocotools': '',
     'ray': '>=2.40',
     'rosbags': '==0.11.9',
     'smplx': '==0.1.28',
