@@ -52,6 +52,14 @@ def add_estimator_options(command):
                       help='who finds people and hands')
     full.add_argument('--max-people', type=int, default=4, metavar='N',
                       help='people given of one image at most: the most certain or, by mediapipe and open, the largest')
+    hands = command.add_argument_group('hands that belong to nobody (mediapipe, open)')
+    hands.add_argument('--people', action=argparse.BooleanOptionalAction, default=True,
+                       help='look for people; --no-people for hands alone, as of a camera over a desk')
+    hands.add_argument('--hand-length', type=float, default=0.195, metavar='M',
+                       help='of those hands, from the wrist along the middle finger to its tip, in metres: how far '
+                            'away they are follows from it')
+    hands.add_argument('--quality', default='full', choices=('full', 'fast'),
+                       help='fast: a smaller network for the landmarks of all hands, less exact, in half its time')
     full.add_argument('--wrist', default='auto', choices=('auto', 'cham', 'body', 'copy'),
                       help="cham: the published method; body: the body expert alone; copy: the hand expert's; auto: "
                            'cham for hand4whole_pp, copy for open')
@@ -59,6 +67,15 @@ def add_estimator_options(command):
                       help='hand: the published method; body: a resting hand')
     full.add_argument('--hand-shape', default='hand', choices=('hand', 'body'),
                       help="hand: the published method; body: SMPL-X's own hands")
+
+
+def check_hand_options(args):
+    """UsageError where the options about hands that belong to nobody are wrong."""
+    if not 0 < args.hand_length < float('inf'):
+        raise UsageError(f'--hand-length must be a positive number of metres, found {args.hand_length}')
+    if not args.people and args.estimator == 'hand4whole_pp':
+        raise UsageError('--no-people: estimator hand4whole_pp gives no hands without their people; use mediapipe or '
+                         'open')
 
 
 def require_ros():
@@ -111,6 +128,7 @@ def estimator_config(args, static_images):
         raise UsageError(f'--body-model {args.body_model}: no such file')
     if args.max_people < 1:
         raise UsageError(f'--max-people must be at least 1, found {args.max_people}')
+    check_hand_options(args)
     given = {field.name: getattr(args, field.name) for field in dataclasses.fields(estimators.EstimatorConfig)
              if hasattr(args, field.name)}
     return estimators.EstimatorConfig(**{**given, 'static_images': static_images})

@@ -33,18 +33,20 @@ class LandmarkPeople:
     """Gives the landmarks of people. Raises DetectorUnavailable where the networks cannot be run.
 
     static_images: every image stands alone; otherwise people are tracked. mirror: see the module. max_people: how many
-    are given at most, the largest. lite_hands: the smaller network for hands.
+    are given at most, the largest. people: whether people are looked for at all, or only hands. lite_hands: the smaller
+    network for hands.
     """
 
-    def __init__(self, static_images: bool = False, mirror: bool = True, max_people: int = 1, lite_hands: bool = False):
+    def __init__(self, static_images: bool = False, mirror: bool = True, max_people: int = 1, people: bool = True,
+                 lite_hands: bool = False):
         runtime = Runtime(workers=2)
         #: Hands of the last image that belong to nobody.
         self.loose_hands: list[LooseHand] = []
         try:
-            self._static = PeopleLandmarker(max_people, lite_hands=lite_hands, runtime=runtime) if static_images \
-                else None
-            self._tracker = None if static_images else PeopleTracker(max_people, lite_hands=lite_hands, runtime=runtime)
-            self._mirror = PoseLandmarker(runtime) if mirror and static_images else None
+            options = {'max_people': max_people, 'people': people, 'lite_hands': lite_hands, 'runtime': runtime}
+            self._static = PeopleLandmarker(**options) if static_images else None
+            self._tracker = None if static_images else PeopleTracker(**options)
+            self._mirror = PoseLandmarker(runtime) if mirror and static_images and people else None
         except LandmarksUnavailable as error:
             raise DetectorUnavailable(str(error)) from error
 

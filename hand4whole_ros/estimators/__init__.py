@@ -42,6 +42,12 @@ def _resolve_auto(config):
     """The name 'auto' stands for, said in one line of the log."""
     from ..checkpoints import CheckpointError, files
     from ..checkpoints.store import Store
+    # The other two give the same bodies. The hands of open take more time and are better on drawn people; of
+    # photographs that is not shown: docs/benchmarks/accuracy.md.
+    name = 'mediapipe' if config.open_model is None else 'open'
+    if not config.people:
+        _logger.info('estimator auto: %s, as hand4whole_pp gives no hands without their people', name)
+        return name
     try:
         store = Store(config.weights_folder)
         missing = [file.file_names[0] for file in store.missing(files.ESTIMATOR)]
@@ -50,9 +56,6 @@ def _resolve_auto(config):
     if not missing:
         _logger.info('estimator auto: hand4whole_pp, with the files in %s', store.folder)
         return 'hand4whole_pp'
-    # The other two give the same bodies. The hands of open take more time and are better on drawn people; of
-    # photographs that is not shown: docs/benchmarks/accuracy.md.
-    name = 'mediapipe' if config.open_model is None else 'open'
     _logger.info('estimator auto: %s, which needs no licensed weights; hand4whole_pp lacks %s in %s: hand4whole '
                  'weights list says where they come from', name, ', '.join(missing), store.folder)
     return name

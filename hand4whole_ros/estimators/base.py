@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: m, from the wrist along the joints of the middle finger to its tip: the open body's, which is an adult's.
 HAND_LENGTH = 0.195
 
+#: What EstimatorConfig.quality may be.
+QUALITIES = ('full', 'fast')
+
 #: What is raised where memory runs out, the GPU's or the machine's.
 OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
 
@@ -58,6 +61,10 @@ class EstimatorConfig:
     detector: str = 'mediapipe'
     #: People given of one image at most: of hand4whole_pp the most certain, of the others the largest.
     max_people: int = 4
+    #: False: nobody is looked for, only hands; all of them belong to nobody then. Of mediapipe and open.
+    people: bool = True
+    #: 'fast' takes MediaPipe's smaller network for hands, less exact, in half its time. Of mediapipe and open.
+    quality: str = 'full'
     #: m, of hands that belong to nobody in the image: how far away they are follows from it. See HAND_LENGTH.
     hand_length: float = HAND_LENGTH
     #: Which expert has the last word on what: networks.hand4whole_pp.FusionPolicy.
@@ -65,6 +72,13 @@ class EstimatorConfig:
     wrist: str = 'auto'
     fingers: str = 'hand'
     hand_shape: str = 'hand'
+
+    def landmark_options(self) -> dict:
+        """Keyword arguments of landmark_fit.LandmarkPipeline. Raises ValueError for an unknown quality."""
+        if self.quality not in QUALITIES:
+            raise ValueError(f"unknown quality {self.quality!r}; known are {', '.join(QUALITIES)}")
+        return {'static_images': self.static_images, 'max_people': self.max_people, 'people': self.people,
+                'lite_hands': self.quality == 'fast', 'hand_length': self.hand_length}
 
     def strategy(self, best_wrist: str) -> FusionPolicy:
         """Who has the last word; best_wrist: what 'auto' stands for. Raises ValueError for an unknown one."""
@@ -101,6 +115,11 @@ class Estimator(ABC):
     @functools.cached_property
     def refused(self) -> Counter:
         """Why -> how many people were refused so far: found in an image, but not a result (estimate.BEHIND ...)."""
+        return Counter()
+
+    @functools.cached_property
+    def refused_hands(self) -> Counter:
+        """Likewise of loose hands."""
         return Counter()
 
     def filter_estimates(self, estimates: Iterable[WholeBodyEstimate]) -> list[WholeBodyEstimate]:

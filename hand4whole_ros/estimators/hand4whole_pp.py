@@ -50,6 +50,9 @@ class Hand4WholePPEstimator(Estimator):
     name = 'hand4whole_pp'
 
     def __init__(self, config: EstimatorConfig):
+        if not config.people:
+            raise EstimatorUnavailable('estimator hand4whole_pp gives no hands without their people: leave people at '
+                                       'true, or use estimator mediapipe or open')
         try:
             self._strategy = config.strategy('cham')
             self._device = pick_device(config.device)

@@ -84,8 +84,8 @@ class OpenEstimator(Estimator):
             self.body = SmplxManoBody(published)
             # The networks learnt from this fit, and are told of it; the body is the lifted one.
             self._landmark_pipeline = LandmarkPipeline(
-                BodyFitter(self.body.kinematics), config.static_images, refused=self.refused,
-                max_people=config.max_people, hand_length=config.hand_length)
+                BodyFitter(self.body.kinematics), refused=self.refused, refused_hands=self.refused_hands,
+                **config.landmark_options())
             networks = load_lifting_networks(config.lifting_model)
             self._fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
             self._threads = ThreadpoolController()

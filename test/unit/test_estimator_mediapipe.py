@@ -17,6 +17,7 @@ from hand4whole_ros.evaluation import pose_errors as errors_of
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.placement import MIN_DEPTH, view_rotation
 from hand4whole_ros.landmarks.hands import HandLandmarks
+from hand4whole_ros.landmarks.model_files import HAND_LANDMARK_LITE
 from hand4whole_ros.landmarks.people import LooseHand
 from hand4whole_ros.landmarks.regions import Region
 from hand4whole_ros.media import image_files
@@ -107,6 +108,31 @@ def test_hands_of_nobody_are_given_beside_people_and_forgotten_with_the_image(es
     assert 0.5 < float(hand.keypoints_3d[:, 2].mean()) / points[:, 2].mean() < 2
     estimator.estimate(np.full((64, 64, 3), 128, np.uint8), Intrinsics.from_fov(64, 64))
     assert estimator.loose_hands == []
+
+
+def test_hands_alone_are_looked_for_without_people_and_with_the_smaller_network(hands_alone, people_seen):
+    made = estimators.create(EstimatorConfig('auto', static_images=True, people=False, quality='fast', hand_length=0.1))
+    try:
+        assert made.name == 'mediapipe'
+        networks = made._landmark_pipeline._detector._static
+        assert networks.people is None and networks.hands.landmarker._network.model is HAND_LANDMARK_LITE
+        given = [made.loose_hands for image, _, _, camera in hands_alone if made.estimate(image, camera) == []]
+        given = [hand for hands in given for hand in hands]
+        assert given and all(
+            np.linalg.norm(np.diff(hand.keypoints_3d[[0, 9, 10, 11, 12]], axis=0), axis=1).sum()
+            == pytest.approx(0.1, rel=1e-4) for hand in given)
+        # The hands of people are nobody's then.
+        beside = [len(made.loose_hands) for image, truth in people_seen if made.estimate(image, truth.intrinsics) == []]
+        assert len(beside) == len(people_seen) and sum(beside) >= 1
+    finally:
+        made.close()
+
+
+def test_wrong_options_of_hands_are_refused_by_name():
+    with pytest.raises(EstimatorUnavailable, match='hand4whole_pp gives no hands without their people'):
+        estimators.create(EstimatorConfig('hand4whole_pp', people=False))
+    with pytest.raises(ValueError, match="unknown quality 'best'; known are full, fast"):
+        estimators.create(EstimatorConfig('mediapipe', quality='best'))
 
 
 def test_hand_length_is_checked():

@@ -39,6 +39,11 @@ ARGUMENTS = (
     LaunchArgument('weights', '', "Weights of estimator hand4whole_pp: 'published', or 'random' to measure and to try "
                    f'things out. {_DEFAULT_FROM_FILE}'),
     LaunchArgument('weights_folder', '', f'Folder of the published weights and body models. {_DEFAULT_FROM_FILE}'),
+    LaunchArgument('people', '', "Look for people: 'true', or 'false' for hands alone, as of a camera over a desk. "
+                   f'{_DEFAULT_FROM_FILE}'),
+    LaunchArgument('hand_length', '', 'Length in m of hands that belong to nobody, wrist to the tip of the middle '
+                   f'finger. {_DEFAULT_FROM_FILE}'),
+    LaunchArgument('quality', '', f"'full', or 'fast' for a smaller network of hands. {_DEFAULT_FROM_FILE}"),
     LaunchArgument('use_sim_time', '', "Take the time from /clock: 'true' with a bag or a simulator, else "
                    f"'false'. {_DEFAULT_FROM_FILE}"),
     LaunchArgument('autostart', 'true', "Configure and activate the lifecycle node at once: 'true' or 'false'."),
@@ -48,7 +53,7 @@ ARGUMENTS = (
 )
 
 #: Those that are parameters of the node as they are.
-_TEXT_ARGUMENTS = ('image_transport', 'estimator', 'device', 'weights', 'weights_folder')
+_TEXT_ARGUMENTS = ('image_transport', 'estimator', 'device', 'weights', 'weights_folder', 'quality')
 
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
@@ -62,7 +67,7 @@ class NodeLaunchPlan:
     remappings: tuple[tuple[str, str], ...]
     params_file: Path
     #: Parameters that win over the file's.
-    parameters: dict[str, str | bool]
+    parameters: dict[str, str | bool | float]
     log_level: str
     rviz: bool
 
@@ -123,8 +128,10 @@ def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
         raise ValueError(f'log_level: expected one of {", ".join(LOG_LEVELS)}, found {values["log_level"]!r}')
 
     parameters = {name: values[name] for name in _TEXT_ARGUMENTS if values[name]}
-    parameters.update({name: boolean(name, values) for name in ('use_sim_time', 'autostart', 'publish_tf')
+    parameters.update({name: boolean(name, values) for name in ('people', 'use_sim_time', 'autostart', 'publish_tf')
                        if values[name]})
+    if values['hand_length']:
+        parameters['hand_length'] = _number('hand_length', values)
     return NodeLaunchPlan(values['namespace'], tuple(remappings), params_file, parameters,
                    values['log_level'].lower(), boolean('rviz', values))
 
@@ -137,6 +144,13 @@ def rviz_remappings(plan: NodeLaunchPlan) -> list[tuple[str, str]]:
     remappings += [(f'/hand4whole/{topic}', f'{namespace}/hand4whole/{topic}')
                    for topic in ('markers', 'overlay')]
     return [(name, target) for name, target in remappings if name != target]
+
+
+def _number(name, values):
+    try:
+        return float(values[name])
+    except ValueError:
+        raise ValueError(f'{name}: expected a number, found {values[name]!r}') from None
 
 
 def boolean(name: str, values: dict[str, str]) -> bool:

@@ -91,6 +91,15 @@ class NodeParameters(ParameterTable):
     max_people: int = _parameter(
         4, 'People given of one image at most: of hand4whole_pp the most certain, of the others the largest.',
         low=1, high=64, dynamic=False)
+    people: bool = _parameter(
+        True, 'Whether people are looked for. false: only hands, as of a camera over a desk; not of hand4whole_pp.',
+        dynamic=False)
+    hand_length: float = _parameter(
+        0.195, 'Length of hands that belong to nobody in the image, m, from the wrist along the middle finger to its '
+               "tip: how far away they are follows from it. By default an adult's.", low=0.05, high=0.4, dynamic=False)
+    quality: str = _parameter(
+        'full', "'fast' takes a smaller network for the landmarks of hands, less exact, in half its time; of "
+                'estimators mediapipe and open.', choices=('full', 'fast'), dynamic=False)
     wrist: str = _parameter(
         'auto', "Where wrists come from: 'cham' is the published method, 'body' the body expert alone, 'copy' the "
                 "hand expert alone; 'auto' is what is best for the estimator: cham for hand4whole_pp, copy for open.",
@@ -120,7 +129,7 @@ class NodeParameters(ParameterTable):
     max_rate: float = _parameter(
         0.0, 'Images per second to work on at most; 0 for as many as the machine can.', low=0.0, high=1000.0)
     min_confidence: float = _parameter(
-        0.3, 'People less certain than this are not reported.', low=0.0, high=1.0)
+        0.3, 'People, and hands of nobody, that are less certain than this are not reported.', low=0.0, high=1.0)
     hold_time: float = _parameter(
         0.5, 'Seconds for which a hand or a person that is not seen keeps its last pose, marked HELD, by the stamps '
              'and by the arrival of images. Where images come slowly, 1.5 intervals between them if that is longer, so '
