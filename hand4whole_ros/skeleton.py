@@ -52,6 +52,9 @@ NUM_HAND_KEYPOINTS = len(HAND_KEYPOINT_NAMES)
 #: Wrist and the four finger MCPs: the points a hand is rigidly aligned on (Hand4Whole++).
 PALM_KEYPOINTS = (0, 5, 9, 13, 17)
 
+#: The middle finger from the wrist to its tip: a hand's length is measured along it.
+MIDDLE_FINGER_KEYPOINTS = (0, 9, 10, 11, 12)
+
 FINGERTIP_KEYPOINTS = (4, 8, 12, 16, 20)
 
 #: SMPL-X joint of each hand keypoint; None for the five finger tips, which are points on the skin.
@@ -91,6 +94,11 @@ def frame_name(joint_name, track_id):
     if name.startswith(('l_', 'r_')) and name[-1].isdigit():
         name = f'{name[:-1]}_{name[-1]}'
     return f'{name}_{track_id}'
+
+
+def hand_frame_name(side, track_id):
+    """TF frame of a hand that belongs to nobody: 'l_hand_0'. Origin and axes are those of the wrist, as above."""
+    return f'{side[0]}_hand_{track_id}'
 
 
 #: HandPose.state: seen in this image; kept from an earlier one; not known.

@@ -9,10 +9,7 @@ from ..estimate import LooseHandEstimate
 from ..geometry.camera import Intrinsics
 from ..geometry.placement import place_in_camera
 from ..landmarks.people import LooseHand
-from ..skeleton import OK
-
-#: From the wrist along the middle finger to its tip.
-_ALONG_MIDDLE_FINGER = (0, 9, 10, 11, 12)
+from ..skeleton import MIDDLE_FINGER_KEYPOINTS, OK
 
 
 def place_loose_hand(loose: LooseHand, intrinsics: Intrinsics, hand_length: float) -> LooseHandEstimate:
@@ -23,11 +20,11 @@ def place_loose_hand(loose: LooseHand, intrinsics: Intrinsics, hand_length: floa
     """
     hand = loose.hand
     points, pixels = hand.world_landmarks, hand.landmarks[:, :2]
-    finger = points[list(_ALONG_MIDDLE_FINGER)]
+    finger = points[list(MIDDLE_FINGER_KEYPOINTS)]
     points = points * (hand_length / max(np.linalg.norm(np.diff(finger, axis=0), axis=1).sum(), 1e-6))
     turn, moved = place_in_camera(points, pixels, hand.region.centre, intrinsics)
     low, high = (np.clip(corner, 0, (intrinsics.width, intrinsics.height)) for corner in (pixels.min(0), pixels.max(0)))
     return LooseHandEstimate(
         hand.side, OK, float(loose.confidence), torch.from_numpy(points @ turn.T + moved).float(),
         torch.from_numpy(pixels.copy()).float(), None, torch.from_numpy(np.concatenate([low, high])).float(),
-        loose.track_id)
+        loose.track_id, float(hand.side_score))
