@@ -34,8 +34,17 @@ _MAX_MEMORY, _MAX_INTERVALS = 2.0, 2.5
 #: What it costs, in palms, that a hand was on the other side, and of another size (by its logarithm).
 _OTHER_SIDE, _OTHER_SIZE = 1.5, 2.0
 
+#: m. The cut-off of the filter rises with the speed in these units, a palm's length, at which a palm or a finger turns
+#: by some radian: with the same settings hands lag as little as the joints of people, which are filtered as rotations.
+_FILTER_UNIT = 0.1
+
 #: Share of the last image in what is known of a loose hand's side, and how sure that has to be for another side.
 _SIDE_SHARE, _OTHER_SIDE_SURE = 0.25, 0.65
+
+
+def _length(points):
+    """Along the middle finger, of keypoints (21, 3)."""
+    return float(points[list(skeleton.MIDDLE_FINGER_KEYPOINTS)].diff(dim=0).norm(dim=1).sum())
 
 
 @dataclass(frozen=True)
@@ -190,14 +199,21 @@ class HandTracker:
             track.side = 'right' if track.right > 0.5 else 'left'
         points = hand.keypoints_3d
         if config.smoothing:
-            if track.filter is None:
-                track.filter = OneEuroVector(config.min_cutoff, config.beta)
-            track.filter.min_cutoff, track.filter.beta = config.min_cutoff, config.beta
-            points = track.filter(points, 0.0 if first else self._clock.step(track.seen))
+            points = self._filtered(track, points, 0.0 if first else self._clock.step(track.seen))
         track.owner, track.estimator_id = None, hand.track_id
         track.keypoints, track.seen = hand.keypoints_2d.numpy(), self._clock.now
         track.last = replace(hand, side=track.side, keypoints_3d=points, track_id=track.track_id)
         return track.last
+
+    def _filtered(self, track, points, dt):
+        """Keypoints (21, 3) m, filtered; the hand keeps its length."""
+        config = self._people.config
+        if track.filter is None:
+            track.filter = OneEuroVector(config.min_cutoff, config.beta)
+        track.filter.min_cutoff, track.filter.beta = config.min_cutoff, config.beta
+        steady = track.filter(points / _FILTER_UNIT, dt) * _FILTER_UNIT
+        # Points that move unlike each other lag unlike each other, which shortens what is between them.
+        return steady[0] + (steady - steady[0]) * (_length(points) / max(_length(steady), 1e-6))
 
     def _is_held(self, track, updated):
         return track.last is not None and track not in updated and self._age(track) <= self._people.hold_time

@@ -143,6 +143,22 @@ def test_loose_hands_are_filtered(body):
     assert torch.stack(filtered[10:]).std(0).mean() < 0.7 * torch.stack(noisy[10:]).std(0).mean()
 
 
+def test_the_filter_neither_lags_far_nor_shortens_a_hand_that_moves(body):
+    scene = Scene(body, replace(EXACT, smoothing=True))
+    still = scene.loose()
+    fingers = torch.tensor([0.0] + [0.0, 0.1, 0.6, 1.0] * 5)[:, None] * torch.tensor([0.05, 0.0, 0.02])
+    length = float(still.keypoints_3d[[0, 9, 10, 11, 12]].diff(dim=0).norm(dim=1).sum())
+    for k in range(30):
+        # 0.6 m/s, fingers that shake, and the hand as long as it is.
+        points = still.keypoints_3d + fingers * np.sin(k) + torch.tensor([0.02 * k, 0.0, 0.0])
+        longer = float(points[[0, 9, 10, 11, 12]].diff(dim=0).norm(dim=1).sum())
+        points = points[0] + (points - points[0]) * length / longer
+        (hand,) = scene.see(loose=[replace(still, keypoints_3d=points)], after=1 / 30)
+        given = hand.hand.keypoints_3d
+        assert float(given[[0, 9, 10, 11, 12]].diff(dim=0).norm(dim=1).sum()) == pytest.approx(length, rel=1e-4)
+    assert float((given[0] - points[0]).norm()) < 0.025
+
+
 @pytest.mark.parametrize('broken, reason', [
     ({'keypoints_3d': torch.full((21, 3), float('nan'))}, 'impossible numbers'),
     ({'keypoints_3d': -torch.ones(21, 3)}, 'behind the camera'),
