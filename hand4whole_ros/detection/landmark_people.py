@@ -40,6 +40,8 @@ class LandmarkPeople:
     def __init__(self, static_images: bool = False, mirror: bool = True, max_people: int = 1, people: bool = True,
                  lite_hands: bool = False):
         runtime = Runtime(workers=2)
+        #: People of the last image as the networks have them, in the order in which they were given.
+        self.people: list[PersonLandmarks] = []
         #: Hands of the last image that belong to nobody.
         self.loose_hands: list[LooseHand] = []
         try:
@@ -52,7 +54,7 @@ class LandmarkPeople:
 
     def detect(self, image: np.ndarray) -> list[HolisticLandmarks]:
         """The people in an RGB image (H, W, 3) uint8, the largest first."""
-        self.loose_hands = []
+        self.people, self.loose_hands = [], []
         if min(image.shape[:2]) < _MIN_SIZE:
             return []
         found = (self._tracker.track if self._static is None else self._static.detect)(image)
@@ -60,6 +62,7 @@ class LandmarkPeople:
         if self._mirror is not None and people:
             mirrored = np.ascontiguousarray(image[:, ::-1])
             people = [self._averaged(person, mirrored) for person in people]
+        self.people = people
         return [_holistic(person) for person in people]
 
     def _averaged(self, person: PersonLandmarks, mirrored: np.ndarray) -> PersonLandmarks:
@@ -76,7 +79,7 @@ class LandmarkPeople:
 
     def reset(self) -> None:
         """Forget the people who are tracked."""
-        self.loose_hands = []
+        self.people, self.loose_hands = [], []
         if self._tracker is not None:
             self._tracker.reset()
 

@@ -106,7 +106,8 @@ class Estimator(ABC):
 
     @property
     def loose_hands(self) -> list[LooseHandEstimate]:
-        """The hands of the last image that no person's arm has, the surest first; [] where an estimator finds none.
+        """The hands of the last image that no person who was given has, the surest first; [] where an estimator finds
+        none.
 
         Like people they are finite and in front of the camera.
         """

@@ -82,15 +82,18 @@ class LandmarkPipeline:
         start = time.perf_counter()
         self.loose_hands = []
         people = self._detector.detect(image)
-        for loose in self._detector.loose_hands:
+        detected = (time.perf_counter() - start) / max(len(people), 1)
+        found = [self._fit(landmarks, image, intrinsics, detected) for landmarks in people]
+        # The hands of somebody whom no body fits, and those that lie astray of their arm, are there all the same.
+        released = [hand for person, fit in zip(self._detector.people, found)
+                    for hand in person.hands_without(() if fit is None else fit.hands)]
+        for loose in sorted([*self._detector.loose_hands, *released], key=lambda hand: -hand.confidence):
             hand = place_loose_hand(loose, intrinsics, self._hand_length)
             reason = hand.rejection_reason()
             if reason:
                 self._refused_hands[reason] += 1
             else:
                 self.loose_hands.append(hand)
-        detected = (time.perf_counter() - start) / max(len(people), 1)
-        found = (self._fit(landmarks, image, intrinsics, detected) for landmarks in people)
         return [one for one in found if one is not None]
 
     def fit(self, image: np.ndarray, intrinsics: Intrinsics) -> LandmarkFit | None:

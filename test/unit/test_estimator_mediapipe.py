@@ -128,6 +128,23 @@ def test_hands_alone_are_looked_for_without_people_and_with_the_smaller_network(
         made.close()
 
 
+def test_hands_of_somebody_whom_no_body_fits_are_nobodys(estimator, people_seen, monkeypatch):
+    both = [side for side in SIDES]
+    for image, truth in people_seen:
+        (person,) = estimator.estimate(image, truth.intrinsics)
+        seen = estimator._landmark_pipeline._detector.people[0].palms
+        if all(person.hand(side).visible for side in both) and set(seen) == set(both):
+            break
+    assert set(seen) == set(both) and not estimator.loose_hands
+    monkeypatch.setattr(estimator._landmark_pipeline._fitter, 'fit', lambda *given: None)
+    assert estimator.estimate(image, truth.intrinsics) == []
+    loose = {hand.side: hand.keypoints_2d.numpy() for hand in estimator.loose_hands}
+    assert set(loose) == set(both)
+    for side in both:
+        off = np.linalg.norm(loose[side] - truth.hand(side).keypoints_2d, axis=1)
+        assert np.median(off) < 8
+
+
 def test_wrong_options_of_hands_are_refused_by_name():
     with pytest.raises(EstimatorUnavailable, match='hand4whole_pp gives no hands without their people'):
         estimators.create(EstimatorConfig('hand4whole_pp', people=False))
