@@ -81,6 +81,13 @@ class Expert(Choice):
     BODY = 'body'
 
 
+class Quality(Choice):
+    """FAST takes MediaPipe's smaller network for hands."""
+
+    FULL = 'full'
+    FAST = 'fast'
+
+
 @dataclass(frozen=True)
 class Setting:
     """One field of a table of settings, with all that its users need to know."""
@@ -171,6 +178,16 @@ class EstimatorConfig:
     max_people: int = setting(
         4, 'People given of one image at most: of hand4whole_pp the most certain, of the others the largest.',
         low=1, high=64)
+    people: bool = setting(
+        True, 'Whether people are looked for. false: only hands, as of a camera over a desk; not of hand4whole_pp.',
+        launch=True)
+    hand_length: float = setting(
+        HAND_LENGTH, 'Length of hands that belong to nobody in the image, m, from the wrist along the middle finger to '
+        "its tip: how far away they are follows from it. By default an adult's.", low=0.05, high=0.4, metavar='M',
+        launch=True)
+    quality: Quality = setting(
+        Quality.FULL, "'fast' takes a smaller network for the landmarks of hands, less exact, in half its time; of "
+        'estimators mediapipe and open.', launch=True)
     wrist: WristSource = setting(
         WristSource.AUTO, "Where wrists come from: 'cham' is the published method, 'body' the body expert alone, "
         "'copy' the hand expert alone; 'auto' is what is best for the estimator: cham for hand4whole_pp, copy for "
@@ -179,9 +196,6 @@ class EstimatorConfig:
         Expert.HAND, "Where fingers come from: 'hand' is the published method, 'body' a resting hand.")
     hand_shape: Expert = setting(
         Expert.HAND, "Whose shape hands have: 'hand' is the published method, 'body' SMPL-X's own hands.")
-    hand_length: float = setting(
-        HAND_LENGTH, 'Of hands that belong to nobody in the image, from the wrist along the middle finger to its tip, '
-        'm: how far away they are follows from it.', metavar='M', option=False, parameter=False)
     static_images: bool = setting(
         False, 'True for unrelated pictures, false for a camera or a video, where each image follows the last.',
         option=False, parameter=False)

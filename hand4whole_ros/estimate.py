@@ -49,14 +49,15 @@ class HandEstimate:
 
 @dataclass(frozen=True)
 class LooseHandEstimate(HandEstimate):
-    """A hand that no person's arm has. Its size is an adult's, or what the estimator was told; it is always OK."""
+    """A hand that no person's arm has. Its size is an adult's, or what the estimator was told."""
 
     track_id: int = -1          # the same in all images of a video; -1 in an image that stands alone
+    side_confidence: float = 1.0    # 0 to 1: that it is a hand of this side
 
     def rejection_reason(self) -> str:
         """As WholeBodyEstimate.rejection_reason."""
         numbers = torch.cat([self.keypoints_3d.reshape(-1), self.keypoints_2d.reshape(-1), self.bbox_xyxy,
-                             torch.tensor([self.confidence])])
+                             torch.tensor([self.confidence, self.side_confidence])])
         if not torch.isfinite(numbers).all():
             return NOT_FINITE
         return BEHIND if float(self.keypoints_3d[:, 2].min()) < MIN_DEPTH else ''

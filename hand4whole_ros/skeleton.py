@@ -108,6 +108,11 @@ def frame_name(joint_name: str, track_id: int) -> str:
     return f'{name}_{track_id}'
 
 
+def hand_frame_name(side, track_id):
+    """TF frame of a hand that belongs to nobody: 'l_hand_0'. Origin and axes are those of the wrist, as above."""
+    return f'{side[0]}_hand_{track_id}'
+
+
 #: HandPose.state: seen in this image; kept from an earlier one; not known.
 HAND_STATES = ('LOST', 'HELD', 'OK')
 LOST, HELD, OK = range(3)

@@ -24,9 +24,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from hand4whole_ros.msg import HandPose, Skeleton, WholeBodyPoseArray
+from hand4whole_ros.msg import HandPose, HandPoseArray, Skeleton, WholeBodyPoseArray
 
-TYPES = {'poses': WholeBodyPoseArray, 'markers': MarkerArray, 'overlay': Image, 'skeleton': Skeleton,
+TYPES = {'poses': WholeBodyPoseArray, 'hands': HandPoseArray, 'markers': MarkerArray, 'overlay': Image,
+         'skeleton': Skeleton,
          'operator/left_wrist': PoseStamped, 'operator/right_wrist': PoseStamped,
          'operator/left_hand': HandPose, 'operator/right_hand': HandPose}
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

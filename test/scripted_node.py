@@ -1,6 +1,7 @@
 """The real node with an estimator that does as the image says, to test the node and not the estimator.
 
-The first pixel's red is ten times the number of people; its green chooses what else happens.
+The first pixel's red is ten times the number of people, its blue that of hands that belong to nobody; its green
+chooses what else happens.
 """
 
 import time
@@ -12,10 +13,10 @@ import torch
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.model import BodyModel
 from hand4whole_ros.body.posing import repose_estimate
-from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
+from hand4whole_ros.estimate import HandEstimate, LooseHandEstimate, WholeBodyEstimate
 from hand4whole_ros.estimators.base import Estimator, EstimatorUnavailable
 
-PEOPLE = 10                                         # red of one person
+PEOPLE = 10                                         # red of one person, blue of one hand of nobody
 NORMAL, RAISE, NOT_FINITE, SLOW, LEFT_LOST, BEHIND = 0, 50, 100, 150, 200, 250    # green
 SLOW_SECONDS = 0.3
 
@@ -44,6 +45,12 @@ def person(body, intrinsics, place=(0.0, 0.3, 3.0), left_state=skeleton.OK, conf
     return replace(found, left_hand=hands[0], right_hand=hands[1])
 
 
+def loose_hand(hand, **changes):
+    """The same hand, belonging to nobody; keywords replace fields of LooseHandEstimate."""
+    given = {name: getattr(hand, name) for name in ('side', 'keypoints_3d', 'keypoints_2d', 'bbox_xyxy', 'confidence')}
+    return LooseHandEstimate(**{**given, 'state': skeleton.OK, 'betas': None, **changes})
+
+
 class ScriptedEstimator(Estimator):
     """Does what the first pixel says."""
 
@@ -54,9 +61,11 @@ class ScriptedEstimator(Estimator):
             raise EstimatorUnavailable('the scripted estimator has no cuda: set device to cpu')
         self.body = BodyModel.load(config.body_model)
 
+    loose_hands = ()
+
     def estimate(self, image, intrinsics):
-        """People side by side, a metre apart."""
-        red, green, _ = image[0, 0].astype(int)
+        """People side by side, a metre apart; right hands of nobody 0.6 m apart."""
+        red, green, blue = image[0, 0].astype(int)
         behaviour = min((NORMAL, RAISE, NOT_FINITE, SLOW, LEFT_LOST, BEHIND), key=lambda code: abs(code - green))
         if behaviour == RAISE:
             raise RuntimeError('the script says so')
@@ -68,11 +77,13 @@ class ScriptedEstimator(Estimator):
             people = [replace(p, transl=p.transl * float('nan')) for p in people]
         if behaviour == BEHIND:
             people = self.filter_estimates(person(self.body, intrinsics, (0.0, 0.3, -3.0)) for _ in people)
+        self.loose_hands = [loose_hand(person(self.body, intrinsics, (0.3 + 0.6 * k, 0.3, 2.0)).right_hand)
+                            for k in range(round(blue / PEOPLE))]
         return people
 
 
-def picture(people=1, behaviour=NORMAL, width=320, height=240):
+def picture(people=1, behaviour=NORMAL, width=320, height=240, hands=0):
     """(H, W, 3) uint8 RGB that makes the scripted estimator do this."""
     image = np.full((height, width, 3), 90, np.uint8)
-    image[:16, :16] = (people * PEOPLE, behaviour, 0)
+    image[:16, :16] = (people * PEOPLE, behaviour, hands * PEOPLE)
     return image

@@ -24,10 +24,11 @@ HEARD = {'command': (JointState, 'retarget/command'), 'joints': (JointState, 'jo
          'openxr': (NamedPoseArray, 'openxr/hands'), 'tips': (PoseArray, 'sim_hand/tips')}
 
 
-def hand_message(keypoints, side='right', state=HandPose.OK, confidence=0.9, header=None, quaternion=(0, 0, 0, 1)):
-    """(21, 3) m as HandPose; None is a hand that is LOST."""
+def hand_message(keypoints, side='right', state=HandPose.OK, confidence=0.9, header=None, quaternion=(0, 0, 0, 1),
+                 **fields):
+    """(21, 3) m as HandPose, with these other fields; None is a hand that is LOST."""
     message = HandPose(side=side, state=HandPose.LOST if keypoints is None else state,
-                       confidence=0.0 if keypoints is None else confidence)
+                       confidence=0.0 if keypoints is None else confidence, **fields)
     if header is not None:
         message.header = header
     if keypoints is not None:

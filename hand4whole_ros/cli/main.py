@@ -25,6 +25,7 @@ from .options import (
     add_command,
     add_estimator_options,
     add_setting_options,
+    check_hand_options,
     create_estimator,
     estimator_config,
     guard_signals,
@@ -88,7 +89,6 @@ def _add_estimate(commands):
     command.add_argument('--json', type=Path, metavar='OUT', help='write the poses here: metres, camera optical frame')
     command.add_argument('--hands-json', type=Path, metavar='OUT',
                          help='write the hands here that belong to nobody in the picture; not of hand4whole_pp')
-    add_setting_options(command, 'hand_length')
     command.add_argument('--overlay', type=Path, metavar='OUT',
                          help='folder for the pictures with the mesh and skeleton drawn over them')
     command.add_argument('--focal', type=float, metavar='PX',
@@ -100,8 +100,7 @@ def _add_estimate(commands):
 def _run_estimate(args):
     if args.focal is not None and not 0 < args.focal < float('inf'):
         raise UsageError(f'--focal must be a positive number of pixels, found {args.focal}')
-    if not 0 < args.hand_length < float('inf'):
-        raise UsageError(f'--hand-length must be a positive number of metres, found {args.hand_length}')
+    check_hand_options(args)
     if not (args.json or args.overlay or args.hands_json):
         raise UsageError('nothing to write: give --json OUT, --overlay OUT, --hands-json OUT or several of them')
     from ..apps.estimate import image_sources

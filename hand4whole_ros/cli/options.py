@@ -52,6 +52,15 @@ def add_setting_options(command, *names, **changes):
             'metavar': metavar, **changes})
 
 
+def check_hand_options(args):
+    """UsageError where the options about hands that belong to nobody are wrong."""
+    if not 0 < args.hand_length < float('inf'):
+        raise UsageError(f'--hand-length must be a positive number of metres, found {args.hand_length}')
+    if not args.people and args.estimator == 'hand4whole_pp':
+        raise UsageError('--no-people: estimator hand4whole_pp gives no hands without their people; use mediapipe or '
+                         'open')
+
+
 def require_ros():
     """UsageError where the environment lets no ROS node run, which rclpy would end the process over."""
     from ..apps.doctor.ros_environment import fatal_problem

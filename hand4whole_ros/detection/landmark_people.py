@@ -36,34 +36,42 @@ class LandmarkPeople:
     """Gives the landmarks of people. Raises DetectorUnavailable where the networks cannot be run.
 
     static_images: every image stands alone; otherwise people are tracked. mirror: see the module. max_people: how many
-    are given at most, the largest. lite_hands: the smaller network for hands.
+    are given at most, the largest. people: whether people are looked for at all, or only hands. lite_hands: the smaller
+    network for hands.
     """
 
-    def __init__(self, static_images: bool = False, mirror: bool = True, max_people: int = 1, lite_hands: bool = False):
+    def __init__(self, static_images: bool = False, mirror: bool = True, max_people: int = 1, people: bool = True,
+                 lite_hands: bool = False):
         runtime = Runtime(workers=2)
+        #: People of the last image as the networks have them, in the order in which they were given.
+        self.people: list[PersonLandmarks] = []
         #: Hands of the last image that belong to nobody.
         self.loose_hands: list[LooseHand] = []
         try:
-            self._static = PeopleLandmarker(max_people, lite_hands=lite_hands, runtime=runtime) if static_images \
-                else None
-            self._tracker = None if static_images else PeopleTracker(max_people, lite_hands=lite_hands, runtime=runtime)
-            self._pose = PoseLandmarker(runtime) if mirror and static_images else None
+            options = {'max_people': max_people, 'people': people, 'lite_hands': lite_hands, 'runtime': runtime}
+            self._static = PeopleLandmarker(**options) if static_images else None
+            self._tracker = None if static_images else PeopleTracker(**options)
+            self._pose = PoseLandmarker(runtime) if mirror and static_images and people else None
         except LandmarksUnavailable as error:
             raise DetectorUnavailable(str(error)) from error
 
     def detect(self, image: np.ndarray) -> list[HolisticLandmarks]:
         """The people in an RGB image (H, W, 3) uint8, the largest first."""
-        self.loose_hands = []
+        self.people, self.loose_hands = [], []
         if min(image.shape[:2]) < _MIN_SIZE:
             return []
         found = (self._tracker.track if self._static is None else self._static.detect)(image)
         people, self.loose_hands = found.people, found.hands
         if self._pose is not None and people:
             mirrored = np.ascontiguousarray(image[:, ::-1])
-            return [self._averaged(person, image, mirrored) for person in people]
+            averaged = [self._averaged(person, image, mirrored) for person in people]
+            self.people = [person for person, _ in averaged]
+            return [_holistic(person, disagreement) for person, disagreement in averaged]
+        self.people = people
         return [_holistic(person) for person in people]
 
-    def _averaged(self, person: PersonLandmarks, image: np.ndarray, mirrored: np.ndarray) -> HolisticLandmarks:
+    def _averaged(self, person: PersonLandmarks, image: np.ndarray, mirrored: np.ndarray
+                  ) -> tuple[PersonLandmarks, np.ndarray]:
         width = mirrored.shape[1]
         hands = {}
         for side in ('left', 'right'):
@@ -73,7 +81,7 @@ class LandmarkPeople:
                 other = replace(hand, landmarks=other.landmarks * (-1, 1, 1) + (width - 1, 0, 0))
                 hands[f'{side}_hand'] = _mean_hand(hand, other)
         pose, disagreement = self._averaged_pose(person.pose, image, mirrored)
-        return replace(_holistic(replace(person, pose=pose, **hands)), disagreement=disagreement)
+        return replace(person, pose=pose, **hands), disagreement
 
     def _averaged_pose(self, pose: PoseLandmarks, image: np.ndarray, mirrored: np.ndarray
                        ) -> tuple[PoseLandmarks, np.ndarray]:
@@ -91,7 +99,7 @@ class LandmarkPeople:
 
     def reset(self) -> None:
         """Forget the people who are tracked."""
-        self.loose_hands = []
+        self.people, self.loose_hands = [], []
         if self._tracker is not None:
             self._tracker.reset()
 
@@ -121,7 +129,8 @@ def _mean_hand(one: HandLandmarks, other: HandLandmarks) -> HandLandmarks:
     return replace(one, landmarks=(one.landmarks + other.landmarks) / 2)
 
 
-def _holistic(person: PersonLandmarks) -> HolisticLandmarks:
+def _holistic(person: PersonLandmarks, disagreement: np.ndarray | None = None) -> HolisticLandmarks:
     pose = person.pose
     hands = (None if hand is None else hand.landmarks for hand in (person.left_hand, person.right_hand))
-    return HolisticLandmarks(pose.landmarks[:, :2], pose.visibility, pose.world_landmarks, *hands, face=False)
+    return HolisticLandmarks(pose.landmarks[:, :2], pose.visibility, pose.world_landmarks, *hands, face=False,
+                             disagreement=disagreement)

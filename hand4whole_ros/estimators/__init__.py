@@ -43,6 +43,12 @@ def _resolve_auto(config):
     """The name 'auto' stands for, said in one line of the log."""
     from ..checkpoints import CheckpointError, files
     from ..checkpoints.store import Store
+    # The other two give the same bodies. The hands of open take more time and are better on drawn people; of
+    # photographs that is not shown: docs/benchmarks/accuracy.md.
+    name = EstimatorName.MEDIAPIPE if config.open_model is None else EstimatorName.OPEN
+    if not config.people:
+        _logger.info('estimator auto: %s, as hand4whole_pp gives no hands without their people', name)
+        return name
     try:
         store = Store(config.weights_folder)
         missing = [file.file_names[0] for file in store.missing(files.ESTIMATOR)]
@@ -51,9 +57,6 @@ def _resolve_auto(config):
     if not missing:
         _logger.info('estimator auto: hand4whole_pp, with the files in %s', store.folder)
         return EstimatorName.HAND4WHOLE_PP
-    # The other two give the same bodies. The hands of open take more time and are better on drawn people; of
-    # photographs that is not shown: docs/benchmarks/accuracy.md.
-    name = EstimatorName.MEDIAPIPE if config.open_model is None else EstimatorName.OPEN
     _logger.info('estimator auto: %s, which needs no licensed weights; hand4whole_pp lacks %s in %s: hand4whole '
                  'weights list says where they come from', name, ', '.join(missing), store.folder)
     return name

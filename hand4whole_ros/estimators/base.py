@@ -48,7 +48,8 @@ class Estimator(ABC):
 
     @property
     def loose_hands(self) -> list[LooseHandEstimate]:
-        """The hands of the last image that no person's arm has, the surest first; [] where an estimator finds none.
+        """The hands of the last image that no person who was given has, the surest first; [] where an estimator finds
+        none.
 
         Like people they are finite and in front of the camera.
         """
@@ -62,6 +63,11 @@ class Estimator(ABC):
     @functools.cached_property
     def refused(self) -> Counter:
         """Why -> how many people were refused so far: found in an image, but not a result (estimate.BEHIND ...)."""
+        return Counter()
+
+    @functools.cached_property
+    def refused_hands(self) -> Counter:
+        """Likewise of loose hands."""
         return Counter()
 
     def filter_estimates(self, estimates: Iterable[WholeBodyEstimate]) -> list[WholeBodyEstimate]:

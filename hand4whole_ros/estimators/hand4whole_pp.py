@@ -54,6 +54,9 @@ class Hand4WholePPEstimator(Estimator):
     network: Hand4WholePP
 
     def __init__(self, config: EstimatorConfig):
+        if not config.people:
+            raise EstimatorUnavailable('estimator hand4whole_pp gives no hands without their people: leave people at '
+                                       'true, or use estimator mediapipe or open')
         try:
             self._strategy = FusionPolicy.from_config(config, WristSource.CHAM)
             self._device = pick_device(config.device)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from ..config import HAND_LENGTH
+from ..config import HAND_LENGTH, EstimatorConfig, Quality
 from ..detection.hand_filter import filter_hands
 from ..detection.landmark_people import LandmarkPeople
 from ..detection.mediapipe_holistic import HolisticLandmarks
@@ -54,30 +54,51 @@ class LandmarkPipeline:
 
     fitter: of the body that is fitted. static_images: every image stands alone; otherwise people are tracked from image
     to image. mirror: people in images that stand alone are seen in a mirror as well. max_people: the largest so many.
-    refused: counts people who have landmarks that no body fits, as Estimator.refused. hand_length: m, of loose hands.
+    people: whether anybody is looked for at all, or only hands. lite_hands: the smaller network for hands.
+    refused: counts people who have landmarks that no body fits, as Estimator.refused; refused_hands: likewise loose
+    hands. hand_length: m, of loose hands.
     """
 
     def __init__(self, fitter: BodyFitter | LandmarkFitter, static_images: bool, mirror: bool = True,
-                 refused: Counter | None = None, max_people: int = 1, hand_length: float = HAND_LENGTH):
+                 refused: Counter | None = None, refused_hands: Counter | None = None, max_people: int = 1,
+                 people: bool = True, lite_hands: bool = False, hand_length: float = HAND_LENGTH):
         if not 0 < hand_length < np.inf:
             raise ValueError(f'hand_length must be a positive number of metres, found {hand_length}')
         self._hand_length = hand_length
         #: Of the last image: see Estimator.loose_hands.
         self.loose_hands: list[LooseHandEstimate] = []
         self._refused = Counter() if refused is None else refused
-        self._detector = LandmarkPeople(static_images, mirror=mirror, max_people=max_people)
+        self._refused_hands = Counter() if refused_hands is None else refused_hands
+        self._detector = LandmarkPeople(static_images, mirror=mirror, max_people=max_people, people=people,
+                                        lite_hands=lite_hands)
         self._fitter = fitter
         self._threads = ThreadpoolController()
+
+    @classmethod
+    def from_config(cls, config: EstimatorConfig, fitter: BodyFitter | LandmarkFitter, refused: Counter,
+                    refused_hands: Counter) -> LandmarkPipeline:
+        """As the settings of an estimator say."""
+        return cls(fitter, config.static_images, refused=refused, refused_hands=refused_hands,
+                   max_people=config.max_people, people=config.people, lite_hands=config.quality == Quality.FAST,
+                   hand_length=config.hand_length)
 
     def fit_all(self, image: np.ndarray, intrinsics: Intrinsics) -> list[LandmarkFit]:
         """The people in an RGB image (H, W, 3) uint8, the largest first; those whom no body fits are left out."""
         start = time.perf_counter()
         self.loose_hands = []
         people = self._detector.detect(image)
-        loose = (place_loose_hand(hand, intrinsics, self._hand_length) for hand in self._detector.loose_hands)
-        self.loose_hands = [hand for hand in loose if not hand.rejection_reason()]
         detected = (time.perf_counter() - start) / max(len(people), 1)
-        found = (self._fit(landmarks, image, intrinsics, detected) for landmarks in people)
+        found = [self._fit(landmarks, image, intrinsics, detected) for landmarks in people]
+        # The hands of somebody whom no body fits, and those that lie astray of their arm, are there all the same.
+        released = [hand for person, fit in zip(self._detector.people, found)
+                    for hand in person.hands_without(() if fit is None else fit.hands)]
+        for loose in sorted([*self._detector.loose_hands, *released], key=lambda hand: -hand.confidence):
+            hand = place_loose_hand(loose, intrinsics, self._hand_length)
+            reason = hand.rejection_reason()
+            if reason:
+                self._refused_hands[reason] += 1
+            else:
+                self.loose_hands.append(hand)
         return [one for one in found if one is not None]
 
     def fit(self, image: np.ndarray, intrinsics: Intrinsics) -> LandmarkFit | None:

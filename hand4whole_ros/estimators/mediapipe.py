@@ -38,8 +38,8 @@ class MediaPipeEstimator(Estimator):
             # What the network says of shape is said of the open body.
             fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand),
                                     lifted_shape=config.body_model is None)
-            self._landmark_pipeline = LandmarkPipeline(fitter, config.static_images, refused=self.refused,
-                                            max_people=config.max_people, hand_length=config.hand_length)
+            self._landmark_pipeline = LandmarkPipeline.from_config(config, fitter, self.refused,
+                                                                   self.refused_hands)
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, BodyModelError) as error:
             raise EstimatorUnavailable(str(error)) from error
 

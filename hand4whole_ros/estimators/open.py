@@ -77,9 +77,8 @@ class OpenEstimator(Estimator):
             self.network = prepare_for_inference(load_open_model(published, config.open_model), _DEVICE, precision)
             self.body = SmplxManoBody(published)
             # The networks learnt from this fit, and are told of it; the body is the lifted one.
-            self._landmark_pipeline = LandmarkPipeline(
-                BodyFitter(self.body.kinematics), config.static_images, refused=self.refused,
-                max_people=config.max_people, hand_length=config.hand_length)
+            self._landmark_pipeline = LandmarkPipeline.from_config(
+                config, BodyFitter(self.body.kinematics), self.refused, self.refused_hands)
             networks = load_lifting_networks(config.lifting_model)
             self._fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
             self._threads = ThreadpoolController()

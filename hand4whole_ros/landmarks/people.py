@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,11 @@ class PersonLandmarks:
     confidence: float               # 0 to 1: that it is a person
     hand_confidence: dict[str, float]   # side -> 0 to 1, of the hands that are given
     track_id: int = -1              # the same in all images of a video; -1 in an image that stands alone
+    palms: tuple[str, ...] = ()     # sides of the hands that the detector of palms has seen, too: they are there
+
+    def hands_without(self, sides: Container[str]) -> list[LooseHand]:
+        """The hands that are there whatever the person is, but for those of `sides`: as hands of nobody."""
+        return [LooseHand(self.hand(side), self.hand_confidence[side]) for side in self.palms if side not in sides]
 
     def hand(self, side: str) -> HandLandmarks | None:
         """The hand of `side`, 'left' or 'right'."""
@@ -105,7 +110,8 @@ def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_peopl
             person.pose, *(found[side].hand if side in found else None for side in ('left', 'right')),
             confidence=float(1 / (1 + np.exp(-person.evidence))),
             hand_confidence={side: one.confidence for side, one in found.items()},
-            track_id=-1 if ids is None else ids[rows[k]]))
+            track_id=-1 if ids is None else ids[rows[k]],
+            palms=tuple(side for side, one in found.items() if one.palm_score > 0)))
     taken = set(given.values())
     # What only an arm's region shows, and no arm has, is a second sight of something.
     hand_ids = [-1] * len(hands) if hand_ids is None else hand_ids

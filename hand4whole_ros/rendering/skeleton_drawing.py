@@ -45,7 +45,7 @@ def draw_loose_hand(picture: np.ndarray, hand: LooseHandEstimate, intrinsics: In
     if hand.rejection_reason() or depth <= 0:
         return
     keypoints = hand.keypoints_2d.numpy().astype(float)
-    _draw_hand(picture, keypoints, intrinsics.fy / depth, dimmed=False)
+    _draw_hand(picture, keypoints, intrinsics.fy / depth, dimmed=hand.state == skeleton.HELD)
     number = '' if hand.track_id < 0 else f'#{hand.track_id}  '
     words = [(f'{number}{hand.side[0].upper()}  {round(100 * hand.confidence)}%', BONE_COLORS[hand.side])]
     _draw_plate(picture, words, keypoints[:, 0].mean(), keypoints[:, 1].min() - 8)

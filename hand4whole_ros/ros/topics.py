@@ -8,6 +8,7 @@ CAMERA_INFO = 'camera_info'
 
 # Out.
 POSES = '~/poses'
+HANDS = '~/hands'
 MARKERS = '~/markers'
 OVERLAY = '~/overlay'
 SKELETON = '~/skeleton'

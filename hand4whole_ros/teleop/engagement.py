@@ -94,7 +94,7 @@ class Engagement:
             return f'the hand is lost: {gate.reason}'
         wanted = self._current if self._current is not None else self.chosen
         if wanted is not None and person is not None and person != wanted:
-            return f'this is the hand of person {person}, not {wanted}'
+            return f'this hand has track id {person}, not {wanted}'
         if gate.state == HELD and not self._engaged:
             return f'the hand is held: {gate.reason}'
         return ''

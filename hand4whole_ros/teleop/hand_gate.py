@@ -31,7 +31,7 @@ class HandObservation:
     keypoints_seen: np.ndarray | None = None        # (21, 2) px, detected in the image; None: not known
     keypoints_projected: np.ndarray | None = None   # (21, 2) px, of the 3D keypoints; None: not known
     wrist_rotation: np.ndarray | None = None    # (3, 3) any axes fixed to the wrist, in the camera optical frame
-    person: int | None = None                   # track id of the person; None: not known
+    person: int | None = None                   # track id of the person, or of the hand itself; None: not known
     fault: str = ''                             # why the source itself does not trust this measurement; '' if it does
 
     @property
@@ -163,7 +163,7 @@ class HandGate:
         if self._trusted is None:
             return ''
         if observation.person != self._trusted.person:
-            return f'this is the hand of person {observation.person}, not {self._trusted.person}'
+            return f'this hand has track id {observation.person}, not {self._trusted.person}'
         distance = float(np.linalg.norm(observation.keypoints[0] - self._trusted.keypoints[0]))
         # Images may arrive in bursts, and stamps may be wrong: the longer of the two times, up to a limit.
         elapsed = max(now - self._trusted_at, observation.stamp - self._trusted.stamp)

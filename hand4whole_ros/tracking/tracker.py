@@ -123,6 +123,11 @@ class Tracker:
         return self._clock.stamp_rate
 
     @property
+    def clock(self) -> ImageClock:
+        """How the images of this run come; another one after each reset."""
+        return self._clock
+
+    @property
     def interval(self) -> float:
         """Seconds between images, the median of the last ones; 0 before the second."""
         return self._clock.interval
@@ -132,6 +137,10 @@ class Tracker:
         """Seconds for which a last pose is repeated at the rate at which images come now."""
         least = self.config.hold_time
         return max(least, min(_MAX_MISSED_IMAGES * self._clock.interval, MAX_EXTENDED_HOLD)) if least > 0 else 0.0
+
+    def remembers(self, age: float) -> bool:
+        """Whether somebody, or a hand, seen `age` seconds ago and not in this image may come back as the same."""
+        return age <= self.hold_time or (self.config.hold_time > 0 and age <= _MAX_MISSED_IMAGES * self._clock.interval)
 
     def update(self, estimates: list[WholeBodyEstimate], stamp: float,
                arrival: float | None = None) -> list[WholeBodyEstimate]:
@@ -159,7 +168,7 @@ class Tracker:
                 people.append(person)
             elif (age := self._clock.age(track.seen)) <= self.hold_time:
                 people.append(self._hold_person(track, age))
-            elif self.config.hold_time == 0 or age > _MAX_MISSED_IMAGES * self._clock.interval:
+            elif not self.remembers(age):
                 continue
             remaining.append(track)
         self._tracks = remaining
@@ -210,7 +219,8 @@ class Tracker:
         if self.config.smoothing:
             rotations, points = track.filters
             local, pelvis = rotations(local, dt), points(pelvis[None], dt)[0]
-        named = replace(estimate, left_hand=hands['left'], right_hand=hands['right'], track_id=track.track_id)
+        named = replace(estimate, left_hand=hands['left'], right_hand=hands['right'], track_id=track.track_id,
+                        joint_confidence=_with_held_hands(estimate.joint_confidence, hands.values()))
         result = repose_estimate(self._body, named, local, betas, pelvis)
         track.last, track.seen = result, moment
         return result
@@ -226,7 +236,7 @@ class Tracker:
         elif known is not None and (age := self._clock.age(known.seen)) <= self.hold_time:
             local[rows] = known.rotations
             hand = replace(hand, state=skeleton.HELD, betas=known.betas,
-                           confidence=self._fade_confidence(known.confidence, age))
+                           confidence=self.fade_confidence(known.confidence, age))
         return hand
 
     def _hold_person(self, track, age):
@@ -234,12 +244,28 @@ class Tracker:
         hands = []
         for hand in track.last.hands:
             state = skeleton.LOST if hand.state == skeleton.LOST else skeleton.HELD
-            hands.append(replace(hand, state=state, confidence=self._fade_confidence(hand.confidence, age)))
-        held = replace(track.last, held=True, confidence=self._fade_confidence(track.last.confidence, age),
-                       left_hand=hands[0], right_hand=hands[1], stage_times={})
+            hands.append(replace(hand, state=state, confidence=self.fade_confidence(hand.confidence, age)))
+        joints = track.last.joint_confidence
+        held = replace(track.last, held=True, confidence=self.fade_confidence(track.last.confidence, age),
+                       left_hand=hands[0], right_hand=hands[1], stage_times={},
+                       joint_confidence=None if joints is None else self.fade_confidence(joints, age))
         return held
 
-    def _fade_confidence(self, confidence, age):
-        """Confidence falls linearly to zero over the hold time."""
+    def fade_confidence(self, confidence, age: float):
+        """What is left of a confidence, a number or a tensor, `age` seconds after somebody or a hand was seen.
+
+        It falls linearly to zero over the hold time.
+        """
         left = 1 - age / self.hold_time if self.hold_time > 0 else 0.0
         return confidence * min(max(left, 0.0), 1.0)
+
+
+def _with_held_hands(joint_confidence, hands):
+    """(55,) with the confidence of HELD hands for their fingers; None where the estimator does not say."""
+    held = [hand for hand in hands if hand.state == skeleton.HELD]
+    if joint_confidence is None or not held:
+        return joint_confidence
+    joint_confidence = joint_confidence.clone()
+    for hand in held:
+        joint_confidence[skeleton.HAND_SLICE[hand.side]] = hand.confidence
+    return joint_confidence

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from .. import skeleton
-from ..estimate import BEHIND, HandEstimate, WholeBodyEstimate
+from ..estimate import BEHIND, HandEstimate, LooseHandEstimate, WholeBodyEstimate
 from ..geometry.placement import MIN_DEPTH
 
 #: The farthest a joint can be from the camera, m.
@@ -19,6 +19,7 @@ MAX_VALUE = 1e9
 
 _CONFIDENCE_TOLERANCE = 1e-3
 _STATES = range(len(skeleton.HAND_STATES))
+_LOOSE_HAND_NUMBERS = ('confidence', 'side_confidence')
 _BODY_SHAPES = {
     **{name: ((3,) if rows.stop - rows.start == 1 else (rows.stop - rows.start, 3))
        for name, rows in skeleton.POSE_SLICES.items()},
@@ -26,6 +27,46 @@ _BODY_SHAPES = {
     'joint_rotations': (skeleton.NUM_JOINTS, 3, 3), 'bbox_xyxy': (4,)}
 _HAND_SHAPES = {'keypoints_3d': (skeleton.NUM_HAND_KEYPOINTS, 3), 'keypoints_2d': (skeleton.NUM_HAND_KEYPOINTS, 2),
             'bbox_xyxy': (4,), 'betas': (10,)}
+
+
+def hand_rejection_reason(hand: LooseHandEstimate) -> str:
+    """The same of a hand that belongs to nobody."""
+    if hand.side not in skeleton.SIDES or hand.state != skeleton.OK:
+        return f'side and state are {hand.side!r} and {hand.state!r}, expected one of {skeleton.SIDES} and OK'
+    for name, shape in _HAND_SHAPES.items():
+        value = getattr(hand, name)
+        if value is None and name == 'betas':
+            continue
+        wrong = _shape_mismatch(name, value, shape)
+        if wrong:
+            return wrong
+        largest = float(value.abs().max())
+        most = MAX_JOINT_DISTANCE if name == 'keypoints_3d' else MAX_VALUE
+        if not largest <= most:
+            return f'{name} is not finite' if not math.isfinite(largest) else f'{name} is {largest:g}, at most {most:g}'
+    for name in _LOOSE_HAND_NUMBERS:
+        if not 0 <= getattr(hand, name) <= 1 + _CONFIDENCE_TOLERANCE:
+            return f'{name} is {getattr(hand, name)}, expected 0 to 1'
+    nearest = float(hand.keypoints_3d[:, 2].min())
+    return '' if nearest >= MIN_DEPTH else f'{BEHIND}: a keypoint at z = {nearest:.2f} m, expected {MIN_DEPTH} or more'
+
+
+def _joint_confidence_mistake(confidence):
+    """Of (55,) 0 to 1, or None where the estimator does not say."""
+    if confidence is None:
+        return ''
+    wrong = _shape_mismatch('joint_confidence', confidence, (skeleton.NUM_JOINTS,))
+    low, high = (0.0, 0.0) if wrong else confidence.aminmax()
+    if wrong or (low >= 0 and high <= 1 + _CONFIDENCE_TOLERANCE):
+        return wrong
+    return f'joint_confidence is {float(low):g} to {float(high):g}, expected 0 to 1'
+
+
+def _shape_mismatch(name, value, shape):
+    if isinstance(value, Tensor) and str(value.dtype) == 'torch.float32' and value.shape == shape:
+        return ''
+    found = f'{tuple(value.shape)} {value.dtype}' if isinstance(value, Tensor) else type(value).__name__
+    return f'{name} is {found}, expected {shape} torch.float32'
 
 
 def rejection_reason(estimate: WholeBodyEstimate) -> str:
@@ -46,12 +87,15 @@ def rejection_reason(estimate: WholeBodyEstimate) -> str:
             value = getattr(part, name)
             if value is None and name == 'betas' and prefix:
                 continue    # the body's own hand
-            if not isinstance(value, Tensor) or str(value.dtype) != 'torch.float32' or value.shape != shape:
-                found = f'{tuple(value.shape)} {value.dtype}' if isinstance(value, Tensor) else type(value).__name__
-                return f'{prefix}{name} is {found}, expected {shape} torch.float32'
+            wrong = _shape_mismatch(f'{prefix}{name}', value, shape)
+            if wrong:
+                return wrong
             values[prefix + name] = value.numpy().ravel()
         if not 0 <= part.confidence <= 1 + _CONFIDENCE_TOLERANCE:   # nor where it is not a number
             return f'{prefix}confidence is {part.confidence}, expected 0 to 1'
+    wrong = _joint_confidence_mistake(estimate.joint_confidence)
+    if wrong:
+        return wrong
     # Together: each call costs more than looking at some hundred numbers.
     if (
         np.abs(np.concatenate(list(values.values()))).max() <= MAX_VALUE

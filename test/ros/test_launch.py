@@ -22,7 +22,8 @@ SHARE = share_directory()
 
 #: The contract: what people type after `ros2 launch`.
 NAMES = {'namespace', 'image_topic', 'image_transport', 'camera_info_topic', 'params_file', 'estimator', 'device',
-         'weights', 'weights_folder', 'use_sim_time', 'autostart', 'log_level', 'rviz', 'publish_tf'}
+         'weights', 'weights_folder', 'people', 'hand_length', 'quality', 'use_sim_time', 'autostart', 'log_level',
+         'rviz', 'publish_tf'}
 
 
 # The table
@@ -49,6 +50,9 @@ def test_arguments_become_ros_arguments():
                 'use_sim_time:=True',
                 'estimator:=mediapipe',
                 'log_level:=debug',
+                'people:=False',
+                'hand_length:=0.18',
+                'quality:=fast',
             ]
         ),
         SHARE,
@@ -56,7 +60,8 @@ def test_arguments_become_ros_arguments():
     words = plan.ros_arguments()
     assert words[:1] == ['--ros-args']
     for pair in (['-r', '__ns:=/robot'], ['-r', 'image:=/cam/image'], ['-r', 'camera_info:=/cam/info'],
-                 ['-p', 'use_sim_time:=true'], ['-p', 'estimator:=mediapipe'], ['--log-level', 'debug']):
+                 ['-p', 'use_sim_time:=true'], ['-p', 'estimator:=mediapipe'], ['--log-level', 'debug'],
+                 ['-p', 'people:=false'], ['-p', 'hand_length:=0.18'], ['-p', 'quality:=fast']):
         at = words.index(pair[1])
         assert words[at - 1:at + 1] == pair
 
@@ -64,6 +69,8 @@ def test_arguments_become_ros_arguments():
 @pytest.mark.parametrize('word, message', [
     ('rviz:=perhaps', "rviz: expected 'true' or 'false', found 'perhaps'"),
     ('publish_tf:=1', 'publish_tf: expected'),
+    ('people:=nobody', 'people: expected'),
+    ('hand_length:=long', "hand_length: expected a number, found 'long'"),
     ('log_level:=loud', 'log_level: expected one of debug, info'),
     ('image_topic:=', 'image_topic: expected the name of a topic'),
     ('params_file:=/nowhere.yaml', 'found nothing at /nowhere.yaml'),

@@ -1,6 +1,7 @@
 """The node in one process, a camera and a listener in another: the ROS contract, over the wire."""
 
 import time
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -140,6 +141,29 @@ def test_the_operator_topics_tell_the_truth(node, camera):
         assert all(wrist.header != nobody.header for wrist in robot.got['operator/right_wrist'])
     finally:
         robot.close()
+
+
+def test_hands_are_there_with_and_without_people(node, camera):
+    watcher = Peer(node.namespace, topics=('hands', 'markers'), tf=True)
+    watcher.frame = camera.frame
+
+    def hands_of(people, **keywords):
+        return watcher.answer(picture(people, **keywords), key='hands', topic=IMAGE)
+    try:
+        assert hands_of(0).hands == []
+        alone = hands_of(0, hands=2)
+        assert [(hand.person, hand.side, hand.state) for hand in alone.hands] == [(-1, 'right', HandPose.OK)] * 2
+        assert len({hand.track_id for hand in alone.hands}) == 2 and alone.estimator == 'scripted'
+        assert all(0.15 < hand.hand_length < 0.25 and hand.header == alone.header for hand in alone.hands)
+        transforms = watcher.tf_of(alone.header.stamp).transforms
+        assert {t.child_frame_id: t.header.frame_id for t in transforms} == {
+            f'r_hand_{hand.track_id}': camera.frame for hand in alone.hands}
+        beside = hands_of(1, hands=1)
+        assert Counter(hand.person < 0 for hand in beside.hands) == {False: 2, True: 1}
+        assert watcher.until(lambda: any(m.ns == 'hands' for got in watcher.got['markers'] for m in got.markers))
+        assert camera.until(lambda: int(camera.fresh_value('hands')) == 3, 10)
+    finally:
+        watcher.close()
 
 
 def test_nobody_is_an_empty_array_and_no_tf(camera):

@@ -16,7 +16,8 @@ from hand4whole_ros.ros.bag.reader import Bag
 TF, TF_STATIC = '/tf', '/tf_static'
 TF_TYPES = {TF: 'tf2_msgs/msg/TFMessage', TF_STATIC: 'tf2_msgs/msg/TFMessage',
             '/robot1/tf': 'tf2_msgs/msg/TFMessage'}
-OWN_TYPES = {'poses': 'WholeBodyPoseArray', 'skeleton': 'Skeleton', 'operator/left_hand': 'HandPose'}
+OWN_TYPES = {'poses': 'WholeBodyPoseArray', 'skeleton': 'Skeleton', 'operator/left_hand': 'HandPose',
+             'hands': 'HandPoseArray'}
 OTHER_TYPES = {'operator/left_wrist': 'geometry_msgs/msg/PoseStamped', 'overlay': 'sensor_msgs/msg/Image',
                'overlay/compressed': 'sensor_msgs/msg/CompressedImage', 'markers': 'visualization_msgs/msg/MarkerArray'}
 
@@ -102,6 +103,14 @@ def test_a_message_that_is_damaged_stays_as_it_is(tmp_path):
     data = tf(*person(0))[:-30]
     out = replayed(tmp_path, [(TF, START + 5, data)])
     assert (START + 5, data) in read(out)[TF]
+
+
+def test_hands_of_nobody_below_the_camera_go_and_those_of_a_robot_stay(tmp_path):
+    robot = transform('r_arm', 'r_hand_1')
+    out = replayed(tmp_path, [(TF, START + 5, tf(transform(FRAME, 'l_hand_0'), robot, transform(FRAME, 'r_hand_12')))])
+    (left,) = [message for time, message in zip([time for time, _ in read(out)[TF]], decoded(out, TF))
+               if time == START + 5]
+    assert [t.child_frame_id for t in left.transforms] == ['r_hand_1']
 
 
 @pytest.mark.parametrize('node', ['/hand4whole', '/robot1/hand4whole', '/people', '/a/b/watcher'])

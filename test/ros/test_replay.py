@@ -1,6 +1,7 @@
 """A bag goes in, a bag with everything in it and the poses of every image comes out."""
 
 import sqlite3
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -13,11 +14,12 @@ from ros_peer import image_message
 from scripted_node import BEHIND, LEFT_LOST, NOT_FINITE, RAISE, picture
 from scripted_replay import replay
 
-from hand4whole_ros.msg import WholeBodyPose
+from hand4whole_ros.msg import HandPose, WholeBodyPose
 from hand4whole_ros.ros.bag.reader import Bag
 from hand4whole_ros.ros.replay.stamp_order import REORDER_WINDOW
 
 POSES, TF, SKELETON = '/hand4whole/poses', '/tf', '/hand4whole/skeleton'
+HANDS = '/hand4whole/hands'
 HAND, WRIST = '/hand4whole/operator/left_hand', '/hand4whole/operator/left_wrist'
 TIMES = [START + k * PERIOD for k in range(6)]
 
@@ -35,7 +37,7 @@ def stamp(header):
 def replayed(tmp_path_factory):
     """A bag of six images, the third without anybody, the fifth without the left hand, and what came of it."""
     folder = tmp_path_factory.mktemp('replay')
-    people = [picture(2), picture(1), picture(0), picture(1), picture(1, LEFT_LOST), picture(1)]
+    people = [picture(2, hands=1), picture(1), picture(0, hands=1), picture(1), picture(1, LEFT_LOST), picture(1)]
     source = write(folder / 'in', messages(people))
     assert replay(source, '--output', folder / 'out') == 0
     return source, folder / 'out'
@@ -80,6 +82,20 @@ def test_tf_and_the_operator_follow(replayed):
     (skeleton,) = decoded(output, SKELETON)
     assert len(skeleton.names) == 55 and len(skeleton.faces) > 10_000
     assert read(output)[SKELETON][0][0] == TIMES[0]
+
+
+def test_every_hand_of_every_image_is_there_too(replayed):
+    hands = decoded(replayed[1], HANDS)
+    assert [stamp(message.header) for message in hands] == [time - 5_000_000 for time in TIMES]
+    seen = [Counter((hand.person, hand.side) for hand in message.hands if hand.state == HandPose.OK)
+            for message in hands]
+    both = {(0, 'left'): 1, (0, 'right'): 1}
+    assert seen[:3] == [{**both, (1, 'left'): 1, (1, 'right'): 1, (-1, 'right'): 1}, both, {(-1, 'right'): 1}]
+    nobodys = [hand for message in hands for hand in message.hands if hand.person < 0]
+    assert len({hand.track_id for hand in nobodys}) == 1
+    assert HandPose.HELD in {hand.state for hand in nobodys}
+    frames = {t.child_frame_id: t.header.frame_id for message in decoded(replayed[1], TF) for t in message.transforms}
+    assert frames[f'r_hand_{nobodys[0].track_id}'] == FRAME
 
 
 @pytest.mark.parametrize('storage, compression', [
@@ -255,7 +271,7 @@ def test_what_an_earlier_run_has_said_is_replaced(tmp_path, caplog):
     first = write(tmp_path / 'in', messages([picture(1)] * 3))
     assert replay(first, '--output', tmp_path / 'once') == 0
     assert replay(tmp_path / 'once', '--output', tmp_path / 'twice', '--markers') == 0
-    assert 'left out, as the new bag has its own: /hand4whole/operator/left_hand' in caplog.text
+    assert 'left out, as the new bag has its own: /hand4whole/hands, /hand4whole/operator/left_hand' in caplog.text
     once, twice = read(tmp_path / 'once'), read(tmp_path / 'twice')
     assert len(twice.pop('/hand4whole/markers')) == 3
     assert twice == once

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -10,19 +11,20 @@ from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Vector3
 from rclpy.serialization import deserialize_message, serialize_message
 from scipy.spatial.transform import Rotation
-from scripted_node import person
+from scripted_node import loose_hand, person
 from std_msgs.msg import ColorRGBA, Header
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.msg import HandPose, WholeBodyPose, WholeBodyPoseArray
+from hand4whole_ros.msg import HandPose, HandPoseArray, WholeBodyPose, WholeBodyPoseArray
 from hand4whole_ros.ros import topics
 from hand4whole_ros.ros.conversions import markers, messages, tf_messages
 from hand4whole_ros.ros.conversions.result_messages import MESSAGE_TYPES, ImageResult, PoseMessageBuilder
 from hand4whole_ros.ros.node.operator_choice import OperatorSelector
 from hand4whole_ros.ros.node.stamp_guard import StampGuard
+from hand4whole_ros.tracking import HandTracker, Tracker, TrackerConfig
 
 HEAD = Header(stamp=Time(sec=5, nanosec=7), frame_id='cam')
 TIMING = messages.Timing(Time(sec=6), Time(sec=7), 0.25)
@@ -32,9 +34,9 @@ def poses(people):
     return {person.track_id: messages.joint_poses(person) for person in people}
 
 
-def poses_of(people, operator_id=None, estimator='mediapipe'):
+def poses_of(people, operator_id=None, estimator='mediapipe', ids=MappingProxyType({})):
     """What a subscriber receives."""
-    data = messages.serialise_pose_array(people, poses(people), HEAD, estimator, operator_id, TIMING)
+    data = messages.serialise_pose_array(people, poses(people), HEAD, estimator, operator_id, TIMING, ids)
     return deserialize_message(data, WholeBodyPoseArray)
 
 
@@ -48,7 +50,7 @@ def one(body):
 
 
 def test_everything_survives_the_wire(one):
-    got = poses_of([replace(one, track_id=4)], 4)
+    got = poses_of([replace(one, track_id=4)], 4, ids={(4, 'left'): 12})
     assert got.header == HEAD and got.estimator == 'mediapipe'
     pose = got.poses[0]
     assert (pose.track_id, pose.is_operator, pose.state) == (4, True, WholeBodyPose.OK)
@@ -62,6 +64,7 @@ def test_everything_survives_the_wire(one):
         np.testing.assert_allclose(Rotation.from_quat((q.x, q.y, q.z, q.w)).as_matrix(), rotation, atol=1e-6)
     for side, hand in (('left', pose.left_hand), ('right', pose.right_hand)):
         assert (hand.side, hand.state) == (side, HandPose.OK) and hand.confidence == pytest.approx(0.8)
+        assert (hand.track_id, hand.person, hand.side_confidence) == (12 if side == 'left' else -1, 4, 1.0)
         np.testing.assert_allclose([(p.x, p.y, p.z) for p in hand.keypoints], one.hand(side).keypoints_3d)
         np.testing.assert_allclose(hand.keypoints_2d, one.hand(side).keypoints_2d.reshape(-1))
         np.testing.assert_allclose(hand.finger_pose, getattr(one, f'{side}_hand_pose').reshape(-1))
@@ -90,12 +93,12 @@ def test_hands_of_an_operator_who_is_gone_are_lost_where_they_were(one):
     said = PoseMessageBuilder('mediapipe')
     assert topics.HAND['left'] in dict(said_about(one, said))
     gone = dict(said_about(None, said))
-    assert set(gone) == {topics.POSES, *topics.HAND.values()}
+    assert set(gone) == {topics.POSES, topics.HANDS, *topics.HAND.values()}
     for side, topic in topics.HAND.items():
         assert (gone[topic].state, gone[topic].confidence) == (HandPose.LOST, 0.0)
         np.testing.assert_allclose([(p.x, p.y, p.z) for p in gone[topic].keypoints], one.hand(side).keypoints_3d)
     said.reset()
-    assert set(dict(said_about(None, said))) == {topics.POSES}
+    assert set(dict(said_about(None, said))) == {topics.POSES, topics.HANDS}
 
 
 def said_about(operator, said=None):
@@ -103,6 +106,70 @@ def said_about(operator, said=None):
     result = ImageResult(HEAD, None, None, [] if operator is None else [operator], operator, TIMING)
     for topic, data in (said or PoseMessageBuilder('mediapipe')).of(result, True):
         yield topic, deserialize_message(data, MESSAGE_TYPES[topic])
+
+
+def tracked_hands(body, people, *loose):
+    """As they are published for one image."""
+    people_tracker = Tracker(body, TrackerConfig(smoothing=False))
+    people = people_tracker.update(list(people), 5.0)
+    return people, HandTracker(body, people_tracker).update(people, loose)
+
+
+def test_every_hand_of_an_image_survives_the_wire(one, body):
+    loose = loose_hand(replace(one.right_hand, keypoints_2d=one.right_hand.keypoints_2d + 500), confidence=0.6,
+                       side_confidence=0.9)
+    people, hands = tracked_hands(body, [one], loose)
+    result = ImageResult(HEAD, None, None, people, people[0], TIMING, hands)
+    said = {topic: deserialize_message(data, MESSAGE_TYPES[topic])
+            for topic, data in PoseMessageBuilder('mediapipe').of(result, True)}
+    got = said[topics.HANDS]
+    assert got.header == HEAD and got.estimator == 'mediapipe'
+    assert [(hand.track_id, hand.person, hand.side) for hand in got.hands] == [
+        (0, 0, 'left'), (1, 0, 'right'), (2, -1, 'right')]
+    # One hand is the same in every message.
+    person_said = said[topics.POSES].poses[0]
+    assert got.hands[:2] == [person_said.left_hand, person_said.right_hand]
+    assert said[topics.HAND['left']] == got.hands[0]
+    nobodys = got.hands[2]
+    assert (nobodys.state, nobodys.header) == (HandPose.OK, HEAD)
+    assert (nobodys.confidence, nobodys.side_confidence) == pytest.approx((0.6, 0.9))
+    np.testing.assert_allclose([(p.x, p.y, p.z) for p in nobodys.keypoints], one.right_hand.keypoints_3d)
+    np.testing.assert_allclose(nobodys.keypoints_2d, loose.keypoints_2d.reshape(-1))
+    assert nobodys.wrist.position == nobodys.keypoints[0]
+    q = nobodys.wrist.orientation
+    assert np.linalg.norm((q.x, q.y, q.z, q.w)) == pytest.approx(1, abs=1e-9)
+    bones = np.diff(one.right_hand.keypoints_3d[[0, 9, 10, 11, 12]], axis=0)
+    assert nobodys.hand_length == pytest.approx(np.linalg.norm(bones, axis=1).sum(), rel=1e-5)
+    assert 0.15 < nobodys.hand_length < 0.25 and 0.15 < got.hands[0].hand_length < 0.25
+    assert np.isfinite(nobodys.finger_pose).all() and any(nobodys.finger_pose) and not any(nobodys.betas)
+
+
+def test_a_hand_of_nobody_is_a_frame_below_the_image(one, body):
+    loose = loose_hand(replace(one.right_hand, keypoints_2d=one.right_hand.keypoints_2d + 500))
+    _, hands = tracked_hands(body, [], loose)
+    (transform,) = deserialize_message(tf_messages.serialise_transforms([], HEAD, hands), TFMessage).transforms
+    assert (transform.header.stamp, transform.header.frame_id) == (HEAD.stamp, 'cam')
+    assert transform.child_frame_id == 'r_hand_0'
+    (sent,) = deserialize_message(messages.serialise_hand_array(hands, HEAD, 'x'), HandPoseArray).hands
+    t, p = transform.transform.translation, sent.wrist.position
+    assert (t.x, t.y, t.z) == (p.x, p.y, p.z) and transform.transform.rotation == sent.wrist.orientation
+    people, hands = tracked_hands(body, [one], loose)
+    frames = deserialize_message(tf_messages.serialise_transforms(people, HEAD, [h for h in hands if h.is_loose]),
+                                 TFMessage).transforms
+    assert len(frames) == 56 and frames[-1].child_frame_id == 'r_hand_2'
+
+
+def test_no_hand_is_an_empty_array(body):
+    got = deserialize_message(messages.serialise_hand_array([], HEAD, 'mediapipe'), HandPoseArray)
+    assert got == HandPoseArray(header=HEAD, estimator='mediapipe')
+
+
+def test_each_joint_says_whether_it_was_seen(one):
+    confidence = torch.linspace(0, 1, 55)
+    assert list(poses_of([one]).poses[0].joint_confidence) == [-1.0] * 55       # the estimator does not say
+    sent = poses_of([replace(one, joint_confidence=confidence)]).poses[0]
+    np.testing.assert_allclose(sent.joint_confidence, confidence)
+    assert 0 < WholeBodyPose.INFERRED < 1
 
 
 def test_a_held_person_says_so(one):
@@ -165,6 +232,45 @@ def test_markers_are_what_rclpy_writes(one, body, frame):
     assert 0 <= len(expected) - len(data) < 4
     same = np.frombuffer(data, np.uint8) == np.frombuffer(expected, np.uint8, len(data))
     assert same.mean() > 0.9999
+
+
+def test_inferred_joints_and_their_bones_are_pale(one, body):
+    confidence = torch.ones(55)
+    confidence[skeleton.JOINT['left_elbow']] = WholeBodyPose.INFERRED - 0.01
+    shown = replace(one, vertices=body.vertices(one), joint_confidence=confidence)
+
+    def colours(estimate):
+        got = deserialize_message(markers.MarkerBuilder(body).build([estimate], 'cam', 0), MarkerArray)
+        return {m.ns: (m.color, m.colors) for m in got.markers}
+    found = colours(shown)
+    assert not any(found[name][1] for name in ('body', 'left_hand', 'right_hand'))
+    colour, joints = found['joints']
+    assert [k for k, c in enumerate(joints) if c != colour] == [skeleton.JOINT['left_elbow']]
+    pale = joints[skeleton.JOINT['left_elbow']]
+    assert pale.a == colour.a and abs(pale.r - pale.g) < 0.5 * abs(colour.r - colour.g)
+    colour, bones = found['skeleton']
+    row = skeleton.JOINT['left_elbow'] - 1      # the pelvis has no bone
+    assert [k for k, c in enumerate(bones) if c != colour] == [2 * row, 2 * row + 1]
+    seen = colours(replace(shown, joint_confidence=torch.ones(55)))
+    assert not any(points for _, points in seen.values())
+
+
+def test_hands_of_nobody_are_marked_and_deleted(one, body):
+    builder = markers.MarkerBuilder(body)
+    _, hands = tracked_hands(body, [], loose_hand(one.left_hand))
+    held = replace(hands[0], hand=replace(hands[0].hand, state=skeleton.HELD))
+
+    def build(*some):
+        return deserialize_message(builder.build([], 'cam', 10**9, some), MarkerArray).markers
+    first, bones, keypoints = build(hands[0])
+    assert first.action == Marker.DELETEALL
+    assert [(m.ns, m.id, m.action, len(m.points)) for m in (bones, keypoints)] == [
+        ('hands', 0, Marker.ADD, 40), ('hand_keypoints', 0, Marker.ADD, 21)]
+    np.testing.assert_allclose([(p.x, p.y, p.z) for p in keypoints.points], one.left_hand.keypoints_3d)
+    assert all(m.color.a < 0.5 < bones.color.a for m in build(held))
+    assert [(m.ns, m.id, m.action) for m in build()] == [
+        ('hands', 0, Marker.DELETE), ('hand_keypoints', 0, Marker.DELETE)]
+    assert build() == []
 
 
 def test_people_who_left_are_deleted(one, body):

@@ -51,7 +51,8 @@ def test_nodes_of_the_launch_file_are_those_that_are_asked_for():
 
 @pytest.mark.parametrize('word, message', [
     ('side:=middle', "side: expected one of left, right, found 'middle'"),
-    ('source:=camera', 'source: expected one of poses, operator'), ('sim:=perhaps', "sim: expected 'true' or 'false'"),
+    ('source:=camera', 'source: expected one of poses, operator, hands'),
+    ('sim:=perhaps', "sim: expected 'true' or 'false'"),
     ('hand:=', 'hand: expected the name'), ('params_file:=/nowhere.yaml', 'found nothing at /nowhere.yaml'),
     ('log_level:=loud', 'log_level: expected one of'), ('hands:=x', 'hands: unknown argument; known are namespace')])
 def test_a_wrong_argument_is_one_line(word, message, capsys):

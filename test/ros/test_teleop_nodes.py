@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
 from ros_peer import namespace
-from teleop_hands import placed, right_hand
-from teleop_peer import Operator, holds, person, start
+from teleop_hands import mirrored, placed, right_hand
+from teleop_peer import Operator, hand_message, holds, person, start
 
-from hand4whole_ros.msg import HandPose, TeleopState
+from hand4whole_ros.msg import HandPose, HandPoseArray, TeleopState
 from hand4whole_ros.teleop.openxr import BOTH_HANDS, IS_MEASURED
 from hand4whole_ros.teleop.robot_hand import load_robot_hand
 
@@ -182,7 +182,7 @@ BROKEN = {
     'out of the image': (lambda operator: (person(None),), 'not seen'),
     'nobody': (lambda operator: (), 'nobody'),
     'unsure': (lambda operator: (person(operator.hand, confidence=0.05),), 'confidence'),
-    'another operator': (lambda operator: (person(operator.hand, 2),), 'person 2'),
+    'another operator': (lambda operator: (person(operator.hand, 2),), 'has track id 2'),
     'identities exchanged': (lambda operator: (person(operator.hand + (0.5, 0, 0)),
                                                person(operator.hand, 2, False)), 'jumped'),
     'silent': (lambda operator: None, 'no image')}
@@ -222,7 +222,7 @@ def test_a_clock_that_jumps_holds(operator, offset, reason):
 
 def test_who_took_over_drives_alone_and_keeps_the_robot_through_a_crossing(operator):
     success, text = operator.trigger('retarget', 'take_over')
-    assert success and 'person 1' in text
+    assert success and 'track id 1' in text
     operator.engage('fingers')
 
     def crossing():
@@ -308,6 +308,49 @@ def test_the_topic_of_the_operators_hand_is_a_source_too(tmp_path):
                           and len(peer.got['command']) > commands + 5)
         positions = np.array([command.position for command in peer.got['command'][commands:]])
         assert np.ptp(positions, axis=0).max() == 0     # repeated, and nothing moves
+    finally:
+        peer.close()
+        for one in processes:
+            assert one.stop()[0] == 0, one.log()
+
+
+def test_a_hand_without_a_body_drives_and_another_one_does_not_take_over(tmp_path):
+    name = namespace()
+    processes = [start(tmp_path, name, 'retarget', source='hands', start='rest', engage_timeout=1.5),
+                 start(tmp_path, name, 'openxr', source='hands')]
+    peer = Operator(name)
+    peer.pressed = True
+
+    def show(*hands):
+        """One image of hands of nobody: (track id, side, keypoints)."""
+        def publish():
+            header = HandPoseArray().header
+            header.stamp, header.frame_id = peer.node.get_clock().now().to_msg(), peer.frame
+            peer.publisher(HandPoseArray, 'hand4whole/hands').publish(HandPoseArray(header=header, hands=[
+                hand_message(points, side, header=header, track_id=track_id, person=-1)
+                for track_id, side, points in hands]))
+        return publish      # and nobody is on ~/poses
+    right, left = placed(right_hand(0.2)), mirrored(placed(right_hand(0.2)))
+    far = right + (0.1, 0, 0.3)
+    try:
+        # The nearest right hand, whatever comes first.
+        both = show((5, 'left', left), (3, 'right', far), (4, 'right', right))
+        assert peer.plays(lambda: peer.drives('fingers') and peer.last('command'), both), \
+            [one.log() for one in processes]
+        assert peer.last('fingers').person == 4
+        assert peer.plays(lambda: peer.last('openxr') and peer.last('openxr').is_valid[0]
+                          and peer.last('openxr').is_valid[25], both)
+        # Another one that is nearer now changes nothing; without the first one it does not drive.
+        seen = len(peer.got['fingers'])
+        nearer = show((3, 'right', right - (0.1, 0, 0.2)), (4, 'right', right))
+        assert peer.plays(lambda: len(peer.got['fingers']) > seen + 30, nearer)
+        assert {state.person for state in peer.got['fingers'][seen + 5:]} == {4} and peer.drives('fingers')
+        other = show((3, 'right', far))
+        assert peer.plays(lambda: peer.is_state('fingers', 'track id 3, not 4', engaged=False), other), \
+            peer.last('fingers')
+        # No hand, and nothing moves.
+        assert peer.plays(lambda: peer.is_state('fingers', state=LOST, engaged=False)
+                          and not any(peer.last('openxr').is_valid), show())
     finally:
         peer.close()
         for one in processes:

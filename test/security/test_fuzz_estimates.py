@@ -9,9 +9,10 @@ import torch
 from fault_figures import note
 from faulty_node import adversarial
 from rclpy.serialization import deserialize_message
-from scripted_node import person
+from scripted_node import loose_hand, person
 
 from hand4whole_ros import skeleton
+from hand4whole_ros.estimate import HandEstimate
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.ros import topics
 from hand4whole_ros.ros.conversions import messages
@@ -75,13 +76,14 @@ def test_nothing_but_finite_numbers_leaves_whatever_the_estimator_says(body, see
         VisualizationMessageBuilder(body),
     )
     good = [person(body, CAMERA, (x, 0.3, 3.0)) for x in (-0.5, 0.5)]
-    checked, shown, started = 0, 0, time.perf_counter()
+    checked, shown, loose_shown, started = 0, 0, 0, time.perf_counter()
     for k in range(PEOPLE // 2):
         # Every third image is as it should be: what was wrong before must not linger in filters or in what is held.
         people = good if k % 3 == 0 else [adversarial(one, rng) for one in good]
         stamp = 100 * SECOND + k * SECOND // 30
         assert following.classify(stamp, 'camera', stamp * 1e-9) == 'next'
-        people, operator = following.update(people, stamp, stamp * 1e-9, parameters)
+        loose = [loose_hand(one.right_hand) for one in people if isinstance(one.right_hand, HandEstimate)]
+        people, operator, hands = following.update(people, stamp, stamp * 1e-9, parameters, loose)
         assert k % 3 or len(people) >= 2, f'seed {seed}, image {k}: good people are lost'
         result = ImageResult(
             messages.make_header(messages.to_time_message(stamp), 'camera'),
@@ -90,17 +92,20 @@ def test_nothing_but_finite_numbers_leaves_whatever_the_estimator_says(body, see
             people,
             operator,
             messages.Timing(messages.to_time_message(stamp), messages.to_time_message(stamp), 0.01),
+            hands,
         )
         for topic, said in poses.of(result, True):
             message = deserialize_message(said, MESSAGE_TYPES[topic]) if isinstance(said, bytes) else said
             checked += check(message)
         shown += len(people)
+        loose_shown += len(result.loose_hands)
         if k % DRAWN == 1:
             result = pictures.add_meshes(result)
             checked += markers_are_finite(bytes(pictures.markers(result)))
             assert pictures.overlay(result).shape == IMAGE.shape
     seconds = time.perf_counter() - started
-    assert shown > PEOPLE / 3 and MESSAGE_TYPES.keys() >= {topics.POSES, topics.TF}
+    assert shown > PEOPLE / 3 and loose_shown > PEOPLE / 3 and following.refused_hands
+    assert MESSAGE_TYPES.keys() >= {topics.POSES, topics.TF}
     note('the estimator says nonsense', f'NaN, infinity, 3e38, zeros, missing and misshapen parts, in '
          f'{PEOPLE * 2 // 3} of {PEOPLE} people (seed {seed})', PEOPLE, f'{checked:,} published numbers, '
          f'all finite; good people are shown in the very next image; {seconds:.0f} s in all')

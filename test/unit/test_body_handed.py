@@ -257,7 +257,7 @@ def test_messages_carry_the_shape_of_hands(handed):
     estimate = somebody(handed, sides=('left',))
     timing = messages.Timing(Time(), Time(), 0.1)
     poses = {estimate.track_id: messages.joint_poses(estimate)}
-    written = messages.serialise_pose_array([estimate], poses, Header(), 'x', None, timing)
+    written = messages.serialise_pose_array([estimate], poses, Header(), 'x', None, timing, {})
     sent = deserialize_message(written, WholeBodyPoseArray).poses[0]
     np.testing.assert_allclose(sent.left_hand.betas, estimate.left_hand.betas, rtol=1e-6)
     assert not np.any(sent.right_hand.betas)

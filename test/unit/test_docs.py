@@ -32,8 +32,8 @@ _INLINE = re.compile(r'`([^`]+)`')
 _FILE = re.compile(r'(?<![\w/.*{-])[\w./]*\w\.(?:py|msg|rviz|yaml|cfg|toml)\b')
 _MODULE = re.compile(r'\bhand4whole_ros(?:\.\w+)+')
 _PAGE = re.compile(r'\bdocs/[\w/]+\.md\b')
-#: Files of the reader's own, of other projects, or of a recording.
-_NOT_OURS = {'metadata.yaml', 'teleop.yaml', 'geometry_msgs.msg'}
+#: Files of the reader's own, of other projects, or of a recording; and modules of messages.
+_NOT_OURS = {'metadata.yaml', 'teleop.yaml', 'geometry_msgs.msg', 'hand4whole_ros.msg'}
 
 
 def name_of(page):

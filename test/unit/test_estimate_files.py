@@ -81,6 +81,7 @@ def photos(tmp_path):
     (('photos', '--hands-json', 'out.json', '--json', './out.json'), 'is where --json goes; name another file'),
     (('photos', '--hands-json', 'out', '--overlay', 'out'), '--hands-json out cannot be a file'),
     (('photos', '--hands-json', 'out/a.png', '--overlay', 'out'), 'is where an overlay goes'),
+    (('photos', '--hands-json', 'x.json', '--no-people', '--estimator', 'hand4whole_pp'), '--no-people: estimator'),
     (('photos', '--hands-json', 'x.json', '--hand-length', '0'), '--hand-length must be a positive number')])
 def test_refused_in_a_line_before_the_work(photos, tmp_path, monkeypatch, capfd, words, says):
     monkeypatch.chdir(tmp_path)
@@ -345,7 +346,7 @@ def test_hands_of_nobody_go_to_a_file_of_their_own(tmp_path):
     found = json.loads(hands.read_text())
     assert list(found) == ['a.png', 'b.png'] and not found['b.png'] and len(found['a.png']) == 1
     hand = found['a.png'][0]
-    assert (hand['track_id'], hand['side'], hand['confidence']) == (5, 'left', 0.7)
+    assert (hand['track_id'], hand['side'], hand['confidence'], hand['side_confidence']) == (5, 'left', 0.7, 1.0)
     assert len(hand['keypoints_3d']) == len(hand['keypoints_2d']) == 21 and len(hand['bbox_xyxy']) == 4
     assert {name: len(rows) for name, rows in json.loads(people.read_text()).items()} == {'a.png': 2, 'b.png': 1}
     assert is_results_file(hands)

@@ -12,16 +12,12 @@ from scripted_node import person as somebody
 from hand4whole_ros import estimators
 from hand4whole_ros.apps.estimate import estimate, image_sources
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
-from hand4whole_ros.estimators.loose_hands import place_loose_hand
 from hand4whole_ros.evaluation import pose_errors as errors_of
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.geometry.placement import MIN_DEPTH, view_rotation
-from hand4whole_ros.landmarks.hands import HandLandmarks
-from hand4whole_ros.landmarks.people import LooseHand
-from hand4whole_ros.landmarks.regions import Region
+from hand4whole_ros.geometry.placement import MIN_DEPTH
 from hand4whole_ros.media import image_files
 from hand4whole_ros.skeleton import JOINT, LOST, OK, PARENTS, POSE_SLICES, SIDES
-from hand4whole_ros.synthetic import dataset, hand_patches
+from hand4whole_ros.synthetic import dataset
 
 pytest.importorskip('ai_edge_litert')
 
@@ -66,52 +62,6 @@ def test_joints_and_hands_are_near_the_truth(estimates, people_seen):
     assert np.median(body) < 0.08
     assert np.median(distance) < 0.08
     assert len(hands) >= 13 and np.median(hands) < 8
-
-
-@pytest.fixture(scope='module')
-def hands_alone():
-    """[(image, keypoints (21, 3) m, (21, 2) px, intrinsics)] of right hands without a person."""
-    patches, found = hand_patches.draw_patches(6, 3, 320), []
-    for k in np.flatnonzero(patches.visible > 0.95):
-        zoom = 320 / patches.size[k]
-        cx, cy = (np.array(hand_patches.FRAME) / 2 - patches.corner[k]) * zoom - 0.5
-        camera = Intrinsics(patches.focal[k] * zoom, patches.focal[k] * zoom, cx, cy, 320, 320)
-        points = patches.keypoints[k].astype(float)
-        found.append((patches.images[k], points, camera.project(points), camera))
-    return found
-
-
-def test_a_hand_of_nobody_is_as_far_away_as_its_length_says(hands_alone):
-    for _, points, pixels, camera in hands_alone:
-        # As the network would give it: turned as its crop shows it, from its middle, of any size.
-        crop = Region((pixels.min(0) + pixels.max(0)) / 2, 300.0, 0.0)
-        world = (points - points.mean(0)) @ view_rotation(camera.normalize(crop.centre)) * 1.3
-        hand = HandLandmarks(np.column_stack([pixels, np.zeros(21)]), world, 0.9, 1.0, crop)
-        length = np.linalg.norm(np.diff(points[[0, 9, 10, 11, 12]], axis=0), axis=1).sum()
-        placed, larger = (place_loose_hand(LooseHand(hand, 0.8, 3), camera, factor * length) for factor in (1, 2))
-        np.testing.assert_allclose(placed.keypoints_3d.numpy(), points, atol=0.002)
-        np.testing.assert_allclose(larger.keypoints_3d.numpy(), 2 * points, atol=0.004)
-        np.testing.assert_allclose(placed.keypoints_2d.numpy(), pixels, atol=1e-3)
-        assert (placed.side, placed.track_id, placed.confidence, placed.rejection_reason()) == ('right', 3, 0.8, '')
-
-
-def test_hands_of_nobody_are_given_beside_people_and_forgotten_with_the_image(estimator, hands_alone):
-    def gives_a_hand(row):
-        assert not estimator.estimate(row[0], row[3])
-        return estimator.loose_hands
-    _, points, pixels, _ = next(filter(gives_a_hand, hands_alone))
-    (hand,) = estimator.loose_hands
-    distance = np.linalg.norm(hand.keypoints_2d.numpy() - pixels, axis=1)
-    assert np.median(distance) < 0.25 * np.ptp(pixels, axis=0).max()
-    assert hand.visible and 0 < hand.confidence <= 1 and hand.track_id == -1
-    assert 0.5 < float(hand.keypoints_3d[:, 2].mean()) / points[:, 2].mean() < 2
-    estimator.estimate(np.full((64, 64, 3), 128, np.uint8), Intrinsics.from_fov(64, 64))
-    assert estimator.loose_hands == []
-
-
-def test_hand_length_is_checked():
-    with pytest.raises(ValueError, match='hand_length must be a positive number of metres, found 0'):
-        estimators.create(EstimatorConfig('mediapipe', hand_length=0))
 
 
 def test_a_fit_keeps_to_one_thread_and_leaves_the_others_to_other_work(estimator, people_seen, monkeypatch):

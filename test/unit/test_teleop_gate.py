@@ -111,7 +111,7 @@ def test_a_pose_that_projects_elsewhere_is_held():
     (lambda good: replace(good, keypoints_seen=np.full((21, 2), np.nan), keypoints_projected=np.ones((21, 2))),
      'agreement'),
     (lambda good: replace(good, keypoints=good.keypoints + (0.5, 0, 0)), 'jumped'),
-    (lambda good: replace(good, person=7), 'person 7')])
+    (lambda good: replace(good, person=7), 'has track id 7')])
 def test_what_is_no_measurement_holds_and_goes_on_to_be_lost(broken, words):
     gate, now = trusted_gate()
     trusted_at = now - DT

@@ -146,7 +146,7 @@ def test_somebody_elses_hand_takes_no_robot_over():
     assert engagement.update(gate(OK), 0.0, person=3).engaged
     engagement.press(0.1)
     other = engagement.update(gate(OK), 0.1, person=4)
-    assert not other.engaged and 'person 4' in other.reason
+    assert not other.engaged and 'track id 4' in other.reason
     engagement.press(0.2)
     assert not engagement.update(gate(OK), 0.2, person=3).engaged       # nor does the first one's get it back so
     engagement.release()
@@ -159,7 +159,7 @@ def test_only_the_same_persons_hand_engages_again_by_itself():
     for now, state, person in ((0.0, OK, 3), (0.1, LOST, 3), (0.2, OK, 4)):
         engagement.press(now)
         result = engagement.update(gate(state), now, person)
-    assert not result.engaged and 'person 4, not 3' in result.reason
+    assert not result.engaged and 'track id 4, not 3' in result.reason
     engagement.press(0.3)
     assert engagement.update(gate(OK), 0.3, person=3).started
 

@@ -49,6 +49,7 @@ def loose_hand_to_json(hand: LooseHandEstimate) -> dict:
     return {
         'track_id': hand.track_id,
         'side': hand.side,
+        'side_confidence': hand.side_confidence,
         'confidence': hand.confidence,
         'keypoints_3d': _to_list(hand.keypoints_3d),
         'keypoints_2d': _to_list(hand.keypoints_2d),

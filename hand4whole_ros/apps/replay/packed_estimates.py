@@ -16,11 +16,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ...estimate import HandEstimate, WholeBodyEstimate
+from ...estimate import HandEstimate, LooseHandEstimate, WholeBodyEstimate
 from ...geometry.camera import Intrinsics
 
 #: Dataclasses that may be packed, by name.
-_KINDS = {kind.__name__: kind for kind in (WholeBodyEstimate, HandEstimate, Intrinsics)}
+_KINDS = {kind.__name__: kind for kind in (WholeBodyEstimate, HandEstimate, LooseHandEstimate, Intrinsics)}
 
 #: Fields that differ from run to run, or are made again when somebody wants them.
 _EXCLUDED_FIELDS = ('stage_times', 'vertices')

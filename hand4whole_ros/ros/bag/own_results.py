@@ -32,8 +32,11 @@ _PARENT_FRAMES = {
     for frame, parent in zip((skeleton.frame_name(joint, 0).removesuffix('_0') for joint in skeleton.JOINT_NAMES),
                              skeleton.PARENTS)}
 
+#: Frames of hands that belong to nobody, without their numbers.
+_HAND_FRAMES = frozenset(skeleton.hand_frame_name(side, 0).removesuffix('_0') for side in skeleton.SIDES)
+
 #: Such a name in a serialised message.
-_ANY_FRAME = re.compile(rb'(?:%s)_[0-9]+\0' % '|'.join(_PARENT_FRAMES).encode())
+_ANY_FRAME = re.compile(rb'(?:%s)_[0-9]+\0' % '|'.join([*_PARENT_FRAMES, *_HAND_FRAMES]).encode())
 
 _TF_TYPE = ros_type_name(result_messages.MESSAGE_TYPES[topics.TF])
 
@@ -79,7 +82,7 @@ class OwnResults:
         return entry._replace(data=bytes(load_type_store().serialize_cdr(message, _TF_TYPE)))
 
     def _foreign_transforms(self, transforms):
-        """Those that are not about the joints of people, each below its own parent."""
+        """Those that are not about the joints of people, each below its own parent, nor about hands of nobody."""
         frames = [(_split_joint_frame(t.child_frame_id), t.header.frame_id.lstrip('/')) for t in transforms]
         joints = {frame for frame, parent in frames if frame is not None and _PARENT_FRAMES[frame[0]] is not None
                   and _split_joint_frame(parent) == (_PARENT_FRAMES[frame[0]], frame[1])}
@@ -87,10 +90,17 @@ class OwnResults:
         numbers = {number for _, number in joints}
         bodies = {frame for frame, parent in frames if frame is not None and _PARENT_FRAMES[frame[0]] is None
                   and (frame[1] in numbers or parent in self._image_frames)}
-        return [t for t, (frame, _) in zip(transforms, frames) if frame is None or frame not in joints | bodies]
+        hands = {t.child_frame_id for t, (_, parent) in zip(transforms, frames) if parent in self._image_frames
+                 and _split_frame(t.child_frame_id, _HAND_FRAMES) is not None}
+        return [t for t, (frame, _) in zip(transforms, frames)
+                if frame not in joints | bodies and t.child_frame_id not in hands]
 
 
 def _split_joint_frame(frame):
     """'l_wrist_0' -> ('l_wrist', '0'); None where it is no joint's frame."""
+    return _split_frame(frame, _PARENT_FRAMES)
+
+
+def _split_frame(frame, names):
     name, _, number = frame.lstrip('/').rpartition('_')
-    return (name, number) if name in _PARENT_FRAMES and number.isdecimal() else None
+    return (name, number) if name in names and number.isdecimal() else None

@@ -1,4 +1,4 @@
-"""visualization_msgs/MarkerArray of people, written straight to CDR.
+"""visualization_msgs/MarkerArray of people and of hands that belong to nobody, written straight to CDR.
 
 A mesh of 27,000 triangles has 82,000 corners; as Python objects they cost a quarter of a second, as one
 array a few milliseconds.
@@ -6,6 +6,7 @@ array a few milliseconds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from visualization_msgs.msg import Marker
 from ... import skeleton
 from ...estimate import WholeBodyEstimate
 from ...geometry.mesh import submesh_faces
+from ...msg import WholeBodyPose
+from ...tracking import TrackedHand
 from .cdr import CdrWriter
 
 #: Seconds after which a viewer forgets a marker that is not renewed: the node may have stopped.
@@ -21,6 +24,11 @@ MARKER_LIFETIME = 1.0
 
 _HELD_OPACITY = 0.45
 _LOST_COLOUR = (0.55, 0.55, 0.55)
+
+#: Share of grey in joints that were not seen, but inferred.
+_INFERRED_GREY, _GREY = 0.65, np.array([0.75, 0.75, 0.75, 1.0], np.float32)
+_HAND_BONES = np.array([(parent, point) for point, parent in enumerate(skeleton.HAND_KEYPOINT_PARENTS)
+                        if parent >= 0]).reshape(-1)
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(skeleton.PARENTS) if parent >= 0]).reshape(-1)
 
 
@@ -43,6 +51,15 @@ _MARKER_KINDS = (
 )
 
 
+
+#: side -> markers of a hand that belongs to nobody.
+_HAND_MARKER_KINDS = {
+    kind.namespace.partition('_')[0]: (
+        _MarkerKind('hands', Marker.LINE_LIST, (0.004, 0.0, 0.0), kind.colour),
+        _MarkerKind('hand_keypoints', Marker.SPHERE_LIST, (0.009, 0.009, 0.009), kind.colour))
+    for kind in _MARKER_KINDS[1:3]}
+
+
 class MarkerBuilder:
     """Makes the bytes of MarkerArray messages; remembers who was shown, to remove who has left."""
 
@@ -50,31 +67,47 @@ class MarkerBuilder:
         """`body` gives `faces` (F, 3) and `hand_vertices[side]`, the ids of each hand's vertices."""
         self._triangles = _split_triangles(body)
         self._shown_ids: set[int] = set()
+        self._shown_hands: set[int] = set()
         self._delete_all = True
 
     def reset(self) -> None:
         """Begin the next message with DELETEALL: time has jumped, or the node was inactive."""
         self._delete_all = True
         self._shown_ids.clear()
+        self._shown_hands.clear()
 
-    def build(self, estimates: list[WholeBodyEstimate], frame_id: str, nanoseconds: int) -> bytes:
-        """One MarkerArray. Each estimate has its `vertices`; people who have left are deleted."""
-        present = {e.track_id for e in estimates}
-        gone = sorted(self._shown_ids - present)
+    def build(self, estimates: list[WholeBodyEstimate], frame_id: str, nanoseconds: int,
+              hands: Sequence[TrackedHand] = ()) -> bytes:
+        """One MarkerArray. Each estimate has its `vertices`; people and hands that have left are deleted.
+
+        hands: those that belong to nobody.
+        """
+        present, hands_present = {e.track_id for e in estimates}, {tracked.track_id for tracked in hands}
+        gone, hands_gone = sorted(self._shown_ids - present), sorted(self._shown_hands - hands_present)
         stamp = divmod(nanoseconds, 1_000_000_000)
         out = CdrWriter()
-        out.numbers('I', int(self._delete_all) + len(_MARKER_KINDS) * (len(gone) + len(estimates)))
+        out.numbers('I', int(self._delete_all) + len(_MARKER_KINDS) * (len(gone) + len(estimates))
+                    + len(_HAND_MARKER_KINDS['left']) * (len(hands_gone) + len(hands)))
         if self._delete_all:
             _write_marker(out, stamp, frame_id, _MARKER_KINDS[0], 0, Marker.DELETEALL, (0, 0, 0, 0), _EMPTY)
         for track_id in gone:
             for kind in _MARKER_KINDS:
                 _write_marker(out, stamp, frame_id, kind, track_id, Marker.DELETE, (0, 0, 0, 0), _EMPTY)
+        for track_id in hands_gone:
+            for kind in _HAND_MARKER_KINDS['left']:
+                _write_marker(out, stamp, frame_id, kind, track_id, Marker.DELETE, (0, 0, 0, 0), _EMPTY)
         for estimate in estimates:
+            inferred = _inferred_joints(estimate)
             for kind, points in zip(_MARKER_KINDS, self._points(estimate)):
-                _write_marker(
-                    out, stamp, frame_id, kind, estimate.track_id, Marker.ADD, _marker_colour(kind, estimate), points
-                )
-        self._shown_ids, self._delete_all = present, False
+                colour = _marker_colour(kind, estimate)
+                _write_marker(out, stamp, frame_id, kind, estimate.track_id, Marker.ADD, colour, points,
+                              _point_colours(kind, colour, inferred))
+        for tracked in hands:
+            keypoints = tracked.hand.keypoints_3d.double().numpy()
+            opacity = _HELD_OPACITY if tracked.hand.state == skeleton.HELD else 1.0
+            for kind, points in zip(_HAND_MARKER_KINDS[tracked.hand.side], (keypoints.take(_HAND_BONES, 0), keypoints)):
+                _write_marker(out, stamp, frame_id, kind, tracked.track_id, Marker.ADD, (*kind.colour, opacity), points)
+        self._shown_ids, self._shown_hands, self._delete_all = present, hands_present, False
         return out.getvalue()
 
     def _points(self, estimate):
@@ -84,6 +117,7 @@ class MarkerBuilder:
 
 
 _EMPTY = np.zeros((0, 3))
+_NO_COLOURS = np.zeros((0, 4), np.float32)
 
 
 def _split_triangles(body):
@@ -110,7 +144,27 @@ def _marker_colour(kind, estimate):
     return (*colour, _HELD_OPACITY if estimate.held else 1.0)
 
 
-def _write_marker(out, stamp, frame_id, kind, track_id, action, colour, points):
+def _inferred_joints(estimate):
+    """(55,) bool: joints that were not seen; None where there are none, or the estimator does not say."""
+    if estimate.joint_confidence is None:
+        return None
+    inferred = estimate.joint_confidence.numpy() < WholeBodyPose.INFERRED
+    return inferred if inferred.any() else None
+
+
+def _point_colours(kind, colour, inferred):
+    """(N, 4) of each point of a marker of bones or joints, paler where joints are inferred; else none: all alike."""
+    if inferred is None or kind.type == Marker.TRIANGLE_LIST:
+        return _NO_COLOURS
+    seen = np.float32(colour)
+    pale = (1 - _INFERRED_GREY) * seen + _INFERRED_GREY * _GREY
+    pale[3] = seen[3]
+    # A bone is as its lower joint: the points of a bone are its parent and itself.
+    pale_points = inferred if kind.type == Marker.SPHERE_LIST else inferred[_BONES.reshape(-1, 2)[:, 1]].repeat(2)
+    return np.where(pale_points[:, None], pale, seen)
+
+
+def _write_marker(out, stamp, frame_id, kind, track_id, action, colour, points, colours=_NO_COLOURS):
     """One visualization_msgs/Marker, field by field in the order of its definition."""
     out.numbers('i', stamp[0])
     out.numbers('I', stamp[1])
@@ -124,7 +178,7 @@ def _write_marker(out, stamp, frame_id, kind, track_id, action, colour, points):
     out.numbers('I', int(MARKER_LIFETIME % 1 * 1e9))
     out.numbers('?', False)                                 # frame_locked
     out.sequence(points)
-    out.numbers('I', 0)                                     # colors
+    out.sequence(colours)
     out.string('')                                          # texture_resource
     out.numbers('i', 0)                                     # texture: header, format, data
     out.numbers('I', 0)

@@ -7,7 +7,7 @@ making and converting them takes longer than everything else between an image an
 from __future__ import annotations
 
 import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +15,21 @@ from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
 from ... import skeleton
-from ...estimate import HandEstimate, WholeBodyEstimate
+from ...estimate import WholeBodyEstimate
 from ...geometry import kinematics
 from ...msg import HandPose, Skeleton, WholeBodyPose
+from ...tracking import TrackedHand
 from .cdr import CdrWriter
 
 _HAND_STATES = {skeleton.LOST: HandPose.LOST, skeleton.HELD: HandPose.HELD, skeleton.OK: HandPose.OK}
 _PARAMETERS = (*skeleton.POSE_SLICES, 'betas', 'expression', 'transl')
 _NO_BETAS = np.zeros(10, np.float32)
+
+#: WholeBodyPose.joint_confidence where the estimator does not say.
+_UNKNOWN_CONFIDENCE = np.full(skeleton.NUM_JOINTS, -1, np.float32)
+
+#: (track id of a person, side) -> track id of the hand; LOST hands have none.
+HandIds = Mapping[tuple[int, str], int]
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ def serialise_pose_array(
     estimator: str,
     operator_id: int | None,
     timing: Timing,
+    hand_ids: HandIds,
 ) -> bytes:
     """A serialised WholeBodyPoseArray of everybody in one image; empty where nobody is.
 
@@ -72,14 +80,35 @@ def serialise_pose_array(
     out.string(estimator)
     out.numbers('I', len(estimates))
     for estimate in estimates:
-        _write_person(out, estimate, poses[estimate.track_id], head, estimate.track_id == operator_id, timing)
+        is_operator = estimate.track_id == operator_id
+        _write_person(out, estimate, poses[estimate.track_id], head, is_operator, timing, hand_ids)
     return out.getvalue()
 
 
-def serialise_hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wrist: np.ndarray) -> bytes:
+def serialise_hand_array(hands: Sequence[TrackedHand], head: Header, estimator: str) -> bytes:
+    """A serialised HandPoseArray of every hand in one image; empty where no hand is."""
+    out = CdrWriter()
+    _write_header(out, head)
+    out.string(estimator)
+    out.numbers('I', len(hands))
+    for tracked, wrist in zip(hands, hand_wrist_poses(hands)):
+        _write_hand(out, head, tracked, wrist)
+    return out.getvalue()
+
+
+def hand_wrist_poses(hands: Sequence[TrackedHand]) -> np.ndarray:
+    """(N, 7) float64: the wrists of hands, as joint_poses has them."""
+    if not hands:
+        return np.zeros((0, 7))
+    positions = np.stack([tracked.hand.keypoints_3d[0].numpy() for tracked in hands])
+    return kinematics.joint_poses(positions, np.stack([tracked.wrist_rotation for tracked in hands]))
+
+
+def serialise_hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wrist: np.ndarray,
+                        hand_ids: HandIds) -> bytes:
     """A serialised HandPose, whatever the hand's state; `wrist` is its row of joint_poses."""
     out = CdrWriter()
-    _write_hand(out, estimate, side, head, wrist)
+    _write_hand(out, head, _hand_of_person(estimate, side, hand_ids), wrist)
     return out.getvalue()
 
 
@@ -111,7 +140,7 @@ def _write_time(out, stamp):
     out.numbers('I', stamp.nanosec)
 
 
-def _write_person(out, estimate, poses, head, is_operator, timing):
+def _write_person(out, estimate, poses, head, is_operator, timing, hand_ids):
     """WholeBodyPose."""
     _write_header(out, head)
     out.numbers('i', estimate.track_id)
@@ -120,26 +149,39 @@ def _write_person(out, estimate, poses, head, is_operator, timing):
     out.numbers('?', is_operator)
     out.array(np.concatenate([getattr(estimate, name).numpy().ravel() for name in _PARAMETERS]))
     out.array(poses)
+    confidence = estimate.joint_confidence
+    out.array(_UNKNOWN_CONFIDENCE if confidence is None else confidence.numpy())
     for side in skeleton.SIDES:
-        _write_hand(out, estimate, side, head, poses[skeleton.WRIST[side]])
+        _write_hand(out, head, _hand_of_person(estimate, side, hand_ids), poses[skeleton.WRIST[side]])
     _write_region_of_interest(out, estimate.bbox_xyxy)
     _write_time(out, timing.received)
     _write_time(out, timing.published)
     out.numbers('f', timing.estimation_time)
 
 
-def _write_hand(out, estimate, side, head, wrist):
+def _hand_of_person(estimate, side, hand_ids):
+    """A hand in any state as TrackedHand; LOST ones have no id."""
+    return TrackedHand(
+        hand_ids.get((estimate.track_id, side), -1), estimate.track_id, estimate.hand(side), 1.0,
+        estimate.joint_rotations[skeleton.WRIST[side]].numpy(), getattr(estimate, f'{side}_hand_pose').numpy())
+
+
+def _write_hand(out, head, tracked, wrist):
     """HandPose."""
-    hand: HandEstimate = estimate.hand(side)
+    hand = tracked.hand
     _write_header(out, head)
-    out.string(side)
+    out.numbers('i', tracked.track_id, tracked.person)
+    out.string(hand.side)
+    out.numbers('f', tracked.side_confidence)
     out.numbers('B', _HAND_STATES[hand.state])
     out.numbers('f', 0.0 if hand.state == skeleton.LOST else hand.confidence)
     out.array(wrist)
-    out.array(hand.keypoints_3d.double().numpy())
+    keypoints = hand.keypoints_3d.double().numpy()
+    out.array(keypoints)
+    bones = np.diff(keypoints[list(skeleton.MIDDLE_FINGER_KEYPOINTS)], axis=0)
+    out.numbers('f', np.linalg.norm(bones, axis=1).sum())
     betas = hand.betas.numpy() if hand.betas is not None and hand.has_own_shape else _NO_BETAS
-    out.array(np.concatenate([hand.keypoints_2d.numpy().ravel(), getattr(estimate, f'{side}_hand_pose').numpy().ravel(),
-                              betas]))
+    out.array(np.concatenate([hand.keypoints_2d.numpy().ravel(), np.float32(tracked.finger_pose).ravel(), betas]))
     _write_region_of_interest(out, hand.bbox_xyxy)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,8 @@ from ... import skeleton
 from ...body.model import BodyModel
 from ...estimate import WholeBodyEstimate
 from ...geometry.camera import Intrinsics
-from ...msg import HandPose, Skeleton, WholeBodyPoseArray
+from ...msg import HandPose, HandPoseArray, Skeleton, WholeBodyPoseArray
+from ...tracking import TrackedHand
 from .. import topics
 from . import images, messages
 from .markers import MarkerBuilder
@@ -25,7 +26,7 @@ from .tf_messages import serialise_transforms
 
 #: Topic -> type of everything that is said about images.
 MESSAGE_TYPES = {
-    topics.POSES: WholeBodyPoseArray, topics.TF: TFMessage,
+    topics.POSES: WholeBodyPoseArray, topics.HANDS: HandPoseArray, topics.TF: TFMessage,
     **{topics.WRIST[side]: PoseStamped for side in skeleton.SIDES},
     **{topics.HAND[side]: HandPose for side in skeleton.SIDES},
     topics.MARKERS: MarkerArray, topics.OVERLAY: Image, topics.SKELETON: Skeleton}
@@ -40,6 +41,17 @@ class ImageResult(NamedTuple):
     people: list[WholeBodyEstimate]
     operator: WholeBodyEstimate | None
     timing: messages.Timing
+    hands: Sequence[TrackedHand] = ()       # of everybody and of nobody
+
+    @property
+    def loose_hands(self) -> list[TrackedHand]:
+        """The hands of nobody."""
+        return [hand for hand in self.hands if hand.is_loose]
+
+    @property
+    def hand_ids(self) -> dict[tuple[int, str], int]:
+        """(track id of a person, side) -> track id of the hand."""
+        return {(tracked.person, tracked.hand.side): tracked.track_id for tracked in self.hands if not tracked.is_loose}
 
 
 def make_body_skeleton_message(body: BodyModel) -> Skeleton:
@@ -48,7 +60,7 @@ def make_body_skeleton_message(body: BodyModel) -> Skeleton:
 
 
 class PoseMessageBuilder:
-    """Poses, operator and TF; remembers the operator, to call both hands LOST when the operator is gone."""
+    """Poses, hands, operator and TF; remembers the operator, to call both hands LOST when the operator is gone."""
 
     def __init__(self, estimator_name: str):
         self._estimator_name = estimator_name
@@ -65,26 +77,28 @@ class PoseMessageBuilder:
         yield (
             topics.POSES,
             messages.serialise_pose_array(
-                result.people, poses, result.header, self._estimator_name, operator_id, result.timing
+                result.people, poses, result.header, self._estimator_name, operator_id, result.timing, result.hand_ids
             ),
         )
+        yield topics.HANDS, messages.serialise_hand_array(result.hands, result.header, self._estimator_name)
         if result.operator is not None:
             self._operator = result.operator, poses[result.operator.track_id]
         elif self._operator is not None:
             self._operator = _mark_hands_lost(self._operator[0]), self._operator[1]
         if self._operator is not None:
-            yield from _operator_messages(*self._operator, result.header)
-        if publish_tf and result.people:
-            yield topics.TF, serialise_transforms(result.people, result.header)
+            yield from _operator_messages(*self._operator, result.header, result.hand_ids)
+        loose = result.loose_hands
+        if publish_tf and (result.people or loose):
+            yield topics.TF, serialise_transforms(result.people, result.header, loose)
 
 
-def _operator_messages(operator, poses, header):
+def _operator_messages(operator, poses, header, hand_ids):
     """Hands always with their state, wrists only while known."""
     for hand in operator.hands:
         wrist = poses[skeleton.WRIST[hand.side]]
         if hand.state != skeleton.LOST:
             yield topics.WRIST[hand.side], messages.serialise_wrist_pose(header, wrist)
-        yield topics.HAND[hand.side], messages.serialise_hand_pose(operator, hand.side, header, wrist)
+        yield topics.HAND[hand.side], messages.serialise_hand_pose(operator, hand.side, header, wrist, hand_ids)
 
 
 def _mark_hands_lost(operator):
@@ -113,14 +127,15 @@ class VisualizationMessageBuilder:
     def markers(self, result: ImageResult) -> bytes:
         """A serialised MarkerArray of a result with meshes."""
         return self._markers.build(result.people, result.header.frame_id,
-                                   messages.to_nanoseconds(result.header.stamp))
+                                   messages.to_nanoseconds(result.header.stamp), result.loose_hands)
 
     def overlay(self, result: ImageResult) -> np.ndarray:
         """The picture (H, W, 3) uint8 RGB with people drawn over it; the result has meshes."""
         if self._overlay is None:
             from ...rendering.overlay import Overlay  # it brings warp, which takes a second to load
             self._overlay = Overlay(self._body)
-        return self._overlay.draw(result.image, result.people, result.intrinsics)
+        return self._overlay.draw(result.image, result.people, result.intrinsics,
+                                  [tracked.hand for tracked in result.loose_hands])
 
     def build_overlay(self, result: ImageResult) -> Image:
         """The same as a message."""

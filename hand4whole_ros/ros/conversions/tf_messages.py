@@ -1,8 +1,12 @@
-"""Joints as TF frames: the image's frame -> body_<id> -> ... with REP-155 names extended to the fingers."""
+"""Joints as TF frames: the image's frame -> body_<id> -> ... with REP-155 names extended to the fingers.
+
+Hands that belong to nobody: the image's frame -> l_hand_<id>, r_hand_<id>.
+"""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +15,9 @@ from std_msgs.msg import Header
 from ... import skeleton
 from ...estimate import WholeBodyEstimate
 from ...geometry.kinematics import relative_poses
+from ...tracking import TrackedHand
 from .cdr import CdrWriter
+from .messages import hand_wrist_poses
 
 
 class _TransformTemplate(NamedTuple):
@@ -22,17 +28,19 @@ class _TransformTemplate(NamedTuple):
     transforms: np.ndarray  # (N, 7) where the numbers are, in words of 8 bytes
 
 
-def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header) -> bytes:
-    """A serialised TFMessage of everybody's joints, one person at least, stamped with the image's time.
+def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands: Sequence[TrackedHand] = ()) -> bytes:
+    """A serialised TFMessage of everybody's joints and of hands of nobody, one at least, stamped with the image's time.
 
     The fingers of a LOST hand are left out: nobody has seen them.
     """
     seen = [tuple(side for side in skeleton.SIDES if estimate.hand(side).state != skeleton.LOST)
             for estimate in estimates]
-    form = _make_template(head.frame_id, tuple((estimate.track_id, sides) for estimate, sides in zip(estimates, seen)))
+    form = _make_template(head.frame_id, tuple((estimate.track_id, sides) for estimate, sides in zip(estimates, seen)),
+                          tuple((tracked.hand.side, tracked.track_id) for tracked in hands))
     values = [
         relative_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy(), estimate.local_rotations.numpy())[
             list(_visible_joints(sides))] for estimate, sides in zip(estimates, seen)]
+    values.append(hand_wrist_poses(hands))
     data = np.frombuffer(form.data, np.uint8).copy()
     data.view('<u4')[form.stamps] = head.stamp.sec, head.stamp.nanosec
     data.view('<f8')[form.transforms] = np.concatenate(values)
@@ -40,19 +48,24 @@ def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header) -> by
 
 
 @functools.lru_cache(maxsize=64)
-def _make_template(frame_id, people):
-    """people: (track id, sides whose hands are seen) of each."""
+def _make_template(frame_id, people, hands):
+    """people: (track id, sides whose hands are seen) of each; hands: (side, track id) of those of nobody."""
     out, stamps, transforms = CdrWriter(), [], []
-    out.numbers('I', sum(len(_visible_joints(sides)) for _, sides in people))
+    out.numbers('I', sum(len(_visible_joints(sides)) for _, sides in people) + len(hands))
+
+    def add(parent, child):
+        out.numbers('I', 0, 0)
+        stamps.append(out.position - 8)
+        out.string(parent)
+        out.string(child)
+        out.numbers('d', *[0.0] * 7)
+        transforms.append(out.position - 56)
     for track_id, sides in people:
         names = [skeleton.frame_name(joint, track_id) for joint in skeleton.JOINT_NAMES]
         for joint in _visible_joints(sides):
-            out.numbers('I', 0, 0)
-            stamps.append(out.position - 8)
-            out.string(frame_id if joint == 0 else names[skeleton.PARENTS[joint]])
-            out.string(names[joint])
-            out.numbers('d', *[0.0] * 7)
-            transforms.append(out.position - 56)
+            add(frame_id if joint == 0 else names[skeleton.PARENTS[joint]], names[joint])
+    for side, track_id in hands:
+        add(frame_id, skeleton.hand_frame_name(side, track_id))
     return _TransformTemplate(out.getvalue()[len(_HEADER):], np.array(stamps)[:, None] // 4 + np.arange(2),
                  np.array(transforms)[:, None] // 8 + np.arange(7))
 

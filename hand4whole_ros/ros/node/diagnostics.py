@@ -44,6 +44,7 @@ class Counters:
     failed: int = 0         # the estimator raised
     jumps: int = 0          # times that time went back
     people: int = 0         # in the last image
+    hands: int = 0          # in the last image, of people and of nobody
 
 
 @dataclass
@@ -71,6 +72,7 @@ class Health:
     stamp_ages: deque = field(default_factory=lambda: deque(maxlen=STATISTICS_WINDOW))
     stamp_rate: float | None = None               # s of stamps in a second of arrival
     refused: Counter = field(default_factory=Counter)   # why -> people who were refused
+    refused_hands: Counter = field(default_factory=Counter)     # the same of hands of nobody
     stages: dict[str, deque] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=STATISTICS_WINDOW)))
 
     @contextlib.contextmanager
@@ -189,6 +191,9 @@ def _status_values(health, counts, rate, now):
         ('people', str(counts.people)),
         ('people refused', str(sum(health.refused.values()))),
         *((f'people refused: {why}', str(count)) for why, count in sorted(health.refused.items())),
+        ('hands', str(counts.hands)),
+        ('hands refused', str(sum(health.refused_hands.values()))),
+        *((f'hands refused: {why}', str(count)) for why, count in sorted(health.refused_hands.items())),
         ('rate (Hz)', f'{rate:.2f}'),
         ('since the last image (s)', 'never' if silent is None else f'{silent:.3f}'),
         ('age of the last image at publishing (s)',

@@ -52,7 +52,8 @@ class NodeParameters(EstimatorConfig, ParameterTable):
         0.0, 'Images per second to work on at most; 0 for as many as the machine can.', low=0.0, high=1000.0,
         dynamic=True)
     min_confidence: float = setting(
-        0.3, 'People less certain than this are not reported.', low=0.0, high=1.0, dynamic=True)
+        0.3, 'People, and hands of nobody, that are less certain than this are not reported.', low=0.0, high=1.0,
+        dynamic=True)
     hold_time: float = setting(
         0.5, 'Seconds for which a hand or a person that is not seen keeps its last pose, marked HELD, by the stamps '
         'and by the arrival of images. Where images come slowly, 1.5 intervals between them if that is longer, so '

@@ -1,12 +1,14 @@
-"""People from image to image: one camera, stamps in order, who is who, and who of them is the operator."""
+"""People and hands from image to image: one camera, stamps in order, who is who, and who of them is the operator."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ...body.model import BodyModel
-from ...estimate import WholeBodyEstimate
-from ...tracking import Tracker, TrackerConfig
+from ...estimate import LooseHandEstimate, WholeBodyEstimate
+from ...tracking import HandTracker, TrackedHand, Tracker, TrackerConfig
 from .frame_guard import FrameGuard
 from .operator_choice import OperatorSelector
 from .parameters import NodeParameters
@@ -23,12 +25,21 @@ def tracker_config(parameters: NodeParameters) -> TrackerConfig:
                          beta=parameters.smoothing_beta)
 
 
+class TrackedImage(NamedTuple):
+    """Who and what is in one image."""
+
+    people: list[WholeBodyEstimate]
+    operator: WholeBodyEstimate | None
+    hands: list[TrackedHand]        # of people and of nobody
+
+
 class PersonTracking:
     """What has to be known of earlier images. Not thread-safe."""
 
     def __init__(self, body: BodyModel, parameters: NodeParameters, frame_guard: FrameGuard | None = None):
         """frames: which camera is followed; by default the first one while it lives."""
         self._tracker = Tracker(body, tracker_config(parameters))
+        self._hand_tracker = HandTracker(body, self._tracker)
         self._operator_selector = OperatorSelector()
         self._stamp_guard = StampGuard()
         self._frame_guard = frame_guard or FrameGuard()
@@ -47,6 +58,11 @@ class PersonTracking:
     def refused(self) -> Counter:
         """Why -> how many people were refused so far, as Tracker has it."""
         return self._tracker.refused
+
+    @property
+    def refused_hands(self) -> Counter:
+        """The same of hands of nobody."""
+        return self._hand_tracker.refused
 
     def reset(self) -> None:
         """The next image begins a new run, whatever its stamp and its camera."""
@@ -72,16 +88,17 @@ class PersonTracking:
             self._reset_people()
         return verdict
 
-    def update(self, people: list[WholeBodyEstimate], nanoseconds: int, arrival: float,
-               parameters: NodeParameters) -> tuple[list[WholeBodyEstimate], WholeBodyEstimate | None]:
-        """The people of the image that was judged last, followed and filtered, and the operator among them.
-
-        arrival: as in judge.
+    def update(self, people: list[WholeBodyEstimate], nanoseconds: int, arrival: float, parameters: NodeParameters,
+               loose_hands: Sequence[LooseHandEstimate] = ()) -> TrackedImage:
+        """The people of the image that was classified last, tracked and filtered, the operator among them, and all
+        hands. arrival: as in classify.
         """
         self._tracker.configure(tracker_config(parameters))
         people = self._tracker.update(people, nanoseconds * 1e-9, arrival)
-        return people, self._operator_selector.update(people, parameters.operator)
+        hands = self._hand_tracker.update(people, loose_hands)
+        return TrackedImage(people, self._operator_selector.update(people, parameters.operator), hands)
 
     def _reset_people(self):
         self._tracker.reset()
+        self._hand_tracker.reset()
         self._operator_selector.reset()

@@ -112,8 +112,8 @@ class Pipeline:
         for name, seconds in (people[0].stage_times if people else {}).items():
             health.add_time(f'estimate: {name}', seconds)
         with health.stage('track'):
-            people, operator = self._person_tracking.update(
-                people, messages.to_nanoseconds(header.stamp), arrival, parameters
+            people, operator, hands = self._person_tracking.update(
+                people, messages.to_nanoseconds(header.stamp), arrival, parameters, self._estimator.loose_hands
             )
         self._update_tracking_health()
         if self._is_outdated(raw_image):
@@ -121,11 +121,11 @@ class Pipeline:
             return
         timing = messages.Timing(messages.to_time_message(raw_image.received), self._clock.now().to_msg(),
                                  time.perf_counter() - started)
-        result = ImageResult(header, image, intrinsics, people, operator, timing)
+        result = ImageResult(header, image, intrinsics, people, operator, timing, hands)
         with health.stage('publish'):
             self._outputs.publish_poses(result, parameters.publish_tf)
         health.counters.done += 1
-        health.counters.people = len(people)
+        health.counters.people, health.counters.hands = len(people), len(hands)
         now = self._clock.now().nanoseconds
         health.image_age = (now - messages.to_nanoseconds(header.stamp)) * 1e-9 if now > 0 else None
         self._outputs.publish_pictures(result)
@@ -192,6 +192,7 @@ class Pipeline:
             self._logger.warning(f'people refused so far: {format_refusals(refused)}')
         self._rejected_count = refused.total()
         self._health.refused = refused + self._person_tracking.refused    # the tracker logs its own
+        self._health.refused_hands = self._estimator.refused_hands + self._person_tracking.refused_hands
         slow = stamp_guard.stamp_rate_warning(self._health.stamp_rate)
         if slow:
             self._warn('pace', slow)

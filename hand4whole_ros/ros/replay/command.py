@@ -123,11 +123,14 @@ def _replay_one(work: replay.Replay, path: Path, output: Path, several: bool, fo
             raise
         log.error('%s', error)      # The others are done all the same.
         return 2
-    log.info('%s: %d images, people in %d of them', printable_path(output), report.images, report.with_people)
+    loose = f', hands of nobody in {report.with_loose_hands}' if report.with_loose_hands else ''
+    log.info('%s: %d images, people in %d of them%s', printable_path(output), report.images, report.with_people, loose)
     for verdict, count in report.skipped.items():
         log.warning('%d images %s', count, _SKIP_TEXTS[verdict])
     if report.refused:
         log.warning('people refused: %s', format_refusals(report.refused))
+    if report.refused_hands:
+        log.warning('hands refused: %s', format_refusals(report.refused_hands))
     for kind, said in (('bad', 'could not be used'), ('failed', 'were left out because the estimator failed')):
         count = getattr(report, kind)
         if count:

@@ -58,9 +58,9 @@ class FrameEstimator:
     def __call__(self, job: FrameJob) -> bytes:
         """A packed dict, see replay.packing.
 
-        'stamp' ns and 'frame_id' of the image, its 'people' and its 'intrinsics', how the 'camera' is known, 'remarks'
-        for the user, and who was 'refused', as in Estimator.refused; or 'bad': why the image cannot be used, or
-        'failed': what the estimator raised.
+        'stamp' ns and 'frame_id' of the image, its 'people', its 'loose_hands' and its 'intrinsics', how the 'camera'
+        is known, 'remarks' for the user, who was 'refused', as in Estimator.refused, and the 'refused_hands'; or 'bad':
+        why the image cannot be used, or 'failed': what the estimator raised.
         """
         remarks: list[str] = []
         try:
@@ -70,14 +70,15 @@ class FrameEstimator:
         height, width = image.shape[:2]
         intrinsics, camera = self._intrinsics(job, width, height)
         assert intrinsics is not None   # nothing is awaited
-        refused = self._estimator.refused.copy()
+        refused, refused_hands = self._estimator.refused.copy(), self._estimator.refused_hands.copy()
         try:
             people = self._estimator.estimate(image, intrinsics)
         except Exception as error:  # One image must not end a work of hours; the error is said and counted.
             return pack({'failed': f'{type(error).__name__}: {" ".join(str(error).split())}'})
         return pack({'stamp': messages.to_nanoseconds(header.stamp), 'frame_id': header.frame_id, 'people': people,
-                     'intrinsics': intrinsics, 'camera': camera, 'remarks': remarks,
-                     'refused': dict(self._estimator.refused - refused)})
+                     'loose_hands': self._estimator.loose_hands, 'intrinsics': intrinsics, 'camera': camera,
+                     'remarks': remarks, 'refused': dict(self._estimator.refused - refused),
+                     'refused_hands': dict(self._estimator.refused_hands - refused_hands)})
 
     def _intrinsics(self, job, width, height):
         """Intrinsics of the image, and how they are known."""

@@ -56,6 +56,11 @@ class ReplayMessageBuilder:
         return self._person_tracking.refused
 
     @property
+    def refused_hands(self) -> Counter:
+        """The same of hands of nobody."""
+        return self._person_tracking.refused_hands
+
+    @property
     def types(self) -> dict[str, type]:
         """Topic, absolute -> message class of all that may be said."""
         kinds = {name: kind for name, kind in MESSAGE_TYPES.items() if name not in (topics.MARKERS, topics.OVERLAY)}
@@ -83,8 +88,8 @@ class ReplayMessageBuilder:
         if verdict in ('jump', 'changed'):
             self._poses.reset()
             self._visualizations.reset_markers()
-        people, operator = self._person_tracking.update(
-            result_data['people'], result_data['stamp'], arrival, self._parameters
+        people, operator, hands = self._person_tracking.update(
+            result_data['people'], result_data['stamp'], arrival, self._parameters, result_data['loose_hands']
         )
         received = messages.to_time_message(0 if self._two_clocks else item.received)
         result = ImageResult(
@@ -94,6 +99,7 @@ class ReplayMessageBuilder:
             people,
             operator,
             messages.Timing(received, received, 0.0),
+            hands,
         )
         said = list(self._poses.of(result, self._parameters.publish_tf))
         said += self._build_visualizations(number, item, result)

@@ -72,6 +72,9 @@ class ReplayReport:
 
     images: int = 0
     with_people: int = 0
+    #: Images with a hand that belongs to nobody; such hands that were refused, by the reason.
+    with_loose_hands: int = 0
+    refused_hands: Counter = field(default_factory=Counter)
     #: About images that the input should hold and does not.
     missing: str | None = None
     #: Images that nothing is said about, by Following's verdict; people who were refused, by the reason.
@@ -294,6 +297,7 @@ class _ReplayPass:
         self.report.missing = self._source.missing
         self.report.skipped = self._message_builder.skipped
         self.report.refused += self._message_builder.refused
+        self.report.refused_hands += self._message_builder.refused_hands
         if not self.report.images:
             raise BagError('there is no image in what was chosen of the input')
         if self.report.failed == self.report.images:
@@ -337,6 +341,8 @@ class _ReplayPass:
         self._failures = 0
         self._log_remarks(seen)
         self.report.with_people += bool(seen['people'])
+        self.report.with_loose_hands += bool(seen['loose_hands'])
+        self.report.refused_hands.update(seen['refused_hands'])
         self.report.refused.update(seen.get('refused', {}))
         return self._message_builder.about(image.number, image.picture.item, seen) or []
 

@@ -50,7 +50,7 @@ class EngagementSwitch:
         self._engagement.take_over(person)
         self._choose(person)
         response.message = 'the source does not say whose hand it is: whoever it follows may engage' if person is None \
-            else f'person {person} is the operator: release the switch and press it'
+            else f'track id {person} is the operator: release the switch and press it'
         self._node.get_logger().info(response.message)
         return response
 
@@ -88,7 +88,7 @@ class FollowedEngagement:
         elif not self._state.engaged:
             reason = self._state.reason or 'not engaged'
         elif person is not None and self._state.person >= 0 and person != self._state.person:
-            reason = f'this is the hand of person {person}, not {self._state.person}'
+            reason = f'this hand has track id {person}, not {self._state.person}'
         else:
             reason = '' if self._engaged else self._not_ready()
         self._engaged = not reason

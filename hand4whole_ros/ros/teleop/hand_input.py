@@ -29,13 +29,15 @@ class HandInput:
                  received: Callable[[str, HandMeasurement, float], None]):
         self._node, self._parameters, self._received = node, parameters, received
         self._source = SOURCES[parameters.source]
-        #: Track id of the only person whose hand is taken; None: the operator of the node hand4whole.
+        #: Track id of the only person whose hand is taken, of source hands that of the hand; None: the operator of the
+        #: node hand4whole, of source hands the nearest hand, as long as it is there.
         self.person = None if parameters.operator_id < 0 else parameters.operator_id
         try:
             self._corrections = {side: PalmLengthCorrection(parameters.palm_length) for side in sides} \
                 if parameters.palm_length > 0 else {}
         except ValueError as error:
             raise ParameterError(f'parameter palm_length: {error}') from None
+        self._last: dict[str, int | None] = {}
         grouped: dict[str, list[str]] = {}
         for side in sides:
             grouped.setdefault(self._source.topic(side), []).append(side)
@@ -49,7 +51,8 @@ class HandInput:
     def _callback(self, sides):
         def arrived(message, waited):
             for side in sides:
-                measured = self._source.measure(message, side, self.person)
+                measured = self._source.measure(message, side, self.person, self._last.get(side))
+                self._last[side] = measured.observation.person
                 now = self._node.get_clock().now().nanoseconds
                 added = waited if measured.published is None else max(now - measured.published, 0)
                 self._received(side, self._corrected(side, self._with_age(measured, now)), 1e-9 * added)

@@ -1,6 +1,7 @@
 """Where hands come from: one entry for each kind of message, all leading to HandObservation.
 
-A source with another message, such as hands without their people, is one more entry of SOURCES.
+A source with another message is one more entry of SOURCES. Whose hand it is, HandObservation.person, is the track id of
+a person; of source hands, where a hand may belong to nobody, that of the hand itself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from std_msgs.msg import Header
 
 from ... import skeleton
-from ...msg import HandPose, WholeBodyPose, WholeBodyPoseArray
+from ...msg import HandPose, HandPoseArray, WholeBodyPose, WholeBodyPoseArray
 from ...teleop.hand_gate import HandObservation
 from ...teleop.poses import Pose
 from .. import topics
@@ -36,8 +37,8 @@ class HandSource:
 
     message_type: type
     topic: Callable[[str], str]     # side -> name of the topic, relative
-    #: (message, side, track id of the operator or None) -> the hand.
-    measure: Callable[[Any, str, int | None], HandMeasurement]
+    #: (message, side, track id that is wanted or None, track id of the last hand or None) -> the hand.
+    measure: Callable[[Any, str, int | None, int | None], HandMeasurement]
     both_sides: bool                # whether one message holds both hands
 
 
@@ -67,11 +68,22 @@ def _observation(hand: HandPose, person: int | None) -> HandObservation:
     return HandObservation(stamp, keypoints, hand.confidence, wrist_rotation=rotation, person=person)
 
 
-def _of_hand(message: HandPose, side: str, person: int | None) -> HandMeasurement:
+def _of_operator(message: HandPose, side: str, wanted: int | None, last: int | None) -> HandMeasurement:
     return HandMeasurement(message.header, _observation(message, None), None)
 
 
-def _of_people(message: WholeBodyPoseArray, side: str, person: int | None) -> HandMeasurement:
+def _of_hands(message: HandPoseArray, side: str, wanted: int | None, last: int | None) -> HandMeasurement:
+    """The hand that is wanted; else the last one while it is there, else the nearest one."""
+    hands = {hand.track_id: hand for hand in message.hands if hand.side == side}
+    if wanted is None:
+        wanted = last if last in hands else min(hands, key=lambda name: hands[name].wrist.position.z, default=None)
+    if wanted in hands:
+        return HandMeasurement(message.header, _observation(hands[wanted], wanted), None)
+    fault = f'no {side} hand is in the image' if wanted is None else f'{side} hand {wanted} is not in the image'
+    return HandMeasurement(message.header, _without(_seconds(message.header.stamp), fault), None)
+
+
+def _of_people(message: WholeBodyPoseArray, side: str, person: int | None, last: int | None) -> HandMeasurement:
     """The hand of the person who is wanted, else of the operator of the node hand4whole."""
     stamp = _seconds(message.header.stamp)
     for pose in message.poses:
@@ -95,4 +107,5 @@ def _of_node(topic):
 #: Value of the parameter `source` -> the source.
 SOURCES = {
     'poses': HandSource(WholeBodyPoseArray, lambda side: _of_node(topics.POSES), _of_people, True),
-    'operator': HandSource(HandPose, lambda side: _of_node(topics.HAND[side]), _of_hand, False)}
+    'operator': HandSource(HandPose, lambda side: _of_node(topics.HAND[side]), _of_operator, False),
+    'hands': HandSource(HandPoseArray, lambda side: _of_node(topics.HANDS), _of_hands, True)}

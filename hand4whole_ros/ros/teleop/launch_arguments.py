@@ -17,7 +17,8 @@ ARGUMENTS = (
     LaunchArgument('namespace', '', 'Namespace of the nodes; that of the node hand4whole.'),
     LaunchArgument('hand', 'capsule', 'The robot hand: allegro, capsule, leap, shadow, or the path of a .yaml file.'),
     LaunchArgument('side', 'right', "The operator's hand, and the side of the robot: 'left' or 'right'."),
-    LaunchArgument('source', 'poses', "Where hands come from: 'poses' or 'operator', topics of the node hand4whole."),
+    LaunchArgument('source', 'poses', "Where hands come from: 'poses', 'operator' or, without a body in view, 'hands': "
+                                      'topics of the node hand4whole.'),
     LaunchArgument('sim', 'false', "Start a simulated hand that takes the commands: 'true' or 'false'."),
     LaunchArgument('wrist', 'true', "Start wrist_teleop, and let fingers engage with it: 'true' or 'false'. 'false': "
                                     'fingers have a switch of their own, ~/engage of retarget.'),
@@ -50,7 +51,7 @@ def parse(assignments: list[str]) -> dict[str, str]:
 
 def plan(values: dict[str, str], share: Path) -> list[NodeStart]:
     """The nodes to start. share: the package's share directory. ValueError names an argument that is wrong."""
-    for name, known in (('side', ('left', 'right')), ('source', ('poses', 'operator'))):
+    for name, known in (('side', ('left', 'right')), ('source', ('poses', 'operator', 'hands'))):
         if values[name] not in known:
             raise ValueError(f'{name}: expected one of {", ".join(known)}, found {values[name]!r}')
     if not values['hand'].strip():

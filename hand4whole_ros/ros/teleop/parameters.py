@@ -33,10 +33,11 @@ class SourceParameters(ParameterTable):
 
     source: str = setting(
         'poses', "Where hands come from: 'poses' is ~/poses of the node hand4whole, which says whose hand it is; "
-        "'operator' is ~/operator/left_hand or right_hand.", choices=tuple(SOURCES))
+        "'operator' is ~/operator/left_hand or right_hand; 'hands' is ~/hands, for hands without a body, as of a camera "
+        'over a desk.', choices=tuple(SOURCES))
     operator_id: int = setting(
-        -1, 'Track id of the only person who may drive the robot; -1 for the operator that the node hand4whole '
-        'chooses. Of source poses.', low=-1, high=2**31 - 1)
+        -1, 'Track id of the only person who may drive the robot, or of the only hand; -1 for the operator that the '
+        'node hand4whole chooses, or the nearest hand. Of sources poses and hands.', low=-1, high=2**31 - 1)
     max_image_age: float = setting(
         1.0, 'Seconds from the stamp of an image to the arrival of its hand beyond which the hand is not trusted; 0 '
         'for any age.', low=0.0, high=60.0)

@@ -1,0 +1,236 @@
+"""Identity of hands over frames: those of tracked people, and loose ones, which are filtered and held here.
+
+A hand keeps its track id whoever has it: a hand on a desk that turns out to be the right hand of somebody who leans
+into the picture is the same hand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .. import skeleton
+from ..body.model import BodyModel
+from ..estimate import BEHIND, IMPOSSIBLE, HandEstimate, LooseHandEstimate, WholeBodyEstimate
+from ..fitting.hand_rotations import HandRotations
+from ..landmarks.hand_detection import palm_length
+from .image_clock import Moment
+from .one_euro import OneEuroVector
+from .tracker import Tracker
+from .validation import hand_rejection_reason
+
+#: Palms by which a hand may have moved from one image to the next; palms per second where they are far apart, and the
+#: most of all. A hand's palm is some 0.1 m.
+_MAX_STEP, _MAX_SPEED, _MAX_DISTANCE = 2.0, 25.0, 6.0
+
+#: Seconds, or image intervals if they are longer, after which no hand is recognised.
+_MAX_MEMORY, _MAX_INTERVALS = 2.0, 2.5
+
+#: What it costs, in palms, that a hand was on the other side, and of another size (by its logarithm).
+_OTHER_SIDE, _OTHER_SIZE = 1.5, 2.0
+
+#: m. The cut-off of the filter rises with the speed in these units, a palm's length, at which a palm or a finger turns
+#: by some radian: with the same settings hands lag as little as the joints of people, which are filtered as rotations.
+_FILTER_UNIT = 0.1
+
+#: Share of the last image in what is known of a loose hand's side, and how sure that has to be for another side.
+_SIDE_SHARE, _OTHER_SIDE_SURE = 0.25, 0.65
+
+
+def _length(points):
+    """Along the middle finger, of keypoints (21, 3)."""
+    return float(points[list(skeleton.MIDDLE_FINGER_KEYPOINTS)].diff(dim=0).norm(dim=1).sum())
+
+
+@dataclass(frozen=True)
+class TrackedHand:
+    """One hand in one image, OK or HELD."""
+
+    track_id: int               # the same from image to image
+    person: int                 # track id of the person whose hand it is; -1: of nobody in the image
+    hand: HandEstimate
+    side_confidence: float      # 0 to 1: that it is a hand of this side; 1 where an arm says so
+    wrist_rotation: np.ndarray  # (3, 3) in the camera frame, axes as WholeBodyEstimate.joint_rotations
+    finger_pose: np.ndarray     # (15, 3) axis-angle against the parents, SMPL-X's order
+
+    @property
+    def is_loose(self) -> bool:
+        """It belongs to nobody in the image."""
+        return self.person < 0
+
+
+@dataclass
+class _HandTrack:
+    track_id: int
+    owner: tuple[int, str] | None           # track id of the person, side; None: nobody
+    side: str
+    keypoints: np.ndarray                   # (21, 2) px where it was last seen
+    seen: Moment
+    estimator_id: int = -1                  # what the estimator called it last
+    right: float = 0.5                      # probability that it is a right hand
+    filter: OneEuroVector | None = None     # of a loose hand's keypoints
+    last: LooseHandEstimate | None = None   # as it was given out; None: it is not loose
+
+
+@dataclass(frozen=True)
+class _Observation:
+    hand: HandEstimate
+    owner: tuple[int, str] | None
+
+    @property
+    def keypoints(self) -> np.ndarray:
+        return self.hand.keypoints_2d.numpy()
+
+
+class HandTracker:
+    """Tracks the hands of the images that a Tracker has tracked the people of. Not thread-safe."""
+
+    def __init__(self, body: BodyModel, people: Tracker):
+        """people: whose rules, hold time and clock hold for hands, too."""
+        self._people, self._rotations = people, HandRotations(body.kinematics)
+        #: Why -> how many loose hands cannot be (estimate.BEHIND, IMPOSSIBLE).
+        self.refused: Counter = Counter()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all hands."""
+        self._tracks: list[_HandTrack] = []
+        self._ids = itertools.count()
+        self._clock = self._people.clock
+
+    def update(self, people: Sequence[WholeBodyEstimate],
+               loose: Sequence[LooseHandEstimate]) -> list[TrackedHand]:
+        """The hands of the image that people.update was called for last, by their track ids.
+
+        people: what it gave. loose: the estimator's. A loose hand that is not found is repeated for the hold time
+        (state HELD). Loose hands that are impossible or less certain than the least confidence are left out.
+        """
+        if self._clock is not self._people.clock:
+            self.reset()    # time has jumped back
+        least = self._people.config.min_confidence
+        loose = [hand for hand in loose if self._is_valid(hand) and hand.confidence >= least]
+        present = {person.track_id: person for person in people}
+        owned = {(person.track_id, hand.side): hand for person in people for hand in person.hands
+                 if hand.state != skeleton.LOST}
+        seen = {owner: hand for owner, hand in owned.items() if hand.state == skeleton.OK}
+        known = {track.owner: track for track in self._tracks if track.owner is not None}
+        updated: list[_HandTrack] = []
+        for owner, hand in seen.items():
+            if owner in known:
+                self._update_owned(known[owner], owner, hand)
+                updated.append(known[owner])
+        new = [_Observation(hand, owner) for owner, hand in seen.items() if owner not in known]
+        new += [_Observation(hand, None) for hand in loose]
+        found = []
+        for observation, track in zip(new, self._associate(new, [t for t in self._tracks if t not in updated])):
+            if observation.owner is not None:
+                self._update_owned(track, observation.owner, observation.hand)
+            else:
+                found.append((track, self._update_loose(track, observation.hand)))
+            updated.append(track)
+        self._tracks = [track for track in self._tracks if track in updated or self._people.remembers(self._age(track))
+                        or (track.owner is not None and track.owner[0] in present)]
+        held = [self._hold(track) for track in self._tracks if self._is_held(track, updated)]
+        return sorted([*self._of_people(present, owned), *(self._as_tracked(*one) for one in found), *held],
+                      key=lambda hand: hand.track_id)
+
+    def _is_valid(self, hand):
+        reason = hand_rejection_reason(hand)
+        if reason:
+            self.refused[BEHIND if reason.startswith(BEHIND) else IMPOSSIBLE] += 1
+        return not reason
+
+    def _age(self, track):
+        return self._clock.age(track.seen)
+
+    def _associate(self, observations, tracks):
+        """The track of each observation: what the estimator calls the same, then the nearest; else a new one."""
+        memory = max(_MAX_MEMORY, _MAX_INTERVALS * self._clock.interval)
+        tracks = [track for track in tracks if self._age(track) <= memory]
+        costs = sorted((cost, o, t) for o, observation in enumerate(observations) for t, track in enumerate(tracks)
+                       if (cost := self._cost(observation, track)) < math.inf)
+        given, left = {}, set(range(len(tracks)))
+        for _, o, t in costs:
+            if o not in given and t in left:
+                given[o] = tracks[t]
+                left.remove(t)
+        for o, observation in enumerate(observations):
+            if o not in given:
+                given[o] = _HandTrack(next(self._ids), None, observation.hand.side, observation.keypoints,
+                                      self._clock.now)
+                self._tracks.append(given[o])
+        return [given[o] for o in range(len(observations))]
+
+    def _cost(self, observation, track):
+        """Of taking an observation for a track's hand, in palms; negative where the estimator says so, inf where it
+        cannot be."""
+        # A person's hand stays the person's own.
+        if observation.owner is not None and track.owner is not None and observation.owner[1] != track.side:
+            return math.inf
+        name = getattr(observation.hand, 'track_id', -1)
+        if name >= 0 and name == track.estimator_id:
+            return -1.0
+        palms = [palm_length(points) for points in (observation.keypoints, track.keypoints)]
+        gap = float(np.linalg.norm(observation.keypoints - track.keypoints, axis=1).mean()) / max(palms)
+        if gap > max(_MAX_STEP, min(_MAX_SPEED * self._age(track), _MAX_DISTANCE)):
+            return math.inf
+        return (gap + _OTHER_SIZE * abs(math.log(palms[0] / palms[1]))
+                + _OTHER_SIDE * (observation.hand.side != track.side))
+
+    def _update_owned(self, track, owner, hand):
+        track.owner, track.side, track.right = owner, owner[1], float(owner[1] == 'right')
+        track.keypoints, track.seen = hand.keypoints_2d.numpy(), self._clock.now
+        track.filter = track.last = None
+        track.estimator_id = -1
+
+    def _update_loose(self, track, hand):
+        """The hand, filtered, its side that of the last images together."""
+        config, first = self._people.config, track.last is None
+        right = hand.side_confidence if hand.side == 'right' else 1 - hand.side_confidence
+        if first and track.owner is None:
+            track.right, track.side = right, hand.side
+        track.right += _SIDE_SHARE * (right - track.right)
+        if max(track.right, 1 - track.right) > _OTHER_SIDE_SURE:
+            track.side = 'right' if track.right > 0.5 else 'left'
+        points = hand.keypoints_3d
+        if config.smoothing:
+            points = self._filtered(track, points, 0.0 if first else self._clock.step(track.seen))
+        track.owner, track.estimator_id = None, hand.track_id
+        track.keypoints, track.seen = hand.keypoints_2d.numpy(), self._clock.now
+        track.last = replace(hand, side=track.side, keypoints_3d=points, track_id=track.track_id)
+        return track.last
+
+    def _filtered(self, track, points, dt):
+        """Keypoints (21, 3) m, filtered; the hand keeps its length."""
+        config = self._people.config
+        if track.filter is None:
+            track.filter = OneEuroVector(config.min_cutoff, config.beta)
+        track.filter.min_cutoff, track.filter.beta = config.min_cutoff, config.beta
+        steady = track.filter(points / _FILTER_UNIT, dt) * _FILTER_UNIT
+        # Points that move unlike each other lag unlike each other, which shortens what is between them.
+        return steady[0] + (steady - steady[0]) * (_length(points) / max(_length(steady), 1e-6))
+
+    def _is_held(self, track, updated):
+        return track.last is not None and track not in updated and self._age(track) <= self._people.hold_time
+
+    def _hold(self, track):
+        confidence = self._people.fade_confidence(track.last.confidence, self._age(track))
+        return self._as_tracked(track, replace(track.last, state=skeleton.HELD, confidence=confidence))
+
+    def _as_tracked(self, track, hand):
+        side = track.right if hand.side == 'right' else 1 - track.right
+        return TrackedHand(track.track_id, -1, hand, side, *self._rotations(hand.keypoints_3d.numpy(), hand.side))
+
+    def _of_people(self, people, owned):
+        """Hands of people, OK or HELD, but for those that were found to be loose."""
+        for track in self._tracks:
+            if track.owner in owned:
+                person, side = people[track.owner[0]], track.owner[1]
+                yield TrackedHand(
+                    track.track_id, person.track_id, owned[track.owner], 1.0,
+                    person.joint_rotations[skeleton.WRIST[side]].numpy(), getattr(person, f'{side}_hand_pose').numpy())
