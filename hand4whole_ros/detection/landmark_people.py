@@ -76,7 +76,7 @@ class LandmarkPeople:
         """Forget the people who are tracked."""
         self.loose_hands = []
         if self._tracker is not None:
-            self._tracker.reset()
+            self._tracker.restart()
 
     def close(self) -> None:
         """Free the networks."""
@@ -108,4 +108,5 @@ def _mean_hand(one: HandLandmarks, other: HandLandmarks) -> HandLandmarks:
 def _holistic(person: PersonLandmarks) -> HolisticLandmarks:
     pose = person.pose
     hands = (None if hand is None else hand.landmarks for hand in (person.left_hand, person.right_hand))
-    return HolisticLandmarks(pose.landmarks[:, :2], pose.visibility, pose.world_landmarks, *hands, face=False)
+    return HolisticLandmarks(pose.landmarks[:, :2], pose.visibility, pose.world_landmarks, *hands, face=False,
+                             track_id=person.track_id)

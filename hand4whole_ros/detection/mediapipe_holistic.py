@@ -39,6 +39,7 @@ class HolisticLandmarks:
     left_hand: np.ndarray | None    # (21, 3) px, px, relative depth in px (smaller is nearer)
     right_hand: np.ndarray | None   # likewise; right is the person's own
     face: bool                      # a face was found
+    track_id: int = -1              # the same in all images of a video; -1 in an image that stands alone
 
     def hand(self, side: str) -> np.ndarray | None:
         """(21, 3) of `side`, 'left' or 'right', or None where it was not seen."""

@@ -106,7 +106,7 @@ class Hand4WholePPEstimator(Estimator):
             estimates += kept
         self._boxes.update(followed)
         times = {'boxes': found - started, 'network': looked - found, 'describe': time.perf_counter() - looked}
-        return [replace(estimate, track_id=k, stage_times=times) for k, estimate in enumerate(estimates)]
+        return [replace(estimate, stage_times=times) for estimate in estimates]
 
     def _run_network(self, picture, boxes, hands):
         """What the network finds, a row for each person; in one pass, or in several where memory is short."""
@@ -177,6 +177,7 @@ class Hand4WholePPEstimator(Estimator):
             confidence=person.confidence,
             hands=hands,
             pelvis=turn @ joints[0] + transl,
+            track_id=person.track_id,
         )
 
     def _tracking_result(self, row, view, person, estimate):

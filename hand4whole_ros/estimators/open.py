@@ -197,4 +197,5 @@ class OpenEstimator(Estimator):
             pelvis=fitted.pose.root[0],
             stage_times=times,
             joint_confidence=joint_confidence(landmark_fit.landmarks.visibility, confidence),
+            track_id=landmark_fit.landmarks.track_id,
         )

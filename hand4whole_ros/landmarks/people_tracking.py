@@ -71,7 +71,7 @@ class PeopleTracker:
         self._people = PeopleDetector(self._runtime) if people else None
         self._hands = HandsDetector(lite_hands, self._runtime)
         self._loose_hands = hands
-        self.reset()
+        self.restart()
 
     def reset(self) -> None:
         """Forget everybody; track ids go on."""
@@ -81,8 +81,11 @@ class PeopleTracker:
         self._urgent: Region | None = None      # what the detector of people has to see next
         self._shape = None
         self._images = 0
-        self._next_id = getattr(self, '_next_id', 0)
-        self._next_hand_id = getattr(self, '_next_hand_id', 0)
+
+    def restart(self) -> None:
+        """Forget everybody, and begin with track id 0 again: another video."""
+        self._next_id = self._next_hand_id = 0
+        self.reset()
 
     def track(self, image: np.ndarray) -> ImageLandmarks:
         """Of the next RGB image (H, W, 3) uint8; one of another size begins a new video.
