@@ -14,9 +14,8 @@ import numpy as np
 
 from .hand_detection import SCALES as PALM_SCALES
 from .hand_detection import HandFound, HandsDetector, distinct_hands, same_hand
-from .hand_detection import inside as hand_inside
 from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
-from .measures import MIN_HAND_LANDMARKS_INSIDE, hand_distance
+from .measures import hand_distance, is_hand_inside
 from .people import ImageLandmarks, assembled
 from .people_detection import RIGHT_ANGLES, PeopleDetector, PersonPose, distinct, same_region
 from .person_evidence import same_person
@@ -124,7 +123,7 @@ class PeopleTracker:
 
         def hand(track):
             seen = self._hands.landmarker.landmarks(image, track.found.hand.next_region)
-            lost = (seen.presence < MIN_HAND_PRESENCE or hand_inside(seen.landmarks, image) < MIN_HAND_LANDMARKS_INSIDE
+            lost = (seen.presence < MIN_HAND_PRESENCE or not is_hand_inside(seen.landmarks, image)
                     or hand_distance(seen.landmarks, track.found.hand.landmarks) > _MAX_HAND_STEP)
             return None if lost else HandFound(seen, 0.0, track.found.palm_score)
         work = [(pose, track) for track in self._tracks] + [(hand, track) for track in self._hand_tracks]
