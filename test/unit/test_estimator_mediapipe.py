@@ -261,7 +261,7 @@ def test_a_video_is_followed_and_reset(people_seen):
 def test_who_contradicts_the_picture_is_in_front_of_the_camera_all_the_same(people_seen):
     """The networks stand everybody on their head: the pixels they are placed by say otherwise."""
     made, before = estimators.create(EstimatorConfig('open', static_images=True)), []
-    answer = made.network.say
+    answer = made.network.run_experts
     for turn in (0.0, np.pi):
         flip = torch.tensor([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
 
@@ -269,7 +269,7 @@ def test_who_contradicts_the_picture_is_in_front_of_the_camera_all_the_same(peop
             said = answer(*arguments)
             orient = said.body.global_orient
             return said._replace(body=said.body._replace(global_orient=flip.to(orient) @ orient))
-        made.network.say = turned
+        made.network.run_experts = turned
         found = [one for image, truth in people_seen for one in made.estimate(image, truth.intrinsics)]
         assert all(one.nearest_depth() >= MIN_DEPTH for one in found)
         before.append([float(one.joints[0, 2]) for one in found])
