@@ -93,7 +93,7 @@ class WholeBodyEstimate:
     right_hand: HandEstimate
     bbox_xyxy: Tensor           # (4,) px in the full image
     confidence: float           # 0 to 1
-    track_id: int = 0
+    track_id: int = -1          # the same in all images of a video; -1 where nobody has followed the person yet
     held: bool = False               # not found in this image: the last pose is repeated
     #: (55,) 0 to 1: how likely each joint lies in the picture where it is said to; low where it was only inferred, 0
     #: where nothing is known. None where the estimator does not say.

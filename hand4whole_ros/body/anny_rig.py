@@ -20,6 +20,7 @@ from torch import Tensor
 from .. import skeleton
 from .._vendor_patches.roma_import import roma
 from ..geometry.kinematics import kinematic_tree
+from ..geometry.placement import minimal_rotation
 
 _ANNY_FINGER = {'thumb': 1, 'index': 2, 'middle': 3, 'ring': 4, 'pinky': 5}
 _SUFFIX = {'left': 'L', 'right': 'R'}
@@ -206,9 +207,7 @@ def t_pose_rotations(model) -> np.ndarray:
 
 def _rotation_between(a, b):
     """The smallest rotation that takes unit vector a to unit vector b."""
-    axis = torch.linalg.cross(a, b)
-    angle = torch.atan2(axis.norm(), a @ b)
-    return roma.rotvec_to_rotmat(torch.nn.functional.normalize(axis, dim=0) * angle)
+    return torch.from_numpy(minimal_rotation(a.numpy(), b.numpy()))
 
 
 def pose_to_anny(model, local_rotations: Tensor, pelvis: Tensor | None = None,

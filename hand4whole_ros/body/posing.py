@@ -59,14 +59,14 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
               intrinsics: Intrinsics, *, bbox_xyxy: ArrayLike, confidence: float,
               hands: Mapping[str, ObservedHand] | None = None, pelvis: ArrayLike | None = None,
               transl: ArrayLike | None = None, stage_times: Mapping[str, float] | None = None,
-              joint_confidence: ArrayLike | None = None) -> WholeBodyEstimate:
+              joint_confidence: ArrayLike | None = None, track_id: int = -1) -> WholeBodyEstimate:
     """The estimate of a person with these parameters, everything that follows from them filled in.
 
     local_rotations (55, 3) axis-angle in the order of the joints, betas (10,), expression (10,); pelvis (3,) m
     in the camera frame, or SMPL-X's transl (3,), one of the two. intrinsics: of the image, where the hands' 3D
     keypoints are seen unless measured, at most MAX_PIXEL_DISTANCE away; zero behind the camera. bbox_xyxy (4,) px.
     A hand left out of `hands` was not seen. All may be tensors on any device or numpy, of any floating type.
-    joint_confidence (55,): as WholeBodyEstimate has it.
+    joint_confidence (55,), track_id: as WholeBodyEstimate has them.
     """
     if (pelvis is None) == (transl is None):
         raise ValueError('a person needs a place: either pelvis or transl')
@@ -84,7 +84,7 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
         estimated_hands[k] = replace(hand, keypoints_3d=points, keypoints_2d=_float32(pixels))
     return WholeBodyEstimate(
         **parameters, left_hand=estimated_hands[0], right_hand=estimated_hands[1], bbox_xyxy=_float32(bbox_xyxy),
-        confidence=float(confidence), stage_times=dict(stage_times or {}),
+        confidence=float(confidence), track_id=track_id, stage_times=dict(stage_times or {}),
         joint_confidence=None if joint_confidence is None else _float32(joint_confidence))
 
 

@@ -7,6 +7,7 @@ for newcomers, and whenever what was found casts doubt on the box it was found i
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -75,6 +76,7 @@ class _TrackedHand:
 
 @dataclass
 class _TrackedPerson:
+    track_id: int
     box: np.ndarray
     confidence: float
     hands: dict[str, _TrackedHand]
@@ -107,12 +109,13 @@ class BoxTracker:
     def find(self, image: np.ndarray) -> list[PersonBoxes]:
         """Boxes of the people in an RGB image (H, W, 3) uint8, from the last image or from the detector.
 
-        Those followed longest come first, then newcomers, the most certain first; [] for nobody.
+        Those followed longest come first, then newcomers, the most certain first; [] for nobody. Their track ids are
+        new for newcomers and never used again.
         """
         size = check_image(image).shape[1], image.shape[0]
         # An image without an update, or of another size, leaves nothing to go on from.
         if size != self._size or self._waiting or self._every == 1:
-            self.reset()
+            self._forget()
         self._size = size
         self._age += 1
         now = self.clock()
@@ -140,7 +143,11 @@ class BoxTracker:
         self._people = followed
 
     def reset(self) -> None:
-        """Forget everybody: the next image comes from elsewhere."""
+        """Forget everybody: the next image comes from elsewhere, and ids start again at 0."""
+        self._ids = itertools.count()
+        self._forget()
+
+    def _forget(self):
         self._people: list[_TrackedPerson] = []
         self._waiting = 0       # results that update will have to take
         self._size, self._age, self._unsure = None, 0, False
@@ -152,7 +159,8 @@ class BoxTracker:
     def _boxes(self, person) -> PersonBoxes:
         hands = {f'{side}_hand': HandPoints(hand.keypoints, inside(hand.keypoints, *self._size).astype(float))
                  for side, hand in person.hands.items()}
-        return PersonBoxes(person.box, person.confidence, **hands)
+        alone = self._every == 1
+        return PersonBoxes(person.box, person.confidence, **hands, track_id=-1 if alone else person.track_id)
 
     def _match_detections(self, detected: list[PersonBoxes]) -> None:
         """Bring those who are followed and those who were detected together, by how much their boxes share."""
@@ -167,7 +175,7 @@ class BoxTracker:
             twice = any(box_iou(person.box, other.box) > _MAX_DUPLICATE_OVERLAP for other in met)
             if p in match or (person.missed < MAX_MISSED_DETECTIONS and not twice):
                 kept.append(person)
-        kept += [_TrackedPerson(other.bbox_xywh, other.confidence, _hands_from_detection(other))
+        kept += [_TrackedPerson(next(self._ids), other.bbox_xywh, other.confidence, _hands_from_detection(other))
                  for d, other in enumerate(detected) if d not in match.values()]
         self._people = kept[:self.detector.max_people]
 

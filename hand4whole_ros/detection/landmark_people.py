@@ -101,7 +101,7 @@ class LandmarkPeople:
         """Forget the people who are tracked."""
         self.people, self.loose_hands = [], []
         if self._tracker is not None:
-            self._tracker.reset()
+            self._tracker.restart()
 
     def close(self) -> None:
         """Free the networks."""
@@ -133,4 +133,4 @@ def _holistic(person: PersonLandmarks, disagreement: np.ndarray | None = None) -
     pose = person.pose
     hands = (None if hand is None else hand.landmarks for hand in (person.left_hand, person.right_hand))
     return HolisticLandmarks(pose.landmarks[:, :2], pose.visibility, pose.world_landmarks, *hands, face=False,
-                             disagreement=disagreement)
+                             track_id=person.track_id, disagreement=disagreement)

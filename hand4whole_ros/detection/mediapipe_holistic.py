@@ -41,6 +41,7 @@ class HolisticLandmarks:
     face: bool                      # a face was found
     #: (33,) torsos, how far the landmarks of the image and of its mirror image are from their mean; None: seen once.
     disagreement: np.ndarray | None = None
+    track_id: int = -1              # the same in all images of a video; -1 in an image that stands alone
 
     def hand(self, side: str) -> np.ndarray | None:
         """(21, 3) of `side`, 'left' or 'right', or None where it was not seen."""

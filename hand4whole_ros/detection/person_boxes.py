@@ -24,6 +24,7 @@ class PersonBoxes:
     confidence: float       # 0 to 1
     left_hand: HandPoints | None = None     # None: not seen
     right_hand: HandPoints | None = None
+    track_id: int = -1                      # the same in all images of a video; -1 in an image that stands alone
 
     def hand(self, side: str) -> HandPoints | None:
         """The hand of `side`, 'left' or 'right'."""

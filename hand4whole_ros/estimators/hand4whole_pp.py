@@ -113,7 +113,7 @@ class Hand4WholePPEstimator(Estimator):
             estimates += kept
         self._boxes.update(followed)
         times = {'boxes': found - started, 'network': looked - found, 'describe': time.perf_counter() - looked}
-        return [replace(estimate, track_id=k, stage_times=times) for k, estimate in enumerate(estimates)]
+        return [replace(estimate, stage_times=times) for estimate in estimates]
 
     @property
     def experts(self) -> Experts:
@@ -189,6 +189,7 @@ class Hand4WholePPEstimator(Estimator):
             confidence=person.confidence,
             hands=hands,
             pelvis=turn @ joints[0] + transl,
+            track_id=person.track_id,
         )
 
     def _tracking_result(self, row, view, person, estimate):

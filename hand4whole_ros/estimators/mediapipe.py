@@ -78,6 +78,7 @@ class MediaPipeEstimator(Estimator):
             hands=hands,
             pelvis=pose.root[0],
             stage_times=landmark_fit.stage_times,
+            track_id=landmark_fit.landmarks.track_id,
             joint_confidence=joint_confidence(landmark_fit.landmarks.visibility, landmark_fit.hand_confidence,
                                               landmark_fit.landmarks.disagreement),
         )

@@ -194,6 +194,7 @@ class OpenEstimator(Estimator):
             hands=seen,
             pelvis=fitted.pose.root[0],
             stage_times=times,
+            track_id=landmark_fit.landmarks.track_id,
             joint_confidence=joint_confidence(landmark_fit.landmarks.visibility, confidence,
                                               landmark_fit.landmarks.disagreement),
         )

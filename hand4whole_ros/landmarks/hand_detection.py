@@ -21,7 +21,7 @@ from .hands import (
     pose_hand_region,
 )
 from .indices import POSE_HAND, HandLandmark
-from .measures import MIN_HAND_LANDMARKS_INSIDE, hand_distance
+from .measures import hand_distance, is_hand_inside
 from .pose import PoseLandmarks
 from .regions import Region
 from .runtime import Runtime
@@ -105,16 +105,10 @@ class HandsDetector:
         if first.presence < MIN_PRESENCE:
             return None
         second = self.landmarker.landmarks(image, first.next_region)
-        if second.presence < MIN_PRESENCE or inside(second.landmarks, image) < MIN_HAND_LANDMARKS_INSIDE:
+        if second.presence < MIN_PRESENCE or not is_hand_inside(second.landmarks, image):
             return None
         disagreement = hand_distance(first.landmarks, second.landmarks)
         return HandFound(second, disagreement, palm_score) if disagreement < _MAX_DISAGREEMENT else None
-
-
-def inside(landmarks: np.ndarray, image: np.ndarray) -> int:
-    """How many landmarks (N, 2+) px are in an image (H, W, ...)."""
-    points = landmarks[:, :2]
-    return int(((points >= 0) & (points < (image.shape[1], image.shape[0]))).all(1).sum())
 
 
 def distinct_hands(hands: Iterable[HandFound]) -> list[HandFound]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..geometry.boxes import inside
 from .indices import HIPS, SHOULDERS, HandLandmark
 
 #: Wrist to the MCPs of index, middle and little finger, and across them.
@@ -35,3 +36,8 @@ def hand_distance(one: np.ndarray, other: np.ndarray, rows: list[int] | None = N
     points = slice(None) if rows is None else rows
     apart = np.linalg.norm(one[points, :2] - other[points, :2], axis=1).mean()
     return float(apart) / max(palm_length(one), palm_length(other))
+
+
+def is_hand_inside(landmarks: np.ndarray, image: np.ndarray) -> bool:
+    """Whether enough of a hand's landmarks (21, 2+) px lie in an image (H, W, ...)."""
+    return bool(inside(landmarks[:, :2], *image.shape[1::-1]).sum() >= MIN_HAND_LANDMARKS_INSIDE)

@@ -14,9 +14,8 @@ import numpy as np
 
 from .hand_detection import SCALES as PALM_SCALES
 from .hand_detection import HandFound, HandsDetector, distinct_hands, same_hand
-from .hand_detection import inside as hand_inside
 from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
-from .measures import MIN_HAND_LANDMARKS_INSIDE, hand_distance
+from .measures import hand_distance, is_hand_inside
 from .people import ImageLandmarks, assembled
 from .people_detection import RIGHT_ANGLES, PeopleDetector, PersonPose, distinct, same_region
 from .person_evidence import same_person
@@ -71,7 +70,7 @@ class PeopleTracker:
         self._people = PeopleDetector(self._runtime) if people else None
         self._hands = HandsDetector(lite_hands, self._runtime)
         self._loose_hands = hands
-        self.reset()
+        self.restart()
 
     def reset(self) -> None:
         """Forget everybody; track ids go on."""
@@ -81,8 +80,11 @@ class PeopleTracker:
         self._urgent: Region | None = None      # what the detector of people has to see next
         self._shape = None
         self._images = 0
-        self._next_id = getattr(self, '_next_id', 0)
-        self._next_hand_id = getattr(self, '_next_hand_id', 0)
+
+    def restart(self) -> None:
+        """Forget everybody, and begin with track id 0 again: another video."""
+        self._next_id = self._next_hand_id = 0
+        self.reset()
 
     def track(self, image: np.ndarray) -> ImageLandmarks:
         """Of the next RGB image (H, W, 3) uint8; one of another size begins a new video.
@@ -121,7 +123,7 @@ class PeopleTracker:
 
         def hand(track):
             seen = self._hands.landmarker.landmarks(image, track.found.hand.next_region)
-            lost = (seen.presence < MIN_HAND_PRESENCE or hand_inside(seen.landmarks, image) < MIN_HAND_LANDMARKS_INSIDE
+            lost = (seen.presence < MIN_HAND_PRESENCE or not is_hand_inside(seen.landmarks, image)
                     or hand_distance(seen.landmarks, track.found.hand.landmarks) > _MAX_HAND_STEP)
             return None if lost else HandFound(seen, 0.0, track.found.palm_score)
         work = [(pose, track) for track in self._tracks] + [(hand, track) for track in self._hand_tracks]

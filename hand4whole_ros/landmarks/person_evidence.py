@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..geometry.boxes import inside
 from .detection import Detection
 from .indices import EARS, LIMBS, SHOULDERS, FaceKeypoint, PoseLandmark
 from .measures import torso_length
@@ -51,8 +52,8 @@ def world_residual(pose: PoseLandmarks, width: int, height: int) -> float:
     of that size in px, hardly count.
     """
     points, world = pose.landmarks[_FRAME, :2], pose.world_landmarks[_FRAME, :2]
-    inside = ((points >= 0) & (points < (width, height))).all(1)
-    weights = np.maximum(pose.visibility[_FRAME], 0.1) * np.where(inside, 1, _WEIGHT_OUTSIDE)
+    shown = inside(points, width, height)
+    weights = np.maximum(pose.visibility[_FRAME], 0.1) * np.where(shown, 1, _WEIGHT_OUTSIDE)
     weights = (weights / weights.sum())[:, None]
     points, world = points - (weights * points).sum(0), world - (weights * world).sum(0)
     scale = (weights * points * world).sum() / max((weights * world ** 2).sum(), 1e-12)
@@ -65,10 +66,10 @@ def visible_share(pose: PoseLandmarks, width: int, height: int) -> float:
 
     Nobody can see what is outside: a person from the chest up is as much a person as one from head to foot.
     """
-    inside = ((pose.landmarks[:, :2] >= 0) & (pose.landmarks[:, :2] < (width, height))).all(1)
-    if not inside.any():
+    shown = inside(pose.landmarks[:, :2], width, height)
+    if not shown.any():
         return 0.0
-    return float(pose.visibility[inside].mean() * (1 - _LOSS_OUTSIDE * (1 - inside.mean())))
+    return float(pose.visibility[shown].mean() * (1 - _LOSS_OUTSIDE * (1 - shown.mean())))
 
 
 def features(score: float, pose: PoseLandmarks, agreement: float, width: int, height: int) -> np.ndarray:

@@ -85,6 +85,7 @@ class _Track:
     """One person being followed."""
 
     track_id: int
+    detector_id: int                            # the id that the estimator gives the person; -1: it gives none
     filters: tuple[OneEuroRotation, OneEuroVector]
     last: WholeBodyEstimate | None = None       # as it was given out
     seen: Moment = Moment(0.0, 0.0)             # when the person was last found
@@ -114,7 +115,7 @@ class Tracker:
     def reset(self) -> None:
         """Forget everybody: the next image comes from elsewhere, or from another time."""
         self._tracks: list[_Track] = []
-        self._ids = itertools.count()
+        self._numbers, self._used_ids = itertools.count(), set()
         self._clock = ImageClock()
 
     @property
@@ -185,18 +186,40 @@ class Tracker:
         return not wrong
 
     def _associate(self, estimates):
-        """By the least sum of what pelvises have moved; whoever is left over is new. Returns track id -> estimate."""
-        moved = [[math.dist(track.last.joints[0].tolist(), estimate.joints[0].tolist()) for estimate in estimates]
-                 for track in self._tracks]
-        pairs = assign_pairs(np.reshape(moved, (len(self._tracks), len(estimates))),
-                             np.array([self._max_distance(track) for track in self._tracks]))
-        found = {self._tracks[t].track_id: estimates[e] for t, e in pairs}
-        for e in sorted(set(range(len(estimates))) - {e for _, e in pairs}):
-            track = _Track(next(self._ids), (OneEuroRotation(self.config.min_cutoff, self.config.beta),
-                                             OneEuroVector(self.config.min_cutoff, self.config.beta)))
+        """Returns track id -> estimate.
+
+        Whom the estimator has followed is who it says. The others, who were lost in between or whom it does not follow,
+        are recognised by the least sum of what pelvises have moved; whoever is left over is new.
+        """
+        followed = {track.detector_id: track for track in self._tracks if track.detector_id >= 0}
+        found, others = {}, []
+        for estimate in estimates:
+            track = followed.pop(estimate.track_id, None)
+            if track is not None and _moved(track, estimate) <= self._max_distance(track):
+                found[track.track_id] = estimate
+            else:
+                others.append(estimate)
+        lost = [track for track in self._tracks if track.track_id not in found]
+        costs = np.reshape([_moved(track, estimate) for track in lost for estimate in others], (len(lost), len(others)))
+        pairs = assign_pairs(costs, np.array([self._max_distance(track) for track in lost]))
+        for t, e in pairs:
+            lost[t].detector_id = others[e].track_id
+            found[lost[t].track_id] = others[e]
+        for e in sorted(set(range(len(others))) - {e for _, e in pairs}):
+            estimate = others[e]
+            filters = (OneEuroRotation(self.config.min_cutoff, self.config.beta),
+                       OneEuroVector(self.config.min_cutoff, self.config.beta))
+            track = _Track(self._new_id(estimate.track_id), estimate.track_id, filters)
             self._tracks.append(track)
-            found[track.track_id] = estimates[e]
+            found[track.track_id] = estimate
         return found
+
+    def _new_id(self, wanted):
+        """That of the estimator, if it gives one that nobody has had; else the lowest such."""
+        if wanted < 0 or wanted in self._used_ids:
+            wanted = next(number for number in self._numbers if number not in self._used_ids)
+        self._used_ids.add(wanted)
+        return wanted
 
     @property
     def _memory_time(self):
@@ -269,3 +292,8 @@ def _with_held_hands(joint_confidence, hands):
     for hand in held:
         joint_confidence[skeleton.HAND_SLICE[hand.side]] = hand.confidence
     return joint_confidence
+
+
+def _moved(track, estimate):
+    """How far the pelvis is from where it was last, m."""
+    return math.dist(track.last.joints[0].tolist(), estimate.joints[0].tolist())

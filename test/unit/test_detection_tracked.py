@@ -132,6 +132,31 @@ def test_a_newcomer_is_met_within_so_many_images(motion, still):
     assert detector.looks == 2 and len(follow(boxes, still.found(), other.found())) == 2 and detector.looks == 2
 
 
+def test_a_person_has_one_id_and_nobody_else_gets_it(motion, still):
+    other = Truth(motion, 9.0, (260, 0))
+    detector = Detector(still.detected())
+    boxes = quick(detector, every=4)
+
+    def ids(*there, count, image=IMAGE):
+        """Of the first image that shows so many people; the network finds whoever is nearest to the box."""
+        for _ in range(12):
+            given = boxes.find(image)
+            boxes.update([max(there, key=lambda one: box_iou(person.bbox_xywh, one.box)).found() for person in given])
+            if len(given) == count:
+                return [person.track_id for person in given]
+    assert ids(still, count=1) == [0]
+    detector.people = [other.detected(), still.detected()]
+    assert ids(still, other, count=2) == ids(still, other, count=2) == [0, 1]
+    detector.people = [other.detected()]
+    assert ids(other, count=1) == [1]
+    detector.people.append(still.detected())
+    assert ids(still, other, count=2) == [1, 2]
+    smaller = np.zeros((400, SIZE[0], 3), np.uint8)     # everybody is met anew, by the same camera
+    assert ids(still, other, count=2, image=smaller) == [3, 4]
+    boxes.reset()
+    assert ids(still, other, count=2) == [0, 1]
+
+
 def test_nobody_is_looked_for_in_every_image():
     detector = Detector()
     boxes = quick(detector)
@@ -305,7 +330,7 @@ def test_pictures_that_stand_alone_leave_nothing_behind(still):
     follow(boxes, still.found())
     detector.people = [still.detected(sides=('left',))]
     (person,) = follow(boxes, still.found(sides=('left',)))
-    assert person.right_hand is None
+    assert person.right_hand is None and person.track_id == -1
     detector.people = []
     assert boxes.find(IMAGE) == []
 

@@ -198,6 +198,8 @@ def test_a_tracker_sees_what_a_single_image_shows(drawn):
         assert (found.people[0].hand(side) is None) <= (alone.hand(side) is None)
     tracker.reset()
     assert tracker.track(image).people[0].track_id > found.people[0].track_id
+    tracker.restart()
+    assert tracker.track(image).people[0].track_id == 0
     assert not PeopleTracker(people=False).track(image).people
 
 

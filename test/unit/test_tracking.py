@@ -62,6 +62,26 @@ def test_who_is_near_two_is_whoever_leaves_the_other_a_person_as_well(body):
     assert {round(float(p.joints[0, 0]), 1): p.track_id for p in second} == {0.3: ids[0], 1.0: ids[1]}
 
 
+def test_whom_the_estimator_follows_keeps_its_id_and_is_who_it_says(body):
+    tracker = Tracker(body, EXACT)
+
+    def update(stamp, **people):    # id of the estimator -> x
+        found = tracker.update([replace(person(body, x), track_id=int(name[1:])) for name, x in people.items()], stamp)
+        return {p.track_id: round(float(p.joints[0, 0]), 1) for p in found if not p.held}
+    assert update(0.0, _7=0.0, _4=0.5) == {7: 0.0, 4: 0.5}
+    # Each is now nearest to where the other was.
+    assert update(0.1, _7=0.4, _4=0.1) == {7: 0.4, 4: 0.1}
+    # Lost for a moment, and given a number of his own: he is known by his place, and from then on by that number.
+    assert update(0.2, _4=0.1) == {4: 0.1}
+    assert update(0.3, _4=0.1, _8=0.5) == {4: 0.1, 7: 0.5}
+    assert update(0.4, _4=0.6, _8=0.0) == {4: 0.6, 7: 0.0}
+    # Nobody goes three metres in an image, whatever the estimator says.
+    assert update(0.5, _4=0.6, _8=3.0) == {4: 0.6, 8: 3.0}
+    assert update(0.6, _4=0.6, _8=3.1) == {4: 0.6, 8: 3.1}
+    tracker.reset()
+    assert update(0.7, _4=0.6) == {4: 0.6}
+
+
 def test_a_person_is_held_then_gone_and_a_newcomer_gets_a_new_id(body):
     tracker = Tracker(body, replace(EXACT, hold_time=0.5))
     (seen,) = tracker.update([person(body)], 0.0)

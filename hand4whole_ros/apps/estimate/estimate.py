@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...estimate import IMPOSSIBLE, format_refusals
@@ -173,8 +173,9 @@ class _EstimateJob:
                       else Intrinsics.from_focal(width, height, self._focal))
         try:
             people = self._filter_valid(estimator.estimate(frame.image, intrinsics), frame.name)
-            if tracker is not None:
-                people = tracker.update(people, frame.stamp)
+            # Whom nobody follows has a number in this picture alone.
+            people = ([replace(person, track_id=k) for k, person in enumerate(people)] if tracker is None
+                      else tracker.update(people, frame.stamp))
             loose = estimator.loose_hands
             rows = {self._results: [estimate_json.person_to_json(person) for person in people],
                     self._hands: [estimate_json.loose_hand_to_json(hand) for hand in loose]}

@@ -33,8 +33,8 @@ class SourceParameters(ParameterTable):
 
     source: str = setting(
         'poses', "Where hands come from: 'poses' is ~/poses of the node hand4whole, which says whose hand it is; "
-        "'operator' is ~/operator/left_hand or right_hand; 'hands' is ~/hands, for hands without a body, as of a camera "
-        'over a desk.', choices=tuple(SOURCES))
+        "'operator' is ~/operator/left_hand or right_hand; 'hands' is ~/hands, for hands without a body, as of a "
+        'camera over a desk.', choices=tuple(SOURCES))
     operator_id: int = setting(
         -1, 'Track id of the only person who may drive the robot, or of the only hand; -1 for the operator that the '
         'node hand4whole chooses, or the nearest hand. Of sources poses and hands.', low=-1, high=2**31 - 1)

@@ -6,8 +6,8 @@ import math
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
+from ...geometry.placement import minimal_rotation
 from .capsule_hand import DENSITY, EFFORT, VELOCITY, Capsule, CapsuleHand
 
 #: At the head of either file.
@@ -89,7 +89,7 @@ def mass_properties(capsules: tuple[Capsule, ...]) -> tuple[float, np.ndarray, n
         across = (cylinder * (r ** 2 / 4 + length ** 2 / 12)
                   + balls * (2 / 5 * r ** 2 + length ** 2 / 4 + 3 / 8 * length * r))
         axis = (end - start) / length if length > 0 else np.array([0.0, 0.0, 1.0])
-        rotation = Rotation.align_vectors([axis], [[0.0, 0.0, 1.0]])[0].as_matrix()
+        rotation = minimal_rotation(np.array([0.0, 0.0, 1.0]), axis)
         masses.append(cylinder + balls)
         centers.append((start + end) / 2)
         inertias.append(rotation @ np.diag([across, across, along]) @ rotation.T)
