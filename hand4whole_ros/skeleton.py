@@ -67,7 +67,7 @@ HAND_KEYPOINT_JOINTS = {
     for side in SIDES}
 
 #: The joint that each finger tip moves with: left thumb to pinky, right thumb to pinky.
-TIP_JOINTS = tuple(HAND_KEYPOINT_JOINTS[side][k - 1] for side in SIDES for k in FINGERTIP_KEYPOINTS)
+TIP_JOINTS = tuple(JOINT[f'{side}_{HAND_KEYPOINT_NAMES[k - 1]}'] for side in SIDES for k in FINGERTIP_KEYPOINTS)
 
 #: Row of each hand keypoint among the 55 joints with the ten finger tips, in the order of TIP_JOINTS, after them.
 HAND_KEYPOINT_ROWS = {

@@ -11,6 +11,7 @@ import contextlib
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -127,10 +128,10 @@ class Measures:
         result.update({f'common_{key}': value for key, value in _error_figures(
             {key: errors for key, errors in self.errors.items() if key in common}).items()})
         result['ap'], result['ap50'] = average_precision(true, self.detections)
-        keys = list(self.errors)
-        result['confidence_rank_correlation'] = None if len({self.confidence[key] for key in keys}) < 3 else float(
-            spearmanr([self.confidence[key] for key in keys], [np.mean(list(self.errors[key].values()))
-                                                               for key in keys])[0])
+        confidence = [self.confidence[key] for key in self.errors]
+        correlation: Any = spearmanr(confidence, [np.mean(list(errors.values())) for errors in self.errors.values()]) \
+            if len(set(confidence)) > 2 else None
+        result['confidence_rank_correlation'] = None if correlation is None else float(correlation.statistic)
         result.update(hands=self.hands, hands_found=len(self.hand_errors), hands_wrong_side=self.hands_wrong_side,
                       hands_near=sum(error < NEAR_HAND for error in self.hand_errors),
                       hands_invented=self.hands_invented, hand_error_median=_median(self.hand_errors))
@@ -192,7 +193,7 @@ def average_precision(true: Sequence[dict], detections: Sequence[dict]) -> tuple
     if not true or not detections:
         return (0.0, 0.0) if true else (None, None)
     with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO()
+        coco: Any = COCO()      # its attributes are made as it goes
         coco.dataset = {'images': [{'id': k} for k in sorted({one['image_id'] for one in [*true, *detections]})],
                         'categories': [{'id': 1, 'name': 'person'}], 'info': {},
                         'annotations': [{**one, 'id': 1 + k} for k, one in enumerate(true)]}

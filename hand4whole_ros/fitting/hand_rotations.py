@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..body.model import BodyKinematics
+from ..geometry.alignment import rigid_alignment
 from ..skeleton import HAND_KEYPOINT_JOINTS, HAND_SLICE, NUM_HAND_KEYPOINTS, PALM_KEYPOINTS, SIDES
-from .initial_pose import align_directions
 from .kinematic_chain import exp_so3
 from .landmark_offsets import HAND_OFFSETS, HAND_POINTS
 
@@ -49,11 +49,11 @@ class HandRotations:
         keypoints = np.asarray(keypoints, np.float64)
         size = _spread(keypoints[_PALM]) / _spread(rest[_PALM])
         turns = np.zeros((5, 3, 3))
-        wrist = align_directions((rest + offsets)[_PALM], keypoints[None, _PALM])
+        wrist, _ = rigid_alignment((rest + offsets)[_PALM], keypoints[_PALM])
         rotations = np.tile(wrist, (NUM_HAND_KEYPOINTS, 1, 1))
         for _ in range(_ROUNDS):
             joints = keypoints - size * np.einsum('kij,kj->ki', rotations, offsets)
-            wrist = align_directions(rest[_PALM], joints[None, _PALM])[0]
+            wrist, _ = rigid_alignment(rest[_PALM], joints[_PALM])
             parent, rotations[0] = np.tile(wrist, (5, 1, 1)), wrist
             for k in range(3):
                 bone, seen = (_unit(points[_FINGERS[:, k + 1]] - points[_FINGERS[:, k]]) for points in (rest, joints))

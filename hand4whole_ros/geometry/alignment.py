@@ -44,10 +44,9 @@ def similarity_alignment(source: np.ndarray, target: np.ndarray) -> tuple[np.nda
 
 def apply_alignment(points: Array, rotation: Array, translation: Array, scale: Array | None = None) -> Array:
     """s * R @ p + t for every point of (..., N, 3)."""
-    moved = points @ rotation.swapaxes(-1, -2)
-    if scale is not None:
-        moved = moved * scale[..., None, None]
-    return moved + translation[..., None, :]
+    turned = points @ rotation.swapaxes(-1, -2)
+    scaled = turned if scale is None else turned * scale[..., None, None]
+    return scaled + translation[..., None, :]  # pyright: ignore[reportReturnType] (of the kind it was given)
 
 
 def procrustes_aligned(source: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -107,7 +107,8 @@ def forward_kinematics(local_rotations: Array, rest_joints: Array, root: Array |
     return positions, rotations
 
 
-def attached_points(positions: Array, rotations: Array, joints: Sequence[int], offsets: Array) -> Array:
+def attached_points(positions: Array, rotations: Array, joints: Sequence[int] | np.ndarray, offsets: Array
+                    ) -> Array:
     """Points (..., M, 3) m that ride on joints: point m is `offsets` (..., M, 3) m away in the frame of joints[m].
 
     positions (..., J, 3) m and global rotations (..., J, 3, 3).

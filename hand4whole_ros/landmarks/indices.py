@@ -143,10 +143,10 @@ UPPER_BODY = paired_landmarks('SHOULDER', 'ELBOW', 'WRIST', 'HIP')
 LIMBS = UPPER_BODY + paired_landmarks('KNEE', 'ANKLE')
 
 #: Side -> the pose landmarks of that arm: shoulder, elbow, wrist.
-ARM = {side: side_landmarks(side, 'SHOULDER', 'ELBOW', 'WRIST') for side in SIDES}
+ARM: dict[str, tuple[int, ...]] = {side: side_landmarks(side, 'SHOULDER', 'ELBOW', 'WRIST') for side in SIDES}
 
 #: Side -> the pose landmark of that wrist.
-WRIST = dict(zip(SIDES, WRISTS))
+WRIST: dict[str, int] = dict(zip(SIDES, WRISTS))
 
 
 def _mirrored_name(name: str) -> str:

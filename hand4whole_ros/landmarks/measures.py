@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..geometry.boxes import inside
@@ -31,9 +33,9 @@ def palm_length(landmarks: np.ndarray) -> float:
     return max(float(np.linalg.norm(points[_PALM[:, 0]] - points[_PALM[:, 1]], axis=1).max()), 1e-6)
 
 
-def hand_distance(one: np.ndarray, other: np.ndarray, rows: list[int] | None = None) -> float:
+def hand_distance(one: np.ndarray, other: np.ndarray, rows: Sequence[int] | None = None) -> float:
     """The mean distance of two hands' landmarks (21, 2+) px, or of those `rows`, in the longer of both palms."""
-    points = slice(None) if rows is None else rows
+    points = slice(None) if rows is None else list(rows)
     apart = np.linalg.norm(one[points, :2] - other[points, :2], axis=1).mean()
     return float(apart) / max(palm_length(one), palm_length(other))
 

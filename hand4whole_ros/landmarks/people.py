@@ -42,7 +42,8 @@ class PersonLandmarks:
 
     def hands_without(self, sides: Container[str]) -> list[LooseHand]:
         """The hands that are there whatever the person is, but for those of `sides`: as hands of nobody."""
-        return [LooseHand(self.hand(side), self.hand_confidence[side]) for side in self.palms if side not in sides]
+        hands = ((side, self.hand(side)) for side in self.palms if side not in sides)
+        return [LooseHand(hand, self.hand_confidence[side]) for side, hand in hands if hand is not None]
 
     def hand(self, side: str) -> HandLandmarks | None:
         """The hand of `side`, 'left' or 'right'."""

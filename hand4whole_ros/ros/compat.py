@@ -68,7 +68,7 @@ def wrap_timed_callback(callback: Callable[[Any, int], None]) -> Callable:
 @functools.cache
 def _load_tf_transformations():
     try:
-        import tf_transformations
+        import tf_transformations  # pyright: ignore[reportMissingImports] (of ROS alone)
     except ImportError:     # nor where what it needs itself is missing: transforms3d
         return None
     return tf_transformations

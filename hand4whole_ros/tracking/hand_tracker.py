@@ -18,7 +18,8 @@ from .. import skeleton
 from ..body.model import BodyModel
 from ..estimate import BEHIND, IMPOSSIBLE, HandEstimate, LooseHandEstimate, WholeBodyEstimate
 from ..fitting.hand_rotations import HandRotations
-from ..landmarks.hand_detection import palm_length
+from ..geometry.assignment import assign_pairs
+from ..landmarks.measures import palm_length
 from .image_clock import Moment
 from .one_euro import OneEuroVector
 from .tracker import Tracker
@@ -30,6 +31,9 @@ _MAX_STEP, _MAX_SPEED, _MAX_DISTANCE = 2.0, 25.0, 6.0
 
 #: Seconds, or image intervals if they are longer, after which no hand is recognised.
 _MAX_MEMORY, _MAX_INTERVALS = 2.0, 2.5
+
+#: What it costs at least to take a hand by where it is: more than any who are taken by the estimator's own ids.
+_BY_PLACE = 100.0
 
 #: What it costs, in palms, that a hand was on the other side, and of another size (by its logarithm).
 _OTHER_SIDE, _OTHER_SIZE = 1.5, 2.0
@@ -70,7 +74,7 @@ class _HandTrack:
     owner: tuple[int, str] | None           # track id of the person, side; None: nobody
     side: str
     keypoints: np.ndarray                   # (21, 2) px where it was last seen
-    seen: Moment
+    seen: Moment | None
     estimator_id: int = -1                  # what the estimator called it last
     right: float = 0.5                      # probability that it is a right hand
     filter: OneEuroVector | None = None     # of a loose hand's keypoints
@@ -152,13 +156,9 @@ class HandTracker:
         """The track of each observation: what the estimator calls the same, then the nearest; else a new one."""
         memory = max(_MAX_MEMORY, _MAX_INTERVALS * self._clock.interval)
         tracks = [track for track in tracks if self._age(track) <= memory]
-        costs = sorted((cost, o, t) for o, observation in enumerate(observations) for t, track in enumerate(tracks)
-                       if (cost := self._cost(observation, track)) < math.inf)
-        given, left = {}, set(range(len(tracks)))
-        for _, o, t in costs:
-            if o not in given and t in left:
-                given[o] = tracks[t]
-                left.remove(t)
+        costs = np.array([[self._cost(observation, track) for track in tracks] for observation in observations])
+        pairs = assign_pairs(costs.reshape(len(observations), len(tracks)), 10 * _BY_PLACE)
+        given = {o: tracks[t] for o, t in pairs}
         for o, observation in enumerate(observations):
             if o not in given:
                 given[o] = _HandTrack(next(self._ids), None, observation.hand.side, observation.keypoints,
@@ -167,19 +167,19 @@ class HandTracker:
         return [given[o] for o in range(len(observations))]
 
     def _cost(self, observation, track):
-        """Of taking an observation for a track's hand, in palms; negative where the estimator says so, inf where it
-        cannot be."""
+        """Of taking an observation for a track's hand: palms more than _BY_PLACE; 0 where the estimator says so, inf
+        where it cannot be."""
         # A person's hand stays the person's own.
         if observation.owner is not None and track.owner is not None and observation.owner[1] != track.side:
             return math.inf
         name = getattr(observation.hand, 'track_id', -1)
         if name >= 0 and name == track.estimator_id:
-            return -1.0
+            return 0.0
         palms = [palm_length(points) for points in (observation.keypoints, track.keypoints)]
         gap = float(np.linalg.norm(observation.keypoints - track.keypoints, axis=1).mean()) / max(palms)
         if gap > max(_MAX_STEP, min(_MAX_SPEED * self._age(track), _MAX_DISTANCE)):
             return math.inf
-        return (gap + _OTHER_SIZE * abs(math.log(palms[0] / palms[1]))
+        return (_BY_PLACE + gap + _OTHER_SIZE * abs(math.log(palms[0] / palms[1]))
                 + _OTHER_SIDE * (observation.hand.side != track.side))
 
     def _update_owned(self, track, owner, hand):
@@ -229,7 +229,7 @@ class HandTracker:
     def _of_people(self, people, owned):
         """Hands of people, OK or HELD, but for those that were found to be loose."""
         for track in self._tracks:
-            if track.owner in owned:
+            if track.owner is not None and track.owner in owned:
                 person, side = people[track.owner[0]], track.owner[1]
                 yield TrackedHand(
                     track.track_id, person.track_id, owned[track.owner], 1.0,

@@ -38,7 +38,7 @@ def hand_rejection_reason(hand: LooseHandEstimate) -> str:
         if value is None and name == 'betas':
             continue
         wrong = _shape_mismatch(name, value, shape)
-        if wrong:
+        if wrong or value is None:
             return wrong
         largest = float(value.abs().max())
         most = MAX_JOINT_DISTANCE if name == 'keypoints_3d' else MAX_VALUE
@@ -88,7 +88,7 @@ def rejection_reason(estimate: WholeBodyEstimate) -> str:
             if value is None and name == 'betas' and prefix:
                 continue    # the body's own hand
             wrong = _shape_mismatch(f'{prefix}{name}', value, shape)
-            if wrong:
+            if wrong or value is None:
                 return wrong
             values[prefix + name] = value.numpy().ravel()
         if not 0 <= part.confidence <= 1 + _CONFIDENCE_TOLERANCE:   # nor where it is not a number

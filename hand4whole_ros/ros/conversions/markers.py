@@ -156,7 +156,7 @@ def _point_colours(kind, colour, inferred):
     """(N, 4) of each point of a marker of bones or joints, paler where joints are inferred; else none: all alike."""
     if inferred is None or kind.type == Marker.TRIANGLE_LIST:
         return _NO_COLOURS
-    seen = np.float32(colour)
+    seen = np.array(colour, np.float32)
     pale = (1 - _INFERRED_GREY) * seen + _INFERRED_GREY * _GREY
     pale[3] = seen[3]
     # A bone is as its lower joint: the points of a bone are its parent and itself.
