@@ -6,12 +6,12 @@ ways.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
 import numpy as np
 
+from ..evaluation.mediapipe_solutions import load_solutions
 from ..landmarks import LandmarksUnavailable, face, hands, pose, whole_body
 from ..landmarks.runtime import Runtime
 from ..synthetic.motion import PersonMotion
@@ -121,10 +121,8 @@ def _create_landmarker(workers, threads=1, lite_hands=False):
 
 def _create_holistic():
     """MediaPipe's own solution, tracking; None where it is not installed."""
-    os.environ.setdefault('GLOG_minloglevel', '2')
-    try:
-        from mediapipe.python.solutions import holistic
-    except ImportError:
+    solutions = load_solutions()
+    if solutions is None:
         return None
     with suppress_native_stderr():
-        return holistic.Holistic(static_image_mode=False, model_complexity=1)
+        return solutions.Holistic(static_image_mode=False, model_complexity=1)

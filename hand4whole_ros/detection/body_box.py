@@ -12,7 +12,7 @@ import numpy as np
 from ..geometry.boxes import inside
 from ..landmarks.indices import EARS, POSE_FACE, SHOULDERS, PoseLandmark, paired_landmarks
 from ..skeleton import BODY_JOINT_NAMES, JOINT, SIDES
-from .mediapipe_holistic import HolisticLandmarks
+from .holistic_landmarks import HolisticLandmarks
 
 #: Real people's clothes and hair, around all but hands, m: on some photographs boxes drawn by hand were 1 to 5 cm
 #: wider at each side.

@@ -16,7 +16,7 @@ from ..landmarks.measures import MIN_HAND_LANDMARKS_INSIDE, hand_distance, palm_
 from ..skeleton import SIDES
 
 if TYPE_CHECKING:
-    from .mediapipe_holistic import HolisticLandmarks
+    from .holistic_landmarks import HolisticLandmarks
 
 #: Least visibility of the arm's own wrist landmark. On rendered people 99 % of good hands have 0.78 or more.
 MIN_WRIST_VISIBILITY = 0.6

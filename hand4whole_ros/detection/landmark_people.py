@@ -20,7 +20,7 @@ from ..landmarks.person_evidence import SAME_PERSON, similarity
 from ..landmarks.pose import PoseLandmarker, PoseLandmarks
 from ..landmarks.runtime import Runtime
 from . import DetectorUnavailable
-from .mediapipe_holistic import HolisticLandmarks
+from .holistic_landmarks import HolisticLandmarks
 
 #: px; smaller images show nobody.
 _MIN_SIZE = 16

@@ -7,8 +7,8 @@ import numpy as np
 from ..geometry.boxes import inside
 from . import body_box
 from .hand_filter import filter_hands
+from .holistic_landmarks import HolisticLandmarks
 from .landmark_people import LandmarkPeople
-from .mediapipe_holistic import HolisticLandmarks
 from .person_boxes import HandPoints, PersonBoxes, check_image
 
 

@@ -14,8 +14,8 @@ from threadpoolctl import ThreadpoolController
 
 from ..config import HAND_LENGTH, EstimatorConfig, Quality
 from ..detection.hand_filter import filter_hands
+from ..detection.holistic_landmarks import HolisticLandmarks
 from ..detection.landmark_people import LandmarkPeople
-from ..detection.mediapipe_holistic import HolisticLandmarks
 from ..estimate import NO_FIT, LooseHandEstimate
 from ..fitting.body_fitter import LandmarkFitter
 from ..fitting.prior_body_fitter import BodyFit, BodyFitter

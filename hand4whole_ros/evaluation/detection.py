@@ -6,7 +6,6 @@ annotated.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,14 +18,12 @@ from ..landmarks.people import ImageLandmarks, PeopleLandmarker
 from ..media import image_files
 from ..skeleton import JOINT, SIDES
 from ..synthetic import dataset, people
-from ..system.native_stderr import suppress_native_stderr
 from ..system.progress import ProgressBar
 from ..system.requirements import install_command
+from .mediapipe_solutions import MediaPipeSolutions
 from .people_matching import JOINTS, counted_hands, counted_people, match_hands, match_people
 
 _LANDMARK = {name: PoseLandmark[name.upper()] for name in JOINTS}
-
-_UPPER_BODY = [_LANDMARK[name] for name in JOINTS if not name.endswith(('knee', 'ankle'))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,30 +141,13 @@ def _turned_back(points, quarter_turns, width, height):
 
 
 def mediapipe_detector() -> Callable[[np.ndarray], Seen] | None:
-    """MediaPipe's Holistic for people and its Hands for hands; None where it is not installed.
-
-    A person's confidence is the mean visibility of shoulders, elbows, wrists and hips.
-    """
-    os.environ.setdefault('GLOG_minloglevel', '2')
-    try:
-        from mediapipe.python.solutions import hands, holistic
-    except ImportError:
+    """MediaPipe's Holistic for people and its Hands for hands; None where it is not installed."""
+    solutions = MediaPipeSolutions.create()
+    if solutions is None:
         return None
-    with suppress_native_stderr():
-        hand_solution = hands.Hands(static_image_mode=True, max_num_hands=10, model_complexity=1)
-
-    def pixels(landmarks, image):
-        return np.array([(p.x, p.y) for p in landmarks.landmark]) * (image.shape[1], image.shape[0]) - 0.5
 
     def detect(image):
-        # Holistic remembers hands from image to image even where images stand alone.
-        with suppress_native_stderr(), holistic.Holistic(static_image_mode=True, model_complexity=1) as solution:
-            body = solution.process(image).pose_landmarks
-        found = hand_solution.process(image)
-        # Its sides are those of a mirror.
-        sides = [{'Left': 'right', 'Right': 'left'}[one.classification[0].label]
-                 for one in found.multi_handedness or ()]
-        return Seen([] if body is None else [pixels(body, image)],
-                    [(pixels(one, image), side) for one, side in zip(found.multi_hand_landmarks or (), sides)],
-                    [] if body is None else [float(np.mean([body.landmark[k].visibility for k in _UPPER_BODY]))])
+        body = solutions.body(image)
+        return Seen([] if body is None else [body.pose], [(hand.points, hand.side) for hand in solutions.hands(image)],
+                    [] if body is None else [body.confidence])
     return detect

@@ -79,11 +79,15 @@ def _mean_error(joints, person):
     return float(np.mean([min(error, 1) for error in joint_errors(joints, person).values()]))
 
 
-def match_hands(given: Sequence[np.ndarray], true: Sequence[tuple[str, np.ndarray, np.ndarray]]
-                ) -> dict[int, tuple[int, float]]:
-    """Row of `given`, (21, 2) px -> (row of `true`, error in boxes); the nearest pair first."""
-    pairs = sorted((float(np.linalg.norm(points[rows] - true_points, axis=1).mean()
-                          / max(np.ptp(true_points, axis=0).max(), 1e-6)), t, g)
+def match_hands(given: Sequence[np.ndarray], true: Sequence[tuple[str, np.ndarray, np.ndarray]],
+                sizes: Sequence[float] | None = None) -> dict[int, tuple[int, float]]:
+    """Row of `given`, (21, 2) px -> (row of `true`, error in sizes); the nearest pair first.
+
+    true: see counted_hands; sizes: px, of those; by default the longer sides of their boxes.
+    """
+    if sizes is None:
+        sizes = [max(float(np.ptp(points, axis=0).max()), 1e-6) for _, points, _ in true]
+    pairs = sorted((float(np.linalg.norm(points[rows] - true_points, axis=1).mean()) / sizes[t], t, g)
                    for t, (_, true_points, rows) in enumerate(true) for g, points in enumerate(given))
     found: dict[int, tuple[int, float]] = {}
     for error, t, g in pairs:

@@ -9,10 +9,12 @@ import numpy as np
 
 from .. import skeleton
 from ..estimators.base import Estimator
+from ..landmarks.indices import UPPER_BODY
 from ..synthetic import dataset, people
 from ..system.progress import ProgressBar
 from . import metrics
-from .mediapipe_baseline import MediaPipeBaseline, assign_hands
+from .mediapipe_solutions import MediaPipeSolutions
+from .people_matching import match_hands
 from .pose_errors import BODY_JOINTS, body_errors, depth_error, hand_errors
 
 #: The table: key -> what it is, unit, goal. Goals on counts are for 120 hands and scale with them.
@@ -39,17 +41,19 @@ def evaluate_synthetic(estimator: Estimator, count: int = 60, seed: int = 1, pro
     {'estimator': name, 'count', 'seed', 'rows': {key of ROWS: {'estimator', 'mediapipe', 'goal'}}}. Errors
     are medians over what was found, misses are counts; None stands where there is nothing to say.
     `mediapipe` is Holistic's pose_world_landmarks for the body and the Hands solution's
-    multi_hand_world_landmarks for the hands; its time is Holistic's.
+    multi_hand_world_landmarks for the hands; its time is Holistic's. All None where it is not installed.
     """
     ours, theirs = defaultdict(list), defaultdict(list)
-    baseline = MediaPipeBaseline()
+    baseline = MediaPipeSolutions.create()
     try:
         for i in ProgressBar(range(count), 'rendering and estimating', unit='person', enabled=progress):
             image, truth = people.render_person(people.sample_person(dataset.person_seed(seed, i)))
             _measure_estimator(estimator, image, truth, ours)
-            _measure_baseline(baseline, image, truth, theirs)
+            if baseline is not None:
+                _measure_baseline(baseline, image, truth, theirs)
     finally:
-        baseline.close()
+        if baseline is not None:
+            baseline.close()
     columns = {'estimator': _summary(ours), 'mediapipe': _summary(theirs)}
     rows = {key: {**{column: values.get(key) for column, values in columns.items()},
                   'goal': goal * count / 60 if goal is not None and key in _COUNTS else goal}
@@ -89,19 +93,22 @@ def _measure_estimator(estimator, image, truth, out):
 
 
 def _measure_baseline(baseline, image, truth, out):
-    landmarks = baseline.landmarks(image)
-    out['time_ms'].append(1e3 * landmarks.seconds)
-    out['people_missed'].append(landmarks.body is None)
-    if landmarks.body is not None:
-        _measure_body(landmarks.body, truth, out)
-    sizes = {side: _hand_length_px(truth, side) for side in skeleton.SIDES}
-    hands = assign_hands(landmarks.hands, {side: (truth.hand(side).keypoints_2d, sizes[side])
-                                       for side in skeleton.SIDES})
+    start = time.perf_counter()
+    body = baseline.body(image)
+    out['time_ms'].append(1e3 * (time.perf_counter() - start))
+    out['people_missed'].append(body is None)
+    if body is not None:
+        _measure_body(body.world[list(UPPER_BODY)], truth, out)
+    hands = baseline.hands(image)
+    true = [(side, truth.hand(side).keypoints_2d, np.arange(skeleton.NUM_HAND_KEYPOINTS)) for side in skeleton.SIDES]
+    sizes = [_hand_length_px(truth, side) for side in skeleton.SIDES]
+    found = {true[row][0]: hands[k].world for k, (row, _) in match_hands([hand.points for hand in hands], true,
+                                                                        sizes).items()}
     for side in skeleton.SIDES:
-        out['hands_missed'].append(side not in hands)
-        out['hands_missed_holistic'].append(not landmarks.holistic_hands[side])
-        if side in hands:
-            _measure_hand(hands[side], truth.hand(side).keypoints_3d, out)
+        out['hands_missed'].append(side not in found)
+        out['hands_missed_holistic'].append(body is None or not body.hands[side])
+        if side in found:
+            _measure_hand(found[side], truth.hand(side).keypoints_3d, out)
 
 
 def _hand_length_px(truth, side):

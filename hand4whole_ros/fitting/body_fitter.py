@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..detection.mediapipe_holistic import HolisticLandmarks
+from ..detection.holistic_landmarks import HolisticLandmarks
 from ..geometry.camera import Intrinsics
 from ..landmarks.indices import HIPS, LIMBS, SHOULDERS
 from ..skeleton import HAND_SLICE, JOINT, NUM_JOINTS, SIDES, WRIST

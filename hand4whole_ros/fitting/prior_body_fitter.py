@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..detection.mediapipe_holistic import HolisticLandmarks
+from ..detection.holistic_landmarks import HolisticLandmarks
 from ..geometry.camera import Intrinsics
 from ..geometry.placement import MIN_DEPTH, root_translation, view_rotation
 from ..landmarks.indices import paired_landmarks

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hand4whole_ros.detection.hand_filter import filter_hands
-from hand4whole_ros.detection.mediapipe_holistic import HolisticLandmarks
+from hand4whole_ros.detection.holistic_landmarks import HolisticLandmarks
 
 SIZE = (640, 480)
 

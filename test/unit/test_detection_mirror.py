@@ -5,55 +5,54 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hand4whole_ros.detection.mediapipe_holistic import (
-    HolisticLandmarks,
-    MediaPipeHolistic,
-    average_landmarks,
-    mirror_landmarks,
-)
-from hand4whole_ros.synthetic import dataset, people
+pytest.importorskip('ai_edge_litert')
+
+from hand4whole_ros.detection.landmark_people import LandmarkPeople  # noqa: E402
+from hand4whole_ros.landmarks.indices import LIMBS, MIRRORED_POSE  # noqa: E402
+from hand4whole_ros.landmarks.measures import torso_length  # noqa: E402
+from hand4whole_ros.synthetic import dataset, people  # noqa: E402
 
 
-def some_landmarks():
-    rng = np.random.default_rng(0)
-    return HolisticLandmarks(rng.uniform(0, 640, (33, 2)), rng.uniform(0, 1, 33), rng.normal(size=(33, 3)),
-                             rng.uniform(0, 640, (21, 3)), None, True)
+@pytest.fixture(scope='module')
+def detector():
+    made = LandmarkPeople(static_images=True)
+    yield made
+    made.close()
 
 
-def test_two_mirrors_undo_each_other_and_one_exchanges_the_sides():
-    landmarks = some_landmarks()
-    once, twice = mirror_landmarks(landmarks, 640), mirror_landmarks(mirror_landmarks(landmarks, 640), 640)
-    assert once.left_hand is None and np.allclose(once.right_hand[:, 0], 639 - landmarks.left_hand[:, 0])
-    assert np.allclose(once.pose[12], (639 - landmarks.pose[11, 0], landmarks.pose[11, 1]))
-    for name in ('pose', 'visibility', 'world', 'left_hand'):
-        assert np.allclose(getattr(twice, name), getattr(landmarks, name))
+@pytest.fixture(scope='module')
+def image():
+    return people.render_person(people.sample_person(dataset.person_seed(3, 0)))[0]
 
 
-def test_what_one_look_missed_is_taken_from_the_other():
-    landmarks = some_landmarks()
-    other = replace(landmarks, left_hand=None, pose=landmarks.pose + 2)
-    assert average_landmarks(None, landmarks) is landmarks and average_landmarks(landmarks, None) is landmarks
-    both = average_landmarks(landmarks, other)
-    assert np.allclose(both.pose, landmarks.pose + 1)
-    assert np.array_equal(both.left_hand, landmarks.left_hand) and both.right_hand is None
+def test_a_picture_and_its_mirror_image_give_the_same_person(detector, image):
+    plain, = detector.detect(image)
+    turned, = detector.detect(np.ascontiguousarray(image[:, ::-1]))
+    back = turned.pose[list(MIRRORED_POSE)] * (-1, 1) + (image.shape[1] - 1, 0)
+    limbs = list(LIMBS)
+    torso = torso_length(plain.pose)
+    assert np.linalg.norm(back - plain.pose, axis=1)[limbs].mean() < 0.02 * torso
+    assert (turned.disagreement is not None) and (plain.disagreement[limbs] < 0.2).all()
 
 
-def test_two_looks_at_two_people_are_not_mixed():
-    landmarks = some_landmarks()
-    shy = replace(landmarks, visibility=landmarks.visibility / 2)
-    other = replace(shy, pose=landmarks.pose + (300, 0))
-    assert average_landmarks(landmarks, other) is landmarks and average_landmarks(other, landmarks) is landmarks
-    swapped = mirror_landmarks(shy, 640)        # one person, whose sides were taken for each other
-    swapped = replace(swapped, pose=swapped.pose * (-1, 1) + (639, 0))
-    assert average_landmarks(swapped, landmarks) is landmarks
+def test_who_is_somebody_else_in_the_mirror_is_not_averaged_and_not_sure(detector, image, monkeypatch):
+    seen, = detector.detect(image)
+    real = detector._pose.landmarks
+
+    def elsewhere(picture, region):
+        found = real(picture, region)
+        return found if picture is image else replace(found, landmarks=found.landmarks + (300, 0, 0))
+    monkeypatch.setattr(detector._pose, 'landmarks', elsewhere)
+    alone, = detector.detect(image)
+    limbs = list(LIMBS)
+    assert np.linalg.norm(alone.pose - seen.pose, axis=1)[limbs].mean() < 0.1 * torso_length(seen.pose)
+    assert alone.disagreement[limbs].mean() > 3 * seen.disagreement[limbs].mean() + 0.2
 
 
-def test_a_picture_and_its_mirror_image_give_the_same_person():
-    image, _ = people.render_person(people.sample_person(dataset.person_seed(3, 0)))
-    detector = MediaPipeHolistic(static_images=True)
+def test_a_person_of_a_video_is_seen_once(image):
+    detector = LandmarkPeople(static_images=False)
     try:
-        plain, turned = detector.detect(image), detector.detect(np.ascontiguousarray(image[:, ::-1]))
+        found = [person for _ in range(4) for person in detector.detect(image)]
     finally:
         detector.close()
-    back = mirror_landmarks(turned, image.shape[1])
-    assert back.pose == pytest.approx(plain.pose, abs=0.01) and back.world == pytest.approx(plain.world, abs=1e-4)
+    assert found and all(person.disagreement is None for person in found)

@@ -176,9 +176,8 @@ def test_an_estimator_that_finds_nobody_misses_every_hand():
 
 
 def test_found_hands_go_to_the_hand_they_lie_on():
-    from hand4whole_ros.evaluation.mediapipe_baseline import assign_hands
+    from hand4whole_ros.evaluation.people_matching import match_hands
     left, right = np.full((21, 2), 100.0), np.full((21, 2), 300.0)
-    true = {'left': (left, 50.0), 'right': (right, 50.0)}
-    world = [np.full((21, 3), float(k)) for k in range(4)]
-    found = assign_hands([(right + 5, world[0]), (right + 2, world[1]), (left - 60, world[2])], true)
-    assert set(found) == {'right'} and found['right'][0, 0] == 1.0
+    true = [('left', left, np.arange(21)), ('right', right, np.arange(21))]
+    found = match_hands([right + 5, right + 2, left - 60], true, [50.0, 50.0])
+    assert found == {1: (1, pytest.approx(2 * 2 ** 0.5 / 50))}

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-pytest.importorskip('mediapipe')
+pytest.importorskip('ai_edge_litert')
 
 from hand4whole_ros.detection.hand_filter import filter_hands  # noqa: E402
-from hand4whole_ros.detection.mediapipe_holistic import MediaPipeHolistic  # noqa: E402
+from hand4whole_ros.detection.landmark_people import LandmarkPeople  # noqa: E402
 from hand4whole_ros.evaluation.metrics import pa_mpjpe  # noqa: E402
 from hand4whole_ros.fitting import prior_body_fitter  # noqa: E402
 from hand4whole_ros.synthetic import dataset, people  # noqa: E402
@@ -16,9 +16,9 @@ from hand4whole_ros.synthetic import dataset, people  # noqa: E402
 def astray(body):
     """A fitter, a person's landmarks and believed hands, of which the left is fitted badly at first, and the truth."""
     image, truth = people.render_person(people.sample_person(dataset.person_seed(21, 61)))
-    detector = MediaPipeHolistic(static_images=True)
+    detector = LandmarkPeople(static_images=True)
     try:
-        landmarks = detector.detect(image)
+        landmarks, = detector.detect(image)
     finally:
         detector.close()
     hands = {side: points for side, (points, _) in filter_hands(landmarks, *image.shape[1::-1]).items()}

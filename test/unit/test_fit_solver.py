@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hand4whole_ros.detection.mediapipe_holistic import HolisticLandmarks
+from hand4whole_ros.detection.holistic_landmarks import HolisticLandmarks
 from hand4whole_ros.fitting.kinematic_chain import ChainPose, exp_so3
 from hand4whole_ros.fitting.landmark_offsets import POSE_INDEX
 from hand4whole_ros.fitting.prior_body_fitter import BodyFitter

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 pytest.importorskip('anny')
 
 from hand4whole_ros.checkpoints.lifting import load_lifting_networks  # noqa: E402
-from hand4whole_ros.detection.mediapipe_holistic import HolisticLandmarks  # noqa: E402
+from hand4whole_ros.detection.holistic_landmarks import HolisticLandmarks  # noqa: E402
 from hand4whole_ros.fitting import body_fitter  # noqa: E402
 from hand4whole_ros.fitting.body_fitter import LandmarkFitter, root_in_front  # noqa: E402
 from hand4whole_ros.fitting.hand_lifter import HandLifter  # noqa: E402

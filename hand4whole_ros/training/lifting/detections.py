@@ -16,7 +16,7 @@ import numpy as np
 
 from ... import skeleton
 from ...detection.hand_filter import filter_hands
-from ...detection.mediapipe_holistic import MediaPipeHolistic
+from ...detection.landmark_people import LandmarkPeople
 from ...synthetic import posture_scene
 from ...synthetic.drawing import draw_scene
 from ...synthetic.scene import sample_scene
@@ -82,7 +82,7 @@ def read(folders: list[Path]) -> Detections:
     return Detections(*(np.concatenate(values) for values in zip(*parts)))
 
 
-_detector: MediaPipeHolistic | None = None
+_detector: LandmarkPeople | None = None
 _recorded = _purpose = None
 
 
@@ -90,7 +90,7 @@ def _start(recorded, purpose):
     global _detector, _recorded, _purpose
     cv2.setNumThreads(1)
     _recorded, _purpose = recorded, purpose
-    _detector = MediaPipeHolistic(static_images=True, mirror=False)
+    _detector = LandmarkPeople(static_images=True, mirror=False)
 
 
 def _make_shard(wanted):
@@ -110,7 +110,7 @@ def _scene(seed):
 def _seen(seed):
     """What the detector says of one person, and the truth; None where it finds nobody."""
     image, truth = draw_scene(_scene(seed))
-    found = _detector.detect(image)
+    found = next(iter(_detector.detect(image)), None)
     if found is None:
         return None
     height, width = image.shape[:2]

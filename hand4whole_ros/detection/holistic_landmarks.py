@@ -1,0 +1,33 @@
+"""The landmarks of one person, in the form that fits and boxes take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..landmarks.indices import UPPER_BODY
+
+
+@dataclass(frozen=True)
+class HolisticLandmarks:
+    """One person. Pixel centres are at integer coordinates; world landmarks in metres."""
+
+    pose: np.ndarray                # (33, 2) px
+    visibility: np.ndarray          # (33,) 0 to 1
+    world: np.ndarray               # (33, 3) m from the middle of the hips; x right, y down, z away
+    left_hand: np.ndarray | None    # (21, 3) px, px, relative depth in px (smaller is nearer)
+    right_hand: np.ndarray | None   # likewise; right is the person's own
+    face: bool                      # a face was found
+    #: (33,) torsos, how far the landmarks of the image and of its mirror image are from their mean; None: seen once.
+    disagreement: np.ndarray | None = None
+    track_id: int = -1              # the same in all images of a video; -1 in an image that stands alone
+
+    def hand(self, side: str) -> np.ndarray | None:
+        """(21, 3) of `side`, 'left' or 'right', or None where it was not seen."""
+        return self.left_hand if side == 'left' else self.right_hand
+
+    @property
+    def confidence(self) -> float:
+        """0 to 1: the mean visibility of shoulders, elbows, wrists and hips."""
+        return float(np.clip(self.visibility[list(UPPER_BODY)].mean(), 0, 1))

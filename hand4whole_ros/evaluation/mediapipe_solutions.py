@@ -1,0 +1,100 @@
+"""MediaPipe's own solutions, Holistic and Hands, as they are: what an estimator has to beat.
+
+Nothing else of this package uses the mediapipe library; its networks run by themselves in `landmarks`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from ..landmarks.indices import UPPER_BODY
+from ..skeleton import SIDES
+from ..system.native_stderr import suppress_native_stderr
+
+#: Hands of one image at most.
+_MAX_HANDS = 10
+
+
+def load_solutions() -> SimpleNamespace | None:
+    """The classes `Holistic` and `Hands`; None where mediapipe is not installed."""
+    os.environ.setdefault('GLOG_minloglevel', '2')
+    try:
+        from mediapipe.python.solutions import hands, holistic
+    except ImportError:
+        return None
+    return SimpleNamespace(Holistic=holistic.Holistic, Hands=hands.Hands)
+
+
+@dataclass(frozen=True, eq=False)
+class SolutionBody:
+    """What Holistic gives of one person."""
+
+    pose: np.ndarray            # (33, 2) px
+    world: np.ndarray           # (33, 3) m from the middle of the hips, axes of the camera optical frame
+    confidence: float           # 0 to 1: the mean visibility of shoulders, elbows, wrists and hips
+    hands: dict[str, bool]      # side -> whether it gives that hand
+
+
+@dataclass(frozen=True, eq=False)
+class SolutionHand:
+    """What Hands gives of one hand."""
+
+    side: str                   # the person's own
+    points: np.ndarray          # (21, 2) px
+    world: np.ndarray           # (21, 3) m
+
+
+class MediaPipeSolutions:
+    """Both, of model complexity 1, for images that stand alone. Raises ImportError where mediapipe is not installed."""
+
+    def __init__(self):
+        solutions = load_solutions()
+        if solutions is None:
+            raise ImportError('mediapipe is not installed')
+        self._holistic = solutions.Holistic
+        with suppress_native_stderr():
+            self._hands = solutions.Hands(static_image_mode=True, max_num_hands=_MAX_HANDS, model_complexity=1)
+
+    @classmethod
+    def create(cls) -> MediaPipeSolutions | None:
+        """None where mediapipe is not installed."""
+        return cls() if load_solutions() is not None else None
+
+    def body(self, image: np.ndarray) -> SolutionBody | None:
+        """The person in an RGB image (H, W, 3) uint8; None where nobody is seen."""
+        # It remembers hands from image to image even where images stand alone, so each has one of its own.
+        with suppress_native_stderr(), self._holistic(static_image_mode=True, model_complexity=1) as solution:
+            found = solution.process(np.ascontiguousarray(image))
+        if found.pose_landmarks is None or found.pose_world_landmarks is None:
+            return None
+        visibility = [found.pose_landmarks.landmark[row].visibility for row in UPPER_BODY]
+        hands = (found.left_hand_landmarks, found.right_hand_landmarks)
+        return SolutionBody(_pixels(found.pose_landmarks, image), _points(found.pose_world_landmarks),
+                            float(np.mean(visibility)), {side: hand is not None for side, hand in zip(SIDES, hands)})
+
+    def hands(self, image: np.ndarray) -> list[SolutionHand]:
+        """All hands in an RGB image (H, W, 3) uint8."""
+        with suppress_native_stderr():
+            found = self._hands.process(np.ascontiguousarray(image))
+        if found.multi_hand_landmarks is None:
+            return []
+        # Its sides are those of a mirror.
+        sides = [{'Left': 'right', 'Right': 'left'}[one.classification[0].label] for one in found.multi_handedness]
+        return [SolutionHand(side, _pixels(hand, image), _points(world)) for side, hand, world in
+                zip(sides, found.multi_hand_landmarks, found.multi_hand_world_landmarks)]
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._hands.close()
+
+
+def _points(landmarks):
+    return np.array([(p.x, p.y, p.z) for p in landmarks.landmark])
+
+
+def _pixels(landmarks, image):
+    return _points(landmarks)[:, :2] * image.shape[1::-1] - 0.5
