@@ -19,6 +19,9 @@ from typing import Any, get_origin, get_type_hints
 #: m, from the wrist along the joints of the middle finger to its tip: the open body's, which is an adult's.
 HAND_LENGTH = 0.195
 
+#: What a camera is taken for when nobody says: the field of view of a common webcam.
+DEFAULT_FOV_DEGREES = 60.0
+
 
 class Choice(str, Enum):
     """Base of settings with few values, which are texts: equal to them, and written like them."""
@@ -82,7 +85,7 @@ class Expert(Choice):
 
 
 class Quality(Choice):
-    """FAST takes MediaPipe's smaller network for hands."""
+    """FAST takes MediaPipe's smaller network for hands, and sees people one way only."""
 
     FULL = 'full'
     FAST = 'fast'
@@ -186,8 +189,9 @@ class EstimatorConfig:
         "its tip: how far away they are follows from it. By default an adult's.", low=0.05, high=0.4, metavar='M',
         launch=True)
     quality: Quality = setting(
-        Quality.FULL, "'fast' takes a smaller network for the landmarks of hands, less exact, in half its time; of "
-        'estimators mediapipe and open.', launch=True)
+        Quality.FULL, "'fast' takes a smaller network for the landmarks of hands, in half its time, and sees people as "
+        'they are but not in a mirror as well: less exact, less steady, less sure of itself. Of estimators mediapipe '
+        'and open.', launch=True)
     wrist: WristSource = setting(
         WristSource.AUTO, "Where wrists come from: 'cham' is the published method, 'body' the body expert alone, "
         "'copy' the hand expert alone; 'auto' is what is best for the estimator: cham for hand4whole_pp, copy for "

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..apps.errors import WorkFailed
-from ..config import WristSource
+from ..config import DEFAULT_FOV_DEGREES, WristSource
 from ..datasets import catalogue
-from ..geometry.camera import DEFAULT_FOV_DEGREES
 from ..system.output_files import check_output_file, format_write_error, write_json
 from .options import (
     EXIT_SUCCESS,

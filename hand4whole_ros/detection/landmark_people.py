@@ -1,7 +1,7 @@
 """Everybody in an image, by the package's own landmark networks, in the form that estimators take.
 
-People in images that stand alone are seen in a mirror, too, and both poses averaged where they are of the same person:
-their errors are in part independent. Both are taken in the region that the two of them make.
+People are seen in a mirror, too, and both poses averaged where they are of the same person: their errors are in part
+independent. In images that stand alone hands are, too, and poses are taken in the region that the two of them make.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import numpy as np
 
 from ..landmarks import LandmarksUnavailable
 from ..landmarks.hands import HandLandmarks
-from ..landmarks.indices import MIRRORED_POSE, NUM_POSE_LANDMARKS
-from ..landmarks.measures import hand_distance, torso_length
+from ..landmarks.measures import hand_distance
 from ..landmarks.people import LooseHand, PeopleLandmarker, PersonLandmarks
 from ..landmarks.people_tracking import PeopleTracker
 from ..landmarks.person_evidence import SAME_PERSON, similarity
-from ..landmarks.pose import PoseLandmarker, PoseLandmarks
+from ..landmarks.pose import PoseLandmarks, disagreement, mean_pose
 from ..landmarks.runtime import Runtime
 from . import DetectorUnavailable
 from .holistic_landmarks import HolisticLandmarks
@@ -50,8 +49,8 @@ class LandmarkPeople:
         try:
             options = {'max_people': max_people, 'people': people, 'lite_hands': lite_hands, 'runtime': runtime}
             self._static = PeopleLandmarker(**options) if static_images else None
-            self._tracker = None if static_images else PeopleTracker(**options)
-            self._pose = PoseLandmarker(runtime) if mirror and static_images and people else None
+            self._tracker = None if static_images else PeopleTracker(**options, both_ways=mirror)
+            self._both_ways = self._static if mirror else None
         except LandmarksUnavailable as error:
             raise DetectorUnavailable(str(error)) from error
 
@@ -61,41 +60,30 @@ class LandmarkPeople:
         if min(image.shape[:2]) < _MIN_SIZE:
             return []
         found = (self._tracker.track if self._static is None else self._static.detect)(image)
-        people, self.loose_hands = found.people, found.hands
-        if self._pose is not None and people:
-            mirrored = np.ascontiguousarray(image[:, ::-1])
-            averaged = [self._averaged(person, image, mirrored) for person in people]
-            self.people = [person for person, _ in averaged]
-            return [_holistic(person, disagreement) for person, disagreement in averaged]
-        self.people = people
-        return [_holistic(person) for person in people]
+        self.people, self.loose_hands = found.people, found.hands
+        if self._both_ways is not None:
+            self.people = [self._averaged(person, image) for person in found.people]
+        return [_holistic(person) for person in self.people]
 
-    def _averaged(self, person: PersonLandmarks, image: np.ndarray, mirrored: np.ndarray
-                  ) -> tuple[PersonLandmarks, np.ndarray]:
-        width = mirrored.shape[1]
+    def _averaged(self, person: PersonLandmarks, image: np.ndarray) -> PersonLandmarks:
+        """A person of an image that stands alone, seen both ways."""
         hands = {}
         for side in ('left', 'right'):
             hand = person.hand(side)
             if hand is not None:
-                other = self._static.hands.landmarker.landmarks(mirrored, hand.region.mirrored(width))
-                other = replace(hand, landmarks=other.landmarks * (-1, 1, 1) + (width - 1, 0, 0))
+                other = self._both_ways.hands.landmarker.landmarks(image, hand.region, mirrored=True)
                 hands[f'{side}_hand'] = _mean_hand(hand, other)
-        pose, disagreement = self._averaged_pose(person.pose, image, mirrored)
-        return replace(person, pose=pose, **hands), disagreement
+        return replace(person, pose=self._averaged_pose(person.pose, image), **hands)
 
-    def _averaged_pose(self, pose: PoseLandmarks, image: np.ndarray, mirrored: np.ndarray
-                       ) -> tuple[PoseLandmarks, np.ndarray]:
-        """The mean of a pose and of its mirror image, in a region that such a mean makes; how far it is from both."""
-        mean, disagreement, region = pose, np.zeros(NUM_POSE_LANDMARKS), pose.next_region
+    def _averaged_pose(self, pose: PoseLandmarks, image: np.ndarray) -> PoseLandmarks:
+        """The mean of a pose and of its mirror image, in a region that such a mean makes."""
+        mean = pose
         for _ in range(_REGIONS):
-            one = self._pose.landmarks(image, region)
-            other = _unmirrored(self._pose.landmarks(mirrored, region.mirrored(image.shape[1])), image.shape[1])
-            apart = np.linalg.norm(one.landmarks[:, :2] - other.landmarks[:, :2], axis=1) / 2
+            one, other = self._both_ways.people.landmarker.landmarks_both_ways(image, mean.next_region)
             if min(similarity(pose, one), similarity(one, other)) < SAME_PERSON:
-                return mean, np.maximum(disagreement, apart / torso_length(pose.landmarks))
-            mean = _mean_pose(one, other)
-            disagreement, region = apart / torso_length(mean.landmarks), mean.next_region
-        return mean, disagreement
+                return replace(mean, disagreement=disagreement(one, other, pose))
+            mean = mean_pose(one, other)
+        return mean
 
     def reset(self) -> None:
         """Forget the people who are tracked."""
@@ -105,32 +93,18 @@ class LandmarkPeople:
 
     def close(self) -> None:
         """Free the networks."""
-        self._static = self._tracker = self._pose = None
-
-
-def _unmirrored(pose: PoseLandmarks, width: int) -> PoseLandmarks:
-    order = list(MIRRORED_POSE)
-    return replace(pose, region=pose.region.mirrored(width), auxiliary=pose.auxiliary * (-1, 1) + (width - 1, 0),
-                   landmarks=pose.landmarks[order] * (-1, 1, 1) + (width - 1, 0, 0),
-                   world_landmarks=pose.world_landmarks[order] * (-1, 1, 1), visibility=pose.visibility[order],
-                   landmark_presence=pose.landmark_presence[order])
-
-
-def _mean_pose(one: PoseLandmarks, other: PoseLandmarks) -> PoseLandmarks:
-    """The mean of two poses of one person in one region."""
-    return replace(one, **{name: (getattr(one, name) + getattr(other, name)) / 2 for name in (
-        'landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'auxiliary')})
+        self._static = self._tracker = self._both_ways = None
 
 
 def _mean_hand(one: HandLandmarks, other: HandLandmarks) -> HandLandmarks:
-    """Likewise of a hand's landmarks in the image."""
+    """With the mean of both landmarks in the image; the first if the other is somebody else's."""
     if hand_distance(one.landmarks, other.landmarks) > _MAX_MIRROR_DISTANCE:
         return one
     return replace(one, landmarks=(one.landmarks + other.landmarks) / 2)
 
 
-def _holistic(person: PersonLandmarks, disagreement: np.ndarray | None = None) -> HolisticLandmarks:
+def _holistic(person: PersonLandmarks) -> HolisticLandmarks:
     pose = person.pose
     hands = (None if hand is None else hand.landmarks for hand in (person.left_hand, person.right_hand))
     return HolisticLandmarks(pose.landmarks[:, :2], pose.visibility, pose.world_landmarks, *hands, face=False,
-                             track_id=person.track_id, disagreement=disagreement)
+                             track_id=person.track_id, disagreement=pose.disagreement)

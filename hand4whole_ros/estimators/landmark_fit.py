@@ -53,7 +53,7 @@ class LandmarkPipeline:
     """Gives the people of image after image. Raises DetectorUnavailable where the landmark networks cannot be run.
 
     fitter: of the body that is fitted. static_images: every image stands alone; otherwise people are tracked from image
-    to image. mirror: people in images that stand alone are seen in a mirror as well. max_people: the largest so many.
+    to image. mirror: people are seen in a mirror as well. max_people: the largest so many.
     people: whether anybody is looked for at all, or only hands. lite_hands: the smaller network for hands.
     refused: counts people who have landmarks that no body fits, as Estimator.refused; refused_hands: likewise loose
     hands. hand_length: m, of loose hands.
@@ -78,9 +78,9 @@ class LandmarkPipeline:
     def from_config(cls, config: EstimatorConfig, fitter: BodyFitter | LandmarkFitter, refused: Counter,
                     refused_hands: Counter) -> LandmarkPipeline:
         """As the settings of an estimator say."""
-        return cls(fitter, config.static_images, refused=refused, refused_hands=refused_hands,
-                   max_people=config.max_people, people=config.people, lite_hands=config.quality == Quality.FAST,
-                   hand_length=config.hand_length)
+        fast = config.quality == Quality.FAST
+        return cls(fitter, config.static_images, mirror=not fast, refused=refused, refused_hands=refused_hands,
+                   max_people=config.max_people, people=config.people, lite_hands=fast, hand_length=config.hand_length)
 
     def fit_all(self, image: np.ndarray, intrinsics: Intrinsics) -> list[LandmarkFit]:
         """The people in an RGB image (H, W, 3) uint8, the largest first; those whom no body fits are left out."""

@@ -2,7 +2,7 @@
 
 What tells most is how far the landmarks of an image and of its mirror image are apart: rank correlation with the error
 of a person 0.55 on 35 photographs and 0.63 on the drawn people below, where mean visibility has -0.22 and -0.33. So
-there are two ways, of people who were seen both ways and of those, in a video, who were seen once.
+there are two ways, of people who were seen both ways and of those who were seen once.
 
 A person: by how far the fitted body lies from its landmarks, and by that disagreement, or by how sure the lifting
 network is of its bones. All are large where a detector sees a person in what is none, such as a hand alone. Logistic

@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..config import DEFAULT_FOV_DEGREES
 from .lens import DISTORTION_MODELS, Lens
 from .lens import cached_lens as lens_of
-
-#: What a camera is taken for when nobody says: the horizontal field of view of a common webcam.
-DEFAULT_FOV_DEGREES = 60.0
 
 
 @dataclass(frozen=True)

@@ -87,17 +87,19 @@ class HandLandmarker:
         self._runtime = runtime or Runtime()
         self._network = Network(HAND_LANDMARK_LITE if lite else HAND_LANDMARK_FULL, self._runtime)
 
-    def landmarks(self, image: np.ndarray, region: Region) -> HandLandmarks:
+    def landmarks(self, image: np.ndarray, region: Region, mirrored: bool = False) -> HandLandmarks:
         """Of an RGB image (H, W, 3) uint8. There is always a result; `presence` says whether it is a hand.
 
-        Raises ValueError if `image` is no image.
+        mirrored: of what the network sees in the mirror image of the region. Raises ValueError if `image` is no image.
         """
-        values, presence, left_score, world = self._network.run(image, region)
+        values, presence, left_score, world = self._network.run(image, region, mirrored)
         points = values.reshape(-1, 3).astype(float) / self._network.model.input_size / (1, 1, _DEPTH_SCALE)
-        world = world_landmarks(world.reshape(-1, 3).astype(float), region)
+        world, left = world.reshape(-1, 3).astype(float), float(left_score[0, 0])
+        if mirrored:
+            points[:, 0], world[:, 0], left = 1 - points[:, 0], -world[:, 0], 1 - left
         # The network's left and right are those of mirrored images: its left hand is the person's right hand here.
-        return HandLandmarks(image_landmarks(points, region), world, float(presence[0, 0]), float(left_score[0, 0]),
-                             region)
+        return HandLandmarks(image_landmarks(points, region), world_landmarks(world, region), float(presence[0, 0]),
+                             left, region)
 
     def landmarks_batch(self, image: np.ndarray, regions: Sequence[Region]) -> list[HandLandmarks]:
         """The landmarks of several regions of one image."""

@@ -18,8 +18,8 @@ from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
 from .measures import hand_distance, is_hand_inside
 from .people import ImageLandmarks, assembled
 from .people_detection import RIGHT_ANGLES, PeopleDetector, PersonPose, distinct, same_region
-from .person_evidence import same_person
-from .pose import MIN_PRESENCE
+from .person_evidence import SAME_PERSON, same_person, similarity
+from .pose import MIN_PRESENCE, disagreement, mean_pose
 from .regions import Region
 from .runtime import Runtime
 from .tiles import SCALES, at_angle, tiles
@@ -58,18 +58,20 @@ class PeopleTracker:
     """Gives everybody and every hand of the images of one video, in their order.
 
     max_people, people, hands, lite_hands: as PeopleLandmarker. detect_every: images from one look of a detector to the
-    next while somebody is tracked. Raises ValueError for numbers below 1, LandmarksUnavailable as the networks do.
+    next while somebody is tracked. both_ways: poses are the means of what is seen in regions and in their mirror
+    images: they are nearer to the truth, and say how sure they are. Raises ValueError for numbers below 1,
+    LandmarksUnavailable as the networks do.
     """
 
     def __init__(self, max_people: int = 10, people: bool = True, hands: bool = True, lite_hands: bool = False,
-                 detect_every: int = DETECT_EVERY, runtime: Runtime | None = None):
+                 detect_every: int = DETECT_EVERY, both_ways: bool = False, runtime: Runtime | None = None):
         if max_people < 1 or detect_every < 1:
             raise ValueError(f'max_people and detect_every must be 1 or more, found {max_people} and {detect_every}')
         self.max_people, self.detect_every = max_people, detect_every
         self._runtime = runtime or Runtime(workers=2)
         self._people = PeopleDetector(self._runtime) if people else None
         self._hands = HandsDetector(lite_hands, self._runtime)
-        self._loose_hands = hands
+        self._loose_hands, self._both_ways = hands, both_ways
         self.restart()
 
     def reset(self) -> None:
@@ -118,7 +120,7 @@ class PeopleTracker:
     def _follow(self, image):
         """All people and hands of the last image, in their own regions, in parallel; whether a person was lost."""
         def pose(track):
-            seen = self._people.landmarker.landmarks(image, track.person.pose.next_region)
+            seen = self._pose(image, track.person.pose.next_region)
             return None if seen.presence < MIN_PRESENCE else self._people.judged(image, track.person.score, seen, 1.0)
 
         def hand(track):
@@ -145,6 +147,15 @@ class PeopleTracker:
             if not any(same_hand(track.found.hand, other.found.hand) for other in self._hand_tracks):
                 self._hand_tracks.append(track)
         return lost
+
+    def _pose(self, image, region):
+        landmarker = self._people.landmarker
+        if not self._both_ways:
+            return landmarker.landmarks(image, region)
+        one, other = landmarker.landmarks_both_ways(image, region)
+        if similarity(one, other) < SAME_PERSON:
+            return replace(one, disagreement=disagreement(one, other, one))
+        return mean_pose(one, other)
 
     def _add_people(self, image, region: Region):
         known = [track.person for track in self._tracks]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .detection import Detection, Detector
-from .indices import NUM_POSE_LANDMARKS, AuxiliaryPoseLandmark, PoseKeypoint
+from .indices import MIRRORED_POSE, NUM_POSE_LANDMARKS, AuxiliaryPoseLandmark, PoseKeypoint
 from .landmark_values import image_landmarks, sigmoid, world_landmarks
+from .measures import torso_length
 from .model_files import POSE_DETECTION, POSE_LANDMARK_FULL
 from .network import Network
 from .regions import UP, Region, around_circle
@@ -53,6 +54,8 @@ class PoseLandmarks:
     auxiliary: np.ndarray           # (2, 2) px; rows: indices.AuxiliaryPoseLandmark
     presence: float                 # probability: the region shows a person; see MIN_PRESENCE
     region: Region                  # of which these are the landmarks
+    #: (33,) torsos, how far those of the region and of its mirror image are from their mean; None: seen one way only.
+    disagreement: np.ndarray | None = None
 
     @property
     def next_region(self) -> Region:
@@ -69,24 +72,46 @@ class PoseLandmarker:
         self._runtime = runtime or Runtime()
         self._network = Network(POSE_LANDMARK_FULL, self._runtime)
 
-    def landmarks(self, image: np.ndarray, region: Region) -> PoseLandmarks:
+    def landmarks(self, image: np.ndarray, region: Region, mirrored: bool = False) -> PoseLandmarks:
         """Of an RGB image (H, W, 3) uint8. There is always a result; `presence` says whether it is a person.
 
-        Raises ValueError if `image` is no image.
+        mirrored: of what the network sees in the mirror image of the region. Raises ValueError if `image` is no image.
         """
-        values, presence, heat_maps, world = self._network.run(image, region)
-        values, count = values.reshape(-1, 5).astype(float), NUM_POSE_LANDMARKS
+        values, presence, heat_maps, world = self._network.run(image, region, mirrored)
+        values, world = values.reshape(-1, 5).astype(float), world.reshape(-1, 3).astype(float)
         points = values[:, :3] / self._network.model.input_size
         points[:, :2] = refine(points[:, :2], heat_maps[0])
-        points = image_landmarks(points, region)
-        probabilities = sigmoid(values[:count, 3:])
+        auxiliary = points[NUM_POSE_LANDMARKS:NUM_POSE_LANDMARKS + len(AuxiliaryPoseLandmark)]
+        points, world, probabilities = (part[:NUM_POSE_LANDMARKS] for part in (points, world, sigmoid(values[:, 3:])))
+        if mirrored:
+            order = list(MIRRORED_POSE)
+            points, world, probabilities = (part[order] for part in (points, world, probabilities))
+            points[:, 0], auxiliary[:, 0], world[:, 0] = 1 - points[:, 0], 1 - auxiliary[:, 0], -world[:, 0]
         return PoseLandmarks(
-            points[:count], world_landmarks(world.reshape(-1, 3)[:count].astype(float), region), probabilities[:, 0],
-            probabilities[:, 1], points[count:count + len(AuxiliaryPoseLandmark), :2], float(presence[0, 0]), region)
+            image_landmarks(points, region), world_landmarks(world, region), probabilities[:, 0], probabilities[:, 1],
+            image_landmarks(auxiliary, region)[:, :2], float(presence[0, 0]), region)
+
+    def landmarks_both_ways(self, image: np.ndarray, region: Region) -> tuple[PoseLandmarks, PoseLandmarks]:
+        """Those of a region as it is, and of its mirror image: their errors are in part independent."""
+        one, other = self._runtime.map(lambda mirrored: self.landmarks(image, region, mirrored), (False, True))
+        return one, other
 
     def landmarks_batch(self, image: np.ndarray, regions: Sequence[Region]) -> list[PoseLandmarks]:
         """The landmarks of several regions of one image."""
         return self._runtime.map(lambda region: self.landmarks(image, region), regions)
+
+
+def mean_pose(one: PoseLandmarks, other: PoseLandmarks) -> PoseLandmarks:
+    """The mean of two poses of one person in one region, with their disagreement."""
+    mean = replace(one, **{name: (getattr(one, name) + getattr(other, name)) / 2 for name in (
+        'landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'auxiliary', 'presence')})
+    return replace(mean, disagreement=disagreement(one, other, mean))
+
+
+def disagreement(one: PoseLandmarks, other: PoseLandmarks, person: PoseLandmarks) -> np.ndarray:
+    """(33,) how far two poses are from their mean, in torsos of `person`."""
+    apart = np.linalg.norm(one.landmarks[:, :2] - other.landmarks[:, :2], axis=1) / 2
+    return apart / torso_length(person.landmarks)
 
 
 def refine(points: np.ndarray, heat_maps: np.ndarray) -> np.ndarray:

@@ -37,22 +37,24 @@ def test_a_picture_and_its_mirror_image_give_the_same_person(detector, image):
 
 def test_who_is_somebody_else_in_the_mirror_is_not_averaged_and_not_sure(detector, image, monkeypatch):
     seen, = detector.detect(image)
-    real = detector._pose.landmarks
+    landmarker = detector._both_ways.people.landmarker
+    real = landmarker.landmarks_both_ways
 
     def elsewhere(picture, region):
-        found = real(picture, region)
-        return found if picture is image else replace(found, landmarks=found.landmarks + (300, 0, 0))
-    monkeypatch.setattr(detector._pose, 'landmarks', elsewhere)
+        one, other = real(picture, region)
+        return one, replace(other, landmarks=other.landmarks + (300, 0, 0))
+    monkeypatch.setattr(landmarker, 'landmarks_both_ways', elsewhere)
     alone, = detector.detect(image)
     limbs = list(LIMBS)
     assert np.linalg.norm(alone.pose - seen.pose, axis=1)[limbs].mean() < 0.1 * torso_length(seen.pose)
     assert alone.disagreement[limbs].mean() > 3 * seen.disagreement[limbs].mean() + 0.2
 
 
-def test_a_person_of_a_video_is_seen_once(image):
-    detector = LandmarkPeople(static_images=False)
+@pytest.mark.parametrize('mirror', [False, True])
+def test_people_of_a_video_are_seen_in_a_mirror_too_unless_time_is_short(image, mirror):
+    detector = LandmarkPeople(static_images=False, mirror=mirror)
     try:
         found = [person for _ in range(4) for person in detector.detect(image)]
     finally:
         detector.close()
-    assert found and all(person.disagreement is None for person in found)
+    assert len(found) >= 3 and (found[-1].disagreement is not None) == mirror

@@ -57,7 +57,7 @@ def run(sources: list[ImageSource], create: Callable[[bool], Estimator], focal: 
 
     `create(static_images)` makes the estimator: one for the pictures, which have nothing to do with
     each other, and one for the videos, whose frames follow one another. `focal` in pixels; None
-    assumes camera.DEFAULT_FOV_DEGREES.
+    assumes config.DEFAULT_FOV_DEGREES.
 
     Results are written as they come: see ResultsFile. Raises OutputError before anything else where an output may
     not be written, WorkFailed where the work cannot go on, and KeyboardInterrupt with a line for the user; what was
