@@ -105,14 +105,15 @@ class HandFitter:
             wrist = mirror @ start.wrist
             ray = start.rays @ mirror[:2, :2]
             lifted = np.concatenate([ray * wrist[2], start.depths[:, None]], 1)
-            palm = lifted[list(PALM_KEYPOINTS)]
-            palms = np.stack([palm, palm * (1, 1, -1)])
-            wrists = forearm.T @ rigid_alignment(self._rest_palm, palms)[0]
             natural = self._mean_pose()
-            options = [self._with(natural, forearm, w) for w in (*wrists, np.eye(3))]
-            if start.lifted is not None:
-                options[-1] = self._with(natural, forearm, forearm.T @ mirror @ start.lifted.wrist @ mirror)
-                options[-1][2:] = mirror @ start.lifted.fingers @ mirror
+            if start.lifted is None:
+                palm = lifted[list(PALM_KEYPOINTS)]
+                palms = np.stack([palm, palm * (1, 1, -1)])
+                wrists = forearm.T @ rigid_alignment(self._rest_palm, palms)[0]
+                options = [self._with(natural, forearm, wrist_turn) for wrist_turn in (*wrists, np.eye(3))]
+            else:       # on drawn hands no other beginning was better, and each costs as much again
+                options = [self._with(natural, forearm, forearm.T @ mirror @ start.lifted.wrist @ mirror)]
+                options[0][2:] = mirror @ start.lifted.fingers @ mirror
             for rotations in options:
                 poses.append(rotations)
                 rays.append(ray)
