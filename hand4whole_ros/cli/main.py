@@ -53,6 +53,7 @@ def create_parser() -> argparse.ArgumentParser:
         _add_replay,
         _add_play,
         _add_run,
+        _add_view,
         teleop.add_teleop_command,
         evaluate.add_evaluate_command,
         train.add_train_command,
@@ -221,9 +222,37 @@ def _run_node(args):
         memory.configure_malloc()
         from ..ros.node import run, signal_guard
         if args.show_args:
-            print(run.format_arguments())
+            print(run.launch_arguments.format_arguments())
         else:
             signal_guard.exit_now(run.main(args.arguments, guard))
+    return EXIT_SUCCESS
+
+
+def _add_view(commands):
+    command = add_command(
+        commands,
+        'view',
+        _run_view,
+        'See what the running node finds on a page in a browser: the picture, people and hands in 3D, rates and delay.',
+        [
+            'hand4whole view     # and beside it: hand4whole run image_topic:=/camera/image_raw',
+            'hand4whole view namespace:=robot viewer_host:=0.0.0.0 viewer_port:=8081',
+            'hand4whole view --show-args',
+        ],
+    )
+    command.add_argument('arguments', nargs='*', metavar='NAME:=VALUE', help='see --show-args')
+    command.add_argument('-s', '--show-args', action='store_true', help='list the arguments and leave')
+
+
+def _run_view(args):
+    require_ros()
+    with guard_signals() as guard:
+        from ..ros.node import launch_arguments, signal_guard
+        from ..ros.viewer import command
+        if args.show_args:
+            print(launch_arguments.format_arguments(command.ARGUMENTS))
+        else:
+            signal_guard.exit_now(command.run(args.arguments, guard))
     return EXIT_SUCCESS
 
 
@@ -320,7 +349,7 @@ def _parse_and_run(argv):
     threads.configure_wait_policy()
     args = create_parser().parse_args(argv)
     # These end by themselves when they are interrupted: that is how they are meant to end.
-    itself = args.command in ('run', 'play') or (args.command == 'teleop' and not args.demo)
+    itself = args.command in ('run', 'view', 'play') or (args.command == 'teleop' and not args.demo)
     interruptible = nullcontext() if itself else signals.raise_as_exceptions(program=argv is None)
     with log_to_stderr(), interruptible:
         return _run_command(args)

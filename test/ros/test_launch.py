@@ -23,7 +23,7 @@ SHARE = share_directory()
 #: The contract: what people type after `ros2 launch`.
 NAMES = {'namespace', 'image_topic', 'image_transport', 'camera_info_topic', 'params_file', 'estimator', 'device',
          'weights', 'weights_folder', 'people', 'hand_length', 'quality', 'use_sim_time', 'autostart', 'log_level',
-         'rviz', 'publish_tf'}
+         'rviz', 'viewer', 'viewer_host', 'viewer_port', 'publish_tf'}
 
 
 # The table
