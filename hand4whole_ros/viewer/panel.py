@@ -47,7 +47,7 @@ class Panel:
         self._status = gui.add_markdown('')
         self._people = gui.add_markdown('')
         self.show_status(NodeStatus())
-        self.show_people(ViewedImage())
+        self.show_silence()
 
     @property
     def wants_picture(self) -> bool:
@@ -69,6 +69,10 @@ class Panel:
             f'| rate | {_format(status.rate, "{:.1f} Hz")} |',
             f'| delay, image to pose | {_format(status.delay, "{:.0f} ms", 1000)} |',
             f'| images dropped | {escape_markdown(status.dropped)} |']))
+
+    def show_silence(self) -> None:
+        """No poses come: who is there is not known."""
+        self._set(self._people, 'No poses come.')
 
     def show_people(self, image: ViewedImage) -> None:
         """Who is there, in which state."""

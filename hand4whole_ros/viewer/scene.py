@@ -18,7 +18,7 @@ _BODY_SIZES, _HAND_SIZES = (0.016, 0.036), (0.006, 0.011)
 _GREY, _PALE_SHARE = np.array([120, 124, 132]), 0.7
 
 #: Where the browser's camera stands at first, and what it turns to, m, in the camera's optical frame.
-_FIRST_POSITION, _FIRST_TARGET = (-1.7, -0.9, 0.1), (0.1, 0.25, 2.8)
+_FIRST_POSITION, _FIRST_TARGET = (-1.55, -0.75, -0.5), (0.0, 0.1, 1.5)
 
 #: The grid moves where the feet leave it by more than this, m.
 _GRID_TOLERANCE = 0.3

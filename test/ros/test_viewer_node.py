@@ -111,6 +111,7 @@ def test_people_are_seen_in_a_browser(world, viewer, tmp_path):
         browser.click_checkbox('camera picture')
         assert peer.until(lambda: peer.node.count_subscribers(overlays) == 0, 30)
         assert shows('Nobody is in view.', people=0)
+        assert wait_until(lambda: 'No poses come.' in browser.text(), 90)   # while no image is shown
     finally:
         browser.close()
     assert 'Traceback' not in viewer[0].log() and 'callback failed' not in viewer[0].log()

@@ -164,6 +164,8 @@ def test_the_panel_says_who_is_there(server):
     assert rows[3].startswith('| hand 5 |') and 'HELD 80%' in rows[3]
     panel.show_people(ViewedImage())
     assert panel._people.content == 'Nobody is in view.'
+    panel.show_silence()
+    assert panel._people.content == 'No poses come.'
 
 
 def test_the_panel_takes_pictures_of_any_size_and_wants_none_while_nobody_looks(server):

@@ -24,8 +24,9 @@ from ..node import given_parameters, qos
 from ..node.parameter_table import ParameterTable
 from . import received
 
-#: Seconds after which what was shown is out of date: the node may have stopped.
-MAX_SILENCE = 1.0
+#: Seconds after which what was shown is out of date, as the node may have stopped; where poses come slowly, so many
+#: intervals between them, if that is longer.
+MAX_SILENCE, MAX_SILENT_INTERVALS = 3.0, 2.5
 
 #: The same of its diagnostics, which come every second unless it is told otherwise.
 MAX_DIAGNOSTICS_SILENCE = 5.0
@@ -52,7 +53,7 @@ class ViewNode(Node):
         self._panel = Panel(self._server, picture=self.parameters.picture_rate > 0)
         self._hands: HandPoseArray | None = None
         self._status, self._last_poses, self._last_status = NodeStatus(), 0.0, time.monotonic()
-        self._last_picture = 0.0
+        self._last_picture, self._max_silence = 0.0, MAX_SILENCE
         self._overlay = None
         namespace = self.get_namespace().rstrip('/')
         #: Full name of the node that is shown.
@@ -76,7 +77,10 @@ class ViewNode(Node):
         self._hands = message
 
     def _show_poses(self, message):
-        self._last_poses = time.monotonic()
+        now = time.monotonic()
+        if self._last_poses:
+            self._max_silence = max(MAX_SILENCE, MAX_SILENT_INTERVALS * (now - self._last_poses))
+        self._last_poses = now
         image = received.viewed_image(message, self._hands)
         self._scene.show(image)
         self._panel.show_people(image)
@@ -102,10 +106,10 @@ class ViewNode(Node):
     def _check(self):
         """What is out of date goes, and pictures come while somebody looks at them: the node draws only then."""
         now = time.monotonic()
-        if self._last_poses and now - self._last_poses > MAX_SILENCE:
+        if self._last_poses and now - self._last_poses > self._max_silence:
             self._last_poses, self._hands = 0.0, None
             self._scene.show(ViewedImage())
-            self._panel.show_people(ViewedImage())
+            self._panel.show_silence()
         if now - self._last_status > MAX_DIAGNOSTICS_SILENCE:
             self._last_status = now
             self._status = replace(NodeStatus(), message=f'no word from the node {self.source}: does it run?')
