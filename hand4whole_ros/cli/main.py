@@ -83,10 +83,13 @@ def _run_demo(args):
 
 def _add_estimate(commands):
     command = add_command(
-        commands, 'estimate', _run_estimate, 'Poses from pictures, folders of pictures or videos; no ROS needed.',
+        commands, 'estimate', _run_estimate, 'Poses from pictures, folders, videos, cameras or streams; no ROS needed.',
         ['hand4whole estimate photo.jpg --overlay out/', 'hand4whole estimate FOLDER --focal 936 --json out.json',
-         'hand4whole estimate clip.mp4 --json out.json --overlay out/'])
-    command.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='picture, folder or video')
+         'hand4whole estimate clip.mp4 --json out.json --overlay out/',
+         'hand4whole estimate 0 --json out.json              # a camera, until Ctrl-C',
+         'hand4whole estimate rtsp://camera/stream --overlay out/'])
+    command.add_argument('inputs', nargs='+', metavar='INPUT',
+                         help='picture, folder, video, camera (0 or /dev/video0) or stream (rtsp://, http://)')
     command.add_argument('--json', type=Path, metavar='OUT', help='write the poses here: metres, camera optical frame')
     command.add_argument('--hands-json', type=Path, metavar='OUT',
                          help='write the hands here that belong to nobody in the picture; not of hand4whole_pp')
@@ -106,7 +109,7 @@ def _run_estimate(args):
         raise UsageError('nothing to write: give --json OUT, --overlay OUT, --hands-json OUT or several of them')
     from ..apps.estimate import image_sources
     try:
-        found = image_sources.collect_sources(args.inputs)
+        found = image_sources.collect_inputs(args.inputs)
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(error) from None
     from ..apps.estimate import estimate
