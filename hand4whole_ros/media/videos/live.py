@@ -82,7 +82,9 @@ class LiveReader:
     def __init__(self, address: str):
         self._name = printable_address(address)
         scheme = urlsplit_scheme(address)
-        options = {'protocol_whitelist': _PROTOCOLS[scheme]} if scheme else {}
+        options = {'max_pixels': str(image_files.MAX_PIXELS)}
+        if scheme:
+            options['protocol_whitelist'] = _PROTOCOLS[scheme]
         if scheme.startswith('rtsp'):
             options['rtsp_transport'] = 'tcp'       # a lost packet of UDP damages a second of pictures
         try:
@@ -90,9 +92,12 @@ class LiveReader:
                                       timeout=(OPEN_TIMEOUT, READ_TIMEOUT))
         except (FFmpegError, OSError, ValueError) as error:
             raise VideoError(f'{self._name}: cannot be opened: {_format_error(error)}') from None
-        if not self._container.streams.video:
+        streams = self._container.streams.video
+        if not streams or streams[0].codec_context is None:
             self._container.close()
-            raise VideoError(f'{self._name}: there is no video in it')
+            raise VideoError(f'{self._name}: there is no video in it that can be decoded')
+        context = streams[0].codec_context
+        context.options = {**context.options, 'max_pixels': str(image_files.MAX_PIXELS)}
         if scheme.startswith('http') and self._container.duration is not None:
             seconds = self._container.duration / av.time_base
             self._container.close()

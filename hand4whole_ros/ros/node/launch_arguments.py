@@ -128,12 +128,12 @@ def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
     if values['log_level'].lower() not in LOG_LEVELS:
         raise ValueError(f'log_level: expected one of {", ".join(LOG_LEVELS)}, found {values["log_level"]!r}')
 
-    settings = NodeParameters.settings()
+    viewer, settings = viewer_parameters(values), NodeParameters.settings()
     parameters = {name: parameter_value(name, settings[name].type if name in settings else bool, values)
                   for name in values if values[name] and (name in settings or belongs_to_ros(name))}
     return NodeLaunchPlan(values['namespace'], tuple(remappings), params_file, parameters,
                    values['log_level'].lower(), boolean('rviz', values),
-                          viewer_parameters(values) if boolean('viewer', values) else None)
+                          viewer if boolean('viewer', values) else None)
 
 
 def viewer_parameters(values: dict[str, str]) -> dict[str, str | int | float]:
