@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http
 import ipaddress
+import logging
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ class LocalViserServer(viser.ViserServer):
 
     def __init__(self, host: str, port: int, label: str | None = None):
         rich.get_console().quiet = True
+        # A traceback for everybody who connects and says nothing that is HTTP.
+        logging.getLogger('websockets.server').setLevel(logging.CRITICAL)
         serve = websockets_server.serve
 
         def serve_own_page(*arguments: Any, process_request: Any, **keywords: Any):

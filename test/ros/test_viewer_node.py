@@ -119,6 +119,18 @@ def test_people_are_seen_in_a_browser(world, viewer, tmp_path):
     assert code == 0
 
 
+def test_who_speaks_no_http_costs_no_line(viewer):
+    process, port = viewer
+    lines = process.log().count('\n')
+    for words in (b'', b'\x16\x03\x01 hello', b'GET /' + b'x' * 100_000 + b'\r\n\r\n'):
+        with socket.create_connection(('127.0.0.1', port), timeout=20) as stranger, contextlib.suppress(OSError):
+            stranger.sendall(words)
+            stranger.shutdown(socket.SHUT_WR)
+            while stranger.recv(65536):
+                pass
+    assert answers(port) and process.log().count('\n') == lines, process.log()
+
+
 def test_a_page_without_a_node_says_so(tmp_path):
     find_chromium()
     port = free_port()
