@@ -49,7 +49,7 @@ $(VENV)/dependencies: setup.cfg constraints.txt build_support/prepare_machine.sh
 	@build_support/prepare_machine.sh $(PYTHON)
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo 'installing the dependencies into $(VENV)/ (some minutes the first time)'
-	@$(VENV)/bin/python build_support/requirements.py ros open teleop > $(VENV)/requirements.txt
+	@$(VENV)/bin/python build_support/requirements.py ros open viewer teleop > $(VENV)/requirements.txt
 	@$(PIP) install -c constraints.txt -r $(VENV)/requirements.txt
 	@touch $@
 

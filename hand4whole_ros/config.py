@@ -203,3 +203,16 @@ class EstimatorConfig:
     static_images: bool = setting(
         False, 'True for unrelated pictures, false for a camera or a video, where each image follows the last.',
         option=False, parameter=False)
+
+
+@dataclass(frozen=True)
+class ViewerConfig:
+    """The settings of the viewer, a page for a browser."""
+
+    viewer_host: str = setting(
+        '127.0.0.1', 'Address that the viewer listens on. By default only browsers on this machine reach it; 0.0.0.0 '
+        'lets everybody on the network in, without a password.', launch=True)
+    viewer_port: int = setting(
+        8080, 'TCP port of the viewer; 0 takes one that is free, and the log names it.', low=0, high=65535, launch=True)
+    picture_rate: float = setting(
+        10.0, 'Camera pictures per second that the viewer sends to browsers at most; 0 for none.', low=0.0, high=60.0)

@@ -53,6 +53,7 @@ def create_parser() -> argparse.ArgumentParser:
         _add_replay,
         _add_play,
         _add_run,
+        _add_view,
         teleop.add_teleop_command,
         evaluate.add_evaluate_command,
         train.add_train_command,
@@ -82,10 +83,13 @@ def _run_demo(args):
 
 def _add_estimate(commands):
     command = add_command(
-        commands, 'estimate', _run_estimate, 'Poses from pictures, folders of pictures or videos; no ROS needed.',
+        commands, 'estimate', _run_estimate, 'Poses from pictures, folders, videos, cameras or streams; no ROS needed.',
         ['hand4whole estimate photo.jpg --overlay out/', 'hand4whole estimate FOLDER --focal 936 --json out.json',
-         'hand4whole estimate clip.mp4 --json out.json --overlay out/'])
-    command.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='picture, folder or video')
+         'hand4whole estimate clip.mp4 --json out.json --overlay out/',
+         'hand4whole estimate 0 --json out.json              # a camera, until Ctrl-C',
+         'hand4whole estimate rtsp://camera/stream --overlay out/'])
+    command.add_argument('inputs', nargs='+', metavar='INPUT',
+                         help='picture, folder, video, camera (0 or /dev/video0) or stream (rtsp://, http://)')
     command.add_argument('--json', type=Path, metavar='OUT', help='write the poses here: metres, camera optical frame')
     command.add_argument('--hands-json', type=Path, metavar='OUT',
                          help='write the hands here that belong to nobody in the picture; not of hand4whole_pp')
@@ -105,7 +109,7 @@ def _run_estimate(args):
         raise UsageError('nothing to write: give --json OUT, --overlay OUT, --hands-json OUT or several of them')
     from ..apps.estimate import image_sources
     try:
-        found = image_sources.collect_sources(args.inputs)
+        found = image_sources.collect_inputs(args.inputs)
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(error) from None
     from ..apps.estimate import estimate
@@ -221,9 +225,37 @@ def _run_node(args):
         memory.configure_malloc()
         from ..ros.node import run, signal_guard
         if args.show_args:
-            print(run.format_arguments())
+            print(run.launch_arguments.format_arguments())
         else:
             signal_guard.exit_now(run.main(args.arguments, guard))
+    return EXIT_SUCCESS
+
+
+def _add_view(commands):
+    command = add_command(
+        commands,
+        'view',
+        _run_view,
+        'See what the running node finds on a page in a browser: the picture, people and hands in 3D, rates and delay.',
+        [
+            'hand4whole view     # and beside it: hand4whole run image_topic:=/camera/image_raw',
+            'hand4whole view namespace:=robot viewer_host:=0.0.0.0 viewer_port:=8081',
+            'hand4whole view --show-args',
+        ],
+    )
+    command.add_argument('arguments', nargs='*', metavar='NAME:=VALUE', help='see --show-args')
+    command.add_argument('-s', '--show-args', action='store_true', help='list the arguments and leave')
+
+
+def _run_view(args):
+    require_ros()
+    with guard_signals() as guard:
+        from ..ros.node import launch_arguments, signal_guard
+        from ..ros.viewer import command
+        if args.show_args:
+            print(launch_arguments.format_arguments(command.ARGUMENTS))
+        else:
+            signal_guard.exit_now(command.run(args.arguments, guard))
     return EXIT_SUCCESS
 
 
@@ -320,7 +352,7 @@ def _parse_and_run(argv):
     threads.configure_wait_policy()
     args = create_parser().parse_args(argv)
     # These end by themselves when they are interrupted: that is how they are meant to end.
-    itself = args.command in ('run', 'play') or (args.command == 'teleop' and not args.demo)
+    itself = args.command in ('run', 'view', 'play') or (args.command == 'teleop' and not args.demo)
     interruptible = nullcontext() if itself else signals.raise_as_exceptions(program=argv is None)
     with log_to_stderr(), interruptible:
         return _run_command(args)

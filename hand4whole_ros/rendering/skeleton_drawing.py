@@ -8,14 +8,9 @@ import numpy as np
 from .. import skeleton
 from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
+from .colors import BONE_COLORS, FINGER_COLORS
 
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
-
-#: RGB of bones by side; '' is the middle of the body.
-BONE_COLORS = {'left': (255, 176, 92), 'right': (92, 222, 190), '': (236, 240, 246)}
-
-#: RGB of the fingers, thumb to pinky.
-FINGER_COLORS = ((255, 92, 92), (255, 190, 60), (120, 214, 96), (84, 168, 255), (204, 124, 255))
 
 _OUTLINE_COLOR = (28, 31, 38)
 _BODY_BONES = [(joint, parent) for joint, parent in enumerate(skeleton.PARENTS[:22]) if parent >= 0]

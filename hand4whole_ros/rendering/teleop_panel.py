@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from .. import skeleton
-from .skeleton_drawing import FINGER_COLORS
+from .colors import FINGER_COLORS
 
 #: Height of the strip below the pictures, px.
 STRIP = 64

@@ -2,6 +2,9 @@
 
 NODE_NAME = 'hand4whole'
 
+#: The node that shows the other one's results in a browser.
+VIEWER_NODE_NAME = 'hand4whole_viewer'
+
 # In. camera_info is taken beside the image topic unless it is itself remapped; see camera_info_topic().
 IMAGE = 'image'
 CAMERA_INFO = 'camera_info'

@@ -23,7 +23,7 @@ SHARE = share_directory()
 #: The contract: what people type after `ros2 launch`.
 NAMES = {'namespace', 'image_topic', 'image_transport', 'camera_info_topic', 'params_file', 'estimator', 'device',
          'weights', 'weights_folder', 'people', 'hand_length', 'quality', 'use_sim_time', 'autostart', 'log_level',
-         'rviz', 'publish_tf'}
+         'rviz', 'viewer', 'viewer_host', 'viewer_port', 'publish_tf'}
 
 
 # The table
@@ -69,6 +69,8 @@ def test_arguments_become_ros_arguments():
 @pytest.mark.parametrize('word, message', [
     ('rviz:=perhaps', "rviz: expected 'true' or 'false', found 'perhaps'"),
     ('publish_tf:=1', 'publish_tf: expected'),
+    ('viewer:=maybe', "viewer: expected 'true' or 'false', found 'maybe'"),
+    ('viewer_port:=99999', 'viewer_port: expected 0 to 65535, found 99999'),
     ('people:=nobody', 'people: expected'),
     ('hand_length:=long', "hand_length: expected a number, found 'long'"),
     ('log_level:=loud', 'log_level: expected one of debug, info'),
@@ -79,6 +81,21 @@ def test_arguments_become_ros_arguments():
 def test_a_wrong_argument_is_named(word, message):
     with pytest.raises(ValueError, match=message):
         make_launch_plan(parse_assignments([word]), SHARE)
+
+
+def test_the_viewer_is_told_where_to_listen_and_whom_to_show():
+    assert make_launch_plan(default_values(), SHARE).viewer is None
+    plan = make_launch_plan(parse_assignments(['viewer:=true', 'viewer_port:=9000', 'namespace:=robot']), SHARE)
+    assert plan.viewer == {'viewer_host': '127.0.0.1', 'viewer_port': 9000}
+    assert launch_arguments.viewer_ros_arguments(plan.namespace, plan.viewer) == [
+        '--ros-args', '-r', '__ns:=/robot', '-p', 'viewer_host:=127.0.0.1', '-p', 'viewer_port:=9000']
+
+
+def test_without_its_library_there_is_a_warning_and_no_viewer(monkeypatch, caplog):
+    from hand4whole_ros.ros.node import run
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    assert run._open_viewer(make_launch_plan(parse_assignments(['viewer:=true']), SHARE)) is None
+    assert 'pip install viser==' in caplog.text and 'The node runs without it' in caplog.text
 
 
 def test_rviz_follows_the_node_into_its_namespace():

@@ -48,6 +48,7 @@ DISTRIBUTIONS = {
     'ray': ('ray', None),
     'rcl_interfaces': ('ros-rcl-interfaces', 'rcl_interfaces'),
     'rclpy': ('ros-rclpy', 'rclpy'),
+    'rich': ('viser', None),                # its own dependency, which prints for it
     'roma': ('roma', None),
     'rosbags': ('rosbags', None),
     'rosgraph_msgs': ('ros-rosgraph-msgs', 'rosgraph_msgs'),
@@ -63,8 +64,10 @@ DISTRIBUTIONS = {
     'torch': ('torch', 'python3-torch'),
     'tqdm': ('tqdm', 'python3-tqdm'),
     'trajectory_msgs': ('ros-trajectory-msgs', 'trajectory_msgs'),
+    'viser': ('viser', None),
     'visualization_msgs': ('ros-visualization-msgs', 'visualization_msgs'),
     'warp': ('warp-lang', None),
+    'websockets': ('viser', None),          # its own dependency, which is its server
     'yaml': ('pyyaml', 'python3-yaml'),
 }
 
@@ -160,7 +163,7 @@ def test_constraints_have_one_version_a_project(target):
 def test_constraints_satisfy_setup_cfg(target, setup_cfg):
     pinned = dict(pin.split('==') for pin in wheel_table.pins(target, (ROOT / 'constraints.txt').read_text()))
     lines = setup_cfg['options']['install_requires'] + ''.join(
-        setup_cfg['options.extras_require'][extra] for extra in ('ros', 'open', 'teleop', 'dev', 'docs'))
+        setup_cfg['options.extras_require'][extra] for extra in ('ros', 'open', 'viewer', 'teleop', 'dev', 'docs'))
     for line in lines.splitlines():
         requirement = Requirement(line) if line and not line.startswith('#') else None
         if requirement and (requirement.marker is None or requirement.marker.evaluate(target.markers())):

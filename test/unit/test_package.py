@@ -18,7 +18,7 @@ from hand4whole_ros.ros.compat import share_directory
 
 #: What `ros2 run` knows.
 PROGRAMS = ('hand4whole', 'hand4whole_node', 'hand4whole_demo_camera', 'hand4whole_retarget_node',
-            'hand4whole_wrist_teleop_node', 'hand4whole_openxr_node', 'hand4whole_sim_node')
+            'hand4whole_wrist_teleop_node', 'hand4whole_openxr_node', 'hand4whole_sim_node', 'hand4whole_viewer_node')
 
 
 @pytest.fixture(scope='module')
@@ -162,7 +162,7 @@ def test_constraints_satisfy_what_setup_cfg_asks_for(setup_cfg):
             if line and not line.startswith('#')]
     pinned = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
     asked = setup_cfg['options']['install_requires'].splitlines()
-    for extra in ('ros', 'open', 'teleop', 'dev', 'docs'):
+    for extra in ('ros', 'open', 'viewer', 'teleop', 'dev', 'docs'):
         asked += setup_cfg['options.extras_require'][extra].splitlines()
     for requirement in (Requirement(line) for line in asked if line and not line.startswith('#')):
         name = canonicalize_name(requirement.name)

@@ -11,8 +11,8 @@ import torch
 from hand4whole_ros import skeleton
 from hand4whole_ros.estimate import HandEstimate, LooseHandEstimate, WholeBodyEstimate
 from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.rendering.colors import BONE_COLORS
 from hand4whole_ros.rendering.overlay import HAND_COLORS, Overlay, hand_color
-from hand4whole_ros.rendering.skeleton_drawing import BONE_COLORS
 
 CAMERA = Intrinsics.from_focal(320, 240, 260)
 BLACK = np.zeros((240, 320, 3), np.uint8)

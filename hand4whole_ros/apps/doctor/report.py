@@ -33,6 +33,7 @@ _COMPONENTS = (
     ('pillow_heif', 'HEIC pictures', install_command('pillow-heif'), False),
     ('dexi_rs', 'robot hands that follow', install_command('dexi-rs'), False),
     ('mujoco', 'a simulated robot hand', install_command('mujoco'), False),
+    ('viser', 'a page for a browser', install_command('viser'), False),
     ('launch_ros', 'ros2 launch', 'comes with a ROS installation; without it: hand4whole run', False),
     ('cv_bridge', 'cv_bridge', 'comes with a ROS installation; without it our own conversion is used', False),
 )

@@ -105,7 +105,8 @@ class _EstimateJob:
     def __init__(self, create, focal, outputs):
         self._create, self._focal, self._outputs = create, focal, outputs
         self._failures = 0      # in a row
-        self._total = self._overlay_count = 0
+        self._total: int | None = 0     # None: of a camera nobody knows
+        self._overlay_count = 0
         self.report = EstimateReport()
         self._results, self._hands = (self._open(path) for path in (outputs.json, outputs.hands_json))
 
@@ -120,7 +121,7 @@ class _EstimateJob:
         """All of them; pictures first."""
         if self._focal is None:
             log.info('no --focal: a field of view of 60 degrees is assumed')
-        self._total = sum(len(source) for source in sources)
+        self._total = None if any(source.is_live for source in sources) else sum(map(len, sources))
         with closing(_LazyProgressBar(self._total)) as progress:
             for static in (True, False):
                 chosen = [source for source in sources if source.is_video != static]
@@ -226,7 +227,8 @@ class _EstimateJob:
                 places.append(f'{results.written} are in {printable_path(results.path)}')
         if self._overlay_count:
             places.append(f'{self._overlay_count} are drawn in {printable_path(self._outputs.overlay)}')
-        return f'{report.frames} of {self._total} frames are done' + ''.join(f', {place}' for place in places)
+        total = f'{report.frames} frames' if self._total is None else f'{report.frames} of {self._total} frames'
+        return f'{total} are done' + ''.join(f', {place}' for place in places)
 
 
 class _LazyProgressBar:

@@ -1,10 +1,11 @@
-"""What `hand4whole estimate` reads: pictures, folders of pictures and videos, one frame after another."""
+"""What `hand4whole estimate` reads: pictures, folders of pictures, videos, cameras and streams, frame after frame."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import numpy as np
 from ...media import folder_listing, image_files
 from ...media.image_files import ImageFileError
 from ...system.output_files import printable_path
+
+log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 
@@ -41,6 +44,11 @@ class ImageSource:
     @property
     def is_video(self) -> bool:
         return self.path.suffix.lower() in VIDEO_SUFFIXES
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it comes from a camera, and has no end."""
+        return False
 
     def __len__(self) -> int:
         """About how many frames are in it, by what a video's header says of itself; at least 1."""
@@ -81,6 +89,59 @@ class ImageSource:
         elif missing:
             yield Frame(self.name, error=f'{self.path}: {missing} of {count + missing} frames are missing: {reason}',
                         missing=missing)
+
+
+@dataclass(frozen=True)
+class LiveSource(ImageSource):
+    """A camera or a stream, which ends when it is interrupted, or by itself."""
+
+    address: str = ''
+
+    @property
+    def is_video(self) -> bool:
+        return True
+
+    @property
+    def is_live(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        """1: how many images will come is not known."""
+        return 1
+
+    def _video_frames(self):
+        from ...media.videos.live import LiveReader, VideoError  # FFmpeg's libraries
+        try:
+            with LiveReader(self.address) as reader:
+                log.info('%s: images come; Ctrl-C ends it, and keeps what was found', self.name)
+                try:
+                    for count, frame in enumerate(reader.frames()):
+                        yield Frame(f'{self.name}#{count:06d}', frame.image, frame.stamp)
+                finally:
+                    if reader.left_out:
+                        log.info('%s: %d images were left out, as they came faster than they could be estimated',
+                                 self.name, reader.left_out)
+        except VideoError as error:
+            yield Frame(self.name, error=str(error))
+
+
+def make_live_source(address: str) -> LiveSource:
+    """Of what media.videos.live.parse_live_address gives. Raises FileNotFoundError for a camera that is not there."""
+    from ...media.videos.live import check_device, printable_address  # FFmpeg's libraries
+    check_device(address)
+    name = printable_address(address).removeprefix('/dev/')
+    return LiveSource(Path(address), name, _flatten_path(Path(name.replace('://', '_')), False), address=address)
+
+
+def collect_inputs(inputs: Sequence[str]) -> list[ImageSource]:
+    """Words of a command that name files, folders, cameras and streams -> sources, files first. Raises as
+    collect_sources does.
+    """
+    from ...media.videos.live import parse_live_address  # FFmpeg's libraries
+    addresses = [parse_live_address(word) for word in inputs]
+    live = [make_live_source(address) for address in dict.fromkeys(addresses) if address]
+    files = [Path(word) for word, address in zip(inputs, addresses) if not address]
+    return [*(collect_sources(files) if files else ()), *live]
 
 
 def collect_sources(inputs: list[Path]) -> list[ImageSource]:

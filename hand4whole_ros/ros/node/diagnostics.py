@@ -16,6 +16,10 @@ from . import stamp_guard
 #: How many of the last images the stage times are taken over.
 STATISTICS_WINDOW = 100
 
+#: Keys of values that other programs read.
+NODE_KEY, RATE_KEY, DROPPED_KEY = 'node', 'rate (Hz)', 'frames dropped'
+AGE_KEY = 'age of the last image at publishing (s)'
+
 #: Seconds without an image after which that is worth a warning.
 MAX_IMAGE_GAP = 2.0
 
@@ -90,8 +94,9 @@ class Health:
 class DiagnosticsBuilder:
     """Makes a DiagnosticArray from Health; remembers the last report, to tell rates."""
 
-    def __init__(self, name: str):
-        self._name = name
+    def __init__(self, name: str, full_name: str = ''):
+        """full_name: of the node, with its namespace."""
+        self._name, self._full_name = name, full_name
         self._last = (time.monotonic(), Counters())
 
     def report(self, health: Health, stamp) -> DiagnosticArray:
@@ -103,7 +108,8 @@ class DiagnosticsBuilder:
         level, message = _assess_health(health, counts, before, rate, now)
         status = DiagnosticStatus(
             name=f'{self._name}: pose estimation', hardware_id=health.image_topic, level=level, message=message,
-            values=[KeyValue(key=key, value=value) for key, value in _status_values(health, counts, rate, now)])
+            values=[KeyValue(key=key, value=value) for key, value in (
+                (NODE_KEY, self._full_name), *_status_values(health, counts, rate, now))])
         array = DiagnosticArray(status=[status])
         array.header.stamp = stamp
         return array
@@ -185,7 +191,7 @@ def _status_values(health, counts, rate, now):
         ('state', health.state), ('estimator', health.estimator), ('device', health.device),
         ('body model', health.body), ('camera', health.camera),
         ('frames in', str(counts.received)), ('frames done', str(counts.done)),
-        ('frames dropped', str(sum(count for _, count in drops))),
+        (DROPPED_KEY, str(sum(count for _, count in drops))),
         *((f'frames dropped: {why}', str(count)) for why, count in drops),
         ('jumps back in time', str(counts.jumps)),
         ('people', str(counts.people)),
@@ -194,9 +200,9 @@ def _status_values(health, counts, rate, now):
         ('hands', str(counts.hands)),
         ('hands refused', str(sum(health.refused_hands.values()))),
         *((f'hands refused: {why}', str(count)) for why, count in sorted(health.refused_hands.items())),
-        ('rate (Hz)', f'{rate:.2f}'),
+        (RATE_KEY, f'{rate:.2f}'),
         ('since the last image (s)', 'never' if silent is None else f'{silent:.3f}'),
-        ('age of the last image at publishing (s)',
+        (AGE_KEY,
          'none yet' if health.image_age is None else f'{health.image_age:.4f}'))
     for name, times in sorted(health.stages.copy().items()):
         milliseconds = np.array(times.copy()) * 1e3

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from . import params_file
+from . import parameter_table, params_file
 from .parameter_table import Settings, is_known_parameter, suggest_name
+
+_Table = TypeVar('_Table', bound=parameter_table.ParameterTable)
 
 #: Names in a line at most.
 _MAX_LISTED_NAMES = 5
@@ -93,3 +95,16 @@ def _limit_names(texts):
 
 def _printable_name(name):
     return name[:60] if name.isprintable() else repr(name[:60])
+
+
+def declare_given_parameters(node: Any, table: type[_Table], arguments: Sequence[str]) -> _Table:
+    """Declare a table on a node, with the values that ROS was given. Raises ParameterError where one is wrong.
+
+    arguments: those words that ROS has been given; a parameter in them that the table does not have is an error.
+    """
+    given = overrides_from_arguments(arguments, node.get_fully_qualified_name(), table.settings())
+    parameter_table.check_names(given.named, table.settings())
+    parameters = parameter_table.declare_parameters(node, table)
+    for remark in given.remarks:
+        node.get_logger().warning(remark)
+    return parameters

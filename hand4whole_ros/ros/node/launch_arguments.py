@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .parameter_table import belongs_to_ros
+from ...config import ViewerConfig, settings_of
+from .parameter_table import belongs_to_ros, check_value
 from .parameters import NodeParameters
 from .params_file import check_params_file
 
@@ -40,6 +41,9 @@ ARGUMENTS = (
     LaunchArgument('autostart', 'true', "Configure and activate the lifecycle node at once: 'true' or 'false'."),
     LaunchArgument('log_level', 'info', "What the node logs: 'debug', 'info', 'warn', 'error' or 'fatal'."),
     LaunchArgument('rviz', 'false', "Open RViz with the package's configuration: 'true' or 'false'."),
+    LaunchArgument('viewer', 'false', "Show the results on a page for a browser: 'true' or 'false'."),
+    *(LaunchArgument(one.name, str(one.default), one.description)
+      for one in settings_of(ViewerConfig).values() if one.launch),
 )
 
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
@@ -57,6 +61,8 @@ class NodeLaunchPlan:
     parameters: dict[str, str | bool | int | float]
     log_level: str
     rviz: bool
+    #: Parameters of the viewer; None: there is none.
+    viewer: dict[str, str | int | float] | None = None
 
     def ros_arguments(self) -> list[str]:
         """The same as command line arguments of the node."""
@@ -93,6 +99,14 @@ def parse_words(assignments: list[str], arguments: Iterable[LaunchArgument]) -> 
     return values
 
 
+def format_arguments(arguments: Iterable[LaunchArgument] = ARGUMENTS) -> str:
+    """Arguments with their defaults and meanings, for people."""
+    lines = ['Arguments (pass them as NAME:=VALUE):', '']
+    for argument in arguments:
+        lines += [f"  {argument.name}  (default: '{argument.default}')", f'      {argument.description}']
+    return '\n'.join(lines)
+
+
 def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
     """Check the values of all arguments and say what they mean.
 
@@ -114,11 +128,29 @@ def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
     if values['log_level'].lower() not in LOG_LEVELS:
         raise ValueError(f'log_level: expected one of {", ".join(LOG_LEVELS)}, found {values["log_level"]!r}')
 
-    settings = NodeParameters.settings()
+    viewer, settings = viewer_parameters(values), NodeParameters.settings()
     parameters = {name: parameter_value(name, settings[name].type if name in settings else bool, values)
                   for name in values if values[name] and (name in settings or belongs_to_ros(name))}
     return NodeLaunchPlan(values['namespace'], tuple(remappings), params_file, parameters,
-                   values['log_level'].lower(), boolean('rviz', values))
+                   values['log_level'].lower(), boolean('rviz', values),
+                          viewer if boolean('viewer', values) else None)
+
+
+def viewer_parameters(values: dict[str, str]) -> dict[str, str | int | float]:
+    """The parameters of the viewer among the values of arguments, checked. ValueError names the one that is wrong."""
+    settings = settings_of(ViewerConfig)
+    return {name: check_value(name, parameter_value(name, one.type, values), settings)
+            for name, one in settings.items() if name in values}
+
+
+def viewer_ros_arguments(namespace: str, parameters: dict[str, str | int | float]) -> list[str]:
+    """Command line arguments of the viewer, beside the node in that namespace."""
+    words = ['--ros-args']
+    if namespace.strip('/'):
+        words += ['-r', f'__ns:=/{namespace.strip("/")}']
+    for name, value in parameters.items():
+        words += ['-p', f'{name}:={value}']
+    return words
 
 
 def rviz_remappings(plan: NodeLaunchPlan) -> list[tuple[str, str]]:

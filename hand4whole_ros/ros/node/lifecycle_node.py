@@ -75,7 +75,7 @@ class Hand4WholeNode(LifecycleNode):
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._estimator = self._outputs = self._pipeline = self._worker = self._inputs = self._jump_handle = None
         self._health = Health(image_topic=self.resolve_topic_name(topics.IMAGE))
-        self._reporter = DiagnosticsBuilder(self.get_name())
+        self._reporter = DiagnosticsBuilder(self.get_name(), self.get_fully_qualified_name())
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, qos.DIAGNOSTICS)
         self._timer(MIN_IDLE_TIME, self._trim_memory)
         self._last_trim = time.monotonic()

@@ -5,21 +5,14 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
+import sys
 
+from ...viewer.server import missing_library
 from ..compat import share_directory
 from . import launch_arguments, lifecycle_node
-from .launch_arguments import ARGUMENTS
 from .signal_guard import SignalGuard
 
 log = logging.getLogger(__name__)
-
-
-def format_arguments() -> str:
-    """The arguments with their defaults and meanings, for people."""
-    lines = ["Arguments (pass them as NAME:=VALUE):", '']
-    for argument in ARGUMENTS:
-        lines += [f"  {argument.name}  (default: '{argument.default}')", f'      {argument.description}']
-    return '\n'.join(lines)
 
 
 def main(assignments: list[str], signal_guard: SignalGuard | None = None) -> int:
@@ -31,13 +24,14 @@ def main(assignments: list[str], signal_guard: SignalGuard | None = None) -> int
     signal_guard.enable_interrupts()     # RViz, once it is open, must not be left behind
     values = launch_arguments.parse_assignments(assignments)
     plan = launch_arguments.make_launch_plan(values, share_directory())
-    rviz = _open_rviz(plan) if plan.rviz else None
+    companions = [_open_rviz(plan) if plan.rviz else None, _open_viewer(plan) if plan.viewer is not None else None]
     try:
         return lifecycle_node.run_node(plan.ros_arguments(), None, signal_guard)
     finally:
         signal_guard.done()
-        if rviz is not None:
-            rviz.terminate()
+        for companion in companions:
+            if companion is not None:
+                companion.terminate()
 
 
 def _open_rviz(plan):
@@ -47,3 +41,12 @@ def _open_rviz(plan):
     remappings = [word for pair in launch_arguments.rviz_remappings(plan) for word in ('-r', ':='.join(pair))]
     config = share_directory() / 'config' / 'hand4whole.rviz'
     return subprocess.Popen(['rviz2', '-d', str(config), *(['--ros-args', *remappings] if remappings else [])])
+
+
+def _open_viewer(plan):
+    problem = missing_library()
+    if problem:
+        log.warning('%s. The node runs without it', problem)
+        return None
+    return subprocess.Popen([sys.executable, '-m', 'hand4whole_ros.ros.viewer.program',
+                             *launch_arguments.viewer_ros_arguments(plan.namespace, plan.viewer)])

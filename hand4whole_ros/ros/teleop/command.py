@@ -8,6 +8,7 @@ import time
 
 from ..compat import share_directory
 from ..demo.programs import stop_programs
+from ..node.launch_arguments import format_arguments
 from ..node.signal_guard import SignalGuard
 from . import launch_arguments
 from .launch_arguments import ARGUMENTS
@@ -18,10 +19,7 @@ _PERIOD = 0.1
 
 def show_arguments() -> str:
     """The arguments with their defaults and meanings, for people."""
-    lines = ['Arguments (pass them as NAME:=VALUE):', '']
-    for argument in ARGUMENTS:
-        lines += [f"  {argument.name}  (default: '{argument.default}')", f'      {argument.description}']
-    return '\n'.join(lines)
+    return format_arguments(ARGUMENTS)
 
 
 def run(assignments: list[str], end: SignalGuard) -> int:

@@ -25,12 +25,8 @@ class TeleopNode(Node):
                  **node_arguments):
         """arguments: what rclpy.init was given, to name parameters that the node does not have; None: sys.argv."""
         super().__init__(name, **node_arguments)
-        given = given_parameters.overrides_from_arguments(sys.argv if arguments is None else arguments,
-                                              self.get_fully_qualified_name(), table.settings())
-        parameter_table.check_names(given.named, table.settings())
-        self.parameters = parameter_table.declare_parameters(self, table)
-        for remark in given.remarks:
-            self.get_logger().warning(remark)
+        self.parameters = given_parameters.declare_given_parameters(
+            self, table, sys.argv if arguments is None else arguments)
         self.add_on_set_parameters_callback(self._handle_parameter_changes)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, qos.DIAGNOSTICS)
