@@ -19,8 +19,8 @@ from torch import Tensor
 
 from .. import skeleton
 from .._vendor_patches.roma_import import roma
+from ..geometry.directions import minimal_rotation
 from ..geometry.kinematics import kinematic_tree
-from ..geometry.placement import minimal_rotation
 
 _ANNY_FINGER = {'thumb': 1, 'index': 2, 'middle': 3, 'ring': 4, 'pinky': 5}
 _SUFFIX = {'left': 'L', 'right': 'R'}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..geometry.directions import normalize_vector
 from ..geometry.kinematics import kinematic_tree
-from ..geometry.placement import normalize_vector
 from . import DatasetError
 from .motions import Motion, euler_rotations, read_text
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import skeleton
+from ..geometry.directions import minimal_rotation, normalize_vector
 from ..geometry.kinematics import local_from_global
-from ..geometry.placement import minimal_rotation, normalize_vector
 from . import DatasetError
 
 #: Largest file that is read.

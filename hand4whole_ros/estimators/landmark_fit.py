@@ -77,7 +77,9 @@ class LandmarkPipeline:
     @classmethod
     def from_config(cls, config: EstimatorConfig, fitter: BodyFitter | LandmarkFitter, refused: Counter,
                     refused_hands: Counter) -> LandmarkPipeline:
-        """As the settings of an estimator say."""
+        """As the settings of an estimator say. Raises ValueError for an unknown quality."""
+        if config.quality not in tuple(Quality):
+            raise ValueError(f'unknown quality {config.quality!r}; known are {", ".join(Quality)}')
         fast = config.quality == Quality.FAST
         return cls(fitter, config.static_images, mirror=not fast, refused=refused, refused_hands=refused_hands,
                    max_people=config.max_people, people=config.people, lite_hands=fast, hand_length=config.hand_length)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..geometry.placement import minimal_rotation, normalize_vector
+from ..geometry.directions import minimal_rotation, normalize_vector
 from ..landmarks.indices import ARM, HIPS, SHOULDERS, side_landmarks
 from ..skeleton import JOINT, NUM_JOINTS
 from .kinematic_chain import exp_so3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import skeleton
-from .placement import minimal_rotation, normalize_vector
+from .directions import minimal_rotation, normalize_vector
 
 
 def aim_arms(rotations: np.ndarray, joints: np.ndarray, targets: np.ndarray) -> np.ndarray:

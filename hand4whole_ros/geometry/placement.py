@@ -7,9 +7,9 @@ axis is the ray through the middle of the crop. All numpy float64.
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from .camera import Intrinsics
+from .directions import minimal_rotation, normalize_vector
 
 #: Nearest that any point of a person may be to the camera, m of depth. What is nearer no lens shows sharply, and
 #: what is behind the camera it does not see.
@@ -22,23 +22,6 @@ _NUM_ITERATIONS = 4
 #: depth as points and their pixels agree less, through zero to behind the camera; people in photographs have 0.74 to
 #: 1.07, hands alone that were taken for people 0.11 and less.
 _MIN_AGREEMENT = 0.5
-
-
-def normalize_vector(vector: np.ndarray) -> np.ndarray:
-    """(..., 3) scaled to length one; x where it has no length."""
-    length = np.linalg.norm(vector, axis=-1, keepdims=True)
-    return np.where(length > 1e-9, vector / np.maximum(length, 1e-9), (1.0, 0.0, 0.0))
-
-
-def minimal_rotation(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """The smallest rotation that takes one unit vector to the other, (3, 3)."""
-    axis = np.cross(start, end)
-    sine, cosine = np.linalg.norm(axis), float(start @ end)
-    if sine < 1e-9:
-        if cosine > 0:
-            return np.eye(3)
-        return Rotation.from_rotvec(np.pi * normalize_vector(np.cross(start, np.roll(start, 1)))).as_matrix()
-    return Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine)).as_matrix()
 
 
 def view_rotation(ray: np.ndarray) -> np.ndarray:

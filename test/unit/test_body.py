@@ -347,7 +347,7 @@ def test_no_anny_is_one_clear_line(monkeypatch):
     def absent(name):
         raise metadata.PackageNotFoundError(name)
     monkeypatch.setattr(metadata, 'version', absent)
-    with pytest.raises(open_body.OpenBodyUnavailable, match=r'hand4whole_ros\[open\]'):
+    with pytest.raises(open_body.OpenBodyUnavailable, match=r'needs the anny library: pip install anny=='):
         BodyModel.load()
 
 

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 
-from ...geometry.placement import minimal_rotation
+from ...geometry.directions import minimal_rotation
 from .capsule_hand import DENSITY, EFFORT, VELOCITY, Capsule, CapsuleHand
 
 #: At the head of either file.
