@@ -159,8 +159,7 @@ def _add_detection(kinds):
 def _detection(args):
     _check_count(args)
     _check_json_path(args)
-    if args.limit is not None and args.limit < 1:
-        raise UsageError(f'--limit must be at least 1, found {args.limit}')
+    _check_limit(args)
     from ..datasets import coco_wholebody
     from ..evaluation import detection
     from ..landmarks import LandmarksUnavailable
@@ -198,8 +197,7 @@ def _add_photographs(kinds):
 
 def _run_photographs(args):
     _check_json_path(args)
-    if args.limit is not None and args.limit < 1:
-        raise UsageError(f'--limit must be at least 1, found {args.limit}')
+    _check_limit(args)
     if not 1 <= args.fov <= 170:
         raise UsageError(f'--fov must be from 1 to 170 degrees, found {args.fov:g}')
     from ..datasets import coco_wholebody
@@ -265,6 +263,11 @@ def _run_synthetic(args):
     _write_json(args.json, table)
     print(synthetic_evaluation.format_table(table))
     return EXIT_SUCCESS
+
+
+def _check_limit(args):
+    if args.limit is not None and args.limit < 1:
+        raise UsageError(f'--limit must be at least 1, found {args.limit}')
 
 
 def _check_count(args):
@@ -349,8 +352,7 @@ def _run_ablation(args):
 
 def _open_reader(args):
     """The reader of the data set that was asked for."""
-    if args.limit is not None and args.limit < 1:
-        raise UsageError(f'--limit must be at least 1, found {args.limit}')
+    _check_limit(args)
     from ..datasets import DatasetError
     from ..datasets.annotated_bodies import GroundTruthBodies
     from ..datasets.registry import open_dataset

@@ -32,7 +32,6 @@ class Seen:
 
     people: list[np.ndarray]                    # (33, 2) px each
     hands: list[tuple[np.ndarray, str]]         # (21, 2) px and the side, of people and loose
-    confidence: list[float]                     # 0 to 1, of the people
 
 
 @dataclass
@@ -85,7 +84,7 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, quarter
     """
     landmarker = PeopleLandmarker(max_people)
     detectors: dict[str, Callable[[np.ndarray], Seen] | None] = {
-        'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': mediapipe_detector()}
+        'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': _mediapipe()}
     counts = {name: Counts() for name, detector in detectors.items() if detector is not None}
     for image, truth in ProgressBar(images, 'detecting', total=total, unit='image', enabled=progress):
         size = image.shape[1], image.shape[0]
@@ -95,8 +94,8 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, quarter
             seen = detectors[name](image)
             seconds = time.perf_counter() - start
             count.add(truth, Seen([_turned_back(points, quarter_turns, *size) for points in seen.people],
-                                  [(_turned_back(points, quarter_turns, *size), side) for points, side in seen.hands],
-                                  seen.confidence), seconds)
+                                  [(_turned_back(points, quarter_turns, *size), side) for points, side in seen.hands]),
+                      seconds)
     return {'images': total, 'quarter_turns': quarter_turns % 4,
             'rows': {name: counts[name].summary() if name in counts else None for name in detectors}}
 
@@ -129,8 +128,7 @@ def _seen(found: ImageLandmarks) -> Seen:
     hands = [(hand.landmarks[:, :2], side) for person in found.people for side in SIDES
              if (hand := person.hand(side)) is not None]
     hands += [(loose.hand.landmarks[:, :2], loose.hand.side) for loose in found.hands]
-    return Seen([person.pose.landmarks[:, :2] for person in found.people], hands,
-                [person.confidence for person in found.people])
+    return Seen([person.pose.landmarks[:, :2] for person in found.people], hands)
 
 
 def _turned_back(points, quarter_turns, width, height):
@@ -140,7 +138,7 @@ def _turned_back(points, quarter_turns, width, height):
             np.stack([y, height - 1 - x], 1)][quarter_turns % 4]
 
 
-def mediapipe_detector() -> Callable[[np.ndarray], Seen] | None:
+def _mediapipe() -> Callable[[np.ndarray], Seen] | None:
     """MediaPipe's Holistic for people and its Hands for hands; None where it is not installed."""
     solutions = MediaPipeSolutions.create()
     if solutions is None:
@@ -148,6 +146,5 @@ def mediapipe_detector() -> Callable[[np.ndarray], Seen] | None:
 
     def detect(image):
         body = solutions.body(image)
-        return Seen([] if body is None else [body.pose], [(hand.points, hand.side) for hand in solutions.hands(image)],
-                    [] if body is None else [body.confidence])
+        return Seen([] if body is None else [body.pose], [(hand.points, hand.side) for hand in solutions.hands(image)])
     return detect

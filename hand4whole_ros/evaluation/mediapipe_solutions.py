@@ -49,12 +49,9 @@ class SolutionHand:
 
 
 class MediaPipeSolutions:
-    """Both, of model complexity 1, for images that stand alone. Raises ImportError where mediapipe is not installed."""
+    """Both, of model complexity 1, for images that stand alone. solutions: of load_solutions."""
 
-    def __init__(self):
-        solutions = load_solutions()
-        if solutions is None:
-            raise ImportError('mediapipe is not installed')
+    def __init__(self, solutions: SimpleNamespace):
         self._holistic = solutions.Holistic
         with suppress_native_stderr():
             self._hands = solutions.Hands(static_image_mode=True, max_num_hands=_MAX_HANDS, model_complexity=1)
@@ -62,7 +59,8 @@ class MediaPipeSolutions:
     @classmethod
     def create(cls) -> MediaPipeSolutions | None:
         """None where mediapipe is not installed."""
-        return cls() if load_solutions() is not None else None
+        solutions = load_solutions()
+        return None if solutions is None else cls(solutions)
 
     def body(self, image: np.ndarray) -> SolutionBody | None:
         """The person in an RGB image (H, W, 3) uint8; None where nobody is seen."""

@@ -24,7 +24,7 @@ from ..landmarks.indices import PoseLandmark
 from ..skeleton import JOINT
 from ..system.progress import ProgressBar
 from ..system.requirements import install_command
-from .detection import mediapipe_detector
+from .mediapipe_solutions import MediaPipeSolutions
 from .people_matching import (
     JOINTS,
     counted_hands,
@@ -145,9 +145,9 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, estimat
     estimator: of images that stand alone. fov_degrees: of the longer side of every image, for nothing says otherwise.
     """
     systems: dict[str, System] = {estimator.name: lambda image: estimated(estimator, image, fov_degrees)}
-    mediapipe = mediapipe_detector()
-    if mediapipe is not None:
-        systems['MediaPipe'] = lambda image: _mediapipe_image(mediapipe(image))
+    solutions = MediaPipeSolutions.create()
+    if solutions is not None:
+        systems['MediaPipe'] = lambda image: mediapipe_image(solutions, image)
     measures = {name: Measures() for name in systems}
     true: list[dict] = []
     for number, (image, truth) in enumerate(ProgressBar(images, 'measuring', total=total, unit='image',
@@ -174,10 +174,12 @@ def _estimated_person(person: WholeBodyEstimate, intrinsics: Intrinsics) -> Give
                        {hand.side: hand.keypoints_2d.numpy().astype(float) for hand in person.hands if hand.visible})
 
 
-def _mediapipe_image(seen):
-    people = [GivenPerson({name: pose[PoseLandmark[name.upper()]] for name in JOINTS}, confidence, {})
-              for pose, confidence in zip(seen.people, seen.confidence)]
-    return GivenImage(people, [(side, points) for points, side in seen.hands])
+def mediapipe_image(solutions: MediaPipeSolutions, image: np.ndarray) -> GivenImage:
+    """What MediaPipe gives of an image (H, W, 3) uint8 RGB: Holistic's person, and the hands of Hands."""
+    body = solutions.body(image)
+    people = [] if body is None else [
+        GivenPerson({name: body.pose[PoseLandmark[name.upper()]] for name in JOINTS}, body.confidence, {})]
+    return GivenImage(people, [(hand.side, hand.points) for hand in solutions.hands(image)])
 
 
 def average_precision(true: Sequence[dict], detections: Sequence[dict]) -> tuple[float | None, float | None]:

@@ -31,8 +31,8 @@ def test_people_and_hands_elsewhere_are_invented_and_of_the_wrong_side():
         pose[row] = truth.people[0].joints.get(name, (0, 0))
     hands = {side: truth.people[0].hands[side][0] for side in SIDES}
     counts = detection.Counts()
-    counts.add(truth, detection.Seen([pose, pose + 900], [(hands['left'], 'right'), (hands['right'] + 900, 'right')],
-                                     [0.9, 0.9]), 0.1)
+    counts.add(truth, detection.Seen([pose, pose + 900], [(hands['left'], 'right'), (hands['right'] + 900, 'right')]),
+               0.1)
     row = counts.summary()
     assert (row['people_found'], row['people_invented']) == (1, 1)
     assert (row['hands'], row['hands_found'], row['hands_right_side']) == (2, 1, 0)
