@@ -45,10 +45,6 @@ class Region:
         """The inverse of to_image."""
         return rotated(np.asarray(points) - self.centre, -self.rotation) / self.side + 0.5
 
-    def mirrored(self, width: int) -> Region:
-        """The same content in the mirror image of an image `width` px wide."""
-        return Region(np.array([width - 1 - self.centre[0], self.centre[1]]), self.side, -self.rotation)
-
 
 def rotated(points: np.ndarray, angle: float) -> np.ndarray:
     """Points (..., 2) rotated about 0, clockwise in the image."""

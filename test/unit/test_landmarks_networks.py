@@ -5,6 +5,8 @@ import pytest
 
 pytest.importorskip('ai_edge_litert')
 
+from mirrored_regions import mirrored_region  # noqa: E402
+
 from hand4whole_ros import skeleton  # noqa: E402
 from hand4whole_ros.landmarks import face, hands, indices, pose, whole_body  # noqa: E402
 from hand4whole_ros.landmarks.regions import Region, rotated  # noqa: E402
@@ -90,7 +92,7 @@ def test_a_mirror_image_gives_mirrored_landmarks_and_the_other_side(seen, landma
     for image, _, landmarks in seen:
         width = image.shape[1]
         mirror = image[:, ::-1]
-        body = landmarker.pose.landmarks(mirror, landmarks.pose.region.mirrored(width))
+        body = landmarker.pose.landmarks(mirror, mirrored_region(landmarks.pose.region, width))
         points = body.landmarks[list(indices.MIRRORED_POSE), :2] * (-1, 1) + (width - 1, 0)
         sure = landmarks.pose.visibility > 0.7
         errors.append(np.linalg.norm(points - landmarks.pose.landmarks[:, :2], axis=1)[sure].mean())
@@ -98,7 +100,7 @@ def test_a_mirror_image_gives_mirrored_landmarks_and_the_other_side(seen, landma
             hand = landmarks.hand(side)
             if hand is None:
                 continue
-            other = landmarker.hands.landmarks(mirror, hand.region.mirrored(width))
+            other = landmarker.hands.landmarks(mirror, mirrored_region(hand.region, width))
             assert other.right_score == pytest.approx(1 - hand.right_score, abs=0.5)
             points = other.landmarks[:, :2] * (-1, 1) + (width - 1, 0)
             errors.append(np.linalg.norm(points - hand.landmarks[:, :2], axis=1).mean())
@@ -114,7 +116,7 @@ def test_exact_crops_have_less_of_an_offset_that_mirrors_show(seen):
             width = image.shape[1]
             for hand in filter(None, (landmarks.left_hand, landmarks.right_hand)):
                 plain, mirror = (landmarker.landmarks(picture, region).landmarks[:, 0] for picture, region in (
-                    (image, hand.region), (image[:, ::-1], hand.region.mirrored(width))))
+                    (image, hand.region), (image[:, ::-1], mirrored_region(hand.region, width))))
                 found.append((plain - (width - 1 - mirror)).mean() / 2 / hand.region.side * 224)
         offsets[exact] = np.mean(found)
     print(f'offset of hands: {offsets[False]:.2f} px of 224, with exact crops {offsets[True]:.2f} px')
