@@ -93,9 +93,8 @@ def _measure_estimator(estimator, image, truth, out):
 
 
 def _measure_baseline(baseline, image, truth, out):
-    start = time.perf_counter()
     body = baseline.body(image)
-    out['time_ms'].append(1e3 * (time.perf_counter() - start))
+    out['time_ms'].append(1e3 * baseline.body_time(image))
     out['people_missed'].append(body is None)
     if body is not None:
         _measure_body(body.world[list(UPPER_BODY)], truth, out)
