@@ -17,7 +17,7 @@ from ..landmarks.indices import PoseLandmark
 from ..landmarks.people import ImageLandmarks, PeopleLandmarker
 from ..media import image_files
 from ..skeleton import JOINT, SIDES
-from ..synthetic import dataset, people
+from ..synthetic import dataset
 from ..system.progress import ProgressBar
 from ..system.requirements import install_command
 from .mediapipe_solutions import MediaPipeSolutions
@@ -70,7 +70,7 @@ class Counts:
 def drawn(count: int, seed: int) -> Iterable[tuple[np.ndarray, AnnotatedImage]]:
     """Images (H, W, 3) uint8 of one drawn person each, and the truth."""
     for k in range(count):
-        image, truth = people.render_person(people.sample_person(dataset.person_seed(seed, k)))
+        image, truth = dataset.render_person(seed, k)
         joints = {name: truth.joints_2d[JOINT[name]] for name in JOINTS if not name.endswith(('knee', 'ankle'))}
         hands = {side: (truth.hand(side).keypoints_2d, np.arange(21)) for side in SIDES}
         yield image, AnnotatedImage(None, [AnnotatedPerson(joints, hands, np.zeros(4))], True)

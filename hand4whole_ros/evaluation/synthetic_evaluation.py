@@ -10,7 +10,7 @@ import numpy as np
 from .. import skeleton
 from ..estimators.base import Estimator
 from ..landmarks.indices import UPPER_BODY
-from ..synthetic import dataset, people
+from ..synthetic import dataset
 from ..system.progress import ProgressBar
 from . import metrics
 from .mediapipe_solutions import MediaPipeSolutions
@@ -47,7 +47,7 @@ def evaluate_synthetic(estimator: Estimator, count: int = 60, seed: int = 1, pro
     baseline = MediaPipeSolutions.create()
     try:
         for i in ProgressBar(range(count), 'rendering and estimating', unit='person', enabled=progress):
-            image, truth = people.render_person(people.sample_person(dataset.person_seed(seed, i)))
+            image, truth = dataset.render_person(seed, i)
             _measure_estimator(estimator, image, truth, ours)
             if baseline is not None:
                 _measure_baseline(baseline, image, truth, theirs)

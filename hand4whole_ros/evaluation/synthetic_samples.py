@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from .. import keypoints, skeleton
 from ..datasets.base_reader import box_around_points
 from ..datasets.sample import BodyAnnotation, HandAnnotation, Sample
-from ..synthetic import dataset, people
+from ..synthetic import dataset
 from ..synthetic.truth import PersonTruth
 
 #: Which of the keypoints of body and hands are joints, and which.
@@ -20,7 +20,7 @@ _JOINTS = [(k, joint) for k, joint in enumerate(keypoints.KEYPOINT_JOINTS[:65]) 
 def generate_samples(count: int, seed: int) -> Iterator[Sample]:
     """People 0, 1, ... of the set `seed`, as dataset.write_dataset draws them."""
     for k in range(count):
-        image, truth = people.render_person(people.sample_person(dataset.person_seed(seed, k)))
+        image, truth = dataset.render_person(seed, k)
         yield make_sample(f'{seed}/{k}', image, truth)
 
 

@@ -18,14 +18,14 @@ from mediapipe_parts import metres, pixels, region_of  # noqa: E402
 
 from hand4whole_ros.landmarks import face, hands, pose, whole_body  # noqa: E402
 from hand4whole_ros.media import image_files  # noqa: E402
-from hand4whole_ros.synthetic import dataset, people  # noqa: E402
+from hand4whole_ros.synthetic import dataset  # noqa: E402
 from hand4whole_ros.synthetic.source import SyntheticImages  # noqa: E402
 
 
 @pytest.fixture(scope='module')
 def images():
     """People that are drawn here, and photographs."""
-    drawn = [people.render_person(people.sample_person(dataset.person_seed(61, k)))[0] for k in range(8)]
+    drawn = [dataset.render_person(61, k)[0] for k in range(8)]
     drawn += [SyntheticImages(62)[k][0] for k in range(8)]
     photographs = []
     try:

@@ -10,7 +10,7 @@ pytest.importorskip('ai_edge_litert')
 from hand4whole_ros.detection.landmark_people import LandmarkPeople  # noqa: E402
 from hand4whole_ros.landmarks.indices import LIMBS, MIRRORED_POSE  # noqa: E402
 from hand4whole_ros.landmarks.measures import torso_length  # noqa: E402
-from hand4whole_ros.synthetic import dataset, people  # noqa: E402
+from hand4whole_ros.synthetic import dataset  # noqa: E402
 
 
 @pytest.fixture(scope='module')
@@ -22,7 +22,7 @@ def detector():
 
 @pytest.fixture(scope='module')
 def image():
-    return people.render_person(people.sample_person(dataset.person_seed(3, 0)))[0]
+    return dataset.render_person(3, 0)[0]
 
 
 def test_a_picture_and_its_mirror_image_give_the_same_person(detector, image):

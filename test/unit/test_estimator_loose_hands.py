@@ -13,7 +13,7 @@ from hand4whole_ros.landmarks.model_files import HAND_LANDMARK_LITE
 from hand4whole_ros.landmarks.people import LooseHand
 from hand4whole_ros.landmarks.regions import Region
 from hand4whole_ros.skeleton import SIDES
-from hand4whole_ros.synthetic import dataset, hand_patches, people
+from hand4whole_ros.synthetic import dataset, hand_patches
 
 pytest.importorskip('ai_edge_litert')
 
@@ -28,7 +28,7 @@ def estimator(request):
 @pytest.fixture(scope='module')
 def people_seen():
     """Three rendered people and the truth."""
-    return [people.render_person(people.sample_person(dataset.person_seed(3, i))) for i in range(3)]
+    return [dataset.render_person(3, i) for i in range(3)]
 
 
 @pytest.fixture(scope='module')

@@ -113,8 +113,8 @@ def tables():
     pytest.importorskip('anny')
     pytest.importorskip('mediapipe')
     from hand4whole_ros.evaluation import synthetic_evaluation
-    from hand4whole_ros.synthetic import dataset, people
-    truths = [people.render_person(people.sample_person(dataset.person_seed(2, i)))[1] for i in range(3)]
+    from hand4whole_ros.synthetic import dataset
+    truths = [dataset.render_person(2, i)[1] for i in range(3)]
     middle = truths[0].joints[[1, 2], 2].mean()
     return {away: synthetic_evaluation.evaluate_synthetic(Oracle(truths, away), count=3, seed=2, progress=False)
             for away in (0.0, 0.1 * middle)}, truths

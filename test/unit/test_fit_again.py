@@ -9,13 +9,13 @@ from hand4whole_ros.detection.hand_filter import filter_hands  # noqa: E402
 from hand4whole_ros.detection.landmark_people import LandmarkPeople  # noqa: E402
 from hand4whole_ros.evaluation.metrics import pa_mpjpe  # noqa: E402
 from hand4whole_ros.fitting import prior_body_fitter  # noqa: E402
-from hand4whole_ros.synthetic import dataset, people  # noqa: E402
+from hand4whole_ros.synthetic import dataset  # noqa: E402
 
 
 @pytest.fixture(scope='module')
 def astray(body):
     """A fitter, a person's landmarks and believed hands, of which the left is fitted badly at first, and the truth."""
-    image, truth = people.render_person(people.sample_person(dataset.person_seed(21, 61)))
+    image, truth = dataset.render_person(21, 61)
     detector = LandmarkPeople(static_images=True)
     try:
         landmarks, = detector.detect(image)

@@ -15,7 +15,7 @@ from hand4whole_ros.landmarks.people import PeopleLandmarker  # noqa: E402
 from hand4whole_ros.landmarks.people_tracking import PeopleTracker  # noqa: E402
 from hand4whole_ros.landmarks.regions import Region  # noqa: E402
 from hand4whole_ros.landmarks.whole_body import MultiHandLandmarker  # noqa: E402
-from hand4whole_ros.synthetic import backdrops, backgrounds, dataset, hand_patches, people  # noqa: E402
+from hand4whole_ros.synthetic import backdrops, backgrounds, dataset, hand_patches  # noqa: E402
 
 _JOINTS = {f'{side}_{joint}': indices.PoseLandmark[f'{side}_{joint}'.upper()]
            for side in skeleton.SIDES for joint in ('shoulder', 'elbow', 'wrist')}
@@ -29,7 +29,7 @@ def landmarker():
 @pytest.fixture(scope='module')
 def drawn():
     """[(image, truth)] of one person with both hands in the image."""
-    return [people.render_person(people.sample_person(dataset.person_seed(72, k))) for k in range(3)]
+    return [dataset.render_person(72, k) for k in range(3)]
 
 
 def shrunk(image, factor, width, height, corner, background):

@@ -147,7 +147,7 @@ def test_dataset_writes_pictures_and_truth(tmp_path):
     truth = json.loads((tmp_path / 'set' / 'truth.json').read_text())
     assert sorted(truth) == ['person_0000.png', 'person_0001.png']
     image = cv2.cvtColor(cv2.imread(str(tmp_path / 'set' / 'person_0001.png')), cv2.COLOR_BGR2RGB)
-    drawn, known = people.render_person(people.sample_person(dataset.person_seed(9, 1)))
+    drawn, known = dataset.render_person(9, 1)
     assert np.array_equal(image, drawn)
     written = truth['person_0001.png']
     assert np.allclose(written['hands']['left']['keypoints_3d'], known.left_hand.keypoints_3d)
