@@ -66,7 +66,7 @@ class FaultyEstimator(ScriptedEstimator):
             print('deaf from now on', flush=True)
             hashlib.pbkdf2_hmac('sha256', b'', b'', 50_000_000)
 
-    def estimate(self, image, intrinsics):
+    def estimate(self, image, intrinsics, stamp=None):
         """People as the script says, or what the fault makes of them."""
         fault, number = int(image[0, 0, 2]), int(image[0, 20, 0])
         if abs(fault - OUT_OF_GPU_MEMORY) < 10:

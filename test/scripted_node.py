@@ -63,7 +63,7 @@ class ScriptedEstimator(Estimator):
 
     loose_hands = ()
 
-    def estimate(self, image, intrinsics):
+    def estimate(self, image, intrinsics, stamp=None):
         """People side by side, a metre apart; right hands of nobody 0.6 m apart."""
         red, green, blue = image[0, 0].astype(int)
         behaviour = min((NORMAL, RAISE, NOT_FINITE, SLOW, LEFT_LOST, BEHIND), key=lambda code: abs(code - green))

@@ -50,7 +50,7 @@ class DrawnEstimator(ScriptedEstimator):
         with np.load(os.environ[VARIABLE]) as file:
             self._rotations, self._present = file['rotations'], file['present']
 
-    def estimate(self, image, intrinsics):
+    def estimate(self, image, intrinsics, stamp=None):
         """The person at the moment that the first pixel says."""
         high, low, _ = image[0, 0].astype(int)
         k = 256 * high + low

@@ -49,7 +49,7 @@ def measure_in_process(device: str, size: str, folder: str) -> dict:
             for k in range(_IMAGES):
                 picture = motion.frame(k / _RATE)
                 begun = time.perf_counter()
-                people = estimator.estimate(picture, motion.intrinsics)
+                people = estimator.estimate(picture, motion.intrinsics, k / _RATE)
                 frames.append(time.perf_counter() - begun)
                 times += [person.stage_times for person in people[:1]]
                 hands += sum(hand.visible for person in people for hand in person.hands)

@@ -25,7 +25,9 @@ def measure(images: int = IMAGES) -> dict:
     try:
         motion = PersonMotion()
         for k in ProgressBar(range(images), 'rendering and estimating', unit='image', leave=False):
-            times += [person.stage_times for person in estimator.estimate(motion.frame(k / RATE), motion.intrinsics)]
+            moment = k / RATE
+            found = estimator.estimate(motion.frame(moment), motion.intrinsics, moment)
+            times += [person.stage_times for person in found]
     finally:
         estimator.close()
     times = times[WARM_UP:]

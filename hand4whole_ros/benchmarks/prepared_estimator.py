@@ -36,7 +36,7 @@ class PreparedEstimator(Estimator):
             [_make_person(self.body, 2 * np.pi * k / _POSES, own_hands) for k in range(_POSES)]
         )
 
-    def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list:
+    def estimate(self, image: np.ndarray, intrinsics: Intrinsics, stamp: float | None = None) -> list:
         """The next pose, whatever the image shows."""
         if self._seconds:
             time.sleep(self._seconds)

@@ -38,12 +38,14 @@ class Estimator(ABC):
     device: str = 'cpu'
 
     @abstractmethod
-    def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
+    def estimate(self, image: np.ndarray, intrinsics: Intrinsics,
+                 stamp: float | None = None) -> list[WholeBodyEstimate]:
         """People in an RGB image (H, W, 3) uint8, the most certain first; [] when nobody is seen.
 
         `vertices` is left None; call `body.vertices(estimate)` for the mesh. Every number in the result is finite,
         and every joint and keypoint geometry.placement.MIN_DEPTH or more in front of the camera: see accepted.
-        `stage_times` says how long each stage took, in seconds.
+        `stage_times` says how long each stage took, in seconds. stamp: when the image was taken, s by any clock, of
+        images that follow each other; None: nothing is known of that, and earlier poses say nothing about this image.
         """
 
     @property

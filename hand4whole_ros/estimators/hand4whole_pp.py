@@ -85,7 +85,8 @@ class Hand4WholePPEstimator(Estimator):
         return load_hand4whole_pp(store, body=published, device=self._device, precision=precision)
 
     @torch.inference_mode()
-    def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
+    def estimate(self, image: np.ndarray, intrinsics: Intrinsics,
+                 stamp: float | None = None) -> list[WholeBodyEstimate]:
         """People in an RGB image (H, W, 3) uint8, all in one pass of the network."""
         self.check_input(image, intrinsics)
         started = time.perf_counter()

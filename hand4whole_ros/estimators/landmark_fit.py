@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -18,6 +18,7 @@ from ..detection.holistic_landmarks import HolisticLandmarks
 from ..detection.landmark_people import LandmarkPeople
 from ..estimate import NO_FIT, LooseHandEstimate
 from ..fitting.body_fitter import LandmarkFitter
+from ..fitting.pose_prior import PoseHistory
 from ..fitting.prior_body_fitter import BodyFit, BodyFitter
 from ..geometry.camera import Intrinsics
 from .loose_hands import place_loose_hand
@@ -36,6 +37,11 @@ class LandmarkFit:
     fitted: BodyFit
     confidence: float                   # 0 to 1
     stage_times: dict[str, float]       # seconds
+
+    def with_fit(self, fitted: BodyFit) -> LandmarkFit:
+        """The same person by another fit, with the hands that it has."""
+        return replace(self, fitted=fitted, hands={side: self.hands[side] for side in fitted.hands},
+                       hand_confidence={side: self.hand_confidence[side] for side in fitted.hands})
 
     def hand_box(self, side: str) -> np.ndarray:
         """xyxy (4,) px around the landmarks of a hand."""
@@ -67,6 +73,7 @@ class LandmarkPipeline:
         self._hand_length = hand_length
         #: Of the last image: see Estimator.loose_hands.
         self.loose_hands: list[LooseHandEstimate] = []
+        self._histories: dict[int, PoseHistory] = {}    # by track id
         self._refused = Counter() if refused is None else refused
         self._refused_hands = Counter() if refused_hands is None else refused_hands
         self._detector = LandmarkPeople(static_images, mirror=mirror, max_people=max_people, people=people,
@@ -84,13 +91,18 @@ class LandmarkPipeline:
         return cls(fitter, config.static_images, mirror=not fast, refused=refused, refused_hands=refused_hands,
                    max_people=config.max_people, people=config.people, lite_hands=fast, hand_length=config.hand_length)
 
-    def fit_all(self, image: np.ndarray, intrinsics: Intrinsics) -> list[LandmarkFit]:
-        """The people in an RGB image (H, W, 3) uint8, the largest first; those whom no body fits are left out."""
+    def fit_all(self, image: np.ndarray, intrinsics: Intrinsics, stamp: float | None = None) -> list[LandmarkFit]:
+        """The people in an RGB image (H, W, 3) uint8, the largest first; those whom no body fits are left out.
+
+        stamp: as Estimator.estimate.
+        """
         start = time.perf_counter()
         self.loose_hands = []
         people = self._detector.detect(image)
         detected = (time.perf_counter() - start) / max(len(people), 1)
-        found = [self._fit(landmarks, image, intrinsics, detected) for landmarks in people]
+        found = [self._fit(landmarks, image, intrinsics, detected, stamp) for landmarks in people]
+        seen = {landmarks.track_id for landmarks in people}
+        self._histories = {track: history for track, history in self._histories.items() if track in seen}
         # The hands of somebody whom no body fits, and those that lie astray of their arm, are there all the same.
         released = [hand for person, fit in zip(self._detector.people, found)
                     for hand in person.hands_without(() if fit is None else fit.hands)]
@@ -107,7 +119,7 @@ class LandmarkPipeline:
         """The largest person; None where nobody is seen, or nobody could be fitted."""
         return next(iter(self.fit_all(image, intrinsics)), None)
 
-    def _fit(self, landmarks, image, intrinsics, detector_seconds):
+    def _fit(self, landmarks, image, intrinsics, detector_seconds, stamp):
         start = time.perf_counter()
         confidence = landmarks.confidence
         if confidence < MIN_CONFIDENCE:
@@ -116,7 +128,7 @@ class LandmarkPipeline:
         # Matrices and networks are small: a second thread of BLAS or of OpenMP, which torch uses, mostly waits for the
         # first one; where other programs use the cores, too, the fit takes four times as long.
         with self._threads.limit(limits=1):
-            fitted = self._fitter.fit(landmarks, intrinsics, {side: points for side, (points, _) in hands.items()})
+            fitted = self._fit_body(landmarks, intrinsics, {side: points for side, (points, _) in hands.items()}, stamp)
         if fitted is None:
             self._refused[NO_FIT] += 1
             return None
@@ -126,9 +138,19 @@ class LandmarkPipeline:
             landmarks, {side: hands[side][0] for side in fitted.hands}, {side: hands[side][1] for side in fitted.hands},
             fitted, confidence, {'detector': detector_seconds, 'fit': time.perf_counter() - start})
 
+    def _fit_body(self, landmarks, intrinsics, hands, stamp):
+        """The fit; of somebody who is tracked it continues those of the earlier images."""
+        if stamp is None or landmarks.track_id < 0 or not isinstance(self._fitter, LandmarkFitter):
+            return self._fitter.fit(landmarks, intrinsics, hands)
+        history = self._histories.setdefault(landmarks.track_id, PoseHistory())
+        fitted = self._fitter.fit(landmarks, intrinsics, hands, history.predict(stamp))
+        if fitted is not None:
+            history.add(fitted, stamp)
+        return fitted
+
     def reset(self) -> None:
         """Forget the people who are tracked."""
-        self.loose_hands = []
+        self.loose_hands, self._histories = [], {}
         self._detector.reset()
 
     def close(self) -> None:

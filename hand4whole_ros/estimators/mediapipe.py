@@ -43,11 +43,12 @@ class MediaPipeEstimator(Estimator):
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, BodyModelError) as error:
             raise EstimatorUnavailable(str(error)) from error
 
-    def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
+    def estimate(self, image: np.ndarray, intrinsics: Intrinsics,
+                 stamp: float | None = None) -> list[WholeBodyEstimate]:
         """The people in an RGB image (H, W, 3) uint8, the largest first; [] when nobody is seen."""
         self.check_input(image, intrinsics)
         return self.filter_estimates(
-            self._make_estimate(fit, intrinsics) for fit in self._landmark_pipeline.fit_all(image, intrinsics)
+            self._make_estimate(fit, intrinsics) for fit in self._landmark_pipeline.fit_all(image, intrinsics, stamp)
         )
 
     @property

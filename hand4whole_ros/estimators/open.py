@@ -28,13 +28,13 @@ from ..checkpoints.lifting import load_lifting_networks
 from ..checkpoints.open_model import load_open_model
 from ..config import EstimatorConfig, Expert, WristSource
 from ..detection import DetectorUnavailable
-from ..estimate import NO_FIT, LooseHandEstimate, WholeBodyEstimate
+from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..fitting.body_fitter import LandmarkFitter
 from ..fitting.confidence import joint_confidence
 from ..fitting.hand_lifter import HandLifter
 from ..fitting.kinematic_chain import log_so3
 from ..fitting.lifter import Lifter
-from ..fitting.prior_body_fitter import BodyFit, BodyFitter
+from ..fitting.prior_body_fitter import BodyFitter
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..networks.fusion_policy import FusionPolicy
@@ -76,11 +76,11 @@ class OpenEstimator(Estimator):
             precision = pick_precision(config.precision, _DEVICE)
             self.network = prepare_for_inference(load_open_model(published, config.open_model), _DEVICE, precision)
             self.body = SmplxManoBody(published)
-            # The networks learnt from this fit, and are told of it; the body is the lifted one.
-            self._landmark_pipeline = LandmarkPipeline.from_config(
-                config, BodyFitter(self.body.kinematics), self.refused, self.refused_hands)
             networks = load_lifting_networks(config.lifting_model)
-            self._fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
+            fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
+            self._landmark_pipeline = LandmarkPipeline.from_config(config, fitter, self.refused, self.refused_hands)
+            # The networks learnt from another fit, and are told of it.
+            self._prompt_fitter = BodyFitter(self.body.kinematics)
             self._threads = ThreadpoolController()
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
@@ -89,27 +89,18 @@ class OpenEstimator(Estimator):
         self._prompt_builder = PromptBuilder(hand_shape_components(self.body, published.arrays))
 
     @torch.inference_mode()
-    def estimate(self, image: np.ndarray, intrinsics: Intrinsics) -> list[WholeBodyEstimate]:
+    def estimate(self, image: np.ndarray, intrinsics: Intrinsics,
+                 stamp: float | None = None) -> list[WholeBodyEstimate]:
         """The people in an RGB image (H, W, 3) uint8, the largest first; [] when nobody is seen."""
         self.check_input(image, intrinsics)
         found = []
-        for landmark_fit in self._landmark_pipeline.fit_all(image, intrinsics):
-            inputs = self._inputs(landmark_fit, intrinsics)
-            if inputs is None:
-                continue
+        for landmark_fit in self._landmark_pipeline.fit_all(image, intrinsics, stamp):
             started = time.perf_counter()
-            with self._threads.limit(limits=1):
-                fitted = self._fitter.fit(landmark_fit.landmarks, intrinsics, landmark_fit.hands)
-            if fitted is None:
-                self.refused[NO_FIT] += 1
-                continue
-            times = {**landmark_fit.stage_times, 'lifted fit': time.perf_counter() - started}
-            started = time.perf_counter()
-            hands = (
-                self._hands(image, inputs) if any(bool(inputs.boxes[side].exists[0]) for side in fitted.hands) else {}
-            )
-            times['network'] = time.perf_counter() - started
-            found.append(self._make_estimate(fitted, hands, inputs, intrinsics, times))
+            inputs, hands = self._inputs(landmark_fit, intrinsics), {}
+            if inputs is not None and inputs.landmark_fit.hands:
+                hands = self._hands(image, inputs)
+            times = {**landmark_fit.stage_times, 'network': time.perf_counter() - started}
+            found.append(self._make_estimate(landmark_fit, hands, intrinsics, times))
         return self.filter_estimates(found)
 
     @property
@@ -123,8 +114,14 @@ class OpenEstimator(Estimator):
         return None if landmark_fit is None else self._inputs(landmark_fit, intrinsics)
 
     def _inputs(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> NetworkInputs | None:
-        evidence = features_of_fit(landmark_fit, intrinsics)
-        return None if evidence is None else NetworkInputs(landmark_fit, evidence, *self._prompt_builder(evidence))
+        """What the networks are told of one person; None where the fit that they know finds nobody."""
+        with self._threads.limit(limits=1):
+            fitted = self._prompt_fitter.fit(landmark_fit.landmarks, intrinsics, landmark_fit.hands)
+        if fitted is None:
+            return None
+        known = landmark_fit.with_fit(fitted)
+        evidence = features_of_fit(known, intrinsics)
+        return None if evidence is None else NetworkInputs(known, evidence, *self._prompt_builder(evidence))
 
     @property
     def loose_hands(self) -> list[LooseHandEstimate]:
@@ -164,10 +161,11 @@ class OpenEstimator(Estimator):
             found[side] = _Hand(rotation[0] @ wrist, roma.rotvec_to_rotmat(fingers.double()).numpy(), own_shape)
         return found
 
-    def _make_estimate(self, fitted: BodyFit, hands: dict[str, _Hand], inputs: NetworkInputs, intrinsics,
-                  times) -> WholeBodyEstimate:
+    def _make_estimate(self, landmark_fit: LandmarkFit, hands: dict[str, _Hand], intrinsics,
+                       times) -> WholeBodyEstimate:
         """The fitted body with the hand expert's hands."""
-        landmark_fit, whole = inputs.landmark_fit, fitted.placed.rotations[0]
+        fitted = landmark_fit.fitted
+        whole = fitted.placed.rotations[0]
         local, seen = fitted.pose.rotations[0].copy(), {}
         for side in fitted.hands:
             hand = hands.get(side)

@@ -24,7 +24,7 @@ def depth_figures(estimator: Estimator, people: int = 10, first_seed: int = 10) 
         corrections = {side: PalmLengthCorrection(palm_length(points))
                        for side, points in motion.hand_keypoints(0.0).items()}
         for moment in MOMENTS:
-            found = estimator.estimate(motion.frame(moment), motion.intrinsics)
+            found = estimator.estimate(motion.frame(moment), motion.intrinsics, moment)
             for side, true in motion.hand_keypoints(moment).items():
                 hands += 1
                 if not found or found[0].hand(side).state != skeleton.OK:

@@ -200,8 +200,11 @@ class _NormalEquations:
         return hessian, gradient
 
 
-def solve(chain: KinematicChain, pose: ChainPose, observations: Observations, iterations: int, damping: float = 1e-2):
+def solve(chain: KinematicChain, pose: ChainPose, observations: Observations, iterations: int, damping: float = 1e-2,
+          tolerance: float = 0.0):
     """Levenberg-Marquardt from `pose`: (fitted Pose, its Placed, cost (B,)).
+
+    It ends after `iterations`, or when a step has lowered no cost by more than this part of it.
 
     A step that raises the cost is taken back and tried again shorter; a pose whose cost is not finite
     from the start is returned as it came, with infinite cost.
@@ -229,7 +232,10 @@ def solve(chain: KinematicChain, pose: ChainPose, observations: Observations, it
         trial_cost, trial_parts = normal.residuals(trial, trial_placed)
         better = trial_cost < cost
         if better.all():
+            gain = cost - trial_cost
             pose, placed, cost, parts, hessian = trial, trial_placed, trial_cost, trial_parts, None
+            if (gain < tolerance * cost).all():
+                break
         elif better.any():
             pose = trial.where(better, pose)
             placed = chain.place(pose)

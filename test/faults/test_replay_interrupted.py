@@ -139,7 +139,7 @@ class Interrupted(QuickEstimator):
 
     left = 2
 
-    def estimate(self, image, intrinsics):
+    def estimate(self, image, intrinsics, stamp=None):
         if self.left == 0:
             raise KeyboardInterrupt
         self.left -= 1

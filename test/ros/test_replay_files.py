@@ -118,7 +118,7 @@ def test_what_comes_to_the_place_of_the_output_meanwhile_is_not_replaced(rec, tm
     output = tmp_path / 'out'
 
     class Slow(QuickEstimator):
-        def estimate(self, image, intrinsics):
+        def estimate(self, image, intrinsics, stamp=None):
             output.mkdir(exist_ok=True)
             (output / 'mine.txt').write_text('do not lose me')
             return super().estimate(image, intrinsics)
@@ -176,7 +176,7 @@ def test_names_of_any_bytes(tmp_path):
 
 def test_an_output_that_cannot_be_written_in_the_end_is_one_line(rec, tmp_path):
     class Vandal(QuickEstimator):
-        def estimate(self, image, intrinsics):
+        def estimate(self, image, intrinsics, stamp=None):
             shutil.rmtree(tmp_path / 'out.partial', ignore_errors=True)
             return super().estimate(image, intrinsics)
     with pytest.raises(RuntimeError) as error:

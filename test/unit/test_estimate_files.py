@@ -156,7 +156,7 @@ class Interrupted(QuickEstimator):
     left = 2
     error = KeyboardInterrupt
 
-    def estimate(self, image, intrinsics):
+    def estimate(self, image, intrinsics, stamp=None):
         if self.left == 0:
             raise self.error
         self.left -= 1
@@ -190,7 +190,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, capfd):
 
 def test_ctrl_c_that_a_library_swallows_is_heard_at_the_next_frame(tmp_path, capfd):
     class Swallowing(QuickEstimator):
-        def estimate(self, image, intrinsics):
+        def estimate(self, image, intrinsics, stamp=None):
             try:
                 os.kill(os.getpid(), signal.SIGTERM)
                 time.sleep(10)
@@ -283,7 +283,7 @@ def test_a_folder_that_vanishes_is_made_again(tmp_path):
     import shutil
 
     class Vandal(QuickEstimator):
-        def estimate(self, image, intrinsics):
+        def estimate(self, image, intrinsics, stamp=None):
             shutil.rmtree(tmp_path / 'out', ignore_errors=True)
             return super().estimate(image, intrinsics)
     for k in range(3):
@@ -330,7 +330,7 @@ class _HandsBeside(QuickEstimator):
 
     loose_hands = ()
 
-    def estimate(self, image, intrinsics):
+    def estimate(self, image, intrinsics, stamp=None):
         people = super().estimate(image, intrinsics)
         hand = people[0].left_hand
         self.loose_hands = [LooseHandEstimate(

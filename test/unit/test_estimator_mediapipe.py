@@ -236,7 +236,7 @@ class Anybody(estimators.Estimator):
     def __init__(self, body, depths):
         self.body, self._depths = body, depths
 
-    def estimate(self, image, intrinsics):
+    def estimate(self, image, intrinsics, stamp=None):
         """See Estimator."""
         people = [somebody(self.body, intrinsics, (0.0, 0.3, depth)) for depth in self._depths]
         return self.filter_estimates([replace(people[0], betas=people[0].betas * float('nan')), *people])

@@ -89,7 +89,7 @@ class Oracle:
     def __init__(self, truths, away=0.0):
         self.truths, self.away, self.count = truths, away, 0
 
-    def estimate(self, image, intrinsics):
+    def estimate(self, image, intrinsics, stamp=None):
         from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
         truth = self.truths[self.count]
         shift = np.array([0, 0, self.away])
@@ -167,7 +167,7 @@ def test_an_estimator_that_finds_nobody_misses_every_hand():
     class Nobody:
         name = 'nobody'
 
-        def estimate(self, image, intrinsics):
+        def estimate(self, image, intrinsics, stamp=None):
             return []
 
     table = synthetic_evaluation.evaluate_synthetic(Nobody(), count=1, seed=2, progress=False)

@@ -188,7 +188,7 @@ class _Finder:
     def __init__(self, body, boxes):
         self.body, self._boxes = body, boxes
 
-    def estimate(self, image, intrinsics):
+    def estimate(self, image, intrinsics, stamp=None):
         zeros = np.zeros((55, 3))
         return [
             estimate_from_parameters(

@@ -173,7 +173,8 @@ class _EstimateJob:
         intrinsics = (Intrinsics.from_fov(width, height) if self._focal is None
                       else Intrinsics.from_focal(width, height, self._focal))
         try:
-            people = self._filter_valid(estimator.estimate(frame.image, intrinsics), frame.name)
+            people = self._filter_valid(
+                estimator.estimate(frame.image, intrinsics, None if tracker is None else frame.stamp), frame.name)
             # Whom nobody follows has a number in this picture alone.
             people = ([replace(person, track_id=k) for k, person in enumerate(people)] if tracker is None
                       else tracker.update(people, frame.stamp))

@@ -108,7 +108,7 @@ class Pipeline:
             health.counters.waiting += 1
             return
         with health.stage('estimate'):
-            people = self._estimator.estimate(image, intrinsics)
+            people = self._estimator.estimate(image, intrinsics, messages.to_nanoseconds(header.stamp) * 1e-9)
         for name, seconds in (people[0].stage_times if people else {}).items():
             health.add_time(f'estimate: {name}', seconds)
         with health.stage('track'):

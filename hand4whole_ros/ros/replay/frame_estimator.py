@@ -72,10 +72,11 @@ class FrameEstimator:
         assert intrinsics is not None   # nothing is awaited
         refused, refused_hands = self._estimator.refused.copy(), self._estimator.refused_hands.copy()
         try:
-            people = self._estimator.estimate(image, intrinsics)
+            stamp = messages.to_nanoseconds(header.stamp)
+            people = self._estimator.estimate(image, intrinsics, stamp * 1e-9)
         except Exception as error:  # One image must not end a work of hours; the error is said and counted.
             return pack({'failed': f'{type(error).__name__}: {" ".join(str(error).split())}'})
-        return pack({'stamp': messages.to_nanoseconds(header.stamp), 'frame_id': header.frame_id, 'people': people,
+        return pack({'stamp': stamp, 'frame_id': header.frame_id, 'people': people,
                      'loose_hands': self._estimator.loose_hands, 'intrinsics': intrinsics, 'camera': camera,
                      'remarks': remarks, 'refused': dict(self._estimator.refused - refused),
                      'refused_hands': dict(self._estimator.refused_hands - refused_hands)})

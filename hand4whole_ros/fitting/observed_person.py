@@ -1,0 +1,157 @@
+"""What the fit of one person is held against: landmarks, what the lifting network says, what earlier images say.
+
+MediaPipe's world landmarks are among it although the network has seen them: it was trained on drawn people, on whom
+they are worse than on photographs, and so follows them too little there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..landmarks.indices import PoseLandmark
+from ..skeleton import HAND_SLICE, NUM_JOINTS, SIDES
+from .body_chains import NUM_BODY
+from .hand_fitter import HAND_BONES, LIFTED_BONES, LIFTED_TURNS, HandStart
+from .joint_priors import UNCONSTRAINED
+from .kinematic_chain import ChainPose, KinematicChain
+from .landmark_offsets import HAND_DEPTH_SIGMA, HAND_SIGMA
+from .lifted_chain import BONES, FIRST_HAND, NUM_LANDMARKS
+from .lifter import LiftedBody
+from .person_view import roll_of
+from .pose_prior import PosePrior
+from .solver import AnglePrior, Observations, Turns
+
+
+@dataclass(frozen=True)
+class Widths:
+    """What the parts of the fit weigh: factors of the standard deviations that they come with."""
+
+    #: Of landmarks, of the network's bones and rotations, which are correlated with each other.
+    landmarks: float = 0.5
+    bones: float = 1.8
+    turns: float = 2.0
+    #: Of the natural pose in joint_priors; its limits stay.
+    natural: float = 4.0
+    #: Standard deviation of betas about the network's.
+    betas: float = 0.8
+    #: Of limbs as world landmarks have them, m, where they are seen.
+    world: float = 0.08
+    #: Residual, in standard deviations, beyond which a row is disbelieved.
+    robust: float = 8.0
+
+
+#: Pairs of landmarks whose differences are taken from the world landmarks. The trunk's made no photograph better.
+_LIMBS = np.array([
+    (PoseLandmark[f'{side}_{end}'], PoseLandmark[f'{side}_{start}']) for side in ('LEFT', 'RIGHT')
+    for start, end in (('SHOULDER', 'ELBOW'), ('ELBOW', 'WRIST'), ('HIP', 'KNEE'), ('KNEE', 'ANKLE'))])
+
+#: Visibility below which a limb's spread grows no further.
+_MIN_VISIBILITY = 0.1
+
+
+@dataclass(frozen=True)
+class ObservedPerson:
+    """Of one person, in the camera optical frame."""
+
+    rays: np.ndarray            # (33, 2) x/z, y/z of landmarks
+    sigma: np.ndarray           # (33,) m
+    visibility: np.ndarray      # (33,) 0 to 1
+    world: np.ndarray           # (33, 3) m, as person_views takes them
+    lifted: LiftedBody
+    prior: PosePrior | None     # of earlier images
+    widths: Widths
+
+    def of(self, hypothesis: int) -> ObservedPerson:
+        """With one of the network's hypotheses alone."""
+        lifted = self.lifted
+        return replace(self, lifted=LiftedBody(lifted.view, *(part[[hypothesis]] for part in lifted[1:])))
+
+    def body_observations(self, chain: KinematicChain, distance: np.ndarray, angles: AnglePrior) -> Observations:
+        """Of the body alone, once for each hypothesis.
+
+        chain: of the body. distance (K,) m: about how far away the person is. angles: of all joints of the chain.
+        """
+        widths, lifted = self.widths, self.lifted
+        count = len(lifted.odds)
+        ray_sigma = np.full((count, FIRST_HAND), np.inf)
+        ray_sigma[:, :NUM_LANDMARKS] = widths.landmarks * self.sigma / distance[:, None]
+        rays = np.zeros((count, FIRST_HAND, 2))
+        rays[:, :NUM_LANDMARKS] = self.rays
+        bones = lifted.points[:, BONES[:, 0] - NUM_LANDMARKS] - lifted.points[:, BONES[:, 1] - NUM_LANDMARKS]
+        limbs, limb_sigma = self._limbs(chain)
+        observations = Observations(
+            rays=rays, ray_sigma=ray_sigma, angles=angles, betas=lifted.betas, betas_sigma=widths.betas,
+            vector_pairs=np.concatenate([BONES, _LIMBS]), vectors=np.concatenate([bones, limbs], axis=1),
+            vector_sigma=np.concatenate([widths.bones * lifted.bone_spread, limb_sigma], axis=1),
+            frames=np.tile(lifted.view, (count, len(BONES) + len(_LIMBS), 1, 1)),
+            turns=(Turns(lifted.rotations, widths.turns * lifted.turn_spread),), robust=widths.robust,
+            all_in_front=True)
+        return observations if self.prior is None else _with_earlier_images(observations, self.prior)
+
+    def with_hands(self, observations: Observations, starts: dict[str, HandStart]) -> Observations:
+        """Of the whole body: those of one body, and what is seen and said of its hands, in the order of SIDES."""
+        sides = [side for side in SIDES if side in starts]
+        rays, sigma = [observations.rays[0]], [observations.ray_sigma[0]]
+        pairs, depths = [], []
+        vectors = [(observations.vector_pairs, observations.vectors[0], observations.vector_sigma[0],
+                    observations.frames[0])]
+        for number, side in enumerate(sides):
+            start, wrist = starts[side], FIRST_HAND + 21 * number
+            rays.append(start.rays)
+            sigma.append(np.full(21, HAND_SIGMA / start.wrist[2]))
+            pairs.append(np.stack([np.arange(wrist + 1, wrist + 21), np.full(20, wrist)], 1))
+            depths.append((start.depths - start.depths[0])[1:])
+            if start.lifted is not None:
+                hand = start.lifted
+                bones = hand.points[HAND_BONES[:, 0]] - hand.points[HAND_BONES[:, 1]]
+                vectors.append((wrist + HAND_BONES, bones, LIFTED_BONES * hand.bone_spread,
+                                np.tile(hand.frame, (len(bones), 1, 1))))
+        vector_pairs, *vectors = (np.concatenate(part) for part in zip(*vectors))
+        vectors, vector_sigma, frames = (part[None] for part in vectors)
+        said, *earlier = observations.turns
+        return replace(
+            observations, rays=np.concatenate(rays)[None], ray_sigma=np.concatenate(sigma)[None],
+            pairs=np.concatenate(pairs), depths=np.concatenate(depths)[None],
+            depth_sigma=np.full((1, 20 * len(sides)), HAND_DEPTH_SIGMA), toward=self.lifted.view[None, 2],
+            vector_pairs=vector_pairs, vectors=vectors, vector_sigma=vector_sigma, frames=frames,
+            turns=(_of_all_joints(said, starts), *(_of_all_joints(turns, {}) for turns in earlier)))
+
+    def _limbs(self, chain):
+        """Vectors of _LIMBS along the view's axes, as large as the lifted bodies, and their spread, (K, L, 3) each."""
+        lifted = self.lifted
+        world = self.world @ roll_of(lifted.view[None])[0].T
+        limbs = world[_LIMBS[:, 0]] - world[_LIMBS[:, 1]]
+        placed = chain.place(ChainPose(np.zeros((len(lifted.odds), 3)), lifted.rotations, lifted.betas)).points
+        lengths = np.linalg.norm(placed[:, _LIMBS[:, 0]] - placed[:, _LIMBS[:, 1]], axis=-1)
+        scale = lengths.sum(axis=1) / max(np.linalg.norm(limbs, axis=-1).sum(), 1e-6)
+        sigma = self.widths.world / np.maximum(self.visibility[_LIMBS].min(axis=1), _MIN_VISIBILITY)
+        limbs = scale[:, None, None] * limbs
+        return limbs, np.broadcast_to(sigma[:, None], limbs.shape)
+
+
+def _with_earlier_images(observations: Observations, prior: PosePrior) -> Observations:
+    """And that pose, place and shape are likely to be as they were."""
+    count = len(observations.rays)
+
+    def each(part):
+        return np.repeat(part[None], count, axis=0)
+    precision, earlier = observations.betas_sigma ** -2, prior.betas_sigma ** -2
+    betas = (precision * observations.betas + earlier * prior.betas) / (precision + earlier)
+    return replace(
+        observations, turns=(*observations.turns, Turns(each(prior.rotations[:NUM_BODY]), each(prior.turn_sigma))),
+        root=each(prior.root), root_sigma=each(prior.root_sigma), betas=betas,
+        betas_sigma=(precision + earlier) ** -0.5)
+
+
+def _of_all_joints(turns: Turns, starts: dict[str, HandStart]) -> Turns:
+    """Of the body's joints and the hands -> of all 55, of which the others turn freely."""
+    rotations = np.tile(np.eye(3), (1, NUM_JOINTS, 1, 1))
+    sigma = np.full((1, NUM_JOINTS, 3), UNCONSTRAINED)
+    rotations[:, :NUM_BODY], sigma[:, :NUM_BODY] = turns.rotations, turns.sigma
+    for side, start in starts.items():
+        if start.lifted is not None:
+            rotations[:, HAND_SLICE[side]] = start.lifted.fingers
+            sigma[:, HAND_SLICE[side]] = LIFTED_TURNS * start.lifted.turn_spread
+    return Turns(rotations, sigma)
