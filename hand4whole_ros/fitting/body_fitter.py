@@ -37,8 +37,8 @@ MAX_HAND_MISFIT = 0.25
 
 _ITERATIONS = {'body': 6, 'whole': 4}
 
-#: A fit ends when a step lowers its cost by less than this part: further ones bring it nearer to landmarks
-#: that are wrong as well.
+#: A fit of the body alone ends when a step lowers its cost by less than this part: further ones bring it nearer to
+#: landmarks that are wrong as well.
 _TOLERANCE = 0.02
 
 
@@ -160,7 +160,7 @@ class LandmarkFitter:
             rotations[0, WRIST[side]], rotations[0, HAND_SLICE[side]] = hand.wrist_rotation, hand.finger_rotations
         body = seen.body_observations(self._chains.body, pose.root[:, 2], self._prior)
         pose, placed, _ = solve(chain, ChainPose(pose.root, rotations, pose.betas), seen.with_hands(body, starts),
-                                _ITERATIONS['whole'], tolerance=_TOLERANCE)
+                                _ITERATIONS['whole'])
         return pose, placed
 
 
