@@ -184,8 +184,12 @@ def _add_play(commands):
     command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
     command.add_argument('--paused', action='store_true', help='wait for the space bar before the first message')
     command.add_argument('--wait-for', metavar='TOPIC', help='begin when somebody listens to this topic')
-    command.add_argument('--without-results', action='store_true',
-                         help='leave out what an earlier run of the node or of replay found: its topics and its TF')
+    results = command.add_mutually_exclusive_group()
+    results.add_argument('--without-results', action='store_true', default=None,
+                         help='leave out what an earlier run of the node or of replay found: its topics and its TF; '
+                              'without this option, where a node publishes poses now')
+    results.add_argument('--with-results', action='store_false', dest='without_results', default=None,
+                         help='play that, too, even beside a node that publishes poses now')
 
 
 def _run_play(args):
