@@ -159,6 +159,18 @@ def test_a_hand_of_nobody_is_a_frame_below_the_image(one, body):
     assert len(frames) == 56 and frames[-1].child_frame_id == 'r_hand_2'
 
 
+def test_a_prefix_keeps_the_frames_of_two_nodes_apart(one, body):
+    loose = loose_hand(replace(one.right_hand, keypoints_2d=one.right_hand.keypoints_2d + 500))
+    people, hands = tracked_hands(body, [one], loose)
+    found = [deserialize_message(tf_messages.serialise_transforms(people, HEAD, hands, prefix), TFMessage).transforms
+             for prefix in ('', 'left/')]
+    pairs = [[(t.header.frame_id, t.child_frame_id) for t in transforms] for transforms in found]
+    assert pairs[1][0] == ('cam', 'left/body_0') and ('cam', 'left/r_hand_2') in pairs[1]
+    assert pairs[1] == [(parent if parent == 'cam' else f'left/{parent}', f'left/{child}')
+                        for parent, child in pairs[0]]
+    assert [t.transform for t in found[0]] == [t.transform for t in found[1]]
+
+
 def test_no_hand_is_an_empty_array(body):
     got = deserialize_message(messages.serialise_hand_array([], HEAD, 'mediapipe'), HandPoseArray)
     assert got == HandPoseArray(header=HEAD, estimator='mediapipe')

@@ -62,8 +62,8 @@ def make_body_skeleton_message(body: BodyModel) -> Skeleton:
 class PoseMessageBuilder:
     """Poses, hands, operator and TF; remembers the operator, to call both hands LOST when the operator is gone."""
 
-    def __init__(self, estimator_name: str):
-        self._estimator_name = estimator_name
+    def __init__(self, estimator_name: str, frame_prefix: str = ''):
+        self._estimator_name, self._frame_prefix = estimator_name, frame_prefix
         self._operator: tuple[WholeBodyEstimate, np.ndarray] | None = None  # as last seen, and joint_poses
 
     def reset(self) -> None:
@@ -89,7 +89,7 @@ class PoseMessageBuilder:
             yield from _operator_messages(*self._operator, result.header, result.hand_ids)
         loose = result.loose_hands
         if publish_tf and (result.people or loose):
-            yield topics.TF, serialise_transforms(result.people, result.header, loose)
+            yield topics.TF, serialise_transforms(result.people, result.header, loose, self._frame_prefix)
 
 
 def _operator_messages(operator, poses, header, hand_ids):

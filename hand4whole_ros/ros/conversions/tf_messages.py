@@ -1,6 +1,6 @@
 """Joints as TF frames: the image's frame -> body_<id> -> ... with REP-155 names extended to the fingers.
 
-Hands that belong to nobody: the image's frame -> l_hand_<id>, r_hand_<id>.
+Hands that belong to nobody: the image's frame -> l_hand_<id>, r_hand_<id>. All but the image's frame may have a prefix.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ class _TransformTemplate(NamedTuple):
     transforms: np.ndarray  # (N, 7) where the numbers are, in words of 8 bytes
 
 
-def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands: Sequence[TrackedHand] = ()) -> bytes:
+def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands: Sequence[TrackedHand] = (),
+                         prefix: str = '') -> bytes:
     """A serialised TFMessage of everybody's joints and of hands of nobody, one at least, stamped with the image's time.
 
-    The fingers of a LOST hand are left out: nobody has seen them.
+    The fingers of a LOST hand are left out: nobody has seen them. prefix: of the names of all frames but the image's.
     """
     seen = [tuple(side for side in skeleton.SIDES if estimate.hand(side).state != skeleton.LOST)
             for estimate in estimates]
     form = _make_template(head.frame_id, tuple((estimate.track_id, sides) for estimate, sides in zip(estimates, seen)),
-                          tuple((tracked.hand.side, tracked.track_id) for tracked in hands))
+                          tuple((tracked.hand.side, tracked.track_id) for tracked in hands), prefix)
     values = [
         relative_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy(), estimate.local_rotations.numpy())[
             list(_visible_joints(sides))] for estimate, sides in zip(estimates, seen)]
@@ -48,7 +49,7 @@ def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands
 
 
 @functools.lru_cache(maxsize=64)
-def _make_template(frame_id, people, hands):
+def _make_template(frame_id, people, hands, prefix):
     """people: (track id, sides whose hands are seen) of each; hands: (side, track id) of those of nobody."""
     out, stamps, transforms = CdrWriter(), [], []
     out.numbers('I', sum(len(_visible_joints(sides)) for _, sides in people) + len(hands))
@@ -61,11 +62,11 @@ def _make_template(frame_id, people, hands):
         out.numbers('d', *[0.0] * 7)
         transforms.append(out.position - 56)
     for track_id, sides in people:
-        names = [skeleton.frame_name(joint, track_id) for joint in skeleton.JOINT_NAMES]
+        names = [prefix + skeleton.frame_name(joint, track_id) for joint in skeleton.JOINT_NAMES]
         for joint in _visible_joints(sides):
             add(frame_id if joint == 0 else names[skeleton.PARENTS[joint]], names[joint])
     for side, track_id in hands:
-        add(frame_id, skeleton.hand_frame_name(side, track_id))
+        add(frame_id, prefix + skeleton.hand_frame_name(side, track_id))
     return _TransformTemplate(out.getvalue()[len(_HEADER):], np.array(stamps)[:, None] // 4 + np.arange(2),
                  np.array(transforms)[:, None] // 8 + np.arange(7))
 

@@ -50,7 +50,7 @@ class NodeParameters(EstimatorConfig, ParameterTable):
         low=0.0, high=3600.0, dynamic=True)
     max_rate: float = setting(
         0.0, 'Images per second to work on at most; 0 for as many as the machine can.', low=0.0, high=1000.0,
-        dynamic=True)
+        dynamic=True, launch=True)
     min_confidence: float = setting(
         0.3, 'People, and hands of nobody, that are less certain than this are not reported.', low=0.0, high=1.0,
         dynamic=True)
@@ -68,6 +68,11 @@ class NodeParameters(EstimatorConfig, ParameterTable):
         OperatorPreference.NEAREST, 'Who becomes the operator when there is none; the operator then stays the operator '
         "while followed. 'first' is the person followed for the longest time.", dynamic=True)
     publish_tf: bool = setting(True, 'Broadcast every joint on /tf.', dynamic=True, launch=True)
+    frame_prefix: str = setting(
+        '', "What the names of all frames that the node broadcasts begin with: 'left/' makes left/body_0 of body_0. "
+        "Two nodes on one TF tree need different ones. The images' own frame stays as it is.", launch=True,
+        pattern='([A-Za-z0-9_][A-Za-z0-9_/-]{0,63})?',
+        pattern_meaning="at most 64 letters, digits and _ / -, without / at the beginning, such as 'left/'")
     diagnostics_period: float = setting(
         1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0, dynamic=True)
 
