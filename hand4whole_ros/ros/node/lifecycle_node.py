@@ -16,12 +16,14 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from ... import estimators
 from ...system.memory import collect_frozen_objects, freeze_loaded_objects, trim_memory
 from .. import topics
+from ..bag.reader import read_stamp
 from . import given_parameters, parameter_table, program, qos
 from .camera_inputs import CameraInputs
 from .diagnostics import DiagnosticsBuilder, Health
+from .image_gaps import ImageGaps
 from .latest_worker import LatestWorker
 from .parameter_table import ParameterError
-from .parameters import NodeParameters
+from .parameters import ImageTransport, NodeParameters
 from .pipeline import Pipeline
 from .program import one_line
 from .publishers import NodePublishers
@@ -135,7 +137,8 @@ class Hand4WholeNode(LifecycleNode):
         self._worker.start()
         self._inputs.open()
         self._health.state, self._health.image_topic = 'active', self._inputs.image_topic
-        self._health.last_received = None
+        self._health.last_received, self._health.gaps = None, ImageGaps()
+        self._health.compressed = self._current_parameters.image_transport == ImageTransport.COMPRESSED
         self.get_logger().info(f'waiting for images on {self._inputs.image_topic} and camera_info on '
                                f'{self._inputs.camera_info_topic}')
         return result
@@ -209,6 +212,7 @@ class Hand4WholeNode(LifecycleNode):
     def _handle_image(self, item):
         self._health.counters.received += 1
         self._health.last_received = time.monotonic()
+        self._health.gaps.note(read_stamp(item.data))
         self._worker.submit(item)
         self._worker.wait_until_idle(IMAGE_HANDOVER_TIMEOUT)
         self._health.overload += self._worker.pop_dropped_count()
