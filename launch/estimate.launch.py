@@ -9,7 +9,12 @@ from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from hand4whole_ros.ros.node.companions import missing_rviz
-from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS, make_launch_plan, rviz_command
+from hand4whole_ros.ros.node.launch_arguments import (
+    ARGUMENTS,
+    choose_camera_driver,
+    make_launch_plan,
+    rviz_command,
+)
 from hand4whole_ros.ros.topics import VIEWER_NODE_NAME
 from hand4whole_ros.viewer.server import missing_library
 from launch import LaunchDescription
@@ -25,12 +30,19 @@ def as_they_are(parameters):
 def start(context):
     """The node, and RViz and the viewer where they are wanted."""
     values = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
-    plan = make_launch_plan(values, SHARE)
+    camera = choose_camera_driver(make_launch_plan(values, SHARE))
+    plan = camera.node
     actions = [LifecycleNode(
         package='hand4whole_ros', executable='hand4whole_node', name='hand4whole',
         namespace=plan.namespace, output='screen', remappings=plan.remappings,
         parameters=[str(plan.params_file), as_they_are(plan.parameters)],
         ros_arguments=['--log-level', plan.log_level])]
+    if camera.remark:
+        actions.append(LogInfo(msg=camera.remark))
+    if camera.driver is not None:
+        executable, namespace, parameters = camera.driver
+        actions.append(Node(executable=executable, name='camera', namespace=namespace, output='screen',
+                            parameters=[as_they_are(parameters)]))
     if plan.rviz and (problem := missing_rviz()):
         actions.append(LogInfo(msg=problem))
     elif plan.rviz:

@@ -214,8 +214,8 @@ def _add_run(commands):
         _run_node,
         'The ROS 2 node with the arguments of estimate.launch.py, where ros2 launch is missing.',
         [
-            'hand4whole run',
             'hand4whole run image_topic:=/camera/image_raw estimator:=mediapipe',
+            'hand4whole run camera:=0 viewer:=true     # a webcam, without a driver',
             'hand4whole run --show-args',
         ],
     )

@@ -24,7 +24,7 @@ SHARE = share_directory()
 NAMES = {'namespace', 'image_topic', 'image_transport', 'camera_info_topic', 'params_file', 'estimator', 'device',
          'weights', 'weights_folder', 'people', 'hand_length', 'quality', 'use_sim_time', 'autostart', 'log_level',
          'rviz', 'viewer', 'viewer_host', 'viewer_port', 'publish_tf', 'body_model', 'open_model', 'max_rate',
-         'frame_prefix'}
+         'frame_prefix', 'camera', 'camera_calibration'}
 
 
 # The table
@@ -81,6 +81,7 @@ def test_arguments_become_ros_arguments():
     ('frame_prefix:=/left', "frame_prefix: expected at most 64 letters, digits and _ / -"),
     ('frame_prefix:=a b', 'frame_prefix: expected'),
     ('max_rate:=-1', 'max_rate: expected 0 to 1000, found -1'),
+    ('camera:=clip.mp4', 'camera: expected 0, /dev/video0 or an rtsp:// or http:// address'),
     ('log_level:=loud', 'log_level: expected one of debug, info'),
     ('image_topic:=', 'image_topic: expected the name of a topic'),
     ('params_file:=/nowhere.yaml', 'found nothing at /nowhere.yaml'),
@@ -180,6 +181,47 @@ def test_rviz_opens_in_the_frame_of_the_images(tmp_path, monkeypatch, remap):
     assert ('use_sim_time:=true' in said and '/image:=/cam/image' in said) == remap
 
 
+def test_a_camera_and_a_topic_are_one_too_many():
+    with pytest.raises(ValueError, match='^camera and image_topic: expected one of them'):
+        make_launch_plan(parse_assignments(['camera:=0', 'image_topic:=/cam/image']), SHARE)
+
+
+def test_the_node_reads_a_camera_itself():
+    plan = make_launch_plan(parse_assignments(['camera:=0', 'namespace:=robot']), SHARE)
+    assert plan.parameters['camera'] == '0' and plan.remappings == (('image', 'camera/image_raw'),)
+    assert 'camera:="0"' in plan.ros_arguments()
+    assert dict(rviz_remappings(plan))['/image'] == '/robot/camera/image_raw'
+
+
+@pytest.mark.parametrize('installed', [(), ('v4l2_camera',), ('usb_cam', 'v4l2_camera')])
+def test_a_driver_is_started_where_one_is_installed(tmp_path, monkeypatch, installed):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path))
+    index = tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages'
+    index.mkdir(parents=True)
+    for driver in companions.CAMERA_DRIVERS:
+        if driver.package in installed:
+            (index / driver.package).touch()
+            folder = tmp_path / 'lib' / driver.package
+            folder.mkdir(parents=True)
+            (folder / driver.executable).touch(mode=0o755)
+    plan = make_launch_plan(parse_assignments(
+        ['camera:=/dev/video2', 'namespace:=robot', 'camera_calibration:=/a b/c.yaml']), SHARE)
+    chosen = launch_arguments.choose_camera_driver(plan)
+    assert chosen.node.remappings == (('image', 'camera/image_raw'),)
+    if not installed:
+        assert chosen.driver is None and chosen.node == plan
+        assert chosen.remark.startswith('/dev/video2: the node reads it itself, as neither usb_cam nor v4l2_camera is '
+                                        'installed (sudo apt install ros-')
+        return
+    program, driver_namespace, parameters = chosen.driver
+    assert installed[0] in program and driver_namespace == '/robot/camera' and not chosen.remark
+    assert parameters['video_device'] == '/dev/video2' and parameters['camera_info_url'] == 'file:///a%20b/c.yaml'
+    assert not {'camera', 'camera_calibration'} & set(chosen.node.parameters)
+    stream = make_launch_plan(parse_assignments(['camera:=rtsp://cam/a']), SHARE)
+    assert launch_arguments.choose_camera_driver(stream) == launch_arguments.CameraStart(stream)
+
+
 def test_rviz_follows_the_node_into_its_namespace():
     plan = make_launch_plan(parse_assignments(['namespace:=robot', 'image_topic:=cam/image']), SHARE)
     assert dict(rviz_remappings(plan)) == {
@@ -273,7 +315,8 @@ def _lifecycle_state(node, name):
 
 @needs_launch
 @pytest.mark.parametrize('file, missing', [
-    ('estimate.launch.py', set()), ('demo.launch.py', {'image_topic', 'camera_info_topic', 'use_sim_time'})])
+    ('estimate.launch.py', set()), ('demo.launch.py', {'image_topic', 'camera_info_topic', 'use_sim_time', 'camera',
+                                                              'camera_calibration'})])
 def test_launch_file_declares_the_table(file, missing):
     import importlib.util
     spec = importlib.util.spec_from_file_location('launch_file', SHARE / 'launch' / file)

@@ -33,7 +33,8 @@ _FILE = re.compile(r'(?<![\w/.*{-])[\w./]*\w\.(?:py|msg|rviz|yaml|cfg|toml)\b')
 _MODULE = re.compile(r'\bhand4whole_ros(?:\.\w+)+')
 _PAGE = re.compile(r'\bdocs/[\w/]+\.md\b')
 #: Files of the reader's own, of other projects, or of a recording; and modules of messages.
-_NOT_OURS = {'metadata.yaml', 'teleop.yaml', 'geometry_msgs.msg', 'hand4whole_ros.msg'}
+_NOT_OURS = {'metadata.yaml', 'teleop.yaml', 'geometry_msgs.msg', 'hand4whole_ros.msg', 'rs_launch.py', 'camera.launch.py',
+             'zed_camera.launch.py'}
 
 
 def name_of(page):

@@ -66,6 +66,7 @@ class Health:
     image_is_blank: bool = False                     # the last image shows nothing
     state: str = 'unconfigured'
     problem: str = ''                       # why the node could not be configured
+    source_problem: str = ''                # why the node's own camera gives no images
     gaps: ImageGaps = field(default_factory=ImageGaps)
     compressed: bool = False                # images come as CompressedImage
     overload: int = 0                       # images replaced by a newer one before their turn
@@ -129,7 +130,9 @@ def _assess_health(health, counts, before, rate, now):
     if counts.failed > before.failed and counts.done == before.done:
         return DiagnosticStatus.ERROR, 'the estimator fails on every image: see the log'
     troubles = [*_clock_warnings(health, counts, before)]
-    if silent is None:
+    if health.source_problem:
+        troubles.append(health.source_problem)
+    elif silent is None:
         troubles.append(f'no image yet on {health.image_topic}')
     elif silent > MAX_IMAGE_GAP:
         troubles.append(f'no image for {silent:.0f} s on {health.image_topic}')

@@ -5,6 +5,7 @@ Imports neither `launch` nor rclpy, so that it works, and is tested, where launc
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ...config import ViewerConfig, settings_of
-from ..topics import NODE_NAME
+from ...media.live_address import parse_live_address, url_scheme
+from ..topics import NODE_NAME, OWN_CAMERA_IMAGE
 from . import companions
 from .parameter_table import belongs_to_ros, check_value
 from .parameters import NodeParameters
@@ -134,6 +136,14 @@ def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
     image_topic = values['image_topic'].strip()
     if not image_topic:
         raise ValueError('image_topic: expected the name of a topic, found an empty one')
+    if values.get('camera'):
+        if parse_live_address(values['camera']) is None:
+            raise ValueError(f'camera: expected 0, /dev/video0 or an rtsp:// or http:// address, found '
+                             f'{values["camera"]!r}')
+        if image_topic != 'image':
+            raise ValueError(f'camera and image_topic: expected one of them, found {values["camera"]!r} and '
+                             f'{image_topic!r}; the images of `camera` are on {OWN_CAMERA_IMAGE}')
+        image_topic = OWN_CAMERA_IMAGE
     remappings = [('image', image_topic)] if image_topic != 'image' else []
     if values['camera_info_topic']:
         remappings.append(('camera_info', values['camera_info_topic']))
@@ -171,6 +181,36 @@ def viewer_ros_arguments(namespace: str, parameters: dict[str, str | int | float
     for name, value in parameters.items():
         words += ['-p', f'{name}:={format_parameter(value)}']
     return words
+
+
+@dataclass(frozen=True)
+class CameraStart:
+    """Who reads the camera."""
+
+    #: The node hand4whole's plan.
+    node: NodeLaunchPlan
+    #: Program of the driver, its namespace and its parameters; None: there is none to start.
+    driver: tuple[str, str, dict[str, str]] | None = None
+    #: One line for the user, or ''.
+    remark: str = ''
+
+
+def choose_camera_driver(plan: NodeLaunchPlan) -> CameraStart:
+    """A driver for the plan's device where one is installed, else the node itself, as for streams."""
+    camera = parse_live_address(str(plan.parameters.get('camera', '')))
+    if not camera or url_scheme(camera):
+        return CameraStart(plan)
+    driver = companions.find_camera_driver()
+    if driver is None or driver.path is None:
+        packages = [one.package for one in companions.CAMERA_DRIVERS]
+        return CameraStart(plan, None, f'{camera}: the node reads it itself, as neither {" nor ".join(packages)} is '
+                                       f'installed ({companions.apt_command(packages[0])})')
+    parameters = {'video_device': camera, **driver.parameters}
+    if plan.parameters.get('camera_calibration'):
+        parameters['camera_info_url'] = Path(str(plan.parameters['camera_calibration'])).absolute().as_uri()
+    own = {name: value for name, value in plan.parameters.items() if name not in ('camera', 'camera_calibration')}
+    namespace = _in_namespace(plan, OWN_CAMERA_IMAGE).rpartition('/')[0]
+    return CameraStart(dataclasses.replace(plan, parameters=own), (driver.path, namespace, parameters))
 
 
 def rviz_command(plan: NodeLaunchPlan, share: Path, frame: str | None = None) -> list[str]:

@@ -18,6 +18,7 @@ from ...system.memory import collect_frozen_objects, freeze_loaded_objects, trim
 from .. import topics
 from ..bag.reader import read_stamp
 from . import given_parameters, parameter_table, program, qos
+from .camera_device import CameraDevice, check_camera
 from .camera_inputs import CameraInputs
 from .diagnostics import DiagnosticsBuilder, Health
 from .image_gaps import ImageGaps
@@ -71,6 +72,7 @@ class Hand4WholeNode(LifecycleNode):
                                               self.get_fully_qualified_name(), NodeParameters.settings())
         parameter_table.check_names(given.named, NodeParameters.settings())
         self._current_parameters = parameter_table.declare_parameters(self, NodeParameters)
+        check_camera(self._current_parameters)
         for remark in given.remarks:
             self.get_logger().warning(remark)
         self.add_on_set_parameters_callback(self._handle_parameter_changes)
@@ -129,7 +131,7 @@ class Hand4WholeNode(LifecycleNode):
         result = super().on_activate(state)
         self._outputs.start()
         self._pipeline.forget()
-        self._inputs = CameraInputs(self, self._current_parameters, self._handle_image, self._pipeline.set_camera_info)
+        self._inputs = self._create_inputs()
         self._pipeline.rectified = self._inputs.rectified
         self._jump_handle = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True),
@@ -139,9 +141,17 @@ class Hand4WholeNode(LifecycleNode):
         self._health.state, self._health.image_topic = 'active', self._inputs.image_topic
         self._health.last_received, self._health.gaps = None, ImageGaps()
         self._health.compressed = self._current_parameters.image_transport == ImageTransport.COMPRESSED
-        self.get_logger().info(f'waiting for images on {self._inputs.image_topic} and camera_info on '
+        doing = 'publishing its own camera on' if self._current_parameters.camera else 'waiting for images on'
+        self.get_logger().info(f'{doing} {self._inputs.image_topic} and camera_info on '
                                f'{self._inputs.camera_info_topic}')
         return result
+
+    def _create_inputs(self):
+        """Subscriptions, or the node's own camera."""
+        parameters, on_image, on_info = self._current_parameters, self._handle_image, self._pipeline.set_camera_info
+        if parameters.camera:
+            return CameraDevice(self, parameters, on_image, on_info, self._health)
+        return CameraInputs(self, parameters, on_image, on_info)
 
     @_log_exceptions
     def on_deactivate(self, state):
@@ -240,6 +250,7 @@ class Hand4WholeNode(LifecycleNode):
         values = {p.name: p.value for p in changes if not parameter_table.belongs_to_ros(p.name)}
         try:
             wanted = self._current_parameters.changed(values, running=self._estimator is not None)
+            check_camera(wanted)
         except ParameterError as error:
             self.get_logger().warning(str(error))
             return SetParametersResult(successful=False, reason=str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...config import Choice, EstimatorConfig, setting
 from .parameter_table import ParameterTable
@@ -35,6 +36,13 @@ class OperatorPreference(Choice):
 class NodeParameters(EstimatorConfig, ParameterTable):
     """Everything that can be set, with its default. Static ones are read at configure."""
 
+    camera: str = setting(
+        '', "Camera or stream to look through instead of an image topic: '0', '/dev/video0', or an rtsp:// or http:// "
+        'address. The node reads it and publishes it on image and camera_info; a camera that is lost is waited for. '
+        'ros2 launch starts usb_cam or v4l2_camera for a device, where one of them is installed.', launch=True)
+    camera_calibration: Path | None = setting(
+        None, 'YAML file with the calibration of `camera`, as camera_calibration writes it. Without it '
+        'fallback_fov_deg counts.', launch=True)
     image_transport: ImageTransport = setting(
         ImageTransport.RAW, "'compressed' subscribes to CompressedImage on the image topic with /compressed appended, "
         'or on the image topic itself where that carries CompressedImage.', launch=True)

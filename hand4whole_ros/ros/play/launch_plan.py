@@ -23,7 +23,7 @@ from ..node.launch_arguments import LaunchArgument
 PLAYERS = ('hand4whole', 'ros2')
 
 #: What the bag decides.
-_BAG_ARGUMENTS = ('image_transport', 'use_sim_time')
+_BAG_ARGUMENTS = ('image_transport', 'use_sim_time', 'camera', 'camera_calibration')
 
 _CHANGED_ARGUMENTS = {
     'image_topic': ('', 'The camera in the bag to look through. Empty: the only one.'),
@@ -75,6 +75,7 @@ def make_replay_plan(values: dict[str, str]) -> ReplayPlan:
     compressed = images.msgtype == COMPRESSED_IMAGE
     header = deserialize_message(first.data, CompressedImage if compressed else Image).header
     node = {argument.name: values[argument.name] for argument in OF_THE_NODE if argument.name not in _BAG_ARGUMENTS}
+    node.update(camera='', camera_calibration='')
     node.update(image_topic=images.topic.removesuffix(topics.COMPRESSED) if compressed else images.topic,
                 image_transport='compressed' if compressed else 'raw', use_sim_time='true',
                 camera_info_topic='' if info is None else info.topic)
