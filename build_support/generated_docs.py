@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import re
 import sys
 import textwrap
@@ -82,6 +83,17 @@ PARAMS_FILES = {ROOT / 'config' / ('estimate.yaml' if node == 'hand4whole' else 
                 for node in _FILE_HEADS}
 
 
+def schema_file(name: str) -> str:
+    """A JSON schema."""
+    from hand4whole_ros.apps.estimate import json_schema
+    return json.dumps(getattr(json_schema, name)(), indent=1) + '\n'
+
+
+#: File -> the function of apps.estimate.json_schema that makes it.
+SCHEMA_FILES = {DOCS / 'schemas' / 'estimate.schema.json': 'results_schema',
+                DOCS / 'schemas' / 'estimate_hands.schema.json': 'hands_schema'}
+
+
 def encodings() -> str:
     """The encodings of raw images that are converted without cv_bridge."""
     from hand4whole_ros.ros.conversions.images import ENCODINGS
@@ -150,8 +162,9 @@ def main() -> int:
     """Write the files that differ, and name them."""
     fresh = {page: generated(page.read_text()) for page in sorted(DOCS.rglob('*.md'))}
     fresh.update({file: params_file(node) for file, node in PARAMS_FILES.items()})
+    fresh.update({file: schema_file(name) for file, name in SCHEMA_FILES.items()})
     for file, text in fresh.items():
-        if file.read_text() != text:
+        if not file.exists() or file.read_text() != text:
             file.write_text(text)
             print(file.relative_to(ROOT))
     return 0
