@@ -100,6 +100,16 @@ def encodings() -> str:
     return ', '.join(f'`{name}`' for name in ENCODINGS) + '\n'
 
 
+def wrist_axes() -> str:
+    """The axes of wrists, as columns in SMPL-X's."""
+    from hand4whole_ros.geometry.wrist_axes import WRIST_AXES
+    lines = ['| `wrist_axes` | left | right |', '|---|---|---|']
+    for axes, sides in WRIST_AXES.items():
+        rows = (str(matrix.astype(int).tolist()) for matrix in sides.values())
+        lines.append(f'| `{axes}` | ' + ' | '.join(f'`{text}`' for text in rows) + ' |')
+    return '\n'.join(lines) + '\n'
+
+
 def launch_arguments() -> str:
     """The arguments of estimate.launch.py and `hand4whole run`."""
     from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS
@@ -143,8 +153,8 @@ def messages() -> str:
     return '\n' + '\n'.join(parts) + '\n'
 
 
-PARTS = {make.__name__: make for make in (parameters, encodings, launch_arguments, replay_launch_arguments, commands,
-                                          messages)}
+PARTS = {make.__name__: make for make in (parameters, encodings, wrist_axes, launch_arguments, replay_launch_arguments,
+                                          commands, messages)}
 PARTS |= {f'{node}_parameters': functools.partial(_parameters, node) for node in _FILE_HEADS if node != 'hand4whole'}
 
 

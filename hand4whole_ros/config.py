@@ -77,6 +77,14 @@ class WristSource(Choice):
     COPY = 'copy'
 
 
+class WristAxes(Choice):
+    """What the orientation of a wrist is given in: see geometry.wrist_axes."""
+
+    SMPLX = 'smplx'
+    MANO = 'mano'
+    OPENXR = 'openxr'
+
+
 class Expert(Choice):
     """One of the two experts of Hand4Whole++."""
 

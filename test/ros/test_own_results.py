@@ -82,7 +82,7 @@ def test_each_transform_in_a_message_of_its_own(tmp_path):
     rows = [(TF, START + 5 + k, tf(part)) for k, part in enumerate([*person(0), transform('odom', 'base_link')])]
     found = [pair for pairs_ in pairs(replayed(tmp_path, rows)) for pair in pairs_]
     assert found.count((FRAME, 'body_0')) == 2 and found.count(('odom', 'base_link')) == 1
-    assert len(found) == 2 * 55 + 1
+    assert len(found) == 2 * 65 + 1
 
 
 def test_tf_with_a_name_of_its_own_and_of_another_camera(tmp_path):
@@ -147,7 +147,7 @@ def test_a_replay_of_a_replay_of_a_node_with_another_name_has_one_body_a_stamp(t
     once, twice = read(tmp_path / 'once'), read(tmp_path / 'twice')
     assert twice == once
     for found in pairs(tmp_path / 'twice'):
-        assert len(found) == len(set(found)) == 2 * 55
+        assert len(found) == len(set(found)) == 2 * 65
     note('a bag holds what an earlier run found', 'a replay of a replay, whose node had another name and namespace', 1,
          'the new bag is that of one replay, byte for byte of every message: one body_0 a stamp')
 

@@ -26,11 +26,16 @@ _SUFFIXES = tuple(
 
 _OWN_PACKAGE = 'hand4whole_ros/msg/'
 
-#: Frame of a joint without prefix and number -> that of its parent; None for the pelvis, which is in the image's frame.
+
+def _unnumbered(joint):
+    return skeleton.frame_name(joint, 0).removesuffix('_0')
+
+
+#: Frame of a joint or finger tip without prefix and number -> that of its parent; None for the pelvis, which is in the
+#: image's frame.
 _PARENT_FRAMES = {
-    frame: None if parent < 0 else skeleton.frame_name(skeleton.JOINT_NAMES[parent], 0).removesuffix('_0')
-    for frame, parent in zip((skeleton.frame_name(joint, 0).removesuffix('_0') for joint in skeleton.JOINT_NAMES),
-                             skeleton.PARENTS)}
+    _unnumbered(joint): None if parent < 0 else _unnumbered(skeleton.JOINT_NAMES[parent])
+    for joint, parent in zip(skeleton.JOINT_NAMES + skeleton.TIP_NAMES, skeleton.PARENTS + skeleton.TIP_JOINTS)}
 
 #: Frames of hands that belong to nobody, without their numbers.
 _HAND_FRAMES = frozenset(skeleton.hand_frame_name(side, 0).removesuffix('_0') for side in skeleton.SIDES)

@@ -15,8 +15,10 @@ from visualization_msgs.msg import MarkerArray
 
 from ... import skeleton
 from ...body.model import BodyModel
+from ...config import WristAxes
 from ...estimate import WholeBodyEstimate
 from ...geometry.camera import Intrinsics
+from ...geometry.wrist_axes import convert_wrist
 from ...msg import HandPose, HandPoseArray, Skeleton, WholeBodyPoseArray
 from ...tracking import TrackedHand
 from .. import topics
@@ -62,8 +64,8 @@ def make_body_skeleton_message(body: BodyModel) -> Skeleton:
 class PoseMessageBuilder:
     """Poses, hands, operator and TF; remembers the operator, to call both hands LOST when the operator is gone."""
 
-    def __init__(self, estimator_name: str, frame_prefix: str = ''):
-        self._estimator_name, self._frame_prefix = estimator_name, frame_prefix
+    def __init__(self, estimator_name: str, frame_prefix: str = '', wrist_axes: WristAxes = WristAxes.SMPLX):
+        self._estimator_name, self._frame_prefix, self._wrist_axes = estimator_name, frame_prefix, wrist_axes
         self._operator: tuple[WholeBodyEstimate, np.ndarray] | None = None  # as last seen, and joint_poses
 
     def reset(self) -> None:
@@ -86,18 +88,18 @@ class PoseMessageBuilder:
         elif self._operator is not None:
             self._operator = _mark_hands_lost(self._operator[0]), self._operator[1]
         if self._operator is not None:
-            yield from _operator_messages(*self._operator, result.header, result.hand_ids)
+            yield from _operator_messages(*self._operator, result.header, result.hand_ids, self._wrist_axes)
         loose = result.loose_hands
         if publish_tf and (result.people or loose):
             yield topics.TF, serialise_transforms(result.people, result.header, loose, self._frame_prefix)
 
 
-def _operator_messages(operator, poses, header, hand_ids):
+def _operator_messages(operator, poses, header, hand_ids, axes):
     """Hands always with their state, wrists only while known."""
     for hand in operator.hands:
         wrist = poses[skeleton.WRIST[hand.side]]
         if hand.state != skeleton.LOST:
-            yield topics.WRIST[hand.side], messages.serialise_wrist_pose(header, wrist)
+            yield topics.WRIST[hand.side], messages.serialise_wrist_pose(header, convert_wrist(wrist, axes, hand.side))
         yield topics.HAND[hand.side], messages.serialise_hand_pose(operator, hand.side, header, wrist, hand_ids)
 
 

@@ -1,6 +1,7 @@
 """Joints as TF frames: the image's frame -> body_<id> -> ... with REP-155 names extended to the fingers.
 
-Hands that belong to nobody: the image's frame -> l_hand_<id>, r_hand_<id>. All but the image's frame may have a prefix.
+Finger tips are below the last joints of their fingers. Hands that belong to nobody: the image's frame -> l_hand_<id>,
+r_hand_<id>. All but the image's frame may have a prefix.
 """
 
 from __future__ import annotations
@@ -38,9 +39,11 @@ def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands
             for estimate in estimates]
     form = _make_template(head.frame_id, tuple((estimate.track_id, sides) for estimate, sides in zip(estimates, seen)),
                           tuple((tracked.hand.side, tracked.track_id) for tracked in hands), prefix)
-    values = [
-        relative_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy(), estimate.local_rotations.numpy())[
-            list(_visible_joints(sides))] for estimate, sides in zip(estimates, seen)]
+    values: list[np.ndarray] = []
+    for estimate, sides in zip(estimates, seen):
+        values.append(relative_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy(),
+                                     estimate.local_rotations.numpy())[list(_visible_joints(sides))])
+        values += [_tip_poses(estimate, side) for side in sides]
     values.append(hand_wrist_poses(hands))
     data = np.frombuffer(form.data, np.uint8).copy()
     data.view('<u4')[form.stamps] = head.stamp.sec, head.stamp.nanosec
@@ -52,7 +55,8 @@ def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands
 def _make_template(frame_id, people, hands, prefix):
     """people: (track id, sides whose hands are seen) of each; hands: (side, track id) of those of nobody."""
     out, stamps, transforms = CdrWriter(), [], []
-    out.numbers('I', sum(len(_visible_joints(sides)) for _, sides in people) + len(hands))
+    tips = len(skeleton.FINGERTIP_KEYPOINTS)
+    out.numbers('I', sum(len(_visible_joints(sides)) + tips * len(sides) for _, sides in people) + len(hands))
 
     def add(parent, child):
         out.numbers('I', 0, 0)
@@ -65,6 +69,9 @@ def _make_template(frame_id, people, hands, prefix):
         names = [prefix + skeleton.frame_name(joint, track_id) for joint in skeleton.JOINT_NAMES]
         for joint in _visible_joints(sides):
             add(frame_id if joint == 0 else names[skeleton.PARENTS[joint]], names[joint])
+        for tip, joint in zip(skeleton.TIP_NAMES, skeleton.TIP_JOINTS):
+            if tip.startswith(sides):
+                add(names[joint], prefix + skeleton.frame_name(tip, track_id))
     for side, track_id in hands:
         add(frame_id, prefix + skeleton.hand_frame_name(side, track_id))
     return _TransformTemplate(out.getvalue()[len(_HEADER):], np.array(stamps)[:, None] // 4 + np.arange(2),
@@ -72,6 +79,20 @@ def _make_template(frame_id, people, hands, prefix):
 
 
 _HEADER = CdrWriter().getvalue()
+
+
+def _tip_poses(estimate, side):
+    """(5, 7): the finger tips of one hand in the frames of their last joints, as joint_poses has them."""
+    number = len(skeleton.FINGERTIP_KEYPOINTS) * skeleton.SIDES.index(side)
+    joints = list(skeleton.TIP_JOINTS[number:number + len(skeleton.FINGERTIP_KEYPOINTS)])
+    tips = estimate.hand(side).keypoints_3d.numpy()[list(skeleton.FINGERTIP_KEYPOINTS)]
+    steps = tips - estimate.joints.numpy()[joints]
+    places = (steps[:, None] @ estimate.joint_rotations.numpy()[joints])[:, 0]
+    return np.concatenate([places, np.tile(_NO_ROTATION, (len(joints), 1))], axis=1)
+
+
+#: Unit quaternion x, y, z, w.
+_NO_ROTATION = (0.0, 0.0, 0.0, 1.0)
 
 
 @functools.lru_cache(maxsize=4)

@@ -114,7 +114,7 @@ class Hand4WholeNode(LifecycleNode):
         body = self._estimator.body
         self._health.estimator, self._health.device = self._estimator.name, self._estimator.device
         self._health.body = body.name
-        self._outputs = NodePublishers(self, body, self._estimator.name, self._health, wanted.frame_prefix)
+        self._outputs = NodePublishers(self, body, self._estimator.name, self._health, wanted)
         self._pipeline = Pipeline(self._estimator, self._outputs, self._health, self.get_clock(),
                                   self.get_logger(), wanted)
         self._worker = LatestWorker(self._pipeline.process, self._handle_image_error)

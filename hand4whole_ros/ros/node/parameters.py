@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...config import Choice, EstimatorConfig, setting
+from ...config import Choice, EstimatorConfig, WristAxes, setting
 from .parameter_table import ParameterTable
 
 
@@ -75,6 +75,10 @@ class NodeParameters(EstimatorConfig, ParameterTable):
     operator: OperatorPreference = setting(
         OperatorPreference.NEAREST, 'Who becomes the operator when there is none; the operator then stays the operator '
         "while followed. 'first' is the person followed for the longest time.", dynamic=True)
+    wrist_axes: WristAxes = setting(
+        WristAxes.SMPLX, "Axes of the wrists on ~/operator/left_wrist and right_wrist: SMPL-X's, MANO's, which are the "
+        "same, or OpenXR's, -Z towards the fingers and +Y out of the back of the hand. TF and the other topics have "
+        "SMPL-X's.")
     publish_tf: bool = setting(True, 'Broadcast every joint on /tf.', dynamic=True, launch=True)
     frame_prefix: str = setting(
         '', "What the names of all frames that the node broadcasts begin with: 'left/' makes left/body_0 of body_0. "
