@@ -226,3 +226,6 @@ class ViewerConfig:
         8080, 'TCP port of the viewer; 0 takes one that is free, and the log names it.', low=0, high=65535, launch=True)
     picture_rate: float = setting(
         10.0, 'Camera pictures per second that the viewer sends to browsers at most; 0 for none.', low=0.0, high=60.0)
+    mesh_rate: float = setting(
+        3.0, 'Meshes per second at most that the viewer computes where somebody wants to see them on the page; 0 for '
+        'none.', low=0.0, high=60.0)

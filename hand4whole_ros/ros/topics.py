@@ -19,6 +19,7 @@ MARKERS = '~/markers'
 OVERLAY = '~/overlay'
 SKELETON = '~/skeleton'
 WRIST = {'left': '~/operator/left_wrist', 'right': '~/operator/right_wrist'}
+HEAD = '~/operator/head'
 HAND = {'left': '~/operator/left_hand', 'right': '~/operator/right_hand'}
 TF = '/tf'
 DIAGNOSTICS = '/diagnostics'

@@ -208,6 +208,16 @@ def test_wrists_have_the_axes_that_are_wanted(one, body, axes):
             assert np.degrees(Rotation.from_matrix(rotation.T @ exact).magnitude()) < 25
 
 
+def test_the_operators_head_is_published_while_there_is_an_operator(one):
+    result = ImageResult(HEAD, np.zeros((4, 4, 3), np.uint8), Intrinsics.from_fov(320, 240), [one], one, TIMING, ())
+    builder = PoseMessageBuilder('x')
+    head = deserialize_message(dict(builder.of(result, False))[topics.HEAD], PoseStamped)
+    joint = one.joints[skeleton.JOINT['head']]
+    assert head.header == HEAD
+    np.testing.assert_allclose([head.pose.position.x, head.pose.position.y, head.pose.position.z], joint, atol=1e-6)
+    assert topics.HEAD not in dict(builder.of(result._replace(operator=None), False))
+
+
 def test_no_hand_is_an_empty_array(body):
     got = deserialize_message(messages.serialise_hand_array([], HEAD, 'mediapipe'), HandPoseArray)
     assert got == HandPoseArray(header=HEAD, estimator='mediapipe')

@@ -30,7 +30,7 @@ from .tf_messages import serialise_transforms
 MESSAGE_TYPES = {
     topics.POSES: WholeBodyPoseArray, topics.HANDS: HandPoseArray, topics.TF: TFMessage,
     **{topics.WRIST[side]: PoseStamped for side in skeleton.SIDES},
-    **{topics.HAND[side]: HandPose for side in skeleton.SIDES},
+    **{topics.HAND[side]: HandPose for side in skeleton.SIDES}, topics.HEAD: PoseStamped,
     topics.MARKERS: MarkerArray, topics.OVERLAY: Image, topics.SKELETON: Skeleton}
 
 
@@ -87,6 +87,9 @@ class PoseMessageBuilder:
             self._operator = result.operator, poses[result.operator.track_id]
         elif self._operator is not None:
             self._operator = _mark_hands_lost(self._operator[0]), self._operator[1]
+        if result.operator is not None:
+            head = poses[result.operator.track_id][skeleton.JOINT['head']]
+            yield topics.HEAD, messages.serialise_pose_stamped(result.header, head)
         if self._operator is not None:
             yield from _operator_messages(*self._operator, result.header, result.hand_ids, self._wrist_axes)
         loose = result.loose_hands
@@ -99,7 +102,8 @@ def _operator_messages(operator, poses, header, hand_ids, axes):
     for hand in operator.hands:
         wrist = poses[skeleton.WRIST[hand.side]]
         if hand.state != skeleton.LOST:
-            yield topics.WRIST[hand.side], messages.serialise_wrist_pose(header, convert_wrist(wrist, axes, hand.side))
+            chosen = convert_wrist(wrist, axes, hand.side)
+            yield topics.WRIST[hand.side], messages.serialise_pose_stamped(header, chosen)
         yield topics.HAND[hand.side], messages.serialise_hand_pose(operator, hand.side, header, wrist, hand_ids)
 
 
