@@ -16,7 +16,7 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from ... import estimators
 from ...system.memory import collect_frozen_objects, freeze_loaded_objects, trim_memory
 from .. import topics
-from ..bag.reader import read_stamp
+from ..conversions.serialised_header import read_stamp
 from . import given_parameters, parameter_table, program, qos
 from .camera_device import CameraDevice, check_camera
 from .camera_inputs import CameraInputs
@@ -123,6 +123,7 @@ class Hand4WholeNode(LifecycleNode):
                                f'{body.name}: loaded in {time.monotonic() - started:.1f} s')
         self._health.state = 'inactive'
         freeze_loaded_objects()
+        trim_memory()       # of what loading needed
         return super().on_configure(state)
 
     @_log_exceptions
