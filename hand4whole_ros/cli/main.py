@@ -15,7 +15,7 @@ from .. import __version__
 from ..apps.errors import WorkFailed
 from ..system import memory, signals, standard_streams, threads
 from ..system.output_files import OutputError, check_output_file, format_write_error, is_same_path, write_json
-from . import evaluate, teleop, train, weights
+from . import evaluate, record, teleop, train, weights
 from .options import (
     EXIT_FAILURE,
     EXIT_SUCCESS,
@@ -52,6 +52,7 @@ def create_parser() -> argparse.ArgumentParser:
         _add_estimate,
         _add_replay,
         _add_play,
+        record.add_record_command,
         _add_run,
         _add_view,
         teleop.add_teleop_command,
@@ -356,7 +357,7 @@ def _parse_and_run(argv):
     threads.configure_wait_policy()
     args = create_parser().parse_args(argv)
     # These end by themselves when they are interrupted: that is how they are meant to end.
-    itself = args.command in ('run', 'view', 'play') or (args.command == 'teleop' and not args.demo)
+    itself = args.command in ('run', 'view', 'play', 'record') or (args.command == 'teleop' and not args.demo)
     interruptible = nullcontext() if itself else signals.raise_as_exceptions(program=argv is None)
     with log_to_stderr(), interruptible:
         return _run_command(args)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import time
@@ -21,7 +20,7 @@ from .. import topics
 from ..bag.image_survey import ImageSurvey
 from ..bag.own_results import OwnResults
 from ..bag.reader import COMPRESSED_IMAGE, IMAGE, Bag, BagError
-from ..bag.types import is_latched, ros_type_name
+from ..bag.types import is_latched, message_class, ros_type_name
 from ..compat import share_directory
 from ..conversions.result_messages import MESSAGE_TYPES
 from .keys import Keyboard, PlaybackClock
@@ -101,7 +100,7 @@ class BagPlayer(Node):
                 and connection.topic in self._own_results.topics
             ):
                 continue
-            kind = _message_class(connection.msgtype)
+            kind = message_class(connection.msgtype)
             if kind is None:
                 log.warning('%s is left out: its type %s is not installed here', connection.topic, connection.msgtype)
                 continue
@@ -245,15 +244,6 @@ def _survey_cameras(bag):
             if survey.frames_remark():
                 log.warning('%s: they are played as they are', survey.frames_remark())
     return frames
-
-
-def _message_class(name):
-    """The class of 'sensor_msgs/msg/Image', or None where it is not installed."""
-    try:
-        package, folder, kind = name.split('/')
-        return getattr(importlib.import_module(f'{package}.{folder}'), kind)
-    except (ImportError, AttributeError, ValueError):
-        return None
 
 
 def _latched_depth(connection):
