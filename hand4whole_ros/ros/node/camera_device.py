@@ -97,7 +97,7 @@ class CameraDevice:
                         if lost or frame.stamp == 0:
                             self._node.get_logger().info(f'{self._name}: images come{" again" * lost}')
                             lost, self._health.source_problem = False, ''
-                        self._publish(frame.image, time.monotonic() - self._reader.started - frame.stamp)
+                        self._publish(frame.image, time.monotonic() - (self._reader.started or 0.0) - frame.stamp)
                 problem = f'{self._name}: it has ended'
             except VideoError as error:
                 problem = str(error)

@@ -104,10 +104,10 @@ class ViewNode(Node):
 
     def _show_mesh(self, poses=None):
         """Of these poses where it is wanted; else nobody's."""
-        wanted = poses is not None and self._panel.wants_mesh
-        if wanted or self._shows_mesh:
-            self._mesh_worker.submit(received.body_parameters(poses) if wanted else {})
-        self._shows_mesh = wanted
+        people = received.body_parameters(poses) if poses is not None and self._panel.wants_mesh else None
+        if people is not None or self._shows_mesh:
+            self._mesh_worker.submit(people or {})
+        self._shows_mesh = people is not None
 
     def _refuse_mesh(self, error):
         self.get_logger().warning(f'no meshes: {one_line(error)}')
