@@ -181,6 +181,14 @@ def test_rviz_opens_in_the_frame_of_the_images(tmp_path, monkeypatch, remap):
     assert ('use_sim_time:=true' in said and '/image:=/cam/image' in said) == remap
 
 
+def test_the_source_in_the_current_folder_is_not_taken_for_the_package(tmp_path):
+    (tmp_path / 'hand4whole_ros').mkdir()
+    (tmp_path / 'hand4whole_ros' / '__init__.py').write_text('raise ImportError("the source, without its messages")')
+    done = subprocess.run(companions.module_command('hand4whole_ros.cli.main', '--version'), cwd=tmp_path, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    assert done.stdout.startswith('hand4whole ') and done.returncode == 0
+
+
 def test_a_camera_and_a_topic_are_one_too_many():
     with pytest.raises(ValueError, match='^camera and image_topic: expected one of them'):
         make_launch_plan(parse_assignments(['camera:=0', 'image_topic:=/cam/image']), SHARE)

@@ -27,6 +27,19 @@ def find_executable(package: str, executable: str) -> str | None:
     return str(found) if os.access(found, os.X_OK) else shutil.which(executable)
 
 
+def module_command(module: str, *words: str) -> list[str]:
+    """A command that runs a module of this package as a program, with this Python.
+
+    `python -m` would look in the current folder first, where somebody who has just built the package may have its
+    source, without the messages.
+    """
+    return [sys.executable, '-c', _RUN_MODULE, module, *words]
+
+
+_RUN_MODULE = ('import runpy, sys; sys.path[:1] = [] if sys.path[0] == "" else sys.path[:1]; del sys.argv[0]; '
+               'runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)')
+
+
 def apt_command(*packages: str) -> str:
     """What installs ROS packages on this distribution."""
     names = (f'ros-{os.environ.get("ROS_DISTRO") or "$ROS_DISTRO"}-{name.replace("_", "-")}' for name in packages)
@@ -54,7 +67,7 @@ def rviz_command(config: Path, remappings: Sequence[tuple[str, str]], *, frame: 
     command = [rviz, '-d', str(config), *(['--ros-args', *words, '--'] if words else [])]
     if frame is not None:
         return [*command, '-f', frame]
-    return [sys.executable, '-m', 'hand4whole_ros.ros.node.rviz', poses_topic, *command]
+    return module_command('hand4whole_ros.ros.node.rviz', poses_topic, *command)
 
 
 def missing_ros2_bag() -> str | None:

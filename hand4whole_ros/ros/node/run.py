@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import sys
 
 from ...viewer.server import missing_library
 from ..compat import share_directory
@@ -46,5 +45,5 @@ def _open_viewer(plan):
     if problem:
         log.warning('%s. The node runs without it', problem)
         return None
-    return subprocess.Popen([sys.executable, '-m', 'hand4whole_ros.ros.viewer.program',
-                             *launch_arguments.viewer_ros_arguments(plan.namespace, plan.viewer)])
+    return subprocess.Popen(companions.module_command('hand4whole_ros.ros.viewer.program',
+                             *launch_arguments.viewer_ros_arguments(plan.namespace, plan.viewer)))

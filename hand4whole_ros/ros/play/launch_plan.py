@@ -5,7 +5,6 @@ Imports neither `launch` nor a running ROS, so that it works, and is tested, whe
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from .. import topics
 from ..bag.own_results import OwnResults
 from ..bag.reader import COMPRESSED_IMAGE, Bag, BagError, select_camera_info_connection, select_image_connection
 from ..conversions.raw_image import DEFAULT_FRAME_ID
-from ..node.companions import missing_ros2_bag
+from ..node.companions import missing_ros2_bag, module_command
 from ..node.launch_arguments import ARGUMENTS as OF_THE_NODE
 from ..node.launch_arguments import LaunchArgument
 
@@ -92,8 +91,8 @@ def _player_command(values, path, rate, start, image_topic, kept):
     """kept: the topics to play; None: all."""
     loop = ['--loop'] if values['loop'] == 'true' else []
     if values['player'] == 'hand4whole':
-        return [sys.executable, '-m', 'hand4whole_ros.cli.main', 'play', str(path), '--rate', f'{rate:g}',
-                '--start', f'{start:g}', '--wait-for', image_topic, '--without-results', *loop]
+        return module_command('hand4whole_ros.cli.main', 'play', str(path), '--rate', f'{rate:g}',
+                              '--start', f'{start:g}', '--wait-for', image_topic, '--without-results', *loop)
     if values['player'] == 'ros2':
         if missing := missing_ros2_bag():
             raise ValueError(f'player: {missing}, or leave player out')
