@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import re
 import sys
 import textwrap
@@ -82,10 +83,31 @@ PARAMS_FILES = {ROOT / 'config' / ('estimate.yaml' if node == 'hand4whole' else 
                 for node in _FILE_HEADS}
 
 
+def schema_file(name: str) -> str:
+    """A JSON schema."""
+    from hand4whole_ros.apps.estimate import json_schema
+    return json.dumps(getattr(json_schema, name)(), indent=1) + '\n'
+
+
+#: File -> the function of apps.estimate.json_schema that makes it.
+SCHEMA_FILES = {DOCS / 'schemas' / 'estimate.schema.json': 'results_schema',
+                DOCS / 'schemas' / 'estimate_hands.schema.json': 'hands_schema'}
+
+
 def encodings() -> str:
     """The encodings of raw images that are converted without cv_bridge."""
     from hand4whole_ros.ros.conversions.images import ENCODINGS
     return ', '.join(f'`{name}`' for name in ENCODINGS) + '\n'
+
+
+def wrist_axes() -> str:
+    """The axes of wrists, as columns in SMPL-X's."""
+    from hand4whole_ros.geometry.wrist_axes import WRIST_AXES
+    lines = ['| `wrist_axes` | left | right |', '|---|---|---|']
+    for axes, sides in WRIST_AXES.items():
+        rows = (str(matrix.astype(int).tolist()) for matrix in sides.values())
+        lines.append(f'| `{axes}` | ' + ' | '.join(f'`{text}`' for text in rows) + ' |')
+    return '\n'.join(lines) + '\n'
 
 
 def launch_arguments() -> str:
@@ -131,8 +153,8 @@ def messages() -> str:
     return '\n' + '\n'.join(parts) + '\n'
 
 
-PARTS = {make.__name__: make for make in (parameters, encodings, launch_arguments, replay_launch_arguments, commands,
-                                          messages)}
+PARTS = {make.__name__: make for make in (parameters, encodings, wrist_axes, launch_arguments, replay_launch_arguments,
+                                          commands, messages)}
 PARTS |= {f'{node}_parameters': functools.partial(_parameters, node) for node in _FILE_HEADS if node != 'hand4whole'}
 
 
@@ -150,8 +172,9 @@ def main() -> int:
     """Write the files that differ, and name them."""
     fresh = {page: generated(page.read_text()) for page in sorted(DOCS.rglob('*.md'))}
     fresh.update({file: params_file(node) for file, node in PARAMS_FILES.items()})
+    fresh.update({file: schema_file(name) for file, name in SCHEMA_FILES.items()})
     for file, text in fresh.items():
-        if file.read_text() != text:
+        if not file.exists() or file.read_text() != text:
             file.write_text(text)
             print(file.relative_to(ROOT))
     return 0

@@ -77,6 +77,14 @@ class WristSource(Choice):
     COPY = 'copy'
 
 
+class WristAxes(Choice):
+    """What the orientation of a wrist is given in: see geometry.wrist_axes."""
+
+    SMPLX = 'smplx'
+    MANO = 'mano'
+    OPENXR = 'openxr'
+
+
 class Expert(Choice):
     """One of the two experts of Hand4Whole++."""
 
@@ -99,6 +107,8 @@ class Setting:
     low: float | None = None            #: of numbers, also of each number of a tuple
     high: float | None = None
     choices: tuple[str, ...] = ()       #: of texts; those of a Choice are added by themselves
+    pattern: str = ''                   #: of texts: a regular expression that the whole of it matches
+    pattern_meaning: str = ''           #: the same for people
     dynamic: bool = False               #: whether it may change while the node runs
     option: bool = True                 #: whether it is an option of commands
     parameter: bool = True              #: whether it is a parameter of the node
@@ -163,7 +173,7 @@ class EstimatorConfig:
     device: str = setting('auto', "Where networks run: 'auto', 'cpu', 'cuda' or 'cuda:N'.", launch=True)
     body_model: Path | None = setting(
         None, 'SMPL-X .npz file to use instead of the open body, and instead of the one in weights_folder where the '
-        'estimator is hand4whole_pp. Estimator open takes none.')
+        'estimator is hand4whole_pp. Estimator open takes none.', launch=True)
     weights: WeightsSource = setting(
         WeightsSource.PUBLISHED, "Of estimator hand4whole_pp: 'published', or 'random' and 'random-tiny' for weights "
         'made up from names, to measure speed and to try things out.', launch=True)
@@ -171,7 +181,7 @@ class EstimatorConfig:
         None, 'Folder of the published weights and body models, instead of the one that `hand4whole weights list` '
         'names.', metavar='FOLDER', launch=True)
     open_model: Path | None = setting(
-        None, 'Weights for estimator open, of `hand4whole train`, instead of those shipped.')
+        None, 'Weights for estimator open, of `hand4whole train`, instead of those shipped.', launch=True)
     lifting_model: Path | None = setting(
         None, 'Weights for estimator mediapipe, of `hand4whole train lift`, instead of those shipped.', parameter=False)
     precision: Precision = setting(
@@ -216,3 +226,6 @@ class ViewerConfig:
         8080, 'TCP port of the viewer; 0 takes one that is free, and the log names it.', low=0, high=65535, launch=True)
     picture_rate: float = setting(
         10.0, 'Camera pictures per second that the viewer sends to browsers at most; 0 for none.', low=0.0, high=60.0)
+    mesh_rate: float = setting(
+        3.0, 'Meshes per second at most that the viewer computes where somebody wants to see them on the page; 0 for '
+        'none.', low=0.0, high=60.0)

@@ -69,6 +69,9 @@ HAND_KEYPOINT_JOINTS = {
 #: The joint that each finger tip moves with: left thumb to pinky, right thumb to pinky.
 TIP_JOINTS = tuple(JOINT[f'{side}_{HAND_KEYPOINT_NAMES[k - 1]}'] for side in SIDES for k in FINGERTIP_KEYPOINTS)
 
+#: The ten finger tips in this order: 'left_thumb_tip' and so on.
+TIP_NAMES = tuple(f'{side}_{HAND_KEYPOINT_NAMES[k]}' for side in SIDES for k in FINGERTIP_KEYPOINTS)
+
 #: Row of each hand keypoint among the 55 joints with the ten finger tips, in the order of TIP_JOINTS, after them.
 HAND_KEYPOINT_ROWS = {
     side: tuple(NUM_JOINTS + 5 * number + FINGERTIP_KEYPOINTS.index(k) if joint is None else joint
@@ -94,10 +97,10 @@ _REP155 = {'pelvis': 'body', 'spine3': 'torso'}
 
 
 def frame_name(joint_name: str, track_id: int) -> str:
-    """TF frame of a joint of one person: 'body_0', 'l_wrist_0', 'l_index_1_0'.
+    """TF frame of a joint or finger tip of one person: 'body_0', 'l_wrist_0', 'l_index_1_0', 'l_index_tip_0'.
 
     The frame's origin is the joint and its axes are the joint's SMPL-X axes: in the T-pose, x to the
-    person's left, y up, z forward.
+    person's left, y up, z forward. A finger tip has the axes of the joint before it.
     """
     name = _REP155.get(joint_name, joint_name)
     for side in SIDES:

@@ -12,7 +12,8 @@ from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS
 from launch import LaunchDescription
 
 #: The camera is here itself, and plays in wall time.
-PROVIDED = {'image_topic': '/demo_camera/image', 'camera_info_topic': '', 'use_sim_time': ''}
+PROVIDED = {'image_topic': '/demo_camera/image', 'camera_info_topic': '', 'use_sim_time': '', 'camera': '',
+            'camera_calibration': ''}
 
 
 def generate_launch_description():

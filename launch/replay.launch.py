@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, LogInfo, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
 
-from hand4whole_ros.ros.node.launch_arguments import make_launch_plan, rviz_remappings
+from hand4whole_ros.ros.node.companions import missing_rviz
+from hand4whole_ros.ros.node.launch_arguments import make_launch_plan, rviz_command
 from hand4whole_ros.ros.play.launch_plan import ARGUMENTS, make_replay_plan
 from launch import LaunchDescription
 
@@ -24,11 +24,12 @@ def start(context):
         IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / 'launch' / 'estimate.launch.py')),
                                  launch_arguments={**wanted.node, 'rviz': 'false'}.items()),
         ExecuteProcess(cmd=wanted.player, name='player', output='screen')]
-    if node.rviz:
-        actions.append(Node(
-            package='rviz2', executable='rviz2', name='rviz2', output='screen',
-            arguments=['-d', str(SHARE / 'config' / 'hand4whole.rviz'), '-f', wanted.frame],
-            remappings=rviz_remappings(node), parameters=[{'use_sim_time': True}]))
+    if node.rviz and (problem := missing_rviz()):
+        actions.append(LogInfo(msg=problem))
+    elif node.rviz:
+        actions.append(ExecuteProcess(cmd=rviz_command(node, SHARE, wanted.frame), name='rviz2', output='screen'))
+    if wanted.remark:
+        actions.append(LogInfo(msg=wanted.remark))
     return actions
 
 

@@ -28,6 +28,7 @@ from hand4whole_ros.msg import HandPose, HandPoseArray, Skeleton, WholeBodyPoseA
 
 TYPES = {'poses': WholeBodyPoseArray, 'hands': HandPoseArray, 'markers': MarkerArray, 'overlay': Image,
          'skeleton': Skeleton,
+         'operator/head': PoseStamped,
          'operator/left_wrist': PoseStamped, 'operator/right_wrist': PoseStamped,
          'operator/left_hand': HandPose, 'operator/right_hand': HandPose}
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

@@ -84,6 +84,8 @@ ROWS = {
     'first_pose_s': BenchmarkRow('start of the node to its first pose, mediapipe', 's', 'first_pose', 15),
     'first_pose_open_s': BenchmarkRow('the same, open', 's', 'first_pose', 15),
     'first_pose_hand4whole_pp_s': BenchmarkRow('the same, hand4whole_pp', 's', 'first_pose', 15),
+    'first_pose_memory_mb': BenchmarkRow('resident memory of the node then, mediapipe', 'MB', 'first_pose', 500),
+    'first_pose_open_memory_mb': BenchmarkRow('the same, open', 'MB', 'first_pose', 500),
 }
 
 #: Names for --only.

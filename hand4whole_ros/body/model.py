@@ -25,7 +25,14 @@ from ..geometry.mesh import boundary_loop, submesh_faces
 from .npz_file import BodyModelError
 from .open_body import TIPS_KEY, OpenBodyUnavailable, load_or_build
 from .skinning import PosedSkeletons, SkinnedMesh
-from .smplx_file import NUM_BETAS, NUM_EXPRESSION, SmplxModel, fingertip_vertices, read_smplx_npz
+from .smplx_file import (
+    NUM_BETAS,
+    NUM_EXPRESSION,
+    SmplxModel,
+    fingertip_vertices,
+    read_smplx_npz,
+    without_pose_offsets,
+)
 
 __all__ = ['BodyKinematics', 'BodyModel', 'BodyModelError', 'BodyOutput', 'BodySkeleton', 'OpenBodyUnavailable']
 
@@ -87,7 +94,7 @@ class BodyModel:
         self.smplx = SmplxModel(arrays).to(self.device).requires_grad_(False)
         shapedirs = torch.cat([self.smplx.shapedirs, self.smplx.expr_dirs], dim=-1).cpu().numpy()
         self._skin = SkinnedMesh(arrays['v_template'], shapedirs,
-                          self.smplx.posedirs if np.any(arrays['posedirs']) else None,
+                          None if without_pose_offsets(arrays['posedirs']) else self.smplx.posedirs,
                           arrays['J_regressor'], arrays['weights'], skeleton.PARENTS)
         self.hand_vertices, self.hand_faces = self._locate_hands()
         self.kinematics = self._make_kinematics()

@@ -87,13 +87,19 @@ def load_or_build() -> tuple[dict[str, np.ndarray], Path | None]:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Every array of an .npz file. Never unpickles; whatever is wrong with the file raises."""
+    """Every array of an .npz file of the open body. Never unpickles; whatever is wrong with the file raises."""
     with np.load(path, allow_pickle=False) as data:
-        arrays = {key: data[key] for key in data.files}
+        arrays = {key: data[key] for key in data.files if key != 'posedirs'}
     missing = {'v_template', 'f', 'weights', TIPS_KEY, SKIN_KEY} - set(arrays)
     if missing:
         raise KeyError(f'without {", ".join(sorted(missing))}')
+    arrays['posedirs'] = zero_posedirs(len(arrays['v_template']))
     return arrays
+
+
+def zero_posedirs(num_vertices: int) -> np.ndarray:
+    """(V, 3, 486) zeros, which take no memory: the open body's surface follows its joints alone."""
+    return np.broadcast_to(np.float32(0), (num_vertices, 3, 9 * (skeleton.NUM_JOINTS - 1)))
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -125,7 +131,7 @@ def build_open_body() -> dict[str, np.ndarray]:
     parents = np.array(skeleton.PARENTS, np.int64)
     return {
         'v_template': vertices[0].astype(np.float32), 'f': faces, 'shapedirs': shapedirs,
-        'posedirs': np.zeros((count, 3, 9 * (skeleton.NUM_JOINTS - 1)), np.float32),
+        'posedirs': zero_posedirs(count),
         'J_regressor': _joint_regressor(vertices, joints, mirror).astype(np.float32),
         'weights': weights.astype(np.float32),
         'kintree_table': np.stack([parents, np.arange(skeleton.NUM_JOINTS)]),

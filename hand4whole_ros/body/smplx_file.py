@@ -67,6 +67,32 @@ def fingertip_vertices(arrays: dict[str, np.ndarray], path: Path | str) -> dict[
     return {side: np.array([ids[side[0] + finger] for finger in fingers]) for side in skeleton.SIDES}
 
 
+class ZeroPoseOffsets(Tensor):
+    """posedirs (486, 3 V) of a body whose pose moves no vertex besides skinning: one zero in place of 76 MB of them.
+
+    A product with it is zero, and is not computed.
+    """
+
+    @staticmethod
+    def __new__(cls, num_vertices: int, num_columns: int):
+        return torch.zeros(1, 1).expand(num_columns, 3 * num_vertices).as_subclass(cls)
+
+    def __deepcopy__(self, memo):
+        return self     # which nobody writes to
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if function in (torch.matmul, Tensor.matmul, Tensor.__matmul__) and isinstance(args[1], cls):
+            features, offsets = args
+            return features.new_zeros(*features.shape[:-1], offsets.shape[1])
+        return super().__torch_function__(function, types, args, kwargs or {})
+
+
+def without_pose_offsets(posedirs: np.ndarray) -> bool:
+    """Whether it is the zeros of open_body.zero_posedirs, or zeros written out."""
+    return not any(posedirs.strides) and not posedirs.flat[0] or not np.any(posedirs)
+
+
 class SmplxModel(smplx.SMPLX):
     """smplx.SMPLX made from arrays already in memory.
 
@@ -100,13 +126,18 @@ class SmplxModel(smplx.SMPLX):
         shapedirs = arrays['shapedirs']
         full = shapedirs.shape[-1] >= _FULL_SHAPE_SPACE + NUM_EXPRESSION
         start = _FULL_SHAPE_SPACE if full else NUM_BETAS
-        data = SimpleNamespace(**{**arrays, 'shapedirs': shapedirs[..., :NUM_BETAS]})
+        posedirs, rigid = arrays['posedirs'], without_pose_offsets(arrays['posedirs'])
+        # The library copies what it is given: of zeros a row is enough, until they are put in their place below.
+        data = SimpleNamespace(**{**arrays, 'shapedirs': shapedirs[..., :NUM_BETAS],
+                                  'posedirs': posedirs[:1] if rigid else posedirs})
         super(smplx.SMPLX, self).__init__(
             model_path='', data_struct=data,    # pyright: ignore[reportArgumentType]  # it reads attributes alone
             num_betas=NUM_BETAS, use_pca=False,
             flat_hand_mean=flat_hand_mean, vertex_ids=skin_points or vertex_ids['smplx'], create_betas=False,
             create_global_orient=False, create_body_pose=False, create_transl=False,
             create_left_hand_pose=False, create_right_hand_pose=False)
+        if rigid:
+            self.posedirs = ZeroPoseOffsets(len(posedirs), posedirs.shape[-1])
         self.use_face_contour = use_face_contour
         self._num_expression_coeffs = NUM_EXPRESSION
         buffers = {'expr_dirs': shapedirs[..., start:start + NUM_EXPRESSION],

@@ -15,7 +15,7 @@ from .. import __version__
 from ..apps.errors import WorkFailed
 from ..system import memory, signals, standard_streams, threads
 from ..system.output_files import OutputError, check_output_file, format_write_error, is_same_path, write_json
-from . import evaluate, teleop, train, weights
+from . import evaluate, record, teleop, train, weights
 from .options import (
     EXIT_FAILURE,
     EXIT_SUCCESS,
@@ -52,6 +52,7 @@ def create_parser() -> argparse.ArgumentParser:
         _add_estimate,
         _add_replay,
         _add_play,
+        record.add_record_command,
         _add_run,
         _add_view,
         teleop.add_teleop_command,
@@ -184,8 +185,12 @@ def _add_play(commands):
     command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
     command.add_argument('--paused', action='store_true', help='wait for the space bar before the first message')
     command.add_argument('--wait-for', metavar='TOPIC', help='begin when somebody listens to this topic')
-    command.add_argument('--without-results', action='store_true',
-                         help='leave out what an earlier run of the node or of replay found: its topics and its TF')
+    results = command.add_mutually_exclusive_group()
+    results.add_argument('--without-results', action='store_true', default=None,
+                         help='leave out what an earlier run of the node or of replay found: its topics and its TF; '
+                              'without this option, where a node publishes poses now')
+    results.add_argument('--with-results', action='store_false', dest='without_results', default=None,
+                         help='play that, too, even beside a node that publishes poses now')
 
 
 def _run_play(args):
@@ -210,8 +215,8 @@ def _add_run(commands):
         _run_node,
         'The ROS 2 node with the arguments of estimate.launch.py, where ros2 launch is missing.',
         [
-            'hand4whole run',
             'hand4whole run image_topic:=/camera/image_raw estimator:=mediapipe',
+            'hand4whole run camera:=0 viewer:=true     # a webcam, without a driver',
             'hand4whole run --show-args',
         ],
     )
@@ -352,7 +357,7 @@ def _parse_and_run(argv):
     threads.configure_wait_policy()
     args = create_parser().parse_args(argv)
     # These end by themselves when they are interrupted: that is how they are meant to end.
-    itself = args.command in ('run', 'view', 'play') or (args.command == 'teleop' and not args.demo)
+    itself = args.command in ('run', 'view', 'play', 'record') or (args.command == 'teleop' and not args.demo)
     interruptible = nullcontext() if itself else signals.raise_as_exceptions(program=argv is None)
     with log_to_stderr(), interruptible:
         return _run_command(args)

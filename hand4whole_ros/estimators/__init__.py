@@ -51,12 +51,12 @@ def _resolve_auto(config):
         return name
     try:
         store = Store(config.weights_folder)
-        missing = [file.file_names[0] for file in store.missing(files.ESTIMATOR)]
+        missing = len(list(store.missing(files.ESTIMATOR)))
     except CheckpointError as error:
         raise EstimatorUnavailable(str(error)) from error
     if not missing:
         _logger.info('estimator auto: hand4whole_pp, with the files in %s', store.folder)
         return EstimatorName.HAND4WHOLE_PP
-    _logger.info('estimator auto: %s, which needs no licensed weights; hand4whole_pp lacks %s in %s: hand4whole '
-                 'weights list says where they come from', name, ', '.join(missing), store.folder)
+    _logger.info('estimator auto: %s, which needs no licensed weights; hand4whole_pp lacks %d files: hand4whole '
+                 'weights list', name, missing)
     return name

@@ -9,7 +9,8 @@ a well-known part is missing, this module says what happens instead:
 - poses that people give as xyz and rpy are turned into rotations by tf_transformations where that is installed, else
   by scipy; the quaternions of messages, thousands a second, are scipy's in both worlds;
 - `ros2 launch` is replaced by `hand4whole run`;
-- event callbacks have another home in Humble's rclpy, which also does not say when a message arrived;
+- event callbacks have another home in Humble's rclpy, which also does not say when a message arrived, and cannot
+  change what a parameter is set to;
 - AMENT_PREFIX_PATH is not set: the environment's own prefix holds share/hand4whole_ros.
 """
 
@@ -63,6 +64,15 @@ def wrap_timed_callback(callback: Callable[[Any, int], None]) -> Callable:
         queue_time = time.time_ns() - info['received_timestamp']
         callback(message, queue_time if 0 <= queue_time <= MAX_QUEUE_TIME else 0)
     return receive if hasattr(Subscription, 'CallbackType') else lambda message: callback(message, 0)
+
+
+def add_parameter_conversion(node: Any, convert: Callable[[list], list]) -> None:
+    """Have parameters that are to be set converted first: list of rclpy's Parameter -> the same, changed.
+
+    Humble has no such callback: there an integer stays one to whoever asks, and counts as the double to the node.
+    """
+    if hasattr(node, 'add_pre_set_parameters_callback'):
+        node.add_pre_set_parameters_callback(convert)
 
 
 @functools.cache

@@ -9,6 +9,9 @@ VIEWER_NODE_NAME = 'hand4whole_viewer'
 IMAGE = 'image'
 CAMERA_INFO = 'camera_info'
 
+#: Where the images of a camera are that is started together with the node; its camera_info is beside it.
+OWN_CAMERA_IMAGE = 'camera/image_raw'
+
 # Out.
 POSES = '~/poses'
 HANDS = '~/hands'
@@ -16,6 +19,7 @@ MARKERS = '~/markers'
 OVERLAY = '~/overlay'
 SKELETON = '~/skeleton'
 WRIST = {'left': '~/operator/left_wrist', 'right': '~/operator/right_wrist'}
+HEAD = '~/operator/head'
 HAND = {'left': '~/operator/left_hand', 'right': '~/operator/right_hand'}
 TF = '/tf'
 DIAGNOSTICS = '/diagnostics'

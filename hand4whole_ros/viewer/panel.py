@@ -34,8 +34,10 @@ class NodeStatus:
 class Panel:
     """The panel of a viser server. Not for several threads."""
 
-    def __init__(self, server: Any, *, picture: bool):
-        """server: a viser.ViserServer. picture: whether there is a place for the camera's picture."""
+    def __init__(self, server: Any, *, picture: bool, mesh: bool = False):
+        """server: a viser.ViserServer. picture: whether there is a place for the camera's picture; mesh: whether bodies
+        can be shown as meshes.
+        """
         self._server, gui = server, server.gui
         gui.configure_theme(control_width='large', dark_mode=True, show_logo=False, show_share_button=False)
         gui.main_panel.dock_right()
@@ -44,6 +46,8 @@ class Panel:
             self._picture = gui.add_image(_NOTHING_YET, label='camera', format='jpeg', jpeg_quality=_JPEG_QUALITY)
             self._switch = gui.add_checkbox('camera picture', True,
                                             hint='Off: the node draws and sends no picture, which spares time.')
+        self._mesh = gui.add_checkbox('body mesh', False, hint='On: the viewer computes the skin of people, with the '
+                                      'body model of its machine.') if mesh else None
         self._status = gui.add_markdown('')
         self._people = gui.add_markdown('')
         self.show_status(NodeStatus())
@@ -53,6 +57,16 @@ class Panel:
     def wants_picture(self) -> bool:
         """Whether somebody looks at the camera's picture."""
         return self._switch is not None and bool(self._switch.value) and bool(self._server.get_clients())
+
+    @property
+    def wants_mesh(self) -> bool:
+        """Whether somebody looks at people's meshes."""
+        return self._mesh is not None and bool(self._mesh.value) and bool(self._server.get_clients())
+
+    def refuse_mesh(self) -> None:
+        """There is none: untick it."""
+        if self._mesh is not None:
+            self._mesh.value = False
 
     def show_picture(self, rgb: np.ndarray) -> None:
         """(H, W, 3) uint8 RGB."""

@@ -11,7 +11,8 @@ from scripted_replay import replay
 
 from hand4whole_ros.ros.bag import image_survey
 from hand4whole_ros.ros.bag.image_survey import MIN_CLOCK_OFFSET, ImageSurvey
-from hand4whole_ros.ros.bag.reader import Bag, read_frame_id
+from hand4whole_ros.ros.bag.reader import Bag
+from hand4whole_ros.ros.conversions.serialised_header import read_frame_id
 
 POSES = '/hand4whole/poses'
 DAY = 86400 * 10**9

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from hand4whole_ros.ros.compat import share_directory
-from hand4whole_ros.ros.node import launch_arguments
+from hand4whole_ros.ros.node import companions, launch_arguments
 from hand4whole_ros.ros.node.launch_arguments import (
     ARGUMENTS,
     default_values,
@@ -23,7 +23,8 @@ SHARE = share_directory()
 #: The contract: what people type after `ros2 launch`.
 NAMES = {'namespace', 'image_topic', 'image_transport', 'camera_info_topic', 'params_file', 'estimator', 'device',
          'weights', 'weights_folder', 'people', 'hand_length', 'quality', 'use_sim_time', 'autostart', 'log_level',
-         'rviz', 'viewer', 'viewer_host', 'viewer_port', 'publish_tf'}
+         'rviz', 'viewer', 'viewer_host', 'viewer_port', 'publish_tf', 'body_model', 'open_model', 'max_rate',
+         'frame_prefix', 'camera', 'camera_calibration'}
 
 
 # The table
@@ -53,6 +54,9 @@ def test_arguments_become_ros_arguments():
                 'people:=False',
                 'hand_length:=0.18',
                 'quality:=fast',
+                'max_rate:=10',
+                'weights_folder:=2026',
+                'frame_prefix:=left/',
             ]
         ),
         SHARE,
@@ -61,7 +65,8 @@ def test_arguments_become_ros_arguments():
     assert words[:1] == ['--ros-args']
     for pair in (['-r', '__ns:=/robot'], ['-r', 'image:=/cam/image'], ['-r', 'camera_info:=/cam/info'],
                  ['-p', 'use_sim_time:=true'], ['-p', 'estimator:=mediapipe'], ['--log-level', 'debug'],
-                 ['-p', 'people:=false'], ['-p', 'hand_length:=0.18'], ['-p', 'quality:=fast']):
+                 ['-p', 'people:=false'], ['-p', 'hand_length:=0.18'], ['-p', 'quality:=fast'],
+                 ['-p', 'max_rate:=10.0'], ['-p', 'weights_folder:="2026"'], ['-p', 'frame_prefix:=left/']):
         at = words.index(pair[1])
         assert words[at - 1:at + 1] == pair
 
@@ -73,6 +78,10 @@ def test_arguments_become_ros_arguments():
     ('viewer_port:=99999', 'viewer_port: expected 0 to 65535, found 99999'),
     ('people:=nobody', 'people: expected'),
     ('hand_length:=long', "hand_length: expected a number, found 'long'"),
+    ('frame_prefix:=/left', "frame_prefix: expected at most 64 letters, digits and _ / -"),
+    ('frame_prefix:=a b', 'frame_prefix: expected'),
+    ('max_rate:=-1', 'max_rate: expected 0 to 1000, found -1'),
+    ('camera:=clip.mp4', 'camera: expected 0, /dev/video0 or an rtsp:// or http:// address'),
     ('log_level:=loud', 'log_level: expected one of debug, info'),
     ('image_topic:=', 'image_topic: expected the name of a topic'),
     ('params_file:=/nowhere.yaml', 'found nothing at /nowhere.yaml'),
@@ -88,14 +97,137 @@ def test_the_viewer_is_told_where_to_listen_and_whom_to_show():
     plan = make_launch_plan(parse_assignments(['viewer:=true', 'viewer_port:=9000', 'namespace:=robot']), SHARE)
     assert plan.viewer == {'viewer_host': '127.0.0.1', 'viewer_port': 9000}
     assert launch_arguments.viewer_ros_arguments(plan.namespace, plan.viewer) == [
-        '--ros-args', '-r', '__ns:=/robot', '-p', 'viewer_host:=127.0.0.1', '-p', 'viewer_port:=9000']
+        '--ros-args', '-r', '__ns:=/robot', '-p', 'viewer_host:="127.0.0.1"', '-p', 'viewer_port:=9000']
 
 
-def test_without_its_library_there_is_a_warning_and_no_viewer(monkeypatch, caplog):
+def test_without_its_library_there_is_a_warning_and_no_viewer(monkeypatch, caplog, capfd):
     from hand4whole_ros.ros.node import run
     monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
     assert run._open_viewer(make_launch_plan(parse_assignments(['viewer:=true']), SHARE)) is None
-    assert 'pip install viser==' in caplog.text and 'The node runs without it' in caplog.text
+    said = caplog.text + capfd.readouterr().err     # where launch is installed, its logging stands between
+    assert 'pip install viser==' in said and 'The node runs without it' in said
+
+
+@pytest.mark.parametrize(
+    'text', ['2026', 'true', '1e3', 'null', 'y', '~', '', 'a: b', '[x]', '"quoted"', '/plain/path', 'é'])
+def test_texts_stay_texts_on_the_way_to_the_node(text):
+    import rclpy
+    context = rclpy.Context()
+    word = f'name:={launch_arguments.format_parameter(text)}'
+    rclpy.init(context=context, args=['--ros-args', '-p', word])
+    node = rclpy.create_node('texts', context=context, automatically_declare_parameters_from_overrides=True)
+    try:
+        assert node.get_parameter('name').value == text
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+
+
+def test_rviz_is_looked_up_before_anything_starts(monkeypatch, caplog, capfd, tmp_path):
+    from hand4whole_ros.ros.node import run
+    monkeypatch.setenv('PATH', str(tmp_path))
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path))
+    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
+    plan = make_launch_plan(parse_assignments(['rviz:=true']), SHARE)
+    assert run._open_rviz(plan) is None
+    said = caplog.text + capfd.readouterr().err
+    assert said.count('rviz2 is not installed: sudo apt install ros-jazzy-rviz2, or see the results in a browser with '
+                      'viewer:=true. The node runs without RViz') == 1
+    # In the ament index, as ros2 run finds it, and on no PATH.
+    program = tmp_path / 'lib' / 'rviz2' / 'rviz2'
+    program.parent.mkdir(parents=True)
+    index = tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages'
+    index.mkdir(parents=True)
+    (index / 'rviz2').touch()
+    assert companions.missing_rviz() is not None
+    program.write_text('#!/bin/sh\n')
+    program.chmod(0o755)
+    assert companions.missing_rviz() is None
+    assert launch_arguments.rviz_command(plan, SHARE, 'bag_frame') == [
+        str(program), '-d', str(SHARE / 'config' / 'hand4whole.rviz'), '-f', 'bag_frame']
+
+
+@pytest.mark.parametrize('remap', [False, True])
+def test_rviz_opens_in_the_frame_of_the_images(tmp_path, monkeypatch, remap):
+    """A shell script stands for RViz: what counts is what it is started with."""
+    import rclpy
+
+    from hand4whole_ros.msg import WholeBodyPoseArray
+    program = tmp_path / 'rviz2'
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
+    words = ['namespace:=robot/left', 'image_topic:=/cam/image', 'use_sim_time:=true'] if remap else ['namespace:=rv']
+    plan = make_launch_plan(parse_assignments(words), SHARE)
+    process = subprocess.Popen(launch_arguments.rviz_command(plan, SHARE), stdout=subprocess.PIPE, text=True)
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node('poses', context=context)
+    publisher = node.create_publisher(
+        WholeBodyPoseArray, '/robot/left/hand4whole/poses' if remap else '/rv/hand4whole/poses', 10)
+    message = WholeBodyPoseArray()
+    message.header.frame_id = 'left_optical_frame'
+    try:
+        end = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < end:
+            publisher.publish(message)
+            time.sleep(0.1)
+        said = process.communicate(timeout=10)[0].split()
+    finally:
+        process.kill()
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+    assert said[-2:] == ['-f', 'left_optical_frame'] and said[:2] == ['-d', str(SHARE / 'config' / 'hand4whole.rviz')]
+    assert ('use_sim_time:=true' in said and '/image:=/cam/image' in said) == remap
+
+
+def test_the_source_in_the_current_folder_is_not_taken_for_the_package(tmp_path):
+    (tmp_path / 'hand4whole_ros').mkdir()
+    (tmp_path / 'hand4whole_ros' / '__init__.py').write_text('raise ImportError("the source, without its messages")')
+    done = subprocess.run(companions.module_command('hand4whole_ros.cli.main', '--version'), cwd=tmp_path, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    assert done.stdout.startswith('hand4whole ') and done.returncode == 0
+
+
+def test_a_camera_and_a_topic_are_one_too_many():
+    with pytest.raises(ValueError, match='^camera and image_topic: expected one of them'):
+        make_launch_plan(parse_assignments(['camera:=0', 'image_topic:=/cam/image']), SHARE)
+
+
+def test_the_node_reads_a_camera_itself():
+    plan = make_launch_plan(parse_assignments(['camera:=0', 'namespace:=robot']), SHARE)
+    assert plan.parameters['camera'] == '0' and plan.remappings == (('image', 'camera/image_raw'),)
+    assert 'camera:="0"' in plan.ros_arguments()
+    assert dict(rviz_remappings(plan))['/image'] == '/robot/camera/image_raw'
+
+
+@pytest.mark.parametrize('installed', [(), ('v4l2_camera',), ('usb_cam', 'v4l2_camera')])
+def test_a_driver_is_started_where_one_is_installed(tmp_path, monkeypatch, installed):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path))
+    index = tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages'
+    index.mkdir(parents=True)
+    for driver in companions.CAMERA_DRIVERS:
+        if driver.package in installed:
+            (index / driver.package).touch()
+            folder = tmp_path / 'lib' / driver.package
+            folder.mkdir(parents=True)
+            (folder / driver.executable).touch(mode=0o755)
+    plan = make_launch_plan(parse_assignments(
+        ['camera:=/dev/video2', 'namespace:=robot', 'camera_calibration:=/a b/c.yaml']), SHARE)
+    chosen = launch_arguments.choose_camera_driver(plan)
+    assert chosen.node.remappings == (('image', 'camera/image_raw'),)
+    if not installed:
+        assert chosen.driver is None and chosen.node == plan
+        assert chosen.remark.startswith('/dev/video2: the node reads it itself, as neither usb_cam nor v4l2_camera is '
+                                        'installed (sudo apt install ros-')
+        return
+    program, driver_namespace, parameters = chosen.driver
+    assert installed[0] in program and driver_namespace == '/robot/camera' and not chosen.remark
+    assert parameters['video_device'] == '/dev/video2' and parameters['camera_info_url'] == 'file:///a%20b/c.yaml'
+    assert not {'camera', 'camera_calibration'} & set(chosen.node.parameters)
+    stream = make_launch_plan(parse_assignments(['camera:=rtsp://cam/a']), SHARE)
+    assert launch_arguments.choose_camera_driver(stream) == launch_arguments.CameraStart(stream)
 
 
 def test_rviz_follows_the_node_into_its_namespace():
@@ -191,7 +323,8 @@ def _lifecycle_state(node, name):
 
 @needs_launch
 @pytest.mark.parametrize('file, missing', [
-    ('estimate.launch.py', set()), ('demo.launch.py', {'image_topic', 'camera_info_topic', 'use_sim_time'})])
+    ('estimate.launch.py', set()), ('demo.launch.py', {'image_topic', 'camera_info_topic', 'use_sim_time', 'camera',
+                                                              'camera_calibration'})])
 def test_launch_file_declares_the_table(file, missing):
     import importlib.util
     spec = importlib.util.spec_from_file_location('launch_file', SHARE / 'launch' / file)
@@ -223,6 +356,21 @@ def test_launch_brings_the_node_up_and_stops_it(launched, watcher):
     os.kill(process.pid, signal.SIGINT)
     process.wait(timeout=30)
     assert 'Traceback' not in _output(process)
+
+
+@needs_launch
+@pytest.mark.skipif(companions.missing_rviz() is None, reason='RViz is installed here')
+def test_without_rviz_the_node_runs_and_ends_with_the_launch(launched, watcher):
+    process = launched('estimate.launch.py', 'rviz:=true', 'autostart:=false', 'namespace:=alone', 'max_rate:=10',
+                       'weights_folder:=2026')
+    assert _lifecycle_state(watcher, '/alone/hand4whole') == 'unconfigured', _output(process)
+    assert _output(process).count('rviz2 is not installed') == 1
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(timeout=30) is not None
+    end = time.monotonic() + 30
+    while '/alone/hand4whole' in {f'{space}/{name}' for name, space in watcher.get_node_names_and_namespaces()}:
+        assert time.monotonic() < end, _output(process)
+        time.sleep(0.2)
 
 
 @needs_launch

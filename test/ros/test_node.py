@@ -77,9 +77,10 @@ def test_tf_carries_the_image_stamp_and_rep_155_names(camera):
     transforms = camera.tf_of(got.header.stamp).transforms
     frames = {t.child_frame_id: t.header.frame_id for t in transforms}
     track = got.poses[0].track_id
-    assert len(frames) == 55 and frames[f'body_{track}'] == camera.frame
+    assert len(frames) == 65 and frames[f'body_{track}'] == camera.frame
     assert frames[f'l_wrist_{track}'] == f'l_elbow_{track}'
     assert frames[f'r_index_2_{track}'] == f'r_index_1_{track}'
+    assert frames[f'r_index_tip_{track}'] == f'r_index_3_{track}'
 
 
 def test_markers_and_overlay_while_somebody_listens(node, camera):

@@ -78,6 +78,8 @@ def test_it_ends_at_once_while_it_starts(tmp_path):
 
 @pytest.mark.parametrize('assignment, line', [
     ('operater:=first', 'unknown parameter operater: did you mean operator?'),
+    ('camera:=clip.mp4', 'parameter camera: expected 0, /dev/video0 or an rtsp:// or http:// address'),
+    ('camera_calibration:=/nowhere.yaml', 'camera_calibration: /nowhere.yaml: cannot be read: No such file'),
     ('hold_time', "wrong arguments: failed to initialize rcl: Couldn't parse parameter override rule")])
 def test_a_wrong_parameter_ends_it_with_one_line(assignment, line):
     done = subprocess.run([*SCRIPTED, '--ros-args', '-r', f'__ns:=/{namespace()}', '-p', assignment], text=True,

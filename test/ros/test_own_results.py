@@ -82,7 +82,7 @@ def test_each_transform_in_a_message_of_its_own(tmp_path):
     rows = [(TF, START + 5 + k, tf(part)) for k, part in enumerate([*person(0), transform('odom', 'base_link')])]
     found = [pair for pairs_ in pairs(replayed(tmp_path, rows)) for pair in pairs_]
     assert found.count((FRAME, 'body_0')) == 2 and found.count(('odom', 'base_link')) == 1
-    assert len(found) == 2 * 55 + 1
+    assert len(found) == 2 * 65 + 1
 
 
 def test_tf_with_a_name_of_its_own_and_of_another_camera(tmp_path):
@@ -147,7 +147,7 @@ def test_a_replay_of_a_replay_of_a_node_with_another_name_has_one_body_a_stamp(t
     once, twice = read(tmp_path / 'once'), read(tmp_path / 'twice')
     assert twice == once
     for found in pairs(tmp_path / 'twice'):
-        assert len(found) == len(set(found)) == 2 * 55
+        assert len(found) == len(set(found)) == 2 * 65
     note('a bag holds what an earlier run found', 'a replay of a replay, whose node had another name and namespace', 1,
          'the new bag is that of one replay, byte for byte of every message: one body_0 a stamp')
 
@@ -158,3 +158,19 @@ def test_the_camera_looks_at_what_an_earlier_run_drew_where_that_is_asked_for(tm
     assert replay(source, '--output', tmp_path / 'out', '--image-topic', '/hand4whole/overlay', '--focal', 300) == 0
     assert len(read(tmp_path / 'out')['/hand4whole/overlay']) == 2
     np.testing.assert_array_equal([len(m.poses) for m in decoded(tmp_path / 'out', '/hand4whole/poses')], [1, 1])
+
+
+@pytest.mark.parametrize('prefix', ['left/', 'cam1_', 'no'])
+def test_frames_with_a_prefix_are_known_by_their_joints(tmp_path, prefix):
+    """And a robot's frame that ends like one of a person's stays."""
+    people = person(0)
+    for one in people:
+        one.child_frame_id = prefix + one.child_frame_id
+        if one.header.frame_id != FRAME:
+            one.header.frame_id = prefix + one.header.frame_id
+    robot = [transform(FRAME, 'robot/body_7'), transform('robot/body_7', 'robot/arm_7')]
+    out = replayed(tmp_path, [(TF, START + 5, tf(*people, *robot))])
+    left = [(t.header.frame_id, t.child_frame_id) for message in decoded(out, TF) for t in message.transforms]
+    assert not any(child.startswith(f'{prefix}body') or child.startswith(f'{prefix}l_') for _, child in left)
+    assert [pair for pair in left if pair[1].startswith('robot')] == [
+        (FRAME, 'robot/body_7'), ('robot/body_7', 'robot/arm_7')]

@@ -19,6 +19,7 @@ from std_msgs.msg import String
 from test_own_results import FRAME, TF_STATIC, TF_TYPES, person, tf, transform
 from tf2_msgs.msg import TFMessage
 
+from hand4whole_ros.msg import WholeBodyPoseArray
 from hand4whole_ros.ros.bag.reader import Bag
 from hand4whole_ros.ros.bag.types import is_latched, make_latched_profile
 
@@ -101,19 +102,39 @@ def test_images_of_before_are_not_sent_with_what_is_latched(tmp_path):
     assert len(read(tmp_path / 'out')[IMAGE]) == len(read(tmp_path / 'out')['/hand4whole/poses']) == 3
 
 
-def test_without_results_of_an_earlier_run(tmp_path, peer, play):
+def with_results(tmp_path):
+    """A bag with people of an earlier run in it."""
     rows = [*messages([picture(1)] * 3),
             ('/tf', START + PERIOD, tf(*person(0, frame=FRAME), transform('odom', 'base'))),
             *((topic, START, b'\0\1\0\0' + bytes(40)) for topic in ('/hand4whole/poses', '/hand4whole/overlay'))]
-    source = write(tmp_path / 'in', rows, kinds={
+    return write(tmp_path / 'in', rows, kinds={
         **TF_TYPES, '/hand4whole/poses': 'hand4whole_ros/msg/WholeBodyPoseArray'})
+
+
+@pytest.mark.parametrize('live', [False, True])
+def test_without_results_of_an_earlier_run(tmp_path, peer, play, live):
+    """Where that is wanted, and, unasked, where a node publishes poses now, whatever it is called."""
+    source = with_results(tmp_path)
+    if live:
+        peer.node.create_publisher(WholeBodyPoseArray, '/robot/people/poses', 10)
     peer._collect(TFMessage, '/tf', 'tf', 10)
-    player = play(source, '--wait-for', '/tf', '--without-results', '--rate', 0.1)
+    player = play(source, '--wait-for', '/tf', *([] if live else ['--without-results']), '--rate', 0.1)
     assert peer.until(lambda: peer.got['clock'], 120), player.stderr.read()
     topics = dict(peer.node.get_topic_names_and_types())
     assert IMAGE in topics and '/hand4whole/poses' not in topics and '/hand4whole/overlay' not in topics
     assert peer.until(lambda: player.poll() is not None, 60) and player.returncode == 0
     assert children(peer.got['tf']) == ['base']
+    assert ('a node /latched/peer publishes poses: ' in player.stderr.read()) == live
+
+
+@pytest.mark.parametrize('live', [False, True])
+def test_results_of_an_earlier_run_are_played_alone_or_when_asked_for(tmp_path, peer, play, live):
+    if live:
+        peer.node.create_publisher(WholeBodyPoseArray, '/robot/people/poses', 10)
+    peer._collect(TFMessage, '/tf', 'tf', 10)
+    player = play(with_results(tmp_path), '--wait-for', '/tf', '--rate', 0.1, *(['--with-results'] if live else []))
+    assert peer.until(lambda: player.poll() is not None, 120) and player.returncode == 0
+    assert 'body_0' in children(peer.got['tf'])
 
 
 def test_a_bag_that_lacks_messages_is_played_and_ends_with_2(tmp_path, peer, play):

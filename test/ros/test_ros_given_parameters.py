@@ -5,15 +5,20 @@ import logging
 import pytest
 import rclpy
 from bag_maker import write
+from rclpy.parameter import Parameter
 from scripted_replay import replay
 
 from hand4whole_ros.ros.node.given_parameters import (
+    declare_given_parameters,
     overrides_from_arguments,
     overrides_from_files,
     section_matches_node,
 )
+from hand4whole_ros.ros.node.parameter_table import declare_parameters
 from hand4whole_ros.ros.node.parameters import NodeParameters
 from hand4whole_ros.ros.node.params_file import read_text_sections
+from hand4whole_ros.ros.teleop.parameters import WristTeleopParameters
+from hand4whole_ros.ros.viewer.view_node import ViewerParameters
 
 SETTINGS = NodeParameters.settings()
 
@@ -91,3 +96,39 @@ def test_replay_reads_it_as_the_node_does(tmp_path, caplog, text, said):
     assert replay(write(tmp_path / 'in'), '--output', tmp_path / 'out', '--params-file', file_of(tmp_path, text)) == 0
     lines = [record.getMessage() for record in caplog.records if 'parameter file' in record.getMessage()]
     assert [line.endswith(said) for line in lines] == ([True] if said else []), lines
+
+
+@pytest.fixture
+def bare_node():
+    """A node without anything."""
+    context = rclpy.Context()
+    rclpy.init(context=context, args=[])
+    node = rclpy.create_node('bare', context=context)
+    yield node
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def test_a_double_set_with_an_integer_stays_a_double(bare_node):
+    declare_parameters(bare_node, NodeParameters)
+    results = bare_node.set_parameters([Parameter('max_rate', Parameter.Type.INTEGER, 10),
+                                        Parameter('max_people', Parameter.Type.INTEGER, 2)])
+    assert all(result.successful for result in results)
+    assert bare_node.get_parameter('max_rate').type_ == Parameter.Type.DOUBLE
+    assert bare_node.get_parameter('max_rate').value == 10.0
+    assert bare_node.get_parameter('max_people').type_ == Parameter.Type.INTEGER
+
+
+def test_three_doubles_too(bare_node):
+    declare_parameters(bare_node, WristTeleopParameters)
+    bare_node.set_parameters([Parameter('camera_xyz', Parameter.Type.INTEGER_ARRAY, [1, 2, 3])])
+    assert bare_node.get_parameter('camera_xyz').type_ == Parameter.Type.DOUBLE_ARRAY
+
+
+def test_parameters_that_are_read_at_the_start_are_not_set_to_anything_else(bare_node):
+    declare_given_parameters(bare_node, ViewerParameters, [])
+    for changed, reason in ((9000, 'parameter viewer_port is read at the start: restart the node with viewer_port:='),
+                            ('x', 'parameter viewer_port: expected a whole number such as 8080')):
+        (result,) = bare_node.set_parameters([Parameter('viewer_port', value=changed)])
+        assert not result.successful and result.reason.startswith(reason)
+    assert bare_node.get_parameter('viewer_port').value == 8080

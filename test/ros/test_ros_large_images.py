@@ -1,13 +1,16 @@
 """config/fastdds_large_images.xml: with it where the camera runs, best effort loses no large image."""
 
 import os
+import random
 import subprocess
 import sys
+import time
 
 import pytest
 import rclpy
 from locations import ROOT
-from ros_peer import BEST_EFFORT, Peer, namespace
+from ros_peer import BEST_EFFORT, NodeProcess, Peer, namespace
+from scripted_node import picture
 from sensor_msgs.msg import Image
 
 PROFILE = ROOT / 'config' / 'fastdds_large_images.xml'
@@ -41,3 +44,28 @@ def test_the_profile_brings_every_image_through():
     finally:
         camera.kill()
         peer.close()
+
+
+def test_images_that_do_not_arrive_are_named_with_the_cure(tmp_path):
+    """The camera's stamps go on, and two of three images are not sent."""
+    process = NodeProcess(tmp_path, namespace(), diagnostics_period=0.2)
+    peer = Peer(process.namespace, diagnostics=True)
+    try:
+        assert process.says('waiting for images', 60), process.log()
+        numbers, start = iter(range(10**6)), time.time_ns()
+        chance = random.Random(0)
+
+        def said():
+            return [status.message for _, status in peer.reports()[:1]]
+
+        def named():
+            number = next(numbers)
+            if chance.random() < 1 / 3:
+                peer.show(picture(1), stamp=divmod(start + number * 33_333_333, 10**9))
+                peer.spin(0.01)
+            return (any('Hz camera do not arrive: set image_transport to compressed' in line for line in said())
+                    and int(peer.value('frames lost on the way in')) > 0)
+        assert peer.until(named, 60), said()
+    finally:
+        peer.close()
+        process.stop()

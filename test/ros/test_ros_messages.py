@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import Point, Vector3
+from geometry_msgs.msg import Point, PoseStamped, Vector3
 from rclpy.serialization import deserialize_message, serialize_message
 from scipy.spatial.transform import Rotation
 from scripted_node import loose_hand, person
@@ -17,13 +17,16 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from hand4whole_ros import skeleton
+from hand4whole_ros.config import WristAxes
 from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.geometry.wrist_axes import WRIST_AXES
 from hand4whole_ros.msg import HandPose, HandPoseArray, WholeBodyPose, WholeBodyPoseArray
 from hand4whole_ros.ros import topics
 from hand4whole_ros.ros.conversions import markers, messages, tf_messages
 from hand4whole_ros.ros.conversions.result_messages import MESSAGE_TYPES, ImageResult, PoseMessageBuilder
 from hand4whole_ros.ros.node.operator_choice import OperatorSelector
 from hand4whole_ros.ros.node.stamp_guard import StampGuard
+from hand4whole_ros.teleop import openxr
 from hand4whole_ros.tracking import HandTracker, Tracker, TrackerConfig
 
 HEAD = Header(stamp=Time(sec=5, nanosec=7), frame_id='cam')
@@ -156,7 +159,63 @@ def test_a_hand_of_nobody_is_a_frame_below_the_image(one, body):
     people, hands = tracked_hands(body, [one], loose)
     frames = deserialize_message(tf_messages.serialise_transforms(people, HEAD, [h for h in hands if h.is_loose]),
                                  TFMessage).transforms
-    assert len(frames) == 56 and frames[-1].child_frame_id == 'r_hand_2'
+    assert len(frames) == 66 and frames[-1].child_frame_id == 'r_hand_2'
+
+
+def test_a_prefix_keeps_the_frames_of_two_nodes_apart(one, body):
+    loose = loose_hand(replace(one.right_hand, keypoints_2d=one.right_hand.keypoints_2d + 500))
+    people, hands = tracked_hands(body, [one], loose)
+    found = [deserialize_message(tf_messages.serialise_transforms(people, HEAD, hands, prefix), TFMessage).transforms
+             for prefix in ('', 'left/')]
+    pairs = [[(t.header.frame_id, t.child_frame_id) for t in transforms] for transforms in found]
+    assert pairs[1][0] == ('cam', 'left/body_0') and ('cam', 'left/r_hand_2') in pairs[1]
+    assert pairs[1] == [(parent if parent == 'cam' else f'left/{parent}', f'left/{child}')
+                        for parent, child in pairs[0]]
+    assert [t.transform for t in found[0]] == [t.transform for t in found[1]]
+
+
+def test_finger_tips_are_frames_below_their_last_joints(one):
+    places = {}
+    for t in transforms_of([one]):
+        step, q = t.transform.translation, t.transform.rotation
+        own = np.eye(4)
+        own[:3, :3], own[:3, 3] = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix(), (step.x, step.y, step.z)
+        places[t.child_frame_id] = places.get(t.header.frame_id, np.eye(4)) @ own
+    for side, hand in (('l', one.left_hand), ('r', one.right_hand)):
+        for k in skeleton.FINGERTIP_KEYPOINTS:
+            found = places[f'{side}_{skeleton.HAND_KEYPOINT_NAMES[k]}_{one.track_id}'][:3, 3]
+            np.testing.assert_allclose(found, hand.keypoints_3d[k], atol=1e-5)
+    lost = transforms_of([replace(one, left_hand=replace(one.left_hand, state=skeleton.LOST))])
+    assert not any(t.child_frame_id.startswith('l_') and '_tip_' in t.child_frame_id for t in lost)
+    assert sum('_tip_' in t.child_frame_id for t in lost) == 5
+
+
+@pytest.mark.parametrize('axes', list(WristAxes))
+def test_wrists_have_the_axes_that_are_wanted(one, body, axes):
+    """OpenXR's are those of the node openxr, which takes them from the keypoints: -Z to the middle knuckle."""
+    result = ImageResult(HEAD, np.zeros((4, 4, 3), np.uint8), Intrinsics.from_fov(320, 240), [one], one, TIMING, ())
+    said = dict(PoseMessageBuilder('x', wrist_axes=axes).of(result, False))
+    for side in skeleton.SIDES:
+        pose = deserialize_message(said[topics.WRIST[side]], PoseStamped).pose
+        q = pose.orientation
+        rotation = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
+        smplx = one.joint_rotations[skeleton.WRIST[side]].numpy()
+        np.testing.assert_allclose(rotation, smplx @ WRIST_AXES[axes][side], atol=1e-6)
+        assert np.linalg.det(WRIST_AXES[axes][side]) == 1
+        if axes == WristAxes.OPENXR:
+            points = one.hand(side).keypoints_3d.double().numpy()
+            exact = openxr.to_openxr(points, side).rotations[0]
+            assert np.degrees(Rotation.from_matrix(rotation.T @ exact).magnitude()) < 25
+
+
+def test_the_operators_head_is_published_while_there_is_an_operator(one):
+    result = ImageResult(HEAD, np.zeros((4, 4, 3), np.uint8), Intrinsics.from_fov(320, 240), [one], one, TIMING, ())
+    builder = PoseMessageBuilder('x')
+    head = deserialize_message(dict(builder.of(result, False))[topics.HEAD], PoseStamped)
+    joint = one.joints[skeleton.JOINT['head']]
+    assert head.header == HEAD
+    np.testing.assert_allclose([head.pose.position.x, head.pose.position.y, head.pose.position.z], joint, atol=1e-6)
+    assert topics.HEAD not in dict(builder.of(result._replace(operator=None), False))
 
 
 def test_no_hand_is_an_empty_array(body):
@@ -195,7 +254,7 @@ def test_tf_leads_from_the_image_to_every_joint(one):
 def test_tf_leaves_out_the_fingers_nobody_saw(body):
     lost = person(body, Intrinsics.from_fov(320, 240), left_state=skeleton.LOST)
     children = [t.child_frame_id for t in transforms_of([replace(lost, track_id=0)])]
-    assert len(children) == 40 and 'l_wrist_0' in children and 'r_thumb_3_0' in children
+    assert len(children) == 45 and 'l_wrist_0' in children and 'r_thumb_3_0' in children
     assert not any(name.startswith(('l_index', 'l_thumb')) for name in children)
 
 

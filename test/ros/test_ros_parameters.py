@@ -1,6 +1,7 @@
 """One table of settings makes options, parameters and launch arguments; wrong values are refused by name."""
 
 import argparse
+import json
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hand4whole_ros.cli.options import add_setting_options
 from hand4whole_ros.config import EstimatorConfig, Precision, settings_of
 from hand4whole_ros.ros import topics
 from hand4whole_ros.ros.conversions.raw_image import DEFAULT_FRAME_ID
+from hand4whole_ros.ros.conversions.result_messages import MESSAGE_TYPES
 from hand4whole_ros.ros.node.launch_arguments import ARGUMENTS, parameter_value
 from hand4whole_ros.ros.node.parameter_table import ParameterError, check_value
 from hand4whole_ros.ros.node.parameters import NodeParameters
@@ -96,3 +98,17 @@ def test_rviz_shows_the_topics_the_node_publishes():
     node = f'/{topics.NODE_NAME}'
     assert shown == {f'/{topics.IMAGE}', topics.MARKERS.replace('~', node), topics.OVERLAY.replace('~', node)}
     assert config['Visualization Manager']['Global Options']['Fixed Frame'] == DEFAULT_FRAME_ID
+
+
+def test_the_layout_for_foxglove_shows_topics_that_the_node_publishes():
+    layout = json.loads((ROOT / 'config' / 'foxglove_layout.json').read_text())
+    panels = layout['configById']
+    named = {topic for panel in panels.values() for topic in panel.get('topics', ())}
+    named |= {panels['Image!overlay']['imageMode']['imageTopic'], panels['DiagnosticSummary!state']['topicToRender']}
+    named |= {path['value'].partition('.')[0] for path in panels['Plot!wrists']['paths']}
+    assert named <= {topics.absolute_topic(topic) for topic in (*MESSAGE_TYPES, topics.DIAGNOSTICS)}
+    assert panels['3D!bodies']['followTf'] == DEFAULT_FRAME_ID
+
+    def leaves(part):
+        return [part] if isinstance(part, str) else leaves(part['first']) + leaves(part['second'])
+    assert sorted(leaves(layout['layout'])) == sorted(panels)

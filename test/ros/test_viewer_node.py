@@ -108,6 +108,16 @@ def test_people_are_seen_in_a_browser(world, viewer, tmp_path):
             bones = [(np.abs(scene - BONE_COLORS[side]).max(axis=2) < 60).sum() for side in ('left', 'right')]
             return min(bones) > 100 and (np.abs(panel - 90).max(axis=2) < 12).sum() > 20_000
         assert wait_until(drawn, 90)
+        browser.click_checkbox('body mesh')
+
+        def skinned():
+            """The skin covers more than the bones."""
+            peer.show(picture(2))
+            peer.spin(0.1)
+            return (np.abs(browser.screenshot()[:, :880].astype(int) - (150, 170, 200)).max(axis=2) < 70).sum() > 6000
+        assert wait_until(skinned, 90), viewer[0].log()
+        browser.click_checkbox('body mesh')
+        assert wait_until(lambda: not skinned(), 90)
         browser.click_checkbox('camera picture')
         assert peer.until(lambda: peer.node.count_subscribers(overlays) == 0, 30)
         assert shows('Nobody is in view.', people=0)

@@ -1,8 +1,10 @@
 """The open body and the model that poses it, judged against anny itself and against the smplx library."""
 
 import contextlib
+import copy
 import io
 import logging
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -367,3 +369,21 @@ def test_skin_points_lie_where_their_names_say(body):
     assert where['nose'][2] > where['left_eye'][2] and where['nose'][1] < where['left_eye'][1]
     mirrored = [at[skeleton.mirror_joint_name(name)] for name in open_body.SKIN_NAMES]
     np.testing.assert_allclose(arrays['v_template'][mirrored] * (-1, 1, 1), list(where.values()), atol=1e-6)
+
+
+def test_zeros_for_pose_offsets_take_no_memory_and_change_nothing(body):
+    """The open body has none. A copy with the zeros written out, as the library has them, is the measure."""
+    offsets = body.smplx.posedirs
+    assert offsets.shape == (486, 3 * body.num_vertices) and offsets.untyped_storage().nbytes() == 4
+    written_out = copy.deepcopy(body.smplx)
+    written_out.posedirs = torch.zeros(offsets.shape)
+    turns = 0.3 * torch.randn(2, 63, generator=torch.Generator().manual_seed(0))
+    pose = {'body_pose': turns, 'betas': torch.ones(2, 10)}
+    parts = {'global_orient': 3, 'jaw_pose': 3, 'leye_pose': 3, 'reye_pose': 3, 'left_hand_pose': 45,
+             'right_hand_pose': 45, 'expression': 10, 'transl': 3}
+    pose |= {name: torch.zeros(2, size) for name, size in parts.items()}
+    expected = written_out(**pose).vertices
+    for model in (body.smplx, copy.deepcopy(body.smplx), pickle.loads(pickle.dumps(body.smplx))):
+        assert torch.equal(model(**pose).vertices, expected) and type(model(**pose).vertices) is torch.Tensor
+    double = copy.deepcopy(body.smplx).double()
+    torch.testing.assert_close(double(**{k: v.double() for k, v in pose.items()}).vertices.float(), expected)

@@ -105,3 +105,12 @@ def test_doctor_names_what_is_there():
     assert answer.returncode == 0 and 'ai_edge_litert' in answer.stdout
     assert 'open estimator can run here' in answer.stdout
     assert 'BROKEN' not in answer.stdout and 'hand4whole demo' in answer.stdout
+
+
+def test_the_node_imports_only_what_it_needs():
+    """Readers of bags and videos, drawing, and what makes the open body: seconds and dozens of megabytes."""
+    heavy = ['rosbags', 'av', 'anny', 'warp', 'mediapipe', 'matplotlib', 'viser', 'pandas', 'numba']
+    found = subprocess.run([sys.executable, '-c', 'import sys, hand4whole_ros.ros.node.lifecycle_node\n'
+                            f'print([name for name in {heavy} if name in sys.modules])'],
+                           capture_output=True, text=True, timeout=120)
+    assert found.stdout.strip() == '[]', found.stdout + found.stderr

@@ -33,7 +33,8 @@ _FILE = re.compile(r'(?<![\w/.*{-])[\w./]*\w\.(?:py|msg|rviz|yaml|cfg|toml)\b')
 _MODULE = re.compile(r'\bhand4whole_ros(?:\.\w+)+')
 _PAGE = re.compile(r'\bdocs/[\w/]+\.md\b')
 #: Files of the reader's own, of other projects, or of a recording; and modules of messages.
-_NOT_OURS = {'metadata.yaml', 'teleop.yaml', 'geometry_msgs.msg', 'hand4whole_ros.msg'}
+_NOT_OURS = {'metadata.yaml', 'teleop.yaml', 'geometry_msgs.msg', 'hand4whole_ros.msg', 'rs_launch.py',
+             'camera.launch.py', 'zed_camera.launch.py'}
 
 
 def name_of(page):
@@ -120,6 +121,11 @@ def test_generated_parts_are_what_the_code_gives(page):
 @pytest.mark.parametrize('file, node', generated_docs.PARAMS_FILES.items(), ids=str)
 def test_parameter_files_are_what_the_code_gives(file, node):
     assert generated_docs.params_file(node) == file.read_text(), 'run: python build_support/generated_docs.py'
+
+
+@pytest.mark.parametrize('file, name', generated_docs.SCHEMA_FILES.items(), ids=str)
+def test_schemas_are_what_the_code_gives(file, name):
+    assert generated_docs.schema_file(name) == file.read_text(), 'run: python build_support/generated_docs.py'
 
 
 def test_every_generated_part_is_on_one_page():

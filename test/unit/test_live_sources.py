@@ -17,8 +17,9 @@ from scripted_estimate import estimate
 from scripted_node import picture
 
 from hand4whole_ros.apps.estimate import image_sources
+from hand4whole_ros.media.live_address import parse_live_address, printable_address
 from hand4whole_ros.media.videos import VideoError, live
-from hand4whole_ros.media.videos.live import LiveReader, parse_live_address, printable_address
+from hand4whole_ros.media.videos.live import LiveReader
 
 SCRIPT = [sys.executable, str(TESTS.joinpath('scripted_estimate.py'))]
 

@@ -1,5 +1,6 @@
 """The viewer without ROS: where it listens, whom it answers, and what stands in its scene and panel."""
 
+import dataclasses
 import importlib.util
 import socket
 import urllib.error
@@ -7,12 +8,14 @@ import urllib.request
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip('viser')
 
 from hand4whole_ros import skeleton
 from hand4whole_ros._vendor_patches.viser_server import rejection_reason
 from hand4whole_ros.viewer import server as viewer_server
+from hand4whole_ros.viewer.body_mesh import BodyMeshes, BodyParameters
 from hand4whole_ros.viewer.panel import NodeStatus, Panel, escape_markdown
 from hand4whole_ros.viewer.people import ViewedHand, ViewedImage, ViewedPerson
 from hand4whole_ros.viewer.scene import Scene
@@ -183,3 +186,21 @@ def test_words_of_others_are_no_markup(server):
     content = panel._status.content
     assert '<' not in content and '{' not in content and '12.3 Hz' in content and '56 ms' in content
     assert escape_markdown('plain words 1.5') == 'plain words 1.5'
+
+
+def test_people_are_shown_as_meshes_by_the_body_of_this_machine(server, body):
+    meshes = BodyMeshes(server)
+    one = BodyParameters(np.zeros((55, 3), np.float32), np.zeros(10, np.float32), np.zeros(10, np.float32),
+                         np.array([0, 0, 3], np.float32))
+    meshes.show({4: one}, body.name)
+    shown = meshes._meshes[4]
+    expected = body(transl=torch.tensor([[0.0, 0, 3]])).vertices[0].numpy()
+    np.testing.assert_allclose(shown.vertices, expected, atol=1e-5)
+    moved = dataclasses.replace(one, transl=np.array([1, 0, 3], np.float32))
+    meshes.show({4: moved, 5: one}, body.name)
+    assert meshes._meshes[4] is shown and set(meshes._meshes) == {4, 5}
+    np.testing.assert_allclose(shown.vertices, expected + (1, 0, 0), atol=1e-5)
+    meshes.show({}, body.name)
+    assert not meshes._meshes
+    with pytest.raises(ValueError, match="the node poses the body 'smplx', and here is only 'anny'"):
+        meshes.show({4: one}, 'smplx')

@@ -179,8 +179,9 @@ class _EstimateJob:
             people = ([replace(person, track_id=k) for k, person in enumerate(people)] if tracker is None
                       else tracker.update(people, frame.stamp))
             loose = estimator.loose_hands
-            rows = {self._results: [estimate_json.person_to_json(person) for person in people],
-                    self._hands: [estimate_json.loose_hand_to_json(hand) for hand in loose]}
+            context = estimate_json.make_context(intrinsics, estimator.name)
+            rows = {self._results: [estimate_json.person_to_json(person) | context for person in people],
+                    self._hands: [estimate_json.loose_hand_to_json(hand) | context for hand in loose]}
         except Exception as error:  # One frame that breaks must not cost the others.
             if isinstance(error, OUT_OF_MEMORY):
                 estimator.reduce_memory()

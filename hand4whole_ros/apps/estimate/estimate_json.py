@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ... import skeleton
+from ... import __version__, skeleton
 from ..._vendor_patches.roma_import import roma
 from ...estimate import HandEstimate, LooseHandEstimate, WholeBodyEstimate
+from ...geometry.camera import Intrinsics
 
 _PARAMETERS = tuple(skeleton.POSE_SLICES) + ('betas', 'expression', 'transl', 'bbox_xyxy')
 
@@ -31,6 +32,18 @@ def _confidences(estimate):
     if estimate.joint_confidence is None:
         return None
     return dict(zip(skeleton.JOINT_NAMES, _to_list(estimate.joint_confidence)))
+
+
+def make_context(intrinsics: Intrinsics, estimator: str) -> dict:
+    """What is needed to use the numbers of a result: the camera they hold for, their units, and who made them."""
+    return {
+        'estimator': estimator, 'version': __version__, 'units': 'm, rad, px',
+        'frame': 'camera optical: x right, y down, z forward',
+        'camera': {'fx': float(intrinsics.fx), 'fy': float(intrinsics.fy), 'cx': float(intrinsics.cx),
+                   'cy': float(intrinsics.cy), 'width': intrinsics.width, 'height': intrinsics.height,
+                   'distortion_model': intrinsics.distortion_model,
+                   'distortion': [float(number) for number in intrinsics.distortion],
+                   'calibrated': intrinsics.calibrated}}
 
 
 def person_to_json(estimate: WholeBodyEstimate) -> dict:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...media import folder_listing, image_files
 from ...media.image_files import ImageFileError
+from ...media.live_address import check_device, parse_live_address, printable_address
 from ...system.output_files import printable_path
 
 log = logging.getLogger(__name__)
@@ -126,8 +127,7 @@ class LiveSource(ImageSource):
 
 
 def make_live_source(address: str) -> LiveSource:
-    """Of what media.videos.live.parse_live_address gives. Raises FileNotFoundError for a camera that is not there."""
-    from ...media.videos.live import check_device, printable_address  # FFmpeg's libraries
+    """Of what media.live_address.parse_live_address gives. Raises FileNotFoundError for a camera that is not there."""
     check_device(address)
     name = printable_address(address).removeprefix('/dev/')
     return LiveSource(Path(address), name, _flatten_path(Path(name.replace('://', '_')), False), address=address)
@@ -137,7 +137,6 @@ def collect_inputs(inputs: Sequence[str]) -> list[ImageSource]:
     """Words of a command that name files, folders, cameras and streams -> sources, files first. Raises as
     collect_sources does.
     """
-    from ...media.videos.live import parse_live_address  # FFmpeg's libraries
     addresses = [parse_live_address(word) for word in inputs]
     live = [make_live_source(address) for address in dict.fromkeys(addresses) if address]
     files = [Path(word) for word, address in zip(inputs, addresses) if not address]

@@ -43,6 +43,8 @@ OVERLOAD_RATE, OVERLOAD_SECONDS = 60.0, 0.1
 #: Stages of the node as /diagnostics names them, in order.
 _NODE_STAGES = ('wait', 'decode', 'estimate', 'track', 'publish')
 
+_NO_SIZES = 'this system does not say how large a process is; run on Linux'
+
 
 def node_overhead(images: int = _IMAGES) -> dict:
     """From an image's arrival in the node's process to the arrival of the last topic here, without an estimator."""
@@ -94,7 +96,7 @@ def overload(seconds: float) -> dict:
     if len(settled) > 1:
         figures['overload_rss_mb_per_minute'] = 60 * float(np.polyfit(*zip(*settled), 1)[0])
     else:
-        why['overload_rss_mb_per_minute'] = 'this system does not say how large a process is; run on Linux'
+        why['overload_rss_mb_per_minute'] = _NO_SIZES
     remark = (f'{len(ages)} poses in {seconds:g} s, median age {np.median(ages):.0f} ms, oldest {max(ages):.0f} ms')
     return {'figures': figures, 'why_null': why, 'remarks': {'overload': remark}}
 
@@ -120,24 +122,28 @@ def first_pose(benchmark_files: BenchmarkFiles, size: str = 'full') -> dict:
         estimators.create(estimators.EstimatorConfig('mediapipe')).close()  # the open body is built here, once
     except estimators.EstimatorUnavailable as error:
         raise BenchmarkSkipped(str(error)) from error
-    figures = {'first_pose_s': _first_pose(motion, pictures, 'mediapipe'),
-               'first_pose_open_s': _first_pose(motion, pictures, 'open')}
-    why, key = {}, 'first_pose_hand4whole_pp_s'
+    figures, why, key = {}, {}, 'first_pose_hand4whole_pp_s'
+    for name, estimator in (('first_pose', 'mediapipe'), ('first_pose_open', 'open')):
+        figures[f'{name}_s'], size_mb = _first_pose(motion, pictures, estimator)
+        figures[f'{name}_memory_mb'] = size_mb
+        if size_mb is None:
+            why[f'{name}_memory_mb'] = _NO_SIZES
     try:
         weights = 'published' if size == 'full' else 'random-tiny'
-        figures[key] = _first_pose(motion, pictures, 'hand4whole_pp', f'weights_folder:={benchmark_files.folder()}',
-                                   f'weights:={weights}')
+        figures[key], _ = _first_pose(motion, pictures, 'hand4whole_pp', f'weights_folder:={benchmark_files.folder()}',
+                                      f'weights:={weights}')
     except (BenchmarkSkipped, CheckpointError, BodyModelError) as error:
         figures[key], why[key] = None, str(error)
     return {'figures': figures, 'why_null': why, 'remarks': {'first_pose': benchmark_files.remark}}
 
 
 def _first_pose(motion, pictures, estimator, *parameters):
+    """Seconds from the start to the pose, and MB of the node's memory then."""
     with CameraPeer({POSES: WholeBodyPoseArray}) as peer, ProgressBar(desc=f'first pose of {estimator}', unit='image',
                                                         leave=False) as bar:
         peer.publish_camera_info(motion.intrinsics)
         begun = time.time_ns()
-        peer.start('node', parameters=[f'estimator:={estimator}', *parameters])
+        node = peer.start('node', parameters=[f'estimator:={estimator}', *parameters])
         found = []
 
         def seen():
@@ -147,7 +153,7 @@ def _first_pose(motion, pictures, estimator, *parameters):
 
         if not peer.play(pictures, 15.0, _START_TIMEOUT, seen, bar.update):
             raise RuntimeError(f'no pose from estimator {estimator} within {_START_TIMEOUT:.0f} s')
-        return (found[0].received - begun) / 1e9
+        return (found[0].received - begun) / 1e9, _resident_mb(node.pid)
 
 
 def _random_image():

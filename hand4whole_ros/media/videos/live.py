@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import errno
-import glob
-import os
-import re
-import stat
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import av
 import av.error
@@ -21,6 +15,7 @@ from av.video.frame import VideoFrame
 
 from .. import image_files
 from ..image_files import ImageFileError
+from ..live_address import printable_address, url_scheme
 from . import VideoError
 from .reader import TimedFrame
 
@@ -31,46 +26,8 @@ OPEN_TIMEOUT, READ_TIMEOUT = 10.0, 10.0
 _PROTOCOLS = {'rtsp': 'rtsp,rtp,srtp,udp,tcp', 'rtsps': 'rtsp,rtsps,rtp,srtp,udp,tcp,tls',
               'http': 'http,tcp', 'https': 'https,http,tls,tcp'}
 
-_CAMERA_PATH = re.compile(r'/dev/video\d+|/dev/v4l/.+')
-
 #: Seconds between two looks whether the program is to end.
 _PERIOD = 0.2
-
-
-def parse_live_address(text: str) -> str | None:
-    """The address of a camera or stream: '0' -> '/dev/video0', a device, a URL; None for a file or folder."""
-    if text.isascii() and text.isdigit() and not os.path.lexists(text):
-        return f'/dev/video{int(text)}'
-    if urlsplit_scheme(text) in _PROTOCOLS or _CAMERA_PATH.fullmatch(text) or _is_device(text):
-        return text
-    return None
-
-
-def urlsplit_scheme(text: str) -> str:
-    """'rtsp' of 'rtsp://camera/stream'; '' where there is none."""
-    scheme, separator, _ = text.partition('://')
-    return scheme.lower() if separator else ''
-
-
-def printable_address(address: str) -> str:
-    """A name for files and messages: of a URL host and path alone, as the rest may hold passwords."""
-    if not urlsplit_scheme(address):
-        return address
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname or ''
-        return f'{parts.scheme}://{host}{f":{parts.port}" if parts.port else ""}{parts.path}'
-    except ValueError:      # a port that is no number, brackets that do not match
-        return f'{urlsplit_scheme(address)}://...'
-
-
-def check_device(address: str) -> None:
-    """FileNotFoundError, with one line that names the cameras there are, for the path of a camera that is not there."""
-    if urlsplit_scheme(address) or os.path.exists(address):
-        return
-    cameras = sorted(glob.glob('/dev/video*'))
-    raise FileNotFoundError(f'{address}: no such camera; '
-                            + (f'there are {", ".join(cameras)}' if cameras else 'there is no /dev/video* here'))
 
 
 class LiveReader:
@@ -81,7 +38,7 @@ class LiveReader:
 
     def __init__(self, address: str):
         self._name = printable_address(address)
-        scheme = urlsplit_scheme(address)
+        scheme = url_scheme(address)
         options = {'max_pixels': str(image_files.MAX_PIXELS)}
         if scheme:
             options['protocol_whitelist'] = _PROTOCOLS[scheme]
@@ -104,6 +61,8 @@ class LiveReader:
             raise VideoError(f'{self._name}: a recording of {seconds:.0f} s, not a live stream: download it, and name '
                              'the file')
         self.left_out = 0
+        #: time.monotonic() of the first image that was given; their stamps count from it.
+        self.started: float | None = None
         self._over_http = scheme.startswith('http')
         self._condition = threading.Condition()
         self._newest: tuple[VideoFrame, float] | None = None
@@ -126,20 +85,21 @@ class LiveReader:
         """Each time the newest image that was not given yet, until the stream ends. Raises VideoError where it breaks
         off, or where an image is none.
         """
-        first = None
         while (newest := self._take()) is not None:
             frame, moment = newest
-            first = moment if first is None else first
-            yield TimedFrame(self._to_rgb(frame), moment - first, 0.0)
+            self.started = moment if self.started is None else self.started
+            yield TimedFrame(self._to_rgb(frame), moment - self.started, 0.0)
+        if self._closing:
+            return
         if self._error:
             raise VideoError(f'{self._name}: {self._error}')
-        if first is None:
+        if self.started is None:
             raise VideoError(f'{self._name}: no image came')
 
     def _take(self):
         """The newest image and its time of arrival; None at the end."""
         with self._condition:
-            while self._newest is None and not self._ended:
+            while self._newest is None and not self._ended and not self._closing:
                 self._condition.wait(_PERIOD)
             newest, self._newest = self._newest, None
             return newest
@@ -172,13 +132,6 @@ class LiveReader:
         except ImageFileError as error:
             raise VideoError(f'{self._name}: {error}') from None
         return frame.to_ndarray(format='rgb24', threads=1)
-
-
-def _is_device(text):
-    try:
-        return stat.S_ISCHR(Path(text).stat().st_mode)
-    except (OSError, ValueError):
-        return False
 
 
 def _format_error(error):

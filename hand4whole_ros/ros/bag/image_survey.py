@@ -9,8 +9,9 @@ from statistics import median_low
 from typing import Any
 
 from ..conversions.raw_image import MAX_FRAME_ID_LENGTH
+from ..conversions.serialised_header import read_frame_id, read_stamp
 from .errors import format_names, quote_path
-from .reader import Bag, BagError, read_frame_id, read_stamp
+from .reader import Bag, BagError
 
 log = logging.getLogger(__name__)
 

@@ -26,14 +26,27 @@ _SUFFIXES = tuple(
 
 _OWN_PACKAGE = 'hand4whole_ros/msg/'
 
-#: Frame of a joint without its number -> that of its parent; None for the pelvis, which is in the image's frame.
+
+def _unnumbered(joint):
+    return skeleton.frame_name(joint, 0).removesuffix('_0')
+
+
+#: Frame of a joint or finger tip without prefix and number -> that of its parent; None for the pelvis, which is in the
+#: image's frame.
 _PARENT_FRAMES = {
-    frame: None if parent < 0 else skeleton.frame_name(skeleton.JOINT_NAMES[parent], 0).removesuffix('_0')
-    for frame, parent in zip((skeleton.frame_name(joint, 0).removesuffix('_0') for joint in skeleton.JOINT_NAMES),
-                             skeleton.PARENTS)}
+    _unnumbered(joint): None if parent < 0 else _unnumbered(skeleton.JOINT_NAMES[parent])
+    for joint, parent in zip(skeleton.JOINT_NAMES + skeleton.TIP_NAMES, skeleton.PARENTS + skeleton.TIP_JOINTS)}
 
 #: Frames of hands that belong to nobody, without their numbers.
 _HAND_FRAMES = frozenset(skeleton.hand_frame_name(side, 0).removesuffix('_0') for side in skeleton.SIDES)
+
+def _frame_pattern(names):
+    """Prefix of the node that gave it, name and number of a frame; the longest of the names that fit."""
+    longest_first = '|'.join(sorted(names, key=len, reverse=True))
+    return re.compile(rf'(.*?)({longest_first})_([0-9]+)', re.DOTALL)
+
+
+_JOINT_FRAME, _HAND_FRAME = _frame_pattern(_PARENT_FRAMES), _frame_pattern(_HAND_FRAMES)
 
 #: Such a name in a serialised message.
 _ANY_FRAME = re.compile(rb'(?:%s)_[0-9]+\0' % '|'.join([*_PARENT_FRAMES, *_HAND_FRAMES]).encode())
@@ -86,21 +99,22 @@ class OwnResults:
         frames = [(_split_joint_frame(t.child_frame_id), t.header.frame_id.lstrip('/')) for t in transforms]
         joints = {frame for frame, parent in frames if frame is not None and _PARENT_FRAMES[frame[0]] is not None
                   and _split_joint_frame(parent) == (_PARENT_FRAMES[frame[0]], frame[1])}
-        # A robot, too, may have a body_0: people's stand in the image's frame, and their joints come with them.
-        numbers = {number for _, number in joints}
+        # A robot, too, may have a body_0: people's stand in the image's frame, and their joints come with them. What
+        # ends in body_0 is anybody's without them.
+        people = {person for _, person in joints}
         bodies = {frame for frame, parent in frames if frame is not None and _PARENT_FRAMES[frame[0]] is None
-                  and (frame[1] in numbers or parent in self._image_frames)}
+                  and (frame[1] in people or not frame[1][0] and parent in self._image_frames)}
         hands = {t.child_frame_id for t, (_, parent) in zip(transforms, frames) if parent in self._image_frames
-                 and _split_frame(t.child_frame_id, _HAND_FRAMES) is not None}
+                 and _split_frame(t.child_frame_id, _HAND_FRAME) is not None}
         return [t for t, (frame, _) in zip(transforms, frames)
                 if frame not in joints | bodies and t.child_frame_id not in hands]
 
 
 def _split_joint_frame(frame):
-    """'l_wrist_0' -> ('l_wrist', '0'); None where it is no joint's frame."""
-    return _split_frame(frame, _PARENT_FRAMES)
+    """'left/l_wrist_0' -> ('l_wrist', ('left/', '0')); None where it is no joint's frame."""
+    return _split_frame(frame, _JOINT_FRAME)
 
 
-def _split_frame(frame, names):
-    name, _, number = frame.lstrip('/').rpartition('_')
-    return (name, number) if name in names and number.isdecimal() else None
+def _split_frame(frame, pattern):
+    found = pattern.fullmatch(frame.lstrip('/'))
+    return None if found is None else (found[2], (found[1], found[3]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import logging
-import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from operator import itemgetter
@@ -20,8 +19,8 @@ from .mcap import McapFile
 from .metadata import compare_topics
 from .sqlite import SqliteFile
 
-__all__ = ['Bag', 'BagError', 'Entry', 'fingerprint', 'is_bag', 'read_frame_id', 'read_stamp',
-           'select_camera_info_connection', 'select_image_connection']
+__all__ = ['Bag', 'BagError', 'Entry', 'fingerprint', 'is_bag', 'select_camera_info_connection',
+           'select_image_connection']
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +31,6 @@ CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 VIDEO_PACKETS = (
     'ffmpeg_image_transport_msgs/msg/FFMPEGPacket', 'theora_image_transport/msg/Packet',
     'foxglove_msgs/msg/CompressedVideo', 'sensor_msgs/msg/CompressedVideo')
-
-#: Bytes of a frame_id that are read.
-_MAX_FRAME_ID_BYTES = 1024
-
 
 class Entry(NamedTuple):
     """One message: where it belongs, when it was received (ns), and its bytes."""
@@ -228,27 +223,6 @@ def select_camera_info_connection(bag: Bag, image_topic: str, wanted: str | None
     if wanted:
         raise BagError(f'{bag.path}: no sensor_msgs/CameraInfo on {wanted}')
     return None
-
-
-def read_stamp(data: bytes) -> int:
-    """The stamp, ns, of a serialised message that begins with a Header; nothing else is deserialised.
-
-    0 where the message is too short to have one.
-    """
-    if len(data) < 12:
-        return 0
-    seconds, nanoseconds = struct.unpack_from('<iI' if data[1] & 1 else '>iI', data, 4)
-    return seconds * 1_000_000_000 + nanoseconds
-
-
-def read_frame_id(data: bytes) -> str | None:
-    """The frame_id of such a message, without a slash before it; None where it is damaged."""
-    if len(data) < 16:
-        return None
-    (length,) = struct.unpack_from('<I' if data[1] & 1 else '>I', data, 12)
-    if length > len(data) - 16:
-        return None
-    return data[16:16 + min(length, _MAX_FRAME_ID_BYTES)].rstrip(b'\0').decode(errors='replace').lstrip('/')
 
 
 def fingerprint(paths: list[Path]) -> list:

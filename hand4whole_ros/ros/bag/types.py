@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 
 from ..compat import share_directory
 from .yaml_reader import load_yaml
@@ -28,6 +29,15 @@ def ros_type_name(kind: type) -> str:
     """'sensor_msgs/msg/Image' of its class."""
     package, folder, _ = kind.__module__.split('.')
     return f'{package}/{folder}/{kind.__name__}'
+
+
+def message_class(name: str) -> type | None:
+    """The class of 'sensor_msgs/msg/Image', or None where it is not installed."""
+    try:
+        package, folder, kind = name.split('/')
+        return getattr(importlib.import_module(f'{package}.{folder}'), kind)
+    except (ImportError, AttributeError, ValueError):
+        return None
 
 
 @functools.cache

@@ -42,6 +42,7 @@ class BagWriter:
         added_topics: Mapping[str, type],
         *, latched: tuple[str, ...],
         custom_data: str,
+        program: str = 'replay',
     ):
         """copied: connections of the input that are kept; said: topic -> message class of what is added;
         `latched` are those of them that late subscribers get; `about` goes into the bag's custom data.
@@ -50,7 +51,7 @@ class BagWriter:
         self._writer = Writer(path, version=_VERSION, storage_plugin=StoragePlugin[storage.upper()])
         if storage == 'mcap':
             self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-        self._writer.set_custom_data(CUSTOM_DATA + 'replay', custom_data)
+        self._writer.set_custom_data(CUSTOM_DATA + program, custom_data)
         self._writer.open()
         self._types = load_type_store()
         #: By the input's connection id, and by topic.
@@ -87,6 +88,15 @@ class BagWriter:
     def write_message(self, topic: str, time: int, data: bytes) -> None:
         """One serialised message about an image; `time` in ns, the image's own."""
         self._writer.write(self._added_connections[topic], time, data)
+
+    def add_topic(self, topic: str, kind: type, latched: bool) -> bool:
+        """One topic more, of this message class. False where the definition of its type is not known."""
+        if ros_type_name(kind) not in self._types.types:
+            return False
+        self._added_connections[topic] = self._writer.add_connection(
+            topic, ros_type_name(kind), typestore=self._types,
+            offered_qos_profiles=[make_latched_profile()] if latched else ())
+        return True
 
     def _add_connection(self, connection):
         definition, digest = connection.msgdef.data, connection.digest

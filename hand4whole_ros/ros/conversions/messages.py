@@ -112,11 +112,11 @@ def serialise_hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wr
     return out.getvalue()
 
 
-def serialise_wrist_pose(head: Header, wrist: np.ndarray) -> bytes:
-    """A serialised PoseStamped; `wrist` is a row of joint_poses."""
+def serialise_pose_stamped(head: Header, pose: np.ndarray) -> bytes:
+    """A serialised PoseStamped; `pose` is a row of joint_poses."""
     out = CdrWriter()
     _write_header(out, head)
-    out.array(wrist)
+    out.array(pose)
     return out.getvalue()
 
 

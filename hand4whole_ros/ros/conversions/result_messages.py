@@ -15,8 +15,10 @@ from visualization_msgs.msg import MarkerArray
 
 from ... import skeleton
 from ...body.model import BodyModel
+from ...config import WristAxes
 from ...estimate import WholeBodyEstimate
 from ...geometry.camera import Intrinsics
+from ...geometry.wrist_axes import convert_wrist
 from ...msg import HandPose, HandPoseArray, Skeleton, WholeBodyPoseArray
 from ...tracking import TrackedHand
 from .. import topics
@@ -28,7 +30,7 @@ from .tf_messages import serialise_transforms
 MESSAGE_TYPES = {
     topics.POSES: WholeBodyPoseArray, topics.HANDS: HandPoseArray, topics.TF: TFMessage,
     **{topics.WRIST[side]: PoseStamped for side in skeleton.SIDES},
-    **{topics.HAND[side]: HandPose for side in skeleton.SIDES},
+    **{topics.HAND[side]: HandPose for side in skeleton.SIDES}, topics.HEAD: PoseStamped,
     topics.MARKERS: MarkerArray, topics.OVERLAY: Image, topics.SKELETON: Skeleton}
 
 
@@ -62,8 +64,8 @@ def make_body_skeleton_message(body: BodyModel) -> Skeleton:
 class PoseMessageBuilder:
     """Poses, hands, operator and TF; remembers the operator, to call both hands LOST when the operator is gone."""
 
-    def __init__(self, estimator_name: str):
-        self._estimator_name = estimator_name
+    def __init__(self, estimator_name: str, frame_prefix: str = '', wrist_axes: WristAxes = WristAxes.SMPLX):
+        self._estimator_name, self._frame_prefix, self._wrist_axes = estimator_name, frame_prefix, wrist_axes
         self._operator: tuple[WholeBodyEstimate, np.ndarray] | None = None  # as last seen, and joint_poses
 
     def reset(self) -> None:
@@ -85,19 +87,23 @@ class PoseMessageBuilder:
             self._operator = result.operator, poses[result.operator.track_id]
         elif self._operator is not None:
             self._operator = _mark_hands_lost(self._operator[0]), self._operator[1]
+        if result.operator is not None:
+            head = poses[result.operator.track_id][skeleton.JOINT['head']]
+            yield topics.HEAD, messages.serialise_pose_stamped(result.header, head)
         if self._operator is not None:
-            yield from _operator_messages(*self._operator, result.header, result.hand_ids)
+            yield from _operator_messages(*self._operator, result.header, result.hand_ids, self._wrist_axes)
         loose = result.loose_hands
         if publish_tf and (result.people or loose):
-            yield topics.TF, serialise_transforms(result.people, result.header, loose)
+            yield topics.TF, serialise_transforms(result.people, result.header, loose, self._frame_prefix)
 
 
-def _operator_messages(operator, poses, header, hand_ids):
+def _operator_messages(operator, poses, header, hand_ids, axes):
     """Hands always with their state, wrists only while known."""
     for hand in operator.hands:
         wrist = poses[skeleton.WRIST[hand.side]]
         if hand.state != skeleton.LOST:
-            yield topics.WRIST[hand.side], messages.serialise_wrist_pose(header, wrist)
+            chosen = convert_wrist(wrist, axes, hand.side)
+            yield topics.WRIST[hand.side], messages.serialise_pose_stamped(header, chosen)
         yield topics.HAND[hand.side], messages.serialise_hand_pose(operator, hand.side, header, wrist, hand_ids)
 
 

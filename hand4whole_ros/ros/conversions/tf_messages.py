@@ -1,6 +1,7 @@
 """Joints as TF frames: the image's frame -> body_<id> -> ... with REP-155 names extended to the fingers.
 
-Hands that belong to nobody: the image's frame -> l_hand_<id>, r_hand_<id>.
+Finger tips are below the last joints of their fingers. Hands that belong to nobody: the image's frame -> l_hand_<id>,
+r_hand_<id>. All but the image's frame may have a prefix.
 """
 
 from __future__ import annotations
@@ -28,18 +29,21 @@ class _TransformTemplate(NamedTuple):
     transforms: np.ndarray  # (N, 7) where the numbers are, in words of 8 bytes
 
 
-def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands: Sequence[TrackedHand] = ()) -> bytes:
+def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands: Sequence[TrackedHand] = (),
+                         prefix: str = '') -> bytes:
     """A serialised TFMessage of everybody's joints and of hands of nobody, one at least, stamped with the image's time.
 
-    The fingers of a LOST hand are left out: nobody has seen them.
+    The fingers of a LOST hand are left out: nobody has seen them. prefix: of the names of all frames but the image's.
     """
     seen = [tuple(side for side in skeleton.SIDES if estimate.hand(side).state != skeleton.LOST)
             for estimate in estimates]
     form = _make_template(head.frame_id, tuple((estimate.track_id, sides) for estimate, sides in zip(estimates, seen)),
-                          tuple((tracked.hand.side, tracked.track_id) for tracked in hands))
-    values = [
-        relative_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy(), estimate.local_rotations.numpy())[
-            list(_visible_joints(sides))] for estimate, sides in zip(estimates, seen)]
+                          tuple((tracked.hand.side, tracked.track_id) for tracked in hands), prefix)
+    values: list[np.ndarray] = []
+    for estimate, sides in zip(estimates, seen):
+        values.append(relative_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy(),
+                                     estimate.local_rotations.numpy())[list(_visible_joints(sides))])
+        values += [_tip_poses(estimate, side) for side in sides]
     values.append(hand_wrist_poses(hands))
     data = np.frombuffer(form.data, np.uint8).copy()
     data.view('<u4')[form.stamps] = head.stamp.sec, head.stamp.nanosec
@@ -48,10 +52,11 @@ def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands
 
 
 @functools.lru_cache(maxsize=64)
-def _make_template(frame_id, people, hands):
+def _make_template(frame_id, people, hands, prefix):
     """people: (track id, sides whose hands are seen) of each; hands: (side, track id) of those of nobody."""
     out, stamps, transforms = CdrWriter(), [], []
-    out.numbers('I', sum(len(_visible_joints(sides)) for _, sides in people) + len(hands))
+    tips = len(skeleton.FINGERTIP_KEYPOINTS)
+    out.numbers('I', sum(len(_visible_joints(sides)) + tips * len(sides) for _, sides in people) + len(hands))
 
     def add(parent, child):
         out.numbers('I', 0, 0)
@@ -61,16 +66,33 @@ def _make_template(frame_id, people, hands):
         out.numbers('d', *[0.0] * 7)
         transforms.append(out.position - 56)
     for track_id, sides in people:
-        names = [skeleton.frame_name(joint, track_id) for joint in skeleton.JOINT_NAMES]
+        names = [prefix + skeleton.frame_name(joint, track_id) for joint in skeleton.JOINT_NAMES]
         for joint in _visible_joints(sides):
             add(frame_id if joint == 0 else names[skeleton.PARENTS[joint]], names[joint])
+        for tip, joint in zip(skeleton.TIP_NAMES, skeleton.TIP_JOINTS):
+            if tip.startswith(sides):
+                add(names[joint], prefix + skeleton.frame_name(tip, track_id))
     for side, track_id in hands:
-        add(frame_id, skeleton.hand_frame_name(side, track_id))
+        add(frame_id, prefix + skeleton.hand_frame_name(side, track_id))
     return _TransformTemplate(out.getvalue()[len(_HEADER):], np.array(stamps)[:, None] // 4 + np.arange(2),
                  np.array(transforms)[:, None] // 8 + np.arange(7))
 
 
 _HEADER = CdrWriter().getvalue()
+
+
+def _tip_poses(estimate, side):
+    """(5, 7): the finger tips of one hand in the frames of their last joints, as joint_poses has them."""
+    number = len(skeleton.FINGERTIP_KEYPOINTS) * skeleton.SIDES.index(side)
+    joints = list(skeleton.TIP_JOINTS[number:number + len(skeleton.FINGERTIP_KEYPOINTS)])
+    tips = estimate.hand(side).keypoints_3d.numpy()[list(skeleton.FINGERTIP_KEYPOINTS)]
+    steps = tips - estimate.joints.numpy()[joints]
+    places = (steps[:, None] @ estimate.joint_rotations.numpy()[joints])[:, 0]
+    return np.concatenate([places, np.tile(_NO_ROTATION, (len(joints), 1))], axis=1)
+
+
+#: Unit quaternion x, y, z, w.
+_NO_ROTATION = (0.0, 0.0, 0.0, 1.0)
 
 
 @functools.lru_cache(maxsize=4)

@@ -53,6 +53,7 @@ POSES, TRUTH = '/hand4whole/poses', '/demo_camera/truth'
 TOPICS = {
     IMAGE: Image, '/demo_camera/camera_info': CameraInfo, TRUTH: PoseArray, POSES: WholeBodyPoseArray,
     '/hand4whole/operator/left_wrist': PoseStamped, '/hand4whole/operator/right_wrist': PoseStamped,
+    '/hand4whole/operator/head': PoseStamped,
     '/hand4whole/operator/left_hand': HandPose, '/hand4whole/operator/right_hand': HandPose,
     MARKERS: MarkerArray, OVERLAY: Image, SKELETON: Skeleton, '/tf': TFMessage, DIAGNOSTICS: DiagnosticArray}
 LATCHED = (SKELETON,)

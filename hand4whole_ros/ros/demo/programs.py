@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ import rclpy
 from ...system import signals
 from ...system.output_files import OutputError, check_output_file, check_output_folder, printable_path
 from ...system.progress import ProgressBar
+from ..node.companions import module_command
 
 #: Modules that are programs, of this package's `ros`.
 NODE, CAMERA = 'node.main', 'demo.camera'
@@ -23,7 +23,7 @@ NODE, CAMERA = 'node.main', 'demo.camera'
 
 def start_program(module: str, *arguments: str) -> subprocess.Popen:
     """Start NODE or CAMERA with these ROS arguments."""
-    return subprocess.Popen([sys.executable, '-m', f'hand4whole_ros.ros.{module}', '--ros-args', *arguments])
+    return subprocess.Popen(module_command(f'hand4whole_ros.ros.{module}', '--ros-args', *arguments))
 
 
 def stop_programs(children: Iterable[subprocess.Popen]) -> None:

@@ -12,12 +12,14 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from ..conversions.images import quote_text
 from . import stamp_guard
+from .image_gaps import ImageGaps, loss_warning
 
 #: How many of the last images the stage times are taken over.
 STATISTICS_WINDOW = 100
 
 #: Keys of values that other programs read.
 NODE_KEY, RATE_KEY, DROPPED_KEY = 'node', 'rate (Hz)', 'frames dropped'
+LOST_KEY = 'frames lost on the way in'
 AGE_KEY = 'age of the last image at publishing (s)'
 
 #: Seconds without an image after which that is worth a warning.
@@ -64,6 +66,9 @@ class Health:
     image_is_blank: bool = False                     # the last image shows nothing
     state: str = 'unconfigured'
     problem: str = ''                       # why the node could not be configured
+    source_problem: str = ''                # why the node's own camera gives no images
+    gaps: ImageGaps = field(default_factory=ImageGaps)
+    compressed: bool = False                # images come as CompressedImage
     overload: int = 0                       # images replaced by a newer one before their turn
     last_received: float | None = None      # time.monotonic()
     image_age: float | None = None          # s from the last image's stamp to its poses being out
@@ -125,10 +130,14 @@ def _assess_health(health, counts, before, rate, now):
     if counts.failed > before.failed and counts.done == before.done:
         return DiagnosticStatus.ERROR, 'the estimator fails on every image: see the log'
     troubles = [*_clock_warnings(health, counts, before)]
-    if silent is None:
+    if health.source_problem:
+        troubles.append(health.source_problem)
+    elif silent is None:
         troubles.append(f'no image yet on {health.image_topic}')
     elif silent > MAX_IMAGE_GAP:
         troubles.append(f'no image for {silent:.0f} s on {health.image_topic}')
+    elif counts.received > before.received and (lost := loss_warning(health.gaps.losses(), health.compressed)):
+        troubles.append(lost)
     if counts.bad > before.bad:
         troubles.append(f'{counts.bad - before.bad} unusable images: see the log')
     if counts.failed > before.failed:
@@ -190,6 +199,7 @@ def _status_values(health, counts, rate, now):
     yield from (
         ('state', health.state), ('estimator', health.estimator), ('device', health.device),
         ('body model', health.body), ('camera', health.camera),
+        (LOST_KEY, str(health.gaps.lost)),
         ('frames in', str(counts.received)), ('frames done', str(counts.done)),
         (DROPPED_KEY, str(sum(count for _, count in drops))),
         *((f'frames dropped: {why}', str(count)) for why, count in drops),

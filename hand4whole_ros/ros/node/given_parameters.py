@@ -98,13 +98,15 @@ def _printable_name(name):
 
 
 def declare_given_parameters(node: Any, table: type[_Table], arguments: Sequence[str]) -> _Table:
-    """Declare a table on a node, with the values that ROS was given. Raises ParameterError where one is wrong.
+    """Declare a table on a node, with the values that ROS was given; they cannot change afterwards. Raises
+    ParameterError where one is wrong.
 
     arguments: those words that ROS has been given; a parameter in them that the table does not have is an error.
     """
     given = overrides_from_arguments(arguments, node.get_fully_qualified_name(), table.settings())
     parameter_table.check_names(given.named, table.settings())
     parameters = parameter_table.declare_parameters(node, table)
+    parameter_table.refuse_changes(node, parameters)
     for remark in given.remarks:
         node.get_logger().warning(remark)
     return parameters

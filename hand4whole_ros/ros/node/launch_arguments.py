@@ -5,13 +5,19 @@ Imports neither `launch` nor rclpy, so that it works, and is tested, where launc
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...config import ViewerConfig, settings_of
+from ...media.live_address import parse_live_address, url_scheme
+from ..topics import NODE_NAME, OWN_CAMERA_IMAGE
+from . import companions
 from .parameter_table import belongs_to_ros, check_value
 from .parameters import NodeParameters
 from .params_file import check_params_file
@@ -72,8 +78,22 @@ class NodeLaunchPlan:
         for name, target in self.remappings:
             arguments += ['-r', f'{name}:={target}']
         for name, value in self.parameters.items():
-            arguments += ['-p', f'{name}:={str(value).lower() if isinstance(value, bool) else value}']
+            arguments += ['-p', f'{name}:={format_parameter(value)}']
         return arguments
+
+
+def format_parameter(value: str | bool | int | float) -> str:
+    """A parameter as ROS reads it in an argument: a text that looks like a number, such as a folder 2026, in quotes."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and not (_PLAIN_TEXT.fullmatch(value) and value.lower() not in _YAML_WORDS):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+#: Texts that YAML takes for nothing else without quotes: it has several ways to write a number, true and nothing.
+_PLAIN_TEXT = re.compile(r'[A-Za-z/][A-Za-z0-9_./:-]*')
+_YAML_WORDS = ('true', 'false', 'yes', 'no', 'on', 'off', 'y', 'n', 'null', 'nan', 'inf')
 
 
 def default_values() -> dict[str, str]:
@@ -116,6 +136,14 @@ def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
     image_topic = values['image_topic'].strip()
     if not image_topic:
         raise ValueError('image_topic: expected the name of a topic, found an empty one')
+    if values.get('camera'):
+        if parse_live_address(values['camera']) is None:
+            raise ValueError(f'camera: expected 0, /dev/video0 or an rtsp:// or http:// address, found '
+                             f'{values["camera"]!r}')
+        if image_topic != 'image':
+            raise ValueError(f'camera and image_topic: expected one of them, found {values["camera"]!r} and '
+                             f'{image_topic!r}; the images of `camera` are on {OWN_CAMERA_IMAGE}')
+        image_topic = OWN_CAMERA_IMAGE
     remappings = [('image', image_topic)] if image_topic != 'image' else []
     if values['camera_info_topic']:
         remappings.append(('camera_info', values['camera_info_topic']))
@@ -131,6 +159,8 @@ def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
     viewer, settings = viewer_parameters(values), NodeParameters.settings()
     parameters = {name: parameter_value(name, settings[name].type if name in settings else bool, values)
                   for name in values if values[name] and (name in settings or belongs_to_ros(name))}
+    for name in parameters.keys() & settings.keys():
+        check_value(name, parameters[name], settings)
     return NodeLaunchPlan(values['namespace'], tuple(remappings), params_file, parameters,
                    values['log_level'].lower(), boolean('rviz', values),
                           viewer if boolean('viewer', values) else None)
@@ -149,16 +179,56 @@ def viewer_ros_arguments(namespace: str, parameters: dict[str, str | int | float
     if namespace.strip('/'):
         words += ['-r', f'__ns:=/{namespace.strip("/")}']
     for name, value in parameters.items():
-        words += ['-p', f'{name}:={value}']
+        words += ['-p', f'{name}:={format_parameter(value)}']
     return words
+
+
+@dataclass(frozen=True)
+class CameraStart:
+    """Who reads the camera."""
+
+    #: The node hand4whole's plan.
+    node: NodeLaunchPlan
+    #: Program of the driver, its namespace and its parameters; None: there is none to start.
+    driver: tuple[str, str, dict[str, str]] | None = None
+    #: One line for the user, or ''.
+    remark: str = ''
+
+
+def choose_camera_driver(plan: NodeLaunchPlan) -> CameraStart:
+    """A driver for the plan's device where one is installed, else the node itself, as for streams."""
+    camera = parse_live_address(str(plan.parameters.get('camera', '')))
+    if not camera or url_scheme(camera):
+        return CameraStart(plan)
+    driver = companions.find_camera_driver()
+    if driver is None or driver.path is None:
+        packages = [one.package for one in companions.CAMERA_DRIVERS]
+        return CameraStart(plan, None, f'{camera}: the node reads it itself, as neither {" nor ".join(packages)} is '
+                                       f'installed ({companions.apt_command(packages[0])})')
+    parameters = {'video_device': camera, **driver.parameters}
+    if plan.parameters.get('camera_calibration'):
+        parameters['camera_info_url'] = Path(str(plan.parameters['camera_calibration'])).absolute().as_uri()
+    own = {name: value for name, value in plan.parameters.items() if name not in ('camera', 'camera_calibration')}
+    namespace = _in_namespace(plan, OWN_CAMERA_IMAGE).rpartition('/')[0]
+    return CameraStart(dataclasses.replace(plan, parameters=own), (driver.path, namespace, parameters))
+
+
+def rviz_command(plan: NodeLaunchPlan, share: Path, frame: str | None = None) -> list[str]:
+    """The command that opens RViz on this node. frame: of the images, where it is known before they come."""
+    return companions.rviz_command(
+        share / 'config' / 'hand4whole.rviz', rviz_remappings(plan), frame=frame,
+        poses_topic=_in_namespace(plan, f'{NODE_NAME}/poses'), use_sim_time=plan.parameters.get('use_sim_time') is True)
+
+
+def _in_namespace(plan, topic):
+    return '/'.join(('', *plan.namespace.strip('/').split('/'), topic)).replace('//', '/')
 
 
 def rviz_remappings(plan: NodeLaunchPlan) -> list[tuple[str, str]]:
     """(from, to) that point the topics of config/hand4whole.rviz at this very node."""
-    namespace = f'/{plan.namespace.strip("/")}' if plan.namespace.strip('/') else ''
     image = dict(plan.remappings).get('image', 'image')
-    remappings = [('/image', image if image.startswith('/') else f'{namespace}/{image}')]
-    remappings += [(f'/hand4whole/{topic}', f'{namespace}/hand4whole/{topic}')
+    remappings = [('/image', image if image.startswith('/') else _in_namespace(plan, image))]
+    remappings += [(f'/{NODE_NAME}/{topic}', _in_namespace(plan, f'{NODE_NAME}/{topic}'))
                    for topic in ('markers', 'overlay')]
     return [(name, target) for name, target in remappings if name != target]
 

@@ -16,12 +16,15 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from ... import estimators
 from ...system.memory import collect_frozen_objects, freeze_loaded_objects, trim_memory
 from .. import topics
+from ..conversions.serialised_header import read_stamp
 from . import given_parameters, parameter_table, program, qos
+from .camera_device import CameraDevice, check_camera
 from .camera_inputs import CameraInputs
 from .diagnostics import DiagnosticsBuilder, Health
+from .image_gaps import ImageGaps
 from .latest_worker import LatestWorker
 from .parameter_table import ParameterError
-from .parameters import NodeParameters
+from .parameters import ImageTransport, NodeParameters
 from .pipeline import Pipeline
 from .program import one_line
 from .publishers import NodePublishers
@@ -69,6 +72,7 @@ class Hand4WholeNode(LifecycleNode):
                                               self.get_fully_qualified_name(), NodeParameters.settings())
         parameter_table.check_names(given.named, NodeParameters.settings())
         self._current_parameters = parameter_table.declare_parameters(self, NodeParameters)
+        check_camera(self._current_parameters)
         for remark in given.remarks:
             self.get_logger().warning(remark)
         self.add_on_set_parameters_callback(self._handle_parameter_changes)
@@ -110,7 +114,7 @@ class Hand4WholeNode(LifecycleNode):
         body = self._estimator.body
         self._health.estimator, self._health.device = self._estimator.name, self._estimator.device
         self._health.body = body.name
-        self._outputs = NodePublishers(self, body, self._estimator.name, self._health)
+        self._outputs = NodePublishers(self, body, self._estimator.name, self._health, wanted)
         self._pipeline = Pipeline(self._estimator, self._outputs, self._health, self.get_clock(),
                                   self.get_logger(), wanted)
         self._worker = LatestWorker(self._pipeline.process, self._handle_image_error)
@@ -119,6 +123,7 @@ class Hand4WholeNode(LifecycleNode):
                                f'{body.name}: loaded in {time.monotonic() - started:.1f} s')
         self._health.state = 'inactive'
         freeze_loaded_objects()
+        trim_memory()       # of what loading needed
         return super().on_configure(state)
 
     @_log_exceptions
@@ -127,7 +132,7 @@ class Hand4WholeNode(LifecycleNode):
         result = super().on_activate(state)
         self._outputs.start()
         self._pipeline.forget()
-        self._inputs = CameraInputs(self, self._current_parameters, self._handle_image, self._pipeline.set_camera_info)
+        self._inputs = self._create_inputs()
         self._pipeline.rectified = self._inputs.rectified
         self._jump_handle = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True),
@@ -135,10 +140,19 @@ class Hand4WholeNode(LifecycleNode):
         self._worker.start()
         self._inputs.open()
         self._health.state, self._health.image_topic = 'active', self._inputs.image_topic
-        self._health.last_received = None
-        self.get_logger().info(f'waiting for images on {self._inputs.image_topic} and camera_info on '
+        self._health.last_received, self._health.gaps = None, ImageGaps()
+        self._health.compressed = self._current_parameters.image_transport == ImageTransport.COMPRESSED
+        doing = 'publishing its own camera on' if self._current_parameters.camera else 'waiting for images on'
+        self.get_logger().info(f'{doing} {self._inputs.image_topic} and camera_info on '
                                f'{self._inputs.camera_info_topic}')
         return result
+
+    def _create_inputs(self):
+        """Subscriptions, or the node's own camera."""
+        parameters, on_image, on_info = self._current_parameters, self._handle_image, self._pipeline.set_camera_info
+        if parameters.camera:
+            return CameraDevice(self, parameters, on_image, on_info, self._health)
+        return CameraInputs(self, parameters, on_image, on_info)
 
     @_log_exceptions
     def on_deactivate(self, state):
@@ -209,6 +223,7 @@ class Hand4WholeNode(LifecycleNode):
     def _handle_image(self, item):
         self._health.counters.received += 1
         self._health.last_received = time.monotonic()
+        self._health.gaps.note(read_stamp(item.data))
         self._worker.submit(item)
         self._worker.wait_until_idle(IMAGE_HANDOVER_TIMEOUT)
         self._health.overload += self._worker.pop_dropped_count()
@@ -236,6 +251,7 @@ class Hand4WholeNode(LifecycleNode):
         values = {p.name: p.value for p in changes if not parameter_table.belongs_to_ros(p.name)}
         try:
             wanted = self._current_parameters.changed(values, running=self._estimator is not None)
+            check_camera(wanted)
         except ParameterError as error:
             self.get_logger().warning(str(error))
             return SetParametersResult(successful=False, reason=str(error))

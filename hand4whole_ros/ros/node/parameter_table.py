@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import functools
 import math
+import re
 import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -127,6 +128,8 @@ def _check_text(one, value):
     if len(value) > MAX_TEXT_LENGTH or not value.isprintable():
         raise ParameterError(f'parameter {one.name}: expected at most {MAX_TEXT_LENGTH} printable characters, found '
                              f'{reprlib.repr(value)} ({len(value)} characters)')
+    if one.pattern and not re.fullmatch(one.pattern, value):
+        raise ParameterError(f'parameter {one.name}: expected {one.pattern_meaning}, found {reprlib.repr(value)}')
     if one.choices and value not in one.choices:
         raise ParameterError(f"parameter {one.name}: expected one of {', '.join(one.choices)}, found "
                              f'{reprlib.repr(value)}')
@@ -160,7 +163,38 @@ def declare_parameters(node, table: type[_Table]) -> _Table:
     parameters = table.from_values(given)
     for name, one in settings.items():
         node.declare_parameter(name, one.to_plain(getattr(parameters, name)), _descriptor(one), ignore_override=True)
+    from ..compat import add_parameter_conversion
+    add_parameter_conversion(node, lambda changes: [_with_own_type(one, settings) for one in changes])
     return parameters
+
+
+def refuse_changes(node, parameters: ParameterTable) -> None:
+    """Have a node whose parameters are all read at the start refuse to set others, by name."""
+    from rcl_interfaces.msg import SetParametersResult
+
+    def check(changes):
+        try:
+            parameters.changed({one.name: one.value for one in changes if not belongs_to_ros(one.name)}, running=True)
+        except ParameterError as error:
+            node.get_logger().warning(str(error))
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+    node.add_on_set_parameters_callback(check)
+
+
+def _with_own_type(parameter, settings):
+    """The rclpy parameter that is to be set, as a double where the table has one: `ros2 param set` sends 10 as an
+    integer, and whoever asks for the parameter gets what was sent.
+    """
+    from rclpy.parameter import Parameter
+    one = settings.get(parameter.name)
+    if one is None:
+        return parameter
+    if one.type is float and parameter.type_ == Parameter.Type.INTEGER:
+        return Parameter(parameter.name, Parameter.Type.DOUBLE, float(parameter.value))
+    if one.type == tuple[float, float, float] and parameter.type_ == Parameter.Type.INTEGER_ARRAY:
+        return Parameter(parameter.name, Parameter.Type.DOUBLE_ARRAY, [float(number) for number in parameter.value])
+    return parameter
 
 
 def _descriptor(one):

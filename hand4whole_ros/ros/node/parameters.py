@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from ...config import Choice, EstimatorConfig, setting
+from ...config import Choice, EstimatorConfig, WristAxes, setting
 from .parameter_table import ParameterTable
 
 
@@ -35,6 +36,13 @@ class OperatorPreference(Choice):
 class NodeParameters(EstimatorConfig, ParameterTable):
     """Everything that can be set, with its default. Static ones are read at configure."""
 
+    camera: str = setting(
+        '', "Camera or stream to look through instead of an image topic: '0', '/dev/video0', or an rtsp:// or http:// "
+        'address. The node reads it and publishes it on image and camera_info; a camera that is lost is waited for. '
+        'ros2 launch starts usb_cam or v4l2_camera for a device, where one of them is installed.', launch=True)
+    camera_calibration: Path | None = setting(
+        None, 'YAML file with the calibration of `camera`, as camera_calibration writes it. Without it '
+        'fallback_fov_deg counts.', launch=True)
     image_transport: ImageTransport = setting(
         ImageTransport.RAW, "'compressed' subscribes to CompressedImage on the image topic with /compressed appended, "
         'or on the image topic itself where that carries CompressedImage.', launch=True)
@@ -50,7 +58,7 @@ class NodeParameters(EstimatorConfig, ParameterTable):
         low=0.0, high=3600.0, dynamic=True)
     max_rate: float = setting(
         0.0, 'Images per second to work on at most; 0 for as many as the machine can.', low=0.0, high=1000.0,
-        dynamic=True)
+        dynamic=True, launch=True)
     min_confidence: float = setting(
         0.3, 'People, and hands of nobody, that are less certain than this are not reported.', low=0.0, high=1.0,
         dynamic=True)
@@ -67,7 +75,16 @@ class NodeParameters(EstimatorConfig, ParameterTable):
     operator: OperatorPreference = setting(
         OperatorPreference.NEAREST, 'Who becomes the operator when there is none; the operator then stays the operator '
         "while followed. 'first' is the person followed for the longest time.", dynamic=True)
+    wrist_axes: WristAxes = setting(
+        WristAxes.SMPLX, "Axes of the wrists on ~/operator/left_wrist and right_wrist: SMPL-X's, MANO's, which are the "
+        "same, or OpenXR's, -Z towards the fingers and +Y out of the back of the hand. TF and the other topics have "
+        "SMPL-X's.")
     publish_tf: bool = setting(True, 'Broadcast every joint on /tf.', dynamic=True, launch=True)
+    frame_prefix: str = setting(
+        '', "What the names of all frames that the node broadcasts begin with: 'left/' makes left/body_0 of body_0. "
+        "Two nodes on one TF tree need different ones. The images' own frame stays as it is.", launch=True,
+        pattern='([A-Za-z0-9_][A-Za-z0-9_/-]{0,63})?',
+        pattern_meaning="at most 64 letters, digits and _ / -, without / at the beginning, such as 'left/'")
     diagnostics_period: float = setting(
         1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0, dynamic=True)
 

@@ -7,11 +7,11 @@ import time
 
 from ...estimate import format_refusals
 from ...estimators.base import OUT_OF_MEMORY, Estimator
-from ..bag.reader import read_stamp
 from ..conversions import images, messages
 from ..conversions.camera_state import CameraState
 from ..conversions.raw_image import BLANK_IMAGE_REMARK, RawImage, decode_image_message
 from ..conversions.result_messages import ImageResult
+from ..conversions.serialised_header import read_stamp
 from . import diagnostics, stamp_guard
 from .diagnostics import Health
 from .parameters import NodeParameters

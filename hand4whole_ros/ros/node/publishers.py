@@ -20,6 +20,7 @@ from ..conversions.result_messages import (
 from . import qos
 from .diagnostics import Health
 from .latest_worker import LatestWorker
+from .parameters import NodeParameters
 
 #: Topic -> quality of service.
 _QOS_PROFILES = {topics.TF: qos.TF, topics.MARKERS: qos.VISUALIZATIONS, topics.OVERLAY: qos.VISUALIZATIONS,
@@ -29,11 +30,12 @@ _QOS_PROFILES = {topics.TF: qos.TF, topics.MARKERS: qos.VISUALIZATIONS, topics.O
 class NodePublishers:
     """Publishers that speak while the node is active."""
 
-    def __init__(self, node, body: BodyModel, estimator_name: str, health: Health):
+    def __init__(self, node, body: BodyModel, estimator_name: str, health: Health,
+                 parameters: NodeParameters):
         self._node, self._body, self._health = node, body, health
         self._publishers = {topic: self._create(kind, topic, _QOS_PROFILES.get(topic, qos.POSES))
                             for topic, kind in MESSAGE_TYPES.items()}
-        self._poses = PoseMessageBuilder(estimator_name)
+        self._poses = PoseMessageBuilder(estimator_name, parameters.frame_prefix, parameters.wrist_axes)
         self._visualizations = VisualizationMessageBuilder(body)
         self._markers_reset = threading.Event()
         self._drawing_worker = LatestWorker(self._draw, self._handle_drawing_error)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import subprocess
-import sys
 
 from ...viewer.server import missing_library
 from ..compat import share_directory
-from . import launch_arguments, lifecycle_node
+from . import companions, launch_arguments, lifecycle_node
 from .signal_guard import SignalGuard
 
 log = logging.getLogger(__name__)
@@ -35,12 +33,11 @@ def main(assignments: list[str], signal_guard: SignalGuard | None = None) -> int
 
 
 def _open_rviz(plan):
-    if shutil.which('rviz2') is None:
-        log.warning('rviz2 is not installed here: the node runs without it')
+    problem = companions.missing_rviz()
+    if problem:
+        log.warning('%s', problem)
         return None
-    remappings = [word for pair in launch_arguments.rviz_remappings(plan) for word in ('-r', ':='.join(pair))]
-    config = share_directory() / 'config' / 'hand4whole.rviz'
-    return subprocess.Popen(['rviz2', '-d', str(config), *(['--ros-args', *remappings] if remappings else [])])
+    return subprocess.Popen(launch_arguments.rviz_command(plan, share_directory()))
 
 
 def _open_viewer(plan):
@@ -48,5 +45,5 @@ def _open_viewer(plan):
     if problem:
         log.warning('%s. The node runs without it', problem)
         return None
-    return subprocess.Popen([sys.executable, '-m', 'hand4whole_ros.ros.viewer.program',
-                             *launch_arguments.viewer_ros_arguments(plan.namespace, plan.viewer)])
+    return subprocess.Popen(companions.module_command('hand4whole_ros.ros.viewer.program',
+                             *launch_arguments.viewer_ros_arguments(plan.namespace, plan.viewer)))

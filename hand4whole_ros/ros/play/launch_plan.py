@@ -5,7 +5,6 @@ Imports neither `launch` nor a running ROS, so that it works, and is tested, whe
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,15 +12,17 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
 from .. import topics
+from ..bag.own_results import OwnResults
 from ..bag.reader import COMPRESSED_IMAGE, Bag, BagError, select_camera_info_connection, select_image_connection
 from ..conversions.raw_image import DEFAULT_FRAME_ID
+from ..node.companions import missing_ros2_bag, module_command
 from ..node.launch_arguments import ARGUMENTS as OF_THE_NODE
 from ..node.launch_arguments import LaunchArgument
 
 PLAYERS = ('hand4whole', 'ros2')
 
 #: What the bag decides.
-_BAG_ARGUMENTS = ('image_transport', 'use_sim_time')
+_BAG_ARGUMENTS = ('image_transport', 'use_sim_time', 'camera', 'camera_calibration')
 
 _CHANGED_ARGUMENTS = {
     'image_topic': ('', 'The camera in the bag to look through. Empty: the only one.'),
@@ -48,6 +49,8 @@ class ReplayPlan:
     node: dict[str, str]
     #: Frame of the images, for RViz.
     frame: str
+    #: One line for the user, or ''.
+    remark: str = ''
 
 
 def make_replay_plan(values: dict[str, str]) -> ReplayPlan:
@@ -64,27 +67,37 @@ def make_replay_plan(values: dict[str, str]) -> ReplayPlan:
         images = select_image_connection(bag, values['image_topic'] or None)
         info = select_camera_info_connection(bag, images.topic, values['camera_info_topic'] or None)
         first = next(bag.messages([images]), None)
+        own = OwnResults(bag.connections).topics
+        kept = sorted({connection.topic for connection in bag.connections} - own)
     if first is None:
         raise BagError(f'{path}: no image on {images.topic} can be read')
     compressed = images.msgtype == COMPRESSED_IMAGE
     header = deserialize_message(first.data, CompressedImage if compressed else Image).header
     node = {argument.name: values[argument.name] for argument in OF_THE_NODE if argument.name not in _BAG_ARGUMENTS}
+    node.update(camera='', camera_calibration='')
     node.update(image_topic=images.topic.removesuffix(topics.COMPRESSED) if compressed else images.topic,
                 image_transport='compressed' if compressed else 'raw', use_sim_time='true',
                 camera_info_topic='' if info is None else info.topic)
-    return ReplayPlan(
-        _player_command(values, path, rate, start, images.topic), node, header.frame_id or DEFAULT_FRAME_ID
-    )
+    # Beside those of the node that is started, what an earlier run left in the bag would only confuse.
+    remark = ''
+    if values['player'] == 'ros2' and own and topics.TF in kept:
+        remark = (f'{path}: {topics.TF} in it may hold people of an earlier run, which only player:=hand4whole leaves '
+                  'out')
+    return ReplayPlan(_player_command(values, path, rate, start, images.topic, kept if own else None), node,
+                      header.frame_id or DEFAULT_FRAME_ID, remark)
 
 
-def _player_command(values, path, rate, start, image_topic):
+def _player_command(values, path, rate, start, image_topic, kept):
+    """kept: the topics to play; None: all."""
     loop = ['--loop'] if values['loop'] == 'true' else []
     if values['player'] == 'hand4whole':
-        return [sys.executable, '-m', 'hand4whole_ros.cli.main', 'play', str(path), '--rate', f'{rate:g}',
-                '--start', f'{start:g}', '--wait-for', image_topic, *loop]
+        return module_command('hand4whole_ros.cli.main', 'play', str(path), '--rate', f'{rate:g}',
+                              '--start', f'{start:g}', '--wait-for', image_topic, '--without-results', *loop)
     if values['player'] == 'ros2':
+        if missing := missing_ros2_bag():
+            raise ValueError(f'player: {missing}, or leave player out')
         return ['ros2', 'bag', 'play', str(path), '--clock', '--rate', f'{rate:g}', '--start-offset', f'{start:g}',
-                *loop]
+                *loop, *(['--topics', *kept] if kept is not None else [])]
     raise ValueError(f"player: expected one of {', '.join(PLAYERS)}, found {values['player']!r}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import time
@@ -17,11 +16,13 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
 
+from .. import topics
 from ..bag.image_survey import ImageSurvey
 from ..bag.own_results import OwnResults
 from ..bag.reader import COMPRESSED_IMAGE, IMAGE, Bag, BagError
-from ..bag.types import is_latched
+from ..bag.types import is_latched, message_class, ros_type_name
 from ..compat import share_directory
+from ..conversions.result_messages import MESSAGE_TYPES
 from .keys import Keyboard, PlaybackClock
 
 log = logging.getLogger(__name__)
@@ -44,16 +45,18 @@ DELIVERY_TIMEOUT = 5.0
 
 _QUEUE_DEPTH = 20
 
+_POSES_TYPE = ros_type_name(MESSAGE_TYPES[topics.POSES])
+
 #: Messages of a latched topic at most that are kept for whoever comes late.
 _MAX_LATCHED = 1000
 
 
 def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, *, paused: bool = False,
-        wait_for: str | None = None, without_results: bool = False) -> bool:
+        wait_for: str | None = None, without_results: bool | None = None) -> bool:
     """Play until the end, or, in a loop, until interrupted; begin when somebody listens to `wait_for`.
 
-    without_results: leave out what an earlier run of this package found. False where messages are missing that
-    should be in the bag. Raises BagError.
+    without_results: leave out what an earlier run of this package found; None: where a node publishes such results
+    now. False where messages are missing that should be in the bag. Raises BagError.
     """
     with Bag(path) as bag:
         if start * 1e9 >= max(bag.end - bag.start, 1):
@@ -80,12 +83,15 @@ def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, *
 class BagPlayer(Node):
     """Publishers for everything in a bag."""
 
-    def __init__(self, bag: Bag, tempo: PlaybackClock, keys: Keyboard, without_results: bool = False):
+    def __init__(self, bag: Bag, tempo: PlaybackClock, keys: Keyboard, without_results: bool | None = None):
         super().__init__('hand4whole_player')
         self._bag, self._playback_clock, self._keyboard = bag, tempo, keys
         self._clock_publisher = self.create_publisher(Clock, CLOCK, QoSProfile(depth=10))
         frames = _survey_cameras(bag)
-        self._own_results = OwnResults(bag.connections, frames) if without_results else None
+        own_results = OwnResults(bag.connections, frames)
+        #: What is to be left out as soon as a node publishes the same; None where that is decided.
+        self._own_results_if_live = own_results if without_results is None else None
+        self._own_results = own_results if without_results else None
         self._topic_publishers, self._connections = {}, []
         for connection in bag.connections:
             if (
@@ -94,7 +100,7 @@ class BagPlayer(Node):
                 and connection.topic in self._own_results.topics
             ):
                 continue
-            kind = _message_class(connection.msgtype)
+            kind = message_class(connection.msgtype)
             if kind is None:
                 log.warning('%s is left out: its type %s is not installed here', connection.topic, connection.msgtype)
                 continue
@@ -154,7 +160,27 @@ class BagPlayer(Node):
                 if not loop:
                     return
 
+    def _leave_out_own_results_beside_live_ones(self):
+        """Two answers for one image, and two of one frame on TF, are worse than none."""
+        if self._own_results_if_live is None or not self._find_live_nodes():
+            return
+        self._own_results, self._own_results_if_live = self._own_results_if_live, None
+        for topic in self._own_results.topics & set(self._topic_publishers):
+            self.destroy_publisher(self._topic_publishers.pop(topic))
+        self._connections = [connection for connection in self._connections
+                             if connection.topic not in self._own_results.topics]
+        log.info('a node %s publishes poses: what an earlier run of it left in the bag is left out '
+                 '(--with-results plays it all the same)', ', '.join(self._find_live_nodes()))
+
+    def _find_live_nodes(self):
+        """Full names of the nodes that publish people's poses."""
+        return sorted({f'{info.node_namespace.rstrip("/")}/{info.node_name}'
+                       for topic, types in self.get_topic_names_and_types() if _POSES_TYPE in types
+                       for info in self.get_publishers_info_by_topic(topic)
+                       if info.node_name != self.get_name() or info.node_namespace != self.get_namespace()})
+
     def _play_once(self, start, bar):
+        self._leave_out_own_results_beside_live_ones()
         self._playback_clock.begin(start)
         self._publish_clock(start)
         for entry in self._bag.latched_before(start, self._connections):
@@ -218,15 +244,6 @@ def _survey_cameras(bag):
             if survey.frames_remark():
                 log.warning('%s: they are played as they are', survey.frames_remark())
     return frames
-
-
-def _message_class(name):
-    """The class of 'sensor_msgs/msg/Image', or None where it is not installed."""
-    try:
-        package, folder, kind = name.split('/')
-        return getattr(importlib.import_module(f'{package}.{folder}'), kind)
-    except (ImportError, AttributeError, ValueError):
-        return None
 
 
 def _latched_depth(connection):

@@ -16,12 +16,11 @@ from ..bag.reader import (
     Bag,
     BagError,
     Entry,
-    read_frame_id,
-    read_stamp,
     select_camera_info_connection,
     select_image_connection,
 )
 from ..conversions.raw_image import RawImage
+from ..conversions.serialised_header import read_frame_id, read_stamp
 
 log = logging.getLogger(__name__)
 

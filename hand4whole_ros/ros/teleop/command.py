@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 
 from ..compat import share_directory
 from ..demo.programs import stop_programs
+from ..node.companions import module_command
 from ..node.launch_arguments import format_arguments
 from ..node.signal_guard import SignalGuard
 from . import launch_arguments
@@ -28,8 +28,8 @@ def run(assignments: list[str], end: SignalGuard) -> int:
     end.enable_interrupts()
     children = []
     try:
-        children += [subprocess.Popen([sys.executable, '-m', f'{__package__}.programs', one.program,
-                                       *one.ros_arguments]) for one in starts]
+        children += [subprocess.Popen(module_command(f'{__package__}.programs', one.program, *one.ros_arguments))
+                     for one in starts]
         while all(child.poll() is None for child in children):
             time.sleep(_PERIOD)
         # A robot must not be driven by a part of what was asked for.

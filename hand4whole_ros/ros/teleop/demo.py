@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import rclpy
@@ -21,6 +20,7 @@ from ...system.output_files import OutputError, printable_path, write_json
 from ..bag.recorder import Recorder, spin_until
 from ..compat import share_directory
 from ..demo.programs import CAMERA, NODE, check_demo_folder, record_camera, start_program, stop_programs
+from ..node.companions import module_command
 from . import demo_results, launch_arguments
 from .demo_topics import IMAGE, TOPICS, WRIST
 
@@ -97,7 +97,7 @@ def run(output: Path, hand: str, side: str, estimator: str = 'auto', seconds: fl
             if one.program == 'wrist_teleop':
                 words += ['-p', 'start:=parameters']
             children.append(subprocess.Popen(
-                [sys.executable, '-m', f'{__package__}.programs', one.program, *words], env=small_messages))
+                module_command(f'{__package__}.programs', one.program, *words), env=small_messages))
         _record(recorder, children, seconds)
     except (KeyboardInterrupt, ExternalShutdownException):
         interrupted = True

@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
 
 from .. import topics
-from ..node import given_parameters, parameter_table, qos
-from ..node.parameter_table import ParameterError
+from ..node import given_parameters, qos
 from .parameters import SimParameters, SourceParameters
 
 
@@ -27,7 +25,6 @@ class TeleopNode(Node):
         super().__init__(name, **node_arguments)
         self.parameters = given_parameters.declare_given_parameters(
             self, table, sys.argv if arguments is None else arguments)
-        self.add_on_set_parameters_callback(self._handle_parameter_changes)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, qos.DIAGNOSTICS)
         self.timer(self.parameters.diagnostics_period, self._publish_diagnostics)
@@ -52,12 +49,3 @@ class TeleopNode(Node):
             values=[KeyValue(key=key, value=value) for key, value in values])])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
-
-    def _handle_parameter_changes(self, changes):
-        values = {p.name: p.value for p in changes if not parameter_table.belongs_to_ros(p.name)}
-        try:
-            self.parameters.changed(values, running=True)
-        except ParameterError as error:
-            self.get_logger().warning(str(error))
-            return SetParametersResult(successful=False, reason=str(error))
-        return SetParametersResult(successful=True)

@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from ... import skeleton
 from ...msg import HandPose, HandPoseArray, WholeBodyPose, WholeBodyPoseArray
+from ...viewer.body_mesh import BodyParameters
 from ...viewer.panel import NodeStatus
 from ...viewer.people import ViewedHand, ViewedImage, ViewedPerson
 from ..node.diagnostics import AGE_KEY, DROPPED_KEY, NODE_KEY, RATE_KEY
@@ -26,6 +27,16 @@ def viewed_image(poses: WholeBodyPoseArray, hands: HandPoseArray | None) -> View
     people = [_viewed_person(pose) for pose in poses.poses]
     return ViewedImage([person for person in people if _is_finite(person.joints)],
                        [hand for hand in map(_viewed_hand, loose) if _is_finite(hand.keypoints)])
+
+
+def body_parameters(poses: WholeBodyPoseArray) -> dict[int, BodyParameters]:
+    """Track id -> parameters of everybody in an image."""
+    found = {pose.track_id: BodyParameters(
+        np.concatenate([np.asarray(getattr(pose, name), np.float32).reshape(-1, 3) for name in skeleton.POSE_SLICES]),
+        *(np.array(getattr(pose, name), np.float32) for name in ('betas', 'expression', 'transl')))
+        for pose in poses.poses}
+    return {track_id: one for track_id, one in found.items()
+            if all(_is_finite(numbers) for numbers in vars(one).values())}
 
 
 def node_status(message: DiagnosticArray, node: str) -> NodeStatus | None:

@@ -13,7 +13,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from ...config import ViewerConfig
-from ...msg import HandPoseArray, WholeBodyPoseArray
+from ...msg import HandPoseArray, Skeleton, WholeBodyPoseArray
+from ...viewer.body_mesh import BodyMeshes
 from ...viewer.panel import NodeStatus, Panel
 from ...viewer.people import ViewedImage
 from ...viewer.scene import Scene
@@ -21,7 +22,9 @@ from ...viewer.server import create_server, page_address
 from .. import topics
 from ..conversions import images
 from ..node import given_parameters, qos
+from ..node.latest_worker import LatestWorker
 from ..node.parameter_table import ParameterTable
+from ..node.program import one_line
 from . import received
 
 #: Seconds after which what was shown is out of date, as the node may have stopped; where poses come slowly, so many
@@ -33,6 +36,9 @@ MAX_DIAGNOSTICS_SILENCE = 5.0
 
 #: Seconds between two checks of what is out of date, and of who looks.
 _CHECK_PERIOD = 0.25
+
+#: Seconds for the mesh that is being computed when the node stops.
+_STOP_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,12 @@ class ViewNode(Node):
             self, ViewerParameters, sys.argv if arguments is None else arguments)
         self._server = create_server(self.parameters.viewer_host, self.parameters.viewer_port)
         self._scene = Scene(self._server)
-        self._panel = Panel(self._server, picture=self.parameters.picture_rate > 0)
+        self._panel = Panel(self._server, picture=self.parameters.picture_rate > 0, mesh=self.parameters.mesh_rate > 0)
+        self._meshes, self._body_name = BodyMeshes(self._server), ''
+        self._mesh_worker = LatestWorker(lambda people: self._meshes.show(people, self._body_name), self._refuse_mesh)
+        self._mesh_worker.min_period = 1 / self.parameters.mesh_rate if self.parameters.mesh_rate else 0.0
+        self._shows_mesh = False
+        self._mesh_worker.start()
         self._hands: HandPoseArray | None = None
         self._status, self._last_poses, self._last_status = NodeStatus(), 0.0, time.monotonic()
         self._last_picture, self._max_silence = 0.0, MAX_SILENCE
@@ -60,6 +71,7 @@ class ViewNode(Node):
         self.source = f'{namespace}/{topics.NODE_NAME}'
         self.create_subscription(WholeBodyPoseArray, self._topic(topics.POSES), self._show_poses, qos.VISUALIZATIONS)
         self.create_subscription(HandPoseArray, self._topic(topics.HANDS), self._keep_hands, qos.VISUALIZATIONS)
+        self.create_subscription(Skeleton, self._topic(topics.SKELETON), self._keep_body_name, qos.SKELETON)
         self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._show_diagnostics, qos.DIAGNOSTICS)
         self.create_timer(_CHECK_PERIOD, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.address = page_address(self.parameters.viewer_host, self._server.get_port())
@@ -67,6 +79,7 @@ class ViewNode(Node):
 
     def stop(self) -> None:
         """Close the page."""
+        self._mesh_worker.stop(_STOP_TIMEOUT)
         self._server.stop()
 
     def _topic(self, topic):
@@ -84,6 +97,21 @@ class ViewNode(Node):
         image = received.viewed_image(message, self._hands)
         self._scene.show(image)
         self._panel.show_people(image)
+        self._show_mesh(message)
+
+    def _keep_body_name(self, message):
+        self._body_name = message.model
+
+    def _show_mesh(self, poses=None):
+        """Of these poses where it is wanted; else nobody's."""
+        people = received.body_parameters(poses) if poses is not None and self._panel.wants_mesh else None
+        if people is not None or self._shows_mesh:
+            self._mesh_worker.submit(people or {})
+        self._shows_mesh = people is not None
+
+    def _refuse_mesh(self, error):
+        self.get_logger().warning(f'no meshes: {one_line(error)}')
+        self._panel.refuse_mesh()
 
     def _show_diagnostics(self, message):
         status = received.node_status(message, self.source)
@@ -110,6 +138,7 @@ class ViewNode(Node):
             self._last_poses, self._hands = 0.0, None
             self._scene.show(ViewedImage())
             self._panel.show_silence()
+            self._show_mesh()
         if now - self._last_status > MAX_DIAGNOSTICS_SILENCE:
             self._last_status = now
             self._status = replace(NodeStatus(), message=f'no word from the node {self.source}: does it run?')

@@ -1,0 +1,75 @@
+"""People as meshes in the scene: from the parameters of their poses, by the body model of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import skeleton
+
+if TYPE_CHECKING:
+    from ..body.model import BodyModel
+
+#: Of meshes: seen through, so that bones and joints stay visible.
+_COLOR, _OPACITY = (150, 170, 200), 0.55
+
+
+@dataclass(frozen=True)
+class BodyParameters:
+    """SMPL-X's parameters of one person, float32 numpy."""
+
+    pose: np.ndarray            # (55, 3) axis-angle, in the order of the joints
+    betas: np.ndarray           # (10,)
+    expression: np.ndarray      # (10,)
+    transl: np.ndarray          # (3,) m
+
+
+class BodyMeshes:
+    """Meshes on a viser server. The model is loaded with the first people. For one thread."""
+
+    def __init__(self, server: Any):
+        """server: a viser.ViserServer."""
+        self._server, self._scene = server, server.scene
+        self._body: BodyModel | None = None
+        self._meshes: dict[int, Any] = {}
+
+    def show(self, people: Mapping[int, BodyParameters], model: str) -> None:
+        """These people by track id, and nobody else. model: name of the body that the node poses.
+
+        Raises ValueError where this machine has another body, and what loading the body raises.
+        """
+        if people and self._body is None:
+            from ..body.model import BodyModel  # torch, a second or more
+            self._body = BodyModel.load()
+        if people and self._body is not None and self._body.name != model:
+            raise ValueError(f'the node poses the body {model!r}, and here is only {self._body.name!r}')
+        vertices = self._vertices(list(people.values())) if people else []
+        with self._server.atomic():
+            for track_id, points in zip(people, vertices):
+                self._draw(track_id, points)
+            for track_id in self._meshes.keys() - people.keys():
+                self._meshes.pop(track_id).remove()
+
+    def _vertices(self, people):
+        """(N, V, 3) float32."""
+        import torch
+        poses = np.stack([person.pose for person in people])
+        parts = {name: torch.from_numpy(poses[:, span]) for name, span in skeleton.POSE_SLICES.items()}
+        others = {name: torch.from_numpy(np.stack([getattr(person, name) for person in people]))
+                  for name in ('betas', 'expression', 'transl')}
+        assert self._body is not None
+        with torch.inference_mode():
+            return self._body(**parts, **others).vertices.numpy()
+
+    def _draw(self, track_id, points):
+        mesh = self._meshes.get(track_id)
+        if mesh is not None:
+            mesh.vertices = points
+            return
+        assert self._body is not None
+        self._meshes[track_id] = self._scene.add_mesh_simple(
+            f'/meshes/{track_id}', points, np.asarray(self._body.faces, np.uint32), color=_COLOR, opacity=_OPACITY,
+            side='double')
