@@ -66,8 +66,14 @@ HAND_KEYPOINT_JOINTS = {
                 for name in HAND_KEYPOINT_NAMES)
     for side in SIDES}
 
+#: The joint that each hand keypoint moves with: itself, or for a finger tip the last joint of the finger.
+HAND_KEYPOINT_BEARERS = {
+    side: tuple(JOINT[f'{side}_{HAND_KEYPOINT_NAMES[k - 1]}'] if joint is None else joint
+                for k, joint in enumerate(HAND_KEYPOINT_JOINTS[side]))
+    for side in SIDES}
+
 #: The joint that each finger tip moves with: left thumb to pinky, right thumb to pinky.
-TIP_JOINTS = tuple(JOINT[f'{side}_{HAND_KEYPOINT_NAMES[k - 1]}'] for side in SIDES for k in FINGERTIP_KEYPOINTS)
+TIP_JOINTS = tuple(HAND_KEYPOINT_BEARERS[side][k] for side in SIDES for k in FINGERTIP_KEYPOINTS)
 
 #: The ten finger tips in this order: 'left_thumb_tip' and so on.
 TIP_NAMES = tuple(f'{side}_{HAND_KEYPOINT_NAMES[k]}' for side in SIDES for k in FINGERTIP_KEYPOINTS)

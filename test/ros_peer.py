@@ -13,7 +13,7 @@ from pathlib import Path
 import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseArray, PoseStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
@@ -30,7 +30,8 @@ TYPES = {'poses': WholeBodyPoseArray, 'hands': HandPoseArray, 'markers': MarkerA
          'skeleton': Skeleton,
          'operator/head': PoseStamped,
          'operator/left_wrist': PoseStamped, 'operator/right_wrist': PoseStamped,
-         'operator/left_hand': HandPose, 'operator/right_hand': HandPose}
+         'operator/left_hand': HandPose, 'operator/right_hand': HandPose,
+         'operator/left_hand/keypoints': PoseArray, 'operator/right_hand/keypoints': PoseArray}
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 SCRIPTED = [sys.executable, str(Path(__file__).with_name('scripted_process.py'))]

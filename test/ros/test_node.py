@@ -134,6 +134,11 @@ def test_the_operator_topics_tell_the_truth(node, camera):
         lost = robot.got['operator/left_hand'][-1]
         assert (lost.state, lost.confidence) == (HandPose.LOST, 0.0) and all(p.z > 1 for p in lost.keypoints)
         assert robot.got['operator/right_hand'][-1].state == HandPose.OK
+        assert robot.until(lambda: robot.got['operator/right_hand/keypoints'])
+        assert robot.got['operator/left_hand/keypoints'][-1].poses == []
+        points = robot.got['operator/right_hand/keypoints'][-1]
+        assert points.header.frame_id == camera.frame and len(points.poses) == 21
+        assert all(2 < pose.position.z < 4 for pose in points.poses)
         nobody = answer(camera, 0)
         assert nobody.poses == []
         assert robot.until(lambda: robot.got['operator/right_hand'][-1].header == nobody.header)

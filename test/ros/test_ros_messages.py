@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import Point, PoseStamped, Vector3
+from geometry_msgs.msg import Point, PoseArray, PoseStamped, Vector3
 from rclpy.serialization import deserialize_message, serialize_message
 from scipy.spatial.transform import Rotation
 from scripted_node import loose_hand, person
@@ -96,7 +96,8 @@ def test_hands_of_an_operator_who_is_gone_are_lost_where_they_were(one):
     said = PoseMessageBuilder('mediapipe')
     assert topics.HAND['left'] in dict(said_about(one, said))
     gone = dict(said_about(None, said))
-    assert set(gone) == {topics.POSES, topics.HANDS, *topics.HAND.values()}
+    assert set(gone) == {topics.POSES, topics.HANDS, *topics.HAND.values(), *topics.HAND_KEYPOINTS.values()}
+    assert [gone[topic].poses for topic in topics.HAND_KEYPOINTS.values()] == [[], []]
     for side, topic in topics.HAND.items():
         assert (gone[topic].state, gone[topic].confidence) == (HandPose.LOST, 0.0)
         np.testing.assert_allclose([(p.x, p.y, p.z) for p in gone[topic].keypoints], one.hand(side).keypoints_3d)
@@ -206,6 +207,28 @@ def test_wrists_have_the_axes_that_are_wanted(one, body, axes):
             points = one.hand(side).keypoints_3d.double().numpy()
             exact = openxr.to_openxr(points, side).rotations[0]
             assert np.degrees(Rotation.from_matrix(rotation.T @ exact).magnitude()) < 25
+
+
+def test_the_operators_keypoints_are_poses_with_the_axes_of_tf(one, body):
+    """In the frame of the image, where TF has each of them; a finger tip has the axes of its finger's last joint."""
+    frames = {t.child_frame_id: t for t in transforms_of([one])}
+
+    def rotation(frame):
+        q = frames[frame].transform.rotation
+        own, parent = Rotation.from_quat([q.x, q.y, q.z, q.w]), frames[frame].header.frame_id
+        return rotation(parent) * own if parent in frames else own
+    said = dict(said_about(one))
+    for side in skeleton.SIDES:
+        got, hand = said[topics.HAND_KEYPOINTS[side]], said[topics.HAND[side]]
+        assert got.header == HEAD and [pose.position for pose in got.poses] == list(hand.keypoints)
+        for name, pose in zip(skeleton.HAND_KEYPOINT_NAMES, got.poses):
+            q = pose.orientation
+            turned = Rotation.from_quat([q.x, q.y, q.z, q.w]).inv() * rotation(
+                skeleton.frame_name(f'{side}_{name}', one.track_id))
+            assert turned.magnitude() < 1e-3, name
+    lost = dict(said_about(person(body, Intrinsics.from_fov(320, 240), left_state=skeleton.LOST)))
+    assert lost[topics.HAND_KEYPOINTS['left']] == PoseArray(header=HEAD)
+    assert len(lost[topics.HAND_KEYPOINTS['right']].poses) == 21
 
 
 def test_the_operators_head_is_published_while_there_is_an_operator(one):

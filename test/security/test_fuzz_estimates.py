@@ -54,7 +54,8 @@ def check(message):
     values = np.array(list(numbers(message)))
     assert np.isfinite(values).all(), message
     for pose in getattr(message, 'poses', []):
-        turns = np.array([(j.orientation.x, j.orientation.y, j.orientation.z, j.orientation.w) for j in pose.joints])
+        turns = np.array([(j.orientation.x, j.orientation.y, j.orientation.z, j.orientation.w)
+                          for j in getattr(pose, 'joints', [pose])])     # of a person, or of one keypoint
         assert np.allclose(np.linalg.norm(turns, axis=1), 1, atol=1e-3)
     return len(values)
 

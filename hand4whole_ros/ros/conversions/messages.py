@@ -15,7 +15,7 @@ from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
 from ... import skeleton
-from ...estimate import WholeBodyEstimate
+from ...estimate import HandEstimate, WholeBodyEstimate
 from ...geometry import kinematics
 from ...msg import HandPose, Skeleton, WholeBodyPose
 from ...tracking import TrackedHand
@@ -117,6 +117,21 @@ def serialise_pose_stamped(head: Header, pose: np.ndarray) -> bytes:
     out = CdrWriter()
     _write_header(out, head)
     out.array(pose)
+    return out.getvalue()
+
+
+def serialise_hand_keypoints(hand: HandEstimate, head: Header, poses: np.ndarray) -> bytes:
+    """A serialised PoseArray of the 21 keypoints of a person's hand; empty where it is LOST.
+
+    poses (55, 7): joint_poses of the person. A keypoint has the axes of the joint that it moves with.
+    """
+    out = CdrWriter()
+    _write_header(out, head)
+    if hand.state == skeleton.LOST:
+        out.numbers('I', 0)
+    else:
+        turned = poses[list(skeleton.HAND_KEYPOINT_BEARERS[hand.side]), 3:]
+        out.sequence(np.concatenate([hand.keypoints_3d.double().numpy(), turned], axis=1))
     return out.getvalue()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseArray, PoseStamped
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -30,7 +30,8 @@ from .tf_messages import serialise_transforms
 MESSAGE_TYPES = {
     topics.POSES: WholeBodyPoseArray, topics.HANDS: HandPoseArray, topics.TF: TFMessage,
     **{topics.WRIST[side]: PoseStamped for side in skeleton.SIDES},
-    **{topics.HAND[side]: HandPose for side in skeleton.SIDES}, topics.HEAD: PoseStamped,
+    **{topics.HAND[side]: HandPose for side in skeleton.SIDES},
+    **{topics.HAND_KEYPOINTS[side]: PoseArray for side in skeleton.SIDES}, topics.HEAD: PoseStamped,
     topics.MARKERS: MarkerArray, topics.OVERLAY: Image, topics.SKELETON: Skeleton}
 
 
@@ -105,6 +106,7 @@ def _operator_messages(operator, poses, header, hand_ids, axes):
             chosen = convert_wrist(wrist, axes, hand.side)
             yield topics.WRIST[hand.side], messages.serialise_pose_stamped(header, chosen)
         yield topics.HAND[hand.side], messages.serialise_hand_pose(operator, hand.side, header, wrist, hand_ids)
+        yield topics.HAND_KEYPOINTS[hand.side], messages.serialise_hand_keypoints(hand, header, poses)
 
 
 def _mark_hands_lost(operator):

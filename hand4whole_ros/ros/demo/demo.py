@@ -55,6 +55,7 @@ TOPICS = {
     '/hand4whole/operator/left_wrist': PoseStamped, '/hand4whole/operator/right_wrist': PoseStamped,
     '/hand4whole/operator/head': PoseStamped,
     '/hand4whole/operator/left_hand': HandPose, '/hand4whole/operator/right_hand': HandPose,
+    '/hand4whole/operator/left_hand/keypoints': PoseArray, '/hand4whole/operator/right_hand/keypoints': PoseArray,
     MARKERS: MarkerArray, OVERLAY: Image, SKELETON: Skeleton, '/tf': TFMessage, DIAGNOSTICS: DiagnosticArray}
 LATCHED = (SKELETON,)
 
