@@ -24,11 +24,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from hand4whole_ros.msg import HandPose, HandPoseArray, Skeleton, WholeBodyPoseArray
+from hand4whole_ros.msg import HandPose, HandPoseArray, OperatorStatus, Skeleton, WholeBodyPoseArray
 
 TYPES = {'poses': WholeBodyPoseArray, 'hands': HandPoseArray, 'markers': MarkerArray, 'overlay': Image,
          'skeleton': Skeleton,
-         'operator/head': PoseStamped,
+         'operator/head': PoseStamped, 'operator/status': OperatorStatus,
          'operator/left_wrist': PoseStamped, 'operator/right_wrist': PoseStamped,
          'operator/left_hand': HandPose, 'operator/right_hand': HandPose,
          'operator/left_hand/keypoints': PoseArray, 'operator/right_hand/keypoints': PoseArray}

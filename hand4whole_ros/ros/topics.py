@@ -21,6 +21,7 @@ SKELETON = '~/skeleton'
 WRIST = {'left': '~/operator/left_wrist', 'right': '~/operator/right_wrist'}
 HEAD = '~/operator/head'
 HAND = {'left': '~/operator/left_hand', 'right': '~/operator/right_hand'}
+OPERATOR_STATUS = '~/operator/status'
 HAND_KEYPOINTS = {side: f'{topic}/keypoints' for side, topic in HAND.items()}
 TF = '/tf'
 DIAGNOSTICS = '/diagnostics'

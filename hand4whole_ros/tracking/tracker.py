@@ -136,8 +136,12 @@ class Tracker:
     @property
     def hold_time(self) -> float:
         """Seconds for which a last pose is repeated at the rate at which images come now."""
-        least = self.config.hold_time
-        return max(least, min(_MAX_MISSED_IMAGES * self._clock.interval, MAX_EXTENDED_HOLD)) if least > 0 else 0.0
+        return self.expiry_time if self.config.hold_time > 0 else 0.0
+
+    @property
+    def expiry_time(self) -> float:
+        """Seconds without an image after which what the last one says is out of date, also where nobody is held."""
+        return max(self.config.hold_time, min(_MAX_MISSED_IMAGES * self._clock.interval, MAX_EXTENDED_HOLD))
 
     def remembers(self, age: float) -> bool:
         """Whether somebody, or a hand, seen `age` seconds ago and not in this image may come back as the same."""

@@ -17,8 +17,9 @@ TF, TF_STATIC = '/tf', '/tf_static'
 TF_TYPES = {TF: 'tf2_msgs/msg/TFMessage', TF_STATIC: 'tf2_msgs/msg/TFMessage',
             '/robot1/tf': 'tf2_msgs/msg/TFMessage'}
 OWN_TYPES = {'poses': 'WholeBodyPoseArray', 'skeleton': 'Skeleton', 'operator/left_hand': 'HandPose',
-             'hands': 'HandPoseArray'}
-OTHER_TYPES = {'operator/left_wrist': 'geometry_msgs/msg/PoseStamped', 'overlay': 'sensor_msgs/msg/Image',
+             'hands': 'HandPoseArray', 'operator/status': 'OperatorStatus'}
+OTHER_TYPES = {'operator/left_wrist': 'geometry_msgs/msg/PoseStamped',
+               'operator/left_hand/keypoints': 'geometry_msgs/msg/PoseArray', 'overlay': 'sensor_msgs/msg/Image',
                'overlay/compressed': 'sensor_msgs/msg/CompressedImage', 'markers': 'visualization_msgs/msg/MarkerArray'}
 
 

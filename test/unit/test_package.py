@@ -60,8 +60,8 @@ def test_states_of_a_hand_are_those_of_the_tables():
     assert (HandPose.LEFT, HandPose.RIGHT) == skeleton.SIDES
 
 
-@pytest.mark.parametrize('name', ['HandPose', 'NamedPoseArray', 'Skeleton', 'TeleopState', 'WholeBodyPose',
-                                  'WholeBodyPoseArray'])
+@pytest.mark.parametrize('name', ['HandPose', 'NamedPoseArray', 'OperatorStatus', 'Skeleton',
+                                  'TeleopState', 'WholeBodyPose', 'WholeBodyPoseArray'])
 def test_messages_survive_serialisation(name):
     from rclpy.serialization import deserialize_message, serialize_message
 

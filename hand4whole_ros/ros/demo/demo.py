@@ -21,7 +21,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from hand4whole_ros.msg import HandPose, Skeleton, WholeBodyPoseArray
+from hand4whole_ros.msg import HandPose, OperatorStatus, Skeleton, WholeBodyPoseArray
 
 from ...evaluation.pose_errors import BODY_JOINTS, body_errors, depth_error, hand_errors
 from ...media import image_files
@@ -53,7 +53,7 @@ POSES, TRUTH = '/hand4whole/poses', '/demo_camera/truth'
 TOPICS = {
     IMAGE: Image, '/demo_camera/camera_info': CameraInfo, TRUTH: PoseArray, POSES: WholeBodyPoseArray,
     '/hand4whole/operator/left_wrist': PoseStamped, '/hand4whole/operator/right_wrist': PoseStamped,
-    '/hand4whole/operator/head': PoseStamped,
+    '/hand4whole/operator/head': PoseStamped, '/hand4whole/operator/status': OperatorStatus,
     '/hand4whole/operator/left_hand': HandPose, '/hand4whole/operator/right_hand': HandPose,
     '/hand4whole/operator/left_hand/keypoints': PoseArray, '/hand4whole/operator/right_hand/keypoints': PoseArray,
     MARKERS: MarkerArray, OVERLAY: Image, SKELETON: Skeleton, '/tf': TFMessage, DIAGNOSTICS: DiagnosticArray}

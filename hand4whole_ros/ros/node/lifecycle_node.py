@@ -78,6 +78,7 @@ class Hand4WholeNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._handle_parameter_changes)
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._estimator = self._outputs = self._pipeline = self._worker = self._inputs = self._jump_handle = None
+        self._status_timer = None
         self._health = Health(image_topic=self.resolve_topic_name(topics.IMAGE))
         self._reporter = DiagnosticsBuilder(self.get_name(), self.get_fully_qualified_name())
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, qos.DIAGNOSTICS)
@@ -139,6 +140,7 @@ class Hand4WholeNode(LifecycleNode):
             post_callback=lambda jump: self._pipeline.forget())
         self._worker.start()
         self._inputs.open()
+        self._apply_status_rate()
         self._health.state, self._health.image_topic = 'active', self._inputs.image_topic
         self._health.last_received, self._health.gaps = None, ImageGaps()
         self._health.compressed = self._current_parameters.image_transport == ImageTransport.COMPRESSED
@@ -184,6 +186,7 @@ class Hand4WholeNode(LifecycleNode):
     def _stop(self):
         """Close the inputs and end the threads. True where the estimator is idle."""
         patient_until = time.monotonic() + STOP_TIMEOUT
+        self._stop_status()
         if self._inputs is not None:
             self._inputs.close()
         if self._jump_handle is not None:
@@ -262,7 +265,20 @@ class Hand4WholeNode(LifecycleNode):
         if self._pipeline is not None:
             self._pipeline.set_parameters(wanted)
         self._apply_rate()
+        if wanted.operator_status_rate != before.operator_status_rate and self._inputs is not None:
+            self._apply_status_rate()
         return SetParametersResult(successful=True)
+
+    def _apply_status_rate(self):
+        self._stop_status()
+        rate = self._current_parameters.operator_status_rate
+        if rate:
+            self._status_timer = self._timer(1 / rate, self._pipeline.publish_operator_status)
+
+    def _stop_status(self):
+        if self._status_timer is not None:
+            self.destroy_timer(self._status_timer)
+        self._status_timer = None
 
     def _apply_rate(self):
         if self._worker is not None:

@@ -79,6 +79,9 @@ class NodeParameters(EstimatorConfig, ParameterTable):
         WristAxes.SMPLX, "Axes of the wrists on ~/operator/left_wrist and right_wrist: SMPL-X's, MANO's, which are the "
         "same, or OpenXR's, -Z towards the fingers and +Y out of the back of the hand. TF and the other topics have "
         "SMPL-X's.")
+    operator_status_rate: float = setting(
+        10.0, 'Messages per second on ~/operator/status while the node is active, whether images come or not; 0 for '
+        'none.', low=0.0, high=1000.0, dynamic=True)
     publish_tf: bool = setting(True, 'Broadcast every joint on /tf.', dynamic=True, launch=True)
     frame_prefix: str = setting(
         '', "What the names of all frames that the node broadcasts begin with: 'left/' makes left/body_0 of body_0. "

@@ -55,6 +55,11 @@ class PersonTracking:
         return self._tracker.stamp_rate
 
     @property
+    def expiry_time(self) -> float:
+        """Seconds without an image after which what the last one says is out of date."""
+        return self._tracker.expiry_time
+
+    @property
     def refused(self) -> Counter:
         """Why -> how many people were refused so far, as Tracker has it."""
         return self._tracker.refused

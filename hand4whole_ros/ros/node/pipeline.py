@@ -14,6 +14,7 @@ from ..conversions.result_messages import ImageResult
 from ..conversions.serialised_header import read_stamp
 from . import diagnostics, stamp_guard
 from .diagnostics import Health
+from .operator_status import OperatorStatusBuilder
 from .parameters import NodeParameters
 from .person_tracking import SKIP_VERDICTS, PersonTracking
 from .program import THROTTLE, one_line
@@ -44,6 +45,7 @@ class Pipeline:
         self._logged_at: dict[str, float] = {}  # kind of remark -> time.monotonic() of the last one
         self._rejected_count = 0                       # people whom the estimator has refused
         self._stamp_presence = stamp_guard.StampPresence()
+        self._operator_status = OperatorStatusBuilder()
         self._simulated_time_runs = False                # whether simulated time is used, and has begun
         #: Whether images are rectified already; set when the topic is known.
         self.rectified = False
@@ -59,6 +61,11 @@ class Pipeline:
     def forget(self) -> None:
         """The next image that arrives begins a new run: another time, or another camera. Earlier ones are late."""
         self._reset_requested_at = time.monotonic_ns()
+        self._operator_status.reset()
+
+    def publish_operator_status(self) -> None:
+        """Publish what is known of the operator now, whether images come or not."""
+        self._outputs.publish_operator_status(self._operator_status.build(self._now(), self._clock.now().to_msg()))
 
     def failed(self, error: Exception) -> None:
         """Say what `process` raised; the node goes on with the next image."""
@@ -124,6 +131,7 @@ class Pipeline:
         result = ImageResult(header, image, intrinsics, people, operator, timing, hands)
         with health.stage('publish'):
             self._outputs.publish_poses(result, parameters.publish_tf)
+        self._operator_status.note(result, arrival, self._now(), self._person_tracking.expiry_time)
         health.counters.done += 1
         health.counters.people, health.counters.hands = len(people), len(hands)
         now = self._clock.now().nanoseconds
@@ -147,6 +155,10 @@ class Pipeline:
         if not runs and self._clock.ros_time_is_active:
             self._warn('clock', diagnostics.SILENT_CLOCK_WARNING)
         return (raw_image.received if runs else raw_image.arrived) * 1e-9
+
+    def _now(self):
+        """By the clock of _arrival_time, s."""
+        return self._clock.now().nanoseconds * 1e-9 if self._simulated_time_runs else time.monotonic()
 
     def _check_age(self, raw_image, header):
         """Note how long before its arrival the image was taken."""
@@ -200,6 +212,7 @@ class Pipeline:
     def _begin_run(self):
         self._estimator.reset()
         self._outputs.reset()
+        self._operator_status.reset()
 
     def _warn(self, kind, remark, period=THROTTLE_ALWAYS):
         """Of each kind of trouble once in `period` seconds."""

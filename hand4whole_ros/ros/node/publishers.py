@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 
 from ...body.model import BodyModel
+from ...msg import OperatorStatus
 from .. import topics
 from ..conversions.result_messages import (
     MESSAGE_TYPES,
@@ -26,6 +27,9 @@ from .parameters import NodeParameters
 _QOS_PROFILES = {topics.TF: qos.TF, topics.MARKERS: qos.VISUALIZATIONS, topics.OVERLAY: qos.VISUALIZATIONS,
              topics.SKELETON: qos.SKELETON}
 
+#: Of what is not about one image, and therefore not in MESSAGE_TYPES.
+_STATUS_TYPES = {topics.OPERATOR_STATUS: OperatorStatus}
+
 
 class NodePublishers:
     """Publishers that speak while the node is active."""
@@ -34,7 +38,7 @@ class NodePublishers:
                  parameters: NodeParameters):
         self._node, self._body, self._health = node, body, health
         self._publishers = {topic: self._create(kind, topic, _QOS_PROFILES.get(topic, qos.POSES))
-                            for topic, kind in MESSAGE_TYPES.items()}
+                            for topic, kind in (MESSAGE_TYPES | _STATUS_TYPES).items()}
         self._poses = PoseMessageBuilder(estimator_name, parameters.frame_prefix, parameters.wrist_axes)
         self._visualizations = VisualizationMessageBuilder(body)
         self._markers_reset = threading.Event()
@@ -69,6 +73,10 @@ class NodePublishers:
         """Poses, operator and TF of one image."""
         for topic, message in self._poses.of(result, publish_tf):
             self._publishers[topic].publish(message)
+
+    def publish_operator_status(self, status: OperatorStatus) -> None:
+        """What is known of the operator, at any time."""
+        self._publishers[topics.OPERATOR_STATUS].publish(status)
 
     def publish_pictures(self, result: ImageResult) -> None:
         """Have markers and overlay drawn and published, each only while somebody listens."""
