@@ -85,6 +85,13 @@ class WristAxes(Choice):
     OPENXR = 'openxr'
 
 
+class FrameConvention(Choice):
+    """Names and axes of TF frames: see skeleton.frame_name and geometry.rep155_frames."""
+
+    SMPLX = 'smplx'
+    REP155 = 'rep155'
+
+
 class Expert(Choice):
     """One of the two experts of Hand4Whole++."""
 

@@ -99,16 +99,19 @@ def mirror_joint_name(name):
 #: Index of every joint's mirror image.
 MIRROR = tuple(JOINT[mirror_joint_name(name)] for name in JOINT_NAMES)
 
-_REP155 = {'pelvis': 'body', 'spine3': 'torso'}
+#: What joints are called in REP-155's words, by the value of config.FrameConvention.
+_FRAME_NAMES = {'smplx': {'pelvis': 'body', 'spine3': 'torso'},
+                'rep155': {'pelvis': 'body', 'spine1': 'waist', 'spine3': 'torso'}}
 
 
-def frame_name(joint_name: str, track_id: int) -> str:
+def frame_name(joint_name: str, track_id: int, convention: str = 'smplx') -> str:
     """TF frame of a joint or finger tip of one person: 'body_0', 'l_wrist_0', 'l_index_1_0', 'l_index_tip_0'.
 
-    The frame's origin is the joint and its axes are the joint's SMPL-X axes: in the T-pose, x to the
-    person's left, y up, z forward. A finger tip has the axes of the joint before it.
+    convention 'smplx': the frame's origin is the joint and its axes are the joint's SMPL-X axes: in the T-pose, x to
+    the person's left, y up, z forward. 'rep155': as geometry.rep155_frames has them. A finger tip has the axes of the
+    joint before it.
     """
-    name = _REP155.get(joint_name, joint_name)
+    name = _FRAME_NAMES[convention].get(joint_name, joint_name)
     for side in SIDES:
         if name.startswith(side + '_'):
             name = f'{side[0]}_{name[len(side) + 1:]}'
@@ -121,6 +124,10 @@ def hand_frame_name(side, track_id):
     """TF frame of a hand that belongs to nobody: 'l_hand_0'. Origin and axes are those of the wrist, as above."""
     return f'{side[0]}_hand_{track_id}'
 
+
+#: Frames of a head besides its joint with the convention 'rep155': the face's parent is the image's frame, the gaze's
+#: is the face.
+FACE_FRAME_NAMES = ('face', 'gaze')
 
 #: HandPose.state: seen in this image; kept from an earlier one; not known.
 HAND_STATES = ('LOST', 'HELD', 'OK')

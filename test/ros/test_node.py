@@ -83,6 +83,22 @@ def test_tf_carries_the_image_stamp_and_rep_155_names(camera):
     assert frames[f'r_index_tip_{track}'] == f'r_index_3_{track}'
 
 
+def test_tf_has_the_frames_of_rep_155_where_they_are_wanted(tmp_path):
+    process = NodeProcess(tmp_path, namespace(), camera_info_timeout=0.0, frames='rep155')
+    peer = Peer(process.namespace, tf=True)
+    try:
+        assert process.says('waiting for images', 60), process.log()
+        got = peer.answer(picture())
+        frames = {t.child_frame_id: t.header.frame_id for t in peer.tf_of(got.header.stamp).transforms}
+        track = got.poses[0].track_id
+        assert frames[f'body_{track}'] == frames[f'face_{track}'] == peer.frame
+        assert frames[f'waist_{track}'] == f'body_{track}' and frames[f'gaze_{track}'] == f'face_{track}'
+        assert frames[f'l_wrist_{track}'] == f'l_elbow_{track}' and len(frames) == 67
+    finally:
+        peer.close()
+        process.stop()
+
+
 def test_markers_and_overlay_while_somebody_listens(node, camera):
     viewer = Peer(node.namespace, topics=('markers', 'overlay', 'skeleton'))
     try:

@@ -128,6 +128,25 @@ def test_topics_of_a_node_of_any_name(tmp_path, caplog, node):
     assert all(topic in line for topic in kinds)
 
 
+def test_frames_of_rep_155_give_way_to_those_of_a_new_run_and_faces_of_others_stay(tmp_path):
+    (tmp_path / 'rep155.yaml').write_text('/**:\n  ros__parameters:\n    frames: rep155\n')
+    first = write(tmp_path / 'in', messages([picture(2)] * 2))
+    assert replay(first, '--output', tmp_path / 'once', '--params-file', tmp_path / 'rep155.yaml') == 0
+    for found in pairs(tmp_path / 'once'):
+        assert {(FRAME, 'body_0'), ('body_0', 'waist_0'), (FRAME, 'face_1'), ('face_1', 'gaze_1')} < set(found)
+    times = [time for time, _ in read(tmp_path / 'once')[TF]]
+    rows = [(topic, time, data) for topic, sent in read(tmp_path / 'once').items() for time, data in sent]
+    rows.append((TF, times[0] + 3, tf(transform(FRAME, 'face_9'), transform('face_9', 'gaze_9'))))
+    with Bag(tmp_path / 'once') as bag:
+        kinds = {c.topic: c.msgtype for c in bag.connections}
+    second = write(tmp_path / 'more', sorted(rows, key=lambda row: row[1]), kinds=kinds)
+    assert replay(second, '--output', tmp_path / 'twice') == 0
+    found = [pair for pairs_ in pairs(tmp_path / 'twice') for pair in pairs_]
+    assert [pair for pair in found if pair[1].startswith(('face', 'gaze', 'waist'))] == [
+        (FRAME, 'face_9'), ('face_9', 'gaze_9')]
+    assert found.count((FRAME, 'body_0')) == found.count(('body_0', 'spine1_0')) == 2
+
+
 def test_topics_of_others_with_the_same_last_names_stay(tmp_path):
     kinds = {'/planner/markers': 'visualization_msgs/msg/MarkerArray', '/poses': 'geometry_msgs/msg/PoseArray',
              '/markers': 'visualization_msgs/msg/MarkerArray', '/my_hand4whole/poses': 'geometry_msgs/msg/PoseArray'}

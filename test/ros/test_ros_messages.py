@@ -17,7 +17,8 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.config import WristAxes
+from hand4whole_ros.body.posing import repose_estimate
+from hand4whole_ros.config import FrameConvention, WristAxes
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.wrist_axes import WRIST_AXES
 from hand4whole_ros.msg import HandPose, HandPoseArray, WholeBodyPose, WholeBodyPoseArray
@@ -272,6 +273,58 @@ def test_tf_leads_from_the_image_to_every_joint(one):
         there = placed[skeleton.frame_name(name, 3)]
         np.testing.assert_allclose(there[:3, 3], one.joints[joint], atol=1e-5)
         np.testing.assert_allclose(there[:3, :3], one.joint_rotations[joint], atol=1e-5)
+
+
+def placed_frames(people, hands=(), convention=FrameConvention.REP155):
+    """Frame -> (4, 4) of its axes and origin in the frame of the image."""
+    placed = {'cam': np.eye(4)}
+    data = tf_messages.serialise_transforms(people, HEAD, hands, convention=convention)
+    for transform in deserialize_message(data, TFMessage).transforms:
+        q, t = transform.transform.rotation, transform.transform.translation
+        own = np.eye(4)
+        own[:3, :3], own[:3, 3] = Rotation.from_quat((q.x, q.y, q.z, q.w)).as_matrix(), (t.x, t.y, t.z)
+        placed[transform.child_frame_id] = placed[transform.header.frame_id] @ own
+    return placed
+
+
+def test_rep_155_has_x_forward_and_z_up_in_every_frame_of_somebody_with_hanging_arms(one, body):
+    local = torch.zeros(skeleton.NUM_JOINTS, 3)
+    local[0, 0] = torch.pi      # upright before the camera, facing it
+    local[skeleton.JOINT['left_shoulder'], 2], local[skeleton.JOINT['right_shoulder'], 2] = -torch.pi / 2, torch.pi / 2
+    hanging = replace(repose_estimate(body, one, local, torch.zeros(10), torch.tensor([0.0, 0.3, 3])), track_id=7)
+    loose = [tracked for tracked in tracked_hands(body, [], loose_hand(one.right_hand))[1] if tracked.is_loose]
+    placed = placed_frames([hanging], loose)
+    forward, left, up = (0, 0, -1), (1, 0, 0), (0, -1, 0)
+    axes = np.transpose([forward, left, up])
+    names = [skeleton.frame_name(name, 7, 'rep155') for name in skeleton.JOINT_NAMES + skeleton.TIP_NAMES] + ['face_7']
+    assert 'waist_7' in names and {*names, 'cam', 'gaze_7', f'r_hand_{loose[0].track_id}'} == set(placed)
+    for name in names:
+        np.testing.assert_allclose(placed[name][:3, :3], axes, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(placed['gaze_7'][:3, :3], np.transpose([np.negative(left), np.negative(up), forward]),
+                               atol=1e-5)
+    assert placed['l_ankle_7'][0, 3] > placed['r_ankle_7'][0, 3]
+
+
+def test_rep_155_moves_no_joint_but_the_pelvis_to_the_middle_of_the_hips(one, body):
+    one = replace(one, track_id=3)
+    placed = placed_frames([one])
+    for joint, name in enumerate(skeleton.JOINT_NAMES[1:], 1):
+        np.testing.assert_allclose(placed[skeleton.frame_name(name, 3, 'rep155')][:3, 3], one.joints[joint], atol=1e-5)
+    np.testing.assert_allclose(placed['body_3'][:3, 3], one.joints[1:3].mean(dim=0), atol=1e-5)
+    for name in ('face_3', 'gaze_3'):
+        np.testing.assert_allclose(placed[name][:3, 3], one.joints[23:25].mean(dim=0), atol=1e-5)
+    usual = placed_frames([one], convention=FrameConvention.SMPLX)
+    for side in skeleton.SIDES:
+        for k in skeleton.FINGERTIP_KEYPOINTS:
+            tip = skeleton.frame_name(f'{side}_{skeleton.HAND_KEYPOINT_NAMES[k]}', 3)
+            np.testing.assert_allclose(placed[tip][:3, 3], usual[tip][:3, 3], atol=1e-5)
+    # Nobody's hand is the same hand.
+    hands = tracked_hands(body, [], loose_hand(one.right_hand))[1]
+    wrist = f'r_hand_{hands[0].track_id}'
+    with_rep155, with_smplx = placed_frames([], hands)[wrist], placed_frames([], hands, FrameConvention.SMPLX)[wrist]
+    np.testing.assert_allclose(with_rep155[:3, 3], with_smplx[:3, 3])
+    np.testing.assert_allclose(with_rep155[:3, :3], np.stack(   # z against the fingers, y against the back of the hand
+        [with_smplx[:3, 2], -with_smplx[:3, 1], with_smplx[:3, 0]], axis=1), atol=1e-6)
 
 
 def test_tf_leaves_out_the_fingers_nobody_saw(body):

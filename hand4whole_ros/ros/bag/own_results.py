@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
 from ... import skeleton
+from ...config import FrameConvention
 from .. import topics
 from ..conversions import result_messages
 from ..conversions.raw_image import DEFAULT_FRAME_ID
@@ -27,15 +29,22 @@ _SUFFIXES = tuple(
 _OWN_PACKAGE = 'hand4whole_ros/msg/'
 
 
-def _unnumbered(joint):
-    return skeleton.frame_name(joint, 0).removesuffix('_0')
+def _unnumbered(joint, convention):
+    return skeleton.frame_name(joint, 0, convention).removesuffix('_0')
 
 
-#: Frame of a joint or finger tip without prefix and number -> that of its parent; None for the pelvis, which is in the
-#: image's frame.
-_PARENT_FRAMES = {
-    _unnumbered(joint): None if parent < 0 else _unnumbered(skeleton.JOINT_NAMES[parent])
-    for joint, parent in zip(skeleton.JOINT_NAMES + skeleton.TIP_NAMES, skeleton.PARENTS + skeleton.TIP_JOINTS)}
+def _parent_frames():
+    found = defaultdict(set)
+    for convention in FrameConvention:
+        for joint, parent in zip(skeleton.JOINT_NAMES + skeleton.TIP_NAMES, skeleton.PARENTS + skeleton.TIP_JOINTS):
+            above = set() if parent < 0 else {_unnumbered(skeleton.JOINT_NAMES[parent], convention)}
+            found[_unnumbered(joint, convention)] |= above
+    return dict(found)
+
+
+#: Frame of a joint or finger tip without prefix and number -> what its parent may be; none for the pelvis, which is in
+#: the image's frame.
+_PARENT_FRAMES = _parent_frames()
 
 #: Frames of hands that belong to nobody, without their numbers.
 _HAND_FRAMES = frozenset(skeleton.hand_frame_name(side, 0).removesuffix('_0') for side in skeleton.SIDES)
@@ -47,6 +56,7 @@ def _frame_pattern(names):
 
 
 _JOINT_FRAME, _HAND_FRAME = _frame_pattern(_PARENT_FRAMES), _frame_pattern(_HAND_FRAMES)
+_FACE_FRAME = _frame_pattern(skeleton.FACE_FRAME_NAMES)
 
 #: Such a name in a serialised message.
 _ANY_FRAME = re.compile(rb'(?:%s)_[0-9]+\0' % '|'.join([*_PARENT_FRAMES, *_HAND_FRAMES]).encode())
@@ -97,17 +107,21 @@ class OwnResults:
     def _foreign_transforms(self, transforms):
         """Those that are not about the joints of people, each below its own parent, nor about hands of nobody."""
         frames = [(_split_joint_frame(t.child_frame_id), t.header.frame_id.lstrip('/')) for t in transforms]
-        joints = {frame for frame, parent in frames if frame is not None and _PARENT_FRAMES[frame[0]] is not None
-                  and _split_joint_frame(parent) == (_PARENT_FRAMES[frame[0]], frame[1])}
+        joints = {frame for frame, parent in frames if frame is not None
+                  and (above := _split_joint_frame(parent)) is not None
+                  and above[0] in _PARENT_FRAMES[frame[0]] and above[1] == frame[1]}
         # A robot, too, may have a body_0: people's stand in the image's frame, and their joints come with them. What
         # ends in body_0 is anybody's without them.
         people = {person for _, person in joints}
-        bodies = {frame for frame, parent in frames if frame is not None and _PARENT_FRAMES[frame[0]] is None
+        bodies = {frame for frame, parent in frames if frame is not None and not _PARENT_FRAMES[frame[0]]
                   and (frame[1] in people or not frame[1][0] and parent in self._image_frames)}
         hands = {t.child_frame_id for t, (_, parent) in zip(transforms, frames) if parent in self._image_frames
                  and _split_frame(t.child_frame_id, _HAND_FRAME) is not None}
+        # Other programs, too, publish face_0: people's come with their joints.
+        faces = {t.child_frame_id for t in transforms
+                 if (face := _split_frame(t.child_frame_id, _FACE_FRAME)) is not None and face[1] in people}
         return [t for t, (frame, _) in zip(transforms, frames)
-                if frame not in joints | bodies and t.child_frame_id not in hands]
+                if frame not in joints | bodies and t.child_frame_id not in hands | faces]
 
 
 def _split_joint_frame(frame):

@@ -15,7 +15,7 @@ from visualization_msgs.msg import MarkerArray
 
 from ... import skeleton
 from ...body.model import BodyModel
-from ...config import WristAxes
+from ...config import FrameConvention, WristAxes
 from ...estimate import WholeBodyEstimate
 from ...geometry.camera import Intrinsics
 from ...geometry.wrist_axes import convert_wrist
@@ -65,8 +65,10 @@ def make_body_skeleton_message(body: BodyModel) -> Skeleton:
 class PoseMessageBuilder:
     """Poses, hands, operator and TF; remembers the operator, to call both hands LOST when the operator is gone."""
 
-    def __init__(self, estimator_name: str, frame_prefix: str = '', wrist_axes: WristAxes = WristAxes.SMPLX):
+    def __init__(self, estimator_name: str, frame_prefix: str = '', wrist_axes: WristAxes = WristAxes.SMPLX,
+                 frames: FrameConvention = FrameConvention.SMPLX):
         self._estimator_name, self._frame_prefix, self._wrist_axes = estimator_name, frame_prefix, wrist_axes
+        self._frames = frames
         self._operator: tuple[WholeBodyEstimate, np.ndarray] | None = None  # as last seen, and joint_poses
 
     def reset(self) -> None:
@@ -95,7 +97,8 @@ class PoseMessageBuilder:
             yield from _operator_messages(*self._operator, result.header, result.hand_ids, self._wrist_axes)
         loose = result.loose_hands
         if publish_tf and (result.people or loose):
-            yield topics.TF, serialise_transforms(result.people, result.header, loose, self._frame_prefix)
+            yield topics.TF, serialise_transforms(result.people, result.header, loose, self._frame_prefix,
+                                                  convention=self._frames)
 
 
 def _operator_messages(operator, poses, header, hand_ids, axes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...config import Choice, EstimatorConfig, WristAxes, setting
+from ...config import Choice, EstimatorConfig, FrameConvention, WristAxes, setting
 from .parameter_table import ParameterTable
 
 
@@ -77,12 +77,16 @@ class NodeParameters(EstimatorConfig, ParameterTable):
         "while followed. 'first' is the person followed for the longest time.", dynamic=True)
     wrist_axes: WristAxes = setting(
         WristAxes.SMPLX, "Axes of the wrists on ~/operator/left_wrist and right_wrist: SMPL-X's, MANO's, which are the "
-        "same, or OpenXR's, -Z towards the fingers and +Y out of the back of the hand. TF and the other topics have "
-        "SMPL-X's.")
+        "same, or OpenXR's, -Z towards the fingers and +Y out of the back of the hand. The other topics have "
+        "SMPL-X's, and TF what frames says.")
     operator_status_rate: float = setting(
         10.0, 'Messages per second on ~/operator/status while the node is active, whether images come or not; 0 for '
         'none.', low=0.0, high=1000.0, dynamic=True)
     publish_tf: bool = setting(True, 'Broadcast every joint on /tf.', dynamic=True, launch=True)
+    frames: FrameConvention = setting(
+        FrameConvention.SMPLX, "Axes of the frames on /tf: SMPL-X's, or those of REP-155 and ros4hri's "
+        'human_description, x forward, y left and z up of somebody with hanging arms, with body_<id> between the hips, '
+        'waist_<id>, face_<id> and gaze_<id>. Topics keep their axes.')
     frame_prefix: str = setting(
         '', "What the names of all frames that the node broadcasts begin with: 'left/' makes left/body_0 of body_0. "
         "Two nodes on one TF tree need different ones. The images' own frame stays as it is.", launch=True,

@@ -44,7 +44,8 @@ class ReplayMessageBuilder:
         self._person_tracking = PersonTracking(
             body, parameters, FrameGuard(0.0, 1)
         )  # the input chooses between cameras
-        self._poses = PoseMessageBuilder(estimator_name, parameters.frame_prefix, parameters.wrist_axes)
+        self._poses = PoseMessageBuilder(estimator_name, parameters.frame_prefix, parameters.wrist_axes,
+                                         parameters.frames)
         self._visualizations = VisualizationMessageBuilder(body)
         self._markers, self._overlays = markers, overlays
         #: One of SKIP_VERDICTS -> how many images nothing is said about.
