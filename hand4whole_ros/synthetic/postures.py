@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
-from . import capsules, gestures
+from . import collisions, gestures
 from .figure import place_skeleton
 
 #: Most that joints bend, radians (AAOS; the hip with the knee bent).
@@ -49,7 +49,7 @@ class Posture:
     second: Leg | None = None
     roll: tuple[float, float] = (-0.08, 0.08)       # of the pelvis, to its left
     bend: tuple[float, float] = (-0.1, 0.4)         # of the spine
-    #: Names of gestures.ARMS; None: any.
+    #: Names of gestures.ANYTHING.arms; None: any.
     arms: tuple[str, ...] | None = None
     #: True where legs stay upright: what the pelvis leans is added to the flexion of both hips.
     upright: bool = False
@@ -117,7 +117,7 @@ def sample(rng: np.random.Generator, name: str, count: int, joints: np.ndarray, 
     for _ in range(_ROUNDS):
         local = candidates(rng, POSTURES[name], min(_CANDIDATES, 4 * count), joints, tips)
         placed = place_skeleton(local, joints, tips)[1]
-        kept = np.concatenate([kept, local[capsules.clear(placed)]])
+        kept = np.concatenate([kept, local[collisions.limbs_clear(placed)]])
         if len(kept) >= count:
             return kept[:count]
     return np.concatenate([kept, sample(rng, sample_name(rng), count - len(kept), joints, tips)])
@@ -130,7 +130,7 @@ def candidates(rng: np.random.Generator, posture: Posture, count: int, joints: n
     if posture.arms is not None and rng.random() < 0.7:
         one, other = (posture.arms[rng.integers(len(posture.arms))] for _ in range(2))
         first = gestures.Gesture((one, other), first.together, first.legs)
-    local = gestures.sample_gesture_poses(first, rng, count, joints, tips, 0.0)
+    local = gestures.sample_gesture_poses(first, rng, count, joints=joints, tips=tips, turn=0.0)
     pitch, roll = rng.uniform(*posture.pitch, count), rng.uniform(*posture.roll, count)
     at = skeleton.JOINT
     local[:, 0] = _euler('ZX', -roll, pitch)

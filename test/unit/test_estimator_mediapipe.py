@@ -132,7 +132,7 @@ def test_hands_behind_the_back_are_lost(estimator):
                      'wrist': (0, 0, 0)}
             for name, turn in turns.items():
                 rotations[JOINT[f'{side}_{name}']] = exp_so3(np.multiply(turn, mirror).astype(float))
-        image, truth = people.render_person(replace(person, local_rotations=rotations))
+        image, truth = people.render_person(person.with_pose(rotations))
         assert max(truth.hand(side).visibility for side in SIDES) < 0.2
         (found,) = estimator.estimate(image, truth.intrinsics)
         assert [hand.state for hand in found.hands] == [LOST, LOST]

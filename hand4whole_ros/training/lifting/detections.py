@@ -19,7 +19,7 @@ from ...detection.hand_filter import filter_hands
 from ...detection.landmark_people import LandmarkPeople
 from ...synthetic import posture_scene
 from ...synthetic.drawing import draw_scene
-from ...synthetic.scene import sample_scene
+from ...synthetic.people import ScenePreset, sample_scene
 from ...system.output_files import replacement_path
 from ...system.progress import ProgressBar
 
@@ -103,7 +103,7 @@ def _make_shard(wanted):
 
 def _scene(seed):
     if np.random.default_rng((_purpose, 1, seed)).random() < BEFORE_CAMERA:
-        return sample_scene(_purpose << 64 | seed, close_ups=0.0, at_ease=AT_EASE)
+        return sample_scene(_purpose << 64 | seed, ScenePreset(close_ups=0.0, at_ease=AT_EASE))
     return posture_scene.scene(seed, _recorded, _purpose)
 
 

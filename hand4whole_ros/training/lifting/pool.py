@@ -63,7 +63,8 @@ def sample_bodies(rng: np.random.Generator, count: int, recorded: np.ndarray | N
         kind = rng.random()
         at_ease = kind < _AT_EASE
         if at_ease:
-            local = gestures.sample_gesture_poses(gestures.Gesture.sample(rng), rng, _BATCH, joints, tips, 0.0)
+            local = gestures.sample_gesture_poses(gestures.Gesture.sample(rng), rng, _BATCH, joints=joints, tips=tips,
+                                                  turn=0.0)
         elif recorded is not None and kind < _AT_EASE + (1 - _AT_EASE) * posture_scene.RECORDED:
             local = posture_scene.recorded_poses(rng, recorded, _BATCH, joints, tips)
         else:
