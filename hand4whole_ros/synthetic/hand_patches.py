@@ -174,9 +174,10 @@ def _render_patch(scene, keypoints, vertices, size):
         visible = float((drawn.alpha * (1 - covered)).sum() / visible)
     hand = not scene.empty
     return HandPatches(
-        lens.apply_camera_effects(rng, image), corner.astype(np.float32), np.float32(side), np.float32(scene.focal),
+        lens.apply_camera_effects(rng, image), corner.astype(np.float32), np.asarray(side, np.float32),
+        np.asarray(scene.focal, np.float32),
         scene.rotations * hand, scene.betas * hand, points.astype(np.float32) * hand, pixels.astype(np.float32) * hand,
-        np.float32(visible), np.bool_(hand))
+        np.asarray(visible, np.float32), np.asarray(hand))
 
 
 def _draw_occluder(rng, image, centre, share):

@@ -137,8 +137,8 @@ def candidates(rng: np.random.Generator, posture: Posture, count: int, joints: n
     _bend_spine(local, rng, posture, count)
     leading, alike, numbers = rng.integers(2), rng.random(count) ** 2, None
     for number, leg in enumerate((posture.legs, posture.second or posture.legs)):
-        drawn = np.stack([rng.uniform(*getattr(leg, part), count)
-                          for part in ('flexion', 'spread', 'twist', 'knee', 'ankle')])
+        drawn = np.stack([rng.uniform(low, high, count)
+                          for low, high in (leg.flexion, leg.spread, leg.twist, leg.knee, leg.ankle)])
         if posture.second is None and numbers is not None:
             drawn = numbers + alike * (drawn - numbers)
         numbers = drawn

@@ -83,7 +83,8 @@ def read(folders: list[Path]) -> Detections:
 
 
 _detector: LandmarkPeople | None = None
-_recorded = _purpose = None
+_recorded: np.ndarray | None = None
+_purpose = posture_scene.TRAINING
 
 
 def _start(recorded, purpose):
@@ -109,6 +110,7 @@ def _scene(seed):
 
 def _seen(seed):
     """What the detector says of one person, and the truth; None where it finds nobody."""
+    assert _detector is not None    # of a worker
     image, truth = draw_scene(_scene(seed))
     found = next(iter(_detector.detect(image)), None)
     if found is None:

@@ -114,7 +114,8 @@ class Errors(NamedTuple):
         compared = self.compared.reshape(len(self.compared), -1, 3)[:, across] * np.array([-1, 1, 1], np.float32)
         others = (compared.reshape(len(compared), -1), self.pixels[:, order] * (-1, 1),
                   self.world[:, order] * (-1, 1, 1), self.visibility[:, order])
-        return Errors(*(np.concatenate(pair) for pair in zip(self, others)), self.hands_compared, self.hands)
+        of_people = (np.concatenate(pair) for pair in zip(self, others))
+        return self._replace(**dict(zip(Errors._fields, of_people)))
 
 
 def errors_of(detections: Detections) -> Errors:
