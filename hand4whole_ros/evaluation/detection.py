@@ -80,7 +80,7 @@ def drawn(count: int, seed: int) -> Iterable[tuple[np.ndarray, AnnotatedImage]]:
         yield image, AnnotatedImage(None, [AnnotatedPerson(joints, hands, np.zeros(4))], True)
 
 
-def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, quarter_turns: int = 0,
+def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, *, quarter_turns: int = 0,
         max_people: int = 20, progress: bool = True) -> dict:
     """{'images', 'quarter_turns', 'rows': {'landmarks': Counts.summary, 'mediapipe': the same or None}}.
 

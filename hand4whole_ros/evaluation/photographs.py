@@ -139,7 +139,7 @@ class Measures:
 
 
 def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, estimator: Estimator,
-        fov_degrees: float, progress: bool = True) -> dict:
+        fov_degrees: float, *, progress: bool = True) -> dict:
     """{'images', 'estimator', 'people_found_by_all', 'rows': {name: Measures.summary}}.
 
     estimator: of images that stand alone. fov_degrees: of the longer side of every image, for nothing says otherwise.

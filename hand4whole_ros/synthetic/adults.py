@@ -78,7 +78,8 @@ class _AdultSpace:
         vertices = (rows.astype(np.float32) @ self._vertices).reshape(3, -1).T
         joints, t_joints, t_tips = np.split((rows @ self._points).reshape(-1, 3), (55, 110))
         phenotype = {name: values[index:index + 1] for name, values in self._phenotypes.items()}
-        figure = PosableBody.from_arrays(phenotype, t_joints, t_tips, vertices, joints)
+        figure = PosableBody.from_arrays(phenotype, joints=t_joints, tips=t_tips, rest_vertices=vertices,
+                                         rest_joints=joints)
         return Adult(figure, self._mean_betas + scores @ self._betas)
 
     def _fit_betas(self, model, vertices, joints, t_joints, mean):

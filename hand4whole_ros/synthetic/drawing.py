@@ -129,7 +129,8 @@ def _draw_anywhere(scene, view):
     inside = _part_slices(corner, part)
     if part.alpha.size:
         image[inside] = cv2.blendLinear(part.rgb, np.ascontiguousarray(image[inside]), part.alpha, 1 - part.alpha)
-    covered = obstacles.draw_obstacles(scene_rng(scene.seed, 4), image, view, scene.joints, scene.hand_keypoints)
+    covered = obstacles.draw_obstacles(scene_rng(scene.seed, 4), image, view, joints=scene.joints,
+                                       hands=scene.hand_keypoints)
     covered = np.zeros(image.shape[:2], bool) if covered is None else covered
     return Drawing(lens.apply_camera_effects(scene_rng(scene.seed, 5), image), skin, corner, part, covered)
 

@@ -42,7 +42,8 @@ def read(seed: int) -> Scene | None:
                       grain_seed=int(row['grain_seed']))
     fx, fy, cx, cy, width, height = row['camera'].tolist()
     return Scene.of_pose(seed, str(row['frame']), PosableBody(phenotype), Rotation.from_rotvec(row['pose']).as_matrix(),
-                         row['pelvis'], Intrinsics(fx, fy, cx, cy, int(width), int(height)), look=look)
+                         pelvis=row['pelvis'], intrinsics=Intrinsics(fx, fy, cx, cy, int(width), int(height)),
+                         look=look)
 
 
 def seeds() -> list[int]:

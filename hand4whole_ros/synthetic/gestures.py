@@ -161,7 +161,7 @@ def sample_gesture_poses(gesture: Gesture, rng: np.random.Generator, count: int,
     local = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(count, skeleton.NUM_JOINTS, 3, 3)
     place, roll, flexion, deviation = _sample_arms(gesture, rng, count, joints)
     alike = rng.random() < {MIRRORED: 0.7, NEAR: 0.5}.get(gesture.together, 0.0)
-    fingers = hands.sample_finger_poses(rng, count, joints, tips, 0.7 if alike else 0.0)
+    fingers = hands.sample_finger_poses(rng, count, joints=joints, tips=tips, alike=0.7 if alike else 0.0)
     pole = np.array([0.6, -1.0, -0.4]) + rng.normal(0, gesture.preset.pole, (2, count, 3))
     pole[..., 0] += 0.8 * np.clip(place[..., 1], 0, 1)      # elbows of raised arms point outwards
     arms = arm_rotations(joints[_ARM_JOINTS[0]], place, roll=roll, pole=pole, flexion=flexion, deviation=deviation)

@@ -71,7 +71,7 @@ def sample_hand_shape(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     return np.clip(closed, 0.0, 1.0), rng.uniform(0.0, 0.22)
 
 
-def finger_rotations(side: str, closed: np.ndarray, spread: float, rest_joints: np.ndarray,
+def finger_rotations(side: str, closed: np.ndarray, spread: float, *, rest_joints: np.ndarray,
                      rest_tips: np.ndarray, bend: np.ndarray | None = None) -> np.ndarray:
     """(15, 3, 3) rotations of the finger joints of `side`, in SMPL-X order.
 
@@ -91,7 +91,7 @@ def finger_rotations(side: str, closed: np.ndarray, spread: float, rest_joints: 
     return mirror @ made.reshape(-1, 3, 3)[SMPLX_ORDER] @ mirror
 
 
-def sample_finger_poses(rng: np.random.Generator, count: int, joints: np.ndarray, tips: np.ndarray,
+def sample_finger_poses(rng: np.random.Generator, count: int, *, joints: np.ndarray, tips: np.ndarray,
                         alike: float) -> np.ndarray:
     """(2, count, 15, 3, 3) rotations of the fingers of left and right hands, both as of left hands, in SMPL-X's order.
 

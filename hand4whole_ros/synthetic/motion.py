@@ -107,8 +107,8 @@ class PersonMotion:
 
     def scene(self, t: float) -> Scene:
         """The person at `t` seconds."""
-        return Scene.of_pose(self._seed, 'hips', self.figure, self._local_rotations(t), self._pelvis, self.intrinsics,
-                             look=self._look)
+        return Scene.of_pose(self._seed, 'hips', self.figure, self._local_rotations(t), pelvis=self._pelvis,
+                             intrinsics=self.intrinsics, look=self._look)
 
     def _local_rotations(self, t):
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
@@ -133,7 +133,7 @@ class PersonMotion:
                 deviation = deviation + 0.2 * np.sin(beat)
             set_arm(local, self.figure.joints, side, place, roll=roll, pole=_POLE, flexion=flexion, deviation=deviation)
             local[skeleton.HAND_SLICE[side]] = hands.finger_rotations(
-                side, np.clip(closed, 0, 1), _SPREAD, self.figure.joints, self.figure.tips)
+                side, np.clip(closed, 0, 1), _SPREAD, rest_joints=self.figure.joints, rest_tips=self.figure.tips)
         return local
 
 

@@ -99,13 +99,13 @@ def _sample_attempt(seed, rng, who, preset, look):
     local, *placed = _sample_clear_pose(rng, who.figure, gesture, direction.turn)
     intrinsics = _sample_intrinsics(rng, preset, False)
     fill = (0.6, 0.97) if frame == 'full' else (0.7, 1.12)
-    return framed_scene(seed, rng, who, local, placed, direction=direction, frame=frame, intrinsics=intrinsics,
-                        fill=fill, shift=0.8, look=look)
+    return framed_scene(seed, rng, who, local, placed=placed, direction=direction, frame=frame,
+                        intrinsics=intrinsics, fill=fill, shift=0.8, look=look)
 
 
-def framed_scene(seed: int, rng: np.random.Generator, who: adults.Adult, local: np.ndarray, placed: list[np.ndarray], *,
-                 direction: framing.ViewDirection, frame: str, intrinsics: Intrinsics, fill: tuple[float, float],
-                 shift: float, whole: bool = False, look: Appearance | None = None) -> Scene:
+def framed_scene(seed: int, rng: np.random.Generator, who: adults.Adult, local: np.ndarray, *,
+                 placed: list[np.ndarray], direction: framing.ViewDirection, frame: str, intrinsics: Intrinsics,
+                 fill: tuple[float, float], shift: float, whole: bool = False, look: Appearance | None = None) -> Scene:
     """The scene of a posed person whom the camera sees from a direction.
 
     local (55, 3, 3); placed: its rotations, joints and tips (figure.place_skeleton), in the person's own axes. fill:
@@ -114,11 +114,12 @@ def framed_scene(seed: int, rng: np.random.Generator, who: adults.Adult, local: 
     """
     rotations, joints, hands = _seen_from(direction, placed)
     skin, follows = collisions.posed_skin_points(who.figure, rotations, joints)[0], collisions.skin_points()[2]
-    shown = framing.body_points(frame, rng, joints, hands, skin[follows == _HEAD], skin[np.isin(follows, _FEET)])
+    shown = framing.body_points(frame, rng, joints=joints, hands=hands, head=skin[follows == _HEAD],
+                                feet=skin[np.isin(follows, _FEET)])
     if whole and frame == 'full':
         shown = np.concatenate([shown, joints[:skeleton.NUM_BODY_JOINTS]])
     place = framing.framing_translation(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics,
-                                        rng.uniform(*fill), rng.uniform(-shift, shift, 2))
+                                        fill=rng.uniform(*fill), shift=rng.uniform(-shift, shift, 2))
     return _make_scene(seed, 'body', frame, who, local, rotations, joints + place, hands + place, intrinsics, look)
 
 
@@ -137,7 +138,7 @@ def _hands_scene(seed, rng, who, preset):
     skin, shown = skin @ matrix.T, shown @ matrix.T
     intrinsics = _sample_intrinsics(rng, preset, True)
     place = framing.framing_translation(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics,
-                                        rng.uniform(0.35, 0.95), rng.uniform(-0.8, 0.8, 2))
+                                        fill=rng.uniform(0.35, 0.95), shift=rng.uniform(-0.8, 0.8, 2))
     return _make_scene(seed, 'hands', frame, who, local, rotations, joints + place, hands + place, intrinsics, None)
 
 
@@ -157,7 +158,7 @@ def _make_scene(seed, kind, frame, who, local, rotations, joints, hands, intrins
 def _sample_intrinsics(rng, preset, close_up):
     if preset.focal is not None:
         return Intrinsics.from_focal(preset.width, preset.height, preset.focal)
-    return framing.sample_intrinsics(rng, preset.width, preset.height, close_up)
+    return framing.sample_intrinsics(rng, preset.width, preset.height, close_up=close_up)
 
 
 def _sample_clear_pose(rng, figure, gesture, turn):

@@ -46,22 +46,22 @@ def scene(seed: int, recorded: np.ndarray | None = None, purpose: int = TRAINING
     placed = list(place_skeleton(local, who.figure.joints, who.figure.tips))
     width, height = list(SIZES)[rng.choice(len(SIZES), p=list(SIZES.values()))]
     frame = list(FRAMES)[rng.choice(len(FRAMES), p=list(FRAMES.values()))]
-    intrinsics = framing.sample_intrinsics(rng, width, height, False, FIELDS_OF_VIEW)
-    return people.framed_scene(seed, rng, who, local, placed, direction=direction, frame=frame, intrinsics=intrinsics,
-                               fill=_FILL, shift=1.0, whole=True)
+    intrinsics = framing.sample_intrinsics(rng, width, height, fields=FIELDS_OF_VIEW)
+    return people.framed_scene(seed, rng, who, local, placed=placed, direction=direction, frame=frame,
+                               intrinsics=intrinsics, fill=_FILL, shift=1.0, whole=True)
 
 
 def sample_pose(rng: np.random.Generator, joints: np.ndarray, tips: np.ndarray,
                 recorded: np.ndarray | None = None) -> np.ndarray:
     """(55, 3, 3) rotations of a pose that does not run into itself, y up; joints (55, 3), tips (10, 3) at rest."""
     if recorded is not None and rng.random() < RECORDED:
-        found = recorded_poses(rng, recorded, 8, joints, tips)
+        found = recorded_poses(rng, recorded, 8, joints=joints, tips=tips)
         if len(found):
             return found[0]
-    return postures.sample(rng, postures.sample_name(rng), 1, joints, tips)[0]
+    return postures.sample(rng, postures.sample_name(rng), 1, joints=joints, tips=tips)[0]
 
 
-def recorded_poses(rng: np.random.Generator, recorded: np.ndarray, count: int, joints: np.ndarray,
+def recorded_poses(rng: np.random.Generator, recorded: np.ndarray, count: int, *, joints: np.ndarray,
                    tips: np.ndarray) -> np.ndarray:
     """(M, 55, 3, 3): those of `count` poses drawn from recorded (N, 22, 3, 3) that do not run into themselves.
 
@@ -70,7 +70,7 @@ def recorded_poses(rng: np.random.Generator, recorded: np.ndarray, count: int, j
     drawn = recorded[rng.integers(len(recorded), size=count)]
     local = np.tile(np.eye(3), (count, skeleton.NUM_JOINTS, 1, 1))
     local[:, :skeleton.NUM_BODY_JOINTS] = drawn @ _turns(rng, drawn.shape[:2])
-    fingers = hands.sample_finger_poses(rng, count, joints, tips, 0.0)
+    fingers = hands.sample_finger_poses(rng, count, joints=joints, tips=tips, alike=0.0)
     mirror = np.diag([-1.0, 1.0, 1.0])
     local[:, skeleton.HAND_SLICE['left']] = fingers[0]
     local[:, skeleton.HAND_SLICE['right']] = mirror @ fingers[1] @ mirror

@@ -108,22 +108,22 @@ def sample_name(rng: np.random.Generator) -> str:
     return _NAMES[rng.choice(len(_NAMES), p=_ODDS)]
 
 
-def sample(rng: np.random.Generator, name: str, count: int, joints: np.ndarray, tips: np.ndarray) -> np.ndarray:
+def sample(rng: np.random.Generator, name: str, count: int, *, joints: np.ndarray, tips: np.ndarray) -> np.ndarray:
     """(count, 55, 3, 3) poses of a posture that do not run into themselves, `count` at most _CANDIDATES.
 
     joints (55, 3), tips (10, 3): of the figure in the T-pose. Where a posture leaves no clear pose, others are taken.
     """
     kept = np.empty((0, skeleton.NUM_JOINTS, 3, 3))
     for _ in range(_ROUNDS):
-        local = candidates(rng, POSTURES[name], min(_CANDIDATES, 4 * count), joints, tips)
+        local = candidates(rng, POSTURES[name], min(_CANDIDATES, 4 * count), joints=joints, tips=tips)
         placed = place_skeleton(local, joints, tips)[1]
         kept = np.concatenate([kept, local[collisions.limbs_clear(placed)]])
         if len(kept) >= count:
             return kept[:count]
-    return np.concatenate([kept, sample(rng, sample_name(rng), count - len(kept), joints, tips)])
+    return np.concatenate([kept, sample(rng, sample_name(rng), count - len(kept), joints=joints, tips=tips)])
 
 
-def candidates(rng: np.random.Generator, posture: Posture, count: int, joints: np.ndarray,
+def candidates(rng: np.random.Generator, posture: Posture, count: int, *, joints: np.ndarray,
                tips: np.ndarray) -> np.ndarray:
     """(count, 55, 3, 3) poses of which some may run into themselves; one pair of gestures of the arms for all."""
     first = gestures.Gesture.sample(rng)

@@ -38,8 +38,8 @@ class Scene:
     look: Appearance | None = None  # of people in a studio (drawing.Studio); None: whatever people wear anywhere
 
     @classmethod
-    def of_pose(cls, seed: int, frame: str, figure: PosableBody, local_rotations: np.ndarray, pelvis: np.ndarray,
-                intrinsics: Intrinsics, *, look: Appearance | None = None) -> Scene:
+    def of_pose(cls, seed: int, frame: str, figure: PosableBody, local_rotations: np.ndarray, *, pelvis: np.ndarray,
+                intrinsics: Intrinsics, look: Appearance | None = None) -> Scene:
         """Of a figure whose pelvis (3,) m is placed already."""
         rotations, joints, tips = place_skeleton(local_rotations, figure.joints, figure.tips, pelvis)
         return cls(seed, 'body', frame, figure, None, local_rotations, joints, rotations, hand_keypoints(joints, tips),

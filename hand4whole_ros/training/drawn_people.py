@@ -27,7 +27,7 @@ FRONTAL_UPRIGHT_SHARE = 0.5
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 88)
 
 
-def make_shards(folder: Path, count: int, seed: int, workers: int, progress: bool = True) -> None:
+def make_shards(folder: Path, count: int, seed: int, workers: int, *, progress: bool = True) -> None:
     """Draw `count` people of the source `seed`, rounded up to whole shards, into a folder.
 
     Shards that are there already are left as they are: after an interruption it goes on where it was. Some hundredths

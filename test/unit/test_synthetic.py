@@ -140,7 +140,7 @@ def test_a_fist_is_closed_and_both_hands_mirror_each_other():
         local = np.tile(np.eye(3), (55, 1, 1))
         for side in skeleton.SIDES:
             local[skeleton.HAND_SLICE[side]] = hands.finger_rotations(
-                side, np.array(hands.HAND_SHAPES[shape]), 0.1, body.joints, body.tips)
+                side, np.array(hands.HAND_SHAPES[shape]), 0.1, rest_joints=body.joints, rest_tips=body.tips)
         posed = body.pose(local, np.zeros(3))
         left, right = (posed.hand_keypoints(side) for side in skeleton.SIDES)
         assert np.allclose(left * (-1, 1, 1), right, atol=2e-3)

@@ -28,7 +28,7 @@ def placed(local, figure):
 
 @pytest.mark.parametrize('name', postures.POSTURES)
 def test_joints_keep_their_limits_and_limbs_keep_out_of_each_other(figure, name):
-    local = postures.sample(np.random.default_rng(3), name, 24, figure.joints, figure.tips)
+    local = postures.sample(np.random.default_rng(3), name, 24, joints=figure.joints, tips=figure.tips)
     assert local.shape == (24, skeleton.NUM_JOINTS, 3, 3)
     assert np.allclose(np.linalg.det(local), 1) and collisions.limbs_clear(placed(local, figure)).all()
     for side in skeleton.SIDES:
@@ -47,7 +47,7 @@ def test_postures_are_what_they_are_called(figure):
     rng = np.random.default_rng(1)
 
     def joints(name):
-        return placed(postures.sample(rng, name, 40, figure.joints, figure.tips), figure)
+        return placed(postures.sample(rng, name, 40, joints=figure.joints, tips=figure.tips), figure)
 
     def height(name):
         found = joints(name)
@@ -110,7 +110,8 @@ def test_people_are_seen_from_everywhere_and_stand_in_front_of_the_camera():
 def test_recorded_poses_are_taken_with_little_change_and_in_a_mirror(figure):
     recorded = np.tile(np.eye(3), (1, skeleton.NUM_BODY_JOINTS, 1, 1))
     recorded[0, AT['left_shoulder']] = Rotation.from_rotvec((0, 0, 1.2)).as_matrix()
-    found = posture_scene.recorded_poses(np.random.default_rng(0), recorded, 40, figure.joints, figure.tips)
+    found = posture_scene.recorded_poses(np.random.default_rng(0), recorded, 40, joints=figure.joints,
+                                         tips=figure.tips)
     left, right = (vectors(found, f'{side}_shoulder') for side in skeleton.SIDES)
     raised = left[:, 2] > 0.6
     assert 5 < raised.sum() < len(found) - 5

@@ -66,9 +66,9 @@ def sample_bodies(rng: np.random.Generator, count: int, recorded: np.ndarray | N
             local = gestures.sample_gesture_poses(gestures.Gesture.sample(rng), rng, _BATCH, joints=joints, tips=tips,
                                                   turn=0.0)
         elif recorded is not None and kind < _AT_EASE + (1 - _AT_EASE) * posture_scene.RECORDED:
-            local = posture_scene.recorded_poses(rng, recorded, _BATCH, joints, tips)
+            local = posture_scene.recorded_poses(rng, recorded, _BATCH, joints=joints, tips=tips)
         else:
-            local = postures.sample(rng, postures.sample_name(rng), _BATCH, joints, tips)
+            local = postures.sample(rng, postures.sample_name(rng), _BATCH, joints=joints, tips=tips)
         if len(local):
             parts.append(_placed(rng, who, local, at_ease))
     return Bodies(*(np.concatenate(values)[:count] for values in zip(*parts)))
