@@ -1,8 +1,8 @@
 """A scene's picture, and the truth about it.
 
 People of training wear anything, stand in any light before any background, behind obstacles and before cameras of any
-quality. People with a look of their own (Scene.look), on whom is measured, stand in a studio: one textured background,
-one light, a little noise.
+quality. People with an appearance of their own (Scene.appearance), on whom is measured, stand in a studio: one textured
+background, one light, a little noise.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Studio:
 
     @classmethod
     def of(cls, scene: Scene, view: Intrinsics) -> Studio:
-        """That of a scene with a look: everything follows from its seed."""
-        assert scene.look is not None
+        """That of a scene with an appearance: everything follows from its seed."""
+        assert scene.appearance is not None
         rng = np.random.default_rng((scene.seed, 1))
         light = appearance.sample_lighting(rng)
         background = backgrounds.draw_background(rng, view.width, view.height)
-        return cls(scene.look.colors(), light, background, rng.normal(0, rng.uniform(0.5, 3.0), background.shape))
+        return cls(scene.appearance.colors(), light, background, rng.normal(0, rng.uniform(0.5, 3.0), background.shape))
 
     def draw(self, vertices: np.ndarray, view: Intrinsics) -> Drawing:
         """A person of these vertices (V, 3) float32 m."""
@@ -80,7 +80,8 @@ def draw_scene(scene: Scene, view: Intrinsics | None = None, vertices: bool = Fa
     whole picture. vertices: put them into the truth.
     """
     view = view or scene.intrinsics
-    drawing = _draw_anywhere(scene, view) if scene.look is None else Studio.of(scene, view).draw(scene.vertices, view)
+    drawing = Studio.of(scene, view).draw(scene.vertices, view) if scene.appearance is not None else \
+        _draw_anywhere(scene, view)
     outside = _outside_mask(scene.intrinsics, view)
     if outside is not None:
         drawing.image[outside] = 0

@@ -1,7 +1,7 @@
 """The people of frozen_people.npz: those whom published figures and tests measure on, by their parameters.
 
-A row of the file is one person of sample_person: seed, phenotype, pose, place, camera and look. What `people` makes of
-the same seed may change; these stay, and a test holds their pictures to it.
+A row of the file is one person of sample_person: seed, phenotype, pose, place, camera and appearance. What `people`
+makes of the same seed may change; these stay, and a test holds their pictures to it.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def read(seed: int) -> Scene | None:
     row = {name: values[rows[seed]] for name, values in arrays.items()}
     phenotype = {name: torch.tensor([value], dtype=torch.float64) for name, value in zip(_PHENOTYPE, row['phenotype'])}
     skin, hair, iris, shirt, trousers, shoes = (tuple(color.tolist()) for color in row['colors'])
-    look = Appearance(skin, hair, iris, shirt, trousers, shoes, sleeve=float(row['sleeve']), beard=bool(row['beard']),
-                      grain_seed=int(row['grain_seed']))
+    appearance = Appearance(skin, hair, iris, shirt, trousers, shoes, sleeve=float(row['sleeve']),
+                            beard=bool(row['beard']), grain_seed=int(row['grain_seed']))
     fx, fy, cx, cy, width, height = row['camera'].tolist()
     return Scene.of_pose(seed, str(row['frame']), PosableBody(phenotype), Rotation.from_rotvec(row['pose']).as_matrix(),
                          pelvis=row['pelvis'], intrinsics=Intrinsics(fx, fy, cx, cy, int(width), int(height)),
-                         look=look)
+                         appearance=appearance)
 
 
 def seeds() -> list[int]:
@@ -63,9 +63,9 @@ def load() -> tuple[dict[int, int], dict[str, np.ndarray]]:
 
 def write(path: Path, scenes: Sequence[Scene]) -> None:
     """Freeze people in a file of their own."""
-    looks = [scene.look for scene in scenes if scene.look is not None]
-    if len(looks) != len(scenes):
-        raise ValueError('only people with a look of their own can be frozen')
+    appearances = [scene.appearance for scene in scenes if scene.appearance is not None]
+    if len(appearances) != len(scenes):
+        raise ValueError('only people with an appearance of their own can be frozen')
     rotations = np.stack([Rotation.from_matrix(scene.local_rotations).as_rotvec() for scene in scenes])
     np.savez_compressed(
         path, version=np.int64(VERSION), seed=np.array([scene.seed for scene in scenes], np.int64),
@@ -73,6 +73,7 @@ def write(path: Path, scenes: Sequence[Scene]) -> None:
         pose=rotations, pelvis=np.stack([scene.pelvis for scene in scenes]),
         camera=np.array([[getattr(scene.intrinsics, name) for name in _CAMERA] for scene in scenes]),
         frame=np.array([scene.frame for scene in scenes]),
-        colors=np.array([[getattr(look, name) for name in _COLORS] for look in looks]),
-        sleeve=np.array([look.sleeve for look in looks]), beard=np.array([look.beard for look in looks]),
-        grain_seed=np.array([look.grain_seed for look in looks], np.int64))
+        colors=np.array([[getattr(appearance, name) for name in _COLORS] for appearance in appearances]),
+        sleeve=np.array([appearance.sleeve for appearance in appearances]),
+        beard=np.array([appearance.beard for appearance in appearances]),
+        grain_seed=np.array([appearance.grain_seed for appearance in appearances], np.int64))

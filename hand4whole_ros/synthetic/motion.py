@@ -84,9 +84,9 @@ class PersonMotion:
         # A field of view fixes the focal length; the camera is then known exactly.
         self.intrinsics = Intrinsics.from_focal(width, height, Intrinsics.from_fov(width, height, 60.0).fx)
         self.figure = PosableBody(sample_phenotype(seed))
-        self._look = appearance.Appearance.sample(rng)
+        self._appearance = appearance.Appearance.sample(rng)
         background = backgrounds.draw_background(rng, width, height)
-        self._studio = Studio(self._look.colors(), Lighting(), background, None)
+        self._studio = Studio(self._appearance.colors(), Lighting(), background, None)
         self._phase = rng.uniform(0, 2 * np.pi, 6)
         self._track = _track(score)
         at = {name: self.figure.joints[index] for name, index in skeleton.JOINT.items()}
@@ -108,7 +108,7 @@ class PersonMotion:
     def scene(self, t: float) -> Scene:
         """The person at `t` seconds."""
         return Scene.of_pose(self._seed, 'hips', self.figure, self._local_rotations(t), pelvis=self._pelvis,
-                             intrinsics=self.intrinsics, look=self._look)
+                             intrinsics=self.intrinsics, appearance=self._appearance)
 
     def _local_rotations(self, t):
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))

@@ -1,4 +1,4 @@
-"""The one maker of people: `sample_scene` chooses an adult, a pose, a camera and a look, as a preset wants them.
+"""The one maker of people: `sample_scene` chooses an adult, pose, camera and appearance, as a preset wants them.
 
 Everything follows from seed and preset. TRAINING has all that a camera may see; EVALUATION has people in a studio with
 both hands in sight, of other adults, before one camera. The people whom published figures and tests measure on are a
@@ -76,15 +76,15 @@ def sample_scene(seed: int, preset: ScenePreset = TRAINING) -> Scene:
     rng = np.random.default_rng((preset.stream, 0, seed))
     who = adults.Adult(PosableBody(sample_phenotype(seed)), None) if preset.studio else \
         adults.sample_adult(int(rng.integers(adults.NUM_ADULTS)))
-    look = Appearance.sample(rng) if preset.studio else None
+    appearance = Appearance.sample(rng) if preset.studio else None
     for _ in range(_MAX_ATTEMPTS):
-        scene = _sample_attempt(seed, rng, who, preset, look)
+        scene = _sample_attempt(seed, rng, who, preset, appearance)
         if not preset.studio or _both_hands_in_sight(scene):
             return scene
     raise RuntimeError(f'no pose with both hands in sight was found for seed {seed} in {_MAX_ATTEMPTS} attempts')
 
 
-def _sample_attempt(seed, rng, who, preset, look):
+def _sample_attempt(seed, rng, who, preset, appearance):
     if rng.random() < preset.close_ups:
         return _hands_scene(seed, rng, who, preset)
     at_ease = preset.at_ease > 0 and rng.random() < preset.at_ease
@@ -100,12 +100,13 @@ def _sample_attempt(seed, rng, who, preset, look):
     intrinsics = _sample_intrinsics(rng, preset, False)
     fill = (0.6, 0.97) if frame == 'full' else (0.7, 1.12)
     return framed_scene(seed, rng, who, local, placed=placed, direction=direction, frame=frame,
-                        intrinsics=intrinsics, fill=fill, shift=0.8, look=look)
+                        intrinsics=intrinsics, fill=fill, shift=0.8, appearance=appearance)
 
 
 def framed_scene(seed: int, rng: np.random.Generator, who: adults.Adult, local: np.ndarray, *,
                  placed: list[np.ndarray], direction: framing.ViewDirection, frame: str, intrinsics: Intrinsics,
-                 fill: tuple[float, float], shift: float, whole: bool = False, look: Appearance | None = None) -> Scene:
+                 fill: tuple[float, float], shift: float, whole: bool = False,
+                 appearance: Appearance | None = None) -> Scene:
     """The scene of a posed person whom the camera sees from a direction.
 
     local (55, 3, 3); placed: its rotations, joints and tips (figure.place_skeleton), in the person's own axes. fill:
@@ -120,7 +121,8 @@ def framed_scene(seed: int, rng: np.random.Generator, who: adults.Adult, local: 
         shown = np.concatenate([shown, joints[:skeleton.NUM_BODY_JOINTS]])
     place = framing.framing_translation(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics,
                                         fill=rng.uniform(*fill), shift=rng.uniform(-shift, shift, 2))
-    return _make_scene(seed, 'body', frame, who, local, rotations, joints + place, hands + place, intrinsics, look)
+    return _make_scene(seed, 'body', frame, who, local, rotations, joints + place, hands + place, intrinsics,
+                       appearance)
 
 
 def _hands_scene(seed, rng, who, preset):
@@ -149,10 +151,10 @@ def _seen_from(direction, placed):
     return matrix @ rotations, joints @ matrix.T, hand_keypoints(joints, tips) @ matrix.T
 
 
-def _make_scene(seed, kind, frame, who, local, rotations, joints, hands, intrinsics, look):
+def _make_scene(seed, kind, frame, who, local, rotations, joints, hands, intrinsics, appearance):
     local = local.copy()
     local[0] = rotations[0]
-    return Scene(seed, kind, frame, who.figure, who.betas, local, joints, rotations, hands, intrinsics, look)
+    return Scene(seed, kind, frame, who.figure, who.betas, local, joints, rotations, hands, intrinsics, appearance)
 
 
 def _sample_intrinsics(rng, preset, close_up):

@@ -35,15 +35,15 @@ class Scene:
     joint_rotations: np.ndarray     # (55, 3, 3) out of the T-pose
     hand_keypoints: np.ndarray      # (2, 21, 3) left and right
     intrinsics: Intrinsics
-    look: Appearance | None = None  # of people in a studio (drawing.Studio); None: whatever people wear anywhere
+    appearance: Appearance | None = None  # of people in a studio (drawing.Studio); None: whatever people wear anywhere
 
     @classmethod
     def of_pose(cls, seed: int, frame: str, figure: PosableBody, local_rotations: np.ndarray, *, pelvis: np.ndarray,
-                intrinsics: Intrinsics, look: Appearance | None = None) -> Scene:
+                intrinsics: Intrinsics, appearance: Appearance | None = None) -> Scene:
         """Of a figure whose pelvis (3,) m is placed already."""
         rotations, joints, tips = place_skeleton(local_rotations, figure.joints, figure.tips, pelvis)
         return cls(seed, 'body', frame, figure, None, local_rotations, joints, rotations, hand_keypoints(joints, tips),
-                   intrinsics, look)
+                   intrinsics, appearance)
 
     def with_pose(self, local_rotations: np.ndarray) -> Scene:
         """The same scene of another pose (55, 3, 3), about the same pelvis."""
@@ -64,7 +64,7 @@ class Scene:
     @cached_property
     def vertices(self) -> np.ndarray:
         """(V, 3) float32, the skin under the clothes, anny's topology."""
-        if self.look is not None:
+        if self.appearance is not None:
             # Several times slower, with other last bits, which the frozen pictures hang on.
             return self.figure.pose(self.local_rotations, self.pelvis).vertices
         return self.figure.skin(self.joint_rotations, self.joints)

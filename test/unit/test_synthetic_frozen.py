@@ -77,10 +77,11 @@ def test_a_frozen_person_can_be_written_and_read_again(tmp_path, monkeypatch):
         assert frozen_people.seeds() == [made.seed]
     finally:
         frozen_people.load.cache_clear()
-    assert read is not None and (read.look, read.frame, read.intrinsics) == (made.look, made.frame, made.intrinsics)
+    assert read is not None and read.appearance == made.appearance
+    assert (read.frame, read.intrinsics) == (made.frame, made.intrinsics)
     assert np.allclose(read.joints, made.joints, atol=1e-12) and read.phenotype == made.phenotype
-    with pytest.raises(ValueError, match='look'):
-        frozen_people.write(tmp_path / 'other.npz', [replace(made, look=None)])
+    with pytest.raises(ValueError, match='appearance'):
+        frozen_people.write(tmp_path / 'other.npz', [replace(made, appearance=None)])
 
 
 @pytest.mark.parametrize('seed', [123_000_001, 123_000_002])
