@@ -26,6 +26,16 @@ def body():
     return BodyModel.load()
 
 
+@pytest.fixture(scope='module', params=('mediapipe', 'open'))
+def estimator(request):
+    """Both estimators that need no licensed file, one after the other, for images that stand alone."""
+    from hand4whole_ros import estimators
+    from hand4whole_ros.config import EstimatorConfig
+    made = estimators.create(EstimatorConfig(request.param, static_images=True))
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope='session')
 def published_folder(tmp_path_factory):
     """A folder of files in the form of SMPL-X's and MANO's, of a body that is nobody's."""

@@ -48,6 +48,7 @@ class WiLoRHands:
     def detect(self, image: np.ndarray) -> list[DetectedHand]:
         """Hands in an RGB image (H, W, 3) uint8, the most certain first; [] where there are none."""
         picture, scale, corner = letterbox_image(check_image(image))
+        assert self._network is not None, 'closed'
         device = next(self._network.parameters()).device
         given = torch.from_numpy(picture).to(device).permute(2, 0, 1)[None].float() / 255
         found = self._network(given)

@@ -18,13 +18,6 @@ from hand4whole_ros.synthetic import dataset, hand_patches
 pytest.importorskip('ai_edge_litert')
 
 
-@pytest.fixture(scope='module', params=('mediapipe', 'open'))
-def estimator(request):
-    made = estimators.create(EstimatorConfig(request.param, static_images=True))
-    yield made
-    made.close()
-
-
 @pytest.fixture(scope='module')
 def people_seen():
     """Three rendered people and the truth."""
