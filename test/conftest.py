@@ -27,6 +27,13 @@ def body():
 
 
 @pytest.fixture(scope='session')
+def people_seen():
+    """Three rendered people and the truth."""
+    from hand4whole_ros.synthetic import dataset
+    return [dataset.render_person(3, i) for i in range(3)]
+
+
+@pytest.fixture(scope='session')
 def published_folder(tmp_path_factory):
     """A folder of files in the form of SMPL-X's and MANO's, of a body that is nobody's."""
     from parity import fake_models

@@ -20,7 +20,7 @@ from .files import (
 from .store import FOLDER_VARIABLE, Store
 
 _USE_LABELS = {ESTIMATOR: 'to run the estimator hand4whole_pp',
-         POSE2POSE_ESTIMATOR: 'for Hand4Whole alone (Pose2Pose on ResNet-50)',
+         POSE2POSE_ESTIMATOR: 'to run the estimator hand4whole',
          WILOR_ESTIMATOR: 'for WiLoR alone, with its own detector',
          UNIHOPE_ESTIMATOR: 'for UniHOPE: a hand and the object in it',
          TRAINING: 'besides these, to train CHAM from where its authors started',

@@ -29,13 +29,6 @@ def estimator(config):
 
 
 @pytest.fixture(scope='module')
-def people_seen():
-    """Three rendered people and the truth."""
-    from hand4whole_ros.synthetic import dataset
-    return [dataset.render_person(3, i) for i in range(3)]
-
-
-@pytest.fixture(scope='module')
 def results(estimator, people_seen):
     """What the network said and what became of it, for every picture."""
     said, found = [], []

@@ -1,4 +1,4 @@
-"""The node with the full pipeline, weights made from names and a stand-in body, before a live camera."""
+"""The node with published networks, their weights made from names and a stand-in body, before a live camera."""
 
 import sys
 import time
@@ -14,9 +14,10 @@ from hand4whole_ros.synthetic.motion import PersonMotion
 pytest.importorskip('mediapipe')
 
 
-def test_finite_poses_from_a_live_camera(tmp_path, published_folder):
+@pytest.mark.parametrize('estimator, own_hands', [('hand4whole_pp', True), ('hand4whole', False)])
+def test_finite_poses_from_a_live_camera(tmp_path, published_folder, estimator, own_hands):
     name = namespace()
-    node = NodeProcess(tmp_path, name, '-r', 'image:=cam/image_raw', estimator='hand4whole_pp', weights='random-tiny',
+    node = NodeProcess(tmp_path, name, '-r', 'image:=cam/image_raw', estimator=estimator, weights='random-tiny',
                        weights_folder=str(published_folder), device='cpu', diagnostics_period=0.5,
                        command=[sys.executable, '-m', 'hand4whole_ros.ros.node.main'])
     peer = Peer(name, topics=('poses', 'markers', 'skeleton', 'operator/left_wrist', 'operator/right_wrist',
@@ -41,11 +42,11 @@ def test_finite_poses_from_a_live_camera(tmp_path, published_folder):
                 [p.position.x, p.position.y, p.position.z, p.orientation.x, p.orientation.w] for p in pose.joints])
             assert np.isfinite(numbers).all()
         seen = [hand for pose in people for hand in (pose.left_hand, pose.right_hand) if hand.state == HandPose.OK]
-        assert seen and any(np.abs(hand.betas).max() > 0 for hand in seen)
+        assert seen and any(np.abs(hand.betas).max() > 0 for hand in seen) == own_hands
         assert peer.got['skeleton'][0].model == 'smplx' and len(peer.got['tf']) > 0
         mesh = [m for m in peer.got['markers'][-1].markers if m.ns == 'body']
         assert mesh and np.isfinite([(p.x, p.y, p.z) for p in mesh[0].points]).all()
-        assert peer.value('estimator') == 'hand4whole_pp'
+        assert peer.value('estimator') == estimator
     finally:
         peer.close()
         code, seconds = node.stop()
