@@ -35,6 +35,9 @@ def create(config: EstimatorConfig | None = None) -> Estimator:
     if name is EstimatorName.HAND4WHOLE:
         from .hand4whole import Hand4WholeEstimator
         return Hand4WholeEstimator(config)
+    if name is EstimatorName.WILOR:
+        from .wilor import WiLoREstimator
+        return WiLoREstimator(config)
     if name is EstimatorName.OPEN:
         from .open import OpenEstimator
         return OpenEstimator(config)

@@ -7,7 +7,6 @@ there.
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from .. import skeleton
 from ..body.model import BodyModel
@@ -17,12 +16,12 @@ from ..checkpoints import CheckpointError
 from ..checkpoints.files import SMPLX
 from ..checkpoints.pose2pose import load_pose2pose, load_random_pose2pose, load_smplx_layer
 from ..checkpoints.store import Store
-from ..config import EstimatorConfig, Precision, WeightsSource
+from ..config import EstimatorConfig, WeightsSource
 from ..detection import DetectorUnavailable
 from ..geometry.hand_boxes import MIN_KEYPOINTS, MIN_SCORE
 from ..networks.pose2pose import MCP_ROWS, POSE2POSE, POSE2POSE_TINY, STRIDE, Pose2Pose, clamped_person_box
 from .base import EstimatorUnavailable
-from .devices import pick_device, pick_precision
+from .devices import pick_convolution_precision, pick_device
 from .network_outputs import pose2pose_outputs_to_cpu
 from .person_crops import PersonCropEstimator, box_of_points, keypoints_in_view
 from .weights_choice import random_config
@@ -71,10 +70,3 @@ class Hand4WholeEstimator(PersonCropEstimator):
         # The hand network's positions are in its own picture, the body's in the body picture: both from the same crop.
         seen = view.from_body_picture(row[f'{side}_positions'].reshape(-1, 2)[list(MCP_ROWS)] * STRIDE)
         return float(np.linalg.norm(seen - palm[_KNUCKLES], axis=1).mean())
-
-
-def pick_convolution_precision(name: Precision, device: torch.device) -> torch.dtype:
-    """As devices.pick_precision, of a convolutional network: never int8. Raises EstimatorUnavailable."""
-    if name == Precision.INT8:
-        raise EstimatorUnavailable('int8 is for transformers: choose another precision, or estimator hand4whole_pp')
-    return pick_precision(name, device)

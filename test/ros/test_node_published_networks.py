@@ -51,3 +51,34 @@ def test_finite_poses_from_a_live_camera(tmp_path, published_folder, estimator, 
         peer.close()
         code, seconds = node.stop()
     assert code == 0 and seconds < 2.5 and 'Traceback' not in node.log(), (code, seconds, node.log())
+
+
+@pytest.mark.parametrize('estimator', ['wilor'])
+def test_finite_hands_from_a_live_camera(tmp_path, published_folder, hands_alone, estimator):
+    name = namespace()
+    node = NodeProcess(tmp_path, name, '-r', 'image:=cam/image_raw', estimator=estimator, weights='random-tiny',
+                       weights_folder=str(published_folder), device='cpu', diagnostics_period=0.5,
+                       command=[sys.executable, '-m', 'hand4whole_ros.ros.node.main'])
+    peer = Peer(name, topics=('poses', 'hands', 'markers'), tf=True, diagnostics=True)
+    info = camera_info(320, 320, hands_alone[0][3].fx)
+    try:
+        assert node.says('waiting for images', 90), node.log()
+        end, number = time.monotonic() + 60, 0
+        while len([m for m in peer.got['hands'] if m.hands]) < 4 or not peer.got['markers']:
+            assert time.monotonic() < end, node.log()
+            peer.publisher(CameraInfo, 'cam/camera_info').publish(info)
+            peer.show(hands_alone[number // 4 % len(hands_alone)][0], 'cam/image_raw')
+            number += 1
+            peer.spin(0.1)
+        hands = [hand for message in peer.got['hands'] for hand in message.hands]
+        for hand in hands:
+            turn = hand.wrist.orientation
+            assert np.isfinite([*hand.finger_pose, *hand.keypoints_2d, *hand.betas, turn.x, turn.w]).all()
+            assert np.isfinite([(p.x, p.y, p.z) for p in hand.keypoints]).all() and hand.person == -1
+            assert np.abs(hand.betas).max() > 0 and hand.hand_length > 0
+        assert all(message.poses == [] for message in peer.got['poses']) and len(peer.got['tf']) > 0
+        assert peer.value('estimator') == estimator
+    finally:
+        peer.close()
+        code, seconds = node.stop()
+    assert code == 0 and seconds < 2.5 and 'Traceback' not in node.log(), (code, seconds, node.log())
