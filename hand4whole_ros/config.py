@@ -38,6 +38,7 @@ class EstimatorName(Choice):
     HAND4WHOLE_PP = 'hand4whole_pp'
     HAND4WHOLE = 'hand4whole'
     WILOR = 'wilor'
+    UNIHOPE = 'unihope'
     OPEN = 'open'
     MEDIAPIPE = 'mediapipe'
 
@@ -164,9 +165,9 @@ class EstimatorConfig:
 
     # A text, and checked by estimators.create alone: a node whose estimator cannot be made lives, and reports it.
     estimator: str = setting(
-        EstimatorName.AUTO, 'Estimator to use: hand4whole_pp, hand4whole, open, mediapipe, or wilor, which gives hands '
-        "alone. 'auto' takes hand4whole_pp where its files are, else mediapipe, which gives the same bodies as open in "
-        'less time (docs/benchmarks/accuracy.md), or open where open_model is set.', launch=True)
+        EstimatorName.AUTO, 'Estimator to use: hand4whole_pp, hand4whole, open, mediapipe, or wilor and unihope, which '
+        "give hands alone. 'auto' takes hand4whole_pp where its files are, else mediapipe, which gives the same bodies "
+        'as open in less time (docs/benchmarks/accuracy.md), or open where open_model is set.', launch=True)
     device: str = setting('auto', "Where networks run: 'auto', 'cpu', 'cuda' or 'cuda:N'.", launch=True)
     body_model: Path | None = setting(
         None, 'SMPL-X .npz file to use instead of the open body, and instead of the one in weights_folder where the '
@@ -196,12 +197,12 @@ class EstimatorConfig:
         8, 'Hands given of one image at most by estimators of hands alone, the most certain.', low=1, high=64)
     people: bool = setting(
         True, 'Whether people are looked for. false: only hands, as of a camera over a desk; not of hand4whole_pp and '
-        'hand4whole. wilor never looks for people.',
+        'hand4whole. wilor and unihope never look for people.',
         launch=True)
     hand_length: float = setting(
         HAND_LENGTH, 'Length of hands that belong to nobody in the image, m, from the wrist along the middle finger to '
-        "its tip: how far away they are follows from it. By default an adult's. Not of wilor, which "
-        'regresses the shape of hands.', low=0.05, high=0.4, metavar='M', launch=True)
+        "its tip: how far away they are follows from it. By default an adult's. Not of wilor and "
+        'unihope, which regress the shape of hands.', low=0.05, high=0.4, metavar='M', launch=True)
     quality: Quality = setting(
         Quality.FULL, "'fast' takes a smaller network for the landmarks of hands, in half its time, and sees people as "
         'they are but not in a mirror as well: less exact, less steady, less sure of itself. Of estimators mediapipe '

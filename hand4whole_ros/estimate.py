@@ -35,6 +35,8 @@ class HandEstimate:
     keypoints_2d: Tensor        # (21, 2) px in the full image
     betas: Tensor | None        # (10,) MANO shape of this very hand; None: the shape that the body's betas give it
     bbox_xyxy: Tensor           # (4,) px; zeros where no box is known
+    #: 0 to 1: that it grasps something; None where the estimator does not say.
+    grasp_probability: float | None = field(default=None, kw_only=True)
 
     @property
     def visible(self) -> bool:
@@ -57,8 +59,6 @@ class LooseHandEstimate(HandEstimate):
     #: axes and order; None where the estimator knows keypoints alone.
     wrist_rotation: Tensor | None = None
     finger_pose: Tensor | None = None
-    #: 0 to 1: that it grasps something; None where the estimator does not say.
-    grasp_probability: float | None = None
 
     def rejection_reason(self) -> str:
         """As WholeBodyEstimate.rejection_reason."""

@@ -38,6 +38,9 @@ def create(config: EstimatorConfig | None = None) -> Estimator:
     if name is EstimatorName.WILOR:
         from .wilor import WiLoREstimator
         return WiLoREstimator(config)
+    if name is EstimatorName.UNIHOPE:
+        from .unihope import UniHOPEEstimator
+        return UniHOPEEstimator(config)
     if name is EstimatorName.OPEN:
         from .open import OpenEstimator
         return OpenEstimator(config)

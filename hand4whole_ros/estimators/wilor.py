@@ -73,5 +73,5 @@ class WiLoREstimator(HandCropEstimator):
             keypoints, wrist = keypoints @ turn.T + moved, turn @ wrist
         return LooseHandEstimate(
             hand.side, skeleton.OK, hand.confidence, float32(keypoints), float32(pixels), float32(row['betas']),
-            float32(box_within(pixels, intrinsics)), hand.track_id, hand.side_confidence, float32(wrist),
-            float32(row['fingers'].reshape(-1, 3)))
+            float32(box_within(pixels, intrinsics)), track_id=hand.track_id, side_confidence=hand.side_confidence,
+            wrist_rotation=float32(wrist), finger_pose=float32(row['fingers'].reshape(-1, 3)))

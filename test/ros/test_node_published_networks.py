@@ -53,7 +53,7 @@ def test_finite_poses_from_a_live_camera(tmp_path, published_folder, estimator, 
     assert code == 0 and seconds < 2.5 and 'Traceback' not in node.log(), (code, seconds, node.log())
 
 
-@pytest.mark.parametrize('estimator', ['wilor'])
+@pytest.mark.parametrize('estimator', ['wilor', 'unihope'])
 def test_finite_hands_from_a_live_camera(tmp_path, published_folder, hands_alone, estimator):
     name = namespace()
     node = NodeProcess(tmp_path, name, '-r', 'image:=cam/image_raw', estimator=estimator, weights='random-tiny',
@@ -76,6 +76,7 @@ def test_finite_hands_from_a_live_camera(tmp_path, published_folder, hands_alone
             assert np.isfinite([*hand.finger_pose, *hand.keypoints_2d, *hand.betas, turn.x, turn.w]).all()
             assert np.isfinite([(p.x, p.y, p.z) for p in hand.keypoints]).all() and hand.person == -1
             assert np.abs(hand.betas).max() > 0 and hand.hand_length > 0
+            assert 0 <= hand.grasp_probability <= 1 if estimator == 'unihope' else hand.grasp_probability == -1
         assert all(message.poses == [] for message in peer.got['poses']) and len(peer.got['tf']) > 0
         assert peer.value('estimator') == estimator
     finally:

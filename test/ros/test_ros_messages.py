@@ -159,6 +159,16 @@ def test_a_hand_of_nobody_is_a_frame_below_the_image(one, body):
     assert len(frames) == 56 and frames[-1].child_frame_id == 'r_hand_2'
 
 
+@pytest.mark.parametrize('probability, said', [(None, (False, -1.0)), (0.25, (False, 0.25)), (0.75, (True, 0.75))])
+def test_whether_a_hand_grasps(one, body, probability, said):
+    loose = loose_hand(replace(one.right_hand, keypoints_2d=one.right_hand.keypoints_2d + 500),
+                       grasp_probability=probability)
+    people, hands = tracked_hands(body, [one], loose)
+    of_person, _, nobodys = deserialize_message(messages.serialise_hand_array(hands, HEAD, 'x'), HandPoseArray).hands
+    assert (nobodys.grasping, nobodys.grasp_probability) == said
+    assert (of_person.grasping, of_person.grasp_probability) == (False, -1.0)
+
+
 def test_no_hand_is_an_empty_array(body):
     got = deserialize_message(messages.serialise_hand_array([], HEAD, 'mediapipe'), HandPoseArray)
     assert got == HandPoseArray(header=HEAD, estimator='mediapipe')
