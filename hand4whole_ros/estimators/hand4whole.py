@@ -1,4 +1,4 @@
-"""Hand4Whole: Pose2Pose on three ResNets, before a real camera; a fifteenth of Hand4Whole++, and as much faster.
+"""Hand4Whole: Pose2Pose on three ResNets, before a real camera; a fifteenth of Hand4Whole++.
 
 The network finds hands and face by itself and takes every hand for visible. The detector of people says which hands are
 there.
