@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..config import EstimatorName
+
 
 class BenchmarkRow(NamedTuple):
     """One figure."""
@@ -57,6 +59,22 @@ def _landmark_rows():
     return {f'landmarks_{key}_ms': BenchmarkRow(what, 'ms', 'landmarks') for key, what in rows.items()}
 
 
+#: Estimators, in the order of their rows, and numbers of people in a picture.
+ESTIMATORS = tuple(name for name in EstimatorName if name is not EstimatorName.AUTO)
+PEOPLE = (1, 4)
+
+
+def estimator_key(name: str, people: int, part: str = '') -> str:
+    """Of a picture of so many people, or of a part of the work on it."""
+    return '_'.join(word for word in ('estimate', str(name), f'{people}_people', part, 'ms') if word)
+
+
+def _estimator_rows():
+    return {estimator_key(name, people, part): BenchmarkRow(
+        f'{name}: {"of which its network" if part else f"a picture of {people} with {2 * people} hands"}', 'ms',
+        'estimators') for people in PEOPLE for name in ESTIMATORS for part in ('', 'network')}
+
+
 #: Key in the JSON -> row, in the order shown.
 ROWS = {
     **{key: row for precision in SUFFIXES for key, row in _network_rows(precision).items()},
@@ -67,6 +85,7 @@ ROWS = {
     'detector_ms': BenchmarkRow('MediaPipe on a rendered person, 640 x 480', 'ms', 'mediapipe'),
     'fit_ms': BenchmarkRow('kinematic fit to its landmarks', 'ms', 'mediapipe'),
     **_landmark_rows(),
+    **_estimator_rows(),
     'node_overhead_ms_p50': BenchmarkRow(
         'image received to all published, without the estimator, median', 'ms', 'node', 4
     ),
