@@ -68,7 +68,7 @@ class TrackerConfig:
     #: Cut-off of a still person, Hz: lower is steadier.
     min_cutoff: float = 2.0
     #: What motion adds to the cut-off, Hz per (rad/s) or (m/s): higher lags less.
-    beta: float = 1.0
+    beta: float = 2.0
 
 
 class _LastHand(NamedTuple):

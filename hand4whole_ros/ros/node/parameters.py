@@ -70,7 +70,7 @@ class NodeParameters(EstimatorConfig, ParameterTable):
     smoothing_min_cutoff: float = setting(
         2.0, 'Cut-off at rest, Hz: lower is steadier and slower.', low=0.01, high=100.0, dynamic=True)
     smoothing_beta: float = setting(
-        1.0, 'How fast the cut-off rises with speed, Hz per m/s or rad/s: higher lags less.', low=0.0, high=1000.0,
+        2.0, 'How fast the cut-off rises with speed, Hz per m/s or rad/s: higher lags less.', low=0.0, high=1000.0,
         dynamic=True)
     operator: OperatorPreference = setting(
         OperatorPreference.NEAREST, 'Who becomes the operator when there is none; the operator then stays the operator '
