@@ -30,6 +30,7 @@ class OperatorPreference(Choice):
     NEAREST = 'nearest'
     LARGEST = 'largest'
     FIRST = 'first'
+    RAISED_HAND = 'raised_hand'
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class NodeParameters(EstimatorConfig, ParameterTable):
         dynamic=True)
     operator: OperatorPreference = setting(
         OperatorPreference.NEAREST, 'Who becomes the operator when there is none; the operator then stays the operator '
-        "while followed. 'first' is the person followed for the longest time.", dynamic=True)
+        "while followed. 'first' is the person followed for the longest time; with 'raised_hand' nobody is, until "
+        'somebody has held a hand above the head for half a second.', dynamic=True)
     wrist_axes: WristAxes = setting(
         WristAxes.SMPLX, "Axes of the wrists on ~/operator/left_wrist and right_wrist: SMPL-X's, MANO's, which are the "
         "same, or OpenXR's, -Z towards the fingers and +Y out of the back of the hand. TF and the other topics have "
