@@ -41,6 +41,10 @@ def _network_rows(precision):
     }
 
 
+#: People in the pictures of a video, each with two hands.
+BESIDE_EACH_OTHER = (1, 2, 3)
+
+
 def _landmark_rows():
     networks = {'pose_detection': 'detection of people', 'pose': 'landmarks of a person',
                 'palm_detection': 'detection of hands', 'hand': 'landmarks of a hand',
@@ -54,6 +58,9 @@ def _landmark_rows():
               'person_tracked_two_threads': 'the same, one worker, networks with two threads',
               'person_tracked_lite': 'the same, two workers, smaller network for hands',
               'holistic': 'the same video with MediaPipe Holistic'}
+    people |= {f'people_{count}': f'{count} {"person" if count == 1 else "people"} beside each other as estimators see '
+                                  'them, in a mirror as well' for count in BESIDE_EACH_OTHER}
+    people['people_1_fast'] = '1 person with quality fast: seen one way, smaller network for hands'
     rows = {key: f'{what}, processor time' for key, what in networks.items()} | people
     rows |= {f'{key}_processor': f'{what}, processor time' for key, what in people.items()}
     return {f'landmarks_{key}_ms': BenchmarkRow(what, 'ms', 'landmarks') for key, what in rows.items()}
