@@ -36,12 +36,15 @@ class EstimatorName(Choice):
 
     AUTO = 'auto'
     HAND4WHOLE_PP = 'hand4whole_pp'
+    HAND4WHOLE = 'hand4whole'
+    WILOR = 'wilor'
+    UNIHOPE = 'unihope'
     OPEN = 'open'
     MEDIAPIPE = 'mediapipe'
 
 
 class WeightsSource(Choice):
-    """Weights of hand4whole_pp. The random ones are made up from names."""
+    """Weights of estimators with published networks. The random ones are made up from names."""
 
     PUBLISHED = 'published'
     RANDOM = 'random'
@@ -58,14 +61,19 @@ class Precision(Choice):
     INT8 = 'int8'
 
 
+#: Estimators that give no hands without their people.
+PEOPLE_ONLY = (EstimatorName.HAND4WHOLE_PP, EstimatorName.HAND4WHOLE)
+
 #: What networks can be trained in.
 TRAINING_PRECISIONS = (Precision.AUTO, Precision.FP32, Precision.BF16)
 
 
 class DetectorName(Choice):
-    """Who finds people and hands for hand4whole_pp."""
+    """Who finds people and hands for estimators with published networks. AUTO is what fits the estimator."""
 
+    AUTO = 'auto'
     MEDIAPIPE = 'mediapipe'
+    WILOR = 'wilor'
 
 
 class WristSource(Choice):
@@ -174,16 +182,16 @@ class EstimatorConfig:
 
     # A text, and checked by estimators.create alone: a node whose estimator cannot be made lives, and reports it.
     estimator: str = setting(
-        EstimatorName.AUTO, "Estimator to use: hand4whole_pp, open or mediapipe. 'auto' takes hand4whole_pp where its "
-        'files are, else mediapipe, which gives the same bodies as open in less time (docs/benchmarks/accuracy.md), or '
-        'open where open_model is set.', launch=True)
+        EstimatorName.AUTO, 'Estimator to use: hand4whole_pp, hand4whole, open, mediapipe, or wilor and unihope, which '
+        "give hands alone. 'auto' takes hand4whole_pp where its files are, else mediapipe, which gives the same bodies "
+        'as open in less time (docs/benchmarks/accuracy.md), or open where open_model is set.', launch=True)
     device: str = setting('auto', "Where networks run: 'auto', 'cpu', 'cuda' or 'cuda:N'.", launch=True)
     body_model: Path | None = setting(
         None, 'SMPL-X .npz file to use instead of the open body, and instead of the one in weights_folder where the '
-        'estimator is hand4whole_pp. Estimator open takes none.', launch=True)
+        'estimator is hand4whole_pp or hand4whole. Estimator open takes none.', launch=True)
     weights: WeightsSource = setting(
-        WeightsSource.PUBLISHED, "Of estimator hand4whole_pp: 'published', or 'random' and 'random-tiny' for weights "
-        'made up from names, to measure speed and to try things out.', launch=True)
+        WeightsSource.PUBLISHED, "Of estimators with published networks: 'published', or 'random' and 'random-tiny' "
+        'for weights made up from names, to measure speed and to try things out.', launch=True)
     weights_folder: Path | None = setting(
         None, 'Folder of the published weights and body models, instead of the one that `hand4whole weights list` '
         'names.', metavar='FOLDER', launch=True)
@@ -194,17 +202,24 @@ class EstimatorConfig:
     precision: Precision = setting(
         Precision.AUTO, "What the transformers' products are computed in. 'auto' is fp16 on a GPU, bf16 on a processor "
         "that has instructions for it, else fp32. 'int8' is for processors, faster and less exact.")
-    detector: DetectorName = setting(DetectorName.MEDIAPIPE, 'Who finds people and hands for estimator hand4whole_pp.')
+    detector: DetectorName = setting(
+        DetectorName.AUTO, "Who finds people and hands for estimators with published networks. 'auto' is mediapipe; "
+        'for estimators of hands alone it is wilor, the detector of hands that WiLoR was published with, where '
+        'detector.pt is in weights_folder.')
     max_people: int = setting(
-        4, 'People given of one image at most: of hand4whole_pp the most certain, of the others the largest.',
+        4, 'People given of one image at most: of hand4whole_pp and hand4whole the most certain, of the others the '
+        'largest.',
         low=1, high=64)
+    max_hands: int = setting(
+        8, 'Hands given of one image at most by estimators of hands alone, the most certain.', low=1, high=64)
     people: bool = setting(
-        True, 'Whether people are looked for. false: only hands, as of a camera over a desk; not of hand4whole_pp.',
+        True, 'Whether people are looked for. false: only hands, as of a camera over a desk; not of hand4whole_pp and '
+        'hand4whole. wilor and unihope never look for people.',
         launch=True)
     hand_length: float = setting(
         HAND_LENGTH, 'Length of hands that belong to nobody in the image, m, from the wrist along the middle finger to '
-        "its tip: how far away they are follows from it. By default an adult's.", low=0.05, high=0.4, metavar='M',
-        launch=True)
+        "its tip: how far away they are follows from it. By default an adult's. Not of wilor and "
+        'unihope, which regress the shape of hands.', low=0.05, high=0.4, metavar='M', launch=True)
     quality: Quality = setting(
         Quality.FULL, "'fast' takes a smaller network for the landmarks of hands, in half its time, and sees people as "
         'they are but not in a mirror as well: less exact, less steady, less sure of itself. Of estimators mediapipe '

@@ -35,6 +35,8 @@ class HandEstimate:
     keypoints_2d: Tensor        # (21, 2) px in the full image
     betas: Tensor | None        # (10,) MANO shape of this very hand; None: the shape that the body's betas give it
     bbox_xyxy: Tensor           # (4,) px; zeros where no box is known
+    #: 0 to 1: that it grasps something; None where the estimator does not say.
+    grasp_probability: float | None = field(default=None, kw_only=True)
 
     @property
     def visible(self) -> bool:
@@ -53,11 +55,15 @@ class LooseHandEstimate(HandEstimate):
 
     track_id: int = -1          # the same in all images of a video; -1 in an image that stands alone
     side_confidence: float = 1.0    # 0 to 1: that it is a hand of this side
+    #: (3, 3) of the wrist in the camera frame, and (15, 3) axis-angle of the fingers against their parents, in SMPL-X's
+    #: axes and order; None where the estimator knows keypoints alone.
+    wrist_rotation: Tensor | None = None
+    finger_pose: Tensor | None = None
 
     def rejection_reason(self) -> str:
         """As WholeBodyEstimate.rejection_reason."""
-        numbers = torch.cat([self.keypoints_3d.reshape(-1), self.keypoints_2d.reshape(-1), self.bbox_xyxy,
-                             torch.tensor([self.confidence, self.side_confidence])])
+        numbers = torch.cat([*(value.reshape(-1) for value in vars(self).values() if isinstance(value, Tensor)),
+                             torch.tensor([self.confidence, self.side_confidence, self.grasp_probability or 0.0])])
         if not torch.isfinite(numbers).all():
             return NOT_FINITE
         return BEHIND if float(self.keypoints_3d[:, 2].min()) < MIN_DEPTH else ''

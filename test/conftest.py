@@ -26,6 +26,40 @@ def body():
     return BodyModel.load()
 
 
+@pytest.fixture(scope='module', params=('mediapipe', 'open'))
+def estimator(request):
+    """Both estimators that need no licensed file, one after the other, for images that stand alone."""
+    from hand4whole_ros import estimators
+    from hand4whole_ros.config import EstimatorConfig
+    made = estimators.create(EstimatorConfig(request.param, static_images=True))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope='session')
+def people_seen():
+    """Three rendered people and the truth."""
+    from hand4whole_ros.synthetic import dataset
+    return [dataset.render_person(3, i) for i in range(3)]
+
+
+@pytest.fixture(scope='session')
+def hands_alone():
+    """[(image, keypoints (21, 3) m, (21, 2) px, intrinsics)] of right hands without a person."""
+    import numpy as np
+
+    from hand4whole_ros.geometry.camera import Intrinsics
+    from hand4whole_ros.synthetic import hand_patches
+    patches, found = hand_patches.draw_patches(6, 3, 320), []
+    for k in np.flatnonzero(patches.visible > 0.95):
+        zoom = 320 / patches.size[k]
+        cx, cy = (np.array(hand_patches.FRAME) / 2 - patches.corner[k]) * zoom - 0.5
+        camera = Intrinsics(patches.focal[k] * zoom, patches.focal[k] * zoom, cx, cy, 320, 320)
+        points = patches.keypoints[k].astype(float)
+        found.append((patches.images[k], points, camera.project(points), camera))
+    return found
+
+
 @pytest.fixture(scope='session')
 def published_folder(tmp_path_factory):
     """A folder of files in the form of SMPL-X's and MANO's, of a body that is nobody's."""

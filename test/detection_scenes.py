@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hand4whole_ros.synthetic import appearance, backgrounds, people
+from hand4whole_ros.synthetic import backgrounds, drawing, people, visibility
 
 OPPOSITE = {'left': 'right', 'right': 'left'}
 
@@ -26,7 +26,7 @@ def side_by_side(seeds, step, size=720):
     seen = []
     covered = np.zeros((size, width), bool)
     for number, seed in reversed(list(enumerate(seeds))):
-        picture[:, number * step:number * step + size] = people.composite(
+        picture[:, number * step:number * step + size] = drawing.composite(
             _rendered(seed)[0], picture[:, number * step:number * step + size])
     for number, seed in enumerate(seeds):
         drawn, truth = _rendered(seed)
@@ -50,11 +50,11 @@ _kept = {}
 
 
 def _rendered(seed):
-    """What people.render draws, before its background, and the hands' keypoints in the picture."""
+    """The person without a background, and the hands' keypoints in the picture."""
     if seed not in _kept:
-        person = people.sample_person(seed)
-        posed = person.posed()
-        light = appearance.sample_lighting(np.random.default_rng((seed, 1)))
-        drawn = people.body_rasterizer().render(posed.vertices, person.intrinsics, person.look.colors(), lighting=light)
-        _kept[seed] = drawn, {side: person.intrinsics.project(posed.hand_keypoints(side)) for side in OPPOSITE}
+        scene = people.sample_person(seed)
+        studio = drawing.Studio.of(scene, scene.intrinsics)
+        drawn = visibility.body_rasterizer().render(scene.vertices, scene.intrinsics, studio.colors, studio.light)
+        hands = map(scene.intrinsics.project, scene.hand_keypoints)
+        _kept[seed] = drawn, dict(zip(OPPOSITE, hands))
     return _kept[seed]

@@ -38,21 +38,33 @@ class BenchmarkFiles:
         self._given, self._size = folder, size
         self._scratch = None
         self._path = None
-        #: What was found and what was made up, for people.
-        self.remark = ''
+        self._body_scratch = None
+        #: What was found and what was made up, for people; and of the body alone.
+        self.remark = self.body_remark = ''
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self._scratch is not None:
-            self._scratch.cleanup()
+        for scratch in (self._scratch, self._body_scratch):
+            if scratch is not None:
+                scratch.cleanup()
 
     def folder(self) -> Path:
         """The folder; made on the first call. Raises BenchmarkSkipped, CheckpointError or BodyModelError."""
         if self._path is None:
             self._path = self._complete()
         return self._path
+
+    def body_folder(self) -> Path:
+        """A folder of the body model files alone; made on the first call. Raises CheckpointError or BodyModelError."""
+        if self._body_scratch is None:
+            store = Store(self._given)
+            if self._given is not None:
+                load_body(store)
+            self._body_scratch = tempfile.TemporaryDirectory(prefix='hand4whole_bench_')
+            self.body_remark = _link_body_files(store, Path(self._body_scratch.name))
+        return Path(self._body_scratch.name)
 
     def _complete(self):
         store = Store(self._given)

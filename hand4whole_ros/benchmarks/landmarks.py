@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ..evaluation.mediapipe_solutions import load_solutions
 from ..landmarks import LandmarksUnavailable, face, hands, pose, whole_body
+from ..landmarks.people_tracking import PeopleTracker
 from ..landmarks.runtime import Runtime
+from ..skeleton import SIDES
 from ..synthetic.motion import PersonMotion
 from ..system.native_stderr import suppress_native_stderr
 from . import timing
-from .result_rows import BenchmarkSkipped
+from .result_rows import BESIDE_EACH_OTHER, BenchmarkSkipped, stage_keys
 
 #: Seconds of the motion, in which both hands are seen, images a second, and images that everybody sees first.
 _BEGIN, _END, RATE, WARM_UP = 8.6, 12.0, 15.0, 5
@@ -31,11 +34,13 @@ def measure(seconds: float = timing.DEFAULT_SECONDS) -> dict:
     motion = PersonMotion()
     images = [motion.frame(second) for second in np.arange(_BEGIN, _END, 1 / RATE)]
     try:
-        figures = {**_measure_networks(images[0], seconds / 2), **_measure_person(images, seconds)}
+        figures = {**_measure_networks(images[0], seconds / 2), **_measure_person(images, seconds),
+                   **_measure_people(images, seconds)}
     except LandmarksUnavailable as error:
         raise BenchmarkSkipped(str(error)) from error
-    missing = {'landmarks_holistic_ms', 'landmarks_holistic_processor_ms'} - set(figures)
-    return {'figures': figures, 'why_null': dict.fromkeys(missing, 'mediapipe is not installed')}
+    why_null = {key: 'mediapipe is not installed' if 'holistic' in key else 'not everybody was found with both hands'
+                for key in stage_keys('landmarks') if key not in figures}
+    return {'figures': figures, 'why_null': why_null}
 
 
 def _measure_networks(image, seconds):
@@ -65,12 +70,14 @@ class _VideoWorkload:
     """One way to get the landmarks of one person in a video, image after image."""
 
     def __init__(self, images, step: Callable):
-        self._images, self._step, self._count, self._state = images, step, 0, None
+        self._images, self._step, self._count = images, step, 0
+        #: What the last image gave.
+        self.last: Any = None
 
     def __call__(self):
         # To and fro, so that nothing jumps.
         turn = self._count % (2 * len(self._images) - 2)
-        self._state = self._step(self._images[min(turn, 2 * len(self._images) - 2 - turn)], self._state)
+        self.last = self._step(self._images[min(turn, 2 * len(self._images) - 2 - turn)], self.last)
         self._count += 1
 
 
@@ -102,16 +109,40 @@ def _measure_person(images, seconds):
         work['holistic'] = lambda image, _: holistic.process(image)
     videos = {name: _VideoWorkload(images, step) for name, step in work.items()}
     try:
-        for _ in range(WARM_UP):
-            for video in videos.values():
-                with suppress_native_stderr():
-                    video()
-        return {f'landmarks_{name}{kind}_ms': figure for kind, clock in (
-            ('', time.perf_counter), ('_processor', time.process_time))
-            for name, figure in timing.time_interleaved(videos, seconds=seconds / 2, clock=clock).items()}
+        return _time_videos(videos, seconds)
     finally:
         if holistic is not None:
             holistic.close()
+
+
+def _measure_people(images, seconds):
+    """As many people beside each other, each with two hands: the time of an image. Nothing of those who are not all
+    found."""
+    width = images[0].shape[1]
+    alone = [image[:, width // 8:-width // 8] for image in images]
+    trackers = {f'people_{count}': PeopleTracker(max_people=count, both_ways=True) for count in BESIDE_EACH_OTHER}
+    trackers['people_1_fast'] = PeopleTracker(max_people=1, lite_hands=True)
+    videos = {name: _VideoWorkload([np.concatenate([image] * tracker.max_people, axis=1) for image in alone],
+                                   lambda image, _, tracker=tracker: tracker.track(image))
+              for name, tracker in trackers.items()}
+    figures = _time_videos(videos, seconds, warm_up=6 * WARM_UP)
+    for name, tracker in trackers.items():
+        people = videos[name].last.people
+        if len(people) < tracker.max_people or any(person.hand(side) is None for person in people for side in SIDES):
+            for kind in ('', '_processor'):
+                del figures[f'landmarks_{name}{kind}_ms']
+    return figures
+
+
+def _time_videos(videos: dict[str, _VideoWorkload], seconds, warm_up=WARM_UP):
+    """Elapsed and processor time of an image, ms."""
+    with suppress_native_stderr():
+        for _ in range(warm_up):
+            for video in videos.values():
+                video()
+    return {f'landmarks_{name}{kind}_ms': figure for kind, clock in (
+        ('', time.perf_counter), ('_processor', time.process_time))
+        for name, figure in timing.time_interleaved(videos, seconds=seconds / 2, clock=clock).items()}
 
 
 def _create_landmarker(workers, threads=1, lite_hands=False):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..config import EstimatorName
+
 
 class BenchmarkRow(NamedTuple):
     """One figure."""
@@ -39,6 +41,10 @@ def _network_rows(precision):
     }
 
 
+#: People in the pictures of a video, each with two hands.
+BESIDE_EACH_OTHER = (1, 2, 3)
+
+
 def _landmark_rows():
     networks = {'pose_detection': 'detection of people', 'pose': 'landmarks of a person',
                 'palm_detection': 'detection of hands', 'hand': 'landmarks of a hand',
@@ -52,9 +58,28 @@ def _landmark_rows():
               'person_tracked_two_threads': 'the same, one worker, networks with two threads',
               'person_tracked_lite': 'the same, two workers, smaller network for hands',
               'holistic': 'the same video with MediaPipe Holistic'}
+    people |= {f'people_{count}': f'{count} {"person" if count == 1 else "people"} beside each other as estimators see '
+                                  'them, in a mirror as well' for count in BESIDE_EACH_OTHER}
+    people['people_1_fast'] = '1 person with quality fast: seen one way, smaller network for hands'
     rows = {key: f'{what}, processor time' for key, what in networks.items()} | people
     rows |= {f'{key}_processor': f'{what}, processor time' for key, what in people.items()}
     return {f'landmarks_{key}_ms': BenchmarkRow(what, 'ms', 'landmarks') for key, what in rows.items()}
+
+
+#: Estimators, in the order of their rows, and numbers of people in a picture.
+ESTIMATORS = tuple(name for name in EstimatorName if name is not EstimatorName.AUTO)
+PEOPLE = (1, 4)
+
+
+def estimator_key(name: str, people: int, part: str = '') -> str:
+    """Of a picture of so many people, or of a part of the work on it."""
+    return '_'.join(word for word in ('estimate', str(name), f'{people}_people', part, 'ms') if word)
+
+
+def _estimator_rows():
+    return {estimator_key(name, people, part): BenchmarkRow(
+        f'{name}: {"of which its network" if part else f"a picture of {people} with {2 * people} hands"}', 'ms',
+        'estimators') for people in PEOPLE for name in ESTIMATORS for part in ('', 'network')}
 
 
 #: Key in the JSON -> row, in the order shown.
@@ -67,6 +92,7 @@ ROWS = {
     'detector_ms': BenchmarkRow('MediaPipe on a rendered person, 640 x 480', 'ms', 'mediapipe'),
     'fit_ms': BenchmarkRow('kinematic fit to its landmarks', 'ms', 'mediapipe'),
     **_landmark_rows(),
+    **_estimator_rows(),
     'node_overhead_ms_p50': BenchmarkRow(
         'image received to all published, without the estimator, median', 'ms', 'node', 4
     ),

@@ -69,7 +69,7 @@ def _measure_stage(stage, seconds, size, device, files, failed):
 
 def _run_stage(stage, seconds, size, device, files):
     # Each brings large libraries, and none is needed for the others.
-    if stage not in ('network', 'frame', 'mediapipe') and (problem := fatal_problem()):
+    if stage not in ('network', 'frame', 'mediapipe', 'estimators') and (problem := fatal_problem()):
         raise BenchmarkSkipped(problem)   # rclpy would end the process while it is imported
     if stage == 'network':
         from . import network
@@ -80,6 +80,9 @@ def _run_stage(stage, seconds, size, device, files):
     if stage == 'mediapipe':
         from . import open_estimator
         return open_estimator.measure()
+    if stage == 'estimators':
+        from . import estimator_rows
+        return estimator_rows.measure(files, device, size)
     if stage == 'landmarks':
         from . import landmarks
         return landmarks.measure()

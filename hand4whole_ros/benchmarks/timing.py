@@ -14,18 +14,19 @@ DEFAULT_SECONDS = 20.0
 
 def time_interleaved(work: Mapping[str, Callable[[], object]], synchronise: Callable[[], None] = lambda: None,
                 seconds: float = DEFAULT_SECONDS, step: Callable[[str], None] = lambda name: None,
-                *, clock: Callable[[], float] | None = None) -> dict[str, float]:
+                *, clock: Callable[[], float] | None = None, min_rounds: int = MIN_ROUNDS) -> dict[str, float]:
     """Milliseconds of each piece of work, the median over rounds in which each is done once, after one to warm up.
 
     Whatever else the machine does meets all of them alike, so that their ratios hold where their sizes do not.
     `synchronise` waits for the device; `step` is called with a name before that work is done. clock: the seconds on
     it, time.perf_counter by default; time.process_time is the processor's, which other programs change less.
+    min_rounds: rounds at least, however long they take.
     """
     clock = clock or time.perf_counter
     spent = {name: [] for name in work}
     begun = time.perf_counter()
     for number in range(-1, MAX_ROUNDS):
-        if number >= MIN_ROUNDS and time.perf_counter() - begun > seconds:
+        if number >= min_rounds and time.perf_counter() - begun > seconds:
             break
         if number == 0:
             begun = time.perf_counter()

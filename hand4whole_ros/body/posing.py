@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,7 +89,8 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
         joint_confidence=None if joint_confidence is None else _float32(joint_confidence))
 
 
-def _derive_fields(body, local_rotations, betas, expression, hand_betas, **place):
+def _derive_fields(body, local_rotations, betas, expression, hand_betas, **place
+                   ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Every field of an estimate that pose and shape decide, and side -> keypoints (21, 3)."""
     found = body.skeleton(local_rotations, betas, expression, hand_betas=hand_betas, **place)
     parameters = {name: local_rotations[rows] if rows.stop - rows.start > 1 else local_rotations[rows.start]

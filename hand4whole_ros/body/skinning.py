@@ -75,6 +75,7 @@ class SkinnedMesh:
 
     def _has_pose_offsets(self, features):
         """(N, 3 V) what the pose adds to the shape."""
+        assert self.posedirs is not None
         if self.posedirs.device.type != 'cpu':
             return (torch.from_numpy(features).to(self.posedirs) @ self.posedirs).cpu().numpy()
         return features @ self.posedirs.numpy()

@@ -24,7 +24,8 @@ from .published import PublishedBody
 from .skinning import PosedSkeletons, SkinnedMesh, SurfacePoints
 
 _PALM = list(skeleton.PALM_KEYPOINTS)
-_PALM_JOINTS = {side: [skeleton.HAND_KEYPOINT_JOINTS[side][k] for k in _PALM] for side in skeleton.SIDES}
+_PALM_JOINTS = {side: [joint for k in _PALM if (joint := skeleton.HAND_KEYPOINT_JOINTS[side][k]) is not None]
+                for side in skeleton.SIDES}
 
 #: side -> the keypoints that are finger joints, and those joints. The wrist stays the body's.
 _FINGER_KEYPOINTS = [k for k, joint in enumerate(skeleton.HAND_KEYPOINT_JOINTS['left']) if k and joint is not None]

@@ -20,9 +20,9 @@ from .files import (
 from .store import FOLDER_VARIABLE, Store
 
 _USE_LABELS = {ESTIMATOR: 'to run the estimator hand4whole_pp',
-         POSE2POSE_ESTIMATOR: 'for Hand4Whole alone (Pose2Pose on ResNet-50)',
-         WILOR_ESTIMATOR: 'for WiLoR alone, with its own detector',
-         UNIHOPE_ESTIMATOR: 'for UniHOPE: a hand and the object in it',
+         POSE2POSE_ESTIMATOR: 'to run the estimator hand4whole',
+         WILOR_ESTIMATOR: 'to run the estimator wilor; detector.pt may be missing',
+         UNIHOPE_ESTIMATOR: 'to run the estimator unihope; the detector of hands is that of wilor',
          TRAINING: 'besides these, to train CHAM from where its authors started',
          DATASETS: 'besides these, to measure on some data sets (hand4whole evaluate --help) and to train on them'}
 

@@ -11,14 +11,14 @@ from ..body.published import PublishedBody
 from ..networks.cham import CHAM
 from ..networks.face import FaceRegressor, FaceRoI
 from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig
-from ..networks.packed_layers import can_pack, pack_network
 from ..networks.smpler_x import BodyEncoder, BodyPositionNet, BodyRegressor
 from ..networks.wilor import WiLoR
 from . import selection
 from .body_files import load_body
-from .mapped_weights import read_ahead, release_pages
+from .mapped_weights import read_ahead
 from .parts import assign_parts
 from .store import Store
+from .transformers import prepare_transformers
 
 #: What the network is put together from, to run it and to train it.
 PUBLISHED = (selection.HAND4WHOLE_PP_CONTENTS, selection.WILOR_CONTENTS)
@@ -42,35 +42,10 @@ def load_hand4whole_pp(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP,
 
 
 def prepare_for_inference(network: Hand4WholePP, device: torch.device | str, precision: torch.dtype) -> Hand4WholePP:
-    """The network, to do nothing any more but run on that device in that precision; the same object.
-
-    What bears less than float32 gets it: on a GPU as Hand4WholePP.in_precision names it, on a processor products
-    alone (networks.packed). int8 is the hand expert's: that is most of the work, and the body's rotations would be
-    twice as far off as in bf16. In memory there is one copy of the weights, and nothing mapped from a file any more.
-    Raises ValueError for a precision that this device does not compute in.
+    """See transformers.prepare_transformers. int8 is the hand expert's: that is most of the work, and the body's
+    rotations would be twice as far off as in bf16.
     """
-    on_cpu = torch.device(device).type == 'cpu'
-    if precision == torch.int8 and not (on_cpu and can_pack(torch.int8)):
-        raise ValueError('int8 is for processors with AVX-512 VNNI instructions; choose another precision')
-    if on_cpu:
-        _copy_storage(network.buffers())  # first: a body's tables are large, and nothing else is in memory yet
-    if on_cpu and can_pack(precision):
-        if precision == torch.int8:
-            pack_network(network.wilor.backbone, precision, release_pages)
-            precision = torch.bfloat16 if can_pack(torch.bfloat16) else torch.float32
-        pack_network(network, precision, release_pages)
-    else:
-        network.to_precision(precision)
-    if on_cpu:
-        _copy_storage(network.parameters())
-    return network.to(device)
-
-
-def _copy_storage(values):
-    """Have them in memory of their own: a single one that is left keeps its whole file."""
-    for value in values:
-        mapped, value.data = value.data, value.data.clone()
-        release_pages(mapped)
+    return prepare_transformers(network, network.wilor.backbone, device, precision)
 
 
 def load_training_start(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP, body: PublishedBody | None = None

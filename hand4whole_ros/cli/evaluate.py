@@ -171,7 +171,7 @@ def _detection(args):
             annotated = coco_wholebody.load(args.root)
             chosen, total = _select_samples(annotated, args.limit)
             images = detection.read(chosen)
-        result = detection.run(images, total, args.turn // 90)
+        result = detection.run(images, total, quarter_turns=args.turn // 90)
     except (coco_wholebody.AnnotationError, ImageFileError, LandmarksUnavailable) as error:
         raise UsageError(error) from None
     _write_json(args.json, result)

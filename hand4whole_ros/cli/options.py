@@ -9,7 +9,7 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from ..config import EstimatorConfig, EstimatorName, settings_of
+from ..config import PEOPLE_ONLY, EstimatorConfig, EstimatorName, settings_of
 
 EXIT_SUCCESS, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 
@@ -33,7 +33,7 @@ def add_command(commands, name, function, summary, examples):
 def add_estimator_options(command):
     """The settings of an estimator as options."""
     group = command.add_argument_group('settings of the estimator',
-                                       'hand4whole weights list names the files that hand4whole_pp needs')
+                                       'hand4whole weights list names the files that published networks need')
     add_setting_options(group, *(name for name, one in settings_of(EstimatorConfig).items() if one.option))
 
 
@@ -56,9 +56,9 @@ def check_hand_options(args):
     """UsageError where the options about hands that belong to nobody are wrong."""
     if not 0 < args.hand_length < float('inf'):
         raise UsageError(f'--hand-length must be a positive number of metres, found {args.hand_length}')
-    if not args.people and args.estimator == 'hand4whole_pp':
-        raise UsageError('--no-people: estimator hand4whole_pp gives no hands without their people; use mediapipe or '
-                         'open')
+    if not args.people and args.estimator in PEOPLE_ONLY:
+        raise UsageError(f'--no-people: estimator {args.estimator} gives no hands without their people; use mediapipe '
+                         'or open')
 
 
 def require_ros():

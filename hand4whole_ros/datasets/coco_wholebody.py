@@ -36,7 +36,7 @@ class AnnotatedPerson:
 class AnnotatedImage:
     """complete: everybody in the image is annotated, nobody as a crowd."""
 
-    path: Path
+    path: Path | None       # None of an image that is no file
     people: list[AnnotatedPerson]
     complete: bool
 

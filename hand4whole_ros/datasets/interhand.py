@@ -103,11 +103,13 @@ class InterHand(DatasetReader):
             cameras = self._cameras[str(capture)]
             rotation = finite_array(cameras['camrot'][camera], 3, 3)
             motion = RigidTransform(rotation, -rotation @ finite_array(cameras['campos'][camera], 3) / 1000)
-            intrinsics = Intrinsics(
-                *finite_array(cameras['focal'][camera], 2), *finite_array(cameras['princpt'][camera], 2), width, height
-            )
-        hands = {side: self.bodies.hand(side, *np.split(fit, (48, 58)), motion)
-                 for side, fit in zip(skeleton.SIDES, self._fits[moment])}
+            fx, fy = finite_array(cameras['focal'][camera], 2)
+            cx, cy = finite_array(cameras['princpt'][camera], 2)
+            intrinsics = Intrinsics(fx, fy, cx, cy, width, height)
+        hands = {}
+        for side, fit in zip(skeleton.SIDES, self._fits[moment]):
+            pose, shape, transl = np.split(fit, (48, 58))
+            hands[side] = self.bodies.hand(side, pose, shape, transl, motion)
         return Sample(f'{self.split}/{name}', picture, intrinsics, full_image_box(intrinsics), None, hands['left'],
                       hands['right'], True, motion.rotation @ _UP_VECTOR)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from numpy.lib import format as npy
 
@@ -27,7 +28,7 @@ def read_npy_dict(path: Path, info: DatasetInfo) -> dict:
             shape, _, kind = _HEADERS[npy.read_magic(stream)](stream)
             if shape != () or not kind.hasobject:
                 raise ValueError(f'one dictionary expected, found an array {shape} of {kind}')
-            found = read_stream(stream, path, 'dictionary', lambda value: to_plain_python(value)[()])
+            found = read_stream(stream, path, 'dictionary', _single)
             if not isinstance(found, dict):
                 raise ValueError(f'one dictionary expected, found {type(found).__name__}')
             return found
@@ -35,3 +36,9 @@ def read_npy_dict(path: Path, info: DatasetInfo) -> dict:
         raise DatasetError(str(error)) from None
     except OSError as error:
         raise DatasetError(f'{path} cannot be read: {error.strerror or error}') from None
+
+
+def _single(value):
+    """What an array of one object holds."""
+    plain: Any = to_plain_python(value)
+    return plain[()]

@@ -14,13 +14,16 @@ class DetectorUnavailable(RuntimeError):
     """A detector cannot be made here. The message says what is missing and what to run."""
 
 
-def create(name: DetectorName = DetectorName.MEDIAPIPE, max_people: int = 4) -> PersonDetector:
+def create(name: DetectorName = DetectorName.AUTO, max_people: int = 4) -> PersonDetector:
     """A detector of people and their hands.
 
     max_people: how many it gives at most. Raises ValueError for an unknown name and DetectorUnavailable, saying what
     to do, where parts are missing.
     """
-    if name == DetectorName.MEDIAPIPE:
+    if name == DetectorName.WILOR:
+        raise DetectorUnavailable('detector wilor finds hands alone: use detector auto or mediapipe, or estimator '
+                                  'wilor')
+    if name in (DetectorName.AUTO, DetectorName.MEDIAPIPE):
         from .mediapipe_people import MediaPipePeople
         return MediaPipePeople(max_people)
     raise ValueError(f'unknown detector {name!r}; known are {", ".join(DetectorName)}')

@@ -89,8 +89,8 @@ def box_from_landmarks(
     if counts[list(POSE_FACE)].any():
         ears = pose[list(EARS)].mean(0)
         up = ears - pose[list(SHOULDERS)].mean(0)
-        points.append([ears + up / max(np.linalg.norm(up), 1e-9) * _HEAD_CENTRE_OFFSET * scale])
-        radii.append([_HEAD_RADIUS + _CLOTHING_MARGIN])
+        points.append((ears + up / max(np.linalg.norm(up), 1e-9) * _HEAD_CENTRE_OFFSET * scale)[None])
+        radii.append(np.array([_HEAD_RADIUS + _CLOTHING_MARGIN]))
     for hand in hands:
         points.append(hand)
         radii.append(np.full(len(hand), _HAND_RADIUS))

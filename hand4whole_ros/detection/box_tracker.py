@@ -150,7 +150,8 @@ class BoxTracker:
     def _forget(self):
         self._people: list[_TrackedPerson] = []
         self._waiting = 0       # results that update will have to take
-        self._size, self._age, self._unsure = None, 0, False
+        self._size: tuple[int, int] = (0, 0)    # of the last image; nobody is followed before one
+        self._age, self._unsure = 0, False
 
     def close(self) -> None:
         """Free the detector."""

@@ -59,7 +59,11 @@ class LandmarkPeople:
         self.people, self.loose_hands = [], []
         if min(image.shape[:2]) < _MIN_SIZE:
             return []
-        found = (self._tracker.track if self._static is None else self._static.detect)(image)
+        if self._tracker is not None:
+            found = self._tracker.track(image)
+        else:
+            assert self._static is not None     # one of the two is there until it is closed
+            found = self._static.detect(image)
         self.people, self.loose_hands = found.people, found.hands
         if self._both_ways is not None:
             self.people = [self._averaged(person, image) for person in found.people]
@@ -67,6 +71,7 @@ class LandmarkPeople:
 
     def _averaged(self, person: PersonLandmarks, image: np.ndarray) -> PersonLandmarks:
         """A person of an image that stands alone, seen both ways."""
+        assert self._both_ways is not None
         hands = {}
         for side in ('left', 'right'):
             hand = person.hand(side)
@@ -77,6 +82,7 @@ class LandmarkPeople:
 
     def _averaged_pose(self, pose: PoseLandmarks, image: np.ndarray) -> PoseLandmarks:
         """The mean of a pose and of its mirror image, in a region that such a mean makes."""
+        assert self._both_ways is not None and self._both_ways.people is not None
         mean = pose
         for _ in range(_REGIONS):
             one, other = self._both_ways.people.landmarker.landmarks_both_ways(image, mean.next_region)

@@ -28,6 +28,7 @@ class DetectedHand:
     score: float                 #: 0 to 1
     keypoints: np.ndarray        #: (21, 2) px, in the order of the network's training data
     keypoint_scores: np.ndarray  #: (21,) 0 to 1
+    side_score: float            #: 0 to 1: that it is a hand of this side
 
 
 class WiLoRHands:
@@ -48,20 +49,24 @@ class WiLoRHands:
     def detect(self, image: np.ndarray) -> list[DetectedHand]:
         """Hands in an RGB image (H, W, 3) uint8, the most certain first; [] where there are none."""
         picture, scale, corner = letterbox_image(check_image(image))
+        assert self._network is not None, 'closed'
         device = next(self._network.parameters()).device
         given = torch.from_numpy(picture).to(device).permute(2, 0, 1)[None].float() / 255
         found = self._network(given)
         score, side = found.scores[0].max(-1)
+        side_score = score / found.scores[0].sum(-1).clamp(min=1e-9)
         rows = (score > self.min_score).nonzero()[:, 0]
         rows = rows[score[rows].argsort(descending=True, stable=True)]
-        boxes, score, side, points, visible = (values[rows].cpu().numpy() for values in (
-            found.boxes[0], score, side, found.keypoints[0], found.keypoint_scores[0]))
+        boxes, score, side, points, visible, side_score = (values[rows].float().cpu().numpy() for values in (
+            found.boxes[0], score, side, found.keypoints[0], found.keypoint_scores[0], side_score))
+        side = side.astype(int)
         groups = np.zeros_like(side) if self._one_side_a_place else side
         kept = non_maximum_suppression(boxes, groups, self.max_overlap)[:self.max_hands]
         limit = np.array([image.shape[1], image.shape[0]], np.float32)
         boxes = ((boxes.reshape(-1, 2, 2) - corner) / scale).clip(0, limit).reshape(-1, 4)
         points = ((points - corner) / scale).clip(0, limit)
-        return [DetectedHand(self.sides[side[k]], boxes[k], float(score[k]), points[k], visible[k]) for k in kept]
+        return [DetectedHand(self.sides[side[k]], boxes[k], float(score[k]), points[k], visible[k],
+                             float(side_score[k])) for k in kept]
 
     def close(self) -> None:
         """Free the network."""

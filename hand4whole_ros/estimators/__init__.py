@@ -32,6 +32,15 @@ def create(config: EstimatorConfig | None = None) -> Estimator:
     if name is EstimatorName.HAND4WHOLE_PP:
         from .hand4whole_pp import Hand4WholePPEstimator
         return Hand4WholePPEstimator(config)
+    if name is EstimatorName.HAND4WHOLE:
+        from .hand4whole import Hand4WholeEstimator
+        return Hand4WholeEstimator(config)
+    if name is EstimatorName.WILOR:
+        from .wilor import WiLoREstimator
+        return WiLoREstimator(config)
+    if name is EstimatorName.UNIHOPE:
+        from .unihope import UniHOPEEstimator
+        return UniHOPEEstimator(config)
     if name is EstimatorName.OPEN:
         from .open import OpenEstimator
         return OpenEstimator(config)

@@ -54,6 +54,13 @@ def pick_precision(name: Precision, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def pick_convolution_precision(name: Precision, device: torch.device) -> torch.dtype:
+    """As pick_precision, of a convolutional network: never int8. Raises EstimatorUnavailable."""
+    if name == Precision.INT8:
+        raise EstimatorUnavailable('int8 is for transformers: choose another precision, for instance auto')
+    return pick_precision(name, device)
+
+
 def precision_name(kind: torch.dtype) -> Precision:
     """The key in PRECISIONS."""
     return next(name for name, one in PRECISIONS.items() if one == kind)

@@ -27,4 +27,4 @@ def place_loose_hand(loose: LooseHand, intrinsics: Intrinsics, hand_length: floa
     return LooseHandEstimate(
         hand.side, OK, float(loose.confidence), torch.from_numpy(points @ turn.T + moved).float(),
         torch.from_numpy(pixels.copy()).float(), None, torch.from_numpy(np.concatenate([low, high])).float(),
-        loose.track_id, float(hand.side_score))
+        track_id=loose.track_id, side_confidence=float(hand.side_score))

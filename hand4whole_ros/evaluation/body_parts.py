@@ -35,7 +35,9 @@ class BodyParts:
     def from_network(cls, network: Hand4WholePP, face_vertices: np.ndarray | None = None) -> BodyParts:
         """Of the bodies that a network poses."""
         vertices = {side: getattr(network.transfer, f'{side}_vertices').cpu().numpy() for side in skeleton.SIDES}
-        return cls(network.smplx_layer.J_regressor.double().cpu().numpy(), vertices, network.wilor.mano, face_vertices)
+        hand = network.wilor.mano
+        assert isinstance(hand, Mano)   # of a whole Hand4Whole++
+        return cls(network.smplx_layer.J_regressor.double().cpu().numpy(), vertices, hand, face_vertices)
 
     @classmethod
     def from_store(cls, store: Store) -> BodyParts:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..datasets.coco_wholebody import AnnotatedImage, AnnotatedPerson
 from ..landmarks.indices import PoseLandmark
-from ..landmarks.people import ImageLandmarks, PeopleLandmarker
+from ..landmarks.people import PeopleLandmarker
 from ..media import image_files
 from ..skeleton import JOINT, SIDES
 from ..synthetic import dataset
@@ -32,6 +32,10 @@ class Seen:
 
     people: list[np.ndarray]                    # (33, 2) px each
     hands: list[tuple[np.ndarray, str]]         # (21, 2) px and the side, of people and loose
+
+
+#: RGB image (H, W, 3) uint8 -> what is seen in it, and the seconds that this takes once everything is loaded.
+Detector = Callable[[np.ndarray], tuple[Seen, float]]
 
 
 @dataclass
@@ -76,33 +80,37 @@ def drawn(count: int, seed: int) -> Iterable[tuple[np.ndarray, AnnotatedImage]]:
         yield image, AnnotatedImage(None, [AnnotatedPerson(joints, hands, np.zeros(4))], True)
 
 
-def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, quarter_turns: int = 0,
+def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, *, quarter_turns: int = 0,
         max_people: int = 20, progress: bool = True) -> dict:
     """{'images', 'quarter_turns', 'rows': {'landmarks': Counts.summary, 'mediapipe': the same or None}}.
 
     quarter_turns: the images are turned so often by 90 degrees, against the clock.
     """
-    landmarker = PeopleLandmarker(max_people)
-    detectors: dict[str, Callable[[np.ndarray], Seen] | None] = {
-        'landmarks': lambda image: _seen(landmarker.detect(image)), 'mediapipe': _mediapipe()}
-    counts = {name: Counts() for name, detector in detectors.items() if detector is not None}
-    for image, truth in ProgressBar(images, 'detecting', total=total, unit='image', enabled=progress):
-        size = image.shape[1], image.shape[0]
-        image = np.ascontiguousarray(np.rot90(image, quarter_turns))
-        for name, count in counts.items():
-            start = time.perf_counter()
-            seen = detectors[name](image)
-            seconds = time.perf_counter() - start
-            count.add(truth, Seen([_turned_back(points, quarter_turns, *size) for points in seen.people],
-                                  [(_turned_back(points, quarter_turns, *size), side) for points, side in seen.hands]),
-                      seconds)
+    landmarker, solutions = PeopleLandmarker(max_people), MediaPipeSolutions.create()
+    detectors: dict[str, Detector] = {'landmarks': lambda image: _landmarks(landmarker, image)}
+    if solutions is not None:
+        detectors['mediapipe'] = lambda image: _mediapipe(solutions, image)
+    counts = {name: Counts() for name in detectors}
+    try:
+        for image, truth in ProgressBar(images, 'detecting', total=total, unit='image', enabled=progress):
+            size = image.shape[1], image.shape[0]
+            image = np.ascontiguousarray(np.rot90(image, quarter_turns))
+            for name, detector in detectors.items():
+                seen, seconds = detector(image)
+                people = [_turned_back(points, quarter_turns, *size) for points in seen.people]
+                hands = [(_turned_back(points, quarter_turns, *size), side) for points, side in seen.hands]
+                counts[name].add(truth, Seen(people, hands), seconds)
+    finally:
+        if solutions is not None:
+            solutions.close()
     return {'images': total, 'quarter_turns': quarter_turns % 4,
-            'rows': {name: counts[name].summary() if name in counts else None for name in detectors}}
+            'rows': {name: counts[name].summary() if name in counts else None for name in ('landmarks', 'mediapipe')}}
 
 
 def read(images: Iterable[AnnotatedImage]) -> Iterable[tuple[np.ndarray, AnnotatedImage]]:
     """Each with its pixels (H, W, 3) uint8 RGB. Raises ImageFileError."""
     for image in images:
+        assert image.path is not None       # of images of a folder
         yield image_files.read_image(image.path), image
 
 
@@ -124,11 +132,23 @@ def format_table(result: dict) -> str:
     return '\n'.join(lines)
 
 
-def _seen(found: ImageLandmarks) -> Seen:
+def _landmarks(landmarker: PeopleLandmarker, image: np.ndarray) -> tuple[Seen, float]:
+    start = time.perf_counter()
+    found = landmarker.detect(image)
+    seconds = time.perf_counter() - start
     hands = [(hand.landmarks[:, :2], side) for person in found.people for side in SIDES
              if (hand := person.hand(side)) is not None]
     hands += [(loose.hand.landmarks[:, :2], loose.hand.side) for loose in found.hands]
-    return Seen([person.pose.landmarks[:, :2] for person in found.people], hands)
+    return Seen([person.pose.landmarks[:, :2] for person in found.people], hands), seconds
+
+
+def _mediapipe(solutions: MediaPipeSolutions, image: np.ndarray) -> tuple[Seen, float]:
+    """MediaPipe's Holistic for people and its Hands for hands."""
+    body = solutions.body(image)
+    start = time.perf_counter()
+    hands = solutions.hands(image)
+    seconds = time.perf_counter() - start + solutions.body_time(image)
+    return Seen([] if body is None else [body.pose], [(hand.points, hand.side) for hand in hands]), seconds
 
 
 def _turned_back(points, quarter_turns, width, height):
@@ -136,15 +156,3 @@ def _turned_back(points, quarter_turns, width, height):
     x, y = points[:, 0], points[:, 1]
     return [points, np.stack([width - 1 - y, x], 1), np.stack([width - 1 - x, height - 1 - y], 1),
             np.stack([y, height - 1 - x], 1)][quarter_turns % 4]
-
-
-def _mediapipe() -> Callable[[np.ndarray], Seen] | None:
-    """MediaPipe's Holistic for people and its Hands for hands; None where it is not installed."""
-    solutions = MediaPipeSolutions.create()
-    if solutions is None:
-        return None
-
-    def detect(image):
-        body = solutions.body(image)
-        return Seen([] if body is None else [body.pose], [(hand.points, hand.side) for hand in solutions.hands(image)])
-    return detect

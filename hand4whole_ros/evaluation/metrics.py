@@ -11,6 +11,7 @@ threshold_metrics.py, measures of motion in temporal_metrics.py.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..geometry.alignment import procrustes_aligned
 from ..skeleton import HAND_KEYPOINT
@@ -19,7 +20,7 @@ from ..skeleton import HAND_KEYPOINT
 _PALM = tuple(HAND_KEYPOINT[name] for name in ('wrist', 'index1', 'pinky1'))
 
 
-def mpjpe(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+def mpjpe(predicted: ArrayLike, true: ArrayLike) -> np.ndarray:
     """(..., N, 3) twice -> (...) mean distance of corresponding points."""
     return np.linalg.norm(np.asarray(predicted, float) - np.asarray(true, float), axis=-1).mean(-1)
 
@@ -45,8 +46,9 @@ def bone_scaled_mpjpe(predicted: np.ndarray, true: np.ndarray, predicted_bone: n
     return mpjpe(scaled, true - true_bone[..., :1, :])
 
 
-def pa_mpjpe(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+def pa_mpjpe(predicted: ArrayLike, true: ArrayLike) -> np.ndarray:
     """MPJPE after the rotation, translation and scale that lay the prediction best onto the truth."""
+    predicted, true = np.asarray(predicted, float), np.asarray(true, float)
     return mpjpe(procrustes_aligned(predicted, true), true)
 
 
@@ -67,7 +69,7 @@ def palm_angle(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     return rotation_angle(palm_frame(predicted), palm_frame(true))
 
 
-def rotation_angle(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+def rotation_angle(predicted: ArrayLike, true: ArrayLike) -> np.ndarray:
     """(..., 3, 3) twice -> (...) geodesic distance in degrees, 0 to 180."""
     between = np.swapaxes(np.asarray(predicted, float), -1, -2) @ np.asarray(true, float)
     # The arc tangent of both sine and cosine: an arc cosine alone loses small angles.
@@ -77,8 +79,8 @@ def rotation_angle(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     return np.degrees(np.arctan2(sine, np.trace(between, axis1=-2, axis2=-1) - 1))
 
 
-def mrrpe(predicted_left: np.ndarray, predicted_right: np.ndarray, true_left: np.ndarray,
-          true_right: np.ndarray) -> np.ndarray:
+def mrrpe(predicted_left: ArrayLike, predicted_right: ArrayLike, true_left: ArrayLike,
+          true_right: ArrayLike) -> np.ndarray:
     """(..., 3) four times -> (...) error of the vector from the left wrist to the right one."""
     predicted = np.asarray(predicted_right, float) - np.asarray(predicted_left, float)
     true = np.asarray(true_right, float) - np.asarray(true_left, float)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..datasets.coco_wholebody import AnnotatedImage, AnnotatedPerson
+from ..geometry.assignment import assign_pairs
 from ..skeleton import SIDES
 
 #: Joints that are compared.
@@ -58,15 +59,10 @@ def torso_length(person: AnnotatedPerson) -> float:
 
 
 def match_people(given: Sequence[Mapping[str, np.ndarray]], true: Sequence[AnnotatedPerson]) -> dict[int, int]:
-    """Row of `given`, joints name -> (2,) px -> row of `true`. Each takes the nearest who is left, in their order."""
-    found: dict[int, int] = {}
-    for k, joints in enumerate(given):
-        errors = {row: min(_mean_error(joints, person), _mean_error(exchange_sides(joints), person))
-                  for row, person in enumerate(true) if row not in found.values()}
-        best = min(errors, key=errors.__getitem__, default=None)
-        if best is not None and errors[best] <= MAX_ERROR:
-            found[k] = best
-    return found
+    """Row of `given`, joints name -> (2,) px -> row of `true`: the pairs of least error in all, whatever the order."""
+    errors = np.array([[min(_mean_error(joints, person), _mean_error(exchange_sides(joints), person))
+                        for person in true] for joints in given]).reshape(len(given), len(true))
+    return dict(assign_pairs(errors, MAX_ERROR))
 
 
 def exchange_sides(joints: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -81,16 +77,13 @@ def _mean_error(joints, person):
 
 def match_hands(given: Sequence[np.ndarray], true: Sequence[tuple[str, np.ndarray, np.ndarray]],
                 sizes: Sequence[float] | None = None) -> dict[int, tuple[int, float]]:
-    """Row of `given`, (21, 2) px -> (row of `true`, error in sizes); the nearest pair first.
+    """Row of `given`, (21, 2) px -> (row of `true`, error in sizes): the pairs of least error in all.
 
     true: see counted_hands; sizes: px, of those; by default the longer sides of their boxes.
     """
     if sizes is None:
         sizes = [max(float(np.ptp(points, axis=0).max()), 1e-6) for _, points, _ in true]
-    pairs = sorted((float(np.linalg.norm(points[rows] - true_points, axis=1).mean()) / sizes[t], t, g)
-                   for t, (_, true_points, rows) in enumerate(true) for g, points in enumerate(given))
-    found: dict[int, tuple[int, float]] = {}
-    for error, t, g in pairs:
-        if error < MAX_HAND_ERROR and g not in found and all(t != row for row, _ in found.values()):
-            found[g] = t, error
-    return found
+    errors = np.array([[float(np.linalg.norm(points[rows] - true_points, axis=1).mean()) / size
+                        for size, (_, true_points, rows) in zip(sizes, true)]
+                       for points in given]).reshape(len(given), len(true))
+    return {row: (column, float(errors[row, column])) for row, column in assign_pairs(errors, MAX_HAND_ERROR)}

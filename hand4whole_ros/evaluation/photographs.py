@@ -139,7 +139,7 @@ class Measures:
 
 
 def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, estimator: Estimator,
-        fov_degrees: float, progress: bool = True) -> dict:
+        fov_degrees: float, *, progress: bool = True) -> dict:
     """{'images', 'estimator', 'people_found_by_all', 'rows': {name: Measures.summary}}.
 
     estimator: of images that stand alone. fov_degrees: of the longer side of every image, for nothing says otherwise.
@@ -150,11 +150,15 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, estimat
         systems['MediaPipe'] = lambda image: mediapipe_image(solutions, image)
     measures = {name: Measures() for name in systems}
     true: list[dict] = []
-    for number, (image, truth) in enumerate(ProgressBar(images, 'measuring', total=total, unit='image',
-                                                        enabled=progress)):
-        true += [_annotation(number, person) for person in counted_people(truth)]
-        for name, measure in measures.items():
-            measure.add(number, truth, systems[name](image))
+    try:
+        for number, (image, truth) in enumerate(ProgressBar(images, 'measuring', total=total, unit='image',
+                                                            enabled=progress)):
+            true += [_annotation(number, person) for person in counted_people(truth)]
+            for name, measure in measures.items():
+                measure.add(number, truth, systems[name](image))
+    finally:
+        if solutions is not None:
+            solutions.close()
     common = set.intersection(*(set(measure.errors) for measure in measures.values()))
     return {'images': total, 'estimator': estimator.name, 'people_found_by_all': len(common),
             'rows': {name: measure.summary(common, true) for name, measure in measures.items()}}

@@ -7,14 +7,14 @@ FreiHAND after Procrustes alone. Both hands of a body count as one figure, their
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
-from ..datasets.sample import Sample
+from ..datasets.sample import HandAnnotation, Sample
 from ..geometry.alignment import procrustes_aligned
 from . import metrics, threshold_metrics
 from .body_parts import BodyParts
@@ -60,6 +60,7 @@ class Protocol:
 def measure_body(prediction: Prediction, sample: Sample, parts: BodyParts | None) -> dict[str, list[float]]:
     """Key -> the figures of one person of whom the whole body is known; what cannot be compared is left out."""
     true, found = sample.body, {}
+    assert true is not None     # of data sets of whole bodies
     if prediction.joints is not None:
         found['mpjpe_body'] = [_to_mm(metrics.root_relative_mpjpe(
             prediction.joints[_BODY], true.joints[_BODY], prediction.joints[_PELVIS], true.joints[_PELVIS]))]
@@ -72,29 +73,23 @@ def measure_body(prediction: Prediction, sample: Sample, parts: BodyParts | None
     found.update(_hand_points(prediction, sample, 'mpjpe_hands', 'pa_mpjpe_hands'))
     if parts is None or true.vertices is None or not parts.fits(len(true.vertices)):
         return found
-    joints, whole = (
-        parts.joints(true.vertices),
-        prediction.vertices is not None and parts.fits(len(prediction.vertices)),
-    )
-    said_joints = parts.joints(prediction.vertices) if whole else None
-    if whole:
-        _measure_mesh_part(found, 'all', prediction.vertices, true.vertices, said_joints[_PELVIS], joints[_PELVIS])
+    joints, mesh = parts.joints(true.vertices), prediction.vertices
+    if mesh is not None and not parts.fits(len(mesh)):
+        mesh = None
+    predicted_joints = None if mesh is None else parts.joints(mesh)
+    if mesh is not None and predicted_joints is not None:
+        _measure_mesh_part(found, 'all', mesh, true.vertices, predicted_joints[_PELVIS], joints[_PELVIS])
         if parts.face_vertices is not None:
-            _measure_mesh_part(
-                found,
-                'face',
-                prediction.vertices[parts.face_vertices],
-                true.vertices[parts.face_vertices],
-                said_joints[_NECK],
-                joints[_NECK],
-            )
+            _measure_mesh_part(found, 'face', mesh[parts.face_vertices], true.vertices[parts.face_vertices],
+                               predicted_joints[_NECK], joints[_NECK])
     hands: dict[str, list[float]] = {}
     for side, hand, _ in _matched_hands(prediction, sample):
-        mesh, wrist = true.vertices[parts.hand_vertices[side]], skeleton.WRIST[side]
-        if hand.vertices is not None and len(hand.vertices) == len(mesh):
+        true_hand, wrist = true.vertices[parts.hand_vertices[side]], skeleton.WRIST[side]
+        if hand.vertices is not None and len(hand.vertices) == len(true_hand):
             # Hands without a body have a wrist of their own.
-            root = said_joints[wrist] if whole else parts.hand_keypoints(hand.vertices)[_WRIST]
-            _measure_mesh_part(hands, 'hands', hand.vertices, mesh, root, joints[wrist])
+            own = predicted_joints is None
+            root = parts.hand_keypoints(hand.vertices)[_WRIST] if own else predicted_joints[wrist]
+            _measure_mesh_part(hands, 'hands', hand.vertices, true_hand, root, joints[wrist])
     found.update({key: [float(np.mean(values))] for key, values in hands.items()})
     return found
 
@@ -157,11 +152,12 @@ def _measure_scaled(prediction, sample, parts):
     return measure_hands(prediction, sample, parts, scaled=True)
 
 
-def _matched_hands(prediction, sample):
+def _matched_hands(prediction: Prediction, sample: Sample) -> Iterator[tuple[str, PredictedHand, HandAnnotation]]:
     """(side, predicted, true) of hands that are both given and known."""
     for side in skeleton.SIDES:
-        if side in prediction.hands and sample.hand(side) is not None:
-            yield side, prediction.hands[side], sample.hand(side)
+        true = sample.hand(side)
+        if side in prediction.hands and true is not None:
+            yield side, prediction.hands[side], true
 
 
 def _keypoints(hand: PredictedHand, parts):

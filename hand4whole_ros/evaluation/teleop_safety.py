@@ -39,7 +39,7 @@ def random_hands(count: int, seed: int = 0) -> np.ndarray:
     for turn in turns.as_matrix():
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
         local[skeleton.HAND_SLICE['right']] = hands.finger_rotations(
-            'right', *hands.sample_hand_shape(rng), figure.joints, figure.tips)
+            'right', *hands.sample_hand_shape(rng), rest_joints=figure.joints, rest_tips=figure.tips)
         _, joints, tips = place_skeleton(local, figure.joints, figure.tips)
         points = hand_keypoints(joints, tips)[skeleton.SIDES.index('right')]
         made.append((points - points[0]) @ turn.T + rng.uniform((-0.3, -0.2, 0.6), (0.3, 0.2, 1.6)))

@@ -92,6 +92,8 @@ class ObservedPerson:
 
     def with_hands(self, observations: Observations, starts: dict[str, HandStart]) -> Observations:
         """Of the whole body: those of one body, and what is seen and said of its hands, in the order of SIDES."""
+        assert observations.vectors is not None and observations.vector_sigma is not None
+        assert observations.frames is not None, 'a body has vectors'
         sides = [side for side in SIDES if side in starts]
         rays, sigma = [observations.rays[0]], [observations.ray_sigma[0]]
         pairs, depths = [], []
@@ -138,7 +140,8 @@ def _with_earlier_images(observations: Observations, prior: PosePrior) -> Observ
     def each(part):
         return np.repeat(part[None], count, axis=0)
     precision, earlier = observations.betas_sigma ** -2, prior.betas_sigma ** -2
-    betas = (precision * observations.betas + earlier * prior.betas) / (precision + earlier)
+    likely = np.zeros_like(prior.betas) if observations.betas is None else observations.betas
+    betas = (precision * likely + earlier * prior.betas) / (precision + earlier)
     return replace(
         observations, turns=(*observations.turns, Turns(each(prior.rotations[:NUM_BODY]), each(prior.turn_sigma))),
         root=each(prior.root), root_sigma=each(prior.root_sigma), betas=betas,

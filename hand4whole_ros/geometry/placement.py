@@ -69,10 +69,14 @@ def place_in_camera(points: np.ndarray, pixels: np.ndarray, box_centre: np.ndarr
     knows, so single points stay some pixels away; from afar they coincide.
     """
     turn = view_rotation(intrinsics.normalize(np.asarray(box_centre, np.float64)))
-    turned = np.asarray(points, np.float64) @ turn.T
-    rays = intrinsics.normalize(np.asarray(pixels, np.float64))
-    weight = np.ones(len(turned))
+    return turn, translation_to_pixels(np.asarray(points, np.float64) @ turn.T, pixels, intrinsics)
+
+
+def translation_to_pixels(points: np.ndarray, pixels: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
+    """t (3,) m for which points (M, 3) m + t, in the camera's axes, come nearest to their pixels (M, 2)."""
+    points, rays = np.asarray(points, np.float64), intrinsics.normalize(np.asarray(pixels, np.float64))
+    weight, moved = np.ones(len(points)), np.zeros(3)
     for _ in range(_NUM_ITERATIONS):
-        moved = root_translation(turned, rays, weight)
-        weight = 1 / np.maximum(turned[:, 2] + moved[2], 0.1)
-    return turn, moved
+        moved = root_translation(points, rays, weight)
+        weight = 1 / np.maximum(points[:, 2] + moved[2], 0.1)
+    return moved

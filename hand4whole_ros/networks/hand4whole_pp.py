@@ -197,10 +197,9 @@ class Hand4WholePP(nn.Module):
 
     def to_precision(self, dtype: torch.dtype) -> Hand4WholePP:
         """Take the transformers and CHAM to `dtype`; the small face, heads, rotations and meshes stay in float32."""
-        for part in (self.encoder, self.hand_control_net, self.wilor.backbone, self.wilor.refine_net):
+        for part in (self.encoder, self.hand_control_net):
             part.to(dtype)
-        if self.wilor.backbone.guess is not None:
-            self.wilor.backbone.guess.float()   # it speaks of rotations
+        self.wilor.to_precision(dtype)
         return self
 
     def finger_pose(

@@ -191,6 +191,14 @@ class WiLoR(nn.Module):
         self.refine_net = RefineNet(config)
         self.mano = mano
 
+    def to_precision(self, dtype: torch.dtype) -> WiLoR:
+        """Take transformer and RefineNet to `dtype`; rotations and meshes stay in float32."""
+        for part in (self.backbone, self.refine_net):
+            part.to(dtype)
+        if self.backbone.guess is not None:
+            self.backbone.guess.float()     # it speaks of rotations
+        return self
+
     def forward(self, crops: Tensor, prompt: Prompt | None = None) -> HandPrediction:
         """Crops (N, 3, 256, 256) from `prepare_crops`, one for each hand that exists -> N right hands.
 
@@ -225,11 +233,12 @@ def project_to_crop(points: Tensor, camera: Tensor) -> Tensor:
     return _project(points, camera, CROP_SIZE)
 
 
-def place_hands(hands: HandPrediction, left: Tensor, boxes_xyxy: Tensor) -> PlacedHands:
-    """Take hands from their crops into the body picture.
+def place_hands(hands: HandPrediction, left: Tensor, boxes_xyxy: Tensor,
+                centre: tuple[float, float] = BODY_CENTRE) -> PlacedHands:
+    """Take hands from their crops into the body picture, or into another that a camera of FOCAL sees.
 
     left (N,) bool tells which crops were mirrored; boxes (N, 4) are where the crops were cut, square, in pixels
-    of the 256x192 body picture.
+    of the 256x192 body picture. centre: principal point of its camera.
     """
     dtype = torch.float32
     boxes = boxes_xyxy.to(hands.camera.device, dtype)
@@ -241,10 +250,10 @@ def place_hands(hands: HandPrediction, left: Tensor, boxes_xyxy: Tensor) -> Plac
     rotations = torch.cat([hands.global_orient, hands.hand_pose], dim=1).to(dtype)
     axis_angles = roma.rotmat_to_rotvec(rotations) * turn
     scale, x, y = hands.camera.to(dtype).unbind(-1)
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
     extent = (boxes[:, 2] - boxes[:, 0]) * scale + 1e-9
-    transl = torch.stack([2 * (centre[:, 0] - BODY_CENTRE[0]) / extent + x * sign,
-                          2 * (centre[:, 1] - BODY_CENTRE[1]) / extent + y, 2 * FOCAL / extent], dim=-1)
+    transl = torch.stack([2 * (middle[:, 0] - centre[0]) / extent + x * sign,
+                          2 * (middle[:, 1] - centre[1]) / extent + y, 2 * FOCAL / extent], dim=-1)
     feature = torch.where(left[:, None, None, None], hands.feature.flip(-1), hands.feature)
     return PlacedHands(axis_angles[:, 0], axis_angles[:, 1:], hands.betas.to(dtype), transl,
                        hands.vertices.to(dtype) * mirror + transl[:, None], feature)

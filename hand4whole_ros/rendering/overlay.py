@@ -87,6 +87,7 @@ class Overlay:
         vertices = np.stack([self._vertices(person) for person in people])
         colors = np.stack([self._colors(person) for person in people])
         shrink = int(np.ceil((intrinsics.width * intrinsics.height / MAX_PIXELS) ** 0.5))
+        assert self._rasterizer is not None     # of an overlay with meshes
         (x, y), part = self._rasterizer.render_part(vertices, _downscale_intrinsics(intrinsics, shrink), colors,
                                                     self.lighting)
         if not part.alpha.size:
@@ -94,7 +95,7 @@ class Overlay:
         # A margin, so that the outline has room around the body.
         rgb, alpha, depth = (
             cv2.copyMakeBorder(plane, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=empty)
-            for plane, empty in zip(part, ((0, 0, 0), 0, np.inf)))
+            for plane, empty in zip(part, ((0, 0, 0), (0,), (np.inf,))))
         edges = _depth_edges(depth)
         x, y = (x - 2) * shrink, (y - 2) * shrink
         if shrink > 1:

@@ -28,15 +28,14 @@ _JOINT_WEIGHT = 40.0      # a joint's say in the betas, in vertices, as in the o
 
 @dataclass(frozen=True)
 class Adult:
-    """One of the adults."""
+    """Somebody who can be posed."""
 
     figure: PosableBody
-    phenotype: dict[str, float]
-    betas: np.ndarray       # (10,) of the open body of nearest T-pose
+    betas: np.ndarray | None    # (10,) of the open body of nearest T-pose; None of who is not of the space here
 
 
 def sample_adult(index: int) -> Adult:
-    """Adult `index`, 0 to COUNT - 1."""
+    """Adult `index`, 0 to NUM_ADULTS - 1."""
     return _adult_space().adult(index)
 
 
@@ -79,9 +78,9 @@ class _AdultSpace:
         vertices = (rows.astype(np.float32) @ self._vertices).reshape(3, -1).T
         joints, t_joints, t_tips = np.split((rows @ self._points).reshape(-1, 3), (55, 110))
         phenotype = {name: values[index:index + 1] for name, values in self._phenotypes.items()}
-        figure = PosableBody.from_arrays(phenotype, t_joints, t_tips, vertices, joints)
-        return Adult(figure, {name: float(value) for name, value in phenotype.items()},
-                     self._mean_betas + scores @ self._betas)
+        figure = PosableBody.from_arrays(phenotype, joints=t_joints, tips=t_tips, rest_vertices=vertices,
+                                         rest_joints=joints)
+        return Adult(figure, self._mean_betas + scores @ self._betas)
 
     def _fit_betas(self, model, vertices, joints, t_joints, mean):
         """(K, 10) and (10,): betas are linear in the scores, by least squares over the T-pose.

@@ -49,10 +49,11 @@ class Appearance:
         while np.abs(shirt - skin).sum() < 0.5:
             shirt = _sample_cloth_color(rng, 0.25, 0.95)
         trousers = _sample_cloth_color(rng, 0.1, 0.5)
-        return cls(*(tuple(float(c) for c in colour) for colour in (
-            skin, hair, IRIS_COLORS[0 if darker_half else rng.integers(3)], shirt, trousers,
-            _sample_cloth_color(rng, 0.08, 0.4))), sleeve=float(rng.choice([0.55, 0.7, 1.2, 1.85])),
-            beard=bool(rng.random() < 0.2), grain_seed=int(rng.integers(1 << 31)))
+        iris = IRIS_COLORS[0 if darker_half else rng.integers(3)]
+        shoes = _sample_cloth_color(rng, 0.08, 0.4)
+        return cls(_rgb(skin), _rgb(hair), _rgb(iris), _rgb(shirt), _rgb(trousers), _rgb(shoes),
+                   sleeve=float(rng.choice([0.55, 0.7, 1.2, 1.85])), beard=bool(rng.random() < 0.2),
+                   grain_seed=int(rng.integers(1 << 31)))
 
     def colors(self) -> np.ndarray:
         """(V, 3) float32 colours of anny's vertices."""
@@ -80,6 +81,11 @@ class Appearance:
         colors[parts['iris']] = self.iris
         colors[parts['pupil']] = (0.03, 0.03, 0.03)
         return np.clip(colors, 0, 1).astype(np.float32)
+
+
+def _rgb(color) -> tuple[float, float, float]:
+    red, green, blue = map(float, color)
+    return red, green, blue
 
 
 def _sample_cloth_color(rng, low, high):

@@ -15,7 +15,7 @@ from .truth import PersonTruth
 
 
 def write_dataset(folder: Path | str, count: int, seed: int, progress: bool = True) -> None:
-    """Write person_0000.png ... and truth.json: {"<file name>": Truth.as_dict()}.
+    """Write person_0000.png ... and truth.json: {"<file name>": PersonTruth.as_dict()}.
 
     Person i is render_person(seed, i). The folder is made if it is not there.
     """

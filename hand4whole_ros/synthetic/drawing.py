@@ -1,35 +1,122 @@
-"""A scene's picture, and the truth about it: looks, light, background, obstacles and the camera's faults."""
+"""A scene's picture, and the truth about it.
+
+People of training wear anything, stand in any light before any background, behind obstacles and before cameras of any
+quality. People with an appearance of their own (Scene.appearance), on whom is measured, stand in a studio: one textured
+background, one light, a little noise.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from .. import skeleton
 from ..geometry.camera import Intrinsics
-from . import appearance, backdrops, lens, obstacles, wardrobe
-from .figure import body_faces
-from .people import body_rasterizer, hand_faces
+from . import appearance, backdrops, backgrounds, lens, obstacles, wardrobe
 from .scene import Scene, scene_rng
-from .scene_truth import SceneTruth
+from .truth import PersonTruth
+from .visibility import body_rasterizer, hand_visibility
 
-#: Pictures up to so many pixels are drawn with four samples a pixel, larger ones with one.
+if TYPE_CHECKING:
+    from ..rendering.rasterizer import Lighting, Rendering
+
+#: Pictures up to so many pixels are drawn with four samples a pixel, larger ones with one; those of a studio with four.
 _FINE = 140_000
 
 _SHADOWS = 0.35         # part of the pictures in which the light casts shadows
 _SHADOW_MAP = 160       # px
 
 
-def draw_scene(scene: Scene, view: Intrinsics | None = None, vertices: bool = False) -> tuple[np.ndarray, SceneTruth]:
+@dataclass(frozen=True, eq=False)
+class Studio:
+    """What stands around a person who is measured on, of one camera."""
+
+    colors: np.ndarray          # (V, 3) float32 sRGB from 0 to 1, of anny's vertices
+    light: Lighting
+    background: np.ndarray      # (H, W, 3) uint8 RGB
+    noise: np.ndarray | None    # (H, W, 3) of the sensor, added to the picture
+
+    @classmethod
+    def of(cls, scene: Scene, view: Intrinsics) -> Studio:
+        """That of a scene with an appearance: everything follows from its seed."""
+        assert scene.appearance is not None
+        rng = np.random.default_rng((scene.seed, 1))
+        light = appearance.sample_lighting(rng)
+        background = backgrounds.draw_background(rng, view.width, view.height)
+        return cls(scene.appearance.colors(), light, background, rng.normal(0, rng.uniform(0.5, 3.0), background.shape))
+
+    def draw(self, vertices: np.ndarray, view: Intrinsics) -> Drawing:
+        """A person of these vertices (V, 3) float32 m."""
+        corner, part = body_rasterizer().render_part(vertices, view, self.colors, self.light)
+        inside = _part_slices(corner, part)
+        shown = composite(part, self.background[inside])
+        if self.noise is None:
+            image = self.background.copy()
+            image[inside] = shown
+        else:
+            whole = self.background.astype(np.float32)
+            whole[inside] = shown
+            image = np.clip(whole + self.noise, 0, 255).astype(np.uint8)
+        return Drawing(image, vertices, corner, part, np.zeros(image.shape[:2], bool))
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A picture, and what of the person is where in it."""
+
+    image: np.ndarray               # (H, W, 3) uint8 RGB
+    vertices: np.ndarray            # (V, 3) float32 m, of what was drawn, cloth and hair included
+    corner: tuple[int, int]         # pixel x, y where the part begins that holds the person
+    part: Rendering
+    covered: np.ndarray             # (H, W) bool: something is before the person, or the picture ends there
+
+
+def draw_scene(scene: Scene, view: Intrinsics | None = None, vertices: bool = False) -> tuple[np.ndarray, PersonTruth]:
     """The picture, (H, W, 3) uint8 RGB, and the truth about it.
 
     view: the camera of a part of the picture (Scene.crop); what lies outside the picture is black. By default the
     whole picture. vertices: put them into the truth.
     """
     view = view or scene.intrinsics
+    drawing = Studio.of(scene, view).draw(scene.vertices, view) if scene.appearance is not None else \
+        _draw_anywhere(scene, view)
+    outside = _outside_mask(scene.intrinsics, view)
+    if outside is not None:
+        drawing.image[outside] = 0
+        drawing.covered[outside] = True
+    inside = _part_slices(drawing.corner, drawing.part)
+    depth = np.full(drawing.covered.shape, np.inf, np.float32)
+    depth[inside] = drawing.part.depth
+    seen = np.isfinite(depth) & ~drawing.covered
+    hands = hand_visibility(drawing.vertices, drawing.part.ids[seen[inside]], view)
+    return drawing.image, PersonTruth.of(scene, view, depth, covered=drawing.covered, seen=seen, hand_visibility=hands,
+                                         vertices=scene.vertices if vertices else None)
+
+
+def undrawn_truth(scene: Scene) -> PersonTruth:
+    """What draw_scene knows of somebody in a studio, with the vertices, without the picture."""
+    ids, depth = body_rasterizer().ids_and_depth(scene.vertices, scene.intrinsics)
+    seen = ids >= 0
+    return PersonTruth.of(scene, scene.intrinsics, depth, covered=np.zeros(ids.shape, bool), seen=seen,
+                          hand_visibility=hand_visibility(scene.vertices, ids[seen], scene.intrinsics),
+                          vertices=scene.vertices)
+
+
+def composite(drawn, background: np.ndarray) -> np.ndarray:
+    """A rendering laid over a background of its size, (H, W, 3) float32, 0 to 255."""
+    alpha = drawn.alpha[..., None]
+    return drawn.rgb * alpha + background * (1 - alpha)
+
+
+def _part_slices(corner, part):
+    """Where a part lies in its picture."""
+    (x, y), (height, width) = corner, part.alpha.shape
+    return np.s_[y:y + height, x:x + width]
+
+
+def _draw_anywhere(scene, view):
     outfit = wardrobe.sample_outfit(scene_rng(scene.seed, 1))
     skin = scene.figure.skin(scene.joint_rotations, scene.joints, outfit.surface_offsets)
     rng = scene_rng(scene.seed, 2)
@@ -38,25 +125,15 @@ def draw_scene(scene: Scene, view: Intrinsics | None = None, vertices: bool = Fa
     if not outfit.plain and rng.random() < _SHADOWS:
         colors = colors * _shadow_factors(rng, skin, light)[:, None]
     fine = view.width * view.height <= _FINE
-    (x, y), part = body_rasterizer().render_part(skin, view, colors, light, 2 if fine else 1)
+    corner, part = body_rasterizer().render_part(skin, view, colors, light, 2 if fine else 1)
     image = backdrops.sample_backdrop(scene_rng(scene.seed, 3), view.width, view.height)
-    height, width = part.alpha.shape
-    inside = np.s_[y:y + height, x:x + width]
+    inside = _part_slices(corner, part)
     if part.alpha.size:
         image[inside] = cv2.blendLinear(part.rgb, np.ascontiguousarray(image[inside]), part.alpha, 1 - part.alpha)
-    outside = _outside_mask(scene.intrinsics, view)
-    covered = obstacles.draw_obstacles(scene_rng(scene.seed, 4), image, view, scene.joints, scene.hand_keypoints)
+    covered = obstacles.draw_obstacles(scene_rng(scene.seed, 4), image, view, joints=scene.joints,
+                                       hands=scene.hand_keypoints)
     covered = np.zeros(image.shape[:2], bool) if covered is None else covered
-    image = lens.apply_camera_effects(scene_rng(scene.seed, 5), image)
-    if outside is not None:
-        image[outside] = 0
-        covered = covered | outside
-    depth = np.full(image.shape[:2], np.inf, np.float32)
-    depth[inside] = part.depth
-    seen = np.isfinite(depth) & ~covered
-    ids = part.ids[seen[inside]]
-    hands = np.array([_hand_visible_share(side, skin, ids, view) for side in skeleton.SIDES])
-    return image, SceneTruth.of(scene, view, depth, covered, seen, hands, vertices)
+    return Drawing(lens.apply_camera_effects(scene_rng(scene.seed, 5), image), skin, corner, part, covered)
 
 
 def _sample_light(rng):
@@ -103,31 +180,3 @@ def _outside_mask(whole, view):
     columns, rows = np.arange(view.width), np.arange(view.height)
     beyond = ((columns < x0) | (columns > x1))[None] | ((rows < y0) | (rows > y1))[:, None]
     return beyond if beyond.any() else None
-
-
-@lru_cache(maxsize=2)
-def _hand_rasterizer(side):
-    """Rasterizer of one hand, its vertex ids, and which triangles of the body are its own."""
-    from ..rendering.rasterizer import Rasterizer
-    own = hand_faces(side)
-    ids, triangles = np.unique(body_faces()[own], return_inverse=True)
-    return Rasterizer(triangles.reshape(-1, 3)), ids, own
-
-
-def _hand_visible_share(side, skin, ids, view):
-    """How much of a hand is seen: its pixels over those of the hand alone, the part outside the picture included."""
-    alone, vertices, own = _hand_rasterizer(side)
-    seen = own[ids].sum()
-    points = skin[vertices]
-    if not seen or points[:, 2].min() < 0.06:
-        return 0.0
-    focal, centre = np.array([[view.fx, view.fy], [view.cx, view.cy]], np.float32)
-    pixels = points[:, :2] / points[:, 2:] * focal + centre
-    low = np.floor(np.maximum(pixels.min(0), -np.array([view.width, view.height])))
-    high = np.ceil(np.minimum(pixels.max(0), 2 * np.array([view.width, view.height])))
-    size = (high - low + 1).astype(int)
-    if (size < 1).any():
-        return 0.0
-    window = view.cropped(int(low[0]), int(low[1]), int(size[0]), int(size[1]))
-    total = alone.coverage(points, window)
-    return float(min(seen / total, 1.0)) if total else 0.0

@@ -111,8 +111,8 @@ class PosableBody:
         self.rest_joints = anny_rig.joint_positions(shared_anny_model(), rest)[0].numpy()
 
     @classmethod
-    def from_arrays(cls, phenotype: dict[str, torch.Tensor], joints: np.ndarray, tips: np.ndarray,
-                rest_vertices: np.ndarray, rest_joints: np.ndarray) -> PosableBody:
+    def from_arrays(cls, phenotype: dict[str, torch.Tensor], *, joints: np.ndarray, tips: np.ndarray,
+                    rest_vertices: np.ndarray, rest_joints: np.ndarray) -> PosableBody:
         """From what is known already: joints and tips of the T-pose, vertices (V, 3) float32 and joints of anny's
         rest pose."""
         figure = cls.__new__(cls)

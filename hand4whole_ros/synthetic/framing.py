@@ -58,7 +58,7 @@ class ViewDirection:
         return view @ FRONT_VIEW @ Rotation.from_rotvec((0, self.turn, 0)).as_matrix()
 
 
-def sample_intrinsics(rng: np.random.Generator, width: int, height: int, close_up: bool,
+def sample_intrinsics(rng: np.random.Generator, width: int, height: int, *, close_up: bool = False,
                       fields: tuple[float, float] = FIELDS_OF_VIEW) -> Intrinsics:
     """A pinhole camera of some field of view, its centre a little off the middle at times.
 
@@ -70,7 +70,7 @@ def sample_intrinsics(rng: np.random.Generator, width: int, height: int, close_u
     return Intrinsics(camera.fx, camera.fy, camera.cx + shift[0], camera.cy + shift[1], width, height)
 
 
-def body_points(frame: str, rng: np.random.Generator, joints: np.ndarray, hands: np.ndarray, head: np.ndarray,
+def body_points(frame: str, rng: np.random.Generator, *, joints: np.ndarray, hands: np.ndarray, head: np.ndarray,
                 feet: np.ndarray) -> np.ndarray:
     """(N, 3) what has to be in the picture; hands (2, 21, 3), and points of the skin of head and feet."""
     shown = [head, joints[_SHOULDERS], joints[[skeleton.JOINT[name] for name in _LOWEST[frame]]]]
@@ -83,8 +83,8 @@ def body_points(frame: str, rng: np.random.Generator, joints: np.ndarray, hands:
     return np.concatenate(shown)
 
 
-def framing_translation(points: np.ndarray, everything: np.ndarray, intrinsics: Intrinsics, fill: float,
-           shift: np.ndarray) -> np.ndarray:
+def framing_translation(points: np.ndarray, everything: np.ndarray, intrinsics: Intrinsics, *, fill: float,
+                        shift: np.ndarray) -> np.ndarray:
     """(3,) where the origin of points (N, 3) goes so that their box fills this part of the picture.
 
     everything (M, 3) stays in front of the camera. shift (2,), -1 to 1: where in the room that is left.

@@ -1,48 +1,46 @@
 """Whole-body poses by the batch: what both arms do and how they belong together, torso, head and legs.
 
-A gesture says where wrists go, as in `poses`: in lengths of the stretched arm from the shoulder, in the chest's axes, x
-away from the body's middle, y up, z forward. One gesture is chosen for a whole batch, so that poses which run into the
-body, and are dropped, are replaced by their like.
+A pose is (55, 3, 3) rotations against the parent joint, identity in SMPL-X's T-pose. A gesture says where wrists go: in
+lengths of the stretched arm from the shoulder, in the chest's axes, x away from the body's middle, y up, z forward. One
+gesture is chosen for a whole batch, so that poses which run into the body, and are dropped, are replaced by their like.
+A PosePreset says which gestures there are, and how far poses stray from them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
-from . import grips
+from . import hands
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 
-#: Box of the wrist's place, lowest and highest corner, and mean roll of the forearm (radians, 0 palm down with the
-#: arm sideways, negative turns the thumb up); how often it is chosen.
-ARMS = {
-    'reach': ((-0.35, -0.50, 0.55), (0.45, 0.35, 0.95), -0.8, 12),
-    'chest': ((-0.45, -0.75, 0.32), (0.10, -0.10, 0.70), -0.9, 13),
-    'talk': ((-0.10, -0.65, 0.30), (0.50, -0.05, 0.75), -1.3, 14),
-    'wave': ((0.05, -0.10, 0.15), (0.65, 0.55, 0.65), -0.3, 11),
-    'face': ((-0.45, 0.05, 0.25), (0.05, 0.50, 0.60), -1.0, 7),
-    'crossed': ((-0.75, -0.65, 0.35), (-0.40, -0.10, 0.65), -0.7, 4),
-    'hips': ((-0.05, -0.95, -0.05), (0.28, -0.72, 0.28), -0.6, 4),
-    'up': ((-0.15, 0.55, -0.05), (0.60, 0.95, 0.50), -0.4, 6),
-    'side': ((0.55, -0.60, -0.10), (0.98, 0.35, 0.60), -0.8, 9),
-    'down': ((0.08, -0.99, -0.10), (0.42, -0.80, 0.30), -1.2, 8),
-    'lap': ((-0.30, -0.90, 0.25), (0.25, -0.55, 0.60), -0.7, 5),
-    'behind': ((-0.15, -0.95, -0.45), (0.20, -0.65, -0.15), -0.8, 2),
-    'anywhere': ((-0.60, -0.90, -0.10), (0.90, 0.85, 0.95), -1.0, 14)}
-_NAMES, _PROBABILITIES = list(ARMS), np.array([row[3] for row in ARMS.values()], float)
-_PROBABILITIES /= _PROBABILITIES.sum()
 
-#: How the two arms belong together, and how often.
-HAND_RELATIONS = {'each its own': 0.38, 'mirrored': 0.22, 'near each other': 0.28, 'one at rest': 0.12}
-_NEAR = 'near each other'
+class ArmRegion(NamedTuple):
+    """Where an arm goes."""
 
-#: Radians. Roll of the forearm; bend of the wrist towards the palm, and towards the thumb.
-ROLL, FLEXION, DEVIATION = (-2.5, 0.35), (-1.15, 1.25), (-0.40, 0.55)
-_MAX_ELBOW = 2.5
+    low: tuple[float, float, float]     # corners of the box of the wrist's place
+    high: tuple[float, float, float]
+    roll: float         # mean of the forearm, radians; 0 palm down with the arm sideways, negative turns the thumb up
+    odds: float
+
+
+class Shoulder(NamedTuple):
+    """How a shoulder blade follows the arm upwards and forwards, radians and factors; and how far an arm stretches."""
+
+    lift: float
+    max_lift: float
+    protraction: float
+    reach: float
+
+
+#: Of poses that are sampled, and of arms that are scripted.
+FREE_SHOULDER, CALM_SHOULDER = Shoulder(0.18, 1.2, 0.15, 0.998), Shoulder(0.12, 1.0, 0.12, 0.995)
 
 LEGS = ('stand', 'walk', 'sit', 'squat', 'apart')
 
@@ -50,46 +48,123 @@ _ARM_JOINTS = np.array([[skeleton.JOINT[f'{side}_{name}'] for name in ('collar',
                         for side in skeleton.SIDES])
 
 
+_MAX_ELBOW = 2.5        # radians
+
+#: How the two arms belong together. Of arms that are alike both do the same, each in its own way.
+MIRRORED, NEAR, ALIKE, RESTING, OWN = 'mirrored', 'near each other', 'alike', 'one at rest', 'each its own'
+
+
+@dataclass(frozen=True)
+class PosePreset:
+    """What people of a kind do. Pairs are a mean and a standard deviation, single numbers deviations; radians."""
+
+    arms: Mapping[str, ArmRegion]
+    relations: Mapping[str, float]          # of the two arms, and how often
+    legs: Mapping[str, float]               # of LEGS, and how often
+    pelvis: tuple[float, float]             # deviations of pitch and roll
+    bend: tuple[float, float]               # of the spine, forward
+    deep_bend: float                        # how often it is bent much farther
+    twist: float
+    lean: float
+    turned_back: tuple[float, float]        # least and largest share of a turned body that the head makes good
+    head_turn: float
+    nod: tuple[float, float]
+    tilt: float
+    face: float                             # 1: jaw and eyes move, 0: they rest
+    roll: float                             # of the forearm, about its region's
+    any_roll: float                         # how often it is anything instead
+    flexion: float                          # of the wrist, towards the palm
+    deviation: tuple[float, float]          # of the wrist, towards the thumb
+    pole: float                             # of the direction in which the elbow points
+    roll_range: tuple[float, float]
+    flexion_range: tuple[float, float]
+    deviation_range: tuple[float, float]
+
+
+#: Anything that a body can do before a camera.
+ANYTHING = PosePreset(
+    arms={'reach': ArmRegion((-0.35, -0.50, 0.55), (0.45, 0.35, 0.95), -0.8, 12),
+          'chest': ArmRegion((-0.45, -0.75, 0.32), (0.10, -0.10, 0.70), -0.9, 13),
+          'talk': ArmRegion((-0.10, -0.65, 0.30), (0.50, -0.05, 0.75), -1.3, 14),
+          'wave': ArmRegion((0.05, -0.10, 0.15), (0.65, 0.55, 0.65), -0.3, 11),
+          'face': ArmRegion((-0.45, 0.05, 0.25), (0.05, 0.50, 0.60), -1.0, 7),
+          'crossed': ArmRegion((-0.75, -0.65, 0.35), (-0.40, -0.10, 0.65), -0.7, 4),
+          'hips': ArmRegion((-0.05, -0.95, -0.05), (0.28, -0.72, 0.28), -0.6, 4),
+          'up': ArmRegion((-0.15, 0.55, -0.05), (0.60, 0.95, 0.50), -0.4, 6),
+          'side': ArmRegion((0.55, -0.60, -0.10), (0.98, 0.35, 0.60), -0.8, 9),
+          'down': ArmRegion((0.08, -0.99, -0.10), (0.42, -0.80, 0.30), -1.2, 8),
+          'lap': ArmRegion((-0.30, -0.90, 0.25), (0.25, -0.55, 0.60), -0.7, 5),
+          'behind': ArmRegion((-0.15, -0.95, -0.45), (0.20, -0.65, -0.15), -0.8, 2),
+          'anywhere': ArmRegion((-0.60, -0.90, -0.10), (0.90, 0.85, 0.95), -1.0, 14)},
+    relations={OWN: 0.38, MIRRORED: 0.22, NEAR: 0.28, RESTING: 0.12},
+    legs=dict(zip(LEGS, (0.5, 0.15, 0.2, 0.05, 0.1))),
+    pelvis=(0.07, 0.04), bend=(0.06, 0.11), deep_bend=0.15, twist=0.2, lean=0.09, turned_back=(0.1, 1.0),
+    head_turn=0.2, nod=(0.04, 0.2), tilt=0.11, face=1.0, roll=0.55, any_roll=0.3, flexion=0.42, deviation=(0.04, 0.18),
+    pole=0.35, roll_range=(-2.5, 0.35), flexion_range=(-1.15, 1.25), deviation_range=(-0.40, 0.55))
+
+#: What somebody does who stands before a camera and knows it: both hands before or beside the body.
+UPRIGHT = PosePreset(
+    arms={'reach': ArmRegion((-0.30, -0.40, 0.60), (0.35, 0.30, 0.90), -0.7, 18),
+          'chest': ArmRegion((-0.40, -0.70, 0.35), (0.05, -0.10, 0.70), -0.9, 22),
+          'talk': ArmRegion((-0.05, -0.60, 0.35), (0.45, -0.10, 0.70), -1.3, 24),
+          'wave': ArmRegion((0.10, -0.05, 0.15), (0.60, 0.50, 0.60), -0.2, 14),
+          'hips': ArmRegion((0.00, -0.95, -0.05), (0.25, -0.78, 0.25), -0.6, 5),
+          'up': ArmRegion((0.00, 0.60, 0.05), (0.55, 0.90, 0.45), -0.3, 6),
+          'side': ArmRegion((0.60, -0.55, 0.05), (0.90, 0.20, 0.55), -0.7, 7),
+          'down': ArmRegion((0.15, -0.95, 0.05), (0.40, -0.80, 0.30), -1.2, 4)},
+    relations={OWN: 0.55, ALIKE: 0.45}, legs={'stand': 1.0},
+    pelvis=(0.05, 0.03), bend=(0.05, 0.07), deep_bend=0.0, twist=0.12, lean=0.05, turned_back=(0.4, 0.9), head_turn=0.1,
+    nod=(0.02, 0.08), tilt=0.06, face=0.0, roll=0.5, any_roll=0.0, flexion=0.4, deviation=(0.05, 0.15), pole=0.25,
+    roll_range=(-2.4, 0.25), flexion_range=(-0.8, 0.9), deviation_range=(-0.3, 0.4))
+
+
 @dataclass(frozen=True)
 class Gesture:
     """What a person does; poses are sampled about it."""
 
-    arms: tuple[str, str]       # left, right: of ARMS
-    together: str               # of TOGETHER
+    arms: tuple[str, str]       # left, right: of the preset's
+    together: str               # of its relations
     legs: str                   # of LEGS
+    preset: PosePreset = ANYTHING
 
     @classmethod
-    def sample(cls, rng: np.random.Generator, legs: str | None = None, near: float | None = None) -> Gesture:
+    def sample(cls, rng: np.random.Generator, legs: str | None = None, near: float | None = None,
+               preset: PosePreset = ANYTHING) -> Gesture:
         """Any gesture. legs: these; near: with this chance the hands are near each other."""
-        together = list(HAND_RELATIONS)[rng.choice(len(HAND_RELATIONS), p=list(HAND_RELATIONS.values()))]
+        together = _choose(rng, preset.relations)
         if near is not None:
-            together = _NEAR if rng.random() < near else 'each its own'
-        first, second = (_NAMES[k] for k in rng.choice(len(_NAMES), p=_PROBABILITIES, size=2))
-        if together == 'mirrored':
+            together = NEAR if rng.random() < near else OWN
+        odds = np.array([region.odds for region in preset.arms.values()], float)
+        first, second = (list(preset.arms)[k] for k in rng.choice(len(odds), p=odds / odds.sum(), size=2))
+        if together in (MIRRORED, ALIKE):
             second = first
-        elif together == 'one at rest':
+        elif together == RESTING:
             second = ('down', 'hips', 'lap', 'behind')[rng.integers(4)]
         arms = (first, second) if rng.random() < 0.5 else (second, first)
-        return cls(arms, together, legs or LEGS[rng.choice(len(LEGS), p=(0.5, 0.15, 0.2, 0.05, 0.1))])
+        return cls(arms, together, legs or _choose(rng, preset.legs), preset)
 
 
-def sample_gesture_poses(gesture: Gesture, rng: np.random.Generator, count: int, joints: np.ndarray, tips: np.ndarray,
-           turn: float) -> np.ndarray:
+def _choose(rng, odds):
+    return list(odds)[rng.choice(len(odds), p=list(odds.values()))]
+
+
+def sample_gesture_poses(gesture: Gesture, rng: np.random.Generator, count: int, *, joints: np.ndarray,
+                         tips: np.ndarray, turn: float) -> np.ndarray:
     """(count, 55, 3, 3) poses against the parent joint, in the person's own axes.
 
     joints (55, 3), tips (10, 3): of the figure in the T-pose. turn: how far the person stands turned away from the
     camera, radians about y; the head mostly turns back.
     """
     vectors = np.zeros((count, skeleton.NUM_JOINTS, 3))
-    _sample_torso(vectors, rng, count, turn)
+    _sample_torso(gesture.preset, vectors, rng, count, turn)
     _sample_legs(vectors, rng, count, gesture.legs)
     local = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(count, skeleton.NUM_JOINTS, 3, 3)
     place, roll, flexion, deviation = _sample_arms(gesture, rng, count, joints)
-    alike = rng.random() < {'mirrored': 0.7, _NEAR: 0.5}.get(gesture.together, 0.0)
-    fingers = grips.sample_finger_poses(rng, count, joints, tips, 0.7 if alike else 0.0)
-    pole = np.array([0.6, -1.0, -0.4]) + rng.normal(0, 0.35, (2, count, 3))
+    alike = rng.random() < {MIRRORED: 0.7, NEAR: 0.5}.get(gesture.together, 0.0)
+    fingers = hands.sample_finger_poses(rng, count, joints=joints, tips=tips, alike=0.7 if alike else 0.0)
+    pole = np.array([0.6, -1.0, -0.4]) + rng.normal(0, gesture.preset.pole, (2, count, 3))
     pole[..., 0] += 0.8 * np.clip(place[..., 1], 0, 1)      # elbows of raised arms point outwards
-    arms = arm_rotations(joints, place, roll, pole, flexion, deviation)
+    arms = arm_rotations(joints[_ARM_JOINTS[0]], place, roll=roll, pole=pole, flexion=flexion, deviation=deviation)
     for k, side in enumerate(skeleton.SIDES):
         mirror = np.eye(3) if k == 0 else _MIRROR
         local[:, _ARM_JOINTS[k]] = mirror @ arms[k] @ mirror
@@ -97,21 +172,23 @@ def sample_gesture_poses(gesture: Gesture, rng: np.random.Generator, count: int,
     return local
 
 
-def _sample_torso(vectors, rng, count, turn):
+def _sample_torso(preset, vectors, rng, count, turn):
     at = skeleton.JOINT
-    vectors[:, 0] = rng.normal(0, (0.07, 0, 0.04), (count, 3))
-    bend = rng.normal(0.06, 0.11, count) + (rng.random(count) < 0.15) * rng.uniform(0.1, 0.7, count)
-    twist, lean = rng.normal(0, 0.2, count), rng.normal(0, 0.09, count)
+    pitch, roll = preset.pelvis
+    vectors[:, 0] = rng.normal(0, (pitch, 0, roll), (count, 3))
+    bend = rng.normal(*preset.bend, count) + (rng.random(count) < preset.deep_bend) * rng.uniform(0.1, 0.7, count)
+    twist, lean = rng.normal(0, preset.twist, count), rng.normal(0, preset.lean, count)
     spine = np.stack([np.clip(bend, -0.3, 0.9), twist, lean], axis=1)
     for name in ('spine1', 'spine2', 'spine3'):
         vectors[:, at[name]] = spine / 3 + rng.normal(0, 0.02, (count, 3))
-    look = -np.clip(turn + twist, -1.1, 1.1) * rng.uniform(0.1, 1.0, count) + rng.normal(0, 0.2, count)
-    nod, tilt = rng.normal(0.04, 0.2, count) - 0.5 * bend, rng.normal(0, 0.11, count)
+    look = -np.clip(turn + twist, -1.1, 1.1) * rng.uniform(*preset.turned_back, count)
+    look = look + rng.normal(0, preset.head_turn, count)
+    nod, tilt = rng.normal(*preset.nod, count) - 0.5 * bend, rng.normal(0, preset.tilt, count)
     head = np.stack([nod, np.clip(look, -1.2, 1.2), tilt], axis=1)
     vectors[:, at['neck']] = 0.45 * head
     vectors[:, at['head']] = 0.55 * head
-    vectors[:, at['jaw'], 0] = np.clip(rng.normal(-0.1, 0.15, count), 0, 0.35)
-    gaze = rng.normal(0, (0.1, 0.2, 0), (count, 3))
+    vectors[:, at['jaw'], 0] = preset.face * np.clip(rng.normal(-0.1, 0.15, count), 0, 0.35)
+    gaze = preset.face * rng.normal(0, (0.1, 0.2, 0), (count, 3))
     vectors[:, at['left_eye']] = vectors[:, at['right_eye']] = gaze
 
 
@@ -143,19 +220,21 @@ def _sample_legs(vectors, rng, count, legs):
 
 def _sample_arms(gesture, rng, count, joints):
     """Places of the wrists (2, count, 3), roll, flexion and deviation (2, count), all as of left arms."""
-    rows = [ARMS[name] for name in gesture.arms]
-    low, high = (np.array([row[k] for row in rows])[:, None] for k in (0, 1))
+    preset = gesture.preset
+    regions = [preset.arms[name] for name in gesture.arms]
+    low, high = (np.array(corners)[:, None] for corners in zip(*((region.low, region.high) for region in regions)))
     place = rng.uniform(low, high, (2, count, 3))
-    roll = rng.normal(np.array([row[2] for row in rows])[:, None], 0.55, (2, count))
-    anyhow = rng.random((2, count)) < 0.3
-    roll = np.where(anyhow, rng.uniform(*ROLL, (2, count)), roll)
-    flexion, deviation = rng.normal(0.0, 0.42, (2, count)), rng.normal(0.04, 0.18, (2, count))
-    if gesture.together == 'mirrored':
+    roll = rng.normal(np.array([region.roll for region in regions])[:, None], preset.roll, (2, count))
+    anyhow = rng.random((2, count)) < preset.any_roll
+    roll = np.where(anyhow, rng.uniform(*preset.roll_range, (2, count)), roll)
+    flexion, deviation = rng.normal(0.0, preset.flexion, (2, count)), rng.normal(*preset.deviation, (2, count))
+    if gesture.together == MIRRORED:
         for values, scale in ((place, 0.15), (roll, 0.2), (flexion, 0.3), (deviation, 0.3)):
             values[1] = values[0] + scale * (values[1] - values[0])
-    elif gesture.together == _NEAR:
+    elif gesture.together == NEAR:
         place = _sample_close_wrists(rng, count, joints)
-    return place, np.clip(roll, *ROLL), np.clip(flexion, *FLEXION), np.clip(deviation, *DEVIATION)
+    return (place, np.clip(roll, *preset.roll_range), np.clip(flexion, *preset.flexion_range),
+            np.clip(deviation, *preset.deviation_range))
 
 
 def _sample_close_wrists(rng, count, joints):
@@ -171,26 +250,40 @@ def _sample_close_wrists(rng, count, joints):
     return np.stack([left, right * (-1, 1, 1)])
 
 
-def arm_rotations(joints: np.ndarray, place: np.ndarray, roll: np.ndarray, pole: np.ndarray, flexion: np.ndarray,
-                  deviation: np.ndarray) -> np.ndarray:
-    """(..., 4, 3, 3) rotations of collar, shoulder, elbow and wrist of left arms: `poses.set_arm` by the batch.
+def set_arm(local: np.ndarray, joints: np.ndarray, side: str, place: np.ndarray, *, roll: float, pole: np.ndarray,
+            flexion: float = 0.0, deviation: float = 0.0) -> None:
+    """Bend the arm of `side` in `local` (55, 3, 3), in place, so that its wrist comes to `place` (3,).
 
-    joints (55, 3) of the T-pose; place, pole (..., 3); roll, flexion, deviation (...): see there.
+    joints (55, 3): of the figure in the T-pose. A place out of reach is approached as far as the arm goes, others are
+    met within some millimetres. The rest: see arm_rotations.
     """
-    collar0, shoulder0, elbow0, wrist0 = joints[_ARM_JOINTS[0]]
+    mirror = _MIRROR if side == 'right' else np.eye(3)
+    rows = _ARM_JOINTS[skeleton.SIDES.index(side)]
+    arm = arm_rotations(joints[rows] @ mirror, np.asarray(place, float), roll=np.asarray(roll), pole=pole,
+                        flexion=np.asarray(flexion), deviation=np.asarray(deviation), shoulder=CALM_SHOULDER)
+    local[rows] = mirror @ arm @ mirror
+
+
+def arm_rotations(arm: np.ndarray, place: np.ndarray, *, roll: np.ndarray, pole: np.ndarray, flexion: np.ndarray,
+                  deviation: np.ndarray, shoulder: Shoulder = FREE_SHOULDER) -> np.ndarray:
+    """(..., 4, 3, 3) rotations of collar, shoulder, elbow and wrist of left arms whose wrists come to `place`.
+
+    arm (4, 3): these joints in the T-pose. place, pole (..., 3): the wrist's place and the way the elbow points, in the
+    axes named at the module's head. roll of the forearm, half of it in the elbow, half in the wrist; flexion of the
+    wrist and its deviation towards the thumb (...), radians.
+    """
+    collar0, shoulder0, elbow0, wrist0 = arm
     upper, fore = np.linalg.norm(elbow0 - shoulder0), np.linalg.norm(wrist0 - elbow0)
     place = place * (upper + fore)
-    # Shoulder blades follow the arm upwards and forwards.
     zero = np.zeros(place.shape[:-1])
-    lift = 0.18 * np.clip(place[..., 1] / (upper + fore) + 0.2, 0, 1.2)
-    protract = -0.15 * np.clip(place[..., 2] / (upper + fore) - 0.4, 0, 1)
+    lift = shoulder.lift * np.clip(place[..., 1] / (upper + fore) + 0.2, 0, shoulder.max_lift)
+    protract = -shoulder.protraction * np.clip(place[..., 2] / (upper + fore) - 0.4, 0, 1)
     collar, half, sideways, bent = _matrices([(zero, protract, lift), (roll / 2, zero, zero), (zero, -deviation, zero),
                                               (zero, zero, -flexion)])
-    shoulder = collar0 + collar @ (shoulder0 - collar0)
-    to_wrist = shoulder0 + place - shoulder
+    to_wrist = shoulder0 + place - (collar0 + collar @ (shoulder0 - collar0))
     length = np.linalg.norm(to_wrist, axis=-1)
     nearest = np.sqrt(upper ** 2 + fore ** 2 + 2 * upper * fore * np.cos(_MAX_ELBOW))
-    distance = np.clip(length, nearest, 0.998 * (upper + fore))
+    distance = np.clip(length, nearest, shoulder.reach * (upper + fore))
     direction = to_wrist / length[..., None]
     # Two bones and the distance give a triangle; the pole says which way its corner, the elbow, points.
     pole = _unit(pole - direction * (direction * pole).sum(-1, keepdims=True))
@@ -200,11 +293,11 @@ def arm_rotations(joints: np.ndarray, place: np.ndarray, roll: np.ndarray, pole:
     f = (direction * distance[..., None] - u * upper) / fore
     crossed = np.cross(u, f)
     normal = _unit(crossed)
-    arm = np.stack([u, -normal, np.cross(u, -normal)], axis=-1)
+    aimed = np.stack([u, -normal, np.cross(u, -normal)], axis=-1)
     bend = np.arctan2(np.linalg.norm(crossed, axis=-1), (u * f).sum(-1))
     elbow = _matrices([(zero, -bend, zero)])[0] @ half
     wrist = half @ sideways @ bent
-    return np.stack([collar, np.swapaxes(collar, -1, -2) @ arm, elbow, wrist], axis=-3)
+    return np.stack([collar, np.swapaxes(collar, -1, -2) @ aimed, elbow, wrist], axis=-3)
 
 
 def _matrices(vectors):

@@ -126,8 +126,8 @@ class _PatchScene:
 def _sample_patch_scene(rng, empty):
     _, rest_joints, rest_tips = _right_hand()
     closed, spread = hands.sample_hand_shape(rng)
-    fingers = hands.finger_rotations('right', closed, spread, rest_joints, rest_tips,
-                                     np.exp(rng.normal(0, 0.12, (5, 3))))
+    fingers = hands.finger_rotations('right', closed, spread, rest_joints=rest_joints, rest_tips=rest_tips,
+                                     bend=np.exp(rng.normal(0, 0.12, (5, 3))))
     focal = rng.uniform(*FOCAL)
     ray = (rng.uniform(0.1, 0.9, 2) - 0.5) * FRAME / focal
     back = Rotation.from_rotvec([0, np.pi * rng.integers(2), 0])
@@ -174,9 +174,10 @@ def _render_patch(scene, keypoints, vertices, size):
         visible = float((drawn.alpha * (1 - covered)).sum() / visible)
     hand = not scene.empty
     return HandPatches(
-        lens.apply_camera_effects(rng, image), corner.astype(np.float32), np.float32(side), np.float32(scene.focal),
+        lens.apply_camera_effects(rng, image), corner.astype(np.float32), np.asarray(side, np.float32),
+        np.asarray(scene.focal, np.float32),
         scene.rotations * hand, scene.betas * hand, points.astype(np.float32) * hand, pixels.astype(np.float32) * hand,
-        np.float32(visible), np.bool_(hand))
+        np.asarray(visible, np.float32), np.asarray(hand))
 
 
 def _draw_occluder(rng, image, centre, share):

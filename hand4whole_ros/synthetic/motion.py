@@ -11,14 +11,18 @@ from scipy.spatial.transform import Rotation
 
 from .. import skeleton
 from ..geometry.camera import Intrinsics
-from . import appearance, backgrounds, hands, people, poses
-from .figure import PosableBody, hand_keypoints, place_skeleton
+from . import appearance, backgrounds, hands
+from .drawing import Studio, undrawn_truth
+from .figure import PosableBody
+from .gestures import set_arm
+from .people import sample_phenotype
+from .scene import Scene
 from .truth import PersonTruth
 
 #: Seconds after which the motion repeats.
 PERIOD = 24.0
 
-#: An arm: the wrist's place (see poses), roll, flexion and deviation of the wrist.
+#: An arm: the wrist's place (see gestures), roll, flexion and deviation of the wrist.
 ARMS = {
     'low': (0.30, -0.66, 0.40, -0.9, 0.0, 0.05), 'front': (0.22, -0.10, 0.50, 0.1, -0.35, 0.0),
     'raised': (0.42, 0.10, 0.45, 0.15, -0.25, 0.0), 'reach': (0.25, 0.0, 0.80, 0.15, -0.75, 0.0),
@@ -74,13 +78,15 @@ class PersonMotion:
 
     def __init__(self, seed: int = 10, width: int = 640, height: int = 480, score: MotionScript = DEMO_SCRIPT):
         self.score = score
+        from ..rendering.rasterizer import Lighting
+        self._seed = seed
         rng = np.random.default_rng((seed, 2))
         # A field of view fixes the focal length; the camera is then known exactly.
         self.intrinsics = Intrinsics.from_focal(width, height, Intrinsics.from_fov(width, height, 60.0).fx)
-        self.figure = PosableBody(people.sample_phenotype(seed))
-        look = appearance.Appearance.sample(rng)
-        self._colors = look.colors()
-        self._background = backgrounds.draw_background(rng, width, height).astype(np.float32)
+        self.figure = PosableBody(sample_phenotype(seed))
+        self._appearance = appearance.Appearance.sample(rng)
+        background = backgrounds.draw_background(rng, width, height)
+        self._studio = Studio(self._appearance.colors(), Lighting(), background, None)
         self._phase = rng.uniform(0, 2 * np.pi, 6)
         self._track = _track(score)
         at = {name: self.figure.joints[index] for name, index in skeleton.JOINT.items()}
@@ -89,26 +95,20 @@ class PersonMotion:
 
     def frame(self, t: float) -> np.ndarray:
         """The picture at `t` seconds: (height, width, 3) uint8 RGB."""
-        posed = self.figure.pose(self._local_rotations(t), self._pelvis)
-        (x, y), part = people.body_rasterizer().render_part(posed.vertices, self.intrinsics, self._colors)
-        image = self._background.astype(np.uint8)
-        inside = np.s_[y:y + part.alpha.shape[0], x:x + part.alpha.shape[1]]
-        image[inside] = people.composite(part, self._background[inside])
-        return image
+        return self._studio.draw(self.scene(t).vertices, self.intrinsics).image
 
     def truth(self, t: float) -> PersonTruth:
         """Where everything is at `t` seconds."""
-        local = self._local_rotations(t)
-        posed = self.figure.pose(local, self._pelvis)
-        phenotype = {name: float(value) for name, value in self.figure.phenotype.items()}
-        return PersonTruth.of(posed, local, phenotype, self.intrinsics,
-                        people.hand_visibility(posed, self.intrinsics))
+        return undrawn_truth(self.scene(t))
 
     def hand_keypoints(self, t: float) -> dict[str, np.ndarray]:
         """side -> (21, 3) m at `t` seconds, the same as truth's, without the mesh."""
-        figure = self.figure
-        _, joints, tips = place_skeleton(self._local_rotations(t), figure.joints, figure.tips, self._pelvis)
-        return dict(zip(skeleton.SIDES, hand_keypoints(joints, tips)))
+        return dict(zip(skeleton.SIDES, self.scene(t).hand_keypoints))
+
+    def scene(self, t: float) -> Scene:
+        """The person at `t` seconds."""
+        return Scene.of_pose(self._seed, 'hips', self.figure, self._local_rotations(t), pelvis=self._pelvis,
+                             intrinsics=self.intrinsics, appearance=self._appearance)
 
     def _local_rotations(self, t):
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
@@ -131,9 +131,9 @@ class PersonMotion:
                 beat = 2 * np.pi * 3 * (t - begin) / (end - begin)
                 place = place + (0.10 * np.sin(beat), 0, 0)
                 deviation = deviation + 0.2 * np.sin(beat)
-            poses.set_arm(local, self.figure, side, place, roll, _POLE, flexion, deviation)
+            set_arm(local, self.figure.joints, side, place, roll=roll, pole=_POLE, flexion=flexion, deviation=deviation)
             local[skeleton.HAND_SLICE[side]] = hands.finger_rotations(
-                side, np.clip(closed, 0, 1), _SPREAD, self.figure.joints, self.figure.tips)
+                side, np.clip(closed, 0, 1), _SPREAD, rest_joints=self.figure.joints, rest_tips=self.figure.tips)
         return local
 
 

@@ -12,8 +12,8 @@ OBSTACLE_PROBABILITY = 0.35        # of the pictures that have any
 _MAX_OBSTACLES = 0.6         # of a picture; whoever hides more is left out
 
 
-def draw_obstacles(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, joints: np.ndarray,
-         hands: np.ndarray) -> np.ndarray | None:
+def draw_obstacles(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, *, joints: np.ndarray,
+                   hands: np.ndarray) -> np.ndarray | None:
     """Draw them into image (H, W, 3) uint8, in place; -> (H, W) bool, what they cover, or None.
 
     joints (N, 3) m of the person and keypoints of the hands (2, 21, 3) m: in the frame of `view`.

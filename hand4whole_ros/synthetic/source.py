@@ -1,4 +1,4 @@
-"""An endless source of pictures for training, with the truth about each; see `scene` and `drawing`."""
+"""An endless source of pictures for training, with the truth about each; see `people` and `drawing`."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from ..media import image_files
 from ..rendering.contact_sheet import contact_sheet
 from ..system import output_files
 from .drawing import draw_scene
-from .scene import CLOSE_UPS, Scene, sample_scene
-from .scene_truth import SceneTruth
+from .people import CLOSE_UPS, ScenePreset, sample_scene
+from .scene import Scene
+from .truth import PersonTruth
 
 
 class SyntheticImages:
     """Pictures of width x height pixels. Item k of equal sources is the same picture, to the byte.
 
-    seed: of the source; sources of different seeds share no scene. close_ups, at_ease: shares of scene.sample_scene.
+    seed: of the source; sources of different seeds share no scene. close_ups, at_ease: shares of people.ScenePreset.
     Several processes share a source by taking different items of it.
     """
 
     def __init__(self, seed: int = 0, width: int = 640, height: int = 480, close_ups: float = CLOSE_UPS,
                  *, at_ease: float = 0.0):
-        self.seed, self.width, self.height, self.close_ups, self.at_ease = seed, width, height, close_ups, at_ease
+        self.seed = seed
+        self.preset = ScenePreset(width=width, height=height, close_ups=close_ups, at_ease=at_ease)
 
     def scene(self, index: int) -> Scene:
         """Scene `index`, not yet drawn."""
-        return sample_scene((self.seed << 40) + index, self.width, self.height, self.close_ups, self.at_ease)
+        return sample_scene((self.seed << 40) + index, self.preset)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, SceneTruth]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, PersonTruth]:
         """The picture (height, width, 3) uint8 RGB and its truth."""
         return draw_scene(self.scene(index))
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, SceneTruth]]:
+    def __iter__(self) -> Iterator[tuple[np.ndarray, PersonTruth]]:
         """All pictures, without end."""
         index = 0
         while True:

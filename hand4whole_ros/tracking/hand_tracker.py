@@ -13,15 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from .. import skeleton
+from .._vendor_patches.roma_import import roma
 from ..body.model import BodyModel
 from ..estimate import BEHIND, IMPOSSIBLE, HandEstimate, LooseHandEstimate, WholeBodyEstimate
 from ..fitting.hand_rotations import HandRotations
 from ..geometry.assignment import assign_pairs
 from ..landmarks.measures import palm_length
 from .image_clock import Moment
-from .one_euro import OneEuroVector
+from .one_euro import OneEuroRotation, OneEuroVector
 from .tracker import Tracker
 from .validation import hand_rejection_reason
 
@@ -78,6 +80,7 @@ class _HandTrack:
     estimator_id: int = -1                  # what the estimator called it last
     right: float = 0.5                      # probability that it is a right hand
     filter: OneEuroVector | None = None     # of a loose hand's keypoints
+    turn_filter: OneEuroRotation | None = None  # of its wrist and fingers, where the estimator gives their rotations
     last: LooseHandEstimate | None = None   # as it was given out; None: it is not loose
 
 
@@ -185,7 +188,7 @@ class HandTracker:
     def _update_owned(self, track, owner, hand):
         track.owner, track.side, track.right = owner, owner[1], float(owner[1] == 'right')
         track.keypoints, track.seen = hand.keypoints_2d.numpy(), self._clock.now
-        track.filter = track.last = None
+        track.filter = track.turn_filter = track.last = None
         track.estimator_id = -1
 
     def _update_loose(self, track, hand):
@@ -197,9 +200,13 @@ class HandTracker:
         track.right += _SIDE_SHARE * (right - track.right)
         if max(track.right, 1 - track.right) > _OTHER_SIDE_SURE:
             track.side = 'right' if track.right > 0.5 else 'left'
+        if hand.side != track.side:     # those of the other side mean nothing
+            hand = replace(hand, wrist_rotation=None, finger_pose=None)
         points = hand.keypoints_3d
         if config.smoothing:
-            points = self._filtered(track, points, 0.0 if first else self._clock.step(track.seen))
+            step = 0.0 if first else self._clock.step(track.seen)
+            points = self._filtered(track, points, step)
+            hand = self._with_filtered_rotations(track, hand, step)
         track.owner, track.estimator_id = None, hand.track_id
         track.keypoints, track.seen = hand.keypoints_2d.numpy(), self._clock.now
         track.last = replace(hand, side=track.side, keypoints_3d=points, track_id=track.track_id)
@@ -215,6 +222,19 @@ class HandTracker:
         # Points that move unlike each other lag unlike each other, which shortens what is between them.
         return steady[0] + (steady - steady[0]) * (_length(points) / max(_length(steady), 1e-6))
 
+    def _with_filtered_rotations(self, track, hand, dt):
+        """The hand with the rotations that the estimator gives, filtered; unchanged where it gives none."""
+        if hand.wrist_rotation is None or hand.finger_pose is None:
+            track.turn_filter = None
+            return hand
+        config = self._people.config
+        if track.turn_filter is None:
+            track.turn_filter = OneEuroRotation(config.min_cutoff, config.beta)
+        track.turn_filter.min_cutoff, track.turn_filter.beta = config.min_cutoff, config.beta
+        turns = torch.cat([roma.rotmat_to_rotvec(hand.wrist_rotation)[None], hand.finger_pose])
+        steady = track.turn_filter(turns, dt)
+        return replace(hand, wrist_rotation=roma.rotvec_to_rotmat(steady[0]), finger_pose=steady[1:])
+
     def _is_held(self, track, updated):
         return track.last is not None and track not in updated and self._age(track) <= self._people.hold_time
 
@@ -224,7 +244,11 @@ class HandTracker:
 
     def _as_tracked(self, track, hand):
         side = track.right if hand.side == 'right' else 1 - track.right
-        return TrackedHand(track.track_id, -1, hand, side, *self._rotations(hand.keypoints_3d.numpy(), hand.side))
+        if hand.wrist_rotation is None or hand.finger_pose is None:
+            rotations = self._rotations(hand.keypoints_3d.numpy(), hand.side)
+        else:
+            rotations = hand.wrist_rotation.numpy(), hand.finger_pose.numpy()
+        return TrackedHand(track.track_id, -1, hand, side, *rotations)
 
     def _of_people(self, people, owned):
         """Hands of people, OK or HELD, but for those that were found to be loose."""

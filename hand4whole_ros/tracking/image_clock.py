@@ -50,10 +50,12 @@ class ImageClock:
 
     def age(self, moment: Moment) -> float:
         """Seconds from `moment` to the last image, by whichever clock says more: stamps may stand still, or crawl."""
+        assert self.now is not None     # `moment` is one of an image
         return max(self.now.stamp - moment.stamp, self.now.arrival - moment.arrival)
 
     def step(self, moment: Moment) -> float:
         """Seconds from `moment` to the last image by the stamps; by the arrival where stamps tell no time."""
+        assert self.now is not None
         by_stamp, by_arrival = self.now.stamp - moment.stamp, self.now.arrival - moment.arrival
         return (
             by_arrival

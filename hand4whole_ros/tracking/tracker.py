@@ -68,7 +68,7 @@ class TrackerConfig:
     #: Cut-off of a still person, Hz: lower is steadier.
     min_cutoff: float = 2.0
     #: What motion adds to the cut-off, Hz per (rad/s) or (m/s): higher lags less.
-    beta: float = 1.0
+    beta: float = 2.0
 
 
 class _LastHand(NamedTuple):
@@ -240,7 +240,7 @@ class Tracker:
         local, betas, pelvis = estimate.local_rotations, estimate.betas, estimate.joints[0]
         share = 1.0     # of what is measured now in the shapes
         if track.last is not None and self.config.smoothing:
-            share = smoothing_factor(_SHAPE_CUTOFF, dt) if dt > 0 else 0.0
+            share = float(smoothing_factor(_SHAPE_CUTOFF, dt)) if dt > 0 else 0.0
             betas = torch.lerp(track.last.betas, betas, share)
         hands = {hand.side: self._update_hand(track, hand, local, moment, share) for hand in estimate.hands}
         if self.config.smoothing:

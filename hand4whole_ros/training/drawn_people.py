@@ -27,7 +27,7 @@ FRONTAL_UPRIGHT_SHARE = 0.5
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 88)
 
 
-def make_shards(folder: Path, count: int, seed: int, workers: int, progress: bool = True) -> None:
+def make_shards(folder: Path, count: int, seed: int, workers: int, *, progress: bool = True) -> None:
     """Draw `count` people of the source `seed`, rounded up to whole shards, into a folder.
 
     Shards that are there already are left as they are: after an interruption it goes on where it was. Some hundredths
@@ -69,6 +69,7 @@ def _make_shard(wanted):
 
 def _make_record(image, truth):
     """Evidence, truth and JPEG of one person; None where nobody is seen."""
+    assert _landmark_pipeline is not None   # of a worker
     landmark_fit = _landmark_pipeline.fit(image, truth.intrinsics)
     evidence = None if landmark_fit is None else features_of_fit(landmark_fit, truth.intrinsics)
     if evidence is None:

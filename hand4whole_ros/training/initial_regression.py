@@ -42,6 +42,7 @@ def train_body_regressor(network: Hand4WholePP, context: StageContext) -> None:
     """Train the body expert's, in place."""
     train_set, validation_set, distributed = context.train_set, context.validation_set, context.distributed
     regressor, skeleton_layer = network.body_regressor, context.skeleton_layer
+    assert regressor.guess is not None      # of the open model
     guess = _fit_normalization(regressor.guess, train_set.prompts.body)
 
     def regress(module, prompt):
@@ -66,7 +67,9 @@ def train_hand_regressor(network: Hand4WholePP, context: StageContext) -> None:
     """Train the hand expert's, in place."""
     skeleton_layer, distributed = context.skeleton_layer, context.distributed
     inputs, true = context.train_set.right_hands
-    guess = _fit_normalization(network.wilor.backbone.guess, inputs)
+    own = network.wilor.backbone.guess
+    assert own is not None      # of the open model
+    guess = _fit_normalization(own, inputs)
 
     def losses(step):
         rows = context.draw_rows(len(true.betas), BATCH_SIZE, step)

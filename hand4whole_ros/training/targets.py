@@ -79,8 +79,9 @@ def hand_targets(
         middle = (box[:, :2] + box[:, 2:]) / 2 - evidence.box[:, 2:] / 2
         places = (_pixels(truth.hands[:, k], evidence) - middle[:, None]) / (box[:, 2] - box[:, 0])[:, None, None]
         counts = boxes[side].exists & torch.from_numpy(truth.visibility[:, k] >= MIN_VISIBILITY)
-        values = (rotations * np.outer(mirror, mirror), truth.betas @ components, keypoints, places * mirror[:2])
-        found[side] = HandTargets(*(torch.from_numpy(value.astype(np.float32)) for value in values), counts)
+        rotations, betas, keypoints, places = (torch.from_numpy(value.astype(np.float32)) for value in (
+            rotations * np.outer(mirror, mirror), truth.betas @ components, keypoints, places * mirror[:2]))
+        found[side] = HandTargets(rotations, betas, keypoints, places, counts)
     return found
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import math
+import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +20,8 @@ from ..system.memory import trim_memory
 from ..system.output_files import replacement_path
 from ..system.progress import ProgressBar
 from .distributed import SINGLE_PROCESS, DistributedContext
+
+_Module = TypeVar('_Module', bound=nn.Module)
 
 #: Steps after which memory that is free goes back to the system: steps of different sizes leave holes in it, 1.4 GB in
 #: 60 steps on hands.
@@ -51,10 +56,10 @@ class TrainingSchedule:
         return average.lerp(value, 1 - keep)
 
 
-def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterable[dict[str, Tensor]]],
+def train(module: _Module, losses: Callable[[int], dict[str, Tensor] | Iterable[dict[str, Tensor]]],
           schedule: TrainingSchedule, folder: Path, name: str,
           measure: Callable[[nn.Module], dict[str, float]] | None = None, progress: bool = True,
-          distributed: DistributedContext = SINGLE_PROCESS) -> nn.Module:
+          distributed: DistributedContext = SINGLE_PROCESS) -> _Module:
     """Train the parameters of `module` that want gradients; returns the average of its weights that measured best.
 
     losses: of a step, whose numbers must follow from the step alone, so that a training that was stopped goes on as if
@@ -89,14 +94,16 @@ def train(module: nn.Module, losses: Callable[[int], dict[str, Tensor] | Iterabl
             state.save()
         if state.step % _TRIM_MEMORY_INTERVAL == 0:
             trim_memory()
-    return state.best()
+    best = state.best()
+    assert isinstance(best, type(module))
+    return best
 
 
 def _backward(shares, what):
     """Send every share of a step back to the parameters; what it cost in all, part by part."""
     cost = {}
     for parts in [shares] if isinstance(shares, dict) else shares:
-        loss = sum(parts.values())
+        loss = functools.reduce(operator.add, parts.values())
         if not torch.isfinite(loss):
             raise FloatingPointError(f'{what} is {float(loss.detach())}; take a smaller rate')
         if loss.requires_grad:  # a share may show nothing of what is trained, such as a hand

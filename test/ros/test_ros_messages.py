@@ -242,6 +242,16 @@ def test_the_operators_head_is_published_while_there_is_an_operator(one):
     assert topics.HEAD not in dict(builder.of(result._replace(operator=None), False))
 
 
+@pytest.mark.parametrize('probability, said', [(None, (False, -1.0)), (0.25, (False, 0.25)), (0.75, (True, 0.75))])
+def test_whether_a_hand_grasps(one, body, probability, said):
+    loose = loose_hand(replace(one.right_hand, keypoints_2d=one.right_hand.keypoints_2d + 500),
+                       grasp_probability=probability)
+    people, hands = tracked_hands(body, [one], loose)
+    of_person, _, nobodys = deserialize_message(messages.serialise_hand_array(hands, HEAD, 'x'), HandPoseArray).hands
+    assert (nobodys.grasping, nobodys.grasp_probability) == said
+    assert (of_person.grasping, of_person.grasp_probability) == (False, -1.0)
+
+
 def test_no_hand_is_an_empty_array(body):
     got = deserialize_message(messages.serialise_hand_array([], HEAD, 'mediapipe'), HandPoseArray)
     assert got == HandPoseArray(header=HEAD, estimator='mediapipe')

@@ -179,3 +179,52 @@ def test_the_networks_for_landmarks():
     found = landmarks.measure(seconds=0)
     assert {*found['figures'], *found['why_null']} == set(result_rows.stage_keys('landmarks'))
     assert all(0 < figure < 1e5 for figure in found['figures'].values())
+
+
+def test_every_estimator_side_by_side_at_the_size_of_tests(published_folder, one_thread):
+    pytest.importorskip('ai_edge_litert')
+    from hand4whole_ros.benchmarks import estimator_rows
+    found = estimator_rows.measure_in_process('cpu', 'tiny', str(published_folder))
+    assert set(result_rows.stage_keys('estimators')) == {*found['figures'], *found['why_null']} == {
+        f'estimate_{name}_{people}_people{part}_ms' for people in (1, 4) for part in ('', '_network')
+        for name in ('hand4whole_pp', 'hand4whole', 'wilor', 'unihope', 'open', 'mediapipe')}
+    for key, figure in found['figures'].items():
+        if key.endswith('_network_ms') and ('_open_' in key or '_mediapipe_' in key):
+            assert figure is None and 'no network of its own' in found['why_null'][key]
+        else:
+            assert figure > 0, key
+    assert found['figures']['estimate_hand4whole_1_people_ms'] > found['figures'][
+        'estimate_hand4whole_1_people_network_ms']
+    assert 'hand4whole on cpu' in found['remarks']['estimators']
+    assert '1 people, 0 other hands; 4 people' in found['remarks']['estimators']
+
+
+def test_an_estimator_that_is_not_there_costs_its_own_rows_alone(published_folder, one_thread, monkeypatch):
+    from hand4whole_ros.benchmarks import estimator_rows
+    from hand4whole_ros.estimators import EstimatorUnavailable
+
+    class Nothing:
+        name, device, loose_hands, network = 'wilor', 'cpu', [], torch.nn.Identity()
+
+        def estimate(self, image, intrinsics):
+            return [self.network(0)]
+
+        def close(self):
+            pass
+
+    def create(config):
+        if config.estimator != 'wilor':
+            raise EstimatorUnavailable('no weights: fetch them')
+        return Nothing()
+    monkeypatch.setattr('hand4whole_ros.estimators.create', create)
+    found = estimator_rows.measure_in_process('cpu', 'tiny', str(published_folder))
+    assert found['figures']['estimate_wilor_4_people_ms'] > 0
+    assert found['why_null']['estimate_open_1_people_ms'] == 'no weights: fetch them' and len(found['why_null']) == 20
+
+
+def test_a_folder_of_body_files_alone():
+    with BenchmarkFiles(size='full') as files:
+        folder = files.body_folder()
+        assert files.body_folder() == folder and 'stand-in' in files.body_remark
+        assert {path.suffix for path in folder.iterdir()} == {'.npz'} and len(list(folder.iterdir())) == 4
+    assert not folder.exists()

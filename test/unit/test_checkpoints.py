@@ -12,8 +12,7 @@ import torch
 from fault_figures import note
 from locations import DATA
 
-from hand4whole_ros.checkpoints import CheckpointError, command, random_weights, selection
-from hand4whole_ros.checkpoints import hand4whole_pp as loading
+from hand4whole_ros.checkpoints import CheckpointError, command, random_weights, selection, transformers
 from hand4whole_ros.checkpoints.body_files import load_body
 from hand4whole_ros.checkpoints.hand4whole_pp import expected_state, load_hand4whole_pp, load_training_start
 from hand4whole_ros.checkpoints.store import Store
@@ -133,7 +132,7 @@ def test_weights_that_vanish_after_the_start(folder, network, outputs):
 def test_lower_precision_where_the_network_bears_it(folder, network, published_body, outputs, packs, monkeypatch):
     write(folder, network)
     if not packs:
-        monkeypatch.setattr(loading, 'can_pack', lambda precision: False)
+        monkeypatch.setattr(transformers, 'can_pack', lambda precision: False)
     elif not can_pack(torch.bfloat16):
         pytest.skip('no bf16 on this processor')
     found = load_hand4whole_pp(Store(folder), TINY, published_body, precision=torch.bfloat16)

@@ -78,7 +78,7 @@ def test_a_missing_file_is_named_with_the_command_that_helps(folder):
 def test_it_is_listed_and_verified(folder, capsys, network):
     command.list_files(Store(folder))
     listed = capsys.readouterr().out
-    assert 'for Hand4Whole alone' in listed and 'SMPLX_NEUTRAL.npz, see above' in listed
+    assert 'to run the estimator hand4whole:' in listed and 'SMPLX_NEUTRAL.npz, see above' in listed
     torch.save(saved(network), folder / 'snapshot_6.pth.tar')
     assert not command.verify(Store(folder))    # it is a small one, which verify does not expect
     assert 'snapshot_6.pth.tar does not fit Hand4Whole' in capsys.readouterr().out

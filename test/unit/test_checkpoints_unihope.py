@@ -75,7 +75,8 @@ def test_another_network_is_named(folder, network):
 
 def test_it_is_listed_and_fetching_says_where_it_is(folder, capsys):
     command.list_files(Store(folder))
-    assert 'for UniHOPE: a hand and the object in it: 1 of 2 missing' in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert 'to run the estimator unihope; the detector of hands is that of wilor: 1 of 2 missing' in listed
     assert not command.fetch(Store(folder), ['unihope_dexycb.pth'])
     assert 'call it unihope_dexycb.pth' in capsys.readouterr().out
 

@@ -134,19 +134,19 @@ def test_bad_pictures_are_refused_by_name(detector):
 def test_a_box_around_projected_joints_holds_the_body():
     overlaps = []
     for seed in seeds(0, 1, 2, 3):
-        person = people.sample_person(seed)
-        posed, camera = person.posed(), person.intrinsics
-        vertices = np.clip(camera.project(posed.vertices), 0, 720)
+        scene = people.sample_person(seed)
+        camera = scene.intrinsics
+        vertices = np.clip(camera.project(scene.vertices), 0, 720)
         low, high = vertices.min(0), vertices.max(0)
-        hands = [camera.project(posed.hand_keypoints(side)) for side in OPPOSITE]
-        box = body_box.box_from_joints(camera.project(posed.joints), hands, 720, 720)
+        hands = [camera.project(hand) for hand in scene.hand_keypoints]
+        box = body_box.box_from_joints(camera.project(scene.joints), hands, 720, 720)
         overlaps.append(box_iou(box, np.concatenate([low, high - low])))
     assert min(overlaps) > 0.88
 
 
 def test_a_body_out_of_the_picture_has_no_box():
-    person = people.sample_person(seeds(0)[0])
-    at = person.intrinsics.project(person.posed().joints)
+    scene = people.sample_person(seeds(0)[0])
+    at = scene.intrinsics.project(scene.joints)
     assert body_box.box_from_joints(at + 2000, [], 720, 720) is None
     assert body_box.box_from_joints(at * np.nan, [], 720, 720) is None
     assert body_box.box_from_joints(at[:3], [], 720, 720) is None

@@ -29,13 +29,6 @@ def estimator(config):
 
 
 @pytest.fixture(scope='module')
-def people_seen():
-    """Three rendered people and the truth."""
-    from hand4whole_ros.synthetic import dataset
-    return [dataset.render_person(3, i) for i in range(3)]
-
-
-@pytest.fixture(scope='module')
 def results(estimator, people_seen):
     """What the network said and what became of it, for every picture."""
     said, found = [], []
@@ -160,7 +153,7 @@ def test_what_is_missing_is_said(tmp_path, config, monkeypatch):
         estimators.create(replace(config, device='tpu'))
     with pytest.raises(EstimatorUnavailable, match='precision .*expected one of auto, fp32'):
         estimators.create(replace(config, precision='fp8'))
-    monkeypatch.setattr('hand4whole_ros.checkpoints.hand4whole_pp.can_pack', lambda precision: False)
+    monkeypatch.setattr('hand4whole_ros.checkpoints.transformers.can_pack', lambda precision: False)
     with pytest.raises(EstimatorUnavailable, match='int8 is for processors with'):
         estimators.create(replace(config, precision='int8'))
 

@@ -13,35 +13,8 @@ from hand4whole_ros.landmarks.model_files import HAND_LANDMARK_LITE
 from hand4whole_ros.landmarks.people import LooseHand
 from hand4whole_ros.landmarks.regions import Region
 from hand4whole_ros.skeleton import SIDES
-from hand4whole_ros.synthetic import dataset, hand_patches
 
 pytest.importorskip('ai_edge_litert')
-
-
-@pytest.fixture(scope='module', params=('mediapipe', 'open'))
-def estimator(request):
-    made = estimators.create(EstimatorConfig(request.param, static_images=True))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope='module')
-def people_seen():
-    """Three rendered people and the truth."""
-    return [dataset.render_person(3, i) for i in range(3)]
-
-
-@pytest.fixture(scope='module')
-def hands_alone():
-    """[(image, keypoints (21, 3) m, (21, 2) px, intrinsics)] of right hands without a person."""
-    patches, found = hand_patches.draw_patches(6, 3, 320), []
-    for k in np.flatnonzero(patches.visible > 0.95):
-        zoom = 320 / patches.size[k]
-        cx, cy = (np.array(hand_patches.FRAME) / 2 - patches.corner[k]) * zoom - 0.5
-        camera = Intrinsics(patches.focal[k] * zoom, patches.focal[k] * zoom, cx, cy, 320, 320)
-        points = patches.keypoints[k].astype(float)
-        found.append((patches.images[k], points, camera.project(points), camera))
-    return found
 
 
 def test_a_hand_of_nobody_is_as_far_away_as_its_length_says(hands_alone):

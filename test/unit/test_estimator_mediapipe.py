@@ -22,13 +22,6 @@ from hand4whole_ros.synthetic import dataset
 pytest.importorskip('ai_edge_litert')
 
 
-@pytest.fixture(scope='module', params=('mediapipe', 'open'))
-def estimator(request):
-    made = estimators.create(EstimatorConfig(request.param, static_images=True))
-    yield made
-    made.close()
-
-
 @pytest.fixture(scope='module')
 def people_seen():
     """Eight rendered people and the truth."""
@@ -132,7 +125,7 @@ def test_hands_behind_the_back_are_lost(estimator):
                      'wrist': (0, 0, 0)}
             for name, turn in turns.items():
                 rotations[JOINT[f'{side}_{name}']] = exp_so3(np.multiply(turn, mirror).astype(float))
-        image, truth = people.render_person(replace(person, local_rotations=rotations))
+        image, truth = people.render_person(person.with_pose(rotations))
         assert max(truth.hand(side).visibility for side in SIDES) < 0.2
         (found,) = estimator.estimate(image, truth.intrinsics)
         assert [hand.state for hand in found.hands] == [LOST, LOST]

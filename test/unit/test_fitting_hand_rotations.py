@@ -25,7 +25,8 @@ def landmarks_of(body, side, wrist, fingers):
 @pytest.mark.parametrize('shape', ['open', 'relaxed', 'grasp', 'fist', 'pinch', 'point'])
 def test_the_rotations_of_a_hand_are_found_again(body, side, shape):
     kinematics = body.kinematics
-    fingers = finger_rotations(side, np.array(HAND_SHAPES[shape]), 0.1, kinematics.rest_joints, kinematics.rest_tips)
+    fingers = finger_rotations(side, np.array(HAND_SHAPES[shape]), 0.1, rest_joints=kinematics.rest_joints,
+                               rest_tips=kinematics.rest_tips)
     wrist = Rotation.from_euler('xyz', [0.7, -2.0, 1.1]).as_matrix()
     seen = 1.3 * landmarks_of(body, side, wrist, fingers) + (0.1, -0.2, 0.8)     # of any size, anywhere
     found_wrist, found = HandRotations(kinematics)(seen, side)

@@ -9,7 +9,8 @@ import torch
 from parity import deterministic as D
 
 from hand4whole_ros.body.open_hands import load_open_body
-from hand4whole_ros.checkpoints import hand4whole_pp as loading
+from hand4whole_ros.checkpoints import transformers
+from hand4whole_ros.checkpoints.hand4whole_pp import prepare_for_inference
 from hand4whole_ros.checkpoints.random_weights import load_random
 from hand4whole_ros.checkpoints.verify import run_test_image
 from hand4whole_ros.networks import packed_layers
@@ -119,13 +120,13 @@ def test_the_whole_forward_at_the_size_of_tests(published_body, precision, metre
 def test_the_whole_forward_at_full_size(open_body, precision, millimetres):
     network = load_random(open_body, HAND4WHOLE_PP)
     exact = run_test_image(network)
-    distance, *turns = compared(exact, run_test_image(loading.prepare_for_inference(network, 'cpu', precision)))
+    distance, *turns = compared(exact, run_test_image(prepare_for_inference(network, 'cpu', precision)))
     print(f'{precision}: vertices {distance:.2f} mm, body {turns[0]:.2f}, hands {turns[1]:.2f} degrees')
     assert distance < millimetres and max(turns) < 0.5
 
 
 def test_where_nothing_can_be_packed_the_network_runs_as_it_is(published_body, monkeypatch):
-    monkeypatch.setattr(loading, 'can_pack', lambda precision: False)
+    monkeypatch.setattr(transformers, 'can_pack', lambda precision: False)
     network = load_random(published_body, HAND4WHOLE_PP_TINY, precision=torch.bfloat16)
     assert isinstance(network.encoder.blocks[0], TransformerBlock) and network.encoder.pos_embed.dtype == torch.bfloat16
     assert torch.isfinite(run_test_image(network)['vertices']).all()

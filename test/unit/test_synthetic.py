@@ -11,14 +11,14 @@ pytest.importorskip('anny')
 
 from hand4whole_ros import skeleton  # noqa: E402
 from hand4whole_ros.body import anny_rig  # noqa: E402
-from hand4whole_ros.synthetic import dataset, figure, hands, people, poses  # noqa: E402
+from hand4whole_ros.synthetic import collisions, dataset, figure, gestures, hands, people, visibility  # noqa: E402
 
 SEEDS = (3, 4, 5)
 
 
 @pytest.fixture(scope='module')
 def crowd():
-    """Some people with their pictures: [(Person, image, Truth)]."""
+    """Some people with their pictures: [(Scene, image, PersonTruth)]."""
     persons = [people.sample_person(seed) for seed in SEEDS]
     return [(person, *people.render_person(person)) for person in persons]
 
@@ -73,23 +73,23 @@ def test_left_is_the_persons_left(crowd):
 def test_hands_are_drawn_where_the_truth_says(crowd):
     """The pixels of each hand's triangles lie under its keypoints, around their middle."""
     for person, _, truth in crowd:
-        ids = people.body_rasterizer().face_ids(person.posed().vertices, person.intrinsics)
+        ids = visibility.body_rasterizer().face_ids(person.vertices, person.intrinsics)
         for side in skeleton.SIDES:
-            shown = np.isin(ids, np.flatnonzero(people.hand_faces(side)))
+            shown = np.isin(ids, np.flatnonzero(visibility.hand_faces(side)))
             near = cv2.dilate(shown.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
             columns, rows = truth.hand(side).keypoints_2d.round().astype(int).T
             assert near[rows, columns].mean() >= 0.5 * truth.hand(side).visibility
             ys, xs = np.nonzero(shown)
             middle = truth.hand(side).keypoints_2d.mean(0)
             assert np.hypot(*(np.array([xs.mean(), ys.mean()]) - middle)) < 25
-            assert truth.hand(side).visibility >= people.MIN_VISIBILITY
+            assert truth.hand(side).visibility >= people.MIN_HAND_VISIBILITY
 
 
 def test_a_hand_has_the_skins_colour_and_the_background_another(crowd):
     """The picture itself, not only the geometry: where a finger bone is seen there is skin."""
     for person, image, _ in crowd:
-        ids = people.body_rasterizer().face_ids(person.posed().vertices, person.intrinsics)
-        hands_only = people.hand_faces('left') | people.hand_faces('right')
+        ids = visibility.body_rasterizer().face_ids(person.vertices, person.intrinsics)
+        hands_only = visibility.hand_faces('left') | visibility.hand_faces('right')
         shown = np.isin(ids, np.flatnonzero(hands_only))
         inner = cv2.erode(shown.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         colour = image[inner].astype(float).mean(0)
@@ -104,12 +104,18 @@ def test_equal_seeds_equal_pictures_other_seeds_others():
     assert not np.array_equal(first, other)
 
 
+def runs_into_itself(scene):
+    tips = scene.hand_keypoints[:, list(skeleton.FINGERTIP_KEYPOINTS)].reshape(10, 3)
+    return not collisions.collision_free(scene.figure, scene.joint_rotations, scene.joints, tips)
+
+
 def test_people_do_not_run_into_themselves():
-    person = people.sample_person(21)
-    assert not people.has_collision(person.posed())
-    into_the_belly = person.local_rotations.copy()
-    poses.set_arm(into_the_belly, person.figure, 'left', (-0.35, -0.6, 0.05), -0.5, np.array([1.0, -0.2, 0]))
-    assert people.has_collision(person.figure.pose(into_the_belly, person.pelvis))
+    scene = people.sample_person(21)
+    assert not runs_into_itself(scene)
+    into_the_belly = scene.local_rotations.copy()
+    gestures.set_arm(into_the_belly, scene.figure.joints, 'left', np.array([-0.35, -0.6, 0.05]), roll=-0.5,
+                     pole=np.array([1.0, -0.2, 0]))
+    assert runs_into_itself(scene.with_pose(into_the_belly))
 
 
 @pytest.mark.parametrize('side', skeleton.SIDES)
@@ -117,7 +123,8 @@ def test_set_arm_brings_the_wrist_to_its_place(side):
     body = figure.PosableBody(people.sample_phenotype(2))
     local = np.tile(np.eye(3), (55, 1, 1))
     place = np.array([0.2, -0.3, 0.6])
-    poses.set_arm(local, body, side, place, -1.0, np.array([0.6, -1.0, -0.4]), 0.2, 0.1)
+    gestures.set_arm(local, body.joints, side, place, roll=-1.0, pole=np.array([0.6, -1.0, -0.4]), flexion=0.2,
+                     deviation=0.1)
     posed = body.pose(local, np.zeros(3))
     rest = {name: body.joints[skeleton.JOINT[f'{side}_{name}']] for name in ('shoulder', 'elbow', 'wrist')}
     arm = np.linalg.norm(rest['elbow'] - rest['shoulder']) + np.linalg.norm(rest['wrist'] - rest['elbow'])
@@ -133,7 +140,7 @@ def test_a_fist_is_closed_and_both_hands_mirror_each_other():
         local = np.tile(np.eye(3), (55, 1, 1))
         for side in skeleton.SIDES:
             local[skeleton.HAND_SLICE[side]] = hands.finger_rotations(
-                side, np.array(hands.HAND_SHAPES[shape]), 0.1, body.joints, body.tips)
+                side, np.array(hands.HAND_SHAPES[shape]), 0.1, rest_joints=body.joints, rest_tips=body.tips)
         posed = body.pose(local, np.zeros(3))
         left, right = (posed.hand_keypoints(side) for side in skeleton.SIDES)
         assert np.allclose(left * (-1, 1, 1), right, atol=2e-3)

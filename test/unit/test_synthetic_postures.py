@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 pytest.importorskip('anny')
 
 from hand4whole_ros import skeleton  # noqa: E402
-from hand4whole_ros.synthetic import adults, capsules, posture_scene, postures  # noqa: E402
+from hand4whole_ros.synthetic import adults, collisions, posture_scene, postures  # noqa: E402
 from hand4whole_ros.synthetic.figure import place_skeleton  # noqa: E402
 
 AT = skeleton.JOINT
@@ -28,9 +28,9 @@ def placed(local, figure):
 
 @pytest.mark.parametrize('name', postures.POSTURES)
 def test_joints_keep_their_limits_and_limbs_keep_out_of_each_other(figure, name):
-    local = postures.sample(np.random.default_rng(3), name, 24, figure.joints, figure.tips)
+    local = postures.sample(np.random.default_rng(3), name, 24, joints=figure.joints, tips=figure.tips)
     assert local.shape == (24, skeleton.NUM_JOINTS, 3, 3)
-    assert np.allclose(np.linalg.det(local), 1) and capsules.clear(placed(local, figure)).all()
+    assert np.allclose(np.linalg.det(local), 1) and collisions.limbs_clear(placed(local, figure)).all()
     for side in skeleton.SIDES:
         knee = vectors(local, f'{side}_knee')
         assert (knee[:, 0] > -0.1).all() and (knee[:, 0] < postures.MAX_KNEE + 0.1).all()
@@ -47,7 +47,7 @@ def test_postures_are_what_they_are_called(figure):
     rng = np.random.default_rng(1)
 
     def joints(name):
-        return placed(postures.sample(rng, name, 40, figure.joints, figure.tips), figure)
+        return placed(postures.sample(rng, name, 40, joints=figure.joints, tips=figure.tips), figure)
 
     def height(name):
         found = joints(name)
@@ -66,15 +66,15 @@ def test_postures_are_what_they_are_called(figure):
 
 def test_what_runs_into_itself_is_refused(figure):
     straight = np.tile(np.eye(3), (1, skeleton.NUM_JOINTS, 1, 1))
-    assert capsules.clear(placed(straight, figure)).all()
+    assert collisions.limbs_clear(placed(straight, figure)).all()
     through = straight.copy()       # both forearms behind each other, through the chest
     for side, sign in (('left', 1), ('right', -1)):
         through[0, AT[f'{side}_shoulder']] = Rotation.from_rotvec((0, -sign * 1.5, 0)).as_matrix()
         through[0, AT[f'{side}_elbow']] = Rotation.from_rotvec((0, -sign * 2.9, 0)).as_matrix()
-    assert not capsules.clear(placed(through, figure)).any()
+    assert not collisions.limbs_clear(placed(through, figure)).any()
     crossed = straight.copy()
     crossed[0, AT['left_hip']] = Rotation.from_rotvec((0, 0, -0.5)).as_matrix()
-    assert not capsules.clear(placed(crossed, figure)).any()
+    assert not collisions.limbs_clear(placed(crossed, figure)).any()
 
 
 def test_distances_of_segments_are_those_of_the_nearest_of_many_points():
@@ -85,7 +85,7 @@ def test_distances_of_segments_are_those_of_the_nearest_of_many_points():
     t = np.linspace(0, 1, 101)[:, None, None]
     one, other = p + t * (q - p), r + t * (s - r)
     dense = np.linalg.norm(one[:, None] - other[None], axis=-1).min(axis=(0, 1))
-    found = capsules.segment_distance(p, q, r, s)
+    found = collisions.segment_distance(p, q, r, s)
     assert (found <= dense + 1e-9).all() and np.allclose(found, dense, atol=0.03)
 
 
@@ -110,7 +110,8 @@ def test_people_are_seen_from_everywhere_and_stand_in_front_of_the_camera():
 def test_recorded_poses_are_taken_with_little_change_and_in_a_mirror(figure):
     recorded = np.tile(np.eye(3), (1, skeleton.NUM_BODY_JOINTS, 1, 1))
     recorded[0, AT['left_shoulder']] = Rotation.from_rotvec((0, 0, 1.2)).as_matrix()
-    found = posture_scene.recorded_poses(np.random.default_rng(0), recorded, 40, figure.joints, figure.tips)
+    found = posture_scene.recorded_poses(np.random.default_rng(0), recorded, 40, joints=figure.joints,
+                                         tips=figure.tips)
     left, right = (vectors(found, f'{side}_shoulder') for side in skeleton.SIDES)
     raised = left[:, 2] > 0.6
     assert 5 < raised.sum() < len(found) - 5

@@ -9,10 +9,10 @@ from scipy.spatial.transform import Rotation
 pytest.importorskip('anny')
 
 from hand4whole_ros import keypoints, skeleton  # noqa: E402
-from hand4whole_ros.synthetic import adults, clearance, figure, people  # noqa: E402
-from hand4whole_ros.synthetic import scene as scenes
+from hand4whole_ros.synthetic import adults, collisions, figure, people  # noqa: E402
 from hand4whole_ros.synthetic.dataset import person_seed  # noqa: E402
 from hand4whole_ros.synthetic.drawing import draw_scene  # noqa: E402
+from hand4whole_ros.synthetic.scene import scene_rng  # noqa: E402
 from hand4whole_ros.synthetic.source import SyntheticImages  # noqa: E402
 
 COUNT = 16
@@ -20,7 +20,7 @@ COUNT = 16
 
 @pytest.fixture(scope='module')
 def drawn():
-    """[(Scene, image, SceneTruth)], whole pictures of some size."""
+    """[(Scene, image, PersonTruth)], whole pictures of some size."""
     source = SyntheticImages(7, 320, 240)
     return [(source.scene(k), *draw_scene(source.scene(k), vertices=True)) for k in range(COUNT)]
 
@@ -68,10 +68,11 @@ def test_nobody_of_the_evaluation_is_trained_on():
     known = {tuple(np.round([float(v) for v in people.sample_phenotype(person_seed(seed, k)).values()], 6))
              for seed in (0, 1, 9) for k in range(30)}
     trained = {
-        tuple(np.round(list(adults.sample_adult(k).phenotype.values()), 6)) for k in range(0, adults.NUM_ADULTS, 8)
+        tuple(np.round([float(v) for v in adults.sample_adult(k).figure.phenotype.values()], 6))
+        for k in range(0, adults.NUM_ADULTS, 8)
     }
     assert len(trained) == adults.NUM_ADULTS // 8 and not known & trained
-    assert scenes.scene_rng(5, 0).random() != np.random.default_rng(5).random()
+    assert scene_rng(5, 0).random() != np.random.default_rng(5).random()
 
 
 def test_2d_is_the_projection_of_3d_and_rotations_are_rotations(drawn):
@@ -106,7 +107,7 @@ def test_betas_describe_the_figure_in_the_open_body(body):
     """The open body with these betas and this pose, against the mesh that was drawn, clothes aside."""
     vertices, joints = [], []
     for k in range(50):
-        scene = scenes.sample_scene(k)
+        scene = people.sample_scene(k)
         rotvecs = torch.from_numpy(Rotation.from_matrix(scene.local_rotations).as_rotvec()).float()
         pose = {name: rotvecs[None, rows] for name, rows in skeleton.POSE_SLICES.items()}
         output = body(**pose, betas=torch.from_numpy(scene.betas)[None].float())
@@ -159,7 +160,7 @@ def test_poses_do_not_run_into_themselves_and_fingers_stay_within_their_limits(d
     for scene, *_ in drawn:
         tips = scene.hand_keypoints[:, list(skeleton.FINGERTIP_KEYPOINTS)].reshape(10, 3)
         assert (
-            clearance.first_collision_free(scene.figure, scene.joint_rotations[None], scene.joints[None], tips[None])
+            collisions.first_collision_free(scene.figure, scene.joint_rotations[None], scene.joints[None], tips[None])
             == 0
         )
         fingers = Rotation.from_matrix(scene.local_rotations[25:55]).magnitude()
@@ -167,5 +168,5 @@ def test_poses_do_not_run_into_themselves_and_fingers_stay_within_their_limits(d
     into_the_belly = drawn[0][0].joints.copy()
     into_the_belly[skeleton.HAND_SLICE['left']] = into_the_belly[skeleton.JOINT['spine1']]
     tips = np.tile(into_the_belly[skeleton.JOINT['spine1']], (10, 1))
-    assert clearance.first_collision_free(drawn[0][0].figure, drawn[0][0].joint_rotations[None], into_the_belly[None],
+    assert collisions.first_collision_free(drawn[0][0].figure, drawn[0][0].joint_rotations[None], into_the_belly[None],
                                  tips[None]) is None

@@ -213,6 +213,44 @@ def test_the_operator_who_was_missed_at_a_slow_rate_is_the_operator_again(body):
     assert chosen[2] is None and chosen[3].track_id == chosen[0].track_id
 
 
+def raising(body, side, x=0.0, **changes):
+    """Somebody as above with an arm straight up."""
+    one = person(body, x)
+    local = one.local_rotations.clone()
+    local[skeleton.JOINT[f'{side}_shoulder'], 2] = math.pi / 2 if side == 'left' else -math.pi / 2
+    return replace(repose_estimate(body, one, local, one.betas, one.joints[0]), **changes)
+
+
+def chosen(images):
+    """Track ids of the operators of images a tenth of a second apart, each a list of people."""
+    operator, found = OperatorSelector(), []
+    for k, people in enumerate(images):
+        people = [replace(one, track_id=number) for number, one in enumerate(people)]
+        one = operator.update(people, 'raised_hand', 0.1 * k)
+        found.append(None if one is None else one.track_id)
+    return found
+
+
+@pytest.mark.parametrize('side', skeleton.SIDES)
+def test_nobody_is_the_operator_until_a_hand_has_been_held_up_for_half_a_second(body, side):
+    up, down = raising(body, side, 1.0), person(body, 1.0)
+    assert chosen([[person(body), up]] * 8) == [None] * 5 + [1] * 3
+    assert chosen(([[person(body), up]] * 4 + [[person(body), down]]) * 3) == [None] * 15, 'it was lowered in between'
+
+
+def test_whoever_raised_a_hand_stays_the_operator_with_the_hand_down_and_when_others_raise_theirs(body):
+    first, second = raising(body, 'left'), raising(body, 'right', 1.0)
+    images = [[first, person(body, 1.0)]] * 7 + [[person(body), second]] * 10
+    assert chosen(images)[-10:] == [0] * 10
+
+
+def test_a_wrist_that_is_only_inferred_and_a_person_who_is_only_held_raise_no_hand(body):
+    unseen = torch.ones(skeleton.NUM_JOINTS)
+    unseen[[skeleton.WRIST[side] for side in skeleton.SIDES]] = 0.3
+    assert set(chosen([[raising(body, 'left', joint_confidence=unseen)]] * 9)) == {None}
+    assert set(chosen([[raising(body, 'left', held=True)]] * 9)) == {None}
+
+
 def test_somebody_behind_the_camera_is_nobody_and_counted(body):
     tracker = Tracker(body)
     ahead = person(body)

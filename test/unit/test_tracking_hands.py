@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 from scripted_node import loose_hand
 from scripted_node import person as upright
 
@@ -197,3 +198,23 @@ def test_joints_of_held_people_and_hands_are_less_and_less_sure(scene):
     assert person.held and person.joint_confidence[0] == pytest.approx(0.45)
     scene.see([replace(scene.person(), joint_confidence=torch.full((55,), float('nan')))])
     assert scene.people.refused['impossible numbers'] == 1
+
+
+def test_rotations_that_an_estimator_gives_are_those_of_the_hand(body):
+    """They are filtered as keypoints are, held with the hand, and left alone where the hand is said to be the other."""
+    turn = torch.tensor(Rotation.from_rotvec([0.3, -0.5, 0.2]).as_matrix(), dtype=torch.float32)
+    fingers = torch.linspace(-0.5, 0.5, 45).reshape(15, 3)
+    scene = Scene(body, TrackerConfig(smoothing=True, hold_time=0.5))
+    hand, = scene.see(loose=[scene.loose(wrist_rotation=turn, finger_pose=fingers)])
+    np.testing.assert_allclose(hand.wrist_rotation, turn.numpy(), atol=1e-6)
+    np.testing.assert_allclose(hand.finger_pose, fingers.numpy(), atol=1e-6)
+    moved, = scene.see(loose=[scene.loose(wrist_rotation=turn, finger_pose=fingers + 0.1)])
+    step = moved.finger_pose - fingers.numpy()
+    assert (step > 0.001).all() and (step < 0.099).all()
+    held, = scene.see()
+    assert held.hand.state == skeleton.HELD
+    np.testing.assert_array_equal(held.finger_pose, moved.finger_pose)
+    # One image that calls it the other hand does not make it the other; that hand's rotations mean nothing for this.
+    called_left = replace(scene.loose(wrist_rotation=turn, finger_pose=fingers), side='left', side_confidence=0.55)
+    other, = scene.see(loose=[called_left])
+    assert other.hand.side == 'right' and np.abs(other.finger_pose - fingers.numpy()).max() > 0.2

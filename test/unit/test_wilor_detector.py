@@ -198,7 +198,7 @@ def test_the_file_is_read_without_the_library_that_made_it(tmp_path, network, na
 def test_it_is_listed_verified_and_can_be_fetched(tmp_path, capsys):
     store = Store(tmp_path)
     command.list_files(store)
-    assert 'for WiLoR alone, with its own detector: 3 of 3 missing' in capsys.readouterr().out
+    assert 'to run the estimator wilor; detector.pt may be missing: 3 of 3 missing' in capsys.readouterr().out
     save_as_library(named(load_random_wilor_detector(TINY)[0], {0: 'left', 1: 'right'}), tmp_path / 'detector.pt')
     assert command.verify(store)
     assert 'its classes are left and right' in capsys.readouterr().out

@@ -64,6 +64,7 @@ def loose_hand_to_json(hand: LooseHandEstimate) -> dict:
         'side': hand.side,
         'side_confidence': hand.side_confidence,
         'confidence': hand.confidence,
+        'grasp_probability': hand.grasp_probability,
         'keypoints_3d': _to_list(hand.keypoints_3d),
         'keypoints_2d': _to_list(hand.keypoints_2d),
         'bbox_xyxy': _to_list(hand.bbox_xyxy)}

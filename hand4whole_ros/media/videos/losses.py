@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -107,6 +108,7 @@ class FrameLossCounter:
     def end(self, after_damage: bool) -> None:
         """Nothing follows. after_damage: the container ends where it should not."""
         container = self._stream.container
+        assert isinstance(container, InputContainer)
         if self._listed:
             times = [entry.timestamp for entry in self._stream.index_entries
                      if entry.size > 0 and not entry.is_discard]

@@ -27,6 +27,8 @@ _NO_BETAS = np.zeros(10, np.float32)
 
 #: WholeBodyPose.joint_confidence where the estimator does not say.
 _UNKNOWN_CONFIDENCE = np.full(skeleton.NUM_JOINTS, -1, np.float32)
+#: HandPose.grasp_probability likewise; above the second a hand grasps.
+_UNKNOWN, MIN_GRASP_PROBABILITY = -1.0, 0.5
 
 #: (track id of a person, side) -> track id of the hand; LOST hands have none.
 HandIds = Mapping[tuple[int, str], int]
@@ -190,6 +192,9 @@ def _write_hand(out, head, tracked, wrist):
     out.numbers('f', tracked.side_confidence)
     out.numbers('B', _HAND_STATES[hand.state])
     out.numbers('f', 0.0 if hand.state == skeleton.LOST else hand.confidence)
+    grasp = hand.grasp_probability
+    out.numbers('?', grasp is not None and grasp > MIN_GRASP_PROBABILITY)
+    out.numbers('f', _UNKNOWN if grasp is None else grasp)
     out.array(wrist)
     keypoints = hand.keypoints_3d.double().numpy()
     out.array(keypoints)

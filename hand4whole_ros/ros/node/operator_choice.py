@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ... import skeleton
 from ...estimate import WholeBodyEstimate
+from .parameters import OperatorPreference
+
+#: Seconds for which a hand has to be held above the head.
+RAISED_TIME = 0.5
+
+#: A wrist whose joint_confidence is less is inferred, and no sign.
+_MIN_JOINT_CONFIDENCE = 0.5
 
 
 def _bbox_area(estimate):
@@ -14,10 +22,24 @@ def _bbox_area(estimate):
 
 #: Name -> how much somebody is preferred; the highest becomes operator.
 OPERATOR_PREFERENCES: dict[str, Callable[[WholeBodyEstimate], float]] = {
-    'nearest': lambda estimate: -float(estimate.joints[0, 2]),
-    'largest': _bbox_area,
-    'first': lambda estimate: -estimate.track_id,
+    OperatorPreference.NEAREST: lambda estimate: -float(estimate.joints[0, 2]),
+    OperatorPreference.LARGEST: _bbox_area,
+    OperatorPreference.FIRST: lambda estimate: -estimate.track_id,
 }
+
+
+def raises_hand(estimate: WholeBodyEstimate) -> bool:
+    """Whether a wrist that is seen is farther up than the head, along the body: the camera may be turned anyhow."""
+    if estimate.held:
+        return False
+    head, pelvis = (estimate.joints[skeleton.JOINT[name]] for name in ('head', 'pelvis'))
+    for side in skeleton.SIDES:
+        wrist, sure = skeleton.WRIST[side], estimate.joint_confidence
+        if sure is not None and sure[wrist] < _MIN_JOINT_CONFIDENCE:
+            continue
+        if (estimate.joints[wrist] - head) @ (head - pelvis) > 0:
+            return True
+    return False
 
 
 class OperatorSelector:
@@ -25,18 +47,33 @@ class OperatorSelector:
 
     def __init__(self):
         self.track_id: int | None = None
+        self._raised_since: dict[int, float] = {}
 
     def reset(self) -> None:
         """Nobody is the operator."""
         self.track_id = None
+        self._raised_since = {}
 
-    def update(self, estimates: list[WholeBodyEstimate], preference: str) -> WholeBodyEstimate | None:
-        """The operator among these people; None where there are none, who may come back as the operator."""
+    def update(self, estimates: list[WholeBodyEstimate], preference: str,
+               stamp: float = 0.0) -> WholeBodyEstimate | None:
+        """The operator among the people of the image taken at `stamp`, s; None where nobody is.
+
+        preference: one of OperatorPreference. Where nobody is in view the operator may come back as such.
+        """
+        raised = {estimate.track_id for estimate in estimates if raises_hand(estimate)}
+        self._raised_since = {track: self._raised_since.get(track, stamp) for track in raised}
         if not estimates:
             return None
         for estimate in estimates:
             if estimate.track_id == self.track_id:
                 return estimate
-        chosen = max(estimates, key=OPERATOR_PREFERENCES[preference])
+        if preference == OperatorPreference.RAISED_HAND:
+            since = [(self._raised_since[estimate.track_id], estimate.track_id, estimate) for estimate in estimates
+                     if stamp - self._raised_since.get(estimate.track_id, stamp) >= RAISED_TIME]
+            if not since:
+                return None
+            chosen = min(since, key=lambda one: one[:2])[2]
+        else:
+            chosen = max(estimates, key=OPERATOR_PREFERENCES[preference])
         self.track_id = chosen.track_id
         return chosen

@@ -30,6 +30,7 @@ class OperatorPreference(Choice):
     NEAREST = 'nearest'
     LARGEST = 'largest'
     FIRST = 'first'
+    RAISED_HAND = 'raised_hand'
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,12 @@ class NodeParameters(EstimatorConfig, ParameterTable):
     smoothing_min_cutoff: float = setting(
         2.0, 'Cut-off at rest, Hz: lower is steadier and slower.', low=0.01, high=100.0, dynamic=True)
     smoothing_beta: float = setting(
-        1.0, 'How fast the cut-off rises with speed, Hz per m/s or rad/s: higher lags less.', low=0.0, high=1000.0,
+        2.0, 'How fast the cut-off rises with speed, Hz per m/s or rad/s: higher lags less.', low=0.0, high=1000.0,
         dynamic=True)
     operator: OperatorPreference = setting(
         OperatorPreference.NEAREST, 'Who becomes the operator when there is none; the operator then stays the operator '
-        "while followed. 'first' is the person followed for the longest time.", dynamic=True)
+        "while followed. 'first' is the person followed for the longest time; with 'raised_hand' nobody is, until "
+        'somebody has held a hand above the head for half a second.', dynamic=True)
     wrist_axes: WristAxes = setting(
         WristAxes.SMPLX, "Axes of the wrists on ~/operator/left_wrist and right_wrist: SMPL-X's, MANO's, which are the "
         "same, or OpenXR's, -Z towards the fingers and +Y out of the back of the hand. The other topics have "

@@ -101,7 +101,8 @@ class PersonTracking:
         self._tracker.configure(tracker_config(parameters))
         people = self._tracker.update(people, nanoseconds * 1e-9, arrival)
         hands = self._hand_tracker.update(people, loose_hands)
-        return TrackedImage(people, self._operator_selector.update(people, parameters.operator), hands)
+        operator = self._operator_selector.update(people, parameters.operator, nanoseconds * 1e-9)
+        return TrackedImage(people, operator, hands)
 
     def _reset_people(self):
         self._tracker.reset()

@@ -19,7 +19,7 @@ from ...detection.hand_filter import filter_hands
 from ...detection.landmark_people import LandmarkPeople
 from ...synthetic import posture_scene
 from ...synthetic.drawing import draw_scene
-from ...synthetic.scene import sample_scene
+from ...synthetic.people import ScenePreset, sample_scene
 from ...system.output_files import replacement_path
 from ...system.progress import ProgressBar
 
@@ -83,7 +83,8 @@ def read(folders: list[Path]) -> Detections:
 
 
 _detector: LandmarkPeople | None = None
-_recorded = _purpose = None
+_recorded: np.ndarray | None = None
+_purpose = posture_scene.TRAINING
 
 
 def _start(recorded, purpose):
@@ -103,12 +104,13 @@ def _make_shard(wanted):
 
 def _scene(seed):
     if np.random.default_rng((_purpose, 1, seed)).random() < BEFORE_CAMERA:
-        return sample_scene(_purpose << 64 | seed, close_ups=0.0, at_ease=AT_EASE)
+        return sample_scene(_purpose << 64 | seed, ScenePreset(close_ups=0.0, at_ease=AT_EASE))
     return posture_scene.scene(seed, _recorded, _purpose)
 
 
 def _seen(seed):
     """What the detector says of one person, and the truth; None where it finds nobody."""
+    assert _detector is not None    # of a worker
     image, truth = draw_scene(_scene(seed))
     found = next(iter(_detector.detect(image)), None)
     if found is None:

@@ -76,8 +76,9 @@ def spread_losses(best: Lifted, truth: Samples, parents: tuple[int, ...]) -> Ten
     """() nats a number: how badly the uncertainties (B, ...) of one hypothesis tell its errors, as of Laplace's law."""
     bones = bone_vectors(best.points, parents) - bone_vectors(truth.points, parents)
     turns = turn_errors(best.rotations, truth.rotations)
-    return sum((error.detach().abs() * (-spread).exp() + spread).mean()
-               for error, spread in ((bones, best.bone_spread), (turns, best.turn_spread)))
+    of_bones, of_turns = ((error.detach().abs() * (-spread).exp() + spread).mean()
+                          for error, spread in ((bones, best.bone_spread), (turns, best.turn_spread)))
+    return of_bones + of_turns
 
 
 def bone_vectors(points: Tensor, parents: tuple[int, ...]) -> Tensor:

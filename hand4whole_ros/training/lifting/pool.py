@@ -63,11 +63,12 @@ def sample_bodies(rng: np.random.Generator, count: int, recorded: np.ndarray | N
         kind = rng.random()
         at_ease = kind < _AT_EASE
         if at_ease:
-            local = gestures.sample_gesture_poses(gestures.Gesture.sample(rng), rng, _BATCH, joints, tips, 0.0)
+            local = gestures.sample_gesture_poses(gestures.Gesture.sample(rng), rng, _BATCH, joints=joints, tips=tips,
+                                                  turn=0.0)
         elif recorded is not None and kind < _AT_EASE + (1 - _AT_EASE) * posture_scene.RECORDED:
-            local = posture_scene.recorded_poses(rng, recorded, _BATCH, joints, tips)
+            local = posture_scene.recorded_poses(rng, recorded, _BATCH, joints=joints, tips=tips)
         else:
-            local = postures.sample(rng, postures.sample_name(rng), _BATCH, joints, tips)
+            local = postures.sample(rng, postures.sample_name(rng), _BATCH, joints=joints, tips=tips)
         if len(local):
             parts.append(_placed(rng, who, local, at_ease))
     return Bodies(*(np.concatenate(values)[:count] for values in zip(*parts)))
@@ -113,7 +114,8 @@ class Errors(NamedTuple):
         compared = self.compared.reshape(len(self.compared), -1, 3)[:, across] * np.array([-1, 1, 1], np.float32)
         others = (compared.reshape(len(compared), -1), self.pixels[:, order] * (-1, 1),
                   self.world[:, order] * (-1, 1, 1), self.visibility[:, order])
-        return Errors(*(np.concatenate(pair) for pair in zip(self, others)), self.hands_compared, self.hands)
+        of_people = (np.concatenate(pair) for pair in zip(self, others))
+        return self._replace(**dict(zip(Errors._fields, of_people)))
 
 
 def errors_of(detections: Detections) -> Errors:

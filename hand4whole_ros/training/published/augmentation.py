@@ -31,14 +31,12 @@ class Augmentation:
     def drawn(cls, rng: np.random.Generator) -> Augmentation:
         """At random, evenly within the limits of this file."""
         roll = rng.uniform(-MAX_ROLL, MAX_ROLL) * (rng.random() < ROLL_PROBABILITY)
-        return cls(
-            float(roll),
-            float(rng.uniform(1 - MAX_SCALE, 1 + MAX_SCALE)),
-            tuple(rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2).tolist()),
-            tuple(rng.uniform(1 - COLOUR, 1 + COLOUR, 3).tolist()),
-            tuple(rng.uniform(1 - HAND_SCALE, 1 + HAND_SCALE, 2).tolist()),
-            tuple(map(tuple, rng.uniform(-HAND_SHIFT, HAND_SHIFT, (2, 2)).tolist())),
-        )
+        scale = float(rng.uniform(1 - MAX_SCALE, 1 + MAX_SCALE))
+        shift = tuple(rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2).tolist())
+        colour = tuple(rng.uniform(1 - COLOUR, 1 + COLOUR, 3).tolist())
+        hand_scale = tuple(rng.uniform(1 - HAND_SCALE, 1 + HAND_SCALE, 2).tolist())
+        left, right = (tuple(row) for row in rng.uniform(-HAND_SHIFT, HAND_SHIFT, (2, 2)).tolist())
+        return cls(float(roll), scale, shift, colour, hand_scale, (left, right))
 
     def augment_person_box(self, box_xywh: np.ndarray) -> np.ndarray:
         """The person's box xywh (4,) that is taken instead."""

@@ -97,15 +97,17 @@ class BatchFeed:
         start = share * distributed.rank
         self._parts = [range(low, min(low + (at_once or share), start + share))
                        for low in range(start, start + share, at_once or share)]
-        self._next, self._stream = None, None
+        self._next: int | None = None
+        self._stream: Iterator | None = None
 
     def __call__(self, step: int) -> Iterator[ViewBatch]:
         """Read ahead, as long as steps follow each other."""
-        if step != self._next:
-            self._stream, self._next = iter(self._loader(step)), step
-        self._next += 1
+        stream = self._stream
+        if step != self._next or stream is None:
+            stream = self._stream = iter(self._loader(step))
+        self._next = step + 1
         for _ in self._parts:
-            found = next(self._stream)
+            found = next(stream)
             if isinstance(found, Exception):
                 self._next = None
                 raise found
