@@ -104,9 +104,9 @@ def test_an_image_that_the_jump_has_overtaken_is_late(world):
 def test_a_jump_while_an_image_is_estimated(world, told):
     estimate = world.estimator.estimate
 
-    def jumps(image, intrinsics):
+    def jumps(image, intrinsics, stamp):
         world.jump() if told else setattr(world.clock, 'seconds', BEGINNING)
-        return estimate(image, intrinsics)
+        return estimate(image, intrinsics, stamp)
     world.estimator.estimate = jumps
     world.hand_over(*world.image())
     assert world.said.stamps == [] and world.health.counters.late == 1
