@@ -79,8 +79,10 @@ def _hand_schema():
 def _loose_hand_schema():
     return _object({
         'track_id': {'type': 'integer', 'minimum': -1, 'description': 'Of a video; -1 in pictures.'},
-        'side': {'enum': list(skeleton.SIDES)}, 'side_confidence': _SHARE, 'confidence': _SHARE, **_keypoints(),
-        'bbox_xyxy': _numbers(4), **_context()})
+        'side': {'enum': list(skeleton.SIDES)}, 'side_confidence': _SHARE, 'confidence': _SHARE,
+        'grasp_probability': {'anyOf': [{'type': 'null'}, _SHARE],
+                              'description': 'That it grasps something; null where the estimator does not say.'},
+        **_keypoints(), 'bbox_xyxy': _numbers(4), **_context()})
 
 
 def _keypoints():
