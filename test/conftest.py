@@ -27,11 +27,18 @@ def body():
 
 
 @pytest.fixture(scope='module', params=('mediapipe', 'open'))
-def estimator(request):
-    """Both estimators that need no licensed file, one after the other, for images that stand alone."""
-    from hand4whole_ros import estimators
+def config(request):
+    """Of both estimators that need no licensed file, one after the other, for images that stand alone. A module that
+    tests another one has a fixture of this name."""
     from hand4whole_ros.config import EstimatorConfig
-    made = estimators.create(EstimatorConfig(request.param, static_images=True))
+    return EstimatorConfig(request.param, static_images=True)
+
+
+@pytest.fixture(scope='module')
+def estimator(config):
+    """The estimator of `config`."""
+    from hand4whole_ros import estimators
+    made = estimators.create(config)
     yield made
     made.close()
 

@@ -22,13 +22,6 @@ def config(published_folder):
 
 
 @pytest.fixture(scope='module')
-def estimator(config):
-    made = estimators.create(config)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope='module')
 def results(estimator, people_seen):
     """What the network said and what became of it, for every picture."""
     said, found = [], []

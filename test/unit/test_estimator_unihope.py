@@ -31,13 +31,6 @@ def config(published_folder):
 
 
 @pytest.fixture(scope='module')
-def estimator(config):
-    made = estimators.create(config)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope='module')
 def image():
     # Blocks: a crop takes the nearest pixels, and rounds both ways in a mirror image.
     small = np.random.default_rng(1).integers(0, 255, (SIZE // 32, SIZE // 32, 3), np.uint8)

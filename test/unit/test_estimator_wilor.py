@@ -34,13 +34,6 @@ def config(published_folder):
                            precision='fp32', static_images=True)
 
 
-@pytest.fixture(scope='module')
-def estimator(config):
-    made = estimators.create(config)
-    yield made
-    made.close()
-
-
 class Given:
     """A detector of hands that are known."""
 

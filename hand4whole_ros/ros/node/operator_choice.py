@@ -60,19 +60,20 @@ class OperatorSelector:
 
         preference: one of OperatorPreference. Where nobody is in view the operator may come back as such.
         """
-        raised = {estimate.track_id for estimate in estimates if raises_hand(estimate)}
-        self._raised_since = {track: self._raised_since.get(track, stamp) for track in raised}
+        by_hand = preference == OperatorPreference.RAISED_HAND
+        self._raised_since = {estimate.track_id: self._raised_since.get(estimate.track_id, stamp)
+                              for estimate in estimates if by_hand and raises_hand(estimate)}
         if not estimates:
             return None
         for estimate in estimates:
             if estimate.track_id == self.track_id:
                 return estimate
-        if preference == OperatorPreference.RAISED_HAND:
-            since = [(self._raised_since[estimate.track_id], estimate.track_id, estimate) for estimate in estimates
-                     if stamp - self._raised_since.get(estimate.track_id, stamp) >= RAISED_TIME]
-            if not since:
+        if by_hand:
+            raised = [track for track, since in self._raised_since.items() if stamp - since >= RAISED_TIME]
+            if not raised:
                 return None
-            chosen = min(since, key=lambda one: one[:2])[2]
+            first = min(raised, key=lambda track: (self._raised_since[track], track))
+            chosen = next(estimate for estimate in estimates if estimate.track_id == first)
         else:
             chosen = max(estimates, key=OPERATOR_PREFERENCES[preference])
         self.track_id = chosen.track_id
