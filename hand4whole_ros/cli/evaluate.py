@@ -16,6 +16,7 @@ from .options import (
     add_estimator_options,
     create_estimator,
     estimator_config,
+    give_everybody,
     open_store,
 )
 
@@ -193,6 +194,7 @@ def _add_photographs(kinds):
     command.add_argument('--limit', type=int, metavar='N', help='only so many images, evenly spread over all')
     _add_json(command)
     add_estimator_options(command)
+    give_everybody(command)
 
 
 def _run_photographs(args):

@@ -28,6 +28,7 @@ from .options import (
     check_hand_options,
     create_estimator,
     estimator_config,
+    give_everybody,
     guard_signals,
     require_ros,
 )
@@ -100,6 +101,7 @@ def _add_estimate(commands):
                          help='focal length in pixels; without it a field of view of 60 degrees is assumed, '
                               'and distances are only as good as that guess')
     add_estimator_options(command)
+    give_everybody(command)
 
 
 def _run_estimate(args):

@@ -22,6 +22,10 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
     """Shows defaults, and keeps the examples' line breaks."""
 
 
+#: People given of one picture: by default a node, which has to keep up with a camera, gives fewer.
+_MAX_PEOPLE_OF_PICTURES = 20
+
+
 def add_command(commands, name, function, summary, examples):
     """A command whose help ends with examples."""
     command = commands.add_parser(name, help=summary, description=summary, formatter_class=HelpFormatter,
@@ -35,6 +39,11 @@ def add_estimator_options(command):
     group = command.add_argument_group('settings of the estimator',
                                        'hand4whole weights list names the files that published networks need')
     add_setting_options(group, *(name for name, one in settings_of(EstimatorConfig).items() if one.option))
+
+
+def give_everybody(command):
+    """Let a command whose images wait for nobody give all of a crowd, where a node is content with a few people."""
+    command.set_defaults(max_people=_MAX_PEOPLE_OF_PICTURES)
 
 
 def add_setting_options(command, *names, **changes):

@@ -65,6 +65,15 @@ def test_a_folder_with_one_broken_picture_does_the_rest_and_exits_2(tmp_path):
     assert json.loads((tmp_path / 'out' / 'poses.json').read_text()) == {'a.png': []}
 
 
+def test_everybody_of_a_crowd_is_given(people_seen, tmp_path):
+    image = np.concatenate([people_seen[0][0]] * 6, axis=1)
+    cv2.imwrite(str(tmp_path / 'crowd.png'), image[:, :, ::-1])
+    assert main.main(['estimate', str(tmp_path / 'crowd.png'), '--json', str(tmp_path / 'poses.json'),
+                      '--estimator', 'mediapipe']) == main.EXIT_SUCCESS
+    people = json.loads((tmp_path / 'poses.json').read_text())['crowd.png']
+    assert len(people) == 6
+
+
 @pytest.mark.parametrize('unbuffered', ['', '1'])
 @pytest.mark.parametrize('words', [
     [], ['--help'], ['weights', 'list'], ['weights', '--help'], ['run', '--show-args'], ['train', 'cham', '--help'],
