@@ -292,7 +292,7 @@ def write_agora(root, bodies, rng, with_points):
         points, meshes = [], []
         for k, person in enumerate(people):
             parts, body = posed_body(bodies, rng, columns['gender'][-1][k])
-            _write_fit((root / columns['gt_path_smplx'][-1][k]).with_suffix('.pkl'), parts, bodies)
+            write_smplx_fit((root / columns['gt_path_smplx'][-1][k]).with_suffix('.pkl'), parts, bodies)
             layer_points = _smplx_points(bodies, parts, columns['gender'][-1][k])
             points.append(agora_points(layer_points, name, person, row))
             meshes.append(agora_points(body.vertices, name, person, row))
@@ -308,7 +308,7 @@ def write_agora(root, bodies, rng, with_points):
     return seen
 
 
-def _write_fit(path, parts, bodies):
+def write_smplx_fit(path, parts, bodies):
     local = parts['local'].copy()
     for side, mean in bodies.hand_means().items():
         local[skeleton.HAND_SLICE[side]] -= mean

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from dataset_files import write_agora, write_arctic, write_interhand, write_json, write_picture, write_reinterhand
+from drawn_datasets import draw_people, write_drawn_agora, write_drawn_interhand
 from scipy.spatial.transform import Rotation
 
 from hand4whole_ros import keypoints, skeleton
@@ -25,6 +26,7 @@ from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.cli import main
 from hand4whole_ros.datasets.annotated_bodies import GroundTruthBodies
 from hand4whole_ros.datasets.catalogue import TRAINING_DATASETS
+from hand4whole_ros.datasets.registry import open_dataset
 from hand4whole_ros.evaluation.network_predictor import inputs_from_boxes
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.crops import PATCH_SIZE, cut_patches
@@ -419,3 +421,23 @@ def test_wrong_arguments_get_one_line(change, says, folders, genders, tmp_path, 
     error = capsys.readouterr().err
     assert error.count('\n') == 1 and re.search(says, error), error
     assert not (tmp_path / 'run').exists()
+
+
+# -- drawn people in the formats of data sets --------------------------------------------------------------------------
+
+def test_drawn_people_are_read_as_they_were_drawn(genders, tmp_path):
+    bodies, people = GroundTruthBodies(Store(genders)), draw_people(2)
+    write_drawn_agora(tmp_path / 'agora', bodies, people)
+    write_drawn_interhand(tmp_path / 'interhand', bodies, people)
+    for body, hands, (image, truth) in zip(open_dataset('agora', tmp_path / 'agora', 'train', bodies),
+                                           open_dataset('interhand', tmp_path / 'interhand', 'train', bodies), people):
+        # Another body in the person's pose: its pelvis is the person's, its wrists are elsewhere.
+        assert np.abs(body.body.joints[0] - truth.joints[0]).max() < 1e-5
+        rotations = Rotation.from_rotvec(body.body.local_rotations) * Rotation.from_matrix(truth.local_rotations).inv()
+        assert rotations.magnitude().max() < 1e-4
+        assert np.abs(hands.image().astype(int) - image).mean() < 5
+        for side in skeleton.SIDES:
+            found, true = hands.hand(side), truth.hand(side)
+            assert np.abs(found.keypoints_3d[0] - true.keypoints_3d[0]).max() < 1e-5
+            assert (Rotation.from_rotvec(found.global_orient) * Rotation.from_matrix(true.wrist_rotation).inv()
+                    ).magnitude() < 1e-4
