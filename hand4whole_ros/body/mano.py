@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,9 @@ _SHAPES = {'v_template': (NUM_VERTICES, 3), 'shapedirs': (NUM_VERTICES, 3, NUM_B
            'posedirs': (NUM_VERTICES, 3, 9 * (NUM_JOINTS - 1)), 'J_regressor': (NUM_JOINTS, NUM_VERTICES),
            'weights': (NUM_VERTICES, NUM_JOINTS), 'kintree_table': (2, NUM_JOINTS),
            'hands_mean': (3 * (NUM_JOINTS - 1),), 'f': (1538, 3)}
+
+#: smplx annotates it with a tensor type of its own, which no tensor has.
+_linear_blend_skinning: Callable[..., tuple[Tensor, Tensor]] = lbs
 
 _FINGERS = ('thumb', 'index', 'middle', 'ring', 'pinky')
 
@@ -87,8 +90,9 @@ class Mano(nn.Module):
         if not len(pose):  # the library cannot pose nobody
             vertices, joints = pose.new_zeros(0, self.num_vertices, 3), pose.new_zeros(0, NUM_JOINTS, 3)
             return ManoOutput(vertices, joints, _gather_keypoints(joints, vertices[:, self._tips]))
-        vertices, joints = lbs(betas.to(self.v_template.dtype), pose, self.v_template, self.shapedirs,
-                               self.posedirs, self.J_regressor, self.parents, self.weights, pose2rot=False)
+        vertices, joints = _linear_blend_skinning(
+            betas.to(self.v_template.dtype), pose, self.v_template, self.shapedirs, self.posedirs, self.J_regressor,
+            self.parents, self.weights, pose2rot=False)
         return ManoOutput(vertices, joints, _gather_keypoints(joints, vertices[:, self._tips]))
 
     def regress_keypoints(self, vertices: Tensor) -> Tensor:

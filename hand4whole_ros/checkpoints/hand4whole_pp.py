@@ -77,7 +77,7 @@ def expected_state(config: Hand4WholePPConfig) -> dict[str, dict[str, Tensor]]:
                  'body_regressor': BodyRegressor(config.body), 'hand_control_net': CHAM(config.cham)}
         if config.face:
             parts.update({'face_roi_net': FaceRoI(), 'face_regressor': FaceRegressor()})
-        hand = WiLoR(config.hand, mano=None)
+        hand = WiLoR(config.hand, torch.nn.Identity())
     parts.update({'wilor.backbone': hand.backbone, 'wilor.refine_net': hand.refine_net})
     return {name: part.state_dict() for name, part in parts.items()}
 

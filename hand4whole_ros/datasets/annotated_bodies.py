@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 from smplx.lbs import vertices2landmarks
+from torch import Tensor
 
 from .. import keypoints, skeleton
 from ..body.mano import Mano, load_hands
@@ -22,6 +23,9 @@ from ..checkpoints.store import Store
 from ..geometry.kinematics import kinematic_tree
 from . import DatasetError
 from .sample import BodyAnnotation, HandAnnotation
+
+#: smplx annotates it with a tensor type of its own, which no tensor has.
+_vertices_to_landmarks: Callable[..., Tensor] = vertices2landmarks
 
 NUM_VERTICES = 10475
 #: SMPL-X's 55 joints, points on the skin and landmarks, without the outline of the face.
@@ -115,12 +119,13 @@ class GroundTruthBodies:
         points = motion.points(found.joints[0].double().numpy())
         local = np.array(local_rotations, np.float64)
         local[0] = motion.turn(local[0])
+        shape: np.ndarray | None = betas
         if gender != 'neutral' or template is not None:
-            betas = self.neutral_betas(gender, betas, template)
+            shape = self.neutral_betas(gender, betas, template)
         known = np.ones(keypoints.NUM_KEYPOINTS, bool)
         known[keypoints.FACE_KEYPOINTS] = expression is not None
         return BodyAnnotation(points[:skeleton.NUM_JOINTS], points[_KEYPOINT_JOINTS], known,
-                        motion.points(found.vertices[0].double().numpy()), local, betas, expression)
+                        motion.points(found.vertices[0].double().numpy()), local, shape, expression)
 
     @torch.inference_mode()
     def body_from_mesh(self, vertices: np.ndarray) -> BodyAnnotation:
@@ -129,8 +134,9 @@ class GroundTruthBodies:
         Joints are regressed from the posed mesh, as the papers' errors do it.
         """
         layer, mesh = self.smplx(), _tensor(vertices)[None]
-        skin = mesh[:, layer.vertex_joint_selector.extra_joints_idxs]
-        landmarks = vertices2landmarks(mesh, layer.faces_tensor, layer.lmk_faces_idx[None], layer.lmk_bary_coords[None])
+        skin = mesh[:, layer.vertex_joint_selector.get_buffer('extra_joints_idxs')]
+        landmarks = _vertices_to_landmarks(mesh, layer.faces_tensor, layer.lmk_faces_idx[None],
+                                           layer.lmk_bary_coords[None])
         joints = (layer.J_regressor @ mesh)[:, :skeleton.NUM_JOINTS]
         return body_from_points(torch.cat([joints, skin, landmarks], dim=1)[0].double().numpy(), vertices)
 
@@ -199,10 +205,10 @@ def body_from_points(points: np.ndarray, vertices: np.ndarray | None = None) -> 
 
 def are_hands_close(hands: Mapping[str, HandAnnotation | None], within: float = 0.2) -> bool:
     """Both hands are there, the middles of their keypoints at most `within` metres apart (Hand4Whole++'s rule)."""
-    if any(hands.get(side) is None for side in skeleton.SIDES):
+    left, right = (hands.get(side) for side in skeleton.SIDES)
+    if left is None or right is None:
         return False
-    left, right = (hands[side].keypoints_3d.mean(0) for side in skeleton.SIDES)
-    return bool(np.linalg.norm(left - right) < within)
+    return bool(np.linalg.norm(left.keypoints_3d.mean(0) - right.keypoints_3d.mean(0)) < within)
 
 
 def _global_rotations(local):

@@ -7,7 +7,9 @@ written since 0.14: what was kept under that version's number until 1.2, and blo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +31,7 @@ class _DataFrame(PickleStub):
 class _Manager(PickleStub):
     """pandas' BlockManager: made of blocks and axes, or made of nothing and given them as a state."""
 
-    _parts = (), ()
+    _parts: tuple[Sequence, Sequence] = (), ()
 
     def __init__(self, blocks=(), axes=(), *more):
         self._parts = blocks, axes
@@ -61,7 +63,7 @@ class _Block(PickleStub):
 class _Index(PickleStub):
     """pandas' function that makes an axis: of a class and a dictionary."""
 
-    _parts = {}
+    _parts: dict[str, Any] = {}
 
     def __init__(self, kind=None, parts=None):
         self._parts = parts or {}

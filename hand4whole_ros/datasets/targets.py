@@ -8,9 +8,10 @@ wrists' turns relative to the forearm are not known, and of the body only that i
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+from torch import Tensor
 
 from .. import keypoints, skeleton
 from ..body.smplx_file import NUM_BETAS, NUM_EXPRESSION
@@ -18,38 +19,41 @@ from .sample import Sample
 
 _FACE_JOINTS = slice(skeleton.JOINT['jaw'], skeleton.JOINT['right_eye'] + 1)
 
+Array = TypeVar('Array', np.ndarray, Tensor)
+
 
 @dataclass(frozen=True)
-class Targets:
+class Targets(Generic[Array]):
     """Of one sample, float32 and bool; camera optical frame, metres, pixels of the whole picture, axis-angle.
 
-    Sides are in the order of skeleton.SIDES. Where a mask is false the numbers are zeros.
+    Sides are in the order of skeleton.SIDES. Where a mask is false the numbers are zeros. In a batch they are tensors
+    with one dimension more in front.
     """
 
-    rotations: np.ndarray           # (55, 3) relative to the parent, flat-hand zero
-    rotations_known: np.ndarray     # (55,)
-    wrists: np.ndarray              # (2, 3) of the wrists, in the camera frame: for hands without arms
-    wrists_known: np.ndarray        # (2,)
-    betas: np.ndarray               # (10,) of the neutral body; where unknown, kept small
-    betas_known: np.ndarray         # ()
-    expression: np.ndarray          # (10,)
-    expression_known: np.ndarray    # ()
-    hand_betas: np.ndarray          # (2, 10) of MANO
-    hand_betas_known: np.ndarray    # (2,)
-    keypoints_3d: np.ndarray        # (137, 3) m
-    keypoints_2d: np.ndarray        # (137, 2) px, through the lens
-    keypoints_known: np.ndarray     # (137,)
-    pixels_known: np.ndarray        # (137,) and before the camera, though perhaps outside of the picture
-    related: np.ndarray             # () the vectors between the hands are to be learnt
-    up: np.ndarray                  # (3,) unit vector against gravity, for bodies that nothing else is known of
-    upright: np.ndarray             # () the body is to stand along `up`
+    rotations: Array                # (55, 3) relative to the parent, flat-hand zero
+    rotations_known: Array          # (55,)
+    wrists: Array                   # (2, 3) of the wrists, in the camera frame: for hands without arms
+    wrists_known: Array             # (2,)
+    betas: Array                    # (10,) of the neutral body; where unknown, kept small
+    betas_known: Array              # ()
+    expression: Array               # (10,)
+    expression_known: Array         # ()
+    hand_betas: Array               # (2, 10) of MANO
+    hand_betas_known: Array         # (2,)
+    keypoints_3d: Array             # (137, 3) m
+    keypoints_2d: Array             # (137, 2) px, through the lens
+    keypoints_known: Array          # (137,)
+    pixels_known: Array             # (137,) and before the camera, though perhaps outside of the picture
+    related: Array                  # () the vectors between the hands are to be learnt
+    up: Array                       # (3,) unit vector against gravity, for bodies that nothing else is known of
+    upright: Array                  # () the body is to stand along `up`
 
-    def as_dict(self) -> dict[str, np.ndarray]:
+    def as_dict(self) -> dict[str, Array]:
         """Name -> array: what a batch is stacked from."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def make_targets(sample: Sample) -> Targets:
+def make_targets(sample: Sample) -> Targets[np.ndarray]:
     """All that the sample knows."""
     arrays = {'rotations': np.zeros((skeleton.NUM_JOINTS, 3)), 'rotations_known': np.zeros(skeleton.NUM_JOINTS, bool),
             'wrists': np.zeros((2, 3)), 'wrists_known': np.zeros(2, bool),

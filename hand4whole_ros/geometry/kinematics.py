@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -48,7 +48,8 @@ class KinematicTree:
 
     def bones(self, rest_joints: Array) -> Array:
         """Places (..., J, 3) -> each joint's offset from its parent; zero for a root."""
-        return rest_joints - rest_joints[..., self._tables(rest_joints)[0], :]
+        parents: Any = rest_joints[..., self._tables(rest_joints)[0], :]
+        return rest_joints - parents
 
     def global_rotations(self, local: Array) -> Array:
         """Rotations (..., J, 3, 3) relative to the parent -> global ones, relative to what the root's is relative to.
@@ -62,7 +63,7 @@ class KinematicTree:
 
     def joint_rotation(self, local: Array, joint: int) -> Array:
         """The global rotation (..., 3, 3) of one joint: only what is above it is multiplied. Otherwise as above."""
-        rotation = local[..., joint, :, :]
+        rotation: Any = local[..., joint, :, :]
         while (parent := self.parents[joint]) != joint:
             rotation, joint = local[..., parent, :, :] @ rotation, parent
         return rotation
@@ -72,7 +73,7 @@ class KinematicTree:
         parents, _, sums = self._tables(rotations)
         return sums @ (rotations[..., parents, :, :] @ bones[..., None])[..., 0]
 
-    def _tables(self, like):
+    def _tables(self, like: np.ndarray | Tensor) -> tuple[Any, Any, Any]:
         """parents, generations and bone_sums, as arrays or as the tensors that go with `like`."""
         if not isinstance(like, Tensor):
             return self.parents, self._generations, self.bone_sums
@@ -103,7 +104,7 @@ def forward_kinematics(local_rotations: Array, rest_joints: Array, root: Array |
     tree = kinematic_tree(tuple(parents))
     rotations = tree.global_rotations(local_rotations)
     root = rest_joints[..., 0, :] if root is None else root
-    positions = root[..., None, :] + tree.places(rotations, tree.bones(rest_joints))
+    positions: Any = root[..., None, :] + tree.places(rotations, tree.bones(rest_joints))
     return positions, rotations
 
 
@@ -113,7 +114,8 @@ def attached_points(positions: Array, rotations: Array, joints: Sequence[int] | 
 
     positions (..., J, 3) m and global rotations (..., J, 3, 3).
     """
-    return positions[..., joints, :] + (rotations[..., joints, :, :] @ offsets[..., None])[..., 0]
+    points: Any = positions[..., joints, :] + (rotations[..., joints, :, :] @ offsets[..., None])[..., 0]
+    return points
 
 
 def unposed_joints(positions: Array, rotations: Array, parents: Sequence[int] = PARENTS) -> Array:
@@ -144,9 +146,9 @@ def relative_poses(positions: np.ndarray, rotations: np.ndarray, local_rotations
 
     local_rotations (J, 3) axis-angle relative to the parent, from which the rotations follow.
     """
-    parents = np.array(parents)
+    above = np.array(parents)
     places = np.array(positions, np.float64)
-    children = np.flatnonzero(parents >= 0)
-    steps = places[children] - places[parents[children]]
-    places[children] = (steps[:, None] @ rotations[parents[children]])[:, 0]
+    children = np.flatnonzero(above >= 0)
+    steps = places[children] - places[above[children]]
+    places[children] = (steps[:, None] @ rotations[above[children]])[:, 0]
     return np.concatenate([places, Rotation.from_rotvec(local_rotations).as_quat(canonical=True)], axis=1)

@@ -17,12 +17,14 @@ def keep_outputs(content: bytes, numbers: Sequence[int]) -> bytes:
     """
     from ai_edge_litert import schema_py_generated as schema
     graph = schema.Model.GetRootAsModel(content, 0).Subgraphs(0)
+    assert graph is not None    # a network has one
     outputs = [int(graph.Outputs(number)) for number in numbers]
     needed, used = set(outputs), []
     for number in reversed(range(graph.OperatorsLength())):
         operator = graph.Operators(number)
-        if needed.intersection(operator.OutputsAsNumpy().tolist()):
-            needed.update(operator.InputsAsNumpy().tolist())
+        assert operator is not None
+        if needed.intersection(operator.Outputs(k) for k in range(operator.OutputsLength())):
+            needed.update(operator.Inputs(k) for k in range(operator.InputsLength()))
             used.insert(0, number)
 
     # A list is its length, followed by its elements. An element of the operators' is the distance from its own place to

@@ -157,9 +157,9 @@ def distinct(people: Iterable[PersonPose]) -> list[PersonPose]:
 def same_region(one: Region, other: Region) -> bool:
     """Whether two regions are about the same: their landmarks would be those of the same person."""
     side = min(one.side, other.side)
-    return (np.linalg.norm(one.centre - other.centre) < _SAME_CENTRE * side
-            and max(one.side, other.side) < _SAME_SIDE * side
-            and abs(np.angle(np.exp(1j * (one.rotation - other.rotation)))) < _SAME_ROTATION)
+    return bool(np.linalg.norm(one.centre - other.centre) < _SAME_CENTRE * side
+                and max(one.side, other.side) < _SAME_SIDE * side
+                and abs(np.angle(np.exp(1j * (one.rotation - other.rotation)))) < _SAME_ROTATION)
 
 
 def _nearest_right_angle(rotation):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class WholeBodyLandmarker:
         image before; hands and face are tracked from them. Raises ValueError if `image` is no image.
         """
         pose = self.pose.landmarks(image, region)
-        parts: list[Callable[[], HandLandmarks | FaceLandmarks | None]] = [
+        parts: list[Callable[[], Any]] = [      # each gives what its field is
             lambda: self._hand(image, pose, 'left', last and last.left_hand),
             lambda: self._hand(image, pose, 'right', last and last.right_hand)]
         if self.face is not None:
@@ -87,10 +88,14 @@ class WholeBodyLandmarker:
         """
         face = None if self.face is None else regions.face
         # The pose takes longest and comes first.
-        work = [(self.pose, regions.pose), (self.hands, regions.left_hand), (self.hands, regions.right_hand),
-                (self.face, face)]
-        pose, left, right, face = self._runtime.map(
-            lambda one: None if one[1] is None else one[0].landmarks(image, one[1]), work)
+        parts = [(self.pose, regions.pose), (self.hands, regions.left_hand), (self.hands, regions.right_hand),
+                 (self.face, face)]
+
+        def evaluate(part: tuple[Any, Region | None]) -> Any:
+            landmarker, region = part
+            return None if region is None else landmarker.landmarks(image, region)
+
+        pose, left, right, face = self._runtime.map(evaluate, parts)
         return WholeBodyLandmarks(pose, _if_present(left, hands.MIN_PRESENCE), _if_present(right, hands.MIN_PRESENCE),
                                   _if_present(face, faces.MIN_PRESENCE))
 
@@ -102,6 +107,7 @@ class WholeBodyLandmarker:
                            hands.MIN_PRESENCE)
 
     def _face(self, image, pose, last):
+        assert self.face_detector is not None and self.face is not None     # with_face
         detections = self.face_detector.detect(image, faces.pose_face_region(pose.landmarks))
         if not detections:
             return None

@@ -8,7 +8,7 @@ Module names are those of the published checkpoints.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -155,6 +155,8 @@ class CrossAttentionLayer(CrossAttention):
 class ZeroConv(nn.Conv2d):
     """A 1x1 convolution that begins as zero, on tokens of which only a share is there."""
 
+    bias: nn.Parameter
+
     def __init__(self, config: CHAMConfig):
         super().__init__(config.hand_dim, config.body_dim, 1)
         nn.init.zeros_(self.weight)
@@ -212,7 +214,7 @@ class CHAM(nn.Module):
             right, left = layer(right, left)
         return right, left
 
-    def _conditions(self, convs: Sequence[nn.Conv2d], tokens: Tensor, hand: HandFeatures):
+    def _conditions(self, convs: nn.ModuleList, tokens: Tensor, hand: HandFeatures) -> Iterator[Tensor]:
         """One side's conditions (B, 192, body_dim), block after block.
 
         A 1x1 convolution commutes with placing, except for its bias, which fades where the placed map does. So

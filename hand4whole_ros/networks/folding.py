@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
+_Network = TypeVar('_Network', bound=nn.Module)
+
 
 @torch.no_grad()
-def prepare_for_inference(network: nn.Module) -> nn.Module:
+def prepare_for_inference(network: _Network) -> _Network:
     """The network, in evaluation mode, to do nothing any more but run; the same object, without its batch norms' names.
 
     Every nn.BatchNorm2d that is registered directly after an nn.Conv2d is taken to be applied directly after it, as in
     the networks of this package.
     """
     fold_batch_norms(network)
+    return to_channels_last(network)
+
+
+def to_channels_last(network: _Network) -> _Network:
+    """Lay the weights out channel by channel, in place."""
     return network.to(memory_format=torch.channels_last)    # pyright: ignore[reportCallIssue]  # torch leaves it out
 
 

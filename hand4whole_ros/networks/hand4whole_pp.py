@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from .. import keypoints, skeleton
 from .._vendor_patches.roma_import import roma
 from ..body.hand_transfer import PosedHands
-from ..body.mano import pose_right_topology
+from ..body.mano import Mano, pose_right_topology
 from ..body.published import PublishedBody
 from ..config import Expert, WristSource
 from ..geometry.crops import resize_body_image, roi_align
@@ -120,6 +120,12 @@ class Hand4WholePP(nn.Module):
         for side in SIDES:
             self.register_buffer(f'{side}_mean_pose', body.mano[side].hands_mean, persistent=False)
 
+    @property
+    def _right_hand(self) -> Mano:
+        mano = self.wilor.mano
+        assert isinstance(mano, Mano)   # WiLoR alone takes anything like it
+        return mano
+
     def freeze_experts(self) -> None:
         """Have CHAM alone be trained: no other part wants gradients, and all are as in use."""
         self.eval()
@@ -192,7 +198,7 @@ class Hand4WholePP(nn.Module):
                       for side in SIDES}
             vertices, points, laid = self.transfer(vertices, points, meshes)
             vertices = self.transfer.smooth(vertices, {side: boxes[side].exists for side in SIDES})
-        seen = {side: self.wilor.mano.regress_keypoints(hands[side].vertices) for side in SIDES}
+        seen = {side: self._right_hand.regress_keypoints(hands[side].vertices) for side in SIDES}
         return WholeBodyOutput(body, face, pose, dict(hands), where, mesh.joints, vertices, points, laid, seen)
 
     def to_precision(self, dtype: torch.dtype) -> Hand4WholePP:
@@ -215,8 +221,8 @@ class Hand4WholePP(nn.Module):
         """PosedHands of one side, of the hand expert's shape."""
         vertices = hands.vertices
         if strategy.fingers == Expert.BODY:
-            vertices = pose_right_topology(self.wilor.mano, pose[exists], hands.betas, side)
-        return PosedHands(vertices, self.wilor.mano.regress_keypoints(vertices), exists)
+            vertices = pose_right_topology(self._right_hand, pose[exists], hands.betas, side)
+        return PosedHands(vertices, self._right_hand.regress_keypoints(vertices), exists)
 
 
 def concatenate_hand_prompts(prompts: Mapping[str, Prompt], people: Mapping[str, Tensor]) -> Prompt:

@@ -45,7 +45,9 @@ class Hourglass(nn.Module):
         return self._level(len(self.hg) - 1, x)
 
     def _level(self, level, x):
-        shortcut, down, up, *innermost = self.hg[level]
+        blocks = self.hg[level]
+        assert isinstance(blocks, nn.ModuleList)
+        shortcut, down, up, *innermost = blocks
         small = down(F.max_pool2d(x, 2))
         small = innermost[0](small) if innermost else self._level(level - 1, small)
         return shortcut(x) + F.interpolate(up(small), scale_factor=2)

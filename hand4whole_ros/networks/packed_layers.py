@@ -20,6 +20,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from .._vendor_patches import onednn_linear
 from . import cham, vit
+from .folding import to_channels_last
 
 #: What products may be computed in.
 PRECISIONS = (torch.float32, torch.bfloat16, torch.int8)
@@ -202,22 +203,25 @@ class PackedStem(nn.Module):
     def __init__(self, embed: vit.PatchEmbed, precision: torch.dtype, taken: WeightSource = lambda weight: None):
         super().__init__()
         self.precision = precision if precision == torch.bfloat16 else torch.float32
+        assert isinstance(embed.proj, nn.Sequential)
         layers: list[nn.Module] = []
         for layer in embed.proj:
             if isinstance(layer, nn.BatchNorm2d):
                 layers[-1] = _fold_norm(layers[-1], layer, taken)
                 continue
             if isinstance(layer, vit.ResidualConvBlock):
-                layer.conv1, layer.norm1 = _fold_norm(layer.conv1, layer.norm1, taken), nn.Identity()
-                layer.conv2, layer.norm2 = _fold_norm(layer.conv2, layer.norm2, taken), nn.Identity()
+                for conv, norm in (('conv1', 'norm1'), ('conv2', 'norm2')):
+                    setattr(layer, conv, _fold_norm(getattr(layer, conv), getattr(layer, norm), taken))
+                    setattr(layer, norm, nn.Identity())
             layers.append(layer)
-        self.proj = nn.Sequential(*layers).to(self.precision, memory_format=torch.channels_last)
+        self.proj = to_channels_last(nn.Sequential(*layers).to(self.precision))
 
     def forward(self, image: Tensor) -> Tensor:
         return vit.to_tokens(self.proj(image.to(self.precision, memory_format=torch.channels_last))).float()
 
 
-def _fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d, taken: WeightSource) -> nn.Conv2d:
+def _fold_norm(conv: nn.Module, norm: nn.BatchNorm2d, taken: WeightSource) -> nn.Conv2d:
+    assert isinstance(conv, nn.Conv2d)
     fused = fuse_conv_bn_eval(conv, norm)
     taken(conv.weight)
     return fused

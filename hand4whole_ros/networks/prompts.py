@@ -42,12 +42,15 @@ class Prompt(NamedTuple):
 
     def take(self, rows) -> Prompt:
         """That of these pictures."""
-        return Prompt(*(None if part is None else part[rows] for part in self))
+        return Prompt(self.points[rows], self.scores[rows],
+                      *(None if part is None else part[rows] for part in self[2:]))
 
 
 def concatenate_prompts(prompts: Iterable[Prompt]) -> Prompt:
     """The pictures of several, one after the other; each knows the same things."""
-    return Prompt(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*prompts)))
+    prompts = list(prompts)
+    return Prompt(torch.cat([one.points for one in prompts]), torch.cat([one.scores for one in prompts]),
+                  *(None if parts[0] is None else torch.cat(parts) for parts in zip(*(one[2:] for one in prompts))))
 
 
 class Prompts(NamedTuple):
@@ -91,6 +94,7 @@ class InitialRegressor(nn.Module):
         told = ((flatten_prompt(prompt) - self.mean) / self.deviation).clamp(-8, 8)
         if self.training:   # no single number is leant on
             told = told + self.NOISE * torch.randn_like(told)
+        assert prompt.whole is not None     # the answer that came with it is in there
         return prompt.whole[:, :self.num_initial] + self.out(self.hidden(told))
 
 
@@ -122,10 +126,12 @@ class PromptEncoder(nn.Module):
         scores = prompt.scores[..., None].to(dtype)
         features = [prompt.points.to(dtype).clamp(-2, 2), scores, self._waves(prompt.points).to(dtype)]
         if self.config.num_extra:
+            assert prompt.extra is not None
             features.append(prompt.extra.to(dtype))
         known = self.place(torch.cat(features, dim=-1))
         tokens = self.names + torch.where(scores > 0, known, self.unknown)
         if self.config.num_global:
+            assert prompt.whole is not None
             tokens = torch.cat([tokens, self.whole(prompt.whole.to(dtype))[:, None]], dim=1)
         return tokens
 

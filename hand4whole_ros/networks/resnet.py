@@ -55,6 +55,11 @@ def bottleneck_stage(in_channels: int, width: int, blocks: int, stride: int,
 class ResNet50(nn.Module):
     """Picture (B, 3, H, W) -> feature (B, 32 width, H / 32, W / 32). width: 64 as published."""
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(self, width: int = 64):
         super().__init__()
         self.out_channels = 8 * Bottleneck.EXPANSION * width

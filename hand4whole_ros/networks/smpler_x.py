@@ -106,16 +106,16 @@ class BodyRegressor(nn.Module):
         super().__init__()
         dim, num_keypoints = config.vit.embed_dim, config.num_keypoints
         self.first_keypoint = config.num_task_tokens - num_keypoints
+        self.num_betas = config.num_betas
         self.gathers_features = config.gathers_features
         joined = num_keypoints * (config.token_dim + 3)
         self.body_conv = nn.Sequential(nn.Linear(dim, config.token_dim))
-        self.root_pose_out = nn.Sequential(nn.Linear(joined, 6))
-        self.body_pose_out = nn.Sequential(nn.Linear(joined, config.num_joints * 6))
-        self.shape_out = nn.Sequential(nn.Linear(dim, config.num_betas))
+        heads = nn.Linear(joined, 6), nn.Linear(joined, config.num_joints * 6), nn.Linear(dim, config.num_betas)
+        self.root_pose_out, self.body_pose_out, self.shape_out = (nn.Sequential(head) for head in heads)
         self.cam_out = nn.Sequential(nn.Linear(dim, 3))
         self.guess = None if config.prompt is None or not config.prompt.num_initial else InitialRegressor(config.prompt)
         if self.guess is not None:  # what tokens say is added to the guess, at first nothing
-            zero_initialize(self.root_pose_out[0], self.body_pose_out[0], self.shape_out[0])
+            zero_initialize(*heads)
 
     def forward(self, task_tokens: Tensor, keypoints: Tensor, prompt: Prompt | None = None,
                 gathered: Tensor | None = None) -> BodyPose:
@@ -138,9 +138,8 @@ class BodyRegressor(nn.Module):
 
     def pose(self, codes: Tensor, transl: Tensor) -> BodyPose:
         """The 6D codes of all rotations, the root's first, and the betas, (B, 6 + 126 + 10) -> BodyPose."""
-        count = self.shape_out[0].out_features
-        rotations = rotation_from_6d_rows(codes[:, :-count].unflatten(1, (-1, 6)))
-        return BodyPose(rotations[:, 0], rotations[:, 1:], codes[:, -count:], transl)
+        rotations = rotation_from_6d_rows(codes[:, :-self.num_betas].unflatten(1, (-1, 6)))
+        return BodyPose(rotations[:, 0], rotations[:, 1:], codes[:, -self.num_betas:], transl)
 
 
 def regress_body(position: BodyPositionNet, regressor: BodyRegressor, feature: Tensor, task_tokens: Tensor,

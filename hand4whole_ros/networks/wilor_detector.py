@@ -195,12 +195,14 @@ class WiLoRDetector(nn.Module):
     @property
     def expectation(self) -> DistributionExpectation:
         """The layer whose weights are the values of bins."""
-        return self.model[_HEAD].dfl
+        head = self.model[_HEAD]
+        assert isinstance(head, Head)
+        return head.dfl
 
     def forward(self, image: Tensor) -> Detections:
         """Pictures (B, 3, H, W), RGB in [0, 1], sides divisible by 32 -> Detections of all cells."""
         layer = self.model
-        x, sizes = image.to(layer['0'].conv.weight.dtype), []
+        x, sizes = image.to(next(layer.parameters()).dtype), []
         for k in range(9):
             x = layer[f'{k}'](x)
             if k in (4, 6):
@@ -224,7 +226,8 @@ def config_from_shapes(shapes: Mapping[str, tuple[int, ...]], keypoint_dim: int 
         return len({name[len(start):].split('.')[0] for name in shapes if name.startswith(start)})
 
     return WiLoRDetectorConfig(
-        channels=tuple(out(f'{k}.conv') for k in (0, 1, 3, 5, 7)), blocks=tuple(blocks(k) for k in (2, 4, 6, 8)),
+        channels=(out('0.conv'), out('1.conv'), out('3.conv'), out('5.conv'), out('7.conv')),
+        blocks=(blocks(2), blocks(4), blocks(6), blocks(8)),
         neck_blocks=blocks(12), box_channels=out('22.cv2.0.0.conv'), class_channels=out('22.cv3.0.0.conv'),
         keypoint_channels=out('22.cv4.0.0.conv'), num_classes=out('22.cv3.0.2'),
         num_keypoints=out('22.cv4.0.2') // keypoint_dim, keypoint_dim=keypoint_dim)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from .. import skeleton
-from ..estimate import HandEstimate, WholeBodyEstimate
+from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
 from .rasterizer import Lighting, Rasterizer
 from .skeleton_drawing import draw_label, draw_loose_hand, draw_skeleton
@@ -53,7 +53,7 @@ class Overlay:
         self._palettes = {}
 
     def draw(self, image: np.ndarray, estimates: list[WholeBodyEstimate],
-             intrinsics: Intrinsics, loose_hands: Sequence[HandEstimate] = ()) -> np.ndarray:
+             intrinsics: Intrinsics, loose_hands: Sequence[LooseHandEstimate] = ()) -> np.ndarray:
         """A new picture: `image`, (H, W, 3) uint8 RGB, with the estimates over it, the nearest in front.
 
         intrinsics: the camera of that very picture. loose_hands: of nobody, drawn over everything. An estimate with

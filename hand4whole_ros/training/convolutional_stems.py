@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .. import skeleton
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.smpler_x import DEPTH_BINS, heatmap_probabilities
-from ..networks.vit import ViT, to_map, zero_initialize
+from ..networks.vit import TransformerBlock, ViT, to_map, zero_initialize
 from .expert_training import (
     EVAL_INTERVAL,
     bf16_autocast,
@@ -63,13 +63,15 @@ def initialize_from_stems(network: Hand4WholePP) -> None:
     with torch.no_grad():
         for vit in (network.encoder, network.wilor.backbone):
             for block in vit.blocks:
+                assert isinstance(block, TransformerBlock)
                 zero_initialize(block.attn.proj, block.mlp.fc2)
             nn.init.trunc_normal_(vit.pos_embed, std=0.02)
         nn.init.trunc_normal_(network.encoder.task_tokens, std=0.2)
         if network.body_regressor.guess is None:    # else the heads add nothing to it as they are
             for head in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
-                head[0].weight.mul_(0.1)
-                head[0].bias.copy_(head[0].bias.new_tensor([1, 0, 0, 1, 0, 0]).repeat(len(head[0].bias) // 6))
+                weight, bias = head.parameters()
+                weight.mul_(0.1)
+                bias.copy_(bias.new_tensor([1, 0, 0, 1, 0, 0]).repeat(len(bias) // 6))
         hand, refine = network.wilor.backbone, network.wilor.refine_net
         flat = hand.init_hand_pose.new_tensor([1, 0, 0, 0, 1, 0]).repeat(hand.init_hand_pose.shape[1] // 6)
         hand.init_hand_pose.copy_(flat + _MIN_SEPARATION * torch.randn_like(flat))

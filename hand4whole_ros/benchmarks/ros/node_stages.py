@@ -94,7 +94,8 @@ def overload(seconds: float) -> dict:
     why = {}
     settled = [(t, size) for t, size in sizes if t > seconds / 4 and size is not None]
     if len(settled) > 1:
-        figures['overload_rss_mb_per_minute'] = 60 * float(np.polyfit(*zip(*settled), 1)[0])
+        times, megabytes = zip(*settled)
+        figures['overload_rss_mb_per_minute'] = 60 * float(np.polyfit(times, megabytes, 1)[0])
     else:
         why['overload_rss_mb_per_minute'] = _NO_SIZES
     remark = (f'{len(ages)} poses in {seconds:g} s, median age {np.median(ages):.0f} ms, oldest {max(ages):.0f} ms')
@@ -179,7 +180,7 @@ def _compute_overheads(peer):
         answers[stamp] = answers.get(stamp, 0) + 1
         last[stamp] = max(last.get(stamp, 0), message.received)
         if topic == POSES:
-            time_of = deserialize_message(message.data, WholeBodyPoseArray).poses[0].received
+            time_of = next(iter(deserialize_message(message.data, WholeBodyPoseArray).poses)).received
             arrived[stamp] = time_of.sec * 10**9 + time_of.nanosec
     return [(last[stamp] - arrived[stamp]) / 1e6 for stamp in arrived if answers[stamp] == len(_IMAGE_TOPICS)]
 

@@ -14,7 +14,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -33,14 +33,18 @@ class _ForbiddenGlobal(Exception):
 
 
 class PickleStub:
-    """Keeps its state; made without arguments. One that has a `value(depth)` says by it what it stands for."""
+    """Keeps its state, which may be anything; made without arguments."""
 
-    state: object = None
+    state: Any = None
 
     def __setstate__(self, state):
         self.state = state
 
-    def entry(self, *names):
+    def value(self, depth: int) -> Any:
+        """What it stands for, in containers of that depth; None where it does not say."""
+        return None
+
+    def entry(self, *names: str) -> Any:
         """The first of these entries that the state has; None where it has none of them."""
         state = self.state if isinstance(self.state, dict) else {}
         return next((state[name] for name in names if name in state), None)
@@ -208,7 +212,8 @@ def read_pickle(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         raise CheckpointError(f'{path} cannot be read: {error.strerror or error}') from None
 
 
-def read_stream(stream: BinaryIO, name: Path | str, kind: str, make=None, more: Mapping[str, type] | None = None):
+def read_stream(stream: BinaryIO, name: Path | str, kind: str, make=None, more: Mapping[str, type] | None = None
+                ) -> Any:
     """What `make` makes of the object that is pickled in a stream; `plain` by default.
 
     name: of the file, and kind: what it should be ('body model file'), both for messages. more: further names that are
@@ -227,7 +232,7 @@ def read_stream(stream: BinaryIO, name: Path | str, kind: str, make=None, more: 
                               f'is the download complete?') from None
 
 
-def to_plain_python(value, depth: int = 0):
+def to_plain_python(value: Any, depth: int = 0) -> Any:
     """What a pickled object stands for, as dictionaries, lists, texts, numbers and arrays; arrays of objects stay such.
 
     None for arrays of texts and of records. ValueError for any other stand-in that says nothing of itself.
@@ -240,7 +245,7 @@ def to_plain_python(value, depth: int = 0):
         return [to_plain_python(entry, depth + 1) for entry in value]
     if not isinstance(value, PickleStub):
         return value
-    found = value.value(depth + 1) if hasattr(value, 'value') else None
+    found = value.value(depth + 1)
     if found is None and isinstance(value, _Array):
         return value.objects(depth + 1)
     if found is None:
@@ -265,12 +270,12 @@ def _numeric(found):
     return arrays, others
 
 
-def _resolve(value, depth):
+def _resolve(value: Any, depth: int) -> Any:
     """The array that a value stands for; None where it is no array of numbers."""
     if depth > _MAX_DEPTH:
         raise ValueError('arrays within arrays without end')
     if isinstance(value, PickleStub):
-        return value.value(depth + 1) if hasattr(value, 'value') else None
+        return value.value(depth + 1)
     if isinstance(value, (list, tuple, bool, int, float)) and value != []:
         array = np.array(value)
         return array if array.dtype.kind in 'biuf' else None

@@ -6,16 +6,20 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import av
 import av.logging
 import cv2
 import numpy as np
+from av.container import InputContainer
+from av.error import EOFError as NoMoreFrames
+from av.error import FFmpegError
 from av.packet import Packet
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.stream import Disposition
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from .. import image_files, orientation
 from ..image_files import ImageFileError
@@ -127,7 +131,10 @@ class VideoReader:
         stream, container = self._stream, self._container
         if stream.frames > 0:
             return stream.frames
-        seconds = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) * 1e-6
+        if stream.duration and stream.time_base:
+            seconds = float(stream.duration * stream.time_base)
+        else:
+            seconds = (container.duration or 0) * 1e-6
         return max(round(seconds * self.rate), 1)
 
     def frames(self) -> Iterator[TimedFrame]:
@@ -140,7 +147,7 @@ class VideoReader:
             for frame, time in self._decode(packet):
                 try:
                     image = self._to_image(frame)
-                except (av.FFmpegError, ValueError) as error:   # Its size or format has changed on the way.
+                except (FFmpegError, ValueError) as error:  # Its size or format has changed on the way.
                     unusable = unusable or str(error)
                     self.losses.refused()
                     continue
@@ -161,15 +168,15 @@ class VideoReader:
 
     # Opening
 
-    def _open(self):
+    def _open(self) -> InputContainer:
         options = {'format_whitelist': ','.join(_CONTAINERS), 'protocol_whitelist': 'none',
                    'max_pixels': str(image_files.MAX_PIXELS)}
         try:
-            return av.open(self._file, options=options)
-        except (av.FFmpegError, OSError, ValueError) as error:
+            return av.open(self._file, 'r', options=options)
+        except (FFmpegError, OSError, ValueError) as error:
             raise VideoError(f'{self._path}: no video that can be decoded{_format_open_hint(error)}') from None
 
-    def _select_stream(self):
+    def _select_stream(self) -> VideoStream:
         """The best of its video streams; the picture of an album, or thumbnails, are none."""
         not_video = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
         candidates = [stream for stream in self._container.streams.video if not stream.disposition & not_video]
@@ -177,7 +184,7 @@ class VideoReader:
             kinds = sorted({stream.type for stream in self._container.streams})
             raise VideoError(f'{self._path}: no video in it' + (f", only {', '.join(kinds)}" if kinds else ''))
         best = self._container.streams.best('video')
-        return best if best in candidates else candidates[0]
+        return next((stream for stream in candidates if stream == best), candidates[0])
 
     def _configure_decoder(self):
         """The decoder, and how its pictures are to be shown."""
@@ -224,7 +231,7 @@ class VideoReader:
                 break
             except IndexError:      # PyAV at the end of a file in which streams appeared on the way
                 break
-            except (av.FFmpegError, OSError) as error:
+            except (FFmpegError, OSError) as error:
                 failures += 1
                 trouble = error
         else:
@@ -237,16 +244,16 @@ class VideoReader:
     def _new_errors(self, who: str | None = None) -> bool:
         """Whether FFmpeg, or that part of it, has logged an error since the last time that this was asked."""
         before, (self._errors, last) = self._errors, av.logging.get_last_error()
-        return self._errors != before and (who is None or last[1] == who)
+        return self._errors != before and (who is None or last is not None and last[1] == who)
 
     def _decode(self, packet):
         """Good frames that a packet leads to, and their times; None: those that are still in the decoder."""
         self._new_errors()
         try:
             frames = self._stream.codec_context.decode(packet)
-        except av.EOFError:
+        except NoMoreFrames:
             return
-        except (av.FFmpegError, ValueError):
+        except (FFmpegError, ValueError):
             self.losses.refused()
             if self._decoding:
                 self._decoding.pop()
@@ -307,9 +314,12 @@ def _pixel_aspect(ratio):
 
 def _orientation(frame: VideoFrame) -> Orientation:
     try:
-        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+        # PyAV's annotation knows motion vectors alone.
+        matrix = cast(SideDataContainer, frame.side_data).get(Type.DISPLAYMATRIX)
     except ValueError:      # PyAV does not know a kind of data that FFmpeg has put beside it.
         quarter = round(frame.rotation / 90) % 4
         return (Orientation(), Orientation(True, True, False), Orientation(False, True, True),
                 Orientation(True, False, True))[quarter]
-    return Orientation() if matrix is None else orientation.from_display_matrix(np.frombuffer(matrix, np.int32))
+    if matrix is None:
+        return Orientation()
+    return orientation.from_display_matrix(np.frombuffer(matrix, np.int32).tolist())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 
@@ -12,7 +13,10 @@ import av
 import cv2
 import numpy as np
 from av.codec.codec import UnknownCodecError
+from av.container import OutputContainer
+from av.error import FFmpegError
 from av.packet import Packet
+from av.video.stream import VideoStream
 
 #: Of the times in the file, s. MPEG-4 part 2 knows none below 1/65535.
 _TICK = Fraction(1, 60_000)
@@ -30,8 +34,10 @@ class VideoWriter:
     def __init__(self, path: Path, rate: float = 30.0):
         """rate: frames a second, about; that of the file follows from the pictures' times."""
         self._path, self._rate = Path(path), rate
-        self._file = self._container = self._stream = None
-        self._size: tuple[int, int] | None = None
+        self._file: FileIO | None = None
+        self._container: OutputContainer | None = None
+        self._stream: VideoStream | None = None                 # stays when the others are closed
+        self._size = 0, 0                                       # of the file's pictures: width, height
         self._pending: tuple[np.ndarray, int] | None = None     # the last picture, and its time in ticks
         self._step = max(round(1 / rate / _TICK), 1)            # for how long it is shown
         self._durations: dict[int, int] = {}                    # the same of all that are in the encoder
@@ -42,7 +48,7 @@ class VideoWriter:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             self.close()
-        except (OSError, av.FFmpegError):
+        except (OSError, FFmpegError):
             if kind is None:
                 raise   # else what went wrong first is the reason
 
@@ -56,63 +62,65 @@ class VideoWriter:
         if self._pending is not None:
             time = max(time, self._pending[1] + 1)
             self._step = time - self._pending[1]
-            self._encode_pending()
+            self._encode(*self._pending)
         self._pending = image, time
         self._step = round(duration / _TICK) or self._step
 
     def close(self) -> None:
         """Write the rest. A second call does nothing."""
         if self._pending is not None:
-            self._encode_pending()
-        if self._container is not None:
+            self._encode(*self._pending)
+        if self._container is not None and self._stream is not None:
             with self._aborting_on_error():
-                self._mux(self._stream.encode(None))
+                self._mux(self._container, self._stream.encode(None))
                 self._container.close()
         if self._file is not None:
             self._file.close()
         self._container = self._file = None
 
-    def _encode_pending(self):
-        """Now that it is known for how long it is shown."""
-        (image, time), self._pending = self._pending, None
+    def _encode(self, image, time):
+        """The pending picture, now that it is known for how long it is shown."""
+        self._pending = None
         with self._aborting_on_error():
             if self._stream is None:
                 self._open_output(image)
+            assert self._stream is not None and self._container is not None
             width, height = self._size
             if image.shape[0] - height in (0, 1) and image.shape[1] - width in (0, 1):
                 image = image[:height, :width]
             else:
                 image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format='rgb24')
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image, np.uint8), format='rgb24')
             frame.pts, frame.time_base = time, _TICK
             self._durations[time] = self._step
-            self._mux(self._stream.encode(frame))
+            self._mux(self._container, self._stream.encode(frame))
 
     def _open_output(self, image: np.ndarray) -> None:
         """Of the first picture's size, in pairs of rows and columns, which share their colours."""
-        self._size = tuple(max(side - side % 2, 2) for side in image.shape[1::-1])
+        height, width = (max(side - side % 2, 2) for side in image.shape[:2])
+        self._size = width, height
         self._file = open(self._path, 'wb', buffering=0)
         self._container = av.open(self._file, 'w', format='mp4')
-        self._stream = self._new_stream()
+        self._stream = self._new_stream(self._container)
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = 'yuv420p'
         self._stream.codec_context.time_base = _TICK
 
-    def _new_stream(self):
+    def _new_stream(self, container: OutputContainer) -> VideoStream:
         rate = Fraction(self._rate).limit_denominator(1001)
-        *preferred, (last, options) = _ENCODERS
-        for name, wishes in preferred:
+        *preferred, last = _ENCODERS
+        for encoder in preferred:
             try:
-                return self._container.add_stream(name, rate=rate, options=wishes)
+                return _add_stream(container, rate, *encoder)
             except UnknownCodecError:
                 continue
-        return self._container.add_stream(last, rate=rate, options=options)
+        return _add_stream(container, rate, *last)
 
-    def _mux(self, packets: Iterable[Packet]) -> None:
+    def _mux(self, container: OutputContainer, packets: Iterable[Packet]) -> None:
         for packet in packets:
             # Without it the last picture would be shown for no time at all.
-            packet.duration = self._durations.pop(packet.pts, self._step)
-            self._container.mux(packet)
+            packet.duration = self._step if packet.pts is None else self._durations.pop(packet.pts, self._step)
+            container.mux(packet)
 
     @contextmanager
     def _aborting_on_error(self) -> Iterator[None]:
@@ -124,3 +132,9 @@ class VideoWriter:
                 self._file.close()
             self._file = self._container = self._pending = None
             raise
+
+
+def _add_stream(container, rate, name, options) -> VideoStream:
+    stream = container.add_stream(name, rate=rate, options=options)
+    assert isinstance(stream, VideoStream)      # all of _ENCODERS encode pictures
+    return stream

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from io import BytesIO
 from operator import itemgetter
 from pathlib import Path
+from typing import BinaryIO
 
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinition, MessageDefinitionFormat
 from rosbags.rosbag2.errors import ReaderError
@@ -53,6 +54,9 @@ _DAMAGE_ERRORS = (ReaderError, struct.error, IndexError, ValueError, ArithmeticE
 
 class McapFile(McapReader):
     """See rosbags' McapReader; to be opened and closed as it is."""
+
+    path: Path
+    bio: BinaryIO       # while it is open, and nothing is read of one that is not
 
     def __init__(self, path: Path):
         super().__init__(path)
@@ -226,7 +230,7 @@ class McapFile(McapReader):
         for time, connection, data in heapq.merge(
             *parts, self._unchunked_messages(wanted, start, stop), key=itemgetter(0)
         ):
-            if connection is not None:
+            if connection is not None and data is not None:
                 yield connection, time, data
 
     def _chunk_messages(self, chunk, wanted, start, stop):

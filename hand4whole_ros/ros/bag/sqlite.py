@@ -34,6 +34,8 @@ _WAL_VERSION = slice(18, 20)
 class SqliteFile(Sqlite3Reader):
     """See rosbags' Sqlite3Reader; to be opened and closed as it is. Files that lie there are not changed."""
 
+    path: Path
+
     def __init__(self, path: Path):
         super().__init__(path)
         #: As McapFile has it.
@@ -81,6 +83,7 @@ class SqliteFile(Sqlite3Reader):
         return copy
 
     def _read_tables(self):
+        assert self.dbconn is not None      # it was opened
         execute = self.dbconn.execute
         tables = {name for name, in execute("SELECT name FROM sqlite_master WHERE type='table'")}
         if not {'topics', 'messages'} <= tables:

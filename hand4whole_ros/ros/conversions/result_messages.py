@@ -16,7 +16,7 @@ from visualization_msgs.msg import MarkerArray
 from ... import skeleton
 from ...body.model import BodyModel
 from ...config import FrameConvention, WristAxes
-from ...estimate import WholeBodyEstimate
+from ...estimate import LooseHandEstimate, WholeBodyEstimate
 from ...geometry.camera import Intrinsics
 from ...geometry.wrist_axes import convert_wrist
 from ...msg import HandPose, HandPoseArray, Skeleton, WholeBodyPoseArray
@@ -145,8 +145,8 @@ class VisualizationMessageBuilder:
         if self._overlay is None:
             from ...rendering.overlay import Overlay  # it brings warp, which takes a second to load
             self._overlay = Overlay(self._body)
-        return self._overlay.draw(result.image, result.people, result.intrinsics,
-                                  [tracked.hand for tracked in result.loose_hands])
+        loose = [tracked.hand for tracked in result.loose_hands if isinstance(tracked.hand, LooseHandEstimate)]
+        return self._overlay.draw(result.image, result.people, result.intrinsics, loose)
 
     def build_overlay(self, result: ImageResult) -> Image:
         """The same as a message."""

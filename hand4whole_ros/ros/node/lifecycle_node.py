@@ -8,10 +8,11 @@ import time
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, JumpThreshold
+from rclpy.clock import Clock, JumpHandle, JumpThreshold, ROSClock
 from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.timer import Timer
 
 from ... import estimators
 from ...system.memory import collect_frozen_objects, freeze_loaded_objects, trim_memory
@@ -77,8 +78,15 @@ class Hand4WholeNode(LifecycleNode):
             self.get_logger().warning(remark)
         self.add_on_set_parameters_callback(self._handle_parameter_changes)
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
-        self._estimator = self._outputs = self._pipeline = self._worker = self._inputs = self._jump_handle = None
-        self._status_timer = None
+        # From configure to cleanup.
+        self._estimator: estimators.Estimator | None = None
+        self._outputs: NodePublishers | None = None
+        self._pipeline: Pipeline | None = None
+        self._worker: LatestWorker | None = None
+        # While active.
+        self._inputs: CameraInputs | CameraDevice | None = None
+        self._jump_handle: JumpHandle | None = None
+        self._status_timer: Timer | None = None
         self._health = Health(image_topic=self.resolve_topic_name(topics.IMAGE))
         self._reporter = DiagnosticsBuilder(self.get_name(), self.get_fully_qualified_name())
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, qos.DIAGNOSTICS)
@@ -94,7 +102,8 @@ class Hand4WholeNode(LifecycleNode):
     # Lifecycle
 
     def _run_autostart(self):
-        self.destroy_timer(self._autostart_timer)
+        if self._autostart_timer is not None:
+            self.destroy_timer(self._autostart_timer)
         if self.trigger_configure() == SUCCESS:
             self.trigger_activate()
 
@@ -131,27 +140,34 @@ class Hand4WholeNode(LifecycleNode):
     def on_activate(self, state):
         """Open the subscriptions and begin to work."""
         result = super().on_activate(state)
+        assert self._outputs is not None and self._worker is not None       # it is configured
+        pipeline = self._configured_pipeline
         self._outputs.start()
-        self._pipeline.forget()
-        self._inputs = self._create_inputs()
-        self._pipeline.rectified = self._inputs.rectified
+        pipeline.forget()
+        inputs = self._inputs = self._create_inputs()
+        pipeline.rectified = inputs.rectified
         self._jump_handle = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True),
-            post_callback=lambda jump: self._pipeline.forget())
+            post_callback=lambda jump: pipeline.forget())
         self._worker.start()
-        self._inputs.open()
+        inputs.open()
         self._apply_status_rate()
-        self._health.state, self._health.image_topic = 'active', self._inputs.image_topic
+        self._health.state, self._health.image_topic = 'active', inputs.image_topic
         self._health.last_received, self._health.gaps = None, ImageGaps()
         self._health.compressed = self._current_parameters.image_transport == ImageTransport.COMPRESSED
         doing = 'publishing its own camera on' if self._current_parameters.camera else 'waiting for images on'
-        self.get_logger().info(f'{doing} {self._inputs.image_topic} and camera_info on '
-                               f'{self._inputs.camera_info_topic}')
+        self.get_logger().info(f'{doing} {inputs.image_topic} and camera_info on {inputs.camera_info_topic}')
         return result
 
-    def _create_inputs(self):
+    @property
+    def _configured_pipeline(self) -> Pipeline:
+        assert self._pipeline is not None
+        return self._pipeline
+
+    def _create_inputs(self) -> CameraInputs | CameraDevice:
         """Subscriptions, or the node's own camera."""
-        parameters, on_image, on_info = self._current_parameters, self._handle_image, self._pipeline.set_camera_info
+        parameters, on_image = self._current_parameters, self._handle_image
+        on_info = self._configured_pipeline.set_camera_info
         if parameters.camera:
             return CameraDevice(self, parameters, on_image, on_info, self._health)
         return CameraInputs(self, parameters, on_image, on_info)
@@ -208,7 +224,7 @@ class Hand4WholeNode(LifecycleNode):
         if self._estimator is not None:
             if idle:
                 self._estimator.close()
-            else:
+            elif self._worker is not None:
                 self._worker.run_when_idle(self._estimator.close)
         self._estimator = self._outputs = self._pipeline = self._worker = None
 
@@ -227,17 +243,19 @@ class Hand4WholeNode(LifecycleNode):
         self._health.counters.received += 1
         self._health.last_received = time.monotonic()
         self._health.gaps.note(read_stamp(item.data))
-        self._worker.submit(item)
-        self._worker.wait_until_idle(IMAGE_HANDOVER_TIMEOUT)
-        self._health.overload += self._worker.pop_dropped_count()
+        worker = self._worker
+        assert worker is not None       # while the inputs are open
+        worker.submit(item)
+        worker.wait_until_idle(IMAGE_HANDOVER_TIMEOUT)
+        self._health.overload += worker.pop_dropped_count()
 
     def _handle_image_error(self, error):
         if self.context.ok():   # else a signal ended it while the image's poses were being published
-            self._pipeline.failed(error)
+            self._configured_pipeline.failed(error)
 
     def _publish_diagnostics(self):
         clock, health = self.get_clock(), self._health
-        health.use_sim_time = clock.ros_time_is_active
+        health.use_sim_time = isinstance(clock, ROSClock) and clock.ros_time_is_active
         health.clock_silent = health.use_sim_time and clock.now().nanoseconds == 0
         self._diagnostics.publish(self._reporter.report(self._health, self.get_clock().now().to_msg()))
 
@@ -273,7 +291,7 @@ class Hand4WholeNode(LifecycleNode):
         self._stop_status()
         rate = self._current_parameters.operator_status_rate
         if rate:
-            self._status_timer = self._timer(1 / rate, self._pipeline.publish_operator_status)
+            self._status_timer = self._timer(1 / rate, self._configured_pipeline.publish_operator_status)
 
     def _stop_status(self):
         if self._status_timer is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,17 +26,26 @@ from .sources import TrainingSource
 _MAX_ATTEMPTS = 200
 
 
+class StackedViews(NamedTuple):
+    """B of crops.TrainingView, as tensors that begin with B; the truth by the names of its fields."""
+
+    patch: Tensor
+    boxes: Tensor
+    exists: Tensor
+    truth: dict[str, Tensor]
+
+
 @dataclass(frozen=True)
 class ViewBatch:
     """B views, on one device."""
 
     patches: Tensor                 # (B, 3, 512, 384)
     boxes: dict[str, HandBoxes]
-    truth: Targets                  # of tensors that begin with B
+    truth: Targets[Tensor]          # begin with B
 
     @classmethod
-    def of(cls, stacked: TrainingView, device: torch.device) -> ViewBatch:
-        """Of a View of tensors, whose truth is a dictionary."""
+    def of(cls, stacked: StackedViews, device: torch.device) -> ViewBatch:
+        """On a device."""
         def there(values):
             return values.to(device, non_blocking=True)
         boxes, exists = there(stacked.boxes), there(stacked.exists)
@@ -116,7 +126,7 @@ class BatchFeed:
     def _loader(self, first):
         order = ([step * self._batch + place for place in part] for step in itertools.count(first)
                  for part in self._parts)
-        return DataLoader(self._slots, batch_sampler=order, num_workers=self._workers, collate_fn=_stack,
+        return DataLoader(self._slots, batch_sampler=order, num_workers=self._workers, collate_fn=_stack_or_error,
                           pin_memory=self._device.type == 'cuda')
 
 
@@ -129,7 +139,10 @@ def validation_batches(sources: Sequence[TrainingSource], device: torch.device, 
     return [ViewBatch.of(_stack(views[start:start + at_once]), device) for start in range(0, len(views), at_once)]
 
 
-def _stack(views):
-    """Views -> one of tensors; the first error, if there is one."""
+def _stack_or_error(views: Sequence[TrainingView | Exception]) -> StackedViews | Exception:
     wrong = next((one for one in views if isinstance(one, Exception)), None)
-    return wrong or default_collate([one._replace(truth=one.truth.as_dict()) for one in views])
+    return wrong or _stack([one for one in views if not isinstance(one, Exception)])
+
+
+def _stack(views: Sequence[TrainingView]) -> StackedViews:
+    return StackedViews(*default_collate([(*one[:-1], one.truth.as_dict()) for one in views]))

@@ -30,7 +30,7 @@ class TrainingView(NamedTuple):
     boxes: np.ndarray       #: (2, 4) float32 of the hands, square, xyxy px of the body picture
     exists: np.ndarray      #: (2,) bool
     #: Axes of the camera, or of the crop's own camera, as the picture is turned; pixels are those of the body picture.
-    truth: Targets
+    truth: Targets[np.ndarray]
 
 
 def make_view(

@@ -66,12 +66,12 @@ def global_wrists(local: Tensor) -> Tensor:
     return kinematic_tree(skeleton.PARENTS[:_NUM_BODY]).global_rotations(local)[:, _WRISTS]
 
 
-def pelvis_differences(outputs: WholeBodyOutput, truth: Targets) -> Tensor:
+def pelvis_differences(outputs: WholeBodyOutput, truth: Targets[Tensor]) -> Tensor:
     """(B, 137, 3) m: what is said minus what is true, both from the pelvis."""
     return _subtract_origin(outputs.keypoints, _PELVIS) - _subtract_origin(truth.keypoints_3d, _PELVIS)
 
 
-def hand_differences(outputs: WholeBodyOutput, truth: Targets, counted: Tensor) -> tuple[Tensor, Tensor]:
+def hand_differences(outputs: WholeBodyOutput, truth: Targets[Tensor], counted: Tensor) -> tuple[Tensor, Tensor]:
     """(B, 40, 3) m of the keypoints of both hands, from their wrists, and which are known, (B, 40)."""
     found, known = [], []
     for side in skeleton.SIDES:
@@ -84,7 +84,7 @@ def hand_differences(outputs: WholeBodyOutput, truth: Targets, counted: Tensor) 
     return torch.cat(found, dim=1), torch.cat(known, dim=1)
 
 
-def wrist_vector_difference(outputs: WholeBodyOutput, truth: Targets) -> tuple[Tensor, Tensor]:
+def wrist_vector_difference(outputs: WholeBodyOutput, truth: Targets[Tensor]) -> tuple[Tensor, Tensor]:
     """(B, 3) m of the vector from the left wrist to the right one, and whether both are known, (B,)."""
     left, right = (keypoints.HAND_KEYPOINTS[side][0] for side in skeleton.SIDES)
 
