@@ -379,6 +379,8 @@ def test_controllers_of_ros2_control_get_joints_in_their_own_order(tmp_path, kin
     ('retarget', {'joints': "['thumb_flexion', 'nose']"}, r'parameter joints: no position for joint .*nose'),
     ('retarget', {'max_sped': 3.0}, r'unknown parameter max_sped: did you mean max_speed'),
     ('retarget', {'hold_time': 0.1}, r'expected hold_confidence <= trust_confidence and max_silence <= hold_time'),
+    ('retarget', {'palm_length': 0.09, 'operator_height': 1.8}, r'parameter operator_height: palm_length is given'),
+    ('retarget', {'source': 'hands', 'operator_height': 1.8}, r'parameter operator_height: source hands does not say'),
     ('wrist_teleop', {'camera_xyz': '[1.0, 2.0]'}, r'parameter camera_xyz: expected three numbers'),
     ('wrist_teleop', {'workspace_low': '[1.0, 1.0, 1.0]', 'workspace_high': '[0.0, 2.0, 2.0]'}, r'no inside'),
     ('sim', {'side': 'middle'}, r'parameter side: expected one of left, right')])

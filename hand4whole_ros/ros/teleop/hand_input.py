@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from ...teleop.metric_depth import PalmLengthCorrection
+from ...teleop.metric_depth import HeightCorrection, PalmLengthCorrection
 from ..compat import wrap_timed_callback
 from ..node.parameter_table import ParameterError
 from ..node.stamp_guard import MAX_AHEAD, format_duration
@@ -32,11 +33,7 @@ class HandInput:
         #: Track id of the only person whose hand is taken, of source hands that of the hand; None: the operator of the
         #: node hand4whole, of source hands the nearest hand, as long as it is there.
         self.person = None if parameters.operator_id < 0 else parameters.operator_id
-        try:
-            self._corrections = {side: PalmLengthCorrection(parameters.palm_length) for side in sides} \
-                if parameters.palm_length > 0 else {}
-        except ValueError as error:
-            raise ParameterError(f'parameter palm_length: {error}') from None
+        self._by_palm, self._by_height = _create_corrections(parameters, sides)
         self._last: dict[str, int | None] = {}
         grouped: dict[str, list[str]] = {}
         for side in sides:
@@ -59,11 +56,17 @@ class HandInput:
         return arrived
 
     def _corrected(self, side, measured):
-        """The same, at the distance that the length of the operator's palm gives it."""
+        """The same, at the distance that the length of the operator's palm gives it, or the operator's height."""
         observation = measured.observation
-        if side not in self._corrections or observation.fault:
+        if observation.fault:
             return measured
-        keypoints = self._corrections[side](observation.keypoints, observation.person)
+        if side in self._by_palm:
+            keypoints = self._by_palm[side](observation.keypoints, observation.person)
+        elif self._by_height is not None and measured.joints is not None:
+            joints = np.array([(pose.position.x, pose.position.y, pose.position.z) for pose in measured.joints])
+            keypoints = self._by_height(observation.keypoints, joints, observation.person)
+        else:
+            return measured
         return dataclasses.replace(measured, observation=dataclasses.replace(observation, keypoints=keypoints))
 
     def _with_age(self, measured, now):
@@ -75,3 +78,22 @@ class HandInput:
         fault = f'the image is {format_duration(age)} old' if age > 0 else \
             f'the image is stamped {format_duration(-age)} in the future: the clocks of camera and machine differ'
         return dataclasses.replace(measured, observation=dataclasses.replace(observation, fault=fault))
+
+
+def _create_corrections(parameters, sides):
+    """side -> correction by the palm's length, and the one by the operator's height or None."""
+    name, by_palm, by_height = 'palm_length', {}, None
+    try:
+        if parameters.palm_length > 0:
+            by_palm = {side: PalmLengthCorrection(parameters.palm_length) for side in sides}
+        name = 'operator_height'
+        if parameters.operator_height > 0:
+            by_height = HeightCorrection(parameters.operator_height)
+            if parameters.palm_length > 0:
+                raise ValueError('palm_length is given, which is more exact: give one of the two')
+            if parameters.source != 'poses':
+                raise ValueError(f'source {parameters.source} does not say how tall the operator seems: set source to '
+                                 'poses')
+    except ValueError as error:
+        raise ParameterError(f'parameter {name}: {error}') from None
+    return by_palm, by_height

@@ -6,7 +6,7 @@ a person; of source hands, where a hand may belong to nobody, that of the hand i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ class HandMeasurement:
     header: Header
     observation: HandObservation    # with a fault where there is no hand, or it is not measured
     published: int | None           # ns, when the message was handed to the middleware; None: the message does not say
+    joints: Sequence[Any] | None = None     # geometry_msgs/Pose of the person's 55 joints, where the message has them
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _of_people(message: WholeBodyPoseArray, side: str, person: int | None, last:
                 observation = _without(stamp, 'the person is not seen in the image', pose.track_id)
             else:
                 observation = _observation(getattr(pose, f'{side}_hand'), pose.track_id)
-            return HandMeasurement(message.header, observation, published)
+            return HandMeasurement(message.header, observation, published, pose.joints)
     fault = 'nobody is in the image' if not message.poses else \
         f'person {person} is not in the image' if person is not None else 'the operator is not in the image'
     return HandMeasurement(message.header, _without(stamp, fault), None)

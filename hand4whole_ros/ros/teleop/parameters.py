@@ -11,6 +11,7 @@ from ...teleop.hand_frame import MAX_PALM_LENGTH
 from ...teleop.hand_gate import HandGateConfig
 from ...teleop.hand_teleop import HandTeleopConfig
 from ...teleop.joint_limiter import JointLimiterConfig
+from ...teleop.metric_depth import MAX_HEIGHT
 from ...teleop.pose_limiter import PoseLimiterConfig
 from ...teleop.wrist_teleop import WristTeleopConfig
 from ..node.parameter_table import ParameterError, ParameterTable
@@ -57,7 +58,11 @@ class SourceParameters(ParameterTable):
         _GATE.max_wrist_speed, "m/s. A wrist that has moved faster is another person's.", low=0.1, high=100.0)
     palm_length: float = setting(
         0.0, "Length of the operator's palm from the wrist to the middle finger's knuckle, m, which corrects the "
-        'distance from the camera; 0 where it is not known, else 0.045 to 0.19.', low=0.0, high=MAX_PALM_LENGTH)
+        'distance from the camera; 0 where it is not known, or depth is measured (depth_topic of the node hand4whole), '
+        'else 0.045 to 0.19.', low=0.0, high=MAX_PALM_LENGTH)
+    operator_height: float = setting(
+        0.0, 'Height of the operator, standing, m, which corrects the distance from the camera where palm_length is '
+        'not known; 0 for none, else 1 to 2.3. Of source poses.', low=0.0, high=MAX_HEIGHT)
     diagnostics_period: float = setting(1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0)
 
     def gate(self) -> HandGateConfig:
