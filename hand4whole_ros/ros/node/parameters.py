@@ -96,7 +96,8 @@ class NodeParameters(EstimatorConfig, ParameterTable):
     frames: FrameConvention = setting(
         FrameConvention.SMPLX, "Axes of the frames on /tf: SMPL-X's, or those of REP-155 and ros4hri's "
         'human_description, x forward, y left and z up of somebody with hanging arms, with body_<id> between the hips, '
-        'waist_<id>, face_<id> and gaze_<id>. Topics keep their axes.')
+        'waist_<id>, face_<id> and gaze_<id>. Topics keep their axes. With rep155 and hri_msgs installed, the topics '
+        'below /humans/bodies are published as well.')
     frame_prefix: str = setting(
         '', "What the names of all frames that the node broadcasts begin with: 'left/' makes left/body_0 of body_0. "
         "Two nodes on one TF tree need different ones. The images' own frame stays as it is.", launch=True,
