@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-import numpy as np
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from ...teleop.metric_depth import HeightCorrection, PalmLengthCorrection
 from ..compat import wrap_timed_callback
 from ..node.parameter_table import ParameterError
+from ..node.program import THROTTLE
 from ..node.stamp_guard import MAX_AHEAD, format_duration
 from .hand_sources import SOURCES, HandMeasurement
 from .parameters import SourceParameters
@@ -39,16 +39,21 @@ class HandInput:
         for side in sides:
             grouped.setdefault(self._source.topic(side), []).append(side)
         for topic, of_topic in grouped.items():
-            node.create_subscription(
-                self._source.message_type, topic, wrap_timed_callback(self._callback(of_topic)), _NEWEST
-            )
+            node.create_subscription(self._source.message_type, topic, wrap_timed_callback(self._callback(of_topic)),
+                                     _NEWEST, raw=True)
         #: Names of the topics, for people.
         self.topics = ', '.join(node.resolve_topic_name(topic) for topic in grouped)
 
     def _callback(self, sides):
-        def arrived(message, waited):
+        def arrived(data, waited):
+            try:
+                found = self._source.read(data)
+            except ValueError as error:
+                self._node.get_logger().warning(f'a message on {self.topics} is left out: {error}',
+                                                throttle_duration_sec=THROTTLE)
+                return
             for side in sides:
-                measured = self._source.measure(message, side, self.person, self._last.get(side))
+                measured = self._source.measure(found, side, self.person, self._last.get(side))
                 self._last[side] = measured.observation.person
                 now = self._node.get_clock().now().nanoseconds
                 added = waited if measured.published is None else max(now - measured.published, 0)
@@ -63,8 +68,7 @@ class HandInput:
         if side in self._by_palm:
             keypoints = self._by_palm[side](observation.keypoints, observation.person)
         elif self._by_height is not None and measured.joints is not None:
-            joints = np.array([(pose.position.x, pose.position.y, pose.position.z) for pose in measured.joints])
-            keypoints = self._by_height(observation.keypoints, joints, observation.person)
+            keypoints = self._by_height(observation.keypoints, measured.joints, observation.person)
         else:
             return measured
         return dataclasses.replace(measured, observation=dataclasses.replace(observation, keypoints=keypoints))

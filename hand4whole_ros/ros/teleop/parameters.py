@@ -88,6 +88,10 @@ class DriverParameters(SourceParameters):
         EngagementConfig().timeout, 'Seconds for which one message on ~/engage is valid.', low=0.05, high=10.0)
     explicit_return: bool = setting(
         True, 'After the hand was LOST, whether the switch has to be released and pressed again.')
+    niceness: int = setting(
+        -10, 'Priority of this node against other processes on the same cores, -20 (first) to 19 (last): its work '
+        'takes a millisecond or two, and waiting for a core longer. Where the system does not allow less than 0, one '
+        'line says so, and the priority stays as it is. 0 leaves it as it is.', low=-20, high=19)
     prediction: float = setting(
         0.0, 'Seconds by which motion is predicted ahead at constant velocity; 0 for none.', low=0.0, high=1.0)
 
