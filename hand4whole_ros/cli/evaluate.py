@@ -124,8 +124,8 @@ def _add_teleop(kinds):
     command.add_argument('--max-speed', type=float, default=10.0, metavar='RAD_S', help='of the joints, rad/s')
     command.add_argument('--no-simulation', action='store_true', help='leave out what needs MuJoCo')
     command.add_argument('--depth', type=int, metavar='PEOPLE',
-                         help="instead: the distance of so many drawn operators' wrists as estimated from images, and "
-                              'with the length of the palm known')
+                         help="instead: the distance of so many drawn operators' wrists as estimated from images, with "
+                              'the height or the length of the palm known, and with measured depth')
     _add_json(command)
 
 

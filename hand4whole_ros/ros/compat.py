@@ -8,6 +8,7 @@ a well-known part is missing, this module says what happens instead:
   `from tf2_msgs.msg import TFMessage` works in both worlds, and /tf is published without tf2_ros;
 - poses that people give as xyz and rpy are turned into rotations by tf_transformations where that is installed, else
   by scipy; the quaternions of messages, thousands a second, are scipy's in both worlds;
+- hri_msgs, the messages of REP-155, is of a ROS installation alone: without it the topics below /humans are left out;
 - `ros2 launch` is replaced by `hand4whole run`;
 - event callbacks have another home in Humble's rclpy, which also does not say when a message arrived, and cannot
   change what a parameter is set to;
@@ -90,6 +91,17 @@ def pose_from_xyz_rpy(xyz: Sequence[float], rpy: Sequence[float]) -> Pose:
     if transformations is None:
         return pose
     return Pose(pose.position, transformations.euler_matrix(*rpy, axes='sxyz')[:3, :3])
+
+
+@functools.cache
+def load_hri_msgs() -> Any:
+    """The module hri_msgs.msg; None where it is not installed, or is older than ROS 2."""
+    try:
+        import hri_msgs.msg  # pyright: ignore[reportMissingImports]  # of a ROS installation, not of PyPI
+    except ImportError:
+        return None
+    used = ('IdsList', 'NormalizedRegionOfInterest2D', 'NormalizedPointOfInterest2D', 'Skeleton2D')
+    return hri_msgs.msg if all(hasattr(hri_msgs.msg, name) for name in used) else None
 
 
 @functools.cache

@@ -24,6 +24,11 @@ HAND = {'left': '~/operator/left_hand', 'right': '~/operator/right_hand'}
 OPERATOR_STATUS = '~/operator/status'
 HAND_KEYPOINTS = {side: f'{topic}/keypoints' for side, topic in HAND.items()}
 TF = '/tf'
+
+# Of REP-155, where hri_msgs is installed: absolute, as all of its users expect them.
+HUMANS_BODIES_TRACKED = '/humans/bodies/tracked'
+HUMANS_ROI, HUMANS_SKELETON = 'roi', 'skeleton2d'
+
 DIAGNOSTICS = '/diagnostics'
 
 #: Suffix that image_transport gives to compressed images.
@@ -43,3 +48,8 @@ def sibling_camera_info(image_topic: str) -> str:
 def is_rectified(image_topic: str) -> bool:
     """Whether the lens is undone already: by image_pipeline's convention such topics are called image_rect."""
     return image_topic.removesuffix(COMPRESSED).rpartition('/')[2].startswith('image_rect')
+
+
+def humans_body_topic(body_id: str, name: str) -> str:
+    """'/humans/bodies/3/roi': one of REP-155's topics of one body."""
+    return f'/humans/bodies/{body_id}/{name}'

@@ -24,7 +24,7 @@ SHARE = share_directory()
 NAMES = {'namespace', 'image_topic', 'image_transport', 'camera_info_topic', 'params_file', 'estimator', 'device',
          'weights', 'weights_folder', 'people', 'hand_length', 'quality', 'use_sim_time', 'autostart', 'log_level',
          'rviz', 'viewer', 'viewer_host', 'viewer_port', 'publish_tf', 'body_model', 'open_model', 'max_rate',
-         'frame_prefix', 'camera', 'camera_calibration'}
+         'depth_topic', 'frame_prefix', 'camera', 'camera_calibration'}
 
 
 # The table

@@ -1,12 +1,15 @@
 """Nodes that drive a simulated hand and a wrist, over the wire: what follows, and what holds whatever goes wrong."""
 
 import math
+import os
 import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
-from ros_peer import namespace
+from ros_peer import NodeProcess, namespace
 from teleop_hands import mirrored, placed, right_hand
 from teleop_peer import Operator, hand_message, holds, person, start
 
@@ -379,6 +382,8 @@ def test_controllers_of_ros2_control_get_joints_in_their_own_order(tmp_path, kin
     ('retarget', {'joints': "['thumb_flexion', 'nose']"}, r'parameter joints: no position for joint .*nose'),
     ('retarget', {'max_sped': 3.0}, r'unknown parameter max_sped: did you mean max_speed'),
     ('retarget', {'hold_time': 0.1}, r'expected hold_confidence <= trust_confidence and max_silence <= hold_time'),
+    ('retarget', {'palm_length': 0.09, 'operator_height': 1.8}, r'parameter operator_height: palm_length is given'),
+    ('retarget', {'source': 'hands', 'operator_height': 1.8}, r'parameter operator_height: source hands does not say'),
     ('wrist_teleop', {'camera_xyz': '[1.0, 2.0]'}, r'parameter camera_xyz: expected three numbers'),
     ('wrist_teleop', {'workspace_low': '[1.0, 1.0, 1.0]', 'workspace_high': '[0.0, 2.0, 2.0]'}, r'no inside'),
     ('sim', {'side': 'middle'}, r'parameter side: expected one of left, right')])
@@ -387,3 +392,41 @@ def test_a_wrong_parameter_is_one_line_and_exit_code_2(tmp_path, name, parameter
     assert process.process.wait(60) == 2, process.log()
     (said,) = process.log().strip().splitlines()
     assert re.search(line, said), said
+
+
+# Priority
+
+def niceness_of(pid):
+    """Of every thread of a process."""
+    return {int(stat.read_text().rpartition(')')[2].split()[16]) for stat in Path(f'/proc/{pid}/task').glob('*/stat')}
+
+
+@pytest.mark.parametrize('wanted', [3, 0])
+def test_a_node_takes_its_niceness_with_all_threads(tmp_path, wanted):
+    process = start(tmp_path, namespace(), 'retarget', niceness=wanted)
+    try:
+        assert process.says('commands on'), process.log()
+        assert niceness_of(process.process.pid) == {wanted or os.nice(0)}
+    finally:
+        assert process.stop()[0] == 0, process.log()
+
+
+def test_a_niceness_that_is_refused_is_one_line_and_the_node_runs(tmp_path):
+    """In a process that may not."""
+    script = """
+import os, runpy, sys
+def refuse(kind, who, value):
+    if value < os.getpriority(kind, who):
+        raise PermissionError(13, 'Permission denied')
+os.setpriority = refuse
+sys.argv = ['programs', 'retarget', *sys.argv[1:]]
+runpy.run_module('hand4whole_ros.ros.teleop.programs', run_name='__main__')
+"""
+    folder = tmp_path / 'node'
+    folder.mkdir()
+    process = NodeProcess(folder, namespace(), command=[sys.executable, '-c', script], niceness=-15)
+    try:
+        assert process.says('commands on'), process.log()
+        assert 'niceness -15 is refused (Permission denied): allow it with LimitNICE=-15' in process.log()
+    finally:
+        assert process.stop()[0] == 0, process.log()

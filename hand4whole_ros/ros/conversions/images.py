@@ -77,7 +77,7 @@ def decode_image(msg) -> np.ndarray:
     encoding = ENCODINGS.get(msg.encoding)
     if encoding is None:
         return _decode_with_cv_bridge(msg)
-    return _to_rgb(_view_pixels(msg, encoding), encoding.conversion, f'{msg.width} x {msg.height}', msg.encoding)
+    return _to_rgb(view_pixels(msg, encoding), encoding.conversion, f'{msg.width} x {msg.height}', msg.encoding)
 
 
 def _to_rgb(pixels, conversion, size, encoding):
@@ -93,8 +93,11 @@ def _to_rgb(pixels, conversion, size, encoding):
     return np.ascontiguousarray(bit_depth.to_8_bits(rgb))
 
 
-def _view_pixels(msg, encoding):
-    """The message's pixels as an array, without copying where the byte order is this machine's."""
+def view_pixels(msg, encoding: _Encoding) -> np.ndarray:
+    """The message's pixels, (H, W) or (H, W, C), without copying where the byte order is this machine's.
+
+    Raises ImageMessageError where data and sizes do not agree.
+    """
     dtype = np.dtype(encoding.dtype).newbyteorder('>' if msg.is_bigendian else '<')
     row_bytes = msg.width * encoding.channels * dtype.itemsize
     rows = msg.height * encoding.rows[0] // encoding.rows[1]

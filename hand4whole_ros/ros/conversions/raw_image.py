@@ -19,7 +19,7 @@ DEFAULT_FRAME_ID = 'camera_optical_frame'
 
 #: Bytes of a serialised message at least: what it begins with, a stamp, and the lengths of two texts. Fast CDR reads
 #: beyond the end of one that is shorter, and the process is gone.
-_MIN_MESSAGE_BYTES = 4 + 8 + 2 * 4
+MIN_MESSAGE_BYTES = 4 + 8 + 2 * 4
 
 #: Characters in a frame's name at most: it is repeated in every message about the image, several times for each person.
 MAX_FRAME_ID_LENGTH = 255
@@ -53,7 +53,7 @@ def decode_image_message(raw_image: RawImage, remark: Callable[[str], None]) -> 
         (CompressedImage, images.decode_compressed_image) if raw_image.compressed else (Image, images.decode_image)
     )
     no_message = f'{len(raw_image.data)} bytes that are no {kind.__name__} message'
-    if len(raw_image.data) < _MIN_MESSAGE_BYTES:
+    if len(raw_image.data) < MIN_MESSAGE_BYTES:
         raise images.ImageMessageError(f'{no_message} (too short)')
     try:
         msg = deserialize_message(raw_image.data, kind)

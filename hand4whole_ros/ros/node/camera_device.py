@@ -26,11 +26,14 @@ _STOP_TIMEOUT = 1.0
 
 
 def check_camera(parameters: NodeParameters) -> None:
-    """Raises ParameterError where `camera` names none, or `camera_calibration` cannot be read."""
+    """Raises ParameterError where `camera` names none or has no depth, or `camera_calibration` cannot be read."""
     if parameters.camera and parse_live_address(parameters.camera) is None:
         raise ParameterError(
             f'parameter camera: expected 0, /dev/video0 or an rtsp:// or http:// address, found '
             f'{parameters.camera[:80]!r}; hand4whole replay and hand4whole play take recordings')
+    if parameters.camera and parameters.depth_topic:
+        raise ParameterError('parameters camera and depth_topic: depth comes from the driver of a depth camera, whose '
+                             'colour images the node has to take as well: leave camera empty and set the image topic')
     if parameters.camera_calibration is not None:
         try:
             calibration_file.read_calibration(parameters.camera_calibration)

@@ -1,4 +1,4 @@
-"""The node's subscriptions: the image, and the camera_info beside it, whatever their publishers offer."""
+"""The node's subscriptions: the image, camera_info and depth beside it, whatever their publishers offer."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ class CameraInputs:
     """Subscriptions to one camera. Open while the node is active."""
 
     def __init__(self, node, parameters: NodeParameters, on_image: Callable[[RawImage], None],
-                 on_camera_info: Callable[[CameraInfo], None]):
-        self._node, self._on_image, self._on_camera_info = node, on_image, on_camera_info
+                 on_camera_info: Callable[[CameraInfo], None], on_depth: Callable[[bytes], None]):
+        """on_depth: gets serialised depth images, where parameters.depth_topic names their topic. ValueError where that
+        is the image topic."""
+        self._node, self._on_image, self._on_camera_info, self._on_depth = node, on_image, on_camera_info, on_depth
         self._image_type = CompressedImage if parameters.image_transport == 'compressed' else Image
         self._reliability = parameters.image_reliability
         base = node.resolve_topic_name(topics.IMAGE)
@@ -40,6 +42,9 @@ class CameraInputs:
             self.image_topic = self._base_topic + topics.COMPRESSED
         self.camera_info_topic = _resolve_camera_info_topic(node, base)
         self.rectified = topics.is_rectified(self._base_topic)
+        self._depth_topic = node.resolve_topic_name(parameters.depth_topic) if parameters.depth_topic else ''
+        if self._depth_topic in (self.image_topic, self._base_topic):
+            raise ValueError(f'parameter depth_topic: {self._depth_topic} is the topic of the colour images')
         #: topic -> subscription and the profile it was made with
         self._subscriptions: dict[str, tuple] = {}
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
@@ -83,6 +88,10 @@ class CameraInputs:
                 raw=True,
             )
 
+        if self._depth_topic:
+            self._subscribe(self._depth_topic, qos.depth_profile(self._offered_profiles(self._depth_topic)), Image,
+                            self._on_depth, raw=True)
+
     def _image_topics(self):
         wanted = [self.image_topic]
         if self._base_topic != self.image_topic and any(
@@ -105,7 +114,7 @@ class CameraInputs:
             event_callbacks=qos.subscription_events(lambda policy: self._handle_qos_mismatch(topic, policy))), profile
 
     def _handle_qos_mismatch(self, topic, policy):
-        if topic != self.camera_info_topic and self._reliability == 'reliable':
+        if topic not in (self.camera_info_topic, self._depth_topic) and self._reliability == 'reliable':
             self._node.get_logger().warning(f'a publisher on {topic} offers an incompatible {policy} and nothing is '
                                             'received from it: set image_reliability to auto')
         self._update_subscriptions()
@@ -139,6 +148,8 @@ class CameraInputs:
             advice = topic_advice.advise_on_camera_info(self.camera_info_topic, self._published_topics())
             self._advised_on_camera_info = advice is not None
         if advice:
+            self._node.get_logger().warning(advice)
+        if self._depth_topic and (advice := topic_advice.advise_on_depth(self._depth_topic, self._published_topics())):
             self._node.get_logger().warning(advice)
 
     def _published_topics(self):

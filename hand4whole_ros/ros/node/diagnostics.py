@@ -20,6 +20,7 @@ STATISTICS_WINDOW = 100
 #: Keys of values that other programs read.
 NODE_KEY, RATE_KEY, DROPPED_KEY = 'node', 'rate (Hz)', 'frames dropped'
 LOST_KEY = 'frames lost on the way in'
+DEPTH_KEY = 'frames with depth'
 AGE_KEY = 'age of the last image at publishing (s)'
 
 #: Seconds without an image after which that is worth a warning.
@@ -27,6 +28,9 @@ MAX_IMAGE_GAP = 2.0
 
 #: Late images to one that is done beyond which that is worth a warning.
 MAX_LATE_RATIO = 0.3
+
+#: Share of images without usable depth beyond which that is worth a warning.
+MAX_DEPTH_LOSS = 0.1
 
 #: Said where simulated time does not come.
 SILENT_CLOCK_WARNING = (
@@ -51,6 +55,12 @@ class Counters:
     jumps: int = 0          # times that time went back
     people: int = 0         # in the last image
     hands: int = 0          # in the last image, of people and of nobody
+    # What became of the depth of images that were done.
+    depth_used: int = 0         # everybody was measured, or nobody is there
+    depth_missing: int = 0      # none came in time
+    depth_unusable: int = 0     # of another encoding, size or frame
+    depth_holes: int = 0        # nothing was measured on somebody
+    depth_implausible: int = 0  # somebody would be at half the distance or twice
 
 
 @dataclass
@@ -62,6 +72,8 @@ class Health:
     device: str = '-'
     body: str = '-'
     image_topic: str = ''
+    depth_topic: str = ''                   # '' where no depth is used
+    depth_problem: str = ''                 # of the last depth image that could not be used
     camera: str = 'none yet'
     image_is_blank: bool = False                     # the last image shows nothing
     state: str = 'unconfigured'
@@ -146,6 +158,8 @@ def _assess_health(health, counts, before, rate, now):
         troubles.append('images show nothing: all pixels have nearly the same value')
     if health.camera not in ('calibrated', 'none yet'):
         troubles.append(health.camera)
+    if (depth := _depth_warning(health, counts, before)):
+        troubles.append(depth)
     if troubles:
         return warn, '; '.join(troubles)
     return DiagnosticStatus.OK, f'{rate:.1f} images a second, {counts.people} in view'
@@ -178,6 +192,24 @@ def _clock_warnings(health, counts, before):
         yield slow
 
 
+def _depth_warning(health, counts, before):
+    """Why people are not where depth says, by what is most frequent since the last report; '' for nothing."""
+    if not health.depth_topic:
+        return ''
+    new = {name: getattr(counts, f'depth_{name}') - getattr(before, f'depth_{name}') for name in
+           ('used', 'missing', 'unusable', 'holes', 'implausible')}
+    total, used = sum(new.values()), new.pop('used')
+    if total - used <= MAX_DEPTH_LOSS * total:
+        return ''
+    reason = max(new, key=lambda name: new[name])
+    why = {'missing': f'none came in time on {health.depth_topic} (with the stamp of the image, within depth_timeout)',
+           'unusable': health.depth_problem,
+           'holes': 'nothing was measured where people are: too near, too far, or something before them',
+           'implausible': 'it would put people at half their distance or twice: it is not aligned to the colour image, '
+                          'or in another unit'}[reason]
+    return f'{total - used} of {total} images without depth: {why}'
+
+
 def other_frame_warning(followed: str, other: str) -> str:
     """What is said of images of another frame than the one that is followed."""
     return (
@@ -203,6 +235,7 @@ def _status_values(health, counts, rate, now):
         ('frames in', str(counts.received)), ('frames done', str(counts.done)),
         (DROPPED_KEY, str(sum(count for _, count in drops))),
         *((f'frames dropped: {why}', str(count)) for why, count in drops),
+        *(() if not health.depth_topic else _depth_values(counts)),
         ('jumps back in time', str(counts.jumps)),
         ('people', str(counts.people)),
         ('people refused', str(sum(health.refused.values()))),
@@ -217,3 +250,10 @@ def _status_values(health, counts, rate, now):
     for name, times in sorted(health.stages.copy().items()):
         milliseconds = np.array(times.copy()) * 1e3
         yield f'{name}: median, max (ms)', f'{np.median(milliseconds):.2f}, {milliseconds.max():.2f}'
+
+
+def _depth_values(counts):
+    failures = (('late or missing', counts.depth_missing), ('unusable', counts.depth_unusable),
+                ('not measured', counts.depth_holes), ('implausible', counts.depth_implausible))
+    yield DEPTH_KEY, str(counts.depth_used)
+    yield from ((f'frames without depth: {why}', str(count)) for why, count in failures)

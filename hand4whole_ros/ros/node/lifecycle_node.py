@@ -21,6 +21,7 @@ from ..conversions.serialised_header import read_stamp
 from . import given_parameters, parameter_table, program, qos
 from .camera_device import CameraDevice, check_camera
 from .camera_inputs import CameraInputs
+from .depth_input import DepthInput
 from .diagnostics import DiagnosticsBuilder, Health
 from .image_gaps import ImageGaps
 from .latest_worker import LatestWorker
@@ -83,6 +84,7 @@ class Hand4WholeNode(LifecycleNode):
         self._outputs: NodePublishers | None = None
         self._pipeline: Pipeline | None = None
         self._worker: LatestWorker | None = None
+        self._depth: DepthInput | None = None
         # While active.
         self._inputs: CameraInputs | CameraDevice | None = None
         self._jump_handle: JumpHandle | None = None
@@ -125,8 +127,10 @@ class Hand4WholeNode(LifecycleNode):
         self._health.estimator, self._health.device = self._estimator.name, self._estimator.device
         self._health.body = body.name
         self._outputs = NodePublishers(self, body, self._estimator.name, self._health, wanted)
+        if wanted.depth_topic:
+            self._depth = DepthInput(body, self.resolve_topic_name(wanted.depth_topic), self._health)
         self._pipeline = Pipeline(self._estimator, self._outputs, self._health, self.get_clock(),
-                                  self.get_logger(), wanted)
+                                  self.get_logger(), wanted, self._depth)
         self._worker = LatestWorker(self._pipeline.process, self._handle_image_error)
         self._apply_rate()
         self.get_logger().info(f'estimator {self._estimator.name} on {self._estimator.device}, body '
@@ -170,7 +174,7 @@ class Hand4WholeNode(LifecycleNode):
         on_info = self._configured_pipeline.set_camera_info
         if parameters.camera:
             return CameraDevice(self, parameters, on_image, on_info, self._health)
-        return CameraInputs(self, parameters, on_image, on_info)
+        return CameraInputs(self, parameters, on_image, on_info, self._handle_depth)
 
     @_log_exceptions
     def on_deactivate(self, state):
@@ -226,7 +230,8 @@ class Hand4WholeNode(LifecycleNode):
                 self._estimator.close()
             elif self._worker is not None:
                 self._worker.run_when_idle(self._estimator.close)
-        self._estimator = self._outputs = self._pipeline = self._worker = None
+        self._estimator = self._outputs = self._pipeline = self._worker = self._depth = None
+        self._health.depth_topic = ''
 
     def _release_and_collect(self):
         self._release()
@@ -248,6 +253,10 @@ class Hand4WholeNode(LifecycleNode):
         worker.submit(item)
         worker.wait_until_idle(IMAGE_HANDOVER_TIMEOUT)
         self._health.overload += worker.pop_dropped_count()
+
+    def _handle_depth(self, data):
+        if self._depth is not None:
+            self._depth.add(data)
 
     def _handle_image_error(self, error):
         if self.context.ok():   # else a signal ended it while the image's poses were being published

@@ -50,6 +50,14 @@ class NodeParameters(EstimatorConfig, ParameterTable):
     image_reliability: ImageReliability = setting(
         ImageReliability.AUTO, "Reliability of the image subscription. 'auto' is reliable where all publishers are, so "
         "that no piece of an image is lost, else best effort. 'best_effort' spares a poor network.")
+    depth_topic: str = setting(
+        '', 'Topic of the depth images of the same camera, aligned to the colour images (sensor_msgs/Image, 16UC1 in '
+        'millimetres or 32FC1 in metres), such as /camera/aligned_depth_to_color/image_raw: people and hands are moved '
+        'to where depth is measured on them. Empty: distances follow from the colour image alone.', launch=True,
+        pattern='[~A-Za-z_/{}][A-Za-z0-9_/{}]*|', pattern_meaning='the name of a topic')
+    depth_timeout: float = setting(
+        0.02, 'Seconds for which a finished pose waits at most for a depth image that is still under way. A pose whose '
+        'depth does not come goes out all the same.', low=0.0, high=1.0, dynamic=True)
     autostart: bool = setting(True, 'Configure and activate by itself. false leaves both to a lifecycle manager.')
     fallback_fov_deg: float = setting(
         60.0, "Field of view of the image's longer side, taken where camera_info is missing or unusable. "
@@ -88,7 +96,8 @@ class NodeParameters(EstimatorConfig, ParameterTable):
     frames: FrameConvention = setting(
         FrameConvention.SMPLX, "Axes of the frames on /tf: SMPL-X's, or those of REP-155 and ros4hri's "
         'human_description, x forward, y left and z up of somebody with hanging arms, with body_<id> between the hips, '
-        'waist_<id>, face_<id> and gaze_<id>. Topics keep their axes.')
+        'waist_<id>, face_<id> and gaze_<id>. Topics keep their axes. With rep155 and hri_msgs installed, the topics '
+        'below /humans/bodies are published as well.')
     frame_prefix: str = setting(
         '', "What the names of all frames that the node broadcasts begin with: 'left/' makes left/body_0 of body_0. "
         "Two nodes on one TF tree need different ones. The images' own frame stays as it is.", launch=True,

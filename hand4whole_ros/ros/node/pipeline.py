@@ -13,6 +13,7 @@ from ..conversions.raw_image import BLANK_IMAGE_REMARK, RawImage, decode_image_m
 from ..conversions.result_messages import ImageResult
 from ..conversions.serialised_header import read_stamp
 from . import diagnostics, stamp_guard
+from .depth_input import DepthInput
 from .diagnostics import Health
 from .operator_status import OperatorStatusBuilder
 from .parameters import NodeParameters
@@ -34,8 +35,9 @@ class Pipeline:
     """Image bytes in, messages out. `process` is called by one thread, everything else by any."""
 
     def __init__(self, estimator: Estimator, outputs: NodePublishers, health: Health, clock, logger,
-                 parameters: NodeParameters):
-        self._estimator, self._outputs, self._health = estimator, outputs, health
+                 parameters: NodeParameters, depth: DepthInput | None = None):
+        """depth: of the camera, where it has a depth topic."""
+        self._estimator, self._outputs, self._health, self._depth = estimator, outputs, health, depth
         self._clock, self._logger = clock, logger
         self._parameters = parameters
         self._person_tracking = PersonTracking(estimator.body, parameters)
@@ -114,13 +116,20 @@ class Pipeline:
         if intrinsics is None:
             health.counters.waiting += 1
             return
+        if self._depth is not None:
+            self._depth.expect(header)
         with health.stage('estimate'):
             people = self._estimator.estimate(image, intrinsics, messages.to_nanoseconds(header.stamp) * 1e-9)
         for name, seconds in (people[0].stage_times if people else {}).items():
             health.add_time(f'estimate: {name}', seconds)
+        loose_hands = self._estimator.loose_hands
+        if self._depth is not None:
+            with health.stage('depth'):
+                people, loose_hands, *_ = self._depth.correct(people, loose_hands, header, image, intrinsics,
+                                                              parameters.depth_timeout)
         with health.stage('track'):
             people, operator, hands = self._person_tracking.update(
-                people, messages.to_nanoseconds(header.stamp), arrival, parameters, self._estimator.loose_hands
+                people, messages.to_nanoseconds(header.stamp), arrival, parameters, loose_hands
             )
         self._update_tracking_health()
         if self._is_outdated(raw_image):
@@ -213,6 +222,8 @@ class Pipeline:
         self._estimator.reset()
         self._outputs.reset()
         self._operator_status.reset()
+        if self._depth is not None:
+            self._depth.reset()
 
     def _warn(self, kind, remark, period=THROTTLE_ALWAYS):
         """Of each kind of trouble once in `period` seconds."""

@@ -13,6 +13,7 @@ from rclpy import logging as rclpy_logging
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.logging_severity import LoggingSeverity
 
+from ...system.memory import freeze_loaded_objects
 from . import params_file
 from .parameter_table import ParameterError
 from .signal_guard import SignalGuard
@@ -65,6 +66,7 @@ def run_node(create: Callable[[], Any], name: str, args: list[str] | None, end: 
     library.addHandler(handler)
     library.setLevel(logging.INFO)
     library.propagate = False
+    freeze_loaded_objects()     # a whole collection would hold up the node for longer than its work takes
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import threading
 
 from ...body.model import BodyModel
+from ...config import FrameConvention
 from ...msg import OperatorStatus
 from .. import topics
+from ..compat import load_hri_msgs
 from ..conversions.result_messages import (
     MESSAGE_TYPES,
     ImageResult,
@@ -20,6 +22,7 @@ from ..conversions.result_messages import (
 )
 from . import qos
 from .diagnostics import Health
+from .humans_publishers import HumansPublishers
 from .latest_worker import LatestWorker
 from .parameters import NodeParameters
 
@@ -41,6 +44,9 @@ class NodePublishers:
                             for topic, kind in (MESSAGE_TYPES | _STATUS_TYPES).items()}
         self._poses = PoseMessageBuilder(estimator_name, parameters.frame_prefix, parameters.wrist_axes,
                                          parameters.frames)
+        self._humans = None
+        if parameters.frames == FrameConvention.REP155:
+            self._humans = self._create_humans(parameters.frame_prefix)
         self._visualizations = VisualizationMessageBuilder(body)
         self._markers_reset = threading.Event()
         self._drawing_worker = LatestWorker(self._draw, self._handle_drawing_error)
@@ -50,8 +56,19 @@ class NodePublishers:
             message_type, topic, profile,
             event_callbacks=qos.publisher_events(topic, self._node.get_logger().warning))
 
+    def _create_humans(self, frame_prefix):
+        hri_msgs = load_hri_msgs()
+        if hri_msgs is None:
+            self._node.get_logger().info('frames are those of REP-155; its topics below /humans are left out, as '
+                                         'hri_msgs is not installed (ros-$ROS_DISTRO-hri-msgs)')
+            return None
+        return HumansPublishers(self._node, hri_msgs, frame_prefix)
+
     def destroy(self) -> None:
         """Remove the publishers."""
+        if self._humans is not None:
+            self._humans.destroy()
+            self._humans = None
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
         self._publishers = {}
@@ -74,6 +91,8 @@ class NodePublishers:
         """Poses, operator and TF of one image."""
         for topic, message in self._poses.of(result, publish_tf):
             self._publishers[topic].publish(message)
+        if self._humans is not None:
+            self._humans.publish(result, publish_tf)
 
     def publish_operator_status(self, status: OperatorStatus) -> None:
         """What is known of the operator, at any time."""

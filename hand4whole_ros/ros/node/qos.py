@@ -37,6 +37,12 @@ def image_profile(reliability: str, publishers: list[QoSProfile]) -> QoSProfile:
     return _make_profile(_RELIABILITY[reliability])
 
 
+def depth_profile(publishers: list[QoSProfile]) -> QoSProfile:
+    """The subscription to depth images. Several are kept: one that waits for its turn may be that of the next colour
+    image."""
+    return _make_profile(_common_reliability(publishers), depth=4)
+
+
 def camera_info_profile(publishers: list[QoSProfile]) -> QoSProfile:
     """The strongest subscription that every one of these publishers satisfies.
 

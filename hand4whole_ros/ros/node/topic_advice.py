@@ -64,6 +64,17 @@ def advise_on_camera_info(topic: str, published: Mapping[str, Collection[str]]) 
     return f'nobody publishes {CAMERA_INFO} on {topic}; there is {_format_topics(found)}: remap camera_info:={found[0]}'
 
 
+def advise_on_depth(topic: str, published: Mapping[str, Collection[str]]) -> str | None:
+    """Why no depth comes on `topic`, and where there is some; None where somebody publishes it there."""
+    if IMAGE in published.get(topic, ()):
+        return None
+    line = f'nobody publishes {IMAGE} on {topic} (parameter depth_topic)'
+    if published.get(topic):
+        return f'{line}, but {", ".join(sorted(published[topic]))}'
+    found = sorted(_list_cameras(IMAGE, published)[1], key=lambda name: ('aligned' not in name, name))
+    return f'{line}; there is {_format_topics(found)}' if found else f'{line}: does the driver publish aligned depth?'
+
+
 def _list_cameras(kind, published):
     """Topics of this type, the likeliest camera first, and those that are depth by their names."""
     names = [name for name, types in published.items() if kind in types and not name.endswith(_NON_IMAGE_SUFFIXES)

@@ -96,6 +96,8 @@ def _load_parameters(path):
     )
     for remark in given.remarks:
         log.warning('%s', remark)
+    if parameters.depth_topic:
+        log.warning('depth_topic is of the node alone: a replay takes distances from the colour images')
     return parameters
 
 

@@ -9,6 +9,7 @@ from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
 
 from ...msg import TeleopState
+from ...system.priority import set_niceness
 from ...teleop.hand_gate import OK
 from ...teleop.hand_teleop import HandCommand
 from ...teleop.wrist_teleop import WristCommand
@@ -38,10 +39,19 @@ class DriverNode(TeleopNode):
     def begin(self) -> None:
         """Everything is there: take hands, and go on between them."""
         self._input = HandInput(self, self.parameters, (self.parameters.side,), self._received)
+        self._raise_priority()
         self.timer(1 / self.parameters.rate, lambda: self._work(None, 0.0))
         self._jump_handle = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True),
             post_callback=lambda jump: self.forget('the clock was set back'))
+
+    def _raise_priority(self):
+        wanted = self.parameters.niceness
+        refused = set_niceness(wanted) if wanted else ''
+        if refused:
+            self.get_logger().info(f'other processes may delay this node, as niceness {wanted} is refused ({refused}): '
+                                   f'allow it with LimitNICE={wanted} in a systemd unit or a nice line in '
+                                   '/etc/security/limits.conf, or set niceness to 0')
 
     def choose(self, person: int | None) -> None:
         """Take the hand of this person alone; None: of the operator of the node hand4whole, or of operator_id."""

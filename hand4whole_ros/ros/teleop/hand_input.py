@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from ...teleop.metric_depth import PalmLengthCorrection
+from ...teleop.metric_depth import HeightCorrection, PalmLengthCorrection
 from ..compat import wrap_timed_callback
 from ..node.parameter_table import ParameterError
+from ..node.program import THROTTLE
 from ..node.stamp_guard import MAX_AHEAD, format_duration
 from .hand_sources import SOURCES, HandMeasurement
 from .parameters import SourceParameters
@@ -32,26 +33,27 @@ class HandInput:
         #: Track id of the only person whose hand is taken, of source hands that of the hand; None: the operator of the
         #: node hand4whole, of source hands the nearest hand, as long as it is there.
         self.person = None if parameters.operator_id < 0 else parameters.operator_id
-        try:
-            self._corrections = {side: PalmLengthCorrection(parameters.palm_length) for side in sides} \
-                if parameters.palm_length > 0 else {}
-        except ValueError as error:
-            raise ParameterError(f'parameter palm_length: {error}') from None
+        self._by_palm, self._by_height = _create_corrections(parameters, sides)
         self._last: dict[str, int | None] = {}
         grouped: dict[str, list[str]] = {}
         for side in sides:
             grouped.setdefault(self._source.topic(side), []).append(side)
         for topic, of_topic in grouped.items():
-            node.create_subscription(
-                self._source.message_type, topic, wrap_timed_callback(self._callback(of_topic)), _NEWEST
-            )
+            node.create_subscription(self._source.message_type, topic, wrap_timed_callback(self._callback(of_topic)),
+                                     _NEWEST, raw=True)
         #: Names of the topics, for people.
         self.topics = ', '.join(node.resolve_topic_name(topic) for topic in grouped)
 
     def _callback(self, sides):
-        def arrived(message, waited):
+        def arrived(data, waited):
+            try:
+                found = self._source.read(data)
+            except ValueError as error:
+                self._node.get_logger().warning(f'a message on {self.topics} is left out: {error}',
+                                                throttle_duration_sec=THROTTLE)
+                return
             for side in sides:
-                measured = self._source.measure(message, side, self.person, self._last.get(side))
+                measured = self._source.measure(found, side, self.person, self._last.get(side))
                 self._last[side] = measured.observation.person
                 now = self._node.get_clock().now().nanoseconds
                 added = waited if measured.published is None else max(now - measured.published, 0)
@@ -59,11 +61,16 @@ class HandInput:
         return arrived
 
     def _corrected(self, side, measured):
-        """The same, at the distance that the length of the operator's palm gives it."""
+        """The same, at the distance that the length of the operator's palm gives it, or the operator's height."""
         observation = measured.observation
-        if side not in self._corrections or observation.fault:
+        if observation.fault:
             return measured
-        keypoints = self._corrections[side](observation.keypoints, observation.person)
+        if side in self._by_palm:
+            keypoints = self._by_palm[side](observation.keypoints, observation.person)
+        elif self._by_height is not None and measured.joints is not None:
+            keypoints = self._by_height(observation.keypoints, measured.joints, observation.person)
+        else:
+            return measured
         return dataclasses.replace(measured, observation=dataclasses.replace(observation, keypoints=keypoints))
 
     def _with_age(self, measured, now):
@@ -75,3 +82,22 @@ class HandInput:
         fault = f'the image is {format_duration(age)} old' if age > 0 else \
             f'the image is stamped {format_duration(-age)} in the future: the clocks of camera and machine differ'
         return dataclasses.replace(measured, observation=dataclasses.replace(observation, fault=fault))
+
+
+def _create_corrections(parameters, sides):
+    """side -> correction by the palm's length, and the one by the operator's height or None."""
+    name, by_palm, by_height = 'palm_length', {}, None
+    try:
+        if parameters.palm_length > 0:
+            by_palm = {side: PalmLengthCorrection(parameters.palm_length) for side in sides}
+        name = 'operator_height'
+        if parameters.operator_height > 0:
+            by_height = HeightCorrection(parameters.operator_height)
+            if parameters.palm_length > 0:
+                raise ValueError('palm_length is given, which is more exact: give one of the two')
+            if parameters.source != 'poses':
+                raise ValueError(f'source {parameters.source} does not say how tall the operator seems: set source to '
+                                 'poses')
+    except ValueError as error:
+        raise ParameterError(f'parameter {name}: {error}') from None
+    return by_palm, by_height

@@ -1,4 +1,4 @@
-"""Where hands come from: one entry for each kind of message, all leading to HandObservation.
+"""Where hands come from: one entry for each kind of serialised message, all leading to HandObservation.
 
 A source with another message is one more entry of SOURCES. Whose hand it is, HandObservation.person, is the track id of
 a person; of source hands, where a hand may belong to nobody, that of the hand itself.
@@ -18,6 +18,7 @@ from ...msg import HandPose, HandPoseArray, WholeBodyPose, WholeBodyPoseArray
 from ...teleop.hand_gate import HandObservation
 from ...teleop.poses import Pose
 from .. import topics
+from ..conversions.hand_reader import HandFields, PersonFields, read_hand, read_hands, read_people
 
 _NO_KEYPOINTS = np.zeros((skeleton.NUM_HAND_KEYPOINTS, 3))
 
@@ -29,6 +30,7 @@ class HandMeasurement:
     header: Header
     observation: HandObservation    # with a fault where there is no hand, or it is not measured
     published: int | None           # ns, when the message was handed to the middleware; None: the message does not say
+    joints: np.ndarray | None = None    # (55, 3) m, of the person, where the message has them
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class HandSource:
 
     message_type: type
     topic: Callable[[str], str]     # side -> name of the topic, relative
-    #: (message, side, track id that is wanted or None, track id of the last hand or None) -> the hand.
+    #: Bytes of a message -> what is in it; ValueError where they are none.
+    read: Callable[[bytes], Any]
+    #: (what was read, side, track id that is wanted or None, track id of the last hand or None) -> the hand.
     measure: Callable[[Any, str, int | None, int | None], HandMeasurement]
     both_sides: bool                # whether one message holds both hands
 
@@ -46,57 +50,53 @@ def _seconds(stamp):
     return stamp.sec + 1e-9 * stamp.nanosec
 
 
-def _nanoseconds(stamp):
-    return stamp.sec * 10**9 + stamp.nanosec
-
-
 def _without(stamp, fault, person=None):
     return HandObservation(stamp, _NO_KEYPOINTS, 0.0, person=person, fault=fault)
 
 
-def _observation(hand: HandPose, person: int | None) -> HandObservation:
+def _observation(hand: HandFields, person: int | None) -> HandObservation:
     """A hand as it was measured; held and lost ones are none."""
     stamp = _seconds(hand.header.stamp)
     if hand.state != HandPose.OK:
         return _without(stamp, 'the hand is not seen in the image', person)
-    keypoints = np.array([(point.x, point.y, point.z) for point in hand.keypoints])
-    p, q = hand.wrist.position, hand.wrist.orientation
     try:
-        rotation = Pose.from_quaternion((p.x, p.y, p.z), (q.x, q.y, q.z, q.w)).rotation
+        rotation = Pose.from_quaternion(hand.wrist[:3], hand.wrist[3:]).rotation
     except ValueError:
         return _without(stamp, 'the pose of the wrist is not finite, or its quaternion is not of unit length', person)
-    return HandObservation(stamp, keypoints, hand.confidence, wrist_rotation=rotation, person=person)
+    return HandObservation(stamp, hand.keypoints, hand.confidence, wrist_rotation=rotation, person=person)
 
 
-def _of_operator(message: HandPose, side: str, wanted: int | None, last: int | None) -> HandMeasurement:
-    return HandMeasurement(message.header, _observation(message, None), None)
+def _of_operator(hand: HandFields, side: str, wanted: int | None, last: int | None) -> HandMeasurement:
+    return HandMeasurement(hand.header, _observation(hand, None), None)
 
 
-def _of_hands(message: HandPoseArray, side: str, wanted: int | None, last: int | None) -> HandMeasurement:
+def _of_hands(found: tuple[Header, list[HandFields]], side: str, wanted: int | None, last: int | None
+              ) -> HandMeasurement:
     """The hand that is wanted; else the last one while it is there, else the nearest one."""
-    hands = {hand.track_id: hand for hand in message.hands if hand.side == side}
+    header, hands = found[0], {hand.track_id: hand for hand in found[1] if hand.side == side}
     if wanted is None:
-        wanted = last if last in hands else min(hands, key=lambda name: hands[name].wrist.position.z, default=None)
+        wanted = last if last in hands else min(hands, key=lambda name: hands[name].wrist[2], default=None)
     if wanted in hands:
-        return HandMeasurement(message.header, _observation(hands[wanted], wanted), None)
+        return HandMeasurement(header, _observation(hands[wanted], wanted), None)
     fault = f'no {side} hand is in the image' if wanted is None else f'{side} hand {wanted} is not in the image'
-    return HandMeasurement(message.header, _without(_seconds(message.header.stamp), fault), None)
+    return HandMeasurement(header, _without(_seconds(header.stamp), fault), None)
 
 
-def _of_people(message: WholeBodyPoseArray, side: str, person: int | None, last: int | None) -> HandMeasurement:
+def _of_people(found: tuple[Header, list[PersonFields]], side: str, wanted: int | None, last: int | None
+               ) -> HandMeasurement:
     """The hand of the person who is wanted, else of the operator of the node hand4whole."""
-    stamp = _seconds(message.header.stamp)
-    for pose in message.poses:
-        if pose.track_id == person if person is not None else pose.is_operator:
-            published = _nanoseconds(pose.published) or None
-            if pose.state != WholeBodyPose.OK:
-                observation = _without(stamp, 'the person is not seen in the image', pose.track_id)
+    header, people = found
+    stamp = _seconds(header.stamp)
+    for person in people:
+        if person.track_id == wanted if wanted is not None else person.is_operator:
+            if person.state != WholeBodyPose.OK:
+                observation = _without(stamp, 'the person is not seen in the image', person.track_id)
             else:
-                observation = _observation(getattr(pose, f'{side}_hand'), pose.track_id)
-            return HandMeasurement(message.header, observation, published)
-    fault = 'nobody is in the image' if not message.poses else \
-        f'person {person} is not in the image' if person is not None else 'the operator is not in the image'
-    return HandMeasurement(message.header, _without(stamp, fault), None)
+                observation = _observation(person.hands[side], person.track_id)
+            return HandMeasurement(header, observation, person.published or None, person.joints)
+    fault = 'nobody is in the image' if not people else \
+        f'person {wanted} is not in the image' if wanted is not None else 'the operator is not in the image'
+    return HandMeasurement(header, _without(stamp, fault), None)
 
 
 def _of_node(topic):
@@ -106,6 +106,6 @@ def _of_node(topic):
 
 #: Value of the parameter `source` -> the source.
 SOURCES = {
-    'poses': HandSource(WholeBodyPoseArray, lambda side: _of_node(topics.POSES), _of_people, True),
-    'operator': HandSource(HandPose, lambda side: _of_node(topics.HAND[side]), _of_operator, False),
-    'hands': HandSource(HandPoseArray, lambda side: _of_node(topics.HANDS), _of_hands, True)}
+    'poses': HandSource(WholeBodyPoseArray, lambda side: _of_node(topics.POSES), read_people, _of_people, True),
+    'operator': HandSource(HandPose, lambda side: _of_node(topics.HAND[side]), read_hand, _of_operator, False),
+    'hands': HandSource(HandPoseArray, lambda side: _of_node(topics.HANDS), read_hands, _of_hands, True)}

@@ -11,6 +11,7 @@ from ...teleop.hand_frame import MAX_PALM_LENGTH
 from ...teleop.hand_gate import HandGateConfig
 from ...teleop.hand_teleop import HandTeleopConfig
 from ...teleop.joint_limiter import JointLimiterConfig
+from ...teleop.metric_depth import MAX_HEIGHT
 from ...teleop.pose_limiter import PoseLimiterConfig
 from ...teleop.wrist_teleop import WristTeleopConfig
 from ..node.parameter_table import ParameterError, ParameterTable
@@ -57,7 +58,11 @@ class SourceParameters(ParameterTable):
         _GATE.max_wrist_speed, "m/s. A wrist that has moved faster is another person's.", low=0.1, high=100.0)
     palm_length: float = setting(
         0.0, "Length of the operator's palm from the wrist to the middle finger's knuckle, m, which corrects the "
-        'distance from the camera; 0 where it is not known, else 0.045 to 0.19.', low=0.0, high=MAX_PALM_LENGTH)
+        'distance from the camera; 0 where it is not known, or depth is measured (depth_topic of the node hand4whole), '
+        'else 0.045 to 0.19.', low=0.0, high=MAX_PALM_LENGTH)
+    operator_height: float = setting(
+        0.0, 'Height of the operator, standing, m, which corrects the distance from the camera where palm_length is '
+        'not known; 0 for none, else 1 to 2.3. Of source poses.', low=0.0, high=MAX_HEIGHT)
     diagnostics_period: float = setting(1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0)
 
     def gate(self) -> HandGateConfig:
@@ -83,6 +88,10 @@ class DriverParameters(SourceParameters):
         EngagementConfig().timeout, 'Seconds for which one message on ~/engage is valid.', low=0.05, high=10.0)
     explicit_return: bool = setting(
         True, 'After the hand was LOST, whether the switch has to be released and pressed again.')
+    niceness: int = setting(
+        -10, 'Priority of this node against other processes on the same cores, -20 (first) to 19 (last): its work '
+        'takes a millisecond or two, and waiting for a core longer. Where the system does not allow less than 0, one '
+        'line says so, and the priority stays as it is. 0 leaves it as it is.', low=-20, high=19)
     prediction: float = setting(
         0.0, 'Seconds by which motion is predicted ahead at constant velocity; 0 for none.', low=0.0, high=1.0)
 
