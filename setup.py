@@ -56,9 +56,10 @@ class BuildInterfaces(build_ext):
         sourced = sourced_prefixes()
         self.prefixes = sourced or prefixes_on_path()
         self.add_python(NAME, self.cmake(ROOT, NAME))
-        # PyPI has no tf2_msgs. A ROS installation has the real one.
-        if not any((prefix / 'share' / 'tf2_msgs').is_dir() for prefix in sourced):
-            self.add_python('tf2_msgs', self.cmake(ROOT / 'build_support' / 'tf2_msgs', 'tf2_msgs'))
+        # PyPI has neither. A ROS installation has the real tf2_msgs, and the real vision_msgs where somebody wants it.
+        for name in ('tf2_msgs', *(() if sourced else ('vision_msgs',))):
+            if not any((prefix / 'share' / name).is_dir() for prefix in sourced):
+                self.add_python(name, self.cmake(ROOT / 'build_support' / name, name))
         if self.inplace:
             # setuptools leaves data files out of an editable wheel unless asked.
             self.run_command('install_data')

@@ -220,6 +220,12 @@ class EstimatorConfig:
         HAND_LENGTH, 'Length of hands that belong to nobody in the image, m, from the wrist along the middle finger to '
         "its tip: how far away they are follows from it. By default an adult's. Not of wilor and "
         'unihope, which regress the shape of hands.', low=0.05, high=0.4, metavar='M', launch=True)
+    object_size: tuple[float, float, float] = setting(
+        (0.0, 0.0, 0.0), 'Of estimator unihope: sides of the box of what hands grasp, m, whose pose is then estimated. '
+        'Zeros: no pose of objects.', low=0.0, high=2.0, metavar='M')
+    object_mesh: Path | None = setting(
+        None, 'Of estimator unihope: mesh file of what hands grasp, in metres, such as an .obj or .ply of the YCB '
+        'objects, instead of object_size. The box whose pose is estimated is the one along its own axes.')
     quality: Quality = setting(
         Quality.FULL, "'fast' takes a smaller network for the landmarks of hands, in half its time, and sees people as "
         'they are but not in a mirror as well: less exact, less steady, less sure of itself. Of estimators mediapipe '

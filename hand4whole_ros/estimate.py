@@ -9,15 +9,49 @@ import torch
 from torch import Tensor
 
 from . import skeleton
+from .geometry.object_box import box_points
 from .geometry.placement import MIN_DEPTH
 
 #: Why somebody whom an estimator describes is nobody that a camera saw; diagnostics count them by these names.
 NOT_FINITE, BEHIND, IMPOSSIBLE, NO_FIT = 'not finite', 'behind the camera', 'impossible numbers', 'no body fits'
+#: The same of an object that a hand grasps.
+NO_BOX = 'no box fits'
+
+#: HandEstimate.grasp_probability above which a hand grasps.
+MIN_GRASP_PROBABILITY = 0.5
 
 
 def format_refusals(refused: Mapping[str, int]) -> str:
     """Counts of refused people as words: '3 behind the camera, 1 not finite'."""
     return ', '.join(f'{count} {why}' for why, count in sorted(refused.items()))
+
+
+@dataclass(frozen=True)
+class ObjectEstimate:
+    """What a hand grasps, as a box of known size. Camera optical frame, metres; every tensor float32 on the CPU."""
+
+    rotation: Tensor            # (3, 3) of the object's own axes
+    translation: Tensor         # (3,) m of the origin of the object's own frame
+    box: Tensor                 # (2, 3) m: low and high corner of its box in its own frame
+    corners_2d: Tensor          # (8, 2) px of the full image, x of the object's own frame changes fastest
+    confidence: float           # 0 to 1
+    reprojection_error: float   # px, between what was seen and the pose
+
+    @property
+    def size(self) -> Tensor:
+        """(3,) m, along the object's own axes."""
+        return self.box[1] - self.box[0]
+
+    @property
+    def center(self) -> Tensor:
+        """(3,) m, of the box."""
+        return self.rotation @ self.box.mean(0) + self.translation
+
+    @property
+    def corners(self) -> Tensor:
+        """(8, 3) m, in the order of corners_2d."""
+        own = torch.from_numpy(box_points(self.box.numpy())[:8]).to(self.box.dtype)
+        return own @ self.rotation.T + self.translation
 
 
 @dataclass(frozen=True)
@@ -37,6 +71,8 @@ class HandEstimate:
     bbox_xyxy: Tensor           # (4,) px; zeros where no box is known
     #: 0 to 1: that it grasps something; None where the estimator does not say.
     grasp_probability: float | None = field(default=None, kw_only=True)
+    #: What it grasps; None where that is not known, or the hand was not seen in this very image.
+    object: ObjectEstimate | None = field(default=None, kw_only=True)
 
     @property
     def visible(self) -> bool:

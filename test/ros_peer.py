@@ -22,11 +22,13 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
+from vision_msgs.msg import Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
 from hand4whole_ros.msg import HandPose, HandPoseArray, OperatorStatus, Skeleton, WholeBodyPoseArray
 
 TYPES = {'poses': WholeBodyPoseArray, 'hands': HandPoseArray, 'markers': MarkerArray, 'overlay': Image,
+         'objects': Detection3DArray,
          'skeleton': Skeleton,
          'operator/head': PoseStamped, 'operator/status': OperatorStatus,
          'operator/left_wrist': PoseStamped, 'operator/right_wrist': PoseStamped,

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.model import BodyModel
 from hand4whole_ros.body.posing import repose_estimate
-from hand4whole_ros.estimate import HandEstimate, LooseHandEstimate, WholeBodyEstimate
+from hand4whole_ros.estimate import HandEstimate, LooseHandEstimate, ObjectEstimate, WholeBodyEstimate
 from hand4whole_ros.estimators.base import Estimator, EstimatorUnavailable
 
 PEOPLE = 10                                         # red of one person, blue of one hand of nobody
@@ -51,10 +52,19 @@ def loose_hand(hand, **changes):
     return LooseHandEstimate(**{**given, 'state': skeleton.OK, 'betas': None, **changes})
 
 
+def grasped_object(intrinsics, place=(0.02, -0.05, 1.1), size=(0.06, 0.1, 0.04), turn=(0.3, -0.5, 0.2), low=(0, 0, 0)):
+    """An ObjectEstimate there, of a box that begins at `low` in its own frame."""
+    box = torch.tensor([low, low], dtype=torch.float32) + torch.tensor([[0.0] * 3, size])
+    rotation = torch.from_numpy(Rotation.from_rotvec(turn).as_matrix()).float()
+    made = ObjectEstimate(rotation, torch.tensor(place), box, torch.zeros(8, 2), 0.75, 1.5)
+    return replace(made, corners_2d=torch.from_numpy(intrinsics.project(made.corners.numpy())).float())
+
+
 class ScriptedEstimator(Estimator):
     """Does what the first pixel says."""
 
     name = 'scripted'
+    gives_objects = True
 
     def __init__(self, config):
         if config.device == 'cuda':
@@ -64,7 +74,9 @@ class ScriptedEstimator(Estimator):
     loose_hands = ()
 
     def estimate(self, image, intrinsics, stamp=None):
-        """People side by side, a metre apart; right hands of nobody 0.6 m apart."""
+        """People side by side, a metre apart; right hands of nobody 0.6 m apart, the first of which
+        grasps something where they are two.
+        """
         red, green, blue = image[0, 0].astype(int)
         behaviour = min((NORMAL, RAISE, NOT_FINITE, SLOW, LEFT_LOST, BEHIND), key=lambda code: abs(code - green))
         if behaviour == RAISE:
@@ -79,6 +91,8 @@ class ScriptedEstimator(Estimator):
             people = self.filter_estimates(person(self.body, intrinsics, (0.0, 0.3, -3.0)) for _ in people)
         self.loose_hands = [loose_hand(person(self.body, intrinsics, (0.3 + 0.6 * k, 0.3, 2.0)).right_hand)
                             for k in range(round(blue / PEOPLE))]
+        if len(self.loose_hands) == 2:
+            self.loose_hands[0] = replace(self.loose_hands[0], object=grasped_object(intrinsics), grasp_probability=0.9)
         return people
 
 

@@ -110,6 +110,7 @@ def _add_teleop(kinds):
             'hand4whole evaluate teleop --hand capsule --side left --noise 3',
             'hand4whole evaluate teleop --recording hand.npz --json figures.json',
             'hand4whole evaluate teleop --depth 10',
+            'hand4whole evaluate teleop --hidden 5',
         ],
     )
     command.description += ('\n\nThe hand is that of a drawn operator, exactly, or a recording: an .npz file with '
@@ -126,7 +127,24 @@ def _add_teleop(kinds):
     command.add_argument('--depth', type=int, metavar='PEOPLE',
                          help="instead: the distance of so many drawn operators' wrists as estimated from images, with "
                               'the height or the length of the palm known, and with measured depth')
+    command.add_argument('--hidden', type=int, metavar='PEOPLE',
+                         help='instead: what so many drawn operators, with something in front of a hand for a while, '
+                              'lead to with the gate and without it, by the hands of estimator open')
     _add_json(command)
+
+
+def _teleop_hidden(args):
+    from ..estimators import EstimatorConfig, EstimatorUnavailable, create
+    from ..evaluation import teleop_hidden
+    if not 1 <= args.hidden <= 1000:
+        raise UsageError(f'--hidden must be from 1 to 1000 people, found {args.hidden}')
+    try:
+        figures = teleop_hidden.hidden_figures(create(EstimatorConfig(estimator='open', people=True)), args.hidden)
+    except EstimatorUnavailable as error:
+        raise UsageError(error) from None
+    _write_json(args.json, figures)
+    print(teleop_hidden.format_table(figures))
+    return EXIT_SUCCESS
 
 
 def _teleop_depth(args):
@@ -224,6 +242,8 @@ def _run_teleop(args):
 
     if args.depth is not None:
         return _teleop_depth(args)
+    if args.hidden is not None:
+        return _teleop_hidden(args)
 
     from ..evaluation import teleop, teleop_table
     from ..teleop import robot_hand

@@ -55,10 +55,13 @@ def add_setting_options(command, *names, **changes):
                                  help=one.description)
             continue
         kind = Path if one.is_path else str if one.is_text else one.type
+        several: dict = {}
+        if kind == tuple[float, float, float]:
+            kind, several = float, {'nargs': 3}
         metavar = one.metavar or {Path: 'FILE', int: 'N'}.get(kind)
         command.add_argument(option, **{
             'type': kind, 'default': one.default, 'choices': one.choices or None, 'help': one.description,
-            'metavar': metavar, **changes})
+            'metavar': metavar, **several, **changes})
 
 
 def check_hand_options(args):
@@ -118,6 +121,7 @@ def estimator_config(args, static_images):
     if args.max_people < 1:
         raise UsageError(f'--max-people must be at least 1, found {args.max_people}')
     given = {name: getattr(args, name) for name in settings_of(EstimatorConfig) if hasattr(args, name)}
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     choices = {name: one.type(given[name]) for name, one in settings_of(EstimatorConfig).items()
                if name in given and one.choices}
     return EstimatorConfig(**{**given, **choices, 'static_images': static_images})

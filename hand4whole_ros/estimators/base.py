@@ -36,6 +36,8 @@ class Estimator(ABC):
     body: BodyModel
     #: Where it runs, for people: 'cpu', 'cuda:0'.
     device: str = 'cpu'
+    #: Whether hands that grasp come with the pose of what they grasp, LooseHandEstimate.object.
+    gives_objects: bool = False
 
     @abstractmethod
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics,
@@ -70,6 +72,11 @@ class Estimator(ABC):
     @functools.cached_property
     def refused_hands(self) -> Counter:
         """Likewise of loose hands."""
+        return Counter()
+
+    @functools.cached_property
+    def refused_objects(self) -> Counter:
+        """Why -> how many hands grasp something whose pose is not known."""
         return Counter()
 
     def filter_estimates(self, estimates: Iterable[WholeBodyEstimate]) -> list[WholeBodyEstimate]:

@@ -2,7 +2,8 @@
 
 The published network takes boxes of hand and object from the truth. Here the hand's is that of a detector, and the
 object's is found in two passes: the first sees the hand alone and decides whether it grasps. Where it does, its own
-votes for the object's box say where the object is, and the second pass sees both, as the network was trained.
+votes for the object's box say where the object is, and the second pass sees both, as the network was trained. Where the
+box of the object is known, the votes of that pass give its pose.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ import torch
 from .. import skeleton
 from .._vendor_patches.roma_import import roma
 from ..checkpoints.unihope import load_random_unihope, load_unihope
-from ..config import WeightsSource
+from ..config import EstimatorConfig, WeightsSource
 from ..detection.hand_detectors import HandBox
-from ..estimate import LooseHandEstimate
+from ..estimate import MIN_GRASP_PROBABILITY, NO_BOX, LooseHandEstimate, ObjectEstimate
 from ..geometry.hand_object_crop import CROP_FACTOR, HandObjectCrop, cut_crop, hand_object_crop, mirror_box
-from ..geometry.object_pose import MIN_POINTS, select_votes, votes_to_image
+from ..geometry.object_box import box_points
+from ..geometry.object_pose import MIN_POINTS, fit_box, select_votes, votes_to_image
 from ..geometry.placement import translation_to_pixels
 from ..networks.unihope import UNIHOPE, UNIHOPE_TINY, UniHOPE, UniHOPEOutput
+from .base import EstimatorUnavailable
 from .devices import pick_convolution_precision
 from .hand_crops import MIRROR_POINTS, MIRROR_TURNS, HandCropEstimator, box_within, float32
 from .network_outputs import copy_rows
+from .object_model import load_object_box
 from .weights_choice import random_config
 
 #: EstimatorConfig.weights that are made up -> dimensions of the network.
@@ -50,6 +54,14 @@ class UniHOPEEstimator(HandCropEstimator):
     name = 'unihope'
     network: UniHOPE
 
+    def __init__(self, config: EstimatorConfig):
+        try:
+            self._object_box = load_object_box(config)
+        except ValueError as error:
+            raise EstimatorUnavailable(str(error)) from None
+        self.gives_objects = self._object_box is not None
+        super().__init__(config)
+
     def _pick_precision(self, config, device):
         return pick_convolution_precision(config.precision, device)
 
@@ -69,7 +81,8 @@ class UniHOPEEstimator(HandCropEstimator):
         both = {k: again for k, again in enumerate(map(self._second_view, views, rows)) if again is not None}
         for k, row in zip(both, self._run_pass(images, list(both.values())) if both else ()):
             views[k], rows[k] = both[k], row
-        return [_place(view, row, intrinsics) for view, row in zip(views, rows)]
+        return [_place(view, row, intrinsics, self._locate_object(view, row, intrinsics))
+                for view, row in zip(views, rows)]
 
     def _first_view(self, hand, shape):
         """Around the hand alone; None for one that is not in the picture."""
@@ -85,7 +98,7 @@ class UniHOPEEstimator(HandCropEstimator):
 
     def _second_view(self, view, row):
         """Around the hand and the object that it grasps; None where it grasps none, or nobody knows where."""
-        if row['grasp'] <= 0.5:
+        if row['grasp'] <= MIN_GRASP_PROBABILITY:
             return None
         votes = votes_to_image(select_votes(*row['votes']), view.crop.object_box, view.crop.affine)
         points = [np.median(votes.pixels[votes.points == k], axis=0) for k in np.unique(votes.points)]
@@ -93,6 +106,22 @@ class UniHOPEEstimator(HandCropEstimator):
             return None
         found = np.stack(points).astype(np.float32)
         return self._view(view.hand, view.tight, np.concatenate([found.min(0), found.max(0)]), True, row['shape'])
+
+    def _locate_object(self, view, row, intrinsics):
+        """ObjectEstimate of what a hand grasps; None where it grasps nothing, or the votes agree on no pose."""
+        if self._object_box is None or row['grasp'] <= MIN_GRASP_PROBABILITY:
+            return None
+        mirrored_width = intrinsics.width if view.hand.side == 'left' else None
+        votes = votes_to_image(select_votes(*row['votes']), view.crop.object_box, view.crop.affine, mirrored_width)
+        points = box_points(self._object_box)
+        fit = fit_box(points, votes, intrinsics)
+        if fit is None:
+            self.refused_objects[NO_BOX] += 1
+            return None
+        corners = points[:8] @ fit.pose.rotation.T + fit.pose.translation
+        return ObjectEstimate(
+            float32(fit.pose.rotation), float32(fit.pose.translation), float32(self._object_box),
+            float32(intrinsics.project(corners)), fit.confidence, fit.reprojection_error)
 
     def _view(self, hand, tight, object_box, around_both, shape):
         try:
@@ -131,7 +160,7 @@ def _rows(output: UniHOPEOutput) -> list[dict]:
     return found
 
 
-def _place(view, row, intrinsics):
+def _place(view, row, intrinsics, grasped):
     """One hand before the real camera, in whose axes the network regresses it."""
     hand, crop = view.hand, view.crop
     corner, size = crop.hand_box[:2], crop.hand_box[2:] - crop.hand_box[:2]
@@ -146,4 +175,4 @@ def _place(view, row, intrinsics):
     return LooseHandEstimate(
         hand.side, skeleton.OK, hand.confidence, float32(points), float32(pixels), float32(row['betas']),
         float32(box_within(pixels, intrinsics)), hand.track_id, hand.side_confidence, float32(turn), float32(fingers),
-        grasp_probability=row['grasp'])
+        object=grasped, grasp_probability=row['grasp'])

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+
+from .camera import Intrinsics
+from .placement import MIN_DEPTH
 
 #: Most confident votes for each point, and the confidence that a vote needs.
 VOTES, MIN_CONFIDENCE = 10, 0.5
 #: Fewer votes make no pose.
 MIN_POINTS = 6
 
-#: A box's points in units of its sides: 8 corners, 12 middles of edges, the centre; x changes fastest.
-BOX_POINTS = np.array([
-    (0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 1),
-    (0, .5, 0), (1, .5, 0), (.5, 1, 0), (.5, 0, 0), (0, .5, 1), (1, .5, 1), (.5, 1, 1), (.5, 0, 1),
-    (0, 1, .5), (0, 0, .5), (1, 1, .5), (1, 0, .5), (.5, .5, .5)])
+#: How far a point may be voted from where the pose has it, in the extent of all that is voted; and the share of the
+#: points that has to be nearer. Of 2000 sets of votes for random places none made a pose.
+MAX_DISTANCE, MIN_AGREEING = 0.08, 0.75
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Votes:
     """Votes for points of a box."""
 
     pixels: np.ndarray  #: (N, 2) where
-    points: np.ndarray  #: (N,) for which of BOX_POINTS
+    points: np.ndarray  #: (N,) for which of object_box.BOX_POINTS
     confidence: np.ndarray  #: (N,)
 
 
@@ -34,12 +36,6 @@ class ObjectPose:
 
     rotation: np.ndarray     #: (3, 3)
     translation: np.ndarray  #: (3,)
-
-
-def box_points(vertices: np.ndarray) -> np.ndarray:
-    """The 21 points (21, 3) of the axis-aligned box around an object's vertices (V, 3)."""
-    low, high = vertices.min(0), vertices.max(0)
-    return low + BOX_POINTS * (high - low)
 
 
 def select_votes(x: np.ndarray, y: np.ndarray, confidence: np.ndarray, count: int = VOTES,
@@ -87,6 +83,39 @@ def solve_pose(points: np.ndarray, votes: Votes, camera_matrix: np.ndarray, publ
     if not found or not (np.isfinite(turn).all() and np.isfinite(shift).all()):
         return None
     return ObjectPose(cv2.Rodrigues(turn)[0], shift[:, 0])
+
+
+class BoxFit(NamedTuple):
+    """A pose that an object's votes agree on."""
+
+    pose: ObjectPose
+    confidence: float           #: 0 to 1: the mean of the votes for points that agree
+    reprojection_error: float   #: px, root mean square over those points
+
+
+def fit_box(points: np.ndarray, votes: Votes, intrinsics: Intrinsics) -> BoxFit | None:
+    """As solve_pose, through a camera with a lens; None as well where the votes agree on no pose, or on one of which a
+    corner is not in front of the camera. Votes are in pixels of the camera's image.
+    """
+    voted = np.unique(votes.points)
+    if len(voted) < MIN_POINTS:
+        return None
+    ideal = intrinsics.normalize(votes.pixels) * (intrinsics.fx, intrinsics.fy) + (intrinsics.cx, intrinsics.cy)
+    if not np.isfinite(ideal).all():
+        return None
+    pose = solve_pose(points, Votes(ideal, votes.points, votes.confidence), intrinsics.matrix)
+    if pose is None:
+        return None
+    placed = points @ pose.rotation.T + pose.translation
+    if placed[:, 2].min() < MIN_DEPTH:
+        return None
+    middles = np.stack([np.median(votes.pixels[votes.points == k], axis=0) for k in voted])
+    distance = np.linalg.norm(intrinsics.project(placed[voted]) - middles, axis=1)
+    agrees = distance <= MAX_DISTANCE * np.linalg.norm(np.ptp(middles, axis=0))
+    if agrees.sum() < max(MIN_POINTS, MIN_AGREEING * len(voted)):
+        return None
+    confidence = votes.confidence[np.isin(votes.points, voted[agrees])]
+    return BoxFit(pose, float(confidence.mean()), float(np.sqrt(np.square(distance[agrees]).mean())))
 
 
 #: Votes count that are this near to where the pose has them, as multiples of the median distance.

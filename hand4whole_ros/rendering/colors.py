@@ -5,3 +5,6 @@ BONE_COLORS = {'left': (255, 176, 92), 'right': (92, 222, 190), '': (236, 240, 2
 
 #: RGB of the fingers, thumb to pinky.
 FINGER_COLORS = ((255, 92, 92), (255, 190, 60), (120, 214, 96), (84, 168, 255), (204, 124, 255))
+
+#: RGB of the box of what a hand grasps.
+OBJECT_COLOR = (250, 214, 74)

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 
 from .. import skeleton
-from ..estimate import LooseHandEstimate, WholeBodyEstimate
+from ..estimate import LooseHandEstimate, ObjectEstimate, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
-from .colors import BONE_COLORS, FINGER_COLORS
+from ..geometry.object_box import BOX_EDGES
+from .colors import BONE_COLORS, FINGER_COLORS, OBJECT_COLOR
 
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
 
@@ -35,15 +36,23 @@ def draw_skeleton(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: In
 
 
 def draw_loose_hand(picture: np.ndarray, hand: LooseHandEstimate, intrinsics: Intrinsics):
-    """Draw a hand that belongs to nobody into `picture`, with a plate of its track id and side beside its wrist."""
+    """Draw a hand that belongs to nobody into `picture`, with a plate of its track id and side, and what it grasps."""
     depth = float(hand.keypoints_3d[:, 2].median())
     if hand.rejection_reason() or depth <= 0:
         return
     keypoints = hand.keypoints_2d.numpy().astype(float)
     _draw_hand(picture, keypoints, intrinsics.fy / depth, dimmed=hand.state == skeleton.HELD)
+    if hand.object is not None:
+        draw_object(picture, hand.object)
     number = '' if hand.track_id < 0 else f'#{hand.track_id}  '
     words = [(f'{number}{hand.side[0].upper()}  {round(100 * hand.confidence)}%', BONE_COLORS[hand.side])]
     _draw_plate(picture, words, keypoints[:, 0].mean(), keypoints[:, 1].min() - 8)
+
+
+def draw_object(picture: np.ndarray, thing: ObjectEstimate):
+    """Draw the edges of an object's box into `picture`, (H, W, 3) uint8 RGB."""
+    thickness = int(np.clip(round(min(picture.shape[:2]) / 300), 1, 6))
+    _draw_bones(picture, thing.corners_2d.numpy().astype(float), BOX_EDGES, [OBJECT_COLOR] * len(BOX_EDGES), thickness)
 
 
 def _draw_hand(picture, keypoints, scale, dimmed):

@@ -10,6 +10,8 @@ a well-known part is missing, this module says what happens instead:
   by scipy; the quaternions of messages, thousands a second, are scipy's in both worlds;
 - hri_msgs, the messages of REP-155, is of a ROS installation alone: without it the topics below /humans are left out;
 - `ros2 launch` is replaced by `hand4whole run`;
+- vision_msgs is generated likewise; a ROS installation may have it or lack it, and in the latter case nothing is
+  published on ~/objects;
 - event callbacks have another home in Humble's rclpy, which also does not say when a message arrived, and cannot
   change what a parameter is set to;
 - AMENT_PREFIX_PATH is not set: the environment's own prefix holds share/hand4whole_ros.
@@ -34,24 +36,29 @@ try:
 except ImportError:  # ROS 2 Humble
     from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks  # noqa: F401
 
+try:
+    from vision_msgs.msg import Detection3DArray
+except ImportError:  # a ROS installation without ros-<distribution>-vision-msgs
+    Detection3DArray = None     # pyright: ignore[reportConstantRedefinition]
+
 _PACKAGE = 'hand4whole_ros'
 
 #: Nanoseconds that a message may lie in the middleware; more is another clock, or one that was set meanwhile.
 MAX_QUEUE_TIME = 60 * 10**9
 
 
-def share_directory() -> Path:
-    """Where launch/ and config/ of this package were installed."""
+def share_directory(package: str = _PACKAGE) -> Path:
+    """Where launch/, config/ and msg/ of this package, or of another one, were installed."""
     try:
         from ament_index_python.packages import get_package_share_directory
-        return Path(get_package_share_directory(_PACKAGE))
+        return Path(get_package_share_directory(package))
     except (ImportError, LookupError, OSError):  # no ament index, not in it, no AMENT_PREFIX_PATH
         prefixes = (sysconfig.get_path('data'), site.getuserbase())
     for prefix in prefixes:
-        share = Path(prefix, 'share', _PACKAGE)
+        share = Path(prefix, 'share', package)
         if share.is_dir():
             return share
-    raise FileNotFoundError(f'{_PACKAGE} is not installed: no share/{_PACKAGE} in {" or ".join(prefixes)}; '
+    raise FileNotFoundError(f'{package} is not installed: no share/{package} in {" or ".join(prefixes)}; '
                             'run pip install . in its source folder')
 
 

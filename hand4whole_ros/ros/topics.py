@@ -15,6 +15,7 @@ OWN_CAMERA_IMAGE = 'camera/image_raw'
 # Out.
 POSES = '~/poses'
 HANDS = '~/hands'
+OBJECTS = '~/objects'
 MARKERS = '~/markers'
 OVERLAY = '~/overlay'
 SKELETON = '~/skeleton'

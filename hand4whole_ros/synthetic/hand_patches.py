@@ -32,6 +32,8 @@ CROP_MARGIN, OFF_CENTRE = (1.25, 1.7), 0.06
 OCCLUDED_SHARE = 0.35
 #: Turns of a hand as its ray sees it: about the ray, uniform to either side; about the axes across it, the deviation.
 _IN_PLANE, _TILT = np.radians(110.0), 0.55
+#: The same of hands that are upright, whose palms are to the camera: what a short training learns.
+_UPRIGHT_IN_PLANE, _UPRIGHT_TILT = np.radians(35.0), 0.25
 #: A right hand at rest points along -x, its palm along -y; turned by this, it points up, its palm to the camera.
 _UPRIGHT = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
 
@@ -69,9 +71,12 @@ class HandPatches:
             return cls(*(stored[field.name] for field in fields(cls)))
 
 
-def draw_patches(count: int, seed: int, size: int, without_hand: float = 0.0) -> HandPatches:
-    """`count` patches of size x size px, that share of them without a hand."""
-    scenes = [_sample_patch_scene(rng, rng.random() < without_hand) for rng in (
+def draw_patches(count: int, seed: int, size: int, without_hand: float = 0.0, *, upright: bool = False) -> HandPatches:
+    """`count` patches of size x size px, that share of them without a hand.
+
+    upright: hands point up, within some 35 degrees, their palms to the camera; by default anywhere.
+    """
+    scenes = [_sample_patch_scene(rng, rng.random() < without_hand, upright) for rng in (
         np.random.default_rng((0xDA1F, seed, k)) for k in range(count))]
     layer, _, _ = _right_hand()
     with torch.no_grad():
@@ -81,13 +86,13 @@ def draw_patches(count: int, seed: int, size: int, without_hand: float = 0.0) ->
     return _stack_rows([_render_patch(*row, size) for row in zip(scenes, keypoints, vertices)])
 
 
-def draw_sequence(count: int, seed: int, size: int, hidden: slice) -> HandPatches:
+def draw_sequence(count: int, seed: int, size: int, hidden: slice, *, upright: bool = False) -> HandPatches:
     """`count` frames of one hand that moves and bends smoothly; from hidden.start to hidden.stop something covers it.
 
-    The patch follows the hand, as a tracker's box would.
+    The patch follows the hand, as a tracker's box would. upright: as in draw_patches, at the first frame.
     """
     rng = np.random.default_rng((0x5E9, seed))
-    start, end = (_sample_patch_scene(rng, False) for _ in range(2))
+    start, end = (_sample_patch_scene(rng, False, upright) for _ in range(2))
     phase = 0.5 - 0.5 * np.cos(np.linspace(0, np.pi, count))
     between = [Rotation.from_matrix(one).inv() * Rotation.from_matrix(other) for one, other in zip(
         start.rotations, _sample_nearby_scene(rng, start.rotations, end.rotations))]
@@ -123,16 +128,17 @@ class _PatchScene:
     cover: float            # how much of the patch's side what is in front of the hand takes; 0 for nothing
 
 
-def _sample_patch_scene(rng, empty):
+def _sample_patch_scene(rng, empty, upright):
+    in_plane, tilting = (_UPRIGHT_IN_PLANE, _UPRIGHT_TILT) if upright else (_IN_PLANE, _TILT)
     _, rest_joints, rest_tips = _right_hand()
     closed, spread = hands.sample_hand_shape(rng)
     fingers = hands.finger_rotations('right', closed, spread, rest_joints=rest_joints, rest_tips=rest_tips,
                                      bend=np.exp(rng.normal(0, 0.12, (5, 3))))
     focal = rng.uniform(*FOCAL)
     ray = (rng.uniform(0.1, 0.9, 2) - 0.5) * FRAME / focal
-    back = Rotation.from_rotvec([0, np.pi * rng.integers(2), 0])
-    tilt = Rotation.from_rotvec([*rng.normal(0, _TILT, 2), 0])
-    turn = Rotation.from_rotvec([0, 0, rng.uniform(-_IN_PLANE, _IN_PLANE)])
+    back = Rotation.from_rotvec([0, 0 if upright else np.pi * rng.integers(2), 0])
+    tilt = Rotation.from_rotvec([*rng.normal(0, tilting, 2), 0])
+    turn = Rotation.from_rotvec([0, 0, rng.uniform(-in_plane, in_plane)])
     seen = (turn * tilt * back).as_matrix() @ _UPRIGHT
     # A picture shows a hand as it is turned towards its ray, wherever in the frame it is.
     rotations = np.concatenate([(view_rotation(ray) @ seen)[None], fingers]).astype(np.float32)

@@ -20,6 +20,7 @@ VERSIONS = {
     'rosbags': '==0.11.9',
     'smplx': '==0.1.28',
     'torch': '>=2.6',
+    'trimesh': '',
     'viser': '==1.1.1',
     'warp-lang': '',
 }

@@ -21,7 +21,7 @@ from ..evaluation.metrics import mpjpe, pa_mpjpe
 from ..evaluation.temporal_metrics import jitter
 from ..networks import dahyf
 from ..networks.dahyf import DAHYF_SMALL, ConfidenceGate, DaHyF, DaHyFConfig, DaHyFOutput, FramePatches
-from ..synthetic.hand_patches import FRAME, HandPatches, draw_patches, hand_layer
+from ..synthetic.hand_patches import FRAME, HandPatches, draw_patches, draw_sequence, hand_layer
 from .trainer import TrainingSchedule, train
 
 #: Row of Table 4 -> what the network has, and whether it learns the confidence.
@@ -45,6 +45,9 @@ CONTRAST_SHARE, NEGATIVES = 0.2, 0.25
 MIN_VISIBLE = 0.3
 #: Deviation of smoothed labels: of SimCC in bins, of heat maps in cells.
 BIN_DEVIATION, CELL_DEVIATION = 6.0, 1.0
+#: Sequences that the gate is measured on: how many, frames of each, those in which the hand is covered, and the least
+#: confidence that is believed.
+GATE_SEQUENCES, GATE_FRAMES, GATE_HIDDEN, GATE_CONFIDENCE = 40, 30, slice(12, 20), 0.85
 #: Side of the paper's patches, in whose pixels errors are told.
 _PAPER_PATCH = 224
 
@@ -217,7 +220,7 @@ def auc(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> float
     return float(((high > low) + 0.5 * (high == low)).mean())
 
 
-def gate_metrics(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden: slice, lr: float = 30.0
+def gate_metrics(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden: slice, frame_rate: float = 30.0
           ) -> dict[str, dict[str, float]]:
     """What the gate does to hands of moving sequences that are covered for a while: 'gate' and 'none' -> figures.
 
@@ -237,7 +240,7 @@ def gate_metrics(network: DaHyF, sequences: Sequence[HandPatches], least: float,
         for name, hands in (('none', points), ('gate', np.stack(kept))):
             error = 1000 * mpjpe(hands, true)
             others = np.r_[error[:hidden.start], error[hidden.stop:]]
-            found[name].append((error[hidden].mean(), others.mean(), jitter(hands, lr)))
+            found[name].append((error[hidden].mean(), others.mean(), jitter(hands, frame_rate)))
     figures = {name: dict(zip(('hidden_mm', 'visible_mm', 'jitter_m_s3'), np.mean(values, axis=0).tolist()))
                for name, values in found.items()}
     held = np.array(held)
@@ -252,12 +255,19 @@ def _metrics(network, data):
 
 
 def train_ablation(folder: Path, max_steps: int, hands: int, config: DaHyFConfig = DAHYF_SMALL,
-             rows: tuple[str, ...] = tuple(ROWS), seed: int = 0, batch: int = 64) -> dict[str, dict[str, float]]:
-    """Train every row of Table 4 in the same way on the same hands; row -> figures on others."""
+                   rows: tuple[str, ...] = tuple(ROWS), seed: int = 0, batch: int = 64, *, upright: bool = False
+                   ) -> dict[str, dict[str, float]]:
+    """Train every row of Table 4 in the same way on the same hands; row -> figures on others, printed as they come.
+
+    upright: as in hand_patches.draw_patches. Rows that learn the confidence are measured as a gate as well.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    data = _load_or_draw(folder / f'learnt_{hands}_{config.patch_size}.npz', hands, 1, config.patch_size)
-    held_out = _load_or_draw(folder / f'held_out_{config.patch_size}.npz', 400, 2, config.patch_size)
-    measured = _load_or_draw(folder / f'measured_{config.patch_size}.npz', 1500, 3, config.patch_size)
+    data, held_out, measured = (
+        _load_or_draw(folder / f'{name}_{count}_{config.patch_size}{"_upright" if upright else ""}.npz', count,
+                      drawn_seed, config.patch_size, upright)
+        for name, count, drawn_seed in (('learnt', hands, 1), ('held_out', 400, 2), ('measured', 1500, 3)))
+    sequences = [draw_sequence(GATE_FRAMES, k, config.patch_size, GATE_HIDDEN, upright=upright)
+                 for k in range(GATE_SEQUENCES)]
     found = {}
     for row in rows:
         parts, learns_confidence = ROWS[row]
@@ -265,14 +275,17 @@ def train_ablation(folder: Path, max_steps: int, hands: int, config: DaHyFConfig
                               max_steps, batch, seed=seed)
         torch.save({'config': parts, 'network': network.state_dict()}, folder / f'{row}_{seed}_best.pt')
         found[row] = measure(network, measured)
+        if learns_confidence:
+            gated = gate_metrics(network, sequences, GATE_CONFIDENCE, GATE_HIDDEN)
+            found[row] |= {f'{how}: {name}': value for how, figures in gated.items() for name, value in figures.items()}
         print(row, {name: round(value, 3) for name, value in found[row].items()}, flush=True)
     return found
 
 
-def _load_or_draw(path, count, seed, size):
+def _load_or_draw(path, count, seed, size, upright):
     if path.exists():
         return HandPatches.load(path)
-    data = draw_patches(count, seed, size, without_hand=0.15)
+    data = draw_patches(count, seed, size, without_hand=0.15, upright=upright)
     data.save(path)
     return data
 
@@ -283,11 +296,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('folder', type=Path, help='where drawn hands, logs and weights are kept')
     parser.add_argument('--steps', type=int, default=2000)
     parser.add_argument('--hands', type=int, default=20000)
+    parser.add_argument('--batch', type=int, default=64)
+    parser.add_argument('--upright', action='store_true',
+                        help='hands point up, palms to the camera: a short training learns that')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--rows', nargs='+', choices=tuple(ROWS), default=tuple(ROWS))
     parser.add_argument('--json', type=Path, help='write the figures there')
     given = parser.parse_args(arguments)
-    found = train_ablation(given.folder, given.steps, given.hands, rows=tuple(given.rows), seed=given.seed)
+    found = train_ablation(given.folder, given.steps, given.hands, rows=tuple(given.rows), seed=given.seed,
+                           batch=given.batch, upright=given.upright)
     if given.json:
         both = {row: {'here': figures, 'paper': PUBLISHED_VALUES[row]} for row, figures in found.items()}
         given.json.write_text(json.dumps(both, indent=1))

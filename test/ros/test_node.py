@@ -188,6 +188,27 @@ def test_hands_are_there_with_and_without_people(node, camera):
         watcher.close()
 
 
+def test_what_a_hand_grasps_is_a_detection_a_marker_and_counted(node, camera):
+    watcher = Peer(node.namespace, topics=('hands', 'objects', 'markers'))
+    watcher.frame = camera.frame
+
+    def said(topic, stamp):
+        found = []
+        assert watcher.until(lambda: found.extend(m for m in watcher.got[topic] if m.header.stamp == stamp) or found)
+        return found[0]
+    try:
+        assert watcher.answer(picture(0, hands=1), key='objects', topic=IMAGE).detections == []
+        got = watcher.answer(picture(0, hands=2), key='objects', topic=IMAGE)
+        (detection,) = got.detections
+        hands = {str(hand.track_id): hand for hand in said('hands', got.header.stamp).hands}
+        assert hands[detection.id].grasping and len(hands) == 2 and detection.bbox.size.y == pytest.approx(0.1)
+        assert watcher.until(lambda: any(m.ns == 'objects' and m.action == Marker.ADD
+                                         for array in watcher.got['markers'] for m in array.markers))
+        assert camera.until(lambda: camera.fresh_value('objects') == '1', 10)
+    finally:
+        watcher.close()
+
+
 def test_nobody_is_an_empty_array_and_no_tf(camera):
     answer(camera, 0)
     camera.got['tf'].clear()

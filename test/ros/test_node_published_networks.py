@@ -58,8 +58,8 @@ def test_finite_hands_from_a_live_camera(tmp_path, published_folder, hands_alone
     name = namespace()
     node = NodeProcess(tmp_path, name, '-r', 'image:=cam/image_raw', estimator=estimator, weights='random-tiny',
                        weights_folder=str(published_folder), device='cpu', diagnostics_period=0.5,
-                       command=[sys.executable, '-m', 'hand4whole_ros.ros.node.main'])
-    peer = Peer(name, topics=('poses', 'hands', 'markers'), tf=True, diagnostics=True)
+                       object_size=[0.06, 0.1, 0.04], command=[sys.executable, '-m', 'hand4whole_ros.ros.node.main'])
+    peer = Peer(name, topics=('poses', 'hands', 'objects', 'markers'), tf=True, diagnostics=True)
     info = camera_info(320, 320, hands_alone[0][3].fx)
     try:
         assert node.says('waiting for images', 90), node.log()
@@ -77,6 +77,12 @@ def test_finite_hands_from_a_live_camera(tmp_path, published_folder, hands_alone
             assert np.isfinite([(p.x, p.y, p.z) for p in hand.keypoints]).all() and hand.person == -1
             assert np.abs(hand.betas).max() > 0 and hand.hand_length > 0
             assert 0 <= hand.grasp_probability <= 1 if estimator == 'unihope' else hand.grasp_probability == -1
+        # What random weights vote for is no box; if it ever is, its numbers are.
+        assert len(peer.got['objects']) >= 4 if estimator == 'unihope' else peer.got['objects'] == []
+        for detection in (one for message in peer.got['objects'] for one in message.detections):
+            place = detection.bbox.center.position
+            assert np.isfinite([place.x, place.y, place.z]).all() and place.z > 0
+        assert (peer.value('objects') is not None) == (estimator == 'unihope')
         assert all(message.poses == [] for message in peer.got['poses']) and len(peer.got['tf']) > 0
         assert peer.value('estimator') == estimator
     finally:

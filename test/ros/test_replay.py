@@ -271,7 +271,8 @@ def test_what_an_earlier_run_has_said_is_replaced(tmp_path, caplog):
     first = write(tmp_path / 'in', messages([picture(1)] * 3))
     assert replay(first, '--output', tmp_path / 'once') == 0
     assert replay(tmp_path / 'once', '--output', tmp_path / 'twice', '--markers') == 0
-    assert 'left out, as the new bag has its own: /hand4whole/hands, /hand4whole/operator/head, ' in caplog.text
+    assert ('left out, as the new bag has its own: /hand4whole/hands, /hand4whole/objects, /hand4whole/operator/head, '
+            in caplog.text)
     once, twice = read(tmp_path / 'once'), read(tmp_path / 'twice')
     assert len(twice.pop('/hand4whole/markers')) == 3
     assert twice == once

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from scripted_node import loose_hand, person
+from scripted_node import grasped_object, loose_hand, person
 
 from hand4whole_ros.apps.replay.journal import Journal
 from hand4whole_ros.apps.replay.packed_estimates import pack, unpack
@@ -17,12 +17,14 @@ def test_an_estimate_comes_back_as_it_was_but_for_the_times_it_took(body):
     someone = person(body, CAMERA)
     right = replace(someone.right_hand, betas=torch.linspace(-1, 1, 10))
     someone = replace(someone, left_hand=replace(someone.left_hand, betas=None), right_hand=right, confidence=1 / 3)
-    nobodys = loose_hand(right, side_confidence=0.7, track_id=3)
+    thing = grasped_object(CAMERA)
+    nobodys = loose_hand(right, side_confidence=0.7, track_id=3, object=thing)
     data = pack({'people': [someone, someone], 'loose_hands': [nobodys], 'intrinsics': CAMERA, 'stamp': 2**60 + 1})
     back = unpack(data)
     (hand,) = back['loose_hands']
     assert (hand.side, hand.side_confidence, hand.track_id, hand.betas) == ('right', 0.7, 3, None)
     assert torch.equal(hand.keypoints_3d, right.keypoints_3d)
+    assert torch.equal(hand.object.corners_2d, thing.corners_2d) and hand.object.confidence == 0.75
     assert back['intrinsics'] == CAMERA and back['stamp'] == 2**60 + 1
     for one in back['people']:
         assert one.stage_times == {} and one.vertices is None and one.confidence == 1 / 3

@@ -11,7 +11,7 @@ from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, PoseArray, PoseStamped, Vector3
 from rclpy.serialization import deserialize_message, serialize_message
 from scipy.spatial.transform import Rotation
-from scripted_node import loose_hand, person
+from scripted_node import grasped_object, loose_hand, person
 from std_msgs.msg import ColorRGBA, Header
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
@@ -250,6 +250,49 @@ def test_whether_a_hand_grasps(one, body, probability, said):
     of_person, _, nobodys = deserialize_message(messages.serialise_hand_array(hands, HEAD, 'x'), HandPoseArray).hands
     assert (nobodys.grasping, nobodys.grasp_probability) == said
     assert (of_person.grasping, of_person.grasp_probability) == (False, -1.0)
+
+
+def test_what_a_hand_grasps_survives_the_wire_as_a_detection(one, body):
+    camera = Intrinsics.from_fov(320, 240)
+    thing = grasped_object(camera, low=(0.01, 0.02, 0.0))
+    loose = loose_hand(replace(one.right_hand, keypoints_2d=one.right_hand.keypoints_2d + 500), object=thing)
+    people, hands = tracked_hands(body, [one], loose)
+    result = ImageResult(HEAD, None, camera, people, people[0], TIMING, hands)
+    assert topics.OBJECTS not in dict(PoseMessageBuilder('x').of(result, False))     # an estimator that gives none
+    builder = PoseMessageBuilder('x', objects=True)
+    got = deserialize_message(dict(builder.of(result, False))[topics.OBJECTS], MESSAGE_TYPES[topics.OBJECTS])
+    detection, = got.detections
+    assert got.header == detection.header == HEAD and detection.id == str(hands[-1].track_id)
+    hypothesis, = detection.results
+    assert hypothesis.hypothesis.class_id == 'object' and hypothesis.hypothesis.score == pytest.approx(0.75)
+    for pose, place in ((hypothesis.pose.pose, thing.translation), (detection.bbox.center, thing.center)):
+        np.testing.assert_allclose([pose.position.x, pose.position.y, pose.position.z], place, atol=1e-6)
+        q = pose.orientation
+        np.testing.assert_allclose(Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix(), thing.rotation, atol=1e-6)
+    size = detection.bbox.size
+    np.testing.assert_allclose([size.x, size.y, size.z], thing.size, atol=1e-6)
+    assert not any(hypothesis.pose.covariance)
+    assert serialize_message(got) == serialize_message(deserialize_message(serialize_message(got), type(got)))
+    nothing = deserialize_message(dict(builder.of(result._replace(hands=()), False))[topics.OBJECTS], type(got))
+    assert nothing == type(got)(header=HEAD)
+
+
+def test_the_box_of_what_a_hand_grasps_is_marked_and_deleted(one, body):
+    thing = grasped_object(Intrinsics.from_fov(320, 240))
+    _, hands = tracked_hands(body, [], loose_hand(one.left_hand, object=thing))
+    builder = markers.MarkerBuilder(body)
+
+    def build(*hands):
+        return deserialize_message(builder.build([], 'cam', 0, hands), MarkerArray).markers
+    found = {marker.ns: marker for marker in build(*hands)}
+    edges = np.array([(p.x, p.y, p.z) for p in found['objects'].points]).reshape(-1, 2, 3)
+    lengths = np.sort(np.linalg.norm(edges[:, 0] - edges[:, 1], axis=-1))
+    np.testing.assert_allclose(lengths, np.sort(np.repeat(thing.size.numpy(), 4)), atol=1e-6)
+    assert found['objects'].id == hands[0].track_id and found['objects'].action == Marker.ADD
+    empty = replace(hands[0], hand=replace(hands[0].hand, object=None))
+    assert [(m.ns, m.action) for m in build(empty)] == [
+        ('objects', Marker.DELETE), ('hands', Marker.ADD), ('hand_keypoints', Marker.ADD)]
+    assert 'objects' not in {marker.ns for marker in build(empty)}
 
 
 def test_no_hand_is_an_empty_array(body):

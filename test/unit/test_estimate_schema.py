@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from locations import ROOT
 from scripted_estimate import estimate, write_picture
+from scripted_node import grasped_object, loose_hand
+from scripted_node import person as upright
 from test_estimate_files import _HandsBeside
 
 from hand4whole_ros import __version__
-from hand4whole_ros.apps.estimate import json_schema
+from hand4whole_ros.apps.estimate import estimate_json, json_schema
+from hand4whole_ros.geometry.camera import Intrinsics
 
 jsonschema = pytest.importorskip('jsonschema')
 
@@ -49,6 +52,19 @@ def test_real_estimates_too(tmp_path):
     (person,) = found['a.png']
     validator('estimate.schema.json').validate(found)
     assert person['camera']['calibrated'] is False and person['estimator'] == 'mediapipe'
+
+
+def test_objects_in_hands_too(body):
+    intrinsics = Intrinsics.from_fov(320, 240)
+    hand = loose_hand(upright(body, intrinsics).left_hand, grasp_probability=0.9, object=grasped_object(intrinsics))
+    row = estimate_json.loose_hand_to_json(hand) | estimate_json.make_context(intrinsics, 'unihope')
+    row = json.loads(json.dumps(row))
+    check = validator('estimate_hands.schema.json')
+    check.validate({'a.png': [row]})
+    assert row['object']['center'] != row['object']['transl']
+    for wrong in ({'size': [0.1, 0.2]}, {'confidence': 2}, {'surprise': 1}):
+        with pytest.raises(jsonschema.ValidationError):
+            check.validate({'a.png': [{**row, 'object': {**row['object'], **wrong}}]})
 
 
 @pytest.mark.parametrize('change', [

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 from test_estimator_wilor import SIZE, Given, camera, mirrored
 
 from hand4whole_ros import estimators
@@ -14,8 +15,11 @@ from hand4whole_ros.checkpoints.files import MANO_RIGHT
 from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.checkpoints.unihope import load_random_unihope
 from hand4whole_ros.detection.hand_detectors import HandBox
+from hand4whole_ros.estimate import NO_BOX
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
 from hand4whole_ros.estimators.hand_crops import MIRROR_POINTS, MIRROR_TURNS
+from hand4whole_ros.estimators.object_model import load_object_box
+from hand4whole_ros.geometry.object_box import box_points
 from hand4whole_ros.networks.unihope import UNIHOPE_TINY
 
 pytest.importorskip('ai_edge_litert')
@@ -119,6 +123,92 @@ def test_hands_outside_the_picture_and_specks_are_left_out(estimator, monkeypatc
     hands, _ = seen(estimator, monkeypatch, image, box('right', speck), box('left', outside), box('right', TIGHT))
     assert len(hands) == 1
     assert seen(estimator, monkeypatch, image, box('right', speck)) == ([], [])
+
+
+OBJECT_SIZE = (0.06, 0.1, 0.04)
+
+
+@pytest.fixture(scope='module')
+def with_object(config):
+    """The estimator that is told the size of what is grasped."""
+    made = estimators.create(replace(config, object_size=OBJECT_SIZE))
+    yield made
+    made.close()
+
+
+def vote_for(estimator, monkeypatch, pixels):
+    """Have the network vote for points (21, 2) px of the image, with confidence."""
+    run_pass = estimator._run_pass
+
+    def vote(images, views):
+        rows = run_pass(images, views)
+        for view, row in zip(views, rows):
+            x, y = pixels.T if view.hand.side == 'right' else (SIZE - 1 - pixels[:, 0], pixels[:, 1])
+            in_crop = np.stack([x, y], axis=-1) * view.crop.affine[[0, 1], [0, 1]] + view.crop.affine[:2, 2]
+            corner, side = view.crop.object_box[:2], view.crop.object_box[2:] - view.crop.object_box[:2]
+            shape = row['votes'][0].shape
+            row['votes'] = [np.broadcast_to(one, shape) for one in (*((in_crop - corner) / side).T, np.full(21, 0.7))]
+        return rows
+    monkeypatch.setattr(estimator, '_run_pass', vote)
+
+
+@pytest.mark.parametrize('side', ['right', 'left'])
+def test_the_votes_of_a_grasping_hand_give_the_pose_of_what_it_grasps(with_object, monkeypatch, image, side):
+    rotation, place = Rotation.from_rotvec([0.4, -0.7, 0.2]).as_matrix(), np.array([-0.07, -0.03, 0.6])
+    corners = (box_points(load_object_box(EstimatorConfig(object_size=OBJECT_SIZE))) @ rotation.T + place)
+    pixels = camera().project(corners)
+    assert ((pixels > 60) & (pixels < 240)).all()
+    vote_for(with_object, monkeypatch, pixels)
+    (hand,), _ = seen(with_object, monkeypatch, image, box(side), grasp=True)
+    thing = hand.object
+    np.testing.assert_allclose(thing.rotation, rotation, atol=1e-3)
+    np.testing.assert_allclose(thing.translation, place, atol=1e-3)
+    np.testing.assert_allclose(thing.center, place, atol=1e-3)
+    np.testing.assert_allclose(thing.corners, corners[:8], atol=1e-3)
+    np.testing.assert_allclose(thing.corners_2d, pixels[:8], atol=0.05)
+    np.testing.assert_allclose(thing.size, OBJECT_SIZE, atol=1e-6)
+    assert thing.confidence == pytest.approx(0.7) and thing.reprojection_error < 0.05
+    (empty,), _ = seen(with_object, monkeypatch, image, box(side), grasp=False)
+    assert empty.object is None
+    written = loose_hand_to_json(hand)['object']
+    assert written['size'] == pytest.approx(OBJECT_SIZE) and len(written['corners_3d']) == 8
+    np.testing.assert_allclose(Rotation.from_quat(written['quaternion_xyzw']).as_matrix(), rotation, atol=1e-3)
+
+
+def test_votes_that_fit_no_box_give_a_hand_alone_and_are_counted(with_object, estimator, monkeypatch, image):
+    (hand,), _ = seen(with_object, monkeypatch, image, box('right'), grasp=True)
+    assert with_object.gives_objects and hand.object is None and hand.grasp_probability > 0.99
+    assert with_object.refused_objects[NO_BOX] >= 1
+    (hand,), _ = seen(estimator, monkeypatch, image, box('right'), grasp=True)
+    assert not estimator.gives_objects and hand.object is None and not estimator.refused_objects
+
+
+@pytest.mark.parametrize('suffix', ['obj', 'ply', 'stl', 'glb'])
+def test_the_box_of_a_mesh_is_that_along_its_own_axes(tmp_path, suffix):
+    trimesh = pytest.importorskip('trimesh')
+    mesh = trimesh.creation.icosphere(radius=0.03)
+    mesh.apply_translation([0.1, 0, 0.02])
+    path = tmp_path / f'thing.{suffix}'
+    trimesh.Scene([mesh]).export(path) if suffix == 'glb' else mesh.export(path)
+    found = load_object_box(EstimatorConfig(object_mesh=path))
+    np.testing.assert_allclose(found, [[.07, -.03, -.01], [.13, .03, .05]], atol=1e-3)
+
+
+def test_an_object_that_cannot_be_is_one_line(tmp_path, config):
+    trimesh = pytest.importorskip('trimesh')
+    (tmp_path / 'words.obj').write_text('words')
+    (tmp_path / 'broken.ply').write_bytes(b'ply\nformat ascii 1.0\nelement vertex 9')
+    trimesh.creation.box((60.0, 40, 20)).export(tmp_path / 'millimetres.stl')
+    for given, said in (
+            ({'object_size': (0.1, 0.0, 0.1)}, 'object_size: expected sides of 0.001 to 2 m, found 0.1 x 0 x 0.1'),
+            ({'object_mesh': tmp_path / 'none.obj'}, 'none.obj: no such file'),
+            ({'object_mesh': tmp_path / 'words.obj'}, 'words.obj has no vertices'),
+            ({'object_mesh': tmp_path / 'broken.ply'}, 'broken.ply cannot be read as a mesh'),
+            ({'object_mesh': tmp_path / 'millimetres.stl'}, 'found 60 x 40 x 20; is it in metres'),
+            ({'object_mesh': tmp_path / 'words.obj', 'object_size': (.1, .1, .1)}, 'give one of them')):
+        with pytest.raises(EstimatorUnavailable, match=said) as error:
+            estimators.create(replace(config, **given))
+        assert '\n' not in str(error.value)
 
 
 def test_a_checkpoint_in_the_published_form_is_read(tmp_path, published_folder, config, monkeypatch, image):

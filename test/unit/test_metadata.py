@@ -64,6 +64,8 @@ DISTRIBUTIONS = {
     'torch': ('torch', 'python3-torch'),
     'tqdm': ('tqdm', 'python3-tqdm'),
     'trajectory_msgs': ('ros-trajectory-msgs', 'trajectory_msgs'),
+    'trimesh': ('trimesh', None),
+    'vision_msgs': (None, 'vision_msgs'),   # likewise: build_support/vision_msgs
     'viser': ('viser', None),
     'visualization_msgs': ('ros-visualization-msgs', 'visualization_msgs'),
     'warp': ('warp-lang', None),

@@ -6,8 +6,10 @@ from parity import deterministic as D
 from parity import fixtures
 from scipy.spatial.transform import Rotation
 
+from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.hand_object_crop import cut_crop, hand_object_crop, mirror_box
-from hand4whole_ros.geometry.object_pose import BOX_POINTS, Votes, box_points, select_votes, solve_pose, votes_to_image
+from hand4whole_ros.geometry.object_box import BOX_EDGES, BOX_POINTS, box_points
+from hand4whole_ros.geometry.object_pose import Votes, fit_box, select_votes, solve_pose, votes_to_image
 
 
 def tight(points):
@@ -97,3 +99,66 @@ def test_votes_for_a_wrong_place_are_left_out():
 def test_votes_that_make_no_pose(pixels):
     pose = solve_pose(box_points(BOX_POINTS[:8] * .1), Votes(pixels, np.arange(12), np.ones(12)), np.eye(3))
     assert pose is None or (np.isfinite(pose.rotation).all() and np.isfinite(pose.translation).all())
+
+
+#: A camera whose lens bends what is near the border by some ten pixels.
+CAMERA = Intrinsics(600., 590., 322., 238., 640, 480, (-0.2, 0.05, 0.001, -0.001, 0.0))
+BOX = box_points(np.array([[-.02, .01, 0], [.08, .07, .04]]))
+
+
+def placed_box(rotvec=(0.4, -0.7, 0.2), shift=(0.15, 0.1, 0.55)):
+    rotation = Rotation.from_rotvec(rotvec).as_matrix()
+    return rotation, np.array(shift), BOX @ rotation.T + shift
+
+
+ALL_POINTS = np.arange(21)
+
+
+def votes_for(pixels, points=ALL_POINTS, noise=0.0, each=5):
+    rng = np.random.default_rng(5)
+    pixels = np.repeat(pixels, each, axis=0)
+    return Votes(pixels + rng.normal(0, noise, pixels.shape), np.repeat(points, each), np.full(len(pixels), 0.8))
+
+
+def test_edges_join_corners_that_differ_in_one_coordinate():
+    lengths = [np.ptp(BOX_POINTS[list(edge)], axis=0).sum() for edge in BOX_EDGES]
+    assert len(set(BOX_EDGES)) == 12 and lengths == [1] * 12
+    assert [sum(corner in edge for edge in BOX_EDGES) for corner in range(8)] == [3] * 8
+
+
+@pytest.mark.parametrize('points', [np.arange(21), np.arange(8), np.array([0, 3, 9, 12, 16, 20])], ids=len)
+def test_the_corners_of_a_known_box_give_its_pose_back_through_a_lens(points):
+    rotation, shift, placed = placed_box()
+    fit = fit_box(BOX, votes_for(CAMERA.project(placed)[points], points), CAMERA)
+    np.testing.assert_allclose(fit.pose.rotation, rotation, atol=1e-5)
+    np.testing.assert_allclose(fit.pose.translation, shift, atol=1e-5)
+    assert fit.reprojection_error < 1e-2 and fit.confidence == pytest.approx(0.8)
+
+
+def test_noise_and_a_point_that_is_wrong_are_borne_and_told():
+    rotation, shift, placed = placed_box()
+    pixels = CAMERA.project(placed)
+    pixels[3] += (40, -25)
+    fit = fit_box(BOX, votes_for(pixels, noise=0.5), CAMERA)
+    assert Rotation.from_matrix(fit.pose.rotation.T @ rotation).magnitude() < np.radians(1.5)
+    assert np.linalg.norm(fit.pose.translation - shift) < 0.006 and 0.05 < fit.reprojection_error < 1
+
+
+def test_votes_that_agree_on_no_box_give_none():
+    rng = np.random.default_rng(2)
+    for _ in range(100):
+        assert fit_box(BOX, votes_for(rng.uniform(200, 300, (21, 2)), noise=3), CAMERA) is None
+    pixels = CAMERA.project(placed_box()[2])
+    assert fit_box(BOX, votes_for(pixels[:5], np.arange(5), each=10), CAMERA) is None    # fifty votes, five points
+    wrong = pixels.copy()
+    wrong[:8] += rng.uniform(60, 120, (8, 2)) * rng.choice([-1, 1], (8, 2))
+    assert fit_box(BOX, votes_for(wrong), CAMERA) is None
+    assert fit_box(BOX, votes_for(np.full((21, 2), np.nan)), CAMERA) is None
+    assert fit_box(BOX, votes_for(np.full((21, 2), 100.0)), CAMERA) is None
+
+
+def test_a_box_that_reaches_behind_the_camera_is_none():
+    _, _, placed = placed_box(shift=(0.0, -0.02, 0.06))
+    assert 0 < placed[:, 2].min() < 0.05
+    camera = Intrinsics.from_focal(640, 480, 300.)
+    assert fit_box(BOX, votes_for(camera.project(placed)), camera) is None

@@ -77,6 +77,20 @@ def test_tf_message_has_the_real_name_and_layout():
     assert TFMessage.__module__.startswith('tf2_msgs.msg')
 
 
+def test_detections_have_the_real_names_and_layout():
+    """Those of version 4: Humble and later."""
+    from vision_msgs.msg import BoundingBox3D, Detection3D, Detection3DArray, ObjectHypothesis, ObjectHypothesisWithPose
+    assert {kind.__name__: kind.get_fields_and_field_types() for kind in (
+        BoundingBox3D, Detection3D, Detection3DArray, ObjectHypothesis, ObjectHypothesisWithPose)} == {
+        'Detection3DArray': {'header': 'std_msgs/Header', 'detections': 'sequence<vision_msgs/Detection3D>'},
+        'Detection3D': {'header': 'std_msgs/Header', 'results': 'sequence<vision_msgs/ObjectHypothesisWithPose>',
+                        'bbox': 'vision_msgs/BoundingBox3D', 'id': 'string'},
+        'ObjectHypothesisWithPose': {'hypothesis': 'vision_msgs/ObjectHypothesis',
+                                     'pose': 'geometry_msgs/PoseWithCovariance'},
+        'ObjectHypothesis': {'class_id': 'string', 'score': 'double'},
+        'BoundingBox3D': {'center': 'geometry_msgs/Pose', 'size': 'geometry_msgs/Vector3'}}
+
+
 # What is installed
 
 @pytest.mark.parametrize('file', [
@@ -180,7 +194,8 @@ def test_manifest_names_every_ros_package_that_is_imported(manifest):
     import ast
     known = {'ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'geometry_msgs',
              'launch', 'launch_ros', 'lifecycle_msgs', 'rcl_interfaces', 'rclpy', 'sensor_msgs', 'std_msgs',
-             'std_srvs', 'tf2_msgs', 'tf2_ros', 'tf_transformations', 'trajectory_msgs', 'visualization_msgs'}
+             'std_srvs', 'tf2_msgs', 'tf2_ros', 'tf_transformations', 'trajectory_msgs', 'vision_msgs',
+             'visualization_msgs'}
     named = {element.text for element in manifest if element.tag.endswith('depend')}
     imported = set()
     for file in [*(ROOT / 'hand4whole_ros').rglob('*.py'), *(ROOT / 'launch').glob('*.py')]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
-from scripted_node import loose_hand
+from scripted_node import grasped_object, loose_hand
 from scripted_node import person as upright
 
 from hand4whole_ros import skeleton
@@ -128,6 +128,15 @@ def test_a_side_that_one_image_mistakes_stays(scene):
     for _ in range(8):
         (turned,) = scene.see(loose=[replace(scene.loose(side_confidence=0.95), side='left')])
     assert (turned.track_id, turned.hand.side) == (0, 'left') and turned.side_confidence > 0.65
+
+
+def test_a_hand_that_is_held_holds_no_object(scene):
+    """Where a thing is nobody knows of an image in which it was not seen."""
+    thing = grasped_object(CAMERA)
+    (hand,) = scene.see(loose=[scene.loose(object=thing)])
+    assert hand.hand.object is thing
+    (held,) = scene.see()
+    assert held.hand.state == skeleton.HELD and held.hand.object is None
 
 
 def test_loose_hands_are_filtered(body):

@@ -1,5 +1,6 @@
 """Hands drawn alone, and DaHyF's training on them: the truth is true, every loss is one, and training learns."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -59,6 +60,15 @@ def test_hands_are_drawn_where_they_are_told_to_be():
     spread = skin.std(1).mean()
     whole = shown.images.reshape(len(shown), -1, 3).astype(float).std(1).mean()
     assert spread < 0.75 * whole
+
+
+def test_upright_hands_point_up_with_their_palms_to_the_camera():
+    """Knuckles above the wrist; the thumb's side of a right palm is on the picture's right."""
+    for upright, least in ((True, 0.97), (False, 0.0)):
+        hands = draw_patches(60, 5, SIZE, upright=upright).keypoints_2d
+        up = hands[:, 9, 1] < hands[:, 0, 1]
+        palm = hands[:, 5, 0] > hands[:, 17, 0]
+        assert up.mean() >= least and palm.mean() >= least and ((up & palm).mean() > 0.8) == upright
 
 
 def test_a_patch_follows_from_its_seed_alone(drawn):
@@ -138,6 +148,18 @@ def test_training_learns_and_is_kept(drawn, tmp_path):
     again = train_dahyf(config, True, data, data, tmp_path / 'a', 'row', 60, **arguments)
     for name, value in network.state_dict().items():
         assert torch.equal(again.state_dict()[name], value), name
+
+
+def test_the_command_trains_rows_and_writes_their_figures(tmp_path, monkeypatch):
+    others = training.train_ablation.__defaults__[1:]
+    monkeypatch.setattr(training.train_ablation, '__defaults__', (DAHYF_TINY, *others))
+    monkeypatch.setattr(training, 'GATE_SEQUENCES', 2)
+    training.main([str(tmp_path / 'kept'), '--steps', '4', '--hands', '40', '--batch', '8', '--upright', '--rows',
+                   'baseline', 'global_simcc_contrast', '--json', str(tmp_path / 'figures.json')])
+    found = json.loads((tmp_path / 'figures.json').read_text())
+    assert list(found) == ['baseline', 'global_simcc_contrast'] and found['baseline']['paper'][1] == 18.14
+    assert {'mpjpe_mm', 'confidence_auc', 'none: hidden_mm', 'gate: hidden_mm', 'gate: held_hidden'} <= set(
+        found['global_simcc_contrast']['here']) and 'gate: hidden_mm' not in found['baseline']['here']
 
 
 def test_the_confidence_wants_patches_without_a_hand(drawn, tmp_path):

@@ -7,10 +7,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scripted_node import grasped_object
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.estimate import HandEstimate, LooseHandEstimate, WholeBodyEstimate
 from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.geometry.object_box import BOX_EDGES
 from hand4whole_ros.rendering.colors import BONE_COLORS
 from hand4whole_ros.rendering.overlay import HAND_COLORS, Overlay, hand_color
 
@@ -106,6 +108,18 @@ def test_a_hand_of_nobody_is_drawn_where_it_was_seen(body):
     for x, y in np.rint(hand.keypoints_2d.numpy()).astype(int):
         assert picture[y - 1:y + 2, x - 1:x + 2].any()
     assert not overlay.draw(BLACK, [], CAMERA, [broken]).any() and not overlay.draw(BLACK, [], CAMERA).any()
+
+
+def test_the_box_of_what_a_hand_grasps_is_drawn(body):
+    hand, thing = person(body).left_hand, grasped_object(CAMERA, place=(-0.5, -0.2, 2.0))
+    loose = LooseHandEstimate(hand.side, hand.state, hand.confidence, hand.keypoints_3d, hand.keypoints_2d, None,
+                              torch.zeros(4), object=thing)
+    overlay = Overlay(body)
+    picture, without = (overlay.draw(BLACK, [], CAMERA, [one]) for one in (loose, replace(loose, object=None)))
+    corners = thing.corners_2d.numpy()
+    middles = np.stack([corners[list(edge)].mean(0) for edge in BOX_EDGES])
+    for x, y in np.rint(np.concatenate([corners, middles])).astype(int):
+        assert picture[y - 1:y + 2, x - 1:x + 2].any() and not without[y - 1:y + 2, x - 1:x + 2].any()
 
 
 def test_the_nearer_person_is_in_front_in_any_order(body, mesh_only):

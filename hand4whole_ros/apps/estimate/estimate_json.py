@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import __version__, skeleton
 from ..._vendor_patches.roma_import import roma
-from ...estimate import HandEstimate, LooseHandEstimate, WholeBodyEstimate
+from ...estimate import HandEstimate, LooseHandEstimate, ObjectEstimate, WholeBodyEstimate
 from ...geometry.camera import Intrinsics
 
 _PARAMETERS = tuple(skeleton.POSE_SLICES) + ('betas', 'expression', 'transl', 'bbox_xyxy')
@@ -57,6 +57,18 @@ def person_to_json(estimate: WholeBodyEstimate) -> dict:
         'hands': {hand.side: _hand_to_json(estimate, hand) for hand in estimate.hands}}
 
 
+def _object_to_json(thing: ObjectEstimate) -> dict:
+    return {
+        'confidence': thing.confidence,
+        'reprojection_error_px': thing.reprojection_error,
+        'transl': _to_list(thing.translation),
+        'quaternion_xyzw': _to_list(roma.rotmat_to_unitquat(thing.rotation)),
+        'size': _to_list(thing.size),
+        'center': _to_list(thing.center),
+        'corners_3d': _to_list(thing.corners),
+        'corners_2d': _to_list(thing.corners_2d)}
+
+
 def loose_hand_to_json(hand: LooseHandEstimate) -> dict:
     """One hand that belongs to nobody, likewise."""
     return {
@@ -65,6 +77,7 @@ def loose_hand_to_json(hand: LooseHandEstimate) -> dict:
         'side_confidence': hand.side_confidence,
         'confidence': hand.confidence,
         'grasp_probability': hand.grasp_probability,
+        'object': None if hand.object is None else _object_to_json(hand.object),
         'keypoints_3d': _to_list(hand.keypoints_3d),
         'keypoints_2d': _to_list(hand.keypoints_2d),
         'bbox_xyxy': _to_list(hand.bbox_xyxy)}

@@ -82,7 +82,20 @@ def _loose_hand_schema():
         'side': {'enum': list(skeleton.SIDES)}, 'side_confidence': _SHARE, 'confidence': _SHARE,
         'grasp_probability': {'anyOf': [{'type': 'null'}, _SHARE],
                               'description': 'That it grasps something; null where the estimator does not say.'},
+        'object': {'anyOf': [{'type': 'null'}, _object_schema()],
+                   'description': 'What it grasps; null where that is nothing, or its pose is not known.'},
         **_keypoints(), 'bbox_xyxy': _numbers(4), **_context()})
+
+
+def _object_schema():
+    corners = 'Of its box, x of its own axes changes fastest'
+    return _object({
+        'confidence': _SHARE,
+        'reprojection_error_px': {'type': 'number', 'minimum': 0, 'description': 'Between what was seen and the pose.'},
+        'transl': _numbers(3, description='Origin of its own frame: that of its mesh, or the centre of its box.'),
+        'quaternion_xyzw': _numbers(4), 'size': _numbers(3, description='Along its own axes.'),
+        'center': _numbers(3, description='Of its box.'), 'corners_3d': _numbers(8, 3, description=f'{corners}.'),
+        'corners_2d': _numbers(8, 2, description=f'{corners}, pixels.')})
 
 
 def _keypoints():

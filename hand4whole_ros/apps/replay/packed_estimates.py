@@ -16,11 +16,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ...estimate import HandEstimate, LooseHandEstimate, WholeBodyEstimate
+from ...estimate import HandEstimate, LooseHandEstimate, ObjectEstimate, WholeBodyEstimate
 from ...geometry.camera import Intrinsics
 
 #: Dataclasses that may be packed, by name.
-_KINDS = {kind.__name__: kind for kind in (WholeBodyEstimate, HandEstimate, LooseHandEstimate, Intrinsics)}
+_KINDS = {kind.__name__: kind for kind in (WholeBodyEstimate, HandEstimate, LooseHandEstimate, ObjectEstimate,
+                                              Intrinsics)}
 
 #: Fields that differ from run to run, or are made again when somebody wants them.
 _EXCLUDED_FIELDS = ('stage_times', 'vertices')

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 #: What follows the name of the node in the topics of its results: '/poses' and so on.
 _SUFFIXES = tuple(
     suffix + form
-    for suffix in (topic[1:] for topic in result_messages.MESSAGE_TYPES if topic.startswith('~'))
+    for suffix in (topic[1:] for topic in {*result_messages.MESSAGE_TYPES, topics.OBJECTS} if topic.startswith('~'))
     for form in ('', topics.COMPRESSED)
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 
-from ..compat import share_directory
+from ..compat import Detection3DArray, share_directory
 from .yaml_reader import load_yaml
 
 #: Last parts of topics, and their types, that are latched whatever a bag says of them, or does not: their messages are
@@ -45,11 +45,11 @@ def load_type_store():
     """rosbags' types of ROS 2 with those of this package added, read from the installed .msg files."""
     from rosbags.typesys import Stores, get_types_from_msg, get_typestore
     store = get_typestore(Stores.ROS2_KILTED)
-    folder = share_directory() / 'msg'
     added = {}
-    for path in sorted(folder.glob('*.msg')):
-        added.update(get_types_from_msg(path.read_text(), f'hand4whole_ros/msg/{path.stem}'))
-    store.register(added)
+    for package in ('hand4whole_ros', *(('vision_msgs',) if Detection3DArray else ())):
+        for path in sorted((share_directory(package) / 'msg').glob('*.msg')):
+            added.update(get_types_from_msg(path.read_text(), f'{package}/msg/{path.stem}'))
+    store.register({name: kind for name, kind in added.items() if name not in store.fielddefs})
     return store
 
 

@@ -15,7 +15,9 @@ from visualization_msgs.msg import Marker
 from ... import skeleton
 from ...estimate import WholeBodyEstimate
 from ...geometry.mesh import submesh_faces
+from ...geometry.object_box import BOX_EDGES
 from ...msg import WholeBodyPose
+from ...rendering.colors import OBJECT_COLOR
 from ...tracking import TrackedHand
 from .cdr import CdrWriter
 
@@ -50,14 +52,18 @@ _MARKER_KINDS = (
     _MarkerKind('joints', Marker.SPHERE_LIST, (0.014, 0.014, 0.014), (0.90, 0.25, 0.25)),
 )
 
-
-
 #: side -> markers of a hand that belongs to nobody.
 _HAND_MARKER_KINDS = {
     kind.namespace.partition('_')[0]: (
         _MarkerKind('hands', Marker.LINE_LIST, (0.004, 0.0, 0.0), kind.colour),
         _MarkerKind('hand_keypoints', Marker.SPHERE_LIST, (0.009, 0.009, 0.009), kind.colour))
     for kind in _MARKER_KINDS[1:3]}
+
+
+#: Edges of the box of what such a hand grasps.
+_OBJECT_KIND = _MarkerKind('objects', Marker.LINE_LIST, (0.003, 0.0, 0.0),
+                           (OBJECT_COLOR[0] / 255, OBJECT_COLOR[1] / 255, OBJECT_COLOR[2] / 255))
+_OBJECT_EDGES = np.array(BOX_EDGES).reshape(-1)
 
 
 class MarkerBuilder:
@@ -68,6 +74,7 @@ class MarkerBuilder:
         self._triangles = _split_triangles(body)
         self._shown_ids: set[int] = set()
         self._shown_hands: set[int] = set()
+        self._shown_objects: set[int] = set()
         self._delete_all = True
 
     def reset(self) -> None:
@@ -75,19 +82,23 @@ class MarkerBuilder:
         self._delete_all = True
         self._shown_ids.clear()
         self._shown_hands.clear()
+        self._shown_objects.clear()
 
     def build(self, estimates: list[WholeBodyEstimate], frame_id: str, nanoseconds: int,
               hands: Sequence[TrackedHand] = ()) -> bytes:
         """One MarkerArray. Each estimate has its `vertices`; people and hands that have left are deleted.
 
-        hands: those that belong to nobody.
+        hands: those that belong to nobody; the box of what they grasp has their track id.
         """
+        objects = {tracked.track_id: tracked.hand.object for tracked in hands if tracked.hand.object is not None}
+        objects_gone = sorted(self._shown_objects - objects.keys())
         present, hands_present = {e.track_id for e in estimates}, {tracked.track_id for tracked in hands}
         gone, hands_gone = sorted(self._shown_ids - present), sorted(self._shown_hands - hands_present)
         stamp = divmod(nanoseconds, 1_000_000_000)
         out = CdrWriter()
         out.numbers('I', int(self._delete_all) + len(_MARKER_KINDS) * (len(gone) + len(estimates))
-                    + len(_HAND_MARKER_KINDS['left']) * (len(hands_gone) + len(hands)))
+                    + len(_HAND_MARKER_KINDS['left']) * (len(hands_gone) + len(hands))
+                    + len(objects_gone) + len(objects))
         if self._delete_all:
             _write_marker(out, stamp, frame_id, _MARKER_KINDS[0], 0, Marker.DELETEALL, (0, 0, 0, 0), _EMPTY)
         for track_id in gone:
@@ -96,6 +107,8 @@ class MarkerBuilder:
         for track_id in hands_gone:
             for kind in _HAND_MARKER_KINDS['left']:
                 _write_marker(out, stamp, frame_id, kind, track_id, Marker.DELETE, (0, 0, 0, 0), _EMPTY)
+        for track_id in objects_gone:
+            _write_marker(out, stamp, frame_id, _OBJECT_KIND, track_id, Marker.DELETE, (0, 0, 0, 0), _EMPTY)
         for estimate in estimates:
             inferred = _inferred_joints(estimate)
             for kind, points in zip(_MARKER_KINDS, self._points(estimate)):
@@ -107,7 +120,12 @@ class MarkerBuilder:
             opacity = _HELD_OPACITY if tracked.hand.state == skeleton.HELD else 1.0
             for kind, points in zip(_HAND_MARKER_KINDS[tracked.hand.side], (keypoints.take(_HAND_BONES, 0), keypoints)):
                 _write_marker(out, stamp, frame_id, kind, tracked.track_id, Marker.ADD, (*kind.colour, opacity), points)
+        for track_id, thing in objects.items():
+            corners = thing.corners.double().numpy().take(_OBJECT_EDGES, 0)
+            colour = (*_OBJECT_KIND.colour, 1.0)
+            _write_marker(out, stamp, frame_id, _OBJECT_KIND, track_id, Marker.ADD, colour, corners)
         self._shown_ids, self._shown_hands, self._delete_all = present, hands_present, False
+        self._shown_objects = set(objects)
         return out.getvalue()
 
     def _points(self, estimate):

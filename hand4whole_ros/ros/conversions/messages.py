@@ -15,7 +15,7 @@ from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
 from ... import skeleton
-from ...estimate import HandEstimate, WholeBodyEstimate
+from ...estimate import MIN_GRASP_PROBABILITY, HandEstimate, WholeBodyEstimate
 from ...geometry import kinematics
 from ...msg import HandPose, Skeleton, WholeBodyPose
 from ...tracking import TrackedHand
@@ -27,8 +27,12 @@ _NO_BETAS = np.zeros(10, np.float32)
 
 #: WholeBodyPose.joint_confidence where the estimator does not say.
 _UNKNOWN_CONFIDENCE = np.full(skeleton.NUM_JOINTS, -1, np.float32)
-#: HandPose.grasp_probability likewise; above the second a hand grasps.
-_UNKNOWN, MIN_GRASP_PROBABILITY = -1.0, 0.5
+#: HandPose.grasp_probability likewise.
+_UNKNOWN = -1.0
+
+#: ObjectHypothesis.class_id of what a hand grasps: the estimator is told its box and not what it is.
+OBJECT_CLASS = 'object'
+_NO_COVARIANCE = np.zeros(36)
 
 #: (track id of a person, side) -> track id of the hand; LOST hands have none.
 HandIds = Mapping[tuple[int, str], int]
@@ -84,6 +88,28 @@ def serialise_pose_array(
     for estimate in estimates:
         is_operator = estimate.track_id == operator_id
         _write_person(out, estimate, poses[estimate.track_id], head, is_operator, timing, hand_ids)
+    return out.getvalue()
+
+
+def serialise_object_array(hands: Sequence[TrackedHand], head: Header) -> bytes:
+    """A serialised vision_msgs/Detection3DArray of what hands grasp; empty where that is nothing.
+
+    The pose is that of the object's own frame, the box is around the object; the id is that of the hand.
+    """
+    held = [(tracked.track_id, tracked.hand.object) for tracked in hands if tracked.hand.object is not None]
+    out = CdrWriter()
+    _write_header(out, head)
+    out.numbers('I', len(held))
+    for track_id, thing in held:
+        rotations = np.broadcast_to(thing.rotation.numpy(), (2, 3, 3))
+        pose, center = kinematics.joint_poses(np.stack([thing.translation.numpy(), thing.center.numpy()]), rotations)
+        _write_header(out, head)
+        out.numbers('I', 1)                 # ObjectHypothesisWithPose[]
+        out.string(OBJECT_CLASS)
+        out.numbers('d', thing.confidence)
+        out.array(np.concatenate([pose, _NO_COVARIANCE]))
+        out.array(np.concatenate([center, thing.size.double().numpy()]))    # BoundingBox3D
+        out.string(str(track_id))
     return out.getvalue()
 
 

@@ -22,6 +22,7 @@ from ...geometry.wrist_axes import convert_wrist
 from ...msg import HandPose, HandPoseArray, Skeleton, WholeBodyPoseArray
 from ...tracking import TrackedHand
 from .. import topics
+from ..compat import Detection3DArray
 from . import images, messages
 from .markers import MarkerBuilder
 from .tf_messages import serialise_transforms
@@ -32,7 +33,8 @@ MESSAGE_TYPES = {
     **{topics.WRIST[side]: PoseStamped for side in skeleton.SIDES},
     **{topics.HAND[side]: HandPose for side in skeleton.SIDES},
     **{topics.HAND_KEYPOINTS[side]: PoseArray for side in skeleton.SIDES}, topics.HEAD: PoseStamped,
-    topics.MARKERS: MarkerArray, topics.OVERLAY: Image, topics.SKELETON: Skeleton}
+    topics.MARKERS: MarkerArray, topics.OVERLAY: Image, topics.SKELETON: Skeleton,
+    **({} if Detection3DArray is None else {topics.OBJECTS: Detection3DArray})}
 
 
 class ImageResult(NamedTuple):
@@ -66,7 +68,9 @@ class PoseMessageBuilder:
     """Poses, hands, operator and TF; remembers the operator, to call both hands LOST when the operator is gone."""
 
     def __init__(self, estimator_name: str, frame_prefix: str = '', wrist_axes: WristAxes = WristAxes.SMPLX,
-                 frames: FrameConvention = FrameConvention.SMPLX):
+                 frames: FrameConvention = FrameConvention.SMPLX, *, objects: bool = False):
+        """objects: whether what hands grasp is published, where vision_msgs is installed."""
+        self._objects = objects and topics.OBJECTS in MESSAGE_TYPES
         self._estimator_name, self._frame_prefix, self._wrist_axes = estimator_name, frame_prefix, wrist_axes
         self._frames = frames
         self._operator: tuple[WholeBodyEstimate, np.ndarray] | None = None  # as last seen, and joint_poses
@@ -86,6 +90,8 @@ class PoseMessageBuilder:
             ),
         )
         yield topics.HANDS, messages.serialise_hand_array(result.hands, result.header, self._estimator_name)
+        if self._objects:
+            yield topics.OBJECTS, messages.serialise_object_array(result.hands, result.header)
         if result.operator is not None:
             self._operator = result.operator, poses[result.operator.track_id]
         elif self._operator is not None:

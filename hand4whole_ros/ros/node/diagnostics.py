@@ -55,6 +55,7 @@ class Counters:
     jumps: int = 0          # times that time went back
     people: int = 0         # in the last image
     hands: int = 0          # in the last image, of people and of nobody
+    objects: int = 0        # in the last image, in the hands of nobody
     # What became of the depth of images that were done.
     depth_used: int = 0         # everybody was measured, or nobody is there
     depth_missing: int = 0      # none came in time
@@ -94,6 +95,8 @@ class Health:
     stamp_rate: float | None = None               # s of stamps in a second of arrival
     refused: Counter = field(default_factory=Counter)   # why -> people who were refused
     refused_hands: Counter = field(default_factory=Counter)     # the same of hands of nobody
+    gives_objects: bool = False             # the estimator gives what hands grasp
+    refused_objects: Counter = field(default_factory=Counter)   # why -> how many of these have no pose
     stages: dict[str, deque] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=STATISTICS_WINDOW)))
 
     @contextlib.contextmanager
@@ -243,6 +246,7 @@ def _status_values(health, counts, rate, now):
         ('hands', str(counts.hands)),
         ('hands refused', str(sum(health.refused_hands.values()))),
         *((f'hands refused: {why}', str(count)) for why, count in sorted(health.refused_hands.items())),
+        *(_object_values(health, counts) if health.gives_objects else ()),
         (RATE_KEY, f'{rate:.2f}'),
         ('since the last image (s)', 'never' if silent is None else f'{silent:.3f}'),
         (AGE_KEY,
@@ -257,3 +261,9 @@ def _depth_values(counts):
                 ('not measured', counts.depth_holes), ('implausible', counts.depth_implausible))
     yield DEPTH_KEY, str(counts.depth_used)
     yield from ((f'frames without depth: {why}', str(count)) for why, count in failures)
+
+
+def _object_values(health, counts):
+    yield 'objects', str(counts.objects)
+    yield 'objects refused', str(sum(health.refused_objects.values()))
+    yield from ((f'objects refused: {why}', str(count)) for why, count in sorted(health.refused_objects.items()))

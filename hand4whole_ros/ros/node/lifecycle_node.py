@@ -16,7 +16,7 @@ from rclpy.timer import Timer
 
 from ... import estimators
 from ...system.memory import collect_frozen_objects, freeze_loaded_objects, trim_memory
-from .. import topics
+from .. import compat, topics
 from ..conversions.serialised_header import read_stamp
 from . import given_parameters, parameter_table, program, qos
 from .camera_device import CameraDevice, check_camera
@@ -126,7 +126,11 @@ class Hand4WholeNode(LifecycleNode):
         body = self._estimator.body
         self._health.estimator, self._health.device = self._estimator.name, self._estimator.device
         self._health.body = body.name
-        self._outputs = NodePublishers(self, body, self._estimator.name, self._health, wanted)
+        self._outputs = NodePublishers(self, body, self._estimator.name, self._health, wanted,
+                                       objects=self._estimator.gives_objects)
+        if self._estimator.gives_objects and compat.Detection3DArray is None:
+            self.get_logger().warning(f'nothing is published on {topics.OBJECTS}: vision_msgs is not installed '
+                                      '(ros-<distribution>-vision-msgs); markers and overlay show objects')
         if wanted.depth_topic:
             self._depth = DepthInput(body, self.resolve_topic_name(wanted.depth_topic), self._health)
         self._pipeline = Pipeline(self._estimator, self._outputs, self._health, self.get_clock(),

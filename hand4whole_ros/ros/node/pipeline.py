@@ -143,6 +143,7 @@ class Pipeline:
         self._operator_status.note(result, arrival, self._now(), self._person_tracking.expiry_time)
         health.counters.done += 1
         health.counters.people, health.counters.hands = len(people), len(hands)
+        health.counters.objects = sum(hand.hand.object is not None for hand in hands if hand.is_loose)
         now = self._clock.now().nanoseconds
         health.image_age = (now - messages.to_nanoseconds(header.stamp)) * 1e-9 if now > 0 else None
         self._outputs.publish_pictures(result)
@@ -213,6 +214,8 @@ class Pipeline:
             self._logger.warning(f'people refused so far: {format_refusals(refused)}')
         self._rejected_count = refused.total()
         self._health.refused = refused + self._person_tracking.refused    # the tracker logs its own
+        self._health.gives_objects = self._estimator.gives_objects
+        self._health.refused_objects = self._estimator.refused_objects.copy()
         self._health.refused_hands = self._estimator.refused_hands + self._person_tracking.refused_hands
         slow = stamp_guard.stamp_rate_warning(self._health.stamp_rate)
         if slow:

@@ -38,12 +38,13 @@ class NodePublishers:
     """Publishers that speak while the node is active."""
 
     def __init__(self, node, body: BodyModel, estimator_name: str, health: Health,
-                 parameters: NodeParameters):
+                 parameters: NodeParameters, *, objects: bool = False):
+        """objects: whether the estimator gives what hands grasp."""
         self._node, self._body, self._health = node, body, health
         self._publishers = {topic: self._create(kind, topic, _QOS_PROFILES.get(topic, qos.POSES))
                             for topic, kind in (MESSAGE_TYPES | _STATUS_TYPES).items()}
         self._poses = PoseMessageBuilder(estimator_name, parameters.frame_prefix, parameters.wrist_axes,
-                                         parameters.frames)
+                                         parameters.frames, objects=objects)
         self._humans = None
         if parameters.frames == FrameConvention.REP155:
             self._humans = self._create_humans(parameters.frame_prefix)

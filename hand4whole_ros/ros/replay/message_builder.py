@@ -33,19 +33,20 @@ class ReplayMessageBuilder:
     """What the node would say. The image's own time stands where the node has that of its work."""
 
     def __init__(self, body: BodyModel, estimator_name: str, parameters: NodeParameters, markers: bool = False,
-                 *, overlays: Journal | None = None, two_clocks: bool = False):
+                 *, overlays: Journal | None = None, two_clocks: bool = False,
+                 objects: bool = False):
         """overlays: keeps the pictures drawn, each some tenths of a second of work; None: none are wanted.
 
         two_clocks: the times of arrival are not of the clock that stamps the images, and are not published: they would
-        only seem to say how old an image was.
+        only seem to say how old an image was. objects: whether the estimator gives what hands grasp.
         """
-        self._two_clocks = two_clocks
+        self._two_clocks, self._objects = two_clocks, objects
         self._body, self._parameters = body, parameters
         self._person_tracking = PersonTracking(
             body, parameters, FrameGuard(0.0, 1)
         )  # the input chooses between cameras
         self._poses = PoseMessageBuilder(estimator_name, parameters.frame_prefix, parameters.wrist_axes,
-                                         parameters.frames)
+                                         parameters.frames, objects=objects)
         self._visualizations = VisualizationMessageBuilder(body)
         self._markers, self._overlays = markers, overlays
         #: One of SKIP_VERDICTS -> how many images nothing is said about.
@@ -65,6 +66,8 @@ class ReplayMessageBuilder:
     def types(self) -> dict[str, type]:
         """Topic, absolute -> message class of all that may be said."""
         kinds = {name: kind for name, kind in MESSAGE_TYPES.items() if name not in (topics.MARKERS, topics.OVERLAY)}
+        if not self._objects:
+            kinds.pop(topics.OBJECTS, None)
         if self._markers:
             kinds[topics.MARKERS] = MESSAGE_TYPES[topics.MARKERS]
         if self._overlays is not None:

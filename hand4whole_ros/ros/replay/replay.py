@@ -230,6 +230,7 @@ class Replay:
             self._outputs.markers,
             overlays=overlays,
             two_clocks=source.two_clocks,
+            objects=self._estimator.gives_objects,
         )
         with BagWriter(folder.new, self._outputs.storage, source.connections, message_builder.types,
                        latched=(topics.absolute_topic(topics.SKELETON),),
