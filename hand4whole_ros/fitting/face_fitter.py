@@ -18,7 +18,7 @@ from ..geometry.camera import Intrinsics
 from ..geometry.placement import MIN_DEPTH
 from ..landmarks.indices import FACE_PAIRS
 from ..skeleton import SIDES
-from .face_model import EXPRESSION, GAZE, JAW, NUM_EXPRESSION, ROTATION, FaceModel
+from .face_model import EXPRESSION, GAZE, JAW, NUM_EXPRESSION, ROTATION, FaceModel, FacePose
 from .kinematic_chain import log_so3
 
 #: Standard deviations, m: of landmarks across the view by part, of their depths, and of the middles of irises.
@@ -68,13 +68,19 @@ _MAX_MISFIT = 4.0
 class FaceFit:
     """One face, in the camera optical frame."""
 
-    head_rotation: np.ndarray   # (3, 3) out of the T-pose
+    head_rotation: np.ndarray | None    # (3, 3) out of the T-pose; None of a face that is held
     jaw_pose: np.ndarray        # (3,) axis-angle against the head
     eye_poses: np.ndarray       # (2, 3) likewise, left and right
     expression: np.ndarray      # (10,), see body.face_shapes.EXPRESSIONS
     misfit: float               # mean distance of landmarks from the fitted ones, in their standard deviations
     confidence: float           # 0 to 1, of jaw and expression
     eye_confidence: np.ndarray  # (2,) 0 to 1, left and right
+    solution: FacePose          # what the fit ended with, to begin the next one with
+
+    def faded(self, share: float) -> FaceFit:
+        """The face on its way to rest, where it is not seen any more; share: 0 to 1, what is left of it."""
+        return FaceFit(None, share * self.jaw_pose, share * self.eye_poses, share * self.expression, self.misfit,
+                       share * self.confidence, share * self.eye_confidence, self.solution)
 
 
 @dataclass(frozen=True)
@@ -103,46 +109,47 @@ class FaceFitter:
         self._low, self._high = _limits()
         self._lids = np.array(lids)
 
-    def fit(self, seen: PersonFace, intrinsics: Intrinsics, *, head_rotation: np.ndarray, head: np.ndarray,
-            betas: np.ndarray, last: LastFace | None = None) -> FaceFit | None:
+    def fit(self, seen: PersonFace, intrinsics: Intrinsics, *, head_rotation: np.ndarray, betas: np.ndarray,
+            last: LastFace | None = None) -> FaceFit | None:
         """None where these landmarks are not those of such a face.
 
-        head_rotation (3, 3) out of the T-pose and head (3,) m, its joint, in the camera frame, and betas (10,): as the
-        body's fit has them.
+        head_rotation (3, 3) out of the T-pose, in the camera frame, and betas (10,): as the body's fit has them.
         """
         self._model.shape(np.asarray(betas, np.float64)[:10])
         pixels = np.concatenate([seen.landmarks[self._model.landmarks, :2], seen.irises])
         rays = intrinsics.normalize(pixels)
         depths = seen.landmarks[self._model.landmarks, 2] / intrinsics.fx
         prior = self._prior(last)
-        pose = self._model.start(head_rotation, self._place(head_rotation, head, rays))
-        equations = None
-        cost, factor = np.inf, _DAMPING
+        pose = self._start(head_rotation, rays, last)
+        equations = self._equations(pose, rays, depths, head_rotation, prior)
+        if equations is None:
+            return None
+        factor = _DAMPING
         for _ in range(_ITERATIONS):
-            if equations is None:
-                equations = self._equations(pose, rays, depths, head_rotation, prior)
-                if equations is None:
-                    return None
-                cost = equations[0]
-            _, hessian, gradient, _ = equations
+            cost, hessian, gradient, _ = equations
             step = -np.linalg.solve(hessian + factor * np.diag(np.diag(hessian)), gradient)
             step[ROTATION] *= min(1.0, 0.5 / max(float(np.abs(step[ROTATION]).max()), 1e-9))
             trial = pose.moved(step)
             after = self._equations(trial, rays, depths, head_rotation, prior)
-            if after is not None and after[0] < cost:
-                gain = cost - after[0]
-                pose, equations, cost, factor = trial, after, after[0], factor * 0.3
-                if gain < _TOLERANCE * cost:
-                    break
-            else:
+            if after is None or not after[0] < cost:
                 factor *= 10
-        assert equations is not None
-        misfit = equations[3]
+                continue
+            pose, equations, factor = trial, after, factor * 0.3
+            if cost - after[0] < _TOLERANCE * after[0]:
+                break
+        cost, _, _, misfit = equations
         if not np.isfinite(cost) or misfit > _MAX_MISFIT:
             return None
         return self._result(pose, misfit, seen.confidence)
 
-    def _place(self, rotation, head, rays):
+    def _start(self, rotation, rays, last):
+        """At rest, or as the last image had it; where it is seen."""
+        at_rest = self._model.start(rotation, self._place(rotation, rays))
+        if last is None or not 0 <= last.age <= MAX_AGE:
+            return at_rest
+        return replace(last.fit.solution, rotation=rotation, place=at_rest.place)
+
+    def _place(self, rotation, rays):
         """Where the head joint is so that the face lies where it was seen, at about the size that it has there. (3,)"""
         points, _ = self._model.points(self._model.start(rotation, np.zeros(3)))
         points, seen = points[:-2], rays[:-2]
@@ -225,7 +232,7 @@ class FaceFitter:
         turned = 1 - np.clip((np.array([sideways, -sideways]) - 0.35) / 0.4, 0, 1)
         opened = 1 - np.clip((expression[self._lids] - _CLOSED) / 0.4, 0, 1)
         return FaceFit(pose.rotation, pose.jaw, eyes, expression, misfit, confidence,
-                       confidence * turned * opened)
+                       confidence * turned * opened, pose)
 
 
 def _outside(values, low, high):

@@ -57,7 +57,7 @@ def observed(body):
 
 
 def _fit(fitter, seen, last=None, rotation=FACING, betas=None):
-    found = fitter.fit(seen, CAMERA, head_rotation=rotation, head=PLACE,
+    found = fitter.fit(seen, CAMERA, head_rotation=rotation,
                        betas=np.zeros(10) if betas is None else betas, last=last)
     assert found is not None
     return found
@@ -157,7 +157,7 @@ def test_points_in_disorder_are_no_face(fitter, observed, seed):
     seen = observed()
     rng = np.random.default_rng(seed)
     landmarks = seen.landmarks[rng.permutation(NUM_FACE_LANDMARKS)]
-    found = fitter.fit(replace(seen, landmarks=landmarks), CAMERA, head_rotation=FACING, head=PLACE, betas=np.zeros(10))
+    found = fitter.fit(replace(seen, landmarks=landmarks), CAMERA, head_rotation=FACING, betas=np.zeros(10))
     assert found is None or found.confidence < 0.3
 
 
