@@ -54,8 +54,8 @@ def sample_head(rng: np.random.Generator) -> HeadPose:
 def run(count: int, seed: int) -> dict[str, Any]:
     """Draw so many heads, fit their faces, and measure.
 
-    The result has the medians of errors in degrees and, by expression, the median of what is found of 1 and the median
-    of what the other expressions find where there is none.
+    The result has the medians of errors in degrees, also those of a face that rests and of the head as the fit began;
+    by expression, the median of what is found of 1, and of what is found where it is not there.
     Raises DetectorUnavailable and OpenBodyUnavailable.
     """
     body, faces = BodyModel.load(), PersonFaces()
@@ -90,7 +90,9 @@ def summarise(drawn: list[DrawnFace]) -> dict[str, Any]:
         'heads': len(drawn), 'found': len(faces),
         'head before': median(rotation_error(face.start, face.truth.rotation) for face, _ in faces),
         'head': median(face.head_error for face, _ in faces),
-        'jaw': median(abs(np.degrees(found.jaw_pose[0] - face.truth.jaw)) for face, found in faces),
+        'open jaw': median(abs(np.degrees(found.jaw_pose[0] - face.truth.jaw)) for face, found in faces
+                           if face.truth.jaw),
+        'resting open jaw': median(np.degrees(face.truth.jaw) for face, _ in faces if face.truth.jaw),
         'shut jaw': median(abs(np.degrees(found.jaw_pose[0])) for face, found in faces if not face.truth.jaw),
         'gaze down': median(abs(np.degrees(found.eye_poses[:, 0].mean() - truth.down)) for truth, found in open_eyes),
         'gaze left': median(abs(np.degrees(found.eye_poses[:, 1].mean() - truth.left)) for truth, found in open_eyes),
@@ -105,9 +107,10 @@ def format_table(result: dict[str, Any]) -> str:
     if not result['found']:
         return lines[0]
     lines += ['| median error, degrees | of the fit | without it |', '|---|---:|---:|']
-    for name, key, before in (('head', 'head', 'head before'), ('gaze up and down', 'gaze down', 'resting gaze down'),
-                              ('gaze left and right', 'gaze left', 'resting gaze left'), ('jaw', 'jaw', None),
-                              ('jaw of a shut mouth', 'shut jaw', None)):
+    for name, key, before in (
+            ('head', 'head', 'head before'), ('gaze up and down', 'gaze down', 'resting gaze down'),
+            ('gaze left and right', 'gaze left', 'resting gaze left'),
+            ('jaw of an open mouth', 'open jaw', 'resting open jaw'), ('jaw of a shut mouth', 'shut jaw', None)):
         lines.append(f'| {name} | {_number(result[key], 1)} | {_number(result[before], 1) if before else "-"} |')
     lines += ['', '| expression | found of 1 | found of 0 |', '|---|---:|---:|']
     lines += [f'| {name.replace("_", " ")} | {_number(result["expression"][name], 2)} | '

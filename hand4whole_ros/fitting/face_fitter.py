@@ -30,11 +30,18 @@ _DEPTH_SIGMA, _IRIS_SIGMA = 0.010, 0.0006
 _MIN_FACING = 0.15
 
 #: Residual, in standard deviations, beyond which a landmark is disbelieved.
-_ROBUST = 4.0
+_ROBUST = 6.0
 
 #: Standard deviations of a face at rest: radians of the jaw about its own axes, and of gaze (down, left, inwards).
-_JAW_SIGMA, _GAZE_SIGMA = np.array([0.20, 0.03, 0.02]), np.array([0.15, 0.25, 0.02])
-_EXPRESSION_SIGMA = 0.4
+_JAW_SIGMA, _GAZE_SIGMA = np.array([0.40, 0.03, 0.02]), np.array([0.15, 0.25, 0.02])
+_EXPRESSION_SIGMA = 0.6
+
+#: Of the difference between both lids, of a head that faces the camera and of one that is turned away: its far eye
+#: closes with the other one.
+_LIDS_SIGMA = (0.6, 0.12)
+
+#: Sines of the angle by which a head is turned aside: an eye on the far side is seen well, and not at all.
+_ASIDE = (0.35, 0.75)
 
 #: Share of the movement of lids that the network of irises shows: lashes of closed eyes look like a slit. The gaze
 #: that it shows of eyes that look straight ahead, radians (down, left, inwards). Of drawn faces and of photographs.
@@ -218,7 +225,12 @@ class FaceFitter:
         diagonal = np.arange(len(unknowns))
         hessian[diagonal, diagonal] += scale ** 2 + limit_scale ** 2 + 1e-9
         gradient += natural * scale + beyond * limit_scale
-        cost += float((natural ** 2).sum() + (beyond ** 2).sum())
+        left, right = EXPRESSION.start + self._lids
+        scale = np.interp(abs(_turned_aside(pose)), _ASIDE, np.reciprocal(_LIDS_SIGMA))
+        apart = scale * (unknowns[left] - unknowns[right])
+        hessian[np.ix_((left, right), (left, right))] += scale ** 2 * np.array([[1, -1], [-1, 1]])
+        gradient[[left, right]] += scale * apart * np.array([1, -1])
+        cost += float((natural ** 2).sum() + (beyond ** 2).sum() + apart ** 2)
         misfit = float(np.sqrt(squared[:-2] / 2).mean())
         return cost, hessian, gradient, misfit
 
@@ -227,12 +239,15 @@ class FaceFitter:
         confidence = float(seen_confidence * np.clip(2 - 2 * misfit / _MAX_MISFIT, 0, 1))
         eyes = replace(pose, gaze=pose.gaze - GAZE_AT_REST).eyes
         # An eye on the far side of a turned head, and one that is closed, is guessed.
-        view = pose.place / np.linalg.norm(pose.place)
-        sideways = float(pose.rotation[:, 0] @ view)        # above 0: the left side is turned away
-        turned = 1 - np.clip((np.array([sideways, -sideways]) - 0.35) / 0.4, 0, 1)
+        shown = 1 - np.interp(_turned_aside(pose) * np.array([1, -1]), _ASIDE, (0, 1))
         opened = 1 - np.clip((expression[self._lids] - _CLOSED) / 0.4, 0, 1)
         return FaceFit(pose.rotation, pose.jaw, eyes, expression, misfit, confidence,
-                       confidence * turned * opened, pose)
+                       confidence * shown * opened, pose)
+
+
+def _turned_aside(pose):
+    """The sine of the angle by which the head's left side is turned away from the camera."""
+    return float(pose.rotation[:, 0] @ pose.place / np.linalg.norm(pose.place))
 
 
 def _outside(values, low, high):

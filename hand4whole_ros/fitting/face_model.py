@@ -23,8 +23,11 @@ ROTATION, PLACE, JAW, GAZE = slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 12)
 EXPRESSION = slice(12, 12 + NUM_EXPRESSION)
 
 #: Of the displacement of a face: standard deviation and length over which it changes, m, broad and fine; components.
-_DISPLACEMENTS = ((0.0025, 0.045), (0.0012, 0.015))
+_DISPLACEMENTS = ((0.0020, 0.045), (0.0010, 0.015))
 _NUM_COMPONENTS = 24
+
+#: m, from the middle of an eye to its iris. The open body's eyeballs are larger, and turn about a point farther back.
+IRIS_RADIUS = 0.0115
 
 _EYES = [JOINT[f'{side}_eye'] for side in SIDES]
 
@@ -58,7 +61,8 @@ class FaceModel:
 
     def __init__(self, face: BodyFace, kinematics: BodyKinematics):
         self.landmarks = face.landmarks
-        self._pupil = np.array([0.0, 0.0, face.eye_radius])     # eyes look straight ahead at rest
+        self._pupil = np.array([0.0, 0.0, IRIS_RADIUS])        # eyes look straight ahead at rest
+        self._centre = np.array([0.0, 0.0, face.eye_radius - IRIS_RADIUS])     # from the joint
         self._face = face
         self._joints, self._joints_betas = kinematics.rest_joints, kinematics.rest_joints_betas
         self._weights = face.jaw_weights[:, None]
@@ -74,7 +78,7 @@ class FaceModel:
         head = joints[JOINT['head']]
         self._rest = self._face.rest + self._face.rest_betas @ betas - head
         self._jaw = joints[JOINT['jaw']] - head
-        self._eyes = joints[_EYES] - head
+        self._eyes = joints[_EYES] - head + self._centre
 
     def start(self, rotation: np.ndarray, place: np.ndarray) -> FacePose:
         """A face at rest."""

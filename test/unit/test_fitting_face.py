@@ -13,6 +13,7 @@ from hand4whole_ros.body.open_body import FACE_KEY, load_or_build  # noqa: E402
 from hand4whole_ros.detection.person_faces import PersonFace  # noqa: E402
 from hand4whole_ros.fitting import face_fitter  # noqa: E402
 from hand4whole_ros.fitting.face_fitter import FaceFitter, LastFace  # noqa: E402
+from hand4whole_ros.fitting.face_model import IRIS_RADIUS  # noqa: E402
 from hand4whole_ros.fitting.kinematic_chain import exp_so3, log_so3  # noqa: E402
 from hand4whole_ros.geometry.camera import Intrinsics  # noqa: E402
 from hand4whole_ros.landmarks.indices import FACE_PAIRS, NUM_FACE_LANDMARKS  # noqa: E402
@@ -46,7 +47,9 @@ def observed(body):
         posed = body(jaw_pose=torch.tensor([[jaw, 0.0, 0.0]]), expression=coefficients, betas=shape)
         joints = posed.joints[0].double().numpy()
         gaze = np.array([down, left, 0.0]) + face_fitter.GAZE_AT_REST * [1, 1, 0]
-        irises = [joints[JOINT[f'{side}_eye']] + exp_so3(gaze[None])[0] @ [0, 0, radius] for side in ('left', 'right')]
+        # Of the size of a human eye, with its iris where the body's is.
+        irises = [joints[JOINT[f'{side}_eye']] + [0, 0, radius - IRIS_RADIUS]
+                  + exp_so3(gaze[None])[0] @ [0, 0, IRIS_RADIUS] for side in ('left', 'right')]
         points = np.concatenate([posed.vertices[0].double().numpy()[vertices[rows]], irises])
         points = (points - joints[JOINT['head']]) @ rotation.T + PLACE
         landmarks = np.zeros((NUM_FACE_LANDMARKS, 3))
