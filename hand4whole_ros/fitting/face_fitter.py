@@ -45,7 +45,7 @@ _ASIDE = (0.35, 0.75)
 
 #: Share of the movement of lids that the network of irises shows: lashes of closed eyes look like a slit. The gaze
 #: that it shows of eyes that look straight ahead, radians (down, left, inwards). Of drawn faces and of photographs.
-LID_RESPONSE, GAZE_AT_REST = 0.45, np.array([0.08, 0.0, 0.0])
+LID_RESPONSE, GAZE_AT_REST = 0.45, np.array([0.11, 0.0, 0.0])
 
 #: Radians: how far the head may be turned from where the body's fit has it.
 _HEAD_SIGMA = 0.35
@@ -61,6 +61,9 @@ _JAW_SPREAD, _EXPRESSION_SPREAD = 0.03, 0.08
 
 #: s; an older face says nothing of this one.
 MAX_AGE = 0.5
+
+#: Landmarks that a face needs to have.
+_MIN_LANDMARKS = 60
 
 #: An eye closed by more hides its iris.
 _CLOSED = 0.5
@@ -125,16 +128,18 @@ class FaceFitter:
         self._model.shape(np.asarray(betas, np.float64)[:10])
         pixels = np.concatenate([seen.landmarks[self._model.landmarks, :2], seen.irises])
         rays = intrinsics.normalize(pixels)
+        if np.isfinite(rays).all(axis=1).sum() < _MIN_LANDMARKS:
+            return None
         depths = seen.landmarks[self._model.landmarks, 2] / intrinsics.fx
         prior = self._prior(last)
         pose = self._start(head_rotation, rays, last)
         equations = self._equations(pose, rays, depths, head_rotation, prior)
-        if equations is None:
+        if equations is None or not np.isfinite(equations[0]):
             return None
         factor = _DAMPING
         for _ in range(_ITERATIONS):
             cost, hessian, gradient, _ = equations
-            step = -np.linalg.solve(hessian + factor * np.diag(np.diag(hessian)), gradient)
+            step = -np.linalg.solve(hessian + np.diag(factor * np.diag(hessian) + 1e-6), gradient)
             step[ROTATION] *= min(1.0, 0.5 / max(float(np.abs(step[ROTATION]).max()), 1e-9))
             trial = pose.moved(step)
             after = self._equations(trial, rays, depths, head_rotation, prior)
@@ -144,8 +149,8 @@ class FaceFitter:
             pose, equations, factor = trial, after, factor * 0.3
             if cost - after[0] < _TOLERANCE * after[0]:
                 break
-        cost, _, _, misfit = equations
-        if not np.isfinite(cost) or misfit > _MAX_MISFIT:
+        misfit = equations[3]
+        if misfit > _MAX_MISFIT:
             return None
         return self._result(pose, misfit, seen.confidence)
 
@@ -159,7 +164,8 @@ class FaceFitter:
     def _place(self, rotation, rays):
         """Where the head joint is so that the face lies where it was seen, at about the size that it has there. (3,)"""
         points, _ = self._model.points(self._model.start(rotation, np.zeros(3)))
-        points, seen = points[:-2], rays[:-2]
+        known = np.isfinite(rays).all(axis=1)
+        points, seen = points[known], rays[known]
         size = np.linalg.norm(points[:, :2] - points[:, :2].mean(0), axis=1).mean()
         spread = np.linalg.norm(seen - seen.mean(0), axis=1).mean()
         depth = max(size / max(spread, 1e-6), MIN_DEPTH - points[:, 2].min())
@@ -192,8 +198,9 @@ class FaceFitter:
         facing = np.clip(-(self._model.normals(pose) * view).sum(1), _MIN_FACING, 1)
         closed = np.clip(pose.expression[self._lids] - _CLOSED, 0, None)
         sigma = np.concatenate([self._sigma / facing, _IRIS_SIGMA * (1 + 20 * closed)]) / z.mean()
+        sigma[~np.isfinite(rays).all(axis=1)] = np.inf      # beyond what the lens shows
         seen = points[:, :2] / z[:, None]
-        off = (seen - rays) / sigma[:, None]
+        off = (seen - np.nan_to_num(rays, posinf=0.0, neginf=0.0)) / sigma[:, None]
         squared = (off ** 2).sum(1)
         shrink = 1 / (1 + squared / _ROBUST ** 2)
         weight = shrink / sigma

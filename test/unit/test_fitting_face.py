@@ -164,6 +164,29 @@ def test_points_in_disorder_are_no_face(fitter, observed, seed):
     assert found is None or found.confidence < 0.3
 
 
+@pytest.mark.parametrize('change', [
+    lambda landmarks: landmarks * 0, lambda landmarks: landmarks * 1e6, lambda landmarks: landmarks + [1e5, -1e5, 0],
+    lambda landmarks: np.where(landmarks > 300, np.nan, landmarks), lambda landmarks: landmarks * [1, 1, 1e6],
+    lambda landmarks: landmarks * np.nan, lambda landmarks: landmarks * [1e-3, 1, 1]],
+    ids=['one point', 'huge', 'far away', 'in part unknown', 'deep', 'unknown', 'a line'])
+def test_landmarks_of_any_kind_give_finite_numbers_or_no_face(fitter, observed, change):
+    seen = observed(jaw=0.1)
+    changed = replace(seen, landmarks=change(seen.landmarks))
+    found = fitter.fit(changed, CAMERA, head_rotation=FACING, betas=np.zeros(10))
+    if found is not None:
+        for value in (found.head_rotation, found.jaw_pose, found.eye_poses, found.expression, found.confidence):
+            assert np.isfinite(value).all()
+        assert np.linalg.norm(found.jaw_pose) < 1.5 and np.abs(found.expression).max() < 1.5
+
+
+def test_a_face_of_which_a_half_is_beyond_the_lens_is_fitted_to_the_other(fitter, observed):
+    seen = observed(jaw=0.25)
+    half = seen.landmarks.copy()
+    middle = half[4, 0]      # the tip of the nose
+    half[half[:, 0] > middle + 5, :2] = np.nan
+    assert _fit(fitter, replace(seen, landmarks=half)).jaw_pose[0] == pytest.approx(0.25, abs=0.06)
+
+
 def test_eyes_that_cannot_be_seen_are_not_known(fitter, observed):
     closed = _fit(fitter, observed(left_eye_closed=1.0))
     assert closed.eye_confidence[0] < 0.5 < 0.9 < closed.eye_confidence[1]
