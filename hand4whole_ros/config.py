@@ -230,6 +230,10 @@ class EstimatorConfig:
         Quality.FULL, "'fast' takes a smaller network for the landmarks of hands, in half its time, and sees people as "
         'they are but not in a mirror as well: less exact, less steady, less sure of itself. Of estimators mediapipe '
         'and open.', launch=True)
+    face: bool = setting(
+        False, 'Whether jaw, eyes and expression are fitted to the landmarks of the face, which takes some 15 ms a '
+        'person more (docs/concepts/face.md); false: they rest. Of estimators mediapipe and open, with the open body; '
+        'hand4whole_pp and hand4whole always have a face.', launch=True)
     wrist: WristSource = setting(
         WristSource.AUTO, "Where wrists come from: 'cham' is the published method, 'body' the body expert alone, "
         "'copy' the hand expert alone; 'auto' is what is best for the estimator: cham for hand4whole_pp, copy for "

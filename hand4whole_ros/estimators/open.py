@@ -20,7 +20,6 @@ from .._vendor_patches.roma_import import roma
 from ..body.model import OpenBodyUnavailable
 from ..body.open_hands import hand_shape_components, load_open_body
 from ..body.posing import ObservedHand, estimate_from_parameters
-from ..body.smplx_file import NUM_EXPRESSION
 from ..body.smplx_mano_body import SmplxManoBody
 from ..checkpoints import CheckpointError
 from ..checkpoints.hand4whole_pp import prepare_for_inference
@@ -30,7 +29,6 @@ from ..config import EstimatorConfig, Expert, WristSource
 from ..detection import DetectorUnavailable
 from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..fitting.body_fitter import LandmarkFitter
-from ..fitting.confidence import joint_confidence
 from ..fitting.hand_lifter import HandLifter
 from ..fitting.kinematic_chain import log_so3
 from ..fitting.lifter import Lifter
@@ -44,6 +42,7 @@ from .devices import pick_precision, precision_name
 from .experts import Experts, NetworkInputs
 from .fit_features import features_of_fit
 from .landmark_fit import LandmarkFit, LandmarkPipeline
+from .person_face import with_face
 from .prompt_builder import PromptBuilder, crop_to_camera_rotations, wrist_rotations
 
 _DEVICE = torch.device('cpu')
@@ -78,7 +77,8 @@ class OpenEstimator(Estimator):
             self.body = SmplxManoBody(published)
             networks = load_lifting_networks(config.lifting_model)
             fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
-            self._landmark_pipeline = LandmarkPipeline.from_config(config, fitter, self.refused, self.refused_hands)
+            self._landmark_pipeline = LandmarkPipeline.from_config(config, fitter, self.refused, self.refused_hands,
+                                                                   self.body)
             # The networks learnt from another fit, and are told of it.
             self._prompt_fitter = BodyFitter(self.body.kinematics)
             self._threads = ThreadpoolController()
@@ -166,7 +166,7 @@ class OpenEstimator(Estimator):
         """The fitted body with the hand expert's hands."""
         fitted = landmark_fit.fitted
         whole = fitted.placed.rotations[0]
-        local, seen = fitted.pose.rotations[0].copy(), {}
+        local, seen = with_face(fitted.pose.rotations[0], fitted, landmark_fit.face), {}
         for side in fitted.hands:
             hand = hands.get(side)
             if hand is not None:
@@ -180,12 +180,11 @@ class OpenEstimator(Estimator):
                 landmark_fit.hands[side][:, :2],
                 landmark_fit.hand_box(side),
             )
-        confidence = {side: landmark_fit.hand_confidence[side] for side in fitted.hands}
         return estimate_from_parameters(
             self.body,
             log_so3(local),
             fitted.pose.betas[0],
-            np.zeros(NUM_EXPRESSION),
+            landmark_fit.expression,
             intrinsics,
             bbox_xyxy=landmark_fit.body_box(intrinsics.width, intrinsics.height),
             confidence=fitted.confidence,
@@ -193,6 +192,5 @@ class OpenEstimator(Estimator):
             pelvis=fitted.pose.root[0],
             stage_times=times,
             track_id=landmark_fit.landmarks.track_id,
-            joint_confidence=joint_confidence(landmark_fit.landmarks.visibility, confidence,
-                                              landmark_fit.landmarks.disagreement),
+            joint_confidence=landmark_fit.joint_confidence,
         )

@@ -17,9 +17,8 @@ TRUNK_AXES = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
 ARM_AXES = {'left': np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]]),
             'right': np.array([[0.0, 0, 1], [0, -1, 0], [1, 0, 0]])}
 
-#: Axes of the gaze in those of the face, as columns: z along the gaze, x to the right, y down. And as (7,).
-_GAZE_AXES = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
-_GAZE_POSE = np.concatenate([np.zeros(3), Rotation.from_matrix(_GAZE_AXES).as_quat(canonical=True)])
+#: Axes of the gaze in SMPL-X's of an eye, as columns: z along the gaze, x to the person's right, y down.
+_GAZE_AXES = np.diag([-1.0, -1, 1])
 
 _HIPS = [skeleton.JOINT['left_hip'], skeleton.JOINT['right_hip']]
 _EYES = [skeleton.JOINT['left_eye'], skeleton.JOINT['right_eye']]
@@ -73,7 +72,9 @@ def face_and_gaze(joints: np.ndarray, joint_rotations: np.ndarray) -> np.ndarray
     """(2, 7): the face in the frame of joints (55, 3) m and joint_rotations (55, 3, 3); the gaze in that of the face.
 
     The origin of both is the middle between the eyes, the face's x points out of it, z to the top of the head. The
-    gaze is that of the head: z forward, x to the right, y down.
+    gaze is the mean of both eyes', which rest in the head where nothing is known of them: z forward, x right, y down.
     """
-    face = Rotation.from_matrix(joint_rotations[_HEAD] @ TRUNK_AXES).as_quat(canonical=True)
-    return np.stack([np.concatenate([joints[_EYES].mean(axis=0), face]), _GAZE_POSE])
+    face = Rotation.from_matrix(joint_rotations[_HEAD] @ TRUNK_AXES)
+    gaze = face.inv() * Rotation.from_matrix(joint_rotations[_EYES]).mean() * Rotation.from_matrix(_GAZE_AXES)
+    return np.stack([np.concatenate([joints[_EYES].mean(axis=0), face.as_quat(canonical=True)]),
+                     np.concatenate([np.zeros(3), gaze.as_quat(canonical=True)])])

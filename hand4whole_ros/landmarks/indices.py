@@ -161,5 +161,30 @@ MIRRORED_POSE = tuple(int(PoseLandmark[_mirrored_name(landmark.name)]) for landm
 EYE_CORNERS = {'right': (FaceLandmark.RIGHT_EYE_OUTER, FaceLandmark.RIGHT_EYE_INNER),
                'left': (FaceLandmark.LEFT_EYE_INNER, FaceLandmark.LEFT_EYE_OUTER)}
 
+#: The landmarks that a face is fitted to, by part, in pairs of the right and the left one; those in the middle are
+#: pairs of themselves. Lips: from the corner of the mouth along the outer edge above and below, then likewise along the
+#: inner edge. Lids: from the outer corner above to the inner one, and back below. Brows: the upper edge from outside,
+#: then the lower.
+FACE_PAIRS: dict[str, tuple[tuple[int, int], ...]] = {
+    'lips': ((61, 291), (185, 409), (40, 270), (39, 269), (37, 267), (0, 0), (146, 375), (91, 321), (181, 405),
+             (84, 314), (17, 17), (78, 308), (191, 415), (80, 310), (81, 311), (82, 312), (13, 13), (95, 324),
+             (88, 318), (178, 402), (87, 317), (14, 14)),
+    'lids': ((33, 263), (246, 466), (161, 388), (160, 387), (159, 386), (158, 385), (157, 384), (173, 398), (133, 362),
+             (155, 382), (154, 381), (153, 380), (145, 374), (144, 373), (163, 390), (7, 249)),
+    'brows': ((70, 300), (63, 293), (105, 334), (66, 296), (107, 336), (46, 276), (53, 283), (52, 282), (65, 295),
+              (55, 285)),
+    'nose': ((168, 168), (6, 6), (197, 197), (195, 195), (5, 5), (4, 4), (1, 1), (2, 2), (164, 164), (98, 327),
+             (97, 326), (48, 278), (64, 294), (129, 358)),
+    'cheeks': ((50, 280), (205, 425), (207, 427), (187, 411), (101, 330)),
+    'forehead': ((10, 10), (151, 151), (9, 9), (67, 297), (109, 338)),
+    'jaw': ((152, 152), (18, 18), (200, 200), (148, 377), (176, 400), (149, 378), (150, 379), (136, 365), (172, 397)),
+}
+
+#: Side -> the landmarks of a face that the first 16 of face.EyeLandmarks.contour are: the lids, more exactly.
+EYE_CONTOUR: dict[str, tuple[int, ...]] = {
+    'right': (33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173),
+    'left': (263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398),
+}
+
 #: Side -> the pose landmarks of that hand: wrist, little finger and index finger.
 POSE_HAND = {side: side_landmarks(side, 'WRIST', 'PINKY', 'INDEX') for side in SIDES}

@@ -22,9 +22,9 @@ SHARE = share_directory()
 
 #: The contract: what people type after `ros2 launch`.
 NAMES = {'namespace', 'image_topic', 'image_transport', 'camera_info_topic', 'params_file', 'estimator', 'device',
-         'weights', 'weights_folder', 'people', 'hand_length', 'quality', 'use_sim_time', 'autostart', 'log_level',
-         'rviz', 'viewer', 'viewer_host', 'viewer_port', 'publish_tf', 'body_model', 'open_model', 'max_rate',
-         'depth_topic', 'frame_prefix', 'camera', 'camera_calibration'}
+         'weights', 'weights_folder', 'people', 'hand_length', 'quality', 'face', 'use_sim_time', 'autostart',
+         'log_level', 'rviz', 'viewer', 'viewer_host', 'viewer_port', 'publish_tf', 'body_model', 'open_model',
+         'max_rate', 'depth_topic', 'frame_prefix', 'camera', 'camera_calibration'}
 
 
 # The table
@@ -54,6 +54,7 @@ def test_arguments_become_ros_arguments():
                 'people:=False',
                 'hand_length:=0.18',
                 'quality:=fast',
+                'face:=true',
                 'max_rate:=10',
                 'weights_folder:=2026',
                 'frame_prefix:=left/',
@@ -65,7 +66,7 @@ def test_arguments_become_ros_arguments():
     assert words[:1] == ['--ros-args']
     for pair in (['-r', '__ns:=/robot'], ['-r', 'image:=/cam/image'], ['-r', 'camera_info:=/cam/info'],
                  ['-p', 'use_sim_time:=true'], ['-p', 'estimator:=mediapipe'], ['--log-level', 'debug'],
-                 ['-p', 'people:=false'], ['-p', 'hand_length:=0.18'], ['-p', 'quality:=fast'],
+                 ['-p', 'people:=false'], ['-p', 'hand_length:=0.18'], ['-p', 'quality:=fast'], ['-p', 'face:=true'],
                  ['-p', 'max_rate:=10.0'], ['-p', 'weights_folder:="2026"'], ['-p', 'frame_prefix:=left/']):
         at = words.index(pair[1])
         assert words[at - 1:at + 1] == pair

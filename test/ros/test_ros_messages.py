@@ -358,6 +358,17 @@ def test_rep_155_has_x_forward_and_z_up_in_every_frame_of_somebody_with_hanging_
     assert placed['l_ankle_7'][0, 3] > placed['r_ankle_7'][0, 3]
 
 
+def test_the_gaze_of_rep_155_is_that_of_the_eyes(one, body):
+    local = torch.zeros(skeleton.NUM_JOINTS, 3)
+    local[0, 0] = torch.pi      # upright before the camera, facing it
+    for side, left in (('left', 0.3), ('right', 0.1)):
+        local[skeleton.JOINT[f'{side}_eye'], 1] = left
+    looking = replace(repose_estimate(body, one, local, torch.zeros(10), torch.tensor([0.0, 0.3, 3])), track_id=7)
+    placed = placed_frames([looking])
+    np.testing.assert_allclose(placed['gaze_7'][:3, 2], [np.sin(0.2), 0, -np.cos(0.2)], atol=1e-5)
+    np.testing.assert_allclose(placed['face_7'][:3, 0], [0, 0, -1], atol=1e-5)
+
+
 def test_rep_155_moves_no_joint_but_the_pelvis_to_the_middle_of_the_hips(one, body):
     one = replace(one, track_id=3)
     placed = placed_frames([one])
