@@ -65,12 +65,18 @@ def add_setting_options(command, *names, **changes):
 
 
 def check_hand_options(args):
-    """UsageError where the options about hands that belong to nobody are wrong."""
+    """UsageError where the options about hands that belong to nobody, and about what they grasp, are wrong."""
     if not 0 < args.hand_length < float('inf'):
         raise UsageError(f'--hand-length must be a positive number of metres, found {args.hand_length}')
     if not args.people and args.estimator in PEOPLE_ONLY:
         raise UsageError(f'--no-people: estimator {args.estimator} gives no hands without their people; use mediapipe '
                          'or open')
+    if args.object_mesh is not None or any(args.object_size):
+        from ..estimators.object_model import load_object_box
+        try:
+            load_object_box(EstimatorConfig(object_size=tuple(args.object_size), object_mesh=args.object_mesh))
+        except ValueError as error:
+            raise UsageError(error) from None
 
 
 def require_ros():

@@ -82,7 +82,9 @@ def photos(tmp_path):
     (('photos', '--hands-json', 'out', '--overlay', 'out'), '--hands-json out cannot be a file'),
     (('photos', '--hands-json', 'out/a.png', '--overlay', 'out'), 'is where an overlay goes'),
     (('photos', '--hands-json', 'x.json', '--no-people', '--estimator', 'hand4whole_pp'), '--no-people: estimator'),
-    (('photos', '--hands-json', 'x.json', '--hand-length', '0'), '--hand-length must be a positive number')])
+    (('photos', '--hands-json', 'x.json', '--hand-length', '0'), '--hand-length must be a positive number'),
+    (('photos', '--hands-json', 'x.json', '--object-size', '0', '0', '1'), 'object_size: expected sides of'),
+    (('photos', '--hands-json', 'x.json', '--object-mesh', 'x.obj'), 'object_mesh x.obj: no such file')])
 def test_refused_in_a_line_before_the_work(photos, tmp_path, monkeypatch, capfd, words, says):
     monkeypatch.chdir(tmp_path)
     before = contents(tmp_path)
