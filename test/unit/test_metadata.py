@@ -36,6 +36,7 @@ DISTRIBUTIONS = {
     'dexi_rs': ('dexi-rs', None),
     'diagnostic_msgs': ('ros-diagnostic-msgs', 'diagnostic_msgs'),
     'geometry_msgs': ('ros-geometry-msgs', 'geometry_msgs'),
+    'hri_msgs': (None, None),       # who wants its topics installs it: not every distribution has it
     'launch': (None, 'launch'),
     'launch_ros': (None, 'launch_ros'),
     'lz4': ('rosbags', None),
