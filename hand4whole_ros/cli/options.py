@@ -22,7 +22,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
     """Shows defaults, and keeps the examples' line breaks."""
 
 
-def add_command(commands, name, function, summary, examples):
+def add_command(commands, name, function, summary, *, examples):
     """A command whose help ends with examples."""
     command = commands.add_parser(name, help=summary, description=summary, formatter_class=HelpFormatter,
                                   epilog='examples:\n' + '\n'.join('  ' + line for line in examples))

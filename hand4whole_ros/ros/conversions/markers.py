@@ -89,24 +89,29 @@ class MarkerBuilder:
         out.numbers('I', int(self._delete_all) + len(_MARKER_KINDS) * (len(gone) + len(estimates))
                     + len(_HAND_MARKER_KINDS['left']) * (len(hands_gone) + len(hands)))
         if self._delete_all:
-            _write_marker(out, stamp, frame_id, _MARKER_KINDS[0], 0, Marker.DELETEALL, (0, 0, 0, 0), _EMPTY)
+            _write_marker(out, stamp, frame_id, kind=_MARKER_KINDS[0], track_id=0, action=Marker.DELETEALL,
+                          colour=(0, 0, 0, 0), points=_EMPTY)
         for track_id in gone:
             for kind in _MARKER_KINDS:
-                _write_marker(out, stamp, frame_id, kind, track_id, Marker.DELETE, (0, 0, 0, 0), _EMPTY)
+                _write_marker(out, stamp, frame_id, kind=kind, track_id=track_id, action=Marker.DELETE,
+                              colour=(0, 0, 0, 0), points=_EMPTY)
         for track_id in hands_gone:
             for kind in _HAND_MARKER_KINDS['left']:
-                _write_marker(out, stamp, frame_id, kind, track_id, Marker.DELETE, (0, 0, 0, 0), _EMPTY)
+                _write_marker(out, stamp, frame_id, kind=kind, track_id=track_id, action=Marker.DELETE,
+                              colour=(0, 0, 0, 0), points=_EMPTY)
         for estimate in estimates:
             inferred = _inferred_joints(estimate)
             for kind, points in zip(_MARKER_KINDS, self._points(estimate)):
                 colour = _marker_colour(kind, estimate)
-                _write_marker(out, stamp, frame_id, kind, estimate.track_id, Marker.ADD, colour, points,
-                              _point_colours(kind, colour, inferred))
+                _write_marker(out, stamp, frame_id, kind=kind, track_id=estimate.track_id, action=Marker.ADD,
+                              colour=colour, points=points,
+                              colours=_point_colours(kind, colour, inferred))
         for tracked in hands:
             keypoints = tracked.hand.keypoints_3d.double().numpy()
             opacity = _HELD_OPACITY if tracked.hand.state == skeleton.HELD else 1.0
             for kind, points in zip(_HAND_MARKER_KINDS[tracked.hand.side], (keypoints.take(_HAND_BONES, 0), keypoints)):
-                _write_marker(out, stamp, frame_id, kind, tracked.track_id, Marker.ADD, (*kind.colour, opacity), points)
+                _write_marker(out, stamp, frame_id, kind=kind, track_id=tracked.track_id, action=Marker.ADD,
+                              colour=(*kind.colour, opacity), points=points)
         self._shown_ids, self._shown_hands, self._delete_all = present, hands_present, False
         return out.getvalue()
 
@@ -164,7 +169,7 @@ def _point_colours(kind, colour, inferred):
     return np.where(pale_points[:, None], pale, seen)
 
 
-def _write_marker(out, stamp, frame_id, kind, track_id, action, colour, points, colours=_NO_COLOURS):
+def _write_marker(out, stamp, frame_id, *, kind, track_id, action, colour, points, colours=_NO_COLOURS):
     """One visualization_msgs/Marker, field by field in the order of its definition."""
     out.numbers('i', stamp[0])
     out.numbers('I', stamp[1])

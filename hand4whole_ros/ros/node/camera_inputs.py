@@ -94,7 +94,7 @@ class CameraInputs:
     def _offered_profiles(self, topic):
         return [info.qos_profile for info in self._node.get_publishers_info_by_topic(topic)]
 
-    def _subscribe(self, topic, profile, kind, callback, raw=False):
+    def _subscribe(self, topic, profile, kind, callback, *, raw=False):
         subscription, current = self._subscriptions.get(topic, (None, None))
         if profile == current:
             return

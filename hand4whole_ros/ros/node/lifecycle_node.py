@@ -124,9 +124,9 @@ class Hand4WholeNode(LifecycleNode):
         body = self._estimator.body
         self._health.estimator, self._health.device = self._estimator.name, self._estimator.device
         self._health.body = body.name
-        self._outputs = NodePublishers(self, body, self._estimator.name, self._health, wanted)
-        self._pipeline = Pipeline(self._estimator, self._outputs, self._health, self.get_clock(),
-                                  self.get_logger(), wanted)
+        self._outputs = NodePublishers(self, body, self._estimator.name, health=self._health, parameters=wanted)
+        self._pipeline = Pipeline(self._estimator, self._outputs, self._health, clock=self.get_clock(),
+                                  logger=self.get_logger(), parameters=wanted)
         self._worker = LatestWorker(self._pipeline.process, self._handle_image_error)
         self._apply_rate()
         self.get_logger().info(f'estimator {self._estimator.name} on {self._estimator.device}, body '
@@ -169,7 +169,7 @@ class Hand4WholeNode(LifecycleNode):
         parameters, on_image = self._current_parameters, self._handle_image
         on_info = self._configured_pipeline.set_camera_info
         if parameters.camera:
-            return CameraDevice(self, parameters, on_image, on_info, self._health)
+            return CameraDevice(self, parameters, on_image, on_info, health=self._health)
         return CameraInputs(self, parameters, on_image, on_info)
 
     @_log_exceptions

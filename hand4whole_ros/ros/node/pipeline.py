@@ -33,7 +33,7 @@ _SKIP_COUNTERS = dict(zip(SKIP_VERDICTS, ('late', 'duplicates', 'other_frame')))
 class Pipeline:
     """Image bytes in, messages out. `process` is called by one thread, everything else by any."""
 
-    def __init__(self, estimator: Estimator, outputs: NodePublishers, health: Health, clock, logger,
+    def __init__(self, estimator: Estimator, outputs: NodePublishers, health: Health, *, clock, logger,
                  parameters: NodeParameters):
         self._estimator, self._outputs, self._health = estimator, outputs, health
         self._clock, self._logger = clock, logger
@@ -108,8 +108,8 @@ class Pipeline:
         if not self._accept_image(header, arrival):
             return
         height, width = image.shape[:2]
-        intrinsics = self._camera.for_image(width, height, self.rectified, parameters.fallback_fov_deg,
-                                            time.monotonic(), parameters.camera_info_timeout)
+        intrinsics = self._camera.for_image(width, height, self.rectified, fallback_fov_deg=parameters.fallback_fov_deg,
+                                            now=time.monotonic(), timeout=parameters.camera_info_timeout)
         health.camera = self._camera.state
         if intrinsics is None:
             health.counters.waiting += 1
@@ -120,7 +120,8 @@ class Pipeline:
             health.add_time(f'estimate: {name}', seconds)
         with health.stage('track'):
             people, operator, hands = self._person_tracking.update(
-                people, messages.to_nanoseconds(header.stamp), arrival, parameters, self._estimator.loose_hands
+                people, messages.to_nanoseconds(header.stamp), arrival, parameters,
+                loose_hands=self._estimator.loose_hands
             )
         self._update_tracking_health()
         if self._is_outdated(raw_image):

@@ -34,7 +34,7 @@ _STATUS_TYPES = {topics.OPERATOR_STATUS: OperatorStatus}
 class NodePublishers:
     """Publishers that speak while the node is active."""
 
-    def __init__(self, node, body: BodyModel, estimator_name: str, health: Health,
+    def __init__(self, node, body: BodyModel, estimator_name: str, *, health: Health,
                  parameters: NodeParameters):
         self._node, self._body, self._health = node, body, health
         self._publishers = {topic: self._create(kind, topic, _QOS_PROFILES.get(topic, qos.POSES))
