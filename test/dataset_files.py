@@ -135,7 +135,9 @@ def posed_body(bodies, rng, gender='neutral'):
     """Parameters as SMPL-X takes them and the posed body, in the model's own frame."""
     parts = {'local': random_pose(rng), 'betas': rng.normal(0, 1, 10), 'expression': rng.normal(0, 1, 10),
              'transl': rng.normal(0, 0.3, 3)}
-    return parts, bodies.body(parts['local'], parts['betas'], parts['expression'], parts['transl'], STILL, gender)
+    body = bodies.body(parts['local'], parts['betas'], parts['expression'], parts['transl'], motion=STILL,
+                       gender=gender)
+    return parts, body
 
 
 def write_ehf(root, bodies, rng):

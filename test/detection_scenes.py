@@ -54,7 +54,8 @@ def _rendered(seed):
     if seed not in _kept:
         scene = people.sample_person(seed)
         studio = drawing.Studio.of(scene, scene.intrinsics)
-        drawn = visibility.body_rasterizer().render(scene.vertices, scene.intrinsics, studio.colors, studio.light)
+        drawn = visibility.body_rasterizer().render(scene.vertices, scene.intrinsics, studio.colors,
+                                                    lighting=studio.light)
         hands = map(scene.intrinsics.project, scene.hand_keypoints)
         _kept[seed] = drawn, dict(zip(OPPOSITE, hands))
     return _kept[seed]

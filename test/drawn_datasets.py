@@ -64,7 +64,7 @@ def write_drawn_agora(root: Path, bodies: GroundTruthBodies, people) -> None:
         local[0] = Rotation.from_matrix(full.rotation.T @ truth.local_rotations[0]).as_rotvec()
         betas = np.zeros(10) if truth.betas is None else np.asarray(truth.betas, float)
         parts = {'local': local, 'betas': betas, 'expression': np.zeros(10), 'transl': np.zeros(3)}
-        pelvis = bodies.body(local, betas, None, parts['transl'], full).joints[0]
+        pelvis = bodies.body(local, betas, None, parts['transl'], motion=full).joints[0]
         parts['transl'] = full.rotation.T @ (truth.joints[0] - pelvis)
         fit = f'smplx_gt/drawn/{k}.obj'
         write_smplx_fit((root / fit).with_suffix('.pkl'), parts, bodies)

@@ -38,7 +38,7 @@ def person(body, intrinsics, place=(0.0, 0.3, 3.0), left_state=skeleton.OK, conf
         joint_rotations=torch.zeros(55, 3, 3), left_hand=hands[0], right_hand=hands[1],
         bbox_xyxy=torch.tensor([100.0, 50.0, 300.0, 400.0]), confidence=confidence,
         stage_times={'script': 0.001})
-    found = repose_estimate(body, blank, local, torch.zeros(10), torch.tensor(place))
+    found = repose_estimate(body, blank, local, betas=torch.zeros(10), pelvis=torch.tensor(place))
     hands = [replace(hand, keypoints_2d=torch.from_numpy(intrinsics.project(hand.keypoints_3d.numpy())).float())
              for hand in found.hands]
     if left_state == skeleton.LOST:

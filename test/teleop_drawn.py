@@ -58,8 +58,8 @@ class DrawnEstimator(ScriptedEstimator):
             self.body,
             person(self.body, intrinsics),
             torch.from_numpy(self._rotations[k]),
-            torch.zeros(10),
-            torch.tensor(PLACE),
+            betas=torch.zeros(10),
+            pelvis=torch.tensor(PLACE),
         )
         hands = {f'{hand.side}_hand': hand if self._present[k] else replace(hand, state=skeleton.LOST, confidence=0.0)
                  for hand in one.hands}

@@ -50,7 +50,7 @@ def check(device: torch.device, size: str, step: Callable[[str], None] = lambda 
         step(f'{name}: making weights up')
         plain = network.load(body, size, device, None)
         for people in PEOPLE:
-            rows += _measure_network(name, network, plain, people, device, size, body, step)
+            rows += _measure_network(name, network, plain, people, device=device, size=size, body=body, step=step)
         del plain
         _free(device)
     step('training CHAM between frozen experts')
@@ -58,7 +58,7 @@ def check(device: torch.device, size: str, step: Callable[[str], None] = lambda 
     return {**machine.machine_info(str(device)), 'size': size, 'forward': rows, 'training': training}
 
 
-def _measure_network(name, network, plain, people, device, size, body, step):
+def _measure_network(name, network, plain, people, *, device, size, body, step):
     """Rows of one network for so many people: the plain forward and all other ways beside it."""
     inputs = network.inputs(people, device)
     row = {'network': name, 'people': people}

@@ -84,6 +84,6 @@ def _box(y, width, colour):
     return f'<rect x="{_LEFT}" y="{y - 8}" width="{max(width, 0.5):.1f}" height="16" fill="{colour}"/>' if width else ''
 
 
-def _text(x, y, words, size=13, colour=_TEXT_COLOUR, anchor='start', weight='normal'):
+def _text(x, y, words, *, size=13, colour=_TEXT_COLOUR, anchor='start', weight='normal'):
     return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" text-anchor="{anchor}" '
             f'font-weight="{weight}">{escape(words)}</text>')

@@ -18,7 +18,7 @@ from .result_rows import ROWS, STAGES, BenchmarkSkipped, stage_keys
 logger = logging.getLogger(__name__)
 
 
-def run(stages: Sequence[str] = STAGES, seconds: float = 20.0, size: str = 'full', device: str = 'auto',
+def run(stages: Sequence[str] = STAGES, *, seconds: float = 20.0, size: str = 'full', device: str = 'auto',
         body_files: Path | None = None) -> dict:
     """Everything that rows.ROWS names: key -> figure or None, 'why_null': key -> reason, and what it was measured on.
 
@@ -37,7 +37,8 @@ def run(stages: Sequence[str] = STAGES, seconds: float = 20.0, size: str = 'full
         for stage in bar:
             bar.set_description(stage)
             try:
-                found = _measure_stage(stage, seconds, size, device, files, result['failed'])
+                found = _measure_stage(stage, seconds=seconds, size=size, device=device, files=files,
+                                       failed=result['failed'])
             except KeyboardInterrupt:
                 # What is measured takes minutes, and is kept.
                 left = stages[stages.index(stage):]
@@ -53,9 +54,9 @@ def run(stages: Sequence[str] = STAGES, seconds: float = 20.0, size: str = 'full
     return result
 
 
-def _measure_stage(stage, seconds, size, device, files, failed):
+def _measure_stage(stage, *, seconds, size, device, files, failed):
     try:
-        return _run_stage(stage, seconds, size, device, files)
+        return _run_stage(stage, seconds=seconds, size=size, device=device, files=files)
     except (BenchmarkSkipped, CheckpointError, BodyModelError) as error:
         why = str(error)
     except ModuleNotFoundError as error:
@@ -67,7 +68,7 @@ def _measure_stage(stage, seconds, size, device, files, failed):
     return {'figures': {}, 'why_null': dict.fromkeys(stage_keys(stage), why)}
 
 
-def _run_stage(stage, seconds, size, device, files):
+def _run_stage(stage, *, seconds, size, device, files):
     # Each brings large libraries, and none is needed for the others.
     if stage not in ('network', 'frame', 'mediapipe', 'estimators') and (problem := fatal_problem()):
         raise BenchmarkSkipped(problem)   # rclpy would end the process while it is imported

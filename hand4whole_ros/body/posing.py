@@ -42,7 +42,7 @@ def rest_joints(body: BodyModel, betas: Tensor, expression: Tensor | None = None
     return _float32(body.rest_joints(betas, expression))
 
 
-def repose_estimate(body: BodyModel, estimate: WholeBodyEstimate, local_rotations: Tensor, betas: Tensor,
+def repose_estimate(body: BodyModel, estimate: WholeBodyEstimate, local_rotations: Tensor, *, betas: Tensor,
           pelvis: Tensor) -> WholeBodyEstimate:
     """`estimate` with these joint rotations, this shape and its pelvis here.
 
@@ -50,8 +50,8 @@ def repose_estimate(body: BodyModel, estimate: WholeBodyEstimate, local_rotation
     rotations, transl and the hands' 3D keypoints are computed anew, the hands in the shape that `estimate` says;
     what was measured in the picture (boxes, 2D keypoints, confidences) stays, and the mesh is dropped.
     """
-    parameters, keypoints = _derive_fields(body, local_rotations, betas, estimate.expression, estimate.hand_betas,
-                                    pelvis=pelvis)
+    parameters, keypoints = _derive_fields(body, local_rotations, betas, estimate.expression,
+                                           hand_betas=estimate.hand_betas, pelvis=pelvis)
     hands = {f'{hand.side}_hand': replace(hand, keypoints_3d=keypoints[hand.side]) for hand in estimate.hands}
     return replace(estimate, **parameters, **hands, vertices=None)
 
@@ -75,7 +75,7 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
     estimated_hands = [_make_unplaced_hand(side, hand) for side, hand in zip(skeleton.SIDES, seen)]
     place = {name: _float32(value) for name, value in (('pelvis', pelvis), ('transl', transl)) if value is not None}
     parameters, keypoints = _derive_fields(body, _float32(local_rotations), _float32(betas), _float32(expression),
-                                    hand_shape_betas(estimated_hands), **place)
+                                    hand_betas=hand_shape_betas(estimated_hands), **place)
     for k, (hand, known) in enumerate(zip(estimated_hands, seen)):
         points, pixels = keypoints[hand.side], known.keypoints_2d
         if pixels is None:
@@ -89,7 +89,7 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
         joint_confidence=None if joint_confidence is None else _float32(joint_confidence))
 
 
-def _derive_fields(body, local_rotations, betas, expression, hand_betas, **place
+def _derive_fields(body, local_rotations, betas, expression, *, hand_betas, **place
                    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Every field of an estimate that pose and shape decide, and side -> keypoints (21, 3)."""
     found = body.skeleton(local_rotations, betas, expression, hand_betas=hand_betas, **place)

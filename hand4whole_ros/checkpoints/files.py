@@ -34,19 +34,24 @@ class PublishedFile:
 
 
 _SMPLX_LICENCE = 'SMPL-X model licence: non-commercial scientific research'
-_MANO_LICENCE = 'MANO licence: non-commercial scientific research'
-_MANO_HOW = 'register, download "Models & Code" (mano_v1_2.zip), take it from the folder models'
 
 
-def _body_model_file(name, purpose, page, how, licence, size, *uses):
+def _body_model_file(name, purpose, *uses, page, how, licence, size):
     return PublishedFile(name, purpose, page, how, licence, size, uses or (ESTIMATOR,), (f'{name}.npz', f'{name}.pkl'))
 
 
 def _smplx_file(name, whose, *uses):
-    return _body_model_file(name, f'SMPL-X: the body model{whose}', 'https://smpl-x.is.tue.mpg.de/',
-                  'register, download SMPL-X v1.1 (models_smplx_v1_1.zip), '
-                  f'take {name}.npz from the folder models/smplx',
-                  _SMPLX_LICENCE, '109 MB', *uses)
+    return _body_model_file(
+        name, f'SMPL-X: the body model{whose}', *uses, page='https://smpl-x.is.tue.mpg.de/',
+        how=f'register, download SMPL-X v1.1 (models_smplx_v1_1.zip), take {name}.npz from the folder models/smplx',
+        licence=_SMPLX_LICENCE, size='109 MB')
+
+
+def _mano_file(name, purpose, *uses):
+    return _body_model_file(
+        name, purpose, *uses, page='https://mano.is.tue.mpg.de/',
+        how='register, download "Models & Code" (mano_v1_2.zip), take it from the folder models',
+        licence='MANO licence: non-commercial scientific research', size='3.82 MB')
 
 
 SNAPSHOT = PublishedFile(
@@ -71,24 +76,12 @@ WILOR_DETECTOR = PublishedFile(
     (WILOR_ESTIMATOR,), ('detector.pt',), _WILOR_ADDRESS + 'detector.pt')
 
 SMPLX = _smplx_file('SMPLX_NEUTRAL', '', ESTIMATOR, POSE2POSE_ESTIMATOR)
-MANO_RIGHT = _body_model_file(
-    'MANO_RIGHT',
-    'MANO: the right hand',
-    'https://mano.is.tue.mpg.de/',
-    _MANO_HOW,
-    _MANO_LICENCE,
-    '3.82 MB',
-    ESTIMATOR,
-    WILOR_ESTIMATOR,
-    UNIHOPE_ESTIMATOR,
-)
-MANO_LEFT = _body_model_file(
-    'MANO_LEFT', 'MANO: the left hand', 'https://mano.is.tue.mpg.de/', _MANO_HOW, _MANO_LICENCE, '3.82 MB'
-)
+MANO_RIGHT = _mano_file('MANO_RIGHT', 'MANO: the right hand', ESTIMATOR, WILOR_ESTIMATOR, UNIHOPE_ESTIMATOR)
+MANO_LEFT = _mano_file('MANO_LEFT', 'MANO: the left hand')
 VERTEX_IDS = _body_model_file(
-    'MANO_SMPLX_vertex_ids', 'which vertices of SMPL-X are those of MANO', 'https://smpl-x.is.tue.mpg.de/',
-    'register, download the MANO and FLAME vertex indices (smplx_mano_flame_correspondences.zip)', _SMPLX_LICENCE,
-    '13.5 kB')
+    'MANO_SMPLX_vertex_ids', 'which vertices of SMPL-X are those of MANO', page='https://smpl-x.is.tue.mpg.de/',
+    how='register, download the MANO and FLAME vertex indices (smplx_mano_flame_correspondences.zip)',
+    licence=_SMPLX_LICENCE, size='13.5 kB')
 
 SMPLER_X = PublishedFile(
     'smpler_x_l32.pth.tar', 'SMPLer-X-L32: the body expert that CHAM is trained on',

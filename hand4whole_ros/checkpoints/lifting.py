@@ -24,7 +24,7 @@ class LiftingNetworks(NamedTuple):
 
 
 LIFTING_FILE = WeightsFile.of(
-    'the lifting networks', 'hand4whole train lift', LiftingNetworks._fields, 'lifting.npz', 100_000_000)
+    'the lifting networks', 'hand4whole train lift', LiftingNetworks._fields, name='lifting.npz', max_bytes=100_000_000)
 
 
 def save_lifting_networks(networks: LiftingNetworks, path: Path) -> None:

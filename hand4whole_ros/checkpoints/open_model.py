@@ -13,7 +13,8 @@ from .weights_file import WeightsFile
 #: The parts of expected_state(OPEN_MODEL), which takes a while to make.
 _PARTS = ('encoder', 'body_position_net', 'body_regressor', 'hand_control_net', 'wilor.backbone', 'wilor.refine_net')
 
-OPEN_MODEL_FILE = WeightsFile.of('the open model', 'hand4whole train pack', _PARTS, 'open_model.npz', 200_000_000)
+OPEN_MODEL_FILE = WeightsFile.of('the open model', 'hand4whole train pack', _PARTS, name='open_model.npz',
+                                 max_bytes=200_000_000)
 
 
 def save_open_model(network: Hand4WholePP, path: Path) -> None:

@@ -25,13 +25,14 @@ def load_pose2pose(store: Store, smplx: SmplxModel | None = None, config: Pose2P
     Raises MissingFileError, CheckpointError or BodyModelError.
     """
     weights = read_parts(POSE2POSE_CONTENTS, store.require(POSE2POSE_CONTENTS.file), expected_state(config))
-    return _assemble(config, smplx or load_smplx_layer(store), weights, device, precision)
+    return _assemble(config, smplx or load_smplx_layer(store), weights, device=device, precision=precision)
 
 
 def load_random_pose2pose(smplx: SmplxModel, config: Pose2PoseConfig = POSE2POSE, device: torch.device | str = 'cpu',
                           precision: torch.dtype | None = None, *, seed: int = 0) -> Pose2Pose:
     """As load_pose2pose, with weights from names; seed chooses among them."""
-    return _assemble(config, smplx, random_parts(expected_state(config), seed, fan_in_std), device, precision)
+    return _assemble(config, smplx, random_parts(expected_state(config), seed, fan_in_std), device=device,
+                     precision=precision)
 
 
 def load_smplx_layer(store: Store, path: Path | None = None) -> SmplxModel:
@@ -45,7 +46,7 @@ def expected_state(config: Pose2PoseConfig = POSE2POSE) -> Weights:
         return expected_parts(Pose2Pose(config, torch.nn.Identity()), POSE2POSE_CONTENTS.parts)
 
 
-def _assemble(config, smplx, weights, device, precision):
+def _assemble(config, smplx, weights, *, device, precision):
     with torch.device('meta'):
         network = Pose2Pose(config, smplx)
     assign_parts(network, weights).eval().requires_grad_(False)

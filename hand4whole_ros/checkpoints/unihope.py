@@ -22,13 +22,14 @@ def load_unihope(store: Store, mano: Mano | None = None, config: UniHOPEConfig =
     else the network is prepared for inference. Raises MissingFileError, CheckpointError or BodyModelError.
     """
     weights = read_parts(UNIHOPE_CONTENTS, store.require(UNIHOPE_CONTENTS.file), expected_state(config))
-    return _assemble(config, mano or Mano.load(store.require(MANO_RIGHT)), weights, device, precision)
+    return _assemble(config, mano or Mano.load(store.require(MANO_RIGHT)), weights, device=device, precision=precision)
 
 
 def load_random_unihope(mano: Mano, config: UniHOPEConfig = UNIHOPE, device: torch.device | str = 'cpu',
                         precision: torch.dtype | None = None, *, seed: int = 0) -> UniHOPE:
     """As load_unihope, with weights from names; seed chooses among them."""
-    return _assemble(config, mano, random_parts(expected_state(config), seed, fan_in_std), device, precision)
+    return _assemble(config, mano, random_parts(expected_state(config), seed, fan_in_std), device=device,
+                     precision=precision)
 
 
 def expected_state(config: UniHOPEConfig = UNIHOPE) -> Weights:
@@ -37,7 +38,7 @@ def expected_state(config: UniHOPEConfig = UNIHOPE) -> Weights:
         return expected_parts(UniHOPE(config, torch.nn.Identity()), UNIHOPE_CONTENTS.parts)
 
 
-def _assemble(config, mano, weights, device, precision):
+def _assemble(config, mano, weights, *, device, precision):
     with torch.device('meta'):
         network = UniHOPE(config, mano)
     assign_parts(network, weights).eval().requires_grad_(False)

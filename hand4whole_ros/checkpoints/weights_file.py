@@ -28,7 +28,7 @@ class WeightsFile:
     max_bytes: int              #: of the file, and of all arrays in it together
 
     @classmethod
-    def of(cls, contents: str, command: str, parts: Collection[str], name: str, max_bytes: int) -> WeightsFile:
+    def of(cls, contents: str, command: str, parts: Collection[str], *, name: str, max_bytes: int) -> WeightsFile:
         """name: of the file that is shipped."""
         return cls(contents, command, tuple(parts), _BUNDLED_FOLDER / name, max_bytes)
 

@@ -26,13 +26,13 @@ def load_wilor(store: Store, mano: Mano | None = None, config: WiLoRConfig = WIL
     for a precision.
     """
     weights = read_parts(WILOR_CONTENTS, store.require(WILOR_CONTENTS.file), expected_state(config))
-    return _assemble(config, mano or Mano.load(store.require(MANO_RIGHT)), weights, device, precision)
+    return _assemble(config, mano or Mano.load(store.require(MANO_RIGHT)), weights, device=device, precision=precision)
 
 
 def load_random_wilor(mano: Mano, config: WiLoRConfig = WILOR, device: torch.device | str = 'cpu',
                       precision: torch.dtype | None = None, *, seed: int = 0) -> WiLoR:
     """As load_wilor, with weights from names; seed chooses among them."""
-    return _assemble(config, mano, random_parts(expected_state(config), seed), device, precision)
+    return _assemble(config, mano, random_parts(expected_state(config), seed), device=device, precision=precision)
 
 
 def expected_state(config: WiLoRConfig = WILOR) -> Weights:
@@ -42,7 +42,7 @@ def expected_state(config: WiLoRConfig = WILOR) -> Weights:
     return {part: network.get_submodule(part.removeprefix(_PREFIX)).state_dict() for part in WILOR_CONTENTS.parts}
 
 
-def _assemble(config, mano, weights, device, precision):
+def _assemble(config, mano, weights, *, device, precision):
     with torch.device('meta'):
         network = WiLoR(config, mano)
     assign_parts(network, {part.removeprefix(_PREFIX): state for part, state in weights.items()})

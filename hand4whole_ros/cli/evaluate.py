@@ -51,7 +51,8 @@ def add_evaluate_command(commands) -> None:
 def _add_synthetic(kinds):
     command = add_command(
         kinds, _SYNTHETIC, _run_synthetic, "On rendered people, beside MediaPipe's own 3D landmarks.",
-        ['hand4whole evaluate synthetic', 'hand4whole evaluate synthetic --count 200 --seed 7 --json table.json'])
+        examples=['hand4whole evaluate synthetic',
+                  'hand4whole evaluate synthetic --count 200 --seed 7 --json table.json'])
     _add_people(command)
     _add_json(command)
     add_estimator_options(command)
@@ -69,7 +70,7 @@ def _add_json(command):
 def _add_dataset(kinds, info):
     command = add_command(
         kinds, info.name, _run_dataset, f'On {info.title}, beside the figures that the papers print.',
-        [f'hand4whole evaluate {info.name} --root DIR --limit 50          # a first look',
+        examples=[f'hand4whole evaluate {info.name} --root DIR --limit 50          # a first look',
          f'hand4whole evaluate {info.name} --root DIR --json {info.name}.json'])
     command.description += (
         f'\n\n{info.title} ({info.paper}), {info.licence}.\n{info.page} : {info.instructions}.\n'
@@ -89,7 +90,7 @@ def _add_dataset(kinds, info):
 def _add_ablation(kinds):
     command = add_command(
         kinds, 'ablation', _run_ablation, 'Tables 1 to 3 of Hand4Whole++: which expert has the last word on what.',
-        ['hand4whole evaluate ablation synthetic --count 100 --json ablation.json',
+        examples=['hand4whole evaluate ablation synthetic --count 100 --json ablation.json',
          'hand4whole evaluate ablation agora --root DIR --limit 500'])
     command.add_argument('dataset', choices=_ABLATED, metavar='DATASET', help=f'one of {", ".join(_ABLATED)}')
     command.add_argument('--root', type=Path, metavar='DIR', help='the folder that holds the data set')
@@ -106,7 +107,7 @@ def _add_teleop(kinds):
         'teleop',
         _run_teleop,
         'Robot hands that follow a hand: pinches, limits, lag, what happens when it is lost.',
-        [
+        examples=[
             'hand4whole evaluate teleop',
             'hand4whole evaluate teleop --hand capsule --side left --noise 3',
             'hand4whole evaluate teleop --recording hand.npz --json figures.json',
@@ -165,7 +166,7 @@ def _teleop_depth(args):
 def _add_detection(kinds):
     command = add_command(
         kinds, 'detection', _detection, "People and hands found, invented, of the right side; beside MediaPipe's own.",
-        ['hand4whole evaluate detection --count 20', 'hand4whole evaluate detection --root DIR --turn 90'])
+        examples=['hand4whole evaluate detection --count 20', 'hand4whole evaluate detection --root DIR --turn 90'])
     command.description += ('\n\nOn drawn people, or on the images of a folder with annotations in COCO-WholeBody '
                             'format: a *.json in it or in its folder annotations.')
     command.add_argument('--root', type=Path, metavar='DIR', help='a folder of annotated images; drawn people without')
@@ -201,7 +202,8 @@ def _detection(args):
 
 def _add_faces(kinds):
     command = add_command(kinds, 'faces', _run_faces, 'Jaw, gaze, expression and head of drawn faces.',
-                          ['hand4whole evaluate faces', 'hand4whole evaluate faces --count 200 --json faces.json'])
+                          examples=['hand4whole evaluate faces',
+                                    'hand4whole evaluate faces --count 200 --json faces.json'])
     command.add_argument('--count', type=int, default=100, help='how many heads to draw')
     command.add_argument('--seed', type=int, default=1, help='which heads')
     _add_json(command)
@@ -225,7 +227,7 @@ def _run_faces(args):
 def _add_photographs(kinds):
     command = add_command(
         kinds, 'photographs', _run_photographs, "How near people and hands of photographs are; beside MediaPipe's own.",
-        ['hand4whole evaluate photographs --root DIR --estimator mediapipe',
+        examples=['hand4whole evaluate photographs --root DIR --estimator mediapipe',
          'hand4whole evaluate photographs --root DIR --limit 200 --json table.json'])
     command.description += ('\n\nOn the images of a folder with annotations in COCO-WholeBody format: a *.json in it '
                             'or in its folder annotations. Errors are in the picture, in torsos; PCK, AP of keypoints, '
@@ -345,10 +347,11 @@ def _run_dataset(args):
             predictor = EstimatorPredictor(estimator, parts)
         samples, total = _select_samples(reader, args.limit)
         measured = _measure(
-            evaluate_predictors, samples, {estimator.name: predictor}, PROTOCOLS[args.dataset], parts, total
+            evaluate_predictors, samples, {estimator.name: predictor}, protocol=PROTOCOLS[args.dataset], parts=parts,
+            total=total
         )
         table = dataset_evaluation.make_result(
-            args.dataset, reader.split, estimator.name, boxes, measured[estimator.name]
+            args.dataset, reader.split, estimator.name, boxes=boxes, measured=measured[estimator.name]
         )
     finally:
         estimator.close()
@@ -386,7 +389,7 @@ def _run_ablation(args):
         kept, names = ablation.deduplicate_predictors(rows)
         protocol = PROTOCOLS[args.dataset]
         parts = BodyParts.from_network(experts.network, load_face_vertices(open_store(args.weights_folder)))
-        measured = _measure(evaluate_predictors, samples, kept, protocol, parts, total)
+        measured = _measure(evaluate_predictors, samples, kept, protocol=protocol, parts=parts, total=total)
     finally:
         estimator.close()
     found = ablation.build_tables(args.dataset, protocol, {name: measured[kept_as] for name, kept_as in names.items()})
@@ -441,7 +444,7 @@ def _select_samples(reader, limit):
     return (reader[k * len(reader) // count] for k in range(count)), count
 
 
-def _measure(compare, samples, predictors, protocol, parts, total):
+def _measure(compare, samples, predictors, *, protocol, parts, total):
     from ..datasets import DatasetError
     from ..media.image_files import ImageFileError
     try:

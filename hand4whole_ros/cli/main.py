@@ -70,7 +70,7 @@ def create_parser() -> argparse.ArgumentParser:
 def _add_demo(commands):
     command = add_command(
         commands, 'demo', _run_demo, 'Start the node, play a camera into it, and leave pictures, a bag and figures.',
-        ['hand4whole demo', 'hand4whole demo --output demo_output --seconds 20'])
+        examples=['hand4whole demo', 'hand4whole demo --output demo_output --seconds 20'])
     command.add_argument('--output', type=Path, default=Path('demo_output'), help='folder to write to')
     command.add_argument('--seconds', type=float, default=16.0, help='how long the rendered person moves')
 
@@ -86,7 +86,8 @@ def _run_demo(args):
 def _add_estimate(commands):
     command = add_command(
         commands, 'estimate', _run_estimate, 'Poses from pictures, folders, videos, cameras or streams; no ROS needed.',
-        ['hand4whole estimate photo.jpg --overlay out/', 'hand4whole estimate FOLDER --focal 936 --json out.json',
+        examples=['hand4whole estimate photo.jpg --overlay out/',
+                  'hand4whole estimate FOLDER --focal 936 --json out.json',
          'hand4whole estimate clip.mp4 --json out.json --overlay out/',
          'hand4whole estimate 0 --json out.json              # a camera, until Ctrl-C',
          'hand4whole estimate rtsp://camera/stream --overlay out/'])
@@ -125,7 +126,7 @@ def _run_estimate(args):
 def _add_replay(commands):
     command = add_command(
         commands, 'replay', _run_replay, 'Every image of a bag or video through the estimator, into a new bag.',
-        ['hand4whole replay BAG --output BAG_WITH_POSES',
+        examples=['hand4whole replay BAG --output BAG_WITH_POSES',
          'hand4whole replay clip.mp4 --focal 936 --output clip --overlay',
          'hand4whole replay FOLDER_OF_BAGS --output OTHER_FOLDER --workers 4'])
     command.add_argument('input', type=Path, metavar='BAG',
@@ -175,7 +176,7 @@ def _add_play(commands):
         'play',
         _run_play,
         'Publish what is in a bag, with its time on /clock, where ros2 bag play is missing.',
-        [
+        examples=[
             'hand4whole play BAG',
             'hand4whole play BAG --rate 0.5 --loop   # and beside it: '
             'hand4whole run image_topic:=/camera/image_raw use_sim_time:=true',
@@ -216,7 +217,7 @@ def _add_run(commands):
         'run',
         _run_node,
         'The ROS 2 node with the arguments of estimate.launch.py, where ros2 launch is missing.',
-        [
+        examples=[
             'hand4whole run image_topic:=/camera/image_raw estimator:=mediapipe',
             'hand4whole run camera:=0 viewer:=true     # a webcam, without a driver',
             'hand4whole run --show-args',
@@ -244,7 +245,7 @@ def _add_view(commands):
         'view',
         _run_view,
         'See what the running node finds on a page in a browser: the picture, people and hands in 3D, rates and delay.',
-        [
+        examples=[
             'hand4whole view     # and beside it: hand4whole run image_topic:=/camera/image_raw',
             'hand4whole view namespace:=robot viewer_host:=0.0.0.0 viewer_port:=8081',
             'hand4whole view --show-args',
@@ -270,7 +271,7 @@ def _add_bench(commands):
     command = add_command(
         commands, 'bench', _run_bench,
         'How long every stage takes on this machine; docs/benchmarks/speed.md says what the figures mean.',
-        ['hand4whole bench --json figures.json --picture profile.svg', 'hand4whole bench --only node markers',
+        examples=['hand4whole bench --json figures.json --picture profile.svg', 'hand4whole bench --only node markers',
          'hand4whole bench --only overload --seconds 300'])
     command.add_argument('--json', type=Path, metavar='OUT', help='write the same figures here')
     command.add_argument('--picture', type=Path, metavar='OUT.svg', help='draw here where the time of a frame goes')
@@ -303,7 +304,8 @@ def _run_bench(args):
     if args.json and args.picture and is_same_path(args.json, args.picture):
         raise UsageError(f'--json and --picture are one file, {args.json}; name another for one of them')
     try:
-        result = run.run(args.only or result_rows.STAGES, args.seconds, args.size, args.device, args.body_files)
+        result = run.run(args.only or result_rows.STAGES, seconds=args.seconds, size=args.size, device=args.device,
+                         body_files=args.body_files)
     except EstimatorUnavailable as error:
         raise UsageError(error) from None
     # Files first: nobody may read the table to its end.
@@ -327,7 +329,7 @@ def _run_bench(args):
 
 def _add_doctor(commands):
     add_command(commands, 'doctor', _run_doctor, 'What is installed, what is missing, and what to run to get it.',
-             ['hand4whole doctor'])
+             examples=['hand4whole doctor'])
 
 
 def _run_doctor(args):

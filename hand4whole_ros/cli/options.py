@@ -26,7 +26,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 _MAX_PEOPLE_OF_PICTURES = 20
 
 
-def add_command(commands, name, function, summary, examples):
+def add_command(commands, name, function, summary, *, examples):
     """A command whose help ends with examples."""
     command = commands.add_parser(name, help=summary, description=summary, formatter_class=HelpFormatter,
                                   epilog='examples:\n' + '\n'.join('  ' + line for line in examples))

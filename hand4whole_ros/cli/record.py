@@ -11,7 +11,7 @@ def add_record_command(commands) -> None:
     """Add it to the command line."""
     command = add_command(
         commands, 'record', _run, 'Record topics into a bag until Ctrl-C, where ros2 bag record is missing.',
-        ['hand4whole record --output run1                     # everything that is published',
+        examples=['hand4whole record --output run1                     # everything that is published',
          'hand4whole record --output run1 /camera/image_raw/compressed /camera/camera_info /hand4whole/poses /tf'])
     command.add_argument('topics', nargs='*', metavar='TOPIC', help='to record; without it, all')
     command.add_argument('--output', type=Path, required=True, metavar='OUT',

@@ -11,7 +11,7 @@ def add_teleop_command(commands) -> None:
     """Add `hand4whole teleop` to the commands."""
     command = add_command(
         commands, 'teleop', _teleop, 'A robot hand and wrist follow the operator: the nodes, or a demo.',
-        ['hand4whole teleop --demo', 'hand4whole teleop hand:=allegro side:=left sim:=true   # and beside it: '
+        examples=['hand4whole teleop --demo', 'hand4whole teleop hand:=allegro side:=left sim:=true   # and beside it: '
          'hand4whole run', 'hand4whole teleop --show-args'])
     command.add_argument('arguments', nargs='*', metavar='NAME:=VALUE', help='as for ros2 launch; see --show-args')
     command.add_argument('-s', '--show-args', action='store_true', help='list the arguments and leave')

@@ -41,14 +41,14 @@ def add_train_command(commands) -> None:
                'Every one of them goes on where it was stopped. docs/guides/training.md has the whole story.')
     kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
     people = add_command(kinds, 'people', _run_people, 'Draw people and have the first look at them.',
-                         ['hand4whole train people --output people --count 24000 --workers 2'])
+                         examples=['hand4whole train people --output people --count 24000 --workers 2'])
     people.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder to write to')
     people.add_argument('--count', type=int, default=24000, help='how many are drawn; 20 kB each')
     people.add_argument('--seed', type=int, default=11, help='which people')
     people.add_argument('--workers', type=int, default=2, help='processes that draw')
     for stage, (steps, what) in _STAGES.items():
         one = add_command(kinds, stage, _run_stage, f'Train {what}.',
-                          [f'hand4whole train {stage} --people people --run run',
+                          examples=[f'hand4whole train {stage} --people people --run run',
                            f'torchrun --nproc-per-node 4 --no-python -- hand4whole train {stage} --people people '
                            f'--run run     # four GPUs'])
         one.add_argument('--people', type=Path, nargs='+', required=True, metavar='DIR', help='of train people')
@@ -56,11 +56,11 @@ def add_train_command(commands) -> None:
         add_setting_options(one, 'device')
         one.set_defaults(stage=stage)
     pack = add_command(kinds, 'pack', _run_pack, 'Write what was trained as one file for the estimator.',
-                       ['hand4whole train pack --run run --output open_model.npz'])
+                       examples=['hand4whole train pack --run run --output open_model.npz'])
     pack.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
     pack.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .npz to write')
     curves = add_command(kinds, 'curves', _run_curves, 'Draw the learning curves of a training.',
-                         ['hand4whole train curves --run run --output curves.svg'])
+                         examples=['hand4whole train curves --run run --output curves.svg'])
     curves.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
     curves.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .svg to write')
     _add_lifting(kinds)
@@ -70,7 +70,7 @@ def add_train_command(commands) -> None:
 def _add_lifting(kinds):
     made = add_command(
         kinds, 'detections', _detections, 'Draw people in every posture and have the landmark detector see them.',
-        ['hand4whole train detections --output detections --motions FOLDER',
+        examples=['hand4whole train detections --output detections --motions FOLDER',
          'hand4whole train detections --output more --seed 22 --count 4000'])
     made.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder to write to')
     made.add_argument('--count', type=int, default=40000, help='how many are drawn; 6 kB each')
@@ -78,7 +78,7 @@ def _add_lifting(kinds):
     made.add_argument('--workers', type=int, default=2, help='processes that draw')
     lift = add_command(
         kinds, 'lift', _lift, 'Train the networks that lift landmarks to bodies and hands: an hour on two cores.',
-        ['hand4whole train lift --detections detections --motions FOLDER --run run --output lifting.npz'])
+        examples=['hand4whole train lift --detections detections --motions FOLDER --run run --output lifting.npz'])
     lift.add_argument('--detections', type=Path, nargs='+', required=True, metavar='DIR', help='of train detections')
     _add_run_arguments(lift, 12000, 'of weights, bodies and the order of people')
     lift.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .npz to write')
@@ -92,7 +92,7 @@ def _add_published(kinds):
     command = add_command(
         kinds, 'published', _run_published,
         'Train full-size CHAM between the published experts, on the data sets of the paper.',
-        ['hand4whole train published --data agora=DIR arctic=DIR interhand=DIR reinterhand=DIR --run run',
+        examples=['hand4whole train published --data agora=DIR arctic=DIR interhand=DIR reinterhand=DIR --run run',
          'hand4whole train published --data arctic=DIR --run run --at-once 8     # a smaller GPU',
          'torchrun --nproc-per-node 4 --no-python -- hand4whole train published --data ... --run run',
          'hand4whole estimate photo.jpg --weights-folder FOLDER --overlay out    # with run/snapshot_6.pth in FOLDER'])
@@ -203,7 +203,7 @@ def _detections(args):
     recorded = _recorded(args)
     from ..training.lifting import detections
     with _convert_write_errors(args.output):
-        detections.make(args.output, args.count, args.seed, args.workers, recorded)
+        detections.make(args.output, args.count, args.seed, workers=args.workers, recorded=recorded)
     return EXIT_SUCCESS
 
 

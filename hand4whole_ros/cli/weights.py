@@ -29,14 +29,14 @@ def add_weights_command(commands) -> None:
 def _add_list(kinds):
     return add_command(kinds, 'list', _run_list,
                     'Every file: what for, from where, licence, size, whether it is there.',
-                    ['hand4whole weights list', 'hand4whole weights list --folder ~/models'])
+                    examples=['hand4whole weights list', 'hand4whole weights list --folder ~/models'])
 
 
 def _add_fetch(kinds):
     command = add_command(
         kinds, 'fetch', _run_fetch,
         'Download files, going on where an earlier try broke off; for those behind a login, say how to get them.',
-        ['hand4whole weights fetch', 'hand4whole weights fetch wilor_final.ckpt'])
+        examples=['hand4whole weights fetch', 'hand4whole weights fetch wilor_final.ckpt'])
     command.add_argument('names', nargs='*', metavar='NAME',
                          help='as hand4whole weights list shows them; without any, all that the full pipeline needs')
     return command
@@ -46,7 +46,7 @@ def _add_verify(kinds):
     command = add_command(
         kinds, 'verify', _run_verify,
         'Read everything that is there, name for name, and run the network once on a picture.',
-        ['hand4whole weights verify', 'hand4whole weights verify --renew'])
+        examples=['hand4whole weights verify', 'hand4whole weights verify --renew'])
     command.add_argument('--renew', action='store_true',
                          help='files were replaced on purpose: record their checksums anew')
     return command
@@ -56,7 +56,7 @@ def _add_convert(kinds):
     command = add_command(
         kinds, 'convert', _run_convert,
         'Make an .npz of a pickled body model, without running anything that is in the pickle.',
-        ['hand4whole weights convert', 'hand4whole weights convert MANO_RIGHT.pkl',
+        examples=['hand4whole weights convert', 'hand4whole weights convert MANO_RIGHT.pkl',
          'hand4whole weights convert MANO_LEFT.pkl --output models/MANO_LEFT.npz'])
     command.add_argument('files', nargs='*', type=Path, metavar='FILE.pkl',
                          help='without any, all body models in the folder that have no .npz yet')

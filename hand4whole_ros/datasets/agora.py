@@ -131,7 +131,8 @@ class AGORA(DatasetReader):
         path = str(one['gt_path_smplx'])
         if _POINT_COLUMNS not in one:
             local, betas, expression, transl = self._read_fit(path, str(one['gender']))
-            return self.bodies.body(local, betas[:NUM_BETAS], expression, transl, motion, str(one['gender']))
+            return self.bodies.body(local, betas[:NUM_BETAS], expression, transl, motion=motion,
+                                    gender=str(one['gender']))
         mesh = finite_array(one[_MESH_COLUMNS], NUM_VERTICES, 3) if _MESH_COLUMNS in one else None
         body = body_from_points(finite_array(one[_POINT_COLUMNS], NUM_SMPLX_POINTS, 3), mesh)
         if self._fits is None:

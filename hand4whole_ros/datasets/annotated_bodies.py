@@ -102,7 +102,7 @@ class GroundTruthBodies:
 
     @torch.inference_mode()
     def body(self, local_rotations: np.ndarray, betas: np.ndarray, expression: np.ndarray | None, transl: np.ndarray,
-             motion: RigidTransform, gender: str = 'neutral', template: np.ndarray | None = None) -> BodyAnnotation:
+             *, motion: RigidTransform, gender: str = 'neutral', template: np.ndarray | None = None) -> BodyAnnotation:
         """Pose SMPL-X and see it from the camera.
 
         local_rotations (55, 3) axis-angle, flat-hand zero; betas (10,); expression (10,), None where nobody looked at
@@ -176,7 +176,7 @@ class GroundTruthBodies:
 
     @torch.inference_mode()
     def hand(
-        self, side: str, pose: np.ndarray, betas: np.ndarray, transl: np.ndarray, motion: RigidTransform
+        self, side: str, pose: np.ndarray, betas: np.ndarray, transl: np.ndarray, *, motion: RigidTransform
     ) -> HandAnnotation:
         """Pose MANO as its files are published and see it from the camera.
 

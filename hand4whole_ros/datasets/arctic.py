@@ -105,8 +105,9 @@ class ARCTIC(DatasetReader):
         picture = self._pictures[sequence] / str(camera) / f'{frame:05d}.jpg'
         intrinsics = intrinsics.resized(*image_size(picture, self.info))
         local = np.concatenate([sequence_parts[name][moment].reshape(-1, 3) for name in skeleton.POSE_SLICES])
-        body = self.bodies.body(local, np.zeros(10), None, sequence_parts['transl'][moment], motion, gender,
-                                self._template(subject))
+        body = self.bodies.body(local, np.zeros(10), None, sequence_parts['transl'][moment], motion=motion,
+                                gender=gender,
+                                template=self._template(subject))
         hands = self.bodies.hands_from_body(body)
         seen = any(_is_hand_visible(hand, intrinsics) for hand in hands.values())
         box = box_around_points(body.keypoints_3d, intrinsics, within=True) if seen else np.zeros(4)

@@ -109,7 +109,7 @@ class InterHand(DatasetReader):
         hands = {}
         for side, fit in zip(skeleton.SIDES, self._fits[moment]):
             pose, shape, transl = np.split(fit, (48, 58))
-            hands[side] = self.bodies.hand(side, pose, shape, transl, motion)
+            hands[side] = self.bodies.hand(side, pose, shape, transl, motion=motion)
         return Sample(f'{self.split}/{name}', picture, intrinsics, full_image_box(intrinsics), None, hands['left'],
                       hands['right'], True, motion.rotation @ _UP_VECTOR)
 

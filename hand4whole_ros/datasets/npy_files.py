@@ -28,7 +28,7 @@ def read_npy_dict(path: Path, info: DatasetInfo) -> dict:
             shape, _, kind = _HEADERS[npy.read_magic(stream)](stream)
             if shape != () or not kind.hasobject:
                 raise ValueError(f'one dictionary expected, found an array {shape} of {kind}')
-            found = read_stream(stream, path, 'dictionary', _single)
+            found = read_stream(stream, path, 'dictionary', make=_single)
             if not isinstance(found, dict):
                 raise ValueError(f'one dictionary expected, found {type(found).__name__}')
             return found

@@ -91,7 +91,7 @@ def read_frame(path: Path) -> dict[str, np.ndarray]:
             raise DatasetError(f'{path} has {path.stat().st_size >> 20} MB, more than is held in memory: use the data '
                                f'frame without joints and vertices, and the fits')
         with open(path, 'rb') as stream:
-            return read_stream(stream, path, 'data frame file', _read_columns, _allowed_global())
+            return read_stream(stream, path, 'data frame file', make=_read_columns, more=_allowed_global())
     except OSError as error:
         raise DatasetError(f'{path} cannot be read: {error.strerror or error}') from None
     except CheckpointError as error:

@@ -97,4 +97,4 @@ class ReInterHand(DatasetReader):
                 finite_array(found['shape'], 10),
                 finite_array(found['trans'], 3),
             )
-        return self.bodies.hand(side, *parameters, motion)
+        return self.bodies.hand(side, *parameters, motion=motion)

@@ -39,7 +39,7 @@ class LandmarkPeople:
     network for hands.
     """
 
-    def __init__(self, static_images: bool = False, mirror: bool = True, max_people: int = 1, people: bool = True,
+    def __init__(self, static_images: bool = False, *, mirror: bool = True, max_people: int = 1, people: bool = True,
                  lite_hands: bool = False):
         runtime = Runtime(workers=2)
         #: People of the last image as the networks have them, in the order in which they were given.

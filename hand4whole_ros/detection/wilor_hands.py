@@ -39,7 +39,7 @@ class WiLoRHands:
     hand may be there twice.
     """
 
-    def __init__(self, network: WiLoRDetector, sides: Sequence[str], min_score: float = MIN_SCORE,
+    def __init__(self, network: WiLoRDetector, sides: Sequence[str], *, min_score: float = MIN_SCORE,
                  max_overlap: float = MAX_OVERLAP, one_side_a_place: bool = True, max_hands: int = MAX_HANDS):
         self._network, self.sides = network, tuple(sides)
         self.min_score, self.max_overlap, self.max_hands = min_score, max_overlap, max_hands

@@ -91,7 +91,7 @@ class LandmarkPipeline:
     hands. hand_length: m, of loose hands. face_fitter: of the same body; None: faces are not looked at.
     """
 
-    def __init__(self, fitter: BodyFitter | LandmarkFitter, static_images: bool, mirror: bool = True,
+    def __init__(self, fitter: BodyFitter | LandmarkFitter, static_images: bool, mirror: bool = True, *,
                  refused: Counter | None = None, refused_hands: Counter | None = None, max_people: int = 1,
                  people: bool = True, lite_hands: bool = False, hand_length: float = HAND_LENGTH,
                  face_fitter: FaceFitter | None = None):
@@ -110,8 +110,8 @@ class LandmarkPipeline:
         self._threads = ThreadpoolController()
 
     @classmethod
-    def from_config(cls, config: EstimatorConfig, fitter: BodyFitter | LandmarkFitter, refused: Counter,
-                    refused_hands: Counter, body: BodyModel) -> LandmarkPipeline:
+    def from_config(cls, config: EstimatorConfig, fitter: BodyFitter | LandmarkFitter, *,
+                    refused: Counter, refused_hands: Counter, body: BodyModel) -> LandmarkPipeline:
         """As the settings of an estimator say.
 
         Raises ValueError for an unknown quality, EstimatorUnavailable for faces of a body without landmarks there.
@@ -135,7 +135,8 @@ class LandmarkPipeline:
         self.loose_hands = []
         people = self._detector.detect(image)
         detected = (time.perf_counter() - start) / max(len(people), 1)
-        found = [self._fit(landmarks, image, intrinsics, detected, stamp) for landmarks in people]
+        found = [self._fit(landmarks, image, intrinsics, detector_seconds=detected, stamp=stamp)
+                 for landmarks in people]
         seen = {landmarks.track_id for landmarks in people}
         self._histories = {track: history for track, history in self._histories.items() if track in seen}
         if self._faces is not None:
@@ -156,7 +157,7 @@ class LandmarkPipeline:
         """The largest person; None where nobody is seen, or nobody could be fitted."""
         return next(iter(self.fit_all(image, intrinsics)), None)
 
-    def _fit(self, landmarks, image, intrinsics, detector_seconds, stamp):
+    def _fit(self, landmarks, image, intrinsics, *, detector_seconds, stamp):
         start = time.perf_counter()
         confidence = landmarks.confidence
         if confidence < MIN_CONFIDENCE:
@@ -175,7 +176,7 @@ class LandmarkPipeline:
         face = None
         if self._faces is not None:
             start = time.perf_counter()
-            face = self._faces.fit(image, landmarks, intrinsics, fitted, stamp)
+            face = self._faces.fit(image, landmarks, intrinsics, body=fitted, stamp=stamp)
             times['face'] = time.perf_counter() - start
         return LandmarkFit(
             landmarks, {side: hands[side][0] for side in fitted.hands}, {side: hands[side][1] for side in fitted.hands},

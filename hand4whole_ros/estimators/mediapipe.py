@@ -37,8 +37,8 @@ class MediaPipeEstimator(Estimator):
             # What the network says of shape is said of the open body.
             fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand),
                                     lifted_shape=config.body_model is None)
-            self._landmark_pipeline = LandmarkPipeline.from_config(config, fitter, self.refused,
-                                                                   self.refused_hands, self.body)
+            self._landmark_pipeline = LandmarkPipeline.from_config(
+                config, fitter, refused=self.refused, refused_hands=self.refused_hands, body=self.body)
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, BodyModelError) as error:
             raise EstimatorUnavailable(str(error)) from error
 

@@ -77,8 +77,8 @@ class OpenEstimator(Estimator):
             self.body = SmplxManoBody(published)
             networks = load_lifting_networks(config.lifting_model)
             fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
-            self._landmark_pipeline = LandmarkPipeline.from_config(config, fitter, self.refused, self.refused_hands,
-                                                                   self.body)
+            self._landmark_pipeline = LandmarkPipeline.from_config(
+                config, fitter, refused=self.refused, refused_hands=self.refused_hands, body=self.body)
             # The networks learnt from another fit, and are told of it.
             self._prompt_fitter = BodyFitter(self.body.kinematics)
             self._threads = ThreadpoolController()

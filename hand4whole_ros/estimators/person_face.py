@@ -31,7 +31,7 @@ class FacePipeline:
         self._last: dict[int, tuple[FaceFit, float]] = {}   # by track id, with the time of the image
         self._threads = ThreadpoolController()
 
-    def fit(self, image: np.ndarray, landmarks: HolisticLandmarks, intrinsics: Intrinsics, body: BodyFit,
+    def fit(self, image: np.ndarray, landmarks: HolisticLandmarks, intrinsics: Intrinsics, *, body: BodyFit,
             stamp: float | None) -> FaceFit | None:
         """The face of a person in an RGB image (H, W, 3) uint8; None where none is seen, nor was a moment ago.
 

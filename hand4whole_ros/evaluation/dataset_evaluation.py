@@ -7,7 +7,7 @@ from .comparison import PredictorMetrics
 from .protocols import FIGURES, PROTOCOLS
 
 
-def make_result(dataset: str, split: str, estimator: str, boxes: str, measured: PredictorMetrics) -> dict:
+def make_result(dataset: str, split: str, estimator: str, *, boxes: str, measured: PredictorMetrics) -> dict:
     """Plain numbers, for JSON: what was measured, and what a paper prints, with the table it stands in."""
     printed = published_figures.FIGURES.get(dataset, {})
     rows = {}

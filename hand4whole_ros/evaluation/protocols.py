@@ -78,10 +78,10 @@ def measure_body(prediction: Prediction, sample: Sample, parts: BodyParts | None
         mesh = None
     predicted_joints = None if mesh is None else parts.joints(mesh)
     if mesh is not None and predicted_joints is not None:
-        _measure_mesh_part(found, 'all', mesh, true.vertices, predicted_joints[_PELVIS], joints[_PELVIS])
+        _measure_mesh_part(found, 'all', mesh, true.vertices, root=predicted_joints[_PELVIS], true_root=joints[_PELVIS])
         if parts.face_vertices is not None:
             _measure_mesh_part(found, 'face', mesh[parts.face_vertices], true.vertices[parts.face_vertices],
-                               predicted_joints[_NECK], joints[_NECK])
+                               root=predicted_joints[_NECK], true_root=joints[_NECK])
     hands: dict[str, list[float]] = {}
     for side, hand, _ in _matched_hands(prediction, sample):
         true_hand, wrist = true.vertices[parts.hand_vertices[side]], skeleton.WRIST[side]
@@ -89,7 +89,7 @@ def measure_body(prediction: Prediction, sample: Sample, parts: BodyParts | None
             # Hands without a body have a wrist of their own.
             own = predicted_joints is None
             root = parts.hand_keypoints(hand.vertices)[_WRIST] if own else predicted_joints[wrist]
-            _measure_mesh_part(hands, 'hands', hand.vertices, true_hand, root, joints[wrist])
+            _measure_mesh_part(hands, 'hands', hand.vertices, true_hand, root=root, true_root=joints[wrist])
     found.update({key: [float(np.mean(values))] for key, values in hands.items()})
     return found
 
@@ -103,7 +103,7 @@ def _wrist_positions(prediction):
     return None
 
 
-def _measure_mesh_part(found, name, mesh, true, root, true_root):
+def _measure_mesh_part(found, name, mesh, true, *, root, true_root):
     found.setdefault(f'mpvpe_{name}', []).append(_to_mm(metrics.root_relative_mpjpe(mesh, true, root, true_root)))
     found.setdefault(f'pa_mpvpe_{name}', []).append(_to_mm(metrics.pa_mpjpe(mesh, true)))
 

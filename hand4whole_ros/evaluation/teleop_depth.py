@@ -41,7 +41,7 @@ def depth_figures(estimator: Estimator, people: int = 10, first_seed: int = 10) 
         bias = 1 + rng.normal(0, CALIBRATION_ERROR)
         for moment in MOMENTS:
             found = estimator.estimate(motion.frame(moment), motion.intrinsics, moment)
-            measured = _measured_people(found, motion, moment, correction, bias, rng)
+            measured = _measured_people(found, motion, moment, correction=correction, bias=bias, rng=rng)
             for side, true in motion.hand_keypoints(moment).items():
                 hands += 1
                 if not found or found[0].hand(side).state != skeleton.OK:
@@ -60,10 +60,10 @@ def depth_figures(estimator: Estimator, people: int = 10, first_seed: int = 10) 
     return figures
 
 
-def _measured_people(found, motion, moment, correction, bias, rng) -> list[WholeBodyEstimate]:
+def _measured_people(found, motion, moment, *, correction, bias, rng) -> list[WholeBodyEstimate]:
     depth = body_rasterizer().ids_and_depth(motion.scene(moment).vertices, motion.intrinsics)[1]
     correction.reset()      # each image stands alone
-    return correction(found, [], noisy_depth(bias * depth, rng), motion.intrinsics, moment).people
+    return correction(found, [], noisy_depth(bias * depth, rng), motion.intrinsics, stamp=moment).people
 
 
 def noisy_depth(depth: np.ndarray, rng: np.random.Generator) -> DepthImage:

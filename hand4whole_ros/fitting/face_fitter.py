@@ -133,7 +133,7 @@ class FaceFitter:
         depths = seen.landmarks[self._model.landmarks, 2] / intrinsics.fx
         prior = self._prior(last)
         pose = self._start(head_rotation, rays, last)
-        equations = self._equations(pose, rays, depths, head_rotation, prior)
+        equations = self._equations(pose, rays, depths, head_rotation=head_rotation, prior=prior)
         if equations is None or not np.isfinite(equations[0]):
             return None
         factor = _DAMPING
@@ -142,7 +142,7 @@ class FaceFitter:
             step = -np.linalg.solve(hessian + np.diag(factor * np.diag(hessian) + 1e-6), gradient)
             step[ROTATION] *= min(1.0, 0.5 / max(float(np.abs(step[ROTATION]).max()), 1e-9))
             trial = pose.moved(step)
-            after = self._equations(trial, rays, depths, head_rotation, prior)
+            after = self._equations(trial, rays, depths, head_rotation=head_rotation, prior=prior)
             if after is None or not after[0] < cost:
                 factor *= 10
                 continue
@@ -188,7 +188,7 @@ class FaceFitter:
                 sigma[columns] = 1 / np.sqrt(weight + new)
         return mean, sigma
 
-    def _equations(self, pose, rays, depths, head_rotation, prior):
+    def _equations(self, pose, rays, depths, *, head_rotation, prior):
         """Cost, Hessian (U, U), gradient (U,) and misfit; None where the face is not in front of the camera."""
         points, moved = self._model.points(pose)
         z = points[:, 2]

@@ -34,7 +34,8 @@ def matrix(region: Region, size: int, exact: bool = False) -> np.ndarray:
     return np.column_stack([linear, region.centre + 0.5 - linear @ np.full(2, size / 2)])
 
 
-def crop(image: np.ndarray, region: Region, size: int, exact: bool = False, black_outside: bool = False) -> np.ndarray:
+def crop(image: np.ndarray, region: Region, size: int, *, exact: bool = False,
+         black_outside: bool = False) -> np.ndarray:
     """The content of a region, upright: (size, size, 3) uint8, interpolated linearly.
 
     exact: see `matrix`. black_outside: beyond the image is black; otherwise its outermost pixels are repeated there.

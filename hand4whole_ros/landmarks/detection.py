@@ -45,11 +45,11 @@ class Detector:
         region = Region.of_image(checked(image)) if region is None else region
         boxes, logits = self._network.run(image, region)
         objects = weighted_suppression(*decode(boxes[0], logits[0, :, 0], self._anchors,
-                                               self._network.model.input_size, self.min_score))
+                                               input_size=self._network.model.input_size, min_score=self.min_score))
         return [_to_image(region, *one) for one in objects]
 
 
-def decode(outputs: np.ndarray, logits: np.ndarray, centres: np.ndarray, input_size: int, min_score: float
+def decode(outputs: np.ndarray, logits: np.ndarray, centres: np.ndarray, *, input_size: int, min_score: float
            ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores (M,), boxes (M, 4): left, top, right, bottom, and keypoints (M, K, 2); 0 and 1 at the edges of the input.
 

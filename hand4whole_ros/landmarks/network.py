@@ -39,7 +39,8 @@ class Network:
 
         mirrored: for the mirror image of the region. Raises ValueError if `image` is no image.
         """
-        crop = crops.crop(image, region, self.model.input_size, self.runtime.exact_crops, self.model.black_outside)
+        crop = crops.crop(image, region, self.model.input_size, exact=self.runtime.exact_crops,
+                          black_outside=self.model.black_outside)
         with self._lock:
             interpreter = self._idle.pop() if self._idle else None
         interpreter = interpreter or self._make_interpreter()

@@ -75,7 +75,7 @@ class PeopleLandmarker:
     Raises ValueError if max_people is below 1, LandmarksUnavailable as the networks do.
     """
 
-    def __init__(self, max_people: int = 10, people: bool = True, hands: bool = True, lite_hands: bool = False,
+    def __init__(self, max_people: int = 10, *, people: bool = True, hands: bool = True, lite_hands: bool = False,
                  runtime: Runtime | None = None):
         if max_people < 1:
             raise ValueError(f'max_people must be 1 or more, found {max_people}')

@@ -133,7 +133,7 @@ class PeopleDetector:
     def judged(self, image: np.ndarray, score: float, pose: PoseLandmarks, agreement: float) -> PersonPose:
         """A pose with its evidence. Where that leaves doubts, a face where the pose has its head decides."""
         height, width = image.shape[:2]
-        found = evidence(score, pose, agreement, width, height)
+        found = evidence(score, pose, agreement, width=width, height=height)
         # Without what a person that the image cuts has against it.
         clarity = found - evidence_of_residual(pose, width, height)
         if _DOUBTFUL[0] < found < _DOUBTFUL[1]:

@@ -72,7 +72,7 @@ def visible_share(pose: PoseLandmarks, width: int, height: int) -> float:
     return float(pose.visibility[shown].mean() * (1 - _LOSS_OUTSIDE * (1 - shown.mean())))
 
 
-def features(score: float, pose: PoseLandmarks, agreement: float, width: int, height: int) -> np.ndarray:
+def features(score: float, pose: PoseLandmarks, agreement: float, *, width: int, height: int) -> np.ndarray:
     """(4,) what `evidence` is made of."""
     return np.array([score, visible_share(pose, width, height), world_residual(pose, width, height), agreement])
 
@@ -81,13 +81,13 @@ def features(score: float, pose: PoseLandmarks, agreement: float, width: int, he
 _WEIGHTS, _BIAS = np.array([5.3, 10.0, -16.0, 2.0]), -11.3
 
 
-def evidence(score: float, pose: PoseLandmarks, agreement: float, width: int, height: int) -> float:
+def evidence(score: float, pose: PoseLandmarks, agreement: float, *, width: int, height: int) -> float:
     """Log-odds that landmarks in an image of that size, px, are those of a person.
 
     score: of the detector, 0 to 1. agreement: the similarity of the landmarks with those of the region that was made of
     them.
     """
-    return float(_WEIGHTS @ features(score, pose, agreement, width, height) + _BIAS)
+    return float(_WEIGHTS @ features(score, pose, agreement, width=width, height=height) + _BIAS)
 
 
 def evidence_of_residual(pose: PoseLandmarks, width: int, height: int) -> float:

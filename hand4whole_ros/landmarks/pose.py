@@ -40,7 +40,7 @@ class PoseDetector(Detector):
 def person_region(person: Detection) -> Region:
     """The region of a detected person for PoseLandmarker."""
     points = person.keypoints
-    return around_circle(points[PoseKeypoint.HIP_CENTRE], points[PoseKeypoint.BODY_CIRCLE], UP, _SCALE)
+    return around_circle(points[PoseKeypoint.HIP_CENTRE], points[PoseKeypoint.BODY_CIRCLE], UP, scale=_SCALE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class PoseLandmarks:
         """The region of the same person for the next image."""
         points = self.auxiliary
         return around_circle(points[AuxiliaryPoseLandmark.HIP_CENTRE], points[AuxiliaryPoseLandmark.BODY_CIRCLE], UP,
-                             _SCALE)
+                             scale=_SCALE)
 
 
 class PoseLandmarker:

@@ -59,7 +59,7 @@ def rotation_of(start: np.ndarray, end: np.ndarray, direction: float) -> float:
     return float(angle - 2 * np.pi * np.floor((angle + np.pi) / (2 * np.pi)))
 
 
-def square(centre: np.ndarray, size: np.ndarray, rotation: float, scale: float, shift: float = 0.0) -> Region:
+def square(centre: np.ndarray, size: np.ndarray, rotation: float, *, scale: float, shift: float = 0.0) -> Region:
     """The region around a rectangle with this centre (2,) px, width and height (2,) px, and rotation.
 
     Its side is `scale` times the longer side of the rectangle; shift: down the rectangle's vertical axis, in heights
@@ -69,23 +69,25 @@ def square(centre: np.ndarray, size: np.ndarray, rotation: float, scale: float, 
     return Region(centre, max(scale * float(np.max(size)), MIN_SIDE), rotation)
 
 
-def around_circle(centre: np.ndarray, point: np.ndarray, direction: float, scale: float, shift: float = 0.0) -> Region:
+def around_circle(centre: np.ndarray, point: np.ndarray, direction: float, *, scale: float,
+                  shift: float = 0.0) -> Region:
     """The region around a circle with this centre through this point, (2,) px; direction: from centre to point."""
     diameter = 2 * float(np.linalg.norm(point - centre))
-    return square(centre, np.array([diameter, diameter]), rotation_of(centre, point, direction), scale, shift)
+    return square(centre, np.array([diameter, diameter]), rotation_of(centre, point, direction), scale=scale,
+                  shift=shift)
 
 
 def around_points(points: np.ndarray, rotation: float, scale: float, shift: float = 0.0) -> Region:
     """The region around points (N, 2) px: around their upright bounding box."""
     low, high = points.min(0), points.max(0)
-    return square((low + high) / 2, high - low, rotation, scale, shift)
+    return square((low + high) / 2, high - low, rotation, scale=scale, shift=shift)
 
 
 def around_rotated_points(points: np.ndarray, rotation: float, scale: float, shift: float = 0.0) -> Region:
     """The region around points (N, 2) px: around their bounding box with this rotation."""
     aligned = rotated(points, -rotation)
     low, high = aligned.min(0), aligned.max(0)
-    return square(rotated((low + high) / 2, rotation), high - low, rotation, scale, shift)
+    return square(rotated((low + high) / 2, rotation), high - low, rotation, scale=scale, shift=shift)
 
 
 def overlap(one: Region, other: Region) -> float:

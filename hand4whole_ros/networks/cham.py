@@ -248,8 +248,8 @@ def box_embedding(boxes: Tensor, channels: int, grid: FeatureGrid = FeatureGrid(
     hence never made as a picture.
     """
     boxes = boxes.float()
-    x = _box_positions(boxes[:, 0], boxes[:, 2], grid, grid.first_column, grid.columns)
-    y = _box_positions(boxes[:, 1], boxes[:, 3], grid, 0, grid.rows)
+    x = _box_positions(boxes[:, 0], boxes[:, 2], grid, first=grid.first_column, count=grid.columns)
+    y = _box_positions(boxes[:, 1], boxes[:, 3], grid, first=0, count=grid.rows)
     across, x_inside = _sampled_embedding(x, BODY_SIZE[1], channels // 2)
     down, y_inside = _sampled_embedding(y, BODY_SIZE[0], channels // 2)
     columns = torch.einsum('nuc,nv->ncvu', across, y_inside)
@@ -257,7 +257,7 @@ def box_embedding(boxes: Tensor, channels: int, grid: FeatureGrid = FeatureGrid(
     return torch.cat([columns, rows], dim=1)
 
 
-def _box_positions(start, end, grid, first, count):
+def _box_positions(start, end, grid, *, first, count):
     step = torch.arange(first, first + count, device=start.device) + grid.point - grid.rows / 2
     return (start + end)[:, None] / 2 + step * (end - start)[:, None] / grid.rows
 
@@ -283,12 +283,13 @@ def hand_to_body_placement(
     body's.
     """
     boxes, hand = boxes.float(), hand_grid or grid
-    across = _axis_placement(boxes[:, 0], boxes[:, 2], grid, grid.columns, hand, hand.first_column, hand.columns)
-    down = _axis_placement(boxes[:, 1], boxes[:, 3], grid, grid.rows, hand, 0, hand.rows)
+    across = _axis_placement(boxes[:, 0], boxes[:, 2], grid, count=grid.columns, hand=hand, first=hand.first_column,
+                             hand_count=hand.columns)
+    down = _axis_placement(boxes[:, 1], boxes[:, 3], grid, count=grid.rows, hand=hand, first=0, hand_count=hand.rows)
     return torch.einsum('nvy,nux->nvuyx', down, across).flatten(3).flatten(1, 2)
 
 
-def _axis_placement(start, end, grid, count, hand, first, hand_count):
+def _axis_placement(start, end, grid, *, count, hand, first, hand_count):
     cell = torch.arange(count, device=start.device)
     offset = grid.stride * (cell + grid.point) - (start + end)[:, None] / 2
     at = hand.rows / 2 - hand.point - first + offset * hand.rows / (end - start)[:, None]

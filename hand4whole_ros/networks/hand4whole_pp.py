@@ -138,7 +138,7 @@ class Hand4WholePP(nn.Module):
 
         prompts: what is known of the people, for a network that takes it.
         """
-        return self.assemble(*self.run_experts(patches, boxes, strategy, prompts), boxes, strategy)
+        return self.assemble(*self.run_experts(patches, boxes, strategy, prompts), boxes=boxes, strategy=strategy)
 
     def run_experts(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY,
             prompts: Prompts | None = None) -> ExpertOutputs:
@@ -151,7 +151,7 @@ class Hand4WholePP(nn.Module):
         # Where half precision is used, it ends here: rotations want more.
         feature, tokens = feature.to(_dtype(self.body_regressor)), tokens.to(_dtype(self.body_regressor))
         body, where, _ = regress_body(self.body_position_net, self.body_regressor, feature, tokens,
-                                   prompts and prompts.body)
+                                   prompt=prompts and prompts.body)
         face = self.run_face_expert(patches, where)
         if strategy.wrist == WristSource.COPY:
             body = copy_wrists(body, hands, boxes)
@@ -182,7 +182,7 @@ class Hand4WholePP(nn.Module):
         return self.hand_control_net(*seen)
 
     def assemble(self, body: BodyPose, face: FacePose, where: Tensor, hands: Mapping[str, PlacedHands],
-                 boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY) -> WholeBodyOutput:
+                 *, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY) -> WholeBodyOutput:
         """Pose SMPL-X with what all experts said, and lay the hands onto it."""
         people = len(where)
         pose = {side: self.finger_pose(side, hands[side], boxes[side].exists, strategy) for side in SIDES}
@@ -194,7 +194,7 @@ class Hand4WholePP(nn.Module):
             betas=body.betas, expression=face.expression, transl=body.transl)
         vertices, points, laid = mesh.vertices, mesh.joints[:, list(keypoints.KEYPOINT_JOINTS)], {}
         if strategy.hand_shape == Expert.HAND:
-            meshes = {side: self._hand_mesh(side, hands[side], pose[side], boxes[side].exists, strategy)
+            meshes = {side: self._hand_mesh(side, hands[side], pose[side], boxes[side].exists, strategy=strategy)
                       for side in SIDES}
             vertices, points, laid = self.transfer(vertices, points, meshes)
             vertices = self.transfer.smooth(vertices, {side: boxes[side].exists for side in SIDES})
@@ -217,7 +217,7 @@ class Hand4WholePP(nn.Module):
             return mean
         return mean.index_put((exists.nonzero()[:, 0],), hands.hand_pose)
 
-    def _hand_mesh(self, side, hands, pose, exists, strategy):
+    def _hand_mesh(self, side, hands, pose, exists, *, strategy):
         """PosedHands of one side, of the hand expert's shape."""
         vertices = hands.vertices
         if strategy.fingers == Expert.BODY:

@@ -71,7 +71,7 @@ def features_from_pose2pose(hands: HandsOutput, boxes: PartBoxes, exists: Mappin
 
 
 def features_from_crops(
-    feature: Tensor, boxes: Tensor, left: Tensor, people: Tensor, count: int
+    feature: Tensor, boxes: Tensor, left: Tensor, *, people: Tensor, count: int
 ) -> dict[str, HandFeatures]:
     """Side -> HandFeatures of hands that were seen one by one, as by UniHOPE and DaHyF, left ones mirrored.
 

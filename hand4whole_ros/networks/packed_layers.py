@@ -25,12 +25,12 @@ from .folding import to_channels_last
 #: What products may be computed in.
 PRECISIONS = (torch.float32, torch.bfloat16, torch.int8)
 
-#: What a weight's memory is worth once it has been copied; called with every one.
+#: Called with every weight after it was copied, to release its memory.
 WeightSource = Callable[[Tensor], None]
 
 
 def can_pack(precision: torch.dtype) -> bool:
-    """Whether this build of torch and this processor do it, and do it fast."""
+    """Whether this build of torch and this processor support the precision, at full speed."""
     if precision not in PRECISIONS or not torch.backends.mkldnn.is_available():
         return False
     try:
@@ -77,9 +77,9 @@ def weight_bytes(network: nn.Module) -> int:
 
 
 class Scratch:
-    """Memory for what a weight is on its way, used again for the next one.
+    """Memory for the intermediate forms of a weight, reused for the next one.
 
-    Blocks that come and go between those that stay leave holes, a fifth of all the weights in the end.
+    Temporary blocks between permanent ones would fragment the memory, by a fifth of all weights in the end.
     """
 
     def __init__(self):

@@ -270,7 +270,7 @@ class Pose2Pose(nn.Module):
         hands = self.hands(patches, boxes)
         body = self.body_rotation_net(feature, positions, hands)
         face = self.face_regressor(self.features(self.face_roi_net.backbone, crop_face(patches, boxes)))
-        return self.pose(body, face, hands, positions, boxes)
+        return self.pose(body, face, hands, positions, boxes=boxes)
 
     def hands(self, patches: Tensor, boxes: PartBoxes) -> HandsOutput:
         """Both hands, whether they are visible or not: the network does not know."""
@@ -280,7 +280,7 @@ class Pose2Pose(nn.Module):
         return HandsOutput(*(values.unflatten(0, (2, -1)) for values in (feature, positions, pose)))
 
     def pose(self, body: BodyPose, face: FacePose, hands: HandsOutput, positions: Tensor,
-             boxes: PartBoxes) -> Pose2PoseOutput:
+             *, boxes: PartBoxes) -> Pose2PoseOutput:
         """Pose SMPL-X; arguments as the parts of the network return them."""
         mirror = hands.pose.new_tensor([1, -1, -1])    # of axis-angles
         about_mean = dict(zip(SIDES, (roma.rotmat_to_rotvec(hands.pose[0]) * mirror,

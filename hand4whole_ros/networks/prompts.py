@@ -1,8 +1,8 @@
-"""What is known of people before a network looks at them: as tokens in front of a transformer, and as a first guess.
+"""Prompts: what a detector knows of people, as tokens in front of a transformer and as an initial regression.
 
-The published experts see pictures alone. A small expert that learns from drawn people does better if it is told
-where a detector trained on photographs sees the keypoints, and what body was fitted to them: what is left to it is to
-correct that, and what it says on a photograph rests on what is known there.
+The published experts take pictures only. A small expert trained on drawn people is more accurate if it also gets the
+keypoints of a detector that was trained on photographs, and the body fitted to them: it only has to correct these, and
+its results on photographs rest on them.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class PromptConfig:
-    """What one expert is told."""
+    """What the prompt of one expert contains."""
 
     num_keypoints: int
-    #: Numbers that come with each keypoint besides its place and score, such as a depth.
+    #: Numbers of each keypoint besides its position and score, such as a depth.
     num_extra: int = 0
     #: Numbers about the picture as a whole, such as the camera's; one token more if there are any.
     num_global: int = 0
-    #: The first of the numbers about the whole that are somebody else's answer, which the expert begins with.
+    #: How many of these, the first ones, are the initial regression that the expert starts from.
     num_initial: int = 0
-    #: Octaves of the sines and cosines of a place.
+    #: Octaves of the sines and cosines of a position.
     num_octaves: int = 4
 
 
@@ -38,7 +38,7 @@ class Prompt(NamedTuple):
     scores: Tensor       #: (B, K) 0 to 1; 0 where a keypoint is not known
     extra: Tensor | None = None   #: (B, K, E)
     whole: Tensor | None = None   #: (B, W)
-    guess: Tensor | None = None   #: (B, num_guess) a first guess that somebody else has made already
+    guess: Tensor | None = None   #: (B, num_initial) an initial regression that is already known
 
     def take(self, rows) -> Prompt:
         """That of these pictures."""
@@ -47,14 +47,14 @@ class Prompt(NamedTuple):
 
 
 def concatenate_prompts(prompts: Iterable[Prompt]) -> Prompt:
-    """The pictures of several, one after the other; each knows the same things."""
+    """The pictures of several prompts, one after the other; all have the same parts."""
     prompts = list(prompts)
     return Prompt(torch.cat([one.points for one in prompts]), torch.cat([one.scores for one in prompts]),
                   *(None if parts[0] is None else torch.cat(parts) for parts in zip(*(one[2:] for one in prompts))))
 
 
 class Prompts(NamedTuple):
-    """What both experts are told of B people; hands that do not exist are not looked at."""
+    """The prompts of both experts for B people; those of hands that do not exist are ignored."""
 
     body: Prompt
     hands: Mapping[str, Prompt]     #: side -> B prompts, in the hand's own box; left hands mirrored, as right ones
@@ -65,19 +65,19 @@ class Prompts(NamedTuple):
 
 
 class InitialRegressor(nn.Module):
-    """Prompt -> (B, num_guess): the answer that came with it, and what an MLP adds: nothing, when freshly made."""
+    """Prompt -> (B, num_initial): the regression in the prompt plus a correction by an MLP, initialised to zero."""
 
     mean: Tensor
     deviation: Tensor
 
-    #: Added in training to what is told, in its standard deviations.
+    #: Noise added to the input in training, in its standard deviations.
     NOISE = 0.1
 
     def __init__(self, config: PromptConfig, width: int = 768, depth: int = 3):
         super().__init__()
         self.num_initial = config.num_initial
         told = config.num_keypoints * (3 + config.num_extra) + config.num_global
-        #: What the numbers were in training; they are made comparable by it.
+        #: Statistics of the input over the training set, which normalise it.
         self.register_buffer('mean', torch.zeros(told))
         self.register_buffer('deviation', torch.ones(told))
         widths = (told, *[width] * depth)
@@ -92,21 +92,21 @@ class InitialRegressor(nn.Module):
         if prompt.guess is not None:
             return prompt.guess
         told = ((flatten_prompt(prompt) - self.mean) / self.deviation).clamp(-8, 8)
-        if self.training:   # no single number is leant on
+        if self.training:   # so that it relies on no single number
             told = told + self.NOISE * torch.randn_like(told)
-        assert prompt.whole is not None     # the answer that came with it is in there
+        assert prompt.whole is not None     # it begins with the initial regression
         return prompt.whole[:, :self.num_initial] + self.out(self.hidden(told))
 
 
 def flatten_prompt(prompt: Prompt) -> Tensor:
-    """All that a prompt says, (B, n); places of keypoints that are not known are zero."""
+    """All numbers of a prompt, (B, n); positions of unknown keypoints are zero."""
     known = (prompt.scores > 0)[..., None]
     parts = (prompt.points.clamp(-2, 2) * known, prompt.scores[..., None], prompt.extra)
     return torch.cat([part.flatten(1) for part in (*parts, prompt.whole) if part is not None], dim=1)
 
 
 class PromptEncoder(nn.Module):
-    """Prompt -> tokens (B, K or K + 1, C). Without one, every keypoint is as one that is not known."""
+    """Prompt -> tokens (B, K or K + 1, C). Without a prompt, all keypoints are unknown."""
 
     def __init__(self, config: PromptConfig, dim: int):
         super().__init__()

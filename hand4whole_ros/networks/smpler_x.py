@@ -143,7 +143,7 @@ class BodyRegressor(nn.Module):
 
 
 def regress_body(position: BodyPositionNet, regressor: BodyRegressor, feature: Tensor, task_tokens: Tensor,
-              prompt: Prompt | None = None) -> tuple[BodyPose, Tensor, Tensor]:
+              *, prompt: Prompt | None = None) -> tuple[BodyPose, Tensor, Tensor]:
     """What both heads make of the encoder's output: the body, keypoints (B, 25, 3) in heat-map pixels, heat maps."""
     heat = position.heat(feature)
     where = expected_position(heat)

@@ -191,7 +191,7 @@ class ViT(nn.Module):
 
 
 def zero_initialize(*layers: nn.Linear) -> None:
-    """Have layers say nothing, until they learn to."""
+    """Set weights and biases to zero, so that the layers return zero until they are trained."""
     for layer in layers:
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)

@@ -167,7 +167,8 @@ class RefineNet(nn.Module):
             feature = _crop_feature_corner(feature, vertices, camera)
         found = []
         for level, times in zip(self.deconv(feature), (4, 2, 1)):
-            pixels = _lookup_pixels(vertices, camera, times * rows, times * columns, self._samples_at_mesh)
+            pixels = _lookup_pixels(vertices, camera, height=times * rows, width=times * columns,
+                                    at_mesh=self._samples_at_mesh)
             found.append(_sample_feature(level, pixels).amax(dim=-1))
         return torch.cat(found, dim=1)
 
@@ -270,7 +271,7 @@ def _project(points: Tensor, camera: Tensor, size: float) -> Tensor:
     return seen[..., :2] / seen[..., 2:] * (FOCAL / size)
 
 
-def _lookup_pixels(vertices: Tensor, camera: Tensor, height: int, width: int, at_mesh: bool) -> Tensor:
+def _lookup_pixels(vertices: Tensor, camera: Tensor, *, height: int, width: int, at_mesh: bool) -> Tensor:
     """Vertices (N, V, 3) -> pixels (N, V, 2) of a map of that size where RefineNet looks them up."""
     # The projection lacks the map's principal point and counts the map's height as 1, so every vertex falls
     # within a pixel of the map's corner. The published weights were trained that way.
@@ -287,7 +288,8 @@ def _crop_feature_corner(feature: Tensor, vertices: Tensor, camera: Tensor) -> T
     size; and the first n pixels of a map are made of no more than the first n of the map before it.
     """
     rows, columns = feature.shape[-2:]
-    seen = _lookup_pixels(vertices, camera, rows, columns, False).abs().nan_to_num(nan=torch.inf).flatten()
+    pixels = _lookup_pixels(vertices, camera, height=rows, width=columns, at_mesh=False)
+    seen = pixels.abs().nan_to_num(nan=torch.inf).flatten()
     farthest = torch.cat([seen, seen.new_zeros(1)]).max().clamp(max=max(rows, columns))
     size = int(farthest) + 2
     return feature[..., :size, :size]

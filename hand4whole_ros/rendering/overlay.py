@@ -89,7 +89,7 @@ class Overlay:
         shrink = int(np.ceil((intrinsics.width * intrinsics.height / MAX_PIXELS) ** 0.5))
         assert self._rasterizer is not None     # of an overlay with meshes
         (x, y), part = self._rasterizer.render_part(vertices, _downscale_intrinsics(intrinsics, shrink), colors,
-                                                    self.lighting)
+                                                    lighting=self.lighting)
         if not part.alpha.size:
             return
         # A margin, so that the outline has room around the body.

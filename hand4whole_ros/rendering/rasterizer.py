@@ -80,7 +80,7 @@ class Rasterizer:
         self._faces = wp.array(faces, dtype=wp.int32, ndim=2, device=device)
         self._buffer = None
 
-    def render(self, vertices, intrinsics: Intrinsics, colors, lighting: Lighting = Lighting(),
+    def render(self, vertices, intrinsics: Intrinsics, colors, *, lighting: Lighting = Lighting(),
                supersample: int = 2) -> Rendering:
         """Shaded picture, intrinsics.height x intrinsics.width.
 
@@ -89,7 +89,7 @@ class Rasterizer:
         supersample: samples a pixel along each side.
         """
         height, width = intrinsics.height, intrinsics.width
-        (x, y), part = self.render_part(vertices, intrinsics, colors, lighting, supersample)
+        (x, y), part = self.render_part(vertices, intrinsics, colors, lighting=lighting, supersample=supersample)
         if part.alpha.shape == (height, width):
             return part
         inside = np.s_[y:y + part.alpha.shape[0], x:x + part.alpha.shape[1]]
@@ -98,7 +98,7 @@ class Rasterizer:
             picture[inside] = piece
         return whole
 
-    def render_part(self, vertices, intrinsics: Intrinsics, colors, lighting: Lighting = Lighting(),
+    def render_part(self, vertices, intrinsics: Intrinsics, colors, *, lighting: Lighting = Lighting(),
                     supersample: int = 2) -> tuple[tuple[int, int], Rendering]:
         """As render, only the box that holds everything drawn: its top left pixel (x, y), and the picture.
 

@@ -27,7 +27,7 @@ def draw_skeleton(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: In
     thickness = int(np.clip(round(scale * 0.008), 1, 6))
     radius = float(np.clip(scale * 0.010, 2.4, 7))
     sides = [name.partition('_')[0] if '_' in name else '' for name in skeleton.JOINT_NAMES[:22]]
-    _draw_bones(picture, joints, _BODY_BONES, [BONE_COLORS[sides[j]] for j, _ in _BODY_BONES], thickness)
+    _draw_bones(picture, joints, _BODY_BONES, [BONE_COLORS[sides[j]] for j, _ in _BODY_BONES], thickness=thickness)
     _draw_dots(picture, joints, [BONE_COLORS[side] for side in sides], radius)
     for hand in person.hands:
         if hand.state != skeleton.LOST:
@@ -52,7 +52,8 @@ def draw_loose_hand(picture: np.ndarray, hand: LooseHandEstimate, intrinsics: In
 def draw_object(picture: np.ndarray, thing: ObjectEstimate):
     """Draw the edges of an object's box into `picture`, (H, W, 3) uint8 RGB."""
     thickness = int(np.clip(round(min(picture.shape[:2]) / 300), 1, 6))
-    _draw_bones(picture, thing.corners_2d.numpy().astype(float), BOX_EDGES, [OBJECT_COLOR] * len(BOX_EDGES), thickness)
+    _draw_bones(picture, thing.corners_2d.numpy().astype(float), BOX_EDGES, [OBJECT_COLOR] * len(BOX_EDGES),
+                thickness=thickness)
 
 
 def _draw_hand(picture, keypoints, scale, dimmed):
@@ -62,11 +63,11 @@ def _draw_hand(picture, keypoints, scale, dimmed):
         fingers = [tuple(int(0.5 * (value + 150)) for value in color) for color in fingers]
     thickness = int(np.clip(round(scale * 0.0035), 1, 4))
     radius = float(np.clip(scale * 0.0035, 1.0, 5))
-    _draw_bones(picture, keypoints, bones, fingers, thickness)
+    _draw_bones(picture, keypoints, bones, fingers, thickness=thickness)
     _draw_dots(picture, keypoints, [BONE_COLORS['']] + fingers, radius)
 
 
-def _draw_bones(picture, points, bones, colors, thickness):
+def _draw_bones(picture, points, bones, colors, *, thickness):
     """Lines with a thin dark rim, so that they read on any background."""
     fixed, good = _to_fixed_point(points, picture)
     shown = [(fixed[a], fixed[b], color) for (a, b), color in zip(bones, colors) if good[a] and good[b]]

@@ -42,11 +42,11 @@ def draw_panel(image: np.ndarray, hand_image: np.ndarray, state: PanelState) -> 
     following = state.engaged and state.hand == skeleton.OK
     color, word = (_GREEN, 'ENGAGED') if following else (_AMBER, 'HELD') if state.engaged else (_RED, 'DISENGAGED')
     cv2.rectangle(strip, (10, 8), (168, 32), color, cv2.FILLED)
-    _write(strip, word, (18, 26), (255, 255, 255), 2)
-    _write(strip, '' if following else state.reason, (180, 26), _INK)
-    _write(strip, f'image to command {_text(state.delay, 1000, "ms")}', (12, 54), _INK)
+    _write(strip, word, (18, 26), color=(255, 255, 255), thickness=2)
+    _write(strip, '' if following else state.reason, (180, 26), color=_INK)
+    _write(strip, f'image to command {_text(state.delay, 1000, "ms")}', (12, 54), color=_INK)
     _write(strip, f'thumb to index finger: operator {_text(state.operator_gap, 1000, "mm")}, '
-                  f'robot {_text(state.robot_gap, 1000, "mm")}', (image.shape[1] // 2 + 20, 54), _INK)
+                  f'robot {_text(state.robot_gap, 1000, "mm")}', (image.shape[1] // 2 + 20, 54), color=_INK)
     return panel
 
 
@@ -54,7 +54,7 @@ def _text(value, factor, unit):
     return '-' if value is None or not np.isfinite(value) else f'{factor * value:.0f} {unit}'
 
 
-def _write(strip, text, place, color, thickness=1):
+def _write(strip, text, place, *, color, thickness=1):
     cv2.putText(strip, text, place, _FONT, 0.52, color, thickness, cv2.LINE_AA)
 
 

@@ -66,7 +66,7 @@ class _AdultSpace:
         joints = heads[:, [model.bone_labels.index(anny_rig.JOINT_HEADS[name]) for name in skeleton.JOINT_NAMES]]
         tips = tails[:, [model.bone_labels.index(bone) for bone in anny_rig.TIP_BONES]]
         t_joints, t_tips = _move_to_t_pose(joints, tips)
-        self._betas, self._mean_betas = self._fit_betas(model, vertices, joints, t_joints, mean)
+        self._betas, self._mean_betas = self._fit_betas(model, vertices, joints, t_joints, mean=mean)
         # The points of rest and T-pose lie side by side, so that a figure is two products.
         self._points = np.concatenate([joints, t_joints, t_tips], axis=1).reshape(len(joints), -1)
         # By columns, which skinning wants.
@@ -82,7 +82,7 @@ class _AdultSpace:
                                          rest_joints=joints)
         return Adult(figure, self._mean_betas + scores @ self._betas)
 
-    def _fit_betas(self, model, vertices, joints, t_joints, mean):
+    def _fit_betas(self, model, vertices, joints, t_joints, *, mean):
         """(K, 10) and (10,): betas are linear in the scores, by least squares over the T-pose.
 
         Only differences from the open body's mean adult are compared: its template differs a little from anny's

@@ -49,7 +49,7 @@ class Studio:
 
     def draw(self, vertices: np.ndarray, view: Intrinsics) -> Drawing:
         """A person of these vertices (V, 3) float32 m."""
-        corner, part = body_rasterizer().render_part(vertices, view, self.colors, self.light)
+        corner, part = body_rasterizer().render_part(vertices, view, self.colors, lighting=self.light)
         inside = _part_slices(corner, part)
         shown = composite(part, self.background[inside])
         if self.noise is None:
@@ -125,7 +125,7 @@ def _draw_anywhere(scene, view):
     if not outfit.plain and rng.random() < _SHADOWS:
         colors = colors * _shadow_factors(rng, skin, light)[:, None]
     fine = view.width * view.height <= _FINE
-    corner, part = body_rasterizer().render_part(skin, view, colors, light, 2 if fine else 1)
+    corner, part = body_rasterizer().render_part(skin, view, colors, lighting=light, supersample=2 if fine else 1)
     image = backdrops.sample_backdrop(scene_rng(scene.seed, 3), view.width, view.height)
     inside = _part_slices(corner, part)
     if part.alpha.size:

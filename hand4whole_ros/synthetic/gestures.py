@@ -156,7 +156,7 @@ def sample_gesture_poses(gesture: Gesture, rng: np.random.Generator, count: int,
     camera, radians about y; the head mostly turns back.
     """
     vectors = np.zeros((count, skeleton.NUM_JOINTS, 3))
-    _sample_torso(gesture.preset, vectors, rng, count, turn)
+    _sample_torso(gesture.preset, vectors, rng, count=count, turn=turn)
     _sample_legs(vectors, rng, count, gesture.legs)
     local = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(count, skeleton.NUM_JOINTS, 3, 3)
     place, roll, flexion, deviation = _sample_arms(gesture, rng, count, joints)
@@ -172,7 +172,7 @@ def sample_gesture_poses(gesture: Gesture, rng: np.random.Generator, count: int,
     return local
 
 
-def _sample_torso(preset, vectors, rng, count, turn):
+def _sample_torso(preset, vectors, rng, *, count, turn):
     at = skeleton.JOINT
     pitch, roll = preset.pelvis
     vectors[:, 0] = rng.normal(0, (pitch, 0, roll), (count, 3))

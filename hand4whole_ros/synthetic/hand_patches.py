@@ -171,7 +171,7 @@ def _render_patch(scene, keypoints, vertices, size):
     colors, light = _sample_skin_colors(rng, len(skin)), appearance.sample_lighting(rng)
     visible = 0.0
     if not scene.empty:
-        drawn = _rasterizer().render(skin, view, colors, light, 2)
+        drawn = _rasterizer().render(skin, view, colors, lighting=light, supersample=2)
         image = cv2.blendLinear(drawn.rgb, image, drawn.alpha, 1 - drawn.alpha)
         visible = drawn.alpha.sum()
     if scene.cover or (scene.empty and rng.random() < 0.5):

@@ -78,13 +78,13 @@ def sample_scene(seed: int, preset: ScenePreset = TRAINING) -> Scene:
         adults.sample_adult(int(rng.integers(adults.NUM_ADULTS)))
     appearance = Appearance.sample(rng) if preset.studio else None
     for _ in range(_MAX_ATTEMPTS):
-        scene = _sample_attempt(seed, rng, who, preset, appearance)
+        scene = _sample_attempt(seed, rng, who, preset=preset, appearance=appearance)
         if not preset.studio or _both_hands_in_sight(scene):
             return scene
     raise RuntimeError(f'no pose with both hands in sight was found for seed {seed} in {_MAX_ATTEMPTS} attempts')
 
 
-def _sample_attempt(seed, rng, who, preset, appearance):
+def _sample_attempt(seed, rng, who, *, preset, appearance):
     if rng.random() < preset.close_ups:
         return _hands_scene(seed, rng, who, preset)
     at_ease = preset.at_ease > 0 and rng.random() < preset.at_ease
@@ -121,8 +121,9 @@ def framed_scene(seed: int, rng: np.random.Generator, who: adults.Adult, local: 
         shown = np.concatenate([shown, joints[:skeleton.NUM_BODY_JOINTS]])
     place = framing.framing_translation(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics,
                                         fill=rng.uniform(*fill), shift=rng.uniform(-shift, shift, 2))
-    return _make_scene(seed, 'body', frame, who, local, rotations, joints + place, hands + place, intrinsics,
-                       appearance)
+    return _make_scene(seed, 'body', frame, who=who, local=local, rotations=rotations, joints=joints + place,
+                       hands=hands + place, intrinsics=intrinsics,
+                       appearance=appearance)
 
 
 def _hands_scene(seed, rng, who, preset):
@@ -141,7 +142,8 @@ def _hands_scene(seed, rng, who, preset):
     intrinsics = _sample_intrinsics(rng, preset, True)
     place = framing.framing_translation(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics,
                                         fill=rng.uniform(0.35, 0.95), shift=rng.uniform(-0.8, 0.8, 2))
-    return _make_scene(seed, 'hands', frame, who, local, rotations, joints + place, hands + place, intrinsics, None)
+    return _make_scene(seed, 'hands', frame, who=who, local=local, rotations=rotations, joints=joints + place,
+                       hands=hands + place, intrinsics=intrinsics, appearance=None)
 
 
 def _seen_from(direction, placed):
@@ -151,7 +153,7 @@ def _seen_from(direction, placed):
     return matrix @ rotations, joints @ matrix.T, hand_keypoints(joints, tips) @ matrix.T
 
 
-def _make_scene(seed, kind, frame, who, local, rotations, joints, hands, intrinsics, appearance):
+def _make_scene(seed, kind, frame, *, who, local, rotations, joints, hands, intrinsics, appearance):
     local = local.copy()
     local[0] = rotations[0]
     return Scene(seed, kind, frame, who.figure, who.betas, local, joints, rotations, hands, intrinsics, appearance)

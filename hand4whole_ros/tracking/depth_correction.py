@@ -86,7 +86,7 @@ class DepthCorrection:
         self._measured = self._implausible = False              # of the person or hand that is being corrected
 
     def __call__(self, people: Sequence[WholeBodyEstimate], loose_hands: Sequence[LooseHandEstimate],
-                 depth: DepthImage | None, intrinsics: Intrinsics, stamp: float) -> CorrectedImage:
+                 depth: DepthImage | None, intrinsics: Intrinsics, *, stamp: float) -> CorrectedImage:
         """The people and hands of an estimator in the image taken at `stamp`, s, before they are tracked.
 
         depth: of the same pixels; None: there is none, and what was measured at most MEMORY seconds ago counts.
@@ -111,7 +111,8 @@ class DepthCorrection:
         if confidence is not None:
             seen = seen[confidence.numpy()[seen] >= _MIN_CONFIDENCE]
         key = 'person', person.track_id
-        of_body = self._factor((*key, 'body'), joints[seen], _BODY_UNDER_SKIN[seen], _BODY_DEVIATION, view)
+        of_body = self._factor((*key, 'body'), joints[seen], under_skin=_BODY_UNDER_SKIN[seen],
+                               deviation=_BODY_DEVIATION, view=view)
         of_hands = {hand.side: self._hand_factor((*key, hand.side), hand, view) for hand in person.hands
                     if hand.state == skeleton.OK}
         of_hands = {side: factor for side, factor in of_hands.items() if factor is not None}
@@ -133,7 +134,7 @@ class DepthCorrection:
         rotations, local = local_from_global(turned), person.local_rotations.clone()
         changed = [skeleton.JOINT[f'{side}_{name}'] for side in wrists for name in ('shoulder', 'elbow', 'wrist')]
         local[changed] = torch.from_numpy(Rotation.from_matrix(rotations[changed]).as_rotvec()).float()
-        return repose_estimate(self._body, person, local, person.betas, person.joints[0])
+        return repose_estimate(self._body, person, local, betas=person.betas, pelvis=person.joints[0])
 
     def _correct_hand(self, hand, view):
         factor = self._hand_factor(('hand', hand.track_id, ''), hand, view)
@@ -144,9 +145,10 @@ class DepthCorrection:
         return hand if moved.rejection_reason() else moved
 
     def _hand_factor(self, key, hand, view):
-        return self._factor(key, hand.keypoints_3d.double().numpy(), _HAND_UNDER_SKIN, _HAND_DEVIATION, view)
+        return self._factor(key, hand.keypoints_3d.double().numpy(), under_skin=_HAND_UNDER_SKIN,
+                            deviation=_HAND_DEVIATION, view=view)
 
-    def _factor(self, key, points, under_skin, deviation, view):
+    def _factor(self, key, points, *, under_skin, deviation, view):
         """What the distance of points is to be multiplied by; None where nothing says so."""
         if view.depth is not None and len(points):
             offset = depth_offset(points, view.depth.at(view.intrinsics.project(points)), under_skin, deviation)

@@ -242,17 +242,18 @@ class Tracker:
         if track.last is not None and self.config.smoothing:
             share = float(smoothing_factor(_SHAPE_CUTOFF, dt)) if dt > 0 else 0.0
             betas = torch.lerp(track.last.betas, betas, share)
-        hands = {hand.side: self._update_hand(track, hand, local, moment, share) for hand in estimate.hands}
+        hands = {hand.side: self._update_hand(track, hand, local, moment=moment, share=share)
+                 for hand in estimate.hands}
         if self.config.smoothing:
             rotations, points = track.filters
             local, pelvis = rotations(local, dt), points(pelvis[None], dt)[0]
         named = replace(estimate, left_hand=hands['left'], right_hand=hands['right'], track_id=track.track_id,
                         joint_confidence=_with_held_hands(estimate.joint_confidence, hands.values()))
-        result = repose_estimate(self._body, named, local, betas, pelvis)
+        result = repose_estimate(self._body, named, local, betas=betas, pelvis=pelvis)
         track.last, track.seen = result, moment
         return result
 
-    def _update_hand(self, track, hand, local, moment, share):
+    def _update_hand(self, track, hand, local, *, moment, share):
         """The hand, its shape averaged; where it is not seen, as it was, and its rows of `local` are overwritten."""
         rows = _HAND_ROWS[hand.side]
         known = track.hands.get(hand.side)

@@ -1,7 +1,7 @@
-"""Where a model that is told nothing begins: convolutional stems that see by themselves where keypoints are.
+"""Training of the convolutional stems, from which a model that takes pictures only starts.
 
-A small transformer that starts at random looks at its picture only after more of them than two cores can show it. So
-the stems learn first, with heat maps, and the transformers' blocks begin by adding nothing to what their stems see.
+With random weights, a small transformer needs more pictures than two cores can process before it uses them. So the
+stems are trained first, with heat maps, and the blocks of the transformers are initialised to add nothing to the stems.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from .trainer import train
 #: Across the picture of a hand that the transformer sees, in sides of its box; and metres of depth from the wrist.
 _HAND_SPAN = (0.375, 0.5, 0.2)
 
-#: How far the numbers are apart that a hand's tokens are told from each other by.
+#: Standard deviation of the initial values that make a hand's tokens different from each other.
 _MIN_SEPARATION = 0.2
 
 
 class StemHeatmaps(nn.Module):
-    """What heat maps a transformer's stem gives by itself. head: a 1x1 convolution with DEPTH_BINS a keypoint."""
+    """Heat maps from a transformer's stem alone. head: a 1x1 convolution with DEPTH_BINS a keypoint."""
 
     def __init__(self, vit: ViT, head: nn.Module):
         super().__init__()
@@ -50,16 +50,17 @@ class StemHeatmaps(nn.Module):
 
 
 def train_stems(network: Hand4WholePP, context: StageContext) -> None:
-    """Train both stems in place, and have the experts begin with them; network and context on one device."""
+    """Train both stems in place, for the experts to start from; network and context on one device."""
     initialize_from_stems(network)
     body, hand = network.encoder, network.wilor.backbone
     head = nn.Conv2d(hand.config.embed_dim, skeleton.NUM_HAND_KEYPOINTS * DEPTH_BINS, 1).to(hand.pos_embed.device)
-    _train_stem(StemHeatmaps(body, network.body_position_net.conv), 'body_stem', _body_loss, _people_share, context)
-    _train_stem(StemHeatmaps(hand, head), 'hand_stem', _hand_loss, hand_share, context)
+    _train_stem(StemHeatmaps(body, network.body_position_net.conv), 'body_stem', loss_of=_body_loss,
+                share_of=_people_share, context=context)
+    _train_stem(StemHeatmaps(hand, head), 'hand_stem', loss_of=_hand_loss, share_of=hand_share, context=context)
 
 
 def initialize_from_stems(network: Hand4WholePP) -> None:
-    """In place: blocks of both transformers that add nothing, heads that say a body upright and a flat hand."""
+    """In place: the blocks of both transformers add nothing, the heads return an upright body and a flat hand."""
     with torch.no_grad():
         for vit in (network.encoder, network.wilor.backbone):
             for block in vit.blocks:
@@ -79,7 +80,7 @@ def initialize_from_stems(network: Hand4WholePP) -> None:
         zero_initialize(hand.decpose, hand.decshape, hand.deccam, refine.dec_pose, refine.dec_shape, refine.dec_cam)
 
 
-def _train_stem(stem, name, loss_of, share_of, context):
+def _train_stem(stem, name, *, loss_of, share_of, context):
     train_set, validation_set = context.train_set, context.validation_set
 
     def losses(step):

@@ -123,8 +123,8 @@ def contrastive_loss(output: DaHyFOutput, hand: Tensor, visible: Tensor) -> Tens
     return ((output.confidence - wanted).square() * counts).sum() / counts.sum().clamp(min=1)
 
 
-def train_dahyf(config: DaHyFConfig, learns_confidence: bool, data: HandPatches, held_out: HandPatches, folder: Path,
-                name: str, max_steps: int, batch: int = 64, lr: float = 1e-3, seed: int = 0) -> DaHyF:
+def train_dahyf(config: DaHyFConfig, learns_confidence: bool, data: HandPatches, held_out: HandPatches, *,
+                folder: Path, name: str, max_steps: int, batch: int = 64, lr: float = 1e-3, seed: int = 0) -> DaHyF:
     """Train one network on patches, of which some are without a hand; returns the best average of its weights.
 
     held_out: measured on, for the choice of weights. folder, name: of the log and of what a stopped training goes on
@@ -220,8 +220,8 @@ def auc(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> float
     return float(((high > low) + 0.5 * (high == low)).mean())
 
 
-def gate_metrics(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden: slice, frame_rate: float = 30.0
-          ) -> dict[str, dict[str, float]]:
+def gate_metrics(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden: slice, *,
+                 frame_rate: float = 30.0) -> dict[str, dict[str, float]]:
     """What the gate does to hands of moving sequences that are covered for a while: 'gate' and 'none' -> figures.
 
     Before the first hand that is believed, the first that there is counts. Errors are from the wrist, in the frames of
@@ -254,8 +254,8 @@ def _metrics(network, data):
     return {'mpjpe_mm': found.pop('mpjpe_mm'), **found}
 
 
-def train_ablation(folder: Path, max_steps: int, hands: int, config: DaHyFConfig = DAHYF_SMALL,
-                   rows: tuple[str, ...] = tuple(ROWS), seed: int = 0, batch: int = 64, *, upright: bool = False
+def train_ablation(folder: Path, max_steps: int, hands: int, config: DaHyFConfig = DAHYF_SMALL, *,
+                   rows: tuple[str, ...] = tuple(ROWS), seed: int = 0, batch: int = 64, upright: bool = False
                    ) -> dict[str, dict[str, float]]:
     """Train every row of Table 4 in the same way on the same hands; row -> figures on others, printed as they come.
 
@@ -264,15 +264,15 @@ def train_ablation(folder: Path, max_steps: int, hands: int, config: DaHyFConfig
     folder.mkdir(parents=True, exist_ok=True)
     data, held_out, measured = (
         _load_or_draw(folder / f'{name}_{count}_{config.patch_size}{"_upright" if upright else ""}.npz', count,
-                      drawn_seed, config.patch_size, upright)
+                      drawn_seed, config.patch_size, upright=upright)
         for name, count, drawn_seed in (('learnt', hands, 1), ('held_out', 400, 2), ('measured', 1500, 3)))
     sequences = [draw_sequence(GATE_FRAMES, k, config.patch_size, GATE_HIDDEN, upright=upright)
                  for k in range(GATE_SEQUENCES)]
     found = {}
     for row in rows:
         parts, learns_confidence = ROWS[row]
-        network = train_dahyf(replace(config, **parts), learns_confidence, data, held_out, folder, f'{row}_{seed}',
-                              max_steps, batch, seed=seed)
+        network = train_dahyf(replace(config, **parts), learns_confidence, data, held_out, folder=folder,
+                              name=f'{row}_{seed}', max_steps=max_steps, batch=batch, seed=seed)
         torch.save({'config': parts, 'network': network.state_dict()}, folder / f'{row}_{seed}_best.pt')
         found[row] = measure(network, measured)
         if learns_confidence:
@@ -282,7 +282,7 @@ def train_ablation(folder: Path, max_steps: int, hands: int, config: DaHyFConfig
     return found
 
 
-def _load_or_draw(path, count, seed, size, upright):
+def _load_or_draw(path, count, seed, size, *, upright):
     if path.exists():
         return HandPatches.load(path)
     data = draw_patches(count, seed, size, without_hand=0.15, upright=upright)

@@ -53,7 +53,7 @@ class BodyExpert(nn.Module):
         """What it says, and how likely keypoints are where: heat maps (B, 25, depth, rows, columns)."""
         with bf16_autocast(pictures.device):
             feature, tokens = self.encoder(pictures, cond, prompt)
-        outputs, _, heat = regress_body(self.position, self.regressor, feature.float(), tokens.float(), prompt)
+        outputs, _, heat = regress_body(self.position, self.regressor, feature.float(), tokens.float(), prompt=prompt)
         return outputs, heat
 
 

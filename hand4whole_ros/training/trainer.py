@@ -76,7 +76,7 @@ def train(module: _Module, losses: Callable[[int], dict[str, Tensor] | Iterable[
     folder.mkdir(parents=True, exist_ok=True)
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=schedule.rate, weight_decay=schedule.weight_decay, betas=(0.9, 0.98))
-    state = TrainerState(module, optimizer, schedule, folder, name, measure, distributed)
+    state = TrainerState(module, optimizer, schedule, folder, name=name, measure=measure, distributed=distributed)
     for step in ProgressBar(range(state.step, schedule.steps), name, schedule.steps, initial=state.step, unit='step',
                     enabled=progress and distributed.is_main, mininterval=5):
         for group in optimizer.param_groups:
@@ -116,7 +116,7 @@ def _backward(shares, what):
 class TrainerState:
     """What is kept of a training: averaged weights, the best of them, the log, and where to go on."""
 
-    def __init__(self, module, optimizer, schedule, folder, name, measure, distributed):
+    def __init__(self, module, optimizer, schedule, folder, *, name, measure, distributed):
         self.step = 0
         self.average = AveragedModel(module, avg_fn=schedule.update_average)
         self._module, self._optimizer, self._measure, self._is_main = module, optimizer, measure, distributed.is_main

@@ -86,7 +86,7 @@ class Scene:
     def _show_person(self, person: ViewedPerson):
         name, count = f'/people/{person.track_id}', skeleton.NUM_BODY_JOINTS
         pale = person.inferred[:count] | person.held
-        self._draw(name, person.joints[:count], _BODY_BONES, _dim(_BODY_COLORS, pale), _BODY_SIZES)
+        self._draw(name, person.joints[:count], _BODY_BONES, colors=_dim(_BODY_COLORS, pale), sizes=_BODY_SIZES)
         words = f'#{person.track_id}' + ('  operator' if person.is_operator else '') + ('  held' if person.held else '')
         self._write(name, words, person.joints[skeleton.JOINT['head']] + (0.0, -0.28, 0.0))
         shown = {name}
@@ -97,12 +97,12 @@ class Scene:
 
     def _show_hand(self, name, hand: ViewedHand, words=''):
         pale = np.full(skeleton.NUM_HAND_KEYPOINTS, hand.state == skeleton.HELD)
-        self._draw(name, hand.keypoints, _HAND_BONES, _dim(_HAND_COLORS, pale), _HAND_SIZES)
+        self._draw(name, hand.keypoints, _HAND_BONES, colors=_dim(_HAND_COLORS, pale), sizes=_HAND_SIZES)
         if words:
             self._write(name, words, hand.keypoints[0])
         return {name}
 
-    def _draw(self, name, points, pairs, colors, sizes):
+    def _draw(self, name, points, pairs, *, colors, sizes):
         figure = self._figures.get(name)
         if figure is not None:
             figure.move(points, pairs, colors)

@@ -150,7 +150,7 @@ def test_hands_that_were_seen_one_by_one(published_folder):
         feature = network.fusion(network.with_directions(network.backbone(D.image('hands', 64, 64, batch=3)), patches))
     boxes = torch.tensor([[20., 30, 90, 100], [60, 100, 140, 180], [30, 50, 80, 100]])
     left = torch.tensor([False, True, False])
-    found = hand_experts.features_from_crops(feature, boxes, left, torch.tensor([0, 0, 3]), 4)
+    found = hand_experts.features_from_crops(feature, boxes, left, people=torch.tensor([0, 0, 3]), count=4)
     assert found['right'].exists.tolist() == [True, False, False, True]
     assert found['left'].exists.tolist() == [True, False, False, False]
     assert torch.equal(found['left'].feature[0], feature[1].flip(-1))

@@ -85,7 +85,7 @@ def test_end_to_end(body, packs):
     assert not boxes['left'].exists[1]
     everything = {side: HandBoxes(box, torch.ones(2, dtype=torch.bool)) for side, (box, _) in boxes.items()}
     hands = network.run_hand_expert(patches, everything)
-    full = network.assemble(found.body, found.face, found.heatmap_keypoints, hands, everything)
+    full = network.assemble(found.body, found.face, found.heatmap_keypoints, hands, boxes=everything)
     for side in SIDES:
         hand, name = hands[side], f'wilor_{side[0]}hand'
         about_mean = hand.hand_pose - body.mano[side].hands_mean

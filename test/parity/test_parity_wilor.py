@@ -147,8 +147,9 @@ def test_refinement_makes_no_more_of_its_maps_than_is_looked_at(pixels):
     with torch.no_grad():
         found = refine.sample(feature, vertices, camera)
         whole = refine.deconv(feature)
-        wanted = torch.cat([_sample_feature(level, _lookup_pixels(vertices, camera, *level.shape[-2:], False)).amax(-1)
-                            for level in whole], dim=1)
+        places = [_lookup_pixels(vertices, camera, height=level.shape[-2], width=level.shape[-1], at_mesh=False)
+                  for level in whole]
+        wanted = torch.cat([_sample_feature(level, place).amax(-1) for level, place in zip(whole, places)], dim=1)
     torch.testing.assert_close(found, wanted, rtol=0, atol=2e-6, equal_nan=True)
     size = {0.1: 2, 0.8: 2, 1.2: 3, 4.7: 6}.get(pixels, 16)
     assert made[0] == (size, min(size, 12))

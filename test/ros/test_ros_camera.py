@@ -109,7 +109,7 @@ def test_an_impossible_lens_is_left_out_and_the_focal_length_stays(name):
     camera = CameraState(said.append)
     camera.update(info)
     for _ in range(3):
-        found = camera.for_image(info.width, info.height, False, 60.0, now=0.0, timeout=0.0)
+        found = camera.for_image(info.width, info.height, False, fallback_fov_deg=60.0, now=0.0, timeout=0.0)
     assert found.distortion == () and found.fx == info.k[0] and found.calibrated
     (line,) = said
     assert line.startswith('camera_info: the distortion coefficients ') and 'the lens is taken as ideal' in line
@@ -125,7 +125,7 @@ def test_the_lens_is_looked_at_once_however_often_it_comes():
         info = copy.deepcopy(info)
         info.header.stamp.nanosec = k
         camera.update(info)
-        camera.for_image(640, 480, False, 60.0, now=0.0, timeout=0.0)
+        camera.for_image(640, 480, False, fallback_fov_deg=60.0, now=0.0, timeout=0.0)
     assert check_lens.cache_info().misses == 1
 
 
@@ -271,18 +271,18 @@ def test_a_rectification_that_turns_the_image_far_is_said(degrees, said):
 def test_waits_for_camera_info_then_falls_back_once_then_takes_it():
     said = []
     camera = CameraState(said.append)
-    assert camera.for_image(640, 480, False, 60.0, now=10.0, timeout=1.0) is None
-    assert camera.for_image(640, 480, False, 60.0, now=10.9, timeout=1.0) is None
+    assert camera.for_image(640, 480, False, fallback_fov_deg=60.0, now=10.0, timeout=1.0) is None
+    assert camera.for_image(640, 480, False, fallback_fov_deg=60.0, now=10.9, timeout=1.0) is None
     for now in (11.1, 12.0, 13.0):
-        found = camera.for_image(640, 480, False, 60.0, now=now, timeout=1.0)
+        found = camera.for_image(640, 480, False, fallback_fov_deg=60.0, now=now, timeout=1.0)
     assert not found.calibrated and found.fx == pytest.approx(320 / math.tan(math.radians(30)))
     assert len(said) == 1 and 'field of view of 60 degrees' in said[0] and 'field of view' in camera.state
     camera.update(camera_info(640, 480, 500.0))
-    assert camera.for_image(640, 480, False, 60.0, now=14.0, timeout=1.0).fx == 500.0
+    assert camera.for_image(640, 480, False, fallback_fov_deg=60.0, now=14.0, timeout=1.0).fx == 500.0
     assert camera.state == 'calibrated' and len(said) == 1
 
 
 def test_the_field_of_view_may_change_while_running():
     camera = CameraState(lambda remark: None)
-    wide = camera.for_image(640, 480, False, 90.0, now=0.0, timeout=0.0)
-    assert wide.fx < camera.for_image(640, 480, False, 45.0, now=0.1, timeout=0.0).fx
+    wide = camera.for_image(640, 480, False, fallback_fov_deg=90.0, now=0.0, timeout=0.0)
+    assert wide.fx < camera.for_image(640, 480, False, fallback_fov_deg=45.0, now=0.1, timeout=0.0).fx

@@ -40,7 +40,8 @@ def poses(people):
 
 def poses_of(people, operator_id=None, estimator='mediapipe', ids=MappingProxyType({})):
     """What a subscriber receives."""
-    data = messages.serialise_pose_array(people, poses(people), HEAD, estimator, operator_id, TIMING, ids)
+    data = messages.serialise_pose_array(people, poses(people), HEAD, estimator=estimator, operator_id=operator_id,
+                                         timing=TIMING, hand_ids=ids)
     return deserialize_message(data, WholeBodyPoseArray)
 
 
@@ -344,7 +345,8 @@ def test_rep_155_has_x_forward_and_z_up_in_every_frame_of_somebody_with_hanging_
     local = torch.zeros(skeleton.NUM_JOINTS, 3)
     local[0, 0] = torch.pi      # upright before the camera, facing it
     local[skeleton.JOINT['left_shoulder'], 2], local[skeleton.JOINT['right_shoulder'], 2] = -torch.pi / 2, torch.pi / 2
-    hanging = replace(repose_estimate(body, one, local, torch.zeros(10), torch.tensor([0.0, 0.3, 3])), track_id=7)
+    hanging = replace(repose_estimate(body, one, local, betas=torch.zeros(10), pelvis=torch.tensor([0.0, 0.3, 3])),
+                      track_id=7)
     loose = [tracked for tracked in tracked_hands(body, [], loose_hand(one.right_hand))[1] if tracked.is_loose]
     placed = placed_frames([hanging], loose)
     forward, left, up = (0, 0, -1), (1, 0, 0), (0, -1, 0)
@@ -363,7 +365,8 @@ def test_the_gaze_of_rep_155_is_that_of_the_eyes(one, body):
     local[0, 0] = torch.pi      # upright before the camera, facing it
     for side, left in (('left', 0.3), ('right', 0.1)):
         local[skeleton.JOINT[f'{side}_eye'], 1] = left
-    looking = replace(repose_estimate(body, one, local, torch.zeros(10), torch.tensor([0.0, 0.3, 3])), track_id=7)
+    looking = replace(repose_estimate(body, one, local, betas=torch.zeros(10),
+                                      pelvis=torch.tensor([0.0, 0.3, 3])), track_id=7)
     placed = placed_frames([looking])
     np.testing.assert_allclose(placed['gaze_7'][:3, 2], [np.sin(0.2), 0, -np.cos(0.2)], atol=1e-5)
     np.testing.assert_allclose(placed['face_7'][:3, 0], [0, 0, -1], atol=1e-5)

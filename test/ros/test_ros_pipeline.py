@@ -63,8 +63,8 @@ class World:
     def __init__(self):
         self.clock, self.said, self.health = Clock(), Said(), Health()
         self.estimator = ScriptedEstimator(EstimatorConfig('mediapipe', device='cpu'))
-        self.pipeline = Pipeline(self.estimator, self.said, self.health, self.clock, get_logger('test'),
-                                 NodeParameters(camera_info_timeout=0.0))
+        self.pipeline = Pipeline(self.estimator, self.said, self.health, clock=self.clock, logger=get_logger('test'),
+                                 parameters=NodeParameters(camera_info_timeout=0.0))
 
     def image(self, waited=0.0):
         """One that is handed over now, lay `waited` real seconds in the middleware, and bears the time of the clock."""

@@ -84,7 +84,7 @@ def test_nothing_but_finite_numbers_leaves_whatever_the_estimator_says(body, see
         stamp = 100 * SECOND + k * SECOND // 30
         assert following.classify(stamp, 'camera', stamp * 1e-9) == 'next'
         loose = [loose_hand(one.right_hand) for one in people if isinstance(one.right_hand, HandEstimate)]
-        people, operator, hands = following.update(people, stamp, stamp * 1e-9, parameters, loose)
+        people, operator, hands = following.update(people, stamp, stamp * 1e-9, parameters, loose_hands=loose)
         assert k % 3 or len(people) >= 2, f'seed {seed}, image {k}: good people are lost'
         result = ImageResult(
             messages.make_header(messages.to_time_message(stamp), 'camera'),

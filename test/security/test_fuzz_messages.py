@@ -148,7 +148,7 @@ def test_a_camera_info_is_a_camera_or_a_fallback(seed):
     for k in range(CAMERAS):
         info, before = fuzz.camera(), time.perf_counter()
         state.update(info)
-        camera = state.for_image(320, 240, k % 3 == 0, 60.0, 0.0, 0.0)
+        camera = state.for_image(320, 240, k % 3 == 0, fallback_fov_deg=60.0, now=0.0, timeout=0.0)
         pixels, rays = camera.project(points), camera.normalize(np.array([[0, 0], [319, 239], [160, 120.0]]))
         slowest = max(slowest, time.perf_counter() - before)
         assert (camera.width, camera.height) == (320, 240) and np.isfinite(pixels).all() and np.isfinite(rays).all(), (

@@ -54,7 +54,7 @@ def test_the_stand_in_has_the_numbers_of_the_licensed_files():
 
 
 def test_one_stage_that_breaks_costs_no_other_figure(monkeypatch):
-    def stage(name, *_):
+    def stage(name, **_):
         if name == 'node':
             raise ZeroDivisionError('by chance')
         if name == 'markers':
@@ -159,7 +159,7 @@ def test_a_frame_at_the_size_of_tests(published_folder, monkeypatch):
 
 
 def test_an_interruption_keeps_the_stages_that_are_measured(tmp_path, monkeypatch, capfd):
-    def measure(stage, *_):
+    def measure(stage, **_):
         if stage == 'mediapipe':
             raise KeyboardInterrupt
         return {'figures': {'encoder_ms': 12.0}}

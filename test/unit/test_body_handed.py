@@ -132,7 +132,7 @@ def test_what_is_described_is_one_pose(handed):
         assert hand.bbox_xyxy.tolist() == [10, 20, 60, 80]
     placed = somebody(handed, pelvis=None, transl=estimate.transl)
     torch.testing.assert_close(placed.joints, estimate.joints, atol=1e-6, rtol=0)
-    again = repose_estimate(handed, estimate, estimate.local_rotations, estimate.betas, estimate.joints[0])
+    again = repose_estimate(handed, estimate, estimate.local_rotations, betas=estimate.betas, pelvis=estimate.joints[0])
     torch.testing.assert_close(again.joints, estimate.joints, atol=1e-6, rtol=0)
     torch.testing.assert_close(again.right_hand.keypoints_3d, estimate.right_hand.keypoints_3d, atol=1e-6, rtol=0)
     for place in ({}, {'transl': estimate.transl, 'pelvis': estimate.transl}):
@@ -165,8 +165,8 @@ def test_joints_move_with_the_expression_as_the_smplx_library_says(published_fol
         body,
         replace(estimate, expression=torch.zeros(10)),
         estimate.local_rotations,
-        estimate.betas,
-        estimate.joints[0],
+        betas=estimate.betas,
+        pelvis=estimate.joints[0],
     )
     assert 1e-3 < (calm.joints - estimate.joints)[skeleton.JOINT['jaw']].norm() < 0.05
     at_rest = theirs(betas=estimate.betas[None], expression=estimate.expression[None]).joints[0, :55].detach()
@@ -257,7 +257,8 @@ def test_messages_carry_the_shape_of_hands(handed):
     estimate = somebody(handed, sides=('left',))
     timing = messages.Timing(Time(), Time(), 0.1)
     poses = {estimate.track_id: messages.joint_poses(estimate)}
-    written = messages.serialise_pose_array([estimate], poses, Header(), 'x', None, timing, {})
+    written = messages.serialise_pose_array([estimate], poses, Header(), estimator='x', operator_id=None, timing=timing,
+                                            hand_ids={})
     sent = deserialize_message(written, WholeBodyPoseArray).poses[0]
     np.testing.assert_allclose(sent.left_hand.betas, estimate.left_hand.betas, rtol=1e-6)
     assert not np.any(sent.right_hand.betas)

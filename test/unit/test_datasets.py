@@ -63,7 +63,7 @@ def check(sample, bodies):
         if hand is not None and hand.betas is not None:
             fingers = hand.hand_pose - bodies.mano[side].hands_mean.numpy()
             posed = bodies.hand(side, np.concatenate([hand.global_orient, fingers.ravel()]), hand.betas, np.zeros(3),
-                                STILL)
+                                motion=STILL)
             same(posed.vertices - posed.keypoints_3d[0], hand.vertices - hand.keypoints_3d[0])
     return told
 
@@ -99,7 +99,7 @@ def test_arctic(arctic, bodies):
     sample = reader[2]
     told = check(sample, bodies)
     local = np.concatenate([parts[name][7].reshape(-1, 3) for name in skeleton.POSE_SLICES])
-    posed = bodies.body(local, betas, np.zeros(10), parts['transl'][7], STILL, 'male')
+    posed = bodies.body(local, betas, np.zeros(10), parts['transl'][7], motion=STILL, gender='male')
     same(sample.body.vertices, posed.vertices @ turn.T + shift)
     same(sample.body.betas, betas, 1e-3)     # neutral betas of a person who is given as a mesh
     assert sample.intrinsics.fx == 150 and sample.intrinsics.width == 160
@@ -145,7 +145,7 @@ def test_agora(tmp_path, bodies, rng, with_points):
         assert told.rotations_known.all() and told.expression_known and not told.related
         same(sample.body.local_rotations[1:], parts['local'][1:], 1e-6)
         assert (sample.body.betas is None) == with_points
-        posed = bodies.body(sample.body.local_rotations, parts['betas'], parts['expression'], np.zeros(3), STILL)
+        posed = bodies.body(sample.body.local_rotations, parts['betas'], parts['expression'], np.zeros(3), motion=STILL)
         same(posed.vertices - posed.joints[0], mesh - points[0], 1e-4)
     if not with_points:     # to train, the small frames are taken, and nobody opens the others
         os.link(tmp_path / 'Cam/validation_0.pkl', tmp_path / 'Cam/train_0.pkl')
@@ -170,7 +170,7 @@ def test_readers_go_to_the_processes_of_a_loader(arctic, bodies):
 def expect_hands(sample, turn, shift, fits, bodies):
     for side in skeleton.SIDES:
         fit = fits[side]
-        world = bodies.hand(side, fit['pose'], fit['shape'], fit['trans'], STILL)
+        world = bodies.hand(side, fit['pose'], fit['shape'], fit['trans'], motion=STILL)
         same(sample.hand(side).vertices, world.vertices @ turn.T + shift)
         same(sample.hand(side).keypoints_3d, world.keypoints_3d @ turn.T + shift)
     same(sample.up, turn @ (0, -1, 0))

@@ -95,7 +95,7 @@ def test_a_tracked_face_is_held_for_a_moment_and_comes_to_rest(body, monkeypatch
     person = HeadPose().landmarks(track_id=2)
 
     def fit(image, stamp):
-        return pipeline.fit(image, person, CAMERA, fitted, stamp)
+        return pipeline.fit(image, person, CAMERA, body=fitted, stamp=stamp)
     for k in range(4):
         seen = fit(shown, k / 30)
     held = fit(empty, 0.1 + HOLD_TIME / 2)

@@ -25,7 +25,7 @@ def test_anchors_are_in_the_middle_of_their_cells_row_by_row():
 def test_boxes_and_keypoints_are_relative_to_their_anchors():
     outputs = np.array([[10.0, 20, 40, 60, 5, 6, -5, -6], [0.0, 0, 10, 10, 0, 0, 0, 0]])
     scores, boxes, keypoints = detection.decode(
-        outputs, np.array([2.0, -2.0]), np.array([[0.5, 0.5], [0.1, 0.1]]), 100, 0.5)
+        outputs, np.array([2.0, -2.0]), np.array([[0.5, 0.5], [0.1, 0.1]]), input_size=100, min_score=0.5)
     assert scores == pytest.approx([1 / (1 + np.exp(-2))])
     assert boxes == pytest.approx(np.array([[0.4, 0.4, 0.8, 1.0]]))
     assert keypoints == pytest.approx(np.array([[[0.55, 0.56], [0.45, 0.44]]]))
@@ -35,7 +35,7 @@ def test_boxes_of_negative_size_are_left_out_and_large_logits_do_no_harm():
     outputs = np.array([[0.0, 0, -1, 5, 0, 0], [0.0, 0, 5, 5, 0, 0], [0.0, 0, 5, 5, 0, 0]])
     with np.errstate(all='raise'):
         scores, boxes, keypoints = detection.decode(
-            outputs, np.array([9.0, 1e30, -1e30]), np.zeros((3, 2)), 100, 0.5)
+            outputs, np.array([9.0, 1e30, -1e30]), np.zeros((3, 2)), input_size=100, min_score=0.5)
     assert scores == pytest.approx([1]) and boxes.shape == (1, 4) and keypoints.shape == (1, 1, 2)
 
 

@@ -46,10 +46,10 @@ def test_rotations_bring_a_vector_into_its_direction(direction, end):
 
 def test_a_region_around_a_circle_turns_and_moves_with_it():
     centre, point = np.array([50.0, 40.0]), np.array([50.0, 10.0])
-    upright = regions.around_circle(centre, point, UP, 1.25, shift=-0.1)
+    upright = regions.around_circle(centre, point, UP, scale=1.25, shift=-0.1)
     assert upright.rotation == pytest.approx(0) and upright.side == pytest.approx(75)
     assert upright.centre == pytest.approx((50, 34))
-    turned = regions.around_circle(centre, centre + regions.rotated(point - centre, 0.7), UP, 1.25, shift=-0.1)
+    turned = regions.around_circle(centre, centre + regions.rotated(point - centre, 0.7), UP, scale=1.25, shift=-0.1)
     assert turned.rotation == pytest.approx(0.7)
     assert turned.centre - centre == pytest.approx(regions.rotated(upright.centre - centre, 0.7))
 
@@ -68,7 +68,7 @@ def test_the_longer_side_of_a_rectangle_counts_and_its_height_for_the_shift():
 
 
 def test_points_in_one_place_make_a_small_region():
-    region = regions.around_circle(np.array([5.0, 5]), np.array([5.0, 5]), UP, 1.25)
+    region = regions.around_circle(np.array([5.0, 5]), np.array([5.0, 5]), UP, scale=1.25)
     assert region.side == regions.MIN_SIDE
 
 

@@ -31,13 +31,13 @@ def person(body, x=0.0, states=(skeleton.OK, skeleton.OK), bend=0.0, confidence=
         betas=torch.zeros(10), expression=torch.zeros(10), transl=torch.zeros(3), joints=torch.zeros(55, 3),
         joint_rotations=torch.eye(3).expand(55, 3, 3), left_hand=hands[0], right_hand=hands[1],
         bbox_xyxy=torch.tensor([0.0, 0, 100, 200]), confidence=confidence)
-    return repose_estimate(body, blank, local, torch.zeros(10), torch.tensor([x, 0.0, 2.0]))
+    return repose_estimate(body, blank, local, betas=torch.zeros(10), pelvis=torch.tensor([x, 0.0, 2.0]))
 
 
 def test_posed_agrees_with_the_body_model(body):
     torch.manual_seed(0)
     local, betas, pelvis = 0.4 * torch.randn(55, 3), torch.randn(10), torch.tensor([0.3, -0.2, 2.5])
-    estimate = repose_estimate(body, person(body), local, betas, pelvis)
+    estimate = repose_estimate(body, person(body), local, betas=betas, pelvis=pelvis)
     output = body(**{name: getattr(estimate, name)[None] for name in skeleton.POSE_SLICES},
                   betas=betas[None], transl=estimate.transl[None])
     assert torch.allclose(output.joints[0], estimate.joints, atol=1e-4)
@@ -218,7 +218,7 @@ def raising(body, side, x=0.0, **changes):
     one = person(body, x)
     local = one.local_rotations.clone()
     local[skeleton.JOINT[f'{side}_shoulder'], 2] = math.pi / 2 if side == 'left' else -math.pi / 2
-    return replace(repose_estimate(body, one, local, one.betas, one.joints[0]), **changes)
+    return replace(repose_estimate(body, one, local, betas=one.betas, pelvis=one.joints[0]), **changes)
 
 
 def chosen(images):
@@ -254,8 +254,10 @@ def test_a_wrist_that_is_only_inferred_and_a_person_who_is_only_held_raise_no_ha
 def test_somebody_behind_the_camera_is_nobody_and_counted(body):
     tracker = Tracker(body)
     ahead = person(body)
-    behind = repose_estimate(body, ahead, ahead.local_rotations, ahead.betas, torch.tensor([0.0, 0.0, -2.0]))
-    reaching = repose_estimate(body, ahead, ahead.local_rotations, ahead.betas, torch.tensor([0.0, 0.0, 0.1]))
+    behind = repose_estimate(body, ahead, ahead.local_rotations, betas=ahead.betas,
+                             pelvis=torch.tensor([0.0, 0.0, -2.0]))
+    reaching = repose_estimate(body, ahead, ahead.local_rotations, betas=ahead.betas,
+                               pelvis=torch.tensor([0.0, 0.0, 0.1]))
     assert tracker.update([behind, reaching], 0.0) == [] and tracker.refused == {'behind the camera': 2}
     assert len(tracker.update([ahead, replace(ahead, betas=torch.full((10,), float('nan')))], 0.1)) == 1
     assert tracker.refused == {'behind the camera': 2, 'impossible numbers': 1}
@@ -308,5 +310,5 @@ def test_smoothed_person_keeps_consistent_joints(body):
     tracker = Tracker(body)
     for k in range(5):
         (out,) = tracker.update([person(body, x=0.05 * k, bend=0.1 * k)], k / 30)
-    again = repose_estimate(body, out, out.local_rotations, out.betas, out.joints[0])
+    again = repose_estimate(body, out, out.local_rotations, betas=out.betas, pelvis=out.joints[0])
     assert torch.allclose(again.joints, out.joints, atol=1e-5) and out.is_finite()

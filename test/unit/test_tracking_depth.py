@@ -38,14 +38,14 @@ def posed(body, place=(0.0, 0.3, 3.0), arms=(0.3, 0.9), track_id=3, **hands):
     for side, sign in (('left', 1), ('right', -1)):
         local[skeleton.JOINT[f'{side}_shoulder']] = torch.tensor([-arms[0], 0.0, -1.0 * sign])
         local[skeleton.JOINT[f'{side}_elbow'], 1] = -arms[1] * sign
-    found = repose_estimate(body, replace(found, track_id=track_id), local, found.betas, torch.tensor(place))
+    found = repose_estimate(body, replace(found, track_id=track_id), local, betas=found.betas, pelvis=torch.tensor(place))
     return replace(found, **{f'{side}_hand': replace(found.hand(side), **changes) for side, changes in hands.items()})
 
 
 def test_a_person_who_seemed_nearer_comes_to_the_true_distance_and_keeps_size_and_pose(body, draw):
     """The true person is larger and farther away by the same factor, and looks the same."""
     seen = posed(body, (0.13, 0.265, 3.0))
-    found = DepthCorrection(body)([seen], [], DepthImage(1.1 * draw(seen), 1.0), CAMERA, 1.0)
+    found = DepthCorrection(body)([seen], [], DepthImage(1.1 * draw(seen), 1.0), CAMERA, stamp=1.0)
     moved = found.people[0]
     assert (found.measured, found.implausible, found.unmeasured) == (1, 0, 0)
     assert abs(float(moved.joints[0, 2]) - 3.3) < 0.03
@@ -65,7 +65,7 @@ def test_an_arm_reaches_as_far_as_its_hand_is_seen(body, draw):
     seen = DepthCorrection(body)._reach(true, {side: 0.97 * true.joints[skeleton.WRIST[side]].double().numpy()
                                                for side in skeleton.SIDES})
     np.testing.assert_allclose(seen.joints[WRISTS], 0.97 * true.joints[WRISTS], atol=1e-4)
-    moved = DepthCorrection(body)([seen], [], DepthImage(draw(true), 1.0), CAMERA, 1.0).people[0]
+    moved = DepthCorrection(body)([seen], [], DepthImage(draw(true), 1.0), CAMERA, stamp=1.0).people[0]
     assert (moved.joints[WRISTS] - true.joints[WRISTS]).norm(dim=1).max() < 0.03
     assert abs(float(moved.joints[0, 2] - true.joints[0, 2])) < 0.02
     for hand in moved.hands:        # the hand stays on its arm, and keeps its orientation and fingers
@@ -77,7 +77,7 @@ def test_an_arm_reaches_as_far_as_its_hand_is_seen(body, draw):
 def test_a_hand_of_nobody_is_moved_as_it_is(body, draw):
     whole = posed(body, (0, 0.27, 2.0))
     seen = loose_hand(whole.right_hand, track_id=2)
-    found = DepthCorrection(body)([], [seen], DepthImage(1.1 * draw(whole), 1.0), CAMERA, 1.0)
+    found = DepthCorrection(body)([], [seen], DepthImage(1.1 * draw(whole), 1.0), CAMERA, stamp=1.0)
     moved = found.loose_hands[0]
     assert found.measured == 1
     assert abs(float(moved.keypoints_3d[0, 2] - 1.1 * seen.keypoints_3d[0, 2])) < 0.03
@@ -88,24 +88,24 @@ def test_a_hand_of_nobody_is_moved_as_it_is(body, draw):
 def test_an_image_without_depth_takes_the_last_correction_for_a_while(body, draw):
     correct, seen = DepthCorrection(body), posed(body, (0.13, 0.265, 3.0))
     depth = DepthImage(1.1 * draw(seen), 1.0)
-    there = correct([seen], [], depth, CAMERA, 1.0).people[0].joints[0]
+    there = correct([seen], [], depth, CAMERA, stamp=1.0).people[0].joints[0]
     for stamp, known in ((1.0 + 0.5 * MEMORY, True), (1.0 + 1.5 * MEMORY, False)):
-        found = correct([seen], [], None, CAMERA, stamp)
+        found = correct([seen], [], None, CAMERA, stamp=stamp)
         assert found.unmeasured == 1
         np.testing.assert_allclose(found.people[0].joints[0], there if known else seen.joints[0], atol=1e-4)
-    correct([seen], [], depth, CAMERA, 3.0)
+    correct([seen], [], depth, CAMERA, stamp=3.0)
     other = replace(seen, track_id=4)
-    assert correct([other], [], None, CAMERA, 3.1).people[0] is other, 'the correction of somebody else'
-    assert correct([seen], [], None, CAMERA, 2.9).people[0] is seen, 'a correction from the future'
-    correct([seen], [], depth, CAMERA, 4.0)
+    assert correct([other], [], None, CAMERA, stamp=3.1).people[0] is other, 'the correction of somebody else'
+    assert correct([seen], [], None, CAMERA, stamp=2.9).people[0] is seen, 'a correction from the future'
+    correct([seen], [], depth, CAMERA, stamp=4.0)
     correct.reset()
-    assert correct([seen], [], None, CAMERA, 4.1).people[0] is seen
+    assert correct([seen], [], None, CAMERA, stamp=4.1).people[0] is seen
 
 
 def test_somebody_whom_the_estimator_does_not_number_has_no_memory(body, draw):
     correct, seen = DepthCorrection(body), posed(body, (0.13, 0.265, 3.0), track_id=-1)
-    correct([seen], [], DepthImage(1.1 * draw(seen), 1.0), CAMERA, 1.0)
-    assert correct([seen], [], None, CAMERA, 1.1).people[0] is seen
+    correct([seen], [], DepthImage(1.1 * draw(seen), 1.0), CAMERA, stamp=1.0)
+    assert correct([seen], [], None, CAMERA, stamp=1.1).people[0] is seen
 
 
 @pytest.mark.parametrize('factor, counted', [(0.0, 'unmeasured'), (np.nan, 'unmeasured'), (3.0, 'implausible'),
@@ -113,7 +113,7 @@ def test_somebody_whom_the_estimator_does_not_number_has_no_memory(body, draw):
 def test_depth_that_is_none_or_cannot_be_leaves_everybody_where_they_are(body, draw, factor, counted):
     seen = posed(body)
     wrong = (factor * draw(seen)).astype(np.float32)
-    found = DepthCorrection(body)([seen], [], DepthImage(wrong, 1.0), CAMERA, 1.0)
+    found = DepthCorrection(body)([seen], [], DepthImage(wrong, 1.0), CAMERA, stamp=1.0)
     assert found.people[0] is seen and getattr(found, counted) == 1
 
 
@@ -126,6 +126,6 @@ def test_hands_that_are_not_seen_and_joints_that_are_inferred_are_not_looked_up(
     depth = draw(seen)
     below = int(CAMERA.project(seen.joints[0].numpy())[1]) + 12
     depth[below:] = 1.5
-    moved = DepthCorrection(body)([seen], [], DepthImage(depth, 1.0), CAMERA, 1.0).people[0]
+    moved = DepthCorrection(body)([seen], [], DepthImage(depth, 1.0), CAMERA, stamp=1.0).people[0]
     assert abs(float(moved.joints[0, 2] - seen.joints[0, 2])) < 0.04
     np.testing.assert_array_equal(moved.joint_rotations, seen.joint_rotations)

@@ -139,13 +139,13 @@ def test_training_learns_and_is_kept(drawn, tmp_path):
     data, held_out = draw_patches(48, 8, SIZE, without_hand=0.25), drawn
     before = measure(DaHyF(DAHYF_TINY, hand_layer()), data)['mpjpe_mm']
     config, arguments = DAHYF_TINY, dict(batch=16, lr=3e-3)
-    network = train_dahyf(config, True, data, data, tmp_path / 'a', 'row', 60, **arguments)
+    network = train_dahyf(config, True, data, data, folder=tmp_path / 'a', name='row', max_steps=60, **arguments)
     figures = measure(network, data)
     assert figures['mpjpe_mm'] < 0.8 * before
     assert set(figures) == {'pa_mpjpe_mm', 'mpjpe_mm', 'epe_projected_px', 'epe_2d_px', 'confidence_auc'}
     assert 0 <= figures['confidence_auc'] <= 1
     assert set(measure(network, held_out.take(held_out.hand))) == set(figures) - {'confidence_auc'}
-    again = train_dahyf(config, True, data, data, tmp_path / 'a', 'row', 60, **arguments)
+    again = train_dahyf(config, True, data, data, folder=tmp_path / 'a', name='row', max_steps=60, **arguments)
     for name, value in network.state_dict().items():
         assert torch.equal(again.state_dict()[name], value), name
 
@@ -165,7 +165,7 @@ def test_the_command_trains_rows_and_writes_their_figures(tmp_path, monkeypatch)
 def test_the_confidence_wants_patches_without_a_hand(drawn, tmp_path):
     hands = drawn.take(drawn.hand)
     with pytest.raises(ValueError, match='patches without a hand, and there are none'):
-        train_dahyf(DAHYF_TINY, True, hands, hands, tmp_path, 'row', 4)
+        train_dahyf(DAHYF_TINY, True, hands, hands, folder=tmp_path, name='row', max_steps=4)
 
 
 def test_the_gate_holds_what_was_believed():

@@ -265,7 +265,8 @@ def test_cham_learns_and_nothing_else_changes(network, batch, tmp_path, monkeypa
     before = copy.deepcopy(network.state_dict())
     with torch.no_grad():
         alone = network.encoder(torch.nn.functional.interpolate(batch.patches, (256, 192)))[1]
-    train_cham(network, lambda step: [batch], len(batch.patches), [batch], tmp_path, 12, lr=3e-3, progress=False)
+    train_cham(network, lambda step: [batch], len(batch.patches), [batch], folder=tmp_path, max_steps=12, lr=3e-3,
+               progress=False)
     lines = [json.loads(line) for line in (tmp_path / 'published_cham.jsonl').read_text().splitlines()]
     assert [line['step'] for line in lines] == [0, 6, 12]
     assert lines[2]['loss'] < 0.8 * lines[0]['measured'] and lines[2]['measured'] < 0.8 * lines[0]['measured']
@@ -300,7 +301,7 @@ def trained(network, sources, folder, steps=4, **options):
     start = copy.deepcopy(network.hand_control_net)
     feed = BatchFeed(sources, 4, CPU, **options)
     try:
-        train_cham(network, feed, 4, [], folder, steps, lr=1e-3, progress=False)
+        train_cham(network, feed, 4, [], folder=folder, max_steps=steps, lr=1e-3, progress=False)
         return copy.deepcopy(network.hand_control_net)
     finally:
         network.hand_control_net = start

@@ -103,7 +103,7 @@ def test_what_cannot_be_projected_is_left_out_and_the_rest_is_drawn():
 
 def test_a_triangle_far_larger_than_the_picture_fills_it():
     corners = on_pixels([(-90000, -50000, 2), (-90000, 150000, 2), (200000, -50000, 2)])
-    picture = Rasterizer([[0, 1, 2]]).render(corners, PIXELS, [0.5, 0.5, 0.5], Lighting(specular=0, rim=0))
+    picture = Rasterizer([[0, 1, 2]]).render(corners, PIXELS, [0.5, 0.5, 0.5], lighting=Lighting(specular=0, rim=0))
     assert (picture.alpha == 1).all() and np.ptp(picture.rgb.reshape(-1, 3), axis=0).max() <= 2
 
 
@@ -111,11 +111,11 @@ def test_faces_the_key_light_brightly_and_turns_dark_away_from_it():
     light = Lighting(key_direction=(0, 0, -1), key=(1, 1, 1), sky=(0, 0, 0), ground=(0, 0, 0), specular=0,
                      rim=0)
     flat = on_pixels([(3, 4, 2), (9, 27, 2), (35, 10, 2)])
-    picture = Rasterizer([[0, 1, 2]]).render(flat, PIXELS, [1, 0.5, 0], light)
+    picture = Rasterizer([[0, 1, 2]]).render(flat, PIXELS, [1, 0.5, 0], lighting=light)
     full = picture.rgb[picture.alpha == 1]
     np.testing.assert_allclose(full, [[255, 128, 0]] * len(full), atol=1)
     away = Lighting(**{**vars(light), 'key_direction': (0, 0, 1)})
-    assert Rasterizer([[0, 1, 2]]).render(flat, PIXELS, [1, 1, 1], away).rgb.max() == 0
+    assert Rasterizer([[0, 1, 2]]).render(flat, PIXELS, [1, 1, 1], lighting=away).rgb.max() == 0
 
 
 def test_supersampling_measures_coverage():

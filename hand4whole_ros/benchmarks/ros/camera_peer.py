@@ -89,7 +89,7 @@ class CameraPeer:
         return True
 
     def play(self, pictures: Sequence[np.ndarray], rate: float, seconds: float,
-             done: Callable[[], bool] = lambda: False, tick: Callable[[], object] = lambda: None) -> bool:
+             *, done: Callable[[], bool] = lambda: False, tick: Callable[[], object] = lambda: None) -> bool:
         """Publish pictures (H, W, 3) uint8 over and over at `rate` Hz and listen, as `until`; `tick` with each."""
         ready, end, due = (
             [_SerialisedImage(picture) for picture in pictures],

@@ -152,7 +152,7 @@ def _first_pose(motion, pictures, estimator, *parameters):
             peer.recorder.messages.clear()
             return bool(found)
 
-        if not peer.play(pictures, 15.0, _START_TIMEOUT, seen, bar.update):
+        if not peer.play(pictures, 15.0, _START_TIMEOUT, done=seen, tick=bar.update):
             raise RuntimeError(f'no pose from estimator {estimator} within {_START_TIMEOUT:.0f} s')
         return (found[0].received - begun) / 1e9, _resident_mb(node.pid)
 
@@ -164,7 +164,7 @@ def _random_image():
 def _warm_up(peer, seconds):
     """Until the node answers, and for so many seconds more."""
     peer.publish_camera_info(Intrinsics.from_fov(640, 480))
-    if not peer.play([_random_image()], _RATE, _START_TIMEOUT, lambda: bool(peer.recorder.messages)):
+    if not peer.play([_random_image()], _RATE, _START_TIMEOUT, done=lambda: bool(peer.recorder.messages)):
         raise RuntimeError(f'the node did not answer within {_START_TIMEOUT:.0f} s')
     peer.play([_random_image()], _RATE, seconds)
 

@@ -207,12 +207,12 @@ def read_pickle(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         if size > MAX_FILE_BYTES:
             raise CheckpointError(f'{path} has {size >> 20} MB: no body model file is that large')
         with open(path, 'rb') as stream:
-            return read_stream(stream, path, 'body model file', _numeric_entries)
+            return read_stream(stream, path, 'body model file', make=_numeric_entries)
     except OSError as error:
         raise CheckpointError(f'{path} cannot be read: {error.strerror or error}') from None
 
 
-def read_stream(stream: BinaryIO, name: Path | str, kind: str, make=None, more: Mapping[str, type] | None = None
+def read_stream(stream: BinaryIO, name: Path | str, kind: str, *, make=None, more: Mapping[str, type] | None = None
                 ) -> Any:
     """What `make` makes of the object that is pickled in a stream; `plain` by default.
 

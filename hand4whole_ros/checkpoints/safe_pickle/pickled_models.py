@@ -66,7 +66,7 @@ def read_pickled_model(path: Path, sections: tuple[str, ...] = ('ema', 'model'))
         module = found.get(section) if isinstance(found, Mapping) else found
         if isinstance(module, _ModuleStub) and isinstance(module.state, dict) and '_modules' in module.state:
             model = PickledModel({}, {})
-            _collect(module, '', model, 0, path)
+            _collect(module, '', model, 0, path=path)
             if model.tensors:
                 return model
     raise CheckpointError(f'{path} holds no network: {" and ".join(sections)} should be one; fetch it anew')
@@ -95,7 +95,7 @@ def _load(path):
         raise CheckpointError(explain_load_error(path, error)) from None
 
 
-def _collect(module, name, model, depth, path):
+def _collect(module, name, model, depth, *, path):
     """Read a stand-in of a layer, and the layers within it."""
     if depth > _MAX_DEPTH:
         raise CheckpointError(f'{path} is damaged: layers within layers without end')
@@ -110,7 +110,7 @@ def _collect(module, name, model, depth, path):
                               and not key.startswith('_') and _is_plain(value)}
     for key, value in _section_entries(state, '_modules'):
         if isinstance(value, _ModuleStub):
-            _collect(value, f'{begin}{key}', model, depth + 1, path)
+            _collect(value, f'{begin}{key}', model, depth + 1, path=path)
 
 
 def _section_entries(state, section):

@@ -52,7 +52,7 @@ def intrinsics_from_camera_info(
     remarks: list[str] = []
     name, matrix = _select_matrix(info, rectified, remarks)
     fx, fy, cx, cy = _check_matrix(name, matrix, remarks)
-    full = Intrinsics(fx, fy, cx, cy, *_full_resolution(info, width, height, cx, cy, remarks))
+    full = Intrinsics(fx, fy, cx, cy, *_full_resolution(info, width, height, cx=cx, cy=cy, remarks=remarks))
     image = _apply_region_and_binning(full, info)
     _check_plausible(image)
     _remark_on_centre(name, full, remarks)
@@ -104,7 +104,7 @@ def _check_matrix(name, values, remarks):
     return fx, fy, cx, cy
 
 
-def _full_resolution(info, width, height, cx, cy, remarks):
+def _full_resolution(info, width, height, *, cx, cy, remarks):
     """Width and height of the images that the matrix belongs to."""
     given = info.width or width, info.height or height
     turned = given[::-1]

@@ -32,7 +32,7 @@ class CameraState:
         if info != self._info:
             self._info, self._key = info, None
 
-    def for_image(self, width: int, height: int, rectified: bool, fallback_fov_deg: float,
+    def for_image(self, width: int, height: int, rectified: bool, *, fallback_fov_deg: float,
                   now: float, timeout: float) -> Intrinsics | None:
         """Intrinsics of this image; None while the first camera_info is still awaited.
 

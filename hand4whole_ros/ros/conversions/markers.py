@@ -100,30 +100,36 @@ class MarkerBuilder:
                     + len(_HAND_MARKER_KINDS['left']) * (len(hands_gone) + len(hands))
                     + len(objects_gone) + len(objects))
         if self._delete_all:
-            _write_marker(out, stamp, frame_id, _MARKER_KINDS[0], 0, Marker.DELETEALL, (0, 0, 0, 0), _EMPTY)
+            _write_marker(out, stamp, frame_id, kind=_MARKER_KINDS[0], track_id=0, action=Marker.DELETEALL,
+                          colour=(0, 0, 0, 0), points=_EMPTY)
         for track_id in gone:
             for kind in _MARKER_KINDS:
-                _write_marker(out, stamp, frame_id, kind, track_id, Marker.DELETE, (0, 0, 0, 0), _EMPTY)
+                _write_marker(out, stamp, frame_id, kind=kind, track_id=track_id, action=Marker.DELETE,
+                              colour=(0, 0, 0, 0), points=_EMPTY)
         for track_id in hands_gone:
             for kind in _HAND_MARKER_KINDS['left']:
-                _write_marker(out, stamp, frame_id, kind, track_id, Marker.DELETE, (0, 0, 0, 0), _EMPTY)
+                _write_marker(out, stamp, frame_id, kind=kind, track_id=track_id, action=Marker.DELETE,
+                              colour=(0, 0, 0, 0), points=_EMPTY)
         for track_id in objects_gone:
-            _write_marker(out, stamp, frame_id, _OBJECT_KIND, track_id, Marker.DELETE, (0, 0, 0, 0), _EMPTY)
+            _write_marker(out, stamp, frame_id, kind=_OBJECT_KIND, track_id=track_id, action=Marker.DELETE,
+                          colour=(0, 0, 0, 0), points=_EMPTY)
         for estimate in estimates:
             inferred = _inferred_joints(estimate)
             for kind, points in zip(_MARKER_KINDS, self._points(estimate)):
                 colour = _marker_colour(kind, estimate)
-                _write_marker(out, stamp, frame_id, kind, estimate.track_id, Marker.ADD, colour, points,
-                              _point_colours(kind, colour, inferred))
+                _write_marker(out, stamp, frame_id, kind=kind, track_id=estimate.track_id, action=Marker.ADD,
+                              colour=colour, points=points,
+                              colours=_point_colours(kind, colour, inferred))
         for tracked in hands:
             keypoints = tracked.hand.keypoints_3d.double().numpy()
             opacity = _HELD_OPACITY if tracked.hand.state == skeleton.HELD else 1.0
             for kind, points in zip(_HAND_MARKER_KINDS[tracked.hand.side], (keypoints.take(_HAND_BONES, 0), keypoints)):
-                _write_marker(out, stamp, frame_id, kind, tracked.track_id, Marker.ADD, (*kind.colour, opacity), points)
+                _write_marker(out, stamp, frame_id, kind=kind, track_id=tracked.track_id, action=Marker.ADD,
+                              colour=(*kind.colour, opacity), points=points)
         for track_id, thing in objects.items():
             corners = thing.corners.double().numpy().take(_OBJECT_EDGES, 0)
-            colour = (*_OBJECT_KIND.colour, 1.0)
-            _write_marker(out, stamp, frame_id, _OBJECT_KIND, track_id, Marker.ADD, colour, corners)
+            _write_marker(out, stamp, frame_id, kind=_OBJECT_KIND, track_id=track_id, action=Marker.ADD,
+                          colour=(*_OBJECT_KIND.colour, 1.0), points=corners)
         self._shown_ids, self._shown_hands, self._delete_all = present, hands_present, False
         self._shown_objects = set(objects)
         return out.getvalue()
@@ -182,7 +188,7 @@ def _point_colours(kind, colour, inferred):
     return np.where(pale_points[:, None], pale, seen)
 
 
-def _write_marker(out, stamp, frame_id, kind, track_id, action, colour, points, colours=_NO_COLOURS):
+def _write_marker(out, stamp, frame_id, *, kind, track_id, action, colour, points, colours=_NO_COLOURS):
     """One visualization_msgs/Marker, field by field in the order of its definition."""
     out.numbers('i', stamp[0])
     out.numbers('I', stamp[1])

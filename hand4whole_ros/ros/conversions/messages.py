@@ -72,7 +72,7 @@ def serialise_pose_array(
     estimates: list[WholeBodyEstimate],
     poses: Mapping[int, np.ndarray],
     head: Header,
-    estimator: str,
+    *, estimator: str,
     operator_id: int | None,
     timing: Timing,
     hand_ids: HandIds,
@@ -87,7 +87,8 @@ def serialise_pose_array(
     out.numbers('I', len(estimates))
     for estimate in estimates:
         is_operator = estimate.track_id == operator_id
-        _write_person(out, estimate, poses[estimate.track_id], head, is_operator, timing, hand_ids)
+        _write_person(out, estimate, poses[estimate.track_id], head, is_operator=is_operator, timing=timing,
+                      hand_ids=hand_ids)
     return out.getvalue()
 
 
@@ -133,7 +134,7 @@ def hand_wrist_poses(hands: Sequence[TrackedHand]) -> np.ndarray:
 
 
 def serialise_hand_pose(estimate: WholeBodyEstimate, side: str, head: Header, wrist: np.ndarray,
-                        hand_ids: HandIds) -> bytes:
+                        *, hand_ids: HandIds) -> bytes:
     """A serialised HandPose, whatever the hand's state; `wrist` is its row of joint_poses."""
     out = CdrWriter()
     _write_hand(out, head, _hand_of_person(estimate, side, hand_ids), wrist)
@@ -183,7 +184,7 @@ def _write_time(out, stamp):
     out.numbers('I', stamp.nanosec)
 
 
-def _write_person(out, estimate, poses, head, is_operator, timing, hand_ids):
+def _write_person(out, estimate, poses, head, *, is_operator, timing, hand_ids):
     """WholeBodyPose."""
     _write_header(out, head)
     out.numbers('i', estimate.track_id)

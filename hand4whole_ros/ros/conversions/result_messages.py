@@ -86,7 +86,8 @@ class PoseMessageBuilder:
         yield (
             topics.POSES,
             messages.serialise_pose_array(
-                result.people, poses, result.header, self._estimator_name, operator_id, result.timing, result.hand_ids
+                result.people, poses, result.header, estimator=self._estimator_name, operator_id=operator_id,
+                timing=result.timing, hand_ids=result.hand_ids
             ),
         )
         yield topics.HANDS, messages.serialise_hand_array(result.hands, result.header, self._estimator_name)
@@ -100,21 +101,23 @@ class PoseMessageBuilder:
             head = poses[result.operator.track_id][skeleton.JOINT['head']]
             yield topics.HEAD, messages.serialise_pose_stamped(result.header, head)
         if self._operator is not None:
-            yield from _operator_messages(*self._operator, result.header, result.hand_ids, self._wrist_axes)
+            yield from _operator_messages(*self._operator, result.header, hand_ids=result.hand_ids,
+                                          axes=self._wrist_axes)
         loose = result.loose_hands
         if publish_tf and (result.people or loose):
             yield topics.TF, serialise_transforms(result.people, result.header, loose, self._frame_prefix,
                                                   convention=self._frames)
 
 
-def _operator_messages(operator, poses, header, hand_ids, axes):
+def _operator_messages(operator, poses, header, *, hand_ids, axes):
     """Hands always with their state, wrists only while known."""
     for hand in operator.hands:
         wrist = poses[skeleton.WRIST[hand.side]]
         if hand.state != skeleton.LOST:
             chosen = convert_wrist(wrist, axes, hand.side)
             yield topics.WRIST[hand.side], messages.serialise_pose_stamped(header, chosen)
-        yield topics.HAND[hand.side], messages.serialise_hand_pose(operator, hand.side, header, wrist, hand_ids)
+        message = messages.serialise_hand_pose(operator, hand.side, header, wrist, hand_ids=hand_ids)
+        yield topics.HAND[hand.side], message
         yield topics.HAND_KEYPOINTS[hand.side], messages.serialise_hand_keypoints(hand, header, poses)
 
 

@@ -41,7 +41,8 @@ def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands
     seen = [tuple(side for side in skeleton.SIDES if estimate.hand(side).state != skeleton.LOST)
             for estimate in estimates]
     form = _make_template(head.frame_id, tuple((estimate.track_id, sides) for estimate, sides in zip(estimates, seen)),
-                          tuple((tracked.hand.side, tracked.track_id) for tracked in hands), prefix, convention)
+                          tuple((tracked.hand.side, tracked.track_id) for tracked in hands), prefix=prefix,
+                          convention=convention)
     values: list[np.ndarray] = []
     for estimate, sides in zip(estimates, seen):
         values += _person_poses(estimate, sides, convention)
@@ -70,7 +71,7 @@ def _person_poses(estimate, sides, convention):
 
 
 @functools.lru_cache(maxsize=64)
-def _make_template(frame_id, people, hands, prefix, convention):
+def _make_template(frame_id, people, hands, *, prefix, convention):
     """people: (track id, sides whose hands are seen) of each; hands: (side, track id) of those of nobody."""
     out, stamps, transforms = CdrWriter(), [], []
     tips = len(skeleton.FINGERTIP_KEYPOINTS)

@@ -49,7 +49,7 @@ class CameraDevice:
     """
 
     def __init__(self, node, parameters: NodeParameters, on_image: Callable[[RawImage], None],
-                 on_camera_info: Callable[[CameraInfo], None], health: Health):
+                 on_camera_info: Callable[[CameraInfo], None], *, health: Health):
         """parameters: checked by check_camera."""
         self._node, self._on_image, self._on_camera_info, self._health = node, on_image, on_camera_info, health
         self._address = parse_live_address(parameters.camera) or ''

@@ -29,7 +29,7 @@ class CameraInputs:
     """Subscriptions to one camera. Open while the node is active."""
 
     def __init__(self, node, parameters: NodeParameters, on_image: Callable[[RawImage], None],
-                 on_camera_info: Callable[[CameraInfo], None], on_depth: Callable[[bytes], None]):
+                 on_camera_info: Callable[[CameraInfo], None], *, on_depth: Callable[[bytes], None]):
         """on_depth: gets serialised depth images, where parameters.depth_topic names their topic. ValueError where that
         is the image topic."""
         self._node, self._on_image, self._on_camera_info, self._on_depth = node, on_image, on_camera_info, on_depth
@@ -103,7 +103,7 @@ class CameraInputs:
     def _offered_profiles(self, topic):
         return [info.qos_profile for info in self._node.get_publishers_info_by_topic(topic)]
 
-    def _subscribe(self, topic, profile, kind, callback, raw=False):
+    def _subscribe(self, topic, profile, kind, callback, *, raw=False):
         subscription, current = self._subscriptions.get(topic, (None, None))
         if profile == current:
             return

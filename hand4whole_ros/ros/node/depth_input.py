@@ -35,7 +35,7 @@ class DepthInput:
         """The image of this header is about to be estimated."""
         self._buffer.expect(messages.to_nanoseconds(header.stamp))
 
-    def correct(self, people, loose_hands, header: Header, image: np.ndarray, intrinsics: Intrinsics,
+    def correct(self, people, loose_hands, header: Header, image: np.ndarray, *, intrinsics: Intrinsics,
                 timeout: float) -> CorrectedImage:
         """The people and hands that were estimated in an image (H, W, 3), as DepthCorrection has them.
 
@@ -52,7 +52,7 @@ class DepthInput:
                 self._health.depth_problem = str(error)
                 counters.depth_unusable += 1
         corrected = self._correction(people, loose_hands, depth, intrinsics,
-                                     messages.to_nanoseconds(header.stamp) * 1e-9)
+                                     stamp=messages.to_nanoseconds(header.stamp) * 1e-9)
         if depth is None:
             return corrected
         if corrected.implausible:

@@ -125,7 +125,7 @@ class DiagnosticsBuilder:
         now, counts = time.monotonic(), Counters(**vars(health.counters))
         self._last = now, counts
         rate = (counts.done - before.done) / max(now - then, 1e-3)
-        level, message = _assess_health(health, counts, before, rate, now)
+        level, message = _assess_health(health, counts, before, rate=rate, now=now)
         status = DiagnosticStatus(
             name=f'{self._name}: pose estimation', hardware_id=health.image_topic, level=level, message=message,
             values=[KeyValue(key=key, value=value) for key, value in (
@@ -135,7 +135,7 @@ class DiagnosticsBuilder:
         return array
 
 
-def _assess_health(health, counts, before, rate, now):
+def _assess_health(health, counts, before, *, rate, now):
     """(level, one line) of the state the node is in."""
     warn, silent = DiagnosticStatus.WARN, _elapsed_since(health.last_received, now)
     if health.problem:

@@ -126,15 +126,15 @@ class Hand4WholeNode(LifecycleNode):
         body = self._estimator.body
         self._health.estimator, self._health.device = self._estimator.name, self._estimator.device
         self._health.body = body.name
-        self._outputs = NodePublishers(self, body, self._estimator.name, self._health, wanted,
+        self._outputs = NodePublishers(self, body, self._estimator.name, health=self._health, parameters=wanted,
                                        objects=self._estimator.gives_objects)
         if self._estimator.gives_objects and compat.Detection3DArray is None:
             self.get_logger().warning(f'nothing is published on {topics.OBJECTS}: vision_msgs is not installed '
                                       '(ros-<distribution>-vision-msgs); markers and overlay show objects')
         if wanted.depth_topic:
             self._depth = DepthInput(body, self.resolve_topic_name(wanted.depth_topic), self._health)
-        self._pipeline = Pipeline(self._estimator, self._outputs, self._health, self.get_clock(),
-                                  self.get_logger(), wanted, self._depth)
+        self._pipeline = Pipeline(self._estimator, self._outputs, self._health, clock=self.get_clock(),
+                                  logger=self.get_logger(), parameters=wanted, depth=self._depth)
         self._worker = LatestWorker(self._pipeline.process, self._handle_image_error)
         self._apply_rate()
         self.get_logger().info(f'estimator {self._estimator.name} on {self._estimator.device}, body '
@@ -177,8 +177,8 @@ class Hand4WholeNode(LifecycleNode):
         parameters, on_image = self._current_parameters, self._handle_image
         on_info = self._configured_pipeline.set_camera_info
         if parameters.camera:
-            return CameraDevice(self, parameters, on_image, on_info, self._health)
-        return CameraInputs(self, parameters, on_image, on_info, self._handle_depth)
+            return CameraDevice(self, parameters, on_image, on_info, health=self._health)
+        return CameraInputs(self, parameters, on_image, on_info, on_depth=self._handle_depth)
 
     @_log_exceptions
     def on_deactivate(self, state):

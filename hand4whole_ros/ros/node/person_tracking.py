@@ -94,7 +94,7 @@ class PersonTracking:
         return verdict
 
     def update(self, people: list[WholeBodyEstimate], nanoseconds: int, arrival: float, parameters: NodeParameters,
-               loose_hands: Sequence[LooseHandEstimate] = ()) -> TrackedImage:
+               *, loose_hands: Sequence[LooseHandEstimate] = ()) -> TrackedImage:
         """The people of the image that was classified last, tracked and filtered, the operator among them, and all
         hands. arrival: as in classify.
         """

@@ -34,7 +34,7 @@ _SKIP_COUNTERS = dict(zip(SKIP_VERDICTS, ('late', 'duplicates', 'other_frame')))
 class Pipeline:
     """Image bytes in, messages out. `process` is called by one thread, everything else by any."""
 
-    def __init__(self, estimator: Estimator, outputs: NodePublishers, health: Health, clock, logger,
+    def __init__(self, estimator: Estimator, outputs: NodePublishers, health: Health, *, clock, logger,
                  parameters: NodeParameters, depth: DepthInput | None = None):
         """depth: of the camera, where it has a depth topic."""
         self._estimator, self._outputs, self._health, self._depth = estimator, outputs, health, depth
@@ -110,8 +110,8 @@ class Pipeline:
         if not self._accept_image(header, arrival):
             return
         height, width = image.shape[:2]
-        intrinsics = self._camera.for_image(width, height, self.rectified, parameters.fallback_fov_deg,
-                                            time.monotonic(), parameters.camera_info_timeout)
+        intrinsics = self._camera.for_image(width, height, self.rectified, fallback_fov_deg=parameters.fallback_fov_deg,
+                                            now=time.monotonic(), timeout=parameters.camera_info_timeout)
         health.camera = self._camera.state
         if intrinsics is None:
             health.counters.waiting += 1
@@ -125,11 +125,12 @@ class Pipeline:
         loose_hands = self._estimator.loose_hands
         if self._depth is not None:
             with health.stage('depth'):
-                people, loose_hands, *_ = self._depth.correct(people, loose_hands, header, image, intrinsics,
-                                                              parameters.depth_timeout)
+                people, loose_hands, *_ = self._depth.correct(
+                    people, loose_hands, header, image, intrinsics=intrinsics, timeout=parameters.depth_timeout)
         with health.stage('track'):
             people, operator, hands = self._person_tracking.update(
-                people, messages.to_nanoseconds(header.stamp), arrival, parameters, loose_hands
+                people, messages.to_nanoseconds(header.stamp), arrival, parameters,
+                loose_hands=loose_hands
             )
         self._update_tracking_health()
         if self._is_outdated(raw_image):

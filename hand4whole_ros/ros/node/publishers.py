@@ -37,8 +37,8 @@ _STATUS_TYPES = {topics.OPERATOR_STATUS: OperatorStatus}
 class NodePublishers:
     """Publishers that speak while the node is active."""
 
-    def __init__(self, node, body: BodyModel, estimator_name: str, health: Health,
-                 parameters: NodeParameters, *, objects: bool = False):
+    def __init__(self, node, body: BodyModel, estimator_name: str, *, health: Health,
+                 parameters: NodeParameters, objects: bool = False):
         """objects: whether the estimator gives what hands grasp."""
         self._node, self._body, self._health = node, body, health
         self._publishers = {topic: self._create(kind, topic, _QOS_PROFILES.get(topic, qos.POSES))

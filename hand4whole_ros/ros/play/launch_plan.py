@@ -83,11 +83,12 @@ def make_replay_plan(values: dict[str, str]) -> ReplayPlan:
     if values['player'] == 'ros2' and own and topics.TF in kept:
         remark = (f'{path}: {topics.TF} in it may hold people of an earlier run, which only player:=hand4whole leaves '
                   'out')
-    return ReplayPlan(_player_command(values, path, rate, start, images.topic, kept if own else None), node,
+    return ReplayPlan(_player_command(values, path, rate, start=start, image_topic=images.topic,
+                                      kept=kept if own else None), node,
                       header.frame_id or DEFAULT_FRAME_ID, remark)
 
 
-def _player_command(values, path, rate, start, image_topic, kept):
+def _player_command(values, path, rate, *, start, image_topic, kept):
     """kept: the topics to play; None: all."""
     loop = ['--loop'] if values['loop'] == 'true' else []
     if values['player'] == 'hand4whole':

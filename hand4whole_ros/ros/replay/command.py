@@ -64,7 +64,8 @@ def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorCon
     work = replay.Replay(make, inputs, outputs, _load_parameters(args.params_file),
                          executor_factory=_select_executor(args))
     try:
-        codes = [_replay_one(work, path, output, several, args.force) for path, output in zip(found, outputs_of)]
+        codes = [_replay_one(work, path, output, several=several, force=args.force)
+                 for path, output in zip(found, outputs_of)]
     finally:
         work.close()
     return max(codes, key=(0, 2, 1).index)
@@ -110,7 +111,7 @@ def _select_executor(args):
     return functools.partial(ProcessExecutor, count=args.workers) if args.workers > 1 else None
 
 
-def _replay_one(work: replay.Replay, path: Path, output: Path, several: bool, force: bool) -> int:
+def _replay_one(work: replay.Replay, path: Path, output: Path, *, several: bool, force: bool) -> int:
     if several and output.exists() and not force:
         reason = overwrite_rejection_reason(output) or ('' if any(output.iterdir()) else 'it is an empty folder')
         if reason:

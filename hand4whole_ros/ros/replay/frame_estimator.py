@@ -91,5 +91,6 @@ class FrameEstimator:
             if job.camera_info is not None:
                 self._camera.update(deserialize_message(job.camera_info, CameraInfo))
         # Whatever camera_info the bag holds is known.
-        intrinsics = self._camera.for_image(width, height, job.rectified, job.fallback_fov, 0.0, 0.0)
+        intrinsics = self._camera.for_image(width, height, job.rectified, fallback_fov_deg=job.fallback_fov, now=0.0,
+                                            timeout=0.0)
         return intrinsics, self._camera.state

@@ -93,7 +93,8 @@ class ReplayMessageBuilder:
             self._poses.reset()
             self._visualizations.reset_markers()
         people, operator, hands = self._person_tracking.update(
-            result_data['people'], result_data['stamp'], arrival, self._parameters, result_data['loose_hands']
+            result_data['people'], result_data['stamp'], arrival, self._parameters,
+            loose_hands=result_data['loose_hands']
         )
         received = messages.to_time_message(0 if self._two_clocks else item.received)
         result = ImageResult(

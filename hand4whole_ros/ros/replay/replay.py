@@ -183,7 +183,7 @@ class Replay:
             journal = opened(Journal(estimates))
             overlays = opened(Journal(drawn)) if self._outputs.overlay else None
             try:
-                report = self._run_pass(path, source, folder, journal, overlays)
+                report = self._run_pass(path, source, folder, journal=journal, overlays=overlays)
                 folder.finish()
             except BaseException as error:
                 if len(journal):
@@ -217,7 +217,7 @@ class Replay:
             picture.item, picture.camera_info, rectified, self._inputs.focal, self._parameters.fallback_fov_deg
         )
 
-    def _run_pass(self, path: Path, source: ReplaySource, folder: WorkFolder, journal: Journal,
+    def _run_pass(self, path: Path, source: ReplaySource, folder: WorkFolder, *, journal: Journal,
                   overlays: Journal | None) -> ReplayReport:
         if folder.resumed:
             log.info('going on with %s: %d images are done', folder.path, len(journal))
@@ -235,7 +235,8 @@ class Replay:
         with BagWriter(folder.new, self._outputs.storage, source.connections, message_builder.types,
                        latched=(topics.absolute_topic(topics.SKELETON),),
                        custom_data=json.dumps(self._make_plan(path))) as bag:
-            work = _ReplayPass(source, journal, self._workers, message_builder, bag, self._make_job)
+            work = _ReplayPass(source, journal, self._workers, message_builder=message_builder, bag=bag,
+                               job=self._make_job)
             with ProgressBar(total=max(source.images, len(journal)), initial=len(journal), unit='image',
                      desc=printable_path(Path(path).name)) as progress:
                 work.run(progress)
@@ -259,7 +260,7 @@ class _ReplayPass:
         source: ReplaySource,
         journal: Journal,
         workers: Executor,
-        message_builder: ReplayMessageBuilder,
+        *, message_builder: ReplayMessageBuilder,
         bag: BagWriter,
         job: Callable[[InputImage, bool], FrameJob],
     ):

@@ -50,7 +50,7 @@ class Detections(NamedTuple):
         return Detections(*(values[rows] for values in self))
 
 
-def make(folder: Path, count: int, seed: int, workers: int, recorded: np.ndarray | None = None,
+def make(folder: Path, count: int, seed: int, *, workers: int, recorded: np.ndarray | None = None,
          purpose: int = posture_scene.TRAINING, progress: bool = True) -> None:
     """Draw `count` people, rounded up to whole shards, into a folder; those that are not found are left out.
 

@@ -149,7 +149,7 @@ def samples_of(bodies: Bodies, errors: Errors, rng: np.random.Generator) -> Samp
     lender = _alike(_compared(bodies.joints, views.rotation), errors.compared, rng)
     rays = (views.points + errors.pixels[lender]) * views.size[:, None, None]
     visibility = errors.visibility[lender]
-    hands = _lent_hands(bodies, errors, views, hands, visibility, rng) * views.size[:, None, None, None]
+    hands = _lent_hands(bodies, errors, views, hands, visibility=visibility, rng=rng) * views.size[:, None, None, None]
     seen = person_views(rays, visibility, world + errors.world[lender], hands)
     rotation = seen.rotation @ views.rotation
     joints = (bodies.joints - bodies.joints[:, :1]) @ np.swapaxes(rotation, -1, -2)
@@ -158,7 +158,7 @@ def samples_of(bodies: Bodies, errors: Errors, rng: np.random.Generator) -> Samp
     return Samples.of(features(seen, visibility), joints, rotations, bodies.betas)
 
 
-def _lent_hands(bodies, errors, views, hands, visibility, rng):
+def _lent_hands(bodies, errors, views, hands, *, visibility, rng):
     """Hands (N, 2, 21, 3) of bodies with errors lent by hands that are held alike; NaN of those that are not seen."""
     result = np.full(hands.shape, np.nan)
     for k, mirror in enumerate(((1, 1, 1), (-1, 1, 1))):

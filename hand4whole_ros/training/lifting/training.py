@@ -82,19 +82,22 @@ def run_training(settings: LiftingSettings, progress: bool = True) -> dict[str, 
         people = Samples.joined([_drawn(part, count, step, s.seed) for part, count in zip((seen, lent), counts)])
         generator = _generator(step, s.seed)
         return without_hands(_half_mirrored(people, generator), _HANDS_LEFT_OUT, generator)
-    body = _trained(s, 'lift_body', LiftingConfig(), s.steps, seen, bodies, Measure.of_bodies(bones),
-                    bodies_of(measured), body_figures, progress)
+    body = _trained(s, 'lift_body', LiftingConfig(), s.steps, seen=seen, batch=bodies, measure=Measure.of_bodies(bones),
+                    truth=bodies_of(measured), figures=body_figures, progress=progress)
     hands, true_hands = hands_seen(learnt), hands_seen(measured)
     if not (len(hands.betas) and len(true_hands.betas)):
         raise ValueError('the detections hold too few hands; hand4whole train detections makes more')
-    hand = _trained(s, 'lift_hand', HAND, -(-s.steps // 2), hands, lambda step: _drawn(hands, BATCH, step, s.seed),
-                    Measure.of_hands(bones, torch.from_numpy(components).float()), true_hands, hand_figures, progress)
+    hand = _trained(s, 'lift_hand', HAND, -(-s.steps // 2), seen=hands,
+                    batch=lambda step: _drawn(hands, BATCH, step, s.seed),
+                    measure=Measure.of_hands(bones, torch.from_numpy(components).float()), truth=true_hands,
+                    figures=hand_figures, progress=progress)
     save_lifting_networks(LiftingNetworks(body, hand), s.output)
     with torch.no_grad():
         return {**body_figures(body, bodies_of(measured)), **hand_figures(hand, true_hands)}
 
 
-def _trained(s, name, config, steps, seen: Samples, batch: Callable[[int], Samples], measure, truth, figures, progress):
+def _trained(s, name, config, steps, *, seen: Samples, batch: Callable[[int], Samples], measure, truth, figures,
+             progress):
     """One network, the average of its weights that measured best."""
     torch.manual_seed(s.seed)
     network = LiftingNetwork(config)

@@ -49,7 +49,7 @@ def run_network(network: Hand4WholePP, batch: ViewBatch, mixed: bool = False) ->
     body, where, _ = regress_body(network.body_position_net, network.body_regressor, feature.float(), tokens.float())
     with torch.no_grad():   # the face has no part in what CHAM learns
         face = network.run_face_expert(batch.patches, where)
-    return network.assemble(body, face, where, hands, batch.boxes)
+    return network.assemble(body, face, where, hands, boxes=batch.boxes)
 
 
 def train_cham(
@@ -57,9 +57,9 @@ def train_cham(
     feed: BatchFeed,
     batch: int,
     validation_batches: list[ViewBatch],
+    *,
     folder: Path,
     max_steps: int,
-    *,
     lr: float = 1e-4,
     mixed: bool = False,
     distributed: DistributedContext = SINGLE_PROCESS,

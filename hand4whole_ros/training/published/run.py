@@ -76,7 +76,8 @@ def run_training(settings: TrainingSettings, progress: bool = True) -> Path | No
             output_files.write_file(
                 settings.run / run_folder.SETTINGS, json.dumps(settings.fixed_settings(), indent=1).encode()
             )
-        train_cham(network, feed, settings.batch, measured, settings.run, settings.steps, lr=settings.rate,
+        train_cham(network, feed, settings.batch, measured, folder=settings.run, max_steps=settings.steps,
+                   lr=settings.rate,
                    mixed=mixed, distributed=distributed, progress=progress)
         if not distributed.is_main:
             return None
