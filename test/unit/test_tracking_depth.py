@@ -38,7 +38,8 @@ def posed(body, place=(0.0, 0.3, 3.0), arms=(0.3, 0.9), track_id=3, **hands):
     for side, sign in (('left', 1), ('right', -1)):
         local[skeleton.JOINT[f'{side}_shoulder']] = torch.tensor([-arms[0], 0.0, -1.0 * sign])
         local[skeleton.JOINT[f'{side}_elbow'], 1] = -arms[1] * sign
-    found = repose_estimate(body, replace(found, track_id=track_id), local, betas=found.betas, pelvis=torch.tensor(place))
+    found = repose_estimate(body, replace(found, track_id=track_id), local, betas=found.betas,
+                            pelvis=torch.tensor(place))
     return replace(found, **{f'{side}_hand': replace(found.hand(side), **changes) for side, changes in hands.items()})
 
 
