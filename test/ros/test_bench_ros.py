@@ -34,8 +34,8 @@ def test_overhead_is_what_the_node_adds(monkeypatch):
     assert 8 <= len(spent) <= 31 and 0 < np.median(spent) < 200
     assert 'decode' in remark and 'publish' in remark
     # An estimator's time is no overhead of the node's: it is said, and has to be taken off.
-    slow, _ = node_stages._node_overhead(30, ('--seconds', '0.02'), 'test')
-    assert np.median(slow) - np.median(spent) > 10
+    slow, _ = node_stages._node_overhead(30, ('--seconds', '0.15'), 'test')
+    assert np.median(slow) - np.median(spent) > 60  # far from what a busy machine adds to either
 
 
 def test_overload_ages_are_of_the_images(monkeypatch):
