@@ -35,7 +35,7 @@ def test_the_parameters_are_a_configuration_of_the_estimator():
 
 
 def test_every_setting_of_an_estimator_is_an_option_and_a_parameter_unless_it_says_otherwise():
-    options = vars(create_parser().parse_args(['estimate', 'photo.jpg']))
+    options = vars(create_parser().parse_args(['replay', 'bag', '--output', 'out']))
     for name, one in settings_of(EstimatorConfig).items():
         assert not one.option or options[name] == one.default, name
         assert (name in SETTINGS) == one.parameter, name
