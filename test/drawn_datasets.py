@@ -104,8 +104,7 @@ def _mano_fit(bodies, truth, side):
     fingers = Rotation.from_matrix(truth.local_rotations[skeleton.HAND_SLICE[side]]).as_rotvec()
     wrist = Rotation.from_matrix(truth.joint_rotations[skeleton.WRIST[side]]).as_rotvec()
     pose = np.concatenate([wrist, (fingers - layer.hands_mean.double().numpy().reshape(15, 3)).reshape(-1)])
-    still = STILL
-    at_zero = bodies.hand(side, pose, np.zeros(10), np.zeros(3), still).keypoints_3d[0]
+    at_zero = bodies.hand(side, pose, np.zeros(10), np.zeros(3), motion=STILL).keypoints_3d[0]
     return {'pose': pose, 'shape': np.zeros(10), 'trans': truth.hand(side).keypoints_3d[0] - at_zero}
 
 
