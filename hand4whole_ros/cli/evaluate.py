@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..apps.errors import WorkFailed
 from ..config import DEFAULT_FOV_DEGREES, WristSource
 from ..datasets import catalogue
-from ..system.output_files import check_output_file, format_write_error, write_json
+from .evaluate_teleop import add_teleop_kind
+from .json_output import add_json_option, check_json_path, write_figures
 from .options import (
     EXIT_SUCCESS,
     HelpFormatter,
@@ -42,7 +42,7 @@ def add_evaluate_command(commands) -> None:
     for info in catalogue.DATASETS:
         _add_dataset(kinds, info)
     _add_ablation(kinds)
-    _add_teleop(kinds)
+    add_teleop_kind(kinds)
     _add_detection(kinds)
     _add_faces(kinds)
     _add_photographs(kinds)
@@ -54,7 +54,7 @@ def _add_synthetic(kinds):
         examples=['hand4whole evaluate synthetic',
                   'hand4whole evaluate synthetic --count 200 --seed 7 --json table.json'])
     _add_people(command)
-    _add_json(command)
+    add_json_option(command)
     add_estimator_options(command)
 
 
@@ -63,15 +63,11 @@ def _add_people(command):
     command.add_argument('--seed', type=int, default=1, help='which people')
 
 
-def _add_json(command):
-    command.add_argument('--json', type=Path, metavar='OUT', help='write the figures here as well')
-
-
 def _add_dataset(kinds, info):
     command = add_command(
         kinds, info.name, _run_dataset, f'On {info.title}, beside the figures that the papers print.',
-        examples=[f'hand4whole evaluate {info.name} --root DIR --limit 50          # a first look',
-         f'hand4whole evaluate {info.name} --root DIR --json {info.name}.json'])
+        examples=[f'hand4whole evaluate {info.name} --root DIR --limit 50          # a quick try',
+                  f'hand4whole evaluate {info.name} --root DIR --json {info.name}.json'])
     command.description += (
         f'\n\n{info.title} ({info.paper}), {info.licence}.\n{info.page} : {info.instructions}.\n'
         f'Licensed body models its truth needs: {info.needs} (hand4whole weights list).')
@@ -82,7 +78,7 @@ def _add_dataset(kinds, info):
                          help='given: the network is told where person and hands are, as in the papers, and compared '
                               'in the frame of its crop; found: the estimator finds them, and is compared in the '
                               'frame of the camera; auto: given, where the estimator is a network of experts')
-    _add_json(command)
+    add_json_option(command)
     add_estimator_options(command)
     command.set_defaults(dataset=info.name)
 
@@ -91,76 +87,14 @@ def _add_ablation(kinds):
     command = add_command(
         kinds, 'ablation', _run_ablation, 'Tables 1 to 3 of Hand4Whole++: which expert has the last word on what.',
         examples=['hand4whole evaluate ablation synthetic --count 100 --json ablation.json',
-         'hand4whole evaluate ablation agora --root DIR --limit 500'])
+                  'hand4whole evaluate ablation agora --root DIR --limit 500'])
     command.add_argument('dataset', choices=_ABLATED, metavar='DATASET', help=f'one of {", ".join(_ABLATED)}')
     command.add_argument('--root', type=Path, metavar='DIR', help='the folder that holds the data set')
     command.add_argument('--split', metavar='SPLIT', help='which part of it; that of the papers by default')
     command.add_argument('--limit', type=int, metavar='N', help='only so many pictures, evenly spread over all')
     _add_people(command)
-    _add_json(command)
+    add_json_option(command)
     add_estimator_options(command)
-
-
-def _add_teleop(kinds):
-    command = add_command(
-        kinds,
-        'teleop',
-        _run_teleop,
-        'Robot hands that follow a hand: pinches, limits, lag, what happens when it is lost.',
-        examples=[
-            'hand4whole evaluate teleop',
-            'hand4whole evaluate teleop --hand capsule --side left --noise 3',
-            'hand4whole evaluate teleop --recording hand.npz --json figures.json',
-            'hand4whole evaluate teleop --depth 10',
-            'hand4whole evaluate teleop --hidden 5',
-        ],
-    )
-    command.description += ('\n\nThe hand is that of a drawn operator, exactly, or a recording: an .npz file with '
-                            'keypoints_3d (T, 21, 3) in metres, stamps (T,) in seconds and side.')
-    command.add_argument('--hand', action='append', metavar='NAME',
-                         help='robot hand: capsule, allegro, leap, shadow, or a .yaml file; may be given several '
-                              'times; all without it')
-    command.add_argument('--side', default='right', choices=('left', 'right'), help='of the drawn operator')
-    command.add_argument('--seed', type=int, default=10, help='which operator')
-    command.add_argument('--noise', type=float, default=0.0, metavar='MM', help='error of every coordinate, mm')
-    command.add_argument('--recording', type=Path, metavar='FILE', help='a recorded hand in place of the drawn one')
-    command.add_argument('--max-speed', type=float, default=10.0, metavar='RAD_S', help='of the joints, rad/s')
-    command.add_argument('--no-simulation', action='store_true', help='leave out what needs MuJoCo')
-    command.add_argument('--depth', type=int, metavar='PEOPLE',
-                         help="instead: the distance of so many drawn operators' wrists as estimated from images, with "
-                              'the height or the length of the palm known, and with measured depth')
-    command.add_argument('--hidden', type=int, metavar='PEOPLE',
-                         help='instead: what so many drawn operators, with something in front of a hand for a while, '
-                              'lead to with the gate and without it, by the hands of estimator open')
-    _add_json(command)
-
-
-def _teleop_hidden(args):
-    from ..estimators import EstimatorConfig, EstimatorUnavailable, create
-    from ..evaluation import teleop_hidden
-    if not 1 <= args.hidden <= 1000:
-        raise UsageError(f'--hidden must be from 1 to 1000 people, found {args.hidden}')
-    try:
-        figures = teleop_hidden.hidden_figures(create(EstimatorConfig(estimator='open', people=True)), args.hidden)
-    except EstimatorUnavailable as error:
-        raise UsageError(error) from None
-    _write_json(args.json, figures)
-    print(teleop_hidden.format_table(figures))
-    return EXIT_SUCCESS
-
-
-def _teleop_depth(args):
-    from ..estimators import EstimatorConfig, EstimatorUnavailable, create
-    from ..evaluation import teleop_depth
-    if not 1 <= args.depth <= 1000:
-        raise UsageError(f'--depth must be from 1 to 1000 people, found {args.depth}')
-    try:
-        estimator = create(EstimatorConfig(estimator='mediapipe', static_images=True))
-        figures = teleop_depth.depth_figures(estimator, args.depth)
-    except EstimatorUnavailable as error:
-        raise UsageError(error) from None
-    _write_json(args.json, figures)
-    print('\n'.join(f'{name}: {value:.0f}' for name, value in figures.items()))
 
 
 def _add_detection(kinds):
@@ -174,12 +108,12 @@ def _add_detection(kinds):
                          help='turn the images against the clock: 0, 90, 180 or 270')
     command.add_argument('--limit', type=int, metavar='N', help='only so many images, evenly spread over all')
     _add_people(command)
-    _add_json(command)
+    add_json_option(command)
 
 
 def _detection(args):
     _check_count(args)
-    _check_json_path(args)
+    check_json_path(args)
     _check_limit(args)
     from ..datasets import coco_wholebody
     from ..evaluation import detection
@@ -195,7 +129,7 @@ def _detection(args):
         result = detection.run(images, total, quarter_turns=args.turn // 90)
     except (coco_wholebody.AnnotationError, ImageFileError, LandmarksUnavailable) as error:
         raise UsageError(error) from None
-    _write_json(args.json, result)
+    write_figures(args.json, result)
     print(detection.format_table(result))
     return EXIT_SUCCESS
 
@@ -206,12 +140,12 @@ def _add_faces(kinds):
                                     'hand4whole evaluate faces --count 200 --json faces.json'])
     command.add_argument('--count', type=int, default=100, help='how many heads to draw')
     command.add_argument('--seed', type=int, default=1, help='which heads')
-    _add_json(command)
+    add_json_option(command)
 
 
 def _run_faces(args):
     _check_count(args)
-    _check_json_path(args)
+    check_json_path(args)
     from ..body.model import OpenBodyUnavailable
     from ..detection import DetectorUnavailable
     from ..evaluation import faces
@@ -219,7 +153,7 @@ def _run_faces(args):
         result = faces.run(args.count, args.seed)
     except (DetectorUnavailable, OpenBodyUnavailable) as error:
         raise UsageError(error) from None
-    _write_json(args.json, result)
+    write_figures(args.json, result)
     print(faces.format_table(result))
     return EXIT_SUCCESS
 
@@ -228,7 +162,7 @@ def _add_photographs(kinds):
     command = add_command(
         kinds, 'photographs', _run_photographs, "How near people and hands of photographs are; beside MediaPipe's own.",
         examples=['hand4whole evaluate photographs --root DIR --estimator mediapipe',
-         'hand4whole evaluate photographs --root DIR --limit 200 --json table.json'])
+                  'hand4whole evaluate photographs --root DIR --limit 200 --json table.json'])
     command.description += ('\n\nOn the images of a folder with annotations in COCO-WholeBody format: a *.json in it '
                             'or in its folder annotations. Errors are in the picture, in torsos; PCK, AP of keypoints, '
                             'hands found, sides wrong, people and hands invented.')
@@ -236,13 +170,13 @@ def _add_photographs(kinds):
     command.add_argument('--fov', type=float, default=DEFAULT_FOV_DEGREES, metavar='DEGREES',
                          help='field of view of the longer side of the images')
     command.add_argument('--limit', type=int, metavar='N', help='only so many images, evenly spread over all')
-    _add_json(command)
+    add_json_option(command)
     add_estimator_options(command)
     give_everybody(command)
 
 
 def _run_photographs(args):
-    _check_json_path(args)
+    check_json_path(args)
     _check_limit(args)
     if not 1 <= args.fov <= 170:
         raise UsageError(f'--fov must be from 1 to 170 degrees, found {args.fov:g}')
@@ -258,57 +192,21 @@ def _run_photographs(args):
             estimator.close()
     except (coco_wholebody.AnnotationError, ImageFileError) as error:
         raise UsageError(error) from None
-    _write_json(args.json, result)
+    write_figures(args.json, result)
     print(photographs.format_table(result))
-    return EXIT_SUCCESS
-
-
-def _run_teleop(args):
-    import math
-
-    if args.depth is not None:
-        return _teleop_depth(args)
-    if args.hidden is not None:
-        return _teleop_hidden(args)
-
-    from ..evaluation import teleop, teleop_table
-    from ..teleop import robot_hand
-    from ..teleop.hand_teleop import HandTeleopConfig
-    from ..teleop.joint_limiter import JointLimiterConfig
-    from ..teleop.joints import RobotDescriptionError
-    from ..teleop.retargeting import RetargetingUnavailable
-    from ..teleop.simulation import SimulationUnavailable
-    if not 0 <= args.noise < math.inf:
-        raise UsageError(f'--noise must be 0 mm or more, found {args.noise:g}')
-    if not 0 < args.max_speed < math.inf:
-        raise UsageError(f'--max-speed must be above 0 rad/s, found {args.max_speed:g}')
-    limits = JointLimiterConfig(max_speed=args.max_speed, start_speed=min(2.0, args.max_speed))
-    try:
-        recording = teleop.operator_recording(args.side, args.seed) if args.recording is None \
-            else teleop.load_recording(args.recording)
-        if args.noise:
-            recording = recording.with_noise(args.noise / 1000)
-        moving = teleop.fast_motion_recording(args.side, args.seed) if args.recording is None else None
-        result = teleop_table.evaluate_teleop(args.hand or robot_hand.names(), recording, not args.no_simulation,
-                                  HandTeleopConfig(limiter=limits), moving=moving)
-    except (ValueError, RobotDescriptionError, robot_hand.HandFilesMissing, RetargetingUnavailable,
-            SimulationUnavailable) as error:
-        raise UsageError(error) from None
-    _write_json(args.json, result)
-    print(teleop_table.format_table(result))
     return EXIT_SUCCESS
 
 
 def _run_synthetic(args):
     _check_count(args)
-    _check_json_path(args)
+    check_json_path(args)
     from ..evaluation import synthetic_evaluation
     estimator = create_estimator(args, static_images=True)
     try:
         table = synthetic_evaluation.evaluate_synthetic(estimator, args.count, args.seed)
     finally:
         estimator.close()
-    _write_json(args.json, table)
+    write_figures(args.json, table)
     print(synthetic_evaluation.format_table(table))
     return EXIT_SUCCESS
 
@@ -324,7 +222,7 @@ def _check_count(args):
 
 
 def _run_dataset(args):
-    _check_json_path(args)
+    check_json_path(args)
     reader = _open_reader(args)
     from ..evaluation import dataset_evaluation
     from ..evaluation.comparison import evaluate_predictors
@@ -355,14 +253,14 @@ def _run_dataset(args):
         )
     finally:
         estimator.close()
-    _write_json(args.json, table)
+    write_figures(args.json, table)
     print(dataset_evaluation.format_table(table))
     return EXIT_SUCCESS
 
 
 def _run_ablation(args):
     reader = None
-    _check_json_path(args)
+    check_json_path(args)
     if args.dataset == _SYNTHETIC:
         _check_count(args)
     elif args.root is None:
@@ -394,7 +292,7 @@ def _run_ablation(args):
         estimator.close()
     found = ablation.build_tables(args.dataset, protocol, {name: measured[kept_as] for name, kept_as in names.items()})
     people = next(iter(measured.values())).people
-    _write_json(args.json, {'dataset': args.dataset, 'estimator': estimator.name, 'people': people, 'tables': found})
+    write_figures(args.json, {'dataset': args.dataset, 'estimator': estimator.name, 'people': people, 'tables': found})
     print(ablation.format_tables(args.dataset, found, people))
     return EXIT_SUCCESS
 
@@ -451,18 +349,3 @@ def _measure(compare, samples, predictors, *, protocol, parts, total):
         return compare(samples, predictors, protocol, parts, total=total)
     except (DatasetError, ImageFileError) as error:
         raise UsageError(error) from None
-
-
-def _check_json_path(args):
-    """Before the work: hours of it are not lost for a folder that cannot be written."""
-    if args.json:
-        check_output_file(args.json, option='--json')
-
-
-def _write_json(path, found):
-    """Before anything is printed: nobody may read the table to its end."""
-    if path:
-        try:
-            write_json(path, found)
-        except OSError as error:
-            raise WorkFailed(format_write_error(path, error)) from None

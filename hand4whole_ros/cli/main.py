@@ -88,9 +88,9 @@ def _add_estimate(commands):
         commands, 'estimate', _run_estimate, 'Poses from pictures, folders, videos, cameras or streams; no ROS needed.',
         examples=['hand4whole estimate photo.jpg --overlay out/',
                   'hand4whole estimate FOLDER --focal 936 --json out.json',
-         'hand4whole estimate clip.mp4 --json out.json --overlay out/',
-         'hand4whole estimate 0 --json out.json              # a camera, until Ctrl-C',
-         'hand4whole estimate rtsp://camera/stream --overlay out/'])
+                  'hand4whole estimate clip.mp4 --json out.json --overlay out/',
+                  'hand4whole estimate 0 --json out.json              # a camera, until Ctrl-C',
+                  'hand4whole estimate rtsp://camera/stream --overlay out/'])
     command.add_argument('inputs', nargs='+', metavar='INPUT',
                          help='picture, folder, video, camera (0 or /dev/video0) or stream (rtsp://, http://)')
     command.add_argument('--json', type=Path, metavar='OUT', help='write the poses here: metres, camera optical frame')
@@ -127,8 +127,8 @@ def _add_replay(commands):
     command = add_command(
         commands, 'replay', _run_replay, 'Every image of a bag or video through the estimator, into a new bag.',
         examples=['hand4whole replay BAG --output BAG_WITH_POSES',
-         'hand4whole replay clip.mp4 --focal 936 --output clip --overlay',
-         'hand4whole replay FOLDER_OF_BAGS --output OTHER_FOLDER --workers 4'])
+                  'hand4whole replay clip.mp4 --focal 936 --output clip --overlay',
+                  'hand4whole replay FOLDER_OF_BAGS --output OTHER_FOLDER --workers 4'])
     command.add_argument('input', type=Path, metavar='BAG',
                          help='rosbag2 folder, .mcap, .db3, video, or a folder of them')
     command.add_argument('--output', type=Path, required=True, metavar='OUT',
@@ -137,7 +137,7 @@ def _add_replay(commands):
     command.add_argument('--image-topic', metavar='TOPIC', help='the camera; without it, the only one in the bag')
     command.add_argument('--camera-info-topic', metavar='TOPIC', help='without it, camera_info beside the image topic')
     command.add_argument('--frame-id', metavar='FRAME',
-                         help='look at images of this frame_id alone; without it, the one that most of the first have')
+                         help='use only images of this frame_id; without it, the one that most of the first have')
     command.add_argument('--focal', type=float, metavar='PX', help='focal length in pixels, instead of camera_info')
     command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
     command.add_argument('--duration', type=float, metavar='S', help='end this long after the start')
@@ -272,7 +272,7 @@ def _add_bench(commands):
         commands, 'bench', _run_bench,
         'How long every stage takes on this machine; docs/benchmarks/speed.md says what the figures mean.',
         examples=['hand4whole bench --json figures.json --picture profile.svg', 'hand4whole bench --only node markers',
-         'hand4whole bench --only overload --seconds 300'])
+                  'hand4whole bench --only overload --seconds 300'])
     command.add_argument('--json', type=Path, metavar='OUT', help='write the same figures here')
     command.add_argument('--picture', type=Path, metavar='OUT.svg', help='draw here where the time of a frame goes')
     command.add_argument('--only', nargs='+', metavar='STAGE', default=None,

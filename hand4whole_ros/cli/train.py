@@ -40,7 +40,7 @@ def add_train_command(commands) -> None:
                '  hand4whole train published --data arctic=DIR interhand=DIR --run run\n'
                'Every one of them goes on where it was stopped. docs/guides/training.md has the whole story.')
     kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
-    people = add_command(kinds, 'people', _run_people, 'Draw people and have the first look at them.',
+    people = add_command(kinds, 'people', _run_people, 'Draw people and run the landmark networks on them.',
                          examples=['hand4whole train people --output people --count 24000 --workers 2'])
     people.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder to write to')
     people.add_argument('--count', type=int, default=24000, help='how many are drawn; 20 kB each')

@@ -1,0 +1,28 @@
+"""The figures of a command as JSON, where `--json` asks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..apps.errors import WorkFailed
+from ..system.output_files import check_output_file, format_write_error, write_json
+
+
+def add_json_option(command):
+    """Let a command take `--json OUT`."""
+    command.add_argument('--json', type=Path, metavar='OUT', help='write the figures here as well')
+
+
+def check_json_path(args):
+    """Before the work: hours of it are not lost for a folder that cannot be written."""
+    if args.json:
+        check_output_file(args.json, option='--json')
+
+
+def write_figures(path, found):
+    """Before anything is printed: nobody may read the table to its end."""
+    if path:
+        try:
+            write_json(path, found)
+        except OSError as error:
+            raise WorkFailed(format_write_error(path, error)) from None
