@@ -176,7 +176,8 @@ class LandmarkPipeline:
         face = None
         if self._faces is not None:
             start = time.perf_counter()
-            face = self._faces.fit(image, landmarks, intrinsics, body=fitted, stamp=stamp)
+            with self._threads.limit(limits=1):
+                face = self._faces.fit(image, landmarks, intrinsics, body=fitted, stamp=stamp)
             times['face'] = time.perf_counter() - start
         return LandmarkFit(
             landmarks, {side: hands[side][0] for side in fitted.hands}, {side: hands[side][1] for side in fitted.hands},

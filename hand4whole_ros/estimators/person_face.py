@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from ..detection.holistic_landmarks import HolisticLandmarks
 from ..detection.person_faces import PersonFaces
@@ -29,7 +28,6 @@ class FacePipeline:
         self._fitter = fitter
         self._detector = PersonFaces()
         self._last: dict[int, tuple[FaceFit, float]] = {}   # by track id, with the time of the image
-        self._threads = ThreadpoolController()
 
     def fit(self, image: np.ndarray, landmarks: HolisticLandmarks, intrinsics: Intrinsics, *, body: BodyFit,
             stamp: float | None) -> FaceFit | None:
@@ -43,10 +41,8 @@ class FacePipeline:
             last = LastFace(fit, stamp - before)
         face, seen = None, self._detector.detect(image, landmarks)
         if seen is not None:
-            with self._threads.limit(limits=1):     # see LandmarkPipeline
-                face = self._fitter.fit(
-                    seen, intrinsics, head_rotation=body.placed.rotations[0, _HEAD], betas=body.pose.betas[0],
-                    last=last)
+            face = self._fitter.fit(seen, intrinsics, head_rotation=body.placed.rotations[0, _HEAD],
+                                    betas=body.pose.betas[0], last=last)
         if face is None:
             return _held(last)
         if stamp is not None and track >= 0:
