@@ -7,14 +7,15 @@ turned squares show it people who lie, and images of a camera that is not uprigh
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .face import FaceDetector, pose_face_region
+from .indices import LIMBS, PoseLandmark
 from .measures import torso_length
 from .person_evidence import evidence, evidence_of_residual, face_evidence, same_person, similarity
-from .pose import PoseDetector, PoseLandmarker, PoseLandmarks, person_region
+from .pose import PoseDetector, PoseLandmarker, PoseLandmarks, disagreement, person_region
 from .regions import Region
 from .runtime import Runtime
 from .tiles import SCALES, at_angle, tiles
@@ -33,6 +34,9 @@ _LOOKS, _CONVERGED = 2, 0.7
 
 #: Evidence between these is in doubt.
 _DOUBTFUL = (-4.0, 1.0)
+
+#: A pose with less evidence than the first, of which this share lies on somebody with so much more, is no person.
+_MIN_PART_EVIDENCE, _SHARE_OF_PART, _MUCH_MORE_EVIDENT = 1.5, 0.6, 3.5
 
 #: At which the detector sees images that stand alone.
 RIGHT_ANGLES = (0.0, np.pi / 2, np.pi, -np.pi / 2)
@@ -117,7 +121,10 @@ class PeopleDetector:
         return [one if one is not None and one.evidence > self.min_evidence else None for one in found]
 
     def pose(self, image: np.ndarray, candidate: Candidate) -> PersonPose | None:
-        """The pose in a region, from the region that it makes itself; None where nobody is present."""
+        """The pose in a region, from the region that it makes itself, with what its mirror image says of it.
+
+        None where nobody is present.
+        """
         pose, agreement = self.landmarker.landmarks(image, candidate.region), 0.0
         for _ in range(_LOOKS):
             if pose.presence < _MIN_FIRST_PRESENCE:
@@ -128,6 +135,8 @@ class PeopleDetector:
                 break
         if pose.presence < _MIN_PRESENCE:
             return None
+        mirrored = self.landmarker.landmarks(image, pose.region, mirrored=True)
+        pose = replace(pose, disagreement=disagreement(pose, mirrored, pose))
         return self.judged(image, candidate.score, pose, agreement)
 
     def judged(self, image: np.ndarray, score: float, pose: PoseLandmarks, agreement: float) -> PersonPose:
@@ -143,7 +152,10 @@ class PeopleDetector:
 
 
 def distinct(people: Iterable[PersonPose]) -> list[PersonPose]:
-    """Each person once, with the clearest pose; the most evident first."""
+    """Each person once, with the clearest pose; the most evident first.
+
+    A doubtful pose that lies on a much more evident person is made of a part of that one, or turned about on it.
+    """
     groups: list[list[PersonPose]] = []
     for person in sorted(people, key=lambda one: -one.evidence):
         group = next((group for group in groups if same_person(person.pose, group[0].pose)), None)
@@ -151,7 +163,23 @@ def distinct(people: Iterable[PersonPose]) -> list[PersonPose]:
             groups.append([person])
         else:
             group.append(person)
-    return [max(group, key=lambda one: one.clarity) for group in groups]
+    clearest = [max(group, key=lambda one: one.clarity) for group in groups]
+    return [one for k, one in enumerate(clearest) if not any(is_part(one, other) for other in clearest[:k])]
+
+
+def is_part(person: PersonPose, other: PersonPose) -> bool:
+    """Whether a pose is likely made of a part of another person, who is more evident."""
+    if person.evidence > _MIN_PART_EVIDENCE or other.evidence < person.evidence + _MUCH_MORE_EVIDENT:
+        return False
+    (low, high), (other_low, other_high) = (_extent(one.pose) for one in (person, other))
+    common = np.maximum(np.minimum(high, other_high) - np.maximum(low, other_low), 0)
+    return bool(common.prod() > _SHARE_OF_PART * (high - low).prod())
+
+
+def _extent(pose):
+    """The corners of the box around nose and limbs, px."""
+    points = pose.landmarks[[PoseLandmark.NOSE, *LIMBS], :2]
+    return points.min(axis=0), points.max(axis=0)
 
 
 def same_region(one: Region, other: Region) -> bool:

@@ -1,4 +1,8 @@
-"""How much the landmarks of a region look like those of a person, and whether two poses are of the same person."""
+"""How much the landmarks of a region look like those of a person, and whether two poses are of the same person.
+
+Landmarks of a person and of the mirror image of that person are near each other, those of a thing are not: a pose that
+was estimated both ways is judged by that as well.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,9 @@ _WEIGHT_OUTSIDE = 0.05
 
 #: Least weight of a landmark that is not visible.
 _MIN_WEIGHT = 0.05
+
+#: Torsos; less says nothing more.
+_LEAST_DISAGREEMENT = 0.01
 
 
 def similarity(one: PoseLandmarks, other: PoseLandmarks, rows: list[int] | None = None) -> float:
@@ -72,13 +79,34 @@ def visible_share(pose: PoseLandmarks, width: int, height: int) -> float:
     return float(pose.visibility[shown].mean() * (1 - _LOSS_OUTSIDE * (1 - shown.mean())))
 
 
+def mirror_agreement(pose: PoseLandmarks) -> tuple[float, float] | None:
+    """How near a pose and that of the mirror image are to each other; None of a pose estimated one way only.
+
+    -> their similarity, 0 to 1, and the logarithm of their mean distance from their mean, in tenths of a torso.
+    """
+    if pose.disagreement is None:
+        return None
+    weights = np.maximum(pose.visibility[_BODY], _MIN_WEIGHT)
+    weights, apart = weights / weights.sum(), pose.disagreement[_BODY]
+    near = np.exp(-0.5 * (2 * apart / _SIGMA) ** 2)
+    return float(weights @ near), float(np.log(max(weights @ apart, _LEAST_DISAGREEMENT) / 0.1))
+
+
 def features(score: float, pose: PoseLandmarks, agreement: float, *, width: int, height: int) -> np.ndarray:
-    """(4,) what `evidence` is made of."""
-    return np.array([score, visible_share(pose, width, height), world_residual(pose, width, height), agreement])
+    """(4,) what `evidence` is made of; (6,) of a pose that was estimated both ways."""
+    both = mirror_agreement(pose)
+    return np.array([score, visible_share(pose, width, height), world_residual(pose, width, height), agreement,
+                     *(() if both is None else both)])
 
 
-#: Weights of `features`, and what they exceed together where a person is: fitted to the candidates of photographs.
+#: Weights of `features`, and what they exceed together where a person is: logistic regressions on the candidates of
+#: photographs, for poses estimated one way and both ways.
 _WEIGHTS, _BIAS = np.array([5.3, 10.0, -16.0, 2.0]), -11.3
+_WEIGHTS_BOTH_WAYS, _BIAS_BOTH_WAYS = np.array([2.8, 8.2, -7.0, 2.1, 3.7, -1.0]), -12.0
+
+
+def _weights(pose):
+    return (_WEIGHTS, _BIAS) if pose.disagreement is None else (_WEIGHTS_BOTH_WAYS, _BIAS_BOTH_WAYS)
 
 
 def evidence(score: float, pose: PoseLandmarks, agreement: float, *, width: int, height: int) -> float:
@@ -87,17 +115,18 @@ def evidence(score: float, pose: PoseLandmarks, agreement: float, *, width: int,
     score: of the detector, 0 to 1. agreement: the similarity of the landmarks with those of the region that was made of
     them.
     """
-    return float(_WEIGHTS @ features(score, pose, agreement, width=width, height=height) + _BIAS)
+    weights, bias = _weights(pose)
+    return float(weights @ features(score, pose, agreement, width=width, height=height) + bias)
 
 
 def evidence_of_residual(pose: PoseLandmarks, width: int, height: int) -> float:
     """The part of `evidence` that world_residual makes, 0 or less."""
-    return float(_WEIGHTS[2] * world_residual(pose, width, height))
+    return float(_weights(pose)[0][2] * world_residual(pose, width, height))
 
 
 #: Least score of a face that confirms a pose; farthest its eyes may be from the pose's, in distances of the eyes; what
-#: it adds to the evidence.
-MIN_FACE_SCORE, _MAX_EYE_GAP, _FACE_EVIDENCE = 0.7, 0.5, 2.5
+#: it adds to the evidence, one way and both ways.
+MIN_FACE_SCORE, _MAX_EYE_GAP, _FACE_EVIDENCE, _FACE_EVIDENCE_BOTH_WAYS = 0.7, 0.5, 2.5, 1.6
 
 
 def face_evidence(face: Detection | None, pose: PoseLandmarks) -> float:
@@ -106,4 +135,6 @@ def face_evidence(face: Detection | None, pose: PoseLandmarks) -> float:
         return 0.0
     eyes = face.keypoints[[FaceKeypoint.RIGHT_EYE, FaceKeypoint.LEFT_EYE]]
     gap = np.linalg.norm(eyes - pose.landmarks[[PoseLandmark.RIGHT_EYE, PoseLandmark.LEFT_EYE], :2], axis=1).max()
-    return _FACE_EVIDENCE if gap < _MAX_EYE_GAP * np.linalg.norm(eyes[0] - eyes[1]) else 0.0
+    if gap >= _MAX_EYE_GAP * np.linalg.norm(eyes[0] - eyes[1]):
+        return 0.0
+    return _FACE_EVIDENCE if pose.disagreement is None else _FACE_EVIDENCE_BOTH_WAYS

@@ -1,6 +1,7 @@
 """Everybody in an image and every hand: many people, far ones, turned images, what is refused, and videos."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,14 @@ pytest.importorskip('ai_edge_litert')
 from detection_scenes import side_by_side  # noqa: E402
 
 from hand4whole_ros import skeleton  # noqa: E402
-from hand4whole_ros.landmarks import hand_assignment, indices, people_detection, people_tracking, tiles  # noqa: E402
+from hand4whole_ros.landmarks import (  # noqa: E402
+    hand_assignment,
+    indices,
+    people_detection,
+    people_tracking,
+    person_evidence,
+    tiles,
+)
 from hand4whole_ros.landmarks.people import PeopleLandmarker  # noqa: E402
 from hand4whole_ros.landmarks.people_tracking import PeopleTracker  # noqa: E402
 from hand4whole_ros.landmarks.regions import Region  # noqa: E402
@@ -129,7 +137,6 @@ def test_a_hand_on_the_arm_of_somebody_else_is_not_given(landmarker, drawn):
     assert given
     (_, side), number = next(iter(given.items()))
     # The same arm, its wrist a torso away: the hand is nobody's.
-    from dataclasses import replace
     landmarks = poses[0].pose.landmarks.copy()
     landmarks[15:23, :2] += (poses[0].size, poses[0].size)
     moved = replace(poses[0].pose, landmarks=landmarks)
@@ -153,6 +160,34 @@ def test_nobody_is_seen_in_rooms_patterns_noise_and_furniture(landmarker):
     for image in images:
         found = landmarker.detect(image)
         assert not found.people and not found.hands
+
+
+def test_a_pose_that_its_mirror_image_contradicts_is_less_evident(landmarker, drawn):
+    image, _ = drawn[0]
+    height, width = image.shape[:2]
+    person = landmarker.people.detect(image)[0]
+    assert person.pose.disagreement is not None     # candidates are seen both ways
+
+    def evidence(disagreement):
+        pose = replace(person.pose, disagreement=disagreement)
+        return person_evidence.evidence(person.score, pose, 1.0, width=width, height=height)
+    rising = [evidence(np.full(33, apart)) for apart in (0.5, 0.2, 0.1, 0.03)]
+    assert rising[0] < rising[1] < rising[2] < rising[3] and rising[3] - rising[0] > 4
+    assert rising[0] < evidence(None) and evidence(person.pose.disagreement) > 2
+
+
+def test_a_doubtful_pose_on_a_more_evident_person_is_no_person(landmarker, drawn):
+    person = landmarker.people.detect(drawn[0][0])[0]
+    upside_down = person.pose.landmarks.copy()
+    rows = [indices.PoseLandmark.NOSE, *indices.LIMBS]
+    upside_down[:, 1] = upside_down[rows, 1].min() + upside_down[rows, 1].max() - upside_down[:, 1]
+    doubtful = replace(person, pose=replace(person.pose, landmarks=upside_down), evidence=0.5)
+    distinct = people_detection.distinct
+    assert not people_detection.same_person(doubtful.pose, person.pose)
+    assert distinct([doubtful, person]) == [person]
+    beside = upside_down + np.array([2 * person.size, 0, 0])
+    assert len(distinct([replace(doubtful, pose=replace(person.pose, landmarks=beside)), person])) == 2
+    assert len(distinct([replace(doubtful, evidence=2.0), person])) == 2
 
 
 def test_hands_alone_are_hands_and_nobody(landmarker):
@@ -214,9 +249,9 @@ class _Runs:
             monkeypatch.setattr(part, method, self._counting(name, getattr(part, method)))
 
     def _counting(self, name, function):
-        def counted(*arguments):
+        def counted(*arguments, **options):
             self.counts[name] += 1
-            return function(*arguments)
+            return function(*arguments, **options)
         return counted
 
     def take(self):
@@ -236,7 +271,7 @@ def test_no_image_of_a_video_takes_the_search_of_one_that_stands_alone(drawn, mo
             counts = runs.take()
             assert counts['people'] <= 1 and counts['palms'] <= 1
             poses.append(counts['poses'])
-        assert max(poses) <= 2 * 3
+        assert max(poses) <= 2 * 4      # two candidates, three looks and one at the mirror image
         tracker.reset()
     for _ in range(3):
         tracker.track(drawn[0][0])
