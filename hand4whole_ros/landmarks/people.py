@@ -19,9 +19,13 @@ from .people_detection import PeopleDetector, PersonPose
 from .pose import PoseLandmarks
 from .runtime import Runtime
 
-#: A pose whose torso is shorter than the first many palms of a hand, and that lies on that hand with this share of its
-#: arms and trunk, is the hand's; with one shorter than the second it takes this evidence to be a person.
-_HAND_PALMS, _DOUBTFUL_PALMS, _SHARE_ON_HAND, _MIN_EVIDENCE = 1.6, 3.0, 0.4, 1.5
+#: A pose whose torso is shorter than so many palms of a hand, and that lies on that hand with this share of its arms and
+#: trunk, is the hand's.
+_HAND_PALMS, _SHARE_ON_HAND = 1.6, 0.4
+
+#: One that is a little larger (people's torsos have some five palms, fewer with a hand before them), or is but in part
+#: on the hand, is so with less evidence than this.
+_DOUBTFUL_PALMS, _DOUBTFUL_SHARE, _MIN_EVIDENCE = 3.0, 0.1, 1.5
 
 
 #: Rows of a pose: from the shoulders to the hips, with arms and hands.
@@ -124,7 +128,7 @@ def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_peopl
 def is_hand(person: PersonPose, hand: HandLandmarks) -> bool:
     """Whether a pose is made of a hand: its body is hardly larger than that hand, and lies on it."""
     size = person.size / palm_length(hand.landmarks)
-    if size > _DOUBTFUL_PALMS or (size > _HAND_PALMS and person.evidence > _MIN_EVIDENCE):
-        return False
     on_hand = (np.abs(hand.next_region.from_image(person.pose.landmarks[_ARMS_AND_TRUNK, :2]) - 0.5) < 0.6).all(1)
-    return bool(on_hand.mean() > _SHARE_ON_HAND)
+    if person.evidence < _MIN_EVIDENCE:
+        return bool(size <= _DOUBTFUL_PALMS and on_hand.mean() > _DOUBTFUL_SHARE)
+    return bool(size <= _HAND_PALMS and on_hand.mean() > _SHARE_ON_HAND)
