@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hand4whole_ros import estimators
 from hand4whole_ros.cli import main
 from hand4whole_ros.estimators.base import Estimator
 from hand4whole_ros.evaluation import teleop_hidden
@@ -30,7 +31,8 @@ class Nobody(Estimator):
     """Sees nobody, and keeps what it was shown."""
 
     def __init__(self):
-        self.shown, self.resets = [], 0
+        self.shown, self.resets, self.closed = [], 0, 0
+        self.body = None
 
     def estimate(self, image, intrinsics, stamp=None):
         self.shown.append((stamp, image))
@@ -38,6 +40,9 @@ class Nobody(Estimator):
 
     def reset(self):
         self.resets += 1
+
+    def close(self):
+        self.closed += 1
 
 
 def test_an_operator_is_recorded_image_by_image():
@@ -81,6 +86,29 @@ def test_without_a_hand_every_gate_rests():
     assert all(row['followed hidden'] == 0 and row['hidden mm'] < 1e-6 for row in figures.values())
     table = teleop_hidden.format_table(figures)
     assert [line.split('  ')[0] for line in table.split('\n')[1:]] == list(teleop_hidden.GATES)
+
+
+@pytest.mark.parametrize('option', ['--hidden', '--depth'])
+def test_output_is_checked_before_the_work_and_the_estimator_is_closed_after_it(option, tmp_path, capsys, monkeypatch):
+    made = []
+
+    def create(config):
+        made.append(Nobody())
+        return made[-1]
+    monkeypatch.setattr(estimators, 'create', create)
+    assert main.main(['evaluate', 'teleop', option, '1', '--json', str(tmp_path)]) == 2
+    assert '--json' in capsys.readouterr().err and not made
+    # Nobody is seen: no gate believes any hand.
+    monkeypatch.setattr(teleop_hidden, 'DURATION', 0.2)
+    code = main.main(['evaluate', 'teleop', option, '1'])
+    assert (code, capsys.readouterr().err) == (
+        (1, 'hand4whole: no gate has believed any hand\n') if option == '--hidden' else (0, ''))
+    assert [one.closed for one in made] == [1]
+
+
+def test_output_of_the_other_figures_is_checked_too(tmp_path, capsys):
+    assert main.main(['evaluate', 'teleop', '--recording', 'none.npz', '--json', str(tmp_path)]) == 2
+    assert '--json' in capsys.readouterr().err
 
 
 def test_how_many_people_is_checked(capsys):
