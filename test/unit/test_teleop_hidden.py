@@ -10,6 +10,7 @@ from hand4whole_ros.evaluation import teleop_hidden
 from hand4whole_ros.evaluation.teleop_hidden import HIDDEN, HiddenFrame, cover_hand, gate_figures, record_hidden_hand
 from hand4whole_ros.evaluation.teleop_safety import random_hands
 from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.geometry.keypoint_agreement import measure_agreement
 from hand4whole_ros.teleop.hand_gate import HandObservation
 
 CAMERA = Intrinsics.from_fov(640, 480)
@@ -62,7 +63,7 @@ def frames_of(wrong):
         true = hand + np.array([0.002, 0, 0]) * k
         points = wrong(true) if hidden.start <= k < hidden.stop else true
         observation = None if points is None else HandObservation(
-            k / 15, points, 0.9, CAMERA.project(true), CAMERA.project(points))
+            k / 15, points, 0.9, measure_agreement(CAMERA.project(true), points, CAMERA))
         frames.append(HiddenFrame(k / 15, hidden.start <= k < hidden.stop, true, observation))
     return frames
 
