@@ -19,8 +19,8 @@ from hand4whole_ros.ros.node import main
 RATE = 30
 #: Where the pelvis is, m.
 PLACE = (0.0, 0.3, 1.2)
-#: A moment at which both hands are closed, s.
-FIST = 7.35
+#: A moment at which thumb and index finger of both hands touch, s.
+TOUCHING = 2.4
 
 VARIABLE = 'HAND4WHOLE_TEST_HANDS'
 
@@ -38,8 +38,8 @@ def write(path, seed=10):
 
 
 #: What else an image shows, by its blue: the operator alone; one whose hands are not finite; from CROSSING to
-#: CROSSED somebody else with closed fists, who walks by between operator and camera, STEP m an image, and hides the
-#: operator for some images.
+#: CROSSED somebody else who pinches and walks by between operator and camera, STEP m an image, and hides the operator
+#: for some images.
 ALONE, NOT_FINITE, CROSSING, CROSSED = 1, 2, 10, 110
 STEP, DISTANCE_BEFORE, HIDDEN_WITHIN = 0.025, 0.35, 0.15
 
@@ -69,7 +69,8 @@ class DrawnEstimator(ScriptedEstimator):
         if not CROSSING <= shown <= CROSSED:
             return [operator]
         aside = STEP * (shown - (CROSSING + CROSSED) / 2)
-        other = self._posed(round(FIST * RATE), intrinsics, (PLACE[0] + aside, PLACE[1], PLACE[2] - DISTANCE_BEFORE))
+        place = PLACE[0] + aside, PLACE[1], PLACE[2] - DISTANCE_BEFORE
+        other = self._posed(round(TOUCHING * RATE), intrinsics, place)
         return [other] if abs(aside) < HIDDEN_WITHIN else [other, operator]
 
     def _posed(self, k, intrinsics, place):
