@@ -73,6 +73,12 @@ class HandEstimate:
     grasp_probability: float | None = field(default=None, kw_only=True)
     #: What it grasps; None where that is not known, or the hand was not seen in this very image.
     object: ObjectEstimate | None = field(default=None, kw_only=True)
+    #: 0 to 1: how well the 3D keypoints, projected, agree with those that were detected in this very image, as the
+    #: estimator gave both (geometry.keypoint_agreement, negative cosines as 0). None where the estimator detects no 2D
+    #: keypoints of its own, or the hand was not seen in this very image.
+    agreement: float | None = field(default=None, kw_only=True)
+    #: Its distance comes from a depth image, and not from an assumed size.
+    depth_measured: bool = field(default=False, kw_only=True)
 
     @property
     def visible(self) -> bool:
@@ -99,7 +105,8 @@ class LooseHandEstimate(HandEstimate):
     def rejection_reason(self) -> str:
         """As WholeBodyEstimate.rejection_reason."""
         numbers = torch.cat([*(value.reshape(-1) for value in vars(self).values() if isinstance(value, Tensor)),
-                             torch.tensor([self.confidence, self.side_confidence, self.grasp_probability or 0.0])])
+                             torch.tensor([self.confidence, self.side_confidence, self.grasp_probability or 0.0,
+                                           self.agreement or 0.0])])
         if not torch.isfinite(numbers).all():
             return NOT_FINITE
         return BEHIND if float(self.keypoints_3d[:, 2].min()) < MIN_DEPTH else ''
@@ -166,7 +173,8 @@ class WholeBodyEstimate:
         """No NaN and no infinity anywhere."""
         numbers = [value.reshape(-1) for part in (self, *self.hands) for value in vars(part).values()
                    if isinstance(value, Tensor)]
-        numbers.append(torch.tensor([self.confidence] + [hand.confidence for hand in self.hands]))
+        numbers.append(torch.tensor([self.confidence, *(number for hand in self.hands
+                                                        for number in (hand.confidence, hand.agreement or 0.0))]))
         # Together: each call of torch costs more than looking at some hundred numbers.
         return bool(torch.isfinite(torch.cat(numbers)).all())
 

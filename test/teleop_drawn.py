@@ -19,6 +19,8 @@ from hand4whole_ros.ros.node import main
 RATE = 30
 #: Where the pelvis is, m.
 PLACE = (0.0, 0.3, 1.2)
+#: A moment at which thumb and index finger of both hands touch, s.
+TOUCHING = 2.4
 
 VARIABLE = 'HAND4WHOLE_TEST_HANDS'
 
@@ -35,15 +37,22 @@ def write(path, seed=10):
     )
 
 
-def picture(t):
+#: What else an image shows, by its blue: the operator alone; one whose hands are not finite; from CROSSING to
+#: CROSSED somebody else who pinches and walks by between operator and camera, STEP m an image, and hides the operator
+#: for some images.
+ALONE, NOT_FINITE, CROSSING, CROSSED = 1, 2, 10, 110
+STEP, DISTANCE_BEFORE, HIDDEN_WITHIN = 0.025, 0.35, 0.15
+
+
+def picture(t, shown=ALONE):
     """(H, W, 3) uint8 RGB of the moment t, s."""
     image = np.full((48, 64, 3), 90, np.uint8)
-    image[0, 0] = (*divmod(round(t * RATE), 256), 1)
+    image[0, 0] = (*divmod(round(t * RATE), 256), shown)
     return image
 
 
 class DrawnEstimator(ScriptedEstimator):
-    """One person who moves as the drawn operator does, with the fingers of the open body."""
+    """A person who moves as the drawn operator does, with the fingers of the open body, and perhaps another one."""
 
     def __init__(self, config):
         super().__init__(config)
@@ -51,19 +60,30 @@ class DrawnEstimator(ScriptedEstimator):
             self._rotations, self._present = file['rotations'], file['present']
 
     def estimate(self, image, intrinsics, stamp=None):
-        """The person at the moment that the first pixel says."""
-        high, low, _ = image[0, 0].astype(int)
-        k = 256 * high + low
+        """Who is there at the moment that the first pixel says."""
+        high, low, shown = image[0, 0].astype(int)
+        operator = self._posed(256 * high + low, intrinsics, PLACE)
+        if shown == NOT_FINITE:     # past the check that estimators make, as one that has a fault
+            operator = replace(operator, **{f'{hand.side}_hand': replace(hand, keypoints_3d=np.nan * hand.keypoints_3d)
+                                            for hand in operator.hands})
+        if not CROSSING <= shown <= CROSSED:
+            return [operator]
+        aside = STEP * (shown - (CROSSING + CROSSED) / 2)
+        place = PLACE[0] + aside, PLACE[1], PLACE[2] - DISTANCE_BEFORE
+        other = self._posed(round(TOUCHING * RATE), intrinsics, place)
+        return [other] if abs(aside) < HIDDEN_WITHIN else [other, operator]
+
+    def _posed(self, k, intrinsics, place):
         one = repose_estimate(
             self.body,
             person(self.body, intrinsics),
             torch.from_numpy(self._rotations[k]),
             betas=torch.zeros(10),
-            pelvis=torch.tensor(PLACE),
+            pelvis=torch.tensor(place),
         )
         hands = {f'{hand.side}_hand': hand if self._present[k] else replace(hand, state=skeleton.LOST, confidence=0.0)
                  for hand in one.hands}
-        return [replace(one, **hands)]
+        return replace(one, **hands)
 
 
 if __name__ == '__main__':

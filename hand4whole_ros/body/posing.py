@@ -17,6 +17,7 @@ from torch import Tensor
 from .. import skeleton
 from ..estimate import HandEstimate, WholeBodyEstimate, hand_shape_betas
 from ..geometry.camera import Intrinsics
+from ..geometry.keypoint_agreement import measure_agreement
 from .model import BodyModel
 
 #: Numbers as a network or numpy gives them.
@@ -35,6 +36,8 @@ class ObservedHand:
     betas: ArrayLike | None = None           #: (10,) MANO shape; None: the body's own hand
     keypoints_2d: ArrayLike | None = None    #: (21, 2) px where they were measured; None: where the 3D ones are seen
     bbox_xyxy: ArrayLike | None = None       #: (4,) px; None: no box is known
+    #: (21, 2) px where they were detected, independently of the 3D ones; NaN for some of them, None for all: not known
+    detected_2d: ArrayLike | None = None
 
 
 def rest_joints(body: BodyModel, betas: Tensor, expression: Tensor | None = None) -> Tensor:
@@ -82,7 +85,9 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
             # A point beside the camera is seen at infinity.
             pixels = np.nan_to_num(intrinsics.project(points.numpy()), nan=0.0)
             pixels = np.clip(pixels, -MAX_PIXEL_DISTANCE, MAX_PIXEL_DISTANCE)
-        estimated_hands[k] = replace(hand, keypoints_3d=points, keypoints_2d=_float32(pixels))
+        agreement = None if known.detected_2d is None else \
+            measure_agreement(_float32(known.detected_2d), points, intrinsics)
+        estimated_hands[k] = replace(hand, keypoints_3d=points, keypoints_2d=_float32(pixels), agreement=agreement)
     return WholeBodyEstimate(
         **parameters, left_hand=estimated_hands[0], right_hand=estimated_hands[1], bbox_xyxy=_float32(bbox_xyxy),
         confidence=float(confidence), track_id=track_id, stage_times=dict(stage_times or {}),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .json_output import add_json_option, write_figures
+from ..apps.errors import WorkFailed
+from .json_output import add_json_option, check_json_path, write_figures
 from .options import EXIT_SUCCESS, UsageError, add_command
 
 
@@ -46,6 +47,7 @@ def add_teleop_kind(kinds) -> None:
 def _run_teleop(args):
     import math
 
+    check_json_path(args)
     if args.depth is not None:
         return _run_depth(args)
     if args.hidden is not None:
@@ -102,6 +104,12 @@ def _operator_figures(option, count, measure, **config):
     if not 1 <= count <= 1000:
         raise UsageError(f'{option} must be from 1 to 1000 people, found {count}')
     try:
-        return measure(create(EstimatorConfig(**config)), count)
+        estimator = create(EstimatorConfig(**config))
     except EstimatorUnavailable as error:
         raise UsageError(error) from None
+    try:
+        return measure(estimator, count)
+    except ValueError as error:
+        raise WorkFailed(str(error)) from None
+    finally:
+        estimator.close()

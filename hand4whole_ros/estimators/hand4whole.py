@@ -64,9 +64,17 @@ class Hand4WholeEstimator(PersonCropEstimator):
         if (hand.scores > MIN_SCORE).sum() <= MIN_KEYPOINTS:
             return None
         pixels = keypoints_in_view(row, side, view)
-        return ObservedHand(skeleton.OK, float(hand.scores.mean()), None, pixels, box_of_points(pixels))
+        # The hand network detects fingers; of the wrist it knows the rotation alone.
+        detected = np.full((skeleton.NUM_HAND_KEYPOINTS, 2), np.nan)
+        detected[1:] = _detected_positions(row, side, view)
+        return ObservedHand(skeleton.OK, float(hand.scores.mean()), None, pixels, box_of_points(pixels), detected)
 
     def _hand_mismatch(self, row, side, view, palm):
-        # The hand network's positions are in its own picture, the body's in the body picture: both from the same crop.
-        seen = view.from_body_picture(row[f'{side}_positions'].reshape(-1, 2)[list(MCP_ROWS)] * STRIDE)
+        seen = _detected_positions(row, side, view)[list(MCP_ROWS)]
         return float(np.linalg.norm(seen - palm[_KNUCKLES], axis=1).mean())
+
+
+def _detected_positions(row, side, view):
+    """(20, 2) px where the hand network sees the keypoints of a hand but for the wrist."""
+    # They are in its own picture, the body's in the body picture: both from the same crop.
+    return view.from_body_picture(row[f'{side}_positions'].reshape(-1, 2) * STRIDE)

@@ -7,6 +7,7 @@ import torch
 
 from ..estimate import LooseHandEstimate
 from ..geometry.camera import Intrinsics
+from ..geometry.keypoint_agreement import measure_agreement
 from ..geometry.placement import place_in_camera
 from ..landmarks.people import LooseHand
 from ..skeleton import MIDDLE_FINGER_KEYPOINTS, OK
@@ -23,8 +24,9 @@ def place_loose_hand(loose: LooseHand, intrinsics: Intrinsics, hand_length: floa
     finger = points[list(MIDDLE_FINGER_KEYPOINTS)]
     points = points * (hand_length / max(np.linalg.norm(np.diff(finger, axis=0), axis=1).sum(), 1e-6))
     turn, moved = place_in_camera(points, pixels, hand.region.centre, intrinsics)
+    keypoints = torch.from_numpy(points @ turn.T + moved).float()
     low, high = (np.clip(corner, 0, (intrinsics.width, intrinsics.height)) for corner in (pixels.min(0), pixels.max(0)))
     return LooseHandEstimate(
-        hand.side, OK, float(loose.confidence), torch.from_numpy(points @ turn.T + moved).float(),
-        torch.from_numpy(pixels.copy()).float(), None, torch.from_numpy(np.concatenate([low, high])).float(),
-        track_id=loose.track_id, side_confidence=float(hand.side_score))
+        hand.side, OK, float(loose.confidence), keypoints, torch.from_numpy(pixels.copy()).float(), None,
+        torch.from_numpy(np.concatenate([low, high])).float(), track_id=loose.track_id,
+        side_confidence=float(hand.side_score), agreement=measure_agreement(pixels, keypoints, intrinsics))

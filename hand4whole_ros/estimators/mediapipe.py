@@ -65,7 +65,8 @@ class MediaPipeEstimator(Estimator):
 
     def _make_estimate(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> WholeBodyEstimate:
         pose = landmark_fit.fitted.pose
-        hands = {side: ObservedHand(OK, confidence, bbox_xyxy=landmark_fit.hand_box(side))
+        hands = {side: ObservedHand(OK, confidence, bbox_xyxy=landmark_fit.hand_box(side),
+                                    detected_2d=landmark_fit.hands[side][:, :2])
                  for side, confidence in landmark_fit.hand_confidence.items()}
         return estimate_from_parameters(
             self.body,

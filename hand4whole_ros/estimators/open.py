@@ -179,6 +179,7 @@ class OpenEstimator(Estimator):
                 None if hand is None else hand.betas,
                 landmark_fit.hands[side][:, :2],
                 landmark_fit.hand_box(side),
+                landmark_fit.hands[side][:, :2],
             )
         return estimate_from_parameters(
             self.body,

@@ -21,6 +21,7 @@ from ..config import EstimatorConfig, WeightsSource
 from ..detection.hand_detectors import HandBox
 from ..estimate import MIN_GRASP_PROBABILITY, NO_BOX, LooseHandEstimate, ObjectEstimate
 from ..geometry.hand_object_crop import CROP_FACTOR, HandObjectCrop, cut_crop, hand_object_crop, mirror_box
+from ..geometry.keypoint_agreement import measure_agreement
 from ..geometry.object_box import box_points
 from ..geometry.object_pose import MIN_POINTS, fit_box, select_votes, votes_to_image
 from ..geometry.placement import translation_to_pixels
@@ -175,4 +176,4 @@ def _place(view, row, intrinsics, grasped):
     return LooseHandEstimate(
         hand.side, skeleton.OK, hand.confidence, float32(points), float32(pixels), float32(row['betas']),
         float32(box_within(pixels, intrinsics)), hand.track_id, hand.side_confidence, float32(turn), float32(fingers),
-        object=grasped, grasp_probability=row['grasp'])
+        object=grasped, grasp_probability=row['grasp'], agreement=measure_agreement(pixels, points, intrinsics))

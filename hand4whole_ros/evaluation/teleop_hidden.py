@@ -48,17 +48,15 @@ def record_hidden_hand(estimator: Estimator, seed: int, rate: float, side: str =
         if share:
             cover_hand(image, motion.intrinsics.project(true), share, seed)
         people = estimator.estimate(image, motion.intrinsics, stamp)
-        frames.append(HiddenFrame(stamp, share > 0, true, _observe(people, side, motion.intrinsics, stamp)))
+        frames.append(HiddenFrame(stamp, share > 0, true, _observe(people, side, stamp)))
     return frames
 
 
-def _observe(people, side, intrinsics, stamp):
+def _observe(people, side, stamp):
     hand = people[0].hand(side) if people else None
     if hand is None or hand.state != skeleton.OK:
         return None
-    points = hand.keypoints_3d.double().numpy()
-    return HandObservation(stamp, points, hand.confidence, hand.keypoints_2d.double().numpy(),
-                           intrinsics.project(points))
+    return HandObservation(stamp, hand.keypoints_3d.double().numpy(), hand.confidence, hand.agreement)
 
 
 def cover_hand(image: np.ndarray, pixels: np.ndarray, share: float, seed: int) -> None:
@@ -86,12 +84,13 @@ def _believed(name: str, frames: Sequence[HiddenFrame]) -> list[bool]:
         return [frame.observation is not None for frame in frames]
     if name.endswith('agreement') and not name.startswith('gate'):
         least = STRICT_AGREEMENT if name.startswith('strict') else config.trust_agreement
-        return [frame.observation is not None and frame.observation.agreement >= least for frame in frames]
+        return [frame.observation is not None and (frame.observation.agreement is None
+                                                   or frame.observation.agreement >= least) for frame in frames]
     gate, believed = HandGate(config), []
     for frame in frames:
         seen = frame.observation
         if seen is not None and name == 'gate without agreement':
-            seen = dataclasses.replace(seen, keypoints_seen=None)
+            seen = dataclasses.replace(seen, agreement=None)
         result = gate.update(seen, frame.stamp)
         believed.append(result.fresh and result.state == OK)
     return believed

@@ -9,8 +9,8 @@ from scipy.spatial.transform import Rotation
 
 from .. import skeleton
 from ..geometry.camera import Intrinsics
+from ..geometry.keypoint_agreement import box_of, keypoint_agreement
 from ..geometry.one_euro import OneEuroPoints
-from ..teleop.confidence import agreement, box_of
 from ..teleop.hand_frame import to_hand_frame
 from ..teleop.hand_gate import HandGateConfig, HandObservation
 from ..teleop.hand_teleop import HandTeleopConfig
@@ -64,14 +64,14 @@ def gate_figures(count: int = 2000, seed: int = 0) -> dict[str, float]:
         estimate = estimate + rng.normal(0, _MAX_KEYPOINT_ERROR / math.sqrt(3), (21, 3)) \
             + rng.normal(0, _MAX_KEYPOINT_ERROR / math.sqrt(3), 3)
         seen = seen + rng.normal(0, _MAX_PIXEL_ERROR * size, seen.shape)
-        found['good'].append(agreement(seen, camera.project(estimate)))
+        found['good'].append(keypoint_agreement(seen, camera.project(estimate)))
         other = camera.project(hands[k - 1])
         other_center, other_size = box_of(other)
-        found['another hand'].append(agreement(seen, (other - other_center) * size / other_size + center))
-        found['mirrored'].append(agreement(seen, seen * (-1, 1) + (2 * center[0], 0)))
+        found['another hand'].append(keypoint_agreement(seen, (other - other_center) * size / other_size + center))
+        found['mirrored'].append(keypoint_agreement(seen, seen * (-1, 1) + (2 * center[0], 0)))
         angle = rng.uniform(0, 2 * math.pi)
         aside = 0.5 * size * np.array([math.cos(angle), math.sin(angle)])
-        found['half a box aside'].append(agreement(seen, seen + aside))
+        found['half a box aside'].append(keypoint_agreement(seen, seen + aside))
     figures = {}
     for name, values in found.items():
         values = np.array(values)

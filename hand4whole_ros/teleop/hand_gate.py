@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import skeleton
-from .confidence import agreement
 from .hand_frame import rejection_reason
 
 OK, HELD, LOST = skeleton.OK, skeleton.HELD, skeleton.LOST
@@ -28,27 +27,23 @@ class HandObservation:
     stamp: float                                # s, of the image
     keypoints: np.ndarray                       # (21, 3) m, camera optical frame
     confidence: float = 1.0                     # 0 to 1, the estimator's own
-    keypoints_seen: np.ndarray | None = None        # (21, 2) px, detected in the image; None: not known
-    keypoints_projected: np.ndarray | None = None   # (21, 2) px, of the 3D keypoints; None: not known
+    #: 0 to 1, of the 3D keypoints, projected, with those detected in the image (geometry.keypoint_agreement); None: not
+    #: known, and then it does not count.
+    agreement: float | None = None
+    depth_measured: bool = False                # the distance is that of a depth camera
     wrist_rotation: np.ndarray | None = None    # (3, 3) any axes fixed to the wrist, in the camera optical frame
     person: int | None = None                   # track id of the person, or of the hand itself; None: not known
     fault: str = ''                             # why the source itself does not trust this measurement; '' if it does
-
-    @property
-    def agreement(self) -> float:
-        """Of the keypoints seen and projected, -1 to 1; 1 unless both are known."""
-        if self.keypoints_seen is None or self.keypoints_projected is None:
-            return 1.0
-        return agreement(self.keypoints_seen, self.keypoints_projected)
 
 
 @dataclass(frozen=True)
 class HandGateConfig:
     """When a hand is trusted. Of each pair of thresholds, `hold` applies while the hand is OK, `trust` otherwise."""
 
-    #: Agreement of keypoints seen and projected (confidence.agreement).
-    hold_agreement: float = 0.75
-    trust_agreement: float = 0.85
+    #: Agreement of the keypoints detected and projected. On photographs 0.8 divides the hands of estimator open that
+    #: are right from those that are wrong.
+    hold_agreement: float = 0.7
+    trust_agreement: float = 0.8
     #: The estimator's own confidence.
     hold_confidence: float = 0.2
     trust_confidence: float = 0.3
@@ -147,7 +142,8 @@ class HandGate:
         repeated, self._stamp = observation.stamp == self._stamp, observation.stamp
         if repeated:
             return 'the image is the same as the last one'
-        agreed, confidence = observation.agreement, float(observation.confidence)
+        agreed = 1.0 if observation.agreement is None else float(observation.agreement)
+        confidence = float(observation.confidence)
         if math.isfinite(confidence):
             self._confidence = min(max(min(agreed, confidence), 0.0), 1.0)
         steady = self._state == OK

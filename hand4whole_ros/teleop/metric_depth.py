@@ -3,7 +3,7 @@
 An image alone does not distinguish a large hand from a near one: an estimate of the person's size that is wrong by a
 tenth puts the hand wrong by a tenth of its distance. A hand, or a person, of known length has one distance only.
 Scaling all keypoints about the camera's centre leaves their projection as it is. What a depth camera measures is better
-than either (tracking.depth_correction), and needs no other correction.
+than either (tracking.depth_correction): hands of such a distance, HandObservation.depth_measured, stay where they are.
 """
 
 from __future__ import annotations

@@ -125,6 +125,8 @@ class DepthCorrection:
         if of_hands:
             wrists = {side: joints[skeleton.WRIST[side]] * factor for side, factor in of_hands.items()}
             moved = self._reach(moved, wrists)
+        # A hand whose own distance is not measured is as far as the arm of a body whose distance is.
+        moved = replace(moved, **{f'{hand.side}_hand': replace(hand, depth_measured=True) for hand in moved.hands})
         return person if moved.rejection_reason() else moved
 
     def _reach(self, person, wrists):
@@ -141,7 +143,7 @@ class DepthCorrection:
         if factor is None:
             return hand
         shift = hand.keypoints_3d.mean(dim=0) * (factor - 1)
-        moved = replace(hand, keypoints_3d=hand.keypoints_3d + shift)
+        moved = replace(hand, keypoints_3d=hand.keypoints_3d + shift, depth_measured=True)
         return hand if moved.rejection_reason() else moved
 
     def _hand_factor(self, key, hand, view):

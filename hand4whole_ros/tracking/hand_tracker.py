@@ -241,7 +241,7 @@ class HandTracker:
     def _hold(self, track):
         confidence = self._people.fade_confidence(track.last.confidence, self._age(track))
         return self._as_tracked(track, replace(track.last, state=skeleton.HELD, confidence=confidence,
-                                               object=None))
+                                               object=None, agreement=None))
 
     def _as_tracked(self, track, hand):
         side = track.right if hand.side == 'right' else 1 - track.right

@@ -272,7 +272,8 @@ class Tracker:
         hands = []
         for hand in track.last.hands:
             state = skeleton.LOST if hand.state == skeleton.LOST else skeleton.HELD
-            hands.append(replace(hand, state=state, confidence=self.fade_confidence(hand.confidence, age)))
+            hands.append(replace(hand, state=state, confidence=self.fade_confidence(hand.confidence, age),
+                                 agreement=None))
         joints = track.last.joint_confidence
         held = replace(track.last, held=True, confidence=self.fade_confidence(track.last.confidence, age),
                        left_hand=hands[0], right_hand=hands[1], stage_times={},

@@ -47,8 +47,18 @@ def hand_rejection_reason(hand: LooseHandEstimate) -> str:
     for name in _LOOSE_HAND_NUMBERS:
         if not 0 <= getattr(hand, name) <= 1 + _CONFIDENCE_TOLERANCE:
             return f'{name} is {getattr(hand, name)}, expected 0 to 1'
+    wrong = _agreement_mistake(hand)
+    if wrong:
+        return wrong
     nearest = float(hand.keypoints_3d[:, 2].min())
     return '' if nearest >= MIN_DEPTH else f'{BEHIND}: a keypoint at z = {nearest:.2f} m, expected {MIN_DEPTH} or more'
+
+
+def _agreement_mistake(hand):
+    """Of a hand's agreement, 0 to 1, or None where the estimator does not say."""
+    if hand.agreement is None or 0 <= hand.agreement <= 1 + _CONFIDENCE_TOLERANCE:
+        return ''
+    return f'agreement is {hand.agreement}, expected 0 to 1'
 
 
 def _joint_confidence_mistake(confidence):
@@ -93,6 +103,9 @@ def rejection_reason(estimate: WholeBodyEstimate) -> str:
             values[prefix + name] = value.numpy().ravel()
         if not 0 <= part.confidence <= 1 + _CONFIDENCE_TOLERANCE:   # nor where it is not a number
             return f'{prefix}confidence is {part.confidence}, expected 0 to 1'
+        wrong = _agreement_mistake(part) if prefix else ''
+        if wrong:
+            return f'{prefix}{wrong}'
     wrong = _joint_confidence_mistake(estimate.joint_confidence)
     if wrong:
         return wrong

@@ -89,6 +89,12 @@ def uncorrected(z):
     return abs(z - 3.0) < 1e-3
 
 
+def hands_measured(peer):
+    """Of the newest person."""
+    pose = next(message for message in reversed(peer.got['poses']) if message.poses).poses[0]
+    return [pose.left_hand.depth_measured, pose.right_hand.depth_measured]
+
+
 def status(peer, text):
     """Whether diagnostics come to say this."""
     return peer.until(lambda: any(text in one.message for _, one in peer.reports()[:3]), 10.0)
@@ -99,6 +105,7 @@ def status(peer, text):
 def test_people_are_where_depth_sees_them(peer, node, metres, encoding, dtype, scale, first):
     values = (scale * metres).astype(dtype)
     answered(peer, lambda stamp: depth_message(values, stamp, peer.frame, encoding), corrected, first)
+    assert hands_measured(peer) == [True, True]
     before = int(peer.fresh_value('frames with depth'))
     answered(peer, lambda stamp: depth_message(values, stamp, peer.frame, encoding), corrected, first)
     assert peer.until(lambda: int(peer.value('frames with depth') or 0) > before)
@@ -125,6 +132,7 @@ def test_poses_go_out_without_usable_depth_and_diagnostics_say_why(peer, node, m
     before = int(peer.fresh_value(f'frames without depth: {counter}'))
     shown, heard = answered(peer, lambda stamp: wrong(metres, stamp, peer.frame), uncorrected)
     assert shown == heard, 'a colour image is lost'
+    assert hands_measured(peer) == [False, False]
     assert peer.until(lambda: int(peer.value(f'frames without depth: {counter}') or 0) > before)
     for _ in range(4):
         answered(peer, lambda stamp: wrong(metres, stamp, peer.frame), uncorrected)

@@ -95,6 +95,7 @@ def test_a_hand_alone_is_seen_where_it_is_and_nobody_is_looked_for(desk):
     hand = desk.hand()
     assert (hand.person, hand.side) == (-1, 'right') and hand.side_confidence > 0.5 and 0 < hand.confidence <= 1
     assert hand.hand_length == pytest.approx(desk.hand_length, rel=1e-3)
+    assert 0.9 < hand.agreement < 1 and not hand.depth_measured
     truth = desk.keypoints
     off = np.linalg.norm(np.reshape(hand.keypoints_2d, (21, 2)) - desk.intrinsics.project(truth), axis=1)
     assert np.median(off) < 25 and abs(points(hand)[:, 2].mean() / truth[:, 2].mean() - 1) < 0.25

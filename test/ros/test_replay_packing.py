@@ -18,12 +18,12 @@ def test_an_estimate_comes_back_as_it_was_but_for_the_times_it_took(body):
     right = replace(someone.right_hand, betas=torch.linspace(-1, 1, 10))
     someone = replace(someone, left_hand=replace(someone.left_hand, betas=None), right_hand=right, confidence=1 / 3)
     thing = grasped_object(CAMERA)
-    nobodys = loose_hand(right, side_confidence=0.7, track_id=3, object=thing)
+    nobodys = loose_hand(right, side_confidence=0.7, track_id=3, object=thing, agreement=0.25, depth_measured=True)
     data = pack({'people': [someone, someone], 'loose_hands': [nobodys], 'intrinsics': CAMERA, 'stamp': 2**60 + 1})
     back = unpack(data)
     (hand,) = back['loose_hands']
     assert (hand.side, hand.side_confidence, hand.track_id, hand.betas) == ('right', 0.7, 3, None)
-    assert torch.equal(hand.keypoints_3d, right.keypoints_3d)
+    assert torch.equal(hand.keypoints_3d, right.keypoints_3d) and (hand.agreement, hand.depth_measured) == (0.25, True)
     assert torch.equal(hand.object.corners_2d, thing.corners_2d) and hand.object.confidence == 0.75
     assert back['intrinsics'] == CAMERA and back['stamp'] == 2**60 + 1
     for one in back['people']:

@@ -253,6 +253,21 @@ def test_whether_a_hand_grasps(one, body, probability, said):
     assert (of_person.grasping, of_person.grasp_probability) == (False, -1.0)
 
 
+def test_how_well_hands_agree_and_how_far_they_are_known_to_be_survives_the_wire(one, body):
+    assert (HandPose().agreement, HandPose().depth_measured) == (-1.0, False)     # of whoever does not know of them
+    seen = replace(one, left_hand=replace(one.left_hand, agreement=0.75, depth_measured=True))
+    loose = loose_hand(replace(one.right_hand, keypoints_2d=one.right_hand.keypoints_2d + 500), agreement=0.0)
+    people, hands = tracked_hands(body, [seen], loose)
+    found = deserialize_message(messages.serialise_hand_array(hands, HEAD, 'x'), HandPoseArray).hands
+    expected = [(0.75, True), (-1.0, False), (0.0, False)]
+    assert [(hand.agreement, hand.depth_measured) for hand in found] == expected
+    pose = poses_of([people[0]], people[0].track_id).poses[0]
+    assert [(hand.agreement, hand.depth_measured) for hand in (pose.left_hand, pose.right_hand)] == expected[:2]
+    for state in (skeleton.HELD, skeleton.LOST):       # whatever an estimator says of it
+        pose = poses_of([replace(seen, left_hand=replace(seen.left_hand, state=state))], 0).poses[0]
+        assert pose.left_hand.agreement == -1.0
+
+
 def test_what_a_hand_grasps_survives_the_wire_as_a_detection(one, body):
     camera = Intrinsics.from_fov(320, 240)
     thing = grasped_object(camera, low=(0.01, 0.02, 0.0))

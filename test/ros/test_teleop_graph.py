@@ -4,6 +4,7 @@ The operator is drawn, and all that is known of the hands is exact.
 """
 
 import os
+import re
 import signal
 import sys
 import time
@@ -31,13 +32,17 @@ class Camera(Operator):
         super().__init__(namespace)
         self.publisher(CameraInfo, 'camera_info', LATCHED).publish(camera_info(64, 48, 60.0))
         self.moment = self.until_moment = 1.0
+        self.shown = teleop_drawn.ALONE
         self.robot = load_robot_hand(HAND, 'right')
         self._retargeter = create(self.robot)
 
     def image(self, *people):
         """One image, DT later in the operator's motion."""
         self.moment = min(self.moment + DT, self.until_moment)
-        self.show(teleop_drawn.picture(self.moment))
+        seconds, rest = self.stamp()
+        self.show(teleop_drawn.picture(self.moment, self.shown), stamp=(seconds + int(self.stamp_offset), rest))
+        if teleop_drawn.CROSSING <= self.shown < teleop_drawn.CROSSED:
+            self.shown += 1
 
     def shows(self, condition, until, begin=None, timeout=25.0):
         """Play the motion from `begin`, or on, to the moment `until`, s, and stay there until the condition is true."""
@@ -107,6 +112,86 @@ def test_an_operator_who_leaves_and_comes_back_has_to_engage_again(camera):
     camera.engage('fingers', 'wrist')
     begin, end = PINCHED[-1]
     assert camera.shows(lambda: camera.simulated_gap() < 0.006, (begin + end) / 2, begin - 0.4)
+
+
+def held_still(camera):
+    """What is simulated stays, or settles, where it is, and no command has a number that is none."""
+    assert any(holds(camera, None) < 0.02 for _ in range(3))
+    assert all(np.isfinite(command.position).all() for command in camera.got['command'])
+
+
+def closing(camera):
+    """The simulated hand follows, on its way to a pinch."""
+    camera.shown, camera.stamp_offset = teleop_drawn.ALONE, 0
+    begin = PINCHED[0][0]
+    camera.moment = camera.until_moment = begin - 0.5
+    camera.engage('fingers', 'wrist')
+    assert camera.shows(lambda: camera.drives('fingers', 'wrist'), begin, begin - 0.5)
+
+
+def test_a_released_switch_holds_the_robot(camera):
+    closing(camera)
+    camera.pressed = False
+    assert camera.plays(lambda: all(camera.is_state(key, 'not pressed', engaged=False) for key in ('fingers', 'wrist')))
+    camera.spin(0.5)    # what was sent before may still be on its way
+    sent = len(camera.got['command']), len(camera.got['pose'])
+    assert camera.shows(lambda: True, PINCHED[0][1] + 0.4)      # the operator opens the hand again
+    held_still(camera)
+    assert (len(camera.got['command']), len(camera.got['pose'])) == sent
+
+
+# An hour later the node hand4whole takes the operator for somebody who has just come.
+@pytest.mark.parametrize('offset, reason', [(-30, 'old'), (3600, 'in the future|has track id')])
+def test_a_clock_that_jumps_holds_the_robot(camera, offset, reason):
+    closing(camera)
+    states = len(camera.got['fingers'])
+    camera.stamp_offset = offset
+    assert camera.plays(lambda: all(camera.is_state(key, state=TeleopState.LOST, engaged=False)
+                                    for key in ('fingers', 'wrist')))
+    reasons = {state.reason for state in camera.got['fingers'][states:]}
+    assert any(re.search(reason, one) for one in reasons), reasons
+    held_still(camera)
+    # The clock is right again, and nothing moves before the switch has been released.
+    camera.stamp_offset = 0
+    assert camera.plays(lambda: camera.is_state('fingers', state=TeleopState.OK, engaged=False)), camera.last('fingers')
+    held_still(camera)
+    camera.engage('fingers', 'wrist')
+
+
+def test_hands_that_are_not_finite_hold_the_robot(camera, processes):
+    closing(camera)
+    camera.shown = teleop_drawn.NOT_FINITE
+    assert camera.plays(lambda: all(camera.is_state(key, state=TeleopState.LOST, engaged=False)
+                                    for key in ('fingers', 'wrist')))
+    held_still(camera)
+    assert 'Traceback' not in processes['node'].log() + processes['retarget'].log()
+    camera.shown = teleop_drawn.ALONE
+    camera.engage('fingers', 'wrist')
+
+
+def test_somebody_who_walks_by_in_front_takes_no_robot_over(camera):
+    """The pinch of a nearer person, who hides the operator for a while, closes no robot hand."""
+    camera.shown, camera.stamp_offset, camera.moment = teleop_drawn.ALONE, 0, 1.0
+    camera.until_moment = camera.moment
+    camera.engage('fingers', 'wrist')
+    assert camera.plays(lambda: camera.commanded_gap() > 0.06 and camera.simulated_gap() > 0.06)
+    who, states, commands = camera.last('fingers').person, len(camera.got['fingers']), len(camera.got['command'])
+    place = camera.last('pose').pose.position
+    camera.shown, nearest = teleop_drawn.CROSSING, []
+
+    def passed():
+        nearest.append(min(camera.commanded_gap(), camera.simulated_gap()))
+        return camera.shown == teleop_drawn.CROSSED
+    assert camera.plays(passed)
+    assert min(nearest) > 0.06, min(nearest)
+    during = camera.got['fingers'][states:]
+    assert {state.person for state in during if state.moving} == {who}
+    assert any(state.state != TeleopState.OK for state in during), 'the operator was never hidden'
+    assert camera.last('pose').pose.position == place or np.allclose(
+        [getattr(camera.last('pose').pose.position, axis) - getattr(place, axis) for axis in 'xyz'], 0, atol=0.01)
+    assert len(camera.got['command']) > commands
+    camera.shown = teleop_drawn.ALONE
+    camera.engage('fingers', 'wrist')
 
 
 def test_a_node_that_is_killed_holds_the_robot(camera, processes):

@@ -14,6 +14,7 @@ from teleop_hands import mirrored, placed, right_hand
 from teleop_peer import Operator, hand_message, holds, person, start
 
 from hand4whole_ros.msg import HandPose, HandPoseArray, TeleopState
+from hand4whole_ros.teleop.metric_depth import palm_length
 from hand4whole_ros.teleop.openxr import BOTH_HANDS, IS_MEASURED
 from hand4whole_ros.teleop.robot_hand import load_robot_hand
 
@@ -92,12 +93,16 @@ def test_the_wrist_follows_from_where_the_robot_is_and_stays_in_the_workspace(op
     assert any(abs(twist.twist.linear.x) > 0.01 for twist in operator.got['twist'])
     operator.pressed = False
     assert operator.plays(lambda: operator.is_state('wrist', engaged=False))
-    twist = operator.last('twist').twist
-    assert (twist.linear.x, twist.linear.y, twist.linear.z) == (0, 0, 0)
+
+    def stands():
+        twist = operator.last('twist').twist
+        return (twist.linear.x, twist.linear.y, twist.linear.z) == (0, 0, 0)
+    assert operator.plays(stands), operator.last('twist')
 
 
 def test_engaging_again_elsewhere_moves_nothing(operator):
     operator.engage('wrist')
+    assert operator.plays(lambda: operator.last('pose'))
     before = position(operator.last('pose'))
     operator.pressed = False
     assert operator.plays(lambda: operator.is_state('wrist', engaged=False))
@@ -186,6 +191,7 @@ BROKEN = {
     'out of the image': (lambda operator: (person(None),), 'not seen'),
     'nobody': (lambda operator: (), 'nobody'),
     'unsure': (lambda operator: (person(operator.hand, confidence=0.05),), 'confidence'),
+    'not as in the image': (lambda operator: (person(operator.hand, agreement=0.4),), 'agreement 0.40 is below'),
     'another operator': (lambda operator: (person(operator.hand, 2),), 'has track id 2'),
     'identities exchanged': (lambda operator: (person(operator.hand + (0.5, 0, 0)),
                                                person(operator.hand, 2, False)), 'jumped'),
@@ -234,7 +240,9 @@ def test_who_took_over_drives_alone_and_keeps_the_robot_through_a_crossing(opera
         return person(operator.hand, 1, False), person(operator.hand + (0.1, 0, 0), 2, True)
     seen = len(operator.got['fingers'])
     assert operator.plays(lambda: len(operator.got['fingers']) > seen + 60, crossing)
-    wrong = [state for state in operator.got['fingers'][seen + 5:] if not state.moving or state.person != 1]
+    # A busy machine may be silent for a moment: then the robot holds, and follows the same hand again.
+    wrong = [state for state in operator.got['fingers'][seen + 5:]
+             if state.person != 1 or not (state.moving or 'no image' in state.reason)]
     assert not wrong, wrong[0]
     # Who took over is gone: nobody else drives.
     assert operator.plays(lambda: operator.is_state('fingers', 'person 1 is not in the image', state=LOST,
@@ -318,6 +326,28 @@ def test_the_topic_of_the_operators_hand_is_a_source_too(tmp_path):
             assert one.stop()[0] == 0, one.log()
 
 
+def test_a_known_palm_corrects_the_distance_unless_it_was_measured(tmp_path):
+    name, hand = namespace(), placed(right_hand(0.2))
+    process = start(tmp_path, name, 'openxr', palm_length=1.25 * palm_length(hand))
+    peer = Operator(name)
+
+    def wrist(measured):
+        """Once it is where it is to be: m, of hands that are of that size whether or not that is believed."""
+        expected = hand[0] if measured else 1.25 * hand[0]
+
+        def there():
+            message = peer.last('openxr')
+            p = message.pose[25].position if message and message.is_valid[25] else None
+            return p is not None and np.allclose((p.x, p.y, p.z), expected, atol=1e-6)
+        return peer.plays(there, lambda: (person(hand, depth_measured=measured),))
+    try:
+        # Whoever comes close to the depth camera is seen by it now and then: it is always one of the two, never both.
+        assert wrist(False) and wrist(True) and wrist(False), (peer.last('openxr'), process.log())
+    finally:
+        peer.close()
+        assert process.stop()[0] == 0, process.log()
+
+
 def test_a_hand_without_a_body_drives_and_another_one_does_not_take_over(tmp_path):
     name = namespace()
     processes = [start(tmp_path, name, 'retarget', source='hands', start='rest', engage_timeout=1.5),
@@ -381,7 +411,8 @@ def test_controllers_of_ros2_control_get_joints_in_their_own_order(tmp_path, kin
     ('retarget', {'hand': 'nothing'}, r"parameter hand: there is no hand 'nothing'; there are allegro, capsule"),
     ('retarget', {'joints': "['thumb_flexion', 'nose']"}, r'parameter joints: no position for joint .*nose'),
     ('retarget', {'max_sped': 3.0}, r'unknown parameter max_sped: did you mean max_speed'),
-    ('retarget', {'hold_time': 0.1}, r'expected hold_confidence <= trust_confidence and max_silence <= hold_time'),
+    ('retarget', {'trust_agreement': 0.5}, 'expected hold_agreement <= trust_agreement, found 0.7 and 0.5'),
+    ('retarget', {'hold_time': 0.1}, 'expected max_silence <= hold_time, found 0.2 and 0.1'),
     ('retarget', {'palm_length': 0.09, 'operator_height': 1.8}, r'parameter operator_height: palm_length is given'),
     ('retarget', {'source': 'hands', 'operator_height': 1.8}, r'parameter operator_height: source hands does not say'),
     ('wrist_teleop', {'camera_xyz': '[1.0, 2.0]'}, r'parameter camera_xyz: expected three numbers'),

@@ -147,9 +147,23 @@ def test_measured_keypoints_stay_and_a_hand_not_seen_is_lost(handed):
     right = estimate.right_hand
     assert (right.state, right.confidence, right.betas, right.has_own_shape) == (LOST, 0.0, None, False)
     assert right.keypoints_2d.abs().max() > 0 and right.bbox_xyxy.tolist() == [0, 0, 0, 0]
+    assert (estimate.left_hand.agreement, right.agreement) == (None, None)
     lost = somebody(handed, hands={'left': ObservedHand(LOST, 0.0, np.ones(10))})   # nothing was seen: no shape either
     assert not lost.hand_betas
     torch.testing.assert_close(lost.left_hand.keypoints_3d, somebody(handed, hands={}).left_hand.keypoints_3d)
+
+
+def test_detected_keypoints_say_how_well_a_hand_agrees_and_move_nothing(handed):
+    plain = somebody(handed, hands={'left': ObservedHand(OK, 0.7), 'right': ObservedHand(OK, 0.7)})
+    pixels = plain.left_hand.keypoints_2d.numpy()
+    others = pixels[::-1].copy(), 2 * pixels.mean(0) - pixels       # in another order, the other way round
+    for detected, low, high in ((pixels, 0.9999, 1), (others[0], 0, 0.9), (others[1], 0, 0)):
+        found = somebody(handed, hands={'left': ObservedHand(OK, 0.7, detected_2d=detected),
+                                        'right': ObservedHand(OK, 0.7)})
+        assert low <= found.left_hand.agreement <= high and found.right_hand.agreement is None
+        torch.testing.assert_close(found.left_hand.keypoints_2d, plain.left_hand.keypoints_2d)
+        torch.testing.assert_close(found.left_hand.keypoints_3d, plain.left_hand.keypoints_3d)
+        assert found.is_finite()
 
 
 def test_joints_move_with_the_expression_as_the_smplx_library_says(published_folder, published_body):

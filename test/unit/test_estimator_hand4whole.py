@@ -12,10 +12,12 @@ from hand4whole_ros.checkpoints.store import Store
 from hand4whole_ros.cli import main
 from hand4whole_ros.cli.options import EXIT_USAGE
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
+from hand4whole_ros.estimators.person_crops import CropCamera
 from hand4whole_ros.geometry.alignment import apply_alignment, rigid_alignment
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.geometry.crops import cut_patches
-from hand4whole_ros.networks.pose2pose import POSE2POSE_TINY, clamped_person_box
+from hand4whole_ros.geometry.crops import cut_patches, virtual_camera
+from hand4whole_ros.geometry.keypoint_agreement import keypoint_agreement
+from hand4whole_ros.networks.pose2pose import POSE2POSE_TINY, STRIDE, clamped_person_box
 from hand4whole_ros.skeleton import LOST, OK
 
 pytest.importorskip('ai_edge_litert')
@@ -44,6 +46,7 @@ def test_people_are_found_and_every_number_is_finite(results):
     hands = [hand for _, (found,) in results for hand in found.hands]
     assert sum(hand.state == OK for hand in hands) >= 5
     assert all(hand.betas is None for hand in hands)    # SMPL-X's own hands
+    assert all((hand.agreement is not None) == hand.visible for hand in hands)
     assert all(found.expression.any() and found.jaw_pose.any() for _, (found,) in results)
 
 
@@ -61,6 +64,18 @@ def test_the_patch_is_cut_as_published(results, people_seen, estimator):
         box = clamped_person_box(torch.from_numpy(person.bbox_xywh)[None].double(), image.shape[:2])
         picture = torch.from_numpy(image).permute(2, 0, 1) / 255
         torch.testing.assert_close(patches, cut_patches(picture, box), rtol=0, atol=1e-6)
+
+
+def test_a_hand_agrees_with_where_the_hand_network_sees_its_fingers(results, people_seen, estimator):
+    for ((_, said), (found,)), (image, truth) in zip(results, people_seen):
+        person, = estimator._boxes.detector.detect(image)
+        box = clamped_person_box(torch.from_numpy(person.bbox_xywh)[None].double(), image.shape[:2])
+        view = CropCamera(virtual_camera(box[0]).numpy())
+        for hand in found.hands:
+            if hand.visible:
+                seen = view.from_body_picture(said.hand_positions[hand.side][0, :, :2].double().numpy() * STRIDE)
+                projected = truth.intrinsics.project(hand.keypoints_3d.numpy())[1:]
+                assert hand.agreement == pytest.approx(max(keypoint_agreement(seen, projected), 0), abs=1e-3)
 
 
 def test_two_people_are_one_batch(estimator, people_seen):

@@ -29,6 +29,9 @@ def test_a_hand_of_nobody_is_as_far_away_as_its_length_says(hands_alone):
         np.testing.assert_allclose(larger.keypoints_3d.numpy(), 2 * points, atol=0.004)
         np.testing.assert_allclose(placed.keypoints_2d.numpy(), pixels, atol=1e-3)
         assert (placed.side, placed.track_id, placed.confidence, placed.rejection_reason()) == ('right', 3, 0.8, '')
+        assert placed.agreement > 0.999
+        flat = HandLandmarks(hand.landmarks, world * (1, 0.2, 1), 0.9, 1.0, crop)     # not the hand in the picture
+        assert place_loose_hand(LooseHand(flat, 0.8, 3), camera, length).agreement < 0.99
 
 
 def test_hands_of_nobody_are_given_beside_people_and_forgotten_with_the_image(estimator, hands_alone):

@@ -14,6 +14,7 @@ from hand4whole_ros.apps.estimate import estimate, image_sources
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
 from hand4whole_ros.evaluation import pose_errors as errors_of
 from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.geometry.keypoint_agreement import measure_agreement
 from hand4whole_ros.geometry.placement import MIN_DEPTH
 from hand4whole_ros.media import image_files
 from hand4whole_ros.skeleton import JOINT, LOST, OK, PARENTS, POSE_SLICES, SIDES
@@ -138,6 +139,14 @@ def test_a_seen_hand_carries_a_box_and_confidence(estimates):
             if hand.state == OK:
                 x0, y0, x1, y1 = hand.bbox_xyxy.tolist()
                 assert x0 < x1 and y0 < y1 and 0 < hand.confidence <= 1
+
+
+def test_a_seen_hand_says_how_well_it_agrees_with_its_landmarks(estimates, people_seen):
+    """It is fitted to them."""
+    hands = [hand for (found,) in estimates for hand in found.hands]
+    assert all((hand.agreement is None) == (hand.state != OK) for hand in hands)
+    agreements = [hand.agreement for hand in hands if hand.state == OK]
+    assert 0.9 < np.median(agreements) < 1 and len(set(agreements)) == len(agreements)
 
 
 @pytest.mark.parametrize('shape', [(1, 1), (7, 500), (120, 160), (4320, 7680)])
@@ -297,6 +306,8 @@ def test_the_open_model_has_better_hands_on_the_same_body(people_seen):
         for image, truth in people_seen:
             (found,) = made.estimate(image, truth.intrinsics)
             bodies.setdefault(name, []).append(found.joints[:20].numpy())
+            assert all(hand.agreement == measure_agreement(hand.keypoints_2d, hand.keypoints_3d, truth.intrinsics)
+                       for hand in found.hands if hand.visible and name == 'open')
             rows.append([(errors_of.hand_errors(hand.keypoints_3d.numpy(), truth.hand(hand.side).keypoints_3d))
                          for hand in found.hands if hand.visible])
         made.close()

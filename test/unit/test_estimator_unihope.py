@@ -19,6 +19,7 @@ from hand4whole_ros.estimate import NO_BOX
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
 from hand4whole_ros.estimators.hand_crops import MIRROR_POINTS, MIRROR_TURNS
 from hand4whole_ros.estimators.object_model import load_object_box
+from hand4whole_ros.geometry.keypoint_agreement import measure_agreement
 from hand4whole_ros.geometry.object_box import box_points
 from hand4whole_ros.networks.unihope import UNIHOPE_TINY
 
@@ -66,6 +67,8 @@ def seen(estimator, monkeypatch, image, *hands, grasp=None):
 def test_a_hand_is_seen_once_and_one_that_grasps_again_with_its_object(estimator, monkeypatch, image):
     (empty,), passes = seen(estimator, monkeypatch, image, box('right'), grasp=False)
     assert len(passes) == 1 and empty.grasp_probability < 0.01 and empty.rejection_reason() == ''
+    agreement = measure_agreement(empty.keypoints_2d, empty.keypoints_3d, camera())
+    assert empty.agreement == pytest.approx(agreement, abs=1e-4)
     (picture, hand, _), _ = passes[0]
     assert picture.shape == (1, 3, 128, 128) and 0 <= picture.min() and picture.max() <= 1
     side = (hand[0, 2:] - hand[0, :2]).numpy()

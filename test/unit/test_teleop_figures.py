@@ -74,7 +74,7 @@ def test_the_gate_tells_good_hands_from_wrong_ones():
     figures = teleop_safety.gate_figures(400)
     assert figures['good: become OK'] > 0.98 and figures['good: stay OK'] > 0.995
     for wrong in ('another hand', 'mirrored', 'half a box aside'):
-        assert figures[f'{wrong}: become OK'] < 0.03, wrong
+        assert figures[f'{wrong}: become OK'] < 0.06, wrong
 
 
 def test_prediction_brings_wrist_and_fingertips_nearer_to_where_they_are(recordings):

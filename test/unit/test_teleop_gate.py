@@ -8,7 +8,7 @@ import pytest
 from teleop_hands import placed, right_hand, seen
 
 from hand4whole_ros.geometry.camera import Intrinsics
-from hand4whole_ros.teleop.confidence import agreement
+from hand4whole_ros.geometry.keypoint_agreement import keypoint_agreement, measure_agreement
 from hand4whole_ros.teleop.hand_gate import HELD, LOST, OK, HandGate, HandGateConfig
 
 DT = 1 / 30
@@ -35,15 +35,28 @@ def test_agreement_is_the_papers():
     v_projected = ((projected - center) / patch).ravel()                    # equation 9
     expected = v @ v_projected / np.linalg.norm(v) / np.linalg.norm(v_projected)
     seen_in_image = in_crop * (patch / crop) + center - patch / 2
-    assert agreement(seen_in_image, projected, center, patch) == pytest.approx(expected)
+    assert keypoint_agreement(seen_in_image, projected, center, patch) == pytest.approx(expected)
 
 
 def test_agreement_of_equal_turned_and_absurd_keypoints():
     pixels = CAMERA.project(placed(right_hand()))
-    assert agreement(pixels, pixels) == pytest.approx(1.0)
-    assert agreement(pixels, pixels.min(0) + pixels.max(0) - pixels) == pytest.approx(-1.0)
-    assert agreement(pixels, np.full_like(pixels, np.nan)) == 0.0
-    assert agreement(np.zeros((21, 2)), pixels) == 0.0
+    assert keypoint_agreement(pixels, pixels) == pytest.approx(1.0)
+    assert keypoint_agreement(pixels, pixels.min(0) + pixels.max(0) - pixels) == pytest.approx(-1.0)
+    assert keypoint_agreement(pixels, np.full_like(pixels, np.nan)) == 0.0
+    assert keypoint_agreement(np.zeros((21, 2)), pixels) == 0.0
+
+
+def test_a_hand_is_measured_with_the_keypoints_that_were_detected():
+    hand = placed(right_hand())
+    pixels = CAMERA.project(hand)
+    assert measure_agreement(pixels, hand, CAMERA) == pytest.approx(1.0)
+    assert measure_agreement(2 * pixels.mean(0) - pixels, hand, CAMERA) == 0.0      # the other way round
+    assert measure_agreement(pixels, hand * (1, 1, -1), CAMERA) == 0.0              # behind the camera
+    assert measure_agreement(np.full((21, 2), np.nan), hand, CAMERA) == 0.0
+    aside = pixels + (0.25 * np.ptp(pixels, axis=0).max(), 0)
+    without_wrist = np.where(np.arange(21)[:, None] == 0, np.nan, aside)
+    assert measure_agreement(without_wrist, hand, CAMERA) == pytest.approx(keypoint_agreement(aside[1:], pixels[1:]))
+    assert measure_agreement(without_wrist, hand, CAMERA) < 0.9
 
 
 # States
@@ -90,13 +103,21 @@ def test_thresholds_have_hysteresis():
     assert states == [OK, OK, HELD, HELD, HELD, OK, OK]
 
 
+def test_agreement_has_hysteresis_of_its_own_and_does_not_count_where_it_is_not_known():
+    gate, now = trusted_gate(HandGateConfig(hold_agreement=0.7, trust_agreement=0.8))
+    states = []
+    for k, agreement in enumerate((0.79, 0.71, 0.69, 0.79, 0.81, None, 0.69, None)):
+        states.append(gate.update(seen(now + k * DT, agreement=agreement), now + k * DT).state)
+    assert states == [OK, OK, HELD, HELD, OK, OK, HELD, OK]
+
+
 def test_a_pose_that_projects_elsewhere_is_held():
     gate, now = trusted_gate()
     pixels = CAMERA.project(placed(right_hand()))
-    good = seen(now, keypoints_seen=pixels, keypoints_projected=pixels + 3)
+    good = seen(now, agreement=keypoint_agreement(pixels, pixels + 3))
     assert gate.update(good, now).state == OK
     mirrored = pixels * (-1, 1) + (pixels[:, 0].min() + pixels[:, 0].max(), 0)
-    result = gate.update(seen(now + DT, keypoints_seen=pixels, keypoints_projected=mirrored), now + DT)
+    result = gate.update(seen(now + DT, agreement=keypoint_agreement(pixels, mirrored)), now + DT)
     assert result.state == HELD and 'agreement' in result.reason
 
 
@@ -108,8 +129,8 @@ def test_a_pose_that_projects_elsewhere_is_held():
     (lambda good: replace(good, keypoints=good.keypoints[:5]), 'shape'),
     (lambda good: replace(good, confidence=math.nan), 'confidence'),
     (lambda good: replace(good, stamp=math.nan), 'stamp'),
-    (lambda good: replace(good, keypoints_seen=np.full((21, 2), np.nan), keypoints_projected=np.ones((21, 2))),
-     'agreement'),
+    (lambda good: replace(good, agreement=math.nan), 'agreement'),
+    (lambda good: replace(good, agreement=0.0), 'agreement 0.00 is below 0.'),
     (lambda good: replace(good, keypoints=good.keypoints + (0.5, 0, 0)), 'jumped'),
     (lambda good: replace(good, person=7), 'has track id 7')])
 def test_what_is_no_measurement_holds_and_goes_on_to_be_lost(broken, words):

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from hand4whole_ros import estimators
 from hand4whole_ros.cli import main
 from hand4whole_ros.estimators.base import Estimator
 from hand4whole_ros.evaluation import teleop_hidden
 from hand4whole_ros.evaluation.teleop_hidden import HIDDEN, HiddenFrame, cover_hand, gate_figures, record_hidden_hand
 from hand4whole_ros.evaluation.teleop_safety import random_hands
 from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.geometry.keypoint_agreement import measure_agreement
 from hand4whole_ros.teleop.hand_gate import HandObservation
 
 CAMERA = Intrinsics.from_fov(640, 480)
@@ -30,7 +32,8 @@ class Nobody(Estimator):
     """Sees nobody, and keeps what it was shown."""
 
     def __init__(self):
-        self.shown, self.resets = [], 0
+        self.shown, self.resets, self.closed = [], 0, 0
+        self.body = None
 
     def estimate(self, image, intrinsics, stamp=None):
         self.shown.append((stamp, image))
@@ -38,6 +41,9 @@ class Nobody(Estimator):
 
     def reset(self):
         self.resets += 1
+
+    def close(self):
+        self.closed += 1
 
 
 def test_an_operator_is_recorded_image_by_image():
@@ -57,7 +63,7 @@ def frames_of(wrong):
         true = hand + np.array([0.002, 0, 0]) * k
         points = wrong(true) if hidden.start <= k < hidden.stop else true
         observation = None if points is None else HandObservation(
-            k / 15, points, 0.9, CAMERA.project(true), CAMERA.project(points))
+            k / 15, points, 0.9, measure_agreement(CAMERA.project(true), points, CAMERA))
         frames.append(HiddenFrame(k / 15, hidden.start <= k < hidden.stop, true, observation))
     return frames
 
@@ -81,6 +87,29 @@ def test_without_a_hand_every_gate_rests():
     assert all(row['followed hidden'] == 0 and row['hidden mm'] < 1e-6 for row in figures.values())
     table = teleop_hidden.format_table(figures)
     assert [line.split('  ')[0] for line in table.split('\n')[1:]] == list(teleop_hidden.GATES)
+
+
+@pytest.mark.parametrize('option', ['--hidden', '--depth'])
+def test_output_is_checked_before_the_work_and_the_estimator_is_closed_after_it(option, tmp_path, capsys, monkeypatch):
+    made = []
+
+    def create(config):
+        made.append(Nobody())
+        return made[-1]
+    monkeypatch.setattr(estimators, 'create', create)
+    assert main.main(['evaluate', 'teleop', option, '1', '--json', str(tmp_path)]) == 2
+    assert '--json' in capsys.readouterr().err and not made
+    # Nobody is seen: no gate believes any hand.
+    monkeypatch.setattr(teleop_hidden, 'DURATION', 0.2)
+    code = main.main(['evaluate', 'teleop', option, '1'])
+    assert (code, capsys.readouterr().err) == (
+        (1, 'hand4whole: no gate has believed any hand\n') if option == '--hidden' else (0, ''))
+    assert [one.closed for one in made] == [1]
+
+
+def test_output_of_the_other_figures_is_checked_too(tmp_path, capsys):
+    assert main.main(['evaluate', 'teleop', '--recording', 'none.npz', '--json', str(tmp_path)]) == 2
+    assert '--json' in capsys.readouterr().err
 
 
 def test_how_many_people_is_checked(capsys):

@@ -14,6 +14,7 @@ from hand4whole_ros.ros.node.operator_choice import OperatorSelector
 from hand4whole_ros.tracking import Tracker, TrackerConfig
 from hand4whole_ros.tracking.one_euro import OneEuroRotation, OneEuroVector
 from hand4whole_ros.tracking.tracker import MAX_EXTENDED_HOLD
+from hand4whole_ros.tracking.validation import rejection_reason
 
 EXACT = TrackerConfig(smoothing=False)
 
@@ -84,9 +85,12 @@ def test_whom_the_estimator_follows_keeps_its_id_and_is_who_it_says(body):
 
 def test_a_person_is_held_then_gone_and_a_newcomer_gets_a_new_id(body):
     tracker = Tracker(body, replace(EXACT, hold_time=0.5))
-    (seen,) = tracker.update([person(body)], 0.0)
+    somebody = person(body)
+    hands = {f'{hand.side}_hand': replace(hand, agreement=0.9) for hand in somebody.hands}
+    (seen,) = tracker.update([replace(somebody, **hands)], 0.0)
     (held,) = tracker.update([], 0.4)
     assert held.held and held.track_id == seen.track_id and 0 < held.confidence < seen.confidence
+    assert [hand.agreement for hand in (*seen.hands, *held.hands)] == [0.9, 0.9, None, None]
     assert {hand.state for hand in held.hands} == {skeleton.HELD}
     assert tracker.update([], 0.6) == []
     (newcomer,) = tracker.update([person(body)], 0.7)
@@ -275,6 +279,13 @@ def test_time_jumping_back_forgets_everybody(body):
                                     {'transl': torch.tensor([float('inf'), 0, 0])}])
 def test_uncertain_and_broken_estimates_are_nobody(body, change):
     assert Tracker(body).update([replace(person(body), **change)], 0.0) == []
+
+
+@pytest.mark.parametrize('agreement', [float('nan'), -0.1, 1.5])
+def test_a_hand_whose_agreement_cannot_be_makes_nobody(body, agreement):
+    broken = replace(person(body), left_hand=replace(person(body).left_hand, agreement=agreement))
+    assert f'left hand: agreement is {agreement}' in rejection_reason(broken)
+    assert Tracker(body).update([broken], 0.0) == []
 
 
 def test_filter_calms_trembling_and_keeps_up_with_motion():

@@ -58,6 +58,7 @@ def test_a_person_who_seemed_nearer_comes_to_the_true_distance_and_keeps_size_an
     np.testing.assert_allclose(after[:16], before[:16], atol=1e-5)      # only the arms are turned
     np.testing.assert_allclose(moved.transl - seen.transl, moved.joints[0] - seen.joints[0], atol=1e-5)
     assert moved.vertices is None and moved.track_id == seen.track_id
+    assert all(hand.depth_measured for hand in moved.hands) and not any(hand.depth_measured for hand in seen.hands)
 
 
 def test_an_arm_reaches_as_far_as_its_hand_is_seen(body, draw):
@@ -80,7 +81,7 @@ def test_a_hand_of_nobody_is_moved_as_it_is(body, draw):
     seen = loose_hand(whole.right_hand, track_id=2)
     found = DepthCorrection(body)([], [seen], DepthImage(1.1 * draw(whole), 1.0), CAMERA, stamp=1.0)
     moved = found.loose_hands[0]
-    assert found.measured == 1
+    assert found.measured == 1 and moved.depth_measured
     assert abs(float(moved.keypoints_3d[0, 2] - 1.1 * seen.keypoints_3d[0, 2])) < 0.03
     np.testing.assert_allclose(moved.keypoints_3d - moved.keypoints_3d[0], seen.keypoints_3d - seen.keypoints_3d[0],
                                atol=1e-5)
@@ -130,3 +131,4 @@ def test_hands_that_are_not_seen_and_joints_that_are_inferred_are_not_looked_up(
     moved = DepthCorrection(body)([seen], [], DepthImage(depth, 1.0), CAMERA, stamp=1.0).people[0]
     assert abs(float(moved.joints[0, 2] - seen.joints[0, 2])) < 0.04
     np.testing.assert_array_equal(moved.joint_rotations, seen.joint_rotations)
+    assert all(hand.depth_measured for hand in moved.hands)     # they are where the body is, which was measured

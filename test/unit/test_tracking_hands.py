@@ -130,13 +130,13 @@ def test_a_side_that_one_image_mistakes_stays(scene):
     assert (turned.track_id, turned.hand.side) == (0, 'left') and turned.side_confidence > 0.65
 
 
-def test_a_hand_that_is_held_holds_no_object(scene):
-    """Where a thing is nobody knows of an image in which it was not seen."""
+def test_a_hand_that_is_held_holds_no_object_and_agrees_with_nothing(scene):
+    """Of an image in which it was not seen nobody knows either."""
     thing = grasped_object(CAMERA)
-    (hand,) = scene.see(loose=[scene.loose(object=thing)])
-    assert hand.hand.object is thing
+    (hand,) = scene.see(loose=[scene.loose(object=thing, agreement=0.9)])
+    assert hand.hand.object is thing and hand.hand.agreement == 0.9
     (held,) = scene.see()
-    assert held.hand.state == skeleton.HELD and held.hand.object is None
+    assert held.hand.state == skeleton.HELD and held.hand.object is None and held.hand.agreement is None
 
 
 def test_loose_hands_are_filtered(body):
@@ -176,6 +176,7 @@ def test_the_filter_neither_lags_far_nor_shortens_a_hand_that_moves(body):
     ({'keypoints_3d': torch.ones(20, 3)}, 'impossible numbers'),
     ({'confidence': float('nan')}, 'impossible numbers'),
     ({'side_confidence': 2.0}, 'impossible numbers'),
+    ({'agreement': float('nan')}, 'impossible numbers'), ({'agreement': -0.5}, 'impossible numbers'),
     ({'side': 'middle'}, 'impossible numbers')])
 def test_a_hand_that_cannot_be_is_counted_and_not_given(scene, broken, reason):
     assert ids(scene.see(loose=[replace(scene.loose(), **broken), scene.loose(0.8)])) == [(0, -1, 'right')]

@@ -9,6 +9,9 @@ from ...geometry.lens import DISTORTION_MODELS
 
 _NUMBER = {'type': 'number'}
 _SHARE = {'type': 'number', 'minimum': 0, 'maximum': 1}
+_AGREEMENT = {'anyOf': [{'type': 'null'}, _SHARE],
+              'description': 'Of the 3D keypoints, projected, with the 2D keypoints that were detected; null where the '
+                             'estimator detects none, or the hand is not seen.'}
 _ID = 'Counts people of one picture; the same in all frames of a video.'
 
 
@@ -71,7 +74,7 @@ def _person_schema():
 def _hand_schema():
     return _object({
         'visible': {'type': 'boolean'}, 'state': {'enum': list(skeleton.HAND_STATES)}, 'confidence': _SHARE,
-        **_keypoints(), 'wrist_quaternion_xyzw': _numbers(4),
+        'agreement': _AGREEMENT, **_keypoints(), 'wrist_quaternion_xyzw': _numbers(4),
         'betas': {'anyOf': [{'type': 'null'}, _numbers(10)], 'description': "null: the body's shape."},
         'bbox_xyxy': _numbers(4)})
 
@@ -80,6 +83,7 @@ def _loose_hand_schema():
     return _object({
         'track_id': {'type': 'integer', 'minimum': -1, 'description': 'Of a video; -1 in pictures.'},
         'side': {'enum': list(skeleton.SIDES)}, 'side_confidence': _SHARE, 'confidence': _SHARE,
+        'agreement': _AGREEMENT,
         'grasp_probability': {'anyOf': [{'type': 'null'}, _SHARE],
                               'description': 'That it grasps something; null where the estimator does not say.'},
         'object': {'anyOf': [{'type': 'null'}, _object_schema()],

@@ -15,7 +15,7 @@ from ..conversions import result_messages
 from ..conversions.raw_image import DEFAULT_FRAME_ID
 from .errors import sanitise_line
 from .reader import Entry
-from .types import load_type_store, ros_type_name
+from .types import OWN_PACKAGE, load_type_store, ros_type_name
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,6 @@ _SUFFIXES = tuple(
     for suffix in (topic[1:] for topic in {*result_messages.MESSAGE_TYPES, topics.OBJECTS} if topic.startswith('~'))
     for form in ('', topics.COMPRESSED)
 )
-
-_OWN_PACKAGE = 'hand4whole_ros/msg/'
 
 
 def _unnumbered(joint, convention):
@@ -74,7 +72,7 @@ class OwnResults:
         self._image_frames = {frame or DEFAULT_FRAME_ID for frame in image_frames}
         self._logged_topics: set[str] = set()
         names = {connection.topic for connection in connections}
-        typed = {c.topic for c in connections if c.msgtype.startswith(_OWN_PACKAGE)}
+        typed = {c.topic for c in connections if c.msgtype.startswith(OWN_PACKAGE)}
         # A node that was renamed, or is in a namespace, is known by topics with types of its own.
         nodes = {topic.removesuffix(suffix) for topic in names for suffix in _SUFFIXES if topic.endswith(suffix)}
         nodes = {node for node in nodes if node.rpartition('/')[2] == topics.NODE_NAME

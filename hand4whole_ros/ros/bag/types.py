@@ -15,6 +15,9 @@ _ALWAYS_LATCHED = {
     'robot_description_semantic': 'std_msgs/msg/String', 'map': 'nav_msgs/msg/OccupancyGrid',
     'map_metadata': 'nav_msgs/msg/MapMetaData'}
 
+#: How the names of this package's types begin.
+OWN_PACKAGE = 'hand4whole_ros/msg/'
+
 #: Characters that the quality of service of one topic may have.
 _MAX_QOS_LENGTH = 100_000
 
@@ -51,6 +54,27 @@ def load_type_store():
             added.update(get_types_from_msg(path.read_text(), f'{package}/msg/{path.stem}'))
     store.register({name: kind for name, kind in added.items() if name not in store.fielddefs})
     return store
+
+
+def has_other_fields(connection) -> bool:
+    """Whether a bag's messages of this package have other fields than this version's; of rosbags' Connection.
+
+    False for types of other packages, and where the bag does not say how its messages are made.
+    """
+    from rosbags.interfaces import MessageDefinitionFormat
+    from rosbags.typesys import get_types_from_msg
+    name = connection.msgtype
+    if not name.startswith(OWN_PACKAGE):
+        return False
+    known = load_type_store().fielddefs
+    if connection.msgdef.format == MessageDefinitionFormat.MSG and connection.msgdef.data:
+        try:
+            recorded = get_types_from_msg(connection.msgdef.data, name)
+        except Exception:       # Bags come from anywhere.
+            return False
+        return any(kind.startswith(OWN_PACKAGE) and (kind not in known or known[kind][1] != fields)
+                   for kind, (_, fields) in recorded.items())
+    return bool(connection.digest) and name in known and connection.digest != load_type_store().hash_rihs01(name)
 
 
 def parse_offered_qos(value: str | list | None) -> list:

@@ -26,6 +26,8 @@ class HandFields(NamedTuple):
     confidence: float
     wrist: np.ndarray           # (7,) x, y, z m and quaternion x, y, z, w
     keypoints: np.ndarray       # (21, 3) m
+    agreement: float | None     # 0 to 1; None: not known
+    depth_measured: bool
 
 
 class PersonFields(NamedTuple):
@@ -42,26 +44,42 @@ class PersonFields(NamedTuple):
 #: Numbers of a WholeBodyPose from global_orient to transl, and of a HandPose from keypoints_2d to betas.
 _NUM_PARAMETERS, _NUM_HAND_NUMBERS = 3 * skeleton.NUM_JOINTS + 10 + 10 + 3, 42 + 45 + 10
 
+#: HandPose.agreement where it is not known.
+_UNKNOWN = -1.0
+
+_OTHER_VERSION = 'the publisher, or the bag that is played, is of another version of hand4whole_ros'
+
 
 def read_people(data: bytes) -> tuple[Header, list[PersonFields]]:
-    """Of a serialised WholeBodyPoseArray. ValueError if it ends too early."""
-    source = CdrReader(data)
-    header = _read_header(source)
-    source.string()
-    return header, [_read_person(source) for _ in range(source.number('I'))]
+    """Of a serialised WholeBodyPoseArray. ValueError for bytes that are none, as those of another version."""
+    return _read_array(data, _read_person)
 
 
 def read_hands(data: bytes) -> tuple[Header, list[HandFields]]:
-    """Of a serialised HandPoseArray. ValueError if it ends too early."""
-    source = CdrReader(data)
-    header = _read_header(source)
-    source.string()
-    return header, [_read_hand(source) for _ in range(source.number('I'))]
+    """Of a serialised HandPoseArray. ValueError for bytes that are none, as those of another version."""
+    return _read_array(data, _read_hand)
 
 
 def read_hand(data: bytes) -> HandFields:
-    """Of a serialised HandPose. ValueError if it ends too early."""
-    return _read_hand(CdrReader(data))
+    """Of a serialised HandPose. ValueError for bytes that are none, as those of another version."""
+    return _read_hand(_Source(data))
+
+
+class _Source(CdrReader):
+    """Bytes of this version's messages, whose fields may be others in another version."""
+
+    def _take(self, size, alignment):
+        try:
+            return super()._take(size, alignment)
+        except ValueError as error:
+            raise ValueError(f'{error}; {_OTHER_VERSION}') from None
+
+
+def _read_array(data, read_one):
+    source = _Source(data)
+    header = _read_header(source)
+    source.string()
+    return header, [read_one(source) for _ in range(source.number('I'))]
 
 
 # Field by field, in the order of the message definitions.
@@ -101,7 +119,11 @@ def _read_hand(source):
     keypoints = source.array('f8', skeleton.NUM_HAND_KEYPOINTS, 3)
     source.skip('f', 1 + _NUM_HAND_NUMBERS)     # hand_length to betas
     _skip_region(source)
-    return HandFields(header, track_id, side, state, confidence, wrist, keypoints)
+    agreement, depth_measured = source.number('f'), source.number('?')
+    if not (agreement == _UNKNOWN or 0 <= agreement <= 1):  # the next hand's, where the message has no such field
+        raise ValueError(f'agreement of a hand is {agreement:g}, expected 0 to 1 or {_UNKNOWN:g}; {_OTHER_VERSION}')
+    return HandFields(header, track_id, side, state, confidence, wrist, keypoints,
+                      None if agreement == _UNKNOWN else agreement, depth_measured)
 
 
 def _skip_region(source):

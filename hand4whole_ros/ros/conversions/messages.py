@@ -27,7 +27,7 @@ _NO_BETAS = np.zeros(10, np.float32)
 
 #: WholeBodyPose.joint_confidence where the estimator does not say.
 _UNKNOWN_CONFIDENCE = np.full(skeleton.NUM_JOINTS, -1, np.float32)
-#: HandPose.grasp_probability likewise.
+#: HandPose.grasp_probability and agreement likewise.
 _UNKNOWN = -1.0
 
 #: ObjectHypothesis.class_id of what a hand grasps: the estimator is told its box and not what it is.
@@ -230,6 +230,9 @@ def _write_hand(out, head, tracked, wrist):
     betas = hand.betas.numpy() if hand.betas is not None and hand.has_own_shape else _NO_BETAS
     out.array(np.concatenate([hand.keypoints_2d.numpy().ravel(), np.float32(tracked.finger_pose).ravel(), betas]))
     _write_region_of_interest(out, hand.bbox_xyxy)
+    known = hand.agreement is not None and hand.state == skeleton.OK
+    out.numbers('f', hand.agreement if known else _UNKNOWN)
+    out.numbers('?', hand.depth_measured)
 
 
 def _write_region_of_interest(out, box):

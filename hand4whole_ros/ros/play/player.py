@@ -20,7 +20,7 @@ from .. import topics
 from ..bag.image_survey import ImageSurvey
 from ..bag.own_results import OwnResults
 from ..bag.reader import COMPRESSED_IMAGE, IMAGE, Bag, BagError
-from ..bag.types import is_latched, message_class, ros_type_name
+from ..bag.types import has_other_fields, is_latched, message_class, ros_type_name
 from ..compat import share_directory
 from ..conversions.result_messages import MESSAGE_TYPES
 from .keys import Keyboard, PlaybackClock
@@ -103,6 +103,10 @@ class BagPlayer(Node):
             kind = message_class(connection.msgtype)
             if kind is None:
                 log.warning('%s is left out: its type %s is not installed here', connection.topic, connection.msgtype)
+                continue
+            if has_other_fields(connection):
+                log.warning('%s is left out: it was recorded by another version of hand4whole_ros, whose %s has other '
+                            'fields', connection.topic, connection.msgtype)
                 continue
             if connection.topic in self._topic_publishers:
                 log.warning('%s is played as one type: its messages of type %s are left out', connection.topic,

@@ -61,9 +61,12 @@ class HandInput:
         return arrived
 
     def _corrected(self, side, measured):
-        """The same, at the distance that the length of the operator's palm gives it, or the operator's height."""
+        """The same, at the distance that the length of the operator's palm gives it, or the operator's height.
+
+        A distance that was measured stays: it is nearer to the truth than what either length gives.
+        """
         observation = measured.observation
-        if observation.fault:
+        if observation.fault or observation.depth_measured:
             return measured
         if side in self._by_palm:
             keypoints = self._by_palm[side](observation.keypoints, observation.person)

@@ -63,7 +63,8 @@ def _observation(hand: HandFields, person: int | None) -> HandObservation:
         rotation = Pose.from_quaternion(hand.wrist[:3], hand.wrist[3:]).rotation
     except ValueError:
         return _without(stamp, 'the pose of the wrist is not finite, or its quaternion is not of unit length', person)
-    return HandObservation(stamp, hand.keypoints, hand.confidence, wrist_rotation=rotation, person=person)
+    return HandObservation(stamp, hand.keypoints, hand.confidence, hand.agreement, hand.depth_measured,
+                           wrist_rotation=rotation, person=person)
 
 
 def _of_operator(hand: HandFields, side: str, wanted: int | None, last: int | None) -> HandMeasurement:

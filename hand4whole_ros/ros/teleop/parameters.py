@@ -54,24 +54,34 @@ class SourceParameters(ParameterTable):
     hold_confidence: float = setting(
         _GATE.hold_confidence, 'Least confidence of a hand that is to stay OK. At most trust_confidence.', low=0.0,
         high=1.0)
+    trust_agreement: float = setting(
+        _GATE.trust_agreement, 'Least agreement of a hand that is to become OK: of its 3D keypoints, projected, with '
+        'those that were detected in the image. 0 for any; a hand whose agreement is not known is not held for it.',
+        low=0.0, high=1.0)
+    hold_agreement: float = setting(
+        _GATE.hold_agreement, 'Least agreement of a hand that is to stay OK. At most trust_agreement.', low=0.0,
+        high=1.0)
     max_wrist_speed: float = setting(
         _GATE.max_wrist_speed, "m/s. A wrist that has moved faster is another person's.", low=0.1, high=100.0)
     palm_length: float = setting(
         0.0, "Length of the operator's palm from the wrist to the middle finger's knuckle, m, which corrects the "
-        'distance from the camera; 0 where it is not known, or depth is measured (depth_topic of the node hand4whole), '
-        'else 0.045 to 0.19.', low=0.0, high=MAX_PALM_LENGTH)
+        'distance from the camera of hands whose distance no depth camera has measured (depth_topic of the node '
+        'hand4whole); 0 where it is not known, else 0.045 to 0.19.', low=0.0, high=MAX_PALM_LENGTH)
     operator_height: float = setting(
         0.0, 'Height of the operator, standing, m, which corrects the distance from the camera where palm_length is '
-        'not known; 0 for none, else 1 to 2.3. Of source poses.', low=0.0, high=MAX_HEIGHT)
+        'not known, and likewise no depth is measured; 0 for none, else 1 to 2.3. Of source poses.', low=0.0,
+        high=MAX_HEIGHT)
     diagnostics_period: float = setting(1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0)
 
     def gate(self) -> HandGateConfig:
         """When a hand is trusted. ParameterError where two values contradict each other."""
-        if not (self.hold_confidence <= self.trust_confidence and self.max_silence <= self.hold_time):
-            raise ParameterError('parameters: expected hold_confidence <= trust_confidence and max_silence <= '
-                                 f'hold_time, found {self.hold_confidence:g}, {self.trust_confidence:g}, '
-                                 f'{self.max_silence:g} and {self.hold_time:g}')
+        for low, high in (('hold_confidence', 'trust_confidence'), ('hold_agreement', 'trust_agreement'),
+                          ('max_silence', 'hold_time')):
+            if not getattr(self, low) <= getattr(self, high):
+                raise ParameterError(f'parameters: expected {low} <= {high}, found {getattr(self, low):g} and '
+                                     f'{getattr(self, high):g}')
         return HandGateConfig(
+            trust_agreement=self.trust_agreement, hold_agreement=self.hold_agreement,
             trust_confidence=self.trust_confidence, hold_confidence=self.hold_confidence,
             confirm_images=self.confirm_images, max_silence=self.max_silence, hold_time=self.hold_time,
             max_wrist_speed=self.max_wrist_speed)
