@@ -140,8 +140,11 @@ class BodyModel:
         sizes.update(betas=NUM_BETAS, expression=NUM_EXPRESSION, transl=3)
         batch = max([len(value) for value in given.values() if value is not None], default=1)
         zero = torch.zeros(1, device=self.device)
-        full = {name: (zero if given[name] is None else given[name].reshape(len(given[name]), size)
-                       .to(self.device, torch.float32)).expand(batch, size) for name, size in sizes.items()}
+
+        def rows(value: Tensor | None, size: int) -> Tensor:
+            known = zero if value is None else value.reshape(len(value), size).to(self.device, torch.float32)
+            return known.expand(batch, size)
+        full = {name: rows(given[name], size) for name, size in sizes.items()}
         output = self.smplx(**full, return_shaped=False)
         joints = output.joints[:, :skeleton.NUM_JOINTS]
         axis_angles = torch.cat([full[name] for name in _POSE_NAMES], dim=1).reshape(batch, -1, 3)
@@ -167,14 +170,15 @@ class BodyModel:
         """
         chain = self._pose(local_rotations, betas, expression)
         if pelvis is not None:
-            transl = _float64(pelvis) - chain.rest[0, 0]
-        transl = np.zeros(3) if transl is None else _float64(transl)
-        joints, rotations = chain.joints[0] + transl, chain.rotations[0]
+            shift = _float64(pelvis) - chain.rest[0, 0]
+        else:
+            shift = np.zeros(3) if transl is None else _float64(transl)
+        joints, rotations = chain.joints[0] + shift, chain.rotations[0]
         bones = self._tip_bones + self._tip_bones_betas @ _float64(betas)
         tips = attached_points(joints, rotations, _TIP_JOINTS, bones)
         points = np.concatenate([joints, tips])
         keypoints = {side: points[_KEYPOINT_ROWS[side]] for side in skeleton.SIDES}
-        return BodySkeleton(transl, joints, rotations, keypoints)
+        return BodySkeleton(shift, joints, rotations, keypoints)
 
     def hand_keypoints(self, side: str, joints: Tensor, joint_rotations: Tensor,
                        betas: Tensor | None = None) -> Tensor:

@@ -187,7 +187,7 @@ class OpenEstimator(Estimator):
             landmark_fit.expression,
             intrinsics,
             bbox_xyxy=landmark_fit.body_box(intrinsics.width, intrinsics.height),
-            confidence=fitted.confidence,
+            confidence=landmark_fit.confidence,
             hands=seen,
             pelvis=fitted.pose.root[0],
             stage_times=times,

@@ -26,7 +26,7 @@ from .landmark_offsets import (
     POSE_INDEX,
     POSE_SIGMA,
 )
-from .solver import Observations, solve
+from .solver import DepthPairs, Observations, solve
 
 #: Below this visibility MediaPipe's guess of a landmark is no measurement.
 MIN_VISIBILITY = 0.3
@@ -103,13 +103,13 @@ class BodyFitter:
         return seen, np.nan_to_num(intrinsics.normalize(pixels))
 
     def _body_observations(self, rays, seen, world, toward, distance):
-        """Rows on the pose landmarks alone, as keyword arguments of Observations."""
+        """The pose landmarks alone, as keyword arguments of Observations."""
         sigma = np.where(seen, POSE_SIGMA / distance, np.inf)
         depth = (world[DEPTH_LANDMARKS[:, 0]] - world[DEPTH_LANDMARKS[:, 1]]) @ toward
         depth = DEPTH_GAIN * depth + DEPTH_OFFSET
-        return {'rays': rays[None], 'ray_sigma': sigma[None], 'pairs': DEPTH_ROWS, 'depths': depth[None],
-                'depth_sigma': np.where(seen[DEPTH_ROWS].all(1), DEPTH_SIGMA, 1e3)[None],
-                'toward': toward[None]}
+        depths = DepthPairs(DEPTH_ROWS, depth[None], toward=toward[None],
+                            sigma=np.where(seen[DEPTH_ROWS].all(1), DEPTH_SIGMA, 1e3)[None])
+        return {'rays': rays[None], 'ray_sigma': sigma[None], 'depths': depths}
 
     def _fit_body(self, rays, seen, world, toward):
         legs = bool(seen[np.isin(POSE_INDEX, paired_landmarks('KNEE'))].all())
@@ -129,7 +129,8 @@ class BodyFitter:
         distance = pose.root[0, 2]
         body = self._body_observations(rays, seen, world, toward, distance)
         all_rays, sigma = [body['rays'][0]], [body['ray_sigma'][0]]
-        pairs, depths, depth_sigma = [body['pairs']], [body['depths'][0]], [body['depth_sigma'][0]]
+        measured = body['depths']
+        pairs, depths, depth_sigma = [measured.pairs], [measured.values[0]], [measured.sigma[0]]
         sides = tuple(side for side in SIDES if side in starts)
         for number, side in enumerate(sides):
             start = starts[side]
@@ -141,8 +142,9 @@ class BodyFitter:
             depth_sigma.append(np.full(20, HAND_DEPTH_SIGMA))
         observations = Observations(
             rays=np.concatenate(all_rays)[None], ray_sigma=np.concatenate(sigma)[None],
-            angles=self.person.prior, pairs=np.concatenate(pairs), depths=np.concatenate(depths)[None],
-            depth_sigma=np.concatenate(depth_sigma)[None], toward=toward[None])
+            angles=self.person.prior, depths=DepthPairs(
+                np.concatenate(pairs), np.concatenate(depths)[None],
+                sigma=np.concatenate(depth_sigma)[None], toward=toward[None]))
         chain = self.person.whole[sides]
         if not sides:           # the body fit has used all there is
             return pose, chain.place(pose)
