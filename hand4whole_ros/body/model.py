@@ -95,8 +95,8 @@ class BodyModel:
         self.smplx = SmplxModel(arrays).to(self.device).requires_grad_(False)
         shapedirs = torch.cat([self.smplx.shapedirs, self.smplx.expr_dirs], dim=-1).cpu().numpy()
         self._skin = SkinnedMesh(arrays['v_template'], shapedirs,
-                          None if without_pose_offsets(arrays['posedirs']) else self.smplx.posedirs,
-                          arrays['J_regressor'], arrays['weights'], skeleton.PARENTS)
+                                 None if without_pose_offsets(arrays['posedirs']) else self.smplx.posedirs,
+                                 J_regressor=arrays['J_regressor'], weights=arrays['weights'], parents=skeleton.PARENTS)
         self.hand_vertices, self.hand_faces = self._locate_hands()
         self.kinematics = self._make_kinematics()
         #: The landmarks of the face; None where the file does not say where they are: those of the open body are known.
@@ -123,7 +123,7 @@ class BodyModel:
         tips = arrays[TIPS_KEY]
         return cls('anny', arrays, {'left': tips[:5], 'right': tips[5:]}, device)
 
-    def __call__(self, global_orient: Tensor | None = None, body_pose: Tensor | None = None,
+    def __call__(self, global_orient: Tensor | None = None, body_pose: Tensor | None = None, *,
                  jaw_pose: Tensor | None = None, leye_pose: Tensor | None = None,
                  reye_pose: Tensor | None = None, left_hand_pose: Tensor | None = None,
                  right_hand_pose: Tensor | None = None, betas: Tensor | None = None,

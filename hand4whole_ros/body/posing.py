@@ -57,7 +57,7 @@ def repose_estimate(body: BodyModel, estimate: WholeBodyEstimate, local_rotation
 
 
 def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas: ArrayLike, expression: ArrayLike,
-              intrinsics: Intrinsics, *, bbox_xyxy: ArrayLike, confidence: float,
+              *, intrinsics: Intrinsics, bbox_xyxy: ArrayLike, confidence: float,
               hands: Mapping[str, ObservedHand] | None = None, pelvis: ArrayLike | None = None,
               transl: ArrayLike | None = None, stage_times: Mapping[str, float] | None = None,
               joint_confidence: ArrayLike | None = None, track_id: int = -1) -> WholeBodyEstimate:

@@ -35,7 +35,7 @@ def _teleop(args):
         try:
             return (
                 EXIT_SUCCESS
-                if demo.run(args.output, args.hand, args.side, args.estimator, args.seconds)
+                if demo.run(args.output, args.hand, args.side, estimator=args.estimator, seconds=args.seconds)
                 else EXIT_FAILURE
             )
         except ValueError as error:

@@ -46,7 +46,7 @@ class HandCropEstimator(Estimator):
             self.network = self._load(config, store, mano, precision)
             self.body = BodyModel.load(config.body_model)
             self._detector = create_hand_detector(config.detector, store, config.weights, self._device,
-                                                  config.static_images)
+                                                  static_images=config.static_images)
         except (CheckpointError, BodyModelError, OpenBodyUnavailable, DetectorUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
         self._max_hands = config.max_hands

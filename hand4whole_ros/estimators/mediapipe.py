@@ -72,7 +72,7 @@ class MediaPipeEstimator(Estimator):
             log_so3(with_face(pose.rotations[0], landmark_fit.fitted, landmark_fit.face)),
             pose.betas[0],
             landmark_fit.expression,
-            intrinsics,
+            intrinsics=intrinsics,
             bbox_xyxy=landmark_fit.body_box(intrinsics.width, intrinsics.height),
             confidence=landmark_fit.confidence,
             hands=hands,

@@ -185,7 +185,7 @@ class OpenEstimator(Estimator):
             log_so3(local),
             fitted.pose.betas[0],
             landmark_fit.expression,
-            intrinsics,
+            intrinsics=intrinsics,
             bbox_xyxy=landmark_fit.body_box(intrinsics.width, intrinsics.height),
             confidence=landmark_fit.confidence,
             hands=seen,

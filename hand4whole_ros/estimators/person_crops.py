@@ -58,7 +58,7 @@ class PersonCropEstimator(Estimator):
     #: What products are computed in, by the names of devices.PRECISIONS.
     precision: str
 
-    def __init__(self, config: EstimatorConfig, network: nn.Module, body: BodyModel, device: torch.device,
+    def __init__(self, config: EstimatorConfig, network: nn.Module, body: BodyModel, *, device: torch.device,
                  precision: torch.dtype):
         """Raises DetectorUnavailable, or ValueError for a detector that finds no people."""
         self.network, self.body, self._device = network, body, device
@@ -168,7 +168,7 @@ class PersonCropEstimator(Estimator):
             local,
             row['betas'],
             row['expression'],
-            intrinsics,
+            intrinsics=intrinsics,
             bbox_xyxy=np.clip(box, 0, size),
             confidence=person.confidence,
             hands=hands,

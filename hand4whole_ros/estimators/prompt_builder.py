@@ -54,11 +54,11 @@ class PromptBuilder:
         camera_rotations = crop_to_camera_rotations(features)
         boxes = {side: _make_hand_boxes(features, k) for k, side in enumerate(skeleton.SIDES)}
         wrists = wrist_rotations(features.rotations, camera_rotations)
-        hands = {side: self._hand(features, camera_rotations, wrists[:, k], k, boxes[side].boxes.numpy())
+        hands = {side: self._hand(features, camera_rotations, wrists[:, k], k, boxes=boxes[side].boxes.numpy())
                  for k, side in enumerate(skeleton.SIDES)}
         return boxes, Prompts(_body_prompt(features, camera_rotations), hands)
 
-    def _hand(self, e, camera_rotations, wrist, k, boxes):
+    def _hand(self, e, camera_rotations, wrist, k, *, boxes):
         """The prompt of hands of one side, as of right hands."""
         left = skeleton.SIDES[k] == 'left'
         mirror = _MIRROR if left else np.ones(3, np.float32)

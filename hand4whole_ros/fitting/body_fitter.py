@@ -50,7 +50,7 @@ class LandmarkFitter:
     """
 
     def __init__(self, kinematics, lifter: Lifter, hand_lifter: HandLifter | None = None,
-                 widths: Widths | None = None, lifted_shape: bool = True):
+                 *, widths: Widths | None = None, lifted_shape: bool = True):
         self._chains, self._lifter, self._widths = LiftedChains(kinematics), lifter, widths or Widths()
         self._hand_lifter = hand_lifter
         self._lifted_shape = lifted_shape
@@ -93,7 +93,7 @@ class LandmarkFitter:
         if self._hand_lifter is not None:
             seen_hands = {side: hand_rays[SIDES.index(side)] for side in hands}
             lifted_hands = self._hand_lifter(seen_hands, rays, landmarks.visibility, landmarks.world)
-        starts = {side: _hand_start(side, points, intrinsics, placed, lifted_hands.get(side))
+        starts = {side: _hand_start(side, points, intrinsics, placed, lifted=lifted_hands.get(side))
                   for side, points in hands.items()}
         seen = seen.of(chosen)
         # A hand of the last image begins as it was there; where that leads astray, as any hand.
@@ -101,7 +101,8 @@ class LandmarkFitter:
         fitted = self._fit_hands([start for side, start in starts.items() if side not in held], pose.betas[0])
         while True:     # until all hands that are left lie on their landmarks
             sides = [side for side in SIDES if side in fitted or side in held]
-            whole, placed = self._fit_whole_body(pose, seen, {side: starts[side] for side in sides}, fitted, held)
+            whole, placed = self._fit_whole_body(pose, seen, {side: starts[side] for side in sides}, fitted=fitted,
+                                                 held=held)
             astray = [side for number, side in enumerate(sides)
                       if _hand_miss(placed, number, starts[side]) > MAX_HAND_MISFIT]
             if not astray:
@@ -149,7 +150,7 @@ class LandmarkFitter:
         self._hand.shape(*self.person.shape_offsets(betas))
         return {start.side: hand for start, hand in fit_hands(self._hand, starts)}
 
-    def _fit_whole_body(self, pose, seen, starts, fitted, held):
+    def _fit_whole_body(self, pose, seen, starts, *, fitted, held):
         """fitted: hands that were fitted on their forearms; held: those that begin as the last image had them."""
         chain = self._chains.whole[tuple(starts)]
         if not starts:          # the body fit has used all there is
@@ -165,7 +166,7 @@ class LandmarkFitter:
         return pose, placed
 
 
-def _hand_start(side, points, intrinsics, placed, lifted):
+def _hand_start(side, points, intrinsics, placed, *, lifted):
     wrist = placed.joints[0, WRIST[side]]
     return HandStart(side, intrinsics.normalize(points[:, :2]), points[:, 2] / intrinsics.fx * wrist[2],
                      placed.rotations[0, JOINT[f'{side}_elbow']], wrist, lifted)

@@ -222,7 +222,7 @@ class _NormalEquations:
         return hessian, gradient
 
 
-def solve(chain: KinematicChain, pose: ChainPose, observations: Observations, iterations: int, damping: float = 1e-2,
+def solve(chain: KinematicChain, pose: ChainPose, observations: Observations, iterations: int, *, damping: float = 1e-2,
           tolerance: float = 0.0):
     """Levenberg-Marquardt from `pose`: (fitted Pose, its Placed, cost (B,)).
 

@@ -89,10 +89,10 @@ class PeopleLandmarker:
         """Of an RGB image (H, W, 3) uint8. Raises ValueError if `image` is no image."""
         poses = [] if self.people is None else self.people.detect(image)
         hands = self.hands.detect(image, [person.pose for person in poses])
-        return assembled(poses, hands, self.max_people, self._loose_hands)
+        return assembled(poses, hands, self.max_people, loose_hands=self._loose_hands)
 
 
-def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_people: int, loose_hands: bool = True,
+def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_people: int, *, loose_hands: bool = True,
               ids: Sequence[int] | None = None, hand_ids: Sequence[int] | None = None) -> ImageLandmarks:
     """People with the hands of their arms, the largest first, and the hands of nobody.
 

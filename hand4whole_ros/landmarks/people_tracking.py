@@ -64,7 +64,7 @@ class PeopleTracker:
     LandmarksUnavailable as the networks do.
     """
 
-    def __init__(self, max_people: int = 10, people: bool = True, hands: bool = True, lite_hands: bool = False,
+    def __init__(self, max_people: int = 10, *, people: bool = True, hands: bool = True, lite_hands: bool = False,
                  detect_every: int = DETECT_EVERY, both_ways: bool = False, runtime: Runtime | None = None):
         if max_people < 1 or detect_every < 1:
             raise ValueError(f'max_people and detect_every must be 1 or more, found {max_people} and {detect_every}')
@@ -211,8 +211,8 @@ class PeopleTracker:
 
     def _result(self) -> ImageLandmarks:
         return assembled([track.person for track in self._tracks], [track.found for track in self._hand_tracks],
-                         self.max_people, self._loose_hands, [track.track_id for track in self._tracks],
-                         [track.track_id for track in self._hand_tracks])
+                         self.max_people, loose_hands=self._loose_hands, ids=[track.track_id for track in self._tracks],
+                         hand_ids=[track.track_id for track in self._hand_tracks])
 
 
 def _regions_beside_people(image) -> list[Region]:

@@ -57,7 +57,7 @@ class TrainingSchedule:
 
 
 def train(module: _Module, losses: Callable[[int], dict[str, Tensor] | Iterable[dict[str, Tensor]]],
-          schedule: TrainingSchedule, folder: Path, name: str,
+          schedule: TrainingSchedule, *, folder: Path, name: str,
           measure: Callable[[nn.Module], dict[str, float]] | None = None, progress: bool = True,
           distributed: DistributedContext = SINGLE_PROCESS) -> _Module:
     """Train the parameters of `module` that want gradients; returns the average of its weights that measured best.

@@ -23,7 +23,7 @@ class EngagementSwitch:
     """`~/engage` (std_msgs/Bool, true while pressed, repeated), `~/take_over` and `~/release` of one node."""
 
     def __init__(self, node, engagement: Engagement, hand: Callable[[], tuple[int, int | None]],
-                 choose: Callable[[int | None], None], not_ready: Callable[[], str]):
+                 *, choose: Callable[[int | None], None], not_ready: Callable[[], str]):
         """hand: the state of the hand now and the track id of its person. choose: called with the person who may drive
         alone, or None. not_ready: why nobody can engage yet; ''."""
         self._node, self._engagement, self._hand, self._choose = node, engagement, hand, choose

@@ -74,11 +74,11 @@ def plan(values: dict[str, str], share: Path) -> list[NodeStart]:
         wanted.append(('openxr', topics.OPENXR_NODE, source))
     if boolean('sim', values):
         wanted.append(('sim', topics.SIM_NODE, {**hand, **side}))
-    return [NodeStart(program, node, _ros_arguments(node, parameters, values, share, own_file))
+    return [NodeStart(program, node, _ros_arguments(node, parameters, values, share=share, own_file=own_file))
             for program, node, parameters in wanted]
 
 
-def _ros_arguments(node, parameters, values, share, own_file):
+def _ros_arguments(node, parameters, values, *, share, own_file):
     words = ['--ros-args', '--params-file', str(share / 'config' / 'teleop' / f'{node}.yaml')]
     if own_file is not None:
         words += ['--params-file', str(own_file)]
