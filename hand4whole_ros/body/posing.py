@@ -28,7 +28,7 @@ MAX_PIXEL_DISTANCE = 1e6
 
 @dataclass(frozen=True)
 class ObservedHand:
-    """What an estimator says of one hand besides the pose of its fingers. By default it was not seen."""
+    """An estimator's output for one hand besides the pose of its fingers. By default it was not detected."""
 
     state: int = skeleton.LOST            #: skeleton.OK, HELD or LOST
     confidence: float = 0.0               #: 0 to 1

@@ -38,7 +38,7 @@ class PersonDetector(Protocol):
     max_people: int
 
     def detect(self, image: np.ndarray) -> list[PersonBoxes]:
-        """People in an RGB image (H, W, 3) uint8, the most certain first; [] when nobody is seen."""
+        """People in an RGB image (H, W, 3) uint8, the most certain first; [] if nobody is detected."""
         ...
 
     def close(self) -> None:

@@ -97,7 +97,7 @@ class UniHOPEEstimator(HandCropEstimator):
         return self._view(hand, tight, around, False, shape=shape)
 
     def _second_view(self, view, row):
-        """Around the hand and the object that it grasps; None where it grasps none, or nobody knows where."""
+        """Around the hand and the object that it grasps; None if it grasps none, or its place is unknown."""
         if row['grasp'] <= MIN_GRASP_PROBABILITY:
             return None
         votes = votes_to_image(select_votes(*row['votes']), view.crop.object_box, view.crop.affine)

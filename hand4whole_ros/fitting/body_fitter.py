@@ -1,8 +1,8 @@
-"""A whole body fitted to landmarks: lifted by a network, then bound to what was seen; body, then hands, then both.
+"""A whole body fitted to landmarks: lifted by a network, then fitted to the landmarks; body, then hands, then both.
 
-The network says where joints are and how surely; the landmarks say where they are seen and, by how visible they are,
-how surely; earlier images of a video say where they were; the skeleton has bones and limits. Damped least squares make
-one body of that (observed_person), through the real camera.
+The network gives the positions of joints with their spreads; the landmarks give their projections, with spreads by
+visibility; earlier images of a video give a prior; the skeleton has bones and limits. Damped least squares fit one
+body to all of them (observed_person), through the real camera.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class LandmarkFitter:
             prior: PosePrior | None = None) -> BodyFit | None:
         """The person whose landmarks these are, or None where no fit could be made of them.
 
-        hands: (21, 3) px of each side that was seen, as HolisticLandmarks has them. prior: what earlier images say.
+        hands: (21, 3) px of each side that was seen, as HolisticLandmarks has them. prior: of earlier images.
         """
         rays = np.nan_to_num(intrinsics.normalize(landmarks.pose))
         size = np.array([intrinsics.width, intrinsics.height])

@@ -33,13 +33,13 @@ _TWIST_SIGMA, _TWIST_LIMIT = 0.8, 2.2
 #: Of the forearm's twist, the part that lies in the elbow; the wrist has the rest.
 _TWIST_IN_ELBOW = 0.75
 
-#: What a network says of a hand comes with mean errors; these times them are the standard deviations of the fit.
+#: The lifting network gives mean errors; these times them are the standard deviations of the fit.
 LIFTED_BONES, LIFTED_TURNS = 1.8, 2.0
 
 #: Pairs of keypoints, each but the wrist and its parent.
 HAND_BONES = np.stack([np.arange(1, 21), HAND_KEYPOINT_PARENTS[1:]], axis=1)
 
-#: How surely the body says where a wrist is: across the view and in depth, m.
+#: Standard deviation of the wrist of the body fit: across the view and in depth, m.
 _WRIST_SIGMA = (0.03, 0.03, 0.08)
 
 
@@ -52,7 +52,7 @@ class HandStart:
     depths: np.ndarray          # (21,) m, relative to the wrist, away from the camera
     forearm: np.ndarray         # (3, 3) the elbow joint's rotation in the camera
     wrist: np.ndarray           # (3,) m where the body fit puts the wrist
-    lifted: LiftedHand | None = None    # what a network says of it; of all hands that are fitted together, or of none
+    lifted: LiftedHand | None = None    # by the lifting network; of all hands that are fitted together, or of none
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What the fit of one person is held against: landmarks, what the lifting network says, what earlier images say.
+"""The observations of the fit of one person: landmarks, the output of the lifting network, earlier images.
 
 MediaPipe's world landmarks are among it although the network has seen them: it was trained on drawn people, on whom
 they are worse than on photographs, and so follows them too little there.

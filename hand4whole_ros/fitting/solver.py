@@ -1,4 +1,4 @@
-"""Damped least squares (Levenberg-Marquardt) of a kinematic chain to what was seen of it.
+"""Damped least squares (Levenberg-Marquardt) of a kinematic chain to observations of it.
 
 The unknowns are root position, joint rotations (updated multiplicatively) and shape. The rows are
   * reprojection: points against rays through the calibrated camera, robust (Geman-McClure);

@@ -1,4 +1,4 @@
-"""Everybody and every hand in the images of a video: from the regions of the last image, detectors now and then.
+"""All people and hands in the images of a video: from the regions of the last image, detectors now and then.
 
 A person is the same from image to image because the region is: `track_id` comes from the regions alone. What an image
 costs is bounded, whoever is in it: no image takes the search of one that stands alone, which its successors share.
@@ -56,11 +56,11 @@ class _HandTrack:
 
 
 class PeopleTracker:
-    """Gives everybody and every hand of the images of one video, in their order.
+    """Tracks all people and hands of the images of one video, in their order.
 
-    max_people, people, hands, lite_hands: as PeopleLandmarker. detect_every: images from one look of a detector to the
+    max_people, people, hands, lite_hands: as PeopleLandmarker. detect_every: images from one run of a detector to the
     next while somebody is tracked. both_ways: poses are the means of what is seen in regions and in their mirror
-    images: they are nearer to the truth, and say how sure they are. Raises ValueError for numbers below 1,
+    images: they are more accurate, and have a better confidence. Raises ValueError for numbers below 1,
     LandmarksUnavailable as the networks do.
     """
 
@@ -76,7 +76,7 @@ class PeopleTracker:
         self.restart()
 
     def reset(self) -> None:
-        """Forget everybody; track ids go on."""
+        """Forget all tracks; track ids continue."""
         self._tracks: list[_Track] = []
         self._hand_tracks: list[_HandTrack] = []
         self._refused: list[tuple[Region, int]] = []    # regions of nobody, and the image until which they are so
@@ -85,7 +85,7 @@ class PeopleTracker:
         self._images = 0
 
     def restart(self) -> None:
-        """Forget everybody, and begin with track id 0 again: another video."""
+        """Forget all tracks, and restart at track id 0, for another video."""
         self._next_id = self._next_hand_id = 0
         self.reset()
 

@@ -291,14 +291,14 @@ class DaHyF(nn.Module):
 
 
 class ConfidenceGate:
-    """A hand whose confidence is too low gives way to the last one that was believed, of one person's one side."""
+    """A hand whose confidence is too low is replaced by the last accepted one, of one person's one side."""
 
     def __init__(self, threshold: float):
         self.threshold = threshold
         self._last = None
 
     def __call__(self, hand, confidence: float):
-        """The hand that counts now: this one, or the last believed; None before the first. Any kind of value."""
+        """The hand that counts now: this one, or the last accepted one; None before the first. Any kind of value."""
         if confidence >= self.threshold:
             self._last = hand
         return self._last

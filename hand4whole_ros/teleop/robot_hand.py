@@ -40,7 +40,7 @@ _DEFAULTS = {'scale': 1.0, 'fixed_joints': [], 'project_distance': 0.03, 'escape
 
 
 class HandFilesMissing(RuntimeError):
-    """The library that contains this hand's URDF is not installed; the message is one line that says what to run."""
+    """The library that contains this hand's URDF is not installed; the message is one line with the command."""
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,7 @@ class TrainerState:
                 self._writer.add_scalar(key, value, self.step)
 
     def save(self):
-        """All that is needed to go on; a reader sees the old file or the whole new one."""
+        """All that is needed to go on; a reader gets the old file or the complete new one."""
         if not self._is_main:
             return
         with replacement_path(self._state) as path:

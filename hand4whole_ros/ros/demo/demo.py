@@ -128,7 +128,7 @@ def _write_outputs(recorder, output, interrupted):
     """Everything to the output folder; False where there is nothing, or no room."""
     if not any(pose.poses for pose in recorder.of(POSES)):
         if not interrupted:
-            log.error('no pose came from the node: its own lines above say why')
+            log.error('no pose came from the node: see its own lines above for the reason')
         return False
     summary = _summarise(recorder)
     try:

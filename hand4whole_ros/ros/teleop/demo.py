@@ -135,7 +135,7 @@ def _record(recorder, children, seconds):
                   timeout=180 + 3 * seconds)
     ended = [child for child in children[1:] if child.poll() is not None]
     if ended and camera.poll() is None:
-        log.error('one of the programs has ended: its own lines above say why')
+        log.error('one of the programs has ended: see its own lines above for the reason')
     # A last diagnostics message counts everything.
     spin_until(recorder, lambda: False, 1.5)
 
@@ -144,7 +144,7 @@ def _write(recorder, output, hand, side, *, seconds):
     """Everything to the output folder; False where there is nothing, or no room."""
     recording = demo_results.DemoRecording(recorder, hand, side, seconds)
     if not recording.states:
-        log.error('no hand came to the robot: the lines of the programs above say why')
+        log.error('no hand reached the robot: see the lines of the programs above for the reason')
         return False
     summary = recording.summary()
     try:
