@@ -19,7 +19,7 @@ from typing import Any, get_origin, get_type_hints
 #: m, from the wrist along the joints of the middle finger to its tip: the open body's, which is an adult's.
 HAND_LENGTH = 0.195
 
-#: What a camera is taken for when nobody says: the field of view of a common webcam.
+#: Field of view of a camera whose intrinsics are unknown: that of a common webcam.
 DEFAULT_FOV_DEGREES = 60.0
 
 
@@ -52,7 +52,7 @@ class WeightsSource(Choice):
 
 
 class Precision(Choice):
-    """What the transformers' products are computed in."""
+    """Precision of the transformers' matrix products."""
 
     AUTO = 'auto'
     FP32 = 'fp32'
@@ -69,7 +69,7 @@ TRAINING_PRECISIONS = (Precision.AUTO, Precision.FP32, Precision.BF16)
 
 
 class DetectorName(Choice):
-    """Who finds people and hands for estimators with published networks. AUTO is what fits the estimator."""
+    """Detector of people and hands for estimators with published networks. AUTO is the estimator's own default."""
 
     AUTO = 'auto'
     MEDIAPIPE = 'mediapipe'
@@ -77,7 +77,7 @@ class DetectorName(Choice):
 
 
 class WristSource(Choice):
-    """Where wrists come from: see networks.fusion_policy.FusionPolicy. AUTO is what the estimator finds best."""
+    """Source of the wrist rotations: see networks.fusion_policy.FusionPolicy. AUTO is the estimator's own default."""
 
     AUTO = 'auto'
     CHAM = 'cham'
@@ -86,7 +86,7 @@ class WristSource(Choice):
 
 
 class WristAxes(Choice):
-    """What the orientation of a wrist is given in: see geometry.wrist_axes."""
+    """Axes of the orientation of a wrist: see geometry.wrist_axes."""
 
     SMPLX = 'smplx'
     MANO = 'mano'
@@ -108,7 +108,7 @@ class Expert(Choice):
 
 
 class Quality(Choice):
-    """FAST takes MediaPipe's smaller network for hands, and sees people one way only."""
+    """FAST runs MediaPipe's smaller hand network, and the pose network on the image alone, not on its mirror image."""
 
     FULL = 'full'
     FAST = 'fast'
@@ -182,66 +182,68 @@ class EstimatorConfig:
 
     # A text, and checked by estimators.create alone: a node whose estimator cannot be made lives, and reports it.
     estimator: str = setting(
-        EstimatorName.AUTO, 'Estimator to use: hand4whole_pp, hand4whole, open, mediapipe, or wilor and unihope, which '
-        "give hands alone. 'auto' takes hand4whole_pp where its files are, else mediapipe, which gives the same bodies "
-        'as open in less time (docs/benchmarks/accuracy.md), or open where open_model is set.', launch=True)
-    device: str = setting('auto', "Where networks run: 'auto', 'cpu', 'cuda' or 'cuda:N'.", launch=True)
+        EstimatorName.AUTO, 'Estimator: hand4whole_pp, hand4whole, open, mediapipe, or wilor and unihope, which '
+        "estimate hands only. 'auto' is hand4whole_pp if its files are found, else mediapipe, which gives the same "
+        'bodies as open in less time (docs/benchmarks/accuracy.md), or open if open_model is set.', launch=True)
+    device: str = setting('auto', "Device of the networks: 'auto', 'cpu', 'cuda' or 'cuda:N'.", launch=True)
     body_model: Path | None = setting(
-        None, 'SMPL-X .npz file to use instead of the open body, and instead of the one in weights_folder where the '
-        'estimator is hand4whole_pp or hand4whole. Estimator open takes none.', launch=True)
+        None, 'SMPL-X .npz file to use instead of the open body, or, with hand4whole_pp and hand4whole, instead of the '
+        'one in weights_folder. Estimator open accepts none.', launch=True)
     weights: WeightsSource = setting(
-        WeightsSource.PUBLISHED, "Of estimators with published networks: 'published', or 'random' and 'random-tiny' "
-        'for weights made up from names, to measure speed and to try things out.', launch=True)
+        WeightsSource.PUBLISHED, "Weights of estimators with published networks: 'published', or 'random' and "
+        "'random-tiny', generated from the parameters' names, for speed measurements and tests.", launch=True)
     weights_folder: Path | None = setting(
         None, 'Folder of the published weights and body models, instead of the one that `hand4whole weights list` '
-        'names.', metavar='FOLDER', launch=True)
+        'prints.', metavar='FOLDER', launch=True)
     open_model: Path | None = setting(
-        None, 'Weights for estimator open, of `hand4whole train`, instead of those shipped.', launch=True)
+        None, 'Weights for estimator open, made by `hand4whole train`, instead of those shipped.', launch=True)
     lifting_model: Path | None = setting(
-        None, 'Weights for estimator mediapipe, of `hand4whole train lift`, instead of those shipped.', parameter=False)
+        None, 'Weights for estimator mediapipe, made by `hand4whole train lift`, instead of those shipped.',
+        parameter=False)
     precision: Precision = setting(
-        Precision.AUTO, "What the transformers' products are computed in. 'auto' is fp16 on a GPU, bf16 on a processor "
-        "that has instructions for it, else fp32. 'int8' is for processors, faster and less exact.")
+        Precision.AUTO, "Precision of the transformers' matrix products. 'auto' is fp16 on a GPU, bf16 on a processor "
+        "that has instructions for it, else fp32. 'int8' runs on processors only; it is faster and less accurate.")
     detector: DetectorName = setting(
-        DetectorName.AUTO, "Who finds people and hands for estimators with published networks. 'auto' is mediapipe; "
-        'for estimators of hands alone it is wilor, the detector of hands that WiLoR was published with, where '
-        'detector.pt is in weights_folder.')
+        DetectorName.AUTO, "Detector of people and hands for estimators with published networks. 'auto' is mediapipe; "
+        'for estimators of hands alone it is wilor, the hand detector that WiLoR was published with, if detector.pt is '
+        'in weights_folder.')
     max_people: int = setting(
-        4, 'People given of one image at most: of hand4whole_pp and hand4whole the most certain, of the others the '
-        'largest.',
+        4, 'Maximum number of people in an image. If there are more, hand4whole_pp and hand4whole keep the most '
+        'confident, the other estimators the largest.',
         low=1, high=64)
     max_hands: int = setting(
-        8, 'Hands given of one image at most by estimators of hands alone, the most certain.', low=1, high=64)
+        8, 'Maximum number of hands in an image, for estimators of hands alone. If there are more, the most confident '
+        'are kept.', low=1, high=64)
     people: bool = setting(
-        True, 'Whether people are looked for. false: only hands, as of a camera over a desk; not of hand4whole_pp and '
-        'hand4whole. wilor and unihope never look for people.',
+        True, 'Detect people. false: detect hands only, for example with a camera above a desk; hand4whole_pp and '
+        'hand4whole require people. wilor and unihope never detect people.',
         launch=True)
     hand_length: float = setting(
-        HAND_LENGTH, 'Length of hands that belong to nobody in the image, m, from the wrist along the middle finger to '
-        "its tip: how far away they are follows from it. By default an adult's. Not of wilor and "
-        'unihope, which regress the shape of hands.', low=0.05, high=0.4, metavar='M', launch=True)
+        HAND_LENGTH, 'Length of hands without a detected person, m, from the wrist along the middle finger to its tip. '
+        "Their distance from the camera follows from it. The default is an adult's. wilor and unihope ignore it: they "
+        'regress the shape of each hand.', low=0.05, high=0.4, metavar='M', launch=True)
     object_size: tuple[float, float, float] = setting(
-        (0.0, 0.0, 0.0), 'Of estimator unihope: sides of the box of what hands grasp, m, whose pose is then estimated. '
-        'Zeros: no pose of objects.', low=0.0, high=2.0, metavar='M')
+        (0.0, 0.0, 0.0), 'Estimator unihope: side lengths of the box around the grasped object, m. The pose of that '
+        'box is then estimated. Zeros: no object pose.', low=0.0, high=2.0, metavar='M')
     object_mesh: Path | None = setting(
-        None, 'Of estimator unihope: mesh file of what hands grasp, in metres, such as an .obj or .ply of the YCB '
-        'objects, instead of object_size. The box whose pose is estimated is the one along its own axes.')
+        None, 'Estimator unihope: mesh file of the grasped object, in metres, such as an .obj or .ply of the YCB '
+        'objects, instead of object_size. The box is the bounding box along the axes of the mesh.')
     quality: Quality = setting(
-        Quality.FULL, "'fast' takes a smaller network for the landmarks of hands, in half its time, and sees people as "
-        'they are but not in a mirror as well: less exact, less steady, less sure of itself. Of estimators mediapipe '
-        'and open.', launch=True)
+        Quality.FULL, "'fast' runs a smaller network for hand landmarks, in half the time, and the pose network on the "
+        "image only. 'full' runs it on the mirror image as well and averages both: more accurate, less jitter, and a "
+        'better confidence. For estimators mediapipe and open.', launch=True)
     face: bool = setting(
-        False, 'Whether jaw, eyes and expression are fitted to the landmarks of the face, which takes some 15 ms a '
-        'person more (docs/concepts/face.md); false: they rest. Of estimators mediapipe and open, with the open body; '
-        'hand4whole_pp and hand4whole always have a face.', launch=True)
+        False, 'Fit jaw, eyes and expression to face landmarks, which takes some 15 ms more per person '
+        '(docs/concepts/face.md). false: they stay neutral. For estimators mediapipe and open, with the open body; '
+        'hand4whole_pp and hand4whole always estimate the face.', launch=True)
     wrist: WristSource = setting(
-        WristSource.AUTO, "Where wrists come from: 'cham' is the published method, 'body' the body expert alone, "
-        "'copy' the hand expert alone; 'auto' is what is best for the estimator: cham for hand4whole_pp, copy for "
-        'open.')
+        WristSource.AUTO, "Source of the wrist rotations: 'cham' is the published method, 'body' the body expert "
+        "alone, 'copy' the hand expert alone; 'auto' is the more accurate for the estimator: cham for hand4whole_pp, "
+        'copy for open.')
     fingers: Expert = setting(
-        Expert.HAND, "Where fingers come from: 'hand' is the published method, 'body' a resting hand.")
+        Expert.HAND, "Source of the finger rotations: 'hand' is the published method, 'body' a hand at rest.")
     hand_shape: Expert = setting(
-        Expert.HAND, "Whose shape hands have: 'hand' is the published method, 'body' SMPL-X's own hands.")
+        Expert.HAND, "Source of the hand shape: 'hand' is the published method, 'body' SMPL-X's own hands.")
     static_images: bool = setting(
         False, 'True for unrelated pictures, false for a camera or a video, where each image follows the last.',
         option=False, parameter=False)
@@ -253,11 +255,11 @@ class ViewerConfig:
 
     viewer_host: str = setting(
         '127.0.0.1', 'Address that the viewer listens on. By default only browsers on this machine reach it; 0.0.0.0 '
-        'lets everybody on the network in, without a password.', launch=True)
+        'gives everybody on the network access, without a password.', launch=True)
     viewer_port: int = setting(
-        8080, 'TCP port of the viewer; 0 takes one that is free, and the log names it.', low=0, high=65535, launch=True)
+        8080, 'TCP port of the viewer; 0 selects a free one, which is logged.', low=0, high=65535, launch=True)
     picture_rate: float = setting(
-        10.0, 'Camera pictures per second that the viewer sends to browsers at most; 0 for none.', low=0.0, high=60.0)
+        10.0, 'Maximum camera images per second that the viewer sends to browsers; 0 for none.', low=0.0, high=60.0)
     mesh_rate: float = setting(
-        3.0, 'Meshes per second at most that the viewer computes where somebody wants to see them on the page; 0 for '
-        'none.', low=0.0, high=60.0)
+        3.0, 'Maximum meshes per second that the viewer computes while the page shows them; 0 for none.', low=0.0,
+        high=60.0)

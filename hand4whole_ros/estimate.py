@@ -69,7 +69,7 @@ class HandEstimate:
     keypoints_2d: Tensor        # (21, 2) px in the full image
     betas: Tensor | None        # (10,) MANO shape of this very hand; None: the shape that the body's betas give it
     bbox_xyxy: Tensor           # (4,) px; zeros where no box is known
-    #: 0 to 1: that it grasps something; None where the estimator does not say.
+    #: 0 to 1: that it grasps something; None if the estimator does not estimate it.
     grasp_probability: float | None = field(default=None, kw_only=True)
     #: What it grasps; None where that is not known, or the hand was not seen in this very image.
     object: ObjectEstimate | None = field(default=None, kw_only=True)
@@ -93,7 +93,7 @@ class HandEstimate:
 
 @dataclass(frozen=True)
 class LooseHandEstimate(HandEstimate):
-    """A hand that no person's arm has. Its size is an adult's, or what the estimator was told."""
+    """A hand without a person's arm. Its size is an adult's, or the configured one."""
 
     track_id: int = -1          # the same in all images of a video; -1 in an image that stands alone
     side_confidence: float = 1.0    # 0 to 1: that it is a hand of this side
@@ -145,7 +145,7 @@ class WholeBodyEstimate:
     track_id: int = -1          # the same in all images of a video; -1 where nobody has followed the person yet
     held: bool = False               # not found in this image: the last pose is repeated
     #: (55,) 0 to 1: how likely each joint lies in the picture where it is said to; low where it was only inferred, 0
-    #: where nothing is known. None where the estimator does not say.
+    #: where nothing is known. None if the estimator does not estimate it.
     joint_confidence: Tensor | None = None
     vertices: Tensor | None = None   # (V, 3) m; None until somebody wants the mesh
     stage_times: dict[str, float] = field(default_factory=dict)  # stage -> seconds

@@ -44,7 +44,7 @@ def pack_int8(weight: Tensor) -> Tensor:
     return torch.ops.onednn.qlinear_prepack(weight, None)
 
 
-def linear_int8(x: Tensor, zero: int, weight: Tensor, scale: Tensor, zeros: Tensor) -> Tensor:
+def linear_int8(x: Tensor, zero: int, weight: Tensor, scale: Tensor, *, zeros: Tensor) -> Tensor:
     """(M, K) uint8, in which `zero` stands for 0 -> (M, N) float32; scale (N,) and zeros (N,) of the weight's rows."""
     return torch.ops.onednn.qlinear_pointwise(
         x, 1.0, zero, weight, scale, zeros, None, 1.0, 0, torch.float32, 'none', [], '')

@@ -38,7 +38,7 @@ def measure(seconds: float = timing.DEFAULT_SECONDS) -> dict:
                    **_measure_people(images, seconds)}
     except LandmarksUnavailable as error:
         raise BenchmarkSkipped(str(error)) from error
-    why_null = {key: 'mediapipe is not installed' if 'holistic' in key else 'not everybody was found with both hands'
+    why_null = {key: 'mediapipe is not installed' if 'holistic' in key else 'not everybody was detected with both hands'
                 for key in stage_keys('landmarks') if key not in figures}
     return {'figures': figures, 'why_null': why_null}
 

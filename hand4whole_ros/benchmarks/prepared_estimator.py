@@ -51,6 +51,6 @@ def _make_person(body, phase, own_hands):
     box, hand_box = np.array([100.0, 50.0, 300.0, 400.0]), np.array([10.0, 20.0, 60.0, 80.0])
     hand = ObservedHand(skeleton.OK, 0.8, shape if own_hands else None, bbox_xyxy=hand_box)
     return estimate_from_parameters(
-        body, local, shape, np.zeros(10), Intrinsics.from_fov(640, 480), bbox_xyxy=box, confidence=0.9,
+        body, local, shape, np.zeros(10), intrinsics=Intrinsics.from_fov(640, 480), bbox_xyxy=box, confidence=0.9,
         hands=dict.fromkeys(skeleton.SIDES, hand), pelvis=np.array([0.2 * np.sin(phase), 0.3, 3.0]),
         stage_times={'prepared': 0.0})

@@ -86,7 +86,7 @@ def _estimator_rows():
 ROWS = {
     **{key: row for precision in SUFFIXES for key, row in _network_rows(precision).items()},
     'frame_ms': BenchmarkRow('picture to poses, full pipeline, precision auto', 'ms', 'frame'),
-    'frame_boxes_ms': BenchmarkRow('of which the detector, which in a video looks at some images only', 'ms', 'frame'),
+    'frame_boxes_ms': BenchmarkRow('of which the detector, which in a video runs on some images only', 'ms', 'frame'),
     'frame_network_ms': BenchmarkRow('of which the networks', 'ms', 'frame'),
     'frame_describe_ms': BenchmarkRow('of which standing people before the camera', 'ms', 'frame'),
     'detector_ms': BenchmarkRow('MediaPipe on a rendered person, 640 x 480', 'ms', 'mediapipe'),
@@ -119,7 +119,7 @@ STAGES = tuple(dict.fromkeys(row.stage for row in ROWS.values()))
 
 
 class BenchmarkSkipped(Exception):
-    """Something cannot be measured here; the message says why, and what to run instead."""
+    """Something cannot be measured here; the message gives the reason, and what to run instead."""
 
 
 def stage_keys(stage: str) -> list[str]:
@@ -133,7 +133,7 @@ def precision_keys(precision: str) -> list[str]:
 
 
 def format_table(result: dict) -> str:
-    """The result of run.run as Markdown: every figure that was asked for, and why some are missing."""
+    """The result of run.run as Markdown: every figure that was requested, and why some are missing."""
     machine, versions = result['machine'], result['versions']
     lines = [f"{machine['processor']}, {machine['cores']} cores, {machine['vector_instructions']}, device "
              f"{result['device']}, {machine['threads']} threads, load {machine['load_before']} before",

@@ -31,7 +31,7 @@ def run(stages: Sequence[str] = STAGES, *, seconds: float = 20.0, size: str = 'f
     """
     device = str(pick_device(device))
     result = {**dict.fromkeys(ROWS), **machine.machine_info(device), 'size': size, 'stages': list(stages),
-              'why_null': {key: 'not asked for' for key in ROWS}, 'remarks': {}, 'failed': [], 'profile': {},
+              'why_null': {key: 'not requested' for key in ROWS}, 'remarks': {}, 'failed': [], 'profile': {},
               'frame_precision': None}
     with BenchmarkFiles(body_files, size) as files, ProgressBar(stages, unit='stage') as bar:
         for stage in bar:
@@ -60,7 +60,7 @@ def _measure_stage(stage, *, seconds, size, device, files, failed):
     except (BenchmarkSkipped, CheckpointError, BodyModelError) as error:
         why = str(error)
     except ModuleNotFoundError as error:
-        why = f'{error.name} is not installed; hand4whole doctor says what to run'
+        why = f'{error.name} is not installed; run hand4whole doctor for the command that installs it'
     except Exception as error:  # One stage that breaks must not cost the others' figures.
         logger.debug('stage %s', stage, exc_info=True)
         failed.append(stage)

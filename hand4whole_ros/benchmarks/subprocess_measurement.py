@@ -28,7 +28,7 @@ def measure_in_subprocess(module: str, **arguments: str) -> dict:
         words = [f'{name}={value}' for name, value in arguments.items()]
         code = subprocess.run([sys.executable, '-m', module, str(out), *words]).returncode
         if code == -9:
-            raise BenchmarkSkipped('the system ended the process, most likely for want of memory: 8 GB should be free')
+            raise BenchmarkSkipped('the system ended the process, most likely for lack of memory: 8 GB should be free')
         if code:
             raise RuntimeError(f'the process that measures {" ".join(words)} ended with code {code}; see above')
         found = json.loads(out.read_text())

@@ -1,6 +1,6 @@
 """Finger and hand-shape transfer: the hand expert's hands take the place of those of the body mesh.
 
-Hand4Whole++ (CVPR 2026). Each hand is laid rigidly onto the body's wrist and four knuckles, so that the wrist's
+Hand4Whole++ (CVPR 2026). Each hand is rigidly aligned to the body's wrist and four knuckles, so that the wrist's
 orientation is the body's and the fingers and their shape are the hand expert's; then the seam is smoothed.
 Everything is differentiable in everything.
 """

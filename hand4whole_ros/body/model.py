@@ -95,8 +95,8 @@ class BodyModel:
         self.smplx = SmplxModel(arrays).to(self.device).requires_grad_(False)
         shapedirs = torch.cat([self.smplx.shapedirs, self.smplx.expr_dirs], dim=-1).cpu().numpy()
         self._skin = SkinnedMesh(arrays['v_template'], shapedirs,
-                          None if without_pose_offsets(arrays['posedirs']) else self.smplx.posedirs,
-                          arrays['J_regressor'], arrays['weights'], skeleton.PARENTS)
+                                 None if without_pose_offsets(arrays['posedirs']) else self.smplx.posedirs,
+                                 J_regressor=arrays['J_regressor'], weights=arrays['weights'], parents=skeleton.PARENTS)
         self.hand_vertices, self.hand_faces = self._locate_hands()
         self.kinematics = self._make_kinematics()
         #: The landmarks of the face; None where the file does not say where they are: those of the open body are known.
@@ -123,7 +123,7 @@ class BodyModel:
         tips = arrays[TIPS_KEY]
         return cls('anny', arrays, {'left': tips[:5], 'right': tips[5:]}, device)
 
-    def __call__(self, global_orient: Tensor | None = None, body_pose: Tensor | None = None,
+    def __call__(self, global_orient: Tensor | None = None, body_pose: Tensor | None = None, *,
                  jaw_pose: Tensor | None = None, leye_pose: Tensor | None = None,
                  reye_pose: Tensor | None = None, left_hand_pose: Tensor | None = None,
                  right_hand_pose: Tensor | None = None, betas: Tensor | None = None,
@@ -140,8 +140,11 @@ class BodyModel:
         sizes.update(betas=NUM_BETAS, expression=NUM_EXPRESSION, transl=3)
         batch = max([len(value) for value in given.values() if value is not None], default=1)
         zero = torch.zeros(1, device=self.device)
-        full = {name: (zero if given[name] is None else given[name].reshape(len(given[name]), size)
-                       .to(self.device, torch.float32)).expand(batch, size) for name, size in sizes.items()}
+
+        def rows(value: Tensor | None, size: int) -> Tensor:
+            known = zero if value is None else value.reshape(len(value), size).to(self.device, torch.float32)
+            return known.expand(batch, size)
+        full = {name: rows(given[name], size) for name, size in sizes.items()}
         output = self.smplx(**full, return_shaped=False)
         joints = output.joints[:, :skeleton.NUM_JOINTS]
         axis_angles = torch.cat([full[name] for name in _POSE_NAMES], dim=1).reshape(batch, -1, 3)
@@ -167,14 +170,15 @@ class BodyModel:
         """
         chain = self._pose(local_rotations, betas, expression)
         if pelvis is not None:
-            transl = _float64(pelvis) - chain.rest[0, 0]
-        transl = np.zeros(3) if transl is None else _float64(transl)
-        joints, rotations = chain.joints[0] + transl, chain.rotations[0]
+            shift = _float64(pelvis) - chain.rest[0, 0]
+        else:
+            shift = np.zeros(3) if transl is None else _float64(transl)
+        joints, rotations = chain.joints[0] + shift, chain.rotations[0]
         bones = self._tip_bones + self._tip_bones_betas @ _float64(betas)
         tips = attached_points(joints, rotations, _TIP_JOINTS, bones)
         points = np.concatenate([joints, tips])
         keypoints = {side: points[_KEYPOINT_ROWS[side]] for side in skeleton.SIDES}
-        return BodySkeleton(transl, joints, rotations, keypoints)
+        return BodySkeleton(shift, joints, rotations, keypoints)
 
     def hand_keypoints(self, side: str, joints: Tensor, joint_rotations: Tensor,
                        betas: Tensor | None = None) -> Tensor:

@@ -12,7 +12,7 @@ MAX_ARRAY_BYTES = 1 << 30
 
 
 class BodyModelError(ValueError):
-    """A body model file cannot be used. One line says which, what is wrong with it and what to do."""
+    """A body model file cannot be used. One line names it, what is wrong with it and what to do."""
 
 
 def read_npz(path: Path, keys: Sequence[str], kind: str, example: str,

@@ -51,7 +51,7 @@ _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
 class OpenBodyUnavailable(RuntimeError):
-    """The open body can neither be read nor made here. The message says what to install."""
+    """The open body can neither be read nor made here. The message names what to install."""
 
 
 def cache_path() -> Path:
@@ -108,7 +108,7 @@ def zero_posedirs(num_vertices: int) -> np.ndarray:
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an .npz so that a reader sees the old file or the whole new one, never a part."""
+    """Write an .npz so that a reader gets the old file or the complete new one, never a part."""
     with open_replacement(path) as stream:
         np.savez_compressed(stream, **arrays)
 

@@ -29,7 +29,7 @@ MAX_PIXEL_DISTANCE = 1e6
 
 @dataclass(frozen=True)
 class ObservedHand:
-    """What an estimator says of one hand besides the pose of its fingers. By default it was not seen."""
+    """An estimator's output for one hand besides the pose of its fingers. By default it was not detected."""
 
     state: int = skeleton.LOST            #: skeleton.OK, HELD or LOST
     confidence: float = 0.0               #: 0 to 1
@@ -60,7 +60,7 @@ def repose_estimate(body: BodyModel, estimate: WholeBodyEstimate, local_rotation
 
 
 def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas: ArrayLike, expression: ArrayLike,
-              intrinsics: Intrinsics, *, bbox_xyxy: ArrayLike, confidence: float,
+              *, intrinsics: Intrinsics, bbox_xyxy: ArrayLike, confidence: float,
               hands: Mapping[str, ObservedHand] | None = None, pelvis: ArrayLike | None = None,
               transl: ArrayLike | None = None, stage_times: Mapping[str, float] | None = None,
               joint_confidence: ArrayLike | None = None, track_id: int = -1) -> WholeBodyEstimate:

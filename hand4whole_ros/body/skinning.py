@@ -45,7 +45,7 @@ class SkinnedMesh:
     """
 
     def __init__(self, v_template: np.ndarray, shapedirs: np.ndarray, posedirs: Tensor | None,
-                 J_regressor: np.ndarray, weights: np.ndarray, parents: Sequence[int]):   # noqa: N803 (SMPL's word)
+                 *, J_regressor: np.ndarray, weights: np.ndarray, parents: Sequence[int]):   # noqa: N803 (SMPL's word)
         self.v_template = np.asarray(v_template, np.float32)
         self.shapedirs = np.asarray(shapedirs, np.float32)
         self.posedirs = posedirs

@@ -109,6 +109,7 @@ class SmplxModel(smplx.SMPLX):
 
     v_template: Tensor
     shapedirs: Tensor
+    expr_dirs: Tensor
     posedirs: Tensor
     J_regressor: Tensor
     parents: Tensor

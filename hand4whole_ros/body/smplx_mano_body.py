@@ -1,4 +1,4 @@
-"""A body whose hands have a shape of their own: SMPL-X with MANO hands laid onto it (Hand4Whole++, CVPR 2026).
+"""A body whose hands have a shape of their own: SMPL-X with MANO hands aligned to it (Hand4Whole++, CVPR 2026).
 
 The same as networks.hand4whole_pp gives, from parameters alone, so that whatever is done to the parameters (filtered,
 averaged, held) the joints, keypoints and mesh follow.
@@ -39,7 +39,7 @@ _MIRROR = {'left': np.array([-1.0, 1.0, 1.0]), 'right': np.ones(3)}
 class SmplxManoBody(BodyModel):
     """SMPL-X whose hands have a shape of their own where an estimate says so (HandEstimate.has_own_shape).
 
-    Such a hand is MANO of its betas and the estimate's finger pose, laid rigidly onto the wrist and the four
+    Such a hand is MANO of its betas and the estimate's finger pose, rigidly aligned to the wrist and the four
     knuckles of SMPL-X; its keypoints and finger joints are MANO's, the wrist joint stays the body's. In the mesh it
     takes the place of SMPL-X's hand, and the seam is smoothed. `hand_keypoints` and calling the model know SMPL-X's
     own hands only.
@@ -113,7 +113,7 @@ class _HandRegion(NamedTuple):
 
 @dataclass(frozen=True)
 class _AlignedHands:
-    """N hands, posed by MANO as right hands, and how they were laid onto the body."""
+    """N hands, posed by MANO as right hands, and how they were aligned to the body."""
 
     sides: list[str]
     chain: PosedSkeletons

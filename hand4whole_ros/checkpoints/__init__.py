@@ -2,8 +2,8 @@
 
 
 class CheckpointError(ValueError):
-    """A file cannot be used. One line says which, what is wrong with it and what to do."""
+    """A file cannot be used. One line names it, what is wrong with it and what to do."""
 
 
 class MissingFileError(CheckpointError):
-    """A file is not there. One line says which, where it was looked for and where it comes from."""
+    """A file is not there. One line names it, where it was searched and its source."""

@@ -29,7 +29,7 @@ _USE_LABELS = {ESTIMATOR: 'to run the estimator hand4whole_pp',
 
 def list_files(store: Store) -> None:
     """Print the table: every file, what it is for, where it comes from, and whether it is there."""
-    print(f'looked for in {store.folder} and its sub-folders; choose with --folder or {FOLDER_VARIABLE}')
+    print(f'folder: {store.folder} and its sub-folders; choose with --folder or {FOLDER_VARIABLE}')
     found = store.locate_all()
     for use, purpose in _USE_LABELS.items():
         missing = store.missing(use)
@@ -50,7 +50,7 @@ def list_files(store: Store) -> None:
 def _file_status(store, file, found):
     path = next((found[name] for name in file.file_names if name in found), None)
     if path is None:
-        return f'missing: hand4whole weights fetch {file.name}' + ('' if file.address else ' says how to get it')
+        return f'missing: hand4whole weights fetch {file.name}' + ('' if file.address else ' prints how to get it')
     if path.name != file.file_names[0]:
         return f'{path}, a pickle: hand4whole weights convert {path}'
     try:
@@ -156,7 +156,7 @@ def _run_network(store, config):
     if wrong:
         print(f'{"WRONG":8}the network runs, but these are not finite: {", ".join(wrong)}')
     else:
-        print(f'{"ok":8}the network runs, all it says is finite (loaded in {loaded - start:.1f} s, '
+        print(f'{"ok":8}the network runs, all outputs are finite (loaded in {loaded - start:.1f} s, '
               f'one pass in {time.perf_counter() - loaded:.1f} s)')
     return not wrong
 

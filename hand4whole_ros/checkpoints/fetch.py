@@ -47,7 +47,7 @@ def download(address: str, path: Path, checksum: str | None = None) -> str:
         tries = 0 if _file_size(part) > before else tries + 1
         if tries >= _MAX_RETRIES:
             raise CheckpointError(f'{address}: {reason}; {_file_size(part)} bytes are kept in {part}, '
-                                  f'the same command goes on from there')
+                                  f'the same command resumes')
         time.sleep(_RETRY_DELAY * tries)
     found = sha256(part)
     if checksum and found != checksum:
@@ -84,7 +84,7 @@ def _resume_download(address, part):
             raise CheckpointError(f'{address} is a web page, not a file: open it in a browser')
         begin, total = _parse_content_range(response)
         if begin not in (0, start):
-            raise CheckpointError(f'{address} sends bytes from {begin} on, asked for those from {start} on')
+            raise CheckpointError(f'{address} sends bytes from {begin} on, requested were those from {start} on')
         _save_etag(part, response)
         _check_disk_space(part, total, begin)
         with open(part, 'r+b' if begin else 'wb') as stream, tqdm(
@@ -103,7 +103,7 @@ def _parse_content_range(response):
         match = re.fullmatch(r'bytes (\d+)-\d+/(\d+|\*)', response.headers.get('Content-Range', ''))
         if match:
             return int(match[1]), None if match[2] == '*' else int(match[2])
-        raise CheckpointError(f'{response.url} does not say which bytes it sends')
+        raise CheckpointError(f'{response.url} does not report which bytes it sends')
     length = response.headers.get('Content-Length')
     return 0, int(length) if length else None
 

@@ -28,7 +28,7 @@ LIFTING_FILE = WeightsFile.of(
 
 
 def save_lifting_networks(networks: LiftingNetworks, path: Path) -> None:
-    """Write weights and sizes; a reader sees the old file or the whole new one."""
+    """Write weights and sizes; a reader gets the old file or the complete new one."""
     sizes = {f'{part}/config/{name}': np.array(value) for part, network in networks._asdict().items()
              for name, value in asdict(network.config).items()}
     LIFTING_FILE.write(path, {part: network.state_dict() for part, network in networks._asdict().items()}, sizes)

@@ -21,7 +21,7 @@ _READ_AHEAD_BYTES = 8 << 20
 def read_ahead(paths: Iterable[Path]) -> threading.Thread | None:
     """Have the system read the files, one after the other, while the caller goes on.
 
-    A file that is mapped comes from the disk piece by piece otherwise, each when it is asked for. They are only read
+    A file that is mapped comes from the disk piece by piece otherwise, each on access. They are only read
     into memory that is to spare; what does not fit there, or cannot be read, is left for whoever asks for it. Returns
     what does it, None where the system takes no such wishes.
     """

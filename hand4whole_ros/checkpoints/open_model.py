@@ -18,7 +18,7 @@ OPEN_MODEL_FILE = WeightsFile.of('the open model', 'hand4whole train pack', _PAR
 
 
 def save_open_model(network: Hand4WholePP, path: Path) -> None:
-    """Write the weights; a reader sees the old file or the whole new one."""
+    """Write the weights; a reader gets the old file or the complete new one."""
     parts = expected_state(network.config)
     OPEN_MODEL_FILE.write(path, {part: network.get_submodule(part).state_dict() for part in parts})
 

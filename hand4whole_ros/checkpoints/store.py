@@ -68,7 +68,7 @@ class Store:
         path = self.find(file)
         if path is None:
             raise MissingFileError(f'{file.file_names[0]} is not in {self.folder}; '
-                              f'hand4whole weights fetch {file.name} gets it or says how')
+                              f'hand4whole weights fetch {file.name} gets it or prints how')
         if path.name != file.file_names[0]:
             raise MissingFileError(f'{path} is a pickle, which could run code when opened; '
                               f'hand4whole weights convert {path} makes the {file.file_names[0]} that is needed')
@@ -148,7 +148,7 @@ def _walk_files(folder: Path) -> Iterator[Path]:
             for name in names:
                 entries += 1
                 if entries > _MAX_ENTRIES:
-                    logger.warning('%s holds more than %d files: only these were looked at; name the folder of the '
+                    logger.warning('%s holds more than %d files: only these were searched; give the folder of the '
                                    'weights itself', folder, _MAX_ENTRIES)
                     return
                 path = place / name

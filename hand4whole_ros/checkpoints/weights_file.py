@@ -43,7 +43,7 @@ class WeightsFile:
 
     def write(self, path: Path, states: Mapping[str, Mapping[str, Tensor]],
               others: Mapping[str, np.ndarray] | None = None) -> None:
-        """Write part -> its state dict, and other arrays by their names; a reader sees the old file or the new one.
+        """Write part -> its state dict, and other arrays by their names; a reader gets the old file or the new one.
 
         Matrices go in half precision, single rows (biases, scales, what numbers were in training) as they are.
         """

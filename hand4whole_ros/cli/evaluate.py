@@ -16,8 +16,8 @@ from .options import (
     add_estimator_options,
     create_estimator,
     estimator_config,
-    give_everybody,
     open_store,
+    raise_max_people,
 )
 
 #: What the ablation may be measured on: rendered people, and data sets of bodies or of two hands.
@@ -27,15 +27,15 @@ _ABLATED = (_SYNTHETIC, *(name for name in catalogue.NAMES if name != 'freihand'
 
 def add_evaluate_command(commands) -> None:
     """Add the command and its kinds."""
-    summary = 'Measure accuracy against exact truth: on rendered people, and on the data sets of the papers.'
+    summary = 'Measure accuracy on rendered people with exact ground truth, and on the data sets of the papers.'
     command = commands.add_parser(
         'evaluate', help=summary, description=summary, formatter_class=HelpFormatter,
         epilog='examples:\n'
-               '  hand4whole evaluate synthetic             rendered people, beside MediaPipe: needs no data set\n'
-               '  hand4whole evaluate ehf --root DIR        a data set, beside the figures that the papers print\n'
-               '  hand4whole evaluate photographs --root DIR    annotated photographs, beside MediaPipe\n'
-               '  hand4whole evaluate detection --root DIR  people and hands found in annotated images\n'
-               '  hand4whole evaluate ablation synthetic    which expert has the last word on what: Tables 1 to 3\n'
+               '  hand4whole evaluate synthetic             rendered people, with MediaPipe for comparison\n'
+               '  hand4whole evaluate ehf --root DIR        a data set, with the published figures\n'
+               '  hand4whole evaluate photographs --root DIR    annotated photographs, with MediaPipe for comparison\n'
+               '  hand4whole evaluate detection --root DIR  detection of people and hands in annotated images\n'
+               '  hand4whole evaluate ablation synthetic    sources of wrists, fingers and hand shape: Tables 1 to 3\n'
                'docs/benchmarks/evaluation.md describes the files of each data set and the meaning of every figure.')
     kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
     _add_synthetic(kinds)
@@ -50,7 +50,7 @@ def add_evaluate_command(commands) -> None:
 
 def _add_synthetic(kinds):
     command = add_command(
-        kinds, _SYNTHETIC, _run_synthetic, "On rendered people, beside MediaPipe's own 3D landmarks.",
+        kinds, _SYNTHETIC, _run_synthetic, "On rendered people, with MediaPipe's own 3D landmarks for comparison.",
         examples=['hand4whole evaluate synthetic',
                   'hand4whole evaluate synthetic --count 200 --seed 7 --json table.json'])
     _add_people(command)
@@ -59,25 +59,26 @@ def _add_synthetic(kinds):
 
 
 def _add_people(command):
-    command.add_argument('--count', type=int, default=60, help='how many people to render')
-    command.add_argument('--seed', type=int, default=1, help='which people')
+    command.add_argument('--count', type=int, default=60, help='number of people to render')
+    command.add_argument('--seed', type=int, default=1, help='seed of the people')
 
 
 def _add_dataset(kinds, info):
     command = add_command(
-        kinds, info.name, _run_dataset, f'On {info.title}, beside the figures that the papers print.',
+        kinds, info.name, _run_dataset, f'On {info.title}, with the published figures.',
         examples=[f'hand4whole evaluate {info.name} --root DIR --limit 50          # a quick try',
                   f'hand4whole evaluate {info.name} --root DIR --json {info.name}.json'])
     command.description += (
         f'\n\n{info.title} ({info.paper}), {info.licence}.\n{info.page} : {info.instructions}.\n'
-        f'Licensed body models its truth needs: {info.needs} (hand4whole weights list).')
-    command.add_argument('--root', type=Path, required=True, metavar='DIR', help=f'the folder that holds {info.title}')
-    command.add_argument('--split', default=info.splits[0], choices=info.splits, help='which part of it')
-    command.add_argument('--limit', type=int, metavar='N', help='only so many pictures, evenly spread over all')
+        f'Its ground truth needs these licensed body models: {info.needs} (hand4whole weights list).')
+    command.add_argument('--root', type=Path, required=True, metavar='DIR', help=f'folder of {info.title}')
+    command.add_argument('--split', default=info.splits[0], choices=info.splits, help='split of the data set')
+    command.add_argument('--limit', type=int, metavar='N', help='maximum number of pictures, evenly spread over all')
     command.add_argument('--boxes', default='auto', choices=('auto', 'given', 'found'),
-                         help='given: the network is told where person and hands are, as in the papers, and compared '
-                              'in the frame of its crop; found: the estimator finds them, and is compared in the '
-                              'frame of the camera; auto: given, where the estimator is a network of experts')
+                         help='given: the network gets the annotated boxes of person and hands, as in the papers, and '
+                              'errors are measured in the frame of its crop; found: the estimator detects them, and '
+                              'errors are measured in the frame of the camera; auto: given, if the estimator is a '
+                              'network of experts')
     add_json_option(command)
     add_estimator_options(command)
     command.set_defaults(dataset=info.name)
@@ -85,13 +86,13 @@ def _add_dataset(kinds, info):
 
 def _add_ablation(kinds):
     command = add_command(
-        kinds, 'ablation', _run_ablation, 'Tables 1 to 3 of Hand4Whole++: which expert has the last word on what.',
+        kinds, 'ablation', _run_ablation, 'Tables 1 to 3 of Hand4Whole++: sources of wrists, fingers and hand shape.',
         examples=['hand4whole evaluate ablation synthetic --count 100 --json ablation.json',
                   'hand4whole evaluate ablation agora --root DIR --limit 500'])
     command.add_argument('dataset', choices=_ABLATED, metavar='DATASET', help=f'one of {", ".join(_ABLATED)}')
-    command.add_argument('--root', type=Path, metavar='DIR', help='the folder that holds the data set')
-    command.add_argument('--split', metavar='SPLIT', help='which part of it; that of the papers by default')
-    command.add_argument('--limit', type=int, metavar='N', help='only so many pictures, evenly spread over all')
+    command.add_argument('--root', type=Path, metavar='DIR', help='folder of the data set')
+    command.add_argument('--split', metavar='SPLIT', help='split of the data set; default: that of the papers')
+    command.add_argument('--limit', type=int, metavar='N', help='maximum number of pictures, evenly spread over all')
     _add_people(command)
     add_json_option(command)
     add_estimator_options(command)
@@ -99,14 +100,16 @@ def _add_ablation(kinds):
 
 def _add_detection(kinds):
     command = add_command(
-        kinds, 'detection', _detection, "People and hands found, invented, of the right side; beside MediaPipe's own.",
+        kinds, 'detection', _detection,
+        "Detection of people and hands: recall, false detections, sides; with MediaPipe for comparison.",
         examples=['hand4whole evaluate detection --count 20', 'hand4whole evaluate detection --root DIR --turn 90'])
-    command.description += ('\n\nOn drawn people, or on the images of a folder with annotations in COCO-WholeBody '
+    command.description += ('\n\nOn rendered people, or on the images of a folder with annotations in COCO-WholeBody '
                             'format: a *.json in it or in its folder annotations.')
-    command.add_argument('--root', type=Path, metavar='DIR', help='a folder of annotated images; drawn people without')
+    command.add_argument('--root', type=Path, metavar='DIR',
+                         help='folder of annotated images; default: rendered people')
     command.add_argument('--turn', type=int, default=0, choices=(0, 90, 180, 270), metavar='DEGREES',
-                         help='turn the images against the clock: 0, 90, 180 or 270')
-    command.add_argument('--limit', type=int, metavar='N', help='only so many images, evenly spread over all')
+                         help='rotate the images anticlockwise: 0, 90, 180 or 270')
+    command.add_argument('--limit', type=int, metavar='N', help='maximum number of images, evenly spread over all')
     _add_people(command)
     add_json_option(command)
 
@@ -135,11 +138,11 @@ def _detection(args):
 
 
 def _add_faces(kinds):
-    command = add_command(kinds, 'faces', _run_faces, 'Jaw, gaze, expression and head of drawn faces.',
+    command = add_command(kinds, 'faces', _run_faces, 'Jaw, gaze, expression and head of rendered faces.',
                           examples=['hand4whole evaluate faces',
                                     'hand4whole evaluate faces --count 200 --json faces.json'])
-    command.add_argument('--count', type=int, default=100, help='how many heads to draw')
-    command.add_argument('--seed', type=int, default=1, help='which heads')
+    command.add_argument('--count', type=int, default=100, help='number of heads to render')
+    command.add_argument('--seed', type=int, default=1, help='seed of the heads')
     add_json_option(command)
 
 
@@ -160,19 +163,20 @@ def _run_faces(args):
 
 def _add_photographs(kinds):
     command = add_command(
-        kinds, 'photographs', _run_photographs, "How near people and hands of photographs are; beside MediaPipe's own.",
+        kinds, 'photographs', _run_photographs,
+        "Errors of people and hands in photographs, with MediaPipe for comparison.",
         examples=['hand4whole evaluate photographs --root DIR --estimator mediapipe',
                   'hand4whole evaluate photographs --root DIR --limit 200 --json table.json'])
     command.description += ('\n\nOn the images of a folder with annotations in COCO-WholeBody format: a *.json in it '
                             'or in its folder annotations. Errors are in the picture, in torsos; PCK, AP of keypoints, '
-                            'hands found, sides wrong, people and hands invented.')
+                            'recall of hands, wrong sides, false detections of people and hands.')
     command.add_argument('--root', type=Path, required=True, metavar='DIR', help='a folder of annotated images')
     command.add_argument('--fov', type=float, default=DEFAULT_FOV_DEGREES, metavar='DEGREES',
                          help='field of view of the longer side of the images')
-    command.add_argument('--limit', type=int, metavar='N', help='only so many images, evenly spread over all')
+    command.add_argument('--limit', type=int, metavar='N', help='maximum number of images, evenly spread over all')
     add_json_option(command)
     add_estimator_options(command)
-    give_everybody(command)
+    raise_max_people(command)
 
 
 def _run_photographs(args):
@@ -235,7 +239,7 @@ def _run_dataset(args):
         experts = make_expert_setup(estimator)
         given = experts if experts is not None and experts.given else None
         if args.boxes == 'given' and given is None:
-            raise UsageError(f'--boxes given: {estimator.name} finds people by itself and cannot be told; use found')
+            raise UsageError(f'--boxes given: {estimator.name} detects people itself and takes no boxes; use found')
         boxes = 'given' if given is not None and args.boxes != 'found' else 'found'
         parts = _load_body_parts(args)
         if given is not None and boxes == 'given':
@@ -276,7 +280,7 @@ def _run_ablation(args):
     try:
         experts = make_expert_setup(estimator)
         if experts is None:
-            raise UsageError(f'--estimator {estimator.name}: it has no experts that could be told apart; '
+            raise UsageError(f'--estimator {estimator.name}: it has no experts to compare; '
                              f'use hand4whole_pp or open')
         if reader is None:
             from ..evaluation.synthetic_samples import generate_samples as drawn
@@ -298,7 +302,7 @@ def _run_ablation(args):
 
 
 def _open_reader(args):
-    """The reader of the data set that was asked for."""
+    """The reader of the data set that was requested."""
     _check_limit(args)
     from ..datasets import DatasetError
     from ..datasets.annotated_bodies import GroundTruthBodies
@@ -323,8 +327,8 @@ def _load_body_parts(args):
         logging.getLogger(__name__).warning('errors of meshes are left out: %s', error)
         return None
     if parts.face_vertices is None and catalogue.dataset_info(args.dataset).whole_body:
-        logging.getLogger(__name__).warning('errors of faces are left out: hand4whole weights fetch %s says how to get '
-                                            'the file', FACE_VERTEX_IDS.name)
+        logging.getLogger(__name__).warning('errors of faces are left out: hand4whole weights fetch %s prints how to '
+                                            'get the file', FACE_VERTEX_IDS.name)
     return parts
 
 

@@ -15,7 +15,7 @@ def add_teleop_kind(kinds) -> None:
         kinds,
         'teleop',
         _run_teleop,
-        'Robot hands that follow a hand: pinches, limits, lag, what happens when it is lost.',
+        'Retargeting to robot hands: pinches, joint limits, lag, loss of the hand.',
         examples=[
             'hand4whole evaluate teleop',
             'hand4whole evaluate teleop --hand capsule --side left --noise 3',
@@ -24,23 +24,25 @@ def add_teleop_kind(kinds) -> None:
             'hand4whole evaluate teleop --hidden 5',
         ],
     )
-    command.description += ('\n\nThe hand is that of a drawn operator, exactly, or a recording: an .npz file with '
+    command.description += ('\n\nThe hand is the ground truth of a drawn operator, or a recording: an .npz file with '
                             'keypoints_3d (T, 21, 3) in metres, stamps (T,) in seconds and side.')
     command.add_argument('--hand', action='append', metavar='NAME',
                          help='robot hand: capsule, allegro, leap, shadow, or a .yaml file; may be given several '
-                              'times; all without it')
-    command.add_argument('--side', default='right', choices=('left', 'right'), help='of the drawn operator')
-    command.add_argument('--seed', type=int, default=10, help='which operator')
-    command.add_argument('--noise', type=float, default=0.0, metavar='MM', help='error of every coordinate, mm')
-    command.add_argument('--recording', type=Path, metavar='FILE', help='a recorded hand in place of the drawn one')
-    command.add_argument('--max-speed', type=float, default=10.0, metavar='RAD_S', help='of the joints, rad/s')
-    command.add_argument('--no-simulation', action='store_true', help='leave out what needs MuJoCo')
+                              'times; default: all')
+    command.add_argument('--side', default='right', choices=('left', 'right'), help='side of the drawn operator')
+    command.add_argument('--seed', type=int, default=10, help='seed of the operator')
+    command.add_argument('--noise', type=float, default=0.0, metavar='MM',
+                         help='standard deviation of the noise on every coordinate, mm')
+    command.add_argument('--recording', type=Path, metavar='FILE', help='use a recorded hand instead')
+    command.add_argument('--max-speed', type=float, default=10.0, metavar='RAD_S',
+                         help='maximum speed of the joints, rad/s')
+    command.add_argument('--no-simulation', action='store_true', help='skip the measurements that need MuJoCo')
     command.add_argument('--depth', type=int, metavar='PEOPLE',
-                         help="instead: the distance of so many drawn operators' wrists as estimated from images, with "
-                              'the height or the length of the palm known, and with measured depth')
+                         help="instead: errors of the distance of the wrists of this many drawn operators, estimated "
+                              'from images, with known height or palm length, and with measured depth')
     command.add_argument('--hidden', type=int, metavar='PEOPLE',
-                         help='instead: what so many drawn operators, with something in front of a hand for a while, '
-                              'lead to with the gate and without it, by the hands of estimator open')
+                         help='instead: the effect of the gate on the commands of this many drawn operators, one hand '
+                              'of whom is covered for a while, with the hands of estimator open')
     add_json_option(command)
 
 

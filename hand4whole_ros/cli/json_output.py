@@ -1,4 +1,4 @@
-"""The figures of a command as JSON, where `--json` asks for them."""
+"""The figures of a command as JSON, for `--json`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_json_path(args):
 
 
 def write_figures(path, found):
-    """Before anything is printed: nobody may read the table to its end."""
+    """Before anything is printed, because the reader of the table may end early."""
     if path:
         try:
             write_json(path, found)

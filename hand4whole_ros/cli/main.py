@@ -1,6 +1,6 @@
 """The command `hand4whole`: parsing, one-line errors and exit codes. The work is done elsewhere.
 
-Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong, 141 nobody reads the output any more.
+Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong, 141 the output is no longer read.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from .options import (
     check_hand_options,
     create_estimator,
     estimator_config,
-    give_everybody,
     guard_signals,
+    raise_max_people,
     require_ros,
 )
 
@@ -38,13 +38,13 @@ def create_parser() -> argparse.ArgumentParser:
     """The whole command line. Importing torch or ROS waits until a command needs it."""
     root = argparse.ArgumentParser(
         prog='hand4whole', formatter_class=HelpFormatter,
-        description='A person in front of a camera becomes a whole-body SMPL-X pose with real hands.',
+        description='Estimates whole-body SMPL-X poses with hands from the images of an ordinary camera.',
         epilog='start here:\n'
                '  hand4whole doctor                             what is installed, what is missing\n'
-               '  hand4whole demo                               see it work, without a camera\n'
-               '  hand4whole weights list                       what the full pipeline needs, and how to get it\n'
+               '  hand4whole demo                               the node on a played camera\n'
+               '  hand4whole weights list                       files of the full pipeline, and their sources\n'
                '  hand4whole estimate photo.jpg --overlay out   draw the pose over a picture\n'
-               '  hand4whole run                                the ROS 2 node, where ros2 launch is not installed')
+               '  hand4whole run                                the ROS 2 node, if ros2 launch is not installed')
     root.add_argument('--debug', action='store_true', help='show the whole traceback of an error')
     root.add_argument('--version', action='version', version=f'hand4whole {__version__}')
     commands = root.add_subparsers(dest='command', metavar='COMMAND', required=True)
@@ -69,10 +69,10 @@ def create_parser() -> argparse.ArgumentParser:
 
 def _add_demo(commands):
     command = add_command(
-        commands, 'demo', _run_demo, 'Start the node, play a camera into it, and leave pictures, a bag and figures.',
+        commands, 'demo', _run_demo, 'Run the node on a played camera; write pictures, a bag and measurements.',
         examples=['hand4whole demo', 'hand4whole demo --output demo_output --seconds 20'])
     command.add_argument('--output', type=Path, default=Path('demo_output'), help='folder to write to')
-    command.add_argument('--seconds', type=float, default=16.0, help='how long the rendered person moves')
+    command.add_argument('--seconds', type=float, default=16.0, help='duration of the rendered motion, s')
 
 
 def _run_demo(args):
@@ -85,7 +85,8 @@ def _run_demo(args):
 
 def _add_estimate(commands):
     command = add_command(
-        commands, 'estimate', _run_estimate, 'Poses from pictures, folders, videos, cameras or streams; no ROS needed.',
+        commands, 'estimate', _run_estimate,
+        'Estimate poses in pictures, folders, videos, cameras or streams, without ROS.',
         examples=['hand4whole estimate photo.jpg --overlay out/',
                   'hand4whole estimate FOLDER --focal 936 --json out.json',
                   'hand4whole estimate clip.mp4 --json out.json --overlay out/',
@@ -93,16 +94,16 @@ def _add_estimate(commands):
                   'hand4whole estimate rtsp://camera/stream --overlay out/'])
     command.add_argument('inputs', nargs='+', metavar='INPUT',
                          help='picture, folder, video, camera (0 or /dev/video0) or stream (rtsp://, http://)')
-    command.add_argument('--json', type=Path, metavar='OUT', help='write the poses here: metres, camera optical frame')
+    command.add_argument('--json', type=Path, metavar='OUT', help='write the poses: metres, camera optical frame')
     command.add_argument('--hands-json', type=Path, metavar='OUT',
-                         help='write the hands here that belong to nobody in the picture; not of hand4whole_pp')
+                         help='write the hands without a detected person; not available with hand4whole_pp')
     command.add_argument('--overlay', type=Path, metavar='OUT',
-                         help='folder for the pictures with the mesh and skeleton drawn over them')
+                         help='folder for pictures with mesh and skeleton drawn on them')
     command.add_argument('--focal', type=float, metavar='PX',
-                         help='focal length in pixels; without it a field of view of 60 degrees is assumed, '
-                              'and distances are only as good as that guess')
+                         help='focal length in pixels; without it a field of view of 60 degrees is assumed, whose '
+                              'error is an error of all distances')
     add_estimator_options(command)
-    give_everybody(command)
+    raise_max_people(command)
 
 
 def _run_estimate(args):
@@ -125,7 +126,7 @@ def _run_estimate(args):
 
 def _add_replay(commands):
     command = add_command(
-        commands, 'replay', _run_replay, 'Every image of a bag or video through the estimator, into a new bag.',
+        commands, 'replay', _run_replay, 'Process every image of a bag or video; write the results to a new bag.',
         examples=['hand4whole replay BAG --output BAG_WITH_POSES',
                   'hand4whole replay clip.mp4 --focal 936 --output clip --overlay',
                   'hand4whole replay FOLDER_OF_BAGS --output OTHER_FOLDER --workers 4'])
@@ -133,22 +134,22 @@ def _add_replay(commands):
                          help='rosbag2 folder, .mcap, .db3, video, or a folder of them')
     command.add_argument('--output', type=Path, required=True, metavar='OUT',
                          help='the new bag, or the folder of new bags; OUT.partial holds unfinished work, and the same '
-                              'command goes on with it')
-    command.add_argument('--image-topic', metavar='TOPIC', help='the camera; without it, the only one in the bag')
-    command.add_argument('--camera-info-topic', metavar='TOPIC', help='without it, camera_info beside the image topic')
+                              'command resumes it')
+    command.add_argument('--image-topic', metavar='TOPIC', help='topic of the images; default: the only one in the bag')
+    command.add_argument('--camera-info-topic', metavar='TOPIC', help='default: camera_info beside the image topic')
     command.add_argument('--frame-id', metavar='FRAME',
-                         help='use only images of this frame_id; without it, the one that most of the first have')
+                         help='process only images with this frame_id; default: the most common one of the first')
     command.add_argument('--focal', type=float, metavar='PX', help='focal length in pixels, instead of camera_info')
-    command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
-    command.add_argument('--duration', type=float, metavar='S', help='end this long after the start')
-    command.add_argument('--markers', action='store_true', help='write the meshes as well, megabytes for each image')
-    command.add_argument('--overlay', action='store_true', help='write the images with the people drawn over them')
-    command.add_argument('--storage', default='mcap', choices=('mcap', 'sqlite3'), help='how the new bag is stored')
-    command.add_argument('--workers', type=int, default=1, metavar='N', help='processes on this machine')
-    command.add_argument('--ray', metavar='ADDRESS', help="spread over a Ray cluster: 'auto', 'local' or its address")
+    command.add_argument('--start', type=float, default=0.0, metavar='S', help='start time from the beginning, s')
+    command.add_argument('--duration', type=float, metavar='S', help='time from the start to process, s')
+    command.add_argument('--markers', action='store_true', help='write the meshes as well, some megabytes per image')
+    command.add_argument('--overlay', action='store_true', help='write the images with the people drawn on them')
+    command.add_argument('--storage', default='mcap', choices=('mcap', 'sqlite3'), help='storage of the new bag')
+    command.add_argument('--workers', type=int, default=1, metavar='N', help='number of processes on this machine')
+    command.add_argument('--ray', metavar='ADDRESS', help="run on a Ray cluster: 'auto', 'local' or its address")
     command.add_argument('--params-file', type=Path, metavar='FILE',
-                         help="the node's YAML file: what it says of smoothing, hold time, operator and field of view")
-    command.add_argument('--force', action='store_true', help='replace OUT, and unfinished work of other arguments')
+                         help="the node's YAML file, for smoothing, hold time, operator and field of view")
+    command.add_argument('--force', action='store_true', help='overwrite OUT, and unfinished work with other arguments')
     add_estimator_options(command)
 
 
@@ -175,7 +176,7 @@ def _add_play(commands):
         commands,
         'play',
         _run_play,
-        'Publish what is in a bag, with its time on /clock, where ros2 bag play is missing.',
+        'Publish the messages of a bag, and its time on /clock, if ros2 bag play is not installed.',
         examples=[
             'hand4whole play BAG',
             'hand4whole play BAG --rate 0.5 --loop   # and beside it: '
@@ -183,17 +184,18 @@ def _add_play(commands):
         ],
     )
     command.add_argument('bag', type=Path, metavar='BAG', help='rosbag2 folder, .mcap or .db3, also compressed')
-    command.add_argument('--rate', type=float, default=1.0, metavar='R', help='times as fast as it was recorded')
-    command.add_argument('--loop', action='store_true', help='begin anew at the end, until interrupted')
-    command.add_argument('--start', type=float, default=0.0, metavar='S', help='begin this long after the beginning')
-    command.add_argument('--paused', action='store_true', help='wait for the space bar before the first message')
-    command.add_argument('--wait-for', metavar='TOPIC', help='begin when somebody listens to this topic')
+    command.add_argument('--rate', type=float, default=1.0, metavar='R',
+                         help='playback speed, relative to the recording')
+    command.add_argument('--loop', action='store_true', help='restart at the end, until interrupted')
+    command.add_argument('--start', type=float, default=0.0, metavar='S', help='start time from the beginning, s')
+    command.add_argument('--paused', action='store_true', help='start paused; the space bar resumes')
+    command.add_argument('--wait-for', metavar='TOPIC', help='start when this topic has a subscriber')
     results = command.add_mutually_exclusive_group()
     results.add_argument('--without-results', action='store_true', default=None,
-                         help='leave out what an earlier run of the node or of replay found: its topics and its TF; '
-                              'without this option, where a node publishes poses now')
+                         help='omit the topics and TF that an earlier run of the node or of replay wrote; default: '
+                              'only if a node publishes poses now')
     results.add_argument('--with-results', action='store_false', dest='without_results', default=None,
-                         help='play that, too, even beside a node that publishes poses now')
+                         help='publish these as well, even if a node publishes poses now')
 
 
 def _run_play(args):
@@ -216,7 +218,7 @@ def _add_run(commands):
         commands,
         'run',
         _run_node,
-        'The ROS 2 node with the arguments of estimate.launch.py, where ros2 launch is missing.',
+        'Run the ROS 2 node with the arguments of estimate.launch.py, if ros2 launch is not installed.',
         examples=[
             'hand4whole run image_topic:=/camera/image_raw estimator:=mediapipe',
             'hand4whole run camera:=0 viewer:=true     # a webcam, without a driver',
@@ -244,7 +246,7 @@ def _add_view(commands):
         commands,
         'view',
         _run_view,
-        'See what the running node finds on a page in a browser: the picture, people and hands in 3D, rates and delay.',
+        'Show the results of the running node in a browser: the image, people and hands in 3D, rates and delay.',
         examples=[
             'hand4whole view     # and beside it: hand4whole run image_topic:=/camera/image_raw',
             'hand4whole view namespace:=robot viewer_host:=0.0.0.0 viewer_port:=8081',
@@ -270,20 +272,20 @@ def _run_view(args):
 def _add_bench(commands):
     command = add_command(
         commands, 'bench', _run_bench,
-        'How long every stage takes on this machine; docs/benchmarks/speed.md says what the figures mean.',
+        'Measure the time of every stage on this machine; docs/benchmarks/speed.md explains the figures.',
         examples=['hand4whole bench --json figures.json --picture profile.svg', 'hand4whole bench --only node markers',
                   'hand4whole bench --only overload --seconds 300'])
-    command.add_argument('--json', type=Path, metavar='OUT', help='write the same figures here')
-    command.add_argument('--picture', type=Path, metavar='OUT.svg', help='draw here where the time of a frame goes')
+    command.add_argument('--json', type=Path, metavar='OUT', help='write the figures to this file')
+    command.add_argument('--picture', type=Path, metavar='OUT.svg', help='write a chart of the time of a frame')
     command.add_argument('--only', nargs='+', metavar='STAGE', default=None,
-                         help='network, frame, mediapipe, node, markers, overload, first_pose; without it, all of them')
-    command.add_argument('--seconds', type=float, default=20.0,
-                         help='how long the camera is too fast in stage overload')
-    command.add_argument('--size', choices=('full', 'tiny'), default='full', help='of the networks; tiny is for tests')
+                         help='network, frame, mediapipe, node, markers, overload, first_pose; default: all')
+    command.add_argument('--seconds', type=float, default=20.0, help='duration of stage overload, s')
+    command.add_argument('--size', choices=('full', 'tiny'), default='full',
+                         help='size of the networks; tiny is for tests')
     add_setting_options(command, 'device')
     command.add_argument('--body-files', type=Path, metavar='FOLDER', default=None,
-                         help='where the licensed files are, in any sub-folders; else as for hand4whole weights. '
-                              'Without them a stand-in of the same size is posed')
+                         help='folder of the licensed files, searched with its sub-folders; default: as for '
+                              'hand4whole weights. Without them a dummy body of the same size is posed')
 
 
 def _run_bench(args):
@@ -328,8 +330,9 @@ def _run_bench(args):
 
 
 def _add_doctor(commands):
-    add_command(commands, 'doctor', _run_doctor, 'What is installed, what is missing, and what to run to get it.',
-             examples=['hand4whole doctor'])
+    add_command(commands, 'doctor', _run_doctor,
+                'Report what is installed and what is missing, with the commands that install it.',
+                examples=['hand4whole doctor'])
 
 
 def _run_doctor(args):
@@ -379,7 +382,8 @@ def _run_command(args):
     except ModuleNotFoundError as error:
         if args.debug:
             raise
-        return _print_error(f'{error.name} is not installed; hand4whole doctor says what to run', EXIT_FAILURE)
+        return _print_error(f'{error.name} is not installed; run hand4whole doctor for the command that installs it',
+                            EXIT_FAILURE)
     except Exception as error:  # The last resort: people get a line, and --debug the rest.
         if args.debug or (isinstance(error, BrokenPipeError) and standard_streams.is_reader_closed()):
             raise

@@ -37,12 +37,12 @@ def add_command(commands, name, function, summary, *, examples):
 def add_estimator_options(command):
     """The settings of an estimator as options."""
     group = command.add_argument_group('settings of the estimator',
-                                       'hand4whole weights list names the files that published networks need')
+                                       'hand4whole weights list prints the files that published networks need')
     add_setting_options(group, *(name for name, one in settings_of(EstimatorConfig).items() if one.option))
 
 
-def give_everybody(command):
-    """Let a command whose images wait for nobody give all of a crowd, where a node is content with a few people."""
+def raise_max_people(command):
+    """Raise the maximum number of people of a command that works offline to that of a crowd."""
     command.set_defaults(max_people=_MAX_PEOPLE_OF_PICTURES)
 
 
@@ -65,12 +65,12 @@ def add_setting_options(command, *names, **changes):
 
 
 def check_hand_options(args):
-    """UsageError where the options about hands that belong to nobody, and about what they grasp, are wrong."""
+    """UsageError where the options about loose hands, and about what they grasp, are wrong."""
     if not 0 < args.hand_length < float('inf'):
         raise UsageError(f'--hand-length must be a positive number of metres, found {args.hand_length}')
     if not args.people and args.estimator in PEOPLE_ONLY:
-        raise UsageError(f'--no-people: estimator {args.estimator} gives no hands without their people; use mediapipe '
-                         'or open')
+        raise UsageError(f'--no-people: estimator {args.estimator} detects no hands without their people; use '
+                         'mediapipe or open')
     if args.object_mesh is not None or any(args.object_size):
         from ..estimators.object_model import load_object_box
         try:
@@ -113,13 +113,13 @@ def open_store(folder: Path | None):
 
 
 def create_estimator(args, static_images):
-    """The estimator that was asked for, ready to use."""
+    """The estimator that was requested, ready to use."""
     from .. import estimators
     return estimators.create(estimator_config(args, static_images))
 
 
 def estimator_config(args, static_images):
-    """The EstimatorConfig that was asked for."""
+    """The EstimatorConfig that was requested."""
     if args.estimator not in tuple(EstimatorName):
         raise UsageError(f"--estimator {args.estimator}: unknown; known are {', '.join(EstimatorName)}")
     if args.body_model is not None and not args.body_model.is_file():

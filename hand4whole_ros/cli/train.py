@@ -13,20 +13,20 @@ from .options import EXIT_SUCCESS, HelpFormatter, UsageError, add_command, add_s
 
 #: Stage -> steps by default, and what it is.
 _STAGES = {
-    'guess': (2000, 'the first guesses of both experts, without pictures: 40 minutes on one core'),
-    'stem': (1000, 'the stems of both experts, on pictures: 9 minutes on two cores'),
+    'guess': (2000, 'the initial regressions of both experts, without pictures: 40 minutes on one core'),
+    'stem': (1000, 'the convolutional stems of both experts, on pictures: 9 minutes on two cores'),
     'body': (11000, 'the body expert, on pictures: 110 minutes on one core'),
     'hand': (3200, 'the hand expert, on pictures: 55 minutes on one core'),
-    'cham': (400, 'CHAM between the experts, which stay as they are: 4 minutes on two cores')}
+    'cham': (400, 'CHAM between the frozen experts: 4 minutes on two cores')}
 
 
 def add_train_command(commands) -> None:
     """Add the command and its kinds."""
-    summary = 'Train the open model on people that this package draws, or full-size CHAM on published data sets.'
+    summary = 'Train the open model on rendered people, or full-size CHAM on published data sets.'
     command = commands.add_parser(
         'train', help=summary, description=summary, formatter_class=HelpFormatter,
-        epilog='from nothing to a model, in this order (body and hand may run side by side;\n'
-               'without guess it is a model that is told nothing but pictures):\n'
+        epilog='the stages of the open model, in this order (body and hand may run in parallel;\n'
+               'without guess the model takes images only):\n'
                '  hand4whole train people --output people --count 24000\n'
                + ''.join(f'  hand4whole train {stage:6} --people people --run run     # {what}\n'
                          for stage, (_, what) in _STAGES.items())
@@ -38,30 +38,31 @@ def add_train_command(commands) -> None:
                '  hand4whole evaluate synthetic --estimator mediapipe --lifting-model lifting.npz\n'
                'full-size CHAM, with the published experts and data sets (hand4whole weights list):\n'
                '  hand4whole train published --data arctic=DIR interhand=DIR --run run\n'
-               'Every one of them goes on where it was stopped. docs/guides/training.md has the whole story.')
+               'Each of them resumes where it was stopped. docs/guides/training.md describes all stages.')
     kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
-    people = add_command(kinds, 'people', _run_people, 'Draw people and run the landmark networks on them.',
+    people = add_command(kinds, 'people', _run_people, 'Render people and run the landmark networks on them.',
                          examples=['hand4whole train people --output people --count 24000 --workers 2'])
     people.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder to write to')
-    people.add_argument('--count', type=int, default=24000, help='how many are drawn; 20 kB each')
-    people.add_argument('--seed', type=int, default=11, help='which people')
-    people.add_argument('--workers', type=int, default=2, help='processes that draw')
+    people.add_argument('--count', type=int, default=24000, help='number of people to render; 20 kB each')
+    people.add_argument('--seed', type=int, default=11, help='seed of the people')
+    people.add_argument('--workers', type=int, default=2, help='processes that render')
     for stage, (steps, what) in _STAGES.items():
         one = add_command(kinds, stage, _run_stage, f'Train {what}.',
                           examples=[f'hand4whole train {stage} --people people --run run',
                            f'torchrun --nproc-per-node 4 --no-python -- hand4whole train {stage} --people people '
                            f'--run run     # four GPUs'])
-        one.add_argument('--people', type=Path, nargs='+', required=True, metavar='DIR', help='of train people')
-        _add_run_arguments(one, steps, 'of weights and of the order of people')
+        one.add_argument('--people', type=Path, nargs='+', required=True, metavar='DIR',
+                         help='folder made by train people')
+        _add_run_arguments(one, steps, 'seed of the weights and of the order of people')
         add_setting_options(one, 'device')
         one.set_defaults(stage=stage)
-    pack = add_command(kinds, 'pack', _run_pack, 'Write what was trained as one file for the estimator.',
+    pack = add_command(kinds, 'pack', _run_pack, 'Write the trained weights as one file for the estimator.',
                        examples=['hand4whole train pack --run run --output open_model.npz'])
-    pack.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
+    pack.add_argument('--run', type=Path, required=True, metavar='DIR', help='folder of a training run')
     pack.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .npz to write')
     curves = add_command(kinds, 'curves', _run_curves, 'Draw the learning curves of a training.',
                          examples=['hand4whole train curves --run run --output curves.svg'])
-    curves.add_argument('--run', type=Path, required=True, metavar='DIR', help='the folder of a training')
+    curves.add_argument('--run', type=Path, required=True, metavar='DIR', help='folder of a training run')
     curves.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .svg to write')
     _add_lifting(kinds)
     _add_published(kinds)
@@ -69,23 +70,24 @@ def add_train_command(commands) -> None:
 
 def _add_lifting(kinds):
     made = add_command(
-        kinds, 'detections', _detections, 'Draw people in every posture and have the landmark detector see them.',
+        kinds, 'detections', _detections, 'Render people in every posture and run the landmark detector on them.',
         examples=['hand4whole train detections --output detections --motions FOLDER',
          'hand4whole train detections --output more --seed 22 --count 4000'])
     made.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder to write to')
-    made.add_argument('--count', type=int, default=40000, help='how many are drawn; 6 kB each')
-    made.add_argument('--seed', type=int, default=21, help='which people')
-    made.add_argument('--workers', type=int, default=2, help='processes that draw')
+    made.add_argument('--count', type=int, default=40000, help='number of people to render; 6 kB each')
+    made.add_argument('--seed', type=int, default=21, help='seed of the people')
+    made.add_argument('--workers', type=int, default=2, help='number of processes')
     lift = add_command(
         kinds, 'lift', _lift, 'Train the networks that lift landmarks to bodies and hands: an hour on two cores.',
         examples=['hand4whole train lift --detections detections --motions FOLDER --run run --output lifting.npz'])
-    lift.add_argument('--detections', type=Path, nargs='+', required=True, metavar='DIR', help='of train detections')
-    _add_run_arguments(lift, 12000, 'of weights, bodies and the order of people')
+    lift.add_argument('--detections', type=Path, nargs='+', required=True, metavar='DIR',
+                      help='folder made by train detections')
+    _add_run_arguments(lift, 12000, 'seed of the weights, bodies and order of people')
     lift.add_argument('--output', type=Path, required=True, metavar='FILE', help='the .npz to write')
-    lift.add_argument('--people', type=int, default=200000, help='bodies without pictures that are learnt from, too')
+    lift.add_argument('--people', type=int, default=200000, help='additional bodies without pictures to train on')
     for command in (made, lift):
         command.add_argument('--motions', type=Path, metavar='FOLDER',
-                             help='motion capture, .bvh and .amc with .asf, whose poses are taken as well')
+                             help='motion capture, .bvh and .amc with .asf, whose poses are used as well')
 
 
 def _add_published(kinds):
@@ -101,29 +103,28 @@ def _add_published(kinds):
         nargs='+',
         required=True,
         metavar='NAME=DIR',
-        help=f'data sets and where they are, of {", ".join(TRAINING_DATASETS)}; each gets the same share of '
-        f'every batch',
+        help=f'data sets and their folders, of {", ".join(TRAINING_DATASETS)}; each has the same share of every '
+        f'batch',
     )
-    _add_run_arguments(command, 40000, 'of first weights, order and accidents',
-                       '; at its end snapshot_6.pth is there, in the form of the published one')
-    command.add_argument('--batch', type=int, default=32, help='people of a step, of all processes together')
+    _add_run_arguments(command, 40000, 'seed of the initial weights, order and augmentation',
+                       '; at its end it holds snapshot_6.pth, in the format of the published one')
+    command.add_argument('--batch', type=int, default=32, help='people per step, over all processes')
     command.add_argument('--at-once', type=int, metavar='N',
-                         help='people in one pass of the network, where memory is short; the others follow before the '
-                              'step is taken')
-    command.add_argument('--rate', type=float, default=1e-4, help='of learning, at its largest')
+                         help='people per forward pass, if memory is short; gradients accumulate over the batch')
+    command.add_argument('--rate', type=float, default=1e-4, help='maximum learning rate')
     add_setting_options(command, 'device', 'weights', 'weights_folder')
     add_setting_options(command, 'precision', choices=TRAINING_PRECISIONS)
     command.add_argument('--workers', type=int, default=4, metavar='N',
-                         help='processes, for each GPU, that read and cut pictures')
+                         help='processes per GPU that read and crop pictures')
     command.add_argument('--frame', default='camera', choices=('camera', 'crop'),
-                         help='whose axes people are told along: camera, as in the papers; crop: those of the virtual '
-                              'camera that looks at the middle of the crop, as the open model is trained')
+                         help='axes of the targets: camera, as in the papers; crop: those of the virtual camera along '
+                              'the centre of the crop, as the open model is trained')
 
 
 def _add_run_arguments(command, steps, seed, result=''):
     """The arguments of every training. seed: what it is of; result: what is in the folder at the end."""
-    command.add_argument('--run', type=Path, required=True, metavar='DIR', help=f'the folder of this training{result}')
-    command.add_argument('--steps', type=int, default=steps, help='how long')
+    command.add_argument('--run', type=Path, required=True, metavar='DIR', help=f'folder of this training run{result}')
+    command.add_argument('--steps', type=int, default=steps, help='number of steps')
     command.add_argument('--seed', type=int, default=0, help=seed)
 
 

@@ -10,57 +10,57 @@ from .options import EXIT_FAILURE, EXIT_SUCCESS, HelpFormatter, UsageError, add_
 
 def add_weights_command(commands) -> None:
     """Add the command and its kinds."""
-    summary = 'Published weights and body models: what is there, how to get the rest, does it fit.'
+    summary = 'List, download, convert and verify published weights and body models.'
     command = commands.add_parser(
         'weights', help=summary, description=summary, formatter_class=HelpFormatter,
         epilog='in this order:\n'
-               '  hand4whole weights list       what the full pipeline needs, from where, under which licence\n'
-               '  hand4whole weights fetch      download what needs no login, and say how to get the rest\n'
-               '  hand4whole weights convert    make .npz files of body models that come as .pkl\n'
-               '  hand4whole weights verify     read everything, run the network once')
+               '  hand4whole weights list       the files of the full pipeline, their sources and licences\n'
+               '  hand4whole weights fetch      download the files without a login; print how to get the others\n'
+               '  hand4whole weights convert    convert body models from .pkl to .npz\n'
+               '  hand4whole weights verify     read all files, run the network once')
     kinds = command.add_subparsers(dest='kind', metavar='KIND', required=True)
     for add in (_add_list, _add_fetch, _add_verify, _add_convert):
         add(kinds).add_argument(
             '--folder', type=Path, default=None, metavar='FOLDER',
-            help='where the files are, in any sub-folders; else $HAND4WHOLE_WEIGHTS, else '
+            help='folder of the files, searched with its sub-folders; default: $HAND4WHOLE_WEIGHTS, else '
                  '$XDG_DATA_HOME/hand4whole_ros or ~/.local/share/hand4whole_ros')
 
 
 def _add_list(kinds):
     return add_command(kinds, 'list', _run_list,
-                    'Every file: what for, from where, licence, size, whether it is there.',
+                    'List every file with its purpose, source, licence, size and state.',
                     examples=['hand4whole weights list', 'hand4whole weights list --folder ~/models'])
 
 
 def _add_fetch(kinds):
     command = add_command(
         kinds, 'fetch', _run_fetch,
-        'Download files, going on where an earlier try broke off; for those behind a login, say how to get them.',
+        'Download files, resuming interrupted downloads; for those that require a login, print how to get them.',
         examples=['hand4whole weights fetch', 'hand4whole weights fetch wilor_final.ckpt'])
     command.add_argument('names', nargs='*', metavar='NAME',
-                         help='as hand4whole weights list shows them; without any, all that the full pipeline needs')
+                         help='as hand4whole weights list prints them; default: all files of the full pipeline')
     return command
 
 
 def _add_verify(kinds):
     command = add_command(
         kinds, 'verify', _run_verify,
-        'Read everything that is there, name for name, and run the network once on a picture.',
+        'Check the names in every file that is present, and run the network once on a picture.',
         examples=['hand4whole weights verify', 'hand4whole weights verify --renew'])
     command.add_argument('--renew', action='store_true',
-                         help='files were replaced on purpose: record their checksums anew')
+                         help='record new checksums, after files were replaced on purpose')
     return command
 
 
 def _add_convert(kinds):
     command = add_command(
         kinds, 'convert', _run_convert,
-        'Make an .npz of a pickled body model, without running anything that is in the pickle.',
+        'Convert a pickled body model to .npz, without executing anything in the pickle.',
         examples=['hand4whole weights convert', 'hand4whole weights convert MANO_RIGHT.pkl',
          'hand4whole weights convert MANO_LEFT.pkl --output models/MANO_LEFT.npz'])
     command.add_argument('files', nargs='*', type=Path, metavar='FILE.pkl',
-                         help='without any, all body models in the folder that have no .npz yet')
-    command.add_argument('--output', type=Path, metavar='FILE.npz', help='else beside the pickle')
+                         help='default: all body models in the folder without an .npz')
+    command.add_argument('--output', type=Path, metavar='FILE.npz', help='default: beside the pickle')
     return command
 
 

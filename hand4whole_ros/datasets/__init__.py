@@ -6,4 +6,4 @@ knows; `targets` turns a sample into arrays of fixed shapes, with masks, for tra
 
 
 class DatasetError(ValueError):
-    """A data set cannot be read. One line says which file, what is wrong with it and what to do."""
+    """A data set cannot be read. One line names the file, what is wrong with it and what to do."""

@@ -105,7 +105,7 @@ class GroundTruthBodies:
              *, motion: RigidTransform, gender: str = 'neutral', template: np.ndarray | None = None) -> BodyAnnotation:
         """Pose SMPL-X and see it from the camera.
 
-        local_rotations (55, 3) axis-angle, flat-hand zero; betas (10,); expression (10,), None where nobody looked at
+        local_rotations (55, 3) axis-angle, flat-hand zero; betas (10,); expression (10,), None if nobody annotated
         the face; transl (3,) m, SMPL-X's; motion: to the camera. template (10475, 3): the shape of one person in place
         of the model's mean. The betas of the result are the neutral body's, None where that is not there.
         """

@@ -30,7 +30,7 @@ FRAME_STRIDE = {'train': 6, 'val': 10}
 
 
 class ARCTIC(DatasetReader):
-    """See the module. Nobody looked at the faces. The box of a picture that shows neither hand has no size."""
+    """See the module. Faces are not annotated. The box of a picture that shows neither hand has no size."""
 
     name = 'arctic'
 

@@ -22,7 +22,7 @@ _BOX_MARGIN = 1.2
 class DatasetReader(ABC):
     """One split of one data set: a sequence of samples.
 
-    Making one reads tables only; a sample's truth is posed when it is asked for. It can be pickled, and so sent to the
+    Making one reads tables only; a sample's truth is posed on access. It can be pickled, and so sent to the
     processes of a loader. Raises DatasetError for whatever is missing or misshapen.
     """
 

@@ -17,7 +17,7 @@ _JOINTS = ('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoul
 
 
 class AnnotationError(ValueError):
-    """A folder holds no annotations that can be used; the message says why, in one line."""
+    """A folder holds no annotations that can be used; the message gives the reason in one line."""
 
 
 @dataclass(frozen=True, eq=False)

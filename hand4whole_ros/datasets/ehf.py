@@ -1,4 +1,4 @@
-"""EHF (Pavlakos et al., CVPR 2019): 100 pictures of one person, with the SMPL-X mesh laid onto a scan.
+"""EHF (Pavlakos et al., CVPR 2019): 100 pictures of one person, with the SMPL-X mesh registered to a scan.
 
 Files: NN_img.png or .jpg, NN_align.ply.
 """

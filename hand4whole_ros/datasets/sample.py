@@ -13,7 +13,7 @@ from ..media import image_files
 
 @dataclass(frozen=True)
 class HandAnnotation:
-    """One hand. Camera optical frame, metres, axis-angle. None: the data set does not say."""
+    """One hand. Camera optical frame, metres, axis-angle. None: not annotated."""
 
     keypoints_3d: np.ndarray                    # (21, 3) in skeleton.HAND_KEYPOINT_NAMES order
     vertices: np.ndarray | None = None          # (778, 3) in MANO's topology
@@ -24,9 +24,9 @@ class HandAnnotation:
 
 @dataclass(frozen=True)
 class BodyAnnotation:
-    """A whole body in SMPL-X's parameters. Camera optical frame, metres, axis-angle. None: the data set does not say.
+    """A whole body in SMPL-X's parameters. Camera optical frame, metres, axis-angle. None: not annotated.
 
-    Where `known` is false the numbers of a keypoint mean nothing. Where `expression` is None nobody looked at the face:
+    Where `known` is false the numbers of a keypoint mean nothing. Where `expression` is None the face is not annotated:
     jaw and eyes are not known either.
     """
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class DetectorUnavailable(RuntimeError):
-    """A detector cannot be made here. The message says what is missing and what to run."""
+    """A detector cannot be made here. The message names what is missing and the command to run."""
 
 
 def create(name: DetectorName = DetectorName.AUTO, max_people: int = 4) -> PersonDetector:

@@ -74,7 +74,7 @@ def box_from_landmarks(
 ) -> np.ndarray | None:
     """The box xywh (4,) px of what is seen of a person in a picture; None where that is nothing.
 
-    hands: (21, 2) px of the hands to believe. Landmarks out of the picture count where what they hang on does:
+    hands: (21, 2) px of the accepted hands. Landmarks out of the picture count where what they hang on does:
     a leg that leaves the picture takes the box to its edge.
     """
     pose = landmarks.pose

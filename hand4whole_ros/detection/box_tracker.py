@@ -143,7 +143,7 @@ class BoxTracker:
         self._people = followed
 
     def reset(self) -> None:
-        """Forget everybody: the next image comes from elsewhere, and ids start again at 0."""
+        """Forget all people: the next image is unrelated, and ids restart at 0."""
         self._ids = itertools.count()
         self._forget()
 

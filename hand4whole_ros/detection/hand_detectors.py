@@ -104,7 +104,7 @@ def _box_of_landmarks(loose):
 
 
 def create_hand_detector(name: DetectorName, store: Store, weights: WeightsSource, device: torch.device,
-                         static_images: bool = False) -> HandDetector:
+                         *, static_images: bool = False) -> HandDetector:
     """A detector of hands. AUTO is WiLoR's own where its file is in the store and published weights are wanted, else
     that of landmarks.
 

@@ -31,7 +31,7 @@ _MAX_DUPLICATE_HAND_DISTANCE = 0.35
 
 
 def filter_hands(landmarks: HolisticLandmarks, width: int, height: int) -> dict[str, tuple[np.ndarray, float]]:
-    """The hands to believe: side -> ((21, 3) px as in HolisticLandmarks, confidence 0 to 1)."""
+    """The accepted hands: side -> ((21, 3) px as in HolisticLandmarks, confidence 0 to 1)."""
     pose = landmarks.pose
     torso = torso_length(pose)
     found = {}

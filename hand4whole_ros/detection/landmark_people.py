@@ -1,4 +1,4 @@
-"""Everybody in an image, by the package's own landmark networks, in the form that estimators take.
+"""All people in an image, by the package's own landmark networks, in the form that estimators take.
 
 People are seen in a mirror, too, and both poses averaged where they are of the same person: their errors are in part
 independent. In images that stand alone hands are, too, and poses are taken in the region that the two of them make.
@@ -35,7 +35,7 @@ class LandmarkPeople:
     """Gives the landmarks of people. Raises DetectorUnavailable where the networks cannot be run.
 
     static_images: every image stands alone; otherwise people are tracked. mirror: see the module. max_people: how many
-    are given at most, the largest. people: whether people are looked for at all, or only hands. lite_hands: the smaller
+    are given at most, the largest. people: whether people are detected, or hands only. lite_hands: the smaller
     network for hands.
     """
 

@@ -23,7 +23,7 @@ class MediaPipePeople:
         self._people = LandmarkPeople(static_images=True, mirror=False, max_people=max_people)
 
     def detect(self, image: np.ndarray) -> list[PersonBoxes]:
-        """People in an RGB image (H, W, 3) uint8, the most certain first; [] when nobody is seen."""
+        """People in an RGB image (H, W, 3) uint8, the most certain first; [] if nobody is detected."""
         height, width = check_image(image).shape[:2]
         found = (person_boxes(landmarks, width, height) for landmarks in self._people.detect(image))
         return sorted((person for person in found if person is not None), key=lambda person: -person.confidence)
@@ -36,7 +36,7 @@ class MediaPipePeople:
 def person_boxes(landmarks: HolisticLandmarks, width: int, height: int) -> PersonBoxes | None:
     """Boxes of a person with these landmarks in a picture; None where nothing of the person is in it.
 
-    Hands are those that hand_filter leaves; a hand that only the pose network saw is not one.
+    Hands are those that hand_filter accepts; a hand that only the pose network saw is not one.
     """
     hands = hand_points(landmarks, width, height)
     box = body_box.box_from_landmarks(landmarks, [hand.keypoints for hand in hands.values()], width, height)
@@ -46,7 +46,7 @@ def person_boxes(landmarks: HolisticLandmarks, width: int, height: int) -> Perso
 
 
 def hand_points(landmarks: HolisticLandmarks, width: int, height: int) -> dict[str, HandPoints]:
-    """Side -> points of the hands to believe; points out of the picture have score 0, the others 1."""
+    """Side -> points of the accepted hands; points out of the picture have score 0, the others 1."""
     hands = {}
     for side, (points, _) in filter_hands(landmarks, width, height).items():
         keypoints = points[:, :2]

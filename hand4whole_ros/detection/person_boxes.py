@@ -38,7 +38,7 @@ class PersonDetector(Protocol):
     max_people: int
 
     def detect(self, image: np.ndarray) -> list[PersonBoxes]:
-        """People in an RGB image (H, W, 3) uint8, the most certain first; [] when nobody is seen."""
+        """People in an RGB image (H, W, 3) uint8, the most certain first; [] if nobody is detected."""
         ...
 
     def close(self) -> None:
@@ -47,11 +47,17 @@ class PersonDetector(Protocol):
 
 def box_iou(one: np.ndarray, other: np.ndarray) -> float:
     """Intersection over union of two boxes xywh (4,); 0 where one has no area or is not finite."""
-    low = np.maximum(one[:2], other[:2])
-    high = np.minimum(one[:2] + one[2:], other[:2] + other[2:])
-    shared = np.prod(np.maximum(high - low, 0))
-    both = np.prod(one[2:]) + np.prod(other[2:]) - shared
-    return float(shared / both) if both > 0 and np.isfinite(both) else 0.0
+    return float(box_ious(one[None], other)[0])
+
+
+def box_ious(boxes: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Intersection over union (N,) of boxes xywh (N, 4) with another (4,); 0 where one has no area or is not finite."""
+    low = np.maximum(boxes[:, :2], other[:2])
+    high = np.minimum(boxes[:, :2] + boxes[:, 2:], other[:2] + other[2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    both = np.prod(boxes[:, 2:], axis=1) + np.prod(other[2:]) - shared
+    valid = (both > 0) & np.isfinite(both)
+    return np.where(valid, shared / np.where(valid, both, 1), 0.0)
 
 
 def check_image(image: np.ndarray) -> np.ndarray:

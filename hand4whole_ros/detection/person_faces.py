@@ -77,7 +77,7 @@ class PersonFaces:
         return PersonFace(landmarks, np.array([eyes[side].iris[0, :2] for side in SIDES]), float(face.presence * size))
 
     def forget(self, but: set[int]) -> None:
-        """Nobody's face is tracked but those of these track ids."""
+        """Track only the faces of these track ids."""
         self._last = {track: face for track, face in self._last.items() if track in but}
 
     def _landmarks(self, image, person, region):

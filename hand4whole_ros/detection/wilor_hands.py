@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..networks.wilor_detector import STRIDES, WiLoRDetector
-from .person_boxes import box_iou, check_image
+from .person_boxes import box_ious, check_image
 
 #: Longest side of the picture that the network sees, and the grey around it up to whole strides.
 LONGEST_SIDE, PADDING_VALUE = 640, 114
@@ -61,7 +61,7 @@ class WiLoRHands:
             found.boxes[0], score, side, found.keypoints[0], found.keypoint_scores[0], side_score))
         side = side.astype(int)
         groups = np.zeros_like(side) if self._one_side_a_place else side
-        kept = non_maximum_suppression(boxes, groups, self.max_overlap)[:self.max_hands]
+        kept = non_maximum_suppression(boxes, groups, self.max_overlap, self.max_hands)
         limit = np.array([image.shape[1], image.shape[0]], np.float32)
         boxes = ((boxes.reshape(-1, 2, 2) - corner) / scale).clip(0, limit).reshape(-1, 4)
         points = ((points - corner) / scale).clip(0, limit)
@@ -90,11 +90,18 @@ def letterbox_image(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return picture, np.array([size[0] / width, size[1] / height], np.float32), np.array([left, top], np.float32)
 
 
-def non_maximum_suppression(boxes: np.ndarray, groups: np.ndarray, max_overlap: float) -> list[int]:
-    """Rows of boxes xyxy (N, 4), the best first, that overlap no better one of their group (N,) by more."""
+def non_maximum_suppression(boxes: np.ndarray, groups: np.ndarray, max_overlap: float,
+                            max_boxes: int = MAX_HANDS) -> list[int]:
+    """Rows of boxes xyxy (N, 4), the best first, that overlap no better one of their group (N,) by more.
+
+    At most max_boxes of them, the first.
+    """
     sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
     kept: list[int] = []
     for k, box in enumerate(sizes):
-        if all(groups[j] != groups[k] or box_iou(sizes[j], box) <= max_overlap for j in kept):
+        if len(kept) == max_boxes:
+            break
+        better = [j for j in kept if groups[j] == groups[k]]
+        if (box_ious(sizes[better], box) <= max_overlap).all():
             kept.append(k)
     return kept

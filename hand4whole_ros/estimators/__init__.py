@@ -17,7 +17,7 @@ _logger = logging.getLogger(__name__)
 
 def create(config: EstimatorConfig | None = None) -> Estimator:
     """The estimator a configuration names; 'auto' takes the full pipeline where its files are, else the fit to
-    landmarks, or the open model where weights of it were asked for.
+    landmarks, or the open model if its weights are given.
 
     Raises ValueError for an unknown name and EstimatorUnavailable, saying what to run, where parts of it
     are missing.
@@ -49,7 +49,7 @@ def create(config: EstimatorConfig | None = None) -> Estimator:
 
 
 def _resolve_auto(config):
-    """The name 'auto' stands for, said in one line of the log."""
+    """The estimator that 'auto' selects, logged in one line."""
     from ..checkpoints import CheckpointError, files
     from ..checkpoints.store import Store
     # The other two give the same bodies. The hands of open take more time and are better on drawn people; of

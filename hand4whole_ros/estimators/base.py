@@ -24,7 +24,7 @@ OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
 
 
 class EstimatorUnavailable(RuntimeError):
-    """An estimator cannot be made here. The message says what is missing and what to run."""
+    """An estimator cannot be made here. The message names what is missing and the command to run."""
 
 
 class Estimator(ABC):
@@ -42,12 +42,12 @@ class Estimator(ABC):
     @abstractmethod
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics,
                  stamp: float | None = None) -> list[WholeBodyEstimate]:
-        """People in an RGB image (H, W, 3) uint8, the most certain first; [] when nobody is seen.
+        """People in an RGB image (H, W, 3) uint8, the most certain first; [] if nobody is detected.
 
         `vertices` is left None; call `body.vertices(estimate)` for the mesh. Every number in the result is finite,
         and every joint and keypoint geometry.placement.MIN_DEPTH or more in front of the camera: see accepted.
-        `stage_times` says how long each stage took, in seconds. stamp: when the image was taken, s by any clock, of
-        images that follow each other; None: nothing is known of that, and earlier poses say nothing about this image.
+        `stage_times` has the time of each stage, in seconds. stamp: when the image was taken, s by any clock, of
+        images that follow each other; None: unknown, and earlier poses are no prior of this image.
         """
 
     @property
@@ -102,7 +102,7 @@ class Estimator(ABC):
                              f'the image is {width} x {height}')
 
     def reset(self) -> None:
-        """Forget what was learnt from earlier images: the next one comes from elsewhere."""
+        """Forget earlier images: the next one is unrelated."""
 
     def reduce_memory(self) -> bool:
         """Memory ran out: use less from now on. False where nothing more can be saved."""

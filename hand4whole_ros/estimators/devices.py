@@ -39,7 +39,7 @@ def pick_precision(name: Precision, device: torch.device) -> torch.dtype:
     """AUTO or a key of PRECISIONS -> what to compute in on that device.
 
     fp16 on a GPU, as the hand expert's authors run it; bf16 on a processor that multiplies it; else fp32. int8, the
-    least exact, is only taken where it is asked for.
+    least accurate, is used only on request.
     """
     if name in PRECISIONS:
         return PRECISIONS[name]

@@ -1,4 +1,4 @@
-"""What the first look knows of people, as plain arrays: of one person in an image, or of thousands to learn from."""
+"""The results of the landmark fit as plain arrays: of one person in an image, or of thousands to train on."""
 
 from __future__ import annotations
 

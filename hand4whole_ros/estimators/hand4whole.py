@@ -50,7 +50,7 @@ class Hand4WholeEstimator(PersonCropEstimator):
             made_up = random_config(config.weights, _RANDOM)
             network = (load_pose2pose(store, layer, device=device, precision=precision) if made_up is None else
                        load_random_pose2pose(layer, made_up, device, precision))
-            super().__init__(config, network, BodyModel.load(smplx), device, precision)
+            super().__init__(config, network, BodyModel.load(smplx), device=device, precision=precision)
         except (CheckpointError, BodyModelError, DetectorUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
 

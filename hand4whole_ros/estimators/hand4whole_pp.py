@@ -51,7 +51,7 @@ class Hand4WholePPEstimator(PersonCropEstimator):
             made_up = random_config(config.weights, _RANDOM)
             network = (load_hand4whole_pp(store, body=published, device=device, precision=precision)
                        if made_up is None else load_random(published, made_up, device, precision))
-            super().__init__(config, network, SmplxManoBody(published), device, precision)
+            super().__init__(config, network, SmplxManoBody(published), device=device, precision=precision)
         except (CheckpointError, BodyModelError, DetectorUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""What estimators share whose network sees hands one by one, in crops: any number of hands, and no bodies.
+"""Base of estimators whose network processes crops of single hands: any number of hands, and no bodies.
 
 A detector finds hands. The network takes a crop of each, left ones mirrored, and gives MANO's parameters. Each hand is
 then placed before the real camera, at the size that MANO's shape gives it.
@@ -46,7 +46,7 @@ class HandCropEstimator(Estimator):
             self.network = self._load(config, store, mano, precision)
             self.body = BodyModel.load(config.body_model)
             self._detector = create_hand_detector(config.detector, store, config.weights, self._device,
-                                                  config.static_images)
+                                                  static_images=config.static_images)
         except (CheckpointError, BodyModelError, OpenBodyUnavailable, DetectorUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
         self._max_hands = config.max_hands
@@ -58,7 +58,7 @@ class HandCropEstimator(Estimator):
 
     @abstractmethod
     def _pick_precision(self, config: EstimatorConfig, device: torch.device) -> torch.dtype:
-        """What the configuration asks for, or EstimatorUnavailable."""
+        """The configured detector; raises EstimatorUnavailable."""
 
     @abstractmethod
     def _load(self, config: EstimatorConfig, store: Store, mano: Mano, precision: torch.dtype) -> nn.Module:
@@ -67,7 +67,7 @@ class HandCropEstimator(Estimator):
     @abstractmethod
     def _run_network(self, image: np.ndarray, picture: Tensor, hands: Sequence[HandBox], intrinsics: Intrinsics
                      ) -> list[LooseHandEstimate]:
-        """What the network says of these hands in an image, in one pass, before the real camera.
+        """The network's output for these hands of an image, in one pass, before the real camera.
 
         picture (3, H, W): the image on the device, from 0 to 1.
         """
@@ -75,7 +75,7 @@ class HandCropEstimator(Estimator):
     @torch.inference_mode()
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics,
                  stamp: float | None = None) -> list[WholeBodyEstimate]:
-        """[]: nobody is looked for. `loose_hands` are the hands of an RGB image (H, W, 3) uint8."""
+        """[]: no people are detected. `loose_hands` are the hands of an RGB image (H, W, 3) uint8."""
         self.check_input(image, intrinsics)
         self._hands = []
         boxes = self._detector.detect(image)[:self._max_hands]

@@ -1,4 +1,4 @@
-"""Landmarks of everybody in an image, and a body fitted to each: what the open estimators start from.
+"""Landmarks of all people in an image, and a body fitted to each: the first stage of the open estimators.
 
 Nothing here needs a licence form: MediaPipe's networks are Apache-2.0 and the open body CC0. Runs on the CPU.
 """
@@ -42,7 +42,7 @@ class LandmarkFit:
     """One person in one image."""
 
     landmarks: HolisticLandmarks
-    hands: dict[str, np.ndarray]        # side -> (21, 3) px as in HolisticLandmarks, of the hands to believe
+    hands: dict[str, np.ndarray]        # side -> (21, 3) px as in HolisticLandmarks, of the accepted hands
     hand_confidence: dict[str, float]   # side -> 0 to 1, of the same hands
     fitted: BodyFit
     confidence: float                   # 0 to 1
@@ -86,9 +86,9 @@ class LandmarkPipeline:
 
     fitter: of the body that is fitted. static_images: every image stands alone; otherwise people are tracked from image
     to image. mirror: people are seen in a mirror as well. max_people: the largest so many.
-    people: whether anybody is looked for at all, or only hands. lite_hands: the smaller network for hands.
+    people: whether people are detected, or hands only. lite_hands: the smaller network for hands.
     refused: counts people who have landmarks that no body fits, as Estimator.refused; refused_hands: likewise loose
-    hands. hand_length: m, of loose hands. face_fitter: of the same body; None: faces are not looked at.
+    hands. hand_length: m, of loose hands. face_fitter: of the same body; None: faces are not estimated.
     """
 
     def __init__(self, fitter: BodyFitter | LandmarkFitter, static_images: bool, mirror: bool = True, *,
@@ -112,7 +112,7 @@ class LandmarkPipeline:
     @classmethod
     def from_config(cls, config: EstimatorConfig, fitter: BodyFitter | LandmarkFitter, *,
                     refused: Counter, refused_hands: Counter, body: BodyModel) -> LandmarkPipeline:
-        """As the settings of an estimator say.
+        """From the settings of an estimator.
 
         Raises ValueError for an unknown quality, EstimatorUnavailable for faces of a body without landmarks there.
         """
@@ -154,7 +154,7 @@ class LandmarkPipeline:
         return [one for one in found if one is not None]
 
     def fit(self, image: np.ndarray, intrinsics: Intrinsics) -> LandmarkFit | None:
-        """The largest person; None where nobody is seen, or nobody could be fitted."""
+        """The largest person; None if nobody is detected or fitted."""
         return next(iter(self.fit_all(image, intrinsics)), None)
 
     def _fit(self, landmarks, image, intrinsics, *, detector_seconds, stamp):
@@ -184,7 +184,7 @@ class LandmarkPipeline:
             fitted, confidence, times, face, self._faces is not None)
 
     def _fit_body(self, landmarks, intrinsics, hands, stamp):
-        """The fit; of somebody who is tracked it continues those of the earlier images."""
+        """The fit; with a track id it continues those of the earlier images."""
         if stamp is None or landmarks.track_id < 0 or not isinstance(self._fitter, LandmarkFitter):
             return self._fitter.fit(landmarks, intrinsics, hands)
         history = self._histories.setdefault(landmarks.track_id, PoseHistory())

@@ -44,7 +44,7 @@ class MediaPipeEstimator(Estimator):
 
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics,
                  stamp: float | None = None) -> list[WholeBodyEstimate]:
-        """The people in an RGB image (H, W, 3) uint8, the largest first; [] when nobody is seen."""
+        """The people in an RGB image (H, W, 3) uint8, the largest first; [] if nobody is detected."""
         self.check_input(image, intrinsics)
         return self.filter_estimates(
             self._make_estimate(fit, intrinsics) for fit in self._landmark_pipeline.fit_all(image, intrinsics, stamp)
@@ -73,7 +73,7 @@ class MediaPipeEstimator(Estimator):
             log_so3(with_face(pose.rotations[0], landmark_fit.fitted, landmark_fit.face)),
             pose.betas[0],
             landmark_fit.expression,
-            intrinsics,
+            intrinsics=intrinsics,
             bbox_xyxy=landmark_fit.body_box(intrinsics.width, intrinsics.height),
             confidence=landmark_fit.confidence,
             hands=hands,

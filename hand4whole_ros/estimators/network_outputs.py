@@ -1,4 +1,4 @@
-"""From what a network says of people, on whatever device, to numbers of each of them on the CPU."""
+"""From the output of a network on any device to numbers of each person on the CPU."""
 
 from __future__ import annotations
 

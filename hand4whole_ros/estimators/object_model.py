@@ -23,7 +23,7 @@ def load_object_box(config: EstimatorConfig) -> np.ndarray | None:
     """
     if config.object_mesh is not None:
         if any(config.object_size):
-            raise ValueError('object_size and object_mesh both say what hands grasp: give one of them')
+            raise ValueError('object_size and object_mesh both define the grasped object: give one of them')
         return _mesh_box(config.object_mesh)
     if not any(config.object_size):
         return None

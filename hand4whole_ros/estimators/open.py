@@ -1,6 +1,6 @@
-"""The lifted body of estimator mediapipe with hands of the open model's hand expert, which looks at the picture.
+"""The lifted body of estimator mediapipe with hands of the open model's hand expert, which takes the image.
 
-The open model's body expert was better than the fit on drawn people and worse on photographs, so it has no say in
+The open model's body expert was better than the fit on drawn people and worse on photographs, so it does not affect
 bodies here (docs/concepts/estimator_open.md). Nothing here needs a licence form. Up to `max_people` in an image, the
 largest. Runs on the CPU.
 """
@@ -52,7 +52,7 @@ AUTO_WRIST = WristSource.COPY
 
 
 class _Hand(NamedTuple):
-    """What the networks say of one hand."""
+    """The networks' output for one hand."""
 
     wrist: np.ndarray           # (3, 3) in the camera
     fingers: np.ndarray         # (15, 3, 3) against the parents
@@ -60,14 +60,14 @@ class _Hand(NamedTuple):
 
 
 class OpenEstimator(Estimator):
-    """See the module. Raises EstimatorUnavailable, saying what to do, where something is missing."""
+    """See the module. Raises EstimatorUnavailable, with the remedy, if something is missing."""
 
     name = 'open'
     network: Hand4WholePP
 
     def __init__(self, config: EstimatorConfig):
         if config.body_model is not None:
-            raise EstimatorUnavailable('estimator open speaks of the open body alone: leave the body model out, or use '
+            raise EstimatorUnavailable('estimator open supports the open body only: leave the body model out, or use '
                                        'estimator mediapipe, which can be fitted to it')
         try:
             self._strategy = FusionPolicy.from_config(config, AUTO_WRIST)
@@ -79,7 +79,7 @@ class OpenEstimator(Estimator):
             fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
             self._landmark_pipeline = LandmarkPipeline.from_config(
                 config, fitter, refused=self.refused, refused_hands=self.refused_hands, body=self.body)
-            # The networks learnt from another fit, and are told of it.
+            # The networks were trained with another fit, which is their input.
             self._prompt_fitter = BodyFitter(self.body.kinematics)
             self._threads = ThreadpoolController()
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, ValueError) as error:
@@ -91,7 +91,7 @@ class OpenEstimator(Estimator):
     @torch.inference_mode()
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics,
                  stamp: float | None = None) -> list[WholeBodyEstimate]:
-        """The people in an RGB image (H, W, 3) uint8, the largest first; [] when nobody is seen."""
+        """The people in an RGB image (H, W, 3) uint8, the largest first; [] if nobody is detected."""
         self.check_input(image, intrinsics)
         found = []
         for landmark_fit in self._landmark_pipeline.fit_all(image, intrinsics, stamp):
@@ -109,12 +109,12 @@ class OpenEstimator(Estimator):
         return Experts(self.network, in_crop_axes=True, prepare_inputs=self.prepare_inputs)
 
     def prepare_inputs(self, image: np.ndarray, intrinsics: Intrinsics) -> NetworkInputs | None:
-        """What the network is told of the largest person in an image; None where nobody is seen."""
+        """The inputs of the network for the largest person in an image; None if nobody is detected."""
         landmark_fit = self._landmark_pipeline.fit(image, intrinsics)
         return None if landmark_fit is None else self._inputs(landmark_fit, intrinsics)
 
     def _inputs(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> NetworkInputs | None:
-        """What the networks are told of one person; None where the fit that they know finds nobody."""
+        """The inputs of the networks for one person; None if the fit of their training fails."""
         with self._threads.limit(limits=1):
             fitted = self._prompt_fitter.fit(landmark_fit.landmarks, intrinsics, landmark_fit.hands)
         if fitted is None:
@@ -138,13 +138,13 @@ class OpenEstimator(Estimator):
         self.network = None     # pyright: ignore[reportAttributeAccessIssue]  # not used afterwards
 
     def _hands(self, image, inputs) -> dict[str, _Hand]:
-        """What the networks say of the hands that are seen: side -> _Hand."""
+        """The networks' output for the visible hands: side -> _Hand."""
         picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
         patches = cut_patches(picture, torch.from_numpy(inputs.evidence.box))
         policy, body = self._strategy, None
         if policy.wrist == WristSource.COPY:
             placed = self.network.run_hand_expert(patches, inputs.boxes, inputs.prompts)
-        else:   # the body expert has the last word on wrists, and on them alone
+        else:   # the body expert decides the wrists, and nothing else
             outputs = self.network.run_experts(patches, inputs.boxes, policy, inputs.prompts)
             placed, body = outputs.hands, outputs.body.local_rotations[:1].double().numpy()
         rotation, found = crop_to_camera_rotations(inputs.evidence).astype(np.float64), {}
@@ -186,9 +186,9 @@ class OpenEstimator(Estimator):
             log_so3(local),
             fitted.pose.betas[0],
             landmark_fit.expression,
-            intrinsics,
+            intrinsics=intrinsics,
             bbox_xyxy=landmark_fit.body_box(intrinsics.width, intrinsics.height),
-            confidence=fitted.confidence,
+            confidence=landmark_fit.confidence,
             hands=seen,
             pelvis=fitted.pose.root[0],
             stage_times=times,

@@ -1,4 +1,4 @@
-"""What estimators share whose network sees people one by one, in crops, before a virtual camera.
+"""Base of estimators whose network processes crops of single people, before a virtual camera.
 
 A detector finds boxes of people and their hands, and boxes follow people, so that it runs only now and then. The
 network takes a patch of each person and gives SMPL-X's parameters. Each person is then placed before the real camera.
@@ -52,13 +52,13 @@ class CropCamera:
 
 
 class PersonCropEstimator(Estimator):
-    """See the module. A subclass makes the network and the body, and says what the network takes and gives."""
+    """See the module. A subclass makes the network and the body, and defines inputs and outputs of the network."""
 
     network: nn.Module
     #: What products are computed in, by the names of devices.PRECISIONS.
     precision: str
 
-    def __init__(self, config: EstimatorConfig, network: nn.Module, body: BodyModel, device: torch.device,
+    def __init__(self, config: EstimatorConfig, network: nn.Module, body: BodyModel, *, device: torch.device,
                  precision: torch.dtype):
         """Raises DetectorUnavailable, or ValueError for a detector that finds no people."""
         self.network, self.body, self._device = network, body, device
@@ -72,7 +72,7 @@ class PersonCropEstimator(Estimator):
 
     @classmethod
     def require_people(cls, config: EstimatorConfig) -> None:
-        """EstimatorUnavailable where hands alone are asked for."""
+        """EstimatorUnavailable if only hands are requested."""
         if not config.people:
             raise EstimatorUnavailable(f'estimator {cls.name} gives no hands without their people: leave people at '
                                        'true, or use estimator mediapipe or open')
@@ -168,7 +168,7 @@ class PersonCropEstimator(Estimator):
             local,
             row['betas'],
             row['expression'],
-            intrinsics,
+            intrinsics=intrinsics,
             bbox_xyxy=np.clip(box, 0, size),
             confidence=person.confidence,
             hands=hands,

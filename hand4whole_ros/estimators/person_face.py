@@ -50,7 +50,7 @@ class FacePipeline:
         return face
 
     def forget(self, but: set[int]) -> None:
-        """Nobody's face is tracked but those of these track ids."""
+        """Track only the faces of these track ids."""
         self._last = {track: last for track, last in self._last.items() if track in but}
         self._detector.forget(but)
 

@@ -1,6 +1,6 @@
-"""From evidence to what the open model is told: boxes of hands, and a prompt for each expert.
+"""From the features of a fit to the inputs of the open model: boxes of hands, and a prompt for each expert.
 
-The networks speak along the axes of a camera that looks through the middle of the box that is cut out (the crop's
+The networks use the axes of a camera directed through the centre of the cropped box (the crop's
 frame); evidence is in the real camera's frame, and turned here.
 """
 
@@ -44,21 +44,21 @@ _LANDMARK_WEIGHTS = _landmark_weights()
 
 
 class PromptBuilder:
-    """Tells the open model of people. components (10, 10): of body.open_hands.hand_shape_components."""
+    """Builds the prompts of the open model. components (10, 10): of body.open_hands.hand_shape_components."""
 
     def __init__(self, components: np.ndarray):
         self._components = components.astype(np.float32)
 
     def __call__(self, features: FitFeatures) -> tuple[dict[str, HandBoxes], Prompts]:
-        """Of N people: side -> HandBoxes in pixels of the body picture, and what both experts are told."""
+        """Of N people: side -> HandBoxes in pixels of the body picture, and the prompts of both experts."""
         camera_rotations = crop_to_camera_rotations(features)
         boxes = {side: _make_hand_boxes(features, k) for k, side in enumerate(skeleton.SIDES)}
         wrists = wrist_rotations(features.rotations, camera_rotations)
-        hands = {side: self._hand(features, camera_rotations, wrists[:, k], k, boxes[side].boxes.numpy())
+        hands = {side: self._hand(features, camera_rotations, wrists[:, k], k, boxes=boxes[side].boxes.numpy())
                  for k, side in enumerate(skeleton.SIDES)}
         return boxes, Prompts(_body_prompt(features, camera_rotations), hands)
 
-    def _hand(self, e, camera_rotations, wrist, k, boxes):
+    def _hand(self, e, camera_rotations, wrist, k, *, boxes):
         """The prompt of hands of one side, as of right hands."""
         left = skeleton.SIDES[k] == 'left'
         mirror = _MIRROR if left else np.ones(3, np.float32)

@@ -95,10 +95,10 @@ class UniHOPEEstimator(HandCropEstimator):
             return None
         middle, half = (tight[:2] + tight[2:]) / 2, CROP_FACTOR * (tight[2:] - tight[:2]) / 2
         around = np.concatenate([middle - half, middle + half])      # an object in a hand is near it
-        return self._view(hand, tight, around, False, shape)
+        return self._view(hand, tight, around, False, shape=shape)
 
     def _second_view(self, view, row):
-        """Around the hand and the object that it grasps; None where it grasps none, or nobody knows where."""
+        """Around the hand and the object that it grasps; None if it grasps none, or its place is unknown."""
         if row['grasp'] <= MIN_GRASP_PROBABILITY:
             return None
         votes = votes_to_image(select_votes(*row['votes']), view.crop.object_box, view.crop.affine)
@@ -106,7 +106,7 @@ class UniHOPEEstimator(HandCropEstimator):
         if len(points) < MIN_POINTS:
             return None
         found = np.stack(points).astype(np.float32)
-        return self._view(view.hand, view.tight, np.concatenate([found.min(0), found.max(0)]), True, row['shape'])
+        return self._view(view.hand, view.tight, np.concatenate([found.min(0), found.max(0)]), True, shape=row['shape'])
 
     def _locate_object(self, view, row, intrinsics):
         """ObjectEstimate of what a hand grasps; None where it grasps nothing, or the votes agree on no pose."""
@@ -124,7 +124,7 @@ class UniHOPEEstimator(HandCropEstimator):
             float32(fit.pose.rotation), float32(fit.pose.translation), float32(self._object_box),
             float32(intrinsics.project(corners)), fit.confidence, fit.reprojection_error)
 
-    def _view(self, hand, tight, object_box, around_both, shape):
+    def _view(self, hand, tight, object_box, around_both, *, shape):
         try:
             crop = hand_object_crop(tight, object_box, around_both, shape[:2], size=self.network.config.image_size)
         except ValueError:      # outside the picture

@@ -1,4 +1,4 @@
-"""Tables 1 to 3 of Hand4Whole++: which expert has the last word on what, one network, the same pictures.
+"""Tables 1 to 3 of Hand4Whole++: which expert decides what, one network, the same pictures.
 
 Table 1: each expert alone, and both with CHAM. Table 2: whose wrists. Table 3: whose fingers, whose shape of the hands.
 A row is a strategy of the network; tables are worked out for whatever gives a prediction under a row's name, so that

@@ -43,7 +43,7 @@ def rotation_error(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def sample_head(rng: np.random.Generator) -> HeadPose:
-    """Somebody who looks about, with one expression, and the mouth open every other time."""
+    """A person with a moving gaze, one expression, and the mouth open every other time."""
     turn, nod, jaw, down, left = np.radians(rng.uniform(-1, 1, 5) * (_TURN, _NOD, _JAW, _DOWN, _LEFT))
     name = EXPRESSION_NAMES[rng.integers(len(EXPRESSION_NAMES))]
     rotation = FACING @ exp_so3(np.array([[0.0, turn, 0.0]]))[0] @ exp_so3(np.array([[nod, 0.0, 0.0]]))[0]

@@ -65,7 +65,7 @@ class MediaPipeSolutions:
         return None if solutions is None else cls(solutions)
 
     def body(self, image: np.ndarray) -> SolutionBody | None:
-        """The person in an RGB image (H, W, 3) uint8; None where nobody is seen."""
+        """The person in an RGB image (H, W, 3) uint8; None if nobody is detected."""
         # It remembers hands from image to image even where images stand alone, so each has one of its own.
         with suppress_native_stderr(), self._holistic(static_image_mode=True, model_complexity=1) as solution:
             found = solution.process(np.ascontiguousarray(image))

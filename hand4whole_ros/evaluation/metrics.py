@@ -34,7 +34,7 @@ def root_relative_mpjpe(predicted: np.ndarray, true: np.ndarray, predicted_root:
 
 def bone_scaled_mpjpe(predicted: np.ndarray, true: np.ndarray, predicted_bone: np.ndarray,
                       true_bone: np.ndarray) -> np.ndarray:
-    """MPJPE with one bone laid onto the true one by its first end, and the prediction scaled to the true bone's length.
+    """MPJPE with one bone aligned to the true one at its first end, the prediction scaled to the true bone's length.
 
     (..., N, 3) twice; bones (..., 2, 3), the first end is the root. InterHand2.6M is measured so since IntagHand (Li et
     al., CVPR 2022), from the middle MCP to the wrist: it leaves out the size of the hand.

@@ -1,4 +1,4 @@
-"""Hand4Whole++ as the papers measure it: told where person and hands are, and compared in its crop's own frame.
+"""Hand4Whole++ as the papers measure it: with the annotated boxes of person and hands, in its crop's own frame.
 
 Boxes come from the sample, not from a detector; the open model, which begins with a detector's landmarks, is told what
 its own first look finds. The papers compare what the network says as it is, along the axes of the crop's virtual
@@ -34,7 +34,7 @@ from .prediction import PredictedHand, Prediction
 
 
 class PersonInputs(NamedTuple):
-    """What a network is told of one person besides the picture."""
+    """The inputs of a network for one person besides the picture."""
 
     box: Tensor                             #: (1, 4) xywh px, what is cut out
     boxes: Mapping[str, HandBoxes]          #: in pixels of the body picture

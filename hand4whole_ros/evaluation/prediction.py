@@ -1,4 +1,4 @@
-"""What an estimator says of the person of a sample, in one form, whoever says it."""
+"""An estimator's output for the person of a sample, in one form for all estimators."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MIN_MATCH_OVERLAP = 0.1
 
 @dataclass(frozen=True)
 class PredictedHand:
-    """Metres, along the axes of the camera. None: not said."""
+    """Metres, along the axes of the camera. None: not estimated."""
 
     keypoints_3d: np.ndarray                # (21, 3)
     wrist_rotation: np.ndarray | None       # (3, 3) of SMPL-X's wrist, from the T-pose

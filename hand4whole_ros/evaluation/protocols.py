@@ -1,4 +1,4 @@
-"""How each data set is measured: what is laid onto what, and which figures come of it. Millimetres, degrees, shares.
+"""How each data set is measured: the alignment, and the resulting figures. Millimetres, degrees, shares.
 
 The rules are those of the papers' code: whole bodies from the pelvis, hands from the wrist, faces from the neck, these
 joints being regressed from the posed mesh; InterHand2.6M's hands from the middle MCP, scaled to the length of the palm;

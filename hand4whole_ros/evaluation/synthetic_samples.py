@@ -1,4 +1,4 @@
-"""People that this package draws, as samples: a set that everybody has."""
+"""Rendered people as samples: a data set without files."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def gate_figures(frames: Sequence[HiddenFrame], rate: float) -> dict[str, dict[s
     believed = {name: _believed(name, frames) for name in GATES}
     start = max((flags.index(True) if True in flags else len(frames)) for flags in believed.values())
     if start == len(frames):
-        raise ValueError('no gate has believed any hand')
+        raise ValueError('no gate has trusted any hand')
     hidden = np.array([frame.hidden for frame in frames[start:]])
     true = _from_wrist(np.stack([frame.true for frame in frames[start:]]))
     figures = {}

@@ -1,8 +1,8 @@
-"""A whole body fitted to landmarks: lifted by a network, then bound to what was seen; body, then hands, then both.
+"""A whole body fitted to landmarks: lifted by a network, then fitted to the landmarks; body, then hands, then both.
 
-The network says where joints are and how surely; the landmarks say where they are seen and, by how visible they are,
-how surely; earlier images of a video say where they were; the skeleton has bones and limits. Damped least squares make
-one body of that (observed_person), through the real camera.
+The network gives the positions of joints with their spreads; the landmarks give their projections, with spreads by
+visibility; earlier images of a video give a prior; the skeleton has bones and limits. Damped least squares fit one
+body to all of them (observed_person), through the real camera.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class LandmarkFitter:
     """
 
     def __init__(self, kinematics, lifter: Lifter, hand_lifter: HandLifter | None = None,
-                 widths: Widths | None = None, lifted_shape: bool = True):
+                 *, widths: Widths | None = None, lifted_shape: bool = True):
         self._chains, self._lifter, self._widths = LiftedChains(kinematics), lifter, widths or Widths()
         self._hand_lifter = hand_lifter
         self._lifted_shape = lifted_shape
@@ -64,7 +64,7 @@ class LandmarkFitter:
             prior: PosePrior | None = None) -> BodyFit | None:
         """The person whose landmarks these are, or None where no fit could be made of them.
 
-        hands: (21, 3) px of each side that was seen, as HolisticLandmarks has them. prior: what earlier images say.
+        hands: (21, 3) px of each side that was seen, as HolisticLandmarks has them. prior: of earlier images.
         """
         rays = np.nan_to_num(intrinsics.normalize(landmarks.pose))
         size = np.array([intrinsics.width, intrinsics.height])
@@ -93,7 +93,7 @@ class LandmarkFitter:
         if self._hand_lifter is not None:
             seen_hands = {side: hand_rays[SIDES.index(side)] for side in hands}
             lifted_hands = self._hand_lifter(seen_hands, rays, landmarks.visibility, landmarks.world)
-        starts = {side: _hand_start(side, points, intrinsics, placed, lifted_hands.get(side))
+        starts = {side: _hand_start(side, points, intrinsics, placed, lifted=lifted_hands.get(side))
                   for side, points in hands.items()}
         seen = seen.of(chosen)
         # A hand of the last image begins as it was there; where that leads astray, as any hand.
@@ -101,7 +101,8 @@ class LandmarkFitter:
         fitted = self._fit_hands([start for side, start in starts.items() if side not in held], pose.betas[0])
         while True:     # until all hands that are left lie on their landmarks
             sides = [side for side in SIDES if side in fitted or side in held]
-            whole, placed = self._fit_whole_body(pose, seen, {side: starts[side] for side in sides}, fitted, held)
+            whole, placed = self._fit_whole_body(pose, seen, {side: starts[side] for side in sides}, fitted=fitted,
+                                                 held=held)
             astray = [side for number, side in enumerate(sides)
                       if _hand_miss(placed, number, starts[side]) > MAX_HAND_MISFIT]
             if not astray:
@@ -149,7 +150,7 @@ class LandmarkFitter:
         self._hand.shape(*self.person.shape_offsets(betas))
         return {start.side: hand for start, hand in fit_hands(self._hand, starts)}
 
-    def _fit_whole_body(self, pose, seen, starts, fitted, held):
+    def _fit_whole_body(self, pose, seen, starts, *, fitted, held):
         """fitted: hands that were fitted on their forearms; held: those that begin as the last image had them."""
         chain = self._chains.whole[tuple(starts)]
         if not starts:          # the body fit has used all there is
@@ -165,7 +166,7 @@ class LandmarkFitter:
         return pose, placed
 
 
-def _hand_start(side, points, intrinsics, placed, lifted):
+def _hand_start(side, points, intrinsics, placed, *, lifted):
     wrist = placed.joints[0, WRIST[side]]
     return HandStart(side, intrinsics.normalize(points[:, :2]), points[:, 2] / intrinsics.fx * wrist[2],
                      placed.rotations[0, JOINT[f'{side}_elbow']], wrist, lifted)

@@ -17,9 +17,9 @@ from ..geometry.alignment import rigid_alignment
 from ..skeleton import HAND_KEYPOINT_PARENTS, HAND_SLICE, JOINT, JOINT_NAMES, PALM_KEYPOINTS, WRIST
 from .body_chains import PersonChains
 from .joint_priors import UNCONSTRAINED, degrees_of_freedom
-from .kinematic_chain import ChainPose, KinematicChain, exp_so3, log_so3
+from .kinematic_chain import ChainPoints, ChainPose, KinematicChain, exp_so3, log_so3
 from .landmark_offsets import HAND_DEPTH_SIGMA, HAND_OFFSETS, HAND_POINTS, HAND_SIGMA
-from .solver import Observations, Turns, solve
+from .solver import DepthPairs, Observations, PointVectors, RootAnchor, Turns, solve
 
 if TYPE_CHECKING:
     from .hand_lifter import LiftedHand
@@ -33,13 +33,13 @@ _TWIST_SIGMA, _TWIST_LIMIT = 0.8, 2.2
 #: Of the forearm's twist, the part that lies in the elbow; the wrist has the rest.
 _TWIST_IN_ELBOW = 0.75
 
-#: What a network says of a hand comes with mean errors; these times them are the standard deviations of the fit.
+#: The lifting network gives mean errors; these times them are the standard deviations of the fit.
 LIFTED_BONES, LIFTED_TURNS = 1.8, 2.0
 
 #: Pairs of keypoints, each but the wrist and its parent.
 HAND_BONES = np.stack([np.arange(1, 21), HAND_KEYPOINT_PARENTS[1:]], axis=1)
 
-#: How surely the body says where a wrist is: across the view and in depth, m.
+#: Standard deviation of the wrist of the body fit: across the view and in depth, m.
 _WRIST_SIGMA = (0.03, 0.03, 0.08)
 
 
@@ -52,7 +52,7 @@ class HandStart:
     depths: np.ndarray          # (21,) m, relative to the wrist, away from the camera
     forearm: np.ndarray         # (3, 3) the elbow joint's rotation in the camera
     wrist: np.ndarray           # (3,) m where the body fit puts the wrist
-    lifted: LiftedHand | None = None    # what a network says of it; of all hands that are fitted together, or of none
+    lifted: LiftedHand | None = None    # by the lifting network; of all hands that are fitted together, or of none
 
 
 @dataclass
@@ -78,8 +78,9 @@ class HandFitter:
         names = {JOINT_NAMES[joint] for joint in members[2:]}
         dofs = np.concatenate([[(wrist, 0), (wrist, 1), (wrist, 2)], degrees_of_freedom(names)])
         dofs = np.stack([[local[j] for j in dofs[:, 0]], dofs[:, 1]], 1)
-        self.chain = KinematicChain(parents, np.zeros((17, 3)), np.zeros((17, 3, 0)), [local[j] for j in joints],
-                           np.zeros((21, 3)), np.zeros((21, 3, 0)), person.axes[members], dofs)
+        points = ChainPoints(np.array([local[j] for j in joints]), np.zeros((21, 3)), np.zeros((21, 3, 0)))
+        self.chain = KinematicChain(parents, np.zeros((17, 3)), np.zeros((17, 3, 0)), points,
+                                    axes=person.axes[members], dofs=dofs)
         table = person.prior.take(members)
         table.mean[:, 1, 0], table.sigma[:, 1, 0] = 0, _TWIST_SIGMA
         table.low[:, 1, 0], table.high[:, 1, 0] = -_TWIST_LIMIT, _TWIST_LIMIT
@@ -125,10 +126,10 @@ class HandFitter:
         pairs = np.stack([np.arange(1, 21), np.zeros(20, int)], 1)
         observations = Observations(
             rays=np.array(rays), ray_sigma=np.tile((HAND_SIGMA / distance)[:, None], (1, 21)),
-            angles=self._prior, pairs=pairs, depths=np.array(depths),
-            depth_sigma=np.full((len(owner), 20), HAND_DEPTH_SIGMA),
-            toward=anchors / np.linalg.norm(anchors, axis=1, keepdims=True), root=anchors,
-            root_sigma=np.tile(_WRIST_SIGMA, (len(owner), 1)), robust=robust,
+            angles=self._prior, robust=robust,
+            depths=DepthPairs(pairs, np.array(depths), sigma=np.full((len(owner), 20), HAND_DEPTH_SIGMA),
+                              toward=anchors / np.linalg.norm(anchors, axis=1, keepdims=True)),
+            root=RootAnchor(anchors, np.tile(_WRIST_SIGMA, (len(owner), 1))),
             **self._lifted_evidence([starts[number] for number in owner]))
         pose = ChainPose(anchors.copy(), np.array(poses), np.zeros((len(owner), 0)))
         pose, placed, cost = solve(self.chain, pose, observations, iterations)
@@ -146,7 +147,7 @@ class HandFitter:
 
     @staticmethod
     def _lifted_evidence(starts):
-        """Rows on what a network says, as keyword arguments of Observations."""
+        """The output of the lifting network, as keyword arguments of Observations."""
         if starts[0].lifted is None:
             return {}
         mirrors = [MIRROR_X if start.side == 'left' else np.eye(3) for start in starts]
@@ -157,9 +158,11 @@ class HandFitter:
             turns[k, 2:] = mirror @ start.lifted.fingers @ mirror
             sigma[k, 2:] = LIFTED_TURNS * start.lifted.turn_spread
         points = np.stack([start.lifted.points for start in starts])
-        return {'vector_pairs': HAND_BONES, 'vectors': points[:, HAND_BONES[:, 0]] - points[:, HAND_BONES[:, 1]],
-                'vector_sigma': LIFTED_BONES * np.stack([start.lifted.bone_spread for start in starts]),
-                'frames': np.repeat(frames[:, None], len(HAND_BONES), axis=1), 'turns': (Turns(turns, sigma),)}
+        vectors = PointVectors(
+            HAND_BONES, points[:, HAND_BONES[:, 0]] - points[:, HAND_BONES[:, 1]],
+            sigma=LIFTED_BONES * np.stack([start.lifted.bone_spread for start in starts]),
+            frames=np.repeat(frames[:, None], len(HAND_BONES), axis=1))
+        return {'vectors': vectors, 'turns': (Turns(turns, sigma),)}
 
     def _mean_pose(self):
         mean = self._prior.mean[0]

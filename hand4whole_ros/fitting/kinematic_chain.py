@@ -8,6 +8,7 @@ Everything is numpy float64; B is the number of poses (hypotheses, hands) worked
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -91,22 +92,33 @@ class PosedChain:
     points: np.ndarray      # (B, M, 3)
 
 
+class ChainPoints(NamedTuple):
+    """M points that ride on the joints of a chain."""
+
+    joints: np.ndarray      #: (M,) the joint of each
+    offsets: np.ndarray     #: (M, 3) m from that joint, in its frame at rest
+    betas: np.ndarray       #: (M, 3, S) m per unit of shape
+
+    def joined(self, *others: ChainPoints) -> ChainPoints:
+        """These points, then those of `others`."""
+        return ChainPoints(*(np.concatenate(part) for part in zip(self, *others)))
+
+
 class KinematicChain:
     """Topology, bone lengths and degrees of freedom of a kinematic tree.
 
     parents: J indices, -1 for the root, joint 0, which as an attribute is its own parent; bones (J, 3) m and
-    bone_betas (J, 3, S) give each joint's rest offset from its parent; point_joints (M,), point_offsets (M, 3) and
-    point_betas (M, 3, S) the points; axes (J, 3, 3) has the joint's own axes in its columns; dofs (K, 2) lists the
-    (joint, axis) pairs that may turn.
+    bone_betas (J, 3, S) give each joint's rest offset from its parent; axes (J, 3, 3) has the joint's own axes in its
+    columns; dofs (K, 2) lists the (joint, axis) pairs that may turn.
     """
 
-    def __init__(self, parents, bones, bone_betas, point_joints, point_offsets, point_betas, axes, dofs):
+    def __init__(self, parents, bones, bone_betas, points: ChainPoints, *, axes, dofs):
         self._tree = kinematic_tree(tuple(int(parent) for parent in parents))
         self.parents = self._tree.parents
         self.bones, self.bone_betas = np.asarray(bones, float), np.asarray(bone_betas, float)
-        self.point_joints = np.asarray(point_joints)
-        self.point_offsets = np.asarray(point_offsets, float)
-        self.point_betas = np.asarray(point_betas, float)
+        self.point_joints = np.asarray(points.joints)
+        self.point_offsets = np.asarray(points.offsets, float)
+        self.point_betas = np.asarray(points.betas, float)
         self.axes = np.asarray(axes, float)
         self.dofs = np.asarray(dofs)
         self.num_joints, self.num_betas = len(self.parents), self.bone_betas.shape[-1]

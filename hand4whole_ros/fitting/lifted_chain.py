@@ -7,7 +7,7 @@ import numpy as np
 from .. import skeleton
 from .body_chains import NUM_BODY, PersonChains
 from .joint_priors import degrees_of_freedom
-from .kinematic_chain import KinematicChain
+from .kinematic_chain import ChainPoints, KinematicChain
 from .pose_landmarks import MARKS, OFFSETS, RIDES
 
 #: Points of every chain here: the landmarks, then the joints of the body, then 21 of each hand that was seen.
@@ -31,22 +31,22 @@ class LiftedChains:
         rest, rest_betas = kinematics.rest_joints, kinematics.rest_joints_betas
         joints = np.arange(NUM_BODY)
         zeros = np.zeros((NUM_BODY, 3))
-        points = (np.concatenate([RIDES, joints]), np.concatenate([OFFSETS + rest[MARKS] - rest[RIDES], zeros]),
-                  np.concatenate([rest_betas[MARKS] - rest_betas[RIDES], np.zeros((NUM_BODY, 3, rest_betas.shape[2]))]))
+        landmarks = ChainPoints(RIDES, OFFSETS + rest[MARKS] - rest[RIDES], rest_betas[MARKS] - rest_betas[RIDES])
+        points = landmarks.joined(ChainPoints(joints, zeros, np.zeros((NUM_BODY, 3, rest_betas.shape[2]))))
         names = set(skeleton.JOINT_NAMES[:NUM_BODY])
         parents = np.array(skeleton.PARENTS)
         self.body = KinematicChain(
             parents[:NUM_BODY],
             p.bones[:NUM_BODY],
             p.bone_betas[:NUM_BODY],
-            *points,
-            p.axes[:NUM_BODY],
-            degrees_of_freedom(names),
+            points,
+            axes=p.axes[:NUM_BODY],
+            dofs=degrees_of_freedom(names),
         )
         self.whole = {}
         for seen in ((), ('left',), ('right',), skeleton.SIDES):
-            parts = [np.concatenate(part) for part in zip(points, *(p.hand_points(side) for side in seen))]
+            parts = points.joined(*(p.hand_points(side) for side in seen))
             fingers = {skeleton.JOINT_NAMES[joint] for side in seen
                        for joint in range(*skeleton.HAND_SLICE[side].indices(skeleton.NUM_JOINTS))}
-            self.whole[seen] = KinematicChain(parents, p.bones, p.bone_betas, *parts, p.axes,
-                                     degrees_of_freedom(names | fingers))
+            self.whole[seen] = KinematicChain(parents, p.bones, p.bone_betas, parts, axes=p.axes,
+                                              dofs=degrees_of_freedom(names | fingers))

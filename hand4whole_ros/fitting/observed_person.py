@@ -1,4 +1,4 @@
-"""What the fit of one person is held against: landmarks, what the lifting network says, what earlier images say.
+"""The observations of the fit of one person: landmarks, the output of the lifting network, earlier images.
 
 MediaPipe's world landmarks are among it although the network has seen them: it was trained on drawn people, on whom
 they are worse than on photographs, and so follows them too little there.
@@ -21,7 +21,7 @@ from .lifted_chain import BONES, FIRST_HAND, NUM_LANDMARKS
 from .lifter import LiftedBody
 from .person_view import roll_of
 from .pose_prior import PosePrior
-from .solver import AnglePrior, Observations, Turns
+from .solver import AnglePrior, DepthPairs, Observations, PointVectors, RootAnchor, Turns
 
 
 @dataclass(frozen=True)
@@ -83,22 +83,22 @@ class ObservedPerson:
         limbs, limb_sigma = self._limbs(chain)
         observations = Observations(
             rays=rays, ray_sigma=ray_sigma, angles=angles, betas=lifted.betas, betas_sigma=widths.betas,
-            vector_pairs=np.concatenate([BONES, _LIMBS]), vectors=np.concatenate([bones, limbs], axis=1),
-            vector_sigma=np.concatenate([widths.bones * lifted.bone_spread, limb_sigma], axis=1),
-            frames=np.tile(lifted.view, (count, len(BONES) + len(_LIMBS), 1, 1)),
+            vectors=PointVectors(
+                pairs=np.concatenate([BONES, _LIMBS]), values=np.concatenate([bones, limbs], axis=1),
+                sigma=np.concatenate([widths.bones * lifted.bone_spread, limb_sigma], axis=1),
+                frames=np.tile(lifted.view, (count, len(BONES) + len(_LIMBS), 1, 1))),
             turns=(Turns(lifted.rotations, widths.turns * lifted.turn_spread),), robust=widths.robust,
             all_in_front=True)
         return observations if self.prior is None else _with_earlier_images(observations, self.prior)
 
     def with_hands(self, observations: Observations, starts: dict[str, HandStart]) -> Observations:
-        """Of the whole body: those of one body, and what is seen and said of its hands, in the order of SIDES."""
-        assert observations.vectors is not None and observations.vector_sigma is not None
-        assert observations.frames is not None, 'a body has vectors'
+        """Of the whole body: those of one body, and those of its hands, in the order of SIDES."""
+        assert observations.vectors is not None, 'body_observations gives vectors'
         sides = [side for side in SIDES if side in starts]
         rays, sigma = [observations.rays[0]], [observations.ray_sigma[0]]
         pairs, depths = [], []
-        vectors = [(observations.vector_pairs, observations.vectors[0], observations.vector_sigma[0],
-                    observations.frames[0])]
+        body = observations.vectors
+        vectors = [(body.pairs, body.values[0], body.sigma[0], body.frames[0])]
         for number, side in enumerate(sides):
             start, wrist = starts[side], FIRST_HAND + 21 * number
             rays.append(start.rays)
@@ -110,15 +110,15 @@ class ObservedPerson:
                 bones = hand.points[HAND_BONES[:, 0]] - hand.points[HAND_BONES[:, 1]]
                 vectors.append((wrist + HAND_BONES, bones, LIFTED_BONES * hand.bone_spread,
                                 np.tile(hand.frame, (len(bones), 1, 1))))
-        vector_pairs, *vectors = (np.concatenate(part) for part in zip(*vectors))
-        vectors, vector_sigma, frames = (part[None] for part in vectors)
-        said, *earlier = observations.turns
+        vector_pairs, values, vector_sigma, frames = (np.concatenate(part) for part in zip(*vectors))
+        lifted, *earlier = observations.turns
         return replace(
             observations, rays=np.concatenate(rays)[None], ray_sigma=np.concatenate(sigma)[None],
-            pairs=np.concatenate(pairs), depths=np.concatenate(depths)[None],
-            depth_sigma=np.full((1, 20 * len(sides)), HAND_DEPTH_SIGMA), toward=self.lifted.view[None, 2],
-            vector_pairs=vector_pairs, vectors=vectors, vector_sigma=vector_sigma, frames=frames,
-            turns=(_of_all_joints(said, starts), *(_of_all_joints(turns, {}) for turns in earlier)))
+            depths=DepthPairs(
+                np.concatenate(pairs), np.concatenate(depths)[None],
+                sigma=np.full((1, 20 * len(sides)), HAND_DEPTH_SIGMA), toward=self.lifted.view[None, 2]),
+            vectors=PointVectors(vector_pairs, values[None], vector_sigma[None], frames[None]),
+            turns=(_of_all_joints(lifted, starts), *(_of_all_joints(turns, {}) for turns in earlier)))
 
     def _limbs(self, chain):
         """Vectors of _LIMBS along the view's axes, as large as the lifted bodies, and their spread, (K, L, 3) each."""
@@ -144,7 +144,7 @@ def _with_earlier_images(observations: Observations, prior: PosePrior) -> Observ
     betas = (precision * likely + earlier * prior.betas) / (precision + earlier)
     return replace(
         observations, turns=(*observations.turns, Turns(each(prior.rotations[:NUM_BODY]), each(prior.turn_sigma))),
-        root=each(prior.root), root_sigma=each(prior.root_sigma), betas=betas,
+        root=RootAnchor(each(prior.root), each(prior.root_sigma)), betas=betas,
         betas_sigma=(precision + earlier) ** -0.5)
 
 

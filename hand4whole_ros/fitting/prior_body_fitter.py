@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from .landmark_offsets import (
     POSE_INDEX,
     POSE_SIGMA,
 )
-from .solver import Observations, solve
+from .solver import DepthPairs, Observations, solve
 
 #: Below this visibility MediaPipe's guess of a landmark is no measurement.
 MIN_VISIBILITY = 0.3
@@ -51,6 +52,15 @@ class BodyFit:
     confidence: float | None = None     # 0 to 1, where the fitter knows how likely it is right
 
 
+class _VisibleLandmarks(NamedTuple):
+    """The landmarks of one person that the body is fitted to, in the order of POSE_INDEX."""
+
+    rays: np.ndarray        # (M, 2) x/z, y/z
+    seen: np.ndarray        # (M,) bool
+    world: np.ndarray       # (33, 3) m along the axes of `toward`
+    toward: np.ndarray      # (3,) unit, from the camera to the person
+
+
 class BodyFitter:
     """Fits one skeleton (`BodyModel.kinematics`) to landmarks. Keeps nothing between calls."""
 
@@ -69,8 +79,8 @@ class BodyFitter:
         if seen.sum() < 4:
             return None
         view = view_rotation(rays[seen].mean(0))
-        world = landmarks.world @ view.T
-        body = self._fit_body(rays, seen, world, view[:, 2])
+        visible = _VisibleLandmarks(rays, seen, landmarks.world @ view.T, view[:, 2])
+        body = self._fit_body(visible)
         if body is None:
             return None
         pose, placed = body
@@ -92,7 +102,7 @@ class BodyFitter:
                 attach(rotations, start.side, hand)
         pose = ChainPose(pose.root, rotations[None], pose.betas)
         starts = {start.side: start for start in starts if start.side in fitted}
-        pose, placed = self._fit_whole_body(pose, rays, seen, world, view[:, 2], starts)
+        pose, placed = self._fit_whole_body(pose, visible, starts)
         return BodyFit(pose, placed, fitted) if np.isfinite(placed.joints).all() else None
 
     def _visible_landmarks(self, landmarks, intrinsics):
@@ -102,16 +112,18 @@ class BodyFitter:
         seen = inside & (landmarks.visibility[POSE_INDEX] > MIN_VISIBILITY)
         return seen, np.nan_to_num(intrinsics.normalize(pixels))
 
-    def _body_observations(self, rays, seen, world, toward, distance):
-        """Rows on the pose landmarks alone, as keyword arguments of Observations."""
+    def _body_observations(self, visible: _VisibleLandmarks, distance):
+        """The pose landmarks alone, as keyword arguments of Observations."""
+        rays, seen, world, toward = visible
         sigma = np.where(seen, POSE_SIGMA / distance, np.inf)
         depth = (world[DEPTH_LANDMARKS[:, 0]] - world[DEPTH_LANDMARKS[:, 1]]) @ toward
         depth = DEPTH_GAIN * depth + DEPTH_OFFSET
-        return {'rays': rays[None], 'ray_sigma': sigma[None], 'pairs': DEPTH_ROWS, 'depths': depth[None],
-                'depth_sigma': np.where(seen[DEPTH_ROWS].all(1), DEPTH_SIGMA, 1e3)[None],
-                'toward': toward[None]}
+        depths = DepthPairs(DEPTH_ROWS, depth[None], toward=toward[None],
+                            sigma=np.where(seen[DEPTH_ROWS].all(1), DEPTH_SIGMA, 1e3)[None])
+        return {'rays': rays[None], 'ray_sigma': sigma[None], 'depths': depths}
 
-    def _fit_body(self, rays, seen, world, toward):
+    def _fit_body(self, visible: _VisibleLandmarks):
+        rays, seen, world = visible.rays, visible.seen, visible.world
         legs = bool(seen[np.isin(POSE_INDEX, paired_landmarks('KNEE'))].all())
         local = body_rotations(self.person.rest, world, legs)[:NUM_BODY]
         pose = ChainPose(np.zeros((1, 3)), local[None], np.zeros((1, self.person.body.num_betas)))
@@ -121,15 +133,16 @@ class BodyFitter:
             return None
         distance = pose.root[0, 2]
         observations = Observations(angles=self._body_prior,
-                            **self._body_observations(rays, seen, world, toward, distance))
+                                    **self._body_observations(visible, distance))
         pose, placed, cost = solve(self.person.body, pose, observations, _STAGE_ITERATIONS['body'])
         return (pose, placed) if np.isfinite(cost[0]) else None
 
-    def _fit_whole_body(self, pose, rays, seen, world, toward, starts):
+    def _fit_whole_body(self, pose, visible: _VisibleLandmarks, starts):
         distance = pose.root[0, 2]
-        body = self._body_observations(rays, seen, world, toward, distance)
+        body = self._body_observations(visible, distance)
         all_rays, sigma = [body['rays'][0]], [body['ray_sigma'][0]]
-        pairs, depths, depth_sigma = [body['pairs']], [body['depths'][0]], [body['depth_sigma'][0]]
+        measured = body['depths']
+        pairs, depths, depth_sigma = [measured.pairs], [measured.values[0]], [measured.sigma[0]]
         sides = tuple(side for side in SIDES if side in starts)
         for number, side in enumerate(sides):
             start = starts[side]
@@ -141,8 +154,9 @@ class BodyFitter:
             depth_sigma.append(np.full(20, HAND_DEPTH_SIGMA))
         observations = Observations(
             rays=np.concatenate(all_rays)[None], ray_sigma=np.concatenate(sigma)[None],
-            angles=self.person.prior, pairs=np.concatenate(pairs), depths=np.concatenate(depths)[None],
-            depth_sigma=np.concatenate(depth_sigma)[None], toward=toward[None])
+            angles=self.person.prior, depths=DepthPairs(
+                np.concatenate(pairs), np.concatenate(depths)[None],
+                sigma=np.concatenate(depth_sigma)[None], toward=visible.toward[None]))
         chain = self.person.whole[sides]
         if not sides:           # the body fit has used all there is
             return pose, chain.place(pose)

@@ -1,4 +1,4 @@
-"""Damped least squares (Levenberg-Marquardt) of a kinematic chain to what was seen of it.
+"""Damped least squares (Levenberg-Marquardt) of a kinematic chain to observations of it.
 
 The unknowns are root position, joint rotations (updated multiplicatively) and shape. The rows are
   * reprojection: points against rays through the calibrated camera, robust (Geman-McClure);
@@ -44,6 +44,31 @@ class AnglePrior:
         return AnglePrior(*(part[:, joints].copy() for part in (self.mean, self.sigma, self.low, self.high)))
 
 
+class DepthPairs(NamedTuple):
+    """Measured differences of depth between D pairs of points, of B poses."""
+
+    pairs: np.ndarray       #: (D, 2) point indices: depth of the first minus the second
+    values: np.ndarray      #: (B, D) m along `toward`
+    sigma: np.ndarray       #: (B, D) m
+    toward: np.ndarray      #: (B, 3) unit, from the camera to the person
+
+
+class PointVectors(NamedTuple):
+    """Likely differences between V pairs of points, of B poses."""
+
+    pairs: np.ndarray       #: (V, 2) point indices: the first minus the second
+    values: np.ndarray      #: (B, V, 3) m along the axes of `frames`
+    sigma: np.ndarray       #: (B, V, 3) m
+    frames: np.ndarray      #: (B, V, 3, 3) from the chain's frame to the axes of each vector
+
+
+class RootAnchor(NamedTuple):
+    """Likely root positions of B poses."""
+
+    root: np.ndarray        #: (B, 3) m
+    sigma: np.ndarray       #: (B, 3) m
+
+
 class Turns(NamedTuple):
     """Likely rotations of B poses."""
 
@@ -53,24 +78,17 @@ class Turns(NamedTuple):
 
 @dataclass
 class Observations:
-    """What a fit is held against. B poses, M points, D depth pairs."""
+    """What a chain is fitted to. B poses, M points."""
 
     rays: np.ndarray            # (B, M, 2) x/z, y/z of where each point was seen
     ray_sigma: np.ndarray       # (B, M) in the same units; inf where the point was not seen
     angles: AnglePrior
     betas_sigma: float = 1.0
-    pairs: np.ndarray | None = None         # (D, 2) point indices: depth of the first minus the second
-    depths: np.ndarray | None = None        # (B, D) m along `toward`
-    depth_sigma: np.ndarray | None = None   # (B, D)
-    toward: np.ndarray | None = None        # (B, 3) unit, from the camera to the person
-    vector_pairs: np.ndarray | None = None  # (V, 2) point indices: the first minus the second
-    vectors: np.ndarray | None = None       # (B, V, 3) m along the axes of `frame`
-    vector_sigma: np.ndarray | None = None  # (B, V, 3)
-    frames: np.ndarray | None = None        # (B, V, 3, 3) from the chain's frame to the axes of each vector
-    turns: tuple[Turns, ...] = ()           # likely rotations, of each of those who know any
+    depths: DepthPairs | None = None
+    vectors: PointVectors | None = None
+    turns: tuple[Turns, ...] = ()           # likely rotations, one entry a source
     betas: np.ndarray | None = None         # (B, S) likely shape; zeros by default
-    root: np.ndarray | None = None          # (B, 3) m, an anchor for the root position
-    root_sigma: np.ndarray | None = None    # (B, 3)
+    root: RootAnchor | None = None
     #: Residual, in sigmas, beyond which a point is disbelieved.
     robust: float = 3.0
     #: Points that were not seen may not lie behind the camera either.
@@ -87,7 +105,7 @@ class _NormalEquations:
     """The normal equations at one pose: cost (B,), H (B, N, N), g (B, N)."""
 
     def __init__(self, chain: KinematicChain, observations: Observations):
-        self.chain, self.evidence = chain, observations
+        self.chain, self.observations = chain, observations
         joint, axis = chain.dofs.T
         same = joint[:, None] == joint[None]
         self.pair_rows, self.pair_cols = np.nonzero(same)
@@ -98,7 +116,7 @@ class _NormalEquations:
 
     def residuals(self, pose: ChainPose, placed: PosedChain):
         """Cost (B,) and the parts its derivative needs; cost is inf where a pose is impossible."""
-        observations = self.evidence
+        observations = self.observations
         points = placed.points
         depth = points[..., 2]
         bad = ~((depth > MIN_DEPTH) | ~(self.seen | observations.all_in_front)).all(1) | ~np.isfinite(points).all(
@@ -122,16 +140,18 @@ class _NormalEquations:
         if near.any():
             parts['near'] = near
             cost = cost + (near ** 2).sum(1)
-        if observations.pairs is not None:
-            first, second = observations.pairs.T
-            along = (points[:, first] - points[:, second]) @ observations.toward[:, :, None]
-            parts['depth'] = (along[..., 0] - observations.depths) / observations.depth_sigma
+        if observations.depths is not None:
+            measured = observations.depths
+            first, second = measured.pairs.T
+            along = (points[:, first] - points[:, second]) @ measured.toward[:, :, None]
+            parts['depth'] = (along[..., 0] - measured.values) / measured.sigma
             depth_cost, parts['depth_weight'] = _geman_mcclure(parts['depth'] ** 2, observations.robust)
             cost = cost + depth_cost.sum(1)
         if observations.vectors is not None:
-            first, second = observations.vector_pairs.T
-            vector = (observations.frames @ (points[:, first] - points[:, second])[..., None])[..., 0]
-            parts['vector'] = (vector - observations.vectors) / observations.vector_sigma
+            likely = observations.vectors
+            first, second = likely.pairs.T
+            vector = (likely.frames @ (points[:, first] - points[:, second])[..., None])[..., 0]
+            parts['vector'] = (vector - likely.values) / likely.sigma
             vector_cost, parts['vector_weight'] = _geman_mcclure(parts['vector'] ** 2, observations.robust)
             cost = cost + vector_cost.sum((1, 2))
         parts['turns'] = []
@@ -141,13 +161,13 @@ class _NormalEquations:
             cost = cost + 3 * turn_cost.sum(1)
             parts['turns'].append((off, weight[..., None] / turns.sigma ** 2))
         if observations.root is not None:
-            parts['root'] = (pose.root - observations.root) / observations.root_sigma
+            parts['root'] = (pose.root - observations.root.root) / observations.root.sigma
             cost = cost + (parts['root'] ** 2).sum(1)
         return np.where(bad, np.inf, cost), parts
 
     def equations(self, placed: PosedChain, parts):
         """Gauss-Newton H and g from the parts of the residuals."""
-        chain, observations = self.chain, self.evidence
+        chain, observations = self.chain, self.observations
         motion = chain.jacobian(placed)
         batch, points = motion.shape[:2]
         size = motion.shape[-1]
@@ -158,17 +178,19 @@ class _NormalEquations:
         if 'near' in parts:
             rows = np.concatenate([rows, motion[:, :, 2] * ((parts['near'] != 0) / UNSEEN_DEPTH_SIGMA)[..., None]], 1)
             values = np.concatenate([values, parts['near']], 1)
-        if 'depth' in parts:
-            first, second = observations.pairs.T
+        if observations.depths is not None:
+            measured = observations.depths
+            first, second = measured.pairs.T
             weight = np.sqrt(parts['depth_weight'])
-            along = np.einsum('bi,bdik->bdk', observations.toward, motion[:, first] - motion[:, second])
-            rows = np.concatenate([rows, along * (weight / observations.depth_sigma)[..., None]], 1)
+            along = np.einsum('bi,bdik->bdk', measured.toward, motion[:, first] - motion[:, second])
+            rows = np.concatenate([rows, along * (weight / measured.sigma)[..., None]], 1)
             values = np.concatenate([values, parts['depth'] * weight], 1)
-        if 'vector' in parts:
-            first, second = observations.vector_pairs.T
+        if observations.vectors is not None:
+            likely = observations.vectors
+            first, second = likely.pairs.T
             weight = np.sqrt(parts['vector_weight'])
-            turned = observations.frames @ (motion[:, first] - motion[:, second])
-            rows = np.concatenate([rows, (turned * (weight / observations.vector_sigma)[..., None])
+            turned = likely.frames @ (motion[:, first] - motion[:, second])
+            rows = np.concatenate([rows, (turned * (weight / likely.sigma)[..., None])
                                    .reshape(batch, -1, size)], 1)
             values = np.concatenate([values, (parts['vector'] * weight).reshape(batch, -1)], 1)
         transposed = rows.transpose(0, 2, 1)
@@ -194,13 +216,13 @@ class _NormalEquations:
         shape = np.arange(3 + count, size)
         hessian[:, shape, shape] += 1 / observations.betas_sigma ** 2
         gradient[:, shape] += parts['shape'] / observations.betas_sigma
-        if 'root' in parts:
-            hessian[:, (0, 1, 2), (0, 1, 2)] += 1 / observations.root_sigma ** 2
-            gradient[:, :3] += parts['root'] / observations.root_sigma
+        if observations.root is not None:
+            hessian[:, (0, 1, 2), (0, 1, 2)] += 1 / observations.root.sigma ** 2
+            gradient[:, :3] += parts['root'] / observations.root.sigma
         return hessian, gradient
 
 
-def solve(chain: KinematicChain, pose: ChainPose, observations: Observations, iterations: int, damping: float = 1e-2,
+def solve(chain: KinematicChain, pose: ChainPose, observations: Observations, iterations: int, *, damping: float = 1e-2,
           tolerance: float = 0.0):
     """Levenberg-Marquardt from `pose`: (fitted Pose, its Placed, cost (B,)).
 

@@ -1,4 +1,4 @@
-"""How far off MediaPipe's pose landmarks are, by how visible it says that they are."""
+"""How far off MediaPipe's pose landmarks are, by the visibility that it reports."""
 
 from __future__ import annotations
 

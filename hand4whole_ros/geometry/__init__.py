@@ -1,1 +1,1 @@
-"""Rotations, cameras, rigid alignment and meshes: maths on arrays that knows nothing else."""
+"""Rotations, cameras, rigid alignment and meshes: maths on arrays without other dependencies."""

@@ -51,7 +51,7 @@ class Intrinsics:
     def from_fov(cls, width: int, height: int, degrees: float = DEFAULT_FOV_DEGREES) -> Intrinsics:
         """Square pixels and a centred principal point; `degrees` is the longer side's field of view."""
         if not 0 < degrees < 180:
-            raise ValueError(f'a field of view lies between 0 and 180 degrees, found {degrees}')
+            raise ValueError(f'a field of view must be between 0 and 180 degrees, found {degrees}')
         focal = max(width, height) / (2 * math.tan(math.radians(degrees) / 2))
         return cls.from_focal(width, height, focal, calibrated=False)
 

@@ -43,7 +43,7 @@ def hand_object_crop(hand: np.ndarray, object_: np.ndarray, around_both: bool, p
     held = held.clip(0, np.array([width, height, width, height], np.float32))
     extent = held[2:] - held[:2]
     if not extent.min() > 0:
-        raise ValueError(f'the hand {hand.round().tolist()} lies outside the picture of {width} x {height} pixels')
+        raise ValueError(f'the hand {hand.round().tolist()} is outside the picture of {width} x {height} pixels')
     scale = np.float32(size) / extent.max()
     affine = np.eye(3, dtype=np.float32)
     affine[0, 0] = affine[1, 1] = scale

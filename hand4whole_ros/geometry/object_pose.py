@@ -20,6 +20,9 @@ MIN_POINTS = 6
 #: points that has to be nearer. Of 2000 sets of votes for random places none made a pose.
 MAX_DISTANCE, MIN_AGREEING = 0.08, 0.75
 
+#: Distortion of the camera for OpenCV. It takes None as well, which its type stubs leave out.
+_NO_DISTORTION = np.empty((0, 1))
+
 
 @dataclass(frozen=True)
 class Votes:
@@ -76,13 +79,11 @@ def solve_pose(points: np.ndarray, votes: Votes, camera_matrix: np.ndarray, publ
         return None
     model, pixels = points[votes.points].astype(np.float64), votes.pixels.astype(np.float64)
     camera_matrix = np.asarray(camera_matrix, np.float64)
-    if published:
-        found, turn, shift, _ = cv2.solvePnPRansac(model, pixels, camera_matrix, None, flags=cv2.SOLVEPNP_EPNP)
-    else:
-        found, turn, shift = _solve_ransac(model, pixels, camera_matrix)
-    if not found or not (np.isfinite(turn).all() and np.isfinite(shift).all()):
+    solved = (_solve_published if published else _solve_all_votes)(model, pixels, camera_matrix)
+    if solved is None or not all(np.isfinite(part).all() for part in solved):
         return None
-    return ObjectPose(cv2.Rodrigues(turn)[0], shift[:, 0])
+    rotation, translation = solved
+    return ObjectPose(cv2.Rodrigues(rotation)[0], translation[:, 0])
 
 
 class BoxFit(NamedTuple):
@@ -122,15 +123,27 @@ def fit_box(points: np.ndarray, votes: Votes, intrinsics: Intrinsics) -> BoxFit 
 _INLIER_DISTANCE = 2.5
 
 
-def _solve_ransac(model, pixels, camera_matrix):
+def _solve_published(model, pixels, camera_matrix) -> tuple[np.ndarray, np.ndarray] | None:
+    """Axis-angle (3, 1) and translation (3, 1) m; None: no pose."""
+    solved, rotation, translation, _ = cv2.solvePnPRansac(model, pixels, camera_matrix, _NO_DISTORTION,
+                                                          flags=cv2.SOLVEPNP_EPNP)
+    return (rotation, translation) if solved else None
+
+
+def _solve_all_votes(model, pixels, camera_matrix) -> tuple[np.ndarray, np.ndarray] | None:
+    """Axis-angle (3, 1) and translation (3, 1) m; None: no pose."""
     try:
-        found, turn, shift = cv2.solvePnP(model, pixels, camera_matrix, None, flags=cv2.SOLVEPNP_SQPNP)
-        for _ in range(2 if found else 0):
-            projected, _ = cv2.projectPoints(model, turn, shift, camera_matrix, None)
+        solved, rotation, translation = cv2.solvePnP(model, pixels, camera_matrix, _NO_DISTORTION,
+                                                     flags=cv2.SOLVEPNP_SQPNP)
+        if not solved:
+            return None
+        for _ in range(2):
+            projected, _ = cv2.projectPoints(model, rotation, translation, camera_matrix, _NO_DISTORTION)
             distance = np.linalg.norm(projected[:, 0] - pixels, axis=1)
             near = distance <= max(_INLIER_DISTANCE * np.median(distance), 1e-6)
             if near.sum() >= MIN_POINTS:
-                turn, shift = cv2.solvePnPRefineLM(model[near], pixels[near], camera_matrix, None, turn, shift)
+                rotation, translation = cv2.solvePnPRefineLM(model[near], pixels[near], camera_matrix, _NO_DISTORTION,
+                                                             rotation, translation)
     except cv2.error:
-        return False, None, None
-    return found, turn, shift
+        return None
+    return rotation, translation

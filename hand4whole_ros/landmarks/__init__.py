@@ -11,4 +11,4 @@ from __future__ import annotations
 
 
 class LandmarksUnavailable(RuntimeError):
-    """A network cannot be loaded here. The message says what is missing or damaged and what to do."""
+    """A network cannot be loaded here. The message names what is missing or damaged and what to do."""

@@ -1,4 +1,4 @@
-"""Everybody in an image that stands alone: whole people with their hands, and hands that belong to nobody.
+"""All people in an unrelated image: whole people with their hands, and loose hands.
 
 `people_tracking` does the same for the images of a video.
 """
@@ -45,7 +45,7 @@ class PersonLandmarks:
     palms: tuple[str, ...] = ()     # sides of the hands that the detector of palms has seen, too: they are there
 
     def hands_without(self, sides: Container[str]) -> list[LooseHand]:
-        """The hands that are there whatever the person is, but for those of `sides`: as hands of nobody."""
+        """The hands that are there whatever the person is, but for those of `sides`: as loose hands."""
         hands = ((side, self.hand(side)) for side in self.palms if side not in sides)
         return [LooseHand(hand, self.hand_confidence[side]) for side, hand in hands if hand is not None]
 
@@ -56,7 +56,7 @@ class PersonLandmarks:
 
 @dataclass(frozen=True, eq=False)
 class LooseHand:
-    """A hand that no person's arm has. Its side is what the network says: HandLandmarks.side."""
+    """A hand that no person's arm has. Its side is the network's: HandLandmarks.side."""
 
     hand: HandLandmarks             # 21 landmarks px, world landmarks m
     confidence: float               # 0 to 1
@@ -65,17 +65,17 @@ class LooseHand:
 
 @dataclass(frozen=True, eq=False)
 class ImageLandmarks:
-    """Everybody and every hand in an image."""
+    """All people and hands in an image."""
 
     people: list[PersonLandmarks]   # the largest first
     hands: list[LooseHand]          # the surest first
 
 
 class PeopleLandmarker:
-    """Gives everybody and every hand of images that stand alone.
+    """Detects all people and hands of unrelated images.
 
-    max_people: how many people are given at most, the largest. people: whether people are looked for at all, or only
-    hands. hands: whether hands of nobody are looked for. lite_hands: see HandLandmarker.
+    max_people: how many people are given at most, the largest. people: whether people are detected, or hands only
+    hands. hands: whether loose hands are detected. lite_hands: see HandLandmarker.
     Raises ValueError if max_people is below 1, LandmarksUnavailable as the networks do.
     """
 
@@ -93,12 +93,12 @@ class PeopleLandmarker:
         """Of an RGB image (H, W, 3) uint8. Raises ValueError if `image` is no image."""
         poses = [] if self.people is None else self.people.detect(image)
         hands = self.hands.detect(image, [person.pose for person in poses])
-        return assembled(poses, hands, self.max_people, self._loose_hands)
+        return assembled(poses, hands, self.max_people, loose_hands=self._loose_hands)
 
 
-def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_people: int, loose_hands: bool = True,
+def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_people: int, *, loose_hands: bool = True,
               ids: Sequence[int] | None = None, hand_ids: Sequence[int] | None = None) -> ImageLandmarks:
-    """People with the hands of their arms, the largest first, and the hands of nobody.
+    """People with the hands of their arms, the largest first, and the loose hands.
 
     ids, hand_ids: track ids of poses and hands. A pose that is but a hand is left out.
     """

@@ -1,4 +1,4 @@
-"""Everybody in an image: detection in squares of several scales and at several angles, landmarks, and who is refused.
+"""All people in an image: detection in squares of several scales and at several angles, landmarks, and who is refused.
 
 The detector sees 224 x 224 px and mostly upright people. Squares at several scales show it far people and wide images;
 turned squares show it people who lie, and images of a camera that is not upright.
@@ -66,9 +66,10 @@ class PersonPose:
 
 
 class PeopleDetector:
-    """Gives the poses of everybody in an image that stands alone.
+    """Estimates the poses of all people in an unrelated image.
 
-    max_candidates: how many regions are looked at, those of the highest scores. min_evidence: of people that are given.
+    max_candidates: maximum number of regions that are evaluated, those of the highest scores. min_evidence: of the
+    people who are returned.
     """
 
     def __init__(self, runtime: Runtime | None = None, scales: Sequence[float] = SCALES, max_candidates: int = 40,
@@ -80,7 +81,7 @@ class PeopleDetector:
         self.landmarker = PoseLandmarker(self._runtime)
 
     def detect(self, image: np.ndarray) -> list[PersonPose]:
-        """Everybody in an RGB image (H, W, 3) uint8, each once, the most evident first.
+        """All people in an RGB image (H, W, 3) uint8, each once, the most evident first.
 
         Raises ValueError if `image` is no image.
         """

@@ -1,4 +1,4 @@
-"""Everybody and every hand in the images of a video: from the regions of the last image, detectors now and then.
+"""All people and hands in the images of a video: from the regions of the last image, detectors now and then.
 
 A person is the same from image to image because the region is: `track_id` comes from the regions alone. What an image
 costs is bounded, whoever is in it: no image takes the search of one that stands alone, which its successors share.
@@ -6,8 +6,9 @@ costs is bounded, whoever is in it: no image takes the search of one that stands
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import cycle
 
 import numpy as np
@@ -19,7 +20,7 @@ from .measures import hand_distance, is_hand_inside
 from .people import ImageLandmarks, assembled
 from .people_detection import RIGHT_ANGLES, PeopleDetector, PersonPose, distinct, is_part, same_region
 from .person_evidence import SAME_PERSON, same_person, similarity
-from .pose import MIN_PRESENCE, disagreement, mean_pose
+from .pose import MIN_PRESENCE, PoseLandmarker, PoseLandmarks, disagreement, mean_pose
 from .regions import Region
 from .runtime import Runtime
 from .tiles import SCALES, at_angle, tiles
@@ -55,15 +56,15 @@ class _HandTrack:
 
 
 class PeopleTracker:
-    """Gives everybody and every hand of the images of one video, in their order.
+    """Tracks all people and hands of the images of one video, in their order.
 
-    max_people, people, hands, lite_hands: as PeopleLandmarker. detect_every: images from one look of a detector to the
+    max_people, people, hands, lite_hands: as PeopleLandmarker. detect_every: images from one run of a detector to the
     next while somebody is tracked. both_ways: poses are the means of what is seen in regions and in their mirror
-    images: they are nearer to the truth, and say how sure they are. Raises ValueError for numbers below 1,
+    images: they are more accurate, and have a better confidence. Raises ValueError for numbers below 1,
     LandmarksUnavailable as the networks do.
     """
 
-    def __init__(self, max_people: int = 10, people: bool = True, hands: bool = True, lite_hands: bool = False,
+    def __init__(self, max_people: int = 10, *, people: bool = True, hands: bool = True, lite_hands: bool = False,
                  detect_every: int = DETECT_EVERY, both_ways: bool = False, runtime: Runtime | None = None):
         if max_people < 1 or detect_every < 1:
             raise ValueError(f'max_people and detect_every must be 1 or more, found {max_people} and {detect_every}')
@@ -75,7 +76,7 @@ class PeopleTracker:
         self.restart()
 
     def reset(self) -> None:
-        """Forget everybody; track ids go on."""
+        """Forget all tracks; track ids continue."""
         self._tracks: list[_Track] = []
         self._hand_tracks: list[_HandTrack] = []
         self._refused: list[tuple[Region, int]] = []    # regions of nobody, and the image until which they are so
@@ -84,7 +85,7 @@ class PeopleTracker:
         self._images = 0
 
     def restart(self) -> None:
-        """Forget everybody, and begin with track id 0 again: another video."""
+        """Forget all tracks, and restart at track id 0, for another video."""
         self._next_id = self._next_hand_id = 0
         self.reset()
 
@@ -103,10 +104,11 @@ class PeopleTracker:
         if self._follow(image):
             # Whoever was lost may be there still, or soon again.
             self._urgent, self._beside_people = whole, cycle(_regions_beside_people(image))
-        if self._urgent is not None:
-            self._add_people(image, self._urgent)
-        elif self._people is not None and self._due(len(self._tracks), 0):
-            self._add_people(image, next(self._beside_people if self._tracks else self._of_nobody))
+        if self._people is not None:
+            if self._urgent is not None:
+                self._add_people(self._people, image, self._urgent)
+            elif self._due(len(self._tracks), 0):
+                self._add_people(self._people, image, next(self._beside_people if self._tracks else self._of_nobody))
         self._locate_hands(image)
         # The hands of people are located by their arms.
         if self._loose_hands and self._due(len(self._hand_tracks) + len(self._tracks), self.detect_every // 2):
@@ -119,37 +121,40 @@ class PeopleTracker:
 
     def _follow(self, image):
         """All people and hands of the last image, in their own regions, in parallel; whether a person was lost."""
-        def pose(track):
-            seen = self._pose(image, track.person.pose.next_region)
-            return None if seen.presence < MIN_PRESENCE else self._people.judged(image, track.person.score, seen, 1.0)
-
-        def hand(track):
-            seen = self._hands.landmarker.landmarks(image, track.found.hand.next_region)
-            lost = (seen.presence < MIN_HAND_PRESENCE or not is_hand_inside(seen.landmarks, image)
-                    or hand_distance(seen.landmarks, track.found.hand.landmarks) > _MAX_HAND_STEP)
-            return None if lost else HandFound(seen, 0.0, track.found.palm_score)
-        work = [(pose, track) for track in self._tracks] + [(hand, track) for track in self._hand_tracks]
-        results = self._runtime.map(lambda one: one[0](one[1]), work)
-        people, hands = results[:len(self._tracks)], results[len(self._tracks):]
-        for track, person in zip(self._tracks, people):
-            track.person = person
-        for track, found in zip(self._hand_tracks, hands):
-            track.found = found
-        alive = [track for track in self._tracks if track.person is not None and track.person.evidence > _MIN_EVIDENCE]
-        lost = len(alive) < len(self._tracks)
+        work: list[Callable[[], _Track | _HandTrack | None]] = []
+        if self._people is not None:
+            work += [partial(self._follow_person, self._people, image, track) for track in self._tracks]
+        work += [partial(self._follow_hand, image, track) for track in self._hand_tracks]
+        followed = self._runtime.map(lambda call: call(), work)
+        people = [track for track in followed if isinstance(track, _Track)]
+        hands = [track for track in followed if isinstance(track, _HandTrack)]
+        lost = len(people) < len(self._tracks)
         self._tracks = []
-        for track in alive:     # the oldest first: two tracks that have come to be on one person are the older one
+        for track in people:    # the oldest first: two tracks that have come to be on one person are the older one
             if not any(same_person(track.person.pose, other.person.pose) for other in self._tracks):
                 self._tracks.append(track)
-        alive = [track for track in self._hand_tracks if track.found is not None]
         self._hand_tracks = []
-        for track in alive:
+        for track in hands:
             if not any(same_hand(track.found.hand, other.found.hand) for other in self._hand_tracks):
                 self._hand_tracks.append(track)
         return lost
 
-    def _pose(self, image, region):
-        landmarker = self._people.landmarker
+    def _follow_person(self, people: PeopleDetector, image, track: _Track) -> _Track | None:
+        """The track in the next image; None if the person is lost there."""
+        seen = self._pose(people.landmarker, image, track.person.pose.next_region)
+        if seen.presence < MIN_PRESENCE:
+            return None
+        person = people.judged(image, track.person.score, seen, 1.0)
+        return replace(track, person=person) if person.evidence > _MIN_EVIDENCE else None
+
+    def _follow_hand(self, image, track: _HandTrack) -> _HandTrack | None:
+        """The track in the next image; None if the hand is lost there."""
+        seen = self._hands.landmarker.landmarks(image, track.found.hand.next_region)
+        lost = (seen.presence < MIN_HAND_PRESENCE or not is_hand_inside(seen.landmarks, image)
+                or hand_distance(seen.landmarks, track.found.hand.landmarks) > _MAX_HAND_STEP)
+        return None if lost else replace(track, found=HandFound(seen, 0.0, track.found.palm_score))
+
+    def _pose(self, landmarker: PoseLandmarker, image, region: Region) -> PoseLandmarks:
         if not self._both_ways:
             return landmarker.landmarks(image, region)
         one, other = landmarker.landmarks_both_ways(image, region)
@@ -157,18 +162,18 @@ class PeopleTracker:
             return replace(one, disagreement=disagreement(one, other, one))
         return mean_pose(one, other)
 
-    def _add_people(self, image, region: Region):
+    def _add_people(self, people: PeopleDetector, image, region: Region):
         known = [track.person for track in self._tracks]
         self._refused = [(other, until) for other, until in self._refused if self._images < until]
         done = [person.pose.next_region for person in known] + [other for other, _ in self._refused]
-        candidates = [candidate for candidate in self._people.candidates(image, [region])
+        candidates = [candidate for candidate in people.candidates(image, [region])
                       if not any(same_region(candidate.region, other) for other in done)]
         self._urgent = region if len(candidates) > _MAX_CANDIDATES else None
         candidates = candidates[:_MAX_CANDIDATES]
-        people = self._people.judge_candidates(image, candidates)
+        judged = people.judge_candidates(image, candidates)
         self._refused += [(candidate.region, self._images + _REFUSED_IMAGES)
-                          for candidate, person in zip(candidates, people) if person is None]
-        for person in distinct(person for person in people if person is not None):
+                          for candidate, person in zip(candidates, judged) if person is None]
+        for person in distinct(person for person in judged if person is not None):
             if not any(same_person(person.pose, other.pose) or is_part(person, other) for other in known):
                 self._tracks.append(_Track(self._next_id, person))
                 self._next_id += 1
@@ -206,8 +211,8 @@ class PeopleTracker:
 
     def _result(self) -> ImageLandmarks:
         return assembled([track.person for track in self._tracks], [track.found for track in self._hand_tracks],
-                         self.max_people, self._loose_hands, [track.track_id for track in self._tracks],
-                         [track.track_id for track in self._hand_tracks])
+                         self.max_people, loose_hands=self._loose_hands, ids=[track.track_id for track in self._tracks],
+                         hand_ids=[track.track_id for track in self._hand_tracks])
 
 
 def _regions_beside_people(image) -> list[Region]:

@@ -44,7 +44,7 @@ def _entry_kind(path):
 def list_files(inputs: Sequence[Path], is_wanted: Callable[[Path], bool], wanted: str) -> list[Path]:
     """Files that are named, and those in folders that are wanted, each once; what is left out is a line in the log.
 
-    wanted: what they are, for messages. Raises FileNotFoundError or ValueError with one line that says what is wrong.
+    wanted: what they are, for messages. Raises FileNotFoundError or ValueError with one line that names what is wrong.
     """
     found: list[Path] = []
     for entry in map(Path, inputs):

@@ -38,7 +38,7 @@ SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 
 
 class ImageFileError(ValueError):
-    """Something is no picture that can be used; the message says why, in one line."""
+    """Something is no picture that can be used; the message gives the reason in one line."""
 
 
 def check_size(width: int, height: int, name: str) -> None:

@@ -30,7 +30,7 @@ _BRANDS = {b'avif': 'AVIF', b'avis': 'AVIF',
 
 
 class UnsupportedFormatError(ValueError):
-    """A format that nothing which is installed reads; the message says what to do."""
+    """A format that nothing which is installed reads; the message names the remedy."""
 
 
 @functools.cache

@@ -239,10 +239,9 @@ class DaHyF(nn.Module):
         hidden = 2 * config.dim
         self.regressor = nn.Sequential(
             nn.Linear(config.dim + config.keypoint_numbers, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
-            nn.Linear(hidden, 6 * _NUM_ROTATIONS + 10 + 3))
+            last := nn.Linear(hidden, 6 * _NUM_ROTATIONS + 10 + 3))
         self.mano = mano
         with torch.no_grad():     # begin with a flat hand that fills the patch
-            last = self.regressor[-1]
             last.weight.mul_(0.1)
             last.bias.zero_()
             last.bias[:6 * _NUM_ROTATIONS].view(-1, 6).copy_(torch.tensor([1., 0, 0, 0, 1, 0]))
@@ -258,7 +257,7 @@ class DaHyF(nn.Module):
         code, betas, camera = self.regressor(torch.cat(hybrid, dim=-1)).split((6 * _NUM_ROTATIONS, 10, 3), dim=-1)
         rotations = rotation_from_6d_columns(code.unflatten(-1, (_NUM_ROTATIONS, 6)))
         camera = torch.cat([_INITIAL_SCALE * camera[:, :1].exp(), camera[:, 1:]], dim=-1)
-        return self.pose(rotations, betas, camera, patches, keypoints_2d, logits)
+        return self.pose(rotations, betas, camera, patches, keypoints_2d=keypoints_2d, logits=logits)
 
     def with_directions(self, feature: Tensor, patches: FramePatches) -> Tensor:
         """Feature (B, C, h, w) joined by the direction map, repeated to as many channels."""
@@ -278,7 +277,7 @@ class DaHyF(nn.Module):
             places = position_encoding(places, self.config.octaves)
         return places.flatten(1)
 
-    def pose(self, rotations: Tensor, betas: Tensor, camera: Tensor, patches: FramePatches,
+    def pose(self, rotations: Tensor, betas: Tensor, camera: Tensor, patches: FramePatches, *,
              keypoints_2d: Tensor | None = None, logits=None) -> DaHyFOutput:
         """The hand with these rotations (B, 16, 3, 3), betas and camera, and its agreement with the keypoints."""
         mesh = self.mano(rotations[:, :1], rotations[:, 1:], betas)
@@ -292,14 +291,14 @@ class DaHyF(nn.Module):
 
 
 class ConfidenceGate:
-    """A hand whose confidence is too low gives way to the last one that was believed, of one person's one side."""
+    """A hand whose confidence is too low is replaced by the last accepted one, of one person's one side."""
 
     def __init__(self, threshold: float):
         self.threshold = threshold
         self._last = None
 
     def __call__(self, hand, confidence: float):
-        """The hand that counts now: this one, or the last believed; None before the first. Any kind of value."""
+        """The hand that counts now: this one, or the last accepted one; None before the first. Any kind of value."""
         if confidence >= self.threshold:
             self._last = hand
         return self._last

@@ -1,4 +1,4 @@
-"""Which of the two experts has the last word on what: the options of the ablation tables of Hand4Whole++."""
+"""Which of the two experts decides what: the options of the ablation tables of Hand4Whole++."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ..config import EstimatorConfig, Expert, WristSource
 
 @dataclass(frozen=True)
 class FusionPolicy:
-    """Which expert has the last word on what; the defaults are the published method.
+    """Which expert decides what; the defaults are the published method.
 
-    wrist: 'cham' is the body expert's, told by CHAM what the hands look like; 'body' the body expert's alone;
+    wrist: 'cham' is the body expert's, with the features of the hands from CHAM; 'body' the body expert's alone;
     'copy' the hand expert's, put in place of the body expert's (Table 2 of the paper).
     fingers: 'hand' is the hand expert's; 'body' SMPL-X's mean hand, for the body expert regresses no fingers.
     hand_shape: 'hand' lays MANO meshes of the hand expert's shape onto the body; 'body' keeps SMPL-X's own hands

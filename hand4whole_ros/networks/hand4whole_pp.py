@@ -1,7 +1,7 @@
-"""Hand4Whole++ (Moon, CVPR 2026): a body expert that is told what a hand expert sees. The whole forward.
+"""Hand4Whole++ (Moon, CVPR 2026): a body expert conditioned on the features of a hand expert. The whole forward.
 
 Both experts are frozen; CHAM between them is what was trained. Wrists come from the body expert, fingers and the
-hands' shape from the hand expert, whose meshes are laid onto the body. Names of modules are those of the published
+hands' shape from the hand expert, whose meshes are aligned to the body. Names of modules are those of the published
 checkpoint.
 """
 
@@ -93,7 +93,7 @@ class WholeBodyOutput:
 
 
 class ExpertOutputs(NamedTuple):
-    """What the experts say of B people, see WholeBody."""
+    """The outputs of the experts for B people, see WholeBody."""
 
     body: BodyPose
     face: FacePose
@@ -142,7 +142,7 @@ class Hand4WholePP(nn.Module):
 
     def run_experts(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY,
             prompts: Prompts | None = None) -> ExpertOutputs:
-        """What the experts say, as forward takes it, before any body is posed."""
+        """The outputs of the experts, as forward takes them, before any body is posed."""
         hands = self.run_hand_expert(patches, boxes, prompts)
         cond = self.condition(hands, boxes) if strategy.wrist == WristSource.CHAM else None
         feature, tokens = self.encoder(

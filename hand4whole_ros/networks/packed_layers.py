@@ -145,7 +145,7 @@ class QuantizedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         tokens, scale, zero = self._quantized(x.reshape(-1, x.shape[-1]))
-        product = onednn_linear.linear_int8(tokens, zero, self.weight, self.scale, self._zeros)
+        product = onednn_linear.linear_int8(tokens, zero, self.weight, self.scale, zeros=self._zeros)
         y = torch.addcmul(self.bias, product, scale).view(*x.shape[:-1], len(self.bias))
         return F.gelu(y) if self.activation == 'gelu' else y
 

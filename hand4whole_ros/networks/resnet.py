@@ -45,7 +45,7 @@ class Bottleneck(nn.Module):
 
 
 def bottleneck_stage(in_channels: int, width: int, blocks: int, stride: int,
-                     activation: Activation = F.relu) -> nn.Sequential:
+                     *, activation: Activation = F.relu) -> nn.Sequential:
     """`blocks` bottlenecks, the first of them with the stride: (B, C, H, W) -> (B, 4 width, H / stride, W / stride)."""
     channels = Bottleneck.EXPANSION * width
     return nn.Sequential(Bottleneck(in_channels, width, stride, activation),

@@ -116,12 +116,12 @@ class FeaturePyramid(nn.Module):
         wide = [Bottleneck.EXPANSION * width << k for k in range(4)]
         self.layer0_h = nn.Sequential(nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.LeakyReLU(),
                                       nn.MaxPool2d(3, 2, 1))
-        self.layer1_h = nn.Sequential(bottleneck_stage(width, width, RESNET50_BLOCKS[0], 1, act))
-        self.layer4_h = nn.Sequential(bottleneck_stage(wide[2], 8 * width, RESNET50_BLOCKS[3], 2, act))
+        self.layer1_h = nn.Sequential(bottleneck_stage(width, width, RESNET50_BLOCKS[0], 1, activation=act))
+        self.layer4_h = nn.Sequential(bottleneck_stage(wide[2], 8 * width, RESNET50_BLOCKS[3], 2, activation=act))
         for stream in 'ho':
             parts = {
-                'layer2': nn.Sequential(bottleneck_stage(wide[0], 2 * width, RESNET50_BLOCKS[1], 2, act)),
-                'layer3': nn.Sequential(bottleneck_stage(wide[1], 4 * width, RESNET50_BLOCKS[2], 2, act)),
+                'layer2': nn.Sequential(bottleneck_stage(wide[0], 2 * width, RESNET50_BLOCKS[1], 2, activation=act)),
+                'layer3': nn.Sequential(bottleneck_stage(wide[1], 4 * width, RESNET50_BLOCKS[2], 2, activation=act)),
                 'toplayer': nn.Conv2d(wide[3], dim, 1), 'latlayer1': nn.Conv2d(wide[2], dim, 1),
                 'latlayer2': nn.Conv2d(wide[1], dim, 1), 'latlayer3': nn.Conv2d(wide[0], dim, 1),
                 'smooth3': nn.Conv2d(dim, dim, 3, 1, 1)}
@@ -293,7 +293,7 @@ class UniHOPE(nn.Module):
         """Pictures (B, 3, size, size), RGB in [0, 1], and boxes xyxy (B, 4) in their pixels -> UniHOPEOutput."""
         pyramid = Pyramid(*_run_in_own_precision(self.base_net, image))
         grasp, occlusion = self.obj_conf_layer(pyramid.object), self.occ_cls_layer(pyramid.hand)
-        hand, object_ = self.fuse(pyramid, hand_boxes, object_boxes, grasp, occlusion)
+        hand, object_ = self.fuse(pyramid, hand_boxes, object_boxes, grasp=grasp, occlusion=occlusion)
         keypoints_2d, heatmap, encoding = self.hand_head(hand)
         pose = self.mano_branch(self.hand_encoder(heatmap, encoding))
         mesh = self.mano(*pose)
@@ -301,7 +301,7 @@ class UniHOPE(nn.Module):
         keypoints[:, list(skeleton.FINGERTIP_KEYPOINTS)] = mesh.vertices[:, list(TIP_VERTICES)]
         return UniHOPEOutput(grasp, occlusion, pose, mesh.vertices, keypoints, keypoints_2d, self.obj_head(object_))
 
-    def fuse(self, pyramid: Pyramid, hand_boxes: Tensor, object_boxes: Tensor, grasp: Tensor, occlusion: Tensor
+    def fuse(self, pyramid: Pyramid, hand_boxes: Tensor, object_boxes: Tensor, *, grasp: Tensor, occlusion: Tensor
              ) -> tuple[Tensor, Tensor]:
         """Regions (B, dim, 32, 32) of hand and object, each with what it takes from the other."""
         hand, seen_with_object = crop_region(pyramid.hand, hand_boxes), crop_region(pyramid.object, hand_boxes)
@@ -325,6 +325,7 @@ class UniHOPE(nn.Module):
         """Make the grasp switch's two linear layers one, half of all weights less; its names change. For inference."""
         if self.config.switch_dim is not None:
             conv, flat, first, second = self.obj_conf_layer
+            assert isinstance(first, nn.Linear) and isinstance(second, nn.Linear)
             merged = nn.Linear(first.in_features, 2, device=first.weight.device, dtype=first.weight.dtype)
             with torch.no_grad():
                 merged.weight.copy_(second.weight @ first.weight)

@@ -37,7 +37,7 @@ def palm_length(keypoints: np.ndarray) -> float:
 
 
 def height(joints: np.ndarray) -> float:
-    """Of somebody standing upright with these bones, m; joints (55, 3) in any pose."""
+    """Of a person standing upright with these bones, m; joints (55, 3) in any pose."""
     legs, spine = [joints[list(leg)] for leg in _LEGS], joints[list(_SPINE)]
     lengths = [np.linalg.norm(np.diff(chain, axis=0), axis=1).sum() for chain in (*legs, spine)]
     return float(_HEIGHT_OF_BONES * (np.mean(lengths[:2]) + lengths[2]))
@@ -82,7 +82,7 @@ class HeightCorrection:
     """Scales the keypoints of a hand, so that its person has the operator's height. Not thread-safe."""
 
     def __init__(self, height: float):
-        """height: of the operator, standing, m. ValueError if nobody is of this height."""
+        """height: of the operator, standing, m. ValueError for an impossible height."""
         if not MIN_HEIGHT <= height <= MAX_HEIGHT:
             raise ValueError(f'a person is {MIN_HEIGHT:g} to {MAX_HEIGHT:g} m tall, found {height:g}')
         self._height, self._measured = height, _MeasuredLength()

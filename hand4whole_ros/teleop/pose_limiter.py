@@ -67,10 +67,11 @@ class PoseLimiter:
         if dt < _MIN_DT:
             return self.pose
         gap = config.inside(target.position) - self.pose.position
-        self.velocity = _approach(gap, self.velocity, dt, config.max_speed, config.max_acceleration)
+        self.velocity = _approach(gap, self.velocity, dt, max_speed=config.max_speed,
+                                  max_acceleration=config.max_acceleration)
         gap = (Rotation.from_matrix(target.rotation) * Rotation.from_matrix(self.pose.rotation).inv()).as_rotvec()
-        self.angular_velocity = _approach(gap, self.angular_velocity, dt, config.max_angular_speed,
-                                          config.max_angular_acceleration)
+        self.angular_velocity = _approach(gap, self.angular_velocity, dt, max_speed=config.max_angular_speed,
+                                          max_acceleration=config.max_angular_acceleration)
         position = self.pose.position + dt * self.velocity
         # Outside the workspace, only motion towards it is allowed.
         beyond = np.maximum(np.abs(self.pose.position - config.inside(self.pose.position)), 0)
@@ -81,7 +82,7 @@ class PoseLimiter:
         return self.pose
 
 
-def _approach(gap, velocity, dt, max_speed, max_acceleration):
+def _approach(gap, velocity, dt, *, max_speed, max_acceleration):
     """The velocity (3,) of the next dt seconds that closes a gap (3,) fastest and can still stop at its end."""
     distance = float(np.linalg.norm(gap))
     # The highest speed from which steps of dt, decelerating at max_acceleration, come to rest within the distance.

@@ -30,7 +30,7 @@ class _Extrapolation:
 
     def __init__(self, delay, steady, longest):
         if not 0 <= delay <= 1:
-            raise ValueError(f'a delay lies between 0 and 1 s, found {delay:g}')
+            raise ValueError(f'a delay must be between 0 and 1 s, found {delay:g}')
         self.delay, self._steady, self._longest = delay, steady, longest
         self._velocity = 0.0
 

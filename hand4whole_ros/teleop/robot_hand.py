@@ -40,7 +40,7 @@ _DEFAULTS = {'scale': 1.0, 'fixed_joints': [], 'project_distance': 0.03, 'escape
 
 
 class HandFilesMissing(RuntimeError):
-    """The library that contains this hand's URDF is not installed; the message is one line that says what to run."""
+    """The library that contains this hand's URDF is not installed; the message is one line with the command."""
 
 
 @dataclass(frozen=True)
@@ -112,25 +112,26 @@ def _read(path: Path, side: str) -> dict[str, Any]:
                                         f'{", ".join((*_REQUIRED, *_DEFAULTS))}')
     fields = _of_side({**_DEFAULTS, **content}, side)
     for key in ('urdf', 'wrist_link'):
-        _expect(path, key, fields[key], 'a text', isinstance(fields[key], str))
+        _expect(path, key, fields[key], expected='a text', fine=isinstance(fields[key], str))
     tips = fields['tip_links']
-    _expect(path, 'tip_links', tips, 'links of thumb and at least one more finger',
-            isinstance(tips, dict) and 'thumb' in tips and len(tips) > 1)
+    _expect(path, 'tip_links', tips, expected='links of thumb and at least one more finger',
+            fine=isinstance(tips, dict) and 'thumb' in tips and len(tips) > 1)
     for finger, link in tips.items():
-        _expect(path, f'tip_links.{finger}', link, f'one of {", ".join(FINGERS)} and the name of a link',
-                finger in FINGERS and isinstance(link, str))
-    _expect(path, 'fixed_joints', fields['fixed_joints'], 'a list of names', isinstance(fields['fixed_joints'], list)
+        _expect(path, f'tip_links.{finger}', link, expected=f'one of {", ".join(FINGERS)} and the name of a link',
+                fine=finger in FINGERS and isinstance(link, str))
+    _expect(path, 'fixed_joints', fields['fixed_joints'], expected='a list of names',
+            fine=isinstance(fields['fixed_joints'], list)
             and all(isinstance(name, str) for name in fields['fixed_joints']))
     for key in ('scale', 'project_distance', 'escape_distance'):
         number = fields[key]
-        _expect(path, key, number, 'a number above 0', isinstance(number, (int, float)) and not isinstance(number, bool)
-                and 0 < number < float('inf'))
-    _expect(path, 'escape_distance', fields['escape_distance'], 'at least project_distance',
-            fields['escape_distance'] >= fields['project_distance'])
+        _expect(path, key, number, expected='a number above 0', fine=isinstance(number, (int, float))
+                and not isinstance(number, bool) and 0 < number < float('inf'))
+    _expect(path, 'escape_distance', fields['escape_distance'], expected='at least project_distance',
+            fine=fields['escape_distance'] >= fields['project_distance'])
     return fields
 
 
-def _expect(path, key, found, expected, fine):
+def _expect(path, key, found, *, expected, fine):
     if not fine:
         raise RobotDescriptionError(f'{path}: {key} is {found!r}, expected {expected}')
 

@@ -32,7 +32,7 @@ _MESH_SUFFIXES = ('.obj', '.stl', '.msh')
 
 
 class SimulationUnavailable(RuntimeError):
-    """MuJoCo is missing or cannot read a hand; the message is one line that says what to do."""
+    """MuJoCo is missing or cannot read a hand; the message is one line that names the remedy."""
 
 
 class SimulatedHand:

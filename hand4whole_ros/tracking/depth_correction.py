@@ -59,7 +59,7 @@ class CorrectedImage(NamedTuple):
 
     people: list[WholeBodyEstimate]
     loose_hands: list[LooseHandEstimate]
-    measured: int           # people and hands of nobody whose distance was measured in this image
+    measured: int           # people and loose hands whose distance was measured in this image
     implausible: int        # those of whom depth says that they are twice as far, or half
     unmeasured: int         # the others
 
@@ -151,7 +151,7 @@ class DepthCorrection:
                             deviation=_HAND_DEVIATION, view=view)
 
     def _factor(self, key, points, *, under_skin, deviation, view):
-        """What the distance of points is to be multiplied by; None where nothing says so."""
+        """What the distance of points is to be multiplied by; None if unknown."""
         if view.depth is not None and len(points):
             offset = depth_offset(points, view.depth.at(view.intrinsics.project(points)), under_skin, deviation)
             if offset is not None:

@@ -66,7 +66,7 @@ class TrackedHand:
 
     @property
     def is_loose(self) -> bool:
-        """It belongs to nobody in the image."""
+        """It has no person in the image."""
         return self.person < 0
 
 

@@ -113,7 +113,7 @@ class Tracker:
                 filtering.min_cutoff, filtering.beta = config.min_cutoff, config.beta
 
     def reset(self) -> None:
-        """Forget everybody: the next image comes from elsewhere, or from another time."""
+        """Forget all people: the next image is unrelated."""
         self._tracks: list[_Track] = []
         self._numbers, self._used_ids = itertools.count(), set()
         self._clock = ImageClock()
@@ -140,7 +140,7 @@ class Tracker:
 
     @property
     def expiry_time(self) -> float:
-        """Seconds without an image after which what the last one says is out of date, also where nobody is held."""
+        """Seconds without an image after which the last one is out of date, also if nobody is held."""
         return max(self.config.hold_time, min(_MAX_MISSED_IMAGES * self._clock.interval, MAX_EXTENDED_HOLD))
 
     def remembers(self, age: float) -> bool:
@@ -151,7 +151,7 @@ class Tracker:
                arrival: float | None = None) -> list[WholeBodyEstimate]:
         """The people in the image taken at `stamp` (s), with track ids, the longest known first.
 
-        arrival (s): when it arrived, by a clock that goes on whatever stamps do; None: at its stamp. Somebody not found
+        arrival (s): when it arrived, by a clock independent of stamps; None: at its stamp. Somebody not detected
         is repeated with `held` set for `hold_time` by both, as are hands (state HELD).
         Estimates that are impossible (plausible.objection) or not confident are left out. A stamp before the last
         one means that time has jumped back: everybody is forgotten first.
@@ -186,7 +186,7 @@ class Tracker:
             self.refused[BEHIND if wrong.startswith(BEHIND) else IMPOSSIBLE] += 1
         if wrong and time.monotonic() >= self._next_log:
             self._next_log = time.monotonic() + _THROTTLE
-            _logger.warning('somebody is left out who cannot be: %s', wrong)
+            _logger.warning('a person is rejected as impossible: %s', wrong)
         return not wrong
 
     def _associate(self, estimates):
@@ -227,7 +227,7 @@ class Tracker:
 
     @property
     def _memory_time(self):
-        """Seconds after which nobody is recognised."""
+        """Seconds after which people are no longer recognised."""
         return max(_MAX_MEMORY, self.hold_time, (1 + _MAX_MISSED_IMAGES) * self._clock.interval)
 
     def _max_distance(self, track):
@@ -290,7 +290,7 @@ class Tracker:
 
 
 def _with_held_hands(joint_confidence, hands):
-    """(55,) with the confidence of HELD hands for their fingers; None where the estimator does not say."""
+    """(55,) with the confidence of HELD hands for their fingers; None if the estimator does not estimate it."""
     held = [hand for hand in hands if hand.state == skeleton.HELD]
     if joint_confidence is None or not held:
         return joint_confidence

@@ -1,4 +1,4 @@
-"""Who can be a person at all: the last look at what an estimator says before anybody acts on it."""
+"""Which estimates can be people at all: the last check of an estimator's output before it is used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HAND_SHAPES = {'keypoints_3d': (skeleton.NUM_HAND_KEYPOINTS, 3), 'keypoints_2d'
 
 
 def hand_rejection_reason(hand: LooseHandEstimate) -> str:
-    """The same of a hand that belongs to nobody."""
+    """The same of a loose hand."""
     if hand.side not in skeleton.SIDES or hand.state != skeleton.OK:
         return f'side and state are {hand.side!r} and {hand.state!r}, expected one of {skeleton.SIDES} and OK'
     for name, shape in _HAND_SHAPES.items():
@@ -62,7 +62,7 @@ def _agreement_mistake(hand):
 
 
 def _joint_confidence_mistake(confidence):
-    """Of (55,) 0 to 1, or None where the estimator does not say."""
+    """Of (55,) 0 to 1, or None if the estimator does not estimate it."""
     if confidence is None:
         return ''
     wrong = _shape_mismatch('joint_confidence', confidence, (skeleton.NUM_JOINTS,))

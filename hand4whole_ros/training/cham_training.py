@@ -71,7 +71,7 @@ def train_cham(network: Hand4WholePP, context: StageContext) -> None:
         )
         return {'wrist_deg': found.pop('wrist_deg'), **found}   # kept by its wrists: they are what CHAM is for
     cham = network.hand_control_net
-    best = train(cham, losses, context.schedule(5e-4, EVAL_INTERVAL), context.settings.run, 'cham',
-                 torch.no_grad()(figures), distributed=context.distributed)
+    best = train(cham, losses, context.schedule(5e-4, EVAL_INTERVAL), folder=context.settings.run, name='cham',
+                 measure=torch.no_grad()(figures), distributed=context.distributed)
     network.hand_control_net = cham
     cham.load_state_dict(best.state_dict())

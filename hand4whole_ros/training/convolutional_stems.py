@@ -91,8 +91,8 @@ def _train_stem(stem, name, *, loss_of, share_of, context):
     def figures(average):
         found = [float(loss_of(average, seen, validation_set)) for seen in validation_batches(validation_set)]
         return {'heat_nats': sum(found) / len(found)}
-    best = train(stem, losses, context.schedule(1e-3, EVAL_INTERVAL), context.settings.run, name, figures,
-                 distributed=context.distributed)
+    best = train(stem, losses, context.schedule(1e-3, EVAL_INTERVAL), folder=context.settings.run, name=name,
+                 measure=figures, distributed=context.distributed)
     stem.load_state_dict(best.state_dict())
 
 

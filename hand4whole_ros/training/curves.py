@@ -27,7 +27,7 @@ _PANEL = 3.2, 1.9
 
 
 class CurvesUnavailable(RuntimeError):
-    """matplotlib is not installed. The message says what to run."""
+    """matplotlib is not installed. The message names the command to run."""
 
 
 def write_curves(run: Path, path: Path) -> list[str]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,14 +88,14 @@ def compute_losses(
     frame_2d = torch.from_numpy(data.keypoints_2d)
     size = patches.size[:, None, None]
     rotations = torch.cat([output.global_orient, output.hand_pose], dim=1)
-    bones = [(points[:, [k for k, _ in _BONES]] - points[:, [parent for _, parent in _BONES]]).norm(dim=-1)
-             for points in (relative, wanted)]
+    bones, true_bones = ((points[:, [k for k, _ in _BONES]] - points[:, [parent for _, parent in _BONES]]).norm(dim=-1)
+                         for points in (relative, wanted))
     found = {
         'keypoints_3d': 10 * (relative - wanted).abs().mean(),
         'projected': 10 * ((output.projected - frame_2d) / size).clamp(-2, 2).abs().mean(),
         'mano': (rotations - torch.from_numpy(data.rotations)).square().mean()
         + 0.02 * (output.betas - torch.from_numpy(data.betas)).square().mean(),
-        'bones': 20 * F.l1_loss(*bones)}
+        'bones': 20 * F.l1_loss(bones, true_bones)}
     if output.keypoints_2d is not None:
         patch_2d = (frame_2d - patches.corner[:, None]) / size * config.patch_size
         found['keypoints_2d'] = (10 * ((output.keypoints_2d - patch_2d) / config.patch_size).abs().mean()
@@ -118,6 +119,7 @@ def _classification_loss(logits, patch_2d, config):
 
 def contrastive_loss(output: DaHyFOutput, hand: Tensor, visible: Tensor) -> Tensor:
     """How far hands are from agreeing with their keypoints, and other patches from disagreeing (section 3.4)."""
+    assert output.confidence is not None, 'only a network with 2D keypoints has a confidence'
     wanted = torch.where(hand, 1.0, -1.0)
     counts = (~hand | (visible > MIN_VISIBLE)).float()
     return ((output.confidence - wanted).square() * counts).sum() / counts.sum().clamp(min=1)
@@ -157,8 +159,8 @@ def train_dahyf(config: DaHyFConfig, learns_confidence: bool, data: HandPatches,
     schedule = TrainingSchedule(
         max_steps, lr, warmup_steps=min(200, max_steps // 10 + 1), eval_interval=max(max_steps // 6, 1)
     )
-    learner = train(learner, losses, schedule, folder, name, lambda module: _metrics(module.network, held_out),
-                    progress=False)
+    learner = train(learner, losses, schedule, folder=folder, name=name,
+                    measure=lambda module: _metrics(module.network, held_out), progress=False)
     return learner.network.eval()
 
 
@@ -168,12 +170,12 @@ def _augment_color(pictures, rng):
     return (pictures * torch.from_numpy(gain.astype(np.float32))).clamp(0, 1)
 
 
-def _take_output_rows(output, rows):
-    def take(value):
+def _take_output_rows(output: DaHyFOutput, rows: slice) -> DaHyFOutput:
+    def take(value: Any) -> Any:
         if value is None:
             return None
         return tuple(map(take, value)) if isinstance(value, tuple) else value[rows]
-    return DaHyFOutput(*map(take, output))
+    return DaHyFOutput._make(map(take, output))
 
 
 def _take_patches(patches, rows):
@@ -201,7 +203,7 @@ def measure(network: DaHyF, data: HandPatches) -> dict[str, float]:
         zoom = (_PAPER_PATCH / some.size)[:, None, None]
         off = (output.projected.numpy() - some.keypoints_2d) * zoom
         found['epe_projected_px'].append(np.linalg.norm(off, axis=-1).mean(-1)[hand])
-        if output.keypoints_2d is not None:
+        if output.keypoints_2d is not None and output.confidence is not None:
             size = network.config.patch_size
             wanted = (some.keypoints_2d - some.corner[:, None]) * (size / some.size)[:, None, None]
             off = (output.keypoints_2d.numpy() - wanted) * (_PAPER_PATCH / size)
@@ -233,16 +235,19 @@ def gate_metrics(network: DaHyF, sequences: Sequence[HandPatches], least: float,
         output = [one for one, _ in predict_outputs(network, sequence, len(sequence))][0]
         points, true = output.keypoints.numpy(), sequence.keypoints
         points, true = points - points[:, :1], true - true[:, :1]
+        assert output.confidence is not None, 'only a network with 2D keypoints has a confidence'
+        confidences = output.confidence.tolist()
         gate = ConfidenceGate(least)
-        kept = [gate(hand, float(confidence)) for hand, confidence in zip(points, output.confidence)]
+        kept = [gate(hand, confidence) for hand, confidence in zip(points, confidences)]
         kept = [hand if hand is not None else points[0] for hand in kept]
-        held.append([confidence < least for confidence in output.confidence.tolist()])
+        held.append([confidence < least for confidence in confidences])
         for name, hands in (('none', points), ('gate', np.stack(kept))):
             error = 1000 * mpjpe(hands, true)
             others = np.r_[error[:hidden.start], error[hidden.stop:]]
             found[name].append((error[hidden].mean(), others.mean(), jitter(hands, frame_rate)))
-    figures = {name: dict(zip(('hidden_mm', 'visible_mm', 'jitter_m_s3'), np.mean(values, axis=0).tolist()))
-               for name, values in found.items()}
+    names = ('hidden_mm', 'visible_mm', 'jitter_m_s3')
+    figures: dict[str, dict[str, float]] = {
+        name: dict(zip(names, np.mean(values, axis=0).tolist())) for name, values in found.items()}
     held = np.array(held)
     figures['gate']['held_hidden'] = float(held[:, hidden].mean())
     figures['gate']['held_visible'] = float(np.delete(held, np.r_[hidden], axis=1).mean())

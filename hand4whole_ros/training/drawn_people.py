@@ -68,7 +68,7 @@ def _make_shard(wanted):
 
 
 def _make_record(image, truth):
-    """Evidence, truth and JPEG of one person; None where nobody is seen."""
+    """Evidence, truth and JPEG of one person; None if nobody is detected."""
     assert _landmark_pipeline is not None   # of a worker
     landmark_fit = _landmark_pipeline.fit(image, truth.intrinsics)
     evidence = None if landmark_fit is None else features_of_fit(landmark_fit, truth.intrinsics)

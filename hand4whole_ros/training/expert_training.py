@@ -86,8 +86,8 @@ def train_body(network: Hand4WholePP, context: StageContext) -> None:
             skeleton_layer,
         )
 
-    best = train(expert, losses, context.schedule(1e-3, EVAL_INTERVAL), context.settings.run, 'body',
-                 torch.no_grad()(figures), distributed=context.distributed)
+    best = train(expert, losses, context.schedule(1e-3, EVAL_INTERVAL), folder=context.settings.run, name='body',
+                 measure=torch.no_grad()(figures), distributed=context.distributed)
     expert.load_state_dict(best.state_dict())
 
 
@@ -125,8 +125,8 @@ def train_hand(network: Hand4WholePP, context: StageContext) -> None:
         rotations, betas = torch.cat([_rotations(code) for code in codes]), torch.cat([code.betas for code in codes])
         return hand_metrics(rotations, betas, concatenate_targets([target for _, target in seen]), skeleton_layer)
 
-    best = train(expert, losses, context.schedule(5e-4, EVAL_INTERVAL), context.settings.run, 'hand',
-                 torch.no_grad()(figures), distributed=context.distributed)
+    best = train(expert, losses, context.schedule(5e-4, EVAL_INTERVAL), folder=context.settings.run, name='hand',
+                 measure=torch.no_grad()(figures), distributed=context.distributed)
     expert.load_state_dict(best.state_dict())
 
 

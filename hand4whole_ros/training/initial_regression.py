@@ -58,8 +58,8 @@ def train_body_regressor(network: Hand4WholePP, context: StageContext) -> None:
     @torch.no_grad()
     def figures(module):
         return body_metrics(regress(module, validation_set.prompts.body), validation_set.body, skeleton_layer)
-    best = train(guess, losses, context.schedule(_LR, _EVAL_INTERVAL), context.settings.run, 'body_guess', figures,
-                 distributed=distributed)
+    best = train(guess, losses, context.schedule(_LR, _EVAL_INTERVAL), folder=context.settings.run,
+                 name='body_guess', measure=figures, distributed=distributed)
     guess.load_state_dict(best.state_dict())
 
 
@@ -81,8 +81,8 @@ def train_hand_regressor(network: Hand4WholePP, context: StageContext) -> None:
     def figures(module):
         prompt, target = context.validation_set.right_hands
         return hand_metrics(*_split_hand_code(module(prompt)), target, skeleton_layer)
-    best = train(guess, losses, context.schedule(_LR, _EVAL_INTERVAL), context.settings.run, 'hand_guess', figures,
-                 distributed=distributed)
+    best = train(guess, losses, context.schedule(_LR, _EVAL_INTERVAL), folder=context.settings.run,
+                 name='hand_guess', measure=figures, distributed=distributed)
     guess.load_state_dict(best.state_dict())
 
 

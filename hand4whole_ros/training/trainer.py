@@ -57,7 +57,7 @@ class TrainingSchedule:
 
 
 def train(module: _Module, losses: Callable[[int], dict[str, Tensor] | Iterable[dict[str, Tensor]]],
-          schedule: TrainingSchedule, folder: Path, name: str,
+          schedule: TrainingSchedule, *, folder: Path, name: str,
           measure: Callable[[nn.Module], dict[str, float]] | None = None, progress: bool = True,
           distributed: DistributedContext = SINGLE_PROCESS) -> _Module:
     """Train the parameters of `module` that want gradients; returns the average of its weights that measured best.
@@ -161,7 +161,7 @@ class TrainerState:
                 self._writer.add_scalar(key, value, self.step)
 
     def save(self):
-        """All that is needed to go on; a reader sees the old file or the whole new one."""
+        """All that is needed to go on; a reader gets the old file or the complete new one."""
         if not self._is_main:
             return
         with replacement_path(self._state) as path:

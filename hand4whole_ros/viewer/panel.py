@@ -92,7 +92,7 @@ class Panel:
         """Who is there, in which state."""
         lines = [*_person_rows(image), *_hand_rows(image)]
         table = ['| who | distance | left hand | right hand |', '|---|---:|---|---|', *lines]
-        self._set(self._people, '\n'.join(table) if lines else 'Nobody is in view.')
+        self._set(self._people, '\n'.join(table) if lines else 'No person in view.')
 
     @staticmethod
     def _set(markdown, content):

@@ -52,7 +52,7 @@ def test_out_of_memory_costs_the_image_and_is_said_once_a_minute(node, camera, f
     failed(camera, faulty_picture(fault), 5)
     log = node.log()
     assert log.count('image dropped, out of memory') == 1
-    assert 'CUDA out of memory. Tried to allocate 2.00 GiB.: from now on fewer people are looked at in one pass' in log
+    assert 'CUDA out of memory. Tried to allocate 2.00 GiB.: from now on fewer people are processed in one pass' in log
     note(name, f'the estimator raises {error}', 5, 'each costs its image; half as many people are looked at in '
          'one pass from then on; one line in the log in all; the next good image gives its pose')
 

@@ -204,14 +204,14 @@ def test_an_object_changes_the_hand_where_it_is_grasped_and_the_hand_is_visible_
     image, hands, objects = scene(2)
     pyramid = tiny.base_net(image)
     yes, no = torch.tensor([[0., 5]]).expand(2, -1), torch.tensor([[5., 0]]).expand(2, -1)
-    found = {name: tiny.fuse(pyramid, hands, objects, grasp, occluded)[0] for name, grasp, occluded in (
+    found = {name: tiny.fuse(pyramid, hands, objects, grasp=grasp, occlusion=occluded)[0] for name, grasp, occluded in (
         ('open', no, no), ('hidden', yes, yes), ('held', yes, no))}
     assert torch.equal(found['open'], found['hidden'])
     assert not torch.allclose(found['open'], found['held'], atol=1e-3)
     far = torch.tensor([[100., 100, 120, 120], [0., 0, 5, 5]])
     tokens = []
     handle = tiny.transformer_obj.register_forward_pre_hook(lambda module, given: tokens.append(given[1]))
-    tiny.fuse(pyramid, hands, far, yes, no)
+    tiny.fuse(pyramid, hands, far, grasp=yes, occlusion=no)
     handle.remove()
     assert not tokens[0].any()
     torch.testing.assert_close(crop_region(pyramid.hand, hands).shape, torch.Size([2, 16, 32, 32]))

@@ -392,7 +392,7 @@ THINGS = {
     'x.mcap.gz': (lambda path: path.write_bytes(gzip.compress(b'x')), 'unpack it with `gunzip -k '),
     'lfs.mcap': (lambda path: path.write_text('version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n'),
                  'a Git LFS pointer instead of the file itself, not a rosbag2 bag: fetch it with `git lfs pull'),
-    'page.db3': (lambda path: path.write_text('\n<!DOCTYPE html><title>404</title>'), 'the download went wrong'),
+    'page.db3': (lambda path: path.write_text('\n<!DOCTYPE html><title>404</title>'), 'the download failed'),
     'empty.mcap': (lambda path: path.write_bytes(b''), 'an empty file, not a rosbag2 bag: nothing was recorded'),
     'zeros.db3': (lambda path: path.write_bytes(bytes(10_000)), 'a file of nothing but zeros'),
     'photo.jpg': (lambda path: cv2.imwrite(str(path), picture(1)), 'a JPEG picture, not a rosbag2 bag: `hand4whole '),

@@ -241,7 +241,7 @@ def test_one_damaged_file_of_several_costs_its_own_messages(tmp_path, caplog):
     (lambda folder: [(folder / name).unlink() for name in ('in_0.mcap', 'in_1.mcap', 'in_2.mcap')]
      + [(folder / 'metadata.yaml').write_text('')], 'metadata.yaml is empty, and there is no file .mcap or .db3'),
     (lambda folder: [(folder / 'metadata.yaml').unlink(), shutil.copy(folder / 'in_0.mcap', folder / 'in_0.db3')],
-     'no metadata.yaml says which of its files belong together')], ids=['gone', 'empty', 'two kinds'])
+     'no metadata.yaml lists which of its files belong together')], ids=['gone', 'empty', 'two kinds'])
 def test_no_files_to_read_is_one_line(tmp_path, prepare, says):
     source = split(tmp_path / 'in')
     prepare(source)

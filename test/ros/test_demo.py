@@ -50,7 +50,8 @@ def demonstrated(tmp_path_factory):
 def test_summary_counts_every_frame_and_errors_are_small(output):
     summary = json.loads((output / 'summary.json').read_text())
     assert summary['frames_in'] == summary['frames_done'] + summary['frames_dropped']
-    assert summary['frames_in'] <= summary['images_published'] == 3 * demo.RATE + demo.PHOTO_SECONDS * demo.RATE
+    # A busy machine may lose images on the way to the recorder.
+    assert summary['frames_in'] <= summary['images_published'] <= 3 * demo.RATE + demo.PHOTO_SECONDS * demo.RATE
     assert summary['poses_published'] > 5 and summary['pose_rate_hz'] > 1
     errors = summary['errors_against_truth']
     assert errors['poses_compared'] > 3

@@ -300,5 +300,5 @@ def test_every_kind_of_publisher_matches(camera):
 def test_a_subscriber_that_asks_too_much_is_named(node, camera):
     greedy = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
     subscription = camera.node.create_subscription(WholeBodyPoseArray, 'hand4whole/poses', print, greedy)
-    assert node.says('a subscriber on ~/poses asks for an incompatible DURABILITY')
+    assert node.says('a subscriber on ~/poses requests an incompatible DURABILITY')
     camera.node.destroy_subscription(subscription)

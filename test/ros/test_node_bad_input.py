@@ -223,7 +223,7 @@ def test_no_camera_and_one_that_does_not_match_are_named(tmp_path):
     peer.publisher(Image, other)
     process = NodeProcess(tmp_path, name, image_reliability='reliable')
     try:
-        assert process.says(f'nobody publishes sensor_msgs/msg/Image on /{name}/image'), process.log()
+        assert process.says(f'there is no publisher of sensor_msgs/msg/Image on /{name}/image'), process.log()
         # Where discovery takes longer than the first reminder, the next one names it.
         assert process.says(other) and 'remap image:=' in process.log(), process.log()
         peer.publisher(Image, 'image', BEST_EFFORT)
@@ -242,14 +242,14 @@ def test_a_topic_of_another_form_is_never_offered_as_the_one_that_is_missing(tmp
     peer.publisher(CameraInfo, 'other/camera_info')
     process = NodeProcess(tmp_path, name)
     try:
-        assert process.says(f'nobody publishes sensor_msgs/msg/Image on /{name}/image, but sensor_msgs/msg/'
+        assert process.says(f'there is no publisher of sensor_msgs/msg/Image on /{name}/image, but sensor_msgs/msg/'
                             f'CompressedImage on /{name}/image: set image_transport:=compressed', 30), process.log()
         assert f'there is /{name}/image:' not in process.log()
         peer.publisher(Image, 'image')      # and now a calibration that nobody finds
         other = f'/{name}/other/camera_info'
         # Cameras of other tests may be named beside it.
-        assert process.says(f'nobody publishes sensor_msgs/msg/CameraInfo on /{name}/camera_info; there is {other}',
-                            30), process.log()
+        assert process.says(f'there is no publisher of sensor_msgs/msg/CameraInfo on /{name}/camera_info; '
+                            f'there is {other}', 30), process.log()
         assert f'remap camera_info:={other}' in process.log()
     finally:
         packed.close()

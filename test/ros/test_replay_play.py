@@ -224,7 +224,7 @@ def test_where_nobody_listens_it_is_said_and_played(tmp_path, own_domain, monkey
     rows = [('/nobody_listens', START + k * 1000, b'\x00\x01\x00\x00') for k in range(3)]
     assert main.main(['play', str(write(tmp_path / 'in', rows))]) == main.EXIT_SUCCESS
     assert [record.getMessage() for record in caplog.records if record.levelname == 'WARNING'] == [
-        'nobody listens to anything in it so far: --wait-for TOPIC waits for somebody']
+        'none of its topics has a subscriber so far: --wait-for TOPIC waits for one']
 
 
 @pytest.mark.parametrize('words, says', [

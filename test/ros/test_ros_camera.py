@@ -237,7 +237,7 @@ def test_exchanged_width_and_height_are_put_right_and_said():
     info.width, info.height = 480, 640
     found, remark = intrinsics_from_camera_info(info, 640, 480)
     assert (found.width, found.height, found.cx) == (640, 480, 319.5)
-    assert remark == 'camera_info: width and height are exchanged: it says 480 x 640'
+    assert remark == 'camera_info: width and height are exchanged: it has 480 x 640'
 
 
 def test_an_image_that_was_turned_without_its_calibration_is_refused():

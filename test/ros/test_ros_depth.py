@@ -137,7 +137,7 @@ def test_advice_names_where_depth_is():
                  '/camera/color/image_raw': [IMAGE]}
     assert advise_on_depth('/camera/aligned_depth_to_color/image_raw', published) is None
     line = advise_on_depth('/depth', published)
-    assert line.startswith('nobody publishes sensor_msgs/msg/Image on /depth')
+    assert line.startswith('there is no publisher of sensor_msgs/msg/Image on /depth')
     assert line.endswith('there is /camera/aligned_depth_to_color/image_raw, /camera/depth/image_rect_raw')
     assert 'does the driver publish aligned depth' in advise_on_depth('/depth', {})
     assert 'CompressedImage' in advise_on_depth('/depth', {'/depth': ['sensor_msgs/msg/CompressedImage']})

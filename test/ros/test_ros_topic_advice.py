@@ -46,7 +46,7 @@ FORMS = {'/image/compressed': [COMPRESSED_IMAGE], '/image/compressedDepth': [COM
      '; there is /cam0, /cam1, /cam2, /cam3, /cam4 and 4 more: remap image:=/cam0')])
 def test_what_is_there_is_named_with_what_to_do(wanted, topic, published, expected):
     line = advise_on_image(wanted, topic, published)
-    assert line.startswith(f'nobody publishes {wanted} on {topic}{expected}')
+    assert line.startswith(f'there is no publisher of {wanted} on {topic}{expected}')
     assert 'compressedDepth' not in line and 'overlay' not in line
 
 

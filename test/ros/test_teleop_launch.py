@@ -85,7 +85,7 @@ def test_programs_are_named_as_the_table_has_them():
 
 @pytest.mark.parametrize('kind', TYPES)
 def test_a_command_says_the_same_in_every_type(kind):
-    message = command_message(kind, NAMES, POSITIONS, Time(sec=5), 0.25)
+    message = command_message(kind, NAMES, POSITIONS, stamp=Time(sec=5), seconds=0.25)
     assert type(message) is TYPES[kind]
     names, positions = commanded_positions(kind, message, NAMES)
     assert tuple(names) == NAMES
@@ -93,14 +93,14 @@ def test_a_command_says_the_same_in_every_type(kind):
 
 
 def test_a_trajectory_starts_when_it_arrives():
-    message = command_message('joint_trajectory', NAMES, POSITIONS, Time(sec=5), 1.25)
+    message = command_message('joint_trajectory', NAMES, POSITIONS, stamp=Time(sec=5), seconds=1.25)
     assert message.header.stamp == Time()
     assert (message.points[0].time_from_start.sec, message.points[0].time_from_start.nanosec) == (1, 250_000_000)
 
 
 @pytest.mark.parametrize('kind', TYPES)
 def test_a_command_without_its_positions_is_refused(kind):
-    message = command_message(kind, NAMES, POSITIONS[:2], Time(), 0.1)
+    message = command_message(kind, NAMES, POSITIONS[:2], stamp=Time(), seconds=0.1)
     with pytest.raises(ValueError, match='2 for 3'):
         commanded_positions(kind, message, NAMES)
     with pytest.raises(ValueError, match='0 for'):

@@ -120,7 +120,7 @@ def test_people_are_seen_in_a_browser(world, viewer, tmp_path):
         assert wait_until(lambda: not skinned(), 90)
         browser.click_checkbox('camera picture')
         assert peer.until(lambda: peer.node.count_subscribers(overlays) == 0, 30)
-        assert shows('Nobody is in view.', people=0)
+        assert shows('No person in view.', people=0)
         assert wait_until(lambda: 'No poses come.' in browser.text(), 90)   # while no image is shown
     finally:
         browser.close()

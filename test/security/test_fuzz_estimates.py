@@ -117,7 +117,7 @@ def test_who_cannot_be_is_named_once(body, caplog):
     for k in range(20):
         assert tracker.update([dataclasses.replace(good, betas=torch.full((10,), float('nan')))], k / 30) == []
     assert [record.getMessage() for record in caplog.records] == [
-        'somebody is left out who cannot be: betas is not finite']
+        'a person is rejected as impossible: betas is not finite']
 
 
 @pytest.mark.parametrize('change, said', [

@@ -65,10 +65,10 @@ def test_one_stage_that_breaks_costs_no_other_figure(monkeypatch):
     assert result['failed'] == ['node'] and result['detector_ms'] == 12.0
     assert set(result_rows.ROWS) <= set(result)
     assert result['why_null']['node_overhead_ms_p50'] == 'failed: ZeroDivisionError: by chance'
-    assert result['why_null']['forward_fp32_ms'] == 'not asked for' and 'detector_ms' not in result['why_null']
+    assert result['why_null']['forward_fp32_ms'] == 'not requested' and 'detector_ms' not in result['why_null']
     table = result_rows.format_table(result)
     assert '| MediaPipe on a rendered person, 640 x 480 | ms | 12 | - |' in table
-    assert 'fly to a machine' in table and 'nobody was there' in table and 'not asked for' not in table
+    assert 'fly to a machine' in table and 'nobody was there' in table and 'not requested' not in table
     assert all(result['why_null'][key] for key in result_rows.ROWS if result[key] is None)
     json.dumps(result)
 
@@ -142,7 +142,7 @@ def test_a_process_says_why_it_measured_nothing(tmp_path, monkeypatch):
     subprocess_measurement.main(unwilling)
     assert json.loads((tmp_path / 'out').read_text()) == {'unmeasured': 'not on a Sunday'}
     monkeypatch.setattr(subprocess_measurement.subprocess, 'run', lambda words: SimpleNamespace(returncode=-9))
-    with pytest.raises(result_rows.BenchmarkSkipped, match='want of memory'):
+    with pytest.raises(result_rows.BenchmarkSkipped, match='lack of memory'):
         subprocess_measurement.measure_in_subprocess('no.module', device='cpu')
 
 

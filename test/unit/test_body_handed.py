@@ -42,7 +42,7 @@ def somebody(body, seed=0, sides=SIDES, **changes):
     hands = {side: ObservedHand(OK, 0.8, shape, bbox_xyxy=torch.tensor([10.0, 20, 60, 80]))
              for side, shape in (('left', left), ('right', right)) if side in sides}
     given = {'pelvis': torch.tensor([0.2, 0.1, 3.0]), 'hands': hands, 'bbox_xyxy': NOWHERE, 'confidence': 0.9}
-    return estimate_from_parameters(body, local, betas, expression, CAMERA, **{**given, **changes})
+    return estimate_from_parameters(body, local, betas, expression, intrinsics=CAMERA, **{**given, **changes})
 
 
 @pytest.fixture(scope='module')
@@ -108,7 +108,8 @@ def test_the_network_itself(published_body, handed):
                            said.hand_pose['right'][k]])
         hands = {side: ObservedHand(OK, 1.0, said.hands[side].betas[int(boxes[side].exists[:k].sum())])
                  for side in SIDES if boxes[side].exists[k]}
-        estimate = estimate_from_parameters(handed, local, said.body.betas[k], said.face.expression[k], CAMERA,
+        estimate = estimate_from_parameters(handed, local, said.body.betas[k], said.face.expression[k],
+                                            intrinsics=CAMERA,
                              transl=said.body.transl[k], hands=hands, bbox_xyxy=NOWHERE, confidence=1.0)
         assert (handed.vertices(estimate) - said.vertices[k]).norm(dim=-1).max() < 1e-4
         for hand in estimate.hands:
@@ -236,7 +237,8 @@ def test_a_hand_that_turns_out_to_have_no_shape_of_its_own_has_none(handed):
 def test_what_is_not_finite_makes_an_estimate_that_is_not(handed, name):
     local, betas, shape, pelvis = torch.zeros(55, 3), torch.zeros(10), torch.zeros(10), torch.tensor([0.0, 0, 2])
     {'betas': betas, 'pose': local[30], 'left hand': shape, 'pelvis': pelvis}[name][0] = float('nan')
-    estimate = estimate_from_parameters(handed, local, betas, torch.zeros(10), CAMERA, pelvis=pelvis, bbox_xyxy=NOWHERE,
+    estimate = estimate_from_parameters(handed, local, betas, torch.zeros(10), intrinsics=CAMERA, pelvis=pelvis,
+                                        bbox_xyxy=NOWHERE,
                          confidence=1.0, hands={'left': ObservedHand(OK, 1.0, shape)})
     assert not estimate.is_finite()
 
@@ -247,7 +249,8 @@ def test_numbers_of_any_kind(handed):
     hands = {hand.side: ObservedHand(OK, hand.confidence, hand.betas.double().numpy(), None, hand.bbox_xyxy.numpy())
              for hand in estimate.hands}
     again = estimate_from_parameters(handed, estimate.local_rotations.double().numpy(), estimate.betas.double(),
-                      estimate.expression.half().float(), CAMERA, transl=estimate.transl.numpy(), hands=hands,
+                      estimate.expression.half().float(), intrinsics=CAMERA, transl=estimate.transl.numpy(),
+                      hands=hands,
                       bbox_xyxy=np.zeros(4), confidence=np.float64(0.9))
     values = [value for one in (again, *again.hands) for value in vars(one).values()]
     assert {value.dtype for value in values if isinstance(value, torch.Tensor)} == {torch.float32}

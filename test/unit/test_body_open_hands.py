@@ -74,13 +74,14 @@ def test_hands_laid_onto_their_own_body_change_nothing(body, published, people):
         rotations,
         betas[0],
         torch.zeros(10),
-        camera,
+        intrinsics=camera,
         bbox_xyxy=box,
         confidence=1,
         hands=hands,
         pelvis=np.array([0, 0, 3.0]),
     )
-    plain = estimate_from_parameters(body, rotations, betas[0], torch.zeros(10), camera, bbox_xyxy=box, confidence=1,
+    plain = estimate_from_parameters(body, rotations, betas[0], torch.zeros(10), intrinsics=camera, bbox_xyxy=box,
+                                     confidence=1,
                       pelvis=np.array([0, 0, 3.0]))
     assert handed.name == body.name
     moved = (handed.vertices(estimate) - body.vertices(plain)).norm(dim=1)

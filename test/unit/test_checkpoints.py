@@ -279,7 +279,7 @@ def test_verify_reads_all_and_runs_the_network(folder, network, capsys):
     write(folder, network)
     assert command.verify(Store(folder), config=TINY)
     said = capsys.readouterr().out
-    assert said.count('ok ') == 7 and 'the network runs, all it says is finite' in said
+    assert said.count('ok ') == 7 and 'the network runs, all outputs are finite' in said
     saved = saved_by_trainer(network)
     saved['network'].pop(BROKEN)
     torch.save(saved, folder / 'snapshot_6.pth')

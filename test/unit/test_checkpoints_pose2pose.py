@@ -71,7 +71,7 @@ def test_a_tensor_that_does_not_fit_is_named(folder, network, change, words):
 
 
 def test_a_missing_file_is_named_with_the_command_that_helps(folder):
-    with pytest.raises(CheckpointError, match='hand4whole weights fetch snapshot_6.pth.tar gets it or says how'):
+    with pytest.raises(CheckpointError, match='hand4whole weights fetch snapshot_6.pth.tar gets it or prints how'):
         load_pose2pose(Store(folder), config=POSE2POSE_TINY)
 
 

@@ -244,7 +244,7 @@ def test_a_frame_on_which_the_estimator_fails_costs_itself(tmp_path, caplog):
         write_picture(tmp_path / 'in' / f'{k}.png', behaviour=behaviour)
     assert estimate(tmp_path / 'in', '--json', tmp_path / 'x.json') == main.EXIT_FAILURE
     assert '1.png: the estimator failed: RuntimeError: the script says so' in caplog.text
-    assert '2.png: somebody is left out: transl is not finite' in caplog.text
+    assert '2.png: a person is rejected: transl is not finite' in caplog.text
     assert '2 people in 3 frames; 1 left out: the estimator failed; people refused: 1 impossible numbers' in caplog.text
     found = json.loads((tmp_path / 'x.json').read_text())
     assert {name: len(people) for name, people in found.items()} == {'0.png': 1, '2.png': 0, '3.png': 1}

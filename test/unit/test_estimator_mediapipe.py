@@ -318,7 +318,7 @@ def test_the_open_model_has_better_hands_on_the_same_body(people_seen):
 
 
 def test_the_open_model_says_what_it_lacks(tmp_path):
-    with pytest.raises(EstimatorUnavailable, match='speaks of the open body alone'):
+    with pytest.raises(EstimatorUnavailable, match='supports the open body only'):
         estimators.create(EstimatorConfig('open', body_model=tmp_path / 'SMPLX_NEUTRAL.npz'))
     with pytest.raises(EstimatorUnavailable, match='none.npz: no such file; hand4whole train pack'):
         estimators.create(EstimatorConfig('open', open_model=tmp_path / 'none.npz'))

@@ -196,7 +196,7 @@ class _Finder:
                 zeros,
                 np.zeros(10),
                 np.zeros(10),
-                intrinsics,
+                intrinsics=intrinsics,
                 bbox_xyxy=box,
                 confidence=1,
                 pelvis=np.array([k, 0, 3.0]),

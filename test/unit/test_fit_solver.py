@@ -7,7 +7,7 @@ from hand4whole_ros.detection.holistic_landmarks import HolisticLandmarks
 from hand4whole_ros.fitting.kinematic_chain import ChainPose, exp_so3
 from hand4whole_ros.fitting.landmark_offsets import POSE_INDEX
 from hand4whole_ros.fitting.prior_body_fitter import BodyFitter
-from hand4whole_ros.fitting.solver import LIMIT_SIGMA, Observations, solve
+from hand4whole_ros.fitting.solver import LIMIT_SIGMA, DepthPairs, Observations, solve
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.placement import MIN_DEPTH
 from hand4whole_ros.skeleton import HAND_SLICE, JOINT, SIDES, WRIST
@@ -60,8 +60,8 @@ def test_a_pose_is_found_again_from_exact_evidence(fitter, seed):
     toward = np.array([[0, 0, 1.0]])
     evidence = Observations(
         rays=points[..., :2] / points[..., 2:], ray_sigma=np.full(points.shape[:2], 1e-5),
-        angles=fitter.person.prior, pairs=pairs, depths=points[:, 1:, 2] - points[:, :1, 2],
-        depth_sigma=np.full((1, len(pairs)), 1e-4), toward=toward, robust=1e6)
+        angles=fitter.person.prior, robust=1e6,
+        depths=DepthPairs(pairs, points[:, 1:, 2] - points[:, :1, 2], np.full((1, len(pairs)), 1e-4), toward))
     pose, placed, cost = solve(chain, chain.turned(truth, step[None]), evidence, 30)
     assert np.abs(placed.points - points).max() < 2e-3
     assert np.isfinite(cost).all()

@@ -36,7 +36,7 @@ def test_crops(scene, mirrored, around_both):
 
 
 def test_a_hand_outside_the_picture_is_named():
-    with pytest.raises(ValueError, match=r'the hand .* lies outside the picture of 640 x 480 pixels'):
+    with pytest.raises(ValueError, match=r'the hand .* is outside the picture of 640 x 480 pixels'):
         hand_object_crop(np.array([700., 10, 760, 60]), np.array([0., 0, 10, 10]), False, (480, 640))
 
 

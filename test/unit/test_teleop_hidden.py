@@ -52,7 +52,7 @@ def test_an_operator_is_recorded_image_by_image():
     assert [frame.stamp for frame in frames] == [stamp for stamp, _ in estimator.shown] and estimator.resets == 1
     assert [frame.hidden for frame in frames] == [any(a <= frame.stamp < b for a, b, _ in HIDDEN) for frame in frames]
     assert {True, False} == {frame.hidden for frame in frames} and all(frame.observation is None for frame in frames)
-    with pytest.raises(ValueError, match='no gate has believed any hand'):
+    with pytest.raises(ValueError, match='no gate has trusted any hand'):
         gate_figures(frames, 1.0)
 
 

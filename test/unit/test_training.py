@@ -215,8 +215,8 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(tmp_path):
                 raise KeyboardInterrupt
             some = draw_rows(64, 16, step, seed=1)
             return {'fit': (trained(rows[some]) - true[some]).square().mean()}
-        return train(trained, losses, TrainingSchedule(30, 1e-2, eval_interval=10), where, 'it',
-                     lambda m: {'error': float((m(rows) - true).square().mean().detach())}, progress=False)
+        return train(trained, losses, TrainingSchedule(30, 1e-2, eval_interval=10), folder=where, name='it',
+                     measure=lambda m: {'error': float((m(rows) - true).square().mean().detach())}, progress=False)
     whole = training(tmp_path / 'whole')
     with pytest.raises(KeyboardInterrupt):
         training(tmp_path / 'parts', stop=23)
@@ -233,8 +233,8 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
             one,
             lambda step: {'x': one(torch.full((1, 1), torch.nan)).sum()},
             TrainingSchedule(2, 1e-3),
-            tmp_path,
-            'it',
+            folder=tmp_path,
+            name='it',
             progress=False,
         )
 

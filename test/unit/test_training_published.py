@@ -416,7 +416,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(alone, folders, genders, ca
     (['--data', 'arctic=nowhere'], 'nowhere: no such folder'),
     (['--batch', '0'], '--batch must be at least 1, found 0'),
     (['--device', 'cuda:7'], 'use device cpu, or install a CUDA build of torch'),
-    (['--weights', 'published'], 'is not in .*; hand4whole weights fetch smpler_x_l32.pth.tar gets it or says how')])
+    (['--weights', 'published'], 'is not in .*; hand4whole weights fetch smpler_x_l32.pth.tar gets it or prints how')])
 def test_wrong_arguments_get_one_line(change, says, folders, genders, tmp_path, capsys):
     assert main.main(arguments(folders, genders, tmp_path / 'run', *change)) == main.EXIT_USAGE
     error = capsys.readouterr().err

@@ -166,7 +166,7 @@ def test_the_panel_says_who_is_there(server):
     assert rows[2].startswith('| person 0 (operator) OK 90% |') and rows[2].endswith('m | LOST | OK 80% |')
     assert rows[3].startswith('| hand 5 |') and 'HELD 80%' in rows[3]
     panel.show_people(ViewedImage())
-    assert panel._people.content == 'Nobody is in view.'
+    assert panel._people.content == 'No person in view.'
     panel.show_silence()
     assert panel._people.content == 'No poses come.'
 

@@ -36,7 +36,7 @@ def test_the_list_says_what_is_where(published_folder, capfd):
         assert file.page in out and file.licence in out and file.purpose in out
     assert f'{published_folder}/mano/MANO_LEFT.npz, checksum not recorded: hand4whole weights verify' in out
     assert 'missing: hand4whole weights fetch wilor_final.ckpt\n' in out
-    assert 'missing: hand4whole weights fetch snapshot_6.pth says how to get it' in out
+    assert 'missing: hand4whole weights fetch snapshot_6.pth prints how to get it' in out
 
 
 def test_the_list_needs_no_folder_and_no_torch(tmp_path, monkeypatch, capfd):

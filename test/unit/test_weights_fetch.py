@@ -139,7 +139,7 @@ def test_a_part_that_is_whole_or_too_long(server, tmp_path):
 
 def test_fewer_bytes_than_promised_are_no_file(server, tmp_path):
     server.promise, server.ranges = 10, False
-    fails(server.address, tmp_path / 'w.ckpt', 'the connection ended early', 'the same command goes on from there')
+    fails(server.address, tmp_path / 'w.ckpt', 'the connection ended early', 'the same command resumes')
     assert len(server.asked) == 5  # tried anew a few times, not for ever
 
 

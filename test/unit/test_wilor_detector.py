@@ -116,6 +116,7 @@ def test_of_boxes_that_overlap_the_better_one_counts():
     assert non_maximum_suppression(boxes, np.zeros(4), 0.7) == [0, 2, 3]
     assert non_maximum_suppression(boxes, np.array([0, 1, 0, 0]), 0.7) == [0, 1, 2, 3]
     assert non_maximum_suppression(boxes[:0], np.zeros(0), 0.7) == []
+    assert non_maximum_suppression(boxes, np.zeros(4), 0.7, 2) == [0, 2]
 
 
 def test_hands_in_a_picture():

@@ -46,7 +46,7 @@ def fatal_problem(environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 def check_environment(environ: Mapping[str, str] = os.environ) -> list[Finding]:
-    """Everything that is wrong, or looks like it."""
+    """Everything that is wrong, or probably wrong."""
     return [
         finding
         for check in (
@@ -62,7 +62,7 @@ def check_environment(environ: Mapping[str, str] = os.environ) -> list[Finding]:
 
 
 def installed_middlewares(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Values that RMW_IMPLEMENTATION may have here; empty where that cannot be told."""
+    """Values that RMW_IMPLEMENTATION may have here; empty if that is unknown."""
     prefixes = [*filter(None, environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)), sys.prefix]
     folders = [Path(prefix, 'share/ament_index/resource_index/rmw_typesupport') for prefix in prefixes]
     return sorted({path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
@@ -142,7 +142,7 @@ def _check_discovery(environ) -> Iterator[Finding]:
 
 
 def _check_profiles(environ) -> Iterator[Finding]:
-    """Settings of middlewares. Where they cannot be read, the middleware says something in red and goes on without."""
+    """Settings of middlewares. Where they cannot be read, the middleware prints an error and continues without them."""
     for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE', 'CYCLONEDDS_URI'):
         value = environ.get(name, '')
         if not value or (name == 'CYCLONEDDS_URI' and not value.startswith(('file://', '/'))):

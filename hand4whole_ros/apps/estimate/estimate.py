@@ -202,7 +202,7 @@ class _EstimateJob:
         wrong = [rejection_reason(person) for person in people]
         if any(wrong):
             if not self.report.refused[IMPOSSIBLE]:
-                log.warning('%s: somebody is left out: %s', name, next(filter(None, wrong)))
+                log.warning('%s: a person is rejected: %s', name, next(filter(None, wrong)))
             self.report.refused[IMPOSSIBLE] += sum(map(bool, wrong))
         return [person for person, why in zip(people, wrong) if not why]
 

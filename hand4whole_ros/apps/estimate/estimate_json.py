@@ -29,7 +29,7 @@ def _hand_to_json(estimate: WholeBodyEstimate, hand: HandEstimate) -> dict:
 
 
 def _confidences(estimate):
-    """Name of joint -> 0 to 1; None where the estimator does not say."""
+    """Name of joint -> 0 to 1; None if the estimator does not estimate it."""
     if estimate.joint_confidence is None:
         return None
     return dict(zip(skeleton.JOINT_NAMES, _to_list(estimate.joint_confidence)))
@@ -71,7 +71,7 @@ def _object_to_json(thing: ObjectEstimate) -> dict:
 
 
 def loose_hand_to_json(hand: LooseHandEstimate) -> dict:
-    """One hand that belongs to nobody, likewise."""
+    """One loose hand, likewise."""
     return {
         'track_id': hand.track_id,
         'side': hand.side,

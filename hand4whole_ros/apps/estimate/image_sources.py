@@ -52,7 +52,7 @@ class ImageSource:
         return False
 
     def __len__(self) -> int:
-        """About how many frames are in it, by what a video's header says of itself; at least 1."""
+        """About how many frames are in it, from the header of a video; at least 1."""
         if not self.is_video:
             return 1
         from ...media.videos.reader import VideoError, VideoReader  # FFmpeg's libraries
@@ -147,7 +147,7 @@ def collect_sources(inputs: list[Path]) -> list[ImageSource]:
     """Files and folders -> sources in order. Names are file names, or paths where those would clash.
 
     What in a folder is neither picture nor video is counted in one line of the log. Raises FileNotFoundError or
-    ValueError with one line that says what is wrong.
+    ValueError with one line that names what is wrong.
     """
     known = image_files.readable_suffixes() + VIDEO_SUFFIXES
     paths = folder_listing.list_files(inputs, lambda path: path.suffix.lower() in known, 'pictures or videos')

@@ -22,12 +22,12 @@ def results_schema() -> dict[str, Any]:
 
 def hands_schema() -> dict[str, Any]:
     """Of --hands-json."""
-    return _file_schema('Hands that belong to nobody', _loose_hand_schema())
+    return _file_schema('Hands without a person', _loose_hand_schema())
 
 
 def _file_schema(title, item):
     return {'$schema': 'https://json-schema.org/draft/2020-12/schema', 'title': f'hand4whole estimate: {title}',
-            'description': 'File name (with # and a number for frames of a video) -> everybody in it. Metres, radians '
+            'description': 'File name (with # and a number for frames of a video) -> the people in it. Metres, radians '
                            "and pixels; the camera's optical frame: x right, y down, z forward.",
             'type': 'object', 'additionalProperties': {'type': 'array', 'items': item}}
 
@@ -85,9 +85,9 @@ def _loose_hand_schema():
         'side': {'enum': list(skeleton.SIDES)}, 'side_confidence': _SHARE, 'confidence': _SHARE,
         'agreement': _AGREEMENT,
         'grasp_probability': {'anyOf': [{'type': 'null'}, _SHARE],
-                              'description': 'That it grasps something; null where the estimator does not say.'},
+                              'description': 'Probability that the hand grasps something; null without an estimate.'},
         'object': {'anyOf': [{'type': 'null'}, _object_schema()],
-                   'description': 'What it grasps; null where that is nothing, or its pose is not known.'},
+                   'description': 'The grasped object; null without one, or if its pose is unknown.'},
         **_keypoints(), 'bbox_xyxy': _numbers(4), **_context()})
 
 

@@ -34,13 +34,13 @@ class WorkerCrashError(WorkFailed):
 
 
 class Executor(Protocol):
-    """Several jobs may be submitted before the first answer is asked for."""
+    """Several jobs may be submitted before the first result is requested."""
 
     #: How many jobs to keep submitted, so that nobody waits.
     width: int
 
     def submit(self, job: Any) -> Any:
-        """Hand a job in; returns what `result` wants."""
+        """Submit a job; returns the handle for `result`."""
 
     def result(self, handle: Any) -> Any:
         """The answer, waited for. Raises what the job raised, or WorkerCrashError."""
@@ -50,7 +50,7 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """No other process at all: a job is done when its answer is asked for."""
+    """No other process: a job runs when its result is requested."""
 
     width = 1
 
@@ -198,7 +198,7 @@ def run_job(factory: JobFunctionFactory, job: Any) -> Any:
 
 
 def _initialise_worker():
-    """In a new process: the parent alone answers to Ctrl-C, and nobody lives longer than the parent."""
+    """In a new process: the parent alone answers to Ctrl-C, and no child outlives the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 

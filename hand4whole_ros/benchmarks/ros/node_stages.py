@@ -43,7 +43,7 @@ OVERLOAD_RATE, OVERLOAD_SECONDS = 60.0, 0.1
 #: Stages of the node as /diagnostics names them, in order.
 _NODE_STAGES = ('wait', 'decode', 'estimate', 'track', 'publish')
 
-_NO_SIZES = 'this system does not say how large a process is; run on Linux'
+_NO_SIZES = 'this system does not report the size of a process; run on Linux'
 
 
 def node_overhead(images: int = _IMAGES) -> dict:

@@ -13,4 +13,4 @@ av.logging.set_level(av.logging.PANIC)
 
 
 class VideoError(ValueError):
-    """A file is no video that can be used; the message says why, in one line."""
+    """A file is no video that can be used; the message gives the reason in one line."""

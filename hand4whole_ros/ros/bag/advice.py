@@ -49,7 +49,7 @@ def _diagnose_file(path, kind: FileKind):
         ROS1: f'convert it with `{_conversion_command(path)}`',
         ARCHIVE: f'unpack it with `{_unpack_command(path)} {name}`',
         LFS: f'fetch it with `git lfs pull --include {quote_path(path.name)}`',
-        HTML: 'the download went wrong; download it again',
+        HTML: 'the download failed; download it again',
         EMPTY: 'nothing was recorded or copied; record or copy it again',
         ZEROS: 'room was reserved on the disk and never written; copy it again from where it was recorded',
         METADATA: f'give its folder, {quote_path(path.parent)}',

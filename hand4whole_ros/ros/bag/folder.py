@@ -86,7 +86,7 @@ def _list_without_metadata(folder, storage_files, remarks):
     kinds = {Path(_uncompressed_name(path.name)).suffix for path in storage_files}
     if len(kinds) > 1:
         raise BagError(
-            f'{folder}: no metadata.yaml says which of its files belong together, '
+            f'{folder}: no metadata.yaml lists which of its files belong together, '
             f'{format_names(path.name for path in storage_files)}: give one of them, or a folder with one kind of file'
         )
     if len(storage_files) > 1 and not remarks:

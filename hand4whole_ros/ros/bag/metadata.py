@@ -54,7 +54,7 @@ def read_metadata(folder: Path) -> Metadata:
         raise ValueError('is empty')
     about = _as_dict(_as_dict(load_yaml(text)).get('rosbag2_bagfile_information'))
     if not about:
-        raise ValueError('says nothing of a bag')
+        raise ValueError('describes no bag')
     files = tuple(PureWindowsPath(name).name for name in _as_list(about.get('relative_file_paths'))
                   if isinstance(name, str) and PureWindowsPath(name).name)
     topics: dict[TopicAndType, TopicMetadata] = {}

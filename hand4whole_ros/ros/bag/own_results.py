@@ -44,7 +44,7 @@ def _parent_frames():
 #: the image's frame.
 _PARENT_FRAMES = _parent_frames()
 
-#: Frames of hands that belong to nobody, without their numbers.
+#: Frames of loose hands, without their numbers.
 _HAND_FRAMES = frozenset(skeleton.hand_frame_name(side, 0).removesuffix('_0') for side in skeleton.SIDES)
 
 def _frame_pattern(names):
@@ -103,7 +103,7 @@ class OwnResults:
         return entry._replace(data=bytes(load_type_store().serialize_cdr(message, _TF_TYPE)))
 
     def _foreign_transforms(self, transforms):
-        """Those that are not about the joints of people, each below its own parent, nor about hands of nobody."""
+        """Those that are not about the joints of people, each below its own parent, nor about loose hands."""
         frames = [(_split_joint_frame(t.child_frame_id), t.header.frame_id.lstrip('/')) for t in transforms]
         joints = {frame for frame, parent in frames if frame is not None
                   and (above := _split_joint_frame(parent)) is not None

@@ -116,7 +116,7 @@ def _full_resolution(info, width, height, *, cx, cy, remarks):
         and not _has_same_aspect(given, (width, height))
         and _centre_offset(cx, cy, turned) < _centre_offset(cx, cy, given)
     ):
-        remarks.append(f'width and height are exchanged: it says {given[0]} x {given[1]}')
+        remarks.append(f'width and height are exchanged: it has {given[0]} x {given[1]}')
         return turned
     return given
 

@@ -1,4 +1,4 @@
-"""What the text `format` of a CompressedImage says of its pixels, as compressed_image_transport writes it.
+"""The pixel format in the text `format` of a CompressedImage, as compressed_image_transport writes it.
 
 `ENCODING; CODEC compressed TARGET`: the camera's encoding, the codec, and what the pixels were turned into before they
 went to it. TARGET is `bgr8` or `bgr16` for colours. For anything else it is empty and the pixels are the camera's own,

@@ -22,7 +22,7 @@ _ALIGN_ADVICE = 'take the depth that is aligned to the colour image (realsense2_
 def decode_depth(data: bytes, frame: str, width: int, height: int) -> DepthImage:
     """A serialised sensor_msgs/Image as the depth of a colour image of this frame and size.
 
-    Raises ImageMessageError with the line that says why it cannot be.
+    Raises ImageMessageError with the reason in one line.
     """
     no_message = f'{len(data)} bytes that are no Image message'
     if len(data) < MIN_MESSAGE_BYTES:

@@ -43,7 +43,7 @@ def _pelvis_frame(track_id):
 
 
 def make_ids(hri_msgs: Any, people: Iterable[WholeBodyEstimate], header: Header) -> Any:
-    """IdsList of everybody in one image."""
+    """IdsList of all people in one image."""
     return hri_msgs.IdsList(header=header, ids=[body_id(person) for person in people])
 
 
@@ -58,7 +58,7 @@ def make_region(hri_msgs: Any, person: WholeBodyEstimate, header: Header, intrin
 def make_skeleton(hri_msgs: Any, person: WholeBodyEstimate, header: Header, intrinsics: Intrinsics) -> Any:
     """Skeleton2D: joints as shares of the image; what is outside it, or not known, is at 0 with confidence 0.
 
-    Confidence is the joint's own, or the person's where the estimator does not say.
+    Confidence is the joint's own, or the person's if the estimator has none for joints.
     """
     message = hri_msgs.Skeleton2D(header=header)
     sure = person.joint_confidence

@@ -35,7 +35,7 @@ _KNOWN_MODELS = 'known are plumb_bob, rational_polynomial and equidistant'
 
 
 class LensError(ValueError):
-    """The lens cannot be used; the message goes on after 'the distortion coefficients'."""
+    """The lens cannot be used; the message continues after 'the distortion coefficients'."""
 
 
 def _normalise_name(name):

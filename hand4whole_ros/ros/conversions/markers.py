@@ -1,4 +1,4 @@
-"""visualization_msgs/MarkerArray of people and of hands that belong to nobody, written straight to CDR.
+"""visualization_msgs/MarkerArray of people and of loose hands, written straight to CDR.
 
 A mesh of 27,000 triangles has 82,000 corners; as Python objects they cost a quarter of a second, as one
 array a few milliseconds.
@@ -88,7 +88,7 @@ class MarkerBuilder:
               hands: Sequence[TrackedHand] = ()) -> bytes:
         """One MarkerArray. Each estimate has its `vertices`; people and hands that have left are deleted.
 
-        hands: those that belong to nobody; the box of what they grasp has their track id.
+        hands: loose ones; the box of what they grasp has their track id.
         """
         objects = {tracked.track_id: tracked.hand.object for tracked in hands if tracked.hand.object is not None}
         objects_gone = sorted(self._shown_objects - objects.keys())

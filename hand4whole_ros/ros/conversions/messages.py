@@ -48,7 +48,7 @@ class Timing:
 
 
 def make_header(stamp: Time, frame_id: str) -> Header:
-    """Header of everything that is said about one image."""
+    """Header of all messages about one image."""
     return Header(stamp=stamp, frame_id=frame_id)
 
 
@@ -77,7 +77,7 @@ def serialise_pose_array(
     timing: Timing,
     hand_ids: HandIds,
 ) -> bytes:
-    """A serialised WholeBodyPoseArray of everybody in one image; empty where nobody is.
+    """A serialised WholeBodyPoseArray of all people in one image; empty without people.
 
     poses: track id -> joint_poses.
     """

@@ -1,4 +1,4 @@
-"""What is said about one image, as (topic, serialised message) pairs, whoever takes them: publishers or a bag."""
+"""The messages about one image, as (topic, serialised message) pairs, for publishers or a bag."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ImageResult(NamedTuple):
 
     @property
     def loose_hands(self) -> list[TrackedHand]:
-        """The hands of nobody."""
+        """The loose hands."""
         return [hand for hand in self.hands if hand.is_loose]
 
     @property
@@ -76,7 +76,7 @@ class PoseMessageBuilder:
         self._operator: tuple[WholeBodyEstimate, np.ndarray] | None = None  # as last seen, and joint_poses
 
     def reset(self) -> None:
-        """A new run: nothing said so far holds any more."""
+        """Start a new run: earlier messages are void."""
         self._operator = None
 
     def of(self, result: ImageResult, publish_tf: bool) -> Iterator[tuple[str, bytes]]:
@@ -140,7 +140,7 @@ class VisualizationMessageBuilder:
         self._markers.reset()
 
     def add_meshes(self, result: ImageResult) -> ImageResult:
-        """The result with everybody's mesh; both pictures need it."""
+        """The result with the meshes of all people; both pictures need it."""
         return result._replace(people=[
             dataclasses.replace(person, vertices=self._body.vertices(person)) for person in result.people])
 

@@ -1,6 +1,6 @@
 """Joints as TF frames: the image's frame -> body_<id> -> ... with REP-155 names extended to the fingers.
 
-Finger tips are below the last joints of their fingers. Hands that belong to nobody: the image's frame -> l_hand_<id>,
+Finger tips are below the last joints of their fingers. Loose hands: the image's frame -> l_hand_<id>,
 r_hand_<id>. All but the image's frame may have a prefix. With the convention rep155: the image's frame -> face_<id> ->
 gaze_<id>, too.
 """
@@ -34,9 +34,9 @@ class _TransformTemplate(NamedTuple):
 
 def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands: Sequence[TrackedHand] = (),
                          prefix: str = '', *, convention: FrameConvention = FrameConvention.SMPLX) -> bytes:
-    """A serialised TFMessage of everybody's joints and of hands of nobody, one at least, stamped with the image's time.
+    """A serialised TFMessage of the joints of people and of loose hands, one at least, stamped with the image's time.
 
-    The fingers of a LOST hand are left out: nobody has seen them. prefix: of the names of all frames but the image's.
+    The fingers of a LOST hand are left out: they are not measured. prefix: of the names of all frames but the image's.
     """
     seen = [tuple(side for side in skeleton.SIDES if estimate.hand(side).state != skeleton.LOST)
             for estimate in estimates]
@@ -72,7 +72,7 @@ def _person_poses(estimate, sides, convention):
 
 @functools.lru_cache(maxsize=64)
 def _make_template(frame_id, people, hands, *, prefix, convention):
-    """people: (track id, sides whose hands are seen) of each; hands: (side, track id) of those of nobody."""
+    """people: (track id, sides whose hands are seen) of each; hands: (side, track id) of loose ones."""
     out, stamps, transforms = CdrWriter(), [], []
     tips = len(skeleton.FINGERTIP_KEYPOINTS)
     faces = skeleton.FACE_FRAME_NAMES if convention == FrameConvention.REP155 else ()
@@ -122,7 +122,7 @@ _NO_ROTATION = (0.0, 0.0, 0.0, 1.0)
 
 @functools.lru_cache(maxsize=4)
 def _visible_joints(sides):
-    """Joints of somebody whose hands on these sides are seen."""
+    """Joints of a person whose hands on these sides are visible."""
     unseen = {joint for side in skeleton.SIDES if side not in sides
               for joint in range(skeleton.HAND_SLICE[side].start, skeleton.HAND_SLICE[side].stop)}
     return tuple(joint for joint in range(skeleton.NUM_JOINTS) if joint not in unseen)

@@ -93,7 +93,8 @@ def run(output: Path, seconds: float) -> bool:
                      start_program(CAMERA, '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}',
                                    '-p', f'seconds:={float(seconds)}', '-p', f'photo_seconds:={PHOTO_SECONDS}',
                                    '-p', 'rounds:=1', '-p', 'wait_for:=2')]
-        record_camera(recorder, children, IMAGE, _image_count(seconds), 'camera playing', 120 + 3 * seconds)
+        record_camera(recorder, children, IMAGE, _image_count(seconds), description='camera playing',
+                      timeout=120 + 3 * seconds)
         # The last image is still being worked on, and a last diagnostics message counts it.
         spin_until(recorder, lambda: False, 2.5)
     except (KeyboardInterrupt, ExternalShutdownException):
@@ -127,7 +128,7 @@ def _write_outputs(recorder, output, interrupted):
     """Everything to the output folder; False where there is nothing, or no room."""
     if not any(pose.poses for pose in recorder.of(POSES)):
         if not interrupted:
-            log.error('no pose came from the node: its own lines above say why')
+            log.error('no pose came from the node: see its own lines above for the reason')
         return False
     summary = _summarise(recorder)
     try:

@@ -38,7 +38,7 @@ def stop_programs(children: Iterable[subprocess.Popen]) -> None:
             child.kill()
 
 
-def record_camera(recorder, children: Sequence[subprocess.Popen], image_topic: str, count: int, description: str,
+def record_camera(recorder, children: Sequence[subprocess.Popen], image_topic: str, count: int, *, description: str,
                   timeout: float) -> None:
     """Let `recorder` hear until one of the programs ends, or the timeout in seconds.
 

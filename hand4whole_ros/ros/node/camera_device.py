@@ -1,4 +1,4 @@
-"""A camera or stream that the node reads itself: its images go to the node, and onto topics for everybody else."""
+"""A camera or stream that the node reads itself: its images go to the node, and to topics for others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_camera(parameters: NodeParameters) -> None:
 class CameraDevice:
     """Reads a camera on a thread of its own while it is open, and opens it again when it is lost.
 
-    Publishes every image on `image`, and on `image`/compressed while somebody subscribes there, and its camera_info
+    Publishes every image on `image`, and on `image`/compressed while that has subscribers, and its camera_info
     beside it. Without a calibration that has zeros in `k`, which is ROS's way to say so.
     """
 

@@ -55,7 +55,7 @@ class Counters:
     jumps: int = 0          # times that time went back
     people: int = 0         # in the last image
     hands: int = 0          # in the last image, of people and of nobody
-    objects: int = 0        # in the last image, in the hands of nobody
+    objects: int = 0        # in the last image, in the loose hands
     # What became of the depth of images that were done.
     depth_used: int = 0         # everybody was measured, or nobody is there
     depth_missing: int = 0      # none came in time
@@ -66,7 +66,7 @@ class Counters:
 
 @dataclass
 class Health:
-    """Everything /diagnostics tells, filled by the parts that know it."""
+    """The content of /diagnostics, filled by the parts of the node."""
 
     counters: Counters = field(default_factory=Counters)
     estimator: str = 'not loaded'
@@ -94,7 +94,7 @@ class Health:
     stamp_ages: deque = field(default_factory=lambda: deque(maxlen=STATISTICS_WINDOW))
     stamp_rate: float | None = None               # s of stamps in a second of arrival
     refused: Counter = field(default_factory=Counter)   # why -> people who were refused
-    refused_hands: Counter = field(default_factory=Counter)     # the same of hands of nobody
+    refused_hands: Counter = field(default_factory=Counter)     # the same of loose hands
     gives_objects: bool = False             # the estimator gives what hands grasp
     refused_objects: Counter = field(default_factory=Counter)   # why -> how many of these have no pose
     stages: dict[str, deque] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=STATISTICS_WINDOW)))
@@ -112,7 +112,7 @@ class Health:
 
 
 class DiagnosticsBuilder:
-    """Makes a DiagnosticArray from Health; remembers the last report, to tell rates."""
+    """Makes a DiagnosticArray from Health; keeps the last report, to compute rates."""
 
     def __init__(self, name: str, full_name: str = ''):
         """full_name: of the node, with its namespace."""
@@ -214,7 +214,7 @@ def _depth_warning(health, counts, before):
 
 
 def other_frame_warning(followed: str, other: str) -> str:
-    """What is said of images of another frame than the one that is followed."""
+    """The remark on images of another frame than the selected one."""
     return (
         f'images of two frames on one topic, {quote_text(followed)} and {quote_text(other)}: two cameras publish '
         'there? '

@@ -24,7 +24,7 @@ class FrameGuard:
     def classify(self, frame: str, arrival: float) -> str:
         """'same', 'other' for an image to be left alone, or 'changed' where the camera followed so far is silent.
 
-        arrival: s, by any clock that goes on.
+        arrival: s, by any clock that advances.
         """
         if self.frame is None or frame == self.frame:
             verdict = 'same'

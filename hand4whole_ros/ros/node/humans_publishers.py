@@ -27,7 +27,7 @@ class HumansPublishers:
         self._bodies: dict[str, dict] = {}      # id -> message -> publisher
 
     def publish(self, result: ImageResult, publish_tf: bool) -> None:
-        """Everybody in one image, HELD people included; an empty list says that nobody is there."""
+        """Everybody in one image, HELD people included; an empty list without people."""
         people = {humans_messages.body_id(person): person for person in result.people}
         for name in self._bodies.keys() - people:
             self._destroy_body(name)

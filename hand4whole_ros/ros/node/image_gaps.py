@@ -25,7 +25,7 @@ MAX_LOST_SHARE = 0.1
 
 
 class Losses(NamedTuple):
-    """What the stamps of the last images tell."""
+    """Statistics of the stamps of the last images."""
 
     period: float       # s between two images of the camera
     share: float        # of its images that did not arrive
@@ -54,7 +54,7 @@ class ImageGaps:
             self.lost += self._count_lost(interval)
 
     def losses(self) -> Losses | None:
-        """Of the last images; None where stamps do not tell."""
+        """Of the last images; None if the stamps do not show it."""
         known, self._period = self._period, self._find_period()
         if self._period is None:
             return None

@@ -34,20 +34,20 @@ class LaunchArgument:
 
 ARGUMENTS = (
     LaunchArgument('namespace', '', 'Namespace of the node, and with it of all relative topic names.'),
-    LaunchArgument('image_topic', 'image', 'The camera to look through: sensor_msgs/Image, or CompressedImage '
-                   'where image_transport is compressed.'),
-    LaunchArgument('camera_info_topic', '', 'Its calibration, sensor_msgs/CameraInfo. '
+    LaunchArgument('image_topic', 'image', 'Images of the camera: sensor_msgs/Image, or CompressedImage if '
+                   'image_transport is compressed.'),
+    LaunchArgument('camera_info_topic', '', 'Calibration of the camera, sensor_msgs/CameraInfo. '
                    'Empty: camera_info beside the image topic.'),
     LaunchArgument('params_file', '', 'YAML file with the parameters of the node. '
                    "Empty: the package's own config/estimate.yaml."),
     *(LaunchArgument(one.name, '', f'{one.description} Empty: as in params_file.')
       for one in NodeParameters.settings().values() if one.launch),
-    LaunchArgument('use_sim_time', '', "Take the time from /clock: 'true' with a bag or a simulator, else "
+    LaunchArgument('use_sim_time', '', "Use the time on /clock: 'true' with a bag or a simulator, else "
                    "'false'. Empty: as in params_file."),
-    LaunchArgument('autostart', 'true', "Configure and activate the lifecycle node at once: 'true' or 'false'."),
-    LaunchArgument('log_level', 'info', "What the node logs: 'debug', 'info', 'warn', 'error' or 'fatal'."),
+    LaunchArgument('autostart', 'true', "Configure and activate the lifecycle node automatically: 'true' or 'false'."),
+    LaunchArgument('log_level', 'info', "Log level of the node: 'debug', 'info', 'warn', 'error' or 'fatal'."),
     LaunchArgument('rviz', 'false', "Open RViz with the package's configuration: 'true' or 'false'."),
-    LaunchArgument('viewer', 'false', "Show the results on a page for a browser: 'true' or 'false'."),
+    LaunchArgument('viewer', 'false', "Show the results in a browser: 'true' or 'false'."),
     *(LaunchArgument(one.name, str(one.default), one.description)
       for one in settings_of(ViewerConfig).values() if one.launch),
 )
@@ -128,7 +128,7 @@ def format_arguments(arguments: Iterable[LaunchArgument] = ARGUMENTS) -> str:
 
 
 def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
-    """Check the values of all arguments and say what they mean.
+    """Check the values of all arguments and interpret them.
 
     `share` is the package's share directory. ValueError names the argument that is wrong, what was
     expected and what was found.

@@ -46,7 +46,7 @@ SUCCESS, FAILURE, ERROR = (TransitionCallbackReturn.SUCCESS, TransitionCallbackR
 
 
 def _log_exceptions(transition):
-    """Say what a transition raises: rclpy itself turns it into an error without a word."""
+    """Log what a transition raises: rclpy itself turns it into an error silently."""
     @functools.wraps(transition)
     def wrapper(self, state):
         try:

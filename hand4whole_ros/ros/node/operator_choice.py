@@ -56,9 +56,9 @@ class OperatorSelector:
 
     def update(self, estimates: list[WholeBodyEstimate], preference: str,
                stamp: float = 0.0) -> WholeBodyEstimate | None:
-        """The operator among the people of the image taken at `stamp`, s; None where nobody is.
+        """The operator among the people of the image taken at `stamp`, s; None without one.
 
-        preference: one of OperatorPreference. Where nobody is in view the operator may come back as such.
+        preference: one of OperatorPreference. While nobody is in view the operator may return as such.
         """
         by_hand = preference == OperatorPreference.RAISED_HAND
         self._raised_since = {estimate.track_id: self._raised_since.get(estimate.track_id, stamp)

@@ -1,4 +1,4 @@
-"""Whether there is an operator, as OperatorStatus: kept from image to image, asked for at any time."""
+"""Whether there is an operator, as OperatorStatus: kept from image to image, available at any time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..conversions.result_messages import ImageResult
 
 
 class _LastImage(NamedTuple):
-    """What the newest image says. Replaced as a whole, so that any thread may read it; times in s, of one clock."""
+    """The state in the newest image. Replaced as a whole, so that any thread may read it; times in s, of one clock."""
 
     arrival: float = -math.inf
     published: float = -math.inf    # when its poses were out

@@ -72,7 +72,7 @@ def _read_limited(path):
     for event in yaml.parse(data, Loader=yaml.BaseLoader):
         if isinstance(event, yaml.AliasEvent):
             raise ParameterError(f'parameter file {path}: line {event.start_mark.line + 1} repeats another part '
-                                 f'(*{event.anchor[:60]}), which ROS does not know: write it out')
+                                 f'(*{event.anchor[:60]}), which ROS does not support: write it out')
         values += isinstance(event, yaml.ScalarEvent)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:

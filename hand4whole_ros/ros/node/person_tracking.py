@@ -56,7 +56,7 @@ class PersonTracking:
 
     @property
     def expiry_time(self) -> float:
-        """Seconds without an image after which what the last one says is out of date."""
+        """Seconds without an image after which the last one is out of date."""
         return self._tracker.expiry_time
 
     @property
@@ -66,7 +66,7 @@ class PersonTracking:
 
     @property
     def refused_hands(self) -> Counter:
-        """The same of hands of nobody."""
+        """The same of loose hands."""
         return self._hand_tracker.refused
 
     def reset(self) -> None:
@@ -78,7 +78,7 @@ class PersonTracking:
     def classify(self, nanoseconds: int, frame: str, arrival: float) -> str:
         """'next', 'late', 'duplicate', 'other frame', 'jump' or 'changed' for an image with this stamp and frame.
 
-        arrival: s, when it arrived, by a clock that goes on whatever stamps do. After 'jump', a jump of time back, and
+        arrival: s, when it arrived, by a clock independent of stamps. After 'jump', a jump of time back, and
         'changed', another camera, a new run has begun; SKIP_VERDICTS should be left alone.
         """
         camera = self._frame_guard.classify(frame, arrival)

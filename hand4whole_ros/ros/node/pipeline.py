@@ -70,14 +70,14 @@ class Pipeline:
         self._outputs.publish_operator_status(self._operator_status.build(self._now(), self._clock.now().to_msg()))
 
     def failed(self, error: Exception) -> None:
-        """Say what `process` raised; the node goes on with the next image."""
+        """Log what `process` raised; the node continues with the next image."""
         if isinstance(error, images.ImageMessageError):
             self._health.counters.bad += 1
             self._logger.error(f'image dropped: {error}', throttle_duration_sec=THROTTLE)
             return
         self._health.counters.failed += 1
         if isinstance(error, OUT_OF_MEMORY):
-            advice = ('from now on fewer people are looked at in one pass' if self._estimator.reduce_memory() else
+            advice = ('from now on fewer people are processed in one pass' if self._estimator.reduce_memory() else
                       'choose another precision or device, or end what else uses the memory')
             self._logger.error(f'image dropped, out of memory: {one_line(error)[:200]}: {advice}',
                                throttle_duration_sec=THROTTLE_MEMORY)
@@ -208,7 +208,7 @@ class Pipeline:
         return True
 
     def _update_tracking_health(self):
-        """What the last image has added to what diagnostics tell of people and stamps."""
+        """Add the last image to the diagnostics of people and stamps."""
         self._health.stamp_rate = self._person_tracking.stamp_rate
         refused = self._estimator.refused
         if refused.total() > self._rejected_count and self._is_log_due('refused'):

@@ -83,7 +83,7 @@ def run_node(create: Callable[[], Any], name: str, args: list[str] | None, end: 
 
 
 def _spin(executor, node):
-    """Until the context ends. What one callback raises is said, and the node lives."""
+    """Until the context ends. An exception of a callback is logged, and the node keeps running."""
     while node.context.ok():
         try:
             executor.spin()

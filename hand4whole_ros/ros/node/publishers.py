@@ -100,7 +100,7 @@ class NodePublishers:
         self._publishers[topics.OPERATOR_STATUS].publish(status)
 
     def publish_pictures(self, result: ImageResult) -> None:
-        """Have markers and overlay drawn and published, each only while somebody listens."""
+        """Have markers and overlay drawn and published, each only while it has subscribers."""
         markers, overlay = self._subscribed_visualizations()
         if not markers:
             self._markers_reset.set()

@@ -1,4 +1,4 @@
-"""Quality of service: what the node asks for and offers, and what to say when two sides do not match."""
+"""Quality of service: what the node requests and offers, and warnings if two sides do not match."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ def _common_reliability(publishers):
 
 
 def subscription_events(incompatible: Callable[[str], None]) -> SubscriptionEventCallbacks:
-    """Call `incompatible` with the policy's name when a publisher offers less than this subscription asks for."""
+    """Call `incompatible` with the policy's name when a publisher offers less than this subscription requests."""
     return SubscriptionEventCallbacks(
         incompatible_qos=lambda event: incompatible(qos_policy_name_from_kind(event.last_policy_kind)),
         use_default_callbacks=False)
 
 
 def publisher_events(topic: str, warn) -> PublisherEventCallbacks:
-    """Warn by name when a subscriber asks for more than this publisher offers."""
+    """Warn by name when a subscriber requests more than this publisher offers."""
     def incompatible(event):
         policy = qos_policy_name_from_kind(event.last_policy_kind)
-        warn(f'a subscriber on {topic} asks for an incompatible {policy} and receives nothing: '
+        warn(f'a subscriber on {topic} requests an incompatible {policy} and receives nothing: '
              'ask for reliable or best effort, volatile')
     return PublisherEventCallbacks(incompatible_qos=incompatible, use_default_callbacks=False)

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def main(assignments: list[str], signal_guard: SignalGuard | None = None) -> int:
-    """Run the node until it is told to stop; its exit code. ValueError names a wrong argument.
+    """Run the node until it is stopped; its exit code. ValueError names a wrong argument.
 
     `end`: as for node.run.
     """

@@ -21,7 +21,7 @@ _SYNCHRONISE_ADVICE = 'synchronise the clocks of the machine with the camera and
 
 
 class StampGuard:
-    """Tells a jump of time from disorder on the way.
+    """Distinguishes a jump of time from messages out of order.
 
     An image a little older than the last one has been overtaken and is late; one much older begins a
     new run. One with the same stamp shows nothing new, or its camera tells no time: a duplicate.
@@ -88,7 +88,7 @@ def stamp_rate_warning(pace: float | None) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as people say them: 3.2 s, 40 min, 1.0 h, 12 days, 54.1 years."""
+    """Seconds in readable units: 3.2 s, 40 min, 1.0 h, 12 days, 54.1 years."""
     for name, size, least in (('years', 365.25 * 86400, 2), ('days', 86400, 2), ('h', 3600, 0.95), ('min', 60, 2)):
         if seconds >= least * size:
             return f'{seconds / size:.1f} {name}'

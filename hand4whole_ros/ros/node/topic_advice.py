@@ -27,10 +27,10 @@ _MAX_LISTED_TOPICS = 5
 def advise_on_image(wanted: str, image_topic: str, published: Mapping[str, Collection[str]]) -> str:
     """Why no `wanted` (IMAGE or COMPRESSED_IMAGE) comes on image_topic, and what to do, in one line.
 
-    published: topic -> types that somebody else publishes on it.
+    published: topic -> types that other nodes publish on it.
     """
     base = image_topic.removesuffix(topics.COMPRESSED)
-    line = f'nobody publishes {wanted} on {image_topic}'
+    line = f'there is no publisher of {wanted} on {image_topic}'
     other, transport = (COMPRESSED_IMAGE, 'compressed') if wanted == IMAGE else (IMAGE, 'raw')
     # Where the other form of this very image is.
     for topic in (base, base + topics.COMPRESSED) if wanted == IMAGE else (base,):
@@ -61,14 +61,15 @@ def advise_on_camera_info(topic: str, published: Mapping[str, Collection[str]]) 
                    key=lambda name: (bool(_DEPTH_TOPIC.search(name)), -_common_prefix(name, topic), name))
     if not found:
         return None
-    return f'nobody publishes {CAMERA_INFO} on {topic}; there is {_format_topics(found)}: remap camera_info:={found[0]}'
+    return (f'there is no publisher of {CAMERA_INFO} on {topic}; there is {_format_topics(found)}: '
+            f'remap camera_info:={found[0]}')
 
 
 def advise_on_depth(topic: str, published: Mapping[str, Collection[str]]) -> str | None:
-    """Why no depth comes on `topic`, and where there is some; None where somebody publishes it there."""
+    """Why no depth comes on `topic`, and where there is some; None if it has a publisher."""
     if IMAGE in published.get(topic, ()):
         return None
-    line = f'nobody publishes {IMAGE} on {topic} (parameter depth_topic)'
+    line = f'there is no publisher of {IMAGE} on {topic} (parameter depth_topic)'
     if published.get(topic):
         return f'{line}, but {", ".join(sorted(published[topic]))}'
     found = sorted(_list_cameras(IMAGE, published)[1], key=lambda name: ('aligned' not in name, name))

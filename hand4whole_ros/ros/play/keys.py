@@ -49,7 +49,7 @@ class PlaybackClock:
 
     def describe(self) -> str:
         """For people."""
-        return f' {self.rate:.2f} x' + (', paused: space goes on' if self.paused else '')
+        return f' {self.rate:.2f} x' + (', paused: space resumes' if self.paused else '')
 
 
 class Keyboard:

@@ -25,15 +25,16 @@ PLAYERS = ('hand4whole', 'ros2')
 _BAG_ARGUMENTS = ('image_transport', 'use_sim_time', 'camera', 'camera_calibration')
 
 _CHANGED_ARGUMENTS = {
-    'image_topic': ('', 'The camera in the bag to look through. Empty: the only one.'),
+    'image_topic': ('', 'Image topic of the camera in the bag. Empty: the only one.'),
     'rviz': ('true', "Open RViz with the package's configuration: 'true' or 'false'.")}
 
 ARGUMENTS = (
     LaunchArgument('bag', '', 'The rosbag2 bag to play: a folder, .mcap or .db3.'),
-    LaunchArgument('rate', '1.0', 'How many times as fast as it was recorded.'),
-    LaunchArgument('loop', 'false', "Begin anew at the end: 'true' or 'false'."),
-    LaunchArgument('start', '0.0', 'Begin this many seconds after the beginning.'),
-    LaunchArgument('player', 'hand4whole', "'hand4whole' begins when the node listens; 'ros2' is ros2 bag play."),
+    LaunchArgument('rate', '1.0', 'Playback speed, relative to the recording.'),
+    LaunchArgument('loop', 'false', "Restart at the end: 'true' or 'false'."),
+    LaunchArgument('start', '0.0', 'Start time from the beginning, s.'),
+    LaunchArgument('player', 'hand4whole',
+                   "'hand4whole' starts when the node has subscribed; 'ros2' is ros2 bag play."),
     *(replace(argument, default=_CHANGED_ARGUMENTS[argument.name][0], description=_CHANGED_ARGUMENTS[argument.name][1])
       if argument.name in _CHANGED_ARGUMENTS else argument
       for argument in OF_THE_NODE if argument.name not in _BAG_ARGUMENTS))

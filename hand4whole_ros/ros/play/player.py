@@ -129,7 +129,7 @@ class BagPlayer(Node):
         while not any(publisher.get_subscription_count() for publisher in chosen):
             if not self._spin_until(end):
                 if rclpy.ok():
-                    log.warning('nobody listens to anything in it so far: --wait-for TOPIC waits for somebody')
+                    log.warning('none of its topics has a subscriber so far: --wait-for TOPIC waits for one')
                 return
         self._wait_until_settled()
 
@@ -243,7 +243,7 @@ def _survey_cameras(bag):
             survey = ImageSurvey(bag, connection)
             frames.append(survey.frame)
             if survey.apart:
-                log.warning("%s; /clock tells the recorder's, so that to a node with use_sim_time they are not of now",
+                log.warning("%s; /clock has the recorder's time, so that a node with use_sim_time receives them as old",
                             survey.clock_remark())
             if survey.frames_remark():
                 log.warning('%s: they are played as they are', survey.frames_remark())

@@ -107,7 +107,7 @@ class BagSource:
     @property
     def missing(self) -> str | None:
         """See Input."""
-        return 'the new bag lacks what is missing in the old one, as said above' if self._bag.incomplete else None
+        return 'the new bag lacks what is missing in the old one, see above' if self._bag.incomplete else None
 
     def entries(self) -> Iterator[tuple[Entry, InputImage | None]]:
         """See Input. What is latched and was said before the start is said at the start."""

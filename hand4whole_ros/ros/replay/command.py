@@ -126,7 +126,7 @@ def _replay_one(work: replay.Replay, path: Path, output: Path, *, several: bool,
             raise
         log.error('%s', error)      # The others are done all the same.
         return 2
-    loose = f', hands of nobody in {report.with_loose_hands}' if report.with_loose_hands else ''
+    loose = f', loose hands in {report.with_loose_hands}' if report.with_loose_hands else ''
     log.info('%s: %d images, people in %d of them%s', printable_path(output), report.images, report.with_people, loose)
     for verdict, count in report.skipped.items():
         log.warning('%d images %s', count, _SKIP_TEXTS[verdict])

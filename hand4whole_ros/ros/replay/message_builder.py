@@ -59,7 +59,7 @@ class ReplayMessageBuilder:
 
     @property
     def refused_hands(self) -> Counter:
-        """The same of hands of nobody."""
+        """The same of loose hands."""
         return self._person_tracking.refused_hands
 
     @property

@@ -131,7 +131,7 @@ def check_output_location(output: Path, source: Path) -> None:
             raise BagError(f'{printable_path(made)} holds the input {printable_path(source)}: choose another output')
         if is_inside(made, source):
             raise BagError(
-                f'{printable_path(made)} lies in the input {printable_path(source)}: choose an output beside it'
+                f'{printable_path(made)} is in the input {printable_path(source)}: choose an output beside it'
             )
 
 
@@ -187,7 +187,7 @@ class Replay:
                 folder.finish()
             except BaseException as error:
                 if len(journal):
-                    log.info('%d images are done and kept in %s: the same command goes on from there',
+                    log.info('%d images are done and kept in %s: the same command resumes',
                              len(journal), folder.path)
                 if is_disk_full(error):
                     raise ReplayError(f'no space left for {printable_path(output)}: free some and repeat the command'

@@ -17,7 +17,7 @@ from ...teleop.joints import reordered
 TYPES = {'joint_state': JointState, 'joint_trajectory': JointTrajectory, 'forward_command': Float64MultiArray}
 
 
-def command_message(kind: str, names: Sequence[str], positions: np.ndarray, stamp: Time, seconds: float) -> Any:
+def command_message(kind: str, names: Sequence[str], positions: np.ndarray, *, stamp: Time, seconds: float) -> Any:
     """Positions (J,) rad of joints as a message of TYPES[kind].
 
     stamp: of publication, for joint_state; a trajectory starts when it arrives, and takes `seconds`.

@@ -61,7 +61,8 @@ class Pedal:
         self._released = max(self._released - 1, 0)
 
 
-def run(output: Path, hand: str, side: str, estimator: str = 'auto', seconds: float = OPERATOR_SCRIPT.period) -> bool:
+def run(output: Path, hand: str, side: str, *, estimator: str = 'auto',
+        seconds: float = OPERATOR_SCRIPT.period) -> bool:
     """Play `seconds` of the drawn operator and write video.mp4, sheet.png and summary.json to `output`.
 
     False, with a line that says why, where no hand came from the node or the folder cannot be filled. Raises
@@ -107,7 +108,7 @@ def run(output: Path, hand: str, side: str, estimator: str = 'auto', seconds: fl
             rclpy.try_shutdown()
     if interrupted:
         raise KeyboardInterrupt('interrupted: nothing was written')
-    return _write(recorder, output, hand, side, seconds)
+    return _write(recorder, output, hand, side, seconds=seconds)
 
 
 def check_hand(hand: str, side: str) -> None:
@@ -130,19 +131,20 @@ def check_output(output: Path) -> None:
 def _record(recorder, children, seconds):
     """Until the camera has played to its end, or one of the programs has ended."""
     camera = children[0]
-    record_camera(recorder, children, IMAGE, int(seconds * RATE), 'operator playing', 180 + 3 * seconds)
+    record_camera(recorder, children, IMAGE, int(seconds * RATE), description='operator playing',
+                  timeout=180 + 3 * seconds)
     ended = [child for child in children[1:] if child.poll() is not None]
     if ended and camera.poll() is None:
-        log.error('one of the programs has ended: its own lines above say why')
+        log.error('one of the programs has ended: see its own lines above for the reason')
     # A last diagnostics message counts everything.
     spin_until(recorder, lambda: False, 1.5)
 
 
-def _write(recorder, output, hand, side, seconds):
+def _write(recorder, output, hand, side, *, seconds):
     """Everything to the output folder; False where there is nothing, or no room."""
     recording = demo_results.DemoRecording(recorder, hand, side, seconds)
     if not recording.states:
-        log.error('no hand came to the robot: the lines of the programs above say why')
+        log.error('no hand reached the robot: see the lines of the programs above for the reason')
         return False
     summary = recording.summary()
     try:

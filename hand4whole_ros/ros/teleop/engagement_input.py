@@ -23,9 +23,9 @@ class EngagementSwitch:
     """`~/engage` (std_msgs/Bool, true while pressed, repeated), `~/take_over` and `~/release` of one node."""
 
     def __init__(self, node, engagement: Engagement, hand: Callable[[], tuple[int, int | None]],
-                 choose: Callable[[int | None], None], not_ready: Callable[[], str]):
+                 *, choose: Callable[[int | None], None], not_ready: Callable[[], str]):
         """hand: the state of the hand now and the track id of its person. choose: called with the person who may drive
-        alone, or None. not_ready: why nobody can engage yet; ''."""
+        alone, or None. not_ready: why engaging is not possible yet; ''."""
         self._node, self._engagement, self._hand, self._choose = node, engagement, hand, choose
         self._not_ready = not_ready
         self.problem = ''       #: Why a press had no effect.
@@ -45,11 +45,11 @@ class EngagementSwitch:
         state, person = self._hand()
         response.success = state != LOST
         if not response.success:
-            response.message = 'no hand is seen: nobody takes over'
+            response.message = 'no hand is detected: nobody can take over'
             return response
         self._engagement.take_over(person)
         self._choose(person)
-        response.message = 'the source does not say whose hand it is: whoever it follows may engage' if person is None \
+        response.message = 'the source names no person for the hand: any operator may engage' if person is None \
             else f'track id {person} is the operator: release the switch and press it'
         self._node.get_logger().info(response.message)
         return response

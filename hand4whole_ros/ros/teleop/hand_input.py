@@ -99,8 +99,8 @@ def _create_corrections(parameters, sides):
             if parameters.palm_length > 0:
                 raise ValueError('palm_length is given, which is more exact: give one of the two')
             if parameters.source != 'poses':
-                raise ValueError(f'source {parameters.source} does not say how tall the operator seems: set source to '
-                                 'poses')
+                raise ValueError(f'source {parameters.source} does not give the apparent height of the operator: '
+                                 'set source to poses')
     except ValueError as error:
         raise ParameterError(f'parameter {name}: {error}') from None
     return by_palm, by_height

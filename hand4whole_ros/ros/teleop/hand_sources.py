@@ -73,7 +73,7 @@ def _of_operator(hand: HandFields, side: str, wanted: int | None, last: int | No
 
 def _of_hands(found: tuple[Header, list[HandFields]], side: str, wanted: int | None, last: int | None
               ) -> HandMeasurement:
-    """The hand that is wanted; else the last one while it is there, else the nearest one."""
+    """The selected hand; else the last one while it is tracked, else the nearest one."""
     header, hands = found[0], {hand.track_id: hand for hand in found[1] if hand.side == side}
     if wanted is None:
         wanted = last if last in hands else min(hands, key=lambda name: hands[name].wrist[2], default=None)
@@ -85,7 +85,7 @@ def _of_hands(found: tuple[Header, list[HandFields]], side: str, wanted: int | N
 
 def _of_people(found: tuple[Header, list[PersonFields]], side: str, wanted: int | None, last: int | None
                ) -> HandMeasurement:
-    """The hand of the person who is wanted, else of the operator of the node hand4whole."""
+    """The hand of the selected person, else of the operator of the node hand4whole."""
     header, people = found
     stamp = _seconds(header.stamp)
     for person in people:
@@ -95,7 +95,7 @@ def _of_people(found: tuple[Header, list[PersonFields]], side: str, wanted: int 
             else:
                 observation = _observation(person.hands[side], person.track_id)
             return HandMeasurement(header, observation, person.published or None, person.joints)
-    fault = 'nobody is in the image' if not people else \
+    fault = 'no person is in the image' if not people else \
         f'person {wanted} is not in the image' if wanted is not None else 'the operator is not in the image'
     return HandMeasurement(header, _without(stamp, fault), None)
 

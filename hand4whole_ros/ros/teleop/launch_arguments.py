@@ -17,16 +17,16 @@ ARGUMENTS = (
     LaunchArgument('namespace', '', 'Namespace of the nodes; that of the node hand4whole.'),
     LaunchArgument('hand', 'capsule', 'The robot hand: allegro, capsule, leap, shadow, or the path of a .yaml file.'),
     LaunchArgument('side', 'right', "The operator's hand, and the side of the robot: 'left' or 'right'."),
-    LaunchArgument('source', 'poses', "Where hands come from: 'poses', 'operator' or, without a body in view, 'hands': "
+    LaunchArgument('source', 'poses', "Source of the hands: 'poses', 'operator' or, without a body in view, 'hands': "
                                       'topics of the node hand4whole.'),
-    LaunchArgument('sim', 'false', "Start a simulated hand that takes the commands: 'true' or 'false'."),
-    LaunchArgument('wrist', 'true', "Start wrist_teleop, and let fingers engage with it: 'true' or 'false'. 'false': "
-                                    'fingers have a switch of their own, ~/engage of retarget.'),
+    LaunchArgument('sim', 'false', "Start a simulated hand that executes the commands: 'true' or 'false'."),
+    LaunchArgument('wrist', 'true', "Start wrist_teleop, with which the fingers engage: 'true' or 'false'. 'false': "
+                                    'the fingers have their own switch, ~/engage of retarget.'),
     LaunchArgument('openxr', 'false', "Start openxr, joints of both hands for Isaac Teleop: 'true' or 'false'."),
     LaunchArgument('params_file', '', "YAML file with parameters of any of the nodes. Empty: the package's own "
                                       'config/teleop/.'),
-    LaunchArgument('use_sim_time', 'false', "Take the time from /clock: 'true' or 'false'."),
-    LaunchArgument('log_level', 'info', "What the nodes log: 'debug', 'info', 'warn', 'error' or 'fatal'."),
+    LaunchArgument('use_sim_time', 'false', "Use the time on /clock: 'true' or 'false'."),
+    LaunchArgument('log_level', 'info', "Log level of the nodes: 'debug', 'info', 'warn', 'error' or 'fatal'."),
 )
 
 
@@ -74,11 +74,11 @@ def plan(values: dict[str, str], share: Path) -> list[NodeStart]:
         wanted.append(('openxr', topics.OPENXR_NODE, source))
     if boolean('sim', values):
         wanted.append(('sim', topics.SIM_NODE, {**hand, **side}))
-    return [NodeStart(program, node, _ros_arguments(node, parameters, values, share, own_file))
+    return [NodeStart(program, node, _ros_arguments(node, parameters, values, share=share, own_file=own_file))
             for program, node, parameters in wanted]
 
 
-def _ros_arguments(node, parameters, values, share, own_file):
+def _ros_arguments(node, parameters, values, *, share, own_file):
     words = ['--ros-args', '--params-file', str(share / 'config' / 'teleop' / f'{node}.yaml')]
     if own_file is not None:
         words += ['--params-file', str(own_file)]

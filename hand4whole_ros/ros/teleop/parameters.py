@@ -33,44 +33,44 @@ class SourceParameters(ParameterTable):
     """What hands are taken from, and when they are trusted."""
 
     source: str = setting(
-        'poses', "Where hands come from: 'poses' is ~/poses of the node hand4whole, which says whose hand it is; "
+        'poses', "Source of the hands: 'poses' is ~/poses of the node hand4whole, which names the person of each hand; "
         "'operator' is ~/operator/left_hand or right_hand; 'hands' is ~/hands, for hands without a body, as of a "
         'camera over a desk.', choices=tuple(SOURCES))
     operator_id: int = setting(
         -1, 'Track id of the only person who may drive the robot, or of the only hand; -1 for the operator that the '
-        'node hand4whole chooses, or the nearest hand. Of sources poses and hands.', low=-1, high=2**31 - 1)
+        'node hand4whole chooses, or the nearest hand. For sources poses and hands.', low=-1, high=2**31 - 1)
     max_image_age: float = setting(
-        1.0, 'Seconds from the stamp of an image to the arrival of its hand beyond which the hand is not trusted; 0 '
-        'for any age.', low=0.0, high=60.0)
+        1.0, 'Maximum time from the stamp of an image to the arrival of its hand, s. An older hand is not trusted. 0 '
+        'for no limit.', low=0.0, high=60.0)
     hold_time: float = setting(
-        _GATE.hold_time, 'Seconds without a trusted image after which the hand is LOST.', low=0.05, high=10.0)
+        _GATE.hold_time, 'Time without a trusted image after which the hand is LOST, s.', low=0.05, high=10.0)
     max_silence: float = setting(
-        _GATE.max_silence, 'Seconds without a trusted image after which the hand is HELD, even if no image at all '
-        'comes. At most hold_time.', low=0.02, high=10.0)
+        _GATE.max_silence, 'Time without a trusted image after which the hand is HELD, s, even if no image at all '
+        'arrives. At most hold_time.', low=0.02, high=10.0)
     confirm_images: int = setting(
         _GATE.confirm_images, 'Trusted images in a row after LOST before the hand drives anything.', low=1, high=100)
     trust_confidence: float = setting(
-        _GATE.trust_confidence, 'Least confidence of a hand that is to become OK.', low=0.0, high=1.0)
+        _GATE.trust_confidence, 'Minimum confidence for a hand to become OK.', low=0.0, high=1.0)
     hold_confidence: float = setting(
-        _GATE.hold_confidence, 'Least confidence of a hand that is to stay OK. At most trust_confidence.', low=0.0,
+        _GATE.hold_confidence, 'Minimum confidence for a hand to stay OK. At most trust_confidence.', low=0.0,
         high=1.0)
     trust_agreement: float = setting(
-        _GATE.trust_agreement, 'Least agreement of a hand that is to become OK: of its 3D keypoints, projected, with '
-        'those that were detected in the image. 0 for any; a hand whose agreement is not known is not held for it.',
+        _GATE.trust_agreement, 'Minimum agreement for a hand to become OK, of its projected 3D keypoints with those '
+        'detected in the image. 0 for no limit; a hand whose agreement is unknown is not held for it.',
         low=0.0, high=1.0)
     hold_agreement: float = setting(
-        _GATE.hold_agreement, 'Least agreement of a hand that is to stay OK. At most trust_agreement.', low=0.0,
+        _GATE.hold_agreement, 'Minimum agreement for a hand to stay OK. At most trust_agreement.', low=0.0,
         high=1.0)
     max_wrist_speed: float = setting(
-        _GATE.max_wrist_speed, "m/s. A wrist that has moved faster is another person's.", low=0.1, high=100.0)
+        _GATE.max_wrist_speed, "Maximum speed of a wrist, m/s. A faster one is taken for another person's.", low=0.1,
+        high=100.0)
     palm_length: float = setting(
         0.0, "Length of the operator's palm from the wrist to the middle finger's knuckle, m, which corrects the "
-        'distance from the camera of hands whose distance no depth camera has measured (depth_topic of the node '
-        'hand4whole); 0 where it is not known, else 0.045 to 0.19.', low=0.0, high=MAX_PALM_LENGTH)
+        'distance from the camera of hands whose distance was not measured (depth_topic of the node hand4whole); 0 if '
+        'it is unknown, else 0.045 to 0.19.', low=0.0, high=MAX_PALM_LENGTH)
     operator_height: float = setting(
-        0.0, 'Height of the operator, standing, m, which corrects the distance from the camera where palm_length is '
-        'not known, and likewise no depth is measured; 0 for none, else 1 to 2.3. Of source poses.', low=0.0,
-        high=MAX_HEIGHT)
+        0.0, 'Height of the standing operator, m, which corrects the distance from the camera if palm_length is '
+        'unknown and no depth is measured; 0 for none, else 1 to 2.3. For source poses.', low=0.0, high=MAX_HEIGHT)
     diagnostics_period: float = setting(1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0)
 
     def gate(self) -> HandGateConfig:
@@ -99,9 +99,9 @@ class DriverParameters(SourceParameters):
     explicit_return: bool = setting(
         True, 'After the hand was LOST, whether the switch has to be released and pressed again.')
     niceness: int = setting(
-        -10, 'Priority of this node against other processes on the same cores, -20 (first) to 19 (last): its work '
-        'takes a millisecond or two, and waiting for a core longer. Where the system does not allow less than 0, one '
-        'line says so, and the priority stays as it is. 0 leaves it as it is.', low=-20, high=19)
+        -10, 'Scheduling priority of this node on its machine, -20 (highest) to 19 (lowest): its work takes a '
+        'millisecond or two, and waiting for a core longer. If the system does not permit values below 0, the node '
+        'logs one warning and keeps its priority. 0 does not change it.', low=-20, high=19)
     prediction: float = setting(
         0.0, 'Seconds by which motion is predicted ahead at constant velocity; 0 for none.', low=0.0, high=1.0)
 
@@ -204,7 +204,7 @@ class SimParameters(ParameterTable):
         ('',), "Of command_type forward_command: joints in the order of the commands; [''] for the order of the URDF.")
     rate: float = setting(60.0, 'Messages per second on joint_states and ~/tips.', low=1.0, high=500.0)
     image_rate: float = setting(
-        5.0, 'Images per second on ~/image at most; it is drawn only while somebody subscribes.', low=0.1, high=60.0)
+        5.0, 'Maximum images per second on ~/image, which are drawn only while it has subscribers.', low=0.1, high=60.0)
     image_size: int = setting(480, 'Width and height of the image, pixels.', low=64, high=2000)
     diagnostics_period: float = setting(1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0)
 

@@ -66,8 +66,8 @@ class RetargetNode(DriverNode):
             self.create_subscription(JointState, topics.JOINT_STATES, self._joint_states, 1)
         if wanted.engagement == SWITCH:
             self._engagement = EngagementSwitch(
-                self, Engagement(wanted.engagement_config()), lambda: (self._message.state, self._person), self.choose,
-                self._not_ready)
+                self, Engagement(wanted.engagement_config()), lambda: (self._message.state, self._person),
+                choose=self.choose, not_ready=self._not_ready)
         elif wanted.engagement == WRIST:
             self._engagement = FollowedEngagement(self, wanted.engage_timeout, self._not_ready)
         else:
@@ -116,4 +116,4 @@ class RetargetNode(DriverNode):
         wanted = self.parameters
         self._command.publish(command_message(
             wanted.command_type, self._joints, reordered(command.names, command.positions, self._joints),
-            self.get_clock().now().to_msg(), wanted.trajectory_time))
+            stamp=self.get_clock().now().to_msg(), seconds=wanted.trajectory_time))

@@ -39,7 +39,8 @@ class WristTeleopNode(DriverNode):
         if wanted.start == 'current_pose':
             self.create_subscription(PoseStamped, topics.CURRENT_POSE, self._current_pose, 1)
         self._engagement = EngagementSwitch(
-            self, self._teleop.engagement, lambda: (self._message.state, self._person), self.choose, self._not_ready)
+            self, self._teleop.engagement, lambda: (self._message.state, self._person), choose=self.choose,
+            not_ready=self._not_ready)
         self.begin()
         self.get_logger().info(f'{wanted.side} wrist: hands from {self._input.topics}, poses on '
                                f'{self.resolve_topic_name(topics.POSE)}')

@@ -27,19 +27,19 @@ def to_urdf(hand: CapsuleHand) -> str:
         capsules = (Capsule((0.0, 0.0, 0.0), (0.0, 0.0, bone.length), bone.radius),)
         last = any(tip.parent == bone.name for tip in hand.tips)
         _add_link(robot, bone.name, capsules, 'pad' if last else 'finger')
-        joint = _add_joint(robot, bone.name, 'revolute', bone.parent, bone.name, bone.origin)
+        joint = _add_joint(robot, bone.name, 'revolute', parent=bone.parent, child=bone.name, origin=bone.origin)
         ElementTree.SubElement(joint, 'axis', xyz=numbers(bone.axis))
         ElementTree.SubElement(joint, 'limit', lower=number(bone.lower), upper=number(bone.upper),
                                effort=number(EFFORT), velocity=number(VELOCITY))
         ElementTree.SubElement(joint, 'dynamics', damping='0.01', friction='0')
     for tip in hand.tips:
         ElementTree.SubElement(robot, 'link', name=tip.name)
-        _add_joint(robot, tip.name, 'fixed', tip.parent, tip.name, tip.origin)
+        _add_joint(robot, tip.name, 'fixed', parent=tip.parent, child=tip.name, origin=tip.origin)
     ElementTree.indent(robot)
     return '<?xml version="1.0"?>\n' + ElementTree.tostring(robot, encoding='unicode') + '\n'
 
 
-def _add_joint(robot, name, kind, parent, child, origin):
+def _add_joint(robot, name, kind, *, parent, child, origin):
     joint = ElementTree.SubElement(robot, 'joint', name=name, type=kind)
     ElementTree.SubElement(joint, 'parent', link=parent)
     ElementTree.SubElement(joint, 'child', link=child)

@@ -111,8 +111,8 @@ def _trained(s, name, config, steps, *, seen: Samples, batch: Callable[[int], Sa
             lifted = network(shown.features + _NOISE * network.deviation * noise)
         return lifting_losses(type(lifted)(*(part.float() for part in lifted)), shown, measure)
     schedule = TrainingSchedule(steps, s.rate, eval_interval=max(min(500, steps), 1))
-    return train(network, losses, schedule, s.run, name, torch.no_grad()(lambda module: figures(module, truth)),
-                 progress)
+    return train(network, losses, schedule, folder=s.run, name=name,
+                 measure=torch.no_grad()(lambda module: figures(module, truth)), progress=progress)
 
 
 def _drawn(samples, count, step, seed):

@@ -87,7 +87,8 @@ def train_cham(
         max_steps, lr, warmup_steps=min(500, max_steps // 10), eval_interval=min(EVAL_INTERVAL, max_steps)
     )
     best = train(
-        cham, step_losses, schedule, folder, NAME, figures if validation_batches else None, progress, distributed
+        cham, step_losses, schedule, folder=folder, name=NAME, measure=figures if validation_batches else None,
+        progress=progress, distributed=distributed
     )
     cham.load_state_dict(best.state_dict())
     cham.eval()
