@@ -67,10 +67,15 @@ def fingertip_vertices(arrays: dict[str, np.ndarray], path: Path | str) -> dict[
     return {side: np.array([ids[side[0] + finger] for finger in fingers]) for side in skeleton.SIDES}
 
 
+#: What torch copies a tensor with: of one that is expanded it would write out every number.
+_COPIES = (torch.clone, Tensor.clone, Tensor.to, Tensor.cpu, Tensor.cuda, Tensor.float, Tensor.double, Tensor.half,
+           Tensor.bfloat16)
+
+
 class ZeroPoseOffsets(Tensor):
     """posedirs (486, 3 V) of a body whose pose moves no vertex besides skinning: one zero in place of 76 MB of them.
 
-    A product with it is zero, and is not computed.
+    A product with it is zero, and is not computed; a copy, of another kind or elsewhere, is one zero again.
     """
 
     @staticmethod
@@ -85,6 +90,9 @@ class ZeroPoseOffsets(Tensor):
         if function in (torch.matmul, Tensor.matmul, Tensor.__matmul__) and isinstance(args[1], cls):
             features, offsets = args
             return features.new_zeros(*features.shape[:-1], offsets.shape[1])
+        if function in _COPIES and isinstance(args[0], cls):
+            zero = function(args[0].as_subclass(Tensor)[:1, :1], *args[1:], **(kwargs or {}))
+            return zero.expand(args[0].shape).as_subclass(cls)
         return super().__torch_function__(function, types, args, kwargs or {})
 
 
