@@ -32,6 +32,7 @@ from .smplx_file import (
     SmplxModel,
     fingertip_vertices,
     read_smplx_npz,
+    shape_and_expression,
     without_pose_offsets,
 )
 
@@ -92,9 +93,8 @@ class BodyModel:
         self.faces = np.ascontiguousarray(arrays['f'], dtype=np.int32)
         self.num_vertices = len(arrays['v_template'])
         self.fingertips = fingertips
-        self.smplx = SmplxModel(arrays).to(self.device).requires_grad_(False)
-        shapedirs = torch.cat([self.smplx.shapedirs, self.smplx.expr_dirs], dim=-1).cpu().numpy()
-        self._skin = SkinnedMesh(arrays['v_template'], shapedirs,
+        self._arrays = arrays
+        self._skin = SkinnedMesh(arrays['v_template'], shape_and_expression(arrays['shapedirs']),
                           None if without_pose_offsets(arrays['posedirs']) else self.smplx.posedirs,
                           arrays['J_regressor'], arrays['weights'], skeleton.PARENTS)
         self.hand_vertices, self.hand_faces = self._locate_hands()
@@ -104,6 +104,17 @@ class BodyModel:
         k = self.kinematics
         self._tip_bones = k.rest_tips - k.rest_joints[_TIP_JOINTS]
         self._tip_bones_betas = k.rest_tips_betas - k.rest_joints_betas[_TIP_JOINTS]
+
+    @cached_property
+    def smplx(self) -> SmplxModel:
+        """The layer of the smplx library. A node never poses by it, and makes none of the open body."""
+        arrays, self._arrays = self._arrays, {}     # those of a licensed file take as much as the layer
+        return SmplxModel(arrays).to(self.device).requires_grad_(False)
+
+    @property
+    def v_template(self) -> np.ndarray:
+        """(V, 3) float32 m, the mean person at rest."""
+        return self._skin.v_template
 
     @classmethod
     def load(cls, path: Path | None = None, device: str | torch.device = 'cpu') -> BodyModel:

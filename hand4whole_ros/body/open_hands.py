@@ -60,7 +60,7 @@ def _load_or_fit_regressors(model):
     """side -> fit_joint_regressor, from the user's cache or made anew, which takes seconds, and kept there."""
     path = cache_path()
     path = path.with_name(path.name.replace('open_body', f'open_hands_f{FORMAT}'))
-    digest = np.array(hashlib.sha256(model.smplx.v_template.numpy().tobytes()).hexdigest())
+    digest = np.array(hashlib.sha256(model.v_template.tobytes()).hexdigest())
     try:
         with np.load(path, allow_pickle=False) as kept:
             if kept['body'] == digest:
@@ -133,7 +133,7 @@ def fit_joint_regressor(model: BodyModel, side: str) -> np.ndarray:
     output = model(betas=torch.from_numpy(rng.normal(0, 1, (_NUM_SAMPLES, NUM_BETAS))),
                    **{f'{side}_hand_pose': torch.from_numpy(turns)})
     meshes, places = output.vertices[:, ids].double().numpy(), output.joints[:, joints].double().numpy()
-    template = model.smplx.v_template[ids].numpy()
+    template = model.v_template[ids]
     regressor = np.zeros((len(joints), len(ids)))
     for k in range(len(joints)):
         near = np.argsort(np.linalg.norm(template - model.kinematics.rest_joints[joints[k]], axis=1))[:_NUM_NEIGHBOURS]

@@ -371,6 +371,17 @@ def test_skin_points_lie_where_their_names_say(body):
     np.testing.assert_allclose(arrays['v_template'][mirrored] * (-1, 1, 1), list(where.values()), atol=1e-6)
 
 
+def test_the_layer_of_the_library_is_made_when_it_is_asked_for(published_body):
+    """Nodes pose by numpy alone; of licensed files the layer holds the pose offsets, and is there at once."""
+    body = BodyModel.load()
+    body.vertices(_estimate(_random_poses(1, 0.3, 0)))
+    body.skeleton(torch.zeros(55, 3), torch.zeros(10))
+    assert 'smplx' not in vars(body)
+    assert torch.equal(body.smplx.v_template, torch.from_numpy(body.v_template)) and not body._arrays
+    licensed = BodyModel('smplx', published_body.arrays, published_body.fingertips)
+    assert licensed._skin.posedirs is licensed.smplx.posedirs and not licensed._arrays
+
+
 def test_zeros_for_pose_offsets_take_no_memory_and_change_nothing(body):
     """The open body has none. A copy with the zeros written out, as the library has them, is the measure."""
     offsets = body.smplx.posedirs
