@@ -68,7 +68,7 @@ def fingertip_vertices(arrays: dict[str, np.ndarray], path: Path | str) -> dict[
 
 
 def shape_and_expression(shapedirs: np.ndarray) -> np.ndarray:
-    """(V, 3, 20) float32: ten shape components and ten of expression; the file's own array where it holds just these."""
+    """(V, 3, 20) float32: ten shape components, ten of expression; the file's own array where it holds just these."""
     start = _expression_start(shapedirs)
     if start == NUM_BETAS and shapedirs.shape[-1] == NUM_BETAS + NUM_EXPRESSION:
         return np.asarray(shapedirs, np.float32)

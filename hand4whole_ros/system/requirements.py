@@ -26,6 +26,10 @@ VERSIONS = {
 }
 
 
+class MissingLibrary(ModuleNotFoundError):
+    """A library of an extra that is not installed. The message says what for, and what to run."""
+
+
 def install_command(*projects: str) -> str:
     """'pip install ...' for a shell, with the versions that this package needs. KeyError for other projects."""
     return ' '.join(('pip install', *(shlex.quote(project + VERSIONS[project]) for project in projects)))

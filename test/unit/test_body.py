@@ -396,8 +396,8 @@ def test_zeros_for_pose_offsets_take_no_memory_and_change_nothing(body):
     expected = written_out(**pose).vertices
     for model in (body.smplx, copy.deepcopy(body.smplx), pickle.loads(pickle.dumps(body.smplx))):
         assert torch.equal(model(**pose).vertices, expected) and type(model(**pose).vertices) is torch.Tensor
-    copies = (offsets.clone(), offsets.data.clone(), torch.clone(offsets), offsets.to(torch.float64), offsets.bfloat16())
-    for other in copies:
+    for other in (offsets.clone(), offsets.data.clone(), torch.clone(offsets), offsets.to(torch.float64),
+                  offsets.bfloat16()):
         assert other.shape == offsets.shape and other.untyped_storage().nbytes() <= 8 and not other[5, 7]
     double = copy.deepcopy(body.smplx).double()
     torch.testing.assert_close(double(**{k: v.double() for k, v in pose.items()}).vertices.float(), expected)

