@@ -24,7 +24,7 @@ from ..geometry.kinematics import attached_points, kinematic_tree
 from ..geometry.mesh import boundary_loop, submesh_faces
 from .body_face import body_face
 from .npz_file import BodyModelError
-from .open_body import TIPS_KEY, OpenBodyUnavailable, load_or_build
+from .open_body import TIPS_KEY, OpenBodyUnavailable, load_arrays
 from .skinning import PosedSkeletons, SkinnedMesh
 from .smplx_file import (
     NUM_BETAS,
@@ -120,17 +120,16 @@ class BodyModel:
     def load(cls, path: Path | None = None, device: str | torch.device = 'cpu') -> BodyModel:
         """The open body, or the licensed SMPL-X .npz at `path`.
 
-        The open body is made on first use, some ten seconds, and kept in the user's cache. Raises
-        BodyModelError for a file that cannot be used, OpenBodyUnavailable where anny is not installed.
+        Raises BodyModelError for a file that cannot be used, OpenBodyUnavailable where the package is damaged.
         """
         if path is not None:
             arrays = read_smplx_npz(path)
             return cls('smplx', arrays, fingertip_vertices(arrays, path), device)
-        return cls.from_open_body(load_or_build()[0], device)
+        return cls.from_open_body(load_arrays(), device)
 
     @classmethod
     def from_open_body(cls, arrays: dict[str, np.ndarray], device: str | torch.device = 'cpu') -> BodyModel:
-        """The open body, of arrays that were read before (open_body.load_or_build)."""
+        """The open body, of arrays that were read before (open_body.load_arrays)."""
         tips = arrays[TIPS_KEY]
         return cls('anny', arrays, {'left': tips[:5], 'right': tips[5:]}, device)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..geometry.camera import Intrinsics
-from ..system.requirements import MissingLibrary, install_command
+from ..system.requirements import missing_synthetic
 from .screen import (
     DEFAULT_LIGHTING,
     MAX_SAMPLES,
@@ -27,9 +27,8 @@ from .screen import (
 
 try:
     import warp as wp
-except ModuleNotFoundError:
-    raise MissingLibrary('people are drawn with warp, of the extra synthetic, which is not installed; run: '
-                         + install_command('warp-lang'), name='warp') from None
+except ModuleNotFoundError as error:
+    raise missing_synthetic(error) from None
 
 # No banner on the standard output of whoever draws a picture, no warning about a GPU nobody asked for.
 if hasattr(wp.config, 'log_level'):

@@ -85,7 +85,7 @@ def test_pictures_can_be_looked_at(output):
 
 
 def test_a_log_file_gets_a_line_for_each_stage_and_no_bars(said):
-    stages = ['preparing the body', 'starting the node and the camera', 'camera playing: 100 images',
+    stages = ['starting the node and the camera', 'camera playing: 100 images',
               'writing pictures, video and bag', 'writing the bag: ']
     found = [next(k for k, line in enumerate(said) if line.startswith(stage)) for stage in stages]
     assert found == sorted(found) and len(said) < 60

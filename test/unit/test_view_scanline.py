@@ -1,5 +1,6 @@
 """What draws for people's eyes: the same surfaces as the rasteriser of training pictures, much the same colours."""
 
+import re
 import subprocess
 import sys
 
@@ -10,8 +11,10 @@ from test_view_overlay import person
 from test_view_raster import PIXELS, covered, on_pixels, strictly
 
 from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.media import image_files
 from hand4whole_ros.rendering.rasterizer import Rasterizer
 from hand4whole_ros.rendering.scanline import ScanlineRenderer
+from hand4whole_ros.synthetic import people
 
 #: Wide, with a lens; from close by; the person half outside.
 CAMERAS = [
@@ -63,20 +66,28 @@ def test_what_cannot_be_drawn_leaves_an_empty_picture(points):
     assert drawn.alpha.sum() < 300 and np.isfinite(drawn.alpha).all()
 
 
-WITHOUT_WARP = """
-import sys
-sys.modules['warp'] = None
-from hand4whole_ros.rendering.overlay import Overlay
-from hand4whole_ros.ros.conversions import result_messages
-from hand4whole_ros.teleop import simulation
-from hand4whole_ros.cli.main import main
-sys.exit(main(['evaluate', 'synthetic', '--count', '1']))
-"""
+BLOCK = "import sys; sys.modules['warp'] = sys.modules['anny'] = None; from hand4whole_ros.cli.main import main; "
 
 
-def test_drawing_over_pictures_needs_no_warp_and_drawn_people_say_so():
-    done = subprocess.run([sys.executable, '-c', WITHOUT_WARP], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
-        'hand4whole: people are drawn with warp, of the extra synthetic, which is not installed; run: pip install '
-        'warp-lang')
+def without_synthetic(*words):
+    """A command where neither anny nor warp is installed."""
+    code = BLOCK + "from hand4whole_ros.teleop import simulation; sys.exit(main(sys.argv[1:]))"
+    return subprocess.run([sys.executable, '-c', code, *words], cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize('words', [('evaluate', 'synthetic', '--count', '1'), ('bench', '--only', 'mediapipe')])
+def test_drawn_people_name_the_extra_that_they_need(words):
+    done = without_synthetic(*words)
+    assert re.search(r'drawn people need the extra synthetic: \w+ is not installed; run: pip install anny==0.6.2 '
+                     'warp-lang', done.stdout + done.stderr), done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('estimator', ['mediapipe', 'open'])
+def test_estimators_and_the_overlay_need_no_extra_synthetic(tmp_path, estimator):
+    image, _ = people.render_person(people.sample_person(1))
+    image_files.write_image(tmp_path / 'person.png', image)
+    done = without_synthetic('estimate', str(tmp_path / 'person.png'), '--estimator', estimator, '--overlay',
+                             str(tmp_path / 'out'))
+    assert done.returncode == 0, done.stderr
+    assert '1 people in 1 frames' in done.stderr and len(list((tmp_path / 'out').iterdir())) == 1
