@@ -28,7 +28,7 @@ _COMPONENTS = (
     ('hand4whole_ros.msg', 'our messages', 'pip install . or colcon build: they are compiled', False),
     ('tf2_msgs', '/tf', 'it comes with ROS, or with pip install .', False),
     ('rosbags', 'bags', install_command('rosbags'), False),
-    ('anny', 'drawn people: the demo, training', install_command('anny', 'warp-lang'), False),
+    ('anny', 'drawn people: training, measuring', install_command('anny', 'warp-lang'), False),
     ('warp', 'the same', install_command('anny', 'warp-lang'), False),
     ('pillow_heif', 'HEIC pictures', install_command('pillow-heif'), False),
     ('dexi_rs', 'robot hands that follow', install_command('dexi-rs'), False),
@@ -67,8 +67,7 @@ def print_report() -> bool:
         print(f'{OK} {"device":20} {imports.device}')
     ros = states['rclpy'][0]
     node = ros and _report_node()
-    demo = node and states['anny'][0] and states['warp'][0]
-    print(f'the open estimator can run here: hand4whole {"demo" if demo else "estimate PHOTO --overlay OUT"}' if able
+    print(f'the open estimator can run here: hand4whole {"demo" if node else "estimate PHOTO --overlay OUT"}' if able
           else 'the open estimator cannot run here: see MISSING or BROKEN above')
     if ros and not node:
         print('the ROS node cannot run here: see BROKEN above')
