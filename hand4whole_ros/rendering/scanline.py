@@ -30,7 +30,7 @@ class ScanlineRenderer:
         self._faces = np.ascontiguousarray(faces, np.int64)
         self._cull = cull
         corners = self._faces.ravel()
-        count = int(corners.max()) + 1 if corners.size else 0
+        count = self._num_vertices = int(corners.max()) + 1 if corners.size else 0
         # (V, F): a vertex takes part in the triangles around it.
         self._around = csr_matrix((np.ones(corners.size, np.float32), (corners, np.arange(corners.size) // 3)),
                                   shape=(count, len(self._faces)))
@@ -121,7 +121,7 @@ class ScanlineRenderer:
         normals = np.zeros_like(vertices)
         across = _cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0])
         for normal, around in zip(normals, across):
-            normal[:self._around.shape[0]] = self._around @ around
+            normal[:self._num_vertices] = self._around @ around
         normals, points = _unit(normals.reshape(-1, 3)), vertices.reshape(-1, 3)
         view = _unit(-points)
         facing = (normals * view).sum(1, keepdims=True)

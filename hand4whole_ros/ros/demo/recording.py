@@ -38,8 +38,9 @@ class Recording:
         self._video = FOLDER / f'{name}.mp4'
         with np.load(FOLDER / f'{name}.npz', allow_pickle=False) as stored:
             self.points = stored['points'] * STEP
-            matrix, (self._width, self._height) = stored['intrinsics'], stored['size'].tolist()
-        self.intrinsics = Intrinsics(*matrix.tolist(), self._width, self._height)
+            fx, fy, cx, cy = stored['intrinsics'].tolist()
+            width, height = stored['size'].tolist()
+        self.intrinsics = Intrinsics(fx, fy, cx, cy, width, height)
 
     def frames(self, count: int, rate: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """`count` images (H, W, 3) uint8 RGB of a camera of `rate` Hz, from the beginning, each with its points."""
