@@ -1,4 +1,4 @@
-"""The whole-body pose node with a camera that plays a rendered person; no real camera needed."""
+"""The whole-body pose node with a camera that plays a recorded person; no real camera needed."""
 
 from pathlib import Path
 

@@ -21,6 +21,7 @@ from .. import skeleton
 from .._vendor_patches.roma_import import roma
 from ..geometry.directions import minimal_rotation
 from ..geometry.kinematics import kinematic_tree
+from ..system.requirements import missing_synthetic
 
 _ANNY_FINGER = {'thumb': 1, 'index': 2, 'middle': 3, 'ring': 4, 'pinky': 5}
 _SUFFIX = {'left': 'L', 'right': 'R'}
@@ -72,8 +73,11 @@ def create_anny(dtype: torch.dtype = torch.float64, compact: bool = True):
     rest pose. The first call on a machine reads anny's own assets, some ten seconds; anny caches them.
     `compact` re-expresses anny's 624 shape targets in the 136 that matter: slower to make, faster to use.
     """
-    from anny import Anny
-    from anny.models.model_data import RigConfig
+    try:
+        from anny import Anny
+        from anny.models.model_data import RigConfig
+    except ModuleNotFoundError as error:
+        raise missing_synthetic(error) from None
 
     rig = dataclasses.replace(RigConfig.from_string('makehuman'), bone_orientation='blender',
                               root_identity_orientation=True)

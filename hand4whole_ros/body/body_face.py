@@ -24,7 +24,7 @@ class BodyFace:
 
 
 def body_face(arrays: dict[str, np.ndarray]) -> BodyFace | None:
-    """Of the arrays of a body (open_body.load_or_build); None where it does not say where its face has landmarks."""
+    """Of the arrays of a body (open_body.load_arrays); None where it does not say where its face has landmarks."""
     if FACE_KEY not in arrays:
         return None
     vertices, directions = (np.asarray(arrays[key], np.float64) for key in ('v_template', 'shapedirs'))

@@ -24,7 +24,7 @@ from ..geometry.kinematics import attached_points, kinematic_tree
 from ..geometry.mesh import boundary_loop, submesh_faces
 from .body_face import body_face
 from .npz_file import BodyModelError
-from .open_body import TIPS_KEY, OpenBodyUnavailable, load_or_build
+from .open_body import TIPS_KEY, OpenBodyUnavailable, load_arrays
 from .skinning import PosedSkeletons, SkinnedMesh
 from .smplx_file import (
     NUM_BETAS,
@@ -32,6 +32,7 @@ from .smplx_file import (
     SmplxModel,
     fingertip_vertices,
     read_smplx_npz,
+    shape_and_expression,
     without_pose_offsets,
 )
 
@@ -92,9 +93,8 @@ class BodyModel:
         self.faces = np.ascontiguousarray(arrays['f'], dtype=np.int32)
         self.num_vertices = len(arrays['v_template'])
         self.fingertips = fingertips
-        self.smplx = SmplxModel(arrays).to(self.device).requires_grad_(False)
-        shapedirs = torch.cat([self.smplx.shapedirs, self.smplx.expr_dirs], dim=-1).cpu().numpy()
-        self._skin = SkinnedMesh(arrays['v_template'], shapedirs,
+        self._arrays = arrays
+        self._skin = SkinnedMesh(arrays['v_template'], shape_and_expression(arrays['shapedirs']),
                                  None if without_pose_offsets(arrays['posedirs']) else self.smplx.posedirs,
                                  J_regressor=arrays['J_regressor'], weights=arrays['weights'], parents=skeleton.PARENTS)
         self.hand_vertices, self.hand_faces = self._locate_hands()
@@ -105,21 +105,31 @@ class BodyModel:
         self._tip_bones = k.rest_tips - k.rest_joints[_TIP_JOINTS]
         self._tip_bones_betas = k.rest_tips_betas - k.rest_joints_betas[_TIP_JOINTS]
 
+    @cached_property
+    def smplx(self) -> SmplxModel:
+        """The layer of the smplx library. A node never poses by it, and makes none of the open body."""
+        arrays, self._arrays = self._arrays, {}     # those of a licensed file take as much as the layer
+        return SmplxModel(arrays).to(self.device).requires_grad_(False)
+
+    @property
+    def v_template(self) -> np.ndarray:
+        """(V, 3) float32 m, the mean person at rest."""
+        return self._skin.v_template
+
     @classmethod
     def load(cls, path: Path | None = None, device: str | torch.device = 'cpu') -> BodyModel:
         """The open body, or the licensed SMPL-X .npz at `path`.
 
-        The open body is made on first use, some ten seconds, and kept in the user's cache. Raises
-        BodyModelError for a file that cannot be used, OpenBodyUnavailable where anny is not installed.
+        Raises BodyModelError for a file that cannot be used, OpenBodyUnavailable where the package is damaged.
         """
         if path is not None:
             arrays = read_smplx_npz(path)
             return cls('smplx', arrays, fingertip_vertices(arrays, path), device)
-        return cls.from_open_body(load_or_build()[0], device)
+        return cls.from_open_body(load_arrays(), device)
 
     @classmethod
     def from_open_body(cls, arrays: dict[str, np.ndarray], device: str | torch.device = 'cpu') -> BodyModel:
-        """The open body, of arrays that were read before (open_body.load_or_build)."""
+        """The open body, of arrays that were read before (open_body.load_arrays)."""
         tips = arrays[TIPS_KEY]
         return cls('anny', arrays, {'left': tips[:5], 'right': tips[5:]}, device)
 

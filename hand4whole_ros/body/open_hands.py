@@ -7,9 +7,6 @@ of the open body they are that body's hands again, of a shape of their own.
 
 from __future__ import annotations
 
-import hashlib
-import logging
-
 import numpy as np
 import torch
 from smplx.vertex_ids import vertex_ids
@@ -17,13 +14,8 @@ from smplx.vertex_ids import vertex_ids
 from .. import skeleton
 from .mano import NUM_BETAS, NUM_JOINTS, Mano
 from .model import BodyModel
-from .open_body import SKIN_KEY, SKIN_NAMES, TIPS_KEY, cache_path, load_or_build, write_arrays
+from .open_body import REGRESSOR_KEYS, SKIN_KEY, SKIN_NAMES, TIPS_KEY, load_arrays
 from .published import PublishedBody
-
-logger = logging.getLogger(__name__)
-
-#: Counts up when what is kept changes.
-FORMAT = 1
 
 #: Of the smplx library, in the order of SKIN_NAMES and of finger tips.
 _LIBRARY_SKIN = ('nose', 'reye', 'leye', 'rear', 'lear', 'LBigToe', 'LSmallToe', 'LHeel', 'RBigToe', 'RSmallToe',
@@ -40,10 +32,9 @@ _NUM_SAMPLES, _SPREAD, _RIDGE = 200, 0.35, 0.001
 
 def load_open_body() -> PublishedBody:
     """The open body with its hands, as SMPL-X with MANO's. Raises OpenBodyUnavailable."""
-    arrays, _ = load_or_build()
+    arrays = load_arrays()
     model = BodyModel.from_open_body(arrays)
-    regressors = _load_or_fit_regressors(model)
-    layers = {side: Mano(*hand_arrays(model, arrays, side, regressors[side])) for side in skeleton.SIDES}
+    layers = {side: Mano(*hand_arrays(model, arrays, side)) for side in skeleton.SIDES}
     tips = dict(zip((f'{side[0]}{finger}' for side in skeleton.SIDES for finger in _LIBRARY_FINGERS), arrays[TIPS_KEY]))
     points = dict(zip(_LIBRARY_SKIN, arrays[SKIN_KEY])) | tips
     assert len(SKIN_NAMES) == len(_LIBRARY_SKIN) and set(points) == set(vertex_ids['smplx'])
@@ -56,32 +47,9 @@ def _hand_joints(side):
     return np.r_[skeleton.WRIST[side], np.r_[skeleton.HAND_SLICE[side]]]
 
 
-def _load_or_fit_regressors(model):
-    """side -> fit_joint_regressor, from the user's cache or made anew, which takes seconds, and kept there."""
-    path = cache_path()
-    path = path.with_name(path.name.replace('open_body', f'open_hands_f{FORMAT}'))
-    digest = np.array(hashlib.sha256(model.smplx.v_template.numpy().tobytes()).hexdigest())
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            if kept['body'] == digest:
-                found = {side: kept[side] for side in skeleton.SIDES}
-                if all(found[side].shape == (NUM_JOINTS, len(model.hand_vertices[side])) for side in skeleton.SIDES):
-                    return found
-    except FileNotFoundError:
-        pass
-    except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes
-        logger.warning('the cached hands %s are damaged (%s); making them again', path, error)
-    found = {side: fit_joint_regressor(model, side) for side in skeleton.SIDES}
-    try:
-        write_arrays(path, {'body': digest, **found})
-    except OSError as error:
-        logger.warning('the hands cannot be kept in %s (%s); every start makes them anew', path, error)
-    return found
-
-
-def hand_arrays(model: BodyModel, arrays: dict[str, np.ndarray], side: str, regressor: np.ndarray
+def hand_arrays(model: BodyModel, arrays: dict[str, np.ndarray], side: str
                 ) -> tuple[dict[str, np.ndarray], list[int]]:
-    """Arrays of one hand under MANO's keys, and its finger tips. regressor: of fit_joint_regressor."""
+    """Arrays of one hand under MANO's keys, and its finger tips."""
     ids, joints = model.hand_vertices[side], _hand_joints(side)
     k = model.kinematics
     wrist, wrist_betas = k.rest_joints[joints[0]], k.rest_joints_betas[joints[0]]
@@ -98,7 +66,7 @@ def hand_arrays(model: BodyModel, arrays: dict[str, np.ndarray], side: str, regr
     return {
         'v_template': template, 'shapedirs': directions @ turn,
         'posedirs': np.zeros((len(ids), 3, 9 * (NUM_JOINTS - 1)), np.float32),
-        'J_regressor': regressor,
+        'J_regressor': arrays[REGRESSOR_KEYS[side]],
         'weights': weights, 'kintree_table': tree, 'hands_mean': np.zeros(3 * (NUM_JOINTS - 1), np.float32),
         'f': numbers[model.faces[model.hand_faces[side]]]}, numbers[model.fingertips[side]].tolist()
 
@@ -133,7 +101,7 @@ def fit_joint_regressor(model: BodyModel, side: str) -> np.ndarray:
     output = model(betas=torch.from_numpy(rng.normal(0, 1, (_NUM_SAMPLES, NUM_BETAS))),
                    **{f'{side}_hand_pose': torch.from_numpy(turns)})
     meshes, places = output.vertices[:, ids].double().numpy(), output.joints[:, joints].double().numpy()
-    template = model.smplx.v_template[ids].numpy()
+    template = model.v_template[ids]
     regressor = np.zeros((len(joints), len(ids)))
     for k in range(len(joints)):
         near = np.argsort(np.linalg.norm(template - model.kinematics.rest_joints[joints[k]], axis=1))[:_NUM_NEIGHBOURS]

@@ -67,10 +67,30 @@ def fingertip_vertices(arrays: dict[str, np.ndarray], path: Path | str) -> dict[
     return {side: np.array([ids[side[0] + finger] for finger in fingers]) for side in skeleton.SIDES}
 
 
+def shape_and_expression(shapedirs: np.ndarray) -> np.ndarray:
+    """(V, 3, 20) float32: ten shape components, ten of expression; the file's own array where it holds just these."""
+    start = _expression_start(shapedirs)
+    if start == NUM_BETAS and shapedirs.shape[-1] == NUM_BETAS + NUM_EXPRESSION:
+        return np.asarray(shapedirs, np.float32)
+    return np.concatenate([shapedirs[..., :NUM_BETAS], shapedirs[..., start:start + NUM_EXPRESSION]],
+                          axis=-1, dtype=np.float32)
+
+
+def _expression_start(shapedirs):
+    """The first component of expression."""
+    full = shapedirs.shape[-1] >= _FULL_SHAPE_SPACE + NUM_EXPRESSION
+    return _FULL_SHAPE_SPACE if full else NUM_BETAS
+
+
+#: What torch copies a tensor with: of one that is expanded it would write out every number.
+_COPIES = (torch.clone, Tensor.clone, Tensor.to, Tensor.cpu, Tensor.cuda, Tensor.float, Tensor.double, Tensor.half,
+           Tensor.bfloat16)
+
+
 class ZeroPoseOffsets(Tensor):
     """posedirs (486, 3 V) of a body whose pose moves no vertex besides skinning: one zero in place of 76 MB of them.
 
-    A product with it is zero, and is not computed.
+    A product with it is zero, and is not computed; a copy, of another kind or elsewhere, is one zero again.
     """
 
     @staticmethod
@@ -85,6 +105,9 @@ class ZeroPoseOffsets(Tensor):
         if function in (torch.matmul, Tensor.matmul, Tensor.__matmul__) and isinstance(args[1], cls):
             features, offsets = args
             return features.new_zeros(*features.shape[:-1], offsets.shape[1])
+        if function in _COPIES and isinstance(args[0], cls):
+            zero = function(args[0].as_subclass(Tensor)[:1, :1], *args[1:], **(kwargs or {}))
+            return zero.expand(args[0].shape).as_subclass(cls)
         return super().__torch_function__(function, types, args, kwargs or {})
 
 
@@ -125,8 +148,7 @@ class SmplxModel(smplx.SMPLX):
             raise BodyModelError(f'the outline of the face needs {" and ".join(missing)}, which this body model '
                                  f'lacks; use the SMPL-X file as published (SMPLX_NEUTRAL.npz)')
         shapedirs = arrays['shapedirs']
-        full = shapedirs.shape[-1] >= _FULL_SHAPE_SPACE + NUM_EXPRESSION
-        start = _FULL_SHAPE_SPACE if full else NUM_BETAS
+        start = _expression_start(shapedirs)
         posedirs, rigid = arrays['posedirs'], without_pose_offsets(arrays['posedirs'])
         # The library copies what it is given: of zeros a row is enough, until they are put in their place below.
         data = SimpleNamespace(**{**arrays, 'shapedirs': shapedirs[..., :NUM_BETAS],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from ..body.published import PublishedBody
 from ..networks.cham import CHAM
 from ..networks.face import FaceRegressor, FaceRoI
-from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig
+from ..networks.hand4whole_pp import HAND4WHOLE_PP, Hand4WholePP, Hand4WholePPConfig, HandExpert
 from ..networks.smpler_x import BodyEncoder, BodyPositionNet, BodyRegressor
 from ..networks.wilor import WiLoR
 from . import selection
@@ -19,6 +20,8 @@ from .mapped_weights import read_ahead
 from .parts import assign_parts
 from .store import Store
 from .transformers import prepare_transformers
+
+_Network = TypeVar('_Network', bound=HandExpert)
 
 #: What the network is put together from, to run it and to train it.
 PUBLISHED = (selection.HAND4WHOLE_PP_CONTENTS, selection.WILOR_CONTENTS)
@@ -41,7 +44,7 @@ def load_hand4whole_pp(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP,
     return network.to(device)
 
 
-def prepare_for_inference(network: Hand4WholePP, device: torch.device | str, precision: torch.dtype) -> Hand4WholePP:
+def prepare_for_inference(network: _Network, device: torch.device | str, precision: torch.dtype) -> _Network:
     """See transformers.prepare_transformers. int8 is the hand expert's: that is most of the work, and the body's
     rotations would be twice as far off as in bf16.
     """
@@ -82,12 +85,12 @@ def expected_state(config: Hand4WholePPConfig) -> dict[str, dict[str, Tensor]]:
     return {name: part.state_dict() for name, part in parts.items()}
 
 
-def assemble_network(config: Hand4WholePPConfig, body: PublishedBody, weights: Mapping[str, Mapping[str, Tensor]]
-             ) -> Hand4WholePP:
+def assemble_network(config: Hand4WholePPConfig, body: PublishedBody, weights: Mapping[str, Mapping[str, Tensor]],
+                     kind: type[_Network] = Hand4WholePP) -> _Network:
     """A network that consists of these very tensors: part -> its whole state dict, floating point in any kind.
 
-    They are taken over, not copied, so that the weights are in memory once.
+    They are taken over, not copied, so that the weights are in memory once. kind: HandExpert for the hands alone.
     """
     with torch.device('meta'):
-        network = Hand4WholePP(config, body)
+        network = kind(config, body)
     return assign_parts(network, weights)

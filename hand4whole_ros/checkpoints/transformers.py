@@ -7,12 +7,12 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from ..networks.hand4whole_pp import Hand4WholePP
+from ..networks.hand4whole_pp import HandExpert
 from ..networks.packed_layers import can_pack, pack_network
 from ..networks.wilor import WiLoR
 from .mapped_weights import release_pages
 
-_Network = TypeVar('_Network', Hand4WholePP, WiLoR)
+_Network = TypeVar('_Network', bound=HandExpert | WiLoR)
 
 
 def prepare_transformers(network: _Network, quantized: nn.Module, device: torch.device | str,

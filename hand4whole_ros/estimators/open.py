@@ -24,7 +24,7 @@ from ..body.smplx_mano_body import SmplxManoBody
 from ..checkpoints import CheckpointError
 from ..checkpoints.hand4whole_pp import prepare_for_inference
 from ..checkpoints.lifting import load_lifting_networks
-from ..checkpoints.open_model import load_open_model
+from ..checkpoints.open_model import load_open_hand_expert, load_open_model
 from ..config import EstimatorConfig, Expert, WristSource
 from ..detection import DetectorUnavailable
 from ..estimate import LooseHandEstimate, WholeBodyEstimate
@@ -36,7 +36,7 @@ from ..fitting.prior_body_fitter import BodyFitter
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..networks.fusion_policy import FusionPolicy
-from ..networks.hand4whole_pp import Hand4WholePP
+from ..networks.hand4whole_pp import Hand4WholePP, HandExpert
 from .base import Estimator, EstimatorUnavailable
 from .devices import pick_precision, precision_name
 from .experts import Experts, NetworkInputs
@@ -63,17 +63,19 @@ class OpenEstimator(Estimator):
     """See the module. Raises EstimatorUnavailable, with the remedy, if something is missing."""
 
     name = 'open'
-    network: Hand4WholePP
+    network: HandExpert     # a Hand4WholePP where the body expert has a say
 
     def __init__(self, config: EstimatorConfig):
         if config.body_model is not None:
             raise EstimatorUnavailable('estimator open supports the open body only: leave the body model out, or use '
                                        'estimator mediapipe, which can be fitted to it')
+        self._weights = config.open_model
         try:
             self._strategy = FusionPolicy.from_config(config, AUTO_WRIST)
             published = load_open_body()
-            precision = pick_precision(config.precision, _DEVICE)
-            self.network = prepare_for_inference(load_open_model(published, config.open_model), _DEVICE, precision)
+            precision = self._precision = pick_precision(config.precision, _DEVICE)
+            load = load_open_hand_expert if self._strategy.wrist == WristSource.COPY else load_open_model
+            self.network = prepare_for_inference(load(published, config.open_model), _DEVICE, precision)
             self.body = SmplxManoBody(published)
             networks = load_lifting_networks(config.lifting_model)
             fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
@@ -105,7 +107,10 @@ class OpenEstimator(Estimator):
 
     @property
     def experts(self) -> Experts:
-        """The network, whose inputs come from landmarks."""
+        """The whole network, whose inputs come from landmarks. What people are estimated without is read now."""
+        if not isinstance(self.network, Hand4WholePP):
+            whole = load_open_model(load_open_body(), self._weights)
+            self.network = prepare_for_inference(whole, _DEVICE, self._precision)
         return Experts(self.network, in_crop_axes=True, prepare_inputs=self.prepare_inputs)
 
     def prepare_inputs(self, image: np.ndarray, intrinsics: Intrinsics) -> NetworkInputs | None:
@@ -145,6 +150,7 @@ class OpenEstimator(Estimator):
         if policy.wrist == WristSource.COPY:
             placed = self.network.run_hand_expert(patches, inputs.boxes, inputs.prompts)
         else:   # the body expert decides the wrists, and nothing else
+            assert isinstance(self.network, Hand4WholePP)
             outputs = self.network.run_experts(patches, inputs.boxes, policy, inputs.prompts)
             placed, body = outputs.hands, outputs.body.local_rotations[:1].double().numpy()
         rotation, found = crop_to_camera_rotations(inputs.evidence).astype(np.float64), {}

@@ -101,12 +101,51 @@ class ExpertOutputs(NamedTuple):
     hands: dict[str, PlacedHands]
 
 
-class Hand4WholePP(nn.Module):
-    """The experts, CHAM between them, and the bodies they pose. One pass serves all people and all their hands."""
+class HandExpert(nn.Module):
+    """The hand expert alone, with what its hands are on a body: Hand4WholePP without the body."""
 
     def __init__(self, config: Hand4WholePPConfig, body: PublishedBody):
         super().__init__()
         self.config = config
+        self._add_body_expert(config, body)     # first, so that a seed makes the same weights of all parts
+        self.wilor = WiLoR(config.hand, body.mano['right'])
+        for side in SIDES:
+            self.register_buffer(f'{side}_mean_pose', body.mano[side].hands_mean, persistent=False)
+
+    def _add_body_expert(self, config, body):
+        """Parts beside the hand expert; there are none here."""
+
+    def run_hand_expert(self, patches: Tensor, boxes: Mapping[str, HandBoxes], prompts: Prompts | None = None
+                      ) -> dict[str, PlacedHands]:
+        """What the hand expert says: side -> PlacedHands of those that exist."""
+        people = {side: boxes[side].exists.nonzero()[:, 0] for side in SIDES}
+        where = torch.cat([boxes[side].boxes[people[side]] for side in SIDES])
+        left = torch.arange(len(where), device=where.device) >= len(people['right'])
+        crops = roi_align(patches[torch.cat(list(people.values()))], where * PATCH_SCALE)
+        prompt = None if prompts is None else concatenate_hand_prompts(prompts.hands, people)
+        placed = place_hands(self.wilor(prepare_crops(crops, left), prompt), left, where)
+        return {side: PlacedHands(*(values[left == (side == 'left')] for values in vars(placed).values()))
+                for side in SIDES}
+
+    def to_precision(self, dtype: torch.dtype) -> HandExpert:
+        """Take the transformers to `dtype`; heads, rotations and meshes stay in float32."""
+        self.wilor.to_precision(dtype)
+        return self
+
+    def finger_pose(
+        self, side: str, hands: PlacedHands, exists: Tensor, strategy: FusionPolicy = PUBLISHED_POLICY
+    ) -> Tensor:
+        """(B, 15, 3): the hand expert's where it saw the hand and has the say, else the mean hand."""
+        mean = getattr(self, f'{side}_mean_pose').expand(len(exists), -1, -1)
+        if strategy.fingers == Expert.BODY:
+            return mean
+        return mean.index_put((exists.nonzero()[:, 0],), hands.hand_pose)
+
+
+class Hand4WholePP(HandExpert):
+    """The experts, CHAM between them, and the bodies they pose. One pass serves all people and all their hands."""
+
+    def _add_body_expert(self, config: Hand4WholePPConfig, body: PublishedBody) -> None:
         self.encoder = BodyEncoder(config.body)
         self.body_position_net = BodyPositionNet(config.body)
         self.body_regressor = BodyRegressor(config.body)
@@ -114,11 +153,8 @@ class Hand4WholePP(nn.Module):
             self.face_roi_net = FaceRoI()
             self.face_regressor = FaceRegressor()
         self.hand_control_net = CHAM(config.cham)
-        self.wilor = WiLoR(config.hand, body.mano['right'])
         self.smplx_layer = body.smplx(flat_hand_mean=True, use_face_contour=True)
         self.transfer = body.transfer()
-        for side in SIDES:
-            self.register_buffer(f'{side}_mean_pose', body.mano[side].hands_mean, persistent=False)
 
     @property
     def _right_hand(self) -> Mano:
@@ -157,18 +193,6 @@ class Hand4WholePP(nn.Module):
             body = copy_wrists(body, hands, boxes)
         return ExpertOutputs(body, face, where, hands)
 
-    def run_hand_expert(self, patches: Tensor, boxes: Mapping[str, HandBoxes], prompts: Prompts | None = None
-                      ) -> dict[str, PlacedHands]:
-        """What the hand expert says: side -> PlacedHands of those that exist."""
-        people = {side: boxes[side].exists.nonzero()[:, 0] for side in SIDES}
-        where = torch.cat([boxes[side].boxes[people[side]] for side in SIDES])
-        left = torch.arange(len(where), device=where.device) >= len(people['right'])
-        crops = roi_align(patches[torch.cat(list(people.values()))], where * PATCH_SCALE)
-        prompt = None if prompts is None else concatenate_hand_prompts(prompts.hands, people)
-        placed = place_hands(self.wilor(prepare_crops(crops, left), prompt), left, where)
-        return {side: PlacedHands(*(values[left == (side == 'left')] for values in vars(placed).values()))
-                for side in SIDES}
-
     def run_face_expert(self, patches: Tensor, where: Tensor) -> FacePose:
         """Expression and jaw of B people whose body keypoints are there (B, 25, 3), in heat-map pixels."""
         if self.config.face:
@@ -205,17 +229,8 @@ class Hand4WholePP(nn.Module):
         """Take the transformers and CHAM to `dtype`; the small face, heads, rotations and meshes stay in float32."""
         for part in (self.encoder, self.hand_control_net):
             part.to(dtype)
-        self.wilor.to_precision(dtype)
+        super().to_precision(dtype)
         return self
-
-    def finger_pose(
-        self, side: str, hands: PlacedHands, exists: Tensor, strategy: FusionPolicy = PUBLISHED_POLICY
-    ) -> Tensor:
-        """(B, 15, 3): the hand expert's where it saw the hand and has the say, else the mean hand."""
-        mean = getattr(self, f'{side}_mean_pose').expand(len(exists), -1, -1)
-        if strategy.fingers == Expert.BODY:
-            return mean
-        return mean.index_put((exists.nonzero()[:, 0],), hands.hand_pose)
 
     def _hand_mesh(self, side, hands, pose, exists, *, strategy):
         """PosedHands of one side, of the hand expert's shape."""

@@ -12,7 +12,8 @@ import numpy as np
 from .. import skeleton
 from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
-from .rasterizer import Lighting, Rasterizer
+from .scanline import ScanlineRenderer
+from .screen import Lighting
 from .skeleton_drawing import draw_label, draw_loose_hand, draw_skeleton
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ _BONES_OPACITY = 0.7       # over a mesh
 class Overlay:
     """Draws people of one body model. `opacity` is the mesh's, 0 to 1.
 
-    The parts can be switched off one by one: mesh, joints and bones, labels. The first one on a machine
-    takes some seconds to compile its kernels. One thread at a time may draw.
+    The parts can be switched off one by one: mesh, joints and bones, labels. One thread at a time may draw.
     """
 
     def __init__(self, body: BodyModel, opacity: float = 0.85, mesh: bool = True, bones: bool = True,
@@ -49,7 +49,7 @@ class Overlay:
         self.body, self.opacity = body, opacity
         self.mesh, self.bones, self.labels = mesh, bones, labels
         self.lighting = Lighting()
-        self._rasterizer = Rasterizer(body.faces) if mesh else None
+        self._renderer = ScanlineRenderer(body.faces) if mesh else None
         self._palettes = {}
 
     def draw(self, image: np.ndarray, estimates: list[WholeBodyEstimate],
@@ -87,9 +87,9 @@ class Overlay:
         vertices = np.stack([self._vertices(person) for person in people])
         colors = np.stack([self._colors(person) for person in people])
         shrink = int(np.ceil((intrinsics.width * intrinsics.height / MAX_PIXELS) ** 0.5))
-        assert self._rasterizer is not None     # of an overlay with meshes
-        (x, y), part = self._rasterizer.render_part(vertices, _downscale_intrinsics(intrinsics, shrink), colors,
-                                                    lighting=self.lighting)
+        assert self._renderer is not None     # of an overlay with meshes
+        (x, y), part = self._renderer.render_part(vertices, _downscale_intrinsics(intrinsics, shrink), colors,
+                                                  lighting=self.lighting)
         if not part.alpha.size:
             return
         # A margin, so that the outline has room around the body.

@@ -1,4 +1,4 @@
-"""Triangles to pixels: a z-buffer rasteriser and its shading, as warp kernels.
+"""Triangles to pixels: a z-buffer rasteriser and its shading, as warp kernels. It draws the people of synthetic/.
 
 Runs on the CPU without OpenGL, and on CUDA by the `device` argument. Pixel centres are at integer
 coordinates; a pixel belongs to a triangle if its centre lies in it, edges included. Depth and attributes
@@ -8,14 +8,27 @@ so that a picture depends on its inputs alone.
 Annotations are not postponed in this file: warp reads them.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import warp as wp
 
-from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
+from ..system.requirements import missing_synthetic
+from .screen import (
+    DEFAULT_LIGHTING,
+    MAX_SAMPLES,
+    Lighting,
+    Rendering,
+    empty_rendering,
+    screen_box,
+    to_screen,
+    visible_points,
+)
+
+try:
+    import warp as wp
+except ModuleNotFoundError as error:
+    raise missing_synthetic(error) from None
 
 # No banner on the standard output of whoever draws a picture, no warning about a GPU nobody asked for.
 if hasattr(wp.config, 'log_level'):
@@ -23,39 +36,7 @@ if hasattr(wp.config, 'log_level'):
 else:
     wp.config.quiet = True  # warp before 1.13
 
-#: Nearest distance drawn, metres; triangles with a vertex nearer than this are left out.
-NEAR = 0.05
-
-#: Most samples a picture is drawn with; supersampling is lowered to stay below.
-MAX_SAMPLES = 16_000_000
-
 _EMPTY = wp.constant(wp.uint64(0xFFFFFFFFFFFFFFFF))
-
-
-@dataclass(frozen=True)
-class Lighting:
-    """Lights fixed to the camera; colours are linear, 1 is full, directions point towards the light.
-
-    All in the camera optical frame (x right, y down, z forward).
-    """
-
-    key_direction: tuple[float, float, float] = (-0.55, -0.6, -0.7)
-    key: tuple[float, float, float] = (1.05, 1.00, 0.93)
-    up: tuple[float, float, float] = (0.0, -1.0, 0.0)
-    sky: tuple[float, float, float] = (0.36, 0.39, 0.44)      # hemisphere light from above
-    ground: tuple[float, float, float] = (0.12, 0.10, 0.09)   # and from below
-    specular: float = 0.10
-    shininess: float = 24.0
-    rim: float = 0.25          # brightening of edges seen at a grazing angle
-
-
-class Rendering(NamedTuple):
-    """One picture of a mesh."""
-
-    rgb: np.ndarray        # (H, W, 3) uint8, black where empty; not multiplied by alpha
-    alpha: np.ndarray      # (H, W) float32, the fraction of the pixel that is covered
-    depth: np.ndarray      # (H, W) float32 m along z, of the nearest sample; inf where empty
-    ids: np.ndarray        # (H, W) int32, the triangle of the nearest sample, numbered as in face_ids; -1 where empty
 
 
 class Rasterizer:
@@ -80,7 +61,7 @@ class Rasterizer:
         self._faces = wp.array(faces, dtype=wp.int32, ndim=2, device=device)
         self._buffer = None
 
-    def render(self, vertices, intrinsics: Intrinsics, colors, *, lighting: Lighting = Lighting(),
+    def render(self, vertices, intrinsics: Intrinsics, colors, *, lighting: Lighting = DEFAULT_LIGHTING,
                supersample: int = 2) -> Rendering:
         """Shaded picture, intrinsics.height x intrinsics.width.
 
@@ -93,12 +74,12 @@ class Rasterizer:
         if part.alpha.shape == (height, width):
             return part
         inside = np.s_[y:y + part.alpha.shape[0], x:x + part.alpha.shape[1]]
-        whole = _empty_rendering((height, width))
+        whole = empty_rendering((height, width))
         for picture, piece in zip(whole, part):
             picture[inside] = piece
         return whole
 
-    def render_part(self, vertices, intrinsics: Intrinsics, colors, *, lighting: Lighting = Lighting(),
+    def render_part(self, vertices, intrinsics: Intrinsics, colors, *, lighting: Lighting = DEFAULT_LIGHTING,
                     supersample: int = 2) -> tuple[tuple[int, int], Rendering]:
         """As render, only the box that holds everything drawn: its top left pixel (x, y), and the picture.
 
@@ -108,7 +89,7 @@ class Rasterizer:
         colors = np.broadcast_to(np.asarray(colors, np.float32), vertices.shape).reshape(-1, 3)
         view = self._rasterize(vertices, intrinsics, max(1, int(supersample)))
         shape = (view.keys.shape[0] // view.factor, view.keys.shape[1] // view.factor)
-        part = _empty_rendering(shape)
+        part = empty_rendering(shape)
         outputs = [wp.array(array, device=self.device, copy=False) for array in part]
         points = self._vectors(view.points)
         normals = wp.zeros(len(points), dtype=wp.vec3, device=self.device)
@@ -169,8 +150,8 @@ class Rasterizer:
 
     def _rasterize(self, vertices, intrinsics, factor):
         points = vertices.reshape(-1, 3)
-        screen = _to_screen(points, intrinsics)
-        x0, y0, x1, y1 = _screen_box(screen, intrinsics)
+        screen = to_screen(points, intrinsics)
+        x0, y0, x1, y1 = screen_box(screen, intrinsics)
         height, width = y1 - y0, x1 - x0
         factor = max(1, min(factor, int((MAX_SAMPLES / max(height * width, 1)) ** 0.5)))
         for column, start in ((screen[0], x0), (screen[1], y0)):
@@ -187,72 +168,12 @@ class Rasterizer:
         return view
 
 
-def _empty_rendering(shape):
-    return Rendering(np.zeros(shape + (3,), np.uint8), np.zeros(shape, np.float32), np.full(shape, np.inf, np.float32),
-                     np.full(shape, -1, np.int32))
-
-
 class _RasterBuffers(NamedTuple):
     corner: tuple[int, int]   # pixel where the box begins that everything drawn lies in
     factor: int               # samples a pixel along each side
     points: np.ndarray        # (N * V, 3) float32 m, camera frame
     screen: wp.array          # x, y in samples of the box, 1/z; 1/z is 0 for what cannot be drawn
     keys: wp.array            # nearest depth and triangle of every sample
-
-
-def visible_points(points, depth: np.ndarray, intrinsics: Intrinsics, tolerance: float = 0.01) -> np.ndarray:
-    """Which points of the camera frame are in the picture and at most `tolerance` behind `depth`.
-
-    points (..., 3) m, depth (H, W) m as ids_and_depth gives it -> (...) bool.
-    """
-    points = np.asarray(points, np.float64)
-    pixels = intrinsics.project(points)
-    shown = inside(pixels, intrinsics.width, intrinsics.height)
-    x, y = np.moveaxis(np.rint(np.where(shown[..., None], pixels, 0)).astype(int), -1, 0)
-    seen = depth[y, x]
-    return shown & (points[..., 2] <= seen + tolerance)
-
-
-def _to_screen(points, intrinsics):
-    """(V, 3) float32 m -> (3, V) float32: x, y in pixels, 1/z; 1/z is 0 for what cannot be drawn.
-
-    Columns, here and in _box, because they are worked on far faster than rows of three.
-    """
-    with np.errstate(invalid='ignore', over='ignore', divide='ignore'):
-        x, y, z = np.ascontiguousarray(points.T)
-        inverse = 1 / z
-        good = (z > NEAR) & (z < np.inf)
-        if any(intrinsics.distortion):
-            x, y = intrinsics.project(points).T.astype(np.float32)
-            good &= np.hypot(*(points[:, :2] * inverse[:, None]).T) < _max_ray_slope(intrinsics)
-        else:
-            x = x * inverse * np.float32(intrinsics.fx) + np.float32(intrinsics.cx)
-            y = y * inverse * np.float32(intrinsics.fy) + np.float32(intrinsics.cy)
-        good &= (np.abs(x) < 1e6) & (np.abs(y) < 1e6)
-    screen = np.stack([x, y, inverse])
-    if not good.all():
-        screen[:, ~good] = 0
-    return screen
-
-
-def _screen_box(screen, intrinsics):
-    """x0, y0, x1, y1 in whole pixels, ends exclusive: all that may be covered, within the picture."""
-    drawn = screen[2] > 0
-    columns = screen[:2] if drawn.all() else screen[:2, drawn]
-    if not columns.size:
-        return 0, 0, 0, 0
-    size = (intrinsics.width, intrinsics.height)
-    low = np.clip(np.floor(columns.min(1)), 0, size).astype(int)
-    high = np.clip(np.ceil(columns.max(1)) + 1, 0, size).astype(int)
-    return (*low.tolist(), *high.tolist()) if (low < high).all() else (0, 0, 0, 0)
-
-
-def _max_ray_slope(intrinsics):
-    """How far from the axis the lens model is trusted: polynomials fold back far outside the picture."""
-    w, h = intrinsics.width - 1, intrinsics.height - 1
-    border = np.array([(x, y) for x in (0, w / 2, w) for y in (0, h / 2, h)])
-    radius = np.linalg.norm(intrinsics.normalize(border), axis=1).max()
-    return max(1.3 * radius, radius + 0.2) if np.isfinite(radius) else np.inf
 
 
 @wp.func

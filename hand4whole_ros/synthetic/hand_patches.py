@@ -16,7 +16,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from ..body.model import BodyModel
-from ..body.open_body import load_or_build
+from ..body.open_body import load_arrays
 from ..body.open_hands import load_open_body
 from ..geometry.camera import Intrinsics
 from ..geometry.placement import view_rotation
@@ -221,7 +221,7 @@ def _stack_rows(rows):
 @lru_cache(maxsize=1)
 def _right_hand():
     """The right hand's layer, and the body's joints (55, 3) and finger tips (10, 3) in the T-pose."""
-    kinematics = BodyModel.from_open_body(load_or_build()[0]).kinematics
+    kinematics = BodyModel.from_open_body(load_arrays()).kinematics
     return load_open_body().mano['right'], kinematics.rest_joints, kinematics.rest_tips
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from .. import keypoints, skeleton
-from ..body.open_body import SKIN_KEY, SKIN_NAMES, load_or_build
+from ..body.open_body import SKIN_KEY, SKIN_NAMES, load_arrays
 from ..geometry.boxes import inside
 from ..geometry.camera import Intrinsics
 from .figure import reference_t_pose
@@ -127,7 +127,7 @@ def body_keypoints(scene: Scene) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _skin_ids():
-    return load_or_build()[0][SKIN_KEY]
+    return load_arrays()[SKIN_KEY]
 
 
 @lru_cache(maxsize=1)

@@ -26,6 +26,16 @@ VERSIONS = {
 }
 
 
+class MissingLibrary(ModuleNotFoundError):
+    """A library of an extra that is not installed. The message says what for, and what to run."""
+
+
+def missing_synthetic(error: ModuleNotFoundError) -> MissingLibrary:
+    """What an import says that needs the extra synthetic."""
+    return MissingLibrary(f'drawn people need the extra synthetic: {error.name} is not installed; run: '
+                          + install_command('anny', 'warp-lang'), name=error.name)
+
+
 def install_command(*projects: str) -> str:
     """'pip install ...' for a shell, with the versions that this package needs. KeyError for other projects."""
     return ' '.join(('pip install', *(shlex.quote(project + VERSIONS[project]) for project in projects)))

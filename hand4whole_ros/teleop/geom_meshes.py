@@ -1,4 +1,4 @@
-"""The geoms of a MuJoCo model as triangles, for the rasterizer of this package, which needs no OpenGL."""
+"""The geoms of a MuJoCo model as triangles, for the renderer of this package, which needs no OpenGL."""
 
 from __future__ import annotations
 

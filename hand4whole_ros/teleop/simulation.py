@@ -58,7 +58,7 @@ class SimulatedHand:
         self._wrist = self._id('BODY', hand.wrist_link)
         # Its axes are those of hand_frame. MuJoCo merges the root link of a URDF with the world.
         self._root = self._wrist if own else 0
-        self._rasterizer = self._meshes = None
+        self._renderer = self._meshes = None
         self.reset()
         self._size = float(np.linalg.norm(self.tip_positions, axis=1).max())     # m, from the wrist to the farthest tip
 
@@ -139,19 +139,19 @@ class SimulatedHand:
         self._mujoco.mj_forward(self.model, self.data)
 
     def render(self, width: int = 480, height: int = 480, supersample: int = 2) -> np.ndarray:
-        """An image of the palm's side, (height, width, 3) uint8 RGB. The first one on a machine takes some seconds."""
+        """An image of the palm's side, (height, width, 3) uint8 RGB."""
         from ..geometry.camera import Intrinsics
-        if self._rasterizer is None or self._meshes is None:
-            from ..rendering.rasterizer import Rasterizer
+        if self._renderer is None or self._meshes is None:
+            from ..rendering.scanline import ScanlineRenderer
             from .geom_meshes import GeomMeshes
             self._meshes = GeomMeshes(self.model)
-            self._rasterizer = Rasterizer(self._meshes.faces, cull=False)
+            self._renderer = ScanlineRenderer(self._meshes.faces, cull=False)
         points = self._from_wrist(self._meshes.vertices(self.data))
         camera = self._camera()
         # The hand fills the shorter side of the image.
         intrinsics = Intrinsics.from_focal(width, height, min(width, height) * _FOCAL)
-        drawn = self._rasterizer.render((points - camera.position) @ camera.rotation, intrinsics, self._meshes.colors,
-                                        supersample=supersample)
+        drawn = self._renderer.render((points - camera.position) @ camera.rotation, intrinsics, self._meshes.colors,
+                                      supersample=supersample)
         alpha = drawn.alpha[..., None]
         return np.rint(drawn.rgb * alpha + np.array(_BACKGROUND) * (1 - alpha)).astype(np.uint8)
 

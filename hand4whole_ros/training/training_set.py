@@ -11,7 +11,7 @@ import torch
 
 from .. import skeleton
 from ..body.model import BodyModel
-from ..body.open_body import load_or_build
+from ..body.open_body import load_arrays
 from ..body.open_hands import hand_shape_components
 from ..estimators.prompt_builder import PromptBuilder
 from ..networks.hand4whole_pp import Hand4WholePP, HandBoxes
@@ -101,7 +101,7 @@ class TrainingSet:
 def load_training_sets(folders: list[Path]) -> tuple[TrainingSet, TrainingSet, SkeletonLayer]:
     """To learn from, and to measure on: the last people of every folder; and the skeleton of losses."""
     model = BodyModel.load()
-    components = hand_shape_components(model, load_or_build()[0])
+    components = hand_shape_components(model, load_arrays())
     split = [shards.read_shards(folder).split(HELD_OUT) for folder in folders]
     learnt, measured = (shards.concatenate_records(list(part)) for part in zip(*split))
     return (

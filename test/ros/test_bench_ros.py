@@ -9,6 +9,7 @@ from hand4whole_ros.benchmarks.prepared_estimator import PreparedEstimator
 from hand4whole_ros.benchmarks.ros import camera_peer, node_stages
 from hand4whole_ros.config import EstimatorConfig
 from hand4whole_ros.geometry.camera import Intrinsics
+from hand4whole_ros.synthetic.motion import PersonMotion
 
 
 @pytest.mark.parametrize('own_hands', [False, True])
@@ -48,3 +49,12 @@ def test_overload_ages_are_of_the_images(monkeypatch):
 def test_markers_as_bytes_are_faster_than_as_objects():
     figures = node_stages.markers()['figures']
     assert 0 < figures['markers_ms'] < figures['markers_naive_ms'] / 5
+
+
+def test_the_first_pose_is_the_named_estimators(monkeypatch):
+    motion = PersonMotion()
+    seconds, megabytes = node_stages._first_pose(motion, [motion.frame(0.0)], 'mediapipe')
+    assert 0 < seconds < 300 and megabytes > 100
+    monkeypatch.setattr(node_stages, '_NODE', node_stages._PREPARED_NODE)
+    with pytest.raises(RuntimeError, match='poses come from estimator prepared, not mediapipe'):
+        node_stages._first_pose(motion, [motion.frame(0.0)], 'mediapipe')

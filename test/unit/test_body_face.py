@@ -27,8 +27,8 @@ def _expression(**values):
 @pytest.fixture(scope='module')
 def points(body):
     """expression, jaw -> landmark number -> (3,) m."""
-    from hand4whole_ros.body.open_body import FACE_KEY, load_or_build
-    vertices = load_or_build()[0][FACE_KEY]
+    from hand4whole_ros.body.open_body import FACE_KEY, load_arrays
+    vertices = load_arrays()[FACE_KEY]
 
     def of(jaw=0.0, **expression):
         mesh = body(jaw_pose=torch.tensor([[jaw, 0.0, 0.0]]), expression=_expression(**expression)).vertices[0].numpy()
@@ -106,7 +106,7 @@ def test_landmarks_lie_where_their_names_say(points, body):
 
 
 def test_a_body_of_another_anny_is_refused_by_name(monkeypatch):
-    from hand4whole_ros.body import face_shapes, open_body
+    from hand4whole_ros.body import face_shapes, open_body, open_body_builder
     monkeypatch.setattr(face_shapes, 'NUM_VERTICES', 13000)
     with pytest.raises(open_body.OpenBodyUnavailable, match='made for anny 0.6'):
-        open_body.build_open_body()
+        open_body_builder.build_open_body()

@@ -6,9 +6,9 @@ import roma
 import torch
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.body import open_body, open_hands
+from hand4whole_ros.body import open_hands
 from hand4whole_ros.body.mano import pose_right_topology
-from hand4whole_ros.body.open_body import load_or_build
+from hand4whole_ros.body.open_body import load_arrays
 from hand4whole_ros.body.posing import ObservedHand, estimate_from_parameters
 from hand4whole_ros.body.smplx_mano_body import SmplxManoBody
 from hand4whole_ros.geometry.camera import Intrinsics
@@ -26,7 +26,7 @@ def people(body):
     """betas (COUNT, 10) of bodies, poses (COUNT, 15, 3) of fingers, betas of the hands."""
     rng = torch.Generator().manual_seed(3)
     betas = torch.randn(COUNT, 10, generator=rng)
-    turn = torch.from_numpy(open_hands.hand_shape_components(body, load_or_build()[0]).copy()).float()
+    turn = torch.from_numpy(open_hands.hand_shape_components(body, load_arrays()).copy()).float()
     return betas, 0.3 * torch.randn(COUNT, 15, 3, generator=rng), betas @ turn
 
 
@@ -88,31 +88,3 @@ def test_hands_laid_onto_their_own_body_change_nothing(body, published, people):
     # Fingers are the body's own; the smoothed seam is a little thinner.
     assert moved.mean() < 0.5e-3 and moved.max() < 8e-3
     assert (estimate.joints - plain.joints).norm(dim=1).max() < 1.5e-3
-
-
-def test_regressors_are_fitted_once_and_kept(body, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(open_hands, '_NUM_SAMPLES', 8)
-    monkeypatch.setattr(open_hands, 'cache_path', lambda: tmp_path / 'cache' / 'open_body_f2_anny1.npz')
-    fitted, fit = [], open_hands.fit_joint_regressor
-    monkeypatch.setattr(open_hands, 'fit_joint_regressor', lambda model, side: fitted.append(side) or fit(model, side))
-    first = open_hands._load_or_fit_regressors(body)
-    again = open_hands._load_or_fit_regressors(body)
-    assert fitted == ['left', 'right']
-    assert all(np.array_equal(first[side], again[side]) for side in first)
-    (kept,) = (tmp_path / 'cache').iterdir()
-    assert kept.name == 'open_hands_f1_f2_anny1.npz'
-    kept.write_bytes(kept.read_bytes()[:1000])
-    assert np.array_equal(open_hands._load_or_fit_regressors(body)['left'], first['left'])
-    assert len(fitted) == 4 and 'are damaged' in caplog.text
-    # Those of another body are not taken.
-    open_body.write_arrays(kept, {'body': np.array('another'), **first})
-    open_hands._load_or_fit_regressors(body)
-    assert len(fitted) == 6
-
-
-def test_regressors_that_cannot_be_kept_are_made_each_time(body, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(open_hands, '_NUM_SAMPLES', 8)
-    (tmp_path / 'file').touch()
-    monkeypatch.setattr(open_hands, 'cache_path', lambda: tmp_path / 'file' / 'open_body_f2.npz')
-    assert set(open_hands._load_or_fit_regressors(body)) == {'left', 'right'}
-    assert 'cannot be kept in' in caplog.text

@@ -12,7 +12,7 @@ pytest.importorskip('anny')
 
 from hand4whole_ros import estimators  # noqa: E402
 from hand4whole_ros.body.face_shapes import EXPRESSION_NAMES  # noqa: E402
-from hand4whole_ros.body.open_body import FACE_KEY, load_or_build  # noqa: E402
+from hand4whole_ros.body.open_body import FACE_KEY, load_arrays  # noqa: E402
 from hand4whole_ros.cli import main  # noqa: E402
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable  # noqa: E402
 from hand4whole_ros.skeleton import JOINT  # noqa: E402
@@ -41,7 +41,7 @@ def _person(estimator, **drawn):
 def test_an_open_mouth_is_open_in_pose_joints_and_mesh(estimator):
     shut, opened = _person(estimator), _person(estimator, jaw=np.radians(16))
     assert abs(float(shut.jaw_pose[0])) < 0.06 and float(opened.jaw_pose[0]) == pytest.approx(np.radians(16), abs=0.1)
-    lips = load_or_build()[0][FACE_KEY][[UPPER_LIP, LOWER_LIP]]
+    lips = load_arrays()[FACE_KEY][[UPPER_LIP, LOWER_LIP]]
     meshes = [estimator.body.vertices(person) for person in (shut, opened)]
     gaps = [float((mesh[lips[0]] - mesh[lips[1]]).norm()) for mesh in meshes]
     assert gaps[1] > gaps[0] + 0.008

@@ -17,6 +17,7 @@ from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.keypoint_agreement import measure_agreement
 from hand4whole_ros.geometry.placement import MIN_DEPTH
 from hand4whole_ros.media import image_files
+from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
 from hand4whole_ros.skeleton import JOINT, LOST, OK, PARENTS, POSE_SLICES, SIDES
 from hand4whole_ros.synthetic import dataset
 
@@ -210,9 +211,22 @@ def test_a_video_is_followed_and_reset(people_seen):
     tracked.close()
 
 
+@pytest.mark.parametrize('wrist', ['copy', 'body'])
+def test_the_body_expert_is_loaded_where_it_has_a_say_or_is_asked_for(wrist, people_seen):
+    made = estimators.create(EstimatorConfig('open', static_images=True, wrist=wrist))
+    alone, (image, truth) = made.network, people_seen[2]
+    assert isinstance(alone, Hand4WholePP) == (wrist == 'body')
+    (before,) = made.estimate(image, truth.intrinsics)
+    whole = made.experts.network
+    assert isinstance(whole, Hand4WholePP) and made.experts.network is whole
+    (after,) = made.estimate(image, truth.intrinsics)
+    assert torch.equal(before.joints, after.joints) and torch.equal(before.left_hand_pose, after.left_hand_pose)
+    made.close()
+
+
 def test_who_contradicts_the_picture_is_in_front_of_the_camera_all_the_same(people_seen):
     """The networks stand everybody on their head: the pixels they are placed by say otherwise."""
-    made, before = estimators.create(EstimatorConfig('open', static_images=True)), []
+    made, before = estimators.create(EstimatorConfig('open', static_images=True, wrist='body')), []
     answer = made.network.run_experts
     for turn in (0.0, np.pi):
         flip = torch.tensor([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])

@@ -9,7 +9,7 @@ import torch
 pytest.importorskip('anny')
 
 from hand4whole_ros.body.face_shapes import EXPRESSION_MIRROR, EXPRESSION_NAMES  # noqa: E402
-from hand4whole_ros.body.open_body import FACE_KEY, load_or_build  # noqa: E402
+from hand4whole_ros.body.open_body import FACE_KEY, load_arrays  # noqa: E402
 from hand4whole_ros.detection.person_faces import PersonFace  # noqa: E402
 from hand4whole_ros.fitting import face_fitter  # noqa: E402
 from hand4whole_ros.fitting.face_fitter import FaceFitter, LastFace  # noqa: E402
@@ -33,7 +33,7 @@ def fitter(body):
 @pytest.fixture(scope='module')
 def observed(body):
     """What a perfect detector would see: head rotation, jaw, gaze (down, left), expressions -> PersonFace."""
-    vertices = load_or_build()[0][FACE_KEY]
+    vertices = load_arrays()[FACE_KEY]
     rows = np.flatnonzero(vertices >= 0)
     radius = body.face.eye_radius
 

@@ -21,7 +21,7 @@ pytest.importorskip('mediapipe')
 
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.model import BodyModel
-from hand4whole_ros.body.open_body import load_or_build
+from hand4whole_ros.body.open_body import load_arrays
 from hand4whole_ros.body.open_hands import hand_shape_components, load_open_body
 from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.hand4whole_pp import expected_state
@@ -85,7 +85,7 @@ def found(folder):
 
 @pytest.fixture(scope='module')
 def components():
-    return hand_shape_components(BodyModel.load(), load_or_build()[0])
+    return hand_shape_components(BodyModel.load(), load_arrays())
 
 
 @pytest.fixture(scope='module')

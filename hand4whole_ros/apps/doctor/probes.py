@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 #: Seconds that all imports, and a node, are given on a machine that has much else to do.
 IMPORT_TIMEOUT, NODE_TIMEOUT = 180.0, 60.0
@@ -23,11 +22,6 @@ for name in sys.argv[1:]:
     except BaseException as error:
         text = ' '.join(f'{type(error).__name__}: {error}'.split())
         print('error', name, text, flush=True)
-if 'anny' in sys.modules:
-    from anny.paths import get_anny_cache_path
-    from hand4whole_ros.body.open_body import cache_path
-    print('body', cache_path())
-    print('cache', get_anny_cache_path())
 """
 
 #: A node that publishes one of the package's own messages.
@@ -52,9 +46,6 @@ class ImportResults:
     errors: dict[str, str] = field(default_factory=dict)
     #: torch's: 'cpu' or 'cuda'.
     device: str | None = None
-    #: Where the open body is kept, and what anny makes it from.
-    body: Path | None = None
-    cache: Path | None = None
 
 
 def probe_imports(modules: Sequence[str]) -> ImportResults:
@@ -68,10 +59,6 @@ def probe_imports(modules: Sequence[str]) -> ImportResults:
                 begun = rest
             elif word == 'device':
                 found.device = rest
-            elif word == 'body':
-                found.body = Path(rest)
-            elif word == 'cache':
-                found.cache = Path(rest)
             elif word == 'error':
                 name, _, why = rest.partition(' ')
                 found.errors[name] = why

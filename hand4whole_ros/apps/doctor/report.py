@@ -22,14 +22,14 @@ _COMPONENTS = (
     ('smplx', 'body models in SMPL-X form', install_command('smplx'), True),
     ('cv2', 'pictures', install_command('opencv-python-headless'), True),
     ('av', 'videos', install_command('av'), False),
-    ('warp', 'drawing', install_command('warp-lang'), True),
-    ('anny', 'the open body', install_command('anny'), True),
     ('ai_edge_litert', 'networks for landmarks', install_command('ai-edge-litert'), True),
     ('rclpy', 'ROS 2', "source /opt/ros/<distribution>/setup.bash, or in the package's folder: pip install "
      "-c constraints.txt '.[ros,open]'", False),
     ('hand4whole_ros.msg', 'our messages', 'pip install . or colcon build: they are compiled', False),
     ('tf2_msgs', '/tf', 'it comes with ROS, or with pip install .', False),
     ('rosbags', 'bags', install_command('rosbags'), False),
+    ('anny', 'drawn people: training, measuring', install_command('anny', 'warp-lang'), False),
+    ('warp', 'the same', install_command('anny', 'warp-lang'), False),
     ('pillow_heif', 'HEIC pictures', install_command('pillow-heif'), False),
     ('dexi_rs', 'robot hands that follow', install_command('dexi-rs'), False),
     ('mujoco', 'a simulated robot hand', install_command('mujoco'), False),
@@ -65,7 +65,6 @@ def print_report() -> bool:
         able = able and module not in imports.errors and (found or not needed)
     if imports.device:
         print(f'{OK} {"device":20} {imports.device}')
-    able = _report_caches(imports) and able
     ros = states['rclpy'][0]
     node = ros and _report_node()
     print(f'the open estimator can run here: hand4whole {"demo" if node else "estimate PHOTO --overlay OUT"}' if able
@@ -90,20 +89,6 @@ def _module_state(module, distributions):
     names = distributions.get(module, []) if found else []
     name = module if module in names else next(iter(names), None)
     return found, metadata.version(name) if name else ''
-
-
-def _report_caches(imports):
-    """Whether the open body is there or can be made."""
-    if imports.body is None or imports.body.is_file():
-        return True
-    if not ros_environment.is_writable(imports.cache):
-        print(f'{BROKEN} {"cache of anny":20} {imports.cache} cannot be written, and the open body is made from it: '
-              f'export ANNY_CACHE_DIR=FOLDER, or mend HOME')
-        return False
-    if not ros_environment.is_writable(imports.body.parent):
-        print(f'{CHECK} {"cache":20} {imports.body.parent} cannot be written, and every start makes the open body '
-              f'anew: export XDG_CACHE_HOME=FOLDER')
-    return True
 
 
 def _report_node():

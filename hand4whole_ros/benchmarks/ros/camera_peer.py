@@ -59,12 +59,12 @@ class CameraPeer:
         rclpy.try_shutdown()
 
     def start(self, module: str, *words: str, parameters: Sequence[str] = ()) -> subprocess.Popen:
-        """Start a program of this package in our namespace. parameters: 'name:=value'."""
+        """Start a module of hand4whole_ros ('ros.node.main') in our namespace. parameters: 'name:=value'."""
         ros = ['--ros-args', '-r', f'__ns:={self.namespace}', '-r', f'/tf:={self.namespace}/tf',
                '-r', f'/diagnostics:={self.namespace}/diagnostics', '--log-level', 'warn']
         for parameter in parameters:
             ros += ['-p', parameter]
-        child = subprocess.Popen([sys.executable, '-m', f'{__package__}.{module}', *words, *ros])
+        child = subprocess.Popen([sys.executable, '-m', f'hand4whole_ros.{module}', *words, *ros])
         self._children.append(child)
         return child
 

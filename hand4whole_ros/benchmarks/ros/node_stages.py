@@ -32,6 +32,9 @@ _OPERATOR = {f'hand4whole/operator/{side}_{part}': kind for side in skeleton.SID
 #: Everything that is said about an image with a person in it, but for pictures.
 _IMAGE_TOPICS = {POSES: WholeBodyPoseArray, TF: TFMessage, **_OPERATOR}
 
+#: The node, and the same with an estimator that only waits.
+_NODE, _PREPARED_NODE = 'ros.node.main', 'benchmarks.ros.node'
+
 #: Seconds for a node to come up: the open body is built on the first use on a machine.
 _START_TIMEOUT = 300.0
 
@@ -60,7 +63,7 @@ def _node_overhead(images, words, title):
         CameraPeer({**_IMAGE_TOPICS, DIAGNOSTICS: DiagnosticArray}) as peer,
         ProgressBar(total=images, desc=title, unit='image', leave=False) as bar,
     ):
-        peer.start('node', *words, parameters=['diagnostics_period:=0.5'])
+        peer.start(_PREPARED_NODE, *words, parameters=['diagnostics_period:=0.5'])
         _warm_up(peer, _WARM_UP / _RATE)
         peer.recorder.messages.clear()
         peer.play([_random_image()], _RATE, images / _RATE, tick=bar.update)
@@ -75,7 +78,7 @@ def overload(seconds: float) -> dict:
     """A camera six times as fast as the estimator: age of every pose when it arrives here, growth of memory."""
     with CameraPeer({POSES: WholeBodyPoseArray}) as peer, ProgressBar(total=round(seconds * OVERLOAD_RATE), leave=False,
                                                         desc='overload', unit='image') as bar:
-        node = peer.start('node', '--seconds', str(OVERLOAD_SECONDS))
+        node = peer.start(_PREPARED_NODE, '--seconds', str(OVERLOAD_SECONDS))
         _warm_up(peer, 2.0)
         peer.recorder.messages.clear()
         sizes, begun = [], time.monotonic()
@@ -106,7 +109,7 @@ def markers() -> dict:
     """A full mesh as markers, our way and object by object, in one process, heard by this one."""
     with tempfile.TemporaryDirectory() as scratch, CameraPeer({MARKERS: MarkerArray}) as peer:
         out = Path(scratch, 'figures.json')
-        child = peer.start('markers', '--out', str(out))
+        child = peer.start('benchmarks.ros.markers', '--out', str(out))
         if not peer.until(lambda: child.poll() is not None, _START_TIMEOUT):
             raise RuntimeError(f'markers were not measured within {_START_TIMEOUT:.0f} s')
         if not peer.recorder.messages:
@@ -144,11 +147,16 @@ def _first_pose(motion, pictures, estimator, *parameters):
                                                         leave=False) as bar:
         peer.publish_camera_info(motion.intrinsics)
         begun = time.time_ns()
-        node = peer.start('node', parameters=[f'estimator:={estimator}', *parameters])
+        node = peer.start(_NODE, parameters=[f'estimator:={estimator}', *parameters])
         found = []
 
         def seen():
-            found.extend(m for m in peer.recorder.messages if deserialize_message(m.data, WholeBodyPoseArray).poses)
+            for message in peer.recorder.messages:
+                answer = deserialize_message(message.data, WholeBodyPoseArray)
+                if answer.estimator != estimator:
+                    raise RuntimeError(f'poses come from estimator {answer.estimator}, not {estimator}')
+                if answer.poses:
+                    found.append(message)
             peer.recorder.messages.clear()
             return bool(found)
 

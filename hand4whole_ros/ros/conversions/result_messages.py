@@ -152,7 +152,7 @@ class VisualizationMessageBuilder:
     def overlay(self, result: ImageResult) -> np.ndarray:
         """The picture (H, W, 3) uint8 RGB with people drawn over it; the result has meshes."""
         if self._overlay is None:
-            from ...rendering.overlay import Overlay  # it brings warp, which takes a second to load
+            from ...rendering.overlay import Overlay
             self._overlay = Overlay(self._body)
         loose = [tracked.hand for tracked in result.loose_hands if isinstance(tracked.hand, LooseHandEstimate)]
         return self._overlay.draw(result.image, result.people, result.intrinsics, loose)

@@ -1,6 +1,6 @@
-"""A camera without a camera: plays a rendered person who moves arms and fingers, then a photograph.
+"""A camera without a camera: plays a recording of a drawn person who moves arms and fingers, then a photograph.
 
-Publishes `image` and `camera_info`, and on `truth` where the rendered joints really are: a PoseArray of
+Publishes `image` and `camera_info`, and on `truth` where the drawn joints really are: a PoseArray of
 the 55 SMPL-X joints, then 21 keypoints of the left hand and 21 of the right, stamped like its image.
 """
 
@@ -20,17 +20,12 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from ...geometry.camera import Intrinsics
-from ...synthetic import people
-from ...synthetic.motion import DEMO_SCRIPT, PersonMotion
-from ...synthetic.operator import OPERATOR_SCRIPT
-
-#: Value of the parameter `score` -> what the person does.
-SCORES = {'demonstration': DEMO_SCRIPT, 'operator': OPERATOR_SCRIPT}
+from .recording import NAMES, Recording
 
 FRAME_ID = 'demo_camera_optical_frame'
 
-#: Who is drawn in place of the photograph.
-_DRAWN_PERSON = 1
+#: Seconds of the recording at which its person stands in place of the photograph.
+_PORTRAIT = 9.0
 
 
 def load_photograph() -> np.ndarray:
@@ -41,20 +36,20 @@ def load_photograph() -> np.ndarray:
     try:
         from matplotlib import cbook
     except ImportError:
-        return people.render_person(people.sample_person(_DRAWN_PERSON))[0]
+        return Recording('demonstration').image(_PORTRAIT)
     from ...media import image_files
     return image_files.read_image(Path(cbook.get_sample_data('grace_hopper.jpg', asfileobj=False)))
 
 
 class DemoCamera(Node):
-    """Renders one round of the motion, waits for listeners, then plays it."""
+    """Reads one round of the motion, waits for listeners, then plays it."""
 
     def __init__(self):
         super().__init__('demo_camera')
         self.rate = self.declare_parameter('rate', 20.0).value
         #: What the person does: shows everything ('demonstration'), or drives a robot hand ('operator').
         self.score = self.declare_parameter('score', 'demonstration').value
-        #: Seconds of rendered motion in one round.
+        #: Seconds of motion in one round.
         self.seconds = self.declare_parameter('seconds', 8.0).value
         #: Seconds of photograph after each round; 0 for none.
         self.photo_seconds = self.declare_parameter('photo_seconds', 0.0).value
@@ -68,7 +63,7 @@ class DemoCamera(Node):
 
     def play(self) -> None:
         """Publish at the chosen rate until all rounds are over or ROS shuts down."""
-        frames = list(self._publish_rendered()) + list(self._publish_photograph())
+        frames = list(self._recorded_frames()) + list(self._photograph_frames())
         while rclpy.ok() and self._image.get_subscription_count() < self.wait_for:
             rclpy.spin_once(self, timeout_sec=0.05)
         due = time.monotonic()
@@ -81,18 +76,12 @@ class DemoCamera(Node):
                 rclpy.spin_once(self, timeout_sec=max(due - time.monotonic(), 0))
                 time.sleep(max(due - time.monotonic(), 0))
 
-    def _publish_rendered(self):
-        motion = PersonMotion(score=SCORES[self.score])
-        count = max(int(self.seconds * self.rate), 1)
-        self.get_logger().info(f'rendering {count} images')
-        for index in range(count):
-            t = index / self.rate
-            truth = motion.truth(t)
-            points = np.concatenate([truth.joints, truth.left_hand.keypoints_3d,
-                                     truth.right_hand.keypoints_3d])
-            yield motion.frame(t), motion.intrinsics, points
+    def _recorded_frames(self):
+        recording = Recording(self.score)
+        for image, points in recording.frames(max(int(self.seconds * self.rate), 1), self.rate):
+            yield image, recording.intrinsics, points
 
-    def _publish_photograph(self):
+    def _photograph_frames(self):
         if self.photo_seconds <= 0:
             return
         image = load_photograph()
@@ -119,7 +108,11 @@ def main(args: list[str] | None = None) -> int:
     """Play until told to stop."""
     rclpy.init(args=args)
     try:
-        DemoCamera().play()
+        camera = DemoCamera()
+        if camera.score not in NAMES:
+            camera.get_logger().fatal(f'score {camera.score!r} is not recorded; known are {", ".join(NAMES)}')
+            return 2
+        camera.play()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:

@@ -77,8 +77,6 @@ def run(output: Path, seconds: float) -> bool:
     was recorded until an interruption is written, and KeyboardInterrupt raised with a line for the user.
     """
     check_output(output)
-    log.info('preparing the body')
-    _prepare_body()
     # Nobody else's robot hears the demo.
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     # Pictures and meshes of a megabyte and more go through shared memory.
@@ -88,7 +86,7 @@ def run(output: Path, seconds: float) -> bool:
     recorder = Recorder(TOPICS, LATCHED)
     children, interrupted = [], False
     try:
-        log.info('starting the node and the camera: both load for some ten seconds before the first image')
+        log.info('starting the node and the camera: some seconds until the first image')
         children += [start_program(NODE, '-r', f'image:={IMAGE}'),
                      start_program(CAMERA, '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}',
                                    '-p', f'seconds:={float(seconds)}', '-p', f'photo_seconds:={PHOTO_SECONDS}',
@@ -142,12 +140,6 @@ def _write_outputs(recorder, output, interrupted):
     log.info('%s', json.dumps(summary, indent=1))
     log.info('in %s: %s', printable_path(output), f'{_VIDEO} {_ANIMATION} {_SHEET} {_BAG}/ {_SUMMARY}')
     return True
-
-
-def _prepare_body():
-    """Build the open body once, here, where its progress is seen."""
-    from ...body.model import BodyModel
-    BodyModel.load()
 
 
 def _image_count(seconds):

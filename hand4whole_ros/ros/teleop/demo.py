@@ -72,9 +72,6 @@ def run(output: Path, hand: str, side: str, *, estimator: str = 'auto',
     starts = launch_arguments.plan({**launch_arguments.parse([]), 'hand': hand, 'side': side, 'sim': 'true'},
                                    share_directory())
     check_hand(hand, side)
-    log.info('preparing the body')
-    from ...body.model import BodyModel
-    BodyModel.load()
     # Nobody else's robot hears the demo.
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     small_messages = dict(os.environ)
@@ -85,7 +82,7 @@ def run(output: Path, hand: str, side: str, *, estimator: str = 'auto',
     Pedal(recorder)
     children, interrupted = [], False
     try:
-        log.info('starting camera, node and teleoperation: they load for some ten seconds before the first image')
+        log.info('starting camera, node and teleoperation: some seconds until the first image')
         children.append(start_program(CAMERA, '-r', '__ns:=/demo_camera', '-p', f'rate:={RATE}', '-p',
                                       f'seconds:={float(seconds)}', '-p', 'score:=operator', '-p', 'rounds:=1',
                                       '-p', 'wait_for:=2'))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ...body.model import BodyModel
-from ...body.open_body import load_or_build
+from ...body.open_body import load_arrays
 from ...body.open_hands import hand_shape_components
 from ...checkpoints.lifting import LiftingNetworks, save_lifting_networks
 from ...evaluation import metrics
@@ -73,7 +73,7 @@ def run_training(settings: LiftingSettings, progress: bool = True) -> dict[str, 
         raise ValueError(f'{len(found.pose)} people are too few to learn from; hand4whole train detections makes more')
     learnt, measured = found.take(slice(None, -held)), found.take(slice(-held, None))
     model = BodyModel.load()
-    components = hand_shape_components(model, load_or_build()[0])
+    components = hand_shape_components(model, load_arrays())
     bones = SkeletonLayer(model.kinematics, components)
     seen, lent = bodies_of(learnt), _pool(s, learnt)
     counts = int(_SEEN_SHARE * BATCH), BATCH - int(_SEEN_SHARE * BATCH)
