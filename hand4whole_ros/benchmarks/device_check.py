@@ -39,8 +39,8 @@ _STEPS = {'full': 200, 'tiny': 4}
 _GOALS = {('hand4whole_pp', 1): 8.0, ('hand4whole_pp', 4): 15.0}
 
 
-#: A word in the name of a way -> what it does to the parts of a network. Compiling takes minutes: it is tried only where
-#: graphs fail.
+#: A word in the name of a way -> what it does to the parts of a network. Compiling takes minutes: it is tried only
+#: where graphs fail.
 _ACCELERATORS = {'graphs': use_cuda_graphs, 'compiled': use_compile}
 
 
