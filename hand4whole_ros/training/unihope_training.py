@@ -141,8 +141,8 @@ def enhancement_losses(learner: Learner, features: tuple[HandFeatures, HandFeatu
                        ) -> dict[str, Tensor]:
     """How far the features of grasping hands are from those of the same hands without the object (equations 7 and 8).
 
-    features: with and without the object, of the same B hands. Both learn: where the second were held fixed, all
-    features grew and hands were not learnt. occlusion (B,).
+    features: with and without the object, of the same B hands. Both learn: with the second held fixed, and a
+    weight of 1, all features grew and hands were not learnt. occlusion (B,).
     """
     counts = (occlusion >= HIDDEN_SHARE).float() if row.filters else torch.ones_like(occlusion)
     found = {}
