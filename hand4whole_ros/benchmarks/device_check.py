@@ -24,7 +24,7 @@ from ..system.output_files import write_file
 from . import machine
 from .device_networks import NETWORKS, relative_difference
 from .dummy_body import dummy_body
-from .graphed_forward import use_cuda_graphs
+from .graphed_forward import use_compile, use_cuda_graphs
 from .timing import time_interleaved
 from .training_steps import train_steps
 
@@ -37,6 +37,11 @@ _STEPS = {'full': 200, 'tiny': 4}
 
 #: ms on an H200: (network, people) -> a forward in the fastest way.
 _GOALS = {('hand4whole_pp', 1): 8.0, ('hand4whole_pp', 4): 15.0}
+
+
+#: A word in the name of a way -> what it does to the parts of a network. Compiling takes minutes: it is tried only
+#: where graphs fail.
+_ACCELERATORS = {'graphs': use_cuda_graphs, 'compiled': use_compile}
 
 
 def check(device: torch.device, size: str, step: Callable[[str], None] = lambda text: None) -> dict:
@@ -66,20 +71,24 @@ def _measure_network(name, network, plain, people, *, device, size, body, step):
     rows = [{**row, 'way': 'eager fp32', 'difference': 0.0}]
     memory = {'eager fp32': sum(value.nbytes for value in (*plain.parameters(), *plain.buffers())) / 2 ** 20}
     work: dict[str, Callable[[], object]] = {'eager fp32': lambda: plain(*inputs)}
-    for way in _ways(device):
+    ways: list[str] = list(_ways(device))
+    for way in ways:
         step(f'{name}, {people}: {way}')
 
         def prepare(way=way):
             before = _allocated(device)
             precision = PRECISIONS[Precision(way.split()[0])]
             made = network.load(body, size, device, precision)
-            if 'graphs' in way:
-                use_cuda_graphs(made, network.graphed)
+            for word, use in _ACCELERATORS.items():
+                if word in way:
+                    use(made, network.graphed)
             found = [made(*inputs) for _ in range(2)][-1]
             work[way] = lambda: made(*inputs)
             memory[way] = _allocated(device) - before
             return {'difference': relative_difference(network.outputs(found), wanted)}
         rows.append({**row, 'way': way, **_guarded(prepare)})
+        if 'why' in rows[-1] and 'graphs' in way:
+            ways.append(way.replace('graphs', 'compiled'))
     cuda = device.type == 'cuda'
     synchronise = torch.cuda.synchronize if cuda else (lambda: None)
     times = time_interleaved(work, synchronise, _SECONDS[size], min_rounds=_ROUNDS[size])

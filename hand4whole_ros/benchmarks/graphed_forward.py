@@ -1,5 +1,5 @@
 """Parts of a network as CUDA graphs: their kernels are launched together, so that a processor that is slow to launch
-them does not hold the GPU up."""
+them does not hold the GPU up. Where graphs do not serve, torch.compile makes fewer kernels of them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ def use_cuda_graphs(network: nn.Module, parts: Iterable[str]) -> None:
     for name in parts:
         part = network.get_submodule(name)
         part.forward = GraphedForward(part.forward)
+
+
+def use_compile(network: nn.Module, parts: Iterable[str]) -> None:
+    """Have torch.compile make these parts of a network, in evaluation mode, anew for each form of their input."""
+    for name in parts:
+        part = network.get_submodule(name)
+        part.forward = torch.compile(part.forward, dynamic=False)
 
 
 class GraphedForward:

@@ -16,7 +16,7 @@ from .cham import CHAMConfig, FeatureGrid, HandFeatures
 from .dahyf import DaHyFConfig
 from .pose2pose import HAND_CROP, HandsOutput, PartBoxes, Pose2PoseConfig
 from .pose2pose import SIDES as POSE2POSE_SIDES
-from .unihope import ROI_SIZE, UniHOPEConfig
+from .unihope import UniHOPEConfig
 from .vit import ViTConfig
 from .wilor import WiLoRConfig
 
@@ -47,7 +47,7 @@ def pose2pose_feature(config: Pose2PoseConfig) -> FeatureShape:
 
 def unihope_feature(config: UniHOPEConfig) -> FeatureShape:
     """Of UniHOPE's pyramid within the hand's box."""
-    return FeatureShape(config.dim, FeatureGrid(ROI_SIZE, ROI_SIZE, point=0.5))
+    return FeatureShape(config.dim, FeatureGrid(config.roi_size, config.roi_size, point=0.5))
 
 
 def dahyf_feature(config: DaHyFConfig) -> FeatureShape:

@@ -7,7 +7,7 @@ are mirrored before. Module names are those of the published checkpoints.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,8 +22,8 @@ from .hourglass import Hourglass, PreActivationBottleneck
 from .resnet import RESNET50_BLOCKS, Bottleneck, bottleneck_stage
 from .vit import MLP, attention, to_map, to_tokens
 
-#: Rows and columns of every region's feature; picture pixels a pixel of the pyramid's.
-ROI_SIZE, STRIDE = 32, 4
+#: Picture pixels a pixel of the pyramid's.
+STRIDE = 4
 #: Points of an object's box: 8 corners, 12 middles of edges, the centre (geometry.object_pose.box_points).
 NUM_BOX_POINTS = 21
 #: MANO's vertices at the finger tips, thumb to little finger, as the DexYCB data set counts them.
@@ -49,6 +49,10 @@ class UniHOPEConfig:
     switch_dim: int | None = 1024
     #: Channels that the switches look at.
     switch_channels: int = 64
+    #: Rows and columns of every region's feature: a multiple of 16.
+    roi_size: int = 32
+    #: Whether the object's feature joins the hand's only where the switches allow it; False: everywhere, as in HFL-Net.
+    grasp_aware: bool = True
 
 
 #: Of the DexYCB checkpoints, and of the HO3D one.
@@ -56,6 +60,9 @@ UNIHOPE = UniHOPEConfig()
 UNIHOPE_HO3D = UniHOPEConfig(image_size=256, switch_dim=None)
 #: Small enough for a test to run in milliseconds.
 UNIHOPE_TINY = UniHOPEConfig(width=4, dim=16, num_heads=4, switch_dim=8, switch_channels=4)
+#: Small enough for a training on one processor core.
+UNIHOPE_SMALL = UniHOPEConfig(width=8, dim=32, num_heads=4, image_size=64, switch_dim=32, switch_channels=8,
+                              roi_size=16)
 
 
 class Pyramid(NamedTuple):
@@ -74,11 +81,19 @@ class ManoParameters(NamedTuple):
 
 
 class ObjectVotes(NamedTuple):
-    """Every cell of the object's region votes for every point of its box: (B, 32, 32, 21) each."""
+    """Every cell of the object's region votes for every point of its box: (B, roi_size, roi_size, 21) each."""
 
     x: Tensor           #: across the object's box, 0 at its left edge, 1 at its right
     y: Tensor           #: down it, 0 at its upper edge, 1 at its lower
     confidence: Tensor  #: 0 to 1
+
+
+class HandFeatures(NamedTuple):
+    """What the network makes of B hands on the way to their parameters."""
+
+    pyramid: Tensor  #: (B, dim, H / 4, W / 4) of the hand's stream
+    region: Tensor   #: (B, dim, roi_size, roi_size) of the hand, before the object's feature joins it
+    mano: Tensor     #: (B, 4 dim) with roi_size 32, dim with 16
 
 
 @dataclass(frozen=True)
@@ -145,6 +160,12 @@ class FeaturePyramid(nn.Module):
         return part['smooth3'](x)
 
 
+def _cell_centres(values):
+    """(N,) of the N cells across values (..., N), from 0 to 1."""
+    count = values.shape[-1]
+    return (torch.arange(count, device=values.device, dtype=values.dtype) + 0.5) / count
+
+
 def make_switch(config: UniHOPEConfig, hidden: int | None) -> nn.Sequential:
     """A pyramid feature (B, dim, h, w) -> two logits. There is no activation between the linear layers."""
     size = config.switch_channels * (config.image_size // STRIDE) ** 2
@@ -205,17 +226,17 @@ class HandHead(nn.Module):
         self.score = nn.ModuleList([nn.Conv2d(dim, count, 1)])
 
     def forward(self, region: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Region (B, dim, 32, 32) -> keypoints (B, 21, 2) from 0 to 1, heat maps (B, 21, 32, 32), encoding."""
+        """Region (B, dim, N, N) -> keypoints (B, 21, 2) from 0 to 1, heat maps (B, 21, N, N), encoding."""
         encoding = self.fc[0](self.res[0](self.hg[0](region)))
         latent = self.score[0](encoding).flatten(2)
         heatmap = (latent * self.betas).softmax(-1).unflatten(2, region.shape[-2:])
         x, y = heatmap.sum(2), heatmap.sum(3)
-        centres = (torch.arange(ROI_SIZE, device=x.device, dtype=x.dtype) + 0.5) / ROI_SIZE
+        centres = _cell_centres(x)
         return torch.stack([x @ centres, y @ centres], dim=-1), heatmap, encoding
 
 
 class HandEncoder(nn.Module):
-    """Heat maps and encoding -> one feature (B, 4 dim)."""
+    """Heat maps and encoding -> one feature, (B, 4 dim) with regions of 32 x 32."""
 
     def __init__(self, config: UniHOPEConfig):
         super().__init__()
@@ -235,14 +256,14 @@ class ManoBranch(nn.Module):
 
     def __init__(self, config: UniHOPEConfig):
         super().__init__()
-        size = 4 * config.dim
+        size = config.dim * (config.roi_size // 16) ** 2
         self.mano_base_layer = nn.Sequential(nn.Linear(size, size), nn.LeakyReLU(), nn.Linear(size, size // 2),
                                              nn.LeakyReLU())
         self.pose_reg = nn.Linear(size // 2, 6 * _NUM_ROTATIONS)
         self.shape_reg = nn.Linear(size // 2, 10)
 
     def forward(self, feature: Tensor) -> ManoParameters:
-        """Feature (B, 4 dim) -> HandPose."""
+        """Feature (B, 4 dim) with regions of 32 x 32 -> ManoParameters."""
         feature = self.mano_base_layer(feature)
         rotations = rotation_from_6d_columns(self.pose_reg(feature).unflatten(-1, (_NUM_ROTATIONS, 6)))
         return ManoParameters(rotations[:, :1], rotations[:, 1:], self.shape_reg(feature))
@@ -263,19 +284,22 @@ class ObjectHead(nn.Module):
         self.out_conv = nn.Conv2d(dim, 3 * NUM_BOX_POINTS, 1)
 
     def forward(self, region: Tensor) -> ObjectVotes:
-        """Region (B, dim, 32, 32) -> ObjectVotes."""
+        """Region (B, dim, N, N) -> ObjectVotes."""
         for name in ('1_1', '1_2', '2_1', '2_2', '3_1', '3_2'):
             region = F.leaky_relu(getattr(self, f'bn{name}')(getattr(self, f'conv{name}')(region)), self.SLOPE)
         confidence, dx, dy = self.out_conv(region).movedim(1, -1).split(NUM_BOX_POINTS, dim=-1)
-        centres = (torch.arange(ROI_SIZE, device=dx.device, dtype=dx.dtype) + 0.5) / ROI_SIZE
+        centres = _cell_centres(dx[..., 0])
         return ObjectVotes(centres[None, :, None] + VOTE_SCALE * dx, centres[:, None, None] + VOTE_SCALE * dy,
                            confidence.sigmoid())
 
 
 class UniHOPE(nn.Module):
-    """The whole network. mano: the right hand's MANO layer (body.mano.Mano, or anything that is called like it)."""
+    """The whole network. mano: the right hand's MANO layer (body.mano.Mano, or anything that is called like it).
 
-    def __init__(self, config: UniHOPEConfig, mano: Callable):
+    tips: vertices of its finger tips, thumb to little finger; None for the keypoints that the layer itself gives.
+    """
+
+    def __init__(self, config: UniHOPEConfig, mano: Callable, tips: Sequence[int] | None = TIP_VERTICES):
         super().__init__()
         self.config = config
         self.base_net = FeaturePyramid(config)
@@ -287,32 +311,50 @@ class UniHOPE(nn.Module):
         self.hand_encoder = HandEncoder(config)
         self.mano_branch = ManoBranch(config)
         self.obj_head = ObjectHead(config)
-        self.mano = mano
+        self.mano, self.tips = mano, tips
 
     def forward(self, image: Tensor, hand_boxes: Tensor, object_boxes: Tensor) -> UniHOPEOutput:
         """Pictures (B, 3, size, size), RGB in [0, 1], and boxes xyxy (B, 4) in their pixels -> UniHOPEOutput."""
+        return self._forward(image, hand_boxes, object_boxes)[0]
+
+    def forward_with_features(self, image: Tensor, hand_boxes: Tensor, object_boxes: Tensor
+                              ) -> tuple[UniHOPEOutput, HandFeatures]:
+        """As forward, and the hand's features, which a training compares."""
+        output, pyramid, feature = self._forward(image, hand_boxes, object_boxes)
+        region = crop_region(pyramid.hand, hand_boxes, self.config.roi_size)
+        return output, HandFeatures(pyramid.hand, region, feature)
+
+    def _forward(self, image, hand_boxes, object_boxes):
         pyramid = Pyramid(*_run_in_own_precision(self.base_net, image))
         grasp, occlusion = self.obj_conf_layer(pyramid.object), self.occ_cls_layer(pyramid.hand)
         hand, object_ = self.fuse(pyramid, hand_boxes, object_boxes, grasp=grasp, occlusion=occlusion)
         keypoints_2d, heatmap, encoding = self.hand_head(hand)
-        pose = self.mano_branch(self.hand_encoder(heatmap, encoding))
+        feature = self.hand_encoder(heatmap, encoding)
+        pose = self.mano_branch(feature)
         mesh = self.mano(*pose)
         keypoints = mesh.keypoints.clone()
-        keypoints[:, list(skeleton.FINGERTIP_KEYPOINTS)] = mesh.vertices[:, list(TIP_VERTICES)]
-        return UniHOPEOutput(grasp, occlusion, pose, mesh.vertices, keypoints, keypoints_2d, self.obj_head(object_))
+        if self.tips is not None:
+            keypoints[:, list(skeleton.FINGERTIP_KEYPOINTS)] = mesh.vertices[:, list(self.tips)]
+        votes = self.obj_head(object_)
+        return (UniHOPEOutput(grasp, occlusion, pose, mesh.vertices, keypoints, keypoints_2d, votes), pyramid,
+                feature)
 
     def fuse(self, pyramid: Pyramid, hand_boxes: Tensor, object_boxes: Tensor, *, grasp: Tensor, occlusion: Tensor
              ) -> tuple[Tensor, Tensor]:
-        """Regions (B, dim, 32, 32) of hand and object, each with what it takes from the other."""
-        hand, seen_with_object = crop_region(pyramid.hand, hand_boxes), crop_region(pyramid.object, hand_boxes)
-        takes = (grasp.argmax(-1) == 1) & (occlusion.argmax(-1) == 0)
-        second = torch.where(takes[:, None, None, None], seen_with_object, hand)
+        """Regions (B, dim, N, N) of hand and object, each with what it takes from the other."""
+        size = self.config.roi_size
+        hand, seen_with_object = (crop_region(feature, hand_boxes, size) for feature in pyramid)
+        second = seen_with_object
+        if self.config.grasp_aware:
+            takes = (grasp.argmax(-1) == 1) & (occlusion.argmax(-1) == 0)
+            second = torch.where(takes[:, None, None, None], seen_with_object, hand)
         both = torch.cat([hand, second], dim=1)
         attended, = _run_in_own_precision(self.transformer_hand, both, both)
         low, high = torch.maximum(hand_boxes, object_boxes)[:, :2], torch.minimum(hand_boxes, object_boxes)[:, 2:]
         overlaps = (high > low).all(-1)[:, None, None, None]
-        common = crop_region(pyramid.hand, torch.cat([low, high], dim=-1)) * overlaps
-        object_, = _run_in_own_precision(self.transformer_obj, crop_region(pyramid.object, object_boxes), common)
+        common = crop_region(pyramid.hand, torch.cat([low, high], dim=-1), size) * overlaps
+        object_, = _run_in_own_precision(self.transformer_obj, crop_region(pyramid.object, object_boxes, size),
+                                         common)
         return attended[:, :self.config.dim], object_
 
     def to_precision(self, dtype: torch.dtype) -> UniHOPE:
@@ -341,6 +383,6 @@ def _run_in_own_precision(part, *values):
     return [one.to(values[0].dtype) for one in (found if isinstance(found, tuple) else (found,))]
 
 
-def crop_region(feature: Tensor, boxes: Tensor) -> Tensor:
-    """A pyramid feature (B, dim, h, w) within boxes xyxy (B, 4) of the picture -> (B, dim, 32, 32)."""
-    return roi_align(feature, boxes / STRIDE, (ROI_SIZE, ROI_SIZE))
+def crop_region(feature: Tensor, boxes: Tensor, size: int = 32) -> Tensor:
+    """A pyramid feature (B, dim, h, w) within boxes xyxy (B, 4) of the picture -> (B, dim, size, size)."""
+    return roi_align(feature, boxes / STRIDE, (size, size))

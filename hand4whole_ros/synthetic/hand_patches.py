@@ -6,21 +6,26 @@ something; and patches without any hand. Every sample follows from its seed alon
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
+from ..body.mano import Mano
 from ..body.model import BodyModel
 from ..body.open_body import load_arrays
 from ..body.open_hands import load_open_body
 from ..geometry.camera import Intrinsics
 from ..geometry.placement import view_rotation
 from . import appearance, backdrops, hands, lens
+
+_Rows = TypeVar('_Rows', bound='PatchRows')
 
 #: Of every frame, (width, height) px, and what focal lengths are drawn from, px: 60 to 78 degrees across.
 FRAME, FOCAL = (640, 480), (400.0, 560.0)
@@ -39,7 +44,38 @@ _UPRIGHT = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
 
 
 @dataclass(frozen=True)
-class HandPatches:
+class PatchRows:
+    """Arrays of N rows each: the base of data classes that hold nothing else."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, _names(type(self))[0]))
+
+    def take(self: _Rows, rows) -> _Rows:
+        """Those rows."""
+        return type(self)(*(getattr(self, name)[rows] for name in _names(type(self))))
+
+    def save(self, path: Path) -> None:
+        """To an .npz."""
+        np.savez(path, **{name: getattr(self, name) for name in _names(type(self))})
+
+    @classmethod
+    def load(cls: type[_Rows], path: Path) -> _Rows:
+        """From an .npz that save has written."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls(*(stored[name] for name in _names(cls)))
+
+    @classmethod
+    def stack(cls: type[_Rows], rows: Sequence[_Rows]) -> _Rows:
+        """Of single rows, whose arrays have no leading dimension."""
+        return cls(*(np.stack([getattr(row, name) for row in rows]) for name in _names(cls)))
+
+
+def _names(kind):
+    return [field.name for field in fields(kind)]
+
+
+@dataclass(frozen=True)
+class HandPatches(PatchRows):
     """N patches, a row each. Camera frame, metres; frame pixels of edges, from 0 to the frame's width."""
 
     images: np.ndarray        #: (N, S, S, 3) uint8 RGB
@@ -53,37 +89,20 @@ class HandPatches:
     visible: np.ndarray       #: (N,) float32 share of the hand that nothing is in front of
     hand: np.ndarray          #: (N,) bool; of patches without a hand all else but images and the patch is zero
 
-    def __len__(self):
-        return len(self.size)
-
-    def take(self, rows) -> HandPatches:
-        """Those rows."""
-        return HandPatches(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    def save(self, path: Path) -> None:
-        """To an .npz."""
-        np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)})
-
-    @classmethod
-    def load(cls, path: Path) -> HandPatches:
-        """From an .npz that save has written."""
-        with np.load(path, allow_pickle=False) as stored:
-            return cls(*(stored[field.name] for field in fields(cls)))
-
 
 def draw_patches(count: int, seed: int, size: int, without_hand: float = 0.0, *, upright: bool = False) -> HandPatches:
     """`count` patches of size x size px, that share of them without a hand.
 
     upright: hands point up, within some 35 degrees, their palms to the camera; by default anywhere.
     """
-    scenes = [_sample_patch_scene(rng, rng.random() < without_hand, upright) for rng in (
+    scenes = [sample_patch_scene(rng, rng.random() < without_hand, upright) for rng in (
         np.random.default_rng((0xDA1F, seed, k)) for k in range(count))]
-    layer, _, _ = _right_hand()
+    layer, _, _ = right_hand()
     with torch.no_grad():
         rotations = torch.from_numpy(np.stack([scene.rotations for scene in scenes]))
         mesh = layer(rotations[:, :1], rotations[:, 1:], torch.from_numpy(np.stack([scene.betas for scene in scenes])))
     keypoints, vertices = mesh.keypoints.numpy(), mesh.vertices.numpy()
-    return _stack_rows([_render_patch(*row, size) for row in zip(scenes, keypoints, vertices)])
+    return HandPatches.stack([_render_patch(*row, size) for row in zip(scenes, keypoints, vertices)])
 
 
 def draw_sequence(count: int, seed: int, size: int, hidden: slice, *, upright: bool = False) -> HandPatches:
@@ -92,11 +111,11 @@ def draw_sequence(count: int, seed: int, size: int, hidden: slice, *, upright: b
     The patch follows the hand, as a tracker's box would. upright: as in draw_patches, at the first frame.
     """
     rng = np.random.default_rng((0x5E9, seed))
-    start, end = (_sample_patch_scene(rng, False, upright) for _ in range(2))
+    start, end = (sample_patch_scene(rng, False, upright) for _ in range(2))
     phase = 0.5 - 0.5 * np.cos(np.linspace(0, np.pi, count))
     between = [Rotation.from_matrix(one).inv() * Rotation.from_matrix(other) for one, other in zip(
         start.rotations, _sample_nearby_scene(rng, start.rotations, end.rotations))]
-    layer, _, _ = _right_hand()
+    layer, _, _ = right_hand()
     look, focal, betas = start.look, start.focal, start.betas
     ray = start.ray + (end.ray - start.ray) * 0.5 * phase[:, None]
     distance = start.distance + (end.distance - start.distance) * 0.5 * phase
@@ -109,13 +128,15 @@ def draw_sequence(count: int, seed: int, size: int, hidden: slice, *, upright: b
             given = torch.from_numpy(rotations)[None]
             mesh = layer(given[:, :1], given[:, 1:], torch.from_numpy(betas)[None])
         cover = 1.0 if hidden.start <= k < hidden.stop else 0.0
-        scene = _PatchScene(False, rotations, betas, ray[k], distance[k], focal, look, room, off, cover)
+        scene = PatchScene(False, rotations, betas, ray[k], distance[k], focal, look, room, off, cover)
         found.append(_render_patch(scene, mesh.keypoints[0].numpy(), mesh.vertices[0].numpy(), size))
-    return _stack_rows(found)
+    return HandPatches.stack(found)
 
 
 @dataclass(frozen=True)
-class _PatchScene:
+class PatchScene:
+    """What a patch shows, before it is drawn."""
+
     empty: bool
     rotations: np.ndarray
     betas: np.ndarray
@@ -128,14 +149,18 @@ class _PatchScene:
     cover: float            # how much of the patch's side what is in front of the hand takes; 0 for nothing
 
 
-def _sample_patch_scene(rng, empty, upright):
+def sample_patch_scene(rng: np.random.Generator, empty: bool, upright: bool, *, spread: float = 1.0) -> PatchScene:
+    """One hand somewhere in a frame; empty: the patch without it.
+
+    spread: how far from the middle of the frame hands are, in the usual distance.
+    """
     in_plane, tilting = (_UPRIGHT_IN_PLANE, _UPRIGHT_TILT) if upright else (_IN_PLANE, _TILT)
-    _, rest_joints, rest_tips = _right_hand()
-    closed, spread = hands.sample_hand_shape(rng)
-    fingers = hands.finger_rotations('right', closed, spread, rest_joints=rest_joints, rest_tips=rest_tips,
+    _, rest_joints, rest_tips = right_hand()
+    closed, splay = hands.sample_hand_shape(rng)
+    fingers = hands.finger_rotations('right', closed, splay, rest_joints=rest_joints, rest_tips=rest_tips,
                                      bend=np.exp(rng.normal(0, 0.12, (5, 3))))
     focal = rng.uniform(*FOCAL)
-    ray = (rng.uniform(0.1, 0.9, 2) - 0.5) * FRAME / focal
+    ray = (rng.uniform(0.1, 0.9, 2) - 0.5) * spread * FRAME / focal
     back = Rotation.from_rotvec([0, 0 if upright else np.pi * rng.integers(2), 0])
     tilt = Rotation.from_rotvec([*rng.normal(0, tilting, 2), 0])
     turn = Rotation.from_rotvec([0, 0, rng.uniform(-in_plane, in_plane)])
@@ -143,7 +168,7 @@ def _sample_patch_scene(rng, empty, upright):
     # A picture shows a hand as it is turned towards its ray, wherever in the frame it is.
     rotations = np.concatenate([(view_rotation(ray) @ seen)[None], fingers]).astype(np.float32)
     cover = rng.uniform(0.25, 0.7) if rng.random() < OCCLUDED_SHARE else 0.0
-    return _PatchScene(empty, rotations, rng.normal(0, 0.8, 10).clip(-2, 2).astype(np.float32), ray,
+    return PatchScene(empty, rotations, rng.normal(0, 0.8, 10).clip(-2, 2).astype(np.float32), ray,
                   rng.uniform(*DISTANCE), focal, int(rng.integers(1 << 31)), rng.uniform(*CROP_MARGIN),
                   rng.normal(0, OFF_CENTRE, 2), cover)
 
@@ -168,7 +193,7 @@ def _render_patch(scene, keypoints, vertices, size):
     cx, cy = (middle - corner) * zoom - 0.5
     view = Intrinsics(scene.focal * zoom, scene.focal * zoom, cx, cy, size, size)
     image, covered = backdrops.sample_backdrop(rng, size, size), np.zeros((size, size), np.float32)
-    colors, light = _sample_skin_colors(rng, len(skin)), appearance.sample_lighting(rng)
+    colors, light = sample_skin_colors(rng, len(skin)), appearance.sample_lighting(rng)
     visible = 0.0
     if not scene.empty:
         drawn = _rasterizer().render(skin, view, colors, lighting=light, supersample=2)
@@ -204,33 +229,29 @@ def _draw_occluder(rng, image, centre, share):
     return mask
 
 
-def _sample_skin_colors(rng, count):
+def sample_skin_colors(rng: np.random.Generator, count: int) -> np.ndarray:
     """(V, 3) float32 sRGB: a skin with soft spots."""
     skins = appearance.SKIN_COLORS
     place = rng.uniform(0, len(skins) - 1.001)
     skin = skins[int(place)] * (1 - place % 1) + skins[int(place) + 1] * (place % 1)
-    layer, _, _ = _right_hand()
+    layer, _, _ = right_hand()
     waves = np.sin(layer.v_template.numpy()[:count] @ rng.normal(0, 60, (3, 4)) + rng.uniform(0, 2 * np.pi, 4))
     return np.clip(skin * (1 + 0.05 * waves.mean(1, keepdims=True)), 0, 1).astype(np.float32)
 
 
-def _stack_rows(rows):
-    return HandPatches(*(np.stack([getattr(row, field.name) for row in rows]) for field in fields(HandPatches)))
-
-
 @lru_cache(maxsize=1)
-def _right_hand():
+def right_hand() -> tuple[Mano, np.ndarray, np.ndarray]:
     """The right hand's layer, and the body's joints (55, 3) and finger tips (10, 3) in the T-pose."""
     kinematics = BodyModel.from_open_body(load_arrays()).kinematics
     return load_open_body().mano['right'], kinematics.rest_joints, kinematics.rest_tips
 
 
-def hand_layer():
+def hand_layer() -> Mano:
     """The layer that the parameters are of."""
-    return _right_hand()[0]
+    return right_hand()[0]
 
 
 @lru_cache(maxsize=1)
 def _rasterizer():
     from ..rendering.rasterizer import Rasterizer
-    return Rasterizer(_right_hand()[0].faces)
+    return Rasterizer(right_hand()[0].faces)

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from ..evaluation.temporal_metrics import jitter
 from ..networks import dahyf
 from ..networks.dahyf import DAHYF_SMALL, ConfidenceGate, DaHyF, DaHyFConfig, DaHyFOutput, FramePatches
 from ..synthetic.hand_patches import FRAME, HandPatches, draw_patches, draw_sequence, hand_layer
+from .drawn_ablation import AblationSize, load_or_draw, parse_arguments, write_figures
 from .trainer import TrainingSchedule, train
 
 #: Row of Table 4 -> what the network has, and whether it learns the confidence.
@@ -268,8 +268,8 @@ def train_ablation(folder: Path, max_steps: int, hands: int, config: DaHyFConfig
     """
     folder.mkdir(parents=True, exist_ok=True)
     data, held_out, measured = (
-        _load_or_draw(folder / f'{name}_{count}_{config.patch_size}{"_upright" if upright else ""}.npz', count,
-                      drawn_seed, config.patch_size, upright=upright)
+        load_or_draw(folder / f'{name}_{count}_{config.patch_size}{"_upright" if upright else ""}.npz', HandPatches,
+                     partial(draw_patches, count, drawn_seed, config.patch_size, without_hand=0.15, upright=upright))
         for name, count, drawn_seed in (('learnt', hands, 1), ('held_out', 400, 2), ('measured', 1500, 3)))
     sequences = [draw_sequence(GATE_FRAMES, k, config.patch_size, GATE_HIDDEN, upright=upright)
                  for k in range(GATE_SEQUENCES)]
@@ -287,32 +287,13 @@ def train_ablation(folder: Path, max_steps: int, hands: int, config: DaHyFConfig
     return found
 
 
-def _load_or_draw(path, count, seed, size, *, upright):
-    if path.exists():
-        return HandPatches.load(path)
-    data = draw_patches(count, seed, size, without_hand=0.15, upright=upright)
-    data.save(path)
-    return data
-
-
 def main(arguments: list[str] | None = None) -> None:
     """The command of the module."""
-    parser = argparse.ArgumentParser(description='train DaHyF on drawn hands, and measure the rows of its Table 4')
-    parser.add_argument('folder', type=Path, help='where drawn hands, logs and weights are kept')
-    parser.add_argument('--steps', type=int, default=2000)
-    parser.add_argument('--hands', type=int, default=20000)
-    parser.add_argument('--batch', type=int, default=64)
-    parser.add_argument('--upright', action='store_true',
-                        help='hands point up, palms to the camera: a short training learns that')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--rows', nargs='+', choices=tuple(ROWS), default=tuple(ROWS))
-    parser.add_argument('--json', type=Path, help='write the figures there')
-    given = parser.parse_args(arguments)
+    given = parse_arguments('train DaHyF on drawn hands, and measure the rows of its Table 4', tuple(ROWS),
+                            AblationSize(steps=2000, hands=20000, batch=64), arguments)
     found = train_ablation(given.folder, given.steps, given.hands, rows=tuple(given.rows), seed=given.seed,
                            batch=given.batch, upright=given.upright)
-    if given.json:
-        both = {row: {'here': figures, 'paper': PUBLISHED_VALUES[row]} for row, figures in found.items()}
-        given.json.write_text(json.dumps(both, indent=1))
+    write_figures(given.json, found, PUBLISHED_VALUES)
 
 
 if __name__ == '__main__':

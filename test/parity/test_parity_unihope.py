@@ -217,6 +217,22 @@ def test_an_object_changes_the_hand_where_it_is_grasped_and_the_hand_is_visible_
     torch.testing.assert_close(crop_region(pyramid.hand, hands).shape, torch.Size([2, 16, 32, 32]))
 
 
+def test_the_features_of_a_training_are_those_of_the_forward(tiny):
+    image, hands, objects = scene(2)
+    output, features = tiny.forward_with_features(image, hands, objects)
+    assert torch.equal(output.vertices, tiny(image, hands, objects).vertices)
+    assert torch.equal(features.region, crop_region(tiny.base_net(image).hand, hands))
+    assert torch.equal(tiny.mano_branch(features.mano).hand_pose, output.pose.hand_pose)
+
+
+def test_smaller_regions_and_the_finger_tips_of_another_hand(mano):
+    network = UniHOPE(replace(UNIHOPE_TINY, roi_size=16), mano, tips=None).eval()
+    output, features = network.forward_with_features(*scene(2))
+    assert output.votes.x.shape == (2, 16, 16, 21) and features.mano.shape == (2, 16)
+    assert torch.equal(output.keypoints, mano(*output.pose).keypoints)
+    assert not torch.equal(output.keypoints, UniHOPE(UNIHOPE_TINY, mano).eval()(*scene(2)).keypoints)
+
+
 def test_gradients_reach_every_parameter_of_the_parts_that_are_used(mano):
     network = make(UNIHOPE_TINY, mano)
     network.obj_conf_layer[-1].bias += torch.tensor([0., 10])

@@ -85,6 +85,22 @@ def test_one_way_that_fails_costs_no_other_figure(monkeypatch):
     assert 'no such kernel' in device_check.format_table(found)
 
 
+def test_where_graphs_fail_what_is_compiled_is_measured_beside_eager(monkeypatch):
+    monkeypatch.setattr(device_check, 'NETWORKS', {'wilor': device_networks.NETWORKS['wilor']})
+    monkeypatch.setattr(device_check, 'PEOPLE', (1,))
+    monkeypatch.setattr(device_check, '_ways', lambda device: ('fp32', 'fp32 graphs'))     # a processor has no graphs
+    monkeypatch.setattr(device_check, 'train_steps', lambda *given: {'why': 'not today'})
+    compiled, compile_part = [], torch.compile
+    monkeypatch.setattr(torch, 'compile', lambda part, **options: compiled.append(part) or compile_part(
+        part, backend='eager', **options))      # without a C++ compiler
+    found = device_check.check(torch.device('cpu'), 'tiny')
+    rows = {row['way']: row for row in found['forward']}
+    assert list(rows) == ['eager fp32', 'fp32', 'fp32 graphs', 'fp32 compiled'] and len(compiled) == 1
+    assert 'why' in rows['fp32 graphs'] and rows['fp32 compiled']['difference'] <= 1e-4
+    assert rows['fp32 compiled']['ms'] > 0 and rows['fp32 compiled']['times_eager'] > 0
+    assert '| wilor | 1 | fp32 compiled |' in device_check.format_table(found)
+
+
 def test_numbers_that_are_not_finite_are_no_result():
     whole = {'a': torch.ones(3)}
     assert device_networks.relative_difference({'a': torch.tensor([1, 1, 1.5])}, whole) == pytest.approx(0.5)

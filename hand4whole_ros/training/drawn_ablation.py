@@ -1,0 +1,69 @@
+"""What the ablations on drawn hands share: their command line, their drawn data, and their table beside a paper's."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ..synthetic.hand_patches import PatchRows
+
+_Rows = TypeVar('_Rows', bound=PatchRows)
+
+
+@dataclass(frozen=True)
+class AblationSize:
+    """How much is learnt, for every row of a table."""
+
+    steps: int
+    hands: int   #: drawn, to learn from
+    batch: int   #: pictures of a step
+
+
+def parse_arguments(description: str, rows: Sequence[str], defaults: AblationSize, arguments: Sequence[str] | None
+                    ) -> argparse.Namespace:
+    """folder, steps, hands, batch, upright, seed, rows, json. Exits with 2 and one line for what cannot be."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('folder', type=Path, help='where drawn hands, logs and weights are kept')
+    parser.add_argument('--steps', type=_positive, default=defaults.steps, help='of training, for every row')
+    parser.add_argument('--hands', type=_positive, default=defaults.hands, help='drawn hands to learn from')
+    parser.add_argument('--batch', type=_positive, default=defaults.batch, help='pictures of a step')
+    parser.add_argument('--upright', action='store_true',
+                        help='hands point up, palms to the camera: a short training learns that')
+    parser.add_argument('--seed', type=int, default=0, help='of weights and of the order of hands')
+    parser.add_argument('--rows', nargs='+', choices=tuple(rows), default=list(rows), metavar='ROW',
+                        help='rows of the table: %(choices)s')
+    parser.add_argument('--json', type=Path, help='write the figures there')
+    given = parser.parse_args(arguments)
+    if given.folder.exists() and not given.folder.is_dir():
+        parser.error(f'{given.folder} is a file; name a folder')
+    if given.json is not None and not given.json.absolute().parent.is_dir():
+        parser.error(f'--json {given.json}: no such folder')
+    return given
+
+
+def _positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'must be at least 1, found {value}')
+    return value
+
+
+def load_or_draw(path: Path, kind: type[_Rows], draw: Callable[[], _Rows]) -> _Rows:
+    """What the file holds; where there is none, what is drawn, which the file then holds."""
+    if path.exists():
+        return kind.load(path)
+    data = draw()
+    data.save(path)
+    return data
+
+
+def write_figures(path: Path | None, found: Mapping[str, Mapping[str, float]],
+                  published: Mapping[str, Sequence[float | None]]) -> None:
+    """Row -> figures that were measured, and the paper's, as JSON; nothing where no path is given."""
+    if path is not None:
+        both = {row: {'here': figures, 'paper': published[row]} for row, figures in found.items()}
+        path.write_text(json.dumps(both, indent=1))
