@@ -19,8 +19,8 @@ from .people_detection import PeopleDetector, PersonPose
 from .pose import PoseLandmarks
 from .runtime import Runtime
 
-#: A pose whose torso is shorter than so many palms of a hand, and that lies on it with this share of its arms and trunk,
-#: is the hand's.
+#: A pose whose torso is shorter than so many palms of a hand, and that lies on it with this share of its arms and
+#: trunk, is the hand's.
 _HAND_PALMS, _SHARE_ON_HAND = 1.6, 0.4
 
 #: One that is a little larger (people's torsos have some five palms, fewer with a hand before them), or is but in part
