@@ -176,9 +176,8 @@ def train_unihope(config: UniHOPEConfig, row: Row, data: GraspPatches, held_out:
 
         schedule = TrainingSchedule(max(steps, 1), lr, warmup_steps=min(50, steps // 10 + 1),
                                     eval_interval=max(steps // 3, 1))
-        learner = train(learner, losses, schedule, folder, stage,
-                        lambda module: {'j_pe_mm': float(_errors(module.network, held_out)['j_pe_mm'].mean())},
-                        progress=False)
+        learner = train(learner, losses, schedule, folder=folder, name=stage, progress=False,
+                        measure=lambda module: {'j_pe_mm': float(_errors(module.network, held_out)['j_pe_mm'].mean())})
     return learner.network.eval()
 
 
