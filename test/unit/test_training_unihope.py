@@ -92,7 +92,7 @@ def test_the_baseline_takes_the_object_whatever_the_switch_says():
     aware, always = make_network().eval(), make_network(replace(CONFIG, grasp_aware=False)).eval()
     always.load_state_dict(aware.state_dict())
     with torch.no_grad():
-        told = {grasp: [one.fuse(pyramid, *boxes, logits, no)[0] for one in (aware, always)]
+        told = {grasp: [one.fuse(pyramid, *boxes, grasp=logits, occlusion=no)[0] for one in (aware, always)]
                 for grasp, logits in (('yes', yes), ('no', no))}
     assert torch.equal(told['yes'][0], told['yes'][1]) and torch.equal(told['yes'][1], told['no'][1])
     assert not torch.allclose(told['no'][0], told['yes'][0])
