@@ -35,8 +35,9 @@ _LOOKS, _CONVERGED = 2, 0.7
 #: Evidence between these is in doubt.
 _DOUBTFUL = (-4.0, 1.0)
 
-#: A pose with less evidence than the first, of which this share lies on somebody with so much more, is no person.
-_MIN_PART_EVIDENCE, _SHARE_OF_PART, _MUCH_MORE_EVIDENT = 1.5, 0.6, 3.5
+#: A pose with less evidence than this is doubtful: beside somebody with so much more if it is upside down, and with so
+#: much more again if this share of it lies on that person.
+_MAX_DOUBTFUL_EVIDENCE, _MORE_EVIDENT, _MUCH_MORE_EVIDENT, _SHARE_OF_PART = 1.5, 2.0, 3.5, 0.6
 
 #: At which the detector sees images that stand alone.
 RIGHT_ANGLES = (0.0, np.pi / 2, np.pi, -np.pi / 2)
@@ -155,7 +156,7 @@ class PeopleDetector:
 def distinct(people: Iterable[PersonPose]) -> list[PersonPose]:
     """Each person once, with the clearest pose; the most evident first.
 
-    A doubtful pose that lies on a much more evident person is made of a part of that one, or turned about on it.
+    Without doubtful poses that others outweigh: see is_outweighed.
     """
     groups: list[list[PersonPose]] = []
     for person in sorted(people, key=lambda one: -one.evidence):
@@ -165,16 +166,23 @@ def distinct(people: Iterable[PersonPose]) -> list[PersonPose]:
         else:
             group.append(person)
     clearest = [max(group, key=lambda one: one.clarity) for group in groups]
-    return [one for k, one in enumerate(clearest) if not any(is_part(one, other) for other in clearest[:k])]
+    return [one for k, one in enumerate(clearest) if not any(is_outweighed(one, other) for other in clearest[:k])]
 
 
-def is_part(person: PersonPose, other: PersonPose) -> bool:
-    """Whether a pose is likely made of a part of another person, who is more evident."""
-    if person.evidence > _MIN_PART_EVIDENCE or other.evidence < person.evidence + _MUCH_MORE_EVIDENT:
+def is_outweighed(person: PersonPose, other: PersonPose) -> bool:
+    """Whether a doubtful pose is likely no person's beside one that is much more evident.
+
+    It is made of a part of that person, or is upside down beside it.
+    """
+    more = other.evidence - person.evidence
+    if person.evidence > _MAX_DOUBTFUL_EVIDENCE or more < _MORE_EVIDENT:
         return False
+    turn = person.pose.region.rotation - other.pose.region.rotation
+    if np.cos(turn) < 0:
+        return True
     (low, high), (other_low, other_high) = (_extent(one.pose) for one in (person, other))
     common = np.maximum(np.minimum(high, other_high) - np.maximum(low, other_low), 0)
-    return bool(common.prod() > _SHARE_OF_PART * (high - low).prod())
+    return bool(more > _MUCH_MORE_EVIDENT and common.prod() > _SHARE_OF_PART * (high - low).prod())
 
 
 def _extent(pose):

@@ -18,7 +18,7 @@ from .hand_detection import HandFound, HandsDetector, distinct_hands, same_hand
 from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
 from .measures import hand_distance, is_hand_inside
 from .people import ImageLandmarks, assembled
-from .people_detection import RIGHT_ANGLES, PeopleDetector, PersonPose, distinct, is_part, same_region
+from .people_detection import RIGHT_ANGLES, PeopleDetector, PersonPose, distinct, is_outweighed, same_region
 from .person_evidence import SAME_PERSON, same_person, similarity
 from .pose import MIN_PRESENCE, PoseLandmarker, PoseLandmarks, disagreement, mean_pose
 from .regions import Region
@@ -174,7 +174,7 @@ class PeopleTracker:
         self._refused += [(candidate.region, self._images + _REFUSED_IMAGES)
                           for candidate, person in zip(candidates, judged) if person is None]
         for person in distinct(person for person in judged if person is not None):
-            if not any(same_person(person.pose, other.pose) or is_part(person, other) for other in known):
+            if not any(same_person(person.pose, other.pose) or is_outweighed(person, other) for other in known):
                 self._tracks.append(_Track(self._next_id, person))
                 self._next_id += 1
         self._tracks = sorted(self._tracks, key=lambda track: -track.person.size)[:2 * self.max_people]

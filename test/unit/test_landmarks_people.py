@@ -176,7 +176,7 @@ def test_a_pose_that_its_mirror_image_contradicts_is_less_evident(landmarker, dr
     assert rising[0] < evidence(None) and evidence(person.pose.disagreement) > 2
 
 
-def test_a_doubtful_pose_on_a_more_evident_person_is_no_person(landmarker, drawn):
+def test_a_doubtful_pose_on_or_upside_down_beside_a_more_evident_person_is_no_person(landmarker, drawn):
     person = landmarker.people.detect(drawn[0][0])[0]
     upside_down = person.pose.landmarks.copy()
     rows = [indices.PoseLandmark.NOSE, *indices.LIMBS]
@@ -188,6 +188,10 @@ def test_a_doubtful_pose_on_a_more_evident_person_is_no_person(landmarker, drawn
     beside = upside_down + np.array([2 * person.size, 0, 0])
     assert len(distinct([replace(doubtful, pose=replace(person.pose, landmarks=beside)), person])) == 2
     assert len(distinct([replace(doubtful, evidence=2.0), person])) == 2
+    turned = replace(person.pose.region, rotation=person.pose.region.rotation + np.pi)
+    on_its_head = replace(person.pose, landmarks=beside, region=turned)
+    assert distinct([replace(doubtful, pose=on_its_head), person]) == [person]
+    assert len(distinct([replace(doubtful, pose=on_its_head, evidence=2.0), person])) == 2
 
 
 def test_hands_alone_are_hands_and_nobody(landmarker):
