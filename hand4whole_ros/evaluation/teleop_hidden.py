@@ -99,7 +99,7 @@ def _believed(name: str, frames: Sequence[HiddenFrame]) -> list[bool]:
 def gate_figures(frames: Sequence[HiddenFrame], rate: float) -> dict[str, dict[str, float]]:
     """Gate -> figures of one operator whose hand follows what is believed, and rests where it was in between.
 
-    Keypoints are from the wrist. Images before the first hand that every gate has believed do not count.
+    Keypoints are from the wrist. Images before the first hand that every gate has trusted do not count.
     """
     believed = {name: _believed(name, frames) for name in GATES}
     start = max((flags.index(True) if True in flags else len(frames)) for flags in believed.values())

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .detection import Detection
 from .hands import (
     MIN_PRESENCE,
     HandLandmarker,
@@ -44,6 +45,10 @@ _SHARE_IN_OTHER = 0.5
 
 #: Mean distance of successive landmarks of a hand, in palms, above which it is none.
 _MAX_DISAGREEMENT = 0.35
+
+#: Mean presence of a hand and of its mirror image below which a palm is none.
+_MIN_BOTH_PRESENCE = 0.75
+
 
 @dataclass(frozen=True, eq=False)
 class HandFound:
@@ -96,8 +101,19 @@ class HandsDetector:
             size = max(palm.box[2] - palm.box[0], 1.0)
             if all(np.abs(palm.keypoints - other.keypoints).mean() > 0.15 * size for other in kept):
                 kept.append(palm)
-        found = self._runtime.map(lambda palm: self.hand(image, palm_region(palm), palm.score), kept)
+        found = self._runtime.map(lambda palm: self.of_palm(image, palm), kept)
         return [hand for hand in found if hand is not None]
+
+    def of_palm(self, image: np.ndarray, palm: Detection) -> HandFound | None:
+        """The hand of a detected palm; None where there is none, in the region or in its mirror image.
+
+        Elbows, paws and bellies look like hands in one of the two at most.
+        """
+        found = self.hand(image, palm_region(palm), palm.score)
+        if found is None:
+            return None
+        mirrored = self.landmarker.landmarks(image, found.hand.region, mirrored=True)
+        return found if (found.hand.presence + mirrored.presence) / 2 > _MIN_BOTH_PRESENCE else None
 
     def hand(self, image: np.ndarray, region: Region, palm_score: float = 0.0) -> HandFound | None:
         """The hand in a region, from the region that it makes itself; None where there is none."""

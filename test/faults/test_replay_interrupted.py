@@ -198,8 +198,8 @@ def test_signals_end_the_command_with_a_line_that_says_how_much_is_kept(slow, tm
     process.send_signal(number)
     said = process.communicate(timeout=60)[1].decode().splitlines()
     assert process.returncode == main.EXIT_FAILURE and said[-1] == 'hand4whole: interrupted'
-    assert said[-2] == (f'{len(Journal(journal))} images are done and kept in {output}.partial: the same command goes '
-                        'on from there')
+    assert said[-2] == (f'{len(Journal(journal))} images are done and kept in {output}.partial: the same command '
+                        'resumes')
     assert not output.exists() and not any('Traceback' in line for line in said)
     assert replay(source, '--output', output) == 0
     assert files(output) == whole

@@ -99,11 +99,11 @@ def test_output_is_checked_before_the_work_and_the_estimator_is_closed_after_it(
     monkeypatch.setattr(estimators, 'create', create)
     assert main.main(['evaluate', 'teleop', option, '1', '--json', str(tmp_path)]) == 2
     assert '--json' in capsys.readouterr().err and not made
-    # Nobody is seen: no gate believes any hand.
+    # Nobody is seen: no gate trusts any hand.
     monkeypatch.setattr(teleop_hidden, 'DURATION', 0.2)
     code = main.main(['evaluate', 'teleop', option, '1'])
     assert (code, capsys.readouterr().err) == (
-        (1, 'hand4whole: no gate has believed any hand\n') if option == '--hidden' else (0, ''))
+        (1, 'hand4whole: no gate has trusted any hand\n') if option == '--hidden' else (0, ''))
     assert [one.closed for one in made] == [1]
 
 
