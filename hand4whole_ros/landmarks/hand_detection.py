@@ -47,7 +47,7 @@ _SHARE_IN_OTHER = 0.5
 _MAX_DISAGREEMENT = 0.35
 
 #: Mean presence of a hand and of its mirror image below which a palm is none.
-_MIN_BOTH_PRESENCE = 0.75
+_MIN_BOTH_PRESENCE = 0.7
 
 
 @dataclass(frozen=True, eq=False)

@@ -414,7 +414,7 @@ def test_controllers_of_ros2_control_get_joints_in_their_own_order(tmp_path, kin
     ('retarget', {'trust_agreement': 0.5}, 'expected hold_agreement <= trust_agreement, found 0.7 and 0.5'),
     ('retarget', {'hold_time': 0.1}, 'expected max_silence <= hold_time, found 0.2 and 0.1'),
     ('retarget', {'palm_length': 0.09, 'operator_height': 1.8}, r'parameter operator_height: palm_length is given'),
-    ('retarget', {'source': 'hands', 'operator_height': 1.8}, r'parameter operator_height: source hands does not say'),
+    ('retarget', {'source': 'hands', 'operator_height': 1.8}, r'parameter operator_height: source hands does not give'),
     ('wrist_teleop', {'camera_xyz': '[1.0, 2.0]'}, r'parameter camera_xyz: expected three numbers'),
     ('wrist_teleop', {'workspace_low': '[1.0, 1.0, 1.0]', 'workspace_high': '[0.0, 2.0, 2.0]'}, r'no inside'),
     ('sim', {'side': 'middle'}, r'parameter side: expected one of left, right')])

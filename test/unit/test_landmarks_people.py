@@ -208,6 +208,23 @@ def test_hands_alone_are_hands_and_nobody(landmarker):
     assert [len(one.hands) for one in again] == [len(one.hands) for one in found]
 
 
+def test_a_palm_whose_mirror_image_is_no_hand_is_none(landmarker, monkeypatch):
+    patches = hand_patches.draw_patches(6, 3, 320)
+    images = [image for image, visible in zip(patches.images, patches.visible) if visible > 0.95]
+    network = landmarker.hands.landmarker
+
+    def found():
+        return [hand for image in images for hand in landmarker.hands.of_palms(image, [Region.of_image(image)])]
+    assert found()
+    real = network.landmarks
+
+    def landmarks(picture, region, mirrored=False):
+        hand = real(picture, region, mirrored)
+        return replace(hand, presence=0.4) if mirrored else hand
+    monkeypatch.setattr(network, 'landmarks', landmarks)
+    assert not found()
+
+
 def test_identity_comes_from_regions(drawn):
     """Two people who move apart and past an image in which one of them is not to be seen."""
     left, right = drawn[0][0], drawn[1][0]
