@@ -189,7 +189,7 @@ BROKEN = {
     'infinite': (lambda operator: (person(operator.hand * math.inf),), 'not finite'),
     'no hand of a person': (lambda operator: (person(operator.hand * 3),), 'palm'),
     'out of the image': (lambda operator: (person(None),), 'not seen'),
-    'nobody': (lambda operator: (), 'nobody'),
+    'nobody': (lambda operator: (), 'no person'),
     'unsure': (lambda operator: (person(operator.hand, confidence=0.05),), 'confidence'),
     'not as in the image': (lambda operator: (person(operator.hand, agreement=0.4),), 'agreement 0.40 is below'),
     'another operator': (lambda operator: (person(operator.hand, 2),), 'has track id 2'),
