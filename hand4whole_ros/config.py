@@ -61,7 +61,7 @@ class Precision(Choice):
     INT8 = 'int8'
 
 
-#: Estimators that give no hands without their people.
+#: Estimators that detect no hands without their people.
 PEOPLE_ONLY = (EstimatorName.HAND4WHOLE_PP, EstimatorName.HAND4WHOLE)
 
 #: What networks can be trained in.

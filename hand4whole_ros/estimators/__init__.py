@@ -56,7 +56,7 @@ def _resolve_auto(config):
     # photographs that is not shown: docs/benchmarks/accuracy.md.
     name = EstimatorName.MEDIAPIPE if config.open_model is None else EstimatorName.OPEN
     if not config.people:
-        _logger.info('estimator auto: %s, as hand4whole_pp gives no hands without their people', name)
+        _logger.info('estimator auto: %s, as hand4whole_pp detects no hands without their people', name)
         return name
     try:
         store = Store(config.weights_folder)

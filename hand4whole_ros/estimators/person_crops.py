@@ -74,7 +74,7 @@ class PersonCropEstimator(Estimator):
     def require_people(cls, config: EstimatorConfig) -> None:
         """EstimatorUnavailable if only hands are requested."""
         if not config.people:
-            raise EstimatorUnavailable(f'estimator {cls.name} gives no hands without their people: leave people at '
+            raise EstimatorUnavailable(f'estimator {cls.name} detects no hands without their people: leave people at '
                                        'true, or use estimator mediapipe or open')
 
     @abstractmethod

@@ -37,7 +37,7 @@ _DOUBTFUL = (-4.0, 1.0)
 
 #: A pose with less evidence than this is doubtful: beside somebody with so much more if it is upside down, and with so
 #: much more again if this share of it lies on that person.
-_MAX_DOUBTFUL_EVIDENCE, _MORE_EVIDENT, _MUCH_MORE_EVIDENT, _SHARE_OF_PART = 1.5, 2.0, 3.5, 0.6
+_MAX_DOUBTFUL_EVIDENCE, _MORE_EVIDENT, _MUCH_MORE_EVIDENT, _SHARE_OF_PART = 2.5, 2.0, 3.5, 0.6
 
 #: At which the detector sees images that stand alone.
 RIGHT_ANGLES = (0.0, np.pi / 2, np.pi, -np.pi / 2)

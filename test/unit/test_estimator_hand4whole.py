@@ -143,8 +143,8 @@ def test_what_is_missing_is_said(tmp_path, config, capfd):
         estimators.create(replace(config, weights='best'))
     with pytest.raises(EstimatorUnavailable, match='int8 is for transformers'):
         estimators.create(replace(config, precision='int8'))
-    with pytest.raises(EstimatorUnavailable, match='estimator hand4whole gives no hands without their people'):
+    with pytest.raises(EstimatorUnavailable, match='estimator hand4whole detects no hands without their people'):
         estimators.create(replace(config, people=False))
     words = ['estimate', 'a.jpg', '--estimator', 'hand4whole', '--no-people', '--json', 'x.json']
     assert main.main(words) == EXIT_USAGE
-    assert 'estimator hand4whole gives no hands without their people' in capfd.readouterr().err
+    assert 'estimator hand4whole detects no hands without their people' in capfd.readouterr().err

@@ -83,7 +83,7 @@ def test_hands_of_somebody_whom_no_body_fits_are_nobodys(estimator, people_seen,
 
 
 def test_wrong_options_of_hands_are_refused_by_name():
-    with pytest.raises(EstimatorUnavailable, match='hand4whole_pp gives no hands without their people'):
+    with pytest.raises(EstimatorUnavailable, match='hand4whole_pp detects no hands without their people'):
         estimators.create(EstimatorConfig('hand4whole_pp', people=False))
     with pytest.raises(ValueError, match="unknown quality 'best'; known are full, fast"):
         estimators.create(EstimatorConfig('mediapipe', quality='best'))

@@ -187,11 +187,11 @@ def test_a_doubtful_pose_on_or_upside_down_beside_a_more_evident_person_is_no_pe
     assert distinct([doubtful, person]) == [person]
     beside = upside_down + np.array([2 * person.size, 0, 0])
     assert len(distinct([replace(doubtful, pose=replace(person.pose, landmarks=beside)), person])) == 2
-    assert len(distinct([replace(doubtful, evidence=2.0), person])) == 2
+    assert len(distinct([replace(doubtful, evidence=3.0), person])) == 2
     turned = replace(person.pose.region, rotation=person.pose.region.rotation + np.pi)
     on_its_head = replace(person.pose, landmarks=beside, region=turned)
     assert distinct([replace(doubtful, pose=on_its_head), person]) == [person]
-    assert len(distinct([replace(doubtful, pose=on_its_head, evidence=2.0), person])) == 2
+    assert len(distinct([replace(doubtful, pose=on_its_head, evidence=3.0), person])) == 2
 
 
 def test_hands_alone_are_hands_and_nobody(landmarker):
