@@ -286,7 +286,7 @@ def test_fingers_wait_for_the_joints_of_the_robot_and_the_wrist_for_its_pose(tmp
                           lambda: publish(wrong))
         right = PoseStamped()
         right.header.frame_id, right.pose.position.y = 'base_link', 0.25
-        assert peer.plays(lambda: peer.drives('wrist'), lambda: publish(right))
+        assert peer.plays(lambda: peer.drives('wrist') and peer.got['pose'], lambda: publish(right))
         assert position(peer.got['pose'][0])[1] == pytest.approx(0.25, abs=1e-6)
         assert not peer.got['command']
     finally:
