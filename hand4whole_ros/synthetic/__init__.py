@@ -1,1 +1,1 @@
-"""Posed, lit, rendered people of whom everything is known: for measuring, and for a camera without one."""
+"""Posed, lit, rendered people with complete ground truth: for evaluation, and as a camera for demonstrations."""

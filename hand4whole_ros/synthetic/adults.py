@@ -1,7 +1,7 @@
-"""Adults by the thousand: anny's shapes as one small linear space, from which a figure takes a millisecond.
+"""Adults by the thousand: anny's shapes as a small linear space, from which a figure takes a millisecond.
 
 anny blends its shapes linearly, so rest vertices, joints and finger tips of every adult are the mean adult's plus a
-few dozen directions. Each adult also has the `betas` of the open body that comes nearest.
+few dozen directions. Each adult also has the `betas` of the closest open body.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from ..body.model import BodyModel
 from ..geometry.kinematics import attached_points, kinematic_tree
 from .figure import PosableBody, joint_weights, shared_anny_model, t_pose_rotations
 
-#: How many different adults there are, and the seed of their phenotypes: far from any number that evaluation uses.
+#: How many different adults there are, and the seed of their phenotypes: disjoint from the numbers of evaluation.
 NUM_ADULTS = 4096
 _SEED = 1 << 48
 
-_DIRECTIONS = 40          # leave 0.02 mm of the vertices' variation out
-_JOINT_WEIGHT = 40.0      # a joint's say in the betas, in vertices, as in the open body's components
+_DIRECTIONS = 40          # omit 0.02 mm of the vertices' variation
+_JOINT_WEIGHT = 40.0      # weight of a joint in the betas, in vertices, as in the open body's components
 
 
 @dataclass(frozen=True)
 class Adult:
-    """Somebody who can be posed."""
+    """An adult that can be posed."""
 
     figure: PosableBody
-    betas: np.ndarray | None    # (10,) of the open body of nearest T-pose; None of who is not of the space here
+    betas: np.ndarray | None    # (10,) of the open body of nearest T-pose; None for a person outside this space
 
 
 def sample_adult(index: int) -> Adult:
@@ -67,9 +67,9 @@ class _AdultSpace:
         tips = tails[:, [model.bone_labels.index(bone) for bone in anny_rig.TIP_BONES]]
         t_joints, t_tips = _move_to_t_pose(joints, tips)
         self._betas, self._mean_betas = self._fit_betas(model, vertices, joints, t_joints, mean=mean)
-        # The points of rest and T-pose lie side by side, so that a figure is two products.
+        # The points of rest and T-pose are adjacent, so that a figure is two products.
         self._points = np.concatenate([joints, t_joints, t_tips], axis=1).reshape(len(joints), -1)
-        # By columns, which skinning wants.
+        # Column by column, as skinning needs.
         self._vertices = np.swapaxes(vertices, 1, 2).astype(np.float32).reshape(len(vertices), -1)
 
     def adult(self, index):
@@ -85,8 +85,8 @@ class _AdultSpace:
     def _fit_betas(self, model, vertices, joints, t_joints, *, mean):
         """(K, 10) and (10,): betas are linear in the scores, by least squares over the T-pose.
 
-        Only differences from the open body's mean adult are compared: its template differs a little from anny's
-        T-pose at the armpits, which is nobody's shape.
+        Only differences from the open body's mean adult are compared: its template differs slightly from anny's
+        T-pose at the armpits, which is not a difference in shape.
         """
         body = BodyModel.load()
         shapes = body.smplx.shapedirs[..., :10].numpy().astype(np.float64)

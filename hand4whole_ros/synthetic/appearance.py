@@ -1,6 +1,6 @@
-"""What rendered people look like: skin, hair, face and plain clothes as vertex colours, and the light.
+"""Appearance of rendered people: skin, hair, face and plain clothes as vertex colours, and the light.
 
-Colours are sRGB from 0 to 1. Regions are found once on the reference adult in the T-pose; anny's vertices
+Colours are sRGB from 0 to 1. Regions are computed once on the reference adult in the T-pose; anny's vertices
 keep their meaning in every phenotype.
 """
 
@@ -25,7 +25,7 @@ IRIS_COLORS = np.array([(0.25, 0.14, 0.07), (0.20, 0.30, 0.20), (0.22, 0.32, 0.4
 
 @dataclass(frozen=True)
 class Appearance:
-    """How one person looks."""
+    """Appearance of one person."""
 
     skin: tuple[float, float, float]
     hair: tuple[float, float, float]
@@ -35,11 +35,11 @@ class Appearance:
     shoes: tuple[float, float, float]
     sleeve: float       # where sleeves end: 0 at the shoulder, 1 at the elbow, 2 at the wrist
     beard: bool
-    grain_seed: int     # of the unevenness of skin and cloth
+    grain_seed: int     # of the variation of skin and cloth
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> Appearance:
-        """A random look whose clothes stand out from the skin."""
+        """A random appearance whose clothes contrast with the skin."""
         position = rng.uniform(0, len(SKIN_COLORS) - 1.001)
         low = int(position)
         skin = SKIN_COLORS[low] + (position - low) * (SKIN_COLORS[low + 1] - SKIN_COLORS[low])
@@ -132,8 +132,8 @@ def skin_regions() -> dict[str, np.ndarray]:
 
 @lru_cache(maxsize=1)
 def garment_distances():
-    """Signed distances (V,) in metres that clothes are cut by: from the neck, above the waist and the ankle;
-    and how far along the arm each vertex lies, 0 at the shoulder, 1 at the elbow, 2 at the wrist."""
+    """Signed distances (V,) in metres that bound clothes: from the neck, above the waist and the ankle;
+    and the position of each vertex along the arm, 0 at the shoulder, 1 at the elbow, 2 at the wrist."""
     vertices, joints = reference_t_pose()
     at = {name: joints[index] for name, index in skeleton.JOINT.items()}
     names = np.array(skeleton.JOINT_NAMES)[vertex_joints()]
@@ -147,7 +147,7 @@ def garment_distances():
 
 
 def _smooth_edge(distance):
-    """Signed distance -> 0 outside to 1 inside, over the size of a triangle: hems come out straight."""
+    """Signed distance -> 0 outside to 1 inside, over the size of a triangle, for straight hems."""
     return np.clip(0.5 + distance / 0.022, 0.0, 1.0)[:, None]
 
 

@@ -1,4 +1,4 @@
-"""Backgrounds from a bank of drawn pictures: a random part, mirrored, tinted and scaled, well under a millisecond."""
+"""Backgrounds from a bank of drawn images: a random part, mirrored, tinted and scaled, well under a millisecond."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NUM_BACKDROPS, _SIZE = 96, 384
 
 
 def sample_backdrop(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """(height, width, 3) uint8 RGB: mostly something like a room, at times one colour or a gradient."""
+    """(height, width, 3) uint8 RGB: mostly similar to a room, sometimes one colour or a gradient."""
     kind = rng.random()
     if kind < 0.10:
         level = rng.choice([0.0, 255.0, rng.uniform(0, 255)])
@@ -73,7 +73,7 @@ def _draw_pattern(rng, image):
 
 
 def _draw_distractor_limbs(rng, image):
-    """Things of the colour of skin that are none."""
+    """Objects of skin colour other than skin."""
     for _ in range(rng.integers(1, 6)):
         skin = np.array((0.85, 0.65, 0.5)) * rng.uniform(80, 250) * rng.uniform(0.9, 1.1, 3)
         centre = tuple(int(v) for v in rng.integers(0, _SIZE, 2))

@@ -1,4 +1,4 @@
-"""Pictures to stand in front of: soft noise, walls, furniture-like shapes, all made from a seed."""
+"""Background images: soft noise, walls, furniture-like shapes, all made from a seed."""
 
 from __future__ import annotations
 

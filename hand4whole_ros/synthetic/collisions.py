@@ -1,4 +1,4 @@
-"""Which poses run into themselves, of joints alone; the mesh is never posed.
+"""Detection of self-colliding poses, from joints alone; the mesh is never posed.
 
 Two tests. `limbs_clear` takes the whole body as capsules, thousands of poses at once: coarse, and clothes may touch.
 `collision_free` compares points within arms and fingers with a few hundred points of the figure's own skin: for
@@ -16,7 +16,7 @@ from ..geometry.mesh import vertex_normals
 from .figure import PosableBody, body_faces, hand_keypoints, reference_t_pose, t_pose_rotations, vertex_joints
 
 _SPACING = 0.055        # m between skin points
-#: m that centres of forearm, wrist and finger bones stay off the skin.
+#: m between the centres of forearm, wrist and finger bones and the skin.
 _FOREARM_RADIUS, _WRIST, _FINGER = 0.032, 0.024, 0.011
 _MIN_HAND_DISTANCE = 0.020      # m between bones of two hands
 #: m between the two forearms; between a forearm and the other hand.
@@ -30,14 +30,14 @@ _ARM = {side: [skeleton.JOINT[f'{side}_{name}'] for name in ('collar', 'shoulder
 
 
 def collision_free(figure: PosableBody, rotations: np.ndarray, joints: np.ndarray, tips: np.ndarray) -> bool:
-    """Whether one pose, placed, keeps hands and forearms out of itself. Arguments as place_skeleton returns them."""
+    """Whether the hands and forearms of a placed pose are collision-free. Arguments as place_skeleton returns them."""
     return first_collision_free(figure, rotations[None], joints[None], tips[None]) is not None
 
 
 def first_collision_free(
     figure: PosableBody, rotations: np.ndarray, joints: np.ndarray, tips: np.ndarray
 ) -> int | None:
-    """Index of the first of N poses that does not run into itself, None if all do. Arguments as place_skeleton
+    """Index of the first of N poses that is free of self-collision, else None. Arguments as place_skeleton
     returns them."""
     hands = hand_keypoints(joints, tips)
     middles = (hands[:, :, _BEYOND_KNUCKLES[:, 1:]] + hands[:, :, _BEYOND_KNUCKLES[:, :-1]]) / 2
@@ -66,7 +66,7 @@ def posed_skin_points(figure: PosableBody, rotations: np.ndarray, joints: np.nda
 
 
 def _penetrates_skin(figure, rotations, joints, parts):
-    """Whether one of parts (2, K, 3), forearms and hands, lies within the skin or too near above it."""
+    """Whether one of parts (2, K, 3), forearms and hands, is within the skin or too near above it."""
     points, normals = posed_skin_points(figure, rotations, joints)
     parts = parts.astype(np.float32)
     lengths = (points ** 2).sum(-1)
@@ -76,7 +76,7 @@ def _penetrates_skin(figure, rotations, joints, parts):
         nearest = others[(lengths[others] - 2 * parts[k] @ points[others].T).argmin(-1)]
         away = parts[k] - points[nearest]
         outside = (away * normals[nearest]).sum(-1)
-        # Beside a point, farther than the next one is, its tangent says nothing.
+        # Beside a point, farther than the next one, its tangent plane is not valid.
         beside = (away ** 2).sum(-1) - outside ** 2
         if ((outside < clear) & (beside < _SKIN_SEARCH_RADIUS ** 2)).any():
             return True
@@ -98,7 +98,7 @@ def skin_points():
     wanted = ~np.isin(names[follows], ('jaw', 'left_eye', 'right_eye', 'left_foot', 'right_foot'))
     wanted &= ~np.isin(follows, [joint for side in skeleton.SIDES for joint in _ARM[side][3:]])
     normals = vertex_normals(vertices, body_faces())
-    # Of each little cube the outermost vertex: those within the mouth drop out.
+    # Of each little cube the outermost vertex: those within the mouth are dropped.
     cubes = np.floor(vertices / _SPACING).astype(int)
     centre = vertices.copy()
     centre[:, 1] = 0
@@ -112,14 +112,14 @@ def skin_points():
 
 @lru_cache(maxsize=1)
 def _obstacle_points():
-    """For each arm the skin points that it must stay clear of: all but its own."""
+    """For each arm the skin points that it must not touch: all but its own."""
     follows = skin_points()[2]
     return [np.flatnonzero(~np.isin(follows, _ARM[side])) for side in skeleton.SIDES]
 
 
 # The body as capsules
 
-#: Name -> ends of its axis and radius, m. An end is a joint, or a joint and a share of the way to another.
+#: Name -> ends of its axis and radius, m. An end is a joint, or a joint and a fraction of the way to another.
 _LEFT = {
     'upper_arm': ('left_shoulder', 'left_elbow', 0.045), 'forearm': ('left_elbow', 'left_wrist', 0.036),
     'hand': ('left_wrist', 'left_middle2', 0.034), 'thigh': ('left_hip', 'left_knee', 0.070),
@@ -127,12 +127,12 @@ _LEFT = {
 _MIDDLE = {'belly': ('pelvis', 'spine2', 0.110), 'chest': ('spine2', 'neck', 0.110), 'head': ('neck', 'head', 0.085),
            'skull': ('head', 'head', 0.095)}
 
-#: Parts that are joined, or lie on each other in many poses. A thigh may rest on belly and shin.
+#: Parts that are joined, or in contact in many poses. A thigh may rest on belly and shin.
 _TOUCHING = (('upper_arm', 'forearm'), ('forearm', 'hand'), ('thigh', 'shin'), ('shin', 'foot'), ('upper_arm', 'chest'),
              ('thigh', 'belly'), ('thigh', 'chest'), ('upper_arm', 'belly'), ('upper_arm', 'hand'), ('thigh', 'foot'),
              ('hand', 'thigh'), ('hand', 'shin'), ('hand', 'foot'), ('hand', 'hand'))
 
-#: Share of the sum of two radii that their axes stay apart; less where bodies are soft.
+#: Fraction of the sum of two radii that their axes must keep apart; less for soft bodies.
 _APART = 0.8
 _SOFT_APART = {('thigh', 'thigh'): 0.55, ('forearm', 'belly'): 0.7, ('hand', 'belly'): 0.8, ('hand', 'chest'): 0.8,
                ('hand', 'head'): 0.8, ('hand', 'skull'): 0.9, ('forearm', 'thigh'): 0.7, ('shin', 'shin'): 0.7,
@@ -170,7 +170,7 @@ _ENDS, _PAIRS, _LEAST = _tables()
 
 
 def limbs_clear(joints: np.ndarray) -> np.ndarray:
-    """(N,) bool: poses (N, 55, 3) m, of an adult, whose limbs keep out of each other and out of the body."""
+    """(N,) bool: poses (N, 55, 3) m, of an adult, whose limbs collide neither with each other nor with the body."""
     start, end = joints[:, _ENDS[:, 0]], joints[:, _ENDS[:, 1]]
     a, b = _PAIRS.T
     return (segment_distance(start[:, a], end[:, a], start[:, b], end[:, b]) > _LEAST).all(axis=1)

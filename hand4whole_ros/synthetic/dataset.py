@@ -17,7 +17,7 @@ from .truth import PersonTruth
 def write_dataset(folder: Path | str, count: int, seed: int, progress: bool = True) -> None:
     """Write person_0000.png ... and truth.json: {"<file name>": PersonTruth.as_dict()}.
 
-    Person i is render_person(seed, i). The folder is made if it is not there.
+    Person i is render_person(seed, i). The folder is created if it does not exist.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,5 +36,5 @@ def render_person(seed: int, index: int) -> tuple[np.ndarray, PersonTruth]:
 
 
 def person_seed(seed: int, index: int) -> int:
-    """Seed of person `index` of the set `seed`: sets of different seeds share nobody."""
+    """Seed of person `index` of the set `seed`: sets of different seeds have no person in common."""
     return seed * 1_000_000 + index

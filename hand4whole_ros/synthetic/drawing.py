@@ -1,8 +1,8 @@
-"""A scene's picture, and the truth about it.
+"""A scene's image, and the truth about it.
 
-People of training wear anything, stand in any light before any background, behind obstacles and before cameras of any
-quality. People with an appearance of their own (Scene.appearance), on whom is measured, stand in a studio: one textured
-background, one light, a little noise.
+People for training have any clothes, light, background and obstacles, and cameras of any quality. People with an
+appearance of their own (Scene.appearance), for evaluation, are in a studio: one textured background, one light, a
+little noise.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from .visibility import body_rasterizer, hand_visibility
 if TYPE_CHECKING:
     from ..rendering.rasterizer import Lighting, Rendering
 
-#: Pictures up to so many pixels are drawn with four samples a pixel, larger ones with one; those of a studio with four.
+#: Images up to so many pixels are drawn with four samples a pixel, larger ones with one; those of a studio with four.
 _FINE = 140_000
 
-_SHADOWS = 0.35         # part of the pictures in which the light casts shadows
+_SHADOWS = 0.35         # share of the images in which the light casts shadows
 _SHADOW_MAP = 160       # px
 
 
 @dataclass(frozen=True, eq=False)
 class Studio:
-    """What stands around a person who is measured on, of one camera."""
+    """Surroundings of a person for evaluation, of one camera."""
 
     colors: np.ndarray          # (V, 3) float32 sRGB from 0 to 1, of anny's vertices
     light: Lighting
     background: np.ndarray      # (H, W, 3) uint8 RGB
-    noise: np.ndarray | None    # (H, W, 3) of the sensor, added to the picture
+    noise: np.ndarray | None    # (H, W, 3) of the sensor, added to the image
 
     @classmethod
     def of(cls, scene: Scene, view: Intrinsics) -> Studio:
@@ -64,20 +64,20 @@ class Studio:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """A picture, and what of the person is where in it."""
+    """An image, and the person's place in it."""
 
     image: np.ndarray               # (H, W, 3) uint8 RGB
     vertices: np.ndarray            # (V, 3) float32 m, of what was drawn, cloth and hair included
-    corner: tuple[int, int]         # pixel x, y where the part begins that holds the person
+    corner: tuple[int, int]         # pixel x, y where the part with the person begins
     part: Rendering
-    covered: np.ndarray             # (H, W) bool: something is before the person, or the picture ends there
+    covered: np.ndarray             # (H, W) bool: something is in front of the person, or outside the image
 
 
 def draw_scene(scene: Scene, view: Intrinsics | None = None, vertices: bool = False) -> tuple[np.ndarray, PersonTruth]:
-    """The picture, (H, W, 3) uint8 RGB, and the truth about it.
+    """The image, (H, W, 3) uint8 RGB, and the truth about it.
 
-    view: the camera of a part of the picture (Scene.crop); what lies outside the picture is black. By default the
-    whole picture. vertices: put them into the truth.
+    view: the camera of a part of the image (Scene.crop); what is outside the image is black. By default the
+    whole image. vertices: include them in the truth.
     """
     view = view or scene.intrinsics
     drawing = Studio.of(scene, view).draw(scene.vertices, view) if scene.appearance is not None else \
@@ -96,7 +96,7 @@ def draw_scene(scene: Scene, view: Intrinsics | None = None, vertices: bool = Fa
 
 
 def undrawn_truth(scene: Scene) -> PersonTruth:
-    """What draw_scene knows of somebody in a studio, with the vertices, without the picture."""
+    """The truth that draw_scene returns for a person in a studio, with the vertices, without the image."""
     ids, depth = body_rasterizer().ids_and_depth(scene.vertices, scene.intrinsics)
     seen = ids >= 0
     return PersonTruth.of(scene, scene.intrinsics, depth, covered=np.zeros(ids.shape, bool), seen=seen,
@@ -105,13 +105,13 @@ def undrawn_truth(scene: Scene) -> PersonTruth:
 
 
 def composite(drawn, background: np.ndarray) -> np.ndarray:
-    """A rendering laid over a background of its size, (H, W, 3) float32, 0 to 255."""
+    """A rendering composited over a background of its size, (H, W, 3) float32, 0 to 255."""
     alpha = drawn.alpha[..., None]
     return drawn.rgb * alpha + background * (1 - alpha)
 
 
 def _part_slices(corner, part):
-    """Where a part lies in its picture."""
+    """Position of a part in its image."""
     (x, y), (height, width) = corner, part.alpha.shape
     return np.s_[y:y + height, x:x + width]
 
@@ -155,12 +155,12 @@ def _sample_diffuse_light(rng):
 
 
 def _shadow_factors(rng, vertices, light):
-    """(V,) factors: darker where the body stands in its own light."""
+    """(V,) factors: darker where the body shadows itself."""
     direction = np.array(light.key_direction)
     side = np.cross(direction, (0.3, 1.0, 0.2))
     side /= np.linalg.norm(side)
     axes = np.stack([side, np.cross(-direction, side), -direction])
-    rows = np.ascontiguousarray(vertices)   # the mean's last bits, and with them a shadow's rim, hang on the order
+    rows = np.ascontiguousarray(vertices)   # the order affects the mean's last bits, and with them a shadow's rim
     seen = (rows - rows.mean(0)) @ axes.T.astype(np.float32)
     reach = float(np.abs(seen[:, :2]).max()) * 1.02
     far = 40 * reach
@@ -171,7 +171,7 @@ def _shadow_factors(rng, vertices, light):
 
 
 def _outside_mask(whole, view):
-    """(H, W) bool: pixels of a crop that lie beyond the picture; None if none do."""
+    """(H, W) bool: pixels of a crop that are outside the image; None if there are none."""
     if view is whole:
         return None
     ratio_x, ratio_y = view.fx / whole.fx, view.fy / whole.fy

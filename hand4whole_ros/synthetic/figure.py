@@ -1,7 +1,7 @@
-"""One anny body, ready to be posed quickly: its rest shape, and how each vertex follows the 55 joints.
+"""One anny body, for fast posing: its rest shape, and the weights of each vertex on the 55 joints.
 
 anny's bones move rigidly with the SMPL-X joint they belong to, and anny skins linearly, so the rest shape of
-one phenotype and the summed weights reproduce anny's own output exactly, at the price of two small
+one phenotype and the summed weights reproduce anny's own output exactly, with two small
 matrix products.
 """
 
@@ -24,7 +24,7 @@ _ORIGIN = np.zeros(3)
 
 @lru_cache(maxsize=1)
 def shared_anny_model():
-    """The anny body shared by everything here."""
+    """The anny body, shared within this package."""
     return anny_rig.create_anny()
 
 
@@ -39,13 +39,13 @@ def reference_t_pose() -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=1)
 def t_pose_rotations():
-    """(55, 3, 3): how far each joint turns from anny's rest pose to the T-pose."""
+    """(55, 3, 3): rotation of each joint from anny's rest pose to the T-pose."""
     return anny_rig.t_pose_rotations(shared_anny_model())
 
 
 @lru_cache(maxsize=1)
 def joint_weights() -> np.ndarray:
-    """(V, 55) float32: how much each vertex follows each joint; rows sum to one."""
+    """(V, 55) float32: skinning weight of each vertex on each joint; rows sum to one."""
     return anny_rig.joint_weights(shared_anny_model()).astype(np.float32)
 
 
@@ -62,7 +62,7 @@ def body_faces() -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def vertex_joints() -> np.ndarray:
-    """(V,) the joint each vertex follows most."""
+    """(V,) the joint with the largest weight on each vertex."""
     return joint_weights().argmax(axis=1)
 
 
@@ -83,7 +83,7 @@ def _posed_by_anny(local_rotations, pelvis, phenotype):
 
 @dataclass(frozen=True)
 class PosedBody:
-    """A body in one pose, in whatever frame its global orientation leads to. Metres."""
+    """A body in one pose, in the frame that its global orientation maps to. Metres."""
 
     vertices: np.ndarray    # (V, 3) float32
     joints: np.ndarray      # (55, 3)
@@ -113,7 +113,7 @@ class PosableBody:
     @classmethod
     def from_arrays(cls, phenotype: dict[str, torch.Tensor], *, joints: np.ndarray, tips: np.ndarray,
                     rest_vertices: np.ndarray, rest_joints: np.ndarray) -> PosableBody:
-        """From what is known already: joints and tips of the T-pose, vertices (V, 3) float32 and joints of anny's
+        """From known values: joints and tips of the T-pose, vertices (V, 3) float32 and joints of anny's
         rest pose."""
         figure = cls.__new__(cls)
         figure.phenotype, figure.joints, figure.tips = phenotype, joints, tips
@@ -131,7 +131,7 @@ class PosableBody:
              ids: np.ndarray | None = None) -> np.ndarray:
         """(V, 3) float32 vertices around joints that are placed already, several times faster than `pose`.
 
-        rotations (55, 3, 3) out of the T-pose, joints (55, 3) m. puffed (V, 3) m: how far cloth and hair stand off
+        rotations (55, 3, 3) out of the T-pose, joints (55, 3) m. puffed (V, 3) m: offset of cloth and hair from
         the skin, in anny's rest pose. ids: of these vertices alone, a few.
         """
         rest = self.rest_vertices if puffed is None else self.rest_vertices + puffed
@@ -139,12 +139,12 @@ class PosableBody:
         if ids is not None:
             rest, weights = rest[ids], joint_weights()[ids]
         blended = np.ascontiguousarray((weights @ self._transforms(rotations, joints)).T)
-        x, y, z = np.ascontiguousarray(rest.T)      # columns are worked on far faster than rows of three
+        x, y, z = np.ascontiguousarray(rest.T)      # columns are processed far faster than rows of three
         return np.stack([blended[3 * k] * x + blended[3 * k + 1] * y + blended[3 * k + 2] * z + blended[9 + k]
                          for k in range(3)]).T
 
     def _transforms(self, rotations, joints):
-        """(55, 12) float32: the rotation and the offset by which each joint takes its part of the rest pose along."""
+        """(55, 12) float32: the rotation and the offset with which each joint moves its part of the rest pose."""
         turns = rotations @ t_pose_rotations()        # skinning starts from anny's rest pose, as anny's own does
         offsets = joints - np.einsum('jab,jb->ja', turns, self.rest_joints)
         return np.concatenate([turns.reshape(-1, 9), offsets], axis=1).astype(np.float32)
@@ -154,7 +154,7 @@ def place_skeleton(local: np.ndarray, rest_joints: np.ndarray, rest_tips: np.nda
                    pelvis: np.ndarray = _ORIGIN) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Poses (..., 55, 3, 3) -> global rotations (..., 55, 3, 3), joints (..., 55, 3) and finger tips (..., 10, 3).
 
-    rest_joints (55, 3), rest_tips (10, 3) of the T-pose; pelvis (3,) where the pelvis is. Metres.
+    rest_joints (55, 3), rest_tips (10, 3) of the T-pose; pelvis (3,): its position. Metres.
     """
     joints, rotations = forward_kinematics(local, rest_joints, pelvis)
     bones = rest_tips - rest_joints[_TIP_JOINTS]

@@ -1,4 +1,4 @@
-"""Where the camera stands: how much of a person the picture shows, from where, with which lens."""
+"""Camera placement: the visible part of a person, the view direction and the lens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from .. import skeleton
 from ..geometry.camera import Intrinsics
 
-#: What a picture of the whole person shows, and how often. Below is the lowest joint that has to be in the picture.
+#: What an image of the whole person shows, and how often. Below is the lowest joint that has to be in the image.
 BODY_FRAMES = {'full': 0.32, 'knees': 0.14, 'hips': 0.26, 'chest': 0.18, 'sitting': 0.10}
 _LOWEST = {'full': ('left_foot', 'right_foot'), 'knees': ('left_knee', 'right_knee'), 'hips': ('pelvis',),
            'chest': ('spine2',), 'sitting': ('left_hip', 'right_hip')}
@@ -22,12 +22,12 @@ FIELDS_OF_VIEW = (35.0, 90.0)
 _CLOSE_UP_FIELDS = (18.0, 60.0)
 _SHOULDERS = [skeleton.JOINT[f'{side}_shoulder'] for side in skeleton.SIDES]
 _VIEWS = 12             # directions tried for a close-up
-_NEAREST = 0.18         # m from the camera to whatever is nearest
+_NEAREST = 0.18         # m from the camera to the nearest point
 
 
 @dataclass(frozen=True)
 class ViewDirection:
-    """How a person is seen: turned about the vertical by `turn`, the camera pitched down and rolled, radians."""
+    """View of a person: rotated about the vertical by `turn`, the camera pitched down and rolled, radians."""
 
     turn: float
     pitch: float
@@ -42,12 +42,12 @@ class ViewDirection:
 
     @classmethod
     def sample_frontal_upright(cls, rng: np.random.Generator) -> ViewDirection:
-        """Of somebody who stands before the camera and knows it."""
+        """Of a person in a frontal upright pose."""
         return cls(*np.radians((rng.uniform(-40, 40), rng.normal(0, 5), rng.normal(0, 2))))
 
     @classmethod
     def sample_close(cls, rng: np.random.Generator) -> ViewDirection:
-        """Of hands: from far more sides."""
+        """Of hands: from a much wider range of directions."""
         turn, pitch = rng.normal(0, 45), rng.normal(12, 25)
         roll = rng.uniform(-180, 180) if rng.random() < 0.1 else rng.normal(0, 15)
         return cls(*np.radians((np.clip(turn, -110, 110), np.clip(pitch, -55, 75), roll)))
@@ -60,7 +60,7 @@ class ViewDirection:
 
 def sample_intrinsics(rng: np.random.Generator, width: int, height: int, *, close_up: bool = False,
                       fields: tuple[float, float] = FIELDS_OF_VIEW) -> Intrinsics:
-    """A pinhole camera of some field of view, its centre a little off the middle at times.
+    """A pinhole camera of some field of view, its centre sometimes a little off the middle.
 
     fields: least and largest field of view, degrees, unless it is a close-up.
     """
@@ -72,12 +72,12 @@ def sample_intrinsics(rng: np.random.Generator, width: int, height: int, *, clos
 
 def body_points(frame: str, rng: np.random.Generator, *, joints: np.ndarray, hands: np.ndarray, head: np.ndarray,
                 feet: np.ndarray) -> np.ndarray:
-    """(N, 3) what has to be in the picture; hands (2, 21, 3), and points of the skin of head and feet."""
+    """(N, 3) points that have to be in the image; hands (2, 21, 3), and points of the skin of head and feet."""
     shown = [head, joints[_SHOULDERS], joints[[skeleton.JOINT[name] for name in _LOWEST[frame]]]]
     if frame == 'full':
         shown.append(feet)
     for hand in hands:
-        # Both hands are mostly in the picture, hanging ones too.
+        # Both hands are mostly in the image, hanging ones too.
         if rng.random() < (0.85 if frame in ('full', 'knees', 'hips') else 0.75):
             shown.append(hand)
     return np.concatenate(shown)
@@ -85,9 +85,9 @@ def body_points(frame: str, rng: np.random.Generator, *, joints: np.ndarray, han
 
 def framing_translation(points: np.ndarray, everything: np.ndarray, intrinsics: Intrinsics, *, fill: float,
                         shift: np.ndarray) -> np.ndarray:
-    """(3,) where the origin of points (N, 3) goes so that their box fills this part of the picture.
+    """(3,) translation of points (N, 3) with which their box fills this part of the image.
 
-    everything (M, 3) stays in front of the camera. shift (2,), -1 to 1: where in the room that is left.
+    everything (M, 3) stays in front of the camera. shift (2,), -1 to 1: position within the remaining room.
     """
     size = np.array([intrinsics.width, intrinsics.height]) / intrinsics.fx
     room = fill * size
@@ -95,12 +95,12 @@ def framing_translation(points: np.ndarray, everything: np.ndarray, intrinsics: 
     columns = np.ascontiguousarray(points.T)
     centre = (columns.min(1) + columns.max(1))[:2] / 2
     across, ahead = columns[:2] - centre[:, None], columns[2]
-    for _ in range(8):      # the box grows as its nearest point comes nearer: step until it fits
+    for _ in range(8):      # the box grows as its nearest point approaches: step until it fits
         rays = across / np.maximum(ahead + depth, 0.1)
         depth = max(depth * (np.ptp(rays, axis=1) / room).max(), nearest)
     place = np.append(-centre, depth)
     off = np.array([intrinsics.cx, intrinsics.cy]) / intrinsics.fx - size / 2       # of the principal point
-    for _ in range(3):      # near points move farther across the picture than far ones
+    for _ in range(3):      # near points move farther across the image than far ones
         moved = columns + place[:, None]
         rays = moved[:2] / np.maximum(moved[2], 0.1)
         low, high = rays.min(1), rays.max(1)
@@ -110,7 +110,7 @@ def framing_translation(points: np.ndarray, everything: np.ndarray, intrinsics: 
 
 
 def sample_close_up(rng: np.random.Generator, hand: np.ndarray, everything: np.ndarray) -> ViewDirection:
-    """From where hand keypoints (K, 3) are best seen past points of the skin (M, 3), of some directions tried."""
+    """The direction, of some candidates, with the clearest view of hand keypoints (K, 3) past skin points (M, 3)."""
     best, least = None, np.inf
     for _ in range(_VIEWS):
         direction = ViewDirection.sample_close(rng)

@@ -1,7 +1,7 @@
-"""The people of frozen_people.npz: those whom published figures and tests measure on, by their parameters.
+"""The people of frozen_people.npz: those of published figures and tests, by their parameters.
 
 A row of the file is one person of sample_person: seed, phenotype, pose, place, camera and appearance. What `people`
-makes of the same seed may change; these stay, and a test holds their pictures to it.
+makes of the same seed may change; these do not, and a test verifies their images.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CAMERA = ('fx', 'fy', 'cx', 'cy', 'width', 'height')
 
 
 def read(seed: int) -> Scene | None:
-    """The person of a seed; None where the file has none."""
+    """The person of a seed; None if the file has none."""
     rows, arrays = load()
     if seed not in rows:
         return None
@@ -62,7 +62,7 @@ def load() -> tuple[dict[int, int], dict[str, np.ndarray]]:
 
 
 def write(path: Path, scenes: Sequence[Scene]) -> None:
-    """Freeze people in a file of their own."""
+    """Store people in a file of this format."""
     appearances = [scene.appearance for scene in scenes if scene.appearance is not None]
     if len(appearances) != len(scenes):
         raise ValueError('only people with an appearance of their own can be frozen')

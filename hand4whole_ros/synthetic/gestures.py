@@ -1,9 +1,9 @@
-"""Whole-body poses by the batch: what both arms do and how they belong together, torso, head and legs.
+"""Whole-body poses in batches: actions and relation of both arms, torso, head and legs.
 
-A pose is (55, 3, 3) rotations against the parent joint, identity in SMPL-X's T-pose. A gesture says where wrists go: in
-lengths of the stretched arm from the shoulder, in the chest's axes, x away from the body's middle, y up, z forward. One
-gesture is chosen for a whole batch, so that poses which run into the body, and are dropped, are replaced by their like.
-A PosePreset says which gestures there are, and how far poses stray from them.
+A pose is (55, 3, 3) rotations against the parent joint, identity in SMPL-X's T-pose. A gesture specifies wrist
+positions: in lengths of the stretched arm from the shoulder, in the chest's axes, x away from the body's middle, y up,
+z forward. One gesture is chosen for a whole batch, so that self-colliding poses, which are dropped, are replaced by
+similar ones. A PosePreset specifies the gestures, and how far poses deviate from them.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
 class ArmRegion(NamedTuple):
-    """Where an arm goes."""
+    """Target of an arm."""
 
-    low: tuple[float, float, float]     # corners of the box of the wrist's place
+    low: tuple[float, float, float]     # corners of the box of the wrist's position
     high: tuple[float, float, float]
     roll: float         # mean of the forearm, radians; 0 palm down with the arm sideways, negative turns the thumb up
     odds: float
 
 
 class Shoulder(NamedTuple):
-    """How a shoulder blade follows the arm upwards and forwards, radians and factors; and how far an arm stretches."""
+    """How a shoulder blade moves with the arm upwards and forwards, radians and factors; and the arm's reach."""
 
     lift: float
     max_lift: float
@@ -50,13 +50,13 @@ _ARM_JOINTS = np.array([[skeleton.JOINT[f'{side}_{name}'] for name in ('collar',
 
 _MAX_ELBOW = 2.5        # radians
 
-#: How the two arms belong together. Of arms that are alike both do the same, each in its own way.
+#: Relations of the two arms. Arms that are alike both make the same gesture, each with its own variation.
 MIRRORED, NEAR, ALIKE, RESTING, OWN = 'mirrored', 'near each other', 'alike', 'one at rest', 'each its own'
 
 
 @dataclass(frozen=True)
 class PosePreset:
-    """What people of a kind do. Pairs are a mean and a standard deviation, single numbers deviations; radians."""
+    """A distribution of poses. Pairs are a mean and a standard deviation, single numbers deviations; radians."""
 
     arms: Mapping[str, ArmRegion]
     relations: Mapping[str, float]          # of the two arms, and how often
@@ -66,13 +66,13 @@ class PosePreset:
     deep_bend: float                        # how often it is bent much farther
     twist: float
     lean: float
-    turned_back: tuple[float, float]        # least and largest share of a turned body that the head makes good
+    turned_back: tuple[float, float]        # least and largest share of a body's turn that the head compensates
     head_turn: float
     nod: tuple[float, float]
     tilt: float
     face: float                             # 1: jaw and eyes move, 0: they rest
     roll: float                             # of the forearm, about its region's
-    any_roll: float                         # how often it is anything instead
+    any_roll: float                         # how often it is arbitrary instead
     flexion: float                          # of the wrist, towards the palm
     deviation: tuple[float, float]          # of the wrist, towards the thumb
     pole: float                             # of the direction in which the elbow points
@@ -81,7 +81,7 @@ class PosePreset:
     deviation_range: tuple[float, float]
 
 
-#: Anything that a body can do before a camera.
+#: Any action of a body before a camera.
 ANYTHING = PosePreset(
     arms={'reach': ArmRegion((-0.35, -0.50, 0.55), (0.45, 0.35, 0.95), -0.8, 12),
           'chest': ArmRegion((-0.45, -0.75, 0.32), (0.10, -0.10, 0.70), -0.9, 13),
@@ -102,7 +102,7 @@ ANYTHING = PosePreset(
     head_turn=0.2, nod=(0.04, 0.2), tilt=0.11, face=1.0, roll=0.55, any_roll=0.3, flexion=0.42, deviation=(0.04, 0.18),
     pole=0.35, roll_range=(-2.5, 0.35), flexion_range=(-1.15, 1.25), deviation_range=(-0.40, 0.55))
 
-#: What somebody does who stands before a camera and knows it: both hands before or beside the body.
+#: Frontal upright poses of people before a camera: both hands before or beside the body.
 UPRIGHT = PosePreset(
     arms={'reach': ArmRegion((-0.30, -0.40, 0.60), (0.35, 0.30, 0.90), -0.7, 18),
           'chest': ArmRegion((-0.40, -0.70, 0.35), (0.05, -0.10, 0.70), -0.9, 22),
@@ -120,7 +120,7 @@ UPRIGHT = PosePreset(
 
 @dataclass(frozen=True)
 class Gesture:
-    """What a person does; poses are sampled about it."""
+    """A person's gesture; poses are sampled about it."""
 
     arms: tuple[str, str]       # left, right: of the preset's
     together: str               # of its relations
@@ -152,7 +152,7 @@ def sample_gesture_poses(gesture: Gesture, rng: np.random.Generator, count: int,
                          tips: np.ndarray, turn: float) -> np.ndarray:
     """(count, 55, 3, 3) poses against the parent joint, in the person's own axes.
 
-    joints (55, 3), tips (10, 3): of the figure in the T-pose. turn: how far the person stands turned away from the
+    joints (55, 3), tips (10, 3): of the figure in the T-pose. turn: the person's rotation away from the
     camera, radians about y; the head mostly turns back.
     """
     vectors = np.zeros((count, skeleton.NUM_JOINTS, 3))
@@ -252,10 +252,10 @@ def _sample_close_wrists(rng, count, joints):
 
 def set_arm(local: np.ndarray, joints: np.ndarray, side: str, place: np.ndarray, *, roll: float, pole: np.ndarray,
             flexion: float = 0.0, deviation: float = 0.0) -> None:
-    """Bend the arm of `side` in `local` (55, 3, 3), in place, so that its wrist comes to `place` (3,).
+    """Bend the arm of `side` in `local` (55, 3, 3), in place, so that its wrist reaches `place` (3,).
 
     joints (55, 3): of the figure in the T-pose. A place out of reach is approached as far as the arm goes, others are
-    met within some millimetres. The rest: see arm_rotations.
+    reached within some millimetres. The rest: see arm_rotations.
     """
     mirror = _MIRROR if side == 'right' else np.eye(3)
     rows = _ARM_JOINTS[skeleton.SIDES.index(side)]
@@ -266,11 +266,11 @@ def set_arm(local: np.ndarray, joints: np.ndarray, side: str, place: np.ndarray,
 
 def arm_rotations(arm: np.ndarray, place: np.ndarray, *, roll: np.ndarray, pole: np.ndarray, flexion: np.ndarray,
                   deviation: np.ndarray, shoulder: Shoulder = FREE_SHOULDER) -> np.ndarray:
-    """(..., 4, 3, 3) rotations of collar, shoulder, elbow and wrist of left arms whose wrists come to `place`.
+    """(..., 4, 3, 3) rotations of collar, shoulder, elbow and wrist of left arms whose wrists reach `place`.
 
-    arm (4, 3): these joints in the T-pose. place, pole (..., 3): the wrist's place and the way the elbow points, in the
-    axes named at the module's head. roll of the forearm, half of it in the elbow, half in the wrist; flexion of the
-    wrist and its deviation towards the thumb (...), radians.
+    arm (4, 3): these joints in the T-pose. place, pole (..., 3): the wrist's position and the elbow's direction, in
+    the axes of the module docstring. roll of the forearm, half of it in the elbow, half in the wrist; flexion of
+    the wrist and its deviation towards the thumb (...), radians.
     """
     collar0, shoulder0, elbow0, wrist0 = arm
     upper, fore = np.linalg.norm(elbow0 - shoulder0), np.linalg.norm(wrist0 - elbow0)
@@ -285,7 +285,7 @@ def arm_rotations(arm: np.ndarray, place: np.ndarray, *, roll: np.ndarray, pole:
     nearest = np.sqrt(upper ** 2 + fore ** 2 + 2 * upper * fore * np.cos(_MAX_ELBOW))
     distance = np.clip(length, nearest, shoulder.reach * (upper + fore))
     direction = to_wrist / length[..., None]
-    # Two bones and the distance give a triangle; the pole says which way its corner, the elbow, points.
+    # Two bones and the distance define a triangle; the pole gives the direction of its corner, the elbow.
     pole = _unit(pole - direction * (direction * pole).sum(-1, keepdims=True))
     along = (upper ** 2 - fore ** 2 + distance ** 2) / (2 * distance)
     across = np.sqrt(np.maximum(upper ** 2 - along ** 2, 0.0))

@@ -1,7 +1,7 @@
-"""Hands that grasp objects, and hands that do not, as patches; each with the same patch without the object.
+"""Grasping and other hands, as patches with and without the object.
 
 The hand is the open body's right hand in MANO's form, closed around a primitive shape of `trimesh` that fills the room
-between its fingers. The two pictures of a pair differ in the object alone. Every sample follows from its seed.
+between its fingers. The two images of a pair differ in the object alone. Every sample follows from its seed.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from ..skeleton import HAND_KEYPOINT
 from . import appearance, backdrops, hands, lens
 from .hand_patches import FRAME, PatchRows, PatchScene, right_hand, sample_patch_scene, sample_skin_colors
 
-#: Shapes that are grasped in training, and those that are kept for measuring.
+#: Shapes that are grasped in training, and those that are held out for evaluation.
 SHAPES, UNSEEN_SHAPES = ('box', 'cylinder', 'capsule', 'sphere'), ('cone', 'tube')
-#: Part of the patches in which the hand grasps, and part of the others that show an object behind the hand.
+#: Share of the patches in which the hand grasps, and of the others that show an object behind the hand.
 GRASPING_SHARE, NEARBY_SHARE = 0.5, 0.5
-#: How far hands are from the middle of the frame, against hand_patches: the network does not know where its picture was
-#: cut from, and a hand that is seen from aside looks turned.
+#: Spread of hands about the middle of the frame, relative to hand_patches: the network does not get the position of its
+#: patch in the frame, and an off-centre hand appears rotated.
 SPREAD = 0.3
-#: Side of an object's box where there is none, in the hand's: as the estimator begins.
+#: Side of an object's box where there is none, in the hand's: as the estimator starts.
 ABSENT_OBJECT_FACTOR = 1.5
 
-#: Names of hands.HAND_SHAPES that close around something.
+#: Names of hands.HAND_SHAPES that can close around an object.
 _GRASPS = ('grasp', 'half', 'hook')
-#: Metres: flesh between a finger's bones and what it touches; radius and length of what is grasped.
+#: Metres: flesh between a finger's bones and the surface in contact; radius and length of the grasped object.
 _FLESH, _RADIUS, _LENGTH = 0.008, (0.014, 0.040), (0.06, 0.20)
-#: What is grasped may be thicker than the room between the fingers, and hides what lies within it.
+#: A grasped object may be thicker than the room between the fingers, and then hides their inner sides.
 _THICKNESS = (1.0, 1.5)
-#: Metres: how far behind the hand an object is that is not grasped, and its deviation across.
+#: Metres: distance behind the hand of an object that is not grasped, and its deviation across.
 _BEHIND, _ASIDE = (0.06, 0.25), 0.05
 _BATCH = 500
 _FINGERS = [HAND_KEYPOINT['index1'] + k for k in range(12)]
@@ -86,7 +86,7 @@ class _GraspScene(NamedTuple):
     hand: PatchScene
     shape: str | None   # None for no object
     grasping: bool
-    scale: np.ndarray   # (3,) of the unit shape, m; of what is grasped the first two in the radius of the grip
+    scale: np.ndarray   # (3,) of the unit shape, m; if grasped, the first two in radii of the grip
     turn: np.ndarray    # (3, 3) of the object: against the grip where it is grasped, else in the camera frame
     shift: np.ndarray   # (3,) m: along the grip's axis (the first number), or from the hand in the camera frame
 
@@ -113,11 +113,11 @@ def _sample_grasp_scene(rng, shapes, upright):
 class _Grip(NamedTuple):
     centre: np.ndarray   # (3,)
     axes: np.ndarray     # (3, 3) columns; the last one runs across the palm
-    radius: float        # of the largest cylinder along it that touches no finger
+    radius: float        # of the largest cylinder along it without contact to a finger
 
 
 def _find_grip(keypoints):
-    """The room that the fingers of a hand (21, 3) are closed around."""
+    """The room that the fingers of a hand (21, 3) enclose."""
     across = keypoints[HAND_KEYPOINT['index1']] - keypoints[HAND_KEYPOINT['pinky1']]
     across = across / np.linalg.norm(across)
     first = keypoints[HAND_KEYPOINT['middle1']] - keypoints[HAND_KEYPOINT['wrist']]
@@ -125,7 +125,7 @@ def _find_grip(keypoints):
     first = first / np.linalg.norm(first)
     axes = np.stack([first, np.cross(across, first), across], axis=1)
     bent = keypoints[_FINGERS] @ axes[:, :2]
-    # The circle nearest to the fingers' joints: |p|^2 = 2 p c + (r^2 - |c|^2) is linear in what is not known.
+    # The circle nearest to the fingers' joints: |p|^2 = 2 p c + (r^2 - |c|^2) is linear in the unknowns.
     answer, *_ = np.linalg.lstsq(np.c_[2 * bent, np.ones(len(bent))], (bent ** 2).sum(1), rcond=None)
     knuckles = bent[::4].mean(0)
     centre = knuckles + np.clip(answer[:2] - knuckles, -0.05, 0.05)

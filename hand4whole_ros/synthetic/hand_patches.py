@@ -1,7 +1,7 @@
-"""Hands alone, drawn as patches of frames: picture, where the patch lies, and the hand's exact parameters.
+"""Single hands, drawn as patches of frames: image, position of the patch, and the hand's exact parameters.
 
-The open body's right hand in MANO's form, at any place of a frame, in front of a drawn background, at times behind
-something; and patches without any hand. Every sample follows from its seed alone.
+The open body's right hand in MANO's form, at any place of a frame, in front of a drawn background, sometimes behind
+an obstacle; and patches without any hand. Every sample follows from its seed alone.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from . import appearance, backdrops, hands, lens
 
 _Rows = TypeVar('_Rows', bound='PatchRows')
 
-#: Of every frame, (width, height) px, and what focal lengths are drawn from, px: 60 to 78 degrees across.
+#: Of every frame, (width, height) px, and the range of focal lengths, px: 60 to 78 degrees across.
 FRAME, FOCAL = (640, 480), (400.0, 560.0)
 #: Of the wrist from the camera, metres.
 DISTANCE = (0.3, 0.8)
-#: Side of a patch, in the greatest extent of the keypoints; and how far its middle is off, in its side.
+#: Side of a patch, in the greatest extent of the keypoints; and the offset of its middle, in its side.
 CROP_MARGIN, OFF_CENTRE = (1.25, 1.7), 0.06
-#: Part of the hands that something is in front of.
+#: Share of the hands with an obstacle in front.
 OCCLUDED_SHARE = 0.35
-#: Turns of a hand as its ray sees it: about the ray, uniform to either side; about the axes across it, the deviation.
+#: Rotation of a hand relative to its ray: about the ray, uniform to either side; across it, the deviation.
 _IN_PLANE, _TILT = np.radians(110.0), 0.55
-#: The same of hands that are upright, whose palms are to the camera: what a short training learns.
+#: The same of upright hands with their palms to the camera: for short trainings.
 _UPRIGHT_IN_PLANE, _UPRIGHT_TILT = np.radians(35.0), 0.25
-#: A right hand at rest points along -x, its palm along -y; turned by this, it points up, its palm to the camera.
+#: A right hand at rest points along -x, its palm along -y; this rotation points it up, its palm to the camera.
 _UPRIGHT = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
 
 
 @dataclass(frozen=True)
 class PatchRows:
-    """Arrays of N rows each: the base of data classes that hold nothing else."""
+    """Arrays of N rows each: the base of data classes that contain nothing else."""
 
     def __len__(self) -> int:
         return len(getattr(self, _names(type(self))[0]))
@@ -86,8 +86,8 @@ class HandPatches(PatchRows):
     betas: np.ndarray         #: (N, 10) float32
     keypoints: np.ndarray     #: (N, 21, 3) float32, with the hand's place
     keypoints_2d: np.ndarray  #: (N, 21, 2) float32 px
-    visible: np.ndarray       #: (N,) float32 share of the hand that nothing is in front of
-    hand: np.ndarray          #: (N,) bool; of patches without a hand all else but images and the patch is zero
+    visible: np.ndarray       #: (N,) float32 visible share of the hand
+    hand: np.ndarray          #: (N,) bool; of patches without a hand everything except images and the patch is zero
 
 
 def draw_patches(count: int, seed: int, size: int, without_hand: float = 0.0, *, upright: bool = False) -> HandPatches:
@@ -106,7 +106,7 @@ def draw_patches(count: int, seed: int, size: int, without_hand: float = 0.0, *,
 
 
 def draw_sequence(count: int, seed: int, size: int, hidden: slice, *, upright: bool = False) -> HandPatches:
-    """`count` frames of one hand that moves and bends smoothly; from hidden.start to hidden.stop something covers it.
+    """`count` frames of one hand in smooth motion; from hidden.start to hidden.stop an obstacle covers it.
 
     The patch follows the hand, as a tracker's box would. upright: as in draw_patches, at the first frame.
     """
@@ -135,7 +135,7 @@ def draw_sequence(count: int, seed: int, size: int, hidden: slice, *, upright: b
 
 @dataclass(frozen=True)
 class PatchScene:
-    """What a patch shows, before it is drawn."""
+    """Contents of a patch, before it is drawn."""
 
     empty: bool
     rotations: np.ndarray
@@ -143,16 +143,16 @@ class PatchScene:
     ray: np.ndarray         # x/z, y/z of the wrist
     distance: float
     focal: float
-    look: int               # seed of colours, light, background and what is in front
+    look: int               # seed of colours, light, background and obstacle
     room: float
     off_centre: np.ndarray  # of the patch, in its side
-    cover: float            # how much of the patch's side what is in front of the hand takes; 0 for nothing
+    cover: float            # size of the obstacle in front of the hand, in the patch's side; 0 for none
 
 
 def sample_patch_scene(rng: np.random.Generator, empty: bool, upright: bool, *, spread: float = 1.0) -> PatchScene:
     """One hand somewhere in a frame; empty: the patch without it.
 
-    spread: how far from the middle of the frame hands are, in the usual distance.
+    spread: of hands about the middle of the frame, relative to the usual one.
     """
     in_plane, tilting = (_UPRIGHT_IN_PLANE, _UPRIGHT_TILT) if upright else (_IN_PLANE, _TILT)
     _, rest_joints, rest_tips = right_hand()
@@ -165,7 +165,7 @@ def sample_patch_scene(rng: np.random.Generator, empty: bool, upright: bool, *, 
     tilt = Rotation.from_rotvec([*rng.normal(0, tilting, 2), 0])
     turn = Rotation.from_rotvec([0, 0, rng.uniform(-in_plane, in_plane)])
     seen = (turn * tilt * back).as_matrix() @ _UPRIGHT
-    # A picture shows a hand as it is turned towards its ray, wherever in the frame it is.
+    # The image of a hand depends on its rotation relative to its ray, at any position in the frame.
     rotations = np.concatenate([(view_rotation(ray) @ seen)[None], fingers]).astype(np.float32)
     cover = rng.uniform(0.25, 0.7) if rng.random() < OCCLUDED_SHARE else 0.0
     return PatchScene(empty, rotations, rng.normal(0, 0.8, 10).clip(-2, 2).astype(np.float32), ray,
@@ -174,7 +174,7 @@ def sample_patch_scene(rng: np.random.Generator, empty: bool, upright: bool, *, 
 
 
 def _sample_nearby_scene(rng, start, end):
-    """`end` with a wrist that is turned from the start's by less than a right angle."""
+    """`end` with its wrist rotated by less than a right angle from the start's."""
     turn = Rotation.from_rotvec(rng.normal(0, 0.5, 3).clip(-0.8, 0.8))
     return np.concatenate([(turn.as_matrix() @ start[0])[None], end[1:]])
 
@@ -212,7 +212,7 @@ def _render_patch(scene, keypoints, vertices, size):
 
 
 def _draw_occluder(rng, image, centre, share):
-    """Draw something in front, as large as that share of the patch; where it is, (S, S) 0 to 1."""
+    """Draw an obstacle of that share of the patch; returns its mask, (S, S) 0 to 1."""
     size = len(image)
     mask = np.zeros((size, size), np.uint8)
     middle = centre + rng.normal(0, 0.12 * size, 2) * (share < 1)
@@ -247,7 +247,7 @@ def right_hand() -> tuple[Mano, np.ndarray, np.ndarray]:
 
 
 def hand_layer() -> Mano:
-    """The layer that the parameters are of."""
+    """The layer that the parameters belong to."""
     return right_hand()[0]
 
 

@@ -1,7 +1,7 @@
-"""Finger poses: from an open hand to a fist, with the fingers moving together as they do in life.
+"""Finger poses: from an open hand to a fist, with the natural coupling of the fingers.
 
-`finger_rotations` bends one hand into a shape that is given. `sample_finger_poses` makes hands by the batch, more
-varied: named shapes, fingers on their own or in waves, and every joint's own share beside them; no crossing bones.
+`finger_rotations` bends one hand into a given shape. `sample_finger_poses` makes hands in batches, more
+varied: named shapes, independent fingers or waves, and variation of every joint; no crossing bones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FINGERS = ('thumb', 'index', 'middle', 'ring', 'pinky')
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 
-#: How far each finger is closed, thumb to pinky: 0 is straight, 1 a fist.
+#: Closure of each finger, thumb to pinky: 0 is straight, 1 a fist.
 HAND_SHAPES = {
     'open': (0.05, 0.05, 0.05, 0.05, 0.08), 'relaxed': (0.25, 0.22, 0.28, 0.33, 0.38),
     'half': (0.4, 0.5, 0.52, 0.55, 0.58), 'grasp': (0.5, 0.62, 0.64, 0.68, 0.7),
@@ -29,7 +29,7 @@ _SHAPE_TABLE = np.array(list(HAND_SHAPES.values()))
 _SHAPE_PROBABILITIES = {'open': 0.15, 'relaxed': 0.18, 'half': 0.14, 'grasp': 0.12, 'fist': 0.09, 'point': 0.08,
                         'pinch': 0.08, 'two': 0.03, 'three': 0.03, 'four': 0.02, 'thumb_up': 0.03, 'hook': 0.05}
 
-#: Part of the hands whose fingers are bent at random about a common mean, in none of the shapes above.
+#: Share of the hands whose fingers are bent at random about a common mean, in none of the shapes above.
 _FREE = 0.4
 
 #: Flexion of a closed finger's three joints, radians; and of the thumb's.
@@ -54,7 +54,7 @@ _SPLAY = np.array([1.0, 0.15, -0.6, -1.5])
 _SHARES = np.array([(1.0, 1.0, 1.0), (0.1, 0.9, 0.9), (1.0, 0.15, 0.1)])
 
 _MIN_FINGER_DISTANCE = 0.0125     # m between the bones of two fingers
-_MAX_ATTEMPTS = 3          # shapes drawn for each hand, of which the first whose fingers do not cross is taken
+_MAX_ATTEMPTS = 3          # shapes drawn for each hand; the first without crossing fingers is used
 
 #: The three joints of each finger, thumb to pinky.
 _FINGER_JOINTS = {side: np.array([[skeleton.JOINT[f'{side}_{finger}{k}'] for k in (1, 2, 3)] for finger in FINGERS])
@@ -62,7 +62,7 @@ _FINGER_JOINTS = {side: np.array([[skeleton.JOINT[f'{side}_{finger}{k}'] for k i
 
 
 def sample_hand_shape(rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """A hand shape: how far each finger is closed (5,), and the spread in radians."""
+    """A hand shape: closure of each finger (5,), and the spread in radians."""
     if rng.random() < _FREE:
         closed = rng.uniform(0, 1) + rng.normal(0, 0.3, 5)
     else:
@@ -79,7 +79,7 @@ def finger_rotations(side: str, closed: np.ndarray, spread: float, *, rest_joint
     rest_joints (55, 3), rest_tips (10, 3): of the body in the T-pose, whose bones give the axes.
     bend (5, 3): factors on the flexion of single joints, or None.
     """
-    # Worked out on a left hand; a right hand is its mirror image.
+    # Computed for a left hand; a right hand is its mirror image.
     mirror = _MIRROR if side == 'right' else np.eye(3)
     flexion = np.asarray(closed)[:, None] * np.concatenate([_CLOSED_THUMB[None], np.tile(_CLOSED, (4, 1))])
     if bend is not None:
@@ -95,8 +95,8 @@ def sample_finger_poses(rng: np.random.Generator, count: int, *, joints: np.ndar
                         alike: float) -> np.ndarray:
     """(2, count, 15, 3, 3) rotations of the fingers of left and right hands, both as of left hands, in SMPL-X's order.
 
-    joints (55, 3), tips (10, 3): of the body in the T-pose, whose bones give the axes. alike: 0 for two hands of
-    their own, 1 for the same shape.
+    joints (55, 3), tips (10, 3): of the body in the T-pose, whose bones give the axes. alike: 0 for two independent
+    hands, 1 for the same shape.
     """
     shapes = _sample_shapes(rng, 2 * count * _MAX_ATTEMPTS)
     for values in shapes.values():
@@ -112,7 +112,7 @@ def sample_finger_poses(rng: np.random.Generator, count: int, *, joints: np.ndar
 
 
 def _finger_penetration(made, joints, tips):
-    """(M,) 0 where all fingers of a hand (M, 5, 3, 3, 3), thumb to pinky, keep apart, else how much too near, m."""
+    """(M,) 0 where all fingers of a hand (M, 5, 3, 3, 3), thumb to pinky, are apart, else the lacking distance, m."""
     chain = np.concatenate([joints[_FINGER_JOINTS['left']], tips[:5, None]], axis=1)
     bones = np.diff(chain, axis=1)
     place, turn, points = chain[:, 0] - joints[skeleton.WRIST['left']], np.eye(3), []
@@ -130,7 +130,7 @@ def _finger_penetration(made, joints, tips):
 
 
 def _sample_shapes(rng, count):
-    """flexion (count, 5, 3), thumb to pinky; splay (count, 4); thumb (count, 3), its root's turn beyond flexion."""
+    """flexion (count, 5, 3), thumb to pinky; splay (count, 4); thumb (count, 3), its root's rotation beyond flexion."""
     shapes = _SHAPE_TABLE[rng.integers(len(_SHAPE_TABLE), size=count)] + rng.normal(0, 0.08, (count, 1))
     free = rng.uniform(0, 1, (count, 1)) + rng.normal(0, 0.25, (count, 5))
     waves = rng.uniform(0, 1, (count, 1)) + rng.uniform(-0.25, 0.25, (count, 1)) * np.arange(-2, 3)

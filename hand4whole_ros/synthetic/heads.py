@@ -1,4 +1,4 @@
-"""Heads of the open body, drawn large: faces whose jaw, gaze and expression are known."""
+"""Heads of the open body, in close-up: faces with known jaw, gaze and expression."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..rendering.rasterizer import Rasterizer
 from ..skeleton import JOINT
 from .appearance import Appearance
 
-#: A camera close to a head, and where the head's joint then lies, m, so that the face is in the middle.
+#: A camera close to a head, and the position of the head's joint in it, m, that centres the face.
 CAMERA, PLACE = Intrinsics(1000.0, 1000.0, 160.0, 160.0, 320, 320), np.array([0.0, 0.03, 1.2])
 #: Of a person from the waist up.
 WIDE, WIDE_PLACE = Intrinsics(900.0, 900.0, 240.0, 320.0, 480, 640), np.array([0.0, -0.35, 2.0])
 
-#: The rotation of a head that looks into the camera.
+#: The rotation of a head that faces the camera.
 FACING = np.diag([1.0, -1.0, -1.0])
 
 #: The 11 pose landmarks of a face, m from the head's joint in SMPL-X's axes: nose, eyes, ears, mouth.
@@ -33,7 +33,7 @@ _POSE_FACE = np.array([
 
 @dataclass(frozen=True)
 class HeadPose:
-    """What is drawn. Radians and metres; arms hang."""
+    """Parameters of the drawing. Radians and metres; arms hang."""
 
     jaw: float = 0.0
     down: float = 0.0                   # the gaze, of both eyes, against the head
@@ -64,7 +64,7 @@ class HeadPose:
         return (drawn.rgb * alpha + 125 * (1 - alpha)).astype(np.uint8)
 
     def landmarks(self, camera: Intrinsics = CAMERA, track_id: int = -1) -> HolisticLandmarks:
-        """The pose landmarks of the face, about where a detector has them; the others unseen."""
+        """The pose landmarks of the face, about where a detector places them; the others not visible."""
         pose = np.tile(camera.project(self.place[None]), (NUM_POSE_LANDMARKS, 1))
         visibility = np.zeros(NUM_POSE_LANDMARKS)
         pose[list(POSE_FACE)] = camera.project(_POSE_FACE @ self.rotation.T + self.place)

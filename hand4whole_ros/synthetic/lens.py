@@ -1,4 +1,4 @@
-"""What lens, sensor and transmission do to a picture: blur, exposure, noise, JPEG."""
+"""Effects of lens, sensor and transmission on an image: blur, exposure, noise, JPEG."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TILE = 512
 
 
 def apply_camera_effects(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 RGB -> the same, as a camera of some quality would deliver it."""
+    """(H, W, 3) uint8 RGB -> the same, as from a camera of some quality."""
     longest = max(image.shape[:2])
     kind = rng.random()
     if kind < 0.12:

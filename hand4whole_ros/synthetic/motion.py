@@ -1,4 +1,4 @@
-"""One person who moves arms and fingers before a background: a camera for demonstrations, with its truth."""
+"""One person moving arms and fingers before a background: a camera for demonstrations, with ground truth."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .truth import PersonTruth
 #: Seconds after which the motion repeats.
 PERIOD = 24.0
 
-#: An arm: the wrist's place (see gestures), roll, flexion and deviation of the wrist.
+#: An arm: the wrist's position (see gestures), roll, flexion and deviation of the wrist.
 ARMS = {
     'low': (0.30, -0.66, 0.40, -0.9, 0.0, 0.05), 'front': (0.22, -0.10, 0.50, 0.1, -0.35, 0.0),
     'raised': (0.42, 0.10, 0.45, 0.15, -0.25, 0.0), 'reach': (0.25, 0.0, 0.80, 0.15, -0.75, 0.0),
@@ -31,7 +31,7 @@ ARMS = {
     'high': (0.55, 0.38, 0.32, 0.0, -0.2, 0.0), 'away': (0.24, -0.96, 0.10, -1.2, 0.0, 0.0),
     'drive': (0.10, -0.02, 0.46, 0.2, -0.4, 0.0), 'drive_aside': (0.20, -0.14, 0.50, 0.1, -0.3, 0.0)}
 
-#: Seconds, left arm and hand shape, right arm and hand shape. Between them everything glides.
+#: Seconds, left arm and hand shape, right arm and hand shape. Motion between them is smooth.
 _DEFAULT_SCRIPT = (
     (0.0, 'low', 'relaxed', 'low', 'relaxed'), (1.0, 'low', 'relaxed', 'raised', 'open'),
     (3.2, 'low', 'relaxed', 'raised', 'open'),
@@ -56,7 +56,7 @@ _SPREAD = 0.12
 
 @dataclass(frozen=True)
 class MotionScript:
-    """What a person does, over and over."""
+    """A person's periodic motion."""
 
     #: Seconds, left arm and hand shape, right arm and hand shape. An arm is one of ARMS; a hand shape one of
     #: hands.HAND_SHAPES, or five numbers as there.
@@ -65,16 +65,16 @@ class MotionScript:
     period: float
     #: From the camera to the pelvis, in lengths of the stretched arm.
     distance: float
-    #: Seconds from and to which the right hand waves.
+    #: Start and end of the waving of the right hand, in seconds.
     waving: tuple[float, float] = (0.0, 0.0)
 
 
-#: Shows all that arms and hands can do, in the picture all the time.
+#: A full range of motions of arms and hands, always within the image.
 DEMO_SCRIPT = MotionScript(_DEFAULT_SCRIPT, PERIOD, 2.75, (1.2, 3.1))
 
 
 class PersonMotion:
-    """A person in front of a textured background, as a function of time. Equal seeds, equal pictures."""
+    """A person in front of a textured background, as a function of time. Equal seeds, equal images."""
 
     def __init__(self, seed: int = 10, width: int = 640, height: int = 480, score: MotionScript = DEMO_SCRIPT):
         self.score = score
@@ -94,11 +94,11 @@ class PersonMotion:
         self._pelvis = np.array([0.0, at['spine3'][1] + 0.1 * arm, score.distance * arm])
 
     def frame(self, t: float) -> np.ndarray:
-        """The picture at `t` seconds: (height, width, 3) uint8 RGB."""
+        """The image at `t` seconds: (height, width, 3) uint8 RGB."""
         return self._studio.draw(self.scene(t).vertices, self.intrinsics).image
 
     def truth(self, t: float) -> PersonTruth:
-        """Where everything is at `t` seconds."""
+        """The truth at `t` seconds."""
         return undrawn_truth(self.scene(t))
 
     def hand_keypoints(self, t: float) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Things between the camera and the person: tables, bars, boxes and blobs, drawn over the picture."""
+"""Objects between the camera and the person: tables, bars, boxes and blobs, drawn over the image."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 from ..geometry.camera import Intrinsics
 from . import backdrops
 
-OBSTACLE_PROBABILITY = 0.35        # of the pictures that have any
-_MAX_OBSTACLES = 0.6         # of a picture; whoever hides more is left out
+OBSTACLE_PROBABILITY = 0.35        # share of the images with an obstacle
+_MAX_OBSTACLES = 0.6         # of an image; people who are covered more are left out
 
 
 def draw_obstacles(rng: np.random.Generator, image: np.ndarray, view: Intrinsics, *, joints: np.ndarray,
                    hands: np.ndarray) -> np.ndarray | None:
-    """Draw them into image (H, W, 3) uint8, in place; -> (H, W) bool, what they cover, or None.
+    """Draw them into image (H, W, 3) uint8, in place; -> (H, W) bool, their mask, or None.
 
     joints (N, 3) m of the person and keypoints of the hands (2, 21, 3) m: in the frame of `view`.
     """

@@ -1,15 +1,15 @@
-"""A person who drives a robot hand: opens, closes and pinches before the camera, leaves the picture and comes back."""
+"""A person who operates a robot hand: opens, closes and pinches before the camera, leaves the image and returns."""
 
 from __future__ import annotations
 
 from .motion import MotionScript
 
-#: How far fingers are closed, thumb to pinky, where the skin of thumb and index finger touches: the ends of their last
-#: bones are then 10 to 13 mm apart, in any adult. And before it, with open fingers.
+#: Closure of the fingers, thumb to pinky, at which the skin of thumb and index finger touches: the ends of their last
+#: bones are then 10 to 13 mm apart, in any adult. And the closure before it, with open fingers.
 PINCH, OPEN, FIST = (0.38, 0.47, 0.25, 0.25, 0.25), (0.10, 0.12, 0.15, 0.15, 0.18), (0.70, 0.90, 0.92, 0.92, 0.92)
 
-#: Seconds from and to which thumb and index finger of both hands touch, and from and to which no hand is in the
-#: picture.
+#: Start and end, in seconds, of the contact of thumb and index finger of both hands, and of the absence of hands in
+#: the image.
 PINCHED = ((2.0, 2.8), (4.0, 4.6), (5.6, 6.4), (12.6, 13.4))
 OUT_OF_VIEW = (8.6, 10.2)
 
@@ -20,7 +20,7 @@ def _both_arms(t, arm, shape):
     return t, arm, shape, arm, shape
 
 
-#: What the operator does. Both hands do the same.
+#: The operator's motion, the same for both hands.
 OPERATOR_SCRIPT = MotionScript(
     keys=(
         _both_arms(0.0, _ARM, OPEN),

@@ -1,8 +1,8 @@
-"""The one maker of people: `sample_scene` chooses an adult, pose, camera and appearance, as a preset wants them.
+"""Sampling of people: `sample_scene` chooses an adult, pose, camera and appearance according to a preset.
 
-Everything follows from seed and preset. TRAINING has all that a camera may see; EVALUATION has people in a studio with
-both hands in sight, of other adults, before one camera. The people whom published figures and tests measure on are a
-file (`frozen_people`), and stay who they are when something changes here: `sample_person` takes them from there.
+Everything follows from seed and preset. TRAINING covers all kinds of scenes; EVALUATION has people in a studio with
+both hands visible, of other adults, before one camera. The people of published figures and tests are a file
+(`frozen_people`), and do not change when this module does: `sample_person` takes them from there.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from .scene import SCENE_STREAM, Scene
 from .truth import PersonTruth
 from .visibility import body_rasterizer, hand_visibility
 
-#: Default part of the scenes for training that are close-ups of hands.
+#: Default share of the scenes for training that are close-ups of hands.
 CLOSE_UPS = 0.35
 
-#: Of people who are measured on: least part of each hand that is seen, and least length of a palm, wrist to middle MCP
+#: Of people for evaluation: least visible share of each hand, and least length of a palm, wrist to middle MCP
 #: at the wrist's distance, px.
 MIN_HAND_VISIBILITY, MIN_PALM_LENGTH = 0.4, 29.0
 
-_MARGIN = 8             # px between hand keypoints that have to be in sight and the picture's edge
+_MARGIN = 8             # px between hand keypoints that have to be visible and the image's edge
 _CANDIDATES, _ROUNDS = 4, 6
 _MAX_ATTEMPTS = 300
 
@@ -41,15 +41,15 @@ _HEAD, _FEET = skeleton.JOINT['head'], [skeleton.JOINT[f'{side}_{part}'] for sid
 
 @dataclass(frozen=True)
 class ScenePreset:
-    """Which scenes there are."""
+    """A distribution of scenes."""
 
     stream: int = SCENE_STREAM          # first word of the random streams
     width: int = 640                    # px
     height: int = 480
     focal: float | None = None          # px; None: of any lens
     close_ups: float = CLOSE_UPS        # how often only hands are shown
-    at_ease: float = 0.0                # of the others, how often somebody stands before the camera and knows it
-    studio: bool = False                # in a studio, both hands in sight, and nobody of `adults`
+    at_ease: float = 0.0                # of the others, how often a person is in a frontal upright pose
+    studio: bool = False                # in a studio, both hands visible, and no person of `adults`
 
 
 TRAINING = ScenePreset()
@@ -57,17 +57,17 @@ EVALUATION = ScenePreset(stream=0x7A14, width=720, height=720, focal=936.0, clos
 
 
 def sample_person(seed: int) -> Scene:
-    """A person to measure on: one of the file, or a new one of EVALUATION."""
+    """A person for evaluation: one of the file, or a new one of EVALUATION."""
     return frozen_people.read(seed) or sample_scene(seed, EVALUATION)
 
 
 def render_person(scene: Scene) -> tuple[np.ndarray, PersonTruth]:
-    """The picture (H, W, 3) uint8 RGB, and the truth about it, with the vertices."""
+    """The image (H, W, 3) uint8 RGB, and the truth about it, with the vertices."""
     return draw_scene(scene, vertices=True)
 
 
 def sample_phenotype(seed: int) -> dict[str, torch.Tensor]:
-    """A random adult, as anny takes it; nobody of `adults`."""
+    """A random adult, as anny takes it; not in `adults`."""
     return anny_rig.sample_adults(1, seed)
 
 
@@ -107,11 +107,11 @@ def framed_scene(seed: int, rng: np.random.Generator, who: adults.Adult, local: 
                  placed: list[np.ndarray], direction: framing.ViewDirection, frame: str, intrinsics: Intrinsics,
                  fill: tuple[float, float], shift: float, whole: bool = False,
                  appearance: Appearance | None = None) -> Scene:
-    """The scene of a posed person whom the camera sees from a direction.
+    """The scene of a posed person, viewed by the camera from a direction.
 
     local (55, 3, 3); placed: its rotations, joints and tips (figure.place_skeleton), in the person's own axes. fill:
-    least and largest part of the picture for what it shows (framing.BODY_FRAMES); shift, to 1: how far that may be off
-    the middle, of the room that is left. whole: all joints of the body are in the picture where it shows all of it.
+    least and largest part of the image for what it shows (framing.BODY_FRAMES); shift, to 1: largest offset from
+    the middle, of the remaining room. whole: all joints of the body are in the image if it shows all of it.
     """
     rotations, joints, hands = _seen_from(direction, placed)
     skin, follows = collisions.posed_skin_points(who.figure, rotations, joints)[0], collisions.skin_points()[2]
@@ -166,19 +166,19 @@ def _sample_intrinsics(rng, preset, close_up):
 
 
 def _sample_clear_pose(rng, figure, gesture, turn):
-    """A pose that does not run into itself: local and global rotations, joints and tips, in the person's axes."""
+    """A pose free of self-collision: local and global rotations, joints and tips, in the person's axes."""
     for _ in range(_ROUNDS):
         local = sample_gesture_poses(gesture, rng, _CANDIDATES, joints=figure.joints, tips=figure.tips, turn=turn)
         rotations, joints, tips = place_skeleton(local, figure.joints, figure.tips)
         chosen = collisions.first_collision_free(figure, rotations, joints, tips)
         if chosen is not None:
             return local[chosen], rotations[chosen], joints[chosen], tips[chosen]
-    # No pose of this gesture suits the figure: another one will.
+    # No pose of this gesture suits the figure: use another gesture.
     return _sample_clear_pose(rng, figure, Gesture.sample(rng, preset=gesture.preset), turn)
 
 
 def _both_hands_in_sight(scene):
-    """Whether both hands are in the picture, large enough, and not behind the body."""
+    """Whether both hands are in the image, large enough, and not behind the body."""
     k = scene.intrinsics
     pixels = k.project(scene.hand_keypoints.reshape(-1, 3))
     if not ((pixels > _MARGIN) & (pixels < (k.width - 1 - _MARGIN, k.height - 1 - _MARGIN))).all():

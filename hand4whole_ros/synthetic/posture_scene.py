@@ -1,7 +1,7 @@
-"""People in every posture, seen from everywhere: scenes for training and measuring what finds bodies in pictures.
+"""People in every posture, viewed from everywhere: scenes to train and evaluate detectors of bodies in images.
 
-Where `people` has people before a camera they know of, here they stand, sit, kneel, crawl or lie (`postures`), or move
-as somebody did who was recorded; the camera is anywhere around them, above or below, upright or not.
+While `people` has people who face a camera, here they stand, sit, kneel, crawl or lie (`postures`), or have a
+recorded pose; the camera is anywhere around them, above or below, upright or not.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from . import adults, collisions, framing, hands, people, postures
 from .figure import place_skeleton
 from .scene import Scene
 
-#: First words of the random streams here: of people to train on and of people to measure on, who share nobody.
+#: First words of the random streams here: of people for training and of people for evaluation, who are disjoint.
 TRAINING, MEASURING = 0x7A12, 0x7A13
 
-#: What the picture shows, and how often (framing.BODY_FRAMES).
+#: What the image shows, and how often (framing.BODY_FRAMES).
 FRAMES = {'full': 0.62, 'knees': 0.12, 'hips': 0.14, 'chest': 0.05, 'sitting': 0.07}
 
-#: Width and height of pictures, px, and how often.
+#: Width and height of images, px, and how often.
 SIZES = {(640, 480): 0.45, (480, 640): 0.3, (560, 560): 0.25}
 
-#: How often a pose is a recorded one, where there are any; and how far its joints are turned beside it, radians.
+#: How often a pose is a recorded one, if there are any; and the random rotation added to its joints, radians.
 RECORDED, _JITTER = 0.4, 0.06
 
 FIELDS_OF_VIEW = (28.0, 90.0)
-_FILL = (0.45, 0.98)        # of the picture by the part of the person that it shows
+_FILL = (0.45, 0.98)        # of the image by the visible part of the person
 
 
 def sample_direction(rng: np.random.Generator) -> framing.ViewDirection:
-    """Any heading; mostly at eye level or above it, from 30 degrees below to 70 above; a fifth rolled anyhow."""
+    """Any heading; mostly at eye level or above it, from 30 degrees below to 70 above; a fifth with arbitrary roll."""
     pitch = np.clip(rng.normal(8, 13), -30, 70) if rng.random() < 0.6 else rng.uniform(-30, 70)
     roll = rng.uniform(-180, 180) if rng.random() < 0.2 else rng.normal(0, 5)
     return framing.ViewDirection(*np.radians((rng.uniform(-180, 180), pitch, roll)))
@@ -53,7 +53,7 @@ def scene(seed: int, recorded: np.ndarray | None = None, purpose: int = TRAINING
 
 def sample_pose(rng: np.random.Generator, joints: np.ndarray, tips: np.ndarray,
                 recorded: np.ndarray | None = None) -> np.ndarray:
-    """(55, 3, 3) rotations of a pose that does not run into itself, y up; joints (55, 3), tips (10, 3) at rest."""
+    """(55, 3, 3) rotations of a pose free of self-collision, y up; joints (55, 3), tips (10, 3) at rest."""
     if recorded is not None and rng.random() < RECORDED:
         found = recorded_poses(rng, recorded, 8, joints=joints, tips=tips)
         if len(found):
@@ -63,9 +63,9 @@ def sample_pose(rng: np.random.Generator, joints: np.ndarray, tips: np.ndarray,
 
 def recorded_poses(rng: np.random.Generator, recorded: np.ndarray, count: int, *, joints: np.ndarray,
                    tips: np.ndarray) -> np.ndarray:
-    """(M, 55, 3, 3): those of `count` poses drawn from recorded (N, 22, 3, 3) that do not run into themselves.
+    """(M, 55, 3, 3): those of `count` poses drawn from recorded (N, 22, 3, 3) that are free of self-collision.
 
-    Every joint is turned a little beside what was recorded, half of the poses are mirrored, and fingers are made up.
+    A small rotation is added to every recorded joint, half of the poses are mirrored, and fingers are sampled.
     """
     drawn = recorded[rng.integers(len(recorded), size=count)]
     local = np.tile(np.eye(3), (count, skeleton.NUM_JOINTS, 1, 1))

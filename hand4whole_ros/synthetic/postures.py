@@ -1,8 +1,8 @@
-"""Poses of whole bodies as people hold them anywhere: standing, sitting, squatting, kneeling, bending, crawling, lying.
+"""Whole-body postures of daily life: standing, sitting, squatting, kneeling, bending, crawling, lying.
 
-A posture says how the pelvis leans, how both legs and the spine are bent, and what arms mostly do there; arms, fingers
-and their names are those of `gestures`. Poses are (55, 3, 3) rotations against the parent joint in the axes of somebody
-who stands: x to the person's left, y up, z forward. Poses in which the body runs into itself are dropped.
+A posture specifies how the pelvis leans, how both legs and the spine are bent, and the arms' usual gestures; arms,
+fingers and their names are those of `gestures`. Poses are (55, 3, 3) rotations against the parent joint in the axes of
+a standing person: x to the person's left, y up, z forward. Poses with self-collision are dropped.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Leg:
 
 @dataclass(frozen=True)
 class Posture:
-    """One way to hold oneself. Radians; `second` leg None: as the first one, a little apart."""
+    """One posture. Radians; `second` leg None: as the first one, a little apart."""
 
     odds: float
     pitch: tuple[float, float]              # of the pelvis, forward
@@ -51,7 +51,7 @@ class Posture:
     bend: tuple[float, float] = (-0.1, 0.4)         # of the spine
     #: Names of gestures.ANYTHING.arms; None: any.
     arms: tuple[str, ...] | None = None
-    #: True where legs stay upright: what the pelvis leans is added to the flexion of both hips.
+    #: True where legs stay upright: the lean of the pelvis is added to the flexion of both hips.
     upright: bool = False
 
 
@@ -104,14 +104,14 @@ _ODDS = _ODDS / _ODDS.sum()
 
 
 def sample_name(rng: np.random.Generator) -> str:
-    """A posture, as often as people are found in it."""
+    """A random posture, by its frequency."""
     return _NAMES[rng.choice(len(_NAMES), p=_ODDS)]
 
 
 def sample(rng: np.random.Generator, name: str, count: int, *, joints: np.ndarray, tips: np.ndarray) -> np.ndarray:
-    """(count, 55, 3, 3) poses of a posture that do not run into themselves, `count` at most _CANDIDATES.
+    """(count, 55, 3, 3) poses of a posture without self-collision, `count` at most _CANDIDATES.
 
-    joints (55, 3), tips (10, 3): of the figure in the T-pose. Where a posture leaves no clear pose, others are taken.
+    joints (55, 3), tips (10, 3): of the figure in the T-pose. If a posture has no collision-free pose, others are used.
     """
     kept = np.empty((0, skeleton.NUM_JOINTS, 3, 3))
     for _ in range(_ROUNDS):
@@ -125,7 +125,7 @@ def sample(rng: np.random.Generator, name: str, count: int, *, joints: np.ndarra
 
 def candidates(rng: np.random.Generator, posture: Posture, count: int, *, joints: np.ndarray,
                tips: np.ndarray) -> np.ndarray:
-    """(count, 55, 3, 3) poses of which some may run into themselves; one pair of gestures of the arms for all."""
+    """(count, 55, 3, 3) poses, some possibly with self-collision; one pair of gestures of the arms for all."""
     first = gestures.Gesture.sample(rng)
     if posture.arms is not None and rng.random() < 0.7:
         one, other = (posture.arms[rng.integers(len(posture.arms))] for _ in range(2))
@@ -172,5 +172,5 @@ def _bend_spine(local, rng, posture, count):
 
 
 def _euler(axes, *angles):
-    """Rotations (N, 3, 3) about axes that turn along, the first one outermost."""
+    """Rotations (N, 3, 3) about moving axes, the first one outermost."""
     return Rotation.from_euler(axes, np.stack(angles, axis=-1)).as_matrix()

@@ -1,4 +1,4 @@
-"""A scene: one person in one pose before one camera, from which a picture and its truth are drawn."""
+"""A scene: one person in one pose before one camera, from which an image and its truth are drawn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def scene_rng(seed: int, part: int) -> np.random.Generator:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Who is where before which camera. Frame: camera optical, metres."""
+    """Person, pose and camera. Frame: camera optical, metres."""
 
     seed: int
     kind: str                       # 'body', or 'hands' for a close-up
@@ -35,12 +35,12 @@ class Scene:
     joint_rotations: np.ndarray     # (55, 3, 3) out of the T-pose
     hand_keypoints: np.ndarray      # (2, 21, 3) left and right
     intrinsics: Intrinsics
-    appearance: Appearance | None = None  # of people in a studio (drawing.Studio); None: whatever people wear anywhere
+    appearance: Appearance | None = None  # of people in a studio (drawing.Studio); None: any clothes
 
     @classmethod
     def of_pose(cls, seed: int, frame: str, figure: PosableBody, local_rotations: np.ndarray, *, pelvis: np.ndarray,
                 intrinsics: Intrinsics, appearance: Appearance | None = None) -> Scene:
-        """Of a figure whose pelvis (3,) m is placed already."""
+        """Of a figure whose pelvis (3,) m is already placed."""
         rotations, joints, tips = place_skeleton(local_rotations, figure.joints, figure.tips, pelvis)
         return cls(seed, 'body', frame, figure, None, local_rotations, joints, rotations, hand_keypoints(joints, tips),
                    intrinsics, appearance)
@@ -65,12 +65,12 @@ class Scene:
     def vertices(self) -> np.ndarray:
         """(V, 3) float32, the skin under the clothes, anny's topology."""
         if self.appearance is not None:
-            # Several times slower, with other last bits, which the frozen pictures hang on.
+            # Several times slower, with other last bits, which the frozen images depend on.
             return self.figure.pose(self.local_rotations, self.pelvis).vertices
         return self.figure.skin(self.joint_rotations, self.joints)
 
     def box(self, margin: float = 1.25, aspect: float = 0.75, jitter: float = 0.0) -> tuple[float, float, float, float]:
-        """xywh px around joints and hands within the picture, of width / height `aspect`: for a crop of the person.
+        """xywh px around joints and hands within the image, of width / height `aspect`: for a crop of the person.
 
         jitter moves and scales it at random, 0.1 by about a tenth of its size.
         """
@@ -93,7 +93,7 @@ class Scene:
         return (float(centre[0] - width / 2), float(centre[1] - height / 2), float(width), float(height))
 
     def crop(self, box: tuple[float, float, float, float], width: int, height: int) -> Intrinsics:
-        """The camera that sees this box xywh of the picture as width x height pixels."""
+        """The camera of this box xywh of the image as width x height pixels."""
         x, y, w, h = box
         k = self.intrinsics
         sx, sy = width / w, height / h

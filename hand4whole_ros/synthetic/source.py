@@ -1,4 +1,4 @@
-"""An endless source of pictures for training, with the truth about each; see `people` and `drawing`."""
+"""An endless source of images for training, with the truth about each; see `people` and `drawing`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .truth import PersonTruth
 
 
 class SyntheticImages:
-    """Pictures of width x height pixels. Item k of equal sources is the same picture, to the byte.
+    """Images of width x height pixels. Item k of equal sources is the same image, to the byte.
 
     seed: of the source; sources of different seeds share no scene. close_ups, at_ease: shares of people.ScenePreset.
     Several processes share a source by taking different items of it.
@@ -34,11 +34,11 @@ class SyntheticImages:
         return sample_scene((self.seed << 40) + index, self.preset)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, PersonTruth]:
-        """The picture (height, width, 3) uint8 RGB and its truth."""
+        """The image (height, width, 3) uint8 RGB and its truth."""
         return draw_scene(self.scene(index))
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, PersonTruth]]:
-        """All pictures, without end."""
+        """All images, without end."""
         index = 0
         while True:
             yield self[index]
@@ -48,7 +48,7 @@ class SyntheticImages:
 def render_contact_sheet(
     count: int = 24, seed: int = 0, columns: int = 6, close_ups: float = CLOSE_UPS, *, at_ease: float = 0.0
 ) -> np.ndarray:
-    """A picture of the first `count` pictures of a source."""
+    """An image of the first `count` images of a source."""
     source = SyntheticImages(seed, close_ups=close_ups, at_ease=at_ease)
     return contact_sheet([source[k][0] for k in range(count)], columns=columns, tile_width=280, gap=4)
 

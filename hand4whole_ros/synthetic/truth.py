@@ -1,4 +1,4 @@
-"""All that is known about a drawn person, and what of it can be seen. Camera optical frame, metres and pixels."""
+"""The ground truth of a drawn person, and its visibility. Camera optical frame, metres and pixels."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .scene import Scene
 #: The keypoints of body, feet and head, of keypoints.KEYPOINT_NAMES.
 NUM_BODY_KEYPOINTS = 25
 
-#: Where the hands' keypoints begin and end among joints, hands and body.
+#: Start and end of the hands' keypoints among joints, hands and body.
 _LANDMARK_PARTS = (skeleton.NUM_JOINTS, skeleton.NUM_JOINTS + 2 * skeleton.NUM_HAND_KEYPOINTS)
 
-#: How far behind what is seen a point may lie and still be seen, m: under cloth, hair or the skin of a finger.
+#: Largest depth of a visible point behind the visible surface, m: under cloth, hair or the skin of a finger.
 _SKIN_TOLERANCE, _FINGER_TOLERANCE = 0.04, 0.02
 
 
@@ -34,23 +34,23 @@ class HandTruth:
     keypoints_2d: np.ndarray        # (21, 2) px
     keypoints_visible: np.ndarray   # (21,) bool
     wrist_rotation: np.ndarray      # (3, 3) SMPL-X's wrist, identity in the T-pose, in the camera frame
-    visibility: float               # 0 to 1: how much of what the hand alone would show is in the picture
+    visibility: float               # 0 to 1: visible share of the pixels of the hand alone
 
 
 @dataclass(frozen=True, eq=False)
 class PersonTruth:
-    """One person in one picture. Left and right are the person's own; pixels are the drawn picture's."""
+    """One person in one image. Left and right are the person's own; pixels are the drawn image's."""
 
     seed: int
     kind: str                               # 'body' or 'hands'
-    intrinsics: Intrinsics                  # of the drawn picture
+    intrinsics: Intrinsics                  # of the drawn image
     phenotype: dict[str, float]
-    betas: np.ndarray | None                # (10,) of the open body that comes nearest, where the scene has them
+    betas: np.ndarray | None                # (10,) of the closest open body, if the scene has them
     local_rotations: np.ndarray             # (55, 3, 3) against the parent; the pelvis in the camera frame
     joint_rotations: np.ndarray             # (55, 3, 3) out of SMPL-X's T-pose, in the camera frame
     joints: np.ndarray                      # (55, 3) m
     joints_2d: np.ndarray                   # (55, 2) px, NaN behind the camera
-    joints_visible: np.ndarray              # (55,) bool: in the picture, and nothing but the body's own skin before it
+    joints_visible: np.ndarray              # (55,) bool: in the image, with nothing but the body's own skin in front
     hand_keypoints_3d: np.ndarray           # (2, 21, 3) m, left and right
     hand_keypoints_2d: np.ndarray           # (2, 21, 2) px
     hand_keypoints_visible: np.ndarray      # (2, 21) bool
@@ -58,15 +58,15 @@ class PersonTruth:
     body_keypoints_3d: np.ndarray           # (25, 3) m, in keypoints.KEYPOINT_NAMES order
     body_keypoints_2d: np.ndarray           # (25, 2) px
     body_keypoints_visible: np.ndarray      # (25,) bool
-    box_xywh: np.ndarray                    # (4,) px, tight around what is seen of the person; zeros if nothing is
+    box_xywh: np.ndarray                    # (4,) px, tight around the visible part of the person; zeros if none
     vertices: np.ndarray | None             # (V, 3) m, anny's topology, the skin under the clothes; on request
 
     @classmethod
     def of(cls, scene: Scene, view: Intrinsics, depth: np.ndarray, *, covered: np.ndarray, seen: np.ndarray,
            hand_visibility: np.ndarray, vertices: np.ndarray | None = None) -> PersonTruth:
-        """Gather what is known of a scene before the camera `view`.
+        """Gather the truth of a scene for the camera `view`.
 
-        depth (H, W) m of the person, inf where empty; covered (H, W) bool, where something else is before it; seen
+        depth (H, W) m of the person, inf where empty; covered (H, W) bool, where something else is in front; seen
         (H, W) bool, the pixels of the person.
         """
         body = body_keypoints(scene)
@@ -103,7 +103,7 @@ class PersonTruth:
         return self.hand('right')
 
     def as_dict(self) -> dict:
-        """For JSON: what can be measured against, arrays as lists."""
+        """For JSON: the values to evaluate against, arrays as lists."""
         k = self.intrinsics
         return {
             'intrinsics': {name: getattr(k, name) for name in ('fx', 'fy', 'cx', 'cy', 'width', 'height')},
@@ -138,7 +138,7 @@ def _body_rows():
 
 
 def _joint_tolerance():
-    """(55,) m: how deep a joint lies beneath the skin, cloth included."""
+    """(55,) m: depth of a joint beneath the skin, cloth included."""
     vertices, joints = reference_t_pose()
     tolerance = 1.5 * KDTree(vertices).query(joints)[0] + _SKIN_TOLERANCE
     tolerance[np.r_[25:55]] = _FINGER_TOLERANCE

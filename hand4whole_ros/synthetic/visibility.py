@@ -1,4 +1,4 @@
-"""The rasterizers of anny's body and of its hands, and how much of a hand can be seen."""
+"""The rasterizers of anny's body and of its hands, and the visible share of a hand."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def _hand_rasterizer(side):
 
 
 def hand_visibility(vertices: np.ndarray, ids: np.ndarray, view: Intrinsics) -> np.ndarray:
-    """(2,) of left and right hand, 0 to 1: its pixels that are seen over those of the hand alone, the part outside the
-    picture included.
+    """(2,) of left and right hand, 0 to 1: its visible pixels over those of the hand alone, the part outside the
+    image included.
 
-    vertices (V, 3) float32 m, of the body; ids (N,): the triangles seen at the picture's pixels, in any order, without
+    vertices (V, 3) float32 m, of the body; ids (N,): the triangles visible at the image's pixels, in any order, without
     the empty ones.
     """
     return np.array([_visible_share(side, vertices, ids, view) for side in skeleton.SIDES])

@@ -1,5 +1,5 @@
-"""What people of a scene wear: skin, hair and clothes of many kinds as vertex colours, and how far cloth and hair
-stand off the skin; now and then a body of one plain colour, as mesh viewers draw it."""
+"""Appearance of people in scenes: skin, hair and clothes of many kinds as vertex colours, and the offset of cloth and
+hair from the skin; sometimes a body of one plain colour, as in mesh viewers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..geometry.mesh import vertex_normals
 from . import appearance
 from .figure import PosableBody, body_faces, reference_t_pose, vertex_joints
 
-PLAIN = 0.12        # part of the bodies that are of one colour
+PLAIN = 0.12        # share of the bodies with one colour
 _FIELDS = 96
 
 
 @dataclass(frozen=True)
 class Outfit:
-    """One person's looks, for anny's vertices."""
+    """Appearance of one person, for anny's vertices."""
 
     colors: np.ndarray          # (V, 3) float32 sRGB from 0 to 1
     surface_offsets: np.ndarray | None   # (V, 3) float32 m off the skin in anny's rest pose
@@ -35,7 +35,7 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
         return Outfit(_sample_plain_outfit(rng), None, True)
     skin, hair = _sample_skin_color(rng), _hair_colour(rng)
     parts, cuts = _parts(), _garment_cuts()
-    colors = np.empty((3, len(vertex_joints())), np.float32)    # columns are worked on far faster than rows of three
+    colors = np.empty((3, len(vertex_joints())), np.float32)    # columns are processed far faster than rows of three
     colors[:] = _color_column(skin)
     colors[:, parts['palm']] *= _color_column((1.05, 1.0, 0.98))
     colors[:, parts['cheeks']] *= _color_column((1.04, 0.95, 0.95))
@@ -87,7 +87,7 @@ def _color_column(colour):
 
 
 def _sample_plain_outfit(rng):
-    """One colour: a skin's, a grey, or anything pale; sometimes with darker clothes in the same flat way."""
+    """One colour: a skin's, a grey, or anything pale; sometimes with darker clothes in the same plain style."""
     kind = rng.random()
     colour = _sample_skin_color(rng) if kind < 0.5 else np.full(3, rng.uniform(0.3, 0.9)) if kind < 0.75 else \
         np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.1, 0.7), rng.uniform(0.4, 0.95)))
@@ -120,7 +120,7 @@ def _cloth(rng, skin):
     colour, other = (np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0, 0.9), rng.uniform(0.06, 0.97)),
                               np.float32) for _ in range(2))
     if rng.random() < 0.06:
-        colour = (skin * rng.uniform(0.85, 1.1)).astype(np.float32)     # of the skin's colour: not so rare in life
+        colour = (skin * rng.uniform(0.85, 1.1)).astype(np.float32)     # skin-coloured clothes are not rare
     kind = rng.random()
     if kind < 0.5:
         return colour[:, None]
@@ -170,7 +170,7 @@ def _rest_normals():
 
 @lru_cache(maxsize=1)
 def _parts():
-    """Vertex ids of what has its own colour."""
+    """Vertex ids of the parts with a colour of their own."""
     masks = dict(appearance.skin_regions())
     vertices, joints = reference_t_pose()
     names = np.array(skeleton.JOINT_NAMES)[vertex_joints()]
@@ -182,7 +182,7 @@ def _parts():
 
 @lru_cache(maxsize=1)
 def _garment_cuts():
-    """(V,) float32 each: what clothes are cut by. neck, waist, ankle in metres; arm and leg 0 to 2, from shoulder or
+    """(V,) float32 each: values that bound clothes. neck, waist, ankle in metres; arm and leg 0 to 2, from shoulder or
     hip over elbow or knee to wrist or ankle."""
     neck, waist, ankle, arm = appearance.garment_distances()
     vertices, joints = reference_t_pose()

@@ -1,1 +1,1 @@
-"""Training of the open model, two experts and CHAM, on people drawn here; `published`: of full-size CHAM."""
+"""Training of the open model, two experts and CHAM, on drawn people; `published`: of full-size CHAM."""

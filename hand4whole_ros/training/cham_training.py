@@ -1,4 +1,4 @@
-"""CHAM between the two experts, which stay as they are: zero at first, so that it begins with the body expert alone."""
+"""CHAM between the two frozen experts: initialised to zero, so that training starts from the body expert alone."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from .stage_context import StageContext
 from .trainer import train
 from .training_set import TrainingSet
 
-#: What wrists count here, against what they count for the body expert: hands know little of the rest of a body.
+#: Loss weight of wrists relative to the body expert's: hands carry little information about the rest of a body.
 _WRISTS = 5.0
 
-#: One person in so many is as one of a data set of hands: nothing else of it is taken as known.
+#: One person in so many is treated as in a hand data set: nothing but the hands is taken as known.
 _HANDS_ONLY_SHARE = 2
 
 
 def train_cham(network: Hand4WholePP, context: StageContext) -> None:
-    """Train CHAM in place: the body that is told of its hands should come out right, its wrists above all.
+    """Train CHAM in place: the body conditioned on its hands should be correct, its wrists above all.
 
     Half of the people are whole-body data; of the others only hands are known, and the body that leads to them should
     stand upright: the paper's gap of supervision. Network and context on one device.
@@ -69,7 +69,7 @@ def train_cham(network: Hand4WholePP, context: StageContext) -> None:
         found = body_metrics(
             BodyPose(*(torch.cat(part) for part in zip(*said))), validation_body_targets(validation_set), skeleton_layer
         )
-        return {'wrist_deg': found.pop('wrist_deg'), **found}   # kept by its wrists: they are what CHAM is for
+        return {'wrist_deg': found.pop('wrist_deg'), **found}   # selects the best by wrists: what CHAM is for
     cham = network.hand_control_net
     best = train(cham, losses, context.schedule(5e-4, EVAL_INTERVAL), folder=context.settings.run, name='cham',
                  measure=torch.no_grad()(figures), distributed=context.distributed)

@@ -1,4 +1,4 @@
-"""Training of the convolutional stems, from which a model that takes pictures only starts.
+"""Training of the convolutional stems, which initialise the image-only model.
 
 With random weights, a small transformer needs more pictures than two cores can process before it uses them. So the
 stems are trained first, with heat maps, and the blocks of the transformers are initialised to add nothing to the stems.
@@ -28,7 +28,7 @@ from .stage_context import StageContext
 from .targets import HandTargets
 from .trainer import train
 
-#: Across the picture of a hand that the transformer sees, in sides of its box; and metres of depth from the wrist.
+#: Extent of the hand image that the transformer takes, in sides of its box; and metres of depth from the wrist.
 _HAND_SPAN = (0.375, 0.5, 0.2)
 
 #: Standard deviation of the initial values that make a hand's tokens different from each other.
@@ -50,7 +50,7 @@ class StemHeatmaps(nn.Module):
 
 
 def train_stems(network: Hand4WholePP, context: StageContext) -> None:
-    """Train both stems in place, for the experts to start from; network and context on one device."""
+    """Train both stems in place, to initialise the experts; network and context on one device."""
     initialize_from_stems(network)
     body, hand = network.encoder, network.wilor.backbone
     head = nn.Conv2d(hand.config.embed_dim, skeleton.NUM_HAND_KEYPOINTS * DEPTH_BINS, 1).to(hand.pos_embed.device)
@@ -68,7 +68,7 @@ def initialize_from_stems(network: Hand4WholePP) -> None:
                 zero_initialize(block.attn.proj, block.mlp.fc2)
             nn.init.trunc_normal_(vit.pos_embed, std=0.02)
         nn.init.trunc_normal_(network.encoder.task_tokens, std=0.2)
-        if network.body_regressor.guess is None:    # else the heads add nothing to it as they are
+        if network.body_regressor.guess is None:    # else the heads already add nothing to it
             for head in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
                 weight, bias = head.parameters()
                 weight.mul_(0.1)

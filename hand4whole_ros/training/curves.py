@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..system import output_files
 
-#: Trainings in their order, and the figures of the held-out people that each is drawn with.
+#: Trainings in their order, and the validation metrics that are plotted for each.
 CURVES = {'body_guess': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand_guess': ('hand_pa_mm', 'hand_wrist_deg'),
           'body_stem': ('heat_nats',), 'hand_stem': ('heat_nats',),
           'body': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand': ('hand_pa_mm', 'hand_wrist_deg'),
@@ -31,8 +31,8 @@ class CurvesUnavailable(RuntimeError):
 
 
 def write_curves(run: Path, path: Path) -> list[str]:
-    """The drawing, an SVG: a row a training, a panel a figure, medians of held-out people over steps. The trainings
-    drawn; without any there is no drawing. Raises CurvesUnavailable, and OSError where the file cannot be written.
+    """The drawing, an SVG: a row per training, a panel per metric, medians of held-out people over steps.
+    Returns the trainings drawn; without any there is no drawing. Raises CurvesUnavailable, or OSError for the file.
     """
     logs = {name: _read_log(run / f'{name}.jsonl') for name in CURVES}
     drawn = [name for name, lines in logs.items() if lines]
@@ -48,7 +48,7 @@ def write_curves(run: Path, path: Path) -> list[str]:
     for row, name in enumerate(drawn):
         for column, key in enumerate(CURVES[name]):
             points = [(line['step'], line[key]) for line in logs[name] if key in line]
-            if points:  # of full-size CHAM, what is measured on need not know all of them
+            if points:  # full-size CHAM: a validation set need not have every metric
                 _panel(figure.add_subplot(len(drawn), columns, row * columns + column + 1), name, key, points)
     stream = io.StringIO()
     figure.savefig(stream, format='svg', metadata={'Date': None})

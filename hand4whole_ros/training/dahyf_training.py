@@ -1,4 +1,4 @@
-"""Training DaHyF on drawn hands, and the rows of its Table 4 as they come out.
+"""Training of DaHyF on drawn hands, with the rows of its Table 4.
 
     python -m hand4whole_ros.training.dahyf_training FOLDER --steps 2000 --hands 20000 --json FILE
 """
@@ -25,7 +25,7 @@ from ..synthetic.hand_patches import FRAME, HandPatches, draw_patches, draw_sequ
 from .drawn_ablation import AblationSize, load_or_draw, parse_arguments, write_figures
 from .trainer import TrainingSchedule, train
 
-#: Row of Table 4 -> what the network has, and whether it learns the confidence.
+#: Row of Table 4 -> what the network has, and whether it is trained to predict the confidence.
 ROWS: dict[str, tuple[dict[str, object], bool]] = {
     'baseline': ({'direction': 'none', 'keypoints': 'none', 'encodes': False}, False),
     'global': ({'keypoints': 'none', 'encodes': False}, False),
@@ -34,22 +34,22 @@ ROWS: dict[str, tuple[dict[str, object], bool]] = {
     'global_simcc_contrast': ({'encodes': False}, True),
     'local_simcc_contrast': ({'direction': 'local', 'encodes': False}, True),
     'global_simcc_encoding_contrast': ({}, True)}
-#: What the paper measured, on photographs: PA-MPJPE and MPJPE in mm, EPE of projected and of 2D keypoints in px.
+#: Published results, on photographs: PA-MPJPE and MPJPE in mm, EPE of projected and of 2D keypoints in px.
 PUBLISHED_VALUES = {'baseline': (8.91, 18.14, 7.37, None), 'global': (8.83, 17.83, 7.01, None),
          'global_heatmap': (8.40, 17.30, 6.80, 8.10), 'global_heatmap_contrast': (8.20, 16.99, 6.33, 7.36),
          'global_simcc_contrast': (8.02, 16.11, 6.17, 6.95), 'local_simcc_contrast': (9.59, 22.7, 10.03, 9.06),
          'global_simcc_encoding_contrast': (7.88, 15.95, 6.05, 7.83)}
 
-#: Part of the training, its last, in which the confidence is learnt; patches without a hand in a batch then.
+#: Final share of the training, in which the confidence is trained; patches without a hand in a batch then.
 CONTRAST_SHARE, NEGATIVES = 0.2, 0.25
-#: A hand teaches agreement where so much of it is visible.
+#: Least visible share of a hand at which it is a target for agreement.
 MIN_VISIBLE = 0.3
-#: Deviation of smoothed labels: of SimCC in bins, of heat maps in cells.
+#: Standard deviation of smoothed labels: of SimCC in bins, of heat maps in cells.
 BIN_DEVIATION, CELL_DEVIATION = 6.0, 1.0
-#: Sequences that the gate is measured on: how many, frames of each, those in which the hand is covered, and the least
-#: confidence that is believed.
+#: Sequences that evaluate the gate: how many, frames of each, those in which the hand is covered, and the least
+#: confidence that is accepted.
 GATE_SEQUENCES, GATE_FRAMES, GATE_HIDDEN, GATE_CONFIDENCE = 40, 30, slice(12, 20), 0.85
-#: Side of the paper's patches, in whose pixels errors are told.
+#: Side of the paper's patches, the pixels in which errors are given.
 _PAPER_PATCH = 224
 
 _PARTS = ('keypoints_2d', 'keypoints_3d', 'projected', 'mano', 'bones')
@@ -57,7 +57,7 @@ _BONES = [(k, parent) for k, parent in enumerate(skeleton.HAND_KEYPOINT_PARENTS)
 
 
 class WeightedLosses(nn.Module):
-    """The network, and the uncertainty of every loss, which weighs it (equation 11)."""
+    """The network, and the uncertainties that weigh the losses (equation 11)."""
 
     def __init__(self, network: DaHyF):
         super().__init__()
@@ -65,13 +65,13 @@ class WeightedLosses(nn.Module):
         self.log_variance = nn.Parameter(torch.zeros(len(_PARTS)))
 
     def weight_losses(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Losses by name -> what is minimised."""
+        """Losses by name -> the weighted sum that is minimised."""
         return {name: losses[name] * (-self.log_variance[k]).exp() + self.log_variance[k] / 2
                 for k, name in enumerate(_PARTS) if name in losses}
 
 
 def to_tensors(data: HandPatches) -> tuple[Tensor, FramePatches]:
-    """Pictures (N, 3, S, S) in 0 to 1, and where they are."""
+    """Images (N, 3, S, S) in 0 to 1, and their places in the frames."""
     frame = torch.tensor(FRAME, dtype=torch.float32).expand(len(data), 2)
     patches = FramePatches(
         torch.from_numpy(data.corner), torch.from_numpy(data.size), frame, torch.from_numpy(data.focal)
@@ -82,7 +82,7 @@ def to_tensors(data: HandPatches) -> tuple[Tensor, FramePatches]:
 def compute_losses(
     output: DaHyFOutput, data: HandPatches, patches: FramePatches, config: DaHyFConfig
 ) -> dict[str, Tensor]:
-    """The five parts of equation 11, of hands that are all there."""
+    """The five parts of equation 11, of hands that are completely visible."""
     true = torch.from_numpy(data.keypoints)
     relative, wanted = output.keypoints - output.keypoints[:, :1], true - true[:, :1]
     frame_2d = torch.from_numpy(data.keypoints_2d)
@@ -104,7 +104,7 @@ def compute_losses(
 
 
 def _classification_loss(logits, patch_2d, config):
-    """KL divergence of what is classified from smoothed labels, a keypoint, axes added up."""
+    """KL divergence of the classification from smoothed labels, per keypoint, summed over axes."""
     if isinstance(logits, tuple):
         labels = [dahyf.smooth_labels(patch_2d[..., axis], config.num_bins, config.bins_per_pixel, BIN_DEVIATION)
                   for axis in (0, 1)]
@@ -118,7 +118,7 @@ def _classification_loss(logits, patch_2d, config):
 
 
 def contrastive_loss(output: DaHyFOutput, hand: Tensor, visible: Tensor) -> Tensor:
-    """How far hands are from agreeing with their keypoints, and other patches from disagreeing (section 3.4)."""
+    """Distance of hands from agreement with their keypoints, and of other patches from disagreement (section 3.4)."""
     assert output.confidence is not None, 'only a network with 2D keypoints has a confidence'
     wanted = torch.where(hand, 1.0, -1.0)
     counts = (~hand | (visible > MIN_VISIBLE)).float()
@@ -127,10 +127,10 @@ def contrastive_loss(output: DaHyFOutput, hand: Tensor, visible: Tensor) -> Tens
 
 def train_dahyf(config: DaHyFConfig, learns_confidence: bool, data: HandPatches, held_out: HandPatches, *,
                 folder: Path, name: str, max_steps: int, batch: int = 64, lr: float = 1e-3, seed: int = 0) -> DaHyF:
-    """Train one network on patches, of which some are without a hand; returns the best average of its weights.
+    """Train one network on patches, some of them without a hand; returns the best average of its weights.
 
-    held_out: measured on, for the choice of weights. folder, name: of the log and of what a stopped training goes on
-    from, see trainer.train.
+    held_out: evaluated to select the weights. folder, name: of the log and of the checkpoint from which a stopped
+    training resumes, see trainer.train.
     """
     torch.manual_seed(seed)
     learner = WeightedLosses(DaHyF(config, hand_layer()))
@@ -165,7 +165,7 @@ def train_dahyf(config: DaHyFConfig, learns_confidence: bool, data: HandPatches,
 
 
 def _augment_color(pictures, rng):
-    """Channels brighter or darker, each by itself a little."""
+    """Each channel slightly brighter or darker, independently."""
     gain = rng.uniform(0.8, 1.2, (len(pictures), 1, 1, 1)) * rng.uniform(0.92, 1.08, (len(pictures), 3, 1, 1))
     return (pictures * torch.from_numpy(gain.astype(np.float32))).clamp(0, 1)
 
@@ -184,7 +184,7 @@ def _take_patches(patches, rows):
 
 @torch.no_grad()
 def predict_outputs(network: DaHyF, data: HandPatches, batch: int = 128) -> Iterator[tuple[DaHyFOutput, HandPatches]]:
-    """What the network, in evaluation mode, says of patches, some at a time."""
+    """Outputs of the network, in evaluation mode, for patches, some at a time."""
     network.eval()
     for start in range(0, len(data), batch):
         some = data.take(slice(start, start + batch))
@@ -192,7 +192,7 @@ def predict_outputs(network: DaHyF, data: HandPatches, batch: int = 128) -> Iter
 
 
 def measure(network: DaHyF, data: HandPatches) -> dict[str, float]:
-    """Errors as in Table 4, means over hands, and how well the confidence tells hands from other patches."""
+    """Errors as in Table 4, means over hands, and how well the confidence separates hands from other patches."""
     found: dict[str, list] = {'pa_mpjpe_mm': [], 'mpjpe_mm': [], 'epe_projected_px': [], 'epe_2d_px': []}
     confidence = []
     for output, some in predict_outputs(network, data):
@@ -224,9 +224,9 @@ def auc(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> float
 
 def gate_metrics(network: DaHyF, sequences: Sequence[HandPatches], least: float, hidden: slice, *,
                  frame_rate: float = 30.0) -> dict[str, dict[str, float]]:
-    """What the gate does to hands of moving sequences that are covered for a while: 'gate' and 'none' -> figures.
+    """Effect of the gate on moving sequences whose hands are covered for a while: 'gate' and 'none' -> metrics.
 
-    Before the first hand that is believed, the first that there is counts. Errors are from the wrist, in the frames of
+    Before the first accepted hand, the first detected one counts. Errors are relative to the wrist, in the frames of
     `hidden` and in all others; jitter is that of the whole sequence.
     """
     found: dict[str, list] = {'none': [], 'gate': []}
@@ -262,9 +262,9 @@ def _metrics(network, data):
 def train_ablation(folder: Path, max_steps: int, hands: int, config: DaHyFConfig = DAHYF_SMALL, *,
                    rows: tuple[str, ...] = tuple(ROWS), seed: int = 0, batch: int = 64, upright: bool = False
                    ) -> dict[str, dict[str, float]]:
-    """Train every row of Table 4 in the same way on the same hands; row -> figures on others, printed as they come.
+    """Train every row of Table 4 identically on the same hands; row -> metrics on others, printed as they arrive.
 
-    upright: as in hand_patches.draw_patches. Rows that learn the confidence are measured as a gate as well.
+    upright: as in hand_patches.draw_patches. Rows that train the confidence are evaluated as a gate as well.
     """
     folder.mkdir(parents=True, exist_ok=True)
     data, held_out, measured = (

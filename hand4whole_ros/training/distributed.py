@@ -1,4 +1,4 @@
-"""Several processes that train one module, each on its own rows, as torchrun starts them; or one that is alone."""
+"""Several processes that train one module, each on its own rows, as torchrun starts them; or a single process."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from ..estimators.devices import pick_device
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """Which of how many processes this one is. All of them call the same methods in the same order."""
+    """Rank and number of processes. All of them call the same methods in the same order."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def is_main(self) -> bool:
-        """The one that writes, measures and talks."""
+        """Whether this is the main process, which writes, evaluates and logs."""
         return self.rank == 0
 
     def part(self, rows: Tensor) -> Tensor:
-        """This process' own of a step's rows (n, ...): every row is somebody's, nearly as many everybody's.
+        """This process' share of a step's rows (n, ...): shares are disjoint, complete, and nearly equal in size.
 
-        Raises ValueError, in every process alike, where there are not enough for all.
+        Raises ValueError, in every process alike, if there are fewer rows than processes.
         """
         if len(rows) < self.size:
             raise ValueError(f'a step of {len(rows)} rows is too short for {self.size} processes; start fewer')
         return rows[self.rank::self.size]
 
     def share(self, module: nn.Module) -> None:
-        """Everybody begins with the leading process' parameters and buffers."""
+        """Copy the main process' parameters and buffers to all processes."""
         if self.size > 1:
             for value in module.state_dict().values():
                 dist.broadcast(value, 0)
 
     def all_equal(self, number: int, device: torch.device) -> bool:
-        """Everybody has the same number."""
+        """Whether all processes have the same number."""
         if self.size == 1:
             return True
         numbers = torch.tensor([number, -number], device=device)
@@ -50,9 +50,9 @@ class DistributedContext:
         return int(numbers[0]) == -int(numbers[1])
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter], costs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Give every process the sum of all gradients; returns the sums of the costs, () each.
+        """Sum all gradients over the processes; returns the sums of the losses, () each.
 
-        A parameter that has a gradient nowhere is left without one, as if one process had seen all rows.
+        A parameter without a gradient in any process is left without one, as if one process had processed all rows.
         """
         if self.size == 1:
             return costs
@@ -75,10 +75,10 @@ SINGLE_PROCESS = DistributedContext()
 
 @contextmanager
 def distributed_context(device: str = 'auto') -> Iterator[tuple[DistributedContext, torch.device]]:
-    """The processes that torchrun started, for as long as the context lasts, and this one's device; alone without it.
+    """The processes that torchrun started, for the context's lifetime, and this one's device; else a single process.
 
-    device: 'auto', 'cpu', 'cuda' or 'cuda:N'; each process of a machine takes a GPU of its own. Raises
-    EstimatorUnavailable for a device that is not there.
+    device: 'auto', 'cpu', 'cuda' or 'cuda:N'; each process of a machine takes its own GPU. Raises
+    EstimatorUnavailable for a device that does not exist.
     """
     size = int(os.environ.get('WORLD_SIZE', 1))
     found = pick_device(device)

@@ -1,4 +1,4 @@
-"""What the ablations on drawn hands share: their command line, their drawn data, and their table beside a paper's."""
+"""Shared by the ablations on drawn hands: command line, drawn data, and the table beside a paper's."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _Rows = TypeVar('_Rows', bound=PatchRows)
 
 @dataclass(frozen=True)
 class AblationSize:
-    """How much is learnt, for every row of a table."""
+    """The training budget of every row of a table."""
 
     steps: int
-    hands: int   #: drawn, to learn from
-    batch: int   #: pictures of a step
+    hands: int   #: drawn, to train on
+    batch: int   #: images per step
 
 
 def parse_arguments(description: str, rows: Sequence[str], defaults: AblationSize, arguments: Sequence[str] | None
                     ) -> argparse.Namespace:
-    """folder, steps, hands, batch, upright, seed, rows, json. Exits with 2 and one line for what cannot be."""
+    """folder, steps, hands, batch, upright, seed, rows, json. Exits with 2 and one line for invalid values."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('folder', type=Path, help='where drawn hands, logs and weights are kept')
     parser.add_argument('--steps', type=_positive, default=defaults.steps, help='of training, for every row')
@@ -53,7 +53,7 @@ def _positive(text):
 
 
 def load_or_draw(path: Path, kind: type[_Rows], draw: Callable[[], _Rows]) -> _Rows:
-    """What the file holds; where there is none, what is drawn, which the file then holds."""
+    """The contents of the file; if it does not exist, the data is drawn and saved there."""
     if path.exists():
         return kind.load(path)
     data = draw()
@@ -63,7 +63,7 @@ def load_or_draw(path: Path, kind: type[_Rows], draw: Callable[[], _Rows]) -> _R
 
 def write_figures(path: Path | None, found: Mapping[str, Mapping[str, float]],
                   published: Mapping[str, Sequence[float | None]]) -> None:
-    """Row -> figures that were measured, and the paper's, as JSON; nothing where no path is given."""
+    """Row -> measured metrics, and the paper's, as JSON; nothing is written without a path."""
     if path is not None:
         both = {row: {'here': figures, 'paper': published[row]} for row, figures in found.items()}
         path.write_text(json.dumps(both, indent=1))

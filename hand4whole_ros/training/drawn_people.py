@@ -1,4 +1,4 @@
-"""Draws people, has the first look at them, and keeps those that it finds: a folder to learn from."""
+"""Draws people, runs the landmark fit on them, and stores those that it detects in a training folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .shards import SHARD_IMAGE_SIZE, Records, ShardTruth
 #: People drawn for one shard.
 SHARD_SIZE = 100
 
-#: How many of the people stand at ease before the camera, as users of a camera mostly do.
+#: Share of the people in frontal upright poses, which are common before a camera.
 FRONTAL_UPRIGHT_SHARE = 0.5
 
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 88)
@@ -30,8 +30,8 @@ _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 88)
 def make_shards(folder: Path, count: int, seed: int, workers: int, *, progress: bool = True) -> None:
     """Draw `count` people of the source `seed`, rounded up to whole shards, into a folder.
 
-    Shards that are there already are left as they are: after an interruption it goes on where it was. Some hundredths
-    of the people are not found by the first look and left out.
+    Existing shards are kept: after an interruption the drawing resumes. Some hundredths of the people are not detected
+    by the landmark fit and left out.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,8 +68,8 @@ def _make_shard(wanted):
 
 
 def _make_record(image, truth):
-    """Evidence, truth and JPEG of one person; None if nobody is detected."""
-    assert _landmark_pipeline is not None   # of a worker
+    """Fit features, truth and JPEG of one person; None if nobody is detected."""
+    assert _landmark_pipeline is not None   # set in a worker
     landmark_fit = _landmark_pipeline.fit(image, truth.intrinsics)
     evidence = None if landmark_fit is None else features_of_fit(landmark_fit, truth.intrinsics)
     if evidence is None:
@@ -83,7 +83,7 @@ def _make_record(image, truth):
 
 
 def _encode_crop(image, box):
-    """The picture of geometry.crops.cut_patches, at the size that is kept, as JPEG."""
+    """The image of geometry.crops.cut_patches, at the stored size, as JPEG."""
     x, y, width, _ = box
     scale = PATCH_SIZE[1] / width
     affine = np.array([[scale, 0, -scale * x], [0, scale, -scale * y]])

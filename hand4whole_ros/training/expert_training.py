@@ -1,7 +1,7 @@
-"""The two experts, each by itself: what the picture adds to the first guess. The guess stays as it is.
+"""Training of each expert by itself: an image-based correction of the initial regression, which stays fixed.
 
-Several processes train nearly what one would: batch normalisation sees the pictures of one process, and keeps the
-statistics of the leading one.
+Several processes give nearly the result of one: batch normalisation uses the images of one process, and keeps the
+statistics of the main one.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from .training_set import TrainingSet
 
 BATCH_SIZE = 32
 
-#: Steps between two measurements, at most.
+#: Largest number of steps between two evaluations.
 EVAL_INTERVAL = 200
 
-#: The first keypoints of the body expert are joints, of which the truth is known; the others lie on the skin.
+#: The first keypoints of the body expert are joints, whose truth is known; the others are on the skin.
 _JOINTS = list(itertools.takewhile(lambda joint: joint < NUM_BODY, keypoints.KEYPOINT_JOINTS))
 
-#: What a nat of the heat maps counts, in metres.
+#: Loss weight of a nat of the heat maps, in metres.
 _HEATMAP_WEIGHT = 0.3
 
-#: People of the held-out ones that are looked at when a training is measured.
+#: Held-out people that are evaluated during a training.
 MAX_VALIDATION_PEOPLE = 384
 
 
 class BodyExpert(nn.Module):
-    """The parts of the network that make it up."""
+    """The parts of the network that form it."""
 
     def __init__(self, network: Hand4WholePP):
         super().__init__()
@@ -50,7 +50,7 @@ class BodyExpert(nn.Module):
         self.regressor = network.body_regressor
 
     def forward(self, pictures: Tensor, prompt, cond=None) -> tuple[BodyPose, Tensor]:
-        """What it says, and how likely keypoints are where: heat maps (B, 25, depth, rows, columns)."""
+        """Its outputs, and the probability of keypoint places: heat maps (B, 25, depth, rows, columns)."""
         with bf16_autocast(pictures.device):
             feature, tokens = self.encoder(pictures, cond, prompt)
         outputs, _, heat = regress_body(self.position, self.regressor, feature.float(), tokens.float(), prompt=prompt)
@@ -60,7 +60,7 @@ class BodyExpert(nn.Module):
 def train_body(network: Hand4WholePP, context: StageContext) -> None:
     """Train the body expert in place; network and context on one device.
 
-    Of several processes, the places of joints are a mean over those before the camera, of one process.
+    With several processes, the places of joints are a mean over those in front of the camera, of one process.
     """
     train_set, validation_set, skeleton_layer = context.train_set, context.validation_set, context.skeleton_layer
     expert = BodyExpert(network)
@@ -94,8 +94,8 @@ def train_body(network: Hand4WholePP, context: StageContext) -> None:
 def train_hand(network: Hand4WholePP, context: StageContext) -> None:
     """Train the hand expert in place: the coarse hand and the refined one; network and context on one device.
 
-    Of several processes, every one counts by the hands that it has of the step's; their places are a mean over those
-    before the camera, of one process.
+    With several processes, each is weighted by its share of the step's hands; their places are a mean over those
+    in front of the camera, of one process.
     """
     train_set, validation_set, skeleton_layer = context.train_set, context.validation_set, context.skeleton_layer
     expert = network.wilor
@@ -113,7 +113,7 @@ def train_hand(network: Hand4WholePP, context: StageContext) -> None:
         for name, code in (('coarse', coarse), ('refined', refined)):
             rotations = _rotations(code)
             parts = hand_losses(rotations, code.betas, target, skeleton_layer)
-            # A crop is some 0.15 m wide: what is wrong across the view counts for itself.
+            # A crop is some 0.15 m wide: the error across the view is a loss of its own.
             parts['places'] = 0.3 * position_loss(project_to_crop(
                 skeleton_layer.right_hand(rotations, code.betas), code.camera), target.places)
             found[name] = sum(parts.values())
@@ -131,19 +131,19 @@ def train_hand(network: Hand4WholePP, context: StageContext) -> None:
 
 
 def joint_heat_loss(heat: Tensor, target: BodyTargets) -> Tensor:
-    """Of heat maps of body keypoints (B, 25, depth, rows, columns), where the truth of them is known."""
+    """Loss of heat maps of body keypoints (B, 25, depth, rows, columns) whose truth is known."""
     places = torch.cat([target.places, target.joints[..., 2:]], dim=-1)[:, _JOINTS]
     return heatmap_loss(heat[:, :len(_JOINTS)], places)
 
 
 def freeze_initial_regressor(guess: InitialRegressor | None) -> None:
-    """Leave a guess as it is, where there is one."""
+    """Freeze the initial regression, if there is one."""
     if guess is not None:
         guess.requires_grad_(False).eval()
 
 
 def hand_share(dataset: TrainingSet, rows: Tensor, own: Tensor) -> float:
-    """What part of the hands of a step's rows its own rows have; 0 where there is none."""
+    """Share of a step's hands that are in this process' rows; 0 if there are none."""
     hands, here = (sum(int(dataset.hands[side].counts[some].sum()) for side in skeleton.SIDES) for some in (rows, own))
     return here / max(hands, 1)
 
@@ -163,7 +163,7 @@ def run_hand_expert(expert: WiLoR, seen: ImageBatch, dataset: TrainingSet) -> tu
 
 
 def load_hand_crops(seen: ImageBatch, dataset: TrainingSet) -> tuple[Tensor, Prompt, HandTargets]:
-    """Of the hands that count, left ones first: pictures (N, 3, 256, 192) as right hands, prompts and targets."""
+    """Of the hands that count, left ones first: images (N, 3, 256, 192) as right hands, prompts and targets."""
     crops, prompts, targets = [], [], []
     for side in skeleton.SIDES:
         people = dataset.hands[side].counts[seen.rows].nonzero()[:, 0]
@@ -175,9 +175,9 @@ def load_hand_crops(seen: ImageBatch, dataset: TrainingSet) -> tuple[Tensor, Pro
 
 
 def bf16_autocast(device: torch.device) -> torch.autocast:
-    """Products of the transformers in bf16 where that device multiplies it, else in float32.
+    """Products of the transformers in bf16 if the device supports it, else in float32.
 
-    A processor without such instructions emulates them and takes several times as long.
+    A processor without such instructions emulates them, several times slower.
     """
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == 'cuda' or multiplies_bf16())
 
@@ -187,18 +187,18 @@ def _rotations(code):
 
 
 def validation_batches(validation_set: TrainingSet) -> Iterator[ImageBatch]:
-    """Looks at people to measure on."""
+    """Loads people to evaluate on."""
     for rows in torch.arange(min(MAX_VALIDATION_PEOPLE, len(validation_set))).split(BATCH_SIZE):
         yield load_batch(validation_set, rows)
 
 
 def validation_body_targets(validation_set: TrainingSet) -> BodyTargets:
-    """What should be said of them."""
+    """Their targets."""
     return validation_set.body.take(torch.arange(min(MAX_VALIDATION_PEOPLE, len(validation_set))))
 
 
 def load_step(context: StageContext, step: int) -> tuple[Tensor, ImageBatch]:
-    """The rows of a step, of all processes together, and what this process sees of them."""
+    """The rows of a step, of all processes together, and the batch of this process."""
     rows = context.draw_rows(len(context.train_set), BATCH_SIZE, step)
     generator = torch.Generator().manual_seed(context.settings.seed * 1_000_003 + step)
     return rows, load_batch(context.train_set, rows, generator, context.distributed)

@@ -1,4 +1,4 @@
-"""Pictures of a batch of lessons, as the networks get them, with the accidents of light that cameras have."""
+"""Image batches of a training set, as inputs of the networks, with the photometric variation of cameras."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .training_set import TrainingSet
 
 
 class ImageBatch(NamedTuple):
-    """B people, on the device of the lessons."""
+    """B people, on the device of the training set."""
 
-    rows: Tensor                        #: (B,) of the lessons
+    rows: Tensor                        #: (B,) of the training set
     patches: Tensor                     #: (B, 3, 384, 288) RGB, 0 to 1
     prompts: Prompts
 
@@ -39,8 +39,8 @@ def load_batch(
 ) -> ImageBatch:
     """This process' part of the rows (n,) of a step, or all of them.
 
-    generator: of accidents, on the CPU and in the same state in every process; None for none. What happens to a person
-    does not depend on who looks.
+    generator: of augmentation, on the CPU and in the same state in every process; None for none. The augmentation of a
+    person does not depend on the process.
     """
     count = len(dataset.pictures)
     step, rows = len(rows), distributed.part(rows)
@@ -56,7 +56,7 @@ def load_batch(
 
 
 def load_hand_images(batch: ImageBatch, dataset: TrainingSet, side: str, people: Tensor) -> tuple[Tensor, Prompt]:
-    """Of the people (n,) of the look: crops (n, 3, 256, 256) as right hands, ready for the hand expert, and prompts."""
+    """Of the people (n,) of the batch: crops (n, 3, 256, 256) as right hands, for the hand expert, and prompts."""
     boxes = dataset.boxes[side].boxes[batch.rows[people]] * (SHARD_IMAGE_SIZE[0] / BODY_SIZE[0])
     crops = roi_align(batch.patches[people], boxes)
     left = torch.full((len(people),), side == 'left', device=crops.device)
@@ -64,12 +64,12 @@ def load_hand_images(batch: ImageBatch, dataset: TrainingSet, side: str, people:
 
 
 def batch_hand_boxes(batch: ImageBatch, dataset: TrainingSet) -> dict[str, HandBoxes]:
-    """side -> boxes of the look's people, in pixels of the body picture."""
+    """side -> boxes of the batch's people, in pixels of the body picture."""
     return {side: dataset.boxes[side].take(batch.rows) for side in skeleton.SIDES}
 
 
 def _augment_light(patches, drawn):
-    """Exposure, contrast, tint, and at times no colour at all. drawn: numbers -1 to 1 of every patch, by their size."""
+    """Exposure, contrast, tint, and sometimes greyscale. drawn: numbers -1 to 1 of every patch, by their size."""
     gain = torch.exp(0.25 * drawn(1, 1, 1) + 0.08 * drawn(3, 1, 1))
     contrast = torch.exp(0.25 * drawn(1, 1, 1))
     level = (1 - contrast) * patches.mean((1, 2, 3), keepdim=True) * gain + 0.08 * drawn(1, 1, 1)

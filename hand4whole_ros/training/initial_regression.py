@@ -1,4 +1,4 @@
-"""The first guess of either expert: what corrects the fitted body without looking at the picture. Minutes."""
+"""The initial regression of either expert: a correction of the fitted body without the image. Takes minutes."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _HAND = 0.1
 def train_initial_regressors(network: Hand4WholePP, context: StageContext) -> None:
     """Train both, in place; network and context on one device.
 
-    Several processes train what one would, but for the noise and the dropout, which every process draws from its own
-    global generator. Those that do not lead are left with the last average instead of the best one.
+    Several processes give the result of one, except for the noise and the dropout, which every process draws from its
+    own global generator. Processes other than the main one end with the last average instead of the best one.
     """
     train_body_regressor(network, context)
     train_hand_regressor(network, context)
@@ -87,14 +87,14 @@ def train_hand_regressor(network: Hand4WholePP, context: StageContext) -> None:
 
 
 def weight_losses(losses: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
-    """Means over a part of what a step has, by how much of it that is: those of all processes add up to the step's."""
+    """Means over part of a step's data, weighted by its share: those of all processes add up to the step's."""
     return {name: share * value for name, value in losses.items()}
 
 
 def body_metrics(outputs: BodyPose, target: BodyTargets, skeleton_layer: SkeletonLayer) -> dict[str, float]:
     """Medians over B people: mm from the hips, from wrist to wrist, and after Procrustes, degrees of the wrists.
 
-    The first figure, by which a training's best is kept, counts the first and half of the second.
+    The first value, which selects the best weights, is the first error plus half of the second.
     """
     joints, turns = skeleton_layer.body(outputs.local_rotations, outputs.betas)
     left, right = (skeleton.WRIST[side] for side in skeleton.SIDES)
@@ -114,7 +114,7 @@ def hand_metrics(
 ) -> dict[str, float]:
     """Medians over N hands: mm after Procrustes, degrees of the wrist.
 
-    The first figure, by which a training's best is kept, counts the first and how far the second moves the knuckles.
+    The first value, which selects the best weights, is the first error plus the knuckle displacement of the second.
     """
     keypoints, wrists, true_keypoints, true_wrists = (values.cpu() for values in (
         skeleton_layer.right_hand(rotations, betas), rotations[:, 0], target.keypoints, target.rotations[:, 0]))
@@ -130,7 +130,7 @@ def _split_hand_code(guess):
 
 
 def _fit_normalization(guess: InitialRegressor, inputs: Prompt) -> InitialRegressor:
-    """The guess, knowing how what it will be told is spread."""
+    """The initial regression, with the normalisation statistics of its inputs."""
     numbers = flatten_prompt(inputs)
     guess.mean.copy_(numbers.mean(0))
     guess.deviation.copy_(numbers.std(0).clamp(min=1e-3))

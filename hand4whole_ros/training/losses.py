@@ -1,6 +1,6 @@
-"""What is wrong with what the open model says, in metres: distances of points, and turns times an arm's length.
+"""Losses of the open model's outputs, in metres: distances of points, and rotation angles times an arm's length.
 
-Distances themselves, not their squares: the people of whom nothing can be known should not lead.
+Unsquared distances keep ambiguous samples from dominating the loss.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from ..networks.smpler_x import BodyPose, marginal_heatmap
 from .skeleton_layer import SkeletonLayer
 from .targets import NUM_BODY, BodyTargets, HandTargets
 
-#: Metres that a turn of one radian costs, of a body's joint, of a wrist in the frame, and of a finger; and a beta.
+#: Metres per radian of error, of a body's joint, of a wrist in the frame, and of a finger; and per unit of a beta.
 _ROTATION_WEIGHT, _WRIST_ROTATION_WEIGHT, _FINGER_ROTATION_WEIGHT, _BETA_WEIGHT = 0.02, 0.05, 0.004, 0.003
 
-#: Metres that a body costs which lies down, where only hands are known.
+#: Metres that a lying body costs, where only hands are known.
 _UPRIGHT_WEIGHT = 0.02
 
-#: What joints count that robots are driven by, against the others.
+#: Weight of joints that robots are driven by, relative to the others.
 _ARM_WEIGHT = 3.0
 
 
@@ -45,9 +45,9 @@ def body_losses(outputs: BodyPose, target: BodyTargets, skeleton_layer: Skeleton
 
 
 def hands_only_losses(outputs: BodyPose, target: BodyTargets, skeleton_layer: SkeletonLayer) -> dict[str, Tensor]:
-    """Each (): of B people of whom nothing is known but wrists, in the frame and from one another.
+    """Each (): of B people of whom only the wrists are known, in the frame and relative to each other.
 
-    The body that leads to them should stand upright and be of usual shape, or hands would turn it as they like.
+    The connected body should stand upright and have a common shape, or hands alone would rotate it arbitrarily.
     """
     found = body_losses(outputs, target, skeleton_layer)
     up = outputs.global_orient.new_tensor([0.0, -1, 0])   # the body's own y points up, the frame's down
@@ -61,7 +61,7 @@ def hand_losses(
 ) -> dict[str, Tensor]:
     """rotations (N, 16, 3, 3), betas (N, 10) of right hands -> each (): their sum is the loss."""
     keypoints = skeleton_layer.right_hand(rotations, betas)
-    # As seen from the wrist, and with wrong wrists forgiven: the shape of the fingers counts for itself.
+    # Relative to the wrist, and without its error: the shape of the fingers is a loss of its own.
     straight, true = (turn.transpose(-1, -2)[:, None] @ points[..., None] for turn, points in (
         (rotations[:, 0], keypoints), (target.rotations[:, 0], target.keypoints)))
     return {
@@ -82,17 +82,17 @@ def _rotation_distances(one, other):
 
 
 def position_loss(places: Tensor, target: Tensor) -> Tensor:
-    """Places (B, P, 2) in the picture against the truth, at most a picture apart; NaN in the truth does not count."""
+    """Places (B, P, 2) in the image against the truth, at most an image apart; NaN in the truth does not count."""
     known = target.isfinite().all(-1)
     true = torch.where(known[..., None], target, 0).clamp(-1.5, 1.5)
     return 0.1 * ((places - true).abs().sum(-1).clamp(max=2) * known).sum() / known.sum().clamp(min=1)
 
 
 def heatmap_loss(heat: Tensor, places: Tensor) -> Tensor:
-    """How far heat maps (B, P, D, H, W) are from certainty about the truth: relative entropy, nats a point.
+    """Distance of heat maps (B, P, D, H, W) from certainty about the truth: relative entropy, nats per point.
 
-    places: (B, P, 3) across the picture, -1 to 1, and in depth from the root, metres, of which the map has two; NaN
-    does not count. Unlike distances of what the maps say on average, this pulls from the first step on.
+    places: (B, P, 3) across the image, -1 to 1, and in depth from the root, metres, of which the map has two; NaN
+    does not count. Unlike distances of the maps' expected places, this gives a gradient from the first step on.
     """
     known = places.isfinite().all(-1)
     true, cost = torch.where(known[..., None], places, 0), 0
@@ -103,6 +103,6 @@ def heatmap_loss(heat: Tensor, places: Tensor) -> Tensor:
 
 
 def _between_cells(place, count):
-    """Places (...) from -1 to 1 -> (..., count): shares of the two cells whose centres are next to them."""
+    """Places (...) from -1 to 1 -> (..., count): shares of the two cells with the nearest centres."""
     cells = ((place + 1) / 2 * count - 0.5).clamp(0, count - 1)
     return (1 - (cells[..., None] - torch.arange(count, device=place.device)).abs()).clamp(min=0)

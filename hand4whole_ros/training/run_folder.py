@@ -1,6 +1,6 @@
-"""The folder of a training, and what every training is told.
+"""The folder of a training, and the settings that all trainings share.
 
-The folder is new, empty, or of an earlier training; nobody else's files lie among what it writes.
+The folder is new, empty, or of an earlier training; it contains no unrelated files.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from pathlib import Path
 from ..system.output_files import OutputError, check_output_folder, printable_path
 from .curves import CURVES
 
-#: Of full-size CHAM: what must not change while a training goes on.
+#: Of full-size CHAM: settings that must not change when a training resumes.
 SETTINGS = 'settings.json'
 
 #: Files and folders, one of which is in the folder of every training that has begun.
 _KNOWN_FILES = {'told_nothing', 'without_0', *(f'{name}{suffix}' for name in CURVES for suffix in ('.pt', '.jsonl'))}
 
-#: How the names of others begin and end: weights kept along the way, people without pictures.
+#: Prefixes and suffixes of other files: intermediate weights, people without images.
 _PARTS = (('weights_', '.pt'), ('pool_', '.npz'))
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """Of any training: the folder it is in, how long it goes on, and what its chances are drawn by."""
+    """Of any training: its folder, its length, and its random seed."""
 
     run: Path
     steps: int
@@ -32,7 +32,7 @@ class RunSettings:
 
 
 def check_run_folder(run: Path) -> None:
-    """Raises OutputError where the folder is somebody else's, or cannot be written."""
+    """Raises OutputError if the folder has unrelated contents, or cannot be written."""
     option = f'--run {printable_path(run)}'
     check_output_folder(run, option)
     if not run.exists():
@@ -48,7 +48,7 @@ def check_run_folder(run: Path) -> None:
 
 
 def read_settings(run: Path) -> dict | None:
-    """Those of a training of full-size CHAM; None where there are none, or the file is another's."""
+    """Those of a training of full-size CHAM; None if there are none, or the file has another format."""
     try:
         found = json.loads((run / SETTINGS).read_text())
     except (OSError, ValueError, RecursionError):

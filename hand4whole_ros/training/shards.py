@@ -1,6 +1,6 @@
-"""People to learn from, as files: what the first look says of each, the truth, and the picture that is cut out.
+"""People to train on, as files: the landmark fit's features of each, the truth, and the cropped image.
 
-A folder holds shards, one .npz each: `Evidence` and `Truth` under their field names, and the pictures as JPEG bytes.
+A folder holds shards, one .npz each: `FitFeatures` and `ShardTruth` by field name, and the images as JPEG bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..estimators.fit_features import FitFeatures, mirror_features
 from ..estimators.fit_features import concatenate_features as joined_evidence
 from ..system.output_files import open_replacement
 
-#: Rows and columns of the pictures: three quarters of the patches that the estimator cuts.
+#: Rows and columns of the images: three quarters of the patches that the estimator cuts.
 SHARD_IMAGE_SIZE = (384, 288)
 
 
@@ -25,15 +25,15 @@ class ShardTruth(NamedTuple):
     """Of N people, float32. Camera optical frame, metres."""
 
     rotations: np.ndarray       #: (N, 55, 3, 3) against the parent joint, the root's in the camera
-    betas: np.ndarray           #: (N, 10) of the open body that comes nearest
+    betas: np.ndarray           #: (N, 10) of the closest open body
     joints: np.ndarray          #: (N, 55, 3)
     hands: np.ndarray           #: (N, 2, 21, 3) keypoints, left and right
-    visibility: np.ndarray      #: (N, 2) how much of each hand can be seen
+    visibility: np.ndarray      #: (N, 2) visible share of each hand
 
 
 @dataclass(frozen=True)
 class JpegImages:
-    """Of N people, what is cut out around each."""
+    """Crops of N people."""
 
     jpegs: np.ndarray           # (N,) object: bytes
 
@@ -65,7 +65,7 @@ class Records:
         return JpegImages(self.jpegs)
 
     def split(self, part: float) -> tuple[Records, Records]:
-        """The first people, and this part of all, at least one: the last ones."""
+        """The first people, and this share of all, at least one: the last ones."""
         first = len(self) - max(int(round(part * len(self))), 1)
         return self.take(slice(None, first)), self.take(slice(first, None))
 
@@ -75,7 +75,7 @@ class Records:
 
 
 def mirror_truth(truth: ShardTruth) -> ShardTruth:
-    """As evidence.mirrored."""
+    """As fit_features.mirrored."""
     points = np.array([-1, 1, 1], np.float32)
     order = list(skeleton.MIRROR)
     return ShardTruth(
@@ -88,13 +88,13 @@ def mirror_truth(truth: ShardTruth) -> ShardTruth:
 
 
 def append_mirrored(evidence: FitFeatures, truth: ShardTruth) -> tuple[FitFeatures, ShardTruth]:
-    """2 N people: all, then all in a mirror."""
+    """2 N people: all, then all mirrored."""
     return (joined_evidence([evidence, mirror_features(evidence)]),
             ShardTruth(*(np.concatenate(pair) for pair in zip(truth, mirror_truth(truth)))))
 
 
 def write_shard(path: Path, records: Records) -> None:
-    """One shard; a reader sees all of it or nothing."""
+    """One shard; a reader gets all of it or nothing."""
     ends = np.cumsum([len(jpeg) for jpeg in records.jpegs])
     with open_replacement(path) as stream:
         np.savez(stream, **_prefix_fields('evidence', records.evidence), **_prefix_fields('truth', records.truth),
@@ -102,7 +102,7 @@ def write_shard(path: Path, records: Records) -> None:
 
 
 def read_shards(folder: Path) -> Records:
-    """All shards of a folder, in the order of their names. Raises ValueError where there is none."""
+    """All shards of a folder, in the order of their names. Raises ValueError if there is none."""
     paths = sorted(Path(folder).glob('*.npz'))
     if not paths:
         raise ValueError(f'{folder} holds no people to learn from: hand4whole train people makes some')
@@ -123,7 +123,7 @@ def _prefix_fields(prefix, values):
 
 
 def concatenate_records(parts: list[Records]) -> Records:
-    """All the people of several."""
+    """The people of several, concatenated."""
     return Records(joined_evidence([part.evidence for part in parts]),
                    ShardTruth(*(np.concatenate(values) for values in zip(*(part.truth for part in parts)))),
                    np.concatenate([part.jpegs for part in parts]))

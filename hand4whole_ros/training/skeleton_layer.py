@@ -1,4 +1,4 @@
-"""The open body's skeleton and its right hand as layers without skin: what losses need, in a hundredth of the time."""
+"""The open body's skeleton and its right hand as layers without skin: enough for losses, in a hundredth of the time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WRIST = skeleton.WRIST['right']
 _HAND = [_WRIST, *range(skeleton.HAND_SLICE['right'].start, skeleton.HAND_SLICE['right'].stop)]
 _HAND_PARENTS = [-1, *(_HAND.index(skeleton.PARENTS[joint]) for joint in _HAND[1:])]
 
-#: Of each hand keypoint the joint of the hand that it is, or that its tip hangs on; and the tip's number or -1.
+#: For each hand keypoint, its joint of the hand, or the joint its tip is attached to; and the tip's number or -1.
 _JOINT, _TIP = [], []
 for _k, _name in enumerate(skeleton.HAND_KEYPOINT_JOINTS['right']):
     _JOINT.append(_JOINT[-1] if _name is None else _HAND.index(_name))

@@ -1,4 +1,4 @@
-"""What every stage of the open model's training works on."""
+"""The data and settings that every stage of the open model's training uses."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from .training_set import TrainingSet
 
 @dataclass(frozen=True, kw_only=True)
 class StageContext:
-    """Of one stage: people to learn from and to measure on, and the run. Sets and layer on one device.
+    """Of one stage: people to train and to evaluate on, and the run. Sets and layer on one device.
 
-    distributed: several processes train what one would.
+    distributed: several processes that together train as one.
     """
 
     train_set: TrainingSet
     validation_set: TrainingSet
     skeleton_layer: SkeletonLayer
     settings: RunSettings
-    lr: float | None = None     #: at its largest; None: the stage's own
+    lr: float | None = None     #: the peak; None: the stage's own
     distributed: DistributedContext = SINGLE_PROCESS
 
     def schedule(self, lr: float, eval_interval: int) -> TrainingSchedule:
-        """lr: the stage's own; eval_interval: at most that many steps between two measurements."""
+        """lr: the stage's own; eval_interval: at most that many steps between two evaluations."""
         steps = self.settings.steps
         return TrainingSchedule(steps, lr if self.lr is None else self.lr, weight_decay=0.05,
                                 eval_interval=max(min(eval_interval, steps), 1))

@@ -1,4 +1,4 @@
-"""A training in stages, each of which keeps its parts in the run's folder and begins with those before it."""
+"""A training in stages, each of which stores its parts in the run's folder and starts from the earlier ones."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .run_folder import RunSettings
 from .stage_context import StageContext
 from .training_set import FOLDS
 
-#: Stage -> what trains it, and the parts of the network that it trains. A run begins with a guess, or with stems: that
-#: is a model that is told nothing but pictures.
+#: Stage -> its training function, and the parts of the network that it trains. A run begins with an initial regression,
+#: or, for an image-only model, with stems.
 STAGES: dict[str, tuple[Callable[[Hand4WholePP, StageContext], None], tuple[str, ...]]] = {
     'guess': (train_initial_regressors, ('body_regressor.guess', 'wilor.backbone.guess')),
     'stem': (train_stems, ('encoder', 'body_position_net', 'body_regressor', 'wilor')),
@@ -31,14 +31,14 @@ STAGES: dict[str, tuple[Callable[[Hand4WholePP, StageContext], None], tuple[str,
     'hand': (train_hand, ('wilor',)),
     'cham': (train_cham, ('hand_control_net',))}
 
-#: A file in the folder of a run whose model is told nothing but pictures.
+#: A file in the folder of a run whose model is image-only.
 _IMAGE_ONLY_MARKER = 'told_nothing'
 
 
 def load_network(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int = 0) -> Hand4WholePP:
-    """The open model as far as it was trained in a run's folder: what those of `stages` that are done have left.
+    """The open model as trained so far in a run's folder: the parts of those of `stages` that are complete.
 
-    On the CPU, wherever it was trained.
+    On the CPU, whatever device trained it.
     """
     torch.manual_seed(seed)
     network = Hand4WholePP(IMAGE_ONLY if _is_image_only(run) else OPEN_MODEL, load_open_body())
@@ -51,14 +51,14 @@ def load_network(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int =
 
 
 def train_stage(stage: str, settings: RunSettings, sets: tuple, device: str = 'auto') -> None:
-    """Train one stage and keep its parts. sets: as training_set.load_training_sets gives them.
+    """Train one stage and store its parts. sets: as training_set.load_training_sets returns them.
 
     device: see distributed.distributed_context, which raises EstimatorUnavailable. The processes that torchrun started
-    train together, and the leading one writes. Raises ValueError where they see different folders, or are too many.
+    train together, and the main one writes. Raises ValueError if their folders differ, or there are too many.
 
-    The transformers begin with the first guess, which is much better on people whom it has learnt from: on those they
-    would learn to leave it alone. So there are more guesses, each without a part of the people, and what the
-    transformers are told in training of a person is the guess of one that has not seen that person.
+    The transformers start from the initial regression, which is overfitted to its own training people: on those they
+    would learn to make no correction. So there are several regressions, each without a part of the people, and the
+    transformers' inputs in training are, for each person, from a regression that was not trained on that person.
     """
     with distributed_context(device) as (distributed, where):
         _start_run(stage, settings.run)
@@ -77,7 +77,7 @@ def train_stage(stage: str, settings: RunSettings, sets: tuple, device: str = 'a
 
 
 def _start_run(stage, run):
-    """Have a run be of the model that begins with this stage."""
+    """Set the model of a run to the one that begins with this stage."""
     if stage == 'guess' and _is_image_only(run):
         raise ValueError(f'--run {run} has begun with train stem, which is a model without a guess: '
                          'take another folder')
@@ -97,7 +97,7 @@ def _run_stage(stage, context, device):
     settings, distributed = context.settings, context.distributed
     before = tuple(STAGES)[:tuple(STAGES).index(stage)]
     network = load_network(settings.run, before, settings.seed).to(device)
-    if distributed.rank:   # noise of its own
+    if distributed.rank:   # independent noise
         torch.manual_seed(settings.seed + 1_000_003 * distributed.rank)
     train(network, context)
     if distributed.is_main:
@@ -106,12 +106,12 @@ def _run_stage(stage, context, device):
 
 
 def completed_stages(run: Path) -> list[str]:
-    """The stages of a run that are done."""
+    """The completed stages of a run."""
     return [stage for stage in STAGES if _weights_path(run, stage).exists()]
 
 
 def pack_model(run: Path, output: Path) -> list[str]:
-    """Write the model of a run as the estimator takes it; the stages that it consists of."""
+    """Write the model of a run as the estimator takes it; returns its stages."""
     save_open_model(load_network(run), output)
     return completed_stages(run)
 

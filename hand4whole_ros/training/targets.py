@@ -1,4 +1,4 @@
-"""What the open model should say of people: the truth along the axes of its crops (estimators.prompting)."""
+"""Targets of the open model for people: the truth along the axes of its crops (estimators.prompt_builder)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .shards import ShardTruth
 
 NUM_BODY = skeleton.NUM_BODY_JOINTS
 
-#: Hands of which less can be seen teach nothing.
+#: Hands with a smaller visible share are not targets.
 MIN_VISIBILITY = 0.25
 
 _MIRROR = np.array([-1, 1, 1], np.float32)
@@ -29,7 +29,7 @@ class BodyTargets(NamedTuple):
     betas: Tensor       #: (N, 10)
     joints: Tensor      #: (N, 22, 3) m from the pelvis
     wrists: Tensor      #: (N, 2, 3, 3) of left and right wrist in the frame
-    places: Tensor      #: (N, 22, 2) where the joints are seen, -1 to 1 across the crop; NaN behind the camera
+    places: Tensor      #: (N, 22, 2) of the joints, -1 to 1 across the crop; NaN behind the camera
 
     def take(self, rows: Tensor) -> BodyTargets:
         """Those of these rows."""
@@ -42,8 +42,8 @@ class HandTargets(NamedTuple):
     rotations: Tensor   #: (N, 16, 3, 3) the wrist's in the frame, then fingers against their parents
     betas: Tensor       #: (N, 10) of the open hand
     keypoints: Tensor   #: (N, 21, 3) m from the wrist
-    places: Tensor      #: (N, 21, 2) where they are seen, in sides of the hand's box from its middle; NaN behind
-    counts: Tensor      #: (N,) bool: seen by the detector, and truly there to be seen
+    places: Tensor      #: (N, 21, 2) in sides of the hand's box from its middle; NaN behind
+    counts: Tensor      #: (N,) bool: detected, and truly visible
 
     def take(self, rows: Tensor) -> HandTargets:
         """Those of these rows."""
@@ -86,7 +86,7 @@ def hand_targets(
 
 
 def concatenate_targets(parts: list[HandTargets]) -> HandTargets:
-    """All the hands of several."""
+    """The hands of several, concatenated."""
     return HandTargets(*(torch.cat(part) for part in zip(*parts)))
 
 

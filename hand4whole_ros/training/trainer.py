@@ -1,4 +1,4 @@
-"""The loop of every training: AdamW with a warm-up and a cosine, averaged weights, a log, and going on after a stop."""
+"""The loop of every training: AdamW with a warm-up and a cosine, averaged weights, a log, and resumption."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .distributed import SINGLE_PROCESS, DistributedContext
 
 _Module = TypeVar('_Module', bound=nn.Module)
 
-#: Steps after which memory that is free goes back to the system: steps of different sizes leave holes in it, 1.4 GB in
+#: Steps after which free memory is returned to the system: steps of different sizes fragment it, 1.4 GB in
 #: 60 steps on hands.
 _TRIM_MEMORY_INTERVAL = 20
 
 
 @dataclass(frozen=True)
 class TrainingSchedule:
-    """How long and how fast."""
+    """Length and rates of a training."""
 
     steps: int
     rate: float
@@ -38,9 +38,9 @@ class TrainingSchedule:
     warmup_steps: int = 100
     #: Largest norm of a step's gradient.
     clip: float = 1.0
-    #: Share that the average keeps of itself in a step, once it has seen enough.
+    #: Share that the average keeps of itself in a step, after its first steps.
     average: float = 0.998
-    #: Steps between two measurements on people who are not learnt from, and two checkpoints.
+    #: Steps between two evaluations on held-out people, and two checkpoints.
     eval_interval: int = 250
 
     def lr_at(self, step: int) -> float:
@@ -51,7 +51,7 @@ class TrainingSchedule:
                                                         / max(self.steps - self.warmup_steps, 1))) / 2)
 
     def update_average(self, average: Tensor, value: Tensor, count: Tensor) -> Tensor:
-        """A weight's average after one more value, the first of which it begins with."""
+        """A weight's average after one more value; it starts from the first value."""
         keep = min(self.average, (int(count) + 1) / (int(count) + 10))
         return average.lerp(value, 1 - keep)
 
@@ -60,18 +60,18 @@ def train(module: _Module, losses: Callable[[int], dict[str, Tensor] | Iterable[
           schedule: TrainingSchedule, *, folder: Path, name: str,
           measure: Callable[[nn.Module], dict[str, float]] | None = None, progress: bool = True,
           distributed: DistributedContext = SINGLE_PROCESS) -> _Module:
-    """Train the parameters of `module` that want gradients; returns the average of its weights that measured best.
+    """Train the parameters of `module` that require gradients; returns the average of its weights that evaluated best.
 
-    losses: of a step, whose numbers must follow from the step alone, so that a training that was stopped goes on as if
-    it had not been; all at once, or one share of the step after another, where the step does not fit into memory: the
-    shares are added up. measure: figures of the averaged module, before the first step, too; the first one, small where
-    good, decides which average is kept: what it began with, if nothing was better. In the folder: NAME.pt to go on
-    from, NAME.jsonl with a line of figures each time, events for TensorBoard where that is installed. The module may
+    losses: of a step, whose numbers must follow from the step alone, so that a stopped training resumes as if
+    uninterrupted; all at once, or one share of the step after another, if the step does not fit into memory: the
+    shares are added up. measure: metrics of the averaged module, also before the first step; the first one, lower is
+    better, selects which average is kept: the initial one, if nothing was better. In the folder: NAME.pt to resume
+    from, NAME.jsonl with a line of metrics each time, events for TensorBoard if that is installed. The module may
     be on any device.
 
-    together: with other processes, whose shares are added up as well. The leading one measures and writes; the others
-    read NAME.pt, so that all of them have to see the folder, and return the last average. Raises FloatingPointError
-    where a loss or a gradient is no number.
+    distributed: with other processes, whose shares are added up as well. The main one evaluates and writes; the others
+    read NAME.pt, so that all of them need access to the folder, and return the last average. Raises FloatingPointError
+    if a loss or a gradient is not a number.
     """
     folder.mkdir(parents=True, exist_ok=True)
     trained = [p for p in module.parameters() if p.requires_grad]
@@ -100,13 +100,13 @@ def train(module: _Module, losses: Callable[[int], dict[str, Tensor] | Iterable[
 
 
 def _backward(shares, what):
-    """Send every share of a step back to the parameters; what it cost in all, part by part."""
+    """Backpropagate every share of a step; returns the total loss, part by part."""
     cost = {}
     for parts in [shares] if isinstance(shares, dict) else shares:
         loss = functools.reduce(operator.add, parts.values())
         if not torch.isfinite(loss):
             raise FloatingPointError(f'{what} is {float(loss.detach())}; take a smaller rate')
-        if loss.requires_grad:  # a share may show nothing of what is trained, such as a hand
+        if loss.requires_grad:  # a share may contain nothing that is trained, such as a hand
             loss.backward()
         for key, value in {'loss': loss, **parts}.items():
             cost[key] = cost[key] + value.detach() if key in cost else value.detach()
@@ -114,7 +114,7 @@ def _backward(shares, what):
 
 
 class TrainerState:
-    """What is kept of a training: averaged weights, the best of them, the log, and where to go on."""
+    """State of a training: averaged weights, the best of them, the log, and the point to resume from."""
 
     def __init__(self, module, optimizer, schedule, folder, *, name, measure, distributed):
         self.step = 0
@@ -136,7 +136,7 @@ class TrainerState:
             self.evaluate()
 
     def follow(self, losses):
-        """Take the module's weights after a step into the average, and count what it cost."""
+        """Update the average with the module's weights after a step, and add its losses."""
         self.step += 1
         self.average.update_parameters(self._module)
         self._count += 1
@@ -144,7 +144,7 @@ class TrainerState:
             self._sums[key] = self._sums.get(key, 0.0) + float(value)
 
     def evaluate(self):
-        """Measure the average; keep it where it is the best so far; a line for the log."""
+        """Evaluate the average; keep it if it is the best so far; write a line of the log."""
         if not self._is_main:
             return
         figures = {} if self._measure is None else self._measure(self.average.module.eval())
@@ -161,7 +161,7 @@ class TrainerState:
                 self._writer.add_scalar(key, value, self.step)
 
     def save(self):
-        """All that is needed to go on; a reader gets the old file or the complete new one."""
+        """All that is needed to resume; a reader gets the old file or the complete new one."""
         if not self._is_main:
             return
         with replacement_path(self._state) as path:
@@ -170,7 +170,7 @@ class TrainerState:
                         'best_figure': self._best_figure, 'best': self._best}, path)
 
     def best(self):
-        """The average that measured best; the last one where nothing was measured."""
+        """The average that evaluated best; the last one if nothing was evaluated."""
         if self._best is not None:
             self.average.module.load_state_dict(self._best)
         return self.average.module.eval()
@@ -192,7 +192,7 @@ def _event_writer(folder, name):
 
 
 def draw_rows(count: int, batch: int, step: int, seed: int) -> Tensor:
-    """(batch,) rows of `count` for a step: every epoch all rows once, in an order of its own."""
+    """(batch,) rows of `count` for a step: every epoch all rows once, in its own order."""
     per_epoch = max(count // batch, 1)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed * 1_000_003 + step // per_epoch))
     start = step % per_epoch * batch

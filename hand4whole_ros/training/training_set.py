@@ -1,4 +1,4 @@
-"""Everything that is learnt from a folder of people, ready in memory: what is told, what should be said."""
+"""The training data of a folder of people, in memory: inputs and targets."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .shards import JpegImages, Records
 from .skeleton_layer import SkeletonLayer
 from .targets import BodyTargets, HandTargets, body_targets, concatenate_targets, hand_targets
 
-#: Of the people of a folder, the last ones are not learnt from but measured on.
+#: The last people of a folder are held out for evaluation.
 HELD_OUT = 0.05
 
-#: Into so many parts the people are dealt, for guesses of people whom the guesser has not seen.
+#: Number of folds of the people, for initial regressions that were not trained on them.
 FOLDS = 2
 
-#: So many rows are guessed at a time: what an MLP keeps between its layers is larger than what it is told.
+#: Rows that are regressed at a time: an MLP's intermediate values are larger than its inputs.
 _REGRESSION_BATCH = 4096
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """N people and then the same N in a mirror: 2 N rows each. All but the pictures may be on any device."""
+    """N people and then the same N mirrored: 2 N rows each. All but the images may be on any device."""
 
     pictures: JpegImages                  # of the N
     boxes: dict[str, HandBoxes]
@@ -53,7 +53,7 @@ class TrainingSet:
         return 2 * len(self.pictures)
 
     def to(self, device: torch.device) -> TrainingSet:
-        """With everything but the pictures on a device: some 7 kB a row."""
+        """With everything but the images on a device: some 7 kB a row."""
         def moved(parts):
             return type(parts)(*(None if part is None else part.to(device) for part in parts))
         return TrainingSet(self.pictures, {side: moved(boxes) for side, boxes in self.boxes.items()},
@@ -73,7 +73,7 @@ class TrainingSet:
 
     @torch.no_grad()
     def with_initial_regressions(self, networks: list[Hand4WholePP]) -> TrainingSet:
-        """With the first guesses of FOLDS networks, each of the people of its own fold, whom it has not learnt from."""
+        """With the initial regressions of FOLDS networks, each for the people of its own fold, unseen in training."""
         fold = torch.arange(len(self)) % len(self.pictures) % FOLDS
 
         def guessed(prompt, guesses):
@@ -89,7 +89,7 @@ class TrainingSet:
 
     @cached_property
     def right_hands(self) -> tuple[Prompt, HandTargets]:
-        """Every hand that counts, once as itself: what it is told and what it should be."""
+        """Every hand that counts, once, unmirrored: inputs and targets."""
         prompts, targets = [], []
         for side in skeleton.SIDES:     # the other half is the other side's mirror image
             rows = self.hands[side].counts[:len(self.pictures)].nonzero()[:, 0]
@@ -99,7 +99,7 @@ class TrainingSet:
 
 
 def load_training_sets(folders: list[Path]) -> tuple[TrainingSet, TrainingSet, SkeletonLayer]:
-    """To learn from, and to measure on: the last people of every folder; and the skeleton of losses."""
+    """To train on, and to evaluate on: the last people of every folder; and the skeleton of losses."""
     model = BodyModel.load()
     components = hand_shape_components(model, load_arrays())
     split = [shards.read_shards(folder).split(HELD_OUT) for folder in folders]

@@ -1,9 +1,9 @@
-"""Training UniHOPE on drawn hands with and without objects, and the rows of its Table 7 as they come out.
+"""Training of UniHOPE on drawn hands with and without objects, with the rows of its Table 7.
 
     python -m hand4whole_ros.training.unihope_training FOLDER --steps 600 --upright --json FILE
 
-Occlusion-invariant features are learnt from exact pairs: every grasping hand is drawn with its object and without it,
-where the paper has a diffusion network that removes the object from photographs.
+Occlusion-invariant features are trained on exact pairs: every grasping hand is drawn with and without its object,
+instead of the paper's diffusion network that removes the object from photographs.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from .trainer import TrainingSchedule, train
 
 @dataclass(frozen=True)
 class Row:
-    """What one row of Table 7 has."""
+    """Configuration of one row of Table 7."""
 
     grasp_aware: bool = True
-    pairs: bool = True                #: learns from the pictures without the object as well
-    levels: tuple[str, ...] = ()      #: of HandFeatures that are drawn towards those without the object
-    filters: bool = False             #: only where the object hides some of the hand that grasps it
+    pairs: bool = True                #: also trains on the images without the object
+    levels: tuple[str, ...] = ()      #: of HandFeatures that are pulled towards those without the object
+    filters: bool = False             #: only where the object hides part of the grasping hand
 
 
 _LEVELS = HandFeatures._fields
@@ -45,22 +45,22 @@ ROWS: dict[str, Row] = {
     'pairs_image_roi': Row(levels=_LEVELS[:2]),
     'pairs_image_roi_mano': Row(levels=_LEVELS),
     'pairs_image_roi_mano_filtered': Row(levels=_LEVELS, filters=True)}
-#: What the paper measured on DexYCB, mm: J-PE and V-PE from the wrist, both after Procrustes.
+#: Published results on DexYCB, mm: J-PE and V-PE from the wrist, both after Procrustes.
 PUBLISHED_VALUES: dict[str, tuple[float, float, float, float]] = {
     'baseline': (14.09, 13.61, 5.95, 5.75), 'fusion': (13.84, 13.37, 5.79, 5.58), 'pairs': (13.38, 12.92, 5.71, 5.52),
     'pairs_image': (13.23, 12.79, 5.64, 5.44), 'pairs_image_roi': (13.18, 12.73, 5.64, 5.45),
     'pairs_image_roi_mano': (13.12, 12.67, 5.63, 5.43), 'pairs_image_roi_mano_filtered': (13.03, 12.59, 5.59, 5.40)}
 
-#: Of the steps, without any constraint on features: 30 of the paper's 70 epochs.
+#: Share of the steps without any constraint on features: 30 of the paper's 70 epochs.
 FIRST_SHARE = 3 / 7
-#: A hand counts as hidden where the object hides so much of it: of the occlusion switch, and of the filter (tau).
+#: Hidden share from which a hand counts as hidden by the object: of the occlusion switch, and of the filter (tau).
 HIDDEN_SHARE = 0.1
-#: What a unit of the features' difference counts.
+#: Loss weight of the features' difference.
 ENHANCEMENT_WEIGHT = 0.1
 
 
 class Batch(NamedTuple):
-    """Pictures, and what is true of them."""
+    """Images and their truth."""
 
     images: Tensor         #: (B, 3, S, S) 0 to 1
     hand_boxes: Tensor     #: (B, 4)
@@ -74,7 +74,7 @@ class Batch(NamedTuple):
 
     @classmethod
     def of(cls, data: GraspPatches, bare: bool = False) -> Batch:
-        """bare: the pictures without an object, in which no hand grasps."""
+        """bare: the images without an object, in which no hand grasps."""
         images = torch.from_numpy(data.bare_images if bare else data.images).permute(0, 3, 1, 2).float() / 255
         hand_boxes, object_boxes, points, rotations, betas, occlusion, grasping = map(torch.from_numpy, (
             data.hand_box, data.object_box, data.keypoints_2d, data.rotations, data.betas, data.occlusion,
@@ -92,12 +92,12 @@ class Batch(NamedTuple):
 
 
 class Learner(nn.Module):
-    """The network, and what serves its training alone."""
+    """The network, and the layers that serve its training alone."""
 
     def __init__(self, config: UniHOPEConfig):
         super().__init__()
         self.network = UniHOPE(config, hand_layer(), tips=None)
-        #: The MANO features of both pictures are compared after one attention, over four parts of each.
+        #: The MANO features of both images are compared after one attention, over four parts of each.
         self.adapter = nn.MultiheadAttention(config.dim * (config.roi_size // 16) ** 2 // 4, 2, batch_first=True)
 
     def adapt(self, feature: Tensor) -> Tensor:
@@ -126,22 +126,22 @@ def compute_losses(output: UniHOPEOutput, batch: Batch) -> dict[str, Tensor]:
 
 
 def _vote_loss(votes: ObjectVotes, batch: Batch) -> Tensor:
-    """Of the objects that are grasped: how far votes are off, in sides of the box, and what their confidence lacks."""
+    """Of grasped objects: error of the votes, in sides of the box, and error of their confidence."""
     rows = batch.grasping
     if not rows.any():
         return votes.x.sum() * 0
     boxes = batch.object_boxes[rows]
     wanted = (batch.object_points[rows] - boxes[:, None, :2]) / (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)[:, None]
     off = ((votes.x[rows] - wanted[:, None, None, :, 0]).abs() + (votes.y[rows] - wanted[:, None, None, :, 1]).abs())
-    # The paper does not say what a true confidence is: here it falls to 1/e at a tenth of the box.
+    # The paper does not define the true confidence: here it falls to 1/e at a tenth of the box.
     return off.mean() + (votes.confidence[rows] - (-10 * off.detach()).exp()).abs().mean()
 
 
 def enhancement_losses(learner: Learner, features: tuple[HandFeatures, HandFeatures], row: Row, occlusion: Tensor
                        ) -> dict[str, Tensor]:
-    """How far the features of grasping hands are from those of the same hands without the object (equations 7 and 8).
+    """Distance of the features of grasping hands from those of the same hands without the object (equations 7 and 8).
 
-    features: with and without the object, of the same B hands. Both learn: with the second held fixed, and a
+    features: with and without the object, of the same B hands. Both are trained: with the second held fixed, and a
     weight of 1, all features grew and hands were not learnt. occlusion (B,).
     """
     counts = (occlusion >= HIDDEN_SHARE).float() if row.filters else torch.ones_like(occlusion)
@@ -159,9 +159,9 @@ def train_unihope(config: UniHOPEConfig, row: Row, data: GraspPatches, held_out:
                   name: str, max_steps: int, batch: int = 32, lr: float = 3e-3, seed: int = 0) -> UniHOPE:
     """Train one row; returns the best average of its weights.
 
-    Rows that differ in their constraints alone share their first steps, in which there are none. With pairs, two thirds
-    of a batch are hands as they are, the rest those that grasp without their object. held_out: measured on, for the
-    choice of weights. folder, name: of the log and of what a stopped training goes on from, see trainer.train.
+    Rows that differ in their constraints alone share their first steps, which have none. With pairs, two thirds
+    of a batch are unmodified hands, the rest grasping hands without their object. held_out: evaluated to select the
+    weights. folder, name: of the log and of the checkpoint from which a stopped training resumes, see trainer.train.
     """
     config = replace(config, grasp_aware=row.grasp_aware)
     first_steps = round(max_steps * FIRST_SHARE)
@@ -183,7 +183,7 @@ def train_unihope(config: UniHOPEConfig, row: Row, data: GraspPatches, held_out:
 
 def _step_losses(learner, row, data, how):
     rng, batch = how
-    # Batch normalisation wants two pictures.
+    # Batch normalisation needs two images.
     rows = rng.choice(len(data), max(round(batch * 2 / 3) if row.pairs else batch, 2))
     chosen = data.take(rows)
     seen = Batch.of(chosen)
@@ -201,7 +201,7 @@ def _step_losses(learner, row, data, how):
 
 
 def _augment_color(images, rng, grasps):
-    """Channels brighter or darker, each by itself a little; both pictures of a pair alike."""
+    """Each channel slightly brighter or darker, independently; both images of a pair alike."""
     count = len(images) - len(grasps)
     gain = rng.uniform(0.8, 1.2, (count, 1, 1, 1)) * rng.uniform(0.92, 1.08, (count, 3, 1, 1))
     gain = np.concatenate([gain, gain[grasps]]) if len(grasps) else gain
@@ -209,7 +209,7 @@ def _augment_color(images, rng, grasps):
 
 
 def measure(network: UniHOPE, data: GraspPatches) -> dict[str, float]:
-    """Means over hands: errors as in Table 7, mm; J-PE of both scenes; and how often the grasp flag is right."""
+    """Means over hands: errors as in Table 7, mm; J-PE of both scenes; and how often the grasp flag is correct."""
     errors = _errors(network, data, aligns=True)
     flag = errors.pop('flag')
     figures = {key: float(values.mean()) for key, values in errors.items()}
@@ -228,7 +228,7 @@ def measure(network: UniHOPE, data: GraspPatches) -> dict[str, float]:
 
 @torch.no_grad()
 def _errors(network, data, aligns=False, batch=64):
-    """Of every hand: errors in mm, after Procrustes as well where it `aligns`, and whether it is said to grasp."""
+    """Of every hand: errors in mm, after Procrustes as well if it `aligns`, and whether it is predicted to grasp."""
     network.eval()
     parts: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(data), batch):
@@ -250,10 +250,10 @@ def _errors(network, data, aligns=False, batch=64):
 def train_ablation(folder: Path, amount: AblationSize, config: UniHOPEConfig = UNIHOPE_SMALL, *,
                    rows: Sequence[str] = tuple(ROWS), seed: int = 0, upright: bool = False, held_back: int = 1000
                    ) -> dict[str, dict[str, float]]:
-    """Train rows of Table 7 in the same way on the same hands; row -> figures on others, printed as they come.
+    """Train rows of Table 7 identically on the same hands; row -> metrics on others, printed as they arrive.
 
-    The hands that are measured hold objects of other shapes, as in the paper. upright: as in grasps.draw_grasps.
-    held_back: hands that are measured; a fifth as many choose the weights.
+    The evaluated hands hold objects of other shapes, as in the paper. upright: as in grasps.draw_grasps.
+    held_back: evaluated hands; a fifth as many select the weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
     size, form = config.image_size, '_upright' if upright else ''
