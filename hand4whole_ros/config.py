@@ -1,4 +1,4 @@
-"""The settings of estimators, once: their names, types, defaults, ranges and meanings.
+"""The settings of estimators, defined once: their names, types, defaults, ranges and meanings.
 
 Options of commands (cli/options.py), parameters of the node (ros/node/parameters.py), launch arguments
 (ros/node/launch_arguments.py), config/estimate.yaml and the tables in docs/ are made from EstimatorConfig. A new
@@ -24,7 +24,7 @@ DEFAULT_FOV_DEGREES = 60.0
 
 
 class Choice(str, Enum):
-    """Base of settings with few values, which are texts: equal to them, and written like them."""
+    """Base of settings with a few text values: they compare equal to the texts, and are written like them."""
 
     __str__ = str.__str__
     __repr__ = str.__repr__
@@ -44,7 +44,7 @@ class EstimatorName(Choice):
 
 
 class WeightsSource(Choice):
-    """Weights of estimators with published networks. The random ones are made up from names."""
+    """Weights of estimators with published networks. The random ones are generated from names."""
 
     PUBLISHED = 'published'
     RANDOM = 'random'
@@ -64,7 +64,7 @@ class Precision(Choice):
 #: Estimators that detect no hands without their people.
 PEOPLE_ONLY = (EstimatorName.HAND4WHOLE_PP, EstimatorName.HAND4WHOLE)
 
-#: What networks can be trained in.
+#: Precisions of training.
 TRAINING_PRECISIONS = (Precision.AUTO, Precision.FP32, Precision.BF16)
 
 
@@ -116,14 +116,14 @@ class Quality(Choice):
 
 @dataclass(frozen=True)
 class Setting:
-    """One field of a table of settings, with all that its users need to know."""
+    """One field of a table of settings, with all properties that its users need."""
 
     description: str
     low: float | None = None            #: of numbers, also of each number of a tuple
     high: float | None = None
-    choices: tuple[str, ...] = ()       #: of texts; those of a Choice are added by themselves
+    choices: tuple[str, ...] = ()       #: of texts; those of a Choice are added automatically
     pattern: str = ''                   #: of texts: a regular expression that the whole of it matches
-    pattern_meaning: str = ''           #: the same for people
+    pattern_meaning: str = ''           #: the same, for display
     dynamic: bool = False               #: whether it may change while the node runs
     option: bool = True                 #: whether it is an option of commands
     parameter: bool = True              #: whether it is a parameter of the node
@@ -178,9 +178,9 @@ def _is_subclass(kind, base):
 
 @dataclass(frozen=True)
 class EstimatorConfig:
-    """How to make an estimator."""
+    """Configuration of an estimator."""
 
-    # A text, and checked by estimators.create alone: a node whose estimator cannot be made lives, and reports it.
+    # A text, checked by estimators.create alone: a node whose estimator cannot be created stays alive and reports it.
     estimator: str = setting(
         EstimatorName.AUTO, 'Estimator: hand4whole_pp, hand4whole, open, mediapipe, or wilor and unihope, which '
         "estimate hands only. 'auto' is hand4whole_pp if its files are found, else mediapipe, which gives the same "
@@ -251,7 +251,7 @@ class EstimatorConfig:
 
 @dataclass(frozen=True)
 class ViewerConfig:
-    """The settings of the viewer, a page for a browser."""
+    """The settings of the viewer, a browser page."""
 
     viewer_host: str = setting(
         '127.0.0.1', 'Address that the viewer listens on. By default only browsers on this machine reach it; 0.0.0.0 '

@@ -1,4 +1,4 @@
-"""The one datum that travels from estimators to everything else: a person, as seen in one image."""
+"""The result type of all estimators: a person in one image."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from . import skeleton
 from .geometry.object_box import box_points
 from .geometry.placement import MIN_DEPTH
 
-#: Why somebody whom an estimator describes is nobody that a camera saw; diagnostics count them by these names.
+#: Reasons for which an estimated person is refused; diagnostics count them by these names.
 NOT_FINITE, BEHIND, IMPOSSIBLE, NO_FIT = 'not finite', 'behind the camera', 'impossible numbers', 'no body fits'
-#: The same of an object that a hand grasps.
+#: The same of a grasped object.
 NO_BOX = 'no box fits'
 
 #: HandEstimate.grasp_probability above which a hand grasps.
@@ -28,14 +28,14 @@ def format_refusals(refused: Mapping[str, int]) -> str:
 
 @dataclass(frozen=True)
 class ObjectEstimate:
-    """What a hand grasps, as a box of known size. Camera optical frame, metres; every tensor float32 on the CPU."""
+    """A grasped object, as a box of known size. Camera optical frame, metres; every tensor float32 on the CPU."""
 
     rotation: Tensor            # (3, 3) of the object's own axes
     translation: Tensor         # (3,) m of the origin of the object's own frame
     box: Tensor                 # (2, 3) m: low and high corner of its box in its own frame
     corners_2d: Tensor          # (8, 2) px of the full image, x of the object's own frame changes fastest
     confidence: float           # 0 to 1
-    reprojection_error: float   # px, between what was seen and the pose
+    reprojection_error: float   # px, between the network's points and the projected pose
 
     @property
     def size(self) -> Tensor:
@@ -58,7 +58,7 @@ class ObjectEstimate:
 class HandEstimate:
     """One hand. Camera optical frame, metres and radians; every tensor float32 on the CPU.
 
-    Where `state` is LOST nothing here was observed: the keypoints are those of a relaxed hand on the
+    If `state` is LOST nothing here was observed: the keypoints are those of a relaxed hand on the
     estimated arm and must not be taken for a measurement.
     """
 
@@ -67,27 +67,27 @@ class HandEstimate:
     confidence: float           # 0 to 1
     keypoints_3d: Tensor        # (21, 3) m
     keypoints_2d: Tensor        # (21, 2) px in the full image
-    betas: Tensor | None        # (10,) MANO shape of this very hand; None: the shape that the body's betas give it
+    betas: Tensor | None        # (10,) MANO shape of this hand; None: its shape follows from the body's betas
     bbox_xyxy: Tensor           # (4,) px; zeros where no box is known
     #: 0 to 1: that it grasps something; None if the estimator does not estimate it.
     grasp_probability: float | None = field(default=None, kw_only=True)
-    #: What it grasps; None where that is not known, or the hand was not seen in this very image.
+    #: The grasped object; None if it is unknown, or the hand was not detected in this very image.
     object: ObjectEstimate | None = field(default=None, kw_only=True)
-    #: 0 to 1: how well the 3D keypoints, projected, agree with those that were detected in this very image, as the
+    #: 0 to 1: how well the projected 3D keypoints agree with those that were detected in this very image, as the
     #: estimator gave both (geometry.keypoint_agreement, negative cosines as 0). None where the estimator detects no 2D
-    #: keypoints of its own, or the hand was not seen in this very image.
+    #: keypoints of its own, or the hand was not detected in this very image.
     agreement: float | None = field(default=None, kw_only=True)
-    #: Its distance comes from a depth image, and not from an assumed size.
+    #: Whether its distance comes from a depth image, and not from an assumed size.
     depth_measured: bool = field(default=False, kw_only=True)
 
     @property
     def visible(self) -> bool:
-        """The hand was seen in this very image."""
+        """Whether the hand was detected in this very image."""
         return self.state == skeleton.OK
 
     @property
     def has_own_shape(self) -> bool:
-        """The hand is `betas`' and not the body's own; never one that is LOST."""
+        """Whether the shape is that of `betas`, not the body's; false for every LOST hand."""
         return self.betas is not None and self.state != skeleton.LOST
 
 
@@ -96,9 +96,9 @@ class LooseHandEstimate(HandEstimate):
     """A hand without a person's arm. Its size is an adult's, or the configured one."""
 
     track_id: int = -1          # the same in all images of a video; -1 in an image that stands alone
-    side_confidence: float = 1.0    # 0 to 1: that it is a hand of this side
+    side_confidence: float = 1.0    # 0 to 1: that its side is this one
     #: (3, 3) of the wrist in the camera frame, and (15, 3) axis-angle of the fingers against their parents, in SMPL-X's
-    #: axes and order; None where the estimator knows keypoints alone.
+    #: axes and order; None if the estimator gives keypoints alone.
     wrist_rotation: Tensor | None = None
     finger_pose: Tensor | None = None
 
@@ -142,12 +142,12 @@ class WholeBodyEstimate:
     right_hand: HandEstimate
     bbox_xyxy: Tensor           # (4,) px in the full image
     confidence: float           # 0 to 1
-    track_id: int = -1          # the same in all images of a video; -1 where nobody has followed the person yet
+    track_id: int = -1          # the same in all images of a video; -1 while the person is not tracked
     held: bool = False               # not found in this image: the last pose is repeated
-    #: (55,) 0 to 1: how likely each joint lies in the picture where it is said to; low where it was only inferred, 0
-    #: where nothing is known. None if the estimator does not estimate it.
+    #: (55,) 0 to 1: probability of each joint's estimated image position; low where it was only inferred, 0
+    #: where it is unknown. None if the estimator does not estimate it.
     joint_confidence: Tensor | None = None
-    vertices: Tensor | None = None   # (V, 3) m; None until somebody wants the mesh
+    vertices: Tensor | None = None   # (V, 3) m; None until the mesh is computed
     stage_times: dict[str, float] = field(default_factory=dict)  # stage -> seconds
 
     @property
@@ -170,12 +170,12 @@ class WholeBodyEstimate:
         return hand_shape_betas(self.hands)
 
     def is_finite(self) -> bool:
-        """No NaN and no infinity anywhere."""
+        """Whether all numbers are finite."""
         numbers = [value.reshape(-1) for part in (self, *self.hands) for value in vars(part).values()
                    if isinstance(value, Tensor)]
         numbers.append(torch.tensor([self.confidence, *(number for hand in self.hands
                                                         for number in (hand.confidence, hand.agreement or 0.0))]))
-        # Together: each call of torch costs more than looking at some hundred numbers.
+        # Concatenated: each call of torch costs more than testing some hundred numbers.
         return bool(torch.isfinite(torch.cat(numbers)).all())
 
     def nearest_depth(self) -> float:
@@ -184,7 +184,7 @@ class WholeBodyEstimate:
         return float(points[:, 2].min())
 
     def rejection_reason(self) -> str:
-        """BEHIND where a joint or keypoint is behind the camera or nearer than NEAREST, NOT_FINITE, or ''."""
+        """BEHIND if a joint or keypoint is behind the camera or nearer than MIN_DEPTH, NOT_FINITE, or ''."""
         if self.nearest_depth() < MIN_DEPTH:
             return BEHIND
         return '' if self.is_finite() else NOT_FINITE

@@ -1,6 +1,6 @@
-"""The tables of whole-body keypoints: the 137 that Hand4Whole++ speaks of, and the 133 of a detector.
+"""The tables of whole-body keypoints: the 137 of Hand4Whole++, and the 133 of a detector.
 
-Names extend skeleton.JOINT_NAMES; the networks' order, and where each point comes from in SMPL-X, are those the
+Names extend skeleton.JOINT_NAMES; the networks' order, and the source of each point in SMPL-X, are those the
 published weights were trained with.
 """
 
@@ -21,7 +21,7 @@ KEYPOINT_NAMES = _BODY + _FOOT_KEYPOINTS + _HEAD + _HAND_POINTS + tuple(f'face{k
 NUM_KEYPOINTS = len(KEYPOINT_NAMES)
 KEYPOINT = {name: index for index, name in enumerate(KEYPOINT_NAMES)}
 
-#: Where the 21 points of each hand, in skeleton.HAND_KEYPOINT_NAMES order, lie among the 137: the wrist is the
+#: Indices among the 137 of the 21 points of each hand, in skeleton.HAND_KEYPOINT_NAMES order: the wrist is the
 #: body's.
 HAND_KEYPOINTS = {side: tuple(KEYPOINT[f'{side}_{name}'] for name in skeleton.HAND_KEYPOINT_NAMES)
                   for side in skeleton.SIDES}
@@ -29,7 +29,7 @@ HAND_KEYPOINTS = {side: tuple(KEYPOINT[f'{side}_{name}'] for name in skeleton.HA
 #: Those of the face, among the 137.
 FACE_KEYPOINTS = [index for name, index in KEYPOINT.items() if name.startswith('face')]
 
-#: What SMPL-X of the `smplx` library appends to its 55 joints: points on the skin, then 68 of the face.
+#: Points that SMPL-X of the `smplx` library appends to its 55 joints: points on the skin, then 68 of the face.
 _SKIN_KEYPOINTS = (('nose', 'right_eye', 'left_eye', 'right_ear', 'left_ear') + _FOOT_KEYPOINTS
          + tuple(name for name in _HAND_POINTS if name.endswith('_tip')))
 _SKIN_INDEX = {name: skeleton.NUM_JOINTS + k for k, name in enumerate(_SKIN_KEYPOINTS)}
@@ -52,5 +52,5 @@ COCO_WHOLEBODY_NAMES = (
             for name in ('hand_wrist',) + skeleton.HAND_KEYPOINT_NAMES[1:]))
 
 #: For each of the 133, its index among the 137 by name, -1 for the hands' own wrists. The faces of the two sets
-#: count from different points, so only body and hands agree in meaning.
+#: start from different points, so only body and hands agree in meaning.
 COCO_WHOLEBODY_KEYPOINTS = tuple(KEYPOINT.get(name, -1) for name in COCO_WHOLEBODY_NAMES)

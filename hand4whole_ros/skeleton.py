@@ -33,7 +33,7 @@ PARENTS = (
     + tuple(JOINT[f'{side}_wrist'] if k == 1 else JOINT[f'{side}_{finger}{k - 1}']
             for side in SIDES for finger in _FINGERS for k in (1, 2, 3)))
 
-#: Where each pose parameter of SMPL-X lies among the 55 joint rotations.
+#: Position of each pose parameter of SMPL-X among the 55 joint rotations.
 POSE_SLICES = {
     'global_orient': slice(0, 1), 'body_pose': slice(1, 22), 'jaw_pose': slice(22, 23),
     'leye_pose': slice(23, 24), 'reye_pose': slice(24, 25),
@@ -99,7 +99,7 @@ def mirror_joint_name(name):
 #: Index of every joint's mirror image.
 MIRROR = tuple(JOINT[mirror_joint_name(name)] for name in JOINT_NAMES)
 
-#: What joints are called in REP-155's words, by the value of config.FrameConvention.
+#: Names of joints in the terms of REP-155, by the value of config.FrameConvention.
 _FRAME_NAMES = {'smplx': {'pelvis': 'body', 'spine3': 'torso'},
                 'rep155': {'pelvis': 'body', 'spine1': 'waist', 'spine3': 'torso'}}
 
@@ -108,7 +108,7 @@ def frame_name(joint_name: str, track_id: int, convention: str = 'smplx') -> str
     """TF frame of a joint or finger tip of one person: 'body_0', 'l_wrist_0', 'l_index_1_0', 'l_index_tip_0'.
 
     convention 'smplx': the frame's origin is the joint and its axes are the joint's SMPL-X axes: in the T-pose, x to
-    the person's left, y up, z forward. 'rep155': as geometry.rep155_frames has them. A finger tip has the axes of the
+    the person's left, y up, z forward. 'rep155': as defined in geometry.rep155_frames. A finger tip has the axes of the
     joint before it.
     """
     name = _FRAME_NAMES[convention].get(joint_name, joint_name)
@@ -121,7 +121,7 @@ def frame_name(joint_name: str, track_id: int, convention: str = 'smplx') -> str
 
 
 def hand_frame_name(side, track_id):
-    """TF frame of a hand that belongs to nobody: 'l_hand_0'. Origin and axes are those of the wrist, as above."""
+    """TF frame of a hand without a person: 'l_hand_0'. Origin and axes are those of the wrist, as above."""
     return f'{side[0]}_hand_{track_id}'
 
 

@@ -1,4 +1,4 @@
-"""Estimators: an image and its camera in, people out. `create` makes one by name."""
+"""Estimators: from an image and its camera to people. `create` makes one by name."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _logger = logging.getLogger(__name__)
 
 
 def create(config: EstimatorConfig | None = None) -> Estimator:
-    """The estimator a configuration names; 'auto' takes the full pipeline where its files are, else the fit to
+    """The estimator of a configuration; 'auto' selects the full pipeline if its files are found, else the fit to
     landmarks, or the open model if its weights are given.
 
-    Raises ValueError for an unknown name and EstimatorUnavailable, saying what to run, where parts of it
+    Raises ValueError for an unknown name and EstimatorUnavailable, with the command to run, if parts of it
     are missing.
     """
     config = config or EstimatorConfig()
@@ -28,7 +28,7 @@ def create(config: EstimatorConfig | None = None) -> Estimator:
     name = EstimatorName(config.estimator)
     if name is EstimatorName.AUTO:
         name = _resolve_auto(config)
-    # Each is imported when it is wanted: their libraries are large, and not all of them are everywhere.
+    # Each is imported on demand: their libraries are large, and not all of them are installed everywhere.
     if name is EstimatorName.HAND4WHOLE_PP:
         from .hand4whole_pp import Hand4WholePPEstimator
         return Hand4WholePPEstimator(config)
@@ -52,7 +52,7 @@ def _resolve_auto(config):
     """The estimator that 'auto' selects, logged in one line."""
     from ..checkpoints import CheckpointError, files
     from ..checkpoints.store import Store
-    # The other two give the same bodies. The hands of open take more time and are better on drawn people; of
+    # The other two give the same bodies. The hands of open take more time and are better on drawn people; on
     # photographs that is not shown: docs/benchmarks/accuracy.md.
     name = EstimatorName.MEDIAPIPE if config.open_model is None else EstimatorName.OPEN
     if not config.people:

@@ -1,4 +1,4 @@
-"""What every estimator is: image and intrinsics in, people out."""
+"""The interface of every estimator: from image and intrinsics to people."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from .experts import Experts
 
 
-#: What is raised where memory runs out, the GPU's or the machine's.
+#: Exceptions raised when memory runs out, the GPU's or the machine's.
 OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
 
 
 class EstimatorUnavailable(RuntimeError):
-    """An estimator cannot be made here. The message names what is missing and the command to run."""
+    """An estimator cannot be created here. The message names what is missing and the command to run."""
 
 
 class Estimator(ABC):
-    """Turns one image into the people in it. Not thread-safe: one thread calls one estimator."""
+    """Estimates the people in one image. Not thread-safe: one thread calls one estimator."""
 
     #: The name it is selected by.
     name: str
-    #: The body whose parameters the estimates are in.
+    #: The body that the estimates' parameters belong to.
     body: BodyModel
-    #: Where it runs, for people: 'cpu', 'cuda:0'.
+    #: Its device, for display: 'cpu', 'cuda:0'.
     device: str = 'cpu'
-    #: Whether hands that grasp come with the pose of what they grasp, LooseHandEstimate.object.
+    #: Whether grasping hands come with the pose of the grasped object, LooseHandEstimate.object.
     gives_objects: bool = False
 
     @abstractmethod
@@ -45,15 +45,15 @@ class Estimator(ABC):
         """People in an RGB image (H, W, 3) uint8, the most certain first; [] if nobody is detected.
 
         `vertices` is left None; call `body.vertices(estimate)` for the mesh. Every number in the result is finite,
-        and every joint and keypoint geometry.placement.MIN_DEPTH or more in front of the camera: see accepted.
+        and every joint and keypoint geometry.placement.MIN_DEPTH or more in front of the camera: see filter_estimates.
         `stage_times` has the time of each stage, in seconds. stamp: when the image was taken, s by any clock, of
-        images that follow each other; None: unknown, and earlier poses are no prior of this image.
+        images that follow each other; None: unknown, and earlier poses are not used as a prior.
         """
 
     @property
     def loose_hands(self) -> list[LooseHandEstimate]:
-        """The hands of the last image that no person who was given has, the surest first; [] where an estimator finds
-        none.
+        """The hands of the last image that belong to no person in the result, the surest first; [] where an estimator
+        detects none.
 
         Like people they are finite and in front of the camera.
         """
@@ -66,21 +66,21 @@ class Estimator(ABC):
 
     @functools.cached_property
     def refused(self) -> Counter:
-        """Why -> how many people were refused so far: found in an image, but not a result (estimate.BEHIND ...)."""
+        """Reason -> how many people were refused so far: detected, but not in the result (estimate.BEHIND ...)."""
         return Counter()
 
     @functools.cached_property
     def refused_hands(self) -> Counter:
-        """Likewise of loose hands."""
+        """The same of loose hands."""
         return Counter()
 
     @functools.cached_property
     def refused_objects(self) -> Counter:
-        """Why -> how many hands grasp something whose pose is not known."""
+        """Reason -> how many hands grasp an object of unknown pose."""
         return Counter()
 
     def filter_estimates(self, estimates: Iterable[WholeBodyEstimate]) -> list[WholeBodyEstimate]:
-        """Those whom a camera can have seen; the others are counted in `refused`. Every result goes through here."""
+        """The plausible people; the others are counted in `refused`. Every result passes through here."""
         kept = []
         for estimate in estimates:
             reason = estimate.rejection_reason()
@@ -92,7 +92,7 @@ class Estimator(ABC):
 
     @staticmethod
     def check_input(image: np.ndarray, intrinsics: Intrinsics) -> None:
-        """ValueError unless the image is RGB (H, W, 3) uint8 and the intrinsics are of its size."""
+        """Raises ValueError unless the image is RGB (H, W, 3) uint8 and the intrinsics are of its size."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f'an RGB image (H, W, 3) of uint8 is expected, '
                              f'found {image.shape} of {image.dtype}')
@@ -105,7 +105,7 @@ class Estimator(ABC):
         """Forget earlier images: the next one is unrelated."""
 
     def reduce_memory(self) -> bool:
-        """Memory ran out: use less from now on. False where nothing more can be saved."""
+        """Reduce memory use after memory ran out. False if no further reduction is possible."""
         return False
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Where networks run, and in which precision."""
+"""Devices and precisions of networks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .base import EstimatorUnavailable
 
 log = logging.getLogger(__name__)
 
-#: What may be asked for -> kind of number of the large products.
+#: Precisions that can be requested -> dtype of the large products.
 PRECISIONS = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16,
               Precision.INT8: torch.int8}
 
 
 def pick_device(name: str) -> torch.device:
-    """'auto', 'cpu', 'cuda' or 'cuda:N' -> the device. Raises EstimatorUnavailable where there is no such."""
+    """'auto', 'cpu', 'cuda' or 'cuda:N' -> the device. Raises EstimatorUnavailable if it does not exist."""
     if name == 'auto':
         name = 'cuda' if torch.cuda.is_available() else 'cpu'
     try:
@@ -36,9 +36,9 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_precision(name: Precision, device: torch.device) -> torch.dtype:
-    """AUTO or a key of PRECISIONS -> what to compute in on that device.
+    """AUTO or a key of PRECISIONS -> the dtype to compute in on that device.
 
-    fp16 on a GPU, as the hand expert's authors run it; bf16 on a processor that multiplies it; else fp32. int8, the
+    fp16 on a GPU, as the hand expert's authors run it; bf16 on a processor that supports it; else fp32. int8, the
     least accurate, is used only on request.
     """
     if name in PRECISIONS:

@@ -1,4 +1,4 @@
-"""The experts of an estimator that consists of some: their network, and what it takes besides the image."""
+"""The experts of an estimator that consists of them: their network, and its inputs besides the image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .landmark_fit import LandmarkFit
 
 
 class NetworkInputs(NamedTuple):
-    """What the network takes of one person in one image."""
+    """The inputs of the network for one person in one image."""
 
     landmark_fit: LandmarkFit
     evidence: FitFeatures
@@ -24,11 +24,11 @@ class NetworkInputs(NamedTuple):
 
 
 class Experts(NamedTuple):
-    """The network by itself, as evaluation/ measures it."""
+    """The network by itself, for evaluation/."""
 
     network: Hand4WholePP
-    #: Whether its outputs are along the axes of the crop's virtual camera, and to be turned into the real camera's.
+    #: Whether its outputs are along the axes of the crop's virtual camera, to be rotated to the real camera's.
     in_crop_axes: bool
-    #: RGB image (H, W, 3) uint8 -> the inputs that the estimator makes of its landmarks, None where nobody is found;
+    #: RGB image (H, W, 3) uint8 -> the inputs that the estimator makes of its landmarks, None if nobody is detected;
     #: None if the network takes any boxes of person and hands.
     prepare_inputs: Callable[[np.ndarray, Intrinsics], NetworkInputs | None] | None = None

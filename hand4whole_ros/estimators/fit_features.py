@@ -21,16 +21,16 @@ _MIRROR_ROTATION = np.outer(_MIRROR_POINTS, _MIRROR_POINTS)
 
 
 class FitFeatures(NamedTuple):
-    """Of N people, float32. Left and right are the person's own and come in that order. Camera optical frame."""
+    """Of N people, float32. Left and right are the person's own, in that order. Camera optical frame."""
 
-    box: np.ndarray         #: (N, 4) xywh px, what is cut out for the networks: aspect 3:4
+    box: np.ndarray         #: (N, 4) xywh px, of the networks' crop: aspect 3:4
     ray: np.ndarray         #: (N, 2) x/z, y/z through the middle of the box
     focal: np.ndarray       #: (N,) px
     pose: np.ndarray        #: (N, 33, 2) px, MediaPipe's pose landmarks
     visibility: np.ndarray  #: (N, 33) 0 to 1
     world: np.ndarray       #: (N, 33, 3) m from the middle of the hips
-    hands: np.ndarray       #: (N, 2, 21, 3) px, px, relative depth in px; zeros where not seen
-    inside: np.ndarray      #: (N, 2, 21) 1 where the point was seen within the image, else 0
+    hands: np.ndarray       #: (N, 2, 21, 3) px, px, relative depth in px; zeros where not detected
+    inside: np.ndarray      #: (N, 2, 21) 1 where the point was detected within the image, else 0
     rotations: np.ndarray   #: (N, 55, 3, 3) of the fitted body against the parent joint, the root's in the camera
     betas: np.ndarray       #: (N, 10)
     joints: np.ndarray      #: (N, 55, 3) m
@@ -41,7 +41,7 @@ class FitFeatures(NamedTuple):
 
 
 def features_of_fit(landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> FitFeatures | None:
-    """Of one person; None where nothing of the person is in the image."""
+    """Of one person; None if no part of the person is in the image."""
     size = intrinsics.width, intrinsics.height
     tight = body_box.box_from_landmarks(
         landmark_fit.landmarks, [points[:, :2] for points in landmark_fit.hands.values()], *size
@@ -62,7 +62,7 @@ def features_of_fit(landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> FitFea
 
 
 def mirror_features(features: FitFeatures) -> FitFeatures:
-    """The same people seen in a mirror whose picture keeps its middle at x = 0: left is right."""
+    """The same people mirrored, about the image's middle at x = 0: left and right are exchanged."""
     e = features
     pixels = np.array([-1, 1], np.float32)
     box = e.box.copy()
@@ -74,5 +74,5 @@ def mirror_features(features: FitFeatures) -> FitFeatures:
 
 
 def concatenate_features(parts: list[FitFeatures]) -> FitFeatures:
-    """All the people of several."""
+    """The people of several, concatenated."""
     return FitFeatures(*(np.concatenate(values) for values in zip(*parts)))

@@ -1,7 +1,7 @@
 """Hand4Whole: Pose2Pose on three ResNets, before a real camera; a fifteenth of Hand4Whole++.
 
-The network finds hands and face by itself and takes every hand for visible. The detector of people says which hands are
-there.
+The network detects hands and face by itself and takes every hand for visible. The detector of people determines which
+hands are visible.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .network_outputs import pose2pose_outputs_to_cpu
 from .person_crops import PersonCropEstimator, box_of_points, keypoints_in_view
 from .weights_choice import random_config
 
-#: EstimatorConfig.weights that are made up -> dimensions of the network.
+#: EstimatorConfig.weights that are generated -> dimensions of the network.
 _RANDOM = {WeightsSource.RANDOM: POSE2POSE, WeightsSource.RANDOM_TINY: POSE2POSE_TINY}
 
 #: Of skeleton.PALM_KEYPOINTS, those that the hand network has: the knuckles, in the order of MCP_ROWS.
@@ -34,7 +34,7 @@ _KNUCKLES = slice(1, None)
 
 
 class Hand4WholeEstimator(PersonCropEstimator):
-    """See the module. Raises EstimatorUnavailable, saying what to run, where files or libraries are missing."""
+    """See the module. Raises EstimatorUnavailable, with the remedy, if files or libraries are missing."""
 
     name = 'hand4whole'
     network: Pose2Pose
@@ -64,7 +64,7 @@ class Hand4WholeEstimator(PersonCropEstimator):
         if (hand.scores > MIN_SCORE).sum() <= MIN_KEYPOINTS:
             return None
         pixels = keypoints_in_view(row, side, view)
-        # The hand network detects fingers; of the wrist it knows the rotation alone.
+        # The hand network detects fingers; of the wrist it estimates the rotation alone.
         detected = np.full((skeleton.NUM_HAND_KEYPOINTS, 2), np.nan)
         detected[1:] = _detected_positions(row, side, view)
         return ObservedHand(skeleton.OK, float(hand.scores.mean()), None, pixels, box_of_points(pixels), detected)
@@ -75,6 +75,6 @@ class Hand4WholeEstimator(PersonCropEstimator):
 
 
 def _detected_positions(row, side, view):
-    """(20, 2) px where the hand network sees the keypoints of a hand but for the wrist."""
+    """(20, 2) px of the hand network's keypoints, without the wrist."""
     # They are in its own picture, the body's in the body picture: both from the same crop.
     return view.from_body_picture(row[f'{side}_positions'].reshape(-1, 2) * STRIDE)

@@ -1,7 +1,7 @@
 """The full pipeline: Hand4Whole++ on boxes from a detector, in front of a real camera.
 
-Every number of the network is that of the authors' implementation. person_crops adds where the person stands before
-the real camera, and boxes that follow people.
+Every number of the network is that of the authors' implementation. person_crops adds the person's position before
+the real camera, and tracked boxes.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from .network_outputs import outputs_to_cpu
 from .person_crops import PersonCropEstimator, box_of_points, keypoints_in_view
 from .weights_choice import random_config
 
-#: EstimatorConfig.weights that are made up -> dimensions of the network.
+#: EstimatorConfig.weights that are generated -> dimensions of the network.
 _RANDOM = {WeightsSource.RANDOM: HAND4WHOLE_PP, WeightsSource.RANDOM_TINY: HAND4WHOLE_PP_TINY}
 
 
 class Hand4WholePPEstimator(PersonCropEstimator):
-    """See the module. Raises EstimatorUnavailable, saying what to run, where files or libraries are missing."""
+    """See the module. Raises EstimatorUnavailable, with the remedy, if files or libraries are missing."""
 
     name = 'hand4whole_pp'
     network: Hand4WholePP

@@ -26,15 +26,15 @@ from ..geometry.camera import Intrinsics
 from .base import Estimator, EstimatorUnavailable
 from .devices import pick_device, precision_name
 
-#: A left hand is a right one mirrored in x: what points, and axis-angles, of the mirror image are multiplied with.
+#: A left hand is a right one mirrored in x: factors for points, and for axis-angles, of the mirror image.
 MIRROR_POINTS, MIRROR_TURNS = np.array([-1.0, 1, 1]), np.array([1.0, -1, -1])
 
 
 class HandCropEstimator(Estimator):
-    """See the module. Raises EstimatorUnavailable, saying what to run, where files or libraries are missing."""
+    """See the module. Raises EstimatorUnavailable, with the remedy, if files or libraries are missing."""
 
     network: nn.Module
-    #: What products are computed in, by the names of devices.PRECISIONS.
+    #: Precision of the products, by the names of devices.PRECISIONS.
     precision: str
 
     def __init__(self, config: EstimatorConfig):
@@ -106,7 +106,7 @@ class HandCropEstimator(Estimator):
         return could
 
     def reset(self) -> None:
-        """Forget the hands that are followed."""
+        """Forget the tracked hands."""
         self._hands = []
         self._detector.reset()
 

@@ -47,12 +47,12 @@ class LandmarkFit:
     fitted: BodyFit
     confidence: float                   # 0 to 1
     stage_times: dict[str, float]       # seconds
-    face: FaceFit | None = None         # None: not seen
-    face_wanted: bool = False           # whether faces are looked at
+    face: FaceFit | None = None         # None: not detected
+    face_wanted: bool = False           # whether faces are estimated
 
     @property
     def expression(self) -> np.ndarray:
-        """(10,) zeros where no face was seen."""
+        """(10,) zeros if no face was detected."""
         return np.zeros(NUM_EXPRESSION) if self.face is None else self.face.expression
 
     @property
@@ -60,12 +60,12 @@ class LandmarkFit:
         """(55,) 0 to 1, as WholeBodyEstimate has it."""
         found = joint_confidence(self.landmarks.visibility, self.hand_confidence, self.landmarks.disagreement)
         if self.face_wanted:
-            # Jaw and eyes were looked for: that their places are known says nothing of how they turn.
+            # Jaw and eyes were estimated: the confidence of their places does not apply to their rotations.
             found[_FACE_JOINTS] = 0.0 if self.face is None else [self.face.confidence, *self.face.eye_confidence]
         return found
 
     def with_fit(self, fitted: BodyFit) -> LandmarkFit:
-        """The same person by another fit, with the hands that it has."""
+        """The same person with another fit, and the hands of that fit."""
         return replace(self, fitted=fitted, hands={side: self.hands[side] for side in fitted.hands},
                        hand_confidence={side: self.hand_confidence[side] for side in fitted.hands})
 
@@ -75,7 +75,7 @@ class LandmarkFit:
         return np.concatenate([points.min(0), points.max(0)])
 
     def body_box(self, width: int, height: int) -> np.ndarray:
-        """xyxy (4,) px around the pose landmarks that are seen, within the image."""
+        """xyxy (4,) px around the visible pose landmarks, within the image."""
         seen = self.landmarks.visibility > 0.5
         corners = self.landmarks.pose[seen] if seen.any() else self.landmarks.pose
         return np.concatenate([np.clip(corner, 0, (width, height)) for corner in (corners.min(0), corners.max(0))])
@@ -85,7 +85,7 @@ class LandmarkPipeline:
     """Gives the people of image after image. Raises DetectorUnavailable where the landmark networks cannot be run.
 
     fitter: of the body that is fitted. static_images: every image stands alone; otherwise people are tracked from image
-    to image. mirror: people are seen in a mirror as well. max_people: the largest so many.
+    to image. mirror: people are also detected in the mirrored image. max_people: the largest so many.
     people: whether people are detected, or hands only. lite_hands: the smaller network for hands.
     refused: counts people who have landmarks that no body fits, as Estimator.refused; refused_hands: likewise loose
     hands. hand_length: m, of loose hands. face_fitter: of the same body; None: faces are not estimated.
@@ -127,7 +127,7 @@ class LandmarkPipeline:
                    face_fitter=FaceFitter(body.face, body.kinematics) if config.face and body.face else None)
 
     def fit_all(self, image: np.ndarray, intrinsics: Intrinsics, stamp: float | None = None) -> list[LandmarkFit]:
-        """The people in an RGB image (H, W, 3) uint8, the largest first; those whom no body fits are left out.
+        """The people in an RGB image (H, W, 3) uint8, the largest first; those that no body fits are left out.
 
         stamp: as Estimator.estimate.
         """
@@ -141,7 +141,7 @@ class LandmarkPipeline:
         self._histories = {track: history for track, history in self._histories.items() if track in seen}
         if self._faces is not None:
             self._faces.forget(seen)
-        # The hands of somebody whom no body fits, and those that lie astray of their arm, are there all the same.
+        # Includes the hands of people that no body fits, and hands far from their arm.
         released = [hand for person, fit in zip(self._detector.people, found)
                     for hand in person.hands_without(() if fit is None else fit.hands)]
         for loose in sorted([*self._detector.loose_hands, *released], key=lambda hand: -hand.confidence):
@@ -164,7 +164,7 @@ class LandmarkPipeline:
             return None
         hands = filter_hands(landmarks, image.shape[1], image.shape[0])
         # Matrices and networks are small: a second thread of BLAS or of OpenMP, which torch uses, mostly waits for the
-        # first one; where other programs use the cores, too, the fit takes four times as long.
+        # first one; if other programs use the cores as well, the fit takes four times as long.
         with self._threads.limit(limits=1):
             fitted = self._fit_body(landmarks, intrinsics, {side: points for side, (points, _) in hands.items()}, stamp)
         if fitted is None:
@@ -194,7 +194,7 @@ class LandmarkPipeline:
         return fitted
 
     def reset(self) -> None:
-        """Forget the people who are tracked."""
+        """Forget the tracked people."""
         self.loose_hands, self._histories = [], {}
         if self._faces is not None:
             self._faces.forget(set())

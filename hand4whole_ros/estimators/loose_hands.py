@@ -1,4 +1,4 @@
-"""Hands without a person, in metres: the landmarks of a hand's network, at the size that a hand has."""
+"""Hands without a person, in metres: the landmarks of a hand network, scaled to a hand's length."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def place_loose_hand(loose: LooseHand, intrinsics: Intrinsics, hand_length: floa
     """A hand in the camera's optical frame.
 
     intrinsics: of the image that the landmarks are in. hand_length: m, from the wrist along the joints of the middle
-    finger to its tip. How far away the hand is follows from it: a hand of half that size is half as far.
+    finger to its tip. The distance of the hand follows from it: a hand of half that size is half as far.
     """
     hand = loose.hand
     points, pixels = hand.world_landmarks, hand.landmarks[:, :2]

@@ -26,7 +26,7 @@ from .person_face import with_face
 
 
 class MediaPipeEstimator(Estimator):
-    """See the module, and landmark_fit. Raises EstimatorUnavailable where a library is missing."""
+    """See the module, and landmark_fit. Raises EstimatorUnavailable if a library is missing."""
 
     name = 'mediapipe'
 
@@ -34,7 +34,7 @@ class MediaPipeEstimator(Estimator):
         try:
             self.body = BodyModel.load(config.body_model)
             networks = load_lifting_networks(config.lifting_model)
-            # What the network says of shape is said of the open body.
+            # The network's shape is that of the open body.
             fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand),
                                     lifted_shape=config.body_model is None)
             self._landmark_pipeline = LandmarkPipeline.from_config(
@@ -56,7 +56,7 @@ class MediaPipeEstimator(Estimator):
         return self._landmark_pipeline.loose_hands
 
     def reset(self) -> None:
-        """Forget the people who are tracked."""
+        """Forget the tracked people."""
         self._landmark_pipeline.reset()
 
     def close(self) -> None:

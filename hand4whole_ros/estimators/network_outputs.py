@@ -16,7 +16,7 @@ from ..networks.pose2pose import Pose2PoseOutput
 
 
 def outputs_to_cpu(result: WholeBodyOutput, hands: dict[str, HandBoxes]) -> dict[str, np.ndarray]:
-    """What is needed of B people, each (B, n) float64, by one copy from the device."""
+    """The required outputs for B people, each (B, n) float64, by one copy from the device."""
     parts = _body_parts(result)
     for side in SIDES:
         exists = hands[side].exists

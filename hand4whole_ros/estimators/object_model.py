@@ -1,4 +1,4 @@
-"""The box of what hands grasp: of the size that was given, or around the vertices of a mesh file."""
+"""The box of grasped objects: of a configured size, or around the vertices of a mesh file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from ..config import EstimatorConfig
 from ..system.requirements import install_command
 
-#: Sides of a box that a hand can grasp, m. What lies outside is mostly in other units.
+#: Sides of a box that a hand can grasp, m. Values outside are mostly in other units.
 _SIDES = (0.001, 2.0)
 
 #: A mesh of some hundred thousand triangles has 30 MB.
@@ -17,9 +17,9 @@ _MAX_BYTES = 256 << 20
 
 
 def load_object_box(config: EstimatorConfig) -> np.ndarray | None:
-    """Low and high corner (2, 3) m of the box in the object's own frame; None where no object is named.
+    """Low and high corner (2, 3) m of the box in the object's own frame; None if no object is configured.
 
-    ValueError, in one line, for a size or a mesh that cannot be.
+    Raises ValueError, in one line, for an invalid size or mesh.
     """
     if config.object_mesh is not None:
         if any(config.object_size):
@@ -44,7 +44,7 @@ def _mesh_box(path: Path):
         # Textures and materials are other files. A point cloud has a box, too.
         loaded = trimesh.load(path, process=False, skip_materials=True)
         bounds = loaded.bounds
-    except Exception as error:      # Of whichever library reads the format.
+    except Exception as error:      # Of any library that reads the format.
         raise ValueError(f'{what} cannot be read as a mesh: {" ".join(str(error).split())[:200]}') from None
     if bounds is None:
         raise ValueError(f'{what} has no vertices')

@@ -54,7 +54,7 @@ AUTO_WRIST = WristSource.COPY
 class _Hand(NamedTuple):
     """The networks' output for one hand."""
 
-    wrist: np.ndarray           # (3, 3) in the camera
+    wrist: np.ndarray           # (3, 3) in the camera frame
     fingers: np.ndarray         # (15, 3, 3) against the parents
     betas: Tensor | None        # (10,) of its own shape
 
@@ -63,7 +63,7 @@ class OpenEstimator(Estimator):
     """See the module. Raises EstimatorUnavailable, with the remedy, if something is missing."""
 
     name = 'open'
-    network: HandExpert     # a Hand4WholePP where the body expert has a say
+    network: HandExpert     # a Hand4WholePP if the policy uses the body expert
 
     def __init__(self, config: EstimatorConfig):
         if config.body_model is not None:
@@ -107,7 +107,7 @@ class OpenEstimator(Estimator):
 
     @property
     def experts(self) -> Experts:
-        """The whole network, whose inputs come from landmarks. What people are estimated without is read now."""
+        """The whole network, with inputs from landmarks. Parts that `estimate` does not need are loaded now."""
         if not isinstance(self.network, Hand4WholePP):
             whole = load_open_model(load_open_body(), self._weights)
             self.network = prepare_for_inference(whole, _DEVICE, self._precision)

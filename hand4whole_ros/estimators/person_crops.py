@@ -1,6 +1,6 @@
 """Base of estimators whose network processes crops of single people, before a virtual camera.
 
-A detector finds boxes of people and their hands, and boxes follow people, so that it runs only now and then. The
+A detector detects boxes of people and their hands; boxes are tracked, so that it runs only now and then. The
 network takes a patch of each person and gives SMPL-X's parameters. Each person is then placed before the real camera.
 """
 
@@ -29,7 +29,7 @@ from ..geometry.placement import place_in_camera
 from .base import Estimator, EstimatorUnavailable
 from .devices import precision_name
 
-#: Said of somebody whom no camera can have seen as the network describes them: the detector is asked again.
+#: The result for a person whose estimate no camera can have observed: the detector runs again.
 _NO_CONFIDENCE = PersonResult(np.full((1, 2), np.nan))
 
 #: Name -> numbers of one person, (n,) float64; see network_outputs.
@@ -60,10 +60,10 @@ class PersonCropEstimator(Estimator):
 
     def __init__(self, config: EstimatorConfig, network: nn.Module, body: BodyModel, *, device: torch.device,
                  precision: torch.dtype):
-        """Raises DetectorUnavailable, or ValueError for a detector that finds no people."""
+        """Raises DetectorUnavailable, or ValueError for a detector without people."""
         self.network, self.body, self._device = network, body, device
         detector = detection.create(config.detector, max_people=config.max_people)
-        # Unrelated pictures have nothing to be followed.
+        # People in unrelated images are not tracked.
         self._boxes = BoxTracker(detector, every=1 if config.static_images else DETECTION_INTERVAL)
         #: People in one pass of the network.
         self._at_once = config.max_people
@@ -87,11 +87,11 @@ class PersonCropEstimator(Estimator):
 
     @abstractmethod
     def _observe_hand(self, row: Row, side: str, hand: HandPoints, view: CropCamera) -> ObservedHand | None:
-        """What the network says of a hand that the detector sees; None where it does not take it for one."""
+        """The network's estimate of a detected hand; None if it does not accept it as one."""
 
     @abstractmethod
     def _hand_mismatch(self, row: Row, side: str, view: CropCamera, palm: np.ndarray) -> float:
-        """px from where the network itself saw the palm, on the mean, to where the body has it, (5, 2) px."""
+        """Mean px from the network's own palm keypoints to the body's, (5, 2) px."""
 
     @torch.inference_mode()
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics,
@@ -124,7 +124,7 @@ class PersonCropEstimator(Estimator):
         return [replace(estimate, stage_times=times) for estimate in estimates]
 
     def _run_passes(self, image, people, boxes):
-        """What the network finds, a row for each person; in one pass, or in several where memory is short."""
+        """Outputs of the network, a row for each person; in one pass, or in several if memory is short."""
         picture = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1).float() / 255
         passes = []
         for start in range(0, len(boxes), self._at_once):
@@ -141,7 +141,7 @@ class PersonCropEstimator(Estimator):
         return could
 
     def reset(self) -> None:
-        """Forget who was followed."""
+        """Forget the tracked people."""
         self._boxes.reset()
 
     def close(self) -> None:
@@ -177,7 +177,7 @@ class PersonCropEstimator(Estimator):
         )
 
     def _tracking_result(self, row, view, estimate):
-        """What the next image's boxes are made from."""
+        """The data from which the next image's boxes are made."""
         hands = {}
         for side in skeleton.SIDES:
             if estimate.hand(side).visible:
@@ -189,7 +189,7 @@ class PersonCropEstimator(Estimator):
 
 
 def keypoints_in_view(row: Row, side: str, view: CropCamera) -> np.ndarray:
-    """(21, 2) px of a hand's keypoints, as the network projects the body that it gives."""
+    """(21, 2) px of a hand's keypoints, projected from the network's body."""
     return view.pixels(row[f'{side}_keypoints'].reshape(-1, 3))
 
 

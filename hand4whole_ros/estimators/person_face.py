@@ -1,4 +1,4 @@
-"""The faces of people whose bodies were fitted: seen, fitted, held for a moment where they are not seen."""
+"""The faces of people whose bodies were fitted: detected, fitted, and held for a moment when not detected."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..skeleton import JOINT, PARENTS
 
 _HEAD = JOINT['head']
 
-#: s: a tracked face that is not seen goes to rest in this time.
+#: s: a tracked face that is not detected returns to rest in this time.
 HOLD_TIME = 0.4
 
-#: A face turns the head by itself from the second confidence on, not at all below the first, and in part between them.
+#: A face determines the head's rotation above the second confidence, not at all below the first, and in part between.
 _HEAD_CONFIDENCE = (0.2, 0.6)
 
 
@@ -31,7 +31,7 @@ class FacePipeline:
 
     def fit(self, image: np.ndarray, landmarks: HolisticLandmarks, intrinsics: Intrinsics, *, body: BodyFit,
             stamp: float | None) -> FaceFit | None:
-        """The face of a person in an RGB image (H, W, 3) uint8; None where none is seen, nor was a moment ago.
+        """The face of a person in an RGB image (H, W, 3) uint8; None if none is detected, nor was a moment ago.
 
         stamp: as Estimator.estimate.
         """
@@ -62,7 +62,7 @@ def _held(last):
 
 
 def with_face(local: np.ndarray, body: BodyFit, face: FaceFit | None) -> np.ndarray:
-    """(55, 3, 3) a copy of rotations against the parents with those of head, jaw and eyes as the face has them."""
+    """(55, 3, 3) a copy of rotations against the parents, with head, jaw and eyes from the face."""
     rotations = local.copy()
     if face is None:
         return rotations

@@ -1,7 +1,7 @@
 """From the features of a fit to the inputs of the open model: boxes of hands, and a prompt for each expert.
 
 The networks use the axes of a camera directed through the centre of the cropped box (the crop's
-frame); evidence is in the real camera's frame, and turned here.
+frame); evidence is in the real camera's frame, and rotated here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..networks.open_model import OPEN_MODEL
 from ..networks.prompts import Prompt, Prompts
 from .fit_features import FitFeatures
 
-#: Keypoints -> MediaPipe's pose landmarks where they have another name, or are the middle of several.
+#: Keypoints -> MediaPipe's pose landmarks of another name, or several whose middle they are.
 _TOES = {'big_toe': 'FOOT_INDEX', 'small_toe': 'FOOT_INDEX'}
 _MIDDLE = {'pelvis': HIPS, 'neck': SHOULDERS, 'nose': (PoseLandmark.NOSE,)}
 
@@ -62,7 +62,7 @@ class PromptBuilder:
         """The prompt of hands of one side, as of right hands."""
         left = skeleton.SIDES[k] == 'left'
         mirror = _MIRROR if left else np.ones(3, np.float32)
-        scale = e.box[:, 2] / BODY_SIZE[1]          # picture pixels in one of the body picture
+        scale = e.box[:, 2] / BODY_SIZE[1]          # image pixels per body-picture pixel
         side = (boxes[:, 2] - boxes[:, 0]) * scale
         middle = (boxes[:, :2] + boxes[:, 2:]) / 2 * scale[:, None] + e.box[:, :2]
         points = e.hands[:, k].copy()

@@ -1,8 +1,8 @@
-"""UniHOPE: every hand of an image, and whether it grasps something; no bodies.
+"""UniHOPE: every hand of an image, and whether it grasps an object; no bodies.
 
 The published network takes boxes of hand and object from the truth. Here the hand's is that of a detector, and the
-object's is found in two passes: the first sees the hand alone and decides whether it grasps. Where it does, its own
-votes for the object's box say where the object is, and the second pass sees both, as the network was trained. Where the
+object's is estimated in two passes: the first takes the hand alone and classifies whether it grasps. If it does, its
+votes for the object's box give its position, and the second pass takes both, as the network was trained. If the
 box of the object is known, the votes of that pass give its pose.
 """
 
@@ -33,16 +33,16 @@ from .network_outputs import copy_rows
 from .object_model import load_object_box
 from .weights_choice import random_config
 
-#: EstimatorConfig.weights that are made up -> dimensions of the network.
+#: EstimatorConfig.weights that are generated -> dimensions of the network.
 _RANDOM = {WeightsSource.RANDOM: UNIHOPE, WeightsSource.RANDOM_TINY: UNIHOPE_TINY}
 
-#: px; smaller boxes of hands are not looked at.
+#: px; smaller boxes of hands are ignored.
 _MIN_BOX_SIDE = 4.0
 
 
 @dataclass(frozen=True)
 class _View:
-    """What the network is shown of one hand. Boxes and crop are of the picture, or of its mirror image for a left."""
+    """The network's input for one hand. Boxes and crop are of the picture, or of its mirror image for a left."""
 
     hand: HandBox
     tight: np.ndarray       # (4,) xyxy px around the keypoints
@@ -50,7 +50,7 @@ class _View:
 
 
 class UniHOPEEstimator(HandCropEstimator):
-    """See the module. Raises EstimatorUnavailable, saying what to run, where files or libraries are missing."""
+    """See the module. Raises EstimatorUnavailable, with the remedy, if files or libraries are missing."""
 
     name = 'unihope'
     network: UniHOPE
@@ -78,7 +78,7 @@ class UniHOPEEstimator(HandCropEstimator):
         if not views:
             return []
         rows = self._run_pass(images, views)
-        # Those that grasp once more, with the object in the picture.
+        # Grasping hands once more, with the object in the image.
         both = {k: again for k, again in enumerate(map(self._second_view, views, rows)) if again is not None}
         for k, row in zip(both, self._run_pass(images, list(both.values())) if both else ()):
             views[k], rows[k] = both[k], row
@@ -86,7 +86,7 @@ class UniHOPEEstimator(HandCropEstimator):
                 for view, row in zip(views, rows)]
 
     def _first_view(self, hand, shape):
-        """Around the hand alone; None for one that is not in the picture."""
+        """Around the hand alone; None for one that is not in the image."""
         low, high = hand.keypoints.min(0), hand.keypoints.max(0)
         tight = np.concatenate([low, high]).astype(np.float32)
         if hand.side == 'left':
@@ -98,7 +98,7 @@ class UniHOPEEstimator(HandCropEstimator):
         return self._view(hand, tight, around, False, shape=shape)
 
     def _second_view(self, view, row):
-        """Around the hand and the object that it grasps; None if it grasps none, or its place is unknown."""
+        """Around the hand and the object that it grasps; None if it grasps none, or its position is unknown."""
         if row['grasp'] <= MIN_GRASP_PROBABILITY:
             return None
         votes = votes_to_image(select_votes(*row['votes']), view.crop.object_box, view.crop.affine)
@@ -109,7 +109,7 @@ class UniHOPEEstimator(HandCropEstimator):
         return self._view(view.hand, view.tight, np.concatenate([found.min(0), found.max(0)]), True, shape=row['shape'])
 
     def _locate_object(self, view, row, intrinsics):
-        """ObjectEstimate of what a hand grasps; None where it grasps nothing, or the votes agree on no pose."""
+        """ObjectEstimate of the grasped object; None if the hand grasps none, or the votes agree on no pose."""
         if self._object_box is None or row['grasp'] <= MIN_GRASP_PROBABILITY:
             return None
         mirrored_width = intrinsics.width if view.hand.side == 'left' else None
@@ -162,7 +162,7 @@ def _rows(output: UniHOPEOutput) -> list[dict]:
 
 
 def _place(view, row, intrinsics, grasped):
-    """One hand before the real camera, in whose axes the network regresses it."""
+    """One hand before the real camera, along whose axes the network regresses it."""
     hand, crop = view.hand, view.crop
     corner, size = crop.hand_box[:2], crop.hand_box[2:] - crop.hand_box[:2]
     pixels = (row['keypoints_2d'] * size + corner - crop.affine[:2, 2]) / crop.affine[[0, 1], [0, 1]]

@@ -1,4 +1,4 @@
-"""Which weights an estimator of published networks runs on: its authors', or some that are made from names."""
+"""The weights of an estimator with published networks: its authors', or weights that are generated from names."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _Config = TypeVar('_Config')
 
 
 def random_config(weights: WeightsSource, random: Mapping[WeightsSource, _Config]) -> _Config | None:
-    """The dimensions of a network whose weights are made up; None for published ones.
+    """The dimensions of a network whose weights are generated; None for published ones.
 
-    random: choice of made-up weights -> dimensions. Raises ValueError for an unknown choice.
+    random: choice of generated weights -> dimensions. Raises ValueError for an unknown choice.
     """
     if weights in random:
         log.warning('weights %s: made up from names; what this finds means nothing', weights)

@@ -1,6 +1,6 @@
 """WiLoR: every hand of an image from a transformer, left ones mirrored, with a shape of its own; no bodies.
 
-Every number of the network is that of the authors' implementation. What is added here is where each hand is before the
+Every number of the network is that of the authors' implementation. Added here is the position of each hand before the
 real camera.
 """
 
@@ -24,12 +24,12 @@ from .network_outputs import copy_rows
 from .person_crops import CropCamera
 from .weights_choice import random_config
 
-#: EstimatorConfig.weights that are made up -> dimensions of the network.
+#: EstimatorConfig.weights that are generated -> dimensions of the network.
 _RANDOM = {WeightsSource.RANDOM: WILOR, WeightsSource.RANDOM_TINY: WILOR_TINY}
 
 
 class WiLoREstimator(HandCropEstimator):
-    """See the module. Raises EstimatorUnavailable, saying what to run, where files or libraries are missing."""
+    """See the module. Raises EstimatorUnavailable, with the remedy, if files or libraries are missing."""
 
     name = 'wilor'
     network: WiLoR
@@ -50,7 +50,7 @@ class WiLoREstimator(HandCropEstimator):
                            extension=BOX_MARGIN)
         crops = roi_align(picture.expand(len(hands), -1, -1, -1), boxes)
         found = self.network(prepare_crops(crops, left))
-        # Each in its own crop, by the camera that sees that.
+        # Each in its own crop, with that crop's camera.
         whole = torch.tensor([[0, 0, CROP_SIZE, CROP_SIZE]], device=self._device).expand(len(hands), -1)
         placed = place_hands(found, left, whole, (CROP_SIZE / 2, CROP_SIZE / 2))
         mirror = torch.where(left[:, None, None], found.keypoints.new_tensor(MIRROR_POINTS), 1)
@@ -63,7 +63,7 @@ class WiLoREstimator(HandCropEstimator):
 
     @staticmethod
     def _place(hand, box, row, intrinsics):
-        """One hand, which a crop's virtual camera sees there, before the real camera."""
+        """One hand from the frame of a crop's virtual camera, before the real camera."""
         keypoints, wrist = row['keypoints'].reshape(-1, 3), row['wrist'].reshape(3, 3)
         focal, centre = FOCAL / CROP_SIZE * (box[2] - box[0]), (box[:2] + box[2:]) / 2
         view = CropCamera(np.array([focal, focal, *centre]))

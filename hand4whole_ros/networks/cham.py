@@ -1,8 +1,8 @@
 """CHAM, the Conditional Hands Modulator: features of the hand expert become conditions for the body expert.
 
-Hand4Whole++ (CVPR 2026). Two frozen experts, and this between them: hand features get to know where in the body
-picture they are, the two hands of a person attend to each other, and for every block of the body expert a
-zero-initialised 1x1 convolution (ControlNet; Zhang et al., ICCV 2023) turns them into what is added there.
+Hand4Whole++ (CVPR 2026). Two frozen experts, and this between them: hand features get a position embedding of the body
+picture, the two hands of a person attend to each other, and for every block of the body expert a
+zero-initialised 1x1 convolution (ControlNet; Zhang et al., ICCV 2023) turns them into an additive condition.
 Module names are those of the published checkpoints.
 """
 
@@ -22,14 +22,14 @@ from .vit import VIT_H, VIT_L, VIT_TINY, ViTConfig, attention, to_map, to_tokens
 
 @dataclass(frozen=True)
 class FeatureGrid:
-    """The cells that an expert cuts its picture into.
+    """The cells of an expert's image.
 
     A hand's box is rows x rows cells, of which the hand expert keeps the middle columns.
     """
 
     rows: int = 16
     columns: int = 12
-    #: Where in a cell the point lies that places are compared by. The published weights were trained with the corner.
+    #: The point of a cell by which places are compared. The published weights were trained with the corner.
     point: float = 0.0
 
     @property
@@ -60,7 +60,7 @@ class CHAMConfig:
 
     @classmethod
     def between(cls, hand_dim: int, hand_grid: FeatureGrid, body: ViTConfig, **options) -> CHAMConfig:
-        """For any hand expert's feature and any transformer that sees the body picture, at whatever resolution."""
+        """For any hand expert's feature and any transformer that takes the body picture, at whatever resolution."""
         rows, columns = body.grid
         grid = FeatureGrid(rows, columns, hand_grid.point)
         if rows * BODY_SIZE[1] != columns * BODY_SIZE[0]:
@@ -79,7 +79,7 @@ CHAM_TINY = CHAMConfig(hand_dim=64, body_dim=32, body_depth=VIT_TINY.depth)
 
 
 class HandFeatures(NamedTuple):
-    """What the hand expert saw of one side, on one device. Only hands that exist have rows: N of B people."""
+    """The hand expert's features of one side, on one device. Only hands that exist have rows: N of B people."""
 
     feature: Tensor  #: (N, C, 16, 12) or of another hand grid, of left hands mirrored back
     boxes: Tensor    #: (N, 4) boxes xyxy that the feature shows, square as published, body-picture pixels
@@ -153,7 +153,7 @@ class CrossAttentionLayer(CrossAttention):
 
 
 class ZeroConv(nn.Conv2d):
-    """A 1x1 convolution that begins as zero, on tokens of which only a share is there."""
+    """A zero-initialised 1x1 convolution, on tokens of which only a share is present."""
 
     bias: nn.Parameter
 
@@ -170,7 +170,7 @@ class ZeroConv(nn.Conv2d):
 class CHAM(nn.Module):
     """Hand features -> one condition for each block of the body expert.
 
-    Freshly built it leaves the body expert as it is: every condition is exactly zero.
+    At initialisation it does not change the body expert: every condition is exactly zero.
     """
 
     def __init__(self, config: CHAMConfig = CHAM_HAND4WHOLE_PP):
@@ -182,7 +182,7 @@ class CHAM(nn.Module):
         self.zero_convs_lhand = nn.ModuleList(ZeroConv(config) for _ in range(config.body_depth))
 
     def forward(self, right: HandFeatures, left: HandFeatures) -> list[Tensor] | None:
-        """Conditions (B, body_dim, 16, 12), one a block; None where nobody has a hand.
+        """Conditions (B, body_dim, 16, 12), one a block; None if no person has a hand.
 
         At every place the larger of the two hands' values counts. A hand that does not exist gives zero, and
         so does an existing one outside its box: a lone hand can only add.
@@ -196,7 +196,7 @@ class CHAM(nn.Module):
             related = self.relate(
                 right_tokens[right_rows] + to_tokens(self.embed(right.boxes[right_rows], right.feature.dtype)),
                 left_tokens[left_rows] + to_tokens(self.embed(left.boxes[left_rows], left.feature.dtype)))
-            # A lone hand keeps its feature as it came, without the embedding: trained that way.
+            # A lone hand keeps its feature unchanged, without the embedding: trained that way.
             right_tokens = right_tokens.index_copy(0, right_rows, related[0])
             left_tokens = left_tokens.index_copy(0, left_rows, related[1])
         conditions = map(torch.maximum,
@@ -243,9 +243,9 @@ def axis_embedding(position: Tensor, channels: int) -> Tensor:
 def box_embedding(boxes: Tensor, channels: int, grid: FeatureGrid = FeatureGrid()) -> Tensor:
     """The body picture's position embedding, cut to boxes xyxy (N, 4) -> (N, channels, rows, columns).
 
-    The first half of the channels tells the column, the second the row. As published, cell 8 of 16 lies on the
+    The first half of the channels encodes the column, the second the row. As published, cell 8 of 16 is on the
     box's centre; bilinear between pixels, zero outside the picture. It is a product of one factor along each axis,
-    hence never made as a picture.
+    so no embedding image is made.
     """
     boxes = boxes.float()
     x = _box_positions(boxes[:, 0], boxes[:, 2], grid, first=grid.first_column, count=grid.columns)
@@ -263,7 +263,7 @@ def _box_positions(start, end, grid, *, first, count):
 
 
 def _sampled_embedding(position, length, channels):
-    """(N, K) pixels -> (N, K, channels) linear between pixels, zero outside; and how far inside, (N, K)."""
+    """(N, K) pixels -> (N, K, channels) linear between pixels, zero outside; and the share inside, (N, K)."""
     low = position.floor()
     sampled = inside = 0
     for pixel, share in ((low, low + 1 - position), (low + 1, position - low)):
@@ -276,7 +276,7 @@ def _sampled_embedding(position, length, channels):
 def hand_to_body_placement(
     boxes: Tensor, grid: FeatureGrid = FeatureGrid(), hand_grid: FeatureGrid | None = None
 ) -> Tensor:
-    """How hand features go back to where the hands are: (N, body cells, hand cells) for boxes xyxy (N, 4).
+    """Weights that place hand features on the body grid: (N, body cells, hand cells) for boxes xyxy (N, 4).
 
     Every row of the result holds the bilinear weights with which one cell of the body grid samples the hand
     grid; they sum to 1 inside the hand's feature and fade to 0 over one cell around it. hand_grid: None for one as the

@@ -1,4 +1,4 @@
-"""DaHyF (Liu et al.): a hand from a patch of the frame, with where in the frame the patch lies. The whole forward.
+"""DaHyF (Liu et al.): a hand from a patch of the frame, with the patch's position in the frame. The whole forward.
 
 Direction-aware hybrid features: the image's feature joined by the direction of every cell in the camera's frame
 (equations 1 to 5), and 2D keypoints, classified along each axis (SimCC; Li et al., ECCV 2022), as sines and cosines
@@ -24,16 +24,16 @@ from .resnet import ResNet50
 
 NUM_KEYPOINTS = skeleton.NUM_HAND_KEYPOINTS
 _NUM_ROTATIONS = 16
-#: Weak-perspective scale that the regression begins with: a patch that is 0.2 m wide.
+#: Initial weak-perspective scale of the regression: a patch that is 0.2 m wide.
 _INITIAL_SCALE = 10.0
 
-#: What DaHyFConfig.direction and DaHyFConfig.keypoints may be.
+#: Allowed values of DaHyFConfig.direction and DaHyFConfig.keypoints.
 DIRECTIONS, KEYPOINTS = ('none', 'local', 'global'), ('none', 'heatmap', 'simcc')
 
 
 @dataclass(frozen=True)
 class DaHyFConfig:
-    """Dimensions, and which of the paper's parts are there: the rows of its Table 4."""
+    """Dimensions, and which of the paper's parts are present: the rows of its Table 4."""
 
     #: Channels of the ResNet-50's first stage.
     width: int = 64
@@ -43,9 +43,9 @@ class DaHyFConfig:
     dim: int = 512
     #: Channels of the features that keypoints are classified from, four pixels a cell.
     keypoint_dim: int = 128
-    #: 'global' maps tell where in the frame a cell lies, 'local' ones where in the patch.
+    #: 'global' maps encode a cell's position in the frame, 'local' ones that in the patch.
     direction: str = 'global'
-    #: How 2D keypoints are found; 'none' leaves the image's feature alone.
+    #: How 2D keypoints are detected; 'none' uses the image's feature alone.
     keypoints: str = 'simcc'
     #: Whether keypoints are given to the regressor as sines and cosines, else as numbers.
     encodes: bool = True
@@ -85,7 +85,7 @@ DAHYF_TINY = DaHyFConfig(width=2, patch_size=64, dim=16, keypoint_dim=8)
 
 
 class FramePatches(NamedTuple):
-    """Where B square patches lie in their frames. Pixel coordinates of edges: a frame reaches from 0 to its width."""
+    """Positions of B square patches in their frames. Pixel coordinates of edges, from 0 to the frame's width."""
 
     corner: Tensor   #: (B, 2) x, y of the upper left corner, frame pixels
     size: Tensor     #: (B,) side, frame pixels
@@ -98,7 +98,7 @@ class FramePatches(NamedTuple):
         return self.corner + self.size[:, None] / 2
 
     def mirrored(self) -> FramePatches:
-        """In the mirror images of the frames."""
+        """In the mirrored frames."""
         x = self.frame[:, 0] - self.corner[:, 0] - self.size
         return self._replace(corner=torch.stack([x, self.corner[:, 1]], dim=-1))
 
@@ -120,12 +120,12 @@ class DaHyFOutput(NamedTuple):
 
 
 def default_focal(frame: Tensor) -> Tensor:
-    """The focal length (B,) px that stands for an unknown one: the diagonal of frames (B, 2)."""
+    """The focal length (B,) px that replaces an unknown one: the diagonal of frames (B, 2)."""
     return frame.norm(dim=-1)
 
 
 def frame_positions(patches: FramePatches, cells: int, patch_size: int) -> Tensor:
-    """Where in the frame, from its middle, cells x cells lie: (B, 2, cells, cells) px (equations 1 to 5)."""
+    """Positions of cells x cells in the frame, from its middle: (B, 2, cells, cells) px (equations 1 to 5)."""
     index = torch.arange(cells, device=patches.corner.device, dtype=patches.corner.dtype)
     stride = patch_size / cells                                             # (2)
     in_patch = index * stride + stride / 2                                  # (1)
@@ -177,7 +177,7 @@ def frame_vectors(projected: Tensor, patches: FramePatches) -> Tensor:
 
 
 def keypoint_agreement(keypoints_2d: Tensor, projected: Tensor, patches: FramePatches, patch_size: int) -> Tensor:
-    """The confidence (B,): cosine similarity of what was classified with what the hand projects to."""
+    """The confidence (B,): cosine similarity of the classified keypoints with the projected hand."""
     return F.cosine_similarity(patch_vectors(keypoints_2d, patches, patch_size).flatten(1),
                                frame_vectors(projected, patches).flatten(1), dim=-1)
 
@@ -193,7 +193,7 @@ def translation_from_scale(camera: Tensor, patches: FramePatches) -> Tensor:
 def project_to_frame(points: Tensor, transl: Tensor, patches: FramePatches) -> Tensor:
     """Points (B, K, 3) m moved by transl (B, 3) -> (B, K, 2) frame pixels."""
     points = points + transl[:, None]
-    # A hand at the camera or behind it is seen somewhere, so that a loss can bring it back.
+    # A hand at the camera or behind it is projected somewhere, so that a loss has a gradient.
     depth = points[..., 2:].clamp(min=0.05)
     return points[..., :2] / depth * patches.focal[:, None, None] + patches.frame[:, None] / 2
 
@@ -225,7 +225,7 @@ class KeypointNet(nn.Module):
 
 
 class DaHyF(nn.Module):
-    """The whole network. mano: the right hand's layer (body.mano.Mano, or anything that is called like it)."""
+    """The whole network. mano: the right hand's layer (body.mano.Mano, or any callable with its signature)."""
 
     def __init__(self, config: DaHyFConfig, mano: Callable):
         super().__init__()
@@ -241,13 +241,13 @@ class DaHyF(nn.Module):
             nn.Linear(config.dim + config.keypoint_numbers, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
             last := nn.Linear(hidden, 6 * _NUM_ROTATIONS + 10 + 3))
         self.mano = mano
-        with torch.no_grad():     # begin with a flat hand that fills the patch
+        with torch.no_grad():     # initialise to a flat hand that fills the patch
             last.weight.mul_(0.1)
             last.bias.zero_()
             last.bias[:6 * _NUM_ROTATIONS].view(-1, 6).copy_(torch.tensor([1., 0, 0, 0, 1, 0]))
 
     def forward(self, pictures: Tensor, patches: FramePatches) -> DaHyFOutput:
-        """Pictures (B, 3, patch_size, patch_size), RGB in [0, 1], and where they are in their frames -> DaHyFOutput."""
+        """Images (B, 3, patch_size, patch_size), RGB in [0, 1], and their places in their frames -> DaHyFOutput."""
         feature = self.backbone(pictures)
         feature = self.fusion(self.with_directions(feature, patches))
         hybrid, keypoints_2d, logits = [feature.mean((2, 3))], None, None
@@ -271,7 +271,7 @@ class DaHyF(nn.Module):
         return torch.cat([feature, directions.to(feature.dtype).repeat(1, channels // 2, 1, 1)], dim=1)
 
     def encode(self, keypoints_2d: Tensor, patches: FramePatches) -> Tensor:
-        """Keypoints (B, 21, 2) in patch pixels -> what the regressor gets of them (B, n) (equation 6)."""
+        """Keypoints (B, 21, 2) in patch pixels -> the regressor's input (B, n) (equation 6)."""
         places = (keypoints_2d - self.config.patch_size / 2) / patches.focal[:, None, None]
         if self.config.encodes:
             places = position_encoding(places, self.config.octaves)
@@ -298,11 +298,11 @@ class ConfidenceGate:
         self._last = None
 
     def __call__(self, hand, confidence: float):
-        """The hand that counts now: this one, or the last accepted one; None before the first. Any kind of value."""
+        """The accepted hand: this one, or the last accepted one; None before the first. Any kind of value."""
         if confidence >= self.threshold:
             self._last = hand
         return self._last
 
     def reset(self) -> None:
-        """Forget it."""
+        """Forget the accepted hand."""
         self._last = None

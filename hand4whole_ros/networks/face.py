@@ -1,4 +1,4 @@
-"""The face: where it is, and expression and jaw from a crop of it.
+"""The face: its box, and expression and jaw from a crop of it.
 
 The branch of Hand4Whole (Moon et al., CVPRW 2022), a ResNet-18 (He et al., CVPR 2016) on the face crop.
 Module names are those of the published checkpoints.
@@ -19,7 +19,7 @@ FACE_KEYPOINTS = slice(20, 25)
 #: Body-picture pixels per heat-map pixel, and patch pixels per body-picture pixel.
 HEATMAP_STRIDE = 16
 PATCH_SCALE = 2
-#: Around the face keypoints, twice: to hold the head, then to leave room.
+#: Around the face keypoints, twice: to contain the head, then for a margin.
 FACE_MARGIN = 1.5
 
 
@@ -88,7 +88,7 @@ def face_crop(patches: Tensor, boxes: Tensor) -> Tensor:
 
 
 class FacePose(NamedTuple):
-    """What the face says."""
+    """Expression and jaw of the face."""
 
     expression: Tensor  #: (B, 10) coefficients
     jaw_pose: Tensor    #: (B, 3, 3), relative to the head

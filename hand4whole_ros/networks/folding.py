@@ -13,9 +13,9 @@ _Network = TypeVar('_Network', bound=nn.Module)
 
 @torch.no_grad()
 def prepare_for_inference(network: _Network) -> _Network:
-    """The network, in evaluation mode, to do nothing any more but run; the same object, without its batch norms' names.
+    """Prepare the network, in evaluation mode, for inference only; the same object, without its batch norms' names.
 
-    Every nn.BatchNorm2d that is registered directly after an nn.Conv2d is taken to be applied directly after it, as in
+    Every nn.BatchNorm2d registered directly after an nn.Conv2d is assumed to be applied directly after it, as in
     the networks of this package.
     """
     fold_batch_norms(network)
@@ -23,12 +23,12 @@ def prepare_for_inference(network: _Network) -> _Network:
 
 
 def to_channels_last(network: _Network) -> _Network:
-    """Lay the weights out channel by channel, in place."""
+    """Store the weights with channels last, in place."""
     return network.to(memory_format=torch.channels_last)    # pyright: ignore[reportCallIssue]  # torch leaves it out
 
 
 def fold_batch_norms(network: nn.Module) -> None:
-    """Make every pair of convolution and batch norm one convolution, in place."""
+    """Merge every pair of convolution and batch norm into one convolution, in place."""
     previous = None
     for name, child in list(network.named_children()):
         if isinstance(child, nn.BatchNorm2d) and previous is not None:

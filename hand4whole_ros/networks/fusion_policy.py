@@ -1,4 +1,4 @@
-"""Which of the two experts decides what: the options of the ablation tables of Hand4Whole++."""
+"""Responsibilities of the two experts: the options of the ablation tables of Hand4Whole++."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..config import EstimatorConfig, Expert, WristSource
 
 @dataclass(frozen=True)
 class FusionPolicy:
-    """Which expert decides what; the defaults are the published method.
+    """The expert for each part; the defaults are the published method.
 
     wrist: 'cham' is the body expert's, with the features of the hands from CHAM; 'body' the body expert's alone;
     'copy' the hand expert's, put in place of the body expert's (Table 2 of the paper).
@@ -29,7 +29,7 @@ class FusionPolicy:
 
     @classmethod
     def from_config(cls, config: EstimatorConfig, best_wrist: WristSource) -> FusionPolicy:
-        """What a configuration asks for. best_wrist: what AUTO stands for. Raises ValueError for an unknown expert."""
+        """The policy of a configuration. best_wrist: the value of AUTO. Raises ValueError for an unknown expert."""
         wrist = best_wrist if config.wrist == WristSource.AUTO else config.wrist
         return cls(wrist, config.fingers, config.hand_shape)
 

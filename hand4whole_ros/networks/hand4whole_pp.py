@@ -51,7 +51,7 @@ class Hand4WholePPConfig:
     body: SMPLerXConfig
     hand: WiLoRConfig
     cham: CHAMConfig
-    #: Whether expression and jaw are looked at; else the face is at rest.
+    #: Whether expression and jaw are estimated; else the face is at rest.
     face: bool = True
     #: Room around a hand's keypoints in its picture, see geometry.hand_boxes.
     hand_room: float = BOX_MARGIN
@@ -64,10 +64,10 @@ HAND4WHOLE_PP_TINY = Hand4WholePPConfig(
 
 
 class HandBoxes(NamedTuple):
-    """Where the hands of one side are, for B people."""
+    """Boxes of the hands of one side, for B people."""
 
     boxes: Tensor   #: (B, 4) square boxes xyxy, pixels of the body picture (256 rows, 192 columns)
-    exists: Tensor  #: (B,) bool; the boxes of other hands are not looked at
+    exists: Tensor  #: (B,) bool; the boxes of other hands are ignored
 
     def take(self, rows) -> HandBoxes:
         """Those of these people."""
@@ -76,18 +76,18 @@ class HandBoxes(NamedTuple):
 
 @dataclass(frozen=True)
 class WholeBodyOutput:
-    """B people. Frame of the virtual camera that sees the body picture (geometry.crops.virtual_camera), metres."""
+    """B people. Frame of the virtual camera of the body picture (geometry.crops.virtual_camera), metres."""
 
     body: BodyPose                  #: rotations, betas, transl
     face: FacePose                  #: expression, jaw
-    hand_pose: dict[str, Tensor]    #: side -> (B, 15, 3) axis-angle, flat-hand zero; SMPL-X's mean where not seen
-    hands: dict[str, PlacedHands]   #: side -> what the hand expert says, of hands that exist
+    hand_pose: dict[str, Tensor]    #: side -> (B, 15, 3) axis-angle, flat-hand zero; SMPL-X's mean where not visible
+    hands: dict[str, PlacedHands]   #: side -> outputs of the hand expert, of hands that exist
     heatmap_keypoints: Tensor       #: (B, 25, 3) body keypoints in heat-map pixels
-    joints: Tensor                  #: (B, 144, 3) SMPL-X's, before hands are laid on
+    joints: Tensor                  #: (B, 144, 3) SMPL-X's, before hands are aligned
     vertices: Tensor                #: (B, V, 3)
     keypoints: Tensor               #: (B, 137, 3) in keypoints.KEYPOINT_NAMES order
-    aligned_hands: dict[str, Tensor]         #: side -> (N, 3, 3): turns the hand expert's hands to where they were laid
-    #: side -> (N, 21, 3) where the hand expert itself sees the keypoints of hands that exist, in
+    aligned_hands: dict[str, Tensor]         #: side -> (N, 3, 3): from the hand expert's hands to the aligned ones
+    #: side -> (N, 21, 3) the hand expert's own keypoints of hands that exist, in
     #: skeleton.HAND_KEYPOINT_NAMES order
     expert_hand_keypoints: dict[str, Tensor]
 
@@ -102,22 +102,22 @@ class ExpertOutputs(NamedTuple):
 
 
 class HandExpert(nn.Module):
-    """The hand expert alone, with what its hands are on a body: Hand4WholePP without the body."""
+    """The hand expert alone, with the conversion of its hands to a body: Hand4WholePP without the body."""
 
     def __init__(self, config: Hand4WholePPConfig, body: PublishedBody):
         super().__init__()
         self.config = config
-        self._add_body_expert(config, body)     # first, so that a seed makes the same weights of all parts
+        self._add_body_expert(config, body)     # first, so that a seed gives the same weights for all parts
         self.wilor = WiLoR(config.hand, body.mano['right'])
         for side in SIDES:
             self.register_buffer(f'{side}_mean_pose', body.mano[side].hands_mean, persistent=False)
 
     def _add_body_expert(self, config, body):
-        """Parts beside the hand expert; there are none here."""
+        """Parts beside the hand expert; none here."""
 
     def run_hand_expert(self, patches: Tensor, boxes: Mapping[str, HandBoxes], prompts: Prompts | None = None
                       ) -> dict[str, PlacedHands]:
-        """What the hand expert says: side -> PlacedHands of those that exist."""
+        """Outputs of the hand expert: side -> PlacedHands of those that exist."""
         people = {side: boxes[side].exists.nonzero()[:, 0] for side in SIDES}
         where = torch.cat([boxes[side].boxes[people[side]] for side in SIDES])
         left = torch.arange(len(where), device=where.device) >= len(people['right'])
@@ -128,14 +128,14 @@ class HandExpert(nn.Module):
                 for side in SIDES}
 
     def to_precision(self, dtype: torch.dtype) -> HandExpert:
-        """Take the transformers to `dtype`; heads, rotations and meshes stay in float32."""
+        """Convert the transformers to `dtype`; heads, rotations and meshes stay in float32."""
         self.wilor.to_precision(dtype)
         return self
 
     def finger_pose(
         self, side: str, hands: PlacedHands, exists: Tensor, strategy: FusionPolicy = PUBLISHED_POLICY
     ) -> Tensor:
-        """(B, 15, 3): the hand expert's where it saw the hand and has the say, else the mean hand."""
+        """(B, 15, 3): the hand expert's where the hand exists and the policy selects it, else the mean hand."""
         mean = getattr(self, f'{side}_mean_pose').expand(len(exists), -1, -1)
         if strategy.fingers == Expert.BODY:
             return mean
@@ -159,32 +159,32 @@ class Hand4WholePP(HandExpert):
     @property
     def _right_hand(self) -> Mano:
         mano = self.wilor.mano
-        assert isinstance(mano, Mano)   # WiLoR alone takes anything like it
+        assert isinstance(mano, Mano)   # WiLoR alone takes other layers with its signature
         return mano
 
     def freeze_experts(self) -> None:
-        """Have CHAM alone be trained: no other part wants gradients, and all are as in use."""
+        """Train CHAM alone: no other part requires gradients, and all are in evaluation mode."""
         self.eval()
         for name, part in self.named_children():
             part.requires_grad_(name == 'hand_control_net')
 
     def forward(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY,
                 prompts: Prompts | None = None) -> WholeBodyOutput:
-        """Patches (B, 3, 512, 384) of people, RGB in [0, 1], and where their hands are: side -> HandBoxes.
+        """Patches (B, 3, 512, 384) of people, RGB in [0, 1], and boxes of their hands: side -> HandBoxes.
 
-        prompts: what is known of the people, for a network that takes it.
+        prompts: known values of the people, for a network that takes them.
         """
         return self.assemble(*self.run_experts(patches, boxes, strategy, prompts), boxes=boxes, strategy=strategy)
 
     def run_experts(self, patches: Tensor, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY,
             prompts: Prompts | None = None) -> ExpertOutputs:
-        """The outputs of the experts, as forward takes them, before any body is posed."""
+        """The outputs of the experts, as inputs of `assemble`, before any body is posed."""
         hands = self.run_hand_expert(patches, boxes, prompts)
         cond = self.condition(hands, boxes) if strategy.wrist == WristSource.CHAM else None
         feature, tokens = self.encoder(
             resize_body_image(patches).to(_dtype(self.encoder)), cond, prompts and prompts.body
         )
-        # Where half precision is used, it ends here: rotations want more.
+        # Half precision ends here: rotations need more.
         feature, tokens = feature.to(_dtype(self.body_regressor)), tokens.to(_dtype(self.body_regressor))
         body, where, _ = regress_body(self.body_position_net, self.body_regressor, feature, tokens,
                                    prompt=prompts and prompts.body)
@@ -194,20 +194,20 @@ class Hand4WholePP(HandExpert):
         return ExpertOutputs(body, face, where, hands)
 
     def run_face_expert(self, patches: Tensor, where: Tensor) -> FacePose:
-        """Expression and jaw of B people whose body keypoints are there (B, 25, 3), in heat-map pixels."""
+        """Expression and jaw of B people with these body keypoints (B, 25, 3), in heat-map pixels."""
         if self.config.face:
             return self.face_regressor(self.face_roi_net(patches, face_box(where)))
         return FacePose(where.new_zeros(len(where), 10), torch.eye(3).to(where).expand(len(where), 3, 3))
 
     def condition(self, hands: Mapping[str, PlacedHands], boxes: Mapping[str, HandBoxes]) -> list[Tensor] | None:
-        """What CHAM adds before every block of the body expert: (B, C, 16, 12) each; None without hands."""
+        """CHAM's conditions for every block of the body expert: (B, C, 16, 12) each; None without hands."""
         seen = (HandFeatures(hands[side].feature.to(_dtype(self.hand_control_net)),
                              boxes[side].boxes[boxes[side].exists], boxes[side].exists) for side in SIDES)
         return self.hand_control_net(*seen)
 
     def assemble(self, body: BodyPose, face: FacePose, where: Tensor, hands: Mapping[str, PlacedHands],
                  *, boxes: Mapping[str, HandBoxes], strategy: FusionPolicy = PUBLISHED_POLICY) -> WholeBodyOutput:
-        """Pose SMPL-X with what all experts said, and lay the hands onto it."""
+        """Pose SMPL-X with the outputs of all experts, and align the hands to it."""
         people = len(where)
         pose = {side: self.finger_pose(side, hands[side], boxes[side].exists, strategy) for side in SIDES}
         eyes = where.new_zeros(people, 3)
@@ -226,7 +226,7 @@ class Hand4WholePP(HandExpert):
         return WholeBodyOutput(body, face, pose, dict(hands), where, mesh.joints, vertices, points, laid, seen)
 
     def to_precision(self, dtype: torch.dtype) -> Hand4WholePP:
-        """Take the transformers and CHAM to `dtype`; the small face, heads, rotations and meshes stay in float32."""
+        """Convert the transformers and CHAM to `dtype`; the small face, heads, rotations and meshes stay in float32."""
         for part in (self.encoder, self.hand_control_net):
             part.to(dtype)
         super().to_precision(dtype)

@@ -1,7 +1,7 @@
-"""Hand experts that CHAM can take features from: what their features are like, and how each gives them.
+"""Hand experts that CHAM can take features from: properties of their features, and their conversion.
 
-Hand4Whole++ takes WiLoR's. Whatever sees a box of the body picture and has a feature map of it can take its place; CHAM
-is then to be trained for the pair.
+Hand4Whole++ takes WiLoR's. Any network with a feature map of a box of the body picture can replace it; CHAM
+must then be trained for the pair.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class FeatureShape:
 
 
 def wilor_feature(config: WiLoRConfig) -> FeatureShape:
-    """The transformer's: the box is cut into squares, of which the middle columns are kept."""
+    """The transformer's: the box is divided into squares, of which the middle columns are kept."""
     rows, columns = config.vit.grid
     return FeatureShape(config.vit.embed_dim, FeatureGrid(rows, columns))
 
@@ -60,7 +60,7 @@ def features_from_pose2pose(hands: HandsOutput, boxes: PartBoxes, exists: Mappin
                  ) -> dict[str, HandFeatures]:
     """Side -> HandFeatures of Hand4Whole's hands.
 
-    exists: side -> (B,) bool, from whoever knows; Hand4Whole does not, and takes every hand for visible.
+    exists: side -> (B,) bool, from another detector; Hand4Whole takes every hand for visible.
     """
     found = {}
     for side, feature, where in zip(POSE2POSE_SIDES, hands.feature, (boxes.left_hand, boxes.right_hand)):
@@ -73,10 +73,10 @@ def features_from_pose2pose(hands: HandsOutput, boxes: PartBoxes, exists: Mappin
 def features_from_crops(
     feature: Tensor, boxes: Tensor, left: Tensor, *, people: Tensor, count: int
 ) -> dict[str, HandFeatures]:
-    """Side -> HandFeatures of hands that were seen one by one, as by UniHOPE and DaHyF, left ones mirrored.
+    """Side -> HandFeatures of hands that were processed singly, as by UniHOPE and DaHyF, left ones mirrored.
 
-    feature (N, C, h, w); boxes xyxy (N, 4) in body-picture pixels, that the feature shows; left (N,) bool; people (N,)
-    which of `count` people each belongs to, rising within a side, at most one of a side to a person.
+    feature (N, C, h, w); boxes xyxy (N, 4) in body-picture pixels, the feature's extent; left (N,) bool; people (N,)
+    the index, of `count` people, of each hand's person, rising within a side, at most one of a side to a person.
     """
     found = {}
     for side, chosen in (('right', ~left), ('left', left)):

@@ -1,8 +1,8 @@
-"""From landmarks to a pose: a small network that says where points are, how joints are turned, and how surely.
+"""From landmarks to a pose: a small network that estimates points, joint rotations and their uncertainty.
 
-One for bodies, one for hands. It sees landmarks as `fitting.person_view` and `fitting.hand_view` show them, knows no
-picture, and answers along the same view's axes. Its answer is a mixture of hypotheses: what lies in depth can often be
-one of several things.
+One for bodies, one for hands. Its inputs are landmarks in the views of `fitting.person_view` and `fitting.hand_view`,
+no image, and its outputs are along the same view's axes. The output is a mixture of hypotheses: depth is often
+ambiguous.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ NUM_BODY = skeleton.NUM_BODY_JOINTS
 NUM_LANDMARKS = 33
 NUM_BETAS = 10
 
-#: What the body's network sees. Of landmarks: places in the view, visibility and world landmarks; the logarithm of the
-#: size; of both hands: places and depths, and whether they were seen.
+#: Inputs of the body's network. Of landmarks: places in the view, visibility and world landmarks; the logarithm of the
+#: size; of both hands: places and depths, and whether they were detected.
 BODY_FEATURES = {'points': 2 * NUM_LANDMARKS, 'visibility': NUM_LANDMARKS, 'world': 3 * NUM_LANDMARKS, 'size': 1,
                  'hands': 2 * 21 * 3, 'hands_seen': 2}
 
-#: What the hand's network sees: places and depths of its landmarks, the logarithm of the size; the elbow's place and
+#: Inputs of the hand's network: places and depths of its landmarks, the logarithm of the size; the elbow's place and
 #: visibility; forearm and upper arm along the world landmarks.
 HAND_FEATURES = {'points': 2 * 21, 'depths': 21, 'size': 1, 'elbow': 3, 'arm': 6}
 
-#: Bounds of the logarithms of what is given as uncertainty: metres, and radians.
+#: Bounds of the logarithms of the estimated uncertainty: metres, and radians.
 _SPREAD = (-6.0, 1.0)
 
 
 @dataclass(frozen=True)
 class LiftingConfig:
-    """What the network sees and says, how large it is, and how many hypotheses it gives. By default of a body."""
+    """Inputs and outputs of the network, its size, and its number of hypotheses. By default of a body."""
 
     num_features: int = sum(BODY_FEATURES.values())
-    #: Points it places; the first one is the origin.
+    #: Points it estimates; the first one is the origin.
     num_points: int = NUM_BODY
-    #: Joints it turns.
+    #: Joints whose rotations it estimates.
     num_rotations: int = NUM_BODY
     width: int = 512
     num_blocks: int = 2
@@ -76,7 +76,7 @@ class LiftingNetwork(nn.Module):
     def __init__(self, config: LiftingConfig | None = None):
         super().__init__()
         self.config = config = config or LiftingConfig()
-        #: What the numbers were in training; they are made comparable by it.
+        #: Statistics of the inputs in training, which normalise them.
         self.register_buffer('mean', torch.zeros(config.num_features))
         self.register_buffer('deviation', torch.ones(config.num_features))
         self.enter = nn.Linear(config.num_features, config.width)

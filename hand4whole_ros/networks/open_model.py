@@ -1,13 +1,13 @@
-"""The dimensions of the open model: Hand4Whole++ at a size that learns, and runs, on two cores.
+"""The dimensions of the open model: Hand4Whole++ at a size that trains, and runs, on two cores.
 
-What differs from the published network, and why:
+Differences from the published network, and their reasons:
 
-- The transformers are small, see patches of 32 px, and have a residual convolutional stem that sees by itself where
-  keypoints are: without one, so small ones hardly look at the picture in the time that two cores have.
-- The body's keypoint tokens are joined by the image's feature where its heat maps see them.
-- Both experts are told where the detector sees the keypoints and what body was fitted to them (prompts.py), begin
-  with that, and correct it.
-- Cells of both experts are compared by their centres, and RefineNet looks where the mesh is: the published weights
+- The transformers are small, have patches of 32 px, and a residual convolutional stem that locates keypoints by
+  itself: without one, such small transformers hardly use the image in the training time that two cores allow.
+- The body's keypoint tokens are joined by the image's feature at the keypoints' heat-map positions.
+- The inputs of both experts include the detector's keypoints and the body fitted to them (prompts.py), which they
+  start from and correct.
+- Cells of both experts are compared by their centres, and RefineNet samples at the mesh: the published weights
   were trained with neither, and there is no reason to repeat that.
 - There is no face: the open body has no expression.
 - Boxes of hands are tighter: more pixels of the small picture are hand.
@@ -28,10 +28,10 @@ VIT_OPEN = ViTConfig(embed_dim=192, depth=6, num_heads=3, patch_size=32, patch_p
                      stem_blocks=(0, 1, 1, 2, 1))
 
 #: Of a body: the 25 body keypoints with the detector's places in space; 22 rotations and 10 betas that were fitted,
-#: which is the guess, the fitted joints, the camera, and the landmarks of both hands.
+#: the initial regression, the fitted joints, the camera, and the landmarks of both hands.
 BODY_PROMPT = PromptConfig(num_keypoints=25, num_extra=3, num_global=142 + 66 + 4 + 2 * 64, num_initial=142)
 #: Of a hand: its 21 keypoints with the detector's depths; 16 rotations, 10 betas and the camera that were fitted,
-#: which is the guess, and where in the view the hand is.
+#: the initial regression, and the hand's position in the view.
 HAND_PROMPT = PromptConfig(num_keypoints=21, num_extra=1, num_global=109 + 2, num_initial=109)
 
 OPEN_MODEL = Hand4WholePPConfig(
@@ -41,7 +41,7 @@ OPEN_MODEL = Hand4WholePPConfig(
                     grid=FeatureGrid(rows=8, columns=6, point=0.5)),
     face=False, hand_room=1.3)
 
-#: Told nothing before it looks, as the published network is, and so a little larger: for the ablation, not for use.
+#: Image-only, as the published network is, and so a little larger: for the ablation, not for use.
 VIT_IMAGE_ONLY = replace(VIT_OPEN, depth=8, stem_blocks=(0, 1, 1, 2, 2))
 IMAGE_ONLY = replace(OPEN_MODEL, body=replace(OPEN_MODEL.body, vit=VIT_IMAGE_ONLY, prompt=None),
                          hand=replace(OPEN_MODEL.hand, vit=VIT_IMAGE_ONLY, prompt=None),

@@ -1,10 +1,10 @@
-"""Transformers laid out for a processor: every large weight packed once, products in float32, bf16 or int8.
+"""Transformers prepared for a processor: every large weight packed once, products in float32, bf16 or int8.
 
-torch keeps a weight row by row. oneDNN, which multiplies, wants it in blocks that fit its registers, and turns it at
-every call: a tenth of the time in bf16, a quarter in float32. Here each weight is turned once and takes the place of
-the original, so that it is in memory once. `pack` does it to a network that is whole; networks know nothing of it.
+torch stores a weight row by row. oneDNN, which multiplies, needs it in blocks that fit its registers, and repacks it at
+every call: a tenth of the time in bf16, a quarter in float32. Here each weight is packed once and replaces
+the original, so that it is in memory once. `pack` converts a complete network; networks are independent of it.
 
-Only products are taken to a lower precision. What runs between them stays in float32: it costs next to nothing, and
+Only products use a lower precision. All else stays in float32: it costs next to nothing, and
 errors are a third of what they are in bf16 throughout.
 """
 
@@ -47,9 +47,9 @@ def can_pack(precision: torch.dtype) -> bool:
 
 @torch.no_grad()
 def pack_network(network: nn.Module, precision: torch.dtype, taken: WeightSource = lambda weight: None) -> None:
-    """Replace the transformers' layers and stems, wherever in the network they are, for inference on the CPU only.
+    """Replace the transformers' layers and stems, anywhere in the network, for inference on the CPU only.
 
-    The network, in float32, computes them in that precision from then on, and lacks their parameters' names.
+    The network, in float32, then computes them in that precision, and lacks their parameters' names.
     """
     _pack_module(network, partial(pack_linear, precision=precision, taken=taken, scratch=Scratch()),
           partial(PackedStem, precision=precision, taken=taken))
@@ -86,7 +86,7 @@ class Scratch:
         self._memory: dict[torch.dtype, Tensor] = {}
 
     def like(self, weight: Tensor, kind: torch.dtype) -> Tensor:
-        """A tensor of the weight's shape and that kind, not filled; until the next of that kind is asked for."""
+        """An uninitialised tensor of the weight's shape and that kind; valid until the next one of that kind."""
         memory = self._memory.get(kind)
         if memory is None or memory.numel() < weight.numel():
             memory = self._memory[kind] = torch.empty(weight.numel(), dtype=kind)
@@ -124,8 +124,8 @@ class PackedLinear(nn.Module):
 class QuantizedLinear(nn.Module):
     """The same in integers: (..., K) of any floating point -> (..., N) float32.
 
-    A weight has one scale for each of its rows, the input one for each token, found anew every time, for tokens
-    differ. lowest: the smallest number that the inputs take, if it is near 0: they get twice as many steps then.
+    A weight has one scale for each of its rows, the input one for each token, computed at each call, for tokens
+    differ. lowest: the smallest possible input, if it is near 0: inputs get twice as many steps then.
     """
 
     precision = torch.int8
@@ -150,7 +150,7 @@ class QuantizedLinear(nn.Module):
         return F.gelu(y) if self.activation == 'gelu' else y
 
     def _quantized(self, x):
-        """(N, K) -> uint8 (N, K), the scale of every token (N, 1), and which of the 256 steps stands for zero."""
+        """(N, K) -> uint8 (N, K), the scale of every token (N, 1), and which of the 256 steps represents zero."""
         if self.lowest is None:
             scale, zero = _replace_zeros(x.abs().amax(1, keepdim=True).float()) / 127, 128
             steps = x / scale
@@ -194,7 +194,7 @@ MIN_GELU = -0.17
 
 
 class PackedStem(nn.Module):
-    """vit.PatchEmbed with a convolutional stem, whose normalisations become part of its convolutions.
+    """vit.PatchEmbed with a convolutional stem, whose normalisations are folded into its convolutions.
 
     In bf16, or else in float32, from the picture to the tokens, which are float32: (B, 3, H, W) -> (B, rows * columns,
     C).

@@ -87,12 +87,12 @@ class PartBoxes:
 
 @dataclass(frozen=True)
 class Pose2PoseOutput:
-    """B people. Frame of the virtual camera that sees the body picture (geometry.crops.virtual_camera), metres."""
+    """B people. Frame of the virtual camera of the body picture (geometry.crops.virtual_camera), metres."""
 
     body: BodyPose                    #: rotations, betas, transl
     face: FacePose                    #: expression, jaw
     hand_pose: dict[str, Tensor]      #: side -> (B, 15, 3) axis-angle, flat-hand zero
-    boxes: PartBoxes                  #: where hands and face were cut out
+    boxes: PartBoxes                  #: of hands and face
     body_positions: Tensor            #: (B, 25, 3) in pixels of the body's feature, see STRIDE; z over 2 m
     hand_positions: dict[str, Tensor]  #: side -> (B, 20, 3): x, y in pixels of the body's feature; z 0 to 7 over 0.3 m
     joints: Tensor                    #: (B, 144, 3) SMPL-X's
@@ -101,7 +101,7 @@ class Pose2PoseOutput:
 
 
 class PositionNet(nn.Module):
-    """Where keypoints are, as heat maps over columns, rows and depth."""
+    """Places of keypoints, as heat maps over columns, rows and depth."""
 
     def __init__(self, config: Pose2PoseConfig, num_keypoints: int):
         super().__init__()
@@ -109,7 +109,7 @@ class PositionNet(nn.Module):
         self.conv = nn.Sequential(nn.Conv2d(config.feature_dim, num_keypoints * config.depth_bins, 1))
 
     def forward(self, feature: Tensor) -> Tensor:
-        """Feature (B, C, h, w) -> (B, K, depth, h, w): how likely each keypoint is where."""
+        """Feature (B, C, h, w) -> (B, K, depth, h, w): the probability of each keypoint's place."""
         return heatmap_probabilities(self.conv(feature).unflatten(1, (-1, self.depth_bins)))
 
 
@@ -154,7 +154,7 @@ def joint_conv(config: Pose2PoseConfig) -> nn.Sequential:
 def joint_features(feature: Tensor, positions: Tensor, coordinates: Tensor | None = None) -> Tensor:
     """Positional pose-guided pooling: (B, C, h, w) sampled at positions (B, J, 3), joined by them -> (B, J, C + 3).
 
-    coordinates: what joins the features instead of the positions.
+    coordinates: joined to the features instead of the positions.
     """
     coordinates = positions if coordinates is None else coordinates
     return torch.cat([sample_bilinear(feature, positions[..., :2]), coordinates.to(feature.dtype)], dim=-1)
@@ -215,11 +215,11 @@ class BodyRotationNet(nn.Module):
                         translation_from_camera(self.cam_out(mean)))
 
     def concatenate_features(self, feature: Tensor, positions: Tensor, hands: HandsOutput) -> Tensor:
-        """What rotations are regressed from, (B, 33 * (joint_dim + 3)): the body, left and right knuckles."""
+        """The input of the rotation regression, (B, 33 * (joint_dim + 3)): the body, left and right knuckles."""
         left, right = hands.positions[:, :, list(MCP_ROWS)]
         parts = [joint_features(self.body_conv(feature), positions),
-                 # The left hand's feature is sampled as it is, mirrored, at mirrored places. Its coordinates alone are
-                 # turned back, in pixel indices: the published weights were trained with that.
+                 # The left hand's feature is sampled unchanged, mirrored, at mirrored places. Its coordinates alone are
+                 # mirrored back, in pixel indices: the published weights were trained with that.
                  joint_features(self.lhand_conv(hands.feature[0]), left, mirror_positions(left, feature_width(hands))),
                  joint_features(self.rhand_conv(hands.feature[1]), right)]
         return torch.cat(parts, dim=1).flatten(1)
@@ -273,7 +273,7 @@ class Pose2Pose(nn.Module):
         return self.pose(body, face, hands, positions, boxes=boxes)
 
     def hands(self, patches: Tensor, boxes: PartBoxes) -> HandsOutput:
-        """Both hands, whether they are visible or not: the network does not know."""
+        """Both hands, whether they are visible or not: the network does not estimate visibility."""
         feature = self.features(self.hand_roi_net.backbone, hand_crops(patches, boxes))
         positions = expected_position(self.hand_position_net(feature))
         pose = self.hand_rotation_net(feature, positions)
@@ -299,12 +299,12 @@ class Pose2Pose(nn.Module):
             mesh.joints[:, list(keypoints.KEYPOINT_JOINTS)])
 
     def features(self, backbone: nn.Module, picture: Tensor) -> Tensor:
-        """A backbone's feature of a picture, in the kind of number that the heads compute in."""
+        """A backbone's feature of an image, in the dtype of the heads."""
         precision = next(backbone.parameters()).dtype
         return backbone(picture.to(precision)).to(next(self.body_rotation_net.parameters()).dtype)
 
     def to_precision(self, dtype: torch.dtype) -> Pose2Pose:
-        """Take the three ResNets to `dtype`; heads, rotations and meshes stay in float32."""
+        """Convert the three ResNets to `dtype`; heads, rotations and meshes stay in float32."""
         for backbone in (self.backbone, self.hand_roi_net.backbone, self.face_roi_net.backbone):
             backbone.to(dtype)
         return self
@@ -333,9 +333,9 @@ def hand_positions_in_body(hands: HandsOutput, boxes: PartBoxes) -> dict[str, Te
 
 
 def clamped_person_box(box_xywh: Tensor, picture_size: tuple[int, int]) -> Tensor:
-    """A detected person's box xywh (..., 4) in a picture of (height, width) -> the box xywh that is cut.
+    """A detected person's box xywh (..., 4) in an image of (height, width) -> the box xywh of the crop.
 
-    As published: what lies outside the picture is cut off before the box is grown, and the last pixel with it.
+    As published: the box is clipped to the image, without its last pixel, before it is enlarged.
     """
     height, width = picture_size
     last = box_xywh.new_tensor([width - 1, height - 1])

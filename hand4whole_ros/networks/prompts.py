@@ -1,6 +1,6 @@
-"""Prompts: what a detector knows of people, as tokens in front of a transformer and as an initial regression.
+"""Prompts: a detector's results for people, as tokens in front of a transformer and as an initial regression.
 
-The published experts take pictures only. A small expert trained on drawn people is more accurate if it also gets the
+The published experts take images only. A small expert trained on drawn people is more accurate if it also gets the
 keypoints of a detector that was trained on photographs, and the body fitted to them: it only has to correct these, and
 its results on photographs rest on them.
 """
@@ -32,10 +32,10 @@ class PromptConfig:
 
 
 class Prompt(NamedTuple):
-    """What is known of B pictures."""
+    """The known values of B images."""
 
     points: Tensor       #: (B, K, 2) from -1 to 1 across the picture
-    scores: Tensor       #: (B, K) 0 to 1; 0 where a keypoint is not known
+    scores: Tensor       #: (B, K) 0 to 1; 0 where a keypoint is unknown
     extra: Tensor | None = None   #: (B, K, E)
     whole: Tensor | None = None   #: (B, W)
     guess: Tensor | None = None   #: (B, num_initial) an initial regression that is already known
@@ -92,9 +92,9 @@ class InitialRegressor(nn.Module):
         if prompt.guess is not None:
             return prompt.guess
         told = ((flatten_prompt(prompt) - self.mean) / self.deviation).clamp(-8, 8)
-        if self.training:   # so that it relies on no single number
+        if self.training:   # against reliance on a single number
             told = told + self.NOISE * torch.randn_like(told)
-        assert prompt.whole is not None     # it begins with the initial regression
+        assert prompt.whole is not None     # it starts from the initial regression
         return prompt.whole[:, :self.num_initial] + self.out(self.hidden(told))
 
 

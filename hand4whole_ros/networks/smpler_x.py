@@ -36,10 +36,10 @@ class SMPLerXConfig:
     num_joints: int = 21
     num_betas: int = 10
     token_dim: int = 512
-    #: Each keypoint's token is joined by the image's feature where its heat map sees it, as in Pose2Pose
+    #: Each keypoint's token is joined by the image's feature at its heat-map position, as in Pose2Pose
     #: (Hand4Whole); the published weights have tokens alone.
     gathers_features: bool = False
-    #: What a detector's keypoints are told it by; None as published.
+    #: The prompt with a detector's keypoints; None as published.
     prompt: PromptConfig | None = None
 
 
@@ -70,7 +70,7 @@ class BodyEncoder(ViT):
 
 
 class BodyPositionNet(nn.Module):
-    """Where the keypoints are, from a heat map over columns, rows and depth."""
+    """Places of the keypoints, from a heat map over columns, rows and depth."""
 
     def __init__(self, config: SMPLerXConfig):
         super().__init__()
@@ -81,12 +81,12 @@ class BodyPositionNet(nn.Module):
         return expected_position(self.heat(feature))
 
     def heat(self, feature: Tensor) -> Tensor:
-        """Image feature (B, C, 16, 12) -> (B, 25, depth, 16, 12): how likely each keypoint is where."""
+        """Image feature (B, C, 16, 12) -> (B, 25, depth, 16, 12): the probability of each keypoint's place."""
         return heatmap_probabilities(self.conv(feature).unflatten(1, (-1, DEPTH_BINS)))
 
 
 class BodyPose(NamedTuple):
-    """What the body expert says of a person."""
+    """The body expert's estimate of a person."""
 
     global_orient: Tensor  #: (B, 3, 3), to the camera frame
     body_pose: Tensor      #: (B, 21, 3, 3), each relative to its parent
@@ -114,18 +114,18 @@ class BodyRegressor(nn.Module):
         self.root_pose_out, self.body_pose_out, self.shape_out = (nn.Sequential(head) for head in heads)
         self.cam_out = nn.Sequential(nn.Linear(dim, 3))
         self.guess = None if config.prompt is None or not config.prompt.num_initial else InitialRegressor(config.prompt)
-        if self.guess is not None:  # what tokens say is added to the guess, at first nothing
+        if self.guess is not None:  # the tokens give a correction, initially zero
             zero_initialize(*heads)
 
     def forward(self, task_tokens: Tensor, keypoints: Tensor, prompt: Prompt | None = None,
                 gathered: Tensor | None = None) -> BodyPose:
         """Task tokens (B, 31, C) and keypoints (B, 25, 3) in heat-map pixels -> BodyPose.
 
-        prompt: of a network that begins with a guess, which needs it. gathered: (B, 25, C) what the image says where
-        the keypoints are, for a network that gathers.
+        prompt: of a network with an initial regression, which needs it. gathered: (B, 25, C) the image's feature at
+        the keypoints, for a network that gathers.
         """
         if gathered is not None:
-            # The shape has no place of its own: it is told what all keypoints are.
+            # The shape has no place of its own: its input includes all keypoints.
             task_tokens = torch.cat([task_tokens[:, :1] + gathered.mean(1, keepdim=True),
                                      task_tokens[:, 1:self.first_keypoint],
                                      task_tokens[:, self.first_keypoint:] + gathered], dim=1)
@@ -144,7 +144,7 @@ class BodyRegressor(nn.Module):
 
 def regress_body(position: BodyPositionNet, regressor: BodyRegressor, feature: Tensor, task_tokens: Tensor,
               *, prompt: Prompt | None = None) -> tuple[BodyPose, Tensor, Tensor]:
-    """What both heads make of the encoder's output: the body, keypoints (B, 25, 3) in heat-map pixels, heat maps."""
+    """Outputs of both heads for the encoder's output: the body, keypoints (B, 25, 3) in heat-map pixels, heat maps."""
     heat = position.heat(feature)
     where = expected_position(heat)
     gathered = None
@@ -186,5 +186,5 @@ def translation_from_camera(camera: Tensor) -> Tensor:
 def project_to_heatmap(points: Tensor, stride: int = 16) -> Tensor:
     """Points (..., 3) in front of the virtual camera, metres -> (..., 2) heat-map pixels."""
     centre = torch.tensor([BODY_SIZE[1] / 2, BODY_SIZE[0] / 2], dtype=points.dtype, device=points.device)
-    # The small number keeps a point at the camera finite; training had it.
+    # The small number keeps a point at the camera finite; it was present in training.
     return (points[..., :2] / (points[..., 2:] + 1e-4) * VIRTUAL_FOCAL + centre) / stride

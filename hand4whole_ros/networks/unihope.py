@@ -1,6 +1,6 @@
 """UniHOPE (Wang et al., CVPR 2025): one hand, whether it grasps an object, and the object's pose. The whole forward.
 
-A feature pyramid with a stream for the hand and one for the object; a switch that decides whether the hand grasps;
+A feature pyramid with a stream for the hand and one for the object; a switch that classifies whether the hand grasps;
 fusion of both features where it does and the hand is not hidden by the object. Every hand is a right one: left hands
 are mirrored before. Module names are those of the published checkpoints.
 """
@@ -47,7 +47,7 @@ class UniHOPEConfig:
     image_size: int = 128
     #: Channels between the grasp switch's two linear layers; None for a single layer, as in the HO3D checkpoint.
     switch_dim: int | None = 1024
-    #: Channels that the switches look at.
+    #: Input channels of the switches.
     switch_channels: int = 64
     #: Rows and columns of every region's feature: a multiple of 16.
     roi_size: int = 32
@@ -81,7 +81,7 @@ class ManoParameters(NamedTuple):
 
 
 class ObjectVotes(NamedTuple):
-    """Every cell of the object's region votes for every point of its box: (B, roi_size, roi_size, 21) each."""
+    """Votes of every cell of the object's region for every point of its box: (B, roi_size, roi_size, 21) each."""
 
     x: Tensor           #: across the object's box, 0 at its left edge, 1 at its right
     y: Tensor           #: down it, 0 at its upper edge, 1 at its lower
@@ -89,7 +89,7 @@ class ObjectVotes(NamedTuple):
 
 
 class HandFeatures(NamedTuple):
-    """What the network makes of B hands on the way to their parameters."""
+    """Intermediate features of B hands."""
 
     pyramid: Tensor  #: (B, dim, H / 4, W / 4) of the hand's stream
     region: Tensor   #: (B, dim, roi_size, roi_size) of the hand, before the object's feature joins it
@@ -106,11 +106,11 @@ class UniHOPEOutput:
     vertices: Tensor          #: (B, 778, 3)
     keypoints: Tensor         #: (B, 21, 3) in skeleton.HAND_KEYPOINT_NAMES order
     keypoints_2d: Tensor      #: (B, 21, 2) in the hand's box, 0 to 1
-    votes: ObjectVotes        #: of no meaning where the hand does not grasp
+    votes: ObjectVotes        #: meaningless where the hand does not grasp
 
     @property
     def grasp_probability(self) -> Tensor:
-        """(B,) that the hand grasps."""
+        """(B,) probability that the hand grasps."""
         return self.grasp_logits.softmax(-1)[:, 1]
 
     @property
@@ -294,7 +294,7 @@ class ObjectHead(nn.Module):
 
 
 class UniHOPE(nn.Module):
-    """The whole network. mano: the right hand's MANO layer (body.mano.Mano, or anything that is called like it).
+    """The whole network. mano: the right hand's MANO layer (body.mano.Mano, or any callable with its signature).
 
     tips: vertices of its finger tips, thumb to little finger; None for the keypoints that the layer itself gives.
     """
@@ -319,7 +319,7 @@ class UniHOPE(nn.Module):
 
     def forward_with_features(self, image: Tensor, hand_boxes: Tensor, object_boxes: Tensor
                               ) -> tuple[UniHOPEOutput, HandFeatures]:
-        """As forward, and the hand's features, which a training compares."""
+        """As forward, and the hand's features, which training compares."""
         output, pyramid, feature = self._forward(image, hand_boxes, object_boxes)
         region = crop_region(pyramid.hand, hand_boxes, self.config.roi_size)
         return output, HandFeatures(pyramid.hand, region, feature)
@@ -341,7 +341,7 @@ class UniHOPE(nn.Module):
 
     def fuse(self, pyramid: Pyramid, hand_boxes: Tensor, object_boxes: Tensor, *, grasp: Tensor, occlusion: Tensor
              ) -> tuple[Tensor, Tensor]:
-        """Regions (B, dim, N, N) of hand and object, each with what it takes from the other."""
+        """Regions (B, dim, N, N) of hand and object, each with its attention to the other."""
         size = self.config.roi_size
         hand, seen_with_object = (crop_region(feature, hand_boxes, size) for feature in pyramid)
         second = seen_with_object
@@ -358,13 +358,13 @@ class UniHOPE(nn.Module):
         return attended[:, :self.config.dim], object_
 
     def to_precision(self, dtype: torch.dtype) -> UniHOPE:
-        """Take the pyramid and the attention to `dtype`; switches, heads and meshes stay in float32."""
+        """Convert the pyramid and the attention to `dtype`; switches, heads and meshes stay in float32."""
         for part in (self.base_net, self.transformer_hand, self.transformer_obj):
             part.to(dtype)
         return self
 
     def merge_switch(self) -> UniHOPE:
-        """Make the grasp switch's two linear layers one, half of all weights less; its names change. For inference."""
+        """Merge the grasp switch's two linear layers, halving the weight count; its names change. For inference."""
         if self.config.switch_dim is not None:
             conv, flat, first, second = self.obj_conf_layer
             assert isinstance(first, nn.Linear) and isinstance(second, nn.Linear)
@@ -377,7 +377,7 @@ class UniHOPE(nn.Module):
 
 
 def _run_in_own_precision(part, *values):
-    """What a part makes of values, computed in the part's own precision, as a tuple of the values' own."""
+    """A part's outputs for values, computed in the part's own precision, as a tuple in the values' precision."""
     precision = next(part.parameters()).dtype
     found = part(*(value.to(precision) for value in values))
     return [one.to(values[0].dtype) for one in (found if isinstance(found, tuple) else (found,))]

@@ -24,15 +24,15 @@ class ViTConfig:
     #: Of the input picture, (height, width) in pixels.
     image_size: tuple[int, int] = (256, 192)
     patch_size: int = 16
-    #: The published weights were trained with two pixels of padding: the grid stays 16x12, its patches sit
+    #: The published weights were trained with two pixels of padding: the grid stays 16x12, its patches are
     #: two pixels up and left.
     patch_padding: int = 2
     mlp_ratio: int = 4
-    #: Channels of a convolutional stem that halves the picture as often as it takes to reach patches; empty for one
-    #: linear layer a patch, as published. Small transformers learn faster with one (Xiao et al., NeurIPS 2021).
+    #: Channels of a convolutional stem that halves the image as often as it takes to reach patches; empty for one
+    #: linear layer a patch, as published. Small transformers train faster with one (Xiao et al., NeurIPS 2021).
     stem: tuple[int, ...] = ()
-    #: Residual blocks of the stem after each halving; empty for none. A stem that sees by itself where things are
-    #: is what a small transformer learns from soon (the hybrid of Dosovitskiy et al.).
+    #: Residual blocks of the stem after each halving; empty for none. A stem that locates things by itself
+    #: trains a small transformer soon (the hybrid of Dosovitskiy et al.).
     stem_blocks: tuple[int, ...] = ()
 
     @property
@@ -150,7 +150,7 @@ class TransformerBlock(nn.Module):
 
 
 class ViT(nn.Module):
-    """Picture and leading tokens in, the same tokens after all blocks out."""
+    """From an image and leading tokens to the same tokens after all blocks."""
 
     def __init__(self, config: ViTConfig):
         super().__init__()
@@ -166,7 +166,7 @@ class ViT(nn.Module):
                cond: Sequence[Tensor | None] | Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run all blocks.
 
-        image    (B, 3, H, W), normalised the way the weights want it
+        image    (B, 3, H, W), normalised as the weights require
         leading  (B, K, C) tokens put in front of the image's; they carry no position
         cond     None, or for each block (B, C, rows, columns), added to the image tokens before that block
                  (None for a block left alone)

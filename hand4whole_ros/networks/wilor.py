@@ -1,6 +1,6 @@
 """WiLoR (Potamias et al., CVPR 2025): the hand expert. A crop of one right hand in, MANO parameters out.
 
-A vision transformer gives a coarse hand; RefineNet looks the coarse mesh up in finer feature maps and corrects
+A vision transformer gives a coarse hand; RefineNet samples finer feature maps at the coarse mesh and corrects
 it. Left hands are mirrored before and un-mirrored after. Module names are those of the published checkpoint.
 """
 
@@ -34,9 +34,9 @@ class WiLoRConfig:
     """Dimensions of one WiLoR; RefineNet's follow from the transformer's."""
 
     vit: ViTConfig
-    #: RefineNet looks its maps up where the mesh is seen, not near their corner as published.
+    #: RefineNet samples its maps at the projected mesh, not near their corner as published.
     samples_at_mesh: bool = False
-    #: What a detector's keypoints are told it by; None as published.
+    #: The prompt with a detector's keypoints; None as published.
     prompt: PromptConfig | None = None
 
 
@@ -61,7 +61,7 @@ class HandCode:
 
 @dataclass(frozen=True)
 class HandPrediction:
-    """N hands, each as a right hand seen in its crop; metres, the crop camera's frame without its translation."""
+    """N hands, each as a right hand in its crop; metres, the crop camera's frame without its translation."""
 
     global_orient: Tensor  # (N, 1, 3, 3)
     hand_pose: Tensor      # (N, 15, 3, 3) flat-hand zero
@@ -105,7 +105,7 @@ class Backbone(ViT):
         self.deccam = nn.Linear(dim, 3)
         self.prompts = None if config.prompt is None else PromptEncoder(config.prompt, dim)
         self.guess = None if config.prompt is None or not config.prompt.num_initial else InitialRegressor(config.prompt)
-        if self.guess is not None:  # what is seen is added to the guess, at first nothing
+        if self.guess is not None:  # the tokens give a correction, initially zero
             zero_initialize(self.decpose, self.decshape, self.deccam)
 
     def forward(self, image: Tensor, prompt: Prompt | None = None) -> tuple[HandCode, Tensor]:
@@ -124,7 +124,7 @@ class Backbone(ViT):
         return code, feature
 
     def start(self, prompt: Prompt | None = None) -> HandCode:
-        """The hand that the tokens are made from: the mean one, (1, ...), or one a prompt, (N, ...)."""
+        """The hand that the tokens are made from: the mean one, (1, ...), or one per prompt, (N, ...)."""
         if self.guess is None:
             return HandCode(self.init_hand_pose, self.init_betas, self.init_cam)
         return HandCode(*self.guess(prompt).split([v.shape[1] for v in (
@@ -146,7 +146,7 @@ class FeatureMaps(nn.Module):
 
 
 class RefineNet(nn.Module):
-    """Looks the coarse mesh up in the feature maps and corrects the hand."""
+    """Samples the feature maps at the coarse mesh and corrects the hand."""
 
     def __init__(self, config: WiLoRConfig):
         super().__init__()
@@ -163,7 +163,7 @@ class RefineNet(nn.Module):
     def sample(self, feature: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
         """(N, 7C/8): for each channel of each map, finest first, the largest value over the vertices."""
         rows, columns = feature.shape[-2:]
-        if not self._samples_at_mesh and feature.device.type == 'cpu':  # a GPU would be waited for
+        if not self._samples_at_mesh and feature.device.type == 'cpu':  # a GPU would have to synchronise
             feature = _crop_feature_corner(feature, vertices, camera)
         found = []
         for level, times in zip(self.deconv(feature), (4, 2, 1)):
@@ -182,7 +182,7 @@ class RefineNet(nn.Module):
 class WiLoR(nn.Module):
     """The whole network.
 
-    mano: the right hand's MANO layer (body.mano.Mano, or anything that takes global_orient, hand_pose and
+    mano: the right hand's MANO layer (body.mano.Mano, or any layer that takes global_orient, hand_pose and
     betas like it and returns vertices and keypoints).
     """
 
@@ -193,11 +193,11 @@ class WiLoR(nn.Module):
         self.mano = mano
 
     def to_precision(self, dtype: torch.dtype) -> WiLoR:
-        """Take transformer and RefineNet to `dtype`; rotations and meshes stay in float32."""
+        """Convert transformer and RefineNet to `dtype`; rotations and meshes stay in float32."""
         for part in (self.backbone, self.refine_net):
             part.to(dtype)
         if self.backbone.guess is not None:
-            self.backbone.guess.float()     # it speaks of rotations
+            self.backbone.guess.float()     # its outputs are rotations
         return self
 
     def forward(self, crops: Tensor, prompt: Prompt | None = None) -> HandPrediction:
@@ -236,9 +236,9 @@ def project_to_crop(points: Tensor, camera: Tensor) -> Tensor:
 
 def place_hands(hands: HandPrediction, left: Tensor, boxes_xyxy: Tensor,
                 centre: tuple[float, float] = BODY_CENTRE) -> PlacedHands:
-    """Take hands from their crops into the body picture, or into another that a camera of FOCAL sees.
+    """Transform hands from their crops into the body picture, or into another image of a camera of FOCAL.
 
-    left (N,) bool tells which crops were mirrored; boxes (N, 4) are where the crops were cut, square, in pixels
+    left (N,) bool marks the crops that were mirrored; boxes (N, 4) are those of the crops, square, in pixels
     of the 256x192 body picture. centre: principal point of its camera.
     """
     dtype = torch.float32
@@ -272,7 +272,7 @@ def _project(points: Tensor, camera: Tensor, size: float) -> Tensor:
 
 
 def _lookup_pixels(vertices: Tensor, camera: Tensor, *, height: int, width: int, at_mesh: bool) -> Tensor:
-    """Vertices (N, V, 3) -> pixels (N, V, 2) of a map of that size where RefineNet looks them up."""
+    """Vertices (N, V, 3) -> pixels (N, V, 2) of a map of that size at which RefineNet samples them."""
     # The projection lacks the map's principal point and counts the map's height as 1, so every vertex falls
     # within a pixel of the map's corner. The published weights were trained that way.
     pixels = _project(vertices, camera, height)
@@ -282,10 +282,10 @@ def _lookup_pixels(vertices: Tensor, camera: Tensor, *, height: int, width: int,
 
 
 def _crop_feature_corner(feature: Tensor, vertices: Tensor, camera: Tensor) -> Tensor:
-    """As much of the feature (N, C, rows, columns) as is looked at where that is near the corner, at least 2x2.
+    """The part of the feature (N, C, rows, columns) that is sampled if that is near the corner, at least 2x2.
 
-    Where no vertex is seen further than r pixels from pixel 0, nothing beyond pixel r + 1 is read, on maps of any
-    size; and the first n pixels of a map are made of no more than the first n of the map before it.
+    If no vertex is projected further than r pixels from pixel 0, nothing beyond pixel r + 1 is read, on maps of any
+    size; and the first n pixels of a map depend on no more than the first n of the map before it.
     """
     rows, columns = feature.shape[-2:]
     pixels = _lookup_pixels(vertices, camera, height=rows, width=columns, at_mesh=False)

@@ -1,4 +1,4 @@
-"""WiLoR's hand detector (Potamias et al., CVPR 2025): boxes of hands, which hand each is, and its keypoints.
+"""WiLoR's hand detector (Potamias et al., CVPR 2025): boxes of hands, their sides, and their keypoints.
 
 An anchor-free network on three scales: a DarkNet with cross-stage blocks, spatial pyramid pooling, a path aggregation
 network (PANet; Liu et al., CVPR 2018), and heads for box, handedness and keypoints. Distances to a box's edges are
@@ -26,7 +26,7 @@ _HEAD = '22'
 
 @dataclass(frozen=True)
 class WiLoRDetectorConfig:
-    """Dimensions of the detector. All of them can be read off its weights: config_of."""
+    """Dimensions of the detector. All of them follow from its weights: config_from_shapes."""
 
     #: Of the backbone's five sizes, the largest first.
     channels: tuple[int, int, int, int, int]
@@ -43,14 +43,14 @@ class WiLoRDetectorConfig:
     keypoint_dim: int = 3
 
 
-#: The medium size, WiLoR-M of the paper. The published file itself says which it is.
+#: The medium size, WiLoR-M of the paper. The published file itself contains its size.
 WILOR_DETECTOR = WiLoRDetectorConfig((48, 96, 192, 384, 576), (2, 4, 4, 2), 2, 64, 192, 63)
 #: Small enough for a test to run in milliseconds.
 WILOR_DETECTOR_TINY = WiLoRDetectorConfig((4, 8, 16, 32, 64), (1, 2, 2, 1), 1, 8, 8, 8)
 
 
 class Detections(NamedTuple):
-    """What every one of N cells, over all scales, says; the finest scale first. Pixels of the network's picture."""
+    """Outputs of every one of N cells, over all scales; the finest scale first. Pixels of the network's image."""
 
     boxes: Tensor               #: (B, N, 4) xyxy
     scores: Tensor              #: (B, N, classes) 0 to 1
@@ -125,7 +125,7 @@ class DistributionExpectation(nn.Module):
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Have the bins' values be 0, 1, 2, ..."""
+        """Set the bins' values to 0, 1, 2, ..."""
         self.conv.weight.copy_(torch.arange(NUM_BINS).view(1, NUM_BINS, 1, 1))
 
     def forward(self, logits: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ class Head(nn.Module):
         edges = self.dfl(box)
         boxes = torch.cat([cells - edges[..., :2], cells + edges[..., 2:]], dim=-1) * stride
         points = points.mT.unflatten(-1, (self.config.num_keypoints, self.config.keypoint_dim))
-        # A cell's keypoints are told from its corner, in units of half a cell; boxes from its centre.
+        # A cell's keypoints are relative to its corner, in units of half a cell; boxes to its centre.
         places = (2 * points[..., :2] + (cells - 0.5)[:, None]) * stride[:, None]
         visible = points[..., 2].sigmoid() if self.config.keypoint_dim == 3 else torch.ones_like(points[..., 0])
         return Detections(boxes, score.mT.sigmoid(), places, visible)
