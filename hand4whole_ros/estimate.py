@@ -144,8 +144,8 @@ class WholeBodyEstimate:
     confidence: float           # 0 to 1
     track_id: int = -1          # the same in all images of a video; -1 while the person is not tracked
     held: bool = False               # not found in this image: the last pose is repeated
-    #: (55,) 0 to 1: probability of each joint's estimated image position; low where it was only inferred, 0
-    #: where it is unknown. None if the estimator does not estimate it.
+    #: (55,) 0 to 1: probability that each joint is at its estimated position in the image; low where it was only
+    #: inferred, 0 where it is unknown. None if the estimator does not estimate it.
     joint_confidence: Tensor | None = None
     vertices: Tensor | None = None   # (V, 3) m; None until the mesh is computed
     stage_times: dict[str, float] = field(default_factory=dict)  # stage -> seconds

@@ -129,6 +129,6 @@ def hand_frame_name(side, track_id):
 #: is the face.
 FACE_FRAME_NAMES = ('face', 'gaze')
 
-#: HandPose.state: seen in this image; kept from an earlier one; not known.
+#: HandPose.state: detected in this image; kept from an earlier one; unknown.
 HAND_STATES = ('LOST', 'HELD', 'OK')
 LOST, HELD, OK = range(3)

@@ -2,8 +2,8 @@
 
 
 class CheckpointError(ValueError):
-    """A file cannot be used. One line names it, what is wrong with it and what to do."""
+    """A file cannot be used. One line names it, the problem and the remedy."""
 
 
 class MissingFileError(CheckpointError):
-    """A file is not there. One line names it, where it was searched and its source."""
+    """A file is missing. One line names it, where it was searched and its source."""

@@ -24,7 +24,7 @@ from .store import Store
 #: Vertices of SMPL-X, which the vertex ids of MANO's hands number.
 _SMPLX_VERTICES = 10475
 
-#: File -> what reads it, in its preferred form, and raises BodyModelError for one that cannot be used.
+#: File -> its reader, in its preferred form, which raises BodyModelError for an unusable file.
 READERS: dict[PublishedFile, Callable[[Path], object]] = {
     SMPLX: read_smplx_npz, MANO_RIGHT: read_mano_npz, MANO_LEFT: read_mano_npz,
     VERTEX_IDS: lambda path: read_vertex_ids(path, _SMPLX_VERTICES),

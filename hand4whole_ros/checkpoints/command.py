@@ -1,4 +1,4 @@
-"""What `hand4whole weights list|fetch|verify|convert` do and say. Parsing and exit codes are the command's own."""
+"""Actions and output of `hand4whole weights list|fetch|verify|convert`, without parsing and exit codes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _USE_LABELS = {ESTIMATOR: 'to run the estimator hand4whole_pp',
 
 
 def list_files(store: Store) -> None:
-    """Print the table: every file, what it is for, where it comes from, and whether it is there."""
+    """Print the table: every file, its purpose, its source, and whether it exists."""
     print(f'folder: {store.folder} and its sub-folders; choose with --folder or {FOLDER_VARIABLE}')
     found = store.locate_all()
     for use, purpose in _USE_LABELS.items():
@@ -62,9 +62,9 @@ def _file_status(store, file, found):
 
 
 def fetch(store: Store, names: Sequence[str]) -> bool:
-    """Get the files of these names, or all that the estimator needs. True when all of them are there afterwards.
+    """Download the files of these names, or all that the estimator needs. True if all of them exist afterwards.
 
-    What takes a login is not fetched: where to register and which file to put where is said instead. ValueError for
+    Files that need a login are not downloaded: instead, registration page and destination are printed. ValueError for
     an unknown name, CheckpointError for downloads that failed, once all were tried.
     """
     wanted = [published_file(name) for name in names] or [file for file in FILES if ESTIMATOR in file.uses]
@@ -106,10 +106,10 @@ def _download_instructions(store, file):
 
 
 def verify(store: Store, renew: bool = False, config=None) -> bool:
-    """Read everything that is there, name for name, and run the network once; a line for each file.
+    """Read all existing files, name for name, and run the network once; a line for each file.
 
-    True when nothing that is there is wrong. renew: record the checksums that the files have now. config: dimensions
-    of the network; those of the published one, unless told otherwise.
+    True if no existing file is wrong. renew: record the current checksums of the files. config: dimensions
+    of the network, by default those of the published one.
     """
     from ..body.npz_file import BodyModelError
     from ..networks.hand4whole_pp import HAND4WHOLE_PP

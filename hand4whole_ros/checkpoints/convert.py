@@ -1,4 +1,4 @@
-"""Making an .npz of a pickled body model file, and proving that it can be used."""
+"""Converting a pickled body model file to an .npz, and verifying that it can be used."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .body_files import READERS
 from .files import MANO_RIGHT, SMPLX, VERTEX_IDS
 from .safe_pickle.array_pickles import read_pickle
 
-#: An entry that one kind of file alone has, and the file of that kind; either hand's for MANO.
+#: An entry that only one kind of file has, and the file of that kind; either hand's for MANO.
 _READERS = {'hands_meanl': SMPLX, 'hands_mean': MANO_RIGHT, 'right_hand': VERTEX_IDS}
 
 
 def convert_pickle(source: Path, output: Path | None = None) -> tuple[Path, list[str]]:
     """Write the numbers of a .pkl into an .npz, beside it or to `output`.
 
-    Returns the file, and the names of entries that are no numbers and were left out. The file is written whole or
+    Returns the file, and the names of entries that are not numbers and were left out. The file is written whole or
     not at all, and read back as posing reads it. Raises CheckpointError.
     """
     output = output or source.with_suffix('.npz')

@@ -1,4 +1,4 @@
-"""Downloading one file: resumed where it broke off, complete or not there under its name."""
+"""Downloading one file: resumed after an interruption, complete or absent under its name."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .store import sha256
 
 _TIMEOUT = 30.0
 _CHUNK_BYTES = 1 << 20
-#: Times that a download is taken up again without a single new byte, and the seconds before the first of them.
+#: Number of resumptions without a single new byte, and the seconds before the first of them.
 _MAX_RETRIES, _RETRY_DELAY = 4, 1.0
 
 
 def download(address: str, path: Path, checksum: str | None = None) -> str:
     """Fetch `address` into `path`, with a progress bar; returns the SHA-256.
 
-    What has arrived is kept in `path`.part, and the next call goes on from there if the server can and the file is
-    still the same. checksum: the SHA-256 that its publisher states. Raises CheckpointError.
+    Received bytes are kept in `path`.part, and the next call resumes from there if the server supports it and the file
+    is unchanged. checksum: the SHA-256 that its publisher states. Raises CheckpointError.
     """
     part = path.with_name(path.name + '.part')
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def download(address: str, path: Path, checksum: str | None = None) -> str:
             complete = _resume_download(address, part)
         except urllib.error.HTTPError as error:
             raise CheckpointError(f'{address} answers {error.code} {error.reason}') from None
-        except (OSError, http.client.HTTPException) as error:  # no network, or it broke off
+        except (OSError, http.client.HTTPException) as error:  # no network, or an interrupted connection
             complete, reason = False, getattr(error, 'reason', None) or error
         else:
             reason = 'the connection ended early'
@@ -62,19 +62,19 @@ def download(address: str, path: Path, checksum: str | None = None) -> str:
 
 
 def _resume_download(address, part):
-    """Fetch what is lacking of `part`. True when it is whole, False when the connection ended before."""
+    """Download the missing bytes of `part`. True when it is complete, False when the connection ended before."""
     start = _file_size(part)
     headers = {'User-Agent': f'hand4whole_ros/{__version__}', 'Accept-Encoding': 'identity'}
     if start:
         headers['Range'] = f'bytes={start}-'
-        if _etag_path(part).exists():  # else start over: it is another file by now
+        if _etag_path(part).exists():  # else start over: the file has changed
             headers['If-Range'] = _etag_path(part).read_text()
     try:
         response = urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code != 416 or not start:
             raise
-        # Nothing lies beyond what we have: it is whole, or no part of this file.
+        # No bytes after ours: it is complete, or not a part of this file.
         if error.headers.get('Content-Range') == f'bytes */{start}':
             return True
         part.unlink()
@@ -98,7 +98,7 @@ def _resume_download(address, part):
 
 
 def _parse_content_range(response):
-    """First byte that is sent, and the length of the whole file; None where the server does not say."""
+    """First byte of the response, and the length of the whole file; None if the server does not give it."""
     if response.status == 206:
         match = re.fullmatch(r'bytes (\d+)-\d+/(\d+|\*)', response.headers.get('Content-Range', ''))
         if match:
@@ -110,7 +110,7 @@ def _parse_content_range(response):
 
 def _save_etag(part, response):
     tag = response.headers.get('ETag', '')
-    if not tag or tag.startswith('W/'):  # a weak one does not promise the same bytes
+    if not tag or tag.startswith('W/'):  # a weak one does not guarantee the same bytes
         tag = response.headers.get('Last-Modified')
     if tag:
         _etag_path(part).write_text(tag)
@@ -119,7 +119,7 @@ def _save_etag(part, response):
 
 
 def _etag_path(part):
-    """What the server calls this version of the file, kept beside the part of it."""
+    """The server's identifier of this version of the file, stored beside its part."""
     return part.with_name(part.name + '.tag')
 
 

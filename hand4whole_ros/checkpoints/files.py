@@ -1,11 +1,11 @@
-"""The one table of published files: what each is for, where it comes from, under which licence."""
+"""The one table of published files: purpose, source and licence of each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: What files are needed for: to run the estimator of that name, to train CHAM from where its authors started, or to
-#: work out the truth of data sets.
+#: Purposes of files: to run the estimator of that name, to train CHAM from its authors' initial weights, or to
+#: compute the truth of data sets.
 ESTIMATOR, TRAINING, DATASETS = 'hand4whole_pp', 'training', 'datasets'
 POSE2POSE_ESTIMATOR, WILOR_ESTIMATOR, UNIHOPE_ESTIMATOR = 'hand4whole', 'wilor', 'unihope'
 
@@ -14,20 +14,20 @@ POSE2POSE_ESTIMATOR, WILOR_ESTIMATOR, UNIHOPE_ESTIMATOR = 'hand4whole', 'wilor',
 class PublishedFile:
     """One file that its authors publish, under any of its file names."""
 
-    #: As it is called on the command line: its file name; without suffix where it exists as .npz and as .pkl.
+    #: Its name on the command line: its file name; without suffix where it exists as .npz and as .pkl.
     name: str
     purpose: str
-    #: The page it is published on, and what to do there.
+    #: The page it is published on, and the steps to take there.
     page: str
     instructions: str
     licence: str
-    #: Rounded, as listings of the file say; 'unknown' where none was found.
+    #: Rounded, as in listings of the file; 'unknown' where none was found.
     size: str
-    #: What it is needed for, see above; it is described under the first.
+    #: Its purposes, see above; it is described under the first.
     uses: tuple[str, ...]
     #: File names, the preferred one first.
     file_names: tuple[str, ...]
-    #: Where it can be downloaded without a login; None where it takes a browser.
+    #: Where it can be downloaded without a login; None if it needs a browser.
     address: str | None = None
     #: SHA-256 that the publisher's page states, where it states one.
     sha256: str | None = None
@@ -110,7 +110,7 @@ FACE_VERTEX_IDS = PublishedFile(
     'register, download the MANO and FLAME vertex indices (smplx_mano_flame_correspondences.zip)', _SMPLX_LICENCE,
     '40 kB', (DATASETS,), ('SMPL-X__FLAME_vertex_ids.npy',))
 
-#: All of them, in the order they are shown.
+#: All of them, in display order.
 FILES = (SNAPSHOT, WILOR, SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS, WILOR_DETECTOR, SMPLER_X, HAND4WHOLE, UNIHOPE,
          SMPLX_MALE, SMPLX_FEMALE, FACE_VERTEX_IDS)
 
@@ -119,7 +119,7 @@ BODY_FILES = (SMPLX, MANO_RIGHT, MANO_LEFT, VERTEX_IDS)
 
 
 def published_file(name: str) -> PublishedFile:
-    """The file of that name or file name. ValueError for a name that is not in the table."""
+    """The file of that name or file name. Raises ValueError for a name that is not in the table."""
     for file in FILES:
         if name == file.name or name in file.file_names:
             return file

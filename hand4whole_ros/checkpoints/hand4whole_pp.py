@@ -1,4 +1,4 @@
-"""Hand4Whole++ with its published weights, ready to run; and as its training starts."""
+"""Hand4Whole++ with its published weights, ready to run; and as initialised for training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .transformers import prepare_transformers
 
 _Network = TypeVar('_Network', bound=HandExpert)
 
-#: What the network is put together from, to run it and to train it.
+#: Files of the network, to run it and to train it.
 PUBLISHED = (selection.HAND4WHOLE_PP_CONTENTS, selection.WILOR_CONTENTS)
 TRAINING_START = (selection.SMPLER_X_CONTENTS, selection.HAND4WHOLE_CONTENTS, selection.WILOR_CONTENTS)
 
@@ -45,7 +45,7 @@ def load_hand4whole_pp(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP,
 
 
 def prepare_for_inference(network: _Network, device: torch.device | str, precision: torch.dtype) -> _Network:
-    """See transformers.prepare_transformers. int8 is the hand expert's: that is most of the work, and the body's
+    """See transformers.prepare_transformers. int8 is for the hand expert: that is most of the work, and the body's
     rotations would be twice as far off as in bf16.
     """
     return prepare_transformers(network, network.wilor.backbone, device, precision)
@@ -53,10 +53,10 @@ def prepare_for_inference(network: _Network, device: torch.device | str, precisi
 
 def load_training_start(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP, body: PublishedBody | None = None
                         ) -> Hand4WholePP:
-    """The network as CHAM's training starts: published experts and face, on the CPU, CHAM freshly made.
+    """The network as initialised for CHAM's training: published experts and face, on the CPU, CHAM newly initialised.
 
-    Fresh, CHAM changes nothing: its last convolutions are zero; its other weights are torch's random ones. Which
-    parts are trained is the trainer's choice: all carry gradients. Raises as load_hand4whole_pp.
+    A new CHAM changes nothing: its last convolutions are zero; its other weights are torch's random ones. Which
+    parts are trained is the trainer's choice: all require gradients. Raises as load_hand4whole_pp.
     """
     weights = _load_parts(store, TRAINING_START, config)
     weights['hand_control_net'] = CHAM(config.cham).state_dict()
@@ -65,7 +65,7 @@ def load_training_start(store: Store, config: Hand4WholePPConfig = HAND4WHOLE_PP
 
 def _load_parts(store, files, config):
     """Part -> its state dict, from all the files."""
-    paths = [store.require(contents.file) for contents in files]  # say what is missing before reading gigabytes
+    paths = [store.require(contents.file) for contents in files]  # report missing files before reading gigabytes
     read_ahead(paths)
     expected, weights = expected_state(config), {}
     for contents, path in zip(files, paths):
@@ -87,9 +87,9 @@ def expected_state(config: Hand4WholePPConfig) -> dict[str, dict[str, Tensor]]:
 
 def assemble_network(config: Hand4WholePPConfig, body: PublishedBody, weights: Mapping[str, Mapping[str, Tensor]],
                      kind: type[_Network] = Hand4WholePP) -> _Network:
-    """A network that consists of these very tensors: part -> its whole state dict, floating point in any kind.
+    """A network made of these very tensors: part -> its whole state dict, floating point of any kind.
 
-    They are taken over, not copied, so that the weights are in memory once. kind: HandExpert for the hands alone.
+    They are not copied, so that the weights are in memory once. kind: HandExpert for the hands alone.
     """
     with torch.device('meta'):
         network = kind(config, body)

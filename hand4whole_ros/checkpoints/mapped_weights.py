@@ -1,4 +1,4 @@
-"""Files that are mapped into memory, as safe_load maps them: read before they are needed, let go when they were."""
+"""Files that are mapped into memory, as by safe_load: read ahead of use, and released after it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 
 from torch import Tensor
 
-#: Smaller tensors are not worth a question to the system.
+#: Smaller tensors are not worth a system call.
 _MIN_BYTES = 1 << 20
 
-#: Bytes that the system is asked to read at once.
+#: Bytes to read ahead at once.
 _READ_AHEAD_BYTES = 8 << 20
 
 
 def read_ahead(paths: Iterable[Path]) -> threading.Thread | None:
-    """Have the system read the files, one after the other, while the caller goes on.
+    """Have the system read the files ahead, one after the other, in the background.
 
-    A file that is mapped comes from the disk piece by piece otherwise, each on access. They are only read
-    into memory that is to spare; what does not fit there, or cannot be read, is left for whoever asks for it. Returns
-    what does it, None where the system takes no such wishes.
+    Otherwise a mapped file is read from the disk piece by piece, each on access. Files are only read ahead
+    into free memory; what does not fit there, or cannot be read, is read on access. Returns
+    the thread, None if `posix_fadvise` is unavailable.
     """
     if not hasattr(os, 'posix_fadvise'):
         return None
@@ -50,7 +50,7 @@ def _read_ahead_files(paths, max_bytes):
 
 
 def _available_bytes():
-    """Memory that could be had without taking any from a program."""
+    """Memory that is available without taking any from a program."""
     try:
         with open('/proc/meminfo') as lines:
             found = dict(line.split(':') for line in lines)
@@ -60,10 +60,10 @@ def _available_bytes():
 
 
 def release_pages(tensor: Tensor) -> None:
-    """Take a tensor's pages out of this process; whoever reads it again gets them from the file again.
+    """Release a tensor's pages from this process; later accesses read them from the file again.
 
     So a file can be read from end to end without being in memory as a whole. Tensors that are not mapped from a file
-    are left alone, as is everything where the system is not Linux.
+    are left unchanged, as is everything on systems other than Linux.
     """
     if tensor.device.type != 'cpu' or tensor.nbytes < _MIN_BYTES or not tensor.is_contiguous():
         return
@@ -74,7 +74,7 @@ def release_pages(tensor: Tensor) -> None:
 
 
 def _is_private_file_mapping(start, end):
-    """Whether the system says so of all these addresses; what is not a file's would be lost."""
+    """Whether all these addresses are mapped from a file; other pages would be lost."""
     try:
         with open('/proc/self/maps') as maps:
             for line in maps:

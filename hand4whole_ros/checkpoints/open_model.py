@@ -10,7 +10,7 @@ from ..networks.open_model import IMAGE_ONLY, OPEN_MODEL
 from .hand4whole_pp import assemble_network, expected_state
 from .weights_file import WeightsFile
 
-#: The parts of expected_state(OPEN_MODEL), which takes a while to make.
+#: The parts of expected_state(OPEN_MODEL), which takes a while to compute.
 _PARTS = ('encoder', 'body_position_net', 'body_regressor', 'hand_control_net', 'wilor.backbone', 'wilor.refine_net')
 
 OPEN_MODEL_FILE = WeightsFile.of('the open model', 'hand4whole train pack', _PARTS, name='open_model.npz',
@@ -26,16 +26,16 @@ def save_open_model(network: Hand4WholePP, path: Path) -> None:
 def load_open_model(body: PublishedBody, path: Path | None = None) -> Hand4WholePP:
     """The open model on the CPU in float32, ready to run, without gradients.
 
-    body: of body.open_hands.load_open_body, which the model speaks of. path: other weights than those shipped; those of
-    a network that is told nothing are known by their names. Raises CheckpointError, which names what is wrong with the
-    file.
+    body: of body.open_hands.load_open_body, whose parameters the model estimates. path: other weights than the bundled
+    ones; those of an image-only network are recognised by their names. Raises CheckpointError, which names the problem
+    with the file.
     """
     config, weights = _read_weights(path)
     return assemble_network(config, body, weights).eval().requires_grad_(False)
 
 
 def load_open_hand_expert(body: PublishedBody, path: Path | None = None) -> HandExpert:
-    """The same without the body expert, in half the memory. The file is checked as a whole all the same."""
+    """The same without the body expert, in half the memory. The file is nevertheless checked as a whole."""
     config, weights = _read_weights(path)
     hand = {part: state for part, state in weights.items() if part.startswith('wilor.')}
     return assemble_network(config, body, hand, HandExpert).eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Networks whose parts are read from published files: what each part should hold, and putting it there."""
+"""Networks whose parts are read from published files: the expected contents of each part, and loading it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def expected_parts(network: nn.Module, parts: Iterable[str]) -> dict[str, dict[s
 def assign_parts(network: _Network, weights: Weights) -> _Network:
     """A network on the meta device, made of these very tensors: part -> its whole state dict, floats of any kind.
 
-    They are taken over, not copied, so that the weights are in memory once. RuntimeError where some are lacking.
+    They are not copied, so that the weights are in memory once. Raises RuntimeError if some are missing.
     """
     for part, state in weights.items():
         module = network.get_submodule(part)

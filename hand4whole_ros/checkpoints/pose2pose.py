@@ -21,7 +21,7 @@ def load_pose2pose(store: Store, smplx: SmplxModel | None = None, config: Pose2P
     """The published network, in evaluation mode and without gradients.
 
     smplx: see load_smplx_layer, which reads it from the store by default. precision: None for float32 with every
-    parameter under its name; else the network is prepared for inference, its convolutions in that kind of number.
+    parameter under its name; else the network is prepared for inference, its convolutions in that dtype.
     Raises MissingFileError, CheckpointError or BodyModelError.
     """
     weights = read_parts(POSE2POSE_CONTENTS, store.require(POSE2POSE_CONTENTS.file), expected_state(config))
@@ -30,7 +30,7 @@ def load_pose2pose(store: Store, smplx: SmplxModel | None = None, config: Pose2P
 
 def load_random_pose2pose(smplx: SmplxModel, config: Pose2PoseConfig = POSE2POSE, device: torch.device | str = 'cpu',
                           precision: torch.dtype | None = None, *, seed: int = 0) -> Pose2Pose:
-    """As load_pose2pose, with weights from names; seed chooses among them."""
+    """As load_pose2pose, with weights generated from names; seed chooses among them."""
     return _assemble(config, smplx, random_parts(expected_state(config), seed, fan_in_std), device=device,
                      precision=precision)
 

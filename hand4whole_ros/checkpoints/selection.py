@@ -1,7 +1,7 @@
-"""Which tensors of a published checkpoint belong to which part of the network, and whether they all fit.
+"""Which tensors of a published checkpoint belong to which part of the network, and whether all of them fit.
 
-Everything is checked by name, shape and kind of number. What a checkpoint is known to carry besides, and the
-network does not use, is named in the table here and passed over; everything else that does not fit is an error.
+Everything is checked by name, shape and kind of number. Known contents of a checkpoint that the
+network does not use are listed in the table here and ignored; everything else that does not fit is an error.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _MAX_LISTED = 3
 
 @dataclass(frozen=True)
 class CheckpointLayout:
-    """What one published checkpoint holds."""
+    """The contents of one published checkpoint."""
 
     file: PublishedFile
     #: The entry of the file's dictionary that holds the tensors by name.
     section: str
-    #: What names begin with, a trace of the way it was trained; files saved without it are read as well.
+    #: Prefix of the names, from the way it was trained; files saved without it are read as well.
     prefix: str
-    #: Part of the network -> how its names begin here.
+    #: Part of the network -> the prefix of its names here.
     parts: dict[str, str]
-    #: Names known to be there and not used; matched from the beginning.
+    #: Prefixes of names that are known and not used.
     unused: str
 
 
-#: Its trainer leaves the body model, the hand expert and the keypoint detector out; whatever is there of them is not
-#: what the network uses.
+#: Its trainer omits the body model, the hand expert and the keypoint detector; whatever the file contains of them is
+#: not used by the network.
 _UNSAVED_PARTS = r'.*(smplx_layer|wilor|dwpose)'
 
 
@@ -61,7 +61,7 @@ WILOR_CONTENTS = CheckpointLayout(
     WILOR, 'state_dict', '', {'wilor.backbone': 'backbone.', 'wilor.refine_net': 'refine_net.'},
     r'(mano|discriminator)\.|initialized$')
 
-#: The expert that CHAM is trained on. Its own face and hands give way to Hand4Whole's face and to WiLoR.
+#: The expert that CHAM is trained on. Its own face and hands are replaced by Hand4Whole's face and by WiLoR.
 SMPLER_X_CONTENTS = CheckpointLayout(
     SMPLER_X, 'network', 'module.', _same_prefixes('encoder', 'body_position_net', 'body_regressor'),
     r'(face_regressor|box_net|hand_roi_net|hand_position_net|hand_regressor)\.|' + _UNSAVED_PARTS)
@@ -81,10 +81,10 @@ POSE2POSE_CONTENTS = CheckpointLayout(
     _same_prefixes('backbone', 'body_position_net', 'body_rotation_net', 'box_net', 'hand_roi_net', 'hand_position_net',
          'hand_rotation_net', 'face_roi_net', 'face_regressor'), r'smplx_layer\.')
 
-#: A whole network in a pickle (pickled_model), whose layers all lie in one dictionary.
+#: A whole network in a pickle (pickled_model), whose layers are all in one dictionary.
 WILOR_DETECTOR_CONTENTS = CheckpointLayout(WILOR_DETECTOR, 'model', '', _same_prefixes('model'), r'(?!)')
 
-#: What serves its training alone, the hand model and the grids of its heat maps are not used.
+#: Parts for its training alone, the hand model and the grids of its heat maps are not used.
 UNIHOPE_CONTENTS = CheckpointLayout(
     UNIHOPE, 'state_dict', 'module.',
     _same_prefixes('base_net', 'obj_conf_layer', 'occ_cls_layer', 'transformer_hand', 'transformer_obj', 'hand_head',
@@ -94,7 +94,7 @@ UNIHOPE_CONTENTS = CheckpointLayout(
 
 @dataclass
 class TensorMismatches:
-    """What does not fit, by kind; names with an explanation where one helps."""
+    """The mismatches, by kind; names with an explanation where one helps."""
 
     missing: list[str] = field(default_factory=list)
     left_over: list[str] = field(default_factory=list)
@@ -129,7 +129,7 @@ def read_parts(
 def match_parts(
     contents: CheckpointLayout, path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Mapping[str, Tensor]]
 ) -> dict[str, dict[str, Tensor]]:
-    """As read, of tensors that were read from `path` already. Raises CheckpointError."""
+    """As read_parts, of tensors that were already read from `path`. Raises CheckpointError."""
     selected, mismatches = select_parts(contents, tensors, expected)
     for part, state in selected.items():
         mismatches.not_finite += [contents.parts[part] + name for name, value in state.items() if not _is_finite(value)]
@@ -140,7 +140,7 @@ def match_parts(
 
 def select_parts(contents: CheckpointLayout, tensors: Mapping[str, Tensor], expected: Mapping[str, Mapping[str, Tensor]]
            ) -> tuple[dict[str, dict[str, Tensor]], TensorMismatches]:
-    """Part -> its state dict, and what does not fit. Values are not looked at."""
+    """Part -> its state dict, and the mismatches. Values are not checked."""
     mismatches = TensorMismatches()
     prefix = contents.prefix if any(name.startswith(contents.prefix) for name in tensors) else ''
     tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
@@ -178,7 +178,7 @@ def _is_finite(tensor):
         return False
     if not tensor.is_floating_point() or not tensor.numel():
         return True
-    # Both ends at once, without a copy of the tensor; NaN comes through to either.
+    # Both extremes at once, without a copy of the tensor; NaN propagates to either.
     ends = torch.stack(tensor.aminmax())
     release_pages(tensor)
     return bool(ends.isfinite().all())

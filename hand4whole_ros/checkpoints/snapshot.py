@@ -1,4 +1,4 @@
-"""Writing a trained Hand4Whole++ in the form of its authors' snapshot_6.pth, so that all that reads theirs reads it."""
+"""Writing a trained Hand4Whole++ in the form of its authors' snapshot_6.pth, for all readers of that format."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .selection import HAND4WHOLE_PP_CONTENTS
 def save_snapshot(network: Hand4WholePP, path: Path, steps: int) -> None:
     """Body expert, face and CHAM under the published names, float32 as trained; whole or not at all.
 
-    The hand expert, the body model and an optimiser are not in it, the first two as in the authors' own. steps: how
-    long CHAM was trained, for people to read. The file contains published weights, and their licences with them.
+    The hand expert, the body model and an optimiser are not included, the first two as in the authors' own. steps: the
+    length of CHAM's training, for information. The file contains published weights, and their licences apply to it.
     """
     contents = HAND4WHOLE_PP_CONTENTS
     tensors = {f'{contents.prefix}{start}{name}': value.detach().cpu().clone()

@@ -1,4 +1,4 @@
-"""The folder that published files are looked for in, and the checksums of what was found there."""
+"""The folder that is searched for published files, and the recorded checksums of the files there."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 
 #: Environment variable that names the folder.
 FOLDER_VARIABLE = 'HAND4WHOLE_WEIGHTS'
-#: Beside the files: relative path -> SHA-256, size and time of change when that was taken.
+#: Beside the files: relative path -> SHA-256, size and time of change at that time.
 CHECKSUMS = 'checksums.json'
 
-#: The authors' folders may be dropped in as they are: MANO's file lies this deep in Hand4Whole++'s own layout.
+#: The authors' folders may be copied in unchanged: MANO's file is this deep in Hand4Whole++'s own layout.
 _MAX_DEPTH = 6
-#: A folder that is no folder of weights (a home, a data set) is not searched to its end.
+#: The search of a folder that is not for weights (a home, a data set) is limited.
 _MAX_ENTRIES = 50_000
 
 
@@ -42,7 +42,7 @@ class Store:
             raise CheckpointError(f'{self.folder} is a file; name the folder that holds the weights')
 
     def locate_all(self) -> dict[str, Path]:
-        """File name -> path, for every published file name that is there; the nearest where there are several."""
+        """File name -> path, for every published file name that exists; the nearest if there are several."""
         wanted = {name for file in FILES for name in file.file_names}
         found: dict[str, Path] = {}
         for path in _walk_files(self.folder):
@@ -51,19 +51,19 @@ class Store:
         return found
 
     def find(self, file: PublishedFile) -> Path | None:
-        """Where the file is; under its preferred name when there are both."""
+        """The path of the file; under its preferred name if both exist."""
         found = self.locate_all()
         return next((found[name] for name in file.file_names if name in found), None)
 
     def missing(self, use: str) -> list[PublishedFile]:
-        """What a use (files.ESTIMATOR or another there) needs and is not there in a form that can be used."""
+        """Files for a purpose (files.ESTIMATOR or another there) that are missing in a usable form."""
         found = self.locate_all()
         return [file for file in FILES if use in file.uses and file.file_names[0] not in found]
 
     def require(self, file: PublishedFile) -> Path:
-        """Path of the file in the form that is used, unchanged since its checksum was recorded.
+        """Path of the file in its usable form, unchanged since its checksum was recorded.
 
-        Raises MissingFileError, or CheckpointError where it has changed.
+        Raises MissingFileError, or CheckpointError if it has changed.
         """
         path = self.find(file)
         if path is None:
@@ -76,7 +76,7 @@ class Store:
         return path
 
     def check(self, path: Path, thorough: bool = False) -> str | None:
-        """SHA-256 of a file as recorded; None where none was. Raises CheckpointError when the file has changed.
+        """SHA-256 of a file as recorded; None if none was. Raises CheckpointError when the file has changed.
 
         The file is read only when its size or time differs from the record, or when `thorough`.
         """
@@ -93,7 +93,7 @@ class Store:
         return recorded['sha256']
 
     def record(self, path: Path, checksum: str) -> bool:
-        """Keep the checksum for later loads. False where the folder cannot be written, and nothing is kept."""
+        """Record the checksum for later loads. False if the folder cannot be written, and nothing is recorded."""
         checksums = {**self._checksums(), self._key(path): {'sha256': checksum, 'stat': _file_stamp(path)}}
         try:
             output_files.write_file(self.folder / CHECKSUMS, json.dumps(checksums, indent=1).encode())
@@ -143,7 +143,7 @@ def _walk_files(folder: Path) -> Iterator[Path]:
             seen.add(real)
             try:
                 names = sorted(os.listdir(place))
-            except OSError:  # not there, or not ours to read
+            except OSError:  # missing, or without permission
                 continue
             for name in names:
                 entries += 1

@@ -1,4 +1,4 @@
-"""Networks of transformers, laid out to run on one device in one precision."""
+"""Networks of transformers, prepared to run on one device in one precision."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _Network = TypeVar('_Network', bound=HandExpert | WiLoR)
 
 def prepare_transformers(network: _Network, quantized: nn.Module, device: torch.device | str,
                          precision: torch.dtype) -> _Network:
-    """The network, to do nothing any more but run on that device in that precision; the same object.
+    """Prepare the network for inference only, on that device in that precision; the same object.
 
-    What bears less than float32 gets it: on a GPU as the network's to_precision names it, on a processor products
+    What tolerates less than float32 gets it: on a GPU as the network's to_precision defines it, on a processor products
     alone (networks.packed_layers). quantized: the part of it that int8 is for; the rest is in the next precision then.
-    In memory there is one copy of the weights, and nothing mapped from a file any more. Raises ValueError for a
-    precision that this device does not compute in.
+    In memory there is one copy of the weights, and none is mapped from a file any more. Raises ValueError for a
+    precision that this device does not support.
     """
     on_cpu = torch.device(device).type == 'cpu'
     if precision == torch.int8 and not (on_cpu and can_pack(torch.int8)):
@@ -42,7 +42,7 @@ def prepare_transformers(network: _Network, quantized: nn.Module, device: torch.
 
 
 def _copy_storage(values):
-    """Have them in memory of their own: a single one that is left keeps its whole file."""
+    """Copy them into memory of their own: a single tensor that is left keeps its whole file."""
     for value in values:
         mapped, value.data = value.data, value.data.clone()
         release_pages(mapped)

@@ -27,7 +27,7 @@ def load_unihope(store: Store, mano: Mano | None = None, config: UniHOPEConfig =
 
 def load_random_unihope(mano: Mano, config: UniHOPEConfig = UNIHOPE, device: torch.device | str = 'cpu',
                         precision: torch.dtype | None = None, *, seed: int = 0) -> UniHOPE:
-    """As load_unihope, with weights from names; seed chooses among them."""
+    """As load_unihope, with weights generated from names; seed chooses among them."""
     return _assemble(config, mano, random_parts(expected_state(config), seed, fan_in_std), device=device,
                      precision=precision)
 

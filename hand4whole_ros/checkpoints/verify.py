@@ -1,4 +1,4 @@
-"""Does every file fit that is there, and does the network run with them?"""
+"""Verification that all existing files fit, and that the network runs with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .files import PublishedFile
 from .hand4whole_pp import expected_state
 from .store import Store, sha256
 
-#: File -> its contents, and what each part should hold, by the dimensions of Hand4Whole++.
+#: File -> its contents, and the expected state of each part, by the dimensions of Hand4Whole++.
 _CONTENTS = {
     **{contents.file: (contents, expected_state) for contents in (
         selection.HAND4WHOLE_PP_CONTENTS, selection.WILOR_CONTENTS, selection.SMPLER_X_CONTENTS)},
@@ -26,9 +26,9 @@ _CONTENTS = {
 
 def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4WholePPConfig = HAND4WHOLE_PP,
                 *, renew: bool = False) -> str:
-    """What there is to say of a file that is fine. Raises CheckpointError or BodyModelError for one that is not.
+    """A summary of a valid file. Raises CheckpointError or BodyModelError for an invalid one.
 
-    Reads all of it. Its checksum must be the recorded one; where none is recorded, or `renew`, it is recorded.
+    The whole file is read. Its checksum must be the recorded one; if none is recorded, or `renew`, it is recorded.
     """
     if file in READERS:
         READERS[file](path)
@@ -53,7 +53,7 @@ def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4Whol
 
 
 def run_test_image(network: Hand4WholePP) -> dict[str, Tensor]:
-    """Outputs by name for a picture that is always the same, of one person with two hands. None of them is checked."""
+    """Outputs by name for a fixed picture of one person with two hands. None of them is checked."""
     height, width = (PATCH_SCALE * side for side in BODY_SIZE)
     down, across = torch.meshgrid(torch.linspace(0, 1, height), torch.linspace(0, 1, width), indexing='ij')
     waves = [torch.sin(turns * (down + shift * across)) for turns, shift in ((20, 0.5), (33, -1.0), (47, 2.0))]

@@ -19,17 +19,17 @@ _BUNDLED_FOLDER = Path(__file__).parents[1] / 'weights'
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """One kind of file: what it holds, and the command that writes it."""
+    """One kind of file: its contents, and the command that writes it."""
 
     contents: str               #: for messages: 'the open model'
     command: str                #: 'hand4whole train pack'
     parts: Collection[str]
-    bundled: Path               #: the one that is shipped with the package
+    bundled: Path               #: the one in the package
     max_bytes: int              #: of the file, and of all arrays in it together
 
     @classmethod
     def of(cls, contents: str, command: str, parts: Collection[str], *, name: str, max_bytes: int) -> WeightsFile:
-        """name: of the file that is shipped."""
+        """name: of the bundled file."""
         return cls(contents, command, tuple(parts), _BUNDLED_FOLDER / name, max_bytes)
 
     def matches(self, path: Path) -> bool:
@@ -45,7 +45,7 @@ class WeightsFile:
               others: Mapping[str, np.ndarray] | None = None) -> None:
         """Write part -> its state dict, and other arrays by their names; a reader gets the old file or the new one.
 
-        Matrices go in half precision, single rows (biases, scales, what numbers were in training) as they are.
+        Matrices are stored in half precision, single rows (biases, scales, input statistics) unchanged.
         """
         arrays = dict(others or {})
         for part, state in states.items():
@@ -56,13 +56,13 @@ class WeightsFile:
             np.savez(stream, **arrays)
 
     def read(self, path: Path | None = None) -> WeightsReader:
-        """Of the file that is shipped, or of another one. Raises CheckpointError, one line, where that cannot be."""
+        """Of the bundled file, or of another one. Raises CheckpointError, one line, if it cannot be read."""
         path = self.bundled if path is None else path
         try:
             size = path.stat().st_size
             if size <= self.max_bytes:
                 with np.load(path, allow_pickle=False) as stored:
-                    # A small file may hold large arrays of zeros.
+                    # A small file may contain large arrays of zeros.
                     size = sum(member.file_size for member in stored.zip.infolist())
                     if size <= self.max_bytes:
                         return WeightsReader(self, path, {key: stored[key] for key in stored.files})
@@ -77,7 +77,7 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class WeightsReader:
-    """The arrays of one file, taken out one by one. Every method raises CheckpointError, which names the file."""
+    """The arrays of one file, removed one by one. Every method raises CheckpointError, which names the file."""
 
     file: WeightsFile
     path: Path
@@ -98,7 +98,7 @@ class WeightsReader:
         return state
 
     def check_all_taken(self) -> None:
-        """Complain of arrays that nobody has asked for."""
+        """Raise an error for arrays that were not requested."""
         if self.arrays:
             raise CheckpointError(f'{self.path}: {len(self.arrays)} arrays are not of {self.file.contents}, the first '
                                   f'{next(iter(self.arrays))}')

@@ -31,7 +31,7 @@ def load_wilor(store: Store, mano: Mano | None = None, config: WiLoRConfig = WIL
 
 def load_random_wilor(mano: Mano, config: WiLoRConfig = WILOR, device: torch.device | str = 'cpu',
                       precision: torch.dtype | None = None, *, seed: int = 0) -> WiLoR:
-    """As load_wilor, with weights from names; seed chooses among them."""
+    """As load_wilor, with weights generated from names; seed chooses among them."""
     return _assemble(config, mano, random_parts(expected_state(config), seed), device=device, precision=precision)
 
 

@@ -21,15 +21,15 @@ from .store import Store
 
 log = logging.getLogger(__name__)
 
-#: What the classes are where the file does not name them.
+#: Names of the classes if the file does not contain them.
 SIDES = skeleton.SIDES
-#: Layers of a network that is no detector with thousands of them are not worth building.
+#: A network of thousands of layers is no detector and is not built.
 _MAX_BLOCKS = 64
 
 
 def load_wilor_detector(store: Store, device: torch.device | str = 'cpu', precision: torch.dtype | None = None
                         ) -> tuple[WiLoRDetector, tuple[str, ...]]:
-    """The published network, in evaluation mode and without gradients, and which side each of its classes is.
+    """The published network, in evaluation mode and without gradients, and the side of each of its classes.
 
     precision: None for float32 with every parameter under its name; else the network is prepared for inference.
     Raises MissingFileError or CheckpointError.
@@ -41,9 +41,9 @@ def load_wilor_detector(store: Store, device: torch.device | str = 'cpu', precis
 def load_random_wilor_detector(config: WiLoRDetectorConfig = PUBLISHED, device: torch.device | str = 'cpu',
                                precision: torch.dtype | None = None, seed: int = 0
                                ) -> tuple[WiLoRDetector, tuple[str, ...]]:
-    """As load_wilor_detector, with weights from names: it detects what is no hand, if anything."""
+    """As load_wilor_detector, with weights generated from names: its detections, if any, are not hands."""
     network = _assemble(config, random_parts(expected_state(config), seed, fan_in_std))
-    network.expectation.reset()     # its weights are no choice
+    network.expectation.reset()     # its weights are not free parameters
     return _prepare(network, device, precision), SIDES
 
 

@@ -1,7 +1,7 @@
-"""Data sets of people and hands in their published formats, read into one datum: `sample.Sample`.
+"""Data sets of people and hands in their published formats, read into one type: `sample.Sample`.
 
-`opening.open_dataset` makes a reader by name; `catalogue` says what each data set is, where it comes from and what it
-knows; `targets` turns a sample into arrays of fixed shapes, with masks, for training.
+`registry.open_dataset` makes a reader by name; `catalogue` describes each data set, its source and its annotations;
+`targets` turns a sample into arrays of fixed shapes, with masks, for training.
 """
 
 

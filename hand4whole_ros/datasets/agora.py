@@ -36,7 +36,7 @@ _PERSON_COLUMNS = ('X', 'Y', 'Z', 'Yaw', 'gender', 'gt_path_smplx', _POINT_COLUM
 
 
 class AGORA(DatasetReader):
-    """See the module. People that the data set calls valid, and of whose pictures one size is there.
+    """See the module. People that the data set marks as valid, and with an image in either size.
 
     Children are left out where their bodies would have to be posed: that takes a template of their own.
     """
@@ -72,7 +72,7 @@ class AGORA(DatasetReader):
                                f'{Path(name).stem}{_SMALL_SIZE}.png; {self.info.title}: {self.info.page}')
 
     def _find(self, folder):
-        """The data frames in order; name -> path of pictures, the larger where there are both; where smplx_gt is."""
+        """The data frames in order; name -> path of images, the larger if both exist; the folder smplx_gt."""
         tables, pictures, fits = {}, {}, None
         for place, folders, names in os.walk(folder):
             if 'smplx_gt' in folders:
@@ -91,7 +91,7 @@ class AGORA(DatasetReader):
         return [tables[number] for number in sorted(tables)], pictures, fits
 
     def _number(self, stem):
-        """3 of 'validation_3_withjv'; None of names that are no data frame's."""
+        """3 of 'validation_3_withjv'; None for names of other files."""
         start, _, number = stem.removesuffix(_TABLE_SUFFIX).rpartition('_')
         return int(number) if start == self.split and number.isdigit() else None
 

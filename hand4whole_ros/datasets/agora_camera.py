@@ -1,4 +1,4 @@
-"""AGORA's cameras: where each scene's camera stands, and how a fit's own frame leads to it.
+"""AGORA's cameras: the pose of each scene's camera, and the transform of a fit's own frame to it.
 
 Facts of the data set's description (github.com/pixelite1201/agora_evaluation). Its world is Unreal's: centimetres, x
 forward, y right, z up, angles in degrees.
@@ -27,7 +27,7 @@ class _CameraPlacement(NamedTuple):
     pitch: float
 
 
-#: A part of the picture's name -> its camera; the first that is found counts.
+#: A part of the picture's name -> its camera; the first match counts.
 _CAMERA_PLACEMENTS = {
     'hdri': _CameraPlacement(50, (0, 0, 170), 0, 0),
     'cam00': _CameraPlacement(18, (400, -275, 265), 135, 30),
@@ -36,7 +36,7 @@ _CAMERA_PLACEMENTS = {
     'cam03': _CameraPlacement(18, (-490, -275, 265), 45, 30),
     'ag2': _CameraPlacement(28, (0, 0, 170), 0, 15),
 }
-#: The others stand where the table says, and their ground lies lower.
+#: The others are placed as in the table, and their ground is lower.
 _OTHER_FOCAL, _OTHER_GROUND = 28, np.array([0, -1.7, 0])
 
 #: SMPL-X's y up and z forward to the optical frame's y down and z away.
@@ -46,7 +46,7 @@ _TO_OPTICAL = np.diag([1.0, -1.0, -1.0])
 def scene_camera(name: str, row: Mapping[str, Any]) -> tuple[Intrinsics, RigidTransform]:
     """Intrinsics of the full picture of that name, and the motion from the world, in metres with optical axes, to it.
 
-    row: of the table; camX, camY, camZ and camYaw are looked at where the name says nothing.
+    row: of the table; camX, camY, camZ and camYaw are used if the name determines no camera.
     """
     place = next((place for part, place in _CAMERA_PLACEMENTS.items() if part in name), None)
     ground = np.zeros(3)
@@ -62,7 +62,7 @@ def scene_camera(name: str, row: Mapping[str, Any]) -> tuple[Intrinsics, RigidTr
 
 def fit_to_camera(camera: RigidTransform, position: tuple[float, float, float], yaw: float) -> RigidTransform:
     """The motion from a fit's own frame, SMPL-X's, to the camera. position and yaw: X, Y, Z and Yaw of the person."""
-    # Scans stand a quarter turn off.
+    # Scans are rotated by a quarter turn.
     turn = Rotation.from_euler('y', yaw - 90, degrees=True).as_matrix() @ _TO_OPTICAL
     return RigidTransform(camera.rotation @ turn, camera.points(_to_metres(position)))
 

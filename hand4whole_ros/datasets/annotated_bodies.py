@@ -38,7 +38,7 @@ _WITHOUT_CONTOUR = _KEYPOINT_JOINTS < NUM_SMPLX_POINTS
 
 @dataclass(frozen=True)
 class RigidTransform:
-    """x -> rotation @ x + translation, from the world, or wherever a truth is given, to the camera. Metres."""
+    """x -> rotation @ x + translation, from the world, or the truth's own frame, to the camera. Metres."""
 
     rotation: np.ndarray        # (3, 3)
     translation: np.ndarray     # (3,)
@@ -48,14 +48,14 @@ class RigidTransform:
         return points @ self.rotation.T + self.translation
 
     def turn(self, axis_angle: np.ndarray) -> np.ndarray:
-        """Axis-angle (3,) of something in the world -> in the camera."""
+        """Axis-angle (3,) in the world -> in the camera."""
         return (Rotation.from_matrix(self.rotation) * Rotation.from_rotvec(axis_angle)).as_rotvec()
 
 
 class GroundTruthBodies:
-    """SMPL-X and MANO from a store, each file read when it is first needed.
+    """SMPL-X and MANO from a store, each file read on first use.
 
-    Methods raise DatasetError, saying what to run, where a file is missing.
+    Methods raise DatasetError, with the command to run, if a file is missing.
     """
 
     def __init__(self, store: Store | None = None):
@@ -90,7 +90,7 @@ class GroundTruthBodies:
         return self._read(lambda path: read_vertex_ids(path, NUM_VERTICES), VERTEX_IDS)
 
     def has_genders(self, *genders: str) -> bool:
-        """The SMPL-X files of these genders are there."""
+        """Whether the SMPL-X files of these genders exist."""
         found = self._store.locate_all()
         return all(_FILES[gender].file_names[0] in found for gender in genders)
 
@@ -103,11 +103,11 @@ class GroundTruthBodies:
     @torch.inference_mode()
     def body(self, local_rotations: np.ndarray, betas: np.ndarray, expression: np.ndarray | None, transl: np.ndarray,
              *, motion: RigidTransform, gender: str = 'neutral', template: np.ndarray | None = None) -> BodyAnnotation:
-        """Pose SMPL-X and see it from the camera.
+        """Pose SMPL-X and transform it to the camera.
 
-        local_rotations (55, 3) axis-angle, flat-hand zero; betas (10,); expression (10,), None if nobody annotated
-        the face; transl (3,) m, SMPL-X's; motion: to the camera. template (10475, 3): the shape of one person in place
-        of the model's mean. The betas of the result are the neutral body's, None where that is not there.
+        local_rotations (55, 3) axis-angle, flat-hand zero; betas (10,); expression (10,), None if the face is not
+        annotated; transl (3,) m, SMPL-X's; motion: to the camera. template (10475, 3): the shape of one person in place
+        of the model's mean. The betas of the result are the neutral body's, None if that is missing.
         """
         layer = self.smplx(gender)
         pose = {name: _tensor(local_rotations[rows]).reshape(1, -1) for name, rows in skeleton.POSE_SLICES.items()}
@@ -129,9 +129,9 @@ class GroundTruthBodies:
 
     @torch.inference_mode()
     def body_from_mesh(self, vertices: np.ndarray) -> BodyAnnotation:
-        """The body of a posed mesh (10475, 3) m in the camera frame, of whose parameters nothing is known.
+        """The body of a posed mesh (10475, 3) m in the camera frame, of unknown parameters.
 
-        Joints are regressed from the posed mesh, as the papers' errors do it.
+        Joints are regressed from the posed mesh, as for the papers' errors.
         """
         layer, mesh = self.smplx(), _tensor(vertices)[None]
         skin = mesh[:, layer.vertex_joint_selector.get_buffer('extra_joints_idxs')]
@@ -141,9 +141,9 @@ class GroundTruthBodies:
         return body_from_points(torch.cat([joints, skin, landmarks], dim=1)[0].double().numpy(), vertices)
 
     def neutral_betas(self, gender: str, betas: np.ndarray, template: np.ndarray | None = None) -> np.ndarray | None:
-        """(10,) of the neutral body whose T-pose comes nearest to that of a body of another gender or template.
+        """(10,) of the neutral body whose T-pose is closest to that of a body of another gender or template.
 
-        By least squares over all vertices; None where the neutral file is not there.
+        By least squares over all vertices; None if the neutral file is missing.
         """
         if not self.has_genders('neutral'):
             return None
@@ -155,14 +155,14 @@ class GroundTruthBodies:
 
     @cached_property
     def _neutral_shape(self):
-        """The neutral T-pose around its middle (V, 3), and what takes differences from it (3 V,) to betas."""
+        """The neutral T-pose around its middle (V, 3), and the matrix from differences to it (3 V,) to betas."""
         layer = self.smplx()
         template, shapes = layer.v_template.double().numpy(), layer.shapedirs[..., :NUM_BETAS].double().numpy()
-        shapes = shapes - shapes.mean(0)    # where the body stands is no part of its shape
+        shapes = shapes - shapes.mean(0)    # the body's position is not part of its shape
         return template - template.mean(0), np.linalg.pinv(shapes.reshape(-1, NUM_BETAS))
 
     def hands_from_body(self, body: BodyAnnotation) -> dict[str, HandAnnotation]:
-        """side -> the hand of a body: what is known of the one is known of the other, but for MANO's betas."""
+        """side -> the hand of a body, with all that is known of the body's hand, except MANO's betas."""
         hands = {}
         turns = None if body.local_rotations is None else _global_rotations(body.local_rotations)
         for side in skeleton.SIDES:
@@ -178,7 +178,7 @@ class GroundTruthBodies:
     def hand(
         self, side: str, pose: np.ndarray, betas: np.ndarray, transl: np.ndarray, *, motion: RigidTransform
     ) -> HandAnnotation:
-        """Pose MANO as its files are published and see it from the camera.
+        """Pose MANO as its files are published and transform it to the camera.
 
         pose (48,) axis-angle, the root's first, the fingers' around MANO's mean; betas (10,); transl (3,) m.
         """
@@ -198,13 +198,13 @@ class GroundTruthBodies:
 
 
 def body_from_points(points: np.ndarray, vertices: np.ndarray | None = None) -> BodyAnnotation:
-    """The body of SMPL-X's 127 points (127, 3) m in the camera frame; the outline of the face is not known."""
+    """The body of SMPL-X's 127 points (127, 3) m in the camera frame; the outline of the face is unknown."""
     spread = points[np.where(_WITHOUT_CONTOUR, _KEYPOINT_JOINTS, 0)]
     return BodyAnnotation(points[:skeleton.NUM_JOINTS], spread, _WITHOUT_CONTOUR.copy(), vertices)
 
 
 def are_hands_close(hands: Mapping[str, HandAnnotation | None], within: float = 0.2) -> bool:
-    """Both hands are there, the middles of their keypoints at most `within` metres apart (Hand4Whole++'s rule)."""
+    """Whether both hands exist, the middles of their keypoints at most `within` m apart (Hand4Whole++'s rule)."""
     left, right = (hands.get(side) for side in skeleton.SIDES)
     if left is None or right is None:
         return False

@@ -2,7 +2,7 @@
 
 Files: splits_json/protocol_p1.json, meta/misc.json, meta/subject_vtemplates/SUBJECT.obj, and of each sequence
 raw_seqs/SUBJECT/SEQUENCE.smplx.npy and .egocam.dist.npy, and images/SUBJECT/SEQUENCE/CAMERA/00001.jpg and so on, of any
-size (images_1k, too, is looked for). Metres. Camera 0 is the one on the head.
+size (images_1k is searched as well). Metres. Camera 0 is the one on the head.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from .sample import Sample
 
 _SPLITS = 'splits_json/protocol_p1.json'
 _PICTURES = ('images', 'images_1k')
-#: Every so many frames are taken, as Hand4Whole++ is trained and measured.
+#: Every so many frames are taken, as in the training and evaluation of Hand4Whole++.
 FRAME_STRIDE = {'train': 6, 'val': 10}
 
 
 class ARCTIC(DatasetReader):
-    """See the module. Faces are not annotated. The box of a picture that shows neither hand has no size."""
+    """See the module. Faces are not annotated. The box of a picture without a visible hand has no size."""
 
     name = 'arctic'
 
@@ -51,10 +51,10 @@ class ARCTIC(DatasetReader):
                                f'/00010.jpg; {self.info.title}: {self.info.page}')
 
     def _frames(self, sequence):
-        """(camera, frame) of every picture that is there, that counts, and that has a truth."""
+        """(camera, frame) of every picture that exists, that counts, and that has a truth."""
         folder = next((self._folder / part / sequence for part in _PICTURES
                        if (self._folder / part / sequence).is_dir()), None)
-        if folder is None:      # a part of the data set may be there
+        if folder is None:      # the data set may be incomplete
             return
         self._pictures[sequence] = folder
         with require_layout(self._folder / 'meta/misc.json', self.info):

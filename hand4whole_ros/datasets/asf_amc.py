@@ -11,7 +11,7 @@ from ..geometry.kinematics import kinematic_tree
 from . import DatasetError
 from .motions import Motion, euler_rotations, read_text
 
-#: AMC files do not say how far their frames are apart; those of the CMU database are 1/120 s.
+#: AMC files do not contain their frame interval; those of the CMU database have 1/120 s.
 INTERVAL = 1 / 120
 
 _MAX_FRAMES = 2_000_000
@@ -45,7 +45,7 @@ def _skeleton_of(path):
 
 
 def _bones(text):
-    """Name -> (parent, direction (3,), axes (3, 3), the axes it turns about), parents first; the root is 'root'."""
+    """Name -> (parent, direction (3,), axes (3, 3), its rotation axes), parents first; the root is 'root'."""
     sections = _sections(text)
     described = {}
     for block in sections['bonedata'].split('begin')[1:]:
@@ -67,7 +67,7 @@ def _bones(text):
 
 
 def _sections(text):
-    """Keyword -> what stands below it."""
+    """Keyword -> the text below it."""
     sections, name = {}, ''
     for row in text.splitlines():
         if row.startswith('#'):
@@ -103,7 +103,7 @@ def _motion(text, bones):
         numbers = np.array([[frame.get(name, [0.0] * len(turns))[i] for i in kept] for frame in frames], float)
         if not np.isfinite(numbers).all():
             raise ValueError(f'angles of {name} that are not finite')
-        # Each turn is about axes that stand still, the first one innermost.
+        # Each rotation is about fixed axes, the first one innermost.
         local[:, k] = axis @ euler_rotations(numbers[:, ::-1], axes[::-1]) @ axis.T
     parents = tuple(names.index(parent) if parent else -1 for parent, *_ in bones.values())
     rotations = kinematic_tree(parents).global_rotations(local)
@@ -112,5 +112,5 @@ def _motion(text, bones):
 
 
 def euler(degrees, order: str) -> np.ndarray:
-    """Three angles about axes that stand still, in this order -> (3, 3)."""
+    """Three angles about fixed axes, in this order -> (3, 3)."""
     return euler_rotations(np.array(degrees, float)[::-1], order.lower()[::-1])

@@ -1,4 +1,4 @@
-"""What all readers of data sets have in common: a table of samples that are worked out one at a time."""
+"""The base of all data set readers: a table of samples that are computed one at a time."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .annotated_bodies import GroundTruthBodies
 from .catalogue import DatasetInfo, dataset_info
 from .sample import Sample
 
-#: Room around keypoints to hold the flesh.
+#: Margin around keypoints for the flesh.
 _BOX_MARGIN = 1.2
 
 
 class DatasetReader(ABC):
     """One split of one data set: a sequence of samples.
 
-    Making one reads tables only; a sample's truth is posed on access. It can be pickled, and so sent to the
-    processes of a loader. Raises DatasetError for whatever is missing or misshapen.
+    Construction reads tables only; a sample's truth is posed on access. It can be pickled, and so sent to the
+    processes of a loader. Raises DatasetError for anything missing or malformed.
     """
 
-    #: Of catalogue.DATASETS.
+    #: A name in catalogue.DATASETS.
     name: str
 
     def __init__(self, root: Path | str, split: str | None = None, bodies: GroundTruthBodies | None = None):
@@ -39,7 +39,7 @@ class DatasetReader(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many samples there are."""
+        """The number of samples."""
 
     @abstractmethod
     def __getitem__(self, index: int) -> Sample:
@@ -57,7 +57,7 @@ class RecentResults:
 
     def __call__(self, argument):
         if argument not in self._kept:
-            while len(self._kept) >= self._size:    # first, so that two large ones are never there at once
+            while len(self._kept) >= self._size:    # first, so that two large ones are never in memory at once
                 self._kept.popitem(last=False)
             self._kept[argument] = self._function(argument)
         self._kept.move_to_end(argument)
@@ -65,9 +65,9 @@ class RecentResults:
 
 
 def box_around_points(points: np.ndarray, intrinsics: Intrinsics, within: bool = False) -> np.ndarray:
-    """The box xywh (4,) px around points (N, 3) m before the camera, a fifth larger than they are; zeros where none is.
+    """The box xywh (4,) px around points (N, 3) m before the camera, enlarged by a fifth; zeros if there are none.
 
-    within: only of points that the picture shows.
+    within: only of points inside the image.
     """
     pixels = intrinsics.project(points)
     good = np.isfinite(pixels).all(axis=1)
@@ -81,5 +81,5 @@ def box_around_points(points: np.ndarray, intrinsics: Intrinsics, within: bool =
 
 
 def full_image_box(intrinsics: Intrinsics) -> np.ndarray:
-    """The box xywh (4,) px of all of a picture."""
+    """The box xywh (4,) px of a whole image."""
     return np.array([0, 0, intrinsics.width, intrinsics.height], np.float64)

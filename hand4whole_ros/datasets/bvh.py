@@ -11,7 +11,7 @@ from ..geometry.kinematics import kinematic_tree
 from . import DatasetError
 from .motions import Motion, euler_rotations, read_text
 
-#: Most joints and frames that a file may speak of.
+#: Largest numbers of joints and frames of a file.
 _MAX_JOINTS, _MAX_FRAMES = 500, 2_000_000
 
 

@@ -1,6 +1,6 @@
-"""What each data set is, where it comes from and what it knows: the one table.
+"""Description, source and annotations of each data set: the one table.
 
-Only the standard library is imported, so that the command line may read it at once.
+Only the standard library is imported, so that the command line can load it at once.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """One data set. Texts are for people; docs/benchmarks/evaluation.md repeats them with the layout of the files."""
+    """One data set. Texts are for display; docs/benchmarks/evaluation.md repeats them with the layout of the files."""
 
     name: str                   # on the command line
     title: str
     paper: str
     page: str                   # where to register or download
-    instructions: str                    # what to do there
+    instructions: str                    # steps to take there
     licence: str
-    splits: tuple[str, ...]     # the one that is measured by default comes first
+    splits: tuple[str, ...]     # the default for evaluation comes first
     whole_body: bool            # False: hands alone
-    needs: str                  # licensed body models without which its truth cannot be worked out
+    needs: str                  # licensed body models that its truth requires
     trains: bool                # CHAM was trained on it
 
 
@@ -56,12 +56,12 @@ DATASETS = (
 
 NAMES = tuple(info.name for info in DATASETS)
 
-#: Those that the paper's CHAM was trained on.
+#: Those in the training data of the paper's CHAM.
 TRAINING_DATASETS = tuple(info.name for info in DATASETS if info.trains)
 
 
 def dataset_info(name: str) -> DatasetInfo:
-    """The data set of that name. ValueError for another name."""
+    """The data set of that name. Raises ValueError for another name."""
     for info in DATASETS:
         if info.name == name:
             return info

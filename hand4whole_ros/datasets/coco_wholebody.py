@@ -17,7 +17,7 @@ _JOINTS = ('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoul
 
 
 class AnnotationError(ValueError):
-    """A folder holds no annotations that can be used; the message gives the reason in one line."""
+    """A folder has no usable annotations; the message gives the reason in one line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,16 +27,16 @@ class AnnotatedPerson:
     joints: dict[str, np.ndarray]
     hands: dict[str, tuple[np.ndarray, np.ndarray]]
     box_xywh: np.ndarray
-    hidden: frozenset[str] = frozenset()    # of the joints those that are labelled where they cannot be seen
-    area: float = 0.0                       # px^2 of the outline; 0 where it is not known
-    sides_without_hand: frozenset[str] = frozenset()    # of whom no hand can be seen
+    hidden: frozenset[str] = frozenset()    # labelled joints that are not visible
+    area: float = 0.0                       # px^2 of the outline; 0 if unknown
+    sides_without_hand: frozenset[str] = frozenset()    # sides whose hand is not visible
 
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedImage:
-    """complete: everybody in the image is annotated, nobody as a crowd."""
+    """complete: all people in the image are annotated, none as a crowd."""
 
-    path: Path | None       # None of an image that is no file
+    path: Path | None       # None for an image that is not a file
     people: list[AnnotatedPerson]
     complete: bool
 

@@ -1,4 +1,4 @@
-"""Finding and reading the files of a data set; whatever is wrong becomes one line that says what to do."""
+"""Finding and reading the files of a data set; every problem becomes one line that states what to do."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..media.image_files import FORMATS, ImageFileError, check_size
 from . import DatasetError
 from .catalogue import DatasetInfo
 
-#: A data set may lie this deep in the folder that is named: archives bring folders of their own.
+#: Largest depth of a data set in the given folder: archives add folders of their own.
 _MAX_DEPTH = 3
 
 
 def base_folder(root: Path, marker: str, info: DatasetInfo) -> Path:
     """The folder, `root` or one below it, in which `marker` ('meta/misc.json', may hold *) is found.
 
-    Raises DatasetError that names it, and where the data set comes from.
+    Raises DatasetError that names it, and the source of the data set.
     """
     root = Path(root).expanduser()
     if not root.is_dir():
@@ -44,12 +44,12 @@ def _folders(folder):
 
 
 def missing_file_error(path: Path, info: DatasetInfo) -> DatasetError:
-    """The error that says a file of a data set is not there."""
+    """The error for a missing file of a data set."""
     return DatasetError(f'{path}: not found; {info.title} has it: {info.page} ({info.instructions})')
 
 
 def require(path: Path, info: DatasetInfo) -> Path:
-    """The path, if there is a file. Raises DatasetError."""
+    """The path, if the file exists. Raises DatasetError."""
     if not path.is_file():
         raise missing_file_error(path, info)
     return path
@@ -67,7 +67,7 @@ def read_json(path: Path, info: DatasetInfo):
 
 @contextlib.contextmanager
 def require_layout(path: Path, info: DatasetInfo) -> Iterator[None]:
-    """Within it, entries that are missing or have another shape become a DatasetError that names the file."""
+    """Within it, missing or malformed entries become a DatasetError that names the file."""
     try:
         yield
     except DatasetError:
@@ -78,7 +78,7 @@ def require_layout(path: Path, info: DatasetInfo) -> Iterator[None]:
 
 
 def finite_array(values, *shape: int) -> np.ndarray:
-    """float64 of a shape. ValueError where there are more or fewer numbers, or some are not finite."""
+    """float64 of a shape. Raises ValueError for another count of numbers, or if some are not finite."""
     array = np.asarray(values, np.float64)
     if array.size != np.prod(shape) or not np.isfinite(array).all():
         raise ValueError(f'{np.prod(shape)} finite numbers expected, found {array.size}')

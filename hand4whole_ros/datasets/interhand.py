@@ -35,8 +35,8 @@ class _ImageRecord(NamedTuple):
 class InterHand(DatasetReader):
     """See the module. Pictures of both hands, to both of which MANO was fitted.
 
-    Where annotations/aid_ih_S.txt is there, the list of annotation ids that the authors of Hand4Whole++ publish, it
-    says which pictures, and in which order.
+    If annotations/aid_ih_S.txt exists, the list of annotation ids that the authors of Hand4Whole++ publish, it
+    determines the pictures and their order.
     """
 
     name = 'interhand'

@@ -1,4 +1,4 @@
-"""The vertices of a mesh file, PLY (text or binary) or OBJ, in the order they are written. Faces are not read."""
+"""The vertices of a mesh file, PLY (text or binary) or OBJ, in file order. Faces are not read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import DatasetError
 from .catalogue import DatasetInfo
 from .files import require, require_layout
 
-#: The files that are read have some megabytes.
+#: The files have some megabytes.
 _MAX_BYTES = 64 << 20
 _PLY_TYPES = {'char': 'i1', 'uchar': 'u1', 'short': 'i2', 'ushort': 'u2', 'int': 'i4', 'uint': 'u4', 'float': 'f4',
               'double': 'f8', 'int8': 'i1', 'uint8': 'u1', 'int16': 'i2', 'uint16': 'u2', 'int32': 'i4',

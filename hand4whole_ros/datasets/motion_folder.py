@@ -1,4 +1,4 @@
-"""A folder of motion files as poses of the body: BVH, and ASF/AMC as the CMU motion capture database has them."""
+"""A folder of motion files as poses of the body: BVH, and ASF/AMC as in the CMU motion capture database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .motions import local_rotations
 def read_folder(folder: Path, rest_joints: np.ndarray, seconds: float = 0.2) -> np.ndarray:
     """(N, 22, 3, 3) as local_rotations: poses of all .bvh and .amc files in a folder and below it, some time apart.
 
-    Raises DatasetError where there is none, and for a file that cannot be read.
+    Raises DatasetError if there is none, and for a file that cannot be read.
     """
     folder = Path(folder)
     paths = sorted(path for path in folder.rglob('*') if path.suffix.lower() in ('.bvh', '.amc') and path.is_file())

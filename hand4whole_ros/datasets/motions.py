@@ -1,8 +1,8 @@
 """Motions of real people from motion capture, as rotations of SMPL-X's joints.
 
-Every file format gives a `Motion`: how far each joint of its own skeleton is turned out of that skeleton's rest pose,
-which has to be a T-pose that looks along z, y up, x to the person's left. Directions of limbs are taken over, so that
-skeletons of other proportions, and legs that stand apart at rest, make no difference.
+Every file format gives a `Motion`: the rotation of each joint of its own skeleton out of that skeleton's rest pose,
+which has to be a T-pose that faces z, y up, x to the person's left. Directions of limbs are transferred, so that
+skeletons of other proportions, and legs that are apart at rest, make no difference.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from . import DatasetError
 #: Largest file that is read.
 MAX_BYTES = 200_000_000
 
-#: SMPL-X's joint, of the left side and the middle -> names of the joint that turns the same bone: of BVH files as
+#: SMPL-X's joint, of the left side and the middle -> names of the joint that rotates the same bone: of BVH files as
 #: converted from the CMU database, of its ASF/AMC files, and of common rigs. Lower case, without separators.
 _NAMES = {
     'pelvis': ('hips', 'root', 'pelvis'),
@@ -38,13 +38,13 @@ _NAMES = {
     'left_ankle': ('lfoot', 'leftfoot'),
     'left_foot': ('ltoes', 'lefttoebase', 'lefttoe')}
 
-#: Joints whose bone points where the file's does, and the joint at its other end.
+#: Joints whose bone takes the direction of the file's, and the joint at its other end.
 _LIMBS = {'left_shoulder': 'left_elbow', 'left_elbow': 'left_wrist', 'left_hip': 'left_knee',
           'left_knee': 'left_ankle', 'left_ankle': 'left_foot'}
 
 _PARENTS = skeleton.PARENTS[:skeleton.NUM_BODY_JOINTS]
 
-#: Without these a file says nothing of a whole body.
+#: Joints that a file needs to describe a whole body.
 _REQUIRED = ('pelvis', *(f'{side}_{part}' for side in skeleton.SIDES for part in ('shoulder', 'elbow', 'hip', 'knee')))
 
 
@@ -58,7 +58,7 @@ class Motion:
     interval: float                 # s between two frames
 
     def every(self, seconds: float) -> Motion:
-        """Fewer frames, about so far apart."""
+        """Fewer frames, about this interval apart."""
         step = max(round(seconds / self.interval), 1)
         return Motion(self.names, self.rest_directions, self.rotations[::step], step * self.interval)
 
@@ -66,8 +66,8 @@ class Motion:
 def local_rotations(motion: Motion, rest_joints: np.ndarray) -> np.ndarray:
     """(F, 22, 3, 3) of SMPL-X's body joints against their parents, the pelvis' in the recording's axes.
 
-    rest_joints (55, 3): of the body in the T-pose. A joint that the file does not have is not turned. Raises
-    DatasetError where joints are missing without which there is no body.
+    rest_joints (55, 3): of the body in the T-pose. A joint that the file does not have is not rotated. Raises
+    DatasetError if joints are missing that a body requires.
     """
     columns = _columns(motion.names)
     missing = [name for name in _REQUIRED if name not in columns]
@@ -90,7 +90,7 @@ def local_rotations(motion: Motion, rest_joints: np.ndarray) -> np.ndarray:
 
 
 def read_text(path: Path) -> str:
-    """A text file. Raises DatasetError where it cannot be read, or is larger than a motion is."""
+    """A text file. Raises DatasetError if it cannot be read, or is too large for a motion."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DatasetError(f'{path} has {path.stat().st_size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} are read')
@@ -100,7 +100,7 @@ def read_text(path: Path) -> str:
 
 
 def euler_rotations(degrees: np.ndarray, axes: str) -> np.ndarray:
-    """Angles (..., n) about the axes 'xyz'[:n] in their order, each about the axes turned so far -> (..., 3, 3)."""
+    """Angles (..., n) about the axes 'xyz'[:n] in their order, each about the axes rotated so far -> (..., 3, 3)."""
     result = np.broadcast_to(np.eye(3), (*degrees.shape[:-1], 3, 3))
     for k, axis in enumerate(axes):
         angle = np.radians(degrees[..., k])
@@ -116,7 +116,7 @@ def euler_rotations(degrees: np.ndarray, axes: str) -> np.ndarray:
 
 
 def _columns(names):
-    """SMPL-X's joint -> the column of the motion that turns it."""
+    """SMPL-X's joint -> the column of the motion that rotates it."""
     plain = {}
     for column, name in enumerate(names):
         bare = name.rsplit(':', 1)[-1].lower().replace('_', '').replace('-', '').replace(' ', '')
@@ -133,7 +133,7 @@ def _columns(names):
 
 
 def _sides(joint, candidates):
-    """The joint and its names; of a left one its counterpart's, too."""
+    """The joint and its names; for a left one also its counterpart's."""
     yield joint, candidates
     if joint.startswith('left_'):
         right = tuple('right' + name[4:] if name.startswith('left') else 'r' + name[1:] for name in candidates)
@@ -141,7 +141,7 @@ def _sides(joint, candidates):
 
 
 def _limb_end(name):
-    """The other end of a joint's bone, where its direction is taken over."""
+    """The other end of a joint's bone, if its direction is transferred."""
     left = name.replace('right_', 'left_')
     other = _LIMBS.get(left)
     return other if other is None or left == name else skeleton.mirror_joint_name(other)

@@ -1,4 +1,4 @@
-"""Dictionaries that numpy.save wrote, which are pickles inside of a .npy file; nothing in them is run."""
+"""Dictionaries that numpy.save wrote, which are pickles inside of a .npy file; no code in them is run."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def read_npy_dict(path: Path, info: DatasetInfo) -> dict:
 
 
 def _single(value):
-    """What an array of one object holds."""
+    """The object in an array of one object."""
     plain: Any = to_plain_python(value)
     return plain[()]

@@ -1,8 +1,8 @@
-"""Tables that pandas pickled, read without pandas and without running anything that is in them.
+"""Tables that pandas pickled, read without pandas and without running any code in them.
 
 A pickled DataFrame is a manager of blocks: arrays (columns of one kind, rows) with the numbers of their columns, and
-two axes. The names in the pickle lead to stand-ins (checkpoints.pickles) in all three arrangements that pandas has
-written since 0.14: what was kept under that version's number until 1.2, and blocks of their own since 1.3.
+two axes. The names in the pickle resolve to stand-ins (checkpoints.pickles) in all three arrangements that pandas has
+written since 0.14: what was stored under that version's number until 1.2, and blocks of their own since 1.3.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _DataFrame(PickleStub):
 
 
 class _Manager(PickleStub):
-    """pandas' BlockManager: made of blocks and axes, or made of nothing and given them as a state."""
+    """pandas' BlockManager: made of blocks and axes, or created empty and then given them as a state."""
 
     _parts: tuple[Sequence, Sequence] = (), ()
 
@@ -85,7 +85,7 @@ def _allowed_global():
 
 
 def read_frame(path: Path) -> dict[str, np.ndarray]:
-    """Column -> (rows,) array, of objects where an entry is more than a number. Raises DatasetError."""
+    """Column -> (rows,) array, of objects if an entry is not a single number. Raises DatasetError."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise DatasetError(f'{path} has {path.stat().st_size >> 20} MB, more than is held in memory: use the data '

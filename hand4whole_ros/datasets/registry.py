@@ -20,8 +20,8 @@ def open_dataset(
 ) -> DatasetReader:
     """The data set `name` of catalogue.NAMES whose files are in `root`.
 
-    split: one of its splits, by default the one it is measured on. bodies: the licensed body models its truth is posed
-    with; those of the usual folder by default. Raises ValueError for an unknown name or split, DatasetError where files
+    split: one of its splits, by default the one for evaluation. bodies: the licensed body models its truth is posed
+    with; those of the usual folder by default. Raises ValueError for an unknown name or split, DatasetError if files
     are missing.
     """
     module, reader = _READERS[dataset_info(name).name]

@@ -21,7 +21,7 @@ from .sample import Sample
 _CAMERAS = 'Mugsy_cameras/cam_params.json'
 _IMAGES = 'Mugsy_cameras/envmap_per_frame/images'
 
-#: The captures that Hand4Whole++ is measured on; all others are for training.
+#: The evaluation captures of Hand4Whole++; all others are for training.
 TEST_CAPTURES = frozenset((
     'm--20221215--0949--RNS217--pilot--ProjectGoliathScript--Hands--two-hands',
     'm--20221216--0953--NKC880--pilot--ProjectGoliathScript--Hands--two-hands',
@@ -71,7 +71,7 @@ class ReInterHand(DatasetReader):
     def _frames(self, capture, camera):
         try:
             names = os.listdir(self._folder / capture / _IMAGES / camera)
-        except FileNotFoundError:   # not every camera's pictures have to be downloaded
+        except FileNotFoundError:   # some cameras' pictures may not be downloaded
             return []
         return sorted(int(name[:-4]) for name in names if name.endswith('.png') and name[:-4].isdigit())
 

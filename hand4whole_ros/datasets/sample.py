@@ -1,4 +1,4 @@
-"""The one datum that readers of data sets make: a person or a pair of hands in a picture, and what is known of them."""
+"""The type that all data set readers return: a person or a pair of hands in a picture, with annotations."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class HandAnnotation:
 class BodyAnnotation:
     """A whole body in SMPL-X's parameters. Camera optical frame, metres, axis-angle. None: not annotated.
 
-    Where `known` is false the numbers of a keypoint mean nothing. Where `expression` is None the face is not annotated:
-    jaw and eyes are not known either.
+    If `known` is false the numbers of a keypoint are meaningless. If `expression` is None the face is not annotated:
+    jaw and eyes are then unknown, too.
     """
 
     joints: np.ndarray                          # (55, 3)
@@ -43,22 +43,22 @@ class BodyAnnotation:
 class Sample:
     """One person, or the hands of one, in one picture. Left and right are the person's own.
 
-    A body set knows `body` and, as parts of it, both hands; a hand set knows hands alone.
+    A body set has `body` and, as parts of it, both hands; a hand set has hands alone.
     """
 
-    key: str                                    # unique within the data set, for people to read
+    key: str                                    # unique within the data set, for display
     picture: Path | np.ndarray                  # a file, or RGB (H, W, 3) uint8
     intrinsics: Intrinsics
     bbox_xywh: np.ndarray                       # (4,) px around the person; the whole picture in hand sets. Of no size
-                                                # where the picture shows nothing that counts: not to be used
+                                                # if nothing that counts is visible: not to be used
     body: BodyAnnotation | None = None
     left_hand: HandAnnotation | None = None
     right_hand: HandAnnotation | None = None
-    related: bool = False                       # the hands are near each other: their relation is worth learning
-    up: np.ndarray | None = None                # (3,) unit vector against gravity, camera frame; None: not known
+    related: bool = False                       # the hands are near each other: their relation is trained
+    up: np.ndarray | None = None                # (3,) unit vector against gravity, camera frame; None: unknown
 
     def image(self) -> np.ndarray:
-        """The picture, RGB (H, W, 3) uint8. Raises ImageFileError for a file that is none."""
+        """The picture, RGB (H, W, 3) uint8. Raises ImageFileError if the file is not an image."""
         return self.picture if isinstance(self.picture, np.ndarray) else image_files.read_image(self.picture)
 
     def hand(self, side: str) -> HandAnnotation | None:
@@ -67,5 +67,5 @@ class Sample:
 
     @property
     def hands_only(self) -> bool:
-        """Nothing is known of the body: what a network says of it can only be kept plausible."""
+        """Whether the body is not annotated: a network's estimate of it can only be kept plausible."""
         return self.body is None

@@ -1,8 +1,8 @@
-"""What a network may be told about a sample: arrays of fixed shapes, and masks that say which of them are known.
+"""Training targets of a sample: arrays of fixed shapes, and masks of the known ones.
 
-The supervision gap of Hand4Whole++ is in the masks. Body sets know every rotation, the shape and all keypoints. Hand
-sets know fingers, where the wrists point and the relation of the two hands; nothing of the arms that lead there, so the
-wrists' turns relative to the forearm are not known, and of the body only that it stands upright.
+The supervision gap of Hand4Whole++ is in the masks. Body sets have every rotation, the shape and all keypoints. Hand
+sets have fingers, the wrists' orientations and the relation of the two hands; nothing of the arms that connect to them,
+so the wrists' rotations relative to the forearm are unknown, and of the body only that it stands upright.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ class Targets(Generic[Array]):
     keypoints_3d: Array             # (137, 3) m
     keypoints_2d: Array             # (137, 2) px, through the lens
     keypoints_known: Array          # (137,)
-    pixels_known: Array             # (137,) and before the camera, though perhaps outside of the picture
-    related: Array                  # () the vectors between the hands are to be learnt
-    up: Array                       # (3,) unit vector against gravity, for bodies that nothing else is known of
-    upright: Array                  # () the body is to stand along `up`
+    pixels_known: Array             # (137,) and before the camera, though perhaps outside the picture
+    related: Array                  # () the vectors between the hands are trained
+    up: Array                       # (3,) unit vector against gravity, for bodies of which nothing else is known
+    upright: Array                  # () the body should stand along `up`
 
     def as_dict(self) -> dict[str, Array]:
-        """Name -> array: what a batch is stacked from."""
+        """Name -> array: the items that a batch is stacked from."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def make_targets(sample: Sample) -> Targets[np.ndarray]:
-    """All that the sample knows."""
+    """All targets of the sample."""
     arrays = {'rotations': np.zeros((skeleton.NUM_JOINTS, 3)), 'rotations_known': np.zeros(skeleton.NUM_JOINTS, bool),
             'wrists': np.zeros((2, 3)), 'wrists_known': np.zeros(2, bool),
             'betas': np.zeros(NUM_BETAS), 'betas_known': np.zeros((), bool),
@@ -100,7 +100,7 @@ def _set_hand(hand, k, side, arrays):
 
 
 def _set_known(arrays, name, value, where: Any = ...):
-    """Write a value and mark it known, where there is one."""
+    """Write a value and mark it known, if there is one."""
     if value is not None:
         arrays[name][where] = value
         arrays[f'{name}_known'][where] = True

@@ -82,7 +82,7 @@ class LandmarkFit:
 
 
 class LandmarkPipeline:
-    """Gives the people of image after image. Raises DetectorUnavailable where the landmark networks cannot be run.
+    """Estimates the people in successive images. Raises DetectorUnavailable if the landmark networks cannot be run.
 
     fitter: of the body that is fitted. static_images: every image stands alone; otherwise people are tracked from image
     to image. mirror: people are also detected in the mirrored image. max_people: the largest so many.

@@ -34,7 +34,7 @@ class MediaPipeEstimator(Estimator):
         try:
             self.body = BodyModel.load(config.body_model)
             networks = load_lifting_networks(config.lifting_model)
-            # The network's shape is that of the open body.
+            # The network's shape parameters are those of the open body.
             fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand),
                                     lifted_shape=config.body_model is None)
             self._landmark_pipeline = LandmarkPipeline.from_config(

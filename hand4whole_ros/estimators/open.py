@@ -134,7 +134,7 @@ class OpenEstimator(Estimator):
         return self._landmark_pipeline.loose_hands
 
     def reset(self) -> None:
-        """Forget the people who are tracked."""
+        """Forget the tracked people."""
         self._landmark_pipeline.reset()
 
     def close(self) -> None:

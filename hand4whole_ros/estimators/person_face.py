@@ -22,7 +22,7 @@ _HEAD_CONFIDENCE = (0.2, 0.6)
 
 
 class FacePipeline:
-    """Gives the faces of people in image after image. Raises DetectorUnavailable as PersonFaces."""
+    """Estimates the faces of people in successive images. Raises DetectorUnavailable as PersonFaces."""
 
     def __init__(self, fitter: FaceFitter):
         self._fitter = fitter

@@ -1,7 +1,7 @@
 """From the features of a fit to the inputs of the open model: boxes of hands, and a prompt for each expert.
 
 The networks use the axes of a camera directed through the centre of the cropped box (the crop's
-frame); evidence is in the real camera's frame, and rotated here.
+frame); the features are in the real camera's frame, and rotated here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Hand4Whole++ (Moon, CVPR 2026): a body expert conditioned on the features of a hand expert. The whole forward.
 
-Both experts are frozen; CHAM between them is what was trained. Wrists come from the body expert, fingers and the
+Both experts are frozen; only CHAM between them was trained. Wrists come from the body expert, fingers and the
 hands' shape from the hand expert, whose meshes are aligned to the body. Names of modules are those of the published
 checkpoint.
 """
@@ -163,7 +163,7 @@ class Hand4WholePP(HandExpert):
         return mano
 
     def freeze_experts(self) -> None:
-        """Train CHAM alone: no other part requires gradients, and all are in evaluation mode."""
+        """Make CHAM alone trainable: no other part requires gradients, and all are in evaluation mode."""
         self.eval()
         for name, part in self.named_children():
             part.requires_grad_(name == 'hand_control_net')

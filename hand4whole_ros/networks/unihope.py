@@ -73,7 +73,7 @@ class Pyramid(NamedTuple):
 
 
 class ManoParameters(NamedTuple):
-    """What the MANO head regresses of B hands."""
+    """Outputs of the MANO head for B hands."""
 
     global_orient: Tensor  #: (B, 1, 3, 3), to the camera frame
     hand_pose: Tensor      #: (B, 15, 3, 3), flat-hand zero

@@ -31,8 +31,8 @@ class ViTConfig:
     #: Channels of a convolutional stem that halves the image as often as it takes to reach patches; empty for one
     #: linear layer a patch, as published. Small transformers train faster with one (Xiao et al., NeurIPS 2021).
     stem: tuple[int, ...] = ()
-    #: Residual blocks of the stem after each halving; empty for none. A stem that locates things by itself
-    #: trains a small transformer soon (the hybrid of Dosovitskiy et al.).
+    #: Residual blocks of the stem after each halving; empty for none. A small transformer soon makes use of a stem
+    #: that locates things by itself (the hybrid of Dosovitskiy et al.).
     stem_blocks: tuple[int, ...] = ()
 
     @property

@@ -47,7 +47,7 @@ WILOR_TINY = WiLoRConfig(VIT_TINY)
 
 @dataclass(frozen=True)
 class HandCode:
-    """What the network regresses, for N crops."""
+    """The network's regression outputs, for N crops."""
 
     pose_6d: Tensor  # (N, 96): 16 rotations, wrist first
     betas: Tensor    # (N, 10)

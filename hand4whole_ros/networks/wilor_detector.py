@@ -172,7 +172,7 @@ def cell_centres(features: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 class WiLoRDetector(nn.Module):
-    """The whole network. Its layers lie in one dictionary, for the published file numbers them from input to output."""
+    """The whole network. Its layers are in one dictionary, for the published file numbers them from input to output."""
 
     def __init__(self, config: WiLoRDetectorConfig):
         super().__init__()

@@ -18,7 +18,7 @@ from ..body.model import BodyModel
 from ..geometry.kinematics import attached_points, kinematic_tree
 from .figure import PosableBody, joint_weights, shared_anny_model, t_pose_rotations
 
-#: How many different adults there are, and the seed of their phenotypes: disjoint from the numbers of evaluation.
+#: How many different adults there are, and the seed of their phenotypes: far from any seed of evaluation.
 NUM_ADULTS = 4096
 _SEED = 1 << 48
 
