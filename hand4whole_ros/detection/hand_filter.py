@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MIN_WRIST_VISIBILITY = 0.6
 
 #: All lengths in lengths of the torso (shoulders to hips) in the image. Good hands on rendered people:
-#: wrist within 0.13 of the arm's in 99 %, palm 0.12 to 0.27 long in 98 %; near hands look larger.
+#: wrist within 0.13 of the arm's in 99 %, palm 0.12 to 0.27 long in 98 %; near hands appear larger.
 MAX_WRIST_GAP = 0.22
 PALM_LENGTH_RANGE = (0.06, 0.6)
 

@@ -1,6 +1,6 @@
 """Positions of MediaPipe's landmarks on the SMPL-X skeleton, and their standard deviations.
 
-MediaPipe's landmarks are not SMPL-X's joints: its hips, say, are 4 cm higher and further apart. The
+MediaPipe's landmarks are not SMPL-X's joints: for example, its hips are 4 cm higher and further apart. The
 offsets here were measured once, as the constants in body-part frames that best explain MediaPipe's
 landmarks on 250 rendered people of the anny library (robust least squares, rounded to millimetres).
 """

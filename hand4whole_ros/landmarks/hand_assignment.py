@@ -12,13 +12,13 @@ from .indices import POSE_HAND, HandLandmark, PoseLandmark
 from .measures import palm_length, torso_length
 from .pose import PoseLandmarks
 
-#: Least visibility of the arm's own wrist.
+#: Minimum visibility of the arm's own wrist.
 MIN_WRIST_VISIBILITY = 0.5
 
 #: Maximum distance of the hand's wrist from the arm's: in torsos, and in palms of the hand.
 MAX_GAP_TORSOS, MAX_GAP_PALMS = 0.22, 1.0
 
-#: Lengths of a palm in torsos. Near hands look larger.
+#: Lengths of a palm in torsos. Near hands appear larger.
 PALM_LENGTHS = (0.06, 0.6)
 
 #: Cost, in maximum distances, of a hand that is certainly of the other side; pairs that cost more are rejected.

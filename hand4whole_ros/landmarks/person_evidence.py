@@ -31,7 +31,7 @@ _LOSS_OUTSIDE = 0.25
 #: See world_residual.
 _WEIGHT_OUTSIDE = 0.05
 
-#: Least weight of a landmark that is not visible.
+#: Minimum weight of a landmark that is not visible.
 _MIN_WEIGHT = 0.05
 
 #: Torsos; smaller values count as this.
