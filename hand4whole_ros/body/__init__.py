@@ -1,1 +1,1 @@
-"""Body models: the open body made from anny, licensed SMPL-X files, one way to use either."""
+"""Body models: the open body made from anny and licensed SMPL-X files, with one interface."""

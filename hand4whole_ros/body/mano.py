@@ -23,14 +23,14 @@ _SHAPES = {'v_template': (NUM_VERTICES, 3), 'shapedirs': (NUM_VERTICES, 3, NUM_B
            'weights': (NUM_VERTICES, NUM_JOINTS), 'kintree_table': (2, NUM_JOINTS),
            'hands_mean': (3 * (NUM_JOINTS - 1),), 'f': (1538, 3)}
 
-#: smplx annotates it with a tensor type of its own, which no tensor has.
+#: smplx annotates it with its own tensor type, which no tensor has.
 _linear_blend_skinning: Callable[..., tuple[Tensor, Tensor]] = lbs
 
 _FINGERS = ('thumb', 'index', 'middle', 'ring', 'pinky')
 
 #: Finger tips by WiLoR's choice of vertices, which is the smplx library's, ...
 _TIPS = tuple(vertex_ids['mano'][finger] for finger in _FINGERS)
-#: ... and by that of the hand-object data sets, which Hand4Whole++ regresses keypoints with.
+#: ... and by that of the hand-object data sets, as in Hand4Whole++'s keypoints.
 _REGRESSED_TIPS = (745, 317, 445, 556, 673)
 
 # MANO's joints are the wrist and then the fingers in SMPL-X's order; a hand keypoint that is no joint is a tip.
@@ -87,7 +87,7 @@ class Mano(nn.Module):
     def forward(self, global_orient: Tensor, hand_pose: Tensor, betas: Tensor) -> ManoOutput:
         """Pose a batch: rotation matrices (B, 1, 3, 3) and (B, 15, 3, 3), betas (B, 10)."""
         pose = torch.cat([global_orient, hand_pose], dim=1).to(self.v_template.dtype)
-        if not len(pose):  # the library cannot pose nobody
+        if not len(pose):  # the library cannot pose an empty batch
             vertices, joints = pose.new_zeros(0, self.num_vertices, 3), pose.new_zeros(0, NUM_JOINTS, 3)
             return ManoOutput(vertices, joints, _gather_keypoints(joints, vertices[:, self._tips]))
         vertices, joints = _linear_blend_skinning(
@@ -101,9 +101,9 @@ class Mano(nn.Module):
 
 
 def load_hands(right: Path, left: Path) -> dict[str, Mano]:
-    """side -> Mano, with the known error of the published left file put right.
+    """side -> Mano, with the known error of the published left file corrected.
 
-    The x row of its shape directions carries the right hand's sign.
+    The x row of its shape directions has the right hand's sign.
     """
     arrays = {'right': read_mano_npz(right), 'left': read_mano_npz(left)}
     shapedirs = np.asarray(arrays['left']['shapedirs'], np.float32)
@@ -113,10 +113,10 @@ def load_hands(right: Path, left: Path) -> dict[str, Mano]:
 
 
 def pose_right_topology(right: Mano, hand_pose: Tensor, betas: Tensor, side: str) -> Tensor:
-    """Meshes (N, 778, 3) of hands whose wrists are not turned, in the right hand's topology.
+    """Meshes (N, 778, 3) of hands whose wrists are not rotated, in the right hand's topology.
 
     hand_pose (N, 15, 3) axis-angle, flat-hand zero; betas (N, 10). A left hand is the mirror image in x of a
-    right one, as it is to a network that sees every hand as a right one.
+    right one, as for a network whose input is always a right hand.
     """
     left = side == 'left'
     turn, mirror = (hand_pose.new_tensor(sign if left else (1, 1, 1)) for sign in ((1, -1, -1), (-1, 1, 1)))
@@ -126,7 +126,7 @@ def pose_right_topology(right: Mano, hand_pose: Tensor, betas: Tensor, side: str
 
 
 def read_mano_npz(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a MANO .npz that posing needs, checked. Nothing is ever unpickled."""
+    """The arrays of a MANO .npz needed for posing, checked. Nothing is ever unpickled."""
     arrays = read_npz(path, tuple(_SHAPES), 'MANO', 'MANO_RIGHT.npz')
     check_shapes(arrays, _SHAPES, path, 'MANO')
     return arrays

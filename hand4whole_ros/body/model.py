@@ -1,7 +1,7 @@
-"""The body model everything else uses: parameters in, joints and mesh out.
+"""The body model everything else uses: from parameters to joints and mesh.
 
 One class for the open body and for licensed SMPL-X files; both are posed by the `smplx` library, and by the same
-sums in numpy where one person is wanted fast. `smplx_mano_body.py` has the body whose hands have a shape of their own.
+computation in numpy for single persons. `smplx_mano_body.py` contains the body with separate hand shapes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _KEYPOINT_ROWS = {side: list(rows) for side, rows in skeleton.HAND_KEYPOINT_ROWS
 
 @dataclass(frozen=True)
 class BodyOutput:
-    """A batch of posed bodies, in the frame that global_orient and transl lead to."""
+    """A batch of posed bodies, in the frame of global_orient and transl."""
 
     joints: Tensor           # (B, 55, 3) m
     vertices: Tensor         # (B, V, 3) m
@@ -54,7 +54,7 @@ class BodyOutput:
 
 @dataclass(frozen=True)
 class BodySkeleton:
-    """One posed person without the skin, float64 numpy, in the frame that the root's rotation and transl lead to."""
+    """One posed person without the skin, float64 numpy, in the frame of the root's rotation and transl."""
 
     transl: np.ndarray                     # (3,) m
     joints: np.ndarray                     # (55, 3) m
@@ -99,7 +99,7 @@ class BodyModel:
                                  J_regressor=arrays['J_regressor'], weights=arrays['weights'], parents=skeleton.PARENTS)
         self.hand_vertices, self.hand_faces = self._locate_hands()
         self.kinematics = self._make_kinematics()
-        #: The landmarks of the face; None where the file does not say where they are: those of the open body are known.
+        #: The landmarks of the face; None if the file does not contain them; that of the open body does.
         self.face = body_face(arrays)
         k = self.kinematics
         self._tip_bones = k.rest_tips - k.rest_joints[_TIP_JOINTS]
@@ -107,8 +107,8 @@ class BodyModel:
 
     @cached_property
     def smplx(self) -> SmplxModel:
-        """The layer of the smplx library. A node never poses by it, and makes none of the open body."""
-        arrays, self._arrays = self._arrays, {}     # those of a licensed file take as much as the layer
+        """The layer of the smplx library. A node never poses with it, and never creates it for the open body."""
+        arrays, self._arrays = self._arrays, {}     # those of a licensed file take as much memory as the layer
         return SmplxModel(arrays).to(self.device).requires_grad_(False)
 
     @property
@@ -120,7 +120,7 @@ class BodyModel:
     def load(cls, path: Path | None = None, device: str | torch.device = 'cpu') -> BodyModel:
         """The open body, or the licensed SMPL-X .npz at `path`.
 
-        Raises BodyModelError for a file that cannot be used, OpenBodyUnavailable where the package is damaged.
+        Raises BodyModelError for a file that cannot be used, OpenBodyUnavailable if the package is damaged.
         """
         if path is not None:
             arrays = read_smplx_npz(path)
@@ -129,7 +129,7 @@ class BodyModel:
 
     @classmethod
     def from_open_body(cls, arrays: dict[str, np.ndarray], device: str | torch.device = 'cpu') -> BodyModel:
-        """The open body, of arrays that were read before (open_body.load_arrays)."""
+        """The open body from arrays of open_body.load_arrays."""
         tips = arrays[TIPS_KEY]
         return cls('anny', arrays, {'left': tips[:5], 'right': tips[5:]}, device)
 
@@ -140,8 +140,8 @@ class BodyModel:
                  expression: Tensor | None = None, transl: Tensor | None = None) -> BodyOutput:
         """Pose a batch of bodies. Differentiable.
 
-        Axis-angle poses (B, n, 3) or (B, 3 n), betas and expression (B, 10), transl (B, 3) m; what is left
-        out is zero, and a batch of one serves all. global_orient turns the body about its pelvis.
+        Axis-angle poses (B, n, 3) or (B, 3 n), betas and expression (B, 10), transl (B, 3) m; omitted arguments
+        are zero, and a batch of one is broadcast. global_orient rotates the body about its pelvis.
         """
         poses = dict(zip(_POSE_NAMES, (global_orient, body_pose, jaw_pose, leye_pose, reye_pose,
                                        left_hand_pose, right_hand_pose)))
@@ -162,7 +162,7 @@ class BodyModel:
         return BodyOutput(joints, output.vertices, rotations)
 
     def vertices(self, estimate: WholeBodyEstimate) -> Tensor:
-        """(V, 3) float32 mesh of one estimate, in its camera frame: what calling the model gives, faster."""
+        """(V, 3) float32 mesh of one estimate, in its camera frame: the same as calling the model, but faster."""
         return torch.from_numpy(self._skin.vertices(self._pose_estimate(estimate))[0])
 
     def rest_joints(self, betas: Tensor, expression: Tensor | None = None) -> np.ndarray:
@@ -172,11 +172,11 @@ class BodyModel:
     def skeleton(self, local_rotations: Tensor, betas: Tensor, expression: Tensor | None = None, *,
                  pelvis: Tensor | None = None, transl: Tensor | None = None,
                  hand_betas: Mapping[str, Tensor] | None = None) -> BodySkeleton:
-        """One person's joints and hand keypoints, a fraction of a millisecond. Not differentiable.
+        """One person's joints and hand keypoints, in a fraction of a millisecond. Not differentiable.
 
-        local_rotations (55, 3) axis-angle, betas (10,), expression (10,) or None for none; pelvis (3,) m says
-        where the pelvis is, transl (3,) m where SMPL-X's origin; one of them at most. hand_betas: side -> (10,)
-        of hands with a shape of their own, which matters to a SmplxManoBody only.
+        local_rotations (55, 3) axis-angle, betas (10,), expression (10,) or None for none; pelvis (3,) m is the
+        position of the pelvis, transl (3,) m that of SMPL-X's origin; at most one of them. hand_betas: side -> (10,)
+        of hands with their own shape, which only a SmplxManoBody uses.
         """
         chain = self._pose(local_rotations, betas, expression)
         if pelvis is not None:

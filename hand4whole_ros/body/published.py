@@ -1,4 +1,4 @@
-"""The licensed body files as one: SMPL-X, both MANO hands, and which vertices of the one are the other."""
+"""The licensed body files as one: SMPL-X, both MANO hands, and the vertices they have in common."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .smplx_file import SmplxModel, fingertip_vertices, read_smplx_npz
 
 @dataclass(frozen=True)
 class PublishedBody:
-    """SMPL-X and MANO as read from their files, or bodies in their form; makes the layers that pose them."""
+    """SMPL-X and MANO from their files, or bodies in their form; creates the layers that pose them."""
 
     #: Of the SMPL-X file, see smplx_file.read_smplx_npz.
     arrays: dict[str, np.ndarray]
@@ -29,7 +29,7 @@ class PublishedBody:
     hand_vertices: dict[str, np.ndarray]
     #: Points on the skin -> vertex, by the names of smplx.vertex_ids; None for SMPL-X's own mesh.
     skin_points: dict[str, int] | None = None
-    #: What BodyModel.name says of it.
+    #: The value of BodyModel.name.
     name: str = 'smplx'
 
     @classmethod
@@ -40,12 +40,12 @@ class PublishedBody:
                    read_vertex_ids(vertex_ids, len(arrays['v_template'])))
 
     def smplx(self, **options) -> SmplxModel:
-        """A new SMPL-X layer on the CPU; options as SmplxModel takes them."""
-        with torch.device('cpu'):  # also within a network that is made on the meta device, to be filled later
+        """A new SMPL-X layer on the CPU; options as in SmplxModel."""
+        with torch.device('cpu'):  # also within a network that is created on the meta device, to be filled later
             return SmplxModel(self.arrays, skin_points=self.skin_points, **options)
 
     def transfer(self) -> HandTransfer:
-        """A new layer on the CPU that puts MANO's hands onto SMPL-X."""
+        """A new layer on the CPU that transfers MANO's hands to SMPL-X."""
         with torch.device('cpu'):
             return HandTransfer(self.arrays['f'], len(self.arrays['v_template']), self.hand_vertices,
                                 {side: layer.faces for side, layer in self.mano.items()})
@@ -65,7 +65,7 @@ def read_vertex_ids(path: Path, num_vertices: int) -> dict[str, np.ndarray]:
 
 
 def read_face_vertex_ids(path: Path, num_vertices: int) -> np.ndarray:
-    """(N,) int64 from SMPL-X__FLAME_vertex_ids.npy: which vertices of SMPL-X are the head's. Raises BodyModelError."""
+    """(N,) int64 from SMPL-X__FLAME_vertex_ids.npy: the vertices of SMPL-X's head. Raises BodyModelError."""
     try:
         ids = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""Linear blend skinning of one person or two hands: what `smplx.lbs` computes, several times as fast for so few.
+"""Linear blend skinning of one person or two hands: the same as `smplx.lbs`, several times as fast for so few.
 
-In numpy, because products this small are not worth the threads that torch wakes for them: where other work keeps both
-cores busy, waiting for a thread costs many times the sum itself.
+In numpy, because torch starts threads even for products this small: if other work keeps both cores busy, waiting for
+a thread costs many times the product itself.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from ..geometry.kinematics import forward_kinematics
 
 @dataclass(frozen=True)
 class PosedSkeletons:
-    """N posed skeletons, float64: what skins and points on skins follow."""
+    """N posed skeletons, float64, which move skins and points on skins."""
 
     coefficients: np.ndarray  # (N, C) shape and expression
     local: np.ndarray         # (N, J, 3, 3) relative to the parent
     rest: np.ndarray          # (N, J, 3) m, the joints at rest
-    joints: np.ndarray        # (N, J, 3) m, where they went
+    joints: np.ndarray        # (N, J, 3) m, posed
     rotations: np.ndarray     # (N, J, 3, 3) global
 
     @property
     def features(self) -> np.ndarray:
-        """(N, 9 (J - 1)) what pose blend shapes are linear in."""
+        """(N, 9 (J - 1)) pose features, in which pose blend shapes are linear."""
         return (self.local[:, 1:] - np.eye(3)).reshape(len(self.local), -1)
 
     @property
@@ -40,8 +40,8 @@ class PosedSkeletons:
 class SkinnedMesh:
     """A mesh that follows joints.
 
-    v_template (V, 3) m; shapedirs (V, 3, C); posedirs (9 (J - 1), 3 V) torch on any device, or None where a pose
-    bends nothing; J_regressor (J, V); weights (V, J); parents (J,), -1 for the root, which comes first.
+    v_template (V, 3) m; shapedirs (V, 3, C); posedirs (9 (J - 1), 3 V) torch on any device, or None without pose
+    correctives; J_regressor (J, V); weights (V, J); parents (J,), -1 for the root, which comes first.
     """
 
     def __init__(self, v_template: np.ndarray, shapedirs: np.ndarray, posedirs: Tensor | None,
@@ -74,7 +74,7 @@ class SkinnedMesh:
         return np.einsum('nvab,nvb->nva', blend[..., :3], shaped) + blend[..., 3]
 
     def _has_pose_offsets(self, features):
-        """(N, 3 V) what the pose adds to the shape."""
+        """(N, 3 V) pose correctives."""
         assert self.posedirs is not None
         if self.posedirs.device.type != 'cpu':
             return (torch.from_numpy(features).to(self.posedirs) @ self.posedirs).cpu().numpy()
@@ -82,10 +82,10 @@ class SkinnedMesh:
 
 
 class SurfacePoints:
-    """Fixed mixtures (K, V) of the vertices of a skin, such as regressed keypoints, had without the mesh.
+    """Fixed mixtures (K, V) of the vertices of a skin, such as regressed keypoints, computed without the mesh.
 
-    Before the joints move them, vertices are linear in coefficients and pose features; so is what each joint
-    contributes to a mixture, and the matrix of that is made once. Exact, for a skin of some hundred vertices.
+    Before the joints move them, vertices are linear in coefficients and pose features; so is the contribution of each
+    joint to a mixture, and its matrix is computed once. Exact, for a skin of some hundred vertices.
     """
 
     def __init__(self, skin: SkinnedMesh, mixtures: np.ndarray):

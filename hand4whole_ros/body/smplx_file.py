@@ -1,4 +1,4 @@
-"""Reading SMPL-X model files safely and handing them to the `smplx` library."""
+"""Reading SMPL-X model files safely and passing them to the `smplx` library."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _KEYS = ('v_template', 'f', 'shapedirs', 'posedirs', 'J_regressor', 'weights', '
          'hands_componentsl', 'hands_componentsr', 'hands_meanl', 'hands_meanr', 'lmk_faces_idx',
          'lmk_bary_coords')
 
-#: The outline of the face, which moves over the skin as the head turns. Only the networks' keypoints need it.
+#: The outline of the face, which moves over the skin as the head rotates. Only the networks' keypoints need it.
 _CONTOUR_KEYS = ('dynamic_lmk_faces_idx', 'dynamic_lmk_bary_coords')
 
-#: The joint the turn of the head is measured at, from the pelvis up.
+#: The joint at which the head's rotation is measured, from the pelvis up.
 _NECK = skeleton.JOINT['neck']
 
 
 def read_smplx_npz(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a licensed SMPL-X .npz that posing needs, checked. Nothing is ever unpickled.
+    """The arrays of a licensed SMPL-X .npz needed for posing, checked. Nothing is ever unpickled.
 
-    SMPL-X's own files also carry pickled dictionaries (`joint2num`, `part2num`); they are not touched.
+    SMPL-X's own files also contain pickled dictionaries (`joint2num`, `part2num`); they are not read.
     """
     arrays = read_npz(path, _KEYS, 'SMPL-X', 'SMPLX_NEUTRAL.npz', optional=_CONTOUR_KEYS)
     check_arrays(arrays, path)
@@ -41,7 +41,7 @@ def read_smplx_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def check_arrays(arrays: dict[str, np.ndarray], path: Path | str) -> None:
-    """BodyModelError unless every array has the type and shape that SMPL-X prescribes."""
+    """Raises BodyModelError unless every array has the type and shape that SMPL-X prescribes."""
     vertices, joints = len(arrays['v_template']), skeleton.NUM_JOINTS
     expected = {'v_template': (vertices, 3), 'posedirs': (vertices, 3, 9 * (joints - 1)),
                 'J_regressor': (joints, vertices), 'weights': (vertices, joints),
@@ -68,7 +68,7 @@ def fingertip_vertices(arrays: dict[str, np.ndarray], path: Path | str) -> dict[
 
 
 def shape_and_expression(shapedirs: np.ndarray) -> np.ndarray:
-    """(V, 3, 20) float32: ten shape components, ten of expression; the file's own array where it holds just these."""
+    """(V, 3, 20) float32: ten shape components, ten of expression; the file's own array if it has just these."""
     start = _expression_start(shapedirs)
     if start == NUM_BETAS and shapedirs.shape[-1] == NUM_BETAS + NUM_EXPRESSION:
         return np.asarray(shapedirs, np.float32)
@@ -82,7 +82,7 @@ def _expression_start(shapedirs):
     return _FULL_SHAPE_SPACE if full else NUM_BETAS
 
 
-#: What torch copies a tensor with: of one that is expanded it would write out every number.
+#: Functions that torch copies a tensor with: for an expanded one they would write out every number.
 _COPIES = (torch.clone, Tensor.clone, Tensor.to, Tensor.cpu, Tensor.cuda, Tensor.float, Tensor.double, Tensor.half,
            Tensor.bfloat16)
 
@@ -98,7 +98,7 @@ class ZeroPoseOffsets(Tensor):
         return torch.zeros(1, 1).expand(num_columns, 3 * num_vertices).as_subclass(cls)
 
     def __deepcopy__(self, memo):
-        return self     # which nobody writes to
+        return self     # it is never written to
 
     @classmethod
     def __torch_function__(cls, function, types, args=(), kwargs=None):
@@ -112,19 +112,19 @@ class ZeroPoseOffsets(Tensor):
 
 
 def without_pose_offsets(posedirs: np.ndarray) -> bool:
-    """Whether it is the zeros of open_body.zero_posedirs, or zeros written out."""
+    """Whether they are the zeros of open_body.zero_posedirs, or zeros written out."""
     return not any(posedirs.strides) and not posedirs.flat[0] or not np.any(posedirs)
 
 
 class SmplxModel(smplx.SMPLX):
     """smplx.SMPLX made from arrays already in memory.
 
-    The library's own constructor takes a path only, and unpickles whatever the file holds; this one runs the
-    same constructors from SMPL-H upwards and adds what SMPL-X adds. Ten shape and ten expression components,
-    finger poses as plain rotations, no pose kept inside the module.
+    The library's own constructor takes a path only, and unpickles the whole file; this one runs the
+    same constructors from SMPL-H upwards and adds the parts of SMPL-X. Ten shape and ten expression components,
+    finger poses as plain rotations, no pose stored in the module.
 
-    flat_hand_mean: a finger pose of zero is the flat hand; else the mean hand of the file, as published
-    networks regress it. use_face_contour: 17 points more, the outline of the face, hence 144 joints. skin_points:
+    flat_hand_mean: a finger pose of zero is the flat hand; otherwise the mean hand of the file, as published
+    networks regress it. use_face_contour: 17 more points, the outline of the face, hence 144 joints. skin_points:
     see PublishedBody.
     """
 
@@ -150,11 +150,11 @@ class SmplxModel(smplx.SMPLX):
         shapedirs = arrays['shapedirs']
         start = _expression_start(shapedirs)
         posedirs, rigid = arrays['posedirs'], without_pose_offsets(arrays['posedirs'])
-        # The library copies what it is given: of zeros a row is enough, until they are put in their place below.
+        # The library copies its arguments: a row of zeros is enough, until they are set below.
         data = SimpleNamespace(**{**arrays, 'shapedirs': shapedirs[..., :NUM_BETAS],
                                   'posedirs': posedirs[:1] if rigid else posedirs})
         super(smplx.SMPLX, self).__init__(
-            model_path='', data_struct=data,    # pyright: ignore[reportArgumentType]  # it reads attributes alone
+            model_path='', data_struct=data,    # pyright: ignore[reportArgumentType]  # it only reads attributes
             num_betas=NUM_BETAS, use_pca=False,
             flat_hand_mean=flat_hand_mean, vertex_ids=skin_points or vertex_ids['smplx'], create_betas=False,
             create_global_orient=False, create_body_pose=False, create_transl=False,

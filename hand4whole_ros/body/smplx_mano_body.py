@@ -1,7 +1,7 @@
-"""A body whose hands have a shape of their own: SMPL-X with MANO hands aligned to it (Hand4Whole++, CVPR 2026).
+"""A body with separate hand shapes: SMPL-X with MANO hands aligned to it (Hand4Whole++, CVPR 2026).
 
-The same as networks.hand4whole_pp gives, from parameters alone, so that whatever is done to the parameters (filtered,
-averaged, held) the joints, keypoints and mesh follow.
+The same result as networks.hand4whole_pp, from parameters alone, so that joints, keypoints and mesh follow parameters
+that were filtered, averaged or held.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ _PALM = list(skeleton.PALM_KEYPOINTS)
 _PALM_JOINTS = {side: [joint for k in _PALM if (joint := skeleton.HAND_KEYPOINT_JOINTS[side][k]) is not None]
                 for side in skeleton.SIDES}
 
-#: side -> the keypoints that are finger joints, and those joints. The wrist stays the body's.
+#: side -> the keypoints that are finger joints, and those joints. The wrist remains the body's.
 _FINGER_KEYPOINTS = [k for k, joint in enumerate(skeleton.HAND_KEYPOINT_JOINTS['left']) if k and joint is not None]
 _FINGER_JOINTS = {side: [skeleton.HAND_KEYPOINT_JOINTS[side][k] for k in _FINGER_KEYPOINTS]
                   for side in skeleton.SIDES}
 
-#: A left hand is a right one mirrored in x, as it is to the hand expert, which sees every hand as a right one.
+#: A left hand is a right one mirrored in x, as for the hand expert, whose input is always a right hand.
 _MIRROR = {'left': np.array([-1.0, 1.0, 1.0]), 'right': np.ones(3)}
 
 
 class SmplxManoBody(BodyModel):
-    """SMPL-X whose hands have a shape of their own where an estimate says so (HandEstimate.has_own_shape).
+    """SMPL-X with the hand shapes of an estimate, if it has them (HandEstimate.has_own_shape).
 
-    Such a hand is MANO of its betas and the estimate's finger pose, rigidly aligned to the wrist and the four
-    knuckles of SMPL-X; its keypoints and finger joints are MANO's, the wrist joint stays the body's. In the mesh it
-    takes the place of SMPL-X's hand, and the seam is smoothed. `hand_keypoints` and calling the model know SMPL-X's
-    own hands only.
+    Such a hand is MANO with its betas and the estimate's finger pose, rigidly aligned to the wrist and the four
+    knuckles of SMPL-X; its keypoints and finger joints are MANO's, the wrist joint remains the body's. In the mesh it
+    replaces SMPL-X's hand, and the seam is smoothed. `hand_keypoints` and calling the model use SMPL-X's own hands
+    only.
     """
 
     def __init__(self, published: PublishedBody, device: str | torch.device = 'cpu'):
@@ -86,7 +86,7 @@ class SmplxManoBody(BodyModel):
     def _align_hands(
         self, joints: np.ndarray, local_rotations: np.ndarray, hand_betas: Mapping[str, Tensor]
     ) -> _AlignedHands:
-        """Hands onto SMPL-X's joints (55, 3); local_rotations (55, 3) axis-angle; side -> betas (10,)."""
+        """Hands aligned to SMPL-X's joints (55, 3); local_rotations (55, 3) axis-angle; side -> betas (10,)."""
         sides = list(hand_betas)
         mirror = np.stack([_MIRROR[side] for side in sides])
         # Mirrored in x, an axis-angle keeps its x and changes the sign of y and z.
@@ -103,17 +103,17 @@ class SmplxManoBody(BodyModel):
 
 
 class _HandRegion(NamedTuple):
-    """Where a hand goes in SMPL-X's mesh, and the seam around it: HandTransfer's topology."""
+    """The place of a hand in SMPL-X's mesh, and the seam around it: HandTransfer's topology."""
 
     vertices: np.ndarray  # (778,) ids of its vertices
-    band: np.ndarray      # (S,) ids of what is smoothed
-    around: np.ndarray    # (T,) ids of what that is made of ...
-    operator: np.ndarray  # (S, T) ... by this
+    band: np.ndarray      # (S,) ids of the smoothed vertices
+    around: np.ndarray    # (T,) ids of the vertices they are computed from ...
+    operator: np.ndarray  # (S, T) ... with this matrix
 
 
 @dataclass(frozen=True)
 class _AlignedHands:
-    """N hands, posed by MANO as right hands, and how they were aligned to the body."""
+    """N hands, posed by MANO as right hands, and their alignment to the body."""
 
     sides: list[str]
     chain: PosedSkeletons

@@ -1,4 +1,4 @@
-"""Finding people and hands in images. `create` makes a detector of people by name."""
+"""Detection of people and hands in images. `create` makes a person detector by name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class DetectorUnavailable(RuntimeError):
 
 
 def create(name: DetectorName = DetectorName.AUTO, max_people: int = 4) -> PersonDetector:
-    """A detector of people and their hands.
+    """Creates a detector of people and their hands.
 
-    max_people: how many it gives at most. Raises ValueError for an unknown name and DetectorUnavailable, saying what
-    to do, where parts are missing.
+    max_people: maximum number of people. Raises ValueError for an unknown name, and DetectorUnavailable with the remedy
+    if parts are missing.
     """
     if name == DetectorName.WILOR:
         raise DetectorUnavailable('detector wilor finds hands alone: use detector auto or mediapipe, or estimator '

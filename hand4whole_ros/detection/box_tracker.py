@@ -1,8 +1,8 @@
-"""Boxes from where people were a moment ago, so that the detector runs only when that is unsure.
+"""Boxes of people from the results of the last image, so that the detector runs only when those are uncertain.
 
-A detector costs as much as a small network, and people move little from one image to the next: what the network
-found in the last image says where to look in this one. The detector is asked when nobody is followed, now and then
-for newcomers, and whenever what was found casts doubt on the box it was found in.
+A detector costs as much as a small network, and people move little from one image to the next: the network's result
+for the last image gives the boxes for this one. The detector runs when nobody is tracked, at intervals for
+newcomers, and whenever a result does not fit the box it was estimated in.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from . import body_box
 from .hand_filter import is_same_hand
 from .person_boxes import HandPoints, PersonBoxes, PersonDetector, box_iou, check_image
 
-#: Images until the detector looks for newcomers, and sooner while a hand is not seen whose wrist is in the picture.
+#: Images until the detector runs for newcomers; fewer while a hand is missing whose wrist is in the image.
 DETECTION_INTERVAL, DETECTION_INTERVAL_WITHOUT_HAND = 15, 5
 
 #: Seconds between two images beyond which people may have walked out of the boxes of the first.
 MAX_INTERVAL = 0.4
 
-#: Least overlap of a person's new box with the one that was looked at.
+#: Minimum overlap of a person's new box with the one that the network was given.
 MIN_OVERLAP = 0.5
 
-#: Least overlap of a detected box with that of somebody followed, to be his; more than the second, and two are one.
+#: Minimum overlap of a detected box with that of a tracked person to match; above the second two people are one.
 _MIN_MATCH_OVERLAP, _MAX_DUPLICATE_OVERLAP = 0.3, 0.7
 
-#: Detections in a row that must miss somebody who is followed until he is given up.
+#: Consecutive detections that must miss a tracked person before the person is dropped.
 MAX_MISSED_DETECTIONS = 3
 
-#: Least side of a box worth looking at, px.
+#: Minimum side of a box, px.
 MIN_BOX_SIDE = 16
 
-#: Two experts may disagree about a palm by this much of the hand's size; else one looks in the wrong place.
+#: Maximum distance between two experts' palms, in sizes of the hand; beyond it one of them has the wrong crop.
 MAX_MISMATCH = 0.5
 
-#: Of a hand's last step, how much it is expected to go on, and the longest such step, in palms. Half a step keeps
-#: quick hands in their boxes; a whole one would more than double the noise of where they were seen.
+#: Share of a hand's last step that is added to predict the next position, and the longest such step, in palms. Half a
+#: step keeps quick hands in their boxes; a whole one would more than double the noise of their positions.
 _STEP_GAIN, _MAX_STEP = 0.5, 2.0
 
-#: Most that the detector's box may differ from that around the joints, at each edge, in its size, to correct it.
+#: Maximum correction of the box around the joints by the detector's, at each edge, in sizes of the box.
 _MAX_CORRECTION = 0.6
 
 
 @dataclass(frozen=True)
 class HandResult:
-    """What the network found of one hand."""
+    """The network's result for one hand."""
 
     keypoints: np.ndarray   # (21, 2) px in skeleton.HAND_KEYPOINT_NAMES order
     mismatch: float         # distance between the experts' palms, in sizes of the hand
@@ -62,16 +62,16 @@ class HandResult:
 
 @dataclass(frozen=True)
 class PersonResult:
-    """What the network found of one person."""
+    """The network's result for one person."""
 
-    joints: np.ndarray      # (22, 2) px in skeleton.BODY_JOINT_NAMES order; not finite where it found nobody
-    hands: dict[str, HandResult] = field(default_factory=dict)   # side -> hand, of those that were looked at
+    joints: np.ndarray      # (22, 2) px in skeleton.BODY_JOINT_NAMES order; not finite if it detected nobody
+    hands: dict[str, HandResult] = field(default_factory=dict)   # side -> hand, of those that were estimated
 
 
 @dataclass
 class _TrackedHand:
-    keypoints: np.ndarray           # (21, 2) px, where it is expected
-    seen: np.ndarray | None = None  # (21, 2) px, where the network saw it last; None: fresh from the detector
+    keypoints: np.ndarray           # (21, 2) px, where it is predicted
+    seen: np.ndarray | None = None  # (21, 2) px, the network's last result; None: only detected so far
 
 
 @dataclass
@@ -81,18 +81,18 @@ class _TrackedPerson:
     confidence: float
     hands: dict[str, _TrackedHand]
     fresh: bool = True      # the box is the detector's own
-    missed: int = 0         # detections in a row that did not find this person
+    missed: int = 0         # consecutive detections that missed this person
     is_missing_hand: bool = False
-    #: The detector's edges from those around the joints, in sizes of that box: clothes, legs behind a desk.
+    #: Offsets of the detector's edges from those around the joints, in sizes of that box: clothes, legs behind a desk.
     correction: np.ndarray = field(default_factory=lambda: np.zeros(4))
 
 
 class BoxTracker:
-    """Call `find` with every image, then `update` with what was found there, person by person.
+    """Call `find` with every image, then `update` with the results, person by person.
 
-    detector: looks at a whole image. every: images from one look to the next at most; 1 looks at every image and
-    follows nobody, for pictures that have nothing to do with each other. Where images come more slowly than one in
-    MAX_INTERVAL the detector looks at each of them. clock: seconds.
+    detector: runs on a whole image. every: maximum number of images from one run to the next; 1 runs on every image
+    and tracks nobody, for unrelated images. If images come more slowly than one in MAX_INTERVAL the detector runs on
+    each of them. clock: seconds.
     """
 
     def __init__(
@@ -109,11 +109,11 @@ class BoxTracker:
     def find(self, image: np.ndarray) -> list[PersonBoxes]:
         """Boxes of the people in an RGB image (H, W, 3) uint8, from the last image or from the detector.
 
-        Those followed longest come first, then newcomers, the most certain first; [] for nobody. Their track ids are
-        new for newcomers and never used again.
+        Those tracked longest come first, then newcomers, the most certain first; [] for nobody. Newcomers get new track
+        ids, which are never used again.
         """
         size = check_image(image).shape[1], image.shape[0]
-        # An image without an update, or of another size, leaves nothing to go on from.
+        # After an image without an update, or of another size, there is nothing to continue from.
         if size != self._size or self._waiting or self._every == 1:
             self._forget()
         self._size = size
@@ -130,9 +130,9 @@ class BoxTracker:
         return [self._boxes(person) for person in self._people]
 
     def update(self, found: list[PersonResult]) -> None:
-        """What was found at the boxes that `find` gave last, in their order.
+        """Takes the results for the boxes of the last `find`, in their order.
 
-        Raises ValueError where it is not one for each.
+        Raises ValueError if there is not one for each box.
         """
         if len(found) != self._waiting:
             raise ValueError(f'update takes one result for each of the {self._waiting} boxes that the last find gave, '
@@ -149,8 +149,8 @@ class BoxTracker:
 
     def _forget(self):
         self._people: list[_TrackedPerson] = []
-        self._waiting = 0       # results that update will have to take
-        self._size: tuple[int, int] = (0, 0)    # of the last image; nobody is followed before one
+        self._waiting = 0       # number of results that update must receive
+        self._size: tuple[int, int] = (0, 0)    # of the last image; (0, 0) before the first
         self._age, self._unsure = 0, False
 
     def close(self) -> None:
@@ -164,7 +164,7 @@ class BoxTracker:
         return PersonBoxes(person.box, person.confidence, **hands, track_id=-1 if alone else person.track_id)
 
     def _match_detections(self, detected: list[PersonBoxes]) -> None:
-        """Bring those who are followed and those who were detected together, by how much their boxes share."""
+        """Match tracked and detected people by the overlap of their boxes."""
         apart = [[1 - box_iou(person.box, other.bbox_xywh) for other in detected] for person in self._people]
         match = dict(assign_pairs(np.reshape(apart, (len(self._people), len(detected))), 1 - _MIN_MATCH_OVERLAP))
         for p, d in match.items():
@@ -181,27 +181,27 @@ class BoxTracker:
         self._people = kept[:self.detector.max_people]
 
     def _update_person(self, person, now) -> bool:
-        """Boxes for the next image, in place; False where the person is not where the box was."""
+        """Boxes for the next image, in place; False if there is no box for the person."""
         hands = {side: hand.keypoints for side, hand in now.hands.items() if self._is_reliable(hand)}
         box = self._next_box(person, body_box.box_from_joints(now.joints, list(hands.values()), *self._size))
         if box is None:
             return False
         if box_iou(box, person.box) < MIN_OVERLAP:
-            # Wherever the network went, it was not sent there: the detector must know this person, or it is none.
+            # The result left its box: the person is dropped unless the next detection confirms it.
             self._unsure, person.missed = True, MAX_MISSED_DETECTIONS - 1
         person.box, person.fresh = box, False
         wrists = {side: now.joints[WRIST[side]] for side in SIDES}
         if len(hands) == 2 and is_same_hand(*hands.values()):
             del hands[max(SIDES, key=lambda side: np.linalg.norm(hands[side][0] - wrists[side]))]
         missing = [side for side in SIDES if side not in hands and inside(wrists[side], *self._size)]
-        # A hand that was followed and is lost is worth a look at once; one that the detector gave just now is not.
+        # The loss of a tracked hand triggers the detector at once; that of a hand only detected so far does not.
         self._unsure |= any(side in person.hands and person.hands[side].seen is not None for side in missing)
         person.is_missing_hand = bool(missing)
         person.hands = {side: _predict_hand(points, person.hands.get(side)) for side, points in hands.items()}
         return True
 
     def _next_box(self, person, box):
-        """The box around the joints, corrected as the detector's differed from it; None where there is none."""
+        """The box around the joints with the correction by the detector's; None if there is none."""
         if box is None or box[2:].min() < MIN_BOX_SIDE:
             return None
         size = np.tile(box[2:], 2)
@@ -222,7 +222,7 @@ def _edges(box):
 
 
 def _apply_detection(person, detected):
-    """Take the detector's word; a hand that it missed is followed on."""
+    """Take the detector's box and hands; a hand that it missed is still tracked."""
     person.box, person.confidence, person.fresh = detected.bbox_xywh, detected.confidence, True
     person.hands.update(_hands_from_detection(detected))
 
@@ -232,7 +232,7 @@ def _hands_from_detection(detected):
 
 
 def _predict_hand(points, before: _TrackedHand | None) -> _TrackedHand:
-    """The hand, moved to where it is expected in the next image."""
+    """The hand, moved to its predicted position in the next image."""
     if before is None or before.seen is None:
         return _TrackedHand(points, points)
     step = _STEP_GAIN * (points - before.seen).mean(0)

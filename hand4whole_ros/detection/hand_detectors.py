@@ -1,4 +1,4 @@
-"""All hands of an image, whoever's they are, in one form: by WiLoR's own detector, or by palms and landmarks."""
+"""All hands of an image, of any person, in one form: by WiLoR's own detector, or by palms and landmarks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .wilor_hands import WiLoRHands
 
 log = logging.getLogger(__name__)
 
-#: Weights that are made up -> dimensions of the detector.
+#: Random weights -> dimensions of the detector.
 _RANDOM = {WeightsSource.RANDOM: WILOR_DETECTOR, WeightsSource.RANDOM_TINY: WILOR_DETECTOR_TINY}
 
 
@@ -30,22 +30,22 @@ class HandBox:
     """One hand. Pixel centres are at integer coordinates."""
 
     side: str                   # 'left' or 'right', the person's own
-    side_confidence: float      # 0 to 1: that it is a hand of this side
+    side_confidence: float      # 0 to 1: confidence in the side
     confidence: float           # 0 to 1
     box_xyxy: np.ndarray        # (4,) px, around the whole hand
     keypoints: np.ndarray       # (21, 2) px, in the detector's own order
-    track_id: int = -1          # the same in all images of a video; -1 where the detector follows nothing
+    track_id: int = -1          # the same in all images of a video; -1 if the detector does not track
 
 
 class HandDetector(Protocol):
-    """Finds hands. Not thread-safe: one thread calls one detector."""
+    """Detects hands. Not thread-safe: one thread calls one detector."""
 
     def detect(self, image: np.ndarray) -> list[HandBox]:
-        """Hands in an RGB image (H, W, 3) uint8, the most certain first; [] where there are none."""
+        """Hands in an RGB image (H, W, 3) uint8, the most certain first; [] if there are none."""
         ...
 
     def reset(self) -> None:
-        """Forget what was followed."""
+        """Forget all tracks."""
         ...
 
     def close(self) -> None:
@@ -54,19 +54,19 @@ class HandDetector(Protocol):
 
 
 class WiLoRHandDetector:
-    """WiLoR's own, of every image by itself."""
+    """WiLoR's own detector, on each image independently."""
 
     def __init__(self, hands: WiLoRHands):
         self._hands = hands
 
     def detect(self, image: np.ndarray) -> list[HandBox]:
         """As HandDetector."""
-        # The network counts from the edges of pixels.
+        # The network's coordinates are those of pixel edges.
         return [HandBox(hand.side, hand.side_score, hand.score, hand.box_xyxy - 0.5, hand.keypoints - 0.5)
                 for hand in self._hands.detect(image)]
 
     def reset(self) -> None:
-        """Nothing is followed."""
+        """Does nothing: this detector does not track."""
 
     def close(self) -> None:
         """Free the network."""
@@ -74,9 +74,9 @@ class WiLoRHandDetector:
 
 
 class LandmarkHandDetector:
-    """Hands from the detector of palms, and where the landmarks of each are; in a video they are followed.
+    """Hands by the palm detector and their landmarks, tracked in a video.
 
-    Raises DetectorUnavailable where the networks of landmarks cannot be run.
+    Raises DetectorUnavailable if the landmark networks cannot be run.
     """
 
     def __init__(self, static_images: bool = False):
@@ -88,7 +88,7 @@ class LandmarkHandDetector:
         return [_box_of_landmarks(loose) for loose in self._landmarks.loose_hands]
 
     def reset(self) -> None:
-        """Forget the hands that are followed."""
+        """Forget the tracked hands."""
         self._landmarks.reset()
 
     def close(self) -> None:
@@ -105,11 +105,10 @@ def _box_of_landmarks(loose):
 
 def create_hand_detector(name: DetectorName, store: Store, weights: WeightsSource, device: torch.device,
                          *, static_images: bool = False) -> HandDetector:
-    """A detector of hands. AUTO is WiLoR's own where its file is in the store and published weights are wanted, else
-    that of landmarks.
+    """Creates a hand detector; AUTO is WiLoR's if its file is stored and published weights are requested.
 
-    weights: of WiLoR's own. Raises ValueError for an unknown name, CheckpointError for its file, and
-    DetectorUnavailable where the networks of landmarks cannot be run.
+    Otherwise AUTO is that of landmarks. weights: of WiLoR's own. Raises ValueError for an unknown name,
+    CheckpointError for its file, and DetectorUnavailable if the landmark networks cannot be run.
     """
     if name not in tuple(DetectorName):
         raise ValueError(f'unknown detector {name!r}; known are {", ".join(DetectorName)}')

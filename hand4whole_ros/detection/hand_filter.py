@@ -1,7 +1,7 @@
-"""Which of the hands a detector gave are real: a hand must agree with the arm it is said to be on.
+"""Rejection of false hands: a detected hand must agree with the arm it was assigned to.
 
-A hand network returns 21 points for any crop. Where the hand is hidden or out of the picture these
-are made up, and a made-up hand is worse than none.
+A hand network returns 21 points for any crop. If the hand is hidden or outside the image these are
+invented, and an invented hand is worse than none.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from ..skeleton import SIDES
 if TYPE_CHECKING:
     from .holistic_landmarks import HolisticLandmarks
 
-#: Least visibility of the arm's own wrist landmark. On rendered people 99 % of good hands have 0.78 or more.
+#: Minimum visibility of the arm's own wrist landmark. On rendered people 99 % of good hands have 0.78 or more.
 MIN_WRIST_VISIBILITY = 0.6
 
-#: All lengths in lengths of the torso (shoulders to hips) in the picture. Good hands on rendered people:
-#: wrist within 0.13 of the arm's in 99 %, palm 0.12 to 0.27 long in 98 %; near hands look larger.
+#: All lengths in lengths of the torso (shoulders to hips) in the image. Good hands on rendered people:
+#: wrist within 0.13 of the arm's in 99 %, palm 0.12 to 0.27 long in 98 %; near hands appear larger.
 MAX_WRIST_GAP = 0.22
 PALM_LENGTH_RANGE = (0.06, 0.6)
 
-#: Two hands whose points lie closer than this part of a palm, on the mean, are one hand seen twice.
+#: Two hands whose points are closer than this part of a palm, on average, are one hand detected twice.
 _MAX_DUPLICATE_HAND_DISTANCE = 0.35
 
 
@@ -56,5 +56,5 @@ def filter_hands(landmarks: HolisticLandmarks, width: int, height: int) -> dict[
 
 
 def is_same_hand(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether the landmarks (21, 2+) px of a left and a right hand are of one hand that was seen twice."""
+    """Whether the landmarks (21, 2+) px of a left and a right hand are of one hand detected twice."""
     return hand_distance(one, other) < _MAX_DUPLICATE_HAND_DISTANCE

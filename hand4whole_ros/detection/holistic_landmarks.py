@@ -1,4 +1,4 @@
-"""The landmarks of one person, in the form that fits and boxes take."""
+"""The landmarks of one person, the input of fits and boxes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class HolisticLandmarks:
     world: np.ndarray               # (33, 3) m from the middle of the hips; x right, y down, z away
     left_hand: np.ndarray | None    # (21, 3) px, px, relative depth in px (smaller is nearer)
     right_hand: np.ndarray | None   # likewise; right is the person's own
-    face: bool                      # a face was found
-    #: (33,) torsos, how far the landmarks of the image and of its mirror image are from their mean; None: seen once.
+    face: bool                      # a face was detected
+    #: (33,) torsos, distance of the landmarks of the image and of its mirror image from their mean; None: one way only.
     disagreement: np.ndarray | None = None
-    track_id: int = -1              # the same in all images of a video; -1 in an image that stands alone
+    track_id: int = -1              # the same in all images of a video; -1 in an unrelated image
 
     def hand(self, side: str) -> np.ndarray | None:
-        """(21, 3) of `side`, 'left' or 'right', or None where it was not seen."""
+        """(21, 3) of `side`, 'left' or 'right', or None if it was not detected."""
         return self.left_hand if side == 'left' else self.right_hand
 
     @property

@@ -1,7 +1,7 @@
 """All people in an image, by the package's own landmark networks, in the form that estimators take.
 
-People are seen in a mirror, too, and both poses averaged where they are of the same person: their errors are in part
-independent. In images that stand alone hands are, too, and poses are taken in the region that the two of them make.
+Poses are estimated in the mirror image, too, and averaged if both are of the same person: their errors are in part
+independent. In unrelated images so are hands, and the pose is estimated in the region of the mean of both poses.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from ..landmarks.runtime import Runtime
 from . import DetectorUnavailable
 from .holistic_landmarks import HolisticLandmarks
 
-#: px; smaller images show nobody.
+#: px; smaller images are skipped.
 _MIN_SIZE = 16
 
-#: In so many regions is a person seen both ways.
+#: Number of regions in which a person is estimated both ways.
 _REGIONS = 2
 
-#: Landmarks of a hand and of its mirror image are of one hand if they differ by less, in palms.
+#: Landmarks of a hand and of its mirror image are of one hand if they differ by less than this, in palms.
 _MAX_MIRROR_DISTANCE = 0.3
 
 
 class LandmarkPeople:
-    """Gives the landmarks of people. Raises DetectorUnavailable where the networks cannot be run.
+    """Estimates the landmarks of people. Raises DetectorUnavailable if the networks cannot be run.
 
-    static_images: every image stands alone; otherwise people are tracked. mirror: see the module. max_people: how many
-    are given at most, the largest. people: whether people are detected, or hands only. lite_hands: the smaller
+    static_images: images are unrelated; otherwise people are tracked. mirror: see the module. max_people: maximum
+    number of people, the largest are kept. people: whether people are detected, or only hands. lite_hands: the smaller
     network for hands.
     """
 
     def __init__(self, static_images: bool = False, *, mirror: bool = True, max_people: int = 1, people: bool = True,
                  lite_hands: bool = False):
         runtime = Runtime(workers=2)
-        #: People of the last image as the networks have them, in the order in which they were given.
+        #: People of the last image in the networks' form, in the order of the results.
         self.people: list[PersonLandmarks] = []
-        #: Hands of the last image that belong to nobody.
+        #: Hands of the last image that were assigned to no person.
         self.loose_hands: list[LooseHand] = []
         try:
             options = {'max_people': max_people, 'people': people, 'lite_hands': lite_hands, 'runtime': runtime}
@@ -62,7 +62,7 @@ class LandmarkPeople:
         if self._tracker is not None:
             found = self._tracker.track(image)
         else:
-            assert self._static is not None     # one of the two is there until it is closed
+            assert self._static is not None     # one of the two is set until `close`
             found = self._static.detect(image)
         self.people, self.loose_hands = found.people, found.hands
         if self._both_ways is not None:
@@ -70,7 +70,7 @@ class LandmarkPeople:
         return [_holistic(person) for person in self.people]
 
     def _averaged(self, person: PersonLandmarks, image: np.ndarray) -> PersonLandmarks:
-        """A person of an image that stands alone, seen both ways."""
+        """A person of an unrelated image, estimated both ways."""
         assert self._both_ways is not None
         hands = {}
         for side in ('left', 'right'):
@@ -81,7 +81,7 @@ class LandmarkPeople:
         return replace(person, pose=self._averaged_pose(person.pose, image), **hands)
 
     def _averaged_pose(self, pose: PoseLandmarks, image: np.ndarray) -> PoseLandmarks:
-        """The mean of a pose and of its mirror image, in a region that such a mean makes."""
+        """The mean of a pose and of its mirror image, in the region of such a mean."""
         assert self._both_ways is not None and self._both_ways.people is not None
         mean = pose
         for _ in range(_REGIONS):
@@ -92,7 +92,7 @@ class LandmarkPeople:
         return mean
 
     def reset(self) -> None:
-        """Forget the people who are tracked."""
+        """Forget the tracked people."""
         self.people, self.loose_hands = [], []
         if self._tracker is not None:
             self._tracker.restart()
@@ -103,7 +103,7 @@ class LandmarkPeople:
 
 
 def _mean_hand(one: HandLandmarks, other: HandLandmarks) -> HandLandmarks:
-    """With the mean of both landmarks in the image; the first if the other is somebody else's."""
+    """The first hand with the mean of both landmarks in the image; unchanged if the other is a different hand."""
     if hand_distance(one.landmarks, other.landmarks) > _MAX_MIRROR_DISTANCE:
         return one
     return replace(one, landmarks=(one.landmarks + other.landmarks) / 2)

@@ -1,4 +1,4 @@
-"""Boxes of several people and their hands, made of landmarks: they follow arms and legs, as detected boxes do not."""
+"""Boxes of several people and their hands from landmarks, which enclose arms and legs better than detected boxes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .person_boxes import HandPoints, PersonBoxes, check_image
 
 
 class MediaPipePeople:
-    """Every image stands alone. Raises DetectorUnavailable where the landmark networks cannot be run.
+    """Detects people in unrelated images. Raises DetectorUnavailable if the landmark networks cannot be run.
 
-    max_people: how many are given at most, the largest.
+    max_people: maximum number of people, the largest are kept.
     """
 
     def __init__(self, max_people: int = 4):
@@ -34,9 +34,9 @@ class MediaPipePeople:
 
 
 def person_boxes(landmarks: HolisticLandmarks, width: int, height: int) -> PersonBoxes | None:
-    """Boxes of a person with these landmarks in a picture; None where nothing of the person is in it.
+    """Boxes of a person with these landmarks in an image; None if no part of the person is in it.
 
-    Hands are those that hand_filter accepts; a hand that only the pose network saw is not one.
+    Hands are those that hand_filter accepts, not those of the pose network alone.
     """
     hands = hand_points(landmarks, width, height)
     box = body_box.box_from_landmarks(landmarks, [hand.keypoints for hand in hands.values()], width, height)
@@ -46,7 +46,7 @@ def person_boxes(landmarks: HolisticLandmarks, width: int, height: int) -> Perso
 
 
 def hand_points(landmarks: HolisticLandmarks, width: int, height: int) -> dict[str, HandPoints]:
-    """Side -> points of the accepted hands; points out of the picture have score 0, the others 1."""
+    """Side -> points of the accepted hands; points outside the image have score 0, the others 1."""
     hands = {}
     for side, (points, _) in filter_hands(landmarks, width, height).items():
         keypoints = points[:, :2]

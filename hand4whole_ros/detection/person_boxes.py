@@ -1,4 +1,4 @@
-"""What a detector of people says: a box around each person, and where the hands are."""
+"""The output of a person detector: a box around each person, and the hands."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 
 @dataclass(frozen=True)
 class HandPoints:
-    """One hand in the picture, enough to box it."""
+    """The keypoints of one hand in the image, from which its box is computed."""
 
     keypoints: np.ndarray   # (21, 2) px in skeleton.HAND_KEYPOINT_NAMES order
-    scores: np.ndarray      # (21,) 0 to 1: how surely each point is there, in the picture
+    scores: np.ndarray      # (21,) 0 to 1: confidence that each point is in the image
 
 
 @dataclass(frozen=True)
 class PersonBoxes:
     """One person. Pixel centres are at integer coordinates; left and right are the person's own."""
 
-    bbox_xywh: np.ndarray   # (4,) px, tight around what is seen of the person; within the picture
+    bbox_xywh: np.ndarray   # (4,) px, tight around the visible part of the person; within the image
     confidence: float       # 0 to 1
-    left_hand: HandPoints | None = None     # None: not seen
+    left_hand: HandPoints | None = None     # None: not detected
     right_hand: HandPoints | None = None
-    track_id: int = -1                      # the same in all images of a video; -1 in an image that stands alone
+    track_id: int = -1                      # the same in all images of a video; -1 in an unrelated image
 
     def hand(self, side: str) -> HandPoints | None:
         """The hand of `side`, 'left' or 'right'."""
@@ -32,9 +32,9 @@ class PersonBoxes:
 
 
 class PersonDetector(Protocol):
-    """Finds people. Not thread-safe: one thread calls one detector."""
+    """Detects people. Not thread-safe: one thread calls one detector."""
 
-    #: How many it gives at most.
+    #: Maximum number of people.
     max_people: int
 
     def detect(self, image: np.ndarray) -> list[PersonBoxes]:
@@ -46,12 +46,12 @@ class PersonDetector(Protocol):
 
 
 def box_iou(one: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union of two boxes xywh (4,); 0 where one has no area or is not finite."""
+    """Intersection over union of two boxes xywh (4,); 0 if one has no area or is not finite."""
     return float(box_ious(one[None], other)[0])
 
 
 def box_ious(boxes: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Intersection over union (N,) of boxes xywh (N, 4) with another (4,); 0 where one has no area or is not finite."""
+    """Intersection over union (N,) of boxes xywh (N, 4) with another (4,); 0 if one has no area or is not finite."""
     low = np.maximum(boxes[:, :2], other[:2])
     high = np.minimum(boxes[:, :2] + boxes[:, 2:], other[:2] + other[2:])
     shared = np.prod(np.maximum(high - low, 0), axis=1)
@@ -61,7 +61,7 @@ def box_ious(boxes: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def check_image(image: np.ndarray) -> np.ndarray:
-    """The image; ValueError, saying what was expected and found, where it is no RGB picture."""
+    """Returns the image. Raises ValueError if it is not an RGB image (H, W, 3) uint8."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f'an RGB image (H, W, 3) of uint8 is expected, found {image.shape} of {image.dtype}')
     return image

@@ -1,4 +1,4 @@
-"""The faces of people whose poses are known: landmarks of face and irises, tracked from image to image."""
+"""The faces of people with given poses: landmarks of face and irises, tracked from image to image."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ..skeleton import SIDES
 from . import DetectorUnavailable
 from .holistic_landmarks import HolisticLandmarks
 
-#: px, the side of a face's region: smaller faces show no expression, and larger ones more of it up to the second.
+#: px, the side of a face's region: below the first no expression is visible; up to the second confidence rises.
 MIN_SIZE, FULL_SIZE = 40.0, 80.0
 
-#: A face is the person's if its middle lies within this many of its sides from the middle of the pose's.
+#: A face is the person's if its centre is within this many of its sides from the centre of the pose's face.
 _MAX_DISTANCE = 0.35
 
 
@@ -36,13 +36,13 @@ class PersonFace:
     #: (468, 3) px, px, depth in px (smaller is nearer); lids are those that the network of irises gives.
     landmarks: np.ndarray
     irises: np.ndarray          # (2, 2) px, the middles of the left and the right one
-    confidence: float           # 0 to 1: how surely it is a face, less where it is small
+    confidence: float           # 0 to 1: that it is a face; lower for small ones
 
 
 class PersonFaces:
-    """Gives the faces of people. Raises DetectorUnavailable where the networks cannot be run.
+    """Estimates the faces of people. Raises DetectorUnavailable if the networks cannot be run.
 
-    A person with a track id is tracked: the detector runs only where the last image's landmarks do not lead to a face.
+    A person with a track id is tracked: the detector runs only if the last image's landmarks do not lead to a face.
     """
 
     def __init__(self):
@@ -56,7 +56,7 @@ class PersonFaces:
         self._last: dict[int, FaceLandmarks] = {}   # by track id
 
     def detect(self, image: np.ndarray, person: HolisticLandmarks) -> PersonFace | None:
-        """The face of a person in an RGB image (H, W, 3) uint8; None where none is seen, or it is too small."""
+        """The face of a person in an RGB image (H, W, 3) uint8; None if none is visible or it is too small."""
         last = self._last.pop(person.track_id, None)
         face = None if last is None else self._landmarks(image, person, last.next_region)
         if face is None:
@@ -81,7 +81,7 @@ class PersonFaces:
         self._last = {track: face for track, face in self._last.items() if track in but}
 
     def _landmarks(self, image, person, region):
-        """Of the face in a region if it is this person's."""
+        """The landmarks of the face in a region if it is this person's."""
         if region.side < MIN_SIZE:
             return None
         face = self._landmarker.landmarks(image, region)

@@ -1,4 +1,4 @@
-"""All hands in a picture, by WiLoR's own detector: no bodies, any number of hands."""
+"""All hands in an image, by WiLoR's own detector: no bodies, any number of hands."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import torch
 from ..networks.wilor_detector import STRIDES, WiLoRDetector
 from .person_boxes import box_ious, check_image
 
-#: Longest side of the picture that the network sees, and the grey around it up to whole strides.
+#: Longest side of the network's input image, and the grey around it up to whole strides.
 LONGEST_SIDE, PADDING_VALUE = 640, 114
-#: A hand counts above this score; of two boxes that overlap more than that, the better one counts.
+#: Minimum score of a hand; overlap of two boxes above which only the better one is kept.
 MIN_SCORE, MAX_OVERLAP = 0.3, 0.7
 MAX_HANDS = 300
 
@@ -28,15 +28,15 @@ class DetectedHand:
     score: float                 #: 0 to 1
     keypoints: np.ndarray        #: (21, 2) px, in the order of the network's training data
     keypoint_scores: np.ndarray  #: (21,) 0 to 1
-    side_score: float            #: 0 to 1: that it is a hand of this side
+    side_score: float            #: 0 to 1: confidence in the side
 
 
 class WiLoRHands:
-    """Every picture stands alone.
+    """Detects hands in unrelated images.
 
-    network: in evaluation mode. sides: what the network's classes are. min_score, max_overlap: see the module.
-    one_side_a_place: whether boxes of either side exclude each other; published, each side is taken by itself, and a
-    hand may be there twice.
+    network: in evaluation mode. sides: the network's classes. min_score, max_overlap: see the module.
+    one_side_a_place: whether boxes of different sides exclude each other; as published each side is treated
+    separately, and a hand may be detected twice.
     """
 
     def __init__(self, network: WiLoRDetector, sides: Sequence[str], *, min_score: float = MIN_SCORE,
@@ -47,7 +47,7 @@ class WiLoRHands:
 
     @torch.inference_mode()
     def detect(self, image: np.ndarray) -> list[DetectedHand]:
-        """Hands in an RGB image (H, W, 3) uint8, the most certain first; [] where there are none."""
+        """Hands in an RGB image (H, W, 3) uint8, the most certain first; [] if there are none."""
         picture, scale, corner = letterbox_image(check_image(image))
         assert self._network is not None, 'closed'
         device = next(self._network.parameters()).device
@@ -74,9 +74,9 @@ class WiLoRHands:
 
 
 def letterbox_image(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The picture (H, W, 3) with its longest side at MAX_SIDE, in grey to whole strides.
+    """The image (H, W, 3) with its longest side at MAX_SIDE, in grey to whole strides.
 
-    Also the scale x, y (2,) and the corner x, y (2,) px of the picture in it: pixel * scale + corner.
+    Also the scale x, y (2,) and the corner x, y (2,) px of the image in it: pixel * scale + corner.
     """
     height, width = image.shape[:2]
     zoom = LONGEST_SIDE / max(height, width)
@@ -92,9 +92,9 @@ def letterbox_image(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def non_maximum_suppression(boxes: np.ndarray, groups: np.ndarray, max_overlap: float,
                             max_boxes: int = MAX_HANDS) -> list[int]:
-    """Rows of boxes xyxy (N, 4), the best first, that overlap no better one of their group (N,) by more.
+    """Rows of boxes xyxy (N, 4), best first, without those that overlap a better one by more than max_overlap.
 
-    At most max_boxes of them, the first.
+    Only boxes of the same group (N,) are compared. At most max_boxes rows are returned.
     """
     sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
     kept: list[int] = []

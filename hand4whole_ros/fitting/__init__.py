@@ -1,1 +1,1 @@
-"""A body fitted to image landmarks: lifted into space by a network, then by damped least squares, in numpy."""
+"""A body fitted to image landmarks: lifted to 3D by a network, then refined by damped least squares, in numpy."""

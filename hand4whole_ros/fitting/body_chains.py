@@ -1,4 +1,4 @@
-"""The chains a person is fitted with: the body alone, and the whole of it with the hands that were seen."""
+"""The chains a person is fitted with: the body alone, and the whole body with the detected hands."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NUM_BODY = 22
 
 
 class PersonChains:
-    """One skeleton (`BodyModel.kinematics`) made ready for fitting.
+    """One skeleton (`BodyModel.kinematics`) prepared for fitting.
 
-    body: chain of the first 22 joints and the pose landmarks, wrists fixed. whole: sides whose hands were
-    seen -> chain of all 55 joints, the pose landmarks and 21 points of each of those hands. prior: of all
+    body: chain of the first 22 joints and the pose landmarks, wrists fixed. whole: sides of the detected
+    hands -> chain of all 55 joints, the pose landmarks and 21 points of each of those hands. prior: of all
     joints. relaxed (55, 3, 3): every joint at its mean.
     """
 

@@ -1,4 +1,4 @@
-"""A whole body fitted to landmarks: lifted by a network, then fitted to the landmarks; body, then hands, then both.
+"""A whole body lifted by a network, then fitted to the landmarks; body first, then hands, then both.
 
 The network gives the positions of joints with their spreads; the landmarks give their projections, with spreads by
 visibility; earlier images of a video give a prior; the skeleton has bones and limits. Damped least squares fit one
@@ -26,27 +26,27 @@ from .prior_body_fitter import BodyFit, fit_hands
 from .solver import solve
 from .visibility import landmark_sigma
 
-#: Below this visibility a landmark does not count as seen; a person of whom less is seen is not fitted.
+#: Minimum visibility of a visible landmark; a person with fewer visible landmarks than this is not fitted.
 MIN_VISIBILITY, MIN_VISIBLE_LANDMARKS = 0.3, 4
 
-#: Somebody who is less likely to lie where the landmarks are is not given. Of the poses below, on photographs all were
-#: of hands or things or lay on the wrong limbs; of drawn people in every posture it is one in forty, mostly wrong.
+#: A fitted person of lower confidence is rejected. On photographs all poses below it were of hands or objects, or lay
+#: on the wrong limbs; of drawn people in every posture it is one in forty, mostly wrong.
 MIN_CONFIDENCE = 0.3
 
-#: A fitted hand that lies farther from its landmarks than this part of their box was none.
+#: A fitted hand that is farther from its landmarks than this part of their box is rejected.
 MAX_HAND_MISFIT = 0.25
 
 _ITERATIONS = {'body': 6, 'whole': 4}
 
-#: A fit of the body alone ends when a step lowers its cost by less than this part: further ones bring it nearer to
-#: landmarks that are wrong as well.
+#: A fit of the body alone ends when a step lowers its cost by less than this part: further steps also fit it to
+#: landmarks that are wrong.
 _TOLERANCE = 0.02
 
 
 class LandmarkFitter:
-    """Fits one skeleton (`BodyModel.kinematics`) to landmarks. Keeps nothing between calls.
+    """Fits one skeleton (`BodyModel.kinematics`) to landmarks. Keeps no state between calls.
 
-    lifted_shape: the network speaks of this body's shapes; False for another body, whose mean is as likely then.
+    lifted_shape: whether the network's betas are of this body; if False, its mean shape replaces them.
     """
 
     def __init__(self, kinematics, lifter: Lifter, hand_lifter: HandLifter | None = None,
@@ -62,9 +62,9 @@ class LandmarkFitter:
 
     def fit(self, landmarks: HolisticLandmarks, intrinsics: Intrinsics, hands: dict[str, np.ndarray],
             prior: PosePrior | None = None) -> BodyFit | None:
-        """The person whose landmarks these are, or None where no fit could be made of them.
+        """The person with these landmarks, or None if the fit fails.
 
-        hands: (21, 3) px of each side that was seen, as HolisticLandmarks has them. prior: of earlier images.
+        hands: (21, 3) px of each detected side, as in HolisticLandmarks. prior: of earlier images.
         """
         rays = np.nan_to_num(intrinsics.normalize(landmarks.pose))
         size = np.array([intrinsics.width, intrinsics.height])
@@ -96,10 +96,10 @@ class LandmarkFitter:
         starts = {side: _hand_start(side, points, intrinsics, placed, lifted=lifted_hands.get(side))
                   for side, points in hands.items()}
         seen = seen.of(chosen)
-        # A hand of the last image begins as it was there; where that leads astray, as any hand.
+        # A hand of the last image starts from its pose there; if that fit fails, like any other hand.
         held = {side: prior.hand(side) for side in starts if prior is not None and side in prior.hands}
         fitted = self._fit_hands([start for side, start in starts.items() if side not in held], pose.betas[0])
-        while True:     # until all hands that are left lie on their landmarks
+        while True:     # until all remaining hands lie on their landmarks
             sides = [side for side in SIDES if side in fitted or side in held]
             whole, placed = self._fit_whole_body(pose, seen, {side: starts[side] for side in sides}, fitted=fitted,
                                                  held=held)
@@ -115,7 +115,7 @@ class LandmarkFitter:
 
     @staticmethod
     def _misfit(placed, rays, visibility):
-        """Mean distance of the landmarks from the fitted ones, by visibility, in torsos, as confidence wants it."""
+        """Mean distance of the landmarks from the fitted ones, by visibility, in torsos: the input of confidence."""
         points = placed.points[0, :NUM_LANDMARKS]
         fitted = points[:, :2] / points[:, 2:]
         limbs = fitted[list(LIMBS)]
@@ -125,7 +125,7 @@ class LandmarkFitter:
         return float((away @ visibility) / max(visibility.sum(), 1e-9) / torso)
 
     def _fit_body(self, seen: ObservedPerson):
-        """Pose, where it is, and which hypothesis it is of, of the body alone; None where it cannot be placed."""
+        """Pose, posed chain and number of the hypothesis of the body alone; None if it cannot be placed."""
         lifted = seen.lifted
         count = len(lifted.odds)
         pose = ChainPose(np.zeros((count, 3)), lifted.rotations.copy(), lifted.betas.copy())
@@ -144,16 +144,16 @@ class LandmarkFitter:
         )
 
     def _fit_hands(self, starts: list[HandStart], betas: np.ndarray) -> dict[str, HandFit]:
-        """Those hands that fit their landmarks."""
+        """The hands that fit their landmarks."""
         if not starts:
             return {}
         self._hand.shape(*self.person.shape_offsets(betas))
         return {start.side: hand for start, hand in fit_hands(self._hand, starts)}
 
     def _fit_whole_body(self, pose, seen, starts, *, fitted, held):
-        """fitted: hands that were fitted on their forearms; held: those that begin as the last image had them."""
+        """fitted: hands that were fitted on their forearms; held: hands that start from their last image's pose."""
         chain = self._chains.whole[tuple(starts)]
-        if not starts:          # the body fit has used all there is
+        if not starts:          # the body fit has used all landmarks
             return pose, chain.place(pose)
         rotations = pose.rotations.copy()
         for side, hand in fitted.items():
@@ -184,18 +184,18 @@ def _hand_rays(hands, intrinsics):
 
 
 def _hand_miss(placed, number, start):
-    """How far a fitted hand lies from its landmarks, on the mean, in longer sides of their box."""
+    """Mean distance of a fitted hand from its landmarks, in longer sides of their box."""
     points = placed.points[0, FIRST_HAND + 21 * number:][:21]
     away = np.linalg.norm(points[:, :2] / points[:, 2:] - start.rays, axis=1).mean()
     return away / max(np.ptp(start.rays, axis=0).max(), 1e-9)
 
 
-#: Nearest that a point of a body comes to the camera at first, m.
+#: Minimum depth of a point of a body at the start, m.
 _NEAREST = 0.15
 
 
 def root_in_front(points: np.ndarray, rays: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Where to put a body so that its landmarks are seen where they were seen and all of it is in front. -> (3,) m.
+    """Position (3,) m of a body whose landmarks project onto the rays, all of it in front of the camera.
 
     points (M, 3) m from the root, of which the first are landmarks; rays (L, 2), weight (L,).
     """
@@ -206,7 +206,7 @@ def root_in_front(points: np.ndarray, rays: np.ndarray, weight: np.ndarray) -> n
     right = rays * landmarks[:, 2:] - landmarks[:, :2]
     scaled = rows * weight[:, None, None]
     place = np.linalg.lstsq(scaled.reshape(-1, 3), (right * weight[:, None]).reshape(-1), rcond=None)[0]
-    # Where landmarks contradict the body a negative distance can be what fits them best: then go by their sizes.
+    # If landmarks contradict the body a negative distance can fit them best: then their sizes are used.
     share = weight ** 2 / (weight ** 2).sum()
 
     def spread(values):

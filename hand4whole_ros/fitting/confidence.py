@@ -1,16 +1,16 @@
-"""How likely a fitted person, and each joint, lies in the picture where the true one is: within a fifth of the torso.
+"""Probability that a fitted person, and each joint, lies within a fifth of the torso from the true one in the image.
 
-What tells most is how far the landmarks of an image and of its mirror image are apart: rank correlation with the error
-of a person 0.55 on 35 photographs and 0.63 on the drawn people below, where mean visibility has -0.22 and -0.33. So
-there are two ways, of people who were seen both ways and of those who were seen once.
+The best predictor is the distance between the landmarks of an image and of its mirror image: rank correlation with the
+error of a person 0.55 on 35 photographs and 0.63 on the drawn people below, where mean visibility has -0.22 and -0.33.
+So there are two estimates, for people estimated both ways and for those estimated one way.
 
-A person: by how far the fitted body lies from its landmarks, and by that disagreement, or by how sure the lifting
-network is of its bones. All are large where a detector sees a person in what is none, such as a hand alone. Logistic
-regressions on drawn people in every posture who were not learnt from: 256 seen both ways, 475 seen once.
+A person: by the distance of the fitted body from its landmarks, and by that disagreement, or by the spread of the
+lifting network's bones. All are large for false detections, such as a hand alone. Logistic regressions on drawn people
+in every posture outside the training data: 256 estimated both ways, 475 one way.
 
-A joint: by that disagreement at the joint's own landmark and how visible MediaPipe says that it is, likewise on those
-256 people; or by the latter alone, counted on 455. Joints that have no landmark go by those around them, fingers by the
-hand they are of.
+A joint: by that disagreement at the joint's own landmark and MediaPipe's visibility of it, likewise on those 256
+people; or by the latter alone, counted on 455. Joints without a landmark use those around them, fingers use their
+hand's.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _NEAR = {
     'knee': np.array([0.26, 0.46, 0.52, 0.60, 0.70, 0.85, 0.89, 0.92]),
     'foot': np.array([0.18, 0.26, 0.43, 0.65, 0.80, 0.89, 0.94, 0.96])}
 
-#: Of people who were seen both ways, by part: constant, factor of the logarithm of the disagreement, torsos, and of the
+#: Of people estimated both ways, by part: constant, factor of the logarithm of the disagreement, torsos, and of the
 #: logit of the visibility.
 _NEAR_BY_DISAGREEMENT = {'trunk': (-5.29, -1.65, 0.28), 'elbow': (-4.06, -1.59, 0.23), 'wrist': (-3.92, -1.74, 0.19),
                          'knee': (-4.02, -1.74, 0.17), 'foot': (-4.95, -1.69, 0.32)}
 
-#: Torsos; less says nothing more.
+#: Torsos; smaller values count as this.
 _LEAST = 1e-3
 
-#: Joint of the left side or the middle -> its part, and the landmarks of left and right that say how visible it is.
+#: Joint of the left side or the middle -> its part, and the landmarks of left and right whose visibility it has.
 _JOINTS = {
     'pelvis': ('trunk', HIPS), 'left_hip': ('trunk', (PoseLandmark.LEFT_HIP,)), 'spine1': ('trunk', SHOULDERS + HIPS),
     'spine2': ('trunk', SHOULDERS + HIPS), 'spine3': ('trunk', SHOULDERS), 'neck': ('trunk', SHOULDERS),
@@ -63,7 +63,7 @@ def person_confidence(misfit: float, spread: float, disagreement: np.ndarray | N
     """0 to 1.
 
     misfit: mean distance of landmarks from the fitted ones, weighted by visibility, torsos; spread: the network's mean
-    error of bones (geometric mean), m; disagreement (33,) torsos: see HolisticLandmarks, None of people seen once.
+    error of bones (geometric mean), m; disagreement (33,) torsos: see HolisticLandmarks, None if estimated one way.
     """
     if disagreement is None:
         factors, second = _BY_SPREAD, max(spread, 1e-4)
@@ -76,7 +76,7 @@ def joint_confidence(visibility: np.ndarray, hands: Mapping[str, float], disagre
                      ) -> np.ndarray:
     """(55,) 0 to 1.
 
-    visibility (33,) of the landmarks; hands: side -> 0 to 1 of those that were seen; disagreement (33,): see
+    visibility (33,) of the landmarks; hands: side -> 0 to 1 of those that were detected; disagreement (33,): see
     person_confidence.
     """
     visible, knots, confidence = _logit(visibility), _logit(_VISIBILITY), np.zeros(NUM_JOINTS)

@@ -1,7 +1,7 @@
 """Jaw, gaze, expression and the rotation of the head, by damped least squares, from the landmarks of a face.
 
-The rows are reprojection through the calibrated camera, differences of depth, weakly, and what is natural: a face at
-rest, that of the last image, and limits. All are in units of their own standard deviation.
+The rows are reprojection through the calibrated camera, weak differences of depth, and priors: a face at rest, that of
+the last image, and limits. All are in units of their own standard deviation.
 """
 
 from __future__ import annotations
@@ -26,28 +26,30 @@ _SIGMA = {'lips': 0.0015, 'lids': 0.0010, 'brows': 0.0022, 'nose': 0.0018, 'chee
           'jaw': 0.003}
 _DEPTH_SIGMA, _IRIS_SIGMA = 0.010, 0.0006
 
-#: Landmarks on skin that is turned away are guessed: their standard deviations grow with the inverse of this cosine.
+#: Landmarks on skin facing away are unreliable: their standard deviations grow with the inverse of the cosine, down to
+#: this one.
 _MIN_FACING = 0.15
 
-#: Residual, in standard deviations, beyond which a landmark is disbelieved.
+#: Residual, in standard deviations, beyond which a landmark is treated as an outlier.
 _ROBUST = 6.0
 
 #: Standard deviations of a face at rest: radians of the jaw about its own axes, and of gaze (down, left, inwards).
 _JAW_SIGMA, _GAZE_SIGMA = np.array([0.40, 0.03, 0.02]), np.array([0.15, 0.25, 0.02])
 _EXPRESSION_SIGMA = 0.6
 
-#: Of the difference between both lids, of a head that faces the camera and of one that is turned away: its far eye
-#: closes with the other one.
+#: Standard deviations of the difference between both lids, for a head that faces the camera and for one that is turned
+#: away, whose far eye closes with the other one.
 _LIDS_SIGMA = (0.6, 0.12)
 
-#: Sines of the angle by which a head is turned aside: an eye on the far side is seen well, and not at all.
+#: Sines of the angle by which a head is turned aside: up to which the eye on the far side is fully visible, and from
+#: which it is hidden.
 _ASIDE = (0.35, 0.75)
 
-#: Share of the movement of lids that the network of irises shows: lashes of closed eyes look like a slit. The gaze
-#: that it shows of eyes that look straight ahead, radians (down, left, inwards). Of drawn faces and of photographs.
+#: Share of the movement of lids in the iris network's output: lashes of closed eyes appear as a slit. Its output for a
+#: gaze straight ahead, radians (down, left, inwards). Of drawn faces and of photographs.
 LID_RESPONSE, GAZE_AT_REST = 0.45, np.array([0.11, 0.0, 0.0])
 
-#: Radians: how far the head may be turned from where the body's fit has it.
+#: Standard deviation of the head's rotation from that of the body's fit, radians.
 _HEAD_SIGMA = 0.35
 
 #: Lowest and highest jaw, radians, gaze and expressions, and the standard deviation of going beyond.
@@ -55,14 +57,14 @@ _JAW_LIMITS, _JAW_LIMIT_SIGMA = (-0.01, 0.6), 0.01
 _EXPRESSION_LIMITS = {'mouth_left': (-1.2, 1.2)}
 _LIMITS, _LIMIT_SIGMA = (-0.1, 1.2), 0.05
 
-#: How fast a face changes, per second, and how surely the last image had it: jaw (radians), expressions, lids.
+#: Rates of change of a face, per second, and standard deviations of the last image: jaw (radians), expressions, lids.
 _JAW_RATE, _EXPRESSION_RATE, _LID_RATE = 3.0, 4.0, 12.0
 _JAW_SPREAD, _EXPRESSION_SPREAD = 0.03, 0.08
 
-#: s; an older face says nothing of this one.
+#: s; older faces are not used.
 MAX_AGE = 0.5
 
-#: Landmarks that a face needs to have.
+#: Minimum number of landmarks of a face.
 _MIN_LANDMARKS = 60
 
 #: An eye closed by more hides its iris.
@@ -78,17 +80,17 @@ _MAX_MISFIT = 4.0
 class FaceFit:
     """One face, in the camera optical frame."""
 
-    head_rotation: np.ndarray | None    # (3, 3) out of the T-pose; None of a face that is held
+    head_rotation: np.ndarray | None    # (3, 3) out of the T-pose; None for a held face
     jaw_pose: np.ndarray        # (3,) axis-angle against the head
     eye_poses: np.ndarray       # (2, 3) likewise, left and right
     expression: np.ndarray      # (10,), see body.face_shapes.EXPRESSIONS
     misfit: float               # mean distance of landmarks from the fitted ones, in their standard deviations
     confidence: float           # 0 to 1, of jaw and expression
     eye_confidence: np.ndarray  # (2,) 0 to 1, left and right
-    solution: FacePose          # what the fit ended with, to begin the next one with
+    solution: FacePose          # the result, from which the next fit starts
 
     def faded(self, share: float) -> FaceFit:
-        """The face on its way to rest, where it is not seen any more; share: 0 to 1, what is left of it."""
+        """The face fading to rest after it was lost; share: 0 to 1, the remaining part of it."""
         return FaceFit(None, share * self.jaw_pose, share * self.eye_poses, share * self.expression, self.misfit,
                        share * self.confidence, share * self.eye_confidence, self.solution)
 
@@ -121,9 +123,9 @@ class FaceFitter:
 
     def fit(self, seen: PersonFace, intrinsics: Intrinsics, *, head_rotation: np.ndarray, betas: np.ndarray,
             last: LastFace | None = None) -> FaceFit | None:
-        """None where these landmarks are not those of such a face.
+        """The fitted face; None if the landmarks are not those of this face.
 
-        head_rotation (3, 3) out of the T-pose, in the camera frame, and betas (10,): as the body's fit has them.
+        head_rotation (3, 3) out of the T-pose, in the camera frame, and betas (10,): of the body's fit.
         """
         self._model.shape(np.asarray(betas, np.float64)[:10])
         pixels = np.concatenate([seen.landmarks[self._model.landmarks, :2], seen.irises])
@@ -155,14 +157,14 @@ class FaceFitter:
         return self._result(pose, misfit, seen.confidence)
 
     def _start(self, rotation, rays, last):
-        """At rest, or as the last image had it; where it is seen."""
+        """The initial face: at rest or that of the last image, at the position of the landmarks."""
         at_rest = self._model.start(rotation, self._place(rotation, rays))
         if last is None or not 0 <= last.age <= MAX_AGE:
             return at_rest
         return replace(last.fit.solution, rotation=rotation, place=at_rest.place)
 
     def _place(self, rotation, rays):
-        """Where the head joint is so that the face lies where it was seen, at about the size that it has there. (3,)"""
+        """Position (3,) m of the head joint for which the face lies on its landmarks, at about their size."""
         points, _ = self._model.points(self._model.start(rotation, np.zeros(3)))
         known = np.isfinite(rays).all(axis=1)
         points, seen = points[known], rays[known]
@@ -172,7 +174,7 @@ class FaceFitter:
         return np.append(seen.mean(0) * depth - points[:, :2].mean(0), depth - points[:, 2].mean())
 
     def _prior(self, last):
-        """Mean and standard deviation (U,) of the unknowns; infinite where nothing is known."""
+        """Mean and standard deviation (U,) of the unknowns; infinite without a prior."""
         mean, sigma = np.zeros(self._model.num_unknowns), np.ones(self._model.num_unknowns)
         sigma[:JAW.start] = np.inf
         sigma[JAW], sigma[GAZE], sigma[EXPRESSION] = _JAW_SIGMA, _GAZE_SIGMA, _EXPRESSION_SIGMA
@@ -189,7 +191,7 @@ class FaceFitter:
         return mean, sigma
 
     def _equations(self, pose, rays, depths, *, head_rotation, prior):
-        """Cost, Hessian (U, U), gradient (U,) and misfit; None where the face is not in front of the camera."""
+        """Cost, Hessian (U, U), gradient (U,) and misfit; None if the face is not in front of the camera."""
         points, moved = self._model.points(pose)
         z = points[:, 2]
         if not np.isfinite(points).all() or z.min() < MIN_DEPTH:
@@ -198,7 +200,7 @@ class FaceFitter:
         facing = np.clip(-(self._model.normals(pose) * view).sum(1), _MIN_FACING, 1)
         closed = np.clip(pose.expression[self._lids] - _CLOSED, 0, None)
         sigma = np.concatenate([self._sigma / facing, _IRIS_SIGMA * (1 + 20 * closed)]) / z.mean()
-        sigma[~np.isfinite(rays).all(axis=1)] = np.inf      # beyond what the lens shows
+        sigma[~np.isfinite(rays).all(axis=1)] = np.inf      # outside the lens model
         seen = points[:, :2] / z[:, None]
         off = (seen - np.nan_to_num(rays, posinf=0.0, neginf=0.0)) / sigma[:, None]
         squared = (off ** 2).sum(1)
@@ -245,7 +247,7 @@ class FaceFitter:
         expression = np.clip(pose.expression, self._low, self._high)
         confidence = float(seen_confidence * np.clip(2 - 2 * misfit / _MAX_MISFIT, 0, 1))
         eyes = replace(pose, gaze=pose.gaze - GAZE_AT_REST).eyes
-        # An eye on the far side of a turned head, and one that is closed, is guessed.
+        # The gaze of an eye on the far side of a turned head, and of a closed one, is uncertain.
         shown = 1 - np.interp(_turned_aside(pose) * np.array([1, -1]), _ASIDE, (0, 1))
         opened = 1 - np.clip((expression[self._lids] - _CLOSED) / 0.4, 0, 1)
         return FaceFit(pose.rotation, pose.jaw, eyes, expression, misfit, confidence,
@@ -258,5 +260,5 @@ def _turned_aside(pose):
 
 
 def _outside(values, low, high):
-    """How far values lie outside limits."""
+    """Distance of values outside limits."""
     return np.minimum(values - low, 0) + np.maximum(values - high, 0)

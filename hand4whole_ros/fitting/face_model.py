@@ -1,8 +1,8 @@
-"""The landmarks of a face as a function of what moves them, with the derivatives that a fit needs.
+"""The landmarks of a face as a function of its unknowns, with the derivatives for a fit.
 
-Unknowns, in this order: the head's rotation and place in the camera, the jaw, the gaze of both eyes, the expression,
-and how this face differs from the mean one. The latter is a smooth, symmetric displacement of the landmarks (a Gaussian
-process over the mean face): people's faces differ by some millimetres, and without it a high brow were a raised one.
+Unknowns, in this order: the head's rotation and position in the camera, the jaw, the gaze of both eyes, the expression,
+and the identity. The latter is a smooth, symmetric displacement of the landmarks (a Gaussian process over the mean
+face): people's faces differ by some millimetres, and without it a high brow would be fitted as a raised one.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class FaceModel:
 
     def __init__(self, face: BodyFace, kinematics: BodyKinematics):
         self.landmarks = face.landmarks
-        self._pupil = np.array([0.0, 0.0, IRIS_RADIUS])        # eyes look straight ahead at rest
+        self._pupil = np.array([0.0, 0.0, IRIS_RADIUS])        # the gaze at rest is straight ahead
         self._centre = np.array([0.0, 0.0, face.eye_radius - IRIS_RADIUS])     # from the joint
         self._face = face
         self._joints, self._joints_betas = kinematics.rest_joints, kinematics.rest_joints_betas

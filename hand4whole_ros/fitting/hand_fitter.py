@@ -1,9 +1,9 @@
 """A hand on its forearm, fitted to 21 image landmarks from several starting poses at once.
 
-Depth turns a palm over without changing its picture much, so each hand is begun from the palm as its
-landmarks lie in space, from that palm mirrored in depth, and from a straight wrist; the cheapest after
-fitting is kept: reprojection, joint limits against the forearm and measured depth all have a say. Left
-hands are fitted as right ones in a mirrored camera, so that all run as one batch.
+A palm mirrored in depth projects to nearly the same image, so each fit starts from the palm of its 3D
+landmarks, from that palm mirrored in depth, and from a straight wrist. The result of least cost is kept:
+reprojection, joint limits against the forearm and measured depth all contribute. Left hands are fitted as
+right ones in a mirrored camera, so that all run as one batch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: A mirror across the camera's (and the body's) x.
 MIRROR_X = np.diag((-1.0, 1.0, 1.0))
 
-#: The wrist carries the forearm's twist here, so it may turn this far about the bone.
+#: The wrist includes the forearm's twist here: standard deviation and limit of its rotation about the bone, radians.
 _TWIST_SIGMA, _TWIST_LIMIT = 0.8, 2.2
 
 #: Of the forearm's twist, the part that lies in the elbow; the wrist has the rest.
@@ -45,19 +45,19 @@ _WRIST_SIGMA = (0.03, 0.03, 0.08)
 
 @dataclass
 class HandStart:
-    """One seen hand: what to fit, in the real camera."""
+    """The observations of one detected hand, in the real camera."""
 
     side: str
     rays: np.ndarray            # (21, 2)
     depths: np.ndarray          # (21,) m, relative to the wrist, away from the camera
     forearm: np.ndarray         # (3, 3) the elbow joint's rotation in the camera
-    wrist: np.ndarray           # (3,) m where the body fit puts the wrist
-    lifted: LiftedHand | None = None    # by the lifting network; of all hands that are fitted together, or of none
+    wrist: np.ndarray           # (3,) m, the wrist of the body fit
+    lifted: LiftedHand | None = None    # by the lifting network; set for all hands of one fit, or for none
 
 
 @dataclass
 class HandFit:
-    """A fitted hand: wrist rotation against the forearm (3, 3), fingers (15, 3, 3) and how well it fits."""
+    """A fitted hand: wrist rotation against the forearm (3, 3), fingers (15, 3, 3) and the error of the fit."""
 
     wrist_rotation: np.ndarray
     finger_rotations: np.ndarray
@@ -88,9 +88,9 @@ class HandFitter:
         self.shape(person.bones, person.tips)
 
     def shape(self, bones, tip_offsets) -> None:
-        """Use these bones (55, 3) and tips (10, 3), as Person.shaped gives them, from now on."""
+        """Set the bones (55, 3) and tips (10, 3), as Person.shaped returns them."""
         self.chain.bones = bones[self._members].copy()
-        self.chain.bones[1] = 0         # the chain's root is the wrist, turned as the forearm is
+        self.chain.bones[1] = 0         # the chain's root is the wrist, with the forearm's rotation
         offsets = HAND_OFFSETS['right'].copy()
         offsets[self._tips >= 0] += tip_offsets[5:][self._tips[self._tips >= 0]]
         self.chain.point_offsets = offsets
@@ -98,7 +98,7 @@ class HandFitter:
         self._rest_palm = rest.points[0, list(PALM_KEYPOINTS)]
 
     def fit(self, starts: list[HandStart], iterations: int, robust: float = Observations.robust) -> list[HandFit]:
-        """The best fit of each hand. robust: as Observations has it."""
+        """The best fit of each hand. robust: as in Observations."""
         poses, rays, depths, anchors, owner = [], [], [], [], []
         for number, start in enumerate(starts):
             mirror = MIRROR_X if start.side == 'left' else np.eye(3)
@@ -112,7 +112,7 @@ class HandFitter:
                 palms = np.stack([palm, palm * (1, 1, -1)])
                 wrists = forearm.T @ rigid_alignment(self._rest_palm, palms)[0]
                 options = [self._with(natural, forearm, wrist_turn) for wrist_turn in (*wrists, np.eye(3))]
-            else:       # on drawn hands no other beginning was better, and each costs as much again
+            else:       # on drawn hands no other start was better, and each costs as much again
                 options = [self._with(natural, forearm, forearm.T @ mirror @ start.lifted.wrist @ mirror)]
                 options[0][2:] = mirror @ start.lifted.fingers @ mirror
             for rotations in options:

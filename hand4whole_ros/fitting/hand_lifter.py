@@ -1,4 +1,4 @@
-"""The hand's lifting network at work: landmarks of one person's hands in, likely hands in the camera's axes out."""
+"""Runs the hand's lifting network: from landmarks of one person's hands to likely hands in the camera's axes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .lifter import orthogonal
 
 
 class LiftedHand(NamedTuple):
-    """A hand as its network has it, float64."""
+    """The output of the network for one hand, float64."""
 
-    frame: np.ndarray           #: (3, 3) from the camera's axes to the view's (hand_view); of a left hand it mirrors
+    frame: np.ndarray           #: (3, 3) from the camera's axes to the view's (hand_view); mirrored for a left hand
     points: np.ndarray          #: (21, 3) m from the wrist along the view's axes
     wrist: np.ndarray           #: (3, 3) rotation of the wrist in the camera
     fingers: np.ndarray         #: (15, 3, 3) against the parents

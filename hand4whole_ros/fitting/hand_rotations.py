@@ -1,7 +1,7 @@
-"""Rotations of wrist and fingers of a hand that is known by its 21 landmarks alone, in closed form.
+"""Rotations of wrist and fingers of a hand from its 21 landmarks alone, in closed form.
 
-The palm of the body's resting hand is laid onto the landmarks' palm; from the knuckles on each bone is turned the
-shortest way onto its landmarks. Turns about a bone's own axis, which landmarks do not show, are none.
+The palm of the body's resting hand is aligned to the landmarks' palm; from the knuckles on each bone is aligned to its
+landmarks by the smallest rotation. Rotations about a bone's own axis, which landmarks do not determine, are zero.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _FINGERS = np.arange(1, NUM_HAND_KEYPOINTS).reshape(5, 4)
 _ROWS = {side: np.array([[HAND_KEYPOINT_JOINTS[side][point] - HAND_SLICE[side].start for point in finger[:3]]
                          for finger in _FINGERS]) for side in SIDES}
 
-#: Keypoint whose joint each keypoint rides on: its own, that of a tip the one before.
+#: Keypoint whose joint each keypoint is attached to: its own, for a tip the preceding one.
 _RIDES_ON = np.array([k - 1 if k in _FINGERS[:, 3] else k for k in range(NUM_HAND_KEYPOINTS)])
 
 _PALM = list(PALM_KEYPOINTS)
 
-#: Landmarks lie beside the joints, by an offset that turns with the joint: rounds of finding both.
+#: Landmarks lie beside the joints, by an offset that rotates with the joint: rounds of estimating both.
 _ROUNDS = 3
 
 
 class HandRotations:
-    """Of the hands of one body at zero betas."""
+    """Computes them for the hands of one body at zero betas."""
 
     def __init__(self, kinematics: BodyKinematics):
         self._rest = {}
@@ -42,8 +42,10 @@ class HandRotations:
             self._rest[side] = points
 
     def __call__(self, keypoints: np.ndarray, side: str) -> tuple[np.ndarray, np.ndarray]:
-        """keypoints (21, 3) m in any frame, as landmarks lie -> rotation of the wrist (3, 3) in that frame, and those
-        of the fingers' joints against their parents (15, 3) axis-angle, in SMPL-X's order. side: the person's own.
+        """Rotation of the wrist (3, 3) and of the fingers' joints (15, 3) axis-angle, from keypoints (21, 3) m.
+
+        keypoints: landmarks in any frame, also that of the wrist's rotation. The fingers' rotations are against their
+        parents, in SMPL-X's order. side: the person's own.
         """
         rest, offsets = self._rest[side], HAND_OFFSETS[side]
         keypoints = np.asarray(keypoints, np.float64)
@@ -75,7 +77,7 @@ def _unit(vectors):
 
 
 def _shortest_turn(start, end):
-    """(N, 3) axis-angle that takes unit vectors (N, 3) to others; none where they are opposite."""
+    """(N, 3) axis-angle of the smallest rotation from unit vectors (N, 3) to others; zero if they are opposite."""
     axis = np.cross(start, end)
     sine = np.linalg.norm(axis, axis=1, keepdims=True)
     angle = np.arctan2(sine, (start * end).sum(1, keepdims=True))

@@ -1,6 +1,6 @@
-"""The view in which the lifting network sees a hand: a camera that looks at it, fingers up, of size one, a right hand.
+"""The lifting network's view of a hand: a camera directed at it, fingers up, of size one, a right hand.
 
-As person_view has it for bodies. numpy, N hands at once.
+The counterpart of person_view. numpy, N hands at once.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
 class HandViews(NamedTuple):
-    """Of N hands, left ones mirrored."""
+    """The views of N hands, left ones mirrored."""
 
-    rotation: np.ndarray    #: (N, 3, 3) from the camera's axes to the view's; of left hands an improper one, mirrored
-    size: np.ndarray        #: (N,) tangent of the angle that one unit of `points` is seen under
+    rotation: np.ndarray    #: (N, 3, 3) from the camera's axes to the view's; for left hands with a reflection
+    size: np.ndarray        #: (N,) tangent of the angle of one unit of `points`
     points: np.ndarray      #: (N, 21, 2) x and y over z in the view, over the size
     depths: np.ndarray      #: (N, 21) relative depth over the size
     elbow: np.ndarray       #: (N, 2) as `points`
@@ -52,7 +52,7 @@ def hand_views(left: np.ndarray, hands: np.ndarray, elbow: np.ndarray, arm: np.n
 
 
 def hand_features(views: HandViews, elbow_visibility: np.ndarray) -> np.ndarray:
-    """What the network sees, (N, networks.lifting.HAND.num_features) float32; elbow_visibility (N,)."""
+    """Input of the network, (N, networks.lifting.HAND.num_features) float32; elbow_visibility (N,)."""
     parts = (views.points, views.depths, np.log(views.size)[:, None], views.elbow, elbow_visibility[:, None], views.arm)
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Closed forms a fit starts from: a body along measured bone directions."""
+"""Closed forms that initialise a fit: a body along measured bone directions."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def orthonormal_frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def body_rotations(rest_joints: np.ndarray, world: np.ndarray, legs_seen: bool) -> np.ndarray:
-    """Local rotations (55, 3, 3) of a body whose bones point as MediaPipe's world landmarks (33, 3) do.
+    """Local rotations (55, 3, 3) of a body with the bone directions of MediaPipe's world landmarks (33, 3).
 
-    The torso is one rigid piece; elbows bend about their own axis; legs stay as at rest where they
-    were not seen.
+    The torso is one rigid piece; elbows bend about their own axis; legs stay as at rest if they are
+    not visible.
     """
     local = np.tile(np.eye(3), (NUM_JOINTS, 1, 1))
     hips, shoulders = world[list(HIPS)], world[list(SHOULDERS)]

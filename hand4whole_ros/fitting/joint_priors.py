@@ -1,11 +1,11 @@
-"""How people hold themselves: the mean, spread and limits of every joint's angles.
+"""Priors of people's poses: the mean, spread and limits of every joint's angles.
 
 Angles are axis-angle components about a joint's own axes, radians, zero in SMPL-X's T-pose (palms
 down, flat hands). For the body these axes are the T-pose's (x to the person's left, y up, z forward);
 for fingers they are flexion, spreading and twist, made from the rest skeleton. Values are written for
 the left side. Ranges of motion are rounded from the AAOS tables (Greene and Heckman, The Clinical
 Measurement of Joint Motion, 1994) and, for fingers, from Lin, Wu and Huang, Modeling the Constraints
-of Human Hand Motion, 2000; means and spreads are those of a person at ease, held loosely.
+of Human Hand Motion, 2000; means and spreads are those of a relaxed person, with wide spreads.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ _THUMB = {
     3: ((0.15, 0, 0), (0.40, 0.04, 0.04), (-0.4, -0.1, -0.1), (1.4, 0.1, 0.1)),
 }
 
-_MIRRORED = np.array((1.0, -1.0, -1.0))     # a rotation vector seen in a mirror across x
+_MIRRORED = np.array((1.0, -1.0, -1.0))     # a rotation vector mirrored across x
 
-#: Axes (0, 1, 2) each body joint may turn about; joints not named here stay as they are.
+#: Axes (0, 1, 2) each body joint may rotate about; joints not named here stay fixed.
 BODY_DOFS = {
     'pelvis': (0, 1, 2), 'spine1': (0, 1, 2), 'spine2': (0, 1, 2), 'spine3': (0, 1, 2),
     'neck': (0, 1, 2), 'head': (0, 1, 2), 'collar': (1, 2), 'shoulder': (0, 1, 2), 'elbow': (0, 1),

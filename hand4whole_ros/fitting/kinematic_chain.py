@@ -1,8 +1,8 @@
 """A kinematic tree with its analytic Jacobian, for a batch of poses at once.
 
-Points ride on joints: point m = position of its joint + rotation of its joint @ offset. Turning joint
-a about one of its own axes moves a point behind it by axis x (point - a), which is the whole Jacobian.
-Everything is numpy float64; B is the number of poses (hypotheses, hands) worked on together.
+Points are attached to joints: point m = position of its joint + rotation of its joint @ offset. Rotating
+joint a about one of its own axes moves a point below it by axis x (point - a), which is the whole Jacobian.
+Everything is numpy float64; B is the number of poses (hypotheses, hands) computed together.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def exp_so3(rotvecs: np.ndarray) -> np.ndarray:
 def log_so3(matrices: np.ndarray) -> np.ndarray:
     """(..., 3, 3) -> (..., 3) axis-angle of at most pi."""
     cosine = (matrices[..., 0, 0] + matrices[..., 1, 1] + matrices[..., 2, 2] - 1) / 2
-    if cosine.min() < -0.9:     # near half a turn the axis no longer shows in the antisymmetric part
+    if cosine.min() < -0.9:     # near half a turn the antisymmetric part no longer determines the axis
         return Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_rotvec().reshape(matrices.shape[:-1])
     axis = np.empty(matrices.shape[:-1])
     axis[..., 0] = matrices[..., 2, 1] - matrices[..., 1, 2]
@@ -93,7 +93,7 @@ class PosedChain:
 
 
 class ChainPoints(NamedTuple):
-    """M points that ride on the joints of a chain."""
+    """M points attached to the joints of a chain."""
 
     joints: np.ndarray      #: (M,) the joint of each
     offsets: np.ndarray     #: (M, 3) m from that joint, in its frame at rest
@@ -109,7 +109,7 @@ class KinematicChain:
 
     parents: J indices, -1 for the root, joint 0, which as an attribute is its own parent; bones (J, 3) m and
     bone_betas (J, 3, S) give each joint's rest offset from its parent; axes (J, 3, 3) has the joint's own axes in its
-    columns; dofs (K, 2) lists the (joint, axis) pairs that may turn.
+    columns; dofs (K, 2) lists the free (joint, axis) pairs.
     """
 
     def __init__(self, parents, bones, bone_betas, points: ChainPoints, *, axes, dofs):
@@ -122,7 +122,7 @@ class KinematicChain:
         self.axes = np.asarray(axes, float)
         self.dofs = np.asarray(dofs)
         self.num_joints, self.num_betas = len(self.parents), self.bone_betas.shape[-1]
-        #: (M, K): does this degree of freedom move this point.
+        #: (M, K): whether this degree of freedom moves this point.
         self.moved = self._tree.ancestors[self.point_joints][:, self.dofs[:, 0]].astype(float)
         self._below = self._tree.bone_sums[self.point_joints]
         self._bone_rows = self.bone_betas.reshape(3 * self.num_joints, -1).T
@@ -167,7 +167,7 @@ class KinematicChain:
     def angles(self, rotations: np.ndarray, root: bool = False) -> np.ndarray:
         """Local rotations (B, J, 3, 3) -> axis-angle in each joint's own axes, (B, J, 3).
 
-        Zeros for the root, which faces anywhere, unless `root`.
+        Zeros for the root, whose rotation is free, unless `root`.
         """
         angles, first = np.zeros(rotations.shape[:-1]), 0 if root else 1
         angles[:, first:] = (log_so3(rotations[:, first:])[..., None, :] @ self.axes[first:])[..., 0, :]

@@ -1,6 +1,6 @@
-"""Where MediaPipe's landmarks lie on the SMPL-X skeleton, and how far each may be trusted.
+"""Positions of MediaPipe's landmarks on the SMPL-X skeleton, and their standard deviations.
 
-MediaPipe's landmarks are not SMPL-X's joints: its hips, say, are 4 cm higher and further apart. The
+MediaPipe's landmarks are not SMPL-X's joints: for example, its hips are 4 cm higher and further apart. The
 offsets here were measured once, as the constants in body-part frames that best explain MediaPipe's
 landmarks on 250 rendered people of the anny library (robust least squares, rounded to millimetres).
 """
@@ -28,7 +28,7 @@ _LEFT = {
     PoseLandmark.LEFT_FOOT_INDEX: ('left_foot', (-0.023, 0.001, 0.030), 0.050),
 }
 
-#: Landmarks that mark one joint but ride, with their offset, on another.
+#: Landmarks that mark one joint but are attached, with their offset, to another.
 _LANDMARK_TABLE = {PoseLandmark.LEFT_SHOULDER: 'left_shoulder', PoseLandmark.LEFT_HIP: 'left_hip'}
 
 #: The same for the 21 hand landmarks, in the frames of the left hand's joints, m.
@@ -68,8 +68,8 @@ def _offset_table():
     return tuple(np.array(column) for column in zip(*rows))
 
 
-#: Of each pose landmark used: its index in MediaPipe's 33, the joint it rides on, the joint it marks, its
-#: offset (3,) m from the marked joint in the frame of the riding one, and sigma m.
+#: Of each pose landmark used: its index in MediaPipe's 33, the joint it is attached to, the joint it marks, its
+#: offset (3,) m from the marked joint in the frame of the joint it is attached to, and sigma m.
 POSE_INDEX, POSE_JOINTS, POSE_REFERENCE_JOINTS, POSE_OFFSETS, POSE_SIGMA = _offset_table()
 
 _ROW = {int(index): row for row, index in enumerate(POSE_INDEX)}
@@ -96,7 +96,7 @@ HAND_DEPTH_SIGMA = 0.06
 
 
 def hand_points(side: str) -> tuple[np.ndarray, np.ndarray]:
-    """(21,) joint each keypoint rides on, and (21,) number of the finger tip (0 thumb to 4) or -1."""
+    """(21,) joint each keypoint is attached to, and (21,) number of the finger tip (0 thumb to 4) or -1."""
     joints, tips = [], []
     for keypoint, joint in enumerate(HAND_KEYPOINT_JOINTS[side]):
         joints.append(joints[-1] if joint is None else joint)

@@ -10,7 +10,7 @@ from .joint_priors import degrees_of_freedom
 from .kinematic_chain import ChainPoints, KinematicChain
 from .pose_landmarks import MARKS, OFFSETS, RIDES
 
-#: Points of every chain here: the landmarks, then the joints of the body, then 21 of each hand that was seen.
+#: Points of every chain here: the landmarks, then the joints of the body, then 21 of each detected hand.
 NUM_LANDMARKS = len(RIDES)
 FIRST_HAND = NUM_LANDMARKS + NUM_BODY
 
@@ -19,9 +19,9 @@ BONES = NUM_LANDMARKS + np.stack([np.arange(1, NUM_BODY), skeleton.PARENTS[1:NUM
 
 
 class LiftedChains:
-    """Of one skeleton (`BodyModel.kinematics`).
+    """The chains of one skeleton (`BodyModel.kinematics`).
 
-    person: its tables. body: chain of the first 22 joints, wrists included. whole: sides whose hands were seen -> chain
+    person: its tables. body: chain of the first 22 joints, wrists included. whole: sides of the detected hands -> chain
     of all 55 joints.
     """
 

@@ -1,4 +1,4 @@
-"""The lifting network at work: landmarks of one person in, hypotheses of the body in the camera's axes out."""
+"""Runs the lifting network: from landmarks of one person to hypotheses of the body in the camera's axes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Lifter:
 
     @torch.inference_mode()
     def __call__(self, rays: np.ndarray, visibility: np.ndarray, world: np.ndarray, hands: np.ndarray) -> LiftedBody:
-        """rays (33, 2), visibility (33,), world (33, 3), hands (2, 21, 3): of one person, as person_views has them."""
+        """rays (33, 2), visibility (33,), world (33, 3), hands (2, 21, 3): of one person, as in person_views."""
         views = person_views(rays[None], visibility[None], world[None], hands[None])
         out = self._network(torch.from_numpy(features(views, visibility[None])))
         points, rotations, betas, bones, turns, logits = (part[0].numpy().astype(np.float64) for part in out)
@@ -43,12 +43,12 @@ class Lifter:
 
 
 def features(views: PersonViews, visibility: np.ndarray) -> np.ndarray:
-    """What the network sees of N people, (N, networks.lifting.BODY_FEATURES) float32; visibility (N, 33)."""
+    """Input of the network for N people, (N, networks.lifting.BODY_FEATURES) float32; visibility (N, 33)."""
     known = views.hands.any(axis=(2, 3))
     parts = (views.points, visibility, views.world, np.log(views.size)[:, None], views.hands, known)
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1).astype(np.float32)
 
 
 def orthogonal(rotations: np.ndarray) -> np.ndarray:
-    """Single precision's rotations (..., 3, 3), made exact: one step of Newton's iteration for the polar factor."""
+    """Single-precision rotations (..., 3, 3), orthonormalised by one Newton step for the polar factor."""
     return rotations @ (1.5 * np.eye(3) - 0.5 * np.swapaxes(rotations, -1, -2) @ rotations)

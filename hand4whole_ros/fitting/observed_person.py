@@ -1,7 +1,7 @@
 """The observations of the fit of one person: landmarks, the output of the lifting network, earlier images.
 
-MediaPipe's world landmarks are among it although the network has seen them: it was trained on drawn people, on whom
-they are worse than on photographs, and so follows them too little there.
+MediaPipe's world landmarks are among them although they are an input of the network: it was trained on drawn people,
+on whom they are worse than on photographs, and so weights them too little on photographs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .solver import AnglePrior, DepthPairs, Observations, PointVectors, RootAnch
 
 @dataclass(frozen=True)
 class Widths:
-    """What the parts of the fit weigh: factors of the standard deviations that they come with."""
+    """Weights of the parts of the fit: factors of their own standard deviations."""
 
     #: Of landmarks, of the network's bones and rotations, which are correlated with each other.
     landmarks: float = 0.5
@@ -36,13 +36,13 @@ class Widths:
     natural: float = 4.0
     #: Standard deviation of betas about the network's.
     betas: float = 0.8
-    #: Of limbs as world landmarks have them, m, where they are seen.
+    #: Of the world landmarks' limbs, m, where they are visible.
     world: float = 0.08
-    #: Residual, in standard deviations, beyond which a row is disbelieved.
+    #: Residual, in standard deviations, beyond which a row is treated as an outlier.
     robust: float = 8.0
 
 
-#: Pairs of landmarks whose differences are taken from the world landmarks. The trunk's made no photograph better.
+#: Pairs of landmarks whose differences are taken from the world landmarks. The trunk's improved no photograph.
 _LIMBS = np.array([
     (PoseLandmark[f'{side}_{end}'], PoseLandmark[f'{side}_{start}']) for side in ('LEFT', 'RIGHT')
     for start, end in (('SHOULDER', 'ELBOW'), ('ELBOW', 'WRIST'), ('HIP', 'KNEE'), ('KNEE', 'ANKLE'))])
@@ -53,25 +53,25 @@ _MIN_VISIBILITY = 0.1
 
 @dataclass(frozen=True)
 class ObservedPerson:
-    """Of one person, in the camera optical frame."""
+    """The observations of one person, in the camera optical frame."""
 
     rays: np.ndarray            # (33, 2) x/z, y/z of landmarks
     sigma: np.ndarray           # (33,) m
     visibility: np.ndarray      # (33,) 0 to 1
-    world: np.ndarray           # (33, 3) m, as person_views takes them
+    world: np.ndarray           # (33, 3) m, as in person_views
     lifted: LiftedBody
     prior: PosePrior | None     # of earlier images
     widths: Widths
 
     def of(self, hypothesis: int) -> ObservedPerson:
-        """With one of the network's hypotheses alone."""
+        """The same with only one of the network's hypotheses."""
         lifted = self.lifted
         return replace(self, lifted=LiftedBody(lifted.view, *(part[[hypothesis]] for part in lifted[1:])))
 
     def body_observations(self, chain: KinematicChain, distance: np.ndarray, angles: AnglePrior) -> Observations:
-        """Of the body alone, once for each hypothesis.
+        """Observations of the body alone, once for each hypothesis.
 
-        chain: of the body. distance (K,) m: about how far away the person is. angles: of all joints of the chain.
+        chain: of the body. distance (K,) m: approximate distance of the person. angles: of all joints of the chain.
         """
         widths, lifted = self.widths, self.lifted
         count = len(lifted.odds)
@@ -92,7 +92,7 @@ class ObservedPerson:
         return observations if self.prior is None else _with_earlier_images(observations, self.prior)
 
     def with_hands(self, observations: Observations, starts: dict[str, HandStart]) -> Observations:
-        """Of the whole body: those of one body, and those of its hands, in the order of SIDES."""
+        """Observations of the whole body: those of one body and of its hands, in the order of SIDES."""
         assert observations.vectors is not None, 'body_observations gives vectors'
         sides = [side for side in SIDES if side in starts]
         rays, sigma = [observations.rays[0]], [observations.ray_sigma[0]]
@@ -121,7 +121,7 @@ class ObservedPerson:
             turns=(_of_all_joints(lifted, starts), *(_of_all_joints(turns, {}) for turns in earlier)))
 
     def _limbs(self, chain):
-        """Vectors of _LIMBS along the view's axes, as large as the lifted bodies, and their spread, (K, L, 3) each."""
+        """Vectors of _LIMBS along the view's axes, scaled to the lifted bodies, and their spread, (K, L, 3) each."""
         lifted = self.lifted
         world = self.world @ roll_of(lifted.view[None])[0].T
         limbs = world[_LIMBS[:, 0]] - world[_LIMBS[:, 1]]
@@ -134,7 +134,7 @@ class ObservedPerson:
 
 
 def _with_earlier_images(observations: Observations, prior: PosePrior) -> Observations:
-    """And that pose, place and shape are likely to be as they were."""
+    """Adds the prior on pose, position and shape."""
     count = len(observations.rays)
 
     def each(part):
@@ -149,7 +149,7 @@ def _with_earlier_images(observations: Observations, prior: PosePrior) -> Observ
 
 
 def _of_all_joints(turns: Turns, starts: dict[str, HandStart]) -> Turns:
-    """Of the body's joints and the hands -> of all 55, of which the others turn freely."""
+    """Of the body's joints and the hands -> of all 55; the other joints rotate freely."""
     rotations = np.tile(np.eye(3), (1, NUM_JOINTS, 1, 1))
     sigma = np.full((1, NUM_JOINTS, 3), UNCONSTRAINED)
     rotations[:, :NUM_BODY], sigma[:, :NUM_BODY] = turns.rotations, turns.sigma

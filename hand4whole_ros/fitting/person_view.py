@@ -1,7 +1,7 @@
-"""The view in which the lifting network sees a person: a camera that looks at the person, turned upright, of size one.
+"""The lifting network's view of a person: a camera directed at the person, rotated upright, of size one.
 
-A camera may be turned about its centre without changing what it sees but by a homography, so landmarks through any
-lens, anywhere in any picture, however the camera is rolled, come to the same numbers here. numpy, N people at once.
+Rotating a camera about its centre changes its image only by a homography, so landmarks from any lens, any position in
+the image and any roll of the camera give the same numbers here. numpy, N people at once.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from ..landmarks.indices import EARS, HIPS, LIMBS, SHOULDERS, WRISTS, PoseLandma
 _SHOULDERS, _HIPS, _WRISTS, _SIZED = (list(rows) for rows in (SHOULDERS, HIPS, WRISTS, LIMBS))
 _HEAD = [PoseLandmark.NOSE, *EARS]
 
-#: How much of the head's direction from the shoulders counts against that of the shoulders from the hips.
+#: Weight of the head's direction from the shoulders relative to that of the shoulders from the hips.
 _HEAD_SHARE = 0.5
 
-#: Least share that a landmark has in the size, where it is not visible at all; least size, as a tangent.
+#: Minimum weight of a landmark in the size, if it is not visible at all; minimum size, as a tangent.
 _MIN_SHARE, _MIN_SIZE = 0.15, 1e-4
 
-#: Farthest a landmark may lie from the middle, and a hand's from the wrist, in sizes.
+#: Maximum distance of a landmark from the middle, and of a hand's from the wrist, in sizes.
 FARTHEST, _FARTHEST_IN_HAND = 8.0, 2.0
 
 
 class PersonViews(NamedTuple):
-    """Of N people."""
+    """The views of N people."""
 
     rotation: np.ndarray    #: (N, 3, 3) from the camera's axes to the view's: x right, y down, z towards the person
-    size: np.ndarray        #: (N,) tangent of the angle that one unit of `points` is seen under
+    size: np.ndarray        #: (N,) tangent of the angle of one unit of `points`
     points: np.ndarray      #: (N, 33, 2) landmarks, x and y over z in the view, over the size
     world: np.ndarray       #: (N, 33, 3) m, MediaPipe's world landmarks along the view's axes
     hands: np.ndarray       #: (N, 2, 21, 3) left and right: as `points` from the body's wrist, and relative depth
@@ -40,9 +40,9 @@ def person_views(rays: np.ndarray, visibility: np.ndarray, world: np.ndarray,
                  hands: np.ndarray | None = None) -> PersonViews:
     """rays (N, 33, 2) x/z, y/z of landmarks in the camera; visibility (N, 33) 0 to 1; world (N, 33, 3) m.
 
-    World landmarks are taken to be along the axes of a camera that looks at the person, as MediaPipe gives them, so
-    that only the roll turns them. hands (N, 2, 21, 3): x/z, y/z, and depth from the wrist over the wrist's z, of left
-    and right; NaN, which becomes zero, of hands that were not seen.
+    World landmarks are assumed along the axes of a camera directed at the person, as MediaPipe returns them, so that
+    only the roll rotates them. hands (N, 2, 21, 3): x/z, y/z, and depth from the wrist over the wrist's z, of left and
+    right; NaN, which becomes zero, for hands that were not detected.
     """
     rays = np.asarray(rays, np.float64)
     directions = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
@@ -78,14 +78,14 @@ def _hand_points(hands, rotation, size, wrists):
 
 
 def roll_of(rotation: np.ndarray) -> np.ndarray:
-    """(N, 3, 3) of views -> (N, 3, 3): the turn about the view's axis, after looking at the person, that is in them."""
+    """Rotations (N, 3, 3) of views -> (N, 3, 3): their part about the view's axis, after pointing at the person."""
     return rotation @ np.swapaxes(facing(rotation[:, 2]), -1, -2)
 
 
 def facing(forward: np.ndarray) -> np.ndarray:
     """(N, 3) unit, of positive z -> (N, 3, 3): the smallest rotation after which that direction is the z axis."""
     x, y, z = forward.T
-    # Rodrigues' formula for the turn of (x, y, z) to (0, 0, 1); no ray points backwards.
+    # Rodrigues' formula for the rotation of (x, y, z) to (0, 0, 1); no ray points backwards.
     k = 1 / (1 + np.maximum(z, 0))
     rows = [1 - k * x * x, -k * x * y, -x, -k * x * y, 1 - k * y * y, -y, x, y, z]
     return np.stack(rows, axis=-1).reshape(-1, 3, 3)

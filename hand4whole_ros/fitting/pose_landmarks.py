@@ -1,8 +1,8 @@
-"""Where MediaPipe's 33 pose landmarks lie on the SMPL-X skeleton.
+"""Positions of MediaPipe's 33 pose landmarks on the SMPL-X skeleton.
 
 They are not SMPL-X's joints. The offsets were measured once, as the constants in body-part frames that best explain
-MediaPipe's landmarks on 1,800 drawn people in every posture, seen from everywhere (robust least squares, rounded to
-millimetres); landmarks of the face on those whose face is seen.
+MediaPipe's landmarks on 1,800 drawn people in every posture, from all directions (robust least squares, rounded to
+millimetres); landmarks of the face on those whose face is visible.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from .. import skeleton
 from ..geometry.kinematics import attached_points
 from ..landmarks.indices import MIRRORED_POSE, PoseLandmark
 
-#: Landmark of the left side and the middle -> (joint it rides on, joint it marks, offset from the marked joint in
-#: the frame of the riding one, m); x to the person's left, y up, z forward.
+#: Landmark of the left side and the middle -> (joint it is attached to, joint it marks, offset from the marked joint
+#: in the frame of the first, m); x to the person's left, y up, z forward.
 _LEFT = {
     PoseLandmark.NOSE: ('head', 'head', (0.000, 0.013, 0.102)),
     PoseLandmark.LEFT_EYE_INNER: ('head', 'head', (0.015, 0.042, 0.085)),
@@ -47,13 +47,13 @@ def _table():
     return rides, marks, offsets
 
 
-#: Of each landmark: the joint it rides on, the joint it marks, and its offset (3,) m from the marked joint in the frame
-#: of the riding one.
+#: Of each landmark: the joint it is attached to, the joint it marks, and its offset (3,) m from the marked joint in the
+#: frame of the first.
 RIDES, MARKS, OFFSETS = _table()
 
 
 def landmark_points(joints: np.ndarray, rotations: np.ndarray, rest_joints: np.ndarray) -> np.ndarray:
-    """(..., 33, 3) m: where the landmarks of posed bodies are.
+    """Positions (..., 33, 3) m of the landmarks of posed bodies.
 
     joints (..., 55, 3) m and their rotations (..., 55, 3, 3) out of the T-pose; rest_joints (..., 55, 3) of the T-pose.
     """

@@ -1,7 +1,7 @@
-"""Where somebody seen in earlier images is likely to be now: the last pose and its velocity, wider the longer ago.
+"""Prior on the pose of a person in earlier images: the last pose and its velocity, with a spread that grows with time.
 
-How fast joints turn is measured on recorded motion (CMU motion capture database: walking, sports, gestures, at 7 to 30
-images a second): what a joint departs by from a damped velocity grows about in proportion to time.
+The joints' rates are measured on recorded motion (CMU motion capture database: walking, sports, gestures, at 7 to 30
+images a second): the departure of a joint from a damped velocity grows about in proportion to time.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from .hand_fitter import HandFit
 from .kinematic_chain import exp_so3, log_so3
 from .prior_body_fitter import BodyFit
 
-#: After so many seconds a pose says nothing of where somebody is now.
+#: Seconds after which a pose is not used any more.
 MAX_AGE = 1.0
 
 #: Root mean square departure of joints about each of their axes, rad/s.
 _TURN_RATE = {'pelvis': 0.75, 'hip': 1.1, 'knee': 1.1, 'ankle': 1.3, 'foot': 1.5, 'spine1': 0.5, 'spine2': 0.25,
               'spine3': 0.3, 'neck': 0.5, 'head': 0.5, 'collar': 0.3, 'shoulder': 1.3, 'elbow': 1.0, 'wrist': 1.2}
 
-#: Of the pelvis, m/s, and how surely the last image had it, m: across the view and in depth.
+#: The same of the pelvis, m/s, and its standard deviation in the last image, m: across the view and in depth.
 _ROOT_RATE, _ROOT_SPREAD = (0.5, 0.5, 0.6), (0.02, 0.02, 0.06)
 
-#: How surely the last image had a joint's rotation, radians.
+#: Standard deviation of a joint's rotation in the last image, radians.
 _TURN_SPREAD = 0.15
 
-#: Standard deviation of betas that one image gives, and the least that many images give.
+#: Standard deviation of betas from one image, and the minimum from many images.
 _SHAPE_SPREAD, _MIN_SHAPE_SPREAD = 0.3, 0.05
 
-#: Of the velocity, what is left an image later; and the part of it that the last image decides.
+#: Share of the velocity that remains an image later; and the weight of the last image in it.
 _VELOCITY_LEFT, _VELOCITY_SHARE = 0.5, 0.5
 
 
@@ -49,7 +49,7 @@ _TURN_RATES = _turn_rates()
 
 @dataclass(frozen=True)
 class PosePrior:
-    """A likely pose in the camera optical frame, standard deviations beside it."""
+    """A likely pose in the camera optical frame, with standard deviations."""
 
     rotations: np.ndarray       # (55, 3, 3) against the parent, the pelvis' in the camera
     turn_sigma: np.ndarray      # (22, 3) radians, of the body's joints about their own axes
@@ -57,10 +57,10 @@ class PosePrior:
     root_sigma: np.ndarray      # (3,) m
     betas: np.ndarray           # (S,)
     betas_sigma: float
-    hands: frozenset[str]       # sides whose hands the last image had
+    hands: frozenset[str]       # sides of the hands in the last image
 
     def hand(self, side: str) -> HandFit:
-        """That hand as it was."""
+        """The hand of `side` in the last image."""
         return HandFit(self.rotations[WRIST[side]], self.rotations[HAND_SLICE[side]], 0.0)
 
 
@@ -86,7 +86,7 @@ class PoseHistory:
         self._hands = frozenset(fit.hands)
 
     def predict(self, stamp: float) -> PosePrior | None:
-        """For an image taken at `stamp`, s; None where the last fit is too long ago, or of a later time."""
+        """The prior for an image taken at `stamp`, s; None if the last fit is too old or of a later time."""
         step = stamp - self._stamp
         if not self._count or not 0 <= step <= MAX_AGE:
             return None

@@ -29,16 +29,16 @@ from .landmark_offsets import (
 )
 from .solver import DepthPairs, Observations, solve
 
-#: Below this visibility MediaPipe's guess of a landmark is no measurement.
+#: Minimum visibility of a landmark that is used as a measurement.
 MIN_VISIBILITY = 0.3
 
-#: A hand that fits its landmarks worse than this (root mean square, m across the view) was none.
+#: A hand with a larger error (root mean square, m across the view) is rejected.
 MAX_HAND_ERROR = 0.02
 
 _STAGE_ITERATIONS = {'body': 5, 'hands': 5, 'hands again': 10, 'whole': 4}
 
-#: Begun far from how it is held, a hand's landmarks all lie so far off that a robust fit disbelieves those that would
-#: lead it there. Such a hand is fitted once more with this as Observations.robust.
+#: If the start is far from the true pose, a robust fit treats the landmarks that would lead there as outliers. Such a
+#: hand is fitted once more with this as Observations.robust.
 _WIDE_ROBUST_SCALE = 30.0
 
 
@@ -48,8 +48,8 @@ class BodyFit:
 
     pose: ChainPose                      # a batch of one, of the whole chain
     placed: PosedChain
-    hands: dict[str, HandFit]       # the sides that were seen
-    confidence: float | None = None     # 0 to 1, where the fitter knows how likely it is right
+    hands: dict[str, HandFit]       # the detected sides
+    confidence: float | None = None     # 0 to 1, if the fitter estimates it
 
 
 class _VisibleLandmarks(NamedTuple):
@@ -62,7 +62,7 @@ class _VisibleLandmarks(NamedTuple):
 
 
 class BodyFitter:
-    """Fits one skeleton (`BodyModel.kinematics`) to landmarks. Keeps nothing between calls."""
+    """Fits one skeleton (`BodyModel.kinematics`) to landmarks. Keeps no state between calls."""
 
     def __init__(self, kinematics):
         self.person = PersonChains(kinematics)
@@ -71,9 +71,9 @@ class BodyFitter:
 
     def fit(self, landmarks: HolisticLandmarks, intrinsics: Intrinsics,
             hands: dict[str, np.ndarray]) -> BodyFit | None:
-        """The person whose landmarks these are, or None where no fit could be made of them.
+        """The person with these landmarks, or None if the fit fails.
 
-        hands: (21, 3) px of each side that was seen, as HolisticLandmarks has them.
+        hands: (21, 3) px of each detected side, as in HolisticLandmarks.
         """
         seen, rays = self._visible_landmarks(landmarks, intrinsics)
         if seen.sum() < 4:
@@ -158,14 +158,14 @@ class BodyFitter:
                 np.concatenate(pairs), np.concatenate(depths)[None],
                 sigma=np.concatenate(depth_sigma)[None], toward=visible.toward[None]))
         chain = self.person.whole[sides]
-        if not sides:           # the body fit has used all there is
+        if not sides:           # the body fit has used all landmarks
             return pose, chain.place(pose)
         pose, placed, _ = solve(chain, pose, observations, _STAGE_ITERATIONS['whole'])
         return pose, placed
 
 
 def fit_hands(fitter: HandFitter, starts: list[HandStart]) -> list[tuple[HandStart, HandFit]]:
-    """Those hands that fit their landmarks."""
+    """The hands that fit their landmarks."""
     found = fitter.fit(starts, _STAGE_ITERATIONS['hands'])
     astray = [k for k, hand in enumerate(found) if not hand.error < MAX_HAND_ERROR]
     if astray:

@@ -2,7 +2,7 @@
 
 The unknowns are root position, joint rotations (updated multiplicatively) and shape. The rows are
   * reprojection: points against rays through the calibrated camera, robust (Geman-McClure);
-  * room: points that were not seen, softly, against coming too near the camera or behind it;
+  * room: a soft barrier that keeps unseen points from coming too near the camera or behind it;
   * depth: differences of depth between pairs of points against a weak measurement of them;
   * vectors: differences between points against a likely one, each component with its own spread, robust;
   * angles: each joint's axis-angle against a natural mean, and soft one-sided limits;
@@ -24,9 +24,9 @@ from .kinematic_chain import ChainPose, KinematicChain, PosedChain, right_jacobi
 #: Standard deviation, in radians, of going beyond a joint's limit.
 LIMIT_SIGMA = 0.12
 
-#: Depth below which a point that was not seen is held off the camera, and the standard deviation of that, m. Hands
-#: and feet, a fifth of a metre long, ride on such points. A step that takes a point that was seen nearer than NEAREST
-#: is refused.
+#: Depth below which an unseen point is pushed away from the camera, and the standard deviation of that, m. Hands and
+#: feet, a fifth of a metre long, are attached to such points. A step that moves a seen point nearer than NEAREST is
+#: rejected.
 MIN_UNSEEN_DEPTH, UNSEEN_DEPTH_SIGMA = MIN_DEPTH + 0.2, 0.05
 
 
@@ -78,9 +78,9 @@ class Turns(NamedTuple):
 
 @dataclass
 class Observations:
-    """What a chain is fitted to. B poses, M points."""
+    """The observations that a chain is fitted to. B poses, M points."""
 
-    rays: np.ndarray            # (B, M, 2) x/z, y/z of where each point was seen
+    rays: np.ndarray            # (B, M, 2) x/z, y/z of each observed point
     ray_sigma: np.ndarray       # (B, M) in the same units; inf where the point was not seen
     angles: AnglePrior
     betas_sigma: float = 1.0
@@ -89,9 +89,9 @@ class Observations:
     turns: tuple[Turns, ...] = ()           # likely rotations, one entry a source
     betas: np.ndarray | None = None         # (B, S) likely shape; zeros by default
     root: RootAnchor | None = None
-    #: Residual, in sigmas, beyond which a point is disbelieved.
+    #: Residual, in sigmas, beyond which a point is treated as an outlier.
     robust: float = 3.0
-    #: Points that were not seen may not lie behind the camera either.
+    #: Whether a pose with an unseen point behind the camera is rejected as well.
     all_in_front: bool = False
 
 
@@ -226,10 +226,10 @@ def solve(chain: KinematicChain, pose: ChainPose, observations: Observations, it
           tolerance: float = 0.0):
     """Levenberg-Marquardt from `pose`: (fitted Pose, its Placed, cost (B,)).
 
-    It ends after `iterations`, or when a step has lowered no cost by more than this part of it.
+    It ends after `iterations`, or when a step lowers no cost by more than `tolerance` of it.
 
-    A step that raises the cost is taken back and tried again shorter; a pose whose cost is not finite
-    from the start is returned as it came, with infinite cost.
+    A step that raises the cost is undone and retried with more damping; a pose whose initial cost is not finite
+    is returned unchanged, with infinite cost.
     """
     normal = _NormalEquations(chain, observations)
     placed = chain.place(pose)

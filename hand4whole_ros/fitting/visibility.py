@@ -1,4 +1,4 @@
-"""How far off MediaPipe's pose landmarks are, by the visibility that it reports."""
+"""Standard deviations of MediaPipe's pose landmarks, by their visibility."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from ..landmarks.indices import PoseLandmark
 
 #: Visibility, and standard deviation of a landmark across the view on either axis, m: of 2,400 drawn people in every
-#: posture. Beyond 0.99 nothing more is gained.
+#: posture. It is constant beyond 0.99.
 _VISIBILITY = np.array([0.05, 0.2, 0.4, 0.6, 0.8, 0.93, 0.98, 0.994])
 _FACE = np.array([0.12, 0.11, 0.09, 0.075, 0.055, 0.036, 0.033, 0.022])
 _TRUNK = np.array([0.12, 0.11, 0.09, 0.08, 0.07, 0.05, 0.04, 0.027])
@@ -20,7 +20,7 @@ _LIMBS = {'SHOULDER': _TRUNK, 'ELBOW': _ELBOW, 'WRIST': _HAND, 'PINKY': _HAND, '
           'HIP': _TRUNK, 'KNEE': _KNEE, 'ANKLE': _FOOT, 'HEEL': _FOOT, 'FOOT_INDEX': _FOOT}
 _PARTS = [_LIMBS.get(landmark.name.partition('_')[2], _FACE) for landmark in PoseLandmark]
 
-#: Of landmarks beyond the edge of the picture, which are made up.
+#: Of landmarks beyond the edge of the image, which are invented.
 _OUTSIDE = 1.5
 
 
@@ -30,7 +30,7 @@ def _logit(visibility):
 
 
 def landmark_sigma(visibility: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """(33,) m across the view; visibility (33,) 0 to 1, inside (33,) bool: within the picture."""
+    """(33,) m across the view; visibility (33,) 0 to 1, inside (33,) bool: within the image."""
     at, knots = _logit(visibility), _logit(_VISIBILITY)
     sigma = np.array([np.exp(np.interp(value, knots, np.log(part))) for value, part in zip(at, _PARTS)])
     return np.where(inside, sigma, _OUTSIDE * sigma)

@@ -1,6 +1,6 @@
-"""Laying one set of points onto another: rigid and similarity (Procrustes) alignment, batched.
+"""Alignment of one set of points to another: rigid and similarity (Procrustes), batched.
 
-Least squares over rotations that never reflect (Kabsch 1976, Umeyama 1991). Numpy arrays are aligned here, a few
+Least squares over rotations without reflections (Kabsch 1976, Umeyama 1991). Numpy arrays are aligned here, in a few
 dozen microseconds each; tensors by roma, which is differentiable and costs twenty times as much.
 """
 
@@ -22,7 +22,7 @@ def rigid_alignment(source: Array, target: Array) -> tuple[Array, Array]:
     """The rotation R (..., 3, 3) and translation t (..., 3) that make R @ source + t nearest to target.
 
     source and target (..., N, 3), both numpy or both tensors; for tensors differentiable. Numpy arrays broadcast, and
-    where a point is not finite all of R and t are NaN.
+    if a point is not finite all of R and t are NaN.
     """
     if isinstance(source, Tensor):
         _prepare(source.device)
@@ -46,13 +46,13 @@ def apply_alignment(points: Array, rotation: Array, translation: Array, scale: A
     """s * R @ p + t for every point of (..., N, 3)."""
     turned = points @ rotation.swapaxes(-1, -2)
     scaled = turned if scale is None else turned * scale[..., None, None]
-    return scaled + translation[..., None, :]  # pyright: ignore[reportReturnType] (of the kind it was given)
+    return scaled + translation[..., None, :]  # pyright: ignore[reportReturnType] (of the argument's type)
 
 
 def procrustes_aligned(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """`source` (..., N, 3) laid onto `target` by the best rotation, translation and scale. float64.
+    """`source` (..., N, 3) aligned to `target` by the best rotation, translation and scale. float64.
 
-    What is left between the result and the target is the error after Procrustes (PA-MPJPE, PA-MPVPE).
+    The difference between the result and the target is the error after Procrustes (PA-MPJPE, PA-MPVPE).
     """
     return apply_alignment(np.asarray(source, float), *similarity_alignment(source, target))
 
@@ -65,7 +65,7 @@ def _centred(points):
 
 
 def _rotation(source, target):
-    """The rotations (..., 3, 3) that best take centred points to centred points."""
+    """The rotations (..., 3, 3) that best map centred points to centred points."""
     covariance = np.swapaxes(target, -1, -2) @ source
     finite = np.isfinite(covariance).all((-1, -2), keepdims=True)
     u, _, vt = np.linalg.svd(np.where(finite, covariance, 0))
@@ -76,6 +76,6 @@ def _rotation(source, target):
 
 @functools.cache
 def _prepare(device):
-    # roma keeps a constant from its first call on a device; made in inference mode, it would refuse gradients for good.
+    # roma caches a constant at its first call on a device; created in inference mode, it would never allow gradients.
     with torch.inference_mode(False):
         roma.special_procrustes(torch.eye(3, device=device))

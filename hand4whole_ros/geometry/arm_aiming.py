@@ -1,4 +1,4 @@
-"""Arms that are turned, not stretched, so that elbows and wrists come nearer to where they are seen. numpy float64."""
+"""Rotation of arms, without stretching, so that elbows and wrists come nearer to their targets. numpy float64."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from .. import skeleton
 from .directions import minimal_rotation, normalize_vector
 
-#: m by which an arm is neither quite straight nor quite folded; sine of the bend below which it is taken for straight.
+#: Margin, m, by which an arm stays short of straight and folded; sine of the bend below which it counts as straight.
 _MARGIN, _STRAIGHT = 1e-3, 0.02
 
-#: side -> about what an elbow flexes, in the axes of the upper arm, by SMPL-X's T-pose.
+#: side -> the flexion axis of the elbow, in the axes of the upper arm, in SMPL-X's T-pose.
 _FLEXION_AXES = {'left': np.array([0.0, -1.0, 0.0]), 'right': np.array([0.0, 1.0, 0.0])}
 
 
 def aim_arms(rotations: np.ndarray, joints: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Turn upper arms and forearms towards targets; hands keep their orientation.
+    """Rotate upper arms and forearms towards targets; hands keep their orientation.
 
     rotations (J, 3, 3) and joints (J, 3) of a posed body, global; targets (J, 3), of which those of elbows and wrists
-    count. Bones keep their lengths and shoulders their places. Returns the global rotations.
+    are used. Bones keep their lengths and shoulders their positions. Returns the global rotations.
     """
     rotations = rotations.copy()
     for side in skeleton.SIDES:
@@ -35,10 +35,10 @@ def aim_arms(rotations: np.ndarray, joints: np.ndarray, targets: np.ndarray) -> 
 
 
 def reach_wrists(rotations: np.ndarray, joints: np.ndarray, targets: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Bend elbows and swing arms so that wrists come to targets; hands keep their orientation.
+    """Bend elbows and rotate arms so that wrists reach targets; hands keep their orientation.
 
-    rotations (J, 3, 3) and joints (J, 3) of a posed body, global; targets: side -> (3,), where the wrist shall be. What
-    is out of reach is approached as far as the arm, stretched or folded, allows. Returns the global rotations.
+    rotations (J, 3, 3) and joints (J, 3) of a posed body, global; targets: side -> (3,), position of the wrist. Targets
+    out of reach are approached as far as the arm, straight or folded, allows. Returns the global rotations.
     """
     rotations = rotations.copy()
     for side, target in targets.items():
@@ -46,10 +46,10 @@ def reach_wrists(rotations: np.ndarray, joints: np.ndarray, targets: Mapping[str
         upper, fore = joints[elbow] - joints[shoulder], joints[wrist] - joints[elbow]
         a, b = np.linalg.norm(upper), np.linalg.norm(fore)
         reach = np.clip(np.linalg.norm(target - joints[shoulder]), abs(a - b) + _MARGIN, a + b - _MARGIN)
-        # The elbow's bend, from 0 of a straight arm, by the law of cosines; in the plane that the arm is bent in.
+        # The elbow's bend, 0 for a straight arm, by the law of cosines; in the plane in which the arm is bent.
         bend = np.arccos(np.clip((reach ** 2 - a ** 2 - b ** 2) / (2 * a * b), -1, 1))
         axis = np.cross(upper, fore)
-        if np.linalg.norm(axis) < _STRAIGHT * a * b:    # a straight arm is bent in no plane: as elbows flex
+        if np.linalg.norm(axis) < _STRAIGHT * a * b:    # a straight arm defines no plane: use the elbow's flexion axis
             axis = rotations[shoulder] @ _FLEXION_AXES[side]
         axis = normalize_vector(axis)
         along = normalize_vector(upper)

@@ -1,4 +1,4 @@
-"""What lies within an image."""
+"""Tests whether points lie within an image."""
 
 from __future__ import annotations
 

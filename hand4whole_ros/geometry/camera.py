@@ -28,7 +28,7 @@ class Intrinsics:
     height: int
     distortion: tuple[float, ...] = ()
     distortion_model: str = 'plumb_bob'
-    #: False where the numbers were guessed from a field of view.
+    #: False if the numbers were assumed from a field of view.
     calibrated: bool = True
 
     def __post_init__(self):
@@ -61,11 +61,11 @@ class Intrinsics:
         return cls(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height, calibrated=calibrated)
 
     def cropped(self, x: int, y: int, width: int, height: int) -> Intrinsics:
-        """Of the part of the image whose top left pixel is (x, y)."""
+        """Intrinsics of the part of the image whose top left pixel is (x, y)."""
         return replace(self, cx=self.cx - x, cy=self.cy - y, width=width, height=height)
 
     def resized(self, width: int, height: int) -> Intrinsics:
-        """Of the image scaled to width x height; pixel edges, not centres, stay in place."""
+        """Intrinsics of the image scaled to width x height; pixel edges, not centres, stay in place."""
         sx, sy = width / self.width, height / self.height
         return replace(self, fx=self.fx * sx, fy=self.fy * sy, cx=(self.cx + 0.5) * sx - 0.5,
                        cy=(self.cy + 0.5) * sy - 0.5, width=width, height=height)
@@ -78,7 +78,7 @@ class Intrinsics:
     def project(self, points: np.ndarray) -> np.ndarray:
         """(..., 3) metres in the optical frame -> (..., 2) pixels, lens distortion applied.
 
-        Points at or behind the camera come out as NaN.
+        Returns NaN for points at or behind the camera.
         """
         points = np.asarray(points, np.float64)
         flat = points.reshape(-1, 3)
@@ -93,7 +93,7 @@ class Intrinsics:
 
     @property
     def lens(self) -> Lens:
-        """What bends rays on their way to the image plane."""
+        """The lens model between rays and the image plane."""
         return lens_of(self.distortion_model, tuple(self.distortion))
 
     def _distort(self, rays):

@@ -1,4 +1,4 @@
-"""A depth image of the same camera as the colour image, pixel for pixel, and how far away points are that it sees."""
+"""A depth image aligned with the colour image pixel by pixel, and the distance of points in it."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from .boxes import inside
 #: Depths that a camera measures, m. Zero and values that are not finite mean that nothing was measured.
 MIN_MEASURED, MAX_MEASURED = 0.1, 30.0
 
-#: Pixels around a point, to each side, that its depth is the median of, and the share of them that has to be measured.
+#: Pixels to each side of a point whose median is its depth, and the minimum share of them that is measured.
 _RADIUS, _MIN_MEASURED_SHARE = 2, 0.3
 
-#: Points that a distance is computed from, at least.
+#: Minimum number of points to compute a distance.
 MIN_POINTS = 4
 
-#: Share of the points that have to agree on the distance.
+#: Minimum share of the points that agree on the distance.
 _MIN_AGREEING_SHARE = 0.4
 
 
 @dataclass(frozen=True, eq=False)
 class DepthImage:
-    """Depth along the optical axis, as depth cameras give it."""
+    """Depth along the optical axis, as from depth cameras."""
 
     values: np.ndarray          # (H, W) uint16 or float32; 0 or not finite where nothing was measured
     unit: float                 # m of one unit of `values`
 
     def at(self, pixels: np.ndarray) -> np.ndarray:
-        """(N, 2) px -> (N,) m: the median of what was measured around each; NaN outside the image and in holes."""
+        """(N, 2) px -> (N,) m: the median of the depths around each; NaN outside the image and in holes."""
         height, width = self.values.shape
         pixels = np.asarray(pixels, np.float64)
         shown = inside(pixels, width, height)
@@ -42,17 +42,17 @@ class DepthImage:
             measured = (around >= MIN_MEASURED) & (around <= MAX_MEASURED) & ~beyond & shown[:, None, None]
         around = np.sort(np.where(measured, around, np.inf).reshape(len(pixels), len(steps) ** 2), axis=1)
         count = measured.sum(axis=(1, 2))
-        # One that was measured, not the mean of two: at an edge that lies between them.
+        # A measured value, not the mean of two, which at an edge lies between both surfaces.
         median = np.take_along_axis(around, np.maximum(count - 1, 0)[:, None] // 2, axis=1)[:, 0]
         return np.where(count >= _MIN_MEASURED_SHARE * around.shape[1], median, np.nan)
 
 
 def depth_offset(points: np.ndarray, surface: np.ndarray, under_skin: np.ndarray, deviation: float) -> float | None:
-    """How much farther away, m, points (N, 3) m of an estimate are in truth; None where too few agree on it.
+    """Measured minus estimated depth, m, of points (N, 3) m of an estimate; None if too few agree on it.
 
-    surface (N,) m: the depth that was measured before each, NaN for none; under_skin (N,) m: how far the point lies
-    behind the skin that the camera sees; deviation, m: how far points that agree may be from the offset. The others are
-    seen past a limb, or something is before them.
+    surface (N,) m: the depth measured in front of each, NaN for none; under_skin (N,) m: distance of the point behind
+    the skin that faces the camera; deviation, m: maximum distance of agreeing points from the offset. At the others the
+    camera measures past a limb, or an occluder.
     """
     offsets = np.asarray(surface) + under_skin - np.asarray(points)[:, 2]
     offsets = offsets[np.isfinite(offsets)]

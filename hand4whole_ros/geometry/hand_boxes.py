@@ -1,4 +1,4 @@
-"""From keypoints of a hand to the square box its picture is cut from."""
+"""From keypoints of a hand to the square box of its crop."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 from .crops import box_around
 
-#: A keypoint counts above this score, and a hand exists with more keypoints than that.
+#: Minimum score of a keypoint, and number of such keypoints that a hand has to exceed to exist.
 MIN_SCORE = 0.3
 MIN_KEYPOINTS = 3
-#: Around the keypoints, twice: to hold the flesh, then to leave room.
+#: Scales around the keypoints, two: to include the flesh, then to leave a margin.
 SOFT_TISSUE_MARGIN = 1.2
 BOX_MARGIN = 2.0
 
@@ -19,7 +19,7 @@ def hand_boxes(keypoints: Tensor, scores: Tensor, room: float = BOX_MARGIN) -> t
     """Square boxes xyxy (..., 4), in the keypoints' pixels, and whether each hand exists (...), bool.
 
     keypoints (..., N, 2) and scores (..., N) of one hand with its wrist. A hand that does not exist gets a box
-    of two pixels around (0.5, 0.5), which nothing should be cut from.
+    of two pixels around (0.5, 0.5), which must not be cropped.
     """
     seen = scores > MIN_SCORE
     exists = seen.sum(-1) > MIN_KEYPOINTS
@@ -29,6 +29,6 @@ def hand_boxes(keypoints: Tensor, scores: Tensor, room: float = BOX_MARGIN) -> t
     high = torch.where(exists[..., None], high, torch.full_like(high, 1 / SOFT_TISSUE_MARGIN))
     centre = torch.where(exists[..., None], (low + high) / 2, torch.full_like(low, 0.5))
     size = (high - low) * SOFT_TISSUE_MARGIN
-    # Keypoints in one line make a thin box rather than none.
+    # Keypoints on one line give a thin box, not an empty one.
     size = torch.where(size > 0, size, torch.full_like(size, 1e-4))
     return box_around(centre, size, extension=room), exists

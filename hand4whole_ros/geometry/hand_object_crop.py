@@ -1,4 +1,4 @@
-"""The square picture that UniHOPE sees: around a hand alone, or around a hand and the object in it.
+"""The square crop that is UniHOPE's input: around a hand alone, or around a hand and the object in it.
 
 Boxes are xyxy (left, top, right, bottom). Every rounding is that of the published weights' training. All numpy float32.
 """
@@ -9,30 +9,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Size of the hand's box, around the tight box of its keypoints; the object's is tight.
+#: Scale of the hand's box from the tight box of its keypoints; the object's is tight.
 HAND_FACTOR, OBJECT_FACTOR = 1.1, 1.0
-#: Size of what the picture holds, around each tight box.
+#: Scale of the crop's content from each tight box.
 CROP_FACTOR = 1.5
 
 
 @dataclass(frozen=True)
 class HandObjectCrop:
-    """Where a square picture is cut, and where hand and object are in it."""
+    """A square crop, and the boxes of hand and object in it."""
 
-    affine: np.ndarray       #: (3, 3) pixels of the whole picture -> pixels of the crop
+    affine: np.ndarray       #: (3, 3) pixels of the whole image -> pixels of the crop
     hand_box: np.ndarray     #: (4,) xyxy, crop pixels
     object_box: np.ndarray   #: (4,) xyxy, crop pixels
 
     def intrinsics(self, matrix: np.ndarray) -> np.ndarray:
-        """The whole picture's camera matrix (3, 3) -> the crop's."""
+        """The whole image's camera matrix (3, 3) -> the crop's."""
         return self.affine @ matrix
 
 
 def hand_object_crop(hand: np.ndarray, object_: np.ndarray, around_both: bool, picture_size: tuple[int, int],
                      *, size: int = 128) -> HandObjectCrop:
-    """The crop of `size` pixels around the tight boxes (4,) of hand and object in a picture of (height, width).
+    """The crop of `size` pixels around the tight boxes (4,) of hand and object in an image of (height, width).
 
-    around_both: whether the crop holds the object too, as it does where the hand grasps it.
+    around_both: whether the crop contains the object, too, as when the hand grasps it.
     """
     hand, object_ = np.asarray(hand, np.float32), np.asarray(object_, np.float32)
     held = _scale_box(hand, CROP_FACTOR)
@@ -53,7 +53,7 @@ def hand_object_crop(hand: np.ndarray, object_: np.ndarray, around_both: bool, p
 
 
 def cut_crop(picture: np.ndarray, affine: np.ndarray, size: int = 128) -> np.ndarray:
-    """Picture (H, W, C) -> (size, size, C): the nearest pixels, black outside."""
+    """Image (H, W, C) -> (size, size, C): the nearest pixels, black outside."""
     height, width = picture.shape[:2]
     at = np.arange(size) + 0.5
     columns, rows = (np.floor((at - affine[axis, 2]) / affine[axis, axis]).astype(int) for axis in (0, 1))
@@ -63,7 +63,7 @@ def cut_crop(picture: np.ndarray, affine: np.ndarray, size: int = 128) -> np.nda
 
 
 def mirror_box(box: np.ndarray, width: int) -> np.ndarray:
-    """A box (4,) in the mirror image of a picture: as left hands are shown."""
+    """A box (4,) in the mirror image, which is used for left hands."""
     return np.array([width - 1 - box[2], box[1], width - 1 - box[0], box[3]], box.dtype)
 
 

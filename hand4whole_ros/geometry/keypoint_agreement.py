@@ -2,7 +2,7 @@
 
 Source: Liu et al., "DaHyF" (section 3.4, equations 8 and 9): both sets of keypoints are expressed from the centre of
 the hand's box, in units of its size, concatenated to one vector each, and compared by the cosine of the angle between
-them. If the box holds no hand, or the pose is wrong, the two sets differ. networks.dahyf trains with the same cosine.
+them. If the box contains no hand, or the pose is wrong, the two sets differ. networks.dahyf trains with this cosine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def keypoint_agreement(seen: np.ndarray, projected: np.ndarray, center: np.ndarr
                        size: float | None = None) -> float:
     """Cosine between keypoints (N, 2) px detected and projected, both in the whole image: -1 to 1.
 
-    center (2,), size: of the square box that was given to the network, px; None: the square around the keypoints seen.
+    center (2,), size: of the square box of the network's input, px; None: the square around the detected keypoints.
     Returns 0 if either set is not finite or has no extent.
     """
     seen, projected = np.asarray(seen, np.float64), np.asarray(projected, np.float64)
@@ -42,8 +42,8 @@ def keypoint_agreement(seen: np.ndarray, projected: np.ndarray, center: np.ndarr
 def measure_agreement(detected: ArrayLike, keypoints: ArrayLike, intrinsics: Intrinsics) -> float:
     """0 to 1, as HandEstimate.agreement: of keypoints (21, 2) px detected and (21, 3) m in the camera optical frame.
 
-    detected: NaN where a keypoint is not among those that were detected. A negative cosine, of keypoints that are the
-    other way round, is 0; so is that of keypoints behind the camera.
+    detected: NaN for keypoints that were not detected. A negative cosine, of keypoints in opposite directions, gives 0;
+    so do keypoints behind the camera.
     """
     detected = np.asarray(detected, np.float64)
     known = np.isfinite(detected).all(axis=1)

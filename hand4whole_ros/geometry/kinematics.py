@@ -18,15 +18,15 @@ from ..skeleton import PARENTS
 
 Array = TypeVar('Array', np.ndarray, Tensor)
 
-#: What follows from axis-angles is a rotation; newer scipy leaves out making one of it if told so, half a millisecond.
+#: Matrices from axis-angles are valid rotations; newer scipy can skip the validation, which saves half a millisecond.
 _SKIP_VALIDATION = {'assume_valid': True} if 'assume_valid' in (Rotation.from_matrix.__doc__ or '') else {}
 
 
 class KinematicTree:
-    """Which joint hangs on which. One for all that have the same parents: `kinematic_tree`.
+    """The topology of a kinematic tree. Trees with the same parents share one: `kinematic_tree`.
 
     parents (J,): of every joint, before its children; that of a root is the root itself. ancestors (J, J) bool: [j, a]
-    whether a is j or above j. bone_sums (J, J) float64: the sum over bones that is a joint's place, roots left out.
+    whether a is j or above j. bone_sums (J, J) float64: sums the bones to a joint's position, without roots.
     """
 
     def __init__(self, parents: Sequence[int]):
@@ -47,12 +47,12 @@ class KinematicTree:
         self._tensors: dict[tuple, tuple] = {}
 
     def bones(self, rest_joints: Array) -> Array:
-        """Places (..., J, 3) -> each joint's offset from its parent; zero for a root."""
+        """Positions (..., J, 3) -> each joint's offset from its parent; zero for a root."""
         parents: Any = rest_joints[..., self._tables(rest_joints)[0], :]
         return rest_joints - parents
 
     def global_rotations(self, local: Array) -> Array:
-        """Rotations (..., J, 3, 3) relative to the parent -> global ones, relative to what the root's is relative to.
+        """Rotations (..., J, 3, 3) relative to the parent -> global ones, in the root's frame of reference.
 
         Differentiable for tensors.
         """
@@ -62,7 +62,7 @@ class KinematicTree:
         return out
 
     def joint_rotation(self, local: Array, joint: int) -> Array:
-        """The global rotation (..., 3, 3) of one joint: only what is above it is multiplied. Otherwise as above."""
+        """The global rotation (..., 3, 3) of one joint, as global_rotations, multiplying only its ancestors."""
         rotation: Any = local[..., joint, :, :]
         while (parent := self.parents[joint]) != joint:
             rotation, joint = local[..., parent, :, :] @ rotation, parent
@@ -98,8 +98,8 @@ def forward_kinematics(local_rotations: Array, rest_joints: Array, root: Array |
     """Place a tree of joints. For tensors differentiable.
 
     local_rotations (..., J, 3, 3) relative to the parent, rest_joints (..., J, 3) m; leading dimensions broadcast.
-    root (..., 3) m: where joint 0 is, by default where it rests. Returns positions (..., J, 3) m and global rotations
-    (..., J, 3, 3).
+    root (..., 3) m: position of joint 0, by default its rest position. Returns positions (..., J, 3) m and global
+    rotations (..., J, 3, 3).
     """
     tree = kinematic_tree(tuple(parents))
     rotations = tree.global_rotations(local_rotations)
@@ -110,7 +110,7 @@ def forward_kinematics(local_rotations: Array, rest_joints: Array, root: Array |
 
 def attached_points(positions: Array, rotations: Array, joints: Sequence[int] | np.ndarray, offsets: Array
                     ) -> Array:
-    """Points (..., M, 3) m that ride on joints: point m is `offsets` (..., M, 3) m away in the frame of joints[m].
+    """Points (..., M, 3) m attached to joints: point m is at `offsets` (..., M, 3) m in the frame of joints[m].
 
     positions (..., J, 3) m and global rotations (..., J, 3, 3).
     """
@@ -119,16 +119,16 @@ def attached_points(positions: Array, rotations: Array, joints: Sequence[int] | 
 
 
 def unposed_joints(positions: Array, rotations: Array, parents: Sequence[int] = PARENTS) -> Array:
-    """Where the joints were at rest, the root at the origin: places (..., J, 3) m, global rotations (..., J, 3, 3).
+    """Rest positions of joints, the root at the origin, from positions (..., J, 3) m and global rotations.
 
-    The inverse of forward_kinematics.
+    rotations (..., J, 3, 3). The inverse of forward_kinematics.
     """
     tree = kinematic_tree(tuple(parents))
     return tree.places(rotations.swapaxes(-1, -2), tree.bones(positions))
 
 
 def local_from_global(rotations: Array, parents: Sequence[int] = PARENTS) -> Array:
-    """Global rotations (..., J, 3, 3) -> rotations relative to the parent; the root's stays as it is."""
+    """Global rotations (..., J, 3, 3) -> rotations relative to the parent; the root's is unchanged."""
     local = rotations.clone() if isinstance(rotations, Tensor) else rotations.copy()
     local[..., 1:, :, :] = rotations[..., list(parents[1:]), :, :].swapaxes(-1, -2) @ rotations[..., 1:, :, :]
     return local
@@ -142,7 +142,7 @@ def joint_poses(positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
 
 def relative_poses(positions: np.ndarray, rotations: np.ndarray, local_rotations: np.ndarray,
                    parents: Sequence[int] = PARENTS) -> np.ndarray:
-    """Joints in one frame -> each joint in its parent's frame, as joint_poses; the root stays in that one frame.
+    """Joints in one frame -> each joint in its parent's frame, as joint_poses; the root stays in that frame.
 
     local_rotations (J, 3) axis-angle relative to the parent, from which the rotations follow.
     """

@@ -1,4 +1,4 @@
-"""Whether a lens can be the one that an image was taken with: what a calibration in the wrong order betrays."""
+"""Whether a lens fits its image: detects calibrations whose coefficients are in the wrong order."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import numpy as np
 
 from .camera import Intrinsics
 
-#: Pixels that are tried, columns and rows, from edge to edge.
+#: Number of checked pixels, columns and rows, from edge to edge.
 _GRID = (41, 31)
 
-#: How far from itself a pixel may come back, in pixels.
+#: Maximum error of a pixel projected back from its ray, in pixels.
 MAX_ERROR = 0.5
 
-#: The share of the image that may lie where the model folds back. The polynomials of wide lenses are fitted where the
+#: Shares of the image that lie where the model folds back. The polynomials of wide lenses are fitted where the
 #: calibration board was, which is rarely the corners; most of these lenses fold there, and are right everywhere else.
-#: Up to the first share nothing is worth a word; beyond the second it is no calibration of this image.
+#: Up to the first share there is no warning; beyond the second the lens is rejected.
 COMMON_FOLD, MAX_FOLD = 0.08, 0.15
 
-#: How much further from the centre one pixel may be than the one that sees the opposite ray, in distances from it.
-#: Lenses are decentred by some hundredths at most; radial coefficients read as tangential ones are by far more.
+#: Maximum difference of the distances from the centre of two opposite rays' pixels, relative to the distance. Lenses
+#: are decentred by some hundredths at most; radial coefficients read as tangential ones give far more.
 MAX_ASYMMETRY = 0.1
 
 _COEFFICIENT_ORDER_HINT = {'equidistant': 'k1, k2, k3, k4', 'plumb_bob': 'k1, k2, p1, p2, k3',
           'rational_polynomial': 'k1, k2, p1, p2, k3, k4, k5, k6'}
 
 
-@functools.lru_cache(maxsize=64)    # it takes some ten milliseconds, and camera_info comes anew with every image
+@functools.lru_cache(maxsize=64)    # it takes some ten milliseconds, and camera_info arrives with every image
 def check_lens(camera: Intrinsics) -> tuple[bool, str | None]:
-    """Whether the lens may be used for this image, and what there is to be said about it.
+    """Whether the lens may be used for this image, and the reason for an error or a warning.
 
-    Every pixel has to come back to its place from its ray; the model has to reach most of the image without folding
-    back; and opposite rays have to be seen about equally far from the centre.
+    Every pixel has to be reprojected from its ray; the model has to cover most of the image without folding back; and
+    the pixels of opposite rays have to be about equally far from the centre.
     """
     lens = camera.lens
     if lens.is_ideal:

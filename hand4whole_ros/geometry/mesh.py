@@ -8,7 +8,7 @@ import numpy as np
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """(V, 3) vertices, (F, 3) faces -> (V, 3) unit normals, weighted by the triangles' areas.
 
-    Outward where the faces wind anticlockwise seen from outside. A vertex of no triangle, or of flat ones
+    Outward if the faces wind anticlockwise seen from outside. A vertex without triangles, or with degenerate ones
     only, gets a zero normal. The result has the vertices' dtype.
     """
     corners = vertices[faces]
@@ -29,7 +29,7 @@ def submesh_faces(faces: np.ndarray, keep: np.ndarray) -> np.ndarray:
 def boundary_loop(faces: np.ndarray) -> np.ndarray:
     """The vertex ids around the one hole of a mesh, (R,), in the order the faces wind.
 
-    Starts at the smallest id. ValueError where the faces have no hole, several, or one that meets itself.
+    Starts at the smallest id. Raises ValueError if the faces have no hole, several, or one that meets itself.
     """
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     reverse = {(b, a) for a, b in edges.tolist()}

@@ -11,13 +11,13 @@ import numpy as np
 from .camera import Intrinsics
 from .placement import MIN_DEPTH
 
-#: Most confident votes for each point, and the confidence that a vote needs.
+#: Maximum number of votes for each point, and the minimum confidence of a vote.
 VOTES, MIN_CONFIDENCE = 10, 0.5
-#: Fewer votes make no pose.
+#: Minimum number of votes for a pose.
 MIN_POINTS = 6
 
-#: How far a point may be voted from where the pose has it, in the extent of all that is voted; and the share of the
-#: points that has to be nearer. Of 2000 sets of votes for random places none made a pose.
+#: Maximum distance of a point's votes from its position in the pose, in the extent of all votes; and the minimum share
+#: of the points that are nearer. Of 2000 sets of votes for random positions none gave a pose.
 MAX_DISTANCE, MIN_AGREEING = 0.08, 0.75
 
 #: Distortion of the camera for OpenCV. It takes None as well, which its type stubs leave out.
@@ -28,14 +28,14 @@ _NO_DISTORTION = np.empty((0, 1))
 class Votes:
     """Votes for points of a box."""
 
-    pixels: np.ndarray  #: (N, 2) where
-    points: np.ndarray  #: (N,) for which of object_box.BOX_POINTS
+    pixels: np.ndarray  #: (N, 2) positions
+    points: np.ndarray  #: (N,) index in object_box.BOX_POINTS
     confidence: np.ndarray  #: (N,)
 
 
 @dataclass(frozen=True)
 class ObjectPose:
-    """Where an object is: R @ point + t, from its own frame to the camera's, metres."""
+    """The pose of an object: R @ point + t, from its own frame to the camera's, metres."""
 
     rotation: np.ndarray     #: (3, 3)
     translation: np.ndarray  #: (3,)
@@ -56,9 +56,9 @@ def select_votes(x: np.ndarray, y: np.ndarray, confidence: np.ndarray, count: in
 
 
 def votes_to_image(votes: Votes, box: np.ndarray, affine: np.ndarray, mirrored_width: int | None = None) -> Votes:
-    """Votes in units of an object's box xyxy (4,) in a crop -> in pixels of the whole picture.
+    """Votes in units of an object's box xyxy (4,) in a crop -> in pixels of the whole image.
 
-    affine (3, 3): to the crop. mirrored_width: of the picture, where its mirror image was cut.
+    affine (3, 3): to the crop. mirrored_width: width of the image, if its mirror image was cropped.
     """
     pixels = votes.pixels * (box[2:] - box[:2]) + box[:2]
     pixels = np.stack([(pixels[:, axis] - affine[axis, 2]) / affine[axis, axis] for axis in (0, 1)], axis=-1)
@@ -71,9 +71,8 @@ def solve_pose(points: np.ndarray, votes: Votes, camera_matrix: np.ndarray, publ
                ) -> ObjectPose | None:
     """The pose of a box with these 21 points (21, 3) m, whose votes are in pixels. None for too few votes, or no pose.
 
-    published: as the authors solve it, RANSAC over EPnP, which differs by degrees for a hundredth of a pixel. By
-    default all votes count, by SQPnP (Terzakis and Lourakis, ECCV 2020), then by least squares on the votes that it
-    fits.
+    published: the authors' method, RANSAC over EPnP, which changes by degrees for a hundredth of a pixel. By default
+    all votes are used, by SQPnP (Terzakis and Lourakis, ECCV 2020), then by least squares on the votes that it fits.
     """
     if len(votes.points) < MIN_POINTS:
         return None
@@ -95,8 +94,9 @@ class BoxFit(NamedTuple):
 
 
 def fit_box(points: np.ndarray, votes: Votes, intrinsics: Intrinsics) -> BoxFit | None:
-    """As solve_pose, through a camera with a lens; None as well where the votes agree on no pose, or on one of which a
-    corner is not in front of the camera. Votes are in pixels of the camera's image.
+    """As solve_pose, through a camera with a lens; None as well if the votes do not agree on a pose.
+
+    Also None if a corner is not in front of the camera. Votes are in pixels of the camera's image.
     """
     voted = np.unique(votes.points)
     if len(voted) < MIN_POINTS:
@@ -119,7 +119,7 @@ def fit_box(points: np.ndarray, votes: Votes, intrinsics: Intrinsics) -> BoxFit 
     return BoxFit(pose, float(confidence.mean()), float(np.sqrt(np.square(distance[agrees]).mean())))
 
 
-#: Votes count that are this near to where the pose has them, as multiples of the median distance.
+#: Maximum distance of a used vote from its point in the pose, as a multiple of the median distance.
 _INLIER_DISTANCE = 2.5
 
 

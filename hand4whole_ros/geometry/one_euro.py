@@ -1,7 +1,7 @@
 """The 1 euro filter for points and for rotations, on numpy arrays.
 
 Source: Casiez, Roussel and Vogel, "1 euro filter", CHI 2012: a first-order low-pass whose cut-off
-rises with speed, so that a still hand does not tremble and a fast one does not lag.
+rises with speed, so that a still hand does not jitter and a fast one does not lag.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class OneEuroPoints:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: the next points come out as they are."""
+        """Restart: the next points are returned unchanged."""
         self._value = self._velocity = None
 
     def __call__(self, points: np.ndarray, dt: float) -> np.ndarray:
@@ -55,7 +55,7 @@ class OneEuroRotations:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: the next rotations come out as they are."""
+        """Restart: the next rotations are returned unchanged."""
         self._value = self._speed = None
 
     def __call__(self, vectors: np.ndarray, dt: float) -> np.ndarray:

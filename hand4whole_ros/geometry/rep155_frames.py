@@ -1,7 +1,7 @@
 """Joints in the frames of REP-155, with the axes of ros4hri's human_description.
 
-Of somebody who stands upright with hanging arms, palms to the thighs, every frame has x forward, y to the person's left
-and z up. SMPL-X's axes are such in the T-pose: x to the left, y up, z forward.
+For a person who stands upright with hanging arms, palms to the thighs, every frame has x forward, y to the person's
+left and z up. SMPL-X's axes in the T-pose are: x to the left, y up, z forward.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from .. import skeleton
 
 #: (3, 3) whose columns are REP-155's axes in SMPL-X's of the same joint: trunk, head and legs; arms and hands by side,
-#: which the T-pose stretches sideways.
+#: which point sideways in the T-pose.
 TRUNK_AXES = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
 ARM_AXES = {'left': np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]]),
             'right': np.array([[0.0, 0, 1], [0, -1, 0], [1, 0, 0]])}
@@ -36,16 +36,16 @@ def _joint_axes():
 
 _PARENTS = np.array(skeleton.PARENTS[1:])
 _AXES = _joint_axes()
-#: (55, 3, 3) of each joint's parent; the pelvis stands in a frame that stays as it is.
+#: (55, 3, 3) of each joint's parent; the frame of the pelvis itself is unchanged.
 _PARENT_AXES = np.concatenate([np.eye(3)[None], _AXES[_PARENTS]])
-# Made once: of 55 matrices that takes longer than all else here.
+# Computed once: for 55 matrices that takes longer than all else here.
 _TURNS, _INVERSE_PARENT_TURNS = Rotation.from_matrix(_AXES), Rotation.from_matrix(_PARENT_AXES).inv()
 
 
 def convert_relative_poses(poses: np.ndarray) -> np.ndarray:
     """(55, 7) joints in the frames of their parents, as geometry.kinematics.relative_poses -> the same in REP-155's.
 
-    The pelvis stays in its one frame, and its origin becomes the middle between the hips.
+    The pelvis stays in its frame, and its origin becomes the middle between the hips.
     """
     places, rotations = poses[:, :3].copy(), Rotation.from_quat(poses[:, 3:])
     middle = places[_HIPS].mean(axis=0)
@@ -72,7 +72,7 @@ def face_and_gaze(joints: np.ndarray, joint_rotations: np.ndarray) -> np.ndarray
     """(2, 7): the face in the frame of joints (55, 3) m and joint_rotations (55, 3, 3); the gaze in that of the face.
 
     The origin of both is the middle between the eyes, the face's x points out of it, z to the top of the head. The
-    gaze is the mean of both eyes', which rest in the head where nothing is known of them: z forward, x right, y down.
+    gaze is the mean of both eyes', which are at rest in the head if unknown: z forward, x right, y down.
     """
     face = Rotation.from_matrix(joint_rotations[_HEAD] @ TRUNK_AXES)
     gaze = face.inv() * Rotation.from_matrix(joint_rotations[_EYES]).mean() * Rotation.from_matrix(_GAZE_AXES)

@@ -1,4 +1,4 @@
-"""The 6D code of rotations that networks regress, in the two layouts of the published weights.
+"""The 6D representation of rotations that networks regress, in the two layouts of the published weights.
 
 Zhou et al., "On the Continuity of Rotation Representations in Neural Networks" (CVPR 2019).
 """
@@ -22,10 +22,10 @@ def rotation_from_columns(first: Tensor, second: Tensor) -> Tensor:
 
 
 def rotation_from_6d_rows(code: Tensor) -> Tensor:
-    """(..., 6) holding a 3x2 matrix row by row, as in SMPLer-X -> rotations (..., 3, 3)."""
+    """(..., 6), a 3x2 matrix row by row, as in SMPLer-X -> rotations (..., 3, 3)."""
     return rotation_from_columns(code[..., 0::2], code[..., 1::2])
 
 
 def rotation_from_6d_columns(code: Tensor) -> Tensor:
-    """(..., 6) holding a 3x2 matrix column by column, as in WiLoR -> rotations (..., 3, 3)."""
+    """(..., 6), a 3x2 matrix column by column, as in WiLoR -> rotations (..., 3, 3)."""
     return rotation_from_columns(code[..., :3], code[..., 3:])

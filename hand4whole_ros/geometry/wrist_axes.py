@@ -1,4 +1,4 @@
-"""The axes that a wrist's orientation is given in: SMPL-X's, MANO's or OpenXR's."""
+"""The axes of a wrist's orientation: SMPL-X's, MANO's or OpenXR's."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def convert_wrist(pose: np.ndarray, axes: WristAxes, side: str) -> np.ndarray:
     matrix = WRIST_AXES[axes][side]
     if np.array_equal(matrix, np.eye(3)):
         return pose
-    from scipy.spatial.transform import Rotation  # slow to import, and seldom needed
+    from scipy.spatial.transform import Rotation  # slow to import, and rarely needed
     rotation = Rotation.from_quat(pose[3:]) * Rotation.from_matrix(matrix)
     return np.concatenate([pose[:3], rotation.as_quat(canonical=True)])

@@ -12,7 +12,7 @@ MAX_SIZE = 32766
 
 
 def checked(image: np.ndarray) -> np.ndarray:
-    """The image. Raises ValueError if it is none."""
+    """Returns the image. Raises ValueError if it is not an image."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         found = f'{image.dtype} {image.shape}' if isinstance(image, np.ndarray) else type(image).__name__
         raise ValueError(f'an image is an RGB array (H, W, 3) of uint8, found {found}')
@@ -24,9 +24,9 @@ def checked(image: np.ndarray) -> np.ndarray:
 def matrix(region: Region, size: int, exact: bool = False) -> np.ndarray:
     """(2, 3): maps pixels of a crop, `size` px wide and high, to pixels of the image.
 
-    exact: the edges of the crop are the edges of the region. Otherwise as MediaPipe does it on the CPU: OpenCV takes
-    coordinates for those of pixel centres, MediaPipe gives it those of pixel edges, so the content is too far left and
-    up by half a pixel of the image, and too far right and down by half a pixel of the crop.
+    exact: the edges of the crop are the edges of the region. Otherwise as in MediaPipe on the CPU: OpenCV expects
+    coordinates of pixel centres, MediaPipe passes those of pixel edges, so the content is shifted left and up by half
+    a pixel of the image, and right and down by half a pixel of the crop.
     """
     linear = region.side / size * rotated(np.eye(2), region.rotation).T
     if exact:
@@ -38,8 +38,8 @@ def crop(image: np.ndarray, region: Region, size: int, *, exact: bool = False,
          black_outside: bool = False) -> np.ndarray:
     """The content of a region, upright: (size, size, 3) uint8, interpolated linearly.
 
-    exact: see `matrix`. black_outside: beyond the image is black; otherwise its outermost pixels are repeated there.
-    Raises ValueError if `image` is no image.
+    exact: see `matrix`. black_outside: pixels beyond the image are black; otherwise the border pixels are repeated.
+    Raises ValueError if `image` is not an image.
     """
     border = cv2.BORDER_CONSTANT if black_outside else cv2.BORDER_REPLICATE
     return cv2.warpAffine(np.ascontiguousarray(checked(image)), matrix(region, size, exact), (size, size),

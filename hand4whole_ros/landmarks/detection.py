@@ -1,4 +1,4 @@
-"""What MediaPipe's detectors have in common: from a network's outputs to boxes and keypoints, one for each object."""
+"""Shared code of MediaPipe's detectors: decodes a network's outputs to the box and keypoints of each object."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Detector:
     def detect(self, image: np.ndarray, region: Region | None = None) -> list[Detection]:
         """All objects in an RGB image (H, W, 3) uint8, or in a region of it, the highest score first.
 
-        Raises ValueError if `image` is no image.
+        Raises ValueError if `image` is not an image.
         """
         region = Region.of_image(checked(image)) if region is None else region
         boxes, logits = self._network.run(image, region)

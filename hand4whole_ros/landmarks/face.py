@@ -49,7 +49,7 @@ class FaceLandmarks:
 
     landmarks: np.ndarray           # (468, 3) px, px, depth in px from the middle of the head (smaller is nearer)
     presence: float                 # probability: the region shows a face; see MIN_PRESENCE
-    region: Region                  # of which these are the landmarks
+    region: Region                  # that contains these landmarks
 
     @property
     def next_region(self) -> Region:
@@ -67,9 +67,9 @@ class FaceLandmarker:
         self._network = Network(FACE_LANDMARK, self._runtime)
 
     def landmarks(self, image: np.ndarray, region: Region) -> FaceLandmarks:
-        """Of an RGB image (H, W, 3) uint8. There is always a result; `presence` says whether it is a face.
+        """Always returns landmarks for an RGB image (H, W, 3) uint8; `presence` is the probability of a face.
 
-        Raises ValueError if `image` is no image.
+        Raises ValueError if `image` is not an image.
         """
         values, presence = self._network.run(image, region)
         points = values.reshape(-1, 3).astype(float) / self._network.model.input_size
@@ -87,7 +87,7 @@ class EyeLandmarks:
     side: str                       # 'left' or 'right', the person's own
     contour: np.ndarray             # (71, 3) px, px, depth in px: eyelids and brow
     iris: np.ndarray                # (5, 3) px, px, depth in px: centre, then its edge at nose, brow, temple and cheek
-    region: Region                  # of which these are the landmarks
+    region: Region                  # that contains these landmarks
 
 
 def eye_region(landmarks: np.ndarray, side: str) -> Region:
@@ -106,7 +106,7 @@ class IrisLandmarker:
     def eyes(self, image: np.ndarray, face: FaceLandmarks) -> tuple[EyeLandmarks, EyeLandmarks]:
         """The left and the right eye of a face in an RGB image (H, W, 3) uint8.
 
-        Raises ValueError if `image` is no image.
+        Raises ValueError if `image` is not an image.
         """
         left, right = self._runtime.map(lambda side: self._eye(image, face, side), ('left', 'right'))
         return left, right

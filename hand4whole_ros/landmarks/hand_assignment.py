@@ -1,4 +1,4 @@
-"""Which hand belongs to which arm, if to any."""
+"""Assignment of hands to arms; a hand may belong to none."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .indices import POSE_HAND, HandLandmark, PoseLandmark
 from .measures import palm_length, torso_length
 from .pose import PoseLandmarks
 
-#: Least visibility of the arm's own wrist.
+#: Minimum visibility of the arm's own wrist.
 MIN_WRIST_VISIBILITY = 0.5
 
-#: Farthest the hand's wrist may be from the arm's: in torsos, and in palms of the hand.
+#: Maximum distance of the hand's wrist from the arm's: in torsos, and in palms of the hand.
 MAX_GAP_TORSOS, MAX_GAP_PALMS = 0.22, 1.0
 
-#: Lengths of a palm in torsos. Near hands look larger.
+#: Lengths of a palm in torsos. Near hands appear larger.
 PALM_LENGTHS = (0.06, 0.6)
 
-#: Cost, in farthest gaps, of a hand that the network is sure is the other one; a pair that costs more is none.
+#: Cost, in maximum distances, of a hand that is certainly of the other side; pairs that cost more are rejected.
 _WRONG_SIDE, _MAX_COST = 0.8, 1.0
 
 _ELBOW = {'left': PoseLandmark.LEFT_ELBOW, 'right': PoseLandmark.RIGHT_ELBOW}
@@ -30,8 +30,8 @@ _ELBOW = {'left': PoseLandmark.LEFT_ELBOW, 'right': PoseLandmark.RIGHT_ELBOW}
 def assign(hands: Sequence[HandFound], poses: Sequence[PoseLandmarks]) -> dict[tuple[int, str], int]:
     """(number of the pose, side) -> number of the hand, for each arm that has one; every hand is given once at most.
 
-    A hand is given to the arm that fits best among those of all people: by the distance of the wrists, the size of the
-    hand, and which hand the network says it is. The sum of costs over all people is minimal.
+    Each hand is assigned to the arm that fits best among those of all people: by the distance of the wrists, the size
+    of the hand, and the side that the network estimates. The sum of costs over all people is minimal.
     """
     arms = [(number, side) for number in range(len(poses)) for side in POSE_HAND]
     if not arms or not hands:
@@ -41,7 +41,7 @@ def assign(hands: Sequence[HandFound], poses: Sequence[PoseLandmarks]) -> dict[t
 
 
 def cost(found: HandFound, pose: PoseLandmarks, side: str) -> float:
-    """Of giving a hand to an arm, 0 and more; inf where it cannot be its hand."""
+    """Cost of assigning a hand to an arm, at least 0; inf if the hand cannot belong to the arm."""
     wrist = POSE_HAND[side][0]
     if pose.visibility[wrist] < MIN_WRIST_VISIBILITY:
         return np.inf
@@ -49,7 +49,7 @@ def cost(found: HandFound, pose: PoseLandmarks, side: str) -> float:
     if not PALM_LENGTHS[0] <= palm / torso <= PALM_LENGTHS[1]:
         return np.inf
     gap = np.linalg.norm(found.hand.landmarks[HandLandmark.WRIST, :2] - pose.landmarks[wrist, :2])
-    # Hands bend back by a right angle at most: beyond that the hand points up the arm and is somebody else's.
+    # Hands bend back by a right angle at most: beyond that the hand points up the arm and is another person's.
     forearm = pose.landmarks[wrist, :2] - pose.landmarks[_ELBOW[side], :2]
     direction = (found.hand.landmarks[HandLandmark.MIDDLE_FINGER_MCP, :2]
                  - found.hand.landmarks[HandLandmark.WRIST, :2])

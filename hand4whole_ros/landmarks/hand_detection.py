@@ -1,7 +1,7 @@
-"""Every hand in an image: from the arms of its people and from the palms a detector sees, each hand once.
+"""Every hand in an image, once: from the arms of people and from palms that a detector finds.
 
-The pose of an arm says where its hand is, if roughly; the palm detector sees hands at any rotation, with or without a
-person. A hand is given if two successive regions agree on it.
+The pose of an arm gives the approximate place of its hand; the palm detector detects hands at any rotation, with or
+without a person. A hand is returned if the landmarks of two successive regions agree.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ MIN_SCORE = 0.3
 #: Scales of the squares in which palms are detected.
 SCALES = (1.0, 0.5)
 
-#: The hand of an arm is looked for only if the pose's wrist has a higher visibility.
+#: The hand of an arm is searched only if the pose's wrist has a higher visibility.
 MIN_WRIST_VISIBILITY = 0.1
 
-#: Two hands whose landmarks are nearer than this share of a palm, on the mean, are one hand.
+#: Two hands whose landmarks are nearer than this share of a palm, on average, are one hand.
 _SAME_HAND = 0.4
 
-#: Two hands of one side are one hand if one of them has more than this share of its landmarks in the box of the other.
+#: Two hands of the same side are one hand if more than this share of the landmarks of one is in the other's box.
 _SHARE_IN_OTHER = 0.5
 
-#: Mean distance of successive landmarks of a hand, in palms, above which it is none.
+#: Mean distance of successive landmarks of a hand, in palms, above which it is rejected.
 _MAX_DISAGREEMENT = 0.35
 
-#: Mean presence of a hand and of its mirror image below which a palm is none.
+#: Mean presence of a hand and of its mirror image below which a palm is rejected.
 _MIN_BOTH_PRESENCE = 0.7
 
 
@@ -55,7 +55,7 @@ class HandFound:
     """A hand in an image."""
 
     hand: HandLandmarks
-    disagreement: float                     # mean distance of the last two looks' landmarks, in palms
+    disagreement: float                     # mean distance between the landmarks of the last two regions, in palms
     palm_score: float                       # the palm detector's, 0 to 1; 0 for regions of arms
 
     @property
@@ -65,7 +65,7 @@ class HandFound:
 
 
 class HandsDetector:
-    """Gives all hands of an image. lite: with the smaller network, in half the time, less accurate."""
+    """Detects all hands of an image. lite: uses the smaller network, in half the time, less accurate."""
 
     def __init__(self, lite: bool = False, runtime: Runtime | None = None, scales: Sequence[float] = SCALES):
         self._runtime = runtime or Runtime(workers=2)
@@ -75,25 +75,25 @@ class HandsDetector:
         self.landmarker = HandLandmarker(lite, self._runtime)
 
     def detect(self, image: np.ndarray, poses: Sequence[PoseLandmarks] = ()) -> list[HandFound]:
-        """All hands of an RGB image (H, W, 3) uint8, each once, the surest first.
+        """All hands of an RGB image (H, W, 3) uint8, each once, the most certain first.
 
-        Raises ValueError if `image` is no image.
+        Raises ValueError if `image` is not an image.
         """
         return distinct_hands(self.of_arms(image, poses) + self.of_palms(image, tiles(image, self.scales)))
 
     def of_arms(self, image: np.ndarray, poses: Sequence[PoseLandmarks]) -> list[HandFound]:
-        """The hands that are where the arms of poses end, with duplicates."""
+        """The hands at the ends of the poses' arms, with duplicates."""
         arms = [(pose, side) for pose in poses for side in POSE_HAND]
         return [hand for hand in self._runtime.map(lambda arm: self.of_arm(image, *arm), arms) if hand is not None]
 
     def of_arm(self, image: np.ndarray, pose: PoseLandmarks, side: str) -> HandFound | None:
-        """The hand where the arm of `side` ends; None where there is none, or the pose's wrist is not visible."""
+        """The hand at the end of the arm of `side`; None if there is none or the pose's wrist is not visible."""
         if pose.visibility[POSE_HAND[side][0]] <= MIN_WRIST_VISIBILITY:
             return None
         return self.hand(image, self.recropper.recrop(image, pose_hand_region(pose.landmarks, side)))
 
     def of_palms(self, image: np.ndarray, regions: Iterable[Region]) -> list[HandFound]:
-        """The hands whose palms the detector sees in regions of an image, with duplicates."""
+        """The hands whose palms the detector finds in regions of an image, with duplicates."""
         palms = [palm for some in self._runtime.map(lambda region: self._palms.detect(image, region), regions)
                  for palm in some]
         kept: list = []
@@ -105,9 +105,9 @@ class HandsDetector:
         return [hand for hand in found if hand is not None]
 
     def of_palm(self, image: np.ndarray, palm: Detection) -> HandFound | None:
-        """The hand of a detected palm; None where there is none, in the region or in its mirror image.
+        """The hand of a detected palm; None if the region and its mirror image together do not show one.
 
-        Elbows, paws and bellies look like hands in one of the two at most.
+        Elbows, paws and bellies resemble hands in at most one of the two.
         """
         found = self.hand(image, palm_region(palm), palm.score)
         if found is None:
@@ -116,7 +116,7 @@ class HandsDetector:
         return found if (found.hand.presence + mirrored.presence) / 2 > _MIN_BOTH_PRESENCE else None
 
     def hand(self, image: np.ndarray, region: Region, palm_score: float = 0.0) -> HandFound | None:
-        """The hand in a region, from the region that it makes itself; None where there is none."""
+        """The hand in a region, estimated again in the region of its landmarks; None if there is none."""
         first = self.landmarker.landmarks(image, region)
         if first.presence < MIN_PRESENCE:
             return None
@@ -128,7 +128,7 @@ class HandsDetector:
 
 
 def distinct_hands(hands: Iterable[HandFound]) -> list[HandFound]:
-    """Each hand once, the surest first: of several finds of one hand the surest, with the best score of a palm."""
+    """Each hand once, the most certain first: of duplicates the most certain, with their best palm score."""
     kept: list[HandFound] = []
     for hand in sorted(hands, key=lambda one: -one.confidence):
         same = next((k for k, other in enumerate(kept) if same_hand(hand.hand, other.hand)), None)
@@ -140,16 +140,16 @@ def distinct_hands(hands: Iterable[HandFound]) -> list[HandFound]:
 
 
 def same_hand(one: HandLandmarks, other: HandLandmarks) -> bool:
-    """Whether two finds in one image are of the same hand."""
-    # The wrist and the knuckles alone, too: two finds of one hand may differ in its fingers.
+    """Whether two detections in one image are of the same hand."""
+    # The wrist and the knuckles alone, too: two detections of one hand may differ in its fingers.
     palm = [HandLandmark.WRIST, HandLandmark.INDEX_FINGER_MCP, HandLandmark.MIDDLE_FINGER_MCP, HandLandmark.PINKY_MCP]
     if min(hand_distance(one.landmarks, other.landmarks, rows) for rows in (palm, None)) < _SAME_HAND:
         return True
-    # Of two hands that lie on each other, one is a left and the other a right one.
+    # Two hands that overlap are a left and a right one.
     return one.side == other.side and max(_share_in(one, other), _share_in(other, one)) > _SHARE_IN_OTHER
 
 
 def _share_in(one, other):
-    """Of the landmarks of one hand, those in the box of the other's."""
+    """Share of the landmarks of one hand that are in the box of the other's."""
     points, low, high = one.landmarks[:, :2], other.landmarks[:, :2].min(0), other.landmarks[:, :2].max(0)
     return ((points >= low) & (points <= high)).all(1).mean()

@@ -21,12 +21,12 @@ _STRIDES = (8, 16, 16, 16)
 #: Landmarks with a lower presence are not a hand.
 MIN_PRESENCE = 0.5
 
-#: The landmarks that a hand's region is made of: all but the tips of the thumb and the outer halves of the fingers.
+#: The landmarks that define a hand's region: all but the tip of the thumb and the outer halves of the fingers.
 _REGION_LANDMARKS = [int(HandLandmark[name]) for name in (
     'WRIST', 'THUMB_CMC', 'THUMB_MCP', 'THUMB_IP', 'INDEX_FINGER_MCP', 'INDEX_FINGER_PIP', 'MIDDLE_FINGER_MCP',
     'MIDDLE_FINGER_PIP', 'RING_FINGER_MCP', 'RING_FINGER_PIP', 'PINKY_MCP', 'PINKY_PIP')]
 
-#: The network's depths are to be divided by this.
+#: The network's depths are divided by this.
 _DEPTH_SCALE = 0.4
 
 
@@ -58,7 +58,7 @@ class HandLandmarks:
     world_landmarks: np.ndarray     # (21, 3) m from about the hand's middle; x right, y down, z away from the camera
     presence: float                 # probability: the region shows a hand; see MIN_PRESENCE
     right_score: float              # probability: it is the person's right hand, in an image that is not mirrored
-    region: Region                  # of which these are the landmarks
+    region: Region                  # that contains these landmarks
 
     @property
     def side(self) -> str:
@@ -81,16 +81,16 @@ class HandLandmarks:
 
 
 class HandLandmarker:
-    """Gives the landmarks of the hand in a region. lite: with the smaller network, in half the time, less accurate."""
+    """Estimates the landmarks of the hand in a region. lite: smaller network, in half the time, less accurate."""
 
     def __init__(self, lite: bool = False, runtime: Runtime | None = None):
         self._runtime = runtime or Runtime()
         self._network = Network(HAND_LANDMARK_LITE if lite else HAND_LANDMARK_FULL, self._runtime)
 
     def landmarks(self, image: np.ndarray, region: Region, mirrored: bool = False) -> HandLandmarks:
-        """Of an RGB image (H, W, 3) uint8. There is always a result; `presence` says whether it is a hand.
+        """Always returns landmarks for an RGB image (H, W, 3) uint8; `presence` is the probability of a hand.
 
-        mirrored: of what the network sees in the mirror image of the region. Raises ValueError if `image` is no image.
+        mirrored: estimated in the mirror image of the region. Raises ValueError if `image` is not an image.
         """
         values, presence, left_score, world = self._network.run(image, region, mirrored)
         points = values.reshape(-1, 3).astype(float) / self._network.model.input_size / (1, 1, _DEPTH_SCALE)
@@ -107,7 +107,7 @@ class HandLandmarker:
 
 
 class HandRecropper:
-    """Corrects the region of a hand that was made of a pose."""
+    """Corrects a region of a hand that was computed from a pose."""
 
     def __init__(self, runtime: Runtime | None = None):
         self._runtime = runtime or Runtime()
@@ -116,7 +116,7 @@ class HandRecropper:
     def recrop(self, image: np.ndarray, region: Region) -> Region:
         """A region of pose_hand_region, in an RGB image (H, W, 3) uint8 -> the region for HandLandmarker.
 
-        Raises ValueError if `image` is no image.
+        Raises ValueError if `image` is not an image.
         """
         outputs, = self._network.run(image, region)
         centre, point = region.to_image(outputs.reshape(2, 2).astype(float) / self._network.model.input_size)

@@ -1,4 +1,4 @@
-"""The numbers of landmarks: which row of a result is which point of the body. The names are MediaPipe's."""
+"""The indices of landmarks: the point of the body in each row of a result. The names are MediaPipe's."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PoseLandmark(IntEnum):
 
 
 class AuxiliaryPoseLandmark(IntEnum):
-    """The two further points of a pose, of which its next region is made."""
+    """The two further points of a pose, which define its next region."""
 
     HIP_CENTRE = 0
     BODY_CIRCLE = 1         # on the circle around the whole body, in the direction of the head
@@ -154,7 +154,7 @@ def _mirrored_name(name: str) -> str:
     return '_'.join(swap.get(word, word) for word in name.split('_'))
 
 
-#: The pose landmark that each of the 33 is in a mirror image.
+#: The pose landmark that each of the 33 becomes in a mirror image.
 MIRRORED_POSE = tuple(int(PoseLandmark[_mirrored_name(landmark.name)]) for landmark in PoseLandmark)
 
 #: Side -> the corners of that eye among the landmarks of a face, from left to right in the image of an upright face.
@@ -180,7 +180,7 @@ FACE_PAIRS: dict[str, tuple[tuple[int, int], ...]] = {
     'jaw': ((152, 152), (18, 18), (200, 200), (148, 377), (176, 400), (149, 378), (150, 379), (136, 365), (172, 397)),
 }
 
-#: Side -> the landmarks of a face that the first 16 of face.EyeLandmarks.contour are: the lids, more exactly.
+#: Side -> the landmarks of a face that the first 16 of face.EyeLandmarks.contour replace: the lids, more exactly.
 EYE_CONTOUR: dict[str, tuple[int, ...]] = {
     'right': (33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173),
     'left': (263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398),

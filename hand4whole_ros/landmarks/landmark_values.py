@@ -8,7 +8,7 @@ from .regions import Region, rotated
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Probabilities, float64, of logits as these networks give them: never so large that exp overflows."""
+    """Probabilities, float64, of these networks' logits, which are never so large that exp overflows."""
     return 1 / (1 + np.exp(-logits.astype(float)))
 
 

@@ -1,4 +1,4 @@
-"""What landmarks are judged by: the lengths of a torso and a palm, how far apart two hands are, how much is seen."""
+"""Measures of landmarks: the lengths of a torso and a palm, the distance of two hands, the part inside the image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PALM = np.array([(HandLandmark.WRIST, HandLandmark.INDEX_FINGER_MCP),
                   (HandLandmark.WRIST, HandLandmark.PINKY_MCP),
                   (HandLandmark.INDEX_FINGER_MCP, HandLandmark.PINKY_MCP)])
 
-#: Of the 21 landmarks of a hand, how many must lie in the image.
+#: Number of the 21 landmarks of a hand that must lie in the image.
 MIN_HAND_LANDMARKS_INSIDE = 11
 
 

@@ -1,4 +1,4 @@
-"""The networks that are shipped: the one table of them, and their content after a check."""
+"""The networks that are shipped: their table, and their checked content."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def read(model: ModelFile, folder: Path = FOLDER) -> bytes:
     path = folder / model.file_name
     again = 'install hand4whole_ros again'
     try:
-        # A longer file is read no further than needed to notice.
+        # Of a longer file only one byte too many is read.
         with open(path, 'rb') as stream:
             content = stream.read(model.size + 1)
     except OSError as error:

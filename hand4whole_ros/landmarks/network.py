@@ -37,7 +37,7 @@ class Network:
     def run(self, image: np.ndarray, region: Region, mirrored: bool = False) -> list[np.ndarray]:
         """The network's outputs, float32, for a region of an RGB image (H, W, 3) uint8.
 
-        mirrored: for the mirror image of the region. Raises ValueError if `image` is no image.
+        mirrored: for the mirror image of the region. Raises ValueError if `image` is not an image.
         """
         crop = crops.crop(image, region, self.model.input_size, exact=self.runtime.exact_crops,
                           black_outside=self.model.black_outside)
@@ -70,7 +70,7 @@ class _Interpreter:
 
     def run(self, crop):
         """crop: (S, S, 3) uint8."""
-        # Written straight into the network's input. No variable keeps it: LiteRT does not run while one does.
+        # Written directly into the network's input. No variable may refer to it: LiteRT then refuses to run.
         np.multiply(crop, self._scale, out=self._input()[0])
         if self._offset:
             np.add(self._input()[0], self._offset, out=self._input()[0])

@@ -19,12 +19,12 @@ from .people_detection import PeopleDetector, PersonPose
 from .pose import PoseLandmarks
 from .runtime import Runtime
 
-#: A pose whose torso is shorter than so many palms of a hand, and that lies on it with this share of its arms and
-#: trunk, is the hand's.
+#: A pose is a false detection of a hand if its torso is shorter than so many palms of that hand and this share of its
+#: arms and trunk lies on it.
 _HAND_PALMS, _SHARE_ON_HAND = 1.6, 0.4
 
-#: One that is a little larger (people's torsos have some five palms, fewer with a hand before them), or is but in part
-#: on the hand, is so with less evidence than this.
+#: The same of a slightly larger pose, or one that is only partly on the hand, if its evidence is below this. People's
+#: torsos have some five palms, fewer with a hand before them.
 _DOUBTFUL_PALMS, _DOUBTFUL_SHARE, _MIN_EVIDENCE = 3.0, 0.1, 1.5
 
 
@@ -34,18 +34,18 @@ _ARMS_AND_TRUNK = slice(PoseLandmark.LEFT_SHOULDER, PoseLandmark.LEFT_KNEE)
 
 @dataclass(frozen=True, eq=False)
 class PersonLandmarks:
-    """One person. The hands are those of the person's own left and right arm; None: not seen."""
+    """One person. The hands are those of the person's own left and right arm; None: not detected."""
 
     pose: PoseLandmarks             # 33 landmarks px, visibility, presence, world landmarks m
     left_hand: HandLandmarks | None
     right_hand: HandLandmarks | None
     confidence: float               # 0 to 1: that it is a person
-    hand_confidence: dict[str, float]   # side -> 0 to 1, of the hands that are given
-    track_id: int = -1              # the same in all images of a video; -1 in an image that stands alone
-    palms: tuple[str, ...] = ()     # sides of the hands that the detector of palms has seen, too: they are there
+    hand_confidence: dict[str, float]   # side -> 0 to 1, of the detected hands
+    track_id: int = -1              # the same in all images of a video; -1 in an unrelated image
+    palms: tuple[str, ...] = ()     # sides of the hands that the palm detector has confirmed
 
     def hands_without(self, sides: Container[str]) -> list[LooseHand]:
-        """The hands that are there whatever the person is, but for those of `sides`: as loose hands."""
+        """The hands with a detected palm, except those of `sides`, as loose hands; they do not depend on the person."""
         hands = ((side, self.hand(side)) for side in self.palms if side not in sides)
         return [LooseHand(hand, self.hand_confidence[side]) for side, hand in hands if hand is not None]
 
@@ -56,7 +56,7 @@ class PersonLandmarks:
 
 @dataclass(frozen=True, eq=False)
 class LooseHand:
-    """A hand that no person's arm has. Its side is the network's: HandLandmarks.side."""
+    """A hand that was assigned to no arm. The network estimates its side: HandLandmarks.side."""
 
     hand: HandLandmarks             # 21 landmarks px, world landmarks m
     confidence: float               # 0 to 1
@@ -68,14 +68,14 @@ class ImageLandmarks:
     """All people and hands in an image."""
 
     people: list[PersonLandmarks]   # the largest first
-    hands: list[LooseHand]          # the surest first
+    hands: list[LooseHand]          # the most certain first
 
 
 class PeopleLandmarker:
     """Detects all people and hands of unrelated images.
 
-    max_people: how many people are given at most, the largest. people: whether people are detected, or hands only
-    hands. hands: whether loose hands are detected. lite_hands: see HandLandmarker.
+    max_people: maximum number of people, the largest are kept. people: whether people are detected, or only hands.
+    hands: whether loose hands are detected. lite_hands: see HandLandmarker.
     Raises ValueError if max_people is below 1, LandmarksUnavailable as the networks do.
     """
 
@@ -90,7 +90,7 @@ class PeopleLandmarker:
         self._loose_hands = hands
 
     def detect(self, image: np.ndarray) -> ImageLandmarks:
-        """Of an RGB image (H, W, 3) uint8. Raises ValueError if `image` is no image."""
+        """All people and hands of an RGB image (H, W, 3) uint8. Raises ValueError if `image` is not an image."""
         poses = [] if self.people is None else self.people.detect(image)
         hands = self.hands.detect(image, [person.pose for person in poses])
         return assembled(poses, hands, self.max_people, loose_hands=self._loose_hands)
@@ -100,11 +100,11 @@ def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_peopl
               ids: Sequence[int] | None = None, hand_ids: Sequence[int] | None = None) -> ImageLandmarks:
     """People with the hands of their arms, the largest first, and the loose hands.
 
-    ids, hand_ids: track ids of poses and hands. A pose that is but a hand is left out.
+    ids, hand_ids: track ids of poses and hands. Poses that are false detections of a hand are left out.
     """
     palms = [found.hand for found in hands if found.palm_score > 0]
     rows = [k for k, person in enumerate(poses) if not any(is_hand(person, hand) for hand in palms)]
-    # Of all people: the hands of those who are not given are theirs, and nobody else's.
+    # Assigned among all people, so that nobody gets a hand of a person beyond max_people.
     given = assign(hands, [poses[k].pose for k in rows])
     largest = sorted(range(len(rows)), key=lambda k: -poses[rows[k]].size)[:max_people]
     people = []
@@ -118,7 +118,7 @@ def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_peopl
             track_id=-1 if ids is None else ids[rows[k]],
             palms=tuple(side for side, one in found.items() if one.palm_score > 0)))
     taken = set(given.values())
-    # What only an arm's region shows, and no arm has, is a second sight of something.
+    # A hand without a palm that was assigned to no arm is a duplicate.
     hand_ids = [-1] * len(hands) if hand_ids is None else hand_ids
     loose = [LooseHand(found.hand, found.confidence, hand_ids[k]) for k, found in enumerate(hands)
              if k not in taken and found.palm_score > 0]
@@ -126,7 +126,7 @@ def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_peopl
 
 
 def is_hand(person: PersonPose, hand: HandLandmarks) -> bool:
-    """Whether a pose is made of a hand: its body is hardly larger than that hand, and lies on it."""
+    """Whether a pose is a false detection of a hand: its body is hardly larger than that hand and lies on it."""
     size = person.size / palm_length(hand.landmarks)
     on_hand = (np.abs(hand.next_region.from_image(person.pose.landmarks[_ARMS_AND_TRUNK, :2]) - 0.5) < 0.6).all(1)
     if person.evidence < _MIN_EVIDENCE:

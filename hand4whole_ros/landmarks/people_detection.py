@@ -1,7 +1,7 @@
-"""All people in an image: detection in squares of several scales and at several angles, landmarks, and who is refused.
+"""All people in an image: detection in squares at several scales and angles, landmarks, and rejection.
 
-The detector sees 224 x 224 px and mostly upright people. Squares at several scales show it far people and wide images;
-turned squares show it people who lie, and images of a camera that is not upright.
+The detector's input is 224 x 224 px, and it detects mostly upright people. Squares at several scales are for far people
+and wide images; rotated squares are for people who lie, and for a camera that is not upright.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from .tiles import SCALES, at_angle, tiles
 #: Detections with a lower score are no candidates. The landmarks decide.
 MIN_SCORE = 0.25
 
-#: A first pose with a lower presence is not looked at again.
+#: A first pose with a lower presence is not estimated again; a final pose with a lower presence is rejected.
 _MIN_FIRST_PRESENCE, _MIN_PRESENCE = 0.1, 0.5
 
 #: Detected regions nearer than this, in sides, of about the same side and rotation, are of the same person.
 _SAME_CENTRE, _SAME_SIDE, _SAME_ROTATION = 0.12, 1.3, np.radians(30)
 
-#: How often, at most, a pose's own region is looked at, until two successive poses are this similar.
+#: A pose is estimated again in its own region at most this often, until two successive poses are this similar.
 _LOOKS, _CONVERGED = 2, 0.7
 
 #: Evidence between these is in doubt.
 _DOUBTFUL = (-4.0, 1.0)
 
-#: A pose with less evidence than this is doubtful: beside somebody with so much more if it is upside down, and with so
-#: much more again if this share of it lies on that person.
+#: A pose with less evidence than the first is doubtful. It is rejected beside a person who exceeds it by the second if
+#: it is upside down, and by the third if the last share of it lies on that person.
 _MAX_DOUBTFUL_EVIDENCE, _MORE_EVIDENT, _MUCH_MORE_EVIDENT, _SHARE_OF_PART = 2.5, 2.0, 3.5, 0.6
 
-#: At which the detector sees images that stand alone.
+#: Angles at which unrelated images are searched.
 RIGHT_ANGLES = (0.0, np.pi / 2, np.pi, -np.pi / 2)
 
 
@@ -58,7 +58,7 @@ class PersonPose:
     pose: PoseLandmarks
     evidence: float         # log-odds that it is a person
     score: float            # the detector's, 0 to 1
-    clarity: float          # of several poses of one person the one of most is taken
+    clarity: float          # of several poses of one person the clearest is taken
 
     @property
     def size(self) -> float:
@@ -84,11 +84,11 @@ class PeopleDetector:
     def detect(self, image: np.ndarray) -> list[PersonPose]:
         """All people in an RGB image (H, W, 3) uint8, each once, the most evident first.
 
-        Raises ValueError if `image` is no image.
+        Raises ValueError if `image` is not an image.
         """
         whole = Region.of_image(image)
         found = self.detect_in(image, [at_angle(whole, angle) for angle in RIGHT_ANGLES])
-        # How the people stand says at which angle the smaller squares are best looked at.
+        # The rotation of the most evident person is the first angle for the smaller squares.
         angles = [_nearest_right_angle(found[0].pose.region.rotation)] if found else [0.0]
         parts = tiles(image, [scale for scale in self.scales if scale < 1])
         while True:
@@ -100,11 +100,11 @@ class PeopleDetector:
 
     def detect_in(self, image: np.ndarray, regions: Iterable[Region], known: Sequence[PersonPose] = ()
                   ) -> list[PersonPose]:
-        """`known` people and those whom the detector sees in regions of an image, each once, the most evident first."""
+        """`known` people and those detected in regions of an image, each once, the most evident first."""
         return distinct([*known, *self.poses(image, self.candidates(image, regions))])
 
     def candidates(self, image: np.ndarray, regions: Iterable[Region]) -> list[Candidate]:
-        """Regions of people that the detector sees in regions of an image, without duplicates, highest score first."""
+        """Regions of people detected in regions of an image, without duplicates, highest score first."""
         detections = self._runtime.map(lambda region: self._detector.detect(image, region), regions)
         kept: list[Candidate] = []
         for detection in sorted((one for some in detections for one in some), key=lambda one: -one.score):
@@ -118,14 +118,14 @@ class PeopleDetector:
         return [one for one in self.judge_candidates(image, candidates) if one is not None]
 
     def judge_candidates(self, image: np.ndarray, candidates: Sequence[Candidate]) -> list[PersonPose | None]:
-        """The pose of each candidate, None of those who are nobody."""
+        """The pose of each candidate; None for candidates that are not people."""
         found = self._runtime.map(lambda candidate: self.pose(image, candidate), candidates)
         return [one if one is not None and one.evidence > self.min_evidence else None for one in found]
 
     def pose(self, image: np.ndarray, candidate: Candidate) -> PersonPose | None:
-        """The pose in a region, from the region that it makes itself, with what its mirror image says of it.
+        """The pose in a region, estimated again in the region of its landmarks, and its mirror disagreement.
 
-        None where nobody is present.
+        None if the region shows no person.
         """
         pose, agreement = self.landmarker.landmarks(image, candidate.region), 0.0
         for _ in range(_LOOKS):
@@ -142,10 +142,10 @@ class PeopleDetector:
         return self.judged(image, candidate.score, pose, agreement)
 
     def judged(self, image: np.ndarray, score: float, pose: PoseLandmarks, agreement: float) -> PersonPose:
-        """A pose with its evidence. Where that leaves doubts, a face where the pose has its head decides."""
+        """A pose with its evidence. If that is in doubt, a face detected at the pose's head is added to it."""
         height, width = image.shape[:2]
         found = evidence(score, pose, agreement, width=width, height=height)
-        # Without what a person that the image cuts has against it.
+        # Without the residual, which is larger for a person cut by the edge of the image.
         clarity = found - evidence_of_residual(pose, width, height)
         if _DOUBTFUL[0] < found < _DOUBTFUL[1]:
             faces = self._faces.detect(image, pose_face_region(pose.landmarks))
@@ -156,7 +156,7 @@ class PeopleDetector:
 def distinct(people: Iterable[PersonPose]) -> list[PersonPose]:
     """Each person once, with the clearest pose; the most evident first.
 
-    Without doubtful poses that others outweigh: see is_outweighed.
+    Doubtful poses that others outweigh are left out: see is_outweighed.
     """
     groups: list[list[PersonPose]] = []
     for person in sorted(people, key=lambda one: -one.evidence):
@@ -170,9 +170,9 @@ def distinct(people: Iterable[PersonPose]) -> list[PersonPose]:
 
 
 def is_outweighed(person: PersonPose, other: PersonPose) -> bool:
-    """Whether a doubtful pose is likely no person's beside one that is much more evident.
+    """Whether a doubtful pose is likely a false detection beside one that is much more evident.
 
-    It is made of a part of that person, or is upside down beside it.
+    It lies on a part of that person, or is upside down relative to it.
     """
     more = other.evidence - person.evidence
     if person.evidence > _MAX_DOUBTFUL_EVIDENCE or more < _MORE_EVIDENT:

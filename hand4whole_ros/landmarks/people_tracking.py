@@ -1,7 +1,7 @@
-"""All people and hands in the images of a video: from the regions of the last image, detectors now and then.
+"""All people and hands in the images of a video: from the regions of the last image, with detectors at intervals.
 
-A person is the same from image to image because the region is: `track_id` comes from the regions alone. What an image
-costs is bounded, whoever is in it: no image takes the search of one that stands alone, which its successors share.
+A track continues from image to image by its region: `track_id` comes from the regions alone. The cost of an image is
+bounded, whoever is in it: the full search of an unrelated image is spread over several images.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from .regions import Region
 from .runtime import Runtime
 from .tiles import SCALES, at_angle, tiles
 
-#: While somebody is tracked, a detector sees one square of every so-many-th image.
+#: While a person is tracked, a detector runs in one square of every so-many-th image.
 DETECT_EVERY = 5
 
-#: Candidates of one image whose poses are evaluated, the best ones; the others are left to the next image. Those that
-#: are nobody are left alone for so many images.
+#: Maximum number of candidates evaluated in one image, the best; the others wait for the next image. Candidates that
+#: are not people are skipped for so many images.
 _MAX_CANDIDATES, _REFUSED_IMAGES = 2, 15
 
 #: A tracked pose with less evidence is lost; a new one needs more than the detector's min_evidence.
@@ -38,7 +38,7 @@ _MIN_EVIDENCE = -1.5
 #: Images between two attempts to locate the hand of an arm.
 _HAND_EVERY = 3
 
-#: A tracked hand and that of the last image are one while they differ by less than this many palms.
+#: A tracked hand and that of the last image are the same if they differ by less than this many palms.
 _MAX_HAND_STEP = 2.0
 
 
@@ -59,7 +59,7 @@ class PeopleTracker:
     """Tracks all people and hands of the images of one video, in their order.
 
     max_people, people, hands, lite_hands: as PeopleLandmarker. detect_every: images from one run of a detector to the
-    next while somebody is tracked. both_ways: poses are the means of what is seen in regions and in their mirror
+    next while a person is tracked. both_ways: poses are the means of those estimated in regions and in their mirror
     images: they are more accurate, and have a better confidence. Raises ValueError for numbers below 1,
     LandmarksUnavailable as the networks do.
     """
@@ -79,8 +79,8 @@ class PeopleTracker:
         """Forget all tracks; track ids continue."""
         self._tracks: list[_Track] = []
         self._hand_tracks: list[_HandTrack] = []
-        self._refused: list[tuple[Region, int]] = []    # regions of nobody, and the image until which they are so
-        self._urgent: Region | None = None      # what the detector of people has to see next
+        self._refused: list[tuple[Region, int]] = []    # regions without a person, skipped until that image
+        self._urgent: Region | None = None      # the region that the people detector runs in next
         self._shape = None
         self._images = 0
 
@@ -90,9 +90,9 @@ class PeopleTracker:
         self.reset()
 
     def track(self, image: np.ndarray) -> ImageLandmarks:
-        """Of the next RGB image (H, W, 3) uint8; one of another size begins a new video.
+        """All people and hands of the next RGB image (H, W, 3) uint8; an image of another size begins a new video.
 
-        Raises ValueError if `image` is no image.
+        Raises ValueError if `image` is not an image.
         """
         whole = Region.of_image(image)
         if image.shape != self._shape:
@@ -102,7 +102,7 @@ class PeopleTracker:
             self._of_nobody = cycle(_regions_of_nobody(image))
             self._palm_regions = cycle(tiles(image, PALM_SCALES))
         if self._follow(image):
-            # Whoever was lost may be there still, or soon again.
+            # A lost person may still be present, or return soon.
             self._urgent, self._beside_people = whole, cycle(_regions_beside_people(image))
         if self._people is not None:
             if self._urgent is not None:
@@ -120,7 +120,7 @@ class PeopleTracker:
         return not tracked or self._images % self.detect_every == phase
 
     def _follow(self, image):
-        """All people and hands of the last image, in their own regions, in parallel; whether a person was lost."""
+        """Tracks all people and hands of the last image, in parallel; returns whether a person was lost."""
         work: list[Callable[[], _Track | _HandTrack | None]] = []
         if self._people is not None:
             work += [partial(self._follow_person, self._people, image, track) for track in self._tracks]
@@ -130,7 +130,7 @@ class PeopleTracker:
         hands = [track for track in followed if isinstance(track, _HandTrack)]
         lost = len(people) < len(self._tracks)
         self._tracks = []
-        for track in people:    # the oldest first: two tracks that have come to be on one person are the older one
+        for track in people:    # the oldest first: of two tracks that are on one person now the older is kept
             if not any(same_person(track.person.pose, other.person.pose) for other in self._tracks):
                 self._tracks.append(track)
         self._hand_tracks = []
@@ -181,7 +181,7 @@ class PeopleTracker:
         self._tracks.sort(key=lambda track: track.track_id)
 
     def _locate_hands(self, image):
-        """The hands of arms that have none, now and then."""
+        """Searches the hands of arms that have none, at intervals."""
         have = self._result()
         arms = {(person.track_id, side) for person in have.people for side in ('left', 'right')
                 if person.hand(side) is not None}
@@ -216,13 +216,13 @@ class PeopleTracker:
 
 
 def _regions_beside_people(image) -> list[Region]:
-    """What the detector of people sees while somebody is tracked, in turn: upright squares, then the other angles."""
+    """Regions for the people detector while a person is tracked, in turn: upright squares, then the other angles."""
     whole, *parts = tiles(image, SCALES)
     return [whole, *parts, *(at_angle(whole, angle) for angle in RIGHT_ANGLES[1:])]
 
 
 def _regions_of_nobody(image) -> list[Region]:
-    """What it sees otherwise: the image as it is, for people who come in, before each of the others."""
+    """Regions while no person is tracked: the upright image, for people who enter, before each of the others."""
     whole, *parts = tiles(image, SCALES)
     others = [*(at_angle(whole, angle) for angle in RIGHT_ANGLES[1:]), *parts]
     return [region for other in others for region in (whole, other)]

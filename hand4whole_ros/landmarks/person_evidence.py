@@ -1,7 +1,7 @@
-"""How much the landmarks of a region look like those of a person, and whether two poses are of the same person.
+"""The evidence that the landmarks of a region are those of a person, and whether two poses are of the same person.
 
-Landmarks of a person and of the mirror image of that person are near each other, those of a thing are not: a pose that
-was estimated both ways is judged by that as well.
+Landmarks of a person and of the mirror image of that person are near each other, those of an object are not: that
+distance counts as well for a pose that was estimated both ways.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _LOSS_OUTSIDE = 0.25
 #: See world_residual.
 _WEIGHT_OUTSIDE = 0.05
 
-#: Least weight of a landmark that is not visible.
+#: Minimum weight of a landmark that is not visible.
 _MIN_WEIGHT = 0.05
 
-#: Torsos; less says nothing more.
+#: Torsos; smaller values count as this.
 _LEAST_DISAGREEMENT = 0.01
 
 
@@ -53,9 +53,9 @@ def same_person(one: PoseLandmarks, other: PoseLandmarks) -> bool:
 
 
 def world_residual(pose: PoseLandmarks, width: int, height: int) -> float:
-    """How badly the world landmarks, scaled and moved, lie on those in the image: 0 to 1, a share of their extent.
+    """Residual of the world landmarks, scaled and moved, on those in the image: 0 to 1, a share of their extent.
 
-    The network gives both independently of each other; they agree where it sees a person. Landmarks outside the image,
+    The network estimates both independently of each other; they agree on a person. Landmarks outside the image,
     of that size in px, hardly count.
     """
     points, world = pose.landmarks[_FRAME, :2], pose.world_landmarks[_FRAME, :2]
@@ -71,7 +71,7 @@ def world_residual(pose: PoseLandmarks, width: int, height: int) -> float:
 def visible_share(pose: PoseLandmarks, width: int, height: int) -> float:
     """The mean visibility of the landmarks, 0 to 1; one outside the image counts three quarters of the mean inside.
 
-    Nobody can see what is outside: a person from the chest up is as much a person as one from head to foot.
+    Landmarks outside the image cannot be visible: a person seen from the chest up must count like one seen completely.
     """
     shown = inside(pose.landmarks[:, :2], width, height)
     if not shown.any():
@@ -80,7 +80,7 @@ def visible_share(pose: PoseLandmarks, width: int, height: int) -> float:
 
 
 def mirror_agreement(pose: PoseLandmarks) -> tuple[float, float] | None:
-    """How near a pose and that of the mirror image are to each other; None of a pose estimated one way only.
+    """Agreement of a pose with that of the mirror image; None for a pose estimated one way only.
 
     -> their similarity, 0 to 1, and the logarithm of their mean distance from their mean, in tenths of a torso.
     """
@@ -93,14 +93,14 @@ def mirror_agreement(pose: PoseLandmarks) -> tuple[float, float] | None:
 
 
 def features(score: float, pose: PoseLandmarks, agreement: float, *, width: int, height: int) -> np.ndarray:
-    """(4,) what `evidence` is made of; (6,) of a pose that was estimated both ways."""
+    """Inputs of `evidence`: (4,), or (6,) for a pose that was estimated both ways."""
     both = mirror_agreement(pose)
     return np.array([score, visible_share(pose, width, height), world_residual(pose, width, height), agreement,
                      *(() if both is None else both)])
 
 
-#: Weights of `features`, and what they exceed together where a person is: logistic regressions on the candidates of
-#: photographs, for poses estimated one way and both ways.
+#: Weights of `features`, and the threshold of their sum: logistic regressions on the candidates of photographs, for
+#: poses estimated one way and both ways.
 _WEIGHTS, _BIAS = np.array([5.3, 10.0, -16.0, 2.0]), -11.3
 _WEIGHTS_BOTH_WAYS, _BIAS_BOTH_WAYS = np.array([2.8, 8.2, -7.0, 2.1, 3.7, -1.0]), -12.0
 
@@ -112,25 +112,24 @@ def _weights(pose):
 def evidence(score: float, pose: PoseLandmarks, agreement: float, *, width: int, height: int) -> float:
     """Log-odds that landmarks in an image of that size, px, are those of a person.
 
-    score: of the detector, 0 to 1. agreement: the similarity of the landmarks with those of the region that was made of
-    them.
+    score: of the detector, 0 to 1. agreement: the similarity of the landmarks with those of the preceding region.
     """
     weights, bias = _weights(pose)
     return float(weights @ features(score, pose, agreement, width=width, height=height) + bias)
 
 
 def evidence_of_residual(pose: PoseLandmarks, width: int, height: int) -> float:
-    """The part of `evidence` that world_residual makes, 0 or less."""
+    """The part of `evidence` that comes from world_residual, at most 0."""
     return float(_weights(pose)[0][2] * world_residual(pose, width, height))
 
 
-#: Least score of a face that confirms a pose; farthest its eyes may be from the pose's, in distances of the eyes; what
-#: it adds to the evidence, one way and both ways.
+#: Minimum score of a face that confirms a pose; maximum distance of its eyes from the pose's, in distances of the eyes;
+#: its contribution to the evidence, one way and both ways.
 MIN_FACE_SCORE, _MAX_EYE_GAP, _FACE_EVIDENCE, _FACE_EVIDENCE_BOTH_WAYS = 0.7, 0.5, 2.5, 1.6
 
 
 def face_evidence(face: Detection | None, pose: PoseLandmarks) -> float:
-    """What a face adds to a pose's evidence if it was detected where the pose has its eyes, otherwise 0."""
+    """Contribution of a face to a pose's evidence if it was detected at the pose's eyes, otherwise 0."""
     if face is None or face.score < MIN_FACE_SCORE:
         return 0.0
     eyes = face.keypoints[[FaceKeypoint.RIGHT_EYE, FaceKeypoint.LEFT_EYE]]

@@ -26,7 +26,7 @@ _SCALE = 1.25
 MIN_PRESENCE = 0.5
 
 #: Landmarks are refined on the cells of the heat maps within this distance, if one of them has this probability.
-#: MediaPipe's graph asks for a distance of 3; its library, at 0.10.21, computes with 4.
+#: MediaPipe's graph specifies a distance of 3; its library, at 0.10.21, uses 4.
 _REACH, _MIN_CONFIDENCE = 4, 0.5
 
 
@@ -53,8 +53,8 @@ class PoseLandmarks:
     landmark_presence: np.ndarray   # (33,) probability: in the image
     auxiliary: np.ndarray           # (2, 2) px; rows: indices.AuxiliaryPoseLandmark
     presence: float                 # probability: the region shows a person; see MIN_PRESENCE
-    region: Region                  # of which these are the landmarks
-    #: (33,) torsos, how far those of the region and of its mirror image are from their mean; None: seen one way only.
+    region: Region                  # that contains these landmarks
+    #: (33,) torsos, distance of those of the region and of its mirror image from their mean; None: one way only.
     disagreement: np.ndarray | None = None
 
     @property
@@ -73,9 +73,9 @@ class PoseLandmarker:
         self._network = Network(POSE_LANDMARK_FULL, self._runtime)
 
     def landmarks(self, image: np.ndarray, region: Region, mirrored: bool = False) -> PoseLandmarks:
-        """Of an RGB image (H, W, 3) uint8. There is always a result; `presence` says whether it is a person.
+        """Always returns landmarks for an RGB image (H, W, 3) uint8; `presence` is the probability of a person.
 
-        mirrored: of what the network sees in the mirror image of the region. Raises ValueError if `image` is no image.
+        mirrored: estimated in the mirror image of the region. Raises ValueError if `image` is not an image.
         """
         values, presence, heat_maps, world = self._network.run(image, region, mirrored)
         values, world = values.reshape(-1, 5).astype(float), world.reshape(-1, 3).astype(float)
@@ -92,7 +92,7 @@ class PoseLandmarker:
             image_landmarks(auxiliary, region)[:, :2], float(presence[0, 0]), region)
 
     def landmarks_both_ways(self, image: np.ndarray, region: Region) -> tuple[PoseLandmarks, PoseLandmarks]:
-        """Those of a region as it is, and of its mirror image: their errors are in part independent."""
+        """Landmarks of a region and of its mirror image: their errors are in part independent."""
         one, other = self._runtime.map(lambda mirrored: self.landmarks(image, region, mirrored), (False, True))
         return one, other
 
@@ -109,7 +109,7 @@ def mean_pose(one: PoseLandmarks, other: PoseLandmarks) -> PoseLandmarks:
 
 
 def disagreement(one: PoseLandmarks, other: PoseLandmarks, person: PoseLandmarks) -> np.ndarray:
-    """(33,) how far two poses are from their mean, in torsos of `person`."""
+    """(33,) distance of two poses from their mean, in torsos of `person`."""
     apart = np.linalg.norm(one.landmarks[:, :2] - other.landmarks[:, :2], axis=1) / 2
     return apart / torso_length(person.landmarks)
 

@@ -1,4 +1,4 @@
-"""Square regions of an image, rotated about their centre: the input of a network, and how the next one is made."""
+"""Square regions of an image, rotated about their centre: the input of a network, and the computation of the next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 #: Directions in the image, as angles from x towards up.
 UP, DOWN, RIGHT = np.pi / 2, -np.pi / 2, 0.0
 
-#: px; a region made of points that are all the same has this side.
+#: px; the side of a region around points that all coincide.
 MIN_SIDE = 1.0
 
 
@@ -20,7 +20,7 @@ class Region:
 
     centre: np.ndarray      # (2,) px
     side: float             # px
-    rotation: float         # radians, clockwise in the image: turned back by it, the content is upright
+    rotation: float         # radians, clockwise in the image: rotated back by it, the content is upright
 
     def __post_init__(self):
         centre = np.asarray(self.centre, float)
@@ -108,7 +108,7 @@ def suppress_overlaps(regions: Sequence[Region], max_overlap: float = 0.5) -> li
 
 @dataclass(frozen=True)
 class RegionTolerance:
-    """How far a tracked region, made of the last image's landmarks, may be from the one suggested by this image."""
+    """Maximum difference of a tracked region, from the last image's landmarks, to the one suggested by this image."""
 
     rotation: float     # radians
     distance: float     # along each axis of the suggested region, in its sides

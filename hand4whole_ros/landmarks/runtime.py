@@ -1,4 +1,4 @@
-"""How networks are run."""
+"""Settings that networks run with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Result = TypeVar('_Result')
 class Runtime:
     """Settings that the networks of a pipeline share. Raises ValueError for numbers below 1.
 
-    workers: how many networks run in parallel. threads: how many threads each of them uses; the networks are small, and
+    workers: number of networks that run in parallel. threads: number of threads of each; the networks are small, and
     two in parallel gain more than two threads in one. exact_crops: see crops.matrix.
     """
 
@@ -35,8 +35,8 @@ class Runtime:
         futures = [self._pool.submit(function, item) for item in items[1:]]
         try:
             results = [function(items[0])]
-            # Calls that no worker has started run here. What is waited for is therefore running, and nested calls
-            # cannot wait for each other.
+            # Calls that no worker has started run here. So only running calls are waited for, and nested calls cannot
+            # wait for each other.
             later = [function(item) if future.cancel() else future.result()
                      for future, item in reversed(list(zip(futures, items[1:])))]
             return results + later[::-1]

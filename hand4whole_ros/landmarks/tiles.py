@@ -1,4 +1,4 @@
-"""Squares of an image at several scales: what a detector that sees few pixels looks at, one after the other."""
+"""Squares of an image at several scales, for detectors whose input has few pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .regions import Region
 #: Sides of the squares, in the image's longer side. Consecutive squares of a scale overlap by half of their side.
 SCALES = (1.0, 0.7, 0.5, 0.35)
 
-#: px; smaller squares show a detector nothing that it does not see in larger ones.
+#: px; smaller squares add no detections to those in larger ones.
 MIN_SIDE = 112
 
 
@@ -29,7 +29,7 @@ def tiles(image: np.ndarray, scales: Sequence[float] = SCALES) -> list[Region]:
 
 
 def at_angle(region: Region, angle: float) -> Region:
-    """The same square, its content turned back by `angle`, radians clockwise in the image."""
+    """The same square, its content rotated back by `angle`, radians clockwise in the image."""
     return replace(region, rotation=angle)
 
 

@@ -17,7 +17,7 @@ from .pose import PoseLandmarker, PoseLandmarks
 from .regions import Region, RegionTolerance, suppress_overlaps
 from .runtime import Runtime
 
-#: A hand is given only if the pose's wrist has a higher visibility.
+#: A hand is returned only if the pose's wrist has a higher visibility.
 MIN_WRIST_VISIBILITY = 0.1
 
 #: Within these, a hand or a face is tracked: its region is that of the last image's landmarks.
@@ -56,7 +56,7 @@ class WholeBodyLandmarks:
 
 
 class WholeBodyLandmarker:
-    """Gives the landmarks of one person. with_face: of the face, too. lite_hands: see HandLandmarker."""
+    """Estimates the landmarks of one person. with_face: of the face, too. lite_hands: see HandLandmarker."""
 
     def __init__(self, with_face: bool = True, lite_hands: bool = False, runtime: Runtime | None = None):
         self._runtime = runtime or Runtime(workers=2)
@@ -68,10 +68,10 @@ class WholeBodyLandmarker:
 
     def landmarks(self, image: np.ndarray, region: Region, last: WholeBodyLandmarks | None = None
                   ) -> WholeBodyLandmarks:
-        """Of the person in a region of an RGB image (H, W, 3) uint8; pose.presence says whether there is one.
+        """Landmarks in a region of an RGB image (H, W, 3) uint8; pose.presence is the probability of a person there.
 
-        As MediaPipe Holistic does it: hands and face are located with the pose. last: the person's landmarks in the
-        image before; hands and face are tracked from them. Raises ValueError if `image` is no image.
+        As in MediaPipe Holistic, hands and face are located by the pose. last: the person's landmarks in the previous
+        image; hands and face are tracked from them. Raises ValueError if `image` is not an image.
         """
         pose = self.pose.landmarks(image, region)
         parts: list[Callable[[], Any]] = [      # each gives what its field is
@@ -82,9 +82,9 @@ class WholeBodyLandmarker:
         return WholeBodyLandmarks(pose, *self._runtime.map(lambda part: part(), parts))
 
     def landmarks_in(self, image: np.ndarray, regions: WholeBodyRegions) -> WholeBodyLandmarks:
-        """Of the person whose parts are in given regions of an RGB image (H, W, 3) uint8, all parts in parallel.
+        """Landmarks of the person whose parts are in given regions of an RGB image (H, W, 3) uint8, in parallel.
 
-        This is the fastest way for the images of a video: nothing is located. Raises ValueError if `image` is no image.
+        This is the fastest for the images of a video: nothing is located. Raises ValueError if `image` is not an image.
         """
         face = None if self.face is None else regions.face
         # The pose takes longest and comes first.
@@ -125,7 +125,7 @@ def tracked_region(last: HandLandmarks | FaceLandmarks | None, suggested: Region
 
 
 class MultiHandLandmarker:
-    """Gives the landmarks of all hands in an image, as MediaPipe Hands does. lite: see HandLandmarker."""
+    """Estimates the landmarks of all hands in an image, as MediaPipe Hands does. lite: see HandLandmarker."""
 
     def __init__(self, max_hands: int = 4, lite: bool = False, runtime: Runtime | None = None):
         if max_hands < 1:
@@ -136,7 +136,7 @@ class MultiHandLandmarker:
         self.hands = HandLandmarker(lite, runtime)
 
     def detect(self, image: np.ndarray) -> list[HandLandmarks]:
-        """At most max_hands hands of an RGB image (H, W, 3) uint8. Raises ValueError if `image` is no image."""
+        """At most max_hands hands of an RGB image (H, W, 3) uint8. Raises ValueError if `image` is not an image."""
         palms = self.palms.detect(image)[:self.max_hands]
         regions = suppress_overlaps([hands.palm_region(palm) for palm in palms])
         return [hand for hand in self.hands.landmarks_batch(image, regions) if hand.presence > hands.MIN_PRESENCE]

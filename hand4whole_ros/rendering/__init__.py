@@ -1,1 +1,1 @@
-"""Pictures: a triangle rasteriser, the overlay on a camera picture, sheets and videos."""
+"""Rendering: a triangle rasteriser, the overlay on a camera image, contact sheets and videos."""

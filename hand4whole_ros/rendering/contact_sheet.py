@@ -1,4 +1,4 @@
-"""Pictures for people to look at: contact sheets, videos and animated GIFs. RGB uint8 throughout."""
+"""Contact sheets, videos and animated GIFs. RGB uint8 throughout."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TEXT_COLOR = (40, 44, 52)
 
 def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str] | None = None,
                   columns: int | None = None, tile_width: int = 400, *, gap: int = 10) -> np.ndarray:
-    """One picture of many: (H, W, 3) tiles in reading order, each with its caption below.
+    """One image of many: (H, W, 3) tiles in reading order, each with its caption below.
 
     Tiles are scaled to `tile_width` and keep their proportions. `columns` None makes the sheet about 3:2.
-    ValueError without pictures, or with another number of captions than pictures.
+    Raises ValueError without images, or if the number of captions differs from that of images.
     """
     if not len(images):
         raise ValueError('a contact sheet needs at least one picture, found none')
@@ -44,7 +44,7 @@ def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str] | None =
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float):
-    """Write an .mp4 of frames of one size. OSError where it cannot be written."""
+    """Write an .mp4 of frames of one size. Raises OSError if it cannot be written."""
     from ..media.videos.writer import VideoWriter
 
     _check_fps(fps)
@@ -85,7 +85,7 @@ def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, width: int =
 
 
 def _palette_samples(pictures):
-    """(N, 3) colours to choose a palette from: some whole frames, their vivid pixels a third as often as all.
+    """(N, 3) colours to compute a palette from: some whole frames, their vivid pixels a third as often as all.
 
     Bones and hands are few pixels; without that weight they would fade into the background's colours.
     """

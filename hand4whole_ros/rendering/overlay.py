@@ -1,4 +1,4 @@
-"""The overlay: estimated people drawn over the camera picture as shaded mesh, skeleton and label."""
+"""The overlay: estimated people drawn over the camera image as shaded mesh, skeleton and label."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .skeleton_drawing import draw_label, draw_loose_hand, draw_skeleton
 if TYPE_CHECKING:
     from ..body.model import BodyModel
 
-#: sRGB of the skin; people with successive track ids take turns.
+#: sRGB of the skin, by track id in turn.
 BODY_COLORS = ((0.66, 0.74, 0.84), (0.76, 0.82, 0.68), (0.84, 0.75, 0.68), (0.78, 0.71, 0.84))
 
-#: sRGB of the person's own left and right hand, while seen.
+#: sRGB of the person's own left and right hand, if detected.
 HAND_COLORS = {'left': (0.99, 0.63, 0.26), 'right': (0.27, 0.80, 0.66)}
 
 #: sRGB of a hand that was not observed.
 LOST_COLOR = (0.50, 0.50, 0.52)
 
-#: A larger picture's mesh is drawn at a whole fraction of its size and enlarged.
+#: A larger image's mesh is drawn at a whole fraction of its size and enlarged.
 MAX_PIXELS = 2_500_000
 
 _OUTLINE_METRES = 0.04    # a step in depth that is drawn as an edge
@@ -39,7 +39,7 @@ _BONES_OPACITY = 0.7       # over a mesh
 class Overlay:
     """Draws people of one body model. `opacity` is the mesh's, 0 to 1.
 
-    The parts can be switched off one by one: mesh, joints and bones, labels. One thread at a time may draw.
+    The parts can be disabled separately: mesh, joints and bones, labels. One thread at a time may draw.
     """
 
     def __init__(self, body: BodyModel, opacity: float = 0.85, mesh: bool = True, bones: bool = True,
@@ -54,10 +54,10 @@ class Overlay:
 
     def draw(self, image: np.ndarray, estimates: list[WholeBodyEstimate],
              intrinsics: Intrinsics, loose_hands: Sequence[LooseHandEstimate] = ()) -> np.ndarray:
-        """A new picture: `image`, (H, W, 3) uint8 RGB, with the estimates over it, the nearest in front.
+        """A new image: `image`, (H, W, 3) uint8 RGB, with the estimates over it, the nearest in front.
 
-        intrinsics: the camera of that very picture. loose_hands: of nobody, drawn over everything. An estimate with
-        NaN, infinity or a body behind the camera is left out. ValueError where image and intrinsics do not fit.
+        intrinsics: the camera of this image. loose_hands: hands without a person, drawn over everything. An estimate
+        with NaN, infinity or a body behind the camera is left out. Raises ValueError if image and intrinsics differ.
         """
         image = np.asarray(image)
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
@@ -92,7 +92,7 @@ class Overlay:
                                                   lighting=self.lighting)
         if not part.alpha.size:
             return
-        # A margin, so that the outline has room around the body.
+        # A margin for the outline around the body.
         rgb, alpha, depth = (
             cv2.copyMakeBorder(plane, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=empty)
             for plane, empty in zip(part, ((0, 0, 0), (0,), (np.inf,))))
@@ -118,7 +118,7 @@ class Overlay:
         return vertices.numpy()
 
     def _colors(self, person):
-        """(V, 3) sRGB; made once for each combination of colours."""
+        """(V, 3) sRGB; computed once for each combination of colours."""
         tint = person.track_id % len(BODY_COLORS)
         key = (tint,) + tuple(hand.state for hand in person.hands)
         if key not in self._palettes:
@@ -130,13 +130,13 @@ class Overlay:
 
 
 def hand_color(side: str, state: int) -> np.ndarray:
-    """(3,) sRGB 0..1 of a hand: its side's colour when seen, grey when lost, half way when held."""
+    """(3,) sRGB 0..1 of a hand: its side's colour if detected, grey if lost, half way if held."""
     share = {skeleton.OK: 1.0, skeleton.HELD: 0.45}.get(state, 0.0)
     return share * np.array(HAND_COLORS[side]) + (1 - share) * np.array(LOST_COLOR)
 
 
 def _downscale_intrinsics(intrinsics, factor):
-    """Of the picture with every factor x factor pixels as one; the last row and column may stick out."""
+    """Intrinsics of the image with every factor x factor pixels as one; the last row and column may exceed it."""
     if factor == 1:
         return intrinsics
     return replace(intrinsics, fx=intrinsics.fx / factor, fy=intrinsics.fy / factor,
@@ -145,7 +145,7 @@ def _downscale_intrinsics(intrinsics, factor):
 
 
 def _depth_edges(depth):
-    """(H, W) float32 0..1: where something nearer is next to the pixel, softened."""
+    """(H, W) float32 0..1: whether a neighbour of the pixel is nearer, softened."""
     capped = np.minimum(depth, np.float32(1e3))
     step = capped - cv2.erode(capped, np.ones((3, 3), np.uint8))
     return cv2.GaussianBlur((step > _OUTLINE_METRES).astype(np.float32), (3, 3), 0)

@@ -2,8 +2,8 @@
 
 Runs on the CPU without OpenGL, and on CUDA by the `device` argument. Pixel centres are at integer
 coordinates; a pixel belongs to a triangle if its centre lies in it, edges included. Depth and attributes
-are interpolated with perspective. Where two triangles are equally near, the first one in the list is seen,
-so that a picture depends on its inputs alone.
+are interpolated with perspective. Of two equally near triangles the first one in the list is visible, so that
+an image depends on its inputs alone.
 
 Annotations are not postponed in this file: warp reads them.
 """
@@ -30,7 +30,7 @@ try:
 except ModuleNotFoundError as error:
     raise missing_synthetic(error) from None
 
-# No banner on the standard output of whoever draws a picture, no warning about a GPU nobody asked for.
+# No banner on the caller's standard output, and no warning about a GPU that was not requested.
 if hasattr(wp.config, 'log_level'):
     wp.config.log_level = wp.LOG_ERROR
 else:
@@ -43,8 +43,8 @@ class Rasterizer:
     """Draws meshes of one set of triangles.
 
     faces: (F, 3) vertex indices, counter-clockwise seen from outside.
-    cull: leave out triangles seen from behind; without it their normals are turned to the viewer.
-    The first one on a machine compiles the kernels, some seconds. One thread at a time may draw.
+    cull: leave out triangles seen from behind; without it their normals are flipped to the viewer.
+    The first use on a machine compiles the kernels, some seconds. One thread at a time may draw.
     """
 
     def __init__(self, faces, device: str = 'cpu', cull: bool = True):
@@ -63,7 +63,7 @@ class Rasterizer:
 
     def render(self, vertices, intrinsics: Intrinsics, colors, *, lighting: Lighting = DEFAULT_LIGHTING,
                supersample: int = 2) -> Rendering:
-        """Shaded picture, intrinsics.height x intrinsics.width.
+        """Shaded image, intrinsics.height x intrinsics.width.
 
         vertices: (V, 3) or, for several bodies in one z-buffer, (N, V, 3); metres, camera optical frame.
         colors: (V, 3) or (N, V, 3), sRGB from 0 to 1.
@@ -81,7 +81,7 @@ class Rasterizer:
 
     def render_part(self, vertices, intrinsics: Intrinsics, colors, *, lighting: Lighting = DEFAULT_LIGHTING,
                     supersample: int = 2) -> tuple[tuple[int, int], Rendering]:
-        """As render, only the box that holds everything drawn: its top left pixel (x, y), and the picture.
+        """As render, only the box that contains everything drawn: its top left pixel (x, y), and the image.
 
         The box may be empty, 0 x 0.
         """
@@ -106,7 +106,7 @@ class Rasterizer:
         return view.corner, Rendering(*(array.numpy() for array in outputs))
 
     def face_ids(self, vertices, intrinsics: Intrinsics) -> np.ndarray:
-        """(H, W) int32: the triangle seen at each pixel's centre, -1 where empty.
+        """(H, W) int32: the visible triangle at each pixel's centre, -1 where empty.
 
         With (N, V, 3) vertices the triangles of body n are numbered from n * F.
         """
@@ -126,13 +126,12 @@ class Rasterizer:
         return ids, depth
 
     def coverage(self, vertices, intrinsics: Intrinsics) -> int:
-        """How many pixels are covered: those of face_ids that are not empty, without making a picture of them."""
+        """Number of covered pixels: those of face_ids that are not empty, without computing that image."""
         keys = self._rasterize(self._check_vertices(vertices), intrinsics, 1).keys.numpy()
         return int(np.count_nonzero(keys != np.uint64(_EMPTY)))
 
     def visible_vertices(self, vertices, intrinsics: Intrinsics, tolerance: float = 0.01) -> np.ndarray:
-        """(V,) or (N, V) bool: inside the picture and not more than `tolerance` metres behind what is seen
-        there."""
+        """(V,) or (N, V) bool: inside the image and at most `tolerance` metres behind the visible surface."""
         _, depth = self.ids_and_depth(vertices, intrinsics)
         return visible_points(vertices, depth, intrinsics, tolerance)
 
@@ -169,10 +168,10 @@ class Rasterizer:
 
 
 class _RasterBuffers(NamedTuple):
-    corner: tuple[int, int]   # pixel where the box begins that everything drawn lies in
+    corner: tuple[int, int]   # top left pixel of the box that contains everything drawn
     factor: int               # samples a pixel along each side
     points: np.ndarray        # (N * V, 3) float32 m, camera frame
-    screen: wp.array          # x, y in samples of the box, 1/z; 1/z is 0 for what cannot be drawn
+    screen: wp.array          # x, y in samples of the box, 1/z; 1/z is 0 for vertices that cannot be drawn
     keys: wp.array            # nearest depth and triangle of every sample
 
 
@@ -192,7 +191,7 @@ def _draw(screen: wp.array(dtype=wp.vec3), faces: wp.array2d(dtype=wp.int32), nu
     if a[2] <= 0.0 or b[2] <= 0.0 or c[2] <= 0.0:
         return
     area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-    if area == 0.0 or (cull and area > 0.0):  # y points down: outsides are clockwise on the screen
+    if area == 0.0 or (cull and area > 0.0):  # y points down: outer faces are clockwise on the screen
         return
     x0 = int(wp.ceil(wp.max(wp.min(a[0], wp.min(b[0], c[0])), 0.0)))
     x1 = int(wp.floor(wp.min(wp.max(a[0], wp.max(b[0], c[0])), float(keys.shape[1] - 1))))
@@ -213,7 +212,7 @@ def _draw(screen: wp.array(dtype=wp.vec3), faces: wp.array2d(dtype=wp.int32), nu
                 z = (u + v + w) / (u * a[2] + v * b[2] + w * c[2])
                 # The bits of a positive float are ordered as the float is: nearest first, then by index.
                 wp.atomic_min(keys, y, x, (wp.uint64(wp.cast(z, wp.uint32)) << wp.uint64(32)) | index)
-            elif entered:   # a triangle is convex: it does not come back in this row
+            elif entered:   # a triangle is convex: the rest of this row is outside
                 break
 
 
@@ -294,7 +293,7 @@ def _shade(keys: wp.array2d(dtype=wp.uint64), screen: wp.array(dtype=wp.vec3),
                 a = screen[i]
                 b = screen[j]
                 c = screen[k]
-                # The area's sign and size fall away in the perspective-correct weights.
+                # The area's sign and size cancel in the perspective-correct weights.
                 u = _edge(b, c, float(sx), float(sy)) * a[2]
                 v = _edge(c, a, float(sx), float(sy)) * b[2]
                 w = _edge(a, b, float(sx), float(sy)) * c[2]

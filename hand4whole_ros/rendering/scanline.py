@@ -1,7 +1,7 @@
-"""Triangles to pixels in numpy, for pictures that people look at: the overlay of a node, a simulated robot hand.
+"""Triangles to pixels in numpy, for display: the overlay of a node, a simulated robot hand.
 
 The same rules as `rasterizer`, which draws the people that networks are trained and measured on: pixel centres at
-integer coordinates, edges belong to a triangle, perspective in depth and colours, the nearest is seen. Here light is
+integer coordinates, edges belong to a triangle, perspective in depth and colours, the nearest is visible. Here light is
 computed at the vertices, and a pixel's colour is that of its nearest sample.
 """
 
@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from ..geometry.camera import Intrinsics
 from .screen import DEFAULT_LIGHTING, Lighting, Rendering, empty_rendering, screen_box, to_screen
 
-#: Most samples of the box that is drawn; supersampling is lowered to stay below.
+#: Maximum number of samples of the drawn box; supersampling is lowered to stay below.
 _MAX_SAMPLES = 1_500_000
 
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -23,7 +23,7 @@ class ScanlineRenderer:
     """Draws meshes of one set of triangles.
 
     faces: (F, 3) vertex indices, counter-clockwise seen from outside. cull: leave out triangles seen from behind;
-    without it their normals are turned to the viewer.
+    without it their normals are flipped to the viewer.
     """
 
     def __init__(self, faces: np.ndarray, cull: bool = True):
@@ -31,13 +31,13 @@ class ScanlineRenderer:
         self._cull = cull
         corners = self._faces.ravel()
         count = self._num_vertices = int(corners.max()) + 1 if corners.size else 0
-        # (V, F): a vertex takes part in the triangles around it.
+        # (V, F): each vertex and the triangles that contain it.
         self._around = csr_matrix((np.ones(corners.size, np.float32), (corners, np.arange(corners.size) // 3)),
                                   shape=(count, len(self._faces)))
 
     def render(self, vertices: np.ndarray, intrinsics: Intrinsics, colors: np.ndarray, *,
                lighting: Lighting = DEFAULT_LIGHTING, supersample: int = 2) -> Rendering:
-        """Shaded picture, intrinsics.height x intrinsics.width; arguments as Rasterizer.render."""
+        """Shaded image, intrinsics.height x intrinsics.width; arguments as Rasterizer.render."""
         (x, y), part = self.render_part(vertices, intrinsics, colors, lighting=lighting, supersample=supersample)
         whole = empty_rendering((intrinsics.height, intrinsics.width))
         for picture, piece in zip(whole, part):
@@ -46,7 +46,7 @@ class ScanlineRenderer:
 
     def render_part(self, vertices: np.ndarray, intrinsics: Intrinsics, colors: np.ndarray, *,
                     lighting: Lighting = DEFAULT_LIGHTING, supersample: int = 2) -> tuple[tuple[int, int], Rendering]:
-        """As render, only the box that holds everything drawn: its top left pixel (x, y), and the picture."""
+        """As render, only the box that contains everything drawn: its top left pixel (x, y), and the image."""
         vertices = np.asarray(vertices, np.float32).reshape(-1, *np.shape(vertices)[-2:])
         colors = np.broadcast_to(np.asarray(colors, np.float32), vertices.shape).reshape(-1, 3)
         points = vertices.reshape(-1, 3)
@@ -62,7 +62,7 @@ class ScanlineRenderer:
         part = empty_rendering((height, width))
         if not keys.size:
             return (x0, y0), part
-        # Of a pixel's samples, how many are covered, and which is the nearest.
+        # The number of covered samples of a pixel, and the nearest of them.
         found, chosen, count = keys[::factor, ::factor].copy(), np.zeros((height, width), np.int64), 0
         for number in range(factor ** 2):
             sample = keys[number // factor::factor, number % factor::factor]
@@ -82,7 +82,7 @@ class ScanlineRenderer:
         return (x0, y0), part
 
     def _nearest(self, screen, faces, height, width):
-        """(height, width) uint64: depth and triangle of every sample, as one number that is the smaller the nearer."""
+        """(height, width) uint64: depth and triangle of every sample, as one number that grows with depth."""
         keys = np.full(height * width, _EMPTY)
         x, y, inverse = (column[np.ascontiguousarray(faces.T)] for column in screen)    # (3, F) each
         area = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])
@@ -111,12 +111,12 @@ class ScanlineRenderer:
         depth = (1 / (base[row] + slope_x[row] * at_x + slope_y[row] * at_y)).astype(np.float32)
         # The bits of a positive float are ordered as the float is: nearest first, then by index.
         key = (depth.view(np.uint32).astype(np.uint64) << np.uint64(32)) | numbers[row].astype(np.uint64)
-        good = depth > 0        # a triangle that is nearly a line has any slope
+        good = depth > 0        # the slope of a triangle that is nearly a line is undefined
         np.minimum.at(keys, (at_y * width + at_x).astype(np.int64)[good], key[good])
         return keys.reshape(height, width)
 
     def _light_vertices(self, vertices, colors, lighting):
-        """(N V, 3) linear colours: albedo under the lights, as seen from the camera."""
+        """(N V, 3) linear colours: albedo under the lights, towards the camera."""
         corners = vertices[:, self._faces]
         normals = np.zeros_like(vertices)
         across = _cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0])
@@ -140,14 +140,14 @@ class ScanlineRenderer:
 
 
 def _spread(first, last):
-    """Rows of whole numbers from `first` to `last`, one after the other: (which row, the number), float64."""
+    """Concatenated ranges of whole numbers from `first` to `last`: (index of the range, number), float64."""
     count = np.maximum(last - first + 1, 0).astype(np.int64)
     row = np.repeat(np.arange(len(count)), count)
     return row, first[row] + (np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count))
 
 
 def _interpolate(values, screen, corners, place):
-    """(N, 3) of values (V, 3) at places (x, y) on triangles (N, 3), with perspective."""
+    """(N, 3) of values (V, 3) at points (x, y) on triangles (N, 3), with perspective."""
     one, other, third = corners.T
     parts = []
     x, y = ([column[corner] - at for corner in (one, other, third)] for column, at in zip(screen, place))
@@ -165,5 +165,5 @@ def _cross(one, other):
 
 
 def _unit(vectors):
-    """Rows of length one; of zeros, zeros."""
+    """Rows scaled to length one; zero rows stay zero."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-30).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What all that draws triangles shares: lights, a picture of a mesh, and where vertices are in it."""
+"""Shared code of the triangle renderers: lights, a rendered mesh, and screen coordinates of vertices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..geometry.camera import Intrinsics
 #: Nearest distance drawn, metres; triangles with a vertex nearer than this are left out.
 NEAR = 0.05
 
-#: Most samples a picture is drawn with; supersampling is lowered to stay below.
+#: Maximum number of samples of an image; supersampling is lowered to stay below.
 MAX_SAMPLES = 16_000_000
 
 
@@ -34,12 +34,12 @@ class Lighting:
     rim: float = 0.25          # brightening of edges seen at a grazing angle
 
 
-#: What is used unless another is named.
+#: The default.
 DEFAULT_LIGHTING = Lighting()
 
 
 class Rendering(NamedTuple):
-    """One picture of a mesh."""
+    """One rendered image of a mesh."""
 
     rgb: np.ndarray        # (H, W, 3) uint8, black where empty; not multiplied by alpha
     alpha: np.ndarray      # (H, W) float32, the fraction of the pixel that is covered
@@ -48,15 +48,15 @@ class Rendering(NamedTuple):
 
 
 def empty_rendering(shape: tuple[int, int]) -> Rendering:
-    """One of height x width where nothing is drawn."""
+    """An empty rendering of height x width."""
     return Rendering(np.zeros(shape + (3,), np.uint8), np.zeros(shape, np.float32), np.full(shape, np.inf, np.float32),
                      np.full(shape, -1, np.int32))
 
 
 def visible_points(points, depth: np.ndarray, intrinsics: Intrinsics, tolerance: float = 0.01) -> np.ndarray:
-    """Which points of the camera frame are in the picture and at most `tolerance` behind `depth`.
+    """Which points of the camera frame are in the image and at most `tolerance` behind `depth`.
 
-    points (..., 3) m, depth (H, W) m as ids_and_depth gives it -> (...) bool.
+    points (..., 3) m, depth (H, W) m as from ids_and_depth -> (...) bool.
     """
     points = np.asarray(points, np.float64)
     pixels = intrinsics.project(points)
@@ -67,9 +67,9 @@ def visible_points(points, depth: np.ndarray, intrinsics: Intrinsics, tolerance:
 
 
 def to_screen(points: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
-    """(V, 3) float32 m -> (3, V) float32: x, y in pixels, 1/z; 1/z is 0 for what cannot be drawn.
+    """(V, 3) float32 m -> (3, V) float32: x, y in pixels, 1/z; 1/z is 0 for vertices that cannot be drawn.
 
-    Columns, here and in screen_box, because they are worked on far faster than rows of three.
+    Columns, here and in screen_box, because they are processed far faster than rows of three.
     """
     with np.errstate(invalid='ignore', over='ignore', divide='ignore'):
         x, y, z = np.ascontiguousarray(points.T)
@@ -89,7 +89,7 @@ def to_screen(points: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
 
 
 def screen_box(screen: np.ndarray, intrinsics: Intrinsics) -> tuple[int, int, int, int]:
-    """x0, y0, x1, y1 in whole pixels, ends exclusive: all that may be covered, within the picture."""
+    """x0, y0, x1, y1 in whole pixels, ends exclusive: all pixels that may be covered, within the image."""
     drawn = screen[2] > 0
     columns = screen[:2] if drawn.all() else screen[:2, drawn]
     if not columns.size:
@@ -101,7 +101,7 @@ def screen_box(screen: np.ndarray, intrinsics: Intrinsics) -> tuple[int, int, in
 
 
 def _max_ray_slope(intrinsics):
-    """How far from the axis the lens model is trusted: polynomials fold back far outside the picture."""
+    """Maximum distance from the axis at which the lens model is used: polynomials fold back far outside the image."""
     w, h = intrinsics.width - 1, intrinsics.height - 1
     border = np.array([(x, y) for x in (0, w / 2, w) for y in (0, h / 2, h)])
     radius = np.linalg.norm(intrinsics.normalize(border), axis=1).max()

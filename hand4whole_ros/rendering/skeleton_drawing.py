@@ -1,4 +1,4 @@
-"""Bones, joints, hands and labels of one person, drawn anti-aliased at sub-pixel places."""
+"""Bones, joints, hands and labels of one person, drawn anti-aliased at sub-pixel positions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def draw_skeleton(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: In
 
 
 def draw_loose_hand(picture: np.ndarray, hand: LooseHandEstimate, intrinsics: Intrinsics):
-    """Draw a hand that belongs to nobody into `picture`, with a plate of its track id and side, and what it grasps."""
+    """Draw a loose hand into `picture`, with a plate of its track id and side, and the object in it."""
     depth = float(hand.keypoints_3d[:, 2].median())
     if hand.rejection_reason() or depth <= 0:
         return
@@ -68,7 +68,7 @@ def _draw_hand(picture, keypoints, scale, dimmed):
 
 
 def _draw_bones(picture, points, bones, colors, *, thickness):
-    """Lines with a thin dark rim, so that they read on any background."""
+    """Lines with a thin dark rim, so that they are visible on any background."""
     fixed, good = _to_fixed_point(points, picture)
     shown = [(fixed[a], fixed[b], color) for (a, b), color in zip(bones, colors) if good[a] and good[b]]
     if thickness > 1:
@@ -87,7 +87,7 @@ def _draw_dots(picture, points, colors, radius):
 
 
 def _to_fixed_point(points, picture):
-    """(N, 2) px -> pairs of integers for OpenCV's shift; and which are finite and not absurdly far away."""
+    """(N, 2) px -> pairs of integers for OpenCV's shift; and which are finite and not too far away."""
     reach = 4 * max(picture.shape[:2]) + 100
     good = np.isfinite(points).all(1) & (np.abs(np.nan_to_num(points, posinf=0, neginf=0)) < reach).all(1)
     fixed = np.rint(np.where(good[:, None], points, 0) * (1 << _SHIFT)).astype(int)
@@ -95,7 +95,7 @@ def _to_fixed_point(points, picture):
 
 
 def pixels_per_metre(person: WholeBodyEstimate, intrinsics: Intrinsics) -> float:
-    """Of the picture at the distance of the person's pelvis; 0 where that is not in front of the camera."""
+    """Pixels per metre at the distance of the person's pelvis; 0 if that is not in front of the camera."""
     depth = float(person.joints[:22, 2].median())
     return intrinsics.fy / depth if depth > 0.05 else 0.0
 
@@ -115,7 +115,7 @@ def draw_label(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: Intri
 
 
 def _draw_plate(picture, words, x, bottom):
-    """(text, color) side by side on a small dark plate, its middle at x, above `bottom`; within the picture."""
+    """(text, color) side by side on a small dark plate, its middle at x, above `bottom`; within the image."""
     height, width = picture.shape[:2]
     size = float(np.clip(min(height, width) / 1100, 0.38, 2.0))
     thickness = max(1, round(size * 1.4))

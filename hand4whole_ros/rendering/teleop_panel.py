@@ -1,4 +1,4 @@
-"""An operator beside the robot hand that follows: one picture of both, with what drives the robot and what does not."""
+"""An operator beside the robot hand that follows, in one image, with the reason why the robot holds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from .. import skeleton
 from .colors import FINGER_COLORS
 
-#: Height of the strip below the pictures, px.
+#: Height of the strip below the images, px.
 STRIP = 64
 
 _INK, _PALE, _PAPER = (40, 44, 52), (120, 124, 132), (250, 250, 248)
@@ -20,15 +20,15 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 @dataclass(frozen=True, eq=False)
 class PanelState:
-    """What is written below the pictures."""
+    """The text below the images."""
 
     engaged: bool
     hand: int                           # state of the operator's hand: OK, HELD or LOST
-    reason: str                         # why the robot holds; '' while it follows
+    reason: str                         # the reason why the robot holds; '' while it follows
     delay: float | None                 # s, from the image to the command
     operator_gap: float | None          # m, between the tips of thumb and index finger
     robot_gap: float | None
-    keypoints: np.ndarray | None        # (21, 2) px of the operator's hand in the image; None: not known
+    keypoints: np.ndarray | None        # (21, 2) px of the operator's hand in the image; None: unknown
 
 
 def draw_panel(image: np.ndarray, hand_image: np.ndarray, state: PanelState) -> np.ndarray:

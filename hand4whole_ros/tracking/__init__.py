@@ -1,4 +1,4 @@
-"""People over time: who is who, steadier hands, and what is known when a hand or a person is not seen."""
+"""People over time: identity, steadier hands, and held results when a hand or a person is not detected."""
 
 from .hand_tracker import HandTracker, TrackedHand
 from .tracker import Tracker, TrackerConfig

@@ -1,7 +1,7 @@
 """Identity of hands over frames: those of tracked people, and loose ones, which are filtered and held here.
 
-A hand keeps its track id whoever has it: a hand on a desk that turns out to be the right hand of somebody who leans
-into the picture is the same hand.
+A hand keeps its track id when its person changes: a loose hand on a desk is still the same hand when a person leans
+into the image and it becomes that person's right hand.
 """
 
 from __future__ import annotations
@@ -27,29 +27,30 @@ from .one_euro import OneEuroRotation, OneEuroVector
 from .tracker import Tracker
 from .validation import hand_rejection_reason
 
-#: Palms by which a hand may have moved from one image to the next; palms per second where they are far apart, and the
-#: most of all. A hand's palm is some 0.1 m.
+#: Maximum motion of a hand: palms from one image to the next; palms per second if the images are far apart; palms in
+#: total. A hand's palm is some 0.1 m.
 _MAX_STEP, _MAX_SPEED, _MAX_DISTANCE = 2.0, 25.0, 6.0
 
-#: Seconds, or image intervals if they are longer, after which no hand is recognised.
+#: Seconds, or image intervals if they are longer, after which a hand is no longer recognised.
 _MAX_MEMORY, _MAX_INTERVALS = 2.0, 2.5
 
-#: What it costs at least to take a hand by where it is: more than any who are taken by the estimator's own ids.
+#: Minimum cost of a match by position: more than that of any match by the estimator's own ids.
 _BY_PLACE = 100.0
 
-#: What it costs, in palms, that a hand was on the other side, and of another size (by its logarithm).
+#: Cost, in palms, of a match with the other side, and with another size (by its logarithm).
 _OTHER_SIDE, _OTHER_SIZE = 1.5, 2.0
 
-#: m. The cut-off of the filter rises with the speed in these units, a palm's length, at which a palm or a finger turns
-#: by some radian: with the same settings hands lag as little as the joints of people, which are filtered as rotations.
+#: m. The cut-off of the filter rises with the speed in these units. A motion of one unit, a palm's length, rotates a
+#: palm or a finger by about a radian: with the same settings hands lag as little as the joints of people, which are
+#: filtered as rotations.
 _FILTER_UNIT = 0.1
 
-#: Share of the last image in what is known of a loose hand's side, and how sure that has to be for another side.
+#: Weight of the last image in the estimate of a loose hand's side, and the confidence needed to change the side.
 _SIDE_SHARE, _OTHER_SIDE_SURE = 0.25, 0.65
 
 
 def _length(points):
-    """Along the middle finger, of keypoints (21, 3)."""
+    """Length along the middle finger of keypoints (21, 3)."""
     return float(points[list(skeleton.MIDDLE_FINGER_KEYPOINTS)].diff(dim=0).norm(dim=1).sum())
 
 
@@ -58,30 +59,30 @@ class TrackedHand:
     """One hand in one image, OK or HELD."""
 
     track_id: int               # the same from image to image
-    person: int                 # track id of the person whose hand it is; -1: of nobody in the image
+    person: int                 # track id of its person; -1: no person in the image
     hand: HandEstimate
-    side_confidence: float      # 0 to 1: that it is a hand of this side; 1 where an arm says so
+    side_confidence: float      # 0 to 1: confidence in the side; 1 for the hand of an arm
     wrist_rotation: np.ndarray  # (3, 3) in the camera frame, axes as WholeBodyEstimate.joint_rotations
     finger_pose: np.ndarray     # (15, 3) axis-angle against the parents, SMPL-X's order
 
     @property
     def is_loose(self) -> bool:
-        """It has no person in the image."""
+        """Whether it has no person in the image."""
         return self.person < 0
 
 
 @dataclass
 class _HandTrack:
     track_id: int
-    owner: tuple[int, str] | None           # track id of the person, side; None: nobody
+    owner: tuple[int, str] | None           # track id of the person, side; None: no person
     side: str
-    keypoints: np.ndarray                   # (21, 2) px where it was last seen
+    keypoints: np.ndarray                   # (21, 2) px when it was last detected
     seen: Moment | None
-    estimator_id: int = -1                  # what the estimator called it last
+    estimator_id: int = -1                  # its last id in the estimator
     right: float = 0.5                      # probability that it is a right hand
     filter: OneEuroVector | None = None     # of a loose hand's keypoints
-    turn_filter: OneEuroRotation | None = None  # of its wrist and fingers, where the estimator gives their rotations
-    last: LooseHandEstimate | None = None   # as it was given out; None: it is not loose
+    turn_filter: OneEuroRotation | None = None  # of its wrist and fingers, if the estimator gives their rotations
+    last: LooseHandEstimate | None = None   # the last result; None: it is not loose
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,12 @@ class _Observation:
 
 
 class HandTracker:
-    """Tracks the hands of the images that a Tracker has tracked the people of. Not thread-safe."""
+    """Tracks hands in the images whose people a Tracker has tracked. Not thread-safe."""
 
     def __init__(self, body: BodyModel, people: Tracker):
-        """people: whose rules, hold time and clock hold for hands, too."""
+        """people: its configuration, hold time and clock are used for hands, too."""
         self._people, self._rotations = people, HandRotations(body.kinematics)
-        #: Why -> how many loose hands cannot be (estimate.BEHIND, IMPOSSIBLE).
+        #: Reason (estimate.BEHIND, IMPOSSIBLE) -> number of rejected loose hands.
         self.refused: Counter = Counter()
         self.reset()
 
@@ -112,10 +113,10 @@ class HandTracker:
 
     def update(self, people: Sequence[WholeBodyEstimate],
                loose: Sequence[LooseHandEstimate]) -> list[TrackedHand]:
-        """The hands of the image that people.update was called for last, by their track ids.
+        """The hands of the image of the last people.update, by their track ids.
 
-        people: what it gave. loose: the estimator's. A loose hand that is not found is repeated for the hold time
-        (state HELD). Loose hands that are impossible or less certain than the least confidence are left out.
+        people: its result. loose: the estimator's. A loose hand that is not detected is repeated for the hold time
+        (state HELD). Loose hands that are impossible or below the minimum confidence are left out.
         """
         if self._clock is not self._people.clock:
             self.reset()    # time has jumped back
@@ -156,7 +157,7 @@ class HandTracker:
         return self._clock.age(track.seen)
 
     def _associate(self, observations, tracks):
-        """The track of each observation: what the estimator calls the same, then the nearest; else a new one."""
+        """The track of each observation: that of the same estimator id, then the nearest; otherwise a new one."""
         memory = max(_MAX_MEMORY, _MAX_INTERVALS * self._clock.interval)
         tracks = [track for track in tracks if self._age(track) <= memory]
         costs = np.array([[self._cost(observation, track) for track in tracks] for observation in observations])
@@ -170,8 +171,10 @@ class HandTracker:
         return [given[o] for o in range(len(observations))]
 
     def _cost(self, observation, track):
-        """Of taking an observation for a track's hand: palms more than _BY_PLACE; 0 where the estimator says so, inf
-        where it cannot be."""
+        """Cost of matching an observation to a track: 0 for equal estimator ids, inf if impossible.
+
+        Otherwise _BY_PLACE plus the distance and penalties, in palms.
+        """
         # A person's hand stays the person's own.
         if observation.owner is not None and track.owner is not None and observation.owner[1] != track.side:
             return math.inf
@@ -192,7 +195,7 @@ class HandTracker:
         track.estimator_id = -1
 
     def _update_loose(self, track, hand):
-        """The hand, filtered, its side that of the last images together."""
+        """The hand, filtered, with the side estimated over the last images."""
         config, first = self._people.config, track.last is None
         right = hand.side_confidence if hand.side == 'right' else 1 - hand.side_confidence
         if first and track.owner is None:
@@ -200,7 +203,7 @@ class HandTracker:
         track.right += _SIDE_SHARE * (right - track.right)
         if max(track.right, 1 - track.right) > _OTHER_SIDE_SURE:
             track.side = 'right' if track.right > 0.5 else 'left'
-        if hand.side != track.side:     # those of the other side mean nothing
+        if hand.side != track.side:     # those of the other side are meaningless
             hand = replace(hand, wrist_rotation=None, finger_pose=None)
         points = hand.keypoints_3d
         if config.smoothing:
@@ -213,17 +216,17 @@ class HandTracker:
         return track.last
 
     def _filtered(self, track, points, dt):
-        """Keypoints (21, 3) m, filtered; the hand keeps its length."""
+        """Filtered keypoints (21, 3) m; the hand keeps its length."""
         config = self._people.config
         if track.filter is None:
             track.filter = OneEuroVector(config.min_cutoff, config.beta)
         track.filter.min_cutoff, track.filter.beta = config.min_cutoff, config.beta
         steady = track.filter(points / _FILTER_UNIT, dt) * _FILTER_UNIT
-        # Points that move unlike each other lag unlike each other, which shortens what is between them.
+        # Points with different motions have different lags, which shortens the distance between them.
         return steady[0] + (steady - steady[0]) * (_length(points) / max(_length(steady), 1e-6))
 
     def _with_filtered_rotations(self, track, hand, dt):
-        """The hand with the rotations that the estimator gives, filtered; unchanged where it gives none."""
+        """The hand with the estimator's rotations filtered; unchanged if it has none."""
         if hand.wrist_rotation is None or hand.finger_pose is None:
             track.turn_filter = None
             return hand
@@ -252,7 +255,7 @@ class HandTracker:
         return TrackedHand(track.track_id, -1, hand, side, *rotations)
 
     def _of_people(self, people, owned):
-        """Hands of people, OK or HELD, but for those that were found to be loose."""
+        """Hands of people, OK or HELD, except those that were detected as loose."""
         for track in self._tracks:
             if track.owner is not None and track.owner in owned:
                 person, side = people[track.owner[0]], track.owner[1]

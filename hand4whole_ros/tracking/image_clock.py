@@ -1,4 +1,4 @@
-"""How fast images come: by their stamps, and by their arrival, which bounds what wrong stamps can do."""
+"""The rate of images: by their stamps, and by their arrival, which bounds the effect of wrong stamps."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections import deque
 from statistics import median
 from typing import NamedTuple
 
-#: Images that the pace is measured over, and the last intervals whose median is the image interval.
+#: Number of images over which the rate is measured, and of last intervals whose median is the image interval.
 _WINDOW, _INTERVALS = 12, 5
 
-#: Images, and seconds of arrival, that say what the pace is.
+#: Minimum number of images, and of seconds of arrival, to measure the rate.
 _MIN_IMAGES, _MIN_SECONDS = 5, 0.1
 
-#: Seconds of stamps in a second of arrival below which the stamps do not tell the time between two images.
+#: Seconds of stamps in a second of arrival below which the stamps do not give the time between two images.
 _MIN_STAMP_RATE = 0.25
 
 
@@ -24,19 +24,19 @@ class Moment(NamedTuple):
 
 
 class ImageClock:
-    """Knows the last images of one camera. Not thread-safe."""
+    """Measures the timing of the last images of one camera. Not thread-safe."""
 
     def __init__(self):
         self._moments: deque[Moment] = deque(maxlen=_WINDOW)
-        #: The last image's; None before the first one.
+        #: Moment of the last image; None before the first.
         self.now: Moment | None = None
-        #: Median of the last intervals between images, s, by whichever clock says more; 0 before the second image.
+        #: Median of the last intervals between images, s, by the clock that gives more; 0 before the second image.
         self.interval = 0.0
         #: Seconds of stamps in a second of arrival, over the last images; None while there are too few.
         self.stamp_rate: float | None = None
 
     def tick(self, moment: Moment) -> None:
-        """One more image."""
+        """Add an image."""
         self._moments.append(moment)
         self.now = moment
         if len(self._moments) < 2:
@@ -49,12 +49,12 @@ class ImageClock:
             self.stamp_rate = (moment.stamp - first.stamp) / span
 
     def age(self, moment: Moment) -> float:
-        """Seconds from `moment` to the last image, by whichever clock says more: stamps may stand still, or crawl."""
+        """Seconds from `moment` to the last image, by the clock that gives more: stamps may stop, or run slowly."""
         assert self.now is not None     # `moment` is one of an image
         return max(self.now.stamp - moment.stamp, self.now.arrival - moment.arrival)
 
     def step(self, moment: Moment) -> float:
-        """Seconds from `moment` to the last image by the stamps; by the arrival where stamps tell no time."""
+        """Seconds from `moment` to the last image by the stamps; by the arrival if stamps give no time."""
         assert self.now is not None
         by_stamp, by_arrival = self.now.stamp - moment.stamp, self.now.arrival - moment.arrival
         return (

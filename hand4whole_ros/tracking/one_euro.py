@@ -29,5 +29,5 @@ class OneEuroRotation(OneEuroRotations):
 
 
 def _tensor(array: np.ndarray, like: Tensor) -> Tensor:
-    # A copy: neither a filter's own memory nor its input may be what the caller writes into.
+    # A copy: the caller may write into the result, but not into the filter's memory or its input.
     return torch.tensor(array, dtype=like.dtype)

@@ -1,4 +1,4 @@
-"""Identity over frames, hands and people that vanish for a moment, and steadier poses."""
+"""Identity over frames, hands and people that are briefly undetected, and steadier poses."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from .validation import rejection_reason
 
 _logger = logging.getLogger(__name__)
 
-#: The shape of a body or a hand does not change; what is measured of it is averaged, by a low-pass of this cut-off, Hz.
+#: The shape of a body or a hand does not change; its measurements are averaged by a low-pass of this cut-off, Hz.
 _SHAPE_CUTOFF = 0.15
 
-#: Seconds between two lines in the log about people who cannot be.
+#: Seconds between two log messages about impossible people.
 _THROTTLE = 60.0
 
-#: Image intervals for which somebody not seen is remembered at least: one image may miss anybody.
+#: Minimum number of image intervals for which an undetected person is remembered: one image may miss anybody.
 _MAX_MISSED_IMAGES = 1.5
 
-#: Longest that slow images alone, and not hold_time, have a last pose repeated, s: a robot that follows a hand must not
-#: be told for longer that it is where it was.
+#: Maximum time for which slow images extend the repetition of a last pose beyond hold_time, s: a robot that follows a
+#: hand must not get an old pose for longer.
 MAX_EXTENDED_HOLD = 3.0
 
-#: Nobody is recognised after this many seconds, however near, unless images come even more slowly.
+#: Seconds after which a person is no longer recognised at any distance, unless images come even more slowly.
 _MAX_MEMORY = 10.0
 
-#: How fast a pelvis may go, m/s: max_jump is for images that come in quick succession. And the farthest it may have
-#: gone since it was seen, however long ago that was, m.
+#: Maximum speed of a pelvis, m/s: max_jump is for images that come in quick succession. And its maximum motion since it
+#: was last detected, however long ago, m.
 _MAX_SPEED, _MAX_DISTANCE = 2.5, 2.5
 
 #: side -> wrist and fingers among the joints.
@@ -52,27 +52,27 @@ _HAND_ROWS = {side: torch.tensor([skeleton.WRIST[side], *range(rows.start, rows.
 
 @dataclass(frozen=True)
 class TrackerConfig:
-    """How people are followed."""
+    """Settings of a Tracker."""
 
-    #: A hand or a person not seen keeps its last pose this long, s; then it is LOST, or gone. Where images come so
-    #: slowly that this is less than 1.5 intervals between them, those 1.5 intervals, at most MAX_EXTENDED_HOLD. 0: not
-    #: at all, at no rate.
+    #: An undetected hand or person keeps its last pose this long, s; then it is LOST, or dropped. If images come so
+    #: slowly that this is less than 1.5 intervals between them, those 1.5 intervals, at most MAX_EXTENDED_HOLD.
+    #: 0: never, at any rate.
     hold_time: float = 0.5
-    #: The farthest a pelvis can be from where it was last seen and be the same person's, m; where that is longer ago,
-    #: as far as somebody who runs a little gets in that time.
+    #: Maximum distance of a pelvis from its last position to be the same person's, m; after a longer time, the distance
+    #: that a slowly running person covers in it.
     max_jump: float = 0.8
-    #: Estimates below this confidence are nobody.
+    #: Estimates below this confidence are rejected.
     min_confidence: float = 0.3
     #: Whether poses are filtered (1 euro filter).
     smoothing: bool = True
     #: Cut-off of a still person, Hz: lower is steadier.
     min_cutoff: float = 2.0
-    #: What motion adds to the cut-off, Hz per (rad/s) or (m/s): higher lags less.
+    #: Increase of the cut-off with speed, Hz per (rad/s) or (m/s): higher lags less.
     beta: float = 2.0
 
 
 class _LastHand(NamedTuple):
-    """A hand as it was when it was last OK."""
+    """A hand in its last state OK."""
 
     seen: Moment
     rotations: Tensor      # (16, 3) axis-angle: wrist and fingers
@@ -82,29 +82,29 @@ class _LastHand(NamedTuple):
 
 @dataclass
 class _Track:
-    """One person being followed."""
+    """One tracked person."""
 
     track_id: int
-    detector_id: int                            # the id that the estimator gives the person; -1: it gives none
+    detector_id: int                            # the estimator's id of the person; -1: none
     filters: tuple[OneEuroRotation, OneEuroVector]
-    last: WholeBodyEstimate | None = None       # as it was given out
-    seen: Moment = Moment(0.0, 0.0)             # when the person was last found
+    last: WholeBodyEstimate | None = None       # the last result
+    seen: Moment = Moment(0.0, 0.0)             # when the person was last detected
     hands: dict[str, _LastHand] = field(default_factory=dict)
 
 
 class Tracker:
-    """Follows people from image to image. Not thread-safe."""
+    """Tracks people from image to image. Not thread-safe."""
 
     def __init__(self, body: BodyModel, config: TrackerConfig = TrackerConfig()):
         self._body = body
         self.config = config
         self._next_log = 0.0     # time.monotonic()
-        #: Why -> how many people an estimator described who cannot be (estimate.BEHIND, IMPOSSIBLE).
+        #: Reason (estimate.BEHIND, IMPOSSIBLE) -> number of rejected people.
         self.refused: Counter = Counter()
         self.reset()
 
     def configure(self, config: TrackerConfig) -> None:
-        """Follow the same people by other rules from now on."""
+        """Use another configuration for the same tracks from now on."""
         if config == self.config:
             return
         self.config = config
@@ -120,12 +120,12 @@ class Tracker:
 
     @property
     def stamp_rate(self) -> float | None:
-        """Seconds of stamps in a second of arrival, over the last images; None while that is not known."""
+        """Seconds of stamps in a second of arrival, over the last images; None while unknown."""
         return self._clock.stamp_rate
 
     @property
     def clock(self) -> ImageClock:
-        """How the images of this run come; another one after each reset."""
+        """The timing of the images of this run; a new one after each reset."""
         return self._clock
 
     @property
@@ -135,26 +135,26 @@ class Tracker:
 
     @property
     def hold_time(self) -> float:
-        """Seconds for which a last pose is repeated at the rate at which images come now."""
+        """Seconds for which a last pose is repeated at the present rate of images."""
         return self.expiry_time if self.config.hold_time > 0 else 0.0
 
     @property
     def expiry_time(self) -> float:
-        """Seconds without an image after which the last one is out of date, also if nobody is held."""
+        """Seconds without an image after which the last one is outdated, also if nobody is held."""
         return max(self.config.hold_time, min(_MAX_MISSED_IMAGES * self._clock.interval, MAX_EXTENDED_HOLD))
 
     def remembers(self, age: float) -> bool:
-        """Whether somebody, or a hand, seen `age` seconds ago and not in this image may come back as the same."""
+        """Whether a person or a hand last detected `age` seconds ago may still be recognised as the same."""
         return age <= self.hold_time or (self.config.hold_time > 0 and age <= _MAX_MISSED_IMAGES * self._clock.interval)
 
     def update(self, estimates: list[WholeBodyEstimate], stamp: float,
                arrival: float | None = None) -> list[WholeBodyEstimate]:
         """The people in the image taken at `stamp` (s), with track ids, the longest known first.
 
-        arrival (s): when it arrived, by a clock independent of stamps; None: at its stamp. Somebody not detected
+        arrival (s): when it arrived, by a clock independent of stamps; None: at its stamp. An undetected person
         is repeated with `held` set for `hold_time` by both, as are hands (state HELD).
-        Estimates that are impossible (plausible.objection) or not confident are left out. A stamp before the last
-        one means that time has jumped back: everybody is forgotten first.
+        Estimates that are impossible (validation.rejection_reason) or not confident are left out. A stamp before the
+        last one means that time has jumped back: all tracks are forgotten first.
         """
         moment = Moment(stamp, stamp if arrival is None else arrival)
         if self._clock.now is not None and stamp < self._clock.now.stamp:
@@ -169,7 +169,7 @@ class Tracker:
             if estimate is not None:
                 person = self._update_track(track, estimate, moment)
                 if not self._is_valid(person):
-                    continue    # and its filters are forgotten with it
+                    continue    # and drops its filters
                 people.append(person)
             elif (age := self._clock.age(track.seen)) <= self.hold_time:
                 people.append(self._hold_person(track, age))
@@ -180,7 +180,7 @@ class Tracker:
         return people
 
     def _is_valid(self, estimate):
-        """False for what cannot be a person, said now and then."""
+        """Whether an estimate can be a person; otherwise logs the reason at intervals."""
         wrong = rejection_reason(estimate)
         if wrong:
             self.refused[BEHIND if wrong.startswith(BEHIND) else IMPOSSIBLE] += 1
@@ -192,8 +192,8 @@ class Tracker:
     def _associate(self, estimates):
         """Returns track id -> estimate.
 
-        Whom the estimator has followed is who it says. The others, who were lost in between or whom it does not follow,
-        are recognised by the least sum of what pelvises have moved; whoever is left over is new.
+        People tracked by the estimator keep its assignment. The others, who were lost in between or whom it does not
+        track, are matched by the least sum of pelvis motions; the remaining ones are new.
         """
         followed = {track.detector_id: track for track in self._tracks if track.detector_id >= 0}
         found, others = {}, []
@@ -219,7 +219,7 @@ class Tracker:
         return found
 
     def _new_id(self, wanted):
-        """That of the estimator, if it gives one that nobody has had; else the lowest such."""
+        """The estimator's id if it is set and unused, otherwise the lowest unused one."""
         if wanted < 0 or wanted in self._used_ids:
             wanted = next(number for number in self._numbers if number not in self._used_ids)
         self._used_ids.add(wanted)
@@ -231,14 +231,14 @@ class Tracker:
         return max(_MAX_MEMORY, self.hold_time, (1 + _MAX_MISSED_IMAGES) * self._clock.interval)
 
     def _max_distance(self, track):
-        """How far the person can be from where they were seen last, m."""
+        """Maximum distance of the person from the last position, m."""
         return max(self.config.max_jump, min(_MAX_SPEED * self._clock.age(track.seen), _MAX_DISTANCE))
 
     def _update_track(self, track, estimate, moment):
-        """The found person, hands held where they are not seen, filtered."""
+        """The detected person, filtered, with undetected hands held."""
         dt = self._clock.step(track.seen)
         local, betas, pelvis = estimate.local_rotations, estimate.betas, estimate.joints[0]
-        share = 1.0     # of what is measured now in the shapes
+        share = 1.0     # weight of the new measurement in the shapes
         if track.last is not None and self.config.smoothing:
             share = float(smoothing_factor(_SHAPE_CUTOFF, dt)) if dt > 0 else 0.0
             betas = torch.lerp(track.last.betas, betas, share)
@@ -254,7 +254,7 @@ class Tracker:
         return result
 
     def _update_hand(self, track, hand, local, *, moment, share):
-        """The hand, its shape averaged; where it is not seen, as it was, and its rows of `local` are overwritten."""
+        """The hand with averaged shape; if undetected, the last one, which overwrites its rows of `local`."""
         rows = _HAND_ROWS[hand.side]
         known = track.hands.get(hand.side)
         if hand.state == skeleton.OK:
@@ -268,7 +268,7 @@ class Tracker:
         return hand
 
     def _hold_person(self, track, age):
-        """The person as seen `age` seconds ago, both hands HELD or LOST, fading."""
+        """The person as detected `age` seconds ago, both hands HELD or LOST, with fading confidence."""
         hands = []
         for hand in track.last.hands:
             state = skeleton.LOST if hand.state == skeleton.LOST else skeleton.HELD
@@ -281,7 +281,7 @@ class Tracker:
         return held
 
     def fade_confidence(self, confidence, age: float):
-        """What is left of a confidence, a number or a tensor, `age` seconds after somebody or a hand was seen.
+        """A confidence, number or tensor, faded `age` seconds after the person or hand was last detected.
 
         It falls linearly to zero over the hold time.
         """
@@ -301,5 +301,5 @@ def _with_held_hands(joint_confidence, hands):
 
 
 def _moved(track, estimate):
-    """How far the pelvis is from where it was last, m."""
+    """Distance of the pelvis from its last position, m."""
     return math.dist(track.last.joints[0].tolist(), estimate.joints[0].tolist())

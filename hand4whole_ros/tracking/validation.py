@@ -1,4 +1,4 @@
-"""Which estimates can be people at all: the last check of an estimator's output before it is used."""
+"""Validation of estimates: the last check of an estimator's output before it is used."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .. import skeleton
 from ..estimate import BEHIND, HandEstimate, LooseHandEstimate, WholeBodyEstimate
 from ..geometry.placement import MIN_DEPTH
 
-#: The farthest a joint can be from the camera, m.
+#: Maximum distance of a joint from the camera, m.
 MAX_JOINT_DISTANCE = 1000.0
 
-#: No number of any kind is larger: metres, radians, pixels far outside the image.
+#: Maximum of every number: metres, radians, pixels far outside the image.
 MAX_VALUE = 1e9
 
 _CONFIDENCE_TOLERANCE = 1e-3
@@ -30,7 +30,7 @@ _HAND_SHAPES = {'keypoints_3d': (skeleton.NUM_HAND_KEYPOINTS, 3), 'keypoints_2d'
 
 
 def hand_rejection_reason(hand: LooseHandEstimate) -> str:
-    """The same of a loose hand."""
+    """As rejection_reason, for a loose hand."""
     if hand.side not in skeleton.SIDES or hand.state != skeleton.OK:
         return f'side and state are {hand.side!r} and {hand.state!r}, expected one of {skeleton.SIDES} and OK'
     for name, shape in _HAND_SHAPES.items():
@@ -55,14 +55,14 @@ def hand_rejection_reason(hand: LooseHandEstimate) -> str:
 
 
 def _agreement_mistake(hand):
-    """Of a hand's agreement, 0 to 1, or None where the estimator does not say."""
+    """Of a hand's agreement, 0 to 1, or None if the estimator does not give it."""
     if hand.agreement is None or 0 <= hand.agreement <= 1 + _CONFIDENCE_TOLERANCE:
         return ''
     return f'agreement is {hand.agreement}, expected 0 to 1'
 
 
 def _joint_confidence_mistake(confidence):
-    """Of (55,) 0 to 1, or None if the estimator does not estimate it."""
+    """Of (55,) 0 to 1, or None if the estimator does not give it."""
     if confidence is None:
         return ''
     wrong = _shape_mismatch('joint_confidence', confidence, (skeleton.NUM_JOINTS,))
@@ -80,10 +80,10 @@ def _shape_mismatch(name, value, shape):
 
 
 def rejection_reason(estimate: WholeBodyEstimate) -> str:
-    """What makes this nobody, in words: a part that is missing or misshapen, a number that is not finite or too large,
-    a joint or keypoint that no camera can see because it is nearer than NEAREST or behind it (begins with BEHIND).
+    """The reason why this cannot be a person, '' if valid: valid estimates can be filtered, published and drawn.
 
-    '' where there is nothing to object to. Whatever passes can be filtered, published and drawn.
+    Reasons are a part that is missing or misshapen, a number that is not finite or too large, or a joint or keypoint
+    that is nearer to the camera than NEAREST or behind it (begins with BEHIND).
     """
     parts = [
         ('', estimate, _BODY_SHAPES),
@@ -101,7 +101,7 @@ def rejection_reason(estimate: WholeBodyEstimate) -> str:
             if wrong or value is None:
                 return wrong
             values[prefix + name] = value.numpy().ravel()
-        if not 0 <= part.confidence <= 1 + _CONFIDENCE_TOLERANCE:   # nor where it is not a number
+        if not 0 <= part.confidence <= 1 + _CONFIDENCE_TOLERANCE:   # also if it is not a number
             return f'{prefix}confidence is {part.confidence}, expected 0 to 1'
         wrong = _agreement_mistake(part) if prefix else ''
         if wrong:
@@ -109,7 +109,7 @@ def rejection_reason(estimate: WholeBodyEstimate) -> str:
     wrong = _joint_confidence_mistake(estimate.joint_confidence)
     if wrong:
         return wrong
-    # Together: each call costs more than looking at some hundred numbers.
+    # Together: each call costs more than checking some hundred numbers.
     if (
         np.abs(np.concatenate(list(values.values()))).max() <= MAX_VALUE
         and np.abs(values['joints']).max() <= MAX_JOINT_DISTANCE
