@@ -88,7 +88,7 @@ class HandFitter:
         self.shape(person.bones, person.tips)
 
     def shape(self, bones, tip_offsets) -> None:
-        """Set the bones (55, 3) and tips (10, 3), as Person.shaped returns them."""
+        """Set the bones (55, 3) and tips (10, 3), as `shape_offsets` returns them."""
         self.chain.bones = bones[self._members].copy()
         self.chain.bones[1] = 0         # the chain's root is the wrist, with the forearm's rotation
         offsets = HAND_OFFSETS['right'].copy()

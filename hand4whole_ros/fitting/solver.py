@@ -25,7 +25,7 @@ from .kinematic_chain import ChainPose, KinematicChain, PosedChain, right_jacobi
 LIMIT_SIGMA = 0.12
 
 #: Depth below which an unseen point is pushed away from the camera, and the standard deviation of that, m. Hands and
-#: feet, a fifth of a metre long, are attached to such points. A step that moves a seen point nearer than NEAREST is
+#: feet, a fifth of a metre long, are attached to such points. A step that moves a seen point nearer than MIN_DEPTH is
 #: rejected.
 MIN_UNSEEN_DEPTH, UNSEEN_DEPTH_SIGMA = MIN_DEPTH + 0.2, 0.05
 
