@@ -19,7 +19,7 @@ from ...estimate import WholeBodyEstimate
 from ...geometry.boxes import inside
 from ...geometry.camera import Intrinsics
 
-#: Constant of hri_msgs/Skeleton2D -> the joint at that index. Nose and ears are no joints: they have confidence 0.
+#: Constant of hri_msgs/Skeleton2D -> the joint at that point. Nose and ears are no joints: they have confidence 0.
 _JOINT_OF_POINT = {
     'NECK': 'neck',
     **{f'{side.upper()}_{name.upper()}': f'{side}_{name}' for side in skeleton.SIDES

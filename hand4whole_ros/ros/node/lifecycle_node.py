@@ -319,6 +319,6 @@ class Hand4WholeNode(LifecycleNode):
 
 
 def run_node(args: list[str] | None, create_estimator, signal_guard: SignalGuard) -> int:
-    """Run the node until `end` interrupts it or its context ends; the exit code. 2: wrong parameters."""
+    """Run the node until `signal_guard` interrupts it or its context ends; the exit code. 2: wrong parameters."""
     return program.run_node(
         lambda: Hand4WholeNode(create_estimator=create_estimator, arguments=args), topics.NODE_NAME, args, signal_guard)

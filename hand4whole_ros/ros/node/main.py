@@ -15,7 +15,7 @@ from .signal_guard import SignalGuard, exit_now
 def run(args: list[str] | None = None, *, create_estimator=None, signal_guard: SignalGuard | None = None) -> int:
     """Run the node until SIGINT, SIGTERM or the end of its context; the exit code. 2: wrong parameters.
 
-    `end`: created earlier if the program has done other work before.
+    `signal_guard`: created earlier if the program has done other work before.
     """
     def start(signal_guard):
         from . import lifecycle_node  # seconds

@@ -37,7 +37,7 @@ class PersonTracking:
     """State kept from earlier images. Not thread-safe."""
 
     def __init__(self, body: BodyModel, parameters: NodeParameters, frame_guard: FrameGuard | None = None):
-        """frames: which camera is selected; by default the first one while it is active."""
+        """frame_guard: which camera is selected; by default the first one while it is active."""
         self._tracker = Tracker(body, tracker_config(parameters))
         self._hand_tracker = HandTracker(body, self._tracker)
         self._operator_selector = OperatorSelector()

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 def main(assignments: list[str], signal_guard: SignalGuard | None = None) -> int:
     """Run the node until it is stopped, and return its exit code. ValueError names a wrong argument.
 
-    `end`: as for node.run.
+    `signal_guard`: as for main.run.
     """
     signal_guard = signal_guard or SignalGuard()
     signal_guard.enable_interrupts()     # RViz, once open, must be closed
