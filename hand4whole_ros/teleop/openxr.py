@@ -3,7 +3,7 @@
 A joint's -Z points along its bone away from the wrist, +Y out of the back of the hand, and X completes a right-handed
 frame. A tip has the orientation of the last bone; the wrist's -Z points to the middle finger's knuckle. The
 roots of the fingers' metacarpals are not among the 21 keypoints: they are placed between wrist and knuckles and flagged
-invalid. OpenXR's palm, which Isaac Teleop leaves out, is left out here as well.
+invalid. OpenXR's palm, which Isaac Teleop omits, is omitted here as well.
 
 The rotation about a bone comes from the palm, then from the previous bone by the smallest rotation, which
 is that of a hinge. It is therefore defined for straight fingers as well, and continuous.

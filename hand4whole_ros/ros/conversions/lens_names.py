@@ -1,6 +1,6 @@
 """CameraInfo's distortion_model and D, as drivers write them, to one of three lens models.
 
-sensor_msgs knows plumb_bob, rational_polynomial and equidistant; drivers and calibration tools use other names for
+sensor_msgs has plumb_bob, rational_polynomial and equidistant; drivers and calibration tools use other names for
 them, and lists of coefficients that are truncated or padded with zeros.
 """
 

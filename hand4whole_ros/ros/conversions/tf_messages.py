@@ -36,7 +36,7 @@ def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands
                          prefix: str = '', *, convention: FrameConvention = FrameConvention.SMPLX) -> bytes:
     """A serialised TFMessage of the joints of people and of loose hands, one at least, stamped with the image's time.
 
-    The fingers of a LOST hand are left out: they are not measured. prefix: of the names of all frames but the image's.
+    The fingers of a LOST hand are omitted: they are not measured. prefix: of the names of all frames but the image's.
     """
     seen = [tuple(side for side in skeleton.SIDES if estimate.hand(side).state != skeleton.LOST)
             for estimate in estimates]
