@@ -1,1 +1,1 @@
-"""What commands do. `cli` parses their arguments."""
+"""Implementations of the commands. `cli` parses their arguments."""

@@ -1,5 +1,5 @@
-"""What ends the work of a command."""
+"""Errors that end the work of a command."""
 
 
 class WorkFailed(RuntimeError):
-    """The work cannot go on; the message is the one line to show."""
+    """The work cannot continue; the message is one line for the user."""

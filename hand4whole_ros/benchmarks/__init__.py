@@ -1,1 +1,1 @@
-"""`hand4whole bench`: how long every stage takes on this machine. See docs/benchmarks/speed.md."""
+"""`hand4whole bench`: the duration of every stage on this machine. See docs/benchmarks/speed.md."""

@@ -1,6 +1,6 @@
-"""The published files where they are here; others in their form and size where they are not.
+"""The published files if they are present; else generated ones of their form and size.
 
-Speed, memory and the time to start then come from the very code that reads and runs the published ones.
+Speed, memory and start time are then measured with the code that reads and runs the published ones.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from .result_rows import BenchmarkSkipped
 
 SIZES = {'full': HAND4WHOLE_PP, 'tiny': HAND4WHOLE_PP_TINY}
 
-#: Of the weights at full size, with some room.
+#: Bytes of the weights at full size, with some margin.
 _DISK_BYTES = 5 << 30
 
 
 class BenchmarkFiles:
-    """A folder that has all of them; a context manager, for what was made up goes at the end.
+    """A folder with all of them; a context manager, which deletes generated ones at the end.
 
-    folder: where the published files are, None for the usual place. size: the published weights are of size 'full'.
+    folder: of the published files, None for the default. size: the published weights are of size 'full'.
     """
 
     def __init__(self, folder: Path | None = None, size: str = 'full'):
@@ -39,7 +39,7 @@ class BenchmarkFiles:
         self._scratch = None
         self._path = None
         self._body_scratch = None
-        #: What was found and what was made up, for people; and of the body alone.
+        #: Text about found and generated files, for the user; and of the body alone.
         self.remark = self.body_remark = ''
 
     def __enter__(self):
@@ -51,13 +51,13 @@ class BenchmarkFiles:
                 scratch.cleanup()
 
     def folder(self) -> Path:
-        """The folder; made on the first call. Raises BenchmarkSkipped, CheckpointError or BodyModelError."""
+        """The folder; created on the first call. Raises BenchmarkSkipped, CheckpointError or BodyModelError."""
         if self._path is None:
             self._path = self._complete()
         return self._path
 
     def body_folder(self) -> Path:
-        """A folder of the body model files alone; made on the first call. Raises CheckpointError or BodyModelError."""
+        """A folder of the body model files; created on the first call. Raises CheckpointError or BodyModelError."""
         if self._body_scratch is None:
             store = Store(self._given)
             if self._given is not None:
@@ -69,7 +69,7 @@ class BenchmarkFiles:
     def _complete(self):
         store = Store(self._given)
         if self._given is not None:
-            load_body(store)  # what is wrong with it is said here, in one line
+            load_body(store)  # its faults are reported here, in one line
         if self._size == 'full' and not store.missing(files.ESTIMATOR):
             self.remark = 'published weights; the licensed body models'
             return store.folder
@@ -80,7 +80,7 @@ class BenchmarkFiles:
         if self._size == 'full' and shutil.disk_usage(made).free < _DISK_BYTES:
             raise BenchmarkSkipped(f'weights would be made up in {made.parent}, which lacks {_DISK_BYTES >> 30} GB; '
                              f'set TMPDIR to a folder that has them')
-        # In a process of its own: what it takes is not this one's.
+        # In a process of its own, so that its memory does not count here.
         if subprocess.run([sys.executable, '-m', __name__, self._size, str(made)]).returncode:
             raise RuntimeError('the process that makes weights up failed; see above')
         return made
@@ -97,7 +97,7 @@ def _link_body_files(store, made):
 
 
 def write_weights(folder: Path, size: str) -> None:
-    """Weights made up from names, under the published files' names."""
+    """Write weights generated from names, under the published files' names."""
     network = load_random(dummy_body(), SIZES[size])
     for contents in PUBLISHED:
         tensors = {contents.prefix + begin + name: value for part, begin in contents.parts.items()
@@ -106,7 +106,7 @@ def write_weights(folder: Path, size: str) -> None:
 
 
 def main() -> None:
-    """The process that makes weights up."""
+    """The process that generates weights."""
     parser = argparse.ArgumentParser()
     parser.add_argument('size', choices=SIZES)
     parser.add_argument('folder', type=Path)

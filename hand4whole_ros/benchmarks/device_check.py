@@ -1,8 +1,8 @@
-"""What a device is worth to every published network, in one call: speed, exactness, memory and training.
+"""Measurements of a device with every published network, in one call: speed, accuracy, memory and training.
 
     python -m hand4whole_ros.benchmarks.device_check --device cuda --json figures.json
 
-Weights are made up from names. Needs no ROS and no generated messages. Every forward is measured beside a plain eager
+Weights are generated from names. Needs no ROS and no generated messages. Every forward is compared with a plain eager
 one of the same network in float32, in the same run. scripts/gpu_check.sh calls it from a bare checkout.
 """
 
@@ -30,26 +30,26 @@ from .training_steps import train_steps
 
 PEOPLE = (1, 4)
 
-#: Seconds and rounds of measuring for each network and number of people, at least; and steps of training.
+#: Minimum seconds and rounds of measuring for each network and number of people; and steps of training.
 _SECONDS = {'full': 6.0, 'tiny': 0.0}
 _ROUNDS = {'full': 5, 'tiny': 1}
 _STEPS = {'full': 200, 'tiny': 4}
 
-#: ms on an H200: (network, people) -> a forward in the fastest way.
+#: ms on an H200: (network, people) -> goal of a forward in the fastest mode.
 _GOALS = {('hand4whole_pp', 1): 8.0, ('hand4whole_pp', 4): 15.0}
 
 
-#: A word in the name of a way -> what it does to the parts of a network. Compiling takes minutes: it is tried only
-#: where graphs fail.
+#: A word in the name of a mode -> the function applied to parts of a network. Compiling takes minutes: it is tried only
+#: if graphs fail.
 _ACCELERATORS = {'graphs': use_cuda_graphs, 'compiled': use_compile}
 
 
 def check(device: torch.device, size: str, step: Callable[[str], None] = lambda text: None) -> dict:
     """{'machine', 'forward': [row], 'training'}; a row: network, people, way -> 'ms', 'difference', 'memory_mb'.
 
-    size: 'full' or 'tiny'. step: called with what is done next. A way that fails has 'why' in place of figures.
+    size: 'full' or 'tiny'. step: called with the next step's name. A mode that fails has 'why' instead of figures.
     """
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False    # float32 means it
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False    # true float32
     body, rows = dummy_body(), []
     for name, network in NETWORKS.items():
         step(f'{name}: making weights up')
@@ -64,7 +64,7 @@ def check(device: torch.device, size: str, step: Callable[[str], None] = lambda 
 
 
 def _measure_network(name, network, plain, people, *, device, size, body, step):
-    """Rows of one network for so many people: the plain forward and all other ways beside it."""
+    """Rows of one network for so many people: the plain forward and all other modes."""
     inputs = network.inputs(people, device)
     row = {'network': name, 'people': people}
     wanted = network.outputs(plain(*inputs))
@@ -117,7 +117,7 @@ def _allocated(device):
 
 
 def _working_memory(do):
-    """MB on the GPU that a pass takes besides what is there before it."""
+    """MB on the GPU that a pass takes in addition to those before it."""
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
@@ -127,10 +127,10 @@ def _working_memory(do):
 
 
 def _guarded(do) -> dict:
-    """What `do` gives, or why it gives nothing: one thing that fails costs no other figure."""
+    """The result of `do`, or why it failed, so that one failure affects no other figure."""
     try:
         return do()
-    except Exception as error:  # drivers and compilers raise what they like
+    except Exception as error:  # drivers and compilers raise any exception
         return {'why': ' '.join(f'{type(error).__name__}: {error}'.split())[:300]}
 
 
@@ -163,7 +163,7 @@ def format_table(result: dict) -> str:
 
 
 def failures(result: dict) -> list[str]:
-    """What did not work, a line each."""
+    """Failures, a line each."""
     found = [f"{row['network']}, {row['people']} people, {row['way']}: {row['why']}" for row in result['forward']
              if 'why' in row]
     return found + ([f"training: {result['training']['why']}"] if 'why' in result['training'] else [])
@@ -183,7 +183,7 @@ def main(words: list[str] | None = None) -> int:
         return 2
     begun = time.monotonic()
     size = args.size or ('full' if device.type == 'cuda' else 'tiny')
-    if size == 'tiny':      # what is very small waits longer for a second thread than it computes
+    if size == 'tiny':      # tiny networks would wait longer for a second thread than they compute
         torch.set_num_threads(1)
     result = check(device, size, lambda text: print(f'{time.monotonic() - begun:6.1f} s  {text}', file=sys.stderr,
                                                     flush=True))

@@ -1,4 +1,4 @@
-"""The published networks as device_check runs them: how each is made, what it takes, and what is compared."""
+"""The published networks as device_check runs them: construction, inputs, and compared outputs of each."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from ..networks.pose2pose import POSE2POSE, POSE2POSE_TINY
 from ..networks.unihope import UNIHOPE, UNIHOPE_TINY
 from ..networks.wilor import WILOR, WILOR_TINY, prepare_crops
 
-#: Hands of one person, in pixels of the body picture.
+#: Hands of one person, in pixels of the body crop.
 HAND_BOXES = {'right': (20.0, 90.0, 80.0, 150.0), 'left': (110.0, 100.0, 180.0, 170.0)}
 
 
 class DeviceNetwork(NamedTuple):
     """One network."""
 
-    #: (body, 'full' or 'tiny', device, precision or None for plain float32) -> the network, of weights from names.
+    #: (body, 'full' or 'tiny', device, precision or None for plain float32) -> the network, weights made from names.
     load: Callable[[PublishedBody, str, torch.device, torch.dtype | None], nn.Module]
-    #: (people, device) -> what its forward takes.
+    #: (people, device) -> inputs of its forward.
     inputs: Callable[[int, torch.device], Sequence]
-    #: Its output -> name -> what is compared.
+    #: Its output -> name -> compared values.
     outputs: Callable[[object], Mapping[str, Tensor]]
-    #: Parts that do most of the work, and whose work depends on no number that a GPU has to be waited for.
+    #: Parts that do most of the work, without a synchronisation with the GPU.
     graphed: tuple[str, ...]
 
 
 def random_image(batch: int, height: int, width: int, device: torch.device) -> Tensor:
-    """(B, 3, H, W) from 0 to 1: the same on every device. Smooth, as pictures are."""
+    """(B, 3, H, W) from 0 to 1: the same on every device. Smooth, as images are."""
     small = torch.rand(batch, 3, height // 32, width // 32, generator=torch.Generator().manual_seed(0))
     return nn.functional.interpolate(small, (height, width), mode='bilinear', align_corners=False).to(device)
 
 
 def hand_boxes(people: int, device: torch.device) -> dict[str, HandBoxes]:
-    """Both hands of everybody."""
+    """Both hands of all people."""
     return {side: HandBoxes(torch.tensor([box] * people, device=device), torch.ones(people, dtype=torch.bool,
                                                                                     device=device))
             for side, box in HAND_BOXES.items()}
@@ -100,7 +100,7 @@ NETWORKS = {
 
 
 def relative_difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> float:
-    """The largest over all outputs: difference over the largest value. Raises ValueError for what is not finite."""
+    """The largest over all outputs: difference over the largest value. Raises ValueError for non-finite values."""
     largest = 0.0
     for name, value in wanted.items():
         here = found[name].float()

@@ -1,8 +1,8 @@
-"""Something in the shapes of SMPL-X and MANO, to measure speed where their licensed files are not.
+"""A body in the shapes of SMPL-X and MANO, to measure speed without their licensed files.
 
 A bent sheet with two round patches for hands. It has as many vertices, triangles, joints and rings around the wrists
-as the published models, so that posing it, laying hands onto it and smoothing the seams cost the same. It looks like
-nobody.
+as the published models, so that posing it, attaching hands to it and smoothing the seams take as long. It does not
+resemble a person.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _SMPLX_VERTICES = 10475
 #: Vertices on the rims of the sheets. A sheet of V vertices and a rim of R has 2 V - 2 - R triangles: with these, 1538
 #: and 20908, as MANO and SMPL-X.
 _WRIST_RIM, _BODY_RIM = 16, 40
-#: Where the hands are on the body's sheet, a disk of radius 1, and how large.
+#: Positions of the hands on the body's sheet, a disk of radius 1, and their size.
 _HAND_CENTRES, _HAND_RADIUS = {'left': (0.6, 0.0), 'right': (-0.6, 0.0)}, 0.06
-#: How much of the body's sheet is left free for a hand, in radii of it.
+#: Part of the body's sheet that is left free for a hand, in radii of it.
 _GAP = 1.2
 _HAND_PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14)
 _LANDMARKS, _CONTOUR = 51, (79, 17)
 
 
 def dummy_body(seed: int = 0) -> PublishedBody:
-    """Equal seeds, equal numbers."""
+    """The body and hands of a seed; equal seeds give equal numbers."""
     arrays, hands, vertices = _make_arrays(seed)
     mano = {side: Mano(values) for side, values in hands.items()}
     return PublishedBody(arrays, fingertip_vertices(arrays, 'the stand-in body'), mano, vertices)
@@ -47,7 +47,7 @@ def write_dummy_body(folder: Path, seed: int = 0) -> None:
 
 
 def _make_arrays(seed):
-    """SMPL-X's, side -> MANO's, and side -> which vertices of the one are the other's."""
+    """SMPL-X's arrays, side -> MANO's, and side -> vertices of the one that correspond to the other's."""
     rng = np.random.default_rng(seed)
     hand = _sample_disk(NUM_VERTICES, _WRIST_RIM)
     parts = [centre + _HAND_RADIUS * hand for centre in map(np.array, _HAND_CENTRES.values())]
@@ -70,7 +70,7 @@ def _sample_disk(count, rim, holes=()):
     """(count, 2) points of the unit disk, the first `rim` of them its outline; `holes` are left free for hands."""
     turn = 2 * np.pi * np.arange(rim) / rim
     outline = np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    # Vogel's sunflower: even, and no three points in a line. Some more than are wanted, for those that fall into holes.
+    # Vogel's sunflower: even, and no three points in a line. Some more than needed, as some are in holes.
     k = np.arange(round(1.02 * count / (1 - len(holes) * (_GAP * _HAND_RADIUS) ** 2)))
     radius, angle = 0.97 * np.sqrt((k + 0.5) / len(k)), k * np.pi * (3 - 5 ** 0.5)
     inner = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)

@@ -1,4 +1,4 @@
-"""Stage 'estimators': every estimator on pictures of one person and of four people, side by side in one run."""
+"""Stage 'estimators': every estimator on images of one person and of four people, in one run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def measure(files: BenchmarkFiles, device: str = 'cpu', size: str = 'full') -> d
 
 def measure_in_process(device: str, size: str, folder: str) -> dict:
     """The same in this process."""
-    if size == 'tiny':      # what is very small waits longer for a second thread than it computes
+    if size == 'tiny':      # tiny networks would wait longer for a second thread than they compute
         torch.set_num_threads(1)
     made, why, remarks = {}, {}, []
     for name in ESTIMATORS:
@@ -73,7 +73,7 @@ def measure_in_process(device: str, size: str, folder: str) -> dict:
 
 
 def draw_pictures() -> dict:
-    """Number of people -> (picture, intrinsics): people as large in each, beside and above each other."""
+    """Number of people -> (image, intrinsics): people of equal size in each, beside and above each other."""
     motion = PersonMotion()
     frames = [motion.frame(_APART * k) for k in range(max(PEOPLE))]
     half = len(frames) // 2
@@ -85,12 +85,12 @@ def draw_pictures() -> dict:
 
 
 class NetworkClock:
-    """How long an estimator's network takes of each picture, all its passes together."""
+    """Time of an estimator's network for each image, all its passes together."""
 
     def __init__(self, estimator: Estimator):
         self._spent: dict[int, list[float]] = {}
         self._people, self._started = 0, 0.0
-        # Of the open model parts alone are run, and its forward never.
+        # Of the open model only parts are run, and its forward never.
         network = None if estimator.name == 'open' else getattr(estimator, 'network', None)
         self._has_network = network is not None
         self._cuda = estimator.device.startswith('cuda')
@@ -99,12 +99,12 @@ class NetworkClock:
             network.register_forward_hook(self._end_pass)
 
     def begin(self, people: int) -> None:
-        """The next passes are of one picture of so many people."""
+        """The next passes are for one image of so many people."""
         self._people = people
         self._spent.setdefault(people, []).append(0.0)
 
     def median_ms(self, people: int) -> float | None:
-        """Over all pictures but the first; None where there is no network."""
+        """Over all images but the first; None without a network."""
         return 1e3 * float(np.median(self._spent[people][1:])) if self._has_network else None
 
     def _begin_pass(self, *_):

@@ -1,4 +1,4 @@
-"""Stage 'frame': one picture through the full pipeline's estimator as the node calls it, part by part."""
+"""Stage 'frame': one image through the full pipeline's estimator as the node calls it, part by part."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def measure_in_process(device: str, size: str, folder: str) -> dict:
     weights = WeightsSource.PUBLISHED if size == 'full' else WeightsSource.RANDOM_TINY
     with ProgressBar(desc='loading the full pipeline', total=_IMAGES, unit='image', leave=False) as bar:
         try:
-            # With weights that are made up there is nobody to be followed: the detector looks at every image.
+            # With generated weights no person is tracked: the detector runs on every image.
             estimator = Hand4WholePPEstimator(EstimatorConfig(
                 device=device, weights_folder=Path(folder), weights=weights, static_images=True))
         except EstimatorUnavailable as error:

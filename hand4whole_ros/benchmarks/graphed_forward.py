@@ -1,5 +1,5 @@
 """Parts of a network as CUDA graphs: their kernels are launched together, so that a processor that is slow to launch
-them does not hold the GPU up. Where graphs do not serve, torch.compile makes fewer kernels of them."""
+them does not delay the GPU. If graphs fail, torch.compile makes fewer kernels of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WARM_UP = 3
 
 
 def use_cuda_graphs(network: nn.Module, parts: Iterable[str]) -> None:
-    """Have these parts of a network on a GPU, in evaluation mode, replay a graph; one for each form of their input.
+    """Make these parts of a network on a GPU, in evaluation mode, replay a graph; one for each shape of their input.
 
     A part's output is valid until the part is called again.
     """
@@ -24,14 +24,14 @@ def use_cuda_graphs(network: nn.Module, parts: Iterable[str]) -> None:
 
 
 def use_compile(network: nn.Module, parts: Iterable[str]) -> None:
-    """Have torch.compile make these parts of a network, in evaluation mode, anew for each form of their input."""
+    """Compile these parts of a network, in evaluation mode, with torch.compile for each shape of their input."""
     for name in parts:
         part = network.get_submodule(name)
         part.forward = torch.compile(part.forward, dynamic=False)
 
 
 class GraphedForward:
-    """A forward that is captured at its first call with inputs of one form, and replayed from then on."""
+    """A forward that is captured at its first call with inputs of one shape, and replayed from then on."""
 
     def __init__(self, forward):
         self._forward, self._graphs = forward, {}

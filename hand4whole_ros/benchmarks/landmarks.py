@@ -1,6 +1,6 @@
 """Stage 'landmarks': the networks for landmarks, one by one and together, on a drawn person in a video.
 
-One network takes one thread: its processor time is its time on an idle machine. What runs in parallel is measured both
+One network uses one thread: its processor time is its time on an idle machine. Parallel parts are measured both
 ways.
 """
 
@@ -22,7 +22,7 @@ from ..system.native_stderr import suppress_native_stderr
 from . import timing
 from .result_rows import BESIDE_EACH_OTHER, BenchmarkSkipped, stage_keys
 
-#: Seconds of the motion, in which both hands are seen, images a second, and images that everybody sees first.
+#: Seconds of the motion, in which both hands are visible, images a second, and warm-up images of each measurement.
 _BEGIN, _END, RATE, WARM_UP = 8.6, 12.0, 15.0, 5
 
 
@@ -71,11 +71,11 @@ class _VideoWorkload:
 
     def __init__(self, images, step: Callable):
         self._images, self._step, self._count = images, step, 0
-        #: What the last image gave.
+        #: Result of the last image.
         self.last: Any = None
 
     def __call__(self):
-        # To and fro, so that nothing jumps.
+        # Forwards and backwards, without a jump.
         turn = self._count % (2 * len(self._images) - 2)
         self.last = self._step(self._images[min(turn, 2 * len(self._images) - 2 - turn)], self.last)
         self._count += 1
@@ -116,8 +116,8 @@ def _measure_person(images, seconds):
 
 
 def _measure_people(images, seconds):
-    """As many people beside each other, each with two hands: the time of an image. Nothing of those who are not all
-    found."""
+    """So many people beside each other, each with two hands: the time of an image. No figure unless all are
+    detected."""
     width = images[0].shape[1]
     alone = [image[:, width // 8:-width // 8] for image in images]
     trackers = {f'people_{count}': PeopleTracker(max_people=count, both_ways=True) for count in BESIDE_EACH_OTHER}
@@ -151,7 +151,7 @@ def _create_landmarker(workers, threads=1, lite_hands=False):
 
 
 def _create_holistic():
-    """MediaPipe's own solution, tracking; None where it is not installed."""
+    """MediaPipe's own solution, tracking; None if it is not installed."""
     solutions = load_solutions()
     if solutions is None:
         return None

@@ -1,4 +1,4 @@
-"""What a figure was measured on: no figure means anything without it."""
+"""The machine that figures were measured on, which every figure needs."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def _read(path):
 def _version(name):
     try:
         return metadata.version(name)
-    except metadata.PackageNotFoundError:  # of a ROS installation, or not there
+    except metadata.PackageNotFoundError:  # of a ROS installation, or missing
         return None

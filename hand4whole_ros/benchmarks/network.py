@@ -22,10 +22,10 @@ from .result_rows import SUFFIXES, precision_keys
 from .stages import StageTimer, count_gflop
 from .timing import DEFAULT_SECONDS, time_interleaved
 
-#: Hands of one person, in pixels of the body picture.
+#: Hands of one person, in pixels of the body crop.
 _BOXES = {'right': (20.0, 90.0, 80.0, 150.0), 'left': (110.0, 100.0, 180.0, 170.0)}
 
-#: Stage -> begin of the key of its time.
+#: Stage -> prefix of the key of its time.
 _KEYS = {'hand expert': 'wilor_two_hands', 'CHAM': 'cham', 'body expert': 'encoder'}
 
 
@@ -46,7 +46,7 @@ def measure(files: BenchmarkFiles, device: str = 'cpu', size: str = 'full') -> d
 
 
 def _skip_reason(precision, cuda):
-    """Why the forward is not measured in that precision on that device; None where it is."""
+    """Why the forward is not measured in that precision on that device; None if it is."""
     if cuda:
         return 'products in int8 are for processors' if precision == 'int8' else None
     if precision == 'fp16':
@@ -105,7 +105,7 @@ def _make_workloads(network, device):
 
 
 def _make_reference_product(network, device, kind):
-    """One product of the hand expert's size with two hands, as it runs there; and its GFLOP. What more could be had."""
+    """One product of the hand expert's size with two hands, as it runs there; and its GFLOP, as an upper bound."""
     vit = network.config.hand.vit
     rows, dim = 2 * (vit.num_patches + 18), vit.embed_dim
     linear = torch.nn.Linear(dim, vit.mlp_ratio * dim, device=device)

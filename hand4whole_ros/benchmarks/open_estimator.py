@@ -1,4 +1,4 @@
-"""Stage 'mediapipe': the open estimator on a rendered person who moves, image after image as the node does it."""
+"""Stage 'mediapipe': the open estimator on a rendered moving person, image by image as in the node."""
 
 from __future__ import annotations
 

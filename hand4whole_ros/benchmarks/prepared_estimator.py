@@ -1,4 +1,4 @@
-"""An estimator that does nothing but wait, to measure the node around it."""
+"""An estimator that only waits, to measure the node around it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..estimators.base import Estimator
 from ..geometry.camera import Intrinsics
 from .dummy_body import dummy_body
 
-#: Estimates made beforehand and given out in turn; their person moves slowly, as filters and viewers expect.
+#: Prepared estimates, returned in turn; their person moves slowly, as filters and viewers expect.
 _POSES = 64
 
 
 class PreparedEstimator(Estimator):
-    """One person, both hands seen, made up beforehand; every image takes `seconds`, asleep, as if a GPU did the work.
+    """One prepared person, both hands visible; every image takes `seconds` of sleep, as if a GPU did the work.
 
-    own_hands: on the stand-in for SMPL-X, with hands of MANO's shape, as the full pipeline gives them; else on the
+    own_hands: on the dummy body for SMPL-X, with hands of MANO's shape, as in the full pipeline; else on the
     open body.
     """
 
@@ -37,7 +37,7 @@ class PreparedEstimator(Estimator):
         )
 
     def estimate(self, image: np.ndarray, intrinsics: Intrinsics, stamp: float | None = None) -> list:
-        """The next pose, whatever the image shows."""
+        """The next pose, regardless of the image."""
         if self._seconds:
             time.sleep(self._seconds)
         return [next(self._people)]

@@ -1,4 +1,4 @@
-"""A drawing of where the time goes, from the result of run.run: SVG, written by hand, for it is a dozen bars."""
+"""A chart of the time of each part, from the result of run.run: a dozen bars in plain SVG."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class _ChartBar(NamedTuple):
     label: str
     ms: float
     gflop: float | None     # of its products
-    rate: float | None      # GFLOP/s that products reach on their own
+    rate: float | None      # GFLOP/s that products reach alone
 
     @property
     def products_ms(self):
-        """What its products alone would take; never more than all of it."""
+        """Time of its products alone; never more than the whole."""
         return min(self.ms, 1e3 * self.gflop / self.rate) if self.gflop and self.rate else 0.0
 
     @property
@@ -34,7 +34,7 @@ class _ChartBar(NamedTuple):
 
 
 def write_chart(result: Mapping, path: Path) -> None:
-    """The drawing. Raises BenchmarkSkipped where the result has neither a frame nor a forward in it."""
+    """Write the chart. Raises BenchmarkSkipped if the result has neither a frame nor a forward in it."""
     charts = list(_charts(result))
     if not charts:
         raise BenchmarkSkipped('there is nothing to draw: stages frame and network were not measured')

@@ -1,4 +1,4 @@
-"""The one table of what is measured: keys that stay the same, what they mean, goals; and how a result is shown."""
+"""The one table of all figures: stable keys, meanings, goals; and the format of a result."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class BenchmarkRow(NamedTuple):
     description: str
     unit: str
     stage: str                  # that measures it
-    goal: float | None = None   # on two cores without a GPU, where one was set
+    goal: float | None = None   # on two cores without a GPU, if one was set
 
 
-#: Precision of the network -> what its keys have in their middle; float32 came first.
+#: Precision of the network -> middle part of its keys; empty for float32.
 SUFFIXES = {'fp32': '', 'bf16': '_bf16', 'fp16': '_fp16', 'int8': '_int8'}
 
 _GOALS = {'cham_ms': 150, 'forward_fp32_ms': 4100, 'forward_bf16_ms': 1200,
@@ -41,7 +41,7 @@ def _network_rows(precision):
     }
 
 
-#: People in the pictures of a video, each with two hands.
+#: Numbers of people in the images of a video, each with two hands.
 BESIDE_EACH_OTHER = (1, 2, 3)
 
 
@@ -66,13 +66,13 @@ def _landmark_rows():
     return {f'landmarks_{key}_ms': BenchmarkRow(what, 'ms', 'landmarks') for key, what in rows.items()}
 
 
-#: Estimators, in the order of their rows, and numbers of people in a picture.
+#: Estimators, in the order of their rows, and numbers of people in an image.
 ESTIMATORS = tuple(name for name in EstimatorName if name is not EstimatorName.AUTO)
 PEOPLE = (1, 4)
 
 
 def estimator_key(name: str, people: int, part: str = '') -> str:
-    """Of a picture of so many people, or of a part of the work on it."""
+    """Key of an image of so many people, or of a part of its processing."""
     return '_'.join(word for word in ('estimate', str(name), f'{people}_people', part, 'ms') if word)
 
 
@@ -119,7 +119,7 @@ STAGES = tuple(dict.fromkeys(row.stage for row in ROWS.values()))
 
 
 class BenchmarkSkipped(Exception):
-    """Something cannot be measured here; the message gives the reason, and what to run instead."""
+    """A stage cannot be measured here; the message gives the reason, and the command to run instead."""
 
 
 def stage_keys(stage: str) -> list[str]:
@@ -133,7 +133,7 @@ def precision_keys(precision: str) -> list[str]:
 
 
 def format_table(result: dict) -> str:
-    """The result of run.run as Markdown: every figure that was requested, and why some are missing."""
+    """The result of run.run as Markdown: every requested figure, and why some are missing."""
     machine, versions = result['machine'], result['versions']
     lines = [f"{machine['processor']}, {machine['cores']} cores, {machine['vector_instructions']}, device "
              f"{result['device']}, {machine['threads']} threads, load {machine['load_before']} before",

@@ -21,14 +21,13 @@ logger = logging.getLogger(__name__)
 
 def run(stages: Sequence[str] = STAGES, *, seconds: float = 20.0, size: str = 'full', device: str = 'auto',
         body_files: Path | None = None) -> dict:
-    """Everything that rows.ROWS names: key -> figure or None, 'why_null': key -> reason, and what it was measured on.
+    """All figures of result_rows.ROWS: key -> figure or None, 'why_null': key -> reason, and the machine.
 
     'profile': precision, or 'frame' -> part of a forward or of a frame -> 'ms' and, of products, 'gflop'.
 
-    stages: from rows.STAGES. seconds: of the overload run. size: 'full' or 'tiny' networks. body_files: folder of the
-    licensed files, None for the usual one. 'failed' lists stages that broke instead of saying why they cannot be
-    measured, 'interrupted', if it is there, those that an interruption left out. Raises EstimatorUnavailable for a
-    device that is not there.
+    stages: from result_rows.STAGES. seconds: of the overload run. size: 'full' or 'tiny' networks. body_files: folder
+    of the licensed files, None for the default. 'failed' lists stages that raised an unexpected error, 'interrupted',
+    if present, those skipped by an interruption. Raises EstimatorUnavailable for a missing device.
     """
     device = str(pick_device(device))
     result = {**dict.fromkeys(ROWS), **machine.machine_info(device), 'size': size, 'stages': list(stages),
@@ -41,7 +40,7 @@ def run(stages: Sequence[str] = STAGES, *, seconds: float = 20.0, size: str = 'f
                 found = _measure_stage(stage, seconds=seconds, size=size, device=device, files=files,
                                        failed=result['failed'])
             except KeyboardInterrupt:
-                # What is measured takes minutes, and is kept.
+                # Measurements take minutes and are kept.
                 left = stages[stages.index(stage):]
                 result['interrupted'] = list(left)
                 result['why_null'].update({key: 'interrupted' for name in left for key in stage_keys(name)})
@@ -64,7 +63,7 @@ def _measure_stage(stage, *, seconds, size, device, files, failed):
         why = str(error)
     except ModuleNotFoundError as error:
         why = f'{error.name} is not installed; run hand4whole doctor for the command that installs it'
-    except Exception as error:  # One stage that breaks must not cost the others' figures.
+    except Exception as error:  # One failing stage must not affect the others' figures.
         logger.debug('stage %s', stage, exc_info=True)
         failed.append(stage)
         why = ' '.join(f'failed: {type(error).__name__}: {error}'.split())
@@ -72,7 +71,7 @@ def _measure_stage(stage, *, seconds, size, device, files, failed):
 
 
 def _run_stage(stage, *, seconds, size, device, files):
-    # Each brings large libraries, and none is needed for the others.
+    # Each imports large libraries, which the others do not need.
     if stage not in ('network', 'frame', 'mediapipe', 'estimators') and (problem := fatal_problem()):
         raise BenchmarkSkipped(problem)   # rclpy would end the process while it is imported
     if stage == 'network':

@@ -1,4 +1,4 @@
-"""What a forward of Hand4Whole++ spends its time and its multiplications on, part by part."""
+"""Time and operations of the parts of a forward of Hand4Whole++."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from .._vendor_patches import onednn_linear
 from ..networks.hand4whole_pp import Hand4WholePP
 
-#: Name -> module of the network, in the order they run. What none of them does is the rest.
+#: Name -> module of the network, in the order they run. All other work is the rest.
 STAGES = {'hand expert': 'wilor', 'CHAM': 'hand_control_net', 'body expert': 'encoder', 'face': 'face_roi_net',
           'SMPL-X': 'smplx_layer'}
 OTHER_STAGE = 'the rest'
 
 
 class StageTimer:
-    """Notes how long the stages of every forward take while it is open; a context manager."""
+    """Measures the stages of every forward while it is open; a context manager."""
 
     def __init__(self, network: Hand4WholePP, synchronise: Callable[[], None] = lambda: None):
         self._network, self._synchronise = network, synchronise
@@ -30,7 +30,7 @@ class StageTimer:
         self.rounds: list[dict[str, float]] = []
 
     def __enter__(self):
-        # One device has one queue: a stage ends when the device is done with it, and only then the next begins.
+        # A device has one queue: wait for the end of a stage on it before the next begins.
         for name, module in {'whole': self._network, **{name: self._network.get_submodule(path)
                                                         for name, path in STAGES.items()}}.items():
             self._handles += [module.register_forward_pre_hook(lambda *_, name=name: self._begin(name)),
@@ -51,7 +51,7 @@ class StageTimer:
         self._begun[name] = self._now()
 
     def _end(self, name):
-        if 'whole' in self._begun:  # else a part that runs alone
+        if 'whole' in self._begun:  # else a part is run alone
             self.rounds[-1][name] = self._now() - self._begun[name]
         if name == 'whole':
             self._begun.clear()
@@ -85,6 +85,6 @@ def _attention(query_shape, key_shape, value_shape, *_, out_shape=None, **__):
     return 2 * prod(batch) * count * key_shape[-2] * (dim + value_shape[-1])
 
 
-#: Operators of networks.packed_layers, which torch does not count by itself.
+#: Operators of networks.packed_layers, which torch does not count itself.
 _EXTRA_FLOP_FORMULAS = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
                  **dict.fromkeys(onednn_linear.operators(), _linear)}

@@ -1,6 +1,6 @@
-"""Measuring in a process of its own.
+"""Measurements in a separate process.
 
-It tells how much memory something takes, and one that the system ends for want of memory takes nothing else with it.
+This gives the memory of a stage, and if the system kills it for lack of memory, nothing else is lost.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .result_rows import BenchmarkSkipped
 
 
 def measure_in_subprocess(module: str, **arguments: str) -> dict:
-    """What `measure_here(**arguments)` of a module of this folder gives in a process of its own.
+    """The result of a module's `measure_in_process(**arguments)` in a process of its own.
 
-    The module ends with `child.main(measure_here)`. Raises BenchmarkSkipped.
+    The module ends with `subprocess_measurement.main(measure_in_process)`. Raises BenchmarkSkipped.
     """
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, 'figures.json')
@@ -38,7 +38,7 @@ def measure_in_subprocess(module: str, **arguments: str) -> dict:
 
 
 def main(measure_in_process: Callable[..., dict]) -> None:
-    """The other side."""
+    """The subprocess: measure, and write the result."""
     parser = argparse.ArgumentParser()
     parser.add_argument('out', type=Path)
     parser.add_argument('words', nargs='*')

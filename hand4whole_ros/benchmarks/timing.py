@@ -1,4 +1,4 @@
-"""Repeating work and noting how long it takes."""
+"""Timing of repeated work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-#: Rounds at least, and at most; in between, as many as fit into SECONDS.
+#: Minimum and maximum number of rounds; in between, as many as fit into the seconds.
 MIN_ROUNDS, MAX_ROUNDS = 3, 50
 DEFAULT_SECONDS = 20.0
 
@@ -15,12 +15,12 @@ DEFAULT_SECONDS = 20.0
 def time_interleaved(work: Mapping[str, Callable[[], object]], synchronise: Callable[[], None] = lambda: None,
                 seconds: float = DEFAULT_SECONDS, step: Callable[[str], None] = lambda name: None,
                 *, clock: Callable[[], float] | None = None, min_rounds: int = MIN_ROUNDS) -> dict[str, float]:
-    """Milliseconds of each piece of work, the median over rounds in which each is done once, after one to warm up.
+    """Milliseconds of each piece of work, the median over rounds in which each is done once, after a warm-up round.
 
-    Whatever else the machine does meets all of them alike, so that their ratios hold where their sizes do not.
-    `synchronise` waits for the device; `step` is called with a name before that work is done. clock: the seconds on
-    it, time.perf_counter by default; time.process_time is the processor's, which other programs change less.
-    min_rounds: rounds at least, however long they take.
+    Other load on the machine affects all of them alike, so that their ratios are valid even if their values are not.
+    `synchronise` waits for the device; `step` is called with a name before that work is done. clock: in
+    seconds, time.perf_counter by default; time.process_time is the processor's, which depends less on other programs.
+    min_rounds: minimum number of rounds, however long they take.
     """
     clock = clock or time.perf_counter
     spent = {name: [] for name in work}

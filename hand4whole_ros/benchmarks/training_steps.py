@@ -1,4 +1,4 @@
-"""Steps of the training that Hand4Whole++ was published with: CHAM between experts that stay as they are."""
+"""Steps of the training that Hand4Whole++ was published with: CHAM between frozen experts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _LR = 1e-4
 def train_steps(body: PublishedBody, size: str, device: torch.device, steps: int) -> dict:
     """'ms' a step, the median, 'first_loss' and 'last_loss', 'steps', 'batch', and on a GPU 'memory_mb'.
 
-    The target is the mesh that another CHAM of random weights gives for one batch that is always the same.
-    Raises ValueError where a loss is not finite.
+    The target is the mesh of another CHAM of random weights for one constant batch.
+    Raises ValueError if a loss is not finite.
     """
     mixed = device.type == 'cuda'
     network = load_hand4whole_pp(body, size, device, None)
@@ -28,7 +28,7 @@ def train_steps(body: PublishedBody, size: str, device: torch.device, steps: int
     prepare_training(network, device, mixed)
     with torch.no_grad():
         target = run_network(network, batch, mixed).vertices.clone()    # pyright: ignore[reportArgumentType]
-        for parameter in network.hand_control_net.parameters():     # somewhere else, to come back from
+        for parameter in network.hand_control_net.parameters():     # away from the target
             parameter.mul_(0.9)
     optimiser = torch.optim.AdamW(network.hand_control_net.parameters(), lr=_LR)
     losses, times = [], []

@@ -1,4 +1,4 @@
-"""What `hand4whole evaluate` understands, and what it does."""
+"""Arguments and execution of `hand4whole evaluate`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .options import (
     raise_max_people,
 )
 
-#: What the ablation may be measured on: rendered people, and data sets of bodies or of two hands.
+#: Data of the ablation: rendered people, and data sets of bodies or of two hands.
 _SYNTHETIC = 'synthetic'
 _ABLATED = (_SYNTHETIC, *(name for name in catalogue.NAMES if name != 'freihand'))
 
@@ -302,7 +302,7 @@ def _run_ablation(args):
 
 
 def _open_reader(args):
-    """The reader of the data set that was requested."""
+    """The reader of the requested data set."""
     _check_limit(args)
     from ..datasets import DatasetError
     from ..datasets.annotated_bodies import GroundTruthBodies
@@ -314,7 +314,7 @@ def _open_reader(args):
 
 
 def _load_body_parts(args):
-    """What errors of meshes need; None, and a line that says so, where it is not there."""
+    """Body parts for errors of meshes; None, and a line in the log, if they are missing."""
     import logging
 
     from ..body.npz_file import BodyModelError
@@ -341,7 +341,7 @@ def _create_predictor(args):
 
 
 def _select_samples(reader, limit):
-    """Samples, and how many: all, or `limit` of them evenly spread."""
+    """Samples, and their number: all, or `limit` of them evenly spaced."""
     count = len(reader) if limit is None else min(limit, len(reader))
     return (reader[k * len(reader) // count] for k in range(count)), count
 

@@ -1,4 +1,4 @@
-"""`hand4whole evaluate teleop`: robot hands that follow a hand."""
+"""`hand4whole evaluate teleop`: teleoperation of robot hands."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _run_depth(args):
 
 
 def _operator_figures(option, count, measure, **config):
-    """What `measure` finds of so many drawn operators, by an estimator of that configuration."""
+    """Results of `measure` for so many drawn operators, by an estimator of that configuration."""
     from ..estimators import EstimatorConfig, EstimatorUnavailable, create
     if not 1 <= count <= 1000:
         raise UsageError(f'{option} must be from 1 to 1000 people, found {count}')

@@ -9,18 +9,18 @@ from ..system.output_files import check_output_file, format_write_error, write_j
 
 
 def add_json_option(command):
-    """Let a command take `--json OUT`."""
+    """Add `--json OUT` to a command."""
     command.add_argument('--json', type=Path, metavar='OUT', help='write the figures here as well')
 
 
 def check_json_path(args):
-    """Before the work: hours of it are not lost for a folder that cannot be written."""
+    """Check the path before the work, which may take hours."""
     if args.json:
         check_output_file(args.json, option='--json')
 
 
 def write_figures(path, found):
-    """Before anything is printed, because the reader of the table may end early."""
+    """Write the figures; call it before printing, as the reader of the table may end early."""
     if path:
         try:
             write_json(path, found)

@@ -1,6 +1,6 @@
 """The command `hand4whole`: parsing, one-line errors and exit codes. The work is done elsewhere.
 
-Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong, 141 the output is no longer read.
+Exit codes: 0 done, 1 the work failed, 2 the arguments or inputs are wrong, 141 stdout is closed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .options import (
 
 
 def create_parser() -> argparse.ArgumentParser:
-    """The whole command line. Importing torch or ROS waits until a command needs it."""
+    """The whole command line. torch and ROS are imported only when a command needs them."""
     root = argparse.ArgumentParser(
         prog='hand4whole', formatter_class=HelpFormatter,
         description='Estimates whole-body SMPL-X poses with hands from the images of an ordinary camera.',
@@ -168,7 +168,7 @@ def _run_replay(args):
     from ..ros.replay import command
     try:
         return command.run(args, config)
-    except ValueError as error:     # What is wrong with the input or the output, in one line.
+    except ValueError as error:     # A fault of the input or the output, in one line.
         raise UsageError(error) from None
 
 
@@ -232,7 +232,7 @@ def _add_run(commands):
 
 def _run_node(args):
     require_ros()
-    with guard_signals() as guard:   # What follows takes seconds to import.
+    with guard_signals() as guard:   # The following imports take seconds.
         memory.configure_malloc()
         from ..ros.node import run, signal_guard
         if args.show_args:
@@ -311,7 +311,7 @@ def _run_bench(args):
                          body_files=args.body_files)
     except EstimatorUnavailable as error:
         raise UsageError(error) from None
-    # Files first: nobody may read the table to its end.
+    # Files first: the reader of the table may end early.
     undrawn = None
     try:
         if args.json:
@@ -360,11 +360,11 @@ def main(argv: list[str] | None = None) -> int:
 def _parse_and_run(argv):
     from ..system.progress import log_to_stderr
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):    # File names may hold what the terminal's encoding does not.
+        if isinstance(stream, io.TextIOWrapper):    # File names may exceed the terminal's encoding.
             stream.reconfigure(errors='backslashreplace')
     threads.configure_wait_policy()
     args = create_parser().parse_args(argv)
-    # These end by themselves when they are interrupted: that is how they are meant to end.
+    # These commands run until they are interrupted, which is their regular end.
     itself = args.command in ('run', 'view', 'play', 'record') or (args.command == 'teleop' and not args.demo)
     interruptible = nullcontext() if itself else signals.raise_as_exceptions(program=argv is None)
     with log_to_stderr(), interruptible:
@@ -385,7 +385,7 @@ def _run_command(args):
             raise
         advice = f'{error.name} is not installed; run hand4whole doctor for the command that installs it'
         return _print_error(error if isinstance(error, MissingLibrary) else advice, EXIT_FAILURE)
-    except Exception as error:  # The last resort: people get a line, and --debug the rest.
+    except Exception as error:  # The last resort: one line for the user; --debug shows the traceback.
         if args.debug or (isinstance(error, BrokenPipeError) and standard_streams.is_reader_closed()):
             raise
         return _print_error(' '.join(f'{type(error).__name__}: {error}'.split()), EXIT_FAILURE)

@@ -1,6 +1,6 @@
-"""What the commands of `hand4whole` share: exit codes, the one-line error, help that teaches, options of estimators.
+"""Shared parts of the commands of `hand4whole`: exit codes, one-line errors, help with examples, estimator options.
 
-Importing torch or ROS waits until a command needs it.
+torch and ROS are imported only when a command needs them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ EXIT_SUCCESS, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 
 
 class UsageError(Exception):
-    """The arguments or inputs are wrong; the message is the one line to show."""
+    """The arguments or inputs are wrong; the message is one line for the user."""
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows defaults, and keeps the examples' line breaks."""
 
 
-#: People given of one picture: by default a node, which has to keep up with a camera, gives fewer.
+#: Maximum number of people in one image: the default of a node, which has to keep up with a camera, is lower.
 _MAX_PEOPLE_OF_PICTURES = 20
 
 
@@ -65,7 +65,7 @@ def add_setting_options(command, *names, **changes):
 
 
 def check_hand_options(args):
-    """UsageError where the options about loose hands, and about what they grasp, are wrong."""
+    """UsageError if the options about loose hands, and about grasped objects, are wrong."""
     if not 0 < args.hand_length < float('inf'):
         raise UsageError(f'--hand-length must be a positive number of metres, found {args.hand_length}')
     if not args.people and args.estimator in PEOPLE_ONLY:
@@ -80,7 +80,7 @@ def check_hand_options(args):
 
 
 def require_ros():
-    """UsageError where the environment lets no ROS node run, which rclpy would end the process over."""
+    """UsageError if no ROS node can run in the environment, where rclpy would end the process."""
     from ..apps.doctor.ros_environment import fatal_problem
     problem = fatal_problem()
     if problem:
@@ -89,7 +89,7 @@ def require_ros():
 
 @contextlib.contextmanager
 def guard_signals():
-    """A SignalGuard within the block; a signal ends the process well, a ValueError is one of the arguments."""
+    """A SignalGuard within the block; a signal ends the process cleanly, a ValueError is an error of the arguments."""
     from ..ros.node.signal_guard import SignalGuard, exit_now
     guard = SignalGuard()
     try:
@@ -113,13 +113,13 @@ def open_store(folder: Path | None):
 
 
 def create_estimator(args, static_images):
-    """The estimator that was requested, ready to use."""
+    """The requested estimator, ready to use."""
     from .. import estimators
     return estimators.create(estimator_config(args, static_images))
 
 
 def estimator_config(args, static_images):
-    """The EstimatorConfig that was requested."""
+    """The requested EstimatorConfig."""
     if args.estimator not in tuple(EstimatorName):
         raise UsageError(f"--estimator {args.estimator}: unknown; known are {', '.join(EstimatorName)}")
     if args.body_model is not None and not args.body_model.is_file():

@@ -1,4 +1,4 @@
-"""What `hand4whole train` understands, and what it does."""
+"""Arguments and execution of `hand4whole train`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..datasets.catalogue import TRAINING_DATASETS
 from ..system.output_files import check_output_file, check_output_folder, format_write_error
 from .options import EXIT_SUCCESS, HelpFormatter, UsageError, add_command, add_setting_options
 
-#: Stage -> steps by default, and what it is.
+#: Stage -> default number of steps, and its description.
 _STAGES = {
     'guess': (2000, 'the initial regressions of both experts, without pictures: 40 minutes on one core'),
     'stem': (1000, 'the convolutional stems of both experts, on pictures: 9 minutes on two cores'),
@@ -122,19 +122,19 @@ def _add_published(kinds):
 
 
 def _add_run_arguments(command, steps, seed, result=''):
-    """The arguments of every training. seed: what it is of; result: what is in the folder at the end."""
+    """The arguments of every training. seed: its purpose; result: content of the folder at the end."""
     command.add_argument('--run', type=Path, required=True, metavar='DIR', help=f'folder of this training run{result}')
     command.add_argument('--steps', type=int, default=steps, help='number of steps')
     command.add_argument('--seed', type=int, default=0, help=seed)
 
 
 def _run_settings(args):
-    """Those of training.run_folder.RunSettings, by name."""
+    """Arguments of training.run_folder.RunSettings, by name."""
     return {'run': args.run, 'steps': args.steps, 'seed': args.seed}
 
 
 def _check_counts(args, *names):
-    """UsageError where one of these arguments is given and below 1."""
+    """UsageError if one of these arguments is given and below 1."""
     for name in names:
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise UsageError(f'--{name.replace("_", "-")} must be at least 1, found {getattr(args, name)}')
@@ -142,7 +142,7 @@ def _check_counts(args, *names):
 
 @contextmanager
 def _convert_write_errors(path):
-    """Errors of the system as one line about `path`."""
+    """OSError as one line about `path`."""
     try:
         yield
     except OSError as error:
@@ -259,7 +259,7 @@ def _run_published(args):
             **_run_settings(args), data=data, weights_folder=args.weights_folder, weights=WeightsSource(args.weights),
             batch=args.batch, at_once=args.at_once, rate=args.rate, device=args.device,
             precision=Precision(args.precision), workers=args.workers, in_crop_frame=args.frame == 'crop'))
-    except (ValueError, EstimatorUnavailable) as error:     # of files, data sets, pictures and settings
+    except (ValueError, EstimatorUnavailable) as error:     # of files, data sets, images and settings
         raise UsageError(error) from None
     if snapshot:
         print(f'{snapshot}: {snapshot.stat().st_size / 1e6:.0f} MB; put it into a folder of weights in place of the '

@@ -1,4 +1,4 @@
-"""`hand4whole weights`: what is there of the published weights and body models, how to get the rest, does it fit."""
+"""`hand4whole weights`: published weights and body models: which are present, how to get the others, checks."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Tables 1 to 3 of Hand4Whole++: which expert decides what, one network, the same pictures.
+"""Tables 1 to 3 of Hand4Whole++: fusion strategies of one network on the same images.
 
-Table 1: each expert alone, and both with CHAM. Table 2: whose wrists. Table 3: whose fingers, whose shape of the hands.
-A row is a strategy of the network; tables are worked out for whatever gives a prediction under a row's name, so that
-other methods can be put beside.
+Table 1: each expert alone, and both with CHAM. Table 2: source of the wrists. Table 3: source of fingers and of hand
+shape. A row is a strategy of the network; tables are computed for any predictor under a row's name, so that
+other methods can be compared.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TABLES = (
         "hand expert's fingers": FusionPolicy(hand_shape=Expert.BODY),
         "hand expert's fingers and shape": FusionPolicy()}))
 
-#: What the tables show of each kind of data set, as far as it was measured.
+#: Figures in the tables for each kind of data set, if measured.
 _COLUMNS = ('mpvpe_all', 'mpvpe_hands', 'mpjpe_body', 'mpvpe', 'mpjpe', 'mpjpe_hands', 'mrrpe', 'wrist_deg')
 
 
@@ -51,7 +51,7 @@ def make_predictors(
 ) -> dict[str, Predictor]:
     """Name of every row of the tables -> the network with that row's strategy; the same strategy is the same object.
 
-    tell, turned: as NetworkPredictor takes them.
+    input_source, in_camera_axes: as in NetworkPredictor.
     """
     made = {}
     return {name: made.setdefault(strategy, NetworkPredictor(network, strategy, input_source, in_camera_axes))
@@ -59,7 +59,7 @@ def make_predictors(
 
 
 def deduplicate_predictors(rows: Mapping[str, Predictor]) -> tuple[dict[str, Predictor], dict[str, str]]:
-    """The rows without repetitions, and each row's name -> the name under which it was kept."""
+    """The rows without duplicates, and each row's name -> the name under which it was kept."""
     kept, names = {}, {}
     for name, predictor in rows.items():
         names[name] = next((other for other, one in kept.items() if one is predictor), name)
@@ -68,7 +68,7 @@ def deduplicate_predictors(rows: Mapping[str, Predictor]) -> tuple[dict[str, Pre
 
 
 def build_tables(dataset: str, protocol: Protocol, measured: Mapping[str, PredictorMetrics]) -> list[dict]:
-    """Plain numbers, for JSON: of each table, and of each row that was measured, its figures and the paper's."""
+    """Plain numbers, for JSON: for each table and each measured row, its figures and the paper's."""
     found = []
     for table in TABLES:
         rows = {}
@@ -83,7 +83,7 @@ def build_tables(dataset: str, protocol: Protocol, measured: Mapping[str, Predic
 
 
 def format_tables(dataset: str, found: list[dict], people: int) -> str:
-    """Markdown; a cell is what was measured, and the paper's figure in brackets where it has one."""
+    """Markdown; a cell has the measured figure, and the paper's in brackets if it has one."""
     lines = [f'{dataset}: {people} pictures; means; in brackets what Hand4Whole++ prints']
     for table in found:
         columns = [key for key in _COLUMNS if any(key in row for row in table['rows'].values())]

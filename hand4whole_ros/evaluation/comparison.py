@@ -1,4 +1,4 @@
-"""Several predictors measured on the same samples: the means that tables show, and who was missed."""
+"""Several predictors measured on the same samples: the means that tables show, and missed people."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .protocols import Protocol
 
 @dataclass(frozen=True)
 class PredictorMetrics:
-    """One predictor on all samples. Errors are means over what was found, as in the papers."""
+    """One predictor on all samples. Errors are means over detected people and hands, as in the papers."""
 
-    figures: dict[str, float]       # key of protocols.FIGURES -> mean; what was never measured is left out
+    figures: dict[str, float]       # key of protocols.FIGURES -> mean; omitted if never measured
     people: int                     # samples
     people_missed: int
-    hands: int                      # hands that are known
+    hands: int                      # annotated hands
     hands_missed: int
 
 
@@ -35,10 +35,10 @@ def evaluate_predictors(
     *, total: int | None = None,
     progress: bool = True,
 ) -> dict[str, PredictorMetrics]:
-    """Name of each predictor -> what was measured.
+    """Name of each predictor -> its metrics.
 
-    Each picture is read once. total: of samples, for the progress bar. Samples whose box has no area, because nothing
-    of the person is in the picture, are passed over.
+    Each image is read once. total: of samples, for the progress bar. Samples whose box has no area, because the
+    person is outside the image, are skipped.
     """
     found = {name: defaultdict(list) for name in predictors}
     counts = {name: defaultdict(int) for name in predictors}

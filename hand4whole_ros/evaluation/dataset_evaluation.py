@@ -1,4 +1,4 @@
-"""An estimator measured on a data set, beside the figures that the papers print."""
+"""An estimator measured on a data set, with the papers' figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .protocols import FIGURES, PROTOCOLS
 
 
 def make_result(dataset: str, split: str, estimator: str, *, boxes: str, measured: PredictorMetrics) -> dict:
-    """Plain numbers, for JSON: what was measured, and what a paper prints, with the table it stands in."""
+    """Plain numbers, for JSON: the measured figures, and a paper's, with its table."""
     printed = published_figures.FIGURES.get(dataset, {})
     rows = {}
     for key in PROTOCOLS[dataset].figures:
@@ -28,7 +28,7 @@ def format_table(found: dict) -> str:
              f'| | unit | {found["estimator"]} | paper | |', '|---|---|---:|---:|---|']
     for key, row in found['rows'].items():
         what, unit, decimals = FIGURES[key]
-        # The paper's figure as it prints it: with two decimals or fewer.
+        # The paper's figure as printed: with two decimals or fewer.
         printed = '-' if row['paper'] is None else f'{row["paper"]:.{decimals}f}'.rstrip('0').rstrip('.')
         value = '-' if row['value'] is None else f'{row["value"]:.{decimals}f}'
         lines.append(f'| {what} | {unit} | {value} | {printed} | {row["source"] or ""} |')

@@ -1,7 +1,7 @@
-"""People and hands found, invented and of the right side: on drawn people or annotated images, beside MediaPipe's own.
+"""Detected people and hands, false positives and sides: on drawn people or annotated images, with MediaPipe's own.
 
-people_matching says who counts as found. Whoever is on nobody annotated is invented, in images in which everybody is
-annotated.
+people_matching defines who counts as found. In images in which all people are annotated, a detection without an
+annotated person is a false positive.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _LANDMARK = {name: PoseLandmark[name.upper()] for name in JOINTS}
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a detector gives of one image."""
+    """Output of a detector for one image."""
 
     people: list[np.ndarray]                    # (33, 2) px each
     hands: list[tuple[np.ndarray, str]]         # (21, 2) px and the side, of people and loose
 
 
-#: RGB image (H, W, 3) uint8 -> what is seen in it, and the seconds that this takes once everything is loaded.
+#: RGB image (H, W, 3) uint8 -> its detections, and the seconds that this takes once everything is loaded.
 Detector = Callable[[np.ndarray], tuple[Seen, float]]
 
 
 @dataclass
 class Counts:
-    """Over all images."""
+    """Counts over all images."""
 
     people: int = 0
     people_found: int = 0
@@ -84,7 +84,7 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, *, quar
         max_people: int = 20, progress: bool = True) -> dict:
     """{'images', 'quarter_turns', 'rows': {'landmarks': Counts.summary, 'mediapipe': the same or None}}.
 
-    quarter_turns: the images are turned so often by 90 degrees, against the clock.
+    quarter_turns: number of rotations of the images by 90 degrees, counter-clockwise.
     """
     landmarker, solutions = PeopleLandmarker(max_people), MediaPipeSolutions.create()
     detectors: dict[str, Detector] = {'landmarks': lambda image: _landmarks(landmarker, image)}
@@ -115,7 +115,7 @@ def read(images: Iterable[AnnotatedImage]) -> Iterable[tuple[np.ndarray, Annotat
 
 
 def format_table(result: dict) -> str:
-    """For people to read."""
+    """Text for the user."""
     rows = {name: row for name, row in result['rows'].items() if row is not None}
     lines = [f'{result["images"]} images' + (f', turned by {90 * result["quarter_turns"]} degrees'
                                              if result['quarter_turns'] else ''),
@@ -152,7 +152,7 @@ def _mediapipe(solutions: MediaPipeSolutions, image: np.ndarray) -> tuple[Seen, 
 
 
 def _turned_back(points, quarter_turns, width, height):
-    """Points in an image that np.rot90 has turned -> in the image, which is width x height."""
+    """Points in an image rotated by np.rot90 -> in the original image of width x height."""
     x, y = points[:, 0], points[:, 1]
     return [points, np.stack([width - 1 - y, x], 1), np.stack([width - 1 - x, height - 1 - y], 1),
             np.stack([y, height - 1 - x], 1)][quarter_turns % 4]

@@ -1,4 +1,4 @@
-"""Jaw, gaze, expression and the head's rotation on drawn heads: MediaPipe's networks and the fit together."""
+"""Jaw, gaze, expression and the head's rotation on drawn heads, by MediaPipe's networks and the fit."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ..fitting.kinematic_chain import exp_so3, log_so3
 from ..synthetic.heads import CAMERA, FACING, HeadPose
 from ..system.progress import ProgressBar
 
-#: Standard deviation of the rotation that a fit of the body would start with, radians about each axis.
+#: Standard deviation of the rotation that the fit starts with, as from a body fit, radians about each axis.
 _START = 0.1
 
-#: Degrees: the farthest a head turns, a jaw opens, and an eye turns down and to the left.
+#: Maximum degrees by which a head turns, a jaw opens, and an eye turns down and to the left.
 _TURN, _NOD, _JAW, _DOWN, _LEFT = 30.0, 15.0, 25.0, 12.0, 20.0
 
 
 @dataclass(frozen=True)
 class DrawnFace:
-    """A drawn head and what was found of it."""
+    """A drawn head and its estimate."""
 
     truth: HeadPose
-    start: np.ndarray           # (3, 3) rotation of the head that the fit began with
+    start: np.ndarray           # (3, 3) rotation of the head that the fit started with
     found: FaceFit | None
 
     @property
@@ -54,8 +54,8 @@ def sample_head(rng: np.random.Generator) -> HeadPose:
 def run(count: int, seed: int) -> dict[str, Any]:
     """Draw so many heads, fit their faces, and measure.
 
-    The result has the medians of errors in degrees, also those of a face that rests and of the head as the fit began;
-    by expression, the median of what is found of 1, and of what is found where it is not there.
+    The result has the medians of errors in degrees, also those of a face at rest and of the head at the start of the
+    fit; by expression, the median estimate where it is 1, and where it is absent.
     Raises DetectorUnavailable and OpenBodyUnavailable.
     """
     body, faces = BodyModel.load(), PersonFaces()
@@ -71,7 +71,7 @@ def run(count: int, seed: int) -> dict[str, Any]:
 
 
 def summarise(drawn: list[DrawnFace]) -> dict[str, Any]:
-    """The figures of `run`."""
+    """The result of `run`."""
     faces = [(face, face.found) for face in drawn if face.found is not None]
     if not faces:
         return {'heads': len(drawn), 'found': 0}

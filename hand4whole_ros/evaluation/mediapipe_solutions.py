@@ -1,4 +1,4 @@
-"""MediaPipe's own solutions, Holistic and Hands, as they are: what an estimator has to beat.
+"""MediaPipe's own solutions, Holistic and Hands, unchanged, as a baseline.
 
 Nothing else of this package uses the mediapipe library; its networks run by themselves in `landmarks`.
 """
@@ -16,12 +16,12 @@ from ..landmarks.indices import UPPER_BODY
 from ..skeleton import SIDES
 from ..system.native_stderr import suppress_native_stderr
 
-#: Hands of one image at most.
+#: Maximum number of hands in one image.
 _MAX_HANDS = 10
 
 
 def load_solutions() -> SimpleNamespace | None:
-    """The classes `Holistic` and `Hands`; None where mediapipe is not installed."""
+    """The classes `Holistic` and `Hands`; None if mediapipe is not installed."""
     os.environ.setdefault('GLOG_minloglevel', '2')
     try:
         from mediapipe.python.solutions import hands, holistic
@@ -32,17 +32,17 @@ def load_solutions() -> SimpleNamespace | None:
 
 @dataclass(frozen=True, eq=False)
 class SolutionBody:
-    """What Holistic gives of one person."""
+    """Output of Holistic for one person."""
 
     pose: np.ndarray            # (33, 2) px
     world: np.ndarray           # (33, 3) m from the middle of the hips, axes of the camera optical frame
     confidence: float           # 0 to 1: the mean visibility of shoulders, elbows, wrists and hips
-    hands: dict[str, bool]      # side -> whether it gives that hand
+    hands: dict[str, bool]      # side -> whether that hand is detected
 
 
 @dataclass(frozen=True, eq=False)
 class SolutionHand:
-    """What Hands gives of one hand."""
+    """Output of Hands for one hand."""
 
     side: str                   # the person's own
     points: np.ndarray          # (21, 2) px
@@ -50,7 +50,7 @@ class SolutionHand:
 
 
 class MediaPipeSolutions:
-    """Both, of model complexity 1, for images that stand alone. solutions: of load_solutions."""
+    """Both, of model complexity 1, for independent images. solutions: of load_solutions."""
 
     def __init__(self, solutions: SimpleNamespace):
         self._holistic = solutions.Holistic
@@ -60,13 +60,13 @@ class MediaPipeSolutions:
 
     @classmethod
     def create(cls) -> MediaPipeSolutions | None:
-        """None where mediapipe is not installed."""
+        """None if mediapipe is not installed."""
         solutions = load_solutions()
         return None if solutions is None else cls(solutions)
 
     def body(self, image: np.ndarray) -> SolutionBody | None:
-        """The person in an RGB image (H, W, 3) uint8; None if nobody is detected."""
-        # It remembers hands from image to image even where images stand alone, so each has one of its own.
+        """The person in an RGB image (H, W, 3) uint8; None if no person is detected."""
+        # It keeps hands from image to image even for static images, so each image has an instance of its own.
         with suppress_native_stderr(), self._holistic(static_image_mode=True, model_complexity=1) as solution:
             found = solution.process(np.ascontiguousarray(image))
         if found.pose_landmarks is None or found.pose_world_landmarks is None:
@@ -77,7 +77,7 @@ class MediaPipeSolutions:
                             float(np.mean(visibility)), {side: hand is not None for side, hand in zip(SIDES, hands)})
 
     def body_time(self, image: np.ndarray) -> float:
-        """Seconds that a Holistic that has been loaded takes for an image; `body` loads one for each."""
+        """Seconds that a loaded Holistic takes for an image; `body` loads one for each."""
         if self._loaded is None:
             with suppress_native_stderr():
                 self._loaded = self._holistic(static_image_mode=True, model_complexity=1)
@@ -92,7 +92,7 @@ class MediaPipeSolutions:
             found = self._hands.process(np.ascontiguousarray(image))
         if found.multi_hand_landmarks is None:
             return []
-        # Its sides are those of a mirror.
+        # Its sides are mirrored.
         sides = [{'Left': 'right', 'Right': 'left'}[one.classification[0].label] for one in found.multi_handedness]
         return [SolutionHand(side, _pixels(hand, image), _points(world)) for side, hand, world in
                 zip(sides, found.multi_hand_landmarks, found.multi_hand_world_landmarks)]

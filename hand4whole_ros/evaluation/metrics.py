@@ -1,8 +1,8 @@
 """The field's error measures, on points in metres; leading dimensions are a batch and stay.
 
 MPJPE and its variants: Ionescu et al., Human3.6M, 2014, PA- being after a similarity (Procrustes)
-alignment; on vertices of a mesh the same functions give MPVPE and PA-MPVPE. Which point is laid onto which before
-(`root_relative_mpjpe`) is each data set's own rule: the pelvis for whole bodies, the wrist for hands, the neck for
+alignment; on vertices of a mesh the same functions give MPVPE and PA-MPVPE. Which points are aligned first
+(`root_relative_mpjpe`) is defined by each data set: the pelvis for whole bodies, the wrist for hands, the neck for
 faces (Hand4Whole, CVPR workshops 2022, section 5.1); protocols.py has the table. MRRPE: Moon et al., InterHand2.6M,
 2020, here between the wrists. Shares of near points are in
 threshold_metrics.py, measures of motion in temporal_metrics.py.
@@ -37,7 +37,7 @@ def bone_scaled_mpjpe(predicted: np.ndarray, true: np.ndarray, predicted_bone: n
     """MPJPE with one bone aligned to the true one at its first end, the prediction scaled to the true bone's length.
 
     (..., N, 3) twice; bones (..., 2, 3), the first end is the root. InterHand2.6M is measured so since IntagHand (Li et
-    al., CVPR 2022), from the middle MCP to the wrist: it leaves out the size of the hand.
+    al., CVPR 2022), from the middle MCP to the wrist: it ignores the size of the hand.
     """
     predicted, true = np.asarray(predicted, float), np.asarray(true, float)
     predicted_bone, true_bone = np.asarray(predicted_bone, float), np.asarray(true_bone, float)
@@ -47,7 +47,7 @@ def bone_scaled_mpjpe(predicted: np.ndarray, true: np.ndarray, predicted_bone: n
 
 
 def pa_mpjpe(predicted: ArrayLike, true: ArrayLike) -> np.ndarray:
-    """MPJPE after the rotation, translation and scale that lay the prediction best onto the truth."""
+    """MPJPE after the rotation, translation and scale that best align the prediction with the truth."""
     predicted, true = np.asarray(predicted, float), np.asarray(true, float)
     return mpjpe(procrustes_aligned(predicted, true), true)
 
@@ -65,7 +65,7 @@ def palm_frame(keypoints: np.ndarray) -> np.ndarray:
 
 
 def palm_angle(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """(..., 21, 3) twice -> (...) degrees of the turn between the two palms."""
+    """(..., 21, 3) twice -> (...) degrees of the rotation between the two palms."""
     return rotation_angle(palm_frame(predicted), palm_frame(true))
 
 
@@ -89,8 +89,8 @@ def mrrpe(predicted_left: ArrayLike, predicted_right: ArrayLike, true_left: Arra
 
 def rrve(predicted: dict[str, np.ndarray], true: dict[str, np.ndarray], predicted_root: np.ndarray,
          true_root: np.ndarray) -> np.ndarray:
-    """Mean distance over the vertices of both hands (side -> (..., V, 3)) after the right wrists (..., 3) are laid
-    onto each other: shape, pose and relation of the two in one figure (Moon, InterWild, CVPR 2023)."""
+    """Mean distance over the vertices of both hands (side -> (..., V, 3)) after the right wrists (..., 3) are
+    aligned: shape, pose and relation of the two in one figure (Moon, InterWild, CVPR 2023)."""
     both, true_both = (np.concatenate([np.asarray(hands[side]) for side in ('left', 'right')], axis=-2)
                        for hands in (predicted, true))
     return root_relative_mpjpe(both, true_both, predicted_root, true_root)

@@ -1,9 +1,9 @@
-"""Hand4Whole++ as the papers measure it: with the annotated boxes of person and hands, in its crop's own frame.
+"""Hand4Whole++ measured as in the papers: with the annotated boxes of person and hands, in its crop's own frame.
 
-Boxes come from the sample, not from a detector; the open model, which begins with a detector's landmarks, is told what
-its own first look finds. The papers compare what the network says as it is, along the axes of the crop's virtual
-camera, with a truth along those of the real one; the turn between them, which the estimator adds, is made only if asked
-for.
+Boxes come from the sample, not from a detector; the open model, which starts from a detector's landmarks, gets
+those of its own landmark fit. The papers compare the network's output, along the axes of the crop's virtual
+camera, with a truth along those of the real one; the rotation between them, which the estimator adds, is applied only
+on request.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from .prediction import PredictedHand, Prediction
 
 
 class PersonInputs(NamedTuple):
-    """The inputs of a network for one person besides the picture."""
+    """The inputs of a network for one person besides the image."""
 
-    box: Tensor                             #: (1, 4) xywh px, what is cut out
-    boxes: Mapping[str, HandBoxes]          #: in pixels of the body picture
+    box: Tensor                             #: (1, 4) xywh px, of the crop
+    boxes: Mapping[str, HandBoxes]          #: in pixels of the body crop
     prompts: Prompts | None = None          #: for a network that takes them
 
 
-#: Image and sample -> what the network is told; None where nobody is in the picture.
+#: Image and sample -> inputs of the network; None if no person is in the image.
 InputSource = Callable[[np.ndarray, Sample], PersonInputs | None]
 
 
 def inputs_from_boxes(image: np.ndarray, sample: Sample) -> PersonInputs | None:
-    """The sample's box, and boxes around the true keypoints that the picture shows."""
+    """The sample's box, and boxes around the true keypoints inside the image."""
     box = person_box(torch.from_numpy(np.asarray(sample.bbox_xywh, np.float64))[None])
     if not (box[0, 2:] > 0).all():
         return None
@@ -56,7 +56,7 @@ def inputs_from_boxes(image: np.ndarray, sample: Sample) -> PersonInputs | None:
 
 
 def visible_hand_keypoints(sample: Sample, side: str) -> tuple[np.ndarray, np.ndarray]:
-    """A hand's keypoints (21, 2) px, and scores (21,): 1 of those that the picture shows, 0 of others."""
+    """A hand's keypoints (21, 2) px, and scores (21,): 1 for those inside the image, 0 for others."""
     hand, points, scores = sample.hand(side), np.zeros((21, 2)), np.zeros(21)
     if hand is not None:
         pixels = sample.intrinsics.project(hand.keypoints_3d)
@@ -75,7 +75,7 @@ def hand_boxes_in_crop(box: Tensor, points: np.ndarray, scores: np.ndarray) -> H
 def inputs_from_estimator(
     prepare_inputs: Callable[[np.ndarray, Intrinsics], NetworkInputs | None]
 ) -> InputSource:
-    """What the estimator makes of its own landmarks, person and hands too. An image is worked on once for all rows."""
+    """Inputs from the estimator's own landmarks, also of person and hands. An image is processed once for all rows."""
     last: list = [None, None]
 
     def input_source(image: np.ndarray, sample: Sample) -> PersonInputs | None:
@@ -90,9 +90,9 @@ def inputs_from_estimator(
 class NetworkPredictor:
     """A network with one strategy.
 
-    strategy: which expert has the last word on what; None for the hand expert alone, which knows nothing of the body
-    and places each hand by itself. input_source: what the network is told. in_camera_axes: compare along the axes of
-    the real camera, for a network that was trained to speak of the virtual one's.
+    strategy: which expert determines which part; None for the hand expert alone, which has no body input
+    and places each hand separately. input_source: of the network. in_camera_axes: compare along the axes of
+    the real camera, for a network that was trained along those of the virtual one.
     """
 
     def __init__(
@@ -160,16 +160,16 @@ def _rotate_outputs(outputs, rotation):
 
 
 class ExpertSetup(NamedTuple):
-    """The network of an estimator, and how it is measured."""
+    """The network of an estimator, and its measurement."""
 
     network: Hand4WholePP
     input_source: InputSource
-    in_camera_axes: bool    #: trained to speak along the axes of the crop's camera; the published weights were not
-    given: bool         #: it can be told where person and hands are
+    in_camera_axes: bool    #: trained along the axes of the crop's camera; the published weights were not
+    given: bool         #: whether it accepts boxes of person and hands
 
 
 def make_expert_setup(estimator: Estimator) -> ExpertSetup | None:
-    """Of an estimator that consists of experts."""
+    """Setup of an estimator that consists of experts; None for others."""
     experts = estimator.experts
     if experts is None:
         return None

@@ -1,4 +1,4 @@
-"""Which of the people and hands given of an image are which of those annotated in it, and how far they are off.
+"""Assignment of estimated people and hands to the annotated ones of an image, and their errors.
 
 Lengths of people are in torsos: the mean of the two diagonals from a shoulder to the opposite hip, but at least a fifth
 of the person's box; those of hands in the longer side of their box.
@@ -20,11 +20,11 @@ JOINTS = tuple(f'{side}_{joint}' for joint in ('shoulder', 'elbow', 'wrist', 'hi
 #: A person with fewer labelled joints is not counted, nor a hand with fewer labelled points.
 MIN_JOINTS, MIN_HAND_POINTS = 4, 10
 
-#: A person farther off than this, each joint counted up to one torso, also with left and right exchanged, is not the
-#: annotated one; a hand likewise.
+#: A person whose error exceeds this, each joint counted up to one torso, also with left and right exchanged, is not
+#: the annotated one; a hand likewise.
 MAX_ERROR, MAX_HAND_ERROR = 0.75, 1.0
 
-#: Of a box's longer side: least length of a torso, and its length where shoulders or hips are not labelled.
+#: Shares of a box's longer side: minimum length of a torso, and its length if shoulders or hips are not labelled.
 _LEAST_TORSO, _USUAL_TORSO = 0.2, 0.35
 
 
@@ -40,7 +40,7 @@ def counted_hands(image: AnnotatedImage) -> list[tuple[str, np.ndarray, np.ndarr
 
 
 def joint_errors(joints: Mapping[str, np.ndarray], person: AnnotatedPerson) -> dict[str, float]:
-    """Joint -> its error in torsos, of joints name -> (2,) px, where it is labelled."""
+    """Joint -> its error in torsos, of joints name -> (2,) px, if it is labelled."""
     torso = torso_length(person)
     return {name: float(np.linalg.norm(joints[name] - person.joints[name]) / torso) for name in JOINTS
             if name in person.joints}
@@ -59,14 +59,14 @@ def torso_length(person: AnnotatedPerson) -> float:
 
 
 def match_people(given: Sequence[Mapping[str, np.ndarray]], true: Sequence[AnnotatedPerson]) -> dict[int, int]:
-    """Row of `given`, joints name -> (2,) px -> row of `true`: the pairs of least error in all, whatever the order."""
+    """Row of `given`, joints name -> (2,) px -> row of `true`: the pairs of least total error."""
     errors = np.array([[min(_mean_error(joints, person), _mean_error(exchange_sides(joints), person))
                         for person in true] for joints in given]).reshape(len(given), len(true))
     return dict(assign_pairs(errors, MAX_ERROR))
 
 
 def exchange_sides(joints: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same points, left called right and right left."""
+    """The same points with left and right exchanged."""
     names = dict(zip(JOINTS, (name for pair in zip(JOINTS[1::2], JOINTS[::2]) for name in pair)))
     return {names[name]: point for name, point in joints.items()}
 
@@ -77,7 +77,7 @@ def _mean_error(joints, person):
 
 def match_hands(given: Sequence[np.ndarray], true: Sequence[tuple[str, np.ndarray, np.ndarray]],
                 sizes: Sequence[float] | None = None) -> dict[int, tuple[int, float]]:
-    """Row of `given`, (21, 2) px -> (row of `true`, error in sizes): the pairs of least error in all.
+    """Row of `given`, (21, 2) px -> (row of `true`, error in sizes): the pairs of least total error.
 
     true: see counted_hands; sizes: px, of those; by default the longer sides of their boxes.
     """

@@ -1,8 +1,8 @@
-"""People and hands of annotated photographs: how near an estimator's are, beside MediaPipe's own landmarks.
+"""Accuracy of people and hands in annotated photographs, with MediaPipe's own landmarks for comparison.
 
-Only what a photograph can tell: where joints are in the picture. people_matching says who counts as found and what
-lengths are in. Errors are of joints that are labelled and visible; rows named 'common' are of the people whom all
-compared systems found, so that nobody gains by leaving out who is difficult.
+Measures only positions of joints in the image. people_matching defines who counts as found and the unit of
+lengths. Errors are of joints that are labelled and visible; rows named 'common' are of the people whom all
+compared systems found, so that no system gains by missing difficult people.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PCK_THRESHOLDS = (0.1, 0.2, 0.5)
 #: A hand within this part of its box is near.
 NEAR_HAND = 0.2
 
-#: A person farther off than the first, whose error is below the second part of it with left and right exchanged, has
+#: A person whose error exceeds the first, and is below the second share of it with left and right exchanged, has
 #: the sides exchanged.
 _SWAP_ERROR, _SWAP_SHARE = 0.2, 0.6
 
@@ -51,16 +51,16 @@ _OKS_SIGMAS = np.repeat([0.079, 0.072, 0.062, 0.107, 0.087, 0.089], 2)
 
 @dataclass(frozen=True, eq=False)
 class GivenPerson:
-    """One person whom a system gives in an image."""
+    """One person estimated by a system in an image."""
 
     joints: dict[str, np.ndarray]       # JOINTS -> (2,) px
     confidence: float                   # 0 to 1
-    hands: dict[str, np.ndarray]        # side -> (21, 2) px, of the hands that were seen
+    hands: dict[str, np.ndarray]        # side -> (21, 2) px, of visible hands
 
 
 @dataclass(frozen=True, eq=False)
 class GivenImage:
-    """What a system gives of one image. loose_hands: (side, (21, 2) px) of hands without a person."""
+    """Output of a system for one image. loose_hands: (side, (21, 2) px) of hands without a person."""
 
     people: list[GivenPerson]
     loose_hands: list[tuple[str, np.ndarray]] = field(default_factory=list)
@@ -72,7 +72,7 @@ System = Callable[[np.ndarray], GivenImage]
 
 @dataclass
 class Measures:
-    """Of one system over all images."""
+    """Measures of one system over all images."""
 
     #: (image, person) of the annotations -> joint -> error in torsos, of visible joints.
     errors: dict[tuple[int, int], dict[str, float]] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Measures:
                                    for k, (owner, side, _) in enumerate(hands))
 
     def summary(self, common: set[tuple[int, int]], true: Sequence[dict]) -> dict:
-        """Plain numbers, for JSON; None where there is nothing to measure."""
+        """Plain numbers, for JSON; None if there is nothing to measure."""
         result = {'people': self.people, 'people_found': self.people_found, 'people_invented': self.people_invented,
                   'sides_exchanged': len(self.swapped), **_error_figures(self.errors)}
         result.update({f'common_{key}': value for key, value in _error_figures(
@@ -142,7 +142,7 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, estimat
         fov_degrees: float, *, progress: bool = True) -> dict:
     """{'images', 'estimator', 'people_found_by_all', 'rows': {name: Measures.summary}}.
 
-    estimator: of images that stand alone. fov_degrees: of the longer side of every image, for nothing says otherwise.
+    estimator: of independent images. fov_degrees: of the longer side of every image, as no intrinsics are given.
     """
     systems: dict[str, System] = {estimator.name: lambda image: estimated(estimator, image, fov_degrees)}
     solutions = MediaPipeSolutions.create()
@@ -165,7 +165,7 @@ def run(images: Iterable[tuple[np.ndarray, AnnotatedImage]], total: int, estimat
 
 
 def estimated(estimator: Estimator, image: np.ndarray, fov_degrees: float) -> GivenImage:
-    """What an estimator gives of an image (H, W, 3) uint8 RGB, projected into it."""
+    """Output of an estimator for an image (H, W, 3) uint8 RGB, projected into it."""
     intrinsics = Intrinsics.from_fov(image.shape[1], image.shape[0], fov_degrees)
     people = [_estimated_person(person, intrinsics) for person in estimator.estimate(image, intrinsics)]
     return GivenImage(people, [(hand.side, hand.keypoints_2d.numpy().astype(float)) for hand in estimator.loose_hands])
@@ -179,7 +179,7 @@ def _estimated_person(person: WholeBodyEstimate, intrinsics: Intrinsics) -> Give
 
 
 def mediapipe_image(solutions: MediaPipeSolutions, image: np.ndarray) -> GivenImage:
-    """What MediaPipe gives of an image (H, W, 3) uint8 RGB: Holistic's person, and the hands of Hands."""
+    """Output of MediaPipe for an image (H, W, 3) uint8 RGB: Holistic's person, and the hands of Hands."""
     body = solutions.body(image)
     people = [] if body is None else [
         GivenPerson({name: body.pose[PoseLandmark[name.upper()]] for name in JOINTS}, body.confidence, {})]
@@ -187,7 +187,7 @@ def mediapipe_image(solutions: MediaPipeSolutions, image: np.ndarray) -> GivenIm
 
 
 def average_precision(true: Sequence[dict], detections: Sequence[dict]) -> tuple[float | None, float | None]:
-    """COCO's AP of the twelve joints, over OKS 0.50 to 0.95 and at 0.50; None where pycocotools is not installed.
+    """COCO's AP of the twelve joints, over OKS 0.50 to 0.95 and at 0.50; None if pycocotools is not installed.
 
     true, detections: COCO annotations and results of category 1 with 12 keypoints, in the order of JOINTS.
     """
@@ -199,7 +199,7 @@ def average_precision(true: Sequence[dict], detections: Sequence[dict]) -> tuple
     if not true or not detections:
         return (0.0, 0.0) if true else (None, None)
     with contextlib.redirect_stdout(io.StringIO()):
-        coco: Any = COCO()      # its attributes are made as it goes
+        coco: Any = COCO()      # its attributes are created dynamically
         coco.dataset = {'images': [{'id': k} for k in sorted({one['image_id'] for one in [*true, *detections]})],
                         'categories': [{'id': 1, 'name': 'person'}], 'info': {},
                         'annotations': [{**one, 'id': 1 + k} for k, one in enumerate(true)]}
@@ -238,7 +238,7 @@ def _median(values):
     return float(np.median(values)) if len(values) else None
 
 
-#: Label -> key of Measures.summary, and how it is written: a number of decimals, '%', or the key of what it is of.
+#: Label -> key of Measures.summary, and its format: a number of decimals, '%', or the key of its total.
 _ROWS = (('people found', 'people_found', 'people'), ('people invented', 'people_invented', 0),
          ('left and right exchanged', 'sides_exchanged', 0),
          ('joint error, torsos, mean', 'error_mean', 3), ('  median', 'error_median', 3),
@@ -253,7 +253,7 @@ _ROWS = (('people found', 'people_found', 'people'), ('people invented', 'people
 
 
 def format_table(result: dict) -> str:
-    """For people to read."""
+    """Text for the user."""
     rows = result['rows']
     lines = [f'{result["images"]} photographs; {result["people_found_by_all"]} people found by all',
              f'{"":34s}' + ''.join(f'{name:>16s}' for name in rows)]

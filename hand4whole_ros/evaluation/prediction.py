@@ -13,7 +13,7 @@ from ..detection.person_boxes import box_iou
 from ..estimators.base import Estimator
 from .body_parts import BodyParts
 
-#: A found person is the sample's where their boxes share this much (intersection over union), as AGORA has it.
+#: A detected person is the sample's if their boxes overlap by this much (intersection over union), as in AGORA.
 _MIN_MATCH_OVERLAP = 0.1
 
 
@@ -28,21 +28,21 @@ class PredictedHand:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One person. Metres, along the axes of the camera; where it stands is not compared."""
+    """One person. Metres, along the axes of the camera; its position is not compared."""
 
-    hands: dict[str, PredictedHand] = field(default_factory=dict)   # side -> the hands that are given
+    hands: dict[str, PredictedHand] = field(default_factory=dict)   # side -> the estimated hands
     joints: np.ndarray | None = None                                # (55, 3)
     vertices: np.ndarray | None = None                              # (V, 3)
 
 
-#: RGB image (H, W, 3) uint8 and its sample, of which the truth is not looked at -> what is said; None: nobody is seen.
+#: RGB image (H, W, 3) uint8 and its sample, whose truth is not used -> the prediction; None: no person is detected.
 Predictor = Callable[[np.ndarray, Sample], Prediction | None]
 
 
 class EstimatorPredictor:
-    """An estimator as it runs before a camera: it finds people and hands by itself.
+    """An estimator as it runs with a camera: it detects people and hands itself.
 
-    parts: of SMPL-X and MANO, where meshes are to be compared; only bodies in SMPL-X's own mesh can be.
+    parts: of SMPL-X and MANO, if meshes are compared, which needs bodies in SMPL-X's own mesh.
     """
 
     def __init__(self, estimator: Estimator, parts: BodyParts | None = None):
@@ -52,7 +52,7 @@ class EstimatorPredictor:
         people = self._estimator.estimate(image, sample.intrinsics)
         if not people:
             return None
-        if sample.hands_only:       # the picture shows one person's hands
+        if sample.hands_only:       # the image shows one person's hands
             found = people[0]
         else:
             def shared(person):

@@ -1,4 +1,4 @@
-"""How each data set is measured: the alignment, and the resulting figures. Millimetres, degrees, shares.
+"""Protocol of each data set: the alignment, and the resulting figures. Millimetres, degrees, shares.
 
 The rules are those of the papers' code: whole bodies from the pelvis, hands from the wrist, faces from the neck, these
 joints being regressed from the posed mesh; InterHand2.6M's hands from the middle MCP, scaled to the length of the palm;
@@ -25,7 +25,7 @@ _WRIST, _MIDDLE = skeleton.HAND_KEYPOINT['wrist'], skeleton.HAND_KEYPOINT['middl
 _PELVIS, _NECK = skeleton.JOINT['pelvis'], skeleton.JOINT['neck']
 _BODY = slice(0, len(skeleton.BODY_JOINT_NAMES))
 
-#: Key of a figure -> what it is, its unit, decimals. Every table reads this one.
+#: Key of a figure -> its meaning, unit, decimals, for all tables.
 FIGURES = {
     'mpvpe_all': ('MPVPE, whole body', 'mm', 2),
     'mpvpe_hands': ('MPVPE, hands', 'mm', 2),
@@ -51,14 +51,14 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way to measure: its figures in order, and what works them out for one person."""
+    """One protocol: its figures in order, and the function that computes them for one person."""
 
     figures: tuple[str, ...]
     measure: Callable[[Prediction, Sample, BodyParts | None], dict[str, list[float]]]
 
 
 def measure_body(prediction: Prediction, sample: Sample, parts: BodyParts | None) -> dict[str, list[float]]:
-    """Key -> the figures of one person of whom the whole body is known; what cannot be compared is left out."""
+    """Key -> the figures of one person whose whole body is annotated; omitted if they cannot be compared."""
     true, found = sample.body, {}
     assert true is not None     # of data sets of whole bodies
     if prediction.joints is not None:
@@ -95,7 +95,7 @@ def measure_body(prediction: Prediction, sample: Sample, parts: BodyParts | None
 
 
 def _wrist_positions(prediction):
-    """Left and right, of the body, or of hands that are given without one."""
+    """Left and right, of the body, or of hands without one."""
     if prediction.joints is not None:
         return [prediction.joints[skeleton.WRIST[side]] for side in skeleton.SIDES]
     if all(side in prediction.hands for side in skeleton.SIDES):
@@ -110,7 +110,7 @@ def _measure_mesh_part(found, name, mesh, true, *, root, true_root):
 
 def measure_hands(prediction: Prediction, sample: Sample, parts: BodyParts | None, scaled: bool = False
                   ) -> dict[str, list[float]]:
-    """Key -> the figures of the hands that are known and given. scaled: as InterHand2.6M's are."""
+    """Key -> the figures of the hands that are annotated and estimated. scaled: as for InterHand2.6M."""
     found: dict[str, list[float]] = {}
     roots, meshes = {}, {}
     for side, hand, true in _matched_hands(prediction, sample):
@@ -135,7 +135,7 @@ def measure_hands(prediction: Prediction, sample: Sample, parts: BodyParts | Non
 
 
 def measure_aligned_hand(prediction: Prediction, sample: Sample, parts: BodyParts | None) -> dict[str, list[float]]:
-    """Key -> the figures of one hand after Procrustes, as FreiHAND's are."""
+    """Key -> the figures of one hand after Procrustes, as for FreiHAND."""
     found: dict[str, list[float]] = {}
     for _, hand, true in _matched_hands(prediction, sample):
         points = procrustes_aligned(_keypoints(hand, parts), true.keypoints_3d)
@@ -153,7 +153,7 @@ def _measure_scaled(prediction, sample, parts):
 
 
 def _matched_hands(prediction: Prediction, sample: Sample) -> Iterator[tuple[str, PredictedHand, HandAnnotation]]:
-    """(side, predicted, true) of hands that are both given and known."""
+    """(side, predicted, true) of hands that are both estimated and annotated."""
     for side in skeleton.SIDES:
         true = sample.hand(side)
         if side in prediction.hands and true is not None:
@@ -189,7 +189,7 @@ _WHOLE_BODY = Protocol(
      'pa_mpjpe_body', 'mpjpe_hands', 'pa_mpjpe_hands', 'mrrpe', 'wrist_deg'), measure_body)
 _TWO_HANDS = ('mpvpe', 'mpjpe', 'pa_mpvpe', 'pa_mpjpe', 'mrrpe', 'rrve', 'wrist_deg')
 
-#: Data set -> how it is measured; 'synthetic' are people that this package draws.
+#: Data set -> its protocol; 'synthetic' are people that this package draws.
 PROTOCOLS = {
     'agora': _WHOLE_BODY, 'arctic': _WHOLE_BODY, 'ehf': _WHOLE_BODY, 'synthetic': _WHOLE_BODY,
     'interhand': Protocol(_TWO_HANDS, _measure_scaled),

@@ -1,4 +1,4 @@
-"""The papers' own figures, as they print them: the only place that repeats them."""
+"""The papers' own figures, as printed: the only place that repeats them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ FIGURES = {
     'hic': _paper_values(HAND4WHOLE_PP, 3, {'mpvpe': 17.72}),
     'freihand': _paper_values(HAND4WHOLE, 7, {'pa_mpvpe': 7.7, 'pa_mpjpe': 7.7, 'f5': 0.664, 'f15': 0.971})}
 
-#: Table of Hand4Whole++ -> row -> data set -> key -> value. Rows are named as in ablation.TABLES; rows of which the
-#: paper has no like are not here.
+#: Table of Hand4Whole++ -> row -> data set -> key -> value. Rows are named as in ablation.TABLES; rows without a
+#: counterpart in the paper are not here.
 ABLATION = {
     1: {'body expert alone': {'agora': {'mpvpe_all': 85.61, 'mpvpe_hands': 52.31},
                               'arctic': {'mpvpe_all': 56.06, 'mpvpe_hands': 31.48},

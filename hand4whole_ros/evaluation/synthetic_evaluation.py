@@ -1,4 +1,4 @@
-"""An estimator measured on rendered people, beside MediaPipe's own 3D landmarks on the same pictures."""
+"""An estimator measured on rendered people, with MediaPipe's own 3D landmarks on the same images for comparison."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .mediapipe_solutions import MediaPipeSolutions
 from .people_matching import match_hands
 from .pose_errors import BODY_JOINTS, body_errors, depth_error, hand_errors
 
-#: The table: key -> what it is, unit, goal. Goals on counts are for 120 hands and scale with them.
+#: The table: key -> meaning, unit, goal. Goals on counts are for 120 hands and scale with them.
 METRIC_ROWS = {
     'people_missed': ('people not found', 'of {people}', None),
     'body_pa_mm': ('body after Procrustes', 'mm', 35.0),
@@ -36,12 +36,12 @@ _COUNTS = ('people_missed', 'hands_missed', 'hands_missed_holistic')
 
 
 def evaluate_synthetic(estimator: Estimator, count: int = 60, seed: int = 1, progress: bool = True) -> dict:
-    """Measure on `count` freshly rendered people; the dict holds plain numbers and goes into JSON.
+    """Measure on `count` freshly rendered people; returns a dict of plain numbers, for JSON.
 
     {'estimator': name, 'count', 'seed', 'rows': {key of ROWS: {'estimator', 'mediapipe', 'goal'}}}. Errors
-    are medians over what was found, misses are counts; None stands where there is nothing to say.
+    are medians over detected people and hands, misses are counts; None if there is no value.
     `mediapipe` is Holistic's pose_world_landmarks for the body and the Hands solution's
-    multi_hand_world_landmarks for the hands; its time is Holistic's. All None where it is not installed.
+    multi_hand_world_landmarks for the hands; its time is Holistic's. All None if it is not installed.
     """
     ours, theirs = defaultdict(list), defaultdict(list)
     baseline = MediaPipeSolutions.create()
@@ -64,7 +64,7 @@ def evaluate_synthetic(estimator: Estimator, count: int = 60, seed: int = 1, pro
 
 
 def _summary(values):
-    """Counts are summed, errors become medians; what was never measured is left out."""
+    """Counts are summed, errors become medians; omitted if never measured."""
     return {key: float(np.sum(column) if key in _COUNTS else np.median(column))
             for key, column in values.items() if column}
 
@@ -111,7 +111,7 @@ def _measure_baseline(baseline, image, truth, out):
 
 
 def _hand_length_px(truth, side):
-    """Length of the stretched hand at its distance, px."""
+    """Length of the extended hand at its distance, px."""
     points = truth.hand(side).keypoints_3d[list(skeleton.MIDDLE_FINGER_KEYPOINTS)]
     return truth.intrinsics.fx * np.linalg.norm(np.diff(points, axis=0), axis=1).sum() / points[0, 2]
 
@@ -127,7 +127,7 @@ def _measure_hand(keypoints, true, out):
 
 
 def format_table(result: dict) -> str:
-    """The result of run as a Markdown table: estimator, MediaPipe, goal."""
+    """The result as a Markdown table: estimator, MediaPipe, goal."""
     name, count = result['estimator'], result['count']
     lines = [f"{count} rendered people, seed {result['seed']}; medians, and counts of misses", '',
              f'| | unit | {name} | MediaPipe 3D | goal |', '|---|---|---:|---:|---:|']

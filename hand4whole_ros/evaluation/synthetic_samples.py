@@ -38,7 +38,7 @@ def make_sample(key: str, image: np.ndarray, truth: PersonTruth) -> Sample:
             hand.keypoints_3d, None, Rotation.from_matrix(hand.wrist_rotation).as_rotvec(), local
         )
     local = Rotation.from_matrix(truth.local_rotations).as_rotvec()
-    assert truth.vertices is not None   # of people who are measured on
+    assert truth.vertices is not None   # of people used in evaluation
     body = BodyAnnotation(truth.joints, points, known, truth.vertices, local)
     box = box_around_points(truth.vertices, truth.intrinsics, within=True)
     return Sample(key, image, truth.intrinsics, box, body, hands['left'], hands['right'])

@@ -1,4 +1,4 @@
-"""How well and how safely a robot hand follows: on a drawn operator of whom everything is known, or on a recorded
+"""Accuracy and safety of teleoperated robot hands: on a drawn operator with full ground truth, or on a recorded
 hand."""
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ..teleop.robot_hand import RobotHand, load_robot_hand
 #: Images a second of the drawn operator.
 FRAME_RATE = 30.0
 
-#: m. A person's fingertips touch where the ends of their last bones are nearer than this: DexPilot's own threshold; and
-#: are clearly apart beyond this.
+#: m. A person's fingertips touch if the ends of their last bones are nearer than the first, DexPilot's threshold, and
+#: are clearly apart beyond the second.
 MAX_PINCH_GAP, MIN_OPEN_GAP = 0.03, 0.06
 
 #: Seconds for which fingers have touched, or been apart, before a robot's are measured.
@@ -46,7 +46,7 @@ class HandRecording:
         return np.linalg.norm(self.keypoints[:, _THUMB_TIP] - self.keypoints[:, _INDEX_TIP], axis=1)
 
     def with_noise(self, deviation: float, seed: int = 0) -> HandRecording:
-        """Every coordinate off by a normal error of `deviation` m, another one in each image."""
+        """Every coordinate with a normal error of `deviation` m, independent in each image."""
         noise = np.random.default_rng(seed).normal(0, deviation, self.keypoints.shape)
         return HandRecording(self.side, self.stamps, self.keypoints + noise)
 
@@ -57,7 +57,7 @@ class HandRecording:
 
 
 def operator_recording(side: str, seed: int = 10) -> HandRecording:
-    """The hand of a drawn operator while it is in the picture, exactly. Needs anny."""
+    """The exact hand of a drawn operator while it is in the image. Needs anny."""
     from ..synthetic.motion import PersonMotion
     from ..synthetic.operator import OPERATOR_SCRIPT, OUT_OF_VIEW
     return _record_motion(PersonMotion(seed, score=OPERATOR_SCRIPT), side, OUT_OF_VIEW[0] - 0.5)
@@ -75,7 +75,7 @@ def _record_motion(motion, side, seconds):
 
 
 def load_recording(path: Path) -> HandRecording:
-    """From an .npz file with keypoints_3d (T, 21, 3) m, stamps (T,) s and side. ValueError where it is none."""
+    """From an .npz file with keypoints_3d (T, 21, 3) m, stamps (T,) s and side. ValueError if it is none."""
     try:
         with np.load(path, allow_pickle=False) as file:
             keypoints, stamps, side = (file[name] for name in ('keypoints_3d', 'stamps', 'side'))
@@ -92,12 +92,12 @@ def load_recording(path: Path) -> HandRecording:
 
 @dataclass(frozen=True, eq=False)
 class RobotHandTrajectory:
-    """What a robot hand did."""
+    """Motion of a robot hand."""
 
     positions: np.ndarray       # (T, J) rad, commanded
     tips: np.ndarray            # (T, F, 3) m, of the commanded hand
     simulated_gaps: np.ndarray | None   # (T,) m, thumb to index finger in simulation
-    seconds: np.ndarray         # (T,) of computing, an image each
+    seconds: np.ndarray         # (T,) of computing, per image
 
     def gaps(self, hand: RobotHand) -> np.ndarray:
         """(T,) m, thumb to index finger of the commanded hand."""
@@ -106,7 +106,7 @@ class RobotHandTrajectory:
 
 def simulate_robot_hand(recording: HandRecording, retargeter: HandRetargeter, config: HandTeleopConfig | None = None,
            lost: slice | None = None, *, simulated=None) -> RobotHandTrajectory:
-    """A robot hand follows a recording. lost: images in which the hand is not; simulated: a SimulatedHand or None."""
+    """A robot hand follows a recording. lost: images without the hand; simulated: a SimulatedHand or None."""
     teleop = HandTeleop(retargeter, config or HandTeleopConfig())
     missing = np.zeros(len(recording.stamps), bool)
     missing[lost or slice(0)] = True
@@ -128,7 +128,7 @@ def simulate_robot_hand(recording: HandRecording, retargeter: HandRetargeter, co
 
 
 def settled_mask(stamps: np.ndarray, true: np.ndarray, seconds: float = SETTLING_TIME) -> np.ndarray:
-    """(T,) bool: where `true` (T,) has held for so long."""
+    """(T,) bool: where `true` (T,) has lasted for so long."""
     since, result = None, np.zeros(len(true), bool)
     for k, (stamp, now) in enumerate(zip(stamps, true)):
         since = (stamp if since is None else since) if now else None
@@ -149,7 +149,7 @@ def estimate_delay(signal: np.ndarray, reference: np.ndarray, rate: float, longe
 
 
 def unfiltered_positions(recording: HandRecording, retargeter: HandRetargeter) -> np.ndarray:
-    """(T, J) rad: joints as retargeting alone gives them, neither filtered nor limited."""
+    """(T, J) rad: joints from retargeting alone, neither filtered nor limited."""
     retargeter.reset()
     return np.array([retargeter.retarget(hand_frame.to_hand_frame(keypoints, recording.side))
                      for keypoints in recording.keypoints])
@@ -157,7 +157,7 @@ def unfiltered_positions(recording: HandRecording, retargeter: HandRetargeter) -
 
 def finger_figures(recording: HandRecording, hand_name: str, simulate: bool = True,
                    config: HandTeleopConfig | None = None) -> dict[str, float]:
-    """Everything measured of one robot hand: name -> figure, in mm, rad, rad/s, ms or images."""
+    """All figures of one robot hand: name -> figure, in mm, rad, rad/s, ms or images."""
     hand = load_robot_hand(hand_name, recording.side)
     retargeter = create(hand)
     simulated = None
@@ -189,7 +189,7 @@ def finger_figures(recording: HandRecording, hand_name: str, simulate: bool = Tr
 
 
 def mirror_figure(recording: HandRecording, hand_name: str) -> float:
-    """mm: how far fingertips of the other hand, which follows the mirrored motion, are from the mirrored fingertips."""
+    """mm: distance of fingertips of the other hand, which follows the mirrored motion, from the mirrored fingertips."""
     tips = {}
     for one in (recording, recording.mirrored()):
         tips[one.side] = simulate_robot_hand(one, create(load_robot_hand(hand_name, one.side))).tips
@@ -197,9 +197,9 @@ def mirror_figure(recording: HandRecording, hand_name: str) -> float:
 
 
 def loss_figures(recording: HandRecording, hand_name: str) -> dict[str, float]:
-    """rad: how far joints move while the hand is lost in the middle of a motion, and in the first image after."""
+    """rad: motion of joints while the hand is lost in the middle of a motion, and in the first image after."""
     retargeter = create(load_robot_hand(hand_name, recording.side))
-    # Where the robot hand is fastest: there it would go on longest.
+    # At the highest speed of the robot hand, where it would continue longest.
     bare = unfiltered_positions(recording, retargeter)
     begin = 40 + int(np.abs(np.diff(bare, axis=0)).max(axis=1)[40:-2 * LOST_IMAGE_COUNT].argmax())
     retargeter.reset()
@@ -211,7 +211,7 @@ def loss_figures(recording: HandRecording, hand_name: str) -> dict[str, float]:
 
 
 def openxr_figures(recording: HandRecording) -> dict[str, float]:
-    """Cosine between -Z and the bone, at least; how far the other hand is from the mirror; the largest step, rad."""
+    """Minimum cosine between -Z and the bone; difference of the other hand from the mirror image; largest step, rad."""
     hands = [openxr.to_openxr(keypoints, recording.side) for keypoints in recording.keypoints]
     others = [openxr.to_openxr(keypoints, recording.mirrored().side) for keypoints in recording.mirrored().keypoints]
     tip = np.array([name.endswith('TIP') for name in openxr.JOINT_NAMES])
@@ -220,14 +220,14 @@ def openxr_figures(recording: HandRecording) -> dict[str, float]:
     bones = np.stack([hand.positions for hand in hands])
     bones = bones[:, along + 1] - bones[:, along]
     cosines = -(rotations[:, along][..., 2] * bones).sum(-1) / np.linalg.norm(bones, axis=-1)
-    # A mirror image turns x over once more: the frames stay right-handed.
+    # The mirror image negates x once more: the frames stay right-handed.
     flip = np.diag([-1.0, 1.0, 1.0])
     mirror = max(max(np.abs(flip @ a.rotations @ flip - b.rotations).max(),
                      np.abs(a.positions @ flip - b.positions).max()) for a, b in zip(hands, others))
     turns = np.einsum('tjba,tjbc->tjac', rotations[:-1], rotations[1:])
     angles = np.arccos(np.clip((np.trace(turns, axis1=-2, axis2=-1) - 1) / 2, -1, 1))
     bone_turns = np.arccos(np.clip((rotations[1:, ..., 2] * rotations[:-1, ..., 2]).sum(-1), -1, 1))
-    # Twist: the part of a turn that is about the bone, z.
+    # Twist: the part of a rotation about the bone, z.
     twists = np.abs(2 * np.arctan2(turns[..., 1, 0] - turns[..., 0, 1], 1 + np.trace(turns, axis1=-2, axis2=-1)))
     return {'-Z along the bone, cosine at least': float(cosines.min()), 'from the mirror, at most': float(mirror),
             'largest step, rad': float(angles.max()), 'largest step of a bone itself, rad': float(bone_turns.max()),

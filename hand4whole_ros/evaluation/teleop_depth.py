@@ -15,15 +15,15 @@ from ..synthetic.visibility import body_rasterizer
 from ..teleop.metric_depth import HeightCorrection, PalmLengthCorrection, palm_length
 from ..tracking.depth_correction import DepthCorrection
 
-#: Seconds of the operator's motion that are looked at.
+#: Seconds of the operator's motion that are evaluated.
 MOMENTS = (1.0, 2.4, 3.6, 5.2, 7.3)
 
-#: A depth camera at a metre or two: its noise, a share of the distance, which is the same over some pixels; the error
-#: of its calibration, likewise; the share of the image in which it measures nothing, besides a rim around every edge.
+#: A depth camera at a metre or two: its noise, a share of the distance, correlated over some pixels; the error
+#: of its calibration, likewise; the share of the image without measurement, besides a rim around every edge.
 NOISE, CALIBRATION_ERROR, HOLES = 0.015, 0.01, 0.08
 _NOISE_WIDTH, _HOLE_WIDTH, _RIM = 1.5, 6.0, 5      # px
 
-#: m: a step in depth that is an edge; the wall behind the person.
+#: m: minimum step in depth of an edge; distance of the wall behind the person.
 _EDGE, _WALL = 0.1, 1.5
 
 
@@ -62,12 +62,12 @@ def depth_figures(estimator: Estimator, people: int = 10, first_seed: int = 10) 
 
 def _measured_people(found, motion, moment, *, correction, bias, rng) -> list[WholeBodyEstimate]:
     depth = body_rasterizer().ids_and_depth(motion.scene(moment).vertices, motion.intrinsics)[1]
-    correction.reset()      # each image stands alone
+    correction.reset()      # images are independent
     return correction(found, [], noisy_depth(bias * depth, rng), motion.intrinsics, stamp=moment).people
 
 
 def noisy_depth(depth: np.ndarray, rng: np.random.Generator) -> DepthImage:
-    """Exact depth (H, W) m, inf where nothing is, as a depth camera gives it, in millimetres, before a wall."""
+    """Exact depth (H, W) m, inf where nothing is -> that of a depth camera, in millimetres, in front of a wall."""
     exact = np.where(np.isfinite(depth), depth, depth[np.isfinite(depth)].max() + _WALL).astype(np.float32)
 
     def blurred(width):

@@ -1,4 +1,4 @@
-"""What the gate is good for where a hand is hidden: drawn operators, something in front of a hand for a while."""
+"""Effect of the gate on occluded hands: drawn operators with an occluder in front of a hand for a while."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..teleop.hand_gate import OK, HandGate, HandGateConfig, HandObservation
 from .metrics import mpjpe
 from .temporal_metrics import jitter
 
-#: Seconds of the operator's motion, and from and to which something is in front of the hand, all of it or half of it.
+#: Seconds of the operator's motion, and begin and end of the occlusion, of the whole hand or half of it.
 DURATION = 8.4
 HIDDEN = ((1.4, 2.2, 1.0), (3.2, 4.2, 0.5), (5.2, 6.0, 1.0), (6.8, 7.6, 0.5))
 
-#: Side of what hides a hand, in the extent of its keypoints.
+#: Side of the occluder, in the extent of the hand's keypoints.
 _COVER = 1.5
 
 
@@ -31,9 +31,9 @@ class HiddenFrame:
     """One image of an operator."""
 
     stamp: float                            # s
-    hidden: bool                            # something is in front of the hand
+    hidden: bool                            # the hand is occluded
     true: np.ndarray                        # (21, 3) m
-    observation: HandObservation | None     # what the estimator gives; None: no such hand is seen
+    observation: HandObservation | None     # from the estimator; None: no such hand is detected
 
 
 def record_hidden_hand(estimator: Estimator, seed: int, rate: float, side: str = 'right') -> list[HiddenFrame]:
@@ -60,7 +60,7 @@ def _observe(people, side, stamp):
 
 
 def cover_hand(image: np.ndarray, pixels: np.ndarray, share: float, seed: int) -> None:
-    """Draw a board in front of that share of a hand's keypoints (21, 2) px, the upper one, into (H, W, 3) uint8."""
+    """Draw a board in front of the upper share of a hand's keypoints (21, 2) px into (H, W, 3) uint8."""
     rng = np.random.default_rng((seed, 7))
     low, high = pixels.min(0), pixels.max(0)
     middle, half = (low + high) / 2, _COVER * (high - low).max() / 2
@@ -72,7 +72,7 @@ def cover_hand(image: np.ndarray, pixels: np.ndarray, share: float, seed: int) -
     np.copyto(image, backdrops.sample_texture(rng, image.shape[1], image.shape[0]), where=mask[..., None] > 0)
 
 
-#: What is believed: everything that is seen; DaHyF's confidence alone decides (equations 8 and 9), by the gate's
+#: Gates: all detected hands; DaHyF's confidence alone (equations 8 and 9), by the gate's
 #: threshold and by one that good hands of estimator open pass; the gate of teleoperation without it; and with it.
 GATES = ('none', 'agreement', 'strict agreement', 'gate without agreement', 'gate')
 STRICT_AGREEMENT = 0.95
@@ -97,7 +97,7 @@ def _believed(name: str, frames: Sequence[HiddenFrame]) -> list[bool]:
 
 
 def gate_figures(frames: Sequence[HiddenFrame], rate: float) -> dict[str, dict[str, float]]:
-    """Gate -> figures of one operator whose hand follows what is believed, and rests where it was in between.
+    """Gate -> figures of one operator, with a robot hand that follows trusted hands and keeps its pose otherwise.
 
     Keypoints are from the wrist. Images before the first hand that every gate has trusted do not count.
     """
@@ -125,7 +125,7 @@ def gate_figures(frames: Sequence[HiddenFrame], rate: float) -> dict[str, dict[s
 
 def hidden_figures(estimator: Estimator, people: int, rate: float = 15.0, first_seed: int = 10
                    ) -> dict[str, dict[str, float]]:
-    """Gate -> figures, means over drawn operators; the estimator takes images that follow each other."""
+    """Gate -> figures, means over drawn operators; the estimator takes consecutive images."""
     found = [gate_figures(record_hidden_hand(estimator, seed, rate), rate)
              for seed in range(first_seed, first_seed + people)]
     return {gate: {name: float(np.mean([one[gate][name] for one in found])) for name in found[0][gate]}

@@ -1,4 +1,4 @@
-"""What a robot does when something is wrong: the gate on good hands and on wrong ones, the clutch, and prediction."""
+"""Behaviour under faults: the gate on good hands and on wrong ones, the clutch, and prediction."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from .teleop import FRAME_RATE, HandRecording
 #: Seconds of delay for which prediction is measured: two images and three.
 DELAYS = (2 / FRAME_RATE, 3 / FRAME_RATE)
 
-#: Errors of an estimate that is good, as those of the open model: of each keypoint and of the wrist, m; of the palm's
-#: orientation, rad; of a keypoint in the picture, in sizes of the hand's box.
+#: Errors of a good estimate, as of the open model: of each keypoint and of the wrist, m; of the palm's
+#: orientation, rad; of a keypoint in the image, in sizes of the hand's box.
 _MAX_KEYPOINT_ERROR, _MAX_ROTATION_ERROR, _MAX_PIXEL_ERROR = 0.005, math.radians(5), 0.02
 
 
 def random_hands(count: int, seed: int = 0) -> np.ndarray:
-    """(count, 21, 3) m: right hands of one drawn adult in any shape, turned anyhow, 0.6 to 1.6 m from a camera."""
+    """(count, 21, 3) m: right hands of one drawn adult in any shape and orientation, 0.6 to 1.6 m from a camera."""
     from ..synthetic import hands, people
     from ..synthetic.figure import PosableBody, hand_keypoints, place_skeleton
     rng = np.random.default_rng(seed)
     figure, made = PosableBody(people.sample_phenotype(seed)), []
-    # rng=seed would draw others.
+    # rng=seed would give other rotations.
     turns = Rotation.random(count, random_state=seed)   # pyright: ignore[reportCallIssue]
     for turn in turns.as_matrix():
         local = np.tile(np.eye(3), (skeleton.NUM_JOINTS, 1, 1))
@@ -47,10 +47,10 @@ def random_hands(count: int, seed: int = 0) -> np.ndarray:
 
 
 def gate_figures(count: int = 2000, seed: int = 0) -> dict[str, float]:
-    """Shares of hands, each seen in one image, whose agreement lets them become OK, and stay so.
+    """Shares of hands, each in one image, whose agreement lets them become OK, and stay so.
 
-    Good: with the errors of a good estimate. Wrong: another hand in the same box, the mirror image, and half a box
-    aside.
+    Good: with the errors of a good estimate. Wrong: another hand in the same box, the mirror image, and half a box of
+    shift.
     """
     config, camera = HandGateConfig(), Intrinsics.from_fov(640, 480)
     rng = np.random.default_rng((seed, 1))
@@ -81,7 +81,7 @@ def gate_figures(count: int = 2000, seed: int = 0) -> dict[str, float]:
 
 
 def random_walk_wrist(steps: int, rng: np.random.Generator, speed: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
-    """A wrist that wanders about at up to `speed` m/s: positions (steps, 3) m and rotations (steps, 3, 3)."""
+    """A wrist on a random walk at up to `speed` m/s: positions (steps, 3) m and rotations (steps, 3, 3)."""
     walk, turns = np.zeros((steps, 3)), np.zeros((steps, 3))
     velocity, rate = np.zeros(3), np.zeros(3)
     for k in range(1, steps):
@@ -137,8 +137,8 @@ def clutch_figures(hand: np.ndarray, steps: int = 3000, seed: int = 0, dropouts:
 
 
 def prediction_figures(recording: HandRecording, noise: float = 0.0, seed: int = 0) -> dict[str, float]:
-    """mm, root mean square: how far wrist and fingertips are from where they were measured `delay` ago, and from where
-    they were predicted.
+    """mm, root mean square: distance of wrist and fingertips from their measurements a delay ago, and from their
+    predictions.
 
     The wrist is in the camera's frame, fingertips are in the frame of the hand and filtered as in HandTeleop. noise: m,
     of every coordinate.

@@ -1,4 +1,4 @@
-"""The table of `hand4whole evaluate teleop`: what was measured of robot hands that follow, beside what is aimed at."""
+"""The table of `hand4whole evaluate teleop`: figures of teleoperated robot hands, with their goals."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class MetricRow:
     title: str
     unit: str
     goal: float | None      # None: none was set
-    least: bool = False     # whether the goal is a least, not a most
+    least: bool = False     # whether the goal is a minimum, not a maximum
     digits: int = 2
 
 
-#: Key of a figure -> how it is shown, for each robot hand.
+#: Key of a figure -> its row, for each robot hand.
 HAND_ROWS = {
     'touching, mm at most': MetricRow("thumb to index finger where the person's touch", 'mm', 4),
     'touching in simulation, mm at most': MetricRow('the same of the simulated hand', 'mm', 6),
@@ -40,7 +40,7 @@ HAND_ROWS = {
     'largest step after, rad': MetricRow('largest step after', 'rad', 10 / teleop.FRAME_RATE, digits=3),
 }
 
-#: The same of what no robot hand decides.
+#: The same for figures that do not depend on the robot hand.
 COMMON_ROWS = {
     'largest step, m': MetricRow(
         'clutch: largest step in 3000 images with jumps of half a metre', 'm', 0.015, digits=4
@@ -61,7 +61,7 @@ COMMON_ROWS = {
 
 def evaluate_teleop(hands: Sequence[str], recording: teleop.HandRecording, simulate: bool = True,
         config: HandTeleopConfig | None = None, *, moving: teleop.HandRecording | None = None) -> dict:
-    """Everything measured: {'hands': {name: {key: figure}}, 'common': {key: figure}}; keys as in the tables above.
+    """All figures: {'hands': {name: {key: figure}}, 'common': {key: figure}}; keys as in the tables above.
 
     config: of the fingers. moving: another motion on which prediction is measured, too.
     """
@@ -82,15 +82,15 @@ def evaluate_teleop(hands: Sequence[str], recording: teleop.HandRecording, simul
 
 
 def reaches_goal(row: MetricRow, value: float) -> bool:
-    """Whether a figure is as good as its goal; true where there is none."""
+    """Whether a figure is as good as its goal; true if there is none."""
     if row.goal is None:
         return True
-    # Speeds are limited to just what is allowed, and come out of a division.
+    # Speeds are limited to exactly the goal, and are the result of a division.
     return value >= row.goal if row.least else value <= row.goal * (1 + 1e-6)
 
 
 def format_table(result: dict) -> str:
-    """The result of run as Markdown: a table of the hands, one of the rest."""
+    """The result as Markdown: a table of the hands, one of the rest."""
     hands = result['hands']
     lines = [f"{result['images']} images of a {result['side']} hand", '',
              '| | unit | ' + ' | '.join(hands) + ' | goal |', '|---|---|' + '---:|' * (len(hands) + 1)]

@@ -1,4 +1,4 @@
-"""How calm and how true a motion is. Joints (T, J, 3) in metres, at a steady rate in images a second."""
+"""Smoothness and accuracy of a motion. Joints (T, J, 3) in metres, at a constant rate in images a second."""
 
 from __future__ import annotations
 

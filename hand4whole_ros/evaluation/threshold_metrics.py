@@ -1,4 +1,4 @@
-"""How many points are near: F-scores of meshes, PCK and the area under its curve. All in metres.
+"""Shares of points within a distance: F-scores of meshes, PCK and the area under its curve. All in metres.
 
 As FreiHAND measures them (Zimmermann et al., ICCV 2019); F-scores are of Knapitsch et al., Tanks and Temples, 2017.
 """
@@ -11,11 +11,11 @@ from scipy.spatial import KDTree
 
 
 def f_score(predicted: np.ndarray, true: np.ndarray, threshold: float) -> float:
-    """F@threshold of two sets of points (N, 3) and (M, 3) m, 0 to 1; which point belongs to which does not matter.
+    """F@threshold of two sets of points (N, 3) and (M, 3) m, 0 to 1; correspondences are not used.
 
     The harmonic mean of two shares: of predicted points nearer than threshold to some true one (precision), and of
-    true points nearer than that to some predicted one (recall). F@5 and F@15 of the papers are of meshes that
-    Procrustes has aligned, at 5 and 15 mm.
+    true points nearer than that to some predicted one (recall). F@5 and F@15 of the papers are of meshes after
+    Procrustes alignment, at 5 and 15 mm.
     """
     predicted, true = np.asarray(predicted, float), np.asarray(true, float)
     precision = float((KDTree(true).query(predicted)[0] < threshold).mean())

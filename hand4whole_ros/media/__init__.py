@@ -1,1 +1,1 @@
-"""Pictures, videos and folders of them, as arrays."""
+"""Images, videos and folders of them, as arrays."""

@@ -1,14 +1,14 @@
-"""Pictures of more than 8 bits to the 8 bits that estimators take: one stretch, whatever file or message they come in.
+"""Images of more than 8 bits to the 8 bits that estimators take: one stretch for all files and messages.
 
-Nothing in a picture of 16 bits says what is white: cameras put 10, 12 or 14 bits there, thermal cameras a narrow band
-far from zero, and programs 8 bits. So the picture itself decides:
+An image of 16 bits does not specify its white level: cameras store 10, 12 or 14 bits, thermal cameras a narrow band
+far from zero, and programs 8 bits. The levels are therefore derived from the image:
 
-- black and white are its percentiles LOW and HIGH, over all channels alike, so that neither hot nor dead pixels
-  decide and colours keep their balance;
-- where these percentiles meet, as in a night picture with one small light, those of the pixels that differ take
-  their place, 1 and 99;
-- whoever spans half of the 16 bits or more uses them as they are meant: 0 is black, 65535 is white;
-- fewer than MIN_SPAN steps are not stretched any further: the noise of a covered lens stays dark.
+- black and white are its percentiles LOW_PERCENTILE and HIGH_PERCENTILE, over all channels together, so that hot and
+  dead pixels have no effect and colours keep their balance;
+- if these percentiles are equal, as in a night image with one small light, the percentiles 1 and 99 of the other
+  pixels replace them;
+- if the image spans half of the 16 bits or more, 0 is black and 65535 is white;
+- fewer than MIN_SPAN steps are not stretched further: the noise of a covered lens stays dark.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
-#: Steps of a 16-bit picture that black and white lie apart at least.
+#: Minimum steps between black and white of a 16-bit image.
 MIN_SPAN = 64
-#: Numbers that percentiles are taken of, about.
+#: Approximate number of samples for percentiles.
 _MAX_SAMPLES = 1 << 15
 
 _MAX_UINT16 = 65535
@@ -28,19 +28,19 @@ _MAX_UINT16 = 65535
 def to_8_bits(pixels: np.ndarray) -> np.ndarray:
     """(H, W) or (H, W, C) uint16 or floats -> the same shape in uint8, stretched; uint8 stays as it is.
 
-    Floats have no largest value that would be white, and no smallest step: they are always stretched, and where all
-    have one value, that is white unless it is 0 or less. What is not finite is black. Other integers are taken as
-    floats.
+    Floats have no largest value that would be white, and no smallest step: they are always stretched, and if all
+    have one value, that is white unless it is 0 or less. Values that are not finite are black. Other integers are
+    handled as floats.
     """
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype == np.uint16:
         black, white = _stretch_range_uint16(pixels)
-        rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)    # OpenCV's numbers are for one channel
+        rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)    # OpenCV's scalars are for one channel
         if black:
             rows = cv2.subtract(rows, np.array(float(black)))     # not below 0
         return cv2.convertScaleAbs(rows, alpha=255.0 / (white - black)).reshape(pixels.shape)    # not above 255
-    with np.errstate(all='ignore'):     # whatever the numbers are
+    with np.errstate(all='ignore'):     # for any values
         pixels = pixels.astype(np.float32, copy=False)
         finite = np.isfinite(pixels)
         black, white = _stretch_range_float(pixels if finite.all() else pixels[finite])
@@ -51,10 +51,10 @@ def to_8_bits(pixels: np.ndarray) -> np.ndarray:
 
 
 def is_uniform(image: np.ndarray, tolerance: int = 2) -> bool:
-    """Whether an (H, W, 3) uint8 picture shows nothing: all but one in 1000 pixels are within `tolerance` levels."""
+    """Whether an (H, W, 3) uint8 image has no content: all but one in 1000 pixels are within `tolerance` levels."""
     sample = image[::9, ::9]
     middle = np.median(sample.reshape(-1, image.shape[2]), axis=0)
-    # The sample alone answers nearly always.
+    # The sample alone is nearly always sufficient.
     return _is_near(np.ascontiguousarray(sample), middle, tolerance) and _is_near(image, middle, tolerance)
 
 
@@ -87,7 +87,7 @@ def _stretch_range_float(finite):
 
 
 def _percentiles(pixels):
-    """Of some of them. Odd steps, so that all colours of a Bayer pattern are among them."""
+    """Percentiles of a sample. Odd steps, so that it contains all colours of a Bayer pattern."""
     if pixels.ndim > 1:
         step = int((pixels.size / _MAX_SAMPLES) ** 0.5) | 1
         pixels = pixels[::step, ::step]

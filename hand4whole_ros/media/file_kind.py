@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says."""
+"""The type of a file by its first bytes, regardless of its name."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-#: Families of files. MCAP, SQLITE and ZSTD may hold a bag.
+#: Families of files. MCAP, SQLITE and ZSTD may be a bag.
 MCAP, SQLITE, SQLITE_WAL, ZSTD, ROS1, METADATA = 'mcap', 'sqlite', 'sqlite wal', 'zstd', 'ros1', 'metadata'
 VIDEO, IMAGE, ARCHIVE, LFS, HTML = 'video', 'picture', 'archive', 'git lfs', 'html'
 EMPTY, ZEROS, TEXT, SPECIAL, UNKNOWN = 'empty', 'zeros', 'text', 'special', 'unknown'
 
-#: Bytes that are read of a file to recognise it.
+#: Number of bytes read to recognise a file.
 HEAD_BYTES = 512
 
-#: (offset, bytes there, family, in words); the first that fits. What only some of these bytes tell is below.
+#: (offset, bytes there, family, description); the first match counts. Types that need more than fixed bytes are below.
 _SIGNATURES = (
     (0, b'\x89MCAP0\r\n', MCAP, 'an MCAP file'),
     (0, b'SQLite format 3\0', SQLITE, 'an SQLite database'),
@@ -56,14 +56,14 @@ _SIGNATURES = (
 
 
 class FileKind(NamedTuple):
-    """The family a file belongs to, and what it is in words: 'a ROS 1 bag'."""
+    """The family of a file, and its description: 'a ROS 1 bag'."""
 
     family: str
     words: str
 
 
 def recognise_file(path: Path) -> FileKind:
-    """What a file is; nothing but a regular file is opened. Raises OSError where it cannot be read."""
+    """The type of a file; only regular files are opened. Raises OSError if it cannot be read."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
         return FileKind(SPECIAL, 'a folder' if stat.S_ISDIR(mode) else 'no file, but a device, pipe or socket')

@@ -1,4 +1,4 @@
-"""Which files commands read, of files and folders that are named; what is left out is counted and said."""
+"""The files that commands read, from given files and folders; skipped ones are counted and logged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def list_entries(folder: Path) -> list[Path]:
-    """What is in a folder, by name, without hidden files. Raises ValueError where it cannot be read."""
+    """Entries of a folder, by name, without hidden files. Raises ValueError if it cannot be read."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith('.'))
     except OSError as error:
@@ -24,14 +24,14 @@ def list_entries(folder: Path) -> list[Path]:
 
 
 def summarise_skipped(paths: Sequence[Path]) -> str:
-    """What of a folder is not read, in words: counts of suffixes and of folders, and how to have them read."""
+    """Text about skipped entries of a folder: counts of suffixes and of folders, and how to have them read."""
     counts = Counter(_entry_kind(path) for path in paths)
     return ', '.join(f'{count} {kind}' + (f' ({remedy})' if (remedy := image_formats.install_advice(kind)) else '')
                      for kind, count in sorted(counts.items()))
 
 
 def _entry_kind(path):
-    """A suffix, or what else it is."""
+    """A suffix, or another kind."""
     if path.is_dir():
         return 'sub-folder (not searched)'
     if not path.exists():
@@ -42,9 +42,9 @@ def _entry_kind(path):
 
 
 def list_files(inputs: Sequence[Path], is_wanted: Callable[[Path], bool], wanted: str) -> list[Path]:
-    """Files that are named, and those in folders that are wanted, each once; what is left out is a line in the log.
+    """Given files, and wanted ones in folders, each once; skipped ones are logged in a line.
 
-    wanted: what they are, for messages. Raises FileNotFoundError or ValueError with one line that names what is wrong.
+    wanted: their description, for messages. Raises FileNotFoundError or ValueError with one line that names the fault.
     """
     found: list[Path] = []
     for entry in map(Path, inputs):
@@ -71,9 +71,9 @@ def list_files(inputs: Sequence[Path], is_wanted: Callable[[Path], bool], wanted
 
 
 def make_distinct_names(names: Sequence[str], longer: Sequence[str]) -> list[str]:
-    """A name for each: its own, its longer one where several have the same, and a number where that is no help.
+    """A name for each: its own, its longer one if several have the same, and a number if that is still ambiguous.
 
-    Letters' case, and ways to write an accent, do not count as differences: on many disks they are none.
+    Case and Unicode normalisation do not count as differences, as on many file systems.
     """
     counts = Counter(map(_fold_case, names))
     chosen = [name if counts[_fold_case(name)] == 1 else long for name, long in zip(names, longer)]

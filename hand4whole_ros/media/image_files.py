@@ -1,4 +1,4 @@
-"""Encoded pictures (JPEG, PNG, ...) into RGB arrays, without trusting what their headers promise."""
+"""Encoded images (JPEG, PNG, ...) to RGB arrays, without trusting their headers."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .orientation import Orientation
 
 log = logging.getLogger(__name__)
 
-#: The longest side and the number of pixels that are worked on: 16k video has both.
+#: Maximum side and number of pixels of an image: those of 16k video.
 MAX_SIDE = 16384
 MAX_PIXELS = 16384 * 8640
-#: Of a picture file; the largest picture that is worked on has less, whatever its format.
+#: Maximum size of an image file; the largest accepted image has less in any format.
 MAX_FILE_BYTES = 1 << 30
 
-#: Formats by the names Pillow has for them. Its other readers, some of which start programs, are never tried.
+#: Formats by Pillow's names. Its other readers, some of which start programs, are never tried.
 FORMATS = ('PNG', 'JPEG', 'BMP', 'WEBP', 'TIFF')
 
 _PNG = b'\x89PNG\r\n\x1a\n'
 _TIFF = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
-#: Chunks of a PNG that make its pixels. The others (colour profiles, texts, animations) are not even looked at.
+#: Chunks of a PNG with its pixels. The others (colour profiles, texts, animations) are ignored.
 _PNG_CHUNKS = (b'IHDR', b'PLTE', b'tRNS', b'IDAT', b'IEND')
 #: Tag of TIFF and of EXIF, which is a TIFF.
 _ORIENTATION = 274
@@ -38,11 +38,11 @@ SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 
 
 class ImageFileError(ValueError):
-    """Something is no picture that can be used; the message gives the reason in one line."""
+    """Data are no usable image; the message gives the reason in one line."""
 
 
 def check_size(width: int, height: int, name: str) -> None:
-    """Raises ImageFileError for a picture that is empty or larger than is worked on."""
+    """Raises ImageFileError for an image that is empty or too large."""
     if width == 0 or height == 0:
         raise ImageFileError(f'{name} is empty: {width} x {height} pixels')
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
@@ -52,10 +52,10 @@ def check_size(width: int, height: int, name: str) -> None:
 
 def decode_image(data: bytes, name: str = 'picture', upright: bool = True,
            formats: tuple[str, ...] = FORMATS) -> np.ndarray:
-    """Encoded bytes -> (H, W, 3) uint8 RGB: grey and alpha converted, more than 8 bits stretched as tones says.
+    """Encoded bytes -> (H, W, 3) uint8 RGB: grey and alpha converted, more than 8 bits stretched by bit_depth.
 
-    `upright` turns and mirrors the picture as its orientation tag says; `formats` are those of FORMATS to accept.
-    The size is read from the header first, so that a header announcing an enormous picture costs nothing. Raises
+    `upright` rotates and mirrors the image by its orientation tag; `formats` are those of FORMATS to accept.
+    The size is read from the header first, so that one with an enormous size allocates nothing. Raises
     ImageFileError.
     """
     pixels, tag = _decode(data, name, formats)
@@ -64,7 +64,7 @@ def decode_image(data: bytes, name: str = 'picture', upright: bool = True,
 
 
 def decode_stored(data: bytes, name: str = 'picture', formats: tuple[str, ...] = FORMATS) -> np.ndarray:
-    """The same as it is stored: (H, W) or (H, W, 3) RGB, uint8, uint16 or floats, not turned."""
+    """The same as stored: (H, W) or (H, W, 3) RGB, uint8, uint16 or floats, not rotated."""
     return _decode(data, name, formats)[0]
 
 
@@ -75,7 +75,7 @@ def to_rgb(pixels: np.ndarray) -> np.ndarray:
 
 
 def _decode(data, name, formats):
-    """Pixels as they are stored, and how to turn them."""
+    """Pixels as stored, and their orientation."""
     size, tag = _read_header(data, name, formats)
     check_size(size[0], size[1], name)
     if data.startswith(_PNG):
@@ -83,7 +83,7 @@ def _decode(data, name, formats):
         tag = _exif_orientation(exif)
     elif data.startswith(_TIFF):
         data = _reset_tiff_orientation(data)
-    # OpenCV knows the tags of some formats only, and has its own mind about those of TIFF.
+    # OpenCV reads the tags of some formats only, and interprets those of TIFF differently.
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -99,9 +99,9 @@ _DAMAGED_TEXT = ': a damaged picture: its data end or break before the size they
 
 
 def _strip_png_chunks(png, name):
-    """The PNG without chunks that pixels do not need, and what is in its eXIf.
+    """The PNG without chunks that pixels do not need, and the content of its eXIf.
 
-    OpenCV 4.11 takes a length of 4 GB at its word.
+    OpenCV 4.11 trusts a length of 4 GB.
     """
     parts: list[bytes | memoryview] = [_PNG]
     at, kind, exif = len(_PNG), b'', b''
@@ -119,7 +119,7 @@ def _strip_png_chunks(png, name):
 
 
 def _reset_tiff_orientation(tiff):
-    """The TIFF with its orientation tag, where it has one, set to upright."""
+    """The TIFF with its orientation tag, if it has one, set to upright."""
     order, big = ('<' if tiff[:2] == b'II' else '>'), tiff[2:4] in (b'+\0', b'\0+')    # 43: BigTIFF
     first, count, entry = ('Q', 'Q', 20) if big else ('I', 'H', 12)
     try:
@@ -130,22 +130,22 @@ def _reset_tiff_orientation(tiff):
             if struct.unpack_from(order + 'H', tiff, at)[0] == _ORIENTATION:
                 upright = struct.pack(order + 'HH' + first + 'H', _ORIENTATION, 3, 1, 1)     # one short
                 return tiff[:at] + upright + tiff[at + len(upright):]
-    except struct.error:    # A table beyond the end: the decoder will say so.
+    except struct.error:    # A table beyond the end: the decoder will report it.
         pass
     return tiff
 
 
 def _read_header(data, name, formats):
-    """Width and height as the header says, and Orientation; nothing is decoded."""
+    """Width and height in the header, and Orientation; nothing is decoded."""
     from PIL import Image
 
     try:
         with warnings.catch_warnings():
-            # Pillow warns of pictures that check_size() admits or refuses by itself, and of odd tags.
+            # Pillow warns of images that check_size() accepts or rejects itself, and of odd tags.
             warnings.simplefilter('ignore')
             with Image.open(io.BytesIO(data), formats=formats) as header:
                 if header.format == 'TIFF':
-                    # Pillow swaps the sides of a picture that lies on one.
+                    # Pillow swaps the sides of an image rotated by 90 degrees.
                     return header.size, orientation.from_exif(header.tag_v2.get(_ORIENTATION))
                 return header.size, _exif_orientation(header.info.get('exif', b''))
     except Image.DecompressionBombError:
@@ -156,7 +156,7 @@ def _read_header(data, name, formats):
 
 
 def _exif_orientation(exif):
-    """Of a block of EXIF, which may be empty or broken."""
+    """Orientation in a block of EXIF, which may be empty or broken."""
     from PIL import Image
 
     if not exif:
@@ -165,17 +165,17 @@ def _exif_orientation(exif):
     try:
         tags.load(exif)
         return orientation.from_exif(tags.get(_ORIENTATION))
-    except Exception:  # As above; the picture itself may be a good one.
+    except Exception:  # As above; the image itself may be valid.
         return Orientation()
 
 
 def readable_suffixes() -> tuple[str, ...]:
-    """Of the files that `read` reads here: SUFFIXES, and what further libraries add."""
+    """Suffixes of the files that read_image reads here: SUFFIXES, and those of further libraries."""
     return SUFFIXES + image_formats.readable_suffixes()
 
 
 def read_image(path: Path) -> np.ndarray:
-    """A picture file -> (H, W, 3) uint8 RGB; of an animation the first picture. Raises ImageFileError."""
+    """An image file -> (H, W, 3) uint8 RGB; of an animation the first image. Raises ImageFileError."""
     path, name = Path(path), printable_path(path)
     try:
         if path.exists() and not path.is_file():
@@ -190,7 +190,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def _decode_with_pillow(data, name, kind):
-    """A format of picture_formats."""
+    """Decode a format of image_formats."""
     from PIL import Image
     try:
         image, more = image_formats.decode_image(data, kind, lambda width, height: check_size(width, height, name))
@@ -200,7 +200,7 @@ def _decode_with_pillow(data, name, kind):
         raise ImageFileError(f'{name}: {error}') from None
     except Image.DecompressionBombError:
         raise ImageFileError(name + _TOO_LARGE_TEXT) from None
-    except Exception:  # As in _announced_size().
+    except Exception:  # As in _read_header().
         raise ImageFileError(name + _DAMAGED_TEXT) from None
     if more:
         log.warning('%s: it holds several pictures; the first alone is read', name)
@@ -208,9 +208,9 @@ def _decode_with_pillow(data, name, kind):
 
 
 def encode_image(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
-    """(H, W, 3) uint8 RGB -> the bytes of a file of this suffix, which say that this package made it.
+    """(H, W, 3) uint8 RGB -> the bytes of a file of this suffix, with this package's mark.
 
-    quality: of a JPEG. Raises ImageFileError where nothing writes such files.
+    quality: of a JPEG. Raises ImageFileError if no library writes such files.
     """
     options = (cv2.IMWRITE_JPEG_QUALITY, quality) if suffix.lower() in ('.jpg', '.jpeg') else ()
     try:
@@ -223,7 +223,7 @@ def encode_image(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
 
 
 def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
-    """(H, W, 3) uint8 RGB -> a picture file, its format by suffix, whole or not at all. Raises ImageFileError."""
+    """(H, W, 3) uint8 RGB -> an image file, its format by suffix, complete or not at all. Raises ImageFileError."""
     path = Path(path)
     data = encode_image(image, path.suffix, quality)
     try:

@@ -1,4 +1,4 @@
-"""Picture files that OpenCV does not read: what each needs, and reading it with Pillow."""
+"""Image files that OpenCV does not read: the library of each, and reading it with Pillow."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 
 from ..system.requirements import install_command
 
-#: What reads HEIC, the first that is installed, and how to get one.
+#: Libraries that read HEIC, of which the first installed one is used, and how to install one.
 _HEIF_READERS = ('pillow_heif', 'pi_heif')
 _HEIF_ADVICE = f'{install_command("pillow-heif")} reads it'
 _AVIF_ADVICE = "pip install 'pillow>=11.3' reads it"
 
-#: Pillow's name of a format -> suffixes of its files, and what to do where it cannot be read.
+#: Pillow's name of a format -> suffixes of its files, and the remedy if it cannot be read.
 _FORMATS = {
     'GIF': (('.gif',), ''),
     'AVIF': (('.avif',), _AVIF_ADVICE),
@@ -30,7 +30,7 @@ _BRANDS = {b'avif': 'AVIF', b'avis': 'AVIF',
 
 
 class UnsupportedFormatError(ValueError):
-    """A format that nothing which is installed reads; the message names the remedy."""
+    """A format that no installed library reads; the message names the remedy."""
 
 
 @functools.cache
@@ -56,21 +56,21 @@ def readable_formats() -> tuple[str, ...]:
 
 
 def readable_suffixes() -> tuple[str, ...]:
-    """Of the files that can be read here."""
+    """Suffixes of the files that can be read here."""
     return tuple(suffix for name in readable_formats() for suffix in _FORMATS[name][0])
 
 
 def install_advice(suffix: str) -> str:
-    """How to have files of this suffix read, or ''."""
+    """How to enable reading files of this suffix, or ''."""
     return next((what for suffixes, what in _FORMATS.values() if suffix in suffixes), '')
 
 
 def detect_format(data: bytes) -> str | None:
-    """Pillow's name of the format, by the first bytes; None where it is none of those here."""
+    """Pillow's name of the format, by the first bytes; None if it is none of those here."""
     if data[:6] in (b'GIF87a', b'GIF89a'):
         return 'GIF'
     if data[4:8] == b'ftyp':
-        # The first brand may be a general one; what follows says what else it conforms to.
+        # The first brand may be a general one; compatible brands follow.
         length = min(int.from_bytes(data[:4], 'big'), 256)
         brands = [data[8:12], *(data[k:k + 4] for k in range(16, length, 4))]
         return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
@@ -78,29 +78,28 @@ def detect_format(data: bytes) -> str | None:
 
 
 def decode_image(data: bytes, name: str, check_size: Callable[[int, int], None]) -> tuple[np.ndarray, bool]:
-    """Encoded bytes -> the first picture, (H, W, 3) uint8 RGB and upright, and whether there are more.
+    """Encoded bytes -> the first image, (H, W, 3) uint8 RGB and upright, and whether there are more.
 
-    name: of format_of. check_size: of width and height, before pixels are made; raises. Raises
-    UnsupportedFormatError, and whatever
-    Pillow raises on damaged bytes.
+    name: of detect_format. check_size: called with width and height before decoding; may raise. Raises
+    UnsupportedFormatError, and any exception of Pillow on damaged bytes.
     """
     from PIL import Image, ImageOps
     if name not in readable_formats():
         advice = _FORMATS[name][1]
         raise UnsupportedFormatError(f'{name} cannot be read here' + (f'; {advice}' if advice else ''))
     with warnings.catch_warnings():
-        # Pillow warns of pictures that check_size admits or refuses by itself.
+        # Pillow warns of images that check_size accepts or rejects itself.
         warnings.simplefilter('ignore', Image.DecompressionBombWarning)
         with Image.open(io.BytesIO(data), formats=(name,)) as picture:
             check_size(*picture.size)
             picture.load()
-            check_size(*picture.size)   # what a GIF's first picture adds to the canvas
+            check_size(*picture.size)   # a GIF's first image may enlarge the canvas
             pixels = np.asarray(ImageOps.exif_transpose(picture).convert('RGB'))
             return np.ascontiguousarray(pixels), _has_more(picture)
 
 
 def _has_more(picture):
-    """A file of which only the rest is damaged is a picture all the same."""
+    """Whether there are more images; a file whose rest is damaged is still an image."""
     try:
         return bool(getattr(picture, 'is_animated', False))
     except Exception:  # Pillow raises anything on damaged bytes.

@@ -1,4 +1,4 @@
-"""What names a camera or a stream: a number, a device or a URL; and what may be shown of it."""
+"""Addresses of cameras and streams: a number, a device or a URL; and their printable part."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def parse_live_address(text: str) -> str | None:
 
 
 def url_scheme(text: str) -> str:
-    """'rtsp' of 'rtsp://camera/stream'; '' where there is none."""
+    """'rtsp' of 'rtsp://camera/stream'; '' without one."""
     scheme, separator, _ = text.partition('://')
     return scheme.lower() if separator else ''
 
 
 def printable_address(address: str) -> str:
-    """A name for files and messages: of a URL host and path alone, as the rest may hold passwords."""
+    """A name for files and messages: of a URL only host and path, as the rest may contain passwords."""
     if not url_scheme(address):
         return address
     try:
@@ -43,7 +43,7 @@ def printable_address(address: str) -> str:
 
 
 def check_device(address: str) -> None:
-    """FileNotFoundError, with one line that names the cameras there are, for the path of a camera that is not there."""
+    """FileNotFoundError, with one line that names the present cameras, for the path of a missing camera."""
     if url_scheme(address) or os.path.exists(address):
         return
     cameras = sorted(glob.glob('/dev/video*'))

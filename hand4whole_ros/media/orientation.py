@@ -1,4 +1,4 @@
-"""How stored pixels have to be turned and mirrored to stand upright: the tags of pictures and of videos."""
+"""Rotation and mirroring of stored pixels to upright ones: the tags of images and of videos."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Orientation:
     """A transposition, then mirror flips; every multiple of 90 degrees and every mirror image is one of these eight."""
 
     transpose: bool = False
-    flip_rows: bool = False         # top and bottom change places
-    flip_columns: bool = False      # left and right change places
+    flip_rows: bool = False         # swap top and bottom
+    flip_columns: bool = False      # swap left and right
 
     def apply(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, ...) as stored -> upright, (W, H, ...) where it is transposed; contiguous."""
+        """(H, W, ...) as stored -> upright, (W, H, ...) if transposed; contiguous."""
         if self.transpose:
             image = image.swapaxes(0, 1)
         if self.flip_rows:
@@ -35,14 +35,14 @@ _EXIF = {1: Orientation(), 2: Orientation(flip_columns=True), 3: Orientation(fli
 
 
 def from_exif(value: object) -> Orientation:
-    """Tag 274, Orientation. What is none of its eight values means upright, as viewers take it."""
+    """Tag 274, Orientation. Any other value than its eight means upright, as in viewers."""
     return _EXIF.get(value, Orientation()) if isinstance(value, int) else Orientation()
 
 
 def from_display_matrix(matrix: Sequence[int]) -> Orientation:
     """A video's 3x3 display matrix, row by row: (x, y, 1) M is where the stored pixel (x, y) is shown.
 
-    Its scale and position do not matter; what lies between multiples of 90 degrees becomes the nearest of them.
+    Its scale and position are ignored; angles between multiples of 90 degrees are rounded to the nearest.
     """
     a, b, _, c, d = (int(value) for value in matrix[:5])
     if abs(a) + abs(d) >= abs(b) + abs(c):

@@ -1,1 +1,1 @@
-"""The ROS 2 side: the node and everything that knows a ROS type. Nothing below this folder does."""
+"""The ROS 2 side: the node and all code that uses ROS types, which no other package does."""

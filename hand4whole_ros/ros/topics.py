@@ -2,17 +2,17 @@
 
 NODE_NAME = 'hand4whole'
 
-#: The node that shows the other one's results in a browser.
+#: The node that shows the results of hand4whole in a browser.
 VIEWER_NODE_NAME = 'hand4whole_viewer'
 
-# In. camera_info is taken beside the image topic unless it is itself remapped; see camera_info_topic().
+# Inputs. camera_info is the sibling of the image topic unless it is itself remapped; see sibling_camera_info().
 IMAGE = 'image'
 CAMERA_INFO = 'camera_info'
 
-#: Where the images of a camera are that is started together with the node; its camera_info is beside it.
+#: Images of a camera that is started together with the node; its camera_info is the sibling.
 OWN_CAMERA_IMAGE = 'camera/image_raw'
 
-# Out.
+# Outputs.
 POSES = '~/poses'
 HANDS = '~/hands'
 OBJECTS = '~/objects'
@@ -37,17 +37,17 @@ COMPRESSED = '/compressed'
 
 
 def absolute_topic(topic: str) -> str:
-    """'~/poses' -> '/hand4whole/poses': as the node calls it where it is neither renamed nor in a namespace."""
+    """'~/poses' -> '/hand4whole/poses': its name if the node is neither renamed nor in a namespace."""
     return f'/{NODE_NAME}{topic[1:]}' if topic.startswith('~') else topic
 
 
 def sibling_camera_info(image_topic: str) -> str:
-    """'/cam/image_raw' -> '/cam/camera_info', as image_transport's camera subscriber has it."""
+    """'/cam/image_raw' -> '/cam/camera_info', as in image_transport's camera subscriber."""
     return image_topic.removesuffix(COMPRESSED).rpartition('/')[0] + '/' + CAMERA_INFO
 
 
 def is_rectified(image_topic: str) -> bool:
-    """Whether the lens is undone already: by image_pipeline's convention such topics are called image_rect."""
+    """Whether the image is undistorted already: by image_pipeline's convention such topics are named image_rect."""
     return image_topic.removesuffix(COMPRESSED).rpartition('/')[2].startswith('image_rect')
 
 

@@ -1,1 +1,1 @@
-"""The process: signals, streams, threads, memory, progress, and files that are written whole or not at all."""
+"""The process: signals, streams, threads, memory, progress, and files that are written completely or not at all."""

@@ -1,11 +1,11 @@
-"""Memory of a program that runs for days: pictures that come and go, and what is loaded once and stays."""
+"""Memory of a program that runs for days: short-lived images, and objects that are loaded once."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 
-#: What this process uses for one.
+#: The C library of this process.
 _LIBC = ctypes.CDLL(None)
 
 #: Of glibc's malloc.h.
@@ -13,17 +13,17 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 #: Bytes. Freed memory is kept up to this much, ...
 _TRIM_THRESHOLD = 64 * 2**20
-#: ... and blocks up to this size come from there: pictures of 1920 x 1080, but not the weights of a network.
+#: ... and blocks up to this size come from there: images of 1920 x 1080, but not the weights of a network.
 _MMAP_THRESHOLD = 8 * 2**20
 
 
 def configure_malloc() -> None:
-    """Have the C library keep what is freed for the next image.
+    """Make the C library keep freed memory for the next image.
 
-    By itself glibc hands a block of the size of a picture back to the system at once, and the system clears the
-    next one page by page: five times as long as copying the picture. All threads keep it in one place: each in its
-    own, two dozen of them would keep the most that each has ever needed, and memory would grow for hours, ever more
-    slowly. So this comes before the libraries that start threads. Other C libraries are left as they are.
+    By default glibc returns a block of the size of an image to the system at once, and the system clears the
+    next one page by page, which takes five times as long as copying the image. All threads share one arena: with
+    separate ones, two dozen threads would each keep their maximum, and memory would grow for hours, ever more
+    slowly. Call this before importing libraries that start threads. Other C libraries are not changed.
     """
     mallopt = getattr(_LIBC, 'mallopt', None)
     if mallopt is not None:
@@ -33,21 +33,21 @@ def configure_malloc() -> None:
 
 
 def freeze_loaded_objects() -> None:
-    """Have Python's collector go through what is made from now on only.
+    """Restrict Python's collector to objects created from now on.
 
-    A whole collection goes through every object there is, which takes 0.15 s with torch and a body model loaded, and
-    no image is answered meanwhile. For that reason it is put off until a quarter as many new objects have come, and
-    what refers to itself stays until then.
+    A full collection traverses all objects, which takes 0.15 s with torch and a body model loaded, and
+    no image is processed meanwhile. Python therefore delays it until there are a quarter as many new objects, and
+    reference cycles stay until then.
     """
     gc.collect()
     gc.freeze()
-    gc.collect()    # a quarter of what there is now is little
+    gc.collect()    # a quarter of the remaining objects is little
 
 
 def trim_memory() -> None:
-    """Free what refers to itself, and hand back to the system what the C library keeps for later.
+    """Free reference cycles, and return the memory that the C library keeps to the system.
 
-    Some 10 ms where what is loaded is set aside, and some milliseconds for the next image.
+    Takes some 10 ms if loaded objects are frozen, and some milliseconds for the next image.
     """
     gc.collect()
     malloc_trim = getattr(_LIBC, 'malloc_trim', None)
@@ -56,6 +56,6 @@ def trim_memory() -> None:
 
 
 def collect_frozen_objects() -> None:
-    """Free what refers to itself, of what was set aside, too."""
+    """Free reference cycles, also among frozen objects."""
     gc.unfreeze()
     gc.collect()

@@ -1,4 +1,4 @@
-"""What C++ libraries write to stderr by themselves: held back where it is nothing a user could act on."""
+"""Suppression of C++ libraries' messages on stderr that a user cannot act on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOG_NOISE = re.compile(rb'^([IW]\d{4} |INFO: |WARNING: All log messages before 
 
 
 class _StderrCapture:
-    """Stderr while anybody holds it back: threads that do so at the same time share one file."""
+    """Captured stderr: threads that capture it at the same time share one file."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -45,9 +45,9 @@ _CAPTURE = _StderrCapture()
 
 @contextmanager
 def suppress_native_stderr():
-    """Hold stderr back, and let what is not chatter out at the end; all of it if the body raises.
+    """Capture stderr, and write all but the known messages at the end; all of it if the body raises.
 
-    Several threads may do so at once; the text comes out when the last of them is done.
+    Several threads may do so at once; the text is written when the last of them is done.
     """
     _CAPTURE.take()
     try:

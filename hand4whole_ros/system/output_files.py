@@ -1,7 +1,7 @@
-"""Outputs of commands: whether a path may be written, asked before the work, and writing it whole or not at all.
+"""Outputs of commands: whether a path may be written, checked before the work, and writing completely or not at all.
 
-A file is replaced only where this package wrote the one that is there. Pictures, videos and drawings carry MARK; what
-has no place for it is recognised by its own reader (`is_own` of check_file).
+A file is replaced only if this package wrote the existing one. Images, videos and drawings contain MARK; files
+without a place for it are recognised by their own readers (`is_own` of check_output_file).
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ ORIGIN = {'origin': FILE_MARK.decode()}
 #: And in SVG.
 XML_FILE_MARK = f'<!-- {FILE_MARK.decode()} -->'
 
-#: Where a file's beginning and end are searched for MARK, bytes.
+#: Bytes of a file's beginning and end that are searched for MARK.
 _MARK_SEARCH_BYTES = 4096
 
-#: Begins the name of every file that is being written; what bears it and is left belongs to a process that was killed.
+#: Prefix of the name of every file being written; remaining ones are of killed processes.
 PART_PREFIX = '.hand4whole-'
 
-#: Errors that say that there is no room.
+#: Errors for lack of space.
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-#: What else an error of the system is called, in a user's words.
+#: Other system errors -> text for the user.
 _PATH_ADVICE = {errno.ENOTDIR: 'a part of the path is a file, not a folder'}
 
 
 class OutputError(ValueError):
-    """An output may not, or cannot, be written; the message is the one line to show."""
+    """An output may not, or cannot, be written; the message is one line for the user."""
 
 
 def printable_path(path: Path | str) -> str:
-    """A path as text that every encoding and every reader of JSON takes: bytes that are no UTF-8 become `\\xe9`."""
+    """A path as text for every encoding and every reader of JSON: bytes that are no UTF-8 become `\\xe9`."""
     return os.fsencode(path).decode('utf-8', 'backslashreplace')
 
 
@@ -66,12 +66,12 @@ def is_marked(path: Path) -> bool:
 
 
 def resolve_target(path: Path) -> Path:
-    """What is written when `path` is: where links lead."""
+    """The target of `path`, with links resolved."""
     return Path(os.path.realpath(path))
 
 
 def is_stream(path: Path) -> bool:
-    """Whether writing there replaces nothing: a terminal, a pipe, /dev/null."""
+    """Whether the path is a terminal, a pipe or /dev/null, where writing replaces nothing."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -80,8 +80,8 @@ def is_stream(path: Path) -> bool:
 
 
 def path_identity(path: Path) -> tuple[int, int] | str:
-    """The same for all paths that lead to one file or folder: links, hard links and letters' case considered."""
-    real = os.path.realpath(path)   # also where a folder that is gone is left again by '..'
+    """A value equal for all paths to one file or folder, including links, hard links and case."""
+    real = os.path.realpath(path)   # also if '..' follows a missing folder
     try:
         about = os.stat(real)
     except OSError:
@@ -90,22 +90,22 @@ def path_identity(path: Path) -> tuple[int, int] | str:
 
 
 def is_same_path(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one file or folder."""
+    """Whether two paths are of one file or folder."""
     return path_identity(one) == path_identity(other)
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether `path` is the folder or lies in it, at any depth."""
+    """Whether `path` is the folder or inside it, at any depth."""
     real = resolve_target(path)
     return any(is_same_path(each, folder) for each in (path, real, *real.parents))
 
 
 def check_output_file(path: Path, inputs: Container = (), is_own: Callable[[Path], bool] = is_marked,
                option: str = '') -> None:
-    """Raises OutputError unless a file can be written to `path` without a loss to anybody.
+    """Raises OutputError unless a file can be written to `path` without overwriting other files.
 
-    inputs: identities of files that are read. is_own: whether a file that is there was written by this package.
-    option: names the path in the message.
+    inputs: identities of files that are read. is_own: whether an existing file was written by this package.
+    option: name of the path in the message.
     """
     name = f'{option} {printable_path(path)}'.lstrip()
     if path_identity(path) in inputs:
@@ -152,9 +152,9 @@ def check_output_folder(folder: Path, name: str = '') -> None:
 
 @contextmanager
 def open_replacement(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
-    """A stream whose bytes are at `path` when the block has ended well; else what was there is there still.
+    """A stream whose bytes are at `path` when the block has succeeded; else the previous file is kept.
 
-    Folders that are missing are made. Links are followed, permissions stay. durable: wait until the disk has it.
+    Missing folders are created. Links are followed, permissions kept. durable: wait until it is on the disk.
     """
     if is_stream(path):
         with open(path, 'wb') as stream:
@@ -170,7 +170,7 @@ def open_replacement(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacement_path(path: Path) -> Iterator[Path]:
-    """As `replacing`, for what opens its file itself: where to write."""
+    """As `open_replacement`, for libraries that open their file themselves: the path to write to."""
     part = new_part_path(path)
     try:
         yield part
@@ -180,14 +180,14 @@ def replacement_path(path: Path) -> Iterator[Path]:
 
 
 def new_part_path(path: Path) -> Path:
-    """A file name that nobody uses, in the folder of `path`, which is made: ASCII, with the suffix of `path`."""
+    """An unused file name in the folder of `path`, which is created: ASCII, with the suffix of `path`."""
     folder, suffix = resolve_target(path).parent, path.suffix
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f'{PART_PREFIX}{secrets.token_hex(6)}.part{suffix if suffix.isascii() else ""}'
 
 
 def commit_part(part: Path, path: Path) -> None:
-    """What was written to a part becomes `path`. Permissions of a file that it replaces stay."""
+    """Move a finished part to `path`. Permissions of a replaced file are kept."""
     end = resolve_target(path)
     if end.exists():
         part.chmod(stat.S_IMODE(end.stat().st_mode))
@@ -195,18 +195,18 @@ def commit_part(part: Path, path: Path) -> None:
 
 
 def write_file(path: Path, data: bytes, durable: bool = True) -> None:
-    """A whole file, or none: see `replacing`."""
+    """Write a complete file, or none: see `open_replacement`."""
     with open_replacement(path, durable) as stream:
         stream.write(data)
 
 
 def write_json(path: Path, value: dict) -> None:
-    """A dict as JSON that says where it comes from. Raises OSError."""
+    """Write a dict as JSON with MARK. Raises OSError."""
     write_file(path, (json.dumps({**ORIGIN, **value}, indent=1) + '\n').encode())
 
 
 def add_mark(data: bytes) -> bytes:
-    """A PNG or JPEG with MARK in it, where readers pass over it; other data as they are."""
+    """A PNG or JPEG with MARK in it, where readers ignore it; other data unchanged."""
     if data.startswith(b'\x89PNG\r\n\x1a\n'):
         at = 8 + 12 + 13    # after the signature and IHDR
         return data[:at] + _png_chunk(b'tEXt', b'Software\0' + FILE_MARK) + data[at:]
@@ -222,6 +222,6 @@ def _png_chunk(kind, data):
 
 
 def mark_video(path: Path) -> None:
-    """Add MARK to an MP4, in a box that readers pass over."""
+    """Add MARK to an MP4, in a box that readers ignore."""
     with open(path, 'ab') as stream:
         stream.write(struct.pack('>I', 8 + len(FILE_MARK)) + b'free' + FILE_MARK)

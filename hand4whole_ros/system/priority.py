@@ -1,4 +1,4 @@
-"""Priority of a process against others on the same cores."""
+"""Priority of a process relative to others on the same cores."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _OWN_THREADS = Path('/proc/self/task')
 
 
 def set_niceness(niceness: int) -> str:
-    """Give all threads that this process has now a niceness, -20 (first) to 19 (last); those they start inherit it.
+    """Set the niceness of all present threads of this process, -20 (first) to 19 (last); threads they start inherit it.
 
-    Returns why that was not done, '' where it was: less than 0 is for those whom the system allows it.
+    Returns why that failed, '' if it did not: less than 0 needs permission.
     """
     try:
-        # On Linux a niceness is of one thread; 0 is the calling one, where the system does not list the others.
+        # On Linux a niceness is of one thread; 0 is the calling one, if the system does not list the others.
         threads = [int(path.name) for path in _OWN_THREADS.iterdir()] if _OWN_THREADS.is_dir() else [0]
         for thread in threads:
             try:

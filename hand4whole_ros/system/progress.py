@@ -1,4 +1,4 @@
-"""Progress of long work: bars on terminals alone; elsewhere, a log file say, a line for each stage and one a minute."""
+"""Progress of long work: bars on terminals only; elsewhere, as in log files, a line for each stage and one a minute."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ProgressBar(tqdm):
 
     def __init__(self, what: Iterable | None = None, desc: str = '', total: float | None = None, enabled: bool = True,
                  **options):
-        """shown: False for neither bar nor lines. `options` as tqdm has them."""
+        """enabled: False for neither bar nor lines. `options`: of tqdm."""
         super().__init__(what, desc, total, file=sys.stderr, disable=None if enabled else True, **options)
         self._lines, self._unit = enabled and self.disable, options.get('unit', 'it')
         if self.total is None:
@@ -39,7 +39,7 @@ class ProgressBar(tqdm):
             self.update()
 
     def update(self, n: float = 1) -> bool | None:
-        """`n` more are done; `self.n` are in all."""
+        """Add `n` finished items; `self.n` is the total."""
         if not self.disable:
             return super().update(n)
         self.n += n
@@ -50,7 +50,7 @@ class ProgressBar(tqdm):
         return None
 
     def set_description(self, desc: str | None = None, refresh: bool = True) -> None:
-        """Another stage."""
+        """Begin another stage."""
         if not self.disable:
             super().set_description(desc, refresh)
         elif self._lines and desc and desc != self._title:
@@ -63,20 +63,20 @@ class ProgressBar(tqdm):
 
 
 class ProgressLogHandler(logging.Handler):
-    """Lines of the log on stderr, above whatever bar is there."""
+    """Writes the log to stderr, above any bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
         try:
             tqdm.write(self.format(record), file=sys.stderr)
             sys.stderr.flush()
-        except Exception:   # As logging has it: a log that cannot be written must not end the work.
+        except Exception:   # As in logging: a log that cannot be written must not end the work.
             self.handleError(record)
 
 
 @contextmanager
 def log_to_stderr() -> Iterator[None]:
-    """Within the block the log is seen: from INFO on where nobody else has set it up, else what the others see."""
+    """Within the block the log is shown: from INFO on if logging is not configured, else as configured."""
     root, handler = logging.getLogger(), ProgressLogHandler()
     if not root.handlers:
         root.setLevel(logging.INFO)

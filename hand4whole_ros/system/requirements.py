@@ -1,4 +1,4 @@
-"""The command that installs a library that is missing: this package is on no index that its name could be given to."""
+"""The command that installs a missing library: this package is not on an index, so its extras cannot be named."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ VERSIONS = {
 
 
 class MissingLibrary(ModuleNotFoundError):
-    """A library of an extra that is not installed. The message says what for, and what to run."""
+    """A library of an extra is not installed. The message gives its purpose and the command to run."""
 
 
 def missing_synthetic(error: ModuleNotFoundError) -> MissingLibrary:
-    """What an import says that needs the extra synthetic."""
+    """The error of an import that needs the extra synthetic."""
     return MissingLibrary(f'drawn people need the extra synthetic: {error.name} is not installed; run: '
                           + install_command('anny', 'warp-lang'), name=error.name)
 

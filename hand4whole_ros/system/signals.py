@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal end a command with KeyboardInterrupt, once what is being written is whole."""
+"""Ctrl-C, SIGTERM and a closed terminal end a command with KeyboardInterrupt, once files being written are complete."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-#: Seconds after a signal in which more of them do not interrupt the end that it began.
+#: Seconds after a signal in which further ones do not interrupt the cleanup.
 REPEAT_SECONDS = 2.0
 
 
 class _SignalState:
-    """Of this process: signals are the process's own."""
+    """State of this process: signals are per process."""
 
-    received = False    # and was perhaps lost: some libraries swallow exceptions
+    received = False    # the exception may be lost: some libraries swallow it
     deferrals = 0       # depth of `defer_signals`
     waiting = False     # came while deferred
 
 
 @contextmanager
 def raise_as_exceptions(program: bool = False) -> Iterator[None]:
-    """Within the block all three raise KeyboardInterrupt in the main thread; one that is ignored stays ignored.
+    """Within the block all three raise KeyboardInterrupt in the main thread; an ignored one stays ignored.
 
-    Those that follow within REPEAT_SECONDS are the same wish again: they must not interrupt its fulfilment.
+    Signals within REPEAT_SECONDS of the first are dropped: they must not interrupt the cleanup.
 
     program: the process ends with the block. After a signal further ones are then ignored: libraries take a second to
-    be dismantled, and a second Ctrl-C would change the exit code.
+    unload, and a second Ctrl-C would change the exit code.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -65,7 +65,7 @@ def raise_as_exceptions(program: bool = False) -> Iterator[None]:
 
 @contextmanager
 def defer_signals(ending: bool = False) -> Iterator[None]:
-    """Within the block signals wait for its end. ending: the command ends in any case, and they are dropped."""
+    """Within the block signals are deferred to its end. ending: the command ends in any case, and they are dropped."""
     _SignalState.deferrals += 1
     try:
         yield
@@ -78,7 +78,7 @@ def defer_signals(ending: bool = False) -> Iterator[None]:
 
 
 def raise_pending() -> None:
-    """Raises KeyboardInterrupt where a signal came and a library swallowed the exception."""
+    """Raises KeyboardInterrupt if a signal came and a library swallowed the exception."""
     if _SignalState.received:
         _SignalState.received = False
         raise KeyboardInterrupt

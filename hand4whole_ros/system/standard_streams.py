@@ -1,4 +1,4 @@
-"""The end of a command whose output nobody takes any more: quiet, and not in the interpreter's last moments."""
+"""The end of a command whose output pipe is closed: without messages, and before the interpreter exits."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import select
 import sys
 
-#: Exit code by convention: 128 and the number of SIGPIPE, as shells say it of other commands before `| head`.
+#: Exit code by convention: 128 and the number of SIGPIPE, as shells report it for other commands before `| head`.
 EXIT_READER_CLOSED = 141
 
 
 class StdoutWriteError(Exception):
-    """What was written to stdout did not get there. The message is the one line to show where somebody reads it."""
+    """Writing to stdout failed. The message is one line for the user, if stderr has a reader."""
 
     def __init__(self, error: OSError):
         super().__init__(f'stdout cannot be written: {error.strerror or error}')
@@ -19,7 +19,7 @@ class StdoutWriteError(Exception):
 
 
 def flush_stdout() -> None:
-    """Write out what print has kept. Raises StdoutWriteError; nothing is kept after that."""
+    """Flush stdout. Raises StdoutWriteError; its buffer is discarded then."""
     if sys.stdout is None:
         return
     try:
@@ -32,12 +32,12 @@ def flush_stdout() -> None:
 
 
 def is_reader_closed() -> bool:
-    """Whether stdout or stderr is a pipe that nobody reads."""
+    """Whether stdout or stderr is a pipe without a reader."""
     return any(_is_pipe_closed(number) for number in (1, 2))
 
 
 def discard_output() -> None:
-    """What is still written to such a pipe goes nowhere from now on."""
+    """Discard all further output to such a pipe."""
     for number in (1, 2):
         if _is_pipe_closed(number):
             _redirect_to_null(number)

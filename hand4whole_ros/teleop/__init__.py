@@ -1,1 +1,1 @@
-"""Robot hands and arms that follow an operator's: maths and adapters of libraries, without ROS and without torch."""
+"""Teleoperation of robot hands and arms: maths and adapters of libraries, without ROS and without torch."""

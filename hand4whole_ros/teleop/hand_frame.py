@@ -19,7 +19,7 @@ from .. import skeleton
 _WRIST, _INDEX, _MIDDLE = (skeleton.HAND_KEYPOINT[name] for name in ('wrist', 'index1', 'middle1'))
 
 #: Limits of the distance from the wrist to the middle finger's knuckle, m: 95 mm in adults, half of that in small
-#: children, and twice that in nobody.
+#: children; twice that is implausible.
 MIN_PALM_LENGTH, MAX_PALM_LENGTH = 0.045, 0.19
 
 #: The farthest a keypoint can be from its own wrist, in palm lengths: a stretched middle finger is at 1.9.

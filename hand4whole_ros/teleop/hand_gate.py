@@ -27,12 +27,12 @@ class HandObservation:
     stamp: float                                # s, of the image
     keypoints: np.ndarray                       # (21, 3) m, camera optical frame
     confidence: float = 1.0                     # 0 to 1, the estimator's own
-    #: 0 to 1, of the 3D keypoints, projected, with those detected in the image (geometry.keypoint_agreement); None: not
-    #: known, and then it does not count.
+    #: 0 to 1, of the 3D keypoints, projected, with those detected in the image (geometry.keypoint_agreement); None:
+    #: unknown, and then ignored.
     agreement: float | None = None
     depth_measured: bool = False                # the distance is that of a depth camera
     wrist_rotation: np.ndarray | None = None    # (3, 3) any axes fixed to the wrist, in the camera optical frame
-    person: int | None = None                   # track id of the person, or of the hand itself; None: not known
+    person: int | None = None                   # track id of the person, or of the hand itself; None: unknown
     fault: str = ''                             # why the source itself does not trust this measurement; '' if it does
 
 

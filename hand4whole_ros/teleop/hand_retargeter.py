@@ -11,7 +11,7 @@ from .robot_hand import RobotHand
 
 
 class RetargetingUnavailable(RuntimeError):
-    """A library is missing or rejects a hand; the message is one line that names the remedy."""
+    """A library is missing or rejects a hand; the message is one line with the remedy."""
 
 
 class HandRetargeter(abc.ABC):

@@ -1,4 +1,4 @@
-"""A robot hand's fingers follow an operator's: gate, filter, prediction, retargeting and limits of one hand."""
+"""Teleoperation of a robot hand's fingers: gate, filter, prediction, retargeting and limits of one hand."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class HandTeleop:
     def update(self, observation: HandObservation | None, now: float, engaged: bool = True) -> HandCommand:
         """The command after an image that arrived at `now`. None: an image without this hand.
 
-        engaged: whether the robot shall follow; False holds it.
+        engaged: whether the robot follows; False holds it.
         """
         result = self.gate.update(observation, now)
         if result.fresh and engaged:

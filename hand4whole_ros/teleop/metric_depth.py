@@ -2,8 +2,8 @@
 
 An image alone does not distinguish a large hand from a near one: an estimate of the person's size that is wrong by a
 tenth puts the hand wrong by a tenth of its distance. A hand, or a person, of known length has one distance only.
-Scaling all keypoints about the camera's centre leaves their projection as it is. What a depth camera measures is better
-than either (tracking.depth_correction): hands of such a distance, HandObservation.depth_measured, stay where they are.
+Scaling all keypoints about the camera's centre leaves their projection as it is. A depth camera is more accurate
+than either (tracking.depth_correction): hands with a measured distance, HandObservation.depth_measured, are unchanged.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _WRIST, _KNUCKLE = skeleton.HAND_KEYPOINT['wrist'], skeleton.HAND_KEYPOINT['midd
 #: Heights of standing people, m.
 MIN_HEIGHT, MAX_HEIGHT = 1.0, 2.3
 
-#: Ankle to hip by the knee, of both legs, and the pelvis along the spine to the head: the bones that a height is made
-#: of; and the height of a person over their length, of 40 drawn adults.
+#: The bones that add up to a height: ankle to hip by the knee, of both legs, and the pelvis along the spine to the
+#: head; and the ratio of a person's height to their length, of 40 drawn adults.
 _LEGS = tuple(tuple(skeleton.JOINT[f'{side}_{name}'] for name in ('ankle', 'knee', 'hip')) for side in skeleton.SIDES)
 _SPINE = tuple(skeleton.JOINT[name] for name in ('pelvis', 'spine1', 'spine2', 'spine3', 'neck', 'head'))
 _HEIGHT_OF_BONES = 1.156
@@ -90,7 +90,7 @@ class HeightCorrection:
     def __call__(self, keypoints: np.ndarray, joints: np.ndarray, person: int | None = None) -> np.ndarray:
         """(21, 3) m in the camera's optical frame -> the same, scaled about the camera.
 
-        joints (55, 3) m: of the person, in any pose; person: track id. With joints that are nobody's, the keypoints are
+        joints (55, 3) m: of the person, in any pose; person: track id. With implausible joints, the keypoints are
         returned as they are.
         """
         measured = height(joints)

@@ -1,11 +1,11 @@
-"""Hands as OpenXR has them (XR_EXT_hand_tracking), under the names of NVIDIA Isaac Teleop: 25 poses a hand.
+"""Hands in OpenXR's form (XR_EXT_hand_tracking), with the names of NVIDIA Isaac Teleop: 25 poses a hand.
 
 A joint's -Z points along its bone away from the wrist, +Y out of the back of the hand, and X completes a right-handed
 frame. A tip has the orientation of the last bone; the wrist's -Z points to the middle finger's knuckle. The
 roots of the fingers' metacarpals are not among the 21 keypoints: they are placed between wrist and knuckles and flagged
-invalid. OpenXR's palm, which Isaac Teleop leaves out, is left out here as well.
+invalid. OpenXR's palm, which Isaac Teleop omits, is omitted here as well.
 
-The rotation about a bone comes from the palm, and from there on from the bone before it by the smallest rotation, which
+The rotation about a bone comes from the palm, then from the previous bone by the smallest rotation, which
 is that of a hinge. It is therefore defined for straight fingers as well, and continuous.
 """
 
@@ -63,7 +63,7 @@ class OpenXrHand:
 
 
 def to_openxr(keypoints: np.ndarray, side: str) -> OpenXrHand:
-    """(21, 3) m in any right-handed frame -> the joints in that frame. ValueError where the keypoints are no hand."""
+    """(21, 3) m in any right-handed frame -> the joints in that frame. ValueError if the keypoints are no hand."""
     keypoints = np.asarray(keypoints, np.float64)
     palm = hand_rotation(keypoints, side)
     positions = np.empty((len(JOINT_NAMES), 3))
@@ -86,7 +86,7 @@ def to_openxr(keypoints: np.ndarray, side: str) -> OpenXrHand:
         else:
             rotation = _next_rotation(rotations[k - 1], bone)
         if rotation is None:
-            # A bone without a direction takes that of the one before it and is not valid.
+            # A bone without a direction takes that of the previous bone and is not valid.
             rotation, is_valid[k] = rotations[k - 1], False
         rotations[k] = rotation
     return OpenXrHand(positions, rotations, is_valid)
@@ -99,7 +99,7 @@ def no_hand() -> OpenXrHand:
 
 
 def _root_rotation(bone, bend):
-    """The axes of a bone that bends towards the palm about `bend`; None where it has no length, or lies along
+    """The axes of a bone that bends towards the palm about `bend`; None if it has no length, or is along
     `bend`."""
     back = np.cross(bone, bend)     # opposite to the direction of bending
     length, lever = np.linalg.norm(bone), np.linalg.norm(back)
@@ -110,7 +110,7 @@ def _root_rotation(bone, bend):
 
 
 def _next_rotation(before, bone):
-    """The axes of a bone after one with axes `before`, by the least rotation; None where it has no length, or runs
+    """The axes of a bone after one with axes `before`, by the least rotation; None if it has no length, or points
     back.
     """
     length = np.linalg.norm(bone)

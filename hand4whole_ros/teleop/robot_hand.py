@@ -29,7 +29,7 @@ from .joints import JointLimits, RobotDescriptionError, actuated_joints, link_na
 
 FOLDER = Path(__file__).resolve().parent / 'hands'
 
-#: Hands whose URDF comes with the retargeting library, and where it keeps them.
+#: Hands whose URDF comes with the retargeting library, and their path in it.
 _LIBRARY, _LIBRARY_FOLDER = 'dexi_rs', Path('resources', 'assets', 'robots', 'hands')
 
 #: Human fingers in the order of the fingertips.

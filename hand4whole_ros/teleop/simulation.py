@@ -1,4 +1,4 @@
-"""A simulated robot hand (MuJoCo): takes joint commands; gives joint positions, fingertips and images without
+"""A simulated robot hand (MuJoCo): executes joint commands; gives joint positions, fingertips and images without
 OpenGL."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MESH_SUFFIXES = ('.obj', '.stl', '.msh')
 
 
 class SimulationUnavailable(RuntimeError):
-    """MuJoCo is missing or cannot read a hand; the message is one line that names the remedy."""
+    """MuJoCo is missing or cannot read a hand; the message is one line with the remedy."""
 
 
 class SimulatedHand:

@@ -1,4 +1,4 @@
-"""A robot's wrist follows an operator's: gate, deadman switch, clutch, scale, workspace and speed limits.
+"""Teleoperation of a robot's wrist: gate, deadman switch, clutch, scale, workspace and speed limits.
 
 The clutch makes motion relative. When the operator engages, the poses of both wrists are latched; from then on the
 robot's wrist translates and rotates as the operator's has since, times a scale. Motion while disengaged has no effect,

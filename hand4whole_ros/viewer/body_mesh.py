@@ -13,7 +13,7 @@ from .. import skeleton
 if TYPE_CHECKING:
     from ..body.model import BodyModel
 
-#: Of meshes: seen through, so that bones and joints stay visible.
+#: Opacity of meshes: bones and joints stay visible.
 _COLOR, _OPACITY = (150, 170, 200), 0.55
 
 
@@ -28,7 +28,7 @@ class BodyParameters:
 
 
 class BodyMeshes:
-    """Meshes on a viser server. The model is loaded with the first people. For one thread."""
+    """Meshes on a viser server. The model is loaded with the first people. Not thread-safe."""
 
     def __init__(self, server: Any):
         """server: a viser.ViserServer."""
@@ -37,9 +37,9 @@ class BodyMeshes:
         self._meshes: dict[int, Any] = {}
 
     def show(self, people: Mapping[int, BodyParameters], model: str) -> None:
-        """These people by track id, and nobody else. model: name of the body that the node poses.
+        """Show only these people, by track id. model: name of the body that the node poses.
 
-        Raises ValueError where this machine has another body, and what loading the body raises.
+        Raises ValueError if this machine has another body, and any exception of loading the body.
         """
         if people and self._body is None:
             from ..body.model import BodyModel  # torch, a second or more

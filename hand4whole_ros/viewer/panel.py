@@ -1,4 +1,4 @@
-"""The panel beside the scene: the camera's picture, what the node does, and who is there in which state."""
+"""The panel next to the scene: the camera's image, the node's status, and the people with their states."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from .. import skeleton
 from .people import ViewedImage
 
-#: Pixels of the picture's longer side at most: the panel is not larger.
+#: Maximum pixels of the image's longer side: the panel is not larger.
 MAX_PICTURE_SIZE = 800
 
 _JPEG_QUALITY = 80
@@ -20,22 +20,22 @@ _NOTHING_YET = np.full((240, 320, 3), 40, np.uint8)
 
 @dataclass(frozen=True)
 class NodeStatus:
-    """What the node says of itself."""
+    """The node's reported status."""
 
-    level: str = 'waiting'      # 'ok', 'warning' or 'error'; 'waiting' before the first word
+    level: str = 'waiting'      # 'ok', 'warning' or 'error'; 'waiting' before the first report
     message: str = ''           # one line
     estimator: str = '-'
     device: str = '-'
     rate: float | None = None       # images with a pose, Hz
-    delay: float | None = None      # s from an image's stamp to its poses being out
+    delay: float | None = None      # s from an image's stamp to the publication of its poses
     dropped: str = '-'
 
 
 class Panel:
-    """The panel of a viser server. Not for several threads."""
+    """The panel of a viser server. Not thread-safe."""
 
     def __init__(self, server: Any, *, picture: bool, mesh: bool = False):
-        """server: a viser.ViserServer. picture: whether there is a place for the camera's picture; mesh: whether bodies
+        """server: a viser.ViserServer. picture: whether the camera's image can be shown; mesh: whether bodies
         can be shown as meshes.
         """
         self._server, gui = server, server.gui
@@ -55,16 +55,16 @@ class Panel:
 
     @property
     def wants_picture(self) -> bool:
-        """Whether somebody looks at the camera's picture."""
+        """Whether a client shows the camera's image."""
         return self._switch is not None and bool(self._switch.value) and bool(self._server.get_clients())
 
     @property
     def wants_mesh(self) -> bool:
-        """Whether somebody looks at people's meshes."""
+        """Whether a client shows people's meshes."""
         return self._mesh is not None and bool(self._mesh.value) and bool(self._server.get_clients())
 
     def refuse_mesh(self) -> None:
-        """There is none: untick it."""
+        """Untick the mesh option, as there is no mesh."""
         if self._mesh is not None:
             self._mesh.value = False
 
@@ -75,7 +75,7 @@ class Panel:
             self._picture.image = np.ascontiguousarray(rgb[::step, ::step])
 
     def show_status(self, status: NodeStatus) -> None:
-        """What the node says of itself."""
+        """Show the node's reported status."""
         self._set(self._status, '\n'.join([
             f'**{status.level}** {escape_markdown(status.message)}', '',
             '| | |', '|---|---|',
@@ -85,11 +85,11 @@ class Panel:
             f'| images dropped | {escape_markdown(status.dropped)} |']))
 
     def show_silence(self) -> None:
-        """No poses come: who is there is not known."""
+        """Show that no poses come and people are unknown."""
         self._set(self._people, 'No poses come.')
 
     def show_people(self, image: ViewedImage) -> None:
-        """Who is there, in which state."""
+        """Show the people and their states."""
         lines = [*_person_rows(image), *_hand_rows(image)]
         table = ['| who | distance | left hand | right hand |', '|---|---:|---|---|', *lines]
         self._set(self._people, '\n'.join(table) if lines else 'No person in view.')
@@ -101,7 +101,7 @@ class Panel:
 
 
 def escape_markdown(text: str) -> str:
-    """Text of others as text: names of topics and frames may hold what Markdown or MDX would act on."""
+    """Escape text of others: names of topics and frames may contain Markdown or MDX."""
     return ''.join(f'&#{ord(c)};' if c in '\\`*_{}[]<>()#|!&~$@:/' else c for c in text if c.isprintable())
 
 

@@ -1,4 +1,4 @@
-"""What the viewer shows: people and hands of one image, numpy alone, in the camera's optical frame, metres."""
+"""Data of the viewer: people and hands of one image, numpy only, in the camera's optical frame, metres."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 class ViewedHand:
     """One hand."""
 
-    track_id: int               # -1 where it is LOST
+    track_id: int               # -1 if it is LOST
     side: str                   # 'left' or 'right'
     state: int                  # skeleton.LOST, HELD or OK
     confidence: float
@@ -28,13 +28,13 @@ class ViewedPerson:
     confidence: float
     is_operator: bool
     joints: np.ndarray              # (55, 3)
-    inferred: np.ndarray            # (55,) bool: not seen
+    inferred: np.ndarray            # (55,) bool: not visible
     hands: tuple[ViewedHand, ...]   # left, right
 
 
 @dataclass(frozen=True)
 class ViewedImage:
-    """Everybody in one image."""
+    """All people in one image."""
 
     people: Sequence[ViewedPerson] = ()
-    loose_hands: Sequence[ViewedHand] = field(default=())   # those of nobody
+    loose_hands: Sequence[ViewedHand] = field(default=())   # those without a person

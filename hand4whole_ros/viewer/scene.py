@@ -1,4 +1,4 @@
-"""The 3D scene: the camera, and before it the bones and joints of people and hands."""
+"""The 3D scene: the camera, and the bones and joints of people and hands."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .people import ViewedHand, ViewedImage, ViewedPerson
 #: Thickness of bones and size of joints, m: of bodies, of hands.
 _BODY_SIZES, _HAND_SIZES = (0.016, 0.036), (0.006, 0.011)
 
-#: What is not seen becomes pale: this share of the grey.
+#: Share of grey of inferred joints.
 _GREY, _PALE_SHARE = np.array([120, 124, 132]), 0.7
 
-#: Where the browser's camera stands at first, and what it turns to, m, in the camera's optical frame.
+#: Initial position and target of the browser's camera, m, in the camera's optical frame.
 _FIRST_POSITION, _FIRST_TARGET = (-1.55, -0.75, -0.5), (0.0, 0.1, 1.5)
 
-#: The grid moves where the feet leave it by more than this, m.
+#: The grid moves if the feet are farther from it than this, m.
 _GRID_TOLERANCE = 0.3
 _FEET = [skeleton.JOINT[name] for name in ('left_foot', 'right_foot', 'left_ankle', 'right_ankle')]
 
@@ -41,7 +41,7 @@ class _Figure:
     joints: Any
 
     def move(self, points, pairs, colors):
-        """Points (N, 3), pairs (M, 2) of them, colours (N, 3); a bone is as its second point."""
+        """Points (N, 3), pairs (M, 2) of them, colours (N, 3); a bone has the colour of its second point."""
         self.bones.points, self.joints.points = points[pairs].astype(np.float32), points.astype(np.float32)
         self.bones.colors = _bone_colors(pairs, colors)
         self.joints.colors = colors
@@ -52,7 +52,7 @@ class _Figure:
 
 
 class Scene:
-    """People and hands on a viser server. Not for several threads."""
+    """People and hands on a viser server. Not thread-safe."""
 
     def __init__(self, server: Any):
         """server: a viser.ViserServer."""
@@ -70,7 +70,7 @@ class Scene:
         self._labels: dict[str, Any] = {}
 
     def show(self, image: ViewedImage) -> None:
-        """These people and hands, and nobody else."""
+        """Show only these people and hands."""
         with self._server.atomic():
             shown = set()
             for person in image.people:
@@ -122,7 +122,7 @@ class Scene:
         label.position = place
 
     def _move_grid(self, image):
-        """To the lowest foot. It is level with the camera, which need not be level itself: it is no floor."""
+        """Move it to the lowest foot. It is level with the camera, which may be tilted: it is no floor."""
         if image.people:
             lowest = max(float(person.joints[_FEET, 1].max()) for person in image.people)
             if abs(lowest - self._grid.position[1]) > _GRID_TOLERANCE:

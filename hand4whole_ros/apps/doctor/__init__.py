@@ -1,1 +1,1 @@
-"""`hand4whole doctor`: what is installed, what is missing, and what to run."""
+"""`hand4whole doctor`: installed and missing parts, and the commands to run."""

@@ -1,4 +1,4 @@
-"""Does it really work here? Libraries are imported and a ROS node is made, each in a process that may break."""
+"""Functional checks: libraries are imported and a ROS node is created, each in a process of its own that may crash."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-#: Seconds that all imports, and a node, are given on a machine that has much else to do.
+#: Maximum seconds of all imports, and of a node, on a busy machine.
 IMPORT_TIMEOUT, NODE_TIMEOUT = 180.0, 60.0
 
-#: Each module is named before it is imported, so that one that ends the process is known.
+#: Each module is printed before it is imported, so that one that ends the process is identified.
 _IMPORT_SCRIPT = """
 import importlib, sys, traceback
 for name in sys.argv[1:]:
@@ -40,9 +40,9 @@ rclpy.shutdown()
 
 @dataclass
 class ImportResults:
-    """What came of importing modules."""
+    """Results of importing modules."""
 
-    #: Module -> why it cannot be imported, of those that cannot.
+    #: Module -> why it cannot be imported, for those that cannot.
     errors: dict[str, str] = field(default_factory=dict)
     #: torch's: 'cpu' or 'cuda'.
     device: str | None = None
@@ -70,7 +70,7 @@ def probe_imports(modules: Sequence[str]) -> ImportResults:
 
 
 def probe_node() -> str | None:
-    """Why no ROS node can be made here, in one line; None where one was."""
+    """Why no ROS node can be created here, in one line; None if one was."""
     code, out, errors = _run_python(_NODE_SCRIPT, (), NODE_TIMEOUT)
     if code == 0 and 'made with' in out:
         return None
@@ -79,7 +79,7 @@ def probe_node() -> str | None:
 
 
 def _run_python(code, words, seconds):
-    """Exit code, None where it took too long; stdout and stderr."""
+    """Exit code, None after a timeout; stdout and stderr."""
     try:
         done = subprocess.run([sys.executable, '-c', code, *words], text=True, errors='replace', timeout=seconds,
                               stdin=subprocess.DEVNULL, capture_output=True)

@@ -1,4 +1,4 @@
-"""`hand4whole doctor`: what is installed, what is missing or does not work, and the command that gets or mends it."""
+"""`hand4whole doctor`: installed, missing and broken parts, and the command that installs or repairs each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OK, MISSING, BROKEN, OPTIONAL, CHECK = '  ok     ', '  MISSING', '  BROKEN ', ' 
 #: The oldest and the newest Python that is supported.
 PYTHONS = (3, 10), (3, 14)
 
-#: module, what it is for, what to run where it is missing, whether the package is useless without it.
+#: module, its purpose, the command that installs it, whether the package requires it.
 _COMPONENTS = (
     ('torch', 'networks and body models', install_command('torch'), True),
     ('smplx', 'body models in SMPL-X form', install_command('smplx'), True),
@@ -38,7 +38,7 @@ _COMPONENTS = (
     ('cv_bridge', 'cv_bridge', 'comes with a ROS installation; without it our own conversion is used', False),
 )
 
-#: Where what pip calls a module is not its name.
+#: Module -> its name on PyPI, where they differ.
 _DISTRIBUTIONS = {'ai_edge_litert': 'ai-edge-litert', 'cv2': 'opencv-python-headless', 'warp': 'warp-lang'}
 
 
@@ -50,7 +50,7 @@ def print_report() -> bool:
         print(f'{MISSING} Python {oldest} to {newest} is supported; this is {platform.python_version()}')
     distributions = metadata.packages_distributions()
     states = {module: _module_state(module, distributions) for module, *_ in _COMPONENTS}
-    # rclpy may end the process that imports it, and is asked for a node below.
+    # rclpy may end the process that imports it; it is checked by creating a node below.
     imports = probes.probe_imports([module for module, _, _, needed in _COMPONENTS if needed and states[module][0]])
     able = True
     for module, purpose, remedy, needed in _COMPONENTS:
@@ -81,7 +81,7 @@ def _repair_command(module, error):
 
 
 def _module_state(module, distributions):
-    """(found, version) of a module, without importing it; `distributions` as packages_distributions() has them."""
+    """(found, version) of a module, without importing it; `distributions`: of packages_distributions()."""
     try:
         found = importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
@@ -92,7 +92,7 @@ def _module_state(module, distributions):
 
 
 def _report_node():
-    """Whether a node can be made, in this environment."""
+    """Report whether a node can be created in this environment."""
     found = ros_environment.check_environment()
     for finding in found:
         print(f'{BROKEN if finding.fatal else CHECK} {"ROS environment":20} {finding.line}')

@@ -1,7 +1,7 @@
-"""The environment that ROS takes its settings from: what in it keeps a node from running, or from seeing anybody.
+"""ROS's environment variables: settings that keep a node from running, or from discovering other nodes.
 
-ROS itself says little of it: a middleware that is not installed or a domain that is out of range ends the process from
-inside of a library. So it is looked at before rclpy is imported, which this module never does.
+ROS itself reports little about them: a middleware that is not installed or a domain that is out of range ends the
+process inside a library. They are therefore checked before rclpy is imported, which this module never does.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-#: Domains there are ports for, and those whose ports Linux gives to nobody else by itself.
+#: Domains that have ports, and those whose ports are outside Linux's ephemeral range.
 MAX_DOMAIN, SAFE_DOMAIN = 232, 101
 
-#: Bytes of a file of profiles at most; they have a few thousand.
+#: Maximum size of a file of profiles, bytes; they have a few thousand.
 _MAX_PROFILE_BYTES = 1_000_000
 
 _DISCOVERY_RANGES = ('SUBNET', 'LOCALHOST', 'OFF', 'SYSTEM_DEFAULT')
 
 
 class Finding(NamedTuple):
-    """One line about the environment: what is wrong, and what to do."""
+    """One line about the environment: the fault and the remedy."""
 
-    #: Whether no node can run so.
+    #: Whether it keeps every node from running.
     fatal: bool
     line: str
 
 
 def fatal_problem(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Why no node can run here, of what is cheap to find out; None where nothing is known against it."""
+    """Why no node can run here, by fast checks only; None if they find nothing."""
     return next(
         (
             finding.line
@@ -46,7 +46,7 @@ def fatal_problem(environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 def check_environment(environ: Mapping[str, str] = os.environ) -> list[Finding]:
-    """Everything that is wrong, or probably wrong."""
+    """All certain and probable faults."""
     return [
         finding
         for check in (
@@ -70,7 +70,7 @@ def installed_middlewares(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def is_writable(folder: Path) -> bool:
-    """Whether the folder can be written, or made where it is not there. Leaves nothing behind."""
+    """Whether the folder can be written, or created if it is missing. Leaves nothing behind."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     try:
@@ -95,7 +95,7 @@ def _check_domain(environ) -> Iterator[Finding]:
     number, rest = _parse_c_integer(text)
     choose = f'export ROS_DOMAIN_ID=N, N from 0 to {SAFE_DOMAIN}, the same as the camera has'
     if number == -1:
-        number = 0      # as rcl has it
+        number = 0      # as in rcl
     if number is None or not 0 <= number <= MAX_DOMAIN:
         yield Finding(True, f'ROS_DOMAIN_ID={text} is no domain: {choose}')
     elif number > SAFE_DOMAIN:
@@ -136,13 +136,13 @@ def _check_discovery(environ) -> Iterator[Finding]:
     elif reach == 'OFF':
         yield Finding(False, 'ROS_AUTOMATIC_DISCOVERY_RANGE=OFF: no camera will be found; set SUBNET or LOCALHOST')
     elif local == '1' and reach not in ('', 'LOCALHOST'):
-        # Humble knows the first alone, Iron and Jazzy prefer it, Kilted knows the second alone.
+        # Humble reads only the first, Iron and Jazzy prefer it, Kilted reads only the second.
         yield Finding(False, f'ROS_LOCALHOST_ONLY=1 and ROS_AUTOMATIC_DISCOVERY_RANGE={reach} contradict each other, '
                              f'and which of them counts depends on the version of ROS: unset ROS_LOCALHOST_ONLY')
 
 
 def _check_profiles(environ) -> Iterator[Finding]:
-    """Settings of middlewares. Where they cannot be read, the middleware prints an error and continues without them."""
+    """Settings of middlewares. If they cannot be read, the middleware prints an error and continues without them."""
     for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE', 'CYCLONEDDS_URI'):
         value = environ.get(name, '')
         if not value or (name == 'CYCLONEDDS_URI' and not value.startswith(('file://', '/'))):
@@ -167,7 +167,7 @@ def _xml_error(path):
 
 
 def _check_log_folder(environ) -> Iterator[Finding]:
-    """Where rcl writes its logs, which it refuses to start without."""
+    """The folder of rcl's logs, without which it does not start."""
     named = environ.get('ROS_LOG_DIR')
     if not named and not environ.get('ROS_HOME') and not environ.get('HOME'):
         yield Finding(True, 'HOME is not set, and ROS has no place for its logs: export ROS_LOG_DIR=/tmp/ros_log')

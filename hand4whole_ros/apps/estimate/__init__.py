@@ -1,1 +1,1 @@
-"""`hand4whole estimate`: pictures, folders and videos to JSON and overlays, without ROS."""
+"""`hand4whole estimate`: images, folders and videos to JSON and overlays, without ROS."""

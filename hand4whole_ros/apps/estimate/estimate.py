@@ -1,4 +1,4 @@
-"""`hand4whole estimate`: every frame of some pictures and videos through an estimator, to JSON and overlays."""
+"""`hand4whole estimate`: every frame of images and videos through an estimator, to JSON and overlays."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from .results_file import ResultsFile
 
 log = logging.getLogger(__name__)
 
-#: An estimator that fails this many times in a row is broken, and not the frames.
+#: Number of consecutive failures after which the estimator, not the frames, is assumed broken.
 MAX_CONSECUTIVE_FAILURES = 10
 
 
 @dataclass
 class EstimateReport:
-    """What became of the frames."""
+    """Outcomes of the frames."""
 
     frames: int = 0         # that were estimated
     people: int = 0
-    unreadable: int = 0     # pictures and videos
+    unreadable: int = 0     # images and videos
     missing: int = 0        # frames of videos that are damaged or cut
     failed: int = 0         # frames on which the estimator raised
-    refused: Counter = field(default_factory=Counter)   # why -> people who were found and left out
+    refused: Counter = field(default_factory=Counter)   # reason -> number of people rejected
 
     def __str__(self) -> str:
         text = f'{self.people} people in {self.frames} frames'
@@ -55,13 +55,12 @@ def run(sources: list[ImageSource], create: Callable[[bool], Estimator], focal: 
         json_path: Path | None, *, overlay_folder: Path | None, hands_path: Path | None = None) -> EstimateReport:
     """Estimate every frame of `sources`, in order.
 
-    `create(static_images)` makes the estimator: one for the pictures, which have nothing to do with
-    each other, and one for the videos, whose frames follow one another. `focal` in pixels; None
-    assumes config.DEFAULT_FOV_DEGREES.
+        `create(static_images)` creates the estimator: one for the images, which are independent, and one for the
+    videos, whose frames are consecutive. `focal` in pixels; None assumes config.DEFAULT_FOV_DEGREES.
 
-    Results are written as they come: see ResultsFile. Raises OutputError before anything else where an output may
-    not be written, WorkFailed where the work cannot go on, and KeyboardInterrupt with a line for the user; what was
-    done is written in either case.
+    Results are written as they come: see ResultsFile. Raises OutputError before anything else if an output may
+    not be written, WorkFailed if the work cannot continue, and KeyboardInterrupt with a line for the user; finished
+    results are written in either case.
     """
     outputs = EstimateOutputs(json_path, overlay_folder, hands_path)
     outputs.check(sources)
@@ -85,12 +84,12 @@ def run(sources: list[ImageSource], create: Callable[[bool], Estimator], focal: 
 
 
 class _OutputWriteError(WorkFailed):
-    """An output cannot be written any more."""
+    """An output can no longer be written."""
 
 
 @contextmanager
 def _convert_write_errors(path):
-    """Within the block, errors of the system become _OutputWriteError with one line about `path`."""
+    """Within the block, OSError becomes _OutputWriteError with one line about `path`."""
     try:
         yield
     except ImageFileError as error:
@@ -100,12 +99,12 @@ def _convert_write_errors(path):
 
 
 class _EstimateJob:
-    """The frames, and where their results go."""
+    """The frames and the outputs of their results."""
 
     def __init__(self, create, focal, outputs):
         self._create, self._focal, self._outputs = create, focal, outputs
         self._failures = 0      # in a row
-        self._total: int | None = 0     # None: of a camera nobody knows
+        self._total: int | None = 0     # None: unknown, of a camera
         self._overlay_count = 0
         self.report = EstimateReport()
         self._results, self._hands = (self._open(path) for path in (outputs.json, outputs.hands_json))
@@ -118,7 +117,7 @@ class _EstimateJob:
             return ResultsFile(path)
 
     def run(self, sources):
-        """All of them; pictures first."""
+        """Process all sources; images first."""
         if self._focal is None:
             log.info('no --focal: a field of view of 60 degrees is assumed')
         self._total = None if any(source.is_live for source in sources) else sum(map(len, sources))
@@ -136,7 +135,7 @@ class _EstimateJob:
                         self.report.refused.update(estimator.refused)
 
     def _process_source(self, source, estimator, progress):
-        """All frames of one source."""
+        """Process all frames of one source."""
         overlay = Overlay(estimator.body) if self._outputs.overlay is not None else None
         tracker = Tracker(estimator.body) if source.is_video else None
         drawn_video = _OverlayVideo(self._outputs.overlay_path(source)) if overlay and source.is_video else None
@@ -161,7 +160,7 @@ class _EstimateJob:
                     drawn_video.close()
 
     def _estimate(self, frame: Frame, estimator, tracker):
-        """People of one frame, its intrinsics and loose hands, once they are in the results; None where nothing is to
+        """People of one frame, its intrinsics and loose hands, once they are in the results; None if nothing is to
         be drawn.
         """
         if frame.error is not None or frame.image is None:
@@ -175,14 +174,14 @@ class _EstimateJob:
         try:
             people = self._filter_valid(
                 estimator.estimate(frame.image, intrinsics, None if tracker is None else frame.stamp), frame.name)
-            # Whom nobody follows has a number in this picture alone.
+            # People without tracking have an index in this image only.
             people = ([replace(person, track_id=k) for k, person in enumerate(people)] if tracker is None
                       else tracker.update(people, frame.stamp))
             loose = estimator.loose_hands
             context = estimate_json.make_context(intrinsics, estimator.name)
             rows = {self._results: [estimate_json.person_to_json(person) | context for person in people],
                     self._hands: [estimate_json.loose_hand_to_json(hand) | context for hand in loose]}
-        except Exception as error:  # One frame that breaks must not cost the others.
+        except Exception as error:  # One failing frame must not affect the others.
             if isinstance(error, OUT_OF_MEMORY):
                 estimator.reduce_memory()
             self._record_failure(frame.name, error)
@@ -198,7 +197,7 @@ class _EstimateJob:
         return people, intrinsics, loose
 
     def _filter_valid(self, people, name):
-        """Those whose numbers can be those of a person: JSON has no others."""
+        """People with finite, plausible numbers: JSON has no others."""
         wrong = [rejection_reason(person) for person in people]
         if any(wrong):
             if not self.report.refused[IMPOSSIBLE]:
@@ -216,7 +215,7 @@ class _EstimateJob:
             raise WorkFailed(f'it failed {MAX_CONSECUTIVE_FAILURES} times in a row; {line}')
 
     def close(self, finished):
-        """Write what is not written yet; the sum in words. Raises _OutputWriteError where it is finished."""
+        """Write pending results and log a summary. Raises _OutputWriteError where it is finished."""
         report, places = self.report, []
         for results in filter(None, (self._results, self._hands)):
             try:
@@ -234,13 +233,13 @@ class _EstimateJob:
 
 
 class _LazyProgressBar:
-    """A bar that appears with the first frame: until then it would stand still while things load."""
+    """A bar that appears with the first frame, after loading."""
 
     def __init__(self, total):
         self._total, self._bar = total, None
 
     def update(self):
-        """A frame is done."""
+        """Count a finished frame."""
         if self._bar is None:
             self._bar = ProgressBar(desc='estimating', total=self._total, unit='frame')
         self._bar.update()
@@ -252,13 +251,13 @@ class _LazyProgressBar:
 
 
 class _OverlayVideo:
-    """The overlay of a video: under its name once it is closed, with the frames that were drawn until then."""
+    """The overlay of a video: under its name once it is closed, with the frames drawn until then."""
 
     def __init__(self, path):
         self._path, self._writer, self._part = path, None, None
 
     def write(self, image, frame):
-        """One more frame, drawn over that of the video."""
+        """Write the next frame, drawn over that of the video."""
         with _convert_write_errors(self._path):
             if self._writer is None:
                 self._part = output_files.new_part_path(self._path)
@@ -267,7 +266,7 @@ class _OverlayVideo:
             self._writer.write(image, frame.stamp, frame.duration)
 
     def close(self):
-        """The end of it."""
+        """Close the file."""
         if self._writer is None or self._part is None:
             return
         with _convert_write_errors(self._path):

@@ -36,7 +36,7 @@ def _confidences(estimate):
 
 
 def make_context(intrinsics: Intrinsics, estimator: str) -> dict:
-    """What is needed to use the numbers of a result: the camera they hold for, their units, and who made them."""
+    """Context of the numbers of a result: camera, units, and estimator."""
     return {
         'estimator': estimator, 'version': __version__, 'units': 'm, rad, px',
         'frame': 'camera optical: x right, y down, z forward',

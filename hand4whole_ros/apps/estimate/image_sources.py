@@ -1,4 +1,4 @@
-"""What `hand4whole estimate` reads: pictures, folders of pictures, videos, cameras and streams, frame after frame."""
+"""Inputs of `hand4whole estimate`: images, folders of images, videos, cameras and streams, frame by frame."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture, or why there is none."""
+    """One image, or the reason why there is none."""
 
     name: str                           # file name; videos add '#' and the number of the frame
     image: np.ndarray | None = None     # (H, W, 3) uint8 RGB
-    stamp: float = 0.0                  # seconds from a video's first frame, by its own times; 0 for pictures
-    duration: float = 0.0               # for which a video shows it, s; 0 where that is not known
+    stamp: float = 0.0                  # seconds from a video's first frame, by its own times; 0 for images
+    duration: float = 0.0               # for which a video shows it, s; 0 if unknown
     error: str | None = None
-    missing: int = 0                    # how many frames the error is about, of a video that is damaged or cut
+    missing: int = 0                    # number of frames the error is about, of a damaged or truncated video
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class ImageSource:
     """One file to read from."""
 
     path: Path
-    name: str       # what its results are called: the file name, or the path where that would clash
-    stem: str       # the same for files made from it, without suffix and slashes
-    folder: Path | None = None      # that was listed to find it; None where the file itself was named
+    name: str       # name of its results: the file name, or the path if that would be ambiguous
+    stem: str       # the same for output files, without suffix and slashes
+    folder: Path | None = None      # that was listed to find it; None if the file itself was given
 
     @property
     def is_video(self) -> bool:
@@ -48,11 +48,11 @@ class ImageSource:
 
     @property
     def is_live(self) -> bool:
-        """Whether it comes from a camera, and has no end."""
+        """Whether it comes from a camera and has no end."""
         return False
 
     def __len__(self) -> int:
-        """About how many frames are in it, from the header of a video; at least 1."""
+        """Approximate number of frames, from the header of a video; at least 1."""
         if not self.is_video:
             return 1
         from ...media.videos.reader import VideoError, VideoReader  # FFmpeg's libraries
@@ -63,7 +63,7 @@ class ImageSource:
             return 1
 
     def frames(self) -> Iterator[Frame]:
-        """Every frame, in order. What cannot be read comes as a Frame with an error."""
+        """Every frame, in order. An unreadable one is a Frame with an error."""
         if self.is_video:
             yield from self._video_frames()
             return
@@ -107,7 +107,7 @@ class LiveSource(ImageSource):
         return True
 
     def __len__(self) -> int:
-        """1: how many images will come is not known."""
+        """1: the number of images is unknown."""
         return 1
 
     def _video_frames(self):
@@ -127,7 +127,7 @@ class LiveSource(ImageSource):
 
 
 def make_live_source(address: str) -> LiveSource:
-    """Of what media.live_address.parse_live_address gives. Raises FileNotFoundError for a camera that is not there."""
+    """Source of a result of media.live_address.parse_live_address. Raises FileNotFoundError for a missing camera."""
     check_device(address)
     name = printable_address(address).removeprefix('/dev/')
     return LiveSource(Path(address), name, _flatten_path(Path(name.replace('://', '_')), False), address=address)
@@ -144,10 +144,10 @@ def collect_inputs(inputs: Sequence[str]) -> list[ImageSource]:
 
 
 def collect_sources(inputs: list[Path]) -> list[ImageSource]:
-    """Files and folders -> sources in order. Names are file names, or paths where those would clash.
+    """Files and folders -> sources in order. Names are file names, or paths if those would be ambiguous.
 
-    What in a folder is neither picture nor video is counted in one line of the log. Raises FileNotFoundError or
-    ValueError with one line that names what is wrong.
+    Files in a folder that are neither images nor videos are counted in one line of the log. Raises FileNotFoundError or
+    ValueError with one line that names the fault.
     """
     known = image_files.readable_suffixes() + VIDEO_SUFFIXES
     paths = folder_listing.list_files(inputs, lambda path: path.suffix.lower() in known, 'pictures or videos')
@@ -161,7 +161,7 @@ def collect_sources(inputs: list[Path]) -> list[ImageSource]:
             for path, name, stem in zip(paths, called, stems)]
 
 
-#: Bytes of a name that is made of a path; file systems have 255 in all.
+#: Maximum bytes of a name made from a path; file systems have 255 in all.
 _MAX_NAME_BYTES = 200
 
 

@@ -1,4 +1,4 @@
-"""The JSON schema of what `hand4whole estimate` writes, made from the tables that the results are made from."""
+"""The JSON schema of the results of `hand4whole estimate`, made from the same tables as these."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ID = 'Counts people of one picture; the same in all frames of a video.'
 
 
 def results_schema() -> dict[str, Any]:
-    """Of --json."""
+    """Schema of --json."""
     return _file_schema('Poses of people', _person_schema())
 
 
 def hands_schema() -> dict[str, Any]:
-    """Of --hands-json."""
+    """Schema of --hands-json."""
     return _file_schema('Hands without a person', _loose_hand_schema())
 
 
@@ -46,7 +46,7 @@ def _numbers(*shape, description=''):
 
 
 def _context():
-    """What stands with every result: estimate_json.make_context."""
+    """Schema of the context of every result: estimate_json.make_context."""
     pixels = {'type': 'integer', 'minimum': 1}
     return {
         'estimator': {'type': 'string'}, 'version': {'type': 'string', 'description': 'Of hand4whole_ros.'},

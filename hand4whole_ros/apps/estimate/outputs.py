@@ -1,4 +1,4 @@
-"""Where `hand4whole estimate` writes, and whether it may: asked before anything is loaded."""
+"""Output paths of `hand4whole estimate`, checked before anything is loaded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .results_file import is_results_file
 
 @dataclass(frozen=True)
 class EstimateOutputs:
-    """What `--json`, `--overlay` and `--hands-json` name."""
+    """Paths of `--json`, `--overlay` and `--hands-json`."""
 
     json: Path | None       # a file
     overlay: Path | None    # a folder
@@ -28,12 +28,12 @@ class EstimateOutputs:
         return {option: path for option, path in named.items() if path is not None}
 
     def overlay_path(self, source: ImageSource) -> Path:
-        """The picture, or the video, that is drawn over a source, if there is a folder for them."""
+        """Path of the overlay, image or video, of a source, if there is a folder for them."""
         assert self.overlay is not None
         return self.overlay / (f'{source.stem}_overlay.mp4' if source.is_video else f'{source.stem}.png')
 
     def check(self, sources: Sequence[ImageSource]) -> None:
-        """Raises OutputError, in one line, unless all can be written, and nothing that is there is lost."""
+        """Raises OutputError, in one line, unless all can be written without overwriting other files."""
         inputs = {output_files.path_identity(source.path) for source in sources}
         for option, path in self._files.items():
             output_files.check_output_file(path, inputs, is_results_file, option)

@@ -1,1 +1,1 @@
-"""What a replay needs that is no ROS: a work folder, results that outlive a stop, and who does the work."""
+"""Parts of a replay without ROS: a work folder, results that survive a stop, and executors."""

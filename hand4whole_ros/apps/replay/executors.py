@@ -1,7 +1,6 @@
-"""Work whose results depend on nothing but the job, spread over processes or machines.
+"""Work whose results depend only on the job, distributed over processes or machines.
 
-Whoever does a job, the answer is the same; so a worker that dies costs only the jobs in its hands, which are
-done again.
+A job has the same result in every worker; if a worker dies, only its jobs are repeated.
 """
 
 from __future__ import annotations
@@ -18,32 +17,32 @@ from typing import Any, Protocol
 from ...system.requirements import install_command
 from ..errors import WorkFailed
 
-#: Times in a row that workers may die without one answer between before the job is given up.
+#: Number of consecutive crashes of workers, without a result between, after which the work is given up.
 MAX_RESTARTS = 3
 
-#: Makes what does the jobs; sent to every worker, so of what can be pickled.
+#: Creates the function that does the jobs; sent to every worker, so it has to be picklable.
 JobFunctionFactory = Callable[[], Callable[[Any], Any]]
 
 
 class ClusterUnavailable(ValueError):
-    """There is no Ray, or no cluster, to work on; the message is the one line to show."""
+    """Ray is not installed, or there is no cluster; the message is one line for the user."""
 
 
 class WorkerCrashError(WorkFailed):
-    """Workers die again and again; the message is the one line to show."""
+    """Workers die repeatedly; the message is one line for the user."""
 
 
 class Executor(Protocol):
     """Several jobs may be submitted before the first result is requested."""
 
-    #: How many jobs to keep submitted, so that nobody waits.
+    #: Number of jobs to keep submitted, so that no worker waits.
     width: int
 
     def submit(self, job: Any) -> Any:
         """Submit a job; returns the handle for `result`."""
 
     def result(self, handle: Any) -> Any:
-        """The answer, waited for. Raises what the job raised, or WorkerCrashError."""
+        """Wait for the result. Raises the exception of the job, or WorkerCrashError."""
 
     def close(self) -> None:
         """Stop; jobs that are not done are dropped."""
@@ -106,7 +105,7 @@ class ProcessExecutor:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _start_pool(self):
-        # Not fork: libraries that have started threads do not survive it.
+        # Not fork: libraries that have started threads break in the child.
         self._executor = ProcessPoolExecutor(
             self._count, multiprocessing.get_context('spawn'), initializer=_initialise_worker
         )
@@ -118,7 +117,7 @@ class ProcessExecutor:
             self._restart_pool()
 
     def _restart_pool(self):
-        """One process has died, and the others with it: new ones get every job that has no answer."""
+        """One process has died, and the others with it: new ones get every job without a result."""
         self._restarts += 1
         if self._restarts > MAX_RESTARTS:
             raise WorkerCrashError(f'worker processes died {self._restarts} times in a row: is there memory for '
@@ -132,15 +131,15 @@ class ProcessExecutor:
 
 
 class _PendingJob:
-    """A job and who is on it."""
+    """A job and its future."""
 
     def __init__(self, job):
         self.job = job
-        self.future: Future = Future()      # of nobody yet
+        self.future: Future = Future()      # not submitted yet
 
 
 class RayExecutor:
-    """The machines of a Ray cluster. Each of them has this package and the files of the estimator."""
+    """The machines of a Ray cluster, each with this package and the files of the estimator."""
 
     def __init__(self, factory: JobFunctionFactory, address: str, gpus_per_worker: float = 0.0):
         """address: 'auto' finds the cluster of this machine, 'local' starts one that ends with this process.
@@ -163,7 +162,7 @@ class RayExecutor:
             raise ClusterUnavailable(f'the Ray cluster at {address} has no {kind} to work on')
         self.width = 2 * count
         self._factory = ray.put(factory)
-        # Ray does a task again elsewhere when its worker dies.
+        # Ray repeats a task elsewhere when its worker dies.
         self._work = ray.remote(num_cpus=1, num_gpus=gpus_per_worker, max_retries=MAX_RESTARTS)(run_job)
 
     def submit(self, job: Any) -> Any:
@@ -185,12 +184,12 @@ class RayExecutor:
         self._ray.shutdown()
 
 
-#: In a worker: the maker it has used, and what that made.
+#: In a worker: the last factory, and the function it created.
 _cached_function: tuple[JobFunctionFactory, Callable[[Any], Any]] | None = None
 
 
 def run_job(factory: JobFunctionFactory, job: Any) -> Any:
-    """In a worker: the answer to a job. What does it is made for the first job and kept."""
+    """In a worker: the result of a job. The function is created for the first job and kept."""
     global _cached_function
     if _cached_function is None or _cached_function[0] != factory:
         _cached_function = factory, factory()
@@ -198,7 +197,7 @@ def run_job(factory: JobFunctionFactory, job: Any) -> Any:
 
 
 def _initialise_worker():
-    """In a new process: the parent alone answers to Ctrl-C, and no child outlives the parent."""
+    """In a new process: only the parent handles Ctrl-C, and no child outlives the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 

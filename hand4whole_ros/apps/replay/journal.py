@@ -1,4 +1,4 @@
-"""A file that results are added to, one after another, and that outlives the process being killed: SQLite."""
+"""A file that results are appended to, and that survives a kill of the process: SQLite."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import errno
 import sqlite3
 from pathlib import Path
 
-#: What SQLite has beside the file while it writes.
+#: Suffixes of SQLite's additional files while it writes.
 _JOURNAL_SUFFIX = '-journal'
 
 
 def journal_file_names(name: str) -> tuple[str, ...]:
-    """Of all files that a journal of that name may consist of."""
+    """Names of all files that a journal of that name may consist of."""
     return name, name + _JOURNAL_SUFFIX
 
 
 class Journal:
-    """Numbered records of bytes. What was put when the process was killed is there when the file is opened again.
+    """Numbered records of bytes. Records put before a kill of the process are there when the file is opened again.
 
-    A file that is no whole journal is begun afresh: it only ever lies in a work folder of our own. One process
+    An incomplete journal is replaced by a new one: it is only ever in this package's own work folder. One process
     writes at a time.
     """
 
     def __init__(self, path: Path):
-        """OSError where the file cannot be opened or written."""
+        """OSError if the file cannot be opened or written."""
         path = Path(path)
         try:
             self._database = _open_database(path)
@@ -47,7 +47,7 @@ class Journal:
         return None if row is None else row[0]
 
     def put(self, number: int, data: bytes) -> None:
-        """Add a record. OSError where the disk is full; the journal is then as it was before."""
+        """Add a record. OSError if the disk is full; the journal is then unchanged."""
         try:
             self._database.execute('INSERT OR REPLACE INTO records VALUES (?, ?)', (number, data))
         except sqlite3.OperationalError as error:
@@ -60,10 +60,10 @@ class Journal:
 
 
 def _open_database(path):
-    """The database, every statement a transaction of its own. sqlite3.DatabaseError where it is damaged."""
+    """The database, every statement a transaction of its own. sqlite3.DatabaseError if it is damaged."""
     database = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     try:
-        # Killed processes lose nothing that the system has been given; only a machine that loses its power would.
+        # A killed process loses nothing that was passed to the system; only a power failure would.
         database.execute('PRAGMA synchronous=OFF')
         database.execute('CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, data BLOB NOT NULL)')
         if database.execute('PRAGMA quick_check').fetchall() != [('ok',)]:

@@ -1,7 +1,7 @@
 """Estimates as bytes, and back, without pickle: safetensors, and in it a JSON text that names the parts.
 
-What the same estimate was is the same bytes, so that results can be kept in a file, or come from another
-process, and make no difference.
+Equal estimates give equal bytes, so that results may be kept in a file, or come from another
+process, without a difference.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...geometry.camera import Intrinsics
 _KINDS = {kind.__name__: kind for kind in (WholeBodyEstimate, HandEstimate, LooseHandEstimate, ObjectEstimate,
                                               Intrinsics)}
 
-#: Fields that differ from run to run, or are made again when somebody wants them.
+#: Fields that differ from run to run, or are computed again on demand.
 _EXCLUDED_FIELDS = ('stage_times', 'vertices')
 
 
@@ -32,14 +32,14 @@ _VALUE_KEY = 'value'
 
 
 def pack(value: Any) -> bytes:
-    """A value made of dicts, lists, texts, numbers, None, tensors and estimates."""
+    """Pack a value of dicts, lists, texts, numbers, None, tensors and estimates."""
     tensors: dict[str, Tensor] = {}
     text = json.dumps(_to_plain(value, tensors), separators=(',', ':')).encode()
     return save({**tensors, _VALUE_KEY: torch.frombuffer(bytearray(text), dtype=torch.uint8)})
 
 
 def unpack(data: bytes) -> Any:
-    """The value again; tuples come back as lists. ValueError where the bytes are no packed value."""
+    """The unpacked value; tuples become lists. ValueError if the bytes are no packed value."""
     try:
         tensors = load(data)
         text = json.loads(tensors.pop(_VALUE_KEY).numpy().tobytes())
@@ -54,7 +54,7 @@ def unpack(data: bytes) -> Any:
 def _to_plain(value, tensors):
     if isinstance(value, Tensor):
         name = f'{len(tensors):06d}'
-        tensors[name] = value.clone().contiguous()     # safetensors takes no two of one memory
+        tensors[name] = value.clone().contiguous()     # safetensors rejects tensors that share memory
         return {'is': 'tensor', 'name': name}
     if dataclasses.is_dataclass(value):
         kind = type(value).__name__
@@ -72,7 +72,7 @@ def _to_plain(value, tensors):
 
 
 def _from_plain(plain, tensors):
-    """The value, whose tensors are taken out of `tensors`."""
+    """The value; its tensors are taken from `tensors`."""
     if isinstance(plain, list):
         return [_from_plain(part, tensors) for part in plain]
     if not isinstance(plain, dict):

@@ -1,4 +1,4 @@
-"""Where a long job keeps what it has done so far, until all of it is there and becomes the output."""
+"""A folder for the partial results of a long job, until they are complete and become the output."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from typing import Any
 from ...system import output_files
 from ...system.output_files import printable_path
 
-#: What is in a work folder besides the files that the job itself keeps there.
+#: Files in a work folder besides those of the job itself.
 _PLAN, _LOCK, _NEW, _REPLACED = 'plan.json', 'lock', 'new', 'replaced'
 
 
 class WorkFolderError(ValueError):
-    """The job cannot go on in its folder; the message is the one line to show."""
+    """The job cannot continue in its folder; the message is one line for the user."""
 
 
 def work_folder_path(output: Path) -> Path:
-    """The work folder of an output, beside it."""
+    """The work folder of an output, next to it."""
     output = _resolve_name(output)
     return output.with_name(output.name + '.partial')
 
 
 def _resolve_name(output):
-    """The same path, and with a name: '.' and '..' have none of their own."""
+    """The same path, with a name: '.' and '..' have none."""
     return Path(os.path.realpath(output)) if output.name in ('', '..') else output
 
 
 def check_replaceable(output: Path, rejection_reason: Callable[[Path], str], force: bool = False) -> None:
-    """Raises WorkFolderError where an output is there and may not be replaced, or its folder cannot be written.
+    """Raises WorkFolderError if an output exists and may not be replaced, or its folder cannot be written.
 
-    rejection_reason: why something that is there is not an earlier output of this job, in words; '' where it is.
+    rejection_reason: why an existing path is not an earlier output of this job; '' if it is.
     """
     if os.path.lexists(output):
         if not force:
@@ -53,27 +53,27 @@ def check_replaceable(output: Path, rejection_reason: Callable[[Path], str], for
 
 
 class WorkFolder:
-    """OUT.partial beside OUT. OUT itself appears at once, by renaming, when it is whole.
+    """OUT.partial next to OUT. OUT itself appears at once, by renaming, when it is complete.
 
-    A job that was killed and is started again with the same plan finds what it had left there.
+    A killed job that is started again with the same plan continues with its files there.
     """
 
     def __init__(self, output: Path, plan: dict[str, Any], force: bool = False, job_files: tuple[str, ...] = (),
                  *, rejection_reason: Callable[[Path], str] = lambda path: 'it is somebody else\'s'):
         """plan: what the output depends on, as JSON; the work of another plan is not continued.
 
-        `force` replaces an output that exists, once the new one is whole, and throws the work of another plan
-        away; rejection_reason: see check_output. kept: names of the files that the job keeps here. Raises
-        WorkFolderError, or OSError where nothing can be written.
+        `force` replaces an existing output, once the new one is complete, and deletes the work of another plan;
+        rejection_reason: see check_replaceable. job_files: names of the job's own files here. Raises
+        WorkFolderError, or OSError if nothing can be written.
         """
         self.output, self._force, self._rejection_reason = _resolve_name(Path(output)), force, rejection_reason
         self._known_names = {_PLAN, _LOCK, _NEW, _REPLACED, *job_files}
         check_replaceable(self.output, rejection_reason, force)
         self.path = work_folder_path(self.output)
         self._lock = None
-        #: Whether there was work of an earlier run to go on with.
+        #: Whether work of an earlier run is continued.
         self.resumed = False
-        # As it is read again: tuples have become lists, paths texts.
+        # As read from the file: tuples are lists, paths are texts.
         plan = json.loads(json.dumps(plan, default=str))
         if os.path.lexists(self.path):
             self._check_ownership(plan)
@@ -89,7 +89,7 @@ class WorkFolder:
         self._lock = self._acquire_lock()
         if not self._plan_file.exists():
             output_files.write_file(self._plan_file, json.dumps(plan, indent=1).encode())
-        # What is written from the beginning each time.
+        # Rewritten from the beginning each time.
         shutil.rmtree(self.path / _NEW, ignore_errors=True)
         (self.path / _NEW).mkdir()
 
@@ -99,24 +99,24 @@ class WorkFolder:
 
     @property
     def new(self) -> Path:
-        """Where to write the output; does not exist yet, and bears the output's own name."""
+        """Path to write the output to; does not exist yet, and has the output's name."""
         return self.path / _NEW / self.output.name
 
     def finish(self) -> None:
-        """What is at `new` becomes the output; everything else of the work is removed.
+        """The path `new` becomes the output; all other work is removed.
 
-        Raises WorkFolderError where something has come to the output's place that may not be replaced.
+        Raises WorkFolderError if the output's path exists by now and may not be replaced.
         """
         for path in sorted(self.new.rglob('*')):
             _fsync(path)
         _fsync(self.new)
         if os.path.lexists(self.output):
-            # The work may have taken hours: it is looked at again.
+            # The work may have taken hours: check again.
             try:
                 check_replaceable(self.output, self._rejection_reason, self._force)
             except WorkFolderError as error:
                 raise WorkFolderError(f'{error}; what is done is kept in {printable_path(self.path)}') from None
-            # For a moment there is neither; an output that is not whole is never there.
+            # For a moment there is neither; an incomplete output never exists.
             self.output.rename(self.path / _REPLACED)
         self.new.rename(self.output)
         _fsync(self.output.parent)
@@ -124,19 +124,19 @@ class WorkFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def close(self) -> None:
-        """Let another process go on."""
+        """Release the folder for other processes."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def _check_ownership(self, plan):
-        """WorkFolderError unless all that is in the folder was put there by this class and its jobs."""
+        """WorkFolderError unless all files in the folder are of this class and its jobs."""
         if self.path.is_symlink() or not self.path.is_dir():
             other = 'a link' if self.path.is_symlink() else 'a file'
         else:
             names = {path.name for path in self.path.iterdir()
                      if not path.name.startswith(output_files.PART_PREFIX)}
-            # The plan comes before all but the lock.
+            # The plan is written before all but the lock.
             unknown = sorted(names - (self._known_names if _is_plan(self._plan_file, plan) else {_LOCK}))
             if not unknown:
                 return
@@ -146,7 +146,7 @@ class WorkFolder:
 
     def _matches_plan(self, plan):
         if not self._plan_file.exists():
-            return True     # Killed before the plan was written: nothing is there yet.
+            return True     # Killed before the plan was written: there is no work yet.
         try:
             self.resumed = json.loads(self._plan_file.read_text()) == plan
         except ValueError:
@@ -154,7 +154,7 @@ class WorkFolder:
         return self.resumed
 
     def _acquire_lock(self):
-        """Held while this process lives, and no longer, however it ends."""
+        """The lock is held exactly while this process runs, however it ends."""
         lock = open(self.path / _LOCK, 'a')
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

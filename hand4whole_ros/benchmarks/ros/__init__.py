@@ -1,1 +1,1 @@
-"""Measurements of the node and of what it publishes, with real ROS messages and processes."""
+"""Measurements of the node and of its messages, with real ROS messages and processes."""

@@ -1,4 +1,4 @@
-"""The other side of the node that `hand4whole bench` measures: a camera, and ears with a clock."""
+"""The peer of the node that `hand4whole bench` measures: a camera, and a recorder with a clock."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from ...ros.node import qos
 
 
 class CameraPeer:
-    """Publishes pictures and records topics, in a namespace of its own. A context manager; ends what it started."""
+    """Publishes images and records topics, in a namespace of its own. A context manager; stops its processes."""
 
     def __init__(self, topics: dict[str, type]):
         """topics: relative to the node's namespace, e.g. 'hand4whole/poses' -> message class."""
-        # As the demonstration: nobody else's robot hears it, and pictures go through shared memory.
+        # As in the demonstration: limited to this machine, with images through shared memory.
         os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
         os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE',
                               str(share_directory() / 'config' / 'fastdds_large_images.xml'))
@@ -76,7 +76,7 @@ class CameraPeer:
         self._info.publish(info)
 
     def until(self, done: Callable[[], bool], timeout: float) -> bool:
-        """Listen until `done()` or for `timeout` seconds; whether it was done. RuntimeError where a program ended."""
+        """Record until `done()` or for `timeout` seconds; whether it was done. RuntimeError if a program ended."""
         end = time.monotonic() + timeout
         while not done():
             left = end - time.monotonic()
@@ -90,7 +90,7 @@ class CameraPeer:
 
     def play(self, pictures: Sequence[np.ndarray], rate: float, seconds: float,
              *, done: Callable[[], bool] = lambda: False, tick: Callable[[], object] = lambda: None) -> bool:
-        """Publish pictures (H, W, 3) uint8 over and over at `rate` Hz and listen, as `until`; `tick` with each."""
+        """Publish images (H, W, 3) uint8 repeatedly at `rate` Hz and record, as `until`; calls `tick` with each."""
         ready, end, due = (
             [_SerialisedImage(picture) for picture in pictures],
             time.monotonic() + seconds,
@@ -101,7 +101,7 @@ class CameraPeer:
             self._camera.publish(ready[shown % len(ready)].stamped(time.time_ns()))
             shown += 1
             tick()
-            # Where this machine is too slow for the rate, images are left out, not sent in bursts.
+            # If this machine is too slow for the rate, images are skipped, not sent in bursts.
             due = max(due + 1 / rate, time.monotonic() + 1e-3)
             if self.until(done, due - time.monotonic()):
                 return True

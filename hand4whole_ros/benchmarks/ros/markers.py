@@ -1,4 +1,4 @@
-"""How long a full mesh takes as markers: written as bytes, and from one object a corner. For `hand4whole bench`."""
+"""Time of a full mesh as markers: written as bytes, and from one object a corner. For `hand4whole bench`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def measure(publisher) -> dict[str, float]:
 
 
 def build_naive_markers(person, faces) -> MarkerArray:
-    """Mesh, bones and joints of a person as one would write them down at first."""
+    """Mesh, bones and joints of a person, by the straightforward method."""
     def marker(kind, number, points):
         return Marker(header=Header(stamp=Time(), frame_id='camera'), id=number, type=kind,
                       scale=Vector3(x=1.0, y=1.0, z=1.0), color=ColorRGBA(r=0.6, g=0.7, b=0.8, a=1.0),
@@ -53,11 +53,11 @@ def build_naive_markers(person, faces) -> MarkerArray:
 
 
 def main() -> None:
-    """Wait until somebody listens, measure, write the figures down."""
+    """Wait for a subscriber, measure, and write the figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument('--out', type=Path, required=True)
     args, _ = parser.parse_known_args()  # the rest is ROS's
-    configure_malloc()  # as the node does
+    configure_malloc()  # as in the node
     rclpy.init()
     try:
         publisher = Node('bench_markers').create_publisher(MarkerArray, _TOPIC, qos.VISUALIZATIONS)

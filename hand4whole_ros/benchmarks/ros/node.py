@@ -10,7 +10,7 @@ from ..prepared_estimator import PreparedEstimator
 
 
 def main() -> None:
-    """As hand4whole_node, with two arguments more."""
+    """As hand4whole_node, with two more arguments."""
     parser = argparse.ArgumentParser()
     parser.add_argument('--seconds', type=float, default=0.0, help='for which the estimator holds every image')
     parser.add_argument('--own-hands', action='store_true', help='hands of a shape of their own, as hand4whole_pp has')

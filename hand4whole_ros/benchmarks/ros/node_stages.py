@@ -29,21 +29,21 @@ POSES, TF, MARKERS, DIAGNOSTICS = 'hand4whole/poses', 'tf', 'hand4whole/markers'
 _OPERATOR = {f'hand4whole/operator/{side}_{part}': kind for side in skeleton.SIDES
              for part, kind in (('wrist', PoseStamped), ('hand', HandPose))}
 
-#: Everything that is said about an image with a person in it, but for pictures.
+#: All messages about an image with a person, but for images.
 _IMAGE_TOPICS = {POSES: WholeBodyPoseArray, TF: TFMessage, **_OPERATOR}
 
 #: The node, and the same with an estimator that only waits.
 _NODE, _PREPARED_NODE = 'ros.node.main', 'benchmarks.ros.node'
 
-#: Seconds for a node to come up: the open body is built on the first use on a machine.
+#: Maximum seconds for a node to start: the open body is built on the first use on a machine.
 _START_TIMEOUT = 300.0
 
-#: Images a second of the camera that the overhead is measured with; images that are measured, and before them.
+#: Images a second of the camera that the overhead is measured with; number of measured images, and of earlier ones.
 _RATE, _IMAGES, _WARM_UP = 30.0, 300, 60
 
 OVERLOAD_RATE, OVERLOAD_SECONDS = 60.0, 0.1
 
-#: Stages of the node as /diagnostics names them, in order.
+#: Stages of the node as named in /diagnostics, in order.
 _NODE_STAGES = ('wait', 'decode', 'estimate', 'track', 'publish')
 
 _NO_SIZES = 'this system does not report the size of a process; run on Linux'
@@ -75,7 +75,7 @@ def _node_overhead(images, words, title):
 
 
 def overload(seconds: float) -> dict:
-    """A camera six times as fast as the estimator: age of every pose when it arrives here, growth of memory."""
+    """A camera six times as fast as the estimator: age of every pose at its arrival here, growth of memory."""
     with CameraPeer({POSES: WholeBodyPoseArray}) as peer, ProgressBar(total=round(seconds * OVERLOAD_RATE), leave=False,
                                                         desc='overload', unit='image') as bar:
         node = peer.start(_PREPARED_NODE, '--seconds', str(OVERLOAD_SECONDS))
@@ -106,7 +106,7 @@ def overload(seconds: float) -> dict:
 
 
 def markers() -> dict:
-    """A full mesh as markers, our way and object by object, in one process, heard by this one."""
+    """A full mesh as markers, as bytes and object by object, in one process, received by this one."""
     with tempfile.TemporaryDirectory() as scratch, CameraPeer({MARKERS: MarkerArray}) as peer:
         out = Path(scratch, 'figures.json')
         child = peer.start('benchmarks.ros.markers', '--out', str(out))
@@ -170,7 +170,7 @@ def _random_image():
 
 
 def _warm_up(peer, seconds):
-    """Until the node answers, and for so many seconds more."""
+    """Play until the node publishes, and for so many seconds more."""
     peer.publish_camera_info(Intrinsics.from_fov(640, 480))
     if not peer.play([_random_image()], _RATE, _START_TIMEOUT, done=lambda: bool(peer.recorder.messages)):
         raise RuntimeError(f'the node did not answer within {_START_TIMEOUT:.0f} s')
@@ -178,7 +178,7 @@ def _warm_up(peer, seconds):
 
 
 def _compute_overheads(peer):
-    """ms of every image that was answered on all topics."""
+    """ms of every image with messages on all topics."""
     arrived, last, answers = {}, {}, {}
     for message in peer.recorder.messages:
         topic = message.topic.removeprefix(f'{peer.namespace}/')

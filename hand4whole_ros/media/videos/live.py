@@ -1,4 +1,4 @@
-"""Cameras and network streams as a series of RGB pictures: the newest one each time, stamped when it arrives."""
+"""Cameras and network streams as a series of RGB images: the newest one each time, stamped when it arrives."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from .reader import TimedFrame
 #: Seconds to wait for a connection, and for the next image.
 OPEN_TIMEOUT, READ_TIMEOUT = 10.0, 10.0
 
-#: Schemes of addresses -> what FFmpeg may use for them. Never files: a playlist of a stranger could name any.
+#: Schemes of addresses -> protocols that FFmpeg may use for them. Never files: a remote playlist could name any.
 _PROTOCOLS = {'rtsp': 'rtsp,rtp,srtp,udp,tcp', 'rtsps': 'rtsp,rtsps,rtp,srtp,udp,tcp,tls',
               'http': 'http,tcp', 'https': 'https,http,tls,tcp'}
 
-#: Seconds between two looks whether the program is to end.
+#: Seconds between two checks whether the program has to end.
 _PERIOD = 0.2
 
 
 class LiveReader:
-    """An open camera or stream. To be closed, or used in a with statement. Raises VideoError where there is none.
+    """An open camera or stream. Has to be closed, or used in a with statement. Raises VideoError if there is none.
 
-    A thread decodes. Whoever takes images slower than they come gets the newest one, and `left_out` counts the others.
+    A thread decodes. A slow consumer gets the newest image, and `left_out` counts the others.
     """
 
     def __init__(self, address: str):
@@ -43,7 +43,7 @@ class LiveReader:
         if scheme:
             options['protocol_whitelist'] = _PROTOCOLS[scheme]
         if scheme.startswith('rtsp'):
-            options['rtsp_transport'] = 'tcp'       # a lost packet of UDP damages a second of pictures
+            options['rtsp_transport'] = 'tcp'       # a lost packet of UDP damages a second of images
         try:
             self._container = av.open(address, format=None if scheme else 'v4l2', options=options,
                                       timeout=(OPEN_TIMEOUT, READ_TIMEOUT))
@@ -61,7 +61,7 @@ class LiveReader:
             raise VideoError(f'{self._name}: a recording of {seconds:.0f} s, not a live stream: download it, and name '
                              'the file')
         self.left_out = 0
-        #: time.monotonic() of the first image that was given; their stamps count from it.
+        #: time.monotonic() of the first image returned; stamps are relative to it.
         self.started: float | None = None
         self._over_http = scheme.startswith('http')
         self._condition = threading.Condition()
@@ -77,13 +77,13 @@ class LiveReader:
         self.close()
 
     def close(self) -> None:
-        """Take no more images. The thread closes the camera, at the latest when it stops waiting for an image."""
+        """Stop. The thread closes the camera, at the latest when it stops waiting for an image."""
         self._closing = True
         self._thread.join(_PERIOD)
 
     def frames(self) -> Iterator[TimedFrame]:
-        """Each time the newest image that was not given yet, until the stream ends. Raises VideoError where it breaks
-        off, or where an image is none.
+        """Each time the newest image not returned yet, until the stream ends. Raises VideoError if it is interrupted,
+        or if an image is invalid.
         """
         while (newest := self._take()) is not None:
             frame, moment = newest
@@ -105,7 +105,7 @@ class LiveReader:
             return newest
 
     def _decode(self):
-        """On the thread, which alone touches the container."""
+        """Runs on the thread, which alone uses the container."""
         try:
             for frame in self._container.decode(video=0):
                 if self._closing:
@@ -117,7 +117,7 @@ class LiveReader:
         except av.error.EOFError:
             pass
         except (FFmpegError, OSError, ValueError) as error:
-            # A server that closes an MJPEG stream ends it between two parts, which FFmpeg takes for an error.
+            # A server that closes an MJPEG stream ends it between two parts, which FFmpeg reports as an error.
             if not (self._over_http and getattr(error, 'errno', None) == errno.EIO):
                 self._error = f'the stream broke off: {_format_error(error)}'
         finally:
@@ -135,7 +135,7 @@ class LiveReader:
 
 
 def _format_error(error):
-    """One line without the address, which may hold a password."""
+    """One line without the address, which may contain a password."""
     if isinstance(error, (av.error.ExitError, TimeoutError)):
         return f'nothing came for {READ_TIMEOUT:.0f} s'
     text = getattr(error, 'strerror', None) or type(error).__name__

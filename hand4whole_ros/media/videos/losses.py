@@ -1,4 +1,4 @@
-"""How many frames of a damaged or cut video are missing, from what is known of it."""
+"""An estimate of the number of missing frames of a damaged or truncated video."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-#: Codecs of which every packet is a picture. Others have packets that only say "the same once more".
+#: Codecs of which every packet is a picture. Others have packets that only repeat the last picture.
 _ONE_FRAME_PER_PACKET = ('h264', 'hevc', 'vp8', 'vp9', 'av1', 'libdav1d', 'mjpeg', 'ffv1', 'prores', 'png')
-#: A shorter gap between two frames is none, intervals.
+#: Shorter gaps between two frames are ignored, intervals.
 _MIN_GAP_RATIO = 1.5
-#: A header that announces more than this after the last frame is nonsense, s.
+#: A header that announces more than this after the last frame is invalid, s.
 _MAX_DURATION = 7 * 86_400
-#: An end that comes by less too early is rounding, intervals.
+#: An end that is early by less is a rounding error, intervals.
 _MIN_EARLY_END = 2.0
 
 
@@ -22,7 +22,7 @@ class FrameLossCounter:
 
     A frame is missing
 
-    - where a packet gives no picture, or the decoder calls the picture damaged;
+    - where a packet gives no picture, or the decoder reports the picture as damaged;
     - where the container is damaged and the packet after that is later than the next frame would be;
     - where the file ends before the end that it announces.
     """
@@ -39,16 +39,16 @@ class FrameLossCounter:
         self._delivered = 0         # packets
         self._last_decoded = -1     # time of the last one, ticks
         self._expected = 0          # pictures that those packets should become
-        self._early: list[int] = []     # when packets before the first picture are shown
-        self._decoded = 0          # that they became
-        self._refused = 0           # packets that the decoder does not take, pictures that it calls damaged
+        self._early: list[int] = []     # times of packets before the first picture
+        self._decoded = 0          # pictures decoded from them
+        self._refused = 0           # packets that the decoder rejects, pictures that it reports as damaged
         self._gaps = self._cut = 0  # frames
         self._last: float | None = None     # latest of a packet, s
         self._end = 0.0             # of all streams, s
 
     @property
     def missing(self) -> int:
-        """Frames that are missing until now."""
+        """Frames missing so far."""
         lost = self._refused
         if self.one_frame_each:
             lost = max(lost, self._expected - self._decoded)
@@ -59,18 +59,18 @@ class FrameLossCounter:
         """Why, in a few words."""
         if not self._cut:
             return 'it is damaged'
-        if self._is_avi:    # whose times are but the numbers of the packets that are left
+        if self._is_avi:    # whose times are only the indices of the remaining packets
             return 'it is damaged or ends too early'
-        # Where it is cut off, one packet is half there.
+        # Where it is cut off, one packet is incomplete.
         return 'it ends too early' if self.missing <= self._cut + 1 else 'it is damaged and ends too early'
 
     def count_other_packet(self, packet: Packet) -> None:
-        """Of sound, or whatever else is in the file."""
+        """Count a packet of sound or other data."""
         if packet.pts is not None:
             self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
 
     def packet(self, packet: Packet, after_damage: bool) -> None:
-        """The next one of the video. after_damage: the container is damaged between the last one and it."""
+        """Count the next packet of the video. after_damage: the container is damaged between the last one and it."""
         self.count_other_packet(packet)
         if packet.is_discard:   # cut away by an edit list; it only serves to decode others
             return
@@ -92,13 +92,13 @@ class FrameLossCounter:
             self._early.append(packet.pts)
 
     def refused(self) -> None:
-        """The decoder takes a packet for damaged, or what became of it."""
+        """Count a packet, or its picture, that the decoder reports as damaged."""
         self._refused += 1
 
     def decoded(self, frame: VideoFrame) -> None:
-        """A good one."""
+        """Count a good picture."""
         if not self._decoded and not self._refused and frame.pts is not None:
-            # A recording that begins between key frames: what refers to those before them was never in it.
+            # A recording that begins between key frames: frames that refer to earlier ones cannot be decoded.
             self._expected -= sum(time < frame.pts for time in self._early)
         self._early.clear()
         self._decoded += 1
@@ -106,7 +106,7 @@ class FrameLossCounter:
             self.one_frame_each = False
 
     def end(self, after_damage: bool) -> None:
-        """Nothing follows. after_damage: the container ends where it should not."""
+        """The end of the file. after_damage: the container ends too early."""
         container = self._stream.container
         assert isinstance(container, InputContainer)
         if self._listed:

@@ -1,4 +1,4 @@
-"""A video file as a series of RGB pictures, upright, with the times that its container gives them."""
+"""A video file as a series of RGB images, upright, with the times of its container."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ log = logging.getLogger(__name__)
 #: Containers, by FFmpeg's names. Its other readers, some of which open further files and addresses, are never tried.
 _CONTAINERS = ('mov', 'matroska', 'avi', 'mpegts', 'mpeg', 'h264', 'hevc', 'm4v', 'mjpeg', 'ivf', 'flv', 'asf', 'ogg',
                'mxf')
-#: Failures in a row after which reading is given up.
+#: Consecutive failures after which reading is given up.
 _MAX_FAILURES = 20
-#: Codecs of which every packet is a picture of its own, which is there at once.
+#: Codecs of which every packet is an independent picture, decoded at once.
 _INTRA_ONLY = ('mjpeg', 'ffv1', 'png', 'prores')
-#: Width of a pixel over its height at most, or the other way round; a video that claims more is wrong about it.
+#: Maximum width of a pixel over its height, or the other way round; larger values are assumed wrong.
 _MAX_ASPECT = 8
-#: Pixel formats of FFmpeg with 16 bits that say nothing of what is white -> the one to take them as.
+#: Pixel formats of FFmpeg with 16 bits that do not specify white -> the format to read them as.
 _SIXTEEN_BITS = {**dict.fromkeys(('gray16le', 'gray16be', 'ya16le', 'ya16be'), 'gray16le'),
          **dict.fromkeys(('rgb48le', 'rgb48be', 'bgr48le', 'bgr48be', 'rgba64le', 'rgba64be', 'bgra64le', 'bgra64be',
                           'gbrp16le', 'gbrp16be', 'gbrap16le', 'gbrap16be'), 'rgb48le')}
@@ -50,11 +50,11 @@ class TimedFrame(NamedTuple):
 
     image: np.ndarray       # (H, W, 3) uint8 RGB
     stamp: float            # seconds from the first frame
-    duration: float         # for which it is shown, s; 0 where the container does not say
+    duration: float         # for which it is shown, s; 0 if not in the container
 
 
 class _FileStream:
-    """A file for FFmpeg to read. Where it cannot be read any further it ends."""
+    """A file for FFmpeg to read. It ends where it cannot be read any further."""
 
     def __init__(self, path):
         self._stream = open(path, 'rb')
@@ -70,19 +70,19 @@ class _FileStream:
             return b''
 
     def seek(self, offset, whence=0):
-        """The new position; negative where there is none."""
+        """The new position; negative if there is none."""
         try:
             return self._stream.seek(offset, whence)
-        except (OSError, ValueError, OverflowError):    # a place that a broken table names
+        except (OSError, ValueError, OverflowError):    # an offset in a broken table
             return -1
 
 
 class VideoReader:
-    """An open video. To be closed, or used in a with statement.
+    """An open video. Has to be closed, or used in a with statement.
 
-    Its pictures are turned and mirrored as its display matrix says, and widened where its pixels are not square;
-    what has more than 8 bits is brought to 8. One thread decodes, so that a damaged video gives the same pictures
-    every time. Raises VideoError where there is no video in the file.
+    Its images are rotated and mirrored by its display matrix, and widened if its pixels are not square;
+    more than 8 bits are converted to 8. One thread decodes, so that a damaged video gives the same images
+    every time. Raises VideoError if there is no video in the file.
     """
 
     def __init__(self, path: Path):
@@ -101,17 +101,17 @@ class VideoReader:
             self._file.close()
             raise
         stream = self._stream
-        #: Frames a second, where the container's times do not tell.
+        #: Frames a second, if the container has no times.
         self.rate = select_frame_rate(stream.average_rate, stream.guessed_rate, stream.base_rate)
         self.losses = FrameLossCounter(stream, 1 / self.rate)
         self._times = FrameTimes(self.rate)
         self._has_timestamps: bool | None = None         # of display; else of decoding only, as in AVI
         self._ticks: int | None = None              # time of the last picture
-        self._decoding: deque[int | None] = deque()     # those of packets that are no pictures yet
+        self._decoding: deque[int | None] = deque()     # times of packets that are not decoded yet
         self._errors = 0        # that FFmpeg has logged
-        self._error_packets = 0      # packets with which the decoder had trouble
-        #: Whether such a packet is a damaged picture, and not another one. Some cameras write packets that a decoder
-        #: complains of, every time.
+        self._error_packets = 0      # packets with errors of the decoder
+        #: Whether such a packet is a damaged picture. Some cameras regularly write packets that a decoder
+        #: reports errors for.
         self._error_means_damage = stream.codec_context.name in _INTRA_ONLY
 
     def __enter__(self) -> VideoReader:
@@ -127,7 +127,7 @@ class VideoReader:
 
     @property
     def expected(self) -> int:
-        """About how many frames there are, by what the header says; at least 1. For progress bars."""
+        """Approximate number of frames, from the header; at least 1. For progress bars."""
         stream, container = self._stream, self._container
         if stream.frames > 0:
             return stream.frames
@@ -147,7 +147,7 @@ class VideoReader:
             for frame, time in self._decode(packet):
                 try:
                     image = self._to_image(frame)
-                except (FFmpegError, ValueError) as error:  # Its size or format has changed on the way.
+                except (FFmpegError, ValueError) as error:  # Its size or format has changed in the file.
                     unusable = unusable or str(error)
                     self.losses.refused()
                     continue
@@ -177,7 +177,7 @@ class VideoReader:
             raise VideoError(f'{self._path}: no video that can be decoded{_format_open_hint(error)}') from None
 
     def _select_stream(self) -> VideoStream:
-        """The best of its video streams; the picture of an album, or thumbnails, are none."""
+        """The best of its video streams; album covers and thumbnails are none."""
         not_video = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
         candidates = [stream for stream in self._container.streams.video if not stream.disposition & not_video]
         if not candidates:
@@ -187,7 +187,7 @@ class VideoReader:
         return next((stream for stream in candidates if stream == best), candidates[0])
 
     def _configure_decoder(self):
-        """The decoder, and how its pictures are to be shown."""
+        """The decoder, and the display of its pictures."""
         stream, name = self._stream, str(self._path)
         context = stream.codec_context
         if context is None:
@@ -210,7 +210,7 @@ class VideoReader:
     # Reading
 
     def _packets(self) -> Iterator[Packet | None]:
-        """Those of the video, and None at the end."""
+        """Packets of the video, and None at the end."""
         failures, damage, kind = 0, False, self._container.format.name
         while failures < _MAX_FAILURES:
             try:
@@ -218,7 +218,7 @@ class VideoReader:
                 for packet in self._container.demux():
                     failures = 0
                     damage |= packet.is_corrupt or self._new_errors(kind)
-                    if not packet.size:     # the end, or a frame that is the one before once more
+                    if not packet.size:     # the end, or a repeated frame
                         continue
                     if packet.stream is not self._stream:
                         self.losses.count_other_packet(packet)
@@ -229,7 +229,7 @@ class VideoReader:
                     yield packet
                     self._new_errors()
                 break
-            except IndexError:      # PyAV at the end of a file in which streams appeared on the way
+            except IndexError:      # PyAV at the end of a file in which streams appeared later
                 break
             except (FFmpegError, OSError) as error:
                 failures += 1
@@ -242,12 +242,12 @@ class VideoReader:
         yield None
 
     def _new_errors(self, who: str | None = None) -> bool:
-        """Whether FFmpeg, or that part of it, has logged an error since the last time that this was asked."""
+        """Whether FFmpeg, or that part of it, has logged an error since the last call."""
         before, (self._errors, last) = self._errors, av.logging.get_last_error()
         return self._errors != before and (who is None or last is not None and last[1] == who)
 
     def _decode(self, packet):
-        """Good frames that a packet leads to, and their times; None: those that are still in the decoder."""
+        """Good frames decoded from a packet, and their times; None: those still in the decoder."""
         self._new_errors()
         try:
             frames = self._stream.codec_context.decode(packet)
@@ -270,9 +270,9 @@ class VideoReader:
                 yield frame, time
 
     def _frame_time(self, frame):
-        """When it is shown in the container, s; None where that does not say."""
+        """Its time of display in the container, s; None if there is none."""
         if self._has_timestamps is None:
-            # What FFmpeg makes of the times of packets in an AVI is wrong where pictures refer to later ones.
+            # FFmpeg's times of packets in an AVI are wrong if pictures refer to later ones.
             self._has_timestamps = frame.pts is not None and self._container.format.name != 'avi'
         # Pictures come in the order of their times, packets do not: the next picture has the earliest of their times.
         earliest = self._decoding.popleft() if self._decoding else None
@@ -280,13 +280,13 @@ class VideoReader:
             ticks = frame.pts
         elif self.losses.one_frame_each:
             ticks = earliest
-        else:   # The time of the packet that pushed it out of the decoder; nothing has pushed the last ones.
+        else:   # The time of the packet at which the decoder returned it; the last ones have none.
             ticks = self._ticks + 1 if frame.dts is None and self._ticks is not None else frame.dts
         self._ticks = ticks
         return None if ticks is None or not self._stream.time_base else float(ticks * self._stream.time_base)
 
     def _to_image(self, frame) -> np.ndarray:
-        """(H, W, 3) uint8 RGB as it is to be shown."""
+        """(H, W, 3) uint8 RGB as displayed."""
         width = self._display_width(frame.width)
         image_files.check_size(width, frame.height, 'it')
         wide = _SIXTEEN_BITS.get(frame.format.name)
@@ -305,7 +305,7 @@ def _format_open_hint(error):
 
 
 def _pixel_aspect(ratio):
-    """How much wider than stored pixels are shown; None where it cannot be."""
+    """Ratio of displayed to stored width of pixels; None if it is implausible."""
     if not ratio:
         return 1.0
     aspect = float(ratio)
@@ -314,9 +314,9 @@ def _pixel_aspect(ratio):
 
 def _orientation(frame: VideoFrame) -> Orientation:
     try:
-        # PyAV's annotation knows motion vectors alone.
+        # PyAV's annotation has only motion vectors.
         matrix = cast(SideDataContainer, frame.side_data).get(Type.DISPLAYMATRIX)
-    except ValueError:      # PyAV does not know a kind of data that FFmpeg has put beside it.
+    except ValueError:      # PyAV lacks a type of FFmpeg's side data.
         quarter = round(frame.rotation / 90) % 4
         return (Orientation(), Orientation(True, True, False), Orientation(False, True, True),
                 Orientation(True, False, True))[quarter]

@@ -1,4 +1,4 @@
-"""RGB pictures and their times to an .mp4."""
+"""RGB images and their times to an .mp4."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-#: Of the times in the file, s. MPEG-4 part 2 knows none below 1/65535.
+#: Unit of the times in the file, s. MPEG-4 part 2 has none below 1/65535.
 _TICK = Fraction(1, 60_000)
-#: Encoders by preference, and their options. Browsers show H.264 alone; the second one is in every FFmpeg. Without
+#: Encoders by preference, and their options. Browsers play only H.264; the second one is in every FFmpeg. Without
 #: pictures that refer to later ones the order of packets is that of their times.
 _ENCODERS = (('libx264', {'crf': '20', 'preset': 'veryfast', 'bf': '0'}), ('mpeg4', {'qmin': '2', 'qmax': '6'}))
 
 
 class VideoWriter:
-    """An .mp4 that is being written, with a time for every picture. To be closed, or used in a with statement.
+    """An .mp4 being written, with a time for every image. Has to be closed, or used in a with statement.
 
-    The file is made with the first picture. Raises OSError where it cannot be written.
+    The file is created with the first image. Raises OSError if it cannot be written.
     """
 
     def __init__(self, path: Path, rate: float = 30.0):
-        """rate: frames a second, about; that of the file follows from the pictures' times."""
+        """rate: approximate frames a second; that of the file follows from the images' times."""
         self._path, self._rate = Path(path), rate
         self._file: FileIO | None = None
         self._container: OutputContainer | None = None
-        self._stream: VideoStream | None = None                 # stays when the others are closed
-        self._size = 0, 0                                       # of the file's pictures: width, height
-        self._pending: tuple[np.ndarray, int] | None = None     # the last picture, and its time in ticks
+        self._stream: VideoStream | None = None                 # kept after the others are closed
+        self._size = 0, 0                                       # of the file's images: width, height
+        self._pending: tuple[np.ndarray, int] | None = None     # the last image, and its time in ticks
         self._step = max(round(1 / rate / _TICK), 1)            # for how long it is shown
-        self._durations: dict[int, int] = {}                    # the same of all that are in the encoder
+        self._durations: dict[int, int] = {}                    # the same for all in the encoder
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -50,13 +50,13 @@ class VideoWriter:
             self.close()
         except (OSError, FFmpegError):
             if kind is None:
-                raise   # else what went wrong first is the reason
+                raise   # else the first error is the reason
 
     def write(self, image: np.ndarray, stamp: float, duration: float = 0.0) -> None:
-        """One more (H, W, 3) uint8 RGB picture, shown from `stamp` on: seconds, later than the last one's.
+        """Write an (H, W, 3) uint8 RGB image, shown from `stamp` on: seconds, later than the last one's.
 
-        duration: s, for which it is shown where it is the last one; 0: as long as the one before it. A picture of
-        another size than the first is scaled to that. An odd last row or column is left out.
+        duration: s, for which it is shown if it is the last one; 0: as long as the previous one. An image of
+        another size than the first is scaled to that. An odd last row or column is cropped.
         """
         time = round(stamp / _TICK)
         if self._pending is not None:
@@ -79,7 +79,7 @@ class VideoWriter:
         self._container = self._file = None
 
     def _encode(self, image, time):
-        """The pending picture, now that it is known for how long it is shown."""
+        """Encode the pending image, once its duration is known."""
         self._pending = None
         with self._aborting_on_error():
             if self._stream is None:
@@ -96,7 +96,7 @@ class VideoWriter:
             self._mux(self._container, self._stream.encode(frame))
 
     def _open_output(self, image: np.ndarray) -> None:
-        """Of the first picture's size, in pairs of rows and columns, which share their colours."""
+        """Open the file in the first image's size, in pairs of rows and columns, which share their colours."""
         height, width = (max(side - side % 2, 2) for side in image.shape[:2])
         self._size = width, height
         self._file = open(self._path, 'wb', buffering=0)
@@ -118,13 +118,13 @@ class VideoWriter:
 
     def _mux(self, container: OutputContainer, packets: Iterable[Packet]) -> None:
         for packet in packets:
-            # Without it the last picture would be shown for no time at all.
+            # Without it the last image would have a duration of zero.
             packet.duration = self._step if packet.pts is None else self._durations.pop(packet.pts, self._step)
             container.mux(packet)
 
     @contextmanager
     def _aborting_on_error(self) -> Iterator[None]:
-        """What fails within is the end: nothing is written after it."""
+        """After a failure within the block nothing more is written."""
         try:
             yield
         except BaseException:
@@ -136,5 +136,5 @@ class VideoWriter:
 
 def _add_stream(container, rate, name, options) -> VideoStream:
     stream = container.add_stream(name, rate=rate, options=options)
-    assert isinstance(stream, VideoStream)      # all of _ENCODERS encode pictures
+    assert isinstance(stream, VideoStream)      # all of _ENCODERS encode video
     return stream

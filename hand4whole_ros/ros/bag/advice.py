@@ -1,4 +1,4 @@
-"""What somebody gave for a bag, in words, and the command that goes on from there."""
+"""Descriptions of paths that are no bags, with the command to use instead."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from .errors import quote_path
 
 EXPECTED_INPUT = 'expected a folder with metadata.yaml, or a file .mcap or .db3'
 
-#: What unpacks an archive, by the last suffix of its name.
+#: Last suffix of an archive's name -> the command that unpacks it.
 _UNPACKERS = {'.zip': 'unzip', '.gz': 'gunzip -k', '.bz2': 'bunzip2 -k', '.xz': 'unxz -k', '.lz4': 'lz4 -d',
               '.7z': '7z x', '.rar': 'unrar x'}
 
 _VIDEO_SUFFIXES = {'MP4': '.mp4', 'QuickTime': '.mov', 'AVI': '.avi', 'Matroska': '.mkv'}
 
-#: Files of a folder that are looked at to say what it holds.
+#: Maximum number of files of a folder that are read to describe its content.
 _MAX_INSPECTED_FILES = 200
 
 
 def format_not_a_bag(path: Path) -> str:
-    """The line about something that is no bag. Raises OSError."""
+    """The error line about a path that is no bag. Raises OSError."""
     what, step = diagnose_path(path)
     return f'{path}: {what}, not a rosbag2 bag: {step or EXPECTED_INPUT}'
 
 
 def diagnose_path(path: Path) -> tuple[str, str]:
-    """What a file or folder is that is no bag, and what to do with it; '' where nobody can say. Raises OSError."""
+    """What a file or folder is that is no bag, and the remedy; '' if unknown. Raises OSError."""
     return _diagnose_folder(path) if path.is_dir() else _diagnose_file(path, recognise_file(path))
 
 
@@ -59,7 +59,7 @@ def _diagnose_file(path, kind: FileKind):
 
 
 def _conversion_command(path):
-    """rosbags-convert knows ROS 1 by the suffix .bag, and writes to what does not exist yet."""
+    """rosbags-convert recognises ROS 1 by the suffix .bag, and writes only to paths that do not exist yet."""
     source, target = path.with_suffix('.bag'), path.with_suffix('')
     rename = '' if source == path else f'mv {quote_path(path)} {quote_path(source)} && '
     if target.exists() or target == path:
@@ -72,7 +72,7 @@ def _unpack_command(path):
 
 
 def _suggest_rename(path, kind):
-    """A video is known by its suffix."""
+    """A video is recognised by its suffix."""
     for word, suffix in _VIDEO_SUFFIXES.items():
         if word in kind.words and path.suffix.lower() not in ('.m4v', '.webm', *_VIDEO_SUFFIXES.values()):
             return f'; rename this one to {quote_path(path.with_suffix(suffix).name)}'

@@ -1,4 +1,4 @@
-"""The connections of a bag: one for each topic and type, whatever quality of service its files and metadata name."""
+"""The connections of a bag: one for each topic and type, regardless of the quality of service in its files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .types import is_always_latched, make_latched_profile
 
 log = logging.getLogger(__name__)
 
-#: How the messages that a bag of ROS 2 holds are written.
+#: Serialisation format of the messages in a bag of ROS 2.
 CDR = 'cdr'
 
 
@@ -31,8 +31,8 @@ def merge_connections(
 ) -> tuple[list[Connection], list[dict[int, Connection]]]:
     """The connections of a bag, and for each of its files: number of a connection there -> connection of the bag.
 
-    A topic that only metadata.yaml names has one without messages. Messages that are not ROS 2's are left out, and
-    that is logged; BagError where there are no others.
+    A topic that only metadata.yaml names has one without messages. Messages that are not ROS 2's are skipped with a
+    line in the log; BagError if there are no others.
     """
     parts: dict[TopicAndType, list[tuple[int, Connection]]] = {}
     foreign: dict[str, set[str]] = {}
@@ -70,7 +70,7 @@ def _report_foreign_topics(path, foreign, others):
 
 
 def _merge_connection(number, key, parts, promise):
-    """One connection of what the files have of it and of what metadata.yaml says."""
+    """One connection from those of the files and of metadata.yaml."""
     topic, kind = key
     count = sum(part.msgcount for part in parts)
     profiles = []

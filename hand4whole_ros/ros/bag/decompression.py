@@ -1,4 +1,4 @@
-"""What is compressed in a bag, unpacked within limits: a few bytes may claim to be gigabytes."""
+"""Decompression of bags within limits: a few bytes may claim to be gigabytes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..._vendor_patches import rosbags_limits
 from .errors import BagError
 from .zstandard import zstd
 
-#: Bytes that a message, or a chunk of them, may unpack to, and how many more for each byte that is packed. Large
-#: pictures have hundreds of megabytes but do not pack that well; what has nothing in it packs a thousandfold.
+#: Bytes that a message, or a chunk of them, may unpack to, and how many more for each compressed byte. Large
+#: images have hundreds of megabytes but compress less; empty data compress a thousandfold.
 MAX_MESSAGE_BYTES, MAX_MESSAGE_RATIO = 128 << 20, 20
 
-#: The same of a file, which is unpacked on the disk, and the share of the room there that it may take.
+#: The same for a file, which is unpacked on the disk, and the share of the free space that it may take.
 MAX_FILE_BYTES, MAX_FILE_RATIO, MAX_DISK_SHARE = 1 << 30, 200, 0.9
 
 #: Bytes that are written at once.
@@ -25,7 +25,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 class DecompressionLimitError(BagError):
-    """Something unpacks to more than it may."""
+    """Data unpack to more than the limit."""
 
 
 def decompress_zstd(data: bytes, declared_size: int | None = None) -> bytes:
@@ -57,7 +57,7 @@ def decompress_lz4(data: bytes, declared_size: int) -> bytes:
 
 
 def _max_decompressed_bytes(what, data, declared_size):
-    """Bytes that it may become; what is announced to be more is not even begun."""
+    """Maximum size when unpacked; data whose announced size is larger are not unpacked."""
     max_bytes = MAX_MESSAGE_BYTES + MAX_MESSAGE_RATIO * len(data)
     if declared_size is not None and declared_size > max_bytes:
         raise _limit_error(what, max_bytes)
@@ -69,7 +69,7 @@ def _limit_error(what, max_bytes):
 
 
 def decompress_file(packed: Path, unpacked: Path) -> None:
-    """Write what a zstd file holds. Raises DecompressionLimitError, ZstdError, EOFError, OSError."""
+    """Write the content of a zstd file. Raises DecompressionLimitError, ZstdError, EOFError, OSError."""
     with packed.open('rb') as stream, zstd.open(stream, 'rb') as source, unpacked.open('wb') as target:
         allowed = MAX_FILE_BYTES + MAX_FILE_RATIO * os.fstat(stream.fileno()).st_size
         room = int(MAX_DISK_SHARE * shutil.disk_usage(unpacked.parent).free)

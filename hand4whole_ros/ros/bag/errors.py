@@ -1,4 +1,4 @@
-"""The one exception of bags, and the line it shows."""
+"""The one exception of bags, and its message."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 
 
 class BagError(ValueError):
-    """A bag cannot be used; the message is the one line to show, whatever was in paths and names."""
+    """A bag cannot be used; the message is one line for the user, whatever paths and names contain."""
 
     def __init__(self, text: str):
         super().__init__(sanitise_line(text))
 
 
 def sanitise_line(text: str) -> str:
-    """Text that every terminal takes: what ends a line, rings a bell or is no UTF-8 is replaced."""
+    """Text that is safe in every terminal: line ends, control characters and invalid UTF-8 are replaced."""
     text = text.encode('utf-8', 'backslashreplace').decode()
     return ''.join('?' if unicodedata.category(letter) in ('Cc', 'Zl', 'Zp') else letter for letter in text)
 
 
 def make_read_error(path: Path, error: Exception) -> BagError:
-    """What any library of bags raises while it reads a file, as the line that names file, reason and next command."""
+    """An exception of a bag library while it reads a file, as a line that names file, reason and next command."""
     if isinstance(error, BagError):
         text = str(error)
         return error if text.startswith(f'{path}: ') else BagError(f'{path}: {text}')
@@ -37,7 +37,7 @@ def make_read_error(path: Path, error: Exception) -> BagError:
 
 
 def repair_command(path: Path) -> str:
-    """The command that saves what can be saved of a damaged file."""
+    """The command that recovers the readable part of a damaged file."""
     if path.suffix == '.db3':
         return f'try `sqlite3 {quote_path(path)} .recover | sqlite3 {quote_path(path.stem)}_recovered.db3`'
     if path.suffix == '.mcap':
@@ -46,11 +46,11 @@ def repair_command(path: Path) -> str:
 
 
 def quote_path(path: Path | str) -> str:
-    """A path as a shell takes it."""
+    """A path quoted for a shell."""
     return shlex.quote(str(path))
 
 
 def format_names(names: Iterable[str], most: int = 5) -> str:
-    """A list of names, the first ones of many."""
+    """A list of names; of many, the first ones."""
     names = [name[:200] for name in names]
     return ', '.join(names[:most]) + (f' and {len(names) - most} more' if len(names) > most else '')

@@ -1,4 +1,4 @@
-"""Which files make up a bag: what metadata.yaml lists, and what there is."""
+"""The files of a bag: those that metadata.yaml lists, and those that exist."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from .errors import BagError, format_names, make_read_error
 from .metadata import METADATA_FILE as METADATA
 from .metadata import Metadata, read_metadata
 
-#: Files that hold messages, and what is added to the names of compressed ones.
+#: Suffixes of files with messages, and the additional ones of compressed files.
 STORAGE_SUFFIXES = ('.mcap', '.db3')
 COMPRESSED_SUFFIXES = ('.zstd', '.zst')
 
 
 class BagContents(NamedTuple):
-    """What a bag consists of."""
+    """Files of a bag."""
 
     files: list[Path]
     metadata: Metadata | None
-    #: Lines to say.
+    #: Remarks for the log.
     remarks: list[str]
-    #: Whether a file that should be here is not.
+    #: Whether a listed file is missing.
     missing: bool
 
 
 def is_bag(path: Path) -> bool:
-    """Whether this looks like a bag: a folder with metadata or message files, or a message file; a damaged one, too."""
+    """Whether a path seems to be a bag: a folder with metadata or message files, or a message file; damaged or not."""
     try:
         if path.is_dir():
             return (path / METADATA).exists() or bool(_storage_files(path))
@@ -40,7 +40,7 @@ def is_bag(path: Path) -> bool:
 
 
 def check_bag_file(path: Path) -> None:
-    """Raise BagError, in one line, for a file that is no bag by its first bytes: before anything slow is begun."""
+    """Raise BagError, in one line, for a file that is no bag by its first bytes, before any slow work."""
     try:
         if path.is_file() and recognise_file(path).family not in (MCAP, SQLITE, ZSTD):
             raise BagError(format_not_a_bag(path))
@@ -55,7 +55,7 @@ def _uncompressed_name(name):
 
 
 def list_contents(path: Path) -> BagContents:
-    """Of a file, or of a folder. Raises BagError."""
+    """The contents of a file, or of a folder. Raises BagError."""
     try:
         if not path.exists():
             raise BagError(f'{path}: no such bag')
@@ -118,7 +118,7 @@ def _list_from_metadata(folder, metadata, storage_files):
         return BagContents(storage_files, metadata, remarks, False)
     if missing:
         remarks.append(f'{folder}: {format_names(missing)} is not here, though metadata.yaml lists it: copy it as well')
-    # A recorder that is killed has not listed the last of its files.
+    # A killed recorder has not listed the last of its files.
     for name, path in by_name.items():
         series = {_split_series_name(_uncompressed_name(listed)) for listed in metadata.files} - {None}
         if _split_series_name(name) in series:
@@ -132,13 +132,13 @@ def _list_from_metadata(folder, metadata, storage_files):
 
 
 def _split_series_name(name):
-    """'run_3.mcap' -> ('run', '.mcap'): what the names of the files of one recording have in common."""
+    """'run_3.mcap' -> ('run', '.mcap'): the common part of the names of one recording's files."""
     found = re.fullmatch(r'(.*)_\d+(\.\w+)', name)
     return None if found is None else (found[1], found[2])
 
 
 def _storage_files(folder):
-    """Files with messages, in the order of their numbers; of one that was unpacked beside itself only the unpacked."""
+    """Files with messages, in the order of their numbers; of a file that is there in both forms the unpacked one."""
     files = [path for path in folder.iterdir() if path.is_file()]
     found = {}
     for path in sorted(files, key=lambda path: path.suffix in COMPRESSED_SUFFIXES):

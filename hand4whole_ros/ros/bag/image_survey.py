@@ -1,4 +1,4 @@
-"""The first images of a topic in a bag: which frame they are in, and whether stamps and recorder shared a clock."""
+"""The first images of a topic in a bag: their frame, and whether stamps and recorder shared a clock."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from .reader import Bag, BagError
 
 log = logging.getLogger(__name__)
 
-#: Images that are looked at.
+#: Number of images read.
 _SURVEYED_IMAGES = 30
 
-#: Images of other frames in a row after which the camera is taken to have another name.
+#: Consecutive images of other frames after which the camera is assumed to have another name.
 _FRAME_CHANGE_IMAGES = 30
 
-#: Seconds between stamp and recording beyond which they come from two clocks; listeners of TF remember ten.
+#: Seconds between stamp and recording above which they come from two clocks; listeners of TF keep ten.
 MIN_CLOCK_OFFSET = 10.0
 
 
 class ImageSurvey:
-    """What is known of the images of one connection before they are looked at."""
+    """Properties of the images of one connection, determined before they are estimated."""
 
     def __init__(self, bag: Bag, connection: Any, start: int | None = None, required_frame: str | None = None):
-        """start: ns; wanted_frame: instead of the one that most of the first images have.
+        """start: ns; required_frame: instead of that of most of the first images.
 
-        Raises BagError where none of them has it.
+        Raises BagError if none of them has it.
         """
         self._topic, self._frame_is_fixed, self._other_frame_count = connection.topic, required_frame is not None, 0
         first = list(itertools.islice(bag.messages([connection], start), _SURVEYED_IMAGES))
-        #: frame_id -> how many of the first images have it.
+        #: frame_id -> number of the first images with it.
         self.frames = Counter(frame for entry in first if (frame := read_frame_id(entry.data)) is not None)
         self.frame = max(self.frames, key=self.frames.__getitem__, default='')
         if required_frame is not None:
@@ -43,18 +43,18 @@ class ImageSurvey:
             if self.frame not in self.frames:
                 raise BagError(f'{bag.path}: no image on {self._topic} has frame_id {self.frame!r}; the first have '
                                + format_names(sorted(map(repr, self.frames))))
-        #: Whether any of the first images has a stamp: one without is then unusable.
+        #: Whether any of the first images has a stamp: images without one are then unusable.
         self.stamped = any(read_stamp(entry.data) for entry in first)
         late = [entry.time - stamp for entry in first if (stamp := read_stamp(entry.data))]
-        #: Seconds from stamp to recording, where they come from two clocks; else 0.
+        #: Seconds from stamp to recording if they come from two clocks; else 0.
         self.apart = median_low(late) * 1e-9 if late else 0.0
         if abs(self.apart) <= MIN_CLOCK_OFFSET:
             self.apart = 0.0
 
     def rejection_reason(self, frame: str | None) -> str | None:
-        """Why the next image is not one of the camera's; None where it is, or says nothing of a frame.
+        """Why the next image is not of the camera; None if it is, or has no frame.
 
-        A camera of which nothing came for a while has another name now, unless a certain one is wanted.
+        If no image of the camera came for a while, it has another name now, unless a certain one is requested.
         """
         if frame is None:
             return None
@@ -70,14 +70,14 @@ class ImageSurvey:
                 f'{quote_path(frame)}` looks at those instead')
 
     def clock_remark(self) -> str | None:
-        """How far the two clocks are apart, in words; None where it is one."""
+        """Text about the difference of the two clocks; None if there is one."""
         if not self.apart:
             return None
         return (f'{self._topic}: images were recorded {_format_duration(abs(self.apart))} '
                 f'{"after" if self.apart > 0 else "before"} their stamps: two clocks')
 
     def frames_remark(self) -> str | None:
-        """Which frames there are, in words; None where it is one."""
+        """Text about the frames; None if there is one."""
         if len(self.frames) < 2:
             return None
         return f'{self._topic}: images of several frames on one topic, {format_names(sorted(map(repr, self.frames)))}'

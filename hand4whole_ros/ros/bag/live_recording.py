@@ -1,4 +1,4 @@
-"""`hand4whole record`: what is published, into a bag as it comes, where `ros2 bag` is missing."""
+"""`hand4whole record`: published messages, into a bag as they come, where `ros2 bag` is missing."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from .writer import BagWriter, is_disk_full
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at who publishes what.
+#: Seconds between two checks of the publishers.
 POLL_PERIOD = 0.25
 
 #: Messages of one topic that wait in the middleware while others are written.
 _QUEUE_DEPTH = 100
 
-#: Seconds to wait for a message before looking whether it is the end.
+#: Seconds to wait for a message before checking for the end.
 _SPIN_TIMEOUT = 0.1
 
 
 class RecordingNode(Node):
-    """Subscribes to topics as their publishers appear, and writes what comes. Raises OSError where it cannot."""
+    """Subscribes to topics as their publishers appear, and writes their messages. Raises OSError if it cannot."""
 
     def __init__(self, writer: BagWriter, topics: Sequence[str]):
-        """topics: absolute names; none: everything that somebody else publishes."""
+        """topics: absolute names; empty: all topics that other nodes publish."""
         super().__init__('hand4whole_recorder')
         self._writer, self._wanted = writer, set(topics)
         #: Topic -> messages written.
@@ -84,7 +84,7 @@ class RecordingNode(Node):
 def run(output: Path, topics: Sequence[str], duration: float | None = None, storage: str = 'mcap') -> int:
     """Record until a signal comes, or for `duration` seconds; the number of messages.
 
-    The bag is output.partial until it is complete. Raises OutputError where something is at `output`, WorkFailed where
+    The bag is output.partial until it is complete. Raises OutputError if `output` exists, WorkFailed if
     nothing came, or the disk is full.
     """
     part = output.with_name(output.name + '.partial')

@@ -1,7 +1,7 @@
-"""One MCAP file of a bag: of any profile, with or without an index, and without its end.
+"""One MCAP file of a bag: of any profile, with or without an index, also without its end.
 
-rosbags reads messages from chunks; it takes files of profile `ros2` with a complete end alone, and stops at schemas
-that are not ROS 2's. So the other records are read here, as https://mcap.dev/spec defines them.
+rosbags reads messages from chunks; it accepts only files of profile `ros2` with a complete end, and stops at schemas
+that are not ROS 2's. The other records are therefore read here, as https://mcap.dev/spec defines them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 _MAGIC = b'\x89MCAP0\r\n'
 
-# Records, and the last one the specification knows; those from _PRIVATE on are an application's own.
+# Records, and the last one in the specification; those from _PRIVATE on are an application's own.
 _HEADER, _FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _CHUNK_INDEX, _STATISTICS, _DATA_END, _PRIVATE = (
     0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x08, 0x0B, 0x0F, 0x80)
 
@@ -48,35 +48,35 @@ _RECORD_HEAD, _MESSAGE_HEAD, _FILE_END = 9, 22, 37
 _FORMATS = {'ros2msg': MessageDefinitionFormat.MSG, 'ros2idl': MessageDefinitionFormat.IDL,
             'omgidl': MessageDefinitionFormat.IDL}
 
-#: What a broken record raises.
+#: Exceptions of broken records.
 _DAMAGE_ERRORS = (ReaderError, struct.error, IndexError, ValueError, ArithmeticError)
 
 
 class McapFile(McapReader):
-    """See rosbags' McapReader; to be opened and closed as it is."""
+    """A file with the interface of rosbags' McapReader."""
 
     path: Path
-    bio: BinaryIO       # while it is open, and nothing is read of one that is not
+    bio: BinaryIO       # while it is open; nothing is read while it is not
 
     def __init__(self, path: Path):
         super().__init__(path)
         self.profile = ''
-        #: What of the file cannot be read, in words; empty where all of it can. More may be found while it is read.
+        #: Text about unreadable parts of the file; empty if there are none. More may be found while reading.
         self.lost = ''
-        #: What is to be said although all can be read.
+        #: Remarks although all can be read.
         self.remark = ''
-        self._damaged: set[int] = set()     # where chunks begin
+        self._damaged: set[int] = set()     # offsets of chunks
         self._reset()
 
     def _reset(self):
         self.chunks, self.connections = [], []
         self._schemas: dict[int, tuple[str, str, bytes]] = {}       # name, encoding, data
         self._counts: Counter[int] = Counter()                      # channel -> messages
-        self._loose: list[tuple[int, int, int, int]] = []           # outside chunks: time, channel, where, size
+        self._loose: list[tuple[int, int, int, int]] = []           # outside chunks: time, channel, offset, size
         self._first, self._last = 2**63 - 1, 0
 
     def _open(self) -> None:
-        """Called by open(). Raises whatever broken bytes raise."""
+        """Called by open(). Raises any exception for broken bytes."""
         bio, size = self.bio, self.path.stat().st_size
         if bio.read(8) != _MAGIC or bio.read(1) != bytes([_HEADER]):
             raise ReaderError('it does not begin as an MCAP file')
@@ -99,7 +99,7 @@ class McapFile(McapReader):
                                        self._last + 1 if count else 0, count, None, None, None, None)
 
     def _read_footer(self, size):
-        """Where the summary begins, 0 where there is none; None where the file has no end."""
+        """Offset of the summary, 0 without one; None if the file has no end."""
         if size < self.data_start + _FILE_END:
             return None
         self.bio.seek(-_FILE_END, 2)
@@ -110,7 +110,7 @@ class McapFile(McapReader):
         return start if self.data_start <= start <= size - _FILE_END else 0
 
     def _read_summary(self, start, end):
-        """Connections and chunks from the index; False where it is none, or not of all that is in the file."""
+        """Connections and chunks from the index; False if there is none, or if it is not of the whole file."""
         if not start:
             return False
         self.bio.seek(start)
@@ -145,7 +145,7 @@ class McapFile(McapReader):
                                      counts))
 
     def _scan(self, end):
-        """All of the file, from its beginning to the first byte that belongs to no record."""
+        """Read the whole file, from its beginning to the first byte that belongs to no record."""
         bio, at, damaged = self.bio, self.data_start, 0
         while at < end:
             bio.seek(at)
@@ -168,7 +168,7 @@ class McapFile(McapReader):
                     self._scan_chunk(at, bio.read(length))
             except BagError:
                 raise       # It unpacks to more than it may.
-            except Exception:       # Whatever zstd, LZ4 or a broken record raises.
+            except Exception:       # Any exception of zstd, LZ4 or a broken record.
                 damaged += 1
             at = content + length
         if damaged:
@@ -200,7 +200,7 @@ class McapFile(McapReader):
         self._first, self._last = min(self._first, time), max(self._last, time)
 
     def _read_definition(self, opcode, record):
-        """A schema or a channel."""
+        """Read a schema or a channel."""
         bio = BytesIO(record)
         (number,) = struct.unpack('<H', bio.read(2))
         if opcode == _SCHEMA:
@@ -221,7 +221,7 @@ class McapFile(McapReader):
 
     def messages(self, connections: Collection[Connection], start: int | None = None,
                  stop: int | None = None) -> Iterator[tuple[Connection, int, bytes]]:
-        """In the order of their times; see McapReader."""
+        """Messages in the order of their times; see McapReader."""
         wanted = {connection.id: connection for connection in connections}
         start, stop = 0 if start is None else start, 2**64 if stop is None else stop
         parts = [self._chunk_messages(chunk, wanted, start, stop) for chunk in self.chunks
@@ -234,7 +234,7 @@ class McapFile(McapReader):
                 yield connection, time, data
 
     def _chunk_messages(self, chunk, wanted, start, stop):
-        """(time, connection, data), sorted; a damaged chunk costs its own messages."""
+        """(time, connection, data), sorted; a damaged chunk loses only its own messages."""
         if chunk.chunk_start_offset in self._damaged:
             return
         try:
@@ -242,7 +242,7 @@ class McapFile(McapReader):
                 yield message.timestamp, message.connection, message.data
         except BagError:
             raise       # It unpacks to more than it may.
-        except Exception as error:      # Whatever zstd, LZ4 or a broken record raises.
+        except Exception as error:      # Any exception of zstd, LZ4 or a broken record.
             self._damaged.add(chunk.chunk_start_offset)
             self.lost = (f'{len(self._damaged)} damaged chunks cannot be read, with '
                          f'{self._messages_in_damaged_chunks():,} messages')
@@ -262,7 +262,7 @@ class McapFile(McapReader):
 
 
 def _iterate_records(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(opcode, where its content begins, how long it is) of each record. Raises ReaderError where one is cut off."""
+    """(opcode, offset of its content, length of its content) of each record. Raises ReaderError if one is cut off."""
     at = 0
     while at < len(data):
         if at + _RECORD_HEAD > len(data):
@@ -284,7 +284,7 @@ def _read_strings(data):
 
 
 def parse_message_definition(encoding: str, data: bytes | str) -> MessageDefinition:
-    """Of a type, where it is written in a language of ROS 2; else none."""
+    """Definition of a type, if it is written in a language of ROS 2; else none."""
     text = data if isinstance(data, str) else data.decode(errors='replace')
     if encoding not in _FORMATS or not text:
         return MessageDefinition(MessageDefinitionFormat.NONE, '')

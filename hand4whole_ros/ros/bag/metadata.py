@@ -1,4 +1,4 @@
-"""metadata.yaml of a bag: which files there should be, and what should be in them. The files themselves are right."""
+"""metadata.yaml of a bag: expected files and their content. If they differ, the files themselves count."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .yaml_reader import load_yaml
 
 METADATA_FILE = 'metadata.yaml'
 
-#: Bytes of it at most; those of thousands of files have one megabyte.
+#: Its maximum size, bytes; that of thousands of files has one megabyte.
 MAX_METADATA_BYTES = 10 << 20
 
-#: Topics that one line names.
+#: Maximum number of topics in a line.
 _MAX_NAMED_TOPICS = 6
 
-#: What a topic is found by.
+#: Key of an entry.
 TopicAndType = tuple[str, str]
 
 
 @dataclass
 class TopicMetadata:
-    """What metadata.yaml says of the messages of one type on one topic."""
+    """Entry of metadata.yaml about the messages of one type on one topic."""
 
     messages: int = 0
     qos: list = field(default_factory=list)     # rosbags' Qos
@@ -33,7 +33,7 @@ class TopicMetadata:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What could be understood of it."""
+    """The valid part of metadata.yaml."""
 
     #: Names, without folders: a bag may have been moved or renamed.
     files: tuple[str, ...]
@@ -41,7 +41,7 @@ class Metadata:
 
 
 def read_metadata(folder: Path) -> Metadata:
-    """Raises BagError where it is too large, ValueError, in one line, where it is no metadata."""
+    """Raises BagError if it is too large, ValueError, in one line, if it is no metadata."""
     path = folder / METADATA_FILE
     try:
         size = path.stat().st_size
@@ -80,7 +80,7 @@ def _as_list(value):
 def compare_topics(
     expected_topics: Mapping[TopicAndType, TopicMetadata], found: Mapping[TopicAndType, int]
 ) -> tuple[str, int]:
-    """Where the messages found in the files are not those promised, in words; and how many are missing."""
+    """Text about differences between the messages in the files and those listed; and the number missing."""
     said, missing = [], 0
     wanted_of, found_of = (
         _group_by_topic({key: about.messages for key, about in expected_topics.items()}),
@@ -98,7 +98,7 @@ def compare_topics(
 
 
 def _group_by_topic(counts):
-    """Topic -> type -> messages, where there are any."""
+    """Topic -> type -> messages, if there are any."""
     found: dict[str, dict[str, int]] = {}
     for (topic, kind), count in counts.items():
         if count:

@@ -1,4 +1,4 @@
-"""What an earlier run of the node or of a replay left in a bag: it is not to stand beside what a new run finds."""
+"""Results of an earlier run of the node or of a replay in a bag, which must not be mixed with those of a new run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .types import OWN_PACKAGE, load_type_store, ros_type_name
 
 log = logging.getLogger(__name__)
 
-#: What follows the name of the node in the topics of its results: '/poses' and so on.
+#: Part after the node's name in the topics of its results: '/poses' and so on.
 _SUFFIXES = tuple(
     suffix + form
     for suffix in (topic[1:] for topic in {*result_messages.MESSAGE_TYPES, topics.OBJECTS} if topic.startswith('~'))
@@ -40,7 +40,7 @@ def _parent_frames():
     return dict(found)
 
 
-#: Frame of a joint or finger tip without prefix and number -> what its parent may be; none for the pelvis, which is in
+#: Frame of a joint or finger tip without prefix and number -> its possible parents; none for the pelvis, which is in
 #: the image's frame.
 _PARENT_FRAMES = _parent_frames()
 
@@ -48,7 +48,7 @@ _PARENT_FRAMES = _parent_frames()
 _HAND_FRAMES = frozenset(skeleton.hand_frame_name(side, 0).removesuffix('_0') for side in skeleton.SIDES)
 
 def _frame_pattern(names):
-    """Prefix of the node that gave it, name and number of a frame; the longest of the names that fit."""
+    """Prefix of the node that published it, name and number of a frame; the longest matching name."""
     longest_first = '|'.join(sorted(names, key=len, reverse=True))
     return re.compile(rf'(.*?)({longest_first})_([0-9]+)', re.DOTALL)
 
@@ -63,25 +63,25 @@ _TF_TYPE = ros_type_name(result_messages.MESSAGE_TYPES[topics.TF])
 
 
 class OwnResults:
-    """The topics and transforms that come from this package, whatever its node was called."""
+    """The topics and transforms that come from this package, under any name of its node."""
 
     def __init__(self, connections: Collection[Any], image_frames: Collection[str] = (), exclude: Collection[str] = ()):
-        """connections: rosbags' of the bag; image_frames: frame_id of its cameras; `keep` are topics that are wanted
-        all the same.
+        """connections: rosbags' of the bag; image_frames: frame_id of its cameras; `exclude` are topics to keep
+        nevertheless.
         """
         self._image_frames = {frame or DEFAULT_FRAME_ID for frame in image_frames}
         self._logged_topics: set[str] = set()
         names = {connection.topic for connection in connections}
         typed = {c.topic for c in connections if c.msgtype.startswith(OWN_PACKAGE)}
-        # A node that was renamed, or is in a namespace, is known by topics with types of its own.
+        # A node that was renamed, or is in a namespace, is recognised by topics with types of its own.
         nodes = {topic.removesuffix(suffix) for topic in names for suffix in _SUFFIXES if topic.endswith(suffix)}
         nodes = {node for node in nodes if node.rpartition('/')[2] == topics.NODE_NAME
                  or node and any(node + suffix in typed for suffix in _SUFFIXES)}
-        #: Topics that hold nothing else.
+        #: Topics that contain nothing else.
         self.topics = (typed | {node + suffix for node in nodes for suffix in _SUFFIXES} & names) - set(exclude)
 
     def without(self, entry: Entry) -> Entry | None:
-        """The entry without what is in it of an earlier run; None where it is nothing else."""
+        """The entry without results of an earlier run; None if nothing else is in it."""
         connection = entry.connection
         if connection.topic in self.topics:
             return None
@@ -89,7 +89,7 @@ class OwnResults:
             return entry
         try:
             message: Any = load_type_store().deserialize_cdr(entry.data, _TF_TYPE)
-        except Exception:       # Damaged, or of other fields: nobody can say what is in it.
+        except Exception:       # Damaged, or of other fields: its content is unknown.
             return entry
         kept = self._foreign_transforms(message.transforms)
         if len(kept) == len(message.transforms):
@@ -103,19 +103,19 @@ class OwnResults:
         return entry._replace(data=bytes(load_type_store().serialize_cdr(message, _TF_TYPE)))
 
     def _foreign_transforms(self, transforms):
-        """Those that are not about the joints of people, each below its own parent, nor about loose hands."""
+        """Transforms other than those of people's joints, each below its own parent, and of loose hands."""
         frames = [(_split_joint_frame(t.child_frame_id), t.header.frame_id.lstrip('/')) for t in transforms]
         joints = {frame for frame, parent in frames if frame is not None
                   and (above := _split_joint_frame(parent)) is not None
                   and above[0] in _PARENT_FRAMES[frame[0]] and above[1] == frame[1]}
-        # A robot, too, may have a body_0: people's stand in the image's frame, and their joints come with them. What
-        # ends in body_0 is anybody's without them.
+        # A robot, too, may have a body_0: that of a person is in the image's frame, and its joints come with it.
+        # Without them, a frame that ends in body_0 may be any.
         people = {person for _, person in joints}
         bodies = {frame for frame, parent in frames if frame is not None and not _PARENT_FRAMES[frame[0]]
                   and (frame[1] in people or not frame[1][0] and parent in self._image_frames)}
         hands = {t.child_frame_id for t, (_, parent) in zip(transforms, frames) if parent in self._image_frames
                  and _split_frame(t.child_frame_id, _HAND_FRAME) is not None}
-        # Other programs, too, publish face_0: people's come with their joints.
+        # Other programs, too, publish face_0: that of a person comes with its joints.
         faces = {t.child_frame_id for t in transforms
                  if (face := _split_frame(t.child_frame_id, _FACE_FRAME)) is not None and face[1] in people}
         return [t for t, (frame, _) in zip(transforms, frames)
@@ -123,7 +123,7 @@ class OwnResults:
 
 
 def _split_joint_frame(frame):
-    """'left/l_wrist_0' -> ('l_wrist', ('left/', '0')); None where it is no joint's frame."""
+    """'left/l_wrist_0' -> ('l_wrist', ('left/', '0')); None if it is no joint's frame."""
     return _split_frame(frame, _JOINT_FRAME)
 
 

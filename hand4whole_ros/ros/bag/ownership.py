@@ -1,4 +1,4 @@
-"""Bags that this package wrote are known again by their metadata: those alone are ever replaced."""
+"""Bags that this package wrote are recognised by their metadata: only those are ever replaced."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 
 from ...system.output_files import OutputError, new_part_path, printable_path
 
-#: Begins the key of the custom data in metadata.yaml of every bag that this package writes.
+#: Prefix of the key of the custom data in metadata.yaml of every bag that this package writes.
 CUSTOM_DATA = 'hand4whole '
 
 _METADATA = 'metadata.yaml'
 
-#: Of it; this package writes bags of one file each.
+#: Maximum size of metadata.yaml, bytes; this package writes bags of one file each.
 _MAX_METADATA_BYTES = 1 << 20
 
-#: Besides metadata.yaml and the files that it names: what SQLite leaves beside them.
+#: Besides metadata.yaml and the files that it names: SQLite's own files.
 _DATABASE_SUFFIXES = ('-wal', '-shm', '-journal')
 
 
 def overwrite_rejection_reason(path: Path) -> str:
-    """Why a path may not be replaced by a bag, in words; '' for a bag of this package and nothing else, and for an
+    """Why a path may not be replaced by a bag; '' for a bag of this package and nothing else, and for an
     empty folder.
     """
     path = Path(path)
@@ -39,7 +39,7 @@ def overwrite_rejection_reason(path: Path) -> str:
 
 
 def replace_bag(new: Path, path: Path) -> None:
-    """The bag at `new`, on the same disk, becomes `path`. Raises OutputError where something else is there."""
+    """The bag at `new`, on the same disk, becomes `path`. Raises OutputError if something else is there."""
     if not path.exists():
         new.rename(path)
         return
@@ -53,7 +53,7 @@ def replace_bag(new: Path, path: Path) -> None:
 
 
 def _own_file_names(path):
-    """Names of the files of a bag of this package; None where it is none."""
+    """Names of the files of a bag of this package; None if it is none."""
     import yaml
     try:
         if path.stat().st_size > _MAX_METADATA_BYTES:

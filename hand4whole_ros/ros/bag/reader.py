@@ -33,7 +33,7 @@ VIDEO_PACKETS = (
     'foxglove_msgs/msg/CompressedVideo', 'sensor_msgs/msg/CompressedVideo')
 
 class Entry(NamedTuple):
-    """One message: where it belongs, when it was received (ns), and its bytes."""
+    """One message: its connection, when it was received (ns), and its bytes."""
 
     connection: Connection
     time: int
@@ -49,9 +49,9 @@ class _StorageFile(NamedTuple):
 
 
 class Bag:
-    """An open bag. Raises BagError, in one line, where there is none or nothing of it can be read.
+    """An open bag. Raises BagError, in one line, if there is none or nothing of it can be read.
 
-    What its files hold counts, and not what metadata.yaml says of them; where the two differ, or a part cannot be
+    The content of its files counts, not metadata.yaml; if the two differ, or a part cannot be
     read, that is logged, and `incomplete` is true if messages are missing.
     """
 
@@ -79,11 +79,11 @@ class Bag:
         if found.metadata is not None:
             self._check_metadata(promised)
         spans = [(s.metadata.start_time, s.metadata.end_time) for _, s in storages if s.metadata.message_count]
-        #: Time of the first message and after the last one, ns; 0 and 0 where there are none.
+        #: Time of the first message and after the last one, ns; 0 and 0 if there are none.
         self.start, self.end = (min(spans)[0], max(end for _, end in spans)) if spans else (0, 0)
 
     def _open_files(self, files):
-        """Those that can be read; BagError where none can."""
+        """The readable files; BagError if there are none."""
         from .storage import open_storage
         storages, errors = [], []
         for file in files:
@@ -132,12 +132,12 @@ class Bag:
 
     @property
     def incomplete(self) -> bool:
-        """Whether messages are missing that should be in it, as far as it has been read."""
+        """Whether expected messages are missing, as far as it has been read."""
         return self._is_incomplete or any(part.storage.lost for part in self._parts)
 
     @property
     def files(self) -> list[Path]:
-        """Everything it consists of."""
+        """All its files."""
         from .sqlite import list_journals
         return sorted(self.path.iterdir()) if self.path.is_dir() else [self.path, *list_journals(self.path)]
 
@@ -150,8 +150,8 @@ class Bag:
                 yield entry
 
     def latched_before(self, start: int, connections) -> Iterator[Entry]:
-        """What whoever comes at `start` still gets: all that was said on latched topics before, as each of several
-        publishers may have said something of its own; but no images, of which only new ones are of use.
+        """Messages that late subscribers get at `start`: all earlier ones of latched topics, as each of several
+        publishers may have sent its own; but no images, of which only new ones are useful.
         """
         from .types import is_latched
         if start > self.start:
@@ -159,7 +159,7 @@ class Bag:
                                       and c.msgtype not in (IMAGE, COMPRESSED_IMAGE)], stop=start)
 
     def _iterate_file(self, part, wanted, start, stop):
-        """(time, Entry) of one file; before them (its start, None), so that it is read when its turn comes."""
+        """(time, Entry) of one file; before them (its start, None), so that it is read only in its turn."""
         chosen = [c for c in part.storage.connections
                   if c.id in part.connections and part.connections[c.id].id in wanted and c.msgcount]
         about = part.storage.metadata
@@ -174,13 +174,13 @@ class Bag:
                 data = decompress_message(data)
             except StopIteration:
                 return
-            except Exception as error:  # Whatever SQLite, MCAP, LZ4 or zstd raises; it may be damaged anywhere.
+            except Exception as error:  # Any exception of SQLite, MCAP, LZ4 or zstd; it may be damaged anywhere.
                 raise make_read_error(part.path, error) from None
             yield time, Entry(part.connections[connection.id], time, data)
 
 
 def select_image_connection(bag: Bag, wanted: str | None):
-    """The connection with the images to look at. BagError lists what there is to choose from."""
+    """The connection with the images to estimate. BagError lists the available ones."""
     pictures = {connection.topic: connection for connection in bag.connections
                 if connection.msgtype in (IMAGE, COMPRESSED_IMAGE) and connection.msgcount}
     if wanted is not None:
@@ -188,7 +188,7 @@ def select_image_connection(bag: Bag, wanted: str | None):
             if name in pictures:
                 return pictures[name]
         raise BagError(f'{bag.path}: no images on {wanted}; {_format_image_topics(bag, pictures)}')
-    # What a node has drawn is no camera, and of one camera's raw and compressed images the raw ones are better.
+    # Images drawn by a node are no camera's, and of one camera's raw and compressed images the raw ones are better.
     cameras = {name: connection for name, connection in pictures.items()
                if not name.removesuffix(topics.COMPRESSED).endswith(topics.OVERLAY.removeprefix('~'))
                and not (name.endswith(topics.COMPRESSED) and name.removesuffix(topics.COMPRESSED) in pictures)}
@@ -226,7 +226,7 @@ def select_camera_info_connection(bag: Bag, image_topic: str, wanted: str | None
 
 
 def fingerprint(paths: list[Path]) -> list:
-    """Names, sizes and times of change of files, to tell whether they are still the same."""
+    """Names, sizes and modification times of files, to detect changes."""
     rows = []
     for path in paths:
         about = path.stat()

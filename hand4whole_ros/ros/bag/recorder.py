@@ -1,4 +1,4 @@
-"""Records topics as they come over the wire, and writes them as an mcap bag."""
+"""Records topics as serialised messages, and writes them as an mcap bag."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RecordedMessage:
 
 
 class Recorder(Node):
-    """Keeps every message of the topics it is told of, in memory and undecoded."""
+    """Keeps every message of the given topics, in memory and undecoded."""
 
     def __init__(self, topics: dict[str, type], latched: tuple[str, ...] = ()):
         """topics: name -> message class; `latched` ones are subscribed transient local."""

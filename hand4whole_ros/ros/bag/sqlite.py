@@ -1,7 +1,7 @@
-"""One SQLite file of a bag, as any version of rosbag2 wrote it, and what its recorder had not yet moved into it.
+"""One SQLite file of a bag, of any version of rosbag2, and its write-ahead log.
 
-rosbags reads messages from tables; it ignores a write-ahead log, takes some characters of a path for parts of an
-address, and stops at types whose definition the recorder did not know.
+rosbags reads messages from tables; it ignores a write-ahead log, interprets some characters of a path as parts of a
+URI, and stops at types whose definition the recorder did not have.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from .errors import BagError
 from .mcap import parse_message_definition
 from .types import parse_offered_qos
 
-#: Files beside a database that hold transactions which are not in it, or have to be undone.
+#: Files next to a database with transactions that are not in it, or have to be undone.
 _JOURNALS = ('-wal', '-journal')
 
-#: Where the head of a database says that it is written through a write-ahead log.
+#: Offset in a database's header that specifies a write-ahead log.
 _WAL_VERSION = slice(18, 20)
 
 
 class SqliteFile(Sqlite3Reader):
-    """See rosbags' Sqlite3Reader; to be opened and closed as it is. Files that lie there are not changed."""
+    """A file with the interface of rosbags' Sqlite3Reader. Existing files are not changed."""
 
     path: Path
 
     def __init__(self, path: Path):
         super().__init__(path)
-        #: As McapFile has it.
+        #: As in McapFile.
         self.lost = self.remark = ''
         self._temporary_folders = ExitStack()
 
@@ -60,7 +60,7 @@ class SqliteFile(Sqlite3Reader):
         self._temporary_folders.close()
 
     def _apply_journal(self):
-        """The database itself, or a copy to which the log beside it has been applied."""
+        """The database itself, or a copy to which its log has been applied."""
         found = [path for path in list_journals(self.path) if path.stat().st_size]
         if not found:
             return self.path
@@ -75,7 +75,7 @@ class SqliteFile(Sqlite3Reader):
             shutil.copyfile(path, folder / (copy.name + path.name.removeprefix(self.path.name)))
         connection = apsw.Connection(str(copy))
         try:
-            # Moves a write-ahead log into the database, and undoes what a rollback journal holds.
+            # Moves a write-ahead log into the database, and applies a rollback journal.
             list(connection.execute('PRAGMA journal_mode=DELETE'))
             list(connection.execute('SELECT count(*) FROM sqlite_master'))
         finally:
@@ -125,5 +125,5 @@ class SqliteFile(Sqlite3Reader):
 
 
 def list_journals(path: Path) -> list[Path]:
-    """What lies beside a database and belongs to it."""
+    """Files next to a database that belong to it."""
     return [log for log in (path.with_name(path.name + suffix) for suffix in _JOURNALS) if log.is_file()]

@@ -1,4 +1,4 @@
-"""One file of a bag, opened by what is in it."""
+"""One file of a bag, opened according to its content."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .errors import BagError, make_read_error
 from .mcap import McapFile
 from .sqlite import SqliteFile
 
-#: What a message that is compressed by itself begins with; CDR begins with a zero.
+#: First bytes of a message that is compressed by itself; CDR begins with a zero.
 _ZSTD = b'\x28\xb5\x2f\xfd'
 
 
 def open_storage(path: Path, exit_stack: ExitStack) -> McapFile | SqliteFile:
-    """A file of messages, unpacked where it is compressed; `opened` closes it. Raises BagError, in one line."""
+    """A file of messages, unpacked if it is compressed; `exit_stack` closes it. Raises BagError, in one line."""
     try:
         found = path
         if recognise_file(path).family == ZSTD:
@@ -31,14 +31,14 @@ def open_storage(path: Path, exit_stack: ExitStack) -> McapFile | SqliteFile:
         limit_rosbags_decompression()
         storage = McapFile(found) if kind == MCAP else SqliteFile(found)
         storage.open()
-    except Exception as error:  # Whatever a parser of SQLite, MCAP, LZ4 or zstd raises on broken bytes.
+    except Exception as error:  # Any exception of SQLite, MCAP, LZ4 or zstd on broken bytes.
         raise make_read_error(path, error) from None
     exit_stack.callback(storage.close)
     return storage
 
 
 def decompress_message(data: bytes | memoryview) -> bytes:
-    """A message as it was published, of what a file holds. Raises ValueError, DecompressionLimitError, ZstdError."""
+    """A message as published, from its bytes in a file. Raises ValueError, DecompressionLimitError, ZstdError."""
     if not isinstance(data, (bytes, memoryview)):
         raise ValueError(f'a message is a {type(data).__name__}, not bytes')
     return decompress_zstd(bytes(data)) if data[:4] == _ZSTD else bytes(data)

@@ -1,4 +1,4 @@
-"""What bags say of the messages in them: names of types, their definitions, quality of service."""
+"""Metadata of the messages in bags: names of types, their definitions, quality of service."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import importlib
 from ..compat import Detection3DArray, share_directory
 from .yaml_reader import load_yaml
 
-#: Last parts of topics, and their types, that are latched whatever a bag says of them, or does not: their messages are
-#: sent once, for everybody who comes later.
+#: Last parts of topics, and their types, that are always latched, regardless of the bag: their messages are
+#: sent once, for all later subscribers.
 _ALWAYS_LATCHED = {
     'tf_static': 'tf2_msgs/msg/TFMessage', 'robot_description': 'std_msgs/msg/String',
     'robot_description_semantic': 'std_msgs/msg/String', 'map': 'nav_msgs/msg/OccupancyGrid',
     'map_metadata': 'nav_msgs/msg/MapMetaData'}
 
-#: How the names of this package's types begin.
+#: Prefix of the names of this package's types.
 OWN_PACKAGE = 'hand4whole_ros/msg/'
 
-#: Characters that the quality of service of one topic may have.
+#: Maximum characters of the quality of service of one topic.
 _MAX_QOS_LENGTH = 100_000
 
-#: What a profile that does not say everything is completed with.
+#: Values that complete a partial profile.
 _PLAIN_PROFILE = {
     'history': 'unknown', 'depth': 0, 'reliability': 'unknown', 'durability': 'unknown', 'liveliness': 'unknown',
     'avoid_ros_namespace_conventions': False,
@@ -35,7 +35,7 @@ def ros_type_name(kind: type) -> str:
 
 
 def message_class(name: str) -> type | None:
-    """The class of 'sensor_msgs/msg/Image', or None where it is not installed."""
+    """The class of 'sensor_msgs/msg/Image', or None if it is not installed."""
     try:
         package, folder, kind = name.split('/')
         return getattr(importlib.import_module(f'{package}.{folder}'), kind)
@@ -59,7 +59,7 @@ def load_type_store():
 def has_other_fields(connection) -> bool:
     """Whether a bag's messages of this package have other fields than this version's; of rosbags' Connection.
 
-    False for types of other packages, and where the bag does not say how its messages are made.
+    False for types of other packages, and if the bag has no definition of its messages.
     """
     from rosbags.interfaces import MessageDefinitionFormat
     from rosbags.typesys import get_types_from_msg
@@ -70,7 +70,7 @@ def has_other_fields(connection) -> bool:
     if connection.msgdef.format == MessageDefinitionFormat.MSG and connection.msgdef.data:
         try:
             recorded = get_types_from_msg(connection.msgdef.data, name)
-        except Exception:       # Bags come from anywhere.
+        except Exception:       # Bags may contain anything.
             return False
         return any(kind.startswith(OWN_PACKAGE) and (kind not in known or known[kind][1] != fields)
                    for kind, (_, fields) in recorded.items())
@@ -80,7 +80,7 @@ def has_other_fields(connection) -> bool:
 def parse_offered_qos(value: str | list | None) -> list:
     """rosbags' Qos of each publisher, from YAML text or what it holds; of any version: numbers or names.
 
-    What cannot be understood is left out: it must not cost the topic its messages.
+    Invalid profiles are skipped: they must not make the topic unreadable.
     """
     return list(_parse_profiles_text(value) if isinstance(value, str) else _parse_profiles(value))
 
@@ -103,13 +103,13 @@ def _parse_profiles(value):
             said = {str(name): int(part) if isinstance(part, str) and part.isdigit() else part
                     for name, part in profile.items() if part is not None}
             found += parse_qos([{**_PLAIN_PROFILE, **said}])    # pyright: ignore[reportArgumentType]  # any keys
-        except Exception:       # Bags come from anywhere.
+        except Exception:       # Bags may contain anything.
             continue
     return tuple(found)
 
 
 def make_latched_profile(depth: int = 1):
-    """Quality of service of a topic whose last messages, as many as `depth`, late subscribers get."""
+    """Quality of service of a topic whose last `depth` messages late subscribers get."""
     from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
     forever = QosTime(2147483647, 4294967295)
     return Qos(QosHistory.KEEP_LAST, depth, QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, forever, forever,
@@ -129,6 +129,6 @@ def is_always_latched(topic: str, kind: str) -> bool:
 
 
 def zero_padding(data: bytes, kind: type) -> bytes:
-    """A serialised message with zeros between the fields, where rclpy leaves whatever was in memory."""
+    """A serialised message with zeros between the fields, where rclpy leaves uninitialised memory."""
     store, name = load_type_store(), ros_type_name(kind)
     return bytes(store.serialize_cdr(store.deserialize_cdr(data, name), name))

@@ -1,4 +1,4 @@
-"""The bag that `hand4whole replay` writes: what was in the input, and what is said about its images."""
+"""The bag that `hand4whole replay` writes: the messages of the input, and the results of its images."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from .ownership import CUSTOM_DATA
 from .reader import Entry
 from .types import load_type_store, make_latched_profile, ros_type_name
 
-#: Kinds of bag that can be written.
+#: Storage formats of bags that can be written.
 STORAGES = ('mcap', 'sqlite3')
 
-#: Older than the newest version of the format, so that ROS 2 Humble and later read it.
+#: Not the newest version of the format, so that ROS 2 Humble and later can read it.
 _VERSION = 8
 
 _UNKNOWN_HASH = 'RIHS01_' + '0' * 64
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether this is why writing failed."""
+    """Whether writing failed because the disk is full."""
     return (isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS
             or isinstance(error, sqlite3.OperationalError) and 'full' in str(error))
 
 
 class BagWriter:
-    """A new bag. The same calls write the same bytes: there is no clock in it.
+    """A new bag. The same calls write the same bytes: no clock is used.
 
-    To be used as a context manager; after an exception the bag stays unfinished and is for deleting.
+    Use it as a context manager; after an exception the bag is incomplete and has to be deleted.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class BagWriter:
         custom_data: str,
         program: str = 'replay',
     ):
-        """copied: connections of the input that are kept; said: topic -> message class of what is added;
-        `latched` are those of them that late subscribers get; `about` goes into the bag's custom data.
+        """copied_connections: those of the input that are kept; added_topics: topic -> message class; `latched` are
+        those of them that late subscribers get; `custom_data` is stored in the bag's metadata.
         """
         from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
         self._writer = Writer(path, version=_VERSION, storage_plugin=StoragePlugin[storage.upper()])
@@ -78,19 +78,19 @@ class BagWriter:
         else:
             try:
                 self._writer.abort()
-            except Exception:  # A disk that is full cannot even be closed properly; the error in hand says more.
+            except Exception:  # On a full disk closing fails as well; the original error is more informative.
                 pass
 
     def copy(self, entry: Entry) -> None:
-        """One message of the input, as it was."""
+        """Copy one message of the input unchanged."""
         self._writer.write(self._copied_connections[entry.connection.id], entry.time, entry.data)
 
     def write_message(self, topic: str, time: int, data: bytes) -> None:
-        """One serialised message about an image; `time` in ns, the image's own."""
+        """Write one serialised message about an image; `time` in ns, the image's own."""
         self._writer.write(self._added_connections[topic], time, data)
 
     def add_topic(self, topic: str, kind: type, latched: bool) -> bool:
-        """One topic more, of this message class. False where the definition of its type is not known."""
+        """Add a topic of this message class. False if the definition of its type is unknown."""
         if ros_type_name(kind) not in self._types.types:
             return False
         self._added_connections[topic] = self._writer.add_connection(
@@ -109,11 +109,11 @@ class BagWriter:
             offered_qos_profiles=connection.ext.offered_qos_profiles)
 
     def _type_hash(self, kind, definition):
-        """Hash of a type by its own definition; of a type that nobody can make out, zeros."""
+        """Hash of a type by its own definition; zeros for an invalid definition."""
         from rosbags.typesys import Stores, get_types_from_msg, get_typestore
         try:
             store = get_typestore(Stores.EMPTY)
             store.register(get_types_from_msg(definition, kind))
             return store.hash_rihs01(kind)
-        except Exception:  # Definitions in bags come from anywhere; the messages are copied all the same.
+        except Exception:  # Definitions in bags may be invalid; the messages are copied nevertheless.
             return _UNKNOWN_HASH

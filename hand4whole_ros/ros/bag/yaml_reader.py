@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-#: Lists and maps within each other. metadata.yaml has eight.
+#: Maximum nesting of lists and maps. metadata.yaml has eight.
 _MAX_DEPTH = 20
 
-#: Only for events, which are not recursive: the one in C ends the process where values are nested too deeply.
+#: Only for events, which are not recursive: the parser in C crashes the process if values are nested too deeply.
 _EVENTS = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 

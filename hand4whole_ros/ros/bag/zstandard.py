@@ -1,4 +1,4 @@
-"""The module `zstd`: Python's own from 3.14 on, else its backport, which rosbags brings for older Pythons alone."""
+"""The module `zstd`: Python's own from 3.14 on, else its backport, which rosbags installs for older Pythons only."""
 
 from __future__ import annotations
 

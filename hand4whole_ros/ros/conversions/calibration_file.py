@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from sensor_msgs.msg import CameraInfo
 
-#: Bytes of a file at most; they have two kilobytes.
+#: Maximum size of a file, bytes; usual ones have two kilobytes.
 MAX_BYTES = 100_000
 
 
@@ -44,7 +44,7 @@ def _number(found: Any, name: str) -> int:
 
 
 def _matrix(found: Any, name: str, count: int | None, default: list[float] | None = None) -> list[float]:
-    """The numbers below `name`; count: of them, None for any."""
+    """The numbers below `name`; count: how many there must be, None for any."""
     matrix = found.get(name)
     if matrix is None and default is not None:
         return [float(number) for number in default]

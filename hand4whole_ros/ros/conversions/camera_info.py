@@ -1,7 +1,7 @@
-"""sensor_msgs/CameraInfo to intrinsics of the very image at hand, with every check.
+"""sensor_msgs/CameraInfo to intrinsics of the image it comes with, fully checked.
 
-Matrix and lens are judged apart: an unusable lens leaves the focal length as it is. What cannot be a camera at all is
-refused; what can, but is probably not this one, is taken and remarked on.
+Matrix and lens are checked separately: an unusable lens leaves the focal length as it is. Values that no camera has are
+rejected; values that probably belong to another camera are accepted with a remark.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from ...geometry.camera import Intrinsics
 from ...geometry.lens_check import check_lens
 from .lens_names import LensError, parse_lens
 
-#: How far two aspect ratios may differ and still be one camera's picture at another size.
+#: How far two aspect ratios may differ and still be one camera's image at another size.
 ASPECT_TOLERANCE = 0.01
 
-#: Focal lengths there are, in longer sides of the image, and how far outside the image its centre may be (a small
+#: Range of focal lengths, in longer sides of the image, and how far outside the image its centre may be (a small
 #: region of a large sensor). Fisheye lenses have a quarter, telescopes some hundred; below a tenth are millimetres.
 FOCAL_RANGE, MAX_CENTRE = (0.1, 1000.0), 1000.0
 
 #: How many times wider than high pixels may be, or the other way round; binning of one axis makes two.
 MAX_PIXEL_ASPECT = 4.0
 
-#: Skew in focal lengths: below the first it is the rest of a calibration, above the second no camera has it.
+#: Skew in focal lengths: below the first it is a residual of the calibration, above the second no camera has it.
 MAX_NEGLIGIBLE_SKEW, MAX_SKEW = 0.01, 0.1
 
-#: How far from the middle of the image its centre is remarked on, in halves of the image, and how near to where it
+#: How far from the middle of the image its centre causes a remark, in halves of the image, and how near to where it
 #: would be with x and y exchanged. Cheap cameras reach 0.4; the calibration of half or twice the size is at 0.5 or 1.
 MAX_CENTRE_OFFSET, MAX_EXCHANGED_CENTRE_OFFSET = 0.45, 0.1
 
-#: Degrees by which rectification turns the image at most without a remark; that of a stereo pair takes a few.
+#: Maximum rotation by rectification without a remark, degrees; that of a stereo pair takes a few.
 MAX_RECTIFICATION_ANGLE = 10.0
 
 
 class CameraInfoError(ValueError):
-    """camera_info cannot be used; the message is the one line to show."""
+    """camera_info cannot be used; the message is one line for the user."""
 
 
 def intrinsics_from_camera_info(
@@ -46,7 +46,7 @@ def intrinsics_from_camera_info(
     """Intrinsics of a width x height image, and a remark for the user or None.
 
     K belongs to the full sensor; region of interest and binning lead to the image. An image of the same
-    shape at another size gets scaled intrinsics. `rectified`: the lens is already undone, P counts.
+    shape at another size gets scaled intrinsics. `rectified`: the image is already undistorted, P applies.
     Raises CameraInfoError.
     """
     remarks: list[str] = []
@@ -147,7 +147,7 @@ def _remark_on_centre(name, full, remarks):
 
 
 def _apply_region_and_binning(full, info):
-    """From the full sensor through region of interest and binning to the image it delivers."""
+    """Apply region of interest and binning to intrinsics of the full sensor."""
     roi = info.roi
     if roi.width and roi.height:
         full = full.cropped(roi.x_offset, roi.y_offset, roi.width, roi.height)
@@ -186,7 +186,7 @@ def _remark_on_rectification(values, remarks):
 
 
 def _add_lens(image, info, remarks):
-    """The camera with its lens; without one rather than with a wrong one."""
+    """The camera with its lens; without a lens if its coefficients are unusable."""
     try:
         coefficients, model, remark = parse_lens(info.distortion_model, tuple(info.d))
         camera = replace(image, distortion=coefficients, distortion_model=model)

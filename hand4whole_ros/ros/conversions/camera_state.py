@@ -1,4 +1,4 @@
-"""What the node knows of its camera: the last camera_info, or for how long it has been awaited."""
+"""State of the node's camera: the last camera_info, or for how long it has been awaited."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from .camera_info import CameraInfoError, intrinsics_from_camera_info
 
 __all__ = ['MAX_REMARKS', 'CameraInfoError', 'CameraState', 'intrinsics_from_camera_info']
 
-#: Lines in the log about one camera at most: one that says something else with every image is not worth a full disk.
+#: Maximum number of lines in the log about one camera: one that changes with every image must not fill the disk.
 MAX_REMARKS = 20
 
 
 class CameraState:
-    """What is known of the camera: the last camera_info, or for how long it has been awaited.
+    """State of one camera: the last camera_info, or for how long it has been awaited.
 
     `state` is for diagnostics; `describe` is called with each new remark, once per remark.
     """
@@ -23,7 +23,7 @@ class CameraState:
         self.forget()
 
     def forget(self) -> None:
-        """Another camera may follow."""
+        """Discard the state; the next camera may be another one."""
         self._info = self._key = self._intrinsics = self._waiting_since = None
         self.state = 'none yet'
 

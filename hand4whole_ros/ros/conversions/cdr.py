@@ -1,4 +1,4 @@
-"""Writer and reader of CDR, the bytes of DDS messages: building thousands of Python objects for each image takes too
+"""Writer and reader of CDR, the bytes of DDS messages; building thousands of Python objects for each image takes too
 long.
 
 Plain CDR (XCDR version 1, little endian) as in the DDSI-RTPS specification 10.2: a header of four bytes,
@@ -44,7 +44,7 @@ class CdrWriter:
         self._append(data)
 
     def array(self, values: np.ndarray) -> None:
-        """Any array: its numbers, all of one type, as fields of fixed number, e.g. Point[21] as (21, 3) float64."""
+        """Any array: its numbers, all of one type, as a field of fixed length, e.g. Point[21] as (21, 3) float64."""
         if values.size:
             values = np.ascontiguousarray(values)
             self._align(values.dtype.itemsize)
@@ -57,7 +57,7 @@ class CdrWriter:
 
     @property
     def position(self) -> int:
-        """Bytes written, counted as alignment counts them: from after the header of four."""
+        """Bytes written after the header of four bytes, as alignment counts them."""
         return self._size
 
     def getvalue(self) -> bytes:
@@ -100,6 +100,6 @@ class CdrReader:
         return np.frombuffer(self._take(math.prod(shape) * dtype.itemsize, dtype.itemsize), dtype).reshape(shape)
 
     def skip(self, code: str, count: int) -> None:
-        """Pass over numbers of one type."""
+        """Skip numbers of one type."""
         size = struct.calcsize(code)
         self._take(count * size, size)

@@ -1,7 +1,7 @@
 """The pixel format in the text `format` of a CompressedImage, as compressed_image_transport writes it.
 
-`ENCODING; CODEC compressed TARGET`: the camera's encoding, the codec, and what the pixels were turned into before they
-went to it. TARGET is `bgr8` or `bgr16` for colours. For anything else it is empty and the pixels are the camera's own,
+`ENCODING; CODEC compressed TARGET`: the camera's encoding, the codec, and the encoding of the pixels that were
+compressed. TARGET is `bgr8` or `bgr16` for colours. For anything else it is empty and the pixels are unconverted,
 so that a Bayer image stays a mosaic; newer versions write `mono8` for a JPEG. The oldest, and many other publishers,
 write the codec alone: `jpeg`.
 """
@@ -17,7 +17,7 @@ _VIDEO_REMEDY = (
 _DEPTH_REMEDY = "is depth in a format of its own: choose the camera's colour images"
 _STILL_IMAGE_REMEDY = 'is not decoded from messages: publish JPEG or PNG'
 
-#: Codecs that people publish and that are not decoded, in small letters without spaces, and what to do.
+#: Codecs that are published but not decoded, in lower case without spaces, and the remedy.
 _REMEDIES = {**dict.fromkeys(('h264', 'h265', 'hevc', 'vp8', 'vp9', 'av1', 'mpeg4', 'theora'), _VIDEO_REMEDY),
              **dict.fromkeys(('compresseddepth', 'rvl'), _DEPTH_REMEDY),
              **dict.fromkeys(('webp', 'tiff', 'tif', 'bmp', 'gif', 'avif', 'heic', 'heif', 'jp2', 'jpeg2000', 'jxl',
@@ -27,15 +27,15 @@ _COLOURS = tuple(order + bits for order in ('rgb', 'bgr', 'rgba', 'bgra') for bi
 
 
 class CompressedFormat(NamedTuple):
-    """The parts of the text, '' where it does not have them; whatever a stranger has written is one."""
+    """The parts of the text, '' where it does not have them; any text is accepted."""
 
     encoding: str       # of the camera's image
     codec: str
-    target: str         # what went into the codec
+    target: str         # encoding of the pixels given to the codec
 
     @property
     def is_swapped(self) -> bool:
-        """Whether red and blue are in each other's place: RGB pixels went to an encoder that takes BGR."""
+        """Whether red and blue are swapped: RGB pixels were given to an encoder that takes BGR."""
         return self.encoding in _COLOURS and self.target.startswith('rgb')
 
     @property
@@ -45,7 +45,7 @@ class CompressedFormat(NamedTuple):
 
 
 def parse_format(text: str) -> CompressedFormat:
-    """The parts of `format`; never fails."""
+    """The parts of `format`; never raises."""
     encoding, semicolon, rest = text.partition(';')
     if not semicolon:
         encoding, rest = '', text
@@ -54,7 +54,7 @@ def parse_format(text: str) -> CompressedFormat:
 
 
 def format_remedy(text: str) -> str:
-    """What to do about images of this format, which begins after its name; '' where they should be decodable."""
+    """The remedy for images of this format, a continuation of its name; '' where they should be decodable."""
     codec = parse_format(text).codec
     for name in (codec.replace(' ', ''), *codec.split()):
         if name in _REMEDIES:

@@ -22,7 +22,7 @@ _ALIGN_ADVICE = 'take the depth that is aligned to the colour image (realsense2_
 def decode_depth(data: bytes, frame: str, width: int, height: int) -> DepthImage:
     """A serialised sensor_msgs/Image as the depth of a colour image of this frame and size.
 
-    Raises ImageMessageError with the reason in one line.
+    Raises ImageMessageError with a one-line reason.
     """
     no_message = f'{len(data)} bytes that are no Image message'
     if len(data) < MIN_MESSAGE_BYTES:
@@ -33,7 +33,7 @@ def decode_depth(data: bytes, frame: str, width: int, height: int) -> DepthImage
             f'depth of frame {quote_text(own_frame)}, colour of frame {quote_text(frame)}: {_ALIGN_ADVICE}')
     try:
         message = deserialize_message(data, Image)
-    except Exception as error:  # RMWError, and MemoryError for a length that lies
+    except Exception as error:  # RMWError, and MemoryError for a wrong length
         raise ImageMessageError(f'{no_message} ({type(error).__name__})') from None
     if message.encoding not in DEPTH_UNITS:
         raise ImageMessageError(f'depth of encoding {quote_text(message.encoding)}, expected 16UC1 (millimetres) or '

@@ -1,6 +1,6 @@
-"""Hands and their persons, read from serialised messages of this package: what a robot that follows a hand needs.
+"""Hands and their persons, read from serialised messages of this package, as teleoperation needs them.
 
-A WholeBodyPose is some 250 Python objects, and making them takes longer than everything else between a pose and the
+A WholeBodyPose is some 250 Python objects, and creating them takes longer than all other steps from a pose to the
 command of a robot.
 """
 
@@ -26,7 +26,7 @@ class HandFields(NamedTuple):
     confidence: float
     wrist: np.ndarray           # (7,) x, y, z m and quaternion x, y, z, w
     keypoints: np.ndarray       # (21, 3) m
-    agreement: float | None     # 0 to 1; None: not known
+    agreement: float | None     # 0 to 1; None: unknown
     depth_measured: bool
 
 
@@ -44,29 +44,29 @@ class PersonFields(NamedTuple):
 #: Numbers of a WholeBodyPose from global_orient to transl, and of a HandPose from keypoints_2d to betas.
 _NUM_PARAMETERS, _NUM_HAND_NUMBERS = 3 * skeleton.NUM_JOINTS + 10 + 10 + 3, 42 + 45 + 10
 
-#: HandPose.agreement where it is not known.
+#: HandPose.agreement where it is unknown.
 _UNKNOWN = -1.0
 
 _OTHER_VERSION = 'the publisher, or the bag that is played, is of another version of hand4whole_ros'
 
 
 def read_people(data: bytes) -> tuple[Header, list[PersonFields]]:
-    """Of a serialised WholeBodyPoseArray. ValueError for bytes that are none, as those of another version."""
+    """Read a serialised WholeBodyPoseArray. ValueError for other bytes, such as those of another version."""
     return _read_array(data, _read_person)
 
 
 def read_hands(data: bytes) -> tuple[Header, list[HandFields]]:
-    """Of a serialised HandPoseArray. ValueError for bytes that are none, as those of another version."""
+    """Read a serialised HandPoseArray. ValueError for other bytes, such as those of another version."""
     return _read_array(data, _read_hand)
 
 
 def read_hand(data: bytes) -> HandFields:
-    """Of a serialised HandPose. ValueError for bytes that are none, as those of another version."""
+    """Read a serialised HandPose. ValueError for other bytes, such as those of another version."""
     return _read_hand(_Source(data))
 
 
 class _Source(CdrReader):
-    """Bytes of this version's messages, whose fields may be others in another version."""
+    """Bytes of this version's messages; other versions may have other fields."""
 
     def _take(self, size, alignment):
         try:
@@ -120,7 +120,7 @@ def _read_hand(source):
     source.skip('f', 1 + _NUM_HAND_NUMBERS)     # hand_length to betas
     _skip_region(source)
     agreement, depth_measured = source.number('f'), source.number('?')
-    if not (agreement == _UNKNOWN or 0 <= agreement <= 1):  # the next hand's, where the message has no such field
+    if not (agreement == _UNKNOWN or 0 <= agreement <= 1):  # bytes of the next hand, if the message has no such field
         raise ValueError(f'agreement of a hand is {agreement:g}, expected 0 to 1 or {_UNKNOWN:g}; {_OTHER_VERSION}')
     return HandFields(header, track_id, side, state, confidence, wrist, keypoints,
                       None if agreement == _UNKNOWN else agreement, depth_measured)

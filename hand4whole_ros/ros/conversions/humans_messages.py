@@ -1,6 +1,6 @@
 """People as the messages of REP-155, hri_msgs: pure builders, where that package is installed (compat.load_hri_msgs).
 
-An id of REP-155 is part of a topic's name, which may not begin with a digit: a body's is p and its track id.
+An id of REP-155 is part of a topic's name, which may not begin with a digit: the id of a body is p and its track id.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...estimate import WholeBodyEstimate
 from ...geometry.boxes import inside
 from ...geometry.camera import Intrinsics
 
-#: Constant of hri_msgs/Skeleton2D -> the joint that is there. A nose and ears are no joints: they have confidence 0.
+#: Constant of hri_msgs/Skeleton2D -> the joint at that point. Nose and ears are no joints: they have confidence 0.
 _JOINT_OF_POINT = {
     'NECK': 'neck',
     **{f'{side.upper()}_{name.upper()}': f'{side}_{name}' for side in skeleton.SIDES
@@ -27,7 +27,7 @@ _JOINT_OF_POINT = {
 
 
 def body_id(person: WholeBodyEstimate) -> str:
-    """The id of a person's body in topics and messages."""
+    """Id of a person's body in topics and messages."""
     return f'p{person.track_id}'
 
 
@@ -48,7 +48,7 @@ def make_ids(hri_msgs: Any, people: Iterable[WholeBodyEstimate], header: Header)
 
 
 def make_region(hri_msgs: Any, person: WholeBodyEstimate, header: Header, intrinsics: Intrinsics) -> Any:
-    """NormalizedRegionOfInterest2D: the person's box as shares of the image, cut off at its edges."""
+    """NormalizedRegionOfInterest2D: the person's box as shares of the image, clipped to it."""
     size = (intrinsics.width, intrinsics.height) * 2
     low_x, low_y, high_x, high_y = np.clip(person.bbox_xyxy.double().numpy() / size, 0.0, 1.0).tolist()
     return hri_msgs.NormalizedRegionOfInterest2D(
@@ -56,16 +56,16 @@ def make_region(hri_msgs: Any, person: WholeBodyEstimate, header: Header, intrin
 
 
 def make_skeleton(hri_msgs: Any, person: WholeBodyEstimate, header: Header, intrinsics: Intrinsics) -> Any:
-    """Skeleton2D: joints as shares of the image; what is outside it, or not known, is at 0 with confidence 0.
+    """Skeleton2D: joints as shares of the image; joints outside it, or unknown, are at 0 with confidence 0.
 
-    Confidence is the joint's own, or the person's if the estimator has none for joints.
+    Confidence is the joint's own, or the person's if the estimator gives none for joints.
     """
     message = hri_msgs.Skeleton2D(header=header)
     sure = person.joint_confidence
     rows = [skeleton.JOINT[joint] for joint in _JOINT_OF_POINT.values()]
     pixels = intrinsics.project(person.joints.numpy()[rows])
     shown = inside(pixels, intrinsics.width, intrinsics.height)
-    # From the centres of pixels, which are at whole numbers, to shares of the image, which begin at its edge.
+    # From pixels, whose centres are at whole numbers, to shares of the image, which begin at its edge.
     shares = (np.where(shown[:, None], pixels, -0.5) + 0.5) / (intrinsics.width, intrinsics.height)
     for name, row, seen, (x, y) in zip(_JOINT_OF_POINT, rows, shown.tolist(), shares.tolist()):
         point = message.skeleton[getattr(hri_msgs.Skeleton2D, name)]

@@ -1,7 +1,7 @@
 """sensor_msgs/Image and CompressedImage to RGB arrays, and RGB arrays to Image.
 
-`step` is honoured and every size is checked before memory is touched or a decoder runs, so that a bad
-message costs one clear line.
+`step` is applied and every size is checked before memory is accessed or a decoder runs, so that an invalid
+message causes one clear line in the log.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from . import compressed_formats
 
 
 class ImageMessageError(ValueError):
-    """An image message cannot be used; the message is the one line to show."""
+    """An image message cannot be used; the message is one line for the user."""
 
 
 @dataclass(frozen=True)
 class _Encoding:
-    """How pixels lie in memory and how they become RGB."""
+    """Memory layout of pixels and their conversion to RGB."""
 
     dtype: type
     channels: int
     conversion: int | None = None   # cv2.COLOR_..., None where the pixels are RGB already
-    # Rows of the buffer per row of the picture, as a fraction: 3/2 for NV12, which appends the colours.
+    # Rows of the buffer per row of the image, as a fraction: 3/2 for NV12, which appends the colours.
     rows: tuple[int, int] = (1, 1)
 
 
 _BAYER = {'rggb': cv2.COLOR_BayerBG2RGB, 'bggr': cv2.COLOR_BayerRG2RGB,
           'gbrg': cv2.COLOR_BayerGR2RGB, 'grbg': cv2.COLOR_BayerGB2RGB}
 
-#: Encodings of sensor_msgs/image_encodings.hpp. 8UC3, 16UC4 and the like carry no meaning; OpenCV's order is BGR.
-#: What has more than 8 bits is stretched as `media.bit_depth` says.
+#: Encodings of sensor_msgs/image_encodings.hpp. 8UC3, 16UC4 and the like specify no colours; OpenCV's order is BGR.
+#: Pixels of more than 8 bits are converted by `media.bit_depth`.
 ENCODINGS = {
     'rgb8': _Encoding(np.uint8, 3), 'bgr8': _Encoding(np.uint8, 3, cv2.COLOR_BGR2RGB),
     '8UC3': _Encoding(np.uint8, 3, cv2.COLOR_BGR2RGB),
@@ -59,12 +59,12 @@ ENCODINGS = {
     **{f'bayer_{pattern}16': _Encoding(np.uint16, 1, code) for pattern, code in _BAYER.items()},
 }
 
-#: What CompressedImage may hold; image_transport sends nothing else of eight bits.
+#: Formats that CompressedImage may contain; image_transport sends no others of eight bits.
 COMPRESSED_FORMATS = ('JPEG', 'PNG')
 
 
 def quote_text(text: str) -> str:
-    """Text of a stranger's as part of a line in the log, short and without control characters."""
+    """Text of another publisher for a line in the log, short and without control characters."""
     return repr(text if len(text) <= 40 else text[:40] + '...')
 
 
@@ -82,7 +82,7 @@ def decode_image(msg) -> np.ndarray:
 
 def _to_rgb(pixels, conversion, size, encoding):
     """(H, W) or (H, W, C) -> (H, W, 3) uint8 RGB, contiguous and a copy."""
-    if pixels.ndim == 2:    # a third of the work, before it becomes colours; where there is alpha, after that is gone
+    if pixels.ndim == 2:    # a third of the work before the conversion to colours; with alpha, after its removal
         pixels = bit_depth.to_8_bits(pixels)
     try:
         rgb = np.array(pixels) if conversion is None else cv2.cvtColor(pixels, conversion)
@@ -127,11 +127,11 @@ def _decode_with_cv_bridge(msg):
 def decode_compressed_image(msg) -> np.ndarray:
     """sensor_msgs/CompressedImage (JPEG, PNG) -> (H, W, 3) uint8 RGB. Raises ImageMessageError.
 
-    Its `format` tells a Bayer mosaic from a grey picture; what the bytes are is seen by themselves.
+    Its `format` distinguishes a Bayer mosaic from a grey image; the codec is detected from the bytes.
     """
     name = f'compressed image of format {quote_text(msg.format)}'
     try:
-        # A camera_info describes the pixels as they are stored, whatever an orientation tag says.
+        # camera_info describes the pixels as they are stored; an orientation tag is ignored.
         pixels = image_files.decode_stored(bytes(msg.data), name, COMPRESSED_FORMATS)
     except ImageFileError as error:
         remedy = compressed_formats.format_remedy(msg.format)
@@ -151,7 +151,7 @@ def image_message(rgb: np.ndarray, header):
     """(H, W, 3) uint8 RGB -> sensor_msgs/Image with this header."""
     from sensor_msgs.msg import Image
     msg = Image(header=header, height=rgb.shape[0], width=rgb.shape[1], encoding='rgb8', step=3 * rgb.shape[1])
-    # An array.array is taken over as it is; numpy arrays are copied number by number.
+    # An array.array is used without a copy; numpy arrays are copied number by number.
     msg.data = array.array('B', np.ascontiguousarray(rgb).tobytes())
     return msg
 

@@ -1,7 +1,7 @@
-"""What drivers write into CameraInfo's distortion_model and D, as one of the three models there are.
+"""CameraInfo's distortion_model and D, as drivers write them, to one of three lens models.
 
-sensor_msgs knows plumb_bob, rational_polynomial and equidistant; drivers and calibration tools have other names for
-them, and lists of coefficients that are cut short or filled up with zeros.
+sensor_msgs has plumb_bob, rational_polynomial and equidistant; drivers and calibration tools use other names for
+them, and lists of coefficients that are truncated or padded with zeros.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import re
 
 from .images import quote_text
 
-#: Distortion coefficients are at most some hundred.
+#: Maximum of a distortion coefficient; real ones are at most some hundred.
 MAX_COEFFICIENT = 1e6
 
-#: OpenCV's own list k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty, of which plumb_bob is the beginning: its length decides.
-#: librealsense computes its inverse and modified models as the plain one, but for the second order of p1 and p2.
+#: OpenCV's own list k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tx ty; plumb_bob is its beginning. Its length gives the model.
+#: librealsense's inverse and modified models equal the plain one up to the second order of p1 and p2.
 _OPENCV = ('', 'plumb_bob', 'brown_conrady', 'brown', 'inverse_brown_conrady', 'modified_brown_conrady', 'radtan',
            'radial_tangential', 'radtan5', 'radtan8', 'rational_polynomial', 'rational', 'rational8', 'opencv',
            'opencv5', 'opencv8', 'full_opencv', 'pinhole', 'pinhole_radtan', 'perspective', 'simple_radial', 'radial')
 _EQUIDISTANT = ('equidistant', 'equi', 'fisheye', 'kannala_brandt', 'kannala_brandt4', 'kb', 'kb4', 'opencv_fisheye',
                 'fisheye_equidistant', 'equidistant4', 'equi4', 'pinhole_equi', 'pinhole_equidistant', 'fisheye4')
 _IDEAL = ('none', 'ideal', 'no_distortion', 'undistorted', 'rectified')
-#: These bend even with all coefficients at zero, so that without their formula nothing is known of them.
+#: These distort even with all coefficients at zero, so that they cannot be used without their formula.
 _NOT_SUPPORTED = ('ftheta', 'thin_prism_fisheye', 'fisheye62', 'fisheye624', 'rad_tan_thin_prism_fisheye', 'fov',
                   'double_sphere', 'ds', 'eucm', 'ucm', 'unified', 'mei', 'omni', 'omnidirectional', 'ocam',
                   'scaramuzza', 'kannala_brandt8', 'division', 'equirectangular', 'spherical', 'cylindrical')
@@ -39,7 +39,7 @@ class LensError(ValueError):
 
 
 def _normalise_name(name):
-    """A name without upper case and what joins its words."""
+    """A name in lower case, without separators between its words."""
     return re.sub(r'[\W_]+', '', name.lower())
 
 
@@ -78,7 +78,7 @@ def parse_lens(name: str, values: tuple[float, ...]) -> tuple[tuple[float, ...],
 
 
 def _parse_opencv(name, values):
-    """Coefficients and model. Where their number is none of OpenCV's, zeros at the end say nothing."""
+    """Coefficients and model. Where their number is none of OpenCV's, trailing zeros are ignored."""
     if len(values) not in _LENGTHS:
         filled = _count_coefficients(values)
         if filled == 3 == len(values) or filled > max(_LENGTHS):
@@ -98,7 +98,7 @@ def _parse_equidistant(name, values):
 
 
 def _count_coefficients(values):
-    """How many there are without the zeros at the end."""
+    """Number of coefficients without trailing zeros."""
     return max((k for k, value in enumerate(values, 1) if value), default=0)
 
 

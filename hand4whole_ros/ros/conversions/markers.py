@@ -1,6 +1,6 @@
 """visualization_msgs/MarkerArray of people and of loose hands, written straight to CDR.
 
-A mesh of 27,000 triangles has 82,000 corners; as Python objects they cost a quarter of a second, as one
+A mesh of 27,000 triangles has 82,000 corners; as Python objects they take a quarter of a second, as one
 array a few milliseconds.
 """
 
@@ -21,13 +21,13 @@ from ...rendering.colors import OBJECT_COLOR
 from ...tracking import TrackedHand
 from .cdr import CdrWriter
 
-#: Seconds after which a viewer forgets a marker that is not renewed: the node may have stopped.
+#: Seconds after which a viewer removes a marker that is not renewed: the node may have stopped.
 MARKER_LIFETIME = 1.0
 
 _HELD_OPACITY = 0.45
 _LOST_COLOUR = (0.55, 0.55, 0.55)
 
-#: Share of grey in joints that were not seen, but inferred.
+#: Share of grey in joints that are inferred instead of visible.
 _INFERRED_GREY, _GREY = 0.65, np.array([0.75, 0.75, 0.75, 1.0], np.float32)
 _HAND_BONES = np.array([(parent, point) for point, parent in enumerate(skeleton.HAND_KEYPOINT_PARENTS)
                         if parent >= 0]).reshape(-1)
@@ -52,7 +52,7 @@ _MARKER_KINDS = (
     _MarkerKind('joints', Marker.SPHERE_LIST, (0.014, 0.014, 0.014), (0.90, 0.25, 0.25)),
 )
 
-#: side -> markers of a hand that belongs to nobody.
+#: side -> markers of a loose hand, which belongs to no person.
 _HAND_MARKER_KINDS = {
     kind.namespace.partition('_')[0]: (
         _MarkerKind('hands', Marker.LINE_LIST, (0.004, 0.0, 0.0), kind.colour),
@@ -60,14 +60,14 @@ _HAND_MARKER_KINDS = {
     for kind in _MARKER_KINDS[1:3]}
 
 
-#: Edges of the box of what such a hand grasps.
+#: Edges of the box of the object that such a hand grasps.
 _OBJECT_KIND = _MarkerKind('objects', Marker.LINE_LIST, (0.003, 0.0, 0.0),
                            (OBJECT_COLOR[0] / 255, OBJECT_COLOR[1] / 255, OBJECT_COLOR[2] / 255))
 _OBJECT_EDGES = np.array(BOX_EDGES).reshape(-1)
 
 
 class MarkerBuilder:
-    """Makes the bytes of MarkerArray messages; remembers who was shown, to remove who has left."""
+    """Makes the bytes of MarkerArray messages; keeps the ids of those shown, to delete those that have left."""
 
     def __init__(self, body):
         """`body` gives `faces` (F, 3) and `hand_vertices[side]`, the ids of each hand's vertices."""
@@ -88,7 +88,7 @@ class MarkerBuilder:
               hands: Sequence[TrackedHand] = ()) -> bytes:
         """One MarkerArray. Each estimate has its `vertices`; people and hands that have left are deleted.
 
-        hands: loose ones; the box of what they grasp has their track id.
+        hands: loose ones; the box of the object they grasp has their track id.
         """
         objects = {tracked.track_id: tracked.hand.object for tracked in hands if tracked.hand.object is not None}
         objects_gone = sorted(self._shown_objects - objects.keys())
@@ -147,7 +147,7 @@ _NO_COLOURS = np.zeros((0, 4), np.float32)
 def _split_triangles(body):
     """Corner indices of the body without hands, the left hand, the right hand.
 
-    A triangle belongs to a hand where all its corners do, so that no part is drawn twice.
+    A triangle belongs to a hand if all its corners do, so that no part is drawn twice.
     """
     faces = np.asarray(body.faces, np.int64)
     hands, rest = [], np.ones(len(faces), bool)
@@ -169,7 +169,7 @@ def _marker_colour(kind, estimate):
 
 
 def _inferred_joints(estimate):
-    """(55,) bool: joints that were not seen; None where there are none, or the estimator does not say."""
+    """(55,) bool: joints that are inferred; None where there are none, or the estimator does not report it."""
     if estimate.joint_confidence is None:
         return None
     inferred = estimate.joint_confidence.numpy() < WholeBodyPose.INFERRED
@@ -177,13 +177,13 @@ def _inferred_joints(estimate):
 
 
 def _point_colours(kind, colour, inferred):
-    """(N, 4) of each point of a marker of bones or joints, paler where joints are inferred; else none: all alike."""
+    """(N, 4) colours of the points of a marker of bones or joints, paler for inferred joints; else none: one colour."""
     if inferred is None or kind.type == Marker.TRIANGLE_LIST:
         return _NO_COLOURS
     seen = np.array(colour, np.float32)
     pale = (1 - _INFERRED_GREY) * seen + _INFERRED_GREY * _GREY
     pale[3] = seen[3]
-    # A bone is as its lower joint: the points of a bone are its parent and itself.
+    # A bone has the colour of its lower joint: its points are the parent and the joint itself.
     pale_points = inferred if kind.type == Marker.SPHERE_LIST else inferred[_BONES.reshape(-1, 2)[:, 1]].repeat(2)
     return np.where(pale_points[:, None], pale, seen)
 

@@ -1,7 +1,7 @@
 """Estimates to messages: pure builders without node, clock or publisher.
 
-What is said about every image is written straight to CDR. One person is some 250 Python objects otherwise, and
-making and converting them takes longer than everything else between an image and its poses.
+Messages about every image are written directly to CDR. One person is some 250 Python objects otherwise, and
+creating and converting them takes longer than all other steps from an image to its poses.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _HAND_STATES = {skeleton.LOST: HandPose.LOST, skeleton.HELD: HandPose.HELD, skel
 _PARAMETERS = (*skeleton.POSE_SLICES, 'betas', 'expression', 'transl')
 _NO_BETAS = np.zeros(10, np.float32)
 
-#: WholeBodyPose.joint_confidence where the estimator does not say.
+#: WholeBodyPose.joint_confidence where the estimator does not report it.
 _UNKNOWN_CONFIDENCE = np.full(skeleton.NUM_JOINTS, -1, np.float32)
 #: HandPose.grasp_probability and agreement likewise.
 _UNKNOWN = -1.0
 
-#: ObjectHypothesis.class_id of what a hand grasps: the estimator is told its box and not what it is.
+#: ObjectHypothesis.class_id of a grasped object: the estimator gives its box and not its class.
 OBJECT_CLASS = 'object'
 _NO_COVARIANCE = np.zeros(36)
 
@@ -40,7 +40,7 @@ HandIds = Mapping[tuple[int, str], int]
 
 @dataclass(frozen=True)
 class Timing:
-    """When an image arrived and for how long it was worked on, for WholeBodyPose."""
+    """When an image arrived and how long its estimation took, for WholeBodyPose."""
 
     received: Time
     published: Time
@@ -93,7 +93,7 @@ def serialise_pose_array(
 
 
 def serialise_object_array(hands: Sequence[TrackedHand], head: Header) -> bytes:
-    """A serialised vision_msgs/Detection3DArray of what hands grasp; empty where that is nothing.
+    """A serialised vision_msgs/Detection3DArray of the objects that hands grasp; empty without any.
 
     The pose is that of the object's own frame, the box is around the object; the id is that of the hand.
     """
@@ -115,7 +115,7 @@ def serialise_object_array(hands: Sequence[TrackedHand], head: Header) -> bytes:
 
 
 def serialise_hand_array(hands: Sequence[TrackedHand], head: Header, estimator: str) -> bytes:
-    """A serialised HandPoseArray of every hand in one image; empty where no hand is."""
+    """A serialised HandPoseArray of every hand in one image; empty without hands."""
     out = CdrWriter()
     _write_header(out, head)
     out.string(estimator)
@@ -150,7 +150,7 @@ def serialise_pose_stamped(head: Header, pose: np.ndarray) -> bytes:
 
 
 def serialise_hand_keypoints(hand: HandEstimate, head: Header, poses: np.ndarray) -> bytes:
-    """A serialised PoseArray of the 21 keypoints of a person's hand; empty where it is LOST.
+    """A serialised PoseArray of the 21 keypoints of a person's hand; empty if it is LOST.
 
     poses (55, 7): joint_poses of the person. A keypoint has the axes of the joint that it moves with.
     """
@@ -165,7 +165,7 @@ def serialise_hand_keypoints(hand: HandEstimate, head: Header, poses: np.ndarray
 
 
 def make_skeleton_message(model: str, faces: np.ndarray, num_vertices: int) -> Skeleton:
-    """What the numbers refer to. `faces` (F, 3) are the mesh's triangles."""
+    """Names, parents and triangles that the numbers refer to. `faces` (F, 3) are the mesh's triangles."""
     return Skeleton(
         model=model, names=list(skeleton.JOINT_NAMES), parents=list(skeleton.PARENTS),
         hand_keypoints=list(skeleton.HAND_KEYPOINT_NAMES), num_vertices=num_vertices,
@@ -236,7 +236,7 @@ def _write_hand(out, head, tracked, wrist):
 
 
 def _write_region_of_interest(out, box):
-    """x0 y0 x1 y1 in pixels -> RegionOfInterest; the part left of or above the image is cut off."""
+    """x0 y0 x1 y1 in pixels -> RegionOfInterest; clipped at the image's left and upper edges."""
     x0, y0, x1, y1 = (max(int(round(v)), 0) for v in box.tolist())
     out.numbers('I', x0, y0, max(y1 - y0, 0), max(x1 - x0, 0))
     out.numbers('?', False)     # do_rectify

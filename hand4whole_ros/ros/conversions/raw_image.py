@@ -1,4 +1,4 @@
-"""An image as it came, from the wire or from a bag, and what it says once it is opened."""
+"""An image as it arrived, by the middleware or from a bag, and its decoding."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from . import images, messages
 #: Frame of images that name none: TF needs a name.
 DEFAULT_FRAME_ID = 'camera_optical_frame'
 
-#: Bytes of a serialised message at least: what it begins with, a stamp, and the lengths of two texts. Fast CDR reads
-#: beyond the end of one that is shorter, and the process is gone.
+#: Minimum bytes of a serialised message: its header, a stamp, and the lengths of two texts. Fast CDR reads
+#: beyond the end of a shorter one, which crashes the process.
 MIN_MESSAGE_BYTES = 4 + 8 + 2 * 4
 
-#: Characters in a frame's name at most: it is repeated in every message about the image, several times for each person.
+#: Maximum characters of a frame's name: every message about the image repeats it, several times for each person.
 MAX_FRAME_ID_LENGTH = 255
 
 
-#: Remark about an image without anything in it. Not having found anybody in such images would say nothing.
+#: Remark about an image without content, in which no person can be detected.
 BLANK_IMAGE_REMARK = (
     'images show nothing: all pixels have nearly the same value; is the lens covered, or the exposure wrong?'
 )
 
 
 class RawImage(NamedTuple):
-    """An image as it arrived, not yet turned into a message: most of the dropped ones never are."""
+    """An image as it arrived, not yet deserialised: most dropped images never are."""
 
     data: bytes
     compressed: bool
     received: int       # ns on the node's clock, or the bag's time; 0 while simulated time has not begun
-    #: The same as time.monotonic_ns(), which never jumps; where nothing can jump it does not matter.
+    #: The same as time.monotonic_ns(), which never jumps; not used where the clock cannot jump.
     arrived: float = math.inf
-    #: The camera's other images bear stamps: one without is bad, as its arrival is not the time that the others bear.
+    #: The camera's other images have stamps: one without is invalid, as its arrival is no time of their clock.
     stamped: bool = False
 
 
 def decode_image_message(raw_image: RawImage, remark: Callable[[str], None]) -> tuple[Header, np.ndarray]:
-    """Stamp and frame, and the picture (H, W, 3) uint8 RGB. Raises images.ImageMessageError.
+    """Stamp and frame, and the pixels (H, W, 3) uint8 RGB. Raises images.ImageMessageError.
 
     An image without a stamp gets the time of its arrival, one without a frame DEFAULT_FRAME_ID; `remark` is
-    called with a line that says so, and with BLANK for an image that shows nothing.
+    called with a line that reports it, and with BLANK for an image without content.
     """
     kind, decode = (
         (CompressedImage, images.decode_compressed_image) if raw_image.compressed else (Image, images.decode_image)
@@ -57,7 +57,7 @@ def decode_image_message(raw_image: RawImage, remark: Callable[[str], None]) -> 
         raise images.ImageMessageError(f'{no_message} (too short)')
     try:
         msg = deserialize_message(raw_image.data, kind)
-    except Exception as error:  # RMWError, and MemoryError for a length that lies
+    except Exception as error:  # RMWError, and MemoryError for a wrong length
         raise images.ImageMessageError(f'{no_message} ({type(error).__name__})') from None
     stamp, frame = msg.header.stamp, msg.header.frame_id.lstrip('/')
     if not (stamp.sec >= 0 and stamp.nanosec < 1_000_000_000):

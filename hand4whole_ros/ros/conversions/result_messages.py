@@ -27,7 +27,7 @@ from . import images, messages
 from .markers import MarkerBuilder
 from .tf_messages import serialise_transforms
 
-#: Topic -> type of everything that is said about images.
+#: Topic -> type of all messages about images.
 MESSAGE_TYPES = {
     topics.POSES: WholeBodyPoseArray, topics.HANDS: HandPoseArray, topics.TF: TFMessage,
     **{topics.WRIST[side]: PoseStamped for side in skeleton.SIDES},
@@ -38,7 +38,7 @@ MESSAGE_TYPES = {
 
 
 class ImageResult(NamedTuple):
-    """What is known of one image."""
+    """Results of one image."""
 
     header: Header
     image: np.ndarray                       # (H, W, 3) uint8 RGB
@@ -46,7 +46,7 @@ class ImageResult(NamedTuple):
     people: list[WholeBodyEstimate]
     operator: WholeBodyEstimate | None
     timing: messages.Timing
-    hands: Sequence[TrackedHand] = ()       # of everybody and of nobody
+    hands: Sequence[TrackedHand] = ()       # of people, and loose ones
 
     @property
     def loose_hands(self) -> list[TrackedHand]:
@@ -60,27 +60,27 @@ class ImageResult(NamedTuple):
 
 
 def make_body_skeleton_message(body: BodyModel) -> Skeleton:
-    """What does not change from image to image."""
+    """The message that is the same for all images."""
     return messages.make_skeleton_message(body.name, np.asarray(body.faces), body.num_vertices)
 
 
 class PoseMessageBuilder:
-    """Poses, hands, operator and TF; remembers the operator, to call both hands LOST when the operator is gone."""
+    """Poses, hands, operator and TF; keeps the operator, to publish both hands as LOST when the operator has left."""
 
     def __init__(self, estimator_name: str, frame_prefix: str = '', wrist_axes: WristAxes = WristAxes.SMPLX,
                  frames: FrameConvention = FrameConvention.SMPLX, *, objects: bool = False):
-        """objects: whether what hands grasp is published, where vision_msgs is installed."""
+        """objects: whether grasped objects are published, where vision_msgs is installed."""
         self._objects = objects and topics.OBJECTS in MESSAGE_TYPES
         self._estimator_name, self._frame_prefix, self._wrist_axes = estimator_name, frame_prefix, wrist_axes
         self._frames = frames
-        self._operator: tuple[WholeBodyEstimate, np.ndarray] | None = None  # as last seen, and joint_poses
+        self._operator: tuple[WholeBodyEstimate, np.ndarray] | None = None  # last visible one, and joint_poses
 
     def reset(self) -> None:
-        """Start a new run: earlier messages are void."""
+        """Start a new run: earlier messages are invalid."""
         self._operator = None
 
     def of(self, result: ImageResult, publish_tf: bool) -> Iterator[tuple[str, bytes]]:
-        """Everything but pictures of one image, serialised, the poses first."""
+        """All messages of one image but markers and overlay, serialised, the poses first."""
         poses = {person.track_id: messages.joint_poses(person) for person in result.people}
         operator_id = None if result.operator is None else result.operator.track_id
         yield (
@@ -110,7 +110,7 @@ class PoseMessageBuilder:
 
 
 def _operator_messages(operator, poses, header, *, hand_ids, axes):
-    """Hands always with their state, wrists only while known."""
+    """Hands always, with their state; wrists only while known."""
     for hand in operator.hands:
         wrist = poses[skeleton.WRIST[hand.side]]
         if hand.state != skeleton.LOST:
@@ -128,7 +128,7 @@ def _mark_hands_lost(operator):
 
 
 class VisualizationMessageBuilder:
-    """Markers and overlay, which cost as much as the pose itself. Not thread-safe."""
+    """Markers and overlay, which take as long as the pose itself. Not thread-safe."""
 
     def __init__(self, body: BodyModel):
         self._body = body
@@ -136,11 +136,11 @@ class VisualizationMessageBuilder:
         self._overlay = None
 
     def reset_markers(self) -> None:
-        """The next markers replace whatever a viewer shows."""
+        """The next markers replace all that a viewer shows."""
         self._markers.reset()
 
     def add_meshes(self, result: ImageResult) -> ImageResult:
-        """The result with the meshes of all people; both pictures need it."""
+        """The result with the meshes of all people, which markers and overlay need."""
         return result._replace(people=[
             dataclasses.replace(person, vertices=self._body.vertices(person)) for person in result.people])
 
@@ -150,7 +150,7 @@ class VisualizationMessageBuilder:
                                    messages.to_nanoseconds(result.header.stamp), result.loose_hands)
 
     def overlay(self, result: ImageResult) -> np.ndarray:
-        """The picture (H, W, 3) uint8 RGB with people drawn over it; the result has meshes."""
+        """The image (H, W, 3) uint8 RGB with people drawn over it; the result has meshes."""
         if self._overlay is None:
             from ...rendering.overlay import Overlay
             self._overlay = Overlay(self._body)

@@ -1,10 +1,10 @@
-"""The header of a serialised message, read without deserialising the rest, nor any library."""
+"""The header of a serialised message, read without deserialising the rest and without any library."""
 
 from __future__ import annotations
 
 import struct
 
-#: Bytes of a frame_id that are read.
+#: Maximum bytes of a frame_id that are read.
 _MAX_FRAME_ID_BYTES = 1024
 
 

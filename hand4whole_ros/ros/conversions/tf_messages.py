@@ -25,7 +25,7 @@ from .messages import hand_wrist_poses
 
 
 class _TransformTemplate(NamedTuple):
-    """A serialised TFMessage with blanks: who is in view changes seldom, and names are most of the message."""
+    """A serialised TFMessage with empty numbers: visible people change rarely, and names are most of the message."""
 
     data: bytes             # without the header of CDR
     stamps: np.ndarray      # (N, 2) where the stamps are, in words of 4 bytes
@@ -36,7 +36,7 @@ def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands
                          prefix: str = '', *, convention: FrameConvention = FrameConvention.SMPLX) -> bytes:
     """A serialised TFMessage of the joints of people and of loose hands, one at least, stamped with the image's time.
 
-    The fingers of a LOST hand are left out: they are not measured. prefix: of the names of all frames but the image's.
+    The fingers of a LOST hand are omitted: they are not measured. prefix: of the names of all frames but the image's.
     """
     seen = [tuple(side for side in skeleton.SIDES if estimate.hand(side).state != skeleton.LOST)
             for estimate in estimates]
@@ -72,7 +72,7 @@ def _person_poses(estimate, sides, convention):
 
 @functools.lru_cache(maxsize=64)
 def _make_template(frame_id, people, hands, *, prefix, convention):
-    """people: (track id, sides whose hands are seen) of each; hands: (side, track id) of loose ones."""
+    """people: (track id, sides whose hands are visible) of each; hands: (side, track id) of loose ones."""
     out, stamps, transforms = CdrWriter(), [], []
     tips = len(skeleton.FINGERTIP_KEYPOINTS)
     faces = skeleton.FACE_FRAME_NAMES if convention == FrameConvention.REP155 else ()

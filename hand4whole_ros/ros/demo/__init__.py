@@ -1,1 +1,1 @@
-"""`hand4whole demo`: a played camera, the node, and pictures of what came of it."""
+"""`hand4whole demo`: a played camera, the node, and images of the results."""

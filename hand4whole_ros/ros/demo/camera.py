@@ -1,6 +1,6 @@
-"""A camera without a camera: plays a recording of a drawn person who moves arms and fingers, then a photograph.
+"""A simulated camera: plays a recording of a drawn person who moves arms and fingers, then a photograph.
 
-Publishes `image` and `camera_info`, and on `truth` where the drawn joints really are: a PoseArray of
+Publishes `image` and `camera_info`, and on `truth` the true positions of the drawn joints: a PoseArray of
 the 55 SMPL-X joints, then 21 keypoints of the left hand and 21 of the right, stamped like its image.
 """
 
@@ -24,14 +24,14 @@ from .recording import NAMES, Recording
 
 FRAME_ID = 'demo_camera_optical_frame'
 
-#: Seconds of the recording at which its person stands in place of the photograph.
+#: Time in the recording, s, of the image that replaces the photograph.
 _PORTRAIT = 9.0
 
 
 def load_photograph() -> np.ndarray:
     """Rear Admiral Grace Hopper, (H, W, 3) uint8 RGB: a public domain portrait that matplotlib ships.
 
-    A drawn person where matplotlib, of extra dev, is not installed.
+    A drawn person if matplotlib, of extra dev, is not installed.
     """
     try:
         from matplotlib import cbook
@@ -42,12 +42,12 @@ def load_photograph() -> np.ndarray:
 
 
 class DemoCamera(Node):
-    """Reads one round of the motion, waits for listeners, then plays it."""
+    """Reads one round of the motion, waits for subscribers, then plays it."""
 
     def __init__(self):
         super().__init__('demo_camera')
         self.rate = self.declare_parameter('rate', 20.0).value
-        #: What the person does: shows everything ('demonstration'), or drives a robot hand ('operator').
+        #: The person's motion: of all parts ('demonstration'), or driving a robot hand ('operator').
         self.score = self.declare_parameter('score', 'demonstration').value
         #: Seconds of motion in one round.
         self.seconds = self.declare_parameter('seconds', 8.0).value
@@ -105,7 +105,7 @@ class DemoCamera(Node):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Play until told to stop."""
+    """Play until stopped."""
     rclpy.init(args=args)
     try:
         camera = DemoCamera()

@@ -1,4 +1,4 @@
-"""`hand4whole demo`: the real node in one process, a camera in another, and what came of it in a folder."""
+"""`hand4whole demo`: the real node in one process, a camera in another, and the results in a folder."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ TOPICS = {
     MARKERS: MarkerArray, OVERLAY: Image, SKELETON: Skeleton, '/tf': TFMessage, DIAGNOSTICS: DiagnosticArray}
 LATCHED = (SKELETON,)
 
-#: Topics of raw pictures become JPEG in the bag, under the names image_transport would give them.
+#: Topics of raw images become JPEG in the bag, under image_transport's names.
 IMAGE_TOPICS = (IMAGE, OVERLAY)
-#: A mesh weighs two megabytes: of every so many, one is kept in the bag.
+#: A mesh has two megabytes: of every so many, one is kept in the bag.
 MARKERS_STRIDE = 10
 
 
@@ -71,15 +71,15 @@ _VIDEO, _ANIMATION, _SHEET, _SUMMARY, _BAG = 'overlay.mp4', 'overlay.gif', 'shee
 
 def run(output: Path, seconds: float) -> bool:
     """Play the demo camera into the node and write overlay.mp4, overlay.gif, sheet.png, bag/ and
-    summary.json to `output`; False, with a line that says why, where no pose came or the disk is full.
+    summary.json to `output`; False, with a line that gives the reason, if no pose came or the disk is full.
 
-    Raises OutputError before anything else where one of them is somebody else's, or the folder cannot be written. What
-    was recorded until an interruption is written, and KeyboardInterrupt raised with a line for the user.
+    Raises OutputError before anything else if one of them is not this demo's, or the folder cannot be written. On an
+    interruption the recording so far is written, and KeyboardInterrupt raised with a line for the user.
     """
     check_output(output)
-    # Nobody else's robot hears the demo.
+    # The demo must not reach any robot on the network.
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    # Pictures and meshes of a megabyte and more go through shared memory.
+    # Images and meshes of a megabyte and more are sent through shared memory.
     profiles = share_directory() / 'config' / 'fastdds_large_images.xml'
     os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(profiles))
     rclpy.init()
@@ -93,7 +93,7 @@ def run(output: Path, seconds: float) -> bool:
                                    '-p', 'rounds:=1', '-p', 'wait_for:=2')]
         record_camera(recorder, children, IMAGE, _image_count(seconds), description='camera playing',
                       timeout=120 + 3 * seconds)
-        # The last image is still being worked on, and a last diagnostics message counts it.
+        # The last image is still being processed, and a last diagnostics message counts it.
         spin_until(recorder, lambda: False, 2.5)
     except (KeyboardInterrupt, ExternalShutdownException):
         interrupted = True
@@ -101,7 +101,7 @@ def run(output: Path, seconds: float) -> bool:
         with signals.defer_signals(ending=interrupted):
             stop_programs(children)
             rclpy.try_shutdown()
-    # A second signal must not cost what was recorded.
+    # A second signal must not lose the recording.
     with signals.defer_signals(ending=interrupted):
         good = _write_outputs(recorder, output, interrupted)
     if interrupted:
@@ -112,7 +112,7 @@ def run(output: Path, seconds: float) -> bool:
 
 
 def check_output(output: Path) -> None:
-    """Raises OutputError unless what the demo writes can be written to a folder without a loss to anybody."""
+    """Raises OutputError unless the demo can write to the folder without overwriting other files."""
     check_demo_folder(output, (_VIDEO, _ANIMATION, _SHEET, _SUMMARY))
     bag = output / _BAG
     reason = overwrite_rejection_reason(bag) if os.path.lexists(bag) else ''
@@ -123,7 +123,7 @@ def check_output(output: Path) -> None:
 
 
 def _write_outputs(recorder, output, interrupted):
-    """Everything to the output folder; False where there is nothing, or no room."""
+    """Write everything to the output folder; False if there is nothing, or no space."""
     if not any(pose.poses for pose in recorder.of(POSES)):
         if not interrupted:
             log.error('no pose came from the node: see its own lines above for the reason')
@@ -143,12 +143,12 @@ def _write_outputs(recorder, output, interrupted):
 
 
 def _image_count(seconds):
-    """How many the camera plays."""
+    """Number of images that the camera plays."""
     return int(seconds * RATE) + int(PHOTO_SECONDS * RATE)
 
 
 def _message_rate(recorder, topic):
-    """Messages of a topic per second, from the first to the last; 1 where there are not two."""
+    """Messages of a topic per second, from the first to the last; 1 if there are not two."""
     times = [m.received for m in recorder.messages if m.topic == topic]
     return (len(times) - 1) * 1e9 / (times[-1] - times[0]) if len(times) > 1 else 1.0
 
@@ -158,7 +158,7 @@ def _stamp_nanoseconds(header):
 
 
 def _summarise(recorder):
-    """Counts, rates and errors against the rendered truth."""
+    """Counts, rates and errors relative to the rendered truth."""
     poses = recorder.of(POSES)
     with_people = [p for p in poses if p.poses]
     times = [m.received for m in recorder.messages if m.topic == POSES]
@@ -189,7 +189,7 @@ def _pose_points(poses):
 
 
 def _compute_errors(recorder, received):
-    """Medians over every pose whose image has a truth, in the units the names say."""
+    """Medians over every pose whose image has a truth, in the units of the names."""
     values, compared = defaultdict(list), 0
     for truth in recorder.of(TRUTH):
         message = received.get(_stamp_nanoseconds(truth.header))
@@ -236,7 +236,7 @@ def _write_visualizations(recorder, output):
 
 
 def _letterbox(image, like):
-    """`image` as large as fits into a grey picture of the size of `like`."""
+    """`image` as large as fits into a grey image of the size of `like`."""
     height, width = like.shape[:2]
     scale = min(height / image.shape[0], width / image.shape[1])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -247,7 +247,7 @@ def _letterbox(image, like):
 
 
 def _write_bag(recorder, folder):
-    """Every topic: raw pictures as JPEG, one mesh in MARKERS_STRIDE."""
+    """Write every topic: raw images as JPEG, one mesh in MARKERS_STRIDE."""
     topics, kept, markers = {}, [], 0
     for topic, kind in TOPICS.items():
         topics[topic + '/compressed' if topic in IMAGE_TOPICS else topic] = (
@@ -268,7 +268,7 @@ def _write_bag(recorder, folder):
     part = new_part_path(folder)
     try:
         part.mkdir()
-        write_bag(part / folder.name, kept, topics, LATCHED)     # whose files bear the folder's name
+        write_bag(part / folder.name, kept, topics, LATCHED)     # whose files have the folder's name
         replace_bag(part / folder.name, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What demonstrations share: programs as processes, what is heard while a camera plays, and a folder for it."""
+"""Shared parts of demonstrations: programs as processes, recording while a camera plays, and the output folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...system.output_files import OutputError, check_output_file, check_output_
 from ...system.progress import ProgressBar
 from ..node.companions import module_command
 
-#: Modules that are programs, of this package's `ros`.
+#: Modules of this package's `ros` that are programs.
 NODE, CAMERA = 'node.main', 'demo.camera'
 
 
@@ -27,7 +27,7 @@ def start_program(module: str, *arguments: str) -> subprocess.Popen:
 
 
 def stop_programs(children: Iterable[subprocess.Popen]) -> None:
-    """End them well, and after ten seconds anyhow."""
+    """End them cleanly, after ten seconds by force."""
     for child in children:
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
@@ -40,7 +40,7 @@ def stop_programs(children: Iterable[subprocess.Popen]) -> None:
 
 def record_camera(recorder, children: Sequence[subprocess.Popen], image_topic: str, count: int, *, description: str,
                   timeout: float) -> None:
-    """Let `recorder` hear until one of the programs ends, or the timeout in seconds.
+    """Record until one of the programs ends, or until the timeout in seconds.
 
     A bar of the `count` images that the camera plays is shown from the first one on. Raises KeyboardInterrupt.
     """
@@ -59,7 +59,7 @@ def record_camera(recorder, children: Sequence[subprocess.Popen], image_topic: s
 
 
 def check_demo_folder(output: Path, names: Iterable[str]) -> None:
-    """Raises OutputError unless these files can be written to a folder without a loss to anybody."""
+    """Raises OutputError unless these files can be written to the folder without overwriting others."""
     option = f'--output {printable_path(output)}'
     if os.path.lexists(output) and not output.is_dir():
         raise OutputError(f'{option} is a file; name a folder')

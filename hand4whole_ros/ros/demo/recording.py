@@ -1,4 +1,4 @@
-"""What the demo camera plays: a drawn person, as a video, with the places of joints that the pictures were drawn from.
+"""Recordings that the demo camera plays: a drawn person, as a video, with the true positions of its joints.
 
 The files are shipped, so that a demonstration draws nothing. scripts/make_demo_recordings.py makes them.
 """
@@ -17,13 +17,13 @@ from ...media.videos.reader import VideoReader
 #: NAME.mp4 and NAME.npz of every recording.
 FOLDER = Path(__file__).parent / 'recordings'
 
-#: What there is: a person who shows everything, and one who drives a robot hand.
+#: The recordings: a person who moves all parts, and one who drives a robot hand.
 NAMES = ('demonstration', 'operator')
 
 #: Images a second.
 RATE = 20.0
 
-#: m, of the whole numbers that the places of joints are kept as.
+#: Unit, m, of the integers that positions of joints are stored as.
 STEP = 1e-4
 
 
@@ -56,6 +56,6 @@ class Recording:
             yield images[number], self.points[number]
 
     def image(self, seconds: float) -> np.ndarray:
-        """The image at a moment."""
+        """The image at a time."""
         with VideoReader(self._video) as video:
             return next(itertools.islice(video.frames(), round(seconds * RATE), None)).image

@@ -18,15 +18,15 @@ from .diagnostics import Health
 from .parameter_table import ParameterError
 from .parameters import NodeParameters
 
-#: Seconds between two attempts to open a camera that is not there.
+#: Seconds between two attempts to open a missing camera.
 RETRY_PERIOD = 1.0
 
-#: Seconds for the thread to end.
+#: Maximum seconds to wait for the thread to end.
 _STOP_TIMEOUT = 1.0
 
 
 def check_camera(parameters: NodeParameters) -> None:
-    """Raises ParameterError where `camera` names none or has no depth, or `camera_calibration` cannot be read."""
+    """Raises ParameterError if `camera` names none or has no depth, or `camera_calibration` cannot be read."""
     if parameters.camera and parse_live_address(parameters.camera) is None:
         raise ParameterError(
             f'parameter camera: expected 0, /dev/video0 or an rtsp:// or http:// address, found '
@@ -42,10 +42,10 @@ def check_camera(parameters: NodeParameters) -> None:
 
 
 class CameraDevice:
-    """Reads a camera on a thread of its own while it is open, and opens it again when it is lost.
+    """Reads a camera on a thread of its own while open, and reopens the camera when it is lost.
 
     Publishes every image on `image`, and on `image`/compressed while that has subscribers, and its camera_info
-    beside it. Without a calibration that has zeros in `k`, which is ROS's way to say so.
+    beside it. Without a calibration that has zeros in `k`, as ROS specifies.
     """
 
     def __init__(self, node, parameters: NodeParameters, on_image: Callable[[RawImage], None],
@@ -66,7 +66,7 @@ class CameraDevice:
         self._reader = None
 
     def open(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         create = self._node.create_publisher
         self._publishers = (create(Image, self.image_topic, qos.VISUALIZATIONS),
                             create(CompressedImage, self.image_topic + topics.COMPRESSED, qos.VISUALIZATIONS),
@@ -76,7 +76,7 @@ class CameraDevice:
         self._thread.start()
 
     def close(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._closing.set()
         if self._reader is not None:
             self._reader.close()
@@ -104,7 +104,7 @@ class CameraDevice:
                 problem = f'{self._name}: it has ended'
             except VideoError as error:
                 problem = str(error)
-            except Exception as error:      # one image that cannot be published must not end the camera
+            except Exception as error:      # one image that cannot be published must not stop the camera
                 problem = f'{self._name}: {type(error).__name__}: {error}'
             if self._closing.is_set() or not self._node.context.ok():
                 return

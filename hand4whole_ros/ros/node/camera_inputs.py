@@ -1,4 +1,4 @@
-"""The node's subscriptions: the image, camera_info and depth beside it, whatever their publishers offer."""
+"""The node's subscriptions: image, camera_info and depth, compatible with whatever QoS their publishers offer."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..conversions.raw_image import RawImage
 from . import qos, topic_advice
 from .parameters import NodeParameters
 
-#: Seconds between looks at who publishes.
+#: Seconds between checks of the publishers.
 POLL_PERIOD = 0.5
 
-#: Seconds between reminders that nobody publishes.
+#: Seconds between reminders that there is no publisher.
 REMINDER_PERIOD = 10.0
 
 _TYPE_NAMES = {Image: topic_advice.IMAGE, CompressedImage: topic_advice.COMPRESSED_IMAGE}
@@ -30,7 +30,7 @@ class CameraInputs:
 
     def __init__(self, node, parameters: NodeParameters, on_image: Callable[[RawImage], None],
                  on_camera_info: Callable[[CameraInfo], None], *, on_depth: Callable[[bytes], None]):
-        """on_depth: gets serialised depth images, where parameters.depth_topic names their topic. ValueError where that
+        """on_depth: gets serialised depth images, where parameters.depth_topic names their topic. ValueError if that
         is the image topic."""
         self._node, self._on_image, self._on_camera_info, self._on_depth = node, on_image, on_camera_info, on_depth
         self._image_type = CompressedImage if parameters.image_transport == 'compressed' else Image
@@ -53,9 +53,9 @@ class CameraInputs:
         self._next_reminder = self._steady_clock.now().nanoseconds + int(2 * POLL_PERIOD * 1e9)
 
     def open(self) -> None:
-        """Subscribe, and keep watching who publishes."""
+        """Subscribe, and check the publishers regularly."""
         self._update_subscriptions()
-        # Not on the node's own clock: simulated time stands still until somebody publishes it.
+        # Not on the node's own clock: simulated time does not advance until it is published.
         self._poll_timer = self._node.create_timer(POLL_PERIOD, self._poll, clock=self._steady_clock)
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class CameraInputs:
         self._remind()
 
     def _update_subscriptions(self):
-        """Subscribe as the publishers that are there now can be received best."""
+        """Subscribe with the profile that suits the present publishers best."""
         self._subscribe(
             self.camera_info_topic,
             qos.camera_info_profile(self._offered_profiles(self.camera_info_topic)),
@@ -120,13 +120,13 @@ class CameraInputs:
         self._update_subscriptions()
 
     def _handle_image(self, data, queue_time):
-        # Simulated time is zero until somebody publishes it, and nothing arrived before that.
+        # Simulated time is zero until it is published, and nothing arrives before that.
         received = max(self._node.get_clock().now().nanoseconds - queue_time, 0)
         self._on_image(RawImage(data, self._image_type is CompressedImage, received,
                                      time.monotonic_ns() - queue_time))
 
     def _handle_camera_info(self, data):
-        # Opened here: what is no message at all would leave rclpy with half a page about its own state.
+        # Deserialised here: for an invalid message rclpy would log half a page about its own state.
         try:
             info = deserialize_message(data, CameraInfo)
         except Exception as error:
@@ -153,7 +153,7 @@ class CameraInputs:
             self._node.get_logger().warning(advice)
 
     def _published_topics(self):
-        """Topic -> types that others publish on it. Subscriptions, the node's own among them, say nothing of that."""
+        """Topic -> types that other nodes publish on it; subscriptions, such as the node's own, do not count."""
         own = self._node.get_name(), self._node.get_namespace()
         return {name: types for name, _ in self._node.get_topic_names_and_types()
                 if (types := {info.topic_type for info in self._node.get_publishers_info_by_topic(name)
@@ -161,7 +161,7 @@ class CameraInputs:
 
 
 def _resolve_camera_info_topic(node, image_topic):
-    """camera_info where it is remapped itself, else the sibling of the remapped image topic."""
+    """camera_info if it is remapped itself, else the sibling of the remapped image topic."""
     resolved = node.resolve_topic_name(topics.CAMERA_INFO)
     if resolved != node.resolve_topic_name(topics.CAMERA_INFO, only_expand=True):
         return resolved

@@ -1,4 +1,4 @@
-"""Programs of other packages that are started beside the node: RViz and camera drivers, where they are installed.
+"""Programs of other packages that are started with the node: RViz and camera drivers, where they are installed.
 
 Imports neither `launch` nor rclpy, so that it works, and is tested, where launch is not installed.
 """
@@ -18,7 +18,7 @@ CAMERA_FRAME = 'camera_optical_frame'
 
 
 def find_executable(package: str, executable: str) -> str | None:
-    """Path of a program of a ROS package, as `ros2 run` finds it, else as a shell does; None where it is missing."""
+    """Path of a program of a ROS package, as `ros2 run` finds it, else as a shell does; None if it is missing."""
     try:
         from ament_index_python.packages import get_package_prefix
         found = Path(get_package_prefix(package), 'lib', package, executable)
@@ -30,8 +30,8 @@ def find_executable(package: str, executable: str) -> str | None:
 def module_command(module: str, *words: str) -> list[str]:
     """A command that runs a module of this package as a program, with this Python.
 
-    `python -m` would look in the current folder first, where somebody who has just built the package may have its
-    source, without the messages.
+    `python -m` would search the current folder first, which may contain the package's source, without the
+    messages, after a build.
     """
     return [sys.executable, '-c', _RUN_MODULE, module, *words]
 
@@ -41,13 +41,13 @@ _RUN_MODULE = ('import runpy, sys; sys.path[:1] = [] if sys.path[0] == "" else s
 
 
 def apt_command(*packages: str) -> str:
-    """What installs ROS packages on this distribution."""
+    """The command that installs ROS packages on this distribution."""
     names = (f'ros-{os.environ.get("ROS_DISTRO") or "$ROS_DISTRO"}-{name.replace("_", "-")}' for name in packages)
     return f'sudo apt install {" ".join(names)}'
 
 
 def missing_rviz() -> str | None:
-    """What to do before there can be an RViz, as one line; None where it is installed."""
+    """How to install RViz, as one line; None if it is installed."""
     if find_executable('rviz2', 'rviz2') is not None:
         return None
     return (f'rviz2 is not installed: {apt_command("rviz2")}, or see the results in a browser with viewer:=true. The '
@@ -58,7 +58,7 @@ def rviz_command(config: Path, remappings: Sequence[tuple[str, str]], *, frame: 
                  poses_topic: str = '', use_sim_time: bool = False) -> list[str]:
     """A command that opens RViz with its fixed frame on the images' frame.
 
-    frame: that frame; None: RViz is opened when the first message on `poses_topic` has told it.
+    frame: that frame; None: RViz is opened when the first message on `poses_topic` specifies it.
     """
     rviz = find_executable('rviz2', 'rviz2') or 'rviz2'
     words = [word for pair in remappings for word in ('-r', ':='.join(pair))]
@@ -71,7 +71,7 @@ def rviz_command(config: Path, remappings: Sequence[tuple[str, str]], *, frame: 
 
 
 def missing_ros2_bag() -> str | None:
-    """What to do before there can be a `ros2 bag`, as one line; None where it is installed."""
+    """How to install `ros2 bag`, as one line; None if it is installed."""
     if shutil.which('ros2') is not None and importlib.util.find_spec('ros2bag') is not None:
         return None
     return f'ros2 bag is not installed: {apt_command("rosbag2")}'
@@ -88,7 +88,7 @@ class CameraDriver:
 
     @property
     def path(self) -> str | None:
-        """Of the program; None where it is not installed."""
+        """Path of the program; None if it is not installed."""
         return find_executable(self.package, self.executable)
 
 

@@ -1,4 +1,4 @@
-"""Depth images that wait for their colour images: paired by stamps, by whichever comes first."""
+"""Depth images that wait for their colour images: paired by stamps, in either order of arrival."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections import deque
 
 from ..conversions.serialised_header import read_stamp
 
-#: Farthest that the stamps of a colour image and of its depth may be apart, ns. Drivers that align depth give both one
-#: stamp; this is for those that do not, half the interval of 25 Hz.
+#: Maximum difference of the stamps of a colour image and its depth, ns. Drivers that align depth give both one
+#: stamp; for other drivers it is half the interval of 25 Hz.
 MAX_STAMP_DIFFERENCE = 20_000_000
 
-#: Depth images that are kept: colour overtakes depth by one or two.
+#: Number of depth images kept: colour overtakes depth by one or two.
 _KEPT = 4
 
 #: Seconds without any depth image after which none is waited for.
@@ -38,14 +38,14 @@ class DepthBuffer:
             self._condition.notify_all()
 
     def expect(self, stamp: int) -> None:
-        """The colour image of this stamp, ns, is being worked on: its depth is kept, however long that takes."""
+        """The colour image of this stamp, ns, is being processed: its depth is kept until then."""
         with self._condition:
             self._expected, self._found = stamp, None
             for one in self._images:
                 self._match(*one)
 
     def take(self, timeout: float) -> bytes | None:
-        """The depth of the image that is expected; waited for, `timeout` seconds at most, where it may still come."""
+        """The depth of the expected image; waits up to `timeout` seconds if it may still come."""
         until = time.monotonic() + timeout
         with self._condition:
             while self._found is None and self._may_still_come():
@@ -65,6 +65,6 @@ class DepthBuffer:
             self._found = stamp, data
 
     def _may_still_come(self):
-        """False where depth images have ceased to come, or one that was taken later has overtaken it."""
+        """False if depth images no longer come, or if a later one has arrived already."""
         return (self._expected is not None and time.monotonic() - self._arrived <= _SILENCE
                 and self._images[-1][0] <= self._expected + MAX_STAMP_DIFFERENCE)

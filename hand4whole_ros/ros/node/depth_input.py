@@ -1,4 +1,4 @@
-"""Depth images beside the colour images: paired, used for distances of people and hands, counted where they fail."""
+"""Depth images of the colour images: paired, used for distances of people and hands, failures counted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DepthInput:
         self._buffer.add(data)
 
     def reset(self) -> None:
-        """A new run: corrections of earlier images count no more."""
+        """Start a new run: discard the corrections of earlier images."""
         self._correction.reset()
 
     def expect(self, header: Header) -> None:
@@ -37,7 +37,7 @@ class DepthInput:
 
     def correct(self, people, loose_hands, header: Header, image: np.ndarray, *, intrinsics: Intrinsics,
                 timeout: float) -> CorrectedImage:
-        """The people and hands that were estimated in an image (H, W, 3), as DepthCorrection has them.
+        """The people and hands that were estimated in an image (H, W, 3), corrected by DepthCorrection.
 
         timeout: s for which a depth image that may still come is waited for.
         """

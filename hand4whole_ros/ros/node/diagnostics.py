@@ -1,4 +1,4 @@
-"""Counters and stage times of the node, and the message on /diagnostics that shows them."""
+"""Counters and stage times of the node, and their message on /diagnostics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..conversions.images import quote_text
 from . import stamp_guard
 from .image_gaps import ImageGaps, loss_warning
 
-#: How many of the last images the stage times are taken over.
+#: Number of the last images that stage times are computed over.
 STATISTICS_WINDOW = 100
 
 #: Keys of values that other programs read.
@@ -23,16 +23,16 @@ LOST_KEY = 'frames lost on the way in'
 DEPTH_KEY = 'frames with depth'
 AGE_KEY = 'age of the last image at publishing (s)'
 
-#: Seconds without an image after which that is worth a warning.
+#: Seconds without an image that cause a warning.
 MAX_IMAGE_GAP = 2.0
 
-#: Late images to one that is done beyond which that is worth a warning.
+#: Ratio of late images to processed ones above which there is a warning.
 MAX_LATE_RATIO = 0.3
 
-#: Share of images without usable depth beyond which that is worth a warning.
+#: Share of images without usable depth above which there is a warning.
 MAX_DEPTH_LOSS = 0.1
 
-#: Said where simulated time does not come.
+#: Status if simulated time does not come.
 SILENT_CLOCK_WARNING = (
     'use_sim_time is set and nothing comes on /clock, so that no time of arrival is known: start the '
     'simulator, play the bag with its clock (hand4whole play, ros2 bag play --clock), or set use_sim_time '
@@ -42,26 +42,26 @@ SILENT_CLOCK_WARNING = (
 
 @dataclass
 class Counters:
-    """What became of the images. Each number is written by one thread only."""
+    """Numbers of images by outcome. Each number is written by one thread only."""
 
     received: int = 0
     done: int = 0
-    bad: int = 0            # refused: not decodable, wrong step, no size
-    late: int = 0           # older than the one before
-    duplicates: int = 0     # of the same stamp as the one before
-    other_frame: int = 0    # of another camera than the one that is followed
-    waiting: int = 0        # dropped while camera_info was awaited
+    bad: int = 0            # rejected: not decodable, wrong step, no size
+    late: int = 0           # older than the previous one
+    duplicates: int = 0     # of the same stamp as the previous one
+    other_frame: int = 0    # of another camera than the selected one
+    waiting: int = 0        # dropped while waiting for camera_info
     failed: int = 0         # the estimator raised
-    jumps: int = 0          # times that time went back
+    jumps: int = 0          # how often time went back
     people: int = 0         # in the last image
-    hands: int = 0          # in the last image, of people and of nobody
+    hands: int = 0          # in the last image, of people and loose ones
     objects: int = 0        # in the last image, in the loose hands
-    # What became of the depth of images that were done.
-    depth_used: int = 0         # everybody was measured, or nobody is there
+    # Depth of processed images, by outcome.
+    depth_used: int = 0         # all people were measured, or there are none
     depth_missing: int = 0      # none came in time
     depth_unusable: int = 0     # of another encoding, size or frame
-    depth_holes: int = 0        # nothing was measured on somebody
-    depth_implausible: int = 0  # somebody would be at half the distance or twice
+    depth_holes: int = 0        # a person without any measurement
+    depth_implausible: int = 0  # a person would be at half the distance or twice
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Health:
     depth_topic: str = ''                   # '' where no depth is used
     depth_problem: str = ''                 # of the last depth image that could not be used
     camera: str = 'none yet'
-    image_is_blank: bool = False                     # the last image shows nothing
+    image_is_blank: bool = False                     # the last image has no content
     state: str = 'unconfigured'
     problem: str = ''                       # why the node could not be configured
     source_problem: str = ''                # why the node's own camera gives no images
@@ -84,19 +84,19 @@ class Health:
     compressed: bool = False                # images come as CompressedImage
     overload: int = 0                       # images replaced by a newer one before their turn
     last_received: float | None = None      # time.monotonic()
-    image_age: float | None = None          # s from the last image's stamp to its poses being out
+    image_age: float | None = None          # s from the last image's stamp to the publication of its poses
     use_sim_time: bool = False
     clock_silent: bool = False              # use_sim_time, and nothing on /clock yet
-    frame: str = ''                         # of the camera that is followed
-    other_frame: str = ''                   # of the last image that was of another one
+    frame: str = ''                         # of the selected camera
+    other_frame: str = ''                   # of the last image of another camera
     last_stamp: float = 0.0                 # s, of the last image
     #: (s from the stamp to the arrival, stamp) of the images since the last report.
     stamp_ages: deque = field(default_factory=lambda: deque(maxlen=STATISTICS_WINDOW))
     stamp_rate: float | None = None               # s of stamps in a second of arrival
-    refused: Counter = field(default_factory=Counter)   # why -> people who were refused
-    refused_hands: Counter = field(default_factory=Counter)     # the same of loose hands
-    gives_objects: bool = False             # the estimator gives what hands grasp
-    refused_objects: Counter = field(default_factory=Counter)   # why -> how many of these have no pose
+    refused: Counter = field(default_factory=Counter)   # reason -> number of rejected people
+    refused_hands: Counter = field(default_factory=Counter)     # the same for loose hands
+    gives_objects: bool = False             # the estimator gives grasped objects
+    refused_objects: Counter = field(default_factory=Counter)   # reason -> number of objects without a pose
     stages: dict[str, deque] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=STATISTICS_WINDOW)))
 
     @contextlib.contextmanager
@@ -107,7 +107,7 @@ class Health:
         self.add_time(name, time.perf_counter() - start)
 
     def add_time(self, name: str, seconds: float) -> None:
-        """Notes that a stage took this long."""
+        """Add the duration of a stage."""
         self.stages[name].append(seconds)
 
 
@@ -136,7 +136,7 @@ class DiagnosticsBuilder:
 
 
 def _assess_health(health, counts, before, *, rate, now):
-    """(level, one line) of the state the node is in."""
+    """(level, one line) of the state of the node."""
     warn, silent = DiagnosticStatus.WARN, _elapsed_since(health.last_received, now)
     if health.problem:
         return DiagnosticStatus.ERROR, health.problem
@@ -169,7 +169,7 @@ def _assess_health(health, counts, before, *, rate, now):
 
 
 def _clock_warnings(health, counts, before):
-    """What is wrong with clocks and stamps, and with images of several cameras, one line each."""
+    """Faults of clocks and stamps, and of images of several cameras, one line each."""
     if health.clock_silent:
         yield SILENT_CLOCK_WARNING
     done, late = counts.done - before.done, counts.late - before.late
@@ -196,7 +196,7 @@ def _clock_warnings(health, counts, before):
 
 
 def _depth_warning(health, counts, before):
-    """Why people are not where depth says, by what is most frequent since the last report; '' for nothing."""
+    """The most frequent reason since the last report why people are not at their measured depth; '' for none."""
     if not health.depth_topic:
         return ''
     new = {name: getattr(counts, f'depth_{name}') - getattr(before, f'depth_{name}') for name in

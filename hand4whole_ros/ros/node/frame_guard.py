@@ -1,18 +1,18 @@
-"""One camera at a time: images of another frame on the same topic are left alone while the first camera lives."""
+"""One camera at a time: images of another frame on the same topic are ignored while the first camera is active."""
 
 from __future__ import annotations
 
-#: Another camera is followed once the one followed has been silent for so many seconds, and so many images.
+#: Another camera is selected once the selected one has been silent for so many seconds, and so many images.
 SILENT_SECONDS, SILENT_IMAGES = 2.0, 3
 
 
 class FrameGuard:
-    """People are followed in one frame. Two cameras on one topic would be mixed up, and TF would have two roots."""
+    """Tracks people in one frame: two cameras on one topic would be mixed up, and TF would have two roots."""
 
     def __init__(self, silent_seconds: float = SILENT_SECONDS, silent_images: int = SILENT_IMAGES):
-        """With 0 s and 1 image every image of another frame is another camera: its source chooses between cameras."""
+        """With 0 s and 1 image every image of another frame is another camera, for sources that select the camera."""
         self._silent_seconds, self._silent_images = silent_seconds, silent_images
-        #: The frame that is followed; None before the first image.
+        #: The selected frame; None before the first image.
         self.frame: str | None = None
         self._last_arrival = 0.0
         self._other_frame_count = 0
@@ -22,7 +22,7 @@ class FrameGuard:
         self.frame = None
 
     def classify(self, frame: str, arrival: float) -> str:
-        """'same', 'other' for an image to be left alone, or 'changed' where the camera followed so far is silent.
+        """'same', 'other' for an image to ignore, or 'changed' if the selected camera is silent.
 
         arrival: s, by any clock that advances.
         """

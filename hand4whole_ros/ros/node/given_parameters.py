@@ -1,4 +1,4 @@
-"""Which of the given parameters are meant for this very node, and what there is to be said about the others."""
+"""Which of the given parameters are for this node, and remarks on the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .parameter_table import Settings, is_known_parameter, suggest_name
 
 _Table = TypeVar('_Table', bound=parameter_table.ParameterTable)
 
-#: Names in a line at most.
+#: Maximum number of names in a line.
 _MAX_LISTED_NAMES = 5
 
 #: `-p name:=value` and `-p node:name:=value`.
@@ -22,11 +22,11 @@ _ASSIGNMENT = re.compile(r'(?:(?P<node>[^:]+):)?(?P<name>[^:]+):=')
 
 @dataclass
 class ParameterOverrides:
-    """What parameter files and arguments hold for one node."""
+    """Parameters for one node in parameter files and arguments."""
 
-    #: Name -> value, of files: what is said later counts, as it does for ROS.
+    #: Name -> value, of files: the last one wins, as in ROS.
     values: dict[str, Any] = field(default_factory=dict)
-    #: Names that are given to this node alone. Others stand under wildcards, and may have been meant for other nodes.
+    #: Names that are given to this node alone. Others are given by wildcards, and may be for other nodes.
     named: list[str] = field(default_factory=list)
     #: Lines for the user.
     remarks: list[str] = field(default_factory=list)
@@ -57,7 +57,7 @@ def overrides_from_files(
 def overrides_from_arguments(
     arguments: Sequence[str], node: str, settings: Settings
 ) -> ParameterOverrides:
-    """The same of the words that ROS has been given, those of `-p` among them; values are left to ROS, as text."""
+    """The same from ROS arguments, including those of `-p`; values are text, parsed by ROS."""
     given = overrides_from_files(
         params_file.paths_from_arguments(arguments), node, settings, params_file.read_text_sections
     )
@@ -69,7 +69,7 @@ def overrides_from_arguments(
 
 
 def section_matches_node(section: str, node: str) -> bool:
-    """Whether a section of a file is meant for a node, as rcl has it: * is one name, ** any number of them."""
+    """Whether a section of a file is for a node, by rcl's rules: * is one name, ** any number of them."""
     names, reached = node.split('/')[1:], {0}       # of the node's names, how many may have been used up
     for part in section.split('/')[1:]:
         if part == '**':
@@ -82,7 +82,7 @@ def section_matches_node(section: str, node: str) -> bool:
 
 
 def _format_unknown_names(names: Sequence[str], settings):
-    """Those that look like a slip first, with what they may have been meant to be."""
+    """Likely misspellings first, with the parameter that may have been intended."""
     hints = {name: f'{_printable_name(name)} (did you mean {near}?)' for name in names[:1000]
              if (near := suggest_name(name, settings))}
     return _limit_names([*hints.values(), *(_printable_name(name) for name in names if name not in hints)])
@@ -99,9 +99,9 @@ def _printable_name(name):
 
 def declare_given_parameters(node: Any, table: type[_Table], arguments: Sequence[str]) -> _Table:
     """Declare a table on a node, with the values that ROS was given; they cannot change afterwards. Raises
-    ParameterError where one is wrong.
+    ParameterError if one is wrong.
 
-    arguments: those words that ROS has been given; a parameter in them that the table does not have is an error.
+    arguments: the ROS arguments; a parameter in them that is not in the table is an error.
     """
     given = overrides_from_arguments(arguments, node.get_fully_qualified_name(), table.settings())
     parameter_table.check_names(given.named, table.settings())

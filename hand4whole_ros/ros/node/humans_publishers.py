@@ -1,4 +1,4 @@
-"""The topics of REP-155 below /humans/bodies: who is tracked, and of each body a region and a skeleton in the image."""
+"""The topics of REP-155 below /humans/bodies: tracked bodies, each with a region and a skeleton in the image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import qos
 
 
 class HumansPublishers:
-    """Publishers that come and go with people. `publish` and `destroy` are not called at the same time."""
+    """Publishers created and destroyed with tracked people. `publish` and `destroy` are not called at the same time."""
 
     def __init__(self, node, hri_msgs: Any, frame_prefix: str):
         """hri_msgs: its module `msg`, see compat.load_hri_msgs. frame_prefix: of the node's frames."""
@@ -27,7 +27,7 @@ class HumansPublishers:
         self._bodies: dict[str, dict] = {}      # id -> message -> publisher
 
     def publish(self, result: ImageResult, publish_tf: bool) -> None:
-        """Everybody in one image, HELD people included; an empty list without people."""
+        """Publish all people in one image, HELD ones included; an empty list without people."""
         people = {humans_messages.body_id(person): person for person in result.people}
         for name in self._bodies.keys() - people:
             self._destroy_body(name)

@@ -1,4 +1,4 @@
-"""Images that are lost between the camera and the node: gaps in the stamps, against the camera's own rate."""
+"""Images lost between the camera and the node: gaps in the stamps, relative to the camera's own rate."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-#: Intervals that the rate is taken over, and of which at least so many are needed.
+#: Maximum and minimum number of intervals that the rate is computed over.
 WINDOW, MIN_INTERVALS = 100, 12
 
-#: Seconds beyond which the camera has paused: nothing was lost.
+#: Intervals above this many seconds are pauses of the camera, not losses.
 MAX_GAP = 2.0
 
-#: The shortest intervals, this share of them, are those without a loss between two images.
+#: Share of the shortest intervals, which are taken to be without losses.
 _SHORTEST_SHARE = 0.1
 
-#: How far an interval may be from whole periods, in periods, and the share of intervals that have to keep to it: stamps
-#: that come as they like, such as times of arrival over a network, tell nothing of losses.
+#: How far an interval may be from whole periods, in periods, and the minimum share of such intervals: irregular
+#: stamps, such as times of arrival over a network, give no information about losses.
 _TOLERANCE, _MIN_REGULAR_SHARE = 0.25, 0.8
 
-#: Share of images lost beyond which that is worth a warning.
+#: Share of lost images above which there is a warning.
 MAX_LOST_SHARE = 0.1
 
 
@@ -28,21 +28,21 @@ class Losses(NamedTuple):
     """Statistics of the stamps of the last images."""
 
     period: float       # s between two images of the camera
-    share: float        # of its images that did not arrive
+    share: float        # of its images that were lost
 
 
 class ImageGaps:
-    """Stamps of all images that arrive, also of those that are then left out. For one thread."""
+    """Stamps of all images that arrive, including ignored ones. Not thread-safe."""
 
     def __init__(self):
-        #: Images lost so far, as far as the stamps tell.
+        #: Images lost so far, according to the stamps.
         self.lost = 0
         self._last: int | None = None
         self._intervals: deque = deque(maxlen=WINDOW)
         self._period: float | None = None
 
     def note(self, nanoseconds: int) -> None:
-        """One more image with this stamp; 0: without one."""
+        """Add an image with this stamp; 0: without one."""
         last, self._last = self._last, nanoseconds
         if last is None or nanoseconds == 0:
             return
@@ -54,11 +54,11 @@ class ImageGaps:
             self.lost += self._count_lost(interval)
 
     def losses(self) -> Losses | None:
-        """Of the last images; None if the stamps do not show it."""
+        """Losses of the last images; None if the stamps do not allow an estimate."""
         known, self._period = self._period, self._find_period()
         if self._period is None:
             return None
-        if known is None:       # what came before is counted now
+        if known is None:       # earlier images are counted now
             self.lost += sum(self._count_lost(interval) for interval in self._intervals)
         periods = np.maximum(np.round(np.array(self._intervals) / self._period), 1)
         return Losses(self._period, float(1 - len(periods) / periods.sum()))
@@ -67,7 +67,7 @@ class ImageGaps:
         return 0 if self._period is None else max(round(interval / self._period) - 1, 0)
 
     def _find_period(self):
-        """Of the camera, s; None where images do not come at a rate."""
+        """Period of the camera, s; None if images do not come at a constant rate."""
         if len(self._intervals) < MIN_INTERVALS:
             return None
         intervals = np.array(self._intervals)
@@ -78,7 +78,7 @@ class ImageGaps:
 
 
 def loss_warning(losses: Losses | None, compressed: bool) -> str:
-    """What is wrong where images are lost, with the cure; '' for nothing. compressed: they are that already."""
+    """Warning about lost images, with the remedy; '' for none. compressed: whether they are compressed already."""
     if losses is None or losses.share <= MAX_LOST_SHARE:
         return ''
     cure = '' if compressed else 'set image_transport to compressed where the driver offers it, or '

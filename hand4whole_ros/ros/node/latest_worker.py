@@ -1,4 +1,4 @@
-"""One thread that works on the newest item only: under overload items are dropped and latency stays flat."""
+"""One thread that processes the newest item only: under overload items are dropped and latency stays constant."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import Any
 
 
 class LatestWorker:
-    """A slot of one and the thread that empties it. It may be started and stopped any number of times."""
+    """A slot for one item and the thread that empties it. It may be started and stopped any number of times."""
 
     def __init__(self, work: Callable[[Any], None], on_error: Callable[[Exception], None]):
-        """`work` gets each item taken; what it raises goes to `on_error`, and the thread lives."""
+        """`work` is called with each item taken; its exceptions are passed to `on_error`, and the thread continues."""
         self._work, self._on_error = work, on_error
         self._condition = threading.Condition()
         self._slot = None
         self._idle = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
-        # A thread that did not end in time still holds this: the next one waits for it, so that two never work at once.
+        # A thread that did not end in time still holds this: the next one waits for it, so that two never run at once.
         self._work_lock = threading.Lock()
-        #: Seconds between items at least; may be set at any time.
+        #: Minimum seconds between items; may be set at any time.
         self.min_period = 0.0
         self._dropped = 0
         self._next_start = 0.0
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the thread."""
         self._slot = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(self._stopping,), name='inference', daemon=True)
         self._thread.start()
 
     def submit(self, item: Any) -> None:
-        """Put an item into the slot; whatever waits there is dropped."""
+        """Put an item into the slot; an item that waits there is dropped."""
         with self._condition:
             self._dropped += self._slot is not None
             self._slot = item
@@ -42,10 +42,10 @@ class LatestWorker:
             self._condition.notify()
 
     def wait_until_idle(self, seconds: float) -> None:
-        """Do nothing until the item in hand is finished, `seconds` at most.
+        """Wait until the present item is finished, `seconds` at most.
 
-        Python runs one thread at a time. The one that hands over an image would go on at once with things that can
-        wait, and the image would wait for them.
+        Python runs one thread at a time. The thread that submits an image would otherwise continue with less urgent
+        work, and delay the image.
         """
         self._idle.wait(seconds)
 
@@ -55,7 +55,7 @@ class LatestWorker:
         return dropped
 
     def stop(self, timeout: float) -> bool:
-        """Finish the item in hand and end the thread. False where it did not end within `timeout` seconds."""
+        """Finish the present item and end the thread. False if it did not end within `timeout` seconds."""
         if self._thread is None:
             return True
         with self._condition:
@@ -66,7 +66,7 @@ class LatestWorker:
         return not self._thread.is_alive()
 
     def run_when_idle(self, task: Callable[[], None]) -> None:
-        """After `stop`: have `task` done once the item in hand is finished, without waiting for it."""
+        """After `stop`: run `task` once the present item is finished, without waiting for it."""
         def wait():
             with self._work_lock:
                 task()
@@ -84,7 +84,7 @@ class LatestWorker:
                 self._next_start = time.monotonic() + self.min_period
                 try:
                     self._work(item)
-                except Exception as error:  # One bad image must not end the node; the error is said and counted.
+                except Exception as error:  # One bad image must not end the node; the error is logged and counted.
                     self._on_error(error)
                 self._idle.set()
 

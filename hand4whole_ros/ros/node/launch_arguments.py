@@ -57,17 +57,17 @@ LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
 @dataclass(frozen=True)
 class NodeLaunchPlan:
-    """How to start the node, as ROS itself puts it."""
+    """How to start the node, in terms of ROS."""
 
     namespace: str
     #: (from, to) names of topics.
     remappings: tuple[tuple[str, str], ...]
     params_file: Path
-    #: Parameters that win over the file's.
+    #: Parameters that override the file's.
     parameters: dict[str, str | bool | int | float]
     log_level: str
     rviz: bool
-    #: Parameters of the viewer; None: there is none.
+    #: Parameters of the viewer; None: no viewer.
     viewer: dict[str, str | int | float] | None = None
 
     def ros_arguments(self) -> list[str]:
@@ -83,7 +83,7 @@ class NodeLaunchPlan:
 
 
 def format_parameter(value: str | bool | int | float) -> str:
-    """A parameter as ROS reads it in an argument: a text that looks like a number, such as a folder 2026, in quotes."""
+    """A parameter as ROS parses it in an argument: texts that YAML reads as numbers, as a folder 2026, in quotes."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str) and not (_PLAIN_TEXT.fullmatch(value) and value.lower() not in _YAML_WORDS):
@@ -91,7 +91,7 @@ def format_parameter(value: str | bool | int | float) -> str:
     return str(value)
 
 
-#: Texts that YAML takes for nothing else without quotes: it has several ways to write a number, true and nothing.
+#: Texts that YAML reads as text without quotes: it has several forms of numbers, booleans and null.
 _PLAIN_TEXT = re.compile(r'[A-Za-z/][A-Za-z0-9_./:-]*')
 _YAML_WORDS = ('true', 'false', 'yes', 'no', 'on', 'off', 'y', 'n', 'null', 'nan', 'inf')
 
@@ -102,12 +102,12 @@ def default_values() -> dict[str, str]:
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, str]:
-    """Values of all arguments from `name:=value` words; ValueError names a word that is wrong."""
+    """Values of all arguments from `name:=value` words; ValueError names the wrong word."""
     return parse_words(assignments, ARGUMENTS)
 
 
 def parse_words(assignments: list[str], arguments: Iterable[LaunchArgument]) -> dict[str, str]:
-    """The same of any table of arguments."""
+    """The same for any table of arguments."""
     values = {argument.name: argument.default for argument in arguments}
     for word in assignments:
         name, separator, value = word.partition(':=')
@@ -120,7 +120,7 @@ def parse_words(assignments: list[str], arguments: Iterable[LaunchArgument]) -> 
 
 
 def format_arguments(arguments: Iterable[LaunchArgument] = ARGUMENTS) -> str:
-    """Arguments with their defaults and meanings, for people."""
+    """Arguments with their defaults and meanings, as text for the user."""
     lines = ['Arguments (pass them as NAME:=VALUE):', '']
     for argument in arguments:
         lines += [f"  {argument.name}  (default: '{argument.default}')", f'      {argument.description}']
@@ -130,8 +130,8 @@ def format_arguments(arguments: Iterable[LaunchArgument] = ARGUMENTS) -> str:
 def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
     """Check the values of all arguments and interpret them.
 
-    `share` is the package's share directory. ValueError names the argument that is wrong, what was
-    expected and what was found.
+    `share` is the package's share directory. ValueError names the wrong argument, the
+    expected value and the given one.
     """
     image_topic = values['image_topic'].strip()
     if not image_topic:
@@ -167,14 +167,14 @@ def make_launch_plan(values: dict[str, str], share: Path) -> NodeLaunchPlan:
 
 
 def viewer_parameters(values: dict[str, str]) -> dict[str, str | int | float]:
-    """The parameters of the viewer among the values of arguments, checked. ValueError names the one that is wrong."""
+    """The parameters of the viewer among the values of arguments, checked. ValueError names the wrong one."""
     settings = settings_of(ViewerConfig)
     return {name: check_value(name, parameter_value(name, one.type, values), settings)
             for name, one in settings.items() if name in values}
 
 
 def viewer_ros_arguments(namespace: str, parameters: dict[str, str | int | float]) -> list[str]:
-    """Command line arguments of the viewer, beside the node in that namespace."""
+    """Command line arguments of the viewer of the node in that namespace."""
     words = ['--ros-args']
     if namespace.strip('/'):
         words += ['-r', f'__ns:=/{namespace.strip("/")}']
@@ -185,11 +185,11 @@ def viewer_ros_arguments(namespace: str, parameters: dict[str, str | int | float
 
 @dataclass(frozen=True)
 class CameraStart:
-    """Who reads the camera."""
+    """Which program reads the camera."""
 
     #: The node hand4whole's plan.
     node: NodeLaunchPlan
-    #: Program of the driver, its namespace and its parameters; None: there is none to start.
+    #: Program of the driver, its namespace and its parameters; None: no driver to start.
     driver: tuple[str, str, dict[str, str]] | None = None
     #: One line for the user, or ''.
     remark: str = ''
@@ -214,7 +214,7 @@ def choose_camera_driver(plan: NodeLaunchPlan) -> CameraStart:
 
 
 def rviz_command(plan: NodeLaunchPlan, share: Path, frame: str | None = None) -> list[str]:
-    """The command that opens RViz on this node. frame: of the images, where it is known before they come."""
+    """The command that opens RViz on this node. frame: of the images, if it is known before they come."""
     return companions.rviz_command(
         share / 'config' / 'hand4whole.rviz', rviz_remappings(plan), frame=frame,
         poses_topic=_in_namespace(plan, f'{NODE_NAME}/poses'), use_sim_time=plan.parameters.get('use_sim_time') is True)
@@ -225,7 +225,7 @@ def _in_namespace(plan, topic):
 
 
 def rviz_remappings(plan: NodeLaunchPlan) -> list[tuple[str, str]]:
-    """(from, to) that point the topics of config/hand4whole.rviz at this very node."""
+    """(from, to) from the topics of config/hand4whole.rviz to those of this node."""
     image = dict(plan.remappings).get('image', 'image')
     remappings = [('/image', image if image.startswith('/') else _in_namespace(plan, image))]
     remappings += [(f'/{NODE_NAME}/{topic}', _in_namespace(plan, f'{NODE_NAME}/{topic}'))
@@ -246,7 +246,7 @@ def parameter_value(name: str, kind: Any, values: dict[str, str]) -> str | bool 
 
 
 def boolean(name: str, values: dict[str, str]) -> bool:
-    """The value of one argument; ValueError where it is neither true nor false."""
+    """The value of one argument; ValueError if it is neither true nor false."""
     text = values[name].strip().lower()
     if text not in ('true', 'false'):
         raise ValueError(f"{name}: expected 'true' or 'false', found {values[name]!r}")

@@ -32,13 +32,13 @@ from .program import one_line
 from .publishers import NodePublishers
 from .signal_guard import SignalGuard
 
-#: Seconds that a new image is given before anything else of the node's goes on.
+#: Seconds that other work of the node waits for a new image.
 IMAGE_HANDOVER_TIMEOUT = 0.005
 
-#: Seconds without an image after which memory that is free goes back to the system; and while images come.
+#: Seconds without an image after which free memory is returned to the system; and the interval while images come.
 MIN_IDLE_TIME, MEMORY_TRIM_PERIOD = 1.0, 60.0
 
-#: Seconds that the image in hand and the picture being drawn are given to finish when the node stops.
+#: Maximum seconds to finish the present image and the overlay being drawn when the node stops.
 STOP_TIMEOUT = 1.0
 
 SUCCESS, FAILURE, ERROR = (TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE,
@@ -46,7 +46,7 @@ SUCCESS, FAILURE, ERROR = (TransitionCallbackReturn.SUCCESS, TransitionCallbackR
 
 
 def _log_exceptions(transition):
-    """Log what a transition raises: rclpy itself turns it into an error silently."""
+    """Log the exceptions of a transition: rclpy itself reports an error without them."""
     @functools.wraps(transition)
     def wrapper(self, state):
         try:
@@ -58,9 +58,9 @@ def _log_exceptions(transition):
 
 
 class Hand4WholeNode(LifecycleNode):
-    """Weights load in configure, subscriptions open in activate; with `autostart` both happen by themselves.
+    """Weights load in configure, subscriptions open in activate; with `autostart` both happen at the start.
 
-    Raises ParameterError where a parameter is wrong.
+    Raises ParameterError if a parameter is wrong.
     """
 
     def __init__(self, *, create_estimator=None, arguments=None, **node_arguments):
@@ -98,7 +98,7 @@ class Hand4WholeNode(LifecycleNode):
         self._autostart_timer = self._timer(0.0, self._run_autostart) if self._current_parameters.autostart else None
 
     def _timer(self, period, callback):
-        # Simulated time stands still until somebody publishes it; these timers must not.
+        # Simulated time does not advance until it is published; these timers must.
         return self.create_timer(period, callback, clock=self._steady_clock)
 
     # Lifecycle
@@ -118,9 +118,9 @@ class Hand4WholeNode(LifecycleNode):
         self._health.problem = ''
         try:
             self._estimator = self._create_estimator(wanted)
-        except Exception as error:  # Missing parts, unreadable files: whatever it is, the node lives.
+        except Exception as error:  # Missing packages, unreadable files: the node keeps running.
             self._health.problem = f'estimator {wanted.estimator} cannot be loaded: {one_line(error)}'
-            if self.context.ok():   # else a signal broke off the loading of some library
+            if self.context.ok():   # else a signal interrupted the import of a library
                 self.get_logger().error(self._health.problem)
             return FAILURE
         body = self._estimator.body
@@ -141,12 +141,12 @@ class Hand4WholeNode(LifecycleNode):
                                f'{body.name}: loaded in {time.monotonic() - started:.1f} s')
         self._health.state = 'inactive'
         freeze_loaded_objects()
-        trim_memory()       # of what loading needed
+        trim_memory()       # that loading needed
         return super().on_configure(state)
 
     @_log_exceptions
     def on_activate(self, state):
-        """Open the subscriptions and begin to work."""
+        """Open the subscriptions and start processing."""
         result = super().on_activate(state)
         assert self._outputs is not None and self._worker is not None       # it is configured
         pipeline = self._configured_pipeline
@@ -196,7 +196,7 @@ class Hand4WholeNode(LifecycleNode):
 
     @_log_exceptions
     def on_shutdown(self, state):
-        """Stop for good."""
+        """Stop permanently."""
         self._release()
         self._health.state = 'finalized'
         return super().on_shutdown(state)
@@ -239,7 +239,7 @@ class Hand4WholeNode(LifecycleNode):
 
     def _release_and_collect(self):
         self._release()
-        # Publishers, threads and networks refer to each other; without this, the next weights come on top of the old.
+        # Publishers, threads and networks form reference cycles; without this, old and next weights are both in memory.
         collect_frozen_objects()
 
     def stop(self) -> None:
@@ -263,7 +263,7 @@ class Hand4WholeNode(LifecycleNode):
             self._depth.add(data)
 
     def _handle_image_error(self, error):
-        if self.context.ok():   # else a signal ended it while the image's poses were being published
+        if self.context.ok():   # else a signal ended the context while the image's poses were being published
             self._configured_pipeline.failed(error)
 
     def _publish_diagnostics(self):
@@ -319,6 +319,6 @@ class Hand4WholeNode(LifecycleNode):
 
 
 def run_node(args: list[str] | None, create_estimator, signal_guard: SignalGuard) -> int:
-    """Run the node until `end` interrupts it or its context ends; the exit code. 2: wrong parameters."""
+    """Run the node until `signal_guard` interrupts it or its context ends; the exit code. 2: wrong parameters."""
     return program.run_node(
         lambda: Hand4WholeNode(create_estimator=create_estimator, arguments=args), topics.NODE_NAME, args, signal_guard)

@@ -1,4 +1,4 @@
-"""The node as a program. A signal ends it well from the first moment on, also while libraries are still imported."""
+"""The node as a program. A signal ends it cleanly at any moment, also while libraries are still imported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .signal_guard import SignalGuard, exit_now
 def run(args: list[str] | None = None, *, create_estimator=None, signal_guard: SignalGuard | None = None) -> int:
     """Run the node until SIGINT, SIGTERM or the end of its context; the exit code. 2: wrong parameters.
 
-    `end`: made earlier, where the program has done something before.
+    `signal_guard`: created earlier if the program has done other work before.
     """
     def start(signal_guard):
         from . import lifecycle_node  # seconds

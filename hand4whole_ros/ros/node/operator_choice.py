@@ -1,4 +1,4 @@
-"""Who among the people in view is the operator."""
+"""Selection of the operator among the visible people."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ... import skeleton
 from ...estimate import WholeBodyEstimate
 from .parameters import OperatorPreference
 
-#: Seconds for which a hand has to be held above the head.
+#: Seconds for which a hand has to be above the head.
 RAISED_TIME = 0.5
 
-#: A wrist whose joint_confidence is less is inferred, and no sign.
+#: A wrist of a lower joint_confidence is inferred and does not count.
 _MIN_JOINT_CONFIDENCE = 0.5
 
 
@@ -20,7 +20,7 @@ def _bbox_area(estimate):
     return (x1 - x0) * (y1 - y0)
 
 
-#: Name -> how much somebody is preferred; the highest becomes operator.
+#: Name -> preference of a person; the highest becomes operator.
 OPERATOR_PREFERENCES: dict[str, Callable[[WholeBodyEstimate], float]] = {
     OperatorPreference.NEAREST: lambda estimate: -float(estimate.joints[0, 2]),
     OperatorPreference.LARGEST: _bbox_area,
@@ -29,7 +29,7 @@ OPERATOR_PREFERENCES: dict[str, Callable[[WholeBodyEstimate], float]] = {
 
 
 def raises_hand(estimate: WholeBodyEstimate) -> bool:
-    """Whether a wrist that is seen is farther up than the head, along the body: the camera may be turned anyhow."""
+    """Whether a visible wrist is above the head, along the body: the camera may have any orientation."""
     if estimate.held:
         return False
     head, pelvis = (estimate.joints[skeleton.JOINT[name]] for name in ('head', 'pelvis'))
@@ -43,22 +43,22 @@ def raises_hand(estimate: WholeBodyEstimate) -> bool:
 
 
 class OperatorSelector:
-    """The operator stays the operator while followed: a passer-by never takes over a robot."""
+    """The operator stays the operator while tracked: a passer-by never takes over a robot."""
 
     def __init__(self):
         self.track_id: int | None = None
         self._raised_since: dict[int, float] = {}
 
     def reset(self) -> None:
-        """Nobody is the operator."""
+        """Clear the operator."""
         self.track_id = None
         self._raised_since = {}
 
     def update(self, estimates: list[WholeBodyEstimate], preference: str,
                stamp: float = 0.0) -> WholeBodyEstimate | None:
-        """The operator among the people of the image taken at `stamp`, s; None without one.
+        """The operator among the people of the image taken at `stamp`, s; None if there is none.
 
-        preference: one of OperatorPreference. While nobody is in view the operator may return as such.
+        preference: one of OperatorPreference. While no person is visible the operator may return as such.
         """
         by_hand = preference == OperatorPreference.RAISED_HAND
         self._raised_since = {estimate.track_id: self._raised_since.get(estimate.track_id, stamp)

@@ -16,8 +16,8 @@ class _LastImage(NamedTuple):
     """The state in the newest image. Replaced as a whole, so that any thread may read it; times in s, of one clock."""
 
     arrival: float = -math.inf
-    published: float = -math.inf    # when its poses were out
-    expiry_time: float = 0.0        # s after that for which they count
+    published: float = -math.inf    # when its poses were published
+    expiry_time: float = 0.0        # s after that for which they are valid
     state: int = skeleton.LOST      # of the operator, as the rest
     track_id: int = -1
     confidence: float = 0.0
@@ -39,12 +39,12 @@ class OperatorStatusBuilder:
         self.reset()
 
     def reset(self) -> None:
-        """A new run: nothing is known of earlier images."""
+        """Start a new run: discard the state of earlier images."""
         self._last = _LastImage(), _LastPose()
 
     def note(self, result: ImageResult, arrival: float, published: float, expiry_time: float) -> None:
-        """One more image. arrival: s, when it came; published: by the same clock, when its poses were out, which count
-        for `expiry_time` s more.
+        """Add an image. arrival: s, when it came; published: by the same clock, when its poses were published, which
+        are valid for `expiry_time` s more.
         """
         operator, pose = result.operator, self._last[1]
         if operator is None:

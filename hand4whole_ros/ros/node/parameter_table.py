@@ -1,6 +1,6 @@
 """A table of settings as the parameters of a ROS node: declared, described and checked.
 
-A value of the wrong type or range and a name that is not in the table are refused with one line that names the
+A value of the wrong type or range and a name that is not in the table are rejected with one line that names the
 parameter. Every node has a table of its own, derived from `ParameterTable`.
 """
 
@@ -21,13 +21,13 @@ from ...config import Setting, settings_of
 
 
 class ParameterError(ValueError):
-    """A parameter is wrong; the message is the one line to show."""
+    """A parameter is wrong; the message is one line for the user."""
 
 
 Settings = Mapping[str, Setting]
 _Table = TypeVar('_Table', bound='ParameterTable')
 
-#: Characters of a text: the longest path that Linux takes. It is repeated in the log.
+#: Maximum characters of a text: the longest path in Linux. The log repeats it.
 MAX_TEXT_LENGTH = 4096
 
 _EXPECTED = {float: 'a number such as {}', int: 'a whole number such as {}', bool: 'true or false',
@@ -54,11 +54,11 @@ class ParameterTable:
 
     @classmethod
     def from_values(cls: type[_Table], values: Mapping[str, Any]) -> _Table:
-        """Defaults with `values` over them. Raises ParameterError at the first wrong one."""
+        """Defaults overridden by `values`. Raises ParameterError at the first wrong one."""
         return cls().changed(values)
 
     def changed(self: _Table, values: Mapping[str, Any], *, running: bool = False) -> _Table:
-        """A copy with `values`, each checked. `running`: static parameters may not change any more."""
+        """A copy with `values`, each checked. `running`: static parameters may no longer change."""
         settings = self.settings()
         checked = {name: check_value(name, value, settings) for name, value in values.items()}
         for name, value in checked.items():
@@ -71,22 +71,22 @@ class ParameterTable:
 
 
 def belongs_to_ros(name: str) -> bool:
-    """Declared and checked by rclpy, not by a table."""
+    """Whether rclpy, not a table, declares and checks the parameter."""
     return name in _ROS_PARAMETERS or name.startswith(_ROS_PARAMETER_PREFIX)
 
 
 def is_known_parameter(name: str, settings: Settings) -> bool:
-    """Whether the node has this parameter, of its table or as every node of ROS."""
+    """Whether the node has this parameter, from its table or as every ROS node."""
     return name in settings or belongs_to_ros(name)
 
 
 def suggest_name(name: str, settings: Settings) -> str | None:
-    """The parameter whose name this may have been meant to be."""
+    """The parameter that a misspelled name may stand for."""
     return next(iter(difflib.get_close_matches(name[:100], settings, n=1)), None)
 
 
 def check_names(names: Iterable[str], settings: Settings) -> None:
-    """Raises ParameterError at the first name that the node has no parameter of."""
+    """Raises ParameterError at the first name that is no parameter of the node."""
     for name in names:
         if not is_known_parameter(name, settings):
             raise _unknown_name_error(name, settings)
@@ -99,7 +99,7 @@ def _unknown_name_error(name, settings):
 
 
 def check_value(name: str, value: Any, settings: Settings) -> Any:
-    """`value` as the parameter's own type (an integer is welcome as a float), or ParameterError."""
+    """`value` as the parameter's own type (an integer is accepted as a float), or ParameterError."""
     one = settings.get(name)
     if one is None:
         raise _unknown_name_error(name, settings)
@@ -122,7 +122,7 @@ def _type_error(one, value, expected):
 
 
 def _check_text(one, value):
-    """A text of a sensible length, one of the choices if there are any."""
+    """A text of limited length, one of the choices if there are any."""
     if not isinstance(value, str):
         raise _type_error(one, value, f"a string such as '{one.to_plain(one.default)}'")
     if len(value) > MAX_TEXT_LENGTH or not value.isprintable():
@@ -153,7 +153,7 @@ def _check_tuple(one, value):
 
 
 def declare_parameters(node, table: type[_Table]) -> _Table:
-    """Declare a table on a node, with the values that ROS was given. Raises ParameterError where one is wrong."""
+    """Declare a table on a node, with the values given to ROS. Raises ParameterError if one is wrong."""
     from rcl_interfaces.msg import ParameterDescriptor
     given, settings = {}, table.settings()
     for name, one in settings.items():
@@ -169,7 +169,7 @@ def declare_parameters(node, table: type[_Table]) -> _Table:
 
 
 def refuse_changes(node, parameters: ParameterTable) -> None:
-    """Have a node whose parameters are all read at the start refuse to set others, by name."""
+    """Make a node whose parameters are all read at the start reject changes, by name."""
     from rcl_interfaces.msg import SetParametersResult
 
     def check(changes):
@@ -184,7 +184,7 @@ def refuse_changes(node, parameters: ParameterTable) -> None:
 
 def _with_own_type(parameter, settings):
     """The rclpy parameter that is to be set, as a double where the table has one: `ros2 param set` sends 10 as an
-    integer, and whoever asks for the parameter gets what was sent.
+    integer, and readers of the parameter get the type that was sent.
     """
     from rclpy.parameter import Parameter
     one = settings.get(parameter.name)

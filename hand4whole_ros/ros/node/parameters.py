@@ -10,7 +10,7 @@ from .parameter_table import ParameterTable
 
 
 class ImageTransport(Choice):
-    """What the image topic carries."""
+    """Message type of the image topic."""
 
     RAW = 'raw'
     COMPRESSED = 'compressed'
@@ -35,7 +35,7 @@ class OperatorPreference(Choice):
 
 @dataclass(frozen=True)
 class NodeParameters(EstimatorConfig, ParameterTable):
-    """Everything that can be set, with its default. Static ones are read at configure."""
+    """All parameters with their defaults. Static ones are read at configure."""
 
     camera: str = setting(
         '', "Camera or stream to use instead of an image topic: '0', '/dev/video0', or an rtsp:// or http:// address. "

@@ -1,8 +1,8 @@
-"""Parameter files: what may be handed to ROS's own parser.
+"""Parameter files, checked before they are passed to ROS's own parser.
 
-The time that rcl's parser takes grows with the square of what a file holds: three megabytes of parameters, or half
-a megabyte of nested braces, keep a node from starting for minutes, without a word. So every file is looked at
-first. The look itself ends where a limit is passed.
+The time that rcl's parser takes grows with the square of a file's content: three megabytes of parameters, or half
+a megabyte of nested braces, keep a node from starting for minutes, without a message. Every file is therefore checked
+first. The check ends where a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import yaml
 
 from .parameter_table import ParameterError
 
-#: Of one file. The parameters of a whole robot have some ten thousand bytes and five hundred values.
+#: Limits of one file. The parameters of a whole robot have some ten thousand bytes and five hundred values.
 MAX_BYTES = 1_000_000
 MAX_VALUES = 10_000
-#: Namespaces, node, ros__parameters, groups of parameters and an array in them.
+#: Maximum depth: namespaces, node, ros__parameters, groups of parameters and an array in them.
 MAX_DEPTH = 20
 
 _EXPECTED_FORM = "'/**:' or the name of a node, below it 'ros__parameters:', below that the parameters"
@@ -31,12 +31,12 @@ def paths_from_arguments(arguments: Sequence[str]) -> list[Path]:
 
 
 def check_params_file(path: Path) -> None:
-    """A file that holds parameters, within the limits. Raises ParameterError, in one line."""
+    """Check that a file contains parameters, within the limits. Raises ParameterError, in one line."""
     read_text_sections(path)
 
 
 def read_text_sections(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Names of nodes, absolute and maybe with wildcards, and their parameters, in the file's order; values are text.
+    """Names of nodes, absolute, possibly with wildcards, and their parameters, in the file's order; values are text.
 
     Raises ParameterError, in one line.
     """
@@ -49,7 +49,7 @@ def read_text_sections(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def read_sections(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The same with values of their own types, for those who do not get them from ROS."""
+    """The same with values of their own types, for programs that do not get them from ROS."""
     check_params_file(path)
     try:
         return _iterate_sections(yaml.safe_load(path.read_bytes()) or {})
@@ -103,7 +103,7 @@ def _flatten(values, prefix=''):
 
 
 def _check_form(found, path, section=''):
-    """Everything has to lie in the ros__parameters of some node; a file of comments alone is welcome."""
+    """All content has to be in the ros__parameters of some node; a file of comments alone is accepted."""
     if found is None and not section:
         return
     if not isinstance(found, dict):

@@ -1,4 +1,4 @@
-"""People and hands from image to image: one camera, stamps in order, who is who, and who of them is the operator."""
+"""People and hands from image to image: one camera, stamps in order, track ids, and the operator."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from .operator_choice import OperatorSelector
 from .parameters import NodeParameters
 from .stamp_guard import StampGuard
 
-#: What `judge` says of images that nothing should be said about.
+#: Results of `classify` for images to skip.
 SKIP_VERDICTS = ('late', 'duplicate', 'other frame')
 
 
 def tracker_config(parameters: NodeParameters) -> TrackerConfig:
-    """The tracker's share of the parameters."""
+    """The tracker's part of the parameters."""
     return TrackerConfig(hold_time=parameters.hold_time, min_confidence=parameters.min_confidence,
                          smoothing=parameters.smoothing, min_cutoff=parameters.smoothing_min_cutoff,
                          beta=parameters.smoothing_beta)
 
 
 class TrackedImage(NamedTuple):
-    """Who and what is in one image."""
+    """Tracked people and hands in one image."""
 
     people: list[WholeBodyEstimate]
     operator: WholeBodyEstimate | None
-    hands: list[TrackedHand]        # of people and of nobody
+    hands: list[TrackedHand]        # of people, and loose ones
 
 
 class PersonTracking:
-    """What has to be known of earlier images. Not thread-safe."""
+    """State kept from earlier images. Not thread-safe."""
 
     def __init__(self, body: BodyModel, parameters: NodeParameters, frame_guard: FrameGuard | None = None):
-        """frames: which camera is followed; by default the first one while it lives."""
+        """frame_guard: which camera is selected; by default the first one while it is active."""
         self._tracker = Tracker(body, tracker_config(parameters))
         self._hand_tracker = HandTracker(body, self._tracker)
         self._operator_selector = OperatorSelector()
@@ -46,31 +46,31 @@ class PersonTracking:
 
     @property
     def frame(self) -> str | None:
-        """The frame of the camera that is followed."""
+        """The frame of the selected camera."""
         return self._frame_guard.frame
 
     @property
     def stamp_rate(self) -> float | None:
-        """Seconds of stamps in a second of arrival; None while that is not known."""
+        """Seconds of stamps in a second of arrival; None while unknown."""
         return self._tracker.stamp_rate
 
     @property
     def expiry_time(self) -> float:
-        """Seconds without an image after which the last one is out of date."""
+        """Seconds without an image after which the last one is outdated."""
         return self._tracker.expiry_time
 
     @property
     def refused(self) -> Counter:
-        """Why -> how many people were refused so far, as Tracker has it."""
+        """Reason -> number of people rejected so far, by Tracker."""
         return self._tracker.refused
 
     @property
     def refused_hands(self) -> Counter:
-        """The same of loose hands."""
+        """The same for loose hands."""
         return self._hand_tracker.refused
 
     def reset(self) -> None:
-        """The next image begins a new run, whatever its stamp and its camera."""
+        """The next image begins a new run, regardless of its stamp and camera."""
         self._stamp_guard.reset()
         self._frame_guard.reset()
         self._reset_people()
@@ -79,7 +79,7 @@ class PersonTracking:
         """'next', 'late', 'duplicate', 'other frame', 'jump' or 'changed' for an image with this stamp and frame.
 
         arrival: s, when it arrived, by a clock independent of stamps. After 'jump', a jump of time back, and
-        'changed', another camera, a new run has begun; SKIP_VERDICTS should be left alone.
+        'changed', another camera, a new run has begun; images of SKIP_VERDICTS should be skipped.
         """
         camera = self._frame_guard.classify(frame, arrival)
         if camera == 'other':

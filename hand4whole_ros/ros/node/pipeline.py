@@ -1,4 +1,4 @@
-"""What happens to one image, from its bytes to the last topic. Runs on the inference thread."""
+"""Processing of one image, from its bytes to the last topic. Runs on the inference thread."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .person_tracking import SKIP_VERDICTS, PersonTracking
 from .program import THROTTLE, one_line
 from .publishers import NodePublishers
 
-#: Seconds between two lines in the log about memory that runs out, which seldom mends itself.
+#: Seconds between two lines in the log about lack of memory, which is rarely temporary.
 THROTTLE_MEMORY = 60.0
 
-#: The same, of clocks, stamps, cameras and people that are wrong in every image; diagnostics say it all the time.
+#: The same for faults of clocks, stamps, cameras and people in every image; diagnostics always report them.
 THROTTLE_ALWAYS = 60.0
 
-#: Counter of what is left alone.
+#: Counters of skipped images.
 _SKIP_COUNTERS = dict(zip(SKIP_VERDICTS, ('late', 'duplicates', 'other_frame')))
 
 
@@ -36,24 +36,24 @@ class Pipeline:
 
     def __init__(self, estimator: Estimator, outputs: NodePublishers, health: Health, *, clock, logger,
                  parameters: NodeParameters, depth: DepthInput | None = None):
-        """depth: of the camera, where it has a depth topic."""
+        """depth: of the camera, if it has a depth topic."""
         self._estimator, self._outputs, self._health, self._depth = estimator, outputs, health, depth
         self._clock, self._logger = clock, logger
         self._parameters = parameters
         self._person_tracking = PersonTracking(estimator.body, parameters)
         self._camera = CameraState(logger.warning)
-        # As time.monotonic_ns(): when a run was asked for last, and for which of those the last one was begun.
+        # As time.monotonic_ns(): when a new run was last requested, and which of these requests the present run serves.
         self._reset_requested_at = self._reset_handled_at = 0
         self._logged_at: dict[str, float] = {}  # kind of remark -> time.monotonic() of the last one
-        self._rejected_count = 0                       # people whom the estimator has refused
+        self._rejected_count = 0                       # people rejected by the estimator
         self._stamp_presence = stamp_guard.StampPresence()
         self._operator_status = OperatorStatusBuilder()
-        self._simulated_time_runs = False                # whether simulated time is used, and has begun
+        self._simulated_time_runs = False                # whether simulated time is used and has begun
         #: Whether images are rectified already; set when the topic is known.
         self.rectified = False
 
     def set_parameters(self, parameters: NodeParameters) -> None:
-        """Take over dynamic parameters from the next image on."""
+        """Apply dynamic parameters from the next image on."""
         self._parameters = parameters
 
     def set_camera_info(self, info) -> None:
@@ -61,16 +61,16 @@ class Pipeline:
         self._camera.update(info)
 
     def forget(self) -> None:
-        """The next image that arrives begins a new run: another time, or another camera. Earlier ones are late."""
+        """The next image that arrives begins a new run, of another time or camera. Earlier images are late."""
         self._reset_requested_at = time.monotonic_ns()
         self._operator_status.reset()
 
     def publish_operator_status(self) -> None:
-        """Publish what is known of the operator now, whether images come or not."""
+        """Publish the present state of the operator, with or without images."""
         self._outputs.publish_operator_status(self._operator_status.build(self._now(), self._clock.now().to_msg()))
 
     def failed(self, error: Exception) -> None:
-        """Log what `process` raised; the node continues with the next image."""
+        """Log an exception of `process`; the node continues with the next image."""
         if isinstance(error, images.ImageMessageError):
             self._health.counters.bad += 1
             self._logger.error(f'image dropped: {error}', throttle_duration_sec=THROTTLE)
@@ -85,7 +85,7 @@ class Pipeline:
             self._logger.error(f'image dropped: {one_line(error)}', throttle_duration_sec=THROTTLE)
 
     def process(self, raw_image: RawImage) -> None:
-        """Work on one image. Raises ImageMessageError, or whatever the estimator raises."""
+        """Process one image. Raises ImageMessageError, or any exception of the estimator."""
         started = time.perf_counter()
         health, parameters = self._health, self._parameters
         waited = self._clock.now().nanoseconds - raw_image.received
@@ -151,15 +151,15 @@ class Pipeline:
         health.add_time('all', time.perf_counter() - started)
 
     def _is_outdated(self, raw_image):
-        """Whether it came before the clock jumped back. Its TF would lie in the future and hide all that follows.
+        """Whether it arrived before the clock jumped back. Its TF would be in the future and hide all later ones.
 
-        Also where it lay in the middleware while the jump was told: topics overtake each other. The clock jumps a
-        moment before that is told.
+        Also if it was in the middleware when the jump was reported: topics overtake each other. The clock jumps
+        shortly before that report.
         """
         return raw_image.arrived < self._reset_requested_at or self._clock.now().nanoseconds < raw_image.received
 
     def _arrival_time(self, raw_image):
-        """When the image arrived, s: by simulated time where that runs, else by a clock that never jumps."""
+        """When the image arrived, s: by simulated time if that runs, else by a clock that never jumps."""
         runs = raw_image.received > 0 and self._clock.ros_time_is_active
         if runs != self._simulated_time_runs:
             self._simulated_time_runs, self._reset_handled_at = runs, None      # another clock is another run
@@ -168,11 +168,11 @@ class Pipeline:
         return (raw_image.received if runs else raw_image.arrived) * 1e-9
 
     def _now(self):
-        """By the clock of _arrival_time, s."""
+        """The present time of the clock of _arrival_time, s."""
         return self._clock.now().nanoseconds * 1e-9 if self._simulated_time_runs else time.monotonic()
 
     def _check_age(self, raw_image, header):
-        """Note how long before its arrival the image was taken."""
+        """Record how long before its arrival the image was taken."""
         if raw_image.received <= 0:
             return      # simulated time has not begun
         stamp = messages.to_nanoseconds(header.stamp)
@@ -183,7 +183,7 @@ class Pipeline:
             self._warn('age', wrong)
 
     def _accept_image(self, header, arrival):
-        """False for an image to be left alone; a jump back, or another camera, begins a new run."""
+        """False for an image to skip; a jump back, or another camera, begins a new run."""
         health, stamp = self._health, messages.to_nanoseconds(header.stamp)
         verdict = self._person_tracking.classify(stamp, header.frame_id, arrival)
         health.last_stamp, health.frame = stamp * 1e-9, self._person_tracking.frame or ''
@@ -230,12 +230,12 @@ class Pipeline:
             self._depth.reset()
 
     def _warn(self, kind, remark, period=THROTTLE_ALWAYS):
-        """Of each kind of trouble once in `period` seconds."""
+        """Log a warning of each kind once in `period` seconds."""
         if self._is_log_due(kind, period):
             self._logger.warning(remark)
 
     def _is_log_due(self, kind, period=THROTTLE_ALWAYS):
-        """Whether it is time for another line of this kind."""
+        """Whether another line of this kind is due."""
         now = time.monotonic()
         due = now - self._logged_at.get(kind, -math.inf) >= period
         if due:

@@ -23,14 +23,14 @@ THROTTLE = 5.0
 
 
 class _RosLog(logging.Handler):
-    """Hands what the library logs (loading, building the body) to the node's own log."""
+    """Passes the library's log (loading, building the body) to the node's own log."""
 
     def __init__(self, logger):
         super().__init__(logging.INFO)
         self._logger = logger
 
     def emit(self, record):
-        # rclpy remembers the level of each line of code that logs, so each level has a line of its own.
+        # rclpy fixes the level of each line of code that logs, so each level has a line of its own.
         if record.levelno >= logging.ERROR:
             self._logger.error(record.getMessage())
         elif record.levelno >= logging.WARNING:
@@ -42,21 +42,21 @@ class _RosLog(logging.Handler):
 def run_node(create: Callable[[], Any], name: str, args: list[str] | None, end: SignalGuard) -> int:
     """Run a node until `end` interrupts it or its context ends; the exit code. 2: wrong arguments or parameters.
 
-    create: makes the node, which has a method `stop` that ends its work; any exception of it is a line about arguments.
-    name: of the log's lines before there is a node.
+    create: makes the node, which has a method `stop` that ends its work; its exceptions become a line about arguments.
+    name: of the logger before there is a node.
     """
     try:
         for path in params_file.paths_from_arguments(sys.argv if args is None else args):
             params_file.check_params_file(path)
-        # What rcl says of arguments comes back as an exception; one line is enough.
+        # rcl reports wrong arguments by an exception; one line of it is enough.
         rclpy_logging.set_logger_level('rcl', LoggingSeverity.FATAL)
         rclpy.init(args=args)
         rclpy_logging.set_logger_level('rcl', LoggingSeverity.UNSET)
         node = create()
     except KeyboardInterrupt:
         return 0
-    except Exception as error:  # Nothing happens here yet but reading arguments, files and parameters.
-        if end.signalled:   # which ends the context under a node that is being made
+    except Exception as error:  # Only arguments, files and parameters are read so far.
+        if end.signalled:   # which ends the context while the node is being created
             return 0
         rclpy_logging.get_logger(name).fatal(_about_arguments(error))
         rclpy.try_shutdown()
@@ -66,7 +66,7 @@ def run_node(create: Callable[[], Any], name: str, args: list[str] | None, end: 
     library.addHandler(handler)
     library.setLevel(logging.INFO)
     library.propagate = False
-    freeze_loaded_objects()     # a whole collection would hold up the node for longer than its work takes
+    freeze_loaded_objects()     # a full collection would block the node for longer than an image takes
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
@@ -83,26 +83,26 @@ def run_node(create: Callable[[], Any], name: str, args: list[str] | None, end: 
 
 
 def _spin(executor, node):
-    """Until the context ends. An exception of a callback is logged, and the node keeps running."""
+    """Spin until the context ends. An exception of a callback is logged, and the node keeps running."""
     while node.context.ok():
         try:
             executor.spin()
         except (KeyboardInterrupt, ExternalShutdownException):
             raise
         except Exception as error:
-            # A signal ends the context at any moment, also in the middle of a callback that publishes.
+            # A signal may end the context at any moment, also in a callback that publishes.
             if node.context.ok():
                 node.get_logger().error(f'a callback failed: {one_line(error)}', throttle_duration_sec=THROTTLE)
 
 
 def one_line(error: BaseException) -> str:
-    """An exception as one line; the kinds that are raised with a sentence for people without their name."""
+    """An exception as one line, without its type if its message is written for the user."""
     text = ' '.join(str(error).split())
     return text if text and isinstance(error, (RuntimeError, ValueError)) else f'{type(error).__name__}: {text}'
 
 
 def _about_arguments(error):
-    """One line, without the places in rcl's own source that it names."""
+    """One line, without locations in rcl's source."""
     text = re.sub(r',? at /\S+:\d+', '', one_line(error))
     if 'initialize logging' in text:
         return f'{text}: export ROS_LOG_DIR=/tmp/ros_log, or a folder that can be written'

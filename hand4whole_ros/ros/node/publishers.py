@@ -1,7 +1,7 @@
-"""The node's publishers. Poses go out at once; mesh and overlay are drawn on a thread of their own.
+"""The node's publishers. Poses are published at once; mesh and overlay are drawn on a thread of their own.
 
-Drawing costs as much as finding the pose. On its own thread it never delays the next pose: where the
-machine is too slow for both, pictures are left out.
+Drawing takes as long as estimating the pose. On its own thread it never delays the next pose: if the
+machine is too slow for both, meshes and overlays are skipped.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from .parameters import NodeParameters
 _QOS_PROFILES = {topics.TF: qos.TF, topics.MARKERS: qos.VISUALIZATIONS, topics.OVERLAY: qos.VISUALIZATIONS,
              topics.SKELETON: qos.SKELETON}
 
-#: Of what is not about one image, and therefore not in MESSAGE_TYPES.
+#: Topics that are not about one image, and therefore not in MESSAGE_TYPES.
 _STATUS_TYPES = {topics.OPERATOR_STATUS: OperatorStatus}
 
 
 class NodePublishers:
-    """Publishers that speak while the node is active."""
+    """Publishers that are active while the node is."""
 
     def __init__(self, node, body: BodyModel, estimator_name: str, *, health: Health,
                  parameters: NodeParameters, objects: bool = False):
-        """objects: whether the estimator gives what hands grasp."""
+        """objects: whether the estimator gives grasped objects."""
         self._node, self._body, self._health = node, body, health
         self._publishers = {topic: self._create(kind, topic, _QOS_PROFILES.get(topic, qos.POSES))
                             for topic, kind in (MESSAGE_TYPES | _STATUS_TYPES).items()}
@@ -75,32 +75,32 @@ class NodePublishers:
         self._publishers = {}
 
     def start(self) -> None:
-        """The node becomes active: publish what does not change, latched, and be ready to draw."""
+        """The node becomes active: publish the constant message, latched, and start the drawing thread."""
         self._publishers[topics.SKELETON].publish(make_body_skeleton_message(self._body))
         self._drawing_worker.start()
 
     def stop(self, timeout: float) -> bool:
-        """Draw no more. False where the picture in hand was not finished within `timeout` seconds."""
+        """Stop drawing. False if the present drawing was not finished within `timeout` seconds."""
         return self._drawing_worker.stop(timeout)
 
     def reset(self) -> None:
-        """A new run: nothing shown so far holds any more."""
+        """Start a new run: everything shown so far is invalid."""
         self._markers_reset.set()
         self._poses.reset()
 
     def publish_poses(self, result: ImageResult, publish_tf: bool) -> None:
-        """Poses, operator and TF of one image."""
+        """Publish poses, operator and TF of one image."""
         for topic, message in self._poses.of(result, publish_tf):
             self._publishers[topic].publish(message)
         if self._humans is not None:
             self._humans.publish(result, publish_tf)
 
     def publish_operator_status(self, status: OperatorStatus) -> None:
-        """What is known of the operator, at any time."""
+        """Publish the state of the operator, at any time."""
         self._publishers[topics.OPERATOR_STATUS].publish(status)
 
     def publish_pictures(self, result: ImageResult) -> None:
-        """Have markers and overlay drawn and published, each only while it has subscribers."""
+        """Draw and publish markers and overlay, each only while it has subscribers."""
         markers, overlay = self._subscribed_visualizations()
         if not markers:
             self._markers_reset.set()
@@ -126,5 +126,5 @@ class NodePublishers:
                 self._publishers[topics.OVERLAY].publish(self._visualizations.build_overlay(result))
 
     def _handle_drawing_error(self, error):
-        if self._node.context.ok():     # else a signal ended it while a picture was being published
+        if self._node.context.ok():     # else a signal ended the context while publishing
             self._node.get_logger().error(f'nothing drawn: {type(error).__name__}: {error}', throttle_duration_sec=5.0)

@@ -1,4 +1,4 @@
-"""Quality of service: what the node requests and offers, and warnings if two sides do not match."""
+"""Quality of service: the node's profiles, and warnings if two sides do not match."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def _make_profile(reliability, durability=DurabilityPolicy.VOLATILE, depth=1):
 
 #: Poses, operator topics: reliable, so that subscribers of both kinds match.
 POSES = _make_profile(ReliabilityPolicy.RELIABLE, depth=10)
-#: Large and soon out of date: only the newest is kept.
+#: Large and soon outdated: only the newest is kept.
 VISUALIZATIONS = _make_profile(ReliabilityPolicy.RELIABLE)
 #: Latched: late joiners get it.
 SKELETON = _make_profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
-#: As tf2's own broadcaster has it.
+#: As tf2's own broadcaster.
 TF = _make_profile(ReliabilityPolicy.RELIABLE, depth=100)
 DIAGNOSTICS = _make_profile(ReliabilityPolicy.RELIABLE, depth=10)
 
@@ -29,8 +29,8 @@ DIAGNOSTICS = _make_profile(ReliabilityPolicy.RELIABLE, depth=10)
 def image_profile(reliability: str, publishers: list[QoSProfile]) -> QoSProfile:
     """The image subscription, for the parameter image_reliability. Only the newest image is kept.
 
-    'auto' is best effort, which matches everybody, until all publishers found are reliable: an image
-    travels in many pieces, and one lost piece loses a best effort image.
+    'auto' is best effort, which matches all publishers, until all publishers found are reliable: an image
+    is sent in many fragments, and one lost fragment loses a best effort image.
     """
     if reliability == 'auto':
         return _make_profile(_common_reliability(publishers))
@@ -38,7 +38,7 @@ def image_profile(reliability: str, publishers: list[QoSProfile]) -> QoSProfile:
 
 
 def depth_profile(publishers: list[QoSProfile]) -> QoSProfile:
-    """The subscription to depth images. Several are kept: one that waits for its turn may be that of the next colour
+    """The subscription to depth images. Several are kept: a waiting one may belong to the next colour
     image."""
     return _make_profile(_common_reliability(publishers), depth=4)
 
@@ -46,8 +46,8 @@ def depth_profile(publishers: list[QoSProfile]) -> QoSProfile:
 def camera_info_profile(publishers: list[QoSProfile]) -> QoSProfile:
     """The strongest subscription that every one of these publishers satisfies.
 
-    A latched camera_info, sent once, is received only by a transient local subscription, and a
-    volatile publisher does not match one: so it follows what is found.
+    A latched camera_info, sent once, is received only by a transient local subscription, which a
+    volatile publisher does not match: the profile depends on the publishers found.
     """
     latched = publishers and all(p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in publishers)
     return _make_profile(_common_reliability(publishers),

@@ -1,4 +1,4 @@
-"""`hand4whole run`: estimate.launch.py's work where `ros2 launch` is not installed."""
+"""`hand4whole run`: the equivalent of estimate.launch.py where `ros2 launch` is not installed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ log = logging.getLogger(__name__)
 
 
 def main(assignments: list[str], signal_guard: SignalGuard | None = None) -> int:
-    """Run the node until it is stopped; its exit code. ValueError names a wrong argument.
+    """Run the node until it is stopped, and return its exit code. ValueError names a wrong argument.
 
-    `end`: as for node.run.
+    `signal_guard`: as for main.run.
     """
     signal_guard = signal_guard or SignalGuard()
-    signal_guard.enable_interrupts()     # RViz, once it is open, must not be left behind
+    signal_guard.enable_interrupts()     # RViz, once open, must be closed
     values = launch_arguments.parse_assignments(assignments)
     plan = launch_arguments.make_launch_plan(values, share_directory())
     companions = [_open_rviz(plan) if plan.rviz else None, _open_viewer(plan) if plan.viewer is not None else None]

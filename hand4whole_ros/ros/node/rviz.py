@@ -1,4 +1,4 @@
-"""RViz in the frame of the images, which is known with the first image: waits for it, and becomes RViz.
+"""RViz in the frame of the images, which is known with the first image: waits for it, then executes RViz.
 
     python -m hand4whole_ros.ros.node.rviz POSES_TOPIC RVIZ [ARGUMENT ...]
 """
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def wait_for_frame(topic: str) -> str | None:
-    """frame_id of the first message; None where ROS was shut down before."""
+    """frame_id of the first message; None if ROS was shut down before."""
     # Remappings in sys.argv are RViz's.
     rclpy.init(args=[])
     try:

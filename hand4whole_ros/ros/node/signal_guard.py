@@ -1,4 +1,4 @@
-"""An end in time: SIGINT and SIGTERM end the program well at any moment, whatever some library is busy with."""
+"""A clean end in time: SIGINT and SIGTERM end the program at any moment, even while a library is busy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import NoReturn
 
-#: Seconds from a signal to the end of the process, whatever some library is busy with.
+#: Maximum seconds from a signal to the end of the process, even while a library is busy.
 EXIT_TIMEOUT = 1.4
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -18,20 +18,20 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def exit_now(code: int) -> NoReturn:
     """End the process at once.
 
-    Everything is closed. What is left is a second of dismantling libraries, in which a thread that is still inside
-    one of them would crash.
+    Everything is closed by now. An ordinary exit would unload libraries for a second, in which a thread that is still
+    inside one of them would crash.
     """
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):   # read by nobody, closed, or not there
+        with contextlib.suppress(OSError, ValueError, AttributeError):   # without a reader, closed, or missing
             stream.flush()
     os._exit(code)
 
 
 class SignalGuard:
-    """From its making until `done`. To be made in the main thread, before rclpy puts its own handlers first.
+    """Active from its creation until `done`. Create it in the main thread, before rclpy installs its own handlers.
 
-    At first a signal ends the process at once, with exit code 0: libraries that are being imported make other errors
-    of an exception, or lose it. From `enable_interrupts` on, when there is something to tidy up, it raises
+    At first a signal ends the process at once, with exit code 0: libraries that are being imported convert an
+    exception to other errors, or lose it. From `enable_interrupts` on, when cleanup is needed, it raises
     KeyboardInterrupt, once.
 
     Python interrupts the main thread only between two of its own instructions. A library that loads gigabytes for
@@ -40,7 +40,7 @@ class SignalGuard:
 
     def __init__(self, seconds: float = EXIT_TIMEOUT):
         self._seconds, self._disarmed, self._raise_interrupt = seconds, threading.Event(), False
-        #: Whether a signal has come; rclpy may have made another error of the exception.
+        #: Whether a signal has come; rclpy may have converted the exception to another error.
         self.signalled = False
         self._previous_handlers = {number: signal.signal(number, self._handle_signal) for number in _SIGNALS}
         self._read_fd, self._write_fd = os.pipe()
@@ -49,15 +49,15 @@ class SignalGuard:
         threading.Thread(target=self._watch, name='end in time', daemon=True).start()
 
     def enable_interrupts(self) -> None:
-        """There is something to tidy up from now on."""
+        """Cleanup is needed from now on: signals raise KeyboardInterrupt."""
         self._raise_interrupt = True
 
     def done(self) -> None:
-        """The end has come by itself."""
+        """The program has ended without a signal."""
         self._disarmed.set()
 
     def restore_handlers(self) -> None:
-        """Nothing was begun, and the process goes on: signals do again what they did before."""
+        """Nothing was started, and the process continues: restore the previous handlers."""
         signal.set_wakeup_fd(-1)
         for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
@@ -75,7 +75,7 @@ class SignalGuard:
     def _handle_signal(self, number, frame):
         if not self._raise_interrupt:
             os._exit(0)
-        # A second signal must not interrupt the tidying up.
+        # A second signal must not interrupt the cleanup.
         if not self.signalled:
             self.signalled = True
             raise KeyboardInterrupt

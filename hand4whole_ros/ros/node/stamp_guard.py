@@ -1,20 +1,20 @@
-"""Stamps of images: they only grow within a run, a jump back begins a new run, and what is wrong with them in words."""
+"""Stamps of images: they only grow within a run, a jump back begins a new run; and warnings about them."""
 
 from __future__ import annotations
 
 #: Seconds backwards beyond which an image begins a new run (a bag that starts over) instead of being late.
 MIN_JUMP_BACK = 0.5
 
-#: Seconds that a stamp may lie before the image's arrival, and after it, without being called wrong.
+#: Seconds that a stamp may be before the image's arrival, and after it, without a warning.
 MAX_AGE, MAX_AHEAD = 2.0, 0.5
 
-#: Below this a stamp counts from the start of a machine or a simulation, s: ten years after 1970.
+#: Below this, s, a stamp is relative to the start of a machine or a simulation: ten years after 1970.
 _MIN_EPOCH_STAMP = 10 * 365 * 86400.0
 
-#: Seconds of stamps in a second of arrival below which stamps are called slow.
+#: Seconds of stamps in a second of arrival below which there is a warning.
 MIN_STAMP_RATE = 0.7
 
-#: Images without a stamp in a row after which it is another camera, one that does not stamp.
+#: Consecutive images without a stamp after which it is another camera, one that does not stamp.
 MAX_UNSTAMPED_IMAGES = 5
 
 _SYNCHRONISE_ADVICE = 'synchronise the clocks of the machine with the camera and of this one (chrony, PTP)'
@@ -24,7 +24,7 @@ class StampGuard:
     """Distinguishes a jump of time from messages out of order.
 
     An image a little older than the last one has been overtaken and is late; one much older begins a
-    new run. One with the same stamp shows nothing new, or its camera tells no time: a duplicate.
+    new run. One with the same stamp is a duplicate: it contains nothing new, or its camera does not stamp.
     """
 
     def __init__(self):
@@ -35,7 +35,7 @@ class StampGuard:
         self._last = None
 
     def classify(self, nanoseconds: int) -> str:
-        """'next', 'late', 'duplicate' or 'jump'. What is late or a duplicate should be left alone."""
+        """'next', 'late', 'duplicate' or 'jump'. Late and duplicate images should be skipped."""
         step = 0.0 if self._last is None else (nanoseconds - self._last) * 1e-9
         if nanoseconds == self._last:
             return 'duplicate'
@@ -46,20 +46,20 @@ class StampGuard:
 
 
 class StampPresence:
-    """Whether a camera stamps its images: one without a stamp among others that bear one is a fault of that image."""
+    """Whether a camera stamps its images: one without a stamp among others with stamps is invalid."""
 
     def __init__(self):
         self._expected, self._missing = False, 0
 
     def note(self, present: bool) -> bool:
-        """Note one more image, with a stamp or without; whether this camera's images are expected to bear one."""
+        """Add an image, with a stamp or without; returns whether this camera's images should have one."""
         self._missing = 0 if present else self._missing + 1
         self._expected = present or (self._expected and self._missing <= MAX_UNSTAMPED_IMAGES)
         return self._expected
 
 
 def age_warning(age: float, stamp: float, simulated: bool) -> str:
-    """What is wrong with images that arrive `age` s after their `stamp` (s), with the likely cause; '' for nothing.
+    """Warning about images that arrive `age` s after their `stamp` (s), with the likely cause; '' for none.
 
     simulated: `age` is by the time of /clock (use_sim_time).
     """
@@ -80,7 +80,7 @@ def age_warning(age: float, stamp: float, simulated: bool) -> str:
 
 
 def stamp_rate_warning(pace: float | None) -> str:
-    """What is wrong where stamps go `pace` s in a second of arrival; '' for nothing."""
+    """Warning if stamps advance `pace` s in a second of arrival; '' for none."""
     if pace is None or pace >= MIN_STAMP_RATE:
         return ''
     return (f'stamps go {pace:.2f} s while images arrive for 1 s: the driver does not stamp images when they are taken,'

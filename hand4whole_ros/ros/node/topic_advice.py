@@ -1,4 +1,4 @@
-"""What to do where no image or calibration comes: from the topics that are there, the one line that helps."""
+"""Advice, in one line, where no image or calibration comes, from the topics that exist."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from .. import topics
 IMAGE, COMPRESSED_IMAGE, CAMERA_INFO = (f'sensor_msgs/msg/{name}' for name in (
     'Image', 'CompressedImage', 'CameraInfo'))
 
-#: Images of distances, by image_transport's and drivers' names: nobody is seen in them. Pictures that were drawn, such
-#: as this package's own, are not what a camera sees either.
+#: Depth images, by image_transport's and drivers' names, in which no person can be detected. Drawn images, such
+#: as this package's own, are no camera images either.
 _DEPTH_TOPIC = re.compile(r'(^|[/_])depth([/_]|$)|disparity|confidence', re.IGNORECASE)
 _OVERLAY_TOPIC = re.compile(r'/overlay(/|$)')
-#: What image_transport packs depth or videos into: CompressedImage by type, no picture by content.
+#: image_transport's topics of depth or videos: CompressedImage by type, but not images.
 _NON_IMAGE_SUFFIXES = ('/compressedDepth', '/theora', '/ffmpeg', '/zstd')
-#: A camera's lesser pictures come after its colours.
+#: A camera's other images come after its colour image.
 _SECONDARY_CAMERA = re.compile(r'infra|(^|[/_])ir\d?([/_]|$)|thermal|mask|label|segment|debug|annotat', re.IGNORECASE)
 
-#: Topics in a line at most.
+#: Maximum number of topics in a line.
 _MAX_LISTED_TOPICS = 5
 
 
 def advise_on_image(wanted: str, image_topic: str, published: Mapping[str, Collection[str]]) -> str:
-    """Why no `wanted` (IMAGE or COMPRESSED_IMAGE) comes on image_topic, and what to do, in one line.
+    """Why no `wanted` (IMAGE or COMPRESSED_IMAGE) comes on image_topic, and the remedy, in one line.
 
     published: topic -> types that other nodes publish on it.
     """
     base = image_topic.removesuffix(topics.COMPRESSED)
     line = f'there is no publisher of {wanted} on {image_topic}'
     other, transport = (COMPRESSED_IMAGE, 'compressed') if wanted == IMAGE else (IMAGE, 'raw')
-    # Where the other form of this very image is.
+    # Topic of the other form of this image.
     for topic in (base, base + topics.COMPRESSED) if wanted == IMAGE else (base,):
         if other in published.get(topic, ()):
             return f'{line}, but {other} on {topic}: set image_transport:={transport}'
@@ -54,7 +54,7 @@ def advise_on_image(wanted: str, image_topic: str, published: Mapping[str, Colle
 
 
 def advise_on_camera_info(topic: str, published: Mapping[str, Collection[str]]) -> str | None:
-    """Where a calibration is that is not on `topic`; None where there is none, or where it should be."""
+    """The topic of a calibration that is not on `topic`; None if there is none, or if it is on `topic`."""
     if CAMERA_INFO in published.get(topic, ()):
         return None
     found = sorted((name for name, types in published.items() if CAMERA_INFO in types),
@@ -66,7 +66,7 @@ def advise_on_camera_info(topic: str, published: Mapping[str, Collection[str]]) 
 
 
 def advise_on_depth(topic: str, published: Mapping[str, Collection[str]]) -> str | None:
-    """Why no depth comes on `topic`, and where there is some; None if it has a publisher."""
+    """Why no depth comes on `topic`, and which topics have it; None if it has a publisher."""
     if IMAGE in published.get(topic, ()):
         return None
     line = f'there is no publisher of {IMAGE} on {topic} (parameter depth_topic)'
@@ -77,7 +77,7 @@ def advise_on_depth(topic: str, published: Mapping[str, Collection[str]]) -> str
 
 
 def _list_cameras(kind, published):
-    """Topics of this type, the likeliest camera first, and those that are depth by their names."""
+    """Topics of this type, the likeliest camera first, and those that are depth by name."""
     names = [name for name, types in published.items() if kind in types and not name.endswith(_NON_IMAGE_SUFFIXES)
              and not _OVERLAY_TOPIC.search(name)]
     names.sort(key=lambda name: (bool(_SECONDARY_CAMERA.search(name)), name))
@@ -91,7 +91,7 @@ def _format_topics(names):
 
 
 def _common_prefix(one, other):
-    """Names that both begin with."""
+    """Leading names that both have in common."""
     count = 0
     for a, b in zip(one.split('/'), other.split('/')):
         if a != b:

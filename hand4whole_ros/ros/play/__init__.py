@@ -1,1 +1,1 @@
-"""`hand4whole play`: a bag as a running ROS system sees it."""
+"""`hand4whole play`: a bag, played to a running ROS system."""

@@ -1,4 +1,4 @@
-"""How fast a bag is played, and the keys that change it."""
+"""The rate at which a bag is played, and the keys that change it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import select
 import sys
 import time
 
-#: Of a key: by how much the rate is multiplied.
+#: Factor of the rate for one key.
 _RATE_FACTORS = {'+': 1.25, '=': 1.25, '-': 0.8}
 
 PAUSE_KEY = ' '
 
 
 class PlaybackClock:
-    """Bag time that goes on at some rate, or stands still."""
+    """Bag time that advances at some rate, or is paused."""
 
     def __init__(self, rate: float = 1.0, paused: bool = False):
         self.rate, self.paused = rate, paused
         self.begin(0)
 
     def begin(self, nanoseconds: int) -> None:
-        """It is this time now."""
+        """Set the present time."""
         self._base_time, self._base_monotonic = nanoseconds, time.monotonic_ns()
 
     def now(self) -> int:
@@ -32,7 +32,7 @@ class PlaybackClock:
         )
 
     def time_and_delay(self, nanoseconds: int) -> tuple[int, float]:
-        """The time in the bag, ns, and real seconds until it is that time: 0 where it has come, infinite while paused.
+        """The time in the bag, ns, and real seconds until it is that time: 0 if it has come, infinite while paused.
 
         Both from one reading of the clock: as long as there are seconds left, the time is earlier than that.
         """
@@ -40,7 +40,7 @@ class PlaybackClock:
         return now, float('inf') if self.paused else max(nanoseconds - now, 0) * 1e-9 / self.rate
 
     def key(self, key: str) -> None:
-        """A key was pressed: space stops and goes on, + and - change the rate."""
+        """A key was pressed: space pauses and resumes, + and - change the rate."""
         self.begin(self.now())
         if key == PAUSE_KEY:
             self.paused = not self.paused
@@ -48,12 +48,12 @@ class PlaybackClock:
             self.rate *= _RATE_FACTORS[key]
 
     def describe(self) -> str:
-        """For people."""
+        """State as text for the user."""
         return f' {self.rate:.2f} x' + (', paused: space resumes' if self.paused else '')
 
 
 class Keyboard:
-    """Keys pressed in the terminal; none where there is no terminal. A context manager, which restores it."""
+    """Keys pressed in the terminal; none without a terminal. A context manager, which restores it."""
 
     def __init__(self):
         self._terminal = None

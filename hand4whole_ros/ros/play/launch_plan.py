@@ -1,4 +1,4 @@
-"""What replay.launch.py starts: a bag, the node that looks at it, and RViz.
+"""The programs that replay.launch.py starts: a bag, the node that processes it, and RViz.
 
 Imports neither `launch` nor a running ROS, so that it works, and is tested, where launch is not installed.
 """
@@ -21,7 +21,7 @@ from ..node.launch_arguments import LaunchArgument
 
 PLAYERS = ('hand4whole', 'ros2')
 
-#: What the bag decides.
+#: Arguments that the bag determines.
 _BAG_ARGUMENTS = ('image_transport', 'use_sim_time', 'camera', 'camera_calibration')
 
 _CHANGED_ARGUMENTS = {
@@ -55,7 +55,7 @@ class ReplayPlan:
 
 
 def make_replay_plan(values: dict[str, str]) -> ReplayPlan:
-    """What the arguments mean. ValueError names the one that is wrong, or what is wrong with the bag."""
+    """Interpret the arguments. ValueError names the wrong one, or the fault of the bag."""
     if not values['bag']:
         raise ValueError('bag: expected the path of a rosbag2 bag, found nothing')
     rate, start = _parse_number('rate', values), _parse_number('start', values)
@@ -79,7 +79,7 @@ def make_replay_plan(values: dict[str, str]) -> ReplayPlan:
     node.update(image_topic=images.topic.removesuffix(topics.COMPRESSED) if compressed else images.topic,
                 image_transport='compressed' if compressed else 'raw', use_sim_time='true',
                 camera_info_topic='' if info is None else info.topic)
-    # Beside those of the node that is started, what an earlier run left in the bag would only confuse.
+    # Results of an earlier run in the bag would be mixed with those of the node that is started.
     remark = ''
     if values['player'] == 'ros2' and own and topics.TF in kept:
         remark = (f'{path}: {topics.TF} in it may hold people of an earlier run, which only player:=hand4whole leaves '

@@ -1,4 +1,4 @@
-"""`hand4whole play`: what is in a bag on its topics again, and its time on /clock."""
+"""`hand4whole play`: publish the messages of a bag on their topics, and its time on /clock."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ log = logging.getLogger(__name__)
 
 CLOCK = '/clock'
 
-#: Seconds between messages on /clock, and between looks at the keyboard.
+#: Seconds between messages on /clock, and between checks of the keyboard.
 CLOCK_PERIOD = 0.01
 
-#: Seconds to wait for somebody to listen before the first message. Somebody whose first announcements were lost says
-#: again after 3 s that he is there.
+#: Seconds to wait for a subscriber before the first message. A subscriber whose first announcements were lost
+#: repeats them after 3 s.
 DISCOVERY_TIMEOUT = 5.0
 
-#: Seconds without a new or a lost subscription after which whoever listens is ready: a node may subscribe anew to suit
-#: the publishers it finds (this package's looks every half second), and what is sent in between it does not get.
+#: Seconds without a new or a lost subscription after which subscribers are ready: a node may subscribe again to suit
+#: the publishers it finds (this package's checks every half second), and misses messages sent in between.
 SETTLE_TIME = 1.0
 
 #: Seconds to wait for the last messages to arrive, before time jumps back or the player ends.
@@ -47,16 +47,16 @@ _QUEUE_DEPTH = 20
 
 _POSES_TYPE = ros_type_name(MESSAGE_TYPES[topics.POSES])
 
-#: Messages of a latched topic at most that are kept for whoever comes late.
+#: Maximum number of messages of a latched topic that are kept for late subscribers.
 _MAX_LATCHED = 1000
 
 
 def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, *, paused: bool = False,
         wait_for: str | None = None, without_results: bool | None = None) -> bool:
-    """Play until the end, or, in a loop, until interrupted; begin when somebody listens to `wait_for`.
+    """Play until the end, or, in a loop, until interrupted; start when `wait_for` has a subscriber.
 
-    without_results: leave out what an earlier run of this package found; None: where a node publishes such results
-    now. False where messages are missing that should be in the bag. Raises BagError.
+    without_results: skip the results of an earlier run of this package; None: if a node publishes such results
+    now. Returns False if messages are missing in the bag. Raises BagError.
     """
     with Bag(path) as bag:
         if start * 1e9 >= max(bag.end - bag.start, 1):
@@ -72,7 +72,7 @@ def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, *
                 player.play(bag.start + int(start * 1e9), loop)
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
-        except RuntimeError:        # RCLError: interrupted in the middle of publishing
+        except RuntimeError:        # RCLError: interrupted while publishing
             if rclpy.ok():
                 raise
         finally:
@@ -81,7 +81,7 @@ def run(path: Path, rate: float = 1.0, loop: bool = False, start: float = 0.0, *
 
 
 class BagPlayer(Node):
-    """Publishers for everything in a bag."""
+    """Publishers of all messages in a bag."""
 
     def __init__(self, bag: Bag, tempo: PlaybackClock, keys: Keyboard, without_results: bool | None = None):
         super().__init__('hand4whole_player')
@@ -89,7 +89,7 @@ class BagPlayer(Node):
         self._clock_publisher = self.create_publisher(Clock, CLOCK, QoSProfile(depth=10))
         frames = _survey_cameras(bag)
         own_results = OwnResults(bag.connections, frames)
-        #: What is to be left out as soon as a node publishes the same; None where that is decided.
+        #: Results to skip once a node publishes the same; None if that is decided.
         self._own_results_if_live = own_results if without_results is None else None
         self._own_results = own_results if without_results else None
         self._topic_publishers, self._connections = {}, []
@@ -121,7 +121,7 @@ class BagPlayer(Node):
                            + ('' if any(c.msgcount for c in bag.connections) else ': it holds no messages at all'))
 
     def wait(self, topic: str | None) -> None:
-        """Until somebody listens to this topic, and is ready; None: to any topic, but not for long."""
+        """Wait until this topic has a subscriber that is ready; None: any topic, but not for long."""
         if topic is not None and topic not in self._topic_publishers:
             raise BagError(f'{self._bag.path}: there is nothing on {topic} to wait for')
         chosen = list(self._topic_publishers.values()) if topic is None else [self._topic_publishers[topic]]
@@ -134,7 +134,7 @@ class BagPlayer(Node):
         self._wait_until_settled()
 
     def _wait_until_settled(self):
-        """Until subscriptions have neither come nor gone for a while, but not for long."""
+        """Wait until subscriptions have not changed for a while, but not for long."""
         end, known, since = time.monotonic() + DISCOVERY_TIMEOUT, None, 0.0
         while (found := self._subscription_state()) != known or time.monotonic() < since + SETTLE_TIME:
             if found != known:
@@ -143,19 +143,19 @@ class BagPlayer(Node):
                 return
 
     def _subscription_state(self):
-        """Who subscribes, and how many of them the middleware has matched."""
+        """The subscribers, and how many of them the middleware has matched."""
         return {topic: (publisher.get_subscription_count(),
                         {bytes(info.endpoint_gid) for info in self.get_subscriptions_info_by_topic(topic)})
                 for topic, publisher in self._topic_publishers.items()}
 
     def _spin_until(self, end):
-        """A moment later; False where it is the end or ROS has been shut down."""
+        """Spin for a short time; False at the end or if ROS has been shut down."""
         rclpy.spin_once(self, timeout_sec=CLOCK_PERIOD)
         time.sleep(CLOCK_PERIOD)
         return rclpy.ok() and time.monotonic() < end
 
     def play(self, start: int, loop: bool) -> None:
-        """From `start` (ns) to the end, again and again with `loop`."""
+        """Play from `start` (ns) to the end, repeatedly with `loop`."""
         with tqdm(total=round((self._bag.end - start) * 1e-9, 1), unit='s', desc='playing', disable=None,
                   bar_format='{desc}: {n:.1f} of {total:.1f} s |{bar}|{postfix}') as bar:
             while rclpy.ok():
@@ -165,7 +165,7 @@ class BagPlayer(Node):
                     return
 
     def _leave_out_own_results_beside_live_ones(self):
-        """Two answers for one image, and two of one frame on TF, are worse than none."""
+        """Skip results in the bag if a node publishes its own: no image or TF frame may have two."""
         if self._own_results_if_live is None or not self._find_live_nodes():
             return
         self._own_results, self._own_results_if_live = self._own_results_if_live, None
@@ -196,7 +196,7 @@ class BagPlayer(Node):
         self._show_progress(bar, self._bag.end - start)
 
     def _advance_clock_to(self, when, start, bar):
-        """Tell the time until it is `when`; False where ROS has been shut down."""
+        """Publish the time until it is `when`; False if ROS has been shut down."""
         while rclpy.ok():
             for key in self._keyboard.pressed():
                 self._playback_clock.key(key)
@@ -204,7 +204,7 @@ class BagPlayer(Node):
             if left == 0:
                 self._publish_clock(when)
                 return True
-            # Never more than `when`, which is told next: time would go back.
+            # Never more than `when`, which is published next: time would go back.
             self._publish_clock(min(now, when))
             self._show_progress(bar, now - start)
             rclpy.spin_once(self, timeout_sec=0)
@@ -226,17 +226,17 @@ class BagPlayer(Node):
             self._topic_publishers[entry.connection.topic].publish(entry.data)
 
     def _wait_for_delivery(self):
-        """Whoever listens has everything: what came after time has jumped back would be taken for new."""
+        """Wait until subscribers have received everything: messages arriving after a jump back would count as new."""
         end = time.monotonic() + DELIVERY_TIMEOUT
         for publisher in self._topic_publishers.values():
-            # In short steps: an interrupt is not heard while it waits.
+            # In short steps: an interrupt is not handled while it waits.
             while (rclpy.ok() and publisher.get_subscription_count() and time.monotonic() < end
                    and not publisher.wait_for_all_acked(Duration(seconds=10 * CLOCK_PERIOD))):
                 pass
 
 
 def _survey_cameras(bag):
-    """Say of the cameras in a bag what makes their images hard to use; the frame_id of each."""
+    """Log properties of the cameras in a bag that make their images hard to use; returns the frame_id of each."""
     frames = []
     for connection in bag.connections:
         if connection.msgtype in (IMAGE, COMPRESSED_IMAGE) and connection.msgcount:
@@ -251,14 +251,14 @@ def _survey_cameras(bag):
 
 
 def _latched_depth(connection):
-    """Messages that whoever comes late still gets: all, but of images no more than of other cameras."""
+    """Number of messages that late subscribers get: all, but of images no more than of other cameras."""
     if connection.msgtype in (IMAGE, COMPRESSED_IMAGE):
         return _QUEUE_DEPTH
     return min(max(connection.msgcount, _QUEUE_DEPTH), _MAX_LATCHED)
 
 
 def _make_profile(connection):
-    """Reliable, which every subscription matches; latched where it was, with room for all that it holds."""
+    """Reliable, which every subscription matches; latched if it was, with a depth for all its messages."""
     if not is_latched(connection):
         return QoSProfile(
             depth=_QUEUE_DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE

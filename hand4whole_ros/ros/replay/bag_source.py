@@ -1,4 +1,4 @@
-"""What `hand4whole replay` reads, as entries for the new bag; here, those of a bag."""
+"""Inputs of `hand4whole replay`, as entries for the new bag; here, those of a bag."""
 
 from __future__ import annotations
 
@@ -24,56 +24,56 @@ from ..conversions.serialised_header import read_frame_id, read_stamp
 
 log = logging.getLogger(__name__)
 
-#: Messages of camera_info after the start that are looked at for the one of the images' frame.
+#: Number of camera_info messages after the start that are searched for the images' frame.
 _MAX_CAMERA_INFOS = 10
 
 
 @dataclass(frozen=True)
 class InputOptions:
-    """What of the input is looked at."""
+    """Selection of the input's images."""
 
     image_topic: str | None = None          # None: the only one
     camera_info_topic: str | None = None    # None: beside the image topic
-    frame_id: str | None = None             # of the images; None: the one that most have
+    frame_id: str | None = None             # of the images; None: that of most images
     focal: float | None = None              # px; instead of camera_info
     start: float = 0.0                      # s after the beginning
     duration: float | None = None           # s; None: to the end
 
 
 class InputImage(NamedTuple):
-    """An entry that is an image to look at."""
+    """An entry that is an image to estimate."""
 
     item: RawImage
     stamp: int                      # ns
-    camera_info: bytes | None       # the one that holds for it, serialised
-    rejection_reason: str | None = None    # why it is not looked at after all
+    camera_info: bytes | None       # the one that applies to it, serialised
+    rejection_reason: str | None = None    # why it is not estimated; None if it is
 
 
 class ReplaySource(Protocol):
     """A source of entries, in the order of their times."""
 
     files: list[Path]
-    connections: list               # rosbags' Connection of everything that is kept
-    left_out: list[str]             # topics that are not
+    connections: list               # rosbags' Connection of all that are kept
+    left_out: list[str]             # topics that are not kept
     image_topic: str
     rectified: bool
-    images: int                     # about how many there will be
+    images: int                     # approximate number
     two_clocks: bool                # whether stamps and times of arrival come from different clocks
 
     @property
     def missing(self) -> str | None:
-        """Once all entries are read: a line about images that are damaged or cut off."""
+        """Once all entries are read: a line about damaged or missing images."""
 
     def entries(self) -> Iterator[tuple[Entry, InputImage | None]]:
-        """Every message that is kept, and which of them are images to look at. Raises BagError."""
+        """Every message that is kept; those to estimate as InputImage. Raises BagError."""
         ...
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all files."""
 
 
 class BagSource:
-    """See Input."""
+    """A bag as ReplaySource."""
 
     def __init__(self, path: Path, options: InputOptions):
         self._bag = Bag(path)
@@ -106,11 +106,11 @@ class BagSource:
 
     @property
     def missing(self) -> str | None:
-        """See Input."""
+        """See ReplaySource."""
         return 'the new bag lacks what is missing in the old one, see above' if self._bag.incomplete else None
 
     def entries(self) -> Iterator[tuple[Entry, InputImage | None]]:
-        """See Input. What is latched and was said before the start is said at the start."""
+        """See ReplaySource. Latched messages from before the start come at the start."""
         infos = self._first_camera_infos()
         for entry in map(self._own_results.without, self._iterate_bag()):
             if entry is None:
@@ -154,7 +154,7 @@ class BagSource:
 
 
 class _CameraInfoCache:
-    """The newest camera_info, and of each frame its own: two cameras may share a topic."""
+    """The newest camera_info, and the newest of each frame: two cameras may share a topic."""
 
     def __init__(self):
         self.frames: dict[str | None, bytes] = {}
@@ -164,9 +164,9 @@ class _CameraInfoCache:
         return self._newest is not None
 
     def put(self, data: bytes) -> None:
-        """Take one more, serialised."""
+        """Add a serialised one."""
         self._newest = self.frames[read_frame_id(data)] = data
 
     def of(self, frame: str | None) -> bytes | None:
-        """The one that holds for an image in this frame."""
+        """The one that applies to an image in this frame."""
         return self.frames.get(frame, self._newest)

@@ -31,7 +31,7 @@ from .frame_estimator import FrameEstimatorFactory
 
 log = logging.getLogger(__name__)
 
-#: Following's verdict -> what became of such images.
+#: PersonTracking's verdict -> text about such images.
 _SKIP_TEXTS = {
     'late': 'came too late to be put in order and were left alone',
     'duplicate': 'bear the stamp of the one before and were left alone: a driver must stamp each image by itself',
@@ -39,9 +39,9 @@ _SKIP_TEXTS = {
 
 
 def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorConfig], Estimator] | None = None) -> int:
-    """The exit code: 0 all is done, 1 the estimator failed on images, 2 images are missing or could not be used.
+    """Returns the exit code: 0 all done, 1 the estimator failed on images, 2 images are missing or unusable.
 
-    Raises BagError and WorkFolderError, which are ValueError, for what is wrong with input and output.
+    Raises BagError and WorkFolderError, which are ValueError, for errors of input and output.
     """
     found = replay.list_inputs(args.input)
     several = found != [args.input]
@@ -72,7 +72,7 @@ def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorCon
 
 
 def _output_paths(found, output, several):
-    """Where the new bag of each input goes. Raises BagError."""
+    """Path of the new bag of each input. Raises BagError."""
     try:
         str(output).encode()
     except UnicodeEncodeError:
@@ -80,13 +80,13 @@ def _output_paths(found, output, several):
         raise BagError(f'{printable_path(output)}: the path of a bag has to be UTF-8; choose another output') from None
     if not several:
         return [output]
-    # Two inputs may differ in their suffixes alone.
+    # Two inputs may differ only in their suffixes.
     return [output / name for name in make_distinct_names([printable_path(path.stem) for path in found],
                                                [printable_path(path.name).replace('.', '_') for path in found])]
 
 
 def _load_parameters(path):
-    """The node's parameters with those of a YAML file over them, as ROS has them: node, ros__parameters, name."""
+    """The node's parameters, overridden by a YAML file in ROS's form: node, ros__parameters, name."""
     if path is None:
         return NodeParameters()
     settings = NodeParameters.settings()
@@ -103,7 +103,7 @@ def _load_parameters(path):
 
 
 def _select_executor(args):
-    """What gives the workers, or None for none."""
+    """The executor of the workers, or None for none."""
     if args.ray is not None:
         def cluster(make):
             return RayExecutor(make, args.ray, 1.0 if make.config.device.startswith('cuda') else 0.0)
@@ -124,7 +124,7 @@ def _replay_one(work: replay.Replay, path: Path, output: Path, *, several: bool,
     except (BagError, WorkFolderError) as error:
         if not several:
             raise
-        log.error('%s', error)      # The others are done all the same.
+        log.error('%s', error)      # The others are processed nevertheless.
         return 2
     loose = f', loose hands in {report.with_loose_hands}' if report.with_loose_hands else ''
     log.info('%s: %d images, people in %d of them%s', printable_path(output), report.images, report.with_people, loose)

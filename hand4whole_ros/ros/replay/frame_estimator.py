@@ -1,4 +1,4 @@
-"""The part of a replay that depends on one image alone, and is done wherever there is a processor: its people."""
+"""The part of a replay that depends on one image alone, and can run in any process: estimating its people."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from ..conversions.camera_state import CameraState
 from ..conversions.images import ImageMessageError
 from ..conversions.raw_image import RawImage, decode_image_message
 
-#: What a camera is called in an answer that was calibrated as it should be.
+#: Value of 'camera' in a result with a valid calibration.
 CALIBRATED = 'calibrated'
 
 
 class FrameJob(NamedTuple):
-    """An image and what is known of its camera."""
+    """An image and its camera's calibration."""
 
     item: RawImage
     camera_info: bytes | None       # serialised sensor_msgs/CameraInfo
     rectified: bool
     focal: float | None             # px; instead of camera_info
-    fallback_fov: float             # degrees; where there is neither
+    fallback_fov: float             # degrees; without either
 
 
 @dataclass(frozen=True)
 class FrameEstimatorFactory:
-    """Makes the estimator where it is to work. Can be pickled."""
+    """Creates the estimator in the worker. Can be pickled."""
 
     create: Callable[[EstimatorConfig], Estimator]
     config: EstimatorConfig
-    #: Threads that torch computes with: sums depend on it in their last digit, so it is everywhere the same.
+    #: Number of torch's threads: sums depend on it in their last digit, so it is the same everywhere.
     threads: int
 
     def __call__(self) -> FrameEstimator:
@@ -48,7 +48,7 @@ class FrameEstimatorFactory:
 
 
 class FrameEstimator:
-    """Estimates one image at a time; keeps nothing from one to the next that could change a result."""
+    """Estimates one image at a time; keeps no state between images that could change a result."""
 
     def __init__(self, estimator: Estimator):
         self._estimator = estimator
@@ -56,11 +56,11 @@ class FrameEstimator:
         self._info = None
 
     def __call__(self, job: FrameJob) -> bytes:
-        """A packed dict, see replay.packing.
+        """A packed dict, see packed_estimates.
 
-        'stamp' ns and 'frame_id' of the image, its 'people', its 'loose_hands' and its 'intrinsics', how the 'camera'
-        is known, 'remarks' for the user, who was 'refused', as in Estimator.refused, and the 'refused_hands'; or 'bad':
-        why the image cannot be used, or 'failed': what the estimator raised.
+        'stamp' ns and 'frame_id' of the image, its 'people', its 'loose_hands' and its 'intrinsics', the source of
+        'camera', 'remarks' for the user, 'refused' people, as in Estimator.refused, and 'refused_hands'; or 'bad':
+        why the image cannot be used, or 'failed': the exception of the estimator.
         """
         remarks: list[str] = []
         try:
@@ -69,12 +69,12 @@ class FrameEstimator:
             return pack({'bad': str(error)})
         height, width = image.shape[:2]
         intrinsics, camera = self._intrinsics(job, width, height)
-        assert intrinsics is not None   # nothing is awaited
+        assert intrinsics is not None   # no timeout
         refused, refused_hands = self._estimator.refused.copy(), self._estimator.refused_hands.copy()
         try:
             stamp = messages.to_nanoseconds(header.stamp)
             people = self._estimator.estimate(image, intrinsics, stamp * 1e-9)
-        except Exception as error:  # One image must not end a work of hours; the error is said and counted.
+        except Exception as error:  # One image must not end hours of work; the error is logged and counted.
             return pack({'failed': f'{type(error).__name__}: {" ".join(str(error).split())}'})
         return pack({'stamp': stamp, 'frame_id': header.frame_id, 'people': people,
                      'loose_hands': self._estimator.loose_hands, 'intrinsics': intrinsics, 'camera': camera,
@@ -82,7 +82,7 @@ class FrameEstimator:
                      'refused_hands': dict(self._estimator.refused_hands - refused_hands)})
 
     def _intrinsics(self, job, width, height):
-        """Intrinsics of the image, and how they are known."""
+        """Intrinsics of the image, and their source."""
         if job.focal is not None:
             return Intrinsics.from_focal(width, height, job.focal), CALIBRATED
         if job.camera_info != self._info:
@@ -90,7 +90,7 @@ class FrameEstimator:
             self._camera.forget()
             if job.camera_info is not None:
                 self._camera.update(deserialize_message(job.camera_info, CameraInfo))
-        # Whatever camera_info the bag holds is known.
+        # The camera_info of the bag is known already.
         intrinsics = self._camera.for_image(width, height, job.rectified, fallback_fov_deg=job.fallback_fov, now=0.0,
                                             timeout=0.0)
         return intrinsics, self._camera.state

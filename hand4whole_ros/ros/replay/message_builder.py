@@ -1,4 +1,4 @@
-"""From what was seen in each image, in order, to the messages of the new bag: the node's own work, without a clock."""
+"""From the results of each image, in order, to the messages of the new bag: as in the node, without a clock."""
 
 from __future__ import annotations
 
@@ -30,41 +30,41 @@ _OVERLAY = topics.OVERLAY + topics.COMPRESSED
 
 
 class ReplayMessageBuilder:
-    """What the node would say. The image's own time stands where the node has that of its work."""
+    """The node's messages. The image's own time replaces the times of the node's work."""
 
     def __init__(self, body: BodyModel, estimator_name: str, parameters: NodeParameters, markers: bool = False,
                  *, overlays: Journal | None = None, two_clocks: bool = False,
                  objects: bool = False):
-        """overlays: keeps the pictures drawn, each some tenths of a second of work; None: none are wanted.
+        """overlays: stores the overlays drawn, each some tenths of a second of work; None: no overlays.
 
-        two_clocks: the times of arrival are not of the clock that stamps the images, and are not published: they would
-        only seem to say how old an image was. objects: whether the estimator gives what hands grasp.
+        two_clocks: the times of arrival are not of the clock that stamps the images, and are not published, as they
+        would give wrong ages of images. objects: whether the estimator gives grasped objects.
         """
         self._two_clocks, self._objects = two_clocks, objects
         self._body, self._parameters = body, parameters
         self._person_tracking = PersonTracking(
             body, parameters, FrameGuard(0.0, 1)
-        )  # the input chooses between cameras
+        )  # the input selects the camera
         self._poses = PoseMessageBuilder(estimator_name, parameters.frame_prefix, parameters.wrist_axes,
                                          parameters.frames, objects=objects)
         self._visualizations = VisualizationMessageBuilder(body)
         self._markers, self._overlays = markers, overlays
-        #: One of SKIP_VERDICTS -> how many images nothing is said about.
+        #: One of SKIP_VERDICTS -> number of images without messages.
         self.skipped: Counter = Counter()
 
     @property
     def refused(self) -> Counter:
-        """Why -> people refused by the tracker; those refused by the estimator are in `seen`."""
+        """Reason -> people rejected by the tracker; those rejected by the estimator are in `result_data`."""
         return self._person_tracking.refused
 
     @property
     def refused_hands(self) -> Counter:
-        """The same of loose hands."""
+        """The same for loose hands."""
         return self._person_tracking.refused_hands
 
     @property
     def types(self) -> dict[str, type]:
-        """Topic, absolute -> message class of all that may be said."""
+        """Topic, absolute -> message class of all possible messages."""
         kinds = {name: kind for name, kind in MESSAGE_TYPES.items() if name not in (topics.MARKERS, topics.OVERLAY)}
         if not self._objects:
             kinds.pop(topics.OBJECTS, None)
@@ -75,14 +75,14 @@ class ReplayMessageBuilder:
         return {topics.absolute_topic(name): kind for name, kind in kinds.items()}
 
     def build_initial(self) -> list[tuple[str, bytes]]:
-        """(topic, serialised message) of what is said once, latched."""
+        """(topic, serialised message) of messages sent once, latched."""
         skeleton = make_body_skeleton_message(self._body)
         return [(topics.absolute_topic(topics.SKELETON), zero_padding(serialize_message(skeleton), type(skeleton)))]
 
     def about(self, number: int, item: RawImage, result_data: dict[str, Any]) -> list[tuple[str, bytes]] | None:
-        """The same about one image; `number` is its own, `seen` as FrameEstimator has it.
+        """The same about one image; `number` is its own, `result_data` is FrameEstimator's.
 
-        None: it is left alone, and `left_alone` says why.
+        None: it is skipped, and `skipped` counts the reason.
         """
         arrival = item.received * 1e-9
         verdict = self._person_tracking.classify(result_data['stamp'], result_data['frame_id'], arrival)
@@ -112,7 +112,7 @@ class ReplayMessageBuilder:
 
     def _build_visualizations(self, number, item, result):
         overlay = None if self._overlays is None else self._overlays.get(number)
-        drawn = self._overlays if overlay is None else None     # where a new one goes
+        drawn = self._overlays if overlay is None else None     # store of a new one
         if self._markers or drawn is not None:
             result = self._visualizations.add_meshes(result)
         if self._markers:

@@ -1,9 +1,9 @@
 """`hand4whole replay`: every image of a bag or video, in order, through the estimator and the tracker, into a new bag.
 
-What depends on one image alone, its people, is found by workers and kept in a journal, each image once. What
-depends on the images before, identities, filters and the operator, is done here in order, on its way from the
-journal into the new bag, and again from the beginning where a replay was interrupted: that is quick, and so the
-result is the same however the work was interrupted or spread.
+The people of an image, which depend on that image alone, are estimated by workers and kept in a journal, each image
+once. Identities, filters and the operator, which depend on earlier images, are computed here in order, from the
+journal into the new bag, and again from the beginning if a replay was interrupted: that is fast, and the
+result is the same however the work was interrupted or distributed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from .video_source import VideoSource
 log = logging.getLogger(__name__)
 
 
-#: An estimator that fails this many times in a row is broken, and not the images.
+#: Number of consecutive failures after which the estimator, not the images, is assumed broken.
 MAX_CONSECUTIVE_FAILURES = 10
 
 
@@ -54,12 +54,12 @@ _JOURNALS = ('estimates', 'overlays')
 
 
 class ReplayError(WorkFailed):
-    """A replay could not go on; the message is the one line to show."""
+    """A replay could not continue; the message is one line for the user."""
 
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What the new bag holds besides poses, operator and TF, and how it is stored."""
+    """Content of the new bag besides poses, operator and TF, and its storage."""
 
     markers: bool = False
     overlay: bool = False
@@ -68,19 +68,19 @@ class OutputOptions:
 
 @dataclass
 class ReplayReport:
-    """What became of the images of one input."""
+    """Outcomes of the images of one input."""
 
     images: int = 0
     with_people: int = 0
-    #: Images with a hand that belongs to nobody; such hands that were refused, by the reason.
+    #: Images with a loose hand; rejected loose hands, by the reason.
     with_loose_hands: int = 0
     refused_hands: Counter = field(default_factory=Counter)
-    #: About images that the input should hold and does not.
+    #: Text about images missing in the input.
     missing: str | None = None
-    #: Images that nothing is said about, by Following's verdict; people who were refused, by the reason.
+    #: Images without messages, by PersonTracking's verdict; rejected people, by the reason.
     skipped: Counter = field(default_factory=Counter)
     refused: Counter = field(default_factory=Counter)
-    #: Images that were left out, and why the first of each kind was.
+    #: Unusable images, and the reason of the first of each kind.
     bad: int = 0
     failed: int = 0
     reasons: dict[str, str] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class ReplayReport:
 
 
 def list_inputs(path: Path) -> list[Path]:
-    """The bag or video itself, or those in a folder; what else is there is a line in the log. Raises BagError."""
+    """The bag or video itself, or those in a folder; other files there are logged in one line. Raises BagError."""
     try:
         return _list_inputs(Path(path))
     except OSError as error:
@@ -123,7 +123,7 @@ def _list_inputs(path):
 
 
 def check_output_location(output: Path, source: Path) -> None:
-    """Raises BagError where an output, or its work folder, contains an input, lies in it or is it."""
+    """Raises BagError if an output, or its work folder, contains an input, is inside it or is it."""
     for made in (Path(output), work_folder_path(Path(output))):
         if is_same_path(made, source):
             raise BagError(f'{printable_path(made)}: the output cannot be the input')
@@ -140,13 +140,13 @@ def _is_video(path):
 
 
 class Replay:
-    """One estimator for as many inputs as there are. To be closed."""
+    """One estimator for any number of inputs. Has to be closed."""
 
     def __init__(self, estimator_factory: FrameEstimatorFactory, inputs: InputOptions, outputs: OutputOptions,
                  parameters: NodeParameters | None = None,
                  *, executor_factory: Callable[[FrameEstimatorFactory], Executor] | None = None):
-        """parameters: of those of the node, the ones about people, operator, TF and the camera's field of view.
-        spread: gives the workers; None: the work is done in this process.
+        """parameters: of the node's, those about people, operator, TF and the camera's field of view are used.
+        executor_factory: of the workers; None: the work is done in this process.
         """
         self._estimator_factory, self._inputs, self._outputs = estimator_factory, inputs, outputs
         self._parameters = parameters or NodeParameters()
@@ -167,7 +167,7 @@ class Replay:
             self._closed = True
 
     def run(self, path: Path, output: Path, force: bool = False) -> ReplayReport:
-        """Replay one input into a new bag, or go on where it was interrupted.
+        """Replay one input into a new bag, or continue an interrupted replay.
 
         Raises BagError, WorkFolderError, ReplayError, WorkerCrashError.
         """
@@ -198,7 +198,7 @@ class Replay:
         return report
 
     def _make_plan(self, path):
-        """What the result depends on."""
+        """All that the result depends on."""
         asked = {}
         for options in (self._parameters, self._estimator_factory.config, self._inputs, self._outputs):
             asked.update(dataclasses.asdict(options))
@@ -244,7 +244,7 @@ class Replay:
 
 
 class _PendingImage:
-    """An image on its way: number in the input, picture, and what is said about it once that is known."""
+    """An image in progress: number in the input, pixels, and its messages once they are known."""
 
     def __init__(self, number: int, picture: InputImage):
         self.number, self.picture = number, picture
@@ -253,7 +253,7 @@ class _PendingImage:
 
 
 class _ReplayPass:
-    """From the beginning of the input to its end."""
+    """One pass from the beginning of the input to its end."""
 
     def __init__(
         self,
@@ -266,9 +266,9 @@ class _ReplayPass:
     ):
         self._source, self._journal, self._workers = source, journal, workers
         self._message_builder, self._bag, self._make_job = message_builder, bag, job
-        #: As they are in the input, written from the left: an image waits for what is said about it.
+        #: Entries in the input's order, written from the left: an image waits for its messages.
         self._entries: deque[tuple[Entry, _PendingImage | None]] = deque()
-        #: In the order of their stamps, the work on them begun.
+        #: Images in the order of their stamps, submitted to workers.
         self._submitted: deque[_PendingImage] = deque()
         self._failures = 0      # in a row
         self.report = ReplayReport()
@@ -326,7 +326,7 @@ class _ReplayPass:
             progress.update()
         seen = unpack(data)
         if 'failed' not in seen:
-            # What failed may go well another time; what is bad stays bad.
+            # A failure may not recur; a bad image stays bad.
             if image.number not in self._journal:
                 with signals.defer_signals():
                     self._journal.put(image.number, data)

@@ -8,12 +8,12 @@ from typing import Any
 
 from ..node.stamp_guard import MIN_JUMP_BACK
 
-#: An image that was overtaken by more than this many others is late, and left alone as the live node leaves it.
+#: An image overtaken by more than this many others is late, and skipped as in the live node.
 REORDER_WINDOW = 8
 
 
 class StampReorderBuffer:
-    """Give it images as they were recorded, and take them in order."""
+    """Takes images as they were recorded, and returns them in order of their stamps."""
 
     def __init__(self):
         self._waiting: list[tuple[int, int, Any]] = []
@@ -21,9 +21,9 @@ class StampReorderBuffer:
         self._newest = None
 
     def put(self, stamp: int, image: Any) -> Iterator[Any]:
-        """Take one more image, stamped in ns; gives those whose turn has come."""
+        """Add an image, stamped in ns; returns those whose turn has come."""
         if self._newest is not None and stamp < self._newest - MIN_JUMP_BACK * 1e9:
-            # Time has jumped back: another run, which has nothing to do with this one.
+            # Time has jumped back: a new, independent run.
             yield from self.rest()
         self._newest = stamp if self._newest is None else max(stamp, self._newest)
         heapq.heappush(self._waiting, (stamp, self._count, image))
@@ -32,7 +32,7 @@ class StampReorderBuffer:
             yield heapq.heappop(self._waiting)[-1]
 
     def rest(self) -> Iterator[Any]:
-        """There are no more: all that are left."""
+        """All remaining images, at the end."""
         while self._waiting:
             yield heapq.heappop(self._waiting)[-1]
         self._newest = None

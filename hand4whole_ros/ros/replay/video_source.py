@@ -18,18 +18,18 @@ from ..conversions import images, messages
 from ..conversions.raw_image import DEFAULT_FRAME_ID, RawImage
 from .bag_source import InputImage, InputOptions
 
-#: Topics a video's frames go by.
+#: Topics of a video's frames.
 IMAGE = '/video/image' + topics.COMPRESSED
 CAMERA_INFO = '/video/camera_info'
 
-#: Stamp of the first frame, ns. Zero would mean that there is none.
+#: Stamp of the first frame, ns. Zero would mean no stamp.
 _FIRST_STAMP = 1_000_000_000
 
 _JPEG_QUALITY = 95
 
 
 class VideoSource:
-    """See Input. The bag holds the frames as JPEG; what is looked at are the frames themselves."""
+    """See ReplaySource. The bag contains the frames as JPEG; the frames themselves are estimated."""
 
     image_topic, rectified = IMAGE, False
     left_out: list[str] = []
@@ -46,7 +46,7 @@ class VideoSource:
             self.connections.append(_connection(2, CAMERA_INFO, CameraInfo))
 
     def entries(self) -> Iterator[tuple[Entry, InputImage | None]]:
-        """See Input."""
+        """See ReplaySource."""
         options, wanted = self._options, 0
         for frame in self._source.frames():
             if frame.missing:

@@ -1,1 +1,1 @@
-"""Teleoperation on ROS topics: a robot hand and a robot's wrist follow the operator's hand."""
+"""Teleoperation on ROS topics: retargeting to a robot hand, and control of a robot's wrist by the operator's."""

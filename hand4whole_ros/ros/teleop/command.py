@@ -1,4 +1,4 @@
-"""`hand4whole teleop`: teleop.launch.py's work where `ros2 launch` is not installed."""
+"""`hand4whole teleop`: the equivalent of teleop.launch.py where `ros2 launch` is not installed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..node.signal_guard import SignalGuard
 from . import launch_arguments
 from .launch_arguments import ARGUMENTS
 
-#: Seconds between looks whether a node has ended.
+#: Seconds between checks whether a node has ended.
 _PERIOD = 0.1
 
 
 def show_arguments() -> str:
-    """The arguments with their defaults and meanings, for people."""
+    """The arguments with their defaults and meanings, as text for the user."""
     return format_arguments(ARGUMENTS)
 
 
@@ -32,7 +32,7 @@ def run(assignments: list[str], end: SignalGuard) -> int:
                      for one in starts]
         while all(child.poll() is None for child in children):
             time.sleep(_PERIOD)
-        # A robot must not be driven by a part of what was asked for.
+        # A robot must not be driven by only some of the requested nodes.
         return next(child.returncode for child in children if child.poll() is not None)
     finally:
         end.done()

@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-#: How many of the last images percentiles are taken over.
+#: Number of the last images that percentiles are computed over.
 WINDOW = 300
 
 
@@ -17,7 +17,7 @@ class Delays:
         self._seconds: deque[float] = deque(maxlen=WINDOW)
 
     def add(self, seconds: float) -> None:
-        """One more image."""
+        """Add an image."""
         self._seconds.append(seconds)
 
     def percentiles(self) -> tuple[float, float] | None:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 RATE = 20.0
 
-#: Everything runs on the same processor here, which may give no more than five images a second: for those, hands are
+#: Everything runs on one processor here, possibly at only five images a second: hands are therefore
 #: trusted a little longer than for a robot.
 PATIENT = {'max_silence': 0.4, 'hold_time': 1.0}
 
@@ -37,7 +37,7 @@ VIDEO, SHEET, SUMMARY = 'video.mp4', 'sheet.png', 'summary.json'
 
 
 class Pedal:
-    """An operator's foot: presses the switch, and releases and presses it again once the lost hand is back."""
+    """A simulated pedal: presses the switch, and releases and presses it again once the lost hand is back."""
 
     PERIOD = 0.1
     #: Periods for which a hand that is back is left disengaged, and for which the switch is released then.
@@ -65,14 +65,14 @@ def run(output: Path, hand: str, side: str, *, estimator: str = 'auto',
         seconds: float = OPERATOR_SCRIPT.period) -> bool:
     """Play `seconds` of the drawn operator and write video.mp4, sheet.png and summary.json to `output`.
 
-    False, with a line that says why, where no hand came from the node or the folder cannot be filled. Raises
-    OutputError before anything else where a file there is somebody else's, ValueError where the hand is unknown.
+    False, with a line that gives the reason, if no hand came from the node or the folder cannot be written. Raises
+    OutputError before anything else if a file there is not this demo's, ValueError if the hand is unknown.
     """
     check_output(output)
     starts = launch_arguments.plan({**launch_arguments.parse([]), 'hand': hand, 'side': side, 'sim': 'true'},
                                    share_directory())
     check_hand(hand, side)
-    # Nobody else's robot hears the demo.
+    # The demo must not reach any robot on the network.
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     small_messages = dict(os.environ)
     os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE',
@@ -109,7 +109,7 @@ def run(output: Path, hand: str, side: str, *, estimator: str = 'auto',
 
 
 def check_hand(hand: str, side: str) -> None:
-    """ValueError, one line, where the hand cannot be retargeted to or simulated."""
+    """ValueError, one line, if the hand cannot be retargeted to or simulated."""
     from ...teleop import robot_hand, simulation
     from ...teleop.retargeting import RetargetingUnavailable, create
     try:
@@ -121,24 +121,24 @@ def check_hand(hand: str, side: str) -> None:
 
 
 def check_output(output: Path) -> None:
-    """Raises OutputError unless what the demo writes can be written to a folder without a loss to anybody."""
+    """Raises OutputError unless the demo can write to the folder without overwriting other files."""
     check_demo_folder(output, (VIDEO, SHEET, SUMMARY))
 
 
 def _record(recorder, children, seconds):
-    """Until the camera has played to its end, or one of the programs has ended."""
+    """Record until the camera has played to its end, or one of the programs has ended."""
     camera = children[0]
     record_camera(recorder, children, IMAGE, int(seconds * RATE), description='operator playing',
                   timeout=180 + 3 * seconds)
     ended = [child for child in children[1:] if child.poll() is not None]
     if ended and camera.poll() is None:
         log.error('one of the programs has ended: see its own lines above for the reason')
-    # A last diagnostics message counts everything.
+    # The last diagnostics message includes all images.
     spin_until(recorder, lambda: False, 1.5)
 
 
 def _write(recorder, output, hand, side, *, seconds):
-    """Everything to the output folder; False where there is nothing, or no room."""
+    """Write everything to the output folder; False if there is nothing, or no space."""
     recording = demo_results.DemoRecording(recorder, hand, side, seconds)
     if not recording.states:
         log.error('no hand reached the robot: see the lines of the programs above for the reason')

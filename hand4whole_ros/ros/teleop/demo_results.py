@@ -1,4 +1,4 @@
-"""What the teleoperation demo has recorded, as figures, a video and a sheet."""
+"""Results of the teleoperation demo's recording: figures, a video and a sheet."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ...teleop.simulation import SimulatedHand
 from ..conversions.messages import to_nanoseconds
 from . import demo_topics as topics
 
-#: m: beyond this an operator's fingers are clearly apart.
+#: m: above this an operator's fingers are clearly apart.
 APART = 0.06
 
 #: Seconds for which fingers have touched before the robot's are measured.
 SETTLING = 0.2
 
-#: First of the 21 keypoints of each hand on the topic of the truth: the joints come first.
+#: First of the 21 keypoints of each hand on the ground truth topic: the joints come first.
 _TRUTH_START = {'left': skeleton.NUM_JOINTS, 'right': skeleton.NUM_JOINTS + skeleton.NUM_HAND_KEYPOINTS}
 _THUMB, _INDEX = skeleton.FINGERTIP_KEYPOINTS[:2]
 
@@ -64,7 +64,7 @@ class _Track:
 
 
 class DemoRecording:
-    """Everything by stamps of one clock; the robot's side is measured as it was at the stamp of an image."""
+    """Everything by stamps of one clock; the robot's state is taken at the stamp of an image."""
 
     def __init__(self, recorder, hand: str, side: str, seconds: float):
         """recorder: of topics.TOPICS. seconds: of the motion that were played."""
@@ -148,7 +148,7 @@ class DemoRecording:
         return {'simulated_mm_median': round(float(np.median(gaps)), 1)} if gaps else None
 
     def _away(self):
-        """What the robot did while the operator's hands were not in the picture, and when they came back."""
+        """The robot's motion while the operator's hands were not visible, and when they came back."""
         states = self._within(self._fingers, OUT_OF_VIEW[0] + 1.0, OUT_OF_VIEW[1])
         commands = self._within(self._commands, *OUT_OF_VIEW)
         positions = np.array([command.position for command in commands])
@@ -194,7 +194,7 @@ class DemoRecording:
         )
 
     def _panel(self, message, drawer):
-        """What a bystander sees at the moment of one image."""
+        """The scene at the time of one image."""
         image = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
         stamp = _stamp(message)
         state, tips, joints = (track.at(stamp) for track in (self._fingers, self._tips, self._joints))
@@ -243,7 +243,7 @@ def _diagnostics(arrays):
 
 
 def _added(values, node):
-    """ms, as the node itself has measured it."""
+    """ms, as measured by the node itself."""
     try:
         return {p: float(values[node][f'added by this node: {p} (ms)']) for p in ('p50', 'p95')}
     except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""A node that drives a part of a robot by one hand of the operator: its hand, its state, its delays."""
+"""Base of the nodes that drive a part of a robot by one hand of the operator: its hand, state and delays."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class DriverNode(TeleopNode):
         self._message = TeleopState(side=self.parameters.side, age=math.inf, person=-1)
         self._total, self._added = Delays(), Delays()
         self._images = self._used = self._commands = 0
-        self._person = None             # track id of the person whose hand came last
+        self._person = None             # track id of the person of the last hand
         self._logged = None
 
     def begin(self) -> None:
-        """Everything is there: take hands, and go on between them."""
+        """Start once everything is loaded: receive hands, and continue between them."""
         self._input = HandInput(self, self.parameters, (self.parameters.side,), self._received)
         self._raise_priority()
         self.timer(1 / self.parameters.rate, lambda: self._work(None, 0.0))
@@ -54,7 +54,7 @@ class DriverNode(TeleopNode):
                                    '/etc/security/limits.conf, or set niceness to 0')
 
     def choose(self, person: int | None) -> None:
-        """Take the hand of this person alone; None: of the operator of the node hand4whole, or of operator_id."""
+        """Use only the hand of this person; None: of the operator of the node hand4whole, or of operator_id."""
         wanted = self.parameters.operator_id
         self._input.person = person if person is not None else None if wanted < 0 else wanted
 
@@ -98,7 +98,7 @@ class DriverNode(TeleopNode):
         self._log(engaged, moving, reason)
 
     def _log(self, engaged, moving, reason):
-        """One line at each change between driving and not driving."""
+        """Log one line at each change between driving and not driving."""
         if engaged == self._logged:
             return
         self._logged = engaged

@@ -1,4 +1,4 @@
-"""What an operator engages with: a deadman switch on a topic and two services, or another node's engagement."""
+"""Inputs of engagement: a deadman switch on a topic and two services, or another node's engagement."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class EngagementSwitch:
     def _switched(self, message, waited):
         self.problem = '' if self._engagement.engaged or not message.data else self._not_ready()
         if message.data and not self.problem:
-            # A press that has lain in the middleware is as old as it is.
+            # The age of a press includes its time in the middleware.
             self._engagement.press(time.monotonic() - 1e-9 * waited)
         elif not message.data:
             self._engagement.release()

@@ -15,23 +15,23 @@ from ..node.stamp_guard import MAX_AHEAD, format_duration
 from .hand_sources import SOURCES, HandMeasurement
 from .parameters import SourceParameters
 
-#: The newest message only: an older hand moves nothing.
+#: The newest message only: older hands are not used.
 _NEWEST = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class HandInput:
     """Calls `received(side, measurement, added)` with each hand of each message.
 
-    added: s that the hand has been under way since it was published, or since it reached this process where the message
-    does not say when it was published.
+    added: s since the hand was published, or since it reached this process if the message has no time of
+    publication.
     """
 
     def __init__(self, node, parameters: SourceParameters, sides: tuple[str, ...],
                  received: Callable[[str, HandMeasurement, float], None]):
         self._node, self._parameters, self._received = node, parameters, received
         self._source = SOURCES[parameters.source]
-        #: Track id of the only person whose hand is taken, of source hands that of the hand; None: the operator of the
-        #: node hand4whole, of source hands the nearest hand, as long as it is there.
+        #: Track id of the only person whose hand is used, for source hands that of the hand; None: the operator of the
+        #: node hand4whole, for source hands the nearest hand, as long as it is tracked.
         self.person = None if parameters.operator_id < 0 else parameters.operator_id
         self._by_palm, self._by_height = _create_corrections(parameters, sides)
         self._last: dict[str, int | None] = {}
@@ -41,7 +41,7 @@ class HandInput:
         for topic, of_topic in grouped.items():
             node.create_subscription(self._source.message_type, topic, wrap_timed_callback(self._callback(of_topic)),
                                      _NEWEST, raw=True)
-        #: Names of the topics, for people.
+        #: Names of the topics, for the user.
         self.topics = ', '.join(node.resolve_topic_name(topic) for topic in grouped)
 
     def _callback(self, sides):
@@ -61,9 +61,9 @@ class HandInput:
         return arrived
 
     def _corrected(self, side, measured):
-        """The same, at the distance that the length of the operator's palm gives it, or the operator's height.
+        """The same, at the distance computed from the length of the operator's palm, or from the operator's height.
 
-        A distance that was measured stays: it is nearer to the truth than what either length gives.
+        A measured distance is kept: it is more accurate than either length gives.
         """
         observation = measured.observation
         if observation.fault or observation.depth_measured:

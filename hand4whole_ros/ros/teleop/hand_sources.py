@@ -1,7 +1,7 @@
-"""Where hands come from: one entry for each kind of serialised message, all leading to HandObservation.
+"""Sources of hands: one entry for each type of serialised message, all converted to HandObservation.
 
-A source with another message is one more entry of SOURCES. Whose hand it is, HandObservation.person, is the track id of
-a person; of source hands, where a hand may belong to nobody, that of the hand itself.
+A source with another message is one more entry of SOURCES. HandObservation.person is the track id of
+the hand's person; for source hands, where a hand may belong to no person, that of the hand itself.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ class HandMeasurement:
     """One hand in one message."""
 
     header: Header
-    observation: HandObservation    # with a fault where there is no hand, or it is not measured
-    published: int | None           # ns, when the message was handed to the middleware; None: the message does not say
-    joints: np.ndarray | None = None    # (55, 3) m, of the person, where the message has them
+    observation: HandObservation    # with a fault if there is no hand, or it is not measured
+    published: int | None           # ns, when the message was passed to the middleware; None: not in the message
+    joints: np.ndarray | None = None    # (55, 3) m, of the person, if the message has them
 
 
 @dataclass(frozen=True)
 class HandSource:
-    """One kind of message with hands."""
+    """One type of message with hands."""
 
     message_type: type
     topic: Callable[[str], str]     # side -> name of the topic, relative
-    #: Bytes of a message -> what is in it; ValueError where they are none.
+    #: Bytes of a message -> its content; ValueError if they are no such message.
     read: Callable[[bytes], Any]
-    #: (what was read, side, track id that is wanted or None, track id of the last hand or None) -> the hand.
+    #: (content, side, wanted track id or None, track id of the last hand or None) -> the hand.
     measure: Callable[[Any, str, int | None, int | None], HandMeasurement]
-    both_sides: bool                # whether one message holds both hands
+    both_sides: bool                # whether one message contains both hands
 
 
 def _seconds(stamp):
@@ -55,7 +55,7 @@ def _without(stamp, fault, person=None):
 
 
 def _observation(hand: HandFields, person: int | None) -> HandObservation:
-    """A hand as it was measured; held and lost ones are none."""
+    """A measured hand; held and lost ones are not."""
     stamp = _seconds(hand.header.stamp)
     if hand.state != HandPose.OK:
         return _without(stamp, 'the hand is not seen in the image', person)

@@ -40,17 +40,17 @@ class NodeStart:
 
     @property
     def executable(self) -> str:
-        """What `ros2 run` calls it."""
+        """Its name for `ros2 run`."""
         return f'hand4whole_{self.program}_node'
 
 
 def parse(assignments: list[str]) -> dict[str, str]:
-    """Values of all arguments from `name:=value` words; ValueError names a word that is wrong."""
+    """Values of all arguments from `name:=value` words; ValueError names the wrong word."""
     return parse_words(assignments, ARGUMENTS)
 
 
 def plan(values: dict[str, str], share: Path) -> list[NodeStart]:
-    """The nodes to start. share: the package's share directory. ValueError names an argument that is wrong."""
+    """The nodes to start. share: the package's share directory. ValueError names the wrong argument."""
     for name, known in (('side', ('left', 'right')), ('source', ('poses', 'operator', 'hands'))):
         if values[name] not in known:
             raise ValueError(f'{name}: expected one of {", ".join(known)}, found {values[name]!r}')

@@ -1,4 +1,4 @@
-"""The node openxr: both hands under OpenXR's conventions, as NVIDIA Isaac Teleop takes them."""
+"""The node openxr: both hands in OpenXR's conventions, as NVIDIA Isaac Teleop expects them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .hand_input import HandInput
 from .parameters import OpenXrParameters
 from .teleop_node import TeleopNode
 
-#: Seconds between looks whether hands have stopped coming.
+#: Seconds between checks whether hands still come.
 _CHECK_PERIOD = 0.1
 
 
@@ -33,7 +33,7 @@ def named_poses(hands, header) -> NamedPoseArray:
 
 
 class OpenXrNode(TeleopNode):
-    """Raises ParameterError where a parameter is wrong."""
+    """The node. Raises ParameterError if a parameter is wrong."""
 
     parameters: OpenXrParameters
 
@@ -56,7 +56,7 @@ class OpenXrNode(TeleopNode):
         self._valid[side], self._reasons[side] = result.fresh and result.state == OK, result.reason
         if self._valid[side]:
             self._hands[side] = to_openxr(measured.observation.keypoints, side)
-        # Both hands of an image leave together.
+        # Both hands of an image are published together.
         both = self._header is not None and measured.header.stamp == self._header.stamp
         self._header = measured.header
         if both:
@@ -65,7 +65,7 @@ class OpenXrNode(TeleopNode):
             self._delays.add(added + time.monotonic() - started)
 
     def _check(self):
-        """A hand that no longer comes is not valid."""
+        """Publish hands that no longer come as invalid."""
         silent = False
         for side, gate in self._gates.items():
             result = gate.check(time.monotonic())

@@ -20,7 +20,7 @@ from .hand_sources import SOURCES
 #: Types of the topic `~/command`.
 COMMAND_TYPES = ('joint_state', 'joint_trajectory', 'forward_command')
 
-#: Where the operator's switch is.
+#: Source of the operator's switch.
 SWITCH, WRIST, NONE = 'switch', 'wrist', 'none'
 
 _GATE, _LIMITER, _HAND = HandGateConfig(), JointLimiterConfig(), HandTeleopConfig()
@@ -30,7 +30,7 @@ _SPACE = 10.0
 
 @dataclass(frozen=True)
 class SourceParameters(ParameterTable):
-    """What hands are taken from, and when they are trusted."""
+    """Source of hands, and when they are trusted."""
 
     source: str = setting(
         'poses', "Source of the hands: 'poses' is ~/poses of the node hand4whole, which names the person of each hand; "
@@ -74,7 +74,7 @@ class SourceParameters(ParameterTable):
     diagnostics_period: float = setting(1.0, 'Seconds between messages on /diagnostics.', low=0.1, high=60.0)
 
     def gate(self) -> HandGateConfig:
-        """When a hand is trusted. ParameterError where two values contradict each other."""
+        """When a hand is trusted. ParameterError if two values contradict each other."""
         for low, high in (('hold_confidence', 'trust_confidence'), ('hold_agreement', 'trust_agreement'),
                           ('max_silence', 'hold_time')):
             if not getattr(self, low) <= getattr(self, high):
@@ -89,7 +89,7 @@ class SourceParameters(ParameterTable):
 
 @dataclass(frozen=True)
 class DriverParameters(SourceParameters):
-    """The same of nodes that drive a robot."""
+    """The same for nodes that drive a robot."""
 
     side: str = setting('right', "The operator's hand, and the side of the robot.", choices=skeleton.SIDES)
     rate: float = setting(
@@ -141,7 +141,7 @@ class RetargetParameters(DriverParameters):
     smoothing_beta: float = setting(_HAND.beta, 'Increase of the cut-off with speed, Hz per m/s.', low=0.0, high=1000.0)
 
     def hand_config(self) -> HandTeleopConfig:
-        """Settings of the fingers. ParameterError where two values contradict each other."""
+        """Settings of the fingers. ParameterError if two values contradict each other."""
         limiter = JointLimiterConfig(max_speed=self.max_speed, start_speed=min(self.start_speed, self.max_speed))
         return HandTeleopConfig(self.gate(), limiter, self.smoothing, self.smoothing_min_cutoff, self.smoothing_beta,
                                 self.prediction)
@@ -178,7 +178,7 @@ class WristTeleopParameters(DriverParameters):
     publish_twist: bool = setting(False, 'Publish ~/twist as well.')
 
     def wrist_config(self) -> WristTeleopConfig:
-        """Settings of the wrist. ParameterError where two values contradict each other."""
+        """Settings of the wrist. ParameterError if two values contradict each other."""
         try:
             limiter = PoseLimiterConfig(self.max_speed, self.max_acceleration, self.max_angular_speed,
                                         self.max_angular_acceleration, self.workspace_low, self.workspace_high)

@@ -1,4 +1,4 @@
-"""The nodes of teleoperation as programs. A signal ends each well from the first moment on."""
+"""The nodes of teleoperation as programs. A signal ends each cleanly at any moment."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ MAX_MEASURED_AGE = 1.0
 
 
 def load_hand(name: str, side: str):
-    """The robot hand of two parameters. ParameterError in one line where it cannot be loaded."""
+    """The robot hand of two parameters. ParameterError in one line if it cannot be loaded."""
     try:
         return load_robot_hand(name, side)
     except (RobotDescriptionError, HandFilesMissing) as error:
@@ -34,7 +34,7 @@ def load_hand(name: str, side: str):
 
 
 def command_joints(joints, hand) -> tuple[str, ...]:
-    """Joints of a command in the order of the parameter `joints`; all of the hand where it is ['']."""
+    """Joints of a command in the order of the parameter `joints`; all of the hand if it is ['']."""
     if not any(joints):
         return hand.joint_names
     try:
@@ -45,7 +45,7 @@ def command_joints(joints, hand) -> tuple[str, ...]:
 
 
 class RetargetNode(DriverNode):
-    """Raises ParameterError where a parameter is wrong or the hand cannot be loaded."""
+    """The node. Raises ParameterError if a parameter is wrong or the hand cannot be loaded."""
 
     parameters: RetargetParameters
 
@@ -87,7 +87,7 @@ class RetargetNode(DriverNode):
         self._measured_at = time.monotonic()
 
     def _not_ready(self):
-        """Why the hand cannot start; ''."""
+        """Why the hand cannot start; '' if it can."""
         if self.parameters.start == 'rest':
             return ''
         if self._measured is None:
@@ -107,7 +107,7 @@ class RetargetNode(DriverNode):
         self._was_engaged = engaged
         command = self._teleop.check(now, engaged) if observation is None else \
             self._teleop.update(observation, now, engaged)
-        # Nothing is commanded before the operator has moved the hand, and after it was released: others may.
+        # Nothing is published before the operator has moved the hand, and after its release: other publishers may.
         if engaged and command.stamp is not None:
             self._publish(command)
         return command, engaged, reason or command.reason, engaged and command.stamp is not None

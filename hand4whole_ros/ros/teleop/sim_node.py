@@ -20,15 +20,15 @@ from .parameters import SimParameters
 from .retarget_node import command_joints, load_hand
 from .teleop_node import TeleopNode
 
-#: Seconds that are simulated in one step at most: after a gap the simulation goes on, slower than time.
+#: Maximum seconds simulated in one step: after a gap the simulation continues, slower than real time.
 _MAX_STEP = 0.1
 
-#: Seconds that an image being drawn is given to finish when the node stops.
+#: Maximum seconds to finish an image being drawn when the node stops.
 _PATIENCE = 1.0
 
 
 class SimNode(TeleopNode):
-    """Raises ParameterError where a parameter is wrong or the hand cannot be simulated."""
+    """The node. Raises ParameterError if a parameter is wrong or the hand cannot be simulated."""
 
     parameters: SimParameters
 

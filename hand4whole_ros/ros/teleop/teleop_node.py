@@ -1,4 +1,4 @@
-"""What all nodes of teleoperation share: parameters that are checked, and diagnostics."""
+"""Base of all nodes of teleoperation: checked parameters, and diagnostics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .parameters import SimParameters, SourceParameters
 
 
 class TeleopNode(Node):
-    """A node with a table of parameters and one status in /diagnostics. Raises ParameterError where one is wrong."""
+    """A node with a table of parameters and one status in /diagnostics. Raises ParameterError if one is wrong."""
 
     parameters: SourceParameters | SimParameters
 
@@ -30,15 +30,15 @@ class TeleopNode(Node):
         self.timer(self.parameters.diagnostics_period, self._publish_diagnostics)
 
     def timer(self, period: float, callback) -> None:
-        """Call back every `period` seconds, whatever simulated time does."""
+        """Call back every `period` seconds of real time."""
         self.create_timer(period, callback, clock=self._steady)
 
     def status(self) -> tuple[str, list[tuple[str, str]]]:
-        """What is wrong, in one line, or ''; keys and values for diagnostics."""
+        """The fault, in one line, or ''; keys and values for diagnostics."""
         raise NotImplementedError
 
     def stop(self) -> None:
-        """End the work before the process ends."""
+        """Stop all work before the process ends."""
 
     def _publish_diagnostics(self):
         problem, values = self.status()

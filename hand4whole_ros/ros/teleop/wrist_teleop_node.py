@@ -21,7 +21,7 @@ MAX_MEASURED_AGE = 1.0
 
 
 class WristTeleopNode(DriverNode):
-    """Raises ParameterError where a parameter is wrong."""
+    """The node. Raises ParameterError if a parameter is wrong."""
 
     parameters: WristTeleopParameters
 
@@ -59,7 +59,7 @@ class WristTeleopNode(DriverNode):
         self._teleop.set_robot_pose(pose)
 
     def _not_ready(self):
-        """Why the robot cannot start; ''."""
+        """Why the robot cannot start; '' if it can."""
         if self.parameters.start == 'parameters':
             return ''
         if self._measured_at is None:
@@ -85,7 +85,7 @@ class WristTeleopNode(DriverNode):
         return command, command.engaged, reason, command.engaged
 
     def _header(self, message):
-        # MoveIt Servo leaves out what is older than a tenth of a second: the stamp is that of publication.
+        # MoveIt Servo ignores commands older than a tenth of a second: the stamp is that of publication.
         message.header.stamp, message.header.frame_id = self.get_clock().now().to_msg(), self.parameters.base_frame
         return message
 

@@ -1,1 +1,1 @@
-"""The viewer as a node of its own: what the node hand4whole publishes, on a page for a browser."""
+"""The viewer as a node of its own: results of the node hand4whole on a page for a browser."""

@@ -1,4 +1,4 @@
-"""The node hand4whole_viewer as a program. A signal ends it well from the first moment on."""
+"""The node hand4whole_viewer as a program. A signal ends it cleanly at any moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the viewer shows, read from the node's messages: pure functions without node or clock."""
+"""Content of the viewer, read from the node's messages: pure functions without node or clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEVELS = {DiagnosticStatus.OK: 'ok', DiagnosticStatus.WARN: 'warning', Diagnost
 
 
 def viewed_image(poses: WholeBodyPoseArray, hands: HandPoseArray | None) -> ViewedImage:
-    """Everybody in an image. hands: of the same image or one near it; None: none has come."""
+    """All people in an image. hands: of the same image or one near it; None: none has come."""
     loose = () if hands is None else [hand for hand in hands.hands if hand.person < 0]
     people = [_viewed_person(pose) for pose in poses.poses]
     return ViewedImage([person for person in people if _is_finite(person.joints)],
@@ -30,7 +30,7 @@ def viewed_image(poses: WholeBodyPoseArray, hands: HandPoseArray | None) -> View
 
 
 def body_parameters(poses: WholeBodyPoseArray) -> dict[int, BodyParameters]:
-    """Track id -> parameters of everybody in an image."""
+    """Track id -> parameters of all people in an image."""
     found = {pose.track_id: BodyParameters(
         np.concatenate([np.asarray(getattr(pose, name), np.float32).reshape(-1, 3) for name in skeleton.POSE_SLICES]),
         *(np.array(getattr(pose, name), np.float32) for name in ('betas', 'expression', 'transl')))
@@ -40,7 +40,7 @@ def body_parameters(poses: WholeBodyPoseArray) -> dict[int, BodyParameters]:
 
 
 def node_status(message: DiagnosticArray, node: str) -> NodeStatus | None:
-    """What the node of this full name says of itself; None where it says nothing in this message."""
+    """Status of the node of this full name; None if this message has none."""
     for status in message.status:
         values = {value.key: value.value for value in status.values}
         if values.get(NODE_KEY) == node:

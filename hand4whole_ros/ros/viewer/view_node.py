@@ -1,4 +1,4 @@
-"""The node hand4whole_viewer: subscribes to what the node hand4whole publishes, and shows it on a page."""
+"""The node hand4whole_viewer: subscribes to the results of the node hand4whole, and shows them on a page."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from ..node.parameter_table import ParameterTable
 from ..node.program import one_line
 from . import received
 
-#: Seconds after which what was shown is out of date, as the node may have stopped; where poses come slowly, so many
+#: Seconds after which shown results are outdated, as the node may have stopped; if poses come slowly, so many
 #: intervals between them, if that is longer.
 MAX_SILENCE, MAX_SILENT_INTERVALS = 3.0, 2.5
 
-#: The same of its diagnostics, which come every second unless it is told otherwise.
+#: The same for its diagnostics, which come every second by default.
 MAX_DIAGNOSTICS_SILENCE = 5.0
 
-#: Seconds between two checks of what is out of date, and of who looks.
+#: Seconds between two checks for outdated results and for clients.
 _CHECK_PERIOD = 0.25
 
-#: Seconds for the mesh that is being computed when the node stops.
+#: Maximum seconds to finish the mesh being computed when the node stops.
 _STOP_TIMEOUT = 2.0
 
 
@@ -47,7 +47,7 @@ class ViewerParameters(ViewerConfig, ParameterTable):
 
 
 class ViewNode(Node):
-    """The page and what comes to it. Raises ParameterError or ViewerError where it cannot start."""
+    """The page and its subscriptions. Raises ParameterError or ViewerError if it cannot start."""
 
     def __init__(self, arguments: list[str] | None = None, **node_arguments):
         """arguments: what rclpy.init was given, to name parameters that the node does not have; None: sys.argv."""
@@ -83,7 +83,7 @@ class ViewNode(Node):
         self._server.stop()
 
     def _topic(self, topic):
-        """Of the node that is shown, which a remapping may name otherwise."""
+        """A topic of the node that is shown, which may be remapped."""
         return topics.absolute_topic(topic)[1:]
 
     def _keep_hands(self, message):
@@ -103,7 +103,7 @@ class ViewNode(Node):
         self._body_name = message.model
 
     def _show_mesh(self, poses=None):
-        """Of these poses where it is wanted; else nobody's."""
+        """Show the mesh of these poses if it is requested; else none."""
         people = received.body_parameters(poses) if poses is not None and self._panel.wants_mesh else None
         if people is not None or self._shows_mesh:
             self._mesh_worker.submit(people or {})
@@ -132,7 +132,7 @@ class ViewNode(Node):
         self._panel.show_picture(rgb)
 
     def _check(self):
-        """What is out of date goes, and pictures come while somebody looks at them: the node draws only then."""
+        """Remove outdated results, and subscribe to images only while a client shows them: the node draws only then."""
         now = time.monotonic()
         if self._last_poses and now - self._last_poses > self._max_silence:
             self._last_poses, self._hands = 0.0, None
