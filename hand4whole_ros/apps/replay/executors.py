@@ -57,15 +57,15 @@ class LocalExecutor:
         self._work = work
 
     def submit(self, job: Any) -> Any:
-        """See Workers."""
+        """See Executor."""
         return job
 
     def result(self, handle: Any) -> Any:
-        """See Workers."""
+        """See Executor."""
         return self._work(handle)
 
     def close(self) -> None:
-        """See Workers."""
+        """See Executor."""
 
 
 class ProcessExecutor:
@@ -79,14 +79,14 @@ class ProcessExecutor:
         self._start_pool()
 
     def submit(self, job: Any) -> _PendingJob:
-        """See Workers."""
+        """See Executor."""
         handle = _PendingJob(job)
         self._pending.append(handle)
         self._submit_pending(handle)
         return handle
 
     def result(self, handle: _PendingJob) -> Any:
-        """See Workers."""
+        """See Executor."""
         while True:
             try:
                 answer = handle.future.result()
@@ -101,7 +101,7 @@ class ProcessExecutor:
             return answer
 
     def close(self) -> None:
-        """See Workers."""
+        """See Executor."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _start_pool(self):
@@ -166,11 +166,11 @@ class RayExecutor:
         self._work = ray.remote(num_cpus=1, num_gpus=gpus_per_worker, max_retries=MAX_RESTARTS)(run_job)
 
     def submit(self, job: Any) -> Any:
-        """See Workers."""
+        """See Executor."""
         return self._work.remote(self._factory, job)
 
     def result(self, handle: Any) -> Any:
-        """See Workers."""
+        """See Executor."""
         exceptions = self._ray.exceptions
         try:
             return self._ray.get(handle)
@@ -180,7 +180,7 @@ class RayExecutor:
             raise WorkerCrashError(f'the Ray workers fail: {" ".join(str(error).split())}') from None
 
     def close(self) -> None:
-        """See Workers."""
+        """See Executor."""
         self._ray.shutdown()
 
 
