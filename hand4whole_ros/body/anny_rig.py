@@ -127,6 +127,25 @@ def sample_adults(count: int, seed: int) -> dict[str, Tensor]:
     return {name: torch.from_numpy(value) for name, value in values.items()}
 
 
+def blendshape_coefficients(model, phenotypes: dict[str, Tensor]) -> np.ndarray:
+    """(N, K) coefficients of the model's K blend shapes, for N phenotypes as from sample_adults."""
+    values = torch.stack([phenotypes[name] for name in model.phenotype_labels], dim=1)
+    none = values.new_zeros(1, 0)
+    return model._get_phenotype_blendshape_coefficients(values, none, none).numpy()
+
+
+def principal_scores(centred: np.ndarray, basis: np.ndarray, count: int) -> np.ndarray:
+    """(N, count) scores of N people along their leading principal components, in the metric of the mesh.
+
+    centred (N, K): coefficients of blend shapes without their mean; basis (K, M): the shapes. Computed in the small
+    space of the coefficients.
+    """
+    lengths, axes = np.linalg.eigh(basis @ basis.T)
+    scores = centred @ (axes * np.sqrt(np.clip(lengths, 0, None)))
+    _, vectors = np.linalg.eigh(scores.T @ scores)
+    return scores @ vectors[:, ::-1][:, :count]
+
+
 def bone_to_joint(model) -> np.ndarray:
     """(163,) SMPL-X joint that each anny bone rotates with."""
     direct = {bone: skeleton.JOINT[joint] for joint, bones in JOINT_BONES.items() for bone in bones}

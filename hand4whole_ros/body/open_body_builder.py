@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
@@ -87,10 +86,7 @@ class _ShapeSpace:
     """
 
     def __init__(self, model):
-        phenotypes = anny_rig.sample_adults(_ADULTS, seed=0)
-        values = torch.stack([phenotypes[name] for name in model.phenotype_labels], dim=1)
-        none = values.new_zeros(1, 0)
-        coefficients = model._get_phenotype_blendshape_coefficients(values, none, none).numpy()
+        coefficients = anny_rig.blendshape_coefficients(model, anny_rig.sample_adults(_ADULTS, seed=0))
         self._used = np.flatnonzero(coefficients.any(axis=0))  # anny has children's shapes too
         coefficients = coefficients[:, self._used]
         self._mean = coefficients.mean(axis=0)
@@ -107,13 +103,7 @@ class _ShapeSpace:
         heads = _joints_from_bones(model, model.bone_heads_blendshapes.numpy()[self._used])
         basis = np.concatenate([model.blendshapes.numpy()[self._used].reshape(len(heads), -1),
                                 np.sqrt(_JOINT_WEIGHT) * heads.reshape(len(heads), -1)], axis=1)
-        # Variance is in metres of the mesh, computed in the small space of the coefficients.
-        lengths, axes = np.linalg.eigh(basis @ basis.T)
-        root = axes * np.sqrt(np.clip(lengths, 0, None))
-        scores = centred @ root
-        _, vectors = np.linalg.eigh(scores.T @ scores)
-        top = vectors[:, ::-1][:, :NUM_BETAS]
-        amplitudes = scores @ top
+        amplitudes = anny_rig.principal_scores(centred, basis, NUM_BETAS)
         return (amplitudes / amplitudes.std(axis=0)).T @ centred / len(centred)
 
     def _span(self, template, blendshapes):

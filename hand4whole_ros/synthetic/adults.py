@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import torch
 
 from .. import skeleton
 from ..body import anny_rig
@@ -48,7 +47,7 @@ class _AdultSpace:
     def __init__(self):
         model = shared_anny_model()
         self._phenotypes = anny_rig.sample_adults(NUM_ADULTS, _SEED)
-        coefficients = _coefficients(model, self._phenotypes)
+        coefficients = anny_rig.blendshape_coefficients(model, self._phenotypes)
         mean = coefficients.mean(axis=0)
         shapes = model.blendshapes.numpy()
         flat = shapes.reshape(len(shapes), -1)
@@ -102,27 +101,15 @@ class _AdultSpace:
 
     def _mean_scores(self, model, mean, vertices):
         """Scores of these adults' mean against the mean of the adults that the open body was made from."""
-        other = _coefficients(model, anny_rig.sample_adults(2000, 0)).mean(axis=0)
+        other = anny_rig.blendshape_coefficients(model, anny_rig.sample_adults(2000, 0)).mean(axis=0)
         moved = ((mean - other) @ model.blendshapes.numpy().reshape(len(other), -1)).reshape(-1, 3)
         directions = vertices[1:].reshape(len(vertices) - 1, -1)
         return np.linalg.lstsq(directions.T, (moved @ anny_rig.SMPLX_FROM_ANNY.T).ravel(), rcond=None)[0]
 
 
-def _coefficients(model, phenotypes):
-    """(N, K) of the blend shapes."""
-    values = torch.stack([phenotypes[name] for name in model.phenotype_labels], dim=1)
-    none = values.new_zeros(1, 0)
-    return model._get_phenotype_blendshape_coefficients(values, none, none).numpy()
-
-
 def _principal_components(centred, flat):
     """(D, K) orthonormal in the coefficients' variation of the mesh: the leading components."""
-    lengths, axes = np.linalg.eigh(flat @ flat.T)
-    root = axes * np.sqrt(np.clip(lengths, 0, None))
-    scores = centred @ root
-    _, vectors = np.linalg.eigh(scores.T @ scores)
-    top = vectors[:, ::-1][:, :_DIRECTIONS]
-    amplitudes = scores @ top
+    amplitudes = anny_rig.principal_scores(centred, flat, _DIRECTIONS)
     return np.linalg.lstsq(amplitudes, centred, rcond=None)[0]
 
 

@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from ..geometry.camera import Intrinsics
 from ..geometry.hand_object_crop import HAND_FACTOR
 from ..geometry.object_box import box_points
 from ..rendering.rasterizer import Rasterizer
 from ..skeleton import HAND_KEYPOINT
 from . import appearance, backdrops, hands, lens
-from .hand_patches import FRAME, PatchRows, PatchScene, right_hand, sample_patch_scene, sample_skin_colors
+from .hand_patches import FRAME, PatchRows, PatchScene, patch_view, right_hand, sample_patch_scene, sample_skin_colors
 
 #: Shapes that are grasped in training, and those that are held out for evaluation.
 SHAPES, UNSEEN_SHAPES = ('box', 'cylinder', 'capsule', 'sphere'), ('cone', 'tube')
@@ -157,14 +156,7 @@ def _render_grasp(scene, keypoints, vertices, size):
     hand, rng = scene.hand, np.random.default_rng(scene.hand.look)
     transl = np.append(hand.ray, 1.0) * hand.distance
     points, skin = keypoints + transl, vertices + transl
-    middle = np.array(FRAME) / 2
-    pixels = _project(points, hand.focal) + middle
-    low, high = pixels.min(0), pixels.max(0)
-    side = max(float((high - low).max()) * hand.room, 8.0)
-    corner = (low + high) / 2 + hand.off_centre * side - side / 2
-    zoom = size / side
-    cx, cy = (middle - corner) * zoom - 0.5
-    view = Intrinsics(hand.focal * zoom, hand.focal * zoom, cx, cy, size, size)
+    pixels, corner, _, zoom, view = patch_view(hand, points, size)
     in_patch = (pixels - corner) * zoom
     backdrop = backdrops.sample_backdrop(rng, size, size)
     colors, light = sample_skin_colors(rng, len(skin)), appearance.sample_lighting(rng)
@@ -177,7 +169,7 @@ def _render_grasp(scene, keypoints, vertices, size):
     alone = _rasterizer(None).render(skin.astype(np.float32), view, colors, lighting=light, supersample=2)
     bare = image = finish(alone)
     hand_box = _scale_box(_tight_box(in_patch), HAND_FACTOR)
-    object_box, object_points, occlusion = _scale_box(hand_box, ABSENT_OBJECT_FACTOR), np.zeros((21, 2)), 0.0
+    object_box, object_points, occlusion = absent_object_box(hand_box), np.zeros((21, 2)), 0.0
     if scene.shape is not None:
         solid, box = _place_object(scene, keypoints)
         both = np.concatenate([skin, solid + transl]).astype(np.float32)
@@ -185,7 +177,9 @@ def _render_grasp(scene, keypoints, vertices, size):
         colors = np.concatenate([colors, (color * stripes[:, None]).clip(0, 1).astype(np.float32)])
         drawn = _rasterizer(scene.shape).render(both, view, colors, lighting=light, supersample=2)
         image = finish(drawn)
-        object_points = (_project(box + transl, hand.focal) + middle - corner) * zoom
+        in_frame = box + transl
+        in_frame = in_frame[:, :2] / in_frame[:, 2:].clip(0.02) * hand.focal + np.array(FRAME) / 2
+        object_points = (in_frame - corner) * zoom
         object_box = _tight_box(object_points)
         shown = ((drawn.ids >= 0) & (drawn.ids < _hand_faces())).sum()
         occlusion = 1 - shown / max((alone.ids >= 0).sum(), 1)
@@ -196,17 +190,19 @@ def _render_grasp(scene, keypoints, vertices, size):
         np.asarray(max(occlusion, 0.0), single), np.asarray(scene.grasping), np.asarray(scene.shape is not None))
 
 
-def _project(points, focal):
-    return points[:, :2] / points[:, 2:].clip(0.02) * focal
-
-
 def _tight_box(points):
     return np.concatenate([points.min(0), points.max(0)])
 
 
+def absent_object_box(hand_box: np.ndarray) -> np.ndarray:
+    """(..., 4) xyxy: the box of an object where there is none, from that of the hand."""
+    return _scale_box(hand_box, ABSENT_OBJECT_FACTOR)
+
+
 def _scale_box(box, factor):
-    centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) * factor / 2
-    return np.concatenate([centre - half, centre + half])
+    low, high = box[..., :2], box[..., 2:]
+    centre, half = (low + high) / 2, (high - low) * factor / 2
+    return np.concatenate([centre - half, centre + half], axis=-1)
 
 
 @cache

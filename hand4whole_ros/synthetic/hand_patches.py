@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -149,6 +149,28 @@ class PatchScene:
     cover: float            # size of the obstacle in front of the hand, in the patch's side; 0 for none
 
 
+class PatchView(NamedTuple):
+    """The patch of a hand in its frame."""
+
+    pixels: np.ndarray      # (21, 2) of the hand in the frame
+    corner: np.ndarray      # (2,) of the patch, px of the frame
+    side: float             # of the patch, px of the frame
+    zoom: float             # pixels of the patch in one of the frame
+    intrinsics: Intrinsics  # of the patch's camera
+
+
+def patch_view(scene: PatchScene, points: np.ndarray, size: int) -> PatchView:
+    """The patch of `size` px around keypoints (21, 3) m in the camera frame."""
+    middle = np.array(FRAME) / 2
+    pixels = points[:, :2] / points[:, 2:] * scene.focal + middle
+    low, high = pixels.min(0), pixels.max(0)
+    side = max(float((high - low).max()) * scene.room, 8.0)
+    corner = (low + high) / 2 + scene.off_centre * side - side / 2
+    zoom = size / side
+    cx, cy = (middle - corner) * zoom - 0.5
+    return PatchView(pixels, corner, side, zoom, Intrinsics(scene.focal * zoom, scene.focal * zoom, cx, cy, size, size))
+
+
 def sample_patch_scene(rng: np.random.Generator, empty: bool, upright: bool, *, spread: float = 1.0) -> PatchScene:
     """One hand somewhere in a frame; empty: the patch without it.
 
@@ -184,14 +206,7 @@ def _render_patch(scene, keypoints, vertices, size):
     rng = np.random.default_rng(scene.look)
     transl = np.append(scene.ray, 1.0) * scene.distance
     points, skin = keypoints + transl, (vertices + transl).astype(np.float32)
-    middle = np.array(FRAME) / 2
-    pixels = points[:, :2] / points[:, 2:] * scene.focal + middle
-    low, high = pixels.min(0), pixels.max(0)
-    side = max(float((high - low).max()) * scene.room, 8.0)
-    corner = (low + high) / 2 + scene.off_centre * side - side / 2
-    zoom = size / side
-    cx, cy = (middle - corner) * zoom - 0.5
-    view = Intrinsics(scene.focal * zoom, scene.focal * zoom, cx, cy, size, size)
+    pixels, corner, side, zoom, view = patch_view(scene, points, size)
     image, covered = backdrops.sample_backdrop(rng, size, size), np.zeros((size, size), np.float32)
     colors, light = sample_skin_colors(rng, len(skin)), appearance.sample_lighting(rng)
     visible = 0.0

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ..evaluation.metrics import mpjpe, pa_mpjpe
 from ..networks.unihope import UNIHOPE_SMALL, HandFeatures, ObjectVotes, UniHOPE, UniHOPEConfig, UniHOPEOutput
-from ..synthetic.grasps import ABSENT_OBJECT_FACTOR, SHAPES, UNSEEN_SHAPES, GraspPatches, draw_grasps
+from ..synthetic.grasps import SHAPES, UNSEEN_SHAPES, GraspPatches, absent_object_box, draw_grasps
 from ..synthetic.hand_patches import hand_layer
 from .drawn_ablation import AblationSize, load_or_draw, parse_arguments, write_figures
 from .trainer import TrainingSchedule, train
@@ -80,8 +80,7 @@ class Batch(NamedTuple):
             data.hand_box, data.object_box, data.keypoints_2d, data.rotations, data.betas, data.occlusion,
             data.grasping))
         if bare:
-            middle, half = (hand_boxes[:, :2] + hand_boxes[:, 2:]) / 2, (hand_boxes[:, 2:] - hand_boxes[:, :2]) / 2
-            object_boxes = torch.cat([middle - ABSENT_OBJECT_FACTOR * half, middle + ABSENT_OBJECT_FACTOR * half], 1)
+            object_boxes = torch.from_numpy(absent_object_box(data.hand_box))
             occlusion, grasping = torch.zeros_like(occlusion), torch.zeros_like(grasping)
         return cls(images, hand_boxes, object_boxes, rotations, betas, points, torch.from_numpy(data.object_points),
                    occlusion, grasping)
