@@ -11,7 +11,7 @@ from ..body.npz_file import BodyModelError
 from ..checkpoints import CheckpointError
 from ..estimators.devices import pick_device
 from ..system.progress import ProgressBar
-from ..system.requirements import MissingLibrary
+from ..system.requirements import describe_missing
 from . import machine
 from .benchmark_files import BenchmarkFiles
 from .result_rows import ROWS, STAGES, BenchmarkSkipped, stage_keys
@@ -59,10 +59,8 @@ def _measure_stage(stage, *, seconds, size, device, files, failed):
         return _run_stage(stage, seconds=seconds, size=size, device=device, files=files)
     except (BenchmarkSkipped, CheckpointError, BodyModelError) as error:
         why = str(error)
-    except MissingLibrary as error:
-        why = str(error)
     except ModuleNotFoundError as error:
-        why = f'{error.name} is not installed; run hand4whole doctor for the command that installs it'
+        why = describe_missing(error)
     except Exception as error:  # One failing stage must not affect the others' figures.
         logger.debug('stage %s', stage, exc_info=True)
         failed.append(stage)

@@ -15,7 +15,7 @@ from .. import __version__
 from ..apps.errors import WorkFailed
 from ..system import memory, signals, standard_streams, threads
 from ..system.output_files import OutputError, check_output_file, format_write_error, is_same_path, write_json
-from ..system.requirements import MissingLibrary
+from ..system.requirements import describe_missing
 from . import evaluate, record, teleop, train, weights
 from .options import (
     EXIT_FAILURE,
@@ -383,8 +383,7 @@ def _run_command(args):
     except ModuleNotFoundError as error:
         if args.debug:
             raise
-        advice = f'{error.name} is not installed; run hand4whole doctor for the command that installs it'
-        return _print_error(error if isinstance(error, MissingLibrary) else advice, EXIT_FAILURE)
+        return _print_error(describe_missing(error), EXIT_FAILURE)
     except Exception as error:  # The last resort: one line for the user; --debug shows the traceback.
         if args.debug or (isinstance(error, BrokenPipeError) and standard_streams.is_reader_closed()):
             raise

@@ -38,12 +38,12 @@ def hand_views(left: np.ndarray, hands: np.ndarray, elbow: np.ndarray, arm: np.n
     (N, 2, 3) m along the camera's axes: elbow to wrist, shoulder to elbow."""
     mirror = np.where(np.asarray(left)[:, None, None], MIRROR, np.eye(3))
     directions = _directions(hands[..., :2]) @ mirror
-    look = facing(_unit(directions[:, _PALM].mean(axis=1)))
-    flat = _flat(directions @ np.swapaxes(look, -1, -2))
+    to_front = facing(_unit(directions[:, _PALM].mean(axis=1)))
+    flat = _flat(directions @ np.swapaxes(to_front, -1, -2))
     roll = upright(flat[:, _PALM[1:]].mean(axis=1) - flat[:, 0])
     palm = flat[:, _PALM] - flat[:, _PALM].mean(axis=1, keepdims=True)
     size = np.maximum(np.sqrt((palm ** 2).sum(axis=-1).mean(axis=1)), _MIN_SIZE)
-    rotation = roll @ look @ mirror
+    rotation = roll @ to_front @ mirror
     points = flat @ np.swapaxes(roll[:, :2, :2], -1, -2) / size[:, None, None]
     at_elbow = _flat(_directions(elbow[:, None]) @ np.swapaxes(rotation, -1, -2))[:, 0] / size[:, None]
     return HandViews(rotation, size, np.clip(points, -_FARTHEST, _FARTHEST),

@@ -48,8 +48,8 @@ def person_views(rays: np.ndarray, visibility: np.ndarray, world: np.ndarray,
     directions = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
     directions = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
     forward = _unit(directions[:, _SHOULDERS + _HIPS].mean(axis=1))
-    look = facing(forward)
-    seen = directions @ np.swapaxes(look, -1, -2)
+    to_front = facing(forward)
+    seen = directions @ np.swapaxes(to_front, -1, -2)
     flat = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
     shoulders, hips, head = (flat[:, part].mean(axis=1) for part in (_SHOULDERS, _HIPS, _HEAD))
     roll = upright(shoulders - hips + _HEAD_SHARE * (head - shoulders))
@@ -58,7 +58,7 @@ def person_views(rays: np.ndarray, visibility: np.ndarray, world: np.ndarray,
     size = np.maximum(np.sqrt((share * squares).sum(axis=1) / share.sum(axis=1)), _MIN_SIZE)
     points = flat @ np.swapaxes(roll[:, :2, :2], -1, -2) / size[:, None, None]
     points = np.clip(points, -FARTHEST, FARTHEST)
-    rotation = roll @ look
+    rotation = roll @ to_front
     return PersonViews(rotation, size, points, world @ np.swapaxes(roll, -1, -2),
                        _hand_points(hands, rotation, size, points[:, _WRISTS]))
 

@@ -7,7 +7,7 @@ and wide images; rotated squares are for people who lie, and for a camera that i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from .face import FaceDetector, pose_face_region
 from .indices import LIMBS, PoseLandmark
 from .measures import torso_length
 from .person_evidence import evidence, evidence_of_residual, face_evidence, same_person, similarity
-from .pose import PoseDetector, PoseLandmarker, PoseLandmarks, disagreement, person_region
+from .pose import PoseDetector, PoseLandmarker, PoseLandmarks, person_region, with_disagreement
 from .regions import Region
 from .runtime import Runtime
 from .tiles import SCALES, at_angle, tiles
@@ -138,8 +138,7 @@ class PeopleDetector:
         if pose.presence < _MIN_PRESENCE:
             return None
         mirrored = self.landmarker.landmarks(image, pose.region, mirrored=True)
-        pose = replace(pose, disagreement=disagreement(pose, mirrored, pose))
-        return self.judged(image, candidate.score, pose, agreement)
+        return self.judged(image, candidate.score, with_disagreement(pose, mirrored), agreement)
 
     def judged(self, image: np.ndarray, score: float, pose: PoseLandmarks, agreement: float) -> PersonPose:
         """A pose with its evidence. If that is in doubt, a face detected at the pose's head is added to it."""

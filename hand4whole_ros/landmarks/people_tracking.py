@@ -20,7 +20,7 @@ from .measures import hand_distance, is_hand_inside
 from .people import ImageLandmarks, assembled
 from .people_detection import RIGHT_ANGLES, PeopleDetector, PersonPose, distinct, is_outweighed, same_region
 from .person_evidence import SAME_PERSON, same_person, similarity
-from .pose import MIN_PRESENCE, PoseLandmarker, PoseLandmarks, disagreement, mean_pose
+from .pose import MIN_PRESENCE, PoseLandmarker, PoseLandmarks, mean_pose, with_disagreement
 from .regions import Region
 from .runtime import Runtime
 from .tiles import SCALES, at_angle, tiles
@@ -159,7 +159,7 @@ class PeopleTracker:
             return landmarker.landmarks(image, region)
         one, other = landmarker.landmarks_both_ways(image, region)
         if similarity(one, other) < SAME_PERSON:
-            return replace(one, disagreement=disagreement(one, other, one))
+            return with_disagreement(one, other)
         return mean_pose(one, other)
 
     def _add_people(self, people: PeopleDetector, image, region: Region):

@@ -6,6 +6,8 @@ distance counts as well for a pose that was estimated both ways.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..geometry.boxes import inside
@@ -44,6 +46,11 @@ def similarity(one: PoseLandmarks, other: PoseLandmarks, rows: list[int] | None 
     size = max(torso_length(one.landmarks), torso_length(other.landmarks))
     distance = np.linalg.norm(one.landmarks[rows, :2] - other.landmarks[rows, :2], axis=1) / size
     weights = np.sqrt(np.maximum(one.visibility[rows], _MIN_WEIGHT) * np.maximum(other.visibility[rows], _MIN_WEIGHT))
+    return _near_share(distance, weights)
+
+
+def _near_share(distance, weights):
+    """0 to 1: the weighted share of landmarks that are near each other, at distances in torsos."""
     return float(weights @ np.exp(-0.5 * (distance / _SIGMA) ** 2) / weights.sum())
 
 
@@ -87,9 +94,9 @@ def mirror_agreement(pose: PoseLandmarks) -> tuple[float, float] | None:
     if pose.disagreement is None:
         return None
     weights = np.maximum(pose.visibility[_BODY], _MIN_WEIGHT)
-    weights, apart = weights / weights.sum(), pose.disagreement[_BODY]
-    near = np.exp(-0.5 * (2 * apart / _SIGMA) ** 2)
-    return float(weights @ near), float(np.log(max(weights @ apart, _LEAST_DISAGREEMENT) / 0.1))
+    from_mean = pose.disagreement[_BODY]
+    mean = weights @ from_mean / weights.sum()
+    return _near_share(2 * from_mean, weights), float(np.log(max(mean, _LEAST_DISAGREEMENT) / 0.1))
 
 
 def features(score: float, pose: PoseLandmarks, agreement: float, *, width: int, height: int) -> np.ndarray:
@@ -99,14 +106,20 @@ def features(score: float, pose: PoseLandmarks, agreement: float, *, width: int,
                      *(() if both is None else both)])
 
 
-#: Weights of `features`, and the threshold of their sum: logistic regressions on the candidates of photographs, for
-#: poses estimated one way and both ways.
-_WEIGHTS, _BIAS = np.array([5.3, 10.0, -16.0, 2.0]), -11.3
-_WEIGHTS_BOTH_WAYS, _BIAS_BOTH_WAYS = np.array([2.8, 8.2, -7.0, 2.1, 3.7, -1.0]), -12.0
+class _Regression(NamedTuple):
+    """A logistic regression on the candidates of photographs."""
+
+    weights: np.ndarray     # of `features`
+    bias: float
+    face: float             # contribution of a face at the pose's eyes
 
 
-def _weights(pose):
-    return (_WEIGHTS, _BIAS) if pose.disagreement is None else (_WEIGHTS_BOTH_WAYS, _BIAS_BOTH_WAYS)
+_ONE_WAY = _Regression(np.array([5.3, 10.0, -16.0, 2.0]), -11.3, 2.5)
+_BOTH_WAYS = _Regression(np.array([2.8, 8.2, -7.0, 2.1, 3.7, -1.0]), -12.0, 1.6)
+
+
+def _regression(pose):
+    return _ONE_WAY if pose.disagreement is None else _BOTH_WAYS
 
 
 def evidence(score: float, pose: PoseLandmarks, agreement: float, *, width: int, height: int) -> float:
@@ -114,18 +127,17 @@ def evidence(score: float, pose: PoseLandmarks, agreement: float, *, width: int,
 
     score: of the detector, 0 to 1. agreement: the similarity of the landmarks with those of the preceding region.
     """
-    weights, bias = _weights(pose)
-    return float(weights @ features(score, pose, agreement, width=width, height=height) + bias)
+    model = _regression(pose)
+    return float(model.weights @ features(score, pose, agreement, width=width, height=height) + model.bias)
 
 
 def evidence_of_residual(pose: PoseLandmarks, width: int, height: int) -> float:
     """The part of `evidence` that comes from world_residual, at most 0."""
-    return float(_weights(pose)[0][2] * world_residual(pose, width, height))
+    return float(_regression(pose).weights[2] * world_residual(pose, width, height))
 
 
-#: Minimum score of a face that confirms a pose; maximum distance of its eyes from the pose's, in distances of the eyes;
-#: its contribution to the evidence, one way and both ways.
-MIN_FACE_SCORE, _MAX_EYE_GAP, _FACE_EVIDENCE, _FACE_EVIDENCE_BOTH_WAYS = 0.7, 0.5, 2.5, 1.6
+#: Minimum score of a face that confirms a pose; maximum distance of its eyes from the pose's, in distances of the eyes.
+MIN_FACE_SCORE, _MAX_EYE_GAP = 0.7, 0.5
 
 
 def face_evidence(face: Detection | None, pose: PoseLandmarks) -> float:
@@ -134,6 +146,4 @@ def face_evidence(face: Detection | None, pose: PoseLandmarks) -> float:
         return 0.0
     eyes = face.keypoints[[FaceKeypoint.RIGHT_EYE, FaceKeypoint.LEFT_EYE]]
     gap = np.linalg.norm(eyes - pose.landmarks[[PoseLandmark.RIGHT_EYE, PoseLandmark.LEFT_EYE], :2], axis=1).max()
-    if gap >= _MAX_EYE_GAP * np.linalg.norm(eyes[0] - eyes[1]):
-        return 0.0
-    return _FACE_EVIDENCE if pose.disagreement is None else _FACE_EVIDENCE_BOTH_WAYS
+    return _regression(pose).face if gap < _MAX_EYE_GAP * np.linalg.norm(eyes[0] - eyes[1]) else 0.0

@@ -108,6 +108,11 @@ def mean_pose(one: PoseLandmarks, other: PoseLandmarks) -> PoseLandmarks:
     return replace(mean, disagreement=disagreement(one, other, mean))
 
 
+def with_disagreement(pose: PoseLandmarks, mirrored: PoseLandmarks) -> PoseLandmarks:
+    """A pose with its disagreement from that of the mirror image of its region."""
+    return replace(pose, disagreement=disagreement(pose, mirrored, pose))
+
+
 def disagreement(one: PoseLandmarks, other: PoseLandmarks, person: PoseLandmarks) -> np.ndarray:
     """(33,) distance of two poses from their mean, in torsos of `person`."""
     apart = np.linalg.norm(one.landmarks[:, :2] - other.landmarks[:, :2], axis=1) / 2

@@ -20,6 +20,7 @@ from .screen import (
     Lighting,
     Rendering,
     empty_rendering,
+    paste,
     screen_box,
     to_screen,
     visible_points,
@@ -69,15 +70,8 @@ class Rasterizer:
         colors: (V, 3) or (N, V, 3), sRGB from 0 to 1.
         supersample: samples a pixel along each side.
         """
-        height, width = intrinsics.height, intrinsics.width
-        (x, y), part = self.render_part(vertices, intrinsics, colors, lighting=lighting, supersample=supersample)
-        if part.alpha.shape == (height, width):
-            return part
-        inside = np.s_[y:y + part.alpha.shape[0], x:x + part.alpha.shape[1]]
-        whole = empty_rendering((height, width))
-        for picture, piece in zip(whole, part):
-            picture[inside] = piece
-        return whole
+        corner, part = self.render_part(vertices, intrinsics, colors, lighting=lighting, supersample=supersample)
+        return paste(part, corner, (intrinsics.height, intrinsics.width))
 
     def render_part(self, vertices, intrinsics: Intrinsics, colors, *, lighting: Lighting = DEFAULT_LIGHTING,
                     supersample: int = 2) -> tuple[tuple[int, int], Rendering]:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from ..geometry.camera import Intrinsics
-from .screen import DEFAULT_LIGHTING, Lighting, Rendering, empty_rendering, screen_box, to_screen
+from .screen import DEFAULT_LIGHTING, Lighting, Rendering, empty_rendering, paste, screen_box, to_screen
 
 #: Maximum number of samples of the drawn box; supersampling is lowered to stay below.
 _MAX_SAMPLES = 1_500_000
@@ -38,11 +38,8 @@ class ScanlineRenderer:
     def render(self, vertices: np.ndarray, intrinsics: Intrinsics, colors: np.ndarray, *,
                lighting: Lighting = DEFAULT_LIGHTING, supersample: int = 2) -> Rendering:
         """Shaded image, intrinsics.height x intrinsics.width; arguments as Rasterizer.render."""
-        (x, y), part = self.render_part(vertices, intrinsics, colors, lighting=lighting, supersample=supersample)
-        whole = empty_rendering((intrinsics.height, intrinsics.width))
-        for picture, piece in zip(whole, part):
-            picture[y:y + piece.shape[0], x:x + piece.shape[1]] = piece
-        return whole
+        corner, part = self.render_part(vertices, intrinsics, colors, lighting=lighting, supersample=supersample)
+        return paste(part, corner, (intrinsics.height, intrinsics.width))
 
     def render_part(self, vertices: np.ndarray, intrinsics: Intrinsics, colors: np.ndarray, *,
                     lighting: Lighting = DEFAULT_LIGHTING, supersample: int = 2) -> tuple[tuple[int, int], Rendering]:

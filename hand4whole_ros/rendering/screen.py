@@ -53,6 +53,16 @@ def empty_rendering(shape: tuple[int, int]) -> Rendering:
                      np.full(shape, -1, np.int32))
 
 
+def paste(part: Rendering, corner: tuple[int, int], shape: tuple[int, int]) -> Rendering:
+    """The rendering of height x width of which `part` is the piece whose top left pixel is `corner`, (x, y)."""
+    if part.alpha.shape == shape:
+        return part
+    (x, y), whole = corner, empty_rendering(shape)
+    for picture, piece in zip(whole, part):
+        picture[y:y + piece.shape[0], x:x + piece.shape[1]] = piece
+    return whole
+
+
 def visible_points(points, depth: np.ndarray, intrinsics: Intrinsics, tolerance: float = 0.01) -> np.ndarray:
     """Which points of the camera frame are in the image and at most `tolerance` behind `depth`.
 

@@ -36,6 +36,13 @@ def missing_synthetic(error: ModuleNotFoundError) -> MissingLibrary:
                           + install_command('anny', 'warp-lang'), name=error.name)
 
 
+def describe_missing(error: ModuleNotFoundError) -> str:
+    """One line for an import that failed: its own message if it has a remedy, else the command that finds one."""
+    if isinstance(error, MissingLibrary):
+        return str(error)
+    return f'{error.name} is not installed; run hand4whole doctor for the command that installs it'
+
+
 def install_command(*projects: str) -> str:
     """'pip install ...' for a shell, with the versions that this package needs. KeyError for other projects."""
     return ' '.join(('pip install', *(shlex.quote(project + VERSIONS[project]) for project in projects)))

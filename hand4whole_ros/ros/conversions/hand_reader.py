@@ -44,8 +44,8 @@ class PersonFields(NamedTuple):
 #: Numbers of a WholeBodyPose from global_orient to transl, and of a HandPose from keypoints_2d to betas.
 _NUM_PARAMETERS, _NUM_HAND_NUMBERS = 3 * skeleton.NUM_JOINTS + 10 + 10 + 3, 42 + 45 + 10
 
-#: HandPose.agreement where it is unknown.
-_UNKNOWN = -1.0
+#: HandPose.agreement and grasp_probability where they are unknown.
+UNKNOWN = -1.0
 
 _OTHER_VERSION = 'the publisher, or the bag that is played, is of another version of hand4whole_ros'
 
@@ -120,10 +120,10 @@ def _read_hand(source):
     source.skip('f', 1 + _NUM_HAND_NUMBERS)     # hand_length to betas
     _skip_region(source)
     agreement, depth_measured = source.number('f'), source.number('?')
-    if not (agreement == _UNKNOWN or 0 <= agreement <= 1):  # bytes of the next hand, if the message has no such field
-        raise ValueError(f'agreement of a hand is {agreement:g}, expected 0 to 1 or {_UNKNOWN:g}; {_OTHER_VERSION}')
+    if not (agreement == UNKNOWN or 0 <= agreement <= 1):  # bytes of the next hand, if the message has no such field
+        raise ValueError(f'agreement of a hand is {agreement:g}, expected 0 to 1 or {UNKNOWN:g}; {_OTHER_VERSION}')
     return HandFields(header, track_id, side, state, confidence, wrist, keypoints,
-                      None if agreement == _UNKNOWN else agreement, depth_measured)
+                      None if agreement == UNKNOWN else agreement, depth_measured)
 
 
 def _skip_region(source):

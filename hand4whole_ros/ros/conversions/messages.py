@@ -20,6 +20,7 @@ from ...geometry import kinematics
 from ...msg import HandPose, Skeleton, WholeBodyPose
 from ...tracking import TrackedHand
 from .cdr import CdrWriter
+from .hand_reader import UNKNOWN
 
 _HAND_STATES = {skeleton.LOST: HandPose.LOST, skeleton.HELD: HandPose.HELD, skeleton.OK: HandPose.OK}
 _PARAMETERS = (*skeleton.POSE_SLICES, 'betas', 'expression', 'transl')
@@ -27,8 +28,6 @@ _NO_BETAS = np.zeros(10, np.float32)
 
 #: WholeBodyPose.joint_confidence where the estimator does not report it.
 _UNKNOWN_CONFIDENCE = np.full(skeleton.NUM_JOINTS, -1, np.float32)
-#: HandPose.grasp_probability and agreement likewise.
-_UNKNOWN = -1.0
 
 #: ObjectHypothesis.class_id of a grasped object: the estimator gives its box and not its class.
 OBJECT_CLASS = 'object'
@@ -221,7 +220,7 @@ def _write_hand(out, head, tracked, wrist):
     out.numbers('f', 0.0 if hand.state == skeleton.LOST else hand.confidence)
     grasp = hand.grasp_probability
     out.numbers('?', grasp is not None and grasp > MIN_GRASP_PROBABILITY)
-    out.numbers('f', _UNKNOWN if grasp is None else grasp)
+    out.numbers('f', UNKNOWN if grasp is None else grasp)
     out.array(wrist)
     keypoints = hand.keypoints_3d.double().numpy()
     out.array(keypoints)
@@ -231,7 +230,7 @@ def _write_hand(out, head, tracked, wrist):
     out.array(np.concatenate([hand.keypoints_2d.numpy().ravel(), np.float32(tracked.finger_pose).ravel(), betas]))
     _write_region_of_interest(out, hand.bbox_xyxy)
     known = hand.agreement is not None and hand.state == skeleton.OK
-    out.numbers('f', hand.agreement if known else _UNKNOWN)
+    out.numbers('f', hand.agreement if known else UNKNOWN)
     out.numbers('?', hand.depth_measured)
 
 
