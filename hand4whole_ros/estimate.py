@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from . import skeleton
 from .geometry.object_box import box_points
@@ -28,35 +27,34 @@ def format_refusals(refused: Mapping[str, int]) -> str:
 
 @dataclass(frozen=True)
 class ObjectEstimate:
-    """A grasped object, as a box of known size. Camera optical frame, metres; every tensor float32 on the CPU."""
+    """A grasped object, as a box of known size. Camera optical frame, metres; every array float32."""
 
-    rotation: Tensor            # (3, 3) of the object's own axes
-    translation: Tensor         # (3,) m of the origin of the object's own frame
-    box: Tensor                 # (2, 3) m: low and high corner of its box in its own frame
-    corners_2d: Tensor          # (8, 2) px of the full image, x of the object's own frame changes fastest
+    rotation: np.ndarray            # (3, 3) of the object's own axes
+    translation: np.ndarray         # (3,) m of the origin of the object's own frame
+    box: np.ndarray                 # (2, 3) m: low and high corner of its box in its own frame
+    corners_2d: np.ndarray          # (8, 2) px of the full image, x of the object's own frame changes fastest
     confidence: float           # 0 to 1
     reprojection_error: float   # px, between the network's points and the projected pose
 
     @property
-    def size(self) -> Tensor:
+    def size(self) -> np.ndarray:
         """(3,) m, along the object's own axes."""
         return self.box[1] - self.box[0]
 
     @property
-    def center(self) -> Tensor:
+    def center(self) -> np.ndarray:
         """(3,) m, of the box."""
         return self.rotation @ self.box.mean(0) + self.translation
 
     @property
-    def corners(self) -> Tensor:
+    def corners(self) -> np.ndarray:
         """(8, 3) m, in the order of corners_2d."""
-        own = torch.from_numpy(box_points(self.box.numpy())[:8]).to(self.box.dtype)
-        return own @ self.rotation.T + self.translation
+        return np.float32(box_points(self.box)[:8]) @ self.rotation.T + self.translation
 
 
 @dataclass(frozen=True)
 class HandEstimate:
-    """One hand. Camera optical frame, metres and radians; every tensor float32 on the CPU.
+    """One hand. Camera optical frame, metres and radians; every array float32.
 
     If `state` is LOST nothing here was observed: the keypoints are those of a relaxed hand on the
     estimated arm and must not be taken for a measurement.
@@ -65,10 +63,10 @@ class HandEstimate:
     side: str                   # 'left' or 'right': the person's own
     state: int                  # skeleton.OK, HELD or LOST
     confidence: float           # 0 to 1
-    keypoints_3d: Tensor        # (21, 3) m
-    keypoints_2d: Tensor        # (21, 2) px in the full image
-    betas: Tensor | None        # (10,) MANO shape of this hand; None: its shape follows from the body's betas
-    bbox_xyxy: Tensor           # (4,) px; zeros where no box is known
+    keypoints_3d: np.ndarray        # (21, 3) m
+    keypoints_2d: np.ndarray        # (21, 2) px in the full image
+    betas: np.ndarray | None        # (10,) MANO shape of this hand; None: its shape follows from the body's betas
+    bbox_xyxy: np.ndarray           # (4,) px; zeros where no box is known
     #: 0 to 1: that it grasps something; None if the estimator does not estimate it.
     grasp_probability: float | None = field(default=None, kw_only=True)
     #: The grasped object; None if it is unknown, or the hand was not detected in this very image.
@@ -99,20 +97,20 @@ class LooseHandEstimate(HandEstimate):
     side_confidence: float = 1.0    # 0 to 1: that its side is this one
     #: (3, 3) of the wrist in the camera frame, and (15, 3) axis-angle of the fingers against their parents, in SMPL-X's
     #: axes and order; None if the estimator gives keypoints alone.
-    wrist_rotation: Tensor | None = None
-    finger_pose: Tensor | None = None
+    wrist_rotation: np.ndarray | None = None
+    finger_pose: np.ndarray | None = None
 
     def rejection_reason(self) -> str:
         """As WholeBodyEstimate.rejection_reason."""
-        numbers = torch.cat([*(value.reshape(-1) for value in vars(self).values() if isinstance(value, Tensor)),
-                             torch.tensor([self.confidence, self.side_confidence, self.grasp_probability or 0.0,
-                                           self.agreement or 0.0])])
-        if not torch.isfinite(numbers).all():
+        numbers = np.concatenate([*(value.ravel() for value in vars(self).values() if isinstance(value, np.ndarray)),
+                                  [self.confidence, self.side_confidence, self.grasp_probability or 0.0,
+                                   self.agreement or 0.0]])
+        if not np.isfinite(numbers).all():
             return NOT_FINITE
         return BEHIND if float(self.keypoints_3d[:, 2].min()) < MIN_DEPTH else ''
 
 
-def hand_shape_betas(hands: Iterable[HandEstimate]) -> dict[str, Tensor]:
+def hand_shape_betas(hands: Iterable[HandEstimate]) -> dict[str, np.ndarray]:
     """side -> MANO betas (10,) of the hands that have a shape of their own."""
     return {hand.side: hand.betas for hand in hands if hand.has_own_shape and hand.betas is not None}
 
@@ -123,37 +121,37 @@ class WholeBodyEstimate:
 
     Camera optical frame (x right, y down, z forward), metres, radians. Rotations are axis-angle
     relative to the parent joint, zero in the T-pose with flat hands, in SMPL-X joint order.
-    Every tensor is float32 on the CPU.
+    Every array is float32.
     """
 
-    global_orient: Tensor       # (3,) of the pelvis, in the camera frame
-    body_pose: Tensor           # (21, 3)
-    jaw_pose: Tensor            # (3,)
-    leye_pose: Tensor           # (3,)
-    reye_pose: Tensor           # (3,)
-    left_hand_pose: Tensor      # (15, 3)
-    right_hand_pose: Tensor     # (15, 3)
-    betas: Tensor               # (10,)
-    expression: Tensor          # (10,)
-    transl: Tensor              # (3,) m, SMPL-X's `transl`: added to the posed model
-    joints: Tensor              # (55, 3) m; the fingers' are the hand's own where it has a shape of its own
-    joint_rotations: Tensor     # (55, 3, 3) in the camera frame
+    global_orient: np.ndarray       # (3,) of the pelvis, in the camera frame
+    body_pose: np.ndarray           # (21, 3)
+    jaw_pose: np.ndarray            # (3,)
+    leye_pose: np.ndarray           # (3,)
+    reye_pose: np.ndarray           # (3,)
+    left_hand_pose: np.ndarray      # (15, 3)
+    right_hand_pose: np.ndarray     # (15, 3)
+    betas: np.ndarray               # (10,)
+    expression: np.ndarray          # (10,)
+    transl: np.ndarray              # (3,) m, SMPL-X's `transl`: added to the posed model
+    joints: np.ndarray              # (55, 3) m; the fingers' are the hand's own where it has a shape of its own
+    joint_rotations: np.ndarray     # (55, 3, 3) in the camera frame
     left_hand: HandEstimate
     right_hand: HandEstimate
-    bbox_xyxy: Tensor           # (4,) px in the full image
+    bbox_xyxy: np.ndarray           # (4,) px in the full image
     confidence: float           # 0 to 1
     track_id: int = -1          # the same in all images of a video; -1 while the person is not tracked
     held: bool = False               # not found in this image: the last pose is repeated
     #: (55,) 0 to 1: probability that each joint is at its estimated position in the image; low where it was only
     #: inferred, 0 where it is unknown. None if the estimator does not estimate it.
-    joint_confidence: Tensor | None = None
-    vertices: Tensor | None = None   # (V, 3) m; None until the mesh is computed
+    joint_confidence: np.ndarray | None = None
+    vertices: np.ndarray | None = None   # (V, 3) m; None until the mesh is computed
     stage_times: dict[str, float] = field(default_factory=dict)  # stage -> seconds
 
     @property
-    def local_rotations(self) -> Tensor:
+    def local_rotations(self) -> np.ndarray:
         """(55, 3) axis-angle of every joint relative to its parent, in the order of the joints."""
-        return torch.cat([getattr(self, name).reshape(-1, 3) for name in skeleton.POSE_SLICES])
+        return np.concatenate([getattr(self, name).reshape(-1, 3) for name in skeleton.POSE_SLICES])
 
     def hand(self, side: str) -> HandEstimate:
         """The hand of `side`, 'left' or 'right'."""
@@ -165,22 +163,22 @@ class WholeBodyEstimate:
         return self.left_hand, self.right_hand
 
     @property
-    def hand_betas(self) -> dict[str, Tensor]:
+    def hand_betas(self) -> dict[str, np.ndarray]:
         """side -> MANO betas (10,) of the hands that have a shape of their own."""
         return hand_shape_betas(self.hands)
 
     def is_finite(self) -> bool:
         """Whether all numbers are finite."""
-        numbers = [value.reshape(-1) for part in (self, *self.hands) for value in vars(part).values()
-                   if isinstance(value, Tensor)]
-        numbers.append(torch.tensor([self.confidence, *(number for hand in self.hands
-                                                        for number in (hand.confidence, hand.agreement or 0.0))]))
-        # Concatenated: each call of torch costs more than testing some hundred numbers.
-        return bool(torch.isfinite(torch.cat(numbers)).all())
+        numbers = [value.ravel() for part in (self, *self.hands) for value in vars(part).values()
+                   if isinstance(value, np.ndarray)]
+        numbers.append(np.array([self.confidence, *(number for hand in self.hands
+                                                    for number in (hand.confidence, hand.agreement or 0.0))]))
+        # Concatenated: each call costs more than testing some hundred numbers.
+        return bool(np.isfinite(np.concatenate(numbers)).all())
 
     def nearest_depth(self) -> float:
         """Least z of the joints and of both hands' keypoints, m: negative behind the camera."""
-        points = torch.cat([self.joints, *(hand.keypoints_3d for hand in self.hands)])
+        points = np.concatenate([self.joints, *(hand.keypoints_3d for hand in self.hands)])
         return float(points[:, 2].min())
 
     def rejection_reason(self) -> str:

@@ -1,7 +1,7 @@
 """The body model everything else uses: from parameters to joints and mesh.
 
-One class for the open body and for licensed SMPL-X files; both are posed by the `smplx` library, and by the same
-computation in numpy for single persons. `smplx_mano_body.py` contains the body with separate hand shapes.
+One class for the open body and for licensed SMPL-X files, in numpy. `body_layer.py` poses batches of the same body with
+torch and the `smplx` library; `smplx_mano_body.py` contains the body with separate hand shapes.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+from numpy.typing import ArrayLike
 from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
-from torch import Tensor
 
 from .. import skeleton
-from .._vendor_patches.roma_import import roma
 from ..estimate import WholeBodyEstimate
-from ..geometry.kinematics import attached_points, kinematic_tree
+from ..geometry.kinematics import attached_points
 from ..geometry.mesh import boundary_loop, submesh_faces
 from .body_face import body_face
 from .npz_file import BodyModelError
@@ -29,27 +28,19 @@ from .skinning import PosedSkeletons, SkinnedMesh
 from .smplx_file import (
     NUM_BETAS,
     NUM_EXPRESSION,
-    SmplxModel,
     fingertip_vertices,
     read_smplx_npz,
     shape_and_expression,
     without_pose_offsets,
 )
 
-__all__ = ['BodyKinematics', 'BodyModel', 'BodyModelError', 'BodyOutput', 'BodySkeleton', 'OpenBodyUnavailable']
+if TYPE_CHECKING:
+    from .body_layer import BodyLayer
 
-_POSE_NAMES = tuple(skeleton.POSE_SLICES)
+__all__ = ['BodyKinematics', 'BodyModel', 'BodyModelError', 'BodySkeleton', 'OpenBodyUnavailable']
+
 _TIP_JOINTS = list(skeleton.TIP_JOINTS)
 _KEYPOINT_ROWS = {side: list(rows) for side, rows in skeleton.HAND_KEYPOINT_ROWS.items()}
-
-
-@dataclass(frozen=True)
-class BodyOutput:
-    """A batch of posed bodies, in the frame of global_orient and transl."""
-
-    joints: Tensor           # (B, 55, 3) m
-    vertices: Tensor         # (B, V, 3) m
-    joint_rotations: Tensor  # (B, 55, 3, 3) global
 
 
 @dataclass(frozen=True)
@@ -86,93 +77,76 @@ class BodyModel:
     side -> ids of the faces within it. fingertips: side -> (5,) vertex ids, thumb to pinky.
     """
 
-    def __init__(self, name: str, arrays: dict[str, np.ndarray], fingertips: dict[str, np.ndarray],
-                 device: str | torch.device = 'cpu'):
+    def __init__(self, name: str, arrays: dict[str, np.ndarray], fingertips: dict[str, np.ndarray]):
         self.name = name
-        self.device = torch.device(device)
         self.faces = np.ascontiguousarray(arrays['f'], dtype=np.int32)
         self.num_vertices = len(arrays['v_template'])
         self.fingertips = fingertips
-        self._arrays = arrays
         self._skin = SkinnedMesh(arrays['v_template'], shape_and_expression(arrays['shapedirs']),
-                                 None if without_pose_offsets(arrays['posedirs']) else self.smplx.posedirs,
+                                 None if without_pose_offsets(arrays['posedirs']) else arrays['posedirs'],
                                  J_regressor=arrays['J_regressor'], weights=arrays['weights'], parents=skeleton.PARENTS)
+        # Those of the skin: a published file has 400 shape components in double precision.
+        self._arrays = {**arrays, 'shapedirs': self._skin.shapedirs, 'posedirs': arrays['posedirs']
+                        if self._skin.posedirs is None else self._skin.posedirs}
         self.hand_vertices, self.hand_faces = self._locate_hands()
         self.kinematics = self._make_kinematics()
         #: The landmarks of the face; None if the file does not contain them; that of the open body does.
         self.face = body_face(arrays)
         k = self.kinematics
-        self._tip_bones = k.rest_tips - k.rest_joints[_TIP_JOINTS]
-        self._tip_bones_betas = k.rest_tips_betas - k.rest_joints_betas[_TIP_JOINTS]
+        self.tip_bones = k.rest_tips - k.rest_joints[_TIP_JOINTS]
+        self.tip_bones_betas = k.rest_tips_betas - k.rest_joints_betas[_TIP_JOINTS]
 
     @cached_property
-    def smplx(self) -> SmplxModel:
-        """The layer of the smplx library. A node never poses with it, and never creates it for the open body."""
-        arrays, self._arrays = self._arrays, {}     # those of a licensed file take as much memory as the layer
-        return SmplxModel(arrays).to(self.device).requires_grad_(False)
+    def layer(self) -> BodyLayer:
+        """The same body for batches of tensors, differentiable, on the CPU. It needs torch; a node does not."""
+        from .body_layer import BodyLayer
+        return BodyLayer(self._arrays, self.tip_bones, self.tip_bones_betas)
 
     @property
     def v_template(self) -> np.ndarray:
         """(V, 3) float32 m, the mean person at rest."""
         return self._skin.v_template
 
+    @property
+    def shape_directions(self) -> np.ndarray:
+        """(V, 3, 10) float32 m per unit of beta, at rest."""
+        return self._skin.shapedirs[..., :NUM_BETAS]
+
     @classmethod
-    def load(cls, path: Path | None = None, device: str | torch.device = 'cpu') -> BodyModel:
+    def load(cls, path: Path | None = None) -> BodyModel:
         """The open body, or the licensed SMPL-X .npz at `path`.
 
         Raises BodyModelError for a file that cannot be used, OpenBodyUnavailable if the package is damaged.
         """
         if path is not None:
             arrays = read_smplx_npz(path)
-            return cls('smplx', arrays, fingertip_vertices(arrays, path), device)
-        return cls.from_open_body(load_arrays(), device)
+            return cls('smplx', arrays, fingertip_vertices(arrays, path))
+        return cls.from_open_body(load_arrays())
 
     @classmethod
-    def from_open_body(cls, arrays: dict[str, np.ndarray], device: str | torch.device = 'cpu') -> BodyModel:
+    def from_open_body(cls, arrays: dict[str, np.ndarray]) -> BodyModel:
         """The open body from arrays of open_body.load_arrays."""
         tips = arrays[TIPS_KEY]
-        return cls('anny', arrays, {'left': tips[:5], 'right': tips[5:]}, device)
+        return cls('anny', arrays, {'left': tips[:5], 'right': tips[5:]})
 
-    def __call__(self, global_orient: Tensor | None = None, body_pose: Tensor | None = None, *,
-                 jaw_pose: Tensor | None = None, leye_pose: Tensor | None = None,
-                 reye_pose: Tensor | None = None, left_hand_pose: Tensor | None = None,
-                 right_hand_pose: Tensor | None = None, betas: Tensor | None = None,
-                 expression: Tensor | None = None, transl: Tensor | None = None) -> BodyOutput:
-        """Pose a batch of bodies. Differentiable.
+    def vertices(self, estimate: WholeBodyEstimate) -> np.ndarray:
+        """(V, 3) float32 mesh of one estimate, in its camera frame."""
+        return self._skin.vertices(self._pose_estimate(estimate))[0]
 
-        Axis-angle poses (B, n, 3) or (B, 3 n), betas and expression (B, 10), transl (B, 3) m; omitted arguments
-        are zero, and a batch of one is broadcast. global_orient rotates the body about its pelvis.
-        """
-        poses = dict(zip(_POSE_NAMES, (global_orient, body_pose, jaw_pose, leye_pose, reye_pose,
-                                       left_hand_pose, right_hand_pose)))
-        sizes = {name: 3 * (span.stop - span.start) for name, span in skeleton.POSE_SLICES.items()}
-        given = {**poses, 'betas': betas, 'expression': expression, 'transl': transl}
-        sizes.update(betas=NUM_BETAS, expression=NUM_EXPRESSION, transl=3)
-        batch = max([len(value) for value in given.values() if value is not None], default=1)
-        zero = torch.zeros(1, device=self.device)
+    def mesh(self, local_rotations: np.ndarray, betas: np.ndarray, expression: np.ndarray | None = None,
+             transl: np.ndarray | None = None) -> np.ndarray:
+        """(V, 3) float32 m, of the parameters of one person as in `skeleton`; the hands have the body's own shape."""
+        shift = np.zeros(3) if transl is None else transl
+        return self._skin.vertices(_moved(self._pose(local_rotations, betas, expression), shift))[0]
 
-        def rows(value: Tensor | None, size: int) -> Tensor:
-            known = zero if value is None else value.reshape(len(value), size).to(self.device, torch.float32)
-            return known.expand(batch, size)
-        full = {name: rows(given[name], size) for name, size in sizes.items()}
-        output = self.smplx(**full, return_shaped=False)
-        joints = output.joints[:, :skeleton.NUM_JOINTS]
-        axis_angles = torch.cat([full[name] for name in _POSE_NAMES], dim=1).reshape(batch, -1, 3)
-        rotations = kinematic_tree().global_rotations(roma.rotvec_to_rotmat(axis_angles))
-        return BodyOutput(joints, output.vertices, rotations)
-
-    def vertices(self, estimate: WholeBodyEstimate) -> Tensor:
-        """(V, 3) float32 mesh of one estimate, in its camera frame: the same as calling the model, but faster."""
-        return torch.from_numpy(self._skin.vertices(self._pose_estimate(estimate))[0])
-
-    def rest_joints(self, betas: Tensor, expression: Tensor | None = None) -> np.ndarray:
+    def rest_joints(self, betas: np.ndarray, expression: np.ndarray | None = None) -> np.ndarray:
         """(55, 3) float64 m, the joints in the T-pose, of betas (10,) and expression (10,), by default none."""
         return self._skin.rest_joints + self._skin.rest_joints_dirs @ _coefficients(betas, expression)
 
-    def skeleton(self, local_rotations: Tensor, betas: Tensor, expression: Tensor | None = None, *,
-                 pelvis: Tensor | None = None, transl: Tensor | None = None,
-                 hand_betas: Mapping[str, Tensor] | None = None) -> BodySkeleton:
-        """One person's joints and hand keypoints, in a fraction of a millisecond. Not differentiable.
+    def skeleton(self, local_rotations: ArrayLike, betas: ArrayLike, expression: ArrayLike | None = None, *,
+                 pelvis: ArrayLike | None = None, transl: ArrayLike | None = None,
+                 hand_betas: Mapping[str, np.ndarray] | None = None) -> BodySkeleton:
+        """One person's joints and hand keypoints, in a fraction of a millisecond.
 
         local_rotations (55, 3) axis-angle, betas (10,), expression (10,) or None for none; pelvis (3,) m is the
         position of the pelvis, transl (3,) m that of SMPL-X's origin; at most one of them. hand_betas: side -> (10,)
@@ -184,25 +158,11 @@ class BodyModel:
         else:
             shift = np.zeros(3) if transl is None else _float64(transl)
         joints, rotations = chain.joints[0] + shift, chain.rotations[0]
-        bones = self._tip_bones + self._tip_bones_betas @ _float64(betas)
+        bones = self.tip_bones + self.tip_bones_betas @ _float64(betas)
         tips = attached_points(joints, rotations, _TIP_JOINTS, bones)
         points = np.concatenate([joints, tips])
         keypoints = {side: points[_KEYPOINT_ROWS[side]] for side in skeleton.SIDES}
         return BodySkeleton(shift, joints, rotations, keypoints)
-
-    def hand_keypoints(self, side: str, joints: Tensor, joint_rotations: Tensor,
-                       betas: Tensor | None = None) -> Tensor:
-        """(..., 21, 3) keypoints of one hand of the body's own shape, in skeleton.HAND_KEYPOINT_NAMES order.
-
-        joints (..., 55, 3) and joint_rotations (..., 55, 3, 3) as in WholeBodyEstimate, betas (..., 10). The
-        finger tips move rigidly with the last joint of their finger. Differentiable.
-        """
-        bones = joints.new_tensor(self._tip_bones)
-        if betas is not None:
-            directions = joints.new_tensor(self._tip_bones_betas)
-            bones = bones + torch.einsum('jak,...k->...ja', directions, betas.to(joints))
-        tips = attached_points(joints, joint_rotations, _TIP_JOINTS, bones)
-        return torch.cat([joints, tips], dim=-2)[..., _KEYPOINT_ROWS[side], :]
 
     @cached_property
     def wrist_rings(self) -> dict[str, np.ndarray]:
@@ -217,9 +177,7 @@ class BodyModel:
         return self._skin.pose(local[None], _coefficients(betas, expression)[None])
 
     def _pose_estimate(self, estimate: WholeBodyEstimate) -> PosedSkeletons:
-        rotations = torch.cat([getattr(estimate, name).reshape(-1, 3) for name in _POSE_NAMES])
-        chain = self._pose(rotations, estimate.betas, estimate.expression)
-        return replace(chain, joints=chain.joints + _float64(estimate.transl))
+        return _moved(self._pose(estimate.local_rotations, estimate.betas, estimate.expression), estimate.transl)
 
     def _locate_hands(self):
         weights, template = self._skin.weights, self._skin.v_template
@@ -242,6 +200,10 @@ class BodyModel:
             rest_tips=skin.v_template[tips].astype(np.float64),
             rest_tips_betas=skin.shapedirs[tips, :, :NUM_BETAS].astype(np.float64),
             parents=skeleton.PARENTS, tip_joints=skeleton.TIP_JOINTS)
+
+
+def _moved(chain, shift):
+    return replace(chain, joints=chain.joints + _float64(shift))
 
 
 def _coefficients(betas, expression):

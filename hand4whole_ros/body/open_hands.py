@@ -98,7 +98,7 @@ def fit_joint_regressor(model: BodyModel, side: str) -> np.ndarray:
     turns[: _NUM_SAMPLES // 4] = 0
     # Mirrored poses for mirrored hands: fingers bend about z.
     turns[..., 2] += np.where(np.any(turns, axis=-1), -0.5 if side == 'left' else 0.5, 0)
-    output = model(betas=torch.from_numpy(rng.normal(0, 1, (_NUM_SAMPLES, NUM_BETAS))),
+    output = model.layer(betas=torch.from_numpy(rng.normal(0, 1, (_NUM_SAMPLES, NUM_BETAS))),
                    **{f'{side}_hand_pose': torch.from_numpy(turns)})
     meshes, places = output.vertices[:, ids].double().numpy(), output.joints[:, joints].double().numpy()
     template = model.v_template[ids]

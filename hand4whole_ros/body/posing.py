@@ -11,17 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import ArrayLike
 
 from .. import skeleton
 from ..estimate import HandEstimate, WholeBodyEstimate, hand_shape_betas
 from ..geometry.camera import Intrinsics
 from ..geometry.keypoint_agreement import measure_agreement
 from .model import BodyModel
-
-#: Arrays of a network or of numpy.
-ArrayLike = Tensor | np.ndarray
 
 #: Points that project farther than this from the image are clipped to it, px.
 MAX_PIXEL_DISTANCE = 1e6
@@ -40,13 +36,13 @@ class ObservedHand:
     detected_2d: ArrayLike | None = None
 
 
-def rest_joints(body: BodyModel, betas: Tensor, expression: Tensor | None = None) -> Tensor:
+def rest_joints(body: BodyModel, betas: np.ndarray, expression: np.ndarray | None = None) -> np.ndarray:
     """(55, 3) m, the joints in the T-pose of a body of shape `betas` (10,) and `expression` (10,)."""
-    return _float32(body.rest_joints(betas, expression))
+    return body.rest_joints(betas, expression).astype(np.float32)
 
 
-def repose_estimate(body: BodyModel, estimate: WholeBodyEstimate, local_rotations: Tensor, *, betas: Tensor,
-          pelvis: Tensor) -> WholeBodyEstimate:
+def repose_estimate(body: BodyModel, estimate: WholeBodyEstimate, local_rotations: np.ndarray, *, betas: np.ndarray,
+          pelvis: np.ndarray) -> WholeBodyEstimate:
     """`estimate` with the given joint rotations, shape and pelvis.
 
     local_rotations (55, 3) axis-angle, betas (10,), pelvis (3,) m in the camera frame. Joints, their
@@ -69,8 +65,8 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
     local_rotations (55, 3) axis-angle in the order of the joints, betas (10,), expression (10,); pelvis (3,) m
     in the camera frame, or SMPL-X's transl (3,), one of the two. intrinsics: of the image, which the hands' 3D
     keypoints are projected with unless measured, at most MAX_PIXEL_DISTANCE away; zero behind the camera.
-    bbox_xyxy (4,) px. A hand missing in `hands` was not detected. All may be tensors on any device or numpy, of
-    any floating type. joint_confidence (55,), track_id: as in WholeBodyEstimate.
+    bbox_xyxy (4,) px. A hand missing in `hands` was not detected. All may be of any floating type.
+    joint_confidence (55,), track_id: as in WholeBodyEstimate.
     """
     if (pelvis is None) == (transl is None):
         raise ValueError('a person needs a place: either pelvis or transl')
@@ -83,7 +79,7 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
         points, pixels = keypoints[hand.side], known.keypoints_2d
         if pixels is None:
             # A point beside the camera projects to infinity.
-            pixels = np.nan_to_num(intrinsics.project(points.numpy()), nan=0.0)
+            pixels = np.nan_to_num(intrinsics.project(points), nan=0.0)
             pixels = np.clip(pixels, -MAX_PIXEL_DISTANCE, MAX_PIXEL_DISTANCE)
         agreement = None if known.detected_2d is None else \
             measure_agreement(_float32(known.detected_2d), points, intrinsics)
@@ -95,7 +91,7 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
 
 
 def _derive_fields(body, local_rotations, betas, expression, *, hand_betas, **place
-                   ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+                   ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Every field of an estimate that depends on pose and shape, and side -> keypoints (21, 3)."""
     found = body.skeleton(local_rotations, betas, expression, hand_betas=hand_betas, **place)
     parameters = {name: local_rotations[rows] if rows.stop - rows.start > 1 else local_rotations[rows.start]
@@ -107,10 +103,11 @@ def _derive_fields(body, local_rotations, betas, expression, *, hand_betas, **pl
 
 def _make_unplaced_hand(side, seen):
     """A hand whose keypoints are not computed yet."""
-    box = torch.zeros(4) if seen.bbox_xyxy is None else _float32(seen.bbox_xyxy)
+    box = np.zeros(4, np.float32) if seen.bbox_xyxy is None else _float32(seen.bbox_xyxy)
     betas = None if seen.betas is None else _float32(seen.betas)
-    return HandEstimate(side, seen.state, float(seen.confidence), torch.zeros(21, 3), torch.zeros(21, 2), betas, box)
+    points, pixels = np.zeros((21, 3), np.float32), np.zeros((21, 2), np.float32)
+    return HandEstimate(side, seen.state, float(seen.confidence), points, pixels, betas, box)
 
 
 def _float32(values):
-    return torch.as_tensor(values).detach().to('cpu', torch.float32)
+    return np.asarray(values, np.float32)

@@ -12,7 +12,8 @@ from .. import skeleton
 from .hand_transfer import HandTransfer
 from .mano import NUM_VERTICES, Mano, load_hands
 from .npz_file import BodyModelError, read_npz
-from .smplx_file import SmplxModel, fingertip_vertices, read_smplx_npz
+from .smplx_file import fingertip_vertices, read_smplx_npz
+from .smplx_layer import SmplxModel
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Linear blend skinning of one person or two hands: the same as `smplx.lbs`, several times as fast for so few.
 
-In numpy, because torch starts threads even for products this small: if other work keeps both cores busy, waiting for
-a thread costs many times the product itself.
+In numpy, so that posing needs no torch, which moreover starts threads even for products this small: if other work
+keeps both cores busy, waiting for a thread costs many times the product itself.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..geometry.kinematics import forward_kinematics
 
@@ -40,15 +38,15 @@ class PosedSkeletons:
 class SkinnedMesh:
     """A mesh that follows joints.
 
-    v_template (V, 3) m; shapedirs (V, 3, C); posedirs (9 (J - 1), 3 V) torch on any device, or None without pose
-    correctives; J_regressor (J, V); weights (V, J); parents (J,), -1 for the root, which comes first.
+    v_template (V, 3) m; shapedirs (V, 3, C); posedirs (V, 3, 9 (J - 1)), or None without pose correctives;
+    J_regressor (J, V); weights (V, J); parents (J,), -1 for the root, which comes first.
     """
 
-    def __init__(self, v_template: np.ndarray, shapedirs: np.ndarray, posedirs: Tensor | None,
+    def __init__(self, v_template: np.ndarray, shapedirs: np.ndarray, posedirs: np.ndarray | None,
                  *, J_regressor: np.ndarray, weights: np.ndarray, parents: Sequence[int]):   # noqa: N803 (SMPL's word)
         self.v_template = np.asarray(v_template, np.float32)
         self.shapedirs = np.asarray(shapedirs, np.float32)
-        self.posedirs = posedirs
+        self.posedirs = None if posedirs is None else np.asarray(posedirs, np.float32)
         self.weights = np.asarray(weights, np.float32)
         regressor = np.asarray(J_regressor, np.float64)
         self.rest_joints = regressor @ v_template                              # (J, 3) at zero coefficients
@@ -68,17 +66,11 @@ class SkinnedMesh:
         shaped = np.einsum('nc,cv->nv', chain.coefficients.astype(np.float32), self._directions)
         shaped = shaped.reshape(count, -1, 3) + self.v_template
         if self.posedirs is not None:
-            shaped += self._has_pose_offsets(chain.features.astype(np.float32)).reshape(shaped.shape)
+            rows = self.posedirs.reshape(shaped[0].size, -1)
+            shaped += (chain.features.astype(np.float32) @ rows.T).reshape(shaped.shape)
         transforms = np.concatenate([chain.rotations, chain.offsets[..., None]], axis=-1).astype(np.float32)
         blend = (self.weights @ transforms.reshape(count, -1, 12)).reshape(count, -1, 3, 4)
         return np.einsum('nvab,nvb->nva', blend[..., :3], shaped) + blend[..., 3]
-
-    def _has_pose_offsets(self, features):
-        """(N, 3 V) pose correctives."""
-        assert self.posedirs is not None
-        if self.posedirs.device.type != 'cpu':
-            return (torch.from_numpy(features).to(self.posedirs) @ self.posedirs).cpu().numpy()
-        return features @ self.posedirs.numpy()
 
 
 class SurfacePoints:
@@ -89,10 +81,9 @@ class SurfacePoints:
     """
 
     def __init__(self, skin: SkinnedMesh, mixtures: np.ndarray):
-        size = len(skin.v_template)
         columns = [skin.v_template[..., None], skin.shapedirs]
         if skin.posedirs is not None:
-            columns.append(skin.posedirs.cpu().numpy().T.reshape(size, 3, -1))
+            columns.append(skin.posedirs)
         shared = np.asarray(mixtures, np.float64)[:, None] * skin.weights.T      # (K, J, V)
         self._share = shared.sum(axis=-1)
         table = np.tensordot(shared, np.concatenate(columns, axis=-1), 1)        # (K, J, 3, 1 + C + 9 (J - 1))

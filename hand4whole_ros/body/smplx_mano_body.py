@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
-from torch import Tensor
 
 from .. import skeleton
 from ..estimate import WholeBodyEstimate
@@ -45,8 +45,8 @@ class SmplxManoBody(BodyModel):
     only.
     """
 
-    def __init__(self, published: PublishedBody, device: str | torch.device = 'cpu'):
-        super().__init__(published.name, published.arrays, published.fingertips, device)
+    def __init__(self, published: PublishedBody):
+        super().__init__(published.name, published.arrays, published.fingertips)
         right = published.mano['right']
         transfer = published.transfer()
         self._places = {
@@ -57,9 +57,9 @@ class SmplxManoBody(BodyModel):
         each_vertex = torch.eye(right.num_vertices, device=right.J_regressor.device)[None]
         self._hand_points = SurfacePoints(self._hand, right.regress_keypoints(each_vertex)[0].cpu().numpy())
 
-    def skeleton(self, local_rotations: Tensor, betas: Tensor, expression: Tensor | None = None, *,
-                 pelvis: Tensor | None = None, transl: Tensor | None = None,
-                 hand_betas: Mapping[str, Tensor] | None = None) -> BodySkeleton:
+    def skeleton(self, local_rotations: ArrayLike, betas: ArrayLike, expression: ArrayLike | None = None, *,
+                 pelvis: ArrayLike | None = None, transl: ArrayLike | None = None,
+                 hand_betas: Mapping[str, np.ndarray] | None = None) -> BodySkeleton:
         """See BodyModel.skeleton; hands in `hand_betas` have that MANO shape."""
         own = super().skeleton(local_rotations, betas, expression, pelvis=pelvis, transl=transl)
         if not hand_betas:
@@ -71,20 +71,20 @@ class SmplxManoBody(BodyModel):
             joints[_FINGER_JOINTS[side]] = points[_FINGER_KEYPOINTS]
         return replace(own, joints=joints, hand_keypoints=keypoints)
 
-    def vertices(self, estimate: WholeBodyEstimate) -> Tensor:
+    def vertices(self, estimate: WholeBodyEstimate) -> np.ndarray:
         """(V, 3) float32 mesh of one estimate, in its camera frame."""
         body = self._pose_estimate(estimate)
         vertices, hand_betas = self._skin.vertices(body)[0], estimate.hand_betas
         if hand_betas:
-            aligned = self._align_hands(body.joints[0], estimate.local_rotations.double().numpy(), hand_betas)
+            aligned = self._align_hands(body.joints[0], estimate.local_rotations.astype(np.float64), hand_betas)
             for side, mesh in zip(aligned.sides, aligned.place(self._hand.vertices(aligned.chain))):
                 place = self._places[side]
                 vertices[place.vertices] = mesh
                 vertices[place.band] = place.operator @ vertices[place.around]
-        return torch.from_numpy(vertices)
+        return vertices
 
     def _align_hands(
-        self, joints: np.ndarray, local_rotations: np.ndarray, hand_betas: Mapping[str, Tensor]
+        self, joints: np.ndarray, local_rotations: np.ndarray, hand_betas: Mapping[str, np.ndarray]
     ) -> _AlignedHands:
         """Hands aligned to SMPL-X's joints (55, 3); local_rotations (55, 3) axis-angle; side -> betas (10,)."""
         sides = list(hand_betas)
@@ -130,4 +130,5 @@ class _AlignedHands:
 
 def _make_skinned_mesh(mano: Mano) -> SkinnedMesh:
     arrays = {name: getattr(mano, name).cpu().numpy() for name in ('v_template', 'shapedirs', 'J_regressor', 'weights')}
-    return SkinnedMesh(posedirs=mano.posedirs.cpu(), parents=mano.parents.tolist(), **arrays)
+    posedirs = mano.posedirs.T.reshape(mano.num_vertices, 3, -1).cpu().numpy()
+    return SkinnedMesh(posedirs=posedirs, parents=mano.parents.tolist(), **arrays)

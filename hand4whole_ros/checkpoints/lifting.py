@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..networks.lifting import LiftingConfig, LiftingNetwork
+from ..networks.lifting_inference import LiftingPredictor
+from ..networks.lifting_layout import LiftingConfig
 from . import CheckpointError
 from .weights_file import WeightsFile, WeightsReader
+
+if TYPE_CHECKING:
+    from ..networks.lifting import LiftingNetwork
 
 #: Largest of a network's sizes.
 _MAX_SIZE = 8192
@@ -19,23 +23,24 @@ _MAX_SIZE = 8192
 class LiftingNetworks(NamedTuple):
     """One for bodies, one for hands."""
 
-    body: LiftingNetwork
-    hand: LiftingNetwork
+    body: LiftingPredictor
+    hand: LiftingPredictor
 
 
 LIFTING_FILE = WeightsFile.of(
     'the lifting networks', 'hand4whole train lift', LiftingNetworks._fields, name='lifting.npz', max_bytes=100_000_000)
 
 
-def save_lifting_networks(networks: LiftingNetworks, path: Path) -> None:
+def save_lifting_networks(body: LiftingNetwork, hand: LiftingNetwork, path: Path) -> None:
     """Write weights and sizes; a reader gets the old file or the complete new one."""
-    sizes = {f'{part}/config/{name}': np.array(value) for part, network in networks._asdict().items()
+    networks = {'body': body, 'hand': hand}
+    sizes = {f'{part}/config/{name}': np.array(value) for part, network in networks.items()
              for name, value in asdict(network.config).items()}
-    LIFTING_FILE.write(path, {part: network.state_dict() for part, network in networks._asdict().items()}, sizes)
+    LIFTING_FILE.write(path, {part: network.state_dict() for part, network in networks.items()}, sizes)
 
 
 def load_lifting_networks(path: Path | None = None) -> LiftingNetworks:
-    """The networks on the CPU in float32, ready to run. path: other weights than those shipped.
+    """The networks in float32, ready to run. path: other weights than those shipped.
 
     Raises CheckpointError, which names what is wrong with the file.
     """
@@ -45,7 +50,7 @@ def load_lifting_networks(path: Path | None = None) -> LiftingNetworks:
     return networks
 
 
-def _make_network(found: WeightsReader, part: str) -> LiftingNetwork:
+def _make_network(found: WeightsReader, part: str) -> LiftingPredictor:
     """The network of one part, whose arrays are taken out of the file."""
     try:
         config = LiftingConfig(**{name: type(default)(found.arrays.pop(f'{part}/config/{name}'))
@@ -53,9 +58,7 @@ def _make_network(found: WeightsReader, part: str) -> LiftingNetwork:
         sizes = {name: value for name, value in asdict(config).items() if isinstance(value, int)}
         if not all(0 < value <= _MAX_SIZE for value in sizes.values()):
             raise ValueError(f'sizes {sizes}')
-        network = LiftingNetwork(config)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f'{found.path} does not hold the sizes of a lifting network of {part} ({error})') from None
-    network.load_state_dict(found.take_state(part, network.state_dict()))
-    return network.eval().requires_grad_(False)
+    return LiftingPredictor(config, found.take_arrays(part, config.weight_shapes))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from ..body.smplx_file import SmplxModel, read_smplx_npz
+from ..body.smplx_file import read_smplx_npz
+from ..body.smplx_layer import SmplxModel
 from ..networks.folding import prepare_for_inference
 from ..networks.pose2pose import POSE2POSE, Pose2Pose, Pose2PoseConfig
 from .files import SMPLX

@@ -6,13 +6,15 @@ import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..system.output_files import open_replacement
 from . import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _BUNDLED_FOLDER = Path(__file__).parents[1] / 'weights'
 
@@ -50,8 +52,9 @@ class WeightsFile:
         arrays = dict(others or {})
         for part, state in states.items():
             for name, value in state.items():
-                half = value.dtype == torch.float32 and value.dim() > 1
-                arrays[f'{part}/{name}'] = value.detach().cpu().to(torch.float16 if half else value.dtype).numpy()
+                array = value.detach().cpu().numpy()
+                half = array.dtype == np.float32 and array.ndim > 1
+                arrays[f'{part}/{name}'] = array.astype(np.float16) if half else array
         with open_replacement(path) as stream:
             np.savez(stream, **arrays)
 
@@ -83,19 +86,25 @@ class WeightsReader:
     path: Path
     arrays: dict[str, np.ndarray]
 
-    def take_state(self, part: str, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The state dict of a part: of these names and shapes, finite, in the precision of the file."""
+    def take_arrays(self, part: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+        """The arrays of a part by their names, of these shapes, finite, in the precision of the file."""
         state = {}
-        for name, tensor in wanted.items():
-            value, shape = self.arrays.pop(f'{part}/{name}', None), tuple(tensor.shape)
+        for name, shape in shapes.items():
+            value = self.arrays.pop(f'{part}/{name}', None)
             if value is None or value.shape != shape:
                 there = 'nothing' if value is None else value.shape
                 raise CheckpointError(f'{self.path}: {part}/{name} should be {shape}, found {there}; '
                                       f'of another version of {self.file.contents}?')
             if not np.isfinite(value).all():
                 raise CheckpointError(f'{self.path}: {part}/{name} holds numbers that are not finite')
-            state[name] = torch.from_numpy(value)
+            state[name] = value
         return state
+
+    def take_state(self, part: str, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The state dict of a part: as take_arrays, with the names and shapes of `wanted`."""
+        import torch
+        arrays = self.take_arrays(part, {name: tuple(tensor.shape) for name, tensor in wanted.items()})
+        return {name: torch.from_numpy(value) for name, value in arrays.items()}
 
     def check_all_taken(self) -> None:
         """Raise an error for arrays that were not requested."""

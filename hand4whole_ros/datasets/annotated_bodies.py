@@ -16,7 +16,8 @@ from .. import keypoints, skeleton
 from ..body.mano import Mano, load_hands
 from ..body.npz_file import BodyModelError
 from ..body.published import read_vertex_ids
-from ..body.smplx_file import NUM_BETAS, NUM_EXPRESSION, SmplxModel, read_smplx_npz
+from ..body.smplx_file import NUM_BETAS, NUM_EXPRESSION, read_smplx_npz
+from ..body.smplx_layer import SmplxModel
 from ..checkpoints import CheckpointError
 from ..checkpoints.files import MANO_LEFT, MANO_RIGHT, SMPLX, SMPLX_FEMALE, SMPLX_MALE, VERTEX_IDS
 from ..checkpoints.store import Store

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..geometry.camera import Intrinsics
@@ -17,10 +16,6 @@ from ..geometry.camera import Intrinsics
 if TYPE_CHECKING:
     from ..body.model import BodyModel
     from .experts import Experts
-
-
-#: Exceptions raised when memory runs out, the GPU's or the machine's.
-OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
 
 
 class EstimatorUnavailable(RuntimeError):

@@ -122,6 +122,6 @@ def box_within(points: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
                            for corner in (points.min(0), points.max(0))])
 
 
-def float32(values: np.ndarray) -> Tensor:
-    """A tensor of its own."""
-    return torch.tensor(np.asarray(values), dtype=torch.float32)
+def float32(values: np.ndarray) -> np.ndarray:
+    """A copy in single precision."""
+    return np.array(values, np.float32)

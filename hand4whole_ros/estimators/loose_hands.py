@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from ..estimate import LooseHandEstimate
 from ..geometry.camera import Intrinsics
@@ -24,9 +23,9 @@ def place_loose_hand(loose: LooseHand, intrinsics: Intrinsics, hand_length: floa
     finger = points[list(MIDDLE_FINGER_KEYPOINTS)]
     points = points * (hand_length / max(np.linalg.norm(np.diff(finger, axis=0), axis=1).sum(), 1e-6))
     turn, moved = place_in_camera(points, pixels, hand.region.centre, intrinsics)
-    keypoints = torch.from_numpy(points @ turn.T + moved).float()
+    keypoints = np.asarray(points @ turn.T + moved, np.float32)
     low, high = (np.clip(corner, 0, (intrinsics.width, intrinsics.height)) for corner in (pixels.min(0), pixels.max(0)))
     return LooseHandEstimate(
-        hand.side, OK, float(loose.confidence), keypoints, torch.from_numpy(pixels.copy()).float(), None,
-        torch.from_numpy(np.concatenate([low, high])).float(), track_id=loose.track_id,
+        hand.side, OK, float(loose.confidence), keypoints, pixels.astype(np.float32), None,
+        np.concatenate([low, high]).astype(np.float32), track_id=loose.track_id,
         side_confidence=float(hand.side_score), agreement=measure_agreement(pixels, keypoints, intrinsics))

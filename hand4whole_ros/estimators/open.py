@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
-from torch import Tensor
 
 from .. import skeleton
 from .._vendor_patches.roma_import import roma
@@ -56,7 +55,7 @@ class _Hand(NamedTuple):
 
     wrist: np.ndarray           # (3, 3) in the camera frame
     fingers: np.ndarray         # (15, 3, 3) against the parents
-    betas: Tensor | None        # (10,) of its own shape
+    betas: np.ndarray | None    # (10,) of its own shape
 
 
 class OpenEstimator(Estimator):
@@ -163,7 +162,7 @@ class OpenEstimator(Estimator):
             else:
                 wrist = wrist_rotations(body, np.eye(3)[None])[0, number]
             fingers = self.network.finger_pose(side, placed[side], exists, policy)[0]
-            own_shape = placed[side].betas[0] if policy.hand_shape == Expert.HAND else None
+            own_shape = placed[side].betas[0].float().numpy() if policy.hand_shape == Expert.HAND else None
             found[side] = _Hand(rotation[0] @ wrist, roma.rotvec_to_rotmat(fingers.double()).numpy(), own_shape)
         return found
 

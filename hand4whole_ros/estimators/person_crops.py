@@ -181,7 +181,7 @@ class PersonCropEstimator(Estimator):
         hands = {}
         for side in skeleton.SIDES:
             if estimate.hand(side).visible:
-                points = estimate.hand(side).keypoints_2d.numpy()
+                points = estimate.hand(side).keypoints_2d
                 size = max(np.ptp(points, axis=0).max(), 1.0)
                 mismatch = self._hand_mismatch(row, side, view, points[list(skeleton.PALM_KEYPOINTS)])
                 hands[side] = HandResult(points, mismatch / size)

@@ -168,14 +168,14 @@ def estimated(estimator: Estimator, image: np.ndarray, fov_degrees: float) -> Gi
     """Output of an estimator for an image (H, W, 3) uint8 RGB, projected into it."""
     intrinsics = Intrinsics.from_fov(image.shape[1], image.shape[0], fov_degrees)
     people = [_estimated_person(person, intrinsics) for person in estimator.estimate(image, intrinsics)]
-    return GivenImage(people, [(hand.side, hand.keypoints_2d.numpy().astype(float)) for hand in estimator.loose_hands])
+    return GivenImage(people, [(hand.side, hand.keypoints_2d.astype(float)) for hand in estimator.loose_hands])
 
 
 def _estimated_person(person: WholeBodyEstimate, intrinsics: Intrinsics) -> GivenPerson:
-    joints = person.joints.numpy().astype(float)
+    joints = person.joints.astype(float)
     pixels = joints[:, :2] / joints[:, 2:] * (intrinsics.fx, intrinsics.fy) + (intrinsics.cx, intrinsics.cy)
     return GivenPerson({name: pixels[JOINT[name]] for name in JOINTS}, person.confidence,
-                       {hand.side: hand.keypoints_2d.numpy().astype(float) for hand in person.hands if hand.visible})
+                       {hand.side: hand.keypoints_2d.astype(float) for hand in person.hands if hand.visible})
 
 
 def mediapipe_image(solutions: MediaPipeSolutions, image: np.ndarray) -> GivenImage:

@@ -56,18 +56,18 @@ class EstimatorPredictor:
             found = people[0]
         else:
             def shared(person):
-                low, high = np.split(person.bbox_xyxy.numpy().astype(np.float64), 2)
+                low, high = np.split(person.bbox_xyxy.astype(np.float64), 2)
                 return box_iou(np.concatenate([low, high - low]), sample.bbox_xywh)
             found = max(people, key=shared)
             if shared(found) < _MIN_MATCH_OVERLAP:
                 return None
         parts, body = self._parts, self._estimator.body
-        mesh = body.vertices(found).double().numpy() if parts and parts.fits(body.num_vertices) else None
+        mesh = body.vertices(found).astype(np.float64) if parts and parts.fits(body.num_vertices) else None
         hands = {}
         for hand in found.hands:
             if hand.visible:
                 hands[hand.side] = PredictedHand(
-                    hand.keypoints_3d.double().numpy(),
-                    found.joint_rotations[skeleton.WRIST[hand.side]].double().numpy(),
+                    hand.keypoints_3d.astype(np.float64),
+                    found.joint_rotations[skeleton.WRIST[hand.side]].astype(np.float64),
                     None if mesh is None or parts is None else mesh[parts.hand_vertices[hand.side]])
-        return Prediction(hands, found.joints.double().numpy(), mesh)
+        return Prediction(hands, found.joints.astype(np.float64), mesh)

@@ -80,15 +80,15 @@ def _measure_estimator(estimator, image, truth, out):
     estimate = found[0]
     if 'detector' in estimate.stage_times:
         out['fit_ms'].append(1e3 * sum(t for stage, t in estimate.stage_times.items() if stage != 'detector'))
-    body = estimate.joints.numpy()[list(BODY_JOINTS)]
+    body = estimate.joints[list(BODY_JOINTS)]
     _measure_body(body, truth, out)
     out['depth_percent'].append(depth_error(body, truth.joints[list(BODY_JOINTS)]))
     for hand in estimate.hands:
         out['hands_missed'].append(not hand.visible)
         if hand.visible:
             true = truth.hand(hand.side)
-            _measure_hand(hand.keypoints_3d.numpy(), true.keypoints_3d, out)
-            wrist = estimate.joint_rotations[skeleton.WRIST[hand.side]].numpy()
+            _measure_hand(hand.keypoints_3d, true.keypoints_3d, out)
+            wrist = estimate.joint_rotations[skeleton.WRIST[hand.side]]
             out['wrist_deg'].append(metrics.rotation_angle(wrist, true.wrist_rotation))
 
 

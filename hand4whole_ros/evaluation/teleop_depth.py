@@ -46,10 +46,10 @@ def depth_figures(estimator: Estimator, people: int = 10, first_seed: int = 10) 
                 hands += 1
                 if not found or found[0].hand(side).state != skeleton.OK:
                     continue
-                points = found[0].hand(side).keypoints_3d.double().numpy()
+                points = found[0].hand(side).keypoints_3d.astype(np.float64)
                 places = {'as estimated': points, 'palm length known': by_palm[side](points, seed),
-                          'height known': by_height(points, found[0].joints.double().numpy(), seed),
-                          'depth measured': measured[0].hand(side).keypoints_3d.double().numpy()}
+                          'height known': by_height(points, found[0].joints.astype(np.float64), seed),
+                          'depth measured': measured[0].hand(side).keypoints_3d.astype(np.float64)}
                 ray = true[0] / np.linalg.norm(true[0])
                 for name, place in places.items():
                     errors[name].append(1000 * abs(float((place[0] - true[0]) @ ray)))

@@ -56,7 +56,7 @@ def _observe(people, side, stamp):
     hand = people[0].hand(side) if people else None
     if hand is None or hand.state != skeleton.OK:
         return None
-    return HandObservation(stamp, hand.keypoints_3d.double().numpy(), hand.confidence, hand.agreement)
+    return HandObservation(stamp, hand.keypoints_3d.astype(np.float64), hand.confidence, hand.agreement)
 
 
 def cover_hand(image: np.ndarray, pixels: np.ndarray, share: float, seed: int) -> None:

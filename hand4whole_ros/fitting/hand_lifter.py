@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from ..landmarks.indices import ARM
-from ..networks.lifting import LiftingNetwork
+from ..networks.lifting_inference import LiftingPredictor
 from ..skeleton import SIDES
 from .hand_view import MIRROR, hand_features, hand_views
 from .lifter import orthogonal
@@ -26,12 +25,11 @@ class LiftedHand(NamedTuple):
 
 
 class HandLifter:
-    """Runs a network of `networks.lifting.HAND`, on the CPU."""
+    """Runs a network of the form `networks.lifting_layout.HAND`."""
 
-    def __init__(self, network: LiftingNetwork):
-        self._network = network.eval().requires_grad_(False)
+    def __init__(self, network: LiftingPredictor):
+        self._network = network
 
-    @torch.inference_mode()
     def __call__(self, hands: dict[str, np.ndarray], rays: np.ndarray, visibility: np.ndarray,
                  world: np.ndarray) -> dict[str, LiftedHand]:
         """side -> LiftedHand of hands (21, 3): x/z, y/z and depth from the wrist over its z.
@@ -45,10 +43,10 @@ class HandLifter:
         shoulders, elbows, wrists = np.array([ARM[side] for side in sides]).T
         arm = np.stack([world[wrists] - world[elbows], world[elbows] - world[shoulders]], axis=1)
         views = hand_views(left, np.stack([hands[side] for side in sides]), rays[elbows], arm)
-        out = self._network(torch.from_numpy(hand_features(views, visibility[elbows])))
-        best = out.logits.argmax(dim=1)
+        out = self._network(hand_features(views, visibility[elbows]))
+        best = out.logits.argmax(axis=1)
         points, rotations, _, bones, turns, _ = (
-            part[torch.arange(len(sides)), best].numpy().astype(np.float64) for part in out)
+            part[np.arange(len(sides)), best].astype(np.float64) for part in out)
         rotations, found = orthogonal(rotations), {}
         for k, side in enumerate(sides):
             mirror = MIRROR if side == 'left' else np.eye(3)

@@ -52,7 +52,7 @@ def hand_views(left: np.ndarray, hands: np.ndarray, elbow: np.ndarray, arm: np.n
 
 
 def hand_features(views: HandViews, elbow_visibility: np.ndarray) -> np.ndarray:
-    """Input of the network, (N, networks.lifting.HAND.num_features) float32; elbow_visibility (N,)."""
+    """Input of the network, (N, networks.lifting_layout.HAND.num_features) float32; elbow_visibility (N,)."""
     parts = (views.points, views.depths, np.log(views.size)[:, None], views.elbow, elbow_visibility[:, None], views.arm)
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1).astype(np.float32)
 

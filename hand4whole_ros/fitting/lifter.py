@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from ..networks.lifting import LiftingNetwork
+from ..networks.lifting_inference import LiftingPredictor
 from .person_view import PersonViews, person_views
 
 
@@ -24,17 +23,16 @@ class LiftedBody(NamedTuple):
 
 
 class Lifter:
-    """Runs a network that `checkpoints.lifting` has loaded, on the CPU."""
+    """Runs a network that `checkpoints.lifting` has loaded."""
 
-    def __init__(self, network: LiftingNetwork):
-        self._network = network.eval().requires_grad_(False)
+    def __init__(self, network: LiftingPredictor):
+        self._network = network
 
-    @torch.inference_mode()
     def __call__(self, rays: np.ndarray, visibility: np.ndarray, world: np.ndarray, hands: np.ndarray) -> LiftedBody:
         """rays (33, 2), visibility (33,), world (33, 3), hands (2, 21, 3): of one person, as in person_views."""
         views = person_views(rays[None], visibility[None], world[None], hands[None])
-        out = self._network(torch.from_numpy(features(views, visibility[None])))
-        points, rotations, betas, bones, turns, logits = (part[0].numpy().astype(np.float64) for part in out)
+        out = self._network(features(views, visibility[None]))
+        points, rotations, betas, bones, turns, logits = (part[0].astype(np.float64) for part in out)
         view = views.rotation[0]
         rotations = orthogonal(rotations)
         rotations[:, 0] = view.T @ rotations[:, 0]
@@ -43,7 +41,7 @@ class Lifter:
 
 
 def features(views: PersonViews, visibility: np.ndarray) -> np.ndarray:
-    """Input of the network for N people, (N, networks.lifting.BODY_FEATURES) float32; visibility (N, 33)."""
+    """Input of the network for N people, (N, networks.lifting_layout.BODY_FEATURES) float32; visibility (N, 33)."""
     known = views.hands.any(axis=(2, 3))
     parts = (views.points, visibility, views.world, np.log(views.size)[:, None], views.hands, known)
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1).astype(np.float32)

@@ -7,15 +7,14 @@ dozen microseconds each; tensors by roma, which is differentiable and costs twen
 from __future__ import annotations
 
 import functools
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from .._vendor_patches.roma_import import roma
+if TYPE_CHECKING:
+    from torch import Tensor
 
-Array = TypeVar('Array', np.ndarray, Tensor)
+Array = TypeVar('Array', np.ndarray, 'Tensor')
 
 
 def rigid_alignment(source: Array, target: Array) -> tuple[Array, Array]:
@@ -24,9 +23,8 @@ def rigid_alignment(source: Array, target: Array) -> tuple[Array, Array]:
     source and target (..., N, 3), both numpy or both tensors; for tensors differentiable. Numpy arrays broadcast, and
     if a point is not finite all of R and t are NaN.
     """
-    if isinstance(source, Tensor):
-        _prepare(source.device)
-        rotation, translation = roma.rigid_points_registration(source, target)
+    if not isinstance(source, np.ndarray):
+        rotation, translation = _tensor_alignment(source.device)(source, target)
         return rotation, translation
     (source, here), (target, there) = _centred(source), _centred(target)
     rotation = _rotation(source, target)
@@ -75,7 +73,12 @@ def _rotation(source, target):
 
 
 @functools.cache
-def _prepare(device):
+def _tensor_alignment(device):
+    """roma's function, ready for tensors on a device. Imported here: numpy arrays need no torch."""
+    import torch
+
+    from .._vendor_patches.roma_import import roma
     # roma caches a constant at its first call on a device; created in inference mode, it would never allow gradients.
     with torch.inference_mode(False):
         roma.special_procrustes(torch.eye(3, device=device))
+    return roma.rigid_points_registration

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
 from scipy.spatial.transform import Rotation
-from torch import Tensor
 
 from ..skeleton import PARENTS
 
-Array = TypeVar('Array', np.ndarray, Tensor)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array = TypeVar('Array', np.ndarray, 'Tensor')
 
 #: Matrices from axis-angles are valid rotations; newer scipy can skip the validation, which saves half a millisecond.
 _SKIP_VALIDATION = {'assume_valid': True} if 'assume_valid' in (Rotation.from_matrix.__doc__ or '') else {}
@@ -56,7 +57,7 @@ class KinematicTree:
 
         Differentiable for tensors.
         """
-        out = local.clone() if isinstance(local, Tensor) else local.copy()
+        out = local.copy() if isinstance(local, np.ndarray) else local.clone()
         for joints, parents in self._tables(local)[1]:
             out[..., joints, :, :] = out[..., parents, :, :] @ local[..., joints, :, :]
         return out
@@ -75,8 +76,9 @@ class KinematicTree:
 
     def _tables(self, like: np.ndarray | Tensor) -> tuple[Any, Any, Any]:
         """parents, generations and bone_sums, as arrays or as the tensors that go with `like`."""
-        if not isinstance(like, Tensor):
+        if isinstance(like, np.ndarray):
             return self.parents, self._generations, self.bone_sums
+        import torch    # loaded already, by the caller
         key = like.device, like.dtype
         if key not in self._tensors:
             with torch.inference_mode(False):   # tensors made in inference mode cannot be differentiated through
@@ -129,7 +131,7 @@ def unposed_joints(positions: Array, rotations: Array, parents: Sequence[int] = 
 
 def local_from_global(rotations: Array, parents: Sequence[int] = PARENTS) -> Array:
     """Global rotations (..., J, 3, 3) -> rotations relative to the parent; the root's is unchanged."""
-    local = rotations.clone() if isinstance(rotations, Tensor) else rotations.copy()
+    local = rotations.copy() if isinstance(rotations, np.ndarray) else rotations.clone()
     local[..., 1:, :, :] = rotations[..., list(parents[1:]), :, :].swapaxes(-1, -2) @ rotations[..., 1:, :, :]
     return local
 

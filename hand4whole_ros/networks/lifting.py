@@ -2,55 +2,18 @@
 
 One for bodies, one for hands. Its inputs are landmarks in the views of `fitting.person_view` and `fitting.hand_view`,
 no image, and its outputs are along the same view's axes. The output is a mixture of hypotheses: depth is often
-ambiguous.
+ambiguous. This is the network in torch, for training; `lifting_inference` runs it without torch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from .. import skeleton
 from ..geometry.rotations import rotation_from_6d_columns
-
-NUM_BODY = skeleton.NUM_BODY_JOINTS
-NUM_LANDMARKS = 33
-NUM_BETAS = 10
-
-#: Inputs of the body's network. Of landmarks: places in the view, visibility and world landmarks; the logarithm of the
-#: size; of both hands: places and depths, and whether they were detected.
-BODY_FEATURES = {'points': 2 * NUM_LANDMARKS, 'visibility': NUM_LANDMARKS, 'world': 3 * NUM_LANDMARKS, 'size': 1,
-                 'hands': 2 * 21 * 3, 'hands_seen': 2}
-
-#: Inputs of the hand's network: places and depths of its landmarks, the logarithm of the size; the elbow's place and
-#: visibility; forearm and upper arm along the world landmarks.
-HAND_FEATURES = {'points': 2 * 21, 'depths': 21, 'size': 1, 'elbow': 3, 'arm': 6}
-
-#: Bounds of the logarithms of the estimated uncertainty: metres, and radians.
-_SPREAD = (-6.0, 1.0)
-
-
-@dataclass(frozen=True)
-class LiftingConfig:
-    """Inputs and outputs of the network, its size, and its number of hypotheses. By default of a body."""
-
-    num_features: int = sum(BODY_FEATURES.values())
-    #: Points it estimates; the first one is the origin.
-    num_points: int = NUM_BODY
-    #: Joints whose rotations it estimates.
-    num_rotations: int = NUM_BODY
-    width: int = 512
-    num_blocks: int = 2
-    num_hypotheses: int = 1
-    dropout: float = 0.1
-
-
-#: Of a hand, a right one: the 21 keypoints, the wrist and 15 joints of fingers.
-HAND = LiftingConfig(num_features=sum(HAND_FEATURES.values()), num_points=21, num_rotations=16, width=384)
-
+from .lifting_layout import MAX_INPUT, SPREAD, LiftingConfig
 
 class Lifted(NamedTuple):
     """Of B people or hands, K hypotheses, in the view's axes: x right, y down, z away. P points, R joints."""
@@ -82,17 +45,14 @@ class LiftingNetwork(nn.Module):
         self.enter = nn.Linear(config.num_features, config.width)
         self.blocks = nn.ModuleList(_Block(config.width, config.dropout) for _ in range(config.num_blocks))
         self.norm = nn.LayerNorm(config.width)
-        bones, turns = config.num_points - 1, config.num_rotations
-        self._parts = {'points': 3 * bones, 'rotations': 6 * turns, 'betas': NUM_BETAS, 'bone_spread': 3 * bones,
-                       'turn_spread': 3 * turns, 'logits': 1}
-        self.leave = nn.Linear(config.width, config.num_hypotheses * sum(self._parts.values()))
+        self.leave = nn.Linear(config.width, config.num_hypotheses * sum(config.output_sizes.values()))
 
     def forward(self, features: Tensor) -> Lifted:
-        x = self.enter(((features - self.mean) / self.deviation).clamp(-8, 8))
+        x = self.enter(((features - self.mean) / self.deviation).clamp(-MAX_INPUT, MAX_INPUT))
         for block in self.blocks:
             x = x + block(x)
         out = self.leave(self.norm(x)).unflatten(1, (self.config.num_hypotheses, -1))
-        points, rotations, betas, bones, turns, logits = out.split(list(self._parts.values()), dim=-1)
+        points, rotations, betas, bones, turns, logits = out.split(list(self.config.output_sizes.values()), dim=-1)
         points, bones, turns = (part.unflatten(-1, (-1, 3)) for part in (points, bones, turns))
         points = torch.cat([torch.zeros_like(points[..., :1, :]), points], dim=-2)
         codes = rotations.unflatten(-1, (-1, 6)) + out.new_tensor([1.0, 0, 0, 0, 1, 0])
@@ -112,5 +72,5 @@ class _Block(nn.Module):
 
 
 def _spread(values):
-    low, high = _SPREAD
+    low, high = SPREAD
     return low + (high - low) * torch.sigmoid(values - 0.5)

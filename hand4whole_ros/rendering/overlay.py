@@ -115,7 +115,7 @@ class Overlay:
         vertices = person.vertices
         if vertices is None or len(vertices) != self.body.num_vertices:
             vertices = self.body.vertices(person)
-        return vertices.numpy()
+        return vertices
 
     def _colors(self, person):
         """(V, 3) sRGB; computed once for each combination of colours."""

@@ -20,7 +20,7 @@ _STATE_WORDS = {skeleton.OK: 'ok', skeleton.HELD: 'held', skeleton.LOST: 'lost'}
 
 def draw_skeleton(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: Intrinsics):
     """Draw into `picture`, (H, W, 3) uint8 RGB: the body's 22 joints, and each hand that is not lost."""
-    joints = intrinsics.project(person.joints[:22].numpy())
+    joints = intrinsics.project(person.joints[:22])
     scale = pixels_per_metre(person, intrinsics)
     if scale <= 0:
         return
@@ -31,16 +31,16 @@ def draw_skeleton(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: In
     _draw_dots(picture, joints, [BONE_COLORS[side] for side in sides], radius)
     for hand in person.hands:
         if hand.state != skeleton.LOST:
-            keypoints = intrinsics.project(hand.keypoints_3d.numpy())
+            keypoints = intrinsics.project(hand.keypoints_3d)
             _draw_hand(picture, keypoints, scale, dimmed=hand.state == skeleton.HELD)
 
 
 def draw_loose_hand(picture: np.ndarray, hand: LooseHandEstimate, intrinsics: Intrinsics):
     """Draw a loose hand into `picture`, with a plate of its track id and side, and the object in it."""
-    depth = float(hand.keypoints_3d[:, 2].median())
+    depth = float(np.median(hand.keypoints_3d[:, 2]))
     if hand.rejection_reason() or depth <= 0:
         return
-    keypoints = hand.keypoints_2d.numpy().astype(float)
+    keypoints = hand.keypoints_2d.astype(float)
     _draw_hand(picture, keypoints, intrinsics.fy / depth, dimmed=hand.state == skeleton.HELD)
     if hand.object is not None:
         draw_object(picture, hand.object)
@@ -52,7 +52,7 @@ def draw_loose_hand(picture: np.ndarray, hand: LooseHandEstimate, intrinsics: In
 def draw_object(picture: np.ndarray, thing: ObjectEstimate):
     """Draw the edges of an object's box into `picture`, (H, W, 3) uint8 RGB."""
     thickness = int(np.clip(round(min(picture.shape[:2]) / 300), 1, 6))
-    _draw_bones(picture, thing.corners_2d.numpy().astype(float), BOX_EDGES, [OBJECT_COLOR] * len(BOX_EDGES),
+    _draw_bones(picture, thing.corners_2d.astype(float), BOX_EDGES, [OBJECT_COLOR] * len(BOX_EDGES),
                 thickness=thickness)
 
 
@@ -96,13 +96,13 @@ def _to_fixed_point(points, picture):
 
 def pixels_per_metre(person: WholeBodyEstimate, intrinsics: Intrinsics) -> float:
     """Pixels per metre at the distance of the person's pelvis; 0 if that is not in front of the camera."""
-    depth = float(person.joints[:22, 2].median())
+    depth = float(np.median(person.joints[:22, 2]))
     return intrinsics.fy / depth if depth > 0.05 else 0.0
 
 
 def draw_label(picture: np.ndarray, person: WholeBodyEstimate, intrinsics: Intrinsics):
     """Track id, confidence and the state of both hands on a small dark plate above the head."""
-    points = intrinsics.project(person.joints[:22].numpy())
+    points = intrinsics.project(person.joints[:22])
     points = points[np.isfinite(points).all(1)]
     if not len(points) or pixels_per_metre(person, intrinsics) <= 0:
         return

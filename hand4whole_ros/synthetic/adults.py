@@ -88,7 +88,7 @@ class _AdultSpace:
         T-pose at the armpits, which is not a difference in shape.
         """
         body = BodyModel.load()
-        shapes = body.smplx.shapedirs[..., :10].numpy().astype(np.float64)
+        shapes = body.shape_directions.astype(np.float64)
         joint_shapes = body.kinematics.rest_joints_betas
         columns = np.concatenate([(shapes - joint_shapes[0]).reshape(-1, 10),       # the pelvis at the origin
                                   np.sqrt(_JOINT_WEIGHT) * (joint_shapes - joint_shapes[0]).reshape(-1, 10)])

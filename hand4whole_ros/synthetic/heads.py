@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-import torch
 
 from ..body.face_shapes import EXPRESSION_NAMES
 from ..body.model import BodyModel
@@ -14,7 +13,7 @@ from ..detection.holistic_landmarks import HolisticLandmarks
 from ..geometry.camera import Intrinsics
 from ..landmarks.indices import NUM_POSE_LANDMARKS, POSE_FACE
 from ..rendering.rasterizer import Rasterizer
-from ..skeleton import JOINT
+from ..skeleton import JOINT, NUM_JOINTS
 from .appearance import Appearance
 
 #: A camera close to a head, and the position of the head's joint in it, m, that centres the face.
@@ -45,15 +44,15 @@ class HeadPose:
 
     def vertices(self, body: BodyModel) -> np.ndarray:
         """(V, 3) m in the camera frame."""
-        coefficients = torch.zeros(1, len(EXPRESSION_NAMES))
+        expression = np.zeros(len(EXPRESSION_NAMES))
         for name, value in self.expression.items():
-            coefficients[0, EXPRESSION_NAMES.index(name)] = value
-        hanging, gaze = torch.zeros(1, 21, 3), torch.tensor([[self.down, self.left, 0.0]])
-        for side, turn in (('left', -1.1), ('right', 1.1)):
-            hanging[0, JOINT[f'{side}_shoulder'] - 1, 2] = turn
-        posed = body(body_pose=hanging, jaw_pose=torch.tensor([[self.jaw, 0.0, 0.0]]), leye_pose=gaze, reye_pose=gaze,
-                     expression=coefficients, betas=torch.from_numpy(self.betas)[None])
-        return (posed.vertices[0] - posed.joints[0, JOINT['head']]).numpy() @ self.rotation.T + self.place
+            expression[EXPRESSION_NAMES.index(name)] = value
+        pose = np.zeros((NUM_JOINTS, 3))
+        pose[JOINT['left_shoulder'], 2], pose[JOINT['right_shoulder'], 2] = -1.1, 1.1
+        pose[JOINT['jaw'], 0] = self.jaw
+        pose[[JOINT['left_eye'], JOINT['right_eye']]] = self.down, self.left, 0.0
+        head = body.skeleton(pose, self.betas, expression).joints[JOINT['head']]
+        return (body.mesh(pose, self.betas, expression) - head) @ self.rotation.T + self.place
 
     def draw(self, camera: Intrinsics = CAMERA, appearance: int = 3) -> np.ndarray:
         """An RGB image (H, W, 3) uint8 before grey. appearance: seed of the colours."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 
 #: The C library of this process.
 _LIBC = ctypes.CDLL(None)
@@ -30,6 +31,12 @@ def configure_malloc() -> None:
         mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD)
         mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD)
         mallopt(_M_ARENA_MAX, 1)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that the memory of the machine, or of its GPU, has run out."""
+    torch = sys.modules.get('torch')    # if it raised the error, it is loaded
+    return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
 
 
 def freeze_loaded_objects() -> None:

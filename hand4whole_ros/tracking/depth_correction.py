@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from scipy.spatial.transform import Rotation
 
 from .. import skeleton
@@ -104,11 +103,11 @@ class DepthCorrection:
         return corrected
 
     def _correct_person(self, person, view):
-        joints = person.joints.double().numpy()
+        joints = person.joints.astype(np.float64)
         confidence = person.joint_confidence
         seen = np.arange(skeleton.NUM_BODY_JOINTS)
         if confidence is not None:
-            seen = seen[confidence.numpy()[seen] >= _MIN_CONFIDENCE]
+            seen = seen[confidence[seen] >= _MIN_CONFIDENCE]
         key = 'person', person.track_id
         of_body = self._factor((*key, 'body'), joints[seen], under_skin=_BODY_UNDER_SKIN[seen],
                                deviation=_BODY_DEVIATION, view=view)
@@ -130,23 +129,23 @@ class DepthCorrection:
 
     def _reach(self, person, wrists):
         """The person with wrists at these positions, side -> (3,) m."""
-        before = person.joint_rotations.double().numpy()
-        turned = reach_wrists(before, person.joints.double().numpy(), wrists)
-        rotations, local = local_from_global(turned), person.local_rotations.clone()
+        before = person.joint_rotations.astype(np.float64)
+        turned = reach_wrists(before, person.joints.astype(np.float64), wrists)
+        rotations, local = local_from_global(turned), person.local_rotations
         changed = [skeleton.JOINT[f'{side}_{name}'] for side in wrists for name in ('shoulder', 'elbow', 'wrist')]
-        local[changed] = torch.from_numpy(Rotation.from_matrix(rotations[changed]).as_rotvec()).float()
+        local[changed] = Rotation.from_matrix(rotations[changed]).as_rotvec()
         return repose_estimate(self._body, person, local, betas=person.betas, pelvis=person.joints[0])
 
     def _correct_hand(self, hand, view):
         factor = self._hand_factor(('hand', hand.track_id, ''), hand, view)
         if factor is None:
             return hand
-        shift = hand.keypoints_3d.mean(dim=0) * (factor - 1)
+        shift = np.float32(hand.keypoints_3d.mean(axis=0) * (factor - 1))
         moved = replace(hand, keypoints_3d=hand.keypoints_3d + shift, depth_measured=True)
         return hand if moved.rejection_reason() else moved
 
     def _hand_factor(self, key, hand, view):
-        return self._factor(key, hand.keypoints_3d.double().numpy(), under_skin=_HAND_UNDER_SKIN,
+        return self._factor(key, hand.keypoints_3d.astype(np.float64), under_skin=_HAND_UNDER_SKIN,
                             deviation=_HAND_DEVIATION, view=view)
 
     def _factor(self, key, points, *, under_skin, deviation, view):
@@ -166,7 +165,7 @@ class DepthCorrection:
 
 def _translate(person, shift):
     """The person moved by `shift`; measurements in the image stay."""
-    step = torch.from_numpy(shift).float()
+    step = np.float32(shift)
     hands = {f'{hand.side}_hand': replace(hand, keypoints_3d=hand.keypoints_3d + step) for hand in person.hands}
     return replace(person, transl=person.transl + step, joints=person.joints + step,
                    vertices=None if person.vertices is None else person.vertices + step, **hands)

@@ -13,17 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
+from scipy.spatial.transform import Rotation
 
 from .. import skeleton
-from .._vendor_patches.roma_import import roma
 from ..body.model import BodyModel
 from ..estimate import BEHIND, IMPOSSIBLE, HandEstimate, LooseHandEstimate, WholeBodyEstimate
 from ..fitting.hand_rotations import HandRotations
 from ..geometry.assignment import assign_pairs
+from ..geometry.one_euro import OneEuroPoints, OneEuroRotations
 from ..landmarks.measures import palm_length
 from .image_clock import Moment
-from .one_euro import OneEuroRotation, OneEuroVector
 from .tracker import Tracker
 from .validation import hand_rejection_reason
 
@@ -51,7 +50,7 @@ _SIDE_SHARE, _OTHER_SIDE_SURE = 0.25, 0.65
 
 def _length(points):
     """Length along the middle finger of keypoints (21, 3)."""
-    return float(points[list(skeleton.MIDDLE_FINGER_KEYPOINTS)].diff(dim=0).norm(dim=1).sum())
+    return float(np.linalg.norm(np.diff(points[list(skeleton.MIDDLE_FINGER_KEYPOINTS)], axis=0), axis=1).sum())
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ class _HandTrack:
     seen: Moment | None
     estimator_id: int = -1                  # its last id in the estimator
     right: float = 0.5                      # probability that it is a right hand
-    filter: OneEuroVector | None = None     # of a loose hand's keypoints
-    turn_filter: OneEuroRotation | None = None  # of its wrist and fingers, if the estimator gives their rotations
+    filter: OneEuroPoints | None = None     # of a loose hand's keypoints
+    turn_filter: OneEuroRotations | None = None  # of its wrist and fingers, if the estimator gives their rotations
     last: LooseHandEstimate | None = None   # the last result; None: it is not loose
 
 
@@ -92,7 +91,7 @@ class _Observation:
 
     @property
     def keypoints(self) -> np.ndarray:
-        return self.hand.keypoints_2d.numpy()
+        return self.hand.keypoints_2d
 
 
 class HandTracker:
@@ -190,7 +189,7 @@ class HandTracker:
 
     def _update_owned(self, track, owner, hand):
         track.owner, track.side, track.right = owner, owner[1], float(owner[1] == 'right')
-        track.keypoints, track.seen = hand.keypoints_2d.numpy(), self._clock.now
+        track.keypoints, track.seen = hand.keypoints_2d, self._clock.now
         track.filter = track.turn_filter = track.last = None
         track.estimator_id = -1
 
@@ -211,7 +210,7 @@ class HandTracker:
             points = self._filtered(track, points, step)
             hand = self._with_filtered_rotations(track, hand, step)
         track.owner, track.estimator_id = None, hand.track_id
-        track.keypoints, track.seen = hand.keypoints_2d.numpy(), self._clock.now
+        track.keypoints, track.seen = hand.keypoints_2d, self._clock.now
         track.last = replace(hand, side=track.side, keypoints_3d=points, track_id=track.track_id)
         return track.last
 
@@ -219,9 +218,9 @@ class HandTracker:
         """Filtered keypoints (21, 3) m; the hand keeps its length."""
         config = self._people.config
         if track.filter is None:
-            track.filter = OneEuroVector(config.min_cutoff, config.beta)
+            track.filter = OneEuroPoints(config.min_cutoff, config.beta)
         track.filter.min_cutoff, track.filter.beta = config.min_cutoff, config.beta
-        steady = track.filter(points / _FILTER_UNIT, dt) * _FILTER_UNIT
+        steady = (track.filter(points / _FILTER_UNIT, dt) * _FILTER_UNIT).astype(np.float32)
         # Points with different motions have different lags, which shortens the distance between them.
         return steady[0] + (steady - steady[0]) * (_length(points) / max(_length(steady), 1e-6))
 
@@ -232,11 +231,12 @@ class HandTracker:
             return hand
         config = self._people.config
         if track.turn_filter is None:
-            track.turn_filter = OneEuroRotation(config.min_cutoff, config.beta)
+            track.turn_filter = OneEuroRotations(config.min_cutoff, config.beta)
         track.turn_filter.min_cutoff, track.turn_filter.beta = config.min_cutoff, config.beta
-        turns = torch.cat([roma.rotmat_to_rotvec(hand.wrist_rotation)[None], hand.finger_pose])
+        turns = np.concatenate([Rotation.from_matrix(hand.wrist_rotation).as_rotvec()[None], hand.finger_pose])
         steady = track.turn_filter(turns, dt)
-        return replace(hand, wrist_rotation=roma.rotvec_to_rotmat(steady[0]), finger_pose=steady[1:])
+        return replace(hand, wrist_rotation=Rotation.from_rotvec(steady[0]).as_matrix().astype(np.float32),
+                       finger_pose=steady[1:].astype(np.float32))
 
     def _is_held(self, track, updated):
         return track.last is not None and track not in updated and self._age(track) <= self._people.hold_time
@@ -249,9 +249,9 @@ class HandTracker:
     def _as_tracked(self, track, hand):
         side = track.right if hand.side == 'right' else 1 - track.right
         if hand.wrist_rotation is None or hand.finger_pose is None:
-            rotations = self._rotations(hand.keypoints_3d.numpy(), hand.side)
+            rotations = self._rotations(hand.keypoints_3d, hand.side)
         else:
-            rotations = hand.wrist_rotation.numpy(), hand.finger_pose.numpy()
+            rotations = hand.wrist_rotation, hand.finger_pose
         return TrackedHand(track.track_id, -1, hand, side, *rotations)
 
     def _of_people(self, people, owned):
@@ -261,4 +261,4 @@ class HandTracker:
                 person, side = people[track.owner[0]], track.owner[1]
                 yield TrackedHand(
                     track.track_id, person.track_id, owned[track.owner], 1.0,
-                    person.joint_rotations[skeleton.WRIST[side]].numpy(), getattr(person, f'{side}_hand_pose').numpy())
+                    person.joint_rotations[skeleton.WRIST[side]], getattr(person, f'{side}_hand_pose'))

@@ -11,16 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .. import skeleton
 from ..body.model import BodyModel
 from ..body.posing import repose_estimate
 from ..estimate import BEHIND, IMPOSSIBLE, WholeBodyEstimate
 from ..geometry.assignment import assign_pairs
+from ..geometry.one_euro import OneEuroPoints, OneEuroRotations, smoothing_factor
 from .image_clock import ImageClock, Moment
-from .one_euro import OneEuroRotation, OneEuroVector, smoothing_factor
 from .validation import rejection_reason
 
 _logger = logging.getLogger(__name__)
@@ -46,7 +44,7 @@ _MAX_MEMORY = 10.0
 _MAX_SPEED, _MAX_DISTANCE = 2.5, 2.5
 
 #: side -> wrist and fingers among the joints.
-_HAND_ROWS = {side: torch.tensor([skeleton.WRIST[side], *range(rows.start, rows.stop)])
+_HAND_ROWS = {side: np.r_[skeleton.WRIST[side], rows]
               for side, rows in skeleton.HAND_SLICE.items()}
 
 
@@ -75,9 +73,9 @@ class _LastHand(NamedTuple):
     """A hand in its last state OK."""
 
     seen: Moment
-    rotations: Tensor      # (16, 3) axis-angle: wrist and fingers
+    rotations: np.ndarray      # (16, 3) axis-angle: wrist and fingers
     confidence: float
-    betas: Tensor | None   # (10,) averaged; None: the body's own shape
+    betas: np.ndarray | None   # (10,) averaged; None: the body's own shape
 
 
 @dataclass
@@ -86,7 +84,7 @@ class _Track:
 
     track_id: int
     detector_id: int                            # the estimator's id of the person; -1: none
-    filters: tuple[OneEuroRotation, OneEuroVector]
+    filters: tuple[OneEuroRotations, OneEuroPoints]
     last: WholeBodyEstimate | None = None       # the last result
     seen: Moment = Moment(0.0, 0.0)             # when the person was last detected
     hands: dict[str, _LastHand] = field(default_factory=dict)
@@ -211,8 +209,8 @@ class Tracker:
             found[lost[t].track_id] = others[e]
         for e in sorted(set(range(len(others))) - {e for _, e in pairs}):
             estimate = others[e]
-            filters = (OneEuroRotation(self.config.min_cutoff, self.config.beta),
-                       OneEuroVector(self.config.min_cutoff, self.config.beta))
+            filters = (OneEuroRotations(self.config.min_cutoff, self.config.beta),
+                       OneEuroPoints(self.config.min_cutoff, self.config.beta))
             track = _Track(self._new_id(estimate.track_id), estimate.track_id, filters)
             self._tracks.append(track)
             found[track.track_id] = estimate
@@ -241,12 +239,13 @@ class Tracker:
         share = 1.0     # weight of the new measurement in the shapes
         if track.last is not None and self.config.smoothing:
             share = float(smoothing_factor(_SHAPE_CUTOFF, dt)) if dt > 0 else 0.0
-            betas = torch.lerp(track.last.betas, betas, share)
+            betas = track.last.betas + np.float32(share) * (betas - track.last.betas)
         hands = {hand.side: self._update_hand(track, hand, local, moment=moment, share=share)
                  for hand in estimate.hands}
         if self.config.smoothing:
             rotations, points = track.filters
-            local, pelvis = rotations(local, dt), points(pelvis[None], dt)[0]
+            local = rotations(local, dt).astype(np.float32)
+            pelvis = points(pelvis[None], dt)[0].astype(np.float32)
         named = replace(estimate, left_hand=hands['left'], right_hand=hands['right'], track_id=track.track_id,
                         joint_confidence=_with_held_hands(estimate.joint_confidence, hands.values()))
         result = repose_estimate(self._body, named, local, betas=betas, pelvis=pelvis)
@@ -259,7 +258,7 @@ class Tracker:
         known = track.hands.get(hand.side)
         if hand.state == skeleton.OK:
             if known is not None and known.betas is not None and hand.betas is not None:
-                hand = replace(hand, betas=torch.lerp(known.betas, hand.betas, share))
+                hand = replace(hand, betas=known.betas + np.float32(share) * (hand.betas - known.betas))
             track.hands[hand.side] = _LastHand(moment, local[rows], hand.confidence, hand.betas)
         elif known is not None and (age := self._clock.age(known.seen)) <= self.hold_time:
             local[rows] = known.rotations
@@ -281,7 +280,7 @@ class Tracker:
         return held
 
     def fade_confidence(self, confidence, age: float):
-        """A confidence, number or tensor, faded `age` seconds after the person or hand was last detected.
+        """A confidence, number or array, faded `age` seconds after the person or hand was last detected.
 
         It falls linearly to zero over the hold time.
         """
@@ -294,7 +293,7 @@ def _with_held_hands(joint_confidence, hands):
     held = [hand for hand in hands if hand.state == skeleton.HELD]
     if joint_confidence is None or not held:
         return joint_confidence
-    joint_confidence = joint_confidence.clone()
+    joint_confidence = joint_confidence.copy()
     for hand in held:
         joint_confidence[skeleton.HAND_SLICE[hand.side]] = hand.confidence
     return joint_confidence

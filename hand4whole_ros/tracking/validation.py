@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from torch import Tensor
 
 from .. import skeleton
 from ..estimate import BEHIND, HandEstimate, LooseHandEstimate, WholeBodyEstimate
@@ -40,7 +39,7 @@ def hand_rejection_reason(hand: LooseHandEstimate) -> str:
         wrong = _shape_mismatch(name, value, shape)
         if wrong or value is None:
             return wrong
-        largest = float(value.abs().max())
+        largest = float(np.abs(value).max())
         most = MAX_JOINT_DISTANCE if name == 'keypoints_3d' else MAX_VALUE
         if not largest <= most:
             return f'{name} is not finite' if not math.isfinite(largest) else f'{name} is {largest:g}, at most {most:g}'
@@ -66,17 +65,17 @@ def _joint_confidence_mistake(confidence):
     if confidence is None:
         return ''
     wrong = _shape_mismatch('joint_confidence', confidence, (skeleton.NUM_JOINTS,))
-    low, high = (0.0, 0.0) if wrong else confidence.aminmax()
+    low, high = (0.0, 0.0) if wrong else (confidence.min(), confidence.max())
     if wrong or (low >= 0 and high <= 1 + _CONFIDENCE_TOLERANCE):
         return wrong
     return f'joint_confidence is {float(low):g} to {float(high):g}, expected 0 to 1'
 
 
 def _shape_mismatch(name, value, shape):
-    if isinstance(value, Tensor) and str(value.dtype) == 'torch.float32' and value.shape == shape:
+    if isinstance(value, np.ndarray) and value.dtype == np.float32 and value.shape == shape:
         return ''
-    found = f'{tuple(value.shape)} {value.dtype}' if isinstance(value, Tensor) else type(value).__name__
-    return f'{name} is {found}, expected {shape} torch.float32'
+    found = f'{tuple(value.shape)} {value.dtype}' if isinstance(value, np.ndarray) else type(value).__name__
+    return f'{name} is {found}, expected {shape} float32'
 
 
 def rejection_reason(estimate: WholeBodyEstimate) -> str:
@@ -100,7 +99,7 @@ def rejection_reason(estimate: WholeBodyEstimate) -> str:
             wrong = _shape_mismatch(f'{prefix}{name}', value, shape)
             if wrong or value is None:
                 return wrong
-            values[prefix + name] = value.numpy().ravel()
+            values[prefix + name] = value.ravel()
         if not 0 <= part.confidence <= 1 + _CONFIDENCE_TOLERANCE:   # also if it is not a number
             return f'{prefix}confidence is {part.confidence}, expected 0 to 1'
         wrong = _agreement_mistake(part) if prefix else ''

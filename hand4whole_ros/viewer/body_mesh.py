@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import skeleton
-
 if TYPE_CHECKING:
     from ..body.model import BodyModel
 
@@ -42,7 +40,7 @@ class BodyMeshes:
         Raises ValueError if this machine has another body, and any exception of loading the body.
         """
         if people and self._body is None:
-            from ..body.model import BodyModel  # torch, a second or more
+            from ..body.model import BodyModel
             self._body = BodyModel.load()
         if people and self._body is not None and self._body.name != model:
             raise ValueError(f'the node poses the body {model!r}, and here is only {self._body.name!r}')
@@ -54,15 +52,9 @@ class BodyMeshes:
                 self._meshes.pop(track_id).remove()
 
     def _vertices(self, people):
-        """(N, V, 3) float32."""
-        import torch
-        poses = np.stack([person.pose for person in people])
-        parts = {name: torch.from_numpy(poses[:, span]) for name, span in skeleton.POSE_SLICES.items()}
-        others = {name: torch.from_numpy(np.stack([getattr(person, name) for person in people]))
-                  for name in ('betas', 'expression', 'transl')}
+        """(V, 3) float32 m of each person."""
         assert self._body is not None
-        with torch.inference_mode():
-            return self._body(**parts, **others).vertices.numpy()
+        return [self._body.mesh(person.pose, person.betas, person.expression, person.transl) for person in people]
 
     def _draw(self, track_id, points):
         mesh = self._meshes.get(track_id)

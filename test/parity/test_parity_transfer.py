@@ -9,7 +9,8 @@ from hand4whole_ros import keypoints as tables
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.hand_transfer import HandTransfer, PosedHands
 from hand4whole_ros.body.mano import Mano
-from hand4whole_ros.body.smplx_file import BodyModelError, SmplxModel, read_smplx_npz
+from hand4whole_ros.body.smplx_file import BodyModelError, read_smplx_npz
+from hand4whole_ros.body.smplx_layer import SmplxModel
 from parity import deterministic as D
 from parity import fixtures
 

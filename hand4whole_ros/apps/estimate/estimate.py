@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...estimate import IMPOSSIBLE, format_refusals
-from ...estimators.base import OUT_OF_MEMORY, Estimator
+from ...estimators.base import Estimator
 from ...geometry.camera import Intrinsics
 from ...media import image_files
 from ...media.image_files import ImageFileError
 from ...rendering.overlay import Overlay
-from ...system import output_files, signals
+from ...system import memory, output_files, signals
 from ...system.output_files import printable_path
 from ...system.progress import ProgressBar
 from ...tracking import Tracker
@@ -182,7 +182,7 @@ class _EstimateJob:
             rows = {self._results: [estimate_json.person_to_json(person) | context for person in people],
                     self._hands: [estimate_json.loose_hand_to_json(hand) | context for hand in loose]}
         except Exception as error:  # One failing frame must not affect the others.
-            if isinstance(error, OUT_OF_MEMORY):
+            if memory.is_out_of_memory(error):
                 estimator.reduce_memory()
             self._record_failure(frame.name, error)
             return None

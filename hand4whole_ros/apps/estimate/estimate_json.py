@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from scipy.spatial.transform import Rotation
+
 from ... import __version__, skeleton
-from ..._vendor_patches.roma_import import roma
 from ...estimate import HandEstimate, LooseHandEstimate, ObjectEstimate, WholeBodyEstimate
 from ...geometry.camera import Intrinsics
 
 _PARAMETERS = tuple(skeleton.POSE_SLICES) + ('betas', 'expression', 'transl', 'bbox_xyxy')
 
 
-def _to_list(tensor):
-    return [[float(x) for x in row] if row.ndim else float(row) for row in tensor]
+def _to_list(array):
+    return array.tolist()
 
 
 def _hand_to_json(estimate: WholeBodyEstimate, hand: HandEstimate) -> dict:
@@ -23,7 +24,7 @@ def _hand_to_json(estimate: WholeBodyEstimate, hand: HandEstimate) -> dict:
         'agreement': hand.agreement,
         'keypoints_3d': _to_list(hand.keypoints_3d),
         'keypoints_2d': _to_list(hand.keypoints_2d),
-        'wrist_quaternion_xyzw': _to_list(roma.rotmat_to_unitquat(wrist)),
+        'wrist_quaternion_xyzw': _to_list(Rotation.from_matrix(wrist).as_quat()),
         'betas': _to_list(hand.betas) if hand.has_own_shape else None,
         'bbox_xyxy': _to_list(hand.bbox_xyxy)}
 
@@ -63,7 +64,7 @@ def _object_to_json(thing: ObjectEstimate) -> dict:
         'confidence': thing.confidence,
         'reprojection_error_px': thing.reprojection_error,
         'transl': _to_list(thing.translation),
-        'quaternion_xyzw': _to_list(roma.rotmat_to_unitquat(thing.rotation)),
+        'quaternion_xyzw': _to_list(Rotation.from_matrix(thing.rotation).as_quat()),
         'size': _to_list(thing.size),
         'center': _to_list(thing.center),
         'corners_3d': _to_list(thing.corners),

@@ -11,10 +11,8 @@ import json
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
+from safetensors.numpy import load, save
 
 from ...estimate import HandEstimate, LooseHandEstimate, ObjectEstimate, WholeBodyEstimate
 from ...geometry.camera import Intrinsics
@@ -27,61 +25,61 @@ _KINDS = {kind.__name__: kind for kind in (WholeBodyEstimate, HandEstimate, Loos
 _EXCLUDED_FIELDS = ('stage_times', 'vertices')
 
 
-#: The JSON text among the tensors; the others are numbered.
+#: The JSON text among the arrays; the others are numbered.
 _VALUE_KEY = 'value'
 
 
 def pack(value: Any) -> bytes:
-    """Pack a value of dicts, lists, texts, numbers, None, tensors and estimates."""
-    tensors: dict[str, Tensor] = {}
-    text = json.dumps(_to_plain(value, tensors), separators=(',', ':')).encode()
-    return save({**tensors, _VALUE_KEY: torch.frombuffer(bytearray(text), dtype=torch.uint8)})
+    """Pack a value of dicts, lists, texts, numbers, None, arrays and estimates."""
+    arrays: dict[str, np.ndarray] = {}
+    text = json.dumps(_to_plain(value, arrays), separators=(',', ':')).encode()
+    return save({**arrays, _VALUE_KEY: np.frombuffer(text, np.uint8)})
 
 
 def unpack(data: bytes) -> Any:
     """The unpacked value; tuples become lists. ValueError if the bytes are no packed value."""
     try:
-        tensors = load(data)
-        text = json.loads(tensors.pop(_VALUE_KEY).numpy().tobytes())
-        value = _from_plain(text, tensors)
+        arrays = load(data)
+        text = json.loads(arrays.pop(_VALUE_KEY).tobytes())
+        value = _from_plain(text, arrays)
     except (SafetensorError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f'not a packed estimate: {error}') from None
-    if tensors:
-        raise ValueError(f'not a packed estimate: {len(tensors)} tensors too many')
+    if arrays:
+        raise ValueError(f'not a packed estimate: {len(arrays)} arrays too many')
     return value
 
 
-def _to_plain(value, tensors):
-    if isinstance(value, Tensor):
-        name = f'{len(tensors):06d}'
-        tensors[name] = value.clone().contiguous()     # safetensors rejects tensors that share memory
+def _to_plain(value, arrays):
+    if isinstance(value, np.ndarray):
+        name = f'{len(arrays):06d}'
+        arrays[name] = np.ascontiguousarray(value)
         return {'is': 'tensor', 'name': name}
     if dataclasses.is_dataclass(value):
         kind = type(value).__name__
         if kind not in _KINDS:
             raise TypeError(f'{kind} cannot be packed')
-        return {'is': kind, **{field.name: _to_plain(getattr(value, field.name), tensors)
+        return {'is': kind, **{field.name: _to_plain(getattr(value, field.name), arrays)
                                for field in dataclasses.fields(value) if field.name not in _EXCLUDED_FIELDS}}
     if isinstance(value, dict):
-        return {'is': 'dict', 'of': {key: _to_plain(part, tensors) for key, part in value.items()}}
+        return {'is': 'dict', 'of': {key: _to_plain(part, arrays) for key, part in value.items()}}
     if isinstance(value, (list, tuple)):
-        return [_to_plain(part, tensors) for part in value]
+        return [_to_plain(part, arrays) for part in value]
     if isinstance(value, np.generic):
         return value.item()
     return value
 
 
-def _from_plain(plain, tensors):
-    """The value; its tensors are taken from `tensors`."""
+def _from_plain(plain, arrays):
+    """The value; its arrays are taken from `arrays`."""
     if isinstance(plain, list):
-        return [_from_plain(part, tensors) for part in plain]
+        return [_from_plain(part, arrays) for part in plain]
     if not isinstance(plain, dict):
         return plain
     kind = plain['is']
     if kind == 'tensor':
-        return tensors.pop(plain['name'])
+        return arrays.pop(plain['name']).copy()       # may be written to
     fields = plain['of'] if kind == 'dict' else {name: part for name, part in plain.items() if name != 'is'}
-    values = {name: _from_plain(part, tensors) for name, part in fields.items()}
+    values = {name: _from_plain(part, arrays) for name, part in fields.items()}
     if kind == 'dict':
         return values
     if kind == 'Intrinsics':

@@ -46,9 +46,9 @@ def build_naive_markers(person, faces) -> MarkerArray:
         return Marker(header=Header(stamp=Time(), frame_id='camera'), id=number, type=kind,
                       scale=Vector3(x=1.0, y=1.0, z=1.0), color=ColorRGBA(r=0.6, g=0.7, b=0.8, a=1.0),
                       points=[Point(x=x, y=y, z=z) for x, y, z in points.tolist()])
-    joints = person.joints.double().numpy()
+    joints = person.joints.astype(np.float64)
     return MarkerArray(markers=[
-        marker(Marker.TRIANGLE_LIST, 0, person.vertices.double().numpy()[faces.reshape(-1)]),
+        marker(Marker.TRIANGLE_LIST, 0, person.vertices.astype(np.float64)[faces.reshape(-1)]),
         marker(Marker.LINE_LIST, 1, joints[np.array(_BONES).reshape(-1)]), marker(Marker.SPHERE_LIST, 2, joints)])
 
 

@@ -50,7 +50,7 @@ def make_ids(hri_msgs: Any, people: Iterable[WholeBodyEstimate], header: Header)
 def make_region(hri_msgs: Any, person: WholeBodyEstimate, header: Header, intrinsics: Intrinsics) -> Any:
     """NormalizedRegionOfInterest2D: the person's box as shares of the image, clipped to it."""
     size = (intrinsics.width, intrinsics.height) * 2
-    low_x, low_y, high_x, high_y = np.clip(person.bbox_xyxy.double().numpy() / size, 0.0, 1.0).tolist()
+    low_x, low_y, high_x, high_y = np.clip(person.bbox_xyxy.astype(np.float64) / size, 0.0, 1.0).tolist()
     return hri_msgs.NormalizedRegionOfInterest2D(
         header=header, xmin=low_x, ymin=low_y, xmax=high_x, ymax=high_y, c=float(np.clip(person.confidence, 0, 1)))
 
@@ -63,7 +63,7 @@ def make_skeleton(hri_msgs: Any, person: WholeBodyEstimate, header: Header, intr
     message = hri_msgs.Skeleton2D(header=header)
     sure = person.joint_confidence
     rows = [skeleton.JOINT[joint] for joint in _JOINT_OF_POINT.values()]
-    pixels = intrinsics.project(person.joints.numpy()[rows])
+    pixels = intrinsics.project(person.joints[rows])
     shown = inside(pixels, intrinsics.width, intrinsics.height)
     # From pixels, whose centres are at whole numbers, to shares of the image, which begin at its edge.
     shares = (np.where(shown[:, None], pixels, -0.5) + 0.5) / (intrinsics.width, intrinsics.height)

@@ -121,13 +121,13 @@ class MarkerBuilder:
                               colour=colour, points=points,
                               colours=_point_colours(kind, colour, inferred))
         for tracked in hands:
-            keypoints = tracked.hand.keypoints_3d.double().numpy()
+            keypoints = tracked.hand.keypoints_3d.astype(np.float64)
             opacity = _HELD_OPACITY if tracked.hand.state == skeleton.HELD else 1.0
             for kind, points in zip(_HAND_MARKER_KINDS[tracked.hand.side], (keypoints.take(_HAND_BONES, 0), keypoints)):
                 _write_marker(out, stamp, frame_id, kind=kind, track_id=tracked.track_id, action=Marker.ADD,
                               colour=(*kind.colour, opacity), points=points)
         for track_id, thing in objects.items():
-            corners = thing.corners.double().numpy().take(_OBJECT_EDGES, 0)
+            corners = thing.corners.astype(np.float64).take(_OBJECT_EDGES, 0)
             _write_marker(out, stamp, frame_id, kind=_OBJECT_KIND, track_id=track_id, action=Marker.ADD,
                           colour=(*_OBJECT_KIND.colour, 1.0), points=corners)
         self._shown_ids, self._shown_hands, self._delete_all = present, hands_present, False
@@ -135,8 +135,8 @@ class MarkerBuilder:
         return out.getvalue()
 
     def _points(self, estimate):
-        vertices = estimate.vertices.double().numpy()
-        joints = estimate.joints.double().numpy()
+        vertices = estimate.vertices.astype(np.float64)
+        joints = estimate.joints.astype(np.float64)
         return [vertices.take(corners, axis=0) for corners in self._triangles] + [joints.take(_BONES, axis=0), joints]
 
 
@@ -172,7 +172,7 @@ def _inferred_joints(estimate):
     """(55,) bool: joints that are inferred; None where there are none, or the estimator does not report it."""
     if estimate.joint_confidence is None:
         return None
-    inferred = estimate.joint_confidence.numpy() < WholeBodyPose.INFERRED
+    inferred = estimate.joint_confidence < WholeBodyPose.INFERRED
     return inferred if inferred.any() else None
 
 

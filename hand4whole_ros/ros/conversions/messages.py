@@ -64,7 +64,7 @@ def to_nanoseconds(stamp: Time) -> int:
 
 def joint_poses(estimate: WholeBodyEstimate) -> np.ndarray:
     """(55, 7) float64: x, y, z and a unit quaternion x, y, z, w of every joint, as Pose holds them."""
-    return kinematics.joint_poses(estimate.joints.numpy(), estimate.joint_rotations.numpy())
+    return kinematics.joint_poses(estimate.joints, estimate.joint_rotations)
 
 
 def serialise_pose_array(
@@ -101,14 +101,14 @@ def serialise_object_array(hands: Sequence[TrackedHand], head: Header) -> bytes:
     _write_header(out, head)
     out.numbers('I', len(held))
     for track_id, thing in held:
-        rotations = np.broadcast_to(thing.rotation.numpy(), (2, 3, 3))
-        pose, center = kinematics.joint_poses(np.stack([thing.translation.numpy(), thing.center.numpy()]), rotations)
+        rotations = np.broadcast_to(thing.rotation, (2, 3, 3))
+        pose, center = kinematics.joint_poses(np.stack([thing.translation, thing.center]), rotations)
         _write_header(out, head)
         out.numbers('I', 1)                 # ObjectHypothesisWithPose[]
         out.string(OBJECT_CLASS)
         out.numbers('d', thing.confidence)
         out.array(np.concatenate([pose, _NO_COVARIANCE]))
-        out.array(np.concatenate([center, thing.size.double().numpy()]))    # BoundingBox3D
+        out.array(np.concatenate([center, thing.size.astype(np.float64)]))    # BoundingBox3D
         out.string(str(track_id))
     return out.getvalue()
 
@@ -128,7 +128,7 @@ def hand_wrist_poses(hands: Sequence[TrackedHand]) -> np.ndarray:
     """(N, 7) float64: the wrists of hands, as joint_poses has them."""
     if not hands:
         return np.zeros((0, 7))
-    positions = np.stack([tracked.hand.keypoints_3d[0].numpy() for tracked in hands])
+    positions = np.stack([tracked.hand.keypoints_3d[0] for tracked in hands])
     return kinematics.joint_poses(positions, np.stack([tracked.wrist_rotation for tracked in hands]))
 
 
@@ -159,7 +159,7 @@ def serialise_hand_keypoints(hand: HandEstimate, head: Header, poses: np.ndarray
         out.numbers('I', 0)
     else:
         turned = poses[list(skeleton.HAND_KEYPOINT_BEARERS[hand.side]), 3:]
-        out.sequence(np.concatenate([hand.keypoints_3d.double().numpy(), turned], axis=1))
+        out.sequence(np.concatenate([hand.keypoints_3d.astype(np.float64), turned], axis=1))
     return out.getvalue()
 
 
@@ -190,10 +190,10 @@ def _write_person(out, estimate, poses, head, *, is_operator, timing, hand_ids):
     out.numbers('B', WholeBodyPose.HELD if estimate.held else WholeBodyPose.OK)
     out.numbers('f', estimate.confidence)
     out.numbers('?', is_operator)
-    out.array(np.concatenate([getattr(estimate, name).numpy().ravel() for name in _PARAMETERS]))
+    out.array(np.concatenate([getattr(estimate, name).ravel() for name in _PARAMETERS]))
     out.array(poses)
     confidence = estimate.joint_confidence
-    out.array(_UNKNOWN_CONFIDENCE if confidence is None else confidence.numpy())
+    out.array(_UNKNOWN_CONFIDENCE if confidence is None else confidence)
     for side in skeleton.SIDES:
         _write_hand(out, head, _hand_of_person(estimate, side, hand_ids), poses[skeleton.WRIST[side]])
     _write_region_of_interest(out, estimate.bbox_xyxy)
@@ -206,7 +206,7 @@ def _hand_of_person(estimate, side, hand_ids):
     """A hand in any state as TrackedHand; LOST ones have no id."""
     return TrackedHand(
         hand_ids.get((estimate.track_id, side), -1), estimate.track_id, estimate.hand(side), 1.0,
-        estimate.joint_rotations[skeleton.WRIST[side]].numpy(), getattr(estimate, f'{side}_hand_pose').numpy())
+        estimate.joint_rotations[skeleton.WRIST[side]], getattr(estimate, f'{side}_hand_pose'))
 
 
 def _write_hand(out, head, tracked, wrist):
@@ -222,12 +222,12 @@ def _write_hand(out, head, tracked, wrist):
     out.numbers('?', grasp is not None and grasp > MIN_GRASP_PROBABILITY)
     out.numbers('f', UNKNOWN if grasp is None else grasp)
     out.array(wrist)
-    keypoints = hand.keypoints_3d.double().numpy()
+    keypoints = hand.keypoints_3d.astype(np.float64)
     out.array(keypoints)
     bones = np.diff(keypoints[list(skeleton.MIDDLE_FINGER_KEYPOINTS)], axis=0)
     out.numbers('f', np.linalg.norm(bones, axis=1).sum())
-    betas = hand.betas.numpy() if hand.betas is not None and hand.has_own_shape else _NO_BETAS
-    out.array(np.concatenate([hand.keypoints_2d.numpy().ravel(), np.float32(tracked.finger_pose).ravel(), betas]))
+    betas = hand.betas if hand.betas is not None and hand.has_own_shape else _NO_BETAS
+    out.array(np.concatenate([hand.keypoints_2d.ravel(), np.float32(tracked.finger_pose).ravel(), betas]))
     _write_region_of_interest(out, hand.bbox_xyxy)
     known = hand.agreement is not None and hand.state == skeleton.OK
     out.numbers('f', hand.agreement if known else UNKNOWN)

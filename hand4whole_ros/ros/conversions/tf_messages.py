@@ -59,8 +59,8 @@ def serialise_transforms(estimates: list[WholeBodyEstimate], head: Header, hands
 
 def _person_poses(estimate, sides, convention):
     """(N, 7) arrays: the visible joints in their parents' frames, the tips of each hand, then face and gaze."""
-    joints, rotations = estimate.joints.numpy(), estimate.joint_rotations.numpy()
-    poses = relative_poses(joints, rotations, estimate.local_rotations.numpy())
+    joints, rotations = estimate.joints, estimate.joint_rotations
+    poses = relative_poses(joints, rotations, estimate.local_rotations)
     tips = {side: _tip_poses(estimate, side) for side in sides}
     visible = list(_visible_joints(sides))
     if convention == FrameConvention.SMPLX:
@@ -110,9 +110,9 @@ def _tip_poses(estimate, side):
     """(5, 7): the finger tips of one hand in the frames of their last joints, as joint_poses has them."""
     number = len(skeleton.FINGERTIP_KEYPOINTS) * skeleton.SIDES.index(side)
     joints = list(skeleton.TIP_JOINTS[number:number + len(skeleton.FINGERTIP_KEYPOINTS)])
-    tips = estimate.hand(side).keypoints_3d.numpy()[list(skeleton.FINGERTIP_KEYPOINTS)]
-    steps = tips - estimate.joints.numpy()[joints]
-    places = (steps[:, None] @ estimate.joint_rotations.numpy()[joints])[:, 0]
+    tips = estimate.hand(side).keypoints_3d[list(skeleton.FINGERTIP_KEYPOINTS)]
+    steps = tips - estimate.joints[joints]
+    places = (steps[:, None] @ estimate.joint_rotations[joints])[:, 0]
     return np.concatenate([places, np.tile(_NO_ROTATION, (len(joints), 1))], axis=1)
 
 

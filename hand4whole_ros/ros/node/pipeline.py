@@ -6,7 +6,8 @@ import math
 import time
 
 from ...estimate import format_refusals
-from ...estimators.base import OUT_OF_MEMORY, Estimator
+from ...estimators.base import Estimator
+from ...system.memory import is_out_of_memory
 from ..conversions import images, messages
 from ..conversions.camera_state import CameraState
 from ..conversions.raw_image import BLANK_IMAGE_REMARK, RawImage, decode_image_message
@@ -76,7 +77,7 @@ class Pipeline:
             self._logger.error(f'image dropped: {error}', throttle_duration_sec=THROTTLE)
             return
         self._health.counters.failed += 1
-        if isinstance(error, OUT_OF_MEMORY):
+        if is_out_of_memory(error):
             advice = ('from now on fewer people are processed in one pass' if self._estimator.reduce_memory() else
                       'choose another precision or device, or end what else uses the memory')
             self._logger.error(f'image dropped, out of memory: {one_line(error)[:200]}: {advice}',

@@ -9,8 +9,6 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from ... import estimators
 from ...apps.replay.executors import ProcessExecutor, RayExecutor
 from ...apps.replay.work_folder import WorkFolderError, check_replaceable
@@ -19,6 +17,7 @@ from ...estimate import format_refusals
 from ...estimators.base import Estimator
 from ...media.folder_listing import make_distinct_names
 from ...system.output_files import check_output_folder, printable_path
+from ...system.threads import count_threads
 from .. import topics
 from ..bag.ownership import overwrite_rejection_reason
 from ..bag.reader import BagError
@@ -49,7 +48,7 @@ def run(args: Namespace, config: EstimatorConfig, create: Callable[[EstimatorCon
     for path in dict.fromkeys([args.input, *found]):
         for output in dict.fromkeys([args.output, *outputs_of]):
             replay.check_output_location(output, path)
-    make = FrameEstimatorFactory(create or estimators.create, config, torch.get_num_threads())
+    make = FrameEstimatorFactory(create or estimators.create, config, count_threads())
     inputs = InputOptions(args.image_topic, args.camera_info_topic, args.frame_id, args.focal, args.start,
                           args.duration)
     outputs = replay.OutputOptions(args.markers, args.overlay, args.storage)

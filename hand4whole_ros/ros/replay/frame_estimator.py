@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo
 
@@ -14,6 +13,7 @@ from ...apps.replay.packed_estimates import pack
 from ...config import EstimatorConfig
 from ...estimators.base import Estimator
 from ...geometry.camera import Intrinsics
+from ...system.threads import set_torch_threads
 from ..conversions import messages
 from ..conversions.camera_state import CameraState
 from ..conversions.images import ImageMessageError
@@ -43,8 +43,9 @@ class FrameEstimatorFactory:
     threads: int
 
     def __call__(self) -> FrameEstimator:
-        torch.set_num_threads(self.threads)
-        return FrameEstimator(self.create(self.config))
+        estimator = self.create(self.config)
+        set_torch_threads(self.threads)
+        return FrameEstimator(estimator)
 
 
 class FrameEstimator:

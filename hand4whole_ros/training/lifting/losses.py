@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ... import skeleton
-from ...networks.lifting import NUM_BODY, Lifted
+from ...networks.lifting import Lifted
+from ...networks.lifting_layout import NUM_BODY
 from ..skeleton_layer import SkeletonLayer
 from .samples import Samples
 

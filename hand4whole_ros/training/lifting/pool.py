@@ -17,7 +17,7 @@ from ...fitting.person_view import FARTHEST, person_views, roll_of
 from ...fitting.pose_landmarks import landmark_points
 from ...geometry.kinematics import kinematic_tree, unposed_joints
 from ...landmarks.indices import HIPS, MIRRORED_POSE, SHOULDERS, WRISTS
-from ...networks.lifting import NUM_BODY
+from ...networks.lifting_layout import NUM_BODY
 from ...synthetic import adults, gestures, posture_scene, postures
 from ...synthetic.figure import hand_keypoints, place_skeleton
 from .detections import Detections

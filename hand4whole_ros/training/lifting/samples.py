@@ -14,7 +14,7 @@ from ...fitting.lifter import features
 from ...fitting.person_view import person_views
 from ...geometry.kinematics import kinematic_tree
 from ...landmarks.indices import ARM, MIRRORED_POSE
-from ...networks.lifting import BODY_FEATURES, NUM_BODY
+from ...networks.lifting_layout import BODY_FEATURES, NUM_BODY
 from .detections import Detections
 
 #: Hands of which less can be seen teach nothing.

@@ -12,11 +12,12 @@ import torch
 from ...body.model import BodyModel
 from ...body.open_body import load_arrays
 from ...body.open_hands import hand_shape_components
-from ...checkpoints.lifting import LiftingNetworks, save_lifting_networks
+from ...checkpoints.lifting import save_lifting_networks
 from ...evaluation import metrics
 from ...evaluation.pose_errors import BODY_JOINTS
 from ...landmarks.indices import UPPER_BODY
-from ...networks.lifting import HAND, LiftingConfig, LiftingNetwork
+from ...networks.lifting import LiftingNetwork
+from ...networks.lifting_layout import HAND, LiftingConfig
 from ...skeleton import JOINT, SIDES
 from ...system.output_files import replacement_path
 from ..expert_training import bf16_autocast
@@ -91,7 +92,7 @@ def run_training(settings: LiftingSettings, progress: bool = True) -> dict[str, 
                     batch=lambda step: _drawn(hands, BATCH, step, s.seed),
                     measure=Measure.of_hands(bones, torch.from_numpy(components).float()), truth=true_hands,
                     figures=hand_figures, progress=progress)
-    save_lifting_networks(LiftingNetworks(body, hand), s.output)
+    save_lifting_networks(body, hand, s.output)
     with torch.no_grad():
         return {**body_figures(body, bodies_of(measured)), **hand_figures(hand, true_hands)}
 
