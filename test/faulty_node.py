@@ -39,20 +39,20 @@ def adversarial(person, rng):
 
 
 def _wrong(value, rng):
-    """A tensor like `value`: wrong everywhere, in one place, larger, of another shape or kind; or none at all."""
-    value = torch.zeros(10) if value is None else value.clone()
+    """An array like `value`: wrong everywhere, in one place, larger, of another shape or kind; or none at all."""
+    value = np.zeros(10, np.float32) if value is None else value.copy()
     kind = rng.integers(0, 6)
     if kind == 0:
-        return torch.full_like(value, float(rng.choice(_VALUES)))
-    if kind == 1 and value.numel():
-        value.view(-1)[rng.integers(value.numel())] = float(rng.choice(_VALUES))
+        return np.full_like(value, float(rng.choice(_VALUES)))
+    if kind == 1 and value.size:
+        value.reshape(-1)[rng.integers(value.size)] = float(rng.choice(_VALUES))
         return value
     if kind == 2:
         return value * float(rng.choice([-1e3, 0.0, 7.0, 1e4, 1e20]))
     if kind == 3:
-        return value + torch.from_numpy(rng.normal(0, rng.choice([0.1, 10, 1e4]), tuple(value.shape))).float()
+        return value + np.asarray(rng.normal(0, rng.choice([0.1, 10, 1e4]), tuple(value.shape)), np.float32)
     if kind == 4:
-        return value[:-1] if rng.random() < 0.5 else value.double()
+        return value[:-1] if rng.random() < 0.5 else value.astype(np.float64)
     return None
 
 

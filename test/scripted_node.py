@@ -8,7 +8,6 @@ import time
 from dataclasses import replace
 
 import numpy as np
-import torch
 from scipy.spatial.transform import Rotation
 
 from hand4whole_ros import skeleton
@@ -24,22 +23,24 @@ SLOW_SECONDS = 0.3
 
 def person(body, intrinsics, place=(0.0, 0.3, 3.0), left_state=skeleton.OK, confidence=0.9):
     """Somebody standing upright before the camera, facing it, both arms half lowered, fingers bent."""
-    local = torch.zeros(skeleton.NUM_JOINTS, 3)
-    local[0, 0] = torch.pi
+    local = np.zeros((skeleton.NUM_JOINTS, 3), np.float32)
+    local[0, 0] = np.pi
     local[skeleton.JOINT['left_shoulder'], 2] = -0.8
     local[skeleton.JOINT['right_shoulder'], 2] = 0.8
     for side, sign in (('left', -1), ('right', 1)):
         local[skeleton.HAND_SLICE[side], 2] = 0.3 * sign
-    hands = [HandEstimate(side, skeleton.OK, 0.8, torch.zeros(21, 3), torch.zeros(21, 2), None,
-                          torch.tensor([10.0, 20.0, 60.0, 80.0])) for side in skeleton.SIDES]
+    hands = [HandEstimate(side, skeleton.OK, 0.8, np.zeros((21, 3), np.float32), np.zeros((21, 2), np.float32), None,
+                          np.array([10.0, 20.0, 60.0, 80.0], np.float32)) for side in skeleton.SIDES]
     blank = WholeBodyEstimate(
-        **{name: torch.zeros(rows.stop - rows.start, 3).squeeze(0) for name, rows in skeleton.POSE_SLICES.items()},
-        betas=torch.zeros(10), expression=torch.zeros(10), transl=torch.zeros(3), joints=torch.zeros(55, 3),
-        joint_rotations=torch.zeros(55, 3, 3), left_hand=hands[0], right_hand=hands[1],
-        bbox_xyxy=torch.tensor([100.0, 50.0, 300.0, 400.0]), confidence=confidence,
+        **{name: np.zeros((rows.stop - rows.start, 3) if rows.stop - rows.start > 1 else 3, np.float32)
+           for name, rows in skeleton.POSE_SLICES.items()},
+        betas=np.zeros(10, np.float32), expression=np.zeros(10, np.float32), transl=np.zeros(3, np.float32),
+        joints=np.zeros((55, 3), np.float32),
+        joint_rotations=np.zeros((55, 3, 3), np.float32), left_hand=hands[0], right_hand=hands[1],
+        bbox_xyxy=np.array([100.0, 50.0, 300.0, 400.0], np.float32), confidence=confidence,
         stage_times={'script': 0.001})
-    found = repose_estimate(body, blank, local, betas=torch.zeros(10), pelvis=torch.tensor(place))
-    hands = [replace(hand, keypoints_2d=torch.from_numpy(intrinsics.project(hand.keypoints_3d.numpy())).float())
+    found = repose_estimate(body, blank, local, betas=np.zeros(10, np.float32), pelvis=np.array(place, np.float32))
+    hands = [replace(hand, keypoints_2d=np.asarray(intrinsics.project(hand.keypoints_3d), np.float32))
              for hand in found.hands]
     if left_state == skeleton.LOST:
         hands[0] = replace(hands[0], state=left_state, confidence=0.0)
@@ -54,10 +55,10 @@ def loose_hand(hand, **changes):
 
 def grasped_object(intrinsics, place=(0.02, -0.05, 1.1), size=(0.06, 0.1, 0.04), turn=(0.3, -0.5, 0.2), low=(0, 0, 0)):
     """An ObjectEstimate there, of a box that begins at `low` in its own frame."""
-    box = torch.tensor([low, low], dtype=torch.float32) + torch.tensor([[0.0] * 3, size])
-    rotation = torch.from_numpy(Rotation.from_rotvec(turn).as_matrix()).float()
-    made = ObjectEstimate(rotation, torch.tensor(place), box, torch.zeros(8, 2), 0.75, 1.5)
-    return replace(made, corners_2d=torch.from_numpy(intrinsics.project(made.corners.numpy())).float())
+    box = np.array([low, low], np.float32) + np.array([[0.0] * 3, size], np.float32)
+    rotation = np.asarray(Rotation.from_rotvec(turn).as_matrix(), np.float32)
+    made = ObjectEstimate(rotation, np.array(place, np.float32), box, np.zeros((8, 2), np.float32), 0.75, 1.5)
+    return replace(made, corners_2d=np.asarray(intrinsics.project(made.corners), np.float32))
 
 
 class ScriptedEstimator(Estimator):

@@ -7,7 +7,6 @@ import os
 from dataclasses import replace
 
 import numpy as np
-import torch
 from scipy.spatial.transform import Rotation
 from scripted_node import ScriptedEstimator, person
 
@@ -77,9 +76,9 @@ class DrawnEstimator(ScriptedEstimator):
         one = repose_estimate(
             self.body,
             person(self.body, intrinsics),
-            torch.from_numpy(self._rotations[k]),
-            betas=torch.zeros(10),
-            pelvis=torch.tensor(place),
+            self._rotations[k],
+            betas=np.zeros(10, np.float32),
+            pelvis=np.array(place, np.float32),
         )
         hands = {f'{hand.side}_hand': hand if self._present[k] else replace(hand, state=skeleton.LOST, confidence=0.0)
                  for hand in one.hands}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from ..config import EstimatorConfig, EstimatorName
+from ..system.requirements import NETWORKS, missing_networks
 from .base import Estimator, EstimatorUnavailable
 
 __all__ = ['NAMES', 'Estimator', 'EstimatorConfig', 'EstimatorUnavailable', 'create']
@@ -28,24 +30,33 @@ def create(config: EstimatorConfig | None = None) -> Estimator:
     name = EstimatorName(config.estimator)
     if name is EstimatorName.AUTO:
         name = _resolve_auto(config)
+    try:
+        return _find_class(name)(config)
+    except ModuleNotFoundError as error:
+        if error.name not in NETWORKS:
+            raise
+        raise EstimatorUnavailable(str(missing_networks(error, f'estimator {name}'))) from None
+
+
+def _find_class(name: EstimatorName) -> Callable[[EstimatorConfig], Estimator]:
     # Each is imported on demand: their libraries are large, and not all of them are installed everywhere.
     if name is EstimatorName.HAND4WHOLE_PP:
         from .hand4whole_pp import Hand4WholePPEstimator
-        return Hand4WholePPEstimator(config)
+        return Hand4WholePPEstimator
     if name is EstimatorName.HAND4WHOLE:
         from .hand4whole import Hand4WholeEstimator
-        return Hand4WholeEstimator(config)
+        return Hand4WholeEstimator
     if name is EstimatorName.WILOR:
         from .wilor import WiLoREstimator
-        return WiLoREstimator(config)
+        return WiLoREstimator
     if name is EstimatorName.UNIHOPE:
         from .unihope import UniHOPEEstimator
-        return UniHOPEEstimator(config)
+        return UniHOPEEstimator
     if name is EstimatorName.OPEN:
         from .open import OpenEstimator
-        return OpenEstimator(config)
+        return OpenEstimator
     from .mediapipe import MediaPipeEstimator
-    return MediaPipeEstimator(config)
+    return MediaPipeEstimator
 
 
 def _resolve_auto(config):

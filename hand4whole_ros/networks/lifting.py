@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ..geometry.rotations import rotation_from_6d_columns
 from .lifting_layout import MAX_INPUT, SPREAD, LiftingConfig
 
+
 class Lifted(NamedTuple):
     """Of B people or hands, K hypotheses, in the view's axes: x right, y down, z away. P points, R joints."""
 

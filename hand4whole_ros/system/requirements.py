@@ -17,6 +17,7 @@ VERSIONS = {
     'pillow-heif': '',
     'pycocotools': '',
     'ray': '>=2.40',
+    'roma': '',
     'rosbags': '==0.11.9',
     'smplx': '==0.1.28',
     'torch': '>=2.6',
@@ -26,20 +27,32 @@ VERSIONS = {
 }
 
 
+#: Those of the extra networks, as modules and as projects.
+NETWORKS = ('torch', 'smplx', 'roma')
+
+
 class MissingLibrary(ModuleNotFoundError):
     """A library of an extra is not installed. The message gives its purpose and the command to run."""
+
+
+def missing_networks(error: ModuleNotFoundError, part: str) -> MissingLibrary:
+    """The error of an import that needs the extra networks. part: what needs it, 'estimator open'."""
+    return MissingLibrary(f'{part} needs the extra networks: {error.name} is not installed; run: '
+                          + install_command(*NETWORKS), name=error.name)
 
 
 def missing_synthetic(error: ModuleNotFoundError) -> MissingLibrary:
     """The error of an import that needs the extra synthetic."""
     return MissingLibrary(f'drawn people need the extra synthetic: {error.name} is not installed; run: '
-                          + install_command('anny', 'warp-lang'), name=error.name)
+                          + install_command('anny', 'warp-lang', *NETWORKS), name=error.name)
 
 
 def describe_missing(error: ModuleNotFoundError) -> str:
     """One line for an import that failed: its own message if it has a remedy, else the command that finds one."""
     if isinstance(error, MissingLibrary):
         return str(error)
+    if error.name in NETWORKS:
+        return str(missing_networks(error, 'this command'))
     return f'{error.name} is not installed; run hand4whole doctor for the command that installs it'
 
 

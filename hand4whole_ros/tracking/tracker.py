@@ -285,7 +285,7 @@ class Tracker:
         It falls linearly to zero over the hold time.
         """
         left = 1 - age / self.hold_time if self.hold_time > 0 else 0.0
-        return confidence * min(max(left, 0.0), 1.0)
+        return confidence * float(min(max(left, 0.0), 1.0))    # a scalar of numpy would widen arrays
 
 
 def _with_held_hands(joint_confidence, hands):

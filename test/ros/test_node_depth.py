@@ -37,7 +37,7 @@ def peer(node):
 def metres(body):
     """(240, 320) m: what a depth camera sees of the scripted person, who is a tenth farther away than it seems."""
     from hand4whole_ros.rendering.rasterizer import Rasterizer
-    vertices = body.vertices(person(body, CAMERA, (-0.5, 0.3, 3.0))).numpy()
+    vertices = body.vertices(person(body, CAMERA, (-0.5, 0.3, 3.0)))
     depth = Rasterizer(body.faces).ids_and_depth(vertices, CAMERA)[1]
     return np.where(np.isfinite(depth), TRUE * depth, 6.0).astype(np.float32)
 

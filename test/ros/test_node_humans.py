@@ -46,7 +46,7 @@ def test_joints_are_shares_of_the_image_and_what_is_not_known_has_no_confidence(
     somebody = person(body, CAMERA, (0.0, 0.3, 2.0))    # the feet are below the picture
     points = dict(zip(POINTS, humans_messages.make_skeleton(MESSAGES, somebody, None, CAMERA).skeleton))
     for name in ('left_wrist', 'right_shoulder', 'neck', 'left_eye'):
-        x, y = CAMERA.project(somebody.joints[skeleton.JOINT[name]].numpy())
+        x, y = CAMERA.project(somebody.joints[skeleton.JOINT[name]])
         assert (points[name].x, points[name].y) == pytest.approx(((x + 0.5) / 640, (y + 0.5) / 480), abs=1e-6)
         assert points[name].c == pytest.approx(somebody.confidence)
     for name in ('nose', 'left_ear', 'right_ear', 'left_ankle', 'right_ankle'):

@@ -4,7 +4,6 @@ import functools
 
 import numpy as np
 import pytest
-import torch
 from bag_maker import decoded, files, messages, write
 
 pytest.importorskip('mediapipe')
@@ -23,7 +22,7 @@ def test_one_process_and_another_write_the_same_bytes(tmp_path):
     pictures = [motion.frame(0.1 * k) for k in range(4)]
     source = write(tmp_path / 'in', messages(pictures))
     make = FrameEstimatorFactory(
-        estimators.create, EstimatorConfig('mediapipe', static_images=True), torch.get_num_threads()
+        estimators.create, EstimatorConfig('mediapipe', static_images=True), 1
     )
     inputs = InputOptions(focal=float(motion.intrinsics.fx))
     results = []

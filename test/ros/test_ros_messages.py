@@ -6,7 +6,6 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-import torch
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, PoseArray, PoseStamped, Vector3
 from rclpy.serialization import deserialize_message, serialize_message
@@ -63,7 +62,7 @@ def test_everything_survives_the_wire(one):
     for name in ('global_orient', 'body_pose', 'jaw_pose', 'leye_pose', 'reye_pose', 'left_hand_pose',
                  'right_hand_pose', 'betas', 'expression', 'transl'):
         np.testing.assert_allclose(getattr(pose, name), getattr(one, name).reshape(-1), atol=1e-6)
-    for joint, position, rotation in zip(pose.joints, one.joints.tolist(), one.joint_rotations.numpy()):
+    for joint, position, rotation in zip(pose.joints, one.joints.tolist(), one.joint_rotations):
         np.testing.assert_allclose((joint.position.x, joint.position.y, joint.position.z), position)
         q = joint.orientation
         np.testing.assert_allclose(Rotation.from_quat((q.x, q.y, q.z, q.w)).as_matrix(), rotation, atol=1e-6)
@@ -202,11 +201,11 @@ def test_wrists_have_the_axes_that_are_wanted(one, body, axes):
         pose = deserialize_message(said[topics.WRIST[side]], PoseStamped).pose
         q = pose.orientation
         rotation = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
-        smplx = one.joint_rotations[skeleton.WRIST[side]].numpy()
+        smplx = one.joint_rotations[skeleton.WRIST[side]]
         np.testing.assert_allclose(rotation, smplx @ WRIST_AXES[axes][side], atol=1e-6)
         assert np.linalg.det(WRIST_AXES[axes][side]) == 1
         if axes == WristAxes.OPENXR:
-            points = one.hand(side).keypoints_3d.double().numpy()
+            points = one.hand(side).keypoints_3d.astype(np.float64)
             exact = openxr.to_openxr(points, side).rotations[0]
             assert np.degrees(Rotation.from_matrix(rotation.T @ exact).magnitude()) < 25
 
@@ -303,7 +302,7 @@ def test_the_box_of_what_a_hand_grasps_is_marked_and_deleted(one, body):
     found = {marker.ns: marker for marker in build(*hands)}
     edges = np.array([(p.x, p.y, p.z) for p in found['objects'].points]).reshape(-1, 2, 3)
     lengths = np.sort(np.linalg.norm(edges[:, 0] - edges[:, 1], axis=-1))
-    np.testing.assert_allclose(lengths, np.sort(np.repeat(thing.size.numpy(), 4)), atol=1e-6)
+    np.testing.assert_allclose(lengths, np.sort(np.repeat(thing.size, 4)), atol=1e-6)
     assert found['objects'].id == hands[0].track_id and found['objects'].action == Marker.ADD
     empty = replace(hands[0], hand=replace(hands[0].hand, object=None))
     assert [(m.ns, m.action) for m in build(empty)] == [
@@ -317,7 +316,7 @@ def test_no_hand_is_an_empty_array(body):
 
 
 def test_each_joint_says_whether_it_was_seen(one):
-    confidence = torch.linspace(0, 1, 55)
+    confidence = np.linspace(0, 1, 55, dtype=np.float32)
     assert list(poses_of([one]).poses[0].joint_confidence) == [-1.0] * 55       # the estimator does not say
     sent = poses_of([replace(one, joint_confidence=confidence)]).poses[0]
     np.testing.assert_allclose(sent.joint_confidence, confidence)
@@ -357,11 +356,11 @@ def placed_frames(people, hands=(), convention=FrameConvention.REP155):
 
 
 def test_rep_155_has_x_forward_and_z_up_in_every_frame_of_somebody_with_hanging_arms(one, body):
-    local = torch.zeros(skeleton.NUM_JOINTS, 3)
-    local[0, 0] = torch.pi      # upright before the camera, facing it
-    local[skeleton.JOINT['left_shoulder'], 2], local[skeleton.JOINT['right_shoulder'], 2] = -torch.pi / 2, torch.pi / 2
-    hanging = replace(repose_estimate(body, one, local, betas=torch.zeros(10), pelvis=torch.tensor([0.0, 0.3, 3])),
-                      track_id=7)
+    local = np.zeros((skeleton.NUM_JOINTS, 3), np.float32)
+    local[0, 0] = np.pi      # upright before the camera, facing it
+    local[skeleton.JOINT['left_shoulder'], 2], local[skeleton.JOINT['right_shoulder'], 2] = -np.pi / 2, np.pi / 2
+    hanging = replace(repose_estimate(body, one, local, betas=np.zeros(10, np.float32),
+                                      pelvis=np.array([0.0, 0.3, 3], np.float32)), track_id=7)
     loose = [tracked for tracked in tracked_hands(body, [], loose_hand(one.right_hand))[1] if tracked.is_loose]
     placed = placed_frames([hanging], loose)
     forward, left, up = (0, 0, -1), (1, 0, 0), (0, -1, 0)
@@ -376,12 +375,12 @@ def test_rep_155_has_x_forward_and_z_up_in_every_frame_of_somebody_with_hanging_
 
 
 def test_the_gaze_of_rep_155_is_that_of_the_eyes(one, body):
-    local = torch.zeros(skeleton.NUM_JOINTS, 3)
-    local[0, 0] = torch.pi      # upright before the camera, facing it
+    local = np.zeros((skeleton.NUM_JOINTS, 3), np.float32)
+    local[0, 0] = np.pi      # upright before the camera, facing it
     for side, left in (('left', 0.3), ('right', 0.1)):
         local[skeleton.JOINT[f'{side}_eye'], 1] = left
-    looking = replace(repose_estimate(body, one, local, betas=torch.zeros(10),
-                                      pelvis=torch.tensor([0.0, 0.3, 3])), track_id=7)
+    looking = replace(repose_estimate(body, one, local, betas=np.zeros(10, np.float32),
+                                      pelvis=np.array([0.0, 0.3, 3], np.float32)), track_id=7)
     placed = placed_frames([looking])
     np.testing.assert_allclose(placed['gaze_7'][:3, 2], [np.sin(0.2), 0, -np.cos(0.2)], atol=1e-5)
     np.testing.assert_allclose(placed['face_7'][:3, 0], [0, 0, -1], atol=1e-5)
@@ -392,9 +391,9 @@ def test_rep_155_moves_no_joint_but_the_pelvis_to_the_middle_of_the_hips(one, bo
     placed = placed_frames([one])
     for joint, name in enumerate(skeleton.JOINT_NAMES[1:], 1):
         np.testing.assert_allclose(placed[skeleton.frame_name(name, 3, 'rep155')][:3, 3], one.joints[joint], atol=1e-5)
-    np.testing.assert_allclose(placed['body_3'][:3, 3], one.joints[1:3].mean(dim=0), atol=1e-5)
+    np.testing.assert_allclose(placed['body_3'][:3, 3], one.joints[1:3].mean(axis=0), atol=1e-5)
     for name in ('face_3', 'gaze_3'):
-        np.testing.assert_allclose(placed[name][:3, 3], one.joints[23:25].mean(dim=0), atol=1e-5)
+        np.testing.assert_allclose(placed[name][:3, 3], one.joints[23:25].mean(axis=0), atol=1e-5)
     usual = placed_frames([one], convention=FrameConvention.SMPLX)
     for side in skeleton.SIDES:
         for k in skeleton.FINGERTIP_KEYPOINTS:
@@ -424,7 +423,7 @@ def naive_markers(body, estimate, frame, fresh):
             type=kind.type, scale=Vector3(x=kind.scale[0], y=kind.scale[1], z=kind.scale[2]),
             color=ColorRGBA(r=colour[0], g=colour[1], b=colour[2], a=colour[3]), lifetime=Duration(sec=1),
             points=[Point(x=x, y=y, z=z) for x, y, z in vertices[corners].tolist()])
-    vertices, joints = estimate.vertices.double().numpy(), estimate.joints.double().numpy()
+    vertices, joints = estimate.vertices.astype(np.float64), estimate.joints.astype(np.float64)
     hands = {s: np.isin(body.faces, body.hand_vertices[s]).all(axis=1) for s in skeleton.SIDES}
     bones = [i for joint, parent in enumerate(skeleton.PARENTS) if parent >= 0 for i in (parent, joint)]
     parts = [body.faces[~hands['left'] & ~hands['right']].reshape(-1), body.faces[hands['left']].reshape(-1),
@@ -452,7 +451,7 @@ def test_markers_are_what_rclpy_writes(one, body, frame):
 
 
 def test_inferred_joints_and_their_bones_are_pale(one, body):
-    confidence = torch.ones(55)
+    confidence = np.ones(55, np.float32)
     confidence[skeleton.JOINT['left_elbow']] = WholeBodyPose.INFERRED - 0.01
     shown = replace(one, vertices=body.vertices(one), joint_confidence=confidence)
 
@@ -468,7 +467,7 @@ def test_inferred_joints_and_their_bones_are_pale(one, body):
     colour, bones = found['skeleton']
     row = skeleton.JOINT['left_elbow'] - 1      # the pelvis has no bone
     assert [k for k, c in enumerate(bones) if c != colour] == [2 * row, 2 * row + 1]
-    seen = colours(replace(shown, joint_confidence=torch.ones(55)))
+    seen = colours(replace(shown, joint_confidence=np.ones(55, np.float32)))
     assert not any(points for _, points in seen.values())
 
 
@@ -543,8 +542,8 @@ def test_skeleton_message(body):
 
 def test_the_operator_stays_while_followed(one):
     def somebody(track_id, distance):
-        return replace(one, track_id=track_id, joints=torch.full((55, 3), distance),
-                       bbox_xyxy=torch.tensor([0.0, 0.0, 100 / distance, 100.0]))
+        return replace(one, track_id=track_id, joints=np.full((55, 3), distance, np.float32),
+                       bbox_xyxy=np.array([0.0, 0.0, 100 / distance, 100.0], np.float32))
 
     choice = OperatorSelector()
     assert choice.update([], 'nearest') is None

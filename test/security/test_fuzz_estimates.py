@@ -5,7 +5,6 @@ import time
 
 import numpy as np
 import pytest
-import torch
 from fault_figures import note
 from faulty_node import adversarial
 from rclpy.serialization import deserialize_message
@@ -115,17 +114,18 @@ def test_nothing_but_finite_numbers_leaves_whatever_the_estimator_says(body, see
 def test_who_cannot_be_is_named_once(body, caplog):
     tracker, good = Tracker(body), person(body, CAMERA)
     for k in range(20):
-        assert tracker.update([dataclasses.replace(good, betas=torch.full((10,), float('nan')))], k / 30) == []
+        assert tracker.update([dataclasses.replace(good, betas=np.full((10,), float('nan'), np.float32))], k / 30) == []
     assert [record.getMessage() for record in caplog.records] == [
         'a person is rejected as impossible: betas is not finite']
 
 
 @pytest.mark.parametrize('change, said', [
-    ({'joints': torch.full((55, 3), 1001.0)}, 'joints is 1001, at most 1000'),
-    ({'betas': torch.zeros(9)}, 'betas is (9,) torch.float32, expected (10,) torch.float32'),
-    ({'body_pose': torch.zeros(21, 3).double()}, 'body_pose is (21, 3) torch.float64'),
+    ({'joints': np.full((55, 3), 1001.0, np.float32)}, 'joints is 1001, at most 1000'),
+    ({'betas': np.zeros(9, np.float32)}, 'betas is (9,) float32, expected (10,) float32'),
+    ({'body_pose': np.zeros((21, 3), np.float32).astype(np.float64)}, 'body_pose is (21, 3) float64'),
     ({'transl': None}, 'transl is NoneType'), ({'left_hand': None}, 'left hand: missing'),
-    ({'confidence': 1.5}, 'confidence is 1.5, expected 0 to 1'), ({'bbox_xyxy': torch.full((4,), 1e10)}, 'bbox_xyxy'),
+    ({'confidence': 1.5}, 'confidence is 1.5, expected 0 to 1'),
+    ({'bbox_xyxy': np.full(4, 1e10, np.float32)}, 'bbox_xyxy'),
     ({'confidence': float('nan')}, 'confidence is nan')])
 def test_what_is_wrong_is_said(body, change, said):
     good = person(body, CAMERA)

@@ -40,16 +40,17 @@ def _parameters(axis_angles):
 
 def _estimate(axis_angles, seed=0):
     """What `vertices` reads of an estimate."""
-    rng = torch.Generator().manual_seed(seed)
-    poses = {name: values[0] for name, values in _parameters(axis_angles).items()}
-    poses['global_orient'] = poses['global_orient'][0]
-    return SimpleNamespace(**poses, betas=torch.randn(10, generator=rng),
-                           expression=torch.randn(10, generator=rng),
-                           transl=torch.randn(3, generator=rng) * 2)
+    rng = np.random.default_rng(seed)
+    return SimpleNamespace(local_rotations=axis_angles[0].astype(np.float32),
+                           betas=rng.normal(0, 1, 10).astype(np.float32),
+                           expression=rng.normal(0, 1, 10).astype(np.float32),
+                           transl=rng.normal(0, 2, 3).astype(np.float32))
 
 
 def _as_batch(estimate):
-    return {name: value[None] for name, value in vars(estimate).items()}
+    """Arguments of the layer."""
+    shapes = {name: torch.from_numpy(getattr(estimate, name))[None] for name in ('betas', 'expression', 'transl')}
+    return _parameters(estimate.local_rotations[None]) | shapes
 
 
 def _betas(anny, body, phenotypes):
@@ -57,8 +58,8 @@ def _betas(anny, body, phenotypes):
     count = len(phenotypes['age'])
     upright = torch.eye(3).expand(count, skeleton.NUM_JOINTS, 3, 3)
     posed = anny(anny_rig.pose_to_anny(anny, upright), phenotypes)['vertices']
-    zero = body().vertices[0].double()
-    steps = body(betas=torch.eye(10)).vertices.double() - zero
+    zero = body.layer().vertices[0].double()
+    steps = body.layer(betas=torch.eye(10)).vertices.double() - zero
     wanted = (anny_rig.to_smplx(posed).double() - zero).reshape(count, -1)
     return torch.linalg.lstsq(steps.reshape(10, -1).T, wanted.T).solution.T.float()
 
@@ -74,7 +75,7 @@ def adults(anny, body):
 
 
 def test_zero_pose_is_smplx_t_pose(body):
-    joints = body().joints[0].double()
+    joints = body.layer().joints[0].double()
 
     def degrees_from(a, b, axis):
         direction = torch.nn.functional.normalize(joints[JOINT[b]] - joints[JOINT[a]], dim=0)
@@ -93,10 +94,10 @@ def test_zero_pose_is_smplx_t_pose(body):
 
 
 def test_palms_face_down_and_fingers_are_straight(body):
-    output = body()
+    output = body.layer()
     joints = output.joints[0].double()
     for side in SIDES:
-        hand = body.hand_keypoints(side, output.joints, output.joint_rotations)[0].double()
+        hand = body.layer.hand_keypoints(side, output.joints, output.joint_rotations)[0].double()
         forward = hand[9] - hand[0]
         across = hand[5] - hand[17]                       # pinky to index
         normal = torch.nn.functional.normalize(torch.linalg.cross(forward, across), dim=0)
@@ -114,7 +115,7 @@ def test_palms_face_down_and_fingers_are_straight(body):
 
 
 def test_the_body_is_of_human_size(body):
-    vertices = body().vertices[0]
+    vertices = body.layer().vertices[0]
     height, span = (vertices.amax(0) - vertices.amin(0))[[1, 0]].tolist()
     assert 1.6 < height < 1.8 and 0.9 < span / height < 1.1
     assert body.num_vertices == 13718 and body.faces.shape == (27420, 3) and body.faces.dtype == np.int32
@@ -135,12 +136,12 @@ def test_posed_mesh_is_annys_within_five_millimetres(anny, body, adults, hanging
             axis_angles[:, JOINT['left_shoulder'], 2] -= 1.1
             axis_angles[:, JOINT['right_shoulder'], 2] += 1.1
         local = roma.rotvec_to_rotmat(torch.from_numpy(axis_angles)).float()
-        ours = body(**_parameters(axis_angles), betas=betas)
+        ours = body.layer(**_parameters(axis_angles), betas=betas)
         deltas = anny_rig.pose_to_anny(anny, local, ours.joints[:, 0], phenotypes)
         truth = anny(deltas, phenotypes, return_bone_ends=True)
         errors.append((anny_rig.to_smplx(truth['vertices']) - ours.vertices).norm(dim=-1))
         joint_errors.append((anny_rig.joint_positions(anny, truth) - ours.joints).norm(dim=-1))
-        tips = torch.cat([body.hand_keypoints(side, ours.joints, ours.joint_rotations, betas)[
+        tips = torch.cat([body.layer.hand_keypoints(side, ours.joints, ours.joint_rotations, betas)[
             :, list(skeleton.FINGERTIP_KEYPOINTS)] for side in SIDES], dim=1)
         tip_errors.append((anny_rig.tip_positions(anny, truth) - tips).norm(dim=-1))
         torch.testing.assert_close(anny_rig.joint_rotations(anny, truth), ours.joint_rotations,
@@ -155,7 +156,7 @@ def test_posed_mesh_is_annys_within_five_millimetres(anny, body, adults, hanging
 def test_regressed_joints_are_annys_bone_heads(anny, body, adults):
     phenotypes, betas = adults
     local = torch.eye(3).expand(40, skeleton.NUM_JOINTS, 3, 3)
-    ours = body(betas=betas).joints
+    ours = body.layer(betas=betas).joints
     truth = anny(anny_rig.pose_to_anny(anny, local, ours[:, 0], phenotypes), phenotypes)
     errors = (anny_rig.joint_positions(anny, truth) - ours).norm(dim=-1)
     assert errors.mean() < 0.0015 and errors.max() < 0.012
@@ -168,7 +169,7 @@ def test_betas_have_the_unit_variance_of_adults(adults):
 
 
 def test_first_beta_makes_taller(body):
-    tall, small = (body(betas=torch.eye(10)[:1] * k).vertices[0] for k in (2, -2))
+    tall, small = (body.layer(betas=torch.eye(10)[:1] * k).vertices[0] for k in (2, -2))
     assert (tall[:, 1].max() - tall[:, 1].min()) - (small[:, 1].max() - small[:, 1].min()) > 0.25
 
 
@@ -196,9 +197,9 @@ def test_statures_of_sampled_adults(anny):
 def test_left_and_right_are_mirror_images(body):
     axis_angles = _random_poses(3, 0.4, seed=7)
     mirrored = axis_angles[:, list(MIRROR)] * (1, -1, -1)
-    here, there = body(**_parameters(axis_angles)), body(**_parameters(mirrored))
+    here, there = body.layer(**_parameters(axis_angles)), body.layer(**_parameters(mirrored))
     # anny's template may be mirrored vertex by vertex: find the map at rest, then hold every pose to it.
-    rest = body().vertices[0].numpy()
+    rest = body.layer().vertices[0].numpy()
     _, mirror = cKDTree(rest).query(rest * MIRROR_AXES)
     assert np.array_equal(mirror[mirror], np.arange(len(rest)))
     joints = there.joints[:, list(MIRROR)]
@@ -207,15 +208,14 @@ def test_left_and_right_are_mirror_images(body):
 
 
 def test_hands_are_mirrored_submeshes_with_one_ring(body):
-    shaped = body(betas=torch.randn(1, 10, generator=torch.Generator().manual_seed(3))).vertices[0].numpy()
+    shaped = body.layer(betas=torch.randn(1, 10, generator=torch.Generator().manual_seed(3))).vertices[0].numpy()
     left, right = (shaped[body.hand_vertices[side]] for side in SIDES)
     np.testing.assert_allclose(left * MIRROR_AXES, right, atol=1e-5)
     for side in SIDES:
         ids, ring = body.hand_vertices[side], body.wrist_rings[side]
         assert ids.dtype == np.int64 and set(body.faces[body.hand_faces[side]].ravel()) == set(ids)
         assert set(ring) <= set(ids) and 10 < len(ring) < 60
-        to_wrist = np.linalg.norm(shaped[ring] - body(
-            betas=torch.zeros(1, 10)).joints[0, skeleton.WRIST[side]].numpy(), axis=1)
+        to_wrist = np.linalg.norm(shaped[ring] - body.kinematics.rest_joints[skeleton.WRIST[side]], axis=1)
         assert to_wrist.max() < 0.09
         assert set(body.fingertips[side]) <= set(ids)
     left, right = (shaped[body.wrist_rings[side]] for side in SIDES)
@@ -228,17 +228,19 @@ def test_hands_are_mirrored_submeshes_with_one_ring(body):
 def test_fast_vertices_equal_the_full_path(body):
     for seed in range(3):
         estimate = _estimate(_random_poses(1, 0.5, seed), seed)
-        full = body(**_as_batch(estimate)).vertices[0]
+        full = body.layer(**_as_batch(estimate)).vertices[0].numpy()
         fast = body.vertices(estimate)
-        assert fast.dtype == torch.float32 and fast.shape == (body.num_vertices, 3)
-        assert (fast - full).abs().max() < 1e-5
+        assert fast.dtype == np.float32 and fast.shape == (body.num_vertices, 3)
+        assert np.abs(fast - full).max() < 1e-5
+        mesh = body.mesh(estimate.local_rotations, estimate.betas, estimate.expression, estimate.transl)
+        assert np.array_equal(mesh, fast)
 
 
 def test_missing_parameters_are_zero_and_one_serves_all(body):
     poses = torch.randn(4, 21, 3, generator=torch.Generator().manual_seed(0)) * 0.2
     betas = torch.ones(1, 10)
-    together = body(body_pose=poses, betas=betas, transl=torch.tensor([[0.0, 0.0, 3.0]]))
-    alone = body(body_pose=poses[2:3].reshape(1, 63), betas=betas)
+    together = body.layer(body_pose=poses, betas=betas, transl=torch.tensor([[0.0, 0.0, 3.0]]))
+    alone = body.layer(body_pose=poses[2:3].reshape(1, 63), betas=betas)
     torch.testing.assert_close(together.vertices[2], alone.vertices[0] + torch.tensor([0.0, 0, 3]), atol=1e-5,
                                rtol=0)
     assert together.joints.shape == (4, 55, 3) and together.joint_rotations.shape == (4, 55, 3, 3)
@@ -249,7 +251,7 @@ def test_gradients_reach_every_parameter(body):
              'left_hand_pose': torch.zeros(1, 15, 3), 'betas': torch.zeros(1, 10),
              'transl': torch.zeros(1, 3)}
     given = {name: value.requires_grad_() for name, value in given.items()}
-    output = body(**given)
+    output = body.layer(**given)
     target = torch.randn(output.vertices.shape, generator=torch.Generator().manual_seed(1))
     (output.vertices * target).sum().backward()
     for name, value in given.items():
@@ -259,18 +261,19 @@ def test_gradients_reach_every_parameter(body):
 def test_kinematics_give_the_models_joints_and_tips(body):
     axis_angles = _random_poses(1, 0.4, seed=11)
     estimate = _estimate(axis_angles, seed=4)
-    estimate.expression.zero_()
-    output = body(**_as_batch(estimate))
-    table, betas = body.kinematics, estimate.betas.double().numpy()
+    estimate.expression[:] = 0
+    output = body.layer(**_as_batch(estimate))
+    table, betas = body.kinematics, estimate.betas.astype(np.float64)
     rest = torch.from_numpy(table.rest_joints + table.rest_joints_betas @ betas)
     places, turns = forward_kinematics(roma.rotvec_to_rotmat(torch.from_numpy(axis_angles[0])), rest,
-                                       rest[0] + estimate.transl.double())
+                                       rest[0] + torch.from_numpy(estimate.transl).double())
     torch.testing.assert_close(places.float(), output.joints[0], atol=1e-5, rtol=0)
     torch.testing.assert_close(turns.float(), output.joint_rotations[0], atol=1e-5, rtol=0)
     last = list(table.tip_joints)
     bones = torch.from_numpy(table.rest_tips + table.rest_tips_betas @ betas) - rest[last]
     tips = places[last] + (turns[last] @ bones[..., None])[..., 0]
-    hands = [body.hand_keypoints(side, output.joints, output.joint_rotations, estimate.betas[None])[0]
+    hands = [body.layer.hand_keypoints(side, output.joints, output.joint_rotations,
+                                       torch.from_numpy(estimate.betas)[None])[0]
              for side in SIDES]
     keypoints = torch.cat([hand[list(skeleton.FINGERTIP_KEYPOINTS)] for hand in hands])
     torch.testing.assert_close(tips.float(), keypoints, atol=1e-5, rtol=0)
@@ -290,7 +293,7 @@ def test_the_smplx_library_reads_the_file_by_itself(body):
     estimate['global_orient'] = estimate['global_orient'].reshape(1, 3)
     flat = {name: value.reshape(1, -1) for name, value in estimate.items()}
     output = theirs(**flat)
-    ours = body(**estimate)
+    ours = body.layer(**estimate)
     torch.testing.assert_close(output.vertices, ours.vertices, atol=1e-6, rtol=0)
     torch.testing.assert_close(output.joints[:, :55], ours.joints, atol=1e-6, rtol=0)
 
@@ -345,21 +348,21 @@ def test_skin_points_lie_where_their_names_say(body):
 
 
 def test_the_layer_of_the_library_is_made_when_it_is_asked_for(published_body):
-    """Nodes pose by numpy alone; of licensed files the layer holds the pose offsets, and is there at once."""
-    body = BodyModel.load()
-    body.vertices(_estimate(_random_poses(1, 0.3, 0)))
-    body.skeleton(torch.zeros(55, 3), torch.zeros(10))
-    assert 'smplx' not in vars(body)
-    assert torch.equal(body.smplx.v_template, torch.from_numpy(body.v_template)) and not body._arrays
-    licensed = BodyModel('smplx', published_body.arrays, published_body.fingertips)
-    assert licensed._skin.posedirs is licensed.smplx.posedirs and not licensed._arrays
+    """Nodes pose by numpy alone, the open body and licensed files."""
+    for body in (BodyModel.load(), BodyModel('smplx', published_body.arrays, published_body.fingertips)):
+        estimate = _estimate(_random_poses(1, 0.3, 0))
+        fast = body.vertices(estimate)
+        body.skeleton(np.zeros((55, 3)), np.zeros(10))
+        assert 'layer' not in vars(body)
+        assert torch.equal(body.layer.smplx.v_template, torch.from_numpy(body.v_template))
+        np.testing.assert_allclose(fast, body.layer(**_as_batch(estimate)).vertices[0], atol=1e-5)
 
 
 def test_zeros_for_pose_offsets_take_no_memory_and_change_nothing(body):
     """The open body has none. A copy with the zeros written out, as the library has them, is the measure."""
-    offsets = body.smplx.posedirs
+    offsets = body.layer.smplx.posedirs
     assert offsets.shape == (486, 3 * body.num_vertices) and offsets.untyped_storage().nbytes() == 4
-    written_out = copy.deepcopy(body.smplx)
+    written_out = copy.deepcopy(body.layer.smplx)
     written_out.posedirs = torch.zeros(offsets.shape)
     turns = 0.3 * torch.randn(2, 63, generator=torch.Generator().manual_seed(0))
     pose = {'body_pose': turns, 'betas': torch.ones(2, 10)}
@@ -367,10 +370,10 @@ def test_zeros_for_pose_offsets_take_no_memory_and_change_nothing(body):
              'right_hand_pose': 45, 'expression': 10, 'transl': 3}
     pose |= {name: torch.zeros(2, size) for name, size in parts.items()}
     expected = written_out(**pose).vertices
-    for model in (body.smplx, copy.deepcopy(body.smplx), pickle.loads(pickle.dumps(body.smplx))):
+    for model in (body.layer.smplx, copy.deepcopy(body.layer.smplx), pickle.loads(pickle.dumps(body.layer.smplx))):
         assert torch.equal(model(**pose).vertices, expected) and type(model(**pose).vertices) is torch.Tensor
     for other in (offsets.clone(), offsets.data.clone(), torch.clone(offsets), offsets.to(torch.float64),
                   offsets.bfloat16()):
         assert other.shape == offsets.shape and other.untyped_storage().nbytes() <= 8 and not other[5, 7]
-    double = copy.deepcopy(body.smplx).double()
+    double = copy.deepcopy(body.layer.smplx).double()
     torch.testing.assert_close(double(**{k: v.double() for k, v in pose.items()}).vertices.float(), expected)

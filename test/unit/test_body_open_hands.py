@@ -33,11 +33,11 @@ def people(body):
 @pytest.mark.parametrize('side', skeleton.SIDES)
 def test_layer_and_regressed_keypoints_are_the_bodys(body, published, people, side):
     betas, pose, hand_betas = people
-    whole = body(betas=betas, **{f'{side}_hand_pose': pose})
+    whole = body.layer(betas=betas, **{f'{side}_hand_pose': pose})
     layer = published.mano[side]
     hand = layer(torch.eye(3).expand(COUNT, 1, 3, 3), roma.rotvec_to_rotmat(pose), hand_betas)
     shift = whole.joints[:, skeleton.WRIST[side], None]
-    keypoints = body.hand_keypoints(side, whole.joints, whole.joint_rotations, betas)
+    keypoints = body.layer.hand_keypoints(side, whole.joints, whole.joint_rotations, betas)
     for found, wanted in ((hand.vertices, whole.vertices[:, published.hand_vertices[side]]),
                           (hand.keypoints, keypoints), (layer.regress_keypoints(hand.vertices), keypoints)):
         error = (found + shift - hand.joints[:, :1] - wanted).norm(dim=-1)

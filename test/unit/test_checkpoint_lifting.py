@@ -7,11 +7,12 @@ import torch
 from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.lifting import (
     LIFTING_FILE,
-    LiftingNetworks,
     load_lifting_networks,
     save_lifting_networks,
 )
-from hand4whole_ros.networks.lifting import HAND, LiftingConfig, LiftingNetwork
+from hand4whole_ros.networks.lifting import LiftingNetwork
+from hand4whole_ros.networks.lifting_inference import LiftingPredictor
+from hand4whole_ros.networks.lifting_layout import HAND, LiftingConfig
 
 SMALL = {'width': 32, 'num_blocks': 1}
 
@@ -19,33 +20,47 @@ SMALL = {'width': 32, 'num_blocks': 1}
 @pytest.fixture
 def networks():
     torch.manual_seed(0)
-    return LiftingNetworks(LiftingNetwork(LiftingConfig(**SMALL, num_hypotheses=3)).eval(),
-                           LiftingNetwork(LiftingConfig(HAND.num_features, 21, 16, **SMALL)).eval())
+    made = (LiftingNetwork(LiftingConfig(**SMALL, num_hypotheses=3)),
+            LiftingNetwork(LiftingConfig(HAND.num_features, 21, 16, **SMALL)))
+    for network in made:    # nothing is one or zero by chance
+        for value in network.state_dict().values():
+            value += 0.1 * torch.rand(value.shape)
+    return [network.eval().requires_grad_(False) for network in made]
 
 
 @pytest.fixture
 def stored(tmp_path, networks):
     path = tmp_path / 'lifting.npz'
-    save_lifting_networks(networks, path)
+    save_lifting_networks(*networks, path)
     return path
 
 
 def test_what_is_shipped_is_small_and_gives_bodies_and_hands():
     assert LIFTING_FILE.bundled.stat().st_size < 12_000_000 and LIFTING_FILE.matches(LIFTING_FILE.bundled)
     for network in load_lifting_networks():
-        lifted = network(torch.zeros(2, network.config.num_features))
-        assert all(torch.isfinite(part).all() for part in lifted)
+        lifted = network(np.zeros((2, network.config.num_features), np.float32))
+        assert all(np.isfinite(part).all() and part.dtype == np.float32 for part in lifted)
         assert lifted.points.shape[2:] == (network.config.num_points, 3)
-        turned = lifted.rotations
-        assert torch.allclose(turned @ turned.transpose(-1, -2), torch.eye(3).expand_as(turned), atol=1e-4)
+        products = lifted.rotations @ lifted.rotations.swapaxes(-1, -2)
+        np.testing.assert_allclose(products, np.broadcast_to(np.eye(3), products.shape), atol=1e-4)
 
 
 def test_networks_come_back_as_they_were_but_for_half_precision(stored, networks):
     for one, other in zip(networks, load_lifting_networks(stored)):
         assert one.config == other.config
         features = torch.randn(5, one.config.num_features)
-        for a, b in zip(one(features), other(features)):
-            assert torch.allclose(a, b, atol=2e-2)
+        for a, b in zip(one(features), other(features.numpy())):
+            np.testing.assert_allclose(a, b, atol=2e-2)
+
+
+def test_numpy_gives_what_torch_gives(networks):
+    for network in networks:
+        weights = {name: value.numpy() for name, value in network.state_dict().items()}
+        assert {name: value.shape for name, value in weights.items()} == network.config.weight_shapes
+        features = 6 * torch.randn(40, network.config.num_features)     # some beyond what is clipped
+        expected, found = network(features), LiftingPredictor(network.config, weights)(features.numpy())
+        for part in expected._fields:
+            np.testing.assert_allclose(getattr(found, part), getattr(expected, part), atol=2e-5, err_msg=part)
 
 
 def _without(arrays):

@@ -25,9 +25,9 @@ def test_a_hand_of_nobody_is_as_far_away_as_its_length_says(hands_alone):
         hand = HandLandmarks(np.column_stack([pixels, np.zeros(21)]), world, 0.9, 1.0, crop)
         length = np.linalg.norm(np.diff(points[[0, 9, 10, 11, 12]], axis=0), axis=1).sum()
         placed, larger = (place_loose_hand(LooseHand(hand, 0.8, 3), camera, factor * length) for factor in (1, 2))
-        np.testing.assert_allclose(placed.keypoints_3d.numpy(), points, atol=0.002)
-        np.testing.assert_allclose(larger.keypoints_3d.numpy(), 2 * points, atol=0.004)
-        np.testing.assert_allclose(placed.keypoints_2d.numpy(), pixels, atol=1e-3)
+        np.testing.assert_allclose(placed.keypoints_3d, points, atol=0.002)
+        np.testing.assert_allclose(larger.keypoints_3d, 2 * points, atol=0.004)
+        np.testing.assert_allclose(placed.keypoints_2d, pixels, atol=1e-3)
         assert (placed.side, placed.track_id, placed.confidence, placed.rejection_reason()) == ('right', 3, 0.8, '')
         assert placed.agreement > 0.999
         flat = HandLandmarks(hand.landmarks, world * (1, 0.2, 1), 0.9, 1.0, crop)     # not the hand in the picture
@@ -40,7 +40,7 @@ def test_hands_of_nobody_are_given_beside_people_and_forgotten_with_the_image(es
         return estimator.loose_hands
     _, points, pixels, _ = next(filter(gives_a_hand, hands_alone))
     (hand,) = estimator.loose_hands
-    distance = np.linalg.norm(hand.keypoints_2d.numpy() - pixels, axis=1)
+    distance = np.linalg.norm(hand.keypoints_2d - pixels, axis=1)
     assert np.median(distance) < 0.25 * np.ptp(pixels, axis=0).max()
     assert hand.visible and 0 < hand.confidence <= 1 and hand.track_id == -1
     assert 0.5 < float(hand.keypoints_3d[:, 2].mean()) / points[:, 2].mean() < 2
@@ -75,7 +75,7 @@ def test_hands_of_somebody_whom_no_body_fits_are_nobodys(estimator, people_seen,
     assert set(seen) == set(SIDES) and not estimator.loose_hands
     monkeypatch.setattr(estimator._landmark_pipeline._fitter, 'fit', lambda *given: None)
     assert estimator.estimate(image, truth.intrinsics) == []
-    loose = {hand.side: hand.keypoints_2d.numpy() for hand in estimator.loose_hands}
+    loose = {hand.side: hand.keypoints_2d for hand in estimator.loose_hands}
     assert set(loose) == set(SIDES)
     for side in SIDES:
         off = np.linalg.norm(loose[side] - truth.hand(side).keypoints_2d, axis=1)

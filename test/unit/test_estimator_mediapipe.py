@@ -75,7 +75,7 @@ def test_a_fit_keeps_to_one_thread_and_leaves_the_others_to_other_work(estimator
 def test_parameters_and_joints_are_one_pose(estimator, estimates):
     for (found,) in estimates[:3]:
         parts = {name: getattr(found, name).reshape(1, -1) for name in POSE_SLICES}
-        out = estimator.body(**parts, betas=found.betas[None], transl=found.transl[None])
+        out = estimator.body.layer(**parts, betas=found.betas[None], transl=found.transl[None])
         # Fingers are the hand's own where it has a shape of its own.
         same = slice(22) if any(hand.has_own_shape for hand in found.hands) else slice(55)
         assert (out.joints[0] - found.joints)[same].abs().max() < 1e-3
@@ -83,7 +83,7 @@ def test_parameters_and_joints_are_one_pose(estimator, estimates):
         for side in SIDES:
             if found.hand(side).has_own_shape:
                 continue
-            keypoints = estimator.body.hand_keypoints(side, found.joints, found.joint_rotations, found.betas)
+            keypoints = estimator.body.layer.hand_keypoints(side, found.joints, found.joint_rotations, found.betas)
             assert (keypoints - found.hand(side).keypoints_3d).abs().max() < 2e-3
 
 

@@ -46,7 +46,7 @@ def test_joints_are_those_of_the_body_model(body, chain):
     pelvis = kinematics.rest_joints[0] + kinematics.rest_joints_betas[0] @ pose.betas[0]
     rotvecs = torch.from_numpy(log_so3(pose.rotations)).float()
     parts = {name: rotvecs[:, span].reshape(1, -1) for name, span in POSE_SLICES.items()}
-    out = body(**parts, betas=torch.from_numpy(pose.betas).float(),
+    out = body.layer(**parts, betas=torch.from_numpy(pose.betas).float(),
                transl=torch.from_numpy(pose.root - pelvis).float())
     assert np.abs(out.joints[0].numpy() - placed.joints[0]).max() < 1e-4
     assert np.abs(out.joint_rotations[0].numpy() - placed.rotations[0]).max() < 1e-4

@@ -18,12 +18,22 @@ from hand4whole_ros.fitting.lifted_chain import NUM_LANDMARKS, LiftedChains  # n
 from hand4whole_ros.fitting.lifter import LiftedBody, Lifter  # noqa: E402
 from hand4whole_ros.fitting.person_view import person_views  # noqa: E402
 from hand4whole_ros.geometry.camera import Intrinsics  # noqa: E402
-from hand4whole_ros.networks.lifting import LiftingConfig, LiftingNetwork  # noqa: E402
+from hand4whole_ros.networks.lifting_inference import LiftingPredictor  # noqa: E402
+from hand4whole_ros.networks.lifting_layout import LiftingConfig  # noqa: E402
 from hand4whole_ros.skeleton import SIDES  # noqa: E402
 from hand4whole_ros.synthetic import posture_scene  # noqa: E402
 
 NUM_BODY = 22
 CAMERA = Intrinsics.from_focal(640, 480, 560.0)
+
+
+def untaught():
+    """A small network with weights by chance."""
+    config, rng = LiftingConfig(width=64, num_blocks=1), np.random.default_rng(0)
+    ones = {name for name in config.weight_shapes if name == 'deviation' or 'norm.weight' in name}
+    return LiftingPredictor(config, {
+        name: np.ones(shape) if name in ones else np.zeros(shape) if name == 'mean' else
+        rng.uniform(-1, 1, shape) / np.sqrt(shape[-1]) for name, shape in config.weight_shapes.items()})
 
 
 class InformedLifter:
@@ -106,7 +116,7 @@ def test_a_rolled_camera_moves_nobody(body, chains, believed, degrees):
     middle = np.array([camera.cx, camera.cy])
     rolled = replace(landmarks, pose=(landmarks.pose - middle) @ turn[:2, :2].T + middle,
                      world=landmarks.world @ turn.T)
-    network = LiftingNetwork(LiftingConfig(width=64, num_blocks=1))     # however wrong, it sees the same
+    network = untaught()     # however wrong, it sees the same
     fitter = LandmarkFitter(body.kinematics, Lifter(network))
     one, other = (fitter.fit(some, camera, {}).placed.joints[0] for some in (landmarks, rolled))
     assert np.linalg.norm(one @ turn.T - other, axis=1).max() < 0.025
@@ -115,7 +125,7 @@ def test_a_rolled_camera_moves_nobody(body, chains, believed, degrees):
 def test_nobody_is_put_behind_the_camera(body, believed):
     """Landmarks in disorder, beyond the edges, all in one place: every joint is in front, or nobody is given."""
     rng, given = np.random.default_rng(0), 0
-    fitter = LandmarkFitter(body.kinematics, Lifter(LiftingNetwork(LiftingConfig(width=64, num_blocks=1))))
+    fitter = LandmarkFitter(body.kinematics, Lifter(untaught()))
     for trial in range(60):
         spread = (5, 80, 300, 3000)[trial % 4]
         pixels = np.array([320, 240]) + rng.normal(0, spread, (NUM_LANDMARKS, 2))
@@ -145,7 +155,7 @@ def test_a_body_close_by_stands_in_front_where_its_landmarks_are_seen():
 
 
 def test_too_little_that_is_seen_gives_nobody(body):
-    fitter = LandmarkFitter(body.kinematics, Lifter(LiftingNetwork(LiftingConfig(width=64, num_blocks=1))))
+    fitter = LandmarkFitter(body.kinematics, Lifter(untaught()))
     rng = np.random.default_rng(0)
     landmarks = HolisticLandmarks(rng.uniform(0, 400, (33, 2)), np.full(33, 0.1), rng.normal(size=(33, 3)), None, None,
                                   False)

@@ -62,7 +62,7 @@ DISTRIBUTIONS = {
     'tf2_msgs': (None, 'tf2_msgs'),         # on PyPI there is none: build_support/tf2_msgs is compiled
     'tf_transformations': (None, 'tf_transformations'),   # on PyPI there is none: ros/compat.py does without
     'threadpoolctl': ('threadpoolctl', None),
-    'torch': ('torch', 'python3-torch'),
+    'torch': ('torch', None),               # of extra networks: the default estimator does without
     'tqdm': ('tqdm', 'python3-tqdm'),
     'trajectory_msgs': ('ros-trajectory-msgs', 'trajectory_msgs'),
     'trimesh': ('trimesh', None),

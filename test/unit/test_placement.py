@@ -14,7 +14,7 @@ from hand4whole_ros.geometry.placement import MIN_DEPTH, place_in_camera, root_t
 def random_person(body, generator):
     """(22, 3) joints of a standing person in a random pose, from the pelvis, as a camera sees them."""
     upright = Rotation.from_rotvec([np.pi, 0, 0]) * Rotation.from_rotvec(generator.normal(size=3) * 0.4)
-    pose = body(global_orient=torch.from_numpy(upright.as_rotvec()[None]),
+    pose = body.layer(global_orient=torch.from_numpy(upright.as_rotvec()[None]),
                 body_pose=torch.from_numpy(generator.normal(size=(1, 63)) * 0.25))
     joints = pose.joints[0, :22].double().numpy()
     return joints - joints[0]

@@ -110,7 +110,7 @@ def test_betas_describe_the_figure_in_the_open_body(body):
         scene = people.sample_scene(k)
         rotvecs = torch.from_numpy(Rotation.from_matrix(scene.local_rotations).as_rotvec()).float()
         pose = {name: rotvecs[None, rows] for name, rows in skeleton.POSE_SLICES.items()}
-        output = body(**pose, betas=torch.from_numpy(scene.betas)[None].float())
+        output = body.layer(**pose, betas=torch.from_numpy(scene.betas)[None].float())
         shift = scene.pelvis - output.joints[0, 0].numpy()
         vertices.append(np.linalg.norm(output.vertices[0].numpy() + shift - scene.vertices, axis=1).mean())
         joints.append(np.linalg.norm(output.joints[0].numpy() + shift - scene.joints, axis=1).mean())

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from scripted_node import loose_hand, person
 
 from hand4whole_ros import skeleton
@@ -26,7 +25,7 @@ def draw(body):
     def of(*people):
         depth = np.full((480, 640), np.inf)
         for one in people:
-            depth = np.minimum(depth, rasterizer.ids_and_depth(body.vertices(one).numpy(), CAMERA)[1])
+            depth = np.minimum(depth, rasterizer.ids_and_depth(body.vertices(one), CAMERA)[1])
         return np.where(np.isfinite(depth), depth, 6.0).astype(np.float32)
     return of
 
@@ -34,12 +33,12 @@ def draw(body):
 def posed(body, place=(0.0, 0.3, 3.0), arms=(0.3, 0.9), track_id=3, **hands):
     """Somebody who stretches the forearms out to the camera; arms: rotation of shoulders and elbows, rad."""
     found = person(body, CAMERA, place)
-    local = found.local_rotations.clone()
+    local = found.local_rotations.copy()
     for side, sign in (('left', 1), ('right', -1)):
-        local[skeleton.JOINT[f'{side}_shoulder']] = torch.tensor([-arms[0], 0.0, -1.0 * sign])
+        local[skeleton.JOINT[f'{side}_shoulder']] = np.array([-arms[0], 0.0, -1.0 * sign], np.float32)
         local[skeleton.JOINT[f'{side}_elbow'], 1] = -arms[1] * sign
     found = repose_estimate(body, replace(found, track_id=track_id), local, betas=found.betas,
-                            pelvis=torch.tensor(place))
+                            pelvis=np.array(place, np.float32))
     return replace(found, **{f'{side}_hand': replace(found.hand(side), **changes) for side, changes in hands.items()})
 
 
@@ -50,8 +49,8 @@ def test_a_person_who_seemed_nearer_comes_to_the_true_distance_and_keeps_size_an
     moved = found.people[0]
     assert (found.measured, found.implausible, found.unmeasured) == (1, 0, 0)
     assert abs(float(moved.joints[0, 2]) - 3.3) < 0.03
-    assert (moved.joints[WRISTS] - 1.1 * seen.joints[WRISTS]).norm(dim=1).max() < 0.03
-    pixels = [CAMERA.project(one.joints[[0, *WRISTS]].numpy()) for one in (seen, moved)]
+    assert np.linalg.norm(moved.joints[WRISTS] - 1.1 * seen.joints[WRISTS], axis=1).max() < 0.03
+    pixels = [CAMERA.project(one.joints[[0, *WRISTS]]) for one in (seen, moved)]
     assert np.linalg.norm(pixels[1] - pixels[0], axis=1).max() < 3.0
     np.testing.assert_allclose(moved.betas, seen.betas)
     before, after = seen.joints - seen.joints[0], moved.joints - moved.joints[0]
@@ -64,11 +63,11 @@ def test_a_person_who_seemed_nearer_comes_to_the_true_distance_and_keeps_size_an
 def test_an_arm_reaches_as_far_as_its_hand_is_seen(body, draw):
     """Estimated with hands in the right pixels and too near by 3 %, 0.08 m."""
     true = posed(body)
-    seen = DepthCorrection(body)._reach(true, {side: 0.97 * true.joints[skeleton.WRIST[side]].double().numpy()
+    seen = DepthCorrection(body)._reach(true, {side: 0.97 * true.joints[skeleton.WRIST[side]].astype(np.float64)
                                                for side in skeleton.SIDES})
     np.testing.assert_allclose(seen.joints[WRISTS], 0.97 * true.joints[WRISTS], atol=1e-4)
     moved = DepthCorrection(body)([seen], [], DepthImage(draw(true), 1.0), CAMERA, stamp=1.0).people[0]
-    assert (moved.joints[WRISTS] - true.joints[WRISTS]).norm(dim=1).max() < 0.03
+    assert np.linalg.norm(moved.joints[WRISTS] - true.joints[WRISTS], axis=1).max() < 0.03
     assert abs(float(moved.joints[0, 2] - true.joints[0, 2])) < 0.02
     for hand in moved.hands:        # the hand stays on its arm, and keeps its orientation and fingers
         np.testing.assert_allclose(hand.keypoints_3d[0], moved.joints[skeleton.WRIST[hand.side]], atol=1e-5)
@@ -122,11 +121,11 @@ def test_depth_that_is_none_or_cannot_be_leaves_everybody_where_they_are(body, d
 def test_hands_that_are_not_seen_and_joints_that_are_inferred_are_not_looked_up(body, draw):
     """Something stands before the legs, and the hands are behind it."""
     seen = posed(body, left={'state': skeleton.LOST}, right={'state': skeleton.LOST})
-    sure = torch.zeros(55)
+    sure = np.zeros(55, np.float32)
     sure[[0, 3, 6, 9, 12, 15, 16, 17]] = 0.9
     seen = replace(seen, joint_confidence=sure)
     depth = draw(seen)
-    below = int(CAMERA.project(seen.joints[0].numpy())[1]) + 12
+    below = int(CAMERA.project(seen.joints[0])[1]) + 12
     depth[below:] = 1.5
     moved = DepthCorrection(body)([seen], [], DepthImage(depth, 1.0), CAMERA, stamp=1.0).people[0]
     assert abs(float(moved.joints[0, 2] - seen.joints[0, 2])) < 0.04

@@ -1,10 +1,10 @@
 """Identity of hands over frames, of people and of nobody; held and lost hands; a side that the images agree on."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from scipy.spatial.transform import Rotation
 from scripted_node import grasped_object, loose_hand
 from scripted_node import person as upright
@@ -86,7 +86,7 @@ def test_a_loose_hand_is_held_then_gone_and_another_one_is_new(scene):
     (seen,) = scene.see(loose=[scene.loose(confidence=0.8)])
     (held,) = scene.see(after=0.3)
     assert (held.track_id, held.hand.state) == (seen.track_id, skeleton.HELD)
-    assert 0 < held.hand.confidence < 0.8 and torch.equal(held.hand.keypoints_3d, seen.hand.keypoints_3d)
+    assert 0 < held.hand.confidence < 0.8 and np.array_equal(held.hand.keypoints_3d, seen.hand.keypoints_3d)
     (back,) = scene.see(loose=[scene.loose()])
     assert (back.track_id, back.hand.state) == (seen.track_id, skeleton.OK)
     assert scene.see(after=0.55) == []
@@ -145,35 +145,38 @@ def test_loose_hands_are_filtered(body):
     still = scene.loose()
     noisy, filtered = [], []
     for _ in range(40):
-        noise = torch.from_numpy(rng.normal(0, 0.003, (21, 3))).float()
+        noise = np.asarray(rng.normal(0, 0.003, (21, 3)), np.float32)
         shaken = replace(still, keypoints_3d=still.keypoints_3d + noise)
         (hand,) = scene.see(loose=[shaken], after=1 / 30)
         noisy.append(shaken.keypoints_3d)
         filtered.append(hand.hand.keypoints_3d)
-    assert torch.stack(filtered[10:]).std(0).mean() < 0.7 * torch.stack(noisy[10:]).std(0).mean()
+    assert np.stack(filtered[10:]).std(0).mean() < 0.7 * np.stack(noisy[10:]).std(0).mean()
+
+
+def finger_length(points):
+    return float(np.linalg.norm(np.diff(points[[0, 9, 10, 11, 12]], axis=0), axis=1).sum())
 
 
 def test_the_filter_neither_lags_far_nor_shortens_a_hand_that_moves(body):
     scene = Scene(body, replace(EXACT, smoothing=True))
     still = scene.loose()
-    fingers = torch.tensor([0.0] + [0.0, 0.1, 0.6, 1.0] * 5)[:, None] * torch.tensor([0.05, 0.0, 0.02])
-    length = float(still.keypoints_3d[[0, 9, 10, 11, 12]].diff(dim=0).norm(dim=1).sum())
+    fingers = np.array([0.0] + [0.0, 0.1, 0.6, 1.0] * 5, np.float32)[:, None] * np.array([0.05, 0.0, 0.02], np.float32)
+    length = finger_length(still.keypoints_3d)
     for k in range(30):
         # 0.6 m/s, fingers that shake, and the hand as long as it is.
-        points = still.keypoints_3d + fingers * np.sin(k) + torch.tensor([0.02 * k, 0.0, 0.0])
-        longer = float(points[[0, 9, 10, 11, 12]].diff(dim=0).norm(dim=1).sum())
-        points = points[0] + (points - points[0]) * length / longer
+        points = still.keypoints_3d + fingers * math.sin(k) + np.array([0.02 * k, 0.0, 0.0], np.float32)
+        points = points[0] + (points - points[0]) * np.float32(length / finger_length(points))
         (hand,) = scene.see(loose=[replace(still, keypoints_3d=points)], after=1 / 30)
         given = hand.hand.keypoints_3d
-        assert float(given[[0, 9, 10, 11, 12]].diff(dim=0).norm(dim=1).sum()) == pytest.approx(length, rel=1e-4)
-    assert float((given[0] - points[0]).norm()) < 0.025
+        assert finger_length(given) == pytest.approx(length, rel=1e-4)
+    assert np.linalg.norm(given[0] - points[0]) < 0.025
 
 
 @pytest.mark.parametrize('broken, reason', [
-    ({'keypoints_3d': torch.full((21, 3), float('nan'))}, 'impossible numbers'),
-    ({'keypoints_3d': -torch.ones(21, 3)}, 'behind the camera'),
-    ({'keypoints_2d': torch.full((21, 2), float('inf'))}, 'impossible numbers'),
-    ({'keypoints_3d': torch.ones(20, 3)}, 'impossible numbers'),
+    ({'keypoints_3d': np.full((21, 3), float('nan'), np.float32)}, 'impossible numbers'),
+    ({'keypoints_3d': -np.ones((21, 3), np.float32)}, 'behind the camera'),
+    ({'keypoints_2d': np.full((21, 2), float('inf'), np.float32)}, 'impossible numbers'),
+    ({'keypoints_3d': np.ones((20, 3), np.float32)}, 'impossible numbers'),
     ({'confidence': float('nan')}, 'impossible numbers'),
     ({'side_confidence': 2.0}, 'impossible numbers'),
     ({'agreement': float('nan')}, 'impossible numbers'), ({'agreement': -0.5}, 'impossible numbers'),
@@ -194,9 +197,9 @@ def test_a_jump_back_of_time_begins_anew(scene):
 
 
 def test_joints_of_held_people_and_hands_are_less_and_less_sure(scene):
-    sure = torch.full((55,), 0.9)
+    sure = np.full((55,), 0.9, np.float32)
     scene.see([replace(scene.person(), joint_confidence=sure)])
-    hidden = sure.clone()
+    hidden = sure.copy()
     hidden[skeleton.HAND_SLICE['left']] = 0
     scene.see([replace(scene.person(left_state=skeleton.LOST), joint_confidence=hidden)], after=0.25)
     (person,) = scene.seen
@@ -206,20 +209,20 @@ def test_joints_of_held_people_and_hands_are_less_and_less_sure(scene):
     scene.see(after=0.25)
     (person,) = scene.seen
     assert person.held and person.joint_confidence[0] == pytest.approx(0.45)
-    scene.see([replace(scene.person(), joint_confidence=torch.full((55,), float('nan')))])
+    scene.see([replace(scene.person(), joint_confidence=np.full((55,), float('nan'), np.float32))])
     assert scene.people.refused['impossible numbers'] == 1
 
 
 def test_rotations_that_an_estimator_gives_are_those_of_the_hand(body):
     """They are filtered as keypoints are, held with the hand, and left alone where the hand is said to be the other."""
-    turn = torch.tensor(Rotation.from_rotvec([0.3, -0.5, 0.2]).as_matrix(), dtype=torch.float32)
-    fingers = torch.linspace(-0.5, 0.5, 45).reshape(15, 3)
+    turn = np.array(Rotation.from_rotvec([0.3, -0.5, 0.2]).as_matrix(), np.float32)
+    fingers = np.linspace(-0.5, 0.5, 45, dtype=np.float32).reshape(15, 3)
     scene = Scene(body, TrackerConfig(smoothing=True, hold_time=0.5))
     hand, = scene.see(loose=[scene.loose(wrist_rotation=turn, finger_pose=fingers)])
-    np.testing.assert_allclose(hand.wrist_rotation, turn.numpy(), atol=1e-6)
-    np.testing.assert_allclose(hand.finger_pose, fingers.numpy(), atol=1e-6)
+    np.testing.assert_allclose(hand.wrist_rotation, turn, atol=1e-6)
+    np.testing.assert_allclose(hand.finger_pose, fingers, atol=1e-6)
     moved, = scene.see(loose=[scene.loose(wrist_rotation=turn, finger_pose=fingers + 0.1)])
-    step = moved.finger_pose - fingers.numpy()
+    step = moved.finger_pose - fingers
     assert (step > 0.001).all() and (step < 0.099).all()
     held, = scene.see()
     assert held.hand.state == skeleton.HELD
@@ -227,4 +230,4 @@ def test_rotations_that_an_estimator_gives_are_those_of_the_hand(body):
     # One image that calls it the other hand does not make it the other; that hand's rotations mean nothing for this.
     called_left = replace(scene.loose(wrist_rotation=turn, finger_pose=fingers), side='left', side_confidence=0.55)
     other, = scene.see(loose=[called_left])
-    assert other.hand.side == 'right' and np.abs(other.finger_pose - fingers.numpy()).max() > 0.2
+    assert other.hand.side == 'right' and np.abs(other.finger_pose - fingers).max() > 0.2

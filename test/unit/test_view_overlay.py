@@ -31,7 +31,7 @@ def person(body, pelvis=(0.0, 0.1, 2.6), states=(skeleton.OK, skeleton.OK), trac
     zero = torch.zeros
     hands = []
     for side, state in zip(skeleton.SIDES, states):
-        keypoints = body.hand_keypoints(side, joints, rotations)
+        keypoints = body.layer.hand_keypoints(side, joints, rotations)
         pixels = torch.from_numpy(camera.project(keypoints.numpy())).float()
         hands.append(HandEstimate(side, state, 0.9, keypoints, pixels, None, zero(4)))
     return WholeBodyEstimate(

@@ -134,7 +134,7 @@ def posed(body):
     pose = torch.zeros(1, 21, 3)
     pose[0, 15, 2], pose[0, 16, 2], pose[0, 17, 1] = -1.0, 0.7, -1.2
     turn = torch.tensor([[np.pi, 0, 0]], dtype=torch.float32)
-    output = body(global_orient=turn, body_pose=pose)
+    output = body.layer(global_orient=turn, body_pose=pose)
     vertices = output.vertices[0].numpy()
     return vertices - output.joints[0, 0].numpy() + np.float32([0.1, 0.1, 2.6])
 

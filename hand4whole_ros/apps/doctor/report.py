@@ -8,7 +8,7 @@ import sys
 from importlib import metadata
 
 from ... import __version__
-from ...system.requirements import install_command
+from ...system.requirements import NETWORKS, install_command
 from . import probes, ros_environment
 
 OK, MISSING, BROKEN, OPTIONAL, CHECK = '  ok     ', '  MISSING', '  BROKEN ', '  -      ', '  CHECK  '
@@ -16,13 +16,16 @@ OK, MISSING, BROKEN, OPTIONAL, CHECK = '  ok     ', '  MISSING', '  BROKEN ', ' 
 #: The oldest and the newest Python that is supported.
 PYTHONS = (3, 10), (3, 14)
 
+_NETWORKS = install_command(*NETWORKS)
+
 #: module, its purpose, the command that installs it, whether the package requires it.
 _COMPONENTS = (
-    ('torch', 'networks and body models', install_command('torch'), True),
-    ('smplx', 'body models in SMPL-X form', install_command('smplx'), True),
     ('cv2', 'pictures', install_command('opencv-python-headless'), True),
     ('av', 'videos', install_command('av'), False),
     ('ai_edge_litert', 'networks for landmarks', install_command('ai-edge-litert'), True),
+    ('torch', 'the networks of other estimators than mediapipe', _NETWORKS, False),
+    ('smplx', 'the same', _NETWORKS, False),
+    ('roma', 'the same', _NETWORKS, False),
     ('rclpy', 'ROS 2', "source /opt/ros/<distribution>/setup.bash, or in the package's folder: pip install "
      "-c constraints.txt '.[ros,open]'", False),
     ('hand4whole_ros.msg', 'our messages', 'pip install . or colcon build: they are compiled', False),
