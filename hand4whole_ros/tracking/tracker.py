@@ -239,7 +239,7 @@ class Tracker:
         share = 1.0     # weight of the new measurement in the shapes
         if track.last is not None and self.config.smoothing:
             share = float(smoothing_factor(_SHAPE_CUTOFF, dt)) if dt > 0 else 0.0
-            betas = track.last.betas + np.float32(share) * (betas - track.last.betas)
+            betas = _blend(track.last.betas, betas, share)
         hands = {hand.side: self._update_hand(track, hand, local, moment=moment, share=share)
                  for hand in estimate.hands}
         if self.config.smoothing:
@@ -258,7 +258,7 @@ class Tracker:
         known = track.hands.get(hand.side)
         if hand.state == skeleton.OK:
             if known is not None and known.betas is not None and hand.betas is not None:
-                hand = replace(hand, betas=known.betas + np.float32(share) * (hand.betas - known.betas))
+                hand = replace(hand, betas=_blend(known.betas, hand.betas, share))
             track.hands[hand.side] = _LastHand(moment, local[rows], hand.confidence, hand.betas)
         elif known is not None and (age := self._clock.age(known.seen)) <= self.hold_time:
             local[rows] = known.rotations
@@ -297,6 +297,11 @@ def _with_held_hands(joint_confidence, hands):
     for hand in held:
         joint_confidence[skeleton.HAND_SLICE[hand.side]] = hand.confidence
     return joint_confidence
+
+
+def _blend(old, new, share):
+    """float32: `old` at share 0, `new` at 1, both exactly."""
+    return np.float32(1 - share) * old + np.float32(share) * new
 
 
 def _moved(track, estimate):

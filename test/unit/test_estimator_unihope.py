@@ -90,7 +90,7 @@ def test_passes_are_batches_and_each_hand_keeps_its_own(estimator, monkeypatch, 
     alone = [seen(estimator, monkeypatch, image, hand)[0][0] for hand in hands]
     assert len(passes[0][0][0]) == 3 and [hand.track_id for hand in together] == [3, 3, 3]
     for one, other in zip(together, alone, strict=True):
-        torch.testing.assert_close(one.keypoints_3d, other.keypoints_3d, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(one.keypoints_3d, other.keypoints_3d, atol=1e-4)
         assert one.grasp_probability == pytest.approx(other.grasp_probability, abs=1e-4)
 
 
@@ -99,25 +99,25 @@ def test_a_left_hand_is_the_mirror_image_of_a_right_one(estimator, monkeypatch, 
     (right,), _ = seen(estimator, monkeypatch, image, box('right'), grasp=grasp)
     (left,), _ = seen(estimator, monkeypatch, np.ascontiguousarray(image[:, ::-1]), box('left', mirrored(TIGHT)),
                       grasp=grasp)
-    points = torch.tensor(MIRROR_POINTS, dtype=torch.float32)
-    torch.testing.assert_close(left.keypoints_3d, right.keypoints_3d * points, rtol=0, atol=1e-4)
-    torch.testing.assert_close(left.keypoints_2d[:, 0], SIZE - 1 - right.keypoints_2d[:, 0], rtol=0, atol=1e-2)
-    mirror = torch.diag(points)
-    torch.testing.assert_close(left.wrist_rotation, mirror @ right.wrist_rotation @ mirror, rtol=0, atol=1e-4)
-    turns = torch.tensor(MIRROR_TURNS, dtype=torch.float32)
-    torch.testing.assert_close(left.finger_pose, right.finger_pose * turns, rtol=0, atol=1e-4)
+    points = np.float32(MIRROR_POINTS)
+    np.testing.assert_allclose(left.keypoints_3d, right.keypoints_3d * points, atol=1e-4)
+    np.testing.assert_allclose(left.keypoints_2d[:, 0], SIZE - 1 - right.keypoints_2d[:, 0], atol=1e-2)
+    mirror = np.diag(points)
+    np.testing.assert_allclose(left.wrist_rotation, mirror @ right.wrist_rotation @ mirror, atol=1e-4)
+    turns = np.float32(MIRROR_TURNS)
+    np.testing.assert_allclose(left.finger_pose, right.finger_pose * turns, atol=1e-4)
 
 
 def test_the_hand_is_moved_to_its_pixels_in_the_cameras_own_axes(estimator, monkeypatch, image):
     (hand,), passes = seen(estimator, monkeypatch, image, box('right'), grasp=False)
     (given, result), = passes
     own = result.keypoints[0] - result.keypoints[0, :1]
-    torch.testing.assert_close(hand.keypoints_3d - hand.keypoints_3d[:1], own, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(hand.keypoints_3d - hand.keypoints_3d[:1], own, atol=1e-5)
     # 2D keypoints are in units of the hand's box, which is in the crop.
     crop, tight = given[1][0].numpy(), TIGHT
     middle, half = np.trunc((tight[:2] + tight[2:]) / 2), 1.1 * (tight[2:] - tight[:2]) / 2
     wanted = middle - half + result.keypoints_2d[0].numpy() * 2 * half
-    np.testing.assert_allclose(hand.keypoints_2d.numpy(), wanted, atol=1e-2)
+    np.testing.assert_allclose(hand.keypoints_2d, wanted, atol=1e-2)
     assert np.isfinite(crop).all()
 
 
@@ -224,7 +224,7 @@ def test_a_checkpoint_in_the_published_form_is_read(tmp_path, published_folder, 
         made = estimators.create(wanted)
         found += seen(made, monkeypatch, image, box('right'))[0]
         made.close()
-    assert torch.equal(found[0].keypoints_3d, found[1].keypoints_3d)
+    assert np.array_equal(found[0].keypoints_3d, found[1].keypoints_3d)
 
 
 def test_what_is_missing_is_said(tmp_path, config):

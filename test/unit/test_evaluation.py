@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from scipy.spatial import procrustes
 from scipy.spatial.transform import Rotation
 
@@ -94,17 +93,18 @@ class Oracle:
         truth = self.truths[self.count]
         shift = np.array([0, 0, self.away])
         hands = {}
+
+        def zero(*shape):
+            return np.zeros(shape, np.float32)
         for k, side in enumerate(skeleton.SIDES):
             state = skeleton.LOST if (2 * self.count + k) % 3 == 2 else skeleton.OK
-            keypoints = torch.from_numpy(truth.hand(side).keypoints_3d + shift).float()
-            hands[side] = HandEstimate(side, state, 1.0, keypoints, torch.zeros(21, 2), None,
-                                       torch.zeros(4))
+            keypoints = np.float32(truth.hand(side).keypoints_3d + shift)
+            hands[side] = HandEstimate(side, state, 1.0, keypoints, zero(21, 2), None, zero(4))
         self.count += 1
-        zero = torch.zeros
         return [WholeBodyEstimate(
             zero(3), zero(21, 3), zero(3), zero(3), zero(3), zero(15, 3), zero(15, 3), zero(10), zero(10),
-            zero(3), torch.from_numpy(truth.joints + shift).float(),
-            torch.from_numpy(truth.joint_rotations).float(), hands['left'], hands['right'], zero(4), 1.0,
+            zero(3), np.float32(truth.joints + shift),
+            np.float32(truth.joint_rotations), hands['left'], hands['right'], zero(4), 1.0,
             stage_times={'detector': 0.02, 'fit': 0.007, 'mesh': 0.001})]
 
 

@@ -44,7 +44,7 @@ def observed(body):
         for name, value in shown.items():
             coefficients[0, EXPRESSION_NAMES.index(name)] = value
         shape = None if betas is None else torch.from_numpy(betas)[None].float()
-        posed = body(jaw_pose=torch.tensor([[jaw, 0.0, 0.0]]), expression=coefficients, betas=shape)
+        posed = body.layer(jaw_pose=torch.tensor([[jaw, 0.0, 0.0]]), expression=coefficients, betas=shape)
         joints = posed.joints[0].double().numpy()
         gaze = np.array([down, left, 0.0]) + face_fitter.GAZE_AT_REST * [1, 1, 0]
         # Of the size of a human eye, with its iris where the body's is.

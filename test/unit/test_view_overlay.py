@@ -6,11 +6,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-import torch
 from scripted_node import grasped_object
 
 from hand4whole_ros import skeleton
-from hand4whole_ros.estimate import HandEstimate, LooseHandEstimate, WholeBodyEstimate
+from hand4whole_ros.body.posing import ObservedHand, estimate_from_parameters
+from hand4whole_ros.estimate import LooseHandEstimate
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.object_box import BOX_EDGES
 from hand4whole_ros.rendering.colors import BONE_COLORS
@@ -22,26 +22,17 @@ BLACK = np.zeros((240, 320, 3), np.uint8)
 
 def person(body, pelvis=(0.0, 0.1, 2.6), states=(skeleton.OK, skeleton.OK), track_id=0, camera=CAMERA):
     """Facing the camera in the T-pose, forearms raised a little; the mesh is left to be made."""
-    pose = torch.zeros(55, 3)
+    pose = np.zeros((55, 3), np.float32)
     pose[0, 0] = math.pi
     pose[skeleton.JOINT['left_elbow'], 2], pose[skeleton.JOINT['right_elbow'], 2] = 0.5, -0.5
-    posed = body(pose[None, :1], pose[None, 1:22])
-    transl = torch.tensor(pelvis) - posed.joints[0, 0]
-    joints, rotations = posed.joints[0] + transl, posed.joint_rotations[0]
-    zero = torch.zeros
-    hands = []
-    for side, state in zip(skeleton.SIDES, states):
-        keypoints = body.layer.hand_keypoints(side, joints, rotations)
-        pixels = torch.from_numpy(camera.project(keypoints.numpy())).float()
-        hands.append(HandEstimate(side, state, 0.9, keypoints, pixels, None, zero(4)))
-    return WholeBodyEstimate(
-        pose[0], pose[1:22], zero(3), zero(3), zero(3), zero(15, 3), zero(15, 3), zero(10), zero(10), transl,
-        joints, rotations, *hands, bbox_xyxy=zero(4), confidence=0.9, track_id=track_id)
+    hands = {side: ObservedHand(state, 0.9) for side, state in zip(skeleton.SIDES, states)}
+    return estimate_from_parameters(body, pose, np.zeros(10), np.zeros(10), intrinsics=camera, pelvis=pelvis,
+                                    bbox_xyxy=np.zeros(4), confidence=0.9, hands=hands, track_id=track_id)
 
 
 def hand_pixels(picture, body, estimate, side):
     """(N, 3) colours of the picture where the inner part of a hand projects."""
-    wrist, middle = estimate.hand(side).keypoints_3d[[0, 9]].numpy()
+    wrist, middle = estimate.hand(side).keypoints_3d[[0, 9]]
     points = wrist + np.linspace(0.35, 0.9, 8)[:, None] * (middle - wrist)
     x, y = np.rint(CAMERA.project(points)).astype(int).T
     return picture[y, x].astype(float)
@@ -65,7 +56,7 @@ def test_each_hand_has_its_colour_and_left_is_the_persons_left(body, mesh_only):
         seen = hue(hand_pixels(picture, body, estimate, side))
         np.testing.assert_allclose(np.median(seen[:, 0]), hue(HAND_COLORS[side])[0, 0], atol=12)
         assert np.median(seen[:, 1]) > 0.4
-    chest = picture[tuple(np.rint(CAMERA.project(estimate.joints[9].numpy())).astype(int)[::-1])]
+    chest = picture[tuple(np.rint(CAMERA.project(estimate.joints[9])).astype(int)[::-1])]
     assert hue(chest)[0, 1] < 0.3 < chest.max() / 255
 
 
@@ -85,7 +76,7 @@ def test_no_keypoints_are_drawn_of_a_lost_hand(body):
     lost = person(body, states=(skeleton.LOST, skeleton.OK))
     picture = skeleton_only.draw(BLACK, [lost], CAMERA)
     for side, shown in (('left', False), ('right', True)):
-        x, y = np.rint(CAMERA.project(lost.hand(side).keypoints_3d[12].numpy())).astype(int)
+        x, y = np.rint(CAMERA.project(lost.hand(side).keypoints_3d[12])).astype(int)
         assert picture[y - 1:y + 2, x - 1:x + 2].any() == shown
 
 
@@ -93,7 +84,7 @@ def test_the_skeleton_alone_is_where_the_joints_are(body):
     estimate = person(body)
     picture = Overlay(body, mesh=False, labels=False).draw(BLACK, [estimate], CAMERA)
     for name, side in (('left_elbow', 'left'), ('right_knee', 'right'), ('spine2', '')):
-        x, y = np.rint(CAMERA.project(estimate.joints[skeleton.JOINT[name]].numpy())).astype(int)
+        x, y = np.rint(CAMERA.project(estimate.joints[skeleton.JOINT[name]])).astype(int)
         np.testing.assert_allclose(picture[y, x], BONE_COLORS[side], atol=30)
     assert 0.002 < picture.any(2).mean() < 0.1
 
@@ -101,11 +92,11 @@ def test_the_skeleton_alone_is_where_the_joints_are(body):
 def test_a_hand_of_nobody_is_drawn_where_it_was_seen(body):
     hand = person(body).left_hand
     loose = LooseHandEstimate(hand.side, hand.state, hand.confidence, hand.keypoints_3d, hand.keypoints_2d, None,
-                              torch.zeros(4), track_id=3)
+                              np.zeros(4, np.float32), track_id=3)
     broken = replace(loose, keypoints_3d=loose.keypoints_3d * float('nan'))
     overlay = Overlay(body)
     picture = overlay.draw(BLACK, [], CAMERA, [loose])
-    for x, y in np.rint(hand.keypoints_2d.numpy()).astype(int):
+    for x, y in np.rint(hand.keypoints_2d).astype(int):
         assert picture[y - 1:y + 2, x - 1:x + 2].any()
     assert not overlay.draw(BLACK, [], CAMERA, [broken]).any() and not overlay.draw(BLACK, [], CAMERA).any()
 
@@ -113,10 +104,10 @@ def test_a_hand_of_nobody_is_drawn_where_it_was_seen(body):
 def test_the_box_of_what_a_hand_grasps_is_drawn(body):
     hand, thing = person(body).left_hand, grasped_object(CAMERA, place=(-0.5, -0.2, 2.0))
     loose = LooseHandEstimate(hand.side, hand.state, hand.confidence, hand.keypoints_3d, hand.keypoints_2d, None,
-                              torch.zeros(4), object=thing)
+                              np.zeros(4, np.float32), object=thing)
     overlay = Overlay(body)
     picture, without = (overlay.draw(BLACK, [], CAMERA, [one]) for one in (loose, replace(loose, object=None)))
-    corners = thing.corners_2d.numpy()
+    corners = thing.corners_2d
     middles = np.stack([corners[list(edge)].mean(0) for edge in BOX_EDGES])
     for x, y in np.rint(np.concatenate([corners, middles])).astype(int):
         assert picture[y - 1:y + 2, x - 1:x + 2].any() and not without[y - 1:y + 2, x - 1:x + 2].any()
@@ -127,7 +118,7 @@ def test_the_nearer_person_is_in_front_in_any_order(body, mesh_only):
     one, other = (mesh_only.draw(BLACK, people, CAMERA) for people in ([near, far], [far, near]))
     np.testing.assert_array_equal(one, other)
     alone = mesh_only.draw(BLACK, [near], CAMERA)
-    x, y = np.rint(CAMERA.project(near.joints[9].numpy())).astype(int)
+    x, y = np.rint(CAMERA.project(near.joints[9])).astype(int)
     np.testing.assert_allclose(one[y - 5:y + 5, x - 5:x + 5], alone[y - 5:y + 5, x - 5:x + 5], atol=1)
     assert (one != mesh_only.draw(BLACK, [far], CAMERA)).any()
 
@@ -137,18 +128,18 @@ def test_the_mesh_covers_the_joints_and_lets_the_picture_through(body):
     for value in (0, 255):
         image = np.full_like(BLACK, value)
         hidden = Overlay(body, opacity=1.0, bones=False, labels=False).draw(image, [estimate], CAMERA)
-        x, y = np.rint(CAMERA.project(estimate.joints[:22].numpy())).astype(int).T
+        x, y = np.rint(CAMERA.project(estimate.joints[:22])).astype(int).T
         assert (hidden[y, x] != value).any(1).all()
     light, dark = (Overlay(body, bones=False, labels=False).draw(np.full_like(BLACK, v), [estimate], CAMERA)
                    for v in (255, 0))
-    x, y = np.rint(CAMERA.project(estimate.joints[9].numpy())).astype(int)
+    x, y = np.rint(CAMERA.project(estimate.joints[9])).astype(int)
     np.testing.assert_allclose(light[y, x].astype(int) - dark[y, x], 0.15 * 255, atol=3)
 
 
 def test_a_mesh_given_is_the_mesh_made(body, mesh_only):
     estimate = person(body)
     given = replace(estimate, vertices=body.vertices(estimate))
-    foreign = replace(estimate, vertices=torch.zeros(7, 3))
+    foreign = replace(estimate, vertices=np.zeros((7, 3), np.float32))
     pictures = [mesh_only.draw(BLACK, [e], CAMERA) for e in (estimate, given, foreign)]
     np.testing.assert_array_equal(pictures[0], pictures[1])
     np.testing.assert_array_equal(pictures[0], pictures[2])
@@ -159,7 +150,7 @@ def test_the_label_stands_above_the_head_and_stays_in_the_picture(body):
     for place in ((0.0, 0.4, 2.6), (0.0, -0.9, 2.6), (-1.4, 0.1, 2.6)):
         estimate = person(body, place, track_id=12)
         y, x = np.nonzero((overlay.draw(grey, [estimate], CAMERA) != 128).any(2))
-        head = CAMERA.project(estimate.joints[15].numpy())
+        head = CAMERA.project(estimate.joints[15])
         assert y.max() < max(head[1], 40) and 100 < x.max() - x.min() < 319
         assert y.max() - y.min() > 10
 
@@ -175,9 +166,9 @@ def test_the_camera_picture_is_not_touched_and_the_result_is_repeatable(body):
 
 def broken(body):
     good = person(body)
-    nan = torch.full((55, 3), float('nan'))
+    nan = np.full((55, 3), np.nan, np.float32)
     yield replace(good, joints=nan)
-    yield replace(good, vertices=torch.full((body.num_vertices, 3), float('inf')))
+    yield replace(good, vertices=np.full((body.num_vertices, 3), np.inf, np.float32))
     yield replace(good, confidence=float('nan'))
     yield person(body, (0.0, 0.1, -2.6))
     yield person(body, (500.0, 0.1, 2.0))
