@@ -70,9 +70,10 @@ def test_a_fit_keeps_to_one_thread_and_leaves_the_others_to_other_work(estimator
         return {library['num_threads'] for library in threadpool_info() if library['user_api'] == 'blas'}
     monkeypatch.setattr(fitter, 'fit', lambda *given: (during.append(threads()), fit(*given))[1])
     with threadpool_limits(2):
-        assert threads() == {2}
+        before = threads()
+        assert 2 in before
         assert estimator.estimate(people_seen[0][0], people_seen[0][1].intrinsics)
-        assert during == [{1}] and threads() == {2}
+        assert during == [{1}] and threads() == before
 
 
 def test_parameters_and_joints_are_one_pose(estimator, estimates):
