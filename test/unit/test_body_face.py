@@ -31,15 +31,15 @@ def points(body):
     vertices = load_arrays()[FACE_KEY]
 
     def of(jaw=0.0, **expression):
-        mesh = body(jaw_pose=torch.tensor([[jaw, 0.0, 0.0]]), expression=_expression(**expression)).vertices[0].numpy()
+        mesh = body.layer(jaw_pose=torch.tensor([[jaw, 0.0, 0.0]]), expression=_expression(**expression)).vertices[0].numpy()
         return {row: mesh[vertex] for row, vertex in enumerate(vertices) if vertex >= 0}
     return of
 
 
 def test_expressions_move_the_skin_and_no_joint(body):
-    rest = body()
+    rest = body.layer()
     for name in EXPRESSION_NAMES:
-        posed = body(expression=_expression(**{name: 1.0}))
+        posed = body.layer(expression=_expression(**{name: 1.0}))
         moved = (posed.vertices - rest.vertices).norm(dim=-1)[0]
         assert (posed.joints - rest.joints).abs().max() < 1e-6, name
         assert 0.004 < moved.max() < 0.02, name
@@ -50,8 +50,8 @@ def test_a_face_in_a_mirror_has_the_mirrored_coefficients(body):
     given = torch.rand(1, 10, generator=torch.Generator().manual_seed(1))
     partners, signs = np.transpose(EXPRESSION_MIRROR)
     mirrored = given[:, partners] * torch.from_numpy(signs)
-    one, other = (body(expression=values).vertices[0].numpy() for values in (given, mirrored))
-    rest = body().vertices[0].numpy()
+    one, other = (body.layer(expression=values).vertices[0].numpy() for values in (given, mirrored))
+    rest = body.layer().vertices[0].numpy()
     flip = np.array([-1, 1, 1])
     from scipy.spatial import KDTree
     partner = KDTree(rest).query(rest * flip)[1]
@@ -88,7 +88,7 @@ def test_expressions_are_what_their_names_say(points):
 
 
 def test_landmarks_lie_where_their_names_say(points, body):
-    rest, joints = points(), body().joints[0].numpy()
+    rest, joints = points(), body.layer().joints[0].numpy()
     assert set(rest) == {row for pairs in FACE_PAIRS.values() for pair in pairs for row in pair}
     for part, pairs in FACE_PAIRS.items():
         for right, left in pairs:

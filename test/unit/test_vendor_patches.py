@@ -19,7 +19,7 @@ def in_a_new_process(program, *folders):
     assert not child.returncode, child.stderr
 
 
-@pytest.mark.parametrize('module', ['estimators.hand4whole_pp', 'estimators.mediapipe', 'apps.estimate.estimate_json'])
+@pytest.mark.parametrize('module', ['estimators.hand4whole_pp', 'estimators.open', 'body.mano'])
 def test_the_compiler_is_not_loaded_and_can_be(module):
     in_a_new_process(f"""
 import sys
