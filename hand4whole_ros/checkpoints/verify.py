@@ -32,24 +32,24 @@ def verify_file(store: Store, file: PublishedFile, path: Path, config: Hand4Whol
     """
     if file in READERS:
         READERS[file](path)
-        said = 'fits'
+        summary = 'fits'
     elif file is files.WILOR_DETECTOR:
         network, sides = wilor_detector.read_wilor_detector(path)
-        said = f'fits, {len(network.state_dict())} tensors; its classes are {" and ".join(sides)}'
+        summary = f'fits, {len(network.state_dict())} tensors; its classes are {" and ".join(sides)}'
     else:
         contents, expected = _CONTENTS[file]
         parts = selection.read_parts(contents, path, expected(config))
-        said = f'fits, {sum(map(len, parts.values()))} tensors'
+        summary = f'fits, {sum(map(len, parts.values()))} tensors'
     checksum = None if renew else store.check(path, thorough=True)
     if checksum is None:
         checksum = sha256(path)
         kept = 'recorded' if store.record(path, checksum) else 'not recorded, the folder cannot be written'
-        said += f'; SHA-256 {checksum[:12]}... {kept}'
+        summary += f'; SHA-256 {checksum[:12]}... {kept}'
     else:
-        said += f'; SHA-256 {checksum[:12]}... as recorded'
+        summary += f'; SHA-256 {checksum[:12]}... as recorded'
     if file.sha256 and checksum != file.sha256:
-        said += f', though {file.sha256[:12]}... was the published one when this package was written'
-    return said
+        summary += f', though {file.sha256[:12]}... was the published one when this package was written'
+    return summary
 
 
 def run_test_image(network: Hand4WholePP) -> dict[str, Tensor]:

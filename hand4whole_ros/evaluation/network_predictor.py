@@ -81,8 +81,8 @@ def inputs_from_estimator(
     def input_source(image: np.ndarray, sample: Sample) -> PersonInputs | None:
         if last[0] is not image:
             seen = prepare_inputs(image, sample.intrinsics)
-            told = seen and PersonInputs(torch.from_numpy(seen.evidence.box), seen.boxes, seen.prompts)
-            last[:] = image, told
+            person = seen and PersonInputs(torch.from_numpy(seen.evidence.box), seen.boxes, seen.prompts)
+            last[:] = image, person
         return last[1]
     return input_source
 
@@ -112,19 +112,20 @@ class NetworkPredictor:
 
     @torch.inference_mode()
     def __call__(self, image: np.ndarray, sample: Sample) -> Prediction | None:
-        told = self._input_source(image, sample)
-        if told is None:
+        person = self._input_source(image, sample)
+        if person is None:
             return None
-        boxes = {side: HandBoxes(*(values.to(self._device) for values in told.boxes[side])) for side in skeleton.SIDES}
+        boxes = {side: HandBoxes(*(values.to(self._device) for values in person.boxes[side]))
+                 for side in skeleton.SIDES}
         picture = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1).float() / 255
-        patches = cut_patches(picture, told.box)
+        patches = cut_patches(picture, person.box)
         if self._strategy is None:
-            outputs = self._predict_hands(self._network.run_hand_expert(patches, boxes, told.prompts))
+            outputs = self._predict_hands(self._network.run_hand_expert(patches, boxes, person.prompts))
         else:
-            outputs = self._predict_body(self._network(patches, boxes, self._strategy, told.prompts))
+            outputs = self._predict_body(self._network(patches, boxes, self._strategy, person.prompts))
         if outputs is None or not self._in_camera_axes:
             return outputs
-        middle = told.box[0, :2] + told.box[0, 2:] / 2
+        middle = person.box[0, :2] + person.box[0, 2:] / 2
         return _rotate_outputs(outputs, view_rotation(sample.intrinsics.normalize(middle.numpy())))
 
     def _predict_body(self, outputs: WholeBodyOutput) -> Prediction:

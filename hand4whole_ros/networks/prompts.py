@@ -76,11 +76,11 @@ class InitialRegressor(nn.Module):
     def __init__(self, config: PromptConfig, width: int = 768, depth: int = 3):
         super().__init__()
         self.num_initial = config.num_initial
-        told = config.num_keypoints * (3 + config.num_extra) + config.num_global
+        inputs = config.num_keypoints * (3 + config.num_extra) + config.num_global
         #: Statistics of the input over the training set, which normalise it.
-        self.register_buffer('mean', torch.zeros(told))
-        self.register_buffer('deviation', torch.ones(told))
-        widths = (told, *[width] * depth)
+        self.register_buffer('mean', torch.zeros(inputs))
+        self.register_buffer('deviation', torch.ones(inputs))
+        widths = (inputs, *[width] * depth)
         self.hidden = nn.Sequential(*(layer for before, after in zip(widths, widths[1:])
                                       for layer in (nn.Linear(before, after), nn.GELU(), nn.LayerNorm(after),
                                                     nn.Dropout(0.2))))
@@ -91,11 +91,11 @@ class InitialRegressor(nn.Module):
     def forward(self, prompt: Prompt) -> Tensor:
         if prompt.guess is not None:
             return prompt.guess
-        told = ((flatten_prompt(prompt) - self.mean) / self.deviation).clamp(-8, 8)
+        inputs = ((flatten_prompt(prompt) - self.mean) / self.deviation).clamp(-8, 8)
         if self.training:   # against reliance on a single number
-            told = told + self.NOISE * torch.randn_like(told)
+            inputs = inputs + self.NOISE * torch.randn_like(inputs)
         assert prompt.whole is not None     # it starts from the initial regression
-        return prompt.whole[:, :self.num_initial] + self.out(self.hidden(told))
+        return prompt.whole[:, :self.num_initial] + self.out(self.hidden(inputs))
 
 
 def flatten_prompt(prompt: Prompt) -> Tensor:

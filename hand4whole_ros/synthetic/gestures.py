@@ -181,10 +181,10 @@ def _sample_torso(preset, vectors, rng, *, count, turn):
     spine = np.stack([np.clip(bend, -0.3, 0.9), twist, lean], axis=1)
     for name in ('spine1', 'spine2', 'spine3'):
         vectors[:, at[name]] = spine / 3 + rng.normal(0, 0.02, (count, 3))
-    look = -np.clip(turn + twist, -1.1, 1.1) * rng.uniform(*preset.turned_back, count)
-    look = look + rng.normal(0, preset.head_turn, count)
+    yaw = -np.clip(turn + twist, -1.1, 1.1) * rng.uniform(*preset.turned_back, count)
+    yaw = yaw + rng.normal(0, preset.head_turn, count)
     nod, tilt = rng.normal(*preset.nod, count) - 0.5 * bend, rng.normal(0, preset.tilt, count)
-    head = np.stack([nod, np.clip(look, -1.2, 1.2), tilt], axis=1)
+    head = np.stack([nod, np.clip(yaw, -1.2, 1.2), tilt], axis=1)
     vectors[:, at['neck']] = 0.45 * head
     vectors[:, at['head']] = 0.55 * head
     vectors[:, at['jaw'], 0] = preset.face * np.clip(rng.normal(-0.1, 0.15, count), 0, 0.35)

@@ -74,19 +74,19 @@ def sample_phenotype(seed: int) -> dict[str, torch.Tensor]:
 def sample_scene(seed: int, preset: ScenePreset = TRAINING) -> Scene:
     """Scene `seed` of a preset."""
     rng = np.random.default_rng((preset.stream, 0, seed))
-    who = adults.Adult(PosableBody(sample_phenotype(seed)), None) if preset.studio else \
+    adult = adults.Adult(PosableBody(sample_phenotype(seed)), None) if preset.studio else \
         adults.sample_adult(int(rng.integers(adults.NUM_ADULTS)))
     appearance = Appearance.sample(rng) if preset.studio else None
     for _ in range(_MAX_ATTEMPTS):
-        scene = _sample_attempt(seed, rng, who, preset=preset, appearance=appearance)
+        scene = _sample_attempt(seed, rng, adult, preset=preset, appearance=appearance)
         if not preset.studio or _both_hands_in_sight(scene):
             return scene
     raise RuntimeError(f'no pose with both hands in sight was found for seed {seed} in {_MAX_ATTEMPTS} attempts')
 
 
-def _sample_attempt(seed, rng, who, *, preset, appearance):
+def _sample_attempt(seed, rng, adult, *, preset, appearance):
     if rng.random() < preset.close_ups:
-        return _hands_scene(seed, rng, who, preset)
+        return _hands_scene(seed, rng, adult, preset)
     at_ease = preset.at_ease > 0 and rng.random() < preset.at_ease
     if at_ease:
         frame = 'full' if rng.random() < 0.3 else 'hips'
@@ -96,14 +96,14 @@ def _sample_attempt(seed, rng, who, *, preset, appearance):
         frame = list(framing.BODY_FRAMES)[rng.choice(len(framing.BODY_FRAMES), p=list(framing.BODY_FRAMES.values()))]
         direction = framing.ViewDirection.sample(rng)
         gesture = Gesture.sample(rng, legs='sit' if frame == 'sitting' else None)
-    local, *placed = _sample_clear_pose(rng, who.figure, gesture, direction.turn)
+    local, *placed = _sample_clear_pose(rng, adult.figure, gesture, direction.turn)
     intrinsics = _sample_intrinsics(rng, preset, False)
     fill = (0.6, 0.97) if frame == 'full' else (0.7, 1.12)
-    return framed_scene(seed, rng, who, local, placed=placed, direction=direction, frame=frame,
+    return framed_scene(seed, rng, adult, local, placed=placed, direction=direction, frame=frame,
                         intrinsics=intrinsics, fill=fill, shift=0.8, appearance=appearance)
 
 
-def framed_scene(seed: int, rng: np.random.Generator, who: adults.Adult, local: np.ndarray, *,
+def framed_scene(seed: int, rng: np.random.Generator, adult: adults.Adult, local: np.ndarray, *,
                  placed: list[np.ndarray], direction: framing.ViewDirection, frame: str, intrinsics: Intrinsics,
                  fill: tuple[float, float], shift: float, whole: bool = False,
                  appearance: Appearance | None = None) -> Scene:
@@ -114,27 +114,27 @@ def framed_scene(seed: int, rng: np.random.Generator, who: adults.Adult, local: 
     the middle, of the remaining room. whole: all joints of the body are in the image if it shows all of it.
     """
     rotations, joints, hands = _seen_from(direction, placed)
-    skin, follows = collisions.posed_skin_points(who.figure, rotations, joints)[0], collisions.skin_points()[2]
+    skin, follows = collisions.posed_skin_points(adult.figure, rotations, joints)[0], collisions.skin_points()[2]
     shown = framing.body_points(frame, rng, joints=joints, hands=hands, head=skin[follows == _HEAD],
                                 feet=skin[np.isin(follows, _FEET)])
     if whole and frame == 'full':
         shown = np.concatenate([shown, joints[:skeleton.NUM_BODY_JOINTS]])
     place = framing.framing_translation(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics,
                                         fill=rng.uniform(*fill), shift=rng.uniform(-shift, shift, 2))
-    return _make_scene(seed, 'body', frame, who=who, local=local, rotations=rotations, joints=joints + place,
+    return _make_scene(seed, 'body', frame, adult=adult, local=local, rotations=rotations, joints=joints + place,
                        hands=hands + place, intrinsics=intrinsics,
                        appearance=appearance)
 
 
-def _hands_scene(seed, rng, who, preset):
+def _hands_scene(seed, rng, adult, preset):
     gesture = Gesture.sample(rng, near=0.65)
-    local, *placed = _sample_clear_pose(rng, who.figure, gesture, 0.0)
+    local, *placed = _sample_clear_pose(rng, adult.figure, gesture, 0.0)
     rotations, joints, tips = placed
     hands = hand_keypoints(joints, tips)
     apart = np.linalg.norm(hands[0].mean(0) - hands[1].mean(0))
     frame = 'both' if apart < 0.32 and rng.random() < 0.85 else skeleton.SIDES[rng.integers(2)]
     shown = hands.reshape(-1, 3) if frame == 'both' else hands[skeleton.SIDES.index(frame)]
-    skin = collisions.posed_skin_points(who.figure, rotations, joints)[0]
+    skin = collisions.posed_skin_points(adult.figure, rotations, joints)[0]
     direction = framing.sample_close_up(rng, shown, skin)
     matrix = direction.matrix()
     rotations, joints, hands = _seen_from(direction, placed)
@@ -142,7 +142,7 @@ def _hands_scene(seed, rng, who, preset):
     intrinsics = _sample_intrinsics(rng, preset, True)
     place = framing.framing_translation(shown, np.concatenate([skin, hands.reshape(-1, 3)]), intrinsics,
                                         fill=rng.uniform(0.35, 0.95), shift=rng.uniform(-0.8, 0.8, 2))
-    return _make_scene(seed, 'hands', frame, who=who, local=local, rotations=rotations, joints=joints + place,
+    return _make_scene(seed, 'hands', frame, adult=adult, local=local, rotations=rotations, joints=joints + place,
                        hands=hands + place, intrinsics=intrinsics, appearance=None)
 
 
@@ -153,10 +153,10 @@ def _seen_from(direction, placed):
     return matrix @ rotations, joints @ matrix.T, hand_keypoints(joints, tips) @ matrix.T
 
 
-def _make_scene(seed, kind, frame, *, who, local, rotations, joints, hands, intrinsics, appearance):
+def _make_scene(seed, kind, frame, *, adult, local, rotations, joints, hands, intrinsics, appearance):
     local = local.copy()
     local[0] = rotations[0]
-    return Scene(seed, kind, frame, who.figure, who.betas, local, joints, rotations, hands, intrinsics, appearance)
+    return Scene(seed, kind, frame, adult.figure, adult.betas, local, joints, rotations, hands, intrinsics, appearance)
 
 
 def _sample_intrinsics(rng, preset, close_up):

@@ -40,14 +40,14 @@ def sample_direction(rng: np.random.Generator) -> framing.ViewDirection:
 def scene(seed: int, recorded: np.ndarray | None = None, purpose: int = TRAINING) -> Scene:
     """Scene `seed`; its `frame` is of FRAMES. recorded (N, 22, 3, 3): poses of datasets.motions, or None."""
     rng = np.random.default_rng((purpose, seed))
-    who = adults.sample_adult(int(rng.integers(adults.NUM_ADULTS)))
-    local = sample_pose(rng, who.figure.joints, who.figure.tips, recorded)
+    adult = adults.sample_adult(int(rng.integers(adults.NUM_ADULTS)))
+    local = sample_pose(rng, adult.figure.joints, adult.figure.tips, recorded)
     direction = sample_direction(rng)
-    placed = list(place_skeleton(local, who.figure.joints, who.figure.tips))
+    placed = list(place_skeleton(local, adult.figure.joints, adult.figure.tips))
     width, height = list(SIZES)[rng.choice(len(SIZES), p=list(SIZES.values()))]
     frame = list(FRAMES)[rng.choice(len(FRAMES), p=list(FRAMES.values()))]
     intrinsics = framing.sample_intrinsics(rng, width, height, fields=FIELDS_OF_VIEW)
-    return people.framed_scene(seed, rng, who, local, placed=placed, direction=direction, frame=frame,
+    return people.framed_scene(seed, rng, adult, local, placed=placed, direction=direction, frame=frame,
                                intrinsics=intrinsics, fill=_FILL, shift=1.0, whole=True)
 
 

@@ -53,22 +53,22 @@ def train_cham(network: Hand4WholePP, context: StageContext) -> None:
 
     def losses(step):
         rows, seen = load_step(context, step)
-        said, target, found = run_body_expert(cham, seen, train_set), train_set.body.take(seen.rows), {}
+        predicted, target, found = run_body_expert(cham, seen, train_set), train_set.body.take(seen.rows), {}
         alone = seen.rows % len(train_set.pictures) % _HANDS_ONLY_SHARE == 0
         for kind, chosen in ((body_losses, ~alone), (hands_only_losses, alone)):
             if not chosen.any():
                 continue
-            of_kind = kind(BodyPose(*(values[chosen] for values in said)), target.take(chosen), skeleton_layer)
+            of_kind = kind(BodyPose(*(values[chosen] for values in predicted)), target.take(chosen), skeleton_layer)
             for name, value in weight_losses(of_kind, int(chosen.sum()) / len(rows)).items():
                 found[name] = found.get(name, 0) + value
         return {**found, 'wrists': _WRISTS * found['wrists']}
 
     def figures(average):
-        said = [run_body_expert(average, seen, validation_set) for seen in validation_batches(validation_set)]
+        predicted = [run_body_expert(average, seen, validation_set) for seen in validation_batches(validation_set)]
         network.hand_control_net = cham
         found = body_metrics(
-            BodyPose(*(torch.cat(part) for part in zip(*said))), validation_body_targets(validation_set), skeleton_layer
-        )
+            BodyPose(*(torch.cat(part) for part in zip(*predicted))), validation_body_targets(validation_set),
+            skeleton_layer)
         return {'wrist_deg': found.pop('wrist_deg'), **found}   # selects the best by wrists: what CHAM is for
     cham = network.hand_control_net
     best = train(cham, losses, context.schedule(5e-4, EVAL_INTERVAL), folder=context.settings.run, name='cham',

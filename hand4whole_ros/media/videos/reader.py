@@ -241,10 +241,10 @@ class VideoReader:
         self.losses.end(damage or self._new_errors(kind) or self._file.read_error is not None)
         yield None
 
-    def _new_errors(self, who: str | None = None) -> bool:
+    def _new_errors(self, origin: str | None = None) -> bool:
         """Whether FFmpeg, or that part of it, has logged an error since the last call."""
         before, (self._errors, last) = self._errors, av.logging.get_last_error()
-        return self._errors != before and (who is None or last is not None and last[1] == who)
+        return self._errors != before and (origin is None or last is not None and last[1] == origin)
 
     def _decode(self, packet):
         """Good frames decoded from a packet, and their times; None: those still in the decoder."""

@@ -59,14 +59,14 @@ def merge_connections(
 
 
 def _report_foreign_topics(path, foreign, others):
-    said = '; '.join(f'{form} on {format_names(sorted(names))}' for form, names in sorted(foreign.items()))
+    listed = '; '.join(f'{form} on {format_names(sorted(names))}' for form, names in sorted(foreign.items()))
     if others:
-        log.warning('%s', sanitise_line(f'{path}: left out, as ROS 2 writes messages otherwise (CDR): {said}'))
+        log.warning('%s', sanitise_line(f'{path}: left out, as ROS 2 writes messages otherwise (CDR): {listed}'))
         return
     advice = 'record the topics of ROS 2 with `ros2 bag record`'
     if 'ros1' in foreign:
         advice = 'convert the ROS 1 bag it was made of with `rosbags-convert --src BAG.bag --dst BAG`'
-    raise BagError(f'{path}: no messages of ROS 2 (CDR), but {said}: {advice}')
+    raise BagError(f'{path}: no messages of ROS 2 (CDR), but {listed}: {advice}')
 
 
 def _merge_connection(number, key, parts, promise):

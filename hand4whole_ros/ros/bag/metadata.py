@@ -81,7 +81,7 @@ def compare_topics(
     expected_topics: Mapping[TopicAndType, TopicMetadata], found: Mapping[TopicAndType, int]
 ) -> tuple[str, int]:
     """Text about differences between the messages in the files and those listed; and the number missing."""
-    said, missing = [], 0
+    differences, missing = [], 0
     wanted_of, found_of = (
         _group_by_topic({key: about.messages for key, about in expected_topics.items()}),
         _group_by_topic(found),
@@ -91,10 +91,10 @@ def compare_topics(
         expected, number = sum(wanted.values()), sum(there.values())
         missing += max(expected - number, 0)
         if number != expected:
-            said.append(f'{topic} has {number:,} messages, not {expected:,}')
+            differences.append(f'{topic} has {number:,} messages, not {expected:,}')
         elif there.keys() != wanted.keys():
-            said.append(f'{topic} is of type {_format_types(there)}, not {_format_types(wanted)}')
-    return format_names(said, _MAX_NAMED_TOPICS), missing
+            differences.append(f'{topic} is of type {_format_types(there)}, not {_format_types(wanted)}')
+    return format_names(differences, _MAX_NAMED_TOPICS), missing
 
 
 def _group_by_topic(counts):

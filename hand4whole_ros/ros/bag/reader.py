@@ -99,10 +99,10 @@ class Bag:
             log.warning('%s; the other files of the bag are read', error)
             self._is_incomplete = True
         for file, storage in storages:
-            said = '; '.join(filter(None, [storage.remark, storage.lost]))
-            if said:
+            remarks = '; '.join(filter(None, [storage.remark, storage.lost]))
+            if remarks:
                 rest = 'the rest' if storage.lost else 'all that is there'
-                log.warning('%s', sanitise_line(f'{file}: {said}: {rest} is read'))
+                log.warning('%s', sanitise_line(f'{file}: {remarks}: {rest} is read'))
         return storages
 
     def _check_metadata(self, promised):
@@ -111,12 +111,12 @@ class Bag:
             for connection in part.storage.connections:
                 key = connection.topic, connection.msgtype
                 found[key] = found.get(key, 0) + connection.msgcount
-        said, missing = compare_topics(promised, found)
-        if said:
+        differences, missing = compare_topics(promised, found)
+        if differences:
             lack = f', {missing:,} messages are missing' if missing else ''
             log.warning(
                 '%s',
-                sanitise_line(f'{self.path}: metadata.yaml and the files differ{lack}; the files are right: {said}'),
+                sanitise_line(f'{self.path}: metadata.yaml and the files differ{lack}; the files are right: {differences}'),
             )
         self._is_incomplete |= missing > 0
 

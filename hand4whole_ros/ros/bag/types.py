@@ -100,9 +100,9 @@ def _parse_profiles(value):
     found = []
     for profile in [value] if isinstance(value, dict) else value if isinstance(value, list) else ():
         try:
-            said = {str(name): int(part) if isinstance(part, str) and part.isdigit() else part
+            definition = {str(name): int(part) if isinstance(part, str) and part.isdigit() else part
                     for name, part in profile.items() if part is not None}
-            found += parse_qos([{**_PLAIN_PROFILE, **said}])    # pyright: ignore[reportArgumentType]  # any keys
+            found += parse_qos([{**_PLAIN_PROFILE, **definition}])    # pyright: ignore[reportArgumentType]  # any keys
         except Exception:       # Bags may contain anything.
             continue
     return tuple(found)

@@ -188,8 +188,8 @@ def _clock_warnings(health, counts, before):
         yield (f'time has jumped back {counts.jumps - before.jumps} times: stamps of two clocks on one topic, or two '
                'cameras')
     ages = [health.stamp_ages.popleft() for _ in range(len(health.stamp_ages))]
-    wrong = [said for age, stamp in sorted(ages, key=lambda pair: -abs(pair[0]))
-             if (said := stamp_guard.age_warning(age, stamp, health.use_sim_time))]
+    wrong = [warning for age, stamp in sorted(ages, key=lambda pair: -abs(pair[0]))
+             if (warning := stamp_guard.age_warning(age, stamp, health.use_sim_time))]
     yield from wrong[:1]
     if not wrong and counts.done > before.done and (slow := stamp_guard.stamp_rate_warning(health.stamp_rate)):
         yield slow

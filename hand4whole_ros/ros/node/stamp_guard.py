@@ -65,18 +65,18 @@ def age_warning(age: float, stamp: float, simulated: bool) -> str:
     """
     if -MAX_AHEAD <= age <= MAX_AGE:
         return ''
-    said = f'images are stamped {format_duration(abs(age))} {"before" if age > 0 else "after"} they arrive'
+    observed = f'images are stamped {format_duration(abs(age))} {"before" if age > 0 else "after"} they arrive'
     small = stamp < _MIN_EPOCH_STAMP
     if simulated and not small and age < 0:
-        return f'{said}: they bear real time, and this node goes by /clock: set use_sim_time to false'
+        return f'{observed}: they bear real time, and this node goes by /clock: set use_sim_time to false'
     if simulated:
-        return f'{said}: the camera and /clock are not of one simulation or bag'
+        return f'{observed}: the camera and /clock are not of one simulation or bag'
     if small:
-        return (f'{said}: the stamps count from the start of the camera or of a simulation: have the driver stamp with '
+        return (f'{observed}: the stamps count from the start of the camera or of a simulation: have the driver stamp with '
                 'ROS time, or set use_sim_time where /clock gives that time')
     if age > 0:
-        return f'{said}: {_SYNCHRONISE_ADVICE}; for a bag set use_sim_time and play it with its clock'
-    return f'{said}: {_SYNCHRONISE_ADVICE}'
+        return f'{observed}: {_SYNCHRONISE_ADVICE}; for a bag set use_sim_time and play it with its clock'
+    return f'{observed}: {_SYNCHRONISE_ADVICE}'
 
 
 def stamp_rate_warning(pace: float | None) -> str:

@@ -106,9 +106,9 @@ class ReplayMessageBuilder:
             messages.Timing(received, received, 0.0),
             hands,
         )
-        said = list(self._poses.of(result, self._parameters.publish_tf))
-        said += self._build_visualizations(number, item, result)
-        return [(topics.absolute_topic(topic), data) for topic, data in said]
+        serialised = list(self._poses.of(result, self._parameters.publish_tf))
+        serialised += self._build_visualizations(number, item, result)
+        return [(topics.absolute_topic(topic), data) for topic, data in serialised]
 
     def _build_visualizations(self, number, item, result):
         overlay = None if self._overlays is None else self._overlays.get(number)

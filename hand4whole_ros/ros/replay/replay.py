@@ -199,11 +199,11 @@ class Replay:
 
     def _make_plan(self, path):
         """All that the result depends on."""
-        asked = {}
+        requested = {}
         for options in (self._parameters, self._estimator_factory.config, self._inputs, self._outputs):
-            asked.update(dataclasses.asdict(options))
+            requested.update(dataclasses.asdict(options))
         return {
-            **{name: str(value) if isinstance(value, Path) else value for name, value in asked.items()},
+            **{name: str(value) if isinstance(value, Path) else value for name, value in requested.items()},
             'input': Path(path).name,
             'version': __version__,
             'estimator': self._estimator.name,
@@ -249,7 +249,7 @@ class _PendingImage:
     def __init__(self, number: int, picture: InputImage):
         self.number, self.picture = number, picture
         self.handle = None
-        self.said: list[tuple[str, bytes]] | None = None
+        self.messages: list[tuple[str, bytes]] | None = None
 
 
 class _ReplayPass:
@@ -284,7 +284,7 @@ class _ReplayPass:
                 if image.number == 0:
                     self._write_initial_messages(entry.time)
                 if picture.rejection_reason is not None:
-                    image.said = []
+                    image.messages = []
                     self.report.count_unusable('bad', image.number, picture.rejection_reason)
                 else:
                     for ready in order.put(picture.stamp, image):
@@ -330,7 +330,7 @@ class _ReplayPass:
             if image.number not in self._journal:
                 with signals.defer_signals():
                     self._journal.put(image.number, data)
-        image.said = self._build_messages(image, seen)
+        image.messages = self._build_messages(image, seen)
 
     def _build_messages(self, image, seen):
         for kind in ('bad', 'failed'):
@@ -359,8 +359,8 @@ class _ReplayPass:
             self.report.remarks[remark] += 1
 
     def _write_ready(self):
-        while self._entries and (self._entries[0][1] is None or self._entries[0][1].said is not None):
+        while self._entries and (self._entries[0][1] is None or self._entries[0][1].messages is not None):
             entry, image = self._entries.popleft()
             self._bag.copy(entry)
-            for topic, data in (image.said or ()) if image is not None else ():
+            for topic, data in (image.messages or ()) if image is not None else ():
                 self._bag.write_message(topic, entry.time, data)

@@ -58,8 +58,8 @@ def sample_bodies(rng: np.random.Generator, count: int, recorded: np.ndarray | N
     """`count` people, each of whom looks at the person from somewhere; recorded: poses of datasets.motions."""
     parts = []
     while sum(len(part.betas) for part in parts) < count:
-        who = adults.sample_adult(int(rng.integers(adults.NUM_ADULTS)))
-        joints, tips = who.figure.joints, who.figure.tips
+        adult = adults.sample_adult(int(rng.integers(adults.NUM_ADULTS)))
+        joints, tips = adult.figure.joints, adult.figure.tips
         kind = rng.random()
         at_ease = kind < _AT_EASE
         if at_ease:
@@ -70,12 +70,12 @@ def sample_bodies(rng: np.random.Generator, count: int, recorded: np.ndarray | N
         else:
             local = postures.sample(rng, postures.sample_name(rng), _BATCH, joints=joints, tips=tips)
         if len(local):
-            parts.append(_placed(rng, who, local, at_ease))
+            parts.append(_placed(rng, adult, local, at_ease))
     return Bodies(*(np.concatenate(values)[:count] for values in zip(*parts)))
 
 
-def _placed(rng, who, local, at_ease):
-    joints, tips = who.figure.joints, who.figure.tips
+def _placed(rng, adult, local, at_ease):
+    joints, tips = adult.figure.joints, adult.figure.tips
     count = len(local)
     directions = (posture_scene.sample_direction(rng) for _ in range(count))
     if at_ease:
@@ -92,7 +92,7 @@ def _placed(rng, who, local, at_ease):
     move = np.concatenate([-middle[:, :2], np.maximum(away, nearest)[:, None]], axis=1)[:, None]
     turned = local[:, :NUM_BODY].copy()
     turned[:, 0] = rotations[:, 0]
-    return Bodies(turned, np.tile(who.betas, (count, 1)), places[:, :NUM_BODY] + move, points + move,
+    return Bodies(turned, np.tile(adult.betas, (count, 1)), places[:, :NUM_BODY] + move, points + move,
                   hands + move[:, None])
 
 
