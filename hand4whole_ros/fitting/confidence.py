@@ -8,8 +8,8 @@ So there are two estimates, for people estimated both ways and for those estimat
 
 A person, both ways: a logistic regression on the logarithm of that product, on 361 drawn people in every posture
 outside the training data and 50 labelled people in photographs. Rank correlation with the error of people in
-photographs, each left out of the regression in turn: 0.58; of visibility alone 0.38. One way: on the distance of the
-fitted body from its landmarks and on the spread, on 475 drawn people; 0.36.
+photographs, each picture left out of the regression in turn: 0.58. One way: on the distance of the fitted body from
+its landmarks and on the spread, on 475 drawn people; 0.36.
 
 A joint, both ways: on the same product with the disagreement of its own landmarks, on their visibility, and on the
 part of the body, on the same people. One way: by visibility, counted on 455 drawn people. Joints without a landmark use

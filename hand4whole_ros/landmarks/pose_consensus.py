@@ -1,8 +1,9 @@
 """The pose of one person from several estimates, in which left and right may be exchanged.
 
-The pose network sees a person from behind as one who faces the camera, with left and right exchanged, if it is in
-doubt: the person is small, blurred or in the shade. In another crop or the mirror image it may be right. The reverse
-error was not seen: in all cases measured in which estimates differ so, the person is seen from behind.
+The pose network takes some people seen from behind for people who face the camera, with left and right exchanged, if
+they are small, blurred or in the shade. In another crop or the mirror image it may be right. The reverse error was not
+found: of 140 people, 50 of them in photographs, estimates differed so for five; four were seen from behind, and one was
+wrong either way.
 """
 
 from __future__ import annotations
