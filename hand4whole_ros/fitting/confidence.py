@@ -85,18 +85,13 @@ def joint_confidence(landmarks: HolisticLandmarks, hands: Mapping[str, float], s
     then all people count as estimated one way.
     """
     visible, confidence = _logit(landmarks.visibility), np.zeros(NUM_JOINTS)
-    apart = None if spread is None else _disagreement(landmarks)
-    if apart is None:
-        knots = _logit(_VISIBILITY)
+    apart = _disagreement(landmarks)
 
-        def near(part, rows):
-            return np.interp(visible[rows].mean(), knots, _NEAR.get(part, _NEAR['trunk']))
-    else:
-        log_spread = np.log(max(spread, 1e-4))
-
-        def near(part, rows):
-            product = np.log(apart[rows].mean() + _LEAST) + log_spread
-            return _probability(_JOINT_BOTH_WAYS[part] + _BY_PRODUCT * product + _BY_VISIBILITY * visible[rows].mean())
+    def near(part, rows):
+        if apart is None or spread is None:
+            return np.interp(visible[rows].mean(), _logit(_VISIBILITY), _NEAR.get(part, _NEAR['trunk']))
+        product = np.log(apart[rows].mean() + _LEAST) + np.log(max(spread, 1e-4))
+        return _probability(_JOINT_BOTH_WAYS[part] + _BY_PRODUCT * product + _BY_VISIBILITY * visible[rows].mean())
 
     for name, (part, rows) in _JOINTS.items():
         joint = JOINT[name]
