@@ -1,7 +1,7 @@
 """All people in an image, by the package's own landmark networks, in the form that estimators take.
 
 Poses are estimated in the mirror image, too, and averaged if both are of the same person: their errors are in part
-independent. In unrelated images so are hands, and the pose is estimated in the region of the mean of both poses.
+independent. In unrelated images so are hands, and the pose is estimated so in a second, smaller region.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ..landmarks.hands import HandLandmarks
 from ..landmarks.measures import hand_distance
 from ..landmarks.people import LooseHand, PeopleLandmarker, PersonLandmarks
 from ..landmarks.people_tracking import PeopleTracker
-from ..landmarks.person_evidence import SAME_PERSON, similarity
-from ..landmarks.pose import PoseLandmarks, disagreement, mean_pose
+from ..landmarks.pose import PoseLandmarks, disagreement
+from ..landmarks.pose_consensus import consensus, is_near
 from ..landmarks.runtime import Runtime
 from . import DetectorUnavailable
 from .holistic_landmarks import HolisticLandmarks
@@ -24,8 +24,8 @@ from .holistic_landmarks import HolisticLandmarks
 #: px; smaller images are skipped.
 _MIN_SIZE = 16
 
-#: Number of regions in which a person is estimated both ways.
-_REGIONS = 2
+#: Sides of the regions in which a person is estimated both ways, in those of the network's own region.
+_REGION_SCALES = (1.0, 0.85)
 
 #: Landmarks of a hand and of its mirror image are of one hand if they differ by less than this, in palms.
 _MAX_MIRROR_DISTANCE = 0.3
@@ -81,14 +81,17 @@ class LandmarkPeople:
         return replace(person, pose=self._averaged_pose(person.pose, image), **hands)
 
     def _averaged_pose(self, pose: PoseLandmarks, image: np.ndarray) -> PoseLandmarks:
-        """The mean of a pose and of its mirror image, in the region of such a mean."""
+        """The consensus of poses in two regions and their mirror images."""
         assert self._both_ways is not None and self._both_ways.people is not None
+        poses: list[PoseLandmarks] = []
         mean = pose
-        for _ in range(_REGIONS):
-            one, other = self._both_ways.people.landmarker.landmarks_both_ways(image, mean.next_region)
-            if min(similarity(pose, one), similarity(one, other)) < SAME_PERSON:
-                return replace(mean, disagreement=disagreement(one, other, pose))
-            mean = mean_pose(one, other)
+        for scale in _REGION_SCALES:
+            region = mean.next_region
+            poses += self._both_ways.people.landmarker.landmarks_both_ways(
+                image, replace(region, side=scale * region.side))
+            if not all(is_near(other, pose) for other in poses):
+                return replace(mean, disagreement=disagreement(poses, mean))
+            mean = consensus(poses)
         return mean
 
     def reset(self) -> None:

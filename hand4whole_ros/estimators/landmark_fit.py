@@ -58,7 +58,7 @@ class LandmarkFit:
     @property
     def joint_confidence(self) -> np.ndarray:
         """(55,) 0 to 1, as WholeBodyEstimate has it."""
-        found = joint_confidence(self.landmarks.visibility, self.hand_confidence, self.landmarks.disagreement)
+        found = joint_confidence(self.landmarks, self.hand_confidence, self.fitted.spread)
         if self.face_wanted:
             # Jaw and eyes were estimated: the confidence of their places does not apply to their rotations.
             found[_FACE_JOINTS] = 0.0 if self.face is None else [self.face.confidence, *self.face.eye_confidence]

@@ -38,8 +38,11 @@ from .people_matching import (
 #: Of PCK, torsos.
 PCK_THRESHOLDS = (0.1, 0.2, 0.5)
 
-#: A hand within this part of its box is near.
-NEAR_HAND = 0.2
+#: A hand within this part of its box is near; a person whose mean error is at most this many torsos, and a joint.
+NEAR_HAND, NEAR_PERSON = 0.2, 0.2
+
+#: Lower ends of the intervals of confidence whose people and joints are counted, the highest first.
+CONFIDENCE_FROM = (0.9, 0.5, 0.0)
 
 #: A person whose error exceeds the first, and is below the second share of it with left and right exchanged, has
 #: the sides exchanged.
@@ -56,6 +59,7 @@ class GivenPerson:
     joints: dict[str, np.ndarray]       # JOINTS -> (2,) px
     confidence: float                   # 0 to 1
     hands: dict[str, np.ndarray]        # side -> (21, 2) px, of visible hands
+    joint_confidence: dict[str, float] = field(default_factory=dict)    # JOINTS -> 0 to 1, if the system gives it
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +81,8 @@ class Measures:
     #: (image, person) of the annotations -> joint -> error in torsos, of visible joints.
     errors: dict[tuple[int, int], dict[str, float]] = field(default_factory=dict)
     confidence: dict[tuple[int, int], float] = field(default_factory=dict)
+    #: (confidence, error in torsos) of visible joints.
+    joints: list[tuple[float, float]] = field(default_factory=list)
     swapped: set[tuple[int, int]] = field(default_factory=set)
     people: int = 0
     people_found: int = 0
@@ -105,6 +111,8 @@ class Measures:
         if not errors:
             return
         self.errors[key], self.confidence[key] = errors, person.confidence
+        self.joints += [(person.joint_confidence[name], error) for name, error in errors.items()
+                        if name in person.joint_confidence]
         exchanged = joint_errors(exchange_sides(person.joints), true)
         error = np.mean(list(errors.values()))
         if error > _SWAP_ERROR and np.mean([exchanged[name] for name in errors]) < _SWAP_SHARE * error:
@@ -129,9 +137,10 @@ class Measures:
             {key: errors for key, errors in self.errors.items() if key in common}).items()})
         result['ap'], result['ap50'] = average_precision(true, self.detections)
         confidence = [self.confidence[key] for key in self.errors]
-        correlation: Any = spearmanr(confidence, [np.mean(list(errors.values())) for errors in self.errors.values()]) \
-            if len(set(confidence)) > 2 else None
+        means = [np.mean(list(errors.values())) for errors in self.errors.values()]
+        correlation: Any = spearmanr(confidence, means) if len(set(confidence)) > 2 else None
         result['confidence_rank_correlation'] = None if correlation is None else float(correlation.statistic)
+        result.update(_reliability('people', list(zip(confidence, means))), **_reliability('joints', self.joints))
         result.update(hands=self.hands, hands_found=len(self.hand_errors), hands_wrong_side=self.hands_wrong_side,
                       hands_near=sum(error < NEAR_HAND for error in self.hand_errors),
                       hands_invented=self.hands_invented, hand_error_median=_median(self.hand_errors))
@@ -174,8 +183,10 @@ def estimated(estimator: Estimator, image: np.ndarray, fov_degrees: float) -> Gi
 def _estimated_person(person: WholeBodyEstimate, intrinsics: Intrinsics) -> GivenPerson:
     joints = person.joints.astype(float)
     pixels = joints[:, :2] / joints[:, 2:] * (intrinsics.fx, intrinsics.fy) + (intrinsics.cx, intrinsics.cy)
+    sure = person.joint_confidence
     return GivenPerson({name: pixels[JOINT[name]] for name in JOINTS}, person.confidence,
-                       {hand.side: hand.keypoints_2d.astype(float) for hand in person.hands if hand.visible})
+                       {hand.side: hand.keypoints_2d.astype(float) for hand in person.hands if hand.visible},
+                       {} if sure is None else {name: float(sure[JOINT[name]]) for name in JOINTS})
 
 
 def mediapipe_image(solutions: MediaPipeSolutions, image: np.ndarray) -> GivenImage:
@@ -234,6 +245,16 @@ def _error_figures(errors):
                for threshold in PCK_THRESHOLDS}}
 
 
+def _reliability(name, rows):
+    """How many (confidence, error) are of each interval of confidence, and how many of those are near."""
+    result, below = {}, np.inf
+    for low in CONFIDENCE_FROM:
+        inside = [error <= NEAR_PERSON for confidence, error in rows if low <= confidence < below]
+        result[f'{name}_confident_{low}'], result[f'{name}_confident_{low}_near'] = len(inside), sum(map(int, inside))
+        below = low
+    return result
+
+
 def _median(values):
     return float(np.median(values)) if len(values) else None
 
@@ -247,6 +268,8 @@ _ROWS = (('people found', 'people_found', 'people'), ('people invented', 'people
          *((f'  PCK@{threshold}, %', f'common_pck_{threshold}', '%') for threshold in PCK_THRESHOLDS),
          ('AP of 12 joints, %', 'ap', '%'), ('AP at OKS 0.5, %', 'ap50', '%'),
          ('confidence and error, rank corr.', 'confidence_rank_correlation', 2),
+         *((f'{name} of confidence {low} to {high}: near', f'{name}_confident_{low}_near', f'{name}_confident_{low}')
+           for name in ('people', 'joints') for low, high in zip(CONFIDENCE_FROM, (1.0, *CONFIDENCE_FROM))),
          ('hands found', 'hands_found', 'hands'), (f'  within {NEAR_HAND} of their box', 'hands_near', 'hands'),
          ('  of the wrong side', 'hands_wrong_side', 0), ('  error, boxes, median', 'hand_error_median', 3),
          ('hands given where none is seen', 'hands_invented', 0))
@@ -256,9 +279,9 @@ def format_table(result: dict) -> str:
     """Text for the user."""
     rows = result['rows']
     lines = [f'{result["images"]} photographs; {result["people_found_by_all"]} people found by all',
-             f'{"":34s}' + ''.join(f'{name:>16s}' for name in rows)]
+             f'{"":36s}' + ''.join(f'{name:>16s}' for name in rows)]
     for label, key, style in _ROWS:
-        lines.append(f'{label:34s}' + ''.join(f'{_cell(row, key, style):>16s}' for row in rows.values()))
+        lines.append(f'{label:36s}' + ''.join(f'{_cell(row, key, style):>16s}' for row in rows.values()))
     if 'MediaPipe' not in rows:
         lines.append(f'MediaPipe is not installed: {install_command("mediapipe")} to compare with it')
     if all(row['ap'] is None for row in rows.values()):

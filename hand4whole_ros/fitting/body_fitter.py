@@ -11,10 +11,9 @@ import numpy as np
 
 from ..detection.holistic_landmarks import HolisticLandmarks
 from ..geometry.camera import Intrinsics
-from ..landmarks.indices import HIPS, LIMBS, SHOULDERS
 from ..skeleton import HAND_SLICE, JOINT, SIDES, WRIST
 from .body_chains import NUM_BODY
-from .confidence import person_confidence
+from .confidence import misfit, person_confidence
 from .hand_fitter import HandFit, HandFitter, HandStart, attach
 from .hand_lifter import HandLifter
 from .kinematic_chain import ChainPose, PosedChain
@@ -81,9 +80,10 @@ class LandmarkFitter:
         if body is None:
             return None
         pose, placed, chosen = body
-        confidence = person_confidence(self._misfit(placed, rays, landmarks.visibility),
-                                       float(np.exp(np.log(lifted.bone_spread[chosen]).mean())),
-                                       landmarks.disagreement)
+        points = placed.points[0, :NUM_LANDMARKS]
+        spread = float(np.exp(np.log(lifted.bone_spread[chosen]).mean()))
+        confidence = person_confidence(
+            landmarks, misfit(points[:, :2] / points[:, 2:], rays, landmarks.visibility), spread)
         if confidence < MIN_CONFIDENCE:
             return None
         rotations = self.person.relaxed.copy()
@@ -111,18 +111,7 @@ class LandmarkFitter:
             held = {side: hand for side, hand in held.items() if side not in astray}
             fitted = {**{side: hand for side, hand in fitted.items() if side not in astray}, **again}
         fitted |= held
-        return BodyFit(whole, placed, fitted, confidence) if np.isfinite(placed.joints).all() else None
-
-    @staticmethod
-    def _misfit(placed, rays, visibility):
-        """Mean distance of the landmarks from the fitted ones, by visibility, in torsos: the input of confidence."""
-        points = placed.points[0, :NUM_LANDMARKS]
-        fitted = points[:, :2] / points[:, 2:]
-        limbs = fitted[list(LIMBS)]
-        torso = np.linalg.norm(fitted[list(SHOULDERS)] - fitted[list(HIPS)][::-1], axis=1).mean()
-        torso = max(torso, 0.2 * np.ptp(limbs, axis=0).max(), 1e-9)
-        away = np.linalg.norm(fitted - rays, axis=1)
-        return float((away @ visibility) / max(visibility.sum(), 1e-9) / torso)
+        return BodyFit(whole, placed, fitted, confidence, spread) if np.isfinite(placed.joints).all() else None
 
     def _fit_body(self, seen: ObservedPerson):
         """Pose, posed chain and number of the hypothesis of the body alone; None if it cannot be placed."""

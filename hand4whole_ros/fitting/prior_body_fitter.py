@@ -50,6 +50,7 @@ class BodyFit:
     placed: PosedChain
     hands: dict[str, HandFit]       # the detected sides
     confidence: float | None = None     # 0 to 1, if the fitter estimates it
+    spread: float | None = None         # m, the error of bones that the lifting network expects, if there is one
 
 
 class _VisibleLandmarks(NamedTuple):

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..geometry.boxes import inside
-from .indices import HIPS, SHOULDERS, HandLandmark
+from .indices import HIPS, LIMBS, SHOULDERS, HandLandmark
 
 #: Wrist to the MCPs of index, middle and little finger, and across them.
 _PALM = np.array([(HandLandmark.WRIST, HandLandmark.INDEX_FINGER_MCP),
                   (HandLandmark.WRIST, HandLandmark.MIDDLE_FINGER_MCP),
                   (HandLandmark.WRIST, HandLandmark.PINKY_MCP),
                   (HandLandmark.INDEX_FINGER_MCP, HandLandmark.PINKY_MCP)])
+
+#: Minimum diagonal of a trunk, in extents of the limbs: a trunk is foreshortened if the person bends to the camera.
+_MIN_DIAGONAL = 0.2
 
 #: Number of the 21 landmarks of a hand that must lie in the image.
 MIN_HAND_LANDMARKS_INSIDE = 11
@@ -25,6 +28,16 @@ def torso_length(landmarks: np.ndarray) -> float:
     shoulders, hips = points[list(SHOULDERS)], points[list(HIPS)]
     return max(float(np.linalg.norm(shoulders.mean(0) - hips.mean(0))),
                float(np.linalg.norm(shoulders[0] - shoulders[1])), 1.0)
+
+
+def trunk_diagonal(landmarks: np.ndarray) -> float:
+    """The mean distance from a shoulder to the opposite hip, or a fifth of the limbs' extent where that is longer.
+
+    Of landmarks (33, 2+) in any unit; always positive. Errors on annotated people are measured in this length.
+    """
+    points = landmarks[:, :2]
+    diagonals = np.linalg.norm(points[list(SHOULDERS)] - points[list(HIPS)][::-1], axis=1)
+    return max(float(diagonals.mean()), _MIN_DIAGONAL * float(np.ptp(points[list(LIMBS)], axis=0).max()), 1e-9)
 
 
 def palm_length(landmarks: np.ndarray) -> float:

@@ -54,7 +54,7 @@ class PoseLandmarks:
     auxiliary: np.ndarray           # (2, 2) px; rows: indices.AuxiliaryPoseLandmark
     presence: float                 # probability: the region shows a person; see MIN_PRESENCE
     region: Region                  # that contains these landmarks
-    #: (33,) torsos, distance of those of the region and of its mirror image from their mean; None: one way only.
+    #: (33,) torsos, distance of those of regions and of their mirror images from their mean; None: one way only.
     disagreement: np.ndarray | None = None
 
     @property
@@ -101,21 +101,22 @@ class PoseLandmarker:
         return self._runtime.map(lambda region: self.landmarks(image, region), regions)
 
 
-def mean_pose(one: PoseLandmarks, other: PoseLandmarks) -> PoseLandmarks:
-    """The mean of two poses of one person in one region, with their disagreement."""
-    mean = replace(one, **{name: (getattr(one, name) + getattr(other, name)) / 2 for name in (
+def mean_pose(*poses: PoseLandmarks) -> PoseLandmarks:
+    """The mean of several poses of one person, in the region of the first, with their disagreement."""
+    mean = replace(poses[0], **{name: sum(getattr(pose, name) for pose in poses) / len(poses) for name in (
         'landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'auxiliary', 'presence')})
-    return replace(mean, disagreement=disagreement(one, other, mean))
+    return replace(mean, disagreement=disagreement(poses, mean))
 
 
 def with_disagreement(pose: PoseLandmarks, mirrored: PoseLandmarks) -> PoseLandmarks:
     """A pose with its disagreement from that of the mirror image of its region."""
-    return replace(pose, disagreement=disagreement(pose, mirrored, pose))
+    return replace(pose, disagreement=disagreement([pose, mirrored], pose))
 
 
-def disagreement(one: PoseLandmarks, other: PoseLandmarks, person: PoseLandmarks) -> np.ndarray:
-    """(33,) distance of two poses from their mean, in torsos of `person`."""
-    apart = np.linalg.norm(one.landmarks[:, :2] - other.landmarks[:, :2], axis=1) / 2
+def disagreement(poses: Sequence[PoseLandmarks], person: PoseLandmarks) -> np.ndarray:
+    """(33,) distance of several poses from their mean, root mean square, in torsos of `person`."""
+    points = np.stack([pose.landmarks[:, :2] for pose in poses])
+    apart = np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=-1).mean(axis=0))
     return apart / torso_length(person.landmarks)
 
 

@@ -10,6 +10,7 @@ pytest.importorskip('ai_edge_litert')
 from hand4whole_ros.detection.landmark_people import LandmarkPeople  # noqa: E402
 from hand4whole_ros.landmarks.indices import LIMBS, MIRRORED_POSE  # noqa: E402
 from hand4whole_ros.landmarks.measures import torso_length  # noqa: E402
+from hand4whole_ros.landmarks.pose_consensus import with_sides_exchanged  # noqa: E402
 from hand4whole_ros.synthetic import dataset  # noqa: E402
 
 
@@ -48,6 +49,21 @@ def test_who_is_somebody_else_in_the_mirror_is_not_averaged_and_not_sure(detecto
     limbs = list(LIMBS)
     assert np.linalg.norm(alone.pose - seen.pose, axis=1)[limbs].mean() < 0.1 * torso_length(seen.pose)
     assert alone.disagreement[limbs].mean() > 3 * seen.disagreement[limbs].mean() + 0.2
+
+
+def test_who_is_seen_from_behind_in_one_estimate_only_is_seen_from_behind(detector, image, monkeypatch):
+    seen, = detector.detect(image)
+    landmarker = detector._both_ways.people.landmarker
+    real = landmarker.landmarks_both_ways
+
+    def exchanged(picture, region):
+        one, other = real(picture, region)
+        return one, with_sides_exchanged(other)
+    monkeypatch.setattr(landmarker, 'landmarks_both_ways', exchanged)
+    turned, = detector.detect(image)
+    limbs = [MIRRORED_POSE[row] for row in LIMBS]
+    assert np.linalg.norm(turned.pose[list(LIMBS)] - seen.pose[limbs], axis=1).mean() < 0.1 * torso_length(seen.pose)
+    assert turned.disagreement[limbs].mean() > 2 * seen.disagreement[limbs].mean()
 
 
 @pytest.mark.parametrize('mirror', [False, True])

@@ -87,6 +87,20 @@ def test_confidence_that_falls_as_errors_grow_has_a_rank_correlation_of_minus_on
     assert found['confidence_rank_correlation'] == pytest.approx(-1) and found['common_error_mean'] is None
 
 
+def test_people_and_joints_that_are_near_are_counted_by_their_confidence(truth):
+    measures = photographs.Measures()
+    for number, (off, confidence) in enumerate(((0.0, 0.95), (0.3, 0.92), (0.1, 0.9), (0.3, 0.6), (0.1, 0.2))):
+        person = given(truth, (off, 0), confidence=confidence)
+        sure = {name: 0.95 if name.endswith('shoulder') else 0.3 for name in JOINTS}
+        measures.add(number, truth, GivenImage([replace(person, joint_confidence=sure)]))
+    found = measures.summary(set(), [])
+    counted = [(found[f'people_confident_{low}_near'], found[f'people_confident_{low}']) for low in (0.9, 0.5, 0.0)]
+    assert counted == [(2, 3), (0, 1), (1, 1)]
+    assert [found[f'joints_confident_{low}'] for low in (0.9, 0.5, 0.0)] == [10, 0, 50]
+    assert [found[f'joints_confident_{low}_near'] for low in (0.9, 0.5, 0.0)] == [6, 0, 30]
+    assert figures(truth, given(truth))['joints_confident_0.9'] == 0        # this system knows of no joint
+
+
 def test_a_folder_of_photographs_is_measured_beside_mediapipe(tmp_path, capsys):
     write_coco_folder(tmp_path, detection.drawn(2, 4))
     assert len(coco_wholebody.load(tmp_path)) == 2
@@ -94,6 +108,7 @@ def test_a_folder_of_photographs_is_measured_beside_mediapipe(tmp_path, capsys):
                  '--json', str(tmp_path / 'out.json')]) == 0
     row = json.loads((tmp_path / 'out.json').read_text())['rows']['mediapipe']
     assert row['people_found'] == 2 and row['error_median'] < 0.2 and row['pck_0.5'] > 0.9
+    assert row['joints_confident_0.9'] >= row['joints_confident_0.9_near'] > 0
     assert '2 of 2' in capsys.readouterr().out
 
 

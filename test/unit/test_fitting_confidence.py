@@ -1,59 +1,119 @@
 """Confidence of joints: what is seen is told from what is only inferred, on the right side, and nothing is left out."""
 
 import numpy as np
+import pytest
 
-from hand4whole_ros.fitting.confidence import joint_confidence, person_confidence
+from hand4whole_ros.detection.holistic_landmarks import HolisticLandmarks
+from hand4whole_ros.fitting.confidence import joint_confidence, misfit, person_confidence
+from hand4whole_ros.landmarks.indices import LIMBS, MIRRORED_POSE, PoseLandmark
+from hand4whole_ros.landmarks.measures import torso_length, trunk_diagonal
 from hand4whole_ros.skeleton import HAND_SLICE, JOINT, JOINT_NAMES, MIRROR
+
+#: m, that the lifting network expects of people who are easy to lift, and of those who are hard.
+EASY, HARD = 0.016, 0.035
+
+
+def standing():
+    """(33, 2) px, landmarks of somebody who stands and faces the camera."""
+    points = np.zeros((33, 2))
+    for name, place in {'SHOULDER': (36, 0), 'ELBOW': (48, 55), 'WRIST': (52, 105), 'HIP': (20, 100), 'KNEE': (22, 185),
+                        'ANKLE': (24, 270), 'EAR': (14, -40), 'EYE': (6, -42)}.items():
+        points[PoseLandmark[f'LEFT_{name}']] = place
+        points[PoseLandmark[f'RIGHT_{name}']] = (-place[0], place[1])
+    return points + (320, 100)
+
+
+def seen(visibility, disagreement=None, pose=None):
+    if disagreement is not None:
+        disagreement = np.broadcast_to(disagreement, 33)
+    return HolisticLandmarks(standing() if pose is None else pose, np.broadcast_to(visibility, 33), np.zeros((33, 3)),
+                             None, None, False, disagreement)
+
+
+def one_joint(values, landmark, value):
+    changed = np.full(33, values)
+    changed[landmark] = value
+    return changed
 
 
 def test_a_joint_is_the_surer_the_more_its_own_landmark_is_seen():
-    hidden, seen = np.full(33, 0.05), np.full(33, 0.999)
-    low, high = joint_confidence(hidden, {}), joint_confidence(seen, {})
+    low, high = joint_confidence(seen(0.05), {}), joint_confidence(seen(0.999), {})
     body = [joint for joint, name in enumerate(JOINT_NAMES) if not name[-1].isdigit() or name.startswith('spine')]
     assert (low[body] < 0.5).all() and (high[body] > 0.9).all() and (high <= 1).all()
     for landmark, name in ((15, 'left_wrist'), (16, 'right_wrist'), (27, 'left_ankle'), (26, 'right_knee')):
-        visibility = hidden.copy()
-        visibility[landmark] = 0.999
-        changed = joint_confidence(visibility, {}) - low
+        changed = joint_confidence(seen(one_joint(0.05, landmark, 0.999)), {}) - low
         assert changed[JOINT[name]] > 0.4 and np.delete(changed, JOINT[name]).max() == 0
 
 
-def test_confidence_grows_with_visibility_for_every_joint():
-    steps = np.array([joint_confidence(np.full(33, v), {'left': v, 'right': v}) for v in np.linspace(0, 1, 41)])
+@pytest.mark.parametrize('disagreement', [None, 0.03])
+def test_confidence_grows_with_visibility_for_every_joint(disagreement):
+    steps = np.array([joint_confidence(seen(v, disagreement), {'left': v, 'right': v}, 0.02)
+                      for v in np.linspace(0, 1, 41)])
     assert (np.diff(steps, axis=0) >= 0).all() and (steps[-1] > steps[0]).all()
 
 
 def test_fingers_of_a_hand_that_was_not_seen_are_not_known():
-    found = joint_confidence(np.full(33, 0.9), {'right': 0.7})
+    found = joint_confidence(seen(0.9), {'right': 0.7})
     assert (found[HAND_SLICE['right']] == 0.7).all() and (found[HAND_SLICE['left']] == 0).all()
 
 
-def test_a_mirror_mirrors():
+@pytest.mark.parametrize('both_ways', [False, True])
+def test_a_mirror_mirrors(both_ways):
     rng = np.random.default_rng(0)
-    visibility = rng.random(33)
-    order = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(k + 1 if k % 2 else k - 1 for k in range(11, 33)))
-    found = joint_confidence(visibility, {'left': 0.5})
-    other = joint_confidence(visibility[list(order)], {'right': 0.5})
+    visibility, apart, order = rng.random(33), 0.1 * rng.random(33), list(MIRRORED_POSE)
+    apart, other_apart = (apart, apart[order]) if both_ways else (None, None)
+    found = joint_confidence(seen(visibility, apart), {'left': 0.5}, 0.02)
+    other = joint_confidence(seen(visibility[order], other_apart), {'right': 0.5}, 0.02)
     assert np.allclose(other, found[list(MIRROR)])
 
 
-def test_a_person_is_the_surer_the_nearer_the_body_lies_and_the_surer_the_network_is():
-    assert person_confidence(0.015, 0.018) > 0.95
-    assert person_confidence(0.08, 0.06) < 0.1      # what a hand alone gave that was taken for a person
-    values = [[person_confidence(misfit, spread) for spread in (0.01, 0.02, 0.04, 0.08)]
-              for misfit in (0.005, 0.02, 0.05, 0.2)]
+def test_a_person_seen_one_way_is_the_surer_the_nearer_the_body_lies_and_the_surer_the_network_is():
+    one_way = seen(0.9)
+    assert person_confidence(one_way, 0.015, 0.018) > 0.95
+    assert person_confidence(one_way, 0.08, 0.06) < 0.1     # what a hand alone gave that was taken for a person
+    values = [[person_confidence(one_way, miss, spread) for spread in (0.01, 0.02, 0.04, 0.08)]
+              for miss in (0.005, 0.02, 0.05, 0.2)]
     assert (np.diff(values, axis=0) <= 0).all() and (np.diff(values, axis=1) <= 0).all()
-    assert all(0 <= person_confidence(a, b) <= 1 for a in (0, 1e9) for b in (0, 1e9))
+    assert all(0 <= person_confidence(one_way, a, b) <= 1 for a in (0, 1e9) for b in (0, 1e9))
 
 
 def test_who_looks_otherwise_in_a_mirror_is_less_sure_whatever_is_visible():
-    sure, unsure = np.full(33, 0.01), np.full(33, 0.3)
-    assert person_confidence(0.015, 0.018, sure) > 0.95 > 0.5 > person_confidence(0.015, 0.018, unsure)
-    visibility = np.full(33, 0.99)
-    high = joint_confidence(visibility, {}, sure)
+    sure, unsure = (person_confidence(seen(0.99, apart), 0.015, 0.018) for apart in (0.01, 0.3))
+    assert sure > 0.95 > 0.5 > unsure
+    high = joint_confidence(seen(0.99, 0.01), {}, EASY)
     assert high[JOINT['left_wrist']] > 0.95
-    apart = sure.copy()
-    apart[15] = 0.5
-    changed = joint_confidence(visibility, {}, apart) - high
+    changed = joint_confidence(seen(0.99, one_joint(0.01, PoseLandmark.LEFT_WRIST, 0.5)), {}, EASY) - high
     assert changed[JOINT['left_wrist']] < -0.5 and np.delete(changed, JOINT['left_wrist']).min() == 0
-    assert np.isfinite(joint_confidence(np.zeros(33), {}, np.zeros(33))).all()
+    assert np.isfinite(joint_confidence(seen(0, 0), {}, 0.0)).all()
+
+
+def test_who_is_hard_to_lift_is_less_sure_though_all_estimates_agree():
+    easy, hard = (person_confidence(seen(0.9, 0.08), 0.02, spread) for spread in (EASY, HARD))
+    assert easy > 0.8 and easy - hard > 0.2
+    joints = [joint_confidence(seen(0.9, 0.04), {}, spread) for spread in (EASY, HARD)]
+    body = slice(0, JOINT['right_wrist'] + 1)
+    assert (joints[0][body] > joints[1][body]).all()
+    without = joint_confidence(seen(0.9, 0.04), {})         # no lifting network: by visibility
+    np.testing.assert_array_equal(without, joint_confidence(seen(0.9), {}, EASY))
+
+
+def test_the_distance_of_estimates_counts_in_trunk_diagonals():
+    bent = standing()
+    rows = range(PoseLandmark.LEFT_HIP)
+    bent[rows, 1] = 195 - 0.2 * (bent[rows, 1] - 195)
+    apart = 6.0     # px
+    found = person_confidence(seen(0.9, apart / torso_length(bent), bent), 0.02, 0.02)
+    upright = standing()
+    same = apart / trunk_diagonal(bent) * trunk_diagonal(upright)
+    assert found == pytest.approx(person_confidence(seen(0.9, same / torso_length(upright)), 0.02, 0.02))
+    assert abs(found - person_confidence(seen(0.9, apart / torso_length(bent)), 0.02, 0.02)) > 0.005
+
+
+def test_a_misfit_is_a_distance_in_trunk_diagonals_weighted_by_visibility():
+    points, visibility = standing(), np.zeros(33)
+    visibility[list(LIMBS)] = 1
+    moved = points.copy()
+    moved[:11] += 500
+    assert misfit(points, moved, visibility) == 0
+    assert misfit(points, points + (0, 0.1 * trunk_diagonal(points)), visibility) == pytest.approx(0.1)
+    assert np.isfinite(misfit(np.zeros((33, 2)), points, np.zeros(33)))
