@@ -116,6 +116,12 @@ def mean_pose(one: PoseLandmarks, other: PoseLandmarks) -> PoseLandmarks:
     return replace(mean, disagreement=disagreement(one, other, mean))
 
 
+def weighted_pose(one: PoseLandmarks, other: PoseLandmarks, weight: float) -> PoseLandmarks:
+    """The weighted mean of two poses of one person; weight: of the first, which gives region and disagreement."""
+    return replace(one, **{name: weight * getattr(one, name) + (1 - weight) * getattr(other, name)
+                           for name in _ESTIMATED})
+
+
 def with_disagreement(pose: PoseLandmarks, mirrored: PoseLandmarks) -> PoseLandmarks:
     """A pose with its disagreement from that of the mirror image of its region."""
     return replace(pose, disagreement=disagreement(pose, mirrored, pose))
