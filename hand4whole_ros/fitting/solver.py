@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg.lapack import dposv
+from scipy.linalg import get_lapack_funcs
 
 from ..geometry.placement import MIN_DEPTH
 from .kinematic_chain import ChainPose, KinematicChain, PosedChain, right_jacobian_inverse
@@ -29,6 +29,10 @@ LIMIT_SIGMA = 0.12
 #: feet, a fifth of a metre long, are attached to such points. A step that moves a seen point nearer than MIN_DEPTH is
 #: rejected.
 MIN_UNSEEN_DEPTH, UNSEEN_DEPTH_SIGMA = MIN_DEPTH + 0.2, 0.05
+
+
+#: LAPACK's solution of a system with a positive definite matrix, by Cholesky's decomposition.
+_posv, = get_lapack_funcs(('posv',), dtype=np.float64)
 
 
 @dataclass
@@ -243,7 +247,7 @@ def _newton_step(hessian, gradient):
     step = np.empty_like(gradient)
     for k, (matrix, slope) in enumerate(zip(hessian, gradient)):
         # Transposed, a symmetric matrix is the same and in the order that LAPACK works on in place.
-        _, step[k], failed = dposv(matrix.T, -slope, overwrite_a=True)
+        _, step[k], failed = _posv(matrix.T, -slope, overwrite_a=True)
         if failed:
             return None
     return step
