@@ -230,8 +230,9 @@ class EstimatorConfig:
         'objects, instead of object_size. The box is the bounding box along the axes of the mesh.')
     quality: Quality = setting(
         Quality.FULL, "'fast' runs a smaller network for hand landmarks, in half the time, and the pose network on the "
-        "image only. 'full' runs it on the mirror image as well and averages both: more accurate, less jitter, and a "
-        'better confidence. For estimators mediapipe and open.', launch=True)
+        "image only. 'full' runs it on the mirror image as well, in a video in every fifth image of a person who is "
+        'nearly still, and averages both: more accurate, less jitter, and a better confidence. For estimators '
+        'mediapipe and open.', launch=True)
     face: bool = setting(
         False, 'Fit jaw, eyes and expression to face landmarks, which takes some 15 ms more per person '
         '(docs/concepts/face.md). false: they stay neutral. For estimators mediapipe and open, with the open body; '

@@ -29,14 +29,16 @@ def exp_so3(rotvecs: np.ndarray) -> np.ndarray:
 def log_so3(matrices: np.ndarray) -> np.ndarray:
     """(..., 3, 3) -> (..., 3) axis-angle of at most pi."""
     cosine = (matrices[..., 0, 0] + matrices[..., 1, 1] + matrices[..., 2, 2] - 1) / 2
-    if cosine.min() < -0.9:     # near half a turn the antisymmetric part no longer determines the axis
-        return Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_rotvec().reshape(matrices.shape[:-1])
     axis = np.empty(matrices.shape[:-1])
     axis[..., 0] = matrices[..., 2, 1] - matrices[..., 1, 2]
     axis[..., 1] = matrices[..., 0, 2] - matrices[..., 2, 0]
     axis[..., 2] = matrices[..., 1, 0] - matrices[..., 0, 1]
     angle = np.arctan2(np.sqrt((axis * axis).sum(-1)) / 2, cosine)
-    return axis * (0.5 / np.sinc(angle / np.pi))[..., None]
+    rotvecs = axis * (0.5 / np.sinc(angle / np.pi))[..., None]
+    half_turn = cosine < -0.9   # there the antisymmetric part no longer determines the axis
+    if half_turn.any():
+        rotvecs[half_turn] = Rotation.from_matrix(matrices[half_turn]).as_rotvec()
+    return rotvecs
 
 
 def right_jacobian_inverse(rotvecs: np.ndarray) -> np.ndarray:
@@ -151,11 +153,12 @@ class KinematicChain:
         out = np.zeros((batch, num_points, 3, 3 + count + self.num_betas))
         out[:, :, (0, 1, 2), (0, 1, 2)] = 1
         axes = (placed.rotations[:, joint] @ self._turns[..., None])[..., 0]            # (B, K, 3)
-        arms = placed.points[:, :, None] - placed.joints[:, None, joint]                # (B, M, K, 3)
+        # Each component by itself: the innermost loop then runs over the K degrees of freedom.
+        arms = [placed.points[:, :, None, k] - placed.joints[:, None, joint, k] for k in range(3)]      # (B, M, K)
+        across = [axes[:, None, :, k] for k in range(3)]
         columns = out[..., 3:3 + count]
         for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-            turned = axes[:, None, :, j] * arms[..., k] - axes[:, None, :, k] * arms[..., j]
-            columns[:, :, i] = turned * self.moved
+            np.multiply(across[j] * arms[k] - across[k] * arms[j], self.moved, out=columns[:, :, i])
         if self.num_betas:
             above = placed.rotations[:, self.parents]
             per_joint = above @ self.bone_betas                                         # (B, J, 3, S)
@@ -165,12 +168,12 @@ class KinematicChain:
         return out
 
     def angles(self, rotations: np.ndarray, root: bool = False) -> np.ndarray:
-        """Local rotations (B, J, 3, 3) -> axis-angle in each joint's own axes, (B, J, 3).
+        """Local rotations (..., J, 3, 3) -> axis-angle in each joint's own axes, (..., J, 3).
 
         Zeros for the root, whose rotation is free, unless `root`.
         """
         angles, first = np.zeros(rotations.shape[:-1]), 0 if root else 1
-        angles[:, first:] = (log_so3(rotations[:, first:])[..., None, :] @ self.axes[first:])[..., 0, :]
+        angles[..., first:, :] = (log_so3(rotations[..., first:, :, :])[..., None, :] @ self.axes[first:])[..., 0, :]
         return angles
 
     def turned(self, pose: ChainPose, step: np.ndarray) -> ChainPose:

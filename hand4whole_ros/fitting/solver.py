@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import get_lapack_funcs
 
 from ..geometry.placement import MIN_DEPTH
 from .kinematic_chain import ChainPose, KinematicChain, PosedChain, right_jacobian_inverse
@@ -28,6 +29,10 @@ LIMIT_SIGMA = 0.12
 #: feet, a fifth of a metre long, are attached to such points. A step that moves a seen point nearer than MIN_DEPTH is
 #: rejected.
 MIN_UNSEEN_DEPTH, UNSEEN_DEPTH_SIGMA = MIN_DEPTH + 0.2, 0.05
+
+
+#: LAPACK's solution of a system with a positive definite matrix, by Cholesky's decomposition.
+_posv, = get_lapack_funcs(('posv',), dtype=np.float64)
 
 
 @dataclass
@@ -113,6 +118,9 @@ class _NormalEquations:
         self.pair_axes = axis[self.pair_rows], axis[self.pair_cols]
         self.seen = np.isfinite(observations.ray_sigma)
         self.inverse_sigma = np.where(self.seen, 1 / np.where(self.seen, observations.ray_sigma, 1), 0)
+        # Sources of likely rotations first, poses second.
+        self.unturned = np.array([turns.rotations.swapaxes(-1, -2) for turns in observations.turns])
+        self.turn_precision = np.array([turns.sigma for turns in observations.turns]) ** -2.0
 
     def residuals(self, pose: ChainPose, placed: PosedChain):
         """Cost (B,) and the parts its derivative needs; cost is inf where a pose is impossible."""
@@ -126,15 +134,15 @@ class _NormalEquations:
         uv = points[..., :2] / z[..., None]
         ray = (uv - observations.rays) * self.inverse_sigma[..., None]
         ray_cost, ray_weight = _geman_mcclure((ray ** 2).sum(-1), observations.robust)
-        q = self.chain.angles(pose.rotations)
-        prior = observations.angles
+        angles = self._angles(pose.rotations)
+        prior, q = observations.angles, angles[0]
         natural = (q - prior.mean) / prior.sigma
         beyond = (np.minimum(q - prior.low, 0) + np.maximum(q - prior.high, 0)) / LIMIT_SIGMA
         shape = (
             pose.betas if observations.betas is None else pose.betas - observations.betas
         ) / observations.betas_sigma
         cost = (ray_cost.sum(1) + (natural ** 2 + beyond ** 2).sum((1, 2)) + (shape ** 2).sum(1))
-        parts = {'z': z, 'uv': uv, 'ray': ray, 'ray_weight': ray_weight, 'q': q, 'natural': natural,
+        parts = {'z': z, 'uv': uv, 'ray': ray, 'ray_weight': ray_weight, 'angles': angles, 'natural': natural,
                  'beyond': beyond, 'shape': shape}
         near = np.where(self.seen, 0, np.minimum(depth - MIN_UNSEEN_DEPTH, 0) / UNSEEN_DEPTH_SIGMA)
         if near.any():
@@ -154,16 +162,25 @@ class _NormalEquations:
             parts['vector'] = (vector - likely.values) / likely.sigma
             vector_cost, parts['vector_weight'] = _geman_mcclure(parts['vector'] ** 2, observations.robust)
             cost = cost + vector_cost.sum((1, 2))
-        parts['turns'] = []
-        for turns in observations.turns:
-            off = self.chain.angles(turns.rotations.swapaxes(-1, -2) @ pose.rotations, root=True)
-            turn_cost, weight = _geman_mcclure(((off / turns.sigma) ** 2).sum(-1) / 3, observations.robust)
-            cost = cost + 3 * turn_cost.sum(1)
-            parts['turns'].append((off, weight[..., None] / turns.sigma ** 2))
+        if observations.turns:
+            squared = (angles[1:] ** 2 * self.turn_precision).sum(-1) / 3
+            turn_cost, weight = _geman_mcclure(squared, observations.robust)
+            cost = cost + 3 * turn_cost.sum((0, 2))
+            parts['turn_weight'] = weight[..., None] * self.turn_precision
         if observations.root is not None:
             parts['root'] = (pose.root - observations.root.root) / observations.root.sigma
             cost = cost + (parts['root'] ** 2).sum(1)
         return np.where(bad, np.inf, cost), parts
+
+    def _angles(self, rotations):
+        """(1 + T, B, J, 3): axis-angles against the rest, zeros for the root, then against each likely rotation."""
+        if not len(self.unturned):
+            return self.chain.angles(rotations)[None]
+        relative = np.empty((1 + len(self.unturned), *rotations.shape))
+        relative[0] = rotations
+        relative[0, :, 0] = np.eye(3)
+        np.matmul(self.unturned, rotations, out=relative[1:])
+        return self.chain.angles(relative, root=True)
 
     def equations(self, placed: PosedChain, parts):
         """Gauss-Newton H and g from the parts of the residuals."""
@@ -172,44 +189,47 @@ class _NormalEquations:
         batch, points = motion.shape[:2]
         size = motion.shape[-1]
         scale = self.inverse_sigma * np.sqrt(parts['ray_weight'])
-        rows = ((motion[:, :, :2] - parts['uv'][..., None] * motion[:, :, 2:3])
-                * (scale / parts['z'])[..., None, None]).reshape(batch, points * 2, size)
-        values = (parts['ray'] * np.sqrt(parts['ray_weight'])[..., None]).reshape(batch, -1)
+        turned = motion[:, :, :2] - parts['uv'][..., None] * motion[:, :, 2:3]
+        turned *= (scale / parts['z'])[..., None, None]
+        rows = [turned.reshape(batch, points * 2, size)]
+        values = [(parts['ray'] * np.sqrt(parts['ray_weight'])[..., None]).reshape(batch, -1)]
         if 'near' in parts:
-            rows = np.concatenate([rows, motion[:, :, 2] * ((parts['near'] != 0) / UNSEEN_DEPTH_SIGMA)[..., None]], 1)
-            values = np.concatenate([values, parts['near']], 1)
+            rows.append(motion[:, :, 2] * ((parts['near'] != 0) / UNSEEN_DEPTH_SIGMA)[..., None])
+            values.append(parts['near'])
         if observations.depths is not None:
             measured = observations.depths
             first, second = measured.pairs.T
             weight = np.sqrt(parts['depth_weight'])
             along = np.einsum('bi,bdik->bdk', measured.toward, motion[:, first] - motion[:, second])
-            rows = np.concatenate([rows, along * (weight / measured.sigma)[..., None]], 1)
-            values = np.concatenate([values, parts['depth'] * weight], 1)
+            along *= (weight / measured.sigma)[..., None]
+            rows.append(along)
+            values.append(parts['depth'] * weight)
         if observations.vectors is not None:
             likely = observations.vectors
             first, second = likely.pairs.T
             weight = np.sqrt(parts['vector_weight'])
             turned = likely.frames @ (motion[:, first] - motion[:, second])
-            rows = np.concatenate([rows, (turned * (weight / likely.sigma)[..., None])
-                                   .reshape(batch, -1, size)], 1)
-            values = np.concatenate([values, (parts['vector'] * weight).reshape(batch, -1)], 1)
-        transposed = rows.transpose(0, 2, 1)
-        hessian = transposed @ rows
-        gradient = (transposed @ values[..., None])[..., 0]
+            turned *= (weight / likely.sigma)[..., None]
+            rows.append(turned.reshape(batch, -1, size))
+            values.append((parts['vector'] * weight).reshape(batch, -1))
+        every = np.concatenate(rows, axis=1)
+        transposed = every.transpose(0, 2, 1)
+        hessian = transposed @ every
+        gradient = (transposed @ np.concatenate(values, axis=1)[..., None])[..., 0]
 
         prior = observations.angles
-        jacobian = right_jacobian_inverse(parts['q'])
-        outside = (parts['beyond'] != 0) / LIMIT_SIGMA
-        weight = 1 / prior.sigma ** 2 + outside ** 2
-        blocks = jacobian.swapaxes(-1, -2) @ (weight[..., None] * jacobian)
-        slope = parts['natural'] / prior.sigma + parts['beyond'] / LIMIT_SIGMA
-        slope = (jacobian.swapaxes(-1, -2) @ slope[..., None])[..., 0]
-        for off, weight in parts['turns']:
-            jacobian = right_jacobian_inverse(off)
-            blocks = blocks + jacobian.swapaxes(-1, -2) @ (weight[..., None] * jacobian)
-            slope = slope + (jacobian.swapaxes(-1, -2) @ (weight * off)[..., None])[..., 0]
-        rows, columns = 3 + self.pair_rows, 3 + self.pair_cols
-        hessian[:, rows, columns] += blocks[:, self.pair_joint, self.pair_axes[0], self.pair_axes[1]]
+        jacobian = right_jacobian_inverse(parts['angles'])
+        transposed = jacobian.swapaxes(-1, -2)
+        weight, slope = np.empty_like(parts['angles']), np.empty_like(parts['angles'])
+        weight[0] = 1 / prior.sigma ** 2 + ((parts['beyond'] != 0) / LIMIT_SIGMA) ** 2
+        slope[0] = parts['natural'] / prior.sigma + parts['beyond'] / LIMIT_SIGMA
+        if observations.turns:
+            weight[1:] = parts['turn_weight']
+            slope[1:] = parts['turn_weight'] * parts['angles'][1:]
+        blocks = (transposed @ (weight[..., None] * jacobian)).sum(0)
+        slope = (transposed @ slope[..., None])[..., 0].sum(0)
+        hessian[:, 3 + self.pair_rows, 3 + self.pair_cols] += blocks[
+            :, self.pair_joint, self.pair_axes[0], self.pair_axes[1]]
         joint, axis = chain.dofs.T
         count = len(joint)
         gradient[:, 3:3 + count] += slope[:, joint, axis]
@@ -220,6 +240,17 @@ class _NormalEquations:
             hessian[:, (0, 1, 2), (0, 1, 2)] += 1 / observations.root.sigma ** 2
             gradient[:, :3] += parts['root'] / observations.root.sigma
         return hessian, gradient
+
+
+def _newton_step(hessian, gradient):
+    """-hessian^-1 gradient, (B, N), by Cholesky's decomposition; None if a hessian is not positive definite."""
+    step = np.empty_like(gradient)
+    for k, (matrix, slope) in enumerate(zip(hessian, gradient)):
+        # Transposed, a symmetric matrix is the same and in the order that LAPACK works on in place.
+        _, step[k], failed = _posv(matrix.T, -slope, overwrite_a=True)
+        if failed:
+            return None
+    return step
 
 
 def solve(chain: KinematicChain, pose: ChainPose, observations: Observations, iterations: int, *, damping: float = 1e-2,
@@ -243,9 +274,8 @@ def solve(chain: KinematicChain, pose: ChainPose, observations: Observations, it
         damped = hessian.copy()
         damped[:, diagonal, diagonal] *= 1 + factor[:, None]
         damped[:, diagonal, diagonal] += 1e-6
-        try:
-            step = -np.linalg.solve(damped, gradient[..., None])[..., 0]
-        except np.linalg.LinAlgError:
+        step = _newton_step(damped, gradient)
+        if step is None:
             break
         longest = np.abs(step[:, 3:3 + len(chain.dofs)]).max(1, initial=1e-9)
         step *= np.minimum(1, 1.0 / longest)[:, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -70,7 +71,7 @@ class HandLandmarks:
         """The probability of `side`, 0.5 to 1."""
         return max(self.right_score, 1 - self.right_score)
 
-    @property
+    @cached_property
     def next_region(self) -> Region:
         """The region of the same hand for the next image."""
         points = self.landmarks[:, :2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import cv2
 import numpy as np
 
 from ..system.native_stderr import suppress_native_stderr
@@ -39,13 +40,22 @@ class Network:
 
         mirrored: for the mirror image of the region. Raises ValueError if `image` is not an image.
         """
-        crop = crops.crop(image, region, self.model.input_size, exact=self.runtime.exact_crops,
+        return self.run_crop(self.crop(image, region), mirrored)
+
+    def crop(self, image: np.ndarray, region: Region) -> np.ndarray:
+        """The network's input for a region of an RGB image, (S, S, 3) uint8. Raises ValueError for no image."""
+        return crops.crop(image, region, self.model.input_size, exact=self.runtime.exact_crops,
                           black_outside=self.model.black_outside)
+
+    def run_crop(self, crop: np.ndarray, mirrored: bool = False) -> list[np.ndarray]:
+        """The network's outputs, float32, for what `crop` returns, or for its mirror image."""
+        if mirrored:
+            crop = cv2.flip(crop, 1)    # contiguous, which is converted in a tenth of the time
         with self._lock:
             interpreter = self._idle.pop() if self._idle else None
         interpreter = interpreter or self._make_interpreter()
         try:
-            return interpreter.run(crop[:, ::-1] if mirrored else crop)
+            return interpreter.run(crop)
         finally:
             with self._lock:
                 self._idle.append(interpreter)

@@ -14,7 +14,7 @@ import numpy as np
 from .face import FaceDetector, pose_face_region
 from .indices import LIMBS, PoseLandmark
 from .measures import torso_length
-from .person_evidence import evidence, evidence_of_residual, face_evidence, same_person, similarity
+from .person_evidence import evidence_with_residual, face_evidence, same_person, similarity
 from .pose import PoseDetector, PoseLandmarker, PoseLandmarks, person_region, with_disagreement
 from .regions import Region
 from .runtime import Runtime
@@ -143,9 +143,9 @@ class PeopleDetector:
     def judged(self, image: np.ndarray, score: float, pose: PoseLandmarks, agreement: float) -> PersonPose:
         """A pose with its evidence. If that is in doubt, a face detected at the pose's head is added to it."""
         height, width = image.shape[:2]
-        found = evidence(score, pose, agreement, width=width, height=height)
+        found, of_residual = evidence_with_residual(score, pose, agreement, width=width, height=height)
         # Without the residual, which is larger for a person cut by the edge of the image.
-        clarity = found - evidence_of_residual(pose, width, height)
+        clarity = found - of_residual
         if _DOUBTFUL[0] < found < _DOUBTFUL[1]:
             faces = self._faces.detect(image, pose_face_region(pose.landmarks))
             found += face_evidence(faces[0] if faces else None, pose)

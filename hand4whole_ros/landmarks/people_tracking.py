@@ -17,10 +17,11 @@ from .hand_detection import SCALES as PALM_SCALES
 from .hand_detection import HandFound, HandsDetector, distinct_hands, same_hand
 from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
 from .measures import hand_distance, is_hand_inside
+from .mirror_memory import MirrorMemory, pose_both_ways
 from .people import ImageLandmarks, assembled
 from .people_detection import RIGHT_ANGLES, PeopleDetector, PersonPose, distinct, is_outweighed, same_region
-from .person_evidence import SAME_PERSON, same_person, similarity
-from .pose import MIN_PRESENCE, PoseLandmarker, PoseLandmarks, mean_pose, with_disagreement
+from .person_evidence import same_person
+from .pose import MIN_PRESENCE, PoseLandmarker, PoseLandmarks
 from .regions import Region
 from .runtime import Runtime
 from .tiles import SCALES, at_angle, tiles
@@ -35,6 +36,10 @@ _MAX_CANDIDATES, _REFUSED_IMAGES = 2, 15
 #: A tracked pose with less evidence is lost; a new one needs more than the detector's min_evidence.
 _MIN_EVIDENCE = -1.5
 
+#: The mirror image of a person who hardly moves is evaluated in every so-many-th image, and in every one while there is
+#: less evidence than this.
+MIRROR_EVERY, _SURE_EVIDENCE = 5, 2.5
+
 #: Images between two attempts to locate the hand of an arm.
 _HAND_EVERY = 3
 
@@ -46,6 +51,7 @@ _MAX_HAND_STEP = 2.0
 class _Track:
     track_id: int
     person: PersonPose
+    mirror: MirrorMemory | None = None
     wait: dict[str, int] = field(default_factory=lambda: {'left': 0, 'right': 0})
 
 
@@ -60,15 +66,18 @@ class PeopleTracker:
 
     max_people, people, hands, lite_hands: as PeopleLandmarker. detect_every: images from one run of a detector to the
     next while a person is tracked. both_ways: poses are the means of those estimated in regions and in their mirror
-    images: they are more accurate, and have a better confidence. Raises ValueError for numbers below 1,
+    images: they are more accurate, and have a better confidence. mirror_every: images from one mirror image to the next
+    of a person who hardly moves: see mirror_memory; 1: in all images. Raises ValueError for numbers below 1,
     LandmarksUnavailable as the networks do.
     """
 
     def __init__(self, max_people: int = 10, *, people: bool = True, hands: bool = True, lite_hands: bool = False,
-                 detect_every: int = DETECT_EVERY, both_ways: bool = False, runtime: Runtime | None = None):
-        if max_people < 1 or detect_every < 1:
-            raise ValueError(f'max_people and detect_every must be 1 or more, found {max_people} and {detect_every}')
-        self.max_people, self.detect_every = max_people, detect_every
+                 detect_every: int = DETECT_EVERY, both_ways: bool = False, mirror_every: int = MIRROR_EVERY,
+                 runtime: Runtime | None = None):
+        if min(max_people, detect_every, mirror_every) < 1:
+            raise ValueError(f'max_people, detect_every and mirror_every must be 1 or more, found {max_people}, '
+                             f'{detect_every} and {mirror_every}')
+        self.max_people, self.detect_every, self.mirror_every = max_people, detect_every, mirror_every
         self._runtime = runtime or Runtime(workers=2)
         self._people = PeopleDetector(self._runtime) if people else None
         self._hands = HandsDetector(lite_hands, self._runtime)
@@ -109,12 +118,13 @@ class PeopleTracker:
                 self._add_people(self._people, image, self._urgent)
             elif self._due(len(self._tracks), 0):
                 self._add_people(self._people, image, next(self._beside_people if self._tracks else self._of_nobody))
-        self._locate_hands(image)
+        found = self._result()
+        added = self._locate_hands(image, found)
         # The hands of people are located by their arms.
         if self._loose_hands and self._due(len(self._hand_tracks) + len(self._tracks), self.detect_every // 2):
-            self._add_hands(self._hands.of_palms(image, [next(self._palm_regions)]))
+            added |= self._add_hands(self._hands.of_palms(image, [next(self._palm_regions)]))
         self._images += 1
-        return self._result()
+        return self._result() if added else found
 
     def _due(self, tracked, phase):
         return not tracked or self._images % self.detect_every == phase
@@ -141,11 +151,20 @@ class PeopleTracker:
 
     def _follow_person(self, people: PeopleDetector, image, track: _Track) -> _Track | None:
         """The track in the next image; None if the person is lost there."""
-        seen = self._pose(people.landmarker, image, track.person.pose.next_region)
+        followed = self._follow_pose(people, image, track)
+        if track.mirror is not None and (followed is None or followed.person.evidence < _SURE_EVIDENCE):
+            # In doubt nothing that is remembered counts.
+            followed = self._follow_pose(people, image, replace(track, mirror=None))
+        return followed
+
+    def _follow_pose(self, people: PeopleDetector, image, track: _Track) -> _Track | None:
+        seen, memory = self._pose(people.landmarker, image, track)
         if seen.presence < MIN_PRESENCE:
             return None
         person = people.judged(image, track.person.score, seen, 1.0)
-        return replace(track, person=person) if person.evidence > _MIN_EVIDENCE else None
+        if person.evidence < _SURE_EVIDENCE:
+            memory = None
+        return replace(track, person=person, mirror=memory) if person.evidence > _MIN_EVIDENCE else None
 
     def _follow_hand(self, image, track: _HandTrack) -> _HandTrack | None:
         """The track in the next image; None if the hand is lost there."""
@@ -154,13 +173,14 @@ class PeopleTracker:
                 or hand_distance(seen.landmarks, track.found.hand.landmarks) > _MAX_HAND_STEP)
         return None if lost else replace(track, found=HandFound(seen, 0.0, track.found.palm_score))
 
-    def _pose(self, landmarker: PoseLandmarker, image, region: Region) -> PoseLandmarks:
+    def _pose(self, landmarker: PoseLandmarker, image, track: _Track) -> tuple[PoseLandmarks, MirrorMemory | None]:
+        region = track.person.pose.next_region
         if not self._both_ways:
-            return landmarker.landmarks(image, region)
-        one, other = landmarker.landmarks_both_ways(image, region)
-        if similarity(one, other) < SAME_PERSON:
-            return with_disagreement(one, other)
-        return mean_pose(one, other)
+            return landmarker.landmarks(image, region), None
+        # At intervals: of several people in different images, and of the first ones where no detector runs.
+        due = self._images % self.mirror_every == (-1 - track.track_id) % self.mirror_every
+        pose, memory = pose_both_ways(landmarker, image, region, track.mirror, mirror=due)
+        return pose, None if self.mirror_every == 1 else memory
 
     def _add_people(self, people: PeopleDetector, image, region: Region):
         known = [track.person for track in self._tracks]
@@ -180,10 +200,9 @@ class PeopleTracker:
         self._tracks = sorted(self._tracks, key=lambda track: -track.person.size)[:2 * self.max_people]
         self._tracks.sort(key=lambda track: track.track_id)
 
-    def _locate_hands(self, image):
-        """Searches the hands of arms that have none, at intervals."""
-        have = self._result()
-        arms = {(person.track_id, side) for person in have.people for side in ('left', 'right')
+    def _locate_hands(self, image, found: ImageLandmarks) -> bool:
+        """Searches the hands of arms that have none, at intervals; returns whether there are any."""
+        arms = {(person.track_id, side) for person in found.people for side in ('left', 'right')
                 if person.hand(side) is not None}
         wanted = []
         for track in self._tracks:
@@ -195,11 +214,11 @@ class PeopleTracker:
                 else:
                     track.wait[side] = _HAND_EVERY
                     wanted.append((track.person.pose, side))
-        if wanted:
-            found = self._runtime.map(lambda one: self._hands.of_arm(image, *one), wanted)
-            self._add_hands([hand for hand in found if hand is not None])
+        hands = self._runtime.map(lambda one: self._hands.of_arm(image, *one), wanted)
+        return self._add_hands([hand for hand in hands if hand is not None])
 
-    def _add_hands(self, found: Sequence[HandFound]):
+    def _add_hands(self, found: Sequence[HandFound]) -> bool:
+        """Adds hands to those that are tracked; returns whether there are any."""
         tracked = list(self._hand_tracks)
         for hand in distinct_hands(found):
             same = next((track for track in tracked if same_hand(hand.hand, track.found.hand)), None)
@@ -208,6 +227,7 @@ class PeopleTracker:
             else:
                 self._hand_tracks.append(_HandTrack(self._next_hand_id, hand))
                 self._next_hand_id += 1
+        return bool(found)
 
     def _result(self) -> ImageLandmarks:
         return assembled([track.person for track in self._tracks], [track.found for track in self._hand_tracks],

@@ -99,6 +99,10 @@ def mirror_agreement(pose: PoseLandmarks) -> tuple[float, float] | None:
     return _near_share(2 * from_mean, weights), float(np.log(max(mean, _LEAST_DISAGREEMENT) / 0.1))
 
 
+#: Place of world_residual among the features.
+_RESIDUAL = 2
+
+
 def features(score: float, pose: PoseLandmarks, agreement: float, *, width: int, height: int) -> np.ndarray:
     """Inputs of `evidence`: (4,), or (6,) for a pose that was estimated both ways."""
     both = mirror_agreement(pose)
@@ -127,13 +131,14 @@ def evidence(score: float, pose: PoseLandmarks, agreement: float, *, width: int,
 
     score: of the detector, 0 to 1. agreement: the similarity of the landmarks with those of the preceding region.
     """
-    model = _regression(pose)
-    return float(model.weights @ features(score, pose, agreement, width=width, height=height) + model.bias)
+    return evidence_with_residual(score, pose, agreement, width=width, height=height)[0]
 
 
-def evidence_of_residual(pose: PoseLandmarks, width: int, height: int) -> float:
-    """The part of `evidence` that comes from world_residual, at most 0."""
-    return float(_regression(pose).weights[2] * world_residual(pose, width, height))
+def evidence_with_residual(score: float, pose: PoseLandmarks, agreement: float, *, width: int, height: int
+                           ) -> tuple[float, float]:
+    """`evidence`, and the part of it that comes from world_residual, at most 0."""
+    model, inputs = _regression(pose), features(score, pose, agreement, width=width, height=height)
+    return float(model.weights @ inputs + model.bias), float(model.weights[_RESIDUAL] * inputs[_RESIDUAL])
 
 
 #: Minimum score of a face that confirms a pose; maximum distance of its eyes from the pose's, in distances of the eyes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -28,6 +29,10 @@ MIN_PRESENCE = 0.5
 #: Landmarks are refined on the cells of the heat maps within this distance, if one of them has this probability.
 #: MediaPipe's graph specifies a distance of 3; its library, at 0.10.21, uses 4.
 _REACH, _MIN_CONFIDENCE = 4, 0.5
+
+
+#: Fields of PoseLandmarks that are numbers of one pose, of which means can be taken.
+_ESTIMATED = ('landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'auxiliary', 'presence')
 
 
 class PoseDetector(Detector):
@@ -57,7 +62,7 @@ class PoseLandmarks:
     #: (33,) torsos, distance of those of regions and of their mirror images from their mean; None: one way only.
     disagreement: np.ndarray | None = None
 
-    @property
+    @cached_property
     def next_region(self) -> Region:
         """The region of the same person for the next image."""
         points = self.auxiliary
@@ -77,7 +82,10 @@ class PoseLandmarker:
 
         mirrored: estimated in the mirror image of the region. Raises ValueError if `image` is not an image.
         """
-        values, presence, heat_maps, world = self._network.run(image, region, mirrored)
+        return self._landmarks(self._network.crop(image, region), region, mirrored)
+
+    def _landmarks(self, crop, region, mirrored):
+        values, presence, heat_maps, world = self._network.run_crop(crop, mirrored)
         values, world = values.reshape(-1, 5).astype(float), world.reshape(-1, 3).astype(float)
         points = values[:, :3] / self._network.model.input_size
         points[:, :2] = refine(points[:, :2], heat_maps[0])
@@ -93,7 +101,8 @@ class PoseLandmarker:
 
     def landmarks_both_ways(self, image: np.ndarray, region: Region) -> tuple[PoseLandmarks, PoseLandmarks]:
         """Landmarks of a region and of its mirror image: their errors are in part independent."""
-        one, other = self._runtime.map(lambda mirrored: self.landmarks(image, region, mirrored), (False, True))
+        crop = self._network.crop(image, region)
+        one, other = self._runtime.map(lambda mirrored: self._landmarks(crop, region, mirrored), (False, True))
         return one, other
 
     def landmarks_batch(self, image: np.ndarray, regions: Sequence[Region]) -> list[PoseLandmarks]:
@@ -103,9 +112,14 @@ class PoseLandmarker:
 
 def mean_pose(*poses: PoseLandmarks) -> PoseLandmarks:
     """The mean of several poses of one person, in the region of the first, with their disagreement."""
-    mean = replace(poses[0], **{name: sum(getattr(pose, name) for pose in poses) / len(poses) for name in (
-        'landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'auxiliary', 'presence')})
+    mean = replace(poses[0], **{name: sum(getattr(pose, name) for pose in poses) / len(poses) for name in _ESTIMATED})
     return replace(mean, disagreement=disagreement(poses, mean))
+
+
+def weighted_pose(one: PoseLandmarks, other: PoseLandmarks, weight: float) -> PoseLandmarks:
+    """The weighted mean of two poses of one person; weight: of the first, which gives region and disagreement."""
+    return replace(one, **{name: weight * getattr(one, name) + (1 - weight) * getattr(other, name)
+                           for name in _ESTIMATED})
 
 
 def with_disagreement(pose: PoseLandmarks, mirrored: PoseLandmarks) -> PoseLandmarks:

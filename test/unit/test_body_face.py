@@ -31,7 +31,8 @@ def points(body):
     vertices = load_arrays()[FACE_KEY]
 
     def of(jaw=0.0, **expression):
-        mesh = body.layer(jaw_pose=torch.tensor([[jaw, 0.0, 0.0]]), expression=_expression(**expression)).vertices[0].numpy()
+        posed = body.layer(jaw_pose=torch.tensor([[jaw, 0.0, 0.0]]), expression=_expression(**expression))
+        mesh = posed.vertices[0].numpy()
         return {row: mesh[vertex] for row, vertex in enumerate(vertices) if vertex >= 0}
     return of
 

@@ -7,7 +7,16 @@ from hand4whole_ros.detection.holistic_landmarks import HolisticLandmarks
 from hand4whole_ros.fitting.kinematic_chain import ChainPose, exp_so3
 from hand4whole_ros.fitting.landmark_offsets import POSE_INDEX
 from hand4whole_ros.fitting.prior_body_fitter import BodyFitter
-from hand4whole_ros.fitting.solver import LIMIT_SIGMA, DepthPairs, Observations, solve
+from hand4whole_ros.fitting.solver import (
+    LIMIT_SIGMA,
+    DepthPairs,
+    Observations,
+    PointVectors,
+    RootAnchor,
+    Turns,
+    _NormalEquations,
+    solve,
+)
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.placement import MIN_DEPTH
 from hand4whole_ros.skeleton import HAND_SLICE, JOINT, SIDES, WRIST
@@ -155,3 +164,54 @@ def test_a_step_never_raises_the_cost(fitter):
     costs = [solve(chain, start, evidence, n)[2][0] for n in range(6)]
     assert all(after <= before for before, after in zip(costs, costs[1:]))
     assert costs[-1] < 0.5 * costs[0]
+
+
+def every_kind(chain, prior, truth, rng):
+    """Two poses near `truth`, and observations of every kind that they contradict somewhat; one point is unseen."""
+    def random_rotations(spread):
+        return truth.rotations @ exp_so3(rng.normal(0, spread, (2, 55, 3)))
+    pose = ChainPose(truth.root + rng.normal(0, 0.05, (2, 3)), random_rotations(0.1), rng.normal(0, 0.5, (2, 10)))
+    points = chain.place(truth.repeat(2)).points
+    unseen = np.where(np.arange(points.shape[1]) == 3, np.inf, 0.02)
+    pairs = rng.integers(0, points.shape[1], (20, 2))
+    vectors = points[:, pairs[:, 0]] - points[:, pairs[:, 1]] + rng.normal(0, 0.05, (2, 20, 3))
+    return pose, Observations(
+        rays=points[..., :2] / points[..., 2:], ray_sigma=np.tile(unseen, (2, 1)), angles=prior, betas_sigma=0.7,
+        depths=DepthPairs(pairs, vectors[..., 2], np.full((2, 20), 0.1), np.tile((0, 0, 1.0), (2, 1))),
+        vectors=PointVectors(pairs, vectors, np.full((2, 20, 3), 0.1), np.tile(np.eye(3), (2, 20, 1, 1))),
+        turns=tuple(Turns(random_rotations(0.2), rng.uniform(0.2, 0.4, (2, 55, 3))) for _ in range(2)),
+        betas=rng.normal(0, 0.5, (2, 10)), root=RootAnchor(truth.root.repeat(2, 0), np.full((2, 3), 0.1)))
+
+
+def test_the_gradient_is_the_slope_of_the_cost_of_every_kind_of_observation(fitter):
+    chain, rng = fitter.person.whole[SIDES], np.random.default_rng(5)
+    pose, observations = every_kind(chain, fitter.person.prior, natural(fitter, 3), rng)
+    normal = _NormalEquations(chain, observations)
+
+    def cost(step):
+        moved = chain.turned(pose, step)
+        return normal.residuals(moved, chain.place(moved))[0]
+    placed = chain.place(pose)
+    hessian, gradient = normal.equations(placed, normal.residuals(pose, placed)[1])
+    size = gradient.shape[1]
+    steps = 1e-6 * np.eye(size)
+    slope = np.stack([(cost(np.tile(step, (2, 1))) - cost(np.tile(-step, (2, 1)))) / 2e-6 for step in steps], axis=1)
+    assert np.abs(2 * gradient - slope).max() < 1e-4 * np.abs(slope).max()
+    assert np.allclose(hessian, hessian.swapaxes(1, 2)) and (np.linalg.eigvalsh(hessian) > 0).all()
+
+
+def test_poses_of_one_batch_do_not_depend_on_each_other(fitter):
+    chain, rng = fitter.person.whole[SIDES], np.random.default_rng(6)
+    pose, observations = every_kind(chain, fitter.person.prior, natural(fitter, 1), rng)
+    pose.rotations[1, JOINT['left_elbow']] = exp_so3(np.array([3.1, 0.0, 0.0]))     # nearly half a turn
+    together = solve(chain, pose, observations, 3)[0]
+
+    def row(part):
+        return None if part is None else type(part)(*(
+            a if name == 'pairs' else a[:1] for name, a in part._asdict().items()))
+    alone = Observations(
+        observations.rays[:1], observations.ray_sigma[:1], observations.angles, observations.betas_sigma,
+        row(observations.depths), row(observations.vectors), tuple(row(turns) for turns in observations.turns),
+        observations.betas[:1], row(observations.root))
+    single = solve(chain, pose.take([0]), alone, 3)[0]
+    assert np.abs(together.rotations[0] - single.rotations[0]).max() < 1e-9

@@ -53,7 +53,8 @@ def test_what_needs_no_network_of_torch_is_imported_without_it(module):
 
 @pytest.mark.parametrize('name', ['open', 'hand4whole_pp', 'hand4whole', 'wilor', 'unihope'])
 def test_another_estimator_names_the_command_that_installs_its_libraries(tmp_path, name):
-    done = run(COMMAND, 'estimate', ROOT / 'docs/images/people.jpg', '--estimator', name, '--json', tmp_path / 'out.json')
+    done = run(COMMAND, 'estimate', ROOT / 'docs/images/people.jpg', '--estimator', name,
+               '--json', tmp_path / 'out.json')
     assert done.returncode == 1 and 'Traceback' not in done.stderr
     assert f'estimator {name} needs the extra networks: torch is not installed; run: pip install' in done.stderr
     assert done.stderr.count('torch>=2.6') == 1

@@ -116,7 +116,8 @@ class Bag:
             lack = f', {missing:,} messages are missing' if missing else ''
             log.warning(
                 '%s',
-                sanitise_line(f'{self.path}: metadata.yaml and the files differ{lack}; the files are right: {differences}'),
+                sanitise_line(f'{self.path}: metadata.yaml and the files differ{lack}; the files are right: '
+                              f'{differences}'),
             )
         self._is_incomplete |= missing > 0
 

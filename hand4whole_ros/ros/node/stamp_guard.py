@@ -72,8 +72,8 @@ def age_warning(age: float, stamp: float, simulated: bool) -> str:
     if simulated:
         return f'{observed}: the camera and /clock are not of one simulation or bag'
     if small:
-        return (f'{observed}: the stamps count from the start of the camera or of a simulation: have the driver stamp with '
-                'ROS time, or set use_sim_time where /clock gives that time')
+        return (f'{observed}: the stamps count from the start of the camera or of a simulation: have the driver stamp '
+                'with ROS time, or set use_sim_time where /clock gives that time')
     if age > 0:
         return f'{observed}: {_SYNCHRONISE_ADVICE}; for a bag set use_sim_time and play it with its clock'
     return f'{observed}: {_SYNCHRONISE_ADVICE}'
