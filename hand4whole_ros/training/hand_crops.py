@@ -23,7 +23,7 @@ from ..geometry.hand_boxes import hand_boxes
 from ..geometry.placement import view_rotation
 from ..networks.hand4whole_pp import HandBoxes
 from ..networks.open_model import OPEN_MODEL
-from ..networks.wilor import CROP_SIZE, prepare_crops
+from ..networks.wilor import prepare_crops
 from ..synthetic.hand_patches import FRAME, HandPatches, PatchRows, draw_patches
 from ..synthetic.source import SyntheticImages
 from ..synthetic.truth import PersonTruth
@@ -56,13 +56,17 @@ class HandCrops(PatchRows):
         return HandTargets(*map(torch.from_numpy, (self.rotations, self.betas, self.keypoints, self.places,
                                                    np.ones(len(self), bool))))
 
-    def inputs(self, generator: torch.Generator | None = None) -> Tensor:
-        """Images (N, 3, 256, 192) as the hand expert takes them. generator: of light and colours; None: unchanged."""
+    def inputs(self, size: tuple[int, int], generator: torch.Generator | None = None) -> Tensor:
+        """Images (N, 3, *size) as a hand expert takes them, the middle columns of the square crops.
+
+        generator: of light and colours; None: unchanged.
+        """
         images = torch.from_numpy(self.images).permute(0, 3, 1, 2).float() / 255
         if generator is not None:
             images = augment_light(images, lambda *size: torch.rand(len(images), *size, generator=generator) * 2 - 1)
-        crops = F.interpolate(images, (CROP_SIZE, CROP_SIZE), mode='bilinear', align_corners=False)
-        return prepare_crops(crops, torch.zeros(len(crops), dtype=torch.bool))[..., 32:-32]
+        crops = F.interpolate(images, (size[0], size[0]), mode='bilinear', align_corners=False)
+        margin = (size[0] - size[1]) // 2
+        return prepare_crops(crops, torch.zeros(len(crops), dtype=torch.bool))[..., margin:-margin]
 
 
 def draw_hands_of_people(count: int, seed: int, size: int, components: np.ndarray) -> HandCrops:

@@ -51,9 +51,9 @@ from .stage_context import StageContext
 from .trainer import TrainingSchedule, draw_rows, train
 from .training_set import load_training_sets
 
-#: Small enough for a processor core to train it in a quarter of an hour.
-VIT_HAND = ViTConfig(embed_dim=128, depth=4, num_heads=4, patch_size=32, patch_padding=0, stem=(8, 16, 32, 64),
-                     stem_blocks=(0, 0, 1, 1, 2))
+#: Small enough for a processor core to train it in some minutes.
+VIT_HAND = ViTConfig(embed_dim=128, depth=4, num_heads=4, image_size=(64, 48), patch_size=8, patch_padding=0,
+                     stem=(16, 32), stem_blocks=(1, 1, 2))
 #: The open model's body expert and an image-only hand expert.
 WRIST_FUSION = replace(OPEN_MODEL, hand=WiLoRConfig(VIT_HAND, samples_at_mesh=True),
                        cham=replace(OPEN_MODEL.cham, hand_dim=VIT_HAND.embed_dim))
@@ -141,13 +141,13 @@ def make_network(seed: int, open_model: Path | None = None, config: Hand4WholePP
 def train_hand_expert(expert: WiLoR, crops: HandCrops, held_out: HandCrops, skeleton_layer: SkeletonLayer, *,
                       settings: RunSettings, batch: int) -> None:
     """Train the hand expert in place, its stem first. held_out: selects the weights."""
-    target, measured = crops.targets(), held_out.targets()
+    target, measured, size = crops.targets(), held_out.targets(), expert.backbone.config.image_size
     stem_steps = max(round(settings.steps * _STEM_SHARE), 1)
 
     def load(step, stage):
         rows = draw_rows(len(crops), batch, step, settings.seed)
         generator = torch.Generator().manual_seed((settings.seed * 2 + stage) * 1_000_003 + step)
-        return crops.take(rows.numpy()).inputs(generator), target.take(rows)
+        return crops.take(rows.numpy()).inputs(size, generator), target.take(rows)
 
     def stem_losses(step):
         images, true = load(step, 0)
@@ -155,7 +155,7 @@ def train_hand_expert(expert: WiLoR, crops: HandCrops, held_out: HandCrops, skel
 
     @torch.no_grad()
     def stem_figures(average):
-        costs = [float(convolutional_stems.hand_heat_loss(average(held_out.take(rows.numpy()).inputs()),
+        costs = [float(convolutional_stems.hand_heat_loss(average(held_out.take(rows.numpy()).inputs(size)),
                                                           measured.take(rows))) for rows in _all_rows(held_out, batch)]
         return {'heat_nats': float(np.mean(costs))}
 
@@ -165,7 +165,8 @@ def train_hand_expert(expert: WiLoR, crops: HandCrops, held_out: HandCrops, skel
 
     @torch.no_grad()
     def figures(average):
-        codes = [regress_hands(average, held_out.take(rows.numpy()).inputs())[1] for rows in _all_rows(held_out, batch)]
+        codes = [regress_hands(average, held_out.take(rows.numpy()).inputs(size))[1]
+                 for rows in _all_rows(held_out, batch)]
         return hand_code_metrics(codes, measured, skeleton_layer)
 
     stem = convolutional_stems.make_hand_stem(expert.backbone)
