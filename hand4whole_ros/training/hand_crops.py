@@ -7,6 +7,7 @@ crop has others. Crops come from drawn people, or show hands without anybody.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,6 +36,9 @@ from .targets import MIN_VISIBILITY, HandTargets
 #: Deviation of a box' scale and of its middle from the keypoints' own, in its side.
 _BOX_NOISE = 0.05
 
+#: Augmentation: largest rotation about the axis, radians, and largest logarithm of a scale.
+_MAX_ROTATION, _MAX_SCALE = math.radians(30), 0.1
+
 #: Largest number of hands without anybody that are drawn at a time.
 _CHUNK = 200
 
@@ -56,17 +60,36 @@ class HandCrops(PatchRows):
         return HandTargets(*map(torch.from_numpy, (self.rotations, self.betas, self.keypoints, self.places,
                                                    np.ones(len(self), bool))))
 
-    def inputs(self, size: tuple[int, int], generator: torch.Generator | None = None) -> Tensor:
-        """Images (N, 3, *size) as a hand expert takes them, the middle columns of the square crops.
+    def inputs(self, size: tuple[int, int]) -> Tensor:
+        """Images (N, 3, *size) as a hand expert takes them, the middle columns of the square crops."""
+        crops = F.interpolate(self._images(), (size[0], size[0]), mode='bilinear', align_corners=False)
+        return _prepare(crops, size)
 
-        generator: of light and colours; None: unchanged.
-        """
-        images = torch.from_numpy(self.images).permute(0, 3, 1, 2).float() / 255
-        if generator is not None:
-            images = augment_light(images, lambda *size: torch.rand(len(images), *size, generator=generator) * 2 - 1)
-        crops = F.interpolate(images, (size[0], size[0]), mode='bilinear', align_corners=False)
-        margin = (size[0] - size[1]) // 2
-        return prepare_crops(crops, torch.zeros(len(crops), dtype=torch.bool))[..., margin:-margin]
+    def augmented(self, size: tuple[int, int], generator: torch.Generator) -> tuple[Tensor, HandTargets]:
+        """The inputs in other light and colours, rotated about the crop's axis and scaled; and their targets."""
+        def drawn(*size):
+            return torch.rand(len(self), *size, generator=generator) * 2 - 1
+        images, target = augment_light(self._images(), drawn), self.targets()
+        angle, scale = _MAX_ROTATION * drawn(), torch.exp(_MAX_SCALE * drawn())
+        turn = torch.eye(3).repeat(len(self), 1, 1)
+        turn[:, 0, 0] = turn[:, 1, 1] = angle.cos()
+        turn[:, 1, 0] = angle.sin()
+        turn[:, 0, 1] = -turn[:, 1, 0]
+        back = F.pad(turn[:, :2, :2].mT / scale[:, None, None], (0, 1))     # from pixels of the result to the crop's
+        grid = F.affine_grid(back, [len(self), 3, size[0], size[0]], align_corners=False)
+        crops = F.grid_sample(images, grid, align_corners=False)
+        rotations = torch.cat([turn[:, None] @ target.rotations[:, :1], target.rotations[:, 1:]], dim=1)
+        return _prepare(crops, size), target._replace(
+            rotations=rotations, keypoints=target.keypoints @ turn.mT,
+            places=target.places @ turn[:, :2, :2].mT * scale[:, None, None])
+
+    def _images(self):
+        return torch.from_numpy(self.images).permute(0, 3, 1, 2).float() / 255
+
+
+def _prepare(crops, size):
+    margin = (size[0] - size[1]) // 2
+    return prepare_crops(crops, torch.zeros(len(crops), dtype=torch.bool))[..., margin:-margin]
 
 
 def draw_hands_of_people(count: int, seed: int, size: int, components: np.ndarray) -> HandCrops:

@@ -141,13 +141,13 @@ def make_network(seed: int, open_model: Path | None = None, config: Hand4WholePP
 def train_hand_expert(expert: WiLoR, crops: HandCrops, held_out: HandCrops, skeleton_layer: SkeletonLayer, *,
                       settings: RunSettings, batch: int) -> None:
     """Train the hand expert in place, its stem first. held_out: selects the weights."""
-    target, measured, size = crops.targets(), held_out.targets(), expert.backbone.config.image_size
+    measured, size = held_out.targets(), expert.backbone.config.image_size
     stem_steps = max(round(settings.steps * _STEM_SHARE), 1)
 
     def load(step, stage):
         rows = draw_rows(len(crops), batch, step, settings.seed)
         generator = torch.Generator().manual_seed((settings.seed * 2 + stage) * 1_000_003 + step)
-        return crops.take(rows.numpy()).inputs(size, generator), target.take(rows)
+        return crops.take(rows.numpy()).augmented(size, generator)
 
     def stem_losses(step):
         images, true = load(step, 0)

@@ -2,6 +2,7 @@
 runs all of it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,6 +61,26 @@ def test_the_truth_of_a_crop_is_that_of_one_right_hand(kind, crops, components):
         scale = np.linalg.lstsq(flat, places, rcond=None)[0]
         assert np.abs(flat @ scale - places).max() < 0.15   # perspective within the hand is all that is left
         assert np.abs(scale[:2] / scale[[0, 1], [0, 1]] - np.eye(2)).max() < 0.3 and (scale[[0, 1], [0, 1]] > 0).all()
+
+
+def test_a_rotated_crop_has_a_rotated_truth(crops):
+    """Dots at the places of keypoints are where the augmented truth says, and one rotation moves all of the truth."""
+    size, kept = (96, 72), crops['alone']
+    images = np.zeros((len(kept), 96, 96, 3), np.uint8)
+    for image, places in zip(images, kept.places):
+        x, y = ((places[9] + 0.5) * 96).astype(int)
+        image[y - 2:y + 3, x - 2:x + 3] = 255
+    dotted = replace(kept, images=images)
+    seen, target = dotted.augmented(size, torch.Generator().manual_seed(3))
+    before = dotted.targets()
+    turn = target.rotations[:, 0] @ before.rotations[:, 0].mT
+    assert torch.allclose(turn[:, 2], torch.tensor([0.0, 0, 1]).expand(len(kept), 3), atol=1e-5)
+    assert (turn[:, 0, 0] < 0.999).any() and torch.allclose(target.keypoints, before.keypoints @ turn.mT, atol=1e-5)
+    for image, place in zip(seen.mean(1).numpy(), target.places[:, 9].numpy()):
+        light = (image > image.max() - 0.3 * (image.max() - image.min())).astype(float)
+        middle = np.array([(light.sum(axis) * np.arange(length)).sum() for axis, length in ((0, 72), (1, 96))])
+        middle = (middle / light.sum() + 0.5 + (12, 0)) / 96 - 0.5
+        assert np.abs(middle - place).max() < 0.05
 
 
 def test_both_hands_of_a_person_become_right_ones(components):
