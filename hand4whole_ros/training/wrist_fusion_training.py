@@ -195,7 +195,8 @@ def make_predictors(network: Hand4WholePP, input_source: InputSource) -> dict[st
 
 def measure(network: Hand4WholePP, count: int, seed: int) -> dict[str, dict[str, float]]:
     """Row -> the figures of the table, means over `count` people of the set `seed`."""
-    estimator = OpenEstimator(EstimatorConfig(wrist=WristSource.COPY))
+    # Every image shows somebody else: nobody is to be tracked from one to the next.
+    estimator = OpenEstimator(EstimatorConfig(wrist=WristSource.COPY, static_images=True))
     try:
         predictors = make_predictors(network.eval(), inputs_from_estimator(estimator.prepare_inputs))
         found = evaluate_predictors(generate_samples(count, seed), predictors, PROTOCOLS['synthetic'],

@@ -139,7 +139,9 @@ def test_whose_wrists_makes_a_difference(folder):
     assert torch.equal(body[:, others], copied[:, others]) and not torch.equal(body[:, others], cham[:, others])
 
 
-def test_one_command_draws_trains_and_measures(folder, capsys):
+def test_one_command_draws_trains_and_measures(folder, capsys, monkeypatch):
+    estimator, configs = training.OpenEstimator, []
+    monkeypatch.setattr(training, 'OpenEstimator', lambda config: configs.append(config) or estimator(config))
     words = [str(folder), '--hand-data', 'alone', '--hands', '8', '--people', '6', '--steps', '4', '--cham-steps', '2',
              '--batch', '4', '--measured', '1', '--json', str(folder / 'figures.json')]
     training.main(words)
@@ -156,6 +158,7 @@ def test_one_command_draws_trains_and_measures(folder, capsys):
     for name in ('hand_stem', 'hand', 'cham'):
         moved = torch.load(folder / f'alone_0/{name}.pt', weights_only=True)
         assert any(not torch.equal(value, moved['best'][key]) for key, value in moved['module'].items()), name
+    assert [config.static_images for config in configs] == [True]   # people of different images are different people
     table = capsys.readouterr().out
     before = (folder / 'alone_0/cham.pt').stat().st_mtime_ns
     training.main(words)    # all is done: it is measured again, nothing is trained
