@@ -1,6 +1,6 @@
 """Table 2 of Hand4Whole++ where a body expert knows wrists, and a hand expert knows no arm.
 
-    python -m hand4whole_ros.training.wrist_fusion_training FOLDER --hand-data alone --steps 1000 --json FILE
+    python -m hand4whole_ros.training.wrist_fusion_training FOLDER --steps 2400 --people 300 --json FILE
 
 Three steps, each of which resumes where it was stopped: a hand expert learns from crops of drawn hands, along each
 crop's own axes and without prompts; CHAM is trained between it and the open model's body expert, both frozen; the ways
@@ -261,10 +261,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--hand-data', choices=HAND_DATA, default=HAND_DATA[0],
                         help='the hand expert learns from hands of drawn people, or from drawn hands without an arm')
     parser.add_argument('--hands', type=positive, default=4000, help='drawn hands for the hand expert')
-    parser.add_argument('--people', type=positive, default=1200,
+    parser.add_argument('--people', type=positive, default=300,
                         help='drawn people for CHAM; rounded up to hundreds')
-    parser.add_argument('--steps', type=positive, default=1600, help='of the hand expert')
-    parser.add_argument('--cham-steps', type=positive, default=400, help='of CHAM, of 32 people each')
+    parser.add_argument('--steps', type=positive, default=2400, help='of the hand expert')
+    parser.add_argument('--cham-steps', type=positive, default=250, help='of CHAM, of 32 people each')
     parser.add_argument('--batch', type=positive, default=32, help='hands of a step')
     parser.add_argument('--measured', type=positive, default=100, help='people of the table')
     parser.add_argument('--open-model', type=Path, help='take the body expert of these weights, not the bundled ones')
