@@ -122,11 +122,16 @@ class NetworkPredictor:
         if self._strategy is None:
             outputs = self._predict_hands(self._network.run_hand_expert(patches, boxes, person.prompts))
         else:
-            outputs = self._predict_body(self._network(patches, boxes, self._strategy, person.prompts))
+            outputs = self._predict_body(self._run_network(patches, boxes, person, sample))
         if outputs is None or not self._in_camera_axes:
             return outputs
         middle = person.box[0, :2] + person.box[0, 2:] / 2
         return _rotate_outputs(outputs, view_rotation(sample.intrinsics.normalize(middle.numpy())))
+
+    def _run_network(self, patches: Tensor, boxes: Mapping[str, HandBoxes], person: PersonInputs, sample: Sample
+                     ) -> WholeBodyOutput:
+        assert self._strategy is not None   # else the hand expert runs alone
+        return self._network(patches, boxes, self._strategy, person.prompts)
 
     def _predict_body(self, outputs: WholeBodyOutput) -> Prediction:
         vertices, points = _numpy(outputs.vertices[0]), _numpy(outputs.keypoints[0])

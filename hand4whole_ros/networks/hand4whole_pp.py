@@ -121,7 +121,8 @@ class HandExpert(nn.Module):
         people = {side: boxes[side].exists.nonzero()[:, 0] for side in SIDES}
         where = torch.cat([boxes[side].boxes[people[side]] for side in SIDES])
         left = torch.arange(len(where), device=where.device) >= len(people['right'])
-        crops = roi_align(patches[torch.cat(list(people.values()))], where * PATCH_SCALE)
+        side = self.wilor.backbone.config.image_size[0]
+        crops = roi_align(patches[torch.cat(list(people.values()))], where * PATCH_SCALE, (side, side))
         prompt = None if prompts is None else concatenate_hand_prompts(prompts.hands, people)
         placed = place_hands(self.wilor(prepare_crops(crops, left), prompt), left, where)
         return {side: PlacedHands(*(values[left == (side == 'left')] for values in vars(placed).values()))

@@ -203,6 +203,7 @@ class WiLoR(nn.Module):
     def forward(self, crops: Tensor, prompt: Prompt | None = None) -> HandPrediction:
         """Crops (N, 3, 256, 256) from `prepare_crops`, one for each hand that exists -> N right hands.
 
+        A transformer for smaller images takes smaller crops, square and as high as its images.
         prompt: of a network that takes one, mirrored as the crops are.
         """
         crops = crops.to(self.backbone.pos_embed.dtype)

@@ -13,6 +13,7 @@ from .. import skeleton
 from ..networks.hand4whole_pp import Hand4WholePP
 from ..networks.smpler_x import DEPTH_BINS, heatmap_probabilities
 from ..networks.vit import TransformerBlock, ViT, to_map, zero_initialize
+from ..networks.wilor import WiLoR
 from .expert_training import (
     EVAL_INTERVAL,
     bf16_autocast,
@@ -53,31 +54,52 @@ def train_stems(network: Hand4WholePP, context: StageContext) -> None:
     """Train both stems in place, to initialise the experts; network and context on one device."""
     initialize_from_stems(network)
     body, hand = network.encoder, network.wilor.backbone
-    head = nn.Conv2d(hand.config.embed_dim, skeleton.NUM_HAND_KEYPOINTS * DEPTH_BINS, 1).to(hand.pos_embed.device)
+    hand_stem = make_hand_stem(hand)
     _train_stem(StemHeatmaps(body, network.body_position_net.conv), 'body_stem', loss_of=_body_loss,
                 share_of=_people_share, context=context)
-    _train_stem(StemHeatmaps(hand, head), 'hand_stem', loss_of=_hand_loss, share_of=hand_share, context=context)
+    _train_stem(hand_stem, 'hand_stem', loss_of=_hand_loss, share_of=hand_share, context=context)
+
+
+def make_hand_stem(hand: ViT) -> StemHeatmaps:
+    """The stem of a hand expert's transformer, with a new head for a hand's keypoints."""
+    head = nn.Conv2d(hand.config.embed_dim, skeleton.NUM_HAND_KEYPOINTS * DEPTH_BINS, 1)
+    return StemHeatmaps(hand, head.to(hand.pos_embed.device))
 
 
 def initialize_from_stems(network: Hand4WholePP) -> None:
     """In place: the blocks of both transformers add nothing, the heads return an upright body and a flat hand."""
     with torch.no_grad():
         for vit in (network.encoder, network.wilor.backbone):
-            for block in vit.blocks:
-                assert isinstance(block, TransformerBlock)
-                zero_initialize(block.attn.proj, block.mlp.fc2)
-            nn.init.trunc_normal_(vit.pos_embed, std=0.02)
+            _silence_blocks(vit)
         nn.init.trunc_normal_(network.encoder.task_tokens, std=0.2)
         if network.body_regressor.guess is None:    # else the heads already add nothing to it
             for head in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
                 weight, bias = head.parameters()
                 weight.mul_(0.1)
                 bias.copy_(bias.new_tensor([1, 0, 0, 1, 0, 0]).repeat(len(bias) // 6))
-        hand, refine = network.wilor.backbone, network.wilor.refine_net
-        flat = hand.init_hand_pose.new_tensor([1, 0, 0, 0, 1, 0]).repeat(hand.init_hand_pose.shape[1] // 6)
-        hand.init_hand_pose.copy_(flat + _MIN_SEPARATION * torch.randn_like(flat))
-        hand.init_cam[:, 0] = 1
-        zero_initialize(hand.decpose, hand.decshape, hand.deccam, refine.dec_pose, refine.dec_shape, refine.dec_cam)
+        _initialize_hand_heads(network.wilor)
+
+
+@torch.no_grad()
+def initialize_hand_from_stem(expert: WiLoR) -> None:
+    """In place: the blocks of the transformer add nothing, the heads return a flat hand."""
+    _silence_blocks(expert.backbone)
+    _initialize_hand_heads(expert)
+
+
+def _silence_blocks(vit):
+    for block in vit.blocks:
+        assert isinstance(block, TransformerBlock)
+        zero_initialize(block.attn.proj, block.mlp.fc2)
+    nn.init.trunc_normal_(vit.pos_embed, std=0.02)
+
+
+def _initialize_hand_heads(expert):
+    hand, refine = expert.backbone, expert.refine_net
+    flat = hand.init_hand_pose.new_tensor([1, 0, 0, 0, 1, 0]).repeat(hand.init_hand_pose.shape[1] // 6)
+    hand.init_hand_pose.copy_(flat + _MIN_SEPARATION * torch.randn_like(flat))
+    hand.init_cam[:, 0] = 1
+    zero_initialize(hand.decpose, hand.decshape, hand.deccam, refine.dec_pose, refine.dec_shape, refine.dec_cam)
 
 
 def _train_stem(stem, name, *, loss_of, share_of, context):
@@ -108,9 +130,10 @@ def _hand_loss(stem, seen, dataset):
     crops, _, target = load_hand_crops(seen, dataset)
     if not len(crops):
         return seen.patches.new_zeros((), requires_grad=True)
-    return heatmap_loss(stem(crops), _target_positions(target))
+    return hand_heat_loss(stem(crops), target)
 
 
-def _target_positions(target: HandTargets) -> Tensor:
+def hand_heat_loss(heat: Tensor, target: HandTargets) -> Tensor:
+    """Loss of heat maps (N, 21, depth, rows, columns) of a hand's keypoints."""
     places = torch.cat([target.places, target.keypoints[..., 2:]], dim=-1)
-    return places / places.new_tensor(_HAND_SPAN)
+    return heatmap_loss(heat, places / places.new_tensor(_HAND_SPAN))

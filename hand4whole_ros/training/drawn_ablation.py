@@ -28,9 +28,9 @@ def parse_arguments(description: str, rows: Sequence[str], defaults: AblationSiz
     """folder, steps, hands, batch, upright, seed, rows, json. Exits with 2 and one line for invalid values."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('folder', type=Path, help='where drawn hands, logs and weights are kept')
-    parser.add_argument('--steps', type=_positive, default=defaults.steps, help='of training, for every row')
-    parser.add_argument('--hands', type=_positive, default=defaults.hands, help='drawn hands to learn from')
-    parser.add_argument('--batch', type=_positive, default=defaults.batch, help='pictures of a step')
+    parser.add_argument('--steps', type=positive, default=defaults.steps, help='of training, for every row')
+    parser.add_argument('--hands', type=positive, default=defaults.hands, help='drawn hands to learn from')
+    parser.add_argument('--batch', type=positive, default=defaults.batch, help='pictures of a step')
     parser.add_argument('--upright', action='store_true',
                         help='hands point up, palms to the camera: a short training learns that')
     parser.add_argument('--seed', type=int, default=0, help='of weights and of the order of hands')
@@ -45,7 +45,8 @@ def parse_arguments(description: str, rows: Sequence[str], defaults: AblationSiz
     return given
 
 
-def _positive(text):
+def positive(text: str) -> int:
+    """An argument's number. Raises ArgumentTypeError if it is below 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f'must be at least 1, found {value}')
@@ -62,7 +63,7 @@ def load_or_draw(path: Path, kind: type[_Rows], draw: Callable[[], _Rows]) -> _R
 
 
 def write_figures(path: Path | None, found: Mapping[str, Mapping[str, float]],
-                  published: Mapping[str, Sequence[float | None]]) -> None:
+                  published: Mapping[str, Sequence[float | None] | Mapping[str, float]]) -> None:
     """Row -> measured metrics, and the paper's, as JSON; nothing is written without a path."""
     if path is not None:
         both = {row: {'here': figures, 'paper': published[row]} for row, figures in found.items()}

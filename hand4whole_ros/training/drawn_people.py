@@ -37,6 +37,8 @@ def make_shards(folder: Path, count: int, seed: int, workers: int, *, progress: 
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f'people_{seed}_{k:05d}.npz' for k in range(-(-count // SHARD_SIZE))]
     wanted = [(path, seed, k) for k, path in enumerate(paths) if not path.exists()]
+    if not wanted:
+        return
     with multiprocessing.get_context('spawn').Pool(workers, _initialize_worker) as pool:
         for _ in ProgressBar(pool.imap_unordered(_make_shard, wanted), 'shards of people', len(wanted), unit='shard',
                       enabled=progress):

@@ -21,6 +21,7 @@ from ..networks.wilor import HandCode, WiLoR, project_to_crop
 from .image_batches import ImageBatch, load_batch, load_hand_images
 from .initial_regression import body_metrics, hand_metrics, weight_losses
 from .losses import body_losses, hand_losses, heatmap_loss, position_loss
+from .skeleton_layer import SkeletonLayer
 from .stage_context import StageContext
 from .targets import NUM_BODY, BodyTargets, HandTargets, concatenate_targets
 from .trainer import train
@@ -109,21 +110,12 @@ def train_hand(network: Hand4WholePP, context: StageContext) -> None:
         if not share:
             return {name: seen.patches.new_zeros(()) for name in ('coarse', 'refined')}
         coarse, refined, target = run_hand_expert(expert, seen, train_set)
-        found = {}
-        for name, code in (('coarse', coarse), ('refined', refined)):
-            rotations = _rotations(code)
-            parts = hand_losses(rotations, code.betas, target, skeleton_layer)
-            # A crop is some 0.15 m wide: the error across the view is a loss of its own.
-            parts['places'] = 0.3 * position_loss(project_to_crop(
-                skeleton_layer.right_hand(rotations, code.betas), code.camera), target.places)
-            found[name] = sum(parts.values())
-        return weight_losses(found, share)
+        return weight_losses(hand_code_losses(coarse, refined, target, skeleton_layer), share)
 
     def figures(expert):
         seen = [run_hand_expert(expert, part, validation_set)[1:] for part in validation_batches(validation_set)]
-        codes = [code for code, _ in seen]
-        rotations, betas = torch.cat([_rotations(code) for code in codes]), torch.cat([code.betas for code in codes])
-        return hand_metrics(rotations, betas, concatenate_targets([target for _, target in seen]), skeleton_layer)
+        return hand_code_metrics([code for code, _ in seen], concatenate_targets([target for _, target in seen]),
+                                 skeleton_layer)
 
     best = train(expert, losses, context.schedule(5e-4, EVAL_INTERVAL), folder=context.settings.run, name='hand',
                  measure=torch.no_grad()(figures), distributed=context.distributed)
@@ -151,15 +143,42 @@ def hand_share(dataset: TrainingSet, rows: Tensor, own: Tensor) -> float:
 def run_hand_expert(expert: WiLoR, seen: ImageBatch, dataset: TrainingSet) -> tuple[HandCode, HandCode, HandTargets]:
     """Coarse and refined codes of the hands that count, and their targets: left ones first."""
     crops, prompt, target = load_hand_crops(seen, dataset)
-    with bf16_autocast(seen.patches.device):
+    return *regress_hands(expert, crops, prompt), target
+
+
+def regress_hands(expert: WiLoR, crops: Tensor, prompt: Prompt | None = None) -> tuple[HandCode, HandCode]:
+    """Coarse and refined codes of crops (N, 3, 256, 192) of right hands; gradients do not pass through the mesh."""
+    with bf16_autocast(crops.device):
         coarse, feature = expert.backbone(crops, prompt)
     coarse = HandCode(*(value.float() for value in vars(coarse).values()))
     with torch.no_grad():
         mesh = expert.mano(*coarse.rotations(), coarse.betas).vertices
-    with bf16_autocast(seen.patches.device):
+    with bf16_autocast(crops.device):
         refined = expert.refine_net(feature, mesh, coarse)
-    refined = HandCode(*(value.float() for value in vars(refined).values()))
-    return coarse, refined, target
+    return coarse, HandCode(*(value.float() for value in vars(refined).values()))
+
+
+def hand_code_losses(
+    coarse: HandCode, refined: HandCode, target: HandTargets, skeleton_layer: SkeletonLayer
+) -> dict[str, Tensor]:
+    """The loss () of either code of N hands."""
+    found = {}
+    for name, code in (('coarse', coarse), ('refined', refined)):
+        rotations = _rotations(code)
+        parts = hand_losses(rotations, code.betas, target, skeleton_layer)
+        # A crop is some 0.15 m wide: the error across the view is a loss of its own.
+        parts['places'] = 0.3 * position_loss(project_to_crop(
+            skeleton_layer.right_hand(rotations, code.betas), code.camera), target.places)
+        found[name] = sum(parts.values())
+    return found
+
+
+def hand_code_metrics(
+    codes: list[HandCode], target: HandTargets, skeleton_layer: SkeletonLayer
+) -> dict[str, float]:
+    """hand_metrics of the codes of several batches, which together have the hands of the target."""
+    rotations, betas = torch.cat([_rotations(code) for code in codes]), torch.cat([code.betas for code in codes])
+    return hand_metrics(rotations, betas, target, skeleton_layer)
 
 
 def load_hand_crops(seen: ImageBatch, dataset: TrainingSet) -> tuple[Tensor, Prompt, HandTargets]:

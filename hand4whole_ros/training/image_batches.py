@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -49,7 +50,7 @@ def load_batch(
     if generator is not None:
         def drawn(*size):
             return distributed.part(torch.rand(step, *size, generator=generator) * 2 - 1)
-        patches = _augment_light(patches, drawn)
+        patches = augment_light(patches, drawn)
     device = dataset.body.betas.device
     rows, patches = rows.to(device), patches.to(device)
     return ImageBatch(rows, patches, dataset.prompts.take(rows))
@@ -68,8 +69,11 @@ def batch_hand_boxes(batch: ImageBatch, dataset: TrainingSet) -> dict[str, HandB
     return {side: dataset.boxes[side].take(batch.rows) for side in skeleton.SIDES}
 
 
-def _augment_light(patches, drawn):
-    """Exposure, contrast, tint, and sometimes greyscale. drawn: numbers -1 to 1 of every patch, by their size."""
+def augment_light(patches: Tensor, drawn: Callable[..., Tensor]) -> Tensor:
+    """Exposure, contrast, tint, and sometimes greyscale, of images (N, 3, H, W) from 0 to 1, in place.
+
+    drawn: random numbers -1 to 1 of every image, (N, *size), by their size.
+    """
     gain = torch.exp(0.25 * drawn(1, 1, 1) + 0.08 * drawn(3, 1, 1))
     contrast = torch.exp(0.25 * drawn(1, 1, 1))
     level = (1 - contrast) * patches.mean((1, 2, 3), keepdim=True) * gain + 0.08 * drawn(1, 1, 1)

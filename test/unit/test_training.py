@@ -19,6 +19,8 @@ from torch import nn
 
 pytest.importorskip('mediapipe')
 
+from drawn_shard import draw_shard
+
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.model import BodyModel
 from hand4whole_ros.body.open_body import load_arrays
@@ -68,13 +70,7 @@ sys.exit(main.main(sys.argv[1:]))
 def folder(tmp_path_factory):
     """People to learn from, made by this very process."""
     where = tmp_path_factory.mktemp('people')
-    drawn_people._initialize_worker()
-    shard, drawn_people.SHARD_SIZE = drawn_people.SHARD_SIZE, DRAWN
-    try:
-        drawn_people._make_shard((where / 'people_3_00000.npz', 3, 0))
-    finally:
-        drawn_people.SHARD_SIZE = shard
-        drawn_people._landmark_pipeline.close()
+    draw_shard(where, 3, DRAWN)
     return where
 
 
