@@ -127,8 +127,9 @@ def cut_hands(image: np.ndarray, truth: PersonTruth, components: np.ndarray, siz
     for side in skeleton.SIDES:
         hand = truth.hand(side)
         seen = inside(hand.keypoints_2d, truth.intrinsics.width, truth.intrinsics.height)
-        box, exists = hand_boxes(*(torch.from_numpy(np.asarray(value, np.float64))[None] for value in (
-            np.where(seen[:, None], hand.keypoints_2d, 0), seen)), OPEN_MODEL.hand_room)
+        points, shown = (torch.from_numpy(np.asarray(value, np.float64))[None] for value in (
+            np.where(seen[:, None], hand.keypoints_2d, 0), seen))
+        box, exists = hand_boxes(points, shown, OPEN_MODEL.hand_room)
         if not exists or hand.visibility < MIN_VISIBILITY:
             continue
         low, high = box[0].numpy().reshape(2, 2)

@@ -105,11 +105,11 @@ class RotatedCopyPredictor(NetworkPredictor):
     crop.
     """
 
-    def _run_network(self, patches: Tensor, boxes: Mapping[str, HandBoxes], told: PersonInputs, sample: Sample
+    def _run_network(self, patches: Tensor, boxes: Mapping[str, HandBoxes], person: PersonInputs, sample: Sample
                      ) -> WholeBodyOutput:
         policy = FusionPolicy(WristSource.BODY)
-        outputs = self._network.run_experts(patches, boxes, policy, told.prompts)
-        camera, box = sample.intrinsics, told.box.double().numpy()
+        outputs = self._network.run_experts(patches, boxes, policy, person.prompts)
+        camera, box = sample.intrinsics, person.box.double().numpy()
         ray = camera.normalize(box[:, :2] + box[:, 2:] / 2)
         focal = np.full(1, np.sqrt(camera.fx * camera.fy))
         hands = {}
