@@ -64,7 +64,7 @@ def ended(node, number):
 def test_a_signal_while_libraries_are_imported(tmp_path, program):
     """From the first import of one's own on; the moments are those at which the system maps a library."""
     times = []
-    for library, number in (('numpy', signal.SIGTERM), ('libtorch_cpu', signal.SIGINT), ('_rclpy', signal.SIGTERM)):
+    for library, number in (('numpy', signal.SIGTERM), ('cv2', signal.SIGINT), ('_rclpy', signal.SIGTERM)):
         with (tmp_path / library).open('w+') as said:
             process = subprocess.Popen([sys.executable, '-m', *program], stdout=said, stderr=said)
             try:
@@ -79,7 +79,7 @@ def test_a_signal_while_libraries_are_imported(tmp_path, program):
         assert Path(said.name).read_text() == ''
     assert max(times) < SOON
     note(f'SIGINT or SIGTERM while libraries are imported, {program[0].rpartition(".")[2]}',
-         'as numpy, torch and rclpy are mapped into memory', len(times),
+         'as numpy, OpenCV and rclpy are mapped into memory', len(times),
          f'exit code 0 after {max(times):.2f} s at most, not a word')
 
 
