@@ -32,7 +32,7 @@ def seen(tmp_path_factory):
     try:
         assert node.says('waiting for images', 60), node.log()
         # The first overlay and the first pose load libraries; then the motion is played once.
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while not (peer.got['overlay'] and peer.got['markers'] and peer.got['tf']):
             assert time.monotonic() < end, node.log()
             peer.publisher(CameraInfo, 'cam/camera_info').publish(info)

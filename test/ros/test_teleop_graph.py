@@ -146,10 +146,13 @@ def test_a_clock_that_jumps_holds_the_robot(camera, offset, reason):
     closing(camera)
     states = len(camera.got['fingers'])
     camera.stamp_offset = offset
+
+    def reasons():
+        return {state.reason for state in camera.got['fingers'][states:]}
+    # On a busy machine images are late, too, and the robot holds for that before the next one arrives.
+    assert camera.plays(lambda: any(re.search(reason, one) for one in reasons())), reasons()
     assert camera.plays(lambda: all(camera.is_state(key, state=TeleopState.LOST, engaged=False)
                                     for key in ('fingers', 'wrist')))
-    reasons = {state.reason for state in camera.got['fingers'][states:]}
-    assert any(re.search(reason, one) for one in reasons), reasons
     held_still(camera)
     # The clock is right again, and nothing moves before the switch has been released.
     camera.stamp_offset = 0
