@@ -3,7 +3,8 @@
 The mean of a pose and that of the mirror image of its region is more accurate than either. By how much it differs from
 the former hardly changes while a person is nearly still. So the mirror image is evaluated where the person has moved,
 and at intervals; in other images the last difference is added. What the second pose takes from the noise of single
-images is made up for by a weighted mean with the last image, which a nearly still person does not notice.
+images is made up for by a weighted mean with the last image, which a nearly still person does not notice. Where the two
+exchange left and right, the pose from behind is taken (pose_consensus).
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import numpy as np
 
 from .indices import LIMBS
 from .measures import torso_length
-from .person_evidence import SAME_PERSON, similarity
-from .pose import PoseLandmarker, PoseLandmarks, mean_pose, weighted_pose, with_disagreement
+from .pose import PoseLandmarker, PoseLandmarks, weighted_pose, with_disagreement
+from .pose_consensus import consensus, is_near
 from .pose_correction import PoseCorrection
 from .regions import Region
 
@@ -62,9 +63,9 @@ def pose_both_ways(landmarker: PoseLandmarker, image: np.ndarray, region: Region
         return pose, MirrorMemory(memory.mirrored, memory.correction, pose)
     if other is None:
         other = landmarker.landmarks(image, region, mirrored=True)
-    if similarity(one, other) < SAME_PERSON:
+    if not is_near(one, other):
         return with_disagreement(one, other), None
-    pose = mean = mean_pose(one, other)
+    pose = mean = consensus([one, other])
     if memory is not None and still:
         pose = weighted_pose(mean, memory.last, _WEIGHT)
     return pose, MirrorMemory(one, PoseCorrection.between(one, mean), pose)

@@ -1,11 +1,13 @@
 """Several poses of one person become one: from behind if left and right are exchanged in some of them."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from hand4whole_ros.landmarks.indices import LIMBS, MIRRORED_POSE, PoseLandmark
+from hand4whole_ros.landmarks.mirror_memory import pose_both_ways
 from hand4whole_ros.landmarks.pose import PoseLandmarks
 from hand4whole_ros.landmarks.pose_consensus import consensus, is_facing, is_near, with_sides_exchanged
 from hand4whole_ros.landmarks.regions import Region
@@ -68,3 +70,17 @@ def test_a_pose_whose_trunk_alone_is_exchanged_does_not_turn_the_person():
     mixed = replace(mixed, world_landmarks=world)
     assert not is_facing(mixed)
     assert is_facing(consensus([*poses, mixed]))
+
+
+def test_a_tracked_person_whose_sides_the_mirror_image_exchanges_is_seen_from_behind():
+    facing, behind = facing_person(noise=2), with_sides_exchanged(facing_person(noise=2, seed=1))
+    for straight, mirrored in ((facing, behind), (behind, facing)):
+        landmarker = SimpleNamespace(
+            landmarks=lambda image, region, straight=straight: straight,
+            landmarks_both_ways=lambda image, region, poses=(straight, mirrored): poses)
+        seen, memory = pose_both_ways(landmarker, None, facing.region)
+        np.testing.assert_allclose(seen.landmarks, behind.landmarks)
+        assert memory is not None and not is_facing(seen)
+        # The next image, without its mirror image.
+        again, _ = pose_both_ways(landmarker, None, facing.region, memory, mirror=False)
+        np.testing.assert_allclose(again.landmarks, behind.landmarks, atol=1e-9)
