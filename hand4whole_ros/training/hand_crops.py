@@ -99,7 +99,7 @@ def draw_hands_of_people(count: int, seed: int, size: int, components: np.ndarra
     """
     source = SyntheticImages(seed, close_ups=0.0, at_ease=FRONTAL_UPRIGHT_SHARE)
     rng = np.random.default_rng((0xC409, seed))
-    found = (crop for image, truth in source for crop in cut_hands(image, truth, components, size, rng))
+    found = (crop for image, truth in source for crop in cut_hands(image, truth, components, size=size, rng=rng))
     return HandCrops.stack(list(ProgressBar(itertools.islice(found, count), 'hands of drawn people', count,
                                             unit='hand')))
 
@@ -120,7 +120,7 @@ def draw_hands_alone(count: int, seed: int, size: int) -> HandCrops:
     return HandCrops(*(np.concatenate(values)[:count] for values in zip(*(vars(part).values() for part in parts))))
 
 
-def cut_hands(image: np.ndarray, truth: PersonTruth, components: np.ndarray, size: int, rng: np.random.Generator
+def cut_hands(image: np.ndarray, truth: PersonTruth, components: np.ndarray, *, size: int, rng: np.random.Generator
               ) -> Iterator[HandCrops]:
     """The visible hands of a drawn person, single rows."""
     assert truth.betas is not None      # of people to train on

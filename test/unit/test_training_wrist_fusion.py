@@ -87,7 +87,7 @@ def test_both_hands_of_a_person_become_right_ones(components):
     rng, seen = np.random.default_rng(0), set()
     for image, truth in SyntheticImages(5, close_ups=0.0, at_ease=1.0):
         sides = [side for side in skeleton.SIDES if truth.hand(side).visibility > 0.5]
-        rows = list(cut_hands(image, truth, components, SIZE, rng))
+        rows = list(cut_hands(image, truth, components, size=SIZE, rng=rng))
         if len(sides) == len(rows) == 2:
             for side, row in zip(sides, rows):
                 true = truth.hand(side).keypoints_3d

@@ -25,7 +25,7 @@ CAMERAS = [
 @pytest.mark.parametrize('camera, pelvis', CAMERAS)
 @pytest.mark.parametrize('supersample', [1, 2, 3])
 def test_it_sees_what_the_rasteriser_sees(body, camera, pelvis, supersample):
-    mesh = body.vertices(person(body, pelvis)).numpy()
+    mesh = body.vertices(person(body, pelvis))
     meshes, colors = np.stack([mesh, mesh + np.float32([0.2, 0.05, 0.4])]), np.float32([0.6, 0.7, 0.8])
     drawn, expected = (kind(body.faces).render(meshes, camera, colors, supersample=supersample)
                        for kind in (ScanlineRenderer, Rasterizer))
@@ -40,7 +40,7 @@ def test_it_sees_what_the_rasteriser_sees(body, camera, pelvis, supersample):
 
 @pytest.mark.parametrize('cull', [True, False])
 def test_triangles_seen_from_behind(body, cull):
-    mesh = body.vertices(person(body)).numpy()
+    mesh = body.vertices(person(body))
     drawn, expected = (kind(body.faces[:, ::-1], cull=cull).render(mesh, CAMERAS[0][0], [0.6, 0.7, 0.8])
                        for kind in (ScanlineRenderer, Rasterizer))
     assert (drawn.ids == expected.ids).mean() > 0.998
