@@ -200,8 +200,9 @@ def test_space_stops_time_and_goes_on(tmp_path, node, listener, play):
         assert listener.until(functools.partial(ended, player), 120) and player.returncode == 0
         # 1.5625 times as fast; how much longer it takes to end is the machine's.
         assert stopped + 1.5625 * (time.monotonic() - began) > 5.9
-        # A listener on a busy machine loses some of the last ones.
-        assert steps_back(times(listener)) == 0 and stopped < times(listener)[-1] < 5.91
+        # The player may end before the listener has read its last messages.
+        assert listener.until(lambda: times(listener)[-1] == pytest.approx(5.9, abs=0.01), 60)
+        assert steps_back(times(listener)) == 0
     finally:
         os.close(ours)
         os.close(theirs)
