@@ -37,6 +37,11 @@ def parse_arguments(description: str, rows: Sequence[str], defaults: AblationSiz
     parser.add_argument('--rows', nargs='+', choices=tuple(rows), default=list(rows), metavar='ROW',
                         help='rows of the table: %(choices)s')
     parser.add_argument('--json', type=Path, help='write the figures there')
+    return parse_with_paths(parser, arguments)
+
+
+def parse_with_paths(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments of a parser with `folder` and `--json`. Exits with 2 and one line for unusable paths."""
     given = parser.parse_args(arguments)
     if given.folder.exists() and not given.folder.is_dir():
         parser.error(f'{given.folder} is a file; name a folder')

@@ -41,7 +41,7 @@ from ..networks.vit import ViTConfig
 from ..networks.wilor import PlacedHands, WiLoR, WiLoRConfig
 from . import convolutional_stems
 from .cham_training import train_cham
-from .drawn_ablation import load_or_draw, positive, write_figures
+from .drawn_ablation import load_or_draw, parse_with_paths, positive, write_figures
 from .drawn_people import make_shards
 from .expert_training import hand_code_losses, hand_code_metrics, regress_hands
 from .hand_crops import HandCrops, draw_hands_alone, draw_hands_of_people, hand_view_rotations
@@ -220,7 +220,9 @@ def run_experiment(folder: Path, size: FusionSize, network: Hand4WholePP, hand_d
     network: of make_network; its hand expert and CHAM are trained in place.
     """
     people, run = folder / 'people', folder / f'{hand_data}_{seed}'
-    components = hand_shape_components(BodyModel.load(), load_arrays())
+    arrays = load_arrays()
+    body = BodyModel.from_open_body(arrays)
+    components = hand_shape_components(body, arrays)
 
     def load(name, count, drawn_seed):
         return load_or_draw(folder / f'hands_{hand_data}_{name}_{count}_{CROP_PIXELS}.npz', HandCrops, lambda: (
@@ -229,7 +231,7 @@ def run_experiment(folder: Path, size: FusionSize, network: Hand4WholePP, hand_d
     folder.mkdir(parents=True, exist_ok=True)
     crops = load('learnt', size.hands, _HANDS_SEED)
     held_out = load('held_out', max(size.hands // 10, 1), _HELD_OUT_SEED)
-    layer = SkeletonLayer(BodyModel.load().kinematics, components)
+    layer = SkeletonLayer(body.kinematics, components)
     train_hand_expert(network.wilor, crops, held_out, layer, batch=size.batch,
                       settings=RunSettings(run=run, steps=size.steps, seed=seed))
     make_shards(people, size.people, _PEOPLE_SEED, workers=1)
@@ -270,11 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--open-model', type=Path, help='take the body expert of these weights, not the bundled ones')
     parser.add_argument('--seed', type=int, default=0, help='of weights and of the order of hands and people')
     parser.add_argument('--json', type=Path, help='write the figures there')
-    given = parser.parse_args(arguments)
-    if given.folder.exists() and not given.folder.is_dir():
-        parser.error(f'{given.folder} is a file; name a folder')
-    if given.json is not None and not given.json.absolute().parent.is_dir():
-        parser.error(f'--json {given.json}: no such folder')
+    given = parse_with_paths(parser, arguments)
     size = FusionSize(hands=given.hands, people=given.people, steps=given.steps, cham_steps=given.cham_steps,
                       measured=given.measured, batch=given.batch)
     try:
