@@ -153,7 +153,7 @@ def _place_object(scene, keypoints):
 
 def _render_grasp(scene, keypoints, vertices, size):
     """One row of GraspPatches."""
-    hand, rng = scene.hand, np.random.default_rng(scene.hand.look)
+    hand, rng = scene.hand, np.random.default_rng(scene.hand.appearance_seed)
     transl = np.append(hand.ray, 1.0) * hand.distance
     points, skin = keypoints + transl, vertices + transl
     pixels, corner, _, zoom, view = patch_view(hand, points, size)

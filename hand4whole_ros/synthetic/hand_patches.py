@@ -116,7 +116,7 @@ def draw_sequence(count: int, seed: int, size: int, hidden: slice, *, upright: b
     between = [Rotation.from_matrix(one).inv() * Rotation.from_matrix(other) for one, other in zip(
         start.rotations, _sample_nearby_scene(rng, start.rotations, end.rotations))]
     layer, _, _ = right_hand()
-    look, focal, betas = start.look, start.focal, start.betas
+    focal, betas = start.focal, start.betas
     ray = start.ray + (end.ray - start.ray) * 0.5 * phase[:, None]
     distance = start.distance + (end.distance - start.distance) * 0.5 * phase
     room, off = rng.uniform(*CROP_MARGIN), rng.normal(0, OFF_CENTRE / 3, 2)
@@ -128,7 +128,8 @@ def draw_sequence(count: int, seed: int, size: int, hidden: slice, *, upright: b
             given = torch.from_numpy(rotations)[None]
             mesh = layer(given[:, :1], given[:, 1:], torch.from_numpy(betas)[None])
         cover = 1.0 if hidden.start <= k < hidden.stop else 0.0
-        scene = PatchScene(False, rotations, betas, ray[k], distance[k], focal, look, room, off, cover)
+        scene = PatchScene(False, rotations, betas, ray[k], distance[k], focal, start.appearance_seed, room, off,
+                           cover)
         found.append(_render_patch(scene, mesh.keypoints[0].numpy(), mesh.vertices[0].numpy(), size))
     return HandPatches.stack(found)
 
@@ -143,7 +144,7 @@ class PatchScene:
     ray: np.ndarray         # x/z, y/z of the wrist
     distance: float
     focal: float
-    look: int               # seed of colours, light, background and obstacle
+    appearance_seed: int    # of colours, light, background and obstacle
     room: float
     off_centre: np.ndarray  # of the patch, in its side
     cover: float            # size of the obstacle in front of the hand, in the patch's side; 0 for none
@@ -203,7 +204,7 @@ def _sample_nearby_scene(rng, start, end):
 
 def _render_patch(scene, keypoints, vertices, size):
     """One row of HandPatches."""
-    rng = np.random.default_rng(scene.look)
+    rng = np.random.default_rng(scene.appearance_seed)
     transl = np.append(scene.ray, 1.0) * scene.distance
     points, skin = keypoints + transl, (vertices + transl).astype(np.float32)
     pixels, corner, side, zoom, view = patch_view(scene, points, size)
