@@ -78,9 +78,9 @@ class KinematicTree:
         """parents, generations and bone_sums, as arrays or as the tensors that go with `like`."""
         if isinstance(like, np.ndarray):
             return self.parents, self._generations, self.bone_sums
-        import torch  # loaded already, by the caller
         key = like.device, like.dtype
         if key not in self._tensors:
+            import torch  # loaded already, by the caller
             with torch.inference_mode(False):   # tensors made in inference mode cannot be differentiated through
                 parents, *numbers = (torch.as_tensor(rows, device=like.device)
                                      for rows in (self.parents, *sum(self._generations, ())))

@@ -11,10 +11,6 @@ from ...geometry.camera import Intrinsics
 _PARAMETERS = tuple(skeleton.POSE_SLICES) + ('betas', 'expression', 'transl', 'bbox_xyxy')
 
 
-def _to_list(array):
-    return array.tolist()
-
-
 def _hand_to_json(estimate: WholeBodyEstimate, hand: HandEstimate) -> dict:
     wrist = estimate.joint_rotations[skeleton.WRIST[hand.side]]
     return {
@@ -22,18 +18,18 @@ def _hand_to_json(estimate: WholeBodyEstimate, hand: HandEstimate) -> dict:
         'state': skeleton.HAND_STATES[hand.state],
         'confidence': hand.confidence,
         'agreement': hand.agreement,
-        'keypoints_3d': _to_list(hand.keypoints_3d),
-        'keypoints_2d': _to_list(hand.keypoints_2d),
-        'wrist_quaternion_xyzw': _to_list(Rotation.from_matrix(wrist).as_quat()),
-        'betas': _to_list(hand.betas) if hand.has_own_shape else None,
-        'bbox_xyxy': _to_list(hand.bbox_xyxy)}
+        'keypoints_3d': hand.keypoints_3d.tolist(),
+        'keypoints_2d': hand.keypoints_2d.tolist(),
+        'wrist_quaternion_xyzw': Rotation.from_matrix(wrist).as_quat().tolist(),
+        'betas': hand.betas.tolist() if hand.betas is not None and hand.has_own_shape else None,
+        'bbox_xyxy': hand.bbox_xyxy.tolist()}
 
 
 def _confidences(estimate):
     """Name of joint -> 0 to 1; None if the estimator does not estimate it."""
     if estimate.joint_confidence is None:
         return None
-    return dict(zip(skeleton.JOINT_NAMES, _to_list(estimate.joint_confidence)))
+    return dict(zip(skeleton.JOINT_NAMES, estimate.joint_confidence.tolist()))
 
 
 def make_context(intrinsics: Intrinsics, estimator: str) -> dict:
@@ -53,8 +49,8 @@ def person_to_json(estimate: WholeBodyEstimate) -> dict:
     return {
         'track_id': estimate.track_id,
         'confidence': estimate.confidence,
-        **{name: _to_list(getattr(estimate, name)) for name in _PARAMETERS},
-        'joints_3d': {name: _to_list(xyz) for name, xyz in zip(skeleton.JOINT_NAMES, estimate.joints)},
+        **{name: getattr(estimate, name).tolist() for name in _PARAMETERS},
+        'joints_3d': {name: xyz.tolist() for name, xyz in zip(skeleton.JOINT_NAMES, estimate.joints)},
         'joint_confidence': _confidences(estimate),
         'hands': {hand.side: _hand_to_json(estimate, hand) for hand in estimate.hands}}
 
@@ -63,12 +59,12 @@ def _object_to_json(thing: ObjectEstimate) -> dict:
     return {
         'confidence': thing.confidence,
         'reprojection_error_px': thing.reprojection_error,
-        'transl': _to_list(thing.translation),
-        'quaternion_xyzw': _to_list(Rotation.from_matrix(thing.rotation).as_quat()),
-        'size': _to_list(thing.size),
-        'center': _to_list(thing.center),
-        'corners_3d': _to_list(thing.corners),
-        'corners_2d': _to_list(thing.corners_2d)}
+        'transl': thing.translation.tolist(),
+        'quaternion_xyzw': Rotation.from_matrix(thing.rotation).as_quat().tolist(),
+        'size': thing.size.tolist(),
+        'center': thing.center.tolist(),
+        'corners_3d': thing.corners.tolist(),
+        'corners_2d': thing.corners_2d.tolist()}
 
 
 def loose_hand_to_json(hand: LooseHandEstimate) -> dict:
@@ -81,6 +77,6 @@ def loose_hand_to_json(hand: LooseHandEstimate) -> dict:
         'agreement': hand.agreement,
         'grasp_probability': hand.grasp_probability,
         'object': None if hand.object is None else _object_to_json(hand.object),
-        'keypoints_3d': _to_list(hand.keypoints_3d),
-        'keypoints_2d': _to_list(hand.keypoints_2d),
-        'bbox_xyxy': _to_list(hand.bbox_xyxy)}
+        'keypoints_3d': hand.keypoints_3d.tolist(),
+        'keypoints_2d': hand.keypoints_2d.tolist(),
+        'bbox_xyxy': hand.bbox_xyxy.tolist()}
