@@ -36,15 +36,20 @@ def test_a_picture_and_its_mirror_image_give_the_same_person(detector, image):
     assert (turned.disagreement is not None) and (plain.disagreement[limbs] < 0.2).all()
 
 
-def test_who_is_somebody_else_in_the_mirror_is_not_averaged_and_not_sure(detector, image, monkeypatch):
-    seen, = detector.detect(image)
+def with_mirrored(detector, monkeypatch, change):
+    """From now on the pose of every mirror image is `change` of it."""
     landmarker = detector._both_ways.people.landmarker
     real = landmarker.landmarks_both_ways
 
-    def elsewhere(picture, region):
+    def changed(picture, region):
         one, other = real(picture, region)
-        return one, replace(other, landmarks=other.landmarks + (300, 0, 0))
-    monkeypatch.setattr(landmarker, 'landmarks_both_ways', elsewhere)
+        return one, change(other)
+    monkeypatch.setattr(landmarker, 'landmarks_both_ways', changed)
+
+
+def test_who_is_somebody_else_in_the_mirror_is_not_averaged_and_not_sure(detector, image, monkeypatch):
+    seen, = detector.detect(image)
+    with_mirrored(detector, monkeypatch, lambda other: replace(other, landmarks=other.landmarks + (300, 0, 0)))
     alone, = detector.detect(image)
     limbs = list(LIMBS)
     assert np.linalg.norm(alone.pose - seen.pose, axis=1)[limbs].mean() < 0.1 * torso_length(seen.pose)
@@ -53,13 +58,7 @@ def test_who_is_somebody_else_in_the_mirror_is_not_averaged_and_not_sure(detecto
 
 def test_who_is_seen_from_behind_in_one_estimate_only_is_seen_from_behind(detector, image, monkeypatch):
     seen, = detector.detect(image)
-    landmarker = detector._both_ways.people.landmarker
-    real = landmarker.landmarks_both_ways
-
-    def exchanged(picture, region):
-        one, other = real(picture, region)
-        return one, with_sides_exchanged(other)
-    monkeypatch.setattr(landmarker, 'landmarks_both_ways', exchanged)
+    with_mirrored(detector, monkeypatch, with_sides_exchanged)
     turned, = detector.detect(image)
     limbs = [MIRRORED_POSE[row] for row in LIMBS]
     assert np.linalg.norm(turned.pose[list(LIMBS)] - seen.pose[limbs], axis=1).mean() < 0.1 * torso_length(seen.pose)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from mirrored_hands import check_mirrored
 from scipy.spatial.transform import Rotation
 from test_estimator_wilor import SIZE, Given, camera, mirrored
 
@@ -17,7 +18,6 @@ from hand4whole_ros.checkpoints.unihope import load_random_unihope
 from hand4whole_ros.detection.hand_detectors import HandBox
 from hand4whole_ros.estimate import NO_BOX
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
-from hand4whole_ros.estimators.hand_crops import MIRROR_POINTS, MIRROR_TURNS
 from hand4whole_ros.estimators.object_model import load_object_box
 from hand4whole_ros.geometry.keypoint_agreement import measure_agreement
 from hand4whole_ros.geometry.object_box import box_points
@@ -99,13 +99,7 @@ def test_a_left_hand_is_the_mirror_image_of_a_right_one(estimator, monkeypatch, 
     (right,), _ = seen(estimator, monkeypatch, image, box('right'), grasp=grasp)
     (left,), _ = seen(estimator, monkeypatch, np.ascontiguousarray(image[:, ::-1]), box('left', mirrored(TIGHT)),
                       grasp=grasp)
-    points = np.float32(MIRROR_POINTS)
-    np.testing.assert_allclose(left.keypoints_3d, right.keypoints_3d * points, atol=1e-4)
-    np.testing.assert_allclose(left.keypoints_2d[:, 0], SIZE - 1 - right.keypoints_2d[:, 0], atol=1e-2)
-    mirror = np.diag(points)
-    np.testing.assert_allclose(left.wrist_rotation, mirror @ right.wrist_rotation @ mirror, atol=1e-4)
-    turns = np.float32(MIRROR_TURNS)
-    np.testing.assert_allclose(left.finger_pose, right.finger_pose * turns, atol=1e-4)
+    check_mirrored(left, right, SIZE)
 
 
 def test_the_hand_is_moved_to_its_pixels_in_the_cameras_own_axes(estimator, monkeypatch, image):

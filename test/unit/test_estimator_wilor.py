@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from mirrored_hands import check_mirrored
 from scipy.spatial.transform import Rotation
 from test_wilor_detector import TINY, named, save_as_library
 
@@ -17,7 +18,6 @@ from hand4whole_ros.checkpoints.wilor_detector import load_random_wilor_detector
 from hand4whole_ros.detection.hand_detectors import HandBox, LandmarkHandDetector, WiLoRHandDetector
 from hand4whole_ros.estimate import BEHIND
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
-from hand4whole_ros.estimators.hand_crops import MIRROR_POINTS, MIRROR_TURNS
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.networks.wilor import CROP_SIZE, FOCAL, WILOR_TINY
 
@@ -76,13 +76,7 @@ def test_a_left_hand_is_the_mirror_image_of_a_right_one(estimator, monkeypatch, 
     right, = seen(estimator, monkeypatch, image, box('right'))
     left, = seen(estimator, monkeypatch, np.ascontiguousarray(image[:, ::-1]), box('left', mirrored(BOX)))
     assert (right.side, left.side) == ('right', 'left') and right.confidence == 0.8 and right.side_confidence == 0.9
-    points = np.float32(MIRROR_POINTS)
-    np.testing.assert_allclose(left.keypoints_3d, right.keypoints_3d * points, atol=1e-4)
-    np.testing.assert_allclose(left.keypoints_2d[:, 0], SIZE - 1 - right.keypoints_2d[:, 0], atol=1e-2)
-    mirror = np.diag(points)
-    np.testing.assert_allclose(left.wrist_rotation, mirror @ right.wrist_rotation @ mirror, atol=1e-4)
-    turns = np.float32(MIRROR_TURNS)
-    np.testing.assert_allclose(left.finger_pose, right.finger_pose * turns, atol=1e-4)
+    check_mirrored(left, right, SIZE)
     np.testing.assert_allclose(left.betas, right.betas, atol=1e-5)
 
 
