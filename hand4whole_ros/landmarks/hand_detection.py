@@ -21,8 +21,8 @@ from .hands import (
     palm_region,
     pose_hand_region,
 )
-from .indices import POSE_HAND, HandLandmark
-from .measures import hand_distance, is_hand_inside
+from .indices import POSE_HAND, HandLandmark, PalmKeypoint
+from .measures import hand_distance, is_hand_inside, palm_length
 from .pose import PoseLandmarks
 from .regions import Region
 from .runtime import Runtime
@@ -39,6 +39,12 @@ MIN_WRIST_VISIBILITY = 0.1
 
 #: Two hands whose landmarks are nearer than this share of a palm, on average, are one hand.
 _SAME_HAND = 0.4
+
+#: The landmarks at the keypoints of a detected palm.
+_PALM_LANDMARKS = [int(HandLandmark[keypoint.name]) for keypoint in PalmKeypoint]
+
+#: A palm this near to a hand's landmarks, in palms, is that of the hand. The detector errs by up to half a palm.
+_SAME_PALM = 0.6
 
 #: Two hands of the same side are one hand if more than this share of the landmarks of one is in the other's box.
 _SHARE_IN_OTHER = 0.5
@@ -94,15 +100,19 @@ class HandsDetector:
 
     def of_palms(self, image: np.ndarray, regions: Iterable[Region]) -> list[HandFound]:
         """The hands whose palms the detector finds in regions of an image, with duplicates."""
+        found = self._runtime.map(lambda palm: self.of_palm(image, palm), self.palms(image, regions))
+        return [hand for hand in found if hand is not None]
+
+    def palms(self, image: np.ndarray, regions: Iterable[Region]) -> list[Detection]:
+        """The palms that the detector finds in regions of an image, each once, the highest score first."""
         palms = [palm for some in self._runtime.map(lambda region: self._palms.detect(image, region), regions)
                  for palm in some]
-        kept: list = []
+        kept: list[Detection] = []
         for palm in sorted(palms, key=lambda one: -one.score):
             size = max(palm.box[2] - palm.box[0], 1.0)
             if all(np.abs(palm.keypoints - other.keypoints).mean() > 0.15 * size for other in kept):
                 kept.append(palm)
-        found = self._runtime.map(lambda palm: self.of_palm(image, palm), kept)
-        return [hand for hand in found if hand is not None]
+        return kept
 
     def of_palm(self, image: np.ndarray, palm: Detection) -> HandFound | None:
         """The hand of a detected palm; None if the region and its mirror image together do not show one.
@@ -147,6 +157,22 @@ def same_hand(one: HandLandmarks, other: HandLandmarks) -> bool:
         return True
     # Two hands that overlap are a left and a right one.
     return one.side == other.side and max(_share_in(one, other), _share_in(other, one)) > _SHARE_IN_OTHER
+
+
+def other_palms(palms: Iterable[Detection], hands: Iterable[HandLandmarks]) -> list[Detection]:
+    """Those detected palms that are not of these hands of the same image; each hand has one palm, the nearest."""
+    others = list(palms)
+    for hand in hands:
+        apart = [_palm_distance(palm, hand) for palm in others]
+        if apart and min(apart) < _SAME_PALM:
+            del others[int(np.argmin(apart))]
+    return others
+
+
+def _palm_distance(palm, hand):
+    """The mean distance of a palm's keypoints from a hand's landmarks, in palms of the hand."""
+    apart = np.linalg.norm(palm.keypoints - hand.landmarks[_PALM_LANDMARKS, :2], axis=1)
+    return apart.mean() / palm_length(hand.landmarks)
 
 
 def _share_in(one, other):

@@ -13,13 +13,14 @@ from itertools import cycle
 
 import numpy as np
 
+from .detection import Detection
 from .hand_detection import SCALES as PALM_SCALES
-from .hand_detection import HandFound, HandsDetector, distinct_hands, same_hand
+from .hand_detection import HandFound, HandsDetector, distinct_hands, other_palms, same_hand
 from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
 from .measures import hand_distance, is_hand_inside
 from .mirror_memory import MirrorMemory, pose_both_ways
 from .people import ImageLandmarks, assembled
-from .people_detection import RIGHT_ANGLES, PeopleDetector, PersonPose, distinct, is_outweighed, same_region
+from .people_detection import RIGHT_ANGLES, Candidate, PeopleDetector, PersonPose, distinct, is_outweighed, same_region
 from .person_evidence import same_person
 from .pose import MIN_PRESENCE, PoseLandmarker, PoseLandmarks
 from .regions import Region
@@ -110,24 +111,40 @@ class PeopleTracker:
             self._beside_people = cycle(_regions_beside_people(image))
             self._of_nobody = cycle(_regions_of_nobody(image))
             self._palm_regions = cycle(tiles(image, PALM_SCALES))
-        if self._follow(image):
+        searched, palms_searched = self._people_region(), self._palm_region()
+        lost, (candidates, palms) = self._runtime.both(
+            partial(self._follow, image), partial(self._detect, image, searched, palms_searched))
+        if lost and self._people is not None:
             # A lost person may still be present, or return soon.
-            self._urgent, self._beside_people = whole, cycle(_regions_beside_people(image))
-        if self._people is not None:
-            if self._urgent is not None:
-                self._add_people(self._people, image, self._urgent)
-            elif self._due(len(self._tracks), 0):
-                self._add_people(self._people, image, next(self._beside_people if self._tracks else self._of_nobody))
+            self._beside_people = cycle(_regions_beside_people(image))
+            searched, candidates = whole, self._people.candidates(image, [whole])
+        if self._people is not None and searched is not None:
+            self._add_people(self._people, image, searched, candidates)
         found = self._result()
         added = self._locate_hands(image, found)
-        # The hands of people are located by their arms.
-        if self._loose_hands and self._due(len(self._hand_tracks) + len(self._tracks), self.detect_every // 2):
-            added |= self._add_hands(self._hands.of_palms(image, [next(self._palm_regions)]))
+        added |= self._add_palms(image, palms)
         self._images += 1
         return self._result() if added else found
 
+    def _people_region(self) -> Region | None:
+        """Where people are searched in this image."""
+        if self._urgent is not None or not self._due(len(self._tracks), 0):
+            return self._urgent
+        return next(self._beside_people if self._tracks else self._of_nobody)
+
+    def _palm_region(self) -> Region | None:
+        """Where hands without an arm are searched in this image; those of people are located by their arms."""
+        due = self._loose_hands and self._due(len(self._hand_tracks) + len(self._tracks), self.detect_every // 2)
+        return next(self._palm_regions) if due else None
+
     def _due(self, tracked, phase):
         return not tracked or self._images % self.detect_every == phase
+
+    def _detect(self, image, people_region: Region | None, palm_region: Region | None
+                ) -> tuple[list[Candidate], list[Detection]]:
+        """Candidates for people in one region and the palms in another."""
+        return (self._people.candidates(image, [people_region]) if self._people and people_region else [],
+                self._hands.palms(image, [palm_region]) if palm_region else [])
 
     def _follow(self, image):
         """Tracks all people and hands of the last image, in parallel; returns whether a person was lost."""
@@ -182,11 +199,11 @@ class PeopleTracker:
         pose, memory = pose_both_ways(landmarker, image, region, track.mirror, mirror=due)
         return pose, None if self.mirror_every == 1 else memory
 
-    def _add_people(self, people: PeopleDetector, image, region: Region):
+    def _add_people(self, people: PeopleDetector, image, region: Region, candidates: Sequence[Candidate]):
         known = [track.person for track in self._tracks]
         self._refused = [(other, until) for other, until in self._refused if self._images < until]
         done = [person.pose.next_region for person in known] + [other for other, _ in self._refused]
-        candidates = [candidate for candidate in people.candidates(image, [region])
+        candidates = [candidate for candidate in candidates
                       if not any(same_region(candidate.region, other) for other in done)]
         self._urgent = region if len(candidates) > _MAX_CANDIDATES else None
         candidates = candidates[:_MAX_CANDIDATES]
@@ -215,6 +232,13 @@ class PeopleTracker:
                     track.wait[side] = _HAND_EVERY
                     wanted.append((track.person.pose, side))
         hands = self._runtime.map(lambda one: self._hands.of_arm(image, *one), wanted)
+        return self._add_hands([hand for hand in hands if hand is not None])
+
+    def _add_palms(self, image, palms: Sequence[Detection]) -> bool:
+        """Adds the hands of detected palms; returns whether there are any."""
+        # Palms of tracked hands would add nothing to those that a palm has confirmed.
+        confirmed = [track.found.hand for track in self._hand_tracks if track.found.palm_score > 0]
+        hands = self._runtime.map(lambda palm: self._hands.of_palm(image, palm), other_palms(palms, confirmed))
         return self._add_hands([hand for hand in hands if hand is not None])
 
     def _add_hands(self, found: Sequence[HandFound]) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import TypeVar, cast
 
 _Item = TypeVar('_Item')
 _Result = TypeVar('_Result')
+_OtherResult = TypeVar('_OtherResult')
 
 
 class Runtime:
@@ -42,3 +43,8 @@ class Runtime:
             return results + later[::-1]
         finally:
             wait([future for future in futures if not future.cancel()])
+
+    def both(self, one: Callable[[], _Result], other: Callable[[], _OtherResult]) -> tuple[_Result, _OtherResult]:
+        """The results of two calls, in parallel, as `map`."""
+        results = self.map(lambda call: call(), [one, other])
+        return cast(_Result, results[0]), cast(_OtherResult, results[1])
