@@ -31,8 +31,7 @@ def measure(seconds: float = timing.DEFAULT_SECONDS) -> dict:
 
     Raises BenchmarkSkipped.
     """
-    motion = PersonMotion()
-    images = [motion.frame(second) for second in np.arange(_BEGIN, _END, 1 / RATE)]
+    images = draw_video(PersonMotion())
     try:
         figures = {**_measure_networks(images[0], seconds / 2), **_measure_person(images, seconds),
                    **_measure_people(images, seconds)}
@@ -41,6 +40,17 @@ def measure(seconds: float = timing.DEFAULT_SECONDS) -> dict:
     why_null = {key: 'mediapipe is not installed' if 'holistic' in key else 'not everybody was detected with both hands'
                 for key in stage_keys('landmarks') if key not in figures}
     return {'figures': figures, 'why_null': why_null}
+
+
+def draw_video(motion: PersonMotion) -> list[np.ndarray]:
+    """RGB images (H, W, 3) uint8 in which both hands are visible, RATE a second."""
+    return [motion.frame(second) for second in np.arange(_BEGIN, _END, 1 / RATE)]
+
+
+def beside_each_other(images: list[np.ndarray], count: int) -> list[np.ndarray]:
+    """Images that show the person of each of `images`, cut to the middle, so many times."""
+    width = images[0].shape[1]
+    return [np.concatenate([image[:, width // 8:-width // 8]] * count, axis=1) for image in images]
 
 
 def _measure_networks(image, seconds):
@@ -66,8 +76,8 @@ def _measure_networks(image, seconds):
         'landmarks_eyes_ms': lambda: irises.eyes(image, found)}, seconds=seconds, clock=time.process_time)
 
 
-class _VideoWorkload:
-    """One way to get the landmarks of one person in a video, image after image."""
+class VideoWorkload:
+    """One way to process a video, image after image."""
 
     def __init__(self, images, step: Callable):
         self._images, self._step, self._count = images, step, 0
@@ -104,12 +114,12 @@ def _measure_person(images, seconds):
         'person_tracked': tracked(_create_landmarker(2)), 'person_tracked_one_worker': tracked(_create_landmarker(1)),
         'person_tracked_two_threads': tracked(_create_landmarker(1, threads=2)),
         'person_tracked_lite': tracked(_create_landmarker(2, lite_hands=True))}
-    holistic = _create_holistic()
+    holistic = create_holistic()
     if holistic is not None:
         work['holistic'] = lambda image, _: holistic.process(image)
-    videos = {name: _VideoWorkload(images, step) for name, step in work.items()}
+    videos = {name: VideoWorkload(images, step) for name, step in work.items()}
     try:
-        return _time_videos(videos, seconds)
+        return _landmark_times(videos, seconds)
     finally:
         if holistic is not None:
             holistic.close()
@@ -118,14 +128,12 @@ def _measure_person(images, seconds):
 def _measure_people(images, seconds):
     """So many people beside each other, each with two hands: the time of an image. No figure unless all are
     detected."""
-    width = images[0].shape[1]
-    alone = [image[:, width // 8:-width // 8] for image in images]
     trackers = {f'people_{count}': PeopleTracker(max_people=count, both_ways=True) for count in BESIDE_EACH_OTHER}
     trackers['people_1_fast'] = PeopleTracker(max_people=1, lite_hands=True)
-    videos = {name: _VideoWorkload([np.concatenate([image] * tracker.max_people, axis=1) for image in alone],
-                                   lambda image, _, tracker=tracker: tracker.track(image))
+    videos = {name: VideoWorkload(beside_each_other(images, tracker.max_people),
+                                  lambda image, _, tracker=tracker: tracker.track(image))
               for name, tracker in trackers.items()}
-    figures = _time_videos(videos, seconds, warm_up=6 * WARM_UP)
+    figures = _landmark_times(videos, seconds, warm_up=6 * WARM_UP)
     for name, tracker in trackers.items():
         people = videos[name].last.people
         if len(people) < tracker.max_people or any(person.hand(side) is None for person in people for side in SIDES):
@@ -134,15 +142,20 @@ def _measure_people(images, seconds):
     return figures
 
 
-def _time_videos(videos: dict[str, _VideoWorkload], seconds, warm_up=WARM_UP):
-    """Elapsed and processor time of an image, ms."""
+def _landmark_times(videos, seconds, warm_up=WARM_UP):
+    return {f'landmarks_{key}': figure for key, figure in time_videos(videos, seconds, warm_up).items()}
+
+
+def time_videos(videos: dict[str, VideoWorkload], seconds: float, warm_up: int = WARM_UP,
+                average: Callable = np.median) -> dict[str, float]:
+    """name_ms and name_processor_ms: elapsed and processor time of an image."""
     with suppress_native_stderr():
         for _ in range(warm_up):
             for video in videos.values():
                 video()
-    return {f'landmarks_{name}{kind}_ms': figure for kind, clock in (
-        ('', time.perf_counter), ('_processor', time.process_time))
-        for name, figure in timing.time_interleaved(videos, seconds=seconds / 2, clock=clock).items()}
+    return {f'{name}{kind}_ms': figure for kind, clock in (('', time.perf_counter), ('_processor', time.process_time))
+            for name, figure in timing.time_interleaved(
+                videos, seconds=seconds / 2, clock=clock, average=average).items()}
 
 
 def _create_landmarker(workers, threads=1, lite_hands=False):
@@ -150,7 +163,7 @@ def _create_landmarker(workers, threads=1, lite_hands=False):
                                           runtime=Runtime(workers=workers, threads=threads))
 
 
-def _create_holistic():
+def create_holistic() -> Any:
     """MediaPipe's own solution, tracking; None if it is not installed."""
     solutions = load_solutions()
     if solutions is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..config import EstimatorName
+from ..config import EstimatorName, Quality
 
 
 class BenchmarkRow(NamedTuple):
@@ -66,6 +66,33 @@ def _landmark_rows():
     return {f'landmarks_{key}_ms': BenchmarkRow(what, 'ms', 'landmarks') for key, what in rows.items()}
 
 
+class VideoRun(NamedTuple):
+    """An estimator on a video of so many people, each with two hands."""
+
+    estimator: EstimatorName
+    people: int
+    quality: Quality = Quality.FULL
+
+    @property
+    def key(self) -> str:
+        """Middle part of its keys."""
+        return '_'.join([self.estimator, *([self.quality] if self.quality is Quality.FAST else []), str(self.people)])
+
+
+VIDEO_RUNS = (VideoRun(EstimatorName.MEDIAPIPE, 1), VideoRun(EstimatorName.MEDIAPIPE, 2),
+              VideoRun(EstimatorName.MEDIAPIPE, 1, Quality.FAST), VideoRun(EstimatorName.OPEN, 1),
+              VideoRun(EstimatorName.OPEN, 2))
+
+
+def _video_rows():
+    videos = {'holistic': 'a person with two hands in a video, MediaPipe Holistic'}
+    videos |= {run.key: f'{run.people} {"person" if run.people == 1 else "people"} in it, estimator {run.estimator}'
+                        f'{", quality fast" if run.quality is Quality.FAST else ""}' for run in VIDEO_RUNS}
+    rows = {key: what for name, text in videos.items() for key, what in (
+        (name, text), (f'{name}_processor', f'{text}, processor time'))}
+    return {f'video_{key}_ms': BenchmarkRow(what, 'ms', 'video') for key, what in rows.items()}
+
+
 #: Estimators, in the order of their rows, and numbers of people in an image.
 ESTIMATORS = tuple(name for name in EstimatorName if name is not EstimatorName.AUTO)
 PEOPLE = (1, 4)
@@ -92,6 +119,7 @@ ROWS = {
     'detector_ms': BenchmarkRow('MediaPipe on a rendered person, 640 x 480', 'ms', 'mediapipe'),
     'fit_ms': BenchmarkRow('kinematic fit to its landmarks', 'ms', 'mediapipe'),
     **_landmark_rows(),
+    **_video_rows(),
     **_estimator_rows(),
     'node_overhead_ms_p50': BenchmarkRow(
         'image received to all published, without the estimator, median', 'ms', 'node', 4

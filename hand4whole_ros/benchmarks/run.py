@@ -9,6 +9,7 @@ from pathlib import Path
 from ..apps.doctor.ros_environment import fatal_problem
 from ..body.npz_file import BodyModelError
 from ..checkpoints import CheckpointError
+from ..estimators.base import EstimatorUnavailable
 from ..estimators.devices import pick_device
 from ..system.progress import ProgressBar
 from ..system.requirements import describe_missing
@@ -17,6 +18,8 @@ from .benchmark_files import BenchmarkFiles
 from .result_rows import ROWS, STAGES, BenchmarkSkipped, stage_keys
 
 logger = logging.getLogger(__name__)
+
+_WITHOUT_ROS = ('network', 'frame', 'mediapipe', 'estimators', 'landmarks', 'video')
 
 
 def run(stages: Sequence[str] = STAGES, *, seconds: float = 20.0, size: str = 'full', device: str = 'auto',
@@ -57,7 +60,7 @@ def run(stages: Sequence[str] = STAGES, *, seconds: float = 20.0, size: str = 'f
 def _measure_stage(stage, *, seconds, size, device, files, failed):
     try:
         return _run_stage(stage, seconds=seconds, size=size, device=device, files=files)
-    except (BenchmarkSkipped, CheckpointError, BodyModelError) as error:
+    except (BenchmarkSkipped, CheckpointError, BodyModelError, EstimatorUnavailable) as error:
         why = str(error)
     except ModuleNotFoundError as error:
         why = describe_missing(error)
@@ -70,7 +73,7 @@ def _measure_stage(stage, *, seconds, size, device, files, failed):
 
 def _run_stage(stage, *, seconds, size, device, files):
     # Each imports large libraries, which the others do not need.
-    if stage not in ('network', 'frame', 'mediapipe', 'estimators') and (problem := fatal_problem()):
+    if stage not in _WITHOUT_ROS and (problem := fatal_problem()):
         raise BenchmarkSkipped(problem)   # rclpy would end the process while it is imported
     if stage == 'network':
         from . import network
@@ -87,6 +90,9 @@ def _run_stage(stage, *, seconds, size, device, files):
     if stage == 'landmarks':
         from . import landmarks
         return landmarks.measure()
+    if stage == 'video':
+        from . import video
+        return video.measure()
     from .ros import node_stages
     return {'node': node_stages.node_overhead, 'markers': node_stages.markers,
             'overload': lambda: node_stages.overload(seconds),

@@ -181,6 +181,17 @@ def test_the_networks_for_landmarks():
     assert all(0 < figure < 1e5 for figure in found['figures'].values())
 
 
+def test_the_open_estimators_on_a_video():
+    pytest.importorskip('ai_edge_litert')
+    from hand4whole_ros.benchmarks import video
+    found = video.measure(seconds=0)
+    assert {*found['figures'], *found['why_null']} == set(result_rows.stage_keys('video'))
+    # In all others everybody is detected with both hands.
+    assert set(found['why_null']) <= {'video_holistic_ms', 'video_holistic_processor_ms'}
+    first, both = (found['figures'][f'video_mediapipe_{people}_processor_ms'] for people in (1, 2))
+    assert 1.1 < both / first < 4
+
+
 def test_every_estimator_side_by_side_at_the_size_of_tests(published_folder, one_thread):
     pytest.importorskip('ai_edge_litert')
     from hand4whole_ros.benchmarks import estimator_rows
