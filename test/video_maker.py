@@ -1,5 +1,7 @@
 """Videos of every kind, made by FFmpeg's encoders, and what phones, browsers and broken disks do to them."""
 
+import contextlib
+import os
 import struct
 from fractions import Fraction
 
@@ -37,6 +39,16 @@ def number(image):
     return sum(int(middle.mean() > 128) << bit for bit, middle in enumerate(middles))
 
 
+@contextlib.contextmanager
+def _scheduling_kept():
+    """SVT-AV1 gives whoever calls it real-time priority if it may: no other program would run beside the tests."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 def write(path, pictures, codec='libx264', times=None, container=None, format=None, pixels='yuv420p', options=None,
           aspect=None, first=0.0, native=None):
     """A video file, the path. times: s, else RATE frames a second; first: added to them.
@@ -44,7 +56,7 @@ def write(path, pictures, codec='libx264', times=None, container=None, format=No
     native: pictures are in this format of FFmpeg already, as from_ndarray takes them.
     """
     tick = Fraction(1, 1000)
-    with av.open(path, 'w', format=format, container_options=container or {}) as output:
+    with _scheduling_kept(), av.open(path, 'w', format=format, container_options=container or {}) as output:
         stream = output.add_stream(codec, rate=RATE, options=options or {})
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pixels

@@ -152,6 +152,7 @@ def test_pixel_formats(tmp_path, name, codec, pixels, options, capfd):
     capfd.readouterr()
     assert [maker.number(image) for image in images] == list(range(8)) and video.losses.missing == 0
     similar(images[3], maker.numbered(8)[3], 12)
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER     # what the encoder takes for itself, it does not leave to us
 
 
 @pytest.mark.parametrize('pixels', ['gray', 'gray10le'])
