@@ -38,6 +38,7 @@ from hand4whole_ros.training import (
     convolutional_stems,
     drawn_people,
     expert_training,
+    initial_regression,
     shards,
     training_set,
 )
@@ -61,7 +62,9 @@ import sys
 from torch import nn
 from hand4whole_ros.cli import main
 from hand4whole_ros.networks.prompts import InitialRegressor
+from hand4whole_ros.training import initial_regression
 InitialRegressor.NOISE, nn.Dropout.forward = 0, lambda self, x: x
+initial_regression.BATCH_SIZE = 64
 sys.exit(main.main(sys.argv[1:]))
 '''
 
@@ -93,6 +96,13 @@ def bones(components):
 def network():
     torch.manual_seed(0)
     return Hand4WholePP(OPEN_MODEL, load_open_body()).eval()
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    """Of so few people a batch would hold each several times."""
+    monkeypatch.setattr(expert_training, 'BATCH_SIZE', 8)
+    monkeypatch.setattr(initial_regression, 'BATCH_SIZE', 64)
 
 
 def fitted_as_truth(found: Records) -> Records:
@@ -235,7 +245,7 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
         )
 
 
-def test_every_stage_from_people_to_a_file_that_estimates(folder, tmp_path, capsys):
+def test_every_stage_from_people_to_a_file_that_estimates(folder, small_batches, tmp_path, capsys):
     run, packed = tmp_path / 'run', tmp_path / 'model.npz'
     for stage in ('guess', 'stem', 'body', 'hand', 'cham'):
         assert (
@@ -261,7 +271,7 @@ def test_every_stage_from_people_to_a_file_that_estimates(folder, tmp_path, caps
         assert torch.allclose(value, kept[key], rtol=1e-3, atol=1e-6), key
 
 
-def test_a_model_that_is_told_nothing_begins_with_its_stems(folder, tmp_path, capsys):
+def test_a_model_that_is_told_nothing_begins_with_its_stems(folder, small_batches, tmp_path, capsys):
     run, packed = tmp_path / 'run', tmp_path / 'model.npz'
 
     def words(stage, run=run):
@@ -356,7 +366,7 @@ def test_of_hands_alone_the_wrists_count_and_that_the_body_stands(found, compone
         assert float(large['small_betas']) == pytest.approx(9 * float(right['small_betas']), rel=1e-4)
 
 
-def test_two_processes_train_the_guess_that_one_trains(folder, tmp_path, monkeypatch):
+def test_two_processes_train_the_guess_that_one_trains(folder, small_batches, tmp_path, monkeypatch):
     def words(run):
         return ['train', 'guess', '--people', str(folder), '--run', str(run), '--steps', '3', '--device', 'cpu']
     with socket.socket() as free:
