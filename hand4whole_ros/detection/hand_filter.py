@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..geometry.boxes import inside
+from ..landmarks.hand_assignment import MIN_WRIST_VISIBILITY
 from ..landmarks.indices import WRIST
 from ..landmarks.measures import MIN_HAND_LANDMARKS_INSIDE, hand_distance, palm_length, torso_length
 from ..skeleton import SIDES
 
 if TYPE_CHECKING:
     from .holistic_landmarks import HolisticLandmarks
-
-#: Minimum visibility of the arm's own wrist landmark. On rendered people 99 % of good hands have 0.78 or more.
-MIN_WRIST_VISIBILITY = 0.6
 
 #: All lengths in lengths of the torso (shoulders to hips) in the image. Good hands on rendered people:
 #: wrist within 0.13 of the arm's in 99 %, palm 0.12 to 0.27 long in 98 %; near hands appear larger.

@@ -37,6 +37,9 @@ SCALES = (1.0, 0.5)
 #: The hand of an arm is searched only if the pose's wrist has a higher visibility.
 MIN_WRIST_VISIBILITY = 0.1
 
+#: The side of the square around a wrist in which palms are searched, in sides of the region from a pose.
+_AROUND_WRIST = 1.8
+
 #: Two hands whose landmarks are nearer than this share of a palm, on average, are one hand.
 _SAME_HAND = 0.4
 
@@ -90,13 +93,26 @@ class HandsDetector:
     def of_arms(self, image: np.ndarray, poses: Sequence[PoseLandmarks]) -> list[HandFound]:
         """The hands at the ends of the poses' arms, with duplicates."""
         arms = [(pose, side) for pose in poses for side in POSE_HAND]
-        return [hand for hand in self._runtime.map(lambda arm: self.of_arm(image, *arm), arms) if hand is not None]
+        return [hand for hand in self._runtime.map(lambda arm: self.of_arm(image, *arm, palms=True), arms)
+                if hand is not None]
 
-    def of_arm(self, image: np.ndarray, pose: PoseLandmarks, side: str) -> HandFound | None:
-        """The hand at the end of the arm of `side`; None if there is none or the pose's wrist is not visible."""
-        if pose.visibility[POSE_HAND[side][0]] <= MIN_WRIST_VISIBILITY:
+    def of_arm(self, image: np.ndarray, pose: PoseLandmarks, side: str, *, palms: bool = False) -> HandFound | None:
+        """The hand at the end of the arm of `side`; None if there is none or the pose's wrist is not visible.
+
+        palms: whether the palm detector searches around the wrist where the pose's region shows no hand. It sees a
+        smaller hand there than in an image.
+        """
+        wrist = POSE_HAND[side][0]
+        if pose.visibility[wrist] <= MIN_WRIST_VISIBILITY:
             return None
-        return self.hand(image, self.recropper.recrop(image, pose_hand_region(pose.landmarks, side)))
+        region = pose_hand_region(pose.landmarks, side)
+        hand = self.hand(image, self.recropper.recrop(image, region))
+        if hand is None and palms:
+            place = pose.landmarks[wrist, :2]
+            near = self.of_palms(image, [replace(region, centre=place, side=_AROUND_WRIST * region.side)])
+            hand = min(near, default=None,
+                       key=lambda one: float(np.linalg.norm(one.hand.landmarks[HandLandmark.WRIST, :2] - place)))
+        return hand
 
     def of_palms(self, image: np.ndarray, regions: Iterable[Region]) -> list[HandFound]:
         """The hands whose palms the detector finds in regions of an image, with duplicates."""

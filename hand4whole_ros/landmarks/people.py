@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .hand_assignment import assign
+from .hand_assignment import assign, with_wrist_of
 from .hand_detection import HandFound, HandsDetector
 from .hands import HandLandmarks
 from .indices import PoseLandmark
@@ -48,6 +48,15 @@ class PersonLandmarks:
         """The hands with a detected palm, except those of `sides`, as loose hands; they do not depend on the person."""
         hands = ((side, self.hand(side)) for side in self.palms if side not in sides)
         return [LooseHand(hand, self.hand_confidence[side]) for side, hand in hands if hand is not None]
+
+    def pose_with_hands(self) -> PoseLandmarks:
+        """The pose with the wrists of those hands that a palm has confirmed: see hand_assignment.with_wrist_of."""
+        pose = self.pose
+        for side in self.palms:
+            hand = self.hand(side)
+            assert hand is not None     # palms are those of the hands
+            pose = with_wrist_of(hand, pose, side, self.hand_confidence[side])
+        return pose
 
     def hand(self, side: str) -> HandLandmarks | None:
         """The hand of `side`, 'left' or 'right'."""

@@ -13,7 +13,9 @@ from detection_scenes import side_by_side  # noqa: E402
 from hand4whole_ros import skeleton  # noqa: E402
 from hand4whole_ros.landmarks import (  # noqa: E402
     hand_assignment,
+    hand_detection,
     indices,
+    measures,
     people_detection,
     people_tracking,
     person_evidence,
@@ -144,6 +146,62 @@ def test_a_hand_on_the_arm_of_somebody_else_is_not_given(landmarker, drawn):
     # Where both are there, each hand goes to the arm that it is on.
     both = hand_assignment.assign(hands, [moved, poses[0].pose])
     assert both[1, side] == number and not any(person == 0 for person, _ in both)
+
+
+def test_a_hand_that_is_seen_shows_the_wrist_that_the_pose_does_not(landmarker, drawn):
+    image, _ = drawn[0]
+    pose = landmarker.people.detect(image)[0].pose
+    hands = landmarker.hands.detect(image, [pose])
+    (_, side), number = next(iter(hand_assignment.assign(hands, [pose]).items()))
+    found = replace(hands[number], palm_score=0.9)
+    rows = list(indices.POSE_HAND[side])
+    visibility = pose.visibility.copy()
+    visibility[rows] = 0.1
+    unseen = replace(pose, visibility=visibility)
+    assert hand_assignment.assign([found], [unseen]) == {(0, side): 0}
+    # Without a palm, at some distance, or of the other side it is not given to such a wrist.
+    assert not hand_assignment.assign([replace(found, palm_score=0.0)], [unseen])
+    gap = 0.8 * min(hand_assignment.MAX_GAP_TORSOS * measures.torso_length(pose.landmarks),
+                    hand_assignment.MAX_GAP_PALMS * measures.palm_length(found.hand.landmarks))
+    beside = pose.landmarks.copy()
+    beside[rows, :2] = found.hand.landmarks[0, :2] + (0, gap)
+    assert not hand_assignment.assign([found], [replace(unseen, landmarks=beside)])
+    other = replace(found, hand=replace(found.hand, right_score=1 - found.hand.right_score))
+    assert not hand_assignment.assign([other], [unseen])
+    # Then the wrist is where the hand's is, and as visible as the hand is sure; a visible one stays.
+    shown = hand_assignment.with_wrist_of(found.hand, unseen, side, 0.9)
+    assert np.allclose(shown.landmarks[rows[0], :2], found.hand.landmarks[0, :2])
+    assert np.allclose(shown.visibility[rows], 0.9)
+    rest = np.setdiff1d(np.arange(33), rows)
+    assert np.array_equal(shown.landmarks[rest], pose.landmarks[rest])
+    assert hand_assignment.with_wrist_of(found.hand, pose, side, 0.9) is pose
+
+
+def test_the_palm_of_a_hand_that_the_pose_s_region_misses_is_searched_around_the_wrist(landmarker, drawn, monkeypatch):
+    image, _ = drawn[0]
+    pose, hands = landmarker.people.detect(image)[0].pose, landmarker.hands
+    side = next(side for side in skeleton.SIDES if hands.of_arm(image, pose, side) is not None)
+    away = Region(np.zeros(2), 20.0, 0.0)      # a corner of the room
+    monkeypatch.setattr(hands.recropper, 'recrop', lambda *_: away)
+    assert hands.of_arm(image, pose, side) is None
+    found = hands.of_arm(image, pose, side, palms=True)
+    assert found.palm_score > 0
+    wrist = pose.landmarks[indices.POSE_HAND[side][0], :2]
+    assert np.linalg.norm(found.hand.landmarks[0, :2] - wrist) < measures.palm_length(found.hand.landmarks)
+
+
+def test_a_palm_of_a_known_hand_is_no_other_palm(landmarker, drawn):
+    image, _ = drawn[0]
+    hands = landmarker.hands
+    pose = landmarker.people.detect(image)[0].pose
+    side = next(side for side in skeleton.SIDES if hands.of_arm(image, pose, side) is not None)
+    hand = hands.of_arm(image, pose, side).hand
+    palms = hands.palms(image, [Region(hand.region.centre, 2 * hand.region.side, 0.0)])
+    left = hand_detection.other_palms(palms, [hand])
+    assert palms and len(left) == len(palms) - 1
+    # One palm a hand: a second one at the same place stays.
+    assert len(hand_detection.other_palms([*palms, *palms], [hand])) == 2 * len(palms) - 1
+    assert hand_detection.other_palms(palms, []) == palms
 
 
 def test_nobody_is_seen_in_rooms_patterns_noise_and_furniture(landmarker):

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import skeleton
-from ...detection.hand_filter import MIN_WRIST_VISIBILITY
 from ...fitting.lifter import features
 from ...fitting.person_view import FARTHEST, person_views, roll_of
 from ...fitting.pose_landmarks import landmark_points
 from ...geometry.kinematics import kinematic_tree, unposed_joints
+from ...landmarks.hand_assignment import MIN_WRIST_VISIBILITY
 from ...landmarks.indices import HIPS, MIRRORED_POSE, SHOULDERS, WRISTS
 from ...networks.lifting_layout import NUM_BODY
 from ...synthetic import adults, gestures, posture_scene, postures
