@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ... import skeleton
 from ...fitting.hand_view import MIRROR, hand_features, hand_views
-from ...fitting.lifter import features
+from ...fitting.lifter import MIRRORED_FEATURES, MIRRORED_SIGNS, features
 from ...fitting.person_view import person_views
 from ...geometry.kinematics import kinematic_tree
-from ...landmarks.indices import ARM, MIRRORED_POSE
+from ...landmarks.indices import ARM
 from ...networks.lifting_layout import BODY_FEATURES, NUM_BODY
 from .detections import Detections
 
@@ -46,13 +46,9 @@ class Samples(NamedTuple):
 
 def mirrored(samples: Samples) -> Samples:
     """The same people in a mirror: left is right."""
-    order, joints = list(MIRRORED_POSE), list(skeleton.MIRROR[:NUM_BODY])
-    points, visibility, world, size, hands, seen = samples.features.split(list(BODY_FEATURES.values()), dim=1)
+    joints = list(skeleton.MIRROR[:NUM_BODY])
+    seen_there = samples.features[:, MIRRORED_FEATURES] * torch.from_numpy(MIRRORED_SIGNS)
     flip = samples.points.new_tensor([-1.0, 1, 1])
-    points = (points.unflatten(1, (-1, 2))[:, order] * flip[:2]).flatten(1)
-    world = (world.unflatten(1, (-1, 3))[:, order] * flip).flatten(1)
-    hands = (hands.unflatten(1, (2, -1, 3)).flip(1) * flip).flatten(1)
-    seen_there = torch.cat([points, visibility[:, order], world, size, hands, seen.flip(1)], dim=1)
     return Samples(seen_there, samples.points[:, joints] * flip,
                    samples.rotations[:, joints] * torch.outer(flip, flip), samples.betas)
 
