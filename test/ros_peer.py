@@ -89,8 +89,10 @@ class Peer:
     def spin(self, seconds):
         """Let messages come in."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self.executor.spin_once(timeout_sec=left)
+        while time.monotonic() < end:
+            # Always the same: with another timeout rclpy begins again with the topics subscribed first, and on
+            # a busy machine the last ones are never read.
+            self.executor.spin_once(timeout_sec=0.01)
 
     def until(self, condition, timeout=10.0):
         """Spin until `condition()`; whether it came true."""

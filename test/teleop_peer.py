@@ -57,7 +57,6 @@ class Operator(Peer):
         self.pressed = None         # True, False; None: the switch says nothing
         self.stamp_offset = 0.0     # s, added to the stamp of every image
         self.hand = placed(right_hand(0.2))
-        self._due = 0.0
 
     def image(self, *people):
         """One image of these people; without any, nobody is in it."""
@@ -89,9 +88,7 @@ class Operator(Peer):
             shown = people()
             if shown is not None:
                 self.image(*shown)
-            self._due = max(self._due + DT, time.monotonic() - DT)
-            while (left := self._due - time.monotonic()) > 0:
-                self.executor.spin_once(timeout_sec=left)
+            self.spin(DT)
         return True
 
     def last(self, key):

@@ -15,8 +15,11 @@ from ..geometry.camera import Intrinsics
 from ..skeleton import SIDES
 from ..synthetic.motion import PersonMotion
 from . import timing
-from .landmarks import RATE, WARM_UP, VideoWorkload, beside_each_other, create_holistic, draw_video, time_videos
+from .landmarks import RATE, VideoWorkload, beside_each_other, create_holistic, draw_video, time_videos
 from .result_rows import VIDEO_RUNS, stage_keys
+
+#: Images after which everybody is tracked with both hands.
+_WARM_UP = 30
 
 
 def measure(seconds: float = 3 * timing.DEFAULT_SECONDS) -> dict:
@@ -35,7 +38,7 @@ def measure(seconds: float = 3 * timing.DEFAULT_SECONDS) -> dict:
         videos['holistic'] = VideoWorkload(beside_each_other(images, 1), lambda image, _: holistic.process(image))
     try:
         figures = {f'video_{key}': figure for key, figure in time_videos(
-            videos, seconds, warm_up=6 * WARM_UP, average=np.mean).items()}
+            videos, seconds, warm_up=_WARM_UP, average=np.mean).items()}
     finally:
         for closed in [*made.values(), *([] if holistic is None else [holistic])]:
             closed.close()
