@@ -23,7 +23,7 @@ demo-teleop: $(VENV)/installed  ## See a robot hand follow: video, sheet and fig
 	@$(VENV)/bin/hand4whole teleop --demo --output demo_teleop
 
 test: $(VENV)/installed $(VENV)/tools  ## Run all tests
-	@$(VENV)/bin/python -m pytest test -q -rs --timeout 300 --durations 10 && echo 'make test: all tests passed' \
+	@$(VENV)/bin/python -m pytest test -n 2 --dist loadgroup -q -rs --timeout 300 --durations 10 && echo 'make test: all tests passed' \
 	    || { echo 'make test: some tests failed, see above; $(VENV)/bin/python -m pytest --last-failed runs them again'; \
 	         exit 1; }
 
