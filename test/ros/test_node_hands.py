@@ -4,6 +4,7 @@ The hand is drawn, and where it is is known.
 """
 
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -110,9 +111,16 @@ def test_a_hand_alone_is_seen_where_it_is_and_nobody_is_looked_for(desk):
 
 
 def test_a_hand_that_moves_stays_itself(desk):
-    first = desk.hand()
-    hands = [desk.hand(step) for step in range(1, 12)]
-    assert {hand.track_id for hand in hands} == {first.track_id}
+    # Who is not seen for two seconds is forgotten, also where it is the machine that stands still: then once more.
+    for _ in range(5):
+        first, moments = desk.hand(), [time.monotonic()]
+        hands = []
+        for step in range(1, 12):
+            hands.append(desk.hand(step))
+            moments.append(time.monotonic())
+        if max(np.diff(moments)) < 1.5:
+            break
+    assert {hand.track_id for hand in hands} == {first.track_id}, np.diff(moments)
     places = [np.reshape(hand.keypoints_2d, (21, 2))[:, 0].mean() for hand in hands]
     assert places[-1] - places[0] == pytest.approx(10 * STEP, abs=8)
     assert hands[-1].wrist.position.x > first.wrist.position.x
@@ -136,4 +144,4 @@ def test_a_robot_hand_follows_a_hand_without_a_body(desk):
         return np.abs([positions[name] - value for name, value in zip(wanted.names, wanted.positions)]).mean() < 0.2
     assert desk.until(follows, 60), (desk.got['state'][-1:], len(desk.got['command']), desk.got['command'][-1:], wanted)
     state = desk.got['state'][-1]
-    assert state.engaged and state.moving and state.person == hand.track_id and state.side == 'right'
+    assert state.engaged and state.moving and state.person == desk.hand().track_id and state.side == 'right', state

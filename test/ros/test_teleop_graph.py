@@ -31,8 +31,10 @@ class Camera(Operator):
     def __init__(self, namespace):
         super().__init__(namespace)
         self.publisher(CameraInfo, 'camera_info', LATCHED).publish(camera_info(64, 48, 60.0))
+        self.listen('poses')
         self.moment = self.until_moment = 1.0
         self.shown = teleop_drawn.ALONE
+        self._of_step = []          # stamps of the images of this step of somebody who walks by
         self.robot = load_robot_hand(HAND, 'right')
         self._retargeter = create(self.robot)
 
@@ -40,9 +42,18 @@ class Camera(Operator):
         """One image, DT later in the operator's motion."""
         self.moment = min(self.moment + DT, self.until_moment)
         seconds, rest = self.stamp()
-        self.show(teleop_drawn.picture(self.moment, self.shown), stamp=(seconds + int(self.stamp_offset), rest))
-        if teleop_drawn.CROSSING <= self.shown < teleop_drawn.CROSSED:
+        crossing = teleop_drawn.CROSSING <= self.shown < teleop_drawn.CROSSED
+        if crossing and self._is_answered():
             self.shown += 1
+            self._of_step.clear()
+        shown = self.show(teleop_drawn.picture(self.moment, self.shown), stamp=(seconds + int(self.stamp_offset), rest))
+        if crossing:
+            self._of_step.append(shown.header.stamp)
+
+    def _is_answered(self):
+        """Whether the node has seen this step. If a busy machine leaves images out, somebody may have gone further in
+        between than a hand of the operator could move."""
+        return any(message.header.stamp in self._of_step for message in self.got['poses'][-20:])
 
     def shows(self, condition, until, begin=None, timeout=25.0):
         """Play the motion from `begin`, or on, to the moment `until`, s, and stay there until the condition is true."""

@@ -247,7 +247,8 @@ def test_who_took_over_drives_alone_and_keeps_the_robot_through_a_crossing(opera
     assert not wrong, wrong[0]
     # Who took over is gone: nobody else drives.
     assert operator.plays(lambda: operator.is_state('fingers', 'person 1 is not in the image', state=LOST,
-                                                    engaged=False), lambda: (person(operator.hand, 2),))
+                                                    engaged=False), lambda: (person(operator.hand, 2),)), \
+        operator.got['fingers'][-3:]
     success, text = operator.trigger('retarget', 'release')
     assert success and 'anybody' in text
     operator.pressed = False
