@@ -6,18 +6,16 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 
-def assign_pairs(costs: np.ndarray, limits: float | np.ndarray) -> list[tuple[int, int]]:
+def assign_pairs(costs: np.ndarray, limit: float) -> list[tuple[int, int]]:
     """(row, column) of the pairs whose costs (R, C), at least 0, have the least sum; in the order of the rows.
 
-    limits: cost of an unassigned row, one for all or (R,). Pairs that cost as much or more are rejected; inf and NaN
-    mark impossible pairs.
+    limit: cost of an unassigned row. Pairs that cost as much or more are rejected; inf and NaN mark impossible pairs.
     """
     costs = np.where(np.isnan(costs), np.inf, costs)
     rows, columns = costs.shape
     if not (rows and columns):
         return []
-    limits = np.broadcast_to(np.asarray(limits, float), rows)[:, None]
     # One extra column per row leaves the row unassigned.
-    padded = np.concatenate([np.minimum(costs, 10 * limits), np.broadcast_to(limits, (rows, rows))], axis=1)
+    padded = np.concatenate([np.minimum(costs, 10 * limit), np.full((rows, rows), float(limit))], axis=1)
     pairs = zip(*(indices.tolist() for indices in linear_sum_assignment(padded)))
-    return [(row, column) for row, column in pairs if column < columns and costs[row, column] < limits[row, 0]]
+    return [(row, column) for row, column in pairs if column < columns and costs[row, column] < limit]

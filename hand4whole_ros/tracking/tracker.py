@@ -201,20 +201,35 @@ class Tracker:
                 found[track.track_id] = estimate
             else:
                 others.append(estimate)
-        lost = [track for track in self._tracks if track.track_id not in found]
-        costs = np.reshape([_moved(track, estimate) for track in lost for estimate in others], (len(lost), len(others)))
-        pairs = assign_pairs(costs, np.array([self._max_distance(track) for track in lost]))
-        for t, e in pairs:
-            lost[t].detector_id = others[e].track_id
-            found[lost[t].track_id] = others[e]
-        for e in sorted(set(range(len(others))) - {e for _, e in pairs}):
-            estimate = others[e]
+        for track, estimate in self._nearest([t for t in self._tracks if t.track_id not in found], others):
+            track.detector_id = estimate.track_id
+            found[track.track_id] = estimate
+        for estimate in others:
+            if any(estimate is known for known in found.values()):
+                continue
             filters = (OneEuroRotations(self.config.min_cutoff, self.config.beta),
                        OneEuroPoints(self.config.min_cutoff, self.config.beta))
             track = _Track(self._new_id(estimate.track_id), estimate.track_id, filters)
             self._tracks.append(track)
             found[track.track_id] = estimate
         return found
+
+    def _nearest(self, tracks, estimates):
+        """Pairs of a track and an estimate with the least sum of motions.
+
+        First within the distance that whoever was seen last may have gone, then farther: that somebody who has not been
+        seen for a while may be far by now must not make him the other person who has hardly moved, and may hide him.
+        """
+        pairs, limits = [], {track.track_id: self._max_distance(track) for track in tracks}
+        for reach in (min, max):
+            costs = np.array([[_moved(track, one) for one in estimates] for track in tracks])
+            costs = costs.reshape(len(tracks), len(estimates))
+            costs[costs >= np.reshape([limits[track.track_id] for track in tracks], (-1, 1))] = math.inf
+            found = [(tracks[t], estimates[e]) for t, e in assign_pairs(costs, reach(limits.values(), default=0.0))]
+            pairs += found
+            tracks = [track for track in tracks if all(track is not other for other, _ in found)]
+            estimates = [one for one in estimates if all(one is not other for _, other in found)]
+        return pairs
 
     def _new_id(self, wanted):
         """The estimator's id if it is set and unused, otherwise the lowest unused one."""

@@ -20,8 +20,8 @@ from hand4whole_ros.tracking.validation import rejection_reason
 EXACT = TrackerConfig(smoothing=False)
 
 
-def person(body, x=0.0, states=(skeleton.OK, skeleton.OK), bend=0.0, confidence=0.9):
-    """Somebody 2 m away, upright, `x` m to the right, fingers bent by `bend` radians."""
+def person(body, x=0.0, states=(skeleton.OK, skeleton.OK), bend=0.0, confidence=0.9, z=2.0):
+    """Somebody `z` m away, upright, `x` m to the right, fingers bent by `bend` radians."""
     local = np.zeros((55, 3), np.float32)
     local[0, 0] = math.pi
     local[skeleton.HAND_SLICE['left'], 2] = -bend
@@ -37,7 +37,7 @@ def person(body, x=0.0, states=(skeleton.OK, skeleton.OK), bend=0.0, confidence=
         left_hand=hands[0], right_hand=hands[1],
         bbox_xyxy=np.array([0.0, 0, 100, 200], np.float32), confidence=confidence)
     return repose_estimate(body, blank, local, betas=np.zeros(10, np.float32),
-                           pelvis=np.array([x, 0.0, 2.0], np.float32))
+                           pelvis=np.array([x, 0.0, z], np.float32))
 
 
 def test_posed_agrees_with_the_body_model(body):
@@ -66,6 +66,34 @@ def test_who_is_near_two_is_whoever_leaves_the_other_a_person_as_well(body):
     # The first is nearest to where the second was; then nobody could be the first.
     second = tracker.update([person(body, 0.3), person(body, 1.0)], 0.1)
     assert {round(float(p.joints[0, 0]), 1): p.track_id for p in second} == {0.3: ids[0], 1.0: ids[1]}
+
+
+@pytest.mark.parametrize('hidden', (10, 14, 30))     # images at 30 a second; after half a second he is forgotten
+def test_somebody_who_passes_before_another_does_not_become_him_however_long_he_hides_him(body, hidden):
+    def passing(x):
+        return person(body, x, z=1.65)
+    tracker = Tracker(body, EXACT)
+    operator, walker = (one.track_id for one in tracker.update([person(body), passing(-1.0)], 0.0))
+    for k in range(1, 41):
+        last = tracker.update([person(body), passing(-1.0 + 0.8 * k / 40)], k / 30)
+    assert [one.track_id for one in last] == [operator, walker]
+    for k in range(41, 41 + hidden):
+        found = tracker.update([passing(-0.2 + 0.4 * (k - 40) / hidden)], k / 30)
+        assert [one.track_id for one in found if not one.held] == [walker]
+    found = tracker.update([person(body), passing(0.22)], (41 + hidden) / 30)
+    ids = {round(float(one.joints[0, 0]), 1): one.track_id for one in found}
+    assert ids[0.2] == walker and (ids[0.0] == operator if hidden < 15 else ids[0.0] not in (operator, walker))
+
+
+def test_who_comes_near_where_somebody_is_hidden_is_new(body):
+    """Pairs are not exchanged so that nobody is left over."""
+    tracker = Tracker(body, EXACT)
+    operator, walker = (one.track_id for one in tracker.update([person(body, 0.0), person(body, 0.35)], 0.0))
+    for k in range(1, 12):
+        tracker.update([person(body, 0.35)], k / 30)
+    found = tracker.update([person(body, 0.36), person(body, 1.3)], 12 / 30)
+    ids = {round(float(one.joints[0, 0]), 1): one.track_id for one in found if not one.held}
+    assert ids[0.4] == walker and ids[1.3] not in (operator, walker)
 
 
 def test_whom_the_estimator_follows_keeps_its_id_and_is_who_it_says(body):
