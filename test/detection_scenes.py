@@ -46,6 +46,19 @@ def side_by_side(seeds, step, size=720):
     return np.clip(picture, 0, 255).astype(np.uint8), seen
 
 
+def passing(behind, before, offsets, size=720):
+    """Pictures RGB uint8, three times as wide as high, of one person in the middle and, offsets px to the right of that
+    one, another in front; None: nobody."""
+    background = backgrounds.draw_background(np.random.default_rng(5), 3 * size, size).astype(np.float32)
+    background[:, size:2 * size] = drawing.composite(_rendered(behind)[0], background[:, size:2 * size])
+    for offset in offsets:
+        picture = background.copy()
+        if offset is not None:
+            place = picture[:, size + offset:2 * size + offset]
+            place[:] = drawing.composite(_rendered(before)[0], place)
+        yield np.clip(picture, 0, 255).astype(np.uint8)
+
+
 _kept = {}
 
 

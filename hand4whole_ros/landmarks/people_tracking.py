@@ -21,7 +21,7 @@ from .measures import hand_distance, is_hand_inside
 from .mirror_memory import MirrorMemory, pose_both_ways
 from .people import ImageLandmarks, assembled
 from .people_detection import RIGHT_ANGLES, Candidate, PeopleDetector, PersonPose, distinct, is_outweighed, same_region
-from .person_evidence import same_person
+from .person_evidence import same_person, similarity
 from .pose import MIN_PRESENCE, PoseLandmarker, PoseLandmarks
 from .regions import Region
 from .runtime import Runtime
@@ -43,6 +43,9 @@ MIRROR_EVERY, _SURE_EVIDENCE = 5, 2.5
 
 #: Images between two attempts to locate the hand of an arm.
 _HAND_EVERY = 3
+
+#: Of two tracks on one person the younger is kept if it is more similar to its last pose by this much.
+_STEADIER = 0.2
 
 #: A tracked hand and that of the last image are the same if they differ by less than this many palms.
 _MAX_HAND_STEP = 2.0
@@ -156,10 +159,7 @@ class PeopleTracker:
         people = [track for track in followed if isinstance(track, _Track)]
         hands = [track for track in followed if isinstance(track, _HandTrack)]
         lost = len(people) < len(self._tracks)
-        self._tracks = []
-        for track in people:    # the oldest first: of two tracks that are on one person now the older is kept
-            if not any(same_person(track.person.pose, other.person.pose) for other in self._tracks):
-                self._tracks.append(track)
+        self._tracks = _one_each(people, {track.track_id: track.person.pose for track in self._tracks})
         self._hand_tracks = []
         for track in hands:
             if not any(same_hand(track.found.hand, other.found.hand) for other in self._hand_tracks):
@@ -257,6 +257,24 @@ class PeopleTracker:
         return assembled([track.person for track in self._tracks], [track.found for track in self._hand_tracks],
                          self.max_people, loose_hands=self._loose_hands, ids=[track.track_id for track in self._tracks],
                          hand_ids=[track.track_id for track in self._hand_tracks])
+
+
+def _one_each(tracks: Sequence[_Track], last: dict[int, PoseLandmarks]) -> list[_Track]:
+    """Of several tracks that are on one person now, that whose pose has changed least since the last image.
+
+    Somebody who passes before another draws the other's region to himself: he stays himself, and the other is lost.
+    If they have changed alike, the older track is kept. tracks: the oldest first; last: their last poses, by track id.
+    """
+    kept: list[_Track] = []
+    for track in tracks:
+        same = next((other for other in kept if same_person(track.person.pose, other.person.pose)), None)
+        if same is None:
+            kept.append(track)
+            continue
+        steady, other = (similarity(last[one.track_id], one.person.pose) for one in (track, same))
+        if steady > other + _STEADIER:
+            kept[kept.index(same)] = track
+    return sorted(kept, key=lambda track: track.track_id)
 
 
 def _regions_beside_people(image) -> list[Region]:

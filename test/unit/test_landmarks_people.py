@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip('ai_edge_litert')
 
-from detection_scenes import side_by_side  # noqa: E402
+from detection_scenes import passing, side_by_side  # noqa: E402
 
 from hand4whole_ros import skeleton  # noqa: E402
 from hand4whole_ros.landmarks import (  # noqa: E402
@@ -299,6 +299,25 @@ def test_identity_comes_from_regions(drawn):
     on_left = {k for one in ids for k, left_side in one.items() if left_side}
     on_right = [k for one in ids for k, left_side in one.items() if not left_side]
     assert len(on_left) == 1 and len(set(on_right)) == 2 and on_right == sorted(on_right)
+
+
+@pytest.mark.parametrize('behind, before', [(3, 8), (11, 14)])
+def test_who_passes_before_another_stays_himself_and_the_other_is_lost(behind, before):
+    """The region of who is hidden follows whom the network sees there: the one in front."""
+    tracker, offsets = PeopleTracker(detect_every=2), [None] * 2 + list(range(-240, 220, 20))
+    found = [tracker.track(image).people for image in passing(behind, before, offsets)]
+    middle = {k: person.pose.landmarks[[11, 12, 23, 24], 0].mean() for k, person in
+              ((people[0].track_id, people[0]) for people in found[:1])}
+    (hidden,) = middle
+    at_first = {person.track_id for person in found[offsets.index(-100)]}
+    assert len(at_first) == 2 and hidden in at_first
+    (passer,) = at_first - {hidden}
+    places = [{person.track_id: person.pose.landmarks[[11, 12, 23, 24], 0].mean() for person in people}
+              for people in found[offsets.index(-100):]]
+    steps = np.diff([one[passer] for one in places])
+    assert (np.abs(steps - 20) < 15).all(), steps
+    assert all(abs(one[hidden] - middle[hidden]) < 40 for one in places if hidden in one)
+    assert any(hidden not in one for one in places), 'nobody was ever hidden'
 
 
 def test_a_tracker_sees_what_a_single_image_shows(drawn):
