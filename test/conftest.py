@@ -58,6 +58,17 @@ def estimator(config):
     made.close()
 
 
+@pytest.fixture(scope='module')
+def searched_once():
+    """For modules about what becomes of landmarks: pictures that stand alone are searched once for all estimators."""
+    from searched_pictures import SearchedOnce
+
+    from hand4whole_ros.detection import landmark_people
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landmark_people, 'PeopleLandmarker', SearchedOnce)
+        yield
+
+
 @pytest.fixture(scope='session')
 def people_seen():
     """Three rendered people and the truth."""

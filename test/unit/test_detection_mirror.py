@@ -13,6 +13,9 @@ from hand4whole_ros.landmarks.measures import torso_length  # noqa: E402
 from hand4whole_ros.landmarks.pose_consensus import with_sides_exchanged  # noqa: E402
 from hand4whole_ros.synthetic import dataset  # noqa: E402
 
+# The search is made once: what is looked at is what averaging makes of its landmarks.
+pytestmark = pytest.mark.usefixtures('searched_once')
+
 
 @pytest.fixture(scope='module')
 def detector():
