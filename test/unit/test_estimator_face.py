@@ -18,6 +18,8 @@ from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable  # n
 from hand4whole_ros.skeleton import JOINT  # noqa: E402
 from hand4whole_ros.synthetic.heads import FACING, WIDE, WIDE_PLACE, HeadPose  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures('searched_once')
+
 FACE = [JOINT['jaw'], JOINT['left_eye'], JOINT['right_eye']]
 BEHIND = FACING @ np.diag([-1.0, 1.0, -1.0])
 UPPER_LIP, LOWER_LIP = 13, 14

@@ -22,6 +22,8 @@ from hand4whole_ros.skeleton import LOST, OK
 
 pytest.importorskip('ai_edge_litert')
 
+pytestmark = pytest.mark.usefixtures('searched_once')
+
 
 @pytest.fixture(scope='module')
 def config(published_folder):

@@ -13,6 +13,8 @@ from hand4whole_ros.skeleton import HAND_KEYPOINT_JOINTS, LOST, OK, SIDES
 
 pytest.importorskip('mediapipe')
 
+pytestmark = pytest.mark.usefixtures('searched_once')
+
 
 @pytest.fixture(scope='module')
 def config(published_folder):
