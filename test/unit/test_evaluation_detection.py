@@ -17,8 +17,14 @@ from hand4whole_ros.evaluation.people_matching import JOINTS, match_hands, match
 from hand4whole_ros.skeleton import SIDES  # noqa: E402
 
 
-def test_a_folder_of_annotated_images_is_counted(tmp_path, capsys):
-    write_coco_folder(tmp_path, detection.drawn(2, 4))
+@pytest.fixture(scope='module')
+def drawn():
+    """Two drawn people in their pictures, and the truth."""
+    return list(detection.drawn(2, 4))
+
+
+def test_a_folder_of_annotated_images_is_counted(drawn, tmp_path, capsys):
+    write_coco_folder(tmp_path, drawn)
     assert main(['evaluate', 'detection', '--root', str(tmp_path), '--turn', '180',
                  '--json', str(tmp_path / 'out.json')]) == 0
     row = json.loads((tmp_path / 'out.json').read_text())['rows']['landmarks']
@@ -27,8 +33,8 @@ def test_a_folder_of_annotated_images_is_counted(tmp_path, capsys):
     assert '2 of 2' in capsys.readouterr().out
 
 
-def test_people_and_hands_elsewhere_are_invented_and_of_the_wrong_side():
-    (_, truth), = detection.drawn(1, 4)
+def test_people_and_hands_elsewhere_are_invented_and_of_the_wrong_side(drawn):
+    _, truth = drawn[0]
     pose = np.zeros((33, 2))
     for name, row in detection._LANDMARK.items():
         pose[row] = truth.people[0].joints.get(name, (0, 0))
@@ -41,8 +47,8 @@ def test_people_and_hands_elsewhere_are_invented_and_of_the_wrong_side():
     assert (row['hands'], row['hands_found'], row['hands_right_side']) == (2, 1, 0)
 
 
-def test_pairs_are_those_of_least_error_in_all_whatever_the_order():
-    (_, truth), = detection.drawn(1, 4)
+def test_pairs_are_those_of_least_error_in_all_whatever_the_order(drawn):
+    _, truth = drawn[0]
     person = truth.people[0]
     torso = torso_length(person)
 
@@ -60,7 +66,7 @@ def test_pairs_are_those_of_least_error_in_all_whatever_the_order():
     assert {row: column for row, (column, _) in match_hands(hands, true).items()} == {0: 1, 1: 0}
 
 
-def test_loading_mediapipe_is_not_in_its_time(monkeypatch):
+def test_loading_mediapipe_is_not_in_its_time(drawn, monkeypatch):
     """Solutions whose clock stands still but for what they do: 100 s to load one, 1 s and 2 s an image."""
     clock = [0.0]
 
@@ -85,7 +91,8 @@ def test_loading_mediapipe_is_not_in_its_time(monkeypatch):
     monkeypatch.setattr(mediapipe_solutions, 'load_solutions', lambda: SimpleNamespace(
         Holistic=lambda **_: Solution(1), Hands=lambda **_: Solution(2)))
     monkeypatch.setattr('time.perf_counter', lambda: clock[0])
-    result = detection.run(detection.drawn(2, 4), 2, progress=False)
+    small = [(np.ascontiguousarray(image[::4, ::4]), truth) for image, truth in drawn]
+    result = detection.run(small, 2, progress=False)
     assert result['rows']['mediapipe']['time_ms'] == 3000
     assert sorted(closed) == [1, 2]
 

@@ -18,9 +18,15 @@ from hand4whole_ros.evaluation.photographs import GivenImage, GivenPerson  # noq
 
 
 @pytest.fixture(scope='module')
-def truth():
+def drawn():
+    """Two drawn people in their pictures, and the truth."""
+    return list(detection.drawn(2, 4))
+
+
+@pytest.fixture(scope='module')
+def truth(drawn):
     """A drawn person with all twelve joints and both hands."""
-    (_, image), = detection.drawn(1, 4)
+    _, image = drawn[0]
     person = image.people[0]
     legs = {f'{side}_{name}': person.joints[f'{side}_hip'] + (0, down)
             for side in ('left', 'right') for name, down in (('knee', 100), ('ankle', 200))}
@@ -101,8 +107,8 @@ def test_people_and_joints_that_are_near_are_counted_by_their_confidence(truth):
     assert figures(truth, given(truth))['joints_confident_0.9'] == 0        # this system knows of no joint
 
 
-def test_a_folder_of_photographs_is_measured_beside_mediapipe(tmp_path, capsys):
-    write_coco_folder(tmp_path, detection.drawn(2, 4))
+def test_a_folder_of_photographs_is_measured_beside_mediapipe(drawn, tmp_path, capsys):
+    write_coco_folder(tmp_path, drawn)
     assert len(coco_wholebody.load(tmp_path)) == 2
     assert main(['evaluate', 'photographs', '--root', str(tmp_path), '--estimator', 'mediapipe',
                  '--json', str(tmp_path / 'out.json')]) == 0
@@ -113,7 +119,7 @@ def test_a_folder_of_photographs_is_measured_beside_mediapipe(tmp_path, capsys):
 
 
 @pytest.mark.parametrize('options', [['--limit', '0'], ['--fov', '180'], ['--root', 'nowhere']])
-def test_what_cannot_be_measured_is_one_line(tmp_path, capsys, options):
-    write_coco_folder(tmp_path, detection.drawn(1, 4))
+def test_what_cannot_be_measured_is_one_line(drawn, tmp_path, capsys, options):
+    write_coco_folder(tmp_path, drawn[:1])
     assert main(['evaluate', 'photographs', '--root', str(tmp_path), *options]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
