@@ -1,5 +1,6 @@
 """Hands that belong to nobody, from the estimators that need no licence: where they are, and when they are given."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,6 +16,8 @@ from hand4whole_ros.landmarks.regions import Region
 from hand4whole_ros.skeleton import SIDES
 
 pytest.importorskip('ai_edge_litert')
+
+pytestmark = pytest.mark.usefixtures('searched_once')
 
 
 def test_a_hand_of_nobody_is_as_far_away_as_its_length_says(hands_alone):
@@ -35,10 +38,14 @@ def test_a_hand_of_nobody_is_as_far_away_as_its_length_says(hands_alone):
 
 
 def test_hands_of_nobody_are_given_beside_people_and_forgotten_with_the_image(estimator, hands_alone):
+    size = 200      # is searched in few squares
+
     def gives_a_hand(row):
-        assert not estimator.estimate(row[0], row[3])
+        small = cv2.resize(row[0], (size, size), interpolation=cv2.INTER_AREA)
+        assert not estimator.estimate(small, row[3].resized(size, size))
         return estimator.loose_hands
-    _, points, pixels, _ = next(filter(gives_a_hand, hands_alone))
+    _, points, _, camera = next(filter(gives_a_hand, hands_alone))
+    pixels = camera.resized(size, size).project(points)
     (hand,) = estimator.loose_hands
     distance = np.linalg.norm(hand.keypoints_2d - pixels, axis=1)
     assert np.median(distance) < 0.25 * np.ptp(pixels, axis=0).max()
