@@ -26,6 +26,8 @@ from hand4whole_ros.synthetic import dataset
 
 pytest.importorskip('ai_edge_litert')
 
+pytestmark = pytest.mark.usefixtures('searched_once')
+
 
 @pytest.fixture(scope='module')
 def people_seen():
@@ -133,9 +135,12 @@ def test_a_person_of_whom_little_is_shown_stands_where_that_is_seen(estimator, p
     assert len(apart) >= 3 and np.median(apart) < 0.075 and max(apart) < 0.11, apart
 
 
-def test_hands_behind_the_back_are_lost(estimator):
+@pytest.fixture(scope='module')
+def seen_from_the_front():
+    """Two rendered people with their hands behind the back, and the truth."""
     from hand4whole_ros.fitting.kinematic_chain import exp_so3
-    from hand4whole_ros.synthetic import dataset, people
+    from hand4whole_ros.synthetic import people
+    drawn = []
     for number in (0, 2):
         person = people.sample_person(dataset.person_seed(3, number))
         rotations = person.local_rotations.copy()
@@ -144,7 +149,12 @@ def test_hands_behind_the_back_are_lost(estimator):
                      'wrist': (0, 0, 0)}
             for name, turn in turns.items():
                 rotations[JOINT[f'{side}_{name}']] = exp_so3(np.multiply(turn, mirror).astype(float))
-        image, truth = people.render_person(person.with_pose(rotations))
+        drawn.append(people.render_person(person.with_pose(rotations)))
+    return drawn
+
+
+def test_hands_behind_the_back_are_lost(estimator, seen_from_the_front):
+    for image, truth in seen_from_the_front:
         assert max(truth.hand(side).visibility for side in SIDES) < 0.2
         (found,) = estimator.estimate(image, truth.intrinsics)
         assert [hand.state for hand in found.hands] == [LOST, LOST]
@@ -187,11 +197,12 @@ def test_a_large_and_a_small_picture_of_one_person_agree(estimator, people_seen)
 
 
 def test_any_part_of_a_picture_before_any_camera_gives_finite_numbers_or_nobody(estimator, people_seen):
+    import cv2
     rng, found = np.random.default_rng(0), 0
     for k in range(8):
-        image, _ = people_seen[k % len(people_seen)]
-        height, width = rng.integers(60, 720, 2)
-        top, left = rng.integers(0, 721 - height), rng.integers(0, 721 - width)
+        image = cv2.resize(people_seen[k % len(people_seen)][0], (360, 360), interpolation=cv2.INTER_AREA)
+        height, width = rng.integers(60, 360, 2)
+        top, left = rng.integers(0, 361 - height), rng.integers(0, 361 - width)
         focal = float(np.exp(rng.uniform(np.log(40), np.log(20000))))
         camera = Intrinsics(focal, focal * rng.uniform(0.5, 2), rng.uniform(-width, 2 * width),
                             rng.uniform(-height, 2 * height), int(width), int(height),
@@ -336,8 +347,10 @@ def test_the_open_model_has_better_hands_on_the_same_body(estimates_by, people_s
         rows = []
         for (found,), (_, truth) in zip(estimates_by(name), people_seen):
             bodies.setdefault(name, []).append(found.joints[:20])
-            assert all(hand.agreement == measure_agreement(hand.keypoints_2d, hand.keypoints_3d, truth.intrinsics)
-                       for hand in found.hands if hand.visible and name == 'open')
+            for hand in found.hands:
+                if hand.visible and name == 'open':     # its keypoints of the picture are those of the detected hand
+                    expected = measure_agreement(hand.keypoints_2d, hand.keypoints_3d, truth.intrinsics)
+                    assert hand.agreement == pytest.approx(expected, abs=1e-6)
             rows.append([(errors_of.hand_errors(hand.keypoints_3d, truth.hand(hand.side).keypoints_3d))
                          for hand in found.hands if hand.visible])
         errors[name] = np.median([list(hand.values()) for hands in rows for hand in hands], axis=0)
@@ -358,7 +371,7 @@ def test_the_open_model_says_the_same_in_half_precision(people_seen):
     for precision in ('fp32', 'bf16'):
         made = estimators.create(EstimatorConfig('open', static_images=True, precision=precision))
         assert made.device == f'cpu {precision}'
-        said[precision] = [made.estimate(image, truth.intrinsics)[0] for image, truth in people_seen[:3]]
+        said[precision] = [made.estimate(image, truth.intrinsics)[0] for image, truth in people_seen[:2]]
         made.close()
     for exact, half in zip(*said.values()):
         assert np.linalg.norm(exact.joints - half.joints, axis=1).max() < 0.003
