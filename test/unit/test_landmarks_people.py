@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -42,9 +43,15 @@ def drawn():
     return [dataset.render_person(72, k) for k in range(3)]
 
 
+@pytest.fixture(scope='module')
+def alone(landmarker, drawn):
+    """The one person of the first of them."""
+    person, = landmarker.people.detect(drawn[0][0])
+    return person
+
+
 def shrunk(image, factor, width, height, corner, background):
     """An image, smaller, in a larger one."""
-    import cv2
     small = cv2.resize(image, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
     out = background.copy()
     x, y = corner
@@ -131,26 +138,26 @@ def test_hands_are_on_their_own_arms(landmarker):
     assert total >= 2 and right == total
 
 
-def test_a_hand_on_the_arm_of_somebody_else_is_not_given(landmarker, drawn):
+def test_a_hand_on_the_arm_of_somebody_else_is_not_given(landmarker, drawn, alone):
     image, _ = drawn[0]
-    poses = landmarker.people.detect(image)
-    hands = landmarker.hands.detect(image, [poses[0].pose])
-    given = hand_assignment.assign(hands, [poses[0].pose])
+    pose = alone.pose
+    hands = landmarker.hands.detect(image, [pose])
+    given = hand_assignment.assign(hands, [pose])
     assert given
     (_, side), number = next(iter(given.items()))
     # The same arm, its wrist a torso away: the hand is nobody's.
-    landmarks = poses[0].pose.landmarks.copy()
-    landmarks[15:23, :2] += (poses[0].size, poses[0].size)
-    moved = replace(poses[0].pose, landmarks=landmarks)
+    landmarks = pose.landmarks.copy()
+    landmarks[15:23, :2] += (alone.size, alone.size)
+    moved = replace(pose, landmarks=landmarks)
     assert number not in hand_assignment.assign(hands, [moved]).values()
     # Where both are there, each hand goes to the arm that it is on.
-    both = hand_assignment.assign(hands, [moved, poses[0].pose])
+    both = hand_assignment.assign(hands, [moved, pose])
     assert both[1, side] == number and not any(person == 0 for person, _ in both)
 
 
-def test_a_hand_that_is_seen_shows_the_wrist_that_the_pose_does_not(landmarker, drawn):
+def test_a_hand_that_is_seen_shows_the_wrist_that_the_pose_does_not(landmarker, drawn, alone):
     image, _ = drawn[0]
-    pose = landmarker.people.detect(image)[0].pose
+    pose = alone.pose
     hands = landmarker.hands.detect(image, [pose])
     (_, side), number = next(iter(hand_assignment.assign(hands, [pose]).items()))
     found = replace(hands[number], palm_score=0.9)
@@ -177,9 +184,10 @@ def test_a_hand_that_is_seen_shows_the_wrist_that_the_pose_does_not(landmarker, 
     assert hand_assignment.with_wrist_of(found.hand, pose, side, 0.9) is pose
 
 
-def test_the_palm_of_a_hand_that_the_pose_s_region_misses_is_searched_around_the_wrist(landmarker, drawn, monkeypatch):
+def test_the_palm_of_a_hand_that_the_pose_s_region_misses_is_searched_around_the_wrist(landmarker, drawn, alone,
+                                                                                       monkeypatch):
     image, _ = drawn[0]
-    pose, hands = landmarker.people.detect(image)[0].pose, landmarker.hands
+    pose, hands = alone.pose, landmarker.hands
     side = next(side for side in skeleton.SIDES if hands.of_arm(image, pose, side) is not None)
     away = Region(np.zeros(2), 20.0, 0.0)      # a corner of the room
     monkeypatch.setattr(hands.recropper, 'recrop', lambda *_: away)
@@ -190,10 +198,9 @@ def test_the_palm_of_a_hand_that_the_pose_s_region_misses_is_searched_around_the
     assert np.linalg.norm(found.hand.landmarks[0, :2] - wrist) < measures.palm_length(found.hand.landmarks)
 
 
-def test_a_palm_of_a_known_hand_is_no_other_palm(landmarker, drawn):
+def test_a_palm_of_a_known_hand_is_no_other_palm(landmarker, drawn, alone):
     image, _ = drawn[0]
-    hands = landmarker.hands
-    pose = landmarker.people.detect(image)[0].pose
+    hands, pose = landmarker.hands, alone.pose
     side = next(side for side in skeleton.SIDES if hands.of_arm(image, pose, side) is not None)
     hand = hands.of_arm(image, pose, side).hand
     palms = hands.palms(image, [Region(hand.region.centre, 2 * hand.region.side, 0.0)])
@@ -220,10 +227,10 @@ def test_nobody_is_seen_in_rooms_patterns_noise_and_furniture(landmarker):
         assert not found.people and not found.hands
 
 
-def test_a_pose_that_its_mirror_image_contradicts_is_less_evident(landmarker, drawn):
+def test_a_pose_that_its_mirror_image_contradicts_is_less_evident(drawn, alone):
     image, _ = drawn[0]
     height, width = image.shape[:2]
-    person = landmarker.people.detect(image)[0]
+    person = alone
     assert person.pose.disagreement is not None     # candidates are seen both ways
 
     def evidence(disagreement):
@@ -234,8 +241,8 @@ def test_a_pose_that_its_mirror_image_contradicts_is_less_evident(landmarker, dr
     assert rising[0] < evidence(None) and evidence(person.pose.disagreement) > 2
 
 
-def test_a_doubtful_pose_on_or_upside_down_beside_a_more_evident_person_is_no_person(landmarker, drawn):
-    person = landmarker.people.detect(drawn[0][0])[0]
+def test_a_doubtful_pose_on_or_upside_down_beside_a_more_evident_person_is_no_person(alone):
+    person = alone
     upside_down = person.pose.landmarks.copy()
     rows = [indices.PoseLandmark.NOSE, *indices.LIMBS]
     upside_down[:, 1] = upside_down[rows, 1].min() + upside_down[rows, 1].max() - upside_down[:, 1]
@@ -256,6 +263,8 @@ def test_hands_alone_are_hands_and_nobody(landmarker):
     patches = hand_patches.draw_patches(6, 3, 320)
     clear = [image for image, visible in zip(patches.images, patches.visible) if visible > 0.95][:4]
     assert len(clear) == 4
+    # Two large enough for the smallest squares, and two that are not.
+    clear[1:3] = [cv2.resize(image, (200, 200), interpolation=cv2.INTER_AREA) for image in clear[1:3]]
     found = [landmarker.detect(image) for image in clear]
     assert not any(one.people for one in found)
     # No fewer than the graph of MediaPipe's solution for hands finds, and no hand twice.
