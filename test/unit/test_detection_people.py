@@ -1,5 +1,7 @@
 """Boxes of rendered people and their hands, against exact truth."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,16 @@ def alone(detector):
     """Four pictures of one person: [(what was found, the truth)]."""
     return [(detector.detect(picture), seen[0])
             for picture, seen in (side_by_side(seeds(number), 0) for number in range(4))]
+
+
+@pytest.fixture(scope='module')
+def together(detector):
+    """What was found in a picture of people beside each other, and the truth, asked once."""
+    @functools.cache
+    def together(numbers, step):
+        picture, seen = side_by_side(seeds(*numbers), step)
+        return detector.detect(picture), seen
+    return together
 
 
 def matched(found, seen):
@@ -63,9 +75,8 @@ def test_hands_are_found_where_they_are(alone):
 
 
 @pytest.mark.parametrize('numbers, step', [((0, 1), 420), ((2, 3), 380), ((1, 4, 5), 400)])
-def test_people_beside_each_other_are_all_found_with_their_own_hands(detector, numbers, step):
-    picture, seen = side_by_side(seeds(*numbers), step)
-    found = detector.detect(picture)
+def test_people_beside_each_other_are_all_found_with_their_own_hands(together, numbers, step):
+    found, seen = together(numbers, step)
     assert len(found) == len(seen)
     assert [p.confidence for p in found] == sorted((p.confidence for p in found), reverse=True)
     pairs = matched(found, seen)
@@ -76,15 +87,14 @@ def test_people_beside_each_other_are_all_found_with_their_own_hands(detector, n
     assert np.median(errors) < 6 and max(errors) < 40
 
 
-def test_no_more_people_than_asked_for(detector):
-    picture, seen = side_by_side(seeds(1, 4, 5), 400)
+def test_no_more_people_than_asked_for(together):
+    everybody, seen = together((1, 4, 5), 400)
     few = detection.create('mediapipe', max_people=2)
     try:
-        found = few.detect(picture)
+        found = few.detect(side_by_side(seeds(1, 4, 5), 400)[0])
     finally:
         few.close()
     assert len(seen) == 3 and len(found) == 2
-    everybody = detector.detect(picture)
     assert [p.confidence for p in found] == pytest.approx([p.confidence for p in everybody[:2]], abs=1e-6)
 
 
@@ -107,7 +117,8 @@ def test_a_person_cut_by_the_picture_is_boxed_to_its_edge(detector):
 
 
 def test_empty_rooms_are_empty(detector):
-    for number, (width, height) in enumerate([(720, 720), (1280, 720), (480, 848)] * 3):
+    large, small = [(720, 720), (1280, 720), (480, 848)], [(240, 240), (424, 240), (160, 280)]
+    for number, (width, height) in enumerate(large + 2 * small):
         assert detector.detect(backgrounds.draw_background(np.random.default_rng((9, number)), width, height)) == []
 
 
