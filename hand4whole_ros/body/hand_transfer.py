@@ -94,9 +94,11 @@ def vertex_neighbours(faces: np.ndarray, num_vertices: int, limit: int) -> list[
     """For every vertex, the ids of its first `limit` neighbours along edges, ascending."""
     faces = np.asarray(faces).astype(np.int64)
     edges = np.concatenate([faces[:, pair] for pair in ((0, 1), (1, 2), (2, 0), (1, 0), (2, 1), (0, 2))])
-    edges = np.unique(edges, axis=0)
-    ends = np.searchsorted(edges[:, 0], np.arange(num_vertices + 1))
-    return [edges[start:end, 1][:limit] for start, end in zip(ends[:-1], ends[1:])]
+    # An edge as one number: sorting these takes a tenth of the time of sorting pairs.
+    base = max(num_vertices, int(faces.max()) + 1)
+    begin, end = np.divmod(np.unique(edges[:, 0] * base + edges[:, 1]), base)
+    bounds = np.searchsorted(begin, np.arange(num_vertices + 1)).tolist()
+    return [end[start:stop][:limit] for start, stop in zip(bounds[:-1], bounds[1:])]
 
 
 def seam_operator(neighbours: list[np.ndarray], ring: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -31,14 +31,14 @@ def boundary_loop(faces: np.ndarray) -> np.ndarray:
 
     Starts at the smallest id. Raises ValueError if the faces have no hole, several, or one that meets itself.
     """
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    reverse = {(b, a) for a, b in edges.tolist()}
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
+    base = int(edges.max()) + 1     # an edge as one number
+    open_edges = edges[~np.isin(edges @ [base, 1], edges @ [1, base])]
     onward = {}
-    for a, b in edges.tolist():
-        if (a, b) not in reverse:
-            if a in onward:
-                raise ValueError(f'the boundary of the mesh passes vertex {a} twice')
-            onward[a] = b
+    for a, b in open_edges.tolist():
+        if a in onward:
+            raise ValueError(f'the boundary of the mesh passes vertex {a} twice')
+        onward[a] = b
     if not onward:
         raise ValueError('the mesh is closed: it has no boundary')
     ring = [min(onward)]
