@@ -77,6 +77,15 @@ def people_seen():
 
 
 @pytest.fixture(scope='session')
+def people_drawn(tmp_path_factory):
+    """A folder of people to train on, made by this very process: shard 0 of source 3, of six, nearly all found."""
+    from drawn_shard import draw_shard
+    where = tmp_path_factory.mktemp('people')
+    draw_shard(where, 3, 6)
+    return where
+
+
+@pytest.fixture(scope='session')
 def hands_alone():
     """[(image, keypoints (21, 3) m, (21, 2) px, intrinsics)] of right hands without a person."""
     import numpy as np

@@ -19,8 +19,6 @@ from torch import nn
 
 pytest.importorskip('mediapipe')
 
-from drawn_shard import draw_shard
-
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.model import BodyModel
 from hand4whole_ros.body.open_body import load_arrays
@@ -53,8 +51,8 @@ from hand4whole_ros.training.stage_context import StageContext
 from hand4whole_ros.training.stages import load_network
 from hand4whole_ros.training.trainer import TrainingSchedule, draw_rows, train
 
-#: So many are drawn, of which nearly all are found.
-DRAWN = 10
+#: People of `people_drawn`, of whom nearly all are found.
+DRAWN = 6
 
 #: The command line without the noise that every process draws for itself.
 STILL = '''
@@ -70,11 +68,9 @@ sys.exit(main.main(sys.argv[1:]))
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    """People to learn from, made by this very process."""
-    where = tmp_path_factory.mktemp('people')
-    draw_shard(where, 3, DRAWN)
-    return where
+def folder(people_drawn):
+    """People to learn from."""
+    return people_drawn
 
 
 @pytest.fixture(scope='module')

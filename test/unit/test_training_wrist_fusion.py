@@ -10,7 +10,6 @@ import torch
 
 pytest.importorskip('mediapipe')
 
-from drawn_shard import draw_shard
 from scipy.spatial.transform import Rotation
 
 from hand4whole_ros import skeleton
@@ -37,10 +36,11 @@ def components():
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    """Of an experiment, with the people that it would draw itself."""
+def folder(people_drawn, tmp_path_factory):
+    """Of an experiment, with people in place of those that it would draw itself."""
     where = tmp_path_factory.mktemp('fusion')
-    draw_shard(where / 'people', training._PEOPLE_SEED, 6)
+    (where / 'people').mkdir()
+    (where / f'people/people_{training._PEOPLE_SEED}_00000.npz').symlink_to(people_drawn / 'people_3_00000.npz')
     return where
 
 
