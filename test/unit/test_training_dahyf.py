@@ -154,6 +154,9 @@ def test_the_command_trains_rows_and_writes_their_figures(tmp_path, monkeypatch)
     others = training.train_ablation.__defaults__[1:]
     monkeypatch.setattr(training.train_ablation, '__defaults__', (DAHYF_TINY, *others))
     monkeypatch.setattr(training, 'GATE_SEQUENCES', 2)
+    # Two thousand hands to select and to measure by would tell weights of four steps no better.
+    monkeypatch.setattr(training, 'draw_patches', lambda count, *words, **more: draw_patches(min(count, 60), *words,
+                                                                                             **more))
     training.main([str(tmp_path / 'kept'), '--steps', '4', '--hands', '40', '--batch', '8', '--upright', '--rows',
                    'baseline', 'global_simcc_contrast', '--json', str(tmp_path / 'figures.json')])
     found = json.loads((tmp_path / 'figures.json').read_text())
