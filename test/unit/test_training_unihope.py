@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from hand4whole_ros.networks import unihope
 from hand4whole_ros.networks.unihope import UNIHOPE_TINY, HandFeatures, ManoParameters, ObjectVotes, Pyramid, UniHOPE
 from hand4whole_ros.synthetic.grasps import draw_grasps
 from hand4whole_ros.synthetic.hand_patches import hand_layer
@@ -26,6 +27,14 @@ from hand4whole_ros.training.unihope_training import (
 pytestmark = pytest.mark.usefixtures('one_thread')
 
 CONFIG = replace(UNIHOPE_TINY, image_size=32, roi_size=16)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def shallow():
+    """A training does not depend on the depth of the ResNet, and each of its weights is kept again and again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unihope, 'RESNET50_BLOCKS', (1, 1, 1, 1))
+        yield
 
 
 @pytest.fixture(scope='module')
