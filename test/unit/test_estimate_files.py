@@ -216,6 +216,7 @@ def test_a_signal_at_any_moment_leaves_complete_json(tmp_path, number):
     end = time.monotonic() + 120
     while not result.exists() or len(json.loads(result.read_text())) < 3:
         assert process.poll() is None and time.monotonic() < end, process.stderr.read().decode()
+        time.sleep(0.01)
     process.send_signal(number)
     if number == signal.SIGINT:     # pressed by somebody who is in a hurry
         while process.poll() is None:
