@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 
@@ -50,8 +51,13 @@ def measure_in_process(device: str, size: str, folder: str) -> dict:
     pictures, clocks = draw_pictures(), {name: NetworkClock(one) for name, one in made.items()}
     figures: dict[str, float | None] = {}
     runs = {estimator_key(name, people): (name, people) for people in pictures for name in made}
-    work = {key: (lambda one=made[name], given=pictures[people]: one.estimate(*given))
-            for key, (name, people) in runs.items()}
+    seen: dict[str, str] = {}
+
+    def estimate(key):
+        name, people = runs[key]
+        found = made[name].estimate(*pictures[people])
+        seen[key] = f'{len(found)} people, {len(made[name].loose_hands)} other hands'
+    work = {key: functools.partial(estimate, key) for key in runs}
     with ProgressBar(desc='estimators', unit='picture', leave=False) as bar:
         def step(key):
             name, people = runs[key]
@@ -65,9 +71,8 @@ def measure_in_process(device: str, size: str, folder: str) -> dict:
         if spent is None:
             why[key] = 'it has no network of its own besides those for landmarks'
     for name, one in made.items():
-        found = [f'{len(one.estimate(*given))} people, {len(one.loose_hands)} other hands'
-                 for given in pictures.values()]
-        remarks.append(f'{name} on {one.device}: {"; ".join(found)}')
+        remarks.append(f'{name} on {one.device}: '
+                       f'{"; ".join(seen[estimator_key(name, people)] for people in pictures)}')
         one.close()
     return {'figures': figures, 'why_null': why, 'remarks': {'estimators': ' | '.join(remarks)}}
 
