@@ -91,12 +91,17 @@ def batch(sources):
     return validation_batches(sources, CPU, 8)[0]
 
 
-@pytest.fixture
-def network(published_body):
+@pytest.fixture(scope='module')
+def untrained(published_body):
     made = load_random(published_body, replace(HAND4WHOLE_PP_TINY, face=False))
     torch.manual_seed(0)
     made.hand_control_net = CHAM(made.config.cham)
     return prepare_training(made, CPU, mixed=False)
+
+
+@pytest.fixture
+def network(untrained):
+    return copy.deepcopy(untrained)
 
 
 def one_by_one(batch, rows):
