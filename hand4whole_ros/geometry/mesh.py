@@ -41,6 +41,8 @@ def boundary_loop(faces: np.ndarray) -> np.ndarray:
         onward[a] = b
     if not onward:
         raise ValueError('the mesh is closed: it has no boundary')
+    if set(onward) != set(onward.values()):
+        raise ValueError('the boundary of the mesh ends, or meets itself: are its faces wound alike?')
     ring = [min(onward)]
     while onward[ring[-1]] != ring[0]:
         ring.append(onward[ring[-1]])

@@ -68,6 +68,9 @@ def test_a_mesh_without_one_ring_is_refused():
     hole = ~np.isin(np.arange(25), 12)
     with pytest.raises(ValueError, match='several'):
         boundary_loop(wide[submesh_faces(wide, hole)])
+    # Three faces at one edge: the way from vertex 0 ends in a ring that does not contain it.
+    with pytest.raises(ValueError, match='meets itself'):
+        boundary_loop(np.array([[1, 0, 2], [0, 1, 3], [1, 0, 4], [4, 0, 3]]))
 
 
 def test_a_submesh_keeps_only_whole_faces():
