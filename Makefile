@@ -22,10 +22,8 @@ demo: $(VENV)/installed  ## See it work: node, played camera, pictures and a bag
 demo-teleop: $(VENV)/installed  ## See a robot hand follow: video, sheet and figures in demo_teleop/
 	@$(VENV)/bin/hand4whole teleop --demo --output demo_teleop
 
-test: $(VENV)/installed $(VENV)/tools  ## Run all tests
-	@$(VENV)/bin/python -m pytest test -n 2 --dist loadgroup -q -rs --timeout 300 --durations 10 && echo 'make test: all tests passed' \
-	    || { echo 'make test: some tests failed, see above; $(VENV)/bin/python -m pytest --last-failed runs them again'; \
-	         exit 1; }
+test: $(VENV)/installed $(VENV)/tools  ## Run all tests, in two processes
+	@$(VENV)/bin/python build_support/run_tests.py $(TEST_OPTIONS)
 
 lint: lint-python lint-types docs  ## Check the code and build the documentation
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -18,20 +17,6 @@ os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _handler)
-
-
-#: Their tests start programs, which expect answers of each other in time: one after the other.
-_PROGRAMS = {'faults', 'ros', 'security'}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Where two processes share the tests (pytest -n 2 --dist loadgroup), a file stays in one of them, and all tests
-    of programs do."""
-    here = Path(__file__).parent
-    for item in items:
-        folder, *file = item.path.relative_to(here).parts
-        item.add_marker(pytest.mark.xdist_group('programs' if folder in _PROGRAMS else '/'.join([folder, *file])))
 
 
 @pytest.fixture(scope='session')
