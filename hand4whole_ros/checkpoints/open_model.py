@@ -13,6 +13,9 @@ from .weights_file import WeightsFile
 #: The parts of expected_state(OPEN_MODEL), which takes a while to compute.
 _PARTS = ('encoder', 'body_position_net', 'body_regressor', 'hand_control_net', 'wilor.backbone', 'wilor.refine_net')
 
+#: Name of the initial regressors in the bundled file.
+_INITIAL_IN_FILES = '/guess.'
+
 OPEN_MODEL_FILE = WeightsFile.of('the open model', 'hand4whole train pack', _PARTS, name='open_model.npz',
                                  max_bytes=200_000_000)
 
@@ -44,6 +47,8 @@ def load_open_hand_expert(body: PublishedBody, path: Path | None = None) -> Hand
 def _read_weights(path):
     """Config of the network, and part -> its state dict."""
     found = OPEN_MODEL_FILE.read(path)
+    for key in [key for key in found.arrays if _INITIAL_IN_FILES in key]:
+        found.arrays[key.replace(_INITIAL_IN_FILES, '/initial.')] = found.arrays.pop(key)
     config = OPEN_MODEL if any('/prompts.' in key for key in found.arrays) else IMAGE_ONLY
     weights = {part: found.take_state(part, state) for part, state in expected_state(config).items()}
     found.check_all_taken()

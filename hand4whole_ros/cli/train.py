@@ -13,7 +13,7 @@ from .options import EXIT_SUCCESS, HelpFormatter, UsageError, add_command, add_s
 
 #: Stage -> default number of steps, and its description.
 _STAGES = {
-    'guess': (2000, 'the initial regressions of both experts, without pictures: 40 minutes on one core'),
+    'initial': (2000, 'the initial regressions of both experts, without pictures: 40 minutes on one core'),
     'stem': (1000, 'the convolutional stems of both experts, on pictures: 9 minutes on two cores'),
     'body': (11000, 'the body expert, on pictures: 110 minutes on one core'),
     'hand': (3200, 'the hand expert, on pictures: 55 minutes on one core'),
@@ -26,7 +26,7 @@ def add_train_command(commands) -> None:
     command = commands.add_parser(
         'train', help=summary, description=summary, formatter_class=HelpFormatter,
         epilog='the stages of the open model, in this order (body and hand may run in parallel;\n'
-               'without guess the model takes images only):\n'
+               'without initial the model takes images only):\n'
                '  hand4whole train people --output people --count 24000\n'
                + ''.join(f'  hand4whole train {stage:6} --people people --run run     # {what}\n'
                          for stage, (_, what) in _STAGES.items())

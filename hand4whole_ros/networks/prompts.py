@@ -38,7 +38,7 @@ class Prompt(NamedTuple):
     scores: Tensor       #: (B, K) 0 to 1; 0 where a keypoint is unknown
     extra: Tensor | None = None   #: (B, K, E)
     whole: Tensor | None = None   #: (B, W)
-    guess: Tensor | None = None   #: (B, num_initial) an initial regression that is already known
+    initial: Tensor | None = None   #: (B, num_initial) an initial regression that is already known
 
     def take(self, rows) -> Prompt:
         """That of these pictures."""
@@ -89,8 +89,8 @@ class InitialRegressor(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, prompt: Prompt) -> Tensor:
-        if prompt.guess is not None:
-            return prompt.guess
+        if prompt.initial is not None:
+            return prompt.initial
         inputs = ((flatten_prompt(prompt) - self.mean) / self.deviation).clamp(-8, 8)
         if self.training:   # against reliance on a single number
             inputs = inputs + self.NOISE * torch.randn_like(inputs)

@@ -113,8 +113,9 @@ class BodyRegressor(nn.Module):
         heads = nn.Linear(joined, 6), nn.Linear(joined, config.num_joints * 6), nn.Linear(dim, config.num_betas)
         self.root_pose_out, self.body_pose_out, self.shape_out = (nn.Sequential(head) for head in heads)
         self.cam_out = nn.Sequential(nn.Linear(dim, 3))
-        self.guess = None if config.prompt is None or not config.prompt.num_initial else InitialRegressor(config.prompt)
-        if self.guess is not None:  # the tokens give a correction, initially zero
+        prompt = config.prompt
+        self.initial = None if prompt is None or not prompt.num_initial else InitialRegressor(prompt)
+        if self.initial is not None:  # the tokens give a correction, initially zero
             zero_initialize(*heads)
 
     def forward(self, task_tokens: Tensor, keypoints: Tensor, prompt: Prompt | None = None,
@@ -133,7 +134,7 @@ class BodyRegressor(nn.Module):
         joined = torch.cat([tokens, keypoints.to(tokens.dtype)], dim=-1).flatten(1)
         codes = torch.cat([self.root_pose_out(joined), self.body_pose_out(joined), self.shape_out(task_tokens[:, 0])],
                          dim=1)
-        return self.pose(codes if self.guess is None else codes + self.guess(prompt),
+        return self.pose(codes if self.initial is None else codes + self.initial(prompt),
                          translation_from_camera(self.cam_out(task_tokens[:, 1])))
 
     def pose(self, codes: Tensor, transl: Tensor) -> BodyPose:

@@ -104,8 +104,9 @@ class Backbone(ViT):
         self.decshape = nn.Linear(dim, 10)
         self.deccam = nn.Linear(dim, 3)
         self.prompts = None if config.prompt is None else PromptEncoder(config.prompt, dim)
-        self.guess = None if config.prompt is None or not config.prompt.num_initial else InitialRegressor(config.prompt)
-        if self.guess is not None:  # the tokens give a correction, initially zero
+        prompt = config.prompt
+        self.initial = None if prompt is None or not prompt.num_initial else InitialRegressor(prompt)
+        if self.initial is not None:  # the tokens give a correction, initially zero
             zero_initialize(self.decpose, self.decshape, self.deccam)
 
     def forward(self, image: Tensor, prompt: Prompt | None = None) -> tuple[HandCode, Tensor]:
@@ -125,9 +126,9 @@ class Backbone(ViT):
 
     def start(self, prompt: Prompt | None = None) -> HandCode:
         """The hand that the tokens are made from: the mean one, (1, ...), or one per prompt, (N, ...)."""
-        if self.guess is None:
+        if self.initial is None:
             return HandCode(self.init_hand_pose, self.init_betas, self.init_cam)
-        return HandCode(*self.guess(prompt).split([v.shape[1] for v in (
+        return HandCode(*self.initial(prompt).split([v.shape[1] for v in (
             self.init_hand_pose, self.init_betas, self.init_cam)], dim=1))
 
 
@@ -196,8 +197,8 @@ class WiLoR(nn.Module):
         """Convert transformer and RefineNet to `dtype`; rotations and meshes stay in float32."""
         for part in (self.backbone, self.refine_net):
             part.to(dtype)
-        if self.backbone.guess is not None:
-            self.backbone.guess.float()     # its outputs are rotations
+        if self.backbone.initial is not None:
+            self.backbone.initial.float()     # its outputs are rotations
         return self
 
     def forward(self, crops: Tensor, prompt: Prompt | None = None) -> HandPrediction:

@@ -72,7 +72,7 @@ def initialize_from_stems(network: Hand4WholePP) -> None:
         for vit in (network.encoder, network.wilor.backbone):
             _silence_blocks(vit)
         nn.init.trunc_normal_(network.encoder.task_tokens, std=0.2)
-        if network.body_regressor.guess is None:    # else the heads already add nothing to it
+        if network.body_regressor.initial is None:    # else the heads already add nothing to it
             for head in (network.body_regressor.root_pose_out, network.body_regressor.body_pose_out):
                 weight, bias = head.parameters()
                 weight.mul_(0.1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..system import output_files
 
 #: Trainings in their order, and the validation metrics that are plotted for each.
-CURVES = {'body_guess': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand_guess': ('hand_pa_mm', 'hand_wrist_deg'),
+CURVES = {'body_initial': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand_initial': ('hand_pa_mm', 'hand_wrist_deg'),
           'body_stem': ('heat_nats',), 'hand_stem': ('heat_nats',),
           'body': ('root_mm', 'mrrpe_mm', 'wrist_deg'), 'hand': ('hand_pa_mm', 'hand_wrist_deg'),
           'cham': ('wrist_deg', 'root_mm', 'mrrpe_mm'),

@@ -65,11 +65,11 @@ def train_body(network: Hand4WholePP, context: StageContext) -> None:
     """
     train_set, validation_set, skeleton_layer = context.train_set, context.validation_set, context.skeleton_layer
     expert = BodyExpert(network)
-    guess = expert.regressor.guess
-    freeze_initial_regressor(guess)
+    initial = expert.regressor.initial
+    freeze_initial_regressor(initial)
 
     def losses(step):
-        freeze_initial_regressor(guess)
+        freeze_initial_regressor(initial)
         rows, seen = load_step(context, step)
         outputs, heat = expert(seen.body_images(), seen.prompts.body)
         target = train_set.body.take(seen.rows)
@@ -100,11 +100,11 @@ def train_hand(network: Hand4WholePP, context: StageContext) -> None:
     """
     train_set, validation_set, skeleton_layer = context.train_set, context.validation_set, context.skeleton_layer
     expert = network.wilor
-    guess = expert.backbone.guess
-    freeze_initial_regressor(guess)
+    initial = expert.backbone.initial
+    freeze_initial_regressor(initial)
 
     def losses(step):
-        freeze_initial_regressor(guess)
+        freeze_initial_regressor(initial)
         rows, seen = load_step(context, step)
         share = hand_share(train_set, rows, seen.rows)
         if not share:
@@ -128,10 +128,10 @@ def joint_heat_loss(heat: Tensor, target: BodyTargets) -> Tensor:
     return heatmap_loss(heat[:, :len(_JOINTS)], places)
 
 
-def freeze_initial_regressor(guess: InitialRegressor | None) -> None:
+def freeze_initial_regressor(regressor: InitialRegressor | None) -> None:
     """Freeze the initial regression, if there is one."""
-    if guess is not None:
-        guess.requires_grad_(False).eval()
+    if regressor is not None:
+        regressor.requires_grad_(False).eval()
 
 
 def hand_share(dataset: TrainingSet, rows: Tensor, own: Tensor) -> float:

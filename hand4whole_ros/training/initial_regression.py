@@ -42,8 +42,8 @@ def train_body_regressor(network: Hand4WholePP, context: StageContext) -> None:
     """Train the body expert's, in place."""
     train_set, validation_set, distributed = context.train_set, context.validation_set, context.distributed
     regressor, skeleton_layer = network.body_regressor, context.skeleton_layer
-    assert regressor.guess is not None      # of the open model
-    guess = _fit_normalization(regressor.guess, train_set.prompts.body)
+    assert regressor.initial is not None      # of the open model
+    initial = _fit_normalization(regressor.initial, train_set.prompts.body)
 
     def regress(module, prompt):
         transl = prompt.whole.new_zeros(len(prompt.whole), 3)
@@ -52,38 +52,39 @@ def train_body_regressor(network: Hand4WholePP, context: StageContext) -> None:
     def losses(step):
         rows = context.draw_rows(len(train_set), BATCH_SIZE, step)
         own = distributed.part(rows)
-        found = body_losses(regress(guess, train_set.prompts.body.take(own)), train_set.body.take(own), skeleton_layer)
+        prompts, target = train_set.prompts.body.take(own), train_set.body.take(own)
+        found = body_losses(regress(initial, prompts), target, skeleton_layer)
         return weight_losses(found, len(own) / len(rows))
 
     @torch.no_grad()
     def figures(module):
         return body_metrics(regress(module, validation_set.prompts.body), validation_set.body, skeleton_layer)
-    best = train(guess, losses, context.schedule(_LR, _EVAL_INTERVAL), folder=context.settings.run,
-                 name='body_guess', measure=figures, distributed=distributed)
-    guess.load_state_dict(best.state_dict())
+    best = train(initial, losses, context.schedule(_LR, _EVAL_INTERVAL), folder=context.settings.run,
+                 name='body_initial', measure=figures, distributed=distributed)
+    initial.load_state_dict(best.state_dict())
 
 
 def train_hand_regressor(network: Hand4WholePP, context: StageContext) -> None:
     """Train the hand expert's, in place."""
     skeleton_layer, distributed = context.skeleton_layer, context.distributed
     inputs, true = context.train_set.right_hands
-    own = network.wilor.backbone.guess
+    own = network.wilor.backbone.initial
     assert own is not None      # of the open model
-    guess = _fit_normalization(own, inputs)
+    initial = _fit_normalization(own, inputs)
 
     def losses(step):
         rows = context.draw_rows(len(true.betas), BATCH_SIZE, step)
         own = distributed.part(rows)
-        found = hand_losses(*_split_hand_code(guess(inputs.take(own))), true.take(own), skeleton_layer)
+        found = hand_losses(*_split_hand_code(initial(inputs.take(own))), true.take(own), skeleton_layer)
         return weight_losses(found, len(own) / len(rows))
 
     @torch.no_grad()
     def figures(module):
         prompt, target = context.validation_set.right_hands
         return hand_metrics(*_split_hand_code(module(prompt)), target, skeleton_layer)
-    best = train(guess, losses, context.schedule(_LR, _EVAL_INTERVAL), folder=context.settings.run,
-                 name='hand_guess', measure=figures, distributed=distributed)
-    guess.load_state_dict(best.state_dict())
+    best = train(initial, losses, context.schedule(_LR, _EVAL_INTERVAL), folder=context.settings.run,
+                 name='hand_initial', measure=figures, distributed=distributed)
+    initial.load_state_dict(best.state_dict())
 
 
 def weight_losses(losses: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
@@ -124,17 +125,17 @@ def hand_metrics(
             'hand_wrist_deg': turned}
 
 
-def _split_hand_code(guess):
+def _split_hand_code(code):
     """(N, 109) -> rotations (N, 16, 3, 3) and betas (N, 10)."""
-    return rotation_from_6d_columns(guess[:, :96].unflatten(1, (16, 6))), guess[:, 96:106]
+    return rotation_from_6d_columns(code[:, :96].unflatten(1, (16, 6))), code[:, 96:106]
 
 
-def _fit_normalization(guess: InitialRegressor, inputs: Prompt) -> InitialRegressor:
+def _fit_normalization(initial: InitialRegressor, inputs: Prompt) -> InitialRegressor:
     """The initial regression, with the normalisation statistics of its inputs."""
     numbers = flatten_prompt(inputs)
-    guess.mean.copy_(numbers.mean(0))
-    guess.deviation.copy_(numbers.std(0).clamp(min=1e-3))
-    return guess
+    initial.mean.copy_(numbers.mean(0))
+    initial.deviation.copy_(numbers.std(0).clamp(min=1e-3))
+    return initial
 
 
 def _median(values):

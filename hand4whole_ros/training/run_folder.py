@@ -16,7 +16,7 @@ from .curves import CURVES
 SETTINGS = 'settings.json'
 
 #: Files and folders, one of which is in the folder of every training that has begun.
-_KNOWN_FILES = {'told_nothing', 'without_0', *(f'{name}{suffix}' for name in CURVES for suffix in ('.pt', '.jsonl'))}
+_KNOWN_FILES = {'image_only', 'without_0', *(f'{name}{suffix}' for name in CURVES for suffix in ('.pt', '.jsonl'))}
 
 #: Prefixes and suffixes of other files: intermediate weights, people without images.
 _PARTS = (('weights_', '.pt'), ('pool_', '.npz'))

@@ -25,14 +25,14 @@ from .training_set import FOLDS
 #: Stage -> its training function, and the parts of the network that it trains. A run begins with an initial regression,
 #: or, for an image-only model, with stems.
 STAGES: dict[str, tuple[Callable[[Hand4WholePP, StageContext], None], tuple[str, ...]]] = {
-    'guess': (train_initial_regressors, ('body_regressor.guess', 'wilor.backbone.guess')),
+    'initial': (train_initial_regressors, ('body_regressor.initial', 'wilor.backbone.initial')),
     'stem': (train_stems, ('encoder', 'body_position_net', 'body_regressor', 'wilor')),
     'body': (train_body, ('encoder', 'body_position_net', 'body_regressor')),
     'hand': (train_hand, ('wilor',)),
     'cham': (train_cham, ('hand_control_net',))}
 
 #: A file in the folder of a run whose model is image-only.
-_IMAGE_ONLY_MARKER = 'told_nothing'
+_IMAGE_ONLY_MARKER = 'image_only'
 
 
 def load_network(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int = 0) -> Hand4WholePP:
@@ -66,24 +66,24 @@ def train_stage(stage: str, settings: RunSettings, sets: tuple, device: str = 'a
         context = StageContext(train_set=train_set, validation_set=validation_set, skeleton_layer=skeleton_layer,
                                settings=settings, distributed=distributed)
         apart = [settings.run / f'without_{fold}' for fold in range(FOLDS)]
-        if stage == 'guess':
+        if stage == 'initial':
             for fold, folder in enumerate(apart):
                 _run_stage(stage, replace(context, train_set=train_set.without(fold),
                                           settings=replace(settings, run=folder)), where)
         elif not _is_image_only(settings.run):
-            networks = [load_network(folder, ('guess',)).to(where) for folder in apart]
+            networks = [load_network(folder, ('initial',)).to(where) for folder in apart]
             context = replace(context, train_set=train_set.with_initial_regressions(networks))
         _run_stage(stage, context, where)
 
 
 def _start_run(stage, run):
     """Set the model of a run to the one that begins with this stage."""
-    if stage == 'guess' and _is_image_only(run):
-        raise ValueError(f'--run {run} has begun with train stem, which is a model without a guess: '
+    if stage == 'initial' and _is_image_only(run):
+        raise ValueError(f'--run {run} has begun with train stem, which is a model without an initial regression: '
                          'take another folder')
-    if stage == 'stem' and not _weights_path(run, 'guess').exists():
+    if stage == 'stem' and not _weights_path(run, 'initial').exists():
         if (run / 'without_0').exists():
-            raise ValueError(f'--run {run} has begun with train guess, which is not done: run it again to its end')
+            raise ValueError(f'--run {run} has begun with train initial, which is not done: run it again to its end')
         run.mkdir(parents=True, exist_ok=True)
         (run / _IMAGE_ONLY_MARKER).touch()
 

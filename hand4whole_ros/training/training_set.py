@@ -76,15 +76,15 @@ class TrainingSet:
         """With the initial regressions of FOLDS networks, each for the people of its own fold, unseen in training."""
         fold = torch.arange(len(self)) % len(self.pictures) % FOLDS
 
-        def guessed(prompt, guesses):
-            answers = prompt.whole.new_empty(len(self), guesses[0].num_initial)
-            for k, guess in enumerate(guesses):
+        def with_initial(prompt, regressors):
+            answers = prompt.whole.new_empty(len(self), regressors[0].num_initial)
+            for k, regressor in enumerate(regressors):
                 for rows in (fold == k).nonzero()[:, 0].split(_REGRESSION_BATCH):
-                    answers[rows] = guess.eval()(prompt.take(rows))
-            return prompt._replace(guess=answers)
+                    answers[rows] = regressor.eval()(prompt.take(rows))
+            return prompt._replace(initial=answers)
         return replace(self, prompts=Prompts(
-            guessed(self.prompts.body, [network.body_regressor.guess for network in networks]),
-            {side: guessed(prompt, [network.wilor.backbone.guess for network in networks])
+            with_initial(self.prompts.body, [network.body_regressor.initial for network in networks]),
+            {side: with_initial(prompt, [network.wilor.backbone.initial for network in networks])
              for side, prompt in self.prompts.hands.items()}))
 
     @cached_property

@@ -165,7 +165,7 @@ def test_camera_info_that_comes_seconds_later_holds_for_the_images_before_it(tmp
     assert first.keypoints_2d[0] == pytest.approx(300 * first.keypoints[0].x / first.keypoints[0].z + 159.5, abs=0.01)
 
 
-def test_without_camera_info_the_guess_is_said_and_focal_takes_its_place(tmp_path, caplog):
+def test_without_camera_info_the_assumption_is_said_and_focal_takes_its_place(tmp_path, caplog):
     source = write(tmp_path / 'in', messages([picture(1)] * 2, infos=False))
     assert replay(source, '--output', tmp_path / 'out') == 0
     assert caplog.text.count('no camera_info: a field of view of 60 degrees is assumed') == 1

@@ -144,7 +144,7 @@ def theirs(tmp_path):
     (['demo', '--output', 'photo.png'], '--output photo.png is a file; name a folder'),
     (['demo', '--output', '/proc/x'], '/proc/x cannot be written'),
     (['train', 'people', '--output', 'photo.png'], 'photo.png is no folder'),
-    (['train', 'guess', '--people', '.', '--run', 'weights'], 'holds snapshot_6.pth and no training: name a new'),
+    (['train', 'initial', '--people', '.', '--run', 'weights'], 'holds snapshot_6.pth and no training: name a new'),
     (['train', 'cham', '--people', '.', '--run', 'photo.png'], 'photo.png is no folder'),
     (['train', 'published', '--data', 'arctic=.', '--run', 'weights'], 'holds snapshot_6.pth and no training'),
     (['train', 'published', '--data', 'arctic=.', '--run', 'run'], 'holds hand.txt and no training'),

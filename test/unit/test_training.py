@@ -109,7 +109,7 @@ def fitted_as_truth(found: Records) -> Records:
 
 def say(network, told):
     regressor = network.body_regressor
-    return regressor.pose(regressor.guess(told.prompts.body), torch.zeros(len(told), 3))
+    return regressor.pose(regressor.initial(told.prompts.body), torch.zeros(len(told), 3))
 
 
 def test_people_are_found_and_kept_with_their_picture_and_truth(folder, found):
@@ -137,12 +137,12 @@ def test_an_untrained_model_says_what_was_fitted_and_means_it_in_the_frame_of_it
     with torch.no_grad():
         figures = body_metrics(say(network, told), told.body, bones)
         prompt, target = told.right_hands
-        guess = network.wilor.backbone.start(prompt)
-        turns = torch.cat(guess.rotations(), dim=1)
-        assert len(target.betas) and hand_metrics(turns, guess.betas, target, bones)['hand_wrist_deg'] < 0.1
-        assert hand_losses(turns, guess.betas, target, bones)['turns'] < 1e-5
+        initial = network.wilor.backbone.start(prompt)
+        turns = torch.cat(initial.rotations(), dim=1)
+        assert len(target.betas) and hand_metrics(turns, initial.betas, target, bones)['hand_wrist_deg'] < 0.1
+        assert hand_losses(turns, initial.betas, target, bones)['turns'] < 1e-5
         # The camera of a hand is the one that sees its wrist where the landmark is.
-        wrist = torch.stack([guess.camera[:, 1], guess.camera[:, 2]], dim=1) * guess.camera[:, :1]
+        wrist = torch.stack([initial.camera[:, 1], initial.camera[:, 2]], dim=1) * initial.camera[:, :1]
         assert torch.allclose(wrist, prompt.points[:, 0], atol=1e-4)
     assert max(figures.values()) < 0.1
     assert sum(body_losses(say(network, told), told.body, bones).values()) < 1e-3
@@ -168,7 +168,7 @@ def context(people, bones, folder, steps, **more):
                         settings=RunSettings(run=folder, steps=steps), **more)
 
 
-def test_a_guess_learns(found, components, bones, network, tmp_path):
+def test_an_initial_regression_learns(found, components, bones, network, tmp_path):
     told = training_set.TrainingSet.of(found, components)
     train_initial_regressors(network, context(told, bones, tmp_path, 60, lr=2e-3))
     with torch.no_grad():
@@ -178,21 +178,21 @@ def test_a_guess_learns(found, components, bones, network, tmp_path):
     assert after['root_mm'] < 0.8 * before['root_mm'] and after['mrrpe_mm'] < 0.8 * before['mrrpe_mm']
 
 
-def test_people_are_guessed_by_who_has_not_seen_them(found, components):
+def test_initial_regressions_are_of_who_has_not_seen_the_people(found, components):
     told, networks = training_set.TrainingSet.of(found, components), []
     for fold in range(training_set.FOLDS):
         network = Hand4WholePP(OPEN_MODEL, load_open_body())
-        for guess in (network.body_regressor.guess, network.wilor.backbone.guess):
-            torch.nn.init.constant_(guess.out.bias, 1.0 + fold)
+        for initial in (network.body_regressor.initial, network.wilor.backbone.initial):
+            torch.nn.init.constant_(initial.out.bias, 1.0 + fold)
         networks.append(network)
-    guessed = told.with_initial_regressions(networks)
+    answered = told.with_initial_regressions(networks)
     people, expected = len(found), torch.arange(len(told)) % len(found) % training_set.FOLDS + 1.0
-    for before, after in ((told.prompts.body, guessed.prompts.body),
-                          *((told.prompts.hands[side], guessed.prompts.hands[side]) for side in skeleton.SIDES)):
-        width = after.guess.shape[1]
-        assert torch.allclose(after.guess, before.whole[:, :width] + expected[:, None], atol=1e-5)
-        # A network that is told the guess takes it for its own.
-    assert torch.equal(networks[0].body_regressor.guess(guessed.prompts.body), guessed.prompts.body.guess)
+    for before, after in ((told.prompts.body, answered.prompts.body),
+                          *((told.prompts.hands[side], answered.prompts.hands[side]) for side in skeleton.SIDES)):
+        width = after.initial.shape[1]
+        assert torch.allclose(after.initial, before.whole[:, :width] + expected[:, None], atol=1e-5)
+        # A network that is given the initial regression takes it for its own.
+    assert torch.equal(networks[0].body_regressor.initial(answered.prompts.body), answered.prompts.body.initial)
     for fold in range(training_set.FOLDS):
         others = told.without(fold)
         assert len(others) == 2 * sum(k % training_set.FOLDS != fold for k in range(people))
@@ -243,20 +243,20 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
 
 def test_every_stage_from_people_to_a_file_that_estimates(folder, small_batches, tmp_path, capsys):
     run, packed = tmp_path / 'run', tmp_path / 'model.npz'
-    for stage in ('guess', 'stem', 'body', 'hand', 'cham'):
+    for stage in ('initial', 'stem', 'body', 'hand', 'cham'):
         assert (
             main.main(['train', stage, '--people', str(folder), '--run', str(run), '--steps', '2']) == main.EXIT_SUCCESS
         )
     assert main.main(['train', 'pack', '--run', str(run), '--output', str(packed)]) == main.EXIT_SUCCESS
-    assert 'with guess, stem, body, hand, cham' in capsys.readouterr().out
+    assert 'with initial, stem, body, hand, cham' in capsys.readouterr().out
     assert packed.stat().st_size < 30e6
     assert (
         main.main(['train', 'curves', '--run', str(run), '--output', str(tmp_path / 'curves.svg')]) == main.EXIT_SUCCESS
     )
     drawing = ElementTree.parse(tmp_path / 'curves.svg').getroot()
     lines = {group.get('id') for group in drawing.iter('{http://www.w3.org/2000/svg}g') if ':' in group.get('id', '')}
-    assert len(lines) == 15 and 'body_guess:root_mm' in lines
-    for name in ('body_guess', 'hand_guess', 'body_stem', 'hand_stem', 'body', 'hand', 'cham'):
+    assert len(lines) == 15 and 'body_initial:root_mm' in lines
+    for name in ('body_initial', 'hand_initial', 'body_stem', 'hand_stem', 'body', 'hand', 'cham'):
         lines = [json.loads(line) for line in (run / f'{name}.jsonl').read_text().splitlines()]
         assert [line['step'] for line in lines] == [0, 2] and lines[1]['loss'] > 0
         moved = torch.load(run / f'{name}.pt', weights_only=True)
@@ -282,18 +282,18 @@ def test_a_model_that_is_told_nothing_begins_with_its_stems(folder, small_batche
     begun = load_network(run, ('stem',))
     assert torch.equal(begun.encoder.patch_embed.proj[0].weight, stem)
     assert not torch.equal(load_network(run).encoder.patch_embed.proj[0].weight, stem)
-    assert main.main(words('guess')) == main.EXIT_USAGE
-    assert 'has begun with train stem, which is a model without a guess' in capsys.readouterr().err
+    assert main.main(words('initial')) == main.EXIT_USAGE
+    assert 'has begun with train stem, which is a model without an initial regression' in capsys.readouterr().err
 
 
-def test_stems_do_not_begin_a_run_whose_guess_is_not_done(folder, tmp_path, capsys):
+def test_stems_do_not_begin_a_run_whose_initial_regression_is_not_done(folder, tmp_path, capsys):
     (tmp_path / 'without_0').mkdir()
     assert main.main(['train', 'stem', '--people', str(folder), '--run', str(tmp_path), '--steps', '2']
                     ) == main.EXIT_USAGE
-    assert 'has begun with train guess, which is not done: run it again to its end' in capsys.readouterr().err
+    assert 'has begun with train initial, which is not done: run it again to its end' in capsys.readouterr().err
 
 
-def test_with_stems_alone_a_model_says_its_guess(found, components, bones):
+def test_with_stems_alone_a_model_gives_its_initial_regression(found, components, bones):
     torch.manual_seed(0)
     network = Hand4WholePP(OPEN_MODEL, load_open_body()).eval()
     convolutional_stems.initialize_from_stems(network)
@@ -362,9 +362,9 @@ def test_of_hands_alone_the_wrists_count_and_that_the_body_stands(found, compone
         assert float(large['small_betas']) == pytest.approx(9 * float(right['small_betas']), rel=1e-4)
 
 
-def test_two_processes_train_the_guess_that_one_trains(folder, small_batches, tmp_path, monkeypatch):
+def test_two_processes_train_the_initial_regression_that_one_trains(folder, small_batches, tmp_path, monkeypatch):
     def words(run):
-        return ['train', 'guess', '--people', str(folder), '--run', str(run), '--steps', '3', '--device', 'cpu']
+        return ['train', 'initial', '--people', str(folder), '--run', str(run), '--steps', '3', '--device', 'cpu']
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
@@ -378,9 +378,10 @@ def test_two_processes_train_the_guess_that_one_trains(folder, small_batches, tm
     assert main.main(words(tmp_path / 'one')) == main.EXIT_SUCCESS
     said = [process.communicate(timeout=300)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
-    assert 'body_guess' in said[0] and 'body_guess' not in said[1]      # the bar of the one that leads
+    assert 'body_initial' in said[0] and 'body_initial' not in said[1]      # the bar of the one that leads
     network = load_network(tmp_path / 'none', ())
-    for name, start in (('body_guess', network.body_regressor.guess), ('hand_guess', network.wilor.backbone.guess)):
+    for name, start in (('body_initial', network.body_regressor.initial),
+                        ('hand_initial', network.wilor.backbone.initial)):
         for part in ('', 'without_0', 'without_1'):
             files = [tmp_path / run / part / f'{name}.pt' for run in ('one', 'two')]
             states = *(torch.load(path, weights_only=True)['module'] for path in files), start.state_dict()
@@ -472,13 +473,13 @@ def test_weights_that_are_not_the_models_are_refused_by_name(network, tmp_path):
 
 
 def test_wrong_arguments_get_one_line(tmp_path, capsys):
-    assert main.main(['train', 'guess', '--people', str(tmp_path), '--run', str(tmp_path)]) == main.EXIT_USAGE
+    assert main.main(['train', 'initial', '--people', str(tmp_path), '--run', str(tmp_path)]) == main.EXIT_USAGE
     assert 'holds no people to learn from: hand4whole train people' in capsys.readouterr().err
     assert main.main(['train', 'pack', '--run', str(tmp_path), '--output', str(tmp_path / 'x.npz')]) == main.EXIT_USAGE
     assert 'no stage of a training is done there' in capsys.readouterr().err
     assert not (tmp_path / 'x.npz').exists()
     run = tmp_path / 'run'
-    for stage in ('guess', 'body', 'hand', 'cham'):     # before any people are read
+    for stage in ('initial', 'body', 'hand', 'cham'):     # before any people are read
         words = ['train', stage, '--people', 'none', '--run', str(run), '--device', 'cuda:7']
         assert main.main(words) == main.EXIT_USAGE
         error = capsys.readouterr().err

@@ -140,10 +140,10 @@ def _remark_on_centre(name, full, remarks):
             remarks.append(f'the centre of {name}, cx, cy = {full.cx:g}, {full.cy:g}, would be in the middle of images '
                            f'of {size[1]} x {size[0]}, not of {size[0]} x {size[1]}: are x and y exchanged?')
         return
-    guess = (f'is it of images of about {2 * full.cx + 1:g} x {2 * full.cy + 1:g}' if min(full.cx, full.cy) > 0
+    likely = (f'is it of images of about {2 * full.cx + 1:g} x {2 * full.cy + 1:g}' if min(full.cx, full.cy) > 0
              else 'is it of another image')
     remarks.append(f'the centre of {name}, cx, cy = {full.cx:g}, {full.cy:g}, is far from the middle of '
-                   f'{size[0]} x {size[1]} images: {guess}? Then distances are wrong by as much')
+                   f'{size[0]} x {size[1]} images: {likely}? Then distances are wrong by as much')
 
 
 def _apply_region_and_binning(full, info):
