@@ -82,7 +82,7 @@ def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas:
             pixels = np.nan_to_num(intrinsics.project(points), nan=0.0)
             pixels = np.clip(pixels, -MAX_PIXEL_DISTANCE, MAX_PIXEL_DISTANCE)
         agreement = None if known.detected_2d is None else \
-            measure_agreement(known.detected_2d, points, intrinsics)
+            measure_agreement(_float32(known.detected_2d), points, intrinsics)
         estimated_hands[k] = replace(hand, keypoints_3d=points, keypoints_2d=_float32(pixels), agreement=agreement)
     return WholeBodyEstimate(
         **parameters, left_hand=estimated_hands[0], right_hand=estimated_hands[1], bbox_xyxy=_float32(bbox_xyxy),

@@ -220,15 +220,16 @@ class Tracker:
         First within the distance that whoever was seen last may have gone, then farther: that somebody who has not been
         seen for a while may be far by now must not make him the other person who has hardly moved, and may hide him.
         """
-        pairs, limits = [], {track.track_id: self._max_distance(track) for track in tracks}
-        for reach in (min, max):
-            costs = np.array([[_moved(track, one) for one in estimates] for track in tracks])
-            costs = costs.reshape(len(tracks), len(estimates))
-            costs[costs >= np.reshape([limits[track.track_id] for track in tracks], (-1, 1))] = math.inf
-            found = [(tracks[t], estimates[e]) for t, e in assign_pairs(costs, reach(limits.values(), default=0.0))]
-            pairs += found
-            tracks = [track for track in tracks if all(track is not other for other, _ in found)]
-            estimates = [one for one in estimates if all(one is not other for _, other in found)]
+        if not (tracks and estimates):
+            return []
+        costs = np.array([[_moved(track, estimate) for estimate in estimates] for track in tracks])
+        limits = np.array([self._max_distance(track) for track in tracks])
+        costs[costs >= limits[:, None]] = math.inf
+        pairs = []
+        for limit in (limits.min(), limits.max()):
+            for t, e in assign_pairs(costs, limit):
+                pairs.append((tracks[t], estimates[e]))
+                costs[t], costs[:, e] = math.inf, math.inf
         return pairs
 
     def _new_id(self, wanted):

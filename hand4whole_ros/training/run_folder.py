@@ -15,8 +15,12 @@ from .curves import CURVES
 #: Of full-size CHAM: settings that must not change when a training resumes.
 SETTINGS = 'settings.json'
 
+#: A file in the folder of a run whose model is image-only.
+IMAGE_ONLY_MARKER = 'image_only'
+
 #: Files and folders, one of which is in the folder of every training that has begun.
-_KNOWN_FILES = {'image_only', 'without_0', *(f'{name}{suffix}' for name in CURVES for suffix in ('.pt', '.jsonl'))}
+_KNOWN_FILES = {IMAGE_ONLY_MARKER, 'without_0',
+                *(f'{name}{suffix}' for name in CURVES for suffix in ('.pt', '.jsonl'))}
 
 #: Prefixes and suffixes of other files: intermediate weights, people without images.
 _PARTS = (('weights_', '.pt'), ('pool_', '.npz'))

@@ -18,7 +18,7 @@ from .convolutional_stems import train_stems
 from .distributed import distributed_context
 from .expert_training import train_body, train_hand
 from .initial_regression import train_initial_regressors
-from .run_folder import RunSettings
+from .run_folder import IMAGE_ONLY_MARKER, RunSettings
 from .stage_context import StageContext
 from .training_set import FOLDS
 
@@ -30,9 +30,6 @@ STAGES: dict[str, tuple[Callable[[Hand4WholePP, StageContext], None], tuple[str,
     'body': (train_body, ('encoder', 'body_position_net', 'body_regressor')),
     'hand': (train_hand, ('wilor',)),
     'cham': (train_cham, ('hand_control_net',))}
-
-#: A file in the folder of a run whose model is image-only.
-_IMAGE_ONLY_MARKER = 'image_only'
 
 
 def load_network(run: Path, stages: tuple[str, ...] = tuple(STAGES), seed: int = 0) -> Hand4WholePP:
@@ -85,11 +82,11 @@ def _start_run(stage, run):
         if (run / 'without_0').exists():
             raise ValueError(f'--run {run} has begun with train initial, which is not done: run it again to its end')
         run.mkdir(parents=True, exist_ok=True)
-        (run / _IMAGE_ONLY_MARKER).touch()
+        (run / IMAGE_ONLY_MARKER).touch()
 
 
 def _is_image_only(run):
-    return (Path(run) / _IMAGE_ONLY_MARKER).exists()
+    return (Path(run) / IMAGE_ONLY_MARKER).exists()
 
 
 def _run_stage(stage, context, device):

@@ -136,7 +136,7 @@ def test_a_robot_hand_follows_a_hand_without_a_body(desk):
 
     def follows():
         desk.hand()
-        if not desk.got['command']:
+        if not desk.got['command'] or not desk.got['state'][-1].moving:
             return False
         command = desk.got['command'][-1]
         positions = dict(zip(command.name, command.position))
@@ -144,4 +144,4 @@ def test_a_robot_hand_follows_a_hand_without_a_body(desk):
         return np.abs([positions[name] - value for name, value in zip(wanted.names, wanted.positions)]).mean() < 0.2
     assert desk.until(follows, 60), (desk.got['state'][-1:], len(desk.got['command']), desk.got['command'][-1:], wanted)
     state = desk.got['state'][-1]
-    assert state.engaged and state.moving and state.person == desk.hand().track_id and state.side == 'right', state
+    assert state.engaged and state.moving and state.person == hand.track_id and state.side == 'right', state
