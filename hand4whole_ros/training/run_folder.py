@@ -18,6 +18,10 @@ SETTINGS = 'settings.json'
 #: A file in the folder of a run whose model is image-only.
 IMAGE_ONLY_MARKER = 'image_only'
 
+#: Files of runs that began with an earlier version, whose first stage and image-only marker had other names. To go on
+#: without that stage's weights would train another model.
+_OUTDATED_FILES = {'body_guess.pt', 'hand_guess.pt', 'weights_guess.pt', 'told_nothing'}
+
 #: Files and folders, one of which is in the folder of every training that has begun.
 _KNOWN_FILES = {IMAGE_ONLY_MARKER, 'without_0',
                 *(f'{name}{suffix}' for name in CURVES for suffix in ('.pt', '.jsonl'))}
@@ -36,7 +40,7 @@ class RunSettings:
 
 
 def check_run_folder(run: Path) -> None:
-    """Raises OutputError if the folder has unrelated contents, or cannot be written."""
+    """Raises OutputError if the folder has unrelated contents or an outdated training, or cannot be written."""
     option = f'--run {printable_path(run)}'
     check_output_folder(run, option)
     if not run.exists():
@@ -44,6 +48,10 @@ def check_run_folder(run: Path) -> None:
     if not run.is_dir():
         raise OutputError(f'{option} is a file; name a folder')
     names = {path.name for path in run.iterdir()}
+    outdated = names & _OUTDATED_FILES
+    if outdated:
+        raise OutputError(f'{option} holds {min(outdated)}, of a training by an earlier version, which cannot go on: '
+                          'name a new folder')
     parts = any(name.startswith(begin) and name.endswith(end) for name in names for begin, end in _PARTS)
     if names and not names & _KNOWN_FILES and not parts and read_settings(run) is None:
         raise OutputError(

@@ -128,6 +128,10 @@ def theirs(tmp_path):
     run.mkdir()
     (run / 'settings.json').write_text('{"theme": "dark"}')
     (run / 'hand.txt').write_text('x')
+    earlier = tmp_path / 'earlier'
+    earlier.mkdir()
+    for name in ('body_guess.pt', 'weights_guess.pt', 'body.pt', 'without_0'):
+        (earlier / name).write_bytes(b'an earlier version')
     return tmp_path
 
 
@@ -145,6 +149,7 @@ def theirs(tmp_path):
     (['demo', '--output', '/proc/x'], '/proc/x cannot be written'),
     (['train', 'people', '--output', 'photo.png'], 'photo.png is no folder'),
     (['train', 'initial', '--people', '.', '--run', 'weights'], 'holds snapshot_6.pth and no training: name a new'),
+    (['train', 'body', '--people', '.', '--run', 'earlier'], 'body_guess.pt, of a training by an earlier version'),
     (['train', 'cham', '--people', '.', '--run', 'photo.png'], 'photo.png is no folder'),
     (['train', 'published', '--data', 'arctic=.', '--run', 'weights'], 'holds snapshot_6.pth and no training'),
     (['train', 'published', '--data', 'arctic=.', '--run', 'run'], 'holds hand.txt and no training'),
