@@ -61,6 +61,21 @@ _JOINTS = {
     'left_ankle': ('foot', (PoseLandmark.LEFT_ANKLE,)), 'left_foot': ('foot', (PoseLandmark.LEFT_FOOT_INDEX,))}
 
 
+def _joint_table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The N joints of _JOINTS and of the other side, their parts, and the weights (N, 33) of their landmarks."""
+    found = {}
+    for name, (part, rows) in _JOINTS.items():
+        joint = JOINT[name]
+        for each, landmarks in ((joint, rows), (MIRROR[joint], [MIRRORED_POSE[row] for row in rows])):
+            found[each] = part, np.isin(np.arange(len(MIRRORED_POSE)), landmarks) / len(rows)
+    parts, weights = zip(*found.values())
+    return np.array(list(found)), np.array(parts), np.array(weights)
+
+
+_ESTIMATED, _PARTS, _MEAN_OF_LANDMARKS = _joint_table()
+_CONSTANTS = np.array([_JOINT_BOTH_WAYS[part] for part in _PARTS])
+
+
 def person_confidence(landmarks: HolisticLandmarks, misfit: float, spread: float) -> float:
     """0 to 1. misfit: see `misfit`; spread: the lifting network's mean error of bones (geometric mean), m."""
     log_spread, apart = np.log(max(spread, 1e-4)), _disagreement(landmarks)
@@ -84,20 +99,15 @@ def joint_confidence(landmarks: HolisticLandmarks, hands: Mapping[str, float], s
     hands: side -> 0 to 1 of those that were detected. spread: see person_confidence; None without a lifting network:
     then all people count as estimated one way.
     """
-    visible, confidence = _logit(landmarks.visibility), np.zeros(NUM_JOINTS)
-    apart = _disagreement(landmarks)
-
-    def near(part, rows):
-        if apart is None or spread is None:
-            return np.interp(visible[rows].mean(), _logit(_VISIBILITY), _NEAR.get(part, _NEAR['trunk']))
-        product = np.log(apart[rows].mean() + _LEAST) + np.log(max(spread, 1e-4))
-        return _probability(_JOINT_BOTH_WAYS[part] + _BY_PRODUCT * product + _BY_VISIBILITY * visible[rows].mean())
-
-    for name, (part, rows) in _JOINTS.items():
-        joint = JOINT[name]
-        confidence[joint] = near(part, list(rows))
-        if MIRROR[joint] != joint:
-            confidence[MIRROR[joint]] = near(part, [MIRRORED_POSE[row] for row in rows])
+    visible, apart = _MEAN_OF_LANDMARKS @ _logit(landmarks.visibility), _disagreement(landmarks)
+    confidence = np.zeros(NUM_JOINTS)
+    if apart is None or spread is None:
+        knots = _logit(_VISIBILITY)
+        by_part = {part: np.interp(visible, knots, near) for part, near in _NEAR.items()}
+        confidence[_ESTIMATED] = [by_part.get(part, by_part['trunk'])[row] for row, part in enumerate(_PARTS)]
+    else:
+        product = np.log(_MEAN_OF_LANDMARKS @ apart + _LEAST) + np.log(max(spread, 1e-4))
+        confidence[_ESTIMATED] = _probability(_CONSTANTS + _BY_PRODUCT * product + _BY_VISIBILITY * visible)
     for side, value in hands.items():
         confidence[HAND_SLICE[side]] = value
     return confidence

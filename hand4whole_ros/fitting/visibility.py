@@ -18,7 +18,8 @@ _FOOT = np.array([0.29, 0.2, 0.12, 0.066, 0.034, 0.022, 0.018, 0.0165])
 
 _LIMBS = {'SHOULDER': _TRUNK, 'ELBOW': _ELBOW, 'WRIST': _HAND, 'PINKY': _HAND, 'INDEX': _HAND, 'THUMB': _HAND,
           'HIP': _TRUNK, 'KNEE': _KNEE, 'ANKLE': _FOOT, 'HEEL': _FOOT, 'FOOT_INDEX': _FOOT}
-_PARTS = [_LIMBS.get(landmark.name.partition('_')[2], _FACE) for landmark in PoseLandmark]
+#: (33, 8) of every landmark.
+_SIGMA = np.array([_LIMBS.get(landmark.name.partition('_')[2], _FACE) for landmark in PoseLandmark])
 
 #: Of landmarks beyond the edge of the image, which are invented.
 _OUTSIDE = 1.5
@@ -31,6 +32,9 @@ def _logit(visibility):
 
 def landmark_sigma(visibility: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """(33,) m across the view; visibility (33,) 0 to 1, inside (33,) bool: within the image."""
-    at, knots = _logit(visibility), _logit(_VISIBILITY)
-    sigma = np.array([np.exp(np.interp(value, knots, np.log(part))) for value, part in zip(at, _PARTS)])
+    knots = _logit(_VISIBILITY)
+    at = np.clip(_logit(visibility), knots[0], knots[-1])
+    low = np.clip(np.searchsorted(knots, at) - 1, 0, len(knots) - 2)
+    share, row = (at - knots[low]) / (knots[low + 1] - knots[low]), np.arange(len(at))
+    sigma = _SIGMA[row, low] ** (1 - share) * _SIGMA[row, low + 1] ** share
     return np.where(inside, sigma, _OUTSIDE * sigma)
