@@ -1,11 +1,15 @@
 """A whole body lifted by a network, then fitted to the landmarks; body first, then hands, then both.
 
+Hands that were in the last image start from their poses there; if all were, body and hands are fitted at once.
+
 The network gives the positions of joints with their spreads; the landmarks give their projections, with spreads by
 visibility; earlier images of a video give a prior; the skeleton has bones and limits. Damped least squares fit one
 body to all of them (observed_person), through the real camera.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,7 +39,7 @@ MIN_CONFIDENCE = 0.3
 #: A fitted hand that is farther from its landmarks than this part of their box is rejected.
 MAX_HAND_MISFIT = 0.25
 
-_ITERATIONS = {'body': 6, 'whole': 4}
+_ITERATIONS = {'body': 6, 'whole': 4, 'at once': 3}
 
 #: A fit of the body alone ends when a step lowers its cost by less than this part: further steps also fit it to
 #: landmarks that are wrong.
@@ -76,16 +80,12 @@ class LandmarkFitter:
             lifted = lifted._replace(betas=np.zeros_like(lifted.betas))
         seen = ObservedPerson(rays, landmark_sigma(landmarks.visibility, inside), landmarks.visibility,
                               landmarks.world, lifted, prior, self._widths)
-        body = self._fit_body(seen)
-        if body is None:
+        held = {side: prior.hand(side) for side in hands if prior is not None and side in prior.hands}
+        at_once = 0 < len(held) == len(hands)
+        found = self._fit_body(seen, 0 if at_once else _ITERATIONS['body'])
+        if found is None:
             return None
-        pose, placed, chosen = body
-        points = placed.points[0, :NUM_LANDMARKS]
-        spread = float(np.exp(np.log(lifted.bone_spread[chosen]).mean()))
-        confidence = person_confidence(
-            landmarks, misfit(points[:, :2] / points[:, 2:], rays, landmarks.visibility), spread)
-        if confidence < MIN_CONFIDENCE:
-            return None
+        pose, body, chosen = found
         rotations = self.person.relaxed.copy()
         rotations[:NUM_BODY] = pose.rotations[0]
         pose = ChainPose(pose.root, rotations[None], pose.betas)
@@ -93,28 +93,35 @@ class LandmarkFitter:
         if self._hand_lifter is not None:
             seen_hands = {side: hand_rays[SIDES.index(side)] for side in hands}
             lifted_hands = self._hand_lifter(seen_hands, rays, landmarks.visibility, landmarks.world)
-        starts = {side: _hand_start(side, points, intrinsics, placed, lifted=lifted_hands.get(side))
+        starts = {side: _hand_start(side, points, intrinsics, body, lifted=lifted_hands.get(side))
                   for side, points in hands.items()}
         seen = seen.of(chosen)
-        # A hand of the last image starts from its pose there; if that fit fails, like any other hand.
-        held = {side: prior.hand(side) for side in starts if prior is not None and side in prior.hands}
         fitted = self._fit_hands([start for side, start in starts.items() if side not in held], pose.betas[0])
         while True:     # until all remaining hands lie on their landmarks
             sides = [side for side in SIDES if side in fitted or side in held]
             whole, placed = self._fit_whole_body(pose, seen, {side: starts[side] for side in sides}, fitted=fitted,
-                                                 held=held)
-            astray = [side for number, side in enumerate(sides)
-                      if _hand_miss(placed, number, starts[side]) > MAX_HAND_MISFIT]
+                                                 held=held, iterations=_ITERATIONS['at once' if at_once else 'whole'])
+            astray = {side for number, side in enumerate(sides)
+                      if _hand_miss(placed, number, starts[side]) > MAX_HAND_MISFIT}
             if not astray:
                 break
-            again = self._fit_hands([starts[side] for side in astray if side in held], pose.betas[0])
-            held = {side: hand for side, hand in held.items() if side not in astray}
-            fitted = {**{side: hand for side, hand in fitted.items() if side not in astray}, **again}
+            if prior is not None and astray & held.keys():      # they start like any other hand
+                return self.fit(landmarks, intrinsics, hands, replace(prior, hands=prior.hands - astray))
+            fitted = {side: hand for side, hand in fitted.items() if side not in astray}
         fitted |= held
+        points = (placed if at_once else body).points[0, :NUM_LANDMARKS]
+        spread = float(np.exp(np.log(lifted.bone_spread[chosen]).mean()))
+        confidence = person_confidence(
+            landmarks, misfit(points[:, :2] / points[:, 2:], rays, landmarks.visibility), spread)
+        if confidence < MIN_CONFIDENCE:
+            return None
         return BodyFit(whole, placed, fitted, confidence, spread) if np.isfinite(placed.joints).all() else None
 
-    def _fit_body(self, seen: ObservedPerson):
-        """Pose, posed chain and number of the hypothesis of the body alone; None if it cannot be placed."""
+    def _fit_body(self, seen: ObservedPerson, iterations: int):
+        """Pose, posed chain and number of the hypothesis of the body alone; None if it cannot be placed.
+
+        Without iterations they are those of the network, placed before the camera.
+        """
         lifted = seen.lifted
         count = len(lifted.odds)
         pose = ChainPose(np.zeros((count, 3)), lifted.rotations.copy(), lifted.betas.copy())
@@ -122,7 +129,7 @@ class LandmarkFitter:
         for k in range(count):
             pose.root[k] = root_in_front(points[k], seen.rays, 1 / seen.sigma)
         observations = seen.body_observations(self._chains.body, pose.root[:, 2], self._body_prior)
-        pose, placed, cost = solve(self._chains.body, pose, observations, _ITERATIONS['body'], tolerance=_TOLERANCE)
+        pose, placed, cost = solve(self._chains.body, pose, observations, iterations, tolerance=_TOLERANCE)
         best = int(np.argmin(cost - 2 * np.log(np.maximum(lifted.odds, 1e-6))))
         if not np.isfinite(cost[best]):
             return None
@@ -139,7 +146,7 @@ class LandmarkFitter:
         self._hand.shape(*self.person.shape_offsets(betas))
         return {start.side: hand for start, hand in fit_hands(self._hand, starts)}
 
-    def _fit_whole_body(self, pose, seen, starts, *, fitted, held):
+    def _fit_whole_body(self, pose, seen, starts, *, fitted, held, iterations):
         """fitted: hands that were fitted on their forearms; held: hands that start from their last image's pose."""
         chain = self._chains.whole[tuple(starts)]
         if not starts:          # the body fit has used all landmarks
@@ -151,7 +158,7 @@ class LandmarkFitter:
             rotations[0, WRIST[side]], rotations[0, HAND_SLICE[side]] = hand.wrist_rotation, hand.finger_rotations
         body = seen.body_observations(self._chains.body, pose.root[:, 2], self._prior)
         pose, placed, _ = solve(chain, ChainPose(pose.root, rotations, pose.betas), seen.with_hands(body, starts),
-                                _ITERATIONS['whole'])
+                                iterations)
         return pose, placed
 
 

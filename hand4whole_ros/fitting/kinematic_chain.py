@@ -153,12 +153,11 @@ class KinematicChain:
         out = np.zeros((batch, num_points, 3, 3 + count + self.num_betas))
         out[:, :, (0, 1, 2), (0, 1, 2)] = 1
         axes = (placed.rotations[:, joint] @ self._turns[..., None])[..., 0]            # (B, K, 3)
-        # Each component by itself: the innermost loop then runs over the K degrees of freedom.
-        arms = [placed.points[:, :, None, k] - placed.joints[:, None, joint, k] for k in range(3)]      # (B, M, K)
-        across = [axes[:, None, :, k] for k in range(3)]
-        columns = out[..., 3:3 + count]
-        for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-            np.multiply(across[j] * arms[k] - across[k] * arms[j], self.moved, out=columns[:, :, i])
+        # axis x (point - joint), which is linear in the point: one product gives it for all of them.
+        cross = cross_matrix(axes)
+        turned = placed.points @ cross.transpose(0, 3, 2, 1).reshape(batch, 3, 3 * count)
+        turned -= (cross @ placed.joints[:, joint, :, None])[..., 0].swapaxes(1, 2).reshape(batch, 1, 3 * count)
+        np.multiply(turned.reshape(batch, num_points, 3, count), self.moved[:, None], out=out[..., 3:3 + count])
         if self.num_betas:
             above = placed.rotations[:, self.parents]
             per_joint = above @ self.bone_betas                                         # (B, J, 3, S)

@@ -117,7 +117,11 @@ class _NormalEquations:
         self.pair_joint = joint[self.pair_rows]
         self.pair_axes = axis[self.pair_rows], axis[self.pair_cols]
         self.seen = np.isfinite(observations.ray_sigma)
-        self.inverse_sigma = np.where(self.seen, 1 / np.where(self.seen, observations.ray_sigma, 1), 0)
+        #: The points that were seen in some pose; the others have no rows.
+        self.rayed = np.flatnonzero(self.seen.any(axis=0))
+        seen, sigma = self.seen[:, self.rayed], observations.ray_sigma[:, self.rayed]
+        self.inverse_sigma = np.where(seen, 1 / np.where(seen, sigma, 1), 0)
+        self.rays = observations.rays[:, self.rayed]
         # Sources of likely rotations first, poses second.
         self.unturned = np.array([turns.rotations.swapaxes(-1, -2) for turns in observations.turns])
         self.turn_precision = np.array([turns.sigma for turns in observations.turns]) ** -2.0
@@ -130,9 +134,9 @@ class _NormalEquations:
         bad = ~((depth > MIN_DEPTH) | ~(self.seen | observations.all_in_front)).all(1) | ~np.isfinite(points).all(
             (1, 2)
         )
-        z = np.where(depth > MIN_DEPTH, depth, MIN_DEPTH)
-        uv = points[..., :2] / z[..., None]
-        ray = (uv - observations.rays) * self.inverse_sigma[..., None]
+        z = np.maximum(depth[:, self.rayed], MIN_DEPTH)
+        uv = points[:, self.rayed, :2] / z[..., None]
+        ray = (uv - self.rays) * self.inverse_sigma[..., None]
         ray_cost, ray_weight = _geman_mcclure((ray ** 2).sum(-1), observations.robust)
         angles = self._angles(pose.rotations)
         prior, q = observations.angles, angles[0]
@@ -186,13 +190,12 @@ class _NormalEquations:
         """Gauss-Newton H and g from the parts of the residuals."""
         chain, observations = self.chain, self.observations
         motion = chain.jacobian(placed)
-        batch, points = motion.shape[:2]
-        size = motion.shape[-1]
-        scale = self.inverse_sigma * np.sqrt(parts['ray_weight'])
-        turned = motion[:, :, :2] - parts['uv'][..., None] * motion[:, :, 2:3]
-        turned *= (scale / parts['z'])[..., None, None]
-        rows = [turned.reshape(batch, points * 2, size)]
-        values = [(parts['ray'] * np.sqrt(parts['ray_weight'])[..., None]).reshape(batch, -1)]
+        batch, size = len(motion), motion.shape[-1]
+        weight, moved = np.sqrt(parts['ray_weight']), motion[:, self.rayed]
+        turned = moved[:, :, :2] - parts['uv'][..., None] * moved[:, :, 2:]
+        turned *= (self.inverse_sigma * weight / parts['z'])[..., None, None]
+        rows = [turned.reshape(batch, -1, size)]
+        values = [(parts['ray'] * weight[..., None]).reshape(batch, -1)]
         if 'near' in parts:
             rows.append(motion[:, :, 2] * ((parts['near'] != 0) / UNSEEN_DEPTH_SIGMA)[..., None])
             values.append(parts['near'])
@@ -200,16 +203,15 @@ class _NormalEquations:
             measured = observations.depths
             first, second = measured.pairs.T
             weight = np.sqrt(parts['depth_weight'])
-            along = np.einsum('bi,bdik->bdk', measured.toward, motion[:, first] - motion[:, second])
-            along *= (weight / measured.sigma)[..., None]
+            along = (measured.toward[:, None, None] @ motion)[:, :, 0]
+            along = (along[:, first] - along[:, second]) * (weight / measured.sigma)[..., None]
             rows.append(along)
             values.append(parts['depth'] * weight)
         if observations.vectors is not None:
             likely = observations.vectors
             first, second = likely.pairs.T
             weight = np.sqrt(parts['vector_weight'])
-            turned = likely.frames @ (motion[:, first] - motion[:, second])
-            turned *= (weight / likely.sigma)[..., None]
+            turned = (likely.frames * (weight / likely.sigma)[..., None]) @ (motion[:, first] - motion[:, second])
             rows.append(turned.reshape(batch, -1, size))
             values.append((parts['vector'] * weight).reshape(batch, -1))
         every = np.concatenate(rows, axis=1)
