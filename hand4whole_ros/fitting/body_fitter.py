@@ -1,6 +1,7 @@
 """A whole body lifted by a network, then fitted to the landmarks; body first, then hands, then both.
 
-Hands that were in the last image start from their poses there; if all were, body and hands are fitted at once.
+Hands that were in the last image start from their poses there; if all were, body and hands are fitted at once, from
+the pose between the network's and the last one.
 
 The network gives the positions of joints with their spreads; the landmarks give their projections, with spreads by
 visibility; earlier images of a video give a prior; the skeleton has bones and limits. Damped least squares fit one
@@ -39,7 +40,8 @@ MIN_CONFIDENCE = 0.3
 #: A fitted hand that is farther from its landmarks than this part of their box is rejected.
 MAX_HAND_MISFIT = 0.25
 
-_ITERATIONS = {'body': 6, 'whole': 4, 'at once': 3}
+#: At once there are few: further steps fit the body to the noise of the landmarks, and the next image goes on.
+_ITERATIONS = {'body': 6, 'whole': 4, 'at once': 2}
 
 #: A fit of the body alone ends when a step lowers its cost by less than this part: further steps also fit it to
 #: landmarks that are wrong.
@@ -82,7 +84,9 @@ class LandmarkFitter:
                               landmarks.world, lifted, prior, self._widths)
         held = {side: prior.hand(side) for side in hands if prior is not None and side in prior.hands}
         at_once = 0 < len(held) == len(hands)
-        found = self._fit_body(seen, 0 if at_once else _ITERATIONS['body'])
+        found = self._choose(seen, seen.expected_pose(), 0) if at_once else self._fit_body(seen)
+        if found is None and at_once and prior is not None:      # the last pose, moved on, lies behind the camera
+            return self.fit(landmarks, intrinsics, hands, replace(prior, hands=frozenset()))
         if found is None:
             return None
         pose, body, chosen = found
@@ -117,17 +121,19 @@ class LandmarkFitter:
             return None
         return BodyFit(whole, placed, fitted, confidence, spread) if np.isfinite(placed.joints).all() else None
 
-    def _fit_body(self, seen: ObservedPerson, iterations: int):
-        """Pose, posed chain and number of the hypothesis of the body alone; None if it cannot be placed.
-
-        Without iterations they are those of the network, placed before the camera.
-        """
+    def _fit_body(self, seen: ObservedPerson):
+        """As _choose, of the network's poses, placed before the camera and fitted."""
         lifted = seen.lifted
         count = len(lifted.odds)
         pose = ChainPose(np.zeros((count, 3)), lifted.rotations.copy(), lifted.betas.copy())
         points = self._chains.body.place(pose).points
         for k in range(count):
             pose.root[k] = root_in_front(points[k], seen.rays, 1 / seen.sigma)
+        return self._choose(seen, pose, _ITERATIONS['body'])
+
+    def _choose(self, seen: ObservedPerson, pose: ChainPose, iterations: int):
+        """Fits a pose of each hypothesis: pose, posed chain and number of the best; None if none can be placed."""
+        lifted = seen.lifted
         observations = seen.body_observations(self._chains.body, pose.root[:, 2], self._body_prior)
         pose, placed, cost = solve(self._chains.body, pose, observations, iterations, tolerance=_TOLERANCE)
         best = int(np.argmin(cost - 2 * np.log(np.maximum(lifted.odds, 1e-6))))

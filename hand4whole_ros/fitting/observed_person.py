@@ -15,7 +15,7 @@ from ..skeleton import HAND_SLICE, NUM_JOINTS, SIDES
 from .body_chains import NUM_BODY
 from .hand_fitter import HAND_BONES, LIFTED_BONES, LIFTED_TURNS, HandStart
 from .joint_priors import UNCONSTRAINED
-from .kinematic_chain import ChainPose, KinematicChain
+from .kinematic_chain import ChainPose, KinematicChain, exp_so3, log_so3
 from .landmark_offsets import HAND_DEPTH_SIGMA, HAND_SIGMA
 from .lifted_chain import BONES, FIRST_HAND, NUM_LANDMARKS
 from .lifter import LiftedBody
@@ -67,6 +67,19 @@ class ObservedPerson:
         """The same with only one of the network's hypotheses."""
         lifted = self.lifted
         return replace(self, lifted=LiftedBody(lifted.view, *(part[[hypothesis]] for part in lifted[1:])))
+
+    def expected_pose(self) -> ChainPose:
+        """For each hypothesis the pose between the network's and that of earlier images, at the latter's place.
+
+        Each joint, and the shape, is nearer to the one of less spread. There have to be earlier images.
+        """
+        assert self.prior is not None, 'it is the mean of two poses'
+        lifted, prior, count = self.lifted, self.prior, len(self.lifted.odds)
+        variance = (self.widths.turns * lifted.turn_spread) ** 2
+        share = (variance / (variance + prior.turn_sigma ** 2)).mean(axis=-1, keepdims=True)
+        turn = log_so3(np.swapaxes(lifted.rotations, -1, -2) @ prior.rotations[:NUM_BODY])
+        return ChainPose(np.repeat(prior.root[None], count, axis=0), lifted.rotations @ exp_so3(share * turn),
+                         _mean_betas(lifted.betas, self.widths.betas, prior)[0])
 
     def body_observations(self, chain: KinematicChain, distance: np.ndarray, angles: AnglePrior) -> Observations:
         """Observations of the body alone, once for each hypothesis.
@@ -139,13 +152,17 @@ def _with_earlier_images(observations: Observations, prior: PosePrior) -> Observ
 
     def each(part):
         return np.repeat(part[None], count, axis=0)
-    precision, earlier = observations.betas_sigma ** -2, prior.betas_sigma ** -2
     likely = np.zeros_like(prior.betas) if observations.betas is None else observations.betas
-    betas = (precision * likely + earlier * prior.betas) / (precision + earlier)
+    betas, betas_sigma = _mean_betas(likely, observations.betas_sigma, prior)
     return replace(
         observations, turns=(*observations.turns, Turns(each(prior.rotations[:NUM_BODY]), each(prior.turn_sigma))),
-        root=RootAnchor(each(prior.root), each(prior.root_sigma)), betas=betas,
-        betas_sigma=(precision + earlier) ** -0.5)
+        root=RootAnchor(each(prior.root), each(prior.root_sigma)), betas=betas, betas_sigma=betas_sigma)
+
+
+def _mean_betas(betas, sigma, prior):
+    """The mean of betas (K, S) and those of earlier images, weighted by their spreads, and its own spread."""
+    precision, earlier = sigma ** -2, prior.betas_sigma ** -2
+    return (precision * betas + earlier * prior.betas) / (precision + earlier), (precision + earlier) ** -0.5
 
 
 def _of_all_joints(turns: Turns, starts: dict[str, HandStart]) -> Turns:
