@@ -10,15 +10,19 @@ pytest.importorskip('anny')
 
 from hand4whole_ros.checkpoints.lifting import load_lifting_networks  # noqa: E402
 from hand4whole_ros.detection.holistic_landmarks import HolisticLandmarks  # noqa: E402
+from hand4whole_ros.fitting import body_fitter  # noqa: E402
 from hand4whole_ros.fitting.body_fitter import LandmarkFitter  # noqa: E402
-from hand4whole_ros.fitting.kinematic_chain import ChainPose  # noqa: E402
-from hand4whole_ros.fitting.lifted_chain import NUM_LANDMARKS, LiftedChains  # noqa: E402
-from hand4whole_ros.fitting.lifter import Lifter  # noqa: E402
+from hand4whole_ros.fitting.hand_lifter import HandLifter  # noqa: E402
+from hand4whole_ros.fitting.kinematic_chain import ChainPose, exp_so3, log_so3  # noqa: E402
+from hand4whole_ros.fitting.lifted_chain import FIRST_HAND, NUM_LANDMARKS, LiftedChains  # noqa: E402
+from hand4whole_ros.fitting.lifter import LiftedBody, Lifter  # noqa: E402
+from hand4whole_ros.fitting.observed_person import ObservedPerson, Widths  # noqa: E402
 from hand4whole_ros.fitting.pose_prior import MAX_AGE, PoseHistory  # noqa: E402
 from hand4whole_ros.fitting.prior_body_fitter import BodyFit  # noqa: E402
+from hand4whole_ros.fitting.solver import solve  # noqa: E402
 from hand4whole_ros.geometry.camera import Intrinsics  # noqa: E402
 from hand4whole_ros.landmarks.indices import ARM, HIPS  # noqa: E402
-from hand4whole_ros.skeleton import JOINT, NUM_JOINTS  # noqa: E402
+from hand4whole_ros.skeleton import JOINT, NUM_JOINTS, SIDES, WRIST  # noqa: E402
 from hand4whole_ros.synthetic.motion import PersonMotion  # noqa: E402
 
 CAMERA = Intrinsics.from_focal(640, 480, 560.0)
@@ -135,3 +139,116 @@ def test_an_arm_that_is_hidden_stays_where_it_was(fitter, moving):
         return np.linalg.norm(joints[wrist] - joints[0] - before)
     with_earlier, alone = moved(history.predict(10 / 15)), moved(None)
     assert with_earlier < 0.6 * alone, (with_earlier, alone)
+
+
+def hand_of(points):
+    """Landmarks (21, 3) px of a hand (21, 3) m, as HolisticLandmarks has them."""
+    depth = (points[:, 2] - points[0, 2]) * CAMERA.fx / points[0, 2]
+    return np.concatenate([CAMERA.project(points), depth[:, None]], axis=1)
+
+
+@pytest.fixture(scope='module')
+def gesturing(body):
+    """The same motion as `moving`, of a body with both hands: landmarks, side -> those of hands, points in space."""
+    chain = LiftedChains(body.kinematics).whole[SIDES]
+    motion, rng, found = PersonMotion(), np.random.default_rng(4), []
+    for k in range(12):
+        scene = motion.scene(9 + k / 15)
+        points = chain.place(ChainPose(scene.joints[None, 0], scene.local_rotations[None], np.zeros((1, 10)))).points[0]
+        marks = points[:NUM_LANDMARKS]
+        landmarks = HolisticLandmarks(
+            CAMERA.project(marks) + rng.normal(0, 2, (NUM_LANDMARKS, 2)), np.full(NUM_LANDMARKS, 0.99),
+            marks - marks[list(HIPS)].mean(axis=0), None, None, False)
+        found.append((landmarks, {side: hand_of(points[FIRST_HAND + 21 * number:][:21])
+                                  for number, side in enumerate(SIDES)}, points))
+    return found
+
+
+@pytest.fixture(scope='module')
+def hand_fitter(body):
+    networks = load_lifting_networks()
+    return LandmarkFitter(body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
+
+
+def continued(fitter, gesturing, count):
+    """The history of the first `count` images, and the last fit."""
+    history = PoseHistory()
+    for k, (landmarks, hands, _) in enumerate(gesturing[:count]):
+        fit = fitter.fit(landmarks, CAMERA, hands, history.predict(k / 15))
+        history.add(fit, k / 15)
+    return history, fit
+
+
+def test_with_both_hands_in_the_last_image_body_and_hands_are_fitted_at_once(hand_fitter, gesturing, monkeypatch):
+    history, _ = continued(hand_fitter, gesturing, 5)
+    landmarks, hands, _ = gesturing[5]
+    prior, steps = history.predict(5 / 15), []
+
+    def counted(chain, pose, observations, iterations, **settings):
+        steps.append(iterations)
+        return solve(chain, pose, observations, iterations, **settings)
+    monkeypatch.setattr(body_fitter, 'solve', counted)
+    fit = hand_fitter.fit(landmarks, CAMERA, hands, prior)
+    at_once, steps[:] = list(steps), []
+    assert set(fit.hands) == set(SIDES)
+    hand_fitter.fit(landmarks, CAMERA, hands, replace(prior, hands=frozenset({'left'})))
+    assert sum(at_once) < sum(steps) / 2, (at_once, steps)
+
+
+def test_fits_at_once_are_as_near_and_steadier_than_each_image_alone(hand_fitter, gesturing):
+    def measured(remember):
+        history, found = PoseHistory(), []
+        for k, (landmarks, hands, _) in enumerate(gesturing):
+            fit = hand_fitter.fit(landmarks, CAMERA, hands, history.predict(k / 15) if remember else None)
+            history.add(fit, k / 15)
+            assert set(fit.hands) == set(SIDES)
+            found.append(fit.placed.points[0, NUM_LANDMARKS:])
+        away = np.array(found) - np.array([points[NUM_LANDMARKS:] for _, _, points in gesturing])
+        away = away - away[:, :1]
+        return np.linalg.norm(away, axis=-1)[3:].mean(), np.linalg.norm(np.diff(away, n=2, axis=0), axis=-1)[3:].mean()
+    (error, jitter), (alone, alone_jitter) = measured(True), measured(False)
+    assert error < 1.05 * alone, (error, alone)
+    assert jitter < 0.9 * alone_jitter, (jitter, alone_jitter)
+
+
+@pytest.mark.parametrize('behind', (0.1, -3.0))
+def test_a_last_pose_behind_the_camera_is_no_start(hand_fitter, gesturing, behind):
+    """Or with parts of the body behind it: then the fit begins with the network's body."""
+    history, _ = continued(hand_fitter, gesturing, 3)
+    landmarks, hands, points = gesturing[3]
+    prior = history.predict(3 / 15)
+    prior = replace(prior, root=np.array([*prior.root[:2], behind]), root_sigma=np.full(3, 10.0))
+    fit = hand_fitter.fit(landmarks, CAMERA, hands, prior)
+    assert abs(fit.placed.joints[0, 0, 2] / points[NUM_LANDMARKS, 2] - 1) < 0.3
+
+
+def test_a_hand_that_left_its_last_pose_is_fitted_anew(hand_fitter, gesturing):
+    """Upside down in the last image: a few steps do not lead back."""
+    history, _ = continued(hand_fitter, gesturing, 3)
+    landmarks, hands, points = gesturing[3]
+    prior = history.predict(3 / 15)
+    rotations = prior.rotations.copy()
+    rotations[WRIST['left']] = rotations[WRIST['left']] @ exp_so3(np.array([0.0, 3.0, 0.0]))
+    fit = hand_fitter.fit(landmarks, CAMERA, hands, replace(prior, rotations=rotations))
+    left = fit.placed.points[0, FIRST_HAND:][:21]
+    away = np.linalg.norm(CAMERA.project(left) - CAMERA.project(points[FIRST_HAND:][:21]), axis=1).mean()
+    assert away < 0.25 * np.ptp(hands['left'][:, :2], axis=0).max()
+
+
+def test_the_expected_pose_lies_nearer_to_the_source_of_less_spread(gesturing, hand_fitter):
+    history, _ = continued(hand_fitter, gesturing, 3)
+    prior, network = history.predict(3 / 15), np.tile(exp_so3(np.array([0.3, 0.2, 0.1])), (1, 22, 1, 1))
+
+    def expected(spread):
+        lifted = LiftedBody(np.eye(3), np.zeros((1, 22, 3)), network, np.ones((1, 10)), np.ones((1, 21, 3)),
+                            np.full((1, 22, 3), spread), np.ones(1))
+        seen = ObservedPerson(np.zeros((33, 2)), np.ones(33), np.ones(33), np.zeros((33, 3)), lifted, prior, Widths())
+        return seen.expected_pose()
+    sure, unsure, between = expected(1e-6), expected(1e6), expected(prior.turn_sigma[0, 0] / Widths().turns)
+    assert np.allclose(sure.rotations, network, atol=1e-6)
+    assert np.allclose(unsure.rotations[0], prior.rotations[:22], atol=1e-6)
+    halves = [log_so3(np.swapaxes(one, -1, -2) @ between.rotations[0, 0])
+              for one in (network[0, 0], prior.rotations[0])]
+    assert np.allclose(np.linalg.norm(halves[0]), np.linalg.norm(halves[1]))
+    assert np.allclose(between.root[0], prior.root)
+    assert (np.abs(between.betas - prior.betas) < np.abs(1 - prior.betas)).all()
