@@ -7,11 +7,15 @@ from pathlib import Path
 from ..body.published import PublishedBody
 from ..networks.hand4whole_pp import Hand4WholePP, HandExpert
 from ..networks.open_model import IMAGE_ONLY, OPEN_MODEL
+from ..networks.prompts import InitialRegressor
 from .hand4whole_pp import assemble_network, expected_state
 from .weights_file import WeightsFile
 
 #: The parts of expected_state(OPEN_MODEL), which takes a while to compute.
 _PARTS = ('encoder', 'body_position_net', 'body_regressor', 'hand_control_net', 'wilor.backbone', 'wilor.refine_net')
+
+#: Part and name of the hand expert's initial regressor.
+_BACKBONE, _INITIAL = 'wilor.backbone', 'initial.'
 
 #: Name of the initial regressors in the bundled file.
 _INITIAL_IN_FILES = '/guess.'
@@ -37,8 +41,19 @@ def load_open_model(body: PublishedBody, path: Path | None = None) -> Hand4Whole
     return assemble_network(config, body, weights).eval().requires_grad_(False)
 
 
+def load_open_hand_regressor(path: Path | None = None) -> InitialRegressor | None:
+    """The hand expert's initial regressor alone; None if the network is image-only. The file is checked as a whole."""
+    config, weights = _read_weights(path)
+    if config.hand.prompt is None:
+        return None
+    regressor = InitialRegressor(config.hand.prompt)
+    regressor.load_state_dict({name.removeprefix(_INITIAL): values for name, values in weights[_BACKBONE].items()
+                               if name.startswith(_INITIAL)})
+    return regressor.eval().requires_grad_(False)
+
+
 def load_open_hand_expert(body: PublishedBody, path: Path | None = None) -> HandExpert:
-    """The same without the body expert, in half the memory. The file is nevertheless checked as a whole."""
+    """As load_open_model, without the body expert, in half the memory. The file is checked as a whole."""
     config, weights = _read_weights(path)
     hand = {part: state for part, state in weights.items() if part.startswith('wilor.')}
     return assemble_network(config, body, hand, HandExpert).eval().requires_grad_(False)

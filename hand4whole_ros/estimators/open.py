@@ -1,13 +1,15 @@
-"""The lifted body of estimator mediapipe with hands of the open model's hand expert, which takes the image.
+"""The lifted body of estimator mediapipe with hands of the open model.
 
-The open model's body expert was better than the fit on drawn people and worse on photographs, so it does not affect
-bodies here (docs/concepts/estimator_open.md). Nothing here needs a licence form. Up to `max_people` in an image, the
-largest. Runs on the CPU.
+Of the hand expert it runs the initial regression alone, from landmarks: with the image hands are no better, on
+drawn people or on photographs. The body expert, which is worse than the fit on photographs, has no say either
+(docs/concepts/estimator_open.md). Nothing here needs a licence form. Up to `max_people` in an image, the largest. Runs
+on the CPU.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,16 +21,18 @@ from .._vendor_patches.roma_import import roma
 from ..body.model import OpenBodyUnavailable
 from ..body.open_hands import hand_shape_components, load_open_body
 from ..body.posing import ObservedHand, estimate_from_parameters
+from ..body.published import PublishedBody
 from ..body.smplx_mano_body import SmplxManoBody
 from ..checkpoints import CheckpointError
 from ..checkpoints.hand4whole_pp import prepare_for_inference
 from ..checkpoints.lifting import load_lifting_networks
-from ..checkpoints.open_model import load_open_hand_expert, load_open_model
+from ..checkpoints.open_model import load_open_hand_expert, load_open_hand_regressor, load_open_model
 from ..config import EstimatorConfig, Expert, WristSource
 from ..detection import DetectorUnavailable
 from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..fitting.body_fitter import LandmarkFitter
 from ..fitting.hand_lifter import HandLifter
+from ..fitting.hand_view import MIRROR
 from ..fitting.kinematic_chain import log_so3
 from ..fitting.lifter import Lifter
 from ..fitting.prior_body_fitter import BodyFitter
@@ -36,10 +40,12 @@ from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..networks.fusion_policy import FusionPolicy
 from ..networks.hand4whole_pp import Hand4WholePP, HandExpert
+from ..networks.prompts import InitialRegressor, concatenate_prompts
+from ..networks.wilor import HandCode
 from .base import Estimator, EstimatorUnavailable
 from .devices import pick_precision, precision_name
 from .experts import Experts, NetworkInputs
-from .fit_features import features_of_fit
+from .fit_features import FitFeatures, features_of_fit
 from .landmark_fit import LandmarkFit, LandmarkPipeline
 from .person_face import with_face
 from .prompt_builder import PromptBuilder, crop_to_camera_rotations, wrist_rotations
@@ -51,7 +57,7 @@ AUTO_WRIST = WristSource.COPY
 
 
 class _Hand(NamedTuple):
-    """The networks' output for one hand."""
+    """The output for one hand."""
 
     wrist: np.ndarray           # (3, 3) in the camera frame
     fingers: np.ndarray         # (15, 3, 3) against the parents
@@ -62,19 +68,21 @@ class OpenEstimator(Estimator):
     """See the module. Raises EstimatorUnavailable, with the remedy, if something is missing."""
 
     name = 'open'
-    network: HandExpert     # a Hand4WholePP if the policy uses the body expert
+    #: What takes the image: a Hand4WholePP if the policy uses the body expert. None: nothing does.
+    network: HandExpert | None = None
 
     def __init__(self, config: EstimatorConfig):
         if config.body_model is not None:
             raise EstimatorUnavailable('estimator open supports the open body only: leave the body model out, or use '
                                        'estimator mediapipe, which can be fitted to it')
-        self._weights = config.open_model
+        self._config = config
         try:
             self._strategy = FusionPolicy.from_config(config, AUTO_WRIST)
             published = load_open_body()
-            precision = self._precision = pick_precision(config.precision, _DEVICE)
-            load = load_open_hand_expert if self._strategy.wrist == WristSource.COPY else load_open_model
-            self.network = prepare_for_inference(load(published, config.open_model), _DEVICE, precision)
+            copied = self._strategy.wrist == WristSource.COPY
+            self._regressor = load_open_hand_regressor(config.open_model) if copied else None
+            if self._regressor is None:
+                self._load_network(load_open_hand_expert if copied else load_open_model, published)
             self.body = SmplxManoBody(published)
             networks = load_lifting_networks(config.lifting_model)
             fitter = LandmarkFitter(self.body.kinematics, Lifter(networks.body), HandLifter(networks.hand))
@@ -85,8 +93,6 @@ class OpenEstimator(Estimator):
             self._threads = ThreadpoolController()
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
-        self.precision = precision_name(precision)
-        self.device = f'{_DEVICE} {self.precision}'
         self._prompt_builder = PromptBuilder(hand_shape_components(self.body, published.arrays))
 
     @torch.inference_mode()
@@ -97,9 +103,7 @@ class OpenEstimator(Estimator):
         found = []
         for landmark_fit in self._landmark_pipeline.fit_all(image, intrinsics, stamp):
             started = time.perf_counter()
-            inputs, hands = self._inputs(landmark_fit, intrinsics), {}
-            if inputs is not None and inputs.landmark_fit.hands:
-                hands = self._hands(image, inputs)
+            hands = self._hands(image, landmark_fit, intrinsics) if landmark_fit.hands else {}
             times = {**landmark_fit.stage_times, 'network': time.perf_counter() - started}
             found.append(self._make_estimate(landmark_fit, hands, intrinsics, times))
         return self.filter_estimates(found)
@@ -108,8 +112,8 @@ class OpenEstimator(Estimator):
     def experts(self) -> Experts:
         """The whole network, with inputs from landmarks. Parts that `estimate` does not need are loaded now."""
         if not isinstance(self.network, Hand4WholePP):
-            whole = load_open_model(load_open_body(), self._weights)
-            self.network = prepare_for_inference(whole, _DEVICE, self._precision)
+            self._load_network(load_open_model, load_open_body())
+        assert isinstance(self.network, Hand4WholePP)
         return Experts(self.network, in_crop_axes=True, prepare_inputs=self.prepare_inputs)
 
     def prepare_inputs(self, image: np.ndarray, intrinsics: Intrinsics) -> NetworkInputs | None:
@@ -117,15 +121,25 @@ class OpenEstimator(Estimator):
         landmark_fit = self._landmark_pipeline.fit(image, intrinsics)
         return None if landmark_fit is None else self._inputs(landmark_fit, intrinsics)
 
-    def _inputs(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> NetworkInputs | None:
-        """The inputs of the networks for one person; None if the fit of their training fails."""
+    def _load_network(self, load: Callable[..., HandExpert], published: PublishedBody) -> None:
+        precision = pick_precision(self._config.precision, _DEVICE)
+        self.network = prepare_for_inference(load(published, self._config.open_model), _DEVICE, precision)
+        self.device = f'{_DEVICE} {precision_name(precision)}'
+
+    def _refit(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> tuple[LandmarkFit, FitFeatures] | None:
+        """One person by the fit of the networks' training, and its features; None if it fails."""
         with self._threads.limit(limits=1):
             fitted = self._prompt_fitter.fit(landmark_fit.landmarks, intrinsics, landmark_fit.hands)
         if fitted is None:
             return None
         known = landmark_fit.with_fit(fitted)
-        evidence = features_of_fit(known, intrinsics)
-        return None if evidence is None else NetworkInputs(known, evidence, *self._prompt_builder(evidence))
+        features = features_of_fit(known, intrinsics)
+        return None if features is None else (known, features)
+
+    def _inputs(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> NetworkInputs | None:
+        """The inputs of the networks for one person; None if the fit of their training fails."""
+        refitted = self._refit(landmark_fit, intrinsics)
+        return None if refitted is None else NetworkInputs(*refitted, *self._prompt_builder(refitted[1]))
 
     @property
     def loose_hands(self) -> list[LooseHandEstimate]:
@@ -139,18 +153,47 @@ class OpenEstimator(Estimator):
     def close(self) -> None:
         """Free the networks."""
         self._landmark_pipeline.close()
-        self.network = None     # pyright: ignore[reportAttributeAccessIssue]  # not used afterwards
+        self.network = self._regressor = None
 
-    def _hands(self, image, inputs) -> dict[str, _Hand]:
-        """The networks' output for the visible hands: side -> _Hand."""
+    def _hands(self, image, landmark_fit, intrinsics) -> dict[str, _Hand]:
+        """The hands of one person: side -> _Hand, of those that the fit of the training has as well."""
+        if self._regressor is not None:
+            refitted = self._refit(landmark_fit, intrinsics)
+            return {} if refitted is None else self._regress_hands(self._regressor, refitted[1])
+        inputs = self._inputs(landmark_fit, intrinsics)
+        if inputs is None or not inputs.landmark_fit.hands:
+            return {}
+        assert self.network is not None     # until `close`, where there is no regressor
+        return self._run_network(self.network, image, inputs)
+
+    def _regress_hands(self, regressor: InitialRegressor, features: FitFeatures) -> dict[str, _Hand]:
+        """Hands from landmarks and fit alone."""
+        boxes, prompts = self._prompt_builder.hands(features)
+        sides = [side for side in skeleton.SIDES if bool(boxes[side].exists[0])]
+        if not sides:
+            return {}
+        with self._threads.limit(limits=1):
+            code = HandCode.from_flat(regressor(concatenate_prompts(prompts[side] for side in sides)))
+        rotations = torch.cat(code.rotations(), dim=1).double().numpy()
+        to_camera, found = crop_to_camera_rotations(features)[0].astype(np.float64), {}
+        for side, turns, betas in zip(sides, rotations, code.betas.numpy()):
+            if side == 'left':      # regressed as a right one
+                turns = MIRROR @ turns @ MIRROR
+            fingers = turns[1:] if self._strategy.fingers == Expert.HAND else np.tile(np.eye(3), (15, 1, 1))
+            found[side] = _Hand(to_camera @ turns[0], fingers,
+                                betas if self._strategy.hand_shape == Expert.HAND else None)
+        return found
+
+    def _run_network(self, network: HandExpert, image, inputs) -> dict[str, _Hand]:
+        """Hands by the networks that take the image."""
         picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
         patches = cut_patches(picture, torch.from_numpy(inputs.evidence.box))
         policy, body = self._strategy, None
         if policy.wrist == WristSource.COPY:
-            placed = self.network.run_hand_expert(patches, inputs.boxes, inputs.prompts)
+            placed = network.run_hand_expert(patches, inputs.boxes, inputs.prompts)
         else:   # the body expert decides the wrists, and nothing else
-            assert isinstance(self.network, Hand4WholePP)
-            outputs = self.network.run_experts(patches, inputs.boxes, policy, inputs.prompts)
+            assert isinstance(network, Hand4WholePP)
+            outputs = network.run_experts(patches, inputs.boxes, policy, inputs.prompts)
             placed, body = outputs.hands, outputs.body.local_rotations[:1].double().numpy()
         rotation, found = crop_to_camera_rotations(inputs.evidence).astype(np.float64), {}
         for number, side in enumerate(skeleton.SIDES):
@@ -161,7 +204,7 @@ class OpenEstimator(Estimator):
                 wrist = roma.rotvec_to_rotmat(placed[side].global_orient[0].double()).numpy()
             else:
                 wrist = wrist_rotations(body, np.eye(3)[None])[0, number]
-            fingers = self.network.finger_pose(side, placed[side], exists, policy)[0]
+            fingers = network.finger_pose(side, placed[side], exists, policy)[0]
             own_shape = placed[side].betas[0].float().numpy() if policy.hand_shape == Expert.HAND else None
             found[side] = _Hand(rotation[0] @ wrist, roma.rotvec_to_rotmat(fingers.double()).numpy(), own_shape)
         return found

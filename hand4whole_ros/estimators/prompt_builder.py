@@ -51,12 +51,16 @@ class PromptBuilder:
 
     def __call__(self, features: FitFeatures) -> tuple[dict[str, HandBoxes], Prompts]:
         """Of N people: side -> HandBoxes in pixels of the body picture, and the prompts of both experts."""
+        boxes, hands = self.hands(features)
+        return boxes, Prompts(_body_prompt(features, crop_to_camera_rotations(features)), hands)
+
+    def hands(self, features: FitFeatures) -> tuple[dict[str, HandBoxes], dict[str, Prompt]]:
+        """Of N people: side -> HandBoxes, as above, and side -> the prompts of the hand expert."""
         camera_rotations = crop_to_camera_rotations(features)
         boxes = {side: _make_hand_boxes(features, k) for k, side in enumerate(skeleton.SIDES)}
         wrists = wrist_rotations(features.rotations, camera_rotations)
-        hands = {side: self._hand(features, camera_rotations, wrists[:, k], k, boxes=boxes[side].boxes.numpy())
-                 for k, side in enumerate(skeleton.SIDES)}
-        return boxes, Prompts(_body_prompt(features, camera_rotations), hands)
+        return boxes, {side: self._hand(features, camera_rotations, wrists[:, k], k, boxes=boxes[side].boxes.numpy())
+                       for k, side in enumerate(skeleton.SIDES)}
 
     def _hand(self, e, camera_rotations, wrist, k, *, boxes):
         """The prompt of hands of one side, as of right hands."""

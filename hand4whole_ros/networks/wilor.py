@@ -24,7 +24,7 @@ FOCAL = 5000.0
 #: Principal point of that camera in the body picture of 256 rows and 192 columns.
 BODY_CENTRE = (96.0, 128.0)
 
-_NUM_ROTATIONS = 16
+_NUM_ROTATIONS, _NUM_BETAS, _NUM_CAMERA = 16, 10, 3
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -52,6 +52,11 @@ class HandCode:
     pose_6d: Tensor  # (N, 96): 16 rotations, wrist first
     betas: Tensor    # (N, 10)
     camera: Tensor   # (N, 3): scale, x, y of a weak-perspective camera on the crop
+
+    @classmethod
+    def from_flat(cls, values: Tensor) -> HandCode:
+        """From all numbers in one row, (N, 109)."""
+        return cls(*values.split((6 * _NUM_ROTATIONS, _NUM_BETAS, _NUM_CAMERA), dim=1))
 
     def rotations(self) -> tuple[Tensor, Tensor]:
         """global_orient (N, 1, 3, 3) and hand_pose (N, 15, 3, 3)."""
@@ -128,8 +133,7 @@ class Backbone(ViT):
         """The hand that the tokens are made from: the mean one, (1, ...), or one per prompt, (N, ...)."""
         if self.initial is None:
             return HandCode(self.init_hand_pose, self.init_betas, self.init_cam)
-        return HandCode(*self.initial(prompt).split([v.shape[1] for v in (
-            self.init_hand_pose, self.init_betas, self.init_cam)], dim=1))
+        return HandCode.from_flat(self.initial(prompt))
 
 
 class FeatureMaps(nn.Module):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import roma
 import torch
 from detection_scenes import side_by_side
 from posed_layer import pose_with_layer
@@ -14,14 +15,18 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from hand4whole_ros import estimators
 from hand4whole_ros.apps.estimate import estimate, image_sources
+from hand4whole_ros.body.open_hands import load_open_body
+from hand4whole_ros.checkpoints.open_model import save_open_model
 from hand4whole_ros.estimators import EstimatorConfig, EstimatorUnavailable
+from hand4whole_ros.estimators.prompt_builder import crop_to_camera_rotations
 from hand4whole_ros.evaluation import pose_errors as errors_of
 from hand4whole_ros.geometry.camera import Intrinsics
 from hand4whole_ros.geometry.keypoint_agreement import measure_agreement
 from hand4whole_ros.geometry.placement import MIN_DEPTH
 from hand4whole_ros.media import image_files
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
-from hand4whole_ros.skeleton import JOINT, LOST, OK, PARENTS, SIDES
+from hand4whole_ros.networks.open_model import IMAGE_ONLY
+from hand4whole_ros.skeleton import JOINT, LOST, OK, PARENTS, SIDES, WRIST
 from hand4whole_ros.synthetic import dataset
 
 pytest.importorskip('ai_edge_litert')
@@ -243,12 +248,55 @@ def test_a_video_is_followed_and_reset(people_seen):
 def test_the_body_expert_is_loaded_where_it_has_a_say_or_is_asked_for(wrist, people_seen):
     made = estimators.create(EstimatorConfig('open', static_images=True, wrist=wrist))
     alone, (image, truth) = made.network, people_seen[2]
-    assert isinstance(alone, Hand4WholePP) == (wrist == 'body')
+    assert isinstance(alone, Hand4WholePP) if wrist == 'body' else alone is None
     (before,) = made.estimate(image, truth.intrinsics)
     whole = made.experts.network
     assert isinstance(whole, Hand4WholePP) and made.experts.network is whole
     (after,) = made.estimate(image, truth.intrinsics)
     assert np.array_equal(before.joints, after.joints) and np.array_equal(before.left_hand_pose, after.left_hand_pose)
+    made.close()
+
+
+def test_hands_are_the_networks_initial_regression_whatever_the_picture(people_seen):
+    made = estimators.create(EstimatorConfig('open', static_images=True))
+    for image, truth in people_seen[:4]:
+        (found,) = made.estimate(image, truth.intrinsics)
+        inputs, network = made.prepare_inputs(image, truth.intrinsics), made.experts.network
+        to_camera = crop_to_camera_rotations(inputs.evidence)[0]
+        for hand in found.hands:
+            if not hand.visible:
+                continue
+            start = network.wilor.backbone.start(inputs.prompts.hands[hand.side])
+            wrist, fingers = (rotations[0].numpy() for rotations in start.rotations())
+            mirror = np.diag([-1.0, 1, 1]) if hand.side == 'left' else np.eye(3)
+            given = found.joint_rotations[WRIST[hand.side]]
+            assert np.allclose(given, to_camera @ mirror @ wrist[0] @ mirror, atol=1e-5)
+            pose = roma.rotvec_to_rotmat(torch.from_numpy(getattr(found, f'{hand.side}_hand_pose'))).numpy()
+            assert np.allclose(pose, mirror @ fingers @ mirror, atol=1e-5)
+            assert np.allclose(hand.betas, start.betas[0].numpy(), atol=1e-5)
+    made.close()
+
+
+def test_weights_of_a_network_that_takes_images_only_are_run_on_the_image(people_seen, tmp_path):
+    save_open_model(Hand4WholePP(IMAGE_ONLY, load_open_body()), tmp_path / 'image_only.npz')
+    made = estimators.create(EstimatorConfig('open', static_images=True, open_model=tmp_path / 'image_only.npz'))
+    image, truth = people_seen[2]
+    found = [made.estimate(picture, truth.intrinsics)[0] for picture in (image, image, image[..., ::-1].copy())]
+    poses = [np.concatenate([one.left_hand_pose, one.right_hand_pose]) for one in found]
+    assert np.array_equal(poses[0], poses[1]) and not np.allclose(poses[0], poses[2], atol=1e-4)
+    made.close()
+
+
+@pytest.mark.parametrize('part', ['fingers', 'hand_shape'])
+def test_parts_of_the_hands_are_the_bodys_where_asked_for(part, people_seen):
+    made = estimators.create(EstimatorConfig('open', static_images=True, **{part: 'body'}))
+    image, truth = people_seen[2]
+    (found,) = made.estimate(image, truth.intrinsics)
+    seen = [hand for hand in found.hands if hand.visible]
+    assert seen
+    for hand in seen:
+        assert hand.has_own_shape == (part == 'fingers')
+        assert np.any(getattr(found, f'{hand.side}_hand_pose')) == (part == 'hand_shape')
     made.close()
 
 
@@ -367,7 +415,7 @@ def test_the_open_model_says_what_it_lacks(tmp_path):
 def test_the_open_model_says_the_same_in_half_precision(people_seen):
     said = {}
     for precision in ('fp32', 'bf16'):
-        made = estimators.create(EstimatorConfig('open', static_images=True, precision=precision))
+        made = estimators.create(EstimatorConfig('open', static_images=True, precision=precision, wrist='body'))
         assert made.device == f'cpu {precision}'
         said[precision] = [made.estimate(image, truth.intrinsics)[0] for image, truth in people_seen[:2]]
         made.close()

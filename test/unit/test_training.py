@@ -25,7 +25,12 @@ from hand4whole_ros.body.open_body import load_arrays
 from hand4whole_ros.body.open_hands import hand_shape_components, load_open_body
 from hand4whole_ros.checkpoints import CheckpointError
 from hand4whole_ros.checkpoints.hand4whole_pp import expected_state
-from hand4whole_ros.checkpoints.open_model import OPEN_MODEL_FILE, load_open_model, save_open_model
+from hand4whole_ros.checkpoints.open_model import (
+    OPEN_MODEL_FILE,
+    load_open_hand_regressor,
+    load_open_model,
+    save_open_model,
+)
 from hand4whole_ros.cli import main
 from hand4whole_ros.estimators.fit_features import mirror_features
 from hand4whole_ros.networks.hand4whole_pp import Hand4WholePP
@@ -442,7 +447,7 @@ def test_a_network_that_is_told_nothing_is_known_by_its_weights(tmp_path):
     network = Hand4WholePP(IMAGE_ONLY, body)
     save_open_model(network, path)
     loaded = load_open_model(body, path)
-    assert loaded.config == IMAGE_ONLY
+    assert loaded.config == IMAGE_ONLY and load_open_hand_regressor(path) is None
     for one, other in zip(network.wilor.backbone.parameters(), loaded.wilor.backbone.parameters(), strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-6)
 
