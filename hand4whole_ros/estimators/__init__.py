@@ -63,8 +63,8 @@ def _resolve_auto(config):
     """The estimator that 'auto' selects, logged in one line."""
     from ..checkpoints import CheckpointError, files
     from ..checkpoints.store import Store
-    # The other two give the same bodies. The hands of open take more time and are better on drawn people; on
-    # photographs that is not shown: docs/benchmarks/accuracy.md.
+    # The other two give the same bodies. The hands of open take more time, and are better on drawn people and worse
+    # on photographs: docs/concepts/estimator_open.md.
     name = EstimatorName.MEDIAPIPE if config.open_model is None else EstimatorName.OPEN
     if not config.people:
         _logger.info('estimator auto: %s, as hand4whole_pp detects no hands without their people', name)

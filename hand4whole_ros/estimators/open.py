@@ -35,7 +35,7 @@ from ..fitting.hand_lifter import HandLifter
 from ..fitting.hand_view import MIRROR
 from ..fitting.kinematic_chain import log_so3
 from ..fitting.lifter import Lifter
-from ..fitting.prior_body_fitter import BodyFitter
+from ..fitting.prior_body_fitter import BodyFit, BodyFitter
 from ..geometry.camera import Intrinsics
 from ..geometry.crops import cut_patches
 from ..networks.fusion_policy import FusionPolicy
@@ -55,6 +55,10 @@ _DEVICE = torch.device('cpu')
 #: Measured best, see docs/benchmarks/accuracy.md.
 AUTO_WRIST = WristSource.COPY
 
+#: In a video the networks' fit starts from the last image's, at most so many times and for so long, s: from there it
+#: does not leave a wrong pose of a hand as easily.
+_MAX_FOLLOWED, _MAX_AGE = 4, 0.15
+
 
 class _Hand(NamedTuple):
     """The output for one hand."""
@@ -62,6 +66,14 @@ class _Hand(NamedTuple):
     wrist: np.ndarray           # (3, 3) in the camera frame
     fingers: np.ndarray         # (15, 3, 3) against the parents
     betas: np.ndarray | None    # (10,) of its own shape
+
+
+class _Followed(NamedTuple):
+    """The fit of one tracked person in the last image, by the fit of the networks' training."""
+
+    fit: BodyFit
+    stamp: float    # s, of the image
+    images: int     # that this fit has followed from a new one
 
 
 class OpenEstimator(Estimator):
@@ -93,6 +105,7 @@ class OpenEstimator(Estimator):
             self._threads = ThreadpoolController()
         except (CheckpointError, DetectorUnavailable, OpenBodyUnavailable, ValueError) as error:
             raise EstimatorUnavailable(str(error)) from error
+        self._followed: dict[int, _Followed] = {}   # by track id
         self._prompt_builder = PromptBuilder(hand_shape_components(self.body, published.arrays))
 
     @torch.inference_mode()
@@ -103,9 +116,10 @@ class OpenEstimator(Estimator):
         found = []
         for landmark_fit in self._landmark_pipeline.fit_all(image, intrinsics, stamp):
             started = time.perf_counter()
-            hands = self._hands(image, landmark_fit, intrinsics) if landmark_fit.hands else {}
+            hands = self._hands(image, landmark_fit, intrinsics, stamp) if landmark_fit.hands else {}
             times = {**landmark_fit.stage_times, 'network': time.perf_counter() - started}
             found.append(self._make_estimate(landmark_fit, hands, intrinsics, times))
+        self._followed = {track: followed for track, followed in self._followed.items() if followed.stamp == stamp}
         return self.filter_estimates(found)
 
     @property
@@ -126,19 +140,29 @@ class OpenEstimator(Estimator):
         self.network = prepare_for_inference(load(published, self._config.open_model), _DEVICE, precision)
         self.device = f'{_DEVICE} {precision_name(precision)}'
 
-    def _refit(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> tuple[LandmarkFit, FitFeatures] | None:
+    def _refit(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics, stamp: float | None = None
+               ) -> tuple[LandmarkFit, FitFeatures] | None:
         """One person by the fit of the networks' training, and its features; None if it fails."""
+        track = landmark_fit.landmarks.track_id
+        before = self._followed.pop(track, None)
+        if before is not None and (stamp is None or not 0 < stamp - before.stamp <= _MAX_AGE
+                                   or before.images >= _MAX_FOLLOWED):
+            before = None
         with self._threads.limit(limits=1):
-            fitted = self._prompt_fitter.fit(landmark_fit.landmarks, intrinsics, landmark_fit.hands)
+            fitted = self._prompt_fitter.fit(landmark_fit.landmarks, intrinsics, landmark_fit.hands,
+                                             None if before is None else before.fit)
         if fitted is None:
             return None
+        if stamp is not None and track >= 0:
+            self._followed[track] = _Followed(fitted, stamp, 0 if before is None else before.images + 1)
         known = landmark_fit.with_fit(fitted)
         features = features_of_fit(known, intrinsics)
         return None if features is None else (known, features)
 
-    def _inputs(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics) -> NetworkInputs | None:
+    def _inputs(self, landmark_fit: LandmarkFit, intrinsics: Intrinsics, stamp: float | None = None
+                ) -> NetworkInputs | None:
         """The inputs of the networks for one person; None if the fit of their training fails."""
-        refitted = self._refit(landmark_fit, intrinsics)
+        refitted = self._refit(landmark_fit, intrinsics, stamp)
         return None if refitted is None else NetworkInputs(*refitted, *self._prompt_builder(refitted[1]))
 
     @property
@@ -149,18 +173,19 @@ class OpenEstimator(Estimator):
     def reset(self) -> None:
         """Forget the tracked people."""
         self._landmark_pipeline.reset()
+        self._followed = {}
 
     def close(self) -> None:
         """Free the networks."""
         self._landmark_pipeline.close()
         self.network = self._regressor = None
 
-    def _hands(self, image, landmark_fit, intrinsics) -> dict[str, _Hand]:
+    def _hands(self, image, landmark_fit, intrinsics, stamp) -> dict[str, _Hand]:
         """The hands of one person: side -> _Hand, of those that the fit of the training has as well."""
         if self._regressor is not None:
-            refitted = self._refit(landmark_fit, intrinsics)
+            refitted = self._refit(landmark_fit, intrinsics, stamp)
             return {} if refitted is None else self._regress_hands(self._regressor, refitted[1])
-        inputs = self._inputs(landmark_fit, intrinsics)
+        inputs = self._inputs(landmark_fit, intrinsics, stamp)
         if inputs is None or not inputs.landmark_fit.hands:
             return {}
         assert self.network is not None     # until `close`, where there is no regressor

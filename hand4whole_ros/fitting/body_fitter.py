@@ -16,7 +16,7 @@ import numpy as np
 
 from ..detection.holistic_landmarks import HolisticLandmarks
 from ..geometry.camera import Intrinsics
-from ..skeleton import HAND_SLICE, JOINT, SIDES, WRIST
+from ..skeleton import HAND_SLICE, SIDES, WRIST
 from .body_chains import NUM_BODY
 from .confidence import misfit, person_confidence
 from .hand_fitter import HandFit, HandFitter, HandStart, attach
@@ -26,7 +26,7 @@ from .lifted_chain import FIRST_HAND, NUM_LANDMARKS, LiftedChains
 from .lifter import Lifter
 from .observed_person import ObservedPerson, Widths
 from .pose_prior import PosePrior
-from .prior_body_fitter import BodyFit, fit_hands
+from .prior_body_fitter import BodyFit, fit_hands, hand_start
 from .solver import solve
 from .visibility import landmark_sigma
 
@@ -97,7 +97,7 @@ class LandmarkFitter:
         if self._hand_lifter is not None:
             seen_hands = {side: hand_rays[SIDES.index(side)] for side in hands}
             lifted_hands = self._hand_lifter(seen_hands, rays, landmarks.visibility, landmarks.world)
-        starts = {side: _hand_start(side, points, intrinsics, body, lifted=lifted_hands.get(side))
+        starts = {side: hand_start(side, points, intrinsics, body, lifted=lifted_hands.get(side))
                   for side, points in hands.items()}
         seen = seen.of(chosen)
         fitted = self._fit_hands([start for side, start in starts.items() if side not in held], pose.betas[0])
@@ -166,12 +166,6 @@ class LandmarkFitter:
         pose, placed, _ = solve(chain, ChainPose(pose.root, rotations, pose.betas), seen.with_hands(body, starts),
                                 iterations)
         return pose, placed
-
-
-def _hand_start(side, points, intrinsics, placed, *, lifted):
-    wrist = placed.joints[0, WRIST[side]]
-    return HandStart(side, intrinsics.normalize(points[:, :2]), points[:, 2] / intrinsics.fx * wrist[2],
-                     placed.rotations[0, JOINT[f'{side}_elbow']], wrist, lifted)
 
 
 def _hand_rays(hands, intrinsics):

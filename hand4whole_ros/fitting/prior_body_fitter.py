@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ..detection.holistic_landmarks import HolisticLandmarks
 from ..geometry.camera import Intrinsics
 from ..geometry.placement import MIN_DEPTH, root_translation, view_rotation
 from ..landmarks.indices import paired_landmarks
-from ..skeleton import JOINT, SIDES, WRIST
+from ..skeleton import HAND_SLICE, JOINT, SIDES, WRIST
 from .body_chains import NUM_BODY, PersonChains
 from .hand_fitter import HandFit, HandFitter, HandStart, attach
 from .initial_pose import body_rotations
@@ -29,13 +29,16 @@ from .landmark_offsets import (
 )
 from .solver import DepthPairs, Observations, solve
 
+if TYPE_CHECKING:
+    from .hand_lifter import LiftedHand
+
 #: Minimum visibility of a landmark that is used as a measurement.
 MIN_VISIBILITY = 0.3
 
 #: A hand with a larger error (root mean square, m across the view) is rejected.
 MAX_HAND_ERROR = 0.02
 
-_STAGE_ITERATIONS = {'body': 5, 'hands': 5, 'hands again': 10, 'whole': 4}
+_STAGE_ITERATIONS = {'body': 5, 'hands': 5, 'hands again': 10, 'whole': 4, 'followed': 2}
 
 #: If the start is far from the true pose, a robust fit treats the landmarks that would lead there as outliers. Such a
 #: hand is fitted once more with this as Observations.robust.
@@ -70,17 +73,21 @@ class BodyFitter:
         self._body_prior = self.person.prior.take(slice(NUM_BODY))
         self._hand = HandFitter(self.person)
 
-    def fit(self, landmarks: HolisticLandmarks, intrinsics: Intrinsics,
-            hands: dict[str, np.ndarray]) -> BodyFit | None:
+    def fit(self, landmarks: HolisticLandmarks, intrinsics: Intrinsics, hands: dict[str, np.ndarray],
+            last: BodyFit | None = None) -> BodyFit | None:
         """The person with these landmarks, or None if the fit fails.
 
-        hands: (21, 3) px of each detected side, as in HolisticLandmarks.
+        hands: (21, 3) px of each detected side, as in HolisticLandmarks. last: of the same person in the image before,
+        which the fit starts from if that has the same hands and leads to their landmarks: a third of the time.
         """
         seen, rays = self._visible_landmarks(landmarks, intrinsics)
         if seen.sum() < 4:
             return None
         view = view_rotation(rays[seen].mean(0))
         visible = _VisibleLandmarks(rays, seen, landmarks.world @ view.T, view[:, 2])
+        followed = None if last is None else self._follow(last, visible, hands, intrinsics)
+        if followed is not None:
+            return followed
         body = self._fit_body(visible)
         if body is None:
             return None
@@ -89,12 +96,7 @@ class BodyFitter:
         rotations[:NUM_BODY] = pose.rotations[0]
         for side in SIDES:
             rotations[WRIST[side]] = np.eye(3)
-        starts = []
-        for side, points in hands.items():
-            wrist = placed.joints[0, WRIST[side]]
-            depths = points[:, 2] / intrinsics.fx * wrist[2]
-            starts.append(HandStart(side, intrinsics.normalize(points[:, :2]), depths,
-                                    placed.rotations[0, JOINT[f'{side}_elbow']], wrist))
+        starts = [hand_start(side, points, intrinsics, placed) for side, points in hands.items()]
         fitted = {}
         if starts:
             self._hand.shape(*self.person.shape_offsets(pose.betas[0]))
@@ -103,8 +105,23 @@ class BodyFitter:
                 attach(rotations, start.side, hand)
         pose = ChainPose(pose.root, rotations[None], pose.betas)
         starts = {start.side: start for start in starts if start.side in fitted}
-        pose, placed = self._fit_whole_body(pose, visible, starts)
+        pose, placed = self._fit_whole_body(pose, visible, starts, _STAGE_ITERATIONS['whole'])
         return BodyFit(pose, placed, fitted) if np.isfinite(placed.joints).all() else None
+
+    def _follow(self, last: BodyFit, visible: _VisibleLandmarks, hands, intrinsics) -> BodyFit | None:
+        """The fit from the last pose; None if that does not lead to the hands' landmarks."""
+        if not hands or set(last.hands) != set(hands):
+            return None
+        starts = {side: hand_start(side, hands[side], intrinsics, last.placed) for side in SIDES if side in hands}
+        pose, placed = self._fit_whole_body(last.pose, visible, starts, _STAGE_ITERATIONS['followed'])
+        found = {}
+        for number, (side, start) in enumerate(starts.items()):
+            points = placed.points[0, len(POSE_INDEX) + 21 * number:][:21]
+            miss = points[:, :2] - start.rays * points[:, 2:]
+            error = float(np.sqrt((miss ** 2).sum(1).mean()))
+            found[side] = HandFit(pose.rotations[0, WRIST[side]], pose.rotations[0, HAND_SLICE[side]], error)
+        right = all(hand.error < MAX_HAND_ERROR for hand in found.values()) and np.isfinite(placed.joints).all()
+        return BodyFit(pose, placed, found) if right else None
 
     def _visible_landmarks(self, landmarks, intrinsics):
         pixels = landmarks.pose[POSE_INDEX]
@@ -138,7 +155,7 @@ class BodyFitter:
         pose, placed, cost = solve(self.person.body, pose, observations, _STAGE_ITERATIONS['body'])
         return (pose, placed) if np.isfinite(cost[0]) else None
 
-    def _fit_whole_body(self, pose, visible: _VisibleLandmarks, starts):
+    def _fit_whole_body(self, pose, visible: _VisibleLandmarks, starts, iterations):
         distance = pose.root[0, 2]
         body = self._body_observations(visible, distance)
         all_rays, sigma = [body['rays'][0]], [body['ray_sigma'][0]]
@@ -161,8 +178,16 @@ class BodyFitter:
         chain = self.person.whole[sides]
         if not sides:           # the body fit has used all landmarks
             return pose, chain.place(pose)
-        pose, placed, _ = solve(chain, pose, observations, _STAGE_ITERATIONS['whole'])
+        pose, placed, _ = solve(chain, pose, observations, iterations)
         return pose, placed
+
+
+def hand_start(side: str, points: np.ndarray, intrinsics: Intrinsics, placed: PosedChain,
+               *, lifted: LiftedHand | None = None) -> HandStart:
+    """A hand with landmarks (21, 3) px, as in HolisticLandmarks, on the arm of a fitted body."""
+    wrist = placed.joints[0, WRIST[side]]
+    return HandStart(side, intrinsics.normalize(points[:, :2]), points[:, 2] / intrinsics.fx * wrist[2],
+                     placed.rotations[0, JOINT[f'{side}_elbow']], wrist, lifted)
 
 
 def fit_hands(fitter: HandFitter, starts: list[HandStart]) -> list[tuple[HandStart, HandFit]]:
