@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from .hand_gate import HELD, LOST, GateResult
 
 
+#: Seconds of silence, after the timeout, that count as a release. A shorter one may be of a busy machine or network,
+#: while the switch is pressed: it disengages, but gives the robot to nobody else.
+RELEASED_AFTER = 2.0
+
+
 @dataclass(frozen=True)
 class EngagementConfig:
     """Rules of engagement and disengagement."""
 
-    #: Seconds for which one press of the switch is valid; without another one the operator is disengaged.
+    #: Seconds for which one press of the switch is valid; without another one the operator is disengaged, and
+    #: RELEASED_AFTER seconds later the switch counts as released.
     timeout: float = 0.5
     #: Whether the switch has to be released and pressed again after the hand was LOST. False: the same person's hand
     #: engages again as soon as it is OK.
@@ -77,8 +83,11 @@ class Engagement:
             # Whether the switch is still pressed is unknown: it counts as pressed and has to be released.
             self._engaged, self._blocked, self._pressed_at = False, 'the clock went back', now
         self._now, self._pressed_at = now, min(self._pressed_at, now)
-        if not now - self._pressed_at <= self.config.timeout:
-            self._blocked, self._current, reason = '', None, 'not pressed'
+        silence = now - self._pressed_at
+        if silence > self.config.timeout + RELEASED_AFTER:
+            self.release()
+        if silence > self.config.timeout:
+            reason = 'not pressed'
         else:
             reason = self._blocked or self._rejection_reason(gate, person)
             if self._engaged and reason and (gate.state != LOST or self.config.explicit_return):

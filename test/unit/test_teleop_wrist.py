@@ -129,15 +129,31 @@ def test_after_a_loss_the_button_has_to_be_released_first(explicit):
         assert engagement.update(gate(OK), 0.3).started
 
 
-def test_silence_releases_as_a_hand_does():
+def test_a_long_silence_releases_as_a_hand_does_and_a_short_one_does_not():
     engagement = Engagement(EngagementConfig(timeout=0.5))
     engagement.press(0.0)
     engagement.update(gate(OK), 0.0)
     engagement.update(gate(LOST), 0.1)
     assert not engagement.update(gate(OK), 0.2).engaged
     assert engagement.update(gate(OK), 0.7).reason == 'not pressed'
+    engagement.press(2.4)       # a message that came late
+    assert 'lost' in engagement.update(gate(OK), 2.4).reason
+    assert engagement.update(gate(OK), 5.0).reason == 'not pressed'
+    engagement.press(5.1)
+    assert engagement.update(gate(OK), 5.1).engaged
+
+
+def test_whoever_appears_while_the_switch_is_silent_takes_no_robot_over():
+    engagement = Engagement(EngagementConfig(timeout=0.5))
+    engagement.press(0.0)
+    assert engagement.update(gate(OK), 0.0, person=3).engaged
+    assert engagement.update(gate(OK), 0.7, person=4).reason == 'not pressed'
     engagement.press(0.8)
-    assert engagement.update(gate(OK), 0.8).engaged
+    assert 'track id 4, not 3' in engagement.update(gate(OK), 0.8, person=4).reason
+    assert engagement.update(gate(OK), 0.9, person=3).started
+    engagement.release()
+    engagement.press(1.0)
+    assert engagement.update(gate(OK), 1.0, person=4).engaged
 
 
 def test_somebody_elses_hand_takes_no_robot_over():

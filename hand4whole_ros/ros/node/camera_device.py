@@ -80,7 +80,7 @@ class CameraDevice:
         self._closing.set()
         if self._reader is not None:
             self._reader.close()
-        if self._thread is not None:
+        if self._thread is not None and self._thread.is_alive():    # a signal may have interrupted `open`
             self._thread.join(_STOP_TIMEOUT)
         publishers, self._publishers = self._publishers, ()
         for publisher in publishers:

@@ -62,7 +62,9 @@ class LatestWorker:
             self._slot = None
             self._stopping.set()
             self._condition.notify_all()
-        self._thread.join(timeout)
+        # A signal may have interrupted `start`: that thread cannot be joined, and ends as soon as it runs.
+        if self._thread.is_alive():
+            self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def run_when_idle(self, task: Callable[[], None]) -> None:
