@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from .hand_gate import HELD, LOST, GateResult
 
-
 #: Seconds of silence, after the timeout, that count as a release. A shorter one may be of a busy machine or network,
 #: while the switch is pressed: it disengages, but gives the robot to nobody else.
 RELEASED_AFTER = 2.0

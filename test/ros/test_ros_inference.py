@@ -2,6 +2,9 @@
 
 import threading
 import time
+from unittest.mock import Mock
+
+import pytest
 
 from hand4whole_ros.ros.node.latest_worker import LatestWorker
 
@@ -75,6 +78,15 @@ def test_stop_says_when_the_work_does_not_end():
     assert not worker.stop(0.05)
     release.set()
     assert worker.stop(2.0)
+
+
+def test_a_start_that_a_signal_interrupts_can_be_stopped(monkeypatch):
+    worker = LatestWorker(lambda item: None, lambda error: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, 'start', Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            worker.start()
+    assert worker.stop(1.0)
 
 
 def test_it_can_be_started_again():

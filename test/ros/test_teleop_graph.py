@@ -188,8 +188,8 @@ def test_somebody_who_walks_by_in_front_takes_no_robot_over(camera):
     camera.shown, camera.stamp_offset, camera.moment = teleop_drawn.ALONE, 0, 1.0
     camera.until_moment = camera.moment
     camera.engage('fingers', 'wrist')
-    assert camera.plays(lambda: camera.last('command') and camera.commanded_gap() > 0.06
-                        and camera.simulated_gap() > 0.06)
+    assert camera.plays(lambda: all(camera.last(key) for key in ('command', 'tips', 'pose'))
+                        and camera.commanded_gap() > 0.06 and camera.simulated_gap() > 0.06)
     who, states, commands = camera.last('fingers').person, len(camera.got['fingers']), len(camera.got['command'])
     place = camera.last('pose').pose.position
     camera.shown, nearest = teleop_drawn.CROSSING, []
