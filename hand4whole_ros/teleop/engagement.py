@@ -85,7 +85,7 @@ class Engagement:
         silence = now - self._pressed_at
         if silence > self.config.timeout + RELEASED_AFTER:
             self.release()
-        if silence > self.config.timeout:
+        if not silence <= self.config.timeout:      # true for NaN as well
             reason = 'not pressed'
         else:
             reason = self._blocked or self._rejection_reason(gate, person)

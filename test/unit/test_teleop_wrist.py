@@ -217,6 +217,12 @@ def test_a_press_from_the_future_counts_no_longer_than_any_other():
     assert not engagement.update(gate(OK), 1.6).engaged
 
 
+def test_a_press_at_no_time_is_none():
+    engagement = Engagement()
+    engagement.press(math.nan)
+    assert engagement.update(gate(OK), 1.0).reason == 'not pressed'
+
+
 @pytest.mark.parametrize('timeout', [0, -1, math.inf, math.nan])
 def test_a_timeout_that_never_ends_is_refused(timeout):
     with pytest.raises(ValueError, match='timeout'):
