@@ -18,8 +18,10 @@ _FOOT = np.array([0.29, 0.2, 0.12, 0.066, 0.034, 0.022, 0.018, 0.0165])
 
 _LIMBS = {'SHOULDER': _TRUNK, 'ELBOW': _ELBOW, 'WRIST': _HAND, 'PINKY': _HAND, 'INDEX': _HAND, 'THUMB': _HAND,
           'HIP': _TRUNK, 'KNEE': _KNEE, 'ANKLE': _FOOT, 'HEEL': _FOOT, 'FOOT_INDEX': _FOOT}
-#: (33, 8) of every landmark.
-_SIGMA = np.array([_LIMBS.get(landmark.name.partition('_')[2], _FACE) for landmark in PoseLandmark])
+_PARTS = [_LIMBS.get(landmark.name.partition('_')[2], _FACE) for landmark in PoseLandmark]
+#: Each table of _PARTS once, and the landmarks that it is of.
+_TABLES = [(table, [row for row, part in enumerate(_PARTS) if part is table])
+           for table in {id(part): part for part in _PARTS}.values()]
 
 #: Of landmarks beyond the edge of the image, which are invented.
 _OUTSIDE = 1.5
@@ -32,9 +34,7 @@ def _logit(visibility):
 
 def landmark_sigma(visibility: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """(33,) m across the view; visibility (33,) 0 to 1, inside (33,) bool: within the image."""
-    knots = _logit(_VISIBILITY)
-    at = np.clip(_logit(visibility), knots[0], knots[-1])
-    low = np.clip(np.searchsorted(knots, at) - 1, 0, len(knots) - 2)
-    share, row = (at - knots[low]) / (knots[low + 1] - knots[low]), np.arange(len(at))
-    sigma = _SIGMA[row, low] ** (1 - share) * _SIGMA[row, low + 1] ** share
+    at, knots, sigma = _logit(visibility), _logit(_VISIBILITY), np.empty(len(visibility))
+    for table, rows in _TABLES:
+        sigma[rows] = np.exp(np.interp(at[rows], knots, np.log(table)))
     return np.where(inside, sigma, _OUTSIDE * sigma)
