@@ -55,6 +55,14 @@ def repose_estimate(body: BodyModel, estimate: WholeBodyEstimate, local_rotation
     return replace(estimate, **parameters, **hands, vertices=None)
 
 
+def move_estimate(estimate: WholeBodyEstimate, shift: np.ndarray) -> WholeBodyEstimate:
+    """`estimate` moved by (3,) m; measurements in the image stay."""
+    step = _float32(shift)
+    hands = {f'{hand.side}_hand': replace(hand, keypoints_3d=hand.keypoints_3d + step) for hand in estimate.hands}
+    return replace(estimate, transl=estimate.transl + step, joints=estimate.joints + step,
+                   vertices=None if estimate.vertices is None else estimate.vertices + step, **hands)
+
+
 def estimate_from_parameters(body: BodyModel, local_rotations: ArrayLike, betas: ArrayLike, expression: ArrayLike,
               *, intrinsics: Intrinsics, bbox_xyxy: ArrayLike, confidence: float,
               hands: Mapping[str, ObservedHand] | None = None, pelvis: ArrayLike | None = None,

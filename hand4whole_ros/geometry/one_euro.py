@@ -22,7 +22,7 @@ def smoothing_factor(cutoff: np.ndarray | float, dt: float) -> np.ndarray | floa
 
 
 class OneEuroPoints:
-    """Filters points (N, 3) in metres; each point has a speed of its own."""
+    """Filters points (N, D) in metres; each point has a speed of its own."""
 
     def __init__(self, min_cutoff: float, beta: float):
         """`min_cutoff` in Hz at rest; `beta` in Hz per (m/s)."""
@@ -34,7 +34,7 @@ class OneEuroPoints:
         self._value = self._velocity = None
 
     def __call__(self, points: np.ndarray, dt: float) -> np.ndarray:
-        """The filtered (N, 3) points `dt` seconds after the last call."""
+        """The filtered (N, D) points `dt` seconds after the last call."""
         points = np.array(points, np.float64)
         if self._value is None or dt <= 0:
             self._value, self._velocity = points, np.zeros_like(points)

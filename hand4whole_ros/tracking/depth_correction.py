@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from .. import skeleton
 from ..body.model import BodyModel
-from ..body.posing import repose_estimate
+from ..body.posing import move_estimate, repose_estimate
 from ..estimate import LooseHandEstimate, WholeBodyEstimate
 from ..geometry.arm_aiming import reach_wrists
 from ..geometry.camera import Intrinsics
@@ -119,7 +119,7 @@ class DepthCorrection:
         if of_body is None:     # only a face and hands, as above a desk
             of_body = float(np.mean(list(of_hands.values())))
         centre = joints[seen].mean(axis=0) if len(seen) else joints[0]
-        moved = _translate(person, centre * (of_body - 1))
+        moved = move_estimate(person, centre * (of_body - 1))
         if of_hands:
             wrists = {side: joints[skeleton.WRIST[side]] * factor for side, factor in of_hands.items()}
             moved = self._reach(moved, wrists)
@@ -161,11 +161,3 @@ class DepthCorrection:
                     return factor
                 self._implausible = True
         return self._factors.get(key, (0.0, None))[1]
-
-
-def _translate(person, shift):
-    """The person moved by `shift`; measurements in the image stay."""
-    step = np.float32(shift)
-    hands = {f'{hand.side}_hand': replace(hand, keypoints_3d=hand.keypoints_3d + step) for hand in person.hands}
-    return replace(person, transl=person.transl + step, joints=person.joints + step,
-                   vertices=None if person.vertices is None else person.vertices + step, **hands)

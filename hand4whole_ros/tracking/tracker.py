@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import skeleton
 from ..body.model import BodyModel
-from ..body.posing import repose_estimate
+from ..body.posing import move_estimate, repose_estimate
 from ..estimate import BEHIND, IMPOSSIBLE, WholeBodyEstimate
 from ..geometry.assignment import assign_pairs
 from ..geometry.one_euro import OneEuroPoints, OneEuroRotations, smoothing_factor
@@ -42,6 +42,9 @@ _MAX_MEMORY = 10.0
 #: Maximum speed of a pelvis, m/s: max_jump is for images that come in quick succession. And its maximum motion since it
 #: was last detected, however long ago, m.
 _MAX_SPEED, _MAX_DISTANCE = 2.5, 2.5
+
+#: Weight, beside its confidence, of a joint in where the filtered person is across the view.
+_LEAST_WEIGHT = 1e-3
 
 #: side -> wrist and fingers among the joints.
 _HAND_ROWS = {side: np.r_[skeleton.WRIST[side], rows]
@@ -259,12 +262,14 @@ class Tracker:
         hands = {hand.side: self._update_hand(track, hand, local, moment=moment, share=share)
                  for hand in estimate.hands}
         if self.config.smoothing:
-            rotations, points = track.filters
+            rotations, distances = track.filters
             local = rotations(local, dt).astype(np.float32)
-            pelvis = points(pelvis[None], dt)[0].astype(np.float32)
+            pelvis = np.append(pelvis[:2], distances(pelvis[None, 2:], dt)[0]).astype(np.float32)
         named = replace(estimate, left_hand=hands['left'], right_hand=hands['right'], track_id=track.track_id,
                         joint_confidence=_with_held_hands(estimate.joint_confidence, hands.values()))
         result = repose_estimate(self._body, named, local, betas=betas, pelvis=pelvis)
+        if self.config.smoothing:
+            result = move_estimate(result, _shift_across(result, estimate))
         track.last, track.seen = result, moment
         return result
 
@@ -313,6 +318,19 @@ def _with_held_hands(joint_confidence, hands):
     for hand in held:
         joint_confidence[skeleton.HAND_SLICE[hand.side]] = hand.confidence
     return joint_confidence
+
+
+def _shift_across(filtered, estimate):
+    """(3,) m across the view, after which joints project in the mean onto those of the estimate.
+
+    A filter of the position would lag behind somebody who walks by, whom the image shows exactly; only distance and
+    pose are uncertain enough to be filtered.
+    """
+    rows = slice(skeleton.NUM_BODY_JOINTS)
+    joints, seen = filtered.joints[rows], estimate.joints[rows]
+    away = seen * (joints[:, 2:] / seen[:, 2:]) - joints
+    weight = None if estimate.joint_confidence is None else estimate.joint_confidence[rows] + _LEAST_WEIGHT
+    return np.average(away, axis=0, weights=weight)
 
 
 def _blend(old, new, share):

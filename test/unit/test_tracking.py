@@ -355,3 +355,35 @@ def test_smoothed_person_keeps_consistent_joints(body):
         (out,) = tracker.update([person(body, x=0.05 * k, bend=0.1 * k)], k / 30)
     again = repose_estimate(body, out, out.local_rotations, betas=out.betas, pelvis=out.joints[0])
     assert np.allclose(again.joints, out.joints, atol=1e-5) and out.is_finite()
+
+
+def test_somebody_who_walks_by_is_where_the_image_shows_it(body):
+    """Only distance and pose are filtered: a filter of the position would be 4 cm behind at this speed."""
+    tracker, behind = Tracker(body), []
+    for k in range(60):
+        estimate = person(body, x=-1.0 + 1.2 * k / 30)
+        (out,) = tracker.update([estimate], k / 30)
+        behind.append(estimate.joints[:22, 0] - out.joints[:22, 0])
+    assert np.abs(behind).max() < 1e-3
+
+
+def test_a_turning_person_projects_in_the_mean_onto_the_estimate_at_a_steadier_distance(body):
+    tracker, rng = Tracker(body), np.random.default_rng(0)
+    seen = np.ones(55, np.float32)
+    seen[[skeleton.JOINT[f'{side}_{name}'] for side in skeleton.SIDES for name in ('knee', 'ankle', 'foot')]] = 0
+    off, distances = [], []
+    for k in range(90):
+        one = person(body, z=2.0 + rng.normal(0, 0.03))
+        local = one.local_rotations
+        local[0] = Rotation.from_euler('xz', [math.pi, 1.5 * k / 30]).as_rotvec()
+        estimate = replace(repose_estimate(body, one, local, betas=one.betas, pelvis=one.joints[0]),
+                           joint_confidence=seen)
+        (out,) = tracker.update([estimate], k / 30)
+        away = out.joints[:22, :2] / out.joints[:22, 2:] - estimate.joints[:22, :2] / estimate.joints[:22, 2:]
+        off.append(np.average(away * out.joints[:22, 2:], axis=0, weights=seen[:22]))
+        distances.append((estimate.joints[0, 2], out.joints[0, 2]))
+    measured, filtered = np.diff(distances[10:], n=2, axis=0).std(axis=0)
+    assert np.abs(off).max() < 1e-3 and filtered < 0.5 * measured
+    again = repose_estimate(body, out, out.local_rotations, betas=out.betas, pelvis=out.joints[0])
+    assert np.allclose(again.joints, out.joints, atol=1e-5)
+    assert np.allclose(again.left_hand.keypoints_3d, out.left_hand.keypoints_3d, atol=1e-5)
