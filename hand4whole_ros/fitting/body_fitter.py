@@ -80,8 +80,8 @@ class LandmarkFitter:
         lifted = self._lifter(rays, landmarks.visibility, landmarks.world, hand_rays)
         if not self._lifted_shape:
             lifted = lifted._replace(betas=np.zeros_like(lifted.betas))
-        seen = ObservedPerson(rays, landmark_sigma(landmarks.visibility, inside), landmarks.visibility,
-                              landmarks.world, lifted, prior, self._widths)
+        seen = ObservedPerson(rays, landmark_sigma(landmarks, inside), landmarks.visibility, landmarks.world, lifted,
+                              prior, self._widths)
         held = {side: prior.hand(side) for side in hands if prior is not None and side in prior.hands}
         at_once = 0 < len(held) == len(hands)
         found = self._choose(seen, seen.expected_pose(), 0) if at_once else self._fit_body(seen)

@@ -1,9 +1,10 @@
-"""Standard deviations of MediaPipe's pose landmarks, by their visibility."""
+"""Standard deviations of MediaPipe's pose landmarks, by their visibility and by how regions disagree on them."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..detection.holistic_landmarks import HolisticLandmarks
 from ..landmarks.indices import PoseLandmark
 
 #: Visibility, and standard deviation of a landmark across the view on either axis, m: of 2,400 drawn people in every
@@ -26,15 +27,23 @@ _TABLES = [(table, [row for row, part in enumerate(_PARTS) if part is table])
 #: Of landmarks beyond the edge of the image, which are invented.
 _OUTSIDE = 1.5
 
+#: Of a person estimated in several ways: the share of those standard deviations, and m for each torso by which the
+#: estimates disagree on a landmark. On photographs and on drawn people, in the image and in space, better than either
+#: alone.
+_AGREED, _DISAGREED = 0.8, 0.9
+
 
 def _logit(visibility):
     clipped = np.clip(visibility, 1e-3, 1 - 1e-3)
     return np.log(clipped / (1 - clipped))
 
 
-def landmark_sigma(visibility: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """(33,) m across the view; visibility (33,) 0 to 1, inside (33,) bool: within the image."""
-    at, knots, sigma = _logit(visibility), _logit(_VISIBILITY), np.empty(len(visibility))
+def landmark_sigma(landmarks: HolisticLandmarks, inside: np.ndarray) -> np.ndarray:
+    """(33,) m across the view; inside (33,) bool: within the image."""
+    at, knots, sigma = _logit(landmarks.visibility), _logit(_VISIBILITY), np.empty(len(landmarks.visibility))
     for table, rows in _TABLES:
         sigma[rows] = np.exp(np.interp(at[rows], knots, np.log(table)))
-    return np.where(inside, sigma, _OUTSIDE * sigma)
+    sigma = np.where(inside, sigma, _OUTSIDE * sigma)
+    if landmarks.disagreement is None:
+        return sigma
+    return np.hypot(_AGREED * sigma, _DISAGREED * landmarks.disagreement)

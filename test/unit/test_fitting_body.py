@@ -18,6 +18,7 @@ from hand4whole_ros.fitting.lifted_chain import NUM_LANDMARKS, LiftedChains  # n
 from hand4whole_ros.fitting.lifter import LiftedBody, Lifter  # noqa: E402
 from hand4whole_ros.fitting.person_view import person_views  # noqa: E402
 from hand4whole_ros.geometry.camera import Intrinsics  # noqa: E402
+from hand4whole_ros.landmarks.indices import PoseLandmark  # noqa: E402
 from hand4whole_ros.networks.lifting_inference import LiftingPredictor  # noqa: E402
 from hand4whole_ros.networks.lifting_layout import LiftingConfig  # noqa: E402
 from hand4whole_ros.skeleton import SIDES  # noqa: E402
@@ -106,6 +107,25 @@ def test_what_was_seen_binds_a_network_that_is_wrong(body, chains, believed, see
     away = np.linalg.norm(camera.project(points) - landmarks.pose, axis=1)
     torso = 0.5 * camera.fx / true[0, 2]
     assert away.mean() / torso < 0.05, 'the fitted body lies elsewhere than its landmarks'
+
+
+@pytest.mark.parametrize('seed', range(6))
+def test_a_landmark_on_which_its_estimates_disagree_binds_less(body, chains, believed, seed):
+    """A hand seen elsewhere moves the arm less if the regions and mirror images disagree on it."""
+    pose, landmarks, camera = posed(chains, seed)
+    true = placed_joints(chains, pose)
+    fitter = LandmarkFitter(body.kinematics, InformedLifter(pose.rotations[0], pose.betas[0], true, 0.15, seed))
+    hand = [PoseLandmark[f'LEFT_{name}'] for name in ('WRIST', 'PINKY', 'INDEX', 'THUMB')]
+    torso = 0.5 * camera.fx / true[0, 2]
+    wrong, apart = landmarks.pose.copy(), np.zeros(NUM_LANDMARKS)
+    wrong[hand] += 0.2 * torso
+    away = {}
+    for disagreement in (0.0, 0.3):
+        apart[hand] = disagreement
+        found = fitter.fit(replace(landmarks, pose=wrong, disagreement=apart), camera, {})
+        there = camera.project(found.placed.points[0, :NUM_LANDMARKS])
+        away[disagreement] = np.linalg.norm(there[hand] - landmarks.pose[hand], axis=1).mean() / torso
+    assert away[0.3] < 0.6 * away[0.0]
 
 
 @pytest.mark.parametrize('degrees', (30, 90, 180, -120))
