@@ -14,11 +14,12 @@ import numpy as np
 
 from .. import skeleton
 from ..body.model import BodyModel
-from ..body.posing import move_estimate, repose_estimate
+from ..body.posing import repose_estimate
 from ..estimate import BEHIND, IMPOSSIBLE, WholeBodyEstimate
 from ..geometry.assignment import assign_pairs
-from ..geometry.one_euro import OneEuroPoints, OneEuroRotations, smoothing_factor
+from ..geometry.one_euro import smoothing_factor
 from .image_clock import ImageClock, Moment
+from .person_filter import PersonFilter, placed
 from .validation import rejection_reason
 
 _logger = logging.getLogger(__name__)
@@ -42,9 +43,6 @@ _MAX_MEMORY = 10.0
 #: Maximum speed of a pelvis, m/s: max_jump is for images that come in quick succession. And its maximum motion since it
 #: was last detected, however long ago, m.
 _MAX_SPEED, _MAX_DISTANCE = 2.5, 2.5
-
-#: Weight, beside its confidence, of a joint in where the filtered person is across the view.
-_LEAST_WEIGHT = 1e-3
 
 #: side -> wrist and fingers among the joints.
 _HAND_ROWS = {side: np.r_[skeleton.WRIST[side], rows]
@@ -87,7 +85,7 @@ class _Track:
 
     track_id: int
     detector_id: int                            # the estimator's id of the person; -1: none
-    filters: tuple[OneEuroRotations, OneEuroPoints]
+    filter: PersonFilter
     last: WholeBodyEstimate | None = None       # the last result
     seen: Moment = Moment(0.0, 0.0)             # when the person was last detected
     hands: dict[str, _LastHand] = field(default_factory=dict)
@@ -110,8 +108,7 @@ class Tracker:
             return
         self.config = config
         for track in self._tracks:
-            for filtering in track.filters:
-                filtering.min_cutoff, filtering.beta = config.min_cutoff, config.beta
+            track.filter.configure(config.min_cutoff, config.beta)
 
     def reset(self) -> None:
         """Forget all people: the next image is unrelated."""
@@ -170,7 +167,7 @@ class Tracker:
             if estimate is not None:
                 person = self._update_track(track, estimate, moment)
                 if not self._is_valid(person):
-                    continue    # and drops its filters
+                    continue    # and drops its filter
                 people.append(person)
             elif (age := self._clock.age(track.seen)) <= self.hold_time:
                 people.append(self._hold_person(track, age))
@@ -210,9 +207,8 @@ class Tracker:
         for estimate in others:
             if any(estimate is known for known in found.values()):
                 continue
-            filters = (OneEuroRotations(self.config.min_cutoff, self.config.beta),
-                       OneEuroPoints(self.config.min_cutoff, self.config.beta))
-            track = _Track(self._new_id(estimate.track_id), estimate.track_id, filters)
+            track = _Track(self._new_id(estimate.track_id), estimate.track_id,
+                           PersonFilter(self.config.min_cutoff, self.config.beta))
             self._tracks.append(track)
             found[track.track_id] = estimate
         return found
@@ -262,14 +258,12 @@ class Tracker:
         hands = {hand.side: self._update_hand(track, hand, local, moment=moment, share=share)
                  for hand in estimate.hands}
         if self.config.smoothing:
-            rotations, distances = track.filters
-            local = rotations(local, dt).astype(np.float32)
-            pelvis = np.append(pelvis[:2], distances(pelvis[None, 2:], dt)[0]).astype(np.float32)
+            local, pelvis = track.filter(estimate, local, dt)
         named = replace(estimate, left_hand=hands['left'], right_hand=hands['right'], track_id=track.track_id,
                         joint_confidence=_with_held_hands(estimate.joint_confidence, hands.values()))
         result = repose_estimate(self._body, named, local, betas=betas, pelvis=pelvis)
         if self.config.smoothing:
-            result = move_estimate(result, _shift_across(result, estimate))
+            result = placed(result, estimate)
         track.last, track.seen = result, moment
         return result
 
@@ -318,19 +312,6 @@ def _with_held_hands(joint_confidence, hands):
     for hand in held:
         joint_confidence[skeleton.HAND_SLICE[hand.side]] = hand.confidence
     return joint_confidence
-
-
-def _shift_across(filtered, estimate):
-    """(3,) m across the view, after which joints project in the mean onto those of the estimate.
-
-    A filter of the position would lag behind somebody who walks by, whom the image shows exactly; only distance and
-    pose are uncertain enough to be filtered.
-    """
-    rows = slice(skeleton.NUM_BODY_JOINTS)
-    joints, seen = filtered.joints[rows], estimate.joints[rows]
-    away = seen * (joints[:, 2:] / seen[:, 2:]) - joints
-    weight = None if estimate.joint_confidence is None else estimate.joint_confidence[rows] + _LEAST_WEIGHT
-    return np.average(away, axis=0, weights=weight)
 
 
 def _blend(old, new, share):

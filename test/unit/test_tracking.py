@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from hand4whole_ros import skeleton
 from hand4whole_ros.body.posing import repose_estimate, rest_joints
 from hand4whole_ros.estimate import HandEstimate, WholeBodyEstimate
-from hand4whole_ros.geometry.one_euro import OneEuroPoints, OneEuroRotations
+from hand4whole_ros.geometry.one_euro import OneEuroPoints, OneEuroRotations, OneEuroSeenRotations
 from hand4whole_ros.ros.node.operator_choice import OperatorSelector
 from hand4whole_ros.tracking import Tracker, TrackerConfig
 from hand4whole_ros.tracking.tracker import MAX_EXTENDED_HOLD
@@ -347,6 +347,23 @@ def test_rotation_filter_stays_on_the_short_way_round():
     away = Rotation.from_rotvec(out) * Rotation.from_rotvec([0.0, 0.0, -math.pi])
     assert float(away.magnitude()[0]) < 0.02
     assert np.isfinite(out).all()
+
+
+@pytest.mark.parametrize('sight', [(0.0, 0.0, 1.0), (0.6, 0.0, 0.8)])
+def test_what_tilts_out_of_the_image_is_steadier_and_what_turns_in_it_follows_faster(sight):
+    sight, dt, rng = np.array(sight), 1 / 30, np.random.default_rng(0)
+    across = np.cross(sight, [0.0, 1.0, 0.0])
+    left, behind = {}, {}
+    for name, axis in (('within', sight), ('out', across)):
+        trembling, turning = OneEuroSeenRotations(2.0, 2.0), OneEuroSeenRotations(2.0, 2.0)
+        noise = rng.normal(0, 0.05, 300)
+        out = np.concatenate([trembling(Rotation.from_rotvec([a * axis]).as_matrix(), sight[None], dt) for a in noise])
+        left[name] = (Rotation.from_matrix(out).as_rotvec() @ axis)[30:].std() / noise[30:].std()
+        for k in range(90):
+            last = turning(Rotation.from_rotvec([1.0 * k * dt * axis]).as_matrix(), sight[None], dt)
+        behind[name] = (Rotation.from_rotvec(89 * dt * axis) * Rotation.from_matrix(last[0]).inv()).magnitude()
+    assert left['out'] < 0.6 * left['within'] < 0.6
+    assert behind['within'] < 0.5 * behind['out'] and behind['within'] < 0.04
 
 
 def test_smoothed_person_keeps_consistent_joints(body):

@@ -78,7 +78,8 @@ class NodeParameters(EstimatorConfig, ParameterTable):
         'is longer, so that one missed image loses nobody, but at most 3 s. 0: no hold.', low=0.0, high=10.0,
         dynamic=True)
     smoothing: bool = setting(True, 'Filter poses and distances over time with the 1 euro filter. Across the view '
-                              'people are where they were seen.', dynamic=True)
+                              'people are where they are seen; limbs turn within the image with twice the cut-off '
+                              'frequency, and tilt out of it with half.', dynamic=True)
     smoothing_min_cutoff: float = setting(
         2.0, 'Cut-off frequency at rest, Hz: lower means less jitter and more lag.', low=0.01, high=100.0, dynamic=True)
     smoothing_beta: float = setting(
