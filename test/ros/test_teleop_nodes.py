@@ -202,13 +202,17 @@ BROKEN = {
 @pytest.mark.parametrize('name', BROKEN)
 def test_what_comes_of_a_broken_source_is_a_robot_that_holds_until_it_is_engaged_again(operator, name):
     people, reason = BROKEN[name]
-    engaged_and_closing(operator)
-    states = len(operator.got['fingers']), len(operator.got['wrist'])
-    assert operator.plays(lambda: all(operator.is_state(key, state=LOST, engaged=False) for key in
-                                      ('fingers', 'wrist')), lambda: people(operator))
-    for key, first in zip(('fingers', 'wrist'), states):
-        assert any(reason in state.reason for state in operator.got[key][first:]), (key, operator.last(key).reason)
-        assert any(state.state == HELD for state in operator.got[key][first:])
+    for _ in range(3):      # a machine that stands still loses the hand by itself: then once more
+        engaged_and_closing(operator)
+        first = {key: len(operator.got[key]) for key in ('fingers', 'wrist')}
+        assert operator.plays(lambda: all(operator.is_state(key, state=LOST, engaged=False) for key in first),
+                              lambda: people(operator))
+        said = {key: operator.got[key][number:] for key, number in first.items()}
+        if reason == 'no image' or not any('no image' in state.reason for states in said.values() for state in states):
+            break
+    for key, states in said.items():
+        assert any(reason in state.reason for state in states), (key, operator.last(key).reason)
+        assert any(state.state == HELD for state in states)
     held_still(operator, lambda: people(operator))
     # The hand is back and the switch still pressed: nothing moves until it is released.
     assert operator.plays(lambda: all(operator.is_state(key, state=OK, engaged=False) for key in
