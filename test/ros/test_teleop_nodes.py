@@ -202,11 +202,13 @@ BROKEN = {
 @pytest.mark.parametrize('name', BROKEN)
 def test_what_comes_of_a_broken_source_is_a_robot_that_holds_until_it_is_engaged_again(operator, name):
     people, reason = BROKEN[name]
+
+    def lost():
+        return all(operator.is_state(key, state=LOST, engaged=False) for key in ('fingers', 'wrist'))
     for _ in range(3):      # a machine that stands still loses the hand by itself: then once more
         engaged_and_closing(operator)
         first = {key: len(operator.got[key]) for key in ('fingers', 'wrist')}
-        assert operator.plays(lambda: all(operator.is_state(key, state=LOST, engaged=False) for key in first),
-                              lambda: people(operator))
+        assert operator.plays(lost, lambda: people(operator))
         said = {key: operator.got[key][number:] for key, number in first.items()}
         if reason == 'no image' or not any('no image' in state.reason for states in said.values() for state in states):
             break
