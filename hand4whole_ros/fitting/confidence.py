@@ -26,6 +26,7 @@ from ..detection.holistic_landmarks import HolisticLandmarks
 from ..landmarks.indices import EARS, HIPS, LIMBS, MIRRORED_POSE, SHOULDERS, PoseLandmark
 from ..landmarks.measures import torso_length, trunk_diagonal
 from ..skeleton import HAND_SLICE, JOINT, MIRROR, NUM_JOINTS
+from .visibility import logit
 
 #: One way. Visibility, and the share of joints that are near, by part; shoulders and hips are as the trunk.
 _VISIBILITY = np.array([0.05, 0.2, 0.4, 0.6, 0.8, 0.93, 0.98, 0.994])
@@ -99,10 +100,10 @@ def joint_confidence(landmarks: HolisticLandmarks, hands: Mapping[str, float], s
     hands: side -> 0 to 1 of those that were detected. spread: see person_confidence; None without a lifting network:
     then all people count as estimated one way.
     """
-    visible, apart = _MEAN_OF_LANDMARKS @ _logit(landmarks.visibility), _disagreement(landmarks)
+    visible, apart = _MEAN_OF_LANDMARKS @ logit(landmarks.visibility), _disagreement(landmarks)
     confidence = np.zeros(NUM_JOINTS)
     if apart is None or spread is None:
-        knots = _logit(_VISIBILITY)
+        knots = logit(_VISIBILITY)
         by_part = {part: np.interp(visible, knots, near) for part, near in _NEAR.items()}
         confidence[_ESTIMATED] = [by_part.get(part, by_part['trunk'])[row] for row, part in enumerate(_PARTS)]
     else:
@@ -118,11 +119,6 @@ def _disagreement(landmarks):
     if landmarks.disagreement is None:
         return None
     return landmarks.disagreement * (torso_length(landmarks.pose) / trunk_diagonal(landmarks.pose))
-
-
-def _logit(visibility):
-    clipped = np.clip(visibility, 1e-3, 1 - 1e-3)
-    return np.log(clipped / (1 - clipped))
 
 
 def _probability(logit):

@@ -33,14 +33,15 @@ _OUTSIDE = 1.5
 _AGREED, _DISAGREED = 0.8, 0.9
 
 
-def _logit(visibility):
+def logit(visibility: np.ndarray) -> np.ndarray:
+    """Of a visibility 0 to 1, within 0.001 and 0.999."""
     clipped = np.clip(visibility, 1e-3, 1 - 1e-3)
     return np.log(clipped / (1 - clipped))
 
 
 def landmark_sigma(landmarks: HolisticLandmarks, inside: np.ndarray) -> np.ndarray:
     """(33,) m across the view; inside (33,) bool: within the image."""
-    at, knots, sigma = _logit(landmarks.visibility), _logit(_VISIBILITY), np.empty(len(landmarks.visibility))
+    at, knots, sigma = logit(landmarks.visibility), logit(_VISIBILITY), np.empty(len(landmarks.visibility))
     for table, rows in _TABLES:
         sigma[rows] = np.exp(np.interp(at[rows], knots, np.log(table)))
     sigma = np.where(inside, sigma, _OUTSIDE * sigma)

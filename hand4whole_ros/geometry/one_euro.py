@@ -85,10 +85,6 @@ class OneEuroSeenRotations:
     def __init__(self, min_cutoff: float, beta: float):
         """`min_cutoff` in Hz at rest; `beta` in Hz per (rad/s)."""
         self.min_cutoff, self.beta = min_cutoff, beta
-        self.reset()
-
-    def reset(self) -> None:
-        """Restart: the next rotations are returned unchanged."""
         self._value = self._speeds = None
 
     def __call__(self, rotations: np.ndarray, sight: np.ndarray, dt: float) -> np.ndarray:

@@ -12,12 +12,15 @@ from scipy.spatial.transform import Rotation
 from .. import skeleton
 from ..body.posing import move_estimate
 from ..estimate import WholeBodyEstimate
+from ..geometry.directions import normalize_vector
 from ..geometry.kinematics import kinematic_tree, local_from_global
 from ..geometry.one_euro import OneEuroPoints, OneEuroRotations, OneEuroSeenRotations
 
 #: The trunk's and limbs' joints, from the pelvis to the elbows. Wrists and fingers are filtered against the forearm: a
-#: hand that is held must not turn on it.
-_LIMBS = slice(skeleton.NUM_BODY_JOINTS - 2)
+#: hand that is held must not turn on it. Jaw and eyes are filtered against the head.
+_LIMBS, _OTHERS = slice(skeleton.NUM_BODY_JOINTS - 2), slice(skeleton.NUM_BODY_JOINTS - 2, None)
+_PARENTS = skeleton.PARENTS[_LIMBS]
+_TREE = kinematic_tree(_PARENTS)
 
 #: Weight, beside its confidence, of a joint in where a person is across the view.
 _LEAST_WEIGHT = 1e-3
@@ -29,11 +32,11 @@ class PersonFilter:
     def __init__(self, min_cutoff: float, beta: float):
         """`min_cutoff` in Hz at rest; `beta` in Hz per (rad/s) or (m/s)."""
         self._limbs = OneEuroSeenRotations(min_cutoff, beta)
-        self._hands, self._distance = OneEuroRotations(min_cutoff, beta), OneEuroPoints(min_cutoff, beta)
+        self._others, self._distance = OneEuroRotations(min_cutoff, beta), OneEuroPoints(min_cutoff, beta)
 
     def configure(self, min_cutoff: float, beta: float) -> None:
         """Filter with other settings from now on."""
-        for part in (self._limbs, self._hands, self._distance):
+        for part in (self._limbs, self._others, self._distance):
             part.min_cutoff, part.beta = min_cutoff, beta
 
     def __call__(self, estimate: WholeBodyEstimate, local_rotations: np.ndarray, dt: float
@@ -42,14 +45,13 @@ class PersonFilter:
 
         local_rotations: those of the estimate, maybe with hands of an earlier one. `placed` then moves the person.
         """
-        turned = kinematic_tree().global_rotations(Rotation.from_rotvec(local_rotations).as_matrix())
-        sight = estimate.joints[_LIMBS] / np.linalg.norm(estimate.joints[_LIMBS], axis=1, keepdims=True)
-        limbs = self._limbs(turned[_LIMBS], sight, dt)
-        rotations = self._hands(local_rotations, dt).copy()
-        rotations[_LIMBS] = Rotation.from_matrix(local_from_global(limbs, skeleton.PARENTS[_LIMBS])).as_rotvec()
+        limbs = _TREE.global_rotations(Rotation.from_rotvec(local_rotations[_LIMBS]).as_matrix())
+        limbs = local_from_global(self._limbs(limbs, normalize_vector(estimate.joints[_LIMBS]), dt), _PARENTS)
+        others = self._others(local_rotations[_OTHERS], dt)
+        rotations = np.concatenate([Rotation.from_matrix(limbs).as_rotvec(), others], dtype=np.float32)
         pelvis = estimate.joints[0].copy()
         pelvis[2:] = self._distance(pelvis[None, 2:], dt)[0]
-        return rotations.astype(np.float32), pelvis
+        return rotations, pelvis
 
 
 def placed(filtered: WholeBodyEstimate, estimate: WholeBodyEstimate) -> WholeBodyEstimate:
