@@ -145,6 +145,9 @@ LIMBS = UPPER_BODY + paired_landmarks('KNEE', 'ANKLE')
 #: Side -> the pose landmarks of that arm: shoulder, elbow, wrist.
 ARM: dict[str, tuple[int, ...]] = {side: side_landmarks(side, 'SHOULDER', 'ELBOW', 'WRIST') for side in SIDES}
 
+#: Side -> the pose landmarks from the knee to the tip of the foot: knee, ankle, heel, big toe.
+LOWER_LEG = {side: side_landmarks(side, 'KNEE', 'ANKLE', 'HEEL', 'FOOT_INDEX') for side in SIDES}
+
 #: Side -> the pose landmark of that wrist.
 WRIST: dict[str, int] = dict(zip(SIDES, WRISTS))
 

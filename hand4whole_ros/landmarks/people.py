@@ -13,7 +13,7 @@ import numpy as np
 from .hand_assignment import assign, with_wrist_of
 from .hand_detection import HandFound, HandsDetector
 from .hands import HandLandmarks
-from .indices import PoseLandmark
+from .indices import LOWER_LEG, HandLandmark, PoseLandmark
 from .measures import palm_length
 from .people_detection import PeopleDetector, PersonPose
 from .pose import PoseLandmarks
@@ -27,6 +27,9 @@ _HAND_PALMS, _SHARE_ON_HAND = 1.6, 0.4
 #: torsos have some five palms, fewer with a hand before them.
 _DOUBTFUL_PALMS, _DOUBTFUL_SHARE, _MIN_EVIDENCE = 3.0, 0.1, 1.5
 
+#: A hand of no arm is a false detection of a foot, of at least this visibility, if the middles of both are nearer than
+#: so many palms and the hand points as the foot or the shank does, by this cosine or more.
+_MIN_FOOT_VISIBILITY, _FOOT_PALMS, _AS_FOOT = 0.3, 1.0, 0.9
 
 #: Rows of a pose: from the shoulders to the hips, with arms and hands.
 _ARMS_AND_TRUNK = slice(PoseLandmark.LEFT_SHOULDER, PoseLandmark.LEFT_KNEE)
@@ -130,7 +133,8 @@ def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_peopl
     # A hand without a palm that was assigned to no arm is a duplicate.
     hand_ids = [-1] * len(hands) if hand_ids is None else hand_ids
     loose = [LooseHand(found.hand, found.confidence, hand_ids[k]) for k, found in enumerate(hands)
-             if k not in taken and found.palm_score > 0]
+             if k not in taken and found.palm_score > 0
+             and not any(is_foot(found.hand, poses[row].pose) for row in rows)]
     return ImageLandmarks(people, loose if loose_hands else [])
 
 
@@ -141,3 +145,24 @@ def is_hand(person: PersonPose, hand: HandLandmarks) -> bool:
     if person.evidence < _MIN_EVIDENCE:
         return bool(size <= _DOUBTFUL_PALMS and on_hand.mean() > _DOUBTFUL_SHARE)
     return bool(size <= _HAND_PALMS and on_hand.mean() > _SHARE_ON_HAND)
+
+
+def is_foot(hand: HandLandmarks, pose: PoseLandmarks) -> bool:
+    """Whether a hand that belongs to no arm is a false detection of a foot of this person.
+
+    Palms are detected on feet, bare or in shoes, and the networks of hands are certain of them. Another person's hand
+    in front of a foot mostly points elsewhere.
+    """
+    points, palm = hand.landmarks[:, :2], palm_length(hand.landmarks)
+    fingers = points[HandLandmark.MIDDLE_FINGER_MCP] - points[HandLandmark.WRIST]
+    for knee, *foot in LOWER_LEG.values():
+        ankle, heel, toe = pose.landmarks[foot, :2]
+        apart = np.linalg.norm(points.mean(axis=0) - (ankle + heel + toe) / 3)
+        if pose.visibility[foot].min() >= _MIN_FOOT_VISIBILITY and apart < _FOOT_PALMS * palm and max(
+                _cosine(fingers, toe - heel), _cosine(fingers, ankle - pose.landmarks[knee, :2])) >= _AS_FOOT:
+            return True
+    return False
+
+
+def _cosine(one, other):
+    return float(one @ other) / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-6)

@@ -17,6 +17,7 @@ from hand4whole_ros.landmarks import (  # noqa: E402
     hand_detection,
     indices,
     measures,
+    people,
     people_detection,
     people_tracking,
     person_evidence,
@@ -197,6 +198,31 @@ def test_the_palm_of_a_hand_that_the_pose_s_region_misses_is_searched_around_the
     assert found.palm_score > 0
     wrist = pose.landmarks[indices.POSE_HAND[side][0], :2]
     assert np.linalg.norm(found.hand.landmarks[0, :2] - wrist) < measures.palm_length(found.hand.landmarks)
+
+
+def test_a_hand_of_no_arm_that_lies_on_a_foot_and_points_as_it_does_is_none(landmarker, drawn, alone):
+    image, _ = drawn[0]
+    found = replace(landmarker.hands.detect(image, [alone.pose])[0], palm_score=0.9)
+    points = found.hand.landmarks[:, :2]
+    middle, fingers = points.mean(0), points[9] - points[0]
+    across = fingers[::-1] * (-1, 1)
+    foot = list(indices.LOWER_LEG['left'])
+
+    def hands_beside(foot_direction, shank, at=middle, visible=1.0):
+        """The hands of an image of this one and a person without arms, whose foot is at a point."""
+        landmarks, visibility = alone.pose.landmarks.copy(), alone.pose.visibility.copy()
+        landmarks[15:23, :2], visibility[15:23] = -1e3, 0.0
+        landmarks[foot[1:], :2] = at + np.array([-0.5, -0.5, 1.0])[:, None] * foot_direction
+        landmarks[foot[0], :2] = landmarks[foot[1], :2] - 2 * shank
+        visibility[foot] = visible
+        person = replace(alone, pose=replace(alone.pose, landmarks=landmarks, visibility=visibility))
+        return people.assembled([person], [found], 1).hands
+
+    assert not hands_beside(fingers, across) and not hands_beside(across, fingers)
+    # Another's hand in front of the foot, a hand beside it, and one where a foot is not seen remain.
+    assert len(hands_beside(across, fingers + across)) == 1
+    assert len(hands_beside(fingers, across, at=middle + 2 * fingers)) == 1
+    assert len(hands_beside(fingers, across, visible=0.1)) == 1
 
 
 def test_a_palm_of_a_known_hand_is_no_other_palm(landmarker, drawn, alone):
