@@ -31,8 +31,8 @@ from .tiles import tiles
 #: Palms with a lower score are no candidates. The landmarks decide.
 MIN_SCORE = 0.3
 
-#: Scales of the squares in which palms are detected.
-SCALES = (1.0, 0.5)
+#: Scales of the squares in which palms are detected: those of hands that fill the image in one larger than the image.
+SCALES = (1.0, 1.6, 0.5)
 
 #: The hand of an arm is searched only if the pose's wrist has a higher visibility.
 MIN_WRIST_VISIBILITY = 0.1
@@ -51,6 +51,10 @@ _SAME_PALM = 0.6
 
 #: Two hands of the same side are one hand if more than this share of the landmarks of one is in the other's box.
 _SHARE_IN_OTHER = 0.5
+
+#: A hand is the folded fingers of a more certain one if its palm is shorter than so many palms of that hand, and more
+#: than this share of its landmarks is in that hand's box.
+_FINGERS_PALMS, _SHARE_OF_FINGERS = 0.65, 0.9
 
 #: Mean distance of successive landmarks of a hand, in palms, above which it is rejected.
 _MAX_DISAGREEMENT = 0.35
@@ -162,7 +166,7 @@ def distinct_hands(hands: Iterable[HandFound]) -> list[HandFound]:
             kept.append(hand)
         else:
             kept[same] = replace(kept[same], palm_score=max(kept[same].palm_score, hand.palm_score))
-    return kept
+    return [hand for k, hand in enumerate(kept) if not any(is_folded_fingers(hand, other) for other in kept[:k])]
 
 
 def same_hand(one: HandLandmarks, other: HandLandmarks) -> bool:
@@ -173,6 +177,13 @@ def same_hand(one: HandLandmarks, other: HandLandmarks) -> bool:
         return True
     # Two hands that overlap are a left and a right one.
     return one.side == other.side and max(_share_in(one, other), _share_in(other, one)) > _SHARE_IN_OTHER
+
+
+def is_folded_fingers(hand: HandFound, other: HandFound) -> bool:
+    """Whether a hand is a false detection of the folded fingers of another one, which resemble a small hand."""
+    one, larger = hand.hand, other.hand
+    return (hand.confidence < other.confidence and _share_in(one, larger) > _SHARE_OF_FINGERS
+            and palm_length(one.landmarks) < _FINGERS_PALMS * palm_length(larger.landmarks))
 
 
 def other_palms(palms: Iterable[Detection], hands: Iterable[HandLandmarks]) -> list[Detection]:

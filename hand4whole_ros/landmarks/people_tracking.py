@@ -15,7 +15,7 @@ import numpy as np
 
 from .detection import Detection
 from .hand_detection import SCALES as PALM_SCALES
-from .hand_detection import HandFound, HandsDetector, distinct_hands, other_palms, same_hand
+from .hand_detection import HandFound, HandsDetector, distinct_hands, is_folded_fingers, other_palms, same_hand
 from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
 from .measures import hand_distance, is_hand_inside
 from .mirror_memory import MirrorMemory, pose_both_ways
@@ -248,7 +248,7 @@ class PeopleTracker:
             same = next((track for track in tracked if same_hand(hand.hand, track.found.hand)), None)
             if same is not None:
                 same.found = replace(same.found, palm_score=max(same.found.palm_score, hand.palm_score))
-            else:
+            elif not any(is_folded_fingers(hand, track.found) for track in tracked):
                 self._hand_tracks.append(_HandTrack(self._next_hand_id, hand))
                 self._next_hand_id += 1
         return bool(found)

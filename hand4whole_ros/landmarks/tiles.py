@@ -17,7 +17,7 @@ MIN_SIDE = 112
 
 
 def tiles(image: np.ndarray, scales: Sequence[float] = SCALES) -> list[Region]:
-    """Upright squares that cover an image (H, W, ...), the largest first: scale after scale, row by row."""
+    """Upright squares that cover an image (H, W, ...): scale after scale, row by row."""
     height, width = image.shape[:2]
     found = []
     for scale in scales:

@@ -302,6 +302,33 @@ def test_hands_alone_are_hands_and_nobody(landmarker):
     assert [len(one.hands) for one in again] == [len(one.hands) for one in found]
 
 
+def test_a_hand_that_fills_the_image_is_found_and_its_folded_fingers_are_none_of_their_own():
+    hands = PeopleLandmarker(people=False)
+    image = hand_patches.draw_patches(6, 14, 320).images[0]
+    whole, = hands.detect(image).hands
+    points = whole.hand.landmarks[:, :2]
+    low, side = points.min(0), np.ptp(points, axis=0).max()
+    x, y = np.maximum((low + points.max(0) - side) / 2, 0).astype(int)
+    near = cv2.resize(image[y:y + int(side), x:x + int(side)], (320, 320))
+    assert len(hands.detect(near).hands) == 1
+    found = hand_detection.HandFound(whole.hand, 0.0, 0.9)
+
+    def another(size, moved=0.0, sure=0.9):
+        """A hand like that one, upside down, smaller, less certain, and moved to the side."""
+        landmarks = whole.hand.landmarks.copy()
+        landmarks[:, :2] = points.mean(0) - size * (points - points.mean(0)) + (moved * side, 0)
+        hand = replace(whole.hand, landmarks=landmarks, presence=sure * whole.hand.presence,
+                       right_score=1 - whole.hand.right_score)
+        return hand_detection.HandFound(hand, 0.0, 0.9)
+
+    fingers = another(0.5)
+    assert not hand_detection.same_hand(fingers.hand, found.hand)
+    assert hand_detection.distinct_hands([fingers, found]) == [found]
+    for other in (another(0.5, moved=0.6), another(0.8, moved=0.5)):
+        assert len(hand_detection.distinct_hands([other, found])) == 2
+    assert not hand_detection.is_folded_fingers(another(0.5, sure=1.1), found)
+
+
 def test_a_palm_whose_mirror_image_is_no_hand_is_none(landmarker, monkeypatch):
     patches = hand_patches.draw_patches(6, 3, 320)
     images = [image for image, visible in zip(patches.images, patches.visible) if visible > 0.95]
