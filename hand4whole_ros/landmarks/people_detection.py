@@ -6,7 +6,7 @@ and wide images; rotated squares are for people who lie, and for a camera that i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +66,23 @@ class PersonPose:
         return torso_length(self.pose.landmarks)
 
 
+class CandidateEvaluation:
+    """The evaluation of a candidate in steps of one run of the landmark network."""
+
+    def __init__(self, candidate: Candidate, steps: Generator[None, None, PersonPose | None]):
+        self.candidate = candidate
+        self.finished = False
+        self.person: PersonPose | None = None     # once it is finished; None: the candidate is not a person
+        self._steps = steps
+
+    def step(self) -> None:
+        """The next step; there is none once it is finished."""
+        try:
+            next(self._steps)
+        except StopIteration as end:
+            self.finished, self.person = True, end.value
+
+
 class PeopleDetector:
     """Estimates the poses of all people in an unrelated image.
 
@@ -119,26 +136,36 @@ class PeopleDetector:
 
     def judge_candidates(self, image: np.ndarray, candidates: Sequence[Candidate]) -> list[PersonPose | None]:
         """The pose of each candidate; None for candidates that are not people."""
-        found = self._runtime.map(lambda candidate: self.pose(image, candidate), candidates)
-        return [one if one is not None and one.evidence > self.min_evidence else None for one in found]
+        return self._runtime.map(lambda candidate: self.pose(image, candidate), candidates)
 
     def pose(self, image: np.ndarray, candidate: Candidate) -> PersonPose | None:
-        """The pose in a region, estimated again in the region of its landmarks, and its mirror disagreement.
+        """The pose of one candidate; None if it is not a person."""
+        evaluation = self.evaluation(image, candidate)
+        while not evaluation.finished:
+            evaluation.step()
+        return evaluation.person
 
-        None if the region shows no person.
-        """
+    def evaluation(self, image: np.ndarray, candidate: Candidate) -> CandidateEvaluation:
+        """`pose`, in steps."""
+        return CandidateEvaluation(candidate, self._evaluate(image, candidate))
+
+    def _evaluate(self, image, candidate: Candidate) -> Generator[None, None, PersonPose | None]:
+        """The pose in a region, estimated again in the region of its landmarks, and its mirror disagreement."""
         pose, agreement = self.landmarker.landmarks(image, candidate.region), 0.0
         for _ in range(_LOOKS):
             if pose.presence < _MIN_FIRST_PRESENCE:
                 return None
+            yield
             last, pose = pose, self.landmarker.landmarks(image, pose.next_region)
             agreement = similarity(last, pose)
             if agreement > _CONVERGED:
                 break
         if pose.presence < _MIN_PRESENCE:
             return None
+        yield
         mirrored = self.landmarker.landmarks(image, pose.region, mirrored=True)
-        return self.judged(image, candidate.score, with_disagreement(pose, mirrored), agreement)
+        person = self.judged(image, candidate.score, with_disagreement(pose, mirrored), agreement)
+        return person if person.evidence > self.min_evidence else None
 
     def judged(self, image: np.ndarray, score: float, pose: PoseLandmarks, agreement: float) -> PersonPose:
         """A pose with its evidence. If that is in doubt, a face detected at the pose's head is added to it."""

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import cycle
+from typing import NamedTuple
 
 import numpy as np
 
+from ..skeleton import SIDES
 from .detection import Detection
 from .hand_detection import SCALES as PALM_SCALES
 from .hand_detection import HandFound, HandsDetector, distinct_hands, is_folded_fingers, other_palms, same_hand
@@ -20,7 +22,16 @@ from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
 from .measures import hand_distance, is_hand_inside
 from .mirror_memory import MirrorMemory, pose_both_ways
 from .people import ImageLandmarks, assembled
-from .people_detection import RIGHT_ANGLES, Candidate, PeopleDetector, PersonPose, distinct, is_outweighed, same_region
+from .people_detection import (
+    RIGHT_ANGLES,
+    Candidate,
+    CandidateEvaluation,
+    PeopleDetector,
+    PersonPose,
+    distinct,
+    is_outweighed,
+    same_region,
+)
 from .person_evidence import same_person, similarity
 from .pose import MIN_PRESENCE, PoseLandmarker, PoseLandmarks
 from .regions import Region
@@ -33,6 +44,9 @@ DETECT_EVERY = 5
 #: Maximum number of candidates evaluated in one image, the best; the others wait for the next image. Candidates that
 #: are not people are skipped for so many images.
 _MAX_CANDIDATES, _REFUSED_IMAGES = 2, 15
+
+#: So many images after somebody was lost candidates are evaluated at once: who was lost may return.
+_RETURN_IMAGES = 15
 
 #: A tracked pose with less evidence is lost; a new one needs more than the detector's min_evidence.
 _MIN_EVIDENCE = -1.5
@@ -56,13 +70,21 @@ class _Track:
     track_id: int
     person: PersonPose
     mirror: MirrorMemory | None = None
-    wait: dict[str, int] = field(default_factory=lambda: {'left': 0, 'right': 0})
+    # Images until the hand of an arm is searched again: not that of the other arm in the same image.
+    wait: dict[str, int] = field(default_factory=lambda: dict(zip(SIDES, (_HAND_EVERY, _HAND_EVERY // 2))))
 
 
 @dataclass(eq=False)
 class _HandTrack:
     track_id: int
     found: HandFound
+
+
+class _Search(NamedTuple):
+    """The evaluation of a candidate that a detector has found while people are tracked."""
+
+    evaluation: CandidateEvaluation
+    known: list[PoseLandmarks]      # of the tracked people in the candidate's image
 
 
 class PeopleTracker:
@@ -92,10 +114,12 @@ class PeopleTracker:
         """Forget all tracks; track ids continue."""
         self._tracks: list[_Track] = []
         self._hand_tracks: list[_HandTrack] = []
+        self._searches: list[_Search] = []
+        self._arms_with_hands: set[tuple[int, str]] = set()     # (track id, side) in the last image
         self._refused: list[tuple[Region, int]] = []    # regions without a person, skipped until that image
         self._urgent: Region | None = None      # the region that the people detector runs in next
         self._shape = None
-        self._images = 0
+        self._images = self._hurry_until = 0
 
     def restart(self) -> None:
         """Forget all tracks, and restart at track id 0, for another video."""
@@ -114,23 +138,30 @@ class PeopleTracker:
             self._beside_people = cycle(_regions_beside_people(image))
             self._of_nobody = cycle(_regions_of_nobody(image))
             self._palm_regions = cycle(tiles(image, PALM_SCALES))
-        searched, palms_searched = self._people_region(), self._palm_region()
-        lost, (candidates, palms) = self._runtime.both(
+        searched, palms_searched, first_new = self._people_region(), self._palm_region(), self._next_id
+        (lost, finished, hands), (candidates, palms) = self._runtime.both(
             partial(self._follow, image), partial(self._detect, image, searched, palms_searched))
-        if lost and self._people is not None:
-            # A lost person may still be present, or return soon.
-            self._beside_people = cycle(_regions_beside_people(image))
-            searched, candidates = whole, self._people.candidates(image, [whole])
-        if self._people is not None and searched is not None:
-            self._add_people(self._people, image, searched, candidates)
+        self._add_hands(hands)
+        if self._people is not None:
+            self._add_searched(self._people, image, finished)
+            if lost:    # and maybe still present
+                self._hurry_until = self._images + _RETURN_IMAGES
+                self._beside_people = cycle(_regions_beside_people(image))
+                searched, candidates = whole, self._people.candidates(image, [whole])
+            if searched is not None:
+                self._add_people(self._people, image, searched, candidates)
         found = self._result()
-        added = self._locate_hands(image, found)
+        added = self._locate_hands(image, found, [track for track in self._tracks if track.track_id >= first_new])
         added |= self._add_palms(image, palms)
         self._images += 1
-        return self._result() if added else found
+        found = self._result() if added else found
+        self._arms_with_hands = _arms_with_hands(found)
+        return found
 
     def _people_region(self) -> Region | None:
         """Where people are searched in this image."""
+        if self._searches:
+            return None
         if self._urgent is not None or not self._due(len(self._tracks), 0):
             return self._urgent
         return next(self._beside_people if self._tracks else self._of_nobody)
@@ -149,22 +180,42 @@ class PeopleTracker:
         return (self._people.candidates(image, [people_region]) if self._people and people_region else [],
                 self._hands.palms(image, [palm_region]) if palm_region else [])
 
-    def _follow(self, image):
-        """Tracks all people and hands of the last image, in parallel; returns whether a person was lost."""
-        work: list[Callable[[], _Track | _HandTrack | None]] = []
-        if self._people is not None:
-            work += [partial(self._follow_person, self._people, image, track) for track in self._tracks]
-        work += [partial(self._follow_hand, image, track) for track in self._hand_tracks]
-        followed = self._runtime.map(lambda call: call(), work)
-        people = [track for track in followed if isinstance(track, _Track)]
-        hands = [track for track in followed if isinstance(track, _HandTrack)]
-        lost = len(people) < len(self._tracks)
-        self._tracks = _one_each(people, {track.track_id: track.person.pose for track in self._tracks})
+    def _follow(self, image) -> tuple[bool, list[_Search], list[HandFound]]:
+        """Tracks all people and hands of the last image, and continues the searches beside them, all in parallel.
+
+        Returns whether a person was lost, the searches that are finished, and new hands of arms.
+        """
+        people = [] if self._people is None else [
+            partial(self._follow_person, self._people, image, track) for track in self._tracks]
+        hands = [partial(self._follow_hand, image, track) for track in self._hand_tracks]
+        searches = [search.evaluation.step for search in self._searches]
+        arms = [partial(self._hands.of_arm, image, pose, side) for pose, side in self._arms_due()]
+        work: list[Callable[[], _Track | _HandTrack | HandFound | None]] = [*people, *hands, *searches, *arms]
+        results = [one for one in self._runtime.map(lambda call: call(), work) if one is not None]
+        followed = [track for track in results if isinstance(track, _Track)]
+        lost = len(followed) < len(self._tracks)
+        self._tracks = _one_each(followed, {track.track_id: track.person.pose for track in self._tracks})
         self._hand_tracks = []
-        for track in hands:
+        for track in (track for track in results if isinstance(track, _HandTrack)):
             if not any(same_hand(track.found.hand, other.found.hand) for other in self._hand_tracks):
                 self._hand_tracks.append(track)
-        return lost
+        finished = [search for search in self._searches if search.evaluation.finished]
+        self._searches = [search for search in self._searches if not search.evaluation.finished]
+        return lost, finished, [hand for hand in results if isinstance(hand, HandFound)]
+
+    def _arms_due(self) -> list[tuple[PoseLandmarks, str]]:
+        """Poses of the last image and sides: the arms whose hands are searched in this image, at intervals."""
+        due = []
+        for track in self._tracks:
+            for side in track.wait:
+                if (track.track_id, side) in self._arms_with_hands:
+                    track.wait[side] = 0
+                elif track.wait[side] > 0:
+                    track.wait[side] -= 1
+                else:
+                    track.wait[side] = _HAND_EVERY
+                    due.append((track.person.pose, side))
+        return due
 
     def _follow_person(self, people: PeopleDetector, image, track: _Track) -> _Track | None:
         """The track in the next image; None if the person is lost there."""
@@ -200,38 +251,55 @@ class PeopleTracker:
         return pose, None if self.mirror_every == 1 else memory
 
     def _add_people(self, people: PeopleDetector, image, region: Region, candidates: Sequence[Candidate]):
-        known = [track.person for track in self._tracks]
+        """Evaluates candidates of this image, now or, if there is no hurry, beside other people in the next images."""
         self._refused = [(other, until) for other, until in self._refused if self._images < until]
-        done = [person.pose.next_region for person in known] + [other for other, _ in self._refused]
+        done = [track.person.pose.next_region for track in self._tracks] + [other for other, _ in self._refused]
+        done += [search.evaluation.candidate.region for search in self._searches]
         candidates = [candidate for candidate in candidates
                       if not any(same_region(candidate.region, other) for other in done)]
+        tracked = self._tracks or self._hand_tracks
+        hurry = not tracked or self._urgent is not None or self._images < self._hurry_until
         self._urgent = region if len(candidates) > _MAX_CANDIDATES else None
         candidates = candidates[:_MAX_CANDIDATES]
+        if not hurry and self._urgent is None:
+            image, known = image.copy(), [track.person.pose for track in self._tracks]
+            self._searches += [_Search(people.evaluation(image, candidate), known) for candidate in candidates]
+            return
         judged = people.judge_candidates(image, candidates)
-        self._refused += [(candidate.region, self._images + _REFUSED_IMAGES)
-                          for candidate, person in zip(candidates, judged) if person is None]
-        for person in distinct(person for person in judged if person is not None):
+        for candidate, person in zip(candidates, judged):
+            if person is None:
+                self._refuse(candidate)
+        self._add_tracks(distinct(person for person in judged if person is not None))
+
+    def _add_searched(self, people: PeopleDetector, image, finished: Sequence[_Search]):
+        """Tracks the people of finished searches, in this image."""
+        for search in finished:
+            person = search.evaluation.person
+            if person is None:
+                self._refuse(search.evaluation.candidate)
+            elif not any(same_person(person.pose, pose) for pose in search.known):
+                track = self._follow_person(people, image, _Track(-1, person))
+                self._add_tracks([] if track is None else [track.person])
+
+    def _refuse(self, candidate: Candidate):
+        self._refused.append((candidate.region, self._images + _REFUSED_IMAGES))
+
+    def _add_tracks(self, found: Sequence[PersonPose]):
+        """Tracks people who are not tracked yet."""
+        known = [track.person for track in self._tracks]
+        for person in found:
             if not any(same_person(person.pose, other.pose) or is_outweighed(person, other) for other in known):
                 self._tracks.append(_Track(self._next_id, person))
                 self._next_id += 1
         self._tracks = sorted(self._tracks, key=lambda track: -track.person.size)[:2 * self.max_people]
         self._tracks.sort(key=lambda track: track.track_id)
 
-    def _locate_hands(self, image, found: ImageLandmarks) -> bool:
-        """Searches the hands of arms that have none, at intervals; returns whether there are any."""
-        arms = {(person.track_id, side) for person in found.people for side in ('left', 'right')
-                if person.hand(side) is not None}
-        wanted = []
-        for track in self._tracks:
-            for side in track.wait:
-                if (track.track_id, side) in arms:
-                    track.wait[side] = 0
-                elif track.wait[side] > 0:
-                    track.wait[side] -= 1
-                else:
-                    track.wait[side] = _HAND_EVERY
-                    wanted.append((track.person.pose, side))
-        hands = self._runtime.map(lambda one: self._hands.of_arm(image, *one), wanted)
+    def _locate_hands(self, image, found: ImageLandmarks, new: Sequence[_Track]) -> bool:
+        """Searches the hands of the arms of new people that have none; returns whether there are any."""
+        known = _arms_with_hands(found)
+        arms = [(track.person.pose, side) for track in new for side in track.wait
+                if (track.track_id, side) not in known]
+        hands = self._runtime.map(lambda one: self._hands.of_arm(image, *one), arms)
         return self._add_hands([hand for hand in hands if hand is not None])
 
     def _add_palms(self, image, palms: Sequence[Detection]) -> bool:
@@ -257,6 +325,11 @@ class PeopleTracker:
         return assembled([track.person for track in self._tracks], [track.found for track in self._hand_tracks],
                          self.max_people, loose_hands=self._loose_hands, ids=[track.track_id for track in self._tracks],
                          hand_ids=[track.track_id for track in self._hand_tracks])
+
+
+def _arms_with_hands(found: ImageLandmarks) -> set[tuple[int, str]]:
+    """(track id, side) of those arms that have a hand."""
+    return {(person.track_id, side) for person in found.people for side in SIDES if person.hand(side) is not None}
 
 
 def _one_each(tracks: Sequence[_Track], last: dict[int, PoseLandmarks]) -> list[_Track]:

@@ -454,6 +454,26 @@ def test_candidates_that_were_nobody_are_left_alone_for_a_while(landmarker, monk
     assert poses[0] > 0 and poses[1:15] == [0] * 14 and poses[15] > 0
 
 
+def test_who_enters_beside_a_tracked_person_is_tracked_soon_and_no_image_waits_for_it(drawn, monkeypatch):
+    alone = np.full((720, 1500, 3), 128, np.uint8)
+    alone[:, :720] = drawn[0][0]
+    both = alone.copy()
+    both[:, 780:] = drawn[1][0]
+    tracker = PeopleTracker(max_people=4)
+    runs = _Runs(tracker, monkeypatch)
+    for _ in range(people_tracking.DETECT_EVERY):
+        assert len(tracker.track(alone).people) == 1
+    runs.take()
+    for image in range(3 * people_tracking.DETECT_EVERY):
+        people_found = len(tracker.track(both).people)
+        # The tracked person, and one run for the other; where that one is accepted, one more in the same image.
+        assert runs.take()['poses'] <= 3
+        if people_found == 2:
+            break
+    # Several squares may come before the one that shows the other.
+    assert people_found == 2 and image >= 3
+
+
 def test_a_group_in_one_square_is_tracked_within_as_many_images_as_its_candidates_need(drawn):
     image = np.full((800, 800, 3), 128, np.uint8)
     for k in range(4):
