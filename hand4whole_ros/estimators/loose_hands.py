@@ -1,4 +1,4 @@
-"""Hands without a person, in metres: the landmarks of a hand network, scaled to a hand's length."""
+"""Hands without a person, in metres: the landmarks of a hand network at the distance that a hand's length gives."""
 
 from __future__ import annotations
 
@@ -6,26 +6,51 @@ import numpy as np
 
 from ..estimate import LooseHandEstimate
 from ..geometry.camera import Intrinsics
+from ..geometry.directions import normalize_vector
 from ..geometry.keypoint_agreement import measure_agreement
 from ..geometry.placement import place_in_camera
 from ..landmarks.people import LooseHand
 from ..skeleton import MIDDLE_FINGER_KEYPOINTS, OK
 
+#: Minimum depth of a keypoint, in depths of the hand's middle.
+_NEAREST = 0.2
+
 
 def place_loose_hand(loose: LooseHand, intrinsics: Intrinsics, hand_length: float) -> LooseHandEstimate:
-    """A hand in the camera's optical frame.
+    """A hand in the camera's optical frame. Its keypoints project to its landmarks.
 
     intrinsics: of the image that the landmarks are in. hand_length: m, from the wrist along the joints of the middle
-    finger to its tip. The distance of the hand follows from it: a hand of half that size is half as far.
+    finger to its tip. The distance of the hand follows from it: a hand of half that size is half as far. The agreement
+    is that of the network's hand in metres with the landmarks.
     """
     hand = loose.hand
-    points, pixels = hand.world_landmarks, hand.landmarks[:, :2]
-    finger = points[list(MIDDLE_FINGER_KEYPOINTS)]
-    points = points * (hand_length / max(np.linalg.norm(np.diff(finger, axis=0), axis=1).sum(), 1e-6))
+    pixels = hand.landmarks[:, :2]
+    keypoints = _of_length(_along_rays(hand, intrinsics), hand_length)
+    points = _of_length(hand.world_landmarks, hand_length)
     turn, moved = place_in_camera(points, pixels, hand.region.centre, intrinsics)
-    keypoints = np.asarray(points @ turn.T + moved, np.float32)
     low, high = (np.clip(corner, 0, (intrinsics.width, intrinsics.height)) for corner in (pixels.min(0), pixels.max(0)))
     return LooseHandEstimate(
-        hand.side, OK, float(loose.confidence), keypoints, pixels.astype(np.float32), None,
+        hand.side, OK, float(loose.confidence), keypoints.astype(np.float32), pixels.astype(np.float32), None,
         np.concatenate([low, high]).astype(np.float32), track_id=loose.track_id,
-        side_confidence=float(hand.side_score), agreement=measure_agreement(pixels, keypoints, intrinsics))
+        side_confidence=float(hand.side_score),
+        agreement=measure_agreement(pixels, points @ turn.T + moved, intrinsics))
+
+
+def _along_rays(hand, intrinsics):
+    """Keypoints (21, 3) on the rays of their landmarks, in units of the depth of the hand's middle.
+
+    Depths are along the ray through the middle of the network's region, as if a camera was directed at it.
+    """
+    pixels = hand.landmarks[:, :2].astype(np.float64)
+    places = intrinsics.normalize(np.vstack([hand.region.centre, pixels]))
+    middle, *rays = np.column_stack([places, np.ones(len(places))])
+    flat = rays / (rays @ normalize_vector(middle))[:, None]        # of depth one
+    extent, extent_px = (np.linalg.norm(points - points.mean(axis=0)) for points in (flat, pixels))
+    depths = 1 + (hand.depths - hand.depths.mean()) * (extent / max(extent_px, 1e-6))
+    return flat * np.maximum(depths, _NEAREST)[:, None]
+
+
+def _of_length(points, hand_length):
+    """Points (21, 3) of a hand, scaled so that its middle finger and palm have a length."""
+    finger = points[list(MIDDLE_FINGER_KEYPOINTS)]
+    return points * (hand_length / max(np.linalg.norm(np.diff(finger, axis=0), axis=1).sum(), 1e-6))
