@@ -151,7 +151,7 @@ class PeopleTracker:
             if searched is not None:
                 self._add_people(self._people, image, searched, candidates)
         found = self._result()
-        added = self._locate_hands(image, found, [track for track in self._tracks if track.track_id >= first_new])
+        added = self._locate_hands(image, found, first_new)
         added |= self._add_palms(image, palms)
         self._images += 1
         found = self._result() if added else found
@@ -294,11 +294,15 @@ class PeopleTracker:
         self._tracks = sorted(self._tracks, key=lambda track: -track.person.size)[:2 * self.max_people]
         self._tracks.sort(key=lambda track: track.track_id)
 
-    def _locate_hands(self, image, found: ImageLandmarks, new: Sequence[_Track]) -> bool:
-        """Searches the hands of the arms of new people that have none; returns whether there are any."""
+    def _locate_hands(self, image, found: ImageLandmarks, first_new: int) -> bool:
+        """Searches the hands of new people, and of arms that have just lost theirs; returns whether there are any.
+
+        first_new: the least track id of new people.
+        """
         known = _arms_with_hands(found)
-        arms = [(track.person.pose, side) for track in new for side in track.wait
-                if (track.track_id, side) not in known]
+        arms = [(track.person.pose, side) for track in self._tracks for side in SIDES
+                if (track.track_id, side) not in known
+                and (track.track_id >= first_new or (track.track_id, side) in self._arms_with_hands)]
         hands = self._runtime.map(lambda one: self._hands.of_arm(image, *one), arms)
         return self._add_hands([hand for hand in hands if hand is not None])
 
