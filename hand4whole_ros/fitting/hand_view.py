@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..geometry.directions import ray_directions
 from ..skeleton import PALM_KEYPOINTS
 from .person_view import facing, upright
 
@@ -37,7 +38,7 @@ def hand_views(left: np.ndarray, hands: np.ndarray, elbow: np.ndarray, arm: np.n
     """left (N,) bool; hands (N, 21, 3) x/z, y/z and depth from the wrist over its z; elbow (N, 2) x/z, y/z; arm
     (N, 2, 3) m along the camera's axes: elbow to wrist, shoulder to elbow."""
     mirror = np.where(np.asarray(left)[:, None, None], MIRROR, np.eye(3))
-    directions = _directions(hands[..., :2]) @ mirror
+    directions = ray_directions(hands[..., :2]) @ mirror
     to_front = facing(_unit(directions[:, _PALM].mean(axis=1)))
     flat = _flat(directions @ np.swapaxes(to_front, -1, -2))
     roll = upright(flat[:, _PALM[1:]].mean(axis=1) - flat[:, 0])
@@ -45,7 +46,7 @@ def hand_views(left: np.ndarray, hands: np.ndarray, elbow: np.ndarray, arm: np.n
     size = np.maximum(np.sqrt((palm ** 2).sum(axis=-1).mean(axis=1)), _MIN_SIZE)
     rotation = roll @ to_front @ mirror
     points = flat @ np.swapaxes(roll[:, :2, :2], -1, -2) / size[:, None, None]
-    at_elbow = _flat(_directions(elbow[:, None]) @ np.swapaxes(rotation, -1, -2))[:, 0] / size[:, None]
+    at_elbow = _flat(ray_directions(elbow[:, None]) @ np.swapaxes(rotation, -1, -2))[:, 0] / size[:, None]
     return HandViews(rotation, size, np.clip(points, -_FARTHEST, _FARTHEST),
                      np.clip(hands[..., 2] / size[:, None], -_FARTHEST, _FARTHEST),
                      np.clip(at_elbow, -_FARTHEST_ELBOW, _FARTHEST_ELBOW), arm @ np.swapaxes(rotation, -1, -2))
@@ -55,10 +56,6 @@ def hand_features(views: HandViews, elbow_visibility: np.ndarray) -> np.ndarray:
     """Input of the network, (N, networks.lifting_layout.HAND.num_features) float32; elbow_visibility (N,)."""
     parts = (views.points, views.depths, np.log(views.size)[:, None], views.elbow, elbow_visibility[:, None], views.arm)
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1).astype(np.float32)
-
-
-def _directions(rays):
-    return np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
 
 
 def _flat(seen):

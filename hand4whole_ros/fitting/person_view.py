@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..geometry.directions import ray_directions
 from ..landmarks.indices import EARS, HIPS, LIMBS, SHOULDERS, WRISTS, PoseLandmark
 
 #: Nose and ears; and the landmarks by which the size is measured.
@@ -45,7 +46,7 @@ def person_views(rays: np.ndarray, visibility: np.ndarray, world: np.ndarray,
     right; NaN, which becomes zero, for hands that were not detected.
     """
     rays = np.asarray(rays, np.float64)
-    directions = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
+    directions = ray_directions(rays)
     directions = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
     forward = _unit(directions[:, _SHOULDERS + _HIPS].mean(axis=1))
     to_front = facing(forward)
@@ -69,7 +70,7 @@ def _hand_points(hands, rotation, size, wrists):
         return np.zeros((len(size), 2, 21, 3))
     known = np.isfinite(hands).all(axis=(2, 3))[..., None, None]
     hands = np.where(known, hands, 0.0)
-    directions = np.concatenate([hands[..., :2], np.ones_like(hands[..., :1])], axis=-1)
+    directions = ray_directions(hands[..., :2])
     seen = directions @ np.swapaxes(rotation, -1, -2)[:, None]
     unit_size = size[:, None, None, None]
     flat = seen[..., :2] / np.maximum(seen[..., 2:], 0.05) / unit_size - wrists[:, :, None]

@@ -1,4 +1,7 @@
-"""Unit vectors, and the rotation from one to another. Nothing but numpy and scipy is needed."""
+"""Directions of rays, unit vectors, and the angle and rotation from one to another.
+
+Nothing but numpy and scipy is needed.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,16 @@ def normalize_vector(vector: np.ndarray) -> np.ndarray:
     """(..., 3) scaled to length one; the x axis for zero vectors."""
     length = np.linalg.norm(vector, axis=-1, keepdims=True)
     return np.where(length > 1e-9, vector / np.maximum(length, 1e-9), (1.0, 0.0, 0.0))
+
+
+def ray_directions(rays: np.ndarray) -> np.ndarray:
+    """Rays (..., 2) x/z, y/z -> (..., 3) directions in the optical frame, of depth one."""
+    return np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
+
+
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Of the angle between two vectors (N,); about zero if either is."""
+    return float(one @ other) / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-6)
 
 
 def minimal_rotation(start: np.ndarray, end: np.ndarray) -> np.ndarray:

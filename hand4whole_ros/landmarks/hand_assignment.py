@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from ..geometry.assignment import assign_pairs
+from ..geometry.directions import cosine
 from .hand_detection import HandFound
 from .hands import HandLandmarks
 from .indices import POSE_HAND, HandLandmark, PoseLandmark
-from .measures import palm_length, torso_length
+from .measures import hand_direction, palm_length, torso_length
 from .pose import PoseLandmarks
 
 #: Minimum visibility of the arm's own wrist, unless the palm detector has confirmed the hand. On rendered people 99 %
@@ -56,10 +57,7 @@ def cost(found: HandFound, pose: PoseLandmarks, side: str) -> float:
     gap = np.linalg.norm(found.hand.landmarks[HandLandmark.WRIST, :2] - pose.landmarks[wrist, :2])
     # Hands bend back by a right angle at most: beyond that the hand points up the arm and is another person's.
     forearm = pose.landmarks[wrist, :2] - pose.landmarks[_ELBOW[side], :2]
-    direction = (found.hand.landmarks[HandLandmark.MIDDLE_FINGER_MCP, :2]
-                 - found.hand.landmarks[HandLandmark.WRIST, :2])
-    length = np.linalg.norm(forearm) * np.linalg.norm(direction)
-    back = float(forearm @ direction) / max(length, 1e-6) < -0.7 and np.linalg.norm(forearm) > palm
+    back = cosine(forearm, hand_direction(found.hand.landmarks)) < -0.7 and np.linalg.norm(forearm) > palm
     wrong = found.hand.right_score if side == 'left' else 1 - found.hand.right_score
     return float(gap / min(MAX_GAP_TORSOS * torso, MAX_GAP_PALMS * palm)
                  + _WRONG_SIDE * max(2 * wrong - 1, 0) ** 2 + 0.5 * back + _UNSEEN_WRIST * unseen)

@@ -46,6 +46,11 @@ def palm_length(landmarks: np.ndarray) -> float:
     return max(float(np.linalg.norm(points[_PALM[:, 0]] - points[_PALM[:, 1]], axis=1).max()), 1e-6)
 
 
+def hand_direction(landmarks: np.ndarray) -> np.ndarray:
+    """(2,) px from the wrist to the middle finger's MCP, of landmarks (21, 2+) px."""
+    return landmarks[HandLandmark.MIDDLE_FINGER_MCP, :2] - landmarks[HandLandmark.WRIST, :2]
+
+
 def hand_distance(one: np.ndarray, other: np.ndarray, rows: Sequence[int] | None = None) -> float:
     """The mean distance of two hands' landmarks (21, 2+) px, or of those `rows`, in the longer of both palms."""
     points = slice(None) if rows is None else list(rows)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..geometry.directions import cosine
 from .hand_assignment import assign, with_wrist_of
 from .hand_detection import HandFound, HandsDetector
 from .hands import HandLandmarks
-from .indices import LOWER_LEG, HandLandmark, PoseLandmark
-from .measures import palm_length
+from .indices import LOWER_LEG, PoseLandmark
+from .measures import hand_direction, palm_length
 from .people_detection import PeopleDetector, PersonPose
 from .pose import PoseLandmarks
 from .runtime import Runtime
@@ -153,16 +154,12 @@ def is_foot(hand: HandLandmarks, pose: PoseLandmarks) -> bool:
     Palms are detected on feet, bare or in shoes, and the networks of hands are certain of them. Another person's hand
     in front of a foot mostly points elsewhere.
     """
-    points, palm = hand.landmarks[:, :2], palm_length(hand.landmarks)
-    fingers = points[HandLandmark.MIDDLE_FINGER_MCP] - points[HandLandmark.WRIST]
+    fingers, palm = hand_direction(hand.landmarks), palm_length(hand.landmarks)
+    middle = hand.landmarks[:, :2].mean(axis=0)
     for knee, *foot in LOWER_LEG.values():
         ankle, heel, toe = pose.landmarks[foot, :2]
-        apart = np.linalg.norm(points.mean(axis=0) - (ankle + heel + toe) / 3)
+        apart = np.linalg.norm(middle - (ankle + heel + toe) / 3)
         if pose.visibility[foot].min() >= _MIN_FOOT_VISIBILITY and apart < _FOOT_PALMS * palm and max(
-                _cosine(fingers, toe - heel), _cosine(fingers, ankle - pose.landmarks[knee, :2])) >= _AS_FOOT:
+                cosine(fingers, toe - heel), cosine(fingers, ankle - pose.landmarks[knee, :2])) >= _AS_FOOT:
             return True
     return False
-
-
-def _cosine(one, other):
-    return float(one @ other) / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-6)

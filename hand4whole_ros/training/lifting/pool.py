@@ -14,6 +14,7 @@ from ... import skeleton
 from ...fitting.lifter import features
 from ...fitting.person_view import FARTHEST, person_views, roll_of
 from ...fitting.pose_landmarks import landmark_points
+from ...geometry.directions import ray_directions
 from ...geometry.kinematics import kinematic_tree, unposed_joints
 from ...landmarks.hand_assignment import MIN_WRIST_VISIBILITY
 from ...landmarks.indices import HIPS, MIRRORED_POSE, SHOULDERS, WRISTS
@@ -125,7 +126,7 @@ def errors_of(detections: Detections) -> Errors:
     rest = unposed_joints(joints, rotations)
     views, world, hands = _true_views(landmark_points(joints, rotations, rest), d.keypoints.astype(np.float64))
     rays = rays_of(d, d.pose)
-    seen = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) @ np.swapaxes(views.rotation, -1, -2)
+    seen = ray_directions(rays) @ np.swapaxes(views.rotation, -1, -2)
     flat = seen[..., :2] / np.maximum(seen[..., 2:], 0.05) / views.size[:, None, None]
     return Errors(_compared(joints[:, :NUM_BODY], views.rotation), np.clip(flat, -FARTHEST, FARTHEST) - views.points,
                   d.world @ np.swapaxes(roll_of(views.rotation), -1, -2) - world, d.visibility,
@@ -189,7 +190,7 @@ def _true_views(points, hands):
 
 def _hands_in(views, hands):
     """Hands as person_views takes them -> as the views show them, in sizes from the middle."""
-    directions = np.concatenate([hands[..., :2], np.ones_like(hands[..., :1])], axis=-1)
+    directions = ray_directions(hands[..., :2])
     seen = directions @ np.swapaxes(views.rotation, -1, -2)[:, None]
     flat = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
     return np.concatenate([flat, hands[..., 2:]], axis=-1) / views.size[:, None, None, None]
