@@ -6,7 +6,7 @@ import numpy as np
 
 from ..estimate import LooseHandEstimate
 from ..geometry.camera import Intrinsics
-from ..geometry.directions import normalize_vector
+from ..geometry.directions import ray_directions
 from ..geometry.keypoint_agreement import measure_agreement
 from ..geometry.placement import place_in_camera
 from ..landmarks.people import LooseHand
@@ -25,29 +25,31 @@ def place_loose_hand(loose: LooseHand, intrinsics: Intrinsics, hand_length: floa
     """
     hand = loose.hand
     pixels = hand.landmarks[:, :2]
-    keypoints = _of_length(_along_rays(hand, intrinsics), hand_length)
     points = _of_length(hand.world_landmarks, hand_length)
     turn, moved = place_in_camera(points, pixels, hand.region.centre, intrinsics)
+    rigid = points @ turn.T + moved
+    keypoints = _of_length(_along_rays(hand, intrinsics, rigid, axis=turn[:, 2]), hand_length)
     low, high = (np.clip(corner, 0, (intrinsics.width, intrinsics.height)) for corner in (pixels.min(0), pixels.max(0)))
     return LooseHandEstimate(
         hand.side, OK, float(loose.confidence), keypoints.astype(np.float32), pixels.astype(np.float32), None,
         np.concatenate([low, high]).astype(np.float32), track_id=loose.track_id,
         side_confidence=float(hand.side_score),
-        agreement=measure_agreement(pixels, points @ turn.T + moved, intrinsics))
+        agreement=measure_agreement(pixels, rigid, intrinsics))
 
 
-def _along_rays(hand, intrinsics):
-    """Keypoints (21, 3) on the rays of their landmarks, in units of the depth of the hand's middle.
+def _along_rays(hand, intrinsics, rigid, *, axis):
+    """Keypoints (21, 3) on the rays of their landmarks, at the mean of the network's two estimates of depth.
 
-    Depths are along the ray through the middle of the network's region, as if a camera was directed at it.
+    rigid: the hand in metres, in the camera, has one of them; the landmarks have the other. Their errors differ. axis:
+    (3,) of the camera directed at the hand that depths are along.
     """
-    pixels = hand.landmarks[:, :2].astype(np.float64)
-    places = intrinsics.normalize(np.vstack([hand.region.centre, pixels]))
-    middle, *rays = np.column_stack([places, np.ones(len(places))])
-    flat = rays / (rays @ normalize_vector(middle))[:, None]        # of depth one
+    pixels, rays = hand.landmarks[:, :2], ray_directions(intrinsics.normalize(hand.landmarks[:, :2]))
+    flat = rays / (rays @ axis)[:, None]        # of depth one
     extent, extent_px = (np.linalg.norm(points - points.mean(axis=0)) for points in (flat, pixels))
-    depths = 1 + (hand.depths - hand.depths.mean()) * (extent / max(extent_px, 1e-6))
-    return flat * np.maximum(depths, _NEAREST)[:, None]
+    in_image, in_metres = hand.landmarks[:, 2] * (extent / max(extent_px, 1e-6)), rigid @ axis
+    middle = in_metres.mean()
+    depths = (middle * (1 + in_image - in_image.mean()) + in_metres) / 2
+    return flat * np.maximum(depths, _NEAREST * middle)[:, None]
 
 
 def _of_length(points, hand_length):

@@ -72,17 +72,6 @@ class HandLandmarks:
         return max(self.right_score, 1 - self.right_score)
 
     @cached_property
-    def depths(self) -> np.ndarray:
-        """(21,) relative depth, px from the wrist (smaller is nearer): the mean of the network's two estimates of it.
-
-        They are those of `landmarks` and of `world_landmarks`, scaled to the extent in the image. Their errors differ.
-        """
-        image, world = self.landmarks, self.world_landmarks
-        px, metres = (np.linalg.norm(points[:, :2] - points[:, :2].mean(axis=0)) for points in (image, world))
-        depths = image[:, 2] + world[:, 2] * (px / max(metres, 1e-6))
-        return (depths - depths[HandLandmark.WRIST]) / 2
-
-    @cached_property
     def next_region(self) -> Region:
         """The region of the same hand for the next image."""
         points = self.landmarks[:, :2]
