@@ -21,7 +21,7 @@ from ..synthetic import dataset
 from ..system.progress import ProgressBar
 from ..system.requirements import install_command
 from .mediapipe_solutions import MediaPipeSolutions
-from .people_matching import JOINTS, counted_hands, counted_people, match_hands, match_people
+from .people_matching import JOINTS, counted_hands, counted_people, invented_people, match_hands, match_people
 
 _LANDMARK = {name: PoseLandmark[name.upper()] for name in JOINTS}
 
@@ -54,10 +54,11 @@ class Counts:
         """Count one image."""
         self.seconds.append(seconds)
         true = counted_people(image)
-        found = match_people([{name: pose[row] for name, row in _LANDMARK.items()} for pose in seen.people], true)
+        people = [{name: pose[row] for name, row in _LANDMARK.items()} for pose in seen.people]
+        found = match_people(people, true)
         self.people += len(true)
         self.people_found += len(found)
-        self.people_invented += (len(seen.people) - len(found)) * image.complete
+        self.people_invented += invented_people(people, found, image)
         hands = counted_hands(image)
         matched = match_hands([points for points, _ in seen.hands], hands)
         self.hands += len(hands)

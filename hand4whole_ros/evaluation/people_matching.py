@@ -6,7 +6,7 @@ of the person's box; those of hands in the longer side of their box.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 
@@ -24,13 +24,20 @@ MIN_JOINTS, MIN_HAND_POINTS = 4, 10
 #: the annotated one; a hand likewise.
 MAX_ERROR, MAX_HAND_ERROR = 0.75, 1.0
 
+#: A pose is of a person with fewer labelled joints if at least this share of its joints lies in the person's box.
+_SHARE_IN_BOX = 0.5
+
 #: Shares of a box's longer side: minimum length of a torso, and its length if shoulders or hips are not labelled.
 _LEAST_TORSO, _USUAL_TORSO = 0.2, 0.35
 
 
 def counted_people(image: AnnotatedImage) -> list[AnnotatedPerson]:
     """The people of an image who have enough labelled joints."""
-    return [person for person in image.people if sum(name in person.joints for name in JOINTS) >= MIN_JOINTS]
+    return [person for person in image.people if _is_counted(person)]
+
+
+def _is_counted(person):
+    return sum(name in person.joints for name in JOINTS) >= MIN_JOINTS
 
 
 def counted_hands(image: AnnotatedImage) -> list[tuple[str, np.ndarray, np.ndarray]]:
@@ -63,6 +70,24 @@ def match_people(given: Sequence[Mapping[str, np.ndarray]], true: Sequence[Annot
     errors = np.array([[min(_mean_error(joints, person), _mean_error(exchange_sides(joints), person))
                         for person in true] for joints in given]).reshape(len(given), len(true))
     return dict(assign_pairs(errors, MAX_ERROR))
+
+
+def invented_people(given: Sequence[Mapping[str, np.ndarray]], found: Container[int], image: AnnotatedImage) -> int:
+    """How many of `given`, as for match_people, which returned `found`, are on nobody.
+
+    0 in an image in which not all people are annotated. A pose of a person with too few labelled joints is not
+    invented.
+    """
+    if not image.complete:
+        return 0
+    uncounted = [person.box_xywh for person in image.people if not _is_counted(person)]
+    return sum(k not in found and not any(_lies_in_box(joints, box) for box in uncounted)
+               for k, joints in enumerate(given))
+
+
+def _lies_in_box(joints, box_xywh):
+    points = np.array([joints[name] for name in JOINTS]) - box_xywh[:2]
+    return ((points >= 0) & (points <= box_xywh[2:])).all(1).mean() >= _SHARE_IN_BOX
 
 
 def exchange_sides(joints: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

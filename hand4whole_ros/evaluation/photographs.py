@@ -30,6 +30,7 @@ from .people_matching import (
     counted_hands,
     counted_people,
     exchange_sides,
+    invented_people,
     joint_errors,
     match_hands,
     match_people,
@@ -97,10 +98,11 @@ class Measures:
     def add(self, number: int, image: AnnotatedImage, given: GivenImage) -> None:
         """Count one image, the `number`-th."""
         true = counted_people(image)
-        found = match_people([person.joints for person in given.people], true)
+        people = [person.joints for person in given.people]
+        found = match_people(people, true)
         self.people += len(true)
         self.people_found += len(found)
-        self.people_invented += (len(given.people) - len(found)) * image.complete
+        self.people_invented += invented_people(people, found, image)
         for k, row in found.items():
             self._add_person((number, row), given.people[k], true[row])
         self._add_hands(image, given, {k: true[row] for k, row in found.items()})

@@ -76,6 +76,15 @@ def test_who_is_elsewhere_is_invented_and_who_is_turned_round_has_the_sides_exch
     assert figures(truth, given(truth, exchanged=True))['sides_exchanged'] == 1
 
 
+def test_who_is_annotated_with_too_few_joints_to_be_compared_is_not_invented(truth):
+    person = truth.people[0]
+    low, high = (edge(list(person.joints.values()), axis=0) for edge in (np.min, np.max))
+    unlabelled = replace(truth, people=[replace(person, joints={}, box_xywh=np.array([*low, *(high - low)]))])
+    found = figures(unlabelled, given(truth), given(truth, (9, 0)))
+    assert (found['people'], found['people_found'], found['people_invented']) == (0, 0, 1)
+    assert figures(truth, given(truth), given(truth, (0.01, 0)))['people_invented'] == 1      # a second pose
+
+
 def test_hands_of_the_wrong_side_and_hands_that_nobody_sees(truth):
     person = truth.people[0]
     left = person.hands['left'][0]
