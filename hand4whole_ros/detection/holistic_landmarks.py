@@ -21,6 +21,9 @@ class HolisticLandmarks:
     face: bool                      # a face was detected
     #: (33,) torsos, distance of the landmarks of the image and of its mirror image from their mean; None: one way only.
     disagreement: np.ndarray | None = None
+    #: (33,) 0 to 1: maximum of the pose network's heat map at the landmark; None: unknown.
+    keypoint_score: np.ndarray | None = None
+    person: float = 1.0             # 0 to 1: that it is a person
     track_id: int = -1              # the same in all images of a video; -1 in an unrelated image
 
     def hand(self, side: str) -> np.ndarray | None:

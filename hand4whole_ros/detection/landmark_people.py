@@ -116,4 +116,5 @@ def _holistic(person: PersonLandmarks) -> HolisticLandmarks:
     pose = person.pose_with_hands()
     hands = (None if hand is None else hand.landmarks for hand in (person.left_hand, person.right_hand))
     return HolisticLandmarks(pose.landmarks[:, :2], pose.visibility, pose.world_landmarks, *hands, face=False,
-                             track_id=person.track_id, disagreement=pose.disagreement)
+                             disagreement=pose.disagreement, keypoint_score=pose.keypoint_score,
+                             person=person.confidence, track_id=person.track_id)

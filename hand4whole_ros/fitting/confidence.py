@@ -4,7 +4,8 @@ The best predictor is the disagreement of the landmarks in several regions of an
 multiplied by the spread that the lifting network expects of the bones: a person may be estimated alike in all regions
 and yet have a pose that is hard to lift. Lengths in the image are in trunk diagonals (landmarks.measures).
 
-So there are two estimates, for people estimated both ways and for those estimated one way.
+So there are two estimates, for people estimated both ways and for those estimated one way. A person's is multiplied by
+the probability that it is a person at all (landmarks.person_evidence).
 
 A person, both ways: a logistic regression on the logarithm of that product, on 361 drawn people in every posture
 outside the training data and 50 labelled people in photographs. Rank correlation with the error of people in
@@ -82,9 +83,11 @@ def person_confidence(landmarks: HolisticLandmarks, misfit: float, spread: float
     log_spread, apart = np.log(max(spread, 1e-4)), _disagreement(landmarks)
     if apart is None:
         constant, by_misfit, by_spread = _PERSON_ONE_WAY
-        return float(_probability(constant + by_misfit * np.log(max(misfit, 1e-4)) + by_spread * log_spread))
-    constant, by_product = _PERSON_BOTH_WAYS
-    return float(_probability(constant + by_product * (np.log(apart[list(LIMBS)].mean() + _LEAST) + log_spread)))
+        log_odds = constant + by_misfit * np.log(max(misfit, 1e-4)) + by_spread * log_spread
+    else:
+        constant, by_product = _PERSON_BOTH_WAYS
+        log_odds = constant + by_product * (np.log(apart[list(LIMBS)].mean() + _LEAST) + log_spread)
+    return float(landmarks.person * _probability(log_odds))
 
 
 def misfit(fitted: np.ndarray, observed: np.ndarray, visibility: np.ndarray) -> float:

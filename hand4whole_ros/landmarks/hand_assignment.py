@@ -71,7 +71,7 @@ def with_wrist_of(hand: HandLandmarks, pose: PoseLandmarks, side: str, confidenc
     rows = list(POSE_HAND[side])
     if pose.visibility[rows[0]] >= MIN_WRIST_VISIBILITY:
         return pose
-    landmarks, visibility = pose.landmarks.copy(), pose.visibility.copy()
+    landmarks, visibility, score = pose.landmarks.copy(), pose.visibility.copy(), pose.keypoint_score.copy()
     landmarks[rows, :2] += hand.landmarks[HandLandmark.WRIST, :2] - landmarks[rows[0], :2]
-    visibility[rows] = np.maximum(visibility[rows], confidence)
-    return replace(pose, landmarks=landmarks, visibility=visibility)
+    visibility[rows], score[rows] = np.maximum(visibility[rows], confidence), np.maximum(score[rows], confidence)
+    return replace(pose, landmarks=landmarks, visibility=visibility, keypoint_score=score)

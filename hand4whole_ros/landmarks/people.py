@@ -26,7 +26,7 @@ _HAND_PALMS, _SHARE_ON_HAND = 1.6, 0.4
 
 #: The same of a slightly larger pose, or one that is only partly on the hand, if its evidence is below this. People's
 #: torsos have some five palms, fewer with a hand before them.
-_DOUBTFUL_PALMS, _DOUBTFUL_SHARE, _MIN_EVIDENCE = 3.0, 0.1, 2.0
+_DOUBTFUL_PALMS, _DOUBTFUL_SHARE, _MIN_EVIDENCE = 3.0, 0.1, 3.3
 
 #: A hand of no arm is a false detection of a foot, of at least this visibility, if the middles of both are nearer than
 #: so many palms and the hand points as the foot or the shank does, by this cosine or more.

@@ -14,8 +14,9 @@ import numpy as np
 from .face import FaceDetector, pose_face_region
 from .indices import LIMBS, PoseLandmark
 from .measures import torso_length
-from .person_evidence import evidence_with_residual, face_evidence, same_person, similarity
+from .person_evidence import clarity, evidence, face_evidence, same_person, similarity
 from .pose import PoseDetector, PoseLandmarker, PoseLandmarks, person_region, with_disagreement
+from .pose_consensus import is_near
 from .regions import Region
 from .runtime import Runtime
 from .tiles import SCALES, at_angle, tiles
@@ -32,12 +33,15 @@ _SAME_CENTRE, _SAME_SIDE, _SAME_ROTATION = 0.12, 1.3, np.radians(30)
 #: A pose is estimated again in its own region at most this often, until two successive poses are this similar.
 _LOOKS, _CONVERGED = 2, 0.7
 
+#: Poses with less evidence are no people.
+_MIN_EVIDENCE = -0.5
+
 #: Evidence between these is in doubt.
-_DOUBTFUL = (-4.0, 1.0)
+_DOUBTFUL = (-2.7, 2.0)
 
 #: A pose with less evidence than the first is doubtful. It is rejected beside a person who exceeds it by the second if
 #: it is upside down, and by the third if the last share of it lies on that person.
-_MAX_DOUBTFUL_EVIDENCE, _MORE_EVIDENT, _MUCH_MORE_EVIDENT, _SHARE_OF_PART = 2.5, 2.0, 3.5, 0.6
+_MAX_DOUBTFUL_EVIDENCE, _MORE_EVIDENT, _MUCH_MORE_EVIDENT, _SHARE_OF_PART = 4.4, 3.5, 6.0, 0.6
 
 #: Angles at which unrelated images are searched.
 RIGHT_ANGLES = (0.0, np.pi / 2, np.pi, -np.pi / 2)
@@ -91,7 +95,7 @@ class PeopleDetector:
     """
 
     def __init__(self, runtime: Runtime | None = None, scales: Sequence[float] = SCALES, max_candidates: int = 40,
-                 min_evidence: float = 0.0):
+                 min_evidence: float = _MIN_EVIDENCE):
         self._runtime = runtime or Runtime(workers=2)
         self.scales, self.max_candidates, self.min_evidence = tuple(scales), max_candidates, min_evidence
         self._detector = PoseDetector(MIN_SCORE, self._runtime)
@@ -151,32 +155,29 @@ class PeopleDetector:
 
     def _evaluate(self, image, candidate: Candidate) -> Generator[None, None, PersonPose | None]:
         """The pose in a region, estimated again in the region of its landmarks, and its mirror disagreement."""
-        pose, agreement = self.landmarker.landmarks(image, candidate.region), 0.0
+        pose = self.landmarker.landmarks(image, candidate.region)
         for _ in range(_LOOKS):
             if pose.presence < _MIN_FIRST_PRESENCE:
                 return None
             yield
             last, pose = pose, self.landmarker.landmarks(image, pose.next_region)
-            agreement = similarity(last, pose)
-            if agreement > _CONVERGED:
+            if similarity(last, pose) > _CONVERGED:
                 break
         if pose.presence < _MIN_PRESENCE:
             return None
         yield
         mirrored = self.landmarker.landmarks(image, pose.region, mirrored=True)
-        person = self.judged(image, candidate.score, with_disagreement(pose, mirrored), agreement)
+        person = self.judged(image, candidate.score, with_disagreement(pose, mirrored))
         return person if person.evidence > self.min_evidence else None
 
-    def judged(self, image: np.ndarray, score: float, pose: PoseLandmarks, agreement: float) -> PersonPose:
+    def judged(self, image: np.ndarray, score: float, pose: PoseLandmarks) -> PersonPose:
         """A pose with its evidence. If that is in doubt, a face detected at the pose's head is added to it."""
         height, width = image.shape[:2]
-        found, of_residual = evidence_with_residual(score, pose, agreement, width=width, height=height)
-        # Without the residual, which is larger for a person cut by the edge of the image.
-        clarity = found - of_residual
+        found = evidence(score, pose, width=width, height=height)
         if _DOUBTFUL[0] < found < _DOUBTFUL[1]:
             faces = self._faces.detect(image, pose_face_region(pose.landmarks))
             found += face_evidence(faces[0] if faces else None, pose)
-        return PersonPose(pose, found, score, clarity)
+        return PersonPose(pose, found, score, clarity(pose, width=width, height=height))
 
 
 def distinct(people: Iterable[PersonPose]) -> list[PersonPose]:
@@ -186,13 +187,17 @@ def distinct(people: Iterable[PersonPose]) -> list[PersonPose]:
     """
     groups: list[list[PersonPose]] = []
     for person in sorted(people, key=lambda one: -one.evidence):
-        group = next((group for group in groups if same_person(person.pose, group[0].pose)), None)
+        group = next((group for group in groups if _is_same(person.pose, group[0].pose)), None)
         if group is None:
             groups.append([person])
         else:
             group.append(person)
     clearest = [max(group, key=lambda one: one.clarity) for group in groups]
     return [one for k, one in enumerate(clearest) if not any(is_outweighed(one, other) for other in clearest[:k])]
+
+
+def _is_same(pose, other):
+    return same_person(pose, other) or is_near(pose, other)     # also with left and right exchanged
 
 
 def is_outweighed(person: PersonPose, other: PersonPose) -> bool:

@@ -49,11 +49,11 @@ _MAX_CANDIDATES, _REFUSED_IMAGES = 2, 15
 _RETURN_IMAGES = 15
 
 #: A tracked pose with less evidence is lost; a new one needs more than the detector's min_evidence.
-_MIN_EVIDENCE = -1.5
+_MIN_EVIDENCE = -2.5
 
 #: The mirror image of a person who hardly moves is evaluated in every so-many-th image, and in every one while there is
 #: less evidence than this.
-MIRROR_EVERY, _SURE_EVIDENCE = 5, 2.5
+MIRROR_EVERY, _SURE_EVIDENCE = 5, 4.4
 
 #: Images between two attempts to locate the hand of an arm.
 _HAND_EVERY = 3
@@ -229,7 +229,7 @@ class PeopleTracker:
         seen, memory = self._pose(people.landmarker, image, track)
         if seen.presence < MIN_PRESENCE:
             return None
-        person = people.judged(image, track.person.score, seen, 1.0)
+        person = people.judged(image, track.person.score, seen)
         if person.evidence < _SURE_EVIDENCE:
             memory = None
         return replace(track, person=person, mirror=memory) if person.evidence > _MIN_EVIDENCE else None

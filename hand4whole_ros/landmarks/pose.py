@@ -32,7 +32,8 @@ _REACH, _MIN_CONFIDENCE = 4, 0.5
 
 
 #: Fields of PoseLandmarks that are numbers of one pose, of which means can be taken.
-_ESTIMATED = ('landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'auxiliary', 'presence')
+_ESTIMATED = ('landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'keypoint_score', 'auxiliary',
+              'presence')
 
 
 class PoseDetector(Detector):
@@ -56,6 +57,7 @@ class PoseLandmarks:
     world_landmarks: np.ndarray     # (33, 3) m from the middle of the hips; x right, y down, z away from the camera
     visibility: np.ndarray          # (33,) probability: in the image and not hidden
     landmark_presence: np.ndarray   # (33,) probability: in the image
+    keypoint_score: np.ndarray      # (33,) 0 to 1: maximum of the heat map at the landmark; 0 outside the region
     auxiliary: np.ndarray           # (2, 2) px; rows: indices.AuxiliaryPoseLandmark
     presence: float                 # probability: the region shows a person; see MIN_PRESENCE
     region: Region                  # that contains these landmarks
@@ -88,16 +90,17 @@ class PoseLandmarker:
         values, presence, heat_maps, world = self._network.run_crop(crop, mirrored)
         values, world = values.reshape(-1, 5).astype(float), world.reshape(-1, 3).astype(float)
         points = values[:, :3] / self._network.model.input_size
-        points[:, :2] = refine(points[:, :2], heat_maps[0])
+        points[:, :2], score = refine(points[:, :2], heat_maps[0])
         auxiliary = points[NUM_POSE_LANDMARKS:NUM_POSE_LANDMARKS + len(AuxiliaryPoseLandmark)]
-        points, world, probabilities = (part[:NUM_POSE_LANDMARKS] for part in (points, world, sigmoid(values[:, 3:])))
+        points, world, probabilities = (part[:NUM_POSE_LANDMARKS] for part in (
+            points, world, np.column_stack([sigmoid(values[:, 3:]), score])))
         if mirrored:
             order = list(MIRRORED_POSE)
             points, world, probabilities = (part[order] for part in (points, world, probabilities))
             points[:, 0], auxiliary[:, 0], world[:, 0] = 1 - points[:, 0], 1 - auxiliary[:, 0], -world[:, 0]
         return PoseLandmarks(
             image_landmarks(points, region), world_landmarks(world, region), probabilities[:, 0], probabilities[:, 1],
-            image_landmarks(auxiliary, region)[:, :2], float(presence[0, 0]), region)
+            probabilities[:, 2], image_landmarks(auxiliary, region)[:, :2], float(presence[0, 0]), region)
 
     def landmarks_both_ways(self, image: np.ndarray, region: Region) -> tuple[PoseLandmarks, PoseLandmarks]:
         """Landmarks of a region and of its mirror image: their errors are in part independent."""
@@ -134,11 +137,11 @@ def disagreement(poses: Sequence[PoseLandmarks], person: PoseLandmarks) -> np.nd
     return apart / torso_length(person.landmarks)
 
 
-def refine(points: np.ndarray, heat_maps: np.ndarray) -> np.ndarray:
+def refine(points: np.ndarray, heat_maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points (N, 2), 0 and 1 at the edges of the heat maps (H, W, N) of logits, moved towards the nearest maxima.
 
     A point becomes the mean of the cells within _REACH of its own, weighted with their probabilities; it stays if none
-    of them reaches _MIN_CONFIDENCE or if it is outside.
+    of them reaches _MIN_CONFIDENCE or if it is outside. The second result is the highest of these probabilities, (N,).
     """
     rows, columns, count = heat_maps.shape
     cell = np.trunc(points * (columns, rows)).astype(int)
@@ -150,5 +153,6 @@ def refine(points: np.ndarray, heat_maps: np.ndarray) -> np.ndarray:
     weights = np.where(in_map, sigmoid(logits), 0)
     total = weights.sum((1, 2))
     means = np.stack([(weights.sum(1) * x).sum(1) / columns, (weights.sum(2) * y).sum(1) / rows], axis=1)
-    moved = (weights.max((1, 2)) >= _MIN_CONFIDENCE) & ((cell >= 0) & (cell < (columns, rows))).all(1)
-    return np.where(moved[:, None], means / np.where(moved, total, 1)[:, None], points)
+    highest = weights.max((1, 2))
+    moved = (highest >= _MIN_CONFIDENCE) & ((cell >= 0) & (cell < (columns, rows))).all(1)
+    return np.where(moved[:, None], means / np.where(moved, total, 1)[:, None], points), highest

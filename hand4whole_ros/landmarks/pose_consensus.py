@@ -26,7 +26,7 @@ def with_sides_exchanged(pose: PoseLandmarks) -> PoseLandmarks:
     """The same points, each with the name of the other side."""
     rows = list(MIRRORED_POSE)
     return replace(pose, **{name: getattr(pose, name)[rows] for name in (
-        'landmarks', 'world_landmarks', 'visibility', 'landmark_presence')})
+        'landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'keypoint_score')})
 
 
 def is_facing(pose: PoseLandmarks) -> bool:

@@ -18,6 +18,7 @@ class PoseCorrection:
     world_landmarks: np.ndarray     # (33, 3) m
     visibility: np.ndarray          # (33,)
     landmark_presence: np.ndarray   # (33,)
+    keypoint_score: np.ndarray      # (33,)
     auxiliary: np.ndarray           # (2, 2) sides
     presence: float
     disagreement: np.ndarray | None     # not a difference: of the second pose, which a corrected pose gets
@@ -29,6 +30,7 @@ class PoseCorrection:
         return cls(_rotated_vectors(other.landmarks - pose.landmarks, -rotation) / side,
                    _rotated_vectors(other.world_landmarks - pose.world_landmarks, -rotation),
                    other.visibility - pose.visibility, other.landmark_presence - pose.landmark_presence,
+                   other.keypoint_score - pose.keypoint_score,
                    _rotated_vectors(other.auxiliary - pose.auxiliary, -rotation) / side,
                    other.presence - pose.presence, other.disagreement)
 
@@ -40,6 +42,7 @@ class PoseCorrection:
             world_landmarks=pose.world_landmarks + _rotated_vectors(self.world_landmarks, rotation),
             visibility=np.clip(pose.visibility + self.visibility, 0, 1),
             landmark_presence=np.clip(pose.landmark_presence + self.landmark_presence, 0, 1),
+            keypoint_score=np.clip(pose.keypoint_score + self.keypoint_score, 0, 1),
             auxiliary=pose.auxiliary + _rotated_vectors(self.auxiliary * side, rotation),
             presence=float(np.clip(pose.presence + self.presence, 0, 1)), disagreement=self.disagreement)
 

@@ -25,7 +25,7 @@ def facing_person(roll=0.0, noise=0.0, seed=0):
     c, s = np.cos(roll), np.sin(roll)
     world[:, :2] = world[:, :2] @ [[c, s], [-s, c]]
     points = 200 * world + (300, 250, 0) + np.random.default_rng(seed).normal(0, noise, (33, 3))
-    return PoseLandmarks(points, world, np.full(33, 0.9), np.ones(33), np.zeros((2, 2)), 1.0,
+    return PoseLandmarks(points, world, np.full(33, 0.9), np.ones(33), np.full(33, 0.8), np.zeros((2, 2)), 1.0,
                          Region(np.array([300, 250]), 400, roll))
 
 

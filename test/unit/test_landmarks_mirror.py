@@ -16,7 +16,8 @@ from hand4whole_ros.landmarks.pose_correction import PoseCorrection  # noqa: E40
 from hand4whole_ros.landmarks.regions import Region, rotated  # noqa: E402
 from hand4whole_ros.synthetic import dataset  # noqa: E402
 
-FIELDS = ('landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'auxiliary', 'presence', 'disagreement')
+FIELDS = ('landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'keypoint_score', 'auxiliary', 'presence',
+          'disagreement')
 
 
 @pytest.fixture(scope='module')

@@ -262,9 +262,9 @@ def test_a_pose_that_its_mirror_image_contradicts_is_less_evident(drawn, alone):
 
     def evidence(disagreement):
         pose = replace(person.pose, disagreement=disagreement)
-        return person_evidence.evidence(person.score, pose, 1.0, width=width, height=height)
+        return person_evidence.evidence(person.score, pose, width=width, height=height)
     rising = [evidence(np.full(33, apart)) for apart in (0.5, 0.2, 0.1, 0.03)]
-    assert rising[0] < rising[1] < rising[2] < rising[3] and rising[3] - rising[0] > 4
+    assert rising[0] < rising[1] < rising[2] < rising[3] and rising[3] - rising[0] > 2
     assert rising[0] < evidence(None) and evidence(person.pose.disagreement) > 2
 
 
@@ -279,11 +279,11 @@ def test_a_doubtful_pose_on_or_upside_down_beside_a_more_evident_person_is_no_pe
     assert distinct([doubtful, person]) == [person]
     beside = upside_down + np.array([2 * person.size, 0, 0])
     assert len(distinct([replace(doubtful, pose=replace(person.pose, landmarks=beside)), person])) == 2
-    assert len(distinct([replace(doubtful, evidence=3.0), person])) == 2
+    assert len(distinct([replace(doubtful, evidence=5.0), person])) == 2
     turned = replace(person.pose.region, rotation=person.pose.region.rotation + np.pi)
     on_its_head = replace(person.pose, landmarks=beside, region=turned)
     assert distinct([replace(doubtful, pose=on_its_head), person]) == [person]
-    assert len(distinct([replace(doubtful, pose=on_its_head, evidence=3.0), person])) == 2
+    assert len(distinct([replace(doubtful, pose=on_its_head, evidence=5.0), person])) == 2
 
 
 def test_hands_alone_are_hands_and_nobody(landmarker):
