@@ -18,11 +18,11 @@ from ..detection.holistic_landmarks import HolisticLandmarks
 from ..geometry.camera import Intrinsics
 from ..skeleton import HAND_SLICE, SIDES, WRIST
 from .body_chains import NUM_BODY
-from .confidence import person_confidence
+from .confidence import misfit, person_confidence
 from .hand_fitter import HandFit, HandFitter, HandStart, attach
 from .hand_lifter import HandLifter
 from .kinematic_chain import ChainPose, PosedChain
-from .lifted_chain import FIRST_HAND, LiftedChains
+from .lifted_chain import FIRST_HAND, NUM_LANDMARKS, LiftedChains
 from .lifter import Lifter
 from .observed_person import ObservedPerson, Widths
 from .pose_prior import PosePrior
@@ -33,9 +33,8 @@ from .visibility import landmark_sigma
 #: Minimum visibility of a visible landmark; a person with fewer visible landmarks than this is not fitted.
 MIN_VISIBILITY, MIN_VISIBLE_LANDMARKS = 0.3, 4
 
-#: A fitted person of lower confidence is rejected. On photographs all poses below it were of hands or objects, or lay
-#: on the wrong limbs; of drawn people in every posture it is one in forty, mostly wrong.
-MIN_CONFIDENCE = 0.3
+#: A fitted person of lower confidence is rejected.
+MIN_CONFIDENCE = 0.08
 
 #: A fitted hand that is farther from its landmarks than this part of their box is rejected.
 MAX_HAND_MISFIT = 0.25
@@ -113,8 +112,10 @@ class LandmarkFitter:
                 return self.fit(landmarks, intrinsics, hands, replace(prior, hands=prior.hands - astray))
             fitted = {side: hand for side, hand in fitted.items() if side not in astray}
         fitted |= held
+        points = (placed if at_once else body).points[0, :NUM_LANDMARKS]
         spread = float(np.exp(np.log(lifted.bone_spread[chosen]).mean()))
-        confidence = person_confidence(landmarks, spread)
+        confidence = person_confidence(
+            landmarks, misfit(points[:, :2] / points[:, 2:], rays, landmarks.visibility), spread)
         if confidence < MIN_CONFIDENCE:
             return None
         return BodyFit(whole, placed, fitted, confidence, spread) if np.isfinite(placed.joints).all() else None

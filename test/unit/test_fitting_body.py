@@ -229,6 +229,6 @@ def test_landmarks_that_are_no_person_give_nobody(shipped):
     for _ in range(20):
         pixels = np.array([320, 240]) + rng.normal(0, 90, (NUM_LANDMARKS, 2))
         landmarks = HolisticLandmarks(pixels, np.full(NUM_LANDMARKS, 0.9), rng.normal(0, 0.3, (NUM_LANDMARKS, 3)), None,
-                                      None, False)
+                                      None, False, keypoint_score=np.full(NUM_LANDMARKS, 0.5))
         given += shipped.fit(landmarks, CAMERA, {}) is not None
     assert given <= 1
