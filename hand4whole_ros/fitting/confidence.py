@@ -6,9 +6,9 @@ trunk diagonals (landmarks.measures).
 A person: a logistic regression, on 529 labelled people in photographs, on the logarithms of three numbers: what the
 keypoint scores of the limbs lack to 1, the distance of the body from its landmarks, and the spread that the lifting
 network expects of the bones. Both ways the spread is multiplied by the disagreement of the landmarks in several regions
-of an image and their mirror images. The rank correlation with the error of people in three sets of photographs, each
-left out of the regression, is 0.54 (36 people), 0.73 (27), 0.66 (255) and 0.73 (211); one way 0.48, 0.69, 0.62, 0.70. It
-is multiplied by the probability that it is a person at all (landmarks.person_evidence).
+of an image and their mirror images. The rank correlation with the error of people in four sets of photographs, each
+left out of the regression, is 0.54 (36 people), 0.73 (27), 0.66 (255) and 0.73 (211); one way 0.48, 0.69, 0.62 and
+0.70. It is multiplied by the probability that it is a person at all (landmarks.person_evidence).
 
 A joint, on the 3,100 labelled joints of 318 of these people: by the score of its landmark, and by the part of the body.
 Both ways, by the same product with the larger of the disagreement of its landmark and a distance that the score
