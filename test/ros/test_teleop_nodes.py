@@ -138,11 +138,16 @@ def test_openxr_has_the_names_of_both_hands_and_says_which_joints_are_measured(o
 
 def engaged_and_closing(operator):
     """The hand follows, and is told to close further than it has."""
-    operator.hand = placed(right_hand(0.1))
-    operator.engage('fingers', 'wrist')
-    assert operator.plays(lambda: bent(operator) < 0.3)
-    operator.hand = placed(right_hand(1.1, 1.0))
-    assert operator.plays(lambda: bent(operator) > 0.5)
+    def comes(there):
+        return operator.plays(lambda: there() or operator.is_state('fingers', engaged=False)) and there()
+    for _ in range(3):      # a machine that stands still loses the hand by itself: then once more
+        operator.hand = placed(right_hand(0.1))
+        operator.engage('fingers', 'wrist')
+        if comes(lambda: bent(operator) < 0.3):
+            operator.hand = placed(right_hand(1.1, 1.0))
+            if comes(lambda: bent(operator) > 0.5):
+                return
+    pytest.fail(f'the fingers do not follow: {operator.last("fingers")}')
 
 
 def held_still(operator, people):
