@@ -93,12 +93,12 @@ def joint_confidence(landmarks: HolisticLandmarks, hands: Mapping[str, float], s
     hands: side -> 0 to 1 of those that were detected. spread: see person_confidence; None without a lifting network:
     then all people count as estimated one way.
     """
-    score, apart = _MEAN_OF_LANDMARKS @ logit(_score(landmarks)), _disagreement(landmarks)
+    score_logit, apart = _MEAN_OF_LANDMARKS @ logit(_score(landmarks)), _disagreement(landmarks)
     confidence = np.zeros(NUM_JOINTS)
     if apart is None or spread is None:
-        log_odds = _CONSTANTS_ONE_WAY + _BY_SCORE * score
+        log_odds = _CONSTANTS_ONE_WAY + _BY_SCORE * score_logit
     else:
-        distance = np.hypot(_MEAN_OF_LANDMARKS @ apart, _AT_EVEN_ODDS * np.exp(-score)) + _LEAST
+        distance = np.hypot(_MEAN_OF_LANDMARKS @ apart, _AT_EVEN_ODDS * np.exp(-score_logit)) + _LEAST
         log_odds = _CONSTANTS_BOTH_WAYS + _BY_PRODUCT * np.log(distance * max(spread, 1e-4))
     confidence[_ESTIMATED] = _probability(log_odds)
     for side, value in hands.items():

@@ -14,7 +14,7 @@ import numpy as np
 from .face import FaceDetector, pose_face_region
 from .indices import LIMBS, PoseLandmark
 from .measures import torso_length
-from .person_evidence import clarity, evidence, face_evidence, same_person, similarity
+from .person_evidence import evidence_and_clarity, face_evidence, same_person, similarity
 from .pose import PoseDetector, PoseLandmarker, PoseLandmarks, person_region, with_disagreement
 from .pose_consensus import is_near
 from .regions import Region
@@ -173,11 +173,11 @@ class PeopleDetector:
     def judged(self, image: np.ndarray, score: float, pose: PoseLandmarks) -> PersonPose:
         """A pose with its evidence. If that is in doubt, a face detected at the pose's head is added to it."""
         height, width = image.shape[:2]
-        found = evidence(score, pose, width=width, height=height)
+        found, clarity = evidence_and_clarity(score, pose, width=width, height=height)
         if _DOUBTFUL[0] < found < _DOUBTFUL[1]:
             faces = self._faces.detect(image, pose_face_region(pose.landmarks))
             found += face_evidence(faces[0] if faces else None, pose)
-        return PersonPose(pose, found, score, clarity(pose, width=width, height=height))
+        return PersonPose(pose, found, score, clarity)
 
 
 def distinct(people: Iterable[PersonPose]) -> list[PersonPose]:

@@ -102,10 +102,6 @@ def mirror_distance(pose: PoseLandmarks) -> float | None:
     return float(np.log(max(weights @ pose.disagreement[_BODY] / weights.sum(), _LEAST_DISAGREEMENT) / 0.1))
 
 
-#: See clarity.
-_BY_VISIBLE_SHARE, _BY_SCORE = 8.0, 10.0
-
-
 def features(score: float, pose: PoseLandmarks, *, width: int, height: int) -> np.ndarray:
     """Inputs of `evidence`: (4,), or (5,) for a pose that was estimated both ways."""
     both = mirror_distance(pose)
@@ -125,23 +121,26 @@ _ONE_WAY = _Regression(np.array([4.4, 9.7, -7.6, 21.4]), -21.8, 2.2)
 _BOTH_WAYS = _Regression(np.array([4.6, 10.6, -7.8, 20.2, -0.84]), -22.35, 2.2)
 
 
+#: Weights of `features`; see evidence_and_clarity.
+_CLARITY = np.array([0.0, 8.0, 0.0, 10.0, -1.0])
+
+
 def _regression(pose):
     return _ONE_WAY if pose.disagreement is None else _BOTH_WAYS
 
 
 def evidence(score: float, pose: PoseLandmarks, *, width: int, height: int) -> float:
     """Log-odds that landmarks in an image of that size, px, are those of a person; score: of the detector, 0 to 1."""
-    model, inputs = _regression(pose), features(score, pose, width=width, height=height)
-    return float(model.weights @ inputs + model.bias)
+    return evidence_and_clarity(score, pose, width=width, height=height)[0]
 
 
-def clarity(pose: PoseLandmarks, *, width: int, height: int) -> float:
-    """Of several poses of one person in an image of that size, px, the one with the highest is taken.
+def evidence_and_clarity(score: float, pose: PoseLandmarks, *, width: int, height: int) -> tuple[float, float]:
+    """`evidence`, and the clarity: of several poses of one person the one with the highest is taken.
 
     On photographs such poses are nearer to the labelled joints than those of the most evidence.
     """
-    return (_BY_VISIBLE_SHARE * visible_share(pose, width, height) + _BY_SCORE * shown_score(pose, width, height)
-            - (mirror_distance(pose) or 0.0))
+    model, inputs = _regression(pose), features(score, pose, width=width, height=height)
+    return float(model.weights @ inputs + model.bias), float(_CLARITY[:len(inputs)] @ inputs)
 
 
 #: Minimum score of a face that confirms a pose; maximum distance of its eyes from the pose's, in distances of the eyes.
