@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..geometry.boxes import inside
-from ..landmarks.hand_assignment import MIN_WRIST_VISIBILITY
+from ..landmarks.hand_evidence import MIN_WRIST_VISIBILITY
 from ..landmarks.indices import WRIST
 from ..landmarks.measures import MIN_HAND_LANDMARKS_INSIDE, hand_distance, palm_length, torso_length
 from ..skeleton import SIDES
@@ -44,8 +44,7 @@ def filter_hands(landmarks: HolisticLandmarks, width: int, height: int) -> dict[
         shown = inside(pixels, width, height).sum()
         if (visible >= MIN_WRIST_VISIBILITY and gap <= MAX_WRIST_GAP
                 and PALM_LENGTH_RANGE[0] <= palm <= PALM_LENGTH_RANGE[1] and shown >= MIN_HAND_LANDMARKS_INSIDE):
-            confidence = visible * (1 - 0.5 * gap / MAX_WRIST_GAP) * (shown / 21)
-            found[side] = points, float(np.clip(confidence, 0, 1)), gap
+            found[side] = points, landmarks.hand_confidence.get(side, 1.0) * float(shown) / len(points), gap
     if len(found) == 2:
         (left, _, left_gap), (right, _, right_gap) = found['left'], found['right']
         if is_same_hand(left, right):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class HolisticLandmarks:
     #: (33,) 0 to 1: maximum of the pose network's heat map at the landmark; None: unknown.
     keypoint_score: np.ndarray | None = None
     person: float = 1.0             # 0 to 1: that it is a person
+    #: Side -> 0 to 1: that the landmarks of that hand are right; 1 where it is missing.
+    hand_confidence: Mapping[str, float] = field(default_factory=dict)
     track_id: int = -1              # the same in all images of a video; -1 in an unrelated image
 
     def hand(self, side: str) -> np.ndarray | None:

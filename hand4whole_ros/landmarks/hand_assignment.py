@@ -10,14 +10,11 @@ import numpy as np
 from ..geometry.assignment import assign_pairs
 from ..geometry.directions import cosine
 from .hand_detection import HandFound
+from .hand_evidence import MIN_WRIST_VISIBILITY, is_shown
 from .hands import HandLandmarks
-from .indices import POSE_HAND, HandLandmark, PoseLandmark
+from .indices import ARM, POSE_HAND, HandLandmark
 from .measures import hand_direction, palm_length, torso_length
 from .pose import PoseLandmarks
-
-#: Minimum visibility of the arm's own wrist, unless the palm detector has confirmed the hand. On rendered people 99 %
-#: of good hands have 0.78 or more.
-MIN_WRIST_VISIBILITY = 0.6
 
 #: Maximum distance of the hand's wrist from the arm's: in torsos, and in palms of the hand.
 MAX_GAP_TORSOS, MAX_GAP_PALMS = 0.22, 1.0
@@ -28,8 +25,6 @@ PALM_LENGTHS = (0.06, 0.6)
 #: Cost, in maximum distances, of a hand that is certainly of the other side, and of one at a wrist that is not visible;
 #: pairs that cost more are rejected.
 _WRONG_SIDE, _UNSEEN_WRIST, _MAX_COST = 0.8, 0.4, 1.0
-
-_ELBOW = {'left': PoseLandmark.LEFT_ELBOW, 'right': PoseLandmark.RIGHT_ELBOW}
 
 
 def assign(hands: Sequence[HandFound], poses: Sequence[PoseLandmarks]) -> dict[tuple[int, str], int]:
@@ -49,14 +44,14 @@ def cost(found: HandFound, pose: PoseLandmarks, side: str) -> float:
     """Cost of assigning a hand to an arm, at least 0; inf if the hand cannot belong to the arm."""
     wrist = POSE_HAND[side][0]
     unseen = pose.visibility[wrist] < MIN_WRIST_VISIBILITY
-    if unseen and not found.palm_score:
+    if unseen and not is_shown(found, pose, side):
         return np.inf
     torso, palm = torso_length(pose.landmarks), palm_length(found.hand.landmarks)
     if not PALM_LENGTHS[0] <= palm / torso <= PALM_LENGTHS[1]:
         return np.inf
     gap = np.linalg.norm(found.hand.landmarks[HandLandmark.WRIST, :2] - pose.landmarks[wrist, :2])
     # Hands bend back by a right angle at most: beyond that the hand points up the arm and is another person's.
-    forearm = pose.landmarks[wrist, :2] - pose.landmarks[_ELBOW[side], :2]
+    forearm = pose.landmarks[wrist, :2] - pose.landmarks[ARM[side][1], :2]
     back = cosine(forearm, hand_direction(found.hand.landmarks)) < -0.7 and np.linalg.norm(forearm) > palm
     wrong = found.hand.right_score if side == 'left' else 1 - found.hand.right_score
     return float(gap / min(MAX_GAP_TORSOS * torso, MAX_GAP_PALMS * palm)

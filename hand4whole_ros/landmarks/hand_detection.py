@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .detection import Detection
+from .hand_evidence import hand_evidence
 from .hands import (
     MIN_PRESENCE,
     HandLandmarker,
@@ -21,10 +22,10 @@ from .hands import (
     palm_region,
     pose_hand_region,
 )
-from .indices import POSE_HAND, HandLandmark, PalmKeypoint
-from .measures import hand_distance, is_hand_inside, palm_length
+from .indices import ARM, POSE_HAND, HandLandmark, PalmKeypoint
+from .measures import hand_distance, is_hand_inside, palm_length, torso_length
 from .pose import PoseLandmarks
-from .regions import Region
+from .regions import UP, Region, rotation_of
 from .runtime import Runtime
 from .tiles import tiles
 
@@ -36,6 +37,16 @@ SCALES = (1.0, 1.6, 0.5)
 
 #: The hand of an arm is searched only if the pose's wrist has a higher visibility.
 MIN_WRIST_VISIBILITY = 0.1
+
+#: Regions at the end of a forearm, beside that of the pose's hand: the middle from the wrist and the side, in torsos;
+#: the rotation from the forearm's. They show hands that the pose's fingers, or the network for regions, missed.
+_FOREARM_REGIONS = ((0.2, 0.5, np.radians(-40)), (0.2, 0.5, np.radians(40)), (0.2, 0.7, 0.0))
+
+#: Regions in which the hand of an arm is searched.
+ARM_REGIONS = 1 + len(_FOREARM_REGIONS)
+
+#: A new hand of an arm needs more evidence.
+_MIN_EVIDENCE = -0.5
 
 #: The side of the square around a wrist in which palms are searched, in sides of the region from a pose.
 _AROUND_WRIST = 1.8
@@ -59,6 +70,9 @@ _FINGERS_PALMS, _SHARE_OF_FINGERS = 0.65, 0.9
 #: Mean distance of successive landmarks of a hand, in palms, above which it is rejected.
 _MAX_DISAGREEMENT = 0.35
 
+#: Landmarks of a hand and of its mirror image are of one hand if they differ by less than this, in palms.
+_MAX_MIRROR_DISTANCE = 0.3
+
 #: Mean presence of a hand and of its mirror image below which a palm is rejected.
 _MIN_BOTH_PRESENCE = 0.7
 
@@ -70,10 +84,16 @@ class HandFound:
     hand: HandLandmarks
     disagreement: float                     # mean distance between the landmarks of the last two regions, in palms
     palm_score: float                       # the palm detector's, 0 to 1; 0 for regions of arms
+    mirrored_presence: float | None = None  # in the mirror image of the region; None: not estimated
+
+    @property
+    def presences(self) -> list[float]:
+        """In the region and, where that was estimated, in its mirror image."""
+        return [self.hand.presence, *([] if self.mirrored_presence is None else [self.mirrored_presence])]
 
     @property
     def confidence(self) -> float:
-        """0 to 1."""
+        """0 to 1: that it is a hand. That it is the hand of an arm: see hand_evidence."""
         return self.hand.presence * float(np.exp(-self.disagreement))
 
 
@@ -97,26 +117,41 @@ class HandsDetector:
     def of_arms(self, image: np.ndarray, poses: Sequence[PoseLandmarks]) -> list[HandFound]:
         """The hands at the ends of the poses' arms, with duplicates."""
         arms = [(pose, side) for pose in poses for side in POSE_HAND]
-        return [hand for hand in self._runtime.map(lambda arm: self.of_arm(image, *arm, palms=True), arms)
+        return [hand for hand in self._runtime.map(lambda arm: self._anywhere_at(image, *arm), arms)
                 if hand is not None]
 
-    def of_arm(self, image: np.ndarray, pose: PoseLandmarks, side: str, *, palms: bool = False) -> HandFound | None:
+    def of_arm(self, image: np.ndarray, pose: PoseLandmarks, side: str, regions: Iterable[int] = (0,)
+               ) -> HandFound | None:
         """The hand at the end of the arm of `side`; None if there is none or the pose's wrist is not visible.
 
-        palms: whether the palm detector searches around the wrist where the pose's region shows no hand. It sees a
-        smaller hand there than in an image.
+        regions: the numbers, below ARM_REGIONS, of those in which it is searched, until one shows it.
         """
-        wrist = POSE_HAND[side][0]
-        if pose.visibility[wrist] <= MIN_WRIST_VISIBILITY:
+        if pose.visibility[POSE_HAND[side][0]] <= MIN_WRIST_VISIBILITY:
             return None
-        region = pose_hand_region(pose.landmarks, side)
-        hand = self.hand(image, self.recropper.recrop(image, region))
-        if hand is None and palms:
-            place = pose.landmarks[wrist, :2]
-            near = self.of_palms(image, [replace(region, centre=place, side=_AROUND_WRIST * region.side)])
-            hand = min(near, default=None,
-                       key=lambda one: float(np.linalg.norm(one.hand.landmarks[HandLandmark.WRIST, :2] - place)))
-        return hand
+        found = (self._in_arm_region(image, pose, side, region) for region in regions)
+        return next((hand for hand in found if hand is not None), None)
+
+    def _in_arm_region(self, image, pose: PoseLandmarks, side: str, region: int) -> HandFound | None:
+        place = (_forearm_region(pose.landmarks, side, _FOREARM_REGIONS[region - 1]) if region else
+                 self.recropper.recrop(image, pose_hand_region(pose.landmarks, side)))
+        found = self.hand(image, place)
+        if found is None:
+            return None
+        found = self._with_mirror_image(image, found)
+        return found if hand_evidence(found, pose, side) > _MIN_EVIDENCE else None
+
+    def _anywhere_at(self, image, pose: PoseLandmarks, side: str) -> HandFound | None:
+        """The hand of an arm in the first of its regions that shows it, else near its wrist.
+
+        Around the wrist the palm detector searches: it sees a smaller hand there than in an image.
+        """
+        found, wrist = self.of_arm(image, pose, side, range(ARM_REGIONS)), POSE_HAND[side][0]
+        if found is not None or pose.visibility[wrist] <= MIN_WRIST_VISIBILITY:
+            return found
+        around, place = pose_hand_region(pose.landmarks, side), pose.landmarks[wrist, :2]
+        near = self.of_palms(image, [replace(around, centre=place, side=_AROUND_WRIST * around.side)])
+        return min(near, default=None,
+                   key=lambda one: float(np.linalg.norm(one.hand.landmarks[HandLandmark.WRIST, :2] - place)))
 
     def of_palms(self, image: np.ndarray, regions: Iterable[Region]) -> list[HandFound]:
         """The hands whose palms the detector finds in regions of an image, with duplicates."""
@@ -142,8 +177,15 @@ class HandsDetector:
         found = self.hand(image, palm_region(palm), palm.score)
         if found is None:
             return None
-        mirrored = self.landmarker.landmarks(image, found.hand.region, mirrored=True)
-        return found if (found.hand.presence + mirrored.presence) / 2 > _MIN_BOTH_PRESENCE else None
+        found = self._with_mirror_image(image, found)
+        return found if np.mean(found.presences) > _MIN_BOTH_PRESENCE else None
+
+    def _with_mirror_image(self, image, found: HandFound) -> HandFound:
+        """A hand with the mean of its landmarks and those of the mirror image, if they are near each other."""
+        hand, mirrored = found.hand, self.landmarker.landmarks(image, found.hand.region, mirrored=True)
+        if hand_distance(hand.landmarks, mirrored.landmarks) < _MAX_MIRROR_DISTANCE:
+            hand = replace(hand, landmarks=(hand.landmarks + mirrored.landmarks) / 2)
+        return replace(found, hand=hand, mirrored_presence=mirrored.presence)
 
     def hand(self, image: np.ndarray, region: Region, palm_score: float = 0.0) -> HandFound | None:
         """The hand in a region, estimated again in the region of its landmarks; None if there is none."""
@@ -155,6 +197,15 @@ class HandsDetector:
             return None
         disagreement = hand_distance(first.landmarks, second.landmarks)
         return HandFound(second, disagreement, palm_score) if disagreement < _MAX_DISAGREEMENT else None
+
+
+def _forearm_region(landmarks, side, place):
+    """A region at the end of a forearm; place: a row of _FOREARM_REGIONS."""
+    _, elbow, wrist = landmarks[list(ARM[side]), :2]
+    offset, length, rotation = place
+    along, torso = wrist - elbow, torso_length(landmarks)
+    direction = along / max(float(np.linalg.norm(along)), 1e-6)
+    return Region(wrist + offset * torso * direction, length * torso, rotation_of(elbow, wrist, UP) + rotation)
 
 
 def distinct_hands(hands: Iterable[HandFound]) -> list[HandFound]:

@@ -16,12 +16,21 @@ import numpy as np
 
 from ..skeleton import SIDES
 from .detection import Detection
+from .hand_detection import (
+    ARM_REGIONS,
+    HandFound,
+    HandsDetector,
+    distinct_hands,
+    is_folded_fingers,
+    other_palms,
+    same_hand,
+)
 from .hand_detection import SCALES as PALM_SCALES
-from .hand_detection import HandFound, HandsDetector, distinct_hands, is_folded_fingers, other_palms, same_hand
+from .hand_evidence import hand_evidence
 from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
 from .measures import hand_distance, is_hand_inside
 from .mirror_memory import MirrorMemory, pose_both_ways
-from .people import ImageLandmarks, assembled
+from .people import MIN_HAND_EVIDENCE, ImageLandmarks, assembled
 from .people_detection import (
     RIGHT_ANGLES,
     Candidate,
@@ -72,6 +81,8 @@ class _Track:
     mirror: MirrorMemory | None = None
     # Images until the hand of an arm is searched again: not that of the other arm in the same image.
     wait: dict[str, int] = field(default_factory=lambda: dict(zip(SIDES, (_HAND_EVERY, _HAND_EVERY // 2))))
+    #: The region in which the hand of an arm is searched next: each in turn.
+    region: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
 
 
 @dataclass(eq=False)
@@ -189,7 +200,7 @@ class PeopleTracker:
             partial(self._follow_person, self._people, image, track) for track in self._tracks]
         hands = [partial(self._follow_hand, image, track) for track in self._hand_tracks]
         searches = [search.evaluation.step for search in self._searches]
-        arms = [partial(self._hands.of_arm, image, pose, side) for pose, side in self._arms_due()]
+        arms = [partial(self._hands.of_arm, image, pose, side, regions) for pose, side, regions in self._arms_due()]
         work: list[Callable[[], _Track | _HandTrack | HandFound | None]] = [*people, *hands, *searches, *arms]
         results = [one for one in self._runtime.map(lambda call: call(), work) if one is not None]
         followed = [track for track in results if isinstance(track, _Track)]
@@ -199,22 +210,29 @@ class PeopleTracker:
         for track in (track for track in results if isinstance(track, _HandTrack)):
             if not any(same_hand(track.found.hand, other.found.hand) for other in self._hand_tracks):
                 self._hand_tracks.append(track)
+        self._hand_tracks = [track for track in self._hand_tracks if self._is_evident(track.found)]
         finished = [search for search in self._searches if search.evaluation.finished]
         self._searches = [search for search in self._searches if not search.evaluation.finished]
         return lost, finished, [hand for hand in results if isinstance(hand, HandFound)]
 
-    def _arms_due(self) -> list[tuple[PoseLandmarks, str]]:
-        """Poses of the last image and sides: the arms whose hands are searched in this image, at intervals."""
+    def _is_evident(self, found: HandFound) -> bool:
+        """Whether a hand is that of an arm or, of no arm, was confirmed by a palm: otherwise it is searched anew."""
+        return found.palm_score > 0 or any(hand_evidence(found, track.person.pose, side) > MIN_HAND_EVIDENCE
+                                           for track in self._tracks for side in SIDES)
+
+    def _arms_due(self) -> list[tuple[PoseLandmarks, str, tuple[int, ...]]]:
+        """The arms whose hands are searched in this image, at intervals: pose of the last image, side, and regions."""
         due = []
         for track in self._tracks:
             for side in track.wait:
                 if (track.track_id, side) in self._arms_with_hands:
-                    track.wait[side] = 0
+                    track.wait[side] = track.region[side] = 0
                 elif track.wait[side] > 0:
                     track.wait[side] -= 1
                 else:
                     track.wait[side] = _HAND_EVERY
-                    due.append((track.person.pose, side))
+                    due.append((track.person.pose, side, (0, 1 + track.region[side])))
+                    track.region[side] = (track.region[side] + 1) % (ARM_REGIONS - 1)
         return due
 
     def _follow_person(self, people: PeopleDetector, image, track: _Track) -> _Track | None:

@@ -30,6 +30,8 @@ MIN_PRESENCE = 0.5
 #: MediaPipe's graph specifies a distance of 3; its library, at 0.10.21, uses 4.
 _REACH, _MIN_CONFIDENCE = 4, 0.5
 
+#: Of a landmark without a keypoint score, in a mean of poses.
+_MIN_WEIGHT = 1e-3
 
 #: Fields of PoseLandmarks that are numbers of one pose, of which means can be taken.
 _ESTIMATED = ('landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'keypoint_score', 'auxiliary',
@@ -114,8 +116,16 @@ class PoseLandmarker:
 
 
 def mean_pose(*poses: PoseLandmarks) -> PoseLandmarks:
-    """The mean of several poses of one person, in the region of the first, with their disagreement."""
+    """The mean of several poses of one person, in the region of the first, with their disagreement.
+
+    Each landmark is the mean weighted with the squares of its keypoint scores: where one pose sees an arm and the other
+    does not, the arm is where it was seen.
+    """
     mean = replace(poses[0], **{name: sum(getattr(pose, name) for pose in poses) / len(poses) for name in _ESTIMATED})
+    weights = np.stack([pose.keypoint_score for pose in poses]) ** 2 + _MIN_WEIGHT
+    weights = (weights / weights.sum(axis=0))[..., None]
+    mean = replace(mean, landmarks=sum(weight * pose.landmarks for weight, pose in zip(weights, poses)),
+                   world_landmarks=sum(weight * pose.world_landmarks for weight, pose in zip(weights, poses)))
     return replace(mean, disagreement=disagreement(poses, mean))
 
 

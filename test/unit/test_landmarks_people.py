@@ -168,8 +168,11 @@ def test_a_hand_that_is_seen_shows_the_wrist_that_the_pose_does_not(landmarker, 
     visibility[rows] = 0.1
     unseen = replace(pose, visibility=visibility)
     assert hand_assignment.assign([found], [unseen]) == {(0, side): 0}
-    # Without a palm, at some distance, or of the other side it is not given to such a wrist.
-    assert not hand_assignment.assign([replace(found, palm_score=0.0)], [unseen])
+    # Without a palm and in doubt, at some distance, or of the other side it is not given to such a wrist.
+    sure = replace(found, palm_score=0.0)
+    assert hand_assignment.assign([sure], [unseen]) == {(0, side): 0}
+    unsure = replace(sure, hand=replace(found.hand, presence=0.6), mirrored_presence=0.6)
+    assert not hand_assignment.assign([unsure], [unseen]) and hand_assignment.assign([unsure], [pose])
     gap = 0.8 * min(hand_assignment.MAX_GAP_TORSOS * measures.torso_length(pose.landmarks),
                     hand_assignment.MAX_GAP_PALMS * measures.palm_length(found.hand.landmarks))
     beside = pose.landmarks.copy()
@@ -194,7 +197,10 @@ def test_the_palm_of_a_hand_that_the_pose_s_region_misses_is_searched_around_the
     away = Region(np.zeros(2), 20.0, 0.0)      # a corner of the room
     monkeypatch.setattr(hands.recropper, 'recrop', lambda *_: away)
     assert hands.of_arm(image, pose, side) is None
-    found = hands.of_arm(image, pose, side, palms=True)
+    # A region at the end of the forearm shows it as well.
+    assert hands.of_arm(image, pose, side, range(1, hand_detection.ARM_REGIONS)).palm_score == 0
+    monkeypatch.setattr(hand_detection, '_forearm_region', lambda *_: away)
+    found = hands.of_arms(image, [pose])[0]
     assert found.palm_score > 0
     wrist = pose.landmarks[indices.POSE_HAND[side][0], :2]
     assert np.linalg.norm(found.hand.landmarks[0, :2] - wrist) < measures.palm_length(found.hand.landmarks)

@@ -16,7 +16,7 @@ from ...fitting.person_view import FARTHEST, person_views, roll_of
 from ...fitting.pose_landmarks import landmark_points
 from ...geometry.directions import ray_directions
 from ...geometry.kinematics import kinematic_tree, unposed_joints
-from ...landmarks.hand_assignment import MIN_WRIST_VISIBILITY
+from ...landmarks.hand_evidence import MIN_WRIST_VISIBILITY
 from ...landmarks.indices import HIPS, MIRRORED_POSE, SHOULDERS, WRISTS
 from ...networks.lifting_layout import NUM_BODY
 from ...synthetic import adults, gestures, posture_scene, postures
