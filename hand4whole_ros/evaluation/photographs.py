@@ -42,7 +42,7 @@ PCK_THRESHOLDS = (0.1, 0.2, 0.5)
 #: A hand within this part of its box is near; a person whose mean error is at most this many torsos, and a joint.
 NEAR_HAND, NEAR_PERSON = 0.2, 0.2
 
-#: Lower ends of the intervals of confidence whose people and joints are counted, the highest first.
+#: Lower ends of the intervals of confidence whose people, joints and hands are counted, the highest first.
 CONFIDENCE_FROM = (0.9, 0.5, 0.0)
 
 #: A person whose error exceeds the first, and is below the second share of it with left and right exchanged, has
@@ -61,6 +61,7 @@ class GivenPerson:
     confidence: float                   # 0 to 1
     hands: dict[str, np.ndarray]        # side -> (21, 2) px, of visible hands
     joint_confidence: dict[str, float] = field(default_factory=dict)    # JOINTS -> 0 to 1, if the system gives it
+    hand_confidence: dict[str, float] = field(default_factory=dict)     # side -> 0 to 1, likewise
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,8 @@ class Measures:
     confidence: dict[tuple[int, int], float] = field(default_factory=dict)
     #: (confidence, error in torsos) of visible joints.
     joints: list[tuple[float, float]] = field(default_factory=list)
+    #: (confidence, error in boxes) of hands of people who are annotated there; infinite where no hand is.
+    arm_hands: list[tuple[float, float]] = field(default_factory=list)
     swapped: set[tuple[int, int]] = field(default_factory=set)
     people: int = 0
     people_found: int = 0
@@ -128,8 +131,15 @@ class Measures:
         self.hands += len(true)
         self.hand_errors += [error for _, error in matched.values()]
         self.hands_wrong_side += sum(true[row][0] != hands[k][1] for k, (row, _) in matched.items())
-        self.hands_invented += sum(k not in matched and owner in owners and side in owners[owner].sides_without_hand
-                                   for k, (owner, side, _) in enumerate(hands))
+        for k, (owner, side, _) in enumerate(hands):
+            person = owners.get(owner)
+            if person is None:
+                continue
+            unseen = k not in matched and side in person.sides_without_hand
+            self.hands_invented += unseen
+            sure = given.people[owner].hand_confidence.get(side)
+            if sure is not None and (k in matched or unseen or side in person.hands):
+                self.arm_hands.append((sure, matched[k][1] if k in matched else np.inf))
 
     def summary(self, common: set[tuple[int, int]], true: Sequence[dict]) -> dict:
         """Plain numbers, for JSON; None if there is nothing to measure."""
@@ -142,7 +152,8 @@ class Measures:
         means = [np.mean(list(errors.values())) for errors in self.errors.values()]
         correlation: Any = spearmanr(confidence, means) if len(set(confidence)) > 2 else None
         result['confidence_rank_correlation'] = None if correlation is None else float(correlation.statistic)
-        result.update(_reliability('people', list(zip(confidence, means))), **_reliability('joints', self.joints))
+        result.update(_reliability('people', list(zip(confidence, means))), **_reliability('joints', self.joints),
+                      **_reliability('hands', self.arm_hands, NEAR_HAND))
         result.update(hands=self.hands, hands_found=len(self.hand_errors), hands_wrong_side=self.hands_wrong_side,
                       hands_near=sum(error < NEAR_HAND for error in self.hand_errors),
                       hands_invented=self.hands_invented, hand_error_median=_median(self.hand_errors))
@@ -188,7 +199,8 @@ def _estimated_person(person: WholeBodyEstimate, intrinsics: Intrinsics) -> Give
     sure = person.joint_confidence
     return GivenPerson({name: pixels[JOINT[name]] for name in JOINTS}, person.confidence,
                        {hand.side: hand.keypoints_2d.astype(float) for hand in person.hands if hand.visible},
-                       {} if sure is None else {name: float(sure[JOINT[name]]) for name in JOINTS})
+                       {} if sure is None else {name: float(sure[JOINT[name]]) for name in JOINTS},
+                       {hand.side: float(hand.confidence) for hand in person.hands if hand.visible})
 
 
 def mediapipe_image(solutions: MediaPipeSolutions, image: np.ndarray) -> GivenImage:
@@ -247,11 +259,11 @@ def _error_figures(errors):
                for threshold in PCK_THRESHOLDS}}
 
 
-def _reliability(name, rows):
+def _reliability(name, rows, near=NEAR_PERSON):
     """How many (confidence, error) are of each interval of confidence, and how many of those are near."""
     result, below = {}, np.inf
     for low in CONFIDENCE_FROM:
-        inside = [error <= NEAR_PERSON for confidence, error in rows if low <= confidence < below]
+        inside = [error <= near for confidence, error in rows if low <= confidence < below]
         result[f'{name}_confident_{low}'], result[f'{name}_confident_{low}_near'] = len(inside), sum(map(int, inside))
         below = low
     return result
@@ -271,7 +283,7 @@ _ROWS = (('people found', 'people_found', 'people'), ('people invented', 'people
          ('AP of 12 joints, %', 'ap', '%'), ('AP at OKS 0.5, %', 'ap50', '%'),
          ('confidence and error, rank corr.', 'confidence_rank_correlation', 2),
          *((f'{name} of confidence {low} to {high}: near', f'{name}_confident_{low}_near', f'{name}_confident_{low}')
-           for name in ('people', 'joints') for low, high in zip(CONFIDENCE_FROM, (1.0, *CONFIDENCE_FROM))),
+           for name in ('people', 'joints', 'hands') for low, high in zip(CONFIDENCE_FROM, (1.0, *CONFIDENCE_FROM))),
          ('hands found', 'hands_found', 'hands'), (f'  within {NEAR_HAND} of their box', 'hands_near', 'hands'),
          ('  of the wrong side', 'hands_wrong_side', 0), ('  error, boxes, median', 'hand_error_median', 3),
          ('hands given where none is seen', 'hands_invented', 0))

@@ -116,6 +116,21 @@ def test_people_and_joints_that_are_near_are_counted_by_their_confidence(truth):
     assert figures(truth, given(truth))['joints_confident_0.9'] == 0        # this system knows of no joint
 
 
+def test_hands_that_are_near_are_counted_by_their_confidence_where_it_is_known_what_is_right(truth):
+    person = truth.people[0]
+    sure = {'left': 0.95, 'right': 0.4}
+    measures, nothing_labelled = photographs.Measures(), replace(person, hands={})
+    right = replace(given(truth), hand_confidence=sure)
+    away = replace(right, hands={side: points + 9 * torso_length(person) for side, points in right.hands.items()})
+    hidden = replace(person, hands={}, sides_without_hand=frozenset(['left']))
+    for number, (true, shown) in enumerate(((person, right), (person, away), (hidden, right),
+                                            (nothing_labelled, right), (person, given(truth)))):
+        measures.add(number, replace(truth, people=[true]), GivenImage([shown]))
+    found = measures.summary(set(), [])
+    counted = [(found[f'hands_confident_{low}_near'], found[f'hands_confident_{low}']) for low in (0.9, 0.5, 0.0)]
+    assert counted == [(1, 3), (0, 0), (1, 2)] and found['hands_invented'] == 1
+
+
 def test_a_folder_of_photographs_is_measured_beside_mediapipe(drawn, tmp_path, capsys):
     write_coco_folder(tmp_path, drawn)
     assert len(coco_wholebody.load(tmp_path)) == 2
