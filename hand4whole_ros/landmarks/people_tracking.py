@@ -67,6 +67,9 @@ MIRROR_EVERY, _SURE_EVIDENCE = 5, 4.4
 #: Images between two attempts to locate the hand of an arm.
 _HAND_EVERY = 3
 
+#: The hand of an arm of less confidence is searched as if it were missing, and replaced by one of so much more evidence.
+_SURE_HAND, _MORE_EVIDENT = 0.9, 0.5
+
 #: Of two tracks on one person the younger is kept if it is more similar to its last pose by this much.
 _STEADIER = 0.2
 
@@ -127,6 +130,7 @@ class PeopleTracker:
         self._hand_tracks: list[_HandTrack] = []
         self._searches: list[_Search] = []
         self._arms_with_hands: set[tuple[int, str]] = set()     # (track id, side) in the last image
+        self._doubtful_arms: set[tuple[int, str]] = set()       # those of them whose hand is in doubt
         self._refused: list[tuple[Region, int]] = []    # regions without a person, skipped until that image
         self._urgent: Region | None = None      # the region that the people detector runs in next
         self._shape = None
@@ -166,7 +170,7 @@ class PeopleTracker:
         added |= self._add_palms(image, palms)
         self._images += 1
         found = self._result() if added else found
-        self._arms_with_hands = _arms_with_hands(found)
+        self._arms_with_hands, self._doubtful_arms = _arms_with_hands(found), _arms_with_hands(found, _SURE_HAND)
         return found
 
     def _people_region(self) -> Region | None:
@@ -217,15 +221,19 @@ class PeopleTracker:
 
     def _is_evident(self, found: HandFound) -> bool:
         """Whether a hand is that of an arm or, of no arm, was confirmed by a palm: otherwise it is searched anew."""
-        return found.palm_score > 0 or any(hand_evidence(found, track.person.pose, side) > MIN_HAND_EVIDENCE
-                                           for track in self._tracks for side in SIDES)
+        return found.palm_score > 0 or self._evidence(found) > MIN_HAND_EVIDENCE
+
+    def _evidence(self, found: HandFound) -> float:
+        """The evidence of a hand for the arm for which it has most; -inf if nobody is tracked."""
+        return max((hand_evidence(found, track.person.pose, side) for track in self._tracks for side in SIDES),
+                   default=-np.inf)
 
     def _arms_due(self) -> list[tuple[PoseLandmarks, str, tuple[int, ...]]]:
         """The arms whose hands are searched in this image, at intervals: pose of the last image, side, and regions."""
         due = []
         for track in self._tracks:
             for side in track.wait:
-                if (track.track_id, side) in self._arms_with_hands:
+                if (track.track_id, side) in self._arms_with_hands - self._doubtful_arms:
                     track.wait[side] = track.region[side] = 0
                 elif track.wait[side] > 0:
                     track.wait[side] -= 1
@@ -337,7 +345,9 @@ class PeopleTracker:
         for hand in distinct_hands(found):
             same = next((track for track in tracked if same_hand(hand.hand, track.found.hand)), None)
             if same is not None:
-                same.found = replace(same.found, palm_score=max(same.found.palm_score, hand.palm_score))
+                palm_score = max(same.found.palm_score, hand.palm_score)
+                better = hand if self._evidence(hand) > self._evidence(same.found) + _MORE_EVIDENT else same.found
+                same.found = replace(better, palm_score=palm_score)
             elif not any(is_folded_fingers(hand, track.found) for track in tracked):
                 self._hand_tracks.append(_HandTrack(self._next_hand_id, hand))
                 self._next_hand_id += 1
@@ -349,9 +359,10 @@ class PeopleTracker:
                          hand_ids=[track.track_id for track in self._hand_tracks])
 
 
-def _arms_with_hands(found: ImageLandmarks) -> set[tuple[int, str]]:
-    """(track id, side) of those arms that have a hand."""
-    return {(person.track_id, side) for person in found.people for side in SIDES if person.hand(side) is not None}
+def _arms_with_hands(found: ImageLandmarks, below: float = np.inf) -> set[tuple[int, str]]:
+    """(track id, side) of those arms that have a hand, of less confidence than this."""
+    return {(person.track_id, side) for person in found.people for side, confidence in person.hand_confidence.items()
+            if confidence < below}
 
 
 def _one_each(tracks: Sequence[_Track], last: dict[int, PoseLandmarks]) -> list[_Track]:

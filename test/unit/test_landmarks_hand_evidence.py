@@ -11,8 +11,8 @@ from hand4whole_ros.detection.hand_filter import filter_hands  # noqa: E402
 from hand4whole_ros.detection.landmark_people import LandmarkPeople  # noqa: E402
 from hand4whole_ros.landmarks.hand_evidence import hand_evidence, is_shown  # noqa: E402
 from hand4whole_ros.landmarks.indices import POSE_HAND, HandLandmark  # noqa: E402
-from hand4whole_ros.landmarks.measures import torso_length  # noqa: E402
-from hand4whole_ros.landmarks.people import PeopleLandmarker  # noqa: E402
+from hand4whole_ros.landmarks.measures import hand_distance, torso_length  # noqa: E402
+from hand4whole_ros.landmarks.people import MIN_HAND_EVIDENCE, PeopleLandmarker  # noqa: E402
 from hand4whole_ros.landmarks.people_tracking import PeopleTracker  # noqa: E402
 from hand4whole_ros.synthetic import dataset  # noqa: E402
 
@@ -90,6 +90,24 @@ def test_a_tracked_hand_that_leaves_its_arm_is_lost_and_searched_anew(image, see
         found = tracker.track(image)
     assert {side for side in POSE_HAND if found.people[0].hand(side) is not None} == with_hands
     assert not ids & {track.track_id for track in tracker._hand_tracks}
+
+
+def test_a_tracked_hand_in_doubt_is_replaced_by_a_likelier_one_of_the_same_arm(image, monkeypatch):
+    tracker = PeopleTracker(hands=False)
+    for _ in range(6):
+        found = tracker.track(image)
+    side = next(side for side in POSE_HAND if found.people[0].hand(side) is not None)
+    right = found.people[0].hand(side).landmarks
+    monkeypatch.setattr(tracker, '_follow_hand', lambda image, track: track)      # it stays where it has drifted to
+    for track in tracker._hand_tracks:
+        track.found = scaled(unsure(track.found, 0.55), 0.6)
+    ids = {track.track_id for track in tracker._hand_tracks}
+    wrong = tracker.track(image).people[0]
+    assert MIN_HAND_EVIDENCE < np.log(wrong.hand_confidence[side] / (1 - wrong.hand_confidence[side])) < 2
+    for _ in range(10):
+        found = tracker.track(image).people[0]
+    assert hand_distance(found.hand(side).landmarks, right) < 0.2 < hand_distance(wrong.hand(side).landmarks, right)
+    assert found.hand_confidence[side] > 0.9 and {track.track_id for track in tracker._hand_tracks} == ids
 
 
 def test_how_sure_a_hand_is_reaches_whoever_takes_the_landmarks(image):
