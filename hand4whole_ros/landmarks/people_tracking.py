@@ -67,7 +67,7 @@ MIRROR_EVERY, _SURE_EVIDENCE = 5, 4.4
 #: Images between two attempts to locate the hand of an arm.
 _HAND_EVERY = 3
 
-#: The hand of an arm of less confidence is searched as if it were missing, and replaced by one of so much more evidence.
+#: A hand of an arm of less confidence is searched as if it were missing, and replaced by one of so much more evidence.
 _SURE_HAND, _MORE_EVIDENT = 0.9, 0.5
 
 #: Of two tracks on one person the younger is kept if it is more similar to its last pose by this much.
