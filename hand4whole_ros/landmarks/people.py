@@ -95,7 +95,7 @@ class PeopleLandmarker:
 
     max_people: maximum number of people, the largest are kept. people: whether people are detected, or only hands.
     hands: whether loose hands are detected. lite_hands: see HandLandmarker. both_ways: poses are the consensus of two
-    regions and their mirror images, whose errors are in part independent: more accurate, in five times the time.
+    regions and their mirror images, whose errors are in part independent: four more runs of the network a person.
     Raises ValueError if max_people is below 1, LandmarksUnavailable as the networks do.
     """
 
