@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..geometry.boxes import inside
+from ..landmarks.hand_assignment import MAX_GAP_TORSOS, PALM_LENGTHS
 from ..landmarks.hand_evidence import MIN_WRIST_VISIBILITY
 from ..landmarks.indices import WRIST
 from ..landmarks.measures import MIN_HAND_LANDMARKS_INSIDE, hand_distance, palm_length, torso_length
@@ -18,11 +19,6 @@ from ..skeleton import SIDES
 
 if TYPE_CHECKING:
     from .holistic_landmarks import HolisticLandmarks
-
-#: All lengths in lengths of the torso (shoulders to hips) in the image. Good hands on rendered people:
-#: wrist within 0.13 of the arm's in 99 %, palm 0.12 to 0.27 long in 98 %; near hands appear larger.
-MAX_WRIST_GAP = 0.22
-PALM_LENGTH_RANGE = (0.06, 0.6)
 
 #: Two hands whose points are closer than this part of a palm, on average, are one hand detected twice.
 _MAX_DUPLICATE_HAND_DISTANCE = 0.35
@@ -42,8 +38,8 @@ def filter_hands(landmarks: HolisticLandmarks, width: int, height: int) -> dict[
         gap = np.linalg.norm(pixels[0] - pose[WRIST[side]]) / torso
         palm = palm_length(pixels) / torso
         shown = inside(pixels, width, height).sum()
-        if (visible >= MIN_WRIST_VISIBILITY and gap <= MAX_WRIST_GAP
-                and PALM_LENGTH_RANGE[0] <= palm <= PALM_LENGTH_RANGE[1] and shown >= MIN_HAND_LANDMARKS_INSIDE):
+        if (visible >= MIN_WRIST_VISIBILITY and gap <= MAX_GAP_TORSOS
+                and PALM_LENGTHS[0] <= palm <= PALM_LENGTHS[1] and shown >= MIN_HAND_LANDMARKS_INSIDE):
             found[side] = points, landmarks.hand_confidence.get(side, 1.0) * float(shown) / len(points), gap
     if len(found) == 2:
         (left, _, left_gap), (right, _, right_gap) = found['left'], found['right']

@@ -16,10 +16,11 @@ from .indices import ARM, POSE_HAND, HandLandmark
 from .measures import hand_direction, palm_length, torso_length
 from .pose import PoseLandmarks
 
-#: Maximum distance of the hand's wrist from the arm's: in torsos, and in palms of the hand.
+#: Maximum distance of the hand's wrist from the arm's: in torsos, and in palms of the hand. Of good hands on rendered
+#: people it is below 0.13 torsos in 99 %.
 MAX_GAP_TORSOS, MAX_GAP_PALMS = 0.22, 1.0
 
-#: Lengths of a palm in torsos. Near hands appear larger.
+#: Lengths of a palm in torsos: of good hands on rendered people 0.12 to 0.27 in 98 %. Near hands appear larger.
 PALM_LENGTHS = (0.06, 0.6)
 
 #: Cost, in maximum distances, of a hand that is certainly of the other side, and of one at a wrist that is not visible;

@@ -84,8 +84,8 @@ class _Track:
     mirror: MirrorMemory | None = None
     # Images until the hand of an arm is searched again: not that of the other arm in the same image.
     wait: dict[str, int] = field(default_factory=lambda: dict(zip(SIDES, (_HAND_EVERY, _HAND_EVERY // 2))))
-    #: The region in which the hand of an arm is searched next: each in turn.
-    region: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
+    #: The region, beside the pose's, in which the hand of an arm is searched next: each in turn.
+    region: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 1))
 
 
 @dataclass(eq=False)
@@ -129,8 +129,8 @@ class PeopleTracker:
         self._tracks: list[_Track] = []
         self._hand_tracks: list[_HandTrack] = []
         self._searches: list[_Search] = []
-        self._arms_with_hands: set[tuple[int, str]] = set()     # (track id, side) in the last image
-        self._doubtful_arms: set[tuple[int, str]] = set()       # those of them whose hand is in doubt
+        #: (track id, side) -> confidence of the hand, of those arms that had one in the last image.
+        self._arms_with_hands: dict[tuple[int, str], float] = {}
         self._refused: list[tuple[Region, int]] = []    # regions without a person, skipped until that image
         self._urgent: Region | None = None      # the region that the people detector runs in next
         self._shape = None
@@ -170,7 +170,7 @@ class PeopleTracker:
         added |= self._add_palms(image, palms)
         self._images += 1
         found = self._result() if added else found
-        self._arms_with_hands, self._doubtful_arms = _arms_with_hands(found), _arms_with_hands(found, _SURE_HAND)
+        self._arms_with_hands = _arms_with_hands(found)
         return found
 
     def _people_region(self) -> Region | None:
@@ -233,14 +233,14 @@ class PeopleTracker:
         due = []
         for track in self._tracks:
             for side in track.wait:
-                if (track.track_id, side) in self._arms_with_hands - self._doubtful_arms:
-                    track.wait[side] = track.region[side] = 0
+                if self._arms_with_hands.get((track.track_id, side), 0.0) >= _SURE_HAND:
+                    track.wait[side], track.region[side] = 0, 1
                 elif track.wait[side] > 0:
                     track.wait[side] -= 1
                 else:
                     track.wait[side] = _HAND_EVERY
-                    due.append((track.person.pose, side, (0, 1 + track.region[side])))
-                    track.region[side] = (track.region[side] + 1) % (ARM_REGIONS - 1)
+                    due.append((track.person.pose, side, (0, track.region[side])))
+                    track.region[side] = track.region[side] % (ARM_REGIONS - 1) + 1
         return due
 
     def _follow_person(self, people: PeopleDetector, image, track: _Track) -> _Track | None:
@@ -359,10 +359,10 @@ class PeopleTracker:
                          hand_ids=[track.track_id for track in self._hand_tracks])
 
 
-def _arms_with_hands(found: ImageLandmarks, below: float = np.inf) -> set[tuple[int, str]]:
-    """(track id, side) of those arms that have a hand, of less confidence than this."""
-    return {(person.track_id, side) for person in found.people for side, confidence in person.hand_confidence.items()
-            if confidence < below}
+def _arms_with_hands(found: ImageLandmarks) -> dict[tuple[int, str], float]:
+    """(track id, side) -> confidence of the hand, of those arms that have one."""
+    return {(person.track_id, side): confidence for person in found.people
+            for side, confidence in person.hand_confidence.items()}
 
 
 def _one_each(tracks: Sequence[_Track], last: dict[int, PoseLandmarks]) -> list[_Track]:

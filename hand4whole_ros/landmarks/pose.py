@@ -33,9 +33,10 @@ _REACH, _MIN_CONFIDENCE = 4, 0.5
 #: Of a landmark without a keypoint score, in a mean of poses.
 _MIN_WEIGHT = 1e-3
 
-#: Fields of PoseLandmarks that are numbers of one pose, of which means can be taken.
-_ESTIMATED = ('landmarks', 'world_landmarks', 'visibility', 'landmark_presence', 'keypoint_score', 'auxiliary',
-              'presence')
+#: Fields of PoseLandmarks that are numbers of one pose, of which means can be taken: its landmarks, and the others.
+_POINTS = ('landmarks', 'world_landmarks')
+_OTHERS = ('visibility', 'landmark_presence', 'keypoint_score', 'auxiliary', 'presence')
+_ESTIMATED = (*_POINTS, *_OTHERS)
 
 
 class PoseDetector(Detector):
@@ -121,11 +122,11 @@ def mean_pose(*poses: PoseLandmarks) -> PoseLandmarks:
     Each landmark is the mean weighted with the squares of its keypoint scores: where one pose sees an arm and the other
     does not, the arm is where it was seen.
     """
-    mean = replace(poses[0], **{name: sum(getattr(pose, name) for pose in poses) / len(poses) for name in _ESTIMATED})
     weights = np.stack([pose.keypoint_score for pose in poses]) ** 2 + _MIN_WEIGHT
     weights = (weights / weights.sum(axis=0))[..., None]
-    mean = replace(mean, landmarks=sum(weight * pose.landmarks for weight, pose in zip(weights, poses)),
-                   world_landmarks=sum(weight * pose.world_landmarks for weight, pose in zip(weights, poses)))
+    mean = replace(
+        poses[0], **{name: sum(getattr(pose, name) for pose in poses) / len(poses) for name in _OTHERS},
+        **{name: sum(weight * getattr(pose, name) for weight, pose in zip(weights, poses)) for name in _POINTS})
     return replace(mean, disagreement=disagreement(poses, mean))
 
 
