@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import expit
@@ -35,9 +35,6 @@ _DOUBTFUL_PALMS, _DOUBTFUL_SHARE, _MIN_EVIDENCE = 3.0, 0.1, 3.3
 #: so many palms and the hand points as the foot or the shank does, by this cosine or more.
 _MIN_FOOT_VISIBILITY, _FOOT_PALMS, _AS_FOOT = 0.3, 1.0, 0.9
 
-#: The hand of an arm is left out, and lost in a video, if it has less evidence.
-MIN_HAND_EVIDENCE = -2.0
-
 #: Rows of a pose: from the shoulders to the hips, with arms and hands.
 _ARMS_AND_TRUNK = slice(PoseLandmark.LEFT_SHOULDER, PoseLandmark.LEFT_KNEE)
 
@@ -52,12 +49,13 @@ class PersonLandmarks:
     confidence: float               # 0 to 1: that it is a person
     hand_confidence: dict[str, float]   # side -> 0 to 1, of the detected hands: that their landmarks are right
     track_id: int = -1              # the same in all images of a video; -1 in an unrelated image
-    palms: tuple[str, ...] = ()     # sides of the hands that the palm detector has confirmed
+    #: side -> 0 to 1, of those hands that the palm detector has confirmed: that it is a hand, whosever
+    palms: dict[str, float] = field(default_factory=dict)
 
     def hands_without(self, sides: Container[str]) -> list[LooseHand]:
         """The hands with a detected palm, except those of `sides`, as loose hands; they do not depend on the person."""
-        hands = ((side, self.hand(side)) for side in self.palms if side not in sides)
-        return [LooseHand(hand, self.hand_confidence[side]) for side, hand in hands if hand is not None]
+        hands = ((self.hand(side), confidence) for side, confidence in self.palms.items() if side not in sides)
+        return [LooseHand(hand, confidence) for hand, confidence in hands if hand is not None]
 
     def pose_with_hands(self) -> PoseLandmarks:
         """The pose with the wrists of the hands where it has not seen its own: see hand_assignment.with_wrist_of."""
@@ -132,7 +130,6 @@ def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_peopl
     # Assigned among all people, so that nobody gets a hand of a person beyond max_people.
     given = assign(hands, [poses[k].pose for k in rows])
     evidence = {arm: hand_evidence(hands[number], poses[rows[arm[0]]].pose, arm[1]) for arm, number in given.items()}
-    given = {arm: number for arm, number in given.items() if evidence[arm] > MIN_HAND_EVIDENCE}
     largest = sorted(range(len(rows)), key=lambda k: -poses[rows[k]].size)[:max_people]
     people = []
     for k in largest:
@@ -143,7 +140,7 @@ def assembled(poses: Sequence[PersonPose], hands: Sequence[HandFound], max_peopl
             confidence=float(expit(person.evidence)),
             hand_confidence={side: float(expit(evidence[k, side])) for side in found},
             track_id=-1 if ids is None else ids[rows[k]],
-            palms=tuple(side for side, one in found.items() if one.palm_score > 0)))
+            palms={side: one.confidence for side, one in found.items() if one.palm_score > 0}))
     taken = set(given.values())
     # A hand without a palm that was assigned to no arm is a duplicate.
     hand_ids = [-1] * len(hands) if hand_ids is None else hand_ids

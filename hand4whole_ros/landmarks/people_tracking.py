@@ -16,6 +16,7 @@ import numpy as np
 
 from ..skeleton import SIDES
 from .detection import Detection
+from .hand_assignment import MIN_HAND_EVIDENCE
 from .hand_detection import (
     ARM_REGIONS,
     HandFound,
@@ -30,7 +31,7 @@ from .hand_evidence import hand_evidence
 from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
 from .measures import hand_distance, is_hand_inside
 from .mirror_memory import MirrorMemory, pose_both_ways
-from .people import MIN_HAND_EVIDENCE, ImageLandmarks, assembled
+from .people import ImageLandmarks, assembled
 from .people_detection import (
     RIGHT_ANGLES,
     Candidate,
@@ -47,7 +48,8 @@ from .regions import Region
 from .runtime import Runtime
 from .tiles import SCALES, at_angle, tiles
 
-#: While a person is tracked, a detector runs in one square of every so-many-th image.
+#: While a person is tracked, a detector runs in one square of every so-many-th image. The first round of squares, in a
+#: new video and after somebody was lost, takes an image for each.
 DETECT_EVERY = 5
 
 #: Maximum number of candidates evaluated in one image, the best; the others wait for the next image. Candidates that
@@ -150,7 +152,7 @@ class PeopleTracker:
         if image.shape != self._shape:
             self.reset()
             self._shape = image.shape
-            self._beside_people = cycle(_regions_beside_people(image))
+            self._search_beside_people(image)
             self._of_nobody = cycle(_regions_of_nobody(image))
             self._palm_regions = cycle(tiles(image, PALM_SCALES))
         searched, palms_searched, first_new = self._people_region(), self._palm_region(), self._next_id
@@ -161,7 +163,7 @@ class PeopleTracker:
             self._add_searched(self._people, image, finished)
             if lost:    # and maybe still present
                 self._hurry_until = self._images + _RETURN_IMAGES
-                self._beside_people = cycle(_regions_beside_people(image))
+                self._search_beside_people(image)
                 searched, candidates = whole, self._people.candidates(image, [whole])
             if searched is not None:
                 self._add_people(self._people, image, searched, candidates)
@@ -177,9 +179,19 @@ class PeopleTracker:
         """Where people are searched in this image."""
         if self._searches:
             return None
-        if self._urgent is not None or not self._due(len(self._tracks), 0):
+        if self._urgent is not None:
             return self._urgent
-        return next(self._beside_people if self._tracks else self._of_nobody)
+        if not self._tracks:
+            return next(self._of_nobody)
+        if self._unsearched == 0 and not self._due(self._tracks, 0):
+            return None
+        self._unsearched = max(self._unsearched - 1, 0)
+        return next(self._beside_people)
+
+    def _search_beside_people(self, image):
+        """Begins the search beside people who are tracked anew."""
+        squares = _regions_beside_people(image)
+        self._beside_people, self._unsearched = cycle(squares), len(squares)
 
     def _palm_region(self) -> Region | None:
         """Where hands without an arm are searched in this image; those of people are located by their arms."""

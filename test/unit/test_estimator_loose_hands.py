@@ -92,10 +92,11 @@ def test_hands_of_somebody_whom_no_body_fits_are_nobodys(estimator, people_seen,
     assert set(seen) == set(SIDES) and not estimator.loose_hands
     monkeypatch.setattr(estimator._landmark_pipeline._fitter, 'fit', lambda *given: None)
     assert estimator.estimate(image, truth.intrinsics) == []
-    loose = {hand.side: hand.keypoints_2d for hand in estimator.loose_hands}
+    loose = {hand.side: hand for hand in estimator.loose_hands}
     assert set(loose) == set(SIDES)
     for side in SIDES:
-        off = np.linalg.norm(loose[side] - truth.hand(side).keypoints_2d, axis=1)
+        assert loose[side].confidence == pytest.approx(seen[side])      # that it is a hand, not that of an arm
+        off = np.linalg.norm(loose[side].keypoints_2d - truth.hand(side).keypoints_2d, axis=1)
         assert np.median(off) < 8
 
 

@@ -9,10 +9,11 @@ pytest.importorskip('ai_edge_litert')
 
 from hand4whole_ros.detection.hand_filter import filter_hands  # noqa: E402
 from hand4whole_ros.detection.landmark_people import LandmarkPeople  # noqa: E402
+from hand4whole_ros.landmarks.hand_assignment import MIN_HAND_EVIDENCE, assign  # noqa: E402
 from hand4whole_ros.landmarks.hand_evidence import hand_evidence, is_shown  # noqa: E402
 from hand4whole_ros.landmarks.indices import POSE_HAND, HandLandmark  # noqa: E402
 from hand4whole_ros.landmarks.measures import hand_distance, torso_length  # noqa: E402
-from hand4whole_ros.landmarks.people import MIN_HAND_EVIDENCE, PeopleLandmarker  # noqa: E402
+from hand4whole_ros.landmarks.people import PeopleLandmarker  # noqa: E402
 from hand4whole_ros.landmarks.people_tracking import PeopleTracker  # noqa: E402
 from hand4whole_ros.synthetic import dataset  # noqa: E402
 
@@ -74,6 +75,14 @@ def test_at_a_wrist_that_is_not_seen_a_palm_shows_where_it_is(seen):
     assert hand_evidence(replace(beside, palm_score=0.9), hidden, side) > hand_evidence(beside, hidden, side) + 2
     assert is_shown(found, hidden, side) and is_shown(replace(unsure(found, 0.5), palm_score=0.9), hidden, side)
     assert not is_shown(unsure(found, 0.5), hidden, side)
+
+
+def test_an_unlikely_hand_leaves_the_arm_to_the_next_one(seen):
+    pose, found, side = seen
+    beside = moved(found, (0.05 * torso_length(pose.landmarks), 0))
+    unlikely = scaled(unsure(found, 0.3), 0.7)      # nearer to the wrist
+    assert hand_evidence(unlikely, pose, side) < MIN_HAND_EVIDENCE < hand_evidence(beside, pose, side)
+    assert assign([unlikely, beside], [pose]) == {(0, side): 1} and assign([unlikely], [pose]) == {}
 
 
 def test_a_tracked_hand_that_leaves_its_arm_is_lost_and_searched_anew(image, seen):
