@@ -48,8 +48,8 @@ from .regions import Region
 from .runtime import Runtime
 from .tiles import SCALES, at_angle, tiles
 
-#: While a person is tracked, a detector runs in one square of every so-many-th image. The first round of squares, in a
-#: new video and after somebody was lost, takes an image for each.
+#: While a person is tracked, a detector runs in one square of every so-many-th image. Where people may be missing, in a
+#: new video and after somebody was lost, the first round of squares takes an image for each.
 DETECT_EVERY = 5
 
 #: Maximum number of candidates evaluated in one image, the best; the others wait for the next image. Candidates that
@@ -183,9 +183,10 @@ class PeopleTracker:
             return self._urgent
         if not self._tracks:
             return next(self._of_nobody)
-        if self._unsearched == 0 and not self._due(self._tracks, 0):
+        first_round = self._unsearched > 0 and len(self._tracks) < self.max_people
+        if not first_round and not self._due(self._tracks, 0):
             return None
-        self._unsearched = max(self._unsearched - 1, 0)
+        self._unsearched -= first_round
         return next(self._beside_people)
 
     def _search_beside_people(self, image):
