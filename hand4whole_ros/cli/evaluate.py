@@ -52,8 +52,12 @@ def _add_synthetic(kinds):
     command = add_command(
         kinds, _SYNTHETIC, _run_synthetic, "On rendered people, with MediaPipe's own 3D landmarks for comparison.",
         examples=['hand4whole evaluate synthetic',
-                  'hand4whole evaluate synthetic --count 200 --seed 7 --json table.json'])
+                  'hand4whole evaluate synthetic --count 200 --seed 7 --json table.json',
+                  'hand4whole evaluate synthetic --postures --count 200'])
     _add_people(command)
+    command.add_argument('--postures', action='store_true',
+                         help='people who stand, sit, kneel, crawl, bend or lie, seen from everywhere, instead of people '
+                              'who stand before the camera and show their hands')
     add_json_option(command)
     add_estimator_options(command)
 
@@ -207,7 +211,7 @@ def _run_synthetic(args):
     from ..evaluation import synthetic_evaluation
     estimator = create_estimator(args, static_images=True)
     try:
-        table = synthetic_evaluation.evaluate_synthetic(estimator, args.count, args.seed)
+        table = synthetic_evaluation.evaluate_synthetic(estimator, args.count, args.seed, postures=args.postures)
     finally:
         estimator.close()
     write_figures(args.json, table)

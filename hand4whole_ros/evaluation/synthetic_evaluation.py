@@ -9,15 +9,25 @@ import numpy as np
 
 from .. import skeleton
 from ..estimators.base import Estimator
-from ..landmarks.indices import UPPER_BODY
-from ..synthetic import dataset
+from ..landmarks.indices import LIMBS, UPPER_BODY
+from ..synthetic import dataset, posture_scene
+from ..synthetic.people import render_person
 from ..system.progress import ProgressBar
 from . import metrics
 from .mediapipe_solutions import MediaPipeSolutions
 from .people_matching import match_hands
-from .pose_errors import BODY_JOINTS, body_errors, depth_error, hand_errors
+from .pose_errors import (
+    BODY_JOINTS,
+    LIMB_JOINTS,
+    body_errors,
+    depth_error,
+    hand_errors,
+    image_error,
+    posture_errors,
+)
 
-#: The table: key -> meaning, unit, goal. Goals on counts are for 120 hands and scale with them.
+#: The table of people who stand before the camera and show their hands: key -> meaning, unit, goal. Goals on counts are
+#: for 120 hands and scale with them.
 METRIC_ROWS = {
     'people_missed': ('people not found', 'of {people}', None),
     'body_pa_mm': ('body after Procrustes', 'mm', 35.0),
@@ -32,22 +42,38 @@ METRIC_ROWS = {
     'time_ms': ('time per picture', 'ms', None),
     'fit_ms': ('of which all but the detector', 'ms', None)}
 
-_COUNTS = ('people_missed', 'hands_missed', 'hands_missed_holistic')
+#: The table of people in every posture, seen from everywhere, whose hands are often hidden.
+POSTURE_ROWS = {
+    'people_missed': ('people not found', 'of {people}', None),
+    'body_pa_mm': ('body after Procrustes', 'mm', 45.0),
+    'body_root_mm': ('body from the hips', 'mm', 70.0),
+    'legs_mm': ('knees and ankles from the hips', 'mm', None),
+    'heading_deg': ('heading', 'deg', 8.0),
+    'mrrpe_mm': ('wrist-to-wrist vector', 'mm', None),
+    'depth_percent': ('distance from the camera', '%', 5.0),
+    'behind_camera': ('people behind the camera', 'of {people}', 0.0),
+    'image_torsos': ('visible joints in the picture', 'torsos', 0.06),
+    'time_ms': ('time per picture', 'ms', None)}
+
+_COUNTS = ('people_missed', 'hands_missed', 'hands_missed_holistic', 'behind_camera')
 
 
-def evaluate_synthetic(estimator: Estimator, count: int = 60, seed: int = 1, progress: bool = True) -> dict:
+def evaluate_synthetic(estimator: Estimator, count: int = 60, seed: int = 1, *, postures: bool = False,
+                       progress: bool = True) -> dict:
     """Measure on `count` freshly rendered people; returns a dict of plain numbers, for JSON.
 
-    {'estimator': name, 'count', 'seed', 'rows': {key of ROWS: {'estimator', 'mediapipe', 'goal'}}}. Errors
-    are medians over detected people and hands, misses are counts; None if there is no value.
-    `mediapipe` is Holistic's pose_world_landmarks for the body and the Hands solution's
+    postures: people in every posture, seen from everywhere, instead of people who stand before the camera.
+    {'estimator': name, 'count', 'seed', 'postures', 'rows': {key of METRIC_ROWS or POSTURE_ROWS: {'estimator',
+    'mediapipe', 'goal'}}}. Errors are medians over detected people and hands, misses are counts; None if there is no
+    value. `mediapipe` is Holistic's pose_world_landmarks for the body and the Hands solution's
     multi_hand_world_landmarks for the hands; its time is Holistic's. All None if it is not installed.
     """
+    table = POSTURE_ROWS if postures else METRIC_ROWS
     ours, theirs = defaultdict(list), defaultdict(list)
     baseline = MediaPipeSolutions.create()
     try:
         for i in ProgressBar(range(count), 'rendering and estimating', unit='person', enabled=progress):
-            image, truth = dataset.render_person(seed, i)
+            image, truth = _person_in_a_posture(seed, i) if postures else dataset.render_person(seed, i)
             _measure_estimator(estimator, image, truth, ours)
             if baseline is not None:
                 _measure_baseline(baseline, image, truth, theirs)
@@ -57,10 +83,15 @@ def evaluate_synthetic(estimator: Estimator, count: int = 60, seed: int = 1, pro
     columns = {'estimator': _summary(ours), 'mediapipe': _summary(theirs)}
     rows = {key: {**{column: values.get(key) for column, values in columns.items()},
                   'goal': goal * count / 60 if goal is not None and key in _COUNTS else goal}
-            for key, (_, _, goal) in METRIC_ROWS.items()}
-    if rows['time_ms']['mediapipe']:
+            for key, (_, _, goal) in table.items()}
+    if not postures and rows['time_ms']['mediapipe']:
         rows['fit_ms']['goal'] = rows['time_ms']['mediapipe'] / 2
-    return {'estimator': estimator.name, 'count': count, 'seed': seed, 'rows': rows}
+    return {'estimator': estimator.name, 'count': count, 'seed': seed, 'postures': postures, 'rows': rows}
+
+
+def _person_in_a_posture(seed, index):
+    scene = posture_scene.scene(dataset.person_seed(seed, index), purpose=posture_scene.MEASURING)
+    return render_person(scene)
 
 
 def _summary(values):
@@ -81,7 +112,12 @@ def _measure_estimator(estimator, image, truth, out):
     if 'detector' in estimate.stage_times:
         out['fit_ms'].append(1e3 * sum(t for stage, t in estimate.stage_times.items() if stage != 'detector'))
     body = estimate.joints[list(BODY_JOINTS)]
-    _measure_body(body, truth, out)
+    limbs = estimate.joints[list(LIMB_JOINTS)].astype(float)
+    _measure_body(body, limbs, truth, out)
+    behind = limbs[:, 2].min() <= 0
+    out['behind_camera'].append(behind)
+    if not behind:
+        _measure_in_image(truth.intrinsics.project(limbs), truth, out)
     out['depth_percent'].append(depth_error(body, truth.joints[list(BODY_JOINTS)]))
     for hand in estimate.hands:
         out['hands_missed'].append(not hand.visible)
@@ -97,7 +133,8 @@ def _measure_baseline(baseline, image, truth, out):
     out['time_ms'].append(1e3 * baseline.body_time(image))
     out['people_missed'].append(body is None)
     if body is not None:
-        _measure_body(body.world[list(UPPER_BODY)], truth, out)
+        _measure_body(body.world[list(UPPER_BODY)], body.world[list(LIMBS)], truth, out)
+        _measure_in_image(body.pose[list(LIMBS)], truth, out)
     hands = baseline.hands(image)
     true = [(side, truth.hand(side).keypoints_2d, np.arange(skeleton.NUM_HAND_KEYPOINTS)) for side in skeleton.SIDES]
     sizes = [_hand_length_px(truth, side) for side in skeleton.SIDES]
@@ -116,9 +153,17 @@ def _hand_length_px(truth, side):
     return truth.intrinsics.fx * np.linalg.norm(np.diff(points, axis=0), axis=1).sum() / points[0, 2]
 
 
-def _measure_body(body, truth, out):
-    for key, value in body_errors(body, truth.joints[list(BODY_JOINTS)]).items():
+def _measure_body(body, limbs, truth, out):
+    for key, value in {**body_errors(body, truth.joints[list(BODY_JOINTS)]),
+                       **posture_errors(limbs, truth.joints[list(LIMB_JOINTS)])}.items():
         out[key].append(value)
+
+
+def _measure_in_image(limbs, truth, out):
+    rows = list(LIMB_JOINTS)
+    error = image_error(limbs, truth.joints_2d[rows], truth.joints_visible[rows])
+    if error is not None:
+        out['image_torsos'].append(error)
 
 
 def _measure_hand(keypoints, true, out):
@@ -129,9 +174,10 @@ def _measure_hand(keypoints, true, out):
 def format_table(result: dict) -> str:
     """The result as a Markdown table: estimator, MediaPipe, goal."""
     name, count = result['estimator'], result['count']
-    lines = [f"{count} rendered people, seed {result['seed']}; medians, and counts of misses", '',
+    people = 'rendered people in every posture' if result['postures'] else 'rendered people'
+    lines = [f"{count} {people}, seed {result['seed']}; medians, and counts of misses", '',
              f'| | unit | {name} | MediaPipe 3D | goal |', '|---|---|---:|---:|---:|']
-    for key, (what, unit, _) in METRIC_ROWS.items():
+    for key, (what, unit, _) in (POSTURE_ROWS if result['postures'] else METRIC_ROWS).items():
         row = result['rows'][key]
         cells = [_cell(row[column], key) for column in ('estimator', 'mediapipe', 'goal')]
         unit = unit.format(people=count, hands=2 * count)
@@ -142,4 +188,4 @@ def format_table(result: dict) -> str:
 def _cell(value, key):
     if value is None:
         return '-'
-    return f'{value:.0f}' if key in _COUNTS else f'{value:.1f}'
+    return f'{value:.0f}' if key in _COUNTS else f'{value:.3f}' if key == 'image_torsos' else f'{value:.1f}'

@@ -78,6 +78,34 @@ def test_mrrpe_and_depth():
     assert metrics.relative_depth_error((9, 9, 2.2), (0, 0, 2.0)) == pytest.approx(0.1)
 
 
+def test_the_heading_is_seen_from_above_and_legs_count_from_the_hips():
+    from hand4whole_ros.evaluation.pose_errors import posture_errors
+    limbs = np.array([(s * w, y, 0.0) for y, w in ((-0.5, 0.2), (-0.2, 0.3), (0, 0.35), (0, 0.1), (0.4, 0.1), (0.8, 0.1))
+                      for s in (1, -1)]) + (0, 0, 3)
+    turned = Rotation.from_euler('y', 30, degrees=True).apply(limbs - (0, 0, 3)) + (1, 0, 4)
+    found = posture_errors(turned, limbs)
+    assert found['heading_deg'] == pytest.approx(30)
+    assert found['legs_mm'] == pytest.approx(1e3 * 2 * 0.1 * np.sin(np.radians(15)))
+    for degrees in (-20, 20):       # bending does not turn
+        bent = Rotation.from_euler('x', degrees, degrees=True).apply(limbs - (0, 0, 3)) + (0, 0, 3)
+        assert posture_errors(bent, limbs)['heading_deg'] == pytest.approx(0, abs=1e-9)
+    behind = limbs.copy()
+    behind[0::2], behind[1::2] = limbs[1::2], limbs[0::2]      # left and right exchanged
+    assert posture_errors(behind, limbs)['heading_deg'] == pytest.approx(180)
+
+
+def test_only_visible_joints_count_in_the_picture():
+    from hand4whole_ros.evaluation.pose_errors import image_error
+    true = 100.0 * np.array([(s * w, y) for y, w in ((-3, 2), (-1, 2), (0, 2), (1, 1), (3, 1), (5, 1)) for s in (1, -1)])
+    seen = true.copy()
+    seen[0] += (30, 40)
+    seen[5] += 1e4
+    visible = np.ones(12, bool)
+    visible[5] = False
+    assert image_error(seen, true, visible) == pytest.approx(50 / 11 / 500)
+    assert image_error(seen, true, np.zeros(12, bool)) is None
+
+
 # -- the whole table ---------------------------------------------------------------------------------------
 
 class Oracle:
@@ -157,6 +185,23 @@ def test_the_table_reads_well_and_goes_into_json(tables):
     assert '| | unit | oracle | MediaPipe 3D | goal |' in text
     assert '| hands missed | of 6 | 2 |' in text
     assert len({line.count('|') for line in text.splitlines()[2:]}) == 1
+
+
+@pytest.mark.parametrize('away', (0.0, -30.0))
+def test_people_in_every_posture_have_a_table_of_their_own(away):
+    pytest.importorskip('anny')
+    from hand4whole_ros.evaluation import synthetic_evaluation as evaluation
+    truths = [evaluation._person_in_a_posture(3, k)[1] for k in range(3)]
+    table = evaluation.evaluate_synthetic(Oracle(truths, away), count=3, seed=3, postures=True, progress=False)
+    rows = {key: row['estimator'] for key, row in table['rows'].items()}
+    for key in ('body_root_mm', 'legs_mm', 'heading_deg', 'mrrpe_mm'):
+        assert rows[key] == pytest.approx(0, abs=1e-2), key
+    assert rows['behind_camera'] == (0 if away == 0 else 3)
+    assert rows['image_torsos'] is None if away else rows['image_torsos'] == pytest.approx(0, abs=1e-3)
+    text = evaluation.format_table(table)
+    assert '3 rendered people in every posture, seed 3' in text and 'hands missed' not in text
+    other = evaluation._person_in_a_posture(4, 0)[1]
+    assert not np.allclose(other.joints, truths[0].joints)
 
 
 def test_an_estimator_that_finds_nobody_misses_every_hand():
