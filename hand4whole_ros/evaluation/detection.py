@@ -21,7 +21,7 @@ from ..synthetic import dataset
 from ..system.progress import ProgressBar
 from ..system.requirements import install_command
 from .mediapipe_solutions import MediaPipeSolutions
-from .people_matching import JOINTS, counted_hands, counted_people, invented_people, match_hands, match_people
+from .people_matching import JOINTS, PeopleCounts, counted_hands, match_hands
 
 _LANDMARK = {name: PoseLandmark[name.upper()] for name in JOINTS}
 
@@ -39,12 +39,9 @@ Detector = Callable[[np.ndarray], tuple[Seen, float]]
 
 
 @dataclass
-class Counts:
+class Counts(PeopleCounts):
     """Counts over all images."""
 
-    people: int = 0
-    people_found: int = 0
-    people_invented: int = 0
     hands: int = 0
     hands_found: int = 0
     hands_right_side: int = 0
@@ -53,12 +50,7 @@ class Counts:
     def add(self, image: AnnotatedImage, seen: Seen, seconds: float) -> None:
         """Count one image."""
         self.seconds.append(seconds)
-        true = counted_people(image)
-        people = [{name: pose[row] for name, row in _LANDMARK.items()} for pose in seen.people]
-        found = match_people(people, true)
-        self.people += len(true)
-        self.people_found += len(found)
-        self.people_invented += invented_people(people, found, image)
+        self.add_people([{name: pose[row] for name, row in _LANDMARK.items()} for pose in seen.people], image)
         hands = counted_hands(image)
         matched = match_hands([points for points, _ in seen.hands], hands)
         self.hands += len(hands)

@@ -7,6 +7,7 @@ of the person's box; those of hands in the longer side of their box.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -88,6 +89,27 @@ def invented_people(given: Sequence[Mapping[str, np.ndarray]], found: Container[
 def _lies_in_box(joints, box_xywh):
     points = np.array([joints[name] for name in JOINTS]) - box_xywh[:2]
     return ((points >= 0) & (points <= box_xywh[2:])).all(1).mean() >= _SHARE_IN_BOX
+
+
+@dataclass
+class PeopleCounts:
+    """Counts of people over images."""
+
+    people: int = 0
+    people_found: int = 0
+    people_invented: int = 0
+
+    def add_people(self, given: Sequence[Mapping[str, np.ndarray]], image: AnnotatedImage) -> dict[int, int]:
+        """Count those given, each joints name -> (2,) px, for one image.
+
+        Returns match_people of them and counted_people.
+        """
+        true = counted_people(image)
+        found = match_people(given, true)
+        self.people += len(true)
+        self.people_found += len(found)
+        self.people_invented += invented_people(given, found, image)
+        return found
 
 
 def exchange_sides(joints: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -27,13 +27,12 @@ from ..system.requirements import install_command
 from .mediapipe_solutions import MediaPipeSolutions
 from .people_matching import (
     JOINTS,
+    PeopleCounts,
     counted_hands,
     counted_people,
     exchange_sides,
-    invented_people,
     joint_errors,
     match_hands,
-    match_people,
 )
 
 #: Of PCK, torsos.
@@ -77,7 +76,7 @@ System = Callable[[np.ndarray], GivenImage]
 
 
 @dataclass
-class Measures:
+class Measures(PeopleCounts):
     """Measures of one system over all images."""
 
     #: (image, person) of the annotations -> joint -> error in torsos, of visible joints.
@@ -88,9 +87,6 @@ class Measures:
     #: (confidence, error in boxes) of hands of people who are annotated there; infinite where no hand is.
     arm_hands: list[tuple[float, float]] = field(default_factory=list)
     swapped: set[tuple[int, int]] = field(default_factory=set)
-    people: int = 0
-    people_found: int = 0
-    people_invented: int = 0
     hands: int = 0
     hand_errors: list[float] = field(default_factory=list)
     hands_wrong_side: int = 0
@@ -101,11 +97,7 @@ class Measures:
     def add(self, number: int, image: AnnotatedImage, given: GivenImage) -> None:
         """Count one image, the `number`-th."""
         true = counted_people(image)
-        people = [person.joints for person in given.people]
-        found = match_people(people, true)
-        self.people += len(true)
-        self.people_found += len(found)
-        self.people_invented += invented_people(people, found, image)
+        found = self.add_people([person.joints for person in given.people], image)
         for k, row in found.items():
             self._add_person((number, row), given.people[k], true[row])
         self._add_hands(image, given, {k: true[row] for k, row in found.items()})
