@@ -56,8 +56,8 @@ def _add_synthetic(kinds):
                   'hand4whole evaluate synthetic --postures --count 200'])
     _add_people(command)
     command.add_argument('--postures', action='store_true',
-                         help='people who stand, sit, kneel, crawl, bend or lie, seen from everywhere, instead of people '
-                              'who stand before the camera and show their hands')
+                         help='people who stand, sit, kneel, crawl, bend or lie, seen from everywhere, instead of '
+                              'people who stand before the camera and show their hands')
     add_json_option(command)
     add_estimator_options(command)
 

@@ -80,8 +80,8 @@ def test_mrrpe_and_depth():
 
 def test_the_heading_is_seen_from_above_and_legs_count_from_the_hips():
     from hand4whole_ros.evaluation.pose_errors import posture_errors
-    limbs = np.array([(s * w, y, 0.0) for y, w in ((-0.5, 0.2), (-0.2, 0.3), (0, 0.35), (0, 0.1), (0.4, 0.1), (0.8, 0.1))
-                      for s in (1, -1)]) + (0, 0, 3)
+    pairs = (0.2, -0.5), (0.3, -0.2), (0.35, 0), (0.1, 0), (0.1, 0.4), (0.1, 0.8)
+    limbs = np.array([(side * x, y, 3) for x, y in pairs for side in (1, -1)])
     turned = Rotation.from_euler('y', 30, degrees=True).apply(limbs - (0, 0, 3)) + (1, 0, 4)
     found = posture_errors(turned, limbs)
     assert found['heading_deg'] == pytest.approx(30)
@@ -96,7 +96,8 @@ def test_the_heading_is_seen_from_above_and_legs_count_from_the_hips():
 
 def test_only_visible_joints_count_in_the_picture():
     from hand4whole_ros.evaluation.pose_errors import image_error
-    true = 100.0 * np.array([(s * w, y) for y, w in ((-3, 2), (-1, 2), (0, 2), (1, 1), (3, 1), (5, 1)) for s in (1, -1)])
+    pairs = (200, -300), (200, -100), (200, 0), (100, 100), (100, 300), (100, 500)
+    true = np.array([(side * x, y) for x, y in pairs for side in (1, -1)], float)
     seen = true.copy()
     seen[0] += (30, 40)
     seen[5] += 1e4
