@@ -49,7 +49,7 @@ class LandmarkPeople:
             assert self._static is not None     # one of the two is set until `close`
             found = self._static.detect(image)
         self.people, self.loose_hands = found.people, found.hands
-        return [_holistic(person) for person in self.people]
+        return [as_holistic(person) for person in self.people]
 
     def reset(self) -> None:
         """Forget the tracked people."""
@@ -62,7 +62,8 @@ class LandmarkPeople:
         self._static = self._tracker = None
 
 
-def _holistic(person: PersonLandmarks) -> HolisticLandmarks:
+def as_holistic(person: PersonLandmarks) -> HolisticLandmarks:
+    """A person in the form that estimators take."""
     pose = person.pose_with_hands()
     hands = (None if hand is None else hand.landmarks for hand in (person.left_hand, person.right_hand))
     return HolisticLandmarks(pose.landmarks[:, :2], pose.visibility, pose.world_landmarks, *hands, face=False,

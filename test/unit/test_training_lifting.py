@@ -1,6 +1,7 @@
 """Training of the lifting networks: samples are exact and mirrored, errors are lent, and every command runs."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hand4whole_ros import skeleton
 from hand4whole_ros.checkpoints.lifting import load_lifting_networks
 from hand4whole_ros.cli import main
 from hand4whole_ros.fitting.pose_landmarks import landmark_points
-from hand4whole_ros.synthetic import posture_scene
+from hand4whole_ros.synthetic import dataset, posture_scene
 from hand4whole_ros.training.lifting import detections, pool, training
 from hand4whole_ros.training.lifting.detections import Detections
 from hand4whole_ros.training.lifting.samples import bodies_of, hands_seen, mirrored, without_hands
@@ -169,8 +170,23 @@ def test_what_cannot_be_trained_is_one_line(folder, tmp_path, capsys):
     assert 'holds holiday.jpg' in said('--detections', folder, '--run', other, '--output', tmp_path / 'l.npz')
 
 
+def test_known_people_are_seen_where_they_are():
+    pytest.importorskip('ai_edge_litert')
+    known, rng = detections.KnownPeople(), np.random.default_rng(0)
+    image, truth = dataset.render_person(3, 0)
+    found = known.landmarks(image, truth, rng)
+    wrists = [skeleton.JOINT[f'{side}_wrist'] for side in skeleton.SIDES]
+    off = np.linalg.norm(found.pose[[15, 16]] - truth.joints_2d[wrists], axis=1)
+    assert off.max() < 20 and found.disagreement is not None
+    assert any(found.hand(side) is not None for side in skeleton.SIDES)
+    nobody = np.full_like(image, 128)
+    assert known.landmarks(nobody, truth, rng) is None
+    behind = replace(truth, joints_2d=np.full_like(truth.joints_2d, np.nan))
+    assert known.landmarks(image, behind, rng) is None
+
+
 def test_people_are_drawn_and_seen(tmp_path, monkeypatch):
-    pytest.importorskip('mediapipe')
+    pytest.importorskip('ai_edge_litert')
     monkeypatch.setattr(detections, 'SHARD', 3)
     detections._start(None, posture_scene.MEASURING)
     path = tmp_path / 'detections_5_00000.npz'

@@ -1,6 +1,7 @@
-"""People drawn and seen by the landmark detector: what the lifting networks learn the detector from.
+"""People drawn and seen by the landmark networks: what the lifting networks learn their errors from.
 
-Some are in every posture, seen from everywhere; the others stand before the camera and show their hands.
+Some are in every posture, seen from everywhere; the others stand before the camera and show their hands. Landmarks are
+estimated as those of single images, but nobody is searched: where they are is known.
 
 A folder holds shards, one .npz each, of `Detections` under their field names. No picture is kept.
 """
@@ -16,15 +17,31 @@ import numpy as np
 
 from ... import skeleton
 from ...detection.hand_filter import filter_hands
-from ...detection.landmark_people import LandmarkPeople
+from ...detection.holistic_landmarks import HolisticLandmarks
+from ...detection.landmark_people import as_holistic
+from ...landmarks.hand_detection import HandsDetector
+from ...landmarks.people import assembled
+from ...landmarks.people_detection import PersonPose
+from ...landmarks.pose import MIN_PRESENCE, PoseLandmarker
+from ...landmarks.pose_consensus import consensus_of_regions
+from ...landmarks.regions import UP, Region, rotation_of
+from ...landmarks.runtime import Runtime
 from ...synthetic import posture_scene
 from ...synthetic.drawing import draw_scene
 from ...synthetic.people import ScenePreset, sample_scene
+from ...synthetic.truth import PersonTruth
 from ...system.output_files import replacement_path
 from ...system.progress import ProgressBar
 
 #: People drawn for one shard.
 SHARD = 200
+
+#: The first region of a person: its side, in distances of the farthest joint from the hips, and how much, by chance, it
+#: differs in the logarithm of that and in its rotation, radians. The next one comes from the landmarks.
+_REGION_SIDE, _REGION_ERRORS = 2.5, (0.1, 0.15)
+
+#: The largest side of that region, in those of the image: a joint may be beside the camera.
+_MAX_REGION = 3.0
 
 #: How many people stand before the camera, and how many of those at ease; the others are in every posture.
 BEFORE_CAMERA, AT_EASE = 0.4, 0.5
@@ -82,16 +99,47 @@ def read(folders: list[Path]) -> Detections:
     return Detections(*(np.concatenate(values) for values in zip(*parts)))
 
 
-_detector: LandmarkPeople | None = None
+class KnownPeople:
+    """Estimates the landmarks of drawn people in their known places."""
+
+    def __init__(self):
+        runtime = Runtime()
+        self._poses, self._hands = PoseLandmarker(runtime), HandsDetector(runtime=runtime)
+
+    def landmarks(self, image: np.ndarray, truth: PersonTruth, rng: np.random.Generator) -> HolisticLandmarks | None:
+        """Of the person in an image (H, W, 3) uint8 RGB; None where the network sees nobody."""
+        region = _region_of(truth, image, rng)
+        pose = None if region is None else consensus_of_regions(
+            self._poses, image, self._poses.landmarks(image, region))
+        if pose is None or pose.presence < MIN_PRESENCE:
+            return None
+        person = PersonPose(pose, evidence=np.inf, score=1.0, clarity=1.0)      # known to be one
+        found = assembled([person], self._hands.of_arms(image, [pose]), 1).people
+        return as_holistic(found[0]) if found else None
+
+
+def _region_of(truth, image, rng):
+    """The region that a detector may give for a person; None if the trunk is not before the camera."""
+    hips, shoulders = (truth.joints_2d[[skeleton.JOINT[f'{side}_{name}'] for side in skeleton.SIDES]].mean(axis=0)
+                       for name in ('hip', 'shoulder'))
+    if not np.isfinite([*hips, *shoulders]).all():
+        return None
+    side = _REGION_SIDE * np.nanmax(np.linalg.norm(truth.joints_2d - hips, axis=1))
+    size_error, rotation_error = rng.normal(0, _REGION_ERRORS)
+    side = min(side * np.exp(size_error), _MAX_REGION * max(image.shape[:2]))
+    return Region(hips, max(side, 1.0), rotation_of(hips, shoulders, UP) + rotation_error)
+
+
+_known: KnownPeople | None = None
 _recorded: np.ndarray | None = None
 _purpose = posture_scene.TRAINING
 
 
 def _start(recorded, purpose):
-    global _detector, _recorded, _purpose
+    global _known, _recorded, _purpose
     cv2.setNumThreads(1)
     _recorded, _purpose = recorded, purpose
-    _detector = LandmarkPeople(static_images=True, mirror=False)
+    _known = KnownPeople()
 
 
 def _make_shard(wanted):
@@ -109,10 +157,10 @@ def _scene(seed):
 
 
 def _seen(seed):
-    """What the detector says of one person, and the truth; None where it finds nobody."""
-    assert _detector is not None    # of a worker
+    """What the networks see of one person, and the truth; None where they see nobody."""
+    assert _known is not None   # of a worker
     image, truth = draw_scene(_scene(seed))
-    found = next(iter(_detector.detect(image)), None)
+    found = _known.landmarks(image, truth, np.random.default_rng((_purpose, 2, seed)))
     if found is None:
         return None
     height, width = image.shape[:2]
