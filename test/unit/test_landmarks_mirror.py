@@ -45,8 +45,8 @@ class Runs:
 
 
 def made(image, monkeypatch, **options):
-    """A tracker of all people in an image, without hands, and its runs."""
-    tracker = PeopleTracker(hands=False, both_ways=True, **options)
+    """A tracker of one person, without hands, who hurries to find nobody else, and its runs."""
+    tracker = PeopleTracker(1, hands=False, both_ways=True, **options)
     for _ in range(4):
         tracker.track(image)
     runs = Runs(tracker, monkeypatch)
