@@ -44,9 +44,9 @@ class Runs:
         return counts
 
 
-def made(image, monkeypatch, **options):
-    """A tracker of one person, without hands, who hurries to find nobody else, and its runs."""
-    tracker = PeopleTracker(1, hands=False, both_ways=True, **options)
+def made(image, monkeypatch, max_people=1, **options):
+    """A tracker without hands that searches nobody else in a hurry, and its runs."""
+    tracker = PeopleTracker(max_people, hands=False, both_ways=True, **options)
     for _ in range(4):
         tracker.track(image)
     runs = Runs(tracker, monkeypatch)
@@ -79,7 +79,7 @@ def test_of_somebody_who_moves_it_is_evaluated_in_every_image(image, monkeypatch
 
 
 def test_of_several_people_the_mirror_images_are_evaluated_in_different_images(image, monkeypatch):
-    tracker, runs = made(np.concatenate([image, image], axis=1), monkeypatch)
+    tracker, runs = made(np.concatenate([image, image], axis=1), monkeypatch, max_people=2)
     counts = []
     for _ in range(2 * MIRROR_EVERY):
         assert len(tracker.track(np.concatenate([image, image], axis=1)).people) == 2
