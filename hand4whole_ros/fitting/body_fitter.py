@@ -116,7 +116,7 @@ class LandmarkFitter:
         points = (placed if at_once else body).points[0, :NUM_LANDMARKS]
         spread = float(np.exp(np.log(lifted.bone_spread[chosen]).mean()))
         confidence = person_confidence(
-            landmarks, misfit(points[:, :2] / points[:, 2:], rays, landmarks.visibility), spread)
+            landmarks, misfit(points[:, :2] / points[:, 2:], rays, landmarks.visibility), spread, inside)
         if confidence < MIN_CONFIDENCE:
             return None
         return BodyFit(whole, placed, fitted, confidence, spread) if np.isfinite(placed.joints).all() else None

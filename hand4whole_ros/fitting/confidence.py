@@ -8,7 +8,8 @@ keypoint scores of the limbs lack to 1, the distance of the body from its landma
 network expects of the bones. Both ways the spread is multiplied by the disagreement of the landmarks in several regions
 of an image and their mirror images. The rank correlation with the error of people in four sets of photographs, each
 left out of the regression, is 0.54 (36 people), 0.73 (27), 0.66 (255) and 0.73 (211); one way 0.48, 0.69, 0.62 and
-0.70. It is multiplied by the probability that it is a person at all (landmarks.person_evidence).
+0.70. Of somebody whom the edge of the image cuts, limbs outside it are left out of the means. It is multiplied by the
+probability that it is a person at all (landmarks.person_evidence).
 
 A joint, on the 3,100 labelled joints of 318 of these people: by the score of its landmark, and by the part of the body.
 Both ways, by the same product with the larger of the disagreement of its landmark and a distance that the score
@@ -71,9 +72,12 @@ _ESTIMATED, _PARTS, _MEAN_OF_LANDMARKS = _joint_table()
 _CONSTANTS_BOTH_WAYS, _CONSTANTS_ONE_WAY = np.array([_JOINT[part] for part in _PARTS]).T
 
 
-def person_confidence(landmarks: HolisticLandmarks, misfit: float, spread: float) -> float:
-    """0 to 1. misfit: see `misfit`; spread: the lifting network's mean error of bones (geometric mean), m."""
-    limbs, apart = list(LIMBS), _disagreement(landmarks)
+def person_confidence(landmarks: HolisticLandmarks, misfit: float, spread: float, inside: np.ndarray) -> float:
+    """0 to 1. misfit: see `misfit`; spread: the lifting network's mean error of bones (geometric mean), m.
+
+    inside (33,): whether each landmark is in the image: limbs outside count neither for nor against the rest.
+    """
+    limbs, apart = [row for row in LIMBS if inside[row]] or list(LIMBS), _disagreement(landmarks)
     constant, *factors = _PERSON_ONE_WAY if apart is None else _PERSON_BOTH_WAYS
     product = spread * (1.0 if apart is None else apart[limbs].mean() + _LEAST)
     logarithms = np.log(np.maximum([1 - _score(landmarks)[limbs].mean(), misfit, product], (1e-2, 1e-3, 1e-6)))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hand4whole_ros.detection.holistic_landmarks import HolisticLandmarks
-from hand4whole_ros.fitting.confidence import joint_confidence, misfit, person_confidence
+from hand4whole_ros.fitting import confidence
+from hand4whole_ros.fitting.confidence import joint_confidence, misfit
 from hand4whole_ros.landmarks.indices import LIMBS, MIRRORED_POSE, PoseLandmark
 from hand4whole_ros.landmarks.measures import torso_length, trunk_diagonal
 from hand4whole_ros.skeleton import HAND_SLICE, JOINT, JOINT_NAMES, MIRROR
@@ -30,6 +31,10 @@ def seen(visibility, disagreement=None, pose=None):
         disagreement = np.broadcast_to(disagreement, 33)
     return HolisticLandmarks(standing() if pose is None else pose, np.broadcast_to(visibility, 33), np.zeros((33, 3)),
                              None, None, False, disagreement)
+
+
+def person_confidence(landmarks, miss, spread, inside=None):
+    return confidence.person_confidence(landmarks, miss, spread, np.ones(33, bool) if inside is None else inside)
 
 
 def one_joint(values, landmark, value):
@@ -95,6 +100,19 @@ def test_who_looks_otherwise_in_a_mirror_is_less_sure_whatever_is_visible():
     changed = joint_confidence(seen(0.99, one_joint(0.01, PoseLandmark.LEFT_WRIST, 0.5)), {}, EASY) - high
     assert changed[JOINT['left_wrist']] < -0.5 and np.delete(changed, JOINT['left_wrist']).min() == 0
     assert np.isfinite(joint_confidence(seen(0, 0), {}, 0.0)).all()
+
+
+@pytest.mark.parametrize('ways', [1, 2])
+def test_limbs_outside_the_image_leave_somebody_as_sure_as_the_others_make_him(ways):
+    inside = np.ones(33, bool)
+    inside[PoseLandmark.LEFT_KNEE:] = False     # an operator at a desk
+    score, apart = np.where(inside, 0.8, 0.05), np.where(inside, 0.02, 0.3) if ways == 2 else None
+    cut, whole = seen(score, apart), seen(0.8, None if apart is None else 0.02)
+    sure = person_confidence(whole, 0.02, 0.02)
+    assert person_confidence(cut, 0.02, 0.02, inside) == pytest.approx(sure)
+    assert person_confidence(cut, 0.02, 0.02) < sure - 0.1
+    nothing = person_confidence(cut, 0.02, 0.02, np.zeros(33, bool))
+    assert nothing == pytest.approx(person_confidence(cut, 0.02, 0.02))
 
 
 def test_who_is_hard_to_lift_is_less_sure_though_all_estimates_agree():
