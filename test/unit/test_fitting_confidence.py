@@ -89,7 +89,7 @@ def test_scores_count_before_visibility_and_who_is_hardly_a_person_is_not_sure()
     assert joint_confidence(blurred, {}, EASY)[JOINT['left_wrist']] < 0.8 < joint_confidence(
         replace(blurred, keypoint_score=np.full(33, 0.9)), {}, EASY)[JOINT['left_wrist']]
     assert person_confidence(replace(plain, person=0.4), 0.02, EASY) == pytest.approx(
-        0.4 * person_confidence(plain, 0.02, EASY))
+        0.16 * person_confidence(plain, 0.02, EASY))
 
 
 def test_who_looks_otherwise_in_a_mirror_is_less_sure_whatever_is_visible():
