@@ -8,8 +8,9 @@ keypoint scores of the limbs lack to 1, the distance of the body from its landma
 network expects of the bones. Both ways the spread is multiplied by the disagreement of the landmarks in several regions
 of an image and their mirror images. The rank correlation with the error of people in four sets of photographs, each
 left out of the regression, is 0.54 (36 people), 0.73 (27), 0.66 (255) and 0.73 (211); one way 0.48, 0.69, 0.62 and
-0.70. Of somebody whom the edge of the image cuts, limbs outside it are left out of the means. It is multiplied by the
-square of the probability that it is a person at all (landmarks.person_evidence): what is cut may be a dog's face.
+0.70. It is multiplied by the probability that it is a person at all (landmarks.person_evidence). Of somebody whom the
+edge of the image cuts, limbs outside it are left out of the means, and that it may be no person counts more, by as much
+as limbs are missing: it may be a dog's face.
 
 A joint, on the 3,100 labelled joints of 318 of these people: by the score of its landmark, and by the part of the body.
 Both ways, by the same product with the larger of the disagreement of its landmark and a distance that the score
@@ -81,7 +82,7 @@ def person_confidence(landmarks: HolisticLandmarks, misfit: float, spread: float
     constant, *factors = _PERSON_ONE_WAY if apart is None else _PERSON_BOTH_WAYS
     product = spread * (1.0 if apart is None else apart[limbs].mean() + _LEAST)
     logarithms = np.log(np.maximum([1 - _score(landmarks)[limbs].mean(), misfit, product], (1e-2, 1e-3, 1e-6)))
-    return float(landmarks.person ** 2 * _probability(constant + factors @ logarithms))
+    return float(landmarks.person ** (len(LIMBS) / len(limbs)) * _probability(constant + factors @ logarithms))
 
 
 def misfit(fitted: np.ndarray, observed: np.ndarray, visibility: np.ndarray) -> float:

@@ -89,7 +89,7 @@ def test_scores_count_before_visibility_and_who_is_hardly_a_person_is_not_sure()
     assert joint_confidence(blurred, {}, EASY)[JOINT['left_wrist']] < 0.8 < joint_confidence(
         replace(blurred, keypoint_score=np.full(33, 0.9)), {}, EASY)[JOINT['left_wrist']]
     assert person_confidence(replace(plain, person=0.4), 0.02, EASY) == pytest.approx(
-        0.16 * person_confidence(plain, 0.02, EASY))
+        0.4 * person_confidence(plain, 0.02, EASY))
 
 
 def test_who_looks_otherwise_in_a_mirror_is_less_sure_whatever_is_visible():
@@ -111,6 +111,8 @@ def test_limbs_outside_the_image_leave_somebody_as_sure_as_the_others_make_him(w
     sure = person_confidence(whole, 0.02, 0.02)
     assert person_confidence(cut, 0.02, 0.02, inside) == pytest.approx(sure)
     assert person_confidence(cut, 0.02, 0.02) < sure - 0.1
+    doubtful = person_confidence(replace(cut, person=0.5), 0.02, 0.02, inside)
+    assert doubtful == pytest.approx(0.5 ** 1.5 * sure)     # two thirds of the limbs are inside
     nothing = person_confidence(cut, 0.02, 0.02, np.zeros(33, bool))
     assert nothing == pytest.approx(person_confidence(cut, 0.02, 0.02))
 
