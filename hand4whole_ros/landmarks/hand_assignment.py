@@ -10,7 +10,7 @@ import numpy as np
 from ..geometry.assignment import assign_pairs
 from ..geometry.directions import cosine
 from .hand_detection import HandFound
-from .hand_evidence import MIN_WRIST_VISIBILITY, hand_evidence, is_shown
+from .hand_evidence import MIN_WRIST_VISIBILITY, is_shown
 from .hands import HandLandmarks
 from .indices import ARM, POSE_HAND, HandLandmark
 from .measures import hand_direction, palm_length, torso_length
@@ -22,9 +22,6 @@ MAX_GAP_TORSOS, MAX_GAP_PALMS = 0.22, 1.0
 
 #: Lengths of a palm in torsos: of good hands on rendered people 0.12 to 0.27 in 98 %. Near hands appear larger.
 PALM_LENGTHS = (0.06, 0.6)
-
-#: The hand of an arm needs more evidence, and is lost in a video where it has not.
-MIN_HAND_EVIDENCE = -2.0
 
 #: Cost, in maximum distances, of a hand that is certainly of the other side, and of one at a wrist that is not visible;
 #: pairs that cost more are rejected.
@@ -47,12 +44,10 @@ def assign(hands: Sequence[HandFound], poses: Sequence[PoseLandmarks]) -> dict[t
 def cost(found: HandFound, pose: PoseLandmarks, side: str) -> float:
     """Cost of assigning a hand to an arm, at least 0; inf if the hand cannot belong to the arm."""
     wrist = POSE_HAND[side][0]
-    unseen = pose.visibility[wrist] < MIN_WRIST_VISIBILITY
-    if unseen and not is_shown(found, pose, side) or hand_evidence(found, pose, side) <= MIN_HAND_EVIDENCE:
-        return np.inf
     torso, palm = torso_length(pose.landmarks), palm_length(found.hand.landmarks)
-    if not PALM_LENGTHS[0] <= palm / torso <= PALM_LENGTHS[1]:
+    if not PALM_LENGTHS[0] <= palm / torso <= PALM_LENGTHS[1] or not is_shown(found, pose, side):
         return np.inf
+    unseen = pose.visibility[wrist] < MIN_WRIST_VISIBILITY
     gap = np.linalg.norm(found.hand.landmarks[HandLandmark.WRIST, :2] - pose.landmarks[wrist, :2])
     # Hands bend back by a right angle at most: beyond that the hand points up the arm and is another person's.
     forearm = pose.landmarks[wrist, :2] - pose.landmarks[ARM[side][1], :2]

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 #: An arm's own wrist counts as seen from this visibility on. On rendered people 99 % of good hands have 0.78 or more.
 MIN_WRIST_VISIBILITY = 0.6
 
-#: A hand at a wrist that is not seen needs more evidence than this, or a palm that the detector found.
-_MIN_EVIDENCE_UNSEEN = 0.5
+#: The hand of an arm needs more evidence, and is lost in a video where it has not; at a wrist that is not seen it needs
+#: more than the second, or a palm that the detector found.
+MIN_HAND_EVIDENCE, _MIN_EVIDENCE_UNSEEN = -2.0, 0.5
 
 #: A logistic regression on 739 sets of landmarks at the arms of people in photographs and films, 412 of them right:
 #: weights of the log-odds of presence, of the distance of the wrists in torsos, and of the square of the logarithm of
@@ -48,5 +49,6 @@ def hand_evidence(found: HandFound, pose: PoseLandmarks, side: str) -> float:
 
 
 def is_shown(found: HandFound, pose: PoseLandmarks, side: str) -> bool:
-    """Whether a hand may be that of an arm whose own wrist is not seen."""
-    return found.palm_score > 0 or hand_evidence(found, pose, side) > _MIN_EVIDENCE_UNSEEN
+    """Whether there is evidence enough that a hand may be that of an arm, whose own wrist is seen or not."""
+    wrist_known = found.palm_score > 0 or pose.visibility[POSE_HAND[side][0]] >= MIN_WRIST_VISIBILITY
+    return hand_evidence(found, pose, side) > (MIN_HAND_EVIDENCE if wrist_known else _MIN_EVIDENCE_UNSEEN)

@@ -16,7 +16,6 @@ import numpy as np
 
 from ..skeleton import SIDES
 from .detection import Detection
-from .hand_assignment import MIN_HAND_EVIDENCE
 from .hand_detection import (
     ARM_REGIONS,
     HandFound,
@@ -27,7 +26,7 @@ from .hand_detection import (
     same_hand,
 )
 from .hand_detection import SCALES as PALM_SCALES
-from .hand_evidence import hand_evidence
+from .hand_evidence import MIN_HAND_EVIDENCE, hand_evidence
 from .hands import MIN_PRESENCE as MIN_HAND_PRESENCE
 from .measures import hand_distance, is_hand_inside
 from .mirror_memory import MirrorMemory, pose_both_ways

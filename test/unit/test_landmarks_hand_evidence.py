@@ -9,8 +9,8 @@ pytest.importorskip('ai_edge_litert')
 
 from hand4whole_ros.detection.hand_filter import filter_hands  # noqa: E402
 from hand4whole_ros.detection.landmark_people import LandmarkPeople  # noqa: E402
-from hand4whole_ros.landmarks.hand_assignment import MIN_HAND_EVIDENCE, assign  # noqa: E402
-from hand4whole_ros.landmarks.hand_evidence import hand_evidence, is_shown  # noqa: E402
+from hand4whole_ros.landmarks.hand_assignment import assign  # noqa: E402
+from hand4whole_ros.landmarks.hand_evidence import MIN_HAND_EVIDENCE, hand_evidence, is_shown  # noqa: E402
 from hand4whole_ros.landmarks.indices import POSE_HAND, HandLandmark  # noqa: E402
 from hand4whole_ros.landmarks.measures import hand_distance, torso_length  # noqa: E402
 from hand4whole_ros.landmarks.people import PeopleLandmarker  # noqa: E402
